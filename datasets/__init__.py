@@ -1,0 +1,24 @@
+"""The experiments' data: one loader for each data set, verified downloads, built-in stand-ins.
+
+>>> data = load_circle()
+>>> data.name, data.source, data.X_train.shape
+('circle', 'real', (121, 2))
+"""
+
+from datasets.churn import encode_customer, load_churn
+from datasets.dataset import Dataset
+from datasets.errors import DataError
+from datasets.mnist import load_mnist
+from datasets.policy import Policy
+from datasets.toys import load_circle, load_truth_table
+
+__all__ = [
+    "DataError",
+    "Dataset",
+    "Policy",
+    "encode_customer",
+    "load_churn",
+    "load_circle",
+    "load_mnist",
+    "load_truth_table",
+]

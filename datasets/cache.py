@@ -1,0 +1,110 @@
+"""The cache of downloaded data: pooch keeps it, and nothing unverified enters it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.download import QUICK, Limits, Progress, receive
+from datasets.errors import DataError, naming
+from datasets.folders import cache_folder
+from datasets.recipe import DataFile, Recipe
+
+_failed: dict[tuple[str, str], str] = {}
+"""Why a mirror failed for a data set in this process, so that nobody waits for it twice."""
+
+
+@dataclass(frozen=True)
+class Cached:
+    """Where the verified files are, and how they came there."""
+
+    folder: Path
+    how: str
+
+
+def ensure_cached(
+    recipe: Recipe, limits: Limits = QUICK, progress: Progress | None = None
+) -> Cached:
+    """Bring the data set into the cache unless it is there, canonical to the last byte.
+
+    A cached file that has changed is fetched anew. Mirrors are tried in order. With `QUICK`
+    limits one that failed before in this process is passed over; a patient caller tries again.
+
+    Raises DataError with what was tried and why each failed.
+    """
+    folder = cache_folder()
+    wanted = [file for file in recipe.files if not _is_cached(file, folder)]
+    if not wanted:
+        return Cached(folder, f"in the cache {folder}")
+    changed = [file.path for file in wanted if (folder / file.path).exists()]
+    reasons = [f"{folder / path}: the cached file has changed and is not used" for path in changed]
+    for base in mirrors(recipe):
+        key = (recipe.name, base)
+        if limits is not QUICK or key not in _failed:
+            failure = _download(recipe, wanted, folder, base, limits, progress)
+            if failure is None:
+                anew = f" (anew: the cached {', '.join(changed)} had changed)" if changed else ""
+                return Cached(folder, f"downloaded from {base} to {folder}{anew}")
+            _failed[key] = failure
+        reasons.append(_failed[key])
+    if not mirrors(recipe):
+        reasons.append(f"no public mirror of {recipe.name} is known and LOCKSTEP_MIRROR is not set")
+    raise DataError("\n".join([f"{folder}: not all of {recipe.name} is in the cache", *reasons]))
+
+
+def mirrors(recipe: Recipe) -> tuple[str, ...]:
+    """Base URLs to try, LOCKSTEP_MIRROR first; each serves the layout of a data folder."""
+    own = os.environ.get("LOCKSTEP_MIRROR", "").rstrip("/")
+    return (own, *recipe.mirrors) if own else recipe.mirrors
+
+
+def forget_failures() -> None:
+    """Try every mirror again, as a new process would."""
+    _failed.clear()
+
+
+def _is_cached(file: DataFile, folder: Path) -> bool:
+    import pooch
+
+    path = folder / file.path
+    try:
+        return path.is_file() and pooch.file_hash(str(path)) == file.sha256
+    except OSError:
+        return False
+
+
+def _download(
+    recipe: Recipe,
+    wanted: list[DataFile],
+    folder: Path,
+    base: str,
+    limits: Limits,
+    progress: Progress | None,
+) -> str | None:
+    """Fetch ``wanted`` from one mirror; None, or why it failed.
+
+    pooch writes to a temporary file, compares its hash, and only then moves it to its place. The
+    hash is of the unwrapped content: the same bytes circulate under several gzip wrappers.
+    """
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")
+    files = {f"{base}/{file.spellings[0]}": file for file in wanted}
+
+    def save(url: str, output_file: str, _: pooch.Pooch) -> None:
+        file = files[url]
+        raw = receive(url, file.size + 2**16, limits, progress)
+        with naming("not usable", f"Expected SHA-256 {file.sha256}; the download was discarded."):
+            Path(output_file).write_bytes(recipe.unwrap(raw, file))
+
+    store = pooch.create(
+        path=folder,
+        base_url=base,
+        registry={file.path: f"sha256:{file.sha256}" for file in wanted},
+        urls={file.path: url for url, file in files.items()},
+    )
+    for url, file in files.items():
+        try:
+            store.fetch(file.path, downloader=save)
+        except (DataError, OSError, ValueError) as error:
+            return f"{url}: {error}"
+    return None

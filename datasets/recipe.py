@@ -1,0 +1,73 @@
+"""How a data set is recognised, obtained and checked: a recipe for each, which is data."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is in a file once it is unwrapped, and its checksum, which is computed once."""
+
+    data: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """In hexadecimal."""
+        return sha256(self.data).hexdigest()
+
+
+Contents = Mapping[str, Content]
+"""The content of each file of a data set, by `DataFile.path`."""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a data set.
+
+    ``path`` names it inside a data folder and in the cache; ``spellings`` are the paths under
+    which it circulates, the one that mirrors serve first. ``sha256`` and ``size`` (bytes) are
+    those of its canonical content: decompressed, with CRLF folded to LF in text.
+    """
+
+    path: str
+    sha256: str
+    size: int
+    spellings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the store needs to know of a data set.
+
+    - ``files``: what it consists of; ``archives``: paths of single files that hold all of it;
+    - ``mirrors``: base URLs that serve the first spelling of every file;
+    - ``unwrap(raw, file)``: the content in a file as it was found or served;
+    - ``check(content, file)``: raises DataError when the content cannot be that file;
+    - ``parse(contents)``: the arrays; raises DataError when the files do not fit together;
+    - ``stand_in()``: contents of the same form, made without network and files of the user;
+    - ``stand_in_is`` and ``remedy``: what to tell the user about the two.
+    """
+
+    name: str
+    files: tuple[DataFile, ...]
+    archives: tuple[str, ...]
+    mirrors: tuple[str, ...]
+    unwrap: Callable[[bytes, DataFile], bytes]
+    check: Callable[[bytes, DataFile], object]
+    parse: Callable[[Contents], object]
+    stand_in: Callable[[], Contents]
+    stand_in_is: str
+    remedy: str
+
+    def changed(self, contents: Contents) -> list[str]:
+        """The paths whose content is not the canonical one."""
+        return [f.path for f in self.files if contents[f.path].sha256 != f.sha256]
+
+    def digest(self, contents: Contents) -> str:
+        """One SHA-256 for the whole: the file's own, or that of the list of the files' digests."""
+        digests = [contents[file.path].sha256 for file in self.files]
+        if len(digests) == 1:
+            return digests[0]
+        return sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
