@@ -1,0 +1,41 @@
+"""One fit/predict interface over three implementations: scratch, Keras and PyTorch.
+
+>>> from frameworks import ScratchClassifier
+>>> ScratchClassifier(hidden=(6, 6), epochs=10, random_state=0)
+ScratchClassifier(epochs=10, hidden=(6, 6), random_state=0)
+
+A framework is loaded when its classifier is first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from frameworks.spec import Builder, Parts, Spec, float32
+
+if TYPE_CHECKING:
+    from frameworks.keras_adapter import KerasClassifier
+    from frameworks.pytorch_adapter import PyTorchClassifier
+    from frameworks.scratch_adapter import ScratchClassifier
+
+__all__ = [
+    "Builder",
+    "KerasClassifier",
+    "Parts",
+    "PyTorchClassifier",
+    "ScratchClassifier",
+    "Spec",
+    "float32",
+]
+
+_MODULES = {
+    "ScratchClassifier": "frameworks.scratch_adapter",
+    "KerasClassifier": "frameworks.keras_adapter",
+    "PyTorchClassifier": "frameworks.pytorch_adapter",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a classifier's module, and with it its framework."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'frameworks' has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)

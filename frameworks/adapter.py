@@ -1,0 +1,70 @@
+"""What the classifier asks of an implementation: the seam between lockstep and a framework."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from frameworks.spec import Builder, Parts, Spec
+from scratch import Batch, EpochResult
+
+__all__ = ["Adapter"]
+
+
+class Adapter(ABC):
+    """One network, its loss and its optimizer, in one framework.
+
+    Arrays go in and come out as NumPy's, of the adapter's dtype. Weights are in canonical layout
+    and order: layer by layer, dense kernels (d_in, d_out), then biases (d_out,).
+    """
+
+    def __init__(self, build: Builder, spec: Spec, dtype: str) -> None:
+        self.dtype = dtype
+        self.parts = self.build(build, spec)
+        # A single output above it means the second class.
+        self.threshold = 0.0 if self.parts.logits else 0.5
+
+    @abstractmethod
+    def build(self, build: Builder, spec: Spec) -> Parts:
+        """Call the builder, and give the network the adapter's dtype."""
+
+    @abstractmethod
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of the weights."""
+
+    @abstractmethod
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        """Copy in weights; their shapes are those of `get_weights`."""
+
+    @abstractmethod
+    def get_optimizer_state(self) -> Any:
+        """Return what the optimizer needs to go on after pickling."""
+
+    @abstractmethod
+    def set_optimizer_state(self, state: Any) -> None:
+        """Go on from what `get_optimizer_state` returned."""
+
+    def compile(self, data: Batch, batch_size: int) -> None:  # noqa: B027 - most need nothing
+        """Do once what `train` would otherwise do in its first epoch: tracing, for example."""
+
+    @abstractmethod
+    def train(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[EpochResult]:
+        """Train one epoch for every order (n,) of the rows, and yield its result.
+
+        None keeps the rows as they are. Several epochs may be trained before the first is yielded.
+        """
+
+    @abstractmethod
+    def outputs(self, X: np.ndarray) -> np.ndarray:
+        """Return the network's outputs (n, k) for X (n, d), in evaluation mode."""
+
+    @abstractmethod
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the framework's own sigmoid (k = 1) or softmax of logits (n, k)."""
+
+    @abstractmethod
+    def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
+        """Return the loss of outputs (n, k) against targets y."""

@@ -1,0 +1,145 @@
+"""Keras (on TensorFlow) behind the shared interface."""
+
+import random
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from frameworks.adapter import Adapter
+from frameworks.classifier import LockstepClassifier
+from frameworks.dense import build_keras
+from frameworks.spec import Builder, Parts, Spec
+from scratch import Batch, EpochResult
+
+__all__ = ["KerasAdapter", "KerasClassifier"]
+
+_SECONDS_PER_CALL = 0.5  # train about so long in one compiled call, then report
+
+
+class KerasAdapter(Adapter):
+    """A compiled `keras.Model` with its loss and a `keras.optimizers` optimizer.
+
+    `Model.fit` costs milliseconds for every epoch, however small. Here one compiled call trains
+    many epochs: the model's own `train_step`, with its own metrics, for every batch.
+    """
+
+    def build(self, build: Builder, spec: Spec) -> Parts:
+        with _lent_keras(self.dtype):
+            parts = build(spec=spec)
+            self.accuracy = (
+                keras.metrics.BinaryAccuracy(threshold=0.0 if parts.logits else 0.5)
+                if spec.outputs == 1
+                else keras.metrics.SparseCategoricalAccuracy()
+            )
+            parts.network.compile(parts.optimizer, parts.loss, metrics=[self.accuracy])
+            parts.optimizer.build(parts.network.trainable_variables)
+        self.weights = [w for layer in parts.network.layers for w in _canonical(layer)]
+        return parts
+
+    def get_weights(self) -> list[np.ndarray]:
+        return [w.numpy().copy() for w in self.weights]
+
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        for own, new in zip(self.weights, weights, strict=True):
+            own.assign(new)
+
+    def get_optimizer_state(self) -> Any:
+        return [variable.numpy() for variable in self.parts.optimizer.variables]
+
+    def set_optimizer_state(self, state: Any) -> None:
+        for own, new in zip(self.parts.optimizer.variables, state, strict=True):
+            own.assign(new)
+
+    def compile(self, data: Batch, batch_size: int) -> None:
+        columns = [tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in data if a is not None]
+        orders = tf.TensorSpec((None, None), tf.int64)
+
+        def train_epochs(orders: tf.Tensor, *columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return self._train_epochs(orders, columns, batch_size)
+
+        with _lent_keras(self.dtype):
+            self._compiled = tf.function(train_epochs).get_concrete_function(orders, *columns)
+
+    def _train_epochs(
+        self, orders: tf.Tensor, columns: tuple[tf.Tensor, ...], batch_size: int
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Train on columns (X, y, w) in orders (epochs, n); return losses and numbers right.
+
+        Both are (epochs,). TensorFlow compiles this: the loops run in its graph, not in Python.
+        """
+        model, loss, accuracy = self.parts.network, self.parts.network.metrics[0], self.accuracy
+        epochs, rows = tf.shape(orders)[0], tf.shape(orders)[1]
+        losses = tf.TensorArray(self.dtype, size=epochs)
+        right = tf.TensorArray(self.dtype, size=epochs)
+        for epoch in tf.range(epochs):
+            loss.reset_state()
+            accuracy.reset_state()
+            for start in tf.range(0, rows, batch_size):
+                batch = orders[epoch, start : start + batch_size]
+                model.train_step(tuple(tf.gather(column, batch) for column in columns))
+            losses = losses.write(epoch, loss.result())
+            right = right.write(epoch, accuracy.total)
+        return losses.stack(), right.stack()
+
+    def train(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[EpochResult]:
+        columns = [tf.convert_to_tensor(a) for a in data if a is not None]
+        in_order = np.arange(len(data.X))
+        orders, count = iter(orders), 1
+        while chunk := [in_order if o is None else o for o in islice(orders, count)]:
+            start = time.perf_counter()
+            losses, right = self._compiled(tf.constant(np.stack(chunk)), *columns)
+            accuracies = right.numpy() / len(data.X)
+            yield from map(EpochResult, losses.numpy().tolist(), accuracies.tolist())
+            seconds_per_epoch = (time.perf_counter() - start) / len(chunk)
+            count = max(1, int(_SECONDS_PER_CALL / seconds_per_epoch))
+
+    def outputs(self, X: np.ndarray) -> np.ndarray:
+        with _lent_keras(self.dtype):
+            return self.parts.network(tf.convert_to_tensor(X), training=False).numpy()
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        activation = keras.ops.sigmoid if outputs.shape[1] == 1 else keras.ops.softmax
+        return activation(tf.convert_to_tensor(outputs)).numpy()
+
+    def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
+        with _lent_keras(self.dtype):
+            return float(self.parts.loss(tf.convert_to_tensor(y), tf.convert_to_tensor(outputs)))
+
+
+class KerasClassifier(LockstepClassifier):
+    """Keras as a scikit-learn classifier; parameters as in `LockstepClassifier`."""
+
+    _adapter_class = KerasAdapter
+    _default_build = staticmethod(build_keras)
+
+
+def _canonical(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """Return one layer's own weights in the canonical layout, which for Dense is Keras' own."""
+    if isinstance(layer, keras.layers.Dense):
+        return [layer.kernel, *([] if layer.bias is None else [layer.bias])]
+    if layer.weights:
+        raise TypeError(f"the canonical layout of {type(layer).__name__} is not known")
+    return []
+
+
+@contextmanager
+def _lent_keras(dtype: str) -> Iterator[None]:
+    """Set Keras' float type, and put back the state that the caller finds otherwise changed.
+
+    Keras seeds its initializers from Python's `random`.
+    """
+    floatx, state = keras.config.floatx(), random.getstate()
+    keras.config.set_floatx(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        random.setstate(state)

@@ -1,0 +1,110 @@
+"""PyTorch behind the shared interface."""
+
+from collections.abc import Iterable, Iterator
+from copy import copy
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from frameworks.adapter import Adapter
+from frameworks.classifier import LockstepClassifier
+from frameworks.dense import build_pytorch
+from frameworks.spec import Builder, Parts, Spec
+from scratch import Batch, EpochResult
+
+__all__ = ["PyTorchAdapter", "PyTorchClassifier"]
+
+
+class PyTorchAdapter(Adapter):
+    """A `torch.nn.Module` with its loss and a `torch.optim` optimizer."""
+
+    def build(self, build: Builder, spec: Spec) -> Parts:
+        with torch.random.fork_rng(devices=[]):  # nn.Linear draws weights; ours replace them
+            parts = build(spec=spec)
+        parts.network.to(getattr(torch, self.dtype))
+        self.weights = [w for module in parts.network.modules() for w in _canonical(module)]
+        return parts
+
+    def get_weights(self) -> list[np.ndarray]:
+        return [w.detach().numpy().copy(order="C") for w in self.weights]
+
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        with torch.no_grad():
+            for own, new in zip(self.weights, weights, strict=True):
+                own.copy_(torch.tensor(new))
+
+    def get_optimizer_state(self) -> Any:
+        return self.parts.optimizer.state_dict()
+
+    def set_optimizer_state(self, state: Any) -> None:
+        self.parts.optimizer.load_state_dict(state)
+
+    def train(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[EpochResult]:
+        columns = [torch.from_numpy(a) for a in data if a is not None]
+        for order in orders:
+            rows = columns if order is None else [a[torch.from_numpy(order)] for a in columns]
+            yield self._train_epoch(*rows, batch_size=batch_size)
+
+    def _train_epoch(
+        self, X: torch.Tensor, y: torch.Tensor, w: torch.Tensor | None = None, *, batch_size: int
+    ) -> EpochResult:
+        network, optimizer = self.parts.network.train(), self.parts.optimizer
+        losses, outputs = [], []
+        for rows in zip(*(a.split(batch_size) for a in (X, y, w) if a is not None), strict=True):
+            optimizer.zero_grad()
+            output = network(rows[0])
+            loss = self._loss(output, *rows[1:])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.detach() * len(output))
+            outputs.append(output.detach())
+        total, correct = torch.stack(losses).sum(), self._correct(torch.cat(outputs), y).sum()
+        return EpochResult(float(total) / len(X), float(correct) / len(X))
+
+    def _loss(
+        self, output: torch.Tensor, y: torch.Tensor, w: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return the stock loss; with row weights, its sum or mean over wᵢ ℓᵢ."""
+        stock = self.parts.loss
+        if w is None:
+            return stock(output, y)
+        rows = copy(stock)
+        rows.reduction = "none"
+        weighted = rows(output, y) * w.reshape(-1, *[1] * (y.ndim - 1))
+        return weighted.mean() if stock.reduction == "mean" else weighted.sum()
+
+    def _correct(self, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        if output.shape[1] == 1:
+            return (output > self.threshold) == y
+        return output.argmax(1) == y
+
+    def outputs(self, X: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return self.parts.network.eval()(torch.from_numpy(X)).numpy()
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        z = torch.from_numpy(outputs)
+        return (torch.sigmoid(z) if z.shape[1] == 1 else torch.softmax(z, 1)).numpy()
+
+    def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
+        return float(self.parts.loss(torch.from_numpy(outputs), torch.from_numpy(y)))
+
+
+class PyTorchClassifier(LockstepClassifier):
+    """PyTorch as a scikit-learn classifier; parameters as in `LockstepClassifier`."""
+
+    _adapter_class = PyTorchAdapter
+    _default_build = staticmethod(build_pytorch)
+
+
+def _canonical(module: nn.Module) -> list[torch.Tensor]:
+    """Return views of one module's own parameters in the canonical layout."""
+    if isinstance(module, nn.Linear):
+        return [module.weight.T, *([] if module.bias is None else [module.bias])]
+    if list(module.parameters(recurse=False)):
+        raise TypeError(f"the canonical layout of {type(module).__name__} is not known")
+    return []

@@ -1,0 +1,81 @@
+"""Checks on what a caller hands to a classifier; each error names the parameter and the remedy."""
+
+from collections.abc import Sequence
+from inspect import signature
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from frameworks.spec import Spec
+
+__all__ = ["check_builder", "check_parameters", "check_weights", "encode_targets"]
+
+
+def check_parameters(classifier: Any) -> None:
+    """Raise TypeError or ValueError for a constructor argument that cannot be trained with."""
+    for name in ("epochs", "batch_size"):
+        _check(name, getattr(classifier, name), Integral, lambda v: v >= 1, "an integer, 1 or more")
+    _check("learning_rate", classifier.learning_rate, Real, lambda v: 0 < v < np.inf, "above 0")
+    if classifier.dtype not in ("float32", "float64"):
+        raise ValueError(f"dtype must be 'float32' or 'float64', got {classifier.dtype!r}")
+    if isinstance(classifier.hidden, str) or not isinstance(classifier.hidden, Sequence):
+        raise TypeError(f"hidden must be a tuple of widths, got {classifier.hidden!r}")
+    for width in classifier.hidden:
+        _check("hidden", width, Integral, lambda v: v >= 1, "widths of 1 or more")
+    if classifier.build is not None and not callable(classifier.build):
+        raise TypeError(f"build must be a function or None, got {classifier.build!r}")
+
+
+def _check(name: str, value: Any, kind: type, holds: Any, expected: str) -> None:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"{name} must be {expected}, got {value!r}")
+    if not holds(value):
+        raise ValueError(f"{name} must be {expected}, got {value!r}")
+
+
+def check_builder(classifier: Any) -> Spec:
+    """Return the Spec that a builder has as its default, `def build_keras(spec: Spec = SPEC)`.
+
+    TypeError if it has none. ValueError if the classifier sets numbers that only the builder can.
+    """
+    build = classifier.build
+    parameter = signature(build).parameters.get("spec")
+    if parameter is None or not isinstance(parameter.default, Spec):
+        raise TypeError(f"build must take `spec` with a Spec as its default, got {build!r}")
+    defaults = signature(type(classifier)).parameters
+    for name in ("hidden", "learning_rate"):
+        if getattr(classifier, name) != defaults[name].default:
+            raise ValueError(
+                f"{name} is the builder's where one is given, got {getattr(classifier, name)!r}; "
+                "give the builder another Spec: functools.partial(build, spec=replace(SPEC, ...))"
+            )
+    return parameter.default
+
+
+def encode_targets(y: np.ndarray, classes: np.ndarray, dtype: str) -> np.ndarray:
+    """Return labels y (n,) as a loss takes them.
+
+    Two classes: floats 0.0 and 1.0 (n, 1); more: positions in `classes` as int64 (n,). ValueError
+    for a label that is not in `classes`.
+    """
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(
+            f"y holds labels that are not among the classes {classes.tolist()}: {unknown.tolist()}"
+        )
+    index = np.searchsorted(classes, y)
+    return index[:, np.newaxis].astype(dtype) if len(classes) == 2 else index.astype(np.int64)
+
+
+def check_weights(weights: Sequence[np.ndarray], like: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return weights as arrays of the network's type; ValueError names one that does not fit."""
+    if len(weights) != len(like):
+        raise ValueError(f"weights: expected {len(like)} arrays, got {len(weights)}")
+    arrays = [np.asarray(w, dtype=own.dtype) for w, own in zip(weights, like, strict=True)]
+    for i, (array, own) in enumerate(zip(arrays, like, strict=True)):
+        if array.shape != own.shape:
+            raise ValueError(f"weights[{i}]: expected shape {own.shape}, got {array.shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"weights[{i}]: expected finite numbers, got NaN or infinity")
+    return arrays

@@ -1,0 +1,134 @@
+"""The training loop: a step, an epoch, a whole training; and the same without learning."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from scratch.losses import Loss
+from scratch.network import Sequential
+from scratch.optimizers import Optimizer
+from scratch.workspace import Workspace
+
+__all__ = [
+    "Batch",
+    "EpochResult",
+    "count_correct",
+    "evaluate",
+    "train",
+    "train_epoch",
+    "train_step",
+]
+
+Order = np.ndarray | None  # the rows (n,) in the order of training; None: as they are
+
+
+class Batch(NamedTuple):
+    """Rows to train on: inputs X (n, d), targets y, and weights w (n,) or None for 1 each."""
+
+    X: np.ndarray
+    y: np.ndarray
+    w: np.ndarray | None = None
+
+
+class EpochResult(NamedTuple):
+    """Means over the rows of an epoch, each batch measured before its update."""
+
+    loss: float
+    accuracy: float
+
+
+def train_step(
+    network: Sequential, loss: Loss, optimizer: Optimizer, batch: Batch
+) -> tuple[float, np.ndarray]:
+    """Take one optimizer step on a batch; return its loss and outputs (n, k) before the step."""
+    outputs = network.forward(batch.X)
+    value = loss.forward(outputs, batch.y, batch.w)
+    network.backward(loss.backward())
+    optimizer.step(network.theta, network.grad)
+    return value, outputs
+
+
+def train_epoch(
+    network: Sequential,
+    loss: Loss,
+    optimizer: Optimizer,
+    batches: Iterable[Batch],
+    threshold: float = 0.0,
+) -> EpochResult:
+    """Take one step on each batch; `threshold` as in `count_correct`."""
+    total, correct, rows = 0.0, 0, 0
+    for batch in batches:
+        value, outputs = train_step(network, loss, optimizer, batch)
+        total += value * len(batch.X)
+        correct += count_correct(outputs, batch.y, threshold)
+        rows += len(batch.X)
+    return EpochResult(total / rows, correct / rows)
+
+
+def train(
+    network: Sequential,
+    loss: Loss,
+    optimizer: Optimizer,
+    data: Batch,
+    orders: Iterable[Order],
+    batch_size: int,
+    threshold: float = 0.0,
+) -> Iterator[EpochResult]:
+    """Train one epoch on `data` for every order of its rows, and yield its result.
+
+    The last batch of an epoch holds the rows that are left over; none is dropped.
+
+    >>> from scratch import Dense, MeanSquaredError, SGD
+    >>> X = y = np.array([[1.0], [2.0]])
+    >>> parts = Sequential(Dense(1, 1)), MeanSquaredError(), SGD(0.1)
+    >>> [round(epoch.loss, 4) for epoch in train(*parts, Batch(X, y), [None] * 3, batch_size=2)]
+    [2.5, 0.265, 0.0433]
+    """
+    work = Workspace()
+    for order in orders:
+        batches = take_batches(data, order, batch_size, work)
+        yield train_epoch(network, loss, optimizer, batches, threshold)
+
+
+def take_batches(data: Batch, order: Order, batch_size: int, work: Workspace) -> Iterator[Batch]:
+    """Yield the rows batch by batch, in arrays that the next batch may write over."""
+    X, y, w = data
+    for start in range(0, len(X), batch_size):
+        rows = slice(start, start + batch_size)
+        if order is None:
+            yield Batch(X[rows], y[rows], None if w is None else w[rows])
+        else:
+            i = order[rows]
+            w_i = None if w is None else _take(w, i, work, "w")
+            yield Batch(_take(X, i, work, "X"), _take(y, i, work, "y"), w_i)
+
+
+def _take(a: np.ndarray, i: np.ndarray, work: Workspace, name: str) -> np.ndarray:
+    """Return a[i] in a reused array."""
+    out = work.take(name, len(i), a.shape[1:], a.dtype)
+    return np.take(a, i, axis=0, out=out, mode="clip")  # the other modes copy `out` first
+
+
+def evaluate(network: Sequential, loss: Loss, batch: Batch, threshold: float = 0.0) -> EpochResult:
+    """Measure loss and accuracy, without learning."""
+    outputs = network.forward(batch.X)
+    correct = count_correct(outputs, batch.y, threshold)
+    return EpochResult(loss.forward(outputs, batch.y, batch.w), correct / len(batch.X))
+
+
+def count_correct(outputs: np.ndarray, y: np.ndarray, threshold: float = 0.0) -> int:
+    """Count the rows whose class is right.
+
+    Several outputs (n, k): the class is the first largest one, y (n,) holds integers. One output
+    (n, 1): class 1 if it lies above `threshold` (0 for a logit, 0.5 for a probability), y (n, 1)
+    holds 0.0 and 1.0.
+
+    >>> count_correct(np.array([[0.2, 0.8], [0.5, 0.5]]), np.array([1, 0]))
+    2
+    >>> count_correct(np.array([[0.0], [0.1]]), np.array([[1.0], [1.0]]))
+    1
+    """
+    if outputs.shape[1] == 1:
+        return int(np.count_nonzero((outputs > threshold) == y))
+    return int(np.count_nonzero(outputs.argmax(axis=1) == y))
