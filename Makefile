@@ -1,0 +1,38 @@
+# Every target sets up the virtual environment first, where needed.
+#   ARGS    arguments for the command: make run ARGS="mnist --epochs 3"
+#   PYTHON  the interpreter that the environment is made with: make PYTHON=python3.12 run
+#   VENV    its folder, if not .venv
+ARGS =
+PYTHON =
+VENV = .venv
+
+.PHONY: help setup run test check format bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: ## make .venv and install the pinned packages
+	@sh tools/setup.sh '$(VENV)' '$(PYTHON)'
+
+run: setup ## train the experiments side by side
+	'$(VENV)/bin/lockstep' run $(ARGS)
+
+test: setup ## run the tests
+	'$(VENV)/bin/pytest' $(ARGS)
+
+check: setup ## lint, check the formatting and the types
+	'$(VENV)/bin/ruff' check
+	'$(VENV)/bin/ruff' format --check
+	'$(VENV)/bin/mypy'
+
+format: setup ## format the code and fix what ruff can fix
+	'$(VENV)/bin/ruff' format
+	'$(VENV)/bin/ruff' check --fix
+
+bench: setup ## compare the speeds
+	'$(VENV)/bin/lockstep' bench $(ARGS)
+
+clean: ## remove .venv, caches and build products; runs/ is kept
+	@if [ -e '$(VENV)/pyvenv.cfg' ]; then rm -rf '$(VENV)'; fi
+	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
