@@ -8,6 +8,7 @@
 from datasets.churn import encode_customer, load_churn
 from datasets.dataset import Dataset
 from datasets.errors import DataError
+from datasets.inventory import FileStatus, fetch, status, verify
 from datasets.mnist import load_mnist
 from datasets.policy import Policy
 from datasets.toys import load_circle, load_truth_table
@@ -15,10 +16,14 @@ from datasets.toys import load_circle, load_truth_table
 __all__ = [
     "DataError",
     "Dataset",
+    "FileStatus",
     "Policy",
     "encode_customer",
+    "fetch",
     "load_churn",
     "load_circle",
     "load_mnist",
     "load_truth_table",
+    "status",
+    "verify",
 ]

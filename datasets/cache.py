@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.download import QUICK, Limits, Progress, receive
+from datasets.download import PATIENT, QUICK, Progress, receive
 from datasets.errors import DataError, naming
 from datasets.folders import cache_folder
 from datasets.recipe import DataFile, Recipe
@@ -22,25 +22,26 @@ class Cached:
 
 
 def ensure_cached(
-    recipe: Recipe, limits: Limits = QUICK, progress: Progress | None = None
+    recipe: Recipe, patient: bool = False, progress: Progress | None = None
 ) -> Cached:
     """Bring the data set into the cache unless it is there, canonical to the last byte.
 
-    A cached file that has changed is fetched anew. Mirrors are tried in order. With `QUICK`
-    limits one that failed before in this process is passed over; a patient caller tries again.
+    A cached file that has changed is fetched anew. Mirrors are tried in order; one
+    that failed before in this process is passed over, unless the caller is ``patient``.
 
     Raises DataError with what was tried and why each failed.
     """
     folder = cache_folder()
-    wanted = [file for file in recipe.files if not _is_cached(file, folder)]
+    present = in_cache(recipe, folder)
+    wanted = [f for f in recipe.files if f.path not in present or _changed(f, present[f.path])]
     if not wanted:
         return Cached(folder, f"in the cache {folder}")
-    changed = [file.path for file in wanted if (folder / file.path).exists()]
-    reasons = [f"{folder / path}: the cached file has changed and is not used" for path in changed]
+    changed = [file.path for file in wanted if file.path in present]
+    reasons = [f"{present[path]}: the cached file has changed and is not used" for path in changed]
     for base in mirrors(recipe):
         key = (recipe.name, base)
-        if limits is not QUICK or key not in _failed:
-            failure = _download(recipe, wanted, folder, base, limits, progress)
+        if patient or key not in _failed:
+            failure = _download(recipe, wanted, folder, base, patient, progress)
             if failure is None:
                 anew = f" (anew: the cached {', '.join(changed)} had changed)" if changed else ""
                 return Cached(folder, f"downloaded from {base} to {folder}{anew}")
@@ -48,7 +49,7 @@ def ensure_cached(
         reasons.append(_failed[key])
     if not mirrors(recipe):
         reasons.append(f"no public mirror of {recipe.name} is known and LOCKSTEP_MIRROR is not set")
-    raise DataError("\n".join([f"{folder}: not all of {recipe.name} is in the cache", *reasons]))
+    raise DataError("\n".join([f"the cache {folder} does not hold {recipe.name}", *reasons]))
 
 
 def mirrors(recipe: Recipe) -> tuple[str, ...]:
@@ -62,14 +63,19 @@ def forget_failures() -> None:
     _failed.clear()
 
 
-def _is_cached(file: DataFile, folder: Path) -> bool:
+def in_cache(recipe: Recipe, folder: Path) -> dict[str, Path]:
+    """Where the cache holds each file, by `DataFile.path`, whatever is in it."""
+    paths = {file.path: folder / file.path for file in recipe.files}
+    return {name: path for name, path in paths.items() if path.is_file()}
+
+
+def _changed(file: DataFile, path: Path) -> bool:
     import pooch
 
-    path = folder / file.path
     try:
-        return path.is_file() and pooch.file_hash(str(path)) == file.sha256
+        return pooch.file_hash(str(path)) != file.sha256
     except OSError:
-        return False
+        return True
 
 
 def _download(
@@ -77,7 +83,7 @@ def _download(
     wanted: list[DataFile],
     folder: Path,
     base: str,
-    limits: Limits,
+    patient: bool,
     progress: Progress | None,
 ) -> str | None:
     """Fetch ``wanted`` from one mirror; None, or why it failed.
@@ -88,6 +94,7 @@ def _download(
     import pooch
 
     pooch.get_logger().setLevel("WARNING")
+    limits = PATIENT if patient else QUICK
     files = {f"{base}/{file.spellings[0]}": file for file in wanted}
 
     def save(url: str, output_file: str, _: pooch.Pooch) -> None:

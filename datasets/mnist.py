@@ -173,7 +173,7 @@ MNIST = Recipe(
     stand_in=_stand_in,
     stand_in_is="8x8 digits of scikit-learn, brought to 28x28",
     remedy=(
-        "Run `lockstep data fetch mnist`, or put the four *-ubyte.gz files of MNIST, "
-        "or Keras' mnist.npz, into the mnist/ folder of a data folder and name that folder."
+        "Put the four *-ubyte.gz files of MNIST, or Keras' mnist.npz, into the mnist/ folder of "
+        "a data folder, and name that folder with --data-dir or LOCKSTEP_DATA."
     ),
 )
