@@ -42,17 +42,17 @@ def parse_idx(content: bytes) -> np.ndarray:
 def encode_idx(array: np.ndarray) -> bytes:
     """Write a uint8 array as IDX, the inverse of `parse_idx`.
 
-    >>> encode_idx(np.array([7, 8, 9], dtype=np.uint8)).hex(" ", 4)
-    '00 000801 00000003 070809'
+    >>> encode_idx(np.array([7, 8, 9], dtype=np.uint8)).hex(" ")
+    '00 00 08 01 00 00 00 03 07 08 09'
     """
     head = struct.pack(f">2xBB{array.ndim}I", _UNSIGNED_BYTE, array.ndim, *array.shape)
     return head + array.tobytes()
 
 
 def gunzip_idx(raw: bytes) -> bytes:
-    """Decompress an IDX file, at most one byte further than its own header declares.
+    """Decompress an IDX file, hardly further than its own header declares.
 
-    That byte tells `parse_idx` of trailing content, and a decompression bomb stops there.
+    A few bytes more tell `parse_idx` of trailing content; a decompression bomb stops there.
 
     Raises DataError when the gzip stream is damaged or the header is not IDX.
     """
@@ -60,7 +60,7 @@ def gunzip_idx(raw: bytes) -> bytes:
         with gzip.GzipFile(fileobj=BytesIO(raw)) as stream:
             head = stream.read(4 + 4 * MAX_DIMENSIONS)
             _, size = _header(head)
-            return head + stream.read(max(0, size + 1 - len(head)))
+            return head + stream.read(max(1, size + 1 - len(head)))
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"the gzip stream is damaged or cut short ({error})") from error
 

@@ -1,0 +1,148 @@
+"""What enters the cache, and what never does."""
+
+import gzip
+from dataclasses import replace
+
+import pytest
+
+from datasets import DataError
+from datasets.cache import ensure_cached, forget_failures
+from datasets.idx import encode_idx, parse_idx
+
+IMAGES = "mnist/train-images-idx3-ubyte"
+
+
+@pytest.fixture
+def mirror(server, tiny):
+    server.replies.update(tiny.served())
+    return server
+
+
+def test_a_download_is_verified_unpacked_and_kept(mirror, tiny, cached, tmp_path):
+    result = ensure_cached(tiny.recipe)
+    assert result.how == f"downloaded from {mirror.url} to {tmp_path / 'cache'}"
+    assert cached() == sorted(tiny.contents)
+    for path, content in tiny.contents.items():
+        assert (result.folder / path).read_bytes() == content
+
+
+def test_what_is_cached_is_not_asked_for_again(mirror, tiny):
+    ensure_cached(tiny.recipe)
+    mirror.asked.clear()
+    assert ensure_cached(tiny.recipe).how.startswith("in the cache ")
+    assert mirror.asked == []
+
+
+def test_a_cached_file_that_changed_is_fetched_anew_and_said_so(mirror, tiny):
+    folder = ensure_cached(tiny.recipe).folder
+    mirror.asked.clear()
+    (folder / IMAGES).write_bytes(b"other")
+    assert f"anew: the cached {IMAGES} had changed" in ensure_cached(tiny.recipe).how
+    assert mirror.asked == [f"/{IMAGES}.gz"]
+    assert (folder / IMAGES).read_bytes() == tiny.contents[IMAGES]
+
+
+def test_a_cached_file_that_changed_is_not_used_when_it_cannot_be_replaced(mirror, tiny):
+    folder = ensure_cached(tiny.recipe).folder
+    (folder / IMAGES).write_bytes(b"other")
+    mirror.replies.clear()
+    with pytest.raises(DataError, match="has changed and is not used(.|\n)*404"):
+        ensure_cached(tiny.recipe)
+
+
+def edited(content: bytes) -> bytes:
+    array = parse_idx(content).copy()
+    array[0] ^= 1
+    return gzip.compress(encode_idx(array))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (edited, "SHA256 hash of downloaded file .* expected sha256:{sha} but got [0-9a-f]{{64}}"),
+        (lambda content: b"<html>sign in</html>", "expected sha256:{sha} but got"),
+        (lambda content: gzip.compress(content)[:-30], "cut short(.|\n)*Expected SHA-256 {sha}"),
+        (lambda content: content + b"!", "expected sha256:{sha} but got"),
+    ],
+)
+def test_wrong_content_never_reaches_the_cache(mirror, tiny, cached, spoil, message):
+    mirror.replies[f"/{IMAGES}.gz"] = spoil(tiny.contents[IMAGES])
+    with pytest.raises(DataError, match=message.format(sha=tiny.recipe.files[0].sha256)) as error:
+        ensure_cached(tiny.recipe)
+    assert f"{mirror.url}/{IMAGES}.gz: " in str(error.value)
+    assert "Deleted download" in str(error.value) or "was discarded" in str(error.value)
+    assert cached() == []
+
+
+def truncated(handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "5000")
+    handler.end_headers()
+    handler.wfile.write(b"\x1f\x8b" + bytes(100))
+
+
+def reset(handler) -> None:
+    handler.connection.close()
+
+
+@pytest.mark.parametrize("reply", [truncated, reset, None], ids=["truncated", "reset", "404"])
+def test_a_failed_transfer_leaves_nothing_in_the_cache(mirror, tiny, cached, reply):
+    mirror.replies[f"/{IMAGES}.gz"] = reply
+    with pytest.raises(DataError, match=f"{mirror.url}/{IMAGES}.gz: the (transfer|server)"):
+        ensure_cached(tiny.recipe)
+    assert cached() == []
+
+
+def test_a_hanging_server_leaves_nothing_in_the_cache(mirror, tiny, cached):
+    mirror.replies[f"/{IMAGES}.gz"] = lambda handler: mirror.closing.wait(5)
+    with pytest.raises(DataError, match="no answer within 0.5 s|timed out"):
+        ensure_cached(tiny.recipe)
+    assert cached() == []
+
+
+def test_mirrors_are_tried_in_order_until_one_has_everything(mirror, tiny, monkeypatch):
+    monkeypatch.delenv("LOCKSTEP_MIRROR")
+    second = replace(tiny.recipe, mirrors=(f"{mirror.url}/gone", mirror.url))
+    assert f"downloaded from {mirror.url} to" in ensure_cached(second).how
+    assert mirror.asked[0] == f"/gone/{IMAGES}.gz"
+
+
+def test_a_failed_mirror_is_not_asked_again_in_this_process(mirror, tiny):
+    mirror.replies.clear()
+    messages = []
+    for _ in range(3):
+        with pytest.raises(DataError) as error:
+            ensure_cached(tiny.recipe)
+        messages.append(str(error.value))
+    assert len(mirror.asked) == 1
+    assert len(set(messages)) == 1
+
+
+def test_a_patient_caller_asks_a_failed_mirror_again(mirror, tiny):
+    replies = dict(mirror.replies)
+    mirror.replies.clear()
+    with pytest.raises(DataError, match="404"):
+        ensure_cached(tiny.recipe)
+    mirror.replies.update(replies)
+    assert ensure_cached(tiny.recipe, patient=True).how.startswith("downloaded")
+
+
+def test_forgetting_failures_asks_a_failed_mirror_again(mirror, tiny):
+    mirror.replies.clear()
+    with pytest.raises(DataError, match="404"):
+        ensure_cached(tiny.recipe)
+    forget_failures()
+    mirror.replies.update(tiny.served())
+    assert ensure_cached(tiny.recipe).how.startswith("downloaded")
+
+
+def test_without_any_mirror_the_error_says_so(tiny):
+    with pytest.raises(DataError, match="no public mirror of mnist is known"):
+        ensure_cached(tiny.recipe)
+
+
+def test_a_cache_that_is_a_file_is_an_error(mirror, tiny, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("LOCKSTEP_CACHE", str(tmp_path / "file"))
+    with pytest.raises(DataError, match="exists|directory"):
+        ensure_cached(tiny.recipe)
