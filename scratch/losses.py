@@ -101,9 +101,9 @@ class BinaryCrossEntropy(Loss):
         np.negative(ell, out=ell)
         np.exp(ell, out=ell)
         np.log1p(ell, out=ell)
-        term = self.work.like("dz", z)
-        ell += np.maximum(z, 0, out=term)
-        ell -= np.multiply(z, y, out=term)
+        term = np.maximum(z, 0, out=self.work.like("dz", z))
+        term -= np.multiply(z, y, out=self.work.like("zy", z))
+        ell += term  # last: at z >> 0, y = 1 the term is exactly 0, and ell keeps every digit
         return _weighted_sum(ell[:, 0], w) / len(z)
 
     def backward(self) -> np.ndarray:
