@@ -10,8 +10,10 @@ from scratch.layers.layer import Layer
 __all__ = ["ReLU", "Sigmoid", "Softmax", "Tanh", "sigmoid", "softmax"]
 
 
+# log(max) may be rounded up, and its exponential overflow: one number further down is safe.
 _LARGEST_EXPONENT = {
-    np.dtype(t): np.log(np.finfo(t).max) for t in (np.float32, np.float64, np.longdouble)
+    np.dtype(t): np.nextafter(np.log(np.finfo(t).max), t(0))
+    for t in (np.float32, np.float64, np.longdouble)
 }
 
 
