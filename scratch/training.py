@@ -78,6 +78,7 @@ def train(
     """Train one epoch on `data` for every order of its rows, and yield its result.
 
     The last batch of an epoch holds the rows that are left over; none is dropped.
+    Raises ValueError for a batch size below 1 and for data without rows.
 
     >>> from scratch import Dense, MeanSquaredError, SGD
     >>> X = y = np.array([[1.0], [2.0]])
@@ -85,6 +86,10 @@ def train(
     >>> [round(epoch.loss, 4) for epoch in train(*parts, Batch(X, y), [None] * 3, batch_size=2)]
     [2.5, 0.265, 0.0433]
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    if not len(data.X):
+        raise ValueError("data must hold at least one row, got none")
     work = Workspace()
     for order in orders:
         batches = take_batches(data, order, batch_size, work)
