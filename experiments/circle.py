@@ -1,8 +1,8 @@
 """Circle: can four hidden neurons draw a closed curve?
 
 The points of an 11 x 11 grid, labelled 1 inside the unit circle. Two inputs, four hidden neurons,
-one output, sigmoid everywhere; full-batch gradient descent with learning rate 10 on the mean squared
-error, 2,000 steps.
+one output, sigmoid everywhere; full-batch gradient descent with learning rate 10 on the mean
+squared error, 2,000 steps.
 
 Source: a published classifier in plain Python. From its own initial weights (`published_weights`)
 the untrained output at (0, 0) is 0.55882367, the loss falls from 0.2919 to 0.0034561929870923383,
@@ -13,9 +13,11 @@ import random
 
 import numpy as np
 
-from datasets import Dataset, load_circle
+from datasets import Dataset, Policy, load_circle
 from frameworks import Parts, Spec
 from scratch import uniform, zeros
+
+DATA = "an 11 x 11 grid"
 
 SPEC = Spec(
     inputs=2,
@@ -27,7 +29,7 @@ SPEC = Spec(
 )
 
 
-def load(policy: str = "auto", data_dir: str | None = None) -> Dataset:
+def load(policy: Policy = "auto", data_dir: str | None = None) -> Dataset:
     """Load the grid; it is the same under every policy."""
     return load_circle()
 

@@ -4,14 +4,17 @@
 Adam with learning rate 0.001, batches of 128, 10 epochs.
 
 Source: the network that introductions to both frameworks open with. Expected: at least 97.5 % of
-the 10,000 test images. For orientation: LeCun et al. (1998) report 4.7 % error for 300 hidden units.
+the 10,000 test images. For orientation: LeCun et al. (1998) report 4.7 % error for 300 hidden
+units.
 """
 
 import numpy as np
 
-from datasets import Dataset, load_mnist
+from datasets import Dataset, Policy, load_mnist
 from frameworks import Parts, Spec, float32
 from scratch import glorot_uniform, zeros
+
+DATA = "70,000 digits, or the stand-in"
 
 SPEC = Spec(
     inputs=784,
@@ -26,7 +29,7 @@ SPEC = Spec(
 )
 
 
-def load(policy: str = "auto", data_dir: str | None = None) -> Dataset:
+def load(policy: Policy = "auto", data_dir: str | None = None) -> Dataset:
     """Load MNIST, or its stand-in."""
     return load_mnist(policy, data_dir)
 

@@ -10,9 +10,11 @@ weights are 9.67299303, -0.2078435, -4.62963669, the outputs on the training row
 
 import numpy as np
 
-from datasets import Dataset, load_truth_table
+from datasets import Dataset, Policy, load_truth_table
 from frameworks import Parts, Spec
 from scratch import uniform
+
+DATA = "four rows of a truth table"
 
 SPEC = Spec(
     inputs=3,
@@ -23,7 +25,7 @@ SPEC = Spec(
 )
 
 
-def load(policy: str = "auto", data_dir: str | None = None) -> Dataset:
+def load(policy: Policy = "auto", data_dir: str | None = None) -> Dataset:
     """Load the truth table; it is the same under every policy."""
     return load_truth_table()
 

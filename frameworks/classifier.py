@@ -57,6 +57,8 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
     n_features_in_ : columns of X
     history_ : one dict per epoch: loss and accuracy (means over the rows, each batch before its
         update), seconds, and val_loss and val_accuracy where validation data were given
+    initial_weights_ : the weights before the first step, read back from the implementation
+    orders_sha256_ : a digest of the row orders of all epochs, equal where the batches were
     seconds_ : {"compile": ..., "fit": ...}, the times of building and of training
     """
 
@@ -211,6 +213,7 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
             initial_weights = adapter.parts.initial_weights(self._spec, self._draws.weights)
         adapter.set_weights(check_weights(initial_weights, own))
         self._adapter = adapter
+        self.initial_weights_ = adapter.get_weights()
         self.history_: list[dict[str, float]] = []
         self.seconds_ = {"compile": time.perf_counter() - start, "fit": 0.0}
 
@@ -238,6 +241,7 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
                 measured = self.evaluate(*validation_data)
                 record |= {f"val_{name}": value for name, value in measured.items()}
             before, now = now, time.perf_counter()
+            self.orders_sha256_ = self._draws.orders_sha256
             self.seconds_["fit"] += now - before
             self.history_.append(record | {"seconds": now - before})
             yield self.history_[-1]

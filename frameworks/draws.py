@@ -1,6 +1,7 @@
 """Everything random in a training, drawn once and handed to every implementation."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ class Draws:
     def __init__(self, random_state: Any) -> None:
         streams = np.random.SeedSequence(_seed(random_state)).spawn(2)
         self.weights, self._orders = map(np.random.default_rng, streams)
+        self.orders_sha256 = ""  # a chain: of its previous value and the latest order
 
     def orders(self, n: int, batch_size: int, epochs: int) -> Iterator[np.ndarray | None]:
         """Yield the order (n,) of the rows for each epoch; None if a single batch holds them all.
@@ -26,7 +28,10 @@ class Draws:
         [[2, 1, 0, 3], [3, 0, 1, 2]]
         """
         for _ in range(epochs):
-            yield None if n <= batch_size else self._orders.permutation(n)
+            order = None if n <= batch_size else self._orders.permutation(n)
+            drawn = b"" if order is None else order.tobytes()
+            self.orders_sha256 = sha256(self.orders_sha256.encode() + drawn).hexdigest()
+            yield order
 
 
 def _seed(random_state: Any) -> int | None:

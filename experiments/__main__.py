@@ -1,0 +1,26 @@
+"""`python -m experiments`, and the command `lockstep`."""
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Run the command line, unless another package stands where ours should be."""
+    import datasets
+
+    if not hasattr(datasets, "load_truth_table"):
+        where = getattr(datasets, "__file__", None) or list(datasets.__path__)
+        print(
+            f"error: the package 'datasets' in {where} is not lockstep's and hides it; "
+            "use lockstep in an environment of its own (make setup)",
+            file=sys.stderr,
+        )
+        return 2
+    from experiments.harness.cli import main as command_line
+
+    return command_line()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""The command line: `lockstep`, or `python -m experiments`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from typer.exceptions import TyperException
+
+from datasets import DataError, Policy
+from experiments.harness import data_command
+from experiments.harness.errors import RequestError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Train the same experiment in NumPy, Keras and PyTorch, and see whether they agree.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(data_command.app, name="data")
+
+Experiments = Annotated[
+    list[str] | None, typer.Argument(metavar="EXPERIMENT", help="Default: all of them.")
+]
+With = Annotated[
+    str | None,
+    typer.Option(
+        "--with", metavar="NAMES", help="Implementations, with commas. Default: all of them."
+    ),
+]
+Dtype = Annotated[Literal["float64", "float32"], typer.Option()]
+Data = Annotated[Policy, typer.Option(help="auto: real if it can be had, else the stand-in.")]
+DataDir = Annotated[
+    str | None, typer.Option(metavar="DIR", help="Default: the variable LOCKSTEP_DATA.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+@app.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    """Show experiments, implementations and data; loads no framework.
+
+    For example:
+
+    lockstep list
+    """
+    from experiments.harness import catalogue
+
+    catalogue.show(as_json)
+
+
+@app.command("run")
+def run_command(
+    experiments: Experiments = None,
+    implementations: With = None,
+    dtype: Dtype = "float64",
+    seeds: Annotated[int, typer.Option(min=1, help="Train with seeds 0 to N-1.")] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of each one's own.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Train on the first N rows.")] = None,
+    data: Data = "auto",
+    data_dir: DataDir = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Train so many cells at a time.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each training.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Default: a folder under runs/.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train side by side, print the tables, and write the run's folder.
+
+    Repeating a command trains what is missing and nothing else. Exit code 1: implementations
+    disagree, or an accuracy is not what it should be; 2: the request cannot be carried out.
+
+    For example:
+
+    lockstep run
+
+    lockstep run churn mnist --with scratch,pytorch --seeds 3 --jobs 2
+
+    lockstep run mnist --data real --data-dir ~/data --epochs 2 --limit 10000
+    """
+    from experiments.harness import session
+    from experiments.harness.request import Request
+
+    request = Request(
+        experiments=tuple(experiments or ()),
+        implementations=_names(implementations),
+        dtype=dtype,
+        seeds=seeds,
+        epochs=epochs,
+        limit=limit,
+        policy=data,
+        data_dir=data_dir,
+        threads=threads,
+        out=out,
+    )
+    raise typer.Exit(session.run(request, jobs, as_json))
+
+
+@app.command("report")
+def report_command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    as_json: AsJson = False,
+) -> None:
+    """Rebuild a run's tables, results.json and results.csv from its records.
+
+    For example:
+
+    lockstep report runs/float64-1a2b3c4d
+    """
+    from experiments.harness import session
+
+    raise typer.Exit(session.report(run, as_json))
+
+
+@app.command("bench")
+def bench_command(
+    experiments: Experiments = None,
+    implementations: With = None,
+    dtype: Dtype = "float64",
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps, whole epochs.")] = 1_000,
+    data: Data = "auto",
+    data_dir: DataDir = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Time each so many times, in turn.")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each training.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Compare speeds as paired ratios: implementations, and the interface's own cost.
+
+    For example:
+
+    lockstep bench churn --rounds 9
+    """
+    from experiments.harness import bench
+    from experiments.harness.request import Request
+
+    request = Request(
+        experiments=tuple(experiments or ()),
+        implementations=_names(implementations),
+        dtype=dtype,
+        policy=data,
+        data_dir=data_dir,
+        threads=threads,
+    )
+    bench.show(request, steps, rounds, as_json)
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    try:
+        arguments = sys.argv[1:] if arguments is None else arguments
+        result = app(arguments or ["--help"], prog_name="lockstep", standalone_mode=False)
+    except (DataError, RequestError) as error:
+        return _fail(str(error))
+    except TyperException as error:
+        return _fail(f"{error.format_message().rstrip('.')}. Try: lockstep --help")
+    except KeyboardInterrupt:
+        result = 130
+    if result == 130:
+        print("\nstopped; what was finished is kept: repeat the command to go on", file=sys.stderr)
+    return result or 0
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2

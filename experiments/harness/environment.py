@@ -1,0 +1,62 @@
+"""What a result depends on besides its spec and its data: versions, processor, threads, source."""
+
+import os
+import platform
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import experiments
+
+__all__ = ["environment", "source_digest", "thread_variables"]
+
+_PACKAGES = ("numpy", "torch", "tensorflow", "keras", "scikit-learn", "pandas")
+_ROOT = Path(experiments.__file__).parents[1]
+
+
+def environment(threads: int) -> dict[str, object]:
+    """Return what a reader needs in order to interpret a result; loads no framework."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cpus": os.cpu_count(),
+        "threads": threads,
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
+        "versions": {package: _version(package) for package in _PACKAGES},
+    }
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """Return environment variables that give every library the same number of threads."""
+    pools = ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
+    names = [f"{pool}_NUM_THREADS".replace("_NUM_NUM", "_NUM") for pool in pools]
+    return dict.fromkeys(names, str(threads))
+
+
+def source_digest(experiment: str) -> str:
+    """Return the SHA-256 of the code that computes an experiment's results."""
+    files = [_ROOT / "experiments" / f"{experiment}.py", _ROOT / "experiments/harness/training.py"]
+    for package in ("scratch", "frameworks", "datasets"):
+        files += sorted((_ROOT / package).rglob("*.py"))
+    digest = sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(_ROOT).as_posix()}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    """Return the processor's name; `platform.processor()` is empty on most Linux systems."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

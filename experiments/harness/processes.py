@@ -1,0 +1,82 @@
+"""The parent's side of the worker processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+from experiments.harness.environment import thread_variables
+
+__all__ = ["CellFailed", "Worker", "WorkerDied"]
+
+
+class CellFailed(Exception):
+    """A cell that could not be done; the message says why."""
+
+
+class WorkerDied(CellFailed):
+    """Its worker process ended; the message says how."""
+
+
+class Worker:
+    """One process for one implementation, with its own libraries and thread counts."""
+
+    def __init__(self, implementation: str, threads: int) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "experiments.harness.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env=os.environ | _variables(threads),
+            text=True,
+            encoding="utf-8",
+        )
+        self._send(implementation)
+
+    def run(
+        self, job: dict[str, Any], report: Callable[[int, float], None] = lambda epoch, loss: None
+    ) -> Any:
+        """Do a job (see `worker`) and return its result. Raises CellFailed or WorkerDied."""
+        self._send(job)
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            event = json.loads(line)
+            match event.pop("event"):
+                case "epoch":
+                    report(event["epoch"], event["loss"])
+                case "done":
+                    return event["result"]
+                case "failed":
+                    raise CellFailed(event["error"])
+        raise WorkerDied(self._how_it_ended())
+
+    def _send(self, message: Any) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(message) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise WorkerDied(self._how_it_ended()) from None
+
+    def _how_it_ended(self) -> str:
+        code = self._process.wait()
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        ended = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        return f"the worker process was {ended}" + (f": {lines[-1]}" if lines else "")
+
+    def close(self) -> None:
+        """End the process, also in the middle of a cell."""
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+
+def _variables(threads: int) -> dict[str, str]:
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
+    return thread_variables(threads) | quiet | {"KERAS_BACKEND": "tensorflow"}

@@ -1,0 +1,137 @@
+"""What the user asks for, and the cells and records' heads that follow from it."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, Policy
+from experiments.harness.cell import Cell
+from experiments.harness.environment import environment, source_digest
+from experiments.harness.errors import RequestError, choose
+from experiments.harness.implementations import IMPLEMENTATIONS
+from experiments.harness.store import SCHEMA, Store
+from experiments.registry import EXPERIMENTS, page
+
+__all__ = ["Plan", "Request", "plan"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `lockstep run`."""
+
+    experiments: Sequence[str] = ()  # none: all
+    implementations: Sequence[str] = ()  # none: all
+    dtype: str = "float64"
+    seeds: int = 1
+    epochs: int | None = None  # None: the experiment's own
+    limit: int | None = None
+    policy: Policy = "auto"
+    data_dir: str | None = None
+    threads: int = 1
+    out: Path | None = None  # None: a folder under runs/ that follows from all of this
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run: its folder, its data, and each cell with what its record says before training."""
+
+    store: Store
+    heads: dict[Cell, dict[str, Any]]
+    notes: dict[str, str]  # one line for each experiment: which data is used, and why
+
+    def missing(self) -> dict[Cell, dict[str, Any]]:
+        """Return the cells without a finished record; RequestError if one is of another run."""
+        missing = {}
+        for cell, head in self.heads.items():
+            record = self.store.load(cell.key)
+            if record is None or record["status"] == "failed":
+                missing[cell] = head
+            elif record["fingerprint"] != head["fingerprint"]:
+                differs = next(name for name in _IDENTITY if record.get(name) != head[name])
+                raise RequestError(
+                    f"{self.store.folder}: holds {cell.key} with another {differs}; "
+                    "choose another folder with --out, or delete this one"
+                )
+        return missing
+
+
+def plan(request: Request) -> Plan:
+    """Check a request, load its data once to see which it is, and lay out the cells."""
+    experiments = _choose("experiment", request.experiments, EXPERIMENTS)
+    implementations = _choose("implementation", request.implementations, IMPLEMENTATIONS)
+    heads, notes = {}, {}
+    for experiment in experiments:
+        data = page(experiment).load(request.policy, request.data_dir)
+        notes[experiment] = data.note
+        for seed in range(request.seeds):
+            for implementation in implementations:
+                cell = _cell(request, data, experiment, seed, implementation)
+                heads[cell] = _head(cell, data)
+    together = "".join(sorted(head["fingerprint"] for head in heads.values()))
+    name = f"{request.dtype}-{sha256(together.encode()).hexdigest()[:8]}"
+    return Plan(Store(request.out or Path("runs") / name), heads, notes)
+
+
+def _choose(kind: str, names: Sequence[str], known: Iterable[str]) -> list[str]:
+    """Return the known ones that were asked for, in their own order; all if none was named."""
+    asked = {choose(kind, name, known) for name in names}
+    return [name for name in known if not asked or name in asked]
+
+
+def _cell(request: Request, data: Dataset, experiment: str, seed: int, implementation: str) -> Cell:
+    return Cell(
+        experiment=experiment,
+        dtype=request.dtype,
+        seed=seed,
+        implementation=implementation,
+        epochs=request.epochs or page(experiment).SPEC.epochs,
+        limit=request.limit,
+        policy=data.source,  # what was found now is what every worker loads
+        data_dir=request.data_dir,
+        threads=request.threads,
+    )
+
+
+# What makes a result this one and no other. Records with the same values are interchangeable.
+_IDENTITY = (
+    "experiment",
+    "implementation",
+    "dtype",
+    "seed",
+    "data",
+    "spec",
+    "limit",
+    "environment",
+    "source_sha256",
+)
+
+
+def _head(cell: Cell, data: Dataset) -> dict[str, Any]:
+    """Return what a cell's record says before its training."""
+    spec = replace(page(cell.experiment).SPEC, epochs=cell.epochs)
+    head = {
+        "experiment": cell.experiment,
+        "implementation": cell.implementation,
+        "dtype": cell.dtype,
+        "seed": cell.seed,
+        "data": {"name": data.name, "source": data.source, "sha256": data.sha256},
+        "spec": asdict(spec),
+        "epochs": cell.epochs,
+        "limit": cell.limit,
+        "acceptance": _acceptance(cell, data),
+        "environment": environment(cell.threads),
+        "source_sha256": source_digest(cell.experiment),
+    }
+    head = json.loads(json.dumps(head))  # as it will be read back: tuples are lists
+    identity = json.dumps([head[name] for name in _IDENTITY], sort_keys=True)
+    fingerprint = sha256(identity.encode()).hexdigest()
+    return {"schema": SCHEMA, "key": cell.key, "fingerprint": fingerprint, **head}
+
+
+def _acceptance(cell: Cell, data: Dataset) -> list[float] | None:
+    """Return the band in which the test accuracy is expected; None for a shortened training."""
+    whole = cell.limit is None and cell.epochs == page(cell.experiment).SPEC.epochs
+    return page(cell.experiment).ACCURACY.get(data.source) if whole else None

@@ -1,0 +1,68 @@
+"""From the records of a run to its results: everything here can be rebuilt at any time."""
+
+from typing import Any
+
+from experiments.harness.agreement import FLOAT64, compare_all
+from experiments.harness.implementations import IMPLEMENTATIONS
+from experiments.harness.store import SCHEMA, Store
+from experiments.registry import EXPERIMENTS
+
+__all__ = ["build_results", "objections"]
+
+
+def build_results(store: Store) -> dict[str, Any]:
+    """Compare the cells of a run; return what results.json holds."""
+    records = sorted(store.records(), key=_order)
+    compared = compare_all(
+        ((record, _arrays(store, record)) for record in records), lambda record: FLOAT64
+    )
+    return {
+        "schema": SCHEMA,
+        "environment": records[0]["environment"],
+        "cells": records,
+        "agreement": compared,
+    }
+
+
+def objections(results: dict[str, Any]) -> list[str]:
+    """Return, a line each, all that went against: disagreement, failure, accuracy out of band."""
+    lines = []
+    for cell in results["cells"]:
+        name = f"{cell['experiment']}, {cell['implementation']}, seed {cell['seed']}"
+        if cell["status"] == "failed":
+            lines.append(f"{name}: failed: {cell['error']}")
+        elif accepted(cell) is False:
+            low, high = cell["acceptance"]
+            accuracy = cell["test"]["accuracy"]
+            lines.append(f"{name}: test accuracy {accuracy:.4f}, expected {low} to {high}")
+    for entry in results["agreement"]:
+        if entry["verdict"] == "differ":
+            pair = " and ".join(entry["pair"])
+            lines.append(f"{entry['experiment']}, {pair}, seed {entry['seed']}: {entry['reason']}")
+    return lines
+
+
+def accepted(cell: dict[str, Any]) -> bool | None:
+    """Say whether a cell's test accuracy is in its acceptance band; None where it has none."""
+    if cell["acceptance"] is None:
+        return None
+    low, high = cell["acceptance"]
+    return low <= cell["test"]["accuracy"] <= high
+
+
+def _arrays(store: Store, record: dict[str, Any]) -> dict[str, Any]:
+    return store.load_arrays(record["key"]) if record["status"] == "ok" else {}
+
+
+def _order(record: dict[str, Any]) -> tuple[Any, ...]:
+    """Order as the lists of experiments and implementations do; unknown names come last."""
+
+    def position(name: str, known: Any) -> tuple[int, str]:
+        return ([*known].index(name) if name in known else len(known), name)
+
+    return (
+        position(record["experiment"], EXPERIMENTS),
+        record["dtype"],
+        record["seed"],
+        position(record["implementation"], IMPLEMENTATIONS),
+    )

@@ -1,0 +1,100 @@
+"""Train cells in worker processes: who trains what when, and what is kept of it."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from typing import Any, Protocol
+
+from experiments.harness.cell import Cell
+from experiments.harness.implementations import IMPLEMENTATIONS
+from experiments.harness.processes import CellFailed, Worker, WorkerDied
+from experiments.harness.store import Store
+
+__all__ = ["Progress", "Runner"]
+
+
+class Progress(Protocol):
+    """Whoever shows how far the training is; called from several threads."""
+
+    def started(self, cell: Cell) -> None:
+        """Note that a cell's training begins, its libraries' import included."""
+
+    def at(self, cell: Cell, epoch: int, loss: float) -> None:
+        """Note the latest epoch and its loss."""
+
+    def ended(self, cell: Cell, error: str | None) -> None:
+        """Note that a cell is trained, or why it failed."""
+
+
+class Runner:
+    """Trains cells with `jobs` at a time, each implementation in processes of its own.
+
+    A process serves one cell after the other, so a framework is loaded once. One that dies is a
+    failed cell, and the next cell gets a new one.
+    """
+
+    def __init__(self, store: Store, jobs: int, threads: int, progress: Progress) -> None:
+        self._store, self._jobs, self._threads, self._progress = store, jobs, threads, progress
+        self._idle: dict[str, list[Worker]] = defaultdict(list)
+        self._busy: list[Worker] = []
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def run(self, heads: dict[Cell, dict[str, Any]]) -> Iterator[Cell]:
+        """Train the cells, write their records, and yield each as it is finished.
+
+        `heads` holds what a record says before training. Left early, by Ctrl-C for example, the
+        processes are ended; the records written so far stay.
+        """
+        pool = ThreadPoolExecutor(self._jobs)
+        try:
+            futures = {pool.submit(self._train, cell, head): cell for cell, head in heads.items()}
+            for future in as_completed(futures):
+                future.result()
+                yield futures[future]
+        finally:
+            self._stop()
+            pool.shutdown(cancel_futures=True)
+
+    def _train(self, cell: Cell, head: dict[str, Any]) -> None:
+        self._progress.started(cell)
+        missing = IMPLEMENTATIONS[cell.implementation].missing()
+        error = missing or self._train_in_worker(cell, head)
+        if self._stopped:
+            return
+        if error:
+            failed = {"status": "failed", "error": error, "missing": bool(missing)}
+            failed |= dict.fromkeys(("history", "test", "seconds"))
+            self._store.save(cell.key, head | failed, {})
+        self._progress.ended(cell, error)
+
+    def _train_in_worker(self, cell: Cell, head: dict[str, Any]) -> str | None:
+        job = {"cell": cell.to_json(), "head": head, "folder": str(self._store.folder)}
+        worker, error = self._borrow(cell.implementation), None
+        try:
+            worker.run(job, lambda epoch, loss: self._progress.at(cell, epoch, loss))
+        except CellFailed as failure:
+            error = failure
+        with self._lock:
+            self._busy.remove(worker)
+            if isinstance(error, WorkerDied):
+                worker.close()
+            else:
+                self._idle[cell.implementation].append(worker)
+        return str(error) if error else None
+
+    def _borrow(self, implementation: str) -> Worker:
+        with self._lock:
+            idle = self._idle[implementation]
+            worker = idle.pop() if idle else Worker(implementation, self._threads)
+            self._busy.append(worker)
+            return worker
+
+    def _stop(self) -> None:
+        with self._lock:
+            self._stopped = True
+            for worker in [*self._busy, *(w for idle in self._idle.values() for w in idle)]:
+                with suppress(OSError):
+                    worker.close()

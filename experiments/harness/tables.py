@@ -1,0 +1,128 @@
+"""The tables on the terminal, readable at 80 columns and without colour."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from experiments.harness.results import accepted
+
+__all__ = ["make_table", "show_experiment", "show_summary"]
+
+Records = list[dict[str, Any]]
+
+
+def show_experiment(console: Console, cells: Records, agreement: Records) -> None:
+    """Print one experiment: a table of the implementations, and one of their pairs."""
+    console.print()
+    console.print(_title(cells))
+    console.print(_cells_table(cells))
+    if agreement:
+        console.print(_agreement_table(agreement))
+    for line in _confusions(cells):
+        console.print(Text(line))
+
+
+def show_summary(console: Console, results: dict[str, Any], objections: list[str]) -> None:
+    """Print the verdict over all: what was trained, what agrees, and each objection."""
+    cells, agreement = results["cells"], results["agreement"]
+    failed = sum(cell["status"] == "failed" for cell in cells)
+    agree = sum(entry["verdict"] == "agree" for entry in agreement)
+    console.print()
+    for line in objections:
+        console.print(Text(f"✗ {line}", style="red"))
+    trained = f"{len(cells) - failed} of {len(cells)} trainings finished"
+    pairs = f"{agree} of {len(agreement)} pairs agree"
+    console.print(Text(f"{trained}; {pairs}.", style="red" if objections else "green"))
+
+
+def _title(cells: Records) -> Text:
+    first = cells[0]
+    spec, data = first["spec"], first["data"]
+    network = "-".join(str(width) for width in (spec["inputs"], *spec["hidden"], spec["outputs"]))
+    seeds = len({cell["seed"] for cell in cells})
+    which = f"seed {first['seed']}" if seeds == 1 else f"{seeds} seeds"
+    title = Text(first["experiment"], style="bold")
+    rows = "" if first["limit"] is None else f", first {first['limit']} rows"
+    title.append(
+        f"  {network}, {first['epochs']} epochs, batch {spec['batch_size']}, {first['dtype']}, "
+        f"{which}\n{data['name']}, {data['source']}{rows}, SHA-256 {data['sha256'][:12]}",
+        style="not bold",
+    )
+    return title
+
+
+def _cells_table(cells: Records) -> Table:
+    table = make_table("implementation", "training loss", "test loss", "test accuracy", "seconds")
+    for name in dict.fromkeys(cell["implementation"] for cell in cells):
+        mine = [cell for cell in cells if cell["implementation"] == name]
+        done = [cell for cell in mine if cell["status"] == "ok"]
+        if not done:
+            table.add_row(name, Text("failed", style="red"), "", "", "")
+            continue
+        inside = all(accepted(cell) is not False for cell in done)
+        table.add_row(
+            name,
+            _spread([cell["history"]["loss"][-1] for cell in done], ".6f"),
+            _spread([cell["test"]["loss"] for cell in done], ".6f"),
+            Text(
+                _spread([cell["test"]["accuracy"] for cell in done], ".4f"),
+                style="" if inside else "red",
+            ),
+            _spread([cell["seconds"]["fit"] for cell in done], ".1f"),
+        )
+    return table
+
+
+def _agreement_table(agreement: Records) -> Table:
+    table = make_table("pair", "epoch losses", "weights", "predictions", "verdict")
+    for pair in dict.fromkeys(tuple(entry["pair"]) for entry in agreement):
+        mine = [entry for entry in agreement if tuple(entry["pair"]) == pair]
+        agree = all(entry["verdict"] == "agree" for entry in mine)
+        mismatches = sum(entry["prediction_mismatches"] for entry in mine)
+        table.add_row(
+            " - ".join(pair),
+            _exponent(entry["max_rel_loss"] for entry in mine),
+            _exponent(entry["max_rel_weight"] for entry in mine),
+            f"{mismatches} of {sum(entry['n_predictions'] for entry in mine)}",
+            Text("agree", style="green") if agree else Text("differ", style="red"),
+        )
+    return table
+
+
+def _confusions(cells: Records) -> Iterable[str]:
+    """Give the confusion matrices of two classes, a line for each different one."""
+    by_matrix: dict[str, list[str]] = {}
+    for cell in cells:
+        if cell["status"] == "ok" and len(cell["test"]["confusion"]) == 2:
+            name = f"{cell['implementation']} {cell['seed']}"
+            by_matrix.setdefault(str(cell["test"]["confusion"]), []).append(name)
+    for matrix, names in by_matrix.items():
+        yield f"confusion {matrix}: {', '.join(names)}"
+
+
+def make_table(first: str, *others: str) -> Table:
+    """Return an empty table: one column to the left, the others to the right."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _spread(values: list[float | None], form: str) -> str:
+    """Give the one value, or the smallest and the largest."""
+    finite = [value for value in values if value is not None]
+    if len(finite) < len(values):
+        return "nan"
+    texts = [format(value, form) for value in (min(finite), max(finite))]
+    return texts[0] if len(values) == 1 else " .. ".join(texts)
+
+
+def _exponent(errors: Iterable[float | None]) -> str:
+    """Give the worst relative error, in as many digits as matter."""
+    worst = max(float("inf") if error is None else error for error in errors)
+    return f"{worst:.1e}" if worst else "0"

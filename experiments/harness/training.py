@@ -1,0 +1,83 @@
+"""Train one cell: what a worker process does, from the data to the record."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from datasets import Dataset, Policy
+from experiments.harness.cell import Cell
+from experiments.harness.implementations import IMPLEMENTATIONS
+from experiments.registry import page
+
+__all__ = ["Result", "load_data", "train_cell"]
+
+Result = tuple[dict[str, Any], dict[str, np.ndarray]]  # the record, and the arrays beside it
+
+
+@lru_cache(maxsize=1)  # the next seed wants the same
+def load_data(experiment: str, policy: Policy, data_dir: str | None) -> Dataset:
+    """Load an experiment's data as the run decided."""
+    return page(experiment).load(policy, data_dir)
+
+
+def train_cell(
+    cell: Cell,
+    data: Dataset,
+    seconds_import: float,
+    report: Callable[[int, float], None] = lambda epoch, loss: None,
+) -> Result:
+    """Train and test; return the record and the arrays {"weights.0", ..., "predictions"}.
+
+    `report(epoch, loss)` is called as epochs are finished.
+    """
+    spec = page(cell.experiment).SPEC
+    classifier = IMPLEMENTATIONS[cell.implementation].make(
+        page(cell.experiment),
+        epochs=cell.epochs,
+        batch_size=spec.batch_size,
+        dtype=cell.dtype,
+        random_state=cell.seed,
+    )
+    X, y = data.X_train[: cell.limit], data.y_train[: cell.limit]
+    classes = np.arange(len(data.class_names))
+    for record in classifier.iter_fit(X, y, classes=classes):
+        report(len(classifier.history_), record["loss"])
+    return _record(cell, data, classifier, seconds_import)
+
+
+def _record(cell: Cell, data: Dataset, classifier: Any, seconds_import: float) -> Result:
+    history = {
+        name: [epoch[name] for epoch in classifier.history_] for name in ("loss", "accuracy")
+    }
+    predictions = classifier.predict(data.X_test)
+    weights = classifier.get_weights()
+    confusion = np.zeros((len(data.class_names),) * 2, int)
+    np.add.at(confusion, (data.y_test, predictions), 1)
+    record = {
+        "n_train": len(data.X_train[: cell.limit]),
+        "history": history,
+        "test": classifier.evaluate(data.X_test, data.y_test)
+        | {"confusion": confusion.tolist(), "n": len(predictions)},
+        "seconds": {"import": seconds_import} | classifier.seconds_,
+        "digests": {
+            "initial_weights": digest(*classifier.initial_weights_),
+            "batch_order": classifier.orders_sha256_,
+            "weights": digest(*weights),
+            "predictions": digest(predictions),
+        },
+        "status": "ok",
+        "error": None,
+    }
+    arrays = {f"weights.{i}": w for i, w in enumerate(weights)} | {"predictions": predictions}
+    return record, arrays
+
+
+def digest(*arrays: np.ndarray) -> str:
+    """Return the SHA-256 of arrays: their types, shapes and bytes."""
+    total = sha256()
+    for array in arrays:
+        total.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
+    return total.hexdigest()

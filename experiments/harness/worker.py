@@ -1,0 +1,84 @@
+"""A worker process: trains or times the cells it is sent, in turn, for one implementation.
+
+Cells come as JSON lines on standard input, events leave as JSON lines on standard output. Whatever
+a library prints goes to standard error, which the parent keeps for the reason of a failure.
+
+    {"event": "ready", "seconds_import": s}
+    {"event": "epoch", "epoch": e, "loss": x}        at most ten a second
+    {"event": "done", "result": ...}                 its files, if any, have been written
+    {"event": "failed", "error": "..."}
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+__all__ = ["main"]
+
+_SECONDS_BETWEEN_REPORTS = 0.1
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    serve(sys.stdin, events)
+
+
+def serve(jobs: TextIO, events: TextIO) -> None:
+    """Load the implementation named in the first line, then train cell by cell."""
+
+    def send(event: str, **values: Any) -> None:
+        events.write(json.dumps({"event": event, **values}) + "\n")
+        events.flush()
+
+    import frameworks
+    from experiments.harness.implementations import IMPLEMENTATIONS
+
+    start = time.perf_counter()
+    getattr(frameworks, IMPLEMENTATIONS[json.loads(jobs.readline())].classifier)
+    seconds_import = time.perf_counter() - start
+    send("ready", seconds_import=seconds_import)
+    for line in jobs:
+        try:
+            job = json.loads(line)
+            send("done", result=(_time if "steps" in job else _train)(job, seconds_import, send))
+        except Exception as error:  # a failed cell, with its reason; the next one may do better
+            send("failed", error=f"{type(error).__name__}: {error}")
+
+
+def _time(job: dict[str, Any], seconds_import: float, send: Any) -> dict[str, Any]:
+    """Time one cell."""
+    from experiments.harness.cell import Cell
+    from experiments.harness.timing import time_cell
+
+    return time_cell(Cell(**job["cell"]), job["steps"])
+
+
+def _train(job: dict[str, Any], seconds_import: float, send: Any) -> dict[str, Any]:
+    """Train one cell and write it to the run's folder."""
+    from experiments.harness.cell import Cell
+    from experiments.harness.store import Store
+    from experiments.harness.training import load_data, train_cell
+
+    cell, latest = Cell(**job["cell"]), [0.0]
+
+    def report(epoch: int, loss: float) -> None:
+        now = time.perf_counter()
+        if now - latest[0] > _SECONDS_BETWEEN_REPORTS:
+            latest[0] = now
+            send("epoch", epoch=epoch, loss=loss)
+
+    data = load_data(cell.experiment, cell.policy, cell.data_dir)
+    if data.sha256 != job["head"]["data"]["sha256"]:
+        raise ValueError(f"the data of {cell.experiment} changed since the run began; run again")
+    record, arrays = train_cell(cell, data, seconds_import, report)
+    Store(Path(job["folder"])).save(cell.key, job["head"] | record, arrays)
+    return {"key": cell.key}
+
+
+if __name__ == "__main__":
+    main()
