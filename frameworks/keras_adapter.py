@@ -134,12 +134,15 @@ def _canonical(layer: keras.layers.Layer) -> list[keras.Variable]:
 def _lent_keras(dtype: str) -> Iterator[None]:
     """Set Keras' float type, and put back the state that the caller finds otherwise changed.
 
-    Keras seeds its initializers from Python's `random`.
+    Layers take their type from the default policy, which `set_floatx` leaves as it is from the
+    first layer of the process on. Keras seeds its initializers from Python's `random`.
     """
-    floatx, state = keras.config.floatx(), random.getstate()
+    floatx, policy, state = keras.config.floatx(), keras.config.dtype_policy(), random.getstate()
     keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
     try:
         yield
     finally:
         keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
         random.setstate(state)
