@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -207,6 +208,7 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
             epochs=self.epochs,
             batch_size=self.batch_size,
         )
+        self._built_with = self._default_build if self.build is None else self.build, self.dtype
         adapter = self._make_adapter()
         own = adapter.get_weights()
         if initial_weights is None:
@@ -224,8 +226,8 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
         return check_builder(self)
 
     def _make_adapter(self) -> Adapter:
-        build = self._default_build if self.build is None else self.build
-        return self._adapter_class(build, self._spec, self.dtype)
+        build, dtype = self._built_with  # not the parameters, which may have been set since
+        return self._adapter_class(build, self._spec, dtype)
 
     def _train(
         self, batch: Batch, epochs: int, validation_data: tuple[Any, Any] | None
@@ -235,7 +237,10 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
         now = time.perf_counter()
         self.seconds_["compile"] += now - start
         orders = self._draws.orders(len(batch.X), self.batch_size, epochs)
-        for result in self._adapter.train(batch, orders, self.batch_size):
+        # Epochs may be trained ahead of the results; what is measured in between needs one by one.
+        runs = [orders] if validation_data is None else ([order] for order in orders)
+        train = self._adapter.train
+        for result in chain.from_iterable(train(batch, run, self.batch_size) for run in runs):
             record = result._asdict()
             if validation_data is not None:
                 measured = self.evaluate(*validation_data)

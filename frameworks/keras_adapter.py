@@ -40,6 +40,7 @@ class KerasAdapter(Adapter):
             parts.network.compile(parts.optimizer, parts.loss, metrics=[self.accuracy])
             parts.optimizer.build(parts.network.trainable_variables)
         self.weights = [w for layer in parts.network.layers for w in _canonical(layer)]
+        self._compiled_for: tuple[Any, ...] = ()
         return parts
 
     def get_weights(self) -> list[np.ndarray]:
@@ -59,12 +60,15 @@ class KerasAdapter(Adapter):
     def compile(self, data: Batch, batch_size: int) -> None:
         columns = [tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in data if a is not None]
         orders = tf.TensorSpec((None, None), tf.int64)
+        if self._compiled_for == (batch_size, *columns):
+            return
 
         def train_epochs(orders: tf.Tensor, *columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return self._train_epochs(orders, columns, batch_size)
 
         with _lent_keras(self.dtype):
             self._compiled = tf.function(train_epochs).get_concrete_function(orders, *columns)
+        self._compiled_for = (batch_size, *columns)
 
     def _train_epochs(
         self, orders: tf.Tensor, columns: tuple[tf.Tensor, ...], batch_size: int

@@ -11,12 +11,16 @@ from frameworks.spec import Spec
 
 __all__ = ["check_builder", "check_parameters", "check_weights", "encode_targets"]
 
+_FLOAT32 = np.finfo(np.float32)
+_SMALLEST, _LARGEST = float(_FLOAT32.smallest_subnormal), float(_FLOAT32.max)
+
 
 def check_parameters(classifier: Any) -> None:
     """Raise TypeError or ValueError for a constructor argument that cannot be trained with."""
     for name in ("epochs", "batch_size"):
         _check(name, getattr(classifier, name), Integral, lambda v: v >= 1, "an integer, 1 or more")
-    _check("learning_rate", classifier.learning_rate, Real, lambda v: 0 < v < np.inf, "above 0")
+    rate, expected = classifier.learning_rate, "above 0, and not beyond float32"
+    _check("learning_rate", rate, Real, lambda v: _SMALLEST <= v <= _LARGEST, expected)
     if classifier.dtype not in ("float32", "float64"):
         raise ValueError(f"dtype must be 'float32' or 'float64', got {classifier.dtype!r}")
     if isinstance(classifier.hidden, str) or not isinstance(classifier.hidden, Sequence):
