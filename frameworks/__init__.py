@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Builder",
     "KerasClassifier",
+    "MissingFrameworkError",
     "Parts",
     "PyTorchClassifier",
     "ScratchClassifier",
@@ -32,10 +33,23 @@ _MODULES = {
     "KerasClassifier": "frameworks.keras_adapter",
     "PyTorchClassifier": "frameworks.pytorch_adapter",
 }
+_FRAMEWORKS = ("keras", "tensorflow", "torch")
+
+
+class MissingFrameworkError(ImportError):
+    """The framework of the classifier that was asked for is not installed."""
 
 
 def __getattr__(name: str) -> Any:
     """Load a classifier's module, and with it its framework."""
     if name not in _MODULES:
         raise AttributeError(f"module 'frameworks' has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    try:
+        return getattr(import_module(_MODULES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name not in _FRAMEWORKS:
+            raise
+        raise MissingFrameworkError(
+            f"{name} needs {error.name}, which is not installed; pip install {error.name}",
+            name=error.name,
+        ) from error
