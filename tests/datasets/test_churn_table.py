@@ -39,8 +39,9 @@ def test_harmless_variants_give_the_same_table(text):
     assert table["Exited"].tolist() == [1, 0]
 
 
-def test_columns_that_are_not_used_may_be_absent():
-    text = "\n".join(line.split(",", 3)[3] for line in GOOD.splitlines())
+@pytest.mark.parametrize("byte_order_mark", ["", "\ufeff"])
+def test_columns_that_are_not_used_may_be_absent(byte_order_mark):
+    text = byte_order_mark + "\n".join(line.split(",", 3)[3] for line in GOOD.splitlines())
     assert len(read_churn(text.encode())) == 2
 
 

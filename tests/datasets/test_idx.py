@@ -105,8 +105,9 @@ def test_a_truncated_gzip_stream_is_named_as_such():
         gunzip_idx(gzip.compress(GOOD)[:-9])
 
 
-def test_a_wrong_gzip_checksum_is_noticed():
-    raw = bytearray(gzip.compress(GOOD))
+@pytest.mark.parametrize("n", [1, 12, 13, 1000])  # 12 labels end where the header's buffer ends
+def test_a_wrong_gzip_checksum_is_noticed(n):
+    raw = bytearray(gzip.compress(encode_idx(np.zeros(n, np.uint8))))
     raw[-8] ^= 1
     with pytest.raises(DataError, match="gzip stream is damaged"):
         gunzip_idx(bytes(raw))
