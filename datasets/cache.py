@@ -1,13 +1,18 @@
 """The cache of downloaded data: pooch keeps it, and nothing unverified enters it."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from datasets.download import PATIENT, QUICK, Progress, receive
 from datasets.errors import DataError, naming
 from datasets.folders import cache_folder
 from datasets.recipe import DataFile, Recipe
+
+Transfer = Callable[[str, int], bytes]
+"""Receive at most so many bytes from a URL."""
 
 _failed: dict[tuple[str, str], str] = {}
 """Why a mirror failed for a data set in this process, so that nobody waits for it twice."""
@@ -38,10 +43,11 @@ def ensure_cached(
         return Cached(folder, f"in the cache {folder}")
     changed = [file.path for file in wanted if file.path in present]
     reasons = [f"{present[path]}: the cached file has changed and is not used" for path in changed]
+    transfer = partial(receive, limits=PATIENT if patient else QUICK, progress=progress)
     for base in mirrors(recipe):
         key = (recipe.name, base)
         if patient or key not in _failed:
-            failure = _download(recipe, wanted, folder, base, patient, progress)
+            failure = _download(recipe, wanted, folder, base, transfer)
             if failure is None:
                 anew = f" (anew: the cached {', '.join(changed)} had changed)" if changed else ""
                 return Cached(folder, f"downloaded from {base} to {folder}{anew}")
@@ -79,12 +85,7 @@ def _changed(file: DataFile, path: Path) -> bool:
 
 
 def _download(
-    recipe: Recipe,
-    wanted: list[DataFile],
-    folder: Path,
-    base: str,
-    patient: bool,
-    progress: Progress | None,
+    recipe: Recipe, wanted: list[DataFile], folder: Path, base: str, transfer: Transfer
 ) -> str | None:
     """Fetch ``wanted`` from one mirror; None, or why it failed.
 
@@ -94,12 +95,11 @@ def _download(
     import pooch
 
     pooch.get_logger().setLevel("WARNING")
-    limits = PATIENT if patient else QUICK
     files = {f"{base}/{file.spellings[0]}": file for file in wanted}
 
     def save(url: str, output_file: str, _: pooch.Pooch) -> None:
         file = files[url]
-        raw = receive(url, file.size + 2**16, limits, progress)
+        raw = transfer(url, file.size + 2**16)
         with naming("not usable", f"Expected SHA-256 {file.sha256}; the download was discarded."):
             Path(output_file).write_bytes(recipe.unwrap(raw, file))
 

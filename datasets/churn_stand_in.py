@@ -21,10 +21,8 @@ _DRAWS = (
 def invent_customers() -> bytes:
     """Return a CSV with the 14 columns of ``Churn_Modelling.csv`` and 10,000 invented customers.
 
-    Every value is a function of uniform numbers from PCG64, whose stream is fixed, and of sums,
-    products, comparisons and roundings, so the bytes are the same with every NumPy version and
-    processor. Ranges, shares and the share of leavers (one fifth) are near those of the real
-    file; no row of it was used.
+    Made of PCG64's uniform numbers, sums, products, comparisons and roundings alone, so the bytes
+    do not depend on NumPy's version or the processor. Ranges and shares are near the real file's.
     """
     import pandas as pd
 

@@ -40,25 +40,31 @@ def obtain(recipe: Recipe, policy: Policy, data_dir: str | Path | None) -> Obtai
         )
     if policy == "stand-in":
         return _stand_in(recipe, "it was asked for")
-    folder = named_folder(data_dir)
-    if folder and (found := read_folder(recipe, folder)):
-        contents, path = found
-        return _real(recipe, contents, str(path), f"from {path}")
-    tried = f"{folder}: holds no {recipe.files[0].spellings[0]}" if folder else ""
-    try:
-        cached = ensure_cached(recipe)
-    except DataError as error:
-        tried = "\n".join(filter(None, [tried, str(error)]))
-    else:
-        contents = {f.path: read_file(recipe, f, cached.folder / f.path) for f in recipe.files}
-        why = f"{cached.how}; {tried}" if tried else cached.how
-        return _real(recipe, contents, cached.how, why)
+    found, tried = _search(recipe, named_folder(data_dir))
+    if found:
+        return found
     if policy == "real":
-        steps = "".join(f"\n  - {line}" for line in tried.splitlines())
+        steps = "".join(f"\n  - {line}" for line in tried)
         raise DataError(
             f"{recipe.name}: the real data was not found; tried{steps}\n{recipe.remedy}"
         )
-    return _stand_in(recipe, "; ".join(tried.splitlines()))
+    return _stand_in(recipe, "; ".join(tried))
+
+
+def _search(recipe: Recipe, folder: Path | None) -> tuple[Obtained | None, list[str]]:
+    """Look for the real data in the folder, the cache and the mirrors; say where it was not."""
+    tried: list[str] = []
+    if folder:
+        if here := read_folder(recipe, folder):
+            contents, path = here
+            return _real(recipe, contents, str(path), f"from {path}"), tried
+        tried.append(f"{folder}: holds no {recipe.files[0].spellings[0]}")
+    try:
+        cached = ensure_cached(recipe)
+    except DataError as error:
+        return None, [*tried, *str(error).splitlines()]
+    contents = {f.path: read_file(recipe, f, cached.folder / f.path) for f in recipe.files}
+    return _real(recipe, contents, cached.how, "; ".join([cached.how, *tried])), tried
 
 
 def _real(recipe: Recipe, contents: Contents, origin: str, how: str) -> Obtained:
