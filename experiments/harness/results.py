@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments.harness.agreement import FLOAT64, compare_all
+from experiments.harness.agreement import compare_all
 from experiments.harness.implementations import IMPLEMENTATIONS
 from experiments.harness.store import SCHEMA, Store
 from experiments.registry import EXPERIMENTS
@@ -13,9 +13,7 @@ __all__ = ["build_results", "objections"]
 def build_results(store: Store) -> dict[str, Any]:
     """Compare the cells of a run; return what results.json holds."""
     records = sorted(store.records(), key=_order)
-    compared = compare_all(
-        ((record, _arrays(store, record)) for record in records), lambda record: FLOAT64
-    )
+    compared = compare_all((record, _arrays(store, record)) for record in records)
     return {
         "schema": SCHEMA,
         "environment": records[0]["environment"],

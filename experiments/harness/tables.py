@@ -30,13 +30,16 @@ def show_summary(console: Console, results: dict[str, Any], objections: list[str
     """Print the verdict over all: what was trained, what agrees, and each objection."""
     cells, agreement = results["cells"], results["agreement"]
     failed = sum(cell["status"] == "failed" for cell in cells)
-    agree = sum(entry["verdict"] == "agree" for entry in agreement)
+    judged = [entry["verdict"] for entry in agreement if entry["verdict"]]
+    parts = [f"{len(cells) - failed} of {len(cells)} trainings finished"]
+    if judged:
+        parts.append(f"{judged.count('agree')} of {len(judged)} pairs agree")
+    if len(judged) < len(agreement):
+        parts.append(f"{len(agreement) - len(judged)} pairs in float32 measured, not judged")
     console.print()
     for line in objections:
         console.print(Text(f"✗ {line}", style="red"))
-    trained = f"{len(cells) - failed} of {len(cells)} trainings finished"
-    pairs = f"{agree} of {len(agreement)} pairs agree"
-    console.print(Text(f"{trained}; {pairs}.", style="red" if objections else "green"))
+    console.print(Text("; ".join(parts) + ".", style="red" if objections else "green"))
 
 
 def _title(cells: Records) -> Text:
@@ -63,11 +66,12 @@ def _cells_table(cells: Records) -> Table:
         if not done:
             table.add_row(name, Text("failed", style="red"), "", "", "")
             continue
+        digits = ".6f" if len(done) == 1 else ".4f"
         inside = all(accepted(cell) is not False for cell in done)
         table.add_row(
             name,
-            _spread([cell["history"]["loss"][-1] for cell in done], ".6f"),
-            _spread([cell["test"]["loss"] for cell in done], ".6f"),
+            _spread([cell["history"]["loss"][-1] for cell in done], digits),
+            _spread([cell["test"]["loss"] for cell in done], digits),
             Text(
                 _spread([cell["test"]["accuracy"] for cell in done], ".4f"),
                 style="" if inside else "red",
@@ -81,32 +85,38 @@ def _agreement_table(agreement: Records) -> Table:
     table = make_table("pair", "epoch losses", "weights", "predictions", "verdict")
     for pair in dict.fromkeys(tuple(entry["pair"]) for entry in agreement):
         mine = [entry for entry in agreement if tuple(entry["pair"]) == pair]
-        agree = all(entry["verdict"] == "agree" for entry in mine)
         mismatches = sum(entry["prediction_mismatches"] for entry in mine)
         table.add_row(
             " - ".join(pair),
             _exponent(entry["max_rel_loss"] for entry in mine),
             _exponent(entry["max_rel_weight"] for entry in mine),
             f"{mismatches} of {sum(entry['n_predictions'] for entry in mine)}",
-            Text("agree", style="green") if agree else Text("differ", style="red"),
+            _verdict({entry["verdict"] for entry in mine}),
         )
     return table
 
 
+def _verdict(verdicts: set[str | None]) -> Text:
+    """Give the worst of them; float32 is measured, not judged."""
+    if "differ" in verdicts:
+        return Text("differ", style="red")
+    return Text("not judged") if None in verdicts else Text("agree", style="green")
+
+
 def _confusions(cells: Records) -> Iterable[str]:
-    """Give the confusion matrices of two classes, a line for each different one."""
+    """Give the confusion matrices of two classes on one seed, a line for each different one."""
     by_matrix: dict[str, list[str]] = {}
     for cell in cells:
-        if cell["status"] == "ok" and len(cell["test"]["confusion"]) == 2:
-            name = f"{cell['implementation']} {cell['seed']}"
-            by_matrix.setdefault(str(cell["test"]["confusion"]), []).append(name)
+        one_seed = cell["seed"] == cells[-1]["seed"] == cells[0]["seed"]
+        if one_seed and cell["status"] == "ok" and len(cell["test"]["confusion"]) == 2:
+            by_matrix.setdefault(str(cell["test"]["confusion"]), []).append(cell["implementation"])
     for matrix, names in by_matrix.items():
-        yield f"confusion {matrix}: {', '.join(names)}"
+        yield f"confusion matrix {matrix}: {', '.join(names)}"
 
 
 def make_table(first: str, *others: str) -> Table:
     """Return an empty table: one column to the left, the others to the right."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False, pad_edge=False)
     table.add_column(first)
     for name in others:
         table.add_column(name, justify="right")
@@ -118,8 +128,9 @@ def _spread(values: list[float | None], form: str) -> str:
     finite = [value for value in values if value is not None]
     if len(finite) < len(values):
         return "nan"
-    texts = [format(value, form) for value in (min(finite), max(finite))]
-    return texts[0] if len(values) == 1 else " .. ".join(texts)
+    if len(finite) == 1:
+        return format(finite[0], form)
+    return f"{min(finite):{form}}..{max(finite):{form}}"
 
 
 def _exponent(errors: Iterable[float | None]) -> str:
