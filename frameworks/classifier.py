@@ -241,15 +241,16 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
         runs = [orders] if validation_data is None else ([order] for order in orders)
         train = self._adapter.train
         for result in chain.from_iterable(train(batch, run, self.batch_size) for run in runs):
-            record = result._asdict()
+            record = {"loss": result.loss, "accuracy": result.accuracy}
             if validation_data is not None:
                 measured = self.evaluate(*validation_data)
                 record |= {f"val_{name}": value for name, value in measured.items()}
             before, now = now, time.perf_counter()
             self.orders_sha256_ = self._draws.orders_sha256
             self.seconds_["fit"] += now - before
-            self.history_.append(record | {"seconds": now - before})
-            yield self.history_[-1]
+            record["seconds"] = now - before
+            self.history_.append(record)
+            yield record
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_adapter")

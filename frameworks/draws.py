@@ -19,7 +19,7 @@ class Draws:
     def __init__(self, random_state: Any) -> None:
         streams = np.random.SeedSequence(_seed(random_state)).spawn(2)
         self.weights, self._orders = map(np.random.default_rng, streams)
-        self.orders_sha256 = ""  # a chain: of its previous value and the latest order
+        self.orders_sha256 = ""  # of its previous value and the latest order
 
     def orders(self, n: int, batch_size: int, epochs: int) -> Iterator[np.ndarray | None]:
         """Yield the order (n,) of the rows for each epoch; None if a single batch holds them all.
@@ -28,9 +28,11 @@ class Draws:
         [[2, 1, 0, 3], [3, 0, 1, 2]]
         """
         for _ in range(epochs):
-            order = None if n <= batch_size else self._orders.permutation(n)
-            drawn = b"" if order is None else order.tobytes()
-            self.orders_sha256 = sha256(self.orders_sha256.encode() + drawn).hexdigest()
+            if n <= batch_size:
+                yield None
+                continue
+            order = self._orders.permutation(n)
+            self.orders_sha256 = sha256(self.orders_sha256.encode() + order.tobytes()).hexdigest()
             yield order
 
 
