@@ -1,0 +1,103 @@
+"""Training on: partial_fit, and classifiers that were pickled, copied or cloned."""
+
+import pickle
+from copy import deepcopy
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from .data import table
+
+
+def theta(classifier):
+    return b"".join(w.tobytes() for w in classifier.get_weights())
+
+
+def losses(classifier):
+    return [record["loss"] for record in classifier.history_]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_three_calls_of_partial_fit_are_a_fit_of_three_epochs(make, weighted):
+    X, y = table(3)
+    w = np.linspace(0.5, 2, len(X)) if weighted else None
+    fitted, partial = make(epochs=3).fit(X, y, w), make()
+    for _ in range(3):
+        assert partial.partial_fit(X, y, sample_weight=w) is partial
+    assert theta(partial) == theta(fitted)
+    assert losses(partial) == losses(fitted)
+    assert partial.orders_sha256_ == fitted.orders_sha256_
+
+
+def test_partial_fit_goes_on_from_a_fit(make):
+    X, y = table()
+    assert theta(make(epochs=2).fit(X, y).partial_fit(X, y)) == theta(make(epochs=3).fit(X, y))
+
+
+def test_partial_fit_takes_batches_that_lack_a_class(make):
+    X, y = table(3)
+    classifier = make().partial_fit(X[y < 2], y[y < 2], classes=[0, 1, 2])
+    before = theta(classifier)
+    classifier.partial_fit(X[y == 2], y[y == 2])
+    assert classifier.classes_.tolist() == [0, 1, 2]
+    assert theta(classifier) != before
+
+
+def test_batch_size_and_weights_may_change_between_calls(make):
+    X, y = table()
+    classifier = make(batch_size=8).partial_fit(X, y)
+    first = classifier.get_weights()
+    classifier.set_params(batch_size=50).partial_fit(X, y)
+    # Adam's first steps are close to the learning rate: three batches move further than one
+    moved = [np.abs(a - b).max() for a, b in zip(first, classifier.initial_weights_, strict=True)]
+    moves = [np.abs(a - b).max() for a, b in zip(first, classifier.get_weights(), strict=True)]
+    assert max(moves) < 0.02 < max(moved)
+    weighted = deepcopy(classifier).partial_fit(X, y, sample_weight=np.arange(21))
+    assert theta(weighted) != theta(classifier.partial_fit(X, y))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "copied", [lambda c: pickle.loads(pickle.dumps(c)), deepcopy], ids=["pickle", "deepcopy"]
+)
+def test_a_copy_predicts_and_goes_on_as_the_original_does(make, dtype, copied):
+    X, y = table(3)
+    original = make(dtype=dtype).fit(X, y)
+    copy = copied(original)
+    assert theta(copy) == theta(original)
+    assert copy.outputs(X).tobytes() == original.outputs(X).tobytes()
+    assert copy.predict(X).tolist() == original.predict(X).tolist()
+    assert copy.history_ == original.history_
+    for _ in range(2):
+        copy.partial_fit(X, y)
+    assert theta(copy) != theta(original)
+    for _ in range(2):
+        original.partial_fit(X, y)
+    assert theta(copy) == theta(original)
+    assert losses(copy) == losses(original)
+
+
+def test_parameters_set_after_the_fit_do_not_change_what_is_pickled(make):
+    X, y = table()
+    original = make().fit(X, y)
+    original.set_params(dtype="float64", hidden=(9,), learning_rate=1.0)
+    copy = pickle.loads(pickle.dumps(original))
+    assert theta(copy) == theta(original)
+    assert copy.outputs(X).dtype == original.outputs(X).dtype == np.float32
+    assert theta(copy.partial_fit(X, y)) == theta(original.partial_fit(X, y))
+
+
+def test_a_clone_is_not_fitted_and_trains_to_the_same_weights(make):
+    X, y = table()
+    original = make().fit(X, y)
+    copy = clone(original)
+    assert not hasattr(copy, "classes_")
+    assert copy.get_params() == original.get_params()
+    assert theta(copy.fit(X, y)) == theta(original)
+
+
+def test_parameters_are_kept_as_they_are_given(make):
+    parameters = {"hidden": [5], "epochs": 2, "dtype": "float64", "random_state": 3}
+    assert make(**parameters).get_params().items() >= parameters.items()
+    assert make().set_params(**parameters).get_params() == make(**parameters).get_params()
