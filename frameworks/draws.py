@@ -25,7 +25,7 @@ class Draws:
         """Yield the order (n,) of the rows for each epoch; None if a single batch holds them all.
 
         >>> [order.tolist() for order in Draws(0).orders(n=4, batch_size=2, epochs=2)]
-        [[2, 1, 0, 3], [3, 0, 1, 2]]
+        [[2, 0, 3, 1], [1, 3, 0, 2]]
         """
         for _ in range(epochs):
             if n <= batch_size:
