@@ -7,8 +7,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import experiments
 from experiments.harness.environment import thread_variables
 
 __all__ = ["CellFailed", "Worker", "WorkerDied"]
@@ -26,9 +28,9 @@ class Worker:
     """One process for one implementation, with its own libraries and thread counts."""
 
     def __init__(self, implementation: str, threads: int) -> None:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+        self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "experiments.harness.worker"],
+            [sys.executable, "-P", "-m", "experiments.harness.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -78,5 +80,8 @@ class Worker:
 
 
 def _variables(threads: int) -> dict[str, str]:
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
-    return thread_variables(threads) | quiet | {"KERAS_BACKEND": "tensorflow"}
+    """Return what the process needs: our own packages, equal threads, and no chatter."""
+    root = str(Path(experiments.__file__).parents[1])
+    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), root]))
+    others = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": path}
+    return thread_variables(threads) | others

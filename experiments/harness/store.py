@@ -30,11 +30,21 @@ class Store:
         self.folder = folder
         self.cells = folder / "cells"
 
+    def create(self) -> None:
+        """Make the folder; RequestError if it cannot be written to."""
+        try:
+            self.cells.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.cells):
+                pass
+        except OSError as error:
+            raise RequestError(
+                f"{self.folder}: cannot be written to ({error.strerror}); choose another --out"
+            ) from error
+
     def save(self, key: str, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Write a finished cell: first the arrays, then the record that says they are whole."""
         from safetensors.numpy import save
 
-        self.cells.mkdir(parents=True, exist_ok=True)
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         write_atomically(self.cells / f"{key}.safetensors", save(contiguous))
         write_atomically(self.cells / f"{key}.json", _json(record))
