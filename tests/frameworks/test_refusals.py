@@ -1,11 +1,12 @@
 """What cannot be trained or predicted is refused, by name, before any work is done."""
 
-from functools import partial
-
+import keras
 import numpy as np
 import pytest
+import torch
 from sklearn.exceptions import NotFittedError
 
+import frameworks
 from experiments import churn
 
 from .data import table
@@ -140,22 +141,25 @@ def test_rows_and_labels_to_evaluate_must_match(fitted):
         fitted.evaluate(X, Y[:-1])
 
 
-def test_layer_whose_layout_is_not_known_is_refused(classifier_class, name, builder):
-    if name == "ScratchClassifier":
-        pytest.skip("its layers list their own parameters")
-    build = partial(builder_with_normalization, builder(churn))
-    with pytest.raises(TypeError, match=r"^the canonical layout of BatchNorm\w* is not known$"):
-        classifier_class(build=build).fit(*table(d=11))
-
-
-def builder_with_normalization(build, spec=churn.SPEC):
-    parts = build(spec)
-    if hasattr(parts.network, "add_module"):
-        from torch import nn
-
-        parts.network.append(nn.BatchNorm1d(1))
-    else:
-        from keras import layers
-
-        parts.network.add(layers.BatchNormalization())
+def keras_with_normalization(spec: frameworks.Spec = churn.SPEC):
+    parts = churn.build_keras(spec)
+    parts.network.add(keras.layers.BatchNormalization())
     return parts
+
+
+def pytorch_with_normalization(spec: frameworks.Spec = churn.SPEC):
+    parts = churn.build_pytorch(spec)
+    parts.network.append(torch.nn.BatchNorm1d(1))
+    return parts
+
+
+@pytest.mark.parametrize(
+    ("classifier", "build"),
+    [
+        ("KerasClassifier", keras_with_normalization),
+        ("PyTorchClassifier", pytorch_with_normalization),
+    ],
+)
+def test_layer_whose_layout_is_not_known_is_refused(classifier, build):
+    with pytest.raises(TypeError, match=r"^the canonical layout of BatchNorm\w* is not known$"):
+        getattr(frameworks, classifier)(build=build).fit(*table(d=11))
