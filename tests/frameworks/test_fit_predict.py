@@ -8,7 +8,7 @@ import pytest
 
 from experiments import circle
 
-from .data import table
+from .cases import table
 
 LABELS = {2: np.array(["yes", "no"]), 3: np.array(["pear", "fig", "apple"])}  # not sorted
 

@@ -8,8 +8,7 @@ from sklearn.preprocessing import StandardScaler
 
 from frameworks import ScratchClassifier
 
-from .conftest import SMALL
-from .data import table
+from .cases import SMALL, table
 
 X, Y = table(3, 30)
 

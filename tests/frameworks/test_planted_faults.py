@@ -14,7 +14,7 @@ from frameworks.keras_adapter import KerasAdapter
 from frameworks.pytorch_adapter import PyTorchAdapter
 from frameworks.scratch_adapter import ScratchAdapter
 
-from .data import table
+from .cases import table
 from .parity import assert_lockstep, observe
 
 PARAMETERS = {"epochs": 3, "batch_size": 5, "dtype": "float64", "random_state": 1}

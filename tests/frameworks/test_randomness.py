@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from .data import table
+from .cases import table
 
 
 def trained(classifier, data=None):

@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 import frameworks
 from experiments import churn
 
-from .data import table
+from .cases import table
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import frameworks
 
-from .conftest import NAMES
+from .cases import NAMES
 
 DEVIATIONS = {
     "check_sample_weight_equivalence_on_dense_data": (
