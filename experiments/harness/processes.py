@@ -69,8 +69,9 @@ class Worker:
         code = self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        ended = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        return f"the worker process was {ended}" + (f": {lines[-1]}" if lines else "")
+        killed = f"was killed by {signal.Signals(-code).name}" if code < 0 else ""
+        ended = killed or f"ended with exit code {code}"
+        return f"the worker process {ended}" + (f": {lines[-1]}" if lines else "")
 
     def close(self) -> None:
         """End the process, also in the middle of a cell."""
