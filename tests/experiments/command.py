@@ -18,6 +18,19 @@ class Answer:
     err: str
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A finished run, and the command that made it."""
+
+    arguments: tuple[str, ...]
+    answer: Answer
+    cwd: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.cwd / "run"
+
+
 def environment(cache: Path) -> dict[str, str]:
     """No user's data, an empty cache, a mirror that answers nobody, tables of 80 columns."""
     mine = {

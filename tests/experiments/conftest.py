@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from experiments.harness.cli import main
 from experiments.registry import page
 
-from .command import Answer, environment, lockstep
+from .command import Answer, Trained, environment, lockstep
 
 
 @pytest.fixture(autouse=True)
@@ -54,19 +53,6 @@ def append_to_page(monkeypatch, tmp_path) -> Callable[[str, str], Path]:
     return append
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A finished run, and the command that made it."""
-
-    arguments: tuple[str, ...]
-    answer: Answer
-    cwd: Path
-
-    @property
-    def folder(self) -> Path:
-        return self.cwd / "run"
-
-
 def _train(cwd: Path, *arguments: str) -> Trained:
     arguments = ("run", *arguments, "--data", "stand-in", "--out", "run")
     return Trained(arguments, lockstep(*arguments, cwd=cwd), cwd)
@@ -74,8 +60,8 @@ def _train(cwd: Path, *arguments: str) -> Trained:
 
 @pytest.fixture(scope="session")
 def toys(tmp_path_factory) -> Trained:
-    """The whole training of both toys, by all implementations."""
-    return _train(tmp_path_factory.mktemp("toys"), "perceptron", "circle")
+    """500 epochs of the perceptron and the circle, by all implementations."""
+    return _train(tmp_path_factory.mktemp("toys"), "perceptron", "circle", "--epochs", "500")
 
 
 @pytest.fixture(scope="session")
