@@ -22,6 +22,12 @@ __all__ = ["SCHEMA", "Store", "write_atomically"]
 
 SCHEMA = 1
 
+# What every record holds, also that of a failed cell.
+_FIELDS = {
+    *("key", "fingerprint", "experiment", "implementation", "dtype", "seed", "data", "spec"),
+    *("epochs", "limit", "acceptance", "environment", "status", "error", "history", "test"),
+}
+
 
 class Store:
     """The records of one run."""
@@ -89,20 +95,22 @@ class Store:
             raise RequestError(
                 f"{path}: expected a record of schema {SCHEMA}; it was written by another version"
             )
+        if absent := sorted(_FIELDS - record.keys()):
+            raise RequestError(f"{path}: lacks {', '.join(absent)}; delete it, and run again")
         return record
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file that is there either whole or as it was before, whatever happens meanwhile."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")  # one process, one writer
     try:
-        with os.fdopen(handle, "wb") as file:
+        with unfinished.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(unfinished, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
 
 
