@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -131,6 +132,24 @@ def wait_for(condition, process: subprocess.Popen, what: str) -> None:
         time.sleep(0.05)
 
 
+def interruptible(tmp_path) -> subprocess.Popen:
+    """Start a run of both toys in a process group of its own, as a terminal would."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job of `&` ignores it
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "experiments", "run", "perceptron", "circle"]
+            + ["--with", "scratch", "--epochs", "5", "--out", "run"],
+            cwd=tmp_path,
+            env=environment(tmp_path / "cache") | {"PYTHONPATH": os.environ["PYTHONPATH"]},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
 def is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -153,23 +172,19 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(
     marker = tmp_path / "pid"
     hang = f"import os, pathlib, time; pathlib.Path({str(marker)!r}).write_text(str(os.getpid()))"
     changed = append_to_page("circle", f"{BUILD}{hang}; time.sleep(1_000)")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "experiments", "run", "perceptron", "circle"]
-        + ["--with", "scratch", "--epochs", "5", "--out", "run"],
-        cwd=tmp_path,
-        env=environment(tmp_path / "cache") | {"PYTHONPATH": os.environ["PYTHONPATH"]},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    with process:
+    process = interruptible(tmp_path)
+    try:
         wait_for(lambda: marker.exists() and marker.read_text(), process, "the circle to start")
         (os.kill if whom == "the command only" else os.killpg)(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
+        left_behind = is_running(int(marker.read_text()))
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
     assert (process.returncode, "Traceback" in err) == (130, False), err
     assert "stopped; what was finished is kept: repeat the command to go on" in err
-    assert not is_running(int(marker.read_text()))
+    assert not left_behind
     records = [path.name for path in (tmp_path / "run" / "cells").glob("*.json")]
     assert records == ["perceptron-float64-seed0-scratch.json"]
 
