@@ -144,5 +144,6 @@ def _too_far(distance: Distance, limits: Limits) -> str:
         return f"the test loss differs by {distance.test_loss:.1e}, limit {limits.test_loss:.1e}"
     if len(distance.mismatches) > limits.predictions:
         count, first = len(distance.mismatches), distance.mismatches[0]
-        return f"{count} predictions differ, limit {limits.predictions}; the first in row {first}"
+        differ = "prediction differs" if count == 1 else "predictions differ"
+        return f"{count} {differ}, limit {limits.predictions}; the first in row {first}"
     return ""

@@ -148,7 +148,8 @@ def bench_command(
 
 
 def _names(text: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    """Return the names between commas; an empty one is kept, to be refused as unknown."""
+    return () if text is None else tuple(name.strip() for name in text.split(","))
 
 
 def main(arguments: list[str] | None = None) -> int:

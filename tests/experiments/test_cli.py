@@ -37,6 +37,7 @@ def assert_refused(answer, *words) -> None:
         ("run mnits", ["unknown experiment 'mnits'", "did you mean 'mnist'?"]),
         ("run zebra", ["unknown experiment 'zebra'. There are: ", *EXPERIMENTS]),
         ("run circle --with torch", ["unknown implementation 'torch'", "'pytorch'?"]),
+        ("run circle --with scratch,", ["unknown implementation ''", "scratch, keras, pytorch"]),
         ("run circle --with scratch,jax", ["'jax'", "scratch, keras, pytorch"]),
         ("run circle --dtype float16", ["--dtype", "'float16'", "'float64', 'float32'"]),
         ("run circle --data best", ["--data", "'best'", "'auto', 'real', 'stand-in'"]),
