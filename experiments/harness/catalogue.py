@@ -20,16 +20,13 @@ def show(as_json: bool) -> None:
     if as_json:
         print(json.dumps({"experiments": experiments, "implementations": implementations}))
         return
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(highlight=False)
     for each in experiments:
-        spec = each["spec"]
-        console.print(Text(f"{each['name']:<12}{each['question']}", style="bold"))
-        console.print(f"{'':<12}{each['network']}, {spec['epochs']} epochs, data: {each['data']}\n")
-    for each in implementations:
-        console.print(Text(f"{each['name']:<12}{each['missing'] or each['packages']}"))
+        print(f"{each['name']:<12}{each['question']}")
+        print(f"{'':<12}{each['network']}, {each['spec']['epochs']} epochs, data: {each['data']}\n")
+    for implementation in implementations:
+        print(
+            f"{implementation['name']:<12}{implementation['missing'] or implementation['packages']}"
+        )
 
 
 def _experiment(name: str) -> dict[str, Any]:
