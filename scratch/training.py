@@ -1,6 +1,6 @@
 """The training loop: a step, an epoch, a whole training; and the same without learning."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from scratch.losses import Loss
 from scratch.network import Sequential
 from scratch.optimizers import Optimizer
+from scratch.penalties import L2
 from scratch.workspace import Workspace
 
 __all__ = [
@@ -39,12 +40,22 @@ class EpochResult(NamedTuple):
 
 
 def train_step(
-    network: Sequential, loss: Loss, optimizer: Optimizer, batch: Batch
+    network: Sequential,
+    loss: Loss,
+    optimizer: Optimizer,
+    batch: Batch,
+    penalty: L2 | None = None,
 ) -> tuple[float, np.ndarray]:
-    """Take one optimizer step on a batch; return its loss and outputs (n, k) before the step."""
+    """Take one optimizer step on a batch; return its loss and outputs (n, k) before the step.
+
+    A penalty on the parameters counts in the loss and in the gradient.
+    """
     outputs = network.forward(batch.X)
     value = loss.forward(outputs, batch.y, batch.w)
     network.backward(loss.backward())
+    if penalty is not None:
+        value += penalty.forward(network.theta, len(batch.X))
+        network.grad += penalty.backward()
     optimizer.step(network.theta, network.grad)
     return value, outputs
 
@@ -55,11 +66,12 @@ def train_epoch(
     optimizer: Optimizer,
     batches: Iterable[Batch],
     threshold: float = 0.0,
+    penalty: L2 | None = None,
 ) -> EpochResult:
-    """Take one step on each batch; `threshold` as in `count_correct`."""
+    """Take one step on each batch; `threshold` as in `count_correct`, `penalty` in `train_step`."""
     total, correct, rows = 0.0, 0, 0
     for batch in batches:
-        value, outputs = train_step(network, loss, optimizer, batch)
+        value, outputs = train_step(network, loss, optimizer, batch, penalty)
         total += value * len(batch.X)
         correct += count_correct(outputs, batch.y, threshold)
         rows += len(batch.X)
@@ -74,10 +86,14 @@ def train(
     orders: Iterable[Order],
     batch_size: int,
     threshold: float = 0.0,
+    *,
+    penalty: L2 | None = None,
+    augment: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Iterator[EpochResult]:
     """Train one epoch on `data` for every order of its rows, and yield its result.
 
-    The last batch of an epoch holds the rows that are left over; none is dropped.
+    The last batch of an epoch holds the rows that are left over; none is dropped. `augment` is
+    given the inputs X of each batch and returns the ones to train on (see `random_shift`).
     Raises ValueError for a batch size below 1 and for data without rows.
 
     >>> from scratch import Dense, MeanSquaredError, SGD
@@ -93,7 +109,9 @@ def train(
     work = Workspace()
     for order in orders:
         batches = take_batches(data, order, batch_size, work)
-        yield train_epoch(network, loss, optimizer, batches, threshold)
+        if augment is not None:
+            batches = (batch._replace(X=augment(batch.X)) for batch in batches)
+        yield train_epoch(network, loss, optimizer, batches, threshold, penalty)
 
 
 def take_batches(data: Batch, order: Order, batch_size: int, work: Workspace) -> Iterator[Batch]:
@@ -116,7 +134,7 @@ def _take(a: np.ndarray, i: np.ndarray, work: Workspace, name: str) -> np.ndarra
 
 
 def evaluate(network: Sequential, loss: Loss, batch: Batch, threshold: float = 0.0) -> EpochResult:
-    """Measure loss and accuracy, without learning."""
+    """Measure loss and accuracy, without learning and without a penalty."""
     outputs = network.forward(batch.X)
     correct = count_correct(outputs, batch.y, threshold)
     return EpochResult(loss.forward(outputs, batch.y, batch.w), correct / len(batch.X))
