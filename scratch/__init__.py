@@ -20,7 +20,24 @@ means; an optimizer sees θ and g, nothing else; whatever is random takes a `num
 (0.695398, [(2, 8), (8,), (8, 1), (1,)])
 """
 
-from scratch.initializers import glorot_uniform, uniform, zeros
+from scratch.augmentation import random_shift, shift
+from scratch.graph import Node
+from scratch.initializers import (
+    glorot_normal,
+    glorot_uniform,
+    he_normal,
+    he_uniform,
+    kaiming_normal,
+    kaiming_uniform,
+    lecun_normal,
+    lecun_uniform,
+    pytorch_uniform,
+    sklearn_uniform,
+    uniform,
+    xavier_normal,
+    xavier_uniform,
+    zeros,
+)
 from scratch.layers import Dense, Layer, ReLU, Sigmoid, Softmax, Tanh, sigmoid, softmax
 from scratch.losses import (
     BinaryCrossEntropy,
@@ -28,9 +45,36 @@ from scratch.losses import (
     HalfSquaredError,
     Loss,
     MeanSquaredError,
+    PerceptronLoss,
 )
+from scratch.masks import layer_mask, weight_mask
 from scratch.network import Sequential
-from scratch.optimizers import SGD, Adam, Optimizer
+from scratch.neuron import Neuron, NeuronNetwork
+from scratch.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    ClipEachNorm,
+    ClipNorm,
+    ClipValue,
+    CoupledWeightDecay,
+    DecoupledWeightDecay,
+    Optimizer,
+    RMSprop,
+    Scheduled,
+    TrainOnly,
+)
+from scratch.penalties import L2
+from scratch.schedules import (
+    ConstantRate,
+    CosineRate,
+    ExponentialRate,
+    InverseTimeRate,
+    PiecewiseConstantRate,
+    StepRate,
+)
+from scratch.stopping import KerasEarlyStopping, SklearnEarlyStopping
 from scratch.training import (
     Batch,
     EpochResult,
@@ -42,31 +86,69 @@ from scratch.training import (
 )
 
 __all__ = [
+    "L2",
     "SGD",
+    "Adagrad",
     "Adam",
+    "AdamW",
     "Batch",
     "BinaryCrossEntropy",
     "CategoricalCrossEntropy",
+    "ClipEachNorm",
+    "ClipNorm",
+    "ClipValue",
+    "ConstantRate",
+    "CosineRate",
+    "CoupledWeightDecay",
+    "DecoupledWeightDecay",
     "Dense",
     "EpochResult",
+    "ExponentialRate",
     "HalfSquaredError",
+    "InverseTimeRate",
+    "KerasEarlyStopping",
     "Layer",
     "Loss",
     "MeanSquaredError",
+    "Neuron",
+    "NeuronNetwork",
+    "Node",
     "Optimizer",
+    "PerceptronLoss",
+    "PiecewiseConstantRate",
+    "RMSprop",
     "ReLU",
+    "Scheduled",
     "Sequential",
     "Sigmoid",
+    "SklearnEarlyStopping",
     "Softmax",
+    "StepRate",
     "Tanh",
+    "TrainOnly",
     "count_correct",
     "evaluate",
+    "glorot_normal",
     "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "layer_mask",
+    "lecun_normal",
+    "lecun_uniform",
+    "pytorch_uniform",
+    "random_shift",
+    "shift",
     "sigmoid",
+    "sklearn_uniform",
     "softmax",
     "train",
     "train_epoch",
     "train_step",
     "uniform",
+    "weight_mask",
+    "xavier_normal",
+    "xavier_uniform",
     "zeros",
 ]
