@@ -44,7 +44,7 @@ class Node:
     grad: np.ndarray
 
     def __init__(self, value: Any, *made_from: tuple["Node", Share]) -> None:
-        self.value = np.asarray(value, np.float64)
+        self.value = np.array(value, np.float64)
         self.made_from = made_from
         self.depth: int = 1 + max((node.depth for node, _ in made_from), default=0)
 
