@@ -48,11 +48,14 @@ def train_step(
 ) -> tuple[float, np.ndarray]:
     """Take one optimizer step on a batch; return its loss and outputs (n, k) before the step.
 
+    The network is in training mode for the step, and out of it afterwards.
+
     A penalty on the parameters counts in the loss and in the gradient.
     """
-    outputs = network.forward(batch.X)
+    outputs = network.train().forward(batch.X)
     value = loss.forward(outputs, batch.y, batch.w)
     network.backward(loss.backward())
+    network.train(False)
     if penalty is not None:
         value += penalty.forward(network.theta, len(batch.X))
         network.grad += penalty.backward()
@@ -135,7 +138,7 @@ def _take(a: np.ndarray, i: np.ndarray, work: Workspace, name: str) -> np.ndarra
 
 def evaluate(network: Sequential, loss: Loss, batch: Batch, threshold: float = 0.0) -> EpochResult:
     """Measure loss and accuracy, without learning and without a penalty."""
-    outputs = network.forward(batch.X)
+    outputs = network.train(False).forward(batch.X)
     correct = count_correct(outputs, batch.y, threshold)
     return EpochResult(loss.forward(outputs, batch.y, batch.w), correct / len(batch.X))
 
