@@ -10,7 +10,7 @@ from torch.nn import functional
 from scratch import BinaryCrossEntropy, CategoricalCrossEntropy, PerceptronLoss
 
 from .closeness import assert_close, assert_is_gradient
-from .graph_cases import LOSSES
+from .graph_losses import LOSSES
 
 LIMIT = 1e-12  # the suite's limit for float64; measured: below 1e-15
 sizes, seeds = st.integers(1, 9), st.integers(0, 2**32 - 1)

@@ -1,7 +1,8 @@
-"""Every layer and loss of scratch, defined a second time on the computational graph.
+"""Every loss of scratch, defined a second time on the computational graph.
 
-Each definition is the mathematics of the docstring and nothing else: no stabilized form, no
-gradient. A case says how to make the layer or loss, how to draw its inputs, and what it computes.
+Each definition is the mathematics of the docstring and nothing else: no gradient, no stabilized
+form, and no code of the losses. A case says how to make the loss, how to draw its targets, and what
+it computes.
 """
 
 from collections.abc import Callable
@@ -9,46 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import scratch
 from scratch import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
-    Dense,
     HalfSquaredError,
+    Loss,
     MeanSquaredError,
     Node,
     PerceptronLoss,
-    ReLU,
-    Sigmoid,
-    Softmax,
-    Tanh,
 )
-
-
-def exported(base: type) -> set[type]:
-    """Return the classes of scratch that are made from a base class."""
-    found = [getattr(scratch, name) for name in scratch.__all__]
-    return {c for c in found if isinstance(c, type) and issubclass(c, base) and c is not base}
-
-
-class LayerCase(NamedTuple):
-    """A layer, the shape of its input, and the layer as an expression in x and its parameters."""
-
-    make: Callable[[], scratch.Layer]
-    shape: tuple[int, ...]
-    define: Callable[..., Node]
-
-
-LAYERS: dict[type, dict[str, LayerCase]] = {
-    Dense: {
-        "bias": LayerCase(lambda: Dense(3, 4), (5, 3), lambda x, W, b: x @ W + b),
-        "no bias": LayerCase(lambda: Dense(3, 4, bias=False), (5, 3), lambda x, W: x @ W),
-    },
-    Sigmoid: {"": LayerCase(Sigmoid, (5, 4), lambda z: 1 / (1 + (-z).exp()))},
-    Tanh: {"": LayerCase(Tanh, (5, 4), lambda z: 1 - 2 / (1 + (2 * z).exp()))},
-    ReLU: {"": LayerCase(ReLU, (5, 4), Node.relu)},
-    Softmax: {"": LayerCase(Softmax, (5, 4), lambda z: z.exp() / z.exp().sum(1, keepdims=True))},
-}
 
 
 class LossCase(NamedTuple):
@@ -58,7 +28,7 @@ class LossCase(NamedTuple):
     none.
     """
 
-    make: Callable[[], scratch.Loss]
+    make: Callable[[], Loss]
     k: int
     targets: Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
     define: Callable[[Node, Any, np.ndarray], Node]
