@@ -39,7 +39,7 @@ class _EarlyStopping:
 class KerasEarlyStopping(_EarlyStopping):
     """Stop after `patience` epochs in a row that were not better than the best by `min_delta`.
 
-    An epoch is better if value − min_delta < best, strictly, and then it is the best. The first
+    An epoch is better if value + min_delta < best, strictly, and then it is the best. The first
     epoch always is: if its value is NaN, none after it is better. The rule of
     `keras.callbacks.EarlyStopping(restore_best_weights=True)`; a patience of 0 is one of 1.
 
@@ -58,7 +58,7 @@ class KerasEarlyStopping(_EarlyStopping):
 
     def stop(self, value: float, theta: np.ndarray) -> bool:
         """Take note of an epoch's value and parameters θ; return whether to stop."""
-        if self.best_theta is None or value - self.least < self.best:
+        if self.best_theta is None or value + self.least < self.best:
             self._keep(value, theta)
             self.waited = 0
             return False
