@@ -36,14 +36,14 @@ class Neuron:
     """One neuron: a = σ(z) with z = w₁x₁ + ... + w_d x_d + b; with `bias=None` there is no b.
 
     Gradients, with da = dL/da:  dz = da a (1 − a),  dwⱼ = dz xⱼ,  db = dz. They add up over the
-    rows until `step` uses them.
+    rows, from one `forget` to the next.
     Source: Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
     Nature 323, 1986, equations 1 to 8.
     """
 
     def __init__(self, weights: Row, bias: float | None = 0.0) -> None:
         self.w, self.b = list(weights), bias
-        self.dw, self.db = [0.0] * len(self.w), 0.0
+        self.forget()
 
     def forward(self, x: Row) -> float:
         """Return a for one row x, and remember both."""
@@ -63,10 +63,13 @@ class Neuron:
         self.db += dz
 
     def step(self, rate: float) -> None:
-        """Take the step w ← w − rate · dw, b ← b − rate · db, and forget both gradients."""
+        """Take the step w ← w − rate · dw, b ← b − rate · db."""
         self.w = [w_j - rate * dw_j for w_j, dw_j in zip(self.w, self.dw, strict=True)]
         if self.b is not None:
             self.b -= rate * self.db
+
+    def forget(self) -> None:
+        """Set dw and db to zero."""
         self.dw, self.db = [0.0] * len(self.w), 0.0
 
 
@@ -92,7 +95,7 @@ class NeuronNetwork:
     """
 
     def __init__(self, weights: Weights, *, mean: bool = True) -> None:
-        self.layers, self.mean = _as_layers(weights), mean
+        self.weights, self.mean = weights, mean
 
     @classmethod
     def draw(
@@ -107,13 +110,17 @@ class NeuronNetwork:
 
     @property
     def weights(self) -> list[Sequence]:
-        """The weights as they are now, as new lists laid out like those of the constructor."""
+        """The weights as they are now, in new lists; may be set, to lists laid out the same."""
         weights: list[Sequence] = []
         for layer in self.layers:
             weights.append(_transpose([neuron.w for neuron in layer]))
             if layer[0].b is not None:
                 weights.append([neuron.b for neuron in layer])
         return weights
+
+    @weights.setter
+    def weights(self, weights: Weights) -> None:
+        self.layers = _as_layers(weights)
 
     def forward(self, x: Row) -> list[float]:
         """Return the outputs for one row."""
@@ -131,6 +138,14 @@ class NeuronNetwork:
                 inputs = range(len(layer[0].w))
                 da = [math.fsum([k.dz * k.w[j] for k in layer]) for j in inputs]
 
+    def loss(self, outputs: Sequence[Row], y: Sequence[Row], w: Row | None = None) -> float:
+        """Return L for the outputs a and the targets y, both n rows of k."""
+        total = 0.0
+        for a_i, y_i, w_i in zip(outputs, y, [1.0] * len(y) if w is None else w, strict=True):
+            for a, target in zip(a_i, y_i, strict=True):
+                total += w_i * (a - target) ** 2
+        return total / self._divisor(outputs)
+
     def step(
         self, X: Sequence[Row], y: Sequence[Row], learning_rate: float, w: Row | None = None
     ) -> tuple[float, list[list[float]]]:
@@ -141,19 +156,17 @@ class NeuronNetwork:
         """
         if not len(X):
             raise ValueError("X must hold at least one row, got none")
-        total, outputs = 0.0, []  # of S = Σᵢ wᵢ Σₖ (aᵢₖ − yᵢₖ)²
+        neurons = [neuron for layer in self.layers for neuron in layer]
+        for neuron in neurons:
+            neuron.forget()
+        outputs = []
         for x, y_i, w_i in zip(X, y, [1.0] * len(X) if w is None else w, strict=True):
             a = self.forward(x)
-            errors = [a_k - y_k for a_k, y_k in zip(a, y_i, strict=True)]
-            for error in errors:
-                total += w_i * error * error
-            self.backward([2 * w_i * error for error in errors])
+            self.backward([2 * w_i * (a_k - y_k) for a_k, y_k in zip(a, y_i, strict=True)])
             outputs.append(a)
-        m = len(X) * len(self.layers[-1]) if self.mean else 2  # L = S/m, and dL = dS/m
-        for layer in self.layers:
-            for neuron in layer:
-                neuron.step(learning_rate / m)
-        return total / m, outputs
+        for neuron in neurons:
+            neuron.step(learning_rate / self._divisor(outputs))  # they hold dS for S = m L
+        return self.loss(outputs, y, w), outputs
 
     def fit(
         self, X: Sequence[Row], y: Sequence[Row], steps: int, learning_rate: float
@@ -164,6 +177,10 @@ class NeuronNetwork:
     def predict(self, X: Sequence[Row]) -> list[list[float]]:
         """Return the outputs for each row."""
         return [self.forward(x) for x in X]
+
+    def _divisor(self, outputs: Sequence[Row]) -> int:
+        """Return m for L = 1/m Σᵢ wᵢ Σₖ (aᵢₖ − yᵢₖ)²: nk, or 2."""
+        return len(outputs) * len(self.layers[-1]) if self.mean else 2
 
 
 def _transpose(rows: Sequence[Row]) -> list[list[float]]:
