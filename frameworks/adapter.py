@@ -20,10 +20,21 @@ class Adapter(ABC):
     """
 
     def __init__(self, build: Builder, spec: Spec, dtype: str) -> None:
+        self._arguments = build, spec, dtype
         self.dtype = dtype
         self.parts = self.build(build, spec)
         # A single output above it means the second class.
         self.threshold = 0.0 if self.parts.logits else 0.5
+
+    def __getstate__(self) -> Any:
+        """Leave the framework's objects out: weights and optimizer state rebuild them."""
+        return self._arguments, self.get_weights(), self.get_optimizer_state()
+
+    def __setstate__(self, state: Any) -> None:
+        arguments, weights, optimizer_state = state
+        self.__init__(*arguments)  # type: ignore[misc]
+        self.set_weights(weights)
+        self.set_optimizer_state(optimizer_state)
 
     @abstractmethod
     def build(self, build: Builder, spec: Spec) -> Parts:

@@ -102,10 +102,8 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
         `random_state` draws.
         Raises ValueError for data or parameters that cannot be trained on.
         """
-        for _ in self.iter_fit(
-            X, y, sample_weight, validation_data=validation_data, initial_weights=initial_weights
-        ):
-            pass
+        options: Any = {"validation_data": validation_data, "initial_weights": initial_weights}
+        list(self.iter_fit(X, y, sample_weight, **options))
         return self
 
     def iter_fit(
@@ -133,8 +131,7 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
         else:
             batch = self._prepare(X, y, sample_weight, classes, first=True)
             self._start(None)
-        for _ in self._train(batch, 1, None):
-            pass
+        list(self._train(batch, 1, None))
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -201,18 +198,18 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
         start = time.perf_counter()
         self._draws = Draws(self.random_state)
         k = len(self.classes_)
-        self._spec = replace(
+        spec = replace(
             self._builders_spec(),
             inputs=self.n_features_in_,
             outputs=1 if k == 2 else k,
             epochs=self.epochs,
             batch_size=self.batch_size,
         )
-        self._built_with = self._default_build if self.build is None else self.build, self.dtype
-        adapter = self._make_adapter()
+        build = self._default_build if self.build is None else self.build
+        adapter = self._adapter_class(build, spec, self.dtype)
         own = adapter.get_weights()
         if initial_weights is None:
-            initial_weights = adapter.parts.initial_weights(self._spec, self._draws.weights)
+            initial_weights = adapter.parts.initial_weights(spec, self._draws.weights)
         adapter.set_weights(check_weights(initial_weights, own))
         self._adapter = adapter
         self.initial_weights_ = adapter.get_weights()
@@ -224,10 +221,6 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
         if self.build is None:
             return Spec(hidden=tuple(self.hidden), learning_rate=float32(self.learning_rate))
         return check_builder(self)
-
-    def _make_adapter(self) -> Adapter:
-        build, dtype = self._built_with  # not the parameters, which may have been set since
-        return self._adapter_class(build, self._spec, dtype)
 
     def _train(
         self, batch: Batch, epochs: int, validation_data: tuple[Any, Any] | None
@@ -254,18 +247,3 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_adapter")
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the framework's objects out: weights and optimizer state rebuild them."""
-        state = dict(super().__getstate__())
-        if (adapter := state.pop("_adapter", None)) is not None:
-            state["_saved"] = adapter.get_weights(), adapter.get_optimizer_state()
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        saved = state.pop("_saved", None)
-        super().__setstate__(state)
-        if saved is not None:
-            self._adapter = self._make_adapter()
-            self._adapter.set_weights(saved[0])
-            self._adapter.set_optimizer_state(saved[1])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import combinations, groupby
+from itertools import combinations, groupby, zip_longest
 from typing import Any
 
 import numpy as np
@@ -64,15 +64,17 @@ def relative_error(a: Any, b: Any) -> float:
 
 
 def measure(a: Cell, b: Cell) -> Distance:
-    """Measure how far apart two finished cells of the same experiment are."""
+    """Measure how far apart two finished cells are: infinitely, where one lacks something."""
     (record, arrays), (other, other_arrays) = a, b
-    losses = zip(record["history"]["loss"], other["history"]["loss"], strict=True)
-    names = [name for name in arrays if name.startswith("weights.")]
+    losses = zip_longest(record["history"]["loss"], other["history"]["loss"])
+    names = [name for name in arrays | other_arrays if name.startswith("weights.")]
+    weights = {name: relative_error(arrays.get(name), other_arrays.get(name)) for name in names}
+    predictions, other_predictions = arrays["predictions"], other_arrays["predictions"]
     return Distance(
         epochs=[relative_error(x, y) for x, y in losses],
-        weights={name: relative_error(arrays[name], other_arrays[name]) for name in names},
+        weights=weights,
         test_loss=relative_error(record["test"]["loss"], other["test"]["loss"]),
-        mismatches=np.flatnonzero(arrays["predictions"] != other_arrays["predictions"]),
+        mismatches=np.flatnonzero([x != y for x, y in zip_longest(predictions, other_predictions)]),
     )
 
 
@@ -119,12 +121,14 @@ def compare(a: Cell, b: Cell, limits: Limits | None) -> dict[str, Any]:
 
 def _different_inputs(a: dict[str, Any], b: dict[str, Any]) -> str:
     """Say in which input two records differ, or return an empty string."""
-    for name in ("data", "spec", "n_train"):
+    inputs = {"data": "data", "spec": "specs", "n_train": "numbers of training rows"}
+    digests = {"initial_weights": "initial weights", "batch_order": "batch orders"}
+    for name, words in inputs.items():
         if a[name] != b[name]:
-            return f"the {name} differ"
-    for name in ("initial_weights", "batch_order"):
+            return f"the {words} differ"
+    for name, words in digests.items():
         if a["digests"][name] != b["digests"][name]:
-            return f"the {name.replace('_', ' ')} differ"
+            return f"the {words} differ"
     return ""
 
 

@@ -158,6 +158,8 @@ def main(arguments: list[str] | None = None) -> int:
         result = app(arguments or ["--help"], prog_name="lockstep", standalone_mode=False)
     except (DataError, RequestError) as error:
         return _fail(str(error))
+    except OSError as error:  # a full disk, for example
+        return _fail(str(error))
     except TyperException as error:
         return _fail(f"{error.format_message().rstrip('.')}. Try: lockstep --help")
     except KeyboardInterrupt:

@@ -11,6 +11,14 @@ import experiments
 __all__ = ["environment", "source_digest", "thread_variables"]
 
 _PACKAGES = ("numpy", "torch", "tensorflow", "keras", "scikit-learn", "pandas")
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
 _ROOT = Path(experiments.__file__).parents[1]
 
 
@@ -29,9 +37,7 @@ def environment(threads: int) -> dict[str, object]:
 
 def thread_variables(threads: int) -> dict[str, str]:
     """Return environment variables that give every library the same number of threads."""
-    pools = ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
-    names = [f"{pool}_NUM_THREADS".replace("_NUM_NUM", "_NUM") for pool in pools]
-    return dict.fromkeys(names, str(threads))
+    return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
 def source_digest(experiment: str) -> str:

@@ -52,6 +52,7 @@ def train_keras(
     import tensorflow as tf
 
     keras.config.set_floatx(X.dtype.name)
+    keras.config.set_dtype_policy(X.dtype.name)  # once a layer was built, floatx is not enough
     parts = build()
     parts.network.set_weights(weights)
     steps = -(-len(X) // size)

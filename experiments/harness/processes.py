@@ -7,8 +7,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import experiments
 from experiments.harness.environment import thread_variables
 
 __all__ = ["CellFailed", "Worker", "WorkerDied"]
@@ -26,9 +28,9 @@ class Worker:
     """One process for one implementation, with its own libraries and thread counts."""
 
     def __init__(self, implementation: str, threads: int) -> None:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+        self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "experiments.harness.worker"],
+            [sys.executable, "-P", "-m", "experiments.harness.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -67,8 +69,9 @@ class Worker:
         code = self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        ended = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        return f"the worker process was {ended}" + (f": {lines[-1]}" if lines else "")
+        killed = f"was killed by {signal.Signals(-code).name}" if code < 0 else ""
+        ended = killed or f"ended with exit code {code}"
+        return f"the worker process {ended}" + (f": {lines[-1]}" if lines else "")
 
     def close(self) -> None:
         """End the process, also in the middle of a cell."""
@@ -78,5 +81,8 @@ class Worker:
 
 
 def _variables(threads: int) -> dict[str, str]:
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
-    return thread_variables(threads) | quiet | {"KERAS_BACKEND": "tensorflow"}
+    """Return what the process needs: our own packages, equal threads, and no chatter."""
+    root = str(Path(experiments.__file__).parents[1])
+    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), root]))
+    others = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": path}
+    return thread_variables(threads) | others

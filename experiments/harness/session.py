@@ -24,6 +24,7 @@ def run(request: Request, jobs: int, as_json: bool) -> int:
     console, planned = _console(as_json), plan(request)
     for note in planned.notes.values():
         console.print(Text(note))
+    planned.store.create()
     missing = planned.missing()
     kept = len(planned.heads) - len(missing)
     if kept:
@@ -67,7 +68,7 @@ def _conclude(store: Store, console: Console, as_json: bool) -> int:
     store.write_results(results)
     against = objections(results)
     show_summary(console, results, against)
-    console.print(Text(f"{store.folder / 'results.json'}, results.csv"))
+    console.print(Text(f"{store.folder / 'results.json'}, results.csv"), soft_wrap=True)
     if as_json:
         print((store.folder / "results.json").read_text(encoding="utf-8"), end="")
     if any(cell["status"] == "failed" and cell["missing"] for cell in results["cells"]):

@@ -22,6 +22,12 @@ __all__ = ["SCHEMA", "Store", "write_atomically"]
 
 SCHEMA = 1
 
+# What every record holds, also that of a failed cell.
+_FIELDS = {
+    *("key", "fingerprint", "experiment", "implementation", "dtype", "seed", "data", "spec"),
+    *("epochs", "limit", "acceptance", "environment", "status", "error", "history", "test"),
+}
+
 
 class Store:
     """The records of one run."""
@@ -30,11 +36,21 @@ class Store:
         self.folder = folder
         self.cells = folder / "cells"
 
+    def create(self) -> None:
+        """Make the folder; RequestError if it cannot be written to."""
+        try:
+            self.cells.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.cells):
+                pass
+        except OSError as error:
+            raise RequestError(
+                f"{self.folder}: cannot be written to ({error.strerror}); choose another --out"
+            ) from error
+
     def save(self, key: str, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Write a finished cell: first the arrays, then the record that says they are whole."""
         from safetensors.numpy import save
 
-        self.cells.mkdir(parents=True, exist_ok=True)
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         write_atomically(self.cells / f"{key}.safetensors", save(contiguous))
         write_atomically(self.cells / f"{key}.json", _json(record))
@@ -79,20 +95,22 @@ class Store:
             raise RequestError(
                 f"{path}: expected a record of schema {SCHEMA}; it was written by another version"
             )
+        if absent := sorted(_FIELDS - record.keys()):
+            raise RequestError(f"{path}: lacks {', '.join(absent)}; delete it, and run again")
         return record
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file that is there either whole or as it was before, whatever happens meanwhile."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")  # one process, one writer
     try:
-        with os.fdopen(handle, "wb") as file:
+        with unfinished.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(unfinished, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
 
 

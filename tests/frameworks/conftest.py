@@ -6,8 +6,7 @@ import pytest
 
 import frameworks
 
-NAMES = ["ScratchClassifier", "KerasClassifier", "PyTorchClassifier"]
-SMALL = {"hidden": (4,), "epochs": 3, "batch_size": 8, "learning_rate": 0.01, "random_state": 0}
+from .cases import NAMES, SMALL
 
 
 @pytest.fixture(scope="session", params=NAMES)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from .data import table
+from .cases import table
 
 
 def theta(classifier):

@@ -8,7 +8,7 @@ import pytest
 
 from experiments import circle
 
-from .data import table
+from .cases import table
 
 LABELS = {2: np.array(["yes", "no"]), 3: np.array(["pear", "fig", "apple"])}  # not sorted
 
@@ -78,7 +78,7 @@ def test_predictions_do_not_depend_on_what_else_is_predicted(trained):
 def test_each_epoch_is_validated_before_the_next_is_trained(make):
     X, y = table()
     validated = make(epochs=4, dtype="float64").fit(X, y, validation_data=(X, y))
-    for epochs in (1, 2, 3):
+    for epochs in (1, 3):
         measured = make(epochs=epochs, dtype="float64").fit(X, y).evaluate(X, y)
         record = validated.history_[epochs - 1]
         assert measured == {"loss": record["val_loss"], "accuracy": record["val_accuracy"]}

@@ -12,8 +12,7 @@ import pytest
 import frameworks
 from experiments import churn, circle, mnist, perceptron
 
-from .conftest import NAMES
-from .data import table
+from .cases import NAMES, table
 from .parity import assert_lockstep, observe
 
 ROWS, BATCH, EPOCHS = 23, 5, 4

@@ -8,7 +8,7 @@ import pytest
 
 from frameworks import ScratchClassifier
 
-from .data import table
+from .cases import table
 from .parity import LIMITS, assert_lockstep, distance, observe
 
 

@@ -14,7 +14,7 @@ from frameworks.keras_adapter import KerasAdapter
 from frameworks.pytorch_adapter import PyTorchAdapter
 from frameworks.scratch_adapter import ScratchAdapter
 
-from .data import table
+from .cases import table
 from .parity import assert_lockstep, observe
 
 PARAMETERS = {"epochs": 3, "batch_size": 5, "dtype": "float64", "random_state": 1}
@@ -154,7 +154,7 @@ def test_missing_bias_correction_shows_in_the_step(honest):
 
 
 @pytest.mark.parametrize("beta", ["beta_1", "beta_2"])
-def test_beta_that_float32_does_not_hold_shows_in_the_losses(beta):
+def test_beta_that_float32_does_not_hold_shows_in_the_step(beta):
     """Keras rounds betas through float32; that is why a Spec takes no others."""
     number = {"beta_1": 0.9, "beta_2": 0.999}[beta]
 
@@ -197,5 +197,8 @@ def test_threshold_of_a_probability_for_a_logit_shows_in_the_accuracies(monkeypa
 
     original = PyTorchAdapter.__init__
     monkeypatch.setattr(PyTorchAdapter, "__init__", spoil)
-    stock, faulty = (observe(c(**PARAMETERS), X, Y) for c in (ScratchClassifier, PyTorchClassifier))
+    small = X / 10  # small inputs make small logits, some between 0 and 0.5
+    stock, faulty = (
+        observe(c(**PARAMETERS), small, Y) for c in (ScratchClassifier, PyTorchClassifier)
+    )
     assert_parts(stock, faulty, "accuracies")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from .data import table
+from .cases import table
 
 
 @pytest.fixture(scope="module")

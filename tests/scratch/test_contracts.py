@@ -79,6 +79,16 @@ def test_another_batch_size_gives_what_a_new_layer_gives(make, n):
 
 
 @by_name
+def test_another_type_gives_what_a_new_layer_gives(make):
+    layer = ready(make(), np.float32)
+    run(layer, *random_arrays(4, np.float32))
+    for used, new in zip(
+        run(ready(layer), *random_arrays(4)), run(ready(make()), *random_arrays(4)), strict=True
+    ):
+        assert used.tobytes() == new.tobytes()
+
+
+@by_name
 def test_strided_input_gives_what_contiguous_input_gives(make):
     layer, (x, da) = ready(make()), random_arrays(4)
     strided = [np.repeat(a, 2, axis=1)[:, ::2] for a in (x, da)]

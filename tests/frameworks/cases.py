@@ -1,6 +1,9 @@
-"""Tables to train on, drawn anew at each call and the same each time."""
+"""The implementations, a small network for them, and tables to train it on."""
 
 import numpy as np
+
+NAMES = ["ScratchClassifier", "KerasClassifier", "PyTorchClassifier"]
+SMALL = {"hidden": (4,), "epochs": 3, "batch_size": 8, "learning_rate": 0.01, "random_state": 0}
 
 
 def table(classes=2, n=21, d=3, dtype=float):

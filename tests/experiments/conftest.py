@@ -1,0 +1,71 @@
+"""Isolated commands, trainings that many tests look at, and pages that misbehave in the workers."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from experiments.harness.cli import main
+from experiments.registry import page
+
+from .command import Answer, Trained, environment, lockstep
+
+
+@pytest.fixture(autouse=True)
+def isolated(monkeypatch, tmp_path):
+    for name, value in environment(tmp_path / "cache").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("LOCKSTEP_DATA", raising=False)
+
+
+@pytest.fixture
+def call(capsys) -> Callable[..., Answer]:
+    """Return a function that runs a command in this process; only its workers are others."""
+
+    def call_main(*arguments: str | Path) -> Answer:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        return Answer(code, *capsys.readouterr())
+
+    return call_main
+
+
+@pytest.fixture
+def append_to_page(monkeypatch, tmp_path) -> Callable[[str, str], Path]:
+    """Return a function that adds code to an experiment's page, as new processes see it.
+
+    The code sees what the page defines, and can define a builder anew. Remove the file that is
+    returned, and the page is as it was.
+    """
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    found_first = f"import experiments\nexperiments.__path__.insert(0, {str(folder)!r})\n"
+    (folder / "sitecustomize.py").write_text(found_first)  # Python runs it as it starts
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+
+    def append(name: str, code: str) -> Path:
+        changed = folder / f"{name}.py"
+        changed.write_text(f"{Path(page(name).__file__).read_text()}\n{code}")
+        return changed
+
+    return append
+
+
+def _train(cwd: Path, *arguments: str) -> Trained:
+    arguments = ("run", *arguments, "--data", "stand-in", "--out", "run")
+    return Trained(arguments, lockstep(*arguments, cwd=cwd), cwd)
+
+
+@pytest.fixture(scope="session")
+def toys(tmp_path_factory) -> Trained:
+    """500 epochs of the perceptron and the circle, by all implementations."""
+    return _train(tmp_path_factory.mktemp("toys"), "perceptron", "circle", "--epochs", "500")
+
+
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory) -> Trained:
+    """Three epochs of MNIST and churn, by all implementations, the last batches not full."""
+    options = ("mnist", "churn", "--epochs", "3", "--limit", "1003", "--jobs", "2")
+    return _train(tmp_path_factory.mktemp("tables"), *options)

@@ -1,0 +1,193 @@
+"""The command line: one clear message for what it cannot do, and quick answers."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import experiments
+from datasets.idx import encode_idx
+from datasets.mnist import MNIST
+from experiments.registry import EXPERIMENTS
+
+from .command import environment, lockstep
+
+COMMANDS = ["list", "run", "report", "bench", "data", "data fetch", "data verify"]
+
+
+def assert_refused(answer, *words) -> None:
+    """Exit code 2, and one message that holds all the words."""
+    assert answer.code == 2
+    assert answer.err.startswith("error: ")
+    assert answer.err.count("error: ") == 1
+    assert "Traceback" not in answer.out + answer.err
+    assert "trainings finished" not in answer.out
+    for word in words:
+        assert word in answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("run mnits", ["unknown experiment 'mnits'", "did you mean 'mnist'?"]),
+        ("run zebra", ["unknown experiment 'zebra'. There are: ", *EXPERIMENTS]),
+        ("run circle --with torch", ["unknown implementation 'torch'", "'pytorch'?"]),
+        ("run circle --with scratch,jax", ["'jax'", "scratch, keras, pytorch"]),
+        ("run circle --dtype float16", ["--dtype", "'float16'", "'float64', 'float32'"]),
+        ("run circle --data best", ["--data", "'best'", "'auto', 'real', 'stand-in'"]),
+        ("run circle --seeds 0", ["--seeds", "greater than or equal to 1"]),
+        ("run circle --epochs -1", ["--epochs", "greater than or equal to 1"]),
+        ("run circle --epochs many", ["--epochs", "integer"]),
+        ("run circle --limit 0", ["--limit"]),
+        ("run circle --jobs 0", ["--jobs"]),
+        ("run circle --threads 0", ["--threads"]),
+        ("run mnist --data-dir nowhere", ["nowhere", "is not a folder"]),
+        ("run circle --colour", ["--colour"]),
+        ("bench zebra", ["unknown experiment 'zebra'"]),
+        ("bench circle --rounds 0", ["--rounds"]),
+        ("report", ["RUN"]),
+        ("report nowhere", ["nowhere: holds no run"]),
+        ("train", ["'train'"]),
+    ],
+)
+def test_what_is_asked_wrongly_is_refused_by_name(call, monkeypatch, tmp_path, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert_refused(call(*arguments.split()), *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_file_of_digits_is_named(call, tmp_path):
+    arrays = [np.zeros(shape, np.uint8) for shape in ((9, 28, 28), 9, (9, 28, 28), 9)]
+    for file, array in zip(MNIST.files, arrays, strict=True):
+        path = tmp_path / f"{file.path}.gz"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(gzip.compress(encode_idx(array)))
+    path.write_bytes(path.read_bytes()[:-9])
+    answer = call("run", "mnist", "--data-dir", tmp_path, "--out", tmp_path / "run")
+    assert_refused(answer, f"{path}: the gzip stream is damaged")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_customer_table_without_its_columns_is_named(call, tmp_path):
+    path = tmp_path / "churn" / "Churn_Modelling.csv"
+    path.parent.mkdir()
+    path.write_text("RowNumber,Surname,Balance\n1,Hargrave,0\n")
+    answer = call("run", "churn", "--data-dir", tmp_path, "--out", tmp_path / "run")
+    assert_refused(answer, str(path), "CreditScore")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_file_in_the_place_of_the_folder_is_left_alone(call, tmp_path):
+    path = tmp_path / "thesis.txt"
+    path.write_text("two years of work")
+    assert_refused(call("run", "circle", "--out", path), str(path), "choose another --out")
+    assert path.read_text() == "two years of work"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")
+def test_a_folder_without_permission_is_named(call, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    answer = call("run", "circle", "--out", locked / "run")
+    assert_refused(answer, str(locked), "Permission denied", "choose another --out")
+
+
+@pytest.mark.parametrize(
+    ("options", "differs"),
+    [
+        (("--epochs", "501"), "spec"),
+        (("--epochs", "500", "--limit", "2"), "limit"),
+        (("--epochs", "500", "--threads", "2"), "environment"),
+    ],
+)
+def test_a_folder_that_holds_another_run_is_left_alone(call, toys, monkeypatch, options, differs):
+    before = {path: path.read_bytes() for path in toys.folder.rglob("*") if path.is_file()}
+    monkeypatch.chdir(toys.cwd)
+    answer = call("run", "perceptron", "--data", "stand-in", "--out", "run", *options)
+    assert_refused(answer, "run: holds perceptron-", f"with another {differs};", "--out")
+    assert {path: path.read_bytes() for path in toys.folder.rglob("*") if path.is_file()} == before
+
+
+def test_report_refuses_an_empty_folder(call, tmp_path):
+    assert_refused(call("report", tmp_path), f"{tmp_path}: holds no run", "cells/")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_report_and_run_name_a_damaged_record_and_the_remedy(call, tmp_path):
+    path = tmp_path / "cells" / "circle-float64-seed0-scratch.json"
+    path.parent.mkdir()
+    path.write_text('{"schema": 1, "key": "circle-fl')
+    remedy = "delete it, and run again"
+    assert_refused(call("report", tmp_path), str(path), remedy)
+    assert_refused(call("run", "circle", "--out", tmp_path), str(path), remedy)
+    assert path.read_text() == '{"schema": 1, "key": "circle-fl'
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example(call, command):
+    answer = call(*command.split(), "--help")
+    assert (answer.code, answer.err) == (0, "")
+    examples = answer.out.split("For example:\n")[1].split("\n\n")
+    assert any(f"lockstep {command}" in example for example in examples)
+
+
+def test_without_arguments_the_commands_are_shown(call):
+    answer = call()
+    assert (answer.code, answer.err) == (0, "")
+    shown = {line.split()[0] for line in answer.out.split("Commands:\n")[1].splitlines()}
+    assert shown == {command.split()[0] for command in COMMANDS}
+
+
+def test_list_shows_every_experiment_and_implementation(call):
+    answer = call("list")
+    assert answer.code == 0
+    for name in (*EXPERIMENTS, "scratch", "keras", "pytorch"):
+        assert any(line.split()[:1] == [name] for line in answer.out.splitlines())
+    assert "784-128-10, 10 epochs" in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 80
+    listed = json.loads(call("list", "--json").out)
+    assert [each["name"] for each in listed["experiments"]] == list(EXPERIMENTS)
+    assert [each["name"] for each in listed["implementations"]] == ["scratch", "keras", "pytorch"]
+    assert all(each["question"].endswith("?") for each in listed["experiments"])
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["--help"], ["run", "--help"]])
+def test_quick_answers_load_no_heavy_library(tmp_path, arguments):
+    code = (
+        "import sys; from experiments.__main__ import main; sys.argv[1:] = sys.argv[1:]; main();"
+        "print('loaded', *sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stderr.split())
+    assert {"loaded", "numpy", "typer"} <= loaded  # the list is there
+    assert loaded & {"torch", "tensorflow", "keras", "sklearn", "pandas", "scipy"} == set()
+
+
+def test_the_module_and_the_script_are_the_same_program(tmp_path):
+    script = Path(sys.executable).with_name("lockstep")
+    done = subprocess.run([script, "list"], env=environment(tmp_path), capture_output=True)
+    answer = lockstep("list", cwd=tmp_path)
+    assert (done.returncode, answer.code) == (0, 0)
+    assert done.stdout.decode() == answer.out
+
+
+def test_another_package_of_the_name_datasets_is_named(tmp_path):
+    other = tmp_path / "datasets"
+    other.mkdir()
+    (other / "__init__.py").write_text("def load_dataset(path): ...\n")
+    root = Path(experiments.__file__).parents[1]
+    paths = os.pathsep.join([str(tmp_path), str(root)])
+    answer = lockstep("list", cwd=tmp_path, PYTHONPATH=paths)
+    assert_refused(answer, str(other / "__init__.py"), "make setup")
+    assert len(answer.err.splitlines()) == 1

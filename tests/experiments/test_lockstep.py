@@ -1,0 +1,190 @@
+"""`lockstep run` from end to end: agreement in float64, and what is written, kept and printed.
+
+The toys are trained for 500 epochs, MNIST and churn for three on the first 1,003 rows of their
+stand-ins, each by all implementations; the tests share these two runs.
+"""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from .command import REAL_DATA, Trained, lockstep
+
+IMPLEMENTATIONS = ["scratch", "keras", "pytorch"]
+PAIRS = [["scratch", "keras"], ["scratch", "pytorch"], ["keras", "pytorch"]]
+
+CELL = {
+    *("experiment", "implementation", "dtype", "seed", "data", "epochs", "history", "test"),
+    *("seconds", "status", "error"),
+}
+AGREEMENT = {
+    *("experiment", "dtype", "seed", "pair", "max_rel_loss", "max_rel_weight"),
+    *("prediction_mismatches", "n_predictions", "verdict", "tolerance", "reason"),
+}
+
+
+@pytest.fixture(params=["toys", "tables"])
+def trained(request):
+    """Give one run after the other."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """Return a function that copies a run, to be changed or damaged, and goes where it is."""
+
+    def copy_run(run: Trained) -> Trained:
+        shutil.copytree(run.cwd, tmp_path / "copy")
+        monkeypatch.chdir(tmp_path / "copy")
+        return Trained(run.arguments, run.answer, tmp_path / "copy")
+
+    return copy_run
+
+
+def results(run: Trained) -> dict:
+    return json.loads((run.folder / "results.json").read_text())
+
+
+def snapshot(folder) -> dict:
+    """Give the content and the time of change of each record and of its arrays."""
+    files = sorted((folder / "cells").iterdir())
+    return {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
+
+
+def without_seconds(content: bytes) -> dict:
+    return {name: value for name, value in json.loads(content).items() if name != "seconds"}
+
+
+def test_every_two_implementations_agree_on_every_experiment(trained):
+    assert trained.answer.code == 0, trained.answer.out + trained.answer.err
+    found = results(trained)
+    experiments = list(dict.fromkeys(cell["experiment"] for cell in found["cells"]))
+    assert experiments == list(trained.arguments[1:3])
+    assert [entry["pair"] for entry in found["agreement"]] == PAIRS * 2
+    for entry in found["agreement"]:
+        assert (entry["verdict"], entry["reason"]) == ("agree", ""), entry
+        assert entry["max_rel_loss"] <= 1e-12, entry  # the design's limit; rounding reaches 4e-15
+        assert entry["max_rel_weight"] <= 1e-9, entry  # the design's limit; rounding reaches 1e-14
+        assert entry["prediction_mismatches"] == 0, entry
+
+
+def test_a_whole_training_ends_in_its_acceptance_band(call, tmp_path):
+    assert call("run", "circle", "--with", "scratch", "--out", tmp_path / "run").code == 0
+    (cell,) = json.loads((tmp_path / "run" / "results.json").read_text())["cells"]
+    assert (cell["epochs"], cell["acceptance"]) == (2_000, [1.0, 1.0])
+    assert cell["test"]["accuracy"] == 1.0
+
+
+def test_results_have_the_schema(trained):
+    found = results(trained)
+    assert found["schema"] == 1
+    assert {"python", "processor", "threads", "versions"} <= set(found["environment"])
+    assert [cell["implementation"] for cell in found["cells"]] == IMPLEMENTATIONS * 2
+    for cell in found["cells"]:
+        assert set(cell) >= CELL
+        assert set(cell["data"]) == {"name", "source", "sha256"}
+        assert (len(cell["data"]["sha256"]), cell["status"], cell["error"]) == (64, "ok", None)
+        assert set(cell["seconds"]) == {"import", "compile", "fit"}
+        assert {len(values) for values in cell["history"].values()} == {cell["epochs"]}
+        confusion, n = cell["test"]["confusion"], cell["test"]["n"]
+        assert sum(map(sum, confusion)) == n
+        right = sum(row[i] for i, row in enumerate(confusion))
+        assert cell["test"]["accuracy"] == right / n
+    assert all(set(entry) >= AGREEMENT for entry in found["agreement"])
+
+
+def test_csv_has_a_row_for_every_cell_and_epoch(trained):
+    table = pd.read_csv(trained.folder / "results.csv")
+    assert len(table) == sum(cell["epochs"] for cell in results(trained)["cells"])
+    for cell in results(trained)["cells"]:
+        names = ["experiment", "implementation", "dtype", "seed"]
+        mine = table[(table[names] == [cell[name] for name in names]).all(axis=1)]
+        assert mine["epoch"].tolist() == list(range(1, cell["epochs"] + 1))
+        assert mine["loss"].tolist() == cell["history"]["loss"]
+        assert mine["accuracy"].tolist() == cell["history"]["accuracy"]
+        assert set(mine["source"]) == {cell["data"]["source"]}
+
+
+def test_away_from_a_terminal_there_are_only_tables_of_80_columns(trained):
+    out, err = trained.answer.out, trained.answer.err
+    assert err == ""
+    assert "\x1b" not in out
+    assert "\r" not in out
+    assert max(map(len, out.splitlines())) <= 80
+    for pair in PAIRS:
+        assert sum(" - ".join(pair) in line and "agree" in line for line in out.splitlines()) == 2
+    assert "6 of 6 trainings finished; 6 of 6 pairs agree." in out
+
+
+def test_repeating_a_command_trains_nothing(trained, call, monkeypatch):
+    before = snapshot(trained.folder)
+    monkeypatch.chdir(trained.cwd)
+    answer = call(*trained.arguments)
+    assert answer.code == 0
+    assert "6 of 6 trainings are in run" in answer.out
+    assert snapshot(trained.folder) == before
+    tables = trained.answer.out.split("\n\n", 1)[1]  # after the lines on the data
+    assert answer.out.endswith(tables)
+
+
+@pytest.mark.parametrize("implementation", ["scratch", "keras"])
+def test_a_deleted_record_is_trained_again_to_the_same_bytes(tables, copy, call, implementation):
+    run, key = copy(tables), f"churn-float64-seed0-{implementation}"
+    before = snapshot(run.folder)
+    (run.folder / "cells" / f"{key}.json").unlink()
+    assert call(*run.arguments).code == 0
+    after = snapshot(run.folder)
+    assert {name for name in before if before[name] != after[name]} == {
+        f"{key}.json",
+        f"{key}.safetensors",
+    }
+    old, new = ((s[f"{key}.json"][0], s[f"{key}.safetensors"][0]) for s in (before, after))
+    assert old[0] != new[0]  # the seconds
+    assert without_seconds(old[0]) == without_seconds(new[0])
+    assert old[1] == new[1]
+
+
+def test_more_implementations_and_seeds_join_what_is_there(call, tmp_path):
+    command = ("run", "perceptron", "--epochs", "20", "--out", tmp_path / "run", "--with")
+    assert call(*command, "scratch").code == 0
+    before = snapshot(tmp_path / "run")
+    assert call(*command, "scratch,pytorch", "--seeds", "2").code == 0
+    after = snapshot(tmp_path / "run")
+    assert {name: after[name] for name in before} == before
+    found = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert [(cell["seed"], cell["implementation"]) for cell in found["cells"]] == [
+        (seed, name) for seed in (0, 1) for name in ("scratch", "pytorch")
+    ]
+    assert [entry["verdict"] for entry in found["agreement"]] == ["agree", "agree"]
+
+
+def test_report_rebuilds_the_same_results_and_tables(trained, copy, call):
+    run = copy(trained)
+    for name in ("results.json", "results.csv"):
+        (run.folder / name).unlink()
+    answer = call("report", "run")
+    assert answer.code == 0
+    for name in ("results.json", "results.csv"):
+        assert (run.folder / name).read_bytes() == (trained.folder / name).read_bytes()
+    assert answer.out == "\n" + trained.answer.out.split("\n\n", 1)[1]
+
+
+def test_json_prints_the_results_and_nothing_else(trained, call, monkeypatch):
+    written = (trained.folder / "results.json").read_text()
+    monkeypatch.chdir(trained.cwd)
+    for command in (trained.arguments, ("report", "run")):
+        answer = call(*command, "--json")
+        assert (answer.code, answer.out, answer.err) == (0, written, "")
+
+
+@pytest.mark.skipif(not REAL_DATA, reason="needs the real data: set LOCKSTEP_DATA to its folder")
+def test_the_implementations_agree_on_the_real_data(tmp_path):
+    options = ("--data", "real", "--limit", "2000", "--epochs", "2", "--out", "run")
+    answer = lockstep("run", "mnist", "churn", *options, cwd=tmp_path, LOCKSTEP_DATA=REAL_DATA)
+    assert answer.code == 0, answer.out + answer.err
+    found = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert {cell["data"]["source"] for cell in found["cells"]} == {"real"}
+    assert {cell["n_train"] for cell in found["cells"]} == {2_000}
+    assert [entry["verdict"] for entry in found["agreement"]] == ["agree"] * 6

@@ -1,0 +1,91 @@
+"""The run folder: what is written whole, what is damaged, and who may read it."""
+
+import json
+import os
+import stat
+
+import numpy as np
+import pytest
+
+from experiments.harness.errors import RequestError
+from experiments.harness.store import Store, write_atomically
+
+ARRAYS = {"weights.0": np.arange(6.0).reshape(2, 3).T, "predictions": np.array([1, 0])}
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "run")
+    store.create()
+    return store
+
+
+def test_arrays_come_back_with_their_bytes_types_and_shapes(store):
+    store.save("a", {}, ARRAYS)
+    loaded = store.load_arrays("a")
+    assert set(loaded) == set(ARRAYS)
+    for name, array in ARRAYS.items():
+        assert loaded[name].dtype == array.dtype
+        np.testing.assert_array_equal(loaded[name], array, strict=True)
+
+
+def test_numbers_that_json_does_not_have_are_null(store):
+    store.save("a", {"loss": [1.5, float("nan"), float("inf")]}, {})
+    text = (store.cells / "a.json").read_text()
+    assert json.loads(text, parse_constant=pytest.fail) == {"loss": [1.5, None, None]}
+
+
+def test_what_is_not_there_is_none(store):
+    assert store.load("a") is None
+
+
+def test_a_file_is_as_it_was_when_the_disk_is_full(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "record.json"
+    write_atomically(path, b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["record.json"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="looks at POSIX permissions")
+def test_files_can_be_read_by_whom_the_umask_lets(tmp_path):
+    path, umask = tmp_path / "results.json", os.umask(0o027)
+    try:
+        write_atomically(path, b"{}")
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"schema": 1', r"Expecting .* delete it, and run again"),
+        (b"\xff{}", r"can't decode byte 0xff .* delete it, and run again"),
+        (b"[]", "expected a record of schema 1"),
+        (b'{"schema": 2}', "expected a record of schema 1; it was written by another version"),
+        (b'{"schema": 1}', "lacks acceptance, .*, test; delete it, and run again"),
+    ],
+)
+def test_a_damaged_record_is_named_with_the_remedy(store, content, message):
+    path = store.cells / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(RequestError, match=message) as error:
+        store.load("a")
+    assert str(error.value).startswith(f"{path}: ")
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"", b"\x08\x00", None])
+def test_damaged_arrays_are_named_with_the_remedy(store, content):
+    path = store.cells / "a.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(RequestError, match="delete it and its .json, and run again") as error:
+        store.load_arrays("a")
+    assert str(error.value).startswith(f"{path}: ")

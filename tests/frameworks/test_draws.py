@@ -1,0 +1,58 @@
+"""The numbers that are drawn for all implementations, and those that a Spec takes."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from frameworks import Spec, float32
+from frameworks.draws import Draws
+
+
+def test_every_order_is_a_permutation_and_no_two_are_alike():
+    orders = list(Draws(0).orders(n=50, batch_size=8, epochs=20))
+    assert all(sorted(order) == list(range(50)) for order in orders)
+    assert len({tuple(order) for order in orders}) == 20
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(8, 8), (8, 9)])
+def test_one_batch_keeps_the_rows_in_order(n, batch_size):
+    assert list(Draws(0).orders(n, batch_size, epochs=2)) == [None, None]
+
+
+def test_weights_and_orders_are_streams_of_their_own():
+    one, other = Draws(0), Draws(0)
+    one.weights.random(1000)
+    for a, b in zip(one.orders(9, 2, 3), other.orders(9, 2, 3), strict=True):
+        assert np.array_equal(a, b)
+    one, other = Draws(0), Draws(0)
+    list(one.orders(9, 2, 3))
+    assert one.weights.random() == other.weights.random()
+
+
+def test_digest_tells_orders_apart_and_follows_the_epochs():
+    digests = []
+    for seed, epochs in ((0, 2), (0, 2), (0, 3), (1, 2)):
+        draws = Draws(seed)
+        list(draws.orders(9, 2, epochs))
+        digests.append(draws.orders_sha256)
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 3
+    in_two_parts = Draws(0)
+    list(in_two_parts.orders(9, 2, 1))
+    list(islice(in_two_parts.orders(9, 2, 5), 1))
+    assert in_two_parts.orders_sha256 == digests[0]
+
+
+def test_float32_rounds_once():
+    assert float32(0.9) == 15099494 / 2**24  # 24 bits: 0.9 · 2²⁴ = 15099494.4
+    assert float32(float32(0.1)) == float32(0.1)
+    assert type(float32(1)) is float
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "beta_1", "beta_2", "epsilon_hat"])
+def test_spec_takes_numbers_that_float32_holds_and_no_others(name):
+    assert getattr(Spec(**{name: 0.375}), name) == 0.375
+    message = rf"^{name}: float32 does not hold 0\.3; use float32\(0\.3\)$"
+    with pytest.raises(ValueError, match=message):
+        Spec(**{name: 0.3})

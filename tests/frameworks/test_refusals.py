@@ -1,0 +1,165 @@
+"""What cannot be trained or predicted is refused, by name, before any work is done."""
+
+import keras
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import NotFittedError
+
+import frameworks
+from experiments import churn
+
+from .cases import table
+
+
+@pytest.fixture(scope="module")
+def fitted(make):
+    """Trained on three columns and the labels 0 and 1."""
+    return make(epochs=1).fit(*table())
+
+
+@pytest.mark.parametrize(
+    ("parameter", "error", "expected"),
+    [
+        ({"epochs": 0}, ValueError, "an integer, 1 or more, got 0"),
+        ({"epochs": 1.5}, TypeError, "an integer, 1 or more, got 1.5"),
+        ({"batch_size": -3}, ValueError, "an integer, 1 or more, got -3"),
+        ({"batch_size": True}, TypeError, "an integer, 1 or more, got True"),
+        ({"learning_rate": 0.0}, ValueError, "above 0, and not beyond float32, got 0.0"),
+        ({"learning_rate": float("nan")}, ValueError, "above 0, and not beyond float32, got nan"),
+        ({"learning_rate": 1e-50}, ValueError, "above 0, and not beyond float32, got 1e-50"),
+        ({"learning_rate": 1e300}, ValueError, "above 0, and not beyond float32, got 1e+300"),
+        ({"learning_rate": "fast"}, TypeError, "above 0, and not beyond float32, got 'fast'"),
+        ({"dtype": "float16"}, ValueError, "'float32' or 'float64', got 'float16'"),
+        ({"hidden": 4}, TypeError, "a tuple of widths, got 4"),
+        ({"hidden": "44"}, TypeError, "a tuple of widths, got '44'"),
+        ({"hidden": (4, 0)}, ValueError, "widths of 1 or more, got 0"),
+        ({"hidden": (2.5,)}, TypeError, "widths of 1 or more, got 2.5"),
+        (
+            {"random_state": -1},
+            ValueError,
+            "an integer of at least 0, None, or a generator, got -1",
+        ),
+        ({"random_state": "a"}, ValueError, "got 'a'"),
+        ({"build": "churn"}, TypeError, "a function or None, got 'churn'"),
+        ({"build": print}, TypeError, "`spec` with a Spec as its default, got <built-in"),
+    ],
+    ids=str,
+)
+def test_parameter_is_named_with_its_value_and_what_was_expected(make, parameter, error, expected):
+    (name,) = parameter
+    with pytest.raises(error, match=f"^{name} must") as caught:
+        make(**parameter).fit(*table())
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize("parameter", [{"hidden": (3,)}, {"learning_rate": 0.5}], ids=str)
+def test_number_that_is_the_builders_is_refused_beside_one(classifier_class, builder, parameter):
+    classifier = classifier_class(build=builder(churn), epochs=1, **parameter)
+    (name,) = parameter
+    with pytest.raises(ValueError, match=f"^{name} is the builder's where one is given, got "):
+        classifier.fit(*table(d=11))
+
+
+def test_builder_without_a_spec_is_refused(make):
+    def build(spec=None):
+        raise AssertionError("not to be called")
+
+    with pytest.raises(TypeError, match="^build must take `spec` with a Spec as its default"):
+        make(build=build).fit(*table())
+
+
+X, Y = table()
+HOLED = np.where(np.arange(63).reshape(21, 3) == 7, np.nan, X)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ((HOLED, Y), "Input X contains NaN"),
+        ((np.where(np.isnan(HOLED), np.inf, X), Y), "Input X contains infinity"),
+        ((X.astype(str) + "x", Y), "could not convert string to float"),
+        ((X[:, 0], Y), "Expected 2D array, got 1D array"),
+        ((X[:0], Y[:0]), r"Found array with 0 sample\(s\)"),
+        ((X[:, :0], Y), r"Found array with 0 feature\(s\)"),
+        ((X, Y[:-1]), r"inconsistent numbers of samples: \[21, 20\]"),
+        ((X, X), "y should be a 1d array"),
+        ((X, Y * 0 + 5), r"^y holds one class only, np.int64\(5\); a classifier needs two or more"),
+        ((X, Y * 0.37), "Unknown label type: continuous"),
+        ((X, Y, np.ones(3)), r"sample_weight.shape == \(3,\)"),
+        ((X, Y, Y * np.nan), "Input sample_weight contains NaN"),
+    ],
+    ids=lambda case: case if isinstance(case, str) else "",
+)
+def test_data_that_cannot_be_trained_on_are_refused(make, data, message):
+    with pytest.raises(ValueError, match=message):
+        make().fit(*data)
+
+
+def test_labels_never_seen_are_named(fitted):
+    other = np.where(Y == 1, 7, Y)
+    message = r"^y holds labels that are not among the classes \[0, 1\]: \[7\]$"
+    before = fitted.get_weights()
+    with pytest.raises(ValueError, match=message):
+        fitted.partial_fit(X, other)
+    with pytest.raises(ValueError, match=message):
+        fitted.evaluate(X, other)
+    for w, own in zip(before, fitted.get_weights(), strict=True):
+        assert w.tobytes() == own.tobytes()
+
+
+def test_labels_missing_from_the_classes_given_are_named(make):
+    with pytest.raises(ValueError, match=r"not among the classes \[1, 2\]: \[0\]$"):
+        make().partial_fit(X, Y, classes=[1, 2])
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        lambda c: c.predict(X),
+        lambda c: c.predict_proba(X),
+        lambda c: c.score(X, Y),
+        lambda c: c.evaluate(X, Y),
+        lambda c: c.get_weights(),
+        lambda c: c.set_weights([]),
+    ],
+    ids=["predict", "predict_proba", "score", "evaluate", "get_weights", "set_weights"],
+)
+def test_nothing_is_told_before_a_fit(make, name, method):
+    with pytest.raises(NotFittedError, match=f"^This {name} instance is not fitted yet"):
+        method(make())
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "outputs"])
+def test_another_number_of_columns_is_refused(fitted, name, method):
+    with pytest.raises(ValueError, match=f"^X has 2 features, but {name} is expecting 3 features"):
+        getattr(fitted, method)(X[:, :2])
+
+
+def test_rows_and_labels_to_evaluate_must_match(fitted):
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[21, 20\]"):
+        fitted.evaluate(X, Y[:-1])
+
+
+def keras_with_normalization(spec: frameworks.Spec = churn.SPEC):
+    parts = churn.build_keras(spec)
+    parts.network.add(keras.layers.BatchNormalization())
+    return parts
+
+
+def pytorch_with_normalization(spec: frameworks.Spec = churn.SPEC):
+    parts = churn.build_pytorch(spec)
+    parts.network.append(torch.nn.BatchNorm1d(1))
+    return parts
+
+
+@pytest.mark.parametrize(
+    ("classifier", "build"),
+    [
+        ("KerasClassifier", keras_with_normalization),
+        ("PyTorchClassifier", pytorch_with_normalization),
+    ],
+)
+def test_layer_whose_layout_is_not_known_is_refused(classifier, build):
+    with pytest.raises(TypeError, match=r"^the canonical layout of BatchNorm\w* is not known$"):
+        getattr(frameworks, classifier)(build=build).fit(*table(d=11))
