@@ -17,8 +17,8 @@ class L2:
 
     For plain gradient descent λ does what a coupled weight decay of 2 λ, or of λ/n, does; only the
     penalty is part of the loss that is reported.
-    Source: Krogh and Hertz, "A simple weight decay can improve generalization", NIPS 1991,
-    equation 2, where it is ½ λ Σᵢ θᵢ².
+    Source: Goodfellow, Bengio and Courville, "Deep learning", 2016, equation 7.2, where it is
+    ½ λ Σᵢ θᵢ².
 
     >>> penalty = L2(0.5, mask=np.array([True, True, False]))
     >>> penalty.forward(np.array([1.0, 2.0, 3.0]), n=4)

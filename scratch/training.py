@@ -1,4 +1,9 @@
-"""The training loop: a step, an epoch, a whole training; and the same without learning."""
+"""The training loop: a step, an epoch, a whole training; and the same without learning.
+
+What else a training may need is put together outside of it. Decay, clipping, schedules and frozen
+parameters come with the optimizer (`scratch.optimizers`). `train` yields after each epoch, so that
+the caller may stop early (`scratch.stopping`), or set the optimizer's `eta`.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
@@ -48,9 +53,8 @@ def train_step(
 ) -> tuple[float, np.ndarray]:
     """Take one optimizer step on a batch; return its loss and outputs (n, k) before the step.
 
-    The network is in training mode for the step, and out of it afterwards.
-
-    A penalty on the parameters counts in the loss and in the gradient.
+    The network is in training mode for the step, and out of it afterwards. A penalty on
+    the parameters counts in the loss and in the gradient.
     """
     outputs = network.train().forward(batch.X)
     value = loss.forward(outputs, batch.y, batch.w)

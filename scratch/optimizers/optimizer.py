@@ -29,9 +29,9 @@ class Optimizer(Protocol):
 class Wrapper:
     """An optimizer that changes g or θ and leaves the step itself to another optimizer.
 
-    Wrappers nest, and act from the outside in: in `ClipNorm(1.0, CoupledWeightDecay(1e-4, SGD()))`
-    the gradient is clipped, then the decay is added, then the step is taken. Learning rate and
-    state are those of the optimizer inside.
+    Wrappers nest, and act from the outside in: with
+    `ClipNorm(1.0, CoupledWeightDecay(1e-4, SGD(0.1)))` the gradient is clipped, then the decay is
+    added, then the step is taken. Learning rate and state are those of the optimizer inside.
     """
 
     def __init__(self, optimizer: "Learner") -> None:

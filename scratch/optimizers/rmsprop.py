@@ -91,15 +91,15 @@ class RMSprop:
         update = self.work.like("update", g)
 
         np.divide(g, self._scale(g, update), out=update)
-        if self.rate_in_velocity or not self.mu:
+        if self.rate_in_velocity:
             update *= self.eta
         if self.mu:
             b = self.state["b"]
             b *= self.mu
             b += update
             update[...] = b
-            if not self.rate_in_velocity:
-                update *= self.eta
+        if not self.rate_in_velocity:
+            update *= self.eta
         theta -= update
 
     def _scale(self, g: np.ndarray, out: np.ndarray) -> np.ndarray:

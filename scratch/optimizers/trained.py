@@ -17,6 +17,14 @@ class TrainOnly(Wrapper):
     `mask` (p,) holds True for what is trained (see `scratch.masks`). TrainOnly belongs outside all
     other wrappers; a mask or sizes of theirs are over the trained parameters only: `other[mask]`.
 
+    For transfer learning, give trained layers a new head, which takes them out of their old
+    network, and train that alone:
+
+        head = Dense(8, 3)
+        network = Sequential(*trained.layers[:-1], head)
+        head.W[:] = glorot_uniform(rng, head.W.shape)
+        optimizer = TrainOnly(layer_mask(network, head), Adam())
+
     >>> from scratch import SGD
     >>> theta, optimizer = np.zeros(3), TrainOnly(np.array([True, False, True]), SGD(1.0))
     >>> optimizer.step(theta, np.array([1.0, 2.0, 3.0]))
