@@ -14,7 +14,7 @@ from scratch.layers.batch_norm import BatchNorm
 from scratch.layers.convolution import Conv2D
 from scratch.layers.dense import Dense
 from scratch.layers.dropout import Dropout
-from scratch.layers.flatten import Flatten
+from scratch.layers.flatten import Flatten, Reshape
 from scratch.layers.layer import Layer
 from scratch.layers.pooling import AveragePool2D, MaxPool2D
 
@@ -29,6 +29,7 @@ __all__ = [
     "LeakyReLU",
     "MaxPool2D",
     "ReLU",
+    "Reshape",
     "Sigmoid",
     "Softmax",
     "Step",

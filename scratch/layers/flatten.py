@@ -1,4 +1,4 @@
-"""Images to rows: what stands between convolutions and dense layers."""
+"""Images to rows and rows to images: what stands between dense layers and convolutions."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from scratch.layers.layer import Layer
 
-__all__ = ["Flatten"]
+__all__ = ["Flatten", "Reshape"]
 
 
 class Flatten(Layer):
@@ -30,3 +30,29 @@ class Flatten(Layer):
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Return da in the shape of X."""
         return da.reshape(self.shape)
+
+
+class Reshape(Layer):
+    """a[i] = the numbers of X[i] in another shape, in the same order.
+
+    Shapes: X (n, d), a (n, *shape); ValueError where d is not their product.
+
+    >>> layer = Reshape(1, 2, 1)
+    >>> layer.forward(np.array([[3.0, 5.0]])).shape
+    (1, 1, 2, 1)
+    >>> layer.backward(np.ones((1, 1, 2, 1)))
+    array([[1., 1.]])
+    """
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, X: np.ndarray) -> np.ndarray:
+        """Return X (n, *shape), a view of it where its numbers lie in this order."""
+        self.before = X.shape
+        return X.reshape(len(X), *self.shape)
+
+    def backward(self, da: np.ndarray) -> np.ndarray:
+        """Return da in the shape of X."""
+        return da.reshape(self.before)

@@ -76,12 +76,15 @@ def correlate_inputs(
     (kh, kw, c_in, c_out), (_, oh, ow, _), w = W.shape, dz.shape, dX.shape[2]
     turned = np.ascontiguousarray(W[:, ::-1].swapaxes(2, 3)).reshape(kh, kw * c_out, c_in)
     dX.fill(0)
-    for block in blocks(len(dz), oh * w * kw * c_out * dz.itemsize):
+    cut = list(blocks(len(dz), oh * w * kw * c_out * dz.itemsize))
+    spread = work.take("spread", cut[0].stop if cut else 0, (oh, w + kw - 1, c_out), dz.dtype)
+    spread.fill(0)
+    inner = spread[:, :, kw - 1 : kw + (ow - 1) * stride[1] : stride[1]]
+    views = windows(spread, (1, kw), (1, 1))
+    for block in cut:
         n = block.stop - block.start
-        spread = work.take("spread", n, (oh, w + kw - 1, c_out), dz.dtype)
-        spread.fill(0)
-        spread[:, :, kw - 1 : kw + (ow - 1) * stride[1] : stride[1]] = dz[block]
-        columns = _columns(windows(spread, (1, kw), (1, 1)), work)
+        inner[:n] = dz[block]
+        columns = _columns(views[:n], work)
         part = work.take("part", n, (oh, w, c_in), dz.dtype)
         for u in range(kh):
             np.matmul(columns, turned[u], out=part.reshape(-1, c_in))
