@@ -49,6 +49,7 @@ from scratch.layers import (
     LeakyReLU,
     MaxPool2D,
     ReLU,
+    Reshape,
     Sigmoid,
     Softmax,
     Step,
@@ -63,6 +64,7 @@ from scratch.losses import (
     Loss,
     MeanSquaredError,
     PerceptronLoss,
+    SumSquaredError,
 )
 from scratch.masks import layer_mask, weight_mask
 from scratch.network import Sequential
@@ -142,6 +144,7 @@ __all__ = [
     "PiecewiseConstantRate",
     "RMSprop",
     "ReLU",
+    "Reshape",
     "Scheduled",
     "Sequential",
     "Sigmoid",
@@ -149,6 +152,7 @@ __all__ = [
     "Softmax",
     "Step",
     "StepRate",
+    "SumSquaredError",
     "Tanh",
     "TrainOnly",
     "count_correct",

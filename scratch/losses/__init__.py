@@ -4,7 +4,7 @@ from scratch.losses.binary_cross_entropy import BinaryCrossEntropy
 from scratch.losses.categorical_cross_entropy import CategoricalCrossEntropy
 from scratch.losses.loss import Loss
 from scratch.losses.perceptron import PerceptronLoss
-from scratch.losses.squared_error import HalfSquaredError, MeanSquaredError
+from scratch.losses.squared_error import HalfSquaredError, MeanSquaredError, SumSquaredError
 
 __all__ = [
     "BinaryCrossEntropy",
@@ -13,4 +13,5 @@ __all__ = [
     "Loss",
     "MeanSquaredError",
     "PerceptronLoss",
+    "SumSquaredError",
 ]

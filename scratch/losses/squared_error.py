@@ -1,10 +1,10 @@
-"""Squared errors: half their sum, and their mean."""
+"""Squared errors: their sum, half of it, and their mean."""
 
 import numpy as np
 
 from scratch.losses.loss import Loss
 
-__all__ = ["HalfSquaredError", "MeanSquaredError"]
+__all__ = ["HalfSquaredError", "MeanSquaredError", "SumSquaredError"]
 
 
 class HalfSquaredError(Loss):
@@ -29,6 +29,28 @@ class HalfSquaredError(Loss):
     def backward(self) -> np.ndarray:
         """Return da = w (a − y)."""
         return self.da
+
+
+class SumSquaredError(HalfSquaredError):
+    """The sum of squared errors, neither halved nor a mean: L = Σᵢ wᵢ Σₖ (aᵢₖ − yᵢₖ)².
+
+    Shapes: a, y (n, k), w (n,). Gradient: da = 2 w (a − y).
+
+    >>> loss = SumSquaredError()
+    >>> loss.forward(np.array([[1.0], [0.5]]), np.array([[0.0], [1.0]]))
+    1.25
+    >>> loss.backward()
+    array([[ 2.],
+           [-1.]])
+    """
+
+    def forward(self, a: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
+        """Return L."""
+        return 2 * super().forward(a, y, w)
+
+    def backward(self) -> np.ndarray:
+        """Return da = 2 w (a − y)."""
+        return np.multiply(self.da, 2, out=self.work.like("twice", self.da))
 
 
 class MeanSquaredError(HalfSquaredError):

@@ -22,6 +22,7 @@ from scratch import (
     MaxPool2D,
     Node,
     ReLU,
+    Reshape,
     Sigmoid,
     Softmax,
     Step,
@@ -114,6 +115,9 @@ LAYERS: dict[type, dict[str, LayerCase]] = {
     Step: {"": LayerCase(lambda: Step(0.5), (5, 4), lambda z: Node(z.value > 0.5))},
     Softmax: {"": LayerCase(Softmax, (5, 4), lambda z: z.exp() / z.exp().sum(1, keepdims=True))},
     Flatten: {"": LayerCase(Flatten, IMAGES, lambda x: x.reshape((2, 90)))},
+    Reshape: {
+        "": LayerCase(lambda: Reshape(3, 2, 2), (2, 12), lambda x: x.reshape((2, 3, 2, 2))),
+    },
     Dropout: {
         "in training": LayerCase(lambda: dropout(True), (5, 4), dropped_out),
         "after training": LayerCase(lambda: dropout(False), (5, 4), lambda x: x + 0),

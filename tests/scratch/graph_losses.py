@@ -18,6 +18,7 @@ from scratch import (
     MeanSquaredError,
     Node,
     PerceptronLoss,
+    SumSquaredError,
 )
 
 
@@ -46,8 +47,12 @@ def classes(rng, shape):
     return rng.integers(shape[1], size=shape[0])
 
 
+def sum_squared_error(a, y, w):
+    return (((a - y) ** 2).sum(1) * w).sum()
+
+
 def half_squared_error(a, y, w):
-    return (((a - y) ** 2).sum(1) * w).sum() / 2
+    return sum_squared_error(a, y, w) / 2
 
 
 def mean_squared_error(a, y, w):
@@ -89,6 +94,7 @@ V2, V4 = (0.25, 3.0), (0.5, 2.0, 0.0, 3.0)
 
 LOSSES: dict[type, dict[str, LossCase]] = {
     HalfSquaredError: {"": LossCase(HalfSquaredError, 3, numbers, half_squared_error)},
+    SumSquaredError: {"": LossCase(SumSquaredError, 3, numbers, sum_squared_error)},
     MeanSquaredError: {"": LossCase(MeanSquaredError, 3, numbers, mean_squared_error)},
     BinaryCrossEntropy: {
         "": binary()._replace(make=BinaryCrossEntropy),
