@@ -1,6 +1,7 @@
 """What the image layers promise: types, shapes, reused arrays, modes, and what they refuse."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -217,6 +218,26 @@ def test_network_of_images_learns_batches_of_any_size():
     list(train(network, loss, SGD(0.05), Batch(X, y), [None] * 20, batch_size=16))
     after = evaluate(network, loss, Batch(X, y))
     assert after.loss < before.loss / 2
+
+
+def test_training_allocates_no_arrays_after_the_first_epoch():
+    rng = np.random.default_rng(0)
+    layers = Conv2D(1, 16, 3), BatchNorm.keras(16), ReLU(), MaxPool2D(2), Conv2D(16, 16, 3)
+    dropout = Dropout(0.5, np.random.default_rng(1))
+    network = Sequential(*layers, ReLU(), Flatten(), dropout, Dense(16 * 11 * 11, 10))
+    network.initialize(rng)
+    data = Batch(rng.normal(size=(96, 28, 28, 1)), rng.integers(10, size=96))
+    orders = [rng.permutation(96) for _ in range(3)]
+    epochs = train(network, CategoricalCrossEntropy(), SGD(0.1), data, orders, batch_size=40)
+    next(epochs)
+    tracemalloc.start()
+    try:
+        list(epochs)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    smallest = 40 * 11 * 11 * 16 * 8  # the output of the second convolution
+    assert peak < smallest / 2, peak  # NumPy's own buffers, and arrays of a network's size
 
 
 def test_state_of_a_network_is_the_running_statistics_in_its_own_type():

@@ -15,6 +15,7 @@ from scratch import (
     MaxPool2D,
     Step,
 )
+from scratch.layers import Reshape
 
 
 def image(rows):
@@ -120,6 +121,13 @@ def test_flatten_keeps_row_column_channel_order_and_takes_it_back():
     layer = Flatten()
     assert layer.forward(X).tolist() == [list(range(12))]
     assert np.array_equal(layer.backward(X.reshape(1, 12)), X)
+
+
+def test_reshape_is_the_way_back_from_flatten():
+    X = np.arange(24.0).reshape(2, 2, 3, 2)
+    layer = Reshape(2, 3, 2)
+    assert np.array_equal(layer.forward(Flatten().forward(X)), X)
+    assert layer.backward(X).tolist() == X.reshape(2, 12).tolist()
 
 
 def test_leaky_relu_by_hand():
