@@ -12,6 +12,7 @@ import tensorflow as tf
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.neural_network import MLPClassifier
 
 from scratch import (
     SGD,
@@ -141,7 +142,7 @@ def start_and_gradients(seed):
 @pytest.mark.parametrize(
     "draw_pair", [torch_sgd, torch_adagrad, torch_rmsprop, torch_adam, torch_adamw]
 )
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(data=st.data(), first=rates, second=rates, seed=st.integers(0, 2**32 - 1))
 def test_100_steps_equal_those_of_torch(draw_pair, data, first, second, seed):
     ours, make_theirs = draw_pair(data.draw, first)
@@ -203,9 +204,7 @@ def test_defaults_are_those_of_the_framework(framework, name):
         assert ours[key].default == theirs.get(key, theirs.get(NAMES.get(key))), key
 
 
-def test_default_learning_rate_of_momentum_in_scikit_learn_is_that_of_its_classifier():
-    from sklearn.neural_network import MLPClassifier
-
+def test_defaults_are_those_of_the_classifier_of_scikit_learn():
     theirs = MLPClassifier()
     sgd, adam = SGD.sklearn(), Adam.sklearn()
     assert (sgd.eta, sgd.mu, sgd.nesterov) == (

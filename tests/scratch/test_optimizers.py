@@ -100,11 +100,12 @@ def test_rmsprop_steps_by_hand():
 
 
 def test_rmsprop_with_momentum_steps_by_hand():
-    # g/(√v + 2) = 1, 1/2 as above; η = 6, 3. Outside: b = 1, 1/2 + 1/2; θ -= 6 b, 3 b
-    # Inside: b = 6, 3 + 3/2; θ -= b
-    for inside, last in ((False, -9), (True, -10.5)):
-        rmsprop = RMSprop(6, rho=0.75, momentum=0.5, epsilon=2, rate_in_velocity=inside)
-        assert positions(rmsprop, [4, 2], [6, 3]) == [-6, last]
+    # PyTorch: g/(√v + 2) = 1, 1/2 as above; b = 1, 1/2 + 1/2; θ -= 6 b, 3 b
+    rmsprop = RMSprop.pytorch(6, rho=0.75, momentum=0.5, epsilon=2)
+    assert positions(rmsprop, [4, 2], [6, 3]) == [-6, -9]
+    # Keras: g/√(v + 5) = 4/3, 2/3; b = 6 · 4/3, 8/2 + 3 · 2/3; θ -= b
+    rmsprop = RMSprop.keras(6, rho=0.75, momentum=0.5, epsilon=5)
+    assert positions(rmsprop, [4, 2], [6, 3]) == [-8, -14]
 
 
 def test_adamw_steps_by_hand():

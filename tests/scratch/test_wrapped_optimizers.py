@@ -77,6 +77,7 @@ def steps_of_ours(theta, gradients, optimizer):
     return theta
 
 
+@settings(max_examples=40)
 @given(limit=limits, seed=st.integers(0, 2**32 - 1))
 def test_clipping_equals_that_of_torch(limit, seed):
     theta, gradients = draw_steps(seed)
@@ -96,7 +97,7 @@ def test_clipping_equals_that_of_torch(limit, seed):
         assert_close(steps_of_ours(theta, gradients, ours), expected, LIMIT)
 
 
-@settings(max_examples=10)  # Keras takes its steps one by one
+@settings(max_examples=5)  # Keras takes its steps one by one
 @given(limit=limits, seed=st.integers(0, 2**32 - 1))
 def test_clipping_equals_that_of_keras(limit, seed):
     theta, gradients = draw_steps(seed)
