@@ -71,6 +71,24 @@ def build_scratch(spec: Spec = SPEC) -> Parts:
     return Parts(network, loss, optimizer, initial_weights, logits=False)
 
 
+def build_python(spec: Spec = SPEC) -> Parts:
+    """Build it in pure Python."""
+    from scratch import NeuronNetwork
+
+    (hidden,) = spec.hidden
+    network = NeuronNetwork(
+        [
+            [[0.0] * hidden] * spec.inputs,
+            [0.0] * hidden,
+            [[0.0] * spec.outputs] * hidden,
+            [0.0] * spec.outputs,
+        ]
+    )
+    loss = network.loss
+    optimizer = spec.learning_rate
+    return Parts(network, loss, optimizer, initial_weights, logits=False)
+
+
 def build_keras(spec: Spec = SPEC) -> Parts:
     """Build it in Keras."""
     import keras

@@ -53,6 +53,16 @@ def build_scratch(spec: Spec = SPEC) -> Parts:
     return Parts(network, loss, optimizer, initial_weights, logits=False)
 
 
+def build_python(spec: Spec = SPEC) -> Parts:
+    """Build it in pure Python."""
+    from scratch import NeuronNetwork
+
+    network = NeuronNetwork([[[0.0] * spec.outputs] * spec.inputs], mean=False)
+    loss = network.loss
+    optimizer = spec.learning_rate
+    return Parts(network, loss, optimizer, initial_weights, logits=False)
+
+
 def build_keras(spec: Spec = SPEC) -> Parts:
     """Build it in Keras."""
     import keras
