@@ -51,7 +51,9 @@ def time_cell(cell: Cell, steps: int) -> dict[str, Any]:
     )
     plain = time.perf_counter() - start
 
-    if not relative_error(loss, classifier.history_[-1]["loss"]) < 1e-9:  # summed another way
+    # The same losses of the batches, summed another way: 800 of them in float32 cost 5e-5 at worst.
+    limit = 1e-9 if cell.dtype == "float64" else 1e-4
+    if not relative_error(loss, classifier.history_[-1]["loss"]) < limit:
         raise ValueError(f"the plain loop ended at {loss}, fit at {classifier.history_[-1]}")
     train = classifier.seconds_["fit"]
     return {"fit": fit, "plain": plain, "train": train, "steps": epochs * steps_per_epoch}

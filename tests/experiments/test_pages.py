@@ -1,0 +1,194 @@
+"""The experiments' pages: one form, three builders line by line the same, published numbers."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import frameworks
+from experiments.registry import EXPERIMENTS, page
+from frameworks import Parts, Spec
+
+from .command import environment
+
+BUILDERS = ["build_scratch", "build_keras", "build_pytorch"]
+CLASSIFIERS = ["ScratchClassifier", "KerasClassifier", "PyTorchClassifier"]
+WEIGHTS = {"perceptron": 3, "circle": 17, "mnist": 101_770, "churn": 121}  # counted by hand
+
+
+@pytest.fixture(params=EXPERIMENTS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def functions(name):
+    """Give the page's functions as syntax trees, from top to bottom."""
+    tree = ast.parse(Path(page(name).__file__).read_text())
+    return [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+
+
+@pytest.fixture
+def builders(functions):
+    return [function for function in functions if function.name.startswith("build_")]
+
+
+def own_nodes(function):
+    """Walk through a function without what it defines inside itself."""
+    for statement in function.body:
+        if not isinstance(statement, ast.ClassDef | ast.FunctionDef):
+            yield from ast.walk(statement)
+
+
+def local_names(function) -> list[str]:
+    """Give the names that a function assigns, in their order."""
+    stored = (n for n in own_nodes(function) if isinstance(n, ast.Name))
+    return [node.id for node in stored if isinstance(node.ctx, ast.Store)]
+
+
+def spec_fields(function) -> list[str]:
+    """Give the numbers of the spec that a function reads, in their order."""
+    read = (n for n in own_nodes(function) if isinstance(n, ast.Attribute))
+    in_order = sorted(read, key=lambda node: (node.lineno, node.col_offset))
+    return [n.attr for n in in_order if isinstance(n.value, ast.Name) and n.value.id == "spec"]
+
+
+def test_every_file_with_a_spec_is_registered():
+    folder = Path(page("circle").__file__).parent
+    pages = [path.stem for path in folder.glob("*.py") if "\nSPEC = Spec(" in path.read_text()]
+    assert sorted(pages) == sorted(EXPERIMENTS)
+
+
+def test_docstring_asks_a_question_and_names_the_source(name):
+    first, _, rest = page(name).__doc__.partition("\n")
+    assert re.fullmatch(rf"{name}: .+\?", first, re.IGNORECASE)
+    assert "\nSource: " in rest
+
+
+def test_functions_stand_in_the_order_of_reading(functions):
+    names = [function.name for function in functions]
+    assert names[:2] == ["load", "initial_weights"]
+    assert names[-3:] == BUILDERS
+
+
+def test_numbers_stand_before_and_the_acceptance_band_after_the_functions(name, functions):
+    tree = ast.parse(Path(page(name).__file__).read_text())
+    lines = {n.targets[0].id: n.lineno for n in tree.body if isinstance(n, ast.Assign)}
+    assert set(lines) == {"DATA", "SPEC", "ACCURACY"}
+    assert max(lines["DATA"], lines["SPEC"]) < functions[0].lineno
+    assert lines["ACCURACY"] > functions[-1].end_lineno
+
+
+def test_builders_have_the_signature_that_the_classifiers_call(name):
+    for builder in BUILDERS:
+        signature = inspect.signature(getattr(page(name), builder))
+        assert list(signature.parameters) == ["spec"]
+        assert signature.parameters["spec"].default is page(name).SPEC
+        assert signature.parameters["spec"].annotation is Spec
+        assert signature.return_annotation is Parts
+
+
+def test_builders_have_the_same_local_names_in_the_same_order(builders):
+    first, *others = map(local_names, builders)
+    assert first[-3:] == ["network", "loss", "optimizer"]
+    assert others == [first, first]
+
+
+def test_builders_read_the_same_numbers_of_the_spec_in_the_same_order(builders):
+    first, *others = map(spec_fields, builders)
+    assert others == [first, first]
+    assert "learning_rate" in first
+
+
+def test_builders_return_the_same_line(builders):
+    assert len({ast.unparse(builder.body[-1]) for builder in builders}) == 1
+
+
+def test_builders_take_every_number_from_the_spec(builders):
+    """A number that stands in one builder alone could be changed in one alone."""
+    for builder in builders:
+        numbers = [n.value for n in own_nodes(builder) if isinstance(n, ast.Constant)]
+        assert [n for n in numbers if isinstance(n, int | float) and n not in (True, False)] == []
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+def test_every_implementation_has_the_weights_that_the_page_draws(name, classifier):
+    experiment = page(name)
+    build = getattr(experiment, BUILDERS[CLASSIFIERS.index(classifier)])
+    spec = experiment.SPEC
+    X = np.random.default_rng(0).random((2 * spec.outputs + 2, spec.inputs))
+    y = np.arange(len(X)) % max(2, spec.outputs)
+    one = getattr(frameworks, classifier)(build=build, epochs=1, random_state=0).fit(X, y)
+    drawn = experiment.initial_weights(spec, np.random.default_rng(0))
+    assert [w.shape for w in one.get_weights()] == [w.shape for w in drawn]
+    assert sum(w.size for w in one.get_weights()) == WEIGHTS[name]
+
+
+def test_every_number_of_the_spec_is_one_that_float32_holds(name):
+    spec = page(name).SPEC
+    numbers = [getattr(spec, field.name) for field in fields(spec)]
+    real = [number for number in numbers if isinstance(number, float)]
+    assert len(real) == 4
+    assert real == [float(np.float32(number)) for number in real]
+
+
+def test_a_number_that_float32_does_not_hold_is_refused():
+    with pytest.raises(
+        ValueError, match=r"beta_1: float32 does not hold 0\.9; use float32\(0\.9\)"
+    ):
+        replace(page("churn").SPEC, beta_1=0.9)
+
+
+def test_data_have_the_columns_and_classes_of_the_spec(name):
+    data, spec = page(name).load("stand-in"), page(name).SPEC
+    assert data.X_train.shape[1] == data.X_test.shape[1] == spec.inputs
+    assert len(data.class_names) == max(2, spec.outputs)
+
+
+def test_acceptance_band_is_given_for_each_source_that_the_data_can_have(name):
+    bands = page(name).ACCURACY
+    sources = {"real"} if page(name).load("stand-in").source == "real" else {"real", "stand-in"}
+    assert set(bands) == sources
+    assert all(0.5 < low <= high <= 1 for low, high in bands.values())  # better than a coin
+
+
+def test_initial_weights_follow_from_the_generator_alone(name):
+    def draw(seed):
+        return page(name).initial_weights(page(name).SPEC, np.random.default_rng(seed))
+
+    for once, again, other in zip(draw(3), draw(3), draw(4), strict=True):
+        np.testing.assert_array_equal(once, again, strict=True)
+        assert once.ndim == 1 or not np.array_equal(once, other)
+
+
+def test_published_weights_of_the_perceptron_are_the_published_ones():
+    (weights,) = page("perceptron").published_weights()
+    assert weights.round(8).tolist() == [[-0.16595599], [0.44064899], [-0.99977125]]
+
+
+def test_published_weights_of_the_circle_give_the_published_first_output():
+    hidden, b, output, c = page("circle").published_weights()
+    assert (b.tolist(), c.tolist()) == ([0] * 4, [0])
+    assert (hidden.shape, output.shape) == ((2, 4), (4, 1))
+    at_origin = 1 / (1 + np.exp(-(np.full(4, 0.5) @ output)))  # each hidden sigmoid is at 0
+    assert at_origin.round(8).tolist() == [0.55882367]
+
+
+def test_importing_every_page_loads_no_framework(tmp_path):
+    code = (
+        "import sys; from experiments.registry import EXPERIMENTS, page\n"
+        "for name in EXPERIMENTS: page(name)\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, check=True
+    )
+    loaded = set(done.stdout.decode().split())
+    assert {f"experiments.{name}" for name in EXPERIMENTS} <= loaded
+    assert loaded & {"torch", "tensorflow", "keras", "sklearn", "pandas"} == set()
