@@ -55,22 +55,6 @@ def published_weights() -> list[np.ndarray]:
     return [hidden, zeros(4), output, zeros(1)]
 
 
-def build_scratch(spec: Spec = SPEC) -> Parts:
-    """Build it in NumPy."""
-    from scratch import SGD, Dense, MeanSquaredError, Sequential, Sigmoid
-
-    (hidden,) = spec.hidden
-    network = Sequential(
-        Dense(spec.inputs, hidden),
-        Sigmoid(),
-        Dense(hidden, spec.outputs),
-        Sigmoid(),
-    )
-    loss = MeanSquaredError()
-    optimizer = SGD(learning_rate=spec.learning_rate)
-    return Parts(network, loss, optimizer, initial_weights, logits=False)
-
-
 def build_python(spec: Spec = SPEC) -> Parts:
     """Build it in pure Python."""
     from scratch import NeuronNetwork
@@ -86,6 +70,22 @@ def build_python(spec: Spec = SPEC) -> Parts:
     )
     loss = network.loss
     optimizer = spec.learning_rate
+    return Parts(network, loss, optimizer, initial_weights, logits=False)
+
+
+def build_scratch(spec: Spec = SPEC) -> Parts:
+    """Build it in NumPy."""
+    from scratch import SGD, Dense, MeanSquaredError, Sequential, Sigmoid
+
+    (hidden,) = spec.hidden
+    network = Sequential(
+        Dense(spec.inputs, hidden),
+        Sigmoid(),
+        Dense(hidden, spec.outputs),
+        Sigmoid(),
+    )
+    loss = MeanSquaredError()
+    optimizer = SGD(learning_rate=spec.learning_rate)
     return Parts(network, loss, optimizer, initial_weights, logits=False)
 
 

@@ -1,13 +1,15 @@
-"""MNIST with convolutions: what do neighbouring pixels add?
+"""mnist_cnn: what do neighbouring pixels add?
 
 28 x 28 pixels in 0..1; two 3 x 3 convolutions with 16 and 32 channels and ReLU, each followed by
-2 x 2 max-pooling; one dense layer of ten outputs; softmax cross-entropy, Glorot-uniform weights,
-Adam with learning rate 0.001, batches of 64, 6 epochs.
+2 x 2 max-pooling; a dense layer of 64 ReLU neurons, and one of ten outputs; softmax cross-entropy,
+Glorot-uniform weights, Adam with learning rate 0.002, batches of 32, 5 epochs.
 
 Source: the layout of LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to
 document recognition", Proceedings of the IEEE 86, 1998, with today's layers. Expected: at least
 99.0 % of the 10,000 test images.
 """
+
+from math import isqrt
 
 import numpy as np
 
@@ -20,10 +22,10 @@ DATA = "70,000 digits, or the stand-in"
 SPEC = Spec(
     inputs=784,
     outputs=10,
-    hidden=(16, 32),
-    epochs=6,
-    batch_size=64,
-    learning_rate=float32(1e-3),
+    hidden=(16, 32, 64),
+    epochs=5,
+    batch_size=32,
+    learning_rate=float32(2e-3),
     beta_1=float32(0.9),
     beta_2=float32(0.999),
     epsilon_hat=float32(1e-7),
@@ -37,13 +39,15 @@ def load(policy: Policy = "auto", data_dir: str | None = None) -> Dataset:
 
 def initial_weights(spec: Spec, rng: np.random.Generator) -> list[np.ndarray]:
     """Draw Glorot-uniform weights; biases are zero."""
-    first, second = spec.hidden
+    first, second, third = spec.hidden
     return [
         glorot_uniform(rng, (3, 3, 1, first)),
         zeros(first),
         glorot_uniform(rng, (3, 3, first, second)),
         zeros(second),
-        glorot_uniform(rng, (5 * 5 * second, spec.outputs)),
+        glorot_uniform(rng, (5 * 5 * second, third)),
+        zeros(third),
+        glorot_uniform(rng, (third, spec.outputs)),
         zeros(spec.outputs),
     ]
 
@@ -62,9 +66,10 @@ def build_scratch(spec: Spec = SPEC) -> Parts:
         Sequential,
     )
 
-    first, second = spec.hidden
+    side = isqrt(spec.inputs)
+    first, second, third = spec.hidden
     network = Sequential(
-        Reshape(28, 28, 1),
+        Reshape(side, side, 1),
         Conv2D(1, first, kernel=3),
         ReLU(),
         MaxPool2D(2),
@@ -72,7 +77,9 @@ def build_scratch(spec: Spec = SPEC) -> Parts:
         ReLU(),
         MaxPool2D(2),
         Flatten(),
-        Dense(5 * 5 * second, spec.outputs),
+        Dense(5 * 5 * second, third),
+        ReLU(),
+        Dense(third, spec.outputs),
     )
     loss = CategoricalCrossEntropy()
     optimizer = Adam(
@@ -90,11 +97,12 @@ def build_keras(spec: Spec = SPEC) -> Parts:
     import keras
     from keras import layers
 
-    first, second = spec.hidden
+    side = isqrt(spec.inputs)
+    first, second, third = spec.hidden
     network = keras.Sequential(
         [
-            layers.Input((spec.inputs,)),
-            layers.Reshape((28, 28, 1)),
+            layers.Input((side * side,)),
+            layers.Reshape((side, side, 1)),
             layers.Conv2D(first, kernel_size=3),
             layers.ReLU(),
             layers.MaxPooling2D(2),
@@ -102,6 +110,8 @@ def build_keras(spec: Spec = SPEC) -> Parts:
             layers.ReLU(),
             layers.MaxPooling2D(2),
             layers.Flatten(),
+            layers.Dense(third),
+            layers.ReLU(),
             layers.Dense(spec.outputs),
         ]
     )
@@ -122,14 +132,15 @@ def build_pytorch(spec: Spec = SPEC) -> Parts:
 
     from frameworks.epsilon import use_epsilon_hat
 
-    first, second = spec.hidden
+    side = isqrt(spec.inputs)
+    first, second, third = spec.hidden
 
     class ChannelsLast(nn.Module):  # differs: PyTorch would flatten channel by channel
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x.permute(0, 2, 3, 1)
 
     network = nn.Sequential(
-        nn.Unflatten(1, (1, 28, 28)),
+        nn.Unflatten(1, (1, side, side)),
         nn.Conv2d(1, first, kernel_size=3),
         nn.ReLU(),
         nn.MaxPool2d(2),
@@ -138,7 +149,9 @@ def build_pytorch(spec: Spec = SPEC) -> Parts:
         nn.MaxPool2d(2),
         ChannelsLast(),
         nn.Flatten(),
-        nn.Linear(5 * 5 * second, spec.outputs),
+        nn.Linear(5 * 5 * second, third),
+        nn.ReLU(),
+        nn.Linear(third, spec.outputs),
     )
     loss = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(

@@ -1,4 +1,4 @@
-"""MNIST by the perceptron rule: how far do ten neurons get in one look at each digit?
+"""mnist_perceptron: how far do ten neurons get in one look at each digit?
 
 784 pixels in 0..1, ten outputs with a ReLU each. One pass over the 60,000 training images in file
 order, one at a time: the largest output, the first of equals, is the prediction c; where it is
@@ -87,4 +87,4 @@ def build_pytorch(spec: Spec = SPEC) -> Parts:
 
 
 # The acceptance band: the test accuracy of the whole training, by the data's source.
-ACCURACY = {"real": (0.8, 0.9)}
+ACCURACY = {"real": (0.8, 0.9), "stand-in": (0.82, 0.95)}
