@@ -24,12 +24,15 @@ def show(as_json: bool) -> None:
     from rich.text import Text
 
     console = Console(highlight=False)
+    width = max(map(len, EXPERIMENTS)) + 2
     for each in experiments:
         spec = each["spec"]
-        console.print(Text(f"{each['name']:<12}{each['question']}", style="bold"))
-        console.print(f"{'':<12}{each['network']}, {spec['epochs']} epochs, data: {each['data']}\n")
+        console.print(Text(f"{each['name']:<{width}}{each['question']}", style="bold"))
+        epochs = f"{spec['epochs']} epoch{'s' if spec['epochs'] > 1 else ''}"
+        console.print(f"{'':<{width}}{each['network']}, {epochs}, {each['data']}\n")
     for each in implementations:
-        console.print(Text(f"{each['name']:<12}{each['missing'] or each['packages']}"))
+        packages = each["packages"] or "Python's standard library"
+        console.print(Text(f"{each['name']:<{width}}{each['missing'] or packages}"))
 
 
 def _experiment(name: str) -> dict[str, Any]:

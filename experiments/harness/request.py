@@ -79,6 +79,10 @@ def plan(request: Request) -> Plan:
             for implementation in able:
                 cell = _cell(request, data, experiment, seed, implementation)
                 heads[cell] = _head(cell, data)
+    if not heads:
+        raise RequestError(
+            f"no experiment has a {' or '.join(implementations)} builder for {request.dtype}"
+        )
     together = "".join(sorted(head["fingerprint"] for head in heads.values()))
     name = f"{request.dtype}-{sha256(together.encode()).hexdigest()[:8]}"
     return Plan(Store(request.out or Path("runs") / name), heads, notes)
