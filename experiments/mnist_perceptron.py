@@ -75,10 +75,13 @@ def build_pytorch(spec: Spec = SPEC) -> Parts:
     from torch import nn
 
     class PerceptronLoss(nn.Module):
+        reduction = "mean"
+
         def forward(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
             c = z.relu().argmax(1)
             wrong, right = (nn.functional.one_hot(k, spec.outputs) for k in (c, y))
-            return (z * (wrong - right)).sum(1).mean()
+            losses = (z * (wrong - right)).sum(1)
+            return losses.mean() if self.reduction == "mean" else losses
 
     network = nn.Sequential(nn.Linear(spec.inputs, spec.outputs))
     loss = PerceptronLoss()
