@@ -137,7 +137,7 @@ def take_batches(data: Batch, order: Order, batch_size: int, work: Workspace) ->
 def _take(a: np.ndarray, i: np.ndarray, work: Workspace, name: str) -> np.ndarray:
     """Return a[i] in a reused array."""
     out = work.take(name, len(i), a.shape[1:], a.dtype)
-    return np.take(a, i, axis=0, out=out, mode="clip")  # the other modes copy `out` first
+    return a.take(i, axis=0, out=out, mode="clip")  # the other modes copy `out` first
 
 
 def evaluate(network: Sequential, loss: Loss, batch: Batch, threshold: float = 0.0) -> EpochResult:
