@@ -11,7 +11,7 @@ from datasets.errors import DataError
 from datasets.inventory import FileStatus, fetch, status, verify
 from datasets.mnist import load_mnist
 from datasets.policy import Policy
-from datasets.toys import load_circle, load_truth_table
+from datasets.toys import load_circle, load_truth_table, load_xor
 
 __all__ = [
     "DataError",
@@ -24,6 +24,7 @@ __all__ = [
     "load_circle",
     "load_mnist",
     "load_truth_table",
+    "load_xor",
     "status",
     "verify",
 ]

@@ -1,4 +1,4 @@
-"""The two data sets that are exact by definition: a truth table and a circle on a grid."""
+"""The data sets that are exact by definition: two truth tables, and a circle on a grid."""
 
 import numpy as np
 
@@ -20,6 +20,24 @@ def load_truth_table() -> Dataset:
         "truth-table",
         (X[:4].copy(), y[:4].copy(), X, y),
         feature_names=("first", "second", "third"),
+        class_names=("0", "1"),
+    )
+
+
+def load_xor() -> Dataset:
+    """The exclusive or of the first two bits; the third is always 1, in place of a bias.
+
+    ``X_train (4, 3)`` holds all four rows there are, and ``X_test`` the same.
+
+    >>> load_xor().y_test
+    array([0, 1, 1, 0])
+    """
+    X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=np.float64)
+    y = (X[:, 0] != X[:, 1]).astype(np.int64)
+    return _exact(
+        "xor",
+        (X, y, X.copy(), y.copy()),
+        feature_names=("first", "second", "one"),
         class_names=("0", "1"),
     )
 

@@ -55,6 +55,24 @@ def published_weights() -> list[np.ndarray]:
     return [hidden, zeros(4), output, zeros(1)]
 
 
+def build_python(spec: Spec = SPEC) -> Parts:
+    """Build it in pure Python."""
+    from scratch import NeuronNetwork
+
+    (hidden,) = spec.hidden
+    network = NeuronNetwork(
+        [
+            [[0.0] * hidden] * spec.inputs,
+            [0.0] * hidden,
+            [[0.0] * spec.outputs] * hidden,
+            [0.0] * spec.outputs,
+        ]
+    )
+    loss = network.loss
+    optimizer = spec.learning_rate
+    return Parts(network, loss, optimizer, initial_weights, logits=False)
+
+
 def build_scratch(spec: Spec = SPEC) -> Parts:
     """Build it in NumPy."""
     from scratch import SGD, Dense, MeanSquaredError, Sequential, Sigmoid

@@ -40,6 +40,16 @@ def published_weights() -> list[np.ndarray]:
     return [2 * np.random.RandomState(1).random_sample((3, 1)) - 1]
 
 
+def build_python(spec: Spec = SPEC) -> Parts:
+    """Build it in pure Python."""
+    from scratch import NeuronNetwork
+
+    network = NeuronNetwork([[[0.0] * spec.outputs] * spec.inputs], mean=False)
+    loss = network.loss
+    optimizer = spec.learning_rate
+    return Parts(network, loss, optimizer, initial_weights, logits=False)
+
+
 def build_scratch(spec: Spec = SPEC) -> Parts:
     """Build it in NumPy."""
     from scratch import SGD, Dense, HalfSquaredError, Sequential, Sigmoid

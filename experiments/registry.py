@@ -8,9 +8,12 @@ __all__ = ["EXPERIMENTS", "page"]
 # One line for each experiment: the page of that name in this folder.
 EXPERIMENTS = (
     "perceptron",
+    "xor",
     "circle",
-    "mnist",
     "churn",
+    "mnist_perceptron",
+    "mnist",
+    "mnist_cnn",
 )
 
 

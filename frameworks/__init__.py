@@ -14,6 +14,7 @@ from frameworks.spec import Builder, Parts, Spec, float32
 
 if TYPE_CHECKING:
     from frameworks.keras_adapter import KerasClassifier
+    from frameworks.python_adapter import PythonClassifier
     from frameworks.pytorch_adapter import PyTorchClassifier
     from frameworks.scratch_adapter import ScratchClassifier
 
@@ -23,6 +24,7 @@ __all__ = [
     "MissingFrameworkError",
     "Parts",
     "PyTorchClassifier",
+    "PythonClassifier",
     "ScratchClassifier",
     "Spec",
     "float32",
@@ -32,6 +34,7 @@ _MODULES = {
     "ScratchClassifier": "frameworks.scratch_adapter",
     "KerasClassifier": "frameworks.keras_adapter",
     "PyTorchClassifier": "frameworks.pytorch_adapter",
+    "PythonClassifier": "frameworks.python_adapter",
 }
 _FRAMEWORKS = ("keras", "tensorflow", "torch")
 

@@ -21,7 +21,7 @@ class Adapter(ABC):
 
     def __init__(self, build: Builder, spec: Spec, dtype: str) -> None:
         self._arguments = build, spec, dtype
-        self.dtype = dtype
+        self.spec, self.dtype = spec, dtype
         self.parts = self.build(build, spec)
         # A single output above it means the second class.
         self.threshold = 0.0 if self.parts.logits else 0.5

@@ -229,7 +229,8 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
         self._adapter.compile(batch, self.batch_size)
         now = time.perf_counter()
         self.seconds_["compile"] += now - start
-        orders = self._draws.orders(len(batch.X), self.batch_size, epochs)
+        shuffle = self._adapter.spec.shuffle
+        orders = self._draws.orders(len(batch.X), self.batch_size, epochs, shuffle)
         # Epochs may be trained ahead of the results; what is measured in between needs one by one.
         runs = [orders] if validation_data is None else ([order] for order in orders)
         train = self._adapter.train

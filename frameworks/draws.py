@@ -21,14 +21,18 @@ class Draws:
         self.weights, self._orders = map(np.random.default_rng, streams)
         self.orders_sha256 = ""  # of its previous value and the latest order
 
-    def orders(self, n: int, batch_size: int, epochs: int) -> Iterator[np.ndarray | None]:
-        """Yield the order (n,) of the rows for each epoch; None if a single batch holds them all.
+    def orders(
+        self, n: int, batch_size: int, epochs: int, shuffle: bool = True
+    ) -> Iterator[np.ndarray | None]:
+        """Yield the order (n,) of the rows for each epoch, or None for the order they are in.
+
+        That is so without `shuffle`, and where a single batch holds all rows.
 
         >>> [order.tolist() for order in Draws(0).orders(n=4, batch_size=2, epochs=2)]
         [[2, 0, 3, 1], [1, 3, 0, 2]]
         """
         for _ in range(epochs):
-            if n <= batch_size:
+            if n <= batch_size or not shuffle:
                 yield None
                 continue
             order = self._orders.permutation(n)

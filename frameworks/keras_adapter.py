@@ -126,8 +126,8 @@ class KerasClassifier(LockstepClassifier):
 
 
 def _canonical(layer: keras.layers.Layer) -> list[keras.Variable]:
-    """Return one layer's own weights in the canonical layout, which for Dense is Keras' own."""
-    if isinstance(layer, keras.layers.Dense):
+    """Return one layer's own weights in the canonical layout, which is Keras' own."""
+    if isinstance(layer, keras.layers.Dense | keras.layers.Conv2D):
         return [layer.kernel, *([] if layer.bias is None else [layer.bias])]
     if layer.weights:
         raise TypeError(f"the canonical layout of {type(layer).__name__} is not known")

@@ -105,6 +105,9 @@ def _canonical(module: nn.Module) -> list[torch.Tensor]:
     """Return views of one module's own parameters in the canonical layout."""
     if isinstance(module, nn.Linear):
         return [module.weight.T, *([] if module.bias is None else [module.bias])]
+    if isinstance(module, nn.Conv2d):  # (c_out, c_in, kh, kw) to (kh, kw, c_in, c_out)
+        bias = [] if module.bias is None else [module.bias]
+        return [module.weight.permute(2, 3, 1, 0), *bias]
     if list(module.parameters(recurse=False)):
         raise TypeError(f"the canonical layout of {type(module).__name__} is not known")
     return []

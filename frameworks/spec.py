@@ -32,6 +32,7 @@ class Spec:
     hidden: tuple[int, ...] = ()  # widths of the hidden layers
     epochs: int = 50
     batch_size: int = 32  # at least the number of rows: full batch, rows kept in order
+    shuffle: bool = True  # False: rows kept in order also in smaller batches
     learning_rate: float = float32(1e-3)
     beta_1: float = float32(0.9)  # Adam's decay of the mean of g
     beta_2: float = float32(0.999)  # Adam's decay of the mean of g²

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scratch.initializers import glorot_uniform
 from scratch.layers.layer import Layer
 from scratch.losses import Loss
 
@@ -43,14 +42,21 @@ class Sequential:
             del weights[:k], grads[:k]
 
     def initialize(self, rng: np.random.Generator) -> "Sequential":
-        """Draw every matrix by Glorot's rule, in order; biases start at zero."""
-        self.set_weights(
-            [
-                glorot_uniform(rng, w.shape) if w.ndim == 2 else np.zeros(w.shape)
-                for w in self.weights
-            ]
-        )
+        """Draw every matrix and kernel by Glorot's rule, in order; biases start at zero."""
+        for layer in self.layers:
+            layer.initialize(rng)
         return self
+
+    def train(self, mode: bool = True) -> "Sequential":
+        """Put every layer into training mode, or out of it; outside is where they begin."""
+        for layer in self.layers:
+            layer.training = mode
+        return self
+
+    @property
+    def state(self) -> list[np.ndarray]:
+        """What layers learn without a gradient, in order: to be saved along with `weights`."""
+        return [a for layer in self.layers for a in layer.state.values()]
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Copy the given arrays into the parameters; ValueError names one that does not fit."""

@@ -1,6 +1,11 @@
-"""The training loop: a step, an epoch, a whole training; and the same without learning."""
+"""The training loop: a step, an epoch, a whole training; and the same without learning.
 
-from collections.abc import Iterable, Iterator
+What else a training may need is put together outside of it. Decay, clipping, schedules and frozen
+parameters come with the optimizer (`scratch.optimizers`). `train` yields after each epoch, so that
+the caller may stop early (`scratch.stopping`), or set the optimizer's `eta`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +13,7 @@ import numpy as np
 from scratch.losses import Loss
 from scratch.network import Sequential
 from scratch.optimizers import Optimizer
+from scratch.penalties import L2
 from scratch.workspace import Workspace
 
 __all__ = [
@@ -39,12 +45,24 @@ class EpochResult(NamedTuple):
 
 
 def train_step(
-    network: Sequential, loss: Loss, optimizer: Optimizer, batch: Batch
+    network: Sequential,
+    loss: Loss,
+    optimizer: Optimizer,
+    batch: Batch,
+    penalty: L2 | None = None,
 ) -> tuple[float, np.ndarray]:
-    """Take one optimizer step on a batch; return its loss and outputs (n, k) before the step."""
-    outputs = network.forward(batch.X)
+    """Take one optimizer step on a batch; return its loss and outputs (n, k) before the step.
+
+    The network is in training mode for the step, and out of it afterwards. A penalty on
+    the parameters counts in the loss and in the gradient.
+    """
+    outputs = network.train().forward(batch.X)
     value = loss.forward(outputs, batch.y, batch.w)
     network.backward(loss.backward())
+    network.train(False)
+    if penalty is not None:
+        value += penalty.forward(network.theta, len(batch.X))
+        network.grad += penalty.backward()
     optimizer.step(network.theta, network.grad)
     return value, outputs
 
@@ -55,11 +73,12 @@ def train_epoch(
     optimizer: Optimizer,
     batches: Iterable[Batch],
     threshold: float = 0.0,
+    penalty: L2 | None = None,
 ) -> EpochResult:
-    """Take one step on each batch; `threshold` as in `count_correct`."""
+    """Take one step on each batch; `threshold` as in `count_correct`, `penalty` in `train_step`."""
     total, correct, rows = 0.0, 0, 0
     for batch in batches:
-        value, outputs = train_step(network, loss, optimizer, batch)
+        value, outputs = train_step(network, loss, optimizer, batch, penalty)
         total += value * len(batch.X)
         correct += count_correct(outputs, batch.y, threshold)
         rows += len(batch.X)
@@ -74,10 +93,14 @@ def train(
     orders: Iterable[Order],
     batch_size: int,
     threshold: float = 0.0,
+    *,
+    penalty: L2 | None = None,
+    augment: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Iterator[EpochResult]:
     """Train one epoch on `data` for every order of its rows, and yield its result.
 
-    The last batch of an epoch holds the rows that are left over; none is dropped.
+    The last batch of an epoch holds the rows that are left over; none is dropped. `augment` is
+    given the inputs X of each batch and returns the ones to train on (see `random_shift`).
     Raises ValueError for a batch size below 1 and for data without rows.
 
     >>> from scratch import Dense, MeanSquaredError, SGD
@@ -93,7 +116,9 @@ def train(
     work = Workspace()
     for order in orders:
         batches = take_batches(data, order, batch_size, work)
-        yield train_epoch(network, loss, optimizer, batches, threshold)
+        if augment is not None:
+            batches = (batch._replace(X=augment(batch.X)) for batch in batches)
+        yield train_epoch(network, loss, optimizer, batches, threshold, penalty)
 
 
 def take_batches(data: Batch, order: Order, batch_size: int, work: Workspace) -> Iterator[Batch]:
@@ -112,12 +137,12 @@ def take_batches(data: Batch, order: Order, batch_size: int, work: Workspace) ->
 def _take(a: np.ndarray, i: np.ndarray, work: Workspace, name: str) -> np.ndarray:
     """Return a[i] in a reused array."""
     out = work.take(name, len(i), a.shape[1:], a.dtype)
-    return np.take(a, i, axis=0, out=out, mode="clip")  # the other modes copy `out` first
+    return a.take(i, axis=0, out=out, mode="clip")  # the other modes copy `out` first
 
 
 def evaluate(network: Sequential, loss: Loss, batch: Batch, threshold: float = 0.0) -> EpochResult:
-    """Measure loss and accuracy, without learning."""
-    outputs = network.forward(batch.X)
+    """Measure loss and accuracy, without learning and without a penalty."""
+    outputs = network.train(False).forward(batch.X)
     correct = count_correct(outputs, batch.y, threshold)
     return EpochResult(loss.forward(outputs, batch.y, batch.w), correct / len(batch.X))
 

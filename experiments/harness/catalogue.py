@@ -20,13 +20,14 @@ def show(as_json: bool) -> None:
     if as_json:
         print(json.dumps({"experiments": experiments, "implementations": implementations}))
         return
+    width = max(map(len, EXPERIMENTS)) + 2
     for each in experiments:
-        print(f"{each['name']:<12}{each['question']}")
-        print(f"{'':<12}{each['network']}, {each['spec']['epochs']} epochs, data: {each['data']}\n")
+        epochs = f"{each['spec']['epochs']} epoch{'s' if each['spec']['epochs'] > 1 else ''}"
+        print(f"{each['name']:<{width}}{each['question']}")
+        print(f"{'':<{width}}{each['network']}, {epochs}, {each['data']}\n")
     for implementation in implementations:
-        print(
-            f"{implementation['name']:<12}{implementation['missing'] or implementation['packages']}"
-        )
+        packages = implementation["packages"] or "Python's standard library"
+        print(f"{implementation['name']:<{width}}{implementation['missing'] or packages}")
 
 
 def _experiment(name: str) -> dict[str, Any]:

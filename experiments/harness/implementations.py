@@ -17,6 +17,11 @@ class Implementation:
     name: str
     classifier: str  # its name in `frameworks`
     packages: tuple[str, ...]  # what has to be installed
+    dtypes: tuple[str, ...] = ("float64", "float32")
+
+    def trains(self, page: ModuleType, dtype: str) -> bool:
+        """Say whether an experiment's page has a builder for it, and it can compute in dtype."""
+        return hasattr(page, f"build_{self.name}") and dtype in self.dtypes
 
     def missing(self) -> str | None:
         """Return what is to be told if a package is not installed; nothing is loaded to see."""
@@ -37,5 +42,6 @@ IMPLEMENTATIONS = {
         Implementation("scratch", "ScratchClassifier", ("numpy",)),
         Implementation("keras", "KerasClassifier", ("keras", "tensorflow")),
         Implementation("pytorch", "PyTorchClassifier", ("torch",)),
+        Implementation("python", "PythonClassifier", (), dtypes=("float64",)),
     )
 }

@@ -88,7 +88,7 @@ def train_pytorch(
     network.to(inputs.dtype).train()
     with torch.no_grad():
         for own, new in zip(network.parameters(), weights, strict=True):
-            own.copy_(torch.from_numpy(new.T))
+            own.copy_(torch.from_numpy(new.T if new.ndim < 4 else new.transpose(3, 2, 0, 1)))
     for order in map(torch.from_numpy, orders):
         total = torch.zeros((), dtype=inputs.dtype)
         correct = torch.zeros((), dtype=torch.int64)
@@ -106,8 +106,30 @@ def train_pytorch(
     return float(total) / len(X)
 
 
+def train_python(
+    build: Builder, weights: Arrays, X: np.ndarray, y: np.ndarray, orders: Arrays, size: int
+) -> float:
+    """Train a `scratch.NeuronNetwork`, step by step."""
+    parts = build()
+    network, learning_rate = parts.network, parts.optimizer
+    network.weights = [w.tolist() for w in weights]
+    inputs, targets = X.tolist(), y.tolist()
+    for order in orders:
+        total = correct = 0.0
+        for start in range(0, len(order), size):
+            rows = order[start : start + size].tolist()
+            labels = [targets[i] for i in rows]
+            loss, outputs = network.step([inputs[i] for i in rows], labels, learning_rate)
+            total += loss * len(rows)
+            correct += sum(
+                (a > 0.5) == label for (a,), (label,) in zip(outputs, labels, strict=True)
+            )
+    return total / len(X)
+
+
 PLAIN_LOOPS: dict[str, Callable[..., Any]] = {
     "scratch": train_scratch,
     "keras": train_keras,
     "pytorch": train_pytorch,
+    "python": train_python,
 }

@@ -64,12 +64,25 @@ def plan(request: Request) -> Plan:
     implementations = _choose("implementation", request.implementations, IMPLEMENTATIONS)
     heads, notes = {}, {}
     for experiment in experiments:
+        able = _able(experiment, implementations, request.dtype)
+        if request.experiments and not able:
+            there_are = ", ".join(_able(experiment, IMPLEMENTATIONS, request.dtype))
+            raise RequestError(
+                f"{experiment} has no {' or '.join(implementations)} builder for {request.dtype}; "
+                f"there are: {there_are}"
+            )
+        if not able:
+            continue
         data = page(experiment).load(request.policy, request.data_dir)
         notes[experiment] = data.note
         for seed in range(request.seeds):
-            for implementation in implementations:
+            for implementation in able:
                 cell = _cell(request, data, experiment, seed, implementation)
                 heads[cell] = _head(cell, data)
+    if not heads:
+        raise RequestError(
+            f"no experiment has a {' or '.join(implementations)} builder for {request.dtype}"
+        )
     together = "".join(sorted(head["fingerprint"] for head in heads.values()))
     name = f"{request.dtype}-{sha256(together.encode()).hexdigest()[:8]}"
     return Plan(Store(request.out or Path("runs") / name), heads, notes)
@@ -79,6 +92,13 @@ def _choose(kind: str, names: Sequence[str], known: Iterable[str]) -> list[str]:
     """Return the known ones that were asked for, in their own order; all if none was named."""
     asked = {choose(kind, name, known) for name in names}
     return [name for name in known if not asked or name in asked]
+
+
+def _able(experiment: str, implementations: Iterable[str], dtype: str) -> list[str]:
+    """Return the implementations in which an experiment is written, and that have the dtype."""
+    return [
+        name for name in implementations if IMPLEMENTATIONS[name].trains(page(experiment), dtype)
+    ]
 
 
 def _cell(request: Request, data: Dataset, experiment: str, seed: int, implementation: str) -> Cell:

@@ -42,7 +42,7 @@ def time_cell(cell: Cell, steps: int) -> dict[str, Any]:
     draws = Draws(cell.seed)
     orders = [
         np.arange(len(X)) if order is None else order
-        for order in draws.orders(len(X), spec.batch_size, epochs)
+        for order in draws.orders(len(X), spec.batch_size, epochs, spec.shuffle)
     ]
     start = time.perf_counter()
     targets = y if spec.outputs > 1 else y[:, np.newaxis].astype(X.dtype)

@@ -5,9 +5,10 @@ Each works on arrays of any shape (n, ...) and keeps what its derivative needs.
 
 import numpy as np
 
+from scratch.checks import require_fraction
 from scratch.layers.layer import Layer
 
-__all__ = ["ReLU", "Sigmoid", "Softmax", "Tanh", "sigmoid", "softmax"]
+__all__ = ["LeakyReLU", "ReLU", "Sigmoid", "Softmax", "Step", "Tanh", "sigmoid", "softmax"]
 
 
 # log(max) may be rounded up, and its exponential overflow: one number further down is safe.
@@ -118,6 +119,69 @@ class ReLU(Layer):
         dz = np.greater(self.a, 0, out=self.work.like("dz", da))
         dz *= da
         return dz
+
+
+class LeakyReLU(Layer):
+    """a = z where z > 0, else slope · z; dz = da where z > 0, else slope · da, at the kink too.
+
+    The slope has no default here because the frameworks have three: 0.01 in PyTorch, 0.3 in
+    `keras.layers.LeakyReLU`, 0.2 in `keras.activations.leaky_relu`. Raises ValueError unless
+    0 ≤ slope < 1.
+    Source: Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models",
+    ICML workshop 2013, section 2, with slope 0.01.
+
+    >>> layer = LeakyReLU(0.25)
+    >>> layer.forward(np.array([[-2.0, 0.0, 4.0]]))
+    array([[-0.5,  0. ,  4. ]])
+    >>> layer.backward(np.array([[8.0, 8.0, 8.0]]))
+    array([[2., 2., 8.]])
+    """
+
+    def __init__(self, slope: float) -> None:
+        require_fraction("slope", slope)
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, z: np.ndarray) -> np.ndarray:
+        """Return a = max(z, slope · z), which is the same for a slope below 1."""
+        self.z = z
+        a = np.multiply(z, self.slope, out=self.work.like("a", z))
+        return np.maximum(z, a, out=a)
+
+    def backward(self, da: np.ndarray) -> np.ndarray:
+        """Return dz = da ⊙ (1 where z > 0, else slope)."""
+        dz = np.greater(self.z, 0, out=self.work.like("dz", da))
+        np.maximum(dz, self.slope, out=dz)
+        dz *= da
+        return dz
+
+
+class Step(Layer):
+    """a = 1 where z > threshold, else 0. It cannot be trained through.
+
+    The derivative is 0 wherever there is one, so that gradient descent would never move a weight
+    before it; `backward` raises rather than return zeros. The perceptron's rule learns without a
+    derivative (see `PerceptronLoss`).
+    Source: Rosenblatt, "The perceptron: a probabilistic model for information storage and
+    organization in the brain", Psychological Review 65, 1958.
+
+    >>> Step(0.5).forward(np.array([[0.25, 0.5, 0.75]]))
+    array([[0., 0., 1.]])
+    """
+
+    def __init__(self, threshold: float = 0.0) -> None:
+        super().__init__()
+        self.threshold = threshold
+
+    def forward(self, z: np.ndarray) -> np.ndarray:
+        """Return a = (z > threshold), as numbers of z's type."""
+        return np.greater(z, self.threshold, out=self.work.like("a", z))
+
+    def backward(self, da: np.ndarray) -> np.ndarray:
+        """Raise NotImplementedError, since every gradient would be zero."""
+        raise NotImplementedError(
+            "Step has the derivative 0 almost everywhere: no gradient passes through it"
+        )
 
 
 class Softmax(Layer):

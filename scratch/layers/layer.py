@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scratch.initializers import glorot_uniform
 from scratch.workspace import Workspace
 
 __all__ = ["Layer"]
@@ -13,16 +14,22 @@ class Layer:
     """A function and its derivative: a = f(x; params), and dx and grads from da.
 
     `params` and `grads` are lists in the same order; a layer without parameters has empty ones.
+    `state` holds what is learned without a gradient, such as running means: it is not trained, but
+    belongs to what has to be saved. `training` says which of two functions a layer is that has two,
+    such as dropout.
     `backward` belongs to the latest `forward`: it uses what that call kept.
 
     What `forward` and `backward` return is an array that the layer owns and writes over at the next
-    call of the same method; copy it to keep it.
+    call of the same method, or a view of what it was given; copy it to keep it.
     """
 
+    training: bool = False
     params: list[np.ndarray]
     grads: list[np.ndarray]
+    state: dict[str, np.ndarray]
 
     def __init__(self, params: Sequence[np.ndarray] = ()) -> None:
+        self.state = {}
         self.bind(params, [np.zeros_like(p) for p in params])
         self.work = Workspace()
 
@@ -30,12 +37,17 @@ class Layer:
         """Keep parameters and gradients in the given arrays from now on (see `Sequential`)."""
         self.params, self.grads = list(params), list(grads)
 
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Draw every matrix and kernel by Glorot's rule, in order; vectors start at zero."""
+        for p in self.params:
+            p[...] = glorot_uniform(rng, p.shape) if p.ndim > 1 else 0
+
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Return the layer's output (n, d_out) for its input (n, d_in)."""
+        """Return the layer's output (n, ...) for its input (n, ...)."""
         raise NotImplementedError
 
     def backward(self, da: np.ndarray) -> np.ndarray:
-        """Set `grads` from da = dL/da (n, d_out), and return dx = dL/dx (n, d_in)."""
+        """Set `grads` from da = dL/da, shaped as the output; return dx, shaped as the input."""
         raise NotImplementedError
 
     def backward_params(self, da: np.ndarray) -> None:

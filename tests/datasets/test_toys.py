@@ -1,6 +1,6 @@
 import numpy as np
 
-from datasets import load_circle, load_truth_table
+from datasets import load_circle, load_truth_table, load_xor
 
 
 def test_truth_table_is_the_published_one_and_the_new_situation_comes_last():
@@ -9,6 +9,13 @@ def test_truth_table_is_the_published_one_and_the_new_situation_comes_last():
     assert data.y_train.tolist() == [0, 1, 1, 0]
     assert data.X_test.tolist() == [*data.X_train.tolist(), [1, 0, 0]]
     assert data.y_test.tolist() == [0, 1, 1, 0, 1]
+
+
+def test_xor_is_the_published_one_with_a_constant_third_input():
+    data = load_xor()
+    assert data.X_train.tolist() == [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
+    assert data.y_train.tolist() == [0, 1, 1, 0]
+    assert (data.X_test.tolist(), data.y_test.tolist()) == (data.X_train.tolist(), [0, 1, 1, 0])
 
 
 def test_circle_holds_21_of_121_points():
@@ -31,7 +38,7 @@ def test_circle_is_symmetric_to_the_last_bit():
 
 
 def test_toys_are_real_canonical_and_the_same_every_time():
-    for load in (load_truth_table, load_circle):
+    for load in (load_truth_table, load_xor, load_circle):
         data = load()
         assert (data.source, data.canonical, data.scaler) == ("real", True, None)
         assert data.sha256 == load().sha256

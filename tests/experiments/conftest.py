@@ -60,12 +60,14 @@ def _train(cwd: Path, *arguments: str) -> Trained:
 
 @pytest.fixture(scope="session")
 def toys(tmp_path_factory) -> Trained:
-    """500 epochs of the perceptron and the circle, by all implementations."""
-    return _train(tmp_path_factory.mktemp("toys"), "perceptron", "circle", "--epochs", "500")
+    """500 epochs of the perceptron, xor and the circle, by all implementations."""
+    options = ("perceptron", "xor", "circle", "--epochs", "500")
+    return _train(tmp_path_factory.mktemp("toys"), *options)
 
 
 @pytest.fixture(scope="session")
 def tables(tmp_path_factory) -> Trained:
-    """Three epochs of MNIST and churn, by all implementations, the last batches not full."""
-    options = ("mnist", "churn", "--epochs", "3", "--limit", "1003", "--jobs", "2")
+    """Three epochs of churn and digits, by all implementations, the last batches not full."""
+    experiments = ("churn", "mnist_perceptron", "mnist", "mnist_cnn")
+    options = (*experiments, "--epochs", "3", "--limit", "1003", "--jobs", "2")
     return _train(tmp_path_factory.mktemp("tables"), *options)

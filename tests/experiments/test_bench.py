@@ -61,6 +61,20 @@ def test_plain_loops_do_what_fit_does_in_whole_epochs(implementation):
     assert time_cell(cell, steps=11)["steps"] == 20  # 95 rows in batches of ten, twice
 
 
+@pytest.mark.parametrize(
+    ("experiment", "implementation", "steps"),
+    [
+        ("circle", "python", 4),  # all rows at once
+        ("xor", "pytorch", 4),
+        ("mnist_perceptron", "scratch", 2 * 95),  # one row at a time, in the order of the file
+        ("mnist_cnn", "pytorch", 2 * 3),  # PyTorch has another layout of kernels
+    ],
+)
+def test_plain_loops_keep_to_layouts_and_orders(experiment, implementation, steps):
+    cell = replace(CHURN, experiment=experiment, implementation=implementation)
+    assert time_cell(cell, steps=steps)["steps"] == steps
+
+
 @pytest.mark.parametrize("implementation", ["scratch", "pytorch"])
 def test_rounding_of_a_sum_in_float32_is_not_other_work(implementation):
     cell = replace(CHURN, implementation=implementation, dtype="float32", limit=None)

@@ -17,6 +17,7 @@ from experiments.registry import EXPERIMENTS
 
 from .command import environment, lockstep
 
+IMPLEMENTATIONS = ["scratch", "keras", "pytorch", "python"]
 COMMANDS = ["list", "run", "report", "bench", "data", "data fetch", "data verify"]
 
 
@@ -39,6 +40,17 @@ def assert_refused(answer, *words) -> None:
         ("run circle --with torch", ["unknown implementation 'torch'", "'pytorch'?"]),
         ("run circle --with scratch,", ["unknown implementation ''", "scratch, keras, pytorch"]),
         ("run circle --with scratch,jax", ["'jax'", "scratch, keras, pytorch"]),
+        (
+            "run churn --with python",
+            ["churn has no python builder for float64; there are: scratch, keras, pytorch\n"],
+        ),
+        ("run churn circle --with python", ["churn has no python builder"]),
+        (
+            "run circle --with python --dtype float32",
+            ["circle has no python builder for float32; there are: scratch, keras, pytorch\n"],
+        ),
+        ("run --with python --dtype float32", ["no experiment has a python builder for float32"]),
+        ("bench mnist --with python", ["mnist has no python builder"]),
         ("run circle --dtype float16", ["--dtype", "'float16'", "'float64', 'float32'"]),
         ("run circle --data best", ["--data", "'best'", "'auto', 'real', 'stand-in'"]),
         ("run circle --seeds 0", ["--seeds", "greater than or equal to 1"]),
@@ -147,13 +159,14 @@ def test_without_arguments_the_commands_are_shown(call):
 def test_list_shows_every_experiment_and_implementation(call):
     answer = call("list")
     assert answer.code == 0
-    for name in (*EXPERIMENTS, "scratch", "keras", "pytorch"):
+    for name in (*EXPERIMENTS, *IMPLEMENTATIONS):
         assert any(line.split()[:1] == [name] for line in answer.out.splitlines())
-    assert "784-128-10, 10 epochs" in answer.out
+    assert "784-128-10, 10 epochs, " in answer.out
+    assert "784-10, 1 epoch, " in answer.out
     assert max(map(len, answer.out.splitlines())) <= 80
     listed = json.loads(call("list", "--json").out)
     assert [each["name"] for each in listed["experiments"]] == list(EXPERIMENTS)
-    assert [each["name"] for each in listed["implementations"]] == ["scratch", "keras", "pytorch"]
+    assert [each["name"] for each in listed["implementations"]] == IMPLEMENTATIONS
     assert all(each["question"].endswith("?") for each in listed["experiments"])
 
 

@@ -1,19 +1,23 @@
 """`lockstep run` from end to end: agreement in float64, and what is written, kept and printed.
 
-The toys are trained for 500 epochs, MNIST and churn for three on the first 1,003 rows of their
+The toys are trained for 500 epochs, churn and the digits for three on the first 1,003 rows of their
 stand-ins, each by all implementations; the tests share these two runs.
 """
 
 import json
 import shutil
+from itertools import combinations
 
 import pandas as pd
 import pytest
 
+from experiments.harness.request import Request, plan
+from experiments.registry import EXPERIMENTS
+
 from .command import REAL_DATA, Trained, lockstep
 
 IMPLEMENTATIONS = ["scratch", "keras", "pytorch"]
-PAIRS = [["scratch", "keras"], ["scratch", "pytorch"], ["keras", "pytorch"]]
+NEURONS = {"perceptron", "circle"}  # what pure Python trains too
 
 CELL = {
     *("experiment", "implementation", "dtype", "seed", "data", "epochs", "history", "test"),
@@ -43,6 +47,21 @@ def copy(tmp_path, monkeypatch):
     return copy_run
 
 
+def experiments(run: Trained) -> list[str]:
+    return list(run.arguments[1 : run.arguments.index("--epochs")])
+
+
+def implementations(experiment: str) -> list[str]:
+    return [*IMPLEMENTATIONS, "python"] if experiment in NEURONS else IMPLEMENTATIONS
+
+
+def pairs(run: Trained) -> list[list[str]]:
+    """Give the pairs that are to be compared, an experiment after the other."""
+    return [
+        list(pair) for name in experiments(run) for pair in combinations(implementations(name), 2)
+    ]
+
+
 def results(run: Trained) -> dict:
     return json.loads((run.folder / "results.json").read_text())
 
@@ -60,14 +79,19 @@ def without_seconds(content: bytes) -> dict:
 def test_every_two_implementations_agree_on_every_experiment(trained):
     assert trained.answer.code == 0, trained.answer.out + trained.answer.err
     found = results(trained)
-    experiments = list(dict.fromkeys(cell["experiment"] for cell in found["cells"]))
-    assert experiments == list(trained.arguments[1:3])
-    assert [entry["pair"] for entry in found["agreement"]] == PAIRS * 2
+    assert list(dict.fromkeys(cell["experiment"] for cell in found["cells"])) == experiments(
+        trained
+    )
+    assert [entry["pair"] for entry in found["agreement"]] == pairs(trained)
     for entry in found["agreement"]:
         assert (entry["verdict"], entry["reason"]) == ("agree", ""), entry
         assert entry["max_rel_loss"] <= 1e-12, entry  # the design's limit; rounding reaches 4e-15
         assert entry["max_rel_weight"] <= 1e-9, entry  # the design's limit; rounding reaches 1e-14
         assert entry["prediction_mismatches"] == 0, entry
+
+
+def test_the_two_runs_are_of_every_experiment(toys, tables):
+    assert sorted(experiments(toys) + experiments(tables)) == sorted(EXPERIMENTS)
 
 
 def test_a_whole_training_ends_in_its_acceptance_band(call, tmp_path):
@@ -81,7 +105,9 @@ def test_results_have_the_schema(trained):
     found = results(trained)
     assert found["schema"] == 1
     assert {"python", "processor", "threads", "versions"} <= set(found["environment"])
-    assert [cell["implementation"] for cell in found["cells"]] == IMPLEMENTATIONS * 2
+    assert [(cell["experiment"], cell["implementation"]) for cell in found["cells"]] == [
+        (name, each) for name in experiments(trained) for each in implementations(name)
+    ]
     for cell in found["cells"]:
         assert set(cell) >= CELL
         assert set(cell["data"]) == {"name", "source", "sha256"}
@@ -113,9 +139,12 @@ def test_away_from_a_terminal_there_are_only_tables_of_80_columns(trained):
     assert "\x1b" not in out
     assert "\r" not in out
     assert max(map(len, out.splitlines())) <= 80
-    for pair in PAIRS:
-        assert sum(" - ".join(pair) in line and "agree" in line for line in out.splitlines()) == 2
-    assert "6 of 6 trainings finished; 6 of 6 pairs agree." in out
+    expected, lines = pairs(trained), out.splitlines()
+    for pair in expected:
+        shown = [line for line in lines if " - ".join(pair) in line and "agree" in line]
+        assert len(shown) == expected.count(pair)
+    n, m = len(results(trained)["cells"]), len(expected)
+    assert f"{n} of {n} trainings finished; {m} of {m} pairs agree." in out
 
 
 def test_repeating_a_command_trains_nothing(trained, call, monkeypatch):
@@ -123,7 +152,8 @@ def test_repeating_a_command_trains_nothing(trained, call, monkeypatch):
     monkeypatch.chdir(trained.cwd)
     answer = call(*trained.arguments)
     assert answer.code == 0
-    assert "6 of 6 trainings are in run" in answer.out
+    n = len(results(trained)["cells"])
+    assert f"{n} of {n} trainings are in run" in answer.out
     assert snapshot(trained.folder) == before
     tables = trained.answer.out.split("\n\n", 1)[1]  # after the lines on the data
     assert answer.out.endswith(tables)
@@ -165,6 +195,22 @@ def test_more_seeds_join_what_is_there(call, tmp_path):
     cells = json.loads((tmp_path / "run" / "results.json").read_text())["cells"]
     assert [cell["seed"] for cell in cells] == [0, 1]
     assert cells[0]["history"] != cells[1]["history"]
+
+
+def test_python_alone_trains_what_is_written_for_it(call, tmp_path):
+    answer = call("run", "--with", "python", "--epochs", "2", "--out", tmp_path / "run")
+    assert answer.code == 0
+    found = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert {(cell["experiment"], cell["implementation"]) for cell in found["cells"]} == {
+        (name, "python") for name in NEURONS
+    }
+
+
+def test_float32_leaves_out_what_has_no_float32():
+    heads = plan(Request(experiments=("perceptron", "xor"), dtype="float32")).heads
+    assert [cell.implementation for cell in heads] == IMPLEMENTATIONS * 2
+    heads = plan(Request(experiments=("perceptron", "xor"))).heads
+    assert [cell.implementation for cell in heads] == [*IMPLEMENTATIONS, "python", *IMPLEMENTATIONS]
 
 
 def test_report_rebuilds_the_same_results_and_tables(trained, copy, call):

@@ -130,9 +130,9 @@ def test_another_seed_parts_the_initial_weights(honest):
 
 
 def test_other_batches_part_the_batch_orders(monkeypatch, honest):
-    def orders(self, n, batch_size, epochs):
+    def orders(self, *arguments):
         self._orders.random()
-        return original(self, n, batch_size, epochs)
+        return original(self, *arguments)
 
     original = Draws.orders
     monkeypatch.setattr(Draws, "orders", orders)

@@ -5,6 +5,7 @@ The limits are the suite's own for float64: 1e-12 from the outputs to the loss o
 has to be equal.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,11 +127,21 @@ def _pytorch_gradients(adapter, X, y, w):
     network = adapter.parts.network
     X, y, w = (None if a is None else torch.from_numpy(a) for a in (X, y, w))
     grads = torch.autograd.grad(adapter._loss(network(X), y, w), list(network.parameters()))
-    return [g.numpy().T for g in grads]  # a bias is its own transpose
+    # a kernel is (c_out, c_in, kh, kw), a matrix (d_out, d_in), and a bias its own transpose
+    return [g.transpose(2, 3, 1, 0) if g.ndim == 4 else g.T for g in (g.numpy() for g in grads)]
+
+
+def _python_gradients(adapter, X, y, w):
+    """Its own step with learning rate 1, which goes from the weights to the weights less dL/dw."""
+    network = deepcopy(adapter.parts.network)
+    network.step(X.tolist(), y.tolist(), 1.0, None if w is None else w.tolist())
+    before, after = adapter.parts.network.weights, network.weights
+    return [np.array(a) - np.array(b) for a, b in zip(before, after, strict=True)]
 
 
 _GRADIENTS = {
     "ScratchClassifier": _scratch_gradients,
     "KerasClassifier": _keras_gradients,
     "PyTorchClassifier": _pytorch_gradients,
+    "PythonClassifier": _python_gradients,
 }

@@ -20,6 +20,14 @@ def test_one_batch_keeps_the_rows_in_order(n, batch_size):
     assert list(Draws(0).orders(n, batch_size, epochs=2)) == [None, None]
 
 
+def test_without_shuffling_the_rows_stay_in_order_and_nothing_is_drawn():
+    draws, untouched = Draws(0), Draws(0)
+    assert list(draws.orders(9, 2, epochs=3, shuffle=False)) == [None] * 3
+    assert draws.orders_sha256 == ""
+    (order,), (first,) = draws.orders(9, 2, epochs=1), untouched.orders(9, 2, epochs=1)
+    assert np.array_equal(order, first)
+
+
 def test_weights_and_orders_are_streams_of_their_own():
     one, other = Draws(0), Draws(0)
     one.weights.random(1000)

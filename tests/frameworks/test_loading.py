@@ -24,6 +24,12 @@ def test_scratch_classifier_trains_without_any_framework():
     assert python(f"{code}\n{LOADED}") == "[]\n"
 
 
+def test_python_classifier_trains_without_any_framework():
+    code = "from frameworks import PythonClassifier as C; from experiments import circle\n"
+    fit = "C(circle.build_python, epochs=1, dtype='float64').fit([[0, 0], [1, 1]], [0, 1])"
+    assert python(f"{code}{fit}\n{LOADED}") == "[]\n"
+
+
 def test_pytorch_classifier_loads_torch_only():
     assert python(f"from frameworks import PyTorchClassifier\n{LOADED}") == "['torch']\n"
 

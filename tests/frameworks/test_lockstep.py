@@ -1,4 +1,4 @@
-"""The three implementations are one computation: every experiment's page, and the default network.
+"""The implementations are one computation: every experiment's page, and the default network.
 
 In float64, on tables of 23 rows in batches of five, the last of which holds three.
 """
@@ -10,17 +10,22 @@ import numpy as np
 import pytest
 
 import frameworks
-from experiments import churn, circle, mnist, perceptron
+from experiments import churn, circle, mnist, mnist_cnn, mnist_perceptron, perceptron, xor
 
+from . import images
 from .cases import NAMES, table
 from .parity import assert_lockstep, observe
 
 ROWS, BATCH, EPOCHS = 23, 5, 4
 CASES = {  # page, classes, columns
     "perceptron": (perceptron, 2, 3),
+    "xor": (xor, 2, 3),
     "circle": (circle, 2, 2),
     "churn": (churn, 2, 11),
+    "mnist_perceptron": (mnist_perceptron, 10, 20),
     "mnist": (mnist, 10, 20),
+    "mnist_cnn": (mnist_cnn, 10, 784),
+    "images": (images, 3, 108),
     "two classes": (None, 2, 4),
     "three classes": (None, 3, 4),
 }
@@ -47,6 +52,14 @@ def training(name, case, weighted):
 @pytest.mark.parametrize(("one", "other"), list(combinations(NAMES, 2)))
 def test_two_implementations_are_one_computation(case, weighted, one, other):
     assert_lockstep(training(one, case, weighted), training(other, case, weighted))
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("case", ["perceptron", "circle"])
+@pytest.mark.parametrize("other", NAMES)
+def test_the_neuron_in_pure_python_is_the_same_computation(case, weighted, other):
+    ours, theirs = training("PythonClassifier", case, weighted), training(other, case, weighted)
+    assert_lockstep(ours, theirs)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -5,6 +5,14 @@ import pytest
 
 from experiments import circle, perceptron
 
+from .cases import NAMES
+
+
+@pytest.fixture(scope="session", params=[*NAMES, "PythonClassifier"])
+def name(request):
+    """The neuron in pure Python trains these two as well."""
+    return request.param
+
 
 def train(classifier_class, builder, page):
     data, spec = page.load(), page.SPEC

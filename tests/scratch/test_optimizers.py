@@ -1,27 +1,27 @@
-"""Optimizers: steps worked out by hand, and 100 steps beside PyTorch's and Keras' own."""
+"""Optimizers: steps worked out by hand, and arguments that are refused."""
 
 import math
-from copy import deepcopy
-from functools import partial
 
-import keras
 import numpy as np
 import pytest
-import torch
 
-from frameworks import float32
-from scratch import SGD, Adam
+from scratch import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    CoupledWeightDecay,
+    DecoupledWeightDecay,
+    RMSprop,
+)
 
-from .closeness import assert_close
 
-MU, BETA_1, BETA_2 = float32(0.9), float32(0.9), float32(0.999)  # Keras rounds them to float32
-ETA, EPSILON = float32(0.01), float32(1e-7)
-
-
-def positions(optimizer, gradients):
-    """Return θ after each step, from θ = 0."""
+def positions(optimizer, gradients, rates=()):
+    """Return θ after each step, from θ = 0; with rates, each at a learning rate of its own."""
     theta, path = np.zeros(1), []
-    for g in gradients:
+    for i, g in enumerate(gradients):
+        if rates:
+            optimizer.eta = rates[i]
         optimizer.step(theta, np.array([float(g)]))
         path.append(theta[0])
     return path
@@ -65,87 +65,67 @@ def test_first_step_of_adam_is_the_learning_rate_whatever_the_gradient():
         assert positions(Adam(0.5, epsilon=0), [g]) == pytest.approx([step], rel=1e-15)  # one root
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        (SGD(ETA), partial(torch.optim.SGD, lr=ETA)),
-        (SGD(ETA, momentum=MU), partial(torch.optim.SGD, lr=ETA, momentum=MU)),
-        (
-            SGD(ETA, momentum=MU, nesterov=True),
-            partial(torch.optim.SGD, lr=ETA, momentum=MU, nesterov=True),
-        ),
-        (Adam(), torch.optim.Adam),  # the paper's numbers are the defaults of both
-        (
-            Adam(ETA, beta_1=0.8, beta_2=0.95, epsilon=0.1),
-            partial(torch.optim.Adam, lr=ETA, betas=(0.8, 0.95), eps=0.1),
-        ),
-    ],
-    ids=["SGD", "momentum", "Nesterov", "Adam", "Adam with a large epsilon"],
-)
-def test_100_steps_equal_those_of_torch(ours, theirs):
-    rng = np.random.default_rng(0)
-    theta = rng.normal(size=(5, 3))
-    their_theta = torch.tensor(theta, requires_grad=True)
-    optimizer = theirs([their_theta])
-    for g in rng.normal(size=(100, 5, 3)):
-        ours.step(theta, g)
-        their_theta.grad = torch.tensor(g)
-        optimizer.step()
-    assert_close(theta, their_theta.detach(), 1e-12)  # the suite's limit; measured: below 1e-15
+def test_sgd_with_dampening_steps_by_hand():
+    # v = 1, then v/2 + g/2: 1.5, 2.75; θ -= v/2
+    sgd = SGD(0.5, momentum=0.5, dampening=0.5)
+    assert positions(sgd, [1, 2, 4]) == [-0.5, -1.25, -2.625]
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        (SGD(ETA), partial(keras.optimizers.SGD, ETA)),
-        (SGD(ETA, momentum=MU), partial(keras.optimizers.SGD, ETA, momentum=MU)),
-        (
-            SGD(ETA, momentum=MU, nesterov=True),
-            partial(keras.optimizers.SGD, ETA, momentum=MU, nesterov=True),
-        ),
-        (
-            Adam(ETA, beta_1=BETA_1, beta_2=BETA_2, epsilon=EPSILON, epsilon_hat=True),
-            partial(keras.optimizers.Adam, ETA, BETA_1, BETA_2, EPSILON),
-        ),
-        (
-            Adam(ETA, beta_1=BETA_1, beta_2=BETA_2, epsilon=0.5, epsilon_hat=True),
-            partial(keras.optimizers.Adam, ETA, BETA_1, BETA_2, epsilon=0.5),
-        ),
-    ],
-    ids=["SGD", "momentum", "Nesterov", "Adam", "Adam with a large epsilon"],
-)
-def test_100_steps_equal_those_of_keras(ours, theirs):
-    rng = np.random.default_rng(0)
-    theta = rng.normal(size=(5, 3))
-    their_theta, optimizer = keras.Variable(theta, dtype="float64"), theirs()
-    for g in rng.normal(size=(100, 5, 3)):
-        ours.step(theta, g)
-        optimizer.apply([keras.ops.convert_to_tensor(g)], [their_theta])
-    assert_close(theta, their_theta.numpy(), 1e-12)  # the suite's limit; measured: below 1e-15
+def test_two_dialects_of_momentum_part_when_the_learning_rate_changes():
+    # η outside v: v = 1, 2.5, 5.25, θ -= v/2, v/2, v/4
+    # η inside v: v = 0.5, 0.25 + 1, 0.625 + 4/4, θ -= v
+    for dialect, last in ((SGD.pytorch, -3.0625), (SGD.keras, -3.375)):
+        sgd = dialect(0.5, momentum=0.5)
+        assert positions(sgd, [1, 2, 4], [0.5, 0.5, 0.25]) == [-0.5, -1.75, last]
 
 
-@pytest.mark.parametrize(
-    "optimizer",
-    [SGD(0.1, momentum=0.5), SGD(0.1, momentum=0.5, nesterov=True), Adam(0.1)],
-    ids=["momentum", "Nesterov", "Adam"],
-)
-def test_a_copy_goes_on_as_the_original_does(optimizer):
-    theta, g = np.ones(3), np.array([1.0, -2.0, 0.5])
-    optimizer.step(theta, g)
-    copied, copied_theta = deepcopy(optimizer), theta.copy()
-    kept = {name: value.copy() for name, value in copied.state.items()}
-    optimizer.step(theta, g)
-    assert all(np.array_equal(copied.state[name], value) for name, value in kept.items())
-    copied.step(copied_theta, g)
-    assert copied_theta.tobytes() == theta.tobytes()
+def test_adagrad_steps_by_hand():
+    # s = 9, 25; θ -= 6 g/(√s + 1): 18/4, 24/6
+    assert positions(Adagrad(6, epsilon=1), [3, 4]) == [-4.5, -8.5]
+    # s = 5 + 4, 9 + 16
+    assert positions(Adagrad(6, start=5, epsilon=1), [2, 4]) == [-3, -7]
+    # ε in the root: √(9 + 16) = 5, √(9 + 144 + 16) = 13; θ -= 65 g/5, 65 g/13
+    adagrad = Adagrad(65, epsilon=16, epsilon_in_root=True)
+    assert positions(adagrad, [3, 12]) == [-39, -99]
 
 
-def test_step_leaves_the_gradient_as_it_is():
-    for optimizer in (SGD(0.1, momentum=0.5, nesterov=True), Adam()):
-        g = np.array([1.0, -2.0])
-        for _ in range(3):
-            optimizer.step(np.zeros(2), g)
-        assert g.tolist() == [1, -2]
+def test_rmsprop_steps_by_hand():
+    # v = 16/4 = 4, 3 + 4/4 = 4; θ -= 6 g/(√v + 2): 24/4, 12/4
+    assert positions(RMSprop(6, rho=0.75, epsilon=2), [4, 2]) == [-6, -9]
+    # ε in the root: √(4 + 5) = 3; θ -= 6 g/3
+    rmsprop = RMSprop(6, rho=0.75, epsilon=5, epsilon_in_root=True)
+    assert positions(rmsprop, [4, 2]) == [-8, -12]
+    # centered: v = 4/2, ḡ = 2/2, √(v - ḡ²) = 1; θ -= 6 · 2/(1 + 1)
+    assert positions(RMSprop(6, rho=0.5, epsilon=1, centered=True), [2]) == [-6]
+
+
+def test_rmsprop_with_momentum_steps_by_hand():
+    # PyTorch: g/(√v + 2) = 1, 1/2 as above; b = 1, 1/2 + 1/2; θ -= 6 b, 3 b
+    rmsprop = RMSprop.pytorch(6, rho=0.75, momentum=0.5, epsilon=2)
+    assert positions(rmsprop, [4, 2], [6, 3]) == [-6, -9]
+    # Keras: g/√(v + 5) = 4/3, 2/3; b = 6 · 4/3, 8/2 + 3 · 2/3; θ -= b
+    rmsprop = RMSprop.keras(6, rho=0.75, momentum=0.5, epsilon=5)
+    assert positions(rmsprop, [4, 2], [6, 3]) == [-8, -14]
+
+
+def test_adamw_steps_by_hand():
+    # Adam's steps are -3 and +1, as above; before the second, θ = -3 (1 - 6/12)
+    adamw = AdamW(6, weight_decay=1 / 12, beta_1=0.5, beta_2=0.75, epsilon=2)
+    assert positions(adamw, [2, -2]) == pytest.approx([-3, -0.5], rel=1e-15)  # √(7/16) is rounded
+
+
+def test_weight_decay_steps_by_hand():
+    # coupled: g = 1, then 1 - 0.5/4; θ -= g/2. Decoupled: θ = -0.5, then -0.5 + 0.5/8 - 0.5
+    assert positions(CoupledWeightDecay(0.25, SGD(0.5)), [1, 1]) == [-0.5, -0.9375]
+    assert positions(DecoupledWeightDecay(0.25, SGD(0.5)), [1, 1]) == [-0.5, -0.9375]
+    # with momentum 1/2 the coupled decay enters v = 1, 0.5 + 0.875, the decoupled does not
+    coupled, decoupled = (
+        positions(decay(0.25, SGD(0.5, momentum=0.5)), [1, 1, 1])
+        for decay in (CoupledWeightDecay, DecoupledWeightDecay)
+    )
+    # third: v = 0.6875 + 1 - 1.1875/4 = 1.390625; θ -= v/2; decoupled: v = 1.75, θ = 7/8 θ - v/2
+    assert coupled == [-0.5, -1.1875, -1.8828125]
+    assert decoupled == [-0.5, -1.1875, -1.9140625]
 
 
 @pytest.mark.parametrize(
@@ -156,6 +136,17 @@ def test_step_leaves_the_gradient_as_it_is():
         (lambda: SGD(0.1, momentum=1.0), r"momentum must be at least 0 and below 1, got 1\.0"),
         (lambda: SGD(0.1, momentum=-0.5), r"momentum must be at least 0 and below 1, got -0\.5"),
         (lambda: SGD(0.1, nesterov=True), r"nesterov needs a momentum above 0, got 0\.0"),
+        (lambda: SGD(1, dampening=1), "dampening must be at least 0 and below 1, got 1"),
+        (
+            lambda: SGD(1, momentum=0.5, dampening=0.5, nesterov=True),
+            r"nesterov needs a dampening of 0, got 0\.5",
+        ),
+        (lambda: Adagrad(0), "learning_rate must be above 0, got 0"),
+        (lambda: Adagrad(start=-1), "start must be at least 0, got -1"),
+        (lambda: Adagrad(epsilon=-1), "epsilon must be at least 0, got -1"),
+        (lambda: RMSprop(rho=1), "rho must be at least 0 and below 1, got 1"),
+        (lambda: RMSprop(momentum=-1), "momentum must be at least 0 and below 1, got -1"),
+        (lambda: RMSprop(epsilon=-1), "epsilon must be at least 0, got -1"),
         (lambda: Adam(-1.0), r"learning_rate must be above 0, got -1\.0"),
         (lambda: Adam(beta_1=1.0), r"beta_1 must be at least 0 and below 1, got 1\.0"),
         (lambda: Adam(beta_2=1.5), r"beta_2 must be at least 0 and below 1, got 1\.5"),

@@ -1,0 +1,75 @@
+"""The neuron in pure Python behind the shared interface."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from frameworks.adapter import Adapter
+from frameworks.classifier import LockstepClassifier
+from frameworks.spec import Builder, Parts, Spec
+from scratch import Batch, EpochResult, count_correct
+
+__all__ = ["PythonAdapter", "PythonClassifier"]
+
+
+class PythonAdapter(Adapter):
+    """A `scratch.NeuronNetwork`, whose loss is its own and whose optimizer is its learning rate.
+
+    Python's floats are float64, so float32 is refused.
+    """
+
+    def build(self, build: Builder, spec: Spec) -> Parts:
+        if self.dtype != "float64":
+            raise ValueError(f"dtype must be 'float64' in pure Python, got {self.dtype!r}")
+        return build(spec=spec)
+
+    def get_weights(self) -> list[np.ndarray]:
+        return [np.array(w) for w in self.parts.network.weights]
+
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        self.parts.network.weights = [w.tolist() for w in weights]
+
+    def get_optimizer_state(self) -> Any:
+        return None
+
+    def set_optimizer_state(self, state: Any) -> None:
+        pass
+
+    def train(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[EpochResult]:
+        network, learning_rate = self.parts.network, self.parts.optimizer
+        X, y = data.X.tolist(), data.y.tolist()
+        w = None if data.w is None else data.w.tolist()
+        for order in orders:
+            rows = range(len(X)) if order is None else order.tolist()
+            total = correct = 0.0
+            for start in range(0, len(X), batch_size):
+                batch = rows[start : start + batch_size]
+                X_i, y_i = [X[i] for i in batch], [y[i] for i in batch]
+                w_i = None if w is None else [w[i] for i in batch]
+                loss, outputs = network.step(X_i, y_i, learning_rate, w_i)
+                total += loss * len(batch)
+                correct += count_correct(np.array(outputs), np.array(y_i), self.threshold)
+            yield EpochResult(total / len(X), correct / len(X))
+
+    def outputs(self, X: np.ndarray) -> np.ndarray:
+        return np.array(self.parts.network.predict(X.tolist()))
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        raise NotImplementedError("a NeuronNetwork ends in its own sigmoid")
+
+    def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
+        return self.parts.network.loss(outputs.tolist(), y.tolist())
+
+
+def _needs_a_builder(spec: Spec) -> Parts:
+    raise ValueError("build must be a builder for PythonClassifier, which has no default network")
+
+
+class PythonClassifier(LockstepClassifier):
+    """The neuron as a scikit-learn classifier; it needs a builder, and dtype "float64"."""
+
+    _adapter_class = PythonAdapter
+    _default_build = staticmethod(_needs_a_builder)

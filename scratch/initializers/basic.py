@@ -1,0 +1,73 @@
+"""What every rule for initial weights is made of: fans, and draws from a generator."""
+
+import math
+
+import numpy as np
+
+__all__ = ["Shape", "fans", "normal", "truncated_normal", "uniform", "zeros"]
+
+Shape = tuple[int, ...]
+
+# The standard deviation that a standard normal keeps when it is cut off at ±2: with the density φ
+# and ∫φ from −2 to 2 = erf(√2), the variance is 1 − 2·2φ(2)/erf(√2).
+_PHI_2 = math.exp(-2) / math.sqrt(2 * math.pi)
+_TRUNCATED_STD = math.sqrt(1 - 4 * _PHI_2 / math.erf(math.sqrt(2)))
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """Return how many inputs reach an output of these weights, and how many outputs an input.
+
+    (d_in, d_out) of W (d_in, d_out); kh·kw·c_in and kh·kw·c_out of a kernel (kh, kw, c_in, c_out).
+    Raises ValueError for fewer than two axes: the fans of a bias are those of its layer's weights.
+
+    >>> fans((3, 5)), fans((2, 2, 3, 5))
+    ((3, 5), (12, 20))
+    """
+    if len(shape) < 2:
+        raise ValueError(f"shape must have at least two axes, got {shape}")
+    *window, d_in, d_out = shape
+    return math.prod(window) * d_in, math.prod(window) * d_out
+
+
+def uniform(rng: np.random.Generator, shape: Shape, low: float, high: float) -> np.ndarray:
+    """Draw W ~ U[low, high).
+
+    >>> uniform(np.random.default_rng(0), (2, 2), -0.05, 0.05).round(4)
+    array([[ 0.0137, -0.023 ],
+           [-0.0459, -0.0483]])
+    """
+    return low + (high - low) * rng.random(shape)
+
+
+def normal(rng: np.random.Generator, shape: Shape, std: float) -> np.ndarray:
+    """Draw W ~ N(0, std²).
+
+    >>> normal(np.random.default_rng(0), (2,), 0.5).round(4)
+    array([ 0.0629, -0.0661])
+    """
+    return std * rng.standard_normal(shape)
+
+
+def truncated_normal(rng: np.random.Generator, shape: Shape, std: float) -> np.ndarray:
+    """Draw W from a normal cut off at two of its standard deviations, so that W's own is `std`.
+
+    The normal that is cut has the standard deviation std/0.8796...; what falls outside is drawn
+    again.
+
+    >>> W = truncated_normal(np.random.default_rng(0), (10_000,), 0.5)
+    >>> round(float(W.std()), 2), bool(np.abs(W).max() < 2 * 0.5 / 0.8796)
+    (0.5, True)
+    """
+    z = rng.standard_normal(shape)
+    while (outside := np.abs(z) > 2).any():
+        z[outside] = rng.standard_normal(np.count_nonzero(outside))
+    return z * (std / _TRUNCATED_STD)
+
+
+def zeros(*shape: int) -> np.ndarray:
+    """Return zeros, as biases start.
+
+    >>> zeros(3)
+    array([0., 0., 0.])
+    """
+    return np.zeros(shape)

@@ -1,0 +1,122 @@
+"""Batch normalization."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from scratch.checks import require_fraction, require_not_negative, require_positive
+from scratch.initializers import zeros
+from scratch.layers.layer import Layer
+
+__all__ = ["BatchNorm"]
+
+
+class BatchNorm(Layer):
+    """a = γ x̂ + β with x̂ = (X − μ)/√(σ² + ε), for every channel, the last axis, by itself.
+
+    In training μ and σ² = 1/m Σ (X − μ)² are those of the batch, over all other axes (m numbers:
+    n, or n·h·w), and the running ones follow: running ← momentum · running + (1 − momentum) · new.
+    Otherwise the running ones are used. With `unbiased_running_variance` the new variance is
+    m/(m − 1) σ², though X is always normalized with σ².
+
+    Shapes: X, a (n, d) or (n, h, w, d); γ, β (d,) in `params`; running mean and variance (d,) in
+    `state`. ValueError in training for a batch of m = 0, and of m = 1 if the running variance is
+    unbiased; if it is biased, m = 1 gives a = β and no gradient to X.
+
+    Gradients: dβ = Σ da, dγ = Σ da x̂; in training μ and σ² depend on X, and
+    dX = γ/√(σ² + ε) (da − 1/m dβ − 1/m x̂ dγ); otherwise dX = γ/√(σ² + ε) da.
+    Source: Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing
+    internal covariate shift", ICML 2015, algorithm 1 and the chain rule in section 3.
+
+    >>> layer = BatchNorm.pytorch(1)
+    >>> layer.training = True
+    >>> layer.forward(np.array([[1.0], [3.0]])).round(4).ravel()
+    array([-1.,  1.])
+    >>> {name: value.round(4).tolist() for name, value in layer.state.items()}
+    {'mean': [0.2], 'variance': [1.1]}
+    """
+
+    def __init__(
+        self, d: int, *, momentum: float, epsilon: float, unbiased_running_variance: bool
+    ) -> None:
+        require_positive("d", d)
+        require_fraction("momentum", momentum)
+        require_not_negative("epsilon", epsilon)
+        super().__init__([np.ones(d), zeros(d)])
+        self.momentum, self.epsilon, self.unbiased = momentum, epsilon, unbiased_running_variance
+        self.state = {"mean": zeros(d), "variance": np.ones(d)}
+
+    @classmethod
+    def keras(cls, d: int) -> "BatchNorm":
+        """Return `keras.layers.BatchNormalization()`: momentum 0.99, ε 10⁻³, running σ² biased."""
+        return cls(d, momentum=0.99, epsilon=1e-3, unbiased_running_variance=False)
+
+    @classmethod
+    def pytorch(cls, d: int) -> "BatchNorm":
+        """Return `torch.nn.BatchNorm1d(d)` or 2d: its momentum 0.1 is 1 − 0.9; ε 10⁻⁵, unbiased."""
+        return cls(d, momentum=0.9, epsilon=1e-5, unbiased_running_variance=True)
+
+    def bind(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
+        """Keep parameters and gradients in the given arrays; the state takes on their type."""
+        super().bind(params, grads)
+        self.state = {name: a.astype(params[0].dtype) for name, a in self.state.items()}
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Set γ = 1, β = 0, running mean 0 and variance 1; nothing is drawn."""
+        for array, value in zip([*self.params, *self.state.values()], (1, 0, 0, 1), strict=True):
+            array[:] = value
+
+    def forward(self, X: np.ndarray) -> np.ndarray:
+        """Return γ x̂ + β, and in training move the running mean and variance."""
+        gamma, beta = self.params
+        self.used_batch = self.training
+        x_hat = self.x_hat = self.work.like("x_hat", X)
+        a = self.work.like("a", X)
+        if self.training:
+            self._require_enough(X)
+            mean = _mean(X)
+            np.subtract(X, mean, out=x_hat)
+            variance = _mean(np.square(x_hat, out=a))
+            self._follow(mean, variance, X.size // X.shape[-1])
+        else:
+            np.subtract(X, self.state["mean"], out=x_hat)
+            variance = self.state["variance"]
+        self.scale = 1 / np.sqrt(variance + self.epsilon)
+        x_hat *= self.scale
+        np.multiply(x_hat, gamma, out=a)
+        a += beta
+        return a
+
+    def backward(self, da: np.ndarray) -> np.ndarray:
+        """Set dγ and dβ; return dX, through μ and σ² where the latest forward took the batch's."""
+        (gamma, _), (dgamma, dbeta), channels = self.params, self.grads, da.shape[-1]
+        dX = np.multiply(da, self.x_hat, out=self.work.like("dX", da))
+        np.add.reduce(dX.reshape(-1, channels), axis=0, out=dgamma)
+        np.add.reduce(da.reshape(-1, channels), axis=0, out=dbeta)
+        if self.used_batch:
+            m = da.size // channels
+            np.multiply(self.x_hat, -dgamma / m, out=dX)
+            dX += da
+            dX -= dbeta / m
+            dX *= gamma * self.scale
+        else:
+            np.multiply(da, gamma * self.scale, out=dX)
+        return dX
+
+    def _follow(self, mean: np.ndarray, variance: np.ndarray, m: int) -> None:
+        """Move the running mean and variance towards the batch's, over m numbers a channel."""
+        if self.unbiased:
+            variance = variance * (m / (m - 1))
+        for running, new in zip(self.state.values(), (mean, variance), strict=True):
+            running *= self.momentum
+            running += (1 - self.momentum) * new
+
+    def _require_enough(self, X: np.ndarray) -> None:
+        m, least = X.size // X.shape[-1], 2 if self.unbiased else 1
+        if m < least:
+            raise ValueError(f"X must hold at least {least} values a channel in training, got {m}")
+
+
+def _mean(X: np.ndarray) -> np.ndarray:
+    """Return the mean of every channel (d,) of X (..., d)."""
+    return np.add.reduce(X.reshape(-1, X.shape[-1]), axis=0) / (X.size // X.shape[-1])

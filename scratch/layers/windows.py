@@ -1,0 +1,64 @@
+"""Windows on images (n, h, w, c): where they stand, and all of them as one view."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+__all__ = ["Padding", "Pair", "pair", "positions", "same_padding", "windows"]
+
+Pair = tuple[int, int]  # of height and width
+Padding = Literal["valid", "same"]
+
+
+def pair(name: str, value: int | Pair) -> Pair:
+    """Return (height, width) for one number or two; ValueError unless both are at least 1.
+
+    >>> pair("size", 2), pair("size", (1, 3))
+    ((2, 2), (1, 3))
+    """
+    height, width = (value, value) if isinstance(value, int) else value
+    if height < 1 or width < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+    return height, width
+
+
+def positions(image: Pair, size: Pair, stride: Pair) -> Pair:
+    """Return how many windows fit below and beside each other: ⌊(h − kh)/s⌋ + 1, the same for w.
+
+    What is left over at the bottom and on the right is in no window.
+    Raises ValueError for an image that is smaller than the window.
+
+    >>> positions((5, 6), (3, 3), (2, 2))
+    (2, 2)
+    """
+    if image[0] < size[0] or image[1] < size[1]:
+        raise ValueError(f"X: expected images of at least {size}, the window, got {image}")
+    return (image[0] - size[0]) // stride[0] + 1, (image[1] - size[1]) // stride[1] + 1
+
+
+def same_padding(length: int, size: int, stride: int) -> Pair:
+    """Return the zeros (before, after) with which ⌈length/stride⌉ windows fit, as TensorFlow does.
+
+    An odd number of zeros has the larger half after: at stride 2, three wide windows on an even
+    length are padded by (0, 1), where PyTorch's `padding=1` would have (1, 1) and stand elsewhere.
+    Source: the TensorFlow guide to `tf.nn`, "Notes on padding".
+
+    >>> same_padding(28, 3, 1), same_padding(28, 3, 2), same_padding(27, 3, 2)
+    ((1, 1), (0, 1), (1, 1))
+    """
+    count = -(-length // stride)
+    total = max((count - 1) * stride + size - length, 0)
+    return total // 2, total - total // 2
+
+
+def windows(X: np.ndarray, size: Pair, stride: Pair) -> np.ndarray:
+    """Return every window of X (n, h, w, c) as a view (n, oh, ow, kh, kw, c), no number copied.
+
+    >>> X = np.arange(16.0).reshape(1, 4, 4, 1)
+    >>> windows(X, (2, 2), (2, 2))[0, 1, 0, :, :, 0]
+    array([[ 8.,  9.],
+           [12., 13.]])
+    """
+    every = sliding_window_view(X, size, axis=(1, 2))  # (n, h - kh + 1, w - kw + 1, c, kh, kw)
+    return np.moveaxis(every[:, :: stride[0], :: stride[1]], 3, 5)

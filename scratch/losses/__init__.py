@@ -1,0 +1,17 @@
+"""The losses: each a number L and its derivative, next to each other."""
+
+from scratch.losses.binary_cross_entropy import BinaryCrossEntropy
+from scratch.losses.categorical_cross_entropy import CategoricalCrossEntropy
+from scratch.losses.loss import Loss
+from scratch.losses.perceptron import PerceptronLoss
+from scratch.losses.squared_error import HalfSquaredError, MeanSquaredError, SumSquaredError
+
+__all__ = [
+    "BinaryCrossEntropy",
+    "CategoricalCrossEntropy",
+    "HalfSquaredError",
+    "Loss",
+    "MeanSquaredError",
+    "PerceptronLoss",
+    "SumSquaredError",
+]

@@ -1,0 +1,52 @@
+"""The perceptron rule as a loss: correct the two classes that were mixed up, and nothing else."""
+
+import numpy as np
+
+from scratch.losses.loss import Loss, weighted_sum
+
+__all__ = ["PerceptronLoss"]
+
+
+class PerceptronLoss(Loss):
+    """The perceptron criterion, a mean: L = 1/n Σᵢ wᵢ (zᵢ[cᵢ] − zᵢ[yᵢ]), c the predicted class.
+
+    Shapes: z (n, k) the sums before the ReLU, y (n,) the classes as integers 0..k-1, w (n,).
+    The prediction is made after the ReLU: cᵢ = argmaxₖ max(zᵢₖ, 0), the first of equals; where no
+    sum is above 0 that is class 0. Gradient: dz = w (onehot(c) − onehot(y))/n, zero where c = y.
+
+    With z = x W + b, one row at a time and learning rate 1, a gradient step is the perceptron rule:
+    where c ≠ y,  W[:, c] −= x, b[c] −= 1, W[:, y] += x, b[y] += 1.  For that the loss has to start
+    from z: a ReLU layer in between would pass nothing on to a label whose sum is not above 0.
+
+    As long as a sum is above 0, z[c] = maxₖ zₖ and ℓ = maxₖ zₖ − z[y]: zero or more, and zero where
+    the row is right. Where none is, ℓ = z[0] − z[y] may be negative, and jumps.
+    Source: Rosenblatt, "The perceptron: a probabilistic model for information storage and
+    organization in the brain", Psychological Review 65, 1958, for two classes; for k, Crammer and
+    Singer, "Ultraconservative online algorithms for multiclass problems", JMLR 3, 2003: of their
+    family of updates the one that takes the whole correction from the best class.
+
+    >>> loss = PerceptronLoss()
+    >>> loss.forward(np.array([[5.0, 2.0, -1.0], [5.0, 2.0, -1.0]]), np.array([2, 0]))
+    3.0
+    >>> loss.backward()
+    array([[ 0.5,  0. , -0.5],
+           [ 0. ,  0. ,  0. ]])
+    """
+
+    def forward(self, z: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
+        """Return L."""
+        self.y, self.w, self.rows = y, w, np.arange(len(z))
+        self.r = np.maximum(z, 0, out=self.work.like("r", z))
+        self.c = self.r.argmax(axis=1)
+        return weighted_sum(z[self.rows, self.c] - z[self.rows, y], w) / len(z)
+
+    def backward(self) -> np.ndarray:
+        """Return dz = w (onehot(c) − onehot(y))/n."""
+        dz = self.work.like("dz", self.r)
+        dz.fill(0)
+        dz[self.rows, self.c] = 1
+        dz[self.rows, self.y] -= 1
+        dz /= len(dz)
+        if self.w is not None:
+            dz *= self.w[:, None]
+        return dz

@@ -1,0 +1,46 @@
+"""Optimizers: θ from the gradient g, in place.
+
+An optimizer sees one array of parameters and one of gradients, of any shape; a network keeps all of
+its own in one flat vector each, so that a step is a few operations whatever the number of layers.
+The symbols are the papers'.
+
+The frameworks' optimizers differ from the papers' and from each other in where ε stands, where the
+learning rate η enters a momentum, and in every default. `pytorch()` and `keras()` are named
+constructors for what each of them computes, with its own defaults. (Keras rounds momentum, betas
+and decay to float32 whatever the network's type: give it numbers that float32 holds exactly.)
+
+Decay, clipping, schedules and frozen parameters are optimizers around an optimizer. They act from
+the outside in:
+
+>>> adam = DecoupledWeightDecay(0.004, Adam.keras(1e-3))
+>>> optimizer = Scheduled(lambda k: 1e-3 / (k + 1), ClipNorm.keras(1.0, adam))
+"""
+
+from scratch.optimizers.adagrad import Adagrad
+from scratch.optimizers.adam import Adam
+from scratch.optimizers.adamw import AdamW
+from scratch.optimizers.clipping import ClipEachNorm, ClipNorm, ClipValue
+from scratch.optimizers.optimizer import Learner, Optimizer, State
+from scratch.optimizers.rmsprop import RMSprop
+from scratch.optimizers.scheduled import Scheduled
+from scratch.optimizers.sgd import SGD
+from scratch.optimizers.trained import TrainOnly
+from scratch.optimizers.weight_decay import CoupledWeightDecay, DecoupledWeightDecay
+
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "ClipEachNorm",
+    "ClipNorm",
+    "ClipValue",
+    "CoupledWeightDecay",
+    "DecoupledWeightDecay",
+    "Learner",
+    "Optimizer",
+    "RMSprop",
+    "Scheduled",
+    "State",
+    "TrainOnly",
+]

@@ -1,0 +1,102 @@
+"""Stochastic gradient descent, with and without momentum."""
+
+import numpy as np
+
+from scratch.checks import require_fraction, require_positive
+from scratch.optimizers.optimizer import State
+from scratch.workspace import Workspace
+
+__all__ = ["SGD"]
+
+
+class SGD:
+    """Stochastic gradient descent with momentum μ and dampening τ.
+
+    v ← μ v + (1−τ) g;  θ ← θ − η v.  The first v is g itself. With `nesterov=True`:
+    θ ← θ − η (g + μ v). With μ = 0 there is no v: θ ← θ − η g.
+    Source: Sutskever et al., "On the importance of initialization and momentum in deep learning",
+    ICML 2013, equations 1 to 4, with v scaled by −1/η.
+
+    With `rate_in_velocity=True` η is inside, as in the paper: v ← μ v + η g; θ ← θ − v. The two are
+    equal while η is constant. When η falls, the first scales down all that v has gathered, the
+    second only what comes in from then on. PyTorch has the first form, Keras and scikit-learn the
+    second.
+
+    >>> theta, sgd = np.array([1.0]), SGD(learning_rate=0.5, momentum=0.5)
+    >>> for _ in range(2):
+    ...     sgd.step(theta, np.array([1.0]))
+    >>> theta
+    array([-0.25])
+    """
+
+    def __init__(
+        self,
+        learning_rate: float,
+        *,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        nesterov: bool = False,
+        rate_in_velocity: bool = False,
+    ) -> None:
+        require_positive("learning_rate", learning_rate)
+        require_fraction("momentum", momentum)
+        require_fraction("dampening", dampening)
+        if nesterov and not momentum:
+            raise ValueError("nesterov needs a momentum above 0, got 0.0")
+        if nesterov and dampening:
+            raise ValueError(f"nesterov needs a dampening of 0, got {dampening}")
+        self.eta, self.mu, self.tau = learning_rate, momentum, dampening
+        self.nesterov, self.rate_in_velocity = nesterov, rate_in_velocity
+        self.state: State = {}
+        self.work = Workspace()
+
+    @classmethod
+    def pytorch(
+        cls,
+        learning_rate: float = 1e-3,
+        *,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        nesterov: bool = False,
+    ) -> "SGD":
+        """Return `torch.optim.SGD`: η outside the velocity."""
+        return cls(learning_rate, momentum=momentum, dampening=dampening, nesterov=nesterov)
+
+    @classmethod
+    def keras(
+        cls, learning_rate: float = 0.01, *, momentum: float = 0.0, nesterov: bool = False
+    ) -> "SGD":
+        """Return `keras.optimizers.SGD`: η inside the velocity."""
+        return cls(learning_rate, momentum=momentum, nesterov=nesterov, rate_in_velocity=True)
+
+    @classmethod
+    def sklearn(
+        cls, learning_rate: float = 1e-3, *, momentum: float = 0.9, nesterov: bool = True
+    ) -> "SGD":
+        """Return scikit-learn's `MLPClassifier(solver="sgd")`: η inside the velocity."""
+        return cls(learning_rate, momentum=momentum, nesterov=nesterov, rate_in_velocity=True)
+
+    def step(self, theta: np.ndarray, g: np.ndarray) -> None:
+        """Take one step."""
+        update = self.work.like("update", g)
+        if self.rate_in_velocity:
+            g = np.multiply(g, self.eta, out=self.work.like("eta g", g))
+        if self.mu:
+            g = self._accelerate(g, update)
+        if not self.rate_in_velocity:
+            g = np.multiply(g, self.eta, out=update)
+        theta -= g
+
+    def _accelerate(self, g: np.ndarray, update: np.ndarray) -> np.ndarray:
+        """Bring v up to date; return it, or g + μ v in `update`."""
+        v = self.state.get("v")
+        if v is None:
+            v = self.state["v"] = g.copy()
+        else:
+            v *= self.mu
+            v += np.multiply(g, 1 - self.tau, out=update) if self.tau else g
+        if not self.nesterov:
+            return v
+        np.multiply(v, self.mu, out=update)
+        update += g
+        return update

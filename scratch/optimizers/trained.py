@@ -1,0 +1,45 @@
+"""Train some parameters and leave the others frozen."""
+
+import numpy as np
+
+from scratch.optimizers.optimizer import Learner, Wrapper
+
+__all__ = ["TrainOnly"]
+
+
+class TrainOnly(Wrapper):
+    """Take the step with the parameters of `mask` alone; all others are frozen.
+
+    The optimizer inside never sees a frozen parameter: none is moved by momentum or decay, and none
+    counts in a norm. Frozen gradients are still computed, and what a layer keeps besides its
+    parameters (running means) is not frozen.
+
+    `mask` (p,) holds True for what is trained (see `scratch.masks`). TrainOnly belongs outside all
+    other wrappers; a mask or sizes of theirs are over the trained parameters only: `other[mask]`.
+
+    For transfer learning, give trained layers a new head, which takes them out of their old
+    network, and train that alone:
+
+        head = Dense(8, 3)
+        network = Sequential(*trained.layers[:-1], head)
+        head.W[:] = glorot_uniform(rng, head.W.shape)
+        optimizer = TrainOnly(layer_mask(network, head), Adam())
+
+    >>> from scratch import SGD
+    >>> theta, optimizer = np.zeros(3), TrainOnly(np.array([True, False, True]), SGD(1.0))
+    >>> optimizer.step(theta, np.array([1.0, 2.0, 3.0]))
+    >>> theta
+    array([-1.,  0., -3.])
+    """
+
+    def __init__(self, mask: np.ndarray, optimizer: Learner) -> None:
+        super().__init__(optimizer)
+        self.trained = np.flatnonzero(mask)
+
+    def step(self, theta: np.ndarray, g: np.ndarray) -> None:
+        """Take one step."""
+        n, i = len(self.trained), self.trained
+        theta_i = np.take(theta, i, out=self.work.take("theta", n, (), theta.dtype), mode="clip")
+        g_i = np.take(g, i, out=self.work.take("g", n, (), g.dtype), mode="clip")
+        self.optimizer.step(theta_i, g_i)
+        theta[i] = theta_i

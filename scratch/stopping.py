@@ -1,0 +1,94 @@
+"""Early stopping: train until a value stops falling, and go back to the best parameters.
+
+    stopping = KerasEarlyStopping(patience=5)
+    for _ in train(network, ...):
+        if stopping.stop(evaluate(network, loss, validation).loss, network.theta):
+            break
+    stopping.restore(network.theta)
+
+The value is one that should fall; for an accuracy give 1 − accuracy. The two rules differ on what
+counts as better, on when the patience ends, and on NaN.
+"""
+
+import math
+
+import numpy as np
+
+from scratch.checks import require_not_negative
+
+__all__ = ["KerasEarlyStopping", "SklearnEarlyStopping"]
+
+
+class _EarlyStopping:
+    """The best value so far, its parameters, and how many epochs in a row were no better."""
+
+    def __init__(self, patience: int, least: float) -> None:
+        self.patience, self.least = patience, least
+        self.best, self.waited = math.inf, 0
+        self.best_theta: np.ndarray | None = None
+
+    def restore(self, theta: np.ndarray) -> None:
+        """Copy the best parameters into θ; without any there is nothing to do."""
+        if self.best_theta is not None:
+            theta[...] = self.best_theta
+
+    def _keep(self, value: float, theta: np.ndarray) -> None:
+        self.best, self.best_theta = value, theta.copy()
+
+
+class KerasEarlyStopping(_EarlyStopping):
+    """Stop after `patience` epochs in a row that were not better than the best by `min_delta`.
+
+    An epoch is better if value + min_delta < best, strictly, and then it is the best. The first
+    epoch always is: if its value is NaN, none after it is better. The rule of
+    `keras.callbacks.EarlyStopping(restore_best_weights=True)`; a patience of 0 is one of 1.
+
+    >>> stopping, theta = KerasEarlyStopping(patience=2), np.zeros(1)
+    >>> [stopping.stop(value, theta + i) for i, value in enumerate([3.0, 2.0, 2.0, 2.5])]
+    [False, False, False, True]
+    >>> stopping.restore(theta)
+    >>> theta
+    array([1.])
+    """
+
+    def __init__(self, patience: int = 0, min_delta: float = 0.0) -> None:
+        require_not_negative("patience", patience)
+        require_not_negative("min_delta", min_delta)
+        super().__init__(patience, min_delta)
+
+    def stop(self, value: float, theta: np.ndarray) -> bool:
+        """Take note of an epoch's value and parameters θ; return whether to stop."""
+        if self.best_theta is None or value + self.least < self.best:
+            self._keep(value, theta)
+            self.waited = 0
+            return False
+        self.waited += 1
+        return self.waited >= self.patience
+
+
+class SklearnEarlyStopping(_EarlyStopping):
+    """Stop when more than `patience` epochs in a row brought less than `tol`.
+
+    An epoch brings less than tol if value > best − tol. Whatever is below the best is the new best
+    all the same, so that a slow descent stops. A NaN is not the best and not counted.
+    The rule of scikit-learn's MLP, where the patience is `n_iter_no_change`.
+
+    >>> stopping, theta = SklearnEarlyStopping(patience=1, tol=0.5), np.zeros(1)
+    >>> [stopping.stop(value, theta + i) for i, value in enumerate([3.0, 2.75, 2.5])]
+    [False, False, True]
+    >>> stopping.restore(theta)
+    >>> theta
+    array([2.])
+    """
+
+    def __init__(self, patience: int = 10, tol: float = 1e-4) -> None:
+        require_not_negative("patience", patience)
+        require_not_negative("tol", tol)
+        super().__init__(patience, tol)
+
+    def stop(self, value: float, theta: np.ndarray) -> bool:
+        """Take note of an epoch's value and parameters θ; return whether to stop."""
+        self.waited = self.waited + 1 if value > self.best - self.least else 0
+        if value < self.best:
+            self._keep(value, theta)
+        return self.waited > self.patience

@@ -1,0 +1,170 @@
+"""Every layer of scratch, defined a second time on the computational graph.
+
+Each definition is the mathematics of the docstring and nothing else: no gradient, no stabilized
+form, and no code of the layers. A case says how to make the layer, how to draw its inputs, and what
+it computes.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from scratch import (
+    AveragePool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    Node,
+    ReLU,
+    Reshape,
+    Sigmoid,
+    Softmax,
+    Step,
+    Tanh,
+)
+
+
+def numbers(rng, shape):
+    return rng.normal(size=shape)
+
+
+def ties(rng, shape):
+    return rng.integers(-1, 2, size=shape).astype(float)
+
+
+class LayerCase(NamedTuple):
+    """A layer, the shape of its input, and the layer as an expression in x and its parameters."""
+
+    make: Callable[[], Layer]
+    shape: tuple[int, ...]
+    define: Callable[..., Node]
+    draw: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray] = numbers
+
+
+def convolution(stride, pad):
+    def define(x, W, *b):
+        kh, kw, c_in, c_out = W.shape
+        windows = x.pad([(0, 0), *pad, (0, 0)]).windows((kh, kw), stride)
+        rows = windows.reshape((*windows.shape[:3], kh * kw * c_in))
+        z = rows @ W.reshape((kh * kw * c_in, c_out))
+        return z + b[0] if b else z
+
+    return define
+
+
+def pool(size, stride, join):
+    def define(x):
+        windows = x.windows(size, stride)
+        return join(windows.reshape((*windows.shape[:3], size[0] * size[1], windows.shape[-1])))
+
+    return define
+
+
+def normalize(x, mean, variance, gamma, beta):
+    return gamma * (x - mean) / (variance + 0.01) ** 0.5 + beta
+
+
+def normalize_by_the_batch(x, gamma, beta):
+    axes = tuple(range(len(x.shape) - 1))
+    mean = x.mean(axes)
+    return normalize(x, mean, ((x - mean) ** 2).mean(axes), gamma, beta)
+
+
+MEAN, VARIANCE = np.array([0.5, -1.0, 2.0]), np.array([1.5, 0.25, 4.0])
+
+
+def batch_norm(training, unbiased=False):
+    layer = BatchNorm(3, momentum=0.9, epsilon=0.01, unbiased_running_variance=unbiased)
+    layer.state = {"mean": MEAN.copy(), "variance": VARIANCE.copy()}
+    layer.training = training
+    return layer
+
+
+def dropout(training):
+    layer = Dropout(0.25, np.random.default_rng(5))
+    layer.training = training
+    return layer
+
+
+def dropped_out(x):
+    return x * (np.random.default_rng(5).random(x.shape) >= 0.25) / 0.75
+
+
+IMAGES = (2, 6, 5, 3)
+
+LAYERS: dict[type, dict[str, LayerCase]] = {
+    Dense: {
+        "": LayerCase(lambda: Dense(3, 4), (5, 3), lambda x, W, b: x @ W + b),
+        "without bias": LayerCase(lambda: Dense(3, 4, bias=False), (5, 3), lambda x, W: x @ W),
+    },
+    Sigmoid: {"": LayerCase(Sigmoid, (5, 4), lambda z: 1 / (1 + (-z).exp()))},
+    Tanh: {"": LayerCase(Tanh, (5, 4), lambda z: 1 - 2 / (1 + (2 * z).exp()))},
+    ReLU: {
+        "": LayerCase(ReLU, (5, 4), Node.relu),
+        "at the kink": LayerCase(ReLU, (5, 4), Node.relu, ties),
+    },
+    LeakyReLU: {
+        "": LayerCase(lambda: LeakyReLU(0.25), (5, 4), lambda z: z.relu() - 0.25 * (-z).relu()),
+    },
+    Step: {"": LayerCase(lambda: Step(0.5), (5, 4), lambda z: Node(z.value > 0.5))},
+    Softmax: {"": LayerCase(Softmax, (5, 4), lambda z: z.exp() / z.exp().sum(1, keepdims=True))},
+    Flatten: {"": LayerCase(Flatten, IMAGES, lambda x: x.reshape((2, 90)))},
+    Reshape: {
+        "": LayerCase(lambda: Reshape(3, 2, 2), (2, 12), lambda x: x.reshape((2, 3, 2, 2))),
+    },
+    Dropout: {
+        "in training": LayerCase(lambda: dropout(True), (5, 4), dropped_out),
+        "after training": LayerCase(lambda: dropout(False), (5, 4), lambda x: x + 0),
+    },
+    BatchNorm: {
+        "in training": LayerCase(lambda: batch_norm(True), (5, 3), normalize_by_the_batch),
+        "unbiased, of images": LayerCase(
+            lambda: batch_norm(True, unbiased=True), IMAGES, normalize_by_the_batch
+        ),
+        "after training": LayerCase(
+            lambda: batch_norm(False), IMAGES, lambda x, *p: normalize(x, MEAN, VARIANCE, *p)
+        ),
+    },
+    Conv2D: {
+        "": LayerCase(lambda: Conv2D(3, 4, (3, 2)), IMAGES, convolution((1, 1), [(0, 0), (0, 0)])),
+        "without bias": LayerCase(
+            lambda: Conv2D(3, 4, 2, bias=False), IMAGES, convolution((1, 1), [(0, 0), (0, 0)])
+        ),
+        "stride 2 by 3": LayerCase(
+            lambda: Conv2D(3, 4, 2, stride=(2, 3)), IMAGES, convolution((2, 3), [(0, 0), (0, 0)])
+        ),
+        "same size": LayerCase(
+            lambda: Conv2D(3, 4, 3, padding="same"), IMAGES, convolution((1, 1), [(1, 1), (1, 1)])
+        ),
+        "stride 2, padded": LayerCase(  # 3 windows cover 7 rows of 6, and 7 columns of 5
+            lambda: Conv2D(3, 4, 3, stride=2, padding="same"),
+            IMAGES,
+            convolution((2, 2), [(0, 1), (1, 1)]),
+        ),
+    },
+    MaxPool2D: {
+        "": LayerCase(lambda: MaxPool2D(2), IMAGES, pool((2, 2), (2, 2), lambda taps: taps.max(3))),
+        "overlapping": LayerCase(
+            lambda: MaxPool2D((3, 2), 1), IMAGES, pool((3, 2), (1, 1), lambda taps: taps.max(3))
+        ),
+        "of equal numbers": LayerCase(
+            lambda: MaxPool2D(3, 2), IMAGES, pool((3, 3), (2, 2), lambda taps: taps.max(3)), ties
+        ),
+    },
+    AveragePool2D: {
+        "": LayerCase(
+            lambda: AveragePool2D(2), IMAGES, pool((2, 2), (2, 2), lambda taps: taps.mean(3))
+        ),
+        "overlapping": LayerCase(
+            lambda: AveragePool2D((3, 2), (2, 1)),
+            IMAGES,
+            pool((3, 2), (2, 1), lambda taps: taps.mean(3)),
+        ),
+    },
+}

@@ -1,0 +1,114 @@
+"""Every loss of scratch, defined a second time on the computational graph.
+
+Each definition is the mathematics of the docstring and nothing else: no gradient, no stabilized
+form, and no code of the losses. A case says how to make the loss, how to draw its targets, and what
+it computes.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scratch import (
+    BinaryCrossEntropy,
+    CategoricalCrossEntropy,
+    HalfSquaredError,
+    Loss,
+    MeanSquaredError,
+    Node,
+    PerceptronLoss,
+    SumSquaredError,
+)
+
+
+class LossCase(NamedTuple):
+    """A loss, how its targets are drawn for k outputs, and the loss as an expression.
+
+    The expression is given the outputs, the targets, and the row weights (n,), all 1 if there are
+    none.
+    """
+
+    make: Callable[[], Loss]
+    k: int
+    targets: Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
+    define: Callable[[Node, Any, np.ndarray], Node]
+
+
+def numbers(rng, shape):
+    return rng.normal(size=shape)
+
+
+def bits(rng, shape):
+    return rng.integers(2, size=shape).astype(float)
+
+
+def classes(rng, shape):
+    return rng.integers(shape[1], size=shape[0])
+
+
+def sum_squared_error(a, y, w):
+    return (((a - y) ** 2).sum(1) * w).sum()
+
+
+def half_squared_error(a, y, w):
+    return sum_squared_error(a, y, w) / 2
+
+
+def mean_squared_error(a, y, w):
+    return (((a - y) ** 2).mean(1) * w).mean()
+
+
+def binary(smoothing=0.0, v=(1.0, 1.0)):
+    def define(z, y, w):
+        p, w = 1 / (1 + (-z).exp()), w * np.where(y[:, 0] == 1, v[1], v[0])
+        q = (1 - smoothing) * y + smoothing / 2
+        ell = -(q * p.log() + (1 - q) * (1 - p).log())
+        return (ell.sum(1) * w).mean()
+
+    options = {"smoothing": smoothing, "class_weights": v}
+    return LossCase(lambda: BinaryCrossEntropy(**options), 1, bits, define)
+
+
+def categorical(smoothing=0.0, v=(1.0, 1.0, 1.0, 1.0), weighted_mean=False):
+    v = np.array(v)
+
+    def define(z, y, w):
+        q = (1 - smoothing) * np.eye(len(v))[y] + smoothing / len(v)
+        terms = -q * (z.exp() / z.exp().sum(1, keepdims=True)).log()
+        if weighted_mean:
+            return ((terms * v).sum(1) * w).sum() / v[y].sum()
+        return (terms.sum(1) * w * v[y]).mean()
+
+    options = {"smoothing": smoothing, "class_weights": v, "weighted_mean": weighted_mean}
+    return LossCase(lambda: CategoricalCrossEntropy(**options), len(v), classes, define)
+
+
+def perceptron(z, y, w):
+    rows, r = np.arange(len(y)), z.relu().value.tolist()
+    c = np.array([row.index(max(row)) for row in r])
+    return ((z[rows, c] - z[rows, y]) * w).mean()
+
+
+V2, V4 = (0.25, 3.0), (0.5, 2.0, 0.0, 3.0)
+
+LOSSES: dict[type, dict[str, LossCase]] = {
+    HalfSquaredError: {"": LossCase(HalfSquaredError, 3, numbers, half_squared_error)},
+    SumSquaredError: {"": LossCase(SumSquaredError, 3, numbers, sum_squared_error)},
+    MeanSquaredError: {"": LossCase(MeanSquaredError, 3, numbers, mean_squared_error)},
+    BinaryCrossEntropy: {
+        "": binary()._replace(make=BinaryCrossEntropy),
+        "smoothing": binary(0.1),
+        "class weights": binary(v=V2),
+        "smoothing and class weights": binary(0.1, V2),
+    },
+    CategoricalCrossEntropy: {
+        "": categorical()._replace(make=CategoricalCrossEntropy),
+        "smoothing": categorical(0.1),
+        "class weights": categorical(v=V4),
+        "smoothing and class weights": categorical(0.1, V4),
+        "weighted mean": categorical(v=V4, weighted_mean=True),
+        "smoothing and weighted mean": categorical(0.1, V4, True),
+    },
+    PerceptronLoss: {"": LossCase(PerceptronLoss, 4, classes, perceptron)},
+}

@@ -1,0 +1,220 @@
+"""100 steps beside the frameworks' own optimizers, with stock arguments drawn at random.
+
+The learning rate changes halfway, where the dialects of momentum part.
+"""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.neural_network import MLPClassifier
+
+from scratch import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    CoupledWeightDecay,
+    DecoupledWeightDecay,
+    RMSprop,
+)
+
+from .closeness import assert_close
+
+LIMIT = 1e-12  # the suite's limit for float64; measured: below 1e-14
+
+
+def single(low, high):
+    """Numbers that float32 holds exactly: Keras rounds some to it, even in float64."""
+    return st.floats(low, high, width=32)
+
+
+rates, decays, epsilons = single(2**-10, 0.5), single(2**-10, 0.25), single(2**-30, 0.5)
+rhos, momenta = single(0.5, 0.9990234375), st.just(0.0) | single(0.25, 0.96875)
+# v − ḡ² may lose most of its digits: with a small ε beside it, no two programs agree to 1e-12
+large_epsilons = single(2**-7, 0.5)
+
+
+def sgd_settings(draw):
+    momentum = draw(momenta)
+    return {"momentum": momentum, "nesterov": momentum > 0 and draw(st.booleans())}
+
+
+def torch_sgd(draw, eta):
+    own = sgd_settings(draw)
+    own["dampening"] = 0.0 if own["nesterov"] else draw(single(0, 0.75))
+    wd = draw(decays)
+    return (
+        CoupledWeightDecay(wd, SGD.pytorch(eta, **own)),
+        lambda p: torch.optim.SGD(p, lr=eta, weight_decay=wd, **own),
+    )
+
+
+def torch_adagrad(draw, eta):
+    start, epsilon, wd = draw(single(0, 1)), draw(epsilons), draw(decays)
+    return (
+        CoupledWeightDecay(wd, Adagrad.pytorch(eta, start=start, epsilon=epsilon)),
+        lambda p: torch.optim.Adagrad(
+            p, lr=eta, weight_decay=wd, initial_accumulator_value=start, eps=epsilon
+        ),
+    )
+
+
+def rmsprop_settings(draw):
+    centered = draw(st.booleans())
+    epsilon = draw(large_epsilons if centered else epsilons)
+    return draw(rhos), {"momentum": draw(momenta), "centered": centered}, epsilon
+
+
+def torch_rmsprop(draw, eta):
+    (rho, own, epsilon), wd = rmsprop_settings(draw), draw(decays)
+    return (
+        CoupledWeightDecay(wd, RMSprop.pytorch(eta, rho=rho, epsilon=epsilon, **own)),
+        lambda p: torch.optim.RMSprop(p, lr=eta, alpha=rho, eps=epsilon, weight_decay=wd, **own),
+    )
+
+
+def torch_adam(draw, eta):
+    betas, epsilon, wd = (draw(rhos), draw(rhos)), draw(epsilons), draw(decays)
+    return (
+        CoupledWeightDecay(
+            wd, Adam.pytorch(eta, beta_1=betas[0], beta_2=betas[1], epsilon=epsilon)
+        ),
+        lambda p: torch.optim.Adam(p, lr=eta, betas=betas, eps=epsilon, weight_decay=wd),
+    )
+
+
+def torch_adamw(draw, eta):
+    betas, epsilon, wd = (draw(rhos), draw(rhos)), draw(epsilons), draw(decays)
+    own = {"beta_1": betas[0], "beta_2": betas[1], "epsilon": epsilon, "weight_decay": wd}
+    return (
+        AdamW.pytorch(eta, **own),
+        lambda p: torch.optim.AdamW(p, lr=eta, betas=betas, eps=epsilon, weight_decay=wd),
+    )
+
+
+def keras_sgd(draw, eta):
+    own, wd = sgd_settings(draw), draw(decays)
+    ours = DecoupledWeightDecay(wd, SGD.keras(eta, **own))
+    return ours, keras.optimizers.SGD(eta, weight_decay=wd, **own)
+
+
+def keras_adagrad(draw, eta):
+    start, epsilon, wd = draw(single(0, 1)), draw(epsilons), draw(decays)
+    return (
+        DecoupledWeightDecay(wd, Adagrad.keras(eta, start=start, epsilon=epsilon)),
+        keras.optimizers.Adagrad(
+            eta, weight_decay=wd, initial_accumulator_value=start, epsilon=epsilon
+        ),
+    )
+
+
+def keras_rmsprop(draw, eta):
+    (rho, own, epsilon), wd = rmsprop_settings(draw), draw(decays)
+    own.update(rho=rho, epsilon=epsilon)
+    ours = DecoupledWeightDecay(wd, RMSprop.keras(eta, **own))
+    return ours, keras.optimizers.RMSprop(eta, weight_decay=wd, **own)
+
+
+def keras_adam(draw, eta):
+    own = {"beta_1": draw(rhos), "beta_2": draw(rhos), "epsilon": draw(epsilons)}
+    wd = draw(decays)
+    ours = DecoupledWeightDecay(wd, Adam.keras(eta, **own))
+    return ours, keras.optimizers.Adam(eta, weight_decay=wd, **own)
+
+
+def keras_adamw(draw, eta):
+    own = {"beta_1": draw(rhos), "beta_2": draw(rhos), "epsilon": draw(epsilons)}
+    own["weight_decay"] = draw(decays)
+    return AdamW.keras(eta, **own), keras.optimizers.AdamW(eta, **own)
+
+
+def start_and_gradients(seed):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=7), rng.normal(size=(2, 50, 7))
+
+
+@pytest.mark.parametrize(
+    "draw_pair", [torch_sgd, torch_adagrad, torch_rmsprop, torch_adam, torch_adamw]
+)
+@settings(max_examples=25)
+@given(data=st.data(), first=rates, second=rates, seed=st.integers(0, 2**32 - 1))
+def test_100_steps_equal_those_of_torch(draw_pair, data, first, second, seed):
+    ours, make_theirs = draw_pair(data.draw, first)
+    theta, gradients = start_and_gradients(seed)
+    their_theta = torch.tensor(theta, requires_grad=True)
+    theirs = make_theirs([their_theta])
+    for eta, half in zip((first, second), gradients, strict=True):
+        ours.eta = theirs.param_groups[0]["lr"] = eta
+        for g in half:
+            ours.step(theta, g)
+            their_theta.grad = torch.tensor(g)
+            theirs.step()
+    assert_close(theta, their_theta.detach(), LIMIT)
+
+
+@pytest.mark.parametrize(
+    "draw_pair", [keras_sgd, keras_adagrad, keras_rmsprop, keras_adam, keras_adamw]
+)
+@settings(max_examples=8)  # each is compiled anew
+@given(data=st.data(), first=rates, second=rates, seed=st.integers(0, 2**32 - 1))
+def test_100_steps_equal_those_of_keras(draw_pair, data, first, second, seed):
+    ours, theirs = draw_pair(data.draw, first)
+    theta, gradients = start_and_gradients(seed)
+    their_theta = keras.Variable(theta, dtype="float64")
+    theirs.build([their_theta])
+
+    @tf.function
+    def take_steps(half):
+        for g in half:
+            theirs.apply([g], [their_theta])
+
+    for eta, half in zip((first, second), gradients, strict=True):
+        ours.eta = theirs.learning_rate = eta
+        for g in half:
+            ours.step(theta, g)
+        take_steps(tf.constant(half))
+    assert_close(theta, their_theta.numpy(), LIMIT)
+
+
+NAMES = {
+    "learning_rate": "lr",
+    "epsilon": "eps",
+    "rho": "alpha",
+    "start": "initial_accumulator_value",
+}
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adagrad", "RMSprop", "Adam", "AdamW"])
+@pytest.mark.parametrize("framework", ["pytorch", "keras"])
+def test_defaults_are_those_of_the_framework(framework, name):
+    our_class = {c.__name__: c for c in (SGD, Adagrad, RMSprop, Adam, AdamW)}[name]
+    module = {"pytorch": torch.optim, "keras": keras.optimizers}[framework]
+    theirs = {k: p.default for k, p in inspect.signature(getattr(module, name)).parameters.items()}
+    theirs["beta_1"], theirs["beta_2"] = theirs.pop(
+        "betas", (theirs.get("beta_1"), theirs.get("beta_2"))
+    )
+    ours = inspect.signature(getattr(our_class, framework)).parameters
+    for key in ours.keys() - {"mask"}:
+        assert ours[key].default == theirs.get(key, theirs.get(NAMES.get(key))), key
+
+
+def test_defaults_are_those_of_the_classifier_of_scikit_learn():
+    theirs = MLPClassifier()
+    sgd, adam = SGD.sklearn(), Adam.sklearn()
+    assert (sgd.eta, sgd.mu, sgd.nesterov) == (
+        theirs.learning_rate_init,
+        theirs.momentum,
+        theirs.nesterovs_momentum,
+    )
+    assert (adam.eta, adam.beta_1, adam.beta_2, adam.epsilon) == (
+        theirs.learning_rate_init,
+        theirs.beta_1,
+        theirs.beta_2,
+        theirs.epsilon,
+    )
