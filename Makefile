@@ -18,7 +18,7 @@ run: setup ## train the experiments side by side
 	'$(VENV)/bin/lockstep' run $(ARGS)
 
 test: setup ## run the tests
-	'$(VENV)/bin/pytest' $(ARGS)
+	'$(VENV)/bin/pytest' -n 2 --dist loadfile $(ARGS)
 
 check: setup ## lint, check the formatting and the types
 	'$(VENV)/bin/ruff' check
