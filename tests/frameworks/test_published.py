@@ -3,15 +3,27 @@
 import numpy as np
 import pytest
 
+import frameworks
 from experiments import circle, perceptron
 
 from .cases import NAMES
 
 
-@pytest.fixture(scope="session", params=[*NAMES, "PythonClassifier"])
-def name(request):
+@pytest.fixture(scope="module", params=[*NAMES, "PythonClassifier"])
+def published_name(request):
     """The neuron in pure Python trains these two as well."""
     return request.param
+
+
+@pytest.fixture(scope="module")
+def classifier_class(published_name):
+    return getattr(frameworks, published_name)
+
+
+@pytest.fixture(scope="module")
+def builder(published_name):
+    suffix = published_name.removesuffix("Classifier").lower()
+    return lambda page: getattr(page, f"build_{suffix}")
 
 
 def train(classifier_class, builder, page):
