@@ -48,10 +48,12 @@ def report(folder: Path, as_json: bool) -> int:
 
 
 def _show_finished(planned: Plan, missing: Heads, shown: set[str], console: Console) -> None:
-    """Show each experiment as soon as none of its cells is missing."""
+    """Show each experiment, in order, as soon as no cell of it or of those before is missing."""
     unfinished = {cell.experiment for cell in missing}
     for experiment in planned.notes:
-        if experiment not in unfinished | shown:
+        if experiment in unfinished:
+            return
+        if experiment not in shown:
             shown.add(experiment)
             _show(build_results(planned.store), experiment, console)
 
