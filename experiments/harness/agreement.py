@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FLOAT64", "Distance", "Limits", "compare", "compare_all", "measure"]
+__all__ = ["FLOAT64", "Cell", "Distance", "Limits", "compare", "compare_all", "measure", "too_far"]
 
 Cell = tuple[dict[str, Any], dict[str, np.ndarray]]  # a record, and its arrays
 
@@ -101,7 +101,7 @@ def compare(a: Cell, b: Cell, limits: Limits | None) -> dict[str, Any]:
     training amplifies rounding, by how much depends on the experiment, and no fixed limit is right.
     """
     distance, record, other = measure(a, b), a[0], b[0]
-    reason = _different_inputs(record, other) or (_too_far(distance, limits) if limits else "")
+    reason = _different_inputs(record, other) or (too_far(distance, limits) if limits else "")
     verdict = "differ" if reason else "agree" if limits else None
     return {
         "experiment": record["experiment"],
@@ -132,7 +132,7 @@ def _different_inputs(a: dict[str, Any], b: dict[str, Any]) -> str:
     return ""
 
 
-def _too_far(distance: Distance, limits: Limits) -> str:
+def too_far(distance: Distance, limits: Limits) -> str:
     """Say where a distance first exceeds the limits, or return an empty string."""
     for epoch, error in enumerate(distance.epochs, 1):
         if not error <= limits.loss:

@@ -12,7 +12,7 @@ from experiments.harness.cell import Cell
 from experiments.harness.environment import environment, source_digest
 from experiments.harness.errors import RequestError, choose
 from experiments.harness.implementations import IMPLEMENTATIONS
-from experiments.harness.store import SCHEMA, Store
+from experiments.harness.store import RUNS, SCHEMA, Store
 from experiments.registry import EXPERIMENTS, page
 
 __all__ = ["Plan", "Request", "plan"]
@@ -85,7 +85,7 @@ def plan(request: Request) -> Plan:
         )
     together = "".join(sorted(head["fingerprint"] for head in heads.values()))
     name = f"{request.dtype}-{sha256(together.encode()).hexdigest()[:8]}"
-    return Plan(Store(request.out or Path("runs") / name), heads, notes)
+    return Plan(Store(request.out or RUNS / name), heads, notes)
 
 
 def _choose(kind: str, names: Sequence[str], known: Iterable[str]) -> list[str]:

@@ -24,7 +24,7 @@ def run(request: Request, jobs: int, as_json: bool) -> int:
     console, planned = _console(as_json), plan(request)
     for note in planned.notes.values():
         console.print(Text(note))
-    planned.store.create()
+    planned.store.create(cell.key for cell in planned.heads)
     missing = planned.missing()
     kept = len(planned.heads) - len(missing)
     if kept:

@@ -1,7 +1,8 @@
 """The run store: a folder with one record for each finished cell, from which all else is built.
 
 RUN/cells/KEY.json           the record of a cell; written last, so where it is, the cell is whole
-RUN/cells/KEY.safetensors    its weights at the end, and its predictions
+RUN/cells/KEY.safetensors    its weights at the end, its predictions, and the labels they should be
+RUN/plan.json                the names of all cells that were asked for, whether trained or not
 RUN/results.json             all records and the agreement; rebuilt at will
 RUN/results.csv              one row for each cell and epoch; rebuilt at will
 """
@@ -11,6 +12,7 @@ import io
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,19 @@ import numpy as np
 
 from experiments.harness.errors import RequestError
 
-__all__ = ["SCHEMA", "Store", "write_atomically"]
+__all__ = ["RUNS", "SCHEMA", "Store", "complete", "read_json", "to_json", "write_atomically"]
 
 SCHEMA = 1
+RUNS = Path("runs")  # where runs are unless --out says otherwise
 
 # What every record holds, also that of a failed cell.
 _FIELDS = {
     *("key", "fingerprint", "experiment", "implementation", "dtype", "seed", "data", "spec"),
     *("epochs", "limit", "acceptance", "environment", "status", "error", "history", "test"),
 }
+
+# Fields that came later, with what they mean where a record of the same schema lacks them.
+_LATER = {"mode": "lockstep"}
 
 
 class Store:
@@ -36,8 +42,8 @@ class Store:
         self.folder = folder
         self.cells = folder / "cells"
 
-    def create(self) -> None:
-        """Make the folder; RequestError if it cannot be written to."""
+    def create(self, keys: Iterable[str] = ()) -> None:
+        """Make the folder, and add the keys to its plan; RequestError if it cannot be written."""
         try:
             self.cells.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.cells):
@@ -46,6 +52,15 @@ class Store:
             raise RequestError(
                 f"{self.folder}: cannot be written to ({error.strerror}); choose another --out"
             ) from error
+        planned = dict.fromkeys([*self.planned(), *keys])
+        write_atomically(
+            self.folder / "plan.json", to_json({"schema": SCHEMA, "cells": [*planned]})
+        )
+
+    def planned(self) -> list[str]:
+        """Return the keys of all cells that were asked for; none where no plan was kept."""
+        path = self.folder / "plan.json"
+        return read_json(path).get("cells", []) if path.exists() else []
 
     def save(self, key: str, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Write a finished cell: first the arrays, then the record that says they are whole."""
@@ -53,7 +68,7 @@ class Store:
 
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         write_atomically(self.cells / f"{key}.safetensors", save(contiguous))
-        write_atomically(self.cells / f"{key}.json", _json(record))
+        write_atomically(self.cells / f"{key}.json", to_json(record))
 
     def load(self, key: str) -> dict[str, Any] | None:
         """Return a cell's record, None if it is not there; RequestError if it is damaged."""
@@ -81,23 +96,42 @@ class Store:
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Write results.json and results.csv."""
-        write_atomically(self.folder / "results.json", _json(results))
+        write_atomically(self.folder / "results.json", to_json(results))
         write_atomically(self.folder / "results.csv", _csv(results["cells"]))
 
     def _read(self, path: Path) -> dict[str, Any] | None:
-        try:
-            record = json.loads(path.read_bytes())
-        except FileNotFoundError:
+        if not path.exists():
             return None
-        except (OSError, ValueError) as error:
-            raise RequestError(f"{path}: {error}; delete it, and run again") from error
-        if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-            raise RequestError(
-                f"{path}: expected a record of schema {SCHEMA}; it was written by another version"
-            )
-        if absent := sorted(_FIELDS - record.keys()):
-            raise RequestError(f"{path}: lacks {', '.join(absent)}; delete it, and run again")
-        return record
+        return complete(path, read_json(path))
+
+
+def complete(path: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with the fields that came after it; RequestError if it lacks any other."""
+    if absent := sorted(_FIELDS - record.keys()):
+        raise RequestError(f"{path}: lacks {', '.join(absent)}; delete it, and run again")
+    return _LATER | record
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file of a run; RequestError if it is damaged or written by a newer lockstep."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RequestError(f"{path}: {error}; delete it, and run again") from error
+    _check_schema(path, content)
+    return content
+
+
+def _check_schema(path: Path, content: Any) -> None:
+    """Raise RequestError unless this version of lockstep can read what a file holds."""
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise RequestError(
+            f"{path}: written by a newer lockstep (schema {schema}, this one reads {SCHEMA}); "
+            "update lockstep to read it"
+        )
+    if schema != SCHEMA:
+        raise RequestError(f"{path}: not a record of schema {SCHEMA}; delete it, and run again")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -114,7 +148,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
-def _json(value: Any) -> bytes:
+def to_json(value: Any) -> bytes:
     """Return JSON as UTF-8; NaN, which JSON does not have, becomes null."""
     return (json.dumps(_without_nan(value), ensure_ascii=False) + "\n").encode()
 

@@ -29,7 +29,7 @@ def train_cell(
     seconds_import: float,
     report: Callable[[int, float], None] = lambda epoch, loss: None,
 ) -> Result:
-    """Train and test; return the record and the arrays {"weights.0", ..., "predictions"}.
+    """Train and test; return the record and the arrays {"weights.0", ..., "predictions", "labels"}.
 
     `report(epoch, loss)` is called as epochs are finished.
     """
@@ -71,8 +71,8 @@ def _record(cell: Cell, data: Dataset, classifier: Any, seconds_import: float) -
         "status": "ok",
         "error": None,
     }
-    arrays = {f"weights.{i}": w for i, w in enumerate(weights)} | {"predictions": predictions}
-    return record, arrays
+    arrays = {f"weights.{i}": w for i, w in enumerate(weights)}
+    return record, arrays | {"predictions": predictions, "labels": data.y_test}
 
 
 def digest(*arrays: np.ndarray) -> str:

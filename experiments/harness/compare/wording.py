@@ -1,0 +1,84 @@
+"""How numbers and findings read, on the terminal and in HTML alike."""
+
+from collections import Counter
+from typing import Any
+
+__all__ = ["band", "findings", "flips", "name_of", "summary", "worst_error"]
+
+Entry = dict[str, Any]
+
+
+def name_of(training: Entry) -> str:
+    """Name a training: what is the usual, lockstep in float64, is left out."""
+    usual = ("lockstep", "float64")
+    how = [training[part] for part in ("mode", "dtype") if training[part] not in usual]
+    return " ".join(
+        [training["experiment"], training["implementation"], *how, str(training["seed"])]
+    )
+
+
+def flips(counts: Entry) -> str:
+    """Give the rows that were lost, gained, and wrong in another way.
+
+    >>> flips({"n": 5, "lost": 3, "gained": 1, "other": 1}), flips({"n": 0})
+    ('-3 +1 ~1', '0')
+    """
+    if not counts["n"] or counts["lost"] is None:
+        return "?" if counts["n"] is None else str(counts["n"])
+    return f"-{counts['lost']} +{counts['gained']}" + (
+        f" ~{counts['other']}" * bool(counts["other"])
+    )
+
+
+def worst_error(training: Entry) -> str:
+    """Give the largest relative change of an epoch's loss."""
+    error = training["worst_epoch"]["error"]
+    return f"{error:.1e}" if error else "0"
+
+
+def band(times: Entry) -> str:
+    """Give the median ratio, and the smallest and the largest."""
+    return f"{times['median']:.2f} ({times['lowest']:.2f} .. {times['highest']:.2f})"
+
+
+def findings(comparison: Entry) -> list[tuple[str, str]]:
+    """Return (verdict, sentence) for each training or pair that is not unchanged."""
+    lines = [
+        (each["verdict"], f"{name_of(each)}: {each['verdict']}: {'; '.join(each['reasons'])}")
+        for each in comparison["trainings"]
+        if each["verdict"] != "unchanged"
+    ]
+    for each in comparison["pairs"]:
+        if each["verdict"] in ("worse", "better"):
+            pair = " and ".join(each["pair"])
+            was = f"verdict {each['before']}, then {each['after']}"
+            lines.append((each["verdict"], f"{each['experiment']} {pair} {each['seed']}: {was}"))
+    lines += [
+        ("not comparable", f"{each['training']}: not comparable: {each['reason']}")
+        for each in comparison["not_comparable"]
+    ]
+    for where in ("before", "after"):
+        lines += [
+            (f"only {where}", f"{name}: only {where}") for name in comparison[f"only_{where}"]
+        ]
+    return lines
+
+
+def summary(comparison: Entry) -> str:
+    """Count the verdicts in one line.
+
+    >>> summary({"trainings": [{"verdict": "worse"}, {"verdict": "unchanged"}],
+    ...          "pairs": [{"verdict": "worse"}], "not_comparable": []})
+    '2 trainings compared: 1 worse, 1 unchanged; 1 pair: 1 worse.'
+    """
+    parts = []
+    for kind, noun in (("trainings", "training"), ("pairs", "pair")):
+        verdicts = Counter(each["verdict"] for each in comparison[kind])
+        if verdicts:
+            count = f"{verdicts.total()} {noun}{'s' if verdicts.total() > 1 else ''}"
+            compared = " compared" if kind == "trainings" else ""
+            counts = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+            parts.append(f"{count}{compared}: {counts}")
+    if refused := len(comparison["not_comparable"]):
+        parts.append(f"{refused} not comparable")
+    return "; ".join(parts) + "."
