@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 from datasets import DataError, Policy
 from experiments.harness import compare_command, data_command, runs_command
 from experiments.harness.errors import RequestError
+from experiments.harness.voice import reword
 
 __all__ = ["app", "main"]
 
@@ -68,6 +69,9 @@ def run_command(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Default: a folder under runs/.")
     ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Only what goes against, and the sum.")] = (
+        False
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Train side by side, print the tables, and write the run's folder.
@@ -98,7 +102,7 @@ def run_command(
         threads=threads,
         out=out,
     )
-    raise typer.Exit(session.run(request, jobs, as_json))
+    raise typer.Exit(session.run(request, jobs, as_json, quiet))
 
 
 @app.command("report")
@@ -161,10 +165,12 @@ def main(arguments: list[str] | None = None) -> int:
         result = app(arguments or ["--help"], prog_name="lockstep", standalone_mode=False)
     except (DataError, RequestError) as error:
         return _fail(str(error))
+    except BrokenPipeError:
+        raise
     except OSError as error:  # a full disk, for example
         return _fail(str(error))
     except TyperException as error:
-        return _fail(f"{error.format_message().rstrip('.')}. Try: lockstep --help")
+        return _fail(reword(error))
     except KeyboardInterrupt:
         result = 130
     if result == 130:

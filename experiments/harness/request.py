@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from datasets import Dataset, Policy
 from experiments.harness.cell import Cell
@@ -32,6 +32,14 @@ class Request:
     data_dir: str | None = None
     threads: int = 1
     out: Path | None = None  # None: a folder under runs/ that follows from all of this
+
+    def __post_init__(self) -> None:
+        for name in ("seeds", "epochs", "limit", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise RequestError(f"{name}: expected 1 or more, got {value}")
+        choose("dtype", self.dtype, ("float64", "float32"))
+        choose("data", self.policy, get_args(Policy))
 
 
 @dataclass(frozen=True)

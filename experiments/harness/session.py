@@ -1,5 +1,6 @@
 """One call of `lockstep run` or `lockstep report`, from the request to the exit code."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,35 +8,53 @@ from rich.console import Console
 from rich.text import Text
 
 from experiments.harness.cell import Cell
-from experiments.harness.progress import TerminalProgress
+from experiments.harness.progress import make_progress
 from experiments.harness.request import Plan, Request, plan
 from experiments.harness.results import build_results, objections
-from experiments.harness.runner import Runner
+from experiments.harness.runner import Progress, Runner
 from experiments.harness.store import Store
 from experiments.harness.tables import show_experiment, show_summary
 
-__all__ = ["report", "run"]
+__all__ = ["rebuild", "report", "run", "train"]
 
 Heads = dict[Cell, dict[str, Any]]
 
 
-def run(request: Request, jobs: int, as_json: bool) -> int:
-    """Train what is missing, show the results, and return the exit code."""
-    console, planned = _console(as_json), plan(request)
+def run(request: Request, jobs: int, as_json: bool, quiet: bool = False) -> int:
+    """Train what is missing, show the results, and return the exit code.
+
+    Quietly, only what goes against is shown, and the last line.
+    """
+    console, planned = _console(as_json or quiet), plan(request)
     for note in planned.notes.values():
         console.print(Text(note))
-    planned.store.create(cell.key for cell in planned.heads)
-    missing = planned.missing()
-    kept = len(planned.heads) - len(missing)
-    if kept:
-        console.print(f"{kept} of {len(planned.heads)} trainings are in {planned.store.folder}")
     shown: set[str] = set()
-    with TerminalProgress(Console(stderr=True)) as progress:
+    with make_progress(quiet) as progress:
+        training = train(planned, jobs, progress)
+        if kept := len(planned.heads) - len(missing := next(training)):
+            console.print(f"{kept} of {len(planned.heads)} trainings are in {planned.store.folder}")
         _show_finished(planned, missing, shown, console)
-        for cell in Runner(planned.store, jobs, request.threads, progress).run(dict(missing)):
-            del missing[cell]
+        for missing in training:
             _show_finished(planned, missing, shown, console)
-    return _conclude(planned.store, console, as_json)
+    return _conclude(planned.store, _console(as_json), as_json)
+
+
+def train(planned: Plan, jobs: int, progress: Progress) -> Iterator[Heads]:
+    """Train what is missing of a plan; yield what still is, first of all and after each cell."""
+    missing = planned.missing()
+    planned.store.create(cell.key for cell in planned.heads)
+    yield missing
+    threads = next(iter(planned.heads)).threads
+    for cell in Runner(planned.store, jobs, threads, progress).run(dict(missing)):
+        del missing[cell]
+        yield missing
+
+
+def rebuild(store: Store) -> dict[str, Any]:
+    """Build the results of a run from its records, write them, and return them."""
+    results = build_results(store)
+    store.write_results(results)
+    return results
 
 
 def report(folder: Path, as_json: bool) -> int:
@@ -66,8 +85,7 @@ def _show(results: dict[str, Any], experiment: str, console: Console) -> None:
 
 def _conclude(store: Store, console: Console, as_json: bool) -> int:
     """Write the results, show what they come to, and return the exit code."""
-    results = build_results(store)
-    store.write_results(results)
+    results = rebuild(store)
     against = objections(results)
     show_summary(console, results, against)
     console.print(Text(f"{store.folder / 'results.json'}, results.csv"), soft_wrap=True)

@@ -12,7 +12,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,19 @@ import numpy as np
 
 from experiments.harness.errors import RequestError
 
-__all__ = ["RUNS", "SCHEMA", "Store", "complete", "read_json", "to_json", "write_atomically"]
+__all__ = [
+    *("EPOCH_COLUMNS", "RUNS", "SCHEMA", "Store"),
+    *("complete", "epoch_rows", "read_json", "to_json", "write_atomically"),
+]
 
 SCHEMA = 1
 RUNS = Path("runs")  # where runs are unless --out says otherwise
+
+# Of results.csv, and of a history as a data frame.
+EPOCH_COLUMNS = (
+    *("experiment", "implementation", "dtype", "seed", "data", "source"),
+    *("epoch", "loss", "accuracy"),
+)
 
 # What every record holds, also that of a failed cell.
 _FIELDS = {
@@ -161,15 +170,20 @@ def _without_nan(value: Any) -> Any:
     return [_without_nan(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _csv(cells: list[dict[str, Any]]) -> bytes:
-    """Return one row for each cell and epoch."""
-    names = ("experiment", "implementation", "dtype", "seed")
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow([*names, "data", "source", "epoch", "loss", "accuracy"])
+def epoch_rows(cells: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield one row for each cell and epoch."""
     for cell in cells:
-        history = cell.get("history") or {"loss": [], "accuracy": []}
-        start = [*(cell[name] for name in names), cell["data"]["name"], cell["data"]["source"]]
-        for epoch, row in enumerate(zip(history["loss"], history["accuracy"], strict=True), 1):
-            rows.writerow([*start, epoch, *row])
+        start = {name: cell[name] for name in ("experiment", "implementation", "dtype", "seed")}
+        start |= {"data": cell["data"]["name"], "source": cell["data"]["source"]}
+        history = cell["history"] or {"loss": [], "accuracy": []}
+        pairs = zip(history["loss"], history["accuracy"], strict=True)
+        for epoch, (loss, accuracy) in enumerate(pairs, 1):
+            yield start | {"epoch": epoch, "loss": loss, "accuracy": accuracy}
+
+
+def _csv(cells: list[dict[str, Any]]) -> bytes:
+    out = io.StringIO()
+    rows = csv.DictWriter(out, EPOCH_COLUMNS, lineterminator="\n")
+    rows.writeheader()
+    rows.writerows(epoch_rows(cells))
     return out.getvalue().encode()
