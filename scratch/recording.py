@@ -68,7 +68,7 @@ class _NotedArray(np.ndarray):
         arrays = [x if isinstance(x, np.ndarray) else np.asarray(x, dtype) for x in inputs]
         result = np.asarray(function(*arrays, out=_plain(out[0]), **options))
         repeat = partial(function, *arrays, out=result, **options)
-        if ufunc is np.matmul and _is_one_product(*arrays, result):
+        if ufunc is np.matmul and _is_one_product(arrays[0], arrays[1], result):
             repeat = partial(arrays[0].dot, arrays[1], result)
         self.calls.append(_Call(repeat, arrays, result))
         return _note(result, self.calls)
