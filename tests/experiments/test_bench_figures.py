@@ -88,14 +88,17 @@ def test_markdown_says_what_the_table_says(measured):
 
 
 def test_slow_and_noisy_variants_stay_within_80_columns(measured):
-    noisy = timings(1_000.0, 9_000.0, 40_000.0, fit=1.0, plain=1.0)
-    measured.timings = {"scratch": timings(1.0, 1.0, 1.0), "pytorch-compile": noisy}
-    measured.whole["pytorch-compile"] = 1e6
+    noisy = timings(1.23, 1.01, 1.45, fit=1.0, plain=1.0)
+    measured.timings = {"scratch": timings(0.1, 0.1, 0.1), "pytorch-compile": noisy}
+    measured.whole["pytorch-compile"] = 123.4
     console = Console(width=80, record=True, file=StringIO())
     show(console, measured, "title")
     lines = console.export_text().splitlines()
     assert max(map(len, lines)) <= 80
-    assert "9,000 (1,000 .. 40,000)" in "\n".join(lines)  # on one line
+    row = next(line for line in lines if line.startswith("pytorch-compile"))
+    assert row.split("  ")[0] == "pytorch-compile"  # every cell on one line
+    for cell in ("123,000", "12.3 (10.1 .. 14.5)", "8.1e-05", "0.0081 %", "121"):
+        assert f" {cell}" in row
 
 
 def test_figures_are_plain_json(measured):

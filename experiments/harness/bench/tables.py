@@ -12,7 +12,7 @@ from experiments.harness.tables import make_table
 
 __all__ = ["headline", "markdown", "show"]
 
-_HEADINGS = ("implementation", "µs a step", "time / scratch", "GFLOP/s", "of limit", "start s")
+_HEADINGS = ("implementation", "µs/step", "time / scratch", "GFLOP/s", "of limit", "start s")
 
 
 def show(console: Console, measured: Measured, title: str) -> None:
@@ -72,7 +72,7 @@ def _cells(row: Figures) -> tuple[str, ...]:
         _spread(row.ratio) if row.ratio else "",
         _digits(row.gflops),
         f"{_digits(100 * row.share)} %",
-        f"{row.start:.1f}",
+        f"{row.start:.1f}" if row.start < 100 else _digits(row.start),
     )
 
 
