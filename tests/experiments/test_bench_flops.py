@@ -18,6 +18,7 @@ from scratch import (
     ReLU,
     Reshape,
     RMSprop,
+    Scheduled,
     Sequential,
     Sigmoid,
 )
@@ -77,6 +78,7 @@ def test_a_second_convolution_also_has_the_gradient_of_its_inputs():
         (SGD(0.5, momentum=0.5), 4),
         (SGD(0.5, momentum=0.5, nesterov=True), 6),
         (Adam(), 12),
+        (Scheduled(lambda k: 0.5, SGD(0.5)), 2),
     ],
 )
 def test_optimizers_by_hand(optimizer, operations):

@@ -57,6 +57,21 @@ def test_peers_in_pytorch_have_its_epsilon_and_otherwise_do_the_same_work(name):
     assert abs(result["loss"] - own) > 1e-9 * own  # the two epsilons can be told apart
 
 
+def test_a_falling_learning_rate_falls_in_a_peer_too():
+    """The convolutional network's rate is halved after two of three steps."""
+    work = load_work(replace(CHURN, experiment="mnist_cnn"), 1)
+    spec, builders = replace(work.spec, halve_every=2), page("mnist_cnn")
+    losses = []
+    for loop, build, options in (
+        (ScratchLoop, builders.build_scratch, {"paper_epsilon": True}),
+        (PyTorchLoop, builders.build_pytorch, {"fused": True}),
+    ):
+        made = loop(partial(build, spec), work.X, work.y, spec, **options)
+        losses.append([made.train(work.weights, work.orders * 2) for _ in range(2)])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)  # the limit of lockstep's own losses
+    assert losses[1][0] == losses[1][1]
+
+
 def test_keras_with_and_without_xla_does_the_work_of_scratch_twice():
     cell = replace(CHURN, implementation="keras")
     for name in ("keras-fit", "keras-jit"):
@@ -155,7 +170,7 @@ def test_scikit_learn_doing_other_work_is_refused(monkeypatch, fault):
 def test_scikit_learn_says_what_it_does_not_have(experiment, reason):
     build = page(experiment).build_scratch
     with pytest.raises(Unavailable, match=reason):
-        SklearnFit(build, np.zeros((2, 4)), np.zeros((2, 1)), 2)
+        SklearnFit(build, np.zeros((2, 4)), np.zeros((2, 1)), page(experiment).SPEC)
 
 
 def test_without_a_compiler_the_reason_takes_the_place_of_the_timing(monkeypatch):
@@ -177,7 +192,9 @@ def test_what_is_compiled_is_the_forward_pass_and_the_loss(monkeypatch):
     compiled = []
     monkeypatch.setattr(torch, "compile", lambda f: compiled.append(f.__name__) or f)
     work = load_work(CHURN, 20)
-    loop = PyTorchLoop(page("churn").build_pytorch, work.X, work.y, 10, compiled=True, fused=True)
+    loop = PyTorchLoop(
+        page("churn").build_pytorch, work.X, work.y, work.spec, compiled=True, fused=True
+    )
     loop.train(work.weights, work.orders)
     assert compiled == ["<lambda>", "forward"]
 
@@ -185,8 +202,8 @@ def test_what_is_compiled_is_the_forward_pass_and_the_loss(monkeypatch):
 def test_a_loop_starts_anew_each_time():
     work = load_work(CHURN, 20)
     for loop in (
-        ScratchLoop(page("churn").build_scratch, work.X, work.y, 10),
-        PyTorchLoop(page("churn").build_pytorch, work.X, work.y, 10, fused=True),
+        ScratchLoop(page("churn").build_scratch, work.X, work.y, work.spec),
+        PyTorchLoop(page("churn").build_pytorch, work.X, work.y, work.spec, fused=True),
     ):
         assert loop.train(work.weights, work.orders) == loop.train(work.weights, work.orders)
 

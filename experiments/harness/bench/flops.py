@@ -18,7 +18,19 @@ from math import prod
 import numpy as np
 
 from frameworks import Parts
-from scratch import SGD, Adam, Conv2D, Dense, Flatten, Layer, ReLU, Reshape, Sigmoid, Tanh
+from scratch import (
+    SGD,
+    Adam,
+    Conv2D,
+    Dense,
+    Flatten,
+    Layer,
+    ReLU,
+    Reshape,
+    Scheduled,
+    Sigmoid,
+    Tanh,
+)
 from scratch.layers import AveragePool2D, MaxPool2D
 
 __all__ = ["Flops", "count_flops"]
@@ -98,6 +110,8 @@ def _(layer: Layer, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
 def _of_optimizer(optimizer: object) -> int:
     """Count for one parameter; the powers of β are scalars, and free."""
     match optimizer:
+        case Scheduled():
+            return _of_optimizer(optimizer.optimizer)
         case Adam():  # m: 2 products, a sum; v: 3 and a sum; √, + ε, /, · η, −
             return 12
         case SGD():  # · η, −; with momentum μ v + g; with Nesterov's g + μ v

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from experiments.harness.bench.loop import Arrays
-from frameworks import Builder
+from frameworks import Builder, Spec
 
 __all__ = ["KerasLoop"]
 
@@ -17,14 +17,15 @@ class KerasLoop:
     """
 
     def __init__(
-        self, build: Builder, X: np.ndarray, y: np.ndarray, batch_size: int, *, jit: bool = False
+        self, build: Builder, X: np.ndarray, y: np.ndarray, spec: Spec, *, jit: bool = False
     ) -> None:
         import keras
         import tensorflow as tf
 
         keras.config.set_floatx(X.dtype.name)
         keras.config.set_dtype_policy(X.dtype.name)  # once a layer was built, floatx is not enough
-        self.X, self.y, self.batch_size, self.jit = tf.constant(X), tf.constant(y), batch_size, jit
+        self.X, self.y, self.batch_size = tf.constant(X), tf.constant(y), spec.batch_size
+        self.jit = jit
         self.parts = build()
         network, _, optimizer = self.parts[:3]
         optimizer.build(network.trainable_variables)

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from frameworks import Builder
+from frameworks import Builder, Spec
 
 __all__ = ["Arrays", "Loop", "MakeLoop", "Unavailable"]
 
@@ -32,5 +32,5 @@ class Loop(Protocol):
 class MakeLoop(Protocol):
     """How a loop is made."""
 
-    def __call__(self, build: Builder, X: np.ndarray, y: np.ndarray, batch_size: int) -> Loop:
+    def __call__(self, build: Builder, X: np.ndarray, y: np.ndarray, spec: Spec) -> Loop:
         """Build it for inputs X (n, d) and targets y: (n, 1) for one output, else (n,)."""

@@ -3,7 +3,8 @@
 import numpy as np
 
 from experiments.harness.bench.loop import Arrays
-from frameworks import Builder, Parts
+from frameworks import Builder, Parts, Spec
+from scratch import Adam
 
 __all__ = ["PythonLoop", "ScratchLoop"]
 
@@ -20,15 +21,16 @@ class ScratchLoop:
         build: Builder,
         X: np.ndarray,
         y: np.ndarray,
-        batch_size: int,
+        spec: Spec,
         *,
         paper_epsilon: bool = False,
     ) -> None:
-        self.X, self.y, self.batch_size = X, y, batch_size
+        self.X, self.y, self.batch_size = X, y, spec.batch_size
         self.parts = build()
         self.parts.network.bind(X.dtype)
-        if paper_epsilon and hasattr(self.parts.optimizer, "epsilon_hat"):
-            self.parts.optimizer.epsilon_hat = False
+        adam = getattr(self.parts.optimizer, "optimizer", self.parts.optimizer)  # on a schedule
+        if paper_epsilon and isinstance(adam, Adam):
+            adam.epsilon_hat = False
 
     def train(self, weights: Arrays, orders: Arrays) -> float:
         """See `Loop.train`."""
@@ -57,8 +59,8 @@ def _classes(outputs: np.ndarray, parts: Parts) -> np.ndarray:
 class PythonLoop:
     """A `scratch.NeuronNetwork`, step by step."""
 
-    def __init__(self, build: Builder, X: np.ndarray, y: np.ndarray, batch_size: int) -> None:
-        self.X, self.y, self.batch_size = X.tolist(), y.tolist(), batch_size
+    def __init__(self, build: Builder, X: np.ndarray, y: np.ndarray, spec: Spec) -> None:
+        self.X, self.y, self.batch_size = X.tolist(), y.tolist(), spec.batch_size
         self.parts = build()
 
     def train(self, weights: Arrays, orders: Arrays) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from experiments.harness.bench.loop import Arrays, Unavailable
-from frameworks import Builder, Parts
+from frameworks import Builder, Parts, Spec
 from scratch import (
     SGD,
     Adam,
@@ -30,9 +30,9 @@ class SklearnFit:
     network, loss or optimizer that scikit-learn does not have.
     """
 
-    def __init__(self, build: Builder, X: np.ndarray, y: np.ndarray, batch_size: int) -> None:
+    def __init__(self, build: Builder, X: np.ndarray, y: np.ndarray, spec: Spec) -> None:
         parts = build()
-        self.X, self.y, self.batch_size = X, y.ravel().astype(int), batch_size
+        self.X, self.y, self.batch_size = X, y.ravel().astype(int), spec.batch_size
         self.shapes = [w.shape for w in parts.network.weights]
         self.options = _options(parts)
 

@@ -87,7 +87,7 @@ def _kept_loop(variant: Variant, cell: Cell, steps: int) -> Loop:
 
 def _make_loop(variant: Variant, cell: Cell, work: Work) -> Loop:
     build = getattr(page(cell.experiment), f"build_{variant.implementation}")
-    return variant.loop(build, work.X, work.y, work.spec.batch_size)
+    return variant.loop(build, work.X, work.y, work.spec)
 
 
 def _check(cell: Cell, steps: int, variant: Variant, loss: float) -> None:
@@ -103,7 +103,7 @@ def _check(cell: Cell, steps: int, variant: Variant, loss: float) -> None:
 def _reference(cell: Cell, steps: int, stock_epsilon: bool) -> float:
     """Return the mean loss of scratch's plain loop, Adam's ε where the others have it."""
     work, build = load_work(cell, steps), page(cell.experiment).build_scratch
-    loop = ScratchLoop(build, work.X, work.y, work.spec.batch_size, paper_epsilon=stock_epsilon)
+    loop = ScratchLoop(build, work.X, work.y, work.spec, paper_epsilon=stock_epsilon)
     return loop.train(work.weights, work.orders)
 
 
