@@ -16,6 +16,7 @@ from experiments.harness.bench.timing import time_product, time_variant
 from experiments.harness.bench.variants import VARIANTS
 from experiments.harness.bench.work import load_work
 from experiments.harness.cell import Cell
+from experiments.harness.implementations import IMPLEMENTATIONS
 from experiments.registry import page
 
 CHURN = Cell("churn", "float64", 0, "scratch", 1, None, "stand-in", None, 1)
@@ -130,8 +131,12 @@ def test_other_work_is_refused(monkeypatch, name, fault):
 
 
 def test_a_fit_that_does_other_work_is_refused(monkeypatch):
-    monkeypatch.setattr(timing, "_reference", lambda *_: 0.7)
-    with pytest.raises(ValueError, match="scratch has 0.7"):
+    class OtherSeed:
+        def make(self, page, **parameters):
+            return IMPLEMENTATIONS["scratch"].make(page, **parameters | {"random_state": 1})
+
+    monkeypatch.setattr(timing, "IMPLEMENTATIONS", {"scratch": OtherSeed()})
+    with pytest.raises(ValueError, match="other work was timed"):
         time_variant(CHURN, "scratch", steps=20)
 
 
