@@ -46,8 +46,8 @@ def bench(
     """Compare speeds as paired ratios: the implementations, and their peers at their best.
 
     The peers are plain loops in PyTorch, Model.fit in Keras, each with and without a compiler, and
-    scikit-learn's MLPClassifier. All of it takes about 12 minutes on a quiet machine. A variant is
-    timed only if its training has the same loss as scratch's.
+    scikit-learn's MLPClassifier, which draws its own weights. All others are timed only if their
+    training has the same loss as scratch's. Each experiment takes minutes, most of them to compile.
 
     For example:
 
