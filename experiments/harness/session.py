@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from experiments.harness.cell import Cell
+from experiments.harness.errors import RequestError
 from experiments.harness.progress import make_progress
 from experiments.harness.request import Plan, Request, plan
 from experiments.harness.results import build_results, objections
@@ -36,11 +37,14 @@ def run(request: Request, jobs: int, as_json: bool, quiet: bool = False) -> int:
         _show_finished(planned, missing, shown, console)
         for missing in training:
             _show_finished(planned, missing, shown, console)
+    console.print()
     return _conclude(planned.store, _console(as_json), as_json)
 
 
 def train(planned: Plan, jobs: int, progress: Progress) -> Iterator[Heads]:
     """Train what is missing of a plan; yield what still is, first of all and after each cell."""
+    if jobs < 1:
+        raise RequestError(f"jobs: expected 1 or more, got {jobs}")
     missing = planned.missing()
     planned.store.create(cell.key for cell in planned.heads)
     yield missing
@@ -63,6 +67,7 @@ def report(folder: Path, as_json: bool) -> int:
     results = build_results(store)
     for experiment in dict.fromkeys(cell["experiment"] for cell in results["cells"]):
         _show(results, experiment, console)
+    console.print()
     return _conclude(store, console, as_json)
 
 

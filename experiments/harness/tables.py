@@ -36,7 +36,6 @@ def show_summary(console: Console, results: dict[str, Any], objections: list[str
         parts.append(f"{judged.count('agree')} of {len(judged)} pairs agree")
     if len(judged) < len(agreement):
         parts.append(f"{len(agreement) - len(judged)} pairs in float32 measured, not judged")
-    console.print()
     for line in objections:
         console.print(Text(f"✗ {line}", style="red"))
     console.print(Text("; ".join(parts) + ".", style="red" if objections else "green"))

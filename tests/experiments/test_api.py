@@ -70,6 +70,7 @@ def test_what_cannot_be_run_is_refused_by_name(tmp_path):
     for options, message in [
         ({"seeds": 0}, "seeds: expected 1 or more, got 0"),
         ({"epochs": -1}, "epochs: expected 1 or more"),
+        ({"jobs": 0}, "jobs: expected 1 or more, got 0"),
         ({"dtype": "float16"}, "unknown dtype 'float16'"),
         ({"data": "best"}, "unknown data 'best'"),
         ({"implementations": ["torch"]}, "did you mean 'pytorch'"),

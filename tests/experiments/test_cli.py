@@ -201,7 +201,7 @@ def test_list_shows_the_last_results_of_each_experiment(call, tmp_path, monkeypa
 def test_run_quietly_shows_the_sum_and_nothing_else(call, tmp_path):
     options = ("--with", "scratch", "--epochs", "2", "--out", tmp_path / "run")
     answer = call("run", "xor", *options, "--quiet")
-    first, second = answer.out.strip().splitlines()
+    first, second = answer.out.splitlines()
     assert (answer.code, answer.err, first) == (0, "", "1 of 1 trainings finished.")
     assert second.endswith("results.json, results.csv")
 

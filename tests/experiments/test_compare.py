@@ -140,7 +140,9 @@ def test_a_pair_that_no_longer_agrees_is_worse(compare):
     code, comparison = compare([training(), training(**keras)], [training(), drifted])
     assert (code, comparison["verdict"]) == (1, "worse")
     assert verdicts(comparison) == ["unchanged", "changed"]
-    assert [pair["verdict"] for pair in comparison["pairs"]] == ["worse"]
+    (pair,) = comparison["pairs"]
+    assert (pair["before"], pair["after"], pair["verdict"]) == ("agree", "differ", "worse")
+    assert "epoch 1: the loss differs" in pair["reason"]
 
 
 @pytest.mark.parametrize(("digits", "verdict"), [(11.99, "worse"), (12.0, "unchanged")])
@@ -304,6 +306,8 @@ def test_other_predictions_than_a_file_had_are_a_change(call, tmp_path):
     [
         ("run", "name two runs, or one run and a --baseline"),
         ("run run --baseline run", "name two runs, or one run and a --baseline"),
+        ("run run --html run", "run: cannot be a file there; choose another --html"),
+        ("run run --html nowhere/a.html", "nowhere/a.html: cannot be a file there"),
         ("run nowhere", "nowhere: there is no such run"),
         ("run empty", "empty: holds no run"),
         ("run text.json", "text.json: "),

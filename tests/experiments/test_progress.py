@@ -10,19 +10,15 @@ from experiments.harness.progress import LineProgress, TerminalProgress, make_pr
 CELL = Cell("mnist_perceptron", "float64", 0, "pytorch", 10_000, None, "real", None, 1)
 
 
-def show(kind, **console) -> str:
+def test_elsewhere_each_training_is_one_plain_line():
     out = io.StringIO()
-    with kind(Console(file=out, width=80, **console)) as progress:
+    with LineProgress(Console(file=out, width=80)) as progress:
         progress.started(CELL)
         progress.at(CELL, 9_999, 0.123456)
         progress.ended(CELL, None)
         progress.started(CELL)
         progress.ended(CELL, "no room [left]")
-    return out.getvalue()
-
-
-def test_elsewhere_each_training_is_one_plain_line():
-    first, second = show(LineProgress).splitlines()
+    first, second = out.getvalue().splitlines()
     assert first.startswith("mnist_perceptron pytorch 0: 10000 epochs, ")
     assert second.startswith("mnist_perceptron pytorch 0: failed: no room [left], ")
 

@@ -10,7 +10,7 @@
      "digits",                                             in common with before: -log10(error)
      "flips": {"n", "lost", "gained", "other", "chance"},  null: what is stored does not tell
      "seconds": {"before", "after", "ratio"}}],
- "pairs": [{"experiment", "dtype", "seed", "pair", "before", "after", "verdict"}],
+ "pairs": [{"experiment", "dtype", "seed", "pair", "before", "after", "verdict", "reason"}],
  "times": [{"implementation", "trainings", "median", "lowest", "highest", "verdict"}],
  "not_comparable": [{"training", "reason"}], "only_before", "only_after": [training]}
 
@@ -122,6 +122,6 @@ def _pairs(before: StoredRun, after: StoredRun, names: list[TrainingName]) -> li
     for name in before.pairs:
         if name in after.pairs and {(*name[:3], each) for each in name.pair} <= comparable:
             old, new = before.pairs[name]["verdict"], after.pairs[name]["verdict"]
-            verdict = judge_pair(old, new)
-            entries.append({**name._asdict(), "before": old, "after": new, "verdict": verdict})
+            verdicts = {"before": old, "after": new, "verdict": judge_pair(old, new)}
+            entries.append(name._asdict() | verdicts | {"reason": after.pairs[name]["reason"]})
     return entries

@@ -3,18 +3,16 @@
 from collections import Counter
 from typing import Any
 
+from experiments.harness.compare.stored_run import TrainingName
+
 __all__ = ["band", "findings", "flips", "name_of", "summary", "worst_error"]
 
 Entry = dict[str, Any]
 
 
 def name_of(training: Entry) -> str:
-    """Name a training: what is the usual, lockstep in float64, is left out."""
-    usual = ("lockstep", "float64")
-    how = [training[part] for part in ("mode", "dtype") if training[part] not in usual]
-    return " ".join(
-        [training["experiment"], training["implementation"], *how, str(training["seed"])]
-    )
+    """Name a training; lockstep and float64, the usual, are left out."""
+    return str(TrainingName(*(training[part] for part in TrainingName._fields)))
 
 
 def flips(counts: Entry) -> str:
@@ -42,26 +40,30 @@ def band(times: Entry) -> str:
 
 
 def findings(comparison: Entry) -> list[tuple[str, str]]:
-    """Return (verdict, sentence) for each training or pair that is not unchanged."""
-    lines = [
+    """Return (verdict, sentence) for what is not unchanged, and for what was not compared."""
+    found = [
         (each["verdict"], f"{name_of(each)}: {each['verdict']}: {'; '.join(each['reasons'])}")
         for each in comparison["trainings"]
         if each["verdict"] != "unchanged"
     ]
-    for each in comparison["pairs"]:
-        if each["verdict"] in ("worse", "better"):
-            pair = " and ".join(each["pair"])
-            was = f"verdict {each['before']}, then {each['after']}"
-            lines.append((each["verdict"], f"{each['experiment']} {pair} {each['seed']}: {was}"))
-    lines += [
+    found += [
+        (each["verdict"], _pair_sentence(each))
+        for each in comparison["pairs"]
+        if each["verdict"] in ("worse", "better")
+    ]
+    found += [
         ("not comparable", f"{each['training']}: not comparable: {each['reason']}")
         for each in comparison["not_comparable"]
     ]
-    for where in ("before", "after"):
-        lines += [
-            (f"only {where}", f"{name}: only {where}") for name in comparison[f"only_{where}"]
-        ]
-    return lines
+    for where in ("only before", "only after"):
+        found += [(where, f"{name}: {where}") for name in comparison[where.replace(" ", "_")]]
+    return found
+
+
+def _pair_sentence(pair: Entry) -> str:
+    name = f"{pair['experiment']} {' and '.join(pair['pair'])} {pair['seed']}"
+    now = f"{pair['after']} now{': ' if pair['reason'] else ''}{pair['reason']}"
+    return f"{name}: {pair['verdict']}: {pair['before']} before, {now}"
 
 
 def summary(comparison: Entry) -> str:
