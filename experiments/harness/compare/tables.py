@@ -43,12 +43,10 @@ def show_comparison(console: Console, comparison: dict[str, Any]) -> None:
 def _environment_table(changes: list[dict[str, Any]]) -> Table:
     table = make_table("changed", "before", "after")
     for change in changes:
-        table.add_row(change["name"], *(_text(change[which]) for which in ("before", "after")))
+        table.add_row(
+            change["name"], *(wording.shown(change[which]) for which in ("before", "after"))
+        )
     return table
-
-
-def _text(value: Any) -> str:
-    return "-" if value is None else str(value)
 
 
 def _trainings_table(trainings: list[dict[str, Any]]) -> Table:
@@ -60,17 +58,10 @@ def _trainings_table(trainings: list[dict[str, Any]]) -> Table:
             change = training["accuracy"]["after"] - training["accuracy"]["before"]
             accuracy = f"{change:+.4f}" if change else "0"
             losses, rows = wording.worst_error(training), wording.flips(training["flips"])
-            table.add_row(name, losses, accuracy, _digits(training), rows, verdict)
+            table.add_row(name, losses, accuracy, wording.digits(training), rows, verdict)
         else:
             table.add_row(name, "failed", "", "", "", verdict)
     return table
-
-
-def _digits(training: dict[str, Any]) -> str:
-    """Give the certified digits, before and after, else those in common with before."""
-    if certified := training["certified_digits"]:
-        return f"{certified['before']:.1f}→{certified['after']:.1f}"
-    return str(int(10 * training["digits"]) / 10)  # never rounded up
 
 
 def _times_table(times: list[dict[str, Any]]) -> Table:

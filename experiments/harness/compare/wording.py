@@ -5,7 +5,9 @@ from typing import Any
 
 from experiments.harness.compare.stored_run import TrainingName
 
-__all__ = ["band", "findings", "flips", "name_of", "summary", "worst_error"]
+__all__ = [
+    *("band", "digits", "findings", "flips", "loss", "name_of", "shown", "summary", "worst_error"),
+]
 
 Entry = dict[str, Any]
 
@@ -28,10 +30,27 @@ def flips(counts: Entry) -> str:
     )
 
 
+def shown(value: Any) -> str:
+    """Give a value of the environment; a package that is not there has none."""
+    return "-" if value is None else str(value)
+
+
 def worst_error(training: Entry) -> str:
     """Give the largest relative change of an epoch's loss."""
     error = training["worst_epoch"]["error"]
     return f"{error:.1e}" if error else "0"
+
+
+def digits(training: Entry) -> str:
+    """Give the certified digits, before and after, else those in common with before."""
+    if certified := training["certified_digits"]:
+        return f"{certified['before']:.1f}→{certified['after']:.1f}"
+    return str(int(10 * training["digits"]) / 10)  # never rounded up
+
+
+def loss(value: float | None) -> str:
+    """Give a loss; what was not finite is stored as None."""
+    return "nan" if value is None else f"{value:.6f}"
 
 
 def band(times: Entry) -> str:
