@@ -61,8 +61,8 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Remove a run: its records last, so that what an interruption leaves is still a run."""
-    files = sorted(files_of(folder), key=lambda path: path.suffix == ".json")
+    """Remove a run: a record before its arrays, so that every one that is left stays whole."""
+    files = sorted(files_of(folder), key=lambda path: path.suffix != ".json")
     for path in files:
         path.unlink()
     (folder / "cells").rmdir()

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -142,20 +143,23 @@ def test_rm_refuses_the_folder_it_is_called_in(call, runs, monkeypatch):
     assert (runs / "old" / "results.json").exists()
 
 
-def test_what_an_interrupted_removal_leaves_is_still_a_run(runs, monkeypatch):
-    from pathlib import Path
-
-    unlink = Path.unlink
+@pytest.mark.parametrize("removed", range(6))
+def test_an_interrupted_removal_leaves_whole_records_and_can_be_repeated(
+    runs, monkeypatch, removed
+):
+    left, unlink = [None] * removed, Path.unlink
 
     def interrupted(path, **options):
-        if path.suffix == ".json":
+        if not left:
             raise KeyboardInterrupt
+        left.pop()
         unlink(path, **options)
 
     monkeypatch.setattr(Path, "unlink", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        remove(runs / "old")
+        remove(runs / "new")
     monkeypatch.undo()
-    assert Store(runs / "old").records()
-    remove(runs / "old")
-    assert not (runs / "old").exists()
+    for path in (runs / "new" / "cells").glob("*.json"):
+        assert path.with_suffix(".safetensors").exists()
+    remove(runs / "new")
+    assert not (runs / "new").exists()
