@@ -73,7 +73,8 @@ def _conclude(store: Store, data_dir: str | None, console: Console, as_json: boo
     write_report(store, results, data_dir)
     against = objections(results)
     show_summary(console, results, against)
-    console.print(Text(f"{store.folder / 'results.json'}, results.csv, report.html"), soft_wrap=True)
+    written = f"{store.folder / 'results.json'}, results.csv, report.html"
+    console.print(Text(written), soft_wrap=True)
     if as_json:
         print((store.folder / "results.json").read_text(encoding="utf-8"), end="")
     if any(cell["status"] == "failed" and cell["missing"] for cell in results["cells"]):

@@ -28,16 +28,15 @@ def align(columns: Sequence[Sequence[str]]) -> list[Row]:
             [columns[c][line] for c, line in enumerate(row) if line is not None] for row in rows
         ]
         score = [[max(_likeness(text, line) for text in row) for line in column] for row in texts]
+        empty: Row = [None] * number
         rows = [
-            (rows[i] if i is not None else [None] * number) + [j]
+            [*(empty if i is None else rows[i]), j]
             for i, j in _best_path(score, len(rows), len(column))
         ]
     return rows
 
 
-def _best_path(
-    score: list[list[float]], n: int, m: int
-) -> list[tuple[int | None, int | None]]:
+def _best_path(score: list[list[float]], n: int, m: int) -> list[tuple[int | None, int | None]]:
     """Return the pairs (i, j), in order, that sum to the most; None faces a gap."""
     best = [[0.0] * (m + 1) for _ in range(n + 1)]
     for i in reversed(range(n)):

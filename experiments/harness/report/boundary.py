@@ -25,36 +25,36 @@ def boundaries(trained: Trained) -> list[Figure]:
             axes = found
     drawn = [_field(trained, name, values, axes) for name, values in fields.items()]
     if len(fields) > 1:
-        drawn.append(_difference(fields, axes))
+        drawn.append(_difference(trained.title, fields, axes))
     return drawn
 
 
 def _field(trained: Trained, name: str, p: np.ndarray, at: np.ndarray) -> Figure:
-    with figure(3.2, 2.7, left=0.3, right=0.3) as (drawn, axes):
+    with figure(3.2, 2.7, left=0.3, right=0.3, bottom=0.2) as (drawn, axes):
         image = _show(axes, p, at, cmap="PuOr", vmin=-0.3, vmax=1.3)
         axes.contour(at[0], at[1], p, levels=[0.5], colors=_DARK, linewidths=1.6)
         if trained.data is not None:
-            for label, face in ((0, "white"), (1, _DARK)):
-                points = trained.data.X_test[trained.data.y_test == label]
+            for i, face in enumerate(("white", _DARK)):
+                points = trained.data.X_test[trained.data.y_test == i]
                 axes.scatter(*points.T, s=11, c=face, edgecolors=_DARK, linewidths=0.6)
         _bar(drawn, image, axes).ax.set_ylim(0, 1)
         wrong = trained.cells_of(name)[0]["test"]
         label = f"Probability on the plane by {name}; test accuracy {wrong['accuracy']:.4f}"
-        return Figure("", to_svg(drawn, label), name)
+        return Figure("", to_svg(drawn, trained.title, label), name)
 
 
-def _difference(fields: dict[str, np.ndarray], at: np.ndarray) -> Figure:
+def _difference(title: str, fields: dict[str, np.ndarray], at: np.ndarray) -> Figure:
     largest = np.max([np.abs(a - b) for a, b in combinations(fields.values(), 2)], axis=0)
     if largest.max() == 0:
         return Figure("The implementations are equal to the last bit on the whole plane.")
     from matplotlib.colors import LogNorm
 
-    with figure(3.2, 2.7, left=0.3, right=0.3) as (drawn, axes):
+    with figure(3.2, 2.7, left=0.3, right=0.3, bottom=0.2) as (drawn, axes):
         floor = np.finfo(largest.dtype).eps / 4
         norm = LogNorm(floor, max(largest.max(), floor * 100))
         image = _show(axes, np.maximum(largest, floor), at, cmap="cividis", norm=norm)
         set_powers(_bar(drawn, image, axes).ax.yaxis)
-        svg = to_svg(drawn, f"Largest difference of two probabilities: {largest.max():.1e}")
+        svg = to_svg(drawn, title, f"Largest difference of two probabilities: {largest.max():.1e}")
     return Figure(f"At most {largest.max():.1e} between any two.", svg, "difference")
 
 

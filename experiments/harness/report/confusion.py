@@ -50,9 +50,11 @@ def _entries(matrix: list[list[int]]) -> list[list[Entry]]:
     errors = [n for i, row in enumerate(matrix) for j, n in enumerate(row) if i != j]
     worst = max(errors, default=0) or 1
     return [
-        [
-            Entry(n, round(55 * n / (sum(row) or 1)) if i == j else round(45 * sqrt(n / worst)), i == j)
-            for j, n in enumerate(row)
-        ]
+        [_entry(n, sum(row), worst, i == j) for j, n in enumerate(row)]
         for i, row in enumerate(matrix)
     ]
+
+
+def _entry(count: int, of: int, worst: int, right: bool) -> Entry:
+    strength = 55 * count / (of or 1) if right else 45 * sqrt(count / worst)
+    return Entry(count, round(strength), right)

@@ -40,7 +40,7 @@ def _curve(trained: Trained, name: str) -> Figure:
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"training {name}")
         _scale(axes, name, np.concatenate(finite))
-        svg = to_svg(drawn, _in_words(trained, name))
+        svg = to_svg(drawn, trained.title, _in_words(trained, name))
     return Figure(_caption(trained, name, stretch), svg)
 
 

@@ -32,9 +32,10 @@ def differences(trained: Trained) -> Figure | None:
         lowest = epsilon / 20  # where equal losses are drawn, which a logarithm cannot show
         stretch = _draw(axes, trained, distances, lowest)
         _draw_yardsticks(axes, trained, epsilon, lowest)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel("epoch")
         axes.set_ylabel("relative difference")
-        svg = to_svg(drawn, _in_words(reference, distances))
+        svg = to_svg(drawn, trained.title, _in_words(reference, distances))
     return Figure(_caption(trained, reference, stretch), svg)
 
 
@@ -71,11 +72,11 @@ def _draw_yardsticks(axes: Any, trained: Trained, epsilon: float, lowest: float)
     if limits:
         _level(axes, max(limits), f"limit {max(limits):.0e}", LIMIT, "-")
     _level(axes, epsilon, f"rounding {epsilon:.1e}", MUTED, ":")
-    if floor := noise_floor(trained.agreement):
-        values = np.maximum(as_floats(floor), lowest)
-        at, _ = peaks(values, _MOST_POINTS)
-        axes.plot(at + 1, values[at], color=INK, linewidth=1, linestyle=(0, (3, 1.5)))
-        _beside(axes, values[at[-1]], "noise floor", INK)
+    floor = np.maximum(as_floats(noise_floor(trained.agreement)), lowest)
+    if np.isfinite(floor).any():
+        at, _ = peaks(floor, _MOST_POINTS)
+        axes.plot(at + 1, floor[at], color=INK, linewidth=1, linestyle=(0, (3, 1.5)))
+        _beside(axes, floor[np.isfinite(floor)][-1], "noise floor", INK)
     axes.set_ylim(lowest * 0.6, None)
     axes.margins(x=0.01)
 
@@ -105,7 +106,8 @@ def _in_words(reference: str, distances: dict[str, np.ndarray]) -> str:
 def _caption(trained: Trained, reference: str, stretch: int) -> str:
     words = f"How far each loss is from {reference}'s, relative to the larger of the two"
     words += ", the largest over the seeds." if len(trained.seeds) > 1 else "."
-    words += f" Equal losses are drawn at the bottom; rounding is what one {trained.dtype} loses."
+    words += " Equal losses are drawn at the bottom; rounding is the relative distance between two"
+    words += f" neighbouring {trained.dtype} numbers."
     if stretch > 1:
         words += f" Of every {stretch} epochs the largest is drawn."
     return words

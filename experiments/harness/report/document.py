@@ -22,9 +22,7 @@ __all__ = ["render"]
 Watch = Callable[[list[Trained]], Iterable[Trained]]
 
 
-def render(
-    results: dict[str, Any], store: Store, data_dir: str | None, watch: Watch = list
-) -> str:
+def render(results: dict[str, Any], store: Store, data_dir: str | None, watch: Watch = list) -> str:
     """Return the report of a run; `watch` sees each experiment before it is drawn.
 
     The same run gives the same text. Names and values are escaped by the templates; what is not
@@ -33,15 +31,19 @@ def render(
     found = trained_in(results, store, RunData(data_dir))
     script = _asset("report.js")
     digest = base64.b64encode(sha256(script.encode()).digest()).decode()
-    return _templates().get_template("report.html").render(
-        experiments=[section(trained) for trained in watch(found)],
-        environments=_environments(results["cells"]),
-        style=Markup(f"{_asset('report.css')}\n{highlighting()}"),
-        script=Markup(script),
-        script_digest=digest,
-        limits=FLOAT64,
-        cells=results["cells"],
-        agreement=results["agreement"],
+    return (
+        _templates()
+        .get_template("report.html")
+        .render(
+            experiments=[section(trained) for trained in watch(found)],
+            environments=_environments(results["cells"]),
+            style=Markup(f"{_asset('report.css')}\n{highlighting()}"),
+            script=Markup(script),
+            script_digest=digest,
+            limits=FLOAT64,
+            cells=results["cells"],
+            agreement=results["agreement"],
+        )
     )
 
 

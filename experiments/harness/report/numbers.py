@@ -81,11 +81,17 @@ def _implementation(trained: Trained, name: str) -> ImplementationRow:
         accuracy=spread([cell["test"]["accuracy"] for cell in done], ".4f"),
         inside=None if None in inside else all(inside),
         certified=_certified(done),
-        seconds=tuple(
-            spread([cell["seconds"][part] for cell in done], ".1f")
-            for part in ("import", "compile", "fit")
-        ),
+        seconds=_seconds(done),
     )
+
+
+def _seconds(done: list[Record]) -> tuple[str, str, str]:
+    """Return how long it took to import the libraries, to compile, and to train."""
+    each = {
+        name: spread([cell["seconds"][name] for cell in done], ".2f")
+        for name in ("import", "compile", "fit")
+    }
+    return each["import"], each["compile"], each["fit"]
 
 
 def _certified(done: list[Record]) -> str:

@@ -12,7 +12,7 @@ from experiments.harness.report.trained import Trained
 
 __all__ = ["Digit", "Mistakes", "disagreements", "has_images", "mistakes", "samples"]
 
-_MOST = 24  # of one kind; all of them would be megabytes
+_MOST = 32  # of one kind; all of them would be megabytes
 
 
 @dataclass(frozen=True)

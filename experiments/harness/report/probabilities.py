@@ -48,7 +48,7 @@ def _roc(trained: Trained, y: np.ndarray, found: Any, scores: list[dict[str, Any
         axes.set_xlabel("share of the others taken for it")
         axes.set_ylabel("share found")
         words = ", ".join(f"{score['name']} {score['auc']:.4f}" for score in scores)
-        svg = to_svg(drawn, f"ROC curves; area under the curve: {words}")
+        svg = to_svg(drawn, trained.title, f"ROC curves; area under the curve: {words}")
     best = "The further to the upper left, the better; the diagonal is chance."
     return Figure(best, svg, "ROC curve")
 
@@ -64,7 +64,8 @@ def _calibration(trained: Trained, y: np.ndarray, found: Any) -> Figure:
             axes.plot(predicted, share, **(line | {"markevery": 1}))
         axes.set_xlabel("predicted probability")
         axes.set_ylabel("share of rows")
-        svg = to_svg(drawn, f"Calibration curves of {', '.join(found)}, in {_BINS} groups of rows")
+        words = f"Calibration curves of {', '.join(found)}, in {_BINS} groups of rows"
+        svg = to_svg(drawn, trained.title, words)
     words = f"Each point is a tenth of the test rows ({len(y) // _BINS:,}); on the diagonal the "
     return Figure(words + "probabilities can be taken at their word.", svg, "Calibration")
 

@@ -43,8 +43,9 @@ def answers(trained: Trained) -> Answers | None:
     }
     if not found:
         return None
-    outputs = [[f"{each[row, 0]:.8f}" for each in found.values()] for row in range(len(data.X_test))]
-    return Answers(_rows(data, data.X_test, data.y_test), list(found), outputs)
+    rows = range(len(data.X_test))
+    shown = [[f"{outputs[row, 0]:.8f}" for outputs in found.values()] for row in rows]
+    return Answers(_rows(data, data.X_test, data.y_test), list(found), shown)
 
 
 def first_rows(data: Dataset) -> Rows:

@@ -94,7 +94,7 @@ def _by_data(trained: Trained) -> dict[str, Any]:
             shown["mistakes"] = mistakes(trained, data)
             shown["disagreements"] = disagreements(trained, data)
     elif len(data.feature_names) == 2:
-        shown["points"] = draw_points(data)
+        shown["points"] = draw_points(trained, data)
     else:
         shown["rows"] = first_rows(data)
     return shown

@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import dataclass
+from itertools import pairwise
 from types import ModuleType
 
 from markupsafe import Markup
@@ -20,6 +21,9 @@ class Line:
     code: Markup = Markup()
     indent: int = 0
     differs: bool = False  # the page says that it had to be written differently
+
+    def __bool__(self) -> bool:
+        return bool(self.code)
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,10 @@ def side_by_side(trained: Trained) -> SideBySide | None:
     sources = [_source(page, name) for name in names]
     lines = [_highlight(source) for source in sources]
     rows = [
-        [
-            Line() if at is None else _line(sources[c][at], lines[c][at])
-            for c, at in enumerate(row)
-        ]
+        [Line() if at is None else _line(sources[c][at], lines[c][at]) for c, at in enumerate(row)]
         for row in align(sources)
     ]
+    rows = [row for above, row in pairwise([[], *rows]) if any(above) or any(row)]
     now = source_digest(trained.name)
     changed = any(cell.get("source_sha256") != now for cell in trained.done)
     return SideBySide(names, rows, changed)

@@ -21,7 +21,7 @@ def accuracies_of_seeds(trained: Trained) -> Figure | None:
         for name in trained.implementations
     }
     words = f"Test accuracy with {len(trained.seeds)} seeds, a dot each; the bar is the mean."
-    return _strips(found, words)
+    return _strips(trained, found, words)
 
 
 def native_accuracies(trained: Trained) -> Figure | None:
@@ -32,7 +32,7 @@ def native_accuracies(trained: Trained) -> Figure | None:
     if not found:
         return None
     words = "Native mode: every implementation with its own random numbers, a dot for each seed."
-    return _strips(found, words)
+    return _strips(trained, found, words)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class _Summary:
         return f"{self.name} {low:.4f} to {high:.4f}, mean {mean:.4f}"
 
 
-def _strips(found: dict[str, list[float]], caption: str) -> Figure:
+def _strips(trained: Trained, found: dict[str, list[float]], caption: str) -> Figure:
     summaries = [_Summary(name, np.array(values)) for name, values in found.items()]
     styles = line_styles(list(found))
     with figure(6.4, 0.75 + 0.42 * len(found), left=1.0) as (drawn, axes):
@@ -57,5 +57,5 @@ def _strips(found: dict[str, list[float]], caption: str) -> Figure:
         axes.set_yticks(range(len(found)), [plain(name) for name in found])
         axes.set_ylim(len(found) - 0.4, -0.6)
         axes.set_xlabel("test accuracy")
-        svg = to_svg(drawn, "; ".join(each.words() for each in summaries))
-    return Figure(f"{caption} {'; '.join(each.words() for each in summaries)}.", svg)
+        words = f"{caption} {'; '.join(each.words() for each in summaries)}."
+        return Figure(words, to_svg(drawn, trained.title, words))

@@ -2,6 +2,8 @@
 
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 
@@ -19,7 +21,7 @@ _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "rule", LIMIT: "bad"} | {
     colour: f"s{i}" for i, colour in enumerate(SERIES, 1)
 }
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: small, and found by a search
     "svg.hashsalt": "lockstep",
     "text.parse_math": False,
@@ -46,38 +48,36 @@ _STYLE: dict[str, Any] = {
 }
 
 
-
-class figure:  # noqa: N801 - used as a function, like matplotlib's rc_context
-    """A context with one empty axes in the report's style: `with figure(w, h) as (fig, axes)`.
+@contextmanager
+def figure(
+    width: float = 4.6,
+    height: float = 2.9,
+    left: float = 0.75,
+    right: float = 0.12,
+    bottom: float = 0.47,
+) -> Iterator[tuple[Figure, Any]]:
+    """Make a figure with one empty axes in the report's style, to be drawn within the context.
 
     Width and height are in inches; at 4.6 inches the text is readable on a phone. So are the
-    margins left and right for labels: a layout that measures them would take twice the time.
+    margins for the labels: a layout that measures them would take twice the time.
     """
-
-    def __init__(
-        self, width: float = 4.6, height: float = 2.9, left: float = 0.75, right: float = 0.12
-    ) -> None:
-        self._size = (width, height)
-        x, y = left / width, 0.47 / height
-        self._inside = (x, y, 1 - x - right / width, 1 - y - 0.1 / height)
-        self._style = rc_context(_STYLE)
-
-    def __enter__(self) -> tuple[Figure, Any]:
-        self._style.__enter__()
-        made = Figure(figsize=self._size)
-        return made, made.add_axes(self._inside)
-
-    def __exit__(self, *exc: Any) -> None:
-        self._style.__exit__(*exc)
+    with rc_context(_STYLE):
+        drawn, x, y = Figure(figsize=(width, height)), left / width, bottom / height
+        yield drawn, drawn.add_axes((x, y, 1 - x - right / width, 1 - y - 0.1 / height))
 
 
-def to_svg(drawn: Figure, label: str) -> Markup:
-    """Return a figure as an <svg> element with a text alternative; call it within `figure`."""
+def to_svg(drawn: Figure, title: str, words: str) -> Markup:
+    """Return a figure as an <svg> element; call it within `figure`.
+
+    `title` and `words` are the text alternative; no two figures of a page have both in common.
+    """
     out = io.StringIO()
     drawn.savefig(out, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     text = out.getvalue()
     body = text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")]
-    body = _scope_ids(re.sub(r"<(metadata|style).*?</\1>|<!--.*?-->", "", body, flags=re.DOTALL))
+    body = re.sub(r"<(metadata|style).*?</\1>|<!--.*?-->", "", body, flags=re.DOTALL)
+    label = f"{title}: {words}"
+    body = _scope_ids(body, sha256((label + body).encode()).hexdigest()[:8])
     body = re.sub(r"#0000[01]\d", lambda match: f"var(--{_VARIABLES[match[0]]})", body)
     body = re.sub(r"font: ([\d.]+)px[^;\"]*", r"font-size: \1px", body)
     body = re.sub(r"\n\s*", "\n", body)
@@ -101,9 +101,9 @@ def plain(name: Any) -> str:
     return "".join(c if " " <= c <= "~" else "?" for c in str(name))
 
 
-def _scope_ids(svg: str) -> str:
-    """Drop ids that nothing refers to; make the others unique to what the figure shows."""
-    key = "f" + sha256(svg.encode()).hexdigest()[:8]
+def _scope_ids(svg: str, figure: str) -> str:
+    """Drop ids that nothing refers to; make the others the figure's own."""
+    key = f"f{figure}"
     used = set(re.findall(r"#([\w-]+)[\")]", svg))
 
     def scoped(match: re.Match[str]) -> str:

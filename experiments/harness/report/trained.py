@@ -31,6 +31,11 @@ class Trained:
     without_data: str  # why there is none
     native: list[Record]
 
+    @property
+    def title(self) -> str:
+        """What tells it from the others of a run."""
+        return f"{self.name}, {self.dtype}"
+
     @cached_property
     def done(self) -> list[Record]:
         """The cells that were trained."""
