@@ -56,5 +56,5 @@ def _entries(matrix: list[list[int]]) -> list[list[Entry]]:
 
 
 def _entry(count: int, of: int, worst: int, right: bool) -> Entry:
-    strength = 55 * count / (of or 1) if right else 45 * sqrt(count / worst)
+    strength = 42 * count / (of or 1) if right else 40 * sqrt(count / worst)
     return Entry(count, round(strength), right)

@@ -19,7 +19,11 @@ _MOST_POINTS = 100  # noise from epoch to epoch: fewer points keep the lines apa
 def differences(trained: Trained) -> Figure | None:
     """Draw each implementation's distance from the first; None if there is nothing to compare."""
     reference, *others = trained.implementations or [""]
-    if not others or not any(cell["epochs"] > 1 for cell in trained.done):
+    if (
+        trained.mode != "lockstep"
+        or not others
+        or not any(cell["epochs"] > 1 for cell in trained.done)
+    ):
         return None
     distances = {name: _distance(trained, reference, name) for name in others}
     distances = {name: distance for name, distance in distances.items() if len(distance)}

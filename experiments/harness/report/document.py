@@ -35,7 +35,9 @@ def render(results: dict[str, Any], store: Store, data_dir: str | None, watch: W
         _templates()
         .get_template("report.html")
         .render(
-            experiments=[section(trained) for trained in watch(found)],
+            experiments=[
+                section(trained) | {"label": _label(trained, found)} for trained in watch(found)
+            ],
             environments=_environments(results["cells"]),
             style=Markup(f"{_asset('report.css')}\n{highlighting()}"),
             script=Markup(script),
@@ -45,6 +47,12 @@ def render(results: dict[str, Any], store: Store, data_dir: str | None, watch: W
             agreement=results["agreement"],
         )
     )
+
+
+def _label(trained: Trained, found: list[Trained]) -> str:
+    """Return an experiment's name; with its dtype and mode where that is not enough."""
+    namesakes = [other for other in found if other.name == trained.name]
+    return trained.name if len(namesakes) == 1 else trained.title
 
 
 def _templates() -> Environment:

@@ -16,7 +16,7 @@ from experiments.harness.report.plane import draw_points
 from experiments.harness.report.probabilities import judge_probabilities
 from experiments.harness.report.rows import answers, first_rows
 from experiments.harness.report.source import side_by_side
-from experiments.harness.report.spread import accuracies_of_seeds, native_accuracies
+from experiments.harness.report.spread import accuracies_of_seeds
 from experiments.harness.report.trained import Trained
 from experiments.harness.report.verdict import judge
 
@@ -31,7 +31,7 @@ def section(trained: Trained) -> dict[str, Any]:
     network = diagram(trained.page) if trained.page else None
     return {
         "trained": trained,
-        "anchor": re.sub(r"[^A-Za-z0-9]+", "-", f"{trained.name}-{trained.dtype}"),
+        "anchor": re.sub(r"[^A-Za-z0-9]+", "-", trained.title),
         "head": trained.cells[0],
         "about": _about(trained),
         "verdict": judge(trained),
@@ -45,7 +45,6 @@ def section(trained: Trained) -> dict[str, Any]:
         "curves": curves(trained),
         "differences": differences(trained),
         "seeds": accuracies_of_seeds(trained),
-        "native": native_accuracies(trained),
         "probability_curves": probability_curves,
         "scores": scores,
         "source": side_by_side(trained),

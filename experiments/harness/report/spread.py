@@ -9,7 +9,7 @@ from experiments.harness.report.line_styles import line_styles
 from experiments.harness.report.svg import INK, figure, plain, to_svg
 from experiments.harness.report.trained import Trained
 
-__all__ = ["accuracies_of_seeds", "native_accuracies"]
+__all__ = ["accuracies_of_seeds"]
 
 
 def accuracies_of_seeds(trained: Trained) -> Figure | None:
@@ -21,17 +21,6 @@ def accuracies_of_seeds(trained: Trained) -> Figure | None:
         for name in trained.implementations
     }
     words = f"Test accuracy with {len(trained.seeds)} seeds, a dot each; the bar is the mean."
-    return _strips(trained, found, words)
-
-
-def native_accuracies(trained: Trained) -> Figure | None:
-    """Draw the accuracies in native mode, where each implementation draws its own numbers."""
-    found: dict[str, list[float]] = {}
-    for entry in trained.native:
-        found.setdefault(entry["implementation"], []).extend(entry["accuracies"])
-    if not found:
-        return None
-    words = "Native mode: every implementation with its own random numbers, a dot for each seed."
     return _strips(trained, found, words)
 
 

@@ -20,21 +20,27 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Trained:
-    """All trainings of one experiment with one dtype, their agreement, and their data."""
+    """All trainings of one experiment with one dtype in one mode, and their data.
+
+    In lockstep mode, from the same start, there is an agreement; in native mode, each from a start
+    of its own, there is a comparison of the accuracies.
+    """
 
     name: str
     dtype: str
+    mode: str  # "lockstep" or "native"
     cells: list[Record]
     agreement: list[Record]
     arrays: dict[str, dict[str, np.ndarray]] = field(repr=False)  # by the cell's key
     data: Dataset | None
     without_data: str  # why there is none
-    native: list[Record]
+    native: Record | None
 
     @property
     def title(self) -> str:
         """What tells it from the others of a run."""
-        return f"{self.name}, {self.dtype}"
+        mode = "" if self.mode == "lockstep" else f", {self.mode}"
+        return f"{self.name}, {self.dtype}{mode}"
 
     @cached_property
     def done(self) -> list[Record]:
@@ -72,11 +78,14 @@ class Trained:
 def trained_in(results: Record, store: Store, data: RunData) -> list[Trained]:
     """Return the experiments of a run's results, in their order."""
 
-    def which(entry: Record) -> tuple[str, str]:
-        return entry["experiment"], entry["dtype"]
+    def which(entry: Record) -> tuple[str, str, str]:
+        return entry["experiment"], entry["dtype"], entry.get("mode", "lockstep")
 
-    found = []
-    for key, group in groupby(results["cells"], which):
+    order = list(dict.fromkeys(map(which, results["cells"])))
+    found, native = [], results.get("native") or []
+    for key, group in groupby(
+        sorted(results["cells"], key=lambda cell: order.index(which(cell))), which
+    ):
         cells = list(group)
         loaded, why_not = data.of(cells[0])
         found.append(
@@ -87,7 +96,7 @@ def trained_in(results: Record, store: Store, data: RunData) -> list[Trained]:
                 arrays={c["key"]: store.load_arrays(c["key"]) for c in cells if _has_arrays(c)},
                 data=loaded,
                 without_data=why_not,
-                native=[e for e in results.get("native") or [] if which(e) == key],
+                native=next((e for e in native if which(e | {"mode": "native"}) == key), None),
             )
         )
     return found

@@ -15,7 +15,7 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 class Verdict:
     """The verdict in one word, in a sentence, and all that went against."""
 
-    word: str  # agree, differ, measured, alone or failed
+    word: str  # agree, differ, measured, native, alone or failed
     sentence: str
     objections: list[str]
     digits: str
@@ -67,6 +67,8 @@ def _word(trained: Trained) -> str:
         return "differ"
     if not trained.done or len(trained.done) < len(trained.cells):
         return "failed"
+    if trained.mode != "lockstep":
+        return trained.mode
     if not verdicts:
         return "alone"
     return "measured" if None in verdicts else "agree"
@@ -76,6 +78,11 @@ def _sentence(trained: Trained, loss: float) -> str:
     names, pairs = trained.implementations, trained.agreement
     if not names:
         return "No training finished."
+    if trained.mode != "lockstep":
+        return (
+            f"{join(names)} trained with their own random numbers and defaults, on "
+            f"{len(trained.seeds)} seeds: their accuracies are compared, not their losses."
+        )
     if not pairs:
         return f"Only {names[0]} was trained: there is nothing to compare it with."
     who = f"{_NUMBERS[len(names)] if len(names) < 10 else len(names)} implementations".capitalize()
@@ -112,4 +119,7 @@ def _objections(trained: Trained) -> list[str]:
     for pair in trained.agreement:
         if pair["verdict"] == "differ":
             lines.append(f"{join(pair['pair'])}, seed {pair['seed']}: {pair['reason']}")
+    for test in (trained.native or {}).get("pairs", []):
+        if test["verdict"] == "different":
+            lines.append(f"{join(test['pair'])}: the mean accuracies differ beyond the margin")
     return lines

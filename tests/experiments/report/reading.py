@@ -19,6 +19,7 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag):
         self._inside = ""
+        self._text.append(" " * (tag in ("td", "th", "li")))
 
     def handle_data(self, data):
         if self._inside not in ("script", "style"):

@@ -8,6 +8,7 @@ import pytest
 
 from datasets import DataError
 from experiments.harness.report import write_report
+from experiments.harness.report.document import render
 from experiments.harness.results import build_results
 
 from .made_up import FULL, by_all, cell, data_of, failed, html, save
@@ -187,23 +188,36 @@ def test_several_seeds_are_drawn_as_a_spread(tmp_path):
     assert "Where a figure shows one training, it is that with seed 0." in page.text
 
 
-def test_certified_digits_noise_floor_and_native_mode_are_shown_where_known(tmp_path):
+def test_certified_digits_and_noise_floor_are_shown_where_known(tmp_path):
     store = save(tmp_path, by_all("xor"))
     results = build_results(store)
     for record in results["cells"]:
         record["certified"] = {"worst_lre": 13.4}
     for entry in results["agreement"]:
         entry["noise_floor"] = {"loss": 3e-16, "epochs": [1e-16, 2e-16, 3e-16, None]}
-    results["native"] = [
-        {"experiment": "xor", "dtype": "float64", "implementation": name, "accuracies": [0.5, 1.0]}
-        for name in FULL
-    ]
     write_report(store, results, None)
     page = Page((tmp_path / "report.html").read_text())
     assert "certified digits" in page.text
     assert "13.4" in page.text
     assert page.text.count("noise floor") == 2  # the column, and the line
-    assert "Native mode: every implementation with its own random numbers" in page.text
+
+
+def test_native_trainings_have_a_section_of_their_own(tmp_path):
+    cells = by_all("xor") + [cell("xor", name, seed) for name in FULL for seed in (1, 2)]
+    for record, _ in cells[3:]:
+        record["mode"] = "native"
+    store = save(tmp_path, cells)
+    results = build_results(store)
+    results["agreement"] = [entry for entry in results["agreement"] if entry["seed"] == 0]
+    numbers = {"difference": 0.002, "interval": [-0.001, 0.005], "p_value": 0.01}
+    test = {"pair": ["scratch", "keras"], "verdict": "equivalent"} | numbers
+    native = {"experiment": "xor", "dtype": "float64", "margin": 0.01, "pairs": [test]}
+    page = Page(render(results | {"native": [native]}, store, None))
+    assert headings(page) == ["xor-float64", "xor-float64-native", "environment"]
+    assert "trained with their own random numbers and defaults, on 2 seeds" in page.text
+    assert "+0.0020 -0.0010 to +0.0050 0.01 ✓ equivalent" in page.text
+    drawn = [words for words in page.alternatives() if words.startswith("xor, float64, native")]
+    assert not [words for words in drawn if "difference" in words]  # the losses are not comparable
 
 
 def test_one_epoch_makes_no_curve(tmp_path):

@@ -53,7 +53,9 @@ def opened(request, chromium, scheme, report):
 
 def test_the_console_is_silent_and_nothing_was_requested(opened):
     assert opened.get_log("browser") == []
-    requested = opened.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
+    requested = opened.execute_script(
+        "return performance.getEntriesByType('resource').map(e => e.name)"
+    )
     assert [name for name in requested if not name.startswith("data:")] == []
 
 
@@ -93,22 +95,28 @@ def test_the_contents_lead_to_every_section_and_mark_it(opened):
 def test_text_stands_out_from_its_background(opened):
     contrasts = opened.execute_script("""
         const context = document.createElement("canvas").getContext("2d");
-        const luminance = (colour) => {
+        const paint = (colour) => {
             context.fillStyle = colour;
             context.fillRect(0, 0, 1, 1);
+        };
+        const luminance = () => {
             const linear = [...context.getImageData(0, 0, 1, 1).data].slice(0, 3).map((c) =>
                 c <= 10 ? c / 3294 : ((c / 255 + 0.055) / 1.055) ** 2.4);
             return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
         };
-        const behind = (e) => {
-            const colour = getComputedStyle(e).backgroundColor;
-            return colour === "rgba(0, 0, 0, 0)" ? behind(e.parentElement) : colour;
+        const paintBehind = (e) => {
+            if (e.parentElement) paintBehind(e.parentElement);
+            paint(getComputedStyle(e).backgroundColor);
         };
         const selectors = ["h1", ".lead", "main p", ".note", ".question", "main a", ".badge",
             "th", "td", "figcaption", ".code span", ".differs span"];
-        return selectors.flatMap((s) => [...document.querySelectorAll(s)].map((e) => {
-            const pair = [luminance(getComputedStyle(e).color), luminance(behind(e))];
-            return [s, (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05)];
+        const read = (e) => e.textContent.trim();
+        return selectors.flatMap((s) => [...document.querySelectorAll(s)].filter(read).map((e) => {
+            paintBehind(e);
+            const behind = luminance();
+            paint(getComputedStyle(e).color);
+            const pair = [behind, luminance()];
+            return [`${s}: ${read(e)}`, (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05)];
         }))""")
     assert [(s, ratio) for s, ratio in contrasts if ratio < 4.5] == []  # WCAG 2.2, level AA
 
@@ -121,5 +129,12 @@ def test_dark_is_dark_and_light_is_light(opened, scheme):
     assert (red > 200) == (scheme == "light")
 
 
-def test_it_prints(opened):
-    assert len(opened.execute_cdp_cmd("Page.printToPDF", {})["data"]) > 50_000
+def test_it_prints_dark_on_white_without_the_contents(chromium, report):
+    features = [{"name": "prefers-color-scheme", "value": "dark"}]
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": features})
+    chromium.get(report.as_uri())
+    page, ink, contents = chromium.execute_script("""
+        const style = getComputedStyle(document.body);
+        return [style.backgroundColor, style.color,
+            getComputedStyle(document.querySelector("nav")).display]""")
+    assert (page, ink, contents) == ("rgb(255, 255, 255)", "rgb(29, 33, 38)", "none")
