@@ -3,7 +3,6 @@
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from importlib.metadata import version
 from math import floor, log10
 from typing import Any, Protocol
@@ -14,9 +13,8 @@ from experiments.certified import extended
 from experiments.certified.lre import relative_error
 from experiments.certified.problem import Problem
 from experiments.certified.stored import SCHEMA
-from experiments.harness.training import digest
 
-__all__ = ["Report", "certify", "errors"]
+__all__ = ["Report", "certify", "expected_digits"]
 
 Values = dict[str, Any]  # {"loss": [...], "test_loss": ...}, written in digits
 Report = Callable[[int], None]  # called with the number of epochs that are done
@@ -36,29 +34,23 @@ class Training(Protocol):
 
 
 def certify(problem: Problem, report: Report = lambda epoch: None) -> dict[str, Any]:
-    """Compute the losses, and how many of their digits can be relied on.
-
-    The same training in float64 shows how far this network amplifies rounding: its worst error,
-    scaled to the bits of the method, is what the method's own is expected to be. One digit is taken
-    off, for sums in another order.
-    """
+    """Compute the losses, how many of their digits are certified, and what NumPy comes to."""
     start = time.perf_counter()
     training = _certifying(problem)
     values = _run(training, problem, report)
     seconds = time.perf_counter() - start
-    twins = {"float64": np.float64}
+    twins: dict[str, type[np.floating]] = {"float64": np.float64}
     if problem.model.method == "mpmath":
         twins["longdouble"] = np.longdouble
     worst = {
-        name: max(errors(_run(extended.Training(problem, dtype), problem), values))
+        name: max(_errors(_run(extended.Training(problem, dtype), problem), values))
         for name, dtype in twins.items()
     }
-    more = (training.bits - 53) * log10(2)
-    digits = floor(more - log10(max(worst["float64"], 2.0**-53))) - 1
     return {
-        **_recipe(problem),
+        "schema": SCHEMA,
+        **problem.recipe(),
         "bits": training.bits,
-        "digits": min(digits, training.written),
+        "digits": min(expected_digits(training.bits, worst["float64"]), training.written),
         "worst_error": worst,
         "seconds": round(seconds, 1),
         "versions": {"python": platform.python_version()}
@@ -67,7 +59,19 @@ def certify(problem: Problem, report: Report = lambda epoch: None) -> dict[str, 
     }
 
 
-def errors(values: Values, certified: Values) -> list[float]:
+def expected_digits(bits: int, float64_error: float) -> int:
+    """Return how many digits are right in `bits` bits, where float64's worst error is known.
+
+    It shows how far this training amplifies rounding, and with each bit more the error is half as
+    large. One digit is taken off, for the luck of one order of summation.
+
+    >>> expected_digits(64, 1e-15)
+    17
+    """
+    return floor((bits - 53) * log10(2) - log10(max(float64_error, 2.0**-53))) - 1
+
+
+def _errors(values: Values, certified: Values) -> list[float]:
     """Return the relative errors of the losses, and last that of the test loss."""
     pairs = zip(values["loss"], certified["loss"], strict=True)
     return [
@@ -91,21 +95,3 @@ def _run(training: Training, problem: Problem, report: Report = lambda epoch: No
         losses.append(training.write(training.epoch(order)))
         report(len(losses))
     return {"loss": losses, "test_loss": training.write(training.test_loss())}
-
-
-def _recipe(problem: Problem) -> dict[str, Any]:
-    """Return everything that the losses follow from."""
-    data = problem.data
-    orders = [digest_so_far for _, digest_so_far in problem.orders()]
-    return {
-        "schema": SCHEMA,
-        "experiment": problem.experiment,
-        "data": {"name": data.name, "source": data.source, "sha256": data.sha256},
-        "spec": asdict(problem.spec),
-        "seed": problem.seed,
-        "digests": {
-            "initial_weights": digest(*problem.weights),
-            "batch_order": orders if any(orders) else [],  # of all orders so far, for each epoch
-        },
-        "model": problem.model._asdict(),
-    }

@@ -1,7 +1,8 @@
 """The convolutional network for certified results, in whatever type of number the arrays have.
 
-Kernels (kh, kw, c_in, c_out) come first, each with its bias, then the dense layers' weights. After
-every convolution: ReLU, then the largest of each 2 x 2 block; an odd last row or column is left out.
+Kernels (kh, kw, c_in, c_out) come first, each with its bias, then the weights of the dense layers.
+After every convolution: ReLU, then the largest of each 2 x 2 block, without an odd last row or
+column.
 """
 
 from math import isqrt
@@ -20,7 +21,7 @@ def forward(weights: list[np.ndarray], X: np.ndarray, model: Model) -> list[np.n
     side = isqrt(X.shape[1])
     images, outputs, kernels = X.reshape(-1, side, side, 1), [], _kernels(weights)
     for K, b in kernels:
-        (kh, kw, c_in, c_out), (n, h, w, _) = K.shape, images.shape
+        (kh, kw, _, c_out), (n, h, w, _) = K.shape, images.shape
         z = product(_columns(images, kh, kw), K.reshape(-1, c_out)) + b
         a = np.maximum(z, 0).reshape(n, h - kh + 1, w - kw + 1, c_out)
         outputs += [images, a]
@@ -39,7 +40,7 @@ def backward(
     d_images = product(dz, weights[split].T)
     for i, (K, _) in reversed([*enumerate(kernels)]):
         images, a = outputs[2 * i : 2 * i + 2]
-        kh, kw, c_in, c_out = K.shape
+        kh, kw, _, c_out = K.shape
         dz = (_from_blocks(a, d_images) * (a > 0)).reshape(-1, c_out)
         dK = product(_columns(images, kh, kw).T, dz).reshape(K.shape)
         grads = [dK, dz.sum(axis=0), *grads]

@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 
 from experiments.certified import convolutional, dense
-from experiments.certified.losses import LOSSES
+from experiments.certified.loss_functions import LOSSES
 from experiments.certified.problem import Problem
 
 __all__ = ["Training"]

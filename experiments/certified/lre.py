@@ -18,11 +18,11 @@ def relative_error(q: float | str | Decimal | None, c: str | Decimal) -> float:
     >>> relative_error(0.75, "0.5"), relative_error(float("nan"), "0.5")
     (0.5, inf)
     """
-    if q is None or not isfinite(q := Decimal(q)):
+    if q is None or not isfinite(computed := Decimal(q)):
         return float("inf")
-    c = Decimal(c)
+    certified = Decimal(c)
     with localcontext(prec=50):  # a float64 is taken for exactly what it is
-        return float(abs(q - c) / (abs(c) or 1))
+        return float(abs(computed - certified) / (abs(certified) or 1))
 
 
 def digits(q: float | str | Decimal | None, c: str | Decimal) -> float:

@@ -60,8 +60,8 @@ class Training:
                 (b,) = next(weights)
                 z = [[z_k + b_k for z_k, b_k in zip(row, b, strict=True)] for row in z]
             hidden = len(outputs) < len(self.problem.spec.hidden) + 1
-            f = getattr(self, self.model.hidden if hidden else self.model.output)
-            outputs.append([[f(z_k) for z_k in row] for row in z])
+            f = self.model.hidden if hidden else self.model.output
+            outputs.append([[self.activate(f, z_k) for z_k in row] for row in z])
         return outputs
 
     def gradient(self, X: Matrix, y: list[int]) -> tuple[Any, list[Matrix]]:
@@ -86,21 +86,27 @@ class Training:
         """Return L, and dL/dz at the sums that enter the output layer."""
         if self.model.loss == "categorical cross-entropy":
             return self.categorical(outputs, y)
-        (values,), n = _transpose(outputs), len(y)
-        if self.model.loss == "binary cross-entropy":  # -log σ(z) is log(1 + e^z) - z
-            losses = [self.mp.log(1 + self.mp.exp(z)) - z * t for z, t in zip(values, y, strict=True)]
-            return self.mp.fsum(losses) / n, [
-                [(self.sigmoid(z) - t) / n] for z, t in zip(values, y, strict=True)
-            ]
-        factors = {"half the sum of squares": self.mp.mpf(1) / 2, "sum of squares": self.mp.one}
-        factor = factors | {"mean of squares": self.mp.one / n}
-        return self.squares(factor[self.model.loss], values, y)
+        if self.model.loss == "binary cross-entropy":
+            return self.binary(outputs, y)
+        factors = {
+            "half the sum of squares": self.mp.mpf(1) / 2,
+            "sum of squares": self.mp.one,
+            "mean of squares": self.mp.one / len(y),
+        }
+        return self.squares(factors[self.model.loss], outputs, y)
 
-    def squares(self, factor: Any, values: list[Any], y: list[int]) -> tuple[Any, Matrix]:
+    def squares(self, factor: Any, outputs: Matrix, y: list[int]) -> tuple[Any, Matrix]:
         """Return L = factor Σ (a − y)², and dz = 2 factor (a − y) a (1 − a)."""
-        errors = [a - t for a, t in zip(values, y, strict=True)]
-        dz = [[2 * factor * e * a * (1 - a)] for e, a in zip(errors, values, strict=True)]
+        errors = [a - t for (a,), t in zip(outputs, y, strict=True)]
+        dz = [[2 * factor * e * a * (1 - a)] for e, (a,) in zip(errors, outputs, strict=True)]
         return factor * self.mp.fsum(e * e for e in errors), dz
+
+    def binary(self, outputs: Matrix, y: list[int]) -> tuple[Any, Matrix]:
+        """Return L = mean of log(1 + e^z) − z y, and dz = (σ(z) − y) / n."""
+        pairs = [(z, t) for (z,), t in zip(outputs, y, strict=True)]
+        losses = [self.mp.log(1 + self.mp.exp(z)) - z * t for z, t in pairs]
+        dz = [[(self.activate("sigmoid", z) - t) / len(y)] for z, t in pairs]
+        return self.mp.fsum(losses) / len(y), dz
 
     def categorical(self, outputs: Matrix, y: list[int]) -> tuple[Any, Matrix]:
         """Return L = mean of log Σₖ e^zₖ − z_y, and dz = (e^zₖ / Σ − [k = y]) / n."""
@@ -131,17 +137,11 @@ class Training:
         m, v = moments
         return self.beta_1 * m + self.rest_1 * g, self.beta_2 * v + self.rest_2 * (g * g)
 
-    def sigmoid(self, z: Any) -> Any:
-        """σ(z) = 1 / (1 + e⁻ᶻ)."""
-        return 1 / (1 + self.mp.exp(-z))
-
-    def relu(self, z: Any) -> Any:
-        """max(z, 0)."""
-        return max(z, self.mp.zero)
-
-    def identity(self, z: Any) -> Any:
-        """z."""
-        return z
+    def activate(self, f: str, z: Any) -> Any:
+        """Return a = f(z): 1 / (1 + e⁻ᶻ), max(z, 0) or z."""
+        if f == "sigmoid":
+            return 1 / (1 + self.mp.exp(-z))
+        return max(z, self.mp.zero) if f == "relu" else z
 
     def matrix(self, array: np.ndarray) -> Matrix:
         """Return float64 numbers as they are, exactly."""

@@ -1,13 +1,15 @@
 """What is certified: one training, stated completely, for whoever computes it."""
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from datasets import Dataset, Policy
+from experiments.harness.training import digest
 from experiments.registry import page
 from frameworks import Spec
 from frameworks.draws import Draws
@@ -75,6 +77,23 @@ class Problem:
         draws, spec, n = Draws(self.seed), self.spec, len(self.data.X_train)
         for order in draws.orders(n, spec.batch_size, spec.epochs, spec.shuffle):
             yield np.arange(n) if order is None else order, draws.orders_sha256
+
+    def recipe(self) -> dict[str, Any]:
+        """Return all that the losses follow from, as JSON has it."""
+        data, orders = self.data, [so_far for _, so_far in self.orders()]
+        digests = {
+            "initial_weights": digest(*self.weights),
+            "batch_order": orders if any(orders) else [],  # of all orders so far, for each epoch
+        }
+        recipe = {
+            "experiment": self.experiment,
+            "data": {"name": data.name, "source": data.source, "sha256": data.sha256},
+            "spec": asdict(self.spec),
+            "seed": self.seed,
+            "digests": digests,
+            "model": self.model._asdict(),
+        }
+        return json.loads(json.dumps(recipe))  # tuples are lists
 
     def batches(self, order: np.ndarray) -> Iterator[np.ndarray]:
         """Cut an order into batches; the last one holds what is left over."""

@@ -7,24 +7,18 @@ from typing import Any
 from experiments.harness.errors import RequestError
 from experiments.harness.store import write_atomically
 
-__all__ = ["SCHEMA", "find", "path", "write"]
+__all__ = ["FOLDER", "SCHEMA", "find", "write"]
 
 SCHEMA = 1
 FOLDER = Path(__file__).parent
 
 
-def path(experiment: str, source: str) -> Path:
-    """Return where the certificate for an experiment on real or stand-in data is kept.
+def find(experiment: str, source: str, folder: Path = FOLDER) -> dict[str, Any] | None:
+    """Return the certificate for an experiment on "real" or "stand-in" data; None if there is none.
 
-    >>> path("churn", "stand-in").name
-    'churn-stand-in.json'
+    Raises RequestError if it is damaged.
     """
-    return FOLDER / f"{experiment}-{source}.json"
-
-
-def find(experiment: str, source: str) -> dict[str, Any] | None:
-    """Return a certificate, or None where there is none; RequestError if it is damaged."""
-    file = path(experiment, source)
+    file = _path(experiment, source, folder)
     try:
         certificate = json.loads(file.read_bytes())
         if certificate["schema"] != SCHEMA:
@@ -37,7 +31,13 @@ def find(experiment: str, source: str) -> dict[str, Any] | None:
     return certificate
 
 
-def write(certificate: dict[str, Any], file: Path) -> None:
+def write(certificate: dict[str, Any], folder: Path = FOLDER) -> None:
     """Write a certificate, a line for each loss."""
+    file = _path(certificate["experiment"], certificate["data"]["source"], folder)
     text = json.dumps(certificate, ensure_ascii=False, indent=1)
+    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(file, f"{text}\n".encode())
+
+
+def _path(experiment: str, source: str, folder: Path) -> Path:
+    return folder / f"{experiment}-{source}.json"
