@@ -1,7 +1,6 @@
-"""The certified losses: two methods that share nothing agree, and what is stored is what they say."""
+"""The certified losses: two methods agree that share nothing, and what is stored is theirs."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""`lockstep certify` as a user runs it, and `lockstep run` where the certified digits are missed."""
+"""`lockstep certify` as a user runs it, and `lockstep run` where certified digits are missed."""
 
 import json
 import shutil
