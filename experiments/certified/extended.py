@@ -5,7 +5,6 @@ float64, an integer, or computed in the type itself: one Python float in between
 would cost the digits that all this is for.
 """
 
-from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
@@ -29,11 +28,9 @@ class Training:
         self.network: ModuleType = convolutional if kernels else dense
         self.loss = LOSSES[problem.model.loss]
         self.weights = [w.astype(dtype) for w in problem.weights]
-        self.step: Callable[[list[np.ndarray]], None] = self.descend
-        if problem.model.optimizer == "adam":
-            self.step, self.t = self.adam, 0
-            self.m = [np.zeros_like(w) for w in self.weights]
-            self.v = [np.zeros_like(w) for w in self.weights]
+        self.t = 0
+        self.m = [np.zeros_like(w) for w in self.weights]
+        self.v = [np.zeros_like(w) for w in self.weights]
 
     def epoch(self, order: np.ndarray) -> np.floating:
         """Train one epoch; return Σ n L / Σ n over its batches of n rows, L before the update."""
@@ -66,17 +63,24 @@ class Training:
         grads, _ = self.network.backward(self.weights, outputs, da, self.problem.model)
         return loss, grads
 
-    def descend(self, grads: list[np.ndarray]) -> None:
+    def step(self, grads: list[np.ndarray]) -> None:
+        """Take one step of the optimizer."""
+        self.t += 1
+        eta = self.dtype(self.problem.spec.learning_rate) / 2 ** self.problem.halvings(self.t)
+        if self.problem.model.optimizer == "adam":
+            self.adam(grads, eta)
+        else:
+            self.descend(grads, eta)
+
+    def descend(self, grads: list[np.ndarray], eta: np.floating) -> None:
         """θ ← θ − η g."""
-        eta = self.dtype(self.problem.spec.learning_rate)
         for w, g in zip(self.weights, grads, strict=True):
             w -= eta * g
 
-    def adam(self, grads: list[np.ndarray]) -> None:
+    def adam(self, grads: list[np.ndarray], eta: np.floating) -> None:
         """m, v ← averages of g, g²;  θ ← θ − η √(1−β₂ᵗ)/(1−β₁ᵗ) m / (√v + ε̂)."""
-        spec, self.t = self.problem.spec, self.t + 1
-        numbers = spec.learning_rate, spec.beta_1, spec.beta_2, spec.epsilon_hat
-        eta, beta_1, beta_2, epsilon = map(self.dtype, numbers)
+        spec = self.problem.spec
+        beta_1, beta_2, epsilon = map(self.dtype, (spec.beta_1, spec.beta_2, spec.epsilon_hat))
         rate = eta * np.sqrt(1 - beta_2**self.t) / (1 - beta_1**self.t)
         for w, g, m, v in zip(self.weights, grads, self.m, self.v, strict=True):
             m[...] = beta_1 * m + (1 - beta_1) * g

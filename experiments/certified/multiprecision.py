@@ -122,7 +122,7 @@ class Training:
     def step(self, grads: list[Matrix]) -> None:
         """Take one step: w ← w − η g, or Adam's."""
         self.t += 1
-        rate = self.eta
+        rate = self.eta / 2 ** self.problem.halvings(self.t)
         if self.model.optimizer == "adam":
             rate *= self.mp.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
         for w, g, moments in zip(self.weights, grads, self.moments, strict=True):

@@ -95,6 +95,10 @@ class Problem:
         }
         return json.loads(json.dumps(recipe))  # tuples are lists
 
+    def halvings(self, t: int) -> int:
+        """Return how often the learning rate has been halved before step t = 1, 2, ..."""
+        return (t - 1) // self.spec.halve_every if self.spec.halve_every else 0
+
     def batches(self, order: np.ndarray) -> Iterator[np.ndarray]:
         """Cut an order into batches; the last one holds what is left over."""
         for start in range(0, len(order), self.spec.batch_size):

@@ -50,6 +50,6 @@ def _is_for(certificate: dict[str, Any], cell: dict[str, Any]) -> bool:
         and epochs <= len(certificate["loss"])
         and cell["seed"] == certificate["seed"]
         and cell["data"]["sha256"] == certificate["data"]["sha256"]
-        and {name: cell["spec"].get(name) for name in spec} == spec
+        and cell["spec"] == spec
         and {name: cell["digests"].get(name) for name in digests} == digests
     )

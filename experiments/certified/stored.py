@@ -1,11 +1,13 @@
 """The certificates in the repository: one JSON file for each experiment and its data."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from experiments.harness.errors import RequestError
 from experiments.harness.store import write_atomically
+from frameworks import Spec
 
 __all__ = ["FOLDER", "SCHEMA", "find", "write"]
 
@@ -23,6 +25,7 @@ def find(experiment: str, source: str, folder: Path = FOLDER) -> dict[str, Any] 
         certificate = json.loads(file.read_bytes())
         if certificate["schema"] != SCHEMA:
             raise ValueError(f"expected schema {SCHEMA}, got {certificate['schema']!r}")
+        certificate["spec"] = asdict(Spec()) | certificate["spec"]  # what is new is at its default
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -36,7 +36,8 @@ CUT_DOWN = {
     "xor": {"epochs": 200},
     "circle": {"epochs": 10},
     "churn": {"epochs": 4, "rows": 95},
-    "mnist": {"epochs": 4, "rows": 20, "columns": slice(200, 240), "hidden": (8,), "batch_size": 7},
+    "mnist": {"epochs": 4, "rows": 20, "columns": slice(200, 240), "hidden": (8,)}
+    | {"batch_size": 7, "halve_every": 5},
 }
 
 
