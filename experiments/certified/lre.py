@@ -36,6 +36,6 @@ def digits(q: float | str | Decimal | None, c: str | Decimal) -> float:
     (True, 0.0, 0.0)
     """
     error = relative_error(q, c)
-    if not error <= 0.1:
+    if error > 0.1:
         return 0.0
     return min(MOST, -log10(error)) if error else MOST

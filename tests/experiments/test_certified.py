@@ -95,6 +95,15 @@ def test_longdouble_gradient_is_that_of_the_layers_in_longdouble(experiment):
         assert error < 1e-17  # 2**-64 is 5e-20; sums of up to 2,028 products, in another order
 
 
+def test_learning_rate_is_halved_where_the_layers_halve_theirs():
+    from scratch import StepRate
+
+    whole = Problem.load("mnist_cnn", "stand-in")
+    rate = StepRate(1.0, factor=0.5, size=whole.spec.halve_every)
+    steps = (1, 1_875, 1_876, 3_750, 3_751, 7_500)
+    assert [0.5 ** whole.halvings(t) for t in steps] == [rate(t - 1) for t in steps]
+
+
 def test_every_experiment_has_its_formulas():
     assert tuple(MODELS) == EXPERIMENTS
 
