@@ -104,17 +104,22 @@ def run_command(
 @app.command("report")
 def report_command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild a run's tables, results.json and results.csv from its records.
+    """Rebuild a run's tables, results.json, results.csv and report.html from its records.
+
+    The report shows some of the data, where it is still there.
 
     For example:
 
     lockstep report runs/float64-1a2b3c4d
+
+    lockstep report runs/float64-1a2b3c4d --data-dir ~/data
     """
     from experiments.harness import session
 
-    raise typer.Exit(session.report(run, as_json))
+    raise typer.Exit(session.report(run, data_dir, as_json))
 
 
 def _names(text: str | None) -> tuple[str, ...]:
