@@ -8,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from datasets import DataError, Policy
-from experiments.harness import data_command
+from experiments.harness import data_command, diverge_command
 from experiments.harness.errors import RequestError
 
 __all__ = ["app", "main"]
@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_command.app, name="data")
+app.command("diverge")(diverge_command.diverge_command)
 
 Experiments = Annotated[
     list[str] | None, typer.Argument(metavar="EXPERIMENT", help="Default: all of them.")
