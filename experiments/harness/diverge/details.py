@@ -20,11 +20,12 @@ def describe(level: str, found: list[tuple[Item, Difference]], evidence: Evidenc
 
 def _which(found: list[tuple[Item, Difference]]) -> list[str]:
     """Name the weights that part, if others agree."""
-    parted = [item for item, each in found if each.parted]
-    if len(parted) in (1, len(found)):
+    weights = [(item, each) for item, each in found if "weights." in item.where]
+    parted = [item.position for item, each in weights if each.parted]
+    if len(parted) in (0, 1, len(weights)):
         return []
-    names = ", ".join(f"weights.{item.position}" for item in parted if "weights" in item.where)
-    return [f"{len(parted)} of {len(found)} part: {names}; the others agree"]
+    names = ", ".join(f"weights.{i}" for i in parted)
+    return [f"{len(parted)} of {len(weights)} part: {names}; the others agree"]
 
 
 def _before(found: list[tuple[Item, Difference]], evidence: Evidence) -> list[str]:

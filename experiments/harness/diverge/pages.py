@@ -10,7 +10,9 @@ from experiments.harness.implementations import IMPLEMENTATIONS
 from experiments.registry import EXPERIMENTS, page
 from frameworks import Spec
 
-__all__ = ["find_page"]
+__all__ = ["PREFIX", "find_page"]
+
+PREFIX = "lockstep_page_"  # of the module that a user's page becomes
 
 
 def find_page(experiment: str, implementations: tuple[str, str], dtype: str) -> ModuleType:
@@ -45,7 +47,7 @@ def _load(path: Path) -> ModuleType:
     """Execute a page, and check that it is one."""
     if not path.is_file():
         raise RequestError(f"{path}: no such file; name a page, or one of: {', '.join(EXPERIMENTS)}")
-    name = f"lockstep_page_{path.stem}"
+    name = PREFIX + path.stem
     spec = spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

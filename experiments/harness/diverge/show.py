@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from experiments.harness.diverge.differences import Difference
+from experiments.harness.diverge.pages import PREFIX
+from experiments.harness.diverge.side import Side
 from experiments.harness.diverge.walk import LEVELS, Finding, Level, Walk
 from experiments.harness.tables import make_table
 
@@ -21,7 +23,7 @@ _MARKS = {"same": ("✓", "green"), "parted": ("✗", "red"), "measured": ("~", 
 def show(console: Console, walk: Walk) -> None:
     """Print the levels, what parts first, and the likely cause."""
     a, b = walk.a, walk.b
-    name, epochs = a.page.__name__.rpartition(".")[2], a.epochs or a.page.SPEC.epochs
+    name, epochs = page_name(a), a.epochs or a.page.SPEC.epochs
     length = f"{walk.steps} steps" if walk.steps else f"{epochs} epochs"
     console.print(Text(f"{name}  {a.implementation} - {b.implementation}", style="bold"))
     rows = "" if a.limit is None else f", first {a.limit} rows"
@@ -102,16 +104,18 @@ def _show_single(console: Console, walk: Walk) -> None:
     assert single is not None
     if not single.parted:
         return
-    steps, first = [each.step for each in single.parted], single.parted[0]
+    steps = [each.step for each in single.parted]
     worst = max(single.parted, key=lambda each: each.error)
-    _say(
-        console,
-        "✗ ",
-        f"{len(steps)} of {single.steps} single steps part: the first is step {steps[0]}, the "
-        f"last {steps[-1]}; the first by {first.error:.1e} in {first.where}, the worst, step "
-        f"{worst.step}, by {worst.error:.1e} in {worst.where}.",
-        "red",
+    text = (
+        f"{len(steps)} of {single.steps} single steps part, from step {steps[0]} to step "
+        f"{steps[-1]}; the worst is step {worst.step}, by {worst.error:.1e} in {worst.where}."
     )
+    _say(console, "✗ ", text, "red")
+
+
+def page_name(side: Side) -> str:
+    """Return an experiment's name, which is its file's."""
+    return side.page.__name__.rpartition(".")[2].removeprefix(PREFIX)
 
 
 def _verdict(walk: Walk) -> str:

@@ -90,7 +90,10 @@ class First:
     @cached_property
     def outputs(self) -> np.ndarray:
         """The network's outputs (n, k), as predictions are made from them."""
-        return self.opened.adapter.outputs(self.batch.X)
+        adapter, weights = self.opened.adapter, self.opened.initial_weights
+        outputs = adapter.outputs(self.batch.X)
+        adapter.set_weights(weights)  # should the evaluation change them: `result` says so
+        return outputs
 
     @cached_property
     def loss_and_gradients(self) -> tuple[float, list[np.ndarray]]:

@@ -18,12 +18,12 @@ def factor(evidence: Evidence) -> str | None:
     a, b = evidence.a.loss_and_gradients[0], evidence.b.loss_and_gradients[0]
     n, k = evidence.a.outputs.shape
     known = {
-        n: "a sum over the rows, not their mean",
-        k: "a sum over the outputs, not their mean",
         n * k: "a sum over rows and outputs, not their mean",
-        1 / n: "a mean over the rows, not their sum",
-        1 / k: "a mean over the outputs, not their sum",
         1 / (n * k): "a mean over rows and outputs, not their sum",
+        k: "a sum over the outputs, not their mean",
+        1 / k: "a mean over the outputs, not their sum",
+        n: "a sum over the rows, not their mean",
+        1 / n: "a mean over the rows, not their sum",
         2.0: "a factor of 2, as where a square has no ½",
         0.5: "a factor of ½",
         2 / n: "twice a mean, not a sum",

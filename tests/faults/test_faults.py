@@ -1,0 +1,43 @@
+"""Every planted fault is caught by the suite's verdict, and named by `diverge` at its level."""
+
+import pytest
+
+from experiments.harness.agreement import FLOAT64, compare
+from experiments.harness.cell import Cell
+from experiments.harness.diverge import walk
+from experiments.harness.training import train_cell
+
+from .catalogue import CATALOGUE
+
+
+def record(side):
+    """Train one side as `lockstep run` does, and return what agreement is judged on."""
+    epochs = side.epochs or side.page.SPEC.epochs
+    cell = Cell(side.page.__name__, "float64", side.seed, side.implementation, epochs,
+                side.limit, "stand-in", None, 1)  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("experiments.harness.training.page", lambda name: side.page)
+        trained, arrays = train_cell(cell, side.data, seconds_import=0.0)
+    head = cell.to_json() | {"data": side.data.sha256, "spec": repr(side.page.SPEC)}
+    return head | trained, arrays
+
+
+def verdict(a, b):
+    return compare(record(a), record(b), FLOAT64)
+
+
+def silent(what, done, total):
+    pass
+
+
+@pytest.mark.parametrize("fault", CATALOGUE, ids=lambda fault: f"{fault.area}: {fault.name}")
+def test_fault_is_caught_and_named(fault, published):
+    with fault.planted() as (clean, faulty):
+        found = walk(clean, faulty, None, False, silent)
+        entry = verdict(clean, faulty)
+    level = found.findings[0].level if found.findings else None
+    cause = (found.findings[0].cause or "") if found.findings else ""
+    published.append((fault, entry["verdict"], level, cause))
+    assert entry["verdict"] == "differ"
+    assert level == fault.level, found.findings
+    assert fault.cause in cause, found.findings
