@@ -112,3 +112,33 @@ def fault(
         return plant
 
     return enter
+
+
+def swap(layers, cls, other):
+    """Put `other(layer)` in the place of every layer of a class."""
+    return [other(layer) if type(layer) is cls else layer for layer in layers]
+
+
+def rebased(cls):
+    """Make a layer of another class of an existing one, which keeps all that it has."""
+
+    def change(layer):
+        layer.__class__ = cls
+        return layer
+
+    return change
+
+
+def optimizer(plant, make):
+    """Put another optimizer into a scratch network's parts: `make(parts, own)`."""
+    plant.parts(lambda parts: parts._replace(optimizer=make(parts, parts.optimizer)))
+
+
+def of_class(cls):
+    """Make the optimizer one of another class, with the numbers that it has."""
+
+    def make(parts, own):
+        own.__class__ = cls
+        return own
+
+    return make

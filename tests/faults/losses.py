@@ -182,7 +182,8 @@ def _(plant):
         kernels, own = [p for p in parts.network.parameters() if p.ndim > 1], parts.loss
 
         def penalized(z, y):
-            return own(z, y) + 0.01 * sum((w**2).sum() for w in kernels)
+            total = own(z, y) + 0.01 * sum((w**2).sum() for w in kernels)
+            return total if z.requires_grad else total.detach()
 
         return parts._replace(loss=torch_loss(penalized))
 

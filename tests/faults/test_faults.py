@@ -6,8 +6,10 @@ from experiments.harness.agreement import FLOAT64, compare
 from experiments.harness.cell import Cell
 from experiments.harness.diverge import walk
 from experiments.harness.training import train_cell
+from experiments.registry import page
 
 from .catalogue import CATALOGUE
+from .fault import side
 
 
 def record(side):
@@ -37,7 +39,25 @@ def test_fault_is_caught_and_named(fault, published):
         entry = verdict(clean, faulty)
     level = found.findings[0].level if found.findings else None
     cause = (found.findings[0].cause or "") if found.findings else ""
-    published.append((fault, entry["verdict"], level, cause))
+    published["faults"].append((fault, entry["verdict"], level, cause))
     assert entry["verdict"] == "differ"
     assert level == fault.level, found.findings
     assert fault.cause in cause, found.findings
+
+
+@pytest.mark.parametrize("experiment", ["perceptron", "xor", "circle", "churn"])
+@pytest.mark.parametrize("between", ["scratch,pytorch"])
+def test_clean_seeds_raise_no_alarm(experiment, between, clean_seeds, published):
+    alarms = {}
+    for seed in clean_seeds:
+        one, other = (side(page(experiment), name, {"seed": seed}) for name in between.split(","))
+        found = walk(one, other, None, False, silent)
+        if found.findings:
+            alarms[seed] = found.findings
+    published["clean"].append((experiment, between, len(alarms), len(clean_seeds)))
+    assert alarms == {}
+
+
+def test_catalogue_holds_at_least_sixty_faults_by_different_names():
+    names = [(fault.area, fault.name) for fault in CATALOGUE]
+    assert len(set(names)) == len(names) >= 60

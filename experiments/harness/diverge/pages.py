@@ -46,7 +46,9 @@ def _builders(found: ModuleType) -> str:
 def _load(path: Path) -> ModuleType:
     """Execute a page, and check that it is one."""
     if not path.is_file():
-        raise RequestError(f"{path}: no such file; name a page, or one of: {', '.join(EXPERIMENTS)}")
+        raise RequestError(
+            f"{path}: no such file; name a page, or one of: {', '.join(EXPERIMENTS)}"
+        )
     name = PREFIX + path.stem
     spec = spec_from_file_location(name, path)
     assert spec is not None

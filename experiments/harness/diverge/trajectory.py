@@ -12,7 +12,7 @@ from experiments.harness.diverge.side import First, Side, Step, batches, take_st
 from frameworks.probe import Opened, undisturbed
 from scratch import Batch
 
-__all__ = ["KEPT", "Parting", "StepPair", "epochs_apart", "find_step", "shorten"]
+__all__ = ["KEPT", "Parting", "StepPair", "epochs_apart", "find_step", "first_steps", "shorten"]
 
 KEPT = 64  # steps from the first on whose gradients are kept, to find out what an optimizer does
 
@@ -26,7 +26,7 @@ class StepPair:
     a: Step
     b: Step
     batch: Batch
-    gradients: list[np.ndarray] | None  # side a's, before the step
+    gradients: tuple[list[np.ndarray], list[np.ndarray]] | None  # before the step
 
 
 @dataclass(frozen=True)
@@ -100,14 +100,32 @@ def _walk(a: First, b: First, epochs: range, loss: float, report: Report) -> Par
     return None
 
 
+def first_steps(a: Side, b: Side, count: int) -> list[StepPair]:
+    """Take the first steps of both, with the gradients that each had: what its optimizer does."""
+    ours, theirs = (First(side) for side in (a, b))
+    pairs = []
+    for epoch in range(len(ours.opened.orders)):
+        sides = [batches(x.opened.batch, x.opened.orders[epoch], a.batch_size)
+                 for x in (ours, theirs)]  # fmt: skip
+        for batch, other in zip(*sides, strict=True):
+            pairs.append(_step(ours, theirs, batch, other, keep=True))
+            if len(pairs) == count:
+                return pairs
+    return pairs
+
+
 def _step(a: First, b: First, batch: Batch, other: Batch, keep: bool) -> StepPair:
     gradients = None
     if keep:
-        with undisturbed(a.opened.adapter):
-            gradients = a.opened.adapter.loss_and_gradients(batch)[1]
+        gradients = _own_gradients(a, batch), _own_gradients(b, other)
     ours = take_step(a.opened, batch, a.side.batch_size)
     theirs = take_step(b.opened, other, b.side.batch_size)
     return StepPair(ours, theirs, batch, gradients)
+
+
+def _own_gradients(first: First, batch: Batch) -> list[np.ndarray]:
+    with undisturbed(first.opened.adapter):
+        return first.opened.adapter.loss_and_gradients(batch)[1]
 
 
 def _compare(pair: StepPair, names: list[str], loss: float) -> Iterator[Difference]:
@@ -122,8 +140,7 @@ def _gradients(a: First, b: First, pair: StepPair, other: Batch, names: list[str
     for first, step, batch in ((a, pair.a, pair.batch), (b, pair.b, other)):
         after = first.opened.adapter.get_weights()
         first.opened.adapter.set_weights(step.before)
-        with undisturbed(first.opened.adapter):
-            found.append(first.opened.adapter.loss_and_gradients(batch)[1])
+        found.append(_own_gradients(first, batch))
         first.opened.adapter.set_weights(after)
     every = zip(names, *found, strict=True)
     return max(

@@ -16,14 +16,15 @@ from experiments.harness.diverge.side import First, Side
 from experiments.harness.diverge.single_step import SingleSteps, single_steps
 from experiments.harness.diverge.trajectory import (
     Report,
-    StepPair,
     epochs_apart,
     find_step,
+    first_steps,
     shorten,
 )
 
 __all__ = ["LEVELS", "Finding", "Level", "Walk", "walk"]
 
+_TELLING = 4  # steps that tell one optimizer from another; the first alone does not
 LEVELS = ("inputs", *FIRST_BATCH, "trajectory", "result")
 
 
@@ -100,7 +101,8 @@ def walk(a: Side, b: Side, steps: int | None, single: bool, report: Report) -> W
     for name in FIRST_BATCH:
         report(name, 0, 1)
         found = list(_first_batch(name, *first, exact))
-        history = _first_step(*first) if name == "step" else []
+        parted = any(each.parted for _, each in found)
+        history = first_steps(a, b, _TELLING) if name == "step" and parted else []
         if done.keep(name, found, a=first[0], b=first[1], history=history) and not single:
             return done
     if single:
@@ -117,10 +119,6 @@ def _first_batch(
     items = float64_limits(level(a, b)) if exact is None else float32_limits(level, a, b, exact)
     for item, limit in items:
         yield item, difference(item.where, item.a, item.b, limit)
-
-
-def _first_step(a: First, b: First) -> list[StepPair]:
-    return [StepPair(a.step, b.step, a.batch, a.loss_and_gradients[1])]
 
 
 def _note_layers(done: Walk, a: First, b: First) -> None:

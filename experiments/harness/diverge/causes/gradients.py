@@ -32,7 +32,7 @@ def _say_factor(r: float, n: int, k: int) -> str:
 
 
 def clipped(evidence: Evidence) -> str | None:
-    """g' = g min(1, c/‖g‖), or each element held to ± c."""
+    """G' = g min(1, c/‖g‖), or each element held to ± c."""
     ours, theirs = (_flat(g) for g in _pair(evidence))
     c = float(np.abs(theirs).max())
     if (np.abs(theirs) == c).sum() > 1 and evidence.matches(np.clip(ours, -c, c), theirs):
@@ -45,7 +45,7 @@ def clipped(evidence: Evidence) -> str | None:
 
 
 def factor(evidence: Evidence) -> str | None:
-    """g' = r g for all weights, or for those that part."""
+    """G' = r g for all weights, or for those that part."""
     ours, theirs = _pair(evidence)
     n, k = evidence.a.outputs.shape
     r = evidence.ratio(_flat(ours), _flat(theirs))
@@ -65,7 +65,7 @@ def _kernels(gradients: Gradients, some: list[int]) -> bool:
 
 
 def missing(evidence: Evidence) -> str | None:
-    """g' = 0 for the weights that part."""
+    """G' = 0 for the weights that part."""
     theirs = _pair(evidence)[1]
     if any(theirs[i].any() for i in evidence.parted):
         return None
@@ -74,7 +74,7 @@ def missing(evidence: Evidence) -> str | None:
 
 
 def rearranged(evidence: Evidence) -> str | None:
-    """g' = gᵀ, for a square matrix; g' turned round for a kernel."""
+    """G' = gᵀ, for a square matrix; g' turned round for a kernel."""
     i = evidence.position
     x, y = (g[i] for g in _pair(evidence))
     ways = {"transposed": x.T, "turned round": x[::-1, ::-1]} if x.ndim > 1 else {}
@@ -85,7 +85,7 @@ def rearranged(evidence: Evidence) -> str | None:
 
 
 def penalty(evidence: Evidence) -> str | None:
-    """g' = g + λ w for the weights that part: a penalty that is not in the loss."""
+    """G' = g + λ w for the weights that part: a penalty that is not in the loss."""
     ours, theirs = _pair(evidence)
     some = sorted(evidence.parted)
     w = _flat([evidence.a.opened.initial_weights[i] for i in some])
@@ -97,7 +97,7 @@ def penalty(evidence: Evidence) -> str | None:
 
 
 def rounded_to_float32(evidence: Evidence) -> str | None:
-    """g' = float32(g)."""
+    """G' = float32(g)."""
     theirs = _flat(_pair(evidence)[1])
     if theirs.dtype == np.float64 and np.array_equal(theirs, theirs.astype(np.float32)):
         return f"every number of the gradient in {evidence.names[1]} is one that float32 holds"

@@ -39,7 +39,7 @@ def fewer_rows(evidence: Evidence) -> str | None:
 
 
 def scaler_fitted_on_other_rows(evidence: Evidence) -> str | None:
-    """x' = (x − μ)/σ with μ and σ of the training and test rows together, or of the test rows."""
+    """X' = (x − μ)/σ with μ and σ of the training and test rows together, or of the test rows."""
     if evidence.found.where not in _ROWS:
         return None
     (x, y), data = _pair(evidence), evidence.a.side.data
@@ -55,7 +55,7 @@ def scaler_fitted_on_other_rows(evidence: Evidence) -> str | None:
 
 
 def rescaled(evidence: Evidence) -> str | None:
-    """x' = r x."""
+    """X' = r x."""
     if evidence.found.where in _LABELS:
         return None
     r = evidence.ratio(*_pair(evidence))
@@ -63,14 +63,14 @@ def rescaled(evidence: Evidence) -> str | None:
 
 
 def rounded_to_float32(evidence: Evidence) -> str | None:
-    """x' = float32(x)."""
+    """X' = float32(x)."""
     x, y = _pair(evidence)
     same = x.shape == y.shape and np.array_equal(x.astype(np.float32).astype(x.dtype), y)
     return "the numbers were rounded to float32 on the way" if same else None
 
 
 def labels_shifted(evidence: Evidence) -> str | None:
-    """y' = y + c, or each row has its neighbour's label."""
+    """Y' = y + c, or each row has its neighbour's label."""
     if evidence.found.where not in _LABELS:
         return None
     x, y = _pair(evidence)

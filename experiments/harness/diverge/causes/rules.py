@@ -4,7 +4,7 @@ A rule takes the weights θ₀ (p,) and the gradients g₁, g₂, ... and return
 It is tested on what an implementation was seen to do, so it shares no code with any of them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,6 @@ import numpy as np
 from frameworks import Spec
 
 __all__ = ["AdamRule", "MomentumRule", "Rule", "adam_rules", "momentum_rules"]
-
-Rule = Callable[[np.ndarray, Sequence[np.ndarray]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,7 @@ class AdamRule:
     decoupled: float = 0.0  # θ ← θ − η λ θ
 
     def __call__(self, theta: np.ndarray, gradients: Sequence[np.ndarray]) -> np.ndarray:
+        """Return θ after a step on each of the gradients."""
         m, v = np.zeros_like(theta), np.zeros_like(theta)
         for t, g in enumerate(gradients, self.first):
             g = g + self.coupled * theta
@@ -40,7 +39,7 @@ class AdamRule:
             c_2 = 1 - self.beta_2**t if self.correct[1] else 1.0
             with np.errstate(divide="ignore", invalid="ignore"):
                 theta = theta * (1 - self.eta * self.decoupled) - self.eta * (
-                    np.float64(1) * m / c_1 / self._root(v, c_2)
+                    np.divide(m, c_1) / self._root(v, c_2)
                 )
         return theta
 
@@ -65,6 +64,7 @@ class MomentumRule:
     decoupled: float = 0.0
 
     def __call__(self, theta: np.ndarray, gradients: Sequence[np.ndarray]) -> np.ndarray:
+        """Return θ after a step on each of the gradients."""
         v = np.zeros_like(theta)
         for i, g in enumerate(gradients):
             g = g + self.coupled * theta
@@ -75,6 +75,7 @@ class MomentumRule:
         return theta
 
 
+Rule = AdamRule | MomentumRule
 _DECAYS = (0.1, 0.05, 0.01, 0.005, 0.004, 1e-3, 5e-4, 1e-4, 0.5, 0.25, 0.125, 0.0625, 0.03125)
 
 

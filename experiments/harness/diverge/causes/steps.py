@@ -1,31 +1,54 @@
 """Why an optimizer may take another step with the same gradients, or a loop other batches."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from experiments.harness.diverge.causes.loops import other_batches
-from experiments.harness.diverge.causes.rules import Rule, adam_rules, momentum_rules
+from experiments.harness.diverge.causes.rules import (
+    AdamRule,
+    MomentumRule,
+    Rule,
+    adam_rules,
+    momentum_rules,
+)
 from experiments.harness.diverge.evidence import Evidence, Hypothesis, as_number
 
 __all__ = ["HYPOTHESES"]
 
 _MOMENTA = (0.9, 0.5, 0.99, 0.95, 0.8, 0.75)  # in use; and the same rounded to float32
-_MANY = 12  # steps whose gradients are enough to tell rules apart
 
 
 def _flat(arrays: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.ravel(a) for a in arrays]).astype(np.float64)
 
 
-def _seen(evidence: Evidence) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, np.ndarray] | None:
-    """Return θ₀, the gradients, and θ as side a and side b have it after them."""
+@dataclass(frozen=True)
+class _Seen:
+    """What one side was seen to do: θ before, the gradients that it had, and θ after them."""
+
+    start: np.ndarray
+    gradients: list[np.ndarray]
+    after: np.ndarray
+
+
+def _seen(evidence: Evidence) -> tuple[_Seen, _Seen] | None:
     history = evidence.history
-    if not history or any(pair.gradients is None for pair in history):
+    kept = [pair.gradients for pair in history if pair.gradients is not None]
+    if not history or len(kept) < len(history):
         return None
-    gradients = [_flat(pair.gradients or []) for pair in history]
-    last = history[-1]
-    return _flat(history[0].a.before), gradients, _flat(last.a.after), _flat(last.b.after)
+    first, last = history[0], history[-1]
+    return (
+        _Seen(_flat(first.a.before), [_flat(g) for g, _ in kept], _flat(last.a.after)),
+        _Seen(_flat(first.b.before), [_flat(g) for _, g in kept], _flat(last.b.after)),
+    )
+
+
+def _follows(evidence: Evidence, seen: _Seen, rule: Rule) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        moved = rule(seen.start, seen.gradients) - seen.start
+    return evidence.matches(moved, seen.after - seen.start)
 
 
 def _rules(evidence: Evidence) -> Iterator[tuple[str, Rule]]:
@@ -38,31 +61,12 @@ def not_moved(evidence: Evidence) -> str | None:
     if not evidence.history:
         return None
     b = evidence.history[-1].b
-    still = [
-        i
-        for i in sorted(evidence.parted)
-        if np.array_equal(b.before[i], b.after[i]) and evidence.history[-1].a.after[i].size
-    ]
-    if not still or evidence.found.where.startswith("the batch's loss"):
+    still = [i for i in sorted(evidence.parted) if np.array_equal(b.before[i], b.after[i])]
+    if not still or "loss" in evidence.found.where:
         return None
     which = "no weight" if len(still) == len(b.after) else ", ".join(f"weights.{i}" for i in still)
     verb = "moves" if len(still) == len(b.after) else "not moved by the step; frozen, or left out"
     return f"{which} {verb} in {evidence.names[1]}"
-
-
-def other_rate(evidence: Evidence) -> str | None:
-    """Δθ' = r Δθ on the first step, for all weights or for some."""
-    seen = _seen(evidence)
-    if seen is None or len(evidence.history) > 1:
-        return None
-    start, _, a, b = seen
-    r = evidence.ratio(a - start, b - start)
-    n = len(evidence.a.batch.X)
-    if r is None:
-        return None
-    known = {float(n): " (the number of rows)", 1 / n: " (one over the number of rows)", -1.0: ""}
-    words = next((w for value, w in known.items() if abs(r - value) < 1e-6 * abs(value)), "")
-    return f"the step of {evidence.names[1]} is {as_number(r)} times as large{words}"
 
 
 def other_rule(evidence: Evidence) -> str | None:
@@ -70,26 +74,38 @@ def other_rule(evidence: Evidence) -> str | None:
     seen = _seen(evidence)
     if seen is None:
         return None
-    start, gradients, a, b = seen
-    if not np.isfinite(b).all():
-        return _not_finite(evidence)
-    ours = theirs = None
-    for name, rule in _rules(evidence):
-        after = rule(start, gradients)
-        if ours is None and evidence.matches(after - start, a - start):
-            ours = name
-        if theirs is None and evidence.matches(after - start, b - start):
-            theirs = name
-    if theirs is None or theirs == ours:
-        return None
-    return f"{evidence.names[1]} takes {theirs}" + (f"; {evidence.names[0]}, {ours}" if ours else "")
+    a, b = seen
+    if not np.isfinite(evidence.history[0].b.after[0]).all():
+        return f"{evidence.names[1]} divides by zero in the first step"
+    ours, rule = next(((n, r) for n, r in _rules(evidence) if _follows(evidence, a, r)), ("", None))
+    theirs = next((n for n, r in _rules(evidence) if _follows(evidence, b, r)), None)
+    if theirs is not None and theirs != ours:
+        return f"{evidence.names[1]} takes {theirs}" + (
+            f"; {evidence.names[0]}, {ours}" if ours else ""
+        )
+    return None if rule is None else _other_rate(evidence, b, rule)
 
 
-def _not_finite(evidence: Evidence) -> str | None:
-    """1 − β⁰ = 0: counted from 0, the first correction divides by nothing."""
-    if len(evidence.history) > 1:
+def _other_rate(evidence: Evidence, b: _Seen, rule: AdamRule | MomentumRule) -> str | None:
+    """Side a's rule, with r η in the place of η."""
+    pair = evidence.history[0]
+    start = _flat(pair.a.before)
+    r = evidence.ratio(_flat(pair.a.after) - start, _flat(pair.b.after) - start)
+    if r is None or not _follows(evidence, b, replace(rule, eta=r * rule.eta)):
         return None
-    return f"{evidence.names[1]} divides by zero in the first step, as where steps count from 0"
+    return f"the learning rate of {evidence.names[1]} is {as_number(r)} times as large"
+
+
+def other_first_step(evidence: Evidence) -> str | None:
+    """Δθ' = r Δθ on the first step."""
+    if not evidence.history:
+        return None
+    pair = evidence.history[0]
+    start = _flat(pair.a.before)
+    r = evidence.ratio(_flat(pair.a.after) - start, _flat(pair.b.after) - start)
+    if r is None:
+        return None
+    return f"the first step of {evidence.names[1]} is {as_number(r)} times as large"
 
 
 def other_gradients(evidence: Evidence) -> str | None:
@@ -97,22 +113,22 @@ def other_gradients(evidence: Evidence) -> str | None:
     seen = _seen(evidence)
     if seen is None:
         return None
-    start, gradients, a, b = seen
-    ours = next((r for _, r in _rules(evidence) if evidence.matches(r(start, gradients), a)), None)
-    if ours is None or not np.isfinite(b).all():
+    a, b = seen
+    rule = next((r for _, r in _rules(evidence) if _follows(evidence, a, r)), None)
+    if rule is None or not np.isfinite(b.after).all():
         return None
-    stale = [gradients[0], *gradients[:-1]]
+    g = b.gradients
     ways = {
-        "gradients add up from step to step, as without zero_grad": list(np.cumsum(gradients, 0)),
-        "every step takes the gradient of the step before": stale,
-        "every step takes the first gradient": [gradients[0]] * len(gradients),
-        "the optimizer forgets its memory at every step": None,
+        "gradients add up from step to step, as without zero_grad": list(np.cumsum(g, axis=0)),
+        "every step takes the gradient of the step before": [g[0], *g[:-1]],
+        "every step takes the first gradient": [g[0]] * len(g),
     }
-    before = _flat(evidence.history[-1].a.before)
     for words, changed in ways.items():
-        after = ours(before, gradients[-1:]) if changed is None else ours(start, changed)
-        if evidence.matches(after - start, b - start):
+        if _follows(evidence, replace(b, gradients=changed), rule):
             return f"in {evidence.names[1]} {words}"
+    before = _flat(evidence.history[-1].b.before)
+    if _follows(evidence, _Seen(before, g[-1:], b.after), rule):
+        return f"in {evidence.names[1]} the optimizer forgets its memory at every step"
     return None
 
 
@@ -120,9 +136,8 @@ def decayed(evidence: Evidence) -> str | None:
     """θ' − θ = −r θ₀ for all weights, kernels or biases: a decay that the other side lacks."""
     if not evidence.history:
         return None
-    pair = evidence.history[-1]
-    groups = {"all weights": range(len(pair.a.after)), "kernels alone": None, "biases alone": None}
-    for which in groups:
+    pair = evidence.history[0]
+    for which in ("all weights", "kernels alone", "biases alone"):
         some = [
             i
             for i, w in enumerate(pair.a.after)
@@ -150,9 +165,9 @@ def rounded_to_float32(evidence: Evidence) -> str | None:
 HYPOTHESES: tuple[Hypothesis, ...] = (
     rounded_to_float32,
     not_moved,
-    other_rate,
     other_rule,
     other_gradients,
     decayed,
+    other_first_step,
     other_batches,
 )
