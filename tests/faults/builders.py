@@ -79,7 +79,7 @@ def _(plant):
     def make(spec, parts):
         for layer in parts.network.layers:
             if hasattr(layer, "kernel"):
-                layer.kernel_regularizer = keras.regularizers.L2(0.125)
+                layer.kernel.regularizer = keras.regularizers.L2(0.125)
         return parts
 
     keras_parts(plant, make)

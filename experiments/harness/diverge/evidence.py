@@ -50,6 +50,13 @@ class Evidence:
         return self.a.side.page.SPEC
 
     @property
+    def parting(self) -> StepPair | None:
+        """The step that parts: the last of the training's, or the first one of all."""
+        if not self.history:
+            return None
+        return self.history[0 if self.found.step is None else -1]
+
+    @property
     def names(self) -> tuple[str, str]:
         """The two implementations."""
         return self.a.side.implementation, self.b.side.implementation

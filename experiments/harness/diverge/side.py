@@ -12,9 +12,9 @@ from datasets import Dataset
 from experiments.harness.errors import RequestError
 from experiments.harness.implementations import IMPLEMENTATIONS
 from frameworks.probe import LayerOutput, Opened, open_training, undisturbed
-from scratch import Batch
+from scratch import Batch, EpochResult
 
-__all__ = ["First", "Side", "Step", "batches", "take_step"]
+__all__ = ["First", "Side", "Step", "batches", "take_step", "train"]
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,19 @@ def take_step(opened: Opened, batch: Batch, batch_size: int) -> Step:
     before = opened.adapter.get_weights()
     (result,) = opened.adapter.train(batch, [None], batch_size)
     return Step(result.loss, before, opened.adapter.get_weights())
+
+
+def train(opened: Opened, batch_size: int) -> Iterator[EpochResult]:
+    """Train every epoch in the one call that `fit` makes; what was cut short, in one of its own."""
+    whole, n = [], len(opened.batch.X)
+    for order in opened.orders:
+        if order is None or len(order) == n:
+            whole.append(order)
+    if whole:
+        yield from opened.adapter.train(opened.batch, whole, batch_size)
+    for order in opened.orders[len(whole) :]:
+        rows = take(opened.batch, order, 0, n if order is None else len(order))
+        yield from opened.adapter.train(rows, [None], batch_size)
 
 
 def take(data: Batch, order: np.ndarray | None, start: int, count: int) -> Batch:

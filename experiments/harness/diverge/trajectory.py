@@ -8,7 +8,7 @@ import numpy as np
 from experiments.harness.diverge.differences import Difference, difference
 from experiments.harness.diverge.levels import names_of
 from experiments.harness.diverge.limits import ONE_BATCH, TRAJECTORY, WEIGHT
-from experiments.harness.diverge.side import First, Side, Step, batches, take_step
+from experiments.harness.diverge.side import First, Side, Step, batches, take_step, train
 from frameworks.probe import Opened, undisturbed
 from scratch import Batch
 
@@ -56,7 +56,7 @@ def shorten(opened: Opened, steps: int | None, batch_size: int) -> Opened:
 def epochs_apart(a: Opened, b: Opened, batch_size: int, judged: bool) -> Iterator[Difference]:
     """Train both to the end, in the one call that `fit` makes, and compare every epoch's loss."""
     limit = TRAJECTORY if judged else None
-    trainings = [x.adapter.train(x.batch, x.orders, batch_size) for x in (a, b)]
+    trainings = [train(x, batch_size) for x in (a, b)]
     for epoch, (x, y) in enumerate(zip(*trainings, strict=True), 1):
         yield replace(difference("the epoch's loss", x.loss, y.loss, limit), epoch=epoch)
 

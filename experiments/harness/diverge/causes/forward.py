@@ -125,10 +125,10 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     other_kernel,
     other_flattening,
     batch_statistics,
-    dropout,
     other_pooling,
     other_activation,
     applied_twice,
+    dropout,
     other_scale,
     rounded_to_float32,
 )

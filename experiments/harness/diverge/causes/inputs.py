@@ -90,15 +90,18 @@ def rearranged(evidence: Evidence) -> str | None:
     """The same numbers, in another order: which one."""
     x, y = _pair(evidence)
     ways = {
-        "transposed": x.T,
-        "transposed (height and width)": x.swapaxes(0, 1),
         "turned round": x[::-1],
-        "turned round in both directions": x[::-1, ::-1] if x.ndim > 1 else x[::-1],
         "reshaped in Fortran's order, the first axis fastest": x.ravel().reshape(
             x.shape, order="F"
         ),
         "confused in their last axis": x[..., ::-1],
     }
+    if x.ndim > 1:
+        ways |= {
+            "transposed": x.T,
+            "transposed (height and width)": x.swapaxes(0, 1),
+            "turned round in both directions": x[::-1, ::-1],
+        }
     for way, changed in ways.items():
         if changed.shape == y.shape and np.array_equal(changed, y):
             return f"the same numbers, {way}"

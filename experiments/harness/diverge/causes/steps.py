@@ -58,9 +58,9 @@ def _rules(evidence: Evidence) -> Iterator[tuple[str, Rule]]:
 
 def not_moved(evidence: Evidence) -> str | None:
     """θ' = θ for some weights."""
-    if not evidence.history:
+    if evidence.parting is None:
         return None
-    b = evidence.history[-1].b
+    b = evidence.parting.b
     still = [i for i in sorted(evidence.parted) if np.array_equal(b.before[i], b.after[i])]
     if not still or "loss" in evidence.found.where:
         return None
@@ -134,9 +134,9 @@ def other_gradients(evidence: Evidence) -> str | None:
 
 def decayed(evidence: Evidence) -> str | None:
     """θ' − θ = −r θ₀ for all weights, kernels or biases: a decay that the other side lacks."""
-    if not evidence.history:
+    pair = evidence.parting
+    if pair is None:
         return None
-    pair = evidence.history[0]
     for which in ("all weights", "kernels alone", "biases alone"):
         some = [
             i
@@ -154,9 +154,9 @@ def decayed(evidence: Evidence) -> str | None:
 
 def rounded_to_float32(evidence: Evidence) -> str | None:
     """θ' = float32(θ)."""
-    if not evidence.history or evidence.a.side.dtype != "float64":
+    if evidence.parting is None or evidence.a.side.dtype != "float64":
         return None
-    after = _flat(evidence.history[-1].b.after)
+    after = _flat(evidence.parting.b.after)
     if np.array_equal(after, after.astype(np.float32)):
         return f"every weight in {evidence.names[1]} is one that float32 holds"
     return None
