@@ -1,7 +1,8 @@
 """Which layer of one network stands for which of the other."""
 
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
+
+import numpy as np
 
 from frameworks.probe import LayerOutput
 
@@ -13,17 +14,31 @@ Pairs = list[tuple[int, int]]
 def align(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> Pairs:
     """Return the positions of the layers that correspond, in order.
 
-    Layers of equal kinds correspond in order. Where kinds differ in as many places as they are,
-    place by place: a sigmoid may stand where a ReLU should. A layer that only one side has, or
-    shows, stands for nothing.
+    The alignment is the cheapest: equal kinds cost nothing; a layer in the place of one of another
+    kind 1, as a sigmoid where a ReLU should be; one without a counterpart 1. A layer with weights
+    never stands for one without.
     """
-    kinds_a, kinds_b = ([layer.kind for layer in layers] for layers in (a, b))
-    pairs: Pairs = []
-    matcher = SequenceMatcher(None, kinds_a, kinds_b, autojunk=False)
-    for operation, i, i_end, j, j_end in matcher.get_opcodes():
-        if operation == "equal" or i_end - i == j_end - j:
-            pairs += zip(range(i, i_end), range(j, j_end), strict=True)
-    return pairs
+    cost = np.zeros((len(a) + 1, len(b) + 1))
+    cost[:, 0], cost[0] = range(len(a) + 1), range(len(b) + 1)
+    for i, j in np.ndindex(len(a), len(b)):
+        replaced = cost[i, j] + _price(a[i], b[j])
+        cost[i + 1, j + 1] = min(replaced, cost[i, j + 1] + 1, cost[i + 1, j] + 1)
+    pairs, i, j = [], len(a), len(b)
+    while i and j:
+        if cost[i, j] == cost[i - 1, j - 1] + _price(a[i - 1], b[j - 1]):
+            i, j = i - 1, j - 1
+            pairs.append((i, j))
+        elif cost[i, j] == cost[i - 1, j] + 1:
+            i -= 1
+        else:
+            j -= 1
+    return pairs[::-1]
+
+
+def _price(x: LayerOutput, y: LayerOutput) -> float:
+    if bool(x.weights) != bool(y.weights):
+        return np.inf
+    return 0.0 if x.kind == y.kind else 1.0
 
 
 def unmatched(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> tuple[list[str], list[str]]:

@@ -79,7 +79,8 @@ def find_step(
 
 
 def _walk(a: First, b: First, epochs: range, loss: float, report: Report) -> Parting | None:
-    names, history, number = names_of(a), [], 0
+    history: list[StepPair] = []
+    names, number = names_of(a), 0
     for epoch in epochs:
         order, bs = a.opened.orders[epoch - 1], a.side.batch_size
         rows = len(a.opened.batch.X) if order is None else len(order)

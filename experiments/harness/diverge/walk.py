@@ -88,9 +88,9 @@ def walk(a: Side, b: Side, steps: int | None, single: bool, report: Report) -> W
     done, first = Walk(a, b, steps), (First(a), First(b))
     if len(first[0].opened.initial_weights) != len(first[1].opened.initial_weights):
         ours, theirs = (x.opened.initial_weights for x in first)
-        found = difference("the number of weight arrays", len(ours), len(theirs), 0.0)
-        done.levels.append(Level("inputs", "parted", found, 1))
-        done.findings.append(Finding("inputs", found, [], None))
+        counts = difference("the number of weight arrays", len(ours), len(theirs), 0.0)
+        done.levels.append(Level("inputs", "parted", counts, 1))
+        done.findings.append(Finding("inputs", counts, [], None))
         return done
     report("inputs", 0, 1)
     found = [(item, not_identical(item.where, item.a, item.b)) for item in inputs(*first)]

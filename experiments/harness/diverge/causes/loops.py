@@ -39,8 +39,8 @@ def _train(evidence: Evidence, way: "Way") -> tuple[list[float], list[np.ndarray
     for batch, order, size in way(opened.batch, orders, evidence.a.side.batch_size):
         if not len(order) or size < 1:
             return [], None
-        rows = Batch(batch.X[order], batch.y[order])
-        losses += [result.loss for result in opened.adapter.train(rows, [None], size)]
+        taken = Batch(batch.X[order], batch.y[order])
+        losses += [result.loss for result in opened.adapter.train(taken, [None], size)]
     return losses, opened.adapter.get_weights()
 
 

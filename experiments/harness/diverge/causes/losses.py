@@ -90,7 +90,8 @@ def penalty(evidence: Evidence) -> str | None:
         terms = [(y - x, w) for x, y, w, take in every if take]
         d, w = (np.concatenate([t[i].ravel() for t in terms]) for i in (0, 1))
         rate = float(d @ w / (2 * (w @ w))) if w.any() else 0.0
-        if rate and evidence.matches(a + rate * float(w @ w), b):
+        explained = evidence.matches(2 * rate * w, d)
+        if rate and explained and evidence.matches(a + rate * float(w @ w), b):
             return f"{evidence.names[1]} adds a penalty of {as_number(rate)} Σ w² over {which}"
     return None
 

@@ -5,7 +5,7 @@ It is tested on what an implementation was seen to do, so it shares no code with
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -108,16 +108,21 @@ def adam_rules(spec: Spec) -> Iterator[tuple[str, Rule]]:
 def _rounded(spec: Spec, place: str) -> Iterator[tuple[str, Rule]]:
     """Yield Adam with one number, or all, as decimals that the page rounds to float32."""
     names = "learning_rate", "beta_1", "beta_2", "epsilon_hat"
-    stock = [getattr(spec, name) for name in names]
-    decimal = [float(f"{x:.7g}") for x in stock]
-    for i, name in enumerate(names):
-        if decimal[i] != stock[i]:
-            numbers = [*stock[:i], decimal[i], *stock[i + 1 :]]
-            words = f"Adam with {name} = {decimal[i]:g}, which float32 does not hold"
-            yield words, AdamRule(*numbers, place=place)
-    betas = [stock[0], decimal[1], decimal[2], stock[3]]
-    yield "Adam with betas that float32 does not hold", AdamRule(*betas, place=place)
-    yield "Adam with numbers that float32 does not hold", AdamRule(*decimal, place=place)
+    eta, beta_1, beta_2, epsilon = (float(f"{getattr(spec, name):.7g}") for name in names)
+    stock = AdamRule(spec.learning_rate, spec.beta_1, spec.beta_2, spec.epsilon_hat, place)
+    one_by_one = {
+        "learning_rate": (eta, replace(stock, eta=eta)),
+        "beta_1": (beta_1, replace(stock, beta_1=beta_1)),
+        "beta_2": (beta_2, replace(stock, beta_2=beta_2)),
+        "epsilon_hat": (epsilon, replace(stock, epsilon=epsilon)),
+    }
+    for name, (number, rule) in one_by_one.items():
+        if rule != stock:
+            yield f"Adam with {name} = {number:g}, which float32 does not hold", rule
+    betas = replace(stock, beta_1=beta_1, beta_2=beta_2)
+    yield "Adam with betas that float32 does not hold", betas
+    every = replace(betas, eta=eta, epsilon=epsilon)
+    yield "Adam with numbers that float32 does not hold", every
 
 
 def momentum_rules(spec: Spec, mus: Sequence[float]) -> Iterator[tuple[str, Rule]]:
