@@ -8,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from datasets import DataError, Policy
-from experiments.harness import data_command, diverge_command
+from experiments.harness import bench_command, data_command, diverge_command
 from experiments.harness.errors import RequestError
 
 __all__ = ["app", "main"]
@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_command.app, name="data")
+app.command("bench")(bench_command.bench)
 app.command("diverge")(diverge_command.diverge_command)
 
 Experiments = Annotated[
@@ -114,38 +115,6 @@ def report_command(
     from experiments.harness import session
 
     raise typer.Exit(session.report(run, as_json))
-
-
-@app.command("bench")
-def bench_command(
-    experiments: Experiments = None,
-    implementations: With = None,
-    dtype: Dtype = "float64",
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps, whole epochs.")] = 1_000,
-    data: Data = "auto",
-    data_dir: DataDir = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Time each so many times, in turn.")] = 5,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each training.")] = 1,
-    as_json: AsJson = False,
-) -> None:
-    """Compare speeds as paired ratios: implementations, and the interface's own cost.
-
-    For example:
-
-    lockstep bench churn --rounds 9
-    """
-    from experiments.harness import bench
-    from experiments.harness.request import Request
-
-    request = Request(
-        experiments=tuple(experiments or ()),
-        implementations=_names(implementations),
-        dtype=dtype,
-        policy=data,
-        data_dir=data_dir,
-        threads=threads,
-    )
-    bench.show(request, steps, rounds, as_json)
 
 
 def _names(text: str | None) -> tuple[str, ...]:
