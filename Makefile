@@ -6,7 +6,7 @@ ARGS =
 PYTHON =
 VENV = .venv
 
-.PHONY: help setup run test check format bench certify clean
+.PHONY: help setup run test faults check format bench certify clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +19,9 @@ run: setup ## train the experiments side by side
 
 test: setup ## run the tests
 	'$(VENV)/bin/pytest' -n 2 --dist loadfile $(ARGS)
+
+faults: setup ## plant every fault, look for false alarms, and write docs/faults.md
+	'$(VENV)/bin/pytest' -q tests/faults --clean-seeds 200 --faults-table docs/faults.md $(ARGS)
 
 check: setup ## lint, check the formatting and the types
 	'$(VENV)/bin/ruff' check

@@ -8,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from datasets import DataError, Policy
-from experiments.harness import bench_command, certify_command, data_command
+from experiments.harness import bench_command, certify_command, data_command, diverge_command
 from experiments.harness.errors import RequestError
 
 __all__ = ["app", "main"]
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.add_typer(data_command.app, name="data")
 app.command("bench")(bench_command.bench)
 app.command("certify")(certify_command.certify)
+app.command("diverge")(diverge_command.diverge_command)
 
 Experiments = Annotated[
     list[str] | None, typer.Argument(metavar="EXPERIMENT", help="Default: all of them.")
