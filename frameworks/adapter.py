@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from frameworks.probe import LayerOutput
 from frameworks.spec import Builder, Parts, Spec
 from scratch import Batch, EpochResult
 
@@ -79,3 +80,25 @@ class Adapter(ABC):
     @abstractmethod
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
         """Return the loss of outputs (n, k) against targets y."""
+
+    @abstractmethod
+    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
+        """Return the output of every layer that computes, in order, for X (n, d).
+
+        Images are (n, h, w, c). In training mode layers draw and follow as in a step: see
+        `frameworks.probe.undisturbed`.
+        """
+
+    @abstractmethod
+    def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
+        """Return the loss of a batch in training mode, and its gradient for every weight.
+
+        The gradients are laid out as `get_weights`; no step is taken.
+        """
+
+    def get_layer_state(self) -> Any:
+        """Return what layers keep besides their weights: running means, random generators."""
+        return None
+
+    def set_layer_state(self, state: Any) -> None:  # noqa: B027 - most keep nothing
+        """Go on from what `get_layer_state` returned."""

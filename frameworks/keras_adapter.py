@@ -14,6 +14,7 @@ import tensorflow as tf
 from frameworks.adapter import Adapter
 from frameworks.classifier import LockstepClassifier
 from frameworks.dense import build_keras
+from frameworks.probe import LayerOutput, computing, kind_of
 from frameworks.spec import Builder, Parts, Spec
 from scratch import Batch, EpochResult
 
@@ -108,6 +109,44 @@ class KerasAdapter(Adapter):
     def outputs(self, X: np.ndarray) -> np.ndarray:
         with _lent_keras(self.dtype):
             return self.parts.network(tf.convert_to_tensor(X), training=False).numpy()
+
+    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
+        network, found = self.parts.network, []
+        with _lent_keras(self.dtype):
+            inside = keras.Model(network.inputs, [layer.output for layer in network.layers])
+            outputs = inside(tf.convert_to_tensor(X), training=training)
+        values = outputs if len(network.layers) > 1 else [outputs]
+        for layer, output in zip(network.layers, values, strict=True):
+            kind, name, own = kind_of(layer), type(layer).__name__, len(_canonical(layer))
+            activation = getattr(layer, "activation", None)
+            if isinstance(activation, keras.layers.Layer):
+                activation = getattr(activation, "activation", None)
+            inner = getattr(activation, "__name__", "linear")
+            if own and inner != "linear":  # `Dense(8, activation="relu")`: two layers in one
+                found.append(LayerOutput(kind, name, None, own))
+                own = 0
+            if inner != "linear":
+                kind = inner.replace("_", " ")
+            found.append(LayerOutput(kind, name, output.numpy(), own))
+        return computing(X, found)
+
+    def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
+        model, variables = self.parts.network, [w.value for w in self.weights]
+        X, y, w = (None if a is None else tf.convert_to_tensor(a) for a in batch)
+        with _lent_keras(self.dtype), tf.GradientTape(watch_accessed_variables=False) as tape:
+            for trained in model.trainable_variables:
+                tape.watch(trained.value)
+            loss = model.compute_loss(X, y, model(X, training=True), w)
+        zero = tf.UnconnectedGradients.ZERO
+        gradients = tape.gradient(loss, variables, unconnected_gradients=zero)
+        return float(loss), [g.numpy() for g in gradients]
+
+    def get_layer_state(self) -> Any:
+        return [variable.numpy() for variable in self.parts.network.non_trainable_variables]
+
+    def set_layer_state(self, state: Any) -> None:
+        for own, kept in zip(self.parts.network.non_trainable_variables, state, strict=True):
+            own.assign(kept)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         activation = keras.ops.sigmoid if outputs.shape[1] == 1 else keras.ops.softmax

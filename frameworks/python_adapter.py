@@ -7,6 +7,7 @@ import numpy as np
 
 from frameworks.adapter import Adapter
 from frameworks.classifier import LockstepClassifier
+from frameworks.probe import LayerOutput
 from frameworks.spec import Builder, Parts, Spec
 from scratch import Batch, EpochResult, count_correct
 
@@ -62,6 +63,27 @@ class PythonAdapter(Adapter):
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
         return self.parts.network.loss(outputs.tolist(), y.tolist())
+
+    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
+        rows, found = X.tolist(), []
+        for layer in self.parts.network.layers:  # a neuron's sum and its sigmoid are one step
+            rows = [[neuron.forward(x) for neuron in layer] for x in rows]
+            weights = 1 if layer[0].b is None else 2
+            found.append(LayerOutput("dense", "neurons", None, weights))
+            found.append(LayerOutput("sigmoid", "neurons", np.array(rows)))
+        return found
+
+    def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
+        network = self.parts.network
+        w = None if batch.w is None else batch.w.tolist()
+        loss, outputs = network.step(batch.X.tolist(), batch.y.tolist(), 0.0, w)
+        divisor = np.size(outputs) if network.mean else 2  # neurons hold the gradient of a sum
+        gradients = []
+        for layer in network.layers:
+            gradients.append(np.array([neuron.dw for neuron in layer]).T / divisor)
+            if layer[0].b is not None:
+                gradients.append(np.array([neuron.db for neuron in layer]) / divisor)
+        return loss, gradients
 
 
 def _needs_a_builder(spec: Spec) -> Parts:

@@ -11,10 +11,15 @@ from torch import nn
 from frameworks.adapter import Adapter
 from frameworks.classifier import LockstepClassifier
 from frameworks.dense import build_pytorch
+from frameworks.probe import LayerOutput, computing, kind_of
 from frameworks.spec import Builder, Parts, Spec
 from scratch import Batch, EpochResult
 
 __all__ = ["PyTorchAdapter", "PyTorchClassifier"]
+
+# Which layers return images as (n, c, h, w), and which return what they are given in its layout.
+_IMAGE_LAYERS = nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.BatchNorm2d
+_ELEMENTWISE = nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Dropout
 
 
 class PyTorchAdapter(Adapter):
@@ -85,6 +90,52 @@ class PyTorchAdapter(Adapter):
     def outputs(self, X: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             return self.parts.network.eval()(torch.from_numpy(X)).numpy()
+
+    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
+        network, found = self.parts.network.train(training), []
+        channels_first = False
+
+        def note(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+            nonlocal channels_first
+            if isinstance(module, _IMAGE_LAYERS):
+                channels_first = True
+            elif not isinstance(module, _ELEMENTWISE):
+                channels_first = False  # another layer's images come as it makes them
+            if channels_first and output.ndim == 4:
+                output = output.permute(0, 2, 3, 1)
+            own, name = len(_canonical(module)), type(module).__name__
+            found.append(LayerOutput(kind_of(module), name, output.numpy().copy(order="C"), own))
+
+        leaves = [m for m in network.modules() if not list(m.children())]
+        hooks = [module.register_forward_hook(note) for module in leaves]
+        try:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                network(torch.from_numpy(X))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return computing(X, found)
+
+    def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
+        owners = [w if w._base is None else w._base for w in self.weights]
+        trained = [p for p in owners if p.requires_grad]
+        columns = [torch.from_numpy(a) for a in batch if a is not None]
+        with torch.random.fork_rng(devices=[]):
+            loss = self._loss(self.parts.network.train()(columns[0]), *columns[1:])
+        found = torch.autograd.grad(loss, trained, allow_unused=True)
+        by_owner = {id(p): g for p, g in zip(trained, found, strict=True) if g is not None}
+        gradients = []
+        for w, owner in zip(self.weights, owners, strict=True):
+            g = by_owner.get(id(owner), torch.zeros_like(owner)).contiguous()
+            gradients.append(g.as_strided(w.shape, w.stride()).numpy().copy(order="C"))
+        return float(loss.detach()), gradients
+
+    def get_layer_state(self) -> Any:
+        return [buffer.clone() for buffer in self.parts.network.buffers()]
+
+    def set_layer_state(self, state: Any) -> None:
+        for own, kept in zip(self.parts.network.buffers(), state, strict=True):
+            own.copy_(kept)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         z = torch.from_numpy(outputs)

@@ -10,6 +10,7 @@ import scratch
 from frameworks.adapter import Adapter
 from frameworks.classifier import LockstepClassifier
 from frameworks.dense import build_scratch
+from frameworks.probe import LayerOutput, computing, kind_of
 from frameworks.spec import Builder, Parts, Spec
 from scratch import Batch, EpochResult
 
@@ -50,6 +51,31 @@ class ScratchAdapter(Adapter):
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
         return self.parts.loss.forward(outputs, y)
+
+    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
+        network, found, x = self.parts.network.train(training), [], X
+        for layer in network.layers:
+            x = layer.forward(x)
+            kind, name = kind_of(layer), type(layer).__name__
+            found.append(LayerOutput(kind, name, x.copy(), len(layer.params)))
+        network.train(False)
+        return computing(X, found)
+
+    def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
+        network = self.parts.network.train()
+        loss, gradients = network.loss_and_grad(self.parts.loss, *batch)
+        network.train(False)
+        return loss, gradients
+
+    def get_layer_state(self) -> Any:
+        layers = self.parts.network.layers
+        return deepcopy([(layer.state, getattr(layer, "rng", None)) for layer in layers])
+
+    def set_layer_state(self, state: Any) -> None:
+        for layer, (own, rng) in zip(self.parts.network.layers, deepcopy(state), strict=True):
+            layer.state = own
+            if rng is not None:
+                layer.rng = rng
 
 
 class ScratchClassifier(LockstepClassifier):

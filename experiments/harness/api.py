@@ -69,7 +69,7 @@ def run(
     with make_progress(quiet) as progress:
         for _ in train(planned, jobs, progress):
             pass
-    rebuild(planned.store)
+    rebuild(planned.store, request.data_dir)
     return Run(planned.store.folder)
 
 

@@ -1,10 +1,11 @@
 """The run store: a folder with one record for each finished cell, from which all else is built.
 
 RUN/cells/KEY.json           the record of a cell; written last, so where it is, the cell is whole
-RUN/cells/KEY.safetensors    its weights at the end, its predictions, and the labels they should be
+RUN/cells/KEY.safetensors    its weights at the end, its outputs on the test rows, and their labels
 RUN/plan.json                the names of all cells that were asked for, whether trained or not
 RUN/results.json             all records and the agreement; rebuilt at will
 RUN/results.csv              one row for each cell and epoch; rebuilt at will
+RUN/report.html              all of it to look at; rebuilt at will
 """
 
 import csv

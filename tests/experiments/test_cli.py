@@ -19,8 +19,8 @@ from .command import environment, lockstep
 from .stored_runs import correct_but, store_run, training
 
 IMPLEMENTATIONS = ["scratch", "keras", "pytorch", "python"]
-COMMANDS = ["list", "run", "report", "compare", "bench", "runs", "runs rm", "data", "data fetch"]
-COMMANDS += ["data verify"]
+COMMANDS = ["list", "run", "report", "compare", "bench", "certify", "diverge", "runs", "runs rm"]
+COMMANDS += ["data", "data fetch", "data verify"]
 
 
 def assert_refused(answer, *words) -> None:

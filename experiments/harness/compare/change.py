@@ -8,8 +8,9 @@ import numpy as np
 
 from experiments.harness.agreement import Distance, measure
 from experiments.harness.compare.flips import Arrays, Flips, count_flips
+from experiments.harness.results import certified_digits
 
-__all__ = ["Change", "certified_digits"]
+__all__ = ["Change", "certified"]
 
 Record = dict[str, Any]
 
@@ -55,7 +56,7 @@ class Change:
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as `lockstep compare --json` has them."""
         errors = [0.0 if self.identical else error for error in self.distance.epochs]
-        certified = [certified_digits(record) for record in (self.before, self.after)]
+        scores = [certified(record) for record in (self.before, self.after)]
         seconds = [record["seconds"]["fit"] for record in (self.before, self.after)]
         return {
             "final_loss": _pair(
@@ -64,19 +65,17 @@ class Change:
             "worst_epoch": {"epoch": 1 + errors.index(max(errors)), "error": max(errors)},
             "test_loss": _pair(self.before["test"]["loss"], self.after["test"]["loss"]),
             "accuracy": _pair(self.before["test"]["accuracy"], self.after["test"]["accuracy"]),
-            "certified_digits": None if None in certified else _pair(*certified),
+            "certified_digits": None if None in scores else _pair(*scores),
             "digits": self.digits,
             "flips": asdict(self.flips),
             "seconds": _pair(*seconds) | {"ratio": seconds[1] / seconds[0] if seconds[0] else inf},
         }
 
 
-def certified_digits(record: Record) -> float | None:
+def certified(record: Record) -> float | None:
     """Return the fewest digits that a training has right of a certified loss, if it has any."""
-    if not (certified := record.get("certified")):
-        return None
-    scores = (certified["worst_lre"], certified["test_lre"])
-    return min(score for score in scores if score is not None)
+    found = certified_digits(record)
+    return found[0] if found else None
 
 
 def _pair(before: Any, after: Any) -> dict[str, Any]:

@@ -20,13 +20,12 @@ from math import isfinite
 from typing import Any
 
 from experiments.harness.agreement import FLOAT64, Limits, too_far
-from experiments.harness.compare.change import Change, certified_digits
-from experiments.harness.results import accepted
+from experiments.harness.compare.change import Change, certified
+from experiments.harness.results import DIGITS, accepted
 
-__all__ = ["CHANCE", "DIGITS", "Verdict", "judge", "judge_pair", "limits_for", "overall"]
+__all__ = ["CHANCE", "Verdict", "judge", "judge_pair", "limits_for", "overall"]
 
 CHANCE = 0.05  # of calling noise a change of accuracy, once in a whole comparison
-DIGITS = 12  # of every certified loss that a training has to have right
 
 Verdict = tuple[str, list[str]]  # the verdict on a training, and its reasons
 
@@ -116,7 +115,7 @@ def _band(change: Change) -> Iterator[tuple[str, str]]:
 
 
 def _certified(change: Change) -> Iterator[tuple[str, str]]:
-    old, new = certified_digits(change.before), certified_digits(change.after)
+    old, new = certified(change.before), certified(change.after)
     if old is None or new is None or (old < DIGITS) == (new < DIGITS):
         return
     kind, verb = ("worse", "fell") if new < DIGITS else ("better", "rose")

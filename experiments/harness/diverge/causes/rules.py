@@ -1,0 +1,144 @@
+"""What optimizers do with a sequence of gradients, written down once more and by itself.
+
+A rule takes the weights θ₀ (p,) and the gradients g₁, g₂, ... and returns θ after the last of them.
+It is tested on what an implementation was seen to do, so it shares no code with any of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from frameworks import Spec
+
+__all__ = ["AdamRule", "MomentumRule", "Rule", "adam_rules", "momentum_rules"]
+
+
+@dataclass(frozen=True)
+class AdamRule:
+    """Adam, with the choices that people get wrong."""
+
+    eta: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    place: str = "hat"  # of ε: "hat" before the correction, "outside" after it, "root" inside √
+    correct: tuple[bool, bool] = (True, True)  # m, v
+    first: int = 1  # the number of the first step
+    coupled: float = 0.0  # g ← g + λ θ
+    decoupled: float = 0.0  # θ ← θ − η λ θ
+
+    def __call__(self, theta: np.ndarray, gradients: Sequence[np.ndarray]) -> np.ndarray:
+        """Return θ after a step on each of the gradients."""
+        m, v = np.zeros_like(theta), np.zeros_like(theta)
+        for t, g in enumerate(gradients, self.first):
+            g = g + self.coupled * theta
+            m = self.beta_1 * m + (1 - self.beta_1) * g
+            v = self.beta_2 * v + (1 - self.beta_2) * g * g
+            c_1 = 1 - self.beta_1**t if self.correct[0] else 1.0
+            c_2 = 1 - self.beta_2**t if self.correct[1] else 1.0
+            with np.errstate(divide="ignore", invalid="ignore"):
+                theta = theta * (1 - self.eta * self.decoupled) - self.eta * (
+                    np.divide(m, c_1) / self._root(v, c_2)
+                )
+        return theta
+
+    def _root(self, v: np.ndarray, c_2: float) -> np.ndarray:
+        if self.place == "hat":
+            return (np.sqrt(v) + self.epsilon) / np.sqrt(c_2)
+        if self.place == "root":
+            return np.sqrt(v / c_2 + self.epsilon)
+        return np.sqrt(v / c_2) + self.epsilon
+
+
+@dataclass(frozen=True)
+class MomentumRule:
+    """Gradient descent with momentum, in its forms."""
+
+    eta: float
+    mu: float = 0.0
+    tau: float = 0.0  # dampening
+    nesterov: bool = False
+    damp_first: bool = False
+    coupled: float = 0.0
+    decoupled: float = 0.0
+
+    def __call__(self, theta: np.ndarray, gradients: Sequence[np.ndarray]) -> np.ndarray:
+        """Return θ after a step on each of the gradients."""
+        v = np.zeros_like(theta)
+        for i, g in enumerate(gradients):
+            g = g + self.coupled * theta
+            damped = (1 - self.tau) * g if i or self.damp_first else g
+            v = self.mu * v + damped
+            theta = theta * (1 - self.eta * self.decoupled)
+            theta = theta - self.eta * (g + self.mu * v if self.nesterov else v)
+        return theta
+
+
+Rule = AdamRule | MomentumRule
+_DECAYS = (0.1, 0.05, 0.01, 0.005, 0.004, 1e-3, 5e-4, 1e-4, 0.5, 0.25, 0.125, 0.0625, 0.03125)
+
+
+def adam_rules(spec: Spec) -> Iterator[tuple[str, Rule]]:
+    """Yield Adam with the page's numbers, and then each way of getting it wrong."""
+    stock = spec.learning_rate, spec.beta_1, spec.beta_2, spec.epsilon_hat
+    eta, beta_1, beta_2, epsilon = stock
+    yield "Adam with ε̂ before the bias correction", AdamRule(*stock)
+    yield "Adam with ε after the bias correction", AdamRule(*stock, place="outside")
+    yield "Adam with ε inside the root", AdamRule(*stock, place="root")
+    for place in ("hat", "outside"):
+        where = "before" if place == "hat" else "after"
+        for e in (1e-8, 1e-7, 1e-10, 1e-6, 1e-5, 1e-3, 0.0):
+            words = f"Adam with ε = {e:g} {where} the bias correction"
+            yield words, AdamRule(eta, beta_1, beta_2, e, place)
+        for which, correct in {
+            "any": (False, False), "m's": (False, True), "v's": (True, False)
+        }.items():  # fmt: skip
+            yield f"Adam without {which} bias correction", AdamRule(*stock, place, correct)
+        yield "Adam whose steps count from 0", AdamRule(*stock, place, first=0)
+        yield "Adam whose steps count from 2", AdamRule(*stock, place, first=2)
+        yield "Adam with β₁ and β₂ confused", AdamRule(eta, beta_2, beta_1, epsilon, place)
+        yield from _rounded(spec, place)
+        for decay in (float(np.float32(x)) for x in _DECAYS):
+            words = f"decay of {decay:.4g}, ε {where} the bias correction"
+            yield f"Adam with coupled {words}", AdamRule(*stock, place, coupled=decay)
+            yield f"Adam with decoupled {words}", AdamRule(*stock, place, decoupled=decay)
+
+
+def _rounded(spec: Spec, place: str) -> Iterator[tuple[str, Rule]]:
+    """Yield Adam with one number, or all, as decimals that the page rounds to float32."""
+    names = "learning_rate", "beta_1", "beta_2", "epsilon_hat"
+    eta, beta_1, beta_2, epsilon = (float(f"{getattr(spec, name):.7g}") for name in names)
+    stock = AdamRule(spec.learning_rate, spec.beta_1, spec.beta_2, spec.epsilon_hat, place)
+    one_by_one = {
+        "learning_rate": (eta, replace(stock, eta=eta)),
+        "beta_1": (beta_1, replace(stock, beta_1=beta_1)),
+        "beta_2": (beta_2, replace(stock, beta_2=beta_2)),
+        "epsilon_hat": (epsilon, replace(stock, epsilon=epsilon)),
+    }
+    for name, (number, rule) in one_by_one.items():
+        if rule != stock:
+            yield f"Adam with {name} = {number:g}, which float32 does not hold", rule
+    betas = replace(stock, beta_1=beta_1, beta_2=beta_2)
+    yield "Adam with betas that float32 does not hold", betas
+    every = replace(betas, eta=eta, epsilon=epsilon)
+    yield "Adam with numbers that float32 does not hold", every
+
+
+def momentum_rules(spec: Spec, mus: Sequence[float]) -> Iterator[tuple[str, Rule]]:
+    """Yield gradient descent, then with each momentum in each form, then with decay."""
+    eta = spec.learning_rate
+    yield "plain gradient descent", MomentumRule(eta)
+    for mu in mus:
+        yield f"momentum {mu:g}", MomentumRule(eta, mu)
+        yield f"Nesterov momentum {mu:g}", MomentumRule(eta, mu, nesterov=True)
+        words = f"momentum {mu:g} that takes (1 − μ) of the gradient"
+        yield words, MomentumRule(eta, mu, mu, damp_first=True)
+        yield f"{words}, but for the first", MomentumRule(eta, mu, mu)
+        for decay in (float(np.float32(x)) for x in _DECAYS):
+            coupled, decoupled = (f"momentum {mu:g}, {how} decay {decay:.4g}" for how in
+                                  ("coupled", "decoupled"))  # fmt: skip
+            yield coupled, MomentumRule(eta, mu, coupled=decay)
+            yield decoupled, MomentumRule(eta, mu, decoupled=decay)
+    for decay in (float(np.float32(x)) for x in _DECAYS):
+        yield f"plain gradient descent with decay {decay:.4g}", MomentumRule(eta, coupled=decay)

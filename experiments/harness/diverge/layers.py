@@ -1,0 +1,63 @@
+"""Which layer of one network stands for which of the other."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from frameworks.probe import LayerOutput
+
+__all__ = ["align", "unmatched", "weight_names"]
+
+Pairs = list[tuple[int, int]]
+
+
+def align(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> Pairs:
+    """Return the positions of the layers that correspond, in order.
+
+    The alignment is the cheapest: equal kinds cost nothing; a layer in the place of one of another
+    kind 1, as a sigmoid where a ReLU should be; one without a counterpart 1. A layer with weights
+    never stands for one without.
+    """
+    cost = np.zeros((len(a) + 1, len(b) + 1))
+    cost[:, 0], cost[0] = range(len(a) + 1), range(len(b) + 1)
+    for i, j in np.ndindex(len(a), len(b)):
+        replaced = cost[i, j] + _price(a[i], b[j])
+        cost[i + 1, j + 1] = min(replaced, cost[i, j + 1] + 1, cost[i + 1, j] + 1)
+    pairs, i, j = [], len(a), len(b)
+    while i and j:
+        if cost[i, j] == cost[i - 1, j - 1] + _price(a[i - 1], b[j - 1]):
+            i, j = i - 1, j - 1
+            pairs.append((i, j))
+        elif cost[i, j] == cost[i - 1, j] + 1:
+            i -= 1
+        else:
+            j -= 1
+    return pairs[::-1]
+
+
+def _price(x: LayerOutput, y: LayerOutput) -> float:
+    if bool(x.weights) != bool(y.weights):
+        return np.inf
+    return 0.0 if x.kind == y.kind else 1.0
+
+
+def unmatched(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> tuple[list[str], list[str]]:
+    """Return the kinds of the layers that only one side has."""
+    pairs = align(a, b)
+    ours, theirs = {i for i, _ in pairs}, {j for _, j in pairs}
+    return (
+        [layer.kind for i, layer in enumerate(a) if i not in ours],
+        [layer.kind for j, layer in enumerate(b) if j not in theirs],
+    )
+
+
+def weight_names(layers: Sequence[LayerOutput], count: int) -> Iterator[str]:
+    """Yield a name for each of `count` weights: its number, and its place in the network."""
+    names: list[str] = []
+    for position, layer in enumerate(layers, 1):
+        parts = {1: ("kernel",), 2: ("kernel", "bias")}.get(layer.weights, ())
+        if layer.kind == "batch normalization":
+            parts = ("gamma", "beta")
+        names += [f"{part} of layer {position}, {layer.kind}" for part in parts]
+    for i in range(count):
+        yield f"weights.{i} ({names[i]})" if len(names) == count else f"weights.{i}"

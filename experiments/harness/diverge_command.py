@@ -1,0 +1,103 @@
+"""``lockstep diverge``: where two implementations first part."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Literal
+
+import typer
+
+from datasets import Policy
+
+__all__ = ["diverge_command"]
+
+
+def diverge_command(
+    experiment: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXPERIMENT",
+            help="A name, or the path of a page of your own (my_page.py), whose code is executed.",
+        ),
+    ],
+    between: Annotated[
+        str, typer.Option(metavar="A,B", help="Two implementations.")
+    ] = "scratch,pytorch",
+    dtype: Annotated[Literal["float64", "float32"], typer.Option()] = "float64",
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of its own.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Train so many steps only.")] = None,
+    single_step: Annotated[
+        bool, typer.Option("--single-step", help="Start A from B's weights at every step.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Train on the first N rows.")] = None,
+    data: Annotated[Policy, typer.Option(help="As for `lockstep run`.")] = "auto",
+    data_dir: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Default: the variable LOCKSTEP_DATA.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
+) -> None:
+    """Compare level by level, and name the first that parts: where, by how much, likely why.
+
+    The levels: inputs, forward, loss, gradient, step, trajectory, result. Exit code 1: they part.
+
+    For example:
+
+    lockstep diverge churn --between scratch,pytorch --data stand-in --epochs 5
+
+    lockstep diverge mnist --between keras,pytorch --dtype float32 --steps 100 --single-step
+
+    lockstep diverge ./my_experiment.py --between scratch,keras
+    """
+    os.environ.update({"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"})
+    from threadpoolctl import threadpool_limits
+
+    from experiments.harness.environment import thread_variables
+
+    os.environ.update(thread_variables(1))  # for libraries that are loaded from here on
+    from experiments.harness.diverge.request import prepare
+    from experiments.harness.diverge.show import as_json as to_json
+    from experiments.harness.diverge.show import parts, show
+    from experiments.harness.diverge.walk import walk
+
+    with threadpool_limits(1), _progress() as report:
+        training, source = (dtype, seed, epochs, limit), (data, data_dir)
+        sides = prepare(experiment, between, training, steps, source)
+        if "keras" in between:
+            _load_quietly()
+        found = walk(*sides, steps, single_step, report)
+    if as_json:
+        print(json.dumps(to_json(found), indent=2))
+    else:
+        from rich.console import Console
+
+        show(Console(highlight=False, soft_wrap=False), found)
+    raise typer.Exit(1 if parts(found) else 0)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show what is being done on a terminal, and nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("loading") as status:
+        yield lambda what, done, total: status.update(f"{what} {done}/{total}")
+
+
+def _load_quietly() -> None:
+    """Load TensorFlow and take its first step, without the notices that no setting turns off."""
+    kept = os.dup(sys.stderr.fileno())
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stderr.fileno())
+    try:
+        import tensorflow
+
+        tensorflow.zeros(1)
+    finally:
+        os.dup2(kept, sys.stderr.fileno())
+        os.close(kept)

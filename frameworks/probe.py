@@ -1,0 +1,106 @@
+"""A look inside a network: what every layer of it computes, in terms that frameworks share.
+
+Frameworks call the same layer by different names, and need other layers in between to rearrange
+numbers. A layer is known here by its kind, from a table of names; a layer without weights that
+returns the numbers it was given, in whatever order, only rearranges, and is left out. What remains
+corresponds across frameworks, layer by layer.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from frameworks.adapter import Adapter
+    from scratch import Batch
+
+__all__ = ["LayerOutput", "Opened", "computing", "kind_of", "open_training", "undisturbed"]
+
+
+class LayerOutput(NamedTuple):
+    """What one layer returned for a batch: values (n, d), or (n, h, w, c) for images."""
+
+    kind: str
+    name: str  # the framework's own
+    values: np.ndarray | None  # None where a layer applies its activation at once: see the next
+    weights: int = 0  # how many of the network's weights are the layer's
+
+
+class Opened(NamedTuple):
+    """A training that is ready to begin: everything it starts from."""
+
+    adapter: "Adapter"
+    batch: "Batch"  # all training rows
+    initial_weights: list[np.ndarray]
+    orders: list[np.ndarray | None]  # of the rows, for every epoch
+
+
+_KINDS = {
+    "dense": ("Dense", "Linear"),
+    "convolution": ("Conv2D", "Conv2d"),
+    "max pooling": ("MaxPool2D", "MaxPooling2D", "MaxPool2d"),
+    "average pooling": ("AveragePool2D", "AveragePooling2D", "AvgPool2d"),
+    "batch normalization": ("BatchNorm", "BatchNormalization", "BatchNorm1d", "BatchNorm2d"),
+    "dropout": ("Dropout",),
+    "relu": ("ReLU", "relu"),
+    "leaky relu": ("LeakyReLU", "leaky_relu"),
+    "sigmoid": ("Sigmoid", "sigmoid"),
+    "tanh": ("Tanh", "tanh"),
+    "softmax": ("Softmax", "softmax"),
+    "step": ("Step",),
+    "rearrangement": ("Flatten", "Reshape", "Unflatten", "Permute", "Identity", "InputLayer"),
+}
+_KIND = {name: kind for kind, names in _KINDS.items() for name in names}
+
+
+def kind_of(layer: Any) -> str:
+    """Return a layer's kind, by the name of its class or of the nearest one it derives from.
+
+    >>> from scratch import Tanh
+    >>> kind_of(Tanh())
+    'tanh'
+    """
+    names = [cls.__name__ for cls in type(layer).__mro__]
+    return next((_KIND[name] for name in names if name in _KIND), names[0])
+
+
+def computing(X: np.ndarray, layers: Iterable[LayerOutput]) -> list[LayerOutput]:
+    """Return the layers that compute: without those that only rearrange the numbers of X."""
+    found = []
+    for layer in layers:
+        known, before = layer.kind in _KINDS, X
+        if layer.values is not None:
+            X = layer.values
+        moved = layer.kind == "rearrangement" or (not known and _same_numbers(before, X))
+        if layer.weights or not moved:
+            found.append(layer)
+    return found
+
+
+def _same_numbers(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.size == b.size and np.array_equal(np.sort(a, axis=None), np.sort(b, axis=None))
+
+
+def open_training(
+    classifier: Any, X: Any, y: Any, *, classes: Any, initial_weights: Any = None
+) -> Opened:
+    """Do what `fit` does before its first step, and hand out what it would train on."""
+    batch = classifier._prepare(X, y, None, classes, first=True)
+    classifier._start(initial_weights)
+    adapter, n = classifier._adapter, len(batch.X)
+    epochs, shuffle = classifier.epochs, adapter.spec.shuffle
+    orders = list(classifier._draws.orders(n, classifier.batch_size, epochs, shuffle))
+    adapter.compile(batch, classifier.batch_size)
+    return Opened(adapter, batch, classifier.initial_weights_, orders)
+
+
+@contextmanager
+def undisturbed(adapter: "Adapter") -> Iterator[None]:
+    """Put back what layers keep besides their weights, which a look in training mode moves."""
+    state = adapter.get_layer_state()
+    try:
+        yield
+    finally:
+        adapter.set_layer_state(state)

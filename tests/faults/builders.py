@@ -1,0 +1,97 @@
+"""Faults in a port: what a Keras or PyTorch builder gets wrong."""
+
+import frameworks.pytorch_adapter
+from experiments import churn, circle, mnist
+from frameworks.keras_adapter import KerasAdapter
+
+from .fault import fault
+from .image_pages import images, pytorch_images
+
+
+def keras_parts(plant, make):
+    """Build another Keras network on the page: `make(spec, stock parts)`."""
+    build, spec = plant.fault.page.build_keras, plant.fault.page.SPEC
+    plant.page.build_keras = lambda spec=spec: make(spec, build(spec))
+
+
+@fault("channels flattened one by one", "PyTorch's images are flattened without a permute.",
+       "forward", images, "scratch,pytorch", "channel by channel")  # fmt: skip
+def _(plant):
+    spec = images.SPEC
+    plant.page.build_pytorch = lambda spec=spec: pytorch_images(spec, channels_last=False)
+
+
+@fault("kernel not transposed", "PyTorch's (d_out, d_in) is taken for (d_in, d_out), both ways.",
+       "forward", churn, "scratch,pytorch", "kernel is transposed")  # fmt: skip
+def _(plant):
+    canonical = frameworks.pytorch_adapter._canonical
+
+    def changed(module):
+        return [w.T if w.shape == (6, 6) else w for w in canonical(module)]
+
+    plant.patch.setattr(frameworks.pytorch_adapter, "_canonical", changed)
+
+
+@fault("ReLU after the last layer", "The output layer has an activation too.", "forward", mnist,
+       "scratch,pytorch", "applies a ReLU")  # fmt: skip
+def _(plant):
+    from torch import nn
+
+    plant.parts(lambda parts: parts._replace(network=nn.Sequential(*parts.network, nn.ReLU())))
+
+
+@fault("softmax twice in Keras", "The last layer has a softmax, the loss takes logits.", "forward",
+       mnist, "scratch,keras", "applies a softmax")  # fmt: skip
+def _(plant):
+    import keras
+    from keras import layers
+
+    def make(spec, parts):
+        (hidden,) = spec.hidden
+        network = keras.Sequential(
+            [
+                layers.Input((spec.inputs,)),
+                layers.Dense(hidden, activation="relu"),
+                layers.Dense(spec.outputs, activation="softmax"),
+            ]
+        )
+        return parts._replace(network=network)
+
+    keras_parts(plant, make)
+
+
+@fault("from_logits forgotten", "Keras takes logits for probabilities.", "loss", churn,
+       "scratch,keras", "probabilities, given logits")  # fmt: skip
+def _(plant):
+    import keras
+
+    def make(spec, parts):
+        return parts._replace(loss=keras.losses.BinaryCrossentropy())
+
+    keras_parts(plant, make)
+
+
+@fault("L2 without its ½", "Keras' kernel_regularizer is λ Σ w², and counts in the loss.", "loss",
+       circle, "scratch,keras", "penalty of 0.125")  # fmt: skip
+def _(plant):
+    import keras
+
+    def make(spec, parts):
+        for layer in parts.network.layers:
+            if hasattr(layer, "kernel"):
+                layer.kernel.regularizer = keras.regularizers.L2(0.125)
+        return parts
+
+    keras_parts(plant, make)
+
+
+@fault("order of Keras' seeded shuffle", "fit(shuffle=True) repeats one permutation.",
+       "trajectory", churn, "scratch,keras", "repeats the first epoch's order")  # fmt: skip
+def _(plant):
+    train = KerasAdapter.train
+
+    def changed(self, data, orders, batch_size):
+        orders = list(orders)
+        return train(self, data, [orders[0]] * len(orders), batch_size)
+
+    plant.patch.setattr(KerasAdapter, "train", changed)

@@ -1,0 +1,82 @@
+"""Faults in the evaluation: the training is right, what is said of it is not."""
+
+import numpy as np
+import torch
+
+from experiments import circle, mnist
+from frameworks.classifier import LockstepClassifier
+from frameworks.pytorch_adapter import PyTorchAdapter
+
+from .fault import fault
+from .pages import momentum
+
+
+@fault("threshold of a logit", "Probabilities are held against 0, not ½.", "result", circle,
+       "scratch,pytorch", "decides at 0.0")  # fmt: skip
+def _(plant):
+    original = PyTorchAdapter.__init__
+
+    def changed(self, *arguments):
+        original(self, *arguments)
+        self.threshold = 0.0
+
+    plant.patch.setattr(PyTorchAdapter, "__init__", changed)
+
+
+@fault("smallest for largest", "The predicted class is the one with the smallest output.",
+       "result", mnist, "scratch,pytorch", "smallest output")  # fmt: skip
+def _(plant):
+    predict = LockstepClassifier.predict
+
+    def changed(self, X):
+        if isinstance(self._adapter, PyTorchAdapter):
+            return self.classes_[self.outputs(X).argmin(axis=1)]
+        return predict(self, X)
+
+    plant.patch.setattr(LockstepClassifier, "predict", changed)
+
+
+@fault("another loss in the evaluation", "The test loss is twice what it is in training.",
+       "result", mnist, "scratch,pytorch", "2 times as large")  # fmt: skip
+def _(plant):
+    loss = PyTorchAdapter.loss
+    plant.patch.setattr(PyTorchAdapter, "loss", lambda self, *arguments: 2 * loss(self, *arguments))
+
+
+@fault("weights updated by the evaluation", "Measuring takes a step of its own.", "result",
+       momentum, "scratch,pytorch", "changes the weights")  # fmt: skip
+def _(plant):
+    outputs = PyTorchAdapter.outputs
+
+    def changed(self, X):
+        found = outputs(self, X)
+        with torch.no_grad():
+            self.weights[-1].mul_(1.001)
+        return found
+
+    plant.patch.setattr(PyTorchAdapter, "outputs", changed)
+
+
+@fault("evaluated in float32", "Outputs are rounded when they are handed over.", "forward",
+       momentum, "scratch,pytorch", "float32 holds")  # fmt: skip
+def _(plant):
+    outputs = PyTorchAdapter.outputs
+
+    def changed(self, X):
+        return outputs(self, X).astype(np.float32).astype(np.float64)
+
+    plant.patch.setattr(PyTorchAdapter, "outputs", changed)
+
+
+@fault("test rows in pieces that overlap", "The last row of a piece is predicted twice.",
+       "result", momentum, "scratch,pytorch")  # fmt: skip
+def _(plant):
+    outputs = PyTorchAdapter.outputs
+
+    def changed(self, X):
+        found = outputs(self, X)
+        if len(found) > 20:
+            found[20:] = found[19:-1].copy()
+        return found
+
+    plant.patch.setattr(PyTorchAdapter, "outputs", changed)

@@ -1,0 +1,147 @@
+"""Faults in layers that are one function in training and another one outside."""
+
+import numpy as np
+
+import scratch
+
+from .fault import fault, rebased, swap
+from .pages import RATE, dropout, normal
+
+# --- dropout ---
+
+
+@fault("dropout left on", "Outputs are dropped in predictions too.", "forward", dropout,
+       "scratch,scratch", "dropout is on outside training")  # fmt: skip
+def _(plant):
+    class Dropout(scratch.Dropout):
+        def forward(self, X):
+            before, self.training = self.training, True
+            a = super().forward(X)
+            self.training = before
+            return a
+
+    plant.layers(lambda layers: swap(layers, scratch.Dropout, rebased(Dropout)))
+
+
+@fault("dropout left off", "Nothing is dropped in training.", "forward", dropout,
+       "scratch,scratch", "no activation there, not a dropout")  # fmt: skip
+def _(plant):
+    class Dropout(scratch.Dropout):
+        def forward(self, X):
+            self.mask = None
+            return X
+
+    plant.layers(lambda layers: swap(layers, scratch.Dropout, rebased(Dropout)))
+
+
+@fault("dropout not scaled", "What is kept is not multiplied by 1/(1 − p).", "forward", dropout,
+       "scratch,scratch", "scaled by another factor")  # fmt: skip
+def _(plant):
+    class Dropout(scratch.Dropout):
+        def forward(self, X):
+            a = super().forward(X)
+            return a * (1 - RATE) if self.training else a
+
+    plant.layers(lambda layers: swap(layers, scratch.Dropout, rebased(Dropout)))
+
+
+@fault("another mask in backward", "backward draws its own mask.", "gradient", dropout,
+       "scratch,scratch")  # fmt: skip
+def _(plant):
+    class Dropout(scratch.Dropout):
+        def backward(self, da):
+            mask = np.random.default_rng(6).random(da.shape) >= RATE
+            return da * mask / (1 - RATE)
+
+    plant.layers(lambda layers: swap(layers, scratch.Dropout, rebased(Dropout)))
+
+
+# --- batch normalization ---
+
+
+def normalize(plant, cls):
+    plant.layers(lambda layers: swap(layers, scratch.BatchNorm, rebased(cls)))
+
+
+@fault("batch statistics at test time", "Predictions depend on the other rows.", "forward",
+       normal, "scratch,scratch", "the batch's statistics")  # fmt: skip
+def _(plant):
+    class BatchNorm(scratch.BatchNorm):
+        def forward(self, X):
+            before, state = self.training, {k: a.copy() for k, a in self.state.items()}
+            self.training = True
+            a = super().forward(X)
+            if not before:
+                self.state = state
+            self.training = before
+            return a
+
+    normalize(plant, BatchNorm)
+
+
+@fault("running statistics in training", "Batches are normalized as predictions are.", "forward",
+       normal, "scratch,scratch", "the running statistics")  # fmt: skip
+def _(plant):
+    class BatchNorm(scratch.BatchNorm):
+        def forward(self, X):
+            before, self.training = self.training, False
+            a = super().forward(X)
+            self.training = before
+            return a
+
+    normalize(plant, BatchNorm)
+
+
+@fault("unbiased variance in training", "Batches are divided by the variance over n − 1.",
+       "forward", normal, "scratch,scratch", "unbiased variance")  # fmt: skip
+def _(plant):
+    class BatchNorm(scratch.BatchNorm):
+        def forward(self, X):
+            if not self.training:
+                return super().forward(X)
+            super().forward(X)
+            m = len(X)
+            variance = X.var(axis=0) * m / (m - 1)
+            self.scale = 1 / np.sqrt(variance + self.epsilon)
+            self.x_hat = (X - X.mean(axis=0)) * self.scale
+            return self.params[0] * self.x_hat + self.params[1]
+
+    normalize(plant, BatchNorm)
+
+
+@fault("unbiased running variance", "PyTorch's running variance stands for Keras'.", "result",
+       normal, "scratch,scratch")  # fmt: skip
+def _(plant):
+    def change(layers):
+        layers[1].unbiased = True
+
+    plant.layers(change)
+
+
+@fault("momentum for 1 − momentum", "Running statistics take 0.99 of each batch, not 0.01.",
+       "result", normal, "scratch,scratch")  # fmt: skip
+def _(plant):
+    def change(layers):
+        layers[1].momentum = 1 - layers[1].momentum
+
+    plant.layers(change)
+
+
+@fault("batch norm's ε", "PyTorch's 1e-5 stands for Keras' 1e-3.", "forward", normal,
+       "scratch,scratch", "ε = 1e-05")  # fmt: skip
+def _(plant):
+    def change(layers):
+        layers[1].epsilon = 1e-5
+
+    plant.layers(change)
+
+
+@fault("statistics taken for constants", "dX leaves out that μ and σ depend on X.", "gradient",
+       normal, "scratch,scratch")  # fmt: skip
+def _(plant):
+    class BatchNorm(scratch.BatchNorm):
+        def backward(self, da):
+            super().backward(da)
+            return da * self.params[0] * self.scale
+
+    normalize(plant, BatchNorm)
