@@ -34,7 +34,8 @@ class TerminalProgress:
 
     def started(self, cell: Cell) -> None:
         """Show a cell's bar."""
-        name = f"{cell.experiment} {cell.implementation} {cell.seed}"
+        how = "" if cell.mode == "lockstep" else f" {cell.mode}"
+        name = f"{cell.experiment} {cell.implementation}{how} {cell.seed}"
         self._tasks[cell] = self._bars.add_task(name, total=cell.epochs, state="starting")
 
     def at(self, cell: Cell, epoch: int, loss: float) -> None:

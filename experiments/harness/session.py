@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.text import Text
 
 from experiments.harness.cell import Cell
+from experiments.harness.native import MARGIN, check_margin
+from experiments.harness.native_tables import show_native
 from experiments.harness.progress import TerminalProgress
 from experiments.harness.request import Plan, Request, plan
 from experiments.harness.results import build_results, objections
@@ -19,8 +21,9 @@ __all__ = ["report", "run"]
 Heads = dict[Cell, dict[str, Any]]
 
 
-def run(request: Request, jobs: int, as_json: bool) -> int:
+def run(request: Request, jobs: int, as_json: bool, margin: float = MARGIN) -> int:
     """Train what is missing, show the results, and return the exit code."""
+    check_margin(margin)
     console, planned = _console(as_json), plan(request)
     for note in planned.notes.values():
         console.print(Text(note))
@@ -31,23 +34,26 @@ def run(request: Request, jobs: int, as_json: bool) -> int:
         console.print(f"{kept} of {len(planned.heads)} trainings are in {planned.store.folder}")
     shown: set[str] = set()
     with TerminalProgress(Console(stderr=True)) as progress:
-        _show_finished(planned, missing, shown, console)
+        _show_finished(planned, missing, shown, console, margin)
         for cell in Runner(planned.store, jobs, request.threads, progress).run(dict(missing)):
             del missing[cell]
-            _show_finished(planned, missing, shown, console)
-    return _conclude(planned.store, console, as_json)
+            _show_finished(planned, missing, shown, console, margin)
+    return _conclude(planned.store, console, as_json, margin)
 
 
-def report(folder: Path, as_json: bool) -> int:
+def report(folder: Path, as_json: bool, margin: float = MARGIN) -> int:
     """Rebuild the results of a run from its records, show them, and return the exit code."""
+    check_margin(margin)
     console, store = _console(as_json), Store(folder)
-    results = build_results(store)
+    results = build_results(store, margin)
     for experiment in dict.fromkeys(cell["experiment"] for cell in results["cells"]):
         _show(results, experiment, console)
-    return _conclude(store, console, as_json)
+    return _conclude(store, console, as_json, margin)
 
 
-def _show_finished(planned: Plan, missing: Heads, shown: set[str], console: Console) -> None:
+def _show_finished(
+    planned: Plan, missing: Heads, shown: set[str], console: Console, margin: float
+) -> None:
     """Show each experiment, in order, as soon as no cell of it or of those before is missing."""
     unfinished = {cell.experiment for cell in missing}
     for experiment in planned.notes:
@@ -55,18 +61,21 @@ def _show_finished(planned: Plan, missing: Heads, shown: set[str], console: Cons
             return
         if experiment not in shown:
             shown.add(experiment)
-            _show(build_results(planned.store), experiment, console)
+            _show(build_results(planned.store, margin), experiment, console)
 
 
 def _show(results: dict[str, Any], experiment: str, console: Console) -> None:
     cells = [cell for cell in results["cells"] if cell["experiment"] == experiment]
     agreement = [entry for entry in results["agreement"] if entry["experiment"] == experiment]
     show_experiment(console, cells, agreement)
+    for entry in results["native"]:
+        if entry["experiment"] == experiment:
+            show_native(console, entry)
 
 
-def _conclude(store: Store, console: Console, as_json: bool) -> int:
+def _conclude(store: Store, console: Console, as_json: bool, margin: float) -> int:
     """Write the results, show what they come to, and return the exit code."""
-    results = build_results(store)
+    results = build_results(store, margin)
     store.write_results(results)
     against = objections(results)
     show_summary(console, results, against)

@@ -73,11 +73,22 @@ class Store:
             ) from error
 
     def records(self) -> list[dict[str, Any]]:
-        """Return all records, ordered by name; RequestError if the folder holds none."""
-        found = [self._read(path) for path in sorted(self.cells.glob("*.json"))]
+        """Return the records of all trainings that were asked for, ordered by name.
+
+        RequestError if the folder holds none.
+        """
+        found = self._records(nudged=False)
         if not found:
             raise RequestError(f"{self.folder}: holds no run; a run has a folder named cells/")
-        return [record for record in found if record is not None]
+        return found
+
+    def nudged(self) -> list[dict[str, Any]]:
+        """Return the records of the nudged trainings, by which float32 is judged."""
+        return self._records(nudged=True)
+
+    def _records(self, nudged: bool) -> list[dict[str, Any]]:
+        paths = [p for p in sorted(self.cells.glob("*.json")) if ("-nudged-" in p.stem) == nudged]
+        return [record for record in map(self._read, paths) if record is not None]
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Write results.json and results.csv."""
@@ -97,7 +108,7 @@ class Store:
             )
         if absent := sorted(_FIELDS - record.keys()):
             raise RequestError(f"{path}: lacks {', '.join(absent)}; delete it, and run again")
-        return record
+        return {"mode": "lockstep"} | record  # of a version that had no other
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from datasets import Dataset, Policy
 from experiments.harness.cell import Cell
+from experiments.harness.digests import digest
 from experiments.harness.implementations import IMPLEMENTATIONS
+from experiments.harness.native_training import train_native
+from experiments.harness.variants import change
 from experiments.registry import page
 
 __all__ = ["Result", "load_data", "train_cell"]
@@ -33,9 +35,12 @@ def train_cell(
 
     `report(epoch, loss)` is called as epochs are finished.
     """
+    if cell.mode == "native":
+        return train_native(cell, data, seconds_import, report)
     spec = page(cell.experiment).SPEC
     classifier = IMPLEMENTATIONS[cell.implementation].make(
         page(cell.experiment),
+        change(cell.mode, cell.seed),
         epochs=cell.epochs,
         batch_size=spec.batch_size,
         dtype=cell.dtype,
@@ -73,11 +78,3 @@ def _record(cell: Cell, data: Dataset, classifier: Any, seconds_import: float) -
     }
     arrays = {f"weights.{i}": w for i, w in enumerate(weights)} | {"predictions": predictions}
     return record, arrays
-
-
-def digest(*arrays: np.ndarray) -> str:
-    """Return the SHA-256 of arrays: their types, shapes and bytes."""
-    total = sha256()
-    for array in arrays:
-        total.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
-    return total.hexdigest()

@@ -1,0 +1,121 @@
+"""Training as each framework's users write it, with that framework's own defaults.
+
+A page's builder gives the layers and the loss; of its optimizer only the kind and the learning rate
+are taken, the rest is the framework's default: epsilon, for one. The initial weights are those that
+the framework draws for its layers, and it shuffles the rows its own way. Nothing is aligned, and
+the seed means something else in each framework.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from frameworks import Builder, Spec
+from scratch import Batch, count_correct
+
+__all__ = ["NATIVE_LOOPS", "Trained"]
+
+Report = Callable[[int, float], None]
+
+
+class Trained(NamedTuple):
+    """A network after its training; weights are in the framework's own layout."""
+
+    history: list[tuple[float, float]]  # loss and accuracy of each epoch
+    initial_weights: list[np.ndarray]
+    weights: list[np.ndarray]
+    outputs: Callable[[np.ndarray], np.ndarray]  # (n, k) for X (n, d)
+
+
+def train_scratch(build: Builder, spec: Spec, seed: int, data: Batch, report: Report) -> Trained:
+    """Train with `scratch.train`: Glorot's weights, one generator for all."""
+    import scratch
+
+    rng, parts = np.random.default_rng(seed), build(spec)
+    network = parts.network
+    network.bind(data.X.dtype)
+    initial_weights = [w.copy() for w in network.initialize(rng).weights]
+    optimizer = type(parts.optimizer)(spec.learning_rate)
+    n = len(data.X)
+    orders = (rng.permutation(n) if spec.shuffle else None for _ in range(spec.epochs))
+    threshold, history = 0.0 if parts.logits else 0.5, []
+    for result in scratch.train(
+        network, parts.loss, optimizer, data, orders, spec.batch_size, threshold
+    ):
+        history.append((result.loss, result.accuracy))
+        report(len(history), result.loss)
+    return Trained(history, initial_weights, network.weights, network.forward)
+
+
+def train_keras(build: Builder, spec: Spec, seed: int, data: Batch, report: Report) -> Trained:
+    """Train with `compile` and `fit`.
+
+    After `set_random_seed`, Keras' `fit` draws one permutation and repeats it in every epoch.
+    """
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    keras.config.set_floatx(data.X.dtype.name)
+    keras.config.set_dtype_policy(data.X.dtype.name)
+    parts = build(spec)
+    network = parts.network
+    initial_weights = network.get_weights()
+    threshold = 0.0 if parts.logits else 0.5
+    binary = keras.metrics.BinaryAccuracy(threshold=threshold)
+    network.compile(
+        type(parts.optimizer)(spec.learning_rate),
+        parts.loss,
+        metrics=[binary if spec.outputs == 1 else keras.metrics.SparseCategoricalAccuracy()],
+    )
+    epochs = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: report(epoch + 1, logs["loss"])
+    )
+    options = {"shuffle": spec.shuffle, "verbose": 0, "callbacks": [epochs]}
+    fitted = network.fit(data.X, data.y, spec.batch_size, spec.epochs, **options)
+    loss, accuracy = list(fitted.history.values())
+    return Trained(
+        list(zip(loss, accuracy, strict=True)),
+        initial_weights,
+        network.get_weights(),
+        lambda X: network.predict(X, verbose=0),
+    )
+
+
+def train_pytorch(build: Builder, spec: Spec, seed: int, data: Batch, report: Report) -> Trained:
+    """Train with a `DataLoader` and the loop that every introduction shows."""
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    torch.manual_seed(seed)
+    parts = build(spec)
+    X, y = torch.from_numpy(data.X), torch.from_numpy(data.y)
+    network = parts.network.to(X.dtype)
+    weights = [w.detach().numpy() for w in network.parameters()]  # views: they follow the training
+    initial_weights = [w.copy() for w in weights]
+    optimizer = type(parts.optimizer)(network.parameters(), lr=spec.learning_rate)
+    loader = DataLoader(TensorDataset(X, y), spec.batch_size, shuffle=spec.shuffle)
+    threshold, history = 0.0 if parts.logits else 0.5, []
+    for epoch in range(spec.epochs):
+        total, correct = 0.0, 0
+        for batch, targets in loader:
+            optimizer.zero_grad()
+            outputs = network(batch)
+            loss = parts.loss(outputs, targets)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+            correct += count_correct(outputs.detach().numpy(), targets.numpy(), threshold)
+        history.append((total / len(X), correct / len(X)))
+        report(epoch + 1, history[-1][0])
+    network.eval()
+    return Trained(
+        history, initial_weights, weights, lambda X: network(torch.from_numpy(X)).detach().numpy()
+    )
+
+
+NATIVE_LOOPS: dict[str, Callable[..., Trained]] = {
+    "scratch": train_scratch,
+    "keras": train_keras,
+    "pytorch": train_pytorch,
+}
