@@ -1,4 +1,4 @@
-"""Monte Carlo arithmetic: every result of a training nudged by up to one unit in the last place.
+"""Monte Carlo arithmetic: every result of a training nudged at random in its last place.
 
     x ← x (1 + ε u),  u ~ U(−1, 1),  ε the distance from 1 to the next number (2⁻²³ in float32)
 
@@ -27,10 +27,10 @@ __all__ = ["Nudge", "NudgedNumber", "nudged"]
 
 
 class Nudge:
-    """Moves floats in place, at random, by up to one unit in the last place; zeros stay zeros.
+    """Moves floats in place, at random, by up to ε of their magnitude; zeros stay zeros.
 
     >>> Nudge(seed=0)(np.array([1.0, 0.0, -1.0], np.float32)).tolist()
-    [1.0, 0.0, -1.0]
+    [1.0, 0.0, -0.9999999403953552]
     """
 
     def __init__(self, seed: int | Sequence[int]) -> None:
@@ -41,13 +41,16 @@ class Nudge:
         u = self._rng.random(x.shape, x.dtype.type)
         u -= 0.5
         u *= 2 * np.finfo(x.dtype).eps
-        u += 1
-        x *= u
+        u *= x
+        x += u  # x *= 1 + u would be biased: 1 + u is rounded more finely below 1 than above
         return x
 
 
 class NudgedNumber(float):
     """A number of the network's type whose sums, products and quotients are nudged."""
+
+    _dtype: np.dtype
+    _nudge: Nudge
 
     def __new__(cls, value: float, dtype: np.dtype, nudge: Nudge) -> "NudgedNumber":
         """Nudge the value."""
