@@ -13,7 +13,7 @@ from experiments.harness.environment import environment, source_digest
 from experiments.harness.errors import RequestError, choose
 from experiments.harness.implementations import IMPLEMENTATIONS
 from experiments.harness.store import SCHEMA, Store
-from experiments.harness.variants import nudges
+from experiments.harness.variants import variants
 from experiments.registry import EXPERIMENTS, page
 
 __all__ = ["Plan", "Request", "plan"]
@@ -127,7 +127,7 @@ def _cells(request: Request, data: Dataset, experiment: str, able: list[str]) ->
         mode="native" if request.native else "lockstep",
     )
     judged = request.dtype == "float32" and not request.native and len(able) > 1
-    beside = nudges(request.floor) if judged else []
+    beside = variants(page(experiment), able, request.floor) if judged else []
     for seed in range(request.seeds):
         for implementation in able:
             yield replace(first, seed=seed, implementation=implementation)

@@ -25,7 +25,7 @@ def build_results(store: Store, margin: float = MARGIN) -> dict[str, Any]:
         "environment": records[0]["environment"],
         "cells": records,
         "agreement": compare_all(
-            _with_arrays(store, lockstep), _with_arrays(store, store.nudged())
+            _with_arrays(store, lockstep), _with_arrays(store, store.variants())
         ),
         "native": compare_native(native, margin),
     }

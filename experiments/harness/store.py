@@ -28,6 +28,8 @@ _FIELDS = {
     *("epochs", "limit", "acceptance", "environment", "status", "error", "history", "test"),
 }
 
+_ASKED_FOR = ("lockstep", "native")  # the modes whose results are shown
+
 
 class Store:
     """The records of one run."""
@@ -77,18 +79,18 @@ class Store:
 
         RequestError if the folder holds none.
         """
-        found = self._records(nudged=False)
+        found = [record for record in self._all() if record["mode"] in _ASKED_FOR]
         if not found:
             raise RequestError(f"{self.folder}: holds no run; a run has a folder named cells/")
         return found
 
-    def nudged(self) -> list[dict[str, Any]]:
-        """Return the records of the nudged trainings, by which float32 is judged."""
-        return self._records(nudged=True)
+    def variants(self) -> list[dict[str, Any]]:
+        """Return the records of the trainings by which float32 is judged (see `variants`)."""
+        return [record for record in self._all() if record["mode"] not in _ASKED_FOR]
 
-    def _records(self, nudged: bool) -> list[dict[str, Any]]:
-        paths = [p for p in sorted(self.cells.glob("*.json")) if ("-nudged-" in p.stem) == nudged]
-        return [record for record in map(self._read, paths) if record is not None]
+    def _all(self) -> list[dict[str, Any]]:
+        found = map(self._read, sorted(self.cells.glob("*.json")))
+        return [record for record in found if record is not None]
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Write results.json and results.csv."""

@@ -5,7 +5,7 @@ import pytest
 
 from experiments.harness.comparison import compare_all
 from experiments.harness.noise_floor import measure_floor
-from experiments.harness.variants import nudges
+from experiments.harness.variants import KERAS_SIGMOID, nudges
 
 from .test_agreement import EPOCHS, ROWS, cell, part
 
@@ -104,6 +104,24 @@ def test_a_failed_nudged_training_makes_no_floor(pair):
     whole, broken = nudged(1.0, 0.75)
     failed = broken[0] | {"status": "failed", "history": None}, {}
     assert compare_all(pair, [whole, failed])[0]["verdict"] is None
+
+
+def test_a_control_that_agrees_with_keras_names_the_cause(pair):
+    for at_keras in (0.75, 0.5):  # within the floor of the control, then beyond it
+        part(pair, "loss", at_keras)
+        control = cell("scratch", mode=KERAS_SIGMOID, **FLOAT32)
+        part((pair[0], control), "loss", 0.75)
+        cells = pair[0], pair[1], cell("pytorch", **FLOAT32)
+        first, other, third = compare_all(cells, [*nudged(1.0, 0.9375), control])
+        assert [each["verdict"] for each in (first, other, third)] == ["differ", "agree", "differ"]
+        for entry in (first, third):
+            assert entry["reason"].endswith("agrees with keras") == (at_keras == 0.75)
+
+
+def test_a_control_makes_no_floor(pair):
+    control = cell("scratch", mode=KERAS_SIGMOID, **FLOAT32)
+    part((pair[0], control), "loss", 0.5)
+    assert compare_all(pair, [*nudged(1.0, 0.75), control])[0]["tolerance"] == 0.25
 
 
 def test_float64_has_its_fixed_limits_whatever_floor_there_is():

@@ -8,19 +8,21 @@ import json
 import pytest
 
 import frameworks.epsilon
-from experiments import churn
+from experiments import churn, xor
 from experiments.harness.cell import Cell
 from experiments.harness.comparison import compare_all
 from experiments.harness.training import load_data, train_cell
-from experiments.harness.variants import nudges
+from experiments.harness.variants import KERAS_SIGMOID, nudges, variants
 
 EPOCHS, ROWS = 3, 95
 
 
-def train(implementation, mode="lockstep"):
-    cell = Cell("churn", "float32", 0, implementation, EPOCHS, ROWS, "stand-in", None, 1, mode)
-    record, arrays = train_cell(cell, load_data("churn", "stand-in", None), seconds_import=0.0)
-    return cell.to_json() | {"data": "stand-in", "spec": "churn"} | record, arrays
+def train(implementation, mode="lockstep", experiment="churn", seed=0, epochs=EPOCHS):
+    cell = Cell(
+        experiment, "float32", seed, implementation, epochs, ROWS, "stand-in", None, 1, mode
+    )
+    record, arrays = train_cell(cell, load_data(experiment, "stand-in", None), seconds_import=0.0)
+    return cell.to_json() | {"data": "stand-in", "spec": experiment} | record, arrays
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def test_epsilon_outside_the_correction_differs_in_float32(monkeypatch, scratch,
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("lr", 1.0001e-3), ("betas", (0.9, 0.9995)), ("weight_decay", 1e-4), ("amsgrad", True)],
+    [("lr", 1.0001e-3), ("betas", (0.9, 0.9995)), ("weight_decay", 1e-6), ("amsgrad", True)],
 )
 def test_another_setting_of_adam_differs_in_float32(monkeypatch, scratch, floor, setting, value):
     build = churn.build_pytorch
@@ -62,6 +64,23 @@ def test_another_setting_of_adam_differs_in_float32(monkeypatch, scratch, floor,
 
     monkeypatch.setattr(churn, "build_pytorch", change)
     assert verdict(scratch, floor, train("pytorch"))[0] == "differ"
+
+
+def test_the_less_exact_sigmoid_of_tensorflow_is_named_as_the_cause():
+    """Seed 12 is one of two of the seeds 0 to 16 where it shows (see docs/agreement.md)."""
+    options = {"experiment": "xor", "seed": 12, "epochs": 500}
+    cells = [train(name, **options) for name in ("scratch", "keras")]
+    beside = [train("scratch", mode, **options) for mode in [*nudges(5), KERAS_SIGMOID]]
+    (entry,) = compare_all(cells, beside)
+    assert entry["verdict"] == "differ"
+    assert entry["reason"].endswith("TensorFlow's sigmoid: scratch with it agrees with keras")
+
+
+def test_the_control_is_trained_where_keras_and_a_sigmoid_are():
+    assert variants(xor, ["scratch", "keras"], 2) == [*nudges(2), KERAS_SIGMOID]
+    assert variants(xor, ["scratch", "pytorch"], 2) == nudges(2)
+    assert variants(churn, ["scratch", "keras"], 2) == nudges(2)
+    assert variants(xor, ["scratch", "keras"], 0) == []
 
 
 def test_the_command_judges_float32_and_repeats_no_nudged_training(call, tmp_path):
