@@ -6,7 +6,7 @@ ARGS =
 PYTHON =
 VENV = .venv
 
-.PHONY: help setup run test check format bench floor clean
+.PHONY: help setup run test check format bench certify floor clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ format: setup ## format the code and fix what ruff can fix
 
 bench: setup ## compare the speeds
 	'$(VENV)/bin/lockstep' bench $(ARGS)
+
+certify: setup ## compute the certified losses again, and compare them
+	'$(VENV)/bin/lockstep' certify --check $(ARGS)
 
 floor: setup ## judge 204 clean pairs in float32 by the noise floor: how many false alarms?
 	'$(VENV)/bin/lockstep' run perceptron xor circle --dtype float32 --seeds 17 --epochs 500

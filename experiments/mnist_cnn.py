@@ -2,11 +2,12 @@
 
 28 x 28 pixels in 0..1; two 3 x 3 convolutions with 16 and 32 channels and ReLU, each followed by
 2 x 2 max-pooling; a dense layer of 64 ReLU neurons, and one of ten outputs; softmax cross-entropy,
-Glorot-uniform weights, Adam with learning rate 0.002, batches of 32, 3 epochs.
+Glorot-uniform weights, batches of 32, 4 epochs of Adam with learning rate 0.002, which is halved
+after every 1,875 steps: an epoch of the 60,000 digits.
 
 Source: the layout of LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to
 document recognition", Proceedings of the IEEE 86, 1998, with today's layers. Expected: at least
-98 % of the 10,000 test images, after so few epochs.
+99 % of the 10,000 test images. With a constant learning rate it stays at 98.9 %.
 """
 
 from math import isqrt
@@ -23,9 +24,10 @@ SPEC = Spec(
     inputs=784,
     outputs=10,
     hidden=(16, 32, 64),
-    epochs=3,
+    epochs=4,
     batch_size=32,
     learning_rate=float32(2e-3),
+    halve_every=1_875,
     beta_1=float32(0.9),
     beta_2=float32(0.999),
     epsilon_hat=float32(1e-7),
@@ -63,7 +65,9 @@ def build_scratch(spec: Spec = SPEC) -> Parts:
         MaxPool2D,
         ReLU,
         Reshape,
+        Scheduled,
         Sequential,
+        StepRate,
     )
 
     side = isqrt(spec.inputs)
@@ -82,12 +86,15 @@ def build_scratch(spec: Spec = SPEC) -> Parts:
         Dense(third, spec.outputs),
     )
     loss = CategoricalCrossEntropy()
-    optimizer = Adam(
-        learning_rate=spec.learning_rate,
-        beta_1=spec.beta_1,
-        beta_2=spec.beta_2,
-        epsilon=spec.epsilon_hat,
-        epsilon_hat=True,
+    rate = StepRate(spec.learning_rate, factor=0.5, size=spec.halve_every)
+    optimizer = Scheduled(
+        rate,
+        Adam(
+            beta_1=spec.beta_1,
+            beta_2=spec.beta_2,
+            epsilon=spec.epsilon_hat,
+            epsilon_hat=True,
+        ),
     )
     return Parts(network, loss, optimizer, initial_weights)
 
@@ -116,8 +123,11 @@ def build_keras(spec: Spec = SPEC) -> Parts:
         ]
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    rate = keras.optimizers.schedules.ExponentialDecay(
+        spec.learning_rate, decay_steps=spec.halve_every, decay_rate=0.5, staircase=True
+    )
     optimizer = keras.optimizers.Adam(
-        learning_rate=spec.learning_rate,
+        learning_rate=rate,
         beta_1=spec.beta_1,
         beta_2=spec.beta_2,
         epsilon=spec.epsilon_hat,
@@ -131,6 +141,7 @@ def build_pytorch(spec: Spec = SPEC) -> Parts:
     from torch import nn
 
     from frameworks.epsilon import use_epsilon_hat
+    from frameworks.rates import step_rate, use_rate
 
     side = isqrt(spec.inputs)
     first, second, third = spec.hidden
@@ -154,16 +165,17 @@ def build_pytorch(spec: Spec = SPEC) -> Parts:
         nn.Linear(third, spec.outputs),
     )
     loss = nn.CrossEntropyLoss()
+    rate = step_rate(spec.learning_rate, factor=0.5, size=spec.halve_every)
     optimizer = torch.optim.Adam(
         network.parameters(),
-        lr=spec.learning_rate,
         betas=(spec.beta_1, spec.beta_2),
         eps=spec.epsilon_hat,
         fused=True,
     )
     use_epsilon_hat(optimizer)  # differs: PyTorch adds ε after the bias correction
+    use_rate(optimizer, rate)  # differs: PyTorch's schedulers count their own calls
     return Parts(network, loss, optimizer, initial_weights)
 
 
 # The acceptance band: the test accuracy of the whole training, by the data's source.
-ACCURACY = {"real": (0.98, 1.0), "stand-in": (0.9, 1.0)}
+ACCURACY = {"real": (0.99, 1.0), "stand-in": (0.9, 1.0)}

@@ -34,6 +34,7 @@ class Spec:
     batch_size: int = 32  # at least the number of rows: full batch, rows kept in order
     shuffle: bool = True  # False: rows kept in order also in smaller batches
     learning_rate: float = float32(1e-3)
+    halve_every: int = 0  # steps after which the learning rate is halved, again and again
     beta_1: float = float32(0.9)  # Adam's decay of the mean of g
     beta_2: float = float32(0.999)  # Adam's decay of the mean of g²
     epsilon_hat: float = float32(1e-7)  # Adam's ε̂, added to √v before the bias correction

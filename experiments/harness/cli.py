@@ -8,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from datasets import DataError, Policy
-from experiments.harness import data_command
+from experiments.harness import bench_command, certify_command, data_command
 from experiments.harness.errors import RequestError
 
 __all__ = ["app", "main"]
@@ -20,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_command.app, name="data")
+app.command("bench")(bench_command.bench)
+app.command("certify")(certify_command.certify)
 
 Experiments = Annotated[
     list[str] | None, typer.Argument(metavar="EXPERIMENT", help="Default: all of them.")
@@ -120,50 +122,23 @@ def run_command(
 @app.command("report")
 def report_command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    data_dir: DataDir = None,
     margin: Margin = 0.01,
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild a run's tables, results.json and results.csv from its records.
+    """Rebuild a run's tables, results.json, results.csv and report.html from its records.
+
+    The report shows some of the data, where it is still there.
 
     For example:
 
     lockstep report runs/float64-1a2b3c4d
+
+    lockstep report runs/float64-1a2b3c4d --data-dir ~/data
     """
     from experiments.harness import session
 
-    raise typer.Exit(session.report(run, as_json, margin))
-
-
-@app.command("bench")
-def bench_command(
-    experiments: Experiments = None,
-    implementations: With = None,
-    dtype: Dtype = "float64",
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps, whole epochs.")] = 1_000,
-    data: Data = "auto",
-    data_dir: DataDir = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Time each so many times, in turn.")] = 5,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each training.")] = 1,
-    as_json: AsJson = False,
-) -> None:
-    """Compare speeds as paired ratios: implementations, and the interface's own cost.
-
-    For example:
-
-    lockstep bench churn --rounds 9
-    """
-    from experiments.harness import bench
-    from experiments.harness.request import Request
-
-    request = Request(
-        experiments=tuple(experiments or ()),
-        implementations=_names(implementations),
-        dtype=dtype,
-        policy=data,
-        data_dir=data_dir,
-        threads=threads,
-    )
-    bench.show(request, steps, rounds, as_json)
+    raise typer.Exit(session.report(run, data_dir, as_json, margin))
 
 
 def _names(text: str | None) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Training as each framework's users write it, with that framework's own defaults.
 
 A page's builder gives the layers and the loss; of its optimizer only the kind and the learning rate
-are taken, the rest is the framework's default: epsilon, for one. The initial weights are those that
+with its schedule are taken, the rest is the framework's default: epsilon, for one. The initial weights are those that
 the framework draws for its layers, and it shuffles the rows its own way. Nothing is aligned, and
 the seed means something else in each framework.
 """
@@ -36,7 +36,10 @@ def train_scratch(build: Builder, spec: Spec, seed: int, data: Batch, report: Re
     network = parts.network
     network.bind(data.X.dtype)
     initial_weights = [w.copy() for w in network.initialize(rng).weights]
-    optimizer = type(parts.optimizer)(spec.learning_rate)
+    optimizer = type(getattr(parts.optimizer, "optimizer", parts.optimizer))(spec.learning_rate)
+    if spec.halve_every:
+        rate = scratch.StepRate(spec.learning_rate, factor=0.5, size=spec.halve_every)
+        optimizer = scratch.Scheduled(rate, optimizer)
     n = len(data.X)
     orders = (rng.permutation(n) if spec.shuffle else None for _ in range(spec.epochs))
     threshold, history = 0.0 if parts.logits else 0.5, []
@@ -63,8 +66,13 @@ def train_keras(build: Builder, spec: Spec, seed: int, data: Batch, report: Repo
     initial_weights = network.get_weights()
     threshold = 0.0 if parts.logits else 0.5
     binary = keras.metrics.BinaryAccuracy(threshold=threshold)
+    rate = spec.learning_rate
+    if spec.halve_every:
+        rate = keras.optimizers.schedules.ExponentialDecay(
+            rate, decay_steps=spec.halve_every, decay_rate=0.5, staircase=True
+        )
     network.compile(
-        type(parts.optimizer)(spec.learning_rate),
+        type(parts.optimizer)(rate),
         parts.loss,
         metrics=[binary if spec.outputs == 1 else keras.metrics.SparseCategoricalAccuracy()],
     )
@@ -85,6 +93,7 @@ def train_keras(build: Builder, spec: Spec, seed: int, data: Batch, report: Repo
 def train_pytorch(build: Builder, spec: Spec, seed: int, data: Batch, report: Report) -> Trained:
     """Train with a `DataLoader` and the loop that every introduction shows."""
     import torch
+    from torch.optim.lr_scheduler import StepLR
     from torch.utils.data import DataLoader, TensorDataset
 
     torch.manual_seed(seed)
@@ -94,6 +103,7 @@ def train_pytorch(build: Builder, spec: Spec, seed: int, data: Batch, report: Re
     weights = [w.detach().numpy() for w in network.parameters()]  # views: they follow the training
     initial_weights = [w.copy() for w in weights]
     optimizer = type(parts.optimizer)(network.parameters(), lr=spec.learning_rate)
+    schedule = StepLR(optimizer, spec.halve_every, 0.5) if spec.halve_every else None
     loader = DataLoader(TensorDataset(X, y), spec.batch_size, shuffle=spec.shuffle)
     threshold, history = 0.0 if parts.logits else 0.5, []
     for epoch in range(spec.epochs):
@@ -104,6 +114,8 @@ def train_pytorch(build: Builder, spec: Spec, seed: int, data: Batch, report: Re
             loss = parts.loss(outputs, targets)
             loss.backward()
             optimizer.step()
+            if schedule:
+                schedule.step()
             total += loss.item() * len(batch)
             correct += count_correct(outputs.detach().numpy(), targets.numpy(), threshold)
         history.append((total / len(X), correct / len(X)))

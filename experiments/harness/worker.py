@@ -47,17 +47,19 @@ def serve(jobs: TextIO, events: TextIO) -> None:
     for line in jobs:
         try:
             job = json.loads(line)
-            send("done", result=(_time if "steps" in job else _train)(job, seconds_import, send))
+            send("done", result=(_train if "head" in job else _time)(job, seconds_import, send))
         except Exception as error:  # a failed cell, with its reason; the next one may do better
             send("failed", error=f"{type(error).__name__}: {error}")
 
 
-def _time(job: dict[str, Any], seconds_import: float, send: Any) -> dict[str, Any]:
-    """Time one cell."""
+def _time(job: dict[str, Any], seconds_import: float, send: Any) -> Any:
+    """Time one variant, or the machine itself."""
+    from experiments.harness.bench.timing import time_product, time_variant
     from experiments.harness.cell import Cell
-    from experiments.harness.timing import time_cell
 
-    return time_cell(Cell(**job["cell"]), job["steps"])
+    if "product" in job:
+        return time_product(job["product"], job["dtype"])
+    return time_variant(Cell(**job["cell"]), job["variant"], job["steps"])
 
 
 def _train(job: dict[str, Any], seconds_import: float, send: Any) -> dict[str, Any]:

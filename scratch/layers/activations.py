@@ -115,8 +115,8 @@ class ReLU(Layer):
         return self.a
 
     def backward(self, da: np.ndarray) -> np.ndarray:
-        """Return dz = da ⊙ (a > 0); a > 0 exactly where z > 0."""
-        dz = np.greater(self.a, 0, out=self.work.like("dz", da))
+        """Return dz = da ⊙ sign(a), which is 1 where z > 0, else 0."""
+        dz = np.sign(self.a, out=self.work.like("dz", da))
         dz *= da
         return dz
 

@@ -1,0 +1,1 @@
+"""`lockstep bench`: speeds side by side, as ratios of things timed in turn on the same machine."""

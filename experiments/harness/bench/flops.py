@@ -1,0 +1,119 @@
+"""The floating-point operations of a training step, counted from the layers of a scratch network.
+
+The convention, the same for every implementation, however it computes:
+
+- a matrix product (m, k) (k, n) is 2 m n k operations, a multiplication and an addition each;
+- a convolution is the matrix product of its windows with its kernels;
+- every elementwise operation is 1 for each number, an exponential too; a bias is 1 for each output;
+- a maximum or mean over windows is 1 for each number in a window, and so is its gradient;
+- the gradient by the network's inputs is not counted, since nobody asks for it;
+- an optimizer is its operations on each parameter, as counted below;
+- what only moves numbers is none: gathering a batch's rows, padding, a change of shape.
+"""
+
+from dataclasses import dataclass
+from functools import singledispatch
+from math import prod
+
+import numpy as np
+
+from frameworks import Parts
+from scratch import (
+    SGD,
+    Adam,
+    Conv2D,
+    Dense,
+    Flatten,
+    Layer,
+    ReLU,
+    Reshape,
+    Scheduled,
+    Sigmoid,
+    Tanh,
+)
+from scratch.layers import AveragePool2D, MaxPool2D
+
+__all__ = ["Flops", "count_flops"]
+
+
+@dataclass(frozen=True)
+class Flops:
+    """Operations of one step."""
+
+    forward: float  # the loss included
+    backward: float
+    optimizer: float
+
+    @property
+    def step(self) -> float:
+        """All of them."""
+        return self.forward + self.backward + self.optimizer
+
+
+def count_flops(parts: Parts, rows: float, inputs: int) -> Flops:
+    """Count a step of scratch's `parts` on a batch of `rows` rows (n, inputs), on average.
+
+    Raises TypeError for a layer or an optimizer that is not counted here.
+    """
+    X, forward, backward, inside = np.zeros((1, inputs)), 0, 0, False
+    for layer in parts.network.layers:
+        z = layer.forward(X).copy()
+        ahead, by_params, by_inputs = _operations(layer, X, z)
+        forward += ahead
+        backward += by_params + (by_inputs if inside else 0)
+        inside = inside or bool(layer.params)
+        X = z
+    elementwise_loss = X.size
+    optimizer = _of_optimizer(parts.optimizer) * parts.network.theta.size
+    return Flops(
+        rows * (forward + elementwise_loss), rows * (backward + elementwise_loss), optimizer
+    )
+
+
+@singledispatch
+def _operations(layer: Layer, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
+    """Count for one row: forward, gradient by the parameters, gradient by X (1, ...)."""
+    raise TypeError(f"the operations of {type(layer).__name__} are not counted in flops.py")
+
+
+@_operations.register
+def _(layer: Dense, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
+    product, bias = 2 * X.size * z.size, z.size * (len(layer.params) - 1)
+    return product + bias, product + bias, product
+
+
+@_operations.register
+def _(layer: Conv2D, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
+    product, bias = 2 * z.size * prod(layer.W.shape[:3]), z.size * (len(layer.params) - 1)
+    return product + bias, product + bias, product
+
+
+@_operations.register(ReLU)
+@_operations.register(Sigmoid)
+@_operations.register(Tanh)
+def _(layer: Layer, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
+    return z.size, 0, z.size
+
+
+@_operations.register(MaxPool2D)
+@_operations.register(AveragePool2D)
+def _(layer: MaxPool2D | AveragePool2D, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
+    return z.size * prod(layer.size), 0, z.size * prod(layer.size)
+
+
+@_operations.register(Flatten)
+@_operations.register(Reshape)
+def _(layer: Layer, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
+    return 0, 0, 0
+
+
+def _of_optimizer(optimizer: object) -> int:
+    """Count for one parameter; the powers of β are scalars, and free."""
+    match optimizer:
+        case Scheduled():
+            return _of_optimizer(optimizer.optimizer)
+        case Adam():  # m: 2 products, a sum; v: 3 and a sum; √, + ε, /, · η, −
+            return 12
+        case SGD():  # · η, −; with momentum μ v + g; with Nesterov's g + μ v
+            return 2 + 2 * bool(optimizer.mu) + 2 * optimizer.nesterov
+    raise TypeError(f"the operations of {type(optimizer).__name__} are not counted in flops.py")
