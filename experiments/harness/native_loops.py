@@ -1,9 +1,9 @@
 """Training as each framework's users write it, with that framework's own defaults.
 
-A page's builder gives the layers and the loss; of its optimizer only the kind and the learning rate
-with its schedule are taken, the rest is the framework's default: epsilon, for one. The initial weights are those that
-the framework draws for its layers, and it shuffles the rows its own way. Nothing is aligned, and
-the seed means something else in each framework.
+A page's builder gives the layers and the loss; of its optimizer only the kind and the learning rate,
+with its schedule, are taken, the rest is the framework's default: epsilon, for one. The initial
+weights are those that the framework draws for its layers, and it shuffles the rows its own way.
+Nothing is aligned, and the seed means something else in each framework.
 """
 
 from collections.abc import Callable
@@ -65,7 +65,10 @@ def train_keras(build: Builder, spec: Spec, seed: int, data: Batch, report: Repo
     network = parts.network
     initial_weights = network.get_weights()
     threshold = 0.0 if parts.logits else 0.5
-    binary = keras.metrics.BinaryAccuracy(threshold=threshold)
+    if spec.outputs == 1:
+        accuracy = keras.metrics.BinaryAccuracy(threshold=threshold)
+    else:
+        accuracy = keras.metrics.SparseCategoricalAccuracy()
     rate = spec.learning_rate
     if spec.halve_every:
         rate = keras.optimizers.schedules.ExponentialDecay(
@@ -74,16 +77,15 @@ def train_keras(build: Builder, spec: Spec, seed: int, data: Batch, report: Repo
     network.compile(
         type(parts.optimizer)(rate),
         parts.loss,
-        metrics=[binary if spec.outputs == 1 else keras.metrics.SparseCategoricalAccuracy()],
+        metrics=[accuracy],
     )
     epochs = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: report(epoch + 1, logs["loss"])
     )
     options = {"shuffle": spec.shuffle, "verbose": 0, "callbacks": [epochs]}
     fitted = network.fit(data.X, data.y, spec.batch_size, spec.epochs, **options)
-    loss, accuracy = list(fitted.history.values())
     return Trained(
-        list(zip(loss, accuracy, strict=True)),
+        list(zip(fitted.history["loss"], fitted.history[accuracy.name], strict=True)),
         initial_weights,
         network.get_weights(),
         lambda X: network.predict(X, verbose=0),

@@ -31,6 +31,8 @@ def test_native_cells_say_so_and_are_never_compared_as_lockstep(trained):
         assert "batch_order" not in cell["digests"]
         assert {len(values) for values in cell["history"].values()} == {2}
         assert sum(map(sum, cell["test"]["confusion"])) == cell["test"]["n"]
+        for accuracy in cell["history"]["accuracy"]:  # a number of the 200 rows
+            assert abs(accuracy * 200 - round(accuracy * 200)) < 1e-4  # float32's rounding
     assert results["agreement"] == []
 
 
