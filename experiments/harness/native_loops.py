@@ -1,17 +1,17 @@
 """Training as each framework's users write it, with that framework's own defaults.
 
-A page's builder gives the layers and the loss; of its optimizer only the kind and the learning rate,
-with its schedule, are taken, the rest is the framework's default: epsilon, for one. The initial
-weights are those that the framework draws for its layers, and it shuffles the rows its own way.
-Nothing is aligned, and the seed means something else in each framework.
+A page's builder gives the layers and the loss; of its optimizer only the kind and the learning
+rate, with its schedule, are taken, the rest is the framework's default: epsilon, for one. The
+initial weights are those that the framework draws for its layers, and it shuffles the rows its own
+way. Nothing is aligned, and the seed means something else in each framework.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from frameworks import Builder, Spec
+from frameworks import Builder, Parts, Spec
 from scratch import Batch, count_correct
 
 __all__ = ["NATIVE_LOOPS", "Trained"]
@@ -62,34 +62,23 @@ def train_keras(build: Builder, spec: Spec, seed: int, data: Batch, report: Repo
     keras.config.set_floatx(data.X.dtype.name)
     keras.config.set_dtype_policy(data.X.dtype.name)
     parts = build(spec)
-    network = parts.network
+    network, rate = parts.network, spec.learning_rate
     initial_weights = network.get_weights()
-    threshold = 0.0 if parts.logits else 0.5
+    accuracy = keras.metrics.SparseCategoricalAccuracy()
     if spec.outputs == 1:
-        accuracy = keras.metrics.BinaryAccuracy(threshold=threshold)
-    else:
-        accuracy = keras.metrics.SparseCategoricalAccuracy()
-    rate = spec.learning_rate
+        accuracy = keras.metrics.BinaryAccuracy(threshold=0.0 if parts.logits else 0.5)
     if spec.halve_every:
-        rate = keras.optimizers.schedules.ExponentialDecay(
-            rate, decay_steps=spec.halve_every, decay_rate=0.5, staircase=True
-        )
-    network.compile(
-        type(parts.optimizer)(rate),
-        parts.loss,
-        metrics=[accuracy],
-    )
+        decay = keras.optimizers.schedules.ExponentialDecay
+        rate = decay(rate, spec.halve_every, decay_rate=0.5, staircase=True)
+    network.compile(type(parts.optimizer)(rate), parts.loss, metrics=[accuracy])
     epochs = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: report(epoch + 1, logs["loss"])
     )
     options = {"shuffle": spec.shuffle, "verbose": 0, "callbacks": [epochs]}
-    fitted = network.fit(data.X, data.y, spec.batch_size, spec.epochs, **options)
-    return Trained(
-        list(zip(fitted.history["loss"], fitted.history[accuracy.name], strict=True)),
-        initial_weights,
-        network.get_weights(),
-        lambda X: network.predict(X, verbose=0),
-    )
+    history = network.fit(data.X, data.y, spec.batch_size, spec.epochs, **options).history
+    results = list(zip(history["loss"], history[accuracy.name], strict=True))
+    weights = network.get_weights()
+    return Trained(results, initial_weights, weights, lambda X: network.predict(X, verbose=0))
 
 
 def train_pytorch(build: Builder, spec: Spec, seed: int, data: Batch, report: Report) -> Trained:
@@ -107,25 +96,31 @@ def train_pytorch(build: Builder, spec: Spec, seed: int, data: Batch, report: Re
     optimizer = type(parts.optimizer)(network.parameters(), lr=spec.learning_rate)
     schedule = StepLR(optimizer, spec.halve_every, 0.5) if spec.halve_every else None
     loader = DataLoader(TensorDataset(X, y), spec.batch_size, shuffle=spec.shuffle)
-    threshold, history = 0.0 if parts.logits else 0.5, []
-    for epoch in range(spec.epochs):
-        total, correct = 0.0, 0
-        for batch, targets in loader:
-            optimizer.zero_grad()
-            outputs = network(batch)
-            loss = parts.loss(outputs, targets)
-            loss.backward()
-            optimizer.step()
-            if schedule:
-                schedule.step()
-            total += loss.item() * len(batch)
-            correct += count_correct(outputs.detach().numpy(), targets.numpy(), threshold)
-        history.append((total / len(X), correct / len(X)))
-        report(epoch + 1, history[-1][0])
+    history: list[tuple[float, float]] = []
+    for _ in range(spec.epochs):
+        history.append(_train_epoch(parts, loader, optimizer, schedule))
+        report(len(history), history[-1][0])
     network.eval()
     return Trained(
         history, initial_weights, weights, lambda X: network(torch.from_numpy(X)).detach().numpy()
     )
+
+
+def _train_epoch(parts: Parts, loader: Any, optimizer: Any, schedule: Any) -> tuple[float, float]:
+    """Train PyTorch for an epoch; return the mean loss and the accuracy."""
+    total, correct, rows = 0.0, 0, len(loader.dataset)
+    for X, y in loader:
+        optimizer.zero_grad()
+        outputs = parts.network(X)
+        loss = parts.loss(outputs, y)
+        loss.backward()
+        optimizer.step()
+        if schedule:
+            schedule.step()
+        total += loss.item() * len(X)
+        threshold = 0.0 if parts.logits else 0.5
+        correct += count_correct(outputs.detach().numpy(), y.numpy(), threshold)
+    return total / rows, correct / rows
 
 
 NATIVE_LOOPS: dict[str, Callable[..., Trained]] = {
