@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -59,9 +60,15 @@ def diagram(page: ModuleType) -> Diagram:
         layers,
         sum(layer.parameters for layer in layers),
         type(parts.loss).__name__,
-        type(parts.optimizer).__name__,
+        _optimizer(parts.optimizer),
         _WIDTH * len(layers),
     )
+
+
+def _optimizer(optimizer: Any) -> str:
+    """Return an optimizer's name, and that of the one inside which it works."""
+    name, inner = type(optimizer).__name__, getattr(optimizer, "optimizer", None)
+    return f"{_optimizer(inner)}, {name.lower()}" if inner else name
 
 
 def _column(

@@ -107,3 +107,8 @@ def test_a_figure_takes_its_colours_from_the_page_and_its_label_is_escaped():
     assert 'aria-label="a &#34;b&#34;: &lt;c&gt;"' in svg
     assert "var(--s1)" in svg
     assert "#0000" not in svg
+
+
+def test_the_diagram_names_the_optimizer_inside_a_schedule():
+    assert diagram(page("mnist_cnn")).optimizer == "Adam, scheduled"
+    assert diagram(page("churn")).optimizer == "Adam"
