@@ -62,7 +62,8 @@ def _title(cells: Records) -> Text:
 
 
 def _cells_table(cells: Records) -> Table:
-    names = ("training loss", "test loss", "test accuracy", "digits", "seconds")
+    certified = ["digits"] if any(map(certified_digits, cells)) else []
+    names = ("training loss", "test loss", "test accuracy", *certified, "seconds")
     table = make_table("implementation", *names)
     for name in dict.fromkeys(cell["implementation"] for cell in cells):
         mine = [cell for cell in cells if cell["implementation"] == name]
@@ -80,7 +81,7 @@ def _cells_table(cells: Records) -> Table:
                 _spread([cell["test"]["accuracy"] for cell in done], ".4f"),
                 style="" if inside else "red",
             ),
-            _digits(done),
+            *([_digits(done)] if certified else []),
             _spread([cell["seconds"]["fit"] for cell in done], ".1f"),
         )
     return table
