@@ -6,7 +6,7 @@ ARGS =
 PYTHON =
 VENV = .venv
 
-.PHONY: help setup run test faults check format bench clean
+.PHONY: help setup run test faults check format bench certify clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ format: setup ## format the code and fix what ruff can fix
 
 bench: setup ## compare the speeds
 	'$(VENV)/bin/lockstep' bench $(ARGS)
+
+certify: setup ## compute the certified losses again, and compare them
+	'$(VENV)/bin/lockstep' certify --check $(ARGS)
 
 clean: ## remove .venv, caches and build products; runs/ is kept
 	@if [ -e '$(VENV)/pyvenv.cfg' ]; then rm -rf '$(VENV)'; fi

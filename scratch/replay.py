@@ -62,10 +62,12 @@ class Replay:
         """Take one step on each batch of the rows, in the given order.
 
         Return the outputs (n, k), each from before the step on its batch, and the targets in the
-        same order.
+        same order. X and y are to hold the same rows at every call.
         """
         network, outputs = self.network, []
         if order is None:
+            if len(X) <= self.batch_size:
+                return self._train_whole(X, y)
             order = np.arange(len(X))
         for start in range(0, len(X), self.batch_size):
             rows = order[start : start + self.batch_size]
@@ -75,6 +77,12 @@ class Replay:
             outputs.append(gradient.compute().copy())
             self.optimizer.step(network.theta, network.grad)
         return np.concatenate(outputs), y.take(order, axis=0)
+
+    def _train_whole(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Take the one step on all rows, which the gradient holds from the first time on."""
+        outputs = self._gradient(X, y, len(X)).compute()
+        self.optimizer.step(self.network.theta, self.network.grad)
+        return outputs, y
 
     def _gradient(self, X: np.ndarray, y: np.ndarray, n: int) -> "_Gradient":
         """Return the gradient of n rows; a new one where `bind` has moved the parameters."""

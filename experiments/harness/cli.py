@@ -8,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from datasets import DataError, Policy
-from experiments.harness import bench_command, data_command, diverge_command
+from experiments.harness import bench_command, certify_command, data_command, diverge_command
 from experiments.harness.errors import RequestError
 
 __all__ = ["app", "main"]
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(data_command.app, name="data")
 app.command("bench")(bench_command.bench)
+app.command("certify")(certify_command.certify)
 app.command("diverge")(diverge_command.diverge_command)
 
 Experiments = Annotated[
@@ -104,17 +105,22 @@ def run_command(
 @app.command("report")
 def report_command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild a run's tables, results.json and results.csv from its records.
+    """Rebuild a run's tables, results.json, results.csv and report.html from its records.
+
+    The report shows some of the data, where it is still there.
 
     For example:
 
     lockstep report runs/float64-1a2b3c4d
+
+    lockstep report runs/float64-1a2b3c4d --data-dir ~/data
     """
     from experiments.harness import session
 
-    raise typer.Exit(session.report(run, as_json))
+    raise typer.Exit(session.report(run, data_dir, as_json))
 
 
 def _names(text: str | None) -> tuple[str, ...]:

@@ -2,17 +2,20 @@
 
 from typing import Any
 
+from experiments.certified.score import score
 from experiments.harness.agreement import compare_all
 from experiments.harness.implementations import IMPLEMENTATIONS
 from experiments.harness.store import SCHEMA, Store
 from experiments.registry import EXPERIMENTS
 
-__all__ = ["build_results", "objections"]
+__all__ = ["DIGITS", "accepted", "build_results", "certified_digits", "objections"]
+
+DIGITS = 12  # of every certified loss that a float64 training has to have right
 
 
 def build_results(store: Store) -> dict[str, Any]:
     """Compare the cells of a run; return what results.json holds."""
-    records = sorted(store.records(), key=_order)
+    records = [cell | {"certified": score(cell)} for cell in sorted(store.records(), key=_order)]
     compared = compare_all((record, _arrays(store, record)) for record in records)
     return {
         "schema": SCHEMA,
@@ -23,7 +26,10 @@ def build_results(store: Store) -> dict[str, Any]:
 
 
 def objections(results: dict[str, Any]) -> list[str]:
-    """Return, a line each, all that went against: disagreement, failure, accuracy out of band."""
+    """Return, a line each, all that went against.
+
+    That is failure, an accuracy out of its band, too few certified digits, and disagreement.
+    """
     lines = []
     for cell in results["cells"]:
         name = f"{cell['experiment']}, {cell['implementation']}, seed {cell['seed']}"
@@ -33,6 +39,9 @@ def objections(results: dict[str, Any]) -> list[str]:
             low, high = cell["acceptance"]
             accuracy = cell["test"]["accuracy"]
             lines.append(f"{name}: test accuracy {accuracy:.4f}, expected {low} to {high}")
+        digits, where = certified_digits(cell) or (DIGITS, "")
+        if digits < DIGITS:
+            lines.append(f"{name}: {where}: {digits:.2f} certified digits, expected {DIGITS}")
     for entry in results["agreement"]:
         if entry["verdict"] == "differ":
             pair = " and ".join(entry["pair"])
@@ -46,6 +55,16 @@ def accepted(cell: dict[str, Any]) -> bool | None:
         return None
     low, high = cell["acceptance"]
     return low <= cell["test"]["accuracy"] <= high
+
+
+def certified_digits(cell: dict[str, Any]) -> tuple[float, str] | None:
+    """Return the fewest digits of a certified loss that a cell has right, and of which loss."""
+    if (certified := cell.get("certified")) is None:
+        return None
+    scores = [(certified["worst_lre"], f"epoch {certified['worst_epoch']}")]
+    if certified["test_lre"] is not None:
+        scores.append((certified["test_lre"], "test loss"))
+    return min(scores)
 
 
 def _arrays(store: Store, record: dict[str, Any]) -> dict[str, Any]:

@@ -35,16 +35,16 @@ def run(request: Request, jobs: int, as_json: bool) -> int:
         for cell in Runner(planned.store, jobs, request.threads, progress).run(dict(missing)):
             del missing[cell]
             _show_finished(planned, missing, shown, console)
-    return _conclude(planned.store, console, as_json)
+    return _conclude(planned.store, request.data_dir, console, as_json)
 
 
-def report(folder: Path, as_json: bool) -> int:
+def report(folder: Path, data_dir: str | None, as_json: bool) -> int:
     """Rebuild the results of a run from its records, show them, and return the exit code."""
     console, store = _console(as_json), Store(folder)
     results = build_results(store)
     for experiment in dict.fromkeys(cell["experiment"] for cell in results["cells"]):
         _show(results, experiment, console)
-    return _conclude(store, console, as_json)
+    return _conclude(store, data_dir, console, as_json)
 
 
 def _show_finished(planned: Plan, missing: Heads, shown: set[str], console: Console) -> None:
@@ -64,13 +64,17 @@ def _show(results: dict[str, Any], experiment: str, console: Console) -> None:
     show_experiment(console, cells, agreement)
 
 
-def _conclude(store: Store, console: Console, as_json: bool) -> int:
-    """Write the results, show what they come to, and return the exit code."""
+def _conclude(store: Store, data_dir: str | None, console: Console, as_json: bool) -> int:
+    """Write the results and the report, show what they come to, and return the exit code."""
+    from experiments.harness.report import write_report
+
     results = build_results(store)
     store.write_results(results)
+    write_report(store, results, data_dir)
     against = objections(results)
     show_summary(console, results, against)
-    console.print(Text(f"{store.folder / 'results.json'}, results.csv"), soft_wrap=True)
+    written = f"{store.folder / 'results.json'}, results.csv, report.html"
+    console.print(Text(written), soft_wrap=True)
     if as_json:
         print((store.folder / "results.json").read_text(encoding="utf-8"), end="")
     if any(cell["status"] == "failed" and cell["missing"] for cell in results["cells"]):

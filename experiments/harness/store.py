@@ -1,9 +1,10 @@
 """The run store: a folder with one record for each finished cell, from which all else is built.
 
 RUN/cells/KEY.json           the record of a cell; written last, so where it is, the cell is whole
-RUN/cells/KEY.safetensors    its weights at the end, and its predictions
+RUN/cells/KEY.safetensors    its weights at the end, and its outputs on the test rows
 RUN/results.json             all records and the agreement; rebuilt at will
 RUN/results.csv              one row for each cell and epoch; rebuilt at will
+RUN/report.html              all of it to look at; rebuilt at will
 """
 
 import csv

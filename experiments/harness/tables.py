@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from experiments.harness.results import accepted
+from experiments.harness.results import DIGITS, accepted, certified_digits
 
 __all__ = ["make_table", "show_experiment", "show_summary"]
 
@@ -59,12 +59,13 @@ def _title(cells: Records) -> Text:
 
 
 def _cells_table(cells: Records) -> Table:
-    table = make_table("implementation", "training loss", "test loss", "test accuracy", "seconds")
+    names = ("training loss", "test loss", "test accuracy", "digits", "seconds")
+    table = make_table("implementation", *names)
     for name in dict.fromkeys(cell["implementation"] for cell in cells):
         mine = [cell for cell in cells if cell["implementation"] == name]
         done = [cell for cell in mine if cell["status"] == "ok"]
         if not done:
-            table.add_row(name, Text("failed", style="red"), "", "", "")
+            table.add_row(name, Text("failed", style="red"), *[""] * (len(names) - 1))
             continue
         digits = ".6f" if len(done) == 1 else ".4f"
         inside = all(accepted(cell) is not False for cell in done)
@@ -76,9 +77,19 @@ def _cells_table(cells: Records) -> Table:
                 _spread([cell["test"]["accuracy"] for cell in done], ".4f"),
                 style="" if inside else "red",
             ),
+            _digits(done),
             _spread([cell["seconds"]["fit"] for cell in done], ".1f"),
         )
     return table
+
+
+def _digits(cells: Records) -> Text:
+    """Give the fewest certified digits that one of the cells has right."""
+    found = [digits for cell in cells if (digits := certified_digits(cell))]
+    if not found:
+        return Text("-")
+    worst, _ = min(found)
+    return Text(f"{worst:.2f}", style="red" if worst < DIGITS else "")
 
 
 def _agreement_table(agreement: Records) -> Table:

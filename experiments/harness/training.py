@@ -9,6 +9,7 @@ import numpy as np
 
 from datasets import Dataset, Policy
 from experiments.harness.cell import Cell
+from experiments.harness.grid import plane_axes, plane_points
 from experiments.harness.implementations import IMPLEMENTATIONS
 from experiments.registry import page
 
@@ -29,7 +30,11 @@ def train_cell(
     seconds_import: float,
     report: Callable[[int, float], None] = lambda epoch, loss: None,
 ) -> Result:
-    """Train and test; return the record and the arrays {"weights.0", ..., "predictions"}.
+    """Train and test; return the record and the arrays beside it.
+
+    "weights.0", "weights.1", ...: the weights at the end; "predictions" (n_test,) and "outputs"
+    (n_test, k) and "probabilities" (n_test, classes) on the test rows. With two inputs also
+    "grid_axes" (2, m) and "grid_probabilities" (m * m, classes), on a grid over the data.
 
     `report(epoch, loss)` is called as epochs are finished.
     """
@@ -71,8 +76,20 @@ def _record(cell: Cell, data: Dataset, classifier: Any, seconds_import: float) -
         "status": "ok",
         "error": None,
     }
-    arrays = {f"weights.{i}": w for i, w in enumerate(weights)} | {"predictions": predictions}
-    return record, arrays
+    arrays = {f"weights.{i}": w for i, w in enumerate(weights)} | {
+        "predictions": predictions,
+        "outputs": classifier.outputs(data.X_test),
+        "probabilities": classifier.predict_proba(data.X_test),
+    }
+    return record, arrays | _on_the_plane(data, classifier)
+
+
+def _on_the_plane(data: Dataset, classifier: Any) -> dict[str, np.ndarray]:
+    """Return what a network with two inputs gives on a grid over the data; else nothing."""
+    if len(data.feature_names) != 2:
+        return {}
+    axes = plane_axes(np.vstack([data.X_train, data.X_test]))
+    return {"grid_axes": axes, "grid_probabilities": classifier.predict_proba(plane_points(axes))}
 
 
 def digest(*arrays: np.ndarray) -> str:

@@ -1,0 +1,49 @@
+"""Certified results: the loss of every epoch, in more digits than any implementation computes.
+
+What an experiment's training comes to in exact arithmetic, from its float64 data and first weights,
+with seed 0 (see docs/certified-results.md). To check an implementation of your own, train it as the
+experiment's page says, and count the digits of its losses:
+
+>>> from experiments import certified
+>>> losses = certified.losses("circle")
+>>> len(losses), losses[0]
+(2000, Decimal('0.2418011766677092906114388'))
+>>> round(certified.digits(0.2418011, losses[0]), 1)
+6.5
+"""
+
+from decimal import Decimal
+from typing import Any, Literal
+
+from experiments.certified.lre import digits
+from experiments.certified.stored import find
+
+__all__ = ["digits", "loss_on_test_rows", "losses"]
+
+
+def losses(experiment: str, source: Literal["real", "stand-in"] = "real") -> list[Decimal]:
+    """Return the certified training loss of every epoch, each batch's loss before its update.
+
+    Raises LookupError where nothing is certified for this experiment on this data.
+
+    >>> losses("xor")[-1]
+    Decimal('0.002804900423771570051617721')
+    """
+    return [Decimal(loss) for loss in _certificate(experiment, source)["loss"]]
+
+
+def loss_on_test_rows(experiment: str, source: Literal["real", "stand-in"] = "real") -> Decimal:
+    """Return the certified loss of the test rows, after the last epoch.
+
+    Raises LookupError where nothing is certified for this experiment on this data.
+
+    >>> loss_on_test_rows("xor")
+    Decimal('0.002802628794719680234108282')
+    """
+    return Decimal(_certificate(experiment, source)["test_loss"])
+
+
+def _certificate(experiment: str, source: str) -> dict[str, Any]:
+    if (certificate := find(experiment, source)) is None:
+        raise LookupError(f"nothing is certified for {experiment!r} on {source!r} data")
+    return certificate

@@ -1,0 +1,157 @@
+"""Training with mpmath, in fifty digits: matrices are lists of rows, formulas as in a book.
+
+Nothing here is shared with any other implementation, NumPy's arithmetic included. The plainest form
+of each formula will do: fifty digits leave room for what it cancels.
+"""
+
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from experiments.certified.problem import Problem
+
+__all__ = ["Training"]
+
+Matrix = list[list[Any]]  # rows of mpf; a bias is a single row
+
+
+class Training:
+    """A network of dense layers, trained epoch by epoch."""
+
+    def __init__(self, problem: Problem, digits: int = 50) -> None:
+        self.problem, self.model, spec = problem, problem.model, problem.spec
+        mp = self.mp = mpmath.MPContext()
+        mp.dps = digits
+        self.bits, self.written = mp.prec, 25
+        self.eta, self.epsilon = mp.mpf(spec.learning_rate), mp.mpf(spec.epsilon_hat)
+        self.beta_1, self.beta_2 = mp.mpf(spec.beta_1), mp.mpf(spec.beta_2)
+        self.rest_1, self.rest_2 = 1 - self.beta_1, 1 - self.beta_2
+        self.X, self.y = self.matrix(problem.data.X_train), problem.data.y_train.tolist()
+        self.biased = any(w.ndim == 1 for w in problem.weights)
+        self.weights = [self.matrix(np.atleast_2d(w)) for w in problem.weights]
+        self.t = 0
+        self.moments = [[[(mp.zero, mp.zero)] * len(row) for row in w] for w in self.weights]
+
+    def epoch(self, order: np.ndarray) -> Any:
+        """Train one epoch; return Σ n L / Σ n over its batches of n rows, L before the update."""
+        total = self.mp.zero
+        for batch in self.problem.batches(order):
+            loss, grads = self.gradient([self.X[i] for i in batch], [self.y[i] for i in batch])
+            total += loss * len(batch)
+            self.step(grads)
+        return total / len(order)
+
+    def test_loss(self) -> Any:
+        """Return L of the test rows."""
+        data = self.problem.data
+        return self.loss(self.forward(self.matrix(data.X_test))[-1], data.y_test.tolist())[0]
+
+    def write(self, x: Any) -> str:
+        """Write a number in decimals."""
+        return self.mp.nstr(x, self.written, strip_zeros=False)
+
+    def forward(self, X: Matrix) -> list[Matrix]:
+        """Return X and the output of every layer: z = a W + b, a = f(z)."""
+        outputs, weights = [X], iter(self.weights)
+        for W in weights:
+            z = self.product(outputs[-1], W)
+            if self.biased:
+                (b,) = next(weights)
+                z = [[z_k + b_k for z_k, b_k in zip(row, b, strict=True)] for row in z]
+            hidden = len(outputs) < len(self.problem.spec.hidden) + 1
+            f = self.model.hidden if hidden else self.model.output
+            outputs.append([[self.activate(f, z_k) for z_k in row] for row in z])
+        return outputs
+
+    def gradient(self, X: Matrix, y: list[int]) -> tuple[Any, list[Matrix]]:
+        """Return L and its gradient: dW = aᵀ dz, db = Σ dz, da = dz Wᵀ, dz = f′(z) da."""
+        outputs = self.forward(X)
+        loss, dz = self.loss(outputs.pop(), y)
+        grads: list[Matrix] = []
+        for W in reversed(self.weights[:: 2 if self.biased else 1]):
+            a = outputs.pop()
+            db = [[self.mp.fsum(column) for column in zip(*dz, strict=True)]]
+            grads = [self.product(_transpose(a), dz), *([db] if self.biased else []), *grads]
+            if outputs:
+                da = self.product(dz, _transpose(W))
+                dz = [[*map(self.through, *rows)] for rows in zip(da, a, strict=True)]
+        return loss, grads
+
+    def through(self, da: Any, a: Any) -> Any:
+        """Return dz for a hidden neuron's da; its slope follows from a."""
+        return da * (a * (1 - a) if self.model.hidden == "sigmoid" else int(a > 0))
+
+    def loss(self, outputs: Matrix, y: list[int]) -> tuple[Any, Matrix]:
+        """Return L, and dL/dz at the sums that enter the output layer."""
+        if self.model.loss == "categorical cross-entropy":
+            return self.categorical(outputs, y)
+        if self.model.loss == "binary cross-entropy":
+            return self.binary(outputs, y)
+        factors = {
+            "half the sum of squares": self.mp.mpf(1) / 2,
+            "sum of squares": self.mp.one,
+            "mean of squares": self.mp.one / len(y),
+        }
+        return self.squares(factors[self.model.loss], outputs, y)
+
+    def squares(self, factor: Any, outputs: Matrix, y: list[int]) -> tuple[Any, Matrix]:
+        """Return L = factor Σ (a − y)², and dz = 2 factor (a − y) a (1 − a)."""
+        errors = [a - t for (a,), t in zip(outputs, y, strict=True)]
+        dz = [[2 * factor * e * a * (1 - a)] for e, (a,) in zip(errors, outputs, strict=True)]
+        return factor * self.mp.fsum(e * e for e in errors), dz
+
+    def binary(self, outputs: Matrix, y: list[int]) -> tuple[Any, Matrix]:
+        """Return L = mean of log(1 + e^z) − z y, and dz = (σ(z) − y) / n."""
+        pairs = [(z, t) for (z,), t in zip(outputs, y, strict=True)]
+        losses = [self.mp.log(1 + self.mp.exp(z)) - z * t for z, t in pairs]
+        dz = [[(self.activate("sigmoid", z) - t) / len(y)] for z, t in pairs]
+        return self.mp.fsum(losses) / len(y), dz
+
+    def categorical(self, outputs: Matrix, y: list[int]) -> tuple[Any, Matrix]:
+        """Return L = mean of log Σₖ e^zₖ − z_y, and dz = (e^zₖ / Σ − [k = y]) / n."""
+        exponentials = [[self.mp.exp(z) for z in row] for row in outputs]
+        totals = [self.mp.fsum(row) for row in exponentials]
+        losses = [self.mp.log(s) - z[t] for s, z, t in zip(totals, outputs, y, strict=True)]
+        dz = [
+            [(e / s - (k == t)) / len(y) for k, e in enumerate(row)]
+            for row, s, t in zip(exponentials, totals, y, strict=True)
+        ]
+        return self.mp.fsum(losses) / len(y), dz
+
+    def step(self, grads: list[Matrix]) -> None:
+        """Take one step: w ← w − η g, or Adam's."""
+        self.t += 1
+        rate = self.eta / 2 ** self.problem.halvings(self.t)
+        if self.model.optimizer == "adam":
+            rate *= self.mp.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
+        for w, g, moments in zip(self.weights, grads, self.moments, strict=True):
+            for w_i, g_i, moments_i in zip(w, g, moments, strict=True):
+                if self.model.optimizer == "adam":
+                    moments_i[:] = map(self.average, moments_i, g_i)
+                    g_i = [m / (self.mp.sqrt(v) + self.epsilon) for m, v in moments_i]
+                w_i[:] = [w_ik - rate * g_ik for w_ik, g_ik in zip(w_i, g_i, strict=True)]
+
+    def average(self, moments: tuple[Any, Any], g: Any) -> tuple[Any, Any]:
+        """Return m ← β₁ m + (1−β₁) g and v ← β₂ v + (1−β₂) g²."""
+        m, v = moments
+        return self.beta_1 * m + self.rest_1 * g, self.beta_2 * v + self.rest_2 * (g * g)
+
+    def activate(self, f: str, z: Any) -> Any:
+        """Return a = f(z): 1 / (1 + e⁻ᶻ), max(z, 0) or z."""
+        if f == "sigmoid":
+            return 1 / (1 + self.mp.exp(-z))
+        return max(z, self.mp.zero) if f == "relu" else z
+
+    def matrix(self, array: np.ndarray) -> Matrix:
+        """Return float64 numbers as they are, exactly."""
+        return [[self.mp.mpf(x) for x in row] for row in array.tolist()]
+
+    def product(self, A: Matrix, B: Matrix) -> Matrix:
+        """A B, each entry rounded once."""
+        columns = _transpose(B)
+        return [[self.mp.fdot(row, column) for column in columns] for row in A]
+
+
+def _transpose(A: Matrix) -> Matrix:
+    return [list(column) for column in zip(*A, strict=True)]

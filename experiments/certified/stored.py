@@ -1,0 +1,46 @@
+"""The certificates in the repository: one JSON file for each experiment and its data."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from experiments.harness.errors import RequestError
+from experiments.harness.store import write_atomically
+from frameworks import Spec
+
+__all__ = ["FOLDER", "SCHEMA", "find", "write"]
+
+SCHEMA = 1
+FOLDER = Path(__file__).parent
+
+
+def find(experiment: str, source: str, folder: Path = FOLDER) -> dict[str, Any] | None:
+    """Return the certificate for an experiment on "real" or "stand-in" data; None if there is none.
+
+    Raises RequestError if it is damaged.
+    """
+    file = _path(experiment, source, folder)
+    try:
+        certificate = json.loads(file.read_bytes())
+        if certificate["schema"] != SCHEMA:
+            raise ValueError(f"expected schema {SCHEMA}, got {certificate['schema']!r}")
+        certificate["spec"] = asdict(Spec()) | certificate["spec"]  # what is new is at its default
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        remedy = f"run: lockstep certify {experiment}"
+        raise RequestError(f"{file}: is no certificate ({error!r}); {remedy}") from error
+    return certificate
+
+
+def write(certificate: dict[str, Any], folder: Path = FOLDER) -> None:
+    """Write a certificate, a line for each loss."""
+    file = _path(certificate["experiment"], certificate["data"]["source"], folder)
+    text = json.dumps(certificate, ensure_ascii=False, indent=1)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, f"{text}\n".encode())
+
+
+def _path(experiment: str, source: str, folder: Path) -> Path:
+    return folder / f"{experiment}-{source}.json"

@@ -1,0 +1,87 @@
+"""An experiment's network as a row of layers: shapes and numbers of parameters."""
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Diagram", "Layer", "diagram"]
+
+_DRAWN = 6  # neurons of a layer that are drawn at most
+_STEP, _WIDTH, _HEIGHT = 16, 118, 146
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One column of the diagram; positions are in its own units."""
+
+    x: int
+    name: str
+    shape: str
+    parameters: int
+    neurons: list[float]  # the heights at which neurons are drawn; none for images
+    abbreviated: bool  # more neurons than drawn
+    connected: bool  # every neuron to all before it
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """The layers in order, and what trains them."""
+
+    layers: list[Layer]
+    parameters: int
+    loss: str
+    optimizer: str
+    width: int
+    height: int = _HEIGHT
+
+    @property
+    def words(self) -> str:
+        """The text alternative."""
+        steps = [f"{layer.name} {layer.shape}" for layer in self.layers]
+        return f"Network: {', then '.join(steps)}; {self.parameters:,} parameters"
+
+
+def diagram(page: ModuleType) -> Diagram:
+    """Return the diagram of a page's network, as its scratch builder makes it."""
+    parts = page.build_scratch()
+    layers = [_column(0, "input", (page.SPEC.inputs,), 0, False)]
+    x = np.zeros((1, page.SPEC.inputs))
+    for layer in parts.network.layers:
+        before, x = x.shape, layer.forward(x)
+        name, parameters = type(layer).__name__, sum(p.size for p in layer.params)
+        if parameters == 0 and x.shape == before and len(layers) > 1:  # an activation
+            last = layers.pop()
+            layers.append(Layer(**(vars(last) | {"name": f"{last.name} + {name}"})))
+        else:
+            layers.append(_column(len(layers), name, x.shape[1:], parameters, name == "Dense"))
+    return Diagram(
+        layers,
+        sum(layer.parameters for layer in layers),
+        type(parts.loss).__name__,
+        _optimizer(parts.optimizer),
+        _WIDTH * len(layers),
+    )
+
+
+def _optimizer(optimizer: Any) -> str:
+    """Return an optimizer's name, and that of the one inside which it works."""
+    name, inner = type(optimizer).__name__, getattr(optimizer, "optimizer", None)
+    return f"{_optimizer(inner)}, {name.lower()}" if inner else name
+
+
+def _column(
+    place: int, name: str, shape: tuple[int, ...], parameters: int, connected: bool
+) -> Layer:
+    drawn = min(shape[0], _DRAWN) if len(shape) == 1 else 0
+    top = (_HEIGHT - 44 - (drawn - 1) * _STEP) / 2
+    return Layer(
+        x=_WIDTH * place + _WIDTH // 2,
+        name=name,
+        shape=" × ".join(map(str, shape)),
+        parameters=parameters,
+        neurons=[top + i * _STEP for i in range(drawn)],
+        abbreviated=len(shape) == 1 and shape[0] > drawn,
+        connected=connected,
+    )

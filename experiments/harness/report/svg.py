@@ -1,0 +1,113 @@
+"""Matplotlib figures as inline SVG: small, the same on every build, in the page's own colours."""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import Any
+
+from markupsafe import Markup
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+__all__ = ["INK", "LIMIT", "MUTED", "SERIES", "figure", "plain", "set_powers", "to_svg"]
+
+# Stand-ins: in the SVG each becomes a variable of the page's style, light or dark.
+INK, MUTED, GRID, LIMIT = "#000001", "#000002", "#000003", "#000004"
+SERIES = ("#000011", "#000012", "#000013", "#000014", "#000015", "#000016")
+_VARIABLES = {INK: "ink", MUTED: "muted", GRID: "rule", LIMIT: "bad"} | {
+    colour: f"s{i}" for i, colour in enumerate(SERIES, 1)
+}
+
+_STYLE: Any = {
+    "svg.fonttype": "none",  # text stays text: small, and found by a search
+    "svg.hashsalt": "lockstep",
+    "text.parse_math": False,
+    "axes.formatter.use_mathtext": False,
+    "path.simplify_threshold": 0.3,
+    "font.family": "DejaVu Sans",  # to measure with; the page's style sets its own
+    "font.size": 9,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "lines.markersize": 5,
+}
+
+
+@contextmanager
+def figure(
+    width: float = 4.6,
+    height: float = 2.9,
+    left: float = 0.75,
+    right: float = 0.12,
+    bottom: float = 0.47,
+) -> Iterator[tuple[Figure, Any]]:
+    """Make a figure with one empty axes in the report's style, to be drawn within the context.
+
+    Width and height are in inches; at 4.6 inches the text is readable on a phone. So are the
+    margins for the labels: a layout that measures them would take twice the time.
+    """
+    with rc_context(_STYLE):
+        drawn, x, y = Figure(figsize=(width, height)), left / width, bottom / height
+        yield drawn, drawn.add_axes((x, y, 1 - x - right / width, 1 - y - 0.1 / height))
+
+
+def to_svg(drawn: Figure, title: str, words: str) -> Markup:
+    """Return a figure as an <svg> element; call it within `figure`.
+
+    `title` and `words` are the text alternative; no two figures of a page have both in common.
+    """
+    out = io.StringIO()
+    drawn.savefig(out, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    text = out.getvalue()
+    body = text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")]
+    body = re.sub(r"<(metadata|style).*?</\1>|<!--.*?-->", "", body, flags=re.DOTALL)
+    label = f"{title}: {words}"
+    body = _scope_ids(body, sha256((label + body).encode()).hexdigest()[:8])
+    body = re.sub(r"#0000[01]\d", lambda match: f"var(--{_VARIABLES[match[0]]})", body)
+    body = re.sub(r"font: ([\d.]+)px[^;\"]*", r"font-size: \1px", body)
+    body = re.sub(r"\n\s*", "\n", body)
+    width, height = (72 * inches for inches in drawn.get_size_inches())
+    start = Markup('<svg role="img" aria-label="{}" viewBox="0 0 {:g} {:g}" style="--w:{:g}">')
+    return start.format(label, width, height, width) + Markup(body) + Markup("</svg>")
+
+
+def set_powers(axis: Any) -> None:
+    """Label a logarithmic axis as in 1e-12; matplotlib's own labels need a font of its own."""
+    axis.set_major_formatter("{x:.0e}")
+    axis.set_minor_locator(NullLocator())
+
+
+def plain(name: Any) -> str:
+    """Return a name in characters that every font has.
+
+    >>> plain("naïve ☃")
+    'na?ve ?'
+    """
+    return "".join(c if " " <= c <= "~" else "?" for c in str(name))
+
+
+def _scope_ids(svg: str, figure: str) -> str:
+    """Drop ids that nothing refers to; make the others the figure's own."""
+    key = f"f{figure}"
+    used = set(re.findall(r"#([\w-]+)[\")]", svg))
+
+    def scoped(match: re.Match[str]) -> str:
+        return f' id="{key}{match[1]}"' if match[1] in used else ""
+
+    svg = re.sub(r' id="([^"]*)"', scoped, svg)
+    return re.sub(r"((?:href=\"|url\()#)(?=[\w-]+[\")])", rf"\g<1>{key}", svg)

@@ -1,0 +1,234 @@
+"""What the report says about a run: sections, verdicts, figures, and what it leaves out."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from experiments.harness.report import write_report
+from experiments.harness.report.document import render
+from experiments.harness.results import build_results
+
+from .made_up import FULL, by_all, cell, failed, html, save
+from .reading import Page
+
+
+@pytest.fixture(scope="module")
+def page(report) -> Page:
+    return Page(report.read_text())
+
+
+def headings(page: Page) -> list[str]:
+    return [e["id"] for e in page.all("section") if "id" in e]
+
+
+def test_every_experiment_has_a_section_that_the_contents_lead_to(page):
+    ids = ["xor-float64", "circle-float64", "churn-float64", "mnist-float64", "environment"]
+    assert headings(page) == ids
+    links = {a["href"] for a in page.all("a")}
+    assert {f"#{i}" for i in ids} <= links
+
+
+def test_the_verdict_stands_in_words_and_the_question_above_it(page):
+    assert "Which customers will leave the bank?" in page.text
+    sentence = (
+        "Three implementations agree on all 4 epochs to 15 digits; 0 of 2,000 predictions differ."
+    )
+    assert sentence in page.text
+    assert "12 of 12 trainings finished" in page.text
+    assert "12 of 12 pairs of implementations agree" in page.text
+
+
+def test_every_picture_has_words(page):
+    pictures = [*page.all("svg"), *page.all("img")]
+    assert len(pictures) > 40
+    for picture in pictures:
+        hidden = picture.get("aria-hidden") == "true"
+        assert hidden or picture.get("aria-label") or picture.get("alt")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Training loss over 4 epochs: scratch from 1 to 0.25",
+        "Relative difference of the loss from scratch's: keras at most ",
+        "Probability on the plane by pytorch",
+        "Largest difference of two probabilities",
+        "ROC curves; area under the curve: scratch",
+        "Calibration curves of scratch, keras, pytorch",
+        "Network: input 784, then Dense + ReLU 128, then Dense 10; 101,770 parameters",
+        "a 7",
+    ],
+)
+def test_the_pictures_are_there(page, words):
+    assert any(words in found for found in page.alternatives())
+
+
+def test_a_small_experiment_shows_every_row_and_answer(page):
+    assert "All test rows, and what each implementation's network answers" in page.text
+
+
+def test_limit_and_rounding_are_drawn_into_the_differences(page):
+    assert page.text.count("limit 1e-12") == page.text.count("rounding 2.2e-16") == 4
+
+
+def test_the_source_stands_side_by_side(page):
+    for builder in ("build_scratch", "build_keras", "build_pytorch"):
+        assert f"def {builder}" in page.text
+    assert sum(td.get("class") == "differs" for td in page.all("td")) == 2  # Adam, twice
+
+
+def test_nothing_is_loaded_and_no_other_script_may_run(page):
+    policy = next(m["content"] for m in page.all("meta") if "http-equiv" in m)
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert re.search(r"script-src 'sha256-[\w+/]{43}='$", policy)
+    sources = [a["href"] for a in page.all("a")] + [i["src"] for i in page.all("img")]
+    assert {source.split("base64")[0] for source in sources if source[0] != "#"} == {
+        "data:image/png;"
+    }
+
+
+def test_ids_are_unique_and_every_reference_has_its_target(page):
+    ids = [e["id"] for _, e in page.elements if e.get("id")]
+    assert len(ids) == len(set(ids))
+    for tag, attributes in page.elements:
+        for value in attributes.values():
+            for target in re.findall(r"^#([\w-]+)$|url\(#([\w-]+)\)", value or ""):
+                assert "".join(target) in ids, tag
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path):
+    cells = by_all("circle")
+    assert html(tmp_path / "a", cells) == html(tmp_path / "b", cells)
+
+
+def test_a_failed_cell_appears_with_its_reason(tmp_path):
+    cells = [cell("xor", "scratch"), failed("xor", "keras", "the worker was killed by SIGKILL")]
+    page = Page(html(tmp_path, cells))
+    assert "keras, seed 0 failed: the worker was killed by SIGKILL" in page.text
+    assert "1 of 2 trainings finished" in page.text
+    assert "Only scratch was trained: there is nothing to compare it with." in page.text
+
+
+def test_nothing_but_failures_is_a_report_too(tmp_path):
+    page = Page(html(tmp_path, [failed("mnist", "keras", "no room")]))
+    assert "No training finished." in page.text
+    assert "failed: no room" in page.text
+
+
+def test_implementations_that_part_are_named_with_the_reason(tmp_path):
+    cells = by_all("xor")
+    cells[2][0]["history"]["loss"][1] += 1e-3
+    page = Page(html(tmp_path, cells))
+    assert "they part; 0 of 4 predictions differ." in page.text
+    assert "keras and pytorch, seed 0: epoch 2: the loss differs by 2.0e-03" in page.text
+
+
+def test_digits_read_differently_are_shown_with_both_answers(tmp_path):
+    cells = by_all("mnist")
+    cells[1][1]["predictions"] = cells[1][1]["predictions"].copy()
+    cells[1][1]["predictions"][5] = (cells[1][1]["predictions"][5] + 1) % 10
+    page = Page(html(tmp_path, cells))
+    assert "Read differently by two implementations: 1" in page.text
+    assert "Read wrongly by scratch, pytorch" in page.text
+    assert any(re.fullmatch(r"a \d, read as \d, \d, \d", w) for w in page.alternatives())
+
+
+def test_float32_is_measured_and_not_judged(tmp_path):
+    page = Page(html(tmp_path, by_all("xor", dtype="float32")))
+    assert "Three implementations in float32, measured and not judged" in page.text
+    assert "3 pairs measured, not judged" in page.text
+    assert "rounding 1.2e-07" in page.text
+    assert "limit 1e-12" not in page.text
+
+
+def test_several_seeds_are_drawn_as_a_spread(tmp_path):
+    cells = [cell("churn", name, seed) for name in FULL for seed in range(3)]
+    page = Page(html(tmp_path, cells))
+    assert "with each of 3 seeds" in page.text
+    assert "Test accuracy with 3 seeds, a dot each" in page.text
+    assert "Where a figure shows one training, it is that with seed 0." in page.text
+
+
+def test_certified_digits_and_noise_floor_are_shown_where_known(tmp_path):
+    store = save(tmp_path, by_all("xor"))
+    results = build_results(store)
+    for record in results["cells"]:
+        record["certified"] = {"worst_lre": 13.4}
+    for entry in results["agreement"]:
+        entry["noise_floor"] = {"loss": 3e-16, "epochs": [1e-16, 2e-16, 3e-16, None]}
+    write_report(store, results, None)
+    page = Page((tmp_path / "report.html").read_text())
+    assert "certified digits" in page.text
+    assert "13.4" in page.text
+    assert page.text.count("noise floor") == 2  # the column, and the line
+
+
+def test_native_trainings_have_a_section_of_their_own(tmp_path):
+    cells = by_all("xor") + [cell("xor", name, seed) for name in FULL for seed in (1, 2)]
+    for record, _ in cells[3:]:
+        record["mode"] = "native"
+    store = save(tmp_path, cells)
+    results = build_results(store)
+    results["agreement"] = [entry for entry in results["agreement"] if entry["seed"] == 0]
+    numbers = {"difference": 0.002, "interval": [-0.001, 0.005], "p_value": 0.01}
+    test = {"pair": ["scratch", "keras"], "verdict": "equivalent"} | numbers
+    native = {"experiment": "xor", "dtype": "float64", "margin": 0.01, "pairs": [test]}
+    page = Page(render(results | {"native": [native]}, store, None))
+    assert headings(page) == ["xor-float64", "xor-float64-native", "environment"]
+    assert "trained with their own random numbers and defaults, on 2 seeds" in page.text
+    assert "+0.0020 -0.0010 to +0.0050 0.01 ✓ equivalent" in page.text
+    drawn = [words for words in page.alternatives() if words.startswith("xor, float64, native")]
+    assert not [words for words in drawn if "difference" in words]  # the losses are not comparable
+
+
+def test_one_epoch_makes_no_curve(tmp_path):
+    page = Page(html(tmp_path, by_all("xor", epochs=1)))
+    assert "One epoch makes no curve" in page.text
+    assert "agree on the one epoch to 15 digits" in page.text
+
+
+def test_losses_that_are_no_numbers_are_reported(tmp_path):
+    cells = by_all("xor")
+    for record, _ in cells[1:]:
+        record["history"]["loss"][2:] = [float("nan")] * 2
+        record["test"]["loss"] = float("nan")
+    page = Page(html(tmp_path, cells))
+    assert "they part" in page.text
+    assert "nan" in page.text
+
+
+def test_ten_thousand_epochs_are_thinned_and_the_page_says_so(tmp_path):
+    text = html(tmp_path, by_all("xor", epochs=10_000))
+    assert "Of every 67 epochs the lowest and the highest are drawn." in Page(text).text
+    assert len(text) < 250_000  # three curves of 10,000 points would be 500 kB more
+
+
+def test_all_seven_experiments_stay_under_five_megabytes(tmp_path):
+    names = ("perceptron", "xor", "circle", "churn", "mnist_perceptron", "mnist", "mnist_cnn")
+    cells = by_all(*names, epochs=50)
+    for record, arrays in cells:
+        if len(record["test"]["confusion"]) == 10:  # all wrong, and all three differently
+            shift = 1 + FULL.index(record["implementation"])
+            arrays["predictions"] = (arrays["predictions"] + shift) % 10
+    assert len(html(tmp_path, cells)) < 5_000_000  # to be sent by mail
+
+
+def test_the_page_is_built_from_the_records_alone(tmp_path):
+    store = save(tmp_path, by_all("xor"))
+    before = build_results(store)
+    write_report(store, before, None)
+    first = (tmp_path / "report.html").read_bytes()
+    (tmp_path / "report.html").unlink()
+    write_report(store, json.loads(json.dumps(before)), None)
+    assert (tmp_path / "report.html").read_bytes() == first
+
+
+def test_a_curve_that_never_moves_can_be_drawn(tmp_path):
+    cells = by_all("xor")
+    for record, _ in cells:
+        record["history"] = {"loss": [0.0] * 4, "accuracy": [1.0] * 4}
+    page = Page(html(tmp_path, cells))
+    assert "to every bit" in page.text
+    assert np.all(["nan" not in words for words in page.alternatives()])

@@ -1,0 +1,44 @@
+"""What the report leaves out, and that it says so in its place."""
+
+import pytest
+
+from datasets import DataError
+
+from .made_up import by_all, data_of, html
+from .reading import Page
+
+
+def test_records_without_outputs_leave_their_figures_out_and_say_so(tmp_path):
+    cells = by_all("circle", "churn")
+    for _, arrays in cells:
+        for name in ("outputs", "probabilities", "grid_axes", "grid_probabilities"):
+            arrays.pop(name, None)
+    page = Page(html(tmp_path, cells))
+    note = "Recorded without the networks' outputs by scratch, keras, pytorch: figures of them"
+    assert page.text.count(note) == 2
+    assert not any("ROC" in words or "plane by" in words for words in page.alternatives())
+    assert "Confusion matrix: scratch, keras, pytorch" in page.text
+
+
+@pytest.mark.parametrize(
+    ("load", "reason"),
+    [
+        (lambda *_: (_ for _ in ()).throw(DataError("not found\nmore")), "not found."),
+        (lambda *_: data_of("xor"), "what is there now has another SHA-256: ed092129c64f."),
+    ],
+)
+def test_data_that_is_gone_is_said_in_its_place(tmp_path, monkeypatch, load, reason):
+    cells = by_all("churn")
+    monkeypatch.setattr("experiments.churn.load", load)
+    page = Page(html(tmp_path, cells))
+    assert f"Pictures and rows of the data are left out: {reason}" in page.text
+    assert "agree on all 4 epochs" in page.text
+
+
+def test_an_experiment_that_is_no_more_keeps_its_numbers(tmp_path):
+    cells = by_all("xor")
+    for record, _ in cells:
+        record["experiment"] = "gone"
+    page = Page(html(tmp_path, cells))
+    assert "There is no experiment of this name any more" in page.text
+    assert "Three implementations agree on all 4 epochs" in page.text
