@@ -63,7 +63,10 @@ def assert_refused(answer, *words) -> None:
         ("run circle --jobs 0", ["--jobs"]),
         ("run circle --threads 0", ["--threads"]),
         ("run mnist --data-dir nowhere", ["nowhere", "is not a folder"]),
-        ("run circle --colour", ["unknown option --colour; did you mean --out? Try: lockstep run"]),
+        (
+            "run circle --quite",
+            ["unknown option --quite; did you mean", "--quiet", "? Try: lockstep run"],
+        ),
         ("run circle --seeds", ["--seeds needs a value. Try: lockstep"]),
         ("lisst", ["unknown command 'lisst'; did you mean 'list'? Try: lockstep --help"]),
         ("list more", ["unexpected: more. Try: lockstep list --help"]),
@@ -203,7 +206,7 @@ def test_run_quietly_shows_the_sum_and_nothing_else(call, tmp_path):
     answer = call("run", "xor", *options, "--quiet")
     first, second = answer.out.splitlines()
     assert (answer.code, answer.err, first) == (0, "", "1 of 1 trainings finished.")
-    assert second.endswith("results.json, results.csv")
+    assert second.endswith("results.json, results.csv, report.html")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="closes a POSIX pipe")
