@@ -203,7 +203,7 @@ def test_run_quietly_shows_the_sum_and_nothing_else(call, tmp_path):
     answer = call("run", "xor", *options, "--quiet")
     first, second = answer.out.splitlines()
     assert (answer.code, answer.err, first) == (0, "", "1 of 1 trainings finished.")
-    assert second.endswith("results.json, results.csv")
+    assert second.endswith("results.json, results.csv, report.html")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="closes a POSIX pipe")

@@ -149,6 +149,7 @@ def test_a_pair_that_no_longer_agrees_is_worse(compare):
 def test_fewer_than_twelve_certified_digits_are_worse(call, tmp_path, digits, verdict):
     paths = [tmp_path / "before.json", tmp_path / "after.json"]
     scores = [{"worst_lre": 14.0, "test_lre": None}, {"worst_lre": 15.0, "test_lre": digits}]
+    scores = [score | {"worst_epoch": 1} for score in scores]
     for path, score in zip(paths, scores, strict=True):
         record, _ = training(history={"loss": [*LOSSES * (NOISE if path is paths[1] else 1)]})
         cells = [record | {"certified": score}]
