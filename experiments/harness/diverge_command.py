@@ -5,11 +5,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from datasets import Policy
+
+if TYPE_CHECKING:
+    from experiments.harness.diverge.walk import Walk
 
 __all__ = ["diverge_command"]
 
@@ -51,30 +54,42 @@ def diverge_command(
 
     lockstep diverge ./my_experiment.py --between scratch,keras
     """
-    os.environ.update({"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"})
-    from threadpoolctl import threadpool_limits
+    training, source = (dtype, seed, epochs, limit), (data, data_dir)
+    with _threads_and_progress() as report:
+        from experiments.harness.diverge.request import prepare
+        from experiments.harness.diverge.walk import walk
 
-    from experiments.harness.environment import thread_variables
-
-    os.environ.update(thread_variables(1))  # for libraries that are loaded from here on
-    from experiments.harness.diverge.request import prepare
-    from experiments.harness.diverge.show import as_json as to_json
-    from experiments.harness.diverge.show import parts, show
-    from experiments.harness.diverge.walk import walk
-
-    with threadpool_limits(1), _progress() as report:
-        training, source = (dtype, seed, epochs, limit), (data, data_dir)
         sides = prepare(experiment, between, training, steps, source)
         if "keras" in between:
             _load_quietly()
         found = walk(*sides, steps, single_step, report)
-    if as_json:
-        print(json.dumps(to_json(found), indent=2))
-    else:
-        from rich.console import Console
+    raise typer.Exit(_print(found, as_json))
 
-        show(Console(highlight=False, soft_wrap=False), found)
-    raise typer.Exit(1 if parts(found) else 0)
+
+def _print(found: "Walk", as_json: bool) -> int:
+    """Print what was found; return the exit code."""
+    from rich.console import Console
+
+    from experiments.harness.diverge import show
+
+    if as_json:
+        print(json.dumps(show.as_json(found), indent=2))
+    else:
+        show.show(Console(highlight=False, soft_wrap=False), found)
+    return 1 if show.parts(found) else 0
+
+
+@contextmanager
+def _threads_and_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Give every library one thread, those that are loaded from here on and those that are."""
+    from threadpoolctl import threadpool_limits
+
+    from experiments.harness.environment import thread_variables
+
+    quiet = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    os.environ.update(thread_variables(1) | quiet)
+    with threadpool_limits(1), _progress() as report:
+        yield report
 
 
 @contextmanager

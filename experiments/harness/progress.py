@@ -82,4 +82,5 @@ def make_progress(quiet: bool) -> LineProgress:
 
 
 def _name(cell: Cell) -> str:
-    return f"{cell.experiment} {cell.implementation} {cell.seed}"
+    how = "" if cell.mode == "lockstep" else f" {cell.mode}"
+    return f"{cell.experiment} {cell.implementation}{how} {cell.seed}"

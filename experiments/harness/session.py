@@ -9,6 +9,8 @@ from rich.text import Text
 
 from experiments.harness.cell import Cell
 from experiments.harness.errors import RequestError
+from experiments.harness.native import MARGIN, check_margin
+from experiments.harness.native_tables import show_native
 from experiments.harness.progress import make_progress
 from experiments.harness.request import Plan, Request, plan
 from experiments.harness.results import build_results, objections
@@ -21,11 +23,14 @@ __all__ = ["rebuild", "report", "run", "train"]
 Heads = dict[Cell, dict[str, Any]]
 
 
-def run(request: Request, jobs: int, as_json: bool, quiet: bool = False) -> int:
+def run(
+    request: Request, jobs: int, as_json: bool, quiet: bool = False, margin: float = MARGIN
+) -> int:
     """Train what is missing, show the results, and return the exit code.
 
     Quietly, only what goes against is shown, and the last line.
     """
+    check_margin(margin)
     console, planned = _console(as_json or quiet), plan(request)
     for note in planned.notes.values():
         console.print(Text(note))
@@ -34,11 +39,11 @@ def run(request: Request, jobs: int, as_json: bool, quiet: bool = False) -> int:
         training = train(planned, jobs, progress)
         if kept := len(planned.heads) - len(missing := next(training)):
             console.print(f"{kept} of {len(planned.heads)} trainings are in {planned.store.folder}")
-        _show_finished(planned, missing, shown, console)
+        _show_finished(planned, missing, shown, console, margin)
         for missing in training:
-            _show_finished(planned, missing, shown, console)
+            _show_finished(planned, missing, shown, console, margin)
     console.print()
-    return _conclude(planned.store, request.data_dir, _console(as_json), as_json)
+    return _conclude(planned.store, request.data_dir, _console(as_json), as_json, margin)
 
 
 def train(planned: Plan, jobs: int, progress: Progress) -> Iterator[Heads]:
@@ -54,27 +59,30 @@ def train(planned: Plan, jobs: int, progress: Progress) -> Iterator[Heads]:
         yield missing
 
 
-def rebuild(store: Store, data_dir: str | None) -> dict[str, Any]:
+def rebuild(store: Store, data_dir: str | None, margin: float = MARGIN) -> dict[str, Any]:
     """Build the results of a run from its records, write them and the report; return them."""
     from experiments.harness.report import write_report
 
-    results = build_results(store)
+    results = build_results(store, margin)
     store.write_results(results)
     write_report(store, results, data_dir)
     return results
 
 
-def report(folder: Path, data_dir: str | None, as_json: bool) -> int:
+def report(folder: Path, data_dir: str | None, as_json: bool, margin: float = MARGIN) -> int:
     """Rebuild the results of a run from its records, show them, and return the exit code."""
+    check_margin(margin)
     console, store = _console(as_json), Store(folder)
-    results = build_results(store)
+    results = build_results(store, margin)
     for experiment in dict.fromkeys(cell["experiment"] for cell in results["cells"]):
         _show(results, experiment, console)
     console.print()
-    return _conclude(store, data_dir, console, as_json)
+    return _conclude(store, data_dir, console, as_json, margin)
 
 
-def _show_finished(planned: Plan, missing: Heads, shown: set[str], console: Console) -> None:
+def _show_finished(
+    planned: Plan, missing: Heads, shown: set[str], console: Console, margin: float
+) -> None:
     """Show each experiment, in order, as soon as no cell of it or of those before is missing."""
     unfinished = {cell.experiment for cell in missing}
     for experiment in planned.notes:
@@ -82,18 +90,23 @@ def _show_finished(planned: Plan, missing: Heads, shown: set[str], console: Cons
             return
         if experiment not in shown:
             shown.add(experiment)
-            _show(build_results(planned.store), experiment, console)
+            _show(build_results(planned.store, margin), experiment, console)
 
 
 def _show(results: dict[str, Any], experiment: str, console: Console) -> None:
     cells = [cell for cell in results["cells"] if cell["experiment"] == experiment]
     agreement = [entry for entry in results["agreement"] if entry["experiment"] == experiment]
     show_experiment(console, cells, agreement)
+    for entry in results["native"]:
+        if entry["experiment"] == experiment:
+            show_native(console, entry)
 
 
-def _conclude(store: Store, data_dir: str | None, console: Console, as_json: bool) -> int:
+def _conclude(
+    store: Store, data_dir: str | None, console: Console, as_json: bool, margin: float
+) -> int:
     """Write the results and the report, show what they come to, and return the exit code."""
-    results = rebuild(store, data_dir)
+    results = rebuild(store, data_dir, margin)
     against = objections(results)
     show_summary(console, results, against)
     written = f"{store.folder / 'results.json'}, results.csv, report.html"

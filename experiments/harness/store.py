@@ -43,6 +43,7 @@ _FIELDS = {
 
 # Fields that came later, with what they mean where a record of the same schema lacks them.
 _LATER = {"mode": "lockstep"}
+_ASKED_FOR = ("lockstep", "native")  # the modes whose results are shown
 
 
 class Store:
@@ -98,10 +99,21 @@ class Store:
             ) from error
 
     def records(self) -> list[dict[str, Any]]:
-        """Return all records, ordered by name; RequestError if the folder holds none."""
-        found = [self._read(path) for path in sorted(self.cells.glob("*.json"))]
+        """Return the records of all trainings that were asked for, ordered by name.
+
+        RequestError if the folder holds none.
+        """
+        found = [record for record in self._all() if record["mode"] in _ASKED_FOR]
         if not found:
             raise RequestError(f"{self.folder}: holds no run; a run has a folder named cells/")
+        return found
+
+    def variants(self) -> list[dict[str, Any]]:
+        """Return the records of the trainings by which float32 is judged (see `variants`)."""
+        return [record for record in self._all() if record["mode"] not in _ASKED_FOR]
+
+    def _all(self) -> list[dict[str, Any]]:
+        found = map(self._read, sorted(self.cells.glob("*.json")))
         return [record for record in found if record is not None]
 
     def write_results(self, results: dict[str, Any]) -> None:

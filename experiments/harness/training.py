@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from datasets import Dataset, Policy
 from experiments.harness.cell import Cell
+from experiments.harness.digests import digest
 from experiments.harness.grid import plane_axes, plane_points
 from experiments.harness.implementations import IMPLEMENTATIONS
+from experiments.harness.native_training import train_native
+from experiments.harness.variants import change
 from experiments.registry import page
 
 __all__ = ["Result", "load_data", "train_cell"]
@@ -38,9 +40,12 @@ def train_cell(
 
     `report(epoch, loss)` is called as epochs are finished.
     """
+    if cell.mode == "native":
+        return train_native(cell, data, seconds_import, report)
     spec = page(cell.experiment).SPEC
     classifier = IMPLEMENTATIONS[cell.implementation].make(
         page(cell.experiment),
+        change(cell.mode, cell.seed),
         epochs=cell.epochs,
         batch_size=spec.batch_size,
         dtype=cell.dtype,
@@ -91,11 +96,3 @@ def _on_the_plane(data: Dataset, classifier: Any) -> dict[str, np.ndarray]:
         return {}
     axes = plane_axes(np.vstack([data.X_train, data.X_test]))
     return {"grid_axes": axes, "grid_probabilities": classifier.predict_proba(plane_points(axes))}
-
-
-def digest(*arrays: np.ndarray) -> str:
-    """Return the SHA-256 of arrays: their types, shapes and bytes."""
-    total = sha256()
-    for array in arrays:
-        total.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
-    return total.hexdigest()

@@ -1,4 +1,4 @@
-"""All faults, area by area; a file of faults is entered here, in the order of the table."""
+"""All faults, area by area; a file of faults is entered here."""
 
 from . import layers, image_layers, training_layers, losses, adam, optimizers, loop  # isort: skip
 from . import builders, inputs, evaluation  # isort: skip

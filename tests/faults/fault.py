@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -50,8 +51,13 @@ class Fault:
 def side(page: Any, implementation: str, options: dict[str, Any] | None = None) -> Side:
     """Make one side, of a size that suits its page."""
     name = page.__name__.rpartition(".")[2]
-    data = page.load("stand-in", None)
+    data = _load(page.load)
     return Side(page, implementation, data, **(SIZES.get(name, {}) | (options or {})))
+
+
+@lru_cache
+def _load(load: Callable[[str, None], Dataset]) -> Dataset:
+    return load("stand-in", None)
 
 
 class Plant:

@@ -47,6 +47,7 @@ def test_fault_is_caught_and_named(fault, published):
     assert fault.cause in cause, found.findings
 
 
+@pytest.mark.timeout(3_600)  # as long as the number of seeds asks for
 @pytest.mark.parametrize("experiment", ["perceptron", "xor", "circle", "churn"])
 @pytest.mark.parametrize("between", ["scratch,pytorch"])
 def test_clean_seeds_raise_no_alarm(experiment, between, clean_seeds, published):

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from datasets import Dataset
 from experiments.harness.agreement import FLOAT64
 from experiments.harness.diverge.differences import Difference, difference
+from experiments.harness.diverge.side import Side
 from frameworks.probe import Opened
 
 __all__ = ["Result", "compare_results"]
@@ -28,14 +28,16 @@ class Result:
     accuracy: float
 
     @classmethod
-    def of(cls, name: str, classifier: Any, opened: Opened, data: Dataset) -> "Result":
+    def of(cls, side: Side, classifier: Any, opened: Opened) -> "Result":
         """Evaluate a trained classifier on the test rows."""
-        weights = classifier.get_weights()
+        weights, data = classifier.get_weights(), side.data
         predictions = classifier.predict(data.X_test)
         test = classifier.evaluate(data.X_test, data.y_test)
         outputs = classifier.outputs(data.X_test)
         after, threshold = classifier.get_weights(), opened.adapter.threshold
-        return cls(name, weights, after, predictions, outputs, threshold, *test.values())
+        return cls(
+            side.implementation, weights, after, predictions, outputs, threshold, *test.values()
+        )
 
 
 def compare_results(a: Result, b: Result, names: list[str], judged: bool) -> Iterator[Difference]:

@@ -141,10 +141,7 @@ def _whole(done: Walk, a: First, b: First, report: Report) -> None:
             _epoch_parts(done, a, b, epochs, reached, report)
             return
     done.keep("trajectory", epochs, a=a, b=b)
-    results = (
-        Result.of(done.a.implementation, ours, x, done.a.data),
-        Result.of(done.b.implementation, theirs, y, done.b.data),
-    )
+    results = Result.of(done.a, ours, x), Result.of(done.b, theirs, y)
     found = [
         (Item(each.where, None, None, i), each)
         for i, each in enumerate(compare_results(*results, names_of(a), done.judged))

@@ -89,19 +89,20 @@ def labels_shifted(evidence: Evidence) -> str | None:
 def rearranged(evidence: Evidence) -> str | None:
     """The same numbers, in another order: which one."""
     x, y = _pair(evidence)
-    ways = {
+    ways = {}
+    if x.ndim > 1:
+        ways = {
+            "transposed": x.T,
+            "transposed (height and width)": x.swapaxes(0, 1),
+            "turned round in both directions": x[::-1, ::-1],
+        }
+    ways |= {
         "turned round": x[::-1],
         "reshaped in Fortran's order, the first axis fastest": x.ravel().reshape(
             x.shape, order="F"
         ),
         "confused in their last axis": x[..., ::-1],
     }
-    if x.ndim > 1:
-        ways |= {
-            "transposed": x.T,
-            "transposed (height and width)": x.swapaxes(0, 1),
-            "turned round in both directions": x[::-1, ::-1],
-        }
     for way, changed in ways.items():
         if changed.shape == y.shape and np.array_equal(changed, y):
             return f"the same numbers, {way}"
