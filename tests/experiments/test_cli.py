@@ -63,7 +63,10 @@ def assert_refused(answer, *words) -> None:
         ("run circle --jobs 0", ["--jobs"]),
         ("run circle --threads 0", ["--threads"]),
         ("run mnist --data-dir nowhere", ["nowhere", "is not a folder"]),
-        ("run circle --colour", ["unknown option --colour; did you mean --out? Try: lockstep run"]),
+        (
+            "run circle --colour",
+            ["unknown option --colour; did you mean ", "--out? Try: lockstep run"],
+        ),
         ("run circle --seeds", ["--seeds needs a value. Try: lockstep"]),
         ("lisst", ["unknown command 'lisst'; did you mean 'list'? Try: lockstep --help"]),
         ("list more", ["unexpected: more. Try: lockstep list --help"]),

@@ -134,6 +134,15 @@ def test_float32_is_judged_by_the_noise_floor_that_was_measured(call, tmp_path, 
     assert verdicts(json.loads(answer.out)) == [verdict] * 2
 
 
+def test_native_trainings_are_compared_by_their_accuracy_alone(compare):
+    native = {"mode": "native", "dtype": "float32"}
+    drawn = {"digests": {"initial_weights": "other"}, "history": {"loss": [0.7, 0.6, 0.5]}}
+    _, comparison = compare(training(**native), training(**native, **drawn))
+    assert verdicts(comparison) == ["not judged"]
+    _, comparison = compare(training(**native), training(correct_but(*range(9)), **native, **drawn))
+    assert verdicts(comparison) == ["worse"]
+
+
 def test_a_pair_that_no_longer_agrees_is_worse(compare):
     keras = {"implementation": "keras"}
     drifted = training(history={"loss": [*LOSSES * TOO_FAR]}, **keras)

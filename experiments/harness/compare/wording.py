@@ -43,8 +43,9 @@ def worst_error(training: Entry) -> str:
 
 def digits(training: Entry) -> str:
     """Give the certified digits, before and after if they differ, else those in common."""
-    both = training["certified_digits"] or dict.fromkeys(("before", "after"), training["digits"])
-    rounded = dict.fromkeys(str(int(10 * value) / 10) for value in both.values())  # down
+    certified = training["certified_digits"]
+    values = [*certified.values()] if certified else [training["digits"]]
+    rounded = dict.fromkeys(str(int(10 * value) / 10) for value in values)  # down
     return "→".join(rounded)
 
 
