@@ -64,8 +64,8 @@ def assert_refused(answer, *words) -> None:
         ("run circle --threads 0", ["--threads"]),
         ("run mnist --data-dir nowhere", ["nowhere", "is not a folder"]),
         (
-            "run circle --colour",
-            ["unknown option --colour; did you mean ", "--out? Try: lockstep run"],
+            "run circle --quite",
+            ["unknown option --quite; did you mean", "--quiet", "? Try: lockstep run"],
         ),
         ("run circle --seeds", ["--seeds needs a value. Try: lockstep"]),
         ("lisst", ["unknown command 'lisst'; did you mean 'list'? Try: lockstep --help"]),
