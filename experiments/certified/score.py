@@ -4,7 +4,7 @@ from math import floor
 from typing import Any
 
 from experiments.certified.lre import digits
-from experiments.certified.stored import find
+from experiments.certified.stored import complete, find
 
 __all__ = ["score"]
 
@@ -50,6 +50,6 @@ def _is_for(certificate: dict[str, Any], cell: dict[str, Any]) -> bool:
         and epochs <= len(certificate["loss"])
         and cell["seed"] == certificate["seed"]
         and cell["data"]["sha256"] == certificate["data"]["sha256"]
-        and cell["spec"] == spec
+        and complete(cell["spec"]) == spec
         and {name: cell["digests"].get(name) for name in digests} == digests
     )

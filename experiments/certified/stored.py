@@ -9,7 +9,7 @@ from experiments.harness.errors import RequestError
 from experiments.harness.store import write_atomically
 from frameworks import Spec
 
-__all__ = ["FOLDER", "SCHEMA", "find", "write"]
+__all__ = ["FOLDER", "SCHEMA", "complete", "find", "write"]
 
 SCHEMA = 1
 FOLDER = Path(__file__).parent
@@ -25,13 +25,22 @@ def find(experiment: str, source: str, folder: Path = FOLDER) -> dict[str, Any] 
         certificate = json.loads(file.read_bytes())
         if certificate["schema"] != SCHEMA:
             raise ValueError(f"expected schema {SCHEMA}, got {certificate['schema']!r}")
-        certificate["spec"] = asdict(Spec()) | certificate["spec"]  # what is new is at its default
+        certificate["spec"] = complete(certificate["spec"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         remedy = f"run: lockstep certify {experiment}"
         raise RequestError(f"{file}: is no certificate ({error!r}); {remedy}") from error
     return certificate
+
+
+def complete(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a spec as it was written, and what has come into specs since then, at its default.
+
+    >>> complete({"learning_rate": 10.0})["halve_every"]
+    0
+    """
+    return asdict(Spec()) | spec
 
 
 def write(certificate: dict[str, Any], folder: Path = FOLDER) -> None:

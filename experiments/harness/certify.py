@@ -112,14 +112,14 @@ def _problems(request: CertifyRequest, console: Console) -> Iterator[Problem]:
 
 
 def _announcement(request: CertifyRequest, problems: list[Problem]) -> str:
-    """Say how many trainings there are, and how long they took when they were certified."""
+    """Say how many trainings there are, and what they took when they were certified."""
     seconds = 0.0
     for problem in problems:
         if stored := find(problem.experiment, problem.data.source, request.folder):
             seconds += stored["seconds"] * problem.spec.epochs / stored["spec"]["epochs"]
     count = "1 training" if len(problems) == 1 else f"{len(problems)} trainings"
     took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-    return f"{count}; the last time it took {took}" if seconds else count
+    return f"{count}, about {took} of computing" if seconds else count
 
 
 def _compute(problem: Problem, name: str, progress: Progress) -> Certificate:

@@ -125,7 +125,8 @@ def test_longer_training_is_not_scored():
 
 
 def objections_to(cell):
-    return objections({"cells": [cell | {"certified": score(cell)}], "agreement": []})
+    cells = [cell | {"certified": score(cell)}]
+    return objections({"cells": cells, "agreement": [], "native": []})
 
 
 def test_twelve_digits_are_enough_and_fewer_are_an_objection():
