@@ -18,7 +18,17 @@ from experiments.registry import EXPERIMENTS
 from .command import environment, lockstep
 
 IMPLEMENTATIONS = ["scratch", "keras", "pytorch", "python"]
-COMMANDS = ["list", "run", "report", "bench", "certify", "data", "data fetch", "data verify"]
+COMMANDS = [
+    "list",
+    "run",
+    "report",
+    "bench",
+    "certify",
+    "diverge",
+    "data",
+    "data fetch",
+    "data verify",
+]
 
 
 def assert_refused(answer, *words) -> None:
