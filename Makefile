@@ -6,7 +6,7 @@ ARGS =
 PYTHON =
 VENV = .venv
 
-.PHONY: help setup run test faults check format bench certify clean
+.PHONY: help setup run test faults check format bench certify floor clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,10 @@ bench: setup ## compare the speeds
 
 certify: setup ## compute the certified losses again, and compare them
 	'$(VENV)/bin/lockstep' certify --check $(ARGS)
+
+floor: setup ## judge 204 clean pairs in float32 by the noise floor: how many false alarms?
+	'$(VENV)/bin/lockstep' run perceptron xor circle --dtype float32 --seeds 17 --epochs 500
+	'$(VENV)/bin/lockstep' run churn --dtype float32 --seeds 17 --epochs 2 --data stand-in
 
 clean: ## remove .venv, caches and build products; runs/ is kept
 	@if [ -e '$(VENV)/pyvenv.cfg' ]; then rm -rf '$(VENV)'; fi

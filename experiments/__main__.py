@@ -1,11 +1,23 @@
 """`python -m experiments`, and the command `lockstep`."""
 
+import os
 import sys
 
 __all__ = ["main"]
 
 
 def main() -> int:
+    """Run the command line; whoever reads its output may stop reading, as `head` does."""
+    try:
+        code = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to write
+        code = 1
+    return code
+
+
+def _run() -> int:
     """Run the command line, unless another package stands where ours should be."""
     import datasets
 

@@ -1,13 +1,22 @@
 """Whether two implementations agree: the largest difference decides; NaN equals nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, groupby, zip_longest
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
-__all__ = ["FLOAT64", "Distance", "Limits", "compare", "compare_all", "measure"]
+__all__ = [
+    "FLOAT64",
+    "Cell",
+    "Distance",
+    "Limits",
+    "compare",
+    "measure",
+    "relative_error",
+    "too_far",
+]
 
 Cell = tuple[dict[str, Any], dict[str, np.ndarray]]  # a record, and its arrays
 
@@ -66,32 +75,27 @@ def relative_error(a: Any, b: Any) -> float:
 def measure(a: Cell, b: Cell) -> Distance:
     """Measure how far apart two finished cells are: infinitely, where one lacks something."""
     (record, arrays), (other, other_arrays) = a, b
-    losses = zip_longest(record["history"]["loss"], other["history"]["loss"])
     names = [name for name in arrays | other_arrays if name.startswith("weights.")]
     weights = {name: relative_error(arrays.get(name), other_arrays.get(name)) for name in names}
     predictions, other_predictions = arrays["predictions"], other_arrays["predictions"]
     return Distance(
-        epochs=[relative_error(x, y) for x, y in losses],
+        epochs=relative_errors(record["history"]["loss"], other["history"]["loss"]),
         weights=weights,
         test_loss=relative_error(record["test"]["loss"], other["test"]["loss"]),
         mismatches=np.flatnonzero([x != y for x, y in zip_longest(predictions, other_predictions)]),
     )
 
 
-def compare_all(cells: Iterable[Cell]) -> list[dict[str, Any]]:
-    """Compare every two finished cells that differ in nothing but the implementation.
+def relative_errors(a: Sequence[float | None], b: Sequence[float | None]) -> list[float]:
+    """Return the relative difference of each two numbers; infinite where one has no counterpart.
 
-    `cells` come ordered by experiment, dtype and seed.
+    >>> relative_errors([1.0, 0.0, None], [0.5, 0.0, 1.0])
+    [0.5, 0.0, inf]
     """
-
-    def group(cell: Cell) -> tuple[Any, ...]:
-        return tuple(cell[0][name] for name in ("experiment", "dtype", "seed"))
-
-    return [
-        compare(a, b, FLOAT64 if a[0]["dtype"] == "float64" else None)
-        for _, alike in groupby(cells, group)
-        for a, b in combinations([cell for cell in alike if cell[0]["status"] == "ok"], 2)
-    ]
+    x, y = np.array([*zip_longest(a, b)], float).reshape(-1, 2).T
+    largest = np.maximum(np.abs(x), np.abs(y))
+    errors = np.abs(x - y) / np.where(largest, largest, 1.0)
+    return np.where(np.isfinite(largest), errors, np.inf).tolist()
 
 
 def compare(a: Cell, b: Cell, limits: Limits | None) -> dict[str, Any]:
@@ -101,7 +105,7 @@ def compare(a: Cell, b: Cell, limits: Limits | None) -> dict[str, Any]:
     training amplifies rounding, by how much depends on the experiment, and no fixed limit is right.
     """
     distance, record, other = measure(a, b), a[0], b[0]
-    reason = _different_inputs(record, other) or (_too_far(distance, limits) if limits else "")
+    reason = _different_inputs(record, other) or (too_far(distance, limits) if limits else "")
     verdict = "differ" if reason else "agree" if limits else None
     return {
         "experiment": record["experiment"],
@@ -132,7 +136,7 @@ def _different_inputs(a: dict[str, Any], b: dict[str, Any]) -> str:
     return ""
 
 
-def _too_far(distance: Distance, limits: Limits) -> str:
+def too_far(distance: Distance, limits: Limits) -> str:
     """Say where a distance first exceeds the limits, or return an empty string."""
     for epoch, error in enumerate(distance.epochs, 1):
         if not error <= limits.loss:

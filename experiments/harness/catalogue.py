@@ -2,17 +2,23 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from experiments.harness.implementations import IMPLEMENTATIONS
+from experiments.harness.last_results import describe_last, last_results
 from experiments.registry import EXPERIMENTS, page
 
 __all__ = ["show"]
 
+RUNS = Path("runs")  # as in `store`, which loads more than the list needs
+
 
 def show(as_json: bool) -> None:
-    """Print the experiments and the implementations."""
-    experiments = [_experiment(name) for name in EXPERIMENTS]
+    """Print the experiments, each with its last results, and the implementations."""
+    last = last_results(RUNS)
+    experiments = [_experiment(name) | {"last": last.get(name)} for name in EXPERIMENTS]
     implementations = [
         {"name": name, "packages": " ".join(each.packages), "missing": each.missing()}
         for name, each in IMPLEMENTATIONS.items()
@@ -24,10 +30,17 @@ def show(as_json: bool) -> None:
     for each in experiments:
         epochs = f"{each['spec']['epochs']} epoch{'s' if each['spec']['epochs'] > 1 else ''}"
         print(f"{each['name']:<{width}}{each['question']}")
-        print(f"{'':<{width}}{each['network']}, {epochs}, {each['data']}\n")
+        _print_below(f"{each['network']}, {epochs}, {each['data']}", width)
+        _print_below(describe_last(each["last"]) if each["last"] else "not run here yet", width)
+        print()
     for implementation in implementations:
         packages = implementation["packages"] or "Python's standard library"
         print(f"{implementation['name']:<{width}}{implementation['missing'] or packages}")
+
+
+def _print_below(text: str, indent: int) -> None:
+    space = " " * indent
+    print(fill(text, 80, initial_indent=space, subsequent_indent=space))
 
 
 def _experiment(name: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Cell:
     policy: Policy  # of the data: "real" or "stand-in", as it was decided once for the run
     data_dir: str | None
     threads: int
+    mode: str = "lockstep"  # or "native", or one of `variants`
 
     @property
     def key(self) -> str:
@@ -29,7 +30,8 @@ class Cell:
         >>> Cell("mnist", "float64", 0, "keras", 10, None, "real", None, 1).key
         'mnist-float64-seed0-keras'
         """
-        return f"{self.experiment}-{self.dtype}-seed{self.seed}-{self.implementation}"
+        name = f"{self.experiment}-{self.dtype}-seed{self.seed}-{self.implementation}"
+        return name if self.mode == "lockstep" else f"{name}-{self.mode}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON's types."""

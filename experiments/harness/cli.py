@@ -8,8 +8,16 @@ import typer
 from typer.exceptions import TyperException
 
 from datasets import DataError, Policy
-from experiments.harness import bench_command, certify_command, data_command, diverge_command
+from experiments.harness import (
+    bench_command,
+    certify_command,
+    compare_command,
+    data_command,
+    diverge_command,
+    runs_command,
+)
 from experiments.harness.errors import RequestError
+from experiments.harness.voice import reword
 
 __all__ = ["app", "main"]
 
@@ -20,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_command.app, name="data")
+app.add_typer(runs_command.app, name="runs")
+app.command("compare")(compare_command.compare)
 app.command("bench")(bench_command.bench)
 app.command("certify")(certify_command.certify)
 app.command("diverge")(diverge_command.diverge_command)
@@ -38,6 +48,7 @@ Data = Annotated[Policy, typer.Option(help="auto: real if it can be had, else th
 DataDir = Annotated[
     str | None, typer.Option(metavar="DIR", help="Default: the variable LOCKSTEP_DATA.")
 ]
+Margin = Annotated[float, typer.Option(help="Native accuracies this close are equivalent.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
@@ -58,23 +69,37 @@ def list_command(as_json: AsJson = False) -> None:
 def run_command(
     experiments: Experiments = None,
     implementations: With = None,
-    dtype: Dtype = "float64",
+    dtype: Annotated[
+        Literal["float64", "float32"] | None,
+        typer.Option(help="Default: float64; with --native float32, as in the frameworks."),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Train with seeds 0 to N-1.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of each one's own.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Train on the first N rows.")] = None,
     data: Data = "auto",
     data_dir: DataDir = None,
+    floor: Annotated[
+        int, typer.Option(min=0, help="Nudged trainings that judge float32; 0: do not judge.")
+    ] = 5,
+    native: Annotated[
+        bool, typer.Option("--native", help="Each framework's own defaults, nothing aligned.")
+    ] = False,
+    margin: Margin = 0.01,
     jobs: Annotated[int, typer.Option(min=1, help="Train so many cells at a time.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each training.")] = 1,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Default: a folder under runs/.")
     ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Only what goes against, and the sum.")] = (
+        False
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Train side by side, print the tables, and write the run's folder.
 
     Repeating a command trains what is missing and nothing else. Exit code 1: implementations
-    disagree, or an accuracy is not what it should be; 2: the request cannot be carried out.
+    disagree, or an accuracy is not what it should be; 2: the request cannot be carried out. In
+    float32 scratch is trained --floor times more: its distances from itself are the limit.
 
     For example:
 
@@ -83,6 +108,10 @@ def run_command(
     lockstep run churn mnist --with scratch,pytorch --seeds 3 --jobs 2
 
     lockstep run mnist --data real --data-dir ~/data --epochs 2 --limit 10000
+
+    lockstep run churn --dtype float32 --floor 8
+
+    lockstep run churn --native --seeds 20 --margin 0.01
     """
     from experiments.harness import session
     from experiments.harness.request import Request
@@ -90,22 +119,25 @@ def run_command(
     request = Request(
         experiments=tuple(experiments or ()),
         implementations=_names(implementations),
-        dtype=dtype,
+        dtype=dtype or ("float32" if native else "float64"),
         seeds=seeds,
         epochs=epochs,
         limit=limit,
         policy=data,
         data_dir=data_dir,
         threads=threads,
+        native=native,
+        floor=floor,
         out=out,
     )
-    raise typer.Exit(session.run(request, jobs, as_json))
+    raise typer.Exit(session.run(request, jobs, as_json, quiet, margin))
 
 
 @app.command("report")
 def report_command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     data_dir: DataDir = None,
+    margin: Margin = 0.01,
     as_json: AsJson = False,
 ) -> None:
     """Rebuild a run's tables, results.json, results.csv and report.html from its records.
@@ -120,7 +152,7 @@ def report_command(
     """
     from experiments.harness import session
 
-    raise typer.Exit(session.report(run, data_dir, as_json))
+    raise typer.Exit(session.report(run, data_dir, as_json, margin))
 
 
 def _names(text: str | None) -> tuple[str, ...]:
@@ -135,10 +167,12 @@ def main(arguments: list[str] | None = None) -> int:
         result = app(arguments or ["--help"], prog_name="lockstep", standalone_mode=False)
     except (DataError, RequestError) as error:
         return _fail(str(error))
+    except BrokenPipeError:
+        raise
     except OSError as error:  # a full disk, for example
         return _fail(str(error))
     except TyperException as error:
-        return _fail(f"{error.format_message().rstrip('.')}. Try: lockstep --help")
+        return _fail(reword(error))
     except KeyboardInterrupt:
         result = 130
     if result == 130:

@@ -20,6 +20,7 @@ _THREAD_VARIABLES = (
     "TF_NUM_INTEROP_THREADS",
 )
 _ROOT = Path(experiments.__file__).parents[1]
+_TRAINING = ("training", "variants", "nudge", "native_training", "native_loops")
 
 
 def environment(threads: int) -> dict[str, object]:
@@ -42,7 +43,9 @@ def thread_variables(threads: int) -> dict[str, str]:
 
 def source_digest(experiment: str) -> str:
     """Return the SHA-256 of the code that computes an experiment's results."""
-    files = [_ROOT / "experiments" / f"{experiment}.py", _ROOT / "experiments/harness/training.py"]
+    harness = _ROOT / "experiments/harness"
+    files = [_ROOT / "experiments" / f"{experiment}.py"]
+    files += [harness / f"{name}.py" for name in _TRAINING]
     for package in ("scratch", "frameworks", "datasets"):
         files += sorted((_ROOT / package).rglob("*.py"))
     digest = sha256()

@@ -1,11 +1,13 @@
 """The implementations by name: which classifier, which builder of a page, which packages."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
 import frameworks
+from frameworks import Builder
 
 __all__ = ["IMPLEMENTATIONS", "Implementation"]
 
@@ -18,10 +20,12 @@ class Implementation:
     classifier: str  # its name in `frameworks`
     packages: tuple[str, ...]  # what has to be installed
     dtypes: tuple[str, ...] = ("float64", "float32")
+    native: bool = True  # it has defaults of its own
 
-    def trains(self, page: ModuleType, dtype: str) -> bool:
+    def trains(self, page: ModuleType, dtype: str, native: bool = False) -> bool:
         """Say whether an experiment's page has a builder for it, and it can compute in dtype."""
-        return hasattr(page, f"build_{self.name}") and dtype in self.dtypes
+        able = dtype in self.dtypes and (self.native or not native)
+        return able and hasattr(page, f"build_{self.name}")
 
     def missing(self) -> str | None:
         """Return what is to be told if a package is not installed; nothing is loaded to see."""
@@ -30,9 +34,17 @@ class Implementation:
             return None
         return f"{self.name}: {' and '.join(absent)} not installed; run: make setup"
 
-    def make(self, page: ModuleType, **parameters: Any) -> Any:
-        """Return the classifier for an experiment's page; loads the framework."""
-        build = getattr(page, f"build_{self.name}")
+    def make(
+        self,
+        page: ModuleType,
+        change: Callable[[Builder], Builder] = lambda build: build,
+        **parameters: Any,
+    ) -> Any:
+        """Return the classifier for a page, or for what `change` makes of its builder.
+
+        Loads the framework.
+        """
+        build = change(getattr(page, f"build_{self.name}"))
         return getattr(frameworks, self.classifier)(build=build, **parameters)
 
 
@@ -42,6 +54,6 @@ IMPLEMENTATIONS = {
         Implementation("scratch", "ScratchClassifier", ("numpy",)),
         Implementation("keras", "KerasClassifier", ("keras", "tensorflow")),
         Implementation("pytorch", "PyTorchClassifier", ("torch",)),
-        Implementation("python", "PythonClassifier", (), dtypes=("float64",)),
+        Implementation("python", "PythonClassifier", (), dtypes=("float64",), native=False),
     )
 }

@@ -1,18 +1,19 @@
 """What the user asks for, and the cells and records' heads that follow from it."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from datasets import Dataset, Policy
 from experiments.harness.cell import Cell
 from experiments.harness.environment import environment, source_digest
 from experiments.harness.errors import RequestError, choose
 from experiments.harness.implementations import IMPLEMENTATIONS
-from experiments.harness.store import SCHEMA, Store
+from experiments.harness.store import RUNS, SCHEMA, Store
+from experiments.harness.variants import variants
 from experiments.registry import EXPERIMENTS, page
 
 __all__ = ["Plan", "Request", "plan"]
@@ -31,7 +32,22 @@ class Request:
     policy: Policy = "auto"
     data_dir: str | None = None
     threads: int = 1
+    native: bool = False  # each framework's own defaults, nothing aligned
+    floor: int = 0  # trainings to be nudged, by which float32 is judged
     out: Path | None = None  # None: a folder under runs/ that follows from all of this
+
+    def __post_init__(self) -> None:
+        for name in ("seeds", "epochs", "limit", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise RequestError(f"{name}: expected 1 or more, got {value}")
+        choose("dtype", self.dtype, ("float64", "float32"))
+        choose("data", self.policy, get_args(Policy))
+
+    @property
+    def kind(self) -> str:
+        """What sets a run's trainings apart from others': "native float32", for example."""
+        return f"native {self.dtype}" if self.native else self.dtype
 
 
 @dataclass(frozen=True)
@@ -60,32 +76,33 @@ class Plan:
 
 def plan(request: Request) -> Plan:
     """Check a request, load its data once to see which it is, and lay out the cells."""
+    if request.floor == 1:
+        raise RequestError("--floor must be 0, or 2 or more: one training has no distance; got 1")
     experiments = _choose("experiment", request.experiments, EXPERIMENTS)
     implementations = _choose("implementation", request.implementations, IMPLEMENTATIONS)
     heads, notes = {}, {}
     for experiment in experiments:
-        able = _able(experiment, implementations, request.dtype)
+        able = _able(experiment, implementations, request)
         if request.experiments and not able:
-            there_are = ", ".join(_able(experiment, IMPLEMENTATIONS, request.dtype))
+            there_are = ", ".join(_able(experiment, IMPLEMENTATIONS, request))
             raise RequestError(
-                f"{experiment} has no {' or '.join(implementations)} builder for {request.dtype}; "
+                f"{experiment} has no {' or '.join(implementations)} builder for {request.kind}; "
                 f"there are: {there_are}"
             )
         if not able:
             continue
         data = page(experiment).load(request.policy, request.data_dir)
         notes[experiment] = data.note
-        for seed in range(request.seeds):
-            for implementation in able:
-                cell = _cell(request, data, experiment, seed, implementation)
-                heads[cell] = _head(cell, data)
+        for cell in _cells(request, data, experiment, able):
+            heads[cell] = _head(cell, data)
     if not heads:
         raise RequestError(
-            f"no experiment has a {' or '.join(implementations)} builder for {request.dtype}"
+            f"no experiment has a {' or '.join(implementations)} builder for {request.kind}"
         )
     together = "".join(sorted(head["fingerprint"] for head in heads.values()))
-    name = f"{request.dtype}-{sha256(together.encode()).hexdigest()[:8]}"
-    return Plan(Store(request.out or Path("runs") / name), heads, notes)
+    kind = request.kind.replace(" ", "-")
+    name = f"{kind}-{sha256(together.encode()).hexdigest()[:8]}"
+    return Plan(Store(request.out or RUNS / name), heads, notes)
 
 
 def _choose(kind: str, names: Sequence[str], known: Iterable[str]) -> list[str]:
@@ -94,31 +111,43 @@ def _choose(kind: str, names: Sequence[str], known: Iterable[str]) -> list[str]:
     return [name for name in known if not asked or name in asked]
 
 
-def _able(experiment: str, implementations: Iterable[str], dtype: str) -> list[str]:
-    """Return the implementations in which an experiment is written, and that have the dtype."""
+def _able(experiment: str, implementations: Iterable[str], request: Request) -> list[str]:
+    """Return the implementations in which an experiment is written, and that can train it so."""
     return [
-        name for name in implementations if IMPLEMENTATIONS[name].trains(page(experiment), dtype)
+        name
+        for name in implementations
+        if IMPLEMENTATIONS[name].trains(page(experiment), request.dtype, request.native)
     ]
 
 
-def _cell(request: Request, data: Dataset, experiment: str, seed: int, implementation: str) -> Cell:
-    return Cell(
+def _cells(request: Request, data: Dataset, experiment: str, able: list[str]) -> Iterator[Cell]:
+    """Yield an experiment's cells: for each seed the implementations, then what judges them."""
+    first = Cell(
         experiment=experiment,
         dtype=request.dtype,
-        seed=seed,
-        implementation=implementation,
+        seed=0,
+        implementation="scratch",
         epochs=request.epochs or page(experiment).SPEC.epochs,
         limit=request.limit,
         policy=data.source,  # what was found now is what every worker loads
         data_dir=request.data_dir,
         threads=request.threads,
+        mode="native" if request.native else "lockstep",
     )
+    judged = request.dtype == "float32" and not request.native and len(able) > 1
+    beside = variants(page(experiment), able, request.floor) if judged else []
+    for seed in range(request.seeds):
+        for implementation in able:
+            yield replace(first, seed=seed, implementation=implementation)
+        for mode in beside:
+            yield replace(first, seed=seed, mode=mode)
 
 
 # What makes a result this one and no other. Records with the same values are interchangeable.
 _IDENTITY = (
     "experiment",
     "implementation",
+    "mode",
     "dtype",
     "seed",
     "data",
@@ -135,6 +164,7 @@ def _head(cell: Cell, data: Dataset) -> dict[str, Any]:
     head = {
         "experiment": cell.experiment,
         "implementation": cell.implementation,
+        "mode": cell.mode,
         "dtype": cell.dtype,
         "seed": cell.seed,
         "data": {"name": data.name, "source": data.source, "sha256": data.sha256},
@@ -153,5 +183,6 @@ def _head(cell: Cell, data: Dataset) -> dict[str, Any]:
 
 def _acceptance(cell: Cell, data: Dataset) -> list[float] | None:
     """Return the band in which the test accuracy is expected; None for a shortened training."""
-    whole = cell.limit is None and cell.epochs == page(cell.experiment).SPEC.epochs
+    as_published = cell.mode == "lockstep" and cell.limit is None
+    whole = as_published and cell.epochs == page(cell.experiment).SPEC.epochs
     return page(cell.experiment).ACCURACY.get(data.source) if whole else None

@@ -3,8 +3,10 @@
 from typing import Any
 
 from experiments.certified.score import score
-from experiments.harness.agreement import compare_all
+from experiments.harness.agreement import Cell
+from experiments.harness.comparison import compare_all
 from experiments.harness.implementations import IMPLEMENTATIONS
+from experiments.harness.native import MARGIN, compare_native, different
 from experiments.harness.store import SCHEMA, Store
 from experiments.registry import EXPERIMENTS
 
@@ -13,15 +15,22 @@ __all__ = ["DIGITS", "accepted", "build_results", "certified_digits", "objection
 DIGITS = 12  # of every certified loss that a float64 training has to have right
 
 
-def build_results(store: Store) -> dict[str, Any]:
-    """Compare the cells of a run; return what results.json holds."""
+def build_results(store: Store, margin: float = MARGIN) -> dict[str, Any]:
+    """Compare the cells of a run; return what results.json holds.
+
+    `margin` is that of native runs (see `native`).
+    """
     records = [cell | {"certified": score(cell)} for cell in sorted(store.records(), key=_order)]
-    compared = compare_all((record, _arrays(store, record)) for record in records)
+    native = [record for record in records if record["mode"] == "native"]
+    lockstep = [record for record in records if record["mode"] == "lockstep"]
     return {
         "schema": SCHEMA,
         "environment": records[0]["environment"],
         "cells": records,
-        "agreement": compared,
+        "agreement": compare_all(
+            _with_arrays(store, lockstep), _with_arrays(store, store.variants())
+        ),
+        "native": compare_native(native, margin),
     }
 
 
@@ -46,7 +55,7 @@ def objections(results: dict[str, Any]) -> list[str]:
         if entry["verdict"] == "differ":
             pair = " and ".join(entry["pair"])
             lines.append(f"{entry['experiment']}, {pair}, seed {entry['seed']}: {entry['reason']}")
-    return lines
+    return lines + [line for entry in results["native"] for line in different(entry)]
 
 
 def accepted(cell: dict[str, Any]) -> bool | None:
@@ -67,8 +76,9 @@ def certified_digits(cell: dict[str, Any]) -> tuple[float, str] | None:
     return min(scores)
 
 
-def _arrays(store: Store, record: dict[str, Any]) -> dict[str, Any]:
-    return store.load_arrays(record["key"]) if record["status"] == "ok" else {}
+def _with_arrays(store: Store, records: list[dict[str, Any]]) -> list[Cell]:
+    """Return the finished cells."""
+    return [(r, store.load_arrays(r["key"])) for r in records if r["status"] == "ok"]
 
 
 def _order(record: dict[str, Any]) -> tuple[Any, ...]:

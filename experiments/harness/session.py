@@ -1,5 +1,6 @@
 """One call of `lockstep run` or `lockstep report`, from the request to the exit code."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,47 +8,81 @@ from rich.console import Console
 from rich.text import Text
 
 from experiments.harness.cell import Cell
-from experiments.harness.progress import TerminalProgress
+from experiments.harness.errors import RequestError
+from experiments.harness.native import MARGIN, check_margin
+from experiments.harness.native_tables import show_native
+from experiments.harness.progress import make_progress
 from experiments.harness.request import Plan, Request, plan
 from experiments.harness.results import build_results, objections
-from experiments.harness.runner import Runner
+from experiments.harness.runner import Progress, Runner
 from experiments.harness.store import Store
 from experiments.harness.tables import show_experiment, show_summary
 
-__all__ = ["report", "run"]
+__all__ = ["rebuild", "report", "run", "train"]
 
 Heads = dict[Cell, dict[str, Any]]
 
 
-def run(request: Request, jobs: int, as_json: bool) -> int:
-    """Train what is missing, show the results, and return the exit code."""
-    console, planned = _console(as_json), plan(request)
+def run(
+    request: Request, jobs: int, as_json: bool, quiet: bool = False, margin: float = MARGIN
+) -> int:
+    """Train what is missing, show the results, and return the exit code.
+
+    Quietly, only what goes against is shown, and the last line.
+    """
+    check_margin(margin)
+    console, planned = _console(as_json or quiet), plan(request)
     for note in planned.notes.values():
         console.print(Text(note))
-    planned.store.create()
-    missing = planned.missing()
-    kept = len(planned.heads) - len(missing)
-    if kept:
-        console.print(f"{kept} of {len(planned.heads)} trainings are in {planned.store.folder}")
     shown: set[str] = set()
-    with TerminalProgress(Console(stderr=True)) as progress:
-        _show_finished(planned, missing, shown, console)
-        for cell in Runner(planned.store, jobs, request.threads, progress).run(dict(missing)):
-            del missing[cell]
-            _show_finished(planned, missing, shown, console)
-    return _conclude(planned.store, request.data_dir, console, as_json)
+    with make_progress(quiet) as progress:
+        training = train(planned, jobs, progress)
+        if kept := len(planned.heads) - len(missing := next(training)):
+            console.print(f"{kept} of {len(planned.heads)} trainings are in {planned.store.folder}")
+        _show_finished(planned, missing, shown, console, margin)
+        for missing in training:
+            _show_finished(planned, missing, shown, console, margin)
+    console.print()
+    return _conclude(planned.store, request.data_dir, _console(as_json), as_json, margin)
 
 
-def report(folder: Path, data_dir: str | None, as_json: bool) -> int:
+def train(planned: Plan, jobs: int, progress: Progress) -> Iterator[Heads]:
+    """Train what is missing of a plan; yield what still is, first of all and after each cell."""
+    if jobs < 1:
+        raise RequestError(f"jobs: expected 1 or more, got {jobs}")
+    missing = planned.missing()
+    planned.store.create(cell.key for cell in planned.heads)
+    yield missing
+    threads = next(iter(planned.heads)).threads
+    for cell in Runner(planned.store, jobs, threads, progress).run(dict(missing)):
+        del missing[cell]
+        yield missing
+
+
+def rebuild(store: Store, data_dir: str | None, margin: float = MARGIN) -> dict[str, Any]:
+    """Build the results of a run from its records, write them and the report; return them."""
+    from experiments.harness.report import write_report
+
+    results = build_results(store, margin)
+    store.write_results(results)
+    write_report(store, results, data_dir)
+    return results
+
+
+def report(folder: Path, data_dir: str | None, as_json: bool, margin: float = MARGIN) -> int:
     """Rebuild the results of a run from its records, show them, and return the exit code."""
+    check_margin(margin)
     console, store = _console(as_json), Store(folder)
-    results = build_results(store)
+    results = build_results(store, margin)
     for experiment in dict.fromkeys(cell["experiment"] for cell in results["cells"]):
         _show(results, experiment, console)
-    return _conclude(store, data_dir, console, as_json)
+    console.print()
+    return _conclude(store, data_dir, console, as_json, margin)
 
 
-def _show_finished(planned: Plan, missing: Heads, shown: set[str], console: Console) -> None:
+def _show_finished(
+    planned: Plan, missing: Heads, shown: set[str], console: Console, margin: float
+) -> None:
     """Show each experiment, in order, as soon as no cell of it or of those before is missing."""
     unfinished = {cell.experiment for cell in missing}
     for experiment in planned.notes:
@@ -55,22 +90,23 @@ def _show_finished(planned: Plan, missing: Heads, shown: set[str], console: Cons
             return
         if experiment not in shown:
             shown.add(experiment)
-            _show(build_results(planned.store), experiment, console)
+            _show(build_results(planned.store, margin), experiment, console)
 
 
 def _show(results: dict[str, Any], experiment: str, console: Console) -> None:
     cells = [cell for cell in results["cells"] if cell["experiment"] == experiment]
     agreement = [entry for entry in results["agreement"] if entry["experiment"] == experiment]
     show_experiment(console, cells, agreement)
+    for entry in results["native"]:
+        if entry["experiment"] == experiment:
+            show_native(console, entry)
 
 
-def _conclude(store: Store, data_dir: str | None, console: Console, as_json: bool) -> int:
+def _conclude(
+    store: Store, data_dir: str | None, console: Console, as_json: bool, margin: float
+) -> int:
     """Write the results and the report, show what they come to, and return the exit code."""
-    from experiments.harness.report import write_report
-
-    results = build_results(store)
-    store.write_results(results)
-    write_report(store, results, data_dir)
+    results = rebuild(store, data_dir, margin)
     against = objections(results)
     show_summary(console, results, against)
     written = f"{store.folder / 'results.json'}, results.csv, report.html"

@@ -1,7 +1,8 @@
 """The run store: a folder with one record for each finished cell, from which all else is built.
 
 RUN/cells/KEY.json           the record of a cell; written last, so where it is, the cell is whole
-RUN/cells/KEY.safetensors    its weights at the end, and its outputs on the test rows
+RUN/cells/KEY.safetensors    its weights at the end, its outputs on the test rows, and their labels
+RUN/plan.json                the names of all cells that were asked for, whether trained or not
 RUN/results.json             all records and the agreement; rebuilt at will
 RUN/results.csv              one row for each cell and epoch; rebuilt at will
 RUN/report.html              all of it to look at; rebuilt at will
@@ -12,6 +13,7 @@ import io
 import json
 import os
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +21,29 @@ import numpy as np
 
 from experiments.harness.errors import RequestError
 
-__all__ = ["SCHEMA", "Store", "write_atomically"]
+__all__ = [
+    *("EPOCH_COLUMNS", "RUNS", "SCHEMA", "Store"),
+    *("complete", "epoch_rows", "read_json", "to_json", "write_atomically"),
+]
 
 SCHEMA = 1
+RUNS = Path("runs")  # where runs are unless --out says otherwise
+
+# Of results.csv, and of a history as a data frame.
+EPOCH_COLUMNS = (
+    *("experiment", "implementation", "dtype", "seed", "data", "source"),
+    *("epoch", "loss", "accuracy"),
+)
 
 # What every record holds, also that of a failed cell.
 _FIELDS = {
     *("key", "fingerprint", "experiment", "implementation", "dtype", "seed", "data", "spec"),
     *("epochs", "limit", "acceptance", "environment", "status", "error", "history", "test"),
 }
+
+# Fields that came later, with what they mean where a record of the same schema lacks them.
+_LATER = {"mode": "lockstep"}
+_ASKED_FOR = ("lockstep", "native")  # the modes whose results are shown
 
 
 class Store:
@@ -37,8 +53,8 @@ class Store:
         self.folder = folder
         self.cells = folder / "cells"
 
-    def create(self) -> None:
-        """Make the folder; RequestError if it cannot be written to."""
+    def create(self, keys: Iterable[str] = ()) -> None:
+        """Make the folder, and add the keys to its plan; RequestError if it cannot be written."""
         try:
             self.cells.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.cells):
@@ -47,6 +63,15 @@ class Store:
             raise RequestError(
                 f"{self.folder}: cannot be written to ({error.strerror}); choose another --out"
             ) from error
+        planned = dict.fromkeys([*self.planned(), *keys])
+        write_atomically(
+            self.folder / "plan.json", to_json({"schema": SCHEMA, "cells": [*planned]})
+        )
+
+    def planned(self) -> list[str]:
+        """Return the keys of all cells that were asked for; none where no plan was kept."""
+        path = self.folder / "plan.json"
+        return read_json(path).get("cells", []) if path.exists() else []
 
     def save(self, key: str, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Write a finished cell: first the arrays, then the record that says they are whole."""
@@ -54,7 +79,7 @@ class Store:
 
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         write_atomically(self.cells / f"{key}.safetensors", save(contiguous))
-        write_atomically(self.cells / f"{key}.json", _json(record))
+        write_atomically(self.cells / f"{key}.json", to_json(record))
 
     def load(self, key: str) -> dict[str, Any] | None:
         """Return a cell's record, None if it is not there; RequestError if it is damaged."""
@@ -74,31 +99,61 @@ class Store:
             ) from error
 
     def records(self) -> list[dict[str, Any]]:
-        """Return all records, ordered by name; RequestError if the folder holds none."""
-        found = [self._read(path) for path in sorted(self.cells.glob("*.json"))]
+        """Return the records of all trainings that were asked for, ordered by name.
+
+        RequestError if the folder holds none.
+        """
+        found = [record for record in self._all() if record["mode"] in _ASKED_FOR]
         if not found:
             raise RequestError(f"{self.folder}: holds no run; a run has a folder named cells/")
+        return found
+
+    def variants(self) -> list[dict[str, Any]]:
+        """Return the records of the trainings by which float32 is judged (see `variants`)."""
+        return [record for record in self._all() if record["mode"] not in _ASKED_FOR]
+
+    def _all(self) -> list[dict[str, Any]]:
+        found = map(self._read, sorted(self.cells.glob("*.json")))
         return [record for record in found if record is not None]
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Write results.json and results.csv."""
-        write_atomically(self.folder / "results.json", _json(results))
+        write_atomically(self.folder / "results.json", to_json(results))
         write_atomically(self.folder / "results.csv", _csv(results["cells"]))
 
     def _read(self, path: Path) -> dict[str, Any] | None:
-        try:
-            record = json.loads(path.read_bytes())
-        except FileNotFoundError:
+        if not path.exists():
             return None
-        except (OSError, ValueError) as error:
-            raise RequestError(f"{path}: {error}; delete it, and run again") from error
-        if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-            raise RequestError(
-                f"{path}: expected a record of schema {SCHEMA}; it was written by another version"
-            )
-        if absent := sorted(_FIELDS - record.keys()):
-            raise RequestError(f"{path}: lacks {', '.join(absent)}; delete it, and run again")
-        return record
+        return complete(path, read_json(path))
+
+
+def complete(path: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with the fields that came after it; RequestError if it lacks any other."""
+    if absent := sorted(_FIELDS - record.keys()):
+        raise RequestError(f"{path}: lacks {', '.join(absent)}; delete it, and run again")
+    return _LATER | record
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file of a run; RequestError if it is damaged or written by a newer lockstep."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RequestError(f"{path}: {error}; delete it, and run again") from error
+    _check_schema(path, content)
+    return content
+
+
+def _check_schema(path: Path, content: Any) -> None:
+    """Raise RequestError unless this version of lockstep can read what a file holds."""
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise RequestError(
+            f"{path}: written by a newer lockstep (schema {schema}, this one reads {SCHEMA}); "
+            "update lockstep to read it"
+        )
+    if schema != SCHEMA:
+        raise RequestError(f"{path}: not a record of schema {SCHEMA}; delete it, and run again")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -115,7 +170,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
-def _json(value: Any) -> bytes:
+def to_json(value: Any) -> bytes:
     """Return JSON as UTF-8; NaN, which JSON does not have, becomes null."""
     return (json.dumps(_without_nan(value), ensure_ascii=False) + "\n").encode()
 
@@ -128,15 +183,20 @@ def _without_nan(value: Any) -> Any:
     return [_without_nan(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _csv(cells: list[dict[str, Any]]) -> bytes:
-    """Return one row for each cell and epoch."""
-    names = ("experiment", "implementation", "dtype", "seed")
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow([*names, "data", "source", "epoch", "loss", "accuracy"])
+def epoch_rows(cells: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield one row for each cell and epoch."""
     for cell in cells:
-        history = cell.get("history") or {"loss": [], "accuracy": []}
-        start = [*(cell[name] for name in names), cell["data"]["name"], cell["data"]["source"]]
-        for epoch, row in enumerate(zip(history["loss"], history["accuracy"], strict=True), 1):
-            rows.writerow([*start, epoch, *row])
+        start = {name: cell[name] for name in ("experiment", "implementation", "dtype", "seed")}
+        start |= {"data": cell["data"]["name"], "source": cell["data"]["source"]}
+        history = cell["history"] or {"loss": [], "accuracy": []}
+        pairs = zip(history["loss"], history["accuracy"], strict=True)
+        for epoch, (loss, accuracy) in enumerate(pairs, 1):
+            yield start | {"epoch": epoch, "loss": loss, "accuracy": accuracy}
+
+
+def _csv(cells: list[dict[str, Any]]) -> bytes:
+    out = io.StringIO()
+    rows = csv.DictWriter(out, EPOCH_COLUMNS, lineterminator="\n")
+    rows.writeheader()
+    rows.writerows(epoch_rows(cells))
     return out.getvalue().encode()

@@ -34,9 +34,10 @@ def show_summary(console: Console, results: dict[str, Any], objections: list[str
     parts = [f"{len(cells) - failed} of {len(cells)} trainings finished"]
     if judged:
         parts.append(f"{judged.count('agree')} of {len(judged)} pairs agree")
+    if tests := [pair["verdict"] for entry in results["native"] for pair in entry["pairs"]]:
+        parts.append(f"{tests.count('equivalent')} of {len(tests)} pairs shown equivalent")
     if len(judged) < len(agreement):
         parts.append(f"{len(agreement) - len(judged)} pairs in float32 measured, not judged")
-    console.print()
     for line in objections:
         console.print(Text(f"✗ {line}", style="red"))
     console.print(Text("; ".join(parts) + ".", style="red" if objections else "green"))
@@ -49,17 +50,19 @@ def _title(cells: Records) -> Text:
     seeds = len({cell["seed"] for cell in cells})
     which = f"seed {first['seed']}" if seeds == 1 else f"{seeds} seeds"
     title = Text(first["experiment"], style="bold")
+    how = "native, " if first["mode"] == "native" else ""
     rows = "" if first["limit"] is None else f", first {first['limit']} rows"
     title.append(
         f"  {network}, {first['epochs']} epochs, batch {spec['batch_size']}, {first['dtype']}, "
-        f"{which}\n{data['name']}, {data['source']}{rows}, SHA-256 {data['sha256'][:12]}",
+        f"{how}{which}\n{data['name']}, {data['source']}{rows}, SHA-256 {data['sha256'][:12]}",
         style="not bold",
     )
     return title
 
 
 def _cells_table(cells: Records) -> Table:
-    names = ("training loss", "test loss", "test accuracy", "digits", "seconds")
+    certified = ["digits"] if any(map(certified_digits, cells)) else []
+    names = ("training loss", "test loss", "test accuracy", *certified, "seconds")
     table = make_table("implementation", *names)
     for name in dict.fromkeys(cell["implementation"] for cell in cells):
         mine = [cell for cell in cells if cell["implementation"] == name]
@@ -77,7 +80,7 @@ def _cells_table(cells: Records) -> Table:
                 _spread([cell["test"]["accuracy"] for cell in done], ".4f"),
                 style="" if inside else "red",
             ),
-            _digits(done),
+            *([_digits(done)] if certified else []),
             _spread([cell["seconds"]["fit"] for cell in done], ".1f"),
         )
     return table
@@ -103,6 +106,15 @@ def _agreement_table(agreement: Records) -> Table:
             _exponent(entry["max_rel_weight"] for entry in mine),
             f"{mismatches} of {sum(entry['n_predictions'] for entry in mine)}",
             _verdict({entry["verdict"] for entry in mine}),
+        )
+    if floors := [entry["noise_floor"] for entry in agreement if entry["noise_floor"]]:
+        table.add_row(
+            "noise floor",
+            _exponent(floor["loss"] for floor in floors),
+            _exponent(floor["weight"] for floor in floors),
+            str(max(floor["predictions"] for floor in floors)),
+            f"scratch x{floors[0]['trainings']}",
+            style="dim",
         )
     return table
 

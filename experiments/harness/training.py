@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from datasets import Dataset, Policy
 from experiments.harness.cell import Cell
+from experiments.harness.digests import digest
 from experiments.harness.grid import plane_axes, plane_points
 from experiments.harness.implementations import IMPLEMENTATIONS
+from experiments.harness.native_training import train_native
+from experiments.harness.variants import change
 from experiments.registry import page
 
 __all__ = ["Result", "load_data", "train_cell"]
@@ -32,15 +34,18 @@ def train_cell(
 ) -> Result:
     """Train and test; return the record and the arrays beside it.
 
-    "weights.0", "weights.1", ...: the weights at the end; "predictions" (n_test,) and "outputs"
-    (n_test, k) and "probabilities" (n_test, classes) on the test rows. With two inputs also
-    "grid_axes" (2, m) and "grid_probabilities" (m * m, classes), on a grid over the data.
+    "weights.0", "weights.1", ...: the weights at the end; "predictions" and "labels" (n_test,),
+    "outputs" (n_test, k) and "probabilities" (n_test, classes) on the test rows. With two inputs
+    also "grid_axes" (2, m) and "grid_probabilities" (m * m, classes), on a grid over the data.
 
     `report(epoch, loss)` is called as epochs are finished.
     """
+    if cell.mode == "native":
+        return train_native(cell, data, seconds_import, report)
     spec = page(cell.experiment).SPEC
     classifier = IMPLEMENTATIONS[cell.implementation].make(
         page(cell.experiment),
+        change(cell.mode, cell.seed),
         epochs=cell.epochs,
         batch_size=spec.batch_size,
         dtype=cell.dtype,
@@ -78,6 +83,7 @@ def _record(cell: Cell, data: Dataset, classifier: Any, seconds_import: float) -
     }
     arrays = {f"weights.{i}": w for i, w in enumerate(weights)} | {
         "predictions": predictions,
+        "labels": data.y_test,
         "outputs": classifier.outputs(data.X_test),
         "probabilities": classifier.predict_proba(data.X_test),
     }
@@ -90,11 +96,3 @@ def _on_the_plane(data: Dataset, classifier: Any) -> dict[str, np.ndarray]:
         return {}
     axes = plane_axes(np.vstack([data.X_train, data.X_test]))
     return {"grid_axes": axes, "grid_probabilities": classifier.predict_proba(plane_points(axes))}
-
-
-def digest(*arrays: np.ndarray) -> str:
-    """Return the SHA-256 of arrays: their types, shapes and bytes."""
-    total = sha256()
-    for array in arrays:
-        total.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
-    return total.hexdigest()

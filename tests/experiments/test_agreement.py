@@ -10,7 +10,6 @@ from experiments.harness.agreement import (
     FLOAT64,
     Limits,
     compare,
-    compare_all,
     measure,
     relative_error,
 )
@@ -206,32 +205,6 @@ def test_measuring_changes_nothing(pair):
     for (record, arrays), (old_record, old_arrays) in zip(pair, before, strict=True):
         assert record == old_record
         assert all(np.array_equal(arrays[name], old_arrays[name]) for name in old_arrays)
-
-
-def test_every_two_finished_implementations_of_one_training_are_compared():
-    names = ["scratch", "keras", "pytorch"]
-    groups = [{"seed": 0}, {"seed": 1}, {"dtype": "float32"}, {"experiment": "mnist"}]
-    entries = compare_all(cell(name, **values) for values in groups for name in names)
-    pairs = [["scratch", "keras"], ["scratch", "pytorch"], ["keras", "pytorch"]]
-    assert [entry["pair"] for entry in entries] == pairs * len(groups)
-    assert [entry["seed"] for entry in entries] == [0] * 3 + [1] * 3 + [0] * 6
-
-
-def test_a_failed_cell_is_left_out():
-    failed = cell("keras", status="failed", history=None, test=None)[0], {}
-    (entry,) = compare_all([cell("scratch"), failed, cell("pytorch")])
-    assert entry["pair"] == ["scratch", "pytorch"]
-    assert compare_all([cell("scratch"), failed]) == []
-
-
-def test_float32_is_measured_and_judged_by_its_inputs_only(pair):
-    cells = [(record | {"dtype": "float32"}, arrays) for record, arrays in pair]
-    part(cells, "loss", 0.75)
-    (entry,) = compare_all(cells)
-    assert (entry["verdict"], entry["tolerance"], entry["reason"]) == (None, None, "")
-    assert entry["max_rel_loss"] == 0.25
-    cells[1][0]["digests"]["initial_weights"] = "ff"
-    assert compare_all(cells)[0]["verdict"] == "differ"
 
 
 @pytest.mark.parametrize("limit", ["loss", "weight", "test_loss", "predictions"])

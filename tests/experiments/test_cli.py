@@ -16,19 +16,11 @@ from datasets.mnist import MNIST
 from experiments.registry import EXPERIMENTS
 
 from .command import environment, lockstep
+from .stored_runs import correct_but, store_run, training
 
 IMPLEMENTATIONS = ["scratch", "keras", "pytorch", "python"]
-COMMANDS = [
-    "list",
-    "run",
-    "report",
-    "bench",
-    "certify",
-    "diverge",
-    "data",
-    "data fetch",
-    "data verify",
-]
+COMMANDS = ["list", "run", "report", "compare", "bench", "certify", "diverge", "runs", "runs rm"]
+COMMANDS += ["data", "data fetch", "data verify"]
 
 
 def assert_refused(answer, *words) -> None:
@@ -38,6 +30,7 @@ def assert_refused(answer, *words) -> None:
     assert answer.err.count("error: ") == 1
     assert "Traceback" not in answer.out + answer.err
     assert "trainings finished" not in answer.out
+    assert "Value error" not in answer.err
     for word in words:
         assert word in answer.err
 
@@ -63,14 +56,18 @@ def assert_refused(answer, *words) -> None:
         ("bench mnist --with python", ["mnist has no python builder"]),
         ("run circle --dtype float16", ["--dtype", "'float16'", "'float64', 'float32'"]),
         ("run circle --data best", ["--data", "'best'", "'auto', 'real', 'stand-in'"]),
-        ("run circle --seeds 0", ["--seeds", "greater than or equal to 1"]),
-        ("run circle --epochs -1", ["--epochs", "greater than or equal to 1"]),
-        ("run circle --epochs many", ["--epochs", "integer"]),
+        ("run circle --seeds 0", ["--seeds", "expected 1 or more"]),
+        ("run circle --epochs -1", ["--epochs", "expected 1 or more"]),
+        ("run circle --epochs many", ["--epochs: expected a whole number"]),
         ("run circle --limit 0", ["--limit"]),
         ("run circle --jobs 0", ["--jobs"]),
         ("run circle --threads 0", ["--threads"]),
         ("run mnist --data-dir nowhere", ["nowhere", "is not a folder"]),
-        ("run circle --colour", ["--colour"]),
+        ("run circle --colour", ["unknown option --colour; did you mean --out? Try: lockstep run"]),
+        ("run circle --seeds", ["--seeds needs a value. Try: lockstep"]),
+        ("lisst", ["unknown command 'lisst'; did you mean 'list'? Try: lockstep --help"]),
+        ("list more", ["unexpected: more. Try: lockstep list --help"]),
+        ("runs rm", ["RUN is missing. Try: lockstep runs rm --help"]),
         ("bench zebra", ["unknown experiment 'zebra'"]),
         ("bench circle --rounds 0", ["--rounds"]),
         ("report", ["RUN"]),
@@ -178,6 +175,52 @@ def test_list_shows_every_experiment_and_implementation(call):
     assert [each["name"] for each in listed["experiments"]] == list(EXPERIMENTS)
     assert [each["name"] for each in listed["implementations"]] == IMPLEMENTATIONS
     assert all(each["question"].endswith("?") for each in listed["experiments"])
+
+
+def test_list_shows_the_last_results_of_each_experiment(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    keras = {"implementation": "keras"}
+    store_run(tmp_path / "runs" / "old", training(correct_but(0)), training(experiment="xor"))
+    store_run(tmp_path / "runs" / "new", training(correct_but(1, 2)), training(**keras))
+    for path in (tmp_path / "runs" / "old").rglob("*"):
+        os.utime(path, (0, 0))
+    (tmp_path / "runs" / "broken" / "cells").mkdir(parents=True)
+    (tmp_path / "runs" / "broken" / "results.json").write_text("{")
+    listed = json.loads(call("list", "--json").out)["experiments"]
+    last = {each["name"]: each["last"] for each in listed}
+    assert last["churn"]["run"] == "runs/new"
+    assert last["churn"]["accuracy"] == {"scratch": [0.998], "keras": [1.0]}
+    assert (last["churn"]["agree"], last["churn"]["pairs"]) == (0, 1)
+    assert (last["xor"]["run"], last["xor"]["date"]) == ("runs/old", "1970-01-01")
+    assert last["mnist"] is None
+    shown = " ".join(call("list").out.split())
+    assert "stand-in, 3 epochs: test accuracy 0.9980..1.0000, 0 of 1 pairs agree" in shown
+    assert "not run here yet" in shown
+
+
+def test_run_quietly_shows_the_sum_and_nothing_else(call, tmp_path):
+    options = ("--with", "scratch", "--epochs", "2", "--out", tmp_path / "run")
+    answer = call("run", "xor", *options, "--quiet")
+    first, second = answer.out.splitlines()
+    assert (answer.code, answer.err, first) == (0, "", "1 of 1 trainings finished.")
+    assert second.endswith("results.json, results.csv")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closes a POSIX pipe")
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--json"]])
+def test_a_reader_that_stops_reading_causes_no_traceback(tmp_path, arguments):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "experiments", *arguments],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    process.wait()
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["--help"], ["run", "--help"]])

@@ -133,9 +133,11 @@ def test_csv_has_a_row_for_every_cell_and_epoch(trained):
         assert set(mine["source"]) == {cell["data"]["source"]}
 
 
-def test_away_from_a_terminal_there_are_only_tables_of_80_columns(trained):
+def test_away_from_a_terminal_there_are_tables_of_80_columns_and_a_line_for_each_training(trained):
     out, err = trained.answer.out, trained.answer.err
-    assert err == ""
+    cells = results(trained)["cells"]
+    names = sorted(f"{c['experiment']} {c['implementation']} {c['seed']}" for c in cells)
+    assert sorted(line.partition(":")[0] for line in err.splitlines()) == names
     assert "\x1b" not in out
     assert "\r" not in out
     assert max(map(len, out.splitlines())) <= 80

@@ -2,13 +2,18 @@
 
 import json
 import os
+import shutil
 import stat
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from experiments.harness.errors import RequestError
 from experiments.harness.store import Store, write_atomically
+
+from .stored_runs import failed, store_run, training
 
 ARRAYS = {"weights.0": np.arange(6.0).reshape(2, 3).T, "predictions": np.array([1, 0])}
 
@@ -67,8 +72,9 @@ def test_files_can_be_read_by_whom_the_umask_lets(tmp_path):
     [
         (b'{"schema": 1', r"Expecting .* delete it, and run again"),
         (b"\xff{}", r"can't decode byte 0xff .* delete it, and run again"),
-        (b"[]", "expected a record of schema 1"),
-        (b'{"schema": 2}', "expected a record of schema 1; it was written by another version"),
+        (b"[]", "not a record of schema 1; delete it, and run again"),
+        (b"{}", "not a record of schema 1; delete it, and run again"),
+        (b'{"schema": 2}', "written by a newer lockstep .schema 2, this one reads 1.; update"),
         (b'{"schema": 1}', "lacks acceptance, .*, test; delete it, and run again"),
     ],
 )
@@ -89,3 +95,36 @@ def test_damaged_arrays_are_named_with_the_remedy(store, content):
     with pytest.raises(RequestError, match="delete it and its .json, and run again") as error:
         store.load_arrays("a")
     assert str(error.value).startswith(f"{path}: ")
+
+
+SCHEMA_1 = (
+    Path(__file__).parent / "stored" / "schema-1"
+)  # as the first version of lockstep wrote it
+
+
+def test_a_record_of_the_first_version_is_still_read(call, tmp_path):
+    folder = shutil.copytree(SCHEMA_1, tmp_path / "run")
+    (record,) = Store(folder).records()
+    assert record["mode"] == "lockstep"  # it was the only one
+    assert "labels" not in Store(folder).load_arrays(record["key"])
+    shown = call("report", folder)
+    assert (shown.code, "0.997312" in shown.out) == (0, True)
+    assert call("compare", folder, folder).code == 0
+    listed = json.loads(call("runs", "--dir", tmp_path, "--json").out)["runs"]
+    assert (listed[0]["ok"], listed[0]["missing"]) == (1, None)  # it kept no plan
+
+
+def test_results_csv_is_tidy_and_opens_in_one_line(tmp_path):
+    seeds = [training(seed=0), training(seed=1, history={"loss": [0.5, float("nan"), 0.125]})]
+    folder = store_run(tmp_path, *seeds, failed(seed=2))
+    table = pd.read_csv(folder / "results.csv")
+    expected = [0.75, 0.5, 0.25, 0.5, np.nan, 0.125]
+    np.testing.assert_array_equal(table["loss"], expected)
+    assert table["epoch"].tolist() == [1, 2, 3] * 2
+    assert table["seed"].tolist() == [0] * 3 + [1] * 3
+    cell = ["experiment", "implementation", "dtype", "seed", "epoch"]
+    assert not table.duplicated(cell).any()
+    assert table[cell].notna().all().all()
+    assert {name: kind.kind for name, kind in table.dtypes.items() if name not in cell} == {
+        **{"data": "O", "source": "O", "loss": "f", "accuracy": "f"}
+    }

@@ -1,0 +1,52 @@
+"""``lockstep compare``: what changed between two runs, with an exit code for a maintainer's CI."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["compare"]
+
+
+def compare(
+    run_a: Annotated[
+        Path, typer.Argument(metavar="RUN_A", help="The run before: a folder, or a results.json.")
+    ],
+    run_b: Annotated[
+        Path | None, typer.Argument(metavar="[RUN_B]", help="The run after, likewise.")
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A stored results.json; RUN_A is then the run after."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write it as an HTML file.")
+    ] = None,
+) -> None:
+    """Show what changed between two runs, and whether it is for the worse.
+
+    Trainings of the same experiment, implementation, dtype and seed are compared, if their data,
+    specs and draws are equal; others are listed, not compared.
+
+    Worse: it failed; a loss is not finite; the test accuracy fell by more than chance explains
+    (McNemar's exact test on the rows lost and gained, 5 % over all trainings), or left its band;
+    its certified digits fell below 12; or a pair that agreed now differs. Better: the same, the
+    other way round. Changed: a loss, a weight or a prediction is further off than two
+    implementations may be. Float32 without a measured noise floor is not judged. Times are shown,
+    and never decide.
+
+    Exit code 1: something is worse; 2: nothing can be compared.
+
+    For example:
+
+    lockstep compare runs/before runs/after
+
+    lockstep compare runs/after --baseline results-2026.json --html comparison.html
+    """
+    from experiments.harness.compare import session
+
+    before, after = (run_a, run_b) if baseline is None else (baseline, run_a)
+    if after is None or (baseline is not None and run_b is not None):
+        raise typer.BadParameter("name two runs, or one run and a --baseline", param_hint="RUN_B")
+    raise typer.Exit(session.compare(before, after, as_json, html))

@@ -1,0 +1,134 @@
+"""The experiments as a notebook uses them: data frames that say what the command line says."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import experiments
+from experiments import RequestError, compare, load_run, run
+from experiments.harness.store import Store
+
+from .command import environment
+from .stored_runs import correct_but, failed, store_run, training
+
+KEY = "xor-float64-seed0-scratch"
+
+
+def test_a_run_is_what_its_folder_holds(toys):
+    loaded = load_run(toys.folder)
+    stored = json.loads((toys.folder / "results.json").read_text())
+    assert loaded.cells.index.tolist() == [cell["key"] for cell in stored["cells"]]
+    for cell in stored["cells"]:
+        row = loaded.cells.loc[cell["key"]]
+        assert row["training_loss"] == cell["history"]["loss"][-1]
+        assert (row["test_loss"], row["test_accuracy"]) == (
+            cell["test"]["loss"],
+            cell["test"]["accuracy"],
+        )
+    assert loaded.agreement["verdict"].tolist() == [each["verdict"] for each in stored["agreement"]]
+    pd.testing.assert_frame_equal(loaded.history, pd.read_csv(toys.folder / "results.csv"))
+
+
+def test_weights_and_predictions_are_those_of_the_cell(toys):
+    loaded, arrays = load_run(toys.folder), Store(toys.folder).load_arrays(KEY)
+    np.testing.assert_array_equal(loaded.predictions(KEY), arrays["predictions"])
+    np.testing.assert_array_equal(loaded.predictions(loaded.cells.loc[KEY]), arrays["predictions"])
+    for i, weight in enumerate(loaded.weights(KEY)):
+        np.testing.assert_array_equal(weight, arrays[f"weights.{i}"])
+    assert [weight.shape for weight in loaded.weights(KEY)][0] == (3, 4)
+
+
+def test_more_than_ten_weights_come_in_their_own_order(tmp_path):
+    record, arrays = training()
+    many = {f"weights.{i}": np.array([float(i)]) for i in range(12)}
+    weights = load_run(store_run(tmp_path, (record, arrays | many))).weights(record["key"])
+    assert [weight.item() for weight in weights] == [*range(12)]
+
+
+def test_a_failed_training_is_a_row_with_its_reason(tmp_path):
+    loaded = load_run(store_run(tmp_path, failed(), training(seed=1)))
+    row = loaded.cells.loc["churn-float64-seed0-scratch"]
+    assert (row["status"], row["error"]) == ("failed", "no room")
+    assert np.isnan(row["test_accuracy"])
+    with pytest.raises(RequestError, match="unknown finished cell .*; did you mean"):
+        loaded.weights("churn-float64-seed0-scratch")
+
+
+def test_a_run_without_a_pair_or_an_epoch_has_empty_tables(tmp_path):
+    loaded = load_run(store_run(tmp_path, failed()))
+    assert loaded.agreement.empty
+    assert loaded.history.empty
+    assert "loss" in loaded.history
+
+
+def test_what_cannot_be_run_is_refused_by_name(tmp_path):
+    for options, message in [
+        ({"seeds": 0}, "seeds: expected 1 or more, got 0"),
+        ({"epochs": -1}, "epochs: expected 1 or more"),
+        ({"jobs": 0}, "jobs: expected 1 or more, got 0"),
+        ({"dtype": "float16"}, "unknown dtype 'float16'"),
+        ({"data": "best"}, "unknown data 'best'"),
+        ({"implementations": ["torch"]}, "did you mean 'pytorch'"),
+    ]:
+        with pytest.raises(RequestError, match=message):
+            run("xor", out=tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_comparison_says_what_the_command_says(call, tmp_path):
+    before = store_run(tmp_path / "before", training())
+    after = store_run(tmp_path / "after", training(correct_but(*range(30))))
+    comparison = compare(load_run(before), after)
+    assert comparison.results == json.loads(call("compare", before, after, "--json").out)
+    assert comparison.verdict == "worse"
+    (row,) = comparison.cells.to_dict("records")
+    assert (row["verdict"], row["accuracy_after"], row["flips_lost"]) == ("worse", 0.97, 30)
+    assert comparison.environment.columns.tolist() == ["name", "before", "after"]
+    assert "30 rows lost" in comparison.findings[0]
+    assert "30 rows lost" in comparison.write_html(tmp_path / "page.html").read_text()
+
+
+SCRIPT = """\
+from experiments import compare, run
+
+runs = [run("xor", implementations=["scratch"], epochs=5, out=name) for name in "ab"]
+print(compare(*runs).verdict)
+"""
+
+
+def test_a_plain_script_needs_no_guard(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env=environment(tmp_path / "cache") | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "unchanged\n"
+    assert [line.split(",")[0] for line in done.stderr.splitlines()] == [
+        "xor scratch 0: 5 epochs"
+    ] * 2
+
+
+def test_importing_the_package_loads_nothing(tmp_path):
+    code = "import sys, experiments; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True
+    )
+    assert "experiments" in done.stdout.split()
+    assert not {"pandas", "numpy", "rich", "torch", "keras"} & set(done.stdout.split())
+
+
+def test_what_the_package_has_not_is_an_attribute_error():
+    assert set(experiments.__all__) == {
+        *("Comparison", "RequestError", "Run", "compare", "load_run", "run"),
+    }
+    with pytest.raises(AttributeError, match="no attribute 'train'"):
+        _ = experiments.train

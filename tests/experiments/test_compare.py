@@ -1,0 +1,370 @@
+"""Two stored runs compared: what is a change, what is worse, and what is noise."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from experiments.harness.agreement import FLOAT64
+
+from .stored_runs import LABELS, WEIGHTS, correct_but, failed, store_run, training
+
+LOSSES = np.array([0.75, 0.5, 0.25])
+NOISE = 1 + FLOAT64.loss / 2  # as far as two implementations may be apart
+TOO_FAR = 1 + FLOAT64.loss * 2
+FLOOR = {"loss": 1e-3, "weight": 1e-2, "test_loss": 1e-3, "predictions": 9}
+
+
+@pytest.fixture
+def compare(call, tmp_path):
+    """Return a function that compares two runs of one training each, and gives code and JSON."""
+
+    def run_command(before, after):
+        for name, trainings in {"before": before, "after": after}.items():
+            shutil.rmtree(tmp_path / name, ignore_errors=True)
+            trainings = trainings if isinstance(trainings, list) else [trainings]
+            store_run(tmp_path / name, *trainings)
+        answer = call("compare", tmp_path / "before", tmp_path / "after", "--json")
+        return answer.code, json.loads(answer.out) if answer.out else answer.err
+
+    return run_command
+
+
+def verdicts(comparison):
+    return [each["verdict"] for each in comparison["trainings"]]
+
+
+def float32(**values):
+    return training(dtype="float32", **values)
+
+
+WORSE = {  # before, after, and what the reason says
+    "failed": (training(), failed(), "failed: no room"),
+    "not a number": (
+        training(),
+        training(history={"loss": [0.75, float("nan"), None]}),
+        "a loss is not finite",
+    ),
+    "rows lost": (
+        training(),
+        training(correct_but(*range(6))),
+        "fell from 1.0000 to 0.9940: 6 rows lost and 0 gained, by chance 3.1e-02, limit 5.0e-02",
+    ),
+    "rows lost in float32": (float32(), float32(predictions=correct_but(*range(6))), "6 rows lost"),
+    "out of the band": (
+        training(acceptance=[0.999, 1.0]),
+        training(correct_but(0, 1), acceptance=[0.999, 1.0]),
+        "test accuracy 0.9980 left its band, 0.999 to 1.0",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WORSE)
+def test_what_is_worse_exits_1_with_its_reason(compare, case):
+    before, after, reason = WORSE[case]
+    code, comparison = compare(before, after)
+    assert (code, comparison["verdict"], verdicts(comparison)) == (1, "worse", ["worse"])
+    assert reason in comparison["trainings"][0]["reasons"][0]
+
+
+@pytest.mark.parametrize("case", WORSE)
+def test_the_same_the_other_way_round_is_better(compare, case):
+    before, after, _ = WORSE[case]
+    code, comparison = compare(after, before)
+    assert (code, comparison["verdict"], verdicts(comparison)) == (0, "better", ["better"])
+
+
+CHANGED = {
+    "a loss": (training(history={"loss": [*LOSSES[:2], LOSSES[2] * TOO_FAR]}), "epoch 3: the loss"),
+    "the test loss": (training(test={"loss": 0.5 * TOO_FAR}), "the test loss differs"),
+    "a weight": (training(weights=WEIGHTS * (1 + 2 * FLOAT64.weight)), "weights.0 differs"),
+    "a prediction": (training(correct_but(7)), "1 prediction differs"),
+    "rows lost as chance has it": (training(correct_but(*range(5))), "5 predictions differ"),
+}
+
+
+@pytest.mark.parametrize("case", CHANGED)
+def test_what_is_beyond_the_limits_is_changed_and_exits_0(compare, case):
+    after, reason = CHANGED[case]
+    code, comparison = compare(training(), after)
+    assert (code, comparison["verdict"], verdicts(comparison)) == (0, "changed", ["changed"])
+    assert reason in comparison["trainings"][0]["reasons"][0]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        training(),
+        training(history={"loss": [*LOSSES * NOISE]}, test={"loss": 0.5 * NOISE}),
+        training(weights=WEIGHTS * (1 + FLOAT64.weight / 2)),
+        training(seconds={"fit": 9.0}),
+    ],
+    ids=["the same", "rounded losses", "rounded weights", "another time"],
+)
+def test_noise_is_unchanged(compare, after):
+    code, comparison = compare(training(), after)
+    assert (code, comparison["verdict"], verdicts(comparison)) == (0, "unchanged", ["unchanged"])
+    assert comparison["trainings"][0]["reasons"] == []
+
+
+def test_losses_that_overflowed_in_both_runs_are_unchanged(compare):
+    diverged = training(history={"loss": [0.75, None, None]})
+    assert verdicts(compare(diverged, diverged)[1]) == ["unchanged"]
+
+
+def test_float32_without_a_noise_floor_is_not_judged(compare):
+    code, comparison = compare(float32(), float32(history={"loss": [*LOSSES * (1 + 1e-6)]}))
+    assert (code, comparison["verdict"]) == (0, "not judged")
+    assert verdicts(compare(float32(), float32())[1]) == ["unchanged"]  # bit for bit
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(0.5, "unchanged"), (2, "changed")])
+def test_float32_is_judged_by_the_noise_floor_that_was_measured(call, tmp_path, factor, verdict):
+    for name, values in {
+        "before": {},
+        "after": {"history": {"loss": [*LOSSES * (1 + factor * FLOOR["loss"])]}},
+    }.items():
+        both = [float32(**values), float32(implementation="keras", **values)]
+        folder = store_run(tmp_path / name, *both)
+        results = json.loads((folder / "results.json").read_text())
+        results["agreement"][0] |= {"noise_floor": FLOOR, "verdict": "agree"}
+        (tmp_path / f"{name}.json").write_text(json.dumps(results))
+    answer = call("compare", tmp_path / "before.json", tmp_path / "after.json", "--json")
+    assert verdicts(json.loads(answer.out)) == [verdict] * 2
+
+
+def test_a_pair_that_no_longer_agrees_is_worse(compare):
+    keras = {"implementation": "keras"}
+    drifted = training(history={"loss": [*LOSSES * TOO_FAR]}, **keras)
+    code, comparison = compare([training(), training(**keras)], [training(), drifted])
+    assert (code, comparison["verdict"]) == (1, "worse")
+    assert verdicts(comparison) == ["unchanged", "changed"]
+    (pair,) = comparison["pairs"]
+    assert (pair["before"], pair["after"], pair["verdict"]) == ("agree", "differ", "worse")
+    assert "epoch 1: the loss differs" in pair["reason"]
+
+
+@pytest.mark.parametrize(("digits", "verdict"), [(11.99, "worse"), (12.0, "unchanged")])
+def test_fewer_than_twelve_certified_digits_are_worse(call, tmp_path, digits, verdict):
+    paths = [tmp_path / "before.json", tmp_path / "after.json"]
+    scores = [{"worst_lre": 14.0, "test_lre": None}, {"worst_lre": 15.0, "test_lre": digits}]
+    for path, score in zip(paths, scores, strict=True):
+        record, _ = training(history={"loss": [*LOSSES * (NOISE if path is paths[1] else 1)]})
+        cells = [record | {"certified": score}]
+        path.write_text(json.dumps({"schema": 1, "cells": cells, "agreement": []}))
+    answer = call("compare", *paths, "--json")
+    assert answer.code == (verdict == "worse")
+    (entry,) = json.loads(answer.out)["trainings"]
+    assert entry["verdict"] == verdict
+    assert entry["certified_digits"] == {"before": 14.0, "after": digits}
+
+
+def test_flips_say_which_way_they_went(compare):
+    before, after = correct_but(0, 1, 2), correct_but(2, 3)
+    _, comparison = compare(training(before), training(after))
+    flips = comparison["trainings"][0]["flips"]
+    assert {name: flips[name] for name in ("n", "lost", "gained", "other")} == {
+        **{"n": 3, "lost": 1, "gained": 2, "other": 0}
+    }
+    assert flips["chance"] == 1.0  # 2 P[B <= 1], B ~ Binomial(3, 1/2), is 1
+
+
+def test_many_trainings_do_not_make_noise_a_change(compare):
+    seeds = [training(seed=seed) for seed in range(2)]
+    flipped = [training(correct_but(*range(6)), seed=seed) for seed in range(2)]
+    code, comparison = compare(seeds, flipped)
+    assert (code, verdicts(comparison)) == (0, ["changed", "changed"])  # 3.1 % each, limit 2.5 %
+
+
+def test_without_labels_the_most_rows_that_fit_are_assumed(compare):
+    before = training(correct_but(*range(20)), labels=None)
+    after = training(correct_but(*range(10, 36)), labels=None)
+    _, comparison = compare(before, after)
+    flips = comparison["trainings"][0]["flips"]
+    assert (flips["n"], flips["lost"]) == (26, None)
+    exact = compare(training(correct_but(*range(20))), training(correct_but(*range(10, 36))))
+    assert flips["chance"] == exact[1]["trainings"][0]["flips"]["chance"]  # two classes: no other
+
+
+NOT_COMPARABLE = {
+    "data": ({"data": {"source": "real", "sha256": "ee" * 32}}, "other data: churn, stand-in, 5a"),
+    "spec": ({"spec": {"epochs": 5}}, "another spec: epochs 3, then 5"),
+    "spec, new": ({"spec": {"beta_1": 0.5}}, "another spec: beta_1 0.899"),
+    "limit": ({"limit": 50, "n_train": 50}, "other rows: limit None, then 50; n_train 100, then"),
+    "weights": ({"digests": {"initial_weights": "a1"}}, "other initial weights were drawn"),
+    "batches": ({"digests": {"batch_order": "b1"}}, "other batches were drawn"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_COMPARABLE)
+def test_what_is_not_equal_is_not_compared(compare, case):
+    values, reason = NOT_COMPARABLE[case]
+    code, message = compare(training(), training(**values))
+    assert code == 2
+    assert "nothing that can be compared" in message
+    assert reason in message
+
+    circle = training(experiment="circle")
+    code, comparison = compare([circle, training()], [circle, training(**values)])
+    assert (code, len(comparison["trainings"])) == (0, 1)
+    (refused,) = comparison["not_comparable"]
+    assert refused["training"] == "churn scratch 0"
+    assert reason in refused["reason"]
+
+
+def test_a_number_that_a_newer_spec_adds_with_its_default_changes_nothing(compare):
+    code, comparison = compare(training(), training(spec={"halve_every": 0}))
+    assert (code, comparison["verdict"]) == (0, "unchanged")
+
+
+def test_runs_without_a_common_training_are_refused(compare):
+    code, message = compare(training(), training(seed=1))
+    assert code == 2
+    assert "have no training in common" in message
+
+
+def test_trainings_of_one_run_only_are_listed(compare):
+    circle, xor = training(experiment="circle"), training(experiment="xor")
+    code, comparison = compare([training(), circle], [training(), xor])
+    assert code == 0
+    assert comparison["only_before"] == ["circle scratch 0"]
+    assert comparison["only_after"] == ["xor scratch 0"]
+
+
+def test_what_changed_around_the_trainings_comes_first(call, tmp_path):
+    newer = {"python": "3.13.1", "threads": 2, "versions": {"numpy": "2.4.6", "keras": "3.10.0"}}
+    after = training(environment=newer, source_sha256="beef")
+    store_run(tmp_path / "before", training())
+    store_run(tmp_path / "after", after)
+    answer = call("compare", tmp_path / "before", tmp_path / "after", "--json")
+    changes = {each["name"]: each for each in json.loads(answer.out)["environment"]}
+    assert set(changes) == {"python", "threads", "keras", "source of churn"}
+    assert changes["keras"] == {"name": "keras", "before": "3.15.1", "after": "3.10.0"}
+    shown = call("compare", tmp_path / "before", tmp_path / "after").out
+    assert 0 < shown.index("3.10.0") < shown.index("churn scratch 0")
+
+
+@pytest.mark.parametrize(
+    ("ratios", "verdict"),
+    [
+        ([2, 3, 2, 2, 3, 2], "slower"),
+        ([0.5] * 6, "faster"),
+        ([0.9, 2, 2, 2, 2, 2], "unchanged"),
+        ([2] * 5, None),
+    ],
+)
+def test_time_is_judged_by_its_band_and_never_decides(compare, ratios, verdict):
+    seeds = range(len(ratios))
+    after = [training(seed=seed, seconds={"fit": 2.0 * ratios[seed]}) for seed in seeds]
+    code, comparison = compare([training(seed=seed) for seed in seeds], after)
+    assert (code, comparison["verdict"]) == (0, "unchanged")
+    (times,) = comparison["times"]
+    assert (times["verdict"], times["lowest"], times["highest"]) == (
+        *(verdict, min(ratios)),
+        max(ratios),
+    )
+
+
+def test_time_on_another_processor_is_not_judged(compare):
+    elsewhere = {"environment": {"processor": "another"}}
+    after = [training(seed=seed, seconds={"fit": 9.0}, **elsewhere) for seed in range(6)]
+    _, comparison = compare([training(seed=seed) for seed in range(6)], after)
+    assert comparison["times"][0]["verdict"] is None
+
+
+def test_a_results_file_is_a_baseline(call, tmp_path):
+    store_run(tmp_path / "before", training())
+    store_run(tmp_path / "after", training(correct_but(*range(50))))
+    baseline = tmp_path / "baseline.json"
+    shutil.copy(tmp_path / "before" / "results.json", baseline)
+    by_option = call("compare", tmp_path / "after", "--baseline", baseline, "--json")
+    by_place = call("compare", baseline, tmp_path / "after", "--json")
+    assert by_option == by_place
+    assert by_option.code == 1
+    (entry,) = json.loads(by_option.out)["trainings"]
+    assert entry["flips"]["n"] is None  # a file alone has no predictions
+    # the most that can have been lost and gained by 1000 rows, all right before, is 50 and 0
+    assert entry["flips"]["chance"] == 2 / 2**50
+    same = call("compare", tmp_path / "before", "--baseline", baseline, "--json")
+    assert json.loads(same.out)["verdict"] == "unchanged"
+
+
+def test_other_predictions_than_a_file_had_are_a_change(call, tmp_path):
+    folder = store_run(tmp_path / "before", training(correct_but(3)))
+    after = store_run(tmp_path / "after", training(correct_but(4)))
+    answer = call("compare", folder / "results.json", after, "--json")
+    (entry,) = json.loads(answer.out)["trainings"]
+    assert (entry["verdict"], entry["reasons"]) == (
+        "changed",
+        ["the predictions are not the same"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("run", "name two runs, or one run and a --baseline"),
+        ("run run --baseline run", "name two runs, or one run and a --baseline"),
+        ("run run --html run", "run: cannot be a file there; choose another --html"),
+        ("run run --html nowhere/a.html", "nowhere/a.html: cannot be a file there"),
+        ("run nowhere", "nowhere: there is no such run"),
+        ("run empty", "empty: holds no run"),
+        ("run text.json", "text.json: "),
+        ("run other.json", "other.json: is not a results.json"),
+        ("run newer.json", "newer.json: written by a newer lockstep (schema 99, this one reads 1)"),
+        ("run lacks.json", "lacks.json: lacks "),
+    ],
+)
+def test_what_cannot_be_compared_is_one_sentence(call, monkeypatch, tmp_path, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    store_run(tmp_path / "run", training())
+    (tmp_path / "empty").mkdir()
+    for name, content in {
+        "text": "thesis",
+        "other": '{"schema": 1}',
+        "newer": '{"schema": 99}',
+        "lacks": '{"schema": 1, "cells": [{}], "agreement": []}',
+    }.items():
+        (tmp_path / f"{name}.json").write_text(content)
+    answer = call("compare", *arguments.split())
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("error: ")
+    assert words in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_the_html_is_one_escaped_file(call, tmp_path):
+    nasty = "<script>alert(1)</script>"
+    store_run(tmp_path / "before", training(environment={"processor": nasty}))
+    store_run(tmp_path / "after", failed())
+    page = tmp_path / "comparison.html"
+    answer = call("compare", tmp_path / "before", tmp_path / "after", "--html", page)
+    assert answer.code == 1
+    text = page.read_text()
+    assert nasty not in text
+    assert "&lt;script&gt;" in text
+    assert "churn scratch 0: worse: failed: no room" in text
+    for reference in ("http:", "https:", "src=", "<link", "@import"):
+        assert reference not in text
+
+
+def test_a_comparison_fits_80_columns_without_colour(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    long = {"experiment": "mnist_perceptron", "implementation": "pytorch"}
+    store_run(tmp_path / "before", training(**long))
+    store_run(tmp_path / "after", training(correct_but(*range(99)), **long))
+    monkeypatch.chdir(tmp_path)
+    answer = call("compare", "before", "after")
+    assert "\x1b" not in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 80
+    assert "mnist_perceptron pytorch 0" in answer.out
+    assert "-99 +0" in answer.out
+
+
+def test_labels_are_stored_beside_the_predictions(toys):
+    from experiments.harness.store import Store
+
+    arrays = Store(toys.folder).load_arrays("xor-float64-seed0-scratch")
+    np.testing.assert_array_equal(arrays["labels"], [0, 1, 1, 0])
+    assert arrays["labels"].dtype == LABELS.dtype
