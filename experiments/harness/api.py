@@ -33,12 +33,14 @@ __all__ = ["Comparison", "RequestError", "Run", "compare", "load_run", "run"]
 def run(
     *experiments: str,
     implementations: Sequence[str] = (),
-    dtype: Literal["float64", "float32"] = "float64",
+    dtype: Literal["float64", "float32"] | None = None,
     seeds: int = 1,
     epochs: int | None = None,
     limit: int | None = None,
     data: Policy = "auto",
     data_dir: str | Path | None = None,
+    native: bool = False,
+    floor: int = 5,
     jobs: int = 1,
     threads: int = 1,
     out: str | Path | None = None,
@@ -48,7 +50,9 @@ def run(
 
     No experiment named: all of them; no implementation named: all that there are. `epochs=None`
     trains as long as each experiment says, `limit` on the first rows only, `seeds` with the seeds
-    0 to seeds - 1. What the folder `out` already holds is not trained again.
+    0 to seeds - 1. `native` leaves each framework to its own defaults, in float32 unless `dtype`
+    says otherwise; `floor` is the number of nudged trainings by which float32 is judged. What the
+    folder `out` already holds is not trained again.
 
     Raises RequestError for what cannot be carried out, and DataError for data that cannot be had.
     A training that fails raises nothing: its row in `cells` says "failed", and why.
@@ -56,13 +60,15 @@ def run(
     request = Request(
         experiments=experiments,
         implementations=tuple(implementations),
-        dtype=dtype,
+        dtype=dtype or ("float32" if native else "float64"),
         seeds=seeds,
         epochs=epochs,
         limit=limit,
         policy=data,
         data_dir=None if data_dir is None else str(data_dir),
         threads=threads,
+        native=native,
+        floor=floor,
         out=None if out is None else Path(out),
     )
     planned = plan(request)

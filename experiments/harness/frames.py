@@ -73,7 +73,7 @@ class Run:
 def _row(cell: dict[str, Any]) -> dict[str, Any]:
     history = cell["history"] or {"loss": [None], "accuracy": [None]}
     test, seconds = cell["test"] or {}, cell["seconds"] or {}
-    names = ("experiment", "implementation", "dtype", "seed", "epochs", "status")
+    names = ("experiment", "implementation", "mode", "dtype", "seed", "epochs", "status")
     return {name: cell[name] for name in names} | {
         "training_loss": _number(history["loss"][-1]),
         "training_accuracy": _number(history["accuracy"][-1]),

@@ -33,12 +33,13 @@ def describe(folder: Path) -> dict[str, Any]:
     store = Store(folder)
     try:
         records, planned = store.records(), store.planned()
+        stored = {record["key"] for record in [*records, *store.variants()]}
     except RequestError as error:
         return summary | {"problem": str(error)}
     return summary | {
         "ok": sum(record["status"] == "ok" for record in records),
         "failed": sum(record["status"] == "failed" for record in records),
-        "missing": len({*planned} - {record["key"] for record in records}) if planned else None,
+        "missing": len({*planned} - stored) if planned else None,
         "dtypes": sorted({record["dtype"] for record in records}),
         "data": {record["experiment"]: record["data"]["source"] for record in records},
     }

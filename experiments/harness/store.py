@@ -31,7 +31,7 @@ RUNS = Path("runs")  # where runs are unless --out says otherwise
 
 # Of results.csv, and of a history as a data frame.
 EPOCH_COLUMNS = (
-    *("experiment", "implementation", "dtype", "seed", "data", "source"),
+    *("experiment", "implementation", "mode", "dtype", "seed", "data", "source"),
     *("epoch", "loss", "accuracy"),
 )
 
@@ -186,7 +186,8 @@ def _without_nan(value: Any) -> Any:
 def epoch_rows(cells: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield one row for each cell and epoch."""
     for cell in cells:
-        start = {name: cell[name] for name in ("experiment", "implementation", "dtype", "seed")}
+        names = ("experiment", "implementation", "mode", "dtype", "seed")
+        start = {name: cell[name] for name in names}
         start |= {"data": cell["data"]["name"], "source": cell["data"]["source"]}
         history = cell["history"] or {"loss": [], "accuracy": []}
         pairs = zip(history["loss"], history["accuracy"], strict=True)

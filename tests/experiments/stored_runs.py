@@ -19,6 +19,7 @@ RECORD: dict[str, Any] = {
     "fingerprint": "1f",
     "experiment": "churn",
     "implementation": "scratch",
+    "mode": "lockstep",
     "dtype": "float64",
     "seed": 0,
     "data": {"name": "churn", "source": "stand-in", "sha256": "5a" * 32},
@@ -63,6 +64,7 @@ def training(
     for name, value in values.items():
         record[name] = record[name] | value if isinstance(record.get(name), dict) else value
     record["key"] = "{experiment}-{dtype}-seed{seed}-{implementation}".format(**record)
+    record["key"] += "" if record["mode"] == "lockstep" else f"-{record['mode']}"
     confusion = np.zeros((2, 2), int)
     np.add.at(confusion, (LABELS, predictions), 1)
     record["test"] |= {

@@ -22,6 +22,7 @@ KEY = "xor-float64-seed0-scratch"
 def test_a_run_is_what_its_folder_holds(toys):
     loaded = load_run(toys.folder)
     stored = json.loads((toys.folder / "results.json").read_text())
+    assert loaded.report == toys.folder / "report.html"
     assert loaded.cells.index.tolist() == [cell["key"] for cell in stored["cells"]]
     for cell in stored["cells"]:
         row = loaded.cells.loc[cell["key"]]

@@ -134,6 +134,15 @@ def test_float32_is_judged_by_the_noise_floor_that_was_measured(call, tmp_path, 
     assert verdicts(json.loads(answer.out)) == [verdict] * 2
 
 
+def test_native_trainings_are_compared_by_their_accuracy_alone(compare):
+    native = {"mode": "native", "dtype": "float32"}
+    drawn = {"digests": {"initial_weights": "other"}, "history": {"loss": [0.7, 0.6, 0.5]}}
+    _, comparison = compare(training(**native), training(**native, **drawn))
+    assert verdicts(comparison) == ["not judged"]
+    _, comparison = compare(training(**native), training(correct_but(*range(9)), **native, **drawn))
+    assert verdicts(comparison) == ["worse"]
+
+
 def test_a_pair_that_no_longer_agrees_is_worse(compare):
     keras = {"implementation": "keras"}
     drifted = training(history={"loss": [*LOSSES * TOO_FAR]}, **keras)
@@ -149,6 +158,7 @@ def test_a_pair_that_no_longer_agrees_is_worse(compare):
 def test_fewer_than_twelve_certified_digits_are_worse(call, tmp_path, digits, verdict):
     paths = [tmp_path / "before.json", tmp_path / "after.json"]
     scores = [{"worst_lre": 14.0, "test_lre": None}, {"worst_lre": 15.0, "test_lre": digits}]
+    scores = [score | {"worst_epoch": 1} for score in scores]
     for path, score in zip(paths, scores, strict=True):
         record, _ = training(history={"loss": [*LOSSES * (NOISE if path is paths[1] else 1)]})
         cells = [record | {"certified": score}]

@@ -9,6 +9,7 @@ import pytest
 from experiments.harness.diverge import LEVELS, Side, walk
 from experiments.harness.diverge.differences import difference, not_identical
 from experiments.harness.diverge.layers import align, unmatched, weight_names
+from experiments.harness.diverge.side import First
 from experiments.registry import page
 from frameworks.probe import LayerOutput, computing
 
@@ -227,3 +228,13 @@ def test_weights_are_named_by_their_layer():
         "weights.1 (bias of layer 1, dense)",
         "weights.2 (kernel of layer 2, dense)",
     ]
+
+
+def test_gradient_whose_terms_cancel_is_held_to_the_terms():
+    """With seed 141 the last bias's gradient is what 10 terms of ± 0.05 leave: almost nothing."""
+    a, b = (First(side) for side in sides("churn", "scratch,pytorch", seed=141, limit=95))
+    ours, theirs = a.loss_and_gradients[1][-1], b.loss_and_gradients[1][-1]
+    assert abs(ours - theirs).max() > 1e-12 * abs(ours).max()
+    assert a.gradient_terms[-1] > 1e4 * abs(ours).max()
+    found = walk(a.side, b.side, 1, False, quiet)
+    assert [level.verdict for level in found.levels] == ["same"] * len(LEVELS)

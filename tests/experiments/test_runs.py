@@ -43,6 +43,16 @@ def test_runs_are_listed_the_latest_first(call, runs):
     assert "new: churn (stand-in), circle (stand-in)" in answer.out
 
 
+def test_a_training_by_which_others_are_judged_is_neither_counted_nor_missing(call, runs):
+    nudged = training(mode="nudged-0", dtype="float32")
+    store_run(runs / "float32", training(dtype="float32"), nudged)
+    Store(runs / "float32").create([nudged[0]["key"]])
+    (run,) = [
+        run for run in json.loads(call("runs", "--json").out)["runs"] if run["name"] == "float32"
+    ]
+    assert (run["ok"], run["failed"], run["missing"]) == (1, 0, 0)
+
+
 def test_a_damaged_run_is_listed_with_its_problem(call, runs):
     (runs / "old" / "cells" / "churn-float64-seed0-scratch.json").write_text("{")
     answer = call("runs")

@@ -122,7 +122,7 @@ def test_results_csv_is_tidy_and_opens_in_one_line(tmp_path):
     np.testing.assert_array_equal(table["loss"], expected)
     assert table["epoch"].tolist() == [1, 2, 3] * 2
     assert table["seed"].tolist() == [0] * 3 + [1] * 3
-    cell = ["experiment", "implementation", "dtype", "seed", "epoch"]
+    cell = ["experiment", "implementation", "mode", "dtype", "seed", "epoch"]
     assert not table.duplicated(cell).any()
     assert table[cell].notna().all().all()
     assert {name: kind.kind for name, kind in table.dtypes.items() if name not in cell} == {

@@ -50,7 +50,7 @@ def _environment_table(changes: list[dict[str, Any]]) -> Table:
 
 
 def _trainings_table(trainings: list[dict[str, Any]]) -> Table:
-    table = make_table("training", "epoch losses", "accuracy", "digits", "rows", "verdict")
+    table = make_table("training", "losses", "accuracy", "digits", "rows", "verdict")
     for training in trainings:
         verdict = Text(training["verdict"], style=_STYLES.get(training["verdict"], ""))
         name = wording.name_of(training)

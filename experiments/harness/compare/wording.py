@@ -42,10 +42,11 @@ def worst_error(training: Entry) -> str:
 
 
 def digits(training: Entry) -> str:
-    """Give the certified digits, before and after, else those in common with before."""
-    if certified := training["certified_digits"]:
-        return f"{certified['before']:.1f}→{certified['after']:.1f}"
-    return str(int(10 * training["digits"]) / 10)  # never rounded up
+    """Give the certified digits, before and after if they differ, else those in common."""
+    certified = training["certified_digits"]
+    values = [*certified.values()] if certified else [training["digits"]]
+    rounded = dict.fromkeys(str(int(10 * value) / 10) for value in values)  # down
+    return "→".join(rounded)
 
 
 def loss(value: float | None) -> str:

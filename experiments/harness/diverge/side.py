@@ -102,6 +102,24 @@ class First:
             return self.opened.adapter.loss_and_gradients(self.batch)
 
     @cached_property
+    def gradient_terms(self) -> list[float]:
+        """For each weight, the largest element of Σᵢ |gᵢ| where its gradient is Σᵢ gᵢ over rows.
+
+        Where the terms cancel, rounding is relative to them and not to what is left. Zeros where a
+        row's gradient depends on the other rows, or on chance.
+        """
+        if {layer.kind for layer in self.layers} & {"batch normalization", "dropout"}:
+            return [0.0] * len(self.opened.initial_weights)
+        rows = [take(self.batch, None, i, 1) for i in range(len(self.batch.X))]
+        each = [self.opened.adapter.loss_and_gradients(row)[1] for row in rows]
+        sums = [sum(of_rows) for of_rows in zip(*each, strict=True)]
+        own = self.loss_and_gradients[1]
+        square = sum(float(np.vdot(s, s)) for s in sums)
+        share = sum(float(np.vdot(g, s)) for g, s in zip(own, sums, strict=True)) / (square or 1.0)
+        terms = (sum(np.abs(g) for g in of_rows) for of_rows in zip(*each, strict=True))
+        return [abs(share) * float(np.max(t)) for t in terms]  # 1/n of it, if the loss is a mean
+
+    @cached_property
     def step(self) -> "Step":
         """The first optimizer step."""
         _, opened = self.side.open()  # another one: this one stays where it is
