@@ -14,7 +14,7 @@ def thin(values: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, int]:
     a curve of at most `most` points is kept whole.
 
     >>> thin(np.array([0.0, 5, 1, 1, -3, 1, 1, 1]), most=4)[0].tolist()
-    [0, 1, 4, 7]
+    [0, 1, 4, 5, 7]
     """
     n = len(values)
     if n <= most:
