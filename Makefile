@@ -6,7 +6,7 @@ ARGS =
 PYTHON =
 VENV = .venv
 
-.PHONY: help setup run test faults check format bench certify floor clean
+.PHONY: help setup run test faults check format bench certify floor torture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ certify: setup ## compute the certified losses again, and compare them
 floor: setup ## judge 204 clean pairs in float32 by the noise floor: how many false alarms?
 	'$(VENV)/bin/lockstep' run perceptron xor circle --dtype float32 --seeds 17 --epochs 500
 	'$(VENV)/bin/lockstep' run churn --dtype float32 --seeds 17 --epochs 2 --data stand-in
+
+torture: setup ## kill, damage and repeat at length: the figures of docs/reliability.md
+	'$(VENV)/bin/pytest' -q tests/reliability --torture $(ARGS)
 
 clean: ## remove .venv, caches and build products; runs/ is kept
 	@if [ -e '$(VENV)/pyvenv.cfg' ]; then rm -rf '$(VENV)'; fi
