@@ -1,0 +1,179 @@
+"""A pytest session that runs the tests once for every mutant, each time in a new process.
+
+The session itself imports what is slow to import, and nothing of `scratch`. It forks before any
+test is collected; the fork imports `scratch` with one file changed, collects the tests that execute
+the changed line, and runs them up to the first failure. Which tests those are, and how long each
+takes, is found by a fork without any change, under coverage.
+"""
+
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections import defaultdict
+from importlib.machinery import SourceFileLoader
+from importlib.util import spec_from_file_location
+from pathlib import Path
+
+import coverage
+import pytest
+
+from .tolerances import widen
+
+PRELOADED = ["keras", "torch", "scipy.ndimage", "scipy.stats", "sklearn.neural_network"]
+STORE = Path("build/mutants")
+MEASURED = STORE / "measured.json"
+KILLED, SURVIVED, TIMEOUT, UNTESTED = "killed", "survived", "timeout", "untested"
+
+
+def is_current(path):
+    """Tell whether a file is newer than all code and tests."""
+    sources = [p for folder in ("scratch", "tests/scratch") for p in Path(folder).rglob("*.py")]
+    return path.exists() and path.stat().st_mtime > max(p.stat().st_mtime for p in sources)
+
+
+def is_killed(outcome):
+    """Tell whether the tests noticed: one failed, or one did not end."""
+    return outcome in (KILLED, TIMEOUT)
+
+
+class MutantSession:
+    """A plugin: calls `done(mutant, outcome)` for each (mutant, line, tree) of `mutants`."""
+
+    def __init__(self, mutants, done, *, jobs=2, factor=1):
+        self.mutants, self.done, self.jobs, self.factor = mutants, done, jobs, factor
+        self.running = {}  # process: mutant
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session):
+        """Fork; in a fork, return None, and pytest goes on to collect and run the tests."""
+        STORE.mkdir(parents=True, exist_ok=True)
+        for name in PRELOADED:
+            importlib.import_module(name)
+        if not is_current(MEASURED):
+            if not os.fork():
+                return self._become(session, Measurement())
+            if os.wait()[1]:
+                pytest.exit("the tests fail without any change", 1)
+        tests = Tests(**json.loads(MEASURED.read_text(encoding="utf-8")))
+        for mutant, line, tree in self.mutants:
+            if not (chosen := tests.that_execute(mutant.file, line)):
+                self.done(mutant, UNTESTED)
+                continue
+            if len(self.running) == self.jobs:
+                self._wait()
+            if not (pid := os.fork()):
+                return self._become(session, Trial(mutant.file, tree, chosen))
+            self.running[pid] = mutant
+        while self.running:
+            self._wait()
+        pytest.exit("every mutant was tried", 0)
+
+    def _become(self, session, role):
+        if self.factor != 1:
+            widen(self.factor)
+        session.config.pluginmanager.unregister(name="terminalreporter")
+        session.config.pluginmanager.register(role)
+        role.begin(session)
+
+    def _wait(self):
+        pid, status = os.wait()
+        code = os.waitstatus_to_exitcode(status)
+        outcome = {0: SURVIVED, -signal.SIGXCPU: TIMEOUT}.get(code, KILLED)
+        self.done(self.running.pop(pid), outcome)
+
+
+class Tests:
+    """Which tests execute which line: `lines[file][line]` are ids, `seconds[id]` is their time."""
+
+    def __init__(self, lines, seconds):
+        self.lines, self.seconds = lines, seconds
+
+    def that_execute(self, file, line):
+        """Return the ids and seconds; for a line that runs on import, all that use the file."""
+        lines = self.lines.get(file, {})
+        ids = lines.get(str(line), [])
+        if "" in ids:
+            ids = {test for tests in lines.values() for test in tests}
+        return {test: self.seconds[test] for test in ids if test}
+
+
+class Measurement:
+    """The role of the first fork: all tests, and the lines of `scratch` that each executes."""
+
+    def __init__(self):
+        self.seconds = defaultdict(float)
+        self.coverage = coverage.Coverage(data_file=None, include=["scratch/*"])
+
+    def begin(self, session):
+        self.coverage.start()
+
+    def pytest_runtest_logstart(self, nodeid):
+        self.coverage.switch_context(nodeid)
+
+    def pytest_runtest_logreport(self, report):
+        self.seconds[report.nodeid] += report.duration
+
+    def pytest_sessionfinish(self, session, exitstatus):
+        self.coverage.stop()
+        data, root = self.coverage.get_data(), Path.cwd()
+        lines = {
+            str(Path(file).relative_to(root)): data.contexts_by_lineno(file)
+            for file in data.measured_files()
+        }
+        if not exitstatus:
+            measured = json.dumps({"lines": lines, "seconds": self.seconds})
+            MEASURED.write_text(measured, encoding="utf-8")
+        os._exit(exitstatus)
+
+
+class Trial:
+    """The role of every other fork: the chosen tests, with one file changed."""
+
+    def __init__(self, file, tree, seconds):
+        self.file, self.tree, self.seconds = file, tree, seconds
+
+    def begin(self, session):
+        plant(self.file, self.tree)
+        session.config.args = sorted({test.split("::")[0] for test in self.seconds})
+        self._limit(30)
+
+    def _limit(self, seconds):
+        """Have the kernel end this process after so much more processor time."""
+        limit = int(time.process_time() + seconds) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items):
+        """Take the chosen tests, those of quick files first."""
+        files = defaultdict(float)
+        for test, seconds in self.seconds.items():
+            files[test.split("::")[0]] += seconds
+        chosen = [item for item in items if item.nodeid in self.seconds]
+        items[:] = sorted(chosen, key=lambda item: files[item.nodeid.split("::")[0]])
+
+    def pytest_runtest_logstart(self, nodeid):
+        self._limit(5 + 10 * self.seconds[nodeid])
+
+    def pytest_sessionfinish(self, session, exitstatus):
+        os._exit(exitstatus)
+
+
+def plant(file, tree):
+    """Have the file's module imported from the tree."""
+    parts = Path(file).with_suffix("").parts
+    module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    class Loader(SourceFileLoader):
+        def get_code(self, fullname):
+            return compile(tree, file, "exec")
+
+    class Finder:
+        def find_spec(self, name, path=None, target=None):
+            loader = Loader(name, str(Path(file).resolve()))
+            return spec_from_file_location(name, loader=loader) if name == module else None
+
+    sys.meta_path.insert(0, Finder())
