@@ -32,18 +32,18 @@ def main():
 
 
 def try_mutants(files, options):
-    """Run the tests for each mutant, and keep the outcomes; wide ones for what was killed only."""
-    tight, outcomes = Outcomes("tight"), Outcomes("wide" if options.wide else "tight")
+    """Run the tests for the mutants, and keep the outcomes; widely for what is killed tightly."""
+    outcomes = Outcomes("wide" if options.wide else "tight")
+    tight = Outcomes("tight") if options.wide else {}
     if not options.again:
         outcomes.forget(files)
 
     def chosen():
         for file in files:
-            for mutant, line, tree in mutants(file, Path(file).read_text(encoding="utf-8")):
-                if not is_killed(outcomes.get(mutant)) if not options.wide else (
-                    is_killed(tight.get(mutant)) and outcomes.get(mutant) is None
-                ):
-                    yield mutant, line, tree
+            for mutant, lines, tree in mutants(file, Path(file).read_text(encoding="utf-8")):
+                lives_on = options.wide and not is_killed(tight.get(mutant))
+                if not lives_on and not is_killed(outcomes.get(mutant)):
+                    yield mutant, lines, tree
 
     factor = 100 if options.wide else 1
     session = MutantSession(chosen(), outcomes.add, jobs=options.jobs, factor=factor)

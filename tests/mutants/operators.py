@@ -1,4 +1,4 @@
-"""The changes that are made to a source file, one at a time: each a mistake that someone could make.
+"""The changes that are made to a source file, one at a time: mistakes that someone could make.
 
 Left alone, because no test has to notice: docstrings, annotations and type aliases, decorators,
 `__all__`, `__repr__`, what only a script runs, the texts of errors (that there is an error does
@@ -53,20 +53,23 @@ class Mutant(NamedTuple):
 
 
 def mutants(file, source):
-    """Yield every mutant, and the file's tree as changed until the next one is asked for."""
+    """Yield every mutant with its lines, and the file's tree: changed, until the next is asked for.
+
+    The lines are those from the beginning of the statement to the end of what is changed.
+    """
     tree, lines, seen = ast.parse(source), source.splitlines(), Counter()
-    for function, node, put in _places(tree, ""):
+    for function, statement, node, put in _places(tree, "", None):
         for new in _variants(node):
-            line = node.lineno
-            where = file, function, lines[line - 1].strip(), f"{_brief(node)} → {_brief(new)}"
+            text, change = lines[node.lineno - 1].strip(), f"{_brief(node)} → {_brief(new)}"
+            where = file, function, text, change
             seen[where] += 1
             put(ast.fix_missing_locations(ast.copy_location(new, node)))
-            yield Mutant(*where, seen[where]), line, tree
+            yield Mutant(*where, seen[where]), range(statement, node.end_lineno + 1), tree
             put(node)
 
 
-def _places(holder, function):
-    """Yield the function, the node and a way to replace it, for all that may be changed."""
+def _places(holder, function, statement):
+    """Yield all that may be changed: function, line of the statement, node, a way to replace it."""
     for field, value in ast.iter_fields(holder):
         if field in ("annotation", "returns", "decorator_list"):
             continue
@@ -83,10 +86,11 @@ def _places(holder, function):
                 else:
                     getattr(holder, field)[i] = new
 
+            line = node.lineno if isinstance(node, ast.stmt) else statement
             if hasattr(node, "lineno"):
-                yield name, node, put
+                yield name, line, node, put
             if not isinstance(node, ast.Raise):
-                yield from _places(node, name)
+                yield from _places(node, name, line)
 
 
 def _left_alone(node, holder):

@@ -72,14 +72,17 @@ class Report:
         return bool(self.open or self.stale)
 
     def scores(self):
-        """Return the shares killed: of all, of those not equivalent, of these with wide tolerances."""
+        """Return the shares killed: of all, of the not equivalent ones, of these widely."""
         n = self.total
         killed, different = n["killed"] + n["timeout"], n["mutants"] - n["equivalent"]
         return killed / n["mutants"], killed / different, n["wide"] / different
 
     def for_terminal(self):
         """Return what is still to do, and the scores."""
-        lines = [f"{outcome}: {m.file}, {m.function}\n  {m.text}\n  {m.change}" for outcome, m in self.open]
+        lines = [
+            f"{outcome}: {m.file}, {m.function}\n  {m.text}\n  {m.change}"
+            for outcome, m in self.open
+        ]
         lines += [f"stale entry: {file}\n  {line}\n  {change}" for file, line, change in self.stale]
         return "\n".join([*lines, self.summary()])
 

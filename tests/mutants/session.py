@@ -6,6 +6,7 @@ the changed line, and runs them up to the first failure. Which tests those are, 
 takes, is found by a fork without any change, under coverage.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -41,7 +42,7 @@ def is_killed(outcome):
 
 
 class MutantSession:
-    """A plugin: calls `done(mutant, outcome)` for each (mutant, line, tree) of `mutants`."""
+    """A plugin: calls `done(mutant, outcome)` for each (mutant, lines, tree) of `mutants`."""
 
     def __init__(self, mutants, done, *, jobs=2, factor=1):
         self.mutants, self.done, self.jobs, self.factor = mutants, done, jobs, factor
@@ -53,20 +54,23 @@ class MutantSession:
         STORE.mkdir(parents=True, exist_ok=True)
         for name in PRELOADED:
             importlib.import_module(name)
+        gc.freeze()  # what is imported by now is not looked at again in each fork
+        sys.dont_write_bytecode = False  # each fork imports the same files
         if not is_current(MEASURED):
             if not os.fork():
-                return self._become(session, Measurement())
+                return self._become(session, Measurement())  # pytest collects and runs all tests
             if os.wait()[1]:
                 pytest.exit("the tests fail without any change", 1)
         tests = Tests(**json.loads(MEASURED.read_text(encoding="utf-8")))
-        for mutant, line, tree in self.mutants:
-            if not (chosen := tests.that_execute(mutant.file, line)):
+        for mutant, lines, tree in self.mutants:
+            if not (chosen := tests.that_execute(mutant.file, lines)):
                 self.done(mutant, UNTESTED)
                 continue
             if len(self.running) == self.jobs:
                 self._wait()
             if not (pid := os.fork()):
-                return self._become(session, Trial(mutant.file, tree, chosen))
+                self._become(session, Trial(mutant.file, tree, chosen))
+                return True  # it collects by itself
             self.running[pid] = mutant
         while self.running:
             self._wait()
@@ -92,12 +96,12 @@ class Tests:
     def __init__(self, lines, seconds):
         self.lines, self.seconds = lines, seconds
 
-    def that_execute(self, file, line):
+    def that_execute(self, file, lines):
         """Return the ids and seconds; for a line that runs on import, all that use the file."""
-        lines = self.lines.get(file, {})
-        ids = lines.get(str(line), [])
+        of_file = self.lines.get(file, {})
+        ids = {test for line in lines for test in of_file.get(str(line), [])}
         if "" in ids:
-            ids = {test for tests in lines.values() for test in tests}
+            ids = {test for tests in of_file.values() for test in tests}
         return {test: self.seconds[test] for test in ids if test}
 
 
@@ -138,28 +142,33 @@ class Trial:
 
     def begin(self, session):
         plant(self.file, self.tree)
-        session.config.args = sorted({test.split("::")[0] for test in self.seconds})
-        self._limit(30)
 
-    def _limit(self, seconds):
-        """Have the kernel end this process after so much more processor time."""
-        limit = int(time.process_time() + seconds) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
-
-    @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items):
-        """Take the chosen tests, those of quick files first."""
+        items[:] = [item for item in items if item.nodeid in self.seconds]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session):
+        """Collect and run file by file, the quick ones first, up to the first failure."""
         files = defaultdict(float)
         for test, seconds in self.seconds.items():
             files[test.split("::")[0]] += seconds
-        chosen = [item for item in items if item.nodeid in self.seconds]
-        items[:] = sorted(chosen, key=lambda item: files[item.nodeid.split("::")[0]])
+        for file in sorted(files, key=files.get):
+            limit_processor_time(30)
+            items = session.perform_collect([file])
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                limit_processor_time(5 + 10 * self.seconds[item.nodeid])
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                if session.testsfailed:
+                    break
+            if session.testsfailed:
+                break
+        os._exit(bool(session.testsfailed))
 
-    def pytest_runtest_logstart(self, nodeid):
-        self._limit(5 + 10 * self.seconds[nodeid])
 
-    def pytest_sessionfinish(self, session, exitstatus):
-        os._exit(exitstatus)
+def limit_processor_time(seconds):
+    """Have this process ended (SIGXCPU) once it has run for so much longer."""
+    limit = int(time.process_time() + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
 
 
 def plant(file, tree):
