@@ -11,43 +11,42 @@ from .report import PAGE, Outcomes, Report
 from .session import MutantSession, is_killed
 
 PYTEST = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/scratch", "scratch"]
+SCRATCH = sorted(map(str, Path("scratch").rglob("*.py")))
+WIDE = 100  # how many times as wide the tolerances are the second time
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("files", nargs="*", help="source files; all of scratch/ if none is given")
+    parser.add_argument("files", nargs="*", help="if not all of scratch/")
     parser.add_argument("--again", action="store_true", help="leave out what has been killed")
-    parser.add_argument("--wide", action="store_true", help="tolerances 100 times as wide")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at a time")
     parser.add_argument("--report", action="store_true", help="try nothing")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at a time")
     options = parser.parse_args()
-    files = options.files or sorted(map(str, Path("scratch").rglob("*.py")))
+    files = options.files or [file for file in SCRATCH if not file.startswith("scratch/examples/")]
+    outcomes = Outcomes()
     if not options.report:
-        try_mutants(files, options)
-    report = Report(files)
+        try_mutants(files, outcomes, options)
+    report = Report(files, outcomes, WIDE)
     print(report.for_terminal())
     if not options.files:
         report.write(PAGE)
     return report.is_bad
 
 
-def try_mutants(files, options):
-    """Run the tests for the mutants, and keep the outcomes; widely for what is killed tightly."""
-    outcomes = Outcomes("wide" if options.wide else "tight")
-    tight = Outcomes("tight") if options.wide else {}
+def try_mutants(files, outcomes, options):
+    """Run the tests for the mutants; then once more, more widely, for those that were killed."""
     if not options.again:
         outcomes.forget(files)
 
-    def chosen():
+    def chosen(factor):
         for file in files:
             for mutant, lines, tree in mutants(file, Path(file).read_text(encoding="utf-8")):
-                lives_on = options.wide and not is_killed(tight.get(mutant))
-                if not lives_on and not is_killed(outcomes.get(mutant)):
+                lives_on = factor != 1 and not is_killed(outcomes.get((mutant, 1)))
+                if not lives_on and not is_killed(outcomes.get((mutant, factor))):
                     yield mutant, lines, tree
 
-    factor = 100 if options.wide else 1
-    session = MutantSession(chosen(), outcomes.add, jobs=options.jobs, factor=factor)
-    if pytest.main(PYTEST, plugins=[session]):
+    rounds = {factor: chosen(factor) for factor in (1, WIDE)}
+    if pytest.main(PYTEST, plugins=[MutantSession(rounds, outcomes.add, options.jobs)]):
         sys.exit(1)
 
 

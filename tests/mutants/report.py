@@ -1,8 +1,8 @@
 """What became of the mutants: the scores, the table of docs/mutants.md, what is left to explain.
 
-`survivors.toml` explains those that live on, each with its file, its line as it is and the changes
-to it: as equivalent, where nobody could tell the difference, or as accepted. An entry that fits no
-survivor is stale, and as much a failure as a survivor without an entry.
+`survivors.toml` explains those that live on, each by its file, its line as it is, and the change:
+as equivalent, where no result is different, or as accepted. An entry that fits no survivor is
+stale, and as much a failure as a survivor without an entry.
 """
 
 import json
@@ -20,42 +20,44 @@ COLUMNS = "mutants", "killed", "timeout", "wide", "equivalent", "accepted", "ope
 
 
 class Outcomes(dict):
-    """The outcome of every mutant tried so far, kept in a file as soon as it is known."""
+    """What became of each (mutant, factor) tried so far, kept in a file as soon as it is known."""
 
-    def __init__(self, name):
-        self.path = STORE / f"{name}.jsonl"
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-        super().__init__((Mutant(*mutant), outcome) for *mutant, outcome in map(json.loads, lines))
+    path = STORE / "outcomes.jsonl"
+
+    def __init__(self):
+        if self.path.exists():
+            for line in self.path.read_text(encoding="utf-8").splitlines():
+                *mutant, factor, outcome = json.loads(line)
+                self[Mutant(*mutant), factor] = outcome
+
+    def add(self, mutant, factor, outcome):
+        self[mutant, factor] = outcome
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([*mutant, factor, outcome], ensure_ascii=False) + "\n")
 
     def forget(self, files):
-        kept = {mutant: outcome for mutant, outcome in self.items() if mutant.file not in files}
+        kept = [(*key, outcome) for key, outcome in self.items() if key[0].file not in files]
         self.clear()
         self.path.unlink(missing_ok=True)
-        for mutant, outcome in kept.items():
-            self.add(mutant, outcome)
-
-    def add(self, mutant, outcome):
-        self[mutant] = outcome
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([*mutant, outcome], ensure_ascii=False) + "\n")
+        for entry in kept:
+            self.add(*entry)
 
 
 class Report:
     """The counts for each file, the survivors without an entry, the entries without a survivor."""
 
-    def __init__(self, files):
-        tight, wide = Outcomes("tight"), Outcomes("wide")
+    def __init__(self, files, outcomes, wide):
         explained = {
-            (entry["file"], entry["line"], change): kind
-            for kind, entries in tomllib.loads(EXPLAINED.read_text(encoding="utf-8")).items()
-            for entry in entries
-            for change in entry["changes"]
+            tuple(mutant): kind
+            for kind, groups in tomllib.loads(EXPLAINED.read_text(encoding="utf-8")).items()
+            for group in groups
+            for mutant in group["mutants"]
         }
         self.counts, self.open, used = {}, [], set()
         for file in files:
             counts = self.counts[file] = Counter()
             for mutant, _, _ in mutants(file, Path(file).read_text(encoding="utf-8")):
-                outcome = tight.get(mutant, "not tried")
+                outcome = outcomes.get((mutant, 1), "not tried")
                 if not is_killed(outcome):
                     key = mutant.file, mutant.text, mutant.change
                     used.add(key)
@@ -63,7 +65,7 @@ class Report:
                         self.open.append((outcome, mutant))
                     outcome = explained.get(key, "open")
                 counts.update(["mutants", outcome])
-                counts["wide"] += is_killed(outcome) and is_killed(wide.get(mutant))
+                counts["wide"] += is_killed(outcome) and is_killed(outcomes.get((mutant, wide)))
         self.stale = [key for key in explained if key[0] in files and key not in used]
         self.total = sum(self.counts.values(), Counter())
 

@@ -42,15 +42,18 @@ def is_killed(outcome):
 
 
 class MutantSession:
-    """A plugin: calls `done(mutant, outcome)` for each (mutant, lines, tree) of `mutants`."""
+    """A plugin: tries the (mutant, lines, tree) of each round, and calls `done` with the outcome.
 
-    def __init__(self, mutants, done, *, jobs=2, factor=1):
-        self.mutants, self.done, self.jobs, self.factor = mutants, done, jobs, factor
-        self.running = {}  # process: mutant
+    `rounds` has them by the factor of the tolerances; `done` takes mutant, factor and outcome.
+    """
+
+    def __init__(self, rounds, done, jobs):
+        self.rounds, self.done, self.jobs = rounds, done, jobs
+        self.running = {}  # process: mutant and factor
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session):
-        """Fork; in a fork, return None, and pytest goes on to collect and run the tests."""
+        """Fork; in the first fork, return None, and pytest goes on to collect and run all tests."""
         STORE.mkdir(parents=True, exist_ok=True)
         for name in PRELOADED:
             importlib.import_module(name)
@@ -58,36 +61,38 @@ class MutantSession:
         sys.dont_write_bytecode = False  # each fork imports the same files
         if not is_current(MEASURED):
             if not os.fork():
-                return self._become(session, Measurement())  # pytest collects and runs all tests
+                return become(session, Measurement())
             if os.wait()[1]:
                 pytest.exit("the tests fail without any change", 1)
         tests = Tests(**json.loads(MEASURED.read_text(encoding="utf-8")))
-        for mutant, lines, tree in self.mutants:
-            if not (chosen := tests.that_execute(mutant.file, lines)):
-                self.done(mutant, UNTESTED)
-                continue
-            if len(self.running) == self.jobs:
+        for factor, mutants in self.rounds.items():
+            for mutant, lines, tree in mutants:
+                if not (chosen := tests.that_execute(mutant.file, lines)):
+                    self.done(mutant, factor, UNTESTED)
+                    continue
+                if len(self.running) == self.jobs:
+                    self._wait()
+                if not (pid := os.fork()):
+                    plant(mutant.file, tree)
+                    widen(factor)
+                    become(session, Trial(chosen))
+                    return True  # nothing to collect before the trial does
+                self.running[pid] = mutant, factor
+            while self.running:
                 self._wait()
-            if not (pid := os.fork()):
-                self._become(session, Trial(mutant.file, tree, chosen))
-                return True  # it collects by itself
-            self.running[pid] = mutant
-        while self.running:
-            self._wait()
         pytest.exit("every mutant was tried", 0)
-
-    def _become(self, session, role):
-        if self.factor != 1:
-            widen(self.factor)
-        session.config.pluginmanager.unregister(name="terminalreporter")
-        session.config.pluginmanager.register(role)
-        role.begin(session)
 
     def _wait(self):
         pid, status = os.wait()
         code = os.waitstatus_to_exitcode(status)
         outcome = {0: SURVIVED, -signal.SIGXCPU: TIMEOUT}.get(code, KILLED)
-        self.done(self.running.pop(pid), outcome)
+        self.done(*self.running.pop(pid), outcome)
+
+
+def become(session, role):
+    """Go on in a fork, silently, with the hooks of its role."""
+    session.config.pluginmanager.unregister(name="terminalreporter")
+    session.config.pluginmanager.register(role)
 
 
 class Tests:
@@ -111,8 +116,6 @@ class Measurement:
     def __init__(self):
         self.seconds = defaultdict(float)
         self.coverage = coverage.Coverage(data_file=None, include=["scratch/*"])
-
-    def begin(self, session):
         self.coverage.start()
 
     def pytest_runtest_logstart(self, nodeid):
@@ -135,13 +138,10 @@ class Measurement:
 
 
 class Trial:
-    """The role of every other fork: the chosen tests, with one file changed."""
+    """The role of every other fork: the chosen tests, with the seconds that each takes."""
 
-    def __init__(self, file, tree, seconds):
-        self.file, self.tree, self.seconds = file, tree, seconds
-
-    def begin(self, session):
-        plant(self.file, self.tree)
+    def __init__(self, seconds):
+        self.seconds = seconds
 
     def pytest_collection_modifyitems(self, items):
         items[:] = [item for item in items if item.nodeid in self.seconds]
