@@ -11,8 +11,15 @@ from itertools import combinations
 from typing import Any
 
 from experiments.harness.agreement import Cell, Limits, measure
+from experiments.harness.errors import RequestError
 
-__all__ = ["NoiseFloor", "measure_floor"]
+__all__ = ["NoiseFloor", "check_floor", "measure_floor"]
+
+
+def check_floor(count: int) -> None:
+    """Refuse a number of nudged trainings that gives no distance."""
+    if count == 1:
+        raise RequestError("--floor must be 0, or 2 or more: one training has no distance; got 1")
 
 
 @dataclass(frozen=True)
