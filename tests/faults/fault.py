@@ -40,12 +40,16 @@ class Fault:
     plant: Callable[["Plant"], None]
 
     @contextmanager
-    def planted(self) -> Iterator[tuple[Side, Side]]:
+    def planted(self, dtype: str = "float64") -> Iterator[tuple[Side, Side]]:
         """Plant the fault, and give the clean side and the faulty one."""
         with pytest.MonkeyPatch.context() as patch:
             plant = Plant(self, patch)
             self.plant(plant)
-            yield side(self.page, self.clean), side(plant.page, self.faulty, plant.options)
+            options = plant.options | {"dtype": dtype}
+            yield (
+                side(self.page, self.clean, {"dtype": dtype}),
+                side(plant.page, self.faulty, options),
+            )
 
 
 def side(page: Any, implementation: str, options: dict[str, Any] | None = None) -> Side:

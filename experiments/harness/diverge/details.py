@@ -60,7 +60,7 @@ def _step(level: str, evidence: Evidence) -> list[str]:
 def _step_of_float32(evidence: Evidence) -> list[str]:
     """Name what is outside the noise floor beside the finding: the epoch, or the first step."""
     of, epoch, gradients = evidence.step, evidence.epoch, evidence.gradients
-    if "before and after" in evidence.found.where:
+    if evidence.epochs is None and epoch is None:  # no step was looked for
         return []
     if of is None or gradients is None:
         return ["on the same batches, step by step, both stay within the noise floor"]

@@ -67,13 +67,18 @@ def distance(a: list[float], b: list[float], results: tuple[Result, Result]) -> 
 
 
 class NudgedSteps:
-    """The nudged trainings step by step: the largest distances between any two of them so far."""
+    """The nudged trainings step by step, and what may be apart on each.
+
+    A batch's loss may be as far apart as an epoch's may, a weight as it may be at the end, and both
+    as far as between any two of these trainings on any step so far.
+    """
 
     def __init__(self, floor: Floor) -> None:
         self._size = floor.nudged[0].batch_size
         self._trainings = [shorten(s.open()[1], floor.steps, self._size) for s in floor.nudged]
         self._taken: list[Step] = []
-        self._widest = [floor.noise.loss] + [0.0] * len(self._trainings[0].initial_weights)
+        weights = len(self._trainings[0].initial_weights)
+        self._widest = [floor.noise.loss] + [floor.noise.weight] * weights
 
     def replay(self, epoch: int) -> list[float]:
         """Train one epoch in one go; return the limit of every weight after it."""
@@ -84,10 +89,7 @@ class NudgedSteps:
         return self._widest[1:]
 
     def step(self, batch: Batch, loss: float) -> list[float]:
-        """Take a step; return the limits of the batch's loss, of size `loss`, and every weight.
-
-        A batch's loss may be as far apart as an epoch's may be, or as it was on any step so far.
-        """
+        """Take a step; return the limits of the batch's loss, of size `loss`, and every weight."""
         self._taken = [take_step(each, batch, self._size) for each in self._trainings]
         errors = []
         for a, b in combinations(self._taken, 2):
