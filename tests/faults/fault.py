@@ -45,11 +45,8 @@ class Fault:
         with pytest.MonkeyPatch.context() as patch:
             plant = Plant(self, patch)
             self.plant(plant)
-            options = plant.options | {"dtype": dtype}
-            yield (
-                side(self.page, self.clean, {"dtype": dtype}),
-                side(plant.page, self.faulty, options),
-            )
+            clean = side(self.page, self.clean, {"dtype": dtype})
+            yield clean, side(plant.page, self.faulty, plant.options | {"dtype": dtype})
 
 
 def side(page: Any, implementation: str, options: dict[str, Any] | None = None) -> Side:
