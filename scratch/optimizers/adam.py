@@ -6,7 +6,7 @@ import numpy as np
 
 from scratch.checks import require_fraction, require_not_negative, require_positive
 from scratch.optimizers.optimizer import State
-from scratch.workspace import Workspace
+from scratch.workspace import Workspace, blocks
 
 __all__ = ["Adam"]
 
@@ -85,10 +85,22 @@ class Adam:
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
         t, m, v = self.start(g).values()
-        update = self.work.like("update", g)
-
         t += 1
         epsilon_hat, rate = self.epsilon_and_rate(int(t))
+        for part in blocks(len(theta), g[:1].nbytes):  # of every array, while it is in the cache
+            self._step(theta[part], g[part], m[part], v[part], epsilon_hat, rate)
+
+    def _step(
+        self,
+        theta: np.ndarray,
+        g: np.ndarray,
+        m: np.ndarray,
+        v: np.ndarray,
+        epsilon_hat: float,
+        rate: float,
+    ) -> None:
+        """Bring m and v up to date, then θ."""
+        update = self.work.like("update", g)
         m *= self.beta_1
         m += np.multiply(g, 1 - self.beta_1, out=update)
         v *= self.beta_2
