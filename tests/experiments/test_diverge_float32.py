@@ -11,7 +11,7 @@ from experiments.harness.cell import Cell
 from experiments.harness.diverge import LEVELS, Side, walk
 from experiments.harness.diverge.differences import Difference
 from experiments.harness.diverge.floor import floor_of
-from experiments.harness.noise_floor import UNIT, measure_floor
+from experiments.harness.noise_floor import measure_floor
 from experiments.harness.training import load_data, train_cell
 from experiments.harness.variants import nudges
 from experiments.registry import page
@@ -61,7 +61,7 @@ def test_the_floor_is_never_below_one_unit_in_the_last_place():
     weights = {"weights.0": 1.0, "predictions": [0]}
     cell = {"history": {"loss": [1.0]}, "test": {"loss": 1.0}}, weights
     noise = measure_floor([cell, cell])
-    assert (noise.loss, noise.weight, noise.test_loss, noise.predictions) == (*[UNIT] * 3, 0)
+    assert (noise.loss, noise.weight, noise.test_loss, noise.predictions) == (*[2.0**-23] * 3, 0)
 
 
 def test_a_fault_that_one_step_hides_parts_in_the_trajectory_at_a_step(monkeypatch):
