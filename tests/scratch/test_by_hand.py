@@ -115,6 +115,7 @@ def test_functions_are_those_of_the_layers():
     z = np.array([[0.0, LN2, LN5]])
     assert sigmoid(z)[0] == pytest.approx([1 / 2, 2 / 3, 5 / 6], rel=ROUNDING)
     assert softmax(z)[0] == pytest.approx([1 / 8, 2 / 8, 5 / 8], rel=ROUNDING)
+    assert np.array_equal(softmax(np.stack([z, z])), np.stack([softmax(z)] * 2))  # the last axis
     assert z.tolist() == [[0, LN2, LN5]]  # untouched
 
 
