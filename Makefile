@@ -47,7 +47,6 @@ torture: setup ## kill, damage and repeat at length: the figures of docs/reliabi
 
 mutants: setup ## change scratch/ in small ways: which changes do the tests miss?
 	'$(VENV)/bin/python' -m tests.mutants $(ARGS)
-	'$(VENV)/bin/python' -m tests.mutants --wide $(ARGS)
 
 clean: ## remove .venv, caches and build products; runs/ is kept
 	@if [ -e '$(VENV)/pyvenv.cfg' ]; then rm -rf '$(VENV)'; fi

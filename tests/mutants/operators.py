@@ -38,7 +38,7 @@ FUNCTIONS = dict(pair.split() for pair in _PAIRS.split(", "))
 FUNCTIONS |= {b: a for a, b in FUNCTIONS.items()}
 COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "max", "min", "may_share_memory"}
 NEEDED = {"len", "range", "super", "enumerate", "zip", "iter", "type", "next", "reversed"}
-ALIASES = {"Callable", "Literal", "dict", "list", "tuple", "Annotated"}
+ALIASES = {"Callable", "Literal", "Union", "dict", "list", "tuple"}
 NAMED_BY_TEXT = {"take", "like", "pair"}  # and require_...
 
 
