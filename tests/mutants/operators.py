@@ -39,7 +39,7 @@ FUNCTIONS |= {b: a for a, b in FUNCTIONS.items()}
 COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "max", "min", "may_share_memory"}
 NEEDED = {"len", "range", "super", "enumerate", "zip", "iter", "type", "next", "reversed"}
 ALIASES = {"Callable", "Literal", "Union", "dict", "list", "tuple"}
-NAMED_BY_TEXT = {"take", "like", "pair"}  # and require_...
+NAMED_BY_TEXT = {"take", "_take", "like", "pair"}  # and require_...
 
 
 class Mutant(NamedTuple):
