@@ -66,6 +66,10 @@ class MutantSession:
                 pytest.exit("the tests fail without any change", 1)
         tests = Tests(**json.loads(MEASURED.read_text(encoding="utf-8")))
         for factor, mutants in self.rounds.items():
+            if not os.fork():
+                return self._try(session, tests.seconds, factor)
+            if os.wait()[1]:
+                pytest.exit(f"the tests fail without any change, tolerances times {factor}", 1)
             for mutant, lines, tree in mutants:
                 if not (chosen := tests.that_execute(mutant.file, lines)):
                     self.done(mutant, factor, UNTESTED)
@@ -74,13 +78,16 @@ class MutantSession:
                     self._wait()
                 if not (pid := os.fork()):
                     plant(mutant.file, tree)
-                    widen(factor)
-                    become(session, Trial(chosen))
-                    return True  # nothing to collect before the trial does
+                    return self._try(session, chosen, factor)
                 self.running[pid] = mutant, factor
             while self.running:
                 self._wait()
         pytest.exit("every mutant was tried", 0)
+
+    def _try(self, session, seconds, factor):
+        become(session, Trial(seconds))
+        widen(factor)
+        return True  # nothing to collect before the trial does
 
     def _wait(self):
         pid, status = os.wait()
@@ -149,6 +156,7 @@ class Trial:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
         """Collect and run file by file, the quick ones first, up to the first failure."""
+        importlib.import_module("scratch")  # at once: a doctest would import its module twice
         files = defaultdict(float)
         for test, seconds in self.seconds.items():
             files[test.split("::")[0]] += seconds
