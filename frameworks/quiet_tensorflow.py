@@ -1,21 +1,35 @@
-"""Keras and TensorFlow, loaded without the lines that TensorFlow logs while it is loaded.
+"""Keras and TensorFlow, loaded without the lines that TensorFlow's C++ code logs meanwhile.
 
-TensorFlow reads the variable once. Where the user has set it, or has TensorFlow loaded already, it
-stays as it is.
+It writes them to file descriptor 2 before it reads any setting, TF_CPP_MIN_LOG_LEVEL included.
 """
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryFile
 
 __all__ = ["keras", "tf"]
 
-_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-_ERRORS_ONLY = "2"
 
-_is_set = _LOG_LEVEL in os.environ
-os.environ.setdefault(_LOG_LEVEL, _ERRORS_ONLY)
-try:
+@contextmanager
+def _silent_unless_it_fails() -> Iterator[None]:
+    """Keep what is written to standard error, and show it only if an error is raised."""
+    ours = os.dup(2)
+    with TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(ours, said.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(ours, 2)
+            os.close(ours)
+
+
+with _silent_unless_it_fails():
     import keras
     import tensorflow as tf
-finally:
-    if not _is_set:
-        del os.environ[_LOG_LEVEL]
