@@ -1,0 +1,74 @@
+"""A fit that fails, however late, leaves the classifier as it was; validation data are checked."""
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from .cases import table
+
+X, Y = table()
+BAD_VALIDATION = {
+    "columns": ((X[:, :2], Y), ValueError, "^validation_data: X has 2 features, but .* 3 features"),
+    "labels": ((X, Y + 5), ValueError, r"^validation_data: y holds labels that are not .*: \[5, 6\]"),
+    "rows": ((X, Y[:-1]), ValueError, r"^validation_data: .*numbers of samples: \[21, 20\]"),
+    "numbers": ((X * np.nan, Y), ValueError, "^validation_data: Input X contains NaN"),
+    "none": ((X[:0], Y[:0]), ValueError, r"^validation_data: Found array with 0 sample\(s\)"),
+    "no pair": (X, TypeError, r"^validation_data must be a pair \(X, y\) or None, got ndarray"),
+    "three": ((X, Y, Y), TypeError, r"^validation_data must be a pair \(X, y\) or None, got tuple"),
+}
+
+
+def state(classifier):
+    """Return all that a fit sets."""
+    fitted = [classifier.classes_.tolist(), classifier.n_features_in_, classifier.orders_sha256_]
+    weights = [*classifier.initial_weights_, *classifier.get_weights()]
+    return [*fitted, [*classifier.history_], *(w.tobytes() for w in weights)]
+
+
+@pytest.mark.parametrize("what", BAD_VALIDATION)
+def test_validation_data_that_cannot_be_measured_are_refused_before_the_first_epoch(make, what):
+    data, error, message = BAD_VALIDATION[what]
+    classifier = make()
+    with pytest.raises(error, match=message):
+        next(classifier.iter_fit(X, Y, validation_data=data))
+    assert not hasattr(classifier, "classes_")
+    with pytest.raises(NotFittedError):
+        classifier.predict(X)
+
+
+FAILURES = {
+    "one class": lambda c: c.fit(X[:, :2], np.zeros(21)),
+    "validation data": lambda c: c.fit(*table(3, d=4), validation_data=(X, Y)),
+    "initial weights": lambda c: c.fit(*table(3, d=4), initial_weights=[np.ones((3, 4))]),
+    "random state": lambda c: c.set_params(random_state=-1).fit(*table(3, d=4)),
+}
+
+
+def fail_in_the_second_epoch(classifier):
+    epochs = classifier.iter_fit(*table(3, d=4), validation_data=table(3, d=4))
+    next(epochs)
+
+    def raise_it(*_):
+        raise ValueError("no room")
+
+    classifier._adapter.loss = raise_it
+    list(epochs)
+
+
+@pytest.mark.parametrize("failure", [*FAILURES.values(), fail_in_the_second_epoch])
+def test_a_fit_that_fails_leaves_the_classifier_as_it_was(make, failure):
+    classifier = make(epochs=2).fit(X, Y)
+    before = state(classifier)
+    with pytest.raises(ValueError, match=r"one class|features|expected 6? ?4?|random_state|no room"):
+        failure(classifier)
+    assert state(classifier) == before
+    classifier.set_params(random_state=0)
+    assert state(classifier.partial_fit(X, Y)) == state(make(epochs=2).fit(X, Y).partial_fit(X, Y))
+
+
+def test_who_stops_between_two_epochs_keeps_what_was_trained(make):
+    classifier = make(epochs=3)
+    for _ in classifier.iter_fit(X, Y, validation_data=(X, Y)):
+        break
+    assert classifier.get_weights()[0].tobytes() == make(epochs=1).fit(X, Y).get_weights()[0].tobytes()
+    assert len(classifier.history_) == 1
