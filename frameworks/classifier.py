@@ -95,10 +95,8 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
 
         `sample_weight` (n,): the i-th row's loss counts wᵢ times, and a batch's mean is still over
         its number of rows. `validation_data`: (X, y) to measure after every epoch.
-        `initial_weights`: arrays in the canonical layout to start from, instead of those that
-        `random_state` draws.
-        Raises ValueError for data or parameters that cannot be trained on. After an error the
-        classifier is as it was before.
+        `initial_weights`: arrays in the canonical layout to start from instead of drawn ones.
+        Raises ValueError for what cannot be trained on, and leaves the classifier as it was.
         """
         options: Any = {"validation_data": validation_data, "initial_weights": initial_weights}
         list(self.iter_fit(X, y, sample_weight, **options))
@@ -202,11 +200,10 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
         """Build the network, give it its first weights, and start an empty history."""
         start = time.perf_counter()
         self._draws = Draws(self.random_state)
-        k = len(self.classes_)
         spec = replace(
             self._builders_spec(),
             inputs=self.n_features_in_,
-            outputs=1 if k == 2 else k,
+            outputs=len(self.classes_) if len(self.classes_) > 2 else 1,
             epochs=self.epochs,
             batch_size=self.batch_size,
         )

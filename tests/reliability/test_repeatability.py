@@ -17,6 +17,7 @@ import torch
 
 from experiments.harness.cell import Cell
 from experiments.harness.digests import digest
+from experiments.harness.errors import RequestError
 from experiments.harness.implementations import IMPLEMENTATIONS
 from experiments.harness.request import Request, plan
 from experiments.harness.session import rebuild
@@ -165,3 +166,13 @@ def test_the_report_of_equal_records_is_the_same_to_the_last_byte(small_run, tmp
     rebuild(Store(folder), None)
     for name in ("results.json", "results.csv", "report.html"):
         assert (folder / name).read_bytes() == (small_run / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("variable", ["OPENBLAS_CORETYPE", "ONEDNN_MAX_CPU_ISA"])
+def test_other_kernels_are_noted_and_make_it_another_run(variable, small_run, monkeypatch):
+    monkeypatch.setenv(variable, "AVX2")
+    request = Request(("xor",), ("scratch",), epochs=2, policy="stand-in", out=small_run)
+    with pytest.raises(RequestError, match="another environment"):
+        plan(request).missing()
+    (head,) = plan(request).heads.values()
+    assert head["environment"][variable] == "AVX2"
