@@ -1,19 +1,32 @@
 """Nothing outside a classifier is changed by using it, and nothing is printed by loading it."""
 
+import logging
+import os
 import pickle
+import random
+import signal
 import subprocess
 import sys
+import warnings
+from functools import partial
 
+import keras
+import numpy as np
 import pytest
+import tensorflow as tf
+import torch
+from tensorflow.python.eager import context
 
 import frameworks
 from experiments import circle
 from experiments.registry import EXPERIMENTS
+from frameworks.scratch_adapter import ScratchAdapter
 
 from .cases import NAMES, SMALL, table
 from .world import state_of_the_world
 
 X, Y = table(d=2)
+ABSL = logging.getLogger("absl")
 
 
 def new(name, **parameters):
@@ -66,6 +79,62 @@ def test_nothing_is_changed_between_two_epochs_or_by_stopping_there(name):
     assert changes(before, state_of_the_world()) == []
     epochs.close()
     assert changes(before, state_of_the_world()) == []
+
+
+# What a training might set: how it is set, something to set it to, and how it is read.
+SETTINGS = {
+    "random": (random.setstate, random.Random(9).getstate(), random.getstate),
+    "numpy": (
+        np.random.set_state,
+        np.random.RandomState(9).get_state(),
+        np.random.get_state,
+    ),
+    "numpy errors": (lambda kinds: np.seterr(**kinds), {"over": "ignore"}, np.geterr),
+    "torch": (
+        torch.set_rng_state,
+        torch.Generator().manual_seed(9).get_state(),
+        torch.get_rng_state,
+    ),
+    "torch dtype": (torch.set_default_dtype, torch.float64, torch.get_default_dtype),
+    "torch threads": (torch.set_num_threads, 3, torch.get_num_threads),
+    "torch determinism": (
+        torch.use_deterministic_algorithms,
+        True,
+        torch.are_deterministic_algorithms_enabled,
+    ),
+    "floatx": (keras.config.set_floatx, "float64", keras.config.floatx),
+    "policy": (keras.config.set_dtype_policy, "float64", keras.config.dtype_policy),
+    "tensorflow seed": (tf.random.set_seed, 7, context.global_seed),
+    "environment": (partial(os.environ.__setitem__, "HOME"), "/", partial(os.environ.get, "HOME")),
+    "working directory": (os.chdir, "/", os.getcwd),
+    "loggers": (ABSL.setLevel, 49, lambda: ABSL.level),
+    "warnings": (partial(setattr, warnings, "filters"), [], lambda: warnings.filters),
+    "signals": (
+        partial(signal.signal, signal.SIGINT),
+        signal.SIG_IGN,
+        partial(signal.getsignal, signal.SIGINT),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SETTINGS)
+def test_what_a_training_sets_is_seen(what, monkeypatch):
+    put, value, get = SETTINGS[what]
+    train, usual = ScratchAdapter.train, get()
+
+    def meddling(*arguments):
+        put(value)
+        return train(*arguments)
+
+    monkeypatch.setattr(ScratchAdapter, "train", meddling)
+    before = state_of_the_world()
+    try:
+        new("ScratchClassifier").fit(X, Y)
+        seen = changes(before, state_of_the_world())
+    finally:
+        put(usual)
+    assert what in seen
+    assert what not in changes(before, state_of_the_world())
 
 
 def test_a_run_changes_nothing_in_the_process_that_asks_for_it(tmp_path):
