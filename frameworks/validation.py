@@ -90,8 +90,9 @@ def check_validation_data(classifier: Any, data: Any, dtype: Any) -> Batch | Non
         return None
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise TypeError(f"validation_data must be a pair (X, y) or None, got {type(data).__name__}")
+    X, y = data
     try:
-        return check_rows(classifier, *data, dtype)
+        return check_rows(classifier, X, y, dtype)
     except ValueError as error:
         raise ValueError(f"validation_data: {error}") from error
 
