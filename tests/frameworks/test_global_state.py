@@ -110,9 +110,9 @@ SETTINGS = {
     "loggers": (ABSL.setLevel, 49, lambda: ABSL.level),
     "warnings": (partial(setattr, warnings, "filters"), [], lambda: warnings.filters),
     "signals": (
-        partial(signal.signal, signal.SIGINT),
+        partial(signal.signal, signal.SIGTERM),
         signal.SIG_IGN,
-        partial(signal.getsignal, signal.SIGINT),
+        partial(signal.getsignal, signal.SIGTERM),
     ),
 }
 
