@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from typing import Any, Protocol
@@ -35,14 +35,17 @@ class Runner:
     failed cell, and the next cell gets a new one.
     """
 
-    def __init__(self, store: Store, jobs: int, threads: int, progress: Progress) -> None:
+    def __init__(
+        self, store: Store, jobs: int, threads: int, timeout: float, progress: Progress
+    ) -> None:
         self._store, self._jobs, self._threads, self._progress = store, jobs, threads, progress
+        self._timeout = timeout  # seconds without a finished epoch, after which a training failed
         self._idle: dict[str, list[Worker]] = defaultdict(list)
         self._busy: list[Worker] = []
         self._lock = threading.Lock()
         self._stopped = False
 
-    def run(self, heads: dict[Cell, dict[str, Any]]) -> Iterator[Cell]:
+    def run(self, heads: dict[Cell, dict[str, Any]]) -> Generator[Cell]:
         """Train the cells, write their records, and yield each as it is finished.
 
         `heads` holds what a record says before training. Left early, by Ctrl-C for example, the
@@ -72,9 +75,12 @@ class Runner:
 
     def _train_in_worker(self, cell: Cell, head: dict[str, Any]) -> str | None:
         job = {"cell": cell.to_json(), "head": head, "folder": str(self._store.folder)}
-        worker, error = self._borrow(cell.implementation), None
         try:
-            worker.run(job, lambda epoch, loss: self._progress.at(cell, epoch, loss))
+            worker, error = self._borrow(cell.implementation), None
+        except OSError as failure:  # too many processes, for example
+            return f"no worker process could be started: {failure}"
+        try:
+            worker.run(job, lambda *now: self._progress.at(cell, *now), self._timeout)
         except CellFailed as failure:
             error = failure
         with self._lock:
@@ -83,12 +89,24 @@ class Runner:
                 worker.close()
             else:
                 self._idle[cell.implementation].append(worker)
+        if isinstance(error, WorkerDied) and self._is_finished(cell, head):
+            return None  # it died between writing the record and saying so
         return str(error) if error else None
+
+    def _is_finished(self, cell: Cell, head: dict[str, Any]) -> bool:
+        record = self._store.load(cell.key) or {}
+        return record.get("status") == "ok" and record["fingerprint"] == head["fingerprint"]
 
     def _borrow(self, implementation: str) -> Worker:
         with self._lock:
             idle = self._idle[implementation]
-            worker = idle.pop() if idle else Worker(implementation, self._threads)
+            while idle:
+                worker = idle.pop()
+                if worker.is_alive:
+                    break
+                worker.close()
+            else:
+                worker = Worker(implementation, self._threads)
             self._busy.append(worker)
             return worker
 

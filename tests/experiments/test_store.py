@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from experiments.harness.errors import RequestError
-from experiments.harness.store import Store, write_atomically
+from experiments.harness.files import write_atomically
+from experiments.harness.store import Store
 
 from .stored_runs import failed, store_run, training
 
@@ -51,7 +52,7 @@ def test_a_file_is_as_it_was_when_the_disk_is_full(tmp_path, monkeypatch):
     path = tmp_path / "record.json"
     write_atomically(path, b"old")
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RequestError, match=r"record.json: cannot be written \(No space left on d"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["record.json"]
