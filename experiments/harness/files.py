@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, whenever the process is killed or the disk is full."""
+"""Files that are written whole or not at all, whatever kills the process or fills the disk."""
 
 import os
 import re

@@ -95,7 +95,8 @@ class Worker:
     def _how_it_ended(self) -> str:
         code = self._process.wait()
         if self._hung_for:
-            return f"no epoch was finished within {self._hung_for:g} s; --timeout sets how long to wait"
+            seconds = f"{self._hung_for:g} s"
+            return f"no epoch was finished within {seconds}; --timeout sets how long to wait"
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         killed = f"was killed by {signal.Signals(-code).name}" if code < 0 else ""

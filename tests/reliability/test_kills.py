@@ -1,0 +1,169 @@
+"""SIGKILL at any moment: no finished cell is lost, none is trained twice, and repeating finishes.
+
+The same run, killed again and again until it is finished, has the results of one left in peace.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from .commands import Commands, contents, finished, is_running, noted, wait_until_gone
+from .sabotage import POINTS
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks and kills POSIX processes")
+
+RUN = ("run", "perceptron", "xor", "--with", "scratch,python", "--epochs", "5", "--seeds", "2")
+RUN += ("--out", "run")
+CELLS = ["perceptron-float64-seed0-scratch", "perceptron-float64-seed0-python"]
+CELLS += ["perceptron-float64-seed1-scratch", "perceptron-float64-seed1-python"]
+CELLS += ["xor-float64-seed0-scratch", "xor-float64-seed1-scratch"]
+RESULTS = ("results.json", "results.csv", "report.html")
+
+
+@dataclass
+class Tally:
+    """What came of the kills."""
+
+    kills: int = 0
+    lost: int = 0  # finished cells that were not there any more
+    repeated: int = 0  # finished cells that were trained again
+    runs: int = 0
+    different: int = 0  # runs with other results than one left in peace
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kills} kills: {self.lost} finished cells lost, {self.repeated} trained twice, "
+            f"{self.different} of {self.runs} finished runs with other results"
+        )
+
+
+@pytest.fixture(scope="module")
+def commands() -> Iterator[Commands]:
+    commands = Commands()
+    yield commands
+    commands.close()
+
+
+@pytest.fixture(scope="module")
+def in_peace(commands, tmp_path_factory):
+    """What a run holds that nobody killed, and the seconds that it took."""
+    cwd, start = tmp_path_factory.mktemp("peace"), time.monotonic()
+    assert commands.run(cwd, *RUN) == 0
+    seconds = time.monotonic() - start
+    held = contents(cwd / "run")
+    assert {path for path in held if "/" not in path} == {"plan.json", *RESULTS}
+    assert {path for path in held if "/" in path} == {
+        f"cells/{key}.{suffix}" for key in CELLS for suffix in ("json", "safetensors")
+    }
+    return held, seconds
+
+
+@pytest.fixture
+def killed(commands, in_peace, tmp_path):
+    """A run that is killed until it is finished."""
+    return KilledRun(commands, in_peace[0], tmp_path)
+
+
+class KilledRun:
+    """One run after the other, and the tally of all."""
+
+    def __init__(self, commands: Commands, in_peace: dict, cwd: Path) -> None:
+        self._commands, self._in_peace, self._cwd = commands, in_peace, cwd
+        self._finished: dict[str, bytes] = {}
+        self.tally = Tally()
+
+    def repeat(self, *options: str, **how) -> int:
+        """Repeat the command; hold what is finished afterwards against what was before."""
+        code = self._commands.run(self._cwd, *RUN, *options, **how)
+        found = finished(self._cwd / "run")
+        for key, record in self._finished.items():
+            self.tally.lost += key not in found
+            self.tally.repeated += found.get(key, record) != record
+        self._finished = found
+        return code
+
+    def kill_at(self, file: str, point: str, action: str, *options: str) -> None:
+        """Repeat the command, killed at a named point if it gets there."""
+        before = len(noted(self._cwd, "sabotage"))
+        order = {"file": file, "point": point, "action": action, "once": False}
+        code = self.repeat(*options, SABOTAGE=json.dumps(order))
+        done = len(noted(self._cwd, "sabotage")) - before
+        assert code == -signal.SIGKILL or action == "self" or not done, self.log()
+        self.tally.kills += done
+
+    def kill_after(self, seconds: float, chance: random.Random, *options: str) -> None:
+        """Repeat the command; kill it, or one of its workers, at this moment."""
+
+        def kill(process: int) -> None:
+            time.sleep(seconds)
+            working = [pid for pid in noted(self._cwd, "worker") if is_running(pid)]
+            victim = chance.choice([process, *working])
+            if is_running(victim):
+                with suppress(ProcessLookupError):
+                    os.kill(victim, signal.SIGKILL)
+                    self.tally.kills += 1
+
+        self.repeat(*options, meanwhile=kill)
+
+    def finish(self) -> None:
+        """Let the command finish, and hold the results against those of a run left in peace."""
+        assert self.repeat() == 0, self.log()
+        wait_until_gone(noted(self._cwd, "worker"))
+        self.tally.runs += 1
+        self.tally.different += contents(self._cwd / "run") != self._in_peace
+        shutil.rmtree(self._cwd / "run")
+        (self._cwd / "notes").unlink()
+        self._finished = {}
+
+    def log(self) -> str:
+        return (self._cwd / "log").read_text()
+
+    def assert_nothing_was_lost(self) -> None:
+        tally = self.tally
+        assert (tally.lost, tally.repeated, tally.different) == (0, 0, 0), str(tally)
+
+
+def named_points() -> list[tuple[str, str, str]]:
+    """Every point of writing every file, in the order of a run: the file, the point, who dies."""
+    plan = [("plan.json", point, "self") for point in POINTS]
+    who_dies = ["both", "parent", "both", "parent", "both", "self"]
+    cells = [
+        (f"{key}.{suffix}", point, action)
+        for key, action in zip(CELLS, who_dies, strict=True)
+        for suffix in ("safetensors", "json")
+        for point in POINTS
+    ]
+    return plan + cells + [(file, point, "self") for file in RESULTS for point in POINTS]
+
+
+@pytest.mark.timeout(7_200)
+def test_a_run_killed_at_named_points_is_finished_by_repeating(killed, torture, figure):
+    points = named_points() if torture else named_points()[3::9]
+    while killed.tally.kills < (250 if torture else len(points)):
+        before = killed.tally.kills
+        for point in points:
+            killed.kill_at(*point)
+        killed.finish()
+        assert killed.tally.kills > before
+    figure(str(killed.tally))
+    killed.assert_nothing_was_lost()
+
+
+@pytest.mark.timeout(7_200)
+def test_a_run_killed_at_random_is_finished_by_repeating(killed, in_peace, torture, figure):
+    chance, seconds = random.Random(0), in_peace[1]
+    while killed.tally.kills < (250 if torture else 5):
+        for jobs in ("1", "2", "2", "3", "1"):
+            killed.kill_after(chance.uniform(0, seconds), chance, "--jobs", jobs)
+        killed.finish()
+    figure(str(killed.tally))
+    killed.assert_nothing_was_lost()
