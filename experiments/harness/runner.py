@@ -3,7 +3,7 @@
 import threading
 from collections import defaultdict
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -13,6 +13,8 @@ from experiments.harness.processes import CellFailed, Worker, WorkerDied
 from experiments.harness.store import Store
 
 __all__ = ["Progress", "Runner"]
+
+_SECONDS_BETWEEN_LOOKS = 0.2  # a signal that comes just before a wait is only seen after it
 
 
 class Progress(Protocol):
@@ -54,9 +56,11 @@ class Runner:
         pool = ThreadPoolExecutor(self._jobs)
         try:
             futures = {pool.submit(self._train, cell, head): cell for cell, head in heads.items()}
-            for future in as_completed(futures):
-                future.result()
-                yield futures[future]
+            while futures:
+                done, _ = wait(futures, _SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                    yield futures.pop(future)
         finally:
             self._stop()
             pool.shutdown(cancel_futures=True)

@@ -12,6 +12,15 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+
+# A run that takes no time: six cells, and the files that are made of them.
+RUN = ("run", "perceptron", "xor", "--with", "scratch,python", "--epochs", "5", "--seeds", "2")
+RUN += ("--out", "run")
+CELLS = ["perceptron-float64-seed0-scratch", "perceptron-float64-seed0-python"]
+CELLS += ["perceptron-float64-seed1-scratch", "perceptron-float64-seed1-python"]
+CELLS += ["xor-float64-seed0-scratch", "xor-float64-seed1-scratch"]
+RESULTS = ("results.json", "results.csv", "report.html")
+
 _TIMINGS = re.compile(rb'(<td class="n">[\d.]+( to [\d.]+)?</td>){3}(?=</tr>)')  # of the report
 
 
@@ -67,6 +76,14 @@ def is_running(process: int) -> bool:
     with suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
+
+
+def wait_until(condition: Callable[[], Any]) -> None:
+    """Wait for a condition to hold; fail if it never does."""
+    deadline = time.monotonic() + 120  # only a hang takes that long
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def wait_until_gone(processes: list[int]) -> None:

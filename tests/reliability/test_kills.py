@@ -9,24 +9,26 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from .commands import Commands, contents, finished, is_running, noted, wait_until_gone
+from .commands import (
+    CELLS,
+    RESULTS,
+    RUN,
+    Commands,
+    contents,
+    finished,
+    is_running,
+    noted,
+    wait_until_gone,
+)
 from .sabotage import POINTS
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks and kills POSIX processes")
-
-RUN = ("run", "perceptron", "xor", "--with", "scratch,python", "--epochs", "5", "--seeds", "2")
-RUN += ("--out", "run")
-CELLS = ["perceptron-float64-seed0-scratch", "perceptron-float64-seed0-python"]
-CELLS += ["perceptron-float64-seed1-scratch", "perceptron-float64-seed1-python"]
-CELLS += ["xor-float64-seed0-scratch", "xor-float64-seed1-scratch"]
-RESULTS = ("results.json", "results.csv", "report.html")
 
 
 @dataclass
@@ -44,27 +46,6 @@ class Tally:
             f"{self.kills} kills: {self.lost} finished cells lost, {self.repeated} trained twice, "
             f"{self.different} of {self.runs} finished runs with other results"
         )
-
-
-@pytest.fixture(scope="module")
-def commands() -> Iterator[Commands]:
-    commands = Commands()
-    yield commands
-    commands.close()
-
-
-@pytest.fixture(scope="module")
-def in_peace(commands, tmp_path_factory):
-    """What a run holds that nobody killed, and the seconds that it took."""
-    cwd, start = tmp_path_factory.mktemp("peace"), time.monotonic()
-    assert commands.run(cwd, *RUN) == 0
-    seconds = time.monotonic() - start
-    held = contents(cwd / "run")
-    assert {path for path in held if "/" not in path} == {"plan.json", *RESULTS}
-    assert {path for path in held if "/" in path} == {
-        f"cells/{key}.{suffix}" for key in CELLS for suffix in ("json", "safetensors")
-    }
-    return held, seconds
 
 
 @pytest.fixture

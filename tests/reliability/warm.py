@@ -9,6 +9,7 @@ process, and its exit code.
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -95,6 +96,8 @@ def _become(request: dict[str, Any]) -> None:
         os.dup2(ours, standard)
     os.closerange(3, 1_000)
     sys.argv = ["lockstep", *request["arguments"]]
+    if "FILE_SIZE" in os.environ:  # what the system itself refuses, as it does on a full disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ["FILE_SIZE"]),) * 2)
     arm()
     note("command")
     _end(experiments.__main__.main)
