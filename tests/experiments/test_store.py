@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +58,21 @@ def test_a_file_is_as_it_was_when_the_disk_is_full(tmp_path, monkeypatch):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["record.json"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="asks for POSIX processes")
+def test_what_ended_processes_left_unfinished_is_removed_and_nothing_else(store):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = [store.cells / ".a.json", store.cells / ".a.safetensors", store.folder / ".results.csv"]
+    left = [path.with_name(f"{path.name}.{ended.pid}") for path in left]
+    kept = [".b.json.1", f".b.json.{os.getpid()}", f".notes.txt.{ended.pid}", ".c.json"]
+    kept = [store.cells / name for name in kept]  # those of running processes, and not ours
+    for path in [*left, *kept]:
+        path.write_bytes(b"{")
+    store.create()
+    assert [path.exists() for path in left] == [False, False, False]
+    assert [path.exists() for path in kept] == [True, True, True, True]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="looks at POSIX permissions")

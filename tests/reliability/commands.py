@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -53,8 +54,15 @@ class Commands:
         request = {"cwd": str(cwd), "log": str(cwd / "log"), "environment": notes | environment}
         self._warm.stdin.write(json.dumps(request | {"arguments": arguments}) + "\n")
         self._warm.stdin.flush()
-        meanwhile(int(self._read()))
-        return int(self._read())
+        process = int(self._read())
+        try:
+            meanwhile(process)
+        except BaseException:
+            os.killpg(process, signal.SIGKILL)
+            raise
+        finally:
+            code = int(self._read())
+        return code
 
     def close(self) -> None:
         """End the warm process."""
@@ -95,10 +103,12 @@ def wait_until_gone(processes: list[int]) -> None:
 
 
 def finished(run: Path) -> dict[str, bytes]:
-    """Return the records of the finished cells, each held against its arrays."""
+    """Return the records of the finished cells; all that is there has to be whole."""
     from experiments.harness.store import Store
 
     store, found = Store(run), {}
+    for path in run.glob("*.json"):
+        assert json.loads(path.read_bytes())["schema"] == 1
     for path in (run / "cells").glob("*.json"):
         record = store.load(path.stem)
         assert record is not None

@@ -128,7 +128,7 @@ def named_points() -> list[tuple[str, str, str]]:
 
 @pytest.mark.timeout(7_200)
 def test_a_run_killed_at_named_points_is_finished_by_repeating(killed, torture, figure):
-    points = named_points() if torture else named_points()[3::9]
+    points = named_points() if torture else named_points()[1::7]
     while killed.tally.kills < (250 if torture else len(points)):
         before = killed.tally.kills
         for point in points:
