@@ -23,6 +23,7 @@ means; an optimizer sees θ and g, nothing else; whatever is random takes a `num
 """
 
 from scratch.augmentation import random_shift, shift
+from scratch.batches import Batch
 from scratch.graph import Node
 from scratch.initializers import (
     glorot_normal,
@@ -97,7 +98,6 @@ from scratch.schedules import (
 )
 from scratch.stopping import KerasEarlyStopping, SklearnEarlyStopping
 from scratch.training import (
-    Batch,
     EpochResult,
     count_correct,
     evaluate,

@@ -27,6 +27,7 @@ class Sequential:
         if not layers:
             raise ValueError("a network needs at least one layer, got none")
         self.layers = layers
+        self.learns_from = next((i for i, layer in enumerate(layers) if layer.params), 0)
         self.bind(dtype)
 
     def bind(self, dtype: np.dtype | type) -> None:
@@ -75,10 +76,14 @@ class Sequential:
         return X
 
     def backward(self, da: np.ndarray) -> None:
-        """Set `grad` from da = dL/d(outputs) (n, d_out), for the latest `forward`."""
-        for layer in self.layers[:0:-1]:
+        """Set `grad` from da = dL/d(outputs) (n, d_out), for the latest `forward`.
+
+        It ends at the first layer with parameters: nobody asks for the gradient of its inputs.
+        """
+        first, *others = self.layers[self.learns_from :]
+        for layer in reversed(others):
             da = layer.backward(da)
-        self.layers[0].backward_params(da)
+        first.backward_params(da)
 
     def loss_and_grad(
         self, loss: Loss, X: np.ndarray, y: np.ndarray, w: np.ndarray | None = None

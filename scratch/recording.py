@@ -21,6 +21,10 @@ import numpy as np
 __all__ = ["Recording"]
 
 
+# NumPy takes no third argument of these by its place.
+_OUT_BY_NAME = {np.maximum, np.minimum}
+
+
 class Recording:
     """The ufunc calls that led from the given arrays to the results of a function.
 
@@ -63,11 +67,15 @@ class _NotedArray(np.ndarray):
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = (None,), **options: Any
     ) -> Any:
         """Make the call on plain arrays, and note it with an array for its result."""
-        function, inputs = getattr(ufunc, method), tuple(map(_plain, inputs))
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        inputs = tuple(map(_plain, inputs))
         dtype = np.result_type(*inputs)  # a Python number takes the arrays' type: convert it once
         arrays = [x if isinstance(x, np.ndarray) else np.asarray(x, dtype) for x in inputs]
         result = np.asarray(function(*arrays, out=_plain(out[0]), **options))
-        repeat = partial(function, *arrays, out=result, **options)
+        if function is ufunc and not options and ufunc not in _OUT_BY_NAME:
+            repeat = partial(ufunc, *arrays, result)  # by name it would take longer to read
+        else:
+            repeat = partial(function, *arrays, out=result, **options)
         if ufunc is np.matmul and _is_one_product(arrays[0], arrays[1], result):
             repeat = partial(arrays[0].dot, arrays[1], result)
         self.calls.append(_Call(repeat, arrays, result))

@@ -10,6 +10,7 @@ The outputs of an epoch are kept and measured at its end, all rows at once.
 
 import numpy as np
 
+from scratch.batches import Batch
 from scratch.layers import Dense, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from scratch.losses import (
     BinaryCrossEntropy,
@@ -20,6 +21,7 @@ from scratch.losses import (
 )
 from scratch.network import Sequential
 from scratch.optimizers import Optimizer
+from scratch.optimizers.prepared import prepare_step
 from scratch.recording import Recording
 
 __all__ = ["Replay", "can_replay"]
@@ -47,47 +49,56 @@ def can_replay(network: Sequential, loss: Loss, n: int, batch_size: int) -> bool
 
 
 class Replay:
-    """Epochs of training one network in batches of one size."""
+    """A training of one network on the same rows, in batches of one size."""
 
     def __init__(
-        self, network: Sequential, loss: Loss, optimizer: Optimizer, batch_size: int
+        self, network: Sequential, loss: Loss, optimizer: Optimizer, data: Batch, batch_size: int
     ) -> None:
         self.network, self.loss, self.optimizer = network, loss, optimizer
-        self.batch_size = batch_size
-        self.gradients: dict[int, _Gradient] = {}  # of batches of so many rows
+        self.data, self.batch_size = data, batch_size
+        self._prepare()
 
-    def train_epoch(
-        self, X: np.ndarray, y: np.ndarray, order: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def train_epoch(self, order: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Take one step on each batch of the rows, in the given order.
 
         Return the outputs (n, k), each from before the step on its batch, and the targets in the
-        same order. X and y are to hold the same rows at every call.
+        same order.
         """
-        network, outputs = self.network, []
+        if self.theta is not self.network.theta or self.state is not self.optimizer.state:
+            self._prepare()  # `bind` has moved the parameters, or the state is another training's
+        X, y, _ = self.data
         if order is None:
             if len(X) <= self.batch_size:
-                return self._train_whole(X, y)
+                return self._train_whole(), y
             order = np.arange(len(X))
+        outputs = []
         for start in range(0, len(X), self.batch_size):
             rows = order[start : start + self.batch_size]
-            gradient = self._gradient(X, y, len(rows))
+            gradient = self._gradient(len(rows))
             X.take(rows, axis=0, out=gradient.X, mode="clip")  # other modes copy `out` first
             y.take(rows, axis=0, out=gradient.y, mode="clip")
             outputs.append(gradient.compute().copy())
-            self.optimizer.step(network.theta, network.grad)
+            self.step()
         return np.concatenate(outputs), y.take(order, axis=0)
 
-    def _train_whole(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _train_whole(self) -> np.ndarray:
         """Take the one step on all rows, which the gradient holds from the first time on."""
-        outputs = self._gradient(X, y, len(X)).compute()
-        self.optimizer.step(self.network.theta, self.network.grad)
-        return outputs, y
+        outputs = self._gradient(len(self.data.X)).compute()
+        self.step()
+        return outputs
 
-    def _gradient(self, X: np.ndarray, y: np.ndarray, n: int) -> "_Gradient":
-        """Return the gradient of n rows; a new one where `bind` has moved the parameters."""
+    def _prepare(self) -> None:
+        """Find the arrays that the training works on."""
+        self.theta = self.network.theta
+        self.step = prepare_step(self.optimizer, self.theta, self.network.grad)
+        self.state = self.optimizer.state
+        self.gradients: dict[int, _Gradient] = {}  # of batches of so many rows
+
+    def _gradient(self, n: int) -> "_Gradient":
+        """Return the gradient of n rows."""
         kept = self.gradients.get(n)
-        if kept is None or kept.theta is not self.network.theta:
+        if kept is None:
+            X, y, _ = self.data
             kept = self.gradients[n] = _Gradient(self.network, self.loss, X[:n], y[:n])
         return kept
 
@@ -99,7 +110,7 @@ class _Gradient:
     """
 
     def __init__(self, network: Sequential, loss: Loss, X: np.ndarray, y: np.ndarray) -> None:
-        self.network, self.loss, self.theta = network, loss, network.theta
+        self.network, self.loss = network, loss
         self.X, self.y = X.copy(), y.copy()
         self.times = 0
         self.recording: Recording | None = None

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scratch.batches import Batch, Order, take_batches
 from scratch.losses import Loss
 from scratch.network import Sequential
 from scratch.optimizers import Optimizer
@@ -18,7 +19,6 @@ from scratch.replay import Replay, can_replay
 from scratch.workspace import Workspace
 
 __all__ = [
-    "Batch",
     "EpochResult",
     "count_correct",
     "evaluate",
@@ -26,16 +26,6 @@ __all__ = [
     "train_epoch",
     "train_step",
 ]
-
-Order = np.ndarray | None  # the rows (n,) in the order of training; None: as they are
-
-
-class Batch(NamedTuple):
-    """Rows to train on: inputs X (n, d), targets y, and weights w (n,) or None for 1 each."""
-
-    X: np.ndarray
-    y: np.ndarray
-    w: np.ndarray | None = None
 
 
 class EpochResult(NamedTuple):
@@ -117,9 +107,8 @@ def train(
         raise ValueError("data must hold at least one row, got none")
     nothing_else = data.w is None and penalty is None and augment is None
     if nothing_else and can_replay(network, loss, len(data.X), batch_size):
-        replay = Replay(network, loss, optimizer, batch_size)
-        for order in orders:
-            outputs, y = replay.train_epoch(data.X, data.y, order)
+        replay = Replay(network, loss, optimizer, data, batch_size)
+        for outputs, y in map(replay.train_epoch, orders):
             yield _measure(loss, outputs, Batch(data.X, y), threshold)
         return
     work = Workspace()
@@ -128,25 +117,6 @@ def train(
         if augment is not None:
             batches = (batch._replace(X=augment(batch.X)) for batch in batches)
         yield train_epoch(network, loss, optimizer, batches, threshold, penalty)
-
-
-def take_batches(data: Batch, order: Order, batch_size: int, work: Workspace) -> Iterator[Batch]:
-    """Yield the rows batch by batch, in arrays that the next batch may write over."""
-    X, y, w = data
-    for start in range(0, len(X), batch_size):
-        rows = slice(start, start + batch_size)
-        if order is None:
-            yield Batch(X[rows], y[rows], None if w is None else w[rows])
-        else:
-            i = order[rows]
-            w_i = None if w is None else _take(w, i, work, "w")
-            yield Batch(_take(X, i, work, "X"), _take(y, i, work, "y"), w_i)
-
-
-def _take(a: np.ndarray, i: np.ndarray, work: Workspace, name: str) -> np.ndarray:
-    """Return a[i] in a reused array."""
-    out = work.take(name, len(i), a.shape[1:], a.dtype)
-    return a.take(i, axis=0, out=out, mode="clip")  # the other modes copy `out` first
 
 
 def evaluate(network: Sequential, loss: Loss, batch: Batch, threshold: float = 0.0) -> EpochResult:

@@ -10,24 +10,15 @@ The same functions as in `correlation`, which is the one to read first. Two thin
 """
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
 from scratch.layers.windows import Pair, windows
-from scratch.workspace import Workspace
+from scratch.workspace import Workspace, blocks
 
-__all__ = ["blocks", "correlate", "correlate_bias", "correlate_inputs", "correlate_kernel"]
+__all__ = ["correlate", "correlate_bias", "correlate_inputs", "correlate_kernel"]
 
-_BLOCK_BYTES = 2**18  # a quarter of a second-level cache of 1 MiB
 _SHORT_RUN = 8  # numbers; copying shorter runs costs more for the run than for its numbers
-
-
-def blocks(n: int, bytes_each: int) -> Iterator[slice]:
-    """Cut n images into blocks of some `_BLOCK_BYTES`, at least one image each."""
-    step = max(1, _BLOCK_BYTES // max(1, bytes_each))
-    for start in range(0, n, step):
-        yield slice(start, min(start + step, n))
 
 
 def correlate(

@@ -51,5 +51,5 @@ class Layer:
         raise NotImplementedError
 
     def backward_params(self, da: np.ndarray) -> None:
-        """Set `grads` only: enough for a network's first layer, whose dx nobody asks for."""
+        """Set `grads` only: enough for the first layer that has any: nobody asks for its dx."""
         self.backward(da)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from scratch.layers.kernels import blocks
 from scratch.layers.layer import Layer
 from scratch.layers.windows import Pair, pair, positions, windows
+from scratch.workspace import blocks
 
 __all__ = ["AveragePool2D", "MaxPool2D"]
 

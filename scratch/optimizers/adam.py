@@ -6,7 +6,7 @@ import numpy as np
 
 from scratch.checks import require_fraction, require_not_negative, require_positive
 from scratch.optimizers.optimizer import State
-from scratch.workspace import Workspace
+from scratch.workspace import Workspace, blocks
 
 __all__ = ["Adam"]
 
@@ -84,16 +84,23 @@ class Adam:
 
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
-        if not self.state:
-            self.state = {"t": np.zeros((), int), "m": np.zeros_like(g), "v": np.zeros_like(g)}
-        t, m, v = self.state.values()
-        update = self.work.like("update", g)
-
+        t, m, v = self.start(g).values()
         t += 1
-        correction_1 = 1 - self.beta_1 ** int(t)
-        correction_2 = math.sqrt(1 - self.beta_2 ** int(t))
-        epsilon_hat = self.epsilon if self.epsilon_hat else self.epsilon * correction_2
+        epsilon_hat, rate = self.epsilon_and_rate(int(t))
+        for part in blocks(len(theta), g[:1].nbytes):  # of every array, while it is in the cache
+            self._step(theta[part], g[part], m[part], v[part], epsilon_hat, rate)
 
+    def _step(
+        self,
+        theta: np.ndarray,
+        g: np.ndarray,
+        m: np.ndarray,
+        v: np.ndarray,
+        epsilon_hat: float,
+        rate: float,
+    ) -> None:
+        """Bring m and v up to date, then θ."""
+        update = self.work.like("update", g)
         m *= self.beta_1
         m += np.multiply(g, 1 - self.beta_1, out=update)
         v *= self.beta_2
@@ -103,5 +110,18 @@ class Adam:
         np.sqrt(v, out=update)
         update += epsilon_hat
         np.divide(m, update, out=update)
-        update *= self.eta * correction_2 / correction_1
+        update *= rate
         theta -= update
+
+    def start(self, g: np.ndarray) -> State:
+        """Return the state: t, m and v, which are zero before the first step."""
+        if not self.state:
+            self.state = {"t": np.zeros((), int), "m": np.zeros_like(g), "v": np.zeros_like(g)}
+        return self.state
+
+    def epsilon_and_rate(self, t: int) -> tuple[float, float]:
+        """Return ε̂, and η √(1−β₂ᵗ)/(1−β₁ᵗ), of step t."""
+        correction_1 = 1 - self.beta_1**t
+        correction_2 = math.sqrt(1 - self.beta_2**t)
+        epsilon_hat = self.epsilon if self.epsilon_hat else self.epsilon * correction_2
+        return epsilon_hat, self.eta * correction_2 / correction_1

@@ -130,6 +130,19 @@ def test_other_work_is_refused(monkeypatch, name, fault):
         time_variant(CHURN, name, steps=20)
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_rounding_does_in_float32_is_measured_where_it_is_more_than_a_sum_s(
+    monkeypatch, fault
+):
+    """Two steps of PyTorch on the convolutional network are a few roundings away."""
+    cell = replace(CHURN, experiment="mnist_cnn", implementation="pytorch", dtype="float32")
+    monkeypatch.setitem(timing._LIMITS, "float32", 0.0)
+    assert time_variant(cell, "pytorch-fused", steps=4)["steps"] == 5
+    use(monkeypatch, "pytorch-fused", partial(Faulty, fault=fault))
+    with pytest.raises(ValueError, match="other work was timed"):
+        time_variant(cell, "pytorch-fused", steps=4)
+
+
 def test_a_fit_that_does_other_work_is_refused(monkeypatch):
     class OtherSeed:
         def make(self, page, **parameters):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scratch import workspace
 from scratch.layers import correlation, kernels
 from scratch.layers.windows import positions
 from scratch.workspace import Workspace
@@ -42,7 +43,7 @@ def test_fast_correlation_and_derivatives_equal_the_plain_ones(shape, c_out, see
 @pytest.mark.parametrize("images", [(7, 9, 8, 1), (7, 9, 8, 4)])  # columns, and rows, in one piece
 @pytest.mark.parametrize("block_bytes", [1, 20_000])  # one image at a time; a last block of fewer
 def test_blocks_of_any_size_give_the_same(monkeypatch, images, block_bytes):
-    monkeypatch.setattr(kernels, "_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(workspace, "_BLOCK_BYTES", block_bytes)
     compare(np.random.default_rng(0), images, (3, 2), (1, 2), 3)
 
 
@@ -56,4 +57,4 @@ def test_blocks_of_any_size_give_the_same(monkeypatch, images, block_bytes):
     ],
 )
 def test_blocks_hold_every_image_once(n, bytes_each, cut):
-    assert [(b.start, b.stop) for b in kernels.blocks(n, bytes_each)] == cut
+    assert [(b.start, b.stop) for b in workspace.blocks(n, bytes_each)] == cut

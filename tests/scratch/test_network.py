@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from scratch import Dense, ReLU, Sequential, glorot_uniform, uniform, zeros
+from scratch import Dense, ReLU, Reshape, Sequential, glorot_uniform, uniform, zeros
 
 
 def network():
@@ -86,3 +86,19 @@ print(sorted(new - set(sys.stdlib_module_names) - {'numpy', 'scratch'}))
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout == "[]\n"
+
+
+def test_backward_ends_at_the_first_layer_with_parameters():
+    asked = []
+
+    class Asked(Dense):
+        def backward(self, dz):
+            asked.append(self)
+            return super().backward(dz)
+
+    first, second = Asked(4, 3), Asked(3, 1)
+    network = Sequential(Reshape(4), first, ReLU(), second).initialize(np.random.default_rng(0))
+    network.forward(np.ones((2, 2, 2)))
+    network.backward(np.ones((2, 1)))
+    assert asked == [second]
+    assert first.grads[0].any()

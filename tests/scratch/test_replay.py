@@ -143,8 +143,8 @@ def test_parameters_that_moved_are_trained_where_they_are():
 
 def test_a_replayed_network_is_left_with_plain_arrays():
     network, loss, sgd = parts(Tanh, MeanSquaredError, lambda: SGD(0.5), float)
-    replay, data = Replay(network, loss, sgd, batch_size=4), table(4, np.float64)
+    replay = Replay(network, loss, sgd, table(4, np.float64), batch_size=4)
     for _ in range(4):
-        replay.train_epoch(*data[:2], None)
+        replay.train_epoch(None)
     kept = [a for layer in network.layers for a in vars(layer).values()]
     assert {type(a) for a in kept if isinstance(a, np.ndarray)} == {np.ndarray}

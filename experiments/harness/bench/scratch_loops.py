@@ -5,6 +5,7 @@ import numpy as np
 from experiments.harness.bench.loop import Arrays
 from frameworks import Builder, Parts, Spec
 from scratch import Adam
+from scratch.optimizers.optimizer import Wrapper
 
 __all__ = ["PythonLoop", "ScratchLoop"]
 
@@ -28,7 +29,9 @@ class ScratchLoop:
         self.X, self.y, self.batch_size = X, y, spec.batch_size
         self.parts = build()
         self.parts.network.bind(X.dtype)
-        adam = getattr(self.parts.optimizer, "optimizer", self.parts.optimizer)  # on a schedule
+        adam = self.parts.optimizer
+        while isinstance(adam, Wrapper):  # on a schedule, for example
+            adam = adam.optimizer
         if paper_epsilon and isinstance(adam, Adam):
             adam.epsilon_hat = False
 
@@ -47,7 +50,7 @@ class ScratchLoop:
                 correct += np.count_nonzero(_classes(outputs, self.parts) == targets)
                 network.backward(loss.backward())
                 optimizer.step(network.theta, network.grad)
-        return total / (len(orders) * len(self.X))
+        return float(total / (len(orders) * len(self.X)))
 
 
 def _classes(outputs: np.ndarray, parts: Parts) -> np.ndarray:
