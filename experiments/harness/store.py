@@ -70,8 +70,7 @@ class Store:
             raise RequestError(
                 f"{self.folder}: cannot be written to ({error.strerror}); choose another --out"
             ) from error
-        for folder in (self.folder, self.cells):
-            remove_unfinished(folder, _SUFFIXES)
+        self._remove_unfinished()
         planned = dict.fromkeys([*self.planned(), *keys])
         write_atomically(
             self.folder / "plan.json", to_json({"schema": SCHEMA, "cells": [*planned]})
@@ -126,9 +125,14 @@ class Store:
         return [record for record in found if record is not None]
 
     def write_results(self, results: dict[str, Any]) -> None:
-        """Write results.json and results.csv."""
+        """Write results.json and results.csv; remove what an orphan left after `create`."""
+        self._remove_unfinished()
         write_atomically(self.folder / "results.json", to_json(results))
         write_atomically(self.folder / "results.csv", _csv(results["cells"]))
+
+    def _remove_unfinished(self) -> None:
+        for folder in (self.folder, self.cells):
+            remove_unfinished(folder, _SUFFIXES)
 
     def _read(self, path: Path) -> dict[str, Any] | None:
         if not path.exists():

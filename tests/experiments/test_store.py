@@ -75,6 +75,17 @@ def test_what_ended_processes_left_unfinished_is_removed_and_nothing_else(store)
     assert [path.exists() for path in kept] == [True, True, True, True]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="asks for POSIX processes")
+def test_what_an_orphan_leaves_while_the_next_command_works_is_removed_at_its_end(store):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as orphan:
+        left = store.cells / f".a.json.{orphan.pid}"
+        left.write_bytes(b"{")
+        store.create()
+        assert left.exists()
+    store.write_results({"cells": []})
+    assert not left.exists()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="looks at POSIX permissions")
 def test_files_can_be_read_by_whom_the_umask_lets(tmp_path):
     path, umask = tmp_path / "results.json", os.umask(0o027)

@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -39,12 +39,12 @@ class Tally:
     lost: int = 0  # finished cells that were not there any more
     repeated: int = 0  # finished cells that were trained again
     runs: int = 0
-    different: int = 0  # runs with other results than one left in peace
+    different: list[set[str]] = field(default_factory=list)  # files unlike those of a run in peace
 
     def __str__(self) -> str:
         return (
             f"{self.kills} kills: {self.lost} finished cells lost, {self.repeated} trained twice, "
-            f"{self.different} of {self.runs} finished runs with other results"
+            f"{len(self.different)} of {self.runs} finished runs with other results"
         )
 
 
@@ -100,7 +100,10 @@ class KilledRun:
         assert self.repeat() == 0, self.log()
         wait_until_gone(noted(self._cwd, "worker"))
         self.tally.runs += 1
-        self.tally.different += contents(self._cwd / "run") != self._in_peace
+        held, expected = contents(self._cwd / "run"), self._in_peace
+        if held != expected:
+            files = held.keys() | expected.keys()
+            self.tally.different += [{f for f in files if held.get(f) != expected.get(f)}]
         shutil.rmtree(self._cwd / "run")
         (self._cwd / "notes").unlink()
         self._finished = {}
@@ -110,7 +113,7 @@ class KilledRun:
 
     def assert_nothing_was_lost(self) -> None:
         tally = self.tally
-        assert (tally.lost, tally.repeated, tally.different) == (0, 0, 0), str(tally)
+        assert (tally.lost, tally.repeated, tally.different) == (0, 0, []), str(tally)
 
 
 def named_points() -> list[tuple[str, str, str]]:
