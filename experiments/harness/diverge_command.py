@@ -35,6 +35,9 @@ def diverge_command(
     single_step: Annotated[
         bool, typer.Option("--single-step", help="Start A from B's weights at every step.")
     ] = False,
+    floor: Annotated[
+        int, typer.Option(min=0, help="Nudged trainings that judge float32; 0: do not judge.")
+    ] = 5,
     limit: Annotated[int | None, typer.Option(min=1, help="Train on the first N rows.")] = None,
     data: Annotated[Policy, typer.Option(help="As for `lockstep run`.")] = "auto",
     data_dir: Annotated[
@@ -45,6 +48,8 @@ def diverge_command(
     """Compare level by level, and name the first that parts: where, by how much, likely why.
 
     The levels: inputs, forward, loss, gradient, step, trajectory, result. Exit code 1: they part.
+    In float32 scratch is trained --floor times more: its distances from itself are the limit of
+    the last two levels.
 
     For example:
 
@@ -58,11 +63,13 @@ def diverge_command(
     with _threads_and_progress() as report:
         from experiments.harness.diverge.request import prepare
         from experiments.harness.diverge.walk import walk
+        from experiments.harness.noise_floor import check_floor
 
+        check_floor(floor)
         sides = prepare(experiment, between, training, steps, source)
         if "keras" in between:
             _load_quietly()
-        found = walk(*sides, steps, single_step, report)
+        found = walk(*sides, steps, single_step, report, floor)
     raise typer.Exit(_print(found, as_json))
 
 

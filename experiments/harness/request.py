@@ -12,6 +12,7 @@ from experiments.harness.cell import Cell
 from experiments.harness.environment import environment, source_digest
 from experiments.harness.errors import RequestError, choose
 from experiments.harness.implementations import IMPLEMENTATIONS
+from experiments.harness.noise_floor import check_floor
 from experiments.harness.store import RUNS, SCHEMA, Store
 from experiments.harness.variants import variants
 from experiments.registry import EXPERIMENTS, page
@@ -76,8 +77,7 @@ class Plan:
 
 def plan(request: Request) -> Plan:
     """Check a request, load its data once to see which it is, and lay out the cells."""
-    if request.floor == 1:
-        raise RequestError("--floor must be 0, or 2 or more: one training has no distance; got 1")
+    check_floor(request.floor)
     experiments = _choose("experiment", request.experiments, EXPERIMENTS)
     implementations = _choose("implementation", request.implementations, IMPLEMENTATIONS)
     heads, notes = {}, {}

@@ -19,7 +19,7 @@ from experiments.harness.nudge import nudged
 from frameworks import Builder, Parts, Spec
 from scratch import Layer, Sequential, Sigmoid
 
-__all__ = ["KERAS_SIGMOID", "change", "nudges", "variants"]
+__all__ = ["KERAS_SIGMOID", "change", "has_sigmoid", "nudges", "variants"]
 
 KERAS_SIGMOID = "keras-sigmoid"
 
@@ -37,9 +37,13 @@ def variants(page: ModuleType, implementations: list[str], count: int) -> list[s
     """Return the modes that judge an experiment: `count` nudged ones, and the control, if any."""
     if not count:
         return []
-    layers = page.build_scratch().network.layers
-    control = "keras" in implementations and any(isinstance(each, Sigmoid) for each in layers)
+    control = "keras" in implementations and has_sigmoid(page)
     return nudges(count) + [KERAS_SIGMOID] * control
+
+
+def has_sigmoid(page: ModuleType) -> bool:
+    """Say whether scratch's network on an experiment's page has a sigmoid."""
+    return any(isinstance(each, Sigmoid) for each in page.build_scratch().network.layers)
 
 
 def change(mode: str, seed: int) -> Callable[[Builder], Builder]:

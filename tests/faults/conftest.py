@@ -1,4 +1,4 @@
-"""The options of `make faults`: how many clean seeds, and where the table goes."""
+"""The options of `make faults`: the type, how many clean seeds, and where the table goes."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ SEEDS = 3  # in `make test`
 
 def pytest_addoption(parser):
     parser.addoption("--faults-table", metavar="FILE", help="write what was caught to FILE")
+    parser.addoption("--faults-dtype", choices=("float64", "float32"), default="float64")
     parser.addoption("--clean-seeds", type=int, default=SEEDS, help="look for false alarms on N")
 
 
@@ -20,9 +21,15 @@ def clean_seeds(request):
 
 
 @pytest.fixture(scope="session")
-def published(request):
+def dtype(request):
+    """The type that all faults are planted in; a few are planted in float32 in any case."""
+    return request.config.getoption("--faults-dtype", "float64")
+
+
+@pytest.fixture(scope="session")
+def published(request, dtype):
     """Collect what became of each fault, and what was a false alarm; write it if asked to."""
     outcomes = {"faults": [], "clean": []}
     yield outcomes
     if path := request.config.getoption("--faults-table", None):
-        Path(path).write_text(to_markdown(**outcomes), encoding="utf-8")
+        Path(path).write_text(to_markdown(dtype, **outcomes), encoding="utf-8")

@@ -40,12 +40,13 @@ class Fault:
     plant: Callable[["Plant"], None]
 
     @contextmanager
-    def planted(self) -> Iterator[tuple[Side, Side]]:
+    def planted(self, dtype: str = "float64") -> Iterator[tuple[Side, Side]]:
         """Plant the fault, and give the clean side and the faulty one."""
         with pytest.MonkeyPatch.context() as patch:
             plant = Plant(self, patch)
             self.plant(plant)
-            yield side(self.page, self.clean), side(plant.page, self.faulty, plant.options)
+            clean = side(self.page, self.clean, {"dtype": dtype})
+            yield clean, side(plant.page, self.faulty, plant.options | {"dtype": dtype})
 
 
 def side(page: Any, implementation: str, options: dict[str, Any] | None = None) -> Side:

@@ -3,14 +3,19 @@
 HEAD = """# Faults on purpose
 
 Mistakes that people make when they write a network or port one, each planted at run time in one
-implementation and held against a clean one in float64. `caught` is the verdict that `lockstep run`
+implementation and held against a clean one in {dtype}. `caught` is the verdict that `lockstep run`
 gives, `level` the one at which `lockstep diverge` names the first difference, `likely cause` what
-it adds where a test on the numbers confirms it. Written by `make faults`; the faults are in
+it adds where a test on the numbers confirms it. Written by `{command}`; the faults are in
 `tests/faults/`.
 """
+COMMANDS = {
+    "float64": "make faults",
+    "float32": 'make faults ARGS="--faults-dtype float32 --clean-seeds 50 --faults-table '
+    'docs/faults-float32.md"',
+}
 
 
-def to_markdown(faults, clean):
+def to_markdown(dtype, faults, clean):
     """Return the page, in the catalogue's order.
 
     `faults`: (fault, verdict, level, cause); `clean`: (experiment, pair, false alarms, seeds).
@@ -19,7 +24,7 @@ def to_markdown(faults, clean):
     named = sum(level == fault.level for fault, _, level, _ in faults)
     explained = sum(bool(cause) for *_, cause in faults)
     lines = [
-        HEAD,
+        HEAD.format(dtype=dtype, command=COMMANDS[dtype]),
         f"{caught} of {len(faults)} caught, {named} named at the expected level, {explained} with "
         "a likely cause.",
         "",

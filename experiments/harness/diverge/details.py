@@ -43,6 +43,8 @@ def _before(found: list[tuple[Item, Difference]], evidence: Evidence) -> list[st
 
 def _step(level: str, evidence: Evidence) -> list[str]:
     """Tell the gradient from the step, and the steps from the loop."""
+    if evidence.floor is not None:
+        return _step_of_float32(evidence)
     if evidence.gradients is not None:
         of = evidence.gradients
         if of.parted:
@@ -53,3 +55,20 @@ def _step(level: str, evidence: Evidence) -> list[str]:
     if evidence.epochs is not None and not evidence.history:
         return ["on the same batches, step by step, both agree: the loop takes other batches"]
     return []
+
+
+def _step_of_float32(evidence: Evidence) -> list[str]:
+    """Name what is outside the noise floor beside the finding: the epoch, or the first step."""
+    of, epoch, gradients = evidence.step, evidence.epoch, evidence.gradients
+    if evidence.epochs is None and epoch is None:  # no step was looked for
+        return []
+    if of is None or gradients is None:
+        return ["on the same batches, step by step, both stay within the noise floor"]
+    found = []
+    if epoch is not None:
+        found.append(f"{epoch.where}, epoch {epoch.epoch}, is outside the noise floor: "
+                     f"{epoch.error:.1e}, limit {epoch.limit:.1e}")  # fmt: skip
+    else:
+        found.append(f"first outside at step {of.step}: {of.where}, by {of.error:.1e}")
+    verb = "parts there already" if gradients.parted else "is no farther apart than rounding"
+    return [*found, f"the {gradients.where} {verb}: {gradients.error:.1e}"]

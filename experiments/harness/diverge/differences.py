@@ -25,6 +25,11 @@ class Difference:
         """Whether the difference is above the limit; NaN is above every limit."""
         return self.limit is not None and not self.error <= self.limit
 
+    @property
+    def of_limit(self) -> float:
+        """The difference as a share of its limit; the difference itself where that is 0 or none."""
+        return self.error / self.limit if self.limit else self.error
+
 
 def difference(where: str, a: Any, b: Any, limit: float | None, scale: float = 0.0) -> Difference:
     """Compare two arrays or numbers; `scale` is a magnitude to be held against, if it is larger.

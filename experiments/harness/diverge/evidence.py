@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from experiments.harness.diverge.differences import Difference, difference
+from experiments.harness.diverge.floor import Floor
 from experiments.harness.diverge.result import Result
 from experiments.harness.diverge.side import First
 from experiments.harness.diverge.trajectory import StepPair
@@ -40,9 +41,12 @@ class Evidence:
     position: int = 0  # of the layer or the weight that parts first
     parted: frozenset[int] = frozenset()  # all weights that part on this level
     history: list[StepPair] = field(default_factory=list)  # of steps, the last one parted
+    step: Difference | None = None  # the first of the training that parts, if one does
+    epoch: Difference | None = None  # the one that parts, which the step was looked for in
     gradients: Difference | None = None  # of that step, from equal weights
     epochs: Epochs | None = None  # where epochs part
     results: tuple[Result, Result] | None = None
+    floor: Floor | None = None  # of float32, where whole trainings are judged
 
     @property
     def spec(self) -> Spec:

@@ -4,8 +4,9 @@ float64: the limits of the suite. float32, up to `step`: what is measured on one
 the same computation in float64. The first implementation is run in float64 too, from the same
 float32 numbers; its own distance from that run, tensor by tensor, is what rounding does to this
 computation on this batch. The two may be `FACTOR` times as far apart, and as far as `FACTOR` units
-roundoff where it happens to round well. A whole training amplifies rounding, by how much depends on
-the experiment: there float32 is measured, not judged.
+roundoff where it happens to round well. The distances of nudged trainings, which judge whole ones,
+are no limit for one batch: in a sum whose terms cancel they can all be nothing. A whole training
+amplifies rounding, by how much depends on the experiment: see `floor`.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.harness.agreement import FLOAT64
+from experiments.harness.agreement import Limits
 from experiments.harness.diverge.differences import Difference, difference
 from experiments.harness.diverge.side import Side
 from frameworks.probe import Opened
@@ -40,10 +40,11 @@ class Result:
         )
 
 
-def compare_results(a: Result, b: Result, names: list[str], judged: bool) -> Iterator[Difference]:
-    """Yield the differences in the order of what depends on what."""
-    weight, loss = (FLOAT64.weight, FLOAT64.test_loss) if judged else (None, None)
-    same = 0.0 if judged else None
+def compare_results(
+    a: Result, b: Result, names: list[str], limits: Limits | None
+) -> Iterator[Difference]:
+    """Yield the differences in the order of what depends on what; without limits, measured only."""
+    weight, loss, share = _limits(limits, len(a.predictions))
     for name, x, y in zip(names, a.weights, b.weights, strict=True):
         yield difference(f"{name}, at the end", x, y, weight)
     for side in (a, b):
@@ -51,8 +52,17 @@ def compare_results(a: Result, b: Result, names: list[str], judged: bool) -> Ite
             where = f"{name} in {side.name}, before and after the evaluation"
             yield difference(where, x, y, 0.0)
     yield difference("the test loss", a.loss, b.loss, loss)
-    yield difference("the test accuracy", a.accuracy, b.accuracy, same)
-    yield _mismatches(a.predictions, b.predictions, same)
+    half_a_row = 0.5 / len(a.predictions) if share else 0.0  # the accuracies are rounded quotients
+    accuracy = None if share is None else share + half_a_row
+    yield difference("the test accuracy", a.accuracy, b.accuracy, accuracy, scale=1.0)
+    yield _mismatches(a.predictions, b.predictions, share)
+
+
+def _limits(limits: Limits | None, rows: int) -> tuple[float | None, ...]:
+    """Return the limit of a weight, of the test loss, and of the share of other predictions."""
+    if limits is None:
+        return None, None, None
+    return limits.weight, limits.test_loss, limits.predictions / rows
 
 
 def _mismatches(a: np.ndarray, b: np.ndarray, limit: float | None) -> Difference:

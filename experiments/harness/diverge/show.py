@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.text import Text
 
 from experiments.harness.diverge.differences import Difference
+from experiments.harness.diverge.findings import LEVELS, Finding, Level, Walk
+from experiments.harness.diverge.floor_table import floor_table, how_judged
 from experiments.harness.diverge.pages import PREFIX
 from experiments.harness.diverge.side import Side
-from experiments.harness.diverge.walk import LEVELS, Finding, Level, Walk
 from experiments.harness.tables import make_table
 
 __all__ = ["as_json", "show"]
@@ -36,8 +37,10 @@ def show(console: Console, walk: Walk) -> None:
     if walk.single is not None:
         _single_row(table, walk)
     console.print(table)
-    for note in walk.notes:
-        console.print(Text(note), soft_wrap=False)
+    if walk.floor is not None:
+        console.print(floor_table(walk))
+    for note in walk.notes + (how_judged(walk) if a.dtype == "float32" else []):
+        _say(console, "", note)
     for finding in walk.findings:
         _show_finding(console, walk, finding)
     if walk.single is not None:
@@ -124,6 +127,8 @@ def _verdict(walk: Walk) -> str:
         return f"{a} and {b} part."
     if any(level.verdict == "measured" for level in walk.levels):
         return f"{a} and {b} do not part on one batch; whole trainings in float32 are measured."
+    if walk.floor is not None:
+        return f"{a} and {b} do not part: they are no farther apart than scratch is from itself."
     return f"{a} and {b} do not part."
 
 
@@ -144,6 +149,7 @@ def as_json(walk: Walk) -> dict[str, Any]:
         "verdict": "part" if parts(walk) else "same",
         "levels": [_finite(asdict(level)) for level in walk.levels],
         "findings": [_finite(asdict(finding)) for finding in walk.findings],
+        "noise_floor": None if walk.floor is None else _finite(walk.floor.noise.to_json()),
         "notes": walk.notes,
         "single_steps": None if single is None else _finite(asdict(single)),
     }

@@ -1,6 +1,6 @@
 """One of the two implementations that are held against each other."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import ModuleType
@@ -14,7 +14,19 @@ from experiments.harness.implementations import IMPLEMENTATIONS
 from frameworks.probe import LayerOutput, Opened, open_training, undisturbed
 from scratch import Batch, EpochResult
 
-__all__ = ["First", "Side", "Step", "batches", "take_step", "train"]
+__all__ = [
+    "First",
+    "Report",
+    "Side",
+    "Step",
+    "batches",
+    "own_gradients",
+    "shorten",
+    "take_step",
+    "train",
+]
+
+Report = Callable[[str, int, int], None]  # what is done, how far, of how many
 
 
 @dataclass(frozen=True)
@@ -140,6 +152,32 @@ def take_step(opened: Opened, batch: Batch, batch_size: int) -> Step:
     before = opened.adapter.get_weights()
     (result,) = opened.adapter.train(batch, [None], batch_size)
     return Step(result.loss, before, opened.adapter.get_weights())
+
+
+def shorten(opened: Opened, steps: int | None, batch_size: int) -> Opened:
+    """Leave so many steps of a training; None leaves all."""
+    if steps is None:
+        return opened
+    orders: list[np.ndarray | None] = []
+    for order in opened.orders:
+        rows = np.arange(len(opened.batch.X)) if order is None else order
+        whole = -(-len(rows) // batch_size)
+        orders.append(order if steps >= whole else rows[: steps * batch_size])
+        steps -= whole
+        if steps <= 0:
+            break
+    return opened._replace(orders=orders)
+
+
+def own_gradients(opened: Opened, weights: list[np.ndarray], batch: Batch) -> list[np.ndarray]:
+    """Return the gradients of a batch at other weights; the training stays where it is."""
+    adapter = opened.adapter
+    kept = adapter.get_weights()
+    adapter.set_weights(weights)
+    with undisturbed(adapter):
+        gradients = adapter.loss_and_gradients(batch)[1]
+    adapter.set_weights(kept)
+    return gradients
 
 
 def train(opened: Opened, batch_size: int) -> Iterator[EpochResult]:

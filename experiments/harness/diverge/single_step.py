@@ -14,8 +14,15 @@ import numpy as np
 from experiments.harness.diverge.differences import Difference, difference
 from experiments.harness.diverge.levels import names_of
 from experiments.harness.diverge.limits import FACTOR, ONE_BATCH, ROUNDOFF
-from experiments.harness.diverge.side import First, Side, Step, batches, take_step
-from experiments.harness.diverge.trajectory import Report, shorten
+from experiments.harness.diverge.side import (
+    First,
+    Report,
+    Side,
+    Step,
+    batches,
+    shorten,
+    take_step,
+)
 from scratch import Batch
 
 __all__ = ["SingleSteps", "single_steps"]

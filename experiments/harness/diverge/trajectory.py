@@ -1,22 +1,31 @@
 """The whole training: every epoch as it is really run, and every step of the one that parts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from experiments.harness.diverge.differences import Difference, difference
+from experiments.harness.diverge.floor import Floor, NudgedSteps
 from experiments.harness.diverge.levels import names_of
 from experiments.harness.diverge.limits import ONE_BATCH, TRAJECTORY, WEIGHT
-from experiments.harness.diverge.side import First, Side, Step, batches, take_step, train
-from frameworks.probe import Opened, undisturbed
+from experiments.harness.diverge.side import (
+    First,
+    Report,
+    Side,
+    Step,
+    batches,
+    own_gradients,
+    shorten,
+    take_step,
+    train,
+)
+from frameworks.probe import Opened
 from scratch import Batch
 
-__all__ = ["KEPT", "Parting", "StepPair", "epochs_apart", "find_step", "first_steps", "shorten"]
+__all__ = ["KEPT", "Parting", "StepPair", "epochs_apart", "find_step", "first_steps"]
 
 KEPT = 64  # steps from the first on whose gradients are kept, to find out what an optimizer does
-
-Report = Callable[[str, int, int], None]  # what is done, how far, of how many
 
 
 @dataclass(frozen=True)
@@ -38,47 +47,57 @@ class Parting:
     gradients: Difference | None = None  # of that step, from the weights before it
 
 
-def shorten(opened: Opened, steps: int | None, batch_size: int) -> Opened:
-    """Leave so many steps of a training; None leaves all."""
-    if steps is None:
-        return opened
-    orders: list[np.ndarray | None] = []
-    for order in opened.orders:
-        rows = np.arange(len(opened.batch.X)) if order is None else order
-        whole = -(-len(rows) // batch_size)
-        orders.append(order if steps >= whole else rows[: steps * batch_size])
-        steps -= whole
-        if steps <= 0:
-            break
-    return opened._replace(orders=orders)
-
-
-def epochs_apart(a: Opened, b: Opened, batch_size: int, judged: bool) -> Iterator[Difference]:
+def epochs_apart(
+    a: Opened, b: Opened, batch_size: int, limit: float | None
+) -> Iterator[Difference]:
     """Train both to the end, in the one call that `fit` makes, and compare every epoch's loss."""
-    limit = TRAJECTORY if judged else None
     trainings = [train(x, batch_size) for x in (a, b)]
     for epoch, (x, y) in enumerate(zip(*trainings, strict=True), 1):
         yield replace(difference("the epoch's loss", x.loss, y.loss, limit), epoch=epoch)
 
 
 def find_step(
-    a: Side, b: Side, steps: int | None, last: int, loss: float, report: Report
+    a: Side,
+    b: Side,
+    steps: int | None,
+    last: int,
+    loss: float,
+    report: Report,
+    floor: Floor | None = None,
 ) -> Parting | None:
     """Return the first step that parts, up to the end of epoch `last`; None if none does.
 
-    Both start anew. Epochs long before the last are trained in one go; the last two, or all of them
-    if their weights part earlier, step by step on the same rows. `loss` is the scale for a batch's.
+    Both start anew. Epochs long before the last are trained in one go; the last two step by step on
+    the same rows. `loss` is the scale for a batch's. With a floor, the nudged trainings go along,
+    and the epoch whose weights are outside first is taken for the last.
     """
     opened = [shorten(side.open()[1], steps, side.batch_size) for side in (a, b)]
+    nudged = None if floor is None else NudgedSteps(floor)
     first = max(1, last - 1)
     for epoch in range(1, first):
         report("replaying epochs", epoch, first - 1)
         for x in opened:
             list(x.adapter.train(x.batch, [x.orders[epoch - 1]], a.batch_size))
-    return _walk(First(a, opened[0]), First(b, opened[1]), range(first, last + 1), loss, report)
+        if nudged is not None and _outside(opened, nudged.replay(epoch)):
+            return find_step(a, b, steps, epoch, loss, report, floor)
+    sides = First(a, opened[0]), First(b, opened[1])
+    return _walk(*sides, range(first, last + 1), loss, report, nudged)
 
 
-def _walk(a: First, b: First, epochs: range, loss: float, report: Report) -> Parting | None:
+def _outside(opened: list[Opened], limits: Sequence[float]) -> bool:
+    """Say whether a weight of the two is farther apart than its limit."""
+    pairs = zip(*(x.adapter.get_weights() for x in opened), limits, strict=True)
+    return any(difference("", x, y, limit).parted for x, y, limit in pairs)
+
+
+def _walk(
+    a: First,
+    b: First,
+    epochs: range,
+    loss: float,
+    report: Report,
+    nudged: NudgedSteps | None,
+) -> Parting | None:
     history: list[StepPair] = []
     names, number = names_of(a), 0
     for epoch in epochs:
@@ -93,11 +112,14 @@ def _walk(a: First, b: First, epochs: range, loss: float, report: Report) -> Par
             pair = _step(a, b, batch, other, keep=number <= KEPT)
             if number == len(history) + 1:
                 history.append(pair)
-            for found in _compare(pair, names, loss):
+            limits = None if nudged is None else nudged.step(batch, loss)
+            for found in _compare(pair, names, loss, limits):
                 if found.parted:
                     found = replace(found, epoch=epoch, step=number)
                     known = history if len(history) == number else []
-                    return Parting(found, known, _gradients(a, b, pair, other, names))
+                    of_gradients = None if nudged is None else nudged.gradients(batch)
+                    gradients = _gradients(a, b, pair, other, names, of_gradients)
+                    return Parting(found, known, gradients)
     return None
 
 
@@ -118,33 +140,41 @@ def first_steps(a: Side, b: Side, count: int) -> list[StepPair]:
 def _step(a: First, b: First, batch: Batch, other: Batch, keep: bool) -> StepPair:
     gradients = None
     if keep:
-        gradients = _own_gradients(a, batch), _own_gradients(b, other)
+        at = [x.opened.adapter.get_weights() for x in (a, b)]
+        gradients = (
+            own_gradients(a.opened, at[0], batch),
+            own_gradients(b.opened, at[1], other),
+        )
     ours = take_step(a.opened, batch, a.side.batch_size)
     theirs = take_step(b.opened, other, b.side.batch_size)
     return StepPair(ours, theirs, batch, gradients)
 
 
-def _own_gradients(first: First, batch: Batch) -> list[np.ndarray]:
-    with undisturbed(first.opened.adapter):
-        return first.opened.adapter.loss_and_gradients(batch)[1]
+def _compare(
+    pair: StepPair, names: list[str], loss: float, limits: Sequence[float] | None
+) -> Iterator[Difference]:
+    """Compare a step; the limits, of the loss and of every weight, are those of float64 if None."""
+    of_loss, *of_weights = limits or [TRAJECTORY, *[WEIGHT] * len(names)]
+    yield difference("the batch's loss", pair.a.loss, pair.b.loss, of_loss, scale=loss)
+    for name, x, y, limit in zip(names, pair.a.after, pair.b.after, of_weights, strict=True):
+        yield difference(name, x, y, limit)
 
 
-def _compare(pair: StepPair, names: list[str], loss: float) -> Iterator[Difference]:
-    yield difference("the batch's loss", pair.a.loss, pair.b.loss, TRAJECTORY, scale=loss)
-    for name, x, y in zip(names, pair.a.after, pair.b.after, strict=True):
-        yield difference(name, x, y, WEIGHT)
-
-
-def _gradients(a: First, b: First, pair: StepPair, other: Batch, names: list[str]) -> Difference:
+def _gradients(
+    a: First,
+    b: First,
+    pair: StepPair,
+    other: Batch,
+    names: list[str],
+    limits: Sequence[float] | None,
+) -> Difference:
     """Compare the gradients of a step, from the weights that were there before it."""
-    found = []
-    for first, step, batch in ((a, pair.a, pair.batch), (b, pair.b, other)):
-        after = first.opened.adapter.get_weights()
-        first.opened.adapter.set_weights(step.before)
-        found.append(_own_gradients(first, batch))
-        first.opened.adapter.set_weights(after)
-    every = zip(names, *found, strict=True)
+    found = [
+        own_gradients(first.opened, step.before, batch)
+        for first, step, batch in ((a, pair.a, pair.batch), (b, pair.b, other))
+    ]
+    every = zip(names, *found, limits or [ONE_BATCH] * len(names), strict=True)
     return max(
-        (difference(f"gradient of {name}", x, y, ONE_BATCH) for name, x, y in every),
-        key=lambda each: each.error,
+        (difference(f"gradient of {name}", x, y, limit) for name, x, y, limit in every),
+        key=lambda each: each.of_limit,
     )

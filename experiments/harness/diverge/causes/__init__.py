@@ -6,7 +6,15 @@ first of the list that is confirmed is named.
 
 from collections.abc import Sequence
 
-from experiments.harness.diverge.causes import forward, gradients, inputs, losses, results, steps
+from experiments.harness.diverge.causes import (
+    float32,
+    forward,
+    gradients,
+    inputs,
+    losses,
+    results,
+    steps,
+)
 from experiments.harness.diverge.evidence import Evidence, Hypothesis
 
 __all__ = ["HYPOTHESES", "likely_cause"]
@@ -17,8 +25,8 @@ HYPOTHESES: dict[str, Sequence[Hypothesis]] = {
     "loss": losses.HYPOTHESES,
     "gradient": gradients.HYPOTHESES,
     "step": steps.HYPOTHESES,
-    "trajectory": steps.HYPOTHESES,
-    "result": results.HYPOTHESES,
+    "trajectory": (*float32.HYPOTHESES, *steps.HYPOTHESES),
+    "result": (*float32.HYPOTHESES, *results.HYPOTHESES),
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from experiments.harness.agreement import relative_error
 from experiments.harness.diverge.evidence import Evidence
 from scratch import Batch
 
@@ -14,23 +15,34 @@ Epoch = tuple[Batch, np.ndarray, int]  # rows, their order, rows in a batch
 
 
 def other_batches(evidence: Evidence) -> str | None:
-    """Side a, trained on the batches that a faulty loop takes, gets what side b got."""
+    """Side a, trained on the batches that a faulty loop takes, gets what side b got.
+
+    What side a gets on its own batches, too, is no evidence.
+    """
     if evidence.history or evidence.epochs is None:
         return None
+    own = _reproduced(evidence, *_train(evidence, _reordered(lambda orders, e, size: orders[e])))
     for words, way in _WAYS.items():
         losses, weights = _train(evidence, way)
-        if not losses:
-            continue
-        target = evidence.epochs
-        same = weights is not None and all(
-            evidence.matches(x, y) for x, y in zip(weights, target.weights, strict=True)
-        )
-        if same or evidence.matches(losses[-1], target.loss):
+        if losses and _reproduced(evidence, losses, weights) - own:
             return f"{evidence.names[1]} {words}"
     return None
 
 
-def _train(evidence: Evidence, way: "Way") -> tuple[list[float], list[np.ndarray] | None]:
+def _reproduced(evidence: Evidence, losses: list[float], weights: list[np.ndarray]) -> set[str]:
+    """Say which of side b's are reproduced: the weights, the loss; in float32, within the floor."""
+    target, floor = evidence.epochs, evidence.floor
+    assert target is not None
+    if floor is None:
+        same = all(map(evidence.matches, weights, target.weights))
+        loss = evidence.matches(losses[-1], target.loss)
+    else:
+        same = max(map(relative_error, weights, target.weights)) <= floor.noise.weight
+        loss = relative_error(losses[-1], target.loss) <= floor.noise.loss
+    return {name for name, found in (("weights", same), ("loss", loss)) if found}
+
+
+def _train(evidence: Evidence, way: "Way") -> tuple[list[float], list[np.ndarray]]:
     assert evidence.epochs is not None
     _, opened = evidence.a.side.open()
     rows = np.arange(len(opened.batch.X))
@@ -38,7 +50,7 @@ def _train(evidence: Evidence, way: "Way") -> tuple[list[float], list[np.ndarray
     losses = []
     for batch, order, size in way(opened.batch, orders, evidence.a.side.batch_size):
         if not len(order) or size < 1:
-            return [], None
+            return [], []
         taken = Batch(batch.X[order], batch.y[order])
         losses += [result.loss for result in opened.adapter.train(taken, [None], size)]
     return losses, opened.adapter.get_weights()

@@ -38,7 +38,7 @@ def other_threshold(evidence: Evidence) -> str | None:
     """Class 1 above another threshold."""
     assert evidence.results is not None
     a, b = evidence.results
-    if a.outputs.shape[1] != 1 or a.outputs.shape != b.outputs.shape:
+    if a.outputs.shape[1] != 1 or a.outputs.shape != b.outputs.shape or not _of_classes(evidence):
         return None
     for threshold, of in ((0.5, "probabilities"), (0.0, "logits")):
         same = np.array_equal((a.outputs[:, 0] > threshold).astype(int), b.predictions)
@@ -54,9 +54,16 @@ def other_choice(evidence: Evidence) -> str | None:
     """The class is not the one with the largest output."""
     assert evidence.results is not None
     a, b = evidence.results
-    if a.outputs.shape[1] == 1 or not np.array_equal(a.outputs.argmin(1), b.predictions):
+    if a.outputs.shape[1] == 1 or not _of_classes(evidence):
+        return None
+    if not np.array_equal(a.outputs.argmin(1), b.predictions):
         return None
     return f"{evidence.names[1]} takes the class with the smallest output"
+
+
+def _of_classes(evidence: Evidence) -> bool:
+    """Say whether it is the decision that parts first, and not what it is made from."""
+    return "accuracy" in evidence.found.where or "predictions" in evidence.found.where
 
 
 HYPOTHESES: tuple[Hypothesis, ...] = (

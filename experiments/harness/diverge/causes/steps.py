@@ -61,7 +61,8 @@ def not_moved(evidence: Evidence) -> str | None:
     if evidence.parting is None:
         return None
     b = evidence.parting.b
-    still = [i for i in sorted(evidence.parted) if np.array_equal(b.before[i], b.after[i])]
+    weights = sorted(evidence.parted & set(range(len(b.after))))  # a result has more than weights
+    still = [i for i in weights if np.array_equal(b.before[i], b.after[i])]
     if not still or "loss" in evidence.found.where:
         return None
     which = "no weight" if len(still) == len(b.after) else ", ".join(f"weights.{i}" for i in still)
