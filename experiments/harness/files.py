@@ -50,7 +50,10 @@ def _is_running(process: int) -> bool:
         return True
     try:
         os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
+        state = Path(f"/proc/{process}/stat")
+        if state.exists():  # on Linux; one that has ended, but that nobody has waited for, is a "Z"
+            return state.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError, OverflowError):
         return False
     except PermissionError:  # another user's
         return True
