@@ -14,6 +14,7 @@ Nothing has to be guarded by `if __name__ == "__main__"`: trainings are processe
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +27,7 @@ from experiments.harness.frames import Run
 from experiments.harness.native import MARGIN, check_margin
 from experiments.harness.progress import make_progress
 from experiments.harness.request import Request, plan
-from experiments.harness.session import rebuild, train
+from experiments.harness.session import TIMEOUT, rebuild, train
 
 __all__ = ["Comparison", "RequestError", "Run", "compare", "load_run", "run"]
 
@@ -45,6 +46,7 @@ def run(
     floor: int = 5,
     jobs: int = 1,
     threads: int = 1,
+    timeout: float = TIMEOUT,
     out: str | Path | None = None,
     quiet: bool = False,
 ) -> Run:
@@ -55,7 +57,7 @@ def run(
     0 to seeds - 1. `native` leaves each framework to its own defaults, in float32 unless `dtype`
     says otherwise; accuracies within `margin` then count as equivalent. `floor` is the number of
     nudged trainings by which float32 is judged. What the folder `out` already holds is not trained
-    again.
+    again. A training that finishes no epoch for `timeout` seconds is ended, and has failed.
 
     Raises RequestError for what cannot be carried out, and DataError for data that cannot be had.
     A training that fails raises nothing: its row in `cells` says "failed", and why.
@@ -76,8 +78,11 @@ def run(
         out=None if out is None else Path(out),
     )
     planned = plan(request)
-    with make_progress(quiet) as progress:
-        for _ in train(planned, jobs, progress):
+    with (
+        make_progress(quiet) as progress,
+        closing(train(planned, jobs, timeout, progress)) as cells,
+    ):
+        for _ in cells:
             pass
     rebuild(planned.store, request.data_dir, margin)
     return Run(planned.store.folder, margin)

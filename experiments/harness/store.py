@@ -6,12 +6,14 @@ RUN/plan.json                the names of all cells that were asked for, whether
 RUN/results.json             all records and the agreement; rebuilt at will
 RUN/results.csv              one row for each cell and epoch; rebuilt at will
 RUN/report.html              all of it to look at; rebuilt at will
+
+A file is written under another name, `.NAME.PROCESS`, and renamed when it is whole. What a killed
+process left under such a name is removed when a command goes on with the run.
 """
 
 import csv
 import io
 import json
-import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,13 +22,15 @@ from typing import Any
 import numpy as np
 
 from experiments.harness.errors import RequestError
+from experiments.harness.files import remove_unfinished, write_atomically
 
 __all__ = [
     *("EPOCH_COLUMNS", "RUNS", "SCHEMA", "Store"),
-    *("complete", "epoch_rows", "read_json", "to_json", "write_atomically"),
+    *("complete", "epoch_rows", "read_json", "to_json"),
 ]
 
 SCHEMA = 1
+_SUFFIXES = (".json", ".safetensors", ".csv", ".html")
 RUNS = Path("runs")  # where runs are unless --out says otherwise
 
 # Of results.csv, and of a history as a data frame.
@@ -54,7 +58,10 @@ class Store:
         self.cells = folder / "cells"
 
     def create(self, keys: Iterable[str] = ()) -> None:
-        """Make the folder, and add the keys to its plan; RequestError if it cannot be written."""
+        """Make the folder, and add the keys to its plan; RequestError if it cannot be written.
+
+        What killed processes left unfinished is removed.
+        """
         try:
             self.cells.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.cells):
@@ -63,6 +70,7 @@ class Store:
             raise RequestError(
                 f"{self.folder}: cannot be written to ({error.strerror}); choose another --out"
             ) from error
+        self._remove_unfinished()
         planned = dict.fromkeys([*self.planned(), *keys])
         write_atomically(
             self.folder / "plan.json", to_json({"schema": SCHEMA, "cells": [*planned]})
@@ -117,9 +125,14 @@ class Store:
         return [record for record in found if record is not None]
 
     def write_results(self, results: dict[str, Any]) -> None:
-        """Write results.json and results.csv."""
+        """Write results.json and results.csv; remove what an orphan left after `create`."""
+        self._remove_unfinished()
         write_atomically(self.folder / "results.json", to_json(results))
         write_atomically(self.folder / "results.csv", _csv(results["cells"]))
+
+    def _remove_unfinished(self) -> None:
+        for folder in (self.folder, self.cells):
+            remove_unfinished(folder, _SUFFIXES)
 
     def _read(self, path: Path) -> dict[str, Any] | None:
         if not path.exists():
@@ -154,20 +167,6 @@ def _check_schema(path: Path, content: Any) -> None:
         )
     if schema != SCHEMA:
         raise RequestError(f"{path}: not a record of schema {SCHEMA}; delete it, and run again")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is there either whole or as it was before, whatever happens meanwhile."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")  # one process, one writer
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 def to_json(value: Any) -> bytes:
