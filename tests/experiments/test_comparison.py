@@ -88,8 +88,8 @@ def test_an_entry_holds_its_floor(pair):
     assert entry["noise_floor"] == {
         "loss": 0.25,
         "epochs": [0.25] + [0.0] * (EPOCHS - 1),
-        "weight": 0.0,
-        "test_loss": 0.0,
+        "weight": 2.0**-23,  # the least that a floor allows
+        "test_loss": 2.0**-23,
         "predictions": 1,
         "trainings": 2,
     }
