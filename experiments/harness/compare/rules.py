@@ -67,7 +67,8 @@ def limits_for(record: dict[str, Any], floors: list[dict[str, Any] | None]) -> L
         return FLOAT64
     names = ("loss", "weight", "test_loss", "predictions")
     for floor in filter(None, floors):  # JSON has null for what is infinite
-        return Limits(**{n: inf if floor[n] is None else floor[n] for n in names})
+        known: dict[str, Any] = {n: inf if floor[n] is None else floor[n] for n in names}
+        return Limits(**known)
     return None
 
 
