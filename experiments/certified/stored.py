@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.harness.errors import RequestError
-from experiments.harness.store import write_atomically
+from experiments.harness.files import write_atomically
 from frameworks import Spec
 
 __all__ = ["FOLDER", "SCHEMA", "complete", "find", "write"]

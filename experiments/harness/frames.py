@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.harness.errors import choose
+from experiments.harness.native import MARGIN
 from experiments.harness.results import build_results
 from experiments.harness.store import EPOCH_COLUMNS, Store, epoch_rows
 
@@ -21,10 +22,10 @@ class Run:
     example; where a cell is asked for, the row itself will do as well.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, margin: float = MARGIN) -> None:
         self.folder = Path(folder)
         self._store = Store(self.folder)
-        self.results: dict[str, Any] = build_results(self._store)  # what results.json holds
+        self.results: dict[str, Any] = build_results(self._store, margin)  # as results.json
 
     def __repr__(self) -> str:
         done = sum(cell["status"] == "ok" for cell in self.results["cells"])

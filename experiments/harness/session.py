@@ -1,6 +1,8 @@
 """One call of `lockstep run` or `lockstep report`, from the request to the exit code."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,20 @@ from experiments.harness.runner import Progress, Runner
 from experiments.harness.store import Store
 from experiments.harness.tables import make_console, show_experiment, show_summary
 
-__all__ = ["rebuild", "report", "run", "train"]
+__all__ = ["TIMEOUT", "rebuild", "report", "run", "train"]
+
+TIMEOUT = 3_600.0  # seconds for an epoch: far more than the longest takes on one thread
 
 Heads = dict[Cell, dict[str, Any]]
 
 
 def run(
-    request: Request, jobs: int, as_json: bool, quiet: bool = False, margin: float = MARGIN
+    request: Request,
+    jobs: int,
+    as_json: bool,
+    quiet: bool = False,
+    margin: float = MARGIN,
+    timeout: float = TIMEOUT,
 ) -> int:
     """Train what is missing, show the results, and return the exit code.
 
@@ -35,29 +44,52 @@ def run(
     console, planned = make_console(as_json or quiet), plan(request)
     for note in planned.notes.values():
         console.print(Text(printable(note)))
-    shown: set[str] = set()
-    with make_progress(quiet) as progress:
-        training = train(planned, jobs, progress)
-        if kept := len(planned.heads) - len(missing := next(training)):
-            console.print(f"{kept} of {len(planned.heads)} trainings are in {planned.store.folder}")
-        _show_finished(planned, missing, shown, console, margin)
-        for missing in training:
-            _show_finished(planned, missing, shown, console, margin)
+    try:
+        _train_and_show(planned, jobs, timeout, quiet, console, margin)
+    except KeyboardInterrupt:
+        kept = len(planned.heads) - len(planned.missing())
+        folder = printable(str(planned.store.folder))
+        line = f"\n{kept} of {len(planned.heads)} trainings are kept in {folder}"
+        print(line, end="", file=sys.stderr)
+        raise
     console.print()
     return _conclude(planned.store, request.data_dir, make_console(as_json), as_json, margin)
 
 
-def train(planned: Plan, jobs: int, progress: Progress) -> Iterator[Heads]:
-    """Train what is missing of a plan; yield what still is, first of all and after each cell."""
-    if jobs < 1:
-        raise RequestError(f"jobs: expected 1 or more, got {jobs}")
+def _train_and_show(
+    planned: Plan, jobs: int, timeout: float, quiet: bool, console: Console, margin: float
+) -> None:
+    """Train what is missing; show each experiment when all of it is there."""
+    shown: set[str] = set()
+    with (
+        make_progress(quiet) as progress,
+        closing(train(planned, jobs, timeout, progress)) as training,
+    ):
+        if kept := len(planned.heads) - len(missing := next(training)):
+            folder = printable(str(planned.store.folder))
+            console.print(f"{kept} of {len(planned.heads)} trainings are in {folder}")
+        _show_finished(planned, missing, shown, console, margin)
+        for missing in training:
+            _show_finished(planned, missing, shown, console, margin)
+
+
+def train(planned: Plan, jobs: int, timeout: float, progress: Progress) -> Generator[Heads]:
+    """Train what is missing of a plan; yield what still is, first of all and after each cell.
+
+    A training that finishes no epoch for `timeout` seconds is ended, and has failed.
+    """
+    for name, value in (("jobs", jobs), ("timeout", timeout)):
+        if value < 1:
+            raise RequestError(f"{name}: expected 1 or more, got {value:g}")
     missing = planned.missing()
     planned.store.create(cell.key for cell in planned.heads)
     yield missing
     threads = next(iter(planned.heads)).threads
-    for cell in Runner(planned.store, jobs, threads, progress).run(dict(missing)):
-        del missing[cell]
-        yield missing
+    runner = Runner(planned.store, jobs, threads, timeout, progress)
+    with closing(runner.run(dict(missing))) as finished:
+        for cell in finished:
+            del missing[cell]
+            yield missing
 
 
 def rebuild(store: Store, data_dir: str | None, margin: float = MARGIN) -> dict[str, Any]:

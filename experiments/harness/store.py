@@ -6,12 +6,14 @@ RUN/plan.json                the names of all cells that were asked for, whether
 RUN/results.json             all records and the agreement; rebuilt at will
 RUN/results.csv              one row for each cell and epoch; rebuilt at will
 RUN/report.html              all of it to look at; rebuilt at will
+
+A file is written under another name, `.NAME.PROCESS`, and renamed when it is whole. What a killed
+process left under such a name is removed when a command goes on with the run.
 """
 
 import csv
 import io
 import json
-import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,13 +23,12 @@ import numpy as np
 
 from experiments.harness.cell_arrays import load_arrays, read_arrays
 from experiments.harness.errors import RequestError
+from experiments.harness.files import remove_unfinished, write_atomically
 from experiments.harness.records import SCHEMA, read_plan, read_record
 
-__all__ = [
-    *("EPOCH_COLUMNS", "RUNS", "SCHEMA", "Store"),
-    *("epoch_rows", "to_json", "write_atomically"),
-]
+__all__ = ["EPOCH_COLUMNS", "RUNS", "SCHEMA", "Store", "epoch_rows", "to_json"]
 
+_SUFFIXES = (".json", ".safetensors", ".csv", ".html")
 RUNS = Path("runs")  # where runs are unless --out says otherwise
 
 # Of results.csv, and of a history as a data frame.
@@ -47,7 +48,10 @@ class Store:
         self.cells = folder / "cells"
 
     def create(self, keys: Iterable[str] = ()) -> None:
-        """Make the folder, and add the keys to its plan; RequestError if it cannot be written."""
+        """Make the folder, and add the keys to its plan; RequestError if it cannot be written.
+
+        What killed processes left unfinished is removed.
+        """
         try:
             self.cells.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.cells):
@@ -56,6 +60,7 @@ class Store:
             raise RequestError(
                 f"{self.folder}: cannot be written to ({error.strerror}); choose another --out"
             ) from error
+        self._remove_unfinished()
         planned = dict.fromkeys([*self.planned(), *keys])
         write_atomically(
             self.folder / "plan.json", to_json({"schema": SCHEMA, "cells": [*planned]})
@@ -105,9 +110,14 @@ class Store:
         return [record for record in found if record is not None]
 
     def write_results(self, results: dict[str, Any]) -> None:
-        """Write results.json and results.csv."""
+        """Write results.json and results.csv; remove what an orphan left after `create`."""
+        self._remove_unfinished()
         write_atomically(self.folder / "results.json", to_json(results))
         write_atomically(self.folder / "results.csv", _csv(results["cells"]))
+
+    def _remove_unfinished(self) -> None:
+        for folder in (self.folder, self.cells):
+            remove_unfinished(folder, _SUFFIXES)
 
     def _read(self, path: Path) -> dict[str, Any] | None:
         return read_record(self._own(path)) if path.exists() else None
@@ -119,21 +129,6 @@ class Store:
             kind = "reached by a link" if linked else "no file"
             raise RequestError(f"{path}: is {kind}, as nothing of a run is; move it away")
         return path
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is there either whole or as it was before, whatever happens meanwhile."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")  # one process, one writer
-    try:
-        unfinished.unlink(missing_ok=True)
-        with unfinished.open("xb") as file:  # never through a link that somebody laid out
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 def to_json(value: Any) -> bytes:

@@ -1,6 +1,10 @@
 """`--torture` asks for the long forms of these tests; what they measured is printed at the end."""
 
+import time
+
 import pytest
+
+from .commands import CELLS, RESULTS, RUN, Commands, contents
 
 ACTS = "\x1b\x07\x9b\x9d\r\x00"  # what a terminal acts on
 
@@ -19,6 +23,26 @@ def torture(request):
 def figure(record_property):
     """Return a function that notes, in one sentence, what a test measured."""
     return lambda sentence: record_property("figure", sentence)
+
+
+@pytest.fixture(scope="session")
+def commands():
+    """What runs commands that can be killed."""
+    commands = Commands()
+    yield commands
+    commands.close()
+
+
+@pytest.fixture(scope="session")
+def in_peace(commands, tmp_path_factory):
+    """What a run holds that nothing happened to, and the seconds that it took."""
+    cwd, start = tmp_path_factory.mktemp("peace"), time.monotonic()
+    assert commands.run(cwd, *RUN) == 0
+    seconds = time.monotonic() - start
+    held = contents(cwd / "run")
+    cells = {f"cells/{key}.{suffix}" for key in CELLS for suffix in ("json", "safetensors")}
+    assert held.keys() == cells | {"plan.json", *RESULTS}
+    return held, seconds
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from experiments.harness.compare.document import render
 from experiments.harness.compare.stored_run import StoredRun
 from experiments.harness.compare.tables import show_comparison
 from experiments.harness.errors import RequestError
+from experiments.harness.files import write_atomically
 from experiments.harness.printable import printable
-from experiments.harness.store import to_json, write_atomically
+from experiments.harness.store import to_json
 from experiments.harness.tables import make_console
 
 __all__ = ["compare"]
