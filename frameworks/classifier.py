@@ -13,9 +13,10 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from frameworks.adapter import Adapter
 from frameworks.draws import Draws
-from frameworks.spec import Builder, Spec, float32
+from frameworks.saving import SavesWeights
+from frameworks.spec import Builder
 from frameworks.validation import (
-    check_builder,
+    builders_spec,
     check_parameters,
     check_rows,
     check_validation_data,
@@ -30,7 +31,7 @@ __all__ = ["LockstepClassifier"]
 _ROWS_AT_ONCE = 4096  # predictions are made in pieces of so many rows
 
 
-class LockstepClassifier(ClassifierMixin, BaseEstimator):
+class LockstepClassifier(SavesWeights, ClassifierMixin, BaseEstimator):
     """A neural-network classifier whose training is the same in every implementation.
 
     With equal arguments and an integer `random_state` all implementations draw the same initial
@@ -199,30 +200,26 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
     def _start(self, initial_weights: Sequence[np.ndarray] | None) -> None:
         """Build the network, give it its first weights, and start an empty history."""
         start = time.perf_counter()
-        self._draws = Draws(self.random_state)
-        spec = replace(
-            self._builders_spec(),
-            inputs=self.n_features_in_,
-            outputs=len(self.classes_) if len(self.classes_) > 2 else 1,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-        )
-        build = self._default_build if self.build is None else self.build
-        adapter = self._adapter_class(build, spec, self.dtype)
-        own = adapter.get_weights()
+        adapter = self._new_adapter(self.n_features_in_, len(self.classes_))
+        draws = Draws(self.random_state)
         if initial_weights is None:
-            initial_weights = adapter.parts.initial_weights(spec, self._draws.weights)
-        adapter.set_weights(check_weights(initial_weights, own))
-        self._adapter = adapter
+            initial_weights = adapter.parts.initial_weights(adapter.spec, draws.weights)
+        adapter.set_weights(check_weights(initial_weights, adapter.get_weights()))
+        self._begin(adapter, draws, time.perf_counter() - start)
+
+    def _new_adapter(self, d: int, k: int) -> Adapter:
+        """Build the network for d columns and k classes."""
+        spec = replace(builders_spec(self), inputs=d, outputs=1 if k == 2 else k)
+        spec = replace(spec, epochs=self.epochs, batch_size=self.batch_size)
+        build = self._default_build if self.build is None else self.build
+        return self._adapter_class(build, spec, self.dtype)
+
+    def _begin(self, adapter: Adapter, draws: Draws, seconds: float) -> None:
+        """Start an empty history with a network that has its weights."""
+        self._adapter, self._draws = adapter, draws
         self.initial_weights_ = adapter.get_weights()
         self.history_: list[dict[str, float]] = []
-        self.seconds_ = {"compile": time.perf_counter() - start, "fit": 0.0}
-
-    def _builders_spec(self) -> Spec:
-        """Return the numbers that do not depend on the data."""
-        if self.build is None:
-            return Spec(hidden=tuple(self.hidden), learning_rate=float32(self.learning_rate))
-        return check_builder(self)
+        self.seconds_ = {"compile": seconds, "fit": 0.0}
 
     def _train(self, batch: Batch, epochs: int, validation: Batch | None) -> Iterator[dict]:
         start = time.perf_counter()

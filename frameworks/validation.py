@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from frameworks.spec import Spec
+from frameworks.spec import Spec, float32
 from scratch import Batch
 
 __all__ = [
-    *("check_builder", "check_parameters", "check_rows", "check_validation_data", "check_weights"),
-    *("encode_targets", "unchanged_if_it_fails"),
+    *("builders_spec", "check_parameters", "check_rows", "check_validation_data"),
+    *("check_weights", "encode_targets", "unchanged_if_it_fails"),
 ]
 
 _FLOAT32 = np.finfo(np.float32)
@@ -44,12 +44,16 @@ def _check(name: str, value: Any, kind: type, holds: Any, expected: str) -> None
         raise ValueError(f"{name} must be {expected}, got {value!r}")
 
 
-def check_builder(classifier: Any) -> Spec:
-    """Return the Spec that a builder has as its default, `def build_keras(spec: Spec = SPEC)`.
+def builders_spec(classifier: Any) -> Spec:
+    """Return the numbers of a network that do not depend on the data.
 
-    TypeError if it has none. ValueError if the classifier sets numbers that only the builder can.
+    A builder has them as its default, `def build_keras(spec: Spec = SPEC)`; TypeError if it has
+    none. ValueError if the classifier sets numbers that only the builder can.
     """
     build = classifier.build
+    if build is None:
+        rate = float32(classifier.learning_rate)
+        return Spec(hidden=tuple(classifier.hidden), learning_rate=rate)
     parameter = signature(build).parameters.get("spec")
     if parameter is None or not isinstance(parameter.default, Spec):
         raise TypeError(f"build must take `spec` with a Spec as its default, got {build!r}")

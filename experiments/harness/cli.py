@@ -18,6 +18,7 @@ from experiments.harness import (
     runs_command,
 )
 from experiments.harness.errors import RequestError
+from experiments.harness.printable import printable
 from experiments.harness.voice import reword
 
 __all__ = ["app", "main"]
@@ -189,5 +190,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {printable(message)}", file=sys.stderr)
     return 2

@@ -20,7 +20,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")  # one process, one writer
     try:
         try:
-            with unfinished.open("wb") as file:
+            unfinished.unlink(missing_ok=True)
+            with unfinished.open("xb") as file:  # never through a link that somebody laid out
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

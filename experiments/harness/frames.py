@@ -66,9 +66,9 @@ class Run:
 
     def _arrays(self, cell: str | pd.Series) -> dict[str, np.ndarray]:
         """Raises RequestError for a cell that the run does not have, or that failed."""
-        finished = [each["key"] for each in self.results["cells"] if each["status"] == "ok"]
+        finished = {each["key"]: each for each in self.results["cells"] if each["status"] == "ok"}
         key = cell if isinstance(cell, str) else str(cell.name)
-        return self._store.load_arrays(choose("finished cell", key, finished))
+        return self._store.arrays_of(finished[choose("finished cell", key, finished)])
 
 
 def _row(cell: dict[str, Any]) -> dict[str, Any]:

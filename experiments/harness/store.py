@@ -21,15 +21,13 @@ from typing import Any
 
 import numpy as np
 
+from experiments.harness.cell_arrays import load_arrays, read_arrays
 from experiments.harness.errors import RequestError
 from experiments.harness.files import remove_unfinished, write_atomically
+from experiments.harness.records import SCHEMA, read_plan, read_record
 
-__all__ = [
-    *("EPOCH_COLUMNS", "RUNS", "SCHEMA", "Store"),
-    *("complete", "epoch_rows", "read_json", "to_json"),
-]
+__all__ = ["EPOCH_COLUMNS", "RUNS", "SCHEMA", "Store", "epoch_rows", "to_json"]
 
-SCHEMA = 1
 _SUFFIXES = (".json", ".safetensors", ".csv", ".html")
 RUNS = Path("runs")  # where runs are unless --out says otherwise
 
@@ -39,14 +37,6 @@ EPOCH_COLUMNS = (
     *("epoch", "loss", "accuracy"),
 )
 
-# What every record holds, also that of a failed cell.
-_FIELDS = {
-    *("key", "fingerprint", "experiment", "implementation", "dtype", "seed", "data", "spec"),
-    *("epochs", "limit", "acceptance", "environment", "status", "error", "history", "test"),
-}
-
-# Fields that came later, with what they mean where a record of the same schema lacks them.
-_LATER = {"mode": "lockstep"}
 _ASKED_FOR = ("lockstep", "native")  # the modes whose results are shown
 
 
@@ -79,7 +69,7 @@ class Store:
     def planned(self) -> list[str]:
         """Return the keys of all cells that were asked for; none where no plan was kept."""
         path = self.folder / "plan.json"
-        return read_json(path).get("cells", []) if path.exists() else []
+        return read_plan(self._own(path)) if path.exists() else []
 
     def save(self, key: str, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Write a finished cell: first the arrays, then the record that says they are whole."""
@@ -94,17 +84,12 @@ class Store:
         return self._read(self.cells / f"{key}.json")
 
     def load_arrays(self, key: str) -> dict[str, np.ndarray]:
-        """Return a finished cell's arrays; RequestError if they are missing or damaged."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
+        """Return whatever arrays are kept beside a record; RequestError if they are damaged."""
+        return load_arrays(self._own(self.cells / f"{key}.safetensors"))
 
-        path = self.cells / f"{key}.safetensors"
-        try:
-            return load(path.read_bytes())
-        except (OSError, SafetensorError) as error:
-            raise RequestError(
-                f"{path}: {error}; delete it and its .json, and run again"
-            ) from error
+    def arrays_of(self, record: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Return a finished cell's arrays; RequestError if they are not those of the record."""
+        return read_arrays(self._own(self.cells / f"{record['key']}.safetensors"), record)
 
     def records(self) -> list[dict[str, Any]]:
         """Return the records of all trainings that were asked for, ordered by name.
@@ -135,38 +120,15 @@ class Store:
             remove_unfinished(folder, _SUFFIXES)
 
     def _read(self, path: Path) -> dict[str, Any] | None:
-        if not path.exists():
-            return None
-        return complete(path, read_json(path))
+        return read_record(self._own(path)) if path.exists() else None
 
-
-def complete(path: Path, record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record with the fields that came after it; RequestError if it lacks any other."""
-    if absent := sorted(_FIELDS - record.keys()):
-        raise RequestError(f"{path}: lacks {', '.join(absent)}; delete it, and run again")
-    return _LATER | record
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a file of a run; RequestError if it is damaged or written by a newer lockstep."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise RequestError(f"{path}: {error}; delete it, and run again") from error
-    _check_schema(path, content)
-    return content
-
-
-def _check_schema(path: Path, content: Any) -> None:
-    """Raise RequestError unless this version of lockstep can read what a file holds."""
-    schema = content.get("schema") if isinstance(content, dict) else None
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise RequestError(
-            f"{path}: written by a newer lockstep (schema {schema}, this one reads {SCHEMA}); "
-            "update lockstep to read it"
-        )
-    if schema != SCHEMA:
-        raise RequestError(f"{path}: not a record of schema {SCHEMA}; delete it, and run again")
+    def _own(self, path: Path) -> Path:
+        """Return a path; RequestError for a link, which may lead anywhere, or no plain file."""
+        linked = path.is_symlink() or self.cells.is_symlink()
+        if linked or (path.exists() and not path.is_file()):
+            kind = "reached by a link" if linked else "no file"
+            raise RequestError(f"{path}: is {kind}, as nothing of a run is; move it away")
+        return path
 
 
 def to_json(value: Any) -> bytes:

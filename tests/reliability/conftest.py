@@ -6,6 +6,8 @@ import pytest
 
 from .commands import CELLS, RESULTS, RUN, Commands, contents
 
+ACTS = "\x1b\x07\x9b\x9d\r\x00"  # what a terminal acts on
+
 
 def pytest_addoption(parser):
     parser.addoption("--torture", action="store_true", help="the long forms, as `make torture`")
@@ -41,6 +43,38 @@ def in_peace(commands, tmp_path_factory):
     cells = {f"cells/{key}.{suffix}" for key in CELLS for suffix in ("json", "safetensors")}
     assert held.keys() == cells | {"plan.json", *RESULTS}
     return held, seconds
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder to work in, beside a file that nothing may touch."""
+    for name in ("CACHE", "MIRROR", "DATA"):
+        monkeypatch.delenv(f"LOCKSTEP_{name}", raising=False)
+    monkeypatch.setenv("LOCKSTEP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LOCKSTEP_MIRROR", "http://127.0.0.1:1")
+    victim, work = tmp_path / "victim", tmp_path / "work"
+    victim.write_text("precious")
+    work.mkdir()
+    monkeypatch.chdir(work)
+    yield work
+    assert victim.read_text() == "precious"
+    assert {path.name for path in tmp_path.iterdir()} <= {"victim", "work", "cache"}
+
+
+@pytest.fixture
+def command(capsys):
+    """Return a function that runs a command: no traceback, nothing that a terminal acts on."""
+    from experiments.harness.cli import main
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert not {*out, *err} & set(ACTS), (out, err)
+        assert code in (0, 1, 2)
+        return code, out, err
+
+    return run
 
 
 def pytest_terminal_summary(terminalreporter):
