@@ -116,7 +116,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _checked(path: Path, record: dict[str, Any], where: str = "") -> dict[str, Any]:
     """Return a record with the fields that came after it; RequestError if one is not right."""
     if absent := sorted({n for n in _RECORD if not n.endswith("?")} - record.keys()):
-        raise RequestError(f"{path}: {where}lacks {', '.join(absent)}; delete it, and run again")
+        _refuse(path, f"{where.rstrip('.')} lacks {', '.join(absent)}".lstrip())
     _require(path, record, _RECORD, where)
     record = _LATER | record
     if record["status"] == "failed":

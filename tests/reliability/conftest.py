@@ -6,6 +6,8 @@ import pytest
 
 from .commands import CELLS, RESULTS, RUN, Commands, contents
 
+collect_ignore = ["warm.py"]  # a script, with imports from its own folder
+
 ACTS = "\x1b\x07\x9b\x9d\r\x00"  # what a terminal acts on
 
 

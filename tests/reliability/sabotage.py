@@ -61,7 +61,7 @@ def arm() -> None:
             _do(action)
 
     def open_file(path: pathlib.Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
-        if mode != "wb":
+        if mode != "xb":
             return open_(path, mode, *arguments, **options)
         unfinished.append(path.name)
         act("open")
