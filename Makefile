@@ -6,7 +6,7 @@ ARGS =
 PYTHON =
 VENV = .venv
 
-.PHONY: help setup run test faults check format bench certify floor torture clean
+.PHONY: help setup run test faults check format bench certify floor torture mutants clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ floor: setup ## judge 204 clean pairs in float32 by the noise floor: how many fa
 
 torture: setup ## kill, damage and repeat at length: the figures of docs/reliability.md
 	'$(VENV)/bin/pytest' -q tests/reliability --torture $(ARGS)
+
+mutants: setup ## change scratch/ in small ways: which changes do the tests miss?
+	'$(VENV)/bin/python' -m tests.mutants $(ARGS)
 
 clean: ## remove .venv, caches and build products; runs/ is kept
 	@if [ -e '$(VENV)/pyvenv.cfg' ]; then rm -rf '$(VENV)'; fi

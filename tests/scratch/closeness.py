@@ -2,6 +2,8 @@
 
 import numpy as np
 
+OF_DIFFERENCES = 1e-8  # central differences err by h² f‴/6 and 1e-16/h: some 1e-10
+
 
 def assert_close(actual, expected, tolerance):
     """The largest error, relative to the largest magnitude, is at most the tolerance."""
@@ -11,7 +13,7 @@ def assert_close(actual, expected, tolerance):
     assert error <= tolerance * scale, f"off by {error} for a magnitude of {scale}"
 
 
-def assert_is_gradient(gradient, f, x):
+def assert_is_gradient(gradient, f, x, tolerance=OF_DIFFERENCES):
     """The gradient is df/dx for a number f(), which reads the float64 array x and is of order 1."""
     h, expected = 1e-5, np.empty_like(x)
     for i in np.ndindex(x.shape):
@@ -23,4 +25,4 @@ def assert_is_gradient(gradient, f, x):
         x[i] = kept
     assert np.shape(gradient) == x.shape
     error, scale = np.abs(gradient - expected).max(), max(1, np.abs(expected).max())
-    assert error <= 1e-8 * scale, error  # differences err by h² f‴/6 and 1e-16/h: some 1e-10
+    assert error <= tolerance * scale, error

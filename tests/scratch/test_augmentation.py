@@ -58,6 +58,11 @@ def test_shift_by_no_pixels_keeps_every_image():
     assert np.array_equal(random_shift(np.random.default_rng(1), images, 0), images)
 
 
+def test_every_image_needs_a_displacement_of_its_own():
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        shift(np.zeros((2, 3, 3)), np.array([1, 1]), np.array([1]))
+
+
 def test_negative_pixels_are_refused():
     with pytest.raises(ValueError, match=r"^pixels must be at least 0, got -1$"):
         random_shift(np.random.default_rng(0), np.zeros((1, 2, 2)), -1)

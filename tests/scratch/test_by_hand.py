@@ -111,6 +111,14 @@ def test_activation_and_its_derivative_by_hand(layer, z, a, da, dz):
     assert layer.backward(np.array([da], float))[0] == pytest.approx(dz, rel=4e-15)
 
 
+def test_softmax_and_its_derivative_are_along_the_last_axis():
+    z, da = np.random.default_rng(0).normal(size=(2, 2, 3, 4))
+    layer, rows = Softmax(), Softmax()
+    a, dz = layer.forward(z), layer.backward(da)
+    assert np.array_equal(a, rows.forward(z.reshape(6, 4)).reshape(z.shape))
+    assert np.array_equal(dz, rows.backward(da.reshape(6, 4)).reshape(z.shape))
+
+
 def test_functions_are_those_of_the_layers():
     z = np.array([[0.0, LN2, LN5]])
     assert sigmoid(z)[0] == pytest.approx([1 / 2, 2 / 3, 5 / 6], rel=ROUNDING)

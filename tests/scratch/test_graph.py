@@ -28,6 +28,8 @@ CASES = {
     "square root": ("__pow__", [A], lambda x: (x * x + 1) ** 0.5),
     "matrix product": ("__matmul__", [A, (4, 2)], lambda x, y: x @ y),
     "matrix products with one matrix": ("__matmul__", [B, (4, 2)], lambda x, y: x @ y),
+    "matrix products in pairs": ("__matmul__", [B, (2, 4, 2)], lambda x, y: x @ y),
+    "matrix product with an array behind": ("__matmul__", [A], lambda x: x @ np.ones((4, 2))),
     "matrix product with an array in front": ("__rmatmul__", [A], lambda x: np.ones((2, 3)) @ x),
     "exp": ("exp", [A], lambda x: x.exp()),
     "log": ("log", [A], lambda x: (x * x + 1).log()),
@@ -104,6 +106,20 @@ def test_windows_are_those_of_numpy():
     expected = np.moveaxis(expected, 3, -1)
     assert np.array_equal(Node(x).windows((3, 2)).value, expected)
     assert np.array_equal(Node(x).windows((3, 2), (2, 3)).value, expected[:, ::2, ::3])
+
+
+def test_axes_are_those_of_numpy():
+    x = np.random.default_rng(0).normal(size=(2, 3, 4))
+    a = Node(x)
+    assert np.array_equal(a.transpose((2, 0, 1)).value, x.transpose(2, 0, 1))
+    assert np.array_equal(a.log_softmax().value, a.log_softmax(2).value)
+
+
+def test_padding_and_windows_name_every_axis():
+    with pytest.raises(ValueError, match="argument"):
+        Node(np.zeros((2, 2))).pad([(1, 1)])  # NumPy would pad both axes alike
+    with pytest.raises(ValueError, match="argument"):
+        Node(np.zeros((1, 2, 2, 1))).windows((2, 2), (1,))
 
 
 def test_broadcast_operands_collect_what_every_use_sends_back():

@@ -137,6 +137,7 @@ def test_leaky_relu_by_hand():
 
 
 def test_step_is_strict_and_lets_no_gradient_through():
+    assert Step().threshold == 0
     layer = Step(0.5)
     assert layer.forward(np.array([[0.25, 0.5, 0.75]])).tolist() == [[0, 0, 1]]
     with pytest.raises(NotImplementedError, match="derivative 0 almost everywhere"):
@@ -151,6 +152,15 @@ def test_dropout_scales_what_it_keeps():
     assert np.array_equal(dX, a * 5 / 3)
     # 2,000 draws with probability 1/4: five standard deviations are 5 √(2000 · 3/16) = 97
     assert np.count_nonzero(a) == pytest.approx(500, abs=97)
+
+
+def test_dropout_outside_training_passes_the_gradient_on_whatever_it_dropped_before():
+    layer, ones = Dropout(0.5, np.random.default_rng(0)), np.ones((1, 100))
+    layer.training = True
+    assert 0 in layer.forward(ones)
+    layer.training = False
+    layer.forward(ones)
+    assert np.array_equal(layer.backward(ones), ones)
 
 
 def test_batch_norm_in_training_by_hand():

@@ -118,6 +118,8 @@ def test_bounds_and_deviations_by_hand():
         for shape, shrink in (((8, 16), 1), ((2, 2, 8, 16), 1 / 2)):
             largest = np.abs(draw(name, shape)).max()
             assert 0.95 * bound * shrink < largest < bound * shrink
+    largest = np.abs(sklearn_uniform(np.random.default_rng(0), (8, 16), (8, 16))).max()
+    assert 0.95 / 2 < largest < 1 / 2  # as Glorot's, unless the activation is said to be logistic
 
 
 @pytest.mark.parametrize("name", KERAS + PYTORCH)

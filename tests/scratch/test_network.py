@@ -7,7 +7,17 @@ import sys
 import numpy as np
 import pytest
 
-from scratch import Dense, ReLU, Reshape, Sequential, glorot_uniform, uniform, zeros
+from scratch import (
+    BatchNorm,
+    Dense,
+    Layer,
+    ReLU,
+    Reshape,
+    Sequential,
+    glorot_uniform,
+    uniform,
+    zeros,
+)
 
 
 def network():
@@ -102,3 +112,25 @@ def test_backward_ends_at_the_first_layer_with_parameters():
     network.backward(np.ones((2, 1)))
     assert asked == [second]
     assert first.grads[0].any()
+
+
+def test_gradients_of_a_new_layer_are_zero():
+    assert not any(g.any() for g in Dense(2, 3).grads)
+
+
+@pytest.mark.parametrize("method", [Layer().forward, Layer().backward])
+def test_a_layer_has_to_say_what_it_computes(method):
+    with pytest.raises(NotImplementedError):
+        method(np.ones((1, 1)))
+
+
+def test_gradients_without_dx_are_those_of_backward_where_a_layer_knows_no_shorter_way():
+    layer, (X, da) = BatchNorm.keras(3), np.random.default_rng(0).normal(size=(2, 4, 3))
+    layer.forward(X)
+    layer.backward(da)
+    kept = [g.copy() for g in layer.grads]
+    for g in layer.grads:
+        g.fill(0)
+    layer.backward_params(da)
+    assert all(np.array_equal(g, k) for g, k in zip(layer.grads, kept, strict=True))
+    assert all(k.any() for k in kept)

@@ -144,6 +144,10 @@ def test_scheduled_goes_on_from_its_state():
     assert theta.tobytes() == other_theta.tobytes()
 
 
+def test_cosine_rate_ends_at_zero_where_no_end_is_given():
+    assert [CosineRate(1.0, 4)(k) for k in (0, 4, 9)] == [1, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -158,6 +162,10 @@ def test_scheduled_goes_on_from_its_state():
         (
             lambda: PiecewiseConstantRate([2, 2], [3, 2, 1]),
             r"boundaries must rise, got \[2, 2\]",
+        ),
+        (
+            lambda: PiecewiseConstantRate([1, 3, 2], [4, 3, 2, 1]),
+            r"boundaries must rise, got \[1, 3, 2\]",
         ),
         (lambda: Scheduled(ConstantRate(1), SGD(1), every=0), "every must be at least 1, got 0"),
     ],

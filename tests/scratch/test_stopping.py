@@ -103,6 +103,23 @@ def test_scikit_learn_rule_by_hand():
     assert stopping_epoch(SklearnEarlyStopping(2, 0.5), values) == (4, 4)
 
 
+def test_defaults_are_those_of_the_frameworks():
+    ours, theirs = KerasEarlyStopping(), keras.callbacks.EarlyStopping()
+    assert (ours.patience, ours.least) == (theirs.patience, theirs.min_delta)
+    ours, theirs = SklearnEarlyStopping(), MLPClassifier()
+    assert (ours.patience, ours.least) == (theirs.n_iter_no_change, theirs.tol)
+
+
+def test_a_worse_epoch_is_not_the_best_to_be_compared_with():
+    # each of 3, 2 and 1.5 is worse than 1, though the later two are better than the one before
+    assert stopping_epoch(SklearnEarlyStopping(2, 0.25), [1, 3, 2, 1.5, 0]) == (3, 0)
+
+
+@pytest.mark.parametrize("stopping", [KerasEarlyStopping(1), SklearnEarlyStopping(1)])
+def test_of_equal_epochs_the_first_is_the_best(stopping):
+    assert stopping_epoch(stopping, [1, 1, 1])[1] == 0
+
+
 def test_best_parameters_are_a_copy():
     stopping, theta = KerasEarlyStopping(1), np.array([1.0])
     stopping.stop(1.0, theta)

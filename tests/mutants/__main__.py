@@ -1,0 +1,54 @@
+"""Try the mutants of `scratch/`, and report what became of them: see docs/mutants.md."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pytest
+
+from .operators import mutants
+from .report import PAGE, Outcomes, Report
+from .session import MutantSession, is_killed
+
+PYTEST = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/scratch", "scratch"]
+SCRATCH = sorted(map(str, Path("scratch").rglob("*.py")))
+WIDE = 100  # how many times as wide the tolerances are the second time
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("files", nargs="*", help="if not all of scratch/")
+    parser.add_argument("--again", action="store_true", help="leave out what has been killed")
+    parser.add_argument("--report", action="store_true", help="try nothing")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at a time")
+    options = parser.parse_args()
+    files = options.files or [file for file in SCRATCH if not file.startswith("scratch/examples/")]
+    outcomes = Outcomes()
+    if not options.report:
+        try_mutants(files, outcomes, options)
+    report = Report(files, outcomes, WIDE)
+    print(report.for_terminal())
+    if not options.files:
+        report.write(PAGE)
+    return report.is_bad
+
+
+def try_mutants(files, outcomes, options):
+    """Run the tests for the mutants; then once more, more widely, for those that were killed."""
+    if not options.again:
+        outcomes.forget(files)
+
+    def chosen(factor):
+        for file in files:
+            for mutant, lines, tree in mutants(file, Path(file).read_text(encoding="utf-8")):
+                lives_on = factor != 1 and not is_killed(outcomes.get((mutant, 1)))
+                if not lives_on and not is_killed(outcomes.get((mutant, factor))):
+                    yield mutant, lines, tree
+
+    rounds = {factor: chosen(factor) for factor in (1, WIDE)}
+    if pytest.main(PYTEST, plugins=[MutantSession(rounds, outcomes.add, options.jobs)]):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""A pytest session that runs the tests once for every mutant, each time in a new process.
+
+The session itself imports what is slow to import, and nothing of `scratch`. It forks before any
+test is collected; the fork imports `scratch` with one file changed, collects the tests that execute
+the changed line, and runs them up to the first failure. Which tests those are, and how long each
+takes, is found by a fork without any change, under coverage.
+"""
+
+import gc
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections import defaultdict
+from importlib.machinery import SourceFileLoader
+from importlib.util import spec_from_file_location
+from pathlib import Path
+
+import coverage
+import pytest
+
+from .tolerances import widen
+
+PRELOADED = ["keras", "torch", "scipy.ndimage", "scipy.stats", "sklearn.neural_network"]
+STORE = Path("build/mutants")
+MEASURED = STORE / "measured.json"
+KILLED, SURVIVED, TIMEOUT, UNTESTED = "killed", "survived", "timeout", "untested"
+
+
+def is_current(path):
+    """Tell whether a file is newer than all code and tests."""
+    sources = [p for folder in ("scratch", "tests/scratch") for p in Path(folder).rglob("*.py")]
+    return path.exists() and path.stat().st_mtime > max(p.stat().st_mtime for p in sources)
+
+
+def is_killed(outcome):
+    """Tell whether the tests noticed: one failed, or one did not end."""
+    return outcome in (KILLED, TIMEOUT)
+
+
+class MutantSession:
+    """A plugin: tries the (mutant, lines, tree) of each round, and calls `done` with the outcome.
+
+    `rounds` has them by the factor of the tolerances; `done` takes mutant, factor and outcome.
+    """
+
+    def __init__(self, rounds, done, jobs):
+        self.rounds, self.done, self.jobs = rounds, done, jobs
+        self.running = {}  # process: mutant and factor
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session):
+        """Fork; in the first fork, return None, and pytest goes on to collect and run all tests."""
+        STORE.mkdir(parents=True, exist_ok=True)
+        for name in PRELOADED:
+            importlib.import_module(name)
+        gc.freeze()  # what is imported by now is not looked at again in each fork
+        sys.dont_write_bytecode = False  # each fork imports the same files
+        if not is_current(MEASURED):
+            if not os.fork():
+                return become(session, Measurement())
+            if os.wait()[1]:
+                pytest.exit("the tests fail without any change", 1)
+        tests = Tests(**json.loads(MEASURED.read_text(encoding="utf-8")))
+        for factor, mutants in self.rounds.items():
+            if not os.fork():
+                return self._try(session, tests.seconds, factor)
+            if os.wait()[1]:
+                pytest.exit(f"the tests fail without any change, tolerances times {factor}", 1)
+            for mutant, lines, tree in mutants:
+                if not (chosen := tests.that_execute(mutant.file, lines)):
+                    self.done(mutant, factor, UNTESTED)
+                    continue
+                if len(self.running) == self.jobs:
+                    self._wait()
+                if not (pid := os.fork()):
+                    plant(mutant.file, tree)
+                    return self._try(session, chosen, factor)
+                self.running[pid] = mutant, factor
+            while self.running:
+                self._wait()
+        pytest.exit("every mutant was tried", 0)
+
+    def _try(self, session, seconds, factor):
+        become(session, Trial(seconds))
+        widen(factor)
+        return True  # nothing to collect before the trial does
+
+    def _wait(self):
+        pid, status = os.wait()
+        code = os.waitstatus_to_exitcode(status)
+        outcome = {0: SURVIVED, -signal.SIGXCPU: TIMEOUT}.get(code, KILLED)
+        self.done(*self.running.pop(pid), outcome)
+
+
+def become(session, role):
+    """Go on in a fork, silently, with the hooks of its role."""
+    session.config.pluginmanager.unregister(name="terminalreporter")
+    session.config.pluginmanager.register(role)
+
+
+class Tests:
+    """Which tests execute which line: `lines[file][line]` are ids, `seconds[id]` is their time."""
+
+    def __init__(self, lines, seconds):
+        self.lines, self.seconds = lines, seconds
+
+    def that_execute(self, file, lines):
+        """Return the ids and seconds; for a line that runs on import, all that use the file."""
+        of_file = self.lines.get(file, {})
+        ids = {test for line in lines for test in of_file.get(str(line), [])}
+        if "" in ids:
+            ids = {test for tests in of_file.values() for test in tests}
+        return {test: self.seconds[test] for test in ids if test}
+
+
+class Measurement:
+    """The role of the first fork: all tests, and the lines of `scratch` that each executes."""
+
+    def __init__(self):
+        self.seconds = defaultdict(float)
+        self.coverage = coverage.Coverage(data_file=None, include=["scratch/*"])
+        self.coverage.start()
+
+    def pytest_runtest_logstart(self, nodeid):
+        self.coverage.switch_context(nodeid)
+
+    def pytest_runtest_logreport(self, report):
+        self.seconds[report.nodeid] += report.duration
+
+    def pytest_sessionfinish(self, session, exitstatus):
+        self.coverage.stop()
+        data, root = self.coverage.get_data(), Path.cwd()
+        lines = {
+            str(Path(file).relative_to(root)): data.contexts_by_lineno(file)
+            for file in data.measured_files()
+        }
+        if not exitstatus:
+            measured = json.dumps({"lines": lines, "seconds": self.seconds})
+            MEASURED.write_text(measured, encoding="utf-8")
+        os._exit(exitstatus)
+
+
+class Trial:
+    """The role of every other fork: the chosen tests, with the seconds that each takes."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def pytest_collection_modifyitems(self, items):
+        items[:] = [item for item in items if item.nodeid in self.seconds]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session):
+        """Collect and run file by file, the quick ones first, up to the first failure."""
+        importlib.import_module("scratch")  # at once: a doctest would import its module twice
+        files = defaultdict(float)
+        for test, seconds in self.seconds.items():
+            files[test.split("::")[0]] += seconds
+        for file in sorted(files, key=files.get):
+            limit_processor_time(30)
+            items = session.perform_collect([file])
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                limit_processor_time(5 + 10 * self.seconds[item.nodeid])
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                if session.testsfailed:
+                    break
+            if session.testsfailed:
+                break
+        os._exit(bool(session.testsfailed))
+
+
+def limit_processor_time(seconds):
+    """Have this process ended (SIGXCPU) once it has run for so much longer."""
+    limit = int(time.process_time() + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+
+
+def plant(file, tree):
+    """Have the file's module imported from the tree."""
+    parts = Path(file).with_suffix("").parts
+    module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    class Loader(SourceFileLoader):
+        def get_code(self, fullname):
+            return compile(tree, file, "exec")
+
+    class Finder:
+        def find_spec(self, name, path=None, target=None):
+            loader = Loader(name, str(Path(file).resolve()))
+            return spec_from_file_location(name, loader=loader) if name == module else None
+
+    sys.meta_path.insert(0, Finder())
