@@ -39,6 +39,7 @@ NUMBERS = {
     "EstimatedSalary": Number(0, 1e12, whole=False),
 }
 TARGET = "Exited"
+_SHOWN = 40  # characters of a value in a message
 COLUMNS = (*CATEGORIES, *NUMBERS)
 """The columns that describe a customer; the others of the file (RowNumber, CustomerId, Surname)
 carry no information about churn and are not used."""
@@ -56,10 +57,15 @@ def find_problems(table: pd.DataFrame) -> list[Problem]:
     except SchemaErrors as error:
         cases = error.failure_cases[["index", "column", "check", "failure_case"]]
         return [
-            (int(line), f"column {column}: expected {expected}, found {value!r}")
+            (int(line), f"column {column}: expected {expected}, found {_short(value)}")
             for line, column, expected, value in cases.itertuples(index=False)
         ]
     return []
+
+
+def _short(value: str) -> str:
+    """Quote a value, or its beginning."""
+    return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}..."
 
 
 def _schema(columns: tuple[str, ...]) -> pa.DataFrameSchema:

@@ -81,7 +81,7 @@ def _body(
 ) -> bytes:
     """Read the body in pieces as they arrive, so that a trickle cannot outlast the limit."""
     length = response.headers.get("Content-Length", "")
-    expected = int(length) if length.isdigit() else None
+    expected = int(length) if length.isdecimal() else None
     body = bytearray()
     while piece := response.raw.read1(2**16, decode_content=False):
         body += piece

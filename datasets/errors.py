@@ -3,9 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from datasets.printable import printable
+
 
 class DataError(Exception):
-    """Data that cannot be used or obtained; the message names the file and the remedy."""
+    """Data that cannot be used or obtained; the message names the file and the remedy.
+
+    Whatever it quotes of a file or a server is printable.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from datasets.errors import DataError, naming
+from datasets.reading import read_within
 from datasets.recipe import Content, Contents, DataFile, Recipe
 
 MAX_FILE_BYTES = 64 * 2**20
@@ -88,13 +89,11 @@ def read_file(recipe: Recipe, file: DataFile, path: Path) -> Content:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_FILE_BYTES + 1)
+        return read_within(path, MAX_FILE_BYTES)
     except OSError as error:
         raise DataError(f"the file cannot be read ({error.strerror})") from error
-    if len(raw) > MAX_FILE_BYTES:
-        raise DataError(f"the file has more than {MAX_FILE_BYTES:,} bytes")
-    return raw
+    except ValueError as error:
+        raise DataError(str(error)) from error
 
 
 def _place(found: Mapping[str, Path]) -> Path:

@@ -3,8 +3,6 @@
 Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
 """
 
-import zipfile
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +10,9 @@ import numpy as np
 
 from datasets.dataset import Dataset
 from datasets.errors import DataError, naming
-from datasets.idx import MAX_BYTES, encode_idx, gunzip_idx, parse_idx
+from datasets.idx import encode_idx, gunzip_idx, parse_idx
 from datasets.mnist_stand_in import draw_digits
+from datasets.npz import read_npz
 from datasets.policy import Policy, obtain
 from datasets.recipe import Content, Contents, DataFile, Recipe
 
@@ -74,19 +73,9 @@ def _unwrap(raw: bytes, file: DataFile) -> bytes:
 def _from_npz(raw: bytes, member: str) -> bytes:
     """Read one array of Keras' archive and write it as the IDX content that it came from."""
     try:
-        with zipfile.ZipFile(BytesIO(raw)) as archive:
-            size = archive.getinfo(f"{member}.npy").file_size
-        if size > MAX_BYTES:
-            raise ValueError(f"{size:,} bytes, more than the {MAX_BYTES:,} allowed")
-        with np.load(BytesIO(raw), allow_pickle=False) as arrays:
-            array = arrays[member]
-    except KeyError as error:
-        raise DataError(f"the archive holds no array {member!r}") from error
-    except Exception as error:  # zipfile and NumPy raise a dozen types on damaged bytes
-        raise DataError(f"{member}: the archive is damaged or not plain data ({error})") from error
-    if array.dtype != np.uint8:
-        raise DataError(f"{member}: expected unsigned bytes, found {array.dtype}")
-    return encode_idx(array)
+        return encode_idx(read_npz(raw, member))
+    except DataError as error:
+        raise DataError(f"{member}: {error}") from error
 
 
 def _check(content: bytes, file: DataFile) -> np.ndarray:

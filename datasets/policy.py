@@ -64,6 +64,8 @@ def _search(recipe: Recipe, folder: Path | None) -> tuple[Obtained | None, list[
     except DataError as error:
         return None, [*tried, *str(error).splitlines()]
     contents = {f.path: read_file(recipe, f, cached.folder / f.path) for f in recipe.files}
+    if changed := recipe.changed(contents):
+        raise DataError(f"{cached.folder / changed[0]}: has changed since it was verified; repeat")
     return _real(recipe, contents, cached.how, "; ".join([cached.how, *tried])), tried
 
 

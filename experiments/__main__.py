@@ -1,6 +1,7 @@
 """`python -m experiments`, and the command `lockstep`."""
 
 import os
+import signal
 import sys
 
 __all__ = ["main"]
@@ -8,12 +9,15 @@ __all__ = ["main"]
 
 def main() -> int:
     """Run the command line; whoever reads its output may stop reading, as `head` does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as with Ctrl-C
     try:
         code = _run()
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to write
         code = 1
+    except KeyboardInterrupt:  # before there is anything to keep, or when all is done
+        code = 130
     return code
 
 

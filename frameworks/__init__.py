@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from frameworks.spec import Builder, Parts, Spec, float32
+from frameworks.weight_files import WeightFileError
 
 if TYPE_CHECKING:
     from frameworks.keras_adapter import KerasClassifier
@@ -27,6 +28,7 @@ __all__ = [
     "PythonClassifier",
     "ScratchClassifier",
     "Spec",
+    "WeightFileError",
     "float32",
 ]
 

@@ -9,22 +9,20 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_consistent_length,
-    check_is_fitted,
-    column_or_1d,
-    validate_data,
-)
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from frameworks.adapter import Adapter
 from frameworks.draws import Draws
-from frameworks.spec import Builder, Spec, float32
+from frameworks.saving import SavesWeights
+from frameworks.spec import Builder
 from frameworks.validation import (
-    check_builder,
+    builders_spec,
     check_parameters,
+    check_rows,
+    check_validation_data,
     check_weights,
     encode_targets,
+    unchanged_if_it_fails,
 )
 from scratch import Batch, count_correct
 
@@ -33,7 +31,7 @@ __all__ = ["LockstepClassifier"]
 _ROWS_AT_ONCE = 4096  # predictions are made in pieces of so many rows
 
 
-class LockstepClassifier(ClassifierMixin, BaseEstimator):
+class LockstepClassifier(SavesWeights, ClassifierMixin, BaseEstimator):
     """A neural-network classifier whose training is the same in every implementation.
 
     With equal arguments and an integer `random_state` all implementations draw the same initial
@@ -98,9 +96,8 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
 
         `sample_weight` (n,): the i-th row's loss counts wᵢ times, and a batch's mean is still over
         its number of rows. `validation_data`: (X, y) to measure after every epoch.
-        `initial_weights`: arrays in the canonical layout to start from, instead of those that
-        `random_state` draws.
-        Raises ValueError for data or parameters that cannot be trained on.
+        `initial_weights`: arrays in the canonical layout to start from instead of drawn ones.
+        Raises ValueError for what cannot be trained on, and leaves the classifier as it was.
         """
         options: Any = {"validation_data": validation_data, "initial_weights": initial_weights}
         list(self.iter_fit(X, y, sample_weight, **options))
@@ -120,18 +117,20 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
 
         `classes`: all labels, where y may lack some.
         """
-        batch = self._prepare(X, y, sample_weight, classes, first=True)
-        self._start(initial_weights)
-        yield from self._train(batch, self.epochs, validation_data)
+        with unchanged_if_it_fails(self):
+            batch = self._prepare(X, y, sample_weight, classes, first=True)
+            validation = check_validation_data(self, validation_data, batch.X.dtype)
+            self._start(initial_weights)
+            yield from self._train(batch, self.epochs, validation)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train one more epoch on X, y; the first call has to see all labels in y or `classes`."""
-        if hasattr(self, "_adapter"):
-            batch = self._prepare(X, y, sample_weight, first=False)
-        else:
-            batch = self._prepare(X, y, sample_weight, classes, first=True)
-            self._start(None)
-        list(self._train(batch, 1, None))
+        first = not hasattr(self, "_adapter")
+        with unchanged_if_it_fails(self):
+            batch = self._prepare(X, y, sample_weight, classes, first=first)
+            if first:
+                self._start(None)
+            list(self._train(batch, 1, None))
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -152,16 +151,12 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
         """Return the network's outputs (n, k) for X (n, d): logits, or probabilities (n, 1)."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=self._adapter.dtype, order="C", reset=False)
-        pieces = range(0, len(X), _ROWS_AT_ONCE)
-        return np.concatenate([self._adapter.outputs(X[i : i + _ROWS_AT_ONCE]) for i in pieces])
+        return self._outputs(X)
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """Return {"loss", "accuracy"} on X (n, d), y (n,), without learning."""
-        outputs, y = self.outputs(X), column_or_1d(y)
-        check_consistent_length(outputs, y)
-        targets = encode_targets(y, self.classes_, self._adapter.dtype)
-        accuracy = count_correct(outputs, targets, self._adapter.threshold) / len(y)
-        return {"loss": self._adapter.loss(outputs, targets), "accuracy": accuracy}
+        check_is_fitted(self)
+        return self._measure(check_rows(self, X, y, self._adapter.dtype))
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights: kernels (d_in, d_out), biases (d_out,), layer by layer."""
@@ -172,6 +167,15 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
         """Copy in weights, laid out as `get_weights`; ValueError names one that does not fit."""
         own = self.get_weights()
         self._adapter.set_weights(check_weights(weights, own))
+
+    def _outputs(self, X: np.ndarray) -> np.ndarray:
+        pieces = range(0, len(X), _ROWS_AT_ONCE)
+        return np.concatenate([self._adapter.outputs(X[i : i + _ROWS_AT_ONCE]) for i in pieces])
+
+    def _measure(self, batch: Batch) -> dict[str, float]:
+        outputs = self._outputs(batch.X)
+        accuracy = count_correct(outputs, batch.y, self._adapter.threshold) / len(batch.y)
+        return {"loss": self._adapter.loss(outputs, batch.y), "accuracy": accuracy}
 
     def _prepare(
         self, X: Any, y: Any, sample_weight: Any, classes: Any = None, *, first: bool
@@ -196,35 +200,28 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
     def _start(self, initial_weights: Sequence[np.ndarray] | None) -> None:
         """Build the network, give it its first weights, and start an empty history."""
         start = time.perf_counter()
-        self._draws = Draws(self.random_state)
-        k = len(self.classes_)
-        spec = replace(
-            self._builders_spec(),
-            inputs=self.n_features_in_,
-            outputs=1 if k == 2 else k,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-        )
-        build = self._default_build if self.build is None else self.build
-        adapter = self._adapter_class(build, spec, self.dtype)
-        own = adapter.get_weights()
+        adapter = self._new_adapter(self.n_features_in_, len(self.classes_))
+        draws = Draws(self.random_state)
         if initial_weights is None:
-            initial_weights = adapter.parts.initial_weights(spec, self._draws.weights)
-        adapter.set_weights(check_weights(initial_weights, own))
-        self._adapter = adapter
+            initial_weights = adapter.parts.initial_weights(adapter.spec, draws.weights)
+        adapter.set_weights(check_weights(initial_weights, adapter.get_weights()))
+        self._begin(adapter, draws, time.perf_counter() - start)
+
+    def _new_adapter(self, d: int, k: int) -> Adapter:
+        """Build the network for d columns and k classes."""
+        spec = replace(builders_spec(self), inputs=d, outputs=1 if k == 2 else k)
+        spec = replace(spec, epochs=self.epochs, batch_size=self.batch_size)
+        build = self._default_build if self.build is None else self.build
+        return self._adapter_class(build, spec, self.dtype)
+
+    def _begin(self, adapter: Adapter, draws: Draws, seconds: float) -> None:
+        """Start an empty history with a network that has its weights."""
+        self._adapter, self._draws = adapter, draws
         self.initial_weights_ = adapter.get_weights()
         self.history_: list[dict[str, float]] = []
-        self.seconds_ = {"compile": time.perf_counter() - start, "fit": 0.0}
+        self.seconds_ = {"compile": seconds, "fit": 0.0}
 
-    def _builders_spec(self) -> Spec:
-        """Return the numbers that do not depend on the data."""
-        if self.build is None:
-            return Spec(hidden=tuple(self.hidden), learning_rate=float32(self.learning_rate))
-        return check_builder(self)
-
-    def _train(
-        self, batch: Batch, epochs: int, validation_data: tuple[Any, Any] | None
-    ) -> Iterator[dict[str, float]]:
+    def _train(self, batch: Batch, epochs: int, validation: Batch | None) -> Iterator[dict]:
         start = time.perf_counter()
         self._adapter.compile(batch, self.batch_size)
         now = time.perf_counter()
@@ -232,12 +229,12 @@ class LockstepClassifier(ClassifierMixin, BaseEstimator):
         shuffle = self._adapter.spec.shuffle
         orders = self._draws.orders(len(batch.X), self.batch_size, epochs, shuffle)
         # Epochs may be trained ahead of the results; what is measured in between needs one by one.
-        runs = [orders] if validation_data is None else ([order] for order in orders)
+        runs = [orders] if validation is None else ([order] for order in orders)
         train = self._adapter.train
         for result in chain.from_iterable(train(batch, run, self.batch_size) for run in runs):
             record = {"loss": result.loss, "accuracy": result.accuracy}
-            if validation_data is not None:
-                measured = self.evaluate(*validation_data)
+            if validation is not None:
+                measured = self._measure(validation)
                 record |= {f"val_{name}": value for name, value in measured.items()}
             before, now = now, time.perf_counter()
             self.orders_sha256_ = self._draws.orders_sha256

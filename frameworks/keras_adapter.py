@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from frameworks.adapter import Adapter
 from frameworks.classifier import LockstepClassifier
 from frameworks.dense import build_keras
 from frameworks.probe import LayerOutput, computing, kind_of
+from frameworks.quiet_tensorflow import keras, tf
 from frameworks.spec import Builder, Parts, Spec
 from scratch import Batch, EpochResult
 

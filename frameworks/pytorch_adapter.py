@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch._dynamo  # else the first optimizer loads it, and it changes the environment
 from torch import nn
 
 from frameworks.adapter import Adapter

@@ -1,15 +1,21 @@
 """Checks on what a caller hands to a classifier; each error names the parameter and the remedy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from inspect import signature
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import validate_data
 
-from frameworks.spec import Spec
+from frameworks.spec import Spec, float32
+from scratch import Batch
 
-__all__ = ["check_builder", "check_parameters", "check_weights", "encode_targets"]
+__all__ = [
+    *("builders_spec", "check_parameters", "check_rows", "check_validation_data"),
+    *("check_weights", "encode_targets", "unchanged_if_it_fails"),
+]
 
 _FLOAT32 = np.finfo(np.float32)
 _SMALLEST, _LARGEST = float(_FLOAT32.smallest_subnormal), float(_FLOAT32.max)
@@ -38,12 +44,16 @@ def _check(name: str, value: Any, kind: type, holds: Any, expected: str) -> None
         raise ValueError(f"{name} must be {expected}, got {value!r}")
 
 
-def check_builder(classifier: Any) -> Spec:
-    """Return the Spec that a builder has as its default, `def build_keras(spec: Spec = SPEC)`.
+def builders_spec(classifier: Any) -> Spec:
+    """Return the numbers of a network that do not depend on the data.
 
-    TypeError if it has none. ValueError if the classifier sets numbers that only the builder can.
+    A builder has them as its default, `def build_keras(spec: Spec = SPEC)`; TypeError if it has
+    none. ValueError if the classifier sets numbers that only the builder can.
     """
     build = classifier.build
+    if build is None:
+        rate = float32(classifier.learning_rate)
+        return Spec(hidden=tuple(classifier.hidden), learning_rate=rate)
     parameter = signature(build).parameters.get("spec")
     if parameter is None or not isinstance(parameter.default, Spec):
         raise TypeError(f"build must take `spec` with a Spec as its default, got {build!r}")
@@ -70,6 +80,42 @@ def encode_targets(y: np.ndarray, classes: np.ndarray, dtype: str) -> np.ndarray
         )
     index = np.searchsorted(classes, y)
     return index[:, np.newaxis].astype(dtype) if len(classes) == 2 else index.astype(np.int64)
+
+
+def check_rows(classifier: Any, X: Any, y: Any, dtype: Any) -> Batch:
+    """Return X (n, d) and its labels y (n,) as a loss takes them; ValueError if they do not fit."""
+    X, y = validate_data(classifier, X, y, dtype=dtype, order="C", reset=False)
+    return Batch(X, encode_targets(y, classifier.classes_, dtype))
+
+
+def check_validation_data(classifier: Any, data: Any, dtype: Any) -> Batch | None:
+    """Return (X, y) as `check_rows` does, None if there are none; the ValueError names them."""
+    if data is None:
+        return None
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise TypeError(f"validation_data must be a pair (X, y) or None, got {type(data).__name__}")
+    X, y = data
+    try:
+        return check_rows(classifier, X, y, dtype)
+    except ValueError as error:
+        raise ValueError(f"validation_data: {error}") from error
+
+
+@contextmanager
+def unchanged_if_it_fails(classifier: Any) -> Iterator[None]:
+    """Give a classifier its former attributes back if an error is raised.
+
+    A new training replaces them all and changes none of the objects; one that goes on checks its
+    data before it does. To stop is no error: after Ctrl-C, or between two epochs, what has been
+    trained is kept.
+    """
+    before = dict(vars(classifier))
+    try:
+        yield
+    except Exception:
+        vars(classifier).clear()
+        vars(classifier).update(before)
+        raise
 
 
 def check_weights(weights: Sequence[np.ndarray], like: Sequence[np.ndarray]) -> list[np.ndarray]:

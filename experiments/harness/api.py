@@ -14,6 +14,7 @@ Nothing has to be guarded by `if __name__ == "__main__"`: trainings are processe
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -23,9 +24,10 @@ from experiments.harness.compare.stored_run import StoredRun
 from experiments.harness.comparison_frames import Comparison
 from experiments.harness.errors import RequestError
 from experiments.harness.frames import Run
+from experiments.harness.native import MARGIN, check_margin
 from experiments.harness.progress import make_progress
 from experiments.harness.request import Request, plan
-from experiments.harness.session import rebuild, train
+from experiments.harness.session import TIMEOUT, rebuild, train
 
 __all__ = ["Comparison", "RequestError", "Run", "compare", "load_run", "run"]
 
@@ -40,9 +42,11 @@ def run(
     data: Policy = "auto",
     data_dir: str | Path | None = None,
     native: bool = False,
+    margin: float = MARGIN,
     floor: int = 5,
     jobs: int = 1,
     threads: int = 1,
+    timeout: float = TIMEOUT,
     out: str | Path | None = None,
     quiet: bool = False,
 ) -> Run:
@@ -51,12 +55,14 @@ def run(
     No experiment named: all of them; no implementation named: all that there are. `epochs=None`
     trains as long as each experiment says, `limit` on the first rows only, `seeds` with the seeds
     0 to seeds - 1. `native` leaves each framework to its own defaults, in float32 unless `dtype`
-    says otherwise; `floor` is the number of nudged trainings by which float32 is judged. What the
-    folder `out` already holds is not trained again.
+    says otherwise; accuracies within `margin` then count as equivalent. `floor` is the number of
+    nudged trainings by which float32 is judged. What the folder `out` already holds is not trained
+    again. A training that finishes no epoch for `timeout` seconds is ended, and has failed.
 
     Raises RequestError for what cannot be carried out, and DataError for data that cannot be had.
     A training that fails raises nothing: its row in `cells` says "failed", and why.
     """
+    check_margin(margin)
     request = Request(
         experiments=experiments,
         implementations=tuple(implementations),
@@ -72,21 +78,25 @@ def run(
         out=None if out is None else Path(out),
     )
     planned = plan(request)
-    with make_progress(quiet) as progress:
-        for _ in train(planned, jobs, progress):
+    with (
+        make_progress(quiet) as progress,
+        closing(train(planned, jobs, timeout, progress)) as cells,
+    ):
+        for _ in cells:
             pass
-    rebuild(planned.store, request.data_dir)
-    return Run(planned.store.folder)
+    rebuild(planned.store, request.data_dir, margin)
+    return Run(planned.store.folder, margin)
 
 
-def load_run(folder: str | Path) -> Run:
-    """Return a stored run; RequestError if the folder holds none.
+def load_run(folder: str | Path, margin: float = MARGIN) -> Run:
+    """Return a stored run; RequestError if the folder holds none. `margin` is as in `run`.
 
     >>> load_run("nowhere")
     Traceback (most recent call last):
     experiments.harness.errors.RequestError: nowhere: holds no run; a run has a folder named cells/
     """
-    return Run(folder)
+    check_margin(margin)
+    return Run(folder, margin)
 
 
 def compare(before: Run | str | Path, after: Run | str | Path) -> Comparison:

@@ -1,5 +1,6 @@
 """The command line: `lockstep`, or `python -m experiments`."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +18,7 @@ from experiments.harness import (
     runs_command,
 )
 from experiments.harness.errors import RequestError
+from experiments.harness.printable import printable
 from experiments.harness.voice import reword
 
 __all__ = ["app", "main"]
@@ -87,6 +89,12 @@ def run_command(
     margin: Margin = 0.01,
     jobs: Annotated[int, typer.Option(min=1, help="Train so many cells at a time.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each training.")] = 1,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            min=1, metavar="SECONDS", help="End a training that finishes no epoch for so long."
+        ),
+    ] = 3_600,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Default: a folder under runs/.")
     ] = None,
@@ -130,7 +138,7 @@ def run_command(
         floor=floor,
         out=out,
     )
-    raise typer.Exit(session.run(request, jobs, as_json, quiet, margin))
+    raise typer.Exit(session.run(request, jobs, as_json, quiet, margin, timeout))
 
 
 @app.command("report")
@@ -176,10 +184,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         result = 130
     if result == 130:
-        print("\nstopped; what was finished is kept: repeat the command to go on", file=sys.stderr)
+        command = shlex.join(["lockstep", *(arguments or [])])
+        print(f"\nstopped; what was finished is kept; to go on: {command}", file=sys.stderr)
     return result or 0
 
 
 def _fail(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {printable(message)}", file=sys.stderr)
     return 2

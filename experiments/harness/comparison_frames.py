@@ -8,7 +8,7 @@ import pandas as pd
 
 from experiments.harness.compare.document import render
 from experiments.harness.compare.wording import findings, summary
-from experiments.harness.store import write_atomically
+from experiments.harness.files import write_atomically
 
 __all__ = ["Comparison"]
 

@@ -15,6 +15,7 @@ from datasets.cache import mirrors
 from datasets.download import Progress
 from datasets.folders import cache_folder, named_folder
 from datasets.inventory import RECIPES
+from datasets.printable import printable
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -99,7 +100,7 @@ def _print_table(rows: list[FileStatus], folder: str) -> None:
         size = "" if row.bytes is None else f"{row.bytes:,}"
         table.add_row(row.file, row.where, size, (row.sha256 or "")[:12], row.state)
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"folder  {folder}\ncache   {cache_folder()}", markup=False)
+    console.print(printable(f"folder  {folder}\ncache   {cache_folder()}"), markup=False)
     console.print(table if rows else "no files", soft_wrap=False)
     present = {row.dataset for row in rows if row.state != "missing"}
     for recipe in RECIPES:

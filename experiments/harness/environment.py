@@ -19,6 +19,14 @@ _THREAD_VARIABLES = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
+# By these a user gives the numerical libraries other kernels, which round differently.
+_KERNEL_VARIABLES = (
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NPY_DISABLE_CPU_FEATURES",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
+)
 _ROOT = Path(experiments.__file__).parents[1]
 _TRAINING = ("training", "variants", "nudge", "native_training", "native_loops")
 
@@ -33,6 +41,7 @@ def environment(threads: int) -> dict[str, object]:
         "threads": threads,
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
         "versions": {package: _version(package) for package in _PACKAGES},
+        **{name: os.environ[name] for name in _KERNEL_VARIABLES if name in os.environ},
     }
 
 

@@ -3,11 +3,19 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from datasets.printable import printable
+
 __all__ = ["RequestError", "choose"]
 
 
 class RequestError(Exception):
-    """A request that cannot be carried out; the message names the thing and the remedy."""
+    """A request that cannot be carried out; the message names the thing and the remedy.
+
+    Whatever it quotes of a file or a name is printable.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 def choose(kind: str, name: str, known: Iterable[str]) -> str:

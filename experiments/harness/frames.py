@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.harness.errors import choose
+from experiments.harness.native import MARGIN
 from experiments.harness.results import build_results
 from experiments.harness.store import EPOCH_COLUMNS, Store, epoch_rows
 
@@ -21,10 +22,10 @@ class Run:
     example; where a cell is asked for, the row itself will do as well.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, margin: float = MARGIN) -> None:
         self.folder = Path(folder)
         self._store = Store(self.folder)
-        self.results: dict[str, Any] = build_results(self._store)  # what results.json holds
+        self.results: dict[str, Any] = build_results(self._store, margin)  # as results.json
 
     def __repr__(self) -> str:
         done = sum(cell["status"] == "ok" for cell in self.results["cells"])
@@ -65,9 +66,9 @@ class Run:
 
     def _arrays(self, cell: str | pd.Series) -> dict[str, np.ndarray]:
         """Raises RequestError for a cell that the run does not have, or that failed."""
-        finished = [each["key"] for each in self.results["cells"] if each["status"] == "ok"]
+        finished = {each["key"]: each for each in self.results["cells"] if each["status"] == "ok"}
         key = cell if isinstance(cell, str) else str(cell.name)
-        return self._store.load_arrays(choose("finished cell", key, finished))
+        return self._store.arrays_of(finished[choose("finished cell", key, finished)])
 
 
 def _row(cell: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """The last results of each experiment, from the runs that are stored; loads JSON and no more."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from experiments.harness.errors import RequestError
+from experiments.harness.records import read_results
 
 __all__ = ["describe_last", "last_results"]
 
@@ -19,12 +21,12 @@ def last_results(folder: Path) -> dict[str, dict[str, Any]]:
         if _experiments(path.parent) <= found.keys():
             continue  # nothing in it that a newer run has not: spare reading it
         try:
-            results = json.loads(path.read_bytes())
+            results = read_results(path)
             summaries = {
                 name: _summary(path, results, name)
                 for name in {cell["experiment"] for cell in results["cells"]}
             }
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, RequestError):
             continue
         found = summaries | found
     return found

@@ -16,14 +16,13 @@ from experiments.harness.errors import RequestError
 
 __all__ = ["NoiseFloor", "check_floor", "measure_floor"]
 
+UNIT = 2.0**-23  # in the last place of float32, relative
+
 
 def check_floor(count: int) -> None:
     """Refuse a number of nudged trainings that gives no distance."""
     if count == 1:
         raise RequestError("--floor must be 0, or 2 or more: one training has no distance; got 1")
-
-
-UNIT = 2.0**-23  # in the last place of float32, relative
 
 
 @dataclass(frozen=True)

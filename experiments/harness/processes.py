@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ class Worker:
 
     def __init__(self, implementation: str, threads: int) -> None:
         self._errors = tempfile.TemporaryFile()
+        self._hung_for: float | None = None  # seconds without a word, after which it was ended
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "experiments.harness.worker"],
+            [sys.executable, "-P", "-m", "experiments.harness.worker", implementation],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -38,16 +40,24 @@ class Worker:
             text=True,
             encoding="utf-8",
         )
-        self._send(implementation)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
 
     def run(
-        self, job: dict[str, Any], report: Callable[[int, float], None] = lambda epoch, loss: None
+        self,
+        job: dict[str, Any],
+        report: Callable[[int, float], None] = lambda epoch, loss: None,
+        timeout: float = threading.TIMEOUT_MAX,
     ) -> Any:
-        """Do a job (see `worker`) and return its result. Raises CellFailed or WorkerDied."""
+        """Do a job (see `worker`) and return its result. Raises CellFailed or WorkerDied.
+
+        The process is ended when it says nothing for `timeout` seconds.
+        """
         self._send(job)
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            event = json.loads(line)
+        for event in self._events(timeout):
             match event.pop("event"):
                 case "epoch":
                     report(event["epoch"], event["loss"])
@@ -56,6 +66,23 @@ class Worker:
                 case "failed":
                     raise CellFailed(event["error"])
         raise WorkerDied(self._how_it_ended())
+
+    def _events(self, timeout: float) -> Iterator[dict[str, Any]]:
+        """Yield what the process says, until it ends."""
+        assert self._process.stdout is not None
+        while True:
+            timer = threading.Timer(timeout, self._end_hung, [timeout])
+            timer.daemon = True  # it does not hold up the end of the command
+            timer.start()
+            line = self._process.stdout.readline()
+            timer.cancel()
+            if not line.endswith("\n"):  # ended, perhaps in the middle of a word
+                return
+            yield json.loads(line)
+
+    def _end_hung(self, timeout: float) -> None:
+        self._hung_for = timeout
+        self._process.kill()
 
     def _send(self, message: Any) -> None:
         assert self._process.stdin is not None
@@ -67,6 +94,9 @@ class Worker:
 
     def _how_it_ended(self) -> str:
         code = self._process.wait()
+        if self._hung_for:
+            seconds = f"{self._hung_for:g} s"
+            return f"no epoch was finished within {seconds}; --timeout sets how long to wait"
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         killed = f"was killed by {signal.Signals(-code).name}" if code < 0 else ""

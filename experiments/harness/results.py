@@ -78,7 +78,7 @@ def certified_digits(cell: dict[str, Any]) -> tuple[float, str] | None:
 
 def _with_arrays(store: Store, records: list[dict[str, Any]]) -> list[Cell]:
     """Return the finished cells."""
-    return [(r, store.load_arrays(r["key"])) for r in records if r["status"] == "ok"]
+    return [(r, store.arrays_of(r)) for r in records if r["status"] == "ok"]
 
 
 def _order(record: dict[str, Any]) -> tuple[Any, ...]:

@@ -2,8 +2,8 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Generator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -13,6 +13,8 @@ from experiments.harness.processes import CellFailed, Worker, WorkerDied
 from experiments.harness.store import Store
 
 __all__ = ["Progress", "Runner"]
+
+_SECONDS_BETWEEN_LOOKS = 0.2  # a signal that comes just before a wait is only seen after it
 
 
 class Progress(Protocol):
@@ -35,14 +37,17 @@ class Runner:
     failed cell, and the next cell gets a new one.
     """
 
-    def __init__(self, store: Store, jobs: int, threads: int, progress: Progress) -> None:
+    def __init__(
+        self, store: Store, jobs: int, threads: int, timeout: float, progress: Progress
+    ) -> None:
         self._store, self._jobs, self._threads, self._progress = store, jobs, threads, progress
+        self._timeout = timeout  # seconds without a finished epoch, after which a training failed
         self._idle: dict[str, list[Worker]] = defaultdict(list)
         self._busy: list[Worker] = []
         self._lock = threading.Lock()
         self._stopped = False
 
-    def run(self, heads: dict[Cell, dict[str, Any]]) -> Iterator[Cell]:
+    def run(self, heads: dict[Cell, dict[str, Any]]) -> Generator[Cell]:
         """Train the cells, write their records, and yield each as it is finished.
 
         `heads` holds what a record says before training. Left early, by Ctrl-C for example, the
@@ -51,9 +56,11 @@ class Runner:
         pool = ThreadPoolExecutor(self._jobs)
         try:
             futures = {pool.submit(self._train, cell, head): cell for cell, head in heads.items()}
-            for future in as_completed(futures):
-                future.result()
-                yield futures[future]
+            while futures:
+                done, _ = wait(futures, _SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                    yield futures.pop(future)
         finally:
             self._stop()
             pool.shutdown(cancel_futures=True)
@@ -72,9 +79,12 @@ class Runner:
 
     def _train_in_worker(self, cell: Cell, head: dict[str, Any]) -> str | None:
         job = {"cell": cell.to_json(), "head": head, "folder": str(self._store.folder)}
-        worker, error = self._borrow(cell.implementation), None
         try:
-            worker.run(job, lambda epoch, loss: self._progress.at(cell, epoch, loss))
+            worker, error = self._borrow(cell.implementation), None
+        except OSError as failure:  # too many processes, for example
+            return f"no worker process could be started: {failure}"
+        try:
+            worker.run(job, lambda *now: self._progress.at(cell, *now), self._timeout)
         except CellFailed as failure:
             error = failure
         with self._lock:
@@ -83,12 +93,24 @@ class Runner:
                 worker.close()
             else:
                 self._idle[cell.implementation].append(worker)
+        if isinstance(error, WorkerDied) and self._is_finished(cell, head):
+            return None  # it died between writing the record and saying so
         return str(error) if error else None
+
+    def _is_finished(self, cell: Cell, head: dict[str, Any]) -> bool:
+        record = self._store.load(cell.key) or {}
+        return record.get("status") == "ok" and record["fingerprint"] == head["fingerprint"]
 
     def _borrow(self, implementation: str) -> Worker:
         with self._lock:
             idle = self._idle[implementation]
-            worker = idle.pop() if idle else Worker(implementation, self._threads)
+            while idle:
+                worker = idle.pop()
+                if worker.is_alive:
+                    break
+                worker.close()
+            else:
+                worker = Worker(implementation, self._threads)
             self._busy.append(worker)
             return worker
 

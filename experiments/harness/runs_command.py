@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from experiments.harness.errors import RequestError
+from experiments.harness.printable import printable, printable_inside
 from experiments.harness.store import RUNS
 
 app = typer.Typer(invoke_without_command=True)
@@ -55,7 +56,7 @@ def remove_command(
 
     found = dict.fromkeys(_locate(run, folder) for run in runs)
     for run in found:
-        print(f"{run}: {len(files_of(run))} files", file=sys.stderr)
+        print(f"{printable(str(run))}: {len(files_of(run))} files", file=sys.stderr)
     if not yes:
         if not sys.stdin.isatty():
             raise RequestError("nobody is there to be asked; to remove the runs, add --yes")
@@ -64,7 +65,7 @@ def remove_command(
             return
     for run in found:
         remove(run)
-        print(f"removed {run}")
+        print(f"removed {printable(str(run))}")
 
 
 def _locate(run: Path, folder: Path) -> Path:
@@ -75,16 +76,18 @@ def _locate(run: Path, folder: Path) -> Path:
 
 
 def _print(folder: Path, runs: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    from experiments.harness.tables import make_table
+    from experiments.harness.tables import make_console, make_table
 
-    console = Console(highlight=False)
+    console = make_console()
     if not runs:
-        console.print(Text(f"no runs in {folder}; `lockstep run` makes one"), soft_wrap=True)
+        console.print(
+            Text(f"no runs in {printable(str(folder))}; `lockstep run` makes one"), soft_wrap=True
+        )
         return
     table = make_table("run", "date", "ok", "failed", "missing", "dtype")
+    runs = printable_inside(runs)
     for run in runs:
         date = run["date"].replace("T", " ")[:16]
         if run["problem"]:

@@ -1,6 +1,8 @@
 """One call of `lockstep run` or `lockstep report`, from the request to the exit code."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,52 +13,83 @@ from experiments.harness.cell import Cell
 from experiments.harness.errors import RequestError
 from experiments.harness.native import MARGIN, check_margin
 from experiments.harness.native_tables import show_native
+from experiments.harness.printable import printable
 from experiments.harness.progress import make_progress
 from experiments.harness.request import Plan, Request, plan
 from experiments.harness.results import build_results, objections
 from experiments.harness.runner import Progress, Runner
 from experiments.harness.store import Store
-from experiments.harness.tables import show_experiment, show_summary
+from experiments.harness.tables import make_console, show_experiment, show_summary
 
-__all__ = ["rebuild", "report", "run", "train"]
+__all__ = ["TIMEOUT", "rebuild", "report", "run", "train"]
+
+TIMEOUT = 3_600.0  # seconds for an epoch: far more than the longest takes on one thread
 
 Heads = dict[Cell, dict[str, Any]]
 
 
 def run(
-    request: Request, jobs: int, as_json: bool, quiet: bool = False, margin: float = MARGIN
+    request: Request,
+    jobs: int,
+    as_json: bool,
+    quiet: bool = False,
+    margin: float = MARGIN,
+    timeout: float = TIMEOUT,
 ) -> int:
     """Train what is missing, show the results, and return the exit code.
 
     Quietly, only what goes against is shown, and the last line.
     """
     check_margin(margin)
-    console, planned = _console(as_json or quiet), plan(request)
+    console, planned = make_console(as_json or quiet), plan(request)
     for note in planned.notes.values():
-        console.print(Text(note))
+        console.print(Text(printable(note)))
+    try:
+        _train_and_show(planned, jobs, timeout, quiet, console, margin)
+    except KeyboardInterrupt:
+        kept = len(planned.heads) - len(planned.missing())
+        folder = printable(str(planned.store.folder))
+        line = f"\n{kept} of {len(planned.heads)} trainings are kept in {folder}"
+        print(line, end="", file=sys.stderr)
+        raise
+    console.print()
+    return _conclude(planned.store, request.data_dir, make_console(as_json), as_json, margin)
+
+
+def _train_and_show(
+    planned: Plan, jobs: int, timeout: float, quiet: bool, console: Console, margin: float
+) -> None:
+    """Train what is missing; show each experiment when all of it is there."""
     shown: set[str] = set()
-    with make_progress(quiet) as progress:
-        training = train(planned, jobs, progress)
+    with (
+        make_progress(quiet) as progress,
+        closing(train(planned, jobs, timeout, progress)) as training,
+    ):
         if kept := len(planned.heads) - len(missing := next(training)):
-            console.print(f"{kept} of {len(planned.heads)} trainings are in {planned.store.folder}")
+            folder = printable(str(planned.store.folder))
+            console.print(f"{kept} of {len(planned.heads)} trainings are in {folder}")
         _show_finished(planned, missing, shown, console, margin)
         for missing in training:
             _show_finished(planned, missing, shown, console, margin)
-    console.print()
-    return _conclude(planned.store, request.data_dir, _console(as_json), as_json, margin)
 
 
-def train(planned: Plan, jobs: int, progress: Progress) -> Iterator[Heads]:
-    """Train what is missing of a plan; yield what still is, first of all and after each cell."""
-    if jobs < 1:
-        raise RequestError(f"jobs: expected 1 or more, got {jobs}")
+def train(planned: Plan, jobs: int, timeout: float, progress: Progress) -> Generator[Heads]:
+    """Train what is missing of a plan; yield what still is, first of all and after each cell.
+
+    A training that finishes no epoch for `timeout` seconds is ended, and has failed.
+    """
+    for name, value in (("jobs", jobs), ("timeout", timeout)):
+        if value < 1:
+            raise RequestError(f"{name}: expected 1 or more, got {value:g}")
     missing = planned.missing()
     planned.store.create(cell.key for cell in planned.heads)
     yield missing
     threads = next(iter(planned.heads)).threads
-    for cell in Runner(planned.store, jobs, threads, progress).run(dict(missing)):
-        del missing[cell]
-        yield missing
+    runner = Runner(planned.store, jobs, threads, timeout, progress)
+    with closing(runner.run(dict(missing))) as finished:
+        for cell in finished:
+            del missing[cell]
+            yield missing
 
 
 def rebuild(store: Store, data_dir: str | None, margin: float = MARGIN) -> dict[str, Any]:
@@ -72,7 +105,7 @@ def rebuild(store: Store, data_dir: str | None, margin: float = MARGIN) -> dict[
 def report(folder: Path, data_dir: str | None, as_json: bool, margin: float = MARGIN) -> int:
     """Rebuild the results of a run from its records, show them, and return the exit code."""
     check_margin(margin)
-    console, store = _console(as_json), Store(folder)
+    console, store = make_console(as_json), Store(folder)
     results = build_results(store, margin)
     for experiment in dict.fromkeys(cell["experiment"] for cell in results["cells"]):
         _show(results, experiment, console)
@@ -110,14 +143,9 @@ def _conclude(
     against = objections(results)
     show_summary(console, results, against)
     written = f"{store.folder / 'results.json'}, results.csv, report.html"
-    console.print(Text(written), soft_wrap=True)
+    console.print(Text(printable(written)), soft_wrap=True)
     if as_json:
         print((store.folder / "results.json").read_text(encoding="utf-8"), end="")
     if any(cell["status"] == "failed" and cell["missing"] for cell in results["cells"]):
         return 2
     return 1 if against else 0
-
-
-def _console(as_json: bool) -> Console:
-    """Return where tables go: nowhere if standard output is for JSON."""
-    return Console(highlight=False, quiet=as_json, soft_wrap=False)

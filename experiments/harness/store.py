@@ -6,12 +6,14 @@ RUN/plan.json                the names of all cells that were asked for, whether
 RUN/results.json             all records and the agreement; rebuilt at will
 RUN/results.csv              one row for each cell and epoch; rebuilt at will
 RUN/report.html              all of it to look at; rebuilt at will
+
+A file is written under another name, `.NAME.PROCESS`, and renamed when it is whole. What a killed
+process left under such a name is removed when a command goes on with the run.
 """
 
 import csv
 import io
 import json
-import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,14 +21,14 @@ from typing import Any
 
 import numpy as np
 
+from experiments.harness.cell_arrays import load_arrays, read_arrays
 from experiments.harness.errors import RequestError
+from experiments.harness.files import remove_unfinished, write_atomically
+from experiments.harness.records import SCHEMA, read_plan, read_record
 
-__all__ = [
-    *("EPOCH_COLUMNS", "RUNS", "SCHEMA", "Store"),
-    *("complete", "epoch_rows", "read_json", "to_json", "write_atomically"),
-]
+__all__ = ["EPOCH_COLUMNS", "RUNS", "SCHEMA", "Store", "epoch_rows", "to_json"]
 
-SCHEMA = 1
+_SUFFIXES = (".json", ".safetensors", ".csv", ".html")
 RUNS = Path("runs")  # where runs are unless --out says otherwise
 
 # Of results.csv, and of a history as a data frame.
@@ -35,14 +37,6 @@ EPOCH_COLUMNS = (
     *("epoch", "loss", "accuracy"),
 )
 
-# What every record holds, also that of a failed cell.
-_FIELDS = {
-    *("key", "fingerprint", "experiment", "implementation", "dtype", "seed", "data", "spec"),
-    *("epochs", "limit", "acceptance", "environment", "status", "error", "history", "test"),
-}
-
-# Fields that came later, with what they mean where a record of the same schema lacks them.
-_LATER = {"mode": "lockstep"}
 _ASKED_FOR = ("lockstep", "native")  # the modes whose results are shown
 
 
@@ -54,7 +48,10 @@ class Store:
         self.cells = folder / "cells"
 
     def create(self, keys: Iterable[str] = ()) -> None:
-        """Make the folder, and add the keys to its plan; RequestError if it cannot be written."""
+        """Make the folder, and add the keys to its plan; RequestError if it cannot be written.
+
+        What killed processes left unfinished is removed.
+        """
         try:
             self.cells.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.cells):
@@ -63,6 +60,7 @@ class Store:
             raise RequestError(
                 f"{self.folder}: cannot be written to ({error.strerror}); choose another --out"
             ) from error
+        self._remove_unfinished()
         planned = dict.fromkeys([*self.planned(), *keys])
         write_atomically(
             self.folder / "plan.json", to_json({"schema": SCHEMA, "cells": [*planned]})
@@ -71,7 +69,7 @@ class Store:
     def planned(self) -> list[str]:
         """Return the keys of all cells that were asked for; none where no plan was kept."""
         path = self.folder / "plan.json"
-        return read_json(path).get("cells", []) if path.exists() else []
+        return read_plan(self._own(path)) if path.exists() else []
 
     def save(self, key: str, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Write a finished cell: first the arrays, then the record that says they are whole."""
@@ -86,17 +84,12 @@ class Store:
         return self._read(self.cells / f"{key}.json")
 
     def load_arrays(self, key: str) -> dict[str, np.ndarray]:
-        """Return a finished cell's arrays; RequestError if they are missing or damaged."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
+        """Return whatever arrays are kept beside a record; RequestError if they are damaged."""
+        return load_arrays(self._own(self.cells / f"{key}.safetensors"))
 
-        path = self.cells / f"{key}.safetensors"
-        try:
-            return load(path.read_bytes())
-        except (OSError, SafetensorError) as error:
-            raise RequestError(
-                f"{path}: {error}; delete it and its .json, and run again"
-            ) from error
+    def arrays_of(self, record: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Return a finished cell's arrays; RequestError if they are not those of the record."""
+        return read_arrays(self._own(self.cells / f"{record['key']}.safetensors"), record)
 
     def records(self) -> list[dict[str, Any]]:
         """Return the records of all trainings that were asked for, ordered by name.
@@ -117,57 +110,25 @@ class Store:
         return [record for record in found if record is not None]
 
     def write_results(self, results: dict[str, Any]) -> None:
-        """Write results.json and results.csv."""
+        """Write results.json and results.csv; remove what an orphan left after `create`."""
+        self._remove_unfinished()
         write_atomically(self.folder / "results.json", to_json(results))
         write_atomically(self.folder / "results.csv", _csv(results["cells"]))
 
+    def _remove_unfinished(self) -> None:
+        for folder in (self.folder, self.cells):
+            remove_unfinished(folder, _SUFFIXES)
+
     def _read(self, path: Path) -> dict[str, Any] | None:
-        if not path.exists():
-            return None
-        return complete(path, read_json(path))
+        return read_record(self._own(path)) if path.exists() else None
 
-
-def complete(path: Path, record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record with the fields that came after it; RequestError if it lacks any other."""
-    if absent := sorted(_FIELDS - record.keys()):
-        raise RequestError(f"{path}: lacks {', '.join(absent)}; delete it, and run again")
-    return _LATER | record
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a file of a run; RequestError if it is damaged or written by a newer lockstep."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise RequestError(f"{path}: {error}; delete it, and run again") from error
-    _check_schema(path, content)
-    return content
-
-
-def _check_schema(path: Path, content: Any) -> None:
-    """Raise RequestError unless this version of lockstep can read what a file holds."""
-    schema = content.get("schema") if isinstance(content, dict) else None
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise RequestError(
-            f"{path}: written by a newer lockstep (schema {schema}, this one reads {SCHEMA}); "
-            "update lockstep to read it"
-        )
-    if schema != SCHEMA:
-        raise RequestError(f"{path}: not a record of schema {SCHEMA}; delete it, and run again")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is there either whole or as it was before, whatever happens meanwhile."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")  # one process, one writer
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    def _own(self, path: Path) -> Path:
+        """Return a path; RequestError for a link, which may lead anywhere, or no plain file."""
+        linked = path.is_symlink() or self.cells.is_symlink()
+        if linked or (path.exists() and not path.is_file()):
+            kind = "reached by a link" if linked else "no file"
+            raise RequestError(f"{path}: is {kind}, as nothing of a run is; move it away")
+        return path
 
 
 def to_json(value: Any) -> bytes:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from experiments.harness.results import DIGITS, accepted, certified_digits
 
-__all__ = ["make_table", "show_experiment", "show_summary"]
+__all__ = ["make_console", "make_table", "show_experiment", "show_summary"]
 
 Records = list[dict[str, Any]]
 
@@ -135,6 +135,11 @@ def _confusions(cells: Records) -> Iterable[str]:
             by_matrix.setdefault(str(cell["test"]["confusion"]), []).append(cell["implementation"])
     for matrix, names in by_matrix.items():
         yield f"confusion matrix {matrix}: {', '.join(names)}"
+
+
+def make_console(quiet: bool = False) -> Console:
+    """Return a console that shows text as it is: names of files and records are no markup."""
+    return Console(highlight=False, markup=False, emoji=False, quiet=quiet)
 
 
 def make_table(first: str, *others: str) -> Table:

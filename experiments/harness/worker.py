@@ -1,7 +1,9 @@
 """A worker process: trains or times the cells it is sent, in turn, for one implementation.
 
 Cells come as JSON lines on standard input, events leave as JSON lines on standard output. Whatever
-a library prints goes to standard error, which the parent keeps for the reason of a failure.
+a library prints goes to standard error, which the parent keeps for the reason of a failure. When
+the parent ends, however it does, standard input ends, and with it this process at once: no orphan
+writes into a folder in which a repeated command is at work.
 
     {"event": "ready", "seconds_import": s}
     {"event": "epoch", "epoch": e, "loss": x}        at most ten a second
@@ -13,9 +15,14 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TextIO
+
+from experiments.harness.errors import RequestError
 
 __all__ = ["main"]
 
@@ -23,15 +30,30 @@ _SECONDS_BETWEEN_REPORTS = 0.1
 
 
 def main() -> None:
-    """Serve until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its workers
+    """Serve the implementation that is named as the argument, until standard input ends."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its workers
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    serve(sys.stdin, events)
+    serve(sys.argv[1], _jobs(sys.stdin.fileno()), events)
 
 
-def serve(jobs: TextIO, events: TextIO) -> None:
-    """Load the implementation named in the first line, then train cell by cell."""
+def _jobs(descriptor: int) -> Iterator[bytes]:
+    """Yield the lines of standard input; end this process when it ends, also in a training."""
+    jobs: SimpleQueue[bytes] = SimpleQueue()
+
+    def read() -> None:
+        for line in open(descriptor, "rb", buffering=0):  # a buffer's lock would outlive the thread
+            jobs.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        yield jobs.get()
+
+
+def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
+    """Load an implementation, then train cell by cell."""
 
     def send(event: str, **values: Any) -> None:
         events.write(json.dumps({"event": event, **values}) + "\n")
@@ -41,13 +63,15 @@ def serve(jobs: TextIO, events: TextIO) -> None:
     from experiments.harness.implementations import IMPLEMENTATIONS
 
     start = time.perf_counter()
-    getattr(frameworks, IMPLEMENTATIONS[json.loads(jobs.readline())].classifier)
+    getattr(frameworks, IMPLEMENTATIONS[implementation].classifier)
     seconds_import = time.perf_counter() - start
     send("ready", seconds_import=seconds_import)
     for line in jobs:
         try:
             job = json.loads(line)
             send("done", result=(_train if "head" in job else _time)(job, seconds_import, send))
+        except RequestError as error:
+            send("failed", error=str(error))
         except Exception as error:  # a failed cell, with its reason; the next one may do better
             send("failed", error=f"{type(error).__name__}: {error}")
 
@@ -78,7 +102,7 @@ def _train(job: dict[str, Any], seconds_import: float, send: Any) -> dict[str, A
 
     data = load_data(cell.experiment, cell.policy, cell.data_dir)
     if data.sha256 != job["head"]["data"]["sha256"]:
-        raise ValueError(f"the data of {cell.experiment} changed since the run began; run again")
+        raise RequestError(f"the data of {cell.experiment} changed since the run began; run again")
     record, arrays = train_cell(cell, data, seconds_import, report)
     Store(Path(job["folder"])).save(cell.key, job["head"] | record, arrays)
     return {"key": cell.key}

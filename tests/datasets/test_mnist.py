@@ -124,7 +124,7 @@ def test_an_incomplete_set_is_an_error_that_names_what_is_missing(folder):
     [
         ({"y_test": None}, "no array 'y_test'"),
         ({"x_train": np.zeros((12, 28, 28))}, "x_train: expected unsigned bytes, found float64"),
-        ({"y_train": np.array([{}] * 12)}, "not plain data"),
+        ({"y_train": np.array([{}] * 12)}, "y_train: expected unsigned bytes, found object"),
     ],
 )
 def test_an_archive_of_another_form_is_refused(tiny, folder, tmp_path, changes, message):

@@ -75,10 +75,23 @@ def test_what_cannot_be_run_is_refused_by_name(tmp_path):
         ({"dtype": "float16"}, "unknown dtype 'float16'"),
         ({"data": "best"}, "unknown data 'best'"),
         ({"implementations": ["torch"]}, "did you mean 'pytorch'"),
+        (
+            {"native": True, "margin": 0},
+            "--margin must be above 0 and below 1, such as 0.01; got 0",
+        ),
     ]:
         with pytest.raises(RequestError, match=message):
             run("xor", out=tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_native_run_is_judged_by_the_margin_asked_for(tmp_path):
+    options = {"implementations": ["scratch"], "epochs": 1, "out": tmp_path / "run", "quiet": True}
+    own = run("xor", native=True, margin=0.25, **options)
+    written = json.loads((tmp_path / "run" / "results.json").read_text())
+    loaded = load_run(own.folder, margin=0.5)
+    margins = [each["native"][0]["margin"] for each in (own.results, written, loaded.results)]
+    assert margins == [0.25, 0.25, 0.5]
 
 
 def test_a_comparison_says_what_the_command_says(call, tmp_path):

@@ -62,6 +62,7 @@ def assert_refused(answer, *words) -> None:
         ("run circle --limit 0", ["--limit"]),
         ("run circle --jobs 0", ["--jobs"]),
         ("run circle --threads 0", ["--threads"]),
+        ("run circle --timeout 0", ["--timeout", "expected 1"]),
         ("run mnist --data-dir nowhere", ["nowhere", "is not a folder"]),
         (
             "run circle --quite",

@@ -323,7 +323,7 @@ def test_other_predictions_than_a_file_had_are_a_change(call, tmp_path):
         ("run text.json", "text.json: "),
         ("run other.json", "other.json: is not a results.json"),
         ("run newer.json", "newer.json: written by a newer lockstep (schema 99, this one reads 1)"),
-        ("run lacks.json", "lacks.json: lacks "),
+        ("run lacks.json", "lacks.json: cells[0] lacks acceptance, "),
     ],
 )
 def test_what_cannot_be_compared_is_one_sentence(call, monkeypatch, tmp_path, arguments, words):

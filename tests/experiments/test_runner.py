@@ -183,7 +183,10 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
     assert (process.returncode, "Traceback" in err) == (130, False), err
-    assert "stopped; what was finished is kept: repeat the command to go on" in err
+    assert (
+        "\n1 of 2 trainings are kept in run\nstopped; what was finished is kept; to go on: " in err
+    )
+    assert err.endswith("lockstep run perceptron circle --with scratch --epochs 5 --out run\n")
     assert not left_behind
     records = [path.name for path in (tmp_path / "run" / "cells").glob("*.json")]
     assert records == ["perceptron-float64-seed0-scratch.json"]

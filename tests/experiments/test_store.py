@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ import pandas as pd
 import pytest
 
 from experiments.harness.errors import RequestError
-from experiments.harness.store import Store, write_atomically
+from experiments.harness.files import write_atomically
+from experiments.harness.store import Store
 
 from .stored_runs import failed, store_run, training
 
@@ -51,10 +54,42 @@ def test_a_file_is_as_it_was_when_the_disk_is_full(tmp_path, monkeypatch):
     path = tmp_path / "record.json"
     write_atomically(path, b"old")
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RequestError, match=r"record.json: cannot be written \(No space left on d"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["record.json"]
+
+
+def wait_until_ended(process: int) -> None:
+    """Wait for the end of a process, and leave it unreaped."""
+    os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks for Linux' processes")
+def test_what_ended_processes_left_unfinished_is_removed_and_nothing_else(store):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    wait_until_ended(ended.pid)
+    left = [store.cells / ".a.json", store.cells / ".a.safetensors", store.folder / ".results.csv"]
+    left = [path.with_name(f"{path.name}.{ended.pid}") for path in left]
+    kept = [".b.json.1", f".b.json.{os.getpid()}", f".notes.txt.{ended.pid}", ".c.json"]
+    kept = [store.cells / name for name in kept]  # those of running processes, and not ours
+    for path in [*left, *kept]:
+        path.write_bytes(b"{")
+    store.create()
+    assert [path.exists() for path in left] == [False, False, False]
+    assert [path.exists() for path in kept] == [True, True, True, True]
+    ended.wait()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="asks for POSIX processes")
+def test_what_an_orphan_leaves_while_the_next_command_works_is_removed_at_its_end(store):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as orphan:
+        left = store.cells / f".a.json.{orphan.pid}"
+        left.write_bytes(b"{")
+        store.create()
+        assert left.exists()
+    store.write_results({"cells": []})
+    assert not left.exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="looks at POSIX permissions")

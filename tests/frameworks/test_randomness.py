@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from .cases import table
+from .world import state_of_the_world
 
 
 def trained(classifier, data=None):
@@ -45,25 +46,6 @@ def test_integer_seed_starts_anew_and_a_generator_goes_on(make):
     assert same_bytes(first, again)
     first, second = (make(random_state=rng).fit(X, y).initial_weights_ for _ in range(2))
     assert not np.array_equal(first[0], second[0])
-
-
-def state_of_the_world():
-    """Everything that a framework keeps for the whole process, and might be tempted to set."""
-    _, key, position, *_ = np.random.get_state()  # noqa: NPY002 - it is not used, but watched
-    return {
-        "random": random.getstate(),
-        "numpy": (key.tolist(), position),
-        "numpy errors": np.geterr(),
-        "torch": torch.get_rng_state().tolist(),
-        "torch dtype": torch.get_default_dtype(),
-        "torch threads": torch.get_num_threads(),
-        "torch gradients": torch.is_grad_enabled(),
-        "torch determinism": torch.are_deterministic_algorithms_enabled(),
-        "floatx": keras.config.floatx(),
-        "policy": keras.config.dtype_policy().name,
-        "epsilon": keras.config.epsilon(),
-        "image format": keras.config.image_data_format(),
-    }
 
 
 @pytest.fixture

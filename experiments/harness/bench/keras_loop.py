@@ -19,11 +19,10 @@ class KerasLoop:
     def __init__(
         self, build: Builder, X: np.ndarray, y: np.ndarray, spec: Spec, *, jit: bool = False
     ) -> None:
-        import keras
         import tensorflow as tf
 
-        keras.config.set_floatx(X.dtype.name)
-        keras.config.set_dtype_policy(X.dtype.name)  # once a layer was built, floatx is not enough
+        self.dtype = X.dtype.name
+        self._set_dtype()
         self.X, self.y, self.batch_size = tf.constant(X), tf.constant(y), spec.batch_size
         self.jit = jit
         self.parts = build()
@@ -34,6 +33,7 @@ class KerasLoop:
 
     def train(self, weights: Arrays, orders: Arrays) -> float:
         """See `Loop.train`."""
+        self._set_dtype()
         network, _, optimizer = self.parts[:3]
         steps = len(orders) * -(-len(self.X) // self.batch_size)
         if steps != self.steps:
@@ -44,6 +44,13 @@ class KerasLoop:
         batches = self._batches(orders)
         history = network.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
         return history.history["loss"][-1]
+
+    def _set_dtype(self) -> None:
+        """Set Keras' types, which another loop may have set in the meantime."""
+        import keras
+
+        keras.config.set_floatx(self.dtype)
+        keras.config.set_dtype_policy(self.dtype)  # once a layer was built, floatx is not enough
 
     def _compile(self, steps: int) -> None:
         import keras

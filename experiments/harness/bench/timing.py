@@ -1,8 +1,9 @@
 """Time one variant on one experiment, in a worker, and see that it did the work."""
 
 import time
-from functools import cache, partial
-from itertools import combinations
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from math import isfinite
 from typing import Any
 
@@ -15,17 +16,16 @@ from experiments.harness.bench.variants import VARIANTS, Variant
 from experiments.harness.bench.work import Work, load_work
 from experiments.harness.cell import Cell
 from experiments.harness.implementations import IMPLEMENTATIONS
-from experiments.harness.nudge import nudged
 from experiments.registry import page
 
 __all__ = ["time_product", "time_variant"]
 
 Timing = dict[str, Any]
+Train = Callable[[Cell, Variant, int], float]  # trains for so many steps; the mean loss
 
-# The mean loss of a training may be this far from scratch's, relatively: the rounding of a sum. In
-# float32 training may amplify it to more, which is then measured (see `_rounding`).
+# The mean loss of a training may be this far from scratch's, relatively. In float32 training may
+# amplify rounding to more: then float64 shows whether the work is the same (see `_check`).
 _LIMITS = {"float64": 1e-9, "float32": 1e-4}
-_NUDGED = 4  # trainings
 
 
 def time_variant(cell: Cell, name: str, steps: int) -> Timing:
@@ -48,6 +48,23 @@ def time_variant(cell: Cell, name: str, steps: int) -> Timing:
 def _time_fit(cell: Cell, variant: Variant, steps: int) -> Timing:
     """Time `fit`, and right after it the plain loop."""
     work = load_work(cell, steps)
+    start = time.perf_counter()
+    history = _fit(cell, variant, steps)
+    fit = time.perf_counter() - start
+    _check(cell, variant, steps, _mean_loss(history), _loss_of_fit)
+
+    start = time.perf_counter()
+    loss = _loss_of_loop(cell, variant, steps)
+    plain = time.perf_counter() - start
+    _check(cell, variant, steps, loss, _loss_of_loop)
+    train = sum(epoch["seconds"] for epoch in history[1:])
+    done = (len(history) - 1) * work.steps_per_epoch
+    return {"train": train, "steps": done, "whole": fit, "fit": fit, "plain": plain, "loss": loss}
+
+
+def _fit(cell: Cell, variant: Variant, steps: int) -> list[dict[str, float]]:
+    """Return the history of `fit`."""
+    work = load_work(cell, steps)
     classifier = IMPLEMENTATIONS[variant.implementation].make(
         page(cell.experiment),
         epochs=len(work.orders),
@@ -55,19 +72,20 @@ def _time_fit(cell: Cell, variant: Variant, steps: int) -> Timing:
         dtype=cell.dtype,
         random_state=cell.seed,
     )
-    start = time.perf_counter()
-    history = list(classifier.iter_fit(work.X, work.labels, classes=work.classes))
-    fit = time.perf_counter() - start
-    loss = float(np.mean([epoch["loss"] for epoch in history]))
-    _check(cell, steps, variant, loss)
+    return list(classifier.iter_fit(work.X, work.labels, classes=work.classes))
 
-    start = time.perf_counter()
-    loss = _make_loop(variant, cell, work).train(work.weights, work.orders)
-    plain = time.perf_counter() - start
-    _check(cell, steps, variant, loss)
-    train = sum(epoch["seconds"] for epoch in history[1:])
-    done = (len(history) - 1) * work.steps_per_epoch
-    return {"train": train, "steps": done, "whole": fit, "fit": fit, "plain": plain, "loss": loss}
+
+def _mean_loss(history: list[dict[str, float]]) -> float:
+    return float(np.mean([epoch["loss"] for epoch in history]))
+
+
+def _loss_of_fit(cell: Cell, variant: Variant, steps: int) -> float:
+    return _mean_loss(_fit(cell, variant, steps))
+
+
+def _loss_of_loop(cell: Cell, variant: Variant, steps: int) -> float:
+    work = load_work(cell, steps)
+    return _make_loop(variant, cell, work).train(work.weights, work.orders)
 
 
 def _time_loop(cell: Cell, variant: Variant, steps: int) -> Timing:
@@ -79,7 +97,7 @@ def _time_loop(cell: Cell, variant: Variant, steps: int) -> Timing:
     loss = loop.train(work.weights, work.orders)
     end = time.perf_counter()
     if not variant.own_draws:  # else it looks by itself whether the work was the same
-        _check(cell, steps, variant, loss)
+        _check(cell, variant, steps, loss, _loss_of_loop)
     done = len(work.orders) * work.steps_per_epoch
     return {"train": end - built, "steps": done, "whole": end - start, "loss": loss}
 
@@ -94,37 +112,32 @@ def _make_loop(variant: Variant, cell: Cell, work: Work) -> Loop:
     return variant.loop(build, work.X, work.y, work.spec)
 
 
-def _check(cell: Cell, steps: int, variant: Variant, loss: float) -> None:
-    """Raise ValueError unless the mean loss is that of scratch's plain loop, but for rounding."""
+def _check(cell: Cell, variant: Variant, steps: int, loss: float, train: Train) -> None:
+    """Raise ValueError unless the mean loss that `train` came to is that of scratch."""
     expected = _reference(cell, steps, variant.stock_epsilon)
-    error = relative_error(loss, expected)
-    if error < _LIMITS[cell.dtype]:
-        return
-    amplified = cell.dtype == "float32" and isfinite(error)
-    if amplified and error <= _rounding(cell, steps, variant.stock_epsilon):
-        return
-    raise ValueError(
-        f"other work was timed: a mean training loss of {loss}, where scratch has {expected}"
-    )
+    same = relative_error(loss, expected) < _LIMITS[cell.dtype]
+    if not same and cell.dtype == "float32" and isfinite(loss):
+        same = _is_same_in_float64(cell, variant, steps, train)
+    if not same:
+        raise ValueError(
+            f"other work was timed: a mean training loss of {loss}, where scratch has {expected}"
+        )
 
 
 @cache
-def _reference(cell: Cell, steps: int, stock_epsilon: bool, nudge: int = 0) -> float:
-    """Return the mean loss of scratch's plain loop, Adam's ε where the others have it.
+def _is_same_in_float64(cell: Cell, variant: Variant, steps: int, train: Train) -> bool:
+    """Tell whether `train` comes to scratch's mean loss where rounding hides nothing."""
+    exact = replace(cell, dtype="float64")
+    expected = _reference(exact, steps, variant.stock_epsilon)
+    return relative_error(train(exact, variant, steps), expected) < _LIMITS["float64"]
 
-    `nudge`: which of the trainings with every result nudged in its last place; 0 is none of them.
-    """
+
+@cache
+def _reference(cell: Cell, steps: int, stock_epsilon: bool) -> float:
+    """Return the mean loss of scratch's plain loop, Adam's ε where the others have it."""
     work, build = load_work(cell, steps), page(cell.experiment).build_scratch
-    if nudge:
-        build = partial(nudged(build, (cell.seed, nudge)), work.spec)
     loop = ScratchLoop(build, work.X, work.y, work.spec, paper_epsilon=stock_epsilon)
     return loop.train(work.weights, work.orders)
-
-
-def _rounding(cell: Cell, steps: int, stock_epsilon: bool) -> float:
-    """Return how far apart rounding alone drives the mean losses of trainings of this work."""
-    losses = [_reference(cell, steps, stock_epsilon, nudge) for nudge in range(_NUDGED + 1)]
-    return max(relative_error(a, b) for a, b in combinations(losses, 2))
 
 
 def time_product(n: int, dtype: str) -> float:

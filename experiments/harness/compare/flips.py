@@ -31,12 +31,9 @@ def chance(lost: int, gained: int) -> float:
     >>> chance(5, 5), chance(10, 0) == 2 / 2**10, chance(0, 0)
     (1.0, True, 1.0)
     """
-    n = lost + gained
-    term = tail = 1  # the binomial coefficient n over k, and the sum of all up to it
-    for k in range(min(lost, gained)):
-        term = term * (n - k) // (k + 1)
-        tail += term
-    return min(1.0, 2 * tail / 2**n)
+    from scipy.special import bdtr
+
+    return min(1.0, 2 * float(bdtr(min(lost, gained), lost + gained, 0.5)))
 
 
 def count_flips(before: Record, after: Record, arrays: tuple[Arrays, Arrays] | None) -> Flips:

@@ -16,7 +16,7 @@ A pair of implementations is worse if it agreed and now differs, and better the 
 """
 
 from collections.abc import Iterator
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 from experiments.harness.agreement import FLOAT64, Limits, too_far
@@ -66,9 +66,10 @@ def limits_for(record: dict[str, Any], floors: list[dict[str, Any] | None]) -> L
     if record["mode"] == "lockstep" and record["dtype"] == "float64":
         return FLOAT64
     names = ("loss", "weight", "test_loss", "predictions")
-    return next(
-        (Limits(**{name: floor[name] for name in names}) for floor in floors if floor), None
-    )
+    for floor in filter(None, floors):  # JSON has null for what is infinite
+        known: dict[str, Any] = {n: inf if floor[n] is None else floor[n] for n in names}
+        return Limits(**known)
+    return None
 
 
 def overall(verdicts: list[str]) -> str:

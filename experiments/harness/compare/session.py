@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from experiments.harness.compare.comparison import compare_runs
 from experiments.harness.compare.document import render
 from experiments.harness.compare.stored_run import StoredRun
 from experiments.harness.compare.tables import show_comparison
 from experiments.harness.errors import RequestError
-from experiments.harness.store import to_json, write_atomically
+from experiments.harness.files import write_atomically
+from experiments.harness.printable import printable
+from experiments.harness.store import to_json
+from experiments.harness.tables import make_console
 
 __all__ = ["compare"]
 
@@ -24,8 +25,8 @@ def compare(before: Path, after: Path, as_json: bool, html: Path | None) -> int:
     if as_json:
         print(to_json(comparison).decode(), end="")
     else:
-        console = Console(highlight=False)
+        console = make_console()
         show_comparison(console, comparison)
         if html:
-            console.print(str(html), markup=False, soft_wrap=True)
+            console.print(printable(str(html)), soft_wrap=True)
     return 1 if comparison["verdict"] == "worse" else 0

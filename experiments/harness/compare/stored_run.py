@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.harness.errors import RequestError
+from experiments.harness.records import read_results
 from experiments.harness.results import build_results
-from experiments.harness.store import Store, complete, read_json
+from experiments.harness.store import Store
 
 __all__ = ["PairName", "Record", "StoredRun", "TrainingName"]
 
@@ -58,11 +59,7 @@ class StoredRun:
             raise RequestError(
                 f"{path}: there is no such run; `lockstep runs` shows those there are"
             )
-        results = read_json(path)
-        if not {"cells", "agreement"} <= results.keys():
-            raise RequestError(f"{path}: is not a results.json; name one, or the folder of a run")
-        cells = [complete(path, cell) for cell in results["cells"]]
-        return cls._of(path, results | {"cells": cells}, None)
+        return cls._of(path, read_results(path), None)
 
     @classmethod
     def _of(cls, path: Path, results: Record, store: Store | None) -> "StoredRun":
@@ -72,7 +69,7 @@ class StoredRun:
 
     def arrays(self, record: Record) -> dict[str, np.ndarray] | None:
         """Return a training's weights, predictions and labels; None where they are not kept."""
-        return self.store.load_arrays(record["key"]) if self.store else None
+        return self.store.arrays_of(record) if self.store else None
 
 
 def _training_name(record: Record) -> TrainingName:

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.harness.compare import wording
+from experiments.harness.printable import printable
 from experiments.harness.tables import make_table
 
 __all__ = ["show_comparison"]
@@ -19,9 +20,8 @@ def show_comparison(console: Console, comparison: dict[str, Any]) -> None:
     """Print a comparison, at 80 columns."""
     for which in ("before", "after"):
         run = comparison[which]
-        console.print(
-            Text(f"{which:<8}{run['path']}, {run['trainings']} trainings"), soft_wrap=True
-        )
+        line = f"{which:<8}{printable(run['path'])}, {run['trainings']} trainings"
+        console.print(Text(line), soft_wrap=True)
     console.print()
     if comparison["environment"]:
         console.print(_environment_table(comparison["environment"]))

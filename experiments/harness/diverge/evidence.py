@@ -72,13 +72,14 @@ class Evidence:
         return error <= min(largest, _CLOSER * self.found.error)
 
     def ratio(self, x: Any, y: Any) -> float | None:
-        """Return r if y = r x everywhere, and r is neither 1 nor 0."""
+        """Return r if y = r x everywhere, and r shows as neither 1 nor 0."""
         x, y = np.ravel(np.asarray(x, float)), np.ravel(np.asarray(y, float))
         if x.shape != y.shape or not np.isfinite(y).all() or not np.abs(x).max(initial=0):
             return None
         largest = int(np.abs(x).argmax())
         r = float(y[largest] / x[largest])
-        return r if r not in (0.0, 1.0) and self.matches(r * x, y) else None
+        shows = as_number(r) not in ("0", "-0", "1")
+        return r if shows and self.matches(r * x, y) else None
 
 
 Hypothesis = Callable[[Evidence], str | None]

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from experiments.harness.store import Store, write_atomically
+from experiments.harness.files import write_atomically
+from experiments.harness.store import Store
 
 __all__ = ["write_report"]
 

@@ -93,7 +93,7 @@ def trained_in(results: Record, store: Store, data: RunData) -> list[Trained]:
                 *key,
                 cells=cells,
                 agreement=[entry for entry in results["agreement"] if which(entry) == key],
-                arrays={c["key"]: store.load_arrays(c["key"]) for c in cells if _has_arrays(c)},
+                arrays={c["key"]: store.arrays_of(c) for c in cells if _has_arrays(c)},
                 data=loaded,
                 without_data=why_not,
                 native=next((e for e in native if which(e | {"mode": "native"}) == key), None),

@@ -1,0 +1,98 @@
+"""Saving a classifier's weights, and loading them into any implementation."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from frameworks import weight_files
+from frameworks.adapter import Adapter
+from frameworks.draws import Draws
+from frameworks.validation import check_parameters, check_weights
+from frameworks.weight_files import StoredNetwork, WeightFileError
+
+__all__ = ["SavesWeights"]
+
+# How far the outputs of the same network may be apart, relative to the largest: sums in another
+# order move them by some 1e-15 and 1e-6, another activation by far more than this.
+_CLOSE = {"float64": 1e-9, "float32": 1e-3}
+
+
+class SavesWeights:
+    """What `LockstepClassifier`, whose attributes these are, does with files."""
+
+    dtype: str
+    random_state: Any
+    classes_: np.ndarray
+    feature_names_in_: np.ndarray
+    n_features_in_: int
+    _adapter: Adapter
+    _new_adapter: Callable[[int, int], Adapter]
+    _begin: Callable[[Adapter, Draws, float], None]
+
+    def save_weights(self, path: str | Path) -> None:
+        """Write the weights and the labels to a safetensors file, which every implementation loads.
+
+        Not in it: `build` or `hidden`, `dtype`, and how far the optimizer is. Raises
+        WeightFileError if the file cannot be written, or the network could not be loaded from it.
+        """
+        check_is_fitted(self)
+        adapter = self._adapter
+        rows = weight_files.check_rows(self.n_features_in_, adapter.dtype)
+        names = getattr(self, "feature_names_in_", None)
+        weights, outputs = adapter.get_weights(), adapter.outputs(rows)
+        try:
+            network = StoredNetwork(weights, self.classes_, names, rows, outputs)
+            content = weight_files.encode(network)
+            self._rebuild(weight_files.decode(content))
+            weight_files.write(Path(path), content)
+        except WeightFileError as error:
+            raise WeightFileError(f"{path}: {error}") from error
+
+    def load_weights(self, path: str | Path) -> Self:
+        """Take the labels and weights that any implementation saved; return self, as if fitted.
+
+        `build` or `hidden`, and `dtype`, have to be those of the classifier that saved them; the
+        optimizer starts anew, and so does `history_`. Raises WeightFileError if the file does not
+        fit or is damaged; the classifier is then what it was.
+        """
+        check_parameters(self)
+        try:
+            network = weight_files.decode(weight_files.read(Path(path)))
+            adapter = self._rebuild(network)
+        except WeightFileError as error:
+            raise WeightFileError(f"{path}: {error}") from error
+        self.classes_, self.n_features_in_ = network.classes, network.inputs.shape[1]
+        vars(self).pop("feature_names_in_", None)
+        if network.features is not None:
+            self.feature_names_in_ = network.features
+        self._begin(adapter, Draws(self.random_state), 0.0)
+        return self
+
+    def _rebuild(self, network: StoredNetwork) -> Adapter:
+        """Build the network of a file; WeightFileError if this classifier's is another one."""
+        dtypes = {str(array.dtype) for array in [*network.weights, *network[-2:]]}
+        if dtypes != {self.dtype}:
+            raise WeightFileError(f"expected {self.dtype}, found {' and '.join(sorted(dtypes))}")
+        try:
+            adapter = self._new_adapter(network.inputs.shape[1], len(network.classes))
+            adapter.set_weights(check_weights(network.weights, adapter.get_weights()))
+            outputs = adapter.outputs(network.inputs)
+        except (ValueError, TypeError, RuntimeError) as error:  # whatever a builder raises
+            raise WeightFileError(f"does not fit this network: {error}") from error
+        distance = _distance(outputs, network.outputs)
+        if not distance <= _CLOSE[self.dtype]:
+            raise WeightFileError(
+                f"is of another network, whose outputs differ by {distance:.1e}; build, or hidden, "
+                "has to be what it was trained with, and layers may keep nothing but weights"
+            )
+        return adapter
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the largest difference, relative to the largest magnitude; infinite for no number."""
+    if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return float("inf")
+    return float(np.abs(a - b).max() / (max(np.abs(a).max(), np.abs(b).max()) or 1))

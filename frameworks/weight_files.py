@@ -1,0 +1,142 @@
+"""A trained network in a file: numbers, their names and a little text, and no code.
+
+The format is safetensors; the tensors are
+
+    weights.0, weights.1, ...   in the canonical layout and order of `get_weights`
+    check.inputs (3, d)         rows that were made up, and
+    check.outputs (3, k)        what the network returned for them
+
+and the metadata are "format", "version", "classes" (the labels, as JSON) and, where the columns
+of X had names, "features". With the check a reader knows that it has built the same network: two
+that differ in an activation alone have weights of the same shapes.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["StoredNetwork", "WeightFileError", "check_rows", "decode", "read", "write"]
+
+_FORMAT, _VERSION = "lockstep weights", "1"
+_MAX_BYTES, _MAX_TEXT = 2**31, 2**20  # of a file, and of each of its metadata
+_ROWS = 3
+_LABELS = (str, bool, int, float)
+
+
+class WeightFileError(ValueError):
+    """A file of weights that cannot be used; the message names the file and what is wrong."""
+
+
+class StoredNetwork(NamedTuple):
+    """What a file holds."""
+
+    weights: list[np.ndarray]
+    classes: np.ndarray  # the sorted labels
+    features: np.ndarray | None  # the names of the columns
+    inputs: np.ndarray  # (3, d), for the check
+    outputs: np.ndarray  # (3, k)
+
+
+def check_rows(d: int, dtype: str) -> np.ndarray:
+    """Return made-up rows (3, d), always the same."""
+    return np.random.default_rng(0).standard_normal((_ROWS, d)).astype(dtype)
+
+
+def encode(network: StoredNetwork) -> bytes:
+    """Return a file's content; WeightFileError for labels that JSON does not have."""
+    from safetensors.numpy import save
+
+    labels = network.classes.tolist()
+    if {*map(type, labels)} not in [{kind} for kind in _LABELS]:
+        raise WeightFileError(f"labels must be of one type, text or numbers, got {labels}")
+    metadata = {"format": _FORMAT, "version": _VERSION, "classes": json.dumps(labels)}
+    if network.features is not None:
+        metadata["features"] = json.dumps(network.features.tolist())
+    tensors = {f"weights.{i}": np.ascontiguousarray(w) for i, w in enumerate(network.weights)}
+    return save(
+        tensors | {"check.inputs": network.inputs, "check.outputs": network.outputs}, metadata
+    )
+
+
+def decode(raw: bytes) -> StoredNetwork:
+    """Return what a file's content holds; WeightFileError if anything in it is not as it should."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        tensors = load(raw)
+        header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+        metadata = header.get("__metadata__") or {}
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise WeightFileError(f"is damaged, or not safetensors ({error})") from error
+    if (metadata.get("format"), metadata.get("version")) != (_FORMAT, _VERSION):
+        raise WeightFileError(
+            f"is not written by save_weights, version {_VERSION}: its metadata say "
+            f"format {metadata.get('format')!r}, version {metadata.get('version')!r}"
+        )
+    checks = [tensors.pop(name, np.empty(0)) for name in ("check.inputs", "check.outputs")]
+    names = [f"weights.{i}" for i in range(len(tensors) or 1)]
+    if {*names} != tensors.keys():
+        raise WeightFileError(f"expected {', '.join(names)}; found {sorted(tensors)}")
+    inputs, outputs = checks
+    if inputs.ndim != 2 or outputs.ndim != 2 or not len(inputs) == len(outputs) == _ROWS:
+        raise WeightFileError(f"expected check.inputs ({_ROWS}, d) and check.outputs ({_ROWS}, k)")
+    features = _names(metadata.get("features"), inputs.shape[1])
+    weights = [tensors[name] for name in names]
+    return StoredNetwork(weights, _labels(metadata.get("classes")), features, inputs, outputs)
+
+
+def _labels(text: str | None) -> np.ndarray:
+    """Return labels from their JSON: two or more of one type, sorted, each once."""
+    labels = _list(text)
+    array = np.array(labels if {*map(type, labels)} in [{kind} for kind in _LABELS] else [])
+    if len(array) < 2 or array.dtype == object or not np.array_equal(np.unique(array), array):
+        raise WeightFileError(f"expected sorted labels of one type, found {str(text)[:80]!r}")
+    return array
+
+
+def _names(text: str | None, count: int) -> np.ndarray | None:
+    """Return the names of the columns from their JSON; None where they have none."""
+    names = [] if text is None else _list(text)
+    if text is None:
+        return None
+    if len(names) != count or {*map(type, names)} != {str}:
+        raise WeightFileError(f"expected the names of {count} columns, found {text[:80]!r}")
+    return np.array(names, dtype=object)
+
+
+def _list(text: Any) -> list[Any]:
+    """Return a list from its JSON; an empty one for what is none."""
+    try:
+        found = json.loads(text) if len(text) <= _MAX_TEXT else None
+    except (TypeError, ValueError, RecursionError):
+        return []
+    return found if isinstance(found, list) else []
+
+
+def read(path: Path) -> bytes:
+    """Return a file's content; WeightFileError if it cannot be read, or is larger than any."""
+    try:
+        if not path.is_file():
+            raise WeightFileError("there is no such file")
+        if path.stat().st_size > _MAX_BYTES:
+            raise WeightFileError(f"has more than {_MAX_BYTES:,} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise WeightFileError(f"cannot be read ({error.strerror})") from error
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole, or leave what is there."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.unlink(missing_ok=True)
+        with unfinished.open("xb") as file:
+            file.write(content)
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise WeightFileError(f"cannot be written ({error.strerror})") from error

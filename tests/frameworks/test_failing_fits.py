@@ -1,0 +1,84 @@
+"""A fit that fails, however late, leaves the classifier as it was; validation data are checked."""
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from .cases import table
+
+X, Y = table()
+BAD_VALIDATION = {
+    "columns": ((X[:, :2], Y), ValueError, "^validation_data: X has 2 features, but .* 3 features"),
+    "labels": (
+        (X, Y + 5),
+        ValueError,
+        r"^validation_data: y holds labels that are not .*: \[5, 6\]",
+    ),
+    "rows": ((X, Y[:-1]), ValueError, r"^validation_data: .*numbers of samples: \[21, 20\]"),
+    "numbers": ((X * np.nan, Y), ValueError, "^validation_data: Input X contains NaN"),
+    "none": ((X[:0], Y[:0]), ValueError, r"^validation_data: Found array with 0 sample\(s\)"),
+    "no pair": (X, TypeError, r"^validation_data must be a pair \(X, y\) or None, got ndarray"),
+    "three": ((X, Y, Y), TypeError, r"^validation_data must be a pair \(X, y\) or None, got tuple"),
+}
+
+
+def state(classifier):
+    """Return all that a fit sets."""
+    fitted = [classifier.classes_.tolist(), classifier.n_features_in_, classifier.orders_sha256_]
+    weights = [*classifier.initial_weights_, *classifier.get_weights()]
+    losses = [record["loss"] for record in classifier.history_]
+    return [*fitted, losses, *(w.tobytes() for w in weights)]
+
+
+@pytest.mark.parametrize("what", BAD_VALIDATION)
+def test_validation_data_that_cannot_be_measured_are_refused_before_the_first_epoch(make, what):
+    data, error, message = BAD_VALIDATION[what]
+    classifier = make()
+    with pytest.raises(error, match=message):
+        next(classifier.iter_fit(X, Y, validation_data=data))
+    assert not hasattr(classifier, "classes_")
+    with pytest.raises(NotFittedError):
+        classifier.predict(X)
+
+
+def fit_another(classifier, **options):
+    """Fit other columns and other classes."""
+    return classifier.fit(*table(3, d=4), **options)
+
+
+def fail_in_the_second_epoch(classifier):
+    X_other, y_other = table(3, d=4)
+    epochs = classifier.iter_fit(X_other, y_other, validation_data=(X_other, y_other))
+    next(epochs)
+
+    def raise_it(*_):
+        raise ValueError("no room")
+
+    classifier._adapter.loss = raise_it
+    list(epochs)
+
+
+FAILURES = {
+    "one class": lambda c: c.fit(X[:, :2], np.zeros(21)),
+    "features": lambda c: fit_another(c, validation_data=(X, Y)),
+    "expected 4 arrays, got 1": lambda c: fit_another(c, initial_weights=[np.ones((3, 4))]),
+    "random_state": lambda c: fit_another(c.set_params(random_state=-1)),
+    "no room": fail_in_the_second_epoch,
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_fit_that_fails_leaves_the_classifier_as_it_was(make, failure):
+    classifier, untroubled = (make(epochs=2).fit(X, Y) for _ in range(2))
+    before = state(classifier)
+    with pytest.raises(ValueError, match=failure):
+        FAILURES[failure](classifier)
+    assert state(classifier) == before
+    assert state(classifier.partial_fit(X, Y)) == state(untroubled.partial_fit(X, Y))
+
+
+def test_who_stops_between_two_epochs_keeps_what_was_trained(make):
+    classifier, shorter = make(epochs=3), make(epochs=1).fit(X, Y)
+    for _ in classifier.iter_fit(X, Y, validation_data=(X, Y)):
+        break
+    assert state(classifier) == state(shorter)

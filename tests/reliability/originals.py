@@ -1,0 +1,85 @@
+"""Small real files of every kind that is read, to be damaged."""
+
+import gzip
+import io
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from datasets.churn_stand_in import invent_customers
+from datasets.idx import encode_idx
+from datasets.mnist_stand_in import draw_digits
+from experiments.harness.results import build_results
+from experiments.harness.store import Store
+from frameworks import ScratchClassifier
+
+STORED = Path(__file__).parents[1] / "experiments/stored/schema-1"  # by the first version
+REAL_DATA = os.environ.get("LOCKSTEP_DATA", "")
+MEMBER = "x_train"
+ACTS = "\x1b\x07\x9b\x9d\r\x00"  # what a terminal acts on
+
+
+def idx_files() -> list[bytes]:
+    """Return images, labels, and, where they are, the labels of the real test rows."""
+    X, y, *_ = draw_digits()
+    files = [encode_idx(X[:2]), encode_idx(y[:40])]
+    real = Path(REAL_DATA) / "mnist/t10k-labels-idx1-ubyte.gz"
+    return [*files, gzip.decompress(real.read_bytes())] if real.is_file() else files
+
+
+def npz_files() -> list[bytes]:
+    X, y, *_ = draw_digits()
+    files = []
+    for save in (np.savez, np.savez_compressed):
+        out = io.BytesIO()
+        save(out, **{MEMBER: X[:2], "y_train": y[:2]})
+        files.append(out.getvalue())
+    return files
+
+
+def npy_files() -> list[bytes]:
+    out = io.BytesIO()
+    np.save(out, draw_digits()[0][:2])
+    return [out.getvalue()]
+
+
+def csv_files() -> list[bytes]:
+    """Return eight customers, invented and, where they are, real."""
+    files = [b"\n".join(invent_customers().split(b"\n")[:8])]
+    real = Path(REAL_DATA) / "churn/Churn_Modelling.csv"
+    return [*files, b"".join(real.read_bytes().splitlines(True)[:8])] if real.is_file() else files
+
+
+def run_in(folder: Path) -> Path:
+    """Make a run of two implementations, one of which failed on a second seed."""
+    shutil.copytree(STORED, folder)
+    store = Store(folder)
+    (record,) = store.records()
+    arrays = store.arrays_of(record) | {"labels": np.array([0, 1, 1, 0])}
+    for implementation, seed in (("scratch", 0), ("keras", 0)):
+        key = f"xor-float64-seed{seed}-{implementation}"
+        store.save(key, record | {"key": key, "implementation": implementation}, arrays)
+    key = "xor-float64-seed1-scratch"
+    nothing = dict.fromkeys(("history", "test", "seconds"))
+    failed = {"key": key, "seed": 1, "status": "failed", "error": "no room", "missing": False}
+    head = {name: value for name, value in record.items() if name not in ("digests", "n_train")}
+    store.save(key, head | failed | nothing, {})
+    store.create([key])
+    store.write_results(build_results(store))
+    return folder
+
+
+def weight_file(folder: Path) -> bytes:
+    """Return what a classifier of three classes saves."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(9, 3)), np.array(["a", "b", "c"] * 3)
+    classifier = ScratchClassifier(hidden=(2,), epochs=1, dtype="float64", random_state=0)
+    classifier.fit(X, y).save_weights(folder / "original.safetensors")
+    return (folder / "original.safetensors").read_bytes()
+
+
+def as_json(path: Path):
+    return json.loads(path.read_bytes())

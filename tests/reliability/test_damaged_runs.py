@@ -1,0 +1,125 @@
+"""Whatever the files of a run hold, every command that reads them works or says what is wrong."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from experiments import RequestError, load_run
+from experiments.harness.compare.comparison import compare_runs
+from experiments.harness.compare.document import render as render_comparison
+from experiments.harness.compare.stored_run import StoredRun
+from experiments.harness.compare.tables import show_comparison
+from experiments.harness.last_results import describe_last, last_results
+from experiments.harness.report.document import render
+from experiments.harness.results import objections
+from experiments.harness.runs import describe
+from experiments.harness.store import Store
+from experiments.harness.tables import show_experiment, show_summary
+
+from .fuzz import fuzz, no_hang
+from .mutations import damaged_value
+from .originals import as_json, run_in
+
+KEY = "xor-float64-seed0-keras"
+
+# Numbers at the end of float64 overflow in sums; that is said on standard error, and harmless.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return StoredRun.open(run_in(tmp_path_factory.mktemp("whole") / "run"))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return run_in(tmp_path / "run")
+
+
+def everything(folder, whole, html=False):
+    """Do what `lockstep report`, `compare`, `runs` and the data frames do with a run."""
+    assert describe(folder)["name"] == "run"
+    run, console = load_run(folder), Console(file=io.StringIO(), width=80)
+    assert len(run.cells) == 3
+    assert len(run.history) >= 3
+    cells = run.results["cells"]
+    show_experiment(console, cells, run.agreement.to_dict("records"))
+    show_summary(console, run.results, objections(run.results))
+    Store(folder).write_results(run.results)
+    compare_all(console, StoredRun.open(folder), whole)
+    if html:
+        assert "</html>" in render(run.results, Store(folder), None)
+
+
+def compare_all(console, run, whole):
+    for pair in ((run, whole), (whole, run)):
+        comparison = compare_runs(*pair)
+        show_comparison(console, comparison)
+        assert "</html>" in render_comparison(comparison)
+    assert "\x1b" not in console.file.getvalue()
+
+
+@pytest.mark.parametrize("html", [False, True], ids=["tables", "report"])
+def test_a_damaged_record_is_read_or_refused(folder, whole, html, torture, figure):
+    path = folder / f"cells/{KEY}.json"
+
+    def read(record):
+        path.write_text(json.dumps(record))
+        everything(folder, whole, html)
+
+    count = (150 if html else 2000) if torture else (5 if html else 100)
+    figure(fuzz(read, [as_json(path)], count, RequestError, damaged_value))
+
+
+def test_damaged_results_are_read_or_refused(folder, whole, torture, figure):
+    path = folder / "results.json"
+
+    def read(results):
+        path.write_text(json.dumps(results))
+        for last in last_results(folder.parent).values():
+            describe_last(last)
+        compare_all(Console(file=io.StringIO(), width=80), StoredRun.open(path), whole)
+
+    count = 2500 if torture else 150
+    figure(fuzz(read, [as_json(path)], count, RequestError, damaged_value))
+
+
+def test_counts_as_large_as_json_has_take_no_time(folder, whole):
+    """Whether rows were lost by chance is a formula, not a sum over them."""
+    path, rows = folder / "results.json", 2**51
+    results = as_json(path)
+    for cell in results["cells"][:2]:
+        cell["test"] |= {"confusion": [[rows, 7], [0, rows]], "n": 2 * rows + 7}
+        cell["digests"]["predictions"] = "other"
+    path.write_text(json.dumps(results))
+    with no_hang():
+        compare_all(Console(file=io.StringIO(), width=80), StoredRun.open(path), whole)
+
+
+def other_arrays(arrays, rng):
+    """Remove an array, or replace it by one of another shape, type or content."""
+    name, kind = rng.choice(list(arrays)), rng.random()
+    if kind < 0.1:
+        return {key: array for key, array in arrays.items() if key != name}
+    old = arrays[name]
+    dtype = rng.choice([old.dtype, np.float32, np.float64, np.int64, np.uint8, np.bool_, np.int8])
+    shape = rng.choice([old.shape, old.shape, (0,), (), (4, 4), (2, 2, 2), old.shape[::-1]])
+    value = rng.choice([0, 1, -1, 100, np.nan, np.inf, 1e308])
+    with np.errstate(all="ignore"):
+        return arrays | {name: np.full(shape, value).astype(dtype)}
+
+
+@pytest.mark.parametrize("html", [False, True], ids=["tables", "report"])
+def test_other_arrays_are_read_or_refused(folder, whole, html, torture, figure):
+    store = Store(folder)
+    record = store.load(KEY)
+
+    def read(arrays):
+        store.save(KEY, record, arrays)
+        everything(folder, whole, html)
+
+    count = (150 if html else 1500) if torture else (5 if html else 60)
+    figure(fuzz(read, [store.arrays_of(record)], count, RequestError, other_arrays))

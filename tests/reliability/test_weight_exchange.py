@@ -1,0 +1,58 @@
+"""A model trained in one implementation predicts the same when another one loads its file."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from experiments.harness.implementations import IMPLEMENTATIONS
+from experiments.registry import EXPERIMENTS, page
+
+NAMES = ("scratch", "keras", "pytorch")
+LENGTHS = {True: (1000, 3), False: (100, 1)}  # rows to train on, where there are, and epochs
+
+
+def make(experiment, implementation, dtype, epochs=1):
+    options = {"epochs": epochs, "batch_size": page(experiment).SPEC.batch_size, "random_state": 0}
+    return IMPLEMENTATIONS[implementation].make(page(experiment), dtype=dtype, **options)
+
+
+def exchange(experiment, dtype, folder, torture):
+    """Train, save, load and predict; return (a, b, different predictions, distance) by pair."""
+    data, trained = page(experiment).load("stand-in"), {}
+    classes, (rows, epochs) = np.arange(len(data.class_names)), LENGTHS[torture]
+    for name in NAMES:
+        trained[name] = make(experiment, name, dtype, epochs)
+        X, y = data.X_train[:rows], data.y_train[:rows]
+        list(trained[name].iter_fit(X, y, classes=classes))
+        trained[name].save_weights(folder / f"{name}.safetensors")
+    found = []
+    for a, b in permutations(NAMES, 2):
+        loaded = make(experiment, b, dtype).load_weights(folder / f"{a}.safetensors")
+        for before, after in zip(trained[a].get_weights(), loaded.get_weights(), strict=True):
+            assert before.tobytes() == after.tobytes()
+        different = (trained[a].predict(data.X_test) != loaded.predict(data.X_test)).sum()
+        p, q = (each.predict_proba(data.X_test) for each in (trained[a], loaded))
+        found.append((a, b, int(different), float(np.abs(p - q).max()), len(data.X_test)))
+    return found
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_a_file_predicts_the_same_in_every_other_implementation(
+    experiment, tmp_path, torture, figure
+):
+    found = exchange(experiment, "float64", tmp_path, torture)
+    assert [different for _, _, different, _, _ in found] == [0] * 6
+    furthest = max(distance for *_, distance, _ in found)
+    assert furthest <= 1e-13  # sums in another order: some hundred roundings of 1e-16
+    rows = found[0][-1]
+    figure(f"{experiment}: 6 ordered pairs, 0 of {6 * rows} predictions different, probabilities "
+           f"at most {furthest:.1e} apart")  # fmt: skip
+
+
+def test_a_file_in_float32_is_exchanged_as_well(tmp_path, torture, figure):
+    found = exchange("churn", "float32", tmp_path, torture)
+    furthest = max(distance for *_, distance, _ in found)
+    assert furthest <= 1e-5  # sums in another order: some roundings of 1e-7
+    figure(f"churn, float32: {sum(f[2] for f in found)} of {6 * found[0][-1]} predictions "
+           f"different, probabilities at most {furthest:.1e} apart")  # fmt: skip

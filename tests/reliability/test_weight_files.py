@@ -1,0 +1,247 @@
+"""A file of weights that is wrong in any way gives one clear error, and changes nothing."""
+
+import json
+import pickle
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from safetensors.numpy import load, save
+
+import frameworks
+from experiments import circle
+from frameworks import WeightFileError
+from scratch import BatchNorm, Dense, Sequential
+
+NAMES = ("ScratchClassifier", "KerasClassifier", "PyTorchClassifier")
+SMALL = {"hidden": (4,), "epochs": 2, "dtype": "float64", "random_state": 0}
+LABELS = np.array(["no", "perhaps", "yes"])
+
+
+def table(d=3, labels=LABELS):
+    rng = np.random.default_rng(0)
+    y = labels[np.arange(12) % len(labels)]
+    return rng.normal(size=(12, d)) + 2 * np.arange(12)[:, None] % len(labels), y
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def make(request):
+    return lambda **options: getattr(frameworks, request.param)(**(SMALL | options))
+
+
+@pytest.fixture(scope="module")
+def fitted(make):
+    return make().fit(*table())
+
+
+@pytest.fixture
+def path(fitted, tmp_path):
+    fitted.save_weights(tmp_path / "model.safetensors")
+    return tmp_path / "model.safetensors"
+
+
+def parts(raw):
+    header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+    return load(raw), header["__metadata__"]
+
+
+def with_tensors(change):
+    def rewrite(raw):
+        tensors, metadata = parts(raw)
+        return save(change(tensors), metadata)
+
+    return rewrite
+
+
+def with_metadata(**values):
+    def rewrite(raw):
+        tensors, metadata = parts(raw)
+        return save(tensors, {k: v for k, v in (metadata | values).items() if v is not None})
+
+    return rewrite
+
+
+def set_to(name, value):
+    return with_tensors(lambda tensors: tensors | {name: value})
+
+
+class Marker:
+    def __reduce__(self):
+        return open, ("/tmp/lockstep-executed", "w")
+
+
+WRONG = {
+    "empty": (lambda raw: b"", "is damaged, or not safetensors"),
+    "half": (lambda raw: raw[: len(raw) // 2], "is damaged, or not safetensors"),
+    "one byte less": (lambda raw: raw[:-1], "is damaged, or not safetensors"),
+    "one byte more": (lambda raw: raw + b"\0", "is damaged, or not safetensors"),
+    "a pickle": (lambda raw: pickle.dumps(Marker()), "is damaged, or not safetensors"),
+    "a header of 2**60 bytes": (lambda raw: (2**60).to_bytes(8, "little") + raw[8:], "is damaged"),
+    "a header that is no JSON": (lambda raw: raw[:8] + b"!" + raw[9:], "is damaged"),
+    "no metadata": (lambda raw: save(load(raw)), "is not written by save_weights"),
+    "another format": (with_metadata(format="pt"), "is not written by save_weights, .*'pt'"),
+    "a later version": (with_metadata(version="2"), "version 1: its metadata say .* version '2'"),
+    "no labels": (with_metadata(classes=None), "expected sorted labels of one type, found 'None'"),
+    "labels that are no JSON": (with_metadata(classes="["), "expected sorted labels"),
+    "labels nested deeply": (with_metadata(classes="[" * 9**5), "expected sorted labels"),
+    "labels of two types": (with_metadata(classes='["a", 1, "b"]'), "expected sorted labels"),
+    "labels not in order": (with_metadata(classes='["b", "a", "c"]'), "expected sorted labels"),
+    "labels twice": (with_metadata(classes='["a", "a", "c"]'), "expected sorted labels"),
+    "one label": (with_metadata(classes='["a"]'), "expected sorted labels"),
+    "numbers of 400 digits": (with_metadata(classes=f"[1, {10**400}]"), "expected sorted labels"),
+    "fewer labels": (with_metadata(classes='["a", "b"]'), "does not fit this network: weights"),
+    "more labels": (with_metadata(classes='["a", "b", "c", "d"]'), "does not fit this network"),
+    "names of other columns": (with_metadata(features='["a"]'), "expected the names of 3 columns"),
+    "names that are numbers": (with_metadata(features="[1, 2, 3]"), "expected the names of 3"),
+    "a tensor less": (
+        with_tensors(lambda t: {k: v for k, v in t.items() if k != "weights.3"}),
+        r"does not fit this network: weights: expected 4 arrays, got 3",
+    ),
+    "a gap": (
+        with_tensors(lambda t: {k: v for k, v in t.items() if k != "weights.1"}),
+        r"expected weights.0, weights.1, weights.2; found \['weights.0', 'weights.2', 'weights.3'",
+    ),
+    "a hostile name": (set_to("../../weights.4", np.zeros(1)), r"expected .*'../../weights.4'"),
+    "no check": (
+        with_tensors(lambda t: {k: v for k, v in t.items() if not k.startswith("check")}),
+        r"expected check.inputs \(3, d\) and check.outputs \(3, k\)",
+    ),
+    "another width": (
+        set_to("weights.0", np.zeros((3, 5))),
+        r"weights\[0\]: expected shape \(3, 4",
+    ),
+    "another type": (set_to("weights.0", np.zeros((3, 4), "f4")), "expected float64, found float3"),
+    "whole numbers": (set_to("weights.0", np.zeros((3, 4), int)), "expected float64, found .*int"),
+    "NaN": (set_to("weights.1", np.full(4, np.nan)), r"weights\[1\]: expected finite numbers"),
+    "NaN in the check": (set_to("check.outputs", np.full((3, 3), np.nan)), "is of another network"),
+    "other weights": (set_to("weights.2", np.ones((4, 3))), "is of another network, whose outputs"),
+    "2**40 columns declared": (
+        lambda raw: raw.replace(b'"shape":[3,3]', b'"shape":[1099511627776,3]'.ljust(13)),
+        "is damaged, or not safetensors",
+    ),
+}
+
+
+def state(classifier):
+    weights = [w.tobytes() for w in classifier.get_weights()]
+    return weights, classifier.classes_.tolist(), classifier.n_features_in_, classifier.history_
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_wrong_file_is_one_error_and_changes_nothing(fitted, path, kind):
+    spoil, message = WRONG[kind]
+    spoilt = spoil(path.read_bytes())
+    assert spoilt != path.read_bytes()
+    path.write_bytes(spoilt)
+    before = state(fitted)
+    with pytest.raises(WeightFileError, match=f"(?s)^{path}: .*{message}"):
+        fitted.load_weights(path)
+    assert state(fitted) == before
+
+
+def test_a_file_of_another_network_is_refused(make, fitted, path, tmp_path):
+    with pytest.raises(WeightFileError, match=r"weights: expected 2 arrays, got 4"):
+        make(hidden=()).load_weights(path)
+    with pytest.raises(WeightFileError, match="expected float32, found float64"):
+        make(dtype="float32").load_weights(path)
+    with pytest.raises(WeightFileError, match="nowhere: there is no such file"):
+        make().load_weights(tmp_path / "nowhere")
+    with pytest.raises(WeightFileError, match="there is no such file"):
+        make().load_weights("/dev/zero")
+
+
+def test_an_activation_that_differs_is_noticed(tmp_path):
+    """Weights and shapes are the same; the rows in the file tell."""
+
+    def with_relu(spec=circle.SPEC):
+        from scratch import ReLU, Sigmoid
+
+        parts = circle.build_scratch(spec)
+        layers = [
+            ReLU() if isinstance(each, Sigmoid) and i + 1 < len(parts.network.layers) else each
+            for i, each in enumerate(parts.network.layers)
+        ]
+        return parts._replace(network=Sequential(*layers))
+
+    data = circle.load()
+    options = {"epochs": 1, "dtype": "float64", "random_state": 0}
+    own = frameworks.ScratchClassifier(circle.build_scratch, **options)
+    own.fit(data.X_train, data.y_train).save_weights(tmp_path / "a")
+    with pytest.raises(WeightFileError, match="is of another network, whose outputs differ by"):
+        frameworks.ScratchClassifier(with_relu, **options).load_weights(tmp_path / "a")
+
+
+def build_with_running_means(spec=replace(circle.SPEC, learning_rate=0.125)):  # noqa: B008
+    norm = BatchNorm(2, momentum=0.5, epsilon=0.001, unbiased_running_variance=False)
+    weights = [np.ones(2), np.zeros(2), np.ones((2, 1)), np.zeros(1)]
+    parts = circle.build_scratch(spec)
+    network = Sequential(norm, Dense(2, 1))
+    return parts._replace(network=network, initial_weights=lambda spec, rng: weights)
+
+
+def test_layers_that_keep_more_than_weights_are_not_saved(tmp_path):
+    data, options = circle.load(), {"epochs": 3, "dtype": "float64", "random_state": 0}
+    model = frameworks.ScratchClassifier(build_with_running_means, **options)
+    model.fit(data.X_train + 7, data.y_train)
+    with pytest.raises(WeightFileError, match="layers may keep nothing but weights"):
+        model.save_weights(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[False, True], [-1, 5], [0.0, 2.0, 9.0], ["<b>", "é", "数"], [2**40, 2**41]],
+    ids=str,
+)
+def test_labels_of_every_type_come_back(labels, tmp_path):
+    labels, make = np.array(labels), partial(frameworks.ScratchClassifier, **SMALL)
+    X, y = table(2, labels)
+    fitted = make().fit(X, y)
+    fitted.save_weights(tmp_path / "a")
+    loaded = make().load_weights(tmp_path / "a")
+    assert loaded.classes_.tolist() == labels.tolist()
+    assert loaded.classes_.dtype == labels.dtype
+    np.testing.assert_array_equal(loaded.predict(X), fitted.predict(X))
+
+
+def test_training_goes_on_from_a_file(make, fitted, path):
+    loaded = make().load_weights(path)
+    assert loaded.history_ == []
+    again = make(epochs=1).fit(*table(), initial_weights=fitted.get_weights())
+    loaded.partial_fit(*table())
+    for w, other in zip(loaded.get_weights(), again.get_weights(), strict=True):
+        assert w.tobytes() == other.tobytes()
+
+
+def test_names_of_columns_come_back(tmp_path):
+    import pandas as pd
+
+    make = partial(frameworks.ScratchClassifier, **SMALL)
+    X, y = table()
+    frame = pd.DataFrame(X, columns=["a", "<b>", "c"])
+    make().fit(frame, y).save_weights(tmp_path / "a")
+    loaded = make().load_weights(tmp_path / "a")
+    assert loaded.feature_names_in_.tolist() == ["a", "<b>", "c"]
+    with pytest.raises(ValueError, match="feature names"):
+        loaded.predict(frame.rename(columns={"a": "z"}))
+    loaded.fit(X, y).save_weights(tmp_path / "b")
+    assert not hasattr(make().fit(frame, y).load_weights(tmp_path / "b"), "feature_names_in_")
+
+
+def test_a_file_that_cannot_be_written_is_an_error_and_leaves_what_was_there(fitted, tmp_path):
+    with pytest.raises(WeightFileError, match="nowhere/a: cannot be written"):
+        fitted.save_weights(tmp_path / "nowhere/a")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(WeightFileError, match="folder: cannot be written"):
+        fitted.save_weights(tmp_path / "folder")
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_weights_that_are_no_numbers_are_not_saved(make, tmp_path):
+    X, y = table()
+    model = make(epochs=1).fit(X, y)
+    model._adapter.set_weights([w * np.nan for w in model.get_weights()])
+    with pytest.raises(WeightFileError, match="expected finite numbers"):
+        model.save_weights(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
