@@ -56,7 +56,7 @@ class Replay:
     ) -> None:
         self.network, self.loss, self.optimizer = network, loss, optimizer
         self.data, self.batch_size = data, batch_size
-        self._prepare()
+        self.theta: np.ndarray | None = None  # nothing is prepared yet
 
     def train_epoch(self, order: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Take one step on each batch of the rows, in the given order.
@@ -90,7 +90,7 @@ class Replay:
     def _prepare(self) -> None:
         """Find the arrays that the training works on."""
         self.theta = self.network.theta
-        self.step = prepare_step(self.optimizer, self.theta, self.network.grad)
+        self.step = prepare_step(self.optimizer, self.network.theta, self.network.grad)
         self.state = self.optimizer.state
         self.gradients: dict[int, _Gradient] = {}  # of batches of so many rows
 

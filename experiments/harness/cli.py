@@ -185,7 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
         result = 130
     if result == 130:
         command = shlex.join(["lockstep", *(arguments or [])])
-        print(f"\nstopped; what was finished is kept; to go on: {command}", file=sys.stderr)
+        print(f"\nstopped; repeat with: {command}", file=sys.stderr)
     return result or 0
 
 

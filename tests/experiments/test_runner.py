@@ -183,9 +183,7 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
     assert (process.returncode, "Traceback" in err) == (130, False), err
-    assert (
-        "\n1 of 2 trainings are kept in run\nstopped; what was finished is kept; to go on: " in err
-    )
+    assert "\n1 of 2 trainings are kept in run\nstopped; repeat with: " in err
     assert err.endswith("lockstep run perceptron circle --with scratch --epochs 5 --out run\n")
     assert not left_behind
     records = [path.name for path in (tmp_path / "run" / "cells").glob("*.json")]

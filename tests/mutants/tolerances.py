@@ -22,6 +22,7 @@ def widen(factor):
         return approx(expected, rel and rel * factor, abs * factor, nan_ok)
 
     pytest.approx = wider_approx
+    # the defaults are NumPy's own
     np.allclose = lambda a, b, rtol=1e-5, atol=1e-8: allclose(a, b, rtol * factor, atol * factor)
     math.isclose = lambda a, b, rel_tol: isclose(a, b, rel_tol=rel_tol * factor)
     closeness.assert_close = lambda a, b, tolerance: close(a, b, tolerance * factor)

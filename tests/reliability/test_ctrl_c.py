@@ -25,8 +25,7 @@ def assert_stopped(said: str, kept: int, cells: int, arguments: tuple[str, ...])
     """The command said what is kept and how to go on, and no more."""
     command = shlex.join(["lockstep", *arguments])
     assert said.endswith(
-        f"\n{kept} of {cells} trainings are kept in run\n"
-        f"stopped; what was finished is kept; to go on: {command}\n"
+        f"\n{kept} of {cells} trainings are kept in run\nstopped; repeat with: {command}\n"
     ), said
     assert "Traceback" not in said
 

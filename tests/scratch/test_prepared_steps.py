@@ -59,3 +59,10 @@ def test_a_state_put_back_between_epochs_counts(make):
 
     same = np.array_equal(train_five(forget=False), train_five(forget=True))
     assert same == (make is OPTIMIZERS["SGD"])  # which keeps nothing
+
+
+def test_a_training_of_no_epoch_leaves_the_optimizer_as_new():
+    network, adam = Sequential(Dense(2, 1)), Adam()
+    data = Batch(np.ones((4, 2)), np.ones((4, 1)))
+    assert list(train(network, MeanSquaredError(), adam, data, [], 4)) == []
+    assert adam.state == {}
