@@ -73,6 +73,30 @@ def test_it_stops_at_any_moment_and_goes_on(commands, in_peace, torture, figure,
     figure(f"stopped {times} times, the slowest in {slowest:.2f} s; 0 records lost")
 
 
+IN_A_FINALIZER = """
+import signal, sys, time
+from experiments import __main__ as command
+
+class Finalized:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def run():
+    Finalized()
+    for _ in range(100):
+        time.sleep(0.1)
+
+command._run = run
+sys.exit(command.main())
+"""
+
+
+def test_a_signal_inside_a_finalizer_is_not_lost():
+    """Python prints and forgets what is raised there, Ctrl-C included."""
+    done = subprocess.run([sys.executable, "-c", IN_A_FINALIZER], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def children(process: int) -> list[int]:
     """Return the processes that a process has started."""
     return [

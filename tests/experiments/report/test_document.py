@@ -162,7 +162,7 @@ def test_certified_digits_and_noise_floor_are_shown_where_known(tmp_path):
     page = Page((tmp_path / "report.html").read_text())
     assert "certified digits" in page.text
     assert "13.4" in page.text
-    assert page.text.count("noise floor") == 2  # the column, and the line
+    assert page.text.count("noise floor") == 3  # the column, the line, the verdicts' explanation
 
 
 def test_native_trainings_have_a_section_of_their_own(tmp_path):
