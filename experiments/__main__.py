@@ -1,19 +1,16 @@
 """`python -m experiments`, and the command `lockstep`."""
 
-import _thread
 import os
-import signal
 import sys
-import threading
-from typing import Any
+
+from experiments.harness import interruption
 
 __all__ = ["main"]
 
 
 def main() -> int:
     """Run the command line; whoever reads its output may stop reading, as `head` does."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as with Ctrl-C
-    sys.unraisablehook = _interrupt_again
+    interruption.watch()
     try:
         code = _run()
         sys.stdout.flush()
@@ -23,14 +20,6 @@ def main() -> int:
     except KeyboardInterrupt:  # before there is anything to keep, or when all is done
         code = 130
     return code
-
-
-def _interrupt_again(ignored: Any) -> None:
-    """Repeat a Ctrl-C that came inside a finalizer, where Python can only ignore an exception."""
-    if ignored.exc_type is KeyboardInterrupt:
-        threading.Timer(0.01, _thread.interrupt_main, [signal.SIGTERM]).start()
-    else:
-        sys.__unraisablehook__(ignored)
 
 
 def _run() -> int:

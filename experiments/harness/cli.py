@@ -18,6 +18,7 @@ from experiments.harness import (
     runs_command,
 )
 from experiments.harness.errors import RequestError
+from experiments.harness.interruption import interruptible
 from experiments.harness.printable import printable
 from experiments.harness.voice import reword
 
@@ -172,7 +173,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     try:
         arguments = sys.argv[1:] if arguments is None else arguments
-        result = app(arguments or ["--help"], prog_name="lockstep", standalone_mode=False)
+        with interruptible():
+            result = app(arguments or ["--help"], prog_name="lockstep", standalone_mode=False)
     except (DataError, RequestError) as error:
         return _fail(str(error))
     except BrokenPipeError:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from experiments.harness.cell import Cell
 from experiments.harness.errors import RequestError
+from experiments.harness.interruption import interruptible
 from experiments.harness.native import MARGIN, check_margin
 from experiments.harness.native_tables import show_native
 from experiments.harness.printable import printable
@@ -45,7 +46,8 @@ def run(
     for note in planned.notes.values():
         console.print(Text(printable(note)))
     try:
-        _train_and_show(planned, jobs, timeout, quiet, console, margin)
+        with interruptible():
+            _train_and_show(planned, jobs, timeout, quiet, console, margin)
     except KeyboardInterrupt:
         kept = len(planned.heads) - len(planned.missing())
         folder = printable(str(planned.store.folder))
