@@ -28,13 +28,15 @@ class Adapter(ABC):
         self.threshold = 0.0 if self.parts.logits else 0.5
 
     def __getstate__(self) -> Any:
-        """Leave the framework's objects out: weights and optimizer state rebuild them."""
-        return self._arguments, self.get_weights(), self.get_optimizer_state()
+        """Leave the framework's objects out: weights and states rebuild them."""
+        states = self.get_layer_state(), self.get_optimizer_state()
+        return self._arguments, self.get_weights(), *states
 
     def __setstate__(self, state: Any) -> None:
-        arguments, weights, optimizer_state = state
+        arguments, weights, layer_state, optimizer_state = state
         self.__init__(*arguments)  # type: ignore[misc]
         self.set_weights(weights)
+        self.set_layer_state(layer_state)
         self.set_optimizer_state(optimizer_state)
 
     @abstractmethod

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+import scratch
+from frameworks import Parts, ScratchClassifier, Spec
+
 from .cases import table
 
 
@@ -101,3 +104,33 @@ def test_parameters_are_kept_as_they_are_given(make):
     parameters = {"hidden": [5], "epochs": 2, "dtype": "float64", "random_state": 3}
     assert make(**parameters).get_params().items() >= parameters.items()
     assert make().set_params(**parameters).get_params() == make(**parameters).get_params()
+
+
+STATEFUL = Spec(inputs=3, outputs=3, hidden=(4,), learning_rate=0.0625)
+
+
+def build_stateful(spec=STATEFUL):
+    network = scratch.Sequential(
+        scratch.Dense(3, 4),
+        scratch.BatchNorm.keras(4),
+        scratch.ReLU(),
+        scratch.Dropout(0.5, np.random.default_rng(0)),
+        scratch.Dense(4, 3),
+    )
+    optimizer = scratch.SGD(spec.learning_rate)
+    return Parts(network, scratch.CategoricalCrossEntropy(), optimizer, stateful_weights)
+
+
+def stateful_weights(spec, rng):
+    shapes = (3, 4), 4, 4, 4, (4, 3), 3
+    return [rng.normal(size=shape) for shape in shapes]
+
+
+def test_a_copy_keeps_what_layers_keep_besides_their_weights():
+    """Running means, and the generator of dropout."""
+    X, y = table(3)
+    original = ScratchClassifier(build_stateful, epochs=3, batch_size=8, random_state=0).fit(X, y)
+    copy = pickle.loads(pickle.dumps(original))
+    assert copy.outputs(X).tobytes() == original.outputs(X).tobytes()
+    assert theta(copy.partial_fit(X, y)) == theta(original.partial_fit(X, y))
+    assert copy.outputs(X).tobytes() == original.outputs(X).tobytes()
