@@ -12,11 +12,12 @@ that differ in an activation alone have weights of the same shapes.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from frameworks.files import write_whole
 
 __all__ = ["StoredNetwork", "WeightFileError", "check_rows", "decode", "read", "write"]
 
@@ -131,12 +132,7 @@ def read(path: Path) -> bytes:
 
 def write(path: Path, content: bytes) -> None:
     """Write a file whole, or leave what is there."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        unfinished.unlink(missing_ok=True)
-        with unfinished.open("xb") as file:
-            file.write(content)
-        os.replace(unfinished, path)
+        write_whole(path, content)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise WeightFileError(f"cannot be written ({error.strerror})") from error

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, whatever kills the process or fills the disk."""
+"""The files of a run: written whole, and what killed processes left of them."""
 
 import os
 import re
@@ -6,29 +6,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from experiments.harness.errors import RequestError
+from frameworks.files import write_whole
 
 __all__ = ["remove_unfinished", "write_atomically"]
 
-_UNFINISHED = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)")
+_UNFINISHED = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)")  # of `write_whole`
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is there either whole or as it was before, whatever happens meanwhile.
-
-    Raises RequestError if the disk is full, for example.
-    """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")  # one process, one writer
+    """Write a file whole, or leave it as it was and raise RequestError: a full disk, say."""
     try:
-        try:
-            unfinished.unlink(missing_ok=True)
-            with unfinished.open("xb") as file:  # never through a link that somebody laid out
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(unfinished, path)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
+        write_whole(path, content)
     except OSError as error:
         raise RequestError(
             f"{path}: cannot be written ({error.strerror}); what was finished is kept: "

@@ -4,7 +4,7 @@ Only the tests arm it, in processes of their own, through the environment:
 
 SABOTAGE  {"file": regular expression, "point": one of POINTS, "action": ..., "once": bool}
 
-The points are those of `write_atomically`: "open" and "fsync" and "rename" stand before that step,
+The points are those of `write_whole`: "open" and "fsync" and "rename" stand before that step,
 "write" in the middle of the content, "renamed" behind all of it. The actions: "self" kills the
 process that writes, "parent" its parent, "both" kills both; "hang" does nothing for long; or the
 name of an error. What was done is noted (see `note`).
