@@ -1,6 +1,8 @@
 """Isolated commands, trainings that many tests look at, and pages that misbehave in the workers."""
 
+import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from experiments.harness.cli import main
 from experiments.registry import page
 
 from .command import Answer, Trained, environment, lockstep
+from .stored_runs import store_run
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +32,21 @@ def call(capsys) -> Callable[..., Answer]:
         return Answer(code, *capsys.readouterr())
 
     return call_main
+
+
+@pytest.fixture
+def compare(call, tmp_path):
+    """Return a function that compares two runs of one training each, and gives code and JSON."""
+
+    def run_command(before, after):
+        for name, trainings in {"before": before, "after": after}.items():
+            shutil.rmtree(tmp_path / name, ignore_errors=True)
+            trainings = trainings if isinstance(trainings, list) else [trainings]
+            store_run(tmp_path / name, *trainings)
+        answer = call("compare", tmp_path / "before", tmp_path / "after", "--json")
+        return answer.code, json.loads(answer.out) if answer.out else answer.err
+
+    return run_command
 
 
 @pytest.fixture
