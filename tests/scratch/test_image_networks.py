@@ -1,0 +1,106 @@
+"""What networks of image layers promise: modes, state, and no array allocated twice."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from scratch import (
+    SGD,
+    Batch,
+    BatchNorm,
+    CategoricalCrossEntropy,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool2D,
+    ReLU,
+    Sequential,
+    evaluate,
+    train,
+    train_step,
+)
+
+
+def images(n, dtype=np.float64):
+    return np.random.default_rng(n).normal(size=(n, 6, 7, 2)).astype(dtype)
+
+
+def conv_network(dtype=np.float64):
+    layers = Conv2D(2, 4, 3), BatchNorm.pytorch(4), ReLU(), MaxPool2D(2), Flatten()
+    dropout = Dropout(0.5, np.random.default_rng(5))
+    return Sequential(*layers, dropout, Dense(16, 3), dtype=dtype).initialize(
+        np.random.default_rng(0)
+    )
+
+
+def test_train_sets_the_mode_of_every_layer_and_returns_the_network():
+    network = conv_network()
+    assert not any(layer.training for layer in network.layers)
+    assert network.train() is network
+    assert all(layer.training for layer in network.layers)
+    assert not any(layer.training for layer in network.train(False).layers)
+
+
+def test_a_step_runs_in_training_mode_and_leaves_it():
+    network, X = conv_network(), images(6)
+    batch = Batch(X, np.array([0, 1, 2, 0, 1, 2]))
+    _, outputs = train_step(network, CategoricalCrossEntropy(), SGD(2**-40), batch)
+    kept = outputs.copy()
+    assert network.layers[5].mask is not None  # dropout has dropped
+    assert network.state[0].any()  # the running mean has moved from zero
+    assert not any(layer.training for layer in network.layers)
+    assert not np.allclose(network.forward(X), kept)
+
+
+def test_evaluation_drops_nothing_uses_no_batch_statistics_and_learns_nothing():
+    network, X = conv_network(), images(6)
+    batch = Batch(X, np.array([0, 1, 2, 0, 1, 2]))
+    drawn = network.layers[5].rng.bit_generator.state
+    state = [a.copy() for a in network.state]
+    evaluate(network.train(), CategoricalCrossEntropy(), batch)
+    assert all(np.array_equal(a, kept) for a, kept in zip(network.state, state, strict=True))
+    assert network.layers[5].rng.bit_generator.state == drawn
+    together = network.forward(X).copy()
+    alone = np.concatenate([network.forward(X[i : i + 1]).copy() for i in range(6)])
+    assert together == pytest.approx(alone, rel=1e-13, abs=1e-13)  # products in another order
+
+
+def test_network_of_images_learns_batches_of_any_size():
+    rng = np.random.default_rng(0)
+    y = rng.integers(3, size=50)
+    X = rng.normal(size=(50, 6, 7, 2)) + y[:, None, None, None]
+    network, loss = conv_network(), CategoricalCrossEntropy()
+    before = evaluate(network, loss, Batch(X, y))
+    list(train(network, loss, SGD(0.05), Batch(X, y), [None] * 20, batch_size=16))
+    after = evaluate(network, loss, Batch(X, y))
+    assert after.loss < before.loss / 2
+
+
+def test_training_allocates_no_arrays_after_the_first_epoch():
+    rng = np.random.default_rng(0)
+    layers = Conv2D(1, 16, 3), BatchNorm.keras(16), ReLU(), MaxPool2D(2), Conv2D(16, 16, 3)
+    dropout = Dropout(0.5, np.random.default_rng(1))
+    network = Sequential(*layers, ReLU(), Flatten(), dropout, Dense(16 * 11 * 11, 10))
+    network.initialize(rng)
+    data = Batch(rng.normal(size=(96, 28, 28, 1)), rng.integers(10, size=96))
+    orders = [rng.permutation(96) for _ in range(3)]
+    epochs = train(network, CategoricalCrossEntropy(), SGD(0.1), data, orders, batch_size=40)
+    next(epochs)
+    tracemalloc.start()
+    try:
+        list(epochs)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    smallest = 40 * 11 * 11 * 16 * 8  # the output of the second convolution
+    assert peak < smallest / 2, peak  # NumPy's own buffers, and arrays of a network's size
+
+
+def test_state_of_a_network_is_the_running_statistics_in_its_own_type():
+    network = conv_network(np.float32)
+    mean, variance = network.state
+    assert mean.dtype == variance.dtype == np.float32
+    assert mean is network.layers[1].state["mean"]
+    assert variance is network.layers[1].state["variance"]
