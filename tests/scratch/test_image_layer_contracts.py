@@ -195,6 +195,10 @@ def test_kernel_larger_than_the_image_fits_where_zeros_are_added():
     assert layer.forward(np.ones((1, 2, 2, 1))).ravel().tolist() == [4] * 4
 
 
+def batch_norm(momentum=0.9, epsilon=1e-5):
+    return BatchNorm(2, momentum=momentum, epsilon=epsilon, unbiased_running_variance=True)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -208,6 +212,8 @@ def test_kernel_larger_than_the_image_fits_where_zeros_are_added():
         (lambda: Dropout(1.0, None), r"rate must be at least 0 and below 1, got 1\.0"),
         (lambda: LeakyReLU(-0.1), r"slope must be at least 0 and below 1, got -0\.1"),
         (lambda: BatchNorm.keras(0), "d must be above 0, got 0"),
+        (lambda: batch_norm(momentum=1), "momentum must be at least 0 and below 1, got 1"),
+        (lambda: batch_norm(epsilon=-1e-5), "epsilon must be at least 0, got -1e-05"),
     ],
 )
 def test_bad_argument_is_named_with_its_value_and_what_was_expected(make, message):
