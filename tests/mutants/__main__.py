@@ -10,7 +10,8 @@ from .operators import mutants
 from .report import PAGE, Outcomes, Report
 from .session import MutantSession, is_killed
 
-PYTEST = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/scratch", "scratch"]
+PYTEST = ["-q", "-x", "--assert=plain", "--tb=native", "-p", "no:cacheprovider", "-p", "no:xdist"]
+PYTEST += ["tests/scratch", "scratch"]
 SCRATCH = sorted(map(str, Path("scratch").rglob("*.py")))
 WIDE = 100  # how many times as wide the tolerances are the second time
 

@@ -17,10 +17,12 @@ import time
 from collections import defaultdict
 from importlib.machinery import SourceFileLoader
 from importlib.util import spec_from_file_location
+from itertools import zip_longest
 from pathlib import Path
 
 import coverage
 import pytest
+from hypothesis import Phase, settings
 
 from .tolerances import widen
 
@@ -97,7 +99,9 @@ class MutantSession:
 
 
 def become(session, role):
-    """Go on in a fork, silently, with the hooks of its role."""
+    """Go on in a fork, silently, with the hooks of its role; nothing is made of a failure."""
+    settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate])
+    settings.load_profile("mutants")
     session.config.pluginmanager.unregister(name="terminalreporter")
     session.config.pluginmanager.register(role)
 
@@ -166,7 +170,7 @@ class Trial:
         for file in sorted(files, key=files.get):
             limit_processor_time(30)
             items = session.perform_collect([file])
-            for item, following in zip(items, [*items[1:], None], strict=True):
+            for item, following in zip_longest(items, items[1:]):
                 limit_processor_time(5 + 10 * self.seconds[item.nodeid])
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 if session.testsfailed:
