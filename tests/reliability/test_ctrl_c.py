@@ -60,7 +60,7 @@ def test_it_stops_at_any_moment_and_goes_on(commands, in_peace, torture, figure,
 
         def stop(process: int, folder=folder, stopped=stopped, started=started) -> None:
             wait_until(lambda: noted(folder, "command") != started)
-            time.sleep(0.05 + chance.uniform(0, in_peace[1] / 2))
+            time.sleep(0.05 + chance.uniform(0, in_peace[1]))
             with suppress(ProcessLookupError):  # it was done before
                 os.killpg(process, signal.SIGINT)
                 stopped.append(time.monotonic())
