@@ -113,11 +113,12 @@ class Tests:
         self.lines, self.seconds = lines, seconds
 
     def that_execute(self, file, lines):
-        """Return the ids and seconds; for a line that runs on import, all that use the file."""
+        """Return the ids and seconds; for a line that runs on import, of all in the same files."""
         of_file = self.lines.get(file, {})
         ids = {test for line in lines for test in of_file.get(str(line), [])}
         if "" in ids:
-            ids = {test for tests in of_file.values() for test in tests}
+            files = {test.split("::")[0] for tests in of_file.values() for test in tests}
+            ids = {test for test in self.seconds if test.split("::")[0] in files}
         return {test: self.seconds[test] for test in ids if test}
 
 

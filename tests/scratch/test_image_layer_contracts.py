@@ -161,11 +161,12 @@ def test_rate_zero_drops_nothing():
     assert np.array_equal(layer.forward(X), X)
 
 
-def test_one_row_in_training_is_refused_where_its_variance_is_unbiased():
+@pytest.mark.parametrize("shape", [(1, 2), (1, 1, 1, 2)])
+def test_one_row_in_training_is_refused_where_its_variance_is_unbiased(shape):
     layer = BatchNorm.pytorch(2)
     layer.training = True
     with pytest.raises(ValueError, match=r"^X must hold at least 2 values a channel .*, got 1$"):
-        layer.forward(np.ones((1, 2)))
+        layer.forward(np.ones(shape))
     assert not layer.state["mean"].any()
 
 
@@ -189,6 +190,25 @@ def test_window_larger_than_the_image_is_refused(layer, size):
         layer(size).forward(images(1))
 
 
+@pytest.mark.parametrize("make", [MaxPool2D, AveragePool2D])
+def test_places_between_the_windows_have_no_gradient(make):
+    """Windows of one pixel, every other one: together with the gaps they fill the image."""
+    layer, X = make(1, stride=2), np.ones((1, 4, 4, 1))
+    expected = np.zeros((4, 4))
+    expected[::2, ::2] = 1
+    for _ in range(2):
+        dX = layer.backward(np.ones_like(layer.forward(X)))
+        assert dX[0, :, :, 0].tolist() == expected.tolist()
+        dX.fill(7)  # what is left in the array for the next batch
+
+
+def test_a_convolution_without_biases_has_none():
+    layer, same = Conv2D(2, 3, 3, bias=False), Conv2D(2, 3, 3)
+    assert [p.shape for p in layer.params] == [(3, 3, 2, 3)]
+    layer.W[...] = same.W[...] = np.random.default_rng(0).normal(size=layer.W.shape)
+    assert np.array_equal(layer.forward(images(2)), same.forward(images(2)))
+
+
 def test_kernel_larger_than_the_image_fits_where_zeros_are_added():
     layer = Conv2D(1, 1, 5, padding="same")
     layer.W[...] = 1
@@ -207,6 +227,7 @@ def batch_norm(momentum=0.9, epsilon=1e-5):
         (lambda: Conv2D(1, 1, 0), "kernel must be at least 1, got 0"),
         (lambda: Conv2D(1, 1, 3, stride=(1, 0)), r"stride must be at least 1, got \(1, 0\)"),
         (lambda: Conv2D(1, 1, 3, padding="full"), "padding must be 'valid' or 'same', got 'full'"),
+        (lambda: Conv2D(1, 1, (0, 3)), r"kernel must be at least 1, got \(0, 3\)"),
         (lambda: MaxPool2D((2, 0)), r"size must be at least 1, got \(2, 0\)"),
         (lambda: AveragePool2D(2, stride=0), "stride must be at least 1, got 0"),
         (lambda: Dropout(1.0, None), r"rate must be at least 0 and below 1, got 1\.0"),

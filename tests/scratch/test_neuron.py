@@ -160,6 +160,22 @@ def test_data_that_do_not_fit_are_refused():
     ]:
         with pytest.raises(ValueError, match="zip"):
             network.step(X, y, 1.0, w)
+        assert network.weights == [[[1.0], [2.0]]]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "y", "w"),
+    [([[0.5]], [[1], [1]], None), ([[0.5, 0.5]], [[1]], None), ([[0.5]], [[1]], [1, 1])],
+    ids=["rows", "outputs", "weights"],
+)
+def test_a_loss_of_what_is_not_equally_long_is_refused(outputs, y, w):
+    with pytest.raises(ValueError, match="zip"):
+        NeuronNetwork([[[1.0]]]).loss(outputs, y, w)
+
+
+def test_a_drawn_network_has_the_loss_that_is_asked_for():
+    assert NeuronNetwork.draw(random.Random(0), [1, 1], mean=False).loss([[3.0]], [[1.0]]) == 2
+    assert NeuronNetwork.draw(random.Random(0), [1, 1]).loss([[3.0]], [[1.0]]) == 4
 
 
 def test_step_after_a_refused_one_is_as_if_that_had_not_been():

@@ -4,6 +4,7 @@ The learning rate changes halfway, where the dialects of momentum part.
 """
 
 import inspect
+from functools import partial
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from scratch import (
     SGD,
@@ -65,14 +67,13 @@ def torch_adagrad(draw, eta):
     )
 
 
-def rmsprop_settings(draw):
-    centered = draw(st.booleans())
+def rmsprop_settings(draw, centered):
     epsilon = draw(large_epsilons if centered else epsilons)
     return draw(rhos), {"momentum": draw(momenta), "centered": centered}, epsilon
 
 
-def torch_rmsprop(draw, eta):
-    (rho, own, epsilon), wd = rmsprop_settings(draw), draw(decays)
+def torch_rmsprop(draw, eta, centered=False):
+    (rho, own, epsilon), wd = rmsprop_settings(draw, centered), draw(decays)
     return (
         CoupledWeightDecay(wd, RMSprop.pytorch(eta, rho=rho, epsilon=epsilon, **own)),
         lambda p: torch.optim.RMSprop(p, lr=eta, alpha=rho, eps=epsilon, weight_decay=wd, **own),
@@ -114,8 +115,8 @@ def keras_adagrad(draw, eta):
     )
 
 
-def keras_rmsprop(draw, eta):
-    (rho, own, epsilon), wd = rmsprop_settings(draw), draw(decays)
+def keras_rmsprop(draw, eta, centered=False):
+    (rho, own, epsilon), wd = rmsprop_settings(draw, centered), draw(decays)
     own.update(rho=rho, epsilon=epsilon)
     ours = DecoupledWeightDecay(wd, RMSprop.keras(eta, **own))
     return ours, keras.optimizers.RMSprop(eta, weight_decay=wd, **own)
@@ -134,13 +135,18 @@ def keras_adamw(draw, eta):
     return AdamW.keras(eta, **own), keras.optimizers.AdamW(eta, **own)
 
 
+torch_centered = partial(torch_rmsprop, centered=True)
+keras_centered = partial(keras_rmsprop, centered=True)
+
+
 def start_and_gradients(seed):
     rng = np.random.default_rng(seed)
     return rng.normal(size=7), rng.normal(size=(2, 50, 7))
 
 
 @pytest.mark.parametrize(
-    "draw_pair", [torch_sgd, torch_adagrad, torch_rmsprop, torch_adam, torch_adamw]
+    "draw_pair",
+    [torch_sgd, torch_adagrad, torch_rmsprop, torch_centered, torch_adam, torch_adamw],
 )
 @settings(max_examples=25)
 @given(data=st.data(), first=rates, second=rates, seed=st.integers(0, 2**32 - 1))
@@ -159,7 +165,8 @@ def test_100_steps_equal_those_of_torch(draw_pair, data, first, second, seed):
 
 
 @pytest.mark.parametrize(
-    "draw_pair", [keras_sgd, keras_adagrad, keras_rmsprop, keras_adam, keras_adamw]
+    "draw_pair",
+    [keras_sgd, keras_adagrad, keras_rmsprop, keras_centered, keras_adam, keras_adamw],
 )
 @settings(max_examples=8)  # each is compiled anew
 @given(data=st.data(), first=rates, second=rates, seed=st.integers(0, 2**32 - 1))
@@ -218,3 +225,30 @@ def test_defaults_are_those_of_the_classifier_of_scikit_learn():
         theirs.beta_2,
         theirs.epsilon,
     )
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (
+            SGD.sklearn(0.5, momentum=0.75, nesterov=False),
+            lambda p: SGDOptimizer(p, 0.5, momentum=0.75, nesterov=False),
+        ),
+        (SGD.sklearn(0.5, momentum=0.75), lambda p: SGDOptimizer(p, 0.5, momentum=0.75)),
+        (
+            Adam.sklearn(0.5, beta_1=0.75, beta_2=0.875, epsilon=0.125),
+            lambda p: AdamOptimizer(p, 0.5, beta_1=0.75, beta_2=0.875, epsilon=0.125),
+        ),
+    ],
+    ids=["SGD", "Nesterov", "Adam"],
+)
+def test_100_steps_equal_those_of_scikit_learn(ours, theirs):
+    theta, gradients = start_and_gradients(0)
+    their_theta = theta.copy()
+    theirs = theirs([their_theta])
+    for eta, half in zip((0.5, 0.0625), gradients, strict=True):
+        ours.eta = theirs.learning_rate_init = theirs.learning_rate = eta
+        for g in half:
+            ours.step(theta, g)
+            theirs.update_params([their_theta], [g])
+    assert_close(theta, their_theta, LIMIT)

@@ -144,6 +144,7 @@ def test_weight_decay_steps_by_hand():
         (lambda: Adagrad(0), "learning_rate must be above 0, got 0"),
         (lambda: Adagrad(start=-1), "start must be at least 0, got -1"),
         (lambda: Adagrad(epsilon=-1), "epsilon must be at least 0, got -1"),
+        (lambda: RMSprop(0), "learning_rate must be above 0, got 0"),
         (lambda: RMSprop(rho=1), "rho must be at least 0 and below 1, got 1"),
         (lambda: RMSprop(momentum=-1), "momentum must be at least 0 and below 1, got -1"),
         (lambda: RMSprop(epsilon=-1), "epsilon must be at least 0, got -1"),
@@ -171,3 +172,17 @@ def test_adam_takes_the_same_step_in_blocks(monkeypatch, shape):
             patch.setattr("scratch.workspace._BLOCK_BYTES", 3_000)  # 375 numbers, or 37 rows
             other.step(cut, g)
     assert cut.tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "names"),
+    [
+        (RMSprop(), {"v"}),
+        (RMSprop(centered=True), {"v", "mean"}),
+        (RMSprop(momentum=0.5), {"v", "b"}),
+    ],
+    ids=["plain", "centered", "momentum"],
+)
+def test_rmsprop_keeps_only_what_it_reads(optimizer, names):
+    optimizer.step(np.ones(2), np.ones(2))
+    assert optimizer.state.keys() == names

@@ -28,7 +28,9 @@ def test_prepared_steps_are_those_of_the_optimizer(make, dtype):
         g[:] = draw(size=17)
         plain.eta = prepared.eta = 0.3 / (k + 1)
         plain.step(theta, g)
+        kept = g.copy()
         step()
+        assert g.tobytes() == kept.tobytes()
     assert same.tobytes() == theta.tobytes()
     for name, a in plain.state.items():
         assert prepared.state[name].tobytes() == a.tobytes()

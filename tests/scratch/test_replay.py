@@ -112,6 +112,15 @@ def test_what_is_not_known_to_repeat_is_not_replayed(layers, loss, n):
     assert not can_replay(Sequential(*layers), loss, n, batch_size=7)
 
 
+def test_a_network_of_another_class_is_not_replayed():
+    class Other(Sequential):
+        """A network that could do anything."""
+
+    loss = MeanSquaredError()
+    assert can_replay(Sequential(Dense(3, 1)), loss, 7, batch_size=7)
+    assert not can_replay(Other(Dense(3, 1)), loss, 7, batch_size=7)
+
+
 def test_weights_of_rows_are_not_lost():
     data = table(4, np.float64)
     one, other = (parts(Tanh, MeanSquaredError, lambda: SGD(0.5), float) for _ in range(2))

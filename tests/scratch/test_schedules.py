@@ -131,6 +131,14 @@ def test_scheduled_steps_by_hand():
     assert path == [1, 2, 2.5, 3, 3.25]
 
 
+def test_scheduled_begins_anew_with_an_empty_state():
+    theta, optimizer = np.zeros(1), Scheduled(StepRate(1.0, 0.5, 1), SGD(9.0))
+    optimizer.step(theta, np.ones(1))
+    optimizer.state = {}
+    optimizer.step(theta, np.ones(1))
+    assert theta.tolist() == [-2]
+
+
 def test_scheduled_goes_on_from_its_state():
     one, other = (Scheduled(StepRate(1.0, 0.5, 2), SGD(1.0, momentum=0.5)) for _ in range(2))
     assert one.state == {}

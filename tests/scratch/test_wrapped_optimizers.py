@@ -157,6 +157,13 @@ def test_coupled_and_decoupled_decay_are_one_for_plain_descent_and_two_with_mome
         assert np.allclose(coupled, decoupled, rtol=1e-12) is equal  # the suite's limit
 
 
+@pytest.mark.parametrize(("g", "moved"), [(1.0, 0.8), (0.75, 0.75)])
+def test_epsilon_counts_as_part_of_the_norm(g, moved):
+    theta = np.zeros(1)
+    ClipNorm(1.0, SGD(1.0), epsilon=0.25).step(theta, np.array([g]))
+    assert theta.tolist() == [-moved]
+
+
 def test_gradient_of_norm_zero_is_not_divided_by():
     for clip in (ClipNorm, ClipNorm.pytorch, ClipNorm.keras):
         theta = np.ones(20)
@@ -231,6 +238,7 @@ def test_masks_follow_the_parameters_of_the_network():
     [
         (lambda: ClipNorm(0.0, SGD(1)), r"limit must be above 0, got 0\.0"),
         (lambda: ClipEachNorm(-1, SGD(1), sizes=[1]), "limit must be above 0, got -1"),
+        (lambda: ClipNorm(1, SGD(1), epsilon=-1), "epsilon must be at least 0, got -1"),
         (lambda: ClipValue(np.nan, SGD(1)), "limit must be above 0, got nan"),
         (lambda: CoupledWeightDecay(-1, SGD(1)), "weight_decay must be at least 0, got -1"),
         (lambda: AdamW(weight_decay=-1), "weight_decay must be at least 0, got -1"),
