@@ -114,8 +114,16 @@ def test_backward_ends_at_the_first_layer_with_parameters():
     assert first.grads[0].any()
 
 
-def test_gradients_of_a_new_layer_are_zero():
+def test_a_network_without_parameters_has_no_gradient():
+    network = Sequential(ReLU())
+    network.forward(np.ones((1, 2)))
+    network.backward(np.ones((1, 2)))
+    assert network.grad.size == 0
+
+
+def test_gradients_of_a_new_layer_and_network_are_zero():
     assert not any(g.any() for g in Dense(2, 3).grads)
+    assert not Sequential(Dense(2, 3)).grad.any()
 
 
 @pytest.mark.parametrize("method", [Layer().forward, Layer().backward])

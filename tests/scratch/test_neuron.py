@@ -91,6 +91,15 @@ def test_one_neuron_rounds_to_1():
     assert round(neuron.a) == 1
 
 
+def test_a_new_neuron_has_learned_nothing():
+    weights = [0.0]
+    neuron = Neuron(weights)
+    weights[0] = 5.0  # its own are its own
+    assert (neuron.w, neuron.b, neuron.forward([1.0])) == ([0.0], 0.0, 0.5)
+    neuron.backward(1.0)
+    assert (neuron.dw, neuron.db) == ([0.25], 0.25)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(("mean", "loss"), [(True, MeanSquaredError), (False, HalfSquaredError)])
 @pytest.mark.parametrize("bias", [True, False])

@@ -48,6 +48,22 @@ def test_operators_views_reductions_and_new_arrays_are_noted(dtype):
     assert_repeats(function, (3, 4), dtype=dtype)
 
 
+@pytest.mark.parametrize(
+    ("shapes", "out"),
+    [
+        (((2, 3, 4), (2, 4, 3)), np.empty((2, 3, 3))),
+        (((2, 3), (3, 4)), np.empty((2, 4), np.float64)),
+        (((2, 3), (3, 4)), np.empty((2, 8), np.float32)[:, ::2]),
+    ],
+    ids=["stacks", "into another type", "into a part"],
+)
+def test_products_of_every_kind_are_the_same_bits(shapes, out):
+    def function(a, b):
+        return [np.matmul(a, b, out=out)]
+
+    assert_repeats(function, *shapes, dtype=np.float32)
+
+
 def test_a_number_takes_the_type_that_it_has_in_the_code():
     recording = Recording(lambda i: [i * 0.5], np.arange(3))
     recording.repeat()
