@@ -82,7 +82,7 @@ def test_gradient_in_the_padding_is_left_out():
 
 
 def test_max_pooling_by_hand_drops_what_is_left_over():
-    layer = MaxPool2D(2)
+    layer = MaxPool2D()  # of 2 x 2
     X = image([[1, 5, 2, 0, 9], [3, 4, 7, 8, 9], [9, 9, 9, 9, 9]])
     assert plain(layer.forward(X)) == [[5, 8]]
     expected = [[0, 10, 0, 0, 0], [0, 0, 0, 20, 0], [0] * 5]

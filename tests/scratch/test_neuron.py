@@ -185,6 +185,7 @@ def test_a_loss_of_what_is_not_equally_long_is_refused(outputs, y, w):
 def test_a_drawn_network_has_the_loss_that_is_asked_for():
     assert NeuronNetwork.draw(random.Random(0), [1, 1], mean=False).loss([[3.0]], [[1.0]]) == 2
     assert NeuronNetwork.draw(random.Random(0), [1, 1]).loss([[3.0]], [[1.0]]) == 4
+    assert NeuronNetwork([[[1.0]]]).loss([[3.0]], [[1.0]]) == 4  # the mean, unless asked
 
 
 def test_step_after_a_refused_one_is_as_if_that_had_not_been():
