@@ -19,7 +19,7 @@ WIDE = 100  # how many times as wide the tolerances are the second time
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("files", nargs="*", help="if not all of scratch/")
-    parser.add_argument("--again", action="store_true", help="leave out what has been killed")
+    parser.add_argument("--again", action="store_true", help="not what is killed or explained")
     parser.add_argument("--report", action="store_true", help="try nothing")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at a time")
     options = parser.parse_args()
@@ -36,6 +36,7 @@ def main():
 
 def try_mutants(files, outcomes, options):
     """Run the tests for the mutants; then once more, more widely, for those that were killed."""
+    known = Report(files, outcomes, WIDE).explained if options.again else {}
     if not options.again:
         outcomes.forget(files)
 
@@ -43,7 +44,9 @@ def try_mutants(files, outcomes, options):
         for file in files:
             for mutant, lines, tree in mutants(file, Path(file).read_text(encoding="utf-8")):
                 lives_on = factor != 1 and not is_killed(outcomes.get((mutant, 1)))
-                if not lives_on and not is_killed(outcomes.get((mutant, factor))):
+                outcome = outcomes.get((mutant, factor))
+                settled = is_killed(outcome) or (outcome and mutant.key in known)
+                if not lives_on and not settled:
                     yield mutant, lines, tree
 
     rounds = {factor: chosen(factor) for factor in (1, WIDE)}

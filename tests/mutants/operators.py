@@ -51,6 +51,11 @@ class Mutant(NamedTuple):
     change: str
     nth: int  # of the equal changes on such lines
 
+    @property
+    def key(self):
+        """What `survivors.toml` names it by; equal changes on equal lines share it."""
+        return self.file, self.text, self.change
+
 
 def mutants(file, source):
     """Yield every mutant with its lines, and the file's tree: changed, until the next is asked for.

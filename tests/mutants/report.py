@@ -47,7 +47,7 @@ class Report:
     """The counts for each file, the survivors without an entry, the entries without a survivor."""
 
     def __init__(self, files, outcomes, wide):
-        explained = {
+        explained = self.explained = {
             tuple(mutant): kind
             for kind, groups in tomllib.loads(EXPLAINED.read_text(encoding="utf-8")).items()
             for group in groups
@@ -59,11 +59,10 @@ class Report:
             for mutant, _, _ in mutants(file, Path(file).read_text(encoding="utf-8")):
                 outcome = outcomes.get((mutant, 1), "not tried")
                 if not is_killed(outcome):
-                    key = mutant.file, mutant.text, mutant.change
-                    used.add(key)
-                    if key not in explained:
+                    used.add(mutant.key)
+                    if mutant.key not in explained:
                         self.open.append((outcome, mutant))
-                    outcome = explained.get(key, "open")
+                    outcome = explained.get(mutant.key, "open")
                 counts.update(["mutants", outcome])
                 counts["wide"] += is_killed(outcome) and is_killed(outcomes.get((mutant, wide)))
         self.stale = [key for key in explained if key[0] in files and key not in used]

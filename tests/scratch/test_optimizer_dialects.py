@@ -3,7 +3,6 @@
 The learning rate changes halfway, where the dialects of momentum part.
 """
 
-import inspect
 from functools import partial
 
 import keras
@@ -13,7 +12,6 @@ import tensorflow as tf
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.neural_network import MLPClassifier
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from scratch import (
@@ -187,44 +185,6 @@ def test_100_steps_equal_those_of_keras(draw_pair, data, first, second, seed):
             ours.step(theta, g)
         take_steps(tf.constant(half))
     assert_close(theta, their_theta.numpy(), LIMIT)
-
-
-NAMES = {
-    "learning_rate": "lr",
-    "epsilon": "eps",
-    "rho": "alpha",
-    "start": "initial_accumulator_value",
-}
-
-
-@pytest.mark.parametrize("name", ["SGD", "Adagrad", "RMSprop", "Adam", "AdamW"])
-@pytest.mark.parametrize("framework", ["pytorch", "keras"])
-def test_defaults_are_those_of_the_framework(framework, name):
-    our_class = {c.__name__: c for c in (SGD, Adagrad, RMSprop, Adam, AdamW)}[name]
-    module = {"pytorch": torch.optim, "keras": keras.optimizers}[framework]
-    theirs = {k: p.default for k, p in inspect.signature(getattr(module, name)).parameters.items()}
-    theirs["beta_1"], theirs["beta_2"] = theirs.pop(
-        "betas", (theirs.get("beta_1"), theirs.get("beta_2"))
-    )
-    ours = inspect.signature(getattr(our_class, framework)).parameters
-    for key in ours.keys() - {"mask"}:
-        assert ours[key].default == theirs.get(key, theirs.get(NAMES.get(key))), key
-
-
-def test_defaults_are_those_of_the_classifier_of_scikit_learn():
-    theirs = MLPClassifier()
-    sgd, adam = SGD.sklearn(), Adam.sklearn()
-    assert (sgd.eta, sgd.mu, sgd.nesterov) == (
-        theirs.learning_rate_init,
-        theirs.momentum,
-        theirs.nesterovs_momentum,
-    )
-    assert (adam.eta, adam.beta_1, adam.beta_2, adam.epsilon) == (
-        theirs.learning_rate_init,
-        theirs.beta_1,
-        theirs.beta_2,
-        theirs.epsilon,
-    )
 
 
 @pytest.mark.parametrize(
