@@ -172,7 +172,7 @@ class Trial:
             limit_processor_time(30)
             items = session.perform_collect([file])
             for item, following in zip_longest(items, items[1:]):
-                limit_processor_time(5 + 10 * self.seconds[item.nodeid])
+                limit_processor_time(30 + 10 * self.seconds[item.nodeid])
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 if session.testsfailed:
                     break

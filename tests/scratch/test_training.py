@@ -86,7 +86,7 @@ def test_training_leaves_the_data_as_they_are():
 
 
 def test_train_is_train_epoch_on_the_same_batches():
-    X, y = column(1, 2, 3), column(1, 0, 1)
+    X, y = column(1, 4, 3), column(1, 0, 1)
     batches = [Batch(X[:2], y[:2]), Batch(X[2:], y[2:])]
     one, other = line(0.5), line(0.5)
     expected = train_epoch(one, MeanSquaredError(), SGD(0.1), batches)
@@ -97,8 +97,8 @@ def test_train_is_train_epoch_on_the_same_batches():
 
 def test_evaluate_measures_and_does_not_learn():
     network = line(1)
-    result = evaluate(network, MeanSquaredError(), Batch(column(-1, 2), column(0, 0)))
-    assert result == (2.5, 0.5)  # (1 + 4)/2; -1 is class 0 and right, 2 is class 1 and wrong
+    result = evaluate(network, MeanSquaredError(), Batch(column(-1, 0.5), column(0, 0)))
+    assert result == (0.625, 0.5)  # (1 + ¼)/2; -1 is class 0 and right, ½ is class 1 and wrong
     assert network.theta.tolist() == [1]
 
 
