@@ -51,7 +51,7 @@ def test_operators_views_reductions_and_new_arrays_are_noted(dtype):
 @pytest.mark.parametrize(
     ("shapes", "out"),
     [
-        (((2, 3, 4), (2, 4, 3)), np.empty((2, 3, 3))),
+        (((2, 3, 4), (2, 4, 3)), np.empty((2, 3, 3), np.float32)),
         (((2, 3), (3, 4)), np.empty((2, 4), np.float64)),
         (((2, 3), (3, 4)), np.empty((2, 8), np.float32)[:, ::2]),
     ],
