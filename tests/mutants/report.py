@@ -16,7 +16,7 @@ from .session import STORE, is_killed
 PAGE = Path("docs/mutants.md")
 EXPLAINED = Path(__file__).with_name("survivors.toml")
 HEADING = "## Result"
-COLUMNS = "mutants", "killed", "timeout", "wide", "equivalent", "accepted", "open"
+COLUMNS = "mutants", "killed", "timeout", "equivalent", "accepted", "open", "tried wide", "wide"
 
 
 class Outcomes(dict):
@@ -64,7 +64,8 @@ class Report:
                         self.open.append((outcome, mutant))
                     outcome = explained.get(mutant.key, "open")
                 counts.update(["mutants", outcome])
-                counts["wide"] += is_killed(outcome) and is_killed(outcomes.get((mutant, wide)))
+                if is_killed(outcome) and (widely := outcomes.get((mutant, wide))):
+                    counts.update({"tried wide": 1, "wide": is_killed(widely)})
         self.stale = [key for key in explained if key[0] in files and key not in used]
         self.total = sum(self.counts.values(), Counter())
 
@@ -73,10 +74,10 @@ class Report:
         return bool(self.open or self.stale)
 
     def scores(self):
-        """Return the shares killed: of all, of the not equivalent ones, of these widely."""
+        """Return the shares killed: of all, of the not equivalent ones, of those tried widely."""
         n = self.total
         killed, different = n["killed"] + n["timeout"], n["mutants"] - n["equivalent"]
-        return killed / n["mutants"], killed / different, n["wide"] / different
+        return killed / n["mutants"], killed / different, n["wide"] / max(1, n["tried wide"])
 
     def for_terminal(self):
         """Return what is still to do, and the scores."""
@@ -91,14 +92,15 @@ class Report:
         raw, after, wide = self.scores()
         return (
             f"{self.total['mutants']} mutants: {raw:.1%} killed; without the equivalent ones "
-            f"{after:.1%}, with tolerances 100 times as wide {wide:.1%}."
+            f"{after:.1%}. With tolerances 100 times as wide {self.total['tried wide']} of those "
+            f"killed were tried once more: {wide:.1%} killed again."
         )
 
     def write(self, page):
         """Write summary and table at the end of the page, below its last heading."""
         text = page.read_text(encoding="utf-8")
         head = text[: text.index(HEADING)] + HEADING
-        lines = [self.summary(), "", f"| file | {' | '.join(COLUMNS)} |", "|---" + "|--:" * 7 + "|"]
+        lines = [self.summary(), "", f"| file | {' | '.join(COLUMNS)} |", "|---" + "|--:" * 8 + "|"]
         for file, counts in [*self.counts.items(), ("all", self.total)]:
             if counts:
                 cells = [file.removeprefix("scratch/"), *(str(counts[name]) for name in COLUMNS)]
