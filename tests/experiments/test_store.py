@@ -15,6 +15,7 @@ import pytest
 from experiments.harness.errors import RequestError
 from experiments.harness.files import write_atomically
 from experiments.harness.store import Store
+from frameworks import weight_files
 
 from .stored_runs import failed, store_run, training
 
@@ -58,6 +59,19 @@ def test_a_file_is_as_it_was_when_the_disk_is_full(tmp_path, monkeypatch):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["record.json"]
+
+
+def test_a_file_is_as_it_was_when_ctrl_c_comes_while_it_is_written(tmp_path, monkeypatch):
+    def interrupt(descriptor):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "model.safetensors"
+    weight_files.write(path, b"old")
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        weight_files.write(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
 
 
 def wait_until_ended(process: int) -> None:

@@ -21,6 +21,8 @@ from .commands import RUN, contents, finished, noted, wait_until, wait_until_gon
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks, and sends POSIX signals")
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
+PATHS = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(PATHS)}  # this checkout first
 
 
 def assert_stopped(said: str, kept: int, cells: int, arguments: tuple[str, ...]) -> None:
@@ -117,7 +119,7 @@ def test_a_signal_inside_a_library_is_not_lost(happens, tmp_path):
         sys.exit(main())
     """
     command = [sys.executable, "-c", dedent(code)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
     said = "\nstopped; repeat with: lockstep run xor\n"
     assert (done.returncode, done.stderr) == (130, said)
 
@@ -134,11 +136,10 @@ def children(process: int) -> list[int]:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for the workers in /proc")
 def test_it_stops_while_frameworks_are_imported(figure, tmp_path):
     arguments = ("run", "xor", "--with", "keras,pytorch", "--jobs", "2", "--out", "run")
-    paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(
         [sys.executable, "-m", "experiments", *arguments],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        env=ENVIRONMENT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
