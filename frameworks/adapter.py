@@ -1,4 +1,4 @@
-"""What the classifier asks of an implementation: the seam between lockstep and a framework."""
+"""What an estimator asks of an implementation: the seam between lockstep and a framework."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from frameworks.probe import LayerOutput
-from frameworks.spec import Builder, Parts, Spec
+from frameworks.program import Builder, Parts
+from frameworks.spec import Spec
+from frameworks.task import Task
 from scratch import Batch, EpochResult
 
 __all__ = ["Adapter"]
@@ -20,12 +22,12 @@ class Adapter(ABC):
     and order: layer by layer, dense kernels (d_in, d_out), then biases (d_out,).
     """
 
-    def __init__(self, build: Builder, spec: Spec, dtype: str) -> None:
-        self._arguments = build, spec, dtype
-        self.spec, self.dtype = spec, dtype
+    def __init__(self, build: Builder, spec: Spec, dtype: str, task: Task) -> None:
+        self._arguments = build, spec, dtype, task
+        self.spec, self.dtype, self.task = spec, dtype, task
         self.parts = self.build(build, spec)
-        # A single output above it means the second class.
-        self.threshold = 0.0 if self.parts.logits else 0.5
+        # A single output above it means the second class; None where there are no classes.
+        self.threshold = (0.0 if self.parts.logits else 0.5) if task.has_answers else None
 
     def __getstate__(self) -> Any:
         """Leave the framework's objects out: weights and states rebuild them."""

@@ -32,7 +32,7 @@ class EpochResult(NamedTuple):
     """Means over the rows of an epoch, each batch measured before its update."""
 
     loss: float
-    accuracy: float
+    accuracy: float | None  # None where nothing was counted
 
 
 def train_step(
@@ -63,17 +63,18 @@ def train_epoch(
     loss: Loss,
     optimizer: Optimizer,
     batches: Iterable[Batch],
-    threshold: float = 0.0,
+    threshold: float | None = 0.0,
     penalty: L2 | None = None,
 ) -> EpochResult:
-    """Take one step on each batch; `threshold` as in `count_correct`, `penalty` in `train_step`."""
+    """Take one step on each batch; `threshold` as in `train`, `penalty` as in `train_step`."""
     total, correct, rows = 0.0, 0, 0
     for batch in batches:
         value, outputs = train_step(network, loss, optimizer, batch, penalty)
         total += value * len(batch.X)
-        correct += count_correct(outputs, batch.y, threshold)
+        if threshold is not None:
+            correct += count_correct(outputs, batch.y, threshold)
         rows += len(batch.X)
-    return EpochResult(total / rows, correct / rows)
+    return EpochResult(total / rows, None if threshold is None else correct / rows)
 
 
 def train(
@@ -83,7 +84,7 @@ def train(
     data: Batch,
     orders: Iterable[Order],
     batch_size: int,
-    threshold: float = 0.0,
+    threshold: float | None = 0.0,
     *,
     penalty: L2 | None = None,
     augment: Callable[[np.ndarray], np.ndarray] | None = None,
@@ -92,6 +93,7 @@ def train(
 
     The last batch of an epoch holds the rows that are left over; none is dropped. `augment` is
     given the inputs X of each batch and returns the ones to train on (see `random_shift`).
+    `threshold` is that of `count_correct`; None where the targets are no classes to be counted.
     Small networks take the very same steps faster (see `scratch.replay`).
     Raises ValueError for a batch size below 1 and for data without rows.
 
@@ -119,14 +121,20 @@ def train(
         yield train_epoch(network, loss, optimizer, batches, threshold, penalty)
 
 
-def evaluate(network: Sequential, loss: Loss, batch: Batch, threshold: float = 0.0) -> EpochResult:
+def evaluate(
+    network: Sequential, loss: Loss, batch: Batch, threshold: float | None = 0.0
+) -> EpochResult:
     """Measure loss and accuracy, without learning and without a penalty."""
     return _measure(loss, network.train(False).forward(batch.X), batch, threshold)
 
 
-def _measure(loss: Loss, outputs: np.ndarray, batch: Batch, threshold: float) -> EpochResult:
-    correct = count_correct(outputs, batch.y, threshold)
-    return EpochResult(loss.forward(outputs, batch.y, batch.w), correct / len(batch.X))
+def _measure(
+    loss: Loss, outputs: np.ndarray, batch: Batch, threshold: float | None
+) -> EpochResult:
+    value = loss.forward(outputs, batch.y, batch.w)
+    if threshold is None:
+        return EpochResult(value, None)
+    return EpochResult(value, count_correct(outputs, batch.y, threshold) / len(batch.X))
 
 
 def count_correct(outputs: np.ndarray, y: np.ndarray, threshold: float = 0.0) -> int:

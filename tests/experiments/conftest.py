@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.harness.cli import main
+from experiments.harness.cli.app import main
 from experiments.registry import page
 
 from .command import Answer, Trained, environment, lockstep

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.harness.results import build_results
-from experiments.harness.store import Store
-from experiments.harness.training import digest
+from experiments.harness.records.results import build_results
+from experiments.harness.records.store import Store
+from experiments.harness.workers.training import digest
 
 ROWS = 1_000
 LABELS = np.arange(ROWS) % 2

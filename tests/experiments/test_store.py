@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.harness.errors import RequestError
-from experiments.harness.files import write_atomically
-from experiments.harness.store import Store
+from frameworks.errors import RequestError
+from experiments.harness.records.files import write_atomically
+from experiments.harness.records.store import Store
 from frameworks import weight_files
 
 from .stored_runs import failed, store_run, training

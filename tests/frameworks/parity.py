@@ -113,7 +113,7 @@ def _scratch_gradients(adapter, X, y, w):
 def _keras_gradients(adapter, X, y, w):
     import tensorflow as tf
 
-    from frameworks.keras_adapter import _lent_keras
+    from frameworks.keras.adapter import _lent_keras
 
     model = adapter.parts.network
     with _lent_keras(adapter.dtype), tf.GradientTape() as tape:
