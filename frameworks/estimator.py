@@ -136,7 +136,7 @@ class LockstepEstimator(SavesWeights, BaseEstimator):
         """
         with unchanged_if_it_fails(self):
             batch = self._prepare(X, y, sample_weight, classes, first=True)
-            validation = check_validation_data(self, validation_data)
+            validation = check_validation_data(self, validation_data, str(batch.X.dtype))
             self._start(initial_weights)
             yield from self._train(batch, self.epochs, validation)
 
@@ -160,7 +160,7 @@ class LockstepEstimator(SavesWeights, BaseEstimator):
         A classifier has {"loss", "accuracy"}, a regressor {"loss", "rmse", "mse", "r2"}.
         """
         check_is_fitted(self)
-        return self._measure(self._check_rows(X, y))
+        return self._measure(self._check_rows(X, y, self._adapter.dtype))
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights: kernels (d_in, d_out), biases (d_out,), layer by layer."""
@@ -187,9 +187,8 @@ class LockstepEstimator(SavesWeights, BaseEstimator):
         self._check_shape(X)
         return X
 
-    def _check_rows(self, X: Any, y: Any) -> Batch:
+    def _check_rows(self, X: Any, y: Any, dtype: str) -> Batch:
         """Return X and its targets as a loss takes them; ValueError if they do not fit."""
-        dtype = self._adapter.dtype
         X, y = self._validate(X, y, dtype, first=False)
         return Batch(X, self._encode(y, dtype))
 

@@ -87,7 +87,7 @@ def encode_labels(
     return index[:, np.newaxis].astype(dtype) if one_output else index.astype(np.int64)
 
 
-def check_validation_data(estimator: Any, data: Any) -> Batch | None:
+def check_validation_data(estimator: Any, data: Any, dtype: str) -> Batch | None:
     """Return (X, y) as a loss takes them, None if there are none; the ValueError names them."""
     if data is None:
         return None
@@ -95,7 +95,7 @@ def check_validation_data(estimator: Any, data: Any) -> Batch | None:
         raise TypeError(f"validation_data must be a pair (X, y) or None, got {type(data).__name__}")
     X, y = data
     try:
-        return estimator._check_rows(X, y)
+        return estimator._check_rows(X, y, dtype)
     except ValueError as error:
         raise ValueError(f"validation_data: {error}") from error
 

@@ -29,7 +29,7 @@ Load = Callable[[Policy, str | None], Dataset]
 _PREFIX = "lockstep_page_"  # of the module that a user's page becomes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Experiment:
     """What stands at the end of a page.
 
