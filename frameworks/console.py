@@ -6,7 +6,7 @@ Everything is readable at 80 columns and without colour.
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from math import floor
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Protocol
 
 from rich import box
@@ -60,10 +60,10 @@ def exponent(errors: Iterable[float | None]) -> str:
 def two_decimals(digits: float) -> str:
     """Return a number of digits in two decimals, never rounded up.
 
-    >>> two_decimals(11.996)
-    '11.99'
+    >>> two_decimals(11.996), two_decimals(11.29)
+    ('11.99', '11.29')
     """
-    return f"{floor(digits * 100) / 100:.2f}"
+    return str(Decimal(repr(float(digits))).quantize(Decimal("0.01"), ROUND_FLOOR))
 
 
 class Advance(Protocol):

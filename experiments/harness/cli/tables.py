@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.harness.records.models import AgreementEntry, Record, Results
-from experiments.harness.records.results import DIGITS, accepted, certified_digits
+from experiments.harness.records.results import DIGITS, accepted, certified_digits, remarks
 from experiments.registry import known_experiment
 from frameworks.console import exponent, make_table, spread, two_decimals
 from frameworks.task import find_task
@@ -24,7 +24,7 @@ def show_experiment(
     console.print(_cells_table(cells))
     if agreement:
         console.print(_agreement_table(agreement))
-    for line in [*_confusions(cells), *_remarks(cells, agreement)]:
+    for line in [*_confusions(cells), *remarks(cells, agreement)]:
         console.print(Text(line))
 
 
@@ -147,13 +147,3 @@ def _confusions(cells: Sequence[Record]) -> Iterator[str]:
             by_matrix.setdefault(str(matrix), []).append(cell.implementation)
     for text, names in by_matrix.items():
         yield f"confusion matrix {text}: {', '.join(names)}"
-
-
-def _remarks(cells: Sequence[Record], agreement: Sequence[AgreementEntry]) -> Iterator[str]:
-    """Say what a reader has to know of the verdicts: certificates and limits that do not hold."""
-    outdated = {cell.certified.outdated for cell in cells if cell.certified}
-    for change in filter(None, outdated):
-        yield f"the page has changed since it was certified ({change}): no digits are counted"
-    for entry in agreement:
-        if entry.verdict == "agree" and entry.reason:
-            yield f"{' - '.join(entry.pair)}, seed {entry.seed}: {entry.reason}"

@@ -1,10 +1,11 @@
 """From the records of a run to its results: everything here can be rebuilt at any time."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from experiments.certified.score import score
 from experiments.harness.records.agreement import Finished, compare_all
-from experiments.harness.records.models import Record, Results
+from experiments.harness.records.models import AgreementEntry, Record, Results
 from experiments.harness.records.native import MARGIN, compare_native, different
 from experiments.harness.records.store import Store
 from experiments.registry import EXPERIMENTS
@@ -13,7 +14,7 @@ from frameworks.task import find_task
 
 __all__ = [
     *("DIGITS", "accepted", "build_results", "certified_digits", "headline", "objections"),
-    "objections_to",
+    *("objections_to", "remarks"),
 ]
 
 DIGITS = 12  # of every certified loss that a float64 training has to have right
@@ -77,6 +78,16 @@ def objections_to(cell: Record) -> list[str]:
     if digits < DIGITS:
         found.append(f"{where}: {digits:.2f} certified digits, expected {DIGITS}")
     return found
+
+
+def remarks(cells: Sequence[Record], agreement: Sequence[AgreementEntry]) -> Iterator[str]:
+    """Yield what there is to know of the verdicts: certificates and limits that do not hold."""
+    outdated = {cell.certified.outdated: None for cell in cells if cell.certified}
+    for change in filter(None, outdated):
+        yield f"the page has changed since it was certified ({change}): no digits are counted"
+    for entry in agreement:
+        if entry.verdict == "agree" and entry.reason:
+            yield f"{' - '.join(entry.pair)}, seed {entry.seed}: {entry.reason}"
 
 
 def headline(cell: Record) -> float | None:
