@@ -34,11 +34,26 @@ class NoiseFloor:
     test_loss: float  # relative
     predictions: int  # different ones
     trainings: int  # how many were nudged
+    outputs: float | None = None  # of the test rows, relative; None where they were not kept
 
     @property
     def limits(self) -> Limits:
         """What two implementations may differ by."""
         return Limits(self.loss, self.weight, self.test_loss, self.predictions)
+
+    def at_least(self, fixed: Limits) -> Limits:
+        """What they may differ by where fixed limits are exceeded: the larger of the two, each.
+
+        A floor that is not finite explains nothing, and leaves the fixed limits.
+        """
+        if not np.isfinite([self.loss, self.weight, self.test_loss]).all():
+            return fixed
+        return Limits(
+            loss=max(fixed.loss, self.loss),
+            weight=max(fixed.weight, self.weight),
+            test_loss=max(fixed.test_loss, self.test_loss),
+            predictions=max(fixed.predictions, self.predictions),
+        )
 
 
 def measure_floor(trainings: Sequence[Outcome], dtype: str) -> NoiseFloor | None:
@@ -57,4 +72,5 @@ def measure_floor(trainings: Sequence[Outcome], dtype: str) -> NoiseFloor | None
         test_loss=max(unit, *(distance.test_loss for distance in distances)),
         predictions=max(len(distance.mismatches) for distance in distances),
         trainings=len(trainings),
+        outputs=max((d.outputs for d in distances if d.outputs is not None), default=None),
     )

@@ -41,12 +41,7 @@ def judge(a: Outcome, b: Outcome, dtype: str, floor: NoiseFloor | None) -> Judge
 
 def _beyond_rounding(distance: Distance, floor: NoiseFloor) -> Judgement:
     """Judge by the floor of float64 what exceeds the fixed limits."""
-    wider = Limits(
-        loss=max(FLOAT64.loss, floor.loss),
-        weight=max(FLOAT64.weight, floor.weight),
-        test_loss=max(FLOAT64.test_loss, floor.test_loss),
-        predictions=max(FLOAT64.predictions, floor.predictions),
-    )
+    wider = floor.at_least(FLOAT64)
     if wider == FLOAT64:
         return _judged(distance, FLOAT64, floor, too_far(distance, FLOAT64))
     reason = too_far(distance, wider)
