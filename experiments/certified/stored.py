@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from experiments.harness.records.files import write_atomically
 from experiments.harness.records.models import DataId, SpecNumbers
 from frameworks.errors import RequestError
+from frameworks.files import write_atomically
 
 __all__ = ["FOLDER", "Certificate", "Drawn", "Formulas", "find", "write"]
 

@@ -24,9 +24,9 @@ import numpy as np
 from pydantic import BaseModel
 
 from experiments.harness.records.arrays import Arrays, load_arrays, read_arrays
-from experiments.harness.records.files import remove_unfinished, write_atomically
 from experiments.harness.records.models import Plan, Record, Results, read_plan, read_record
 from frameworks.errors import RequestError
+from frameworks.files import remove_unfinished, write_atomically
 
 __all__ = ["EPOCH_COLUMNS", "RUNS", "Store", "epoch_rows", "to_json"]
 
