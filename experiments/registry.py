@@ -17,6 +17,8 @@ EXPERIMENTS = (
     "mnist_perceptron",
     "mnist",
     "mnist_cnn",
+    "diabetes",
+    "digits_autoencoder",
 )
 
 _PAGES: dict[str, Experiment] = {}  # users' own, by name, once they have been named by their path

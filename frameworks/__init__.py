@@ -17,7 +17,7 @@ from frameworks.task import CLASSIFICATION, RECONSTRUCTION, REGRESSION, Task
 from frameworks.weight_files import WeightFileError
 
 if TYPE_CHECKING:
-    from frameworks.keras.adapter import KerasClassifier, KerasRegressor
+    from frameworks.keras.estimators import KerasClassifier, KerasRegressor
     from frameworks.python.adapter import PythonClassifier, PythonRegressor
     from frameworks.pytorch.adapter import PyTorchClassifier, PyTorchRegressor
     from frameworks.scratch.adapter import ScratchClassifier, ScratchRegressor
@@ -44,7 +44,12 @@ __all__ = [
     "float32",
 ]
 
-_FOLDERS = {"Scratch": "scratch", "Keras": "keras", "PyTorch": "pytorch", "Python": "python"}
+_MODULES = {
+    "Scratch": "frameworks.scratch.adapter",
+    "Keras": "frameworks.keras.estimators",
+    "PyTorch": "frameworks.pytorch.adapter",
+    "Python": "frameworks.python.adapter",
+}
 _FRAMEWORKS = ("jax", "keras", "tensorflow", "torch")
 
 
@@ -54,11 +59,11 @@ class MissingFrameworkError(ImportError):
 
 def __getattr__(name: str) -> Any:
     """Load an estimator's module, and with it its framework."""
-    folder = _FOLDERS.get(name.removesuffix("Classifier").removesuffix("Regressor"))
-    if folder is None or name not in __all__:
+    module = _MODULES.get(name.removesuffix("Classifier").removesuffix("Regressor"))
+    if module is None or name not in __all__:
         raise AttributeError(f"module 'frameworks' has no attribute {name!r}")
     try:
-        return getattr(import_module(f"frameworks.{folder}.adapter"), name)
+        return getattr(import_module(module), name)
     except ModuleNotFoundError as error:
         if error.name not in _FRAMEWORKS:
             raise

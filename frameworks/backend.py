@@ -56,7 +56,9 @@ class Backend:
     variables: Mapping[str, str] = field(default_factory=dict)  # environment of its processes
     dtypes: tuple[str, ...] = ("float64", "float32")
     default: bool = True  # trained unless others are named
-    native: str | None = "train"  # the function in its `native` module; None: no defaults of its own
+    native: str | None = (
+        "train"  # the function in its `native` module; None: no defaults of its own
+    )
     loop: str | None = None  # the plain loop in its `peers` module that `fit` is timed against
     peers: tuple[Peer, ...] = ()
     install: str = "make setup"

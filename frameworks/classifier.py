@@ -10,12 +10,13 @@ from frameworks.estimator import LockstepEstimator
 from frameworks.spec import Shape
 from frameworks.task import CLASSIFICATION
 from frameworks.validation import builders_spec, encode_labels
+from frameworks.weight_files import StoredNetwork, WeightFileError
 
 __all__ = ["LockstepClassifier"]
 
 
 class LockstepClassifier(ClassifierMixin, LockstepEstimator):
-    """A classifier; parameters and attributes as in `LockstepEstimator`, and besides
+    """A classifier; parameters and attributes as in `LockstepEstimator`, and `classes_`.
 
     classes_ : the sorted labels
 
@@ -50,6 +51,12 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
             raise ValueError(
                 f"y holds one class only, {self.classes_[0]!r}; a classifier needs two or more"
             )
+        self._one_output = len(self.classes_) == 2 and not self._builder_has_two()
+
+    def _take_targets(self, network: StoredNetwork) -> None:
+        if network.classes is None:
+            raise WeightFileError("is of a regressor, which has no classes")
+        self.classes_ = network.classes
         self._one_output = len(self.classes_) == 2 and not self._builder_has_two()
 
     def _builder_has_two(self) -> bool:

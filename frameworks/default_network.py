@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from frameworks.program import Parts
-from frameworks.spec import Spec
+from frameworks.spec import Spec, float32
 from scratch.initializers import glorot_uniform, zeros
 
 __all__ = ["DenseSpec", "build_keras", "build_pytorch", "build_scratch", "initial_weights"]
@@ -21,10 +21,10 @@ class DenseSpec(Spec):
 
     hidden: tuple[int, ...] = ()  # widths
     regression: bool = False
-    learning_rate: float = 1e-3
-    beta_1: float = 0.9  # decay of the mean of g
-    beta_2: float = 0.999  # decay of the mean of g²
-    epsilon_hat: float = 1e-7  # ε̂, added to √v before the bias correction
+    learning_rate: float = float32(1e-3)
+    beta_1: float = float32(0.9)  # decay of the mean of g
+    beta_2: float = float32(0.999)  # decay of the mean of g²
+    epsilon_hat: float = float32(1e-7)  # ε̂, added to √v before the bias correction
 
 
 def initial_weights(spec: DenseSpec, rng: np.random.Generator) -> list[np.ndarray]:

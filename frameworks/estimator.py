@@ -24,6 +24,7 @@ from frameworks.validation import (
     check_weights,
     unchanged_if_it_fails,
 )
+from frameworks.weight_files import StoredNetwork
 from scratch import Batch
 
 __all__ = ["LockstepEstimator"]
@@ -58,6 +59,8 @@ class LockstepEstimator(SavesWeights, BaseEstimator):
         validation data were given
     initial_weights_ : the weights before the first step, read back from the implementation
     orders_sha256_ : a digest of the row orders of all epochs, equal where the batches were
+    draws_sha256_ : a digest of what was drawn for every step, such as dropout masks; empty where
+        nothing was
     seconds_ : {"compile": ..., "fit": ...}, the times of building and of training
     """
 
@@ -87,6 +90,10 @@ class LockstepEstimator(SavesWeights, BaseEstimator):
     @abstractmethod
     def _learn_targets(self, y: np.ndarray, classes: Any) -> None:
         """Keep what is known of the targets from the first y."""
+
+    @abstractmethod
+    def _take_targets(self, network: StoredNetwork) -> None:
+        """Keep what a file of weights knows of the targets; WeightFileError for another kind."""
 
     @abstractmethod
     def _encode(self, y: np.ndarray, dtype: str) -> np.ndarray:
@@ -171,6 +178,19 @@ class LockstepEstimator(SavesWeights, BaseEstimator):
         """Copy in weights, laid out as `get_weights`; ValueError names one that does not fit."""
         own = self.get_weights()
         self._adapter.set_weights(check_weights(weights, own))
+
+    def get_states(self) -> list[np.ndarray]:
+        """Return copies of what layers learn without a gradient, in the order of the layers.
+
+        Batch normalization: its running mean (d,) and variance (d,).
+        """
+        check_is_fitted(self)
+        return self._adapter.get_states()
+
+    def set_states(self, states: Sequence[np.ndarray]) -> None:
+        """Copy in states, laid out as `get_states`; ValueError names one that does not fit."""
+        own = self.get_states()
+        self._adapter.set_states(check_weights(states, own, "states"))
 
     def _outputs(self, X: np.ndarray) -> np.ndarray:
         pieces = range(0, len(X), _ROWS_AT_ONCE)
@@ -257,15 +277,17 @@ class LockstepEstimator(SavesWeights, BaseEstimator):
 
     def _train(self, batch: Batch, epochs: int, validation: Batch | None) -> Iterator[dict]:
         start = time.perf_counter()
-        self._adapter.compile(batch, self.batch_size)
+        adapter = self._adapter
+        adapter.draw_from(self._draws, batch.X[:1])
+        adapter.compile(batch, self.batch_size)
         now = time.perf_counter()
         self.seconds_["compile"] += now - start
-        shuffle = self._adapter.spec.shuffle
+        shuffle = adapter.spec.shuffle
         orders = self._draws.orders(len(batch.X), self.batch_size, epochs, shuffle)
         # Epochs may be trained ahead of the results; what is measured in between needs one by one.
         runs = [orders] if validation is None else ([order] for order in orders)
-        train = self._adapter.train
-        for result in chain.from_iterable(train(batch, run, self.batch_size) for run in runs):
+        results = (adapter.train(batch, run, self.batch_size) for run in runs)
+        for result in chain.from_iterable(results):
             record = {"loss": result.loss}
             if self.task.has_answers:
                 record["accuracy"] = result.accuracy
@@ -274,6 +296,7 @@ class LockstepEstimator(SavesWeights, BaseEstimator):
                 record |= {f"val_{name}": value for name, value in measured.items()}
             before, now = now, time.perf_counter()
             self.orders_sha256_ = self._draws.orders_sha256
+            self.draws_sha256_ = self._draws.draws_sha256
             self.seconds_["fit"] += now - before
             record["seconds"] = now - before
             self.history_.append(record)

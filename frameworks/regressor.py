@@ -9,6 +9,7 @@ from sklearn.utils import check_array
 from frameworks.estimator import LockstepEstimator
 from frameworks.spec import Shape
 from frameworks.task import REGRESSION
+from frameworks.weight_files import StoredNetwork, WeightFileError
 
 __all__ = ["LockstepRegressor"]
 
@@ -34,6 +35,11 @@ class LockstepRegressor(RegressorMixin, LockstepEstimator):
         if classes is not None:
             raise ValueError("classes: a regressor has none")
         self._target_shape = y.shape[1:]
+
+    def _take_targets(self, network: StoredNetwork) -> None:
+        if network.targets is None:
+            raise WeightFileError("is of a classifier; a regressor has no classes")
+        self._target_shape = network.targets
 
     def _encode(self, y: np.ndarray, dtype: str) -> np.ndarray:
         if y.shape[1:] != self._target_shape:

@@ -46,6 +46,10 @@ class Task(ABC):
         there are no classes.
         """
 
+    def threshold(self, logits: bool) -> float | None:
+        """Return what `measure` needs for outputs that are logits, or else probabilities."""
+        return None
+
 
 class Classification(Task):
     """Labels; a network's answer is the class with the largest output."""
@@ -54,6 +58,10 @@ class Classification(Task):
     metrics = (Metric("accuracy", "test accuracy", ".4f", higher_is_better=True),)
     has_answers = True
     estimator = "classifier"
+
+    def threshold(self, logits: bool) -> float | None:
+        """Return what lies halfway between two classes."""
+        return 0.0 if logits else 0.5
 
     def measure(
         self, outputs: np.ndarray, targets: np.ndarray, threshold: float | None
@@ -73,9 +81,9 @@ class Regression(Task):
 
     name = "regression"
     metrics = (
-        Metric("rmse", "test RMSE", ".6f", higher_is_better=False),
-        Metric("mse", "test MSE", ".6f", higher_is_better=False),
-        Metric("r2", "test R²", ".4f", higher_is_better=True),
+        Metric("rmse", "RMSE", ".6f", higher_is_better=False),
+        Metric("mse", "MSE", ".6f", higher_is_better=False),
+        Metric("r2", "R²", ".4f", higher_is_better=True),
     )
     estimator = "regressor"
 
@@ -93,7 +101,7 @@ class Reconstruction(Task):
     """The inputs themselves are the targets: the mean squared error over all their elements."""
 
     name = "reconstruction"
-    metrics = (Metric("mse", "test MSE", ".8f", higher_is_better=False),)
+    metrics = (Metric("mse", "MSE", ".8f", higher_is_better=False),)
     estimator = "regressor"
 
     def measure(

@@ -54,9 +54,7 @@ def builders_spec(estimator: Any) -> Spec:
     if build is None:
         rate = float(estimator.learning_rate)
         regression = not estimator.task.has_answers
-        return DenseSpec(
-            hidden=tuple(estimator.hidden), learning_rate=rate, regression=regression
-        )
+        return DenseSpec(hidden=tuple(estimator.hidden), learning_rate=rate, regression=regression)
     parameter = signature(build).parameters.get("spec")
     if parameter is None or not isinstance(parameter.default, Spec):
         raise TypeError(f"build must take `spec` with a Spec as its default, got {build!r}")
@@ -70,9 +68,7 @@ def builders_spec(estimator: Any) -> Spec:
     return parameter.default
 
 
-def encode_labels(
-    y: np.ndarray, classes: np.ndarray, dtype: str, one_output: bool
-) -> np.ndarray:
+def encode_labels(y: np.ndarray, classes: np.ndarray, dtype: str, one_output: bool) -> np.ndarray:
     """Return labels y (n,) as a loss takes them.
 
     One output for two classes: floats 0.0 and 1.0 (n, 1); else: positions in `classes` as int64
@@ -117,14 +113,16 @@ def unchanged_if_it_fails(estimator: Any) -> Iterator[None]:
         raise
 
 
-def check_weights(weights: Sequence[np.ndarray], like: Sequence[np.ndarray]) -> list[np.ndarray]:
+def check_weights(
+    weights: Sequence[np.ndarray], like: Sequence[np.ndarray], name: str = "weights"
+) -> list[np.ndarray]:
     """Return weights as arrays of the network's type; ValueError names one that does not fit."""
     if len(weights) != len(like):
-        raise ValueError(f"weights: expected {len(like)} arrays, got {len(weights)}")
+        raise ValueError(f"{name}: expected {len(like)} arrays, got {len(weights)}")
     arrays = [np.asarray(w, dtype=own.dtype) for w, own in zip(weights, like, strict=True)]
     for i, (array, own) in enumerate(zip(arrays, like, strict=True)):
         if array.shape != own.shape:
-            raise ValueError(f"weights[{i}]: expected shape {own.shape}, got {array.shape}")
+            raise ValueError(f"{name}[{i}]: expected shape {own.shape}, got {array.shape}")
         if not np.isfinite(array).all():
-            raise ValueError(f"weights[{i}]: expected finite numbers, got NaN or infinity")
+            raise ValueError(f"{name}[{i}]: expected finite numbers, got NaN or infinity")
     return arrays

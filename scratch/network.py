@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scratch.layers.dropout import Dropout
 from scratch.layers.layer import Layer
 from scratch.losses import Loss
 
@@ -58,6 +59,17 @@ class Sequential:
     def state(self) -> list[np.ndarray]:
         """What layers learn without a gradient, in order: to be saved along with `weights`."""
         return [a for layer in self.layers for a in layer.state.values()]
+
+    def use_masks(self, masks: Sequence[np.ndarray]) -> None:
+        """Hand every `Dropout` its mask for the next step, in order; ValueError for another number.
+
+        A mask is shaped as the layer's input.
+        """
+        dropouts = [layer for layer in self.layers if isinstance(layer, Dropout)]
+        if len(masks) != len(dropouts):
+            raise ValueError(f"masks: expected {len(dropouts)} arrays, got {len(masks)}")
+        for layer, mask in zip(dropouts, masks, strict=True):
+            layer.use(mask)
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Copy the given arrays into the parameters; ValueError names one that does not fit."""

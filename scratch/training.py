@@ -5,7 +5,7 @@ parameters come with the optimizer (`scratch.optimizers`). `train` yields after 
 the caller may stop early (`scratch.stopping`), or set the optimizer's `eta`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,8 @@ __all__ = [
     "train_epoch",
     "train_step",
 ]
+
+Masks = Callable[[int], Sequence[np.ndarray]]
 
 
 class EpochResult(NamedTuple):
@@ -65,10 +67,13 @@ def train_epoch(
     batches: Iterable[Batch],
     threshold: float | None = 0.0,
     penalty: L2 | None = None,
+    masks: Masks | None = None,
 ) -> EpochResult:
-    """Take one step on each batch; `threshold` as in `train`, `penalty` as in `train_step`."""
+    """Take one step on each batch; `threshold` and `masks` as in `train`, `penalty` as above."""
     total, correct, rows = 0.0, 0, 0
     for batch in batches:
+        if masks is not None:
+            network.use_masks(masks(len(batch.X)))
         value, outputs = train_step(network, loss, optimizer, batch, penalty)
         total += value * len(batch.X)
         if threshold is not None:
@@ -88,12 +93,15 @@ def train(
     *,
     penalty: L2 | None = None,
     augment: Callable[[np.ndarray], np.ndarray] | None = None,
+    masks: Masks | None = None,
 ) -> Iterator[EpochResult]:
     """Train one epoch on `data` for every order of its rows, and yield its result.
 
     The last batch of an epoch holds the rows that are left over; none is dropped. `augment` is
-    given the inputs X of each batch and returns the ones to train on (see `random_shift`).
-    `threshold` is that of `count_correct`; None where the targets are no classes to be counted.
+    given the inputs X of each batch and returns the ones to train on (see `random_shift`). `masks`
+    is given each batch's number of rows n and returns a mask (n, ...) for every `Dropout`, in
+    order; without it they draw their own. `threshold` is that of `count_correct`; None where the
+    targets are no classes to be counted.
     Small networks take the very same steps faster (see `scratch.replay`).
     Raises ValueError for a batch size below 1 and for data without rows.
 
@@ -107,7 +115,7 @@ def train(
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     if not len(data.X):
         raise ValueError("data must hold at least one row, got none")
-    nothing_else = data.w is None and penalty is None and augment is None
+    nothing_else = data.w is None and penalty is None and augment is None and masks is None
     if nothing_else and can_replay(network, loss, len(data.X), batch_size):
         replay = Replay(network, loss, optimizer, data, batch_size)
         for outputs, y in map(replay.train_epoch, orders):
@@ -118,7 +126,7 @@ def train(
         batches = take_batches(data, order, batch_size, work)
         if augment is not None:
             batches = (batch._replace(X=augment(batch.X)) for batch in batches)
-        yield train_epoch(network, loss, optimizer, batches, threshold, penalty)
+        yield train_epoch(network, loss, optimizer, batches, threshold, penalty, masks)
 
 
 def evaluate(

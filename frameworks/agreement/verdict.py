@@ -57,7 +57,5 @@ def _beyond_rounding(distance: Distance, floor: NoiseFloor) -> Judgement:
     )
 
 
-def _judged(
-    distance: Distance, limits: Limits, floor: NoiseFloor | None, reason: str
-) -> Judgement:
+def _judged(distance: Distance, limits: Limits, floor: NoiseFloor | None, reason: str) -> Judgement:
     return Judgement(distance, "differ" if reason else "agree", limits, floor, reason)

@@ -1,4 +1,4 @@
-"""Keras and TensorFlow, loaded without the lines that TensorFlow's C++ code logs meanwhile.
+"""Keras, loaded without the lines that TensorFlow's C++ code logs meanwhile.
 
 It writes them to file descriptor 2 before it reads any setting, TF_CPP_MIN_LOG_LEVEL included.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryFile
 
-__all__ = ["keras", "tf"]
+__all__ = ["keras"]
 
 
 @contextmanager
@@ -32,4 +32,3 @@ def _silent_unless_it_fails() -> Iterator[None]:
 
 with _silent_unless_it_fails():
     import keras
-    import tensorflow as tf

@@ -12,17 +12,15 @@ from torch import nn
 from frameworks.adapter import Adapter
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_pytorch
+from frameworks.draws import Dropped
 from frameworks.probe import LayerOutput, computing, kind_of
 from frameworks.program import Builder, Parts
+from frameworks.pytorch.dropout import DropoutModules, channels_first, nothing_else_drawn
 from frameworks.regressor import LockstepRegressor
 from frameworks.spec import Spec
 from scratch import Batch, EpochResult
 
 __all__ = ["PyTorchAdapter", "PyTorchClassifier", "PyTorchRegressor"]
-
-# Which layers return images as (n, c, h, w), and which return what they are given in its layout.
-_IMAGE_LAYERS = nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.BatchNorm2d
-_ELEMENTWISE = nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Dropout
 
 
 class PyTorchAdapter(Adapter):
@@ -33,6 +31,8 @@ class PyTorchAdapter(Adapter):
             parts = build(spec=spec)
         parts.network.to(getattr(torch, self.dtype))
         self.weights = [w for module in parts.network.modules() for w in _canonical(module)]
+        self.states = [a for module in parts.network.modules() for a in _canonical_states(module)]
+        self.dropout = DropoutModules(parts.network)
         return parts
 
     def get_weights(self) -> list[np.ndarray]:
@@ -49,13 +49,18 @@ class PyTorchAdapter(Adapter):
     def set_optimizer_state(self, state: Any) -> None:
         self.parts.optimizer.load_state_dict(state)
 
+    def dropped(self, X: np.ndarray) -> list[Dropped]:
+        return self.dropout.find(torch.from_numpy(X))
+
     def train(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[EpochResult]:
         columns = [torch.from_numpy(a) for a in data if a is not None]
         for order in orders:
             rows = columns if order is None else [a[torch.from_numpy(order)] for a in columns]
-            yield self._train_epoch(*rows, batch_size=batch_size)
+            with nothing_else_drawn():
+                result = self._train_epoch(*rows, batch_size=batch_size)
+            yield result
 
     def _train_epoch(
         self, X: torch.Tensor, y: torch.Tensor, w: torch.Tensor | None = None, *, batch_size: int
@@ -64,7 +69,8 @@ class PyTorchAdapter(Adapter):
         losses, outputs = [], []
         for rows in zip(*(a.split(batch_size) for a in (X, y, w) if a is not None), strict=True):
             optimizer.zero_grad()
-            output = network(rows[0])
+            with self.dropout.handed(self.stream(len(rows[0])).masks):
+                output = network(rows[0])
             loss = self._loss(output, *rows[1:])
             loss.backward()
             optimizer.step()
@@ -97,23 +103,21 @@ class PyTorchAdapter(Adapter):
 
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
         network, found = self.parts.network.train(training), []
-        channels_first = False
+        first = False
 
         def note(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
-            nonlocal channels_first
-            if isinstance(module, _IMAGE_LAYERS):
-                channels_first = True
-            elif not isinstance(module, _ELEMENTWISE):
-                channels_first = False  # another layer's images come as it makes them
-            if channels_first and output.ndim == 4:
+            nonlocal first
+            first = channels_first(module, first)
+            if first and output.ndim == 4:
                 output = output.permute(0, 2, 3, 1)
             own, name = len(_canonical(module)), type(module).__name__
             found.append(LayerOutput(kind_of(module), name, output.numpy().copy(order="C"), own))
 
+        masks = self.stream.peek(len(X)).masks if training else ()
         leaves = [m for m in network.modules() if not list(m.children())]
         hooks = [module.register_forward_hook(note) for module in leaves]
         try:
-            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            with torch.no_grad(), nothing_else_drawn(), self.dropout.handed(masks):
                 network(torch.from_numpy(X))
         finally:
             for hook in hooks:
@@ -124,7 +128,8 @@ class PyTorchAdapter(Adapter):
         owners = [w if w._base is None else w._base for w in self.weights]
         trained = [p for p in owners if p.requires_grad]
         columns = [torch.from_numpy(a) for a in batch if a is not None]
-        with torch.random.fork_rng(devices=[]):
+        masks = self.stream.peek(len(batch.X)).masks
+        with nothing_else_drawn(), self.dropout.handed(masks):
             loss = self._loss(self.parts.network.train()(columns[0]), *columns[1:])
         found = torch.autograd.grad(loss, trained, allow_unused=True)
         by_owner = {id(p): g for p, g in zip(trained, found, strict=True) if g is not None}
@@ -133,6 +138,13 @@ class PyTorchAdapter(Adapter):
             g = by_owner.get(id(owner), torch.zeros_like(owner)).contiguous()
             gradients.append(g.as_strided(w.shape, w.stride()).numpy().copy(order="C"))
         return float(loss.detach()), gradients
+
+    def get_states(self) -> list[np.ndarray]:
+        return [a.numpy().copy() for a in self.states]
+
+    def set_states(self, states: list[np.ndarray]) -> None:
+        for own, new in zip(self.states, states, strict=True):
+            own.copy_(torch.tensor(new))
 
     def get_layer_state(self) -> Any:
         return [buffer.clone() for buffer in self.parts.network.buffers()]
@@ -170,6 +182,18 @@ def _canonical(module: nn.Module) -> list[torch.Tensor]:
     if isinstance(module, nn.Conv2d):  # (c_out, c_in, kh, kw) to (kh, kw, c_in, c_out)
         bias = [] if module.bias is None else [module.bias]
         return [module.weight.permute(2, 3, 1, 0), *bias]
+    if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        return [*module.parameters(recurse=False)]
     if list(module.parameters(recurse=False)):
         raise TypeError(f"the canonical layout of {type(module).__name__} is not known")
     return []
+
+
+def _canonical_states(module: nn.Module) -> list[torch.Tensor]:
+    """Return what one module learns without a gradient; TypeError where it has no counterpart."""
+    if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        return []
+    mean, variance = module.running_mean, module.running_var
+    if mean is None or variance is None or module.momentum is None:
+        raise TypeError("BatchNorm needs a momentum, and running statistics")
+    return [mean, variance]

@@ -10,6 +10,7 @@ import scratch
 from frameworks.adapter import Adapter
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_scratch
+from frameworks.draws import Dropped
 from frameworks.probe import LayerOutput, computing, kind_of
 from frameworks.program import Builder, Parts
 from frameworks.regressor import LockstepRegressor
@@ -39,11 +40,24 @@ class ScratchAdapter(Adapter):
     def set_optimizer_state(self, state: Any) -> None:
         self.parts.optimizer.state = deepcopy(state)
 
+    def dropped(self, X: np.ndarray) -> list[Dropped]:
+        found, network = [], self.parts.network.train(False)
+        if not any(isinstance(layer, scratch.Dropout) for layer in network.layers):
+            return []
+        for layer in network.layers:
+            if isinstance(layer, scratch.Dropout):
+                found.append(Dropped(layer.rate, X.shape[1:]))
+            X = layer.forward(X)
+        return found
+
     def train(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[EpochResult]:
         network, loss, optimizer = self.parts[:3]
-        return scratch.train(network, loss, optimizer, data, orders, batch_size, self.threshold)
+        masks = (lambda rows: self.stream(rows).masks) if self.stream else None
+        return scratch.train(
+            network, loss, optimizer, data, orders, batch_size, self.threshold, masks=masks
+        )
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
         return self.parts.network.forward(X).copy()
@@ -56,6 +70,8 @@ class ScratchAdapter(Adapter):
 
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
         network, found, x = self.parts.network.train(training), [], X
+        if training:
+            self._peek(X)
         for layer in network.layers:
             x = layer.forward(x)
             kind, name = kind_of(layer), type(layer).__name__
@@ -65,9 +81,22 @@ class ScratchAdapter(Adapter):
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
         network = self.parts.network.train()
+        self._peek(batch.X)
         loss, gradients = network.loss_and_grad(self.parts.loss, *batch)
         network.train(False)
         return loss, gradients
+
+    def _peek(self, X: np.ndarray) -> None:
+        """Hand out the masks of the next step, and leave them to be drawn."""
+        if self.stream:
+            self.parts.network.use_masks(self.stream.peek(len(X)).masks)
+
+    def get_states(self) -> list[np.ndarray]:
+        return [a.copy() for a in self.parts.network.state]
+
+    def set_states(self, states: list[np.ndarray]) -> None:
+        for own, new in zip(self.parts.network.state, states, strict=True):
+            own[...] = new
 
     def get_layer_state(self) -> Any:
         layers = self.parts.network.layers

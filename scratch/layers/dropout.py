@@ -13,8 +13,9 @@ class Dropout(Layer):
 
     `mask` (shaped as X) is 1/(1 − rate) with probability 1 − rate, else 0, so that a has X's mean
     ("inverted" dropout): u ≥ rate for u ~ U[0, 1), drawn as float64 from `rng` whatever the type of
-    X. The latest mask stays there to be handed to another implementation.
-    Raises ValueError unless 0 ≤ rate < 1.
+    X. A mask that is handed over with `use` takes the place of a drawn one, once; without an `rng`
+    every step has to be handed one. The latest mask stays in `mask`.
+    Raises ValueError unless 0 ≤ rate < 1, and in training where there is neither mask nor `rng`.
     Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting",
     JMLR 15, 2014, section 4; the factor in training instead of at test time as in section 10.
 
@@ -26,21 +27,34 @@ class Dropout(Layer):
     array([[2., 0., 0., 0.]])
     """
 
-    def __init__(self, rate: float, rng: np.random.Generator) -> None:
+    def __init__(self, rate: float, rng: np.random.Generator | None = None) -> None:
         require_fraction("rate", rate)
         super().__init__()
         self.rate, self.rng = rate, rng
         self.mask: np.ndarray | None = None  # None where nothing is dropped
+        self.next_mask: np.ndarray | None = None  # what `use` was given
+
+    def use(self, mask: np.ndarray) -> None:
+        """Take this mask, shaped as X, in the next `forward` in training."""
+        self.next_mask = mask
 
     def forward(self, X: np.ndarray) -> np.ndarray:
         """Return X ⊙ a new mask, or X itself outside training."""
         if not self.training:
             self.mask = None
             return X
-        u = self.rng.random(out=self.work.take("u", len(X), X.shape[1:], np.float64))
-        self.mask = np.greater_equal(u, self.rate, out=self.work.like("mask", X))
-        self.mask *= 1 / (1 - self.rate)
+        self.mask, self.next_mask = self.next_mask, None
+        if self.mask is None:
+            self.mask = self._draw(X)
         return np.multiply(X, self.mask, out=self.work.like("a", X))
+
+    def _draw(self, X: np.ndarray) -> np.ndarray:
+        if self.rng is None:
+            raise ValueError("Dropout needs an rng, or a mask for each step in training")
+        u = self.rng.random(out=self.work.take("u", len(X), X.shape[1:], np.float64))
+        mask = np.greater_equal(u, self.rate, out=self.work.like("mask", X))
+        mask *= 1 / (1 - self.rate)
+        return mask
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Return da ⊙ mask, or da itself outside training."""

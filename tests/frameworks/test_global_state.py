@@ -146,7 +146,8 @@ def test_a_run_changes_nothing_in_the_process_that_asks_for_it(tmp_path):
 
 
 PACKAGES = ["scratch", "datasets", "experiments", "experiments.harness.cli.app"]
-ADAPTERS = [f"frameworks.{name}_adapter" for name in ("scratch", "keras", "pytorch", "python")]
+ADAPTERS = [f"frameworks.{name}.adapter" for name in ("scratch", "pytorch", "python")]
+ADAPTERS.append("frameworks.keras.estimators")
 PAGES = [f"experiments.{name}" for name in EXPERIMENTS]
 
 
@@ -170,7 +171,7 @@ class Broken:
             raise ImportError("it does not load")
 
 sys.meta_path.insert(0, Broken())
-import frameworks.keras.adapter
+import frameworks.keras.estimators
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import frameworks
-import frameworks.pytorch.hooks
 import frameworks.pytorch.adapter
+import frameworks.pytorch.hooks
 import scratch
 from experiments import churn, mnist
 from frameworks import PyTorchClassifier, ScratchClassifier, Spec

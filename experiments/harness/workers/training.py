@@ -12,9 +12,9 @@ from experiments.harness.experiment import Experiment
 from experiments.harness.plan import Job
 from experiments.harness.records.arrays import Arrays, digest
 from experiments.harness.records.models import Digests, Head, History, Record, Seconds, TestFigures
-from experiments.harness.workers.native_training import train_natively
 from frameworks.agreement.variants import change
 from frameworks.backends import BACKENDS
+from frameworks.task import REGRESSION
 
 __all__ = ["Report", "confusion_matrix", "finish", "load_data", "train_job"]
 
@@ -40,8 +40,6 @@ def train_job(
     `report(epoch, loss)` is called as epochs are finished.
     """
     cell, experiment = job.cell, job.cell.find()
-    if cell.mode == "native":
-        return train_natively(job, experiment, data, seconds_import, report)
     estimator = BACKENDS[cell.implementation].make(
         experiment.blueprint,
         change(cell.mode, cell.seed),
@@ -63,11 +61,11 @@ def _classes(experiment: Experiment, data: Dataset) -> np.ndarray | None:
 def _tested(
     job: Job, experiment: Experiment, data: Dataset, estimator: Any, seconds_import: float
 ) -> tuple[Record, Arrays]:
-    figures = estimator.evaluate(data.X_test, data.y_test)
-    wanted = ("loss", *(metric.name for metric in experiment.task.metrics))
-    figures = {name: figures[name] for name in wanted} | {"n": len(data.X_test)}
     outputs, weights = estimator.outputs(data.X_test), estimator.get_weights()
+    states = estimator.get_states()
     arrays = {f"weights.{i}": w for i, w in enumerate(weights)} | {"outputs": outputs}
+    arrays |= {f"states.{i}": a for i, a in enumerate(states)}
+    figures = _figures(experiment, data, estimator, outputs) | {"n": len(outputs)}
     if experiment.task.has_answers:
         predictions = estimator.predict(data.X_test)
         arrays |= {"predictions": predictions, "labels": data.y_test}
@@ -79,12 +77,25 @@ def _tested(
     digests = Digests(
         initial_weights=digest(*estimator.initial_weights_),
         batch_order=estimator.orders_sha256_,
-        weights=digest(*weights),
+        draws=estimator.draws_sha256_,
+        weights=digest(*weights, *states),
         predictions=digest(arrays.get("predictions", outputs)),
     )
     seconds = {"import": seconds_import, **estimator.seconds_}
     n_train = len(data.X_train[: job.cell.limit])
     return finish(job.head, n_train, history, figures, seconds, digests), arrays
+
+
+def _figures(
+    experiment: Experiment, data: Dataset, estimator: Any, outputs: np.ndarray
+) -> dict[str, Any]:
+    """Return the loss and the task's metrics on the test rows, those of a quantity in its unit."""
+    figures = estimator.evaluate(data.X_test, data.y_test)
+    if experiment.task is REGRESSION:
+        y = data.y_test.reshape(outputs.shape)
+        figures |= experiment.task.measure(data.in_units(outputs), data.in_units(y), None)
+    wanted = ("loss", *(metric.name for metric in experiment.task.metrics))
+    return {name: figures[name] for name in wanted}
 
 
 def finish(
