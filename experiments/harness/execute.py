@@ -1,7 +1,8 @@
 """One run, from its plan to its results: train what is missing, and build what is shown."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
+from itertools import chain
 
 from experiments.harness.plan import Cell, Plan
 from experiments.harness.records.models import Head, Results
@@ -12,15 +13,22 @@ from experiments.harness.workers.runner import Progress, Runner
 from frameworks.agreement.variants import nudges
 from frameworks.errors import RequestError
 
-__all__ = ["TIMEOUT", "rebuild", "train"]
+__all__ = ["TIMEOUT", "rebuild", "train", "write"]
 
 TIMEOUT = 3_600.0  # seconds for an epoch: far more than the longest takes on one thread
 
 Heads = dict[Cell, Head]
 
 
-def train(planned: Plan, jobs: int, timeout: float, progress: Progress) -> Generator[Heads]:
-    """Train what is missing of a plan; yield what still is, first of all and after each cell.
+def train(
+    planned: Plan,
+    missing: Heads,
+    jobs: int,
+    timeout: float,
+    progress: Progress,
+    margin: float = MARGIN,
+) -> Generator[Results]:
+    """Train what is missing of a plan; yield the results of each experiment, in the plan's order.
 
     Where float64 trainings exceed the fixed limits, scratch is trained nudged, too: the noise floor
     tells a training that is chaotic in itself from an implementation that computes something else.
@@ -29,47 +37,49 @@ def train(planned: Plan, jobs: int, timeout: float, progress: Progress) -> Gener
     for name, value in (("jobs", jobs), ("timeout", timeout)):
         if value < 1:
             raise RequestError(f"{name}: expected 1 or more, got {value:g}")
-    missing = planned.missing()
     planned.store.create(cell.key for cell in planned.heads)
-    for experiment in planned.experiments:
-        _add_judges(planned, experiment.name, missing)
-    yield missing
-    threads = next(iter(planned.heads)).threads
-    runner = Runner(planned.store, jobs, threads, timeout, progress)
+    missing, names = dict(missing), [experiment.name for experiment in planned.experiments]
+    finished: dict[str, Results] = {}
+    judged: set[str] = set()
+
+    def conclude(name: str) -> Heads:
+        """Build an experiment's results if none of it is missing; or return what judges it."""
+        if any(cell.experiment == name for cell in missing):
+            return {}
+        results = build_results(planned.store, margin, name)
+        judges = {} if name in judged else _judges(planned, name, results)
+        judged.add(name)
+        if not judges:
+            finished[name] = results
+        missing.update(judges)
+        return judges
 
     def then(cell: Cell) -> Heads:
         del missing[cell]
-        return _add_judges(planned, cell.experiment, missing)
+        return conclude(cell.experiment)
 
-    with closing(runner.run(dict(missing), then)) as finished:
-        for _ in finished:
-            yield missing
+    for name in names:
+        conclude(name)
+    runner = Runner(planned.store, jobs, next(iter(planned.heads)).threads, timeout, progress)
+    with closing(runner.run(dict(missing), then)) as cells:
+        for _ in chain([None], cells):
+            while names and names[0] in finished:
+                yield finished[names.pop(0)]
 
 
-def _add_judges(planned: Plan, experiment: str, missing: Heads) -> Heads:
-    """Add to what is missing the nudged trainings that an experiment is to be judged by."""
-    mine = [cell for cell in planned.heads if cell.experiment == experiment]
-    first = mine[0]
-    blueprint = next(e.blueprint for e in planned.experiments if e.name == experiment)
-    if (
-        any(cell.experiment == experiment for cell in missing)
-        or (first.dtype, first.mode) != ("float64", "lockstep")
-        or not planned.floor
-        or "scratch" not in blueprint.builders
-    ):
-        return {}
-    beyond = {
+def _judges(planned: Plan, experiment: str, results: Results) -> Heads:
+    """Return the nudged trainings by which float64 pairs that differ are still to be judged."""
+    differ = {
         entry.seed
-        for entry in build_results(planned.store, experiment=experiment).agreement
-        if entry.verdict == "differ" and not entry.inputs_differ
+        for entry in results.agreement
+        if (entry.dtype, entry.verdict) == ("float64", "differ") and not entry.inputs_differ
     }
-    added: Heads = {}
-    for seed in beyond:
-        cell = next(cell for cell in mine if cell.seed == seed)
-        judges = planned.beside(cell, nudges(planned.floor))
-        added |= {c: head for c, head in judges.items() if not _is_finished(planned.store, head)}
-    missing.update(added)
-    return added
+    found: Heads = {}
+    for cell in planned.heads:
+        mine = (cell.experiment, cell.dtype, cell.mode) == (experiment, "float64", "lockstep")
+        if mine and cell.seed in differ and "scratch" in cell.find().blueprint.builders:
+            found |= planned.beside(cell, nudges(planned.floor))
+    return {cell: head for cell, head in found.items() if not _is_finished(planned.store, head)}
 
 
 def _is_finished(store: Store, head: Head) -> bool:
@@ -77,11 +87,21 @@ def _is_finished(store: Store, head: Head) -> bool:
     return record is not None and record.ok and record.fingerprint == head.fingerprint
 
 
-def rebuild(store: Store, data_dir: str | None, margin: float = MARGIN) -> Results:
-    """Build the results of a run from its records, write them and the report; return them."""
+def rebuild(
+    store: Store, data_dir: str | None, margin: float = MARGIN, known: Sequence[Results] = ()
+) -> Results:
+    """Build the results of a run from its records, write them and the report; return them.
+
+    `known` are results of its experiments that need not be built again.
+    """
+    results = build_results(store, margin, known=known)
+    write(store, results, data_dir)
+    return results
+
+
+def write(store: Store, results: Results, data_dir: str | None) -> None:
+    """Write the results of a run, and its report."""
     from experiments.harness.report import write_report
 
-    results = build_results(store, margin)
     store.write_results(results)
     write_report(store, results, data_dir)
-    return results

@@ -10,13 +10,14 @@ from typing import Any, get_args
 
 from datasets import Dataset, Policy
 from experiments.harness.experiment import Experiment
+from experiments.harness.records import RUNS
 from experiments.harness.records.environment import (
     environment,
     packages_digest,
     source_digest,
 )
 from experiments.harness.records.models import Head, Record
-from experiments.harness.records.store import RUNS, Store
+from experiments.harness.records.store import Store
 from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks.agreement.noise_floor import check_floor
 from frameworks.agreement.variants import variants
@@ -144,7 +145,8 @@ class Plan:
     store: Store
     heads: dict[Cell, Head]
     experiments: list[Experiment]
-    notes: list[str]  # for each experiment, which data is used and why; and what is left out
+    notes: list[str]  # for each experiment, which data is used and why, and rounded numbers
+    left_out: list[str]  # what was asked for and cannot be done, and why
     floor: int  # nudged trainings where they are needed
 
     def missing(self) -> dict[Cell, Head]:
@@ -161,7 +163,6 @@ class Plan:
                 )
         return missing
 
-
     def beside(self, cell: Cell, modes: Sequence[str]) -> dict[Cell, Head]:
         """Return the trainings of scratch in these modes that a cell's are to be judged by."""
         found = {}
@@ -176,13 +177,13 @@ def plan(request: Request) -> Plan:
     """Check a request, load its data once to see which it is, and lay out the cells."""
     experiments = _experiments(request)
     heads: dict[Cell, Head] = {}
-    used, notes = [], []
+    used, notes, left_out = [], [], []
     for experiment in experiments:
-        able, left_out = _able(experiment, request)
+        able, reasons = _able(experiment, request)
         if not able and request.experiments:
-            raise RequestError("; ".join(left_out))
+            raise RequestError("; ".join(reasons))
         if request.implementations:
-            notes += [f"left out: {reason}" for reason in left_out]
+            left_out += [f"left out: {reason}" for reason in reasons]
         if not able:
             continue
         data = experiment.load(request.policy, request.data_dir)
@@ -191,11 +192,11 @@ def plan(request: Request) -> Plan:
         for cell in _cells(request, data, experiment, able):
             heads[cell] = _head(cell, experiment, data)
     if not heads:
-        raise RequestError(f"nothing to train: {notes[-1] if notes else 'no experiment'}")
+        raise RequestError(f"nothing to train; {left_out[-1] if left_out else 'no experiment'}")
     together = "".join(sorted(head.fingerprint for head in heads.values()))
     kind = request.kind.replace(" ", "-")
     name = f"{kind}-{sha256(together.encode()).hexdigest()[:8]}"
-    return Plan(Store(request.out or RUNS / name), heads, used, notes, request.floor)
+    return Plan(Store(request.out or RUNS / name), heads, used, notes, left_out, request.floor)
 
 
 def _experiments(request: Request) -> list[Experiment]:

@@ -1,9 +1,6 @@
 """``lockstep data``: what data is there, from where, and with which checksum."""
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,18 +9,14 @@ import typer
 
 from datasets import DataError, FileStatus, fetch, status, verify
 from datasets.cache import mirrors
-from datasets.download import Progress
 from datasets.folders import cache_folder, named_folder
 from datasets.inventory import RECIPES
-from datasets.printable import printable
+from experiments.harness.cli.options import AsJson, DataDir
+from frameworks.errors import printable
+
+__all__ = ["app"]
 
 app = typer.Typer(invoke_without_command=True)
-
-DataDir = Annotated[
-    str | None,
-    typer.Option(metavar="DIR", help="Your data folder. Default: the variable LOCKSTEP_DATA."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @app.callback()
@@ -58,8 +51,14 @@ def fetch_command(
 
     LOCKSTEP_MIRROR=http://files.example/data lockstep data fetch churn
     """
-    with _progress() as progress:
-        rows = fetch(names or (), progress)
+    from frameworks.console import progress_bar
+
+    with progress_bar() as advance:
+
+        def show_progress(url: str, received: int, expected: int | None) -> None:
+            advance(url.rsplit("/", 1)[-1], received, expected)
+
+        rows = fetch(names or (), show_progress)
     _print(rows, None, as_json)
 
 
@@ -89,43 +88,21 @@ def _print(rows: list[FileStatus], folder: Path | None, as_json: bool) -> None:
 
 def _print_table(rows: list[FileStatus], folder: str) -> None:
     """One line a file, 80 columns wide; below it, how to get what is missing everywhere."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
+    from frameworks.console import make_console, make_table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("file", "where", "bytes", "sha256", "state"):
-        table.add_column(heading, justify="right" if heading == "bytes" else "left", no_wrap=True)
+    table = make_table("file", "where", "bytes", "sha256", "state")
+    for column in table.columns:
+        column.no_wrap = True
     for row in rows:
         size = "" if row.bytes is None else f"{row.bytes:,}"
         table.add_row(row.file, row.where, size, (row.sha256 or "")[:12], row.state)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(printable(f"folder  {folder}\ncache   {cache_folder()}"), markup=False)
-    console.print(table if rows else "no files", soft_wrap=False)
+    console = make_console()
+    places = printable(f"folder  {folder}\ncache   {cache_folder()}\n")
+    console.print(places, soft_wrap=True)
+    console.print(table if rows else "no files")
     present = {row.dataset for row in rows if row.state != "missing"}
     for recipe in RECIPES:
         if any(row.dataset == recipe.name for row in rows) and recipe.name not in present:
             command = f"lockstep data fetch {recipe.name}"
             hint = f"Run `{command}`." if mirrors(recipe) else recipe.remedy
-            console.print(f"{recipe.name}: {hint}", markup=False, soft_wrap=False)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """Progress bars on stderr, one a file, or None where nobody watches."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bars
-    from rich.progress import TaskID
-
-    tasks: dict[str, TaskID] = {}
-    with Bars(console=Console(stderr=True), transient=True) as bars:
-
-        def show_progress(url: str, received: int, expected: int | None) -> None:
-            if url not in tasks:
-                tasks[url] = bars.add_task(url.rsplit("/", 1)[-1], total=expected)
-            bars.update(tasks[url], completed=received)
-
-        yield show_progress
+            console.print(f"{recipe.name}: {hint}")

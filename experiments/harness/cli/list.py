@@ -1,56 +1,108 @@
-"""`lockstep list`: what there is, without loading any framework."""
+"""``lockstep list``: what there is, without loading any framework."""
 
 import json
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from experiments.harness.records.last_results import describe_last, last_results
-from experiments.registry import EXPERIMENTS, page
-from frameworks.backends import IMPLEMENTATIONS
+from experiments.harness.cli.options import AsJson
+from experiments.harness.experiment import Experiment
+from experiments.harness.records import RUNS
+from experiments.registry import EXPERIMENTS, find_experiment
+from frameworks.backend import Backend
+from frameworks.backends import BACKENDS
 
-__all__ = ["show"]
+if TYPE_CHECKING:
+    from experiments.harness.records.runs import LastResult
 
-RUNS = Path("runs")  # as in `store`, which loads more than the list needs
+__all__ = ["list_command"]
+
+_WIDTH = 80
 
 
-def show(as_json: bool) -> None:
-    """Print the experiments, each with its last results, and the implementations."""
-    last = last_results(RUNS)
-    experiments = [_experiment(name) | {"last": last.get(name)} for name in EXPERIMENTS]
-    implementations = [
-        {"name": name, "packages": " ".join(each.packages), "missing": each.missing()}
-        for name, each in IMPLEMENTATIONS.items()
-    ]
+def list_command(as_json: AsJson = False) -> None:
+    """Show experiments, each with its last results, and implementations; loads no framework.
+
+    For example:
+
+    lockstep list
+    """
+    last = _last_results(RUNS)
     if as_json:
+        experiments = [_as_json(find_experiment(name), last.get(name)) for name in EXPERIMENTS]
+        implementations = [
+            {
+                "name": backend.name,
+                "packages": " ".join(backend.packages),
+                "missing": backend.missing(),
+                "default": backend.default,
+            }
+            for backend in BACKENDS.values()
+        ]
         print(json.dumps({"experiments": experiments, "implementations": implementations}))
         return
-    width = max(map(len, EXPERIMENTS)) + 2
-    for each in experiments:
-        epochs = f"{each['spec']['epochs']} epoch{'s' if each['spec']['epochs'] > 1 else ''}"
-        print(f"{each['name']:<{width}}{each['question']}")
-        _print_below(f"{each['network']}, {epochs}, {each['data']}", width)
-        _print_below(describe_last(each["last"]) if each["last"] else "not run here yet", width)
-        print()
-    for implementation in implementations:
-        packages = implementation["packages"] or "Python's standard library"
-        print(f"{implementation['name']:<{width}}{implementation['missing'] or packages}")
+    indent = max(map(len, [*EXPERIMENTS, *BACKENDS])) + 2
+    for name in EXPERIMENTS:
+        _print(find_experiment(name), last.get(name), indent)
+    for backend in BACKENDS.values():
+        _print_beside(backend.name, _about(backend), indent)
 
 
-def _print_below(text: str, indent: int) -> None:
-    space = " " * indent
-    print(fill(text, 80, initial_indent=space, subsequent_indent=space))
+def _last_results(folder: Path) -> "dict[str, LastResult]":
+    """Return the last results by experiment; without any, what reads them is not even loaded."""
+    if not any(folder.glob("*/results.json")):
+        return {}
+    from experiments.harness.records.runs import last_results
+
+    return last_results(folder)
 
 
-def _experiment(name: str) -> dict[str, Any]:
-    found = page(name)
-    spec = found.SPEC
+def _print(experiment: Experiment, last: "LastResult | None", indent: int) -> None:
+    """Print what an experiment asks, what is trained on which data, and its last results."""
+    _print_beside(experiment.name, experiment.question, indent)
+    epochs = _epochs(experiment.spec.epochs)
+    _print_beside("", f"{experiment.network}, {epochs}, {experiment.data}", indent)
+    _print_beside("", _in_words(last) if last else "not run here yet", indent)
+    print()
+
+
+def _in_words(last: "LastResult") -> str:
+    """Return last results in words: when, on which data, and what came out."""
+    from frameworks.console import spread
+    from frameworks.task import find_task
+
+    metric = find_task(last.task).headline
+    values = [value for each in last.values.values() for value in each]
+    reached = f"{metric.title} {spread(values, metric.form)}" if values else "every training failed"
+    pairs = f", {last.agree} of {last.pairs} pairs agree" if last.pairs else ""
+    data = "stand-in" if last.source == "stand-in" else f"{last.source} data"
+    return f"{last.date}, {data}, {_epochs(last.epochs)}: {reached}{pairs}"
+
+
+def _as_json(experiment: Experiment, last: "LastResult | None") -> dict[str, Any]:
     return {
-        "name": name,
-        "question": (found.__doc__ or "").split("\n")[0].partition(": ")[2],
-        "network": "-".join(map(str, (spec.inputs, *spec.hidden, spec.outputs))),
-        "data": found.DATA,
-        "spec": asdict(spec),
-        "acceptance": found.ACCURACY,
+        "name": experiment.name,
+        "question": experiment.question,
+        "task": experiment.task.name,
+        "network": experiment.network,
+        "data": experiment.data,
+        "spec": asdict(experiment.spec),
+        "acceptance": experiment.band,
+        "last": last and {**asdict(last), experiment.task.headline.name: last.values},
     }
+
+
+def _about(backend: Backend) -> str:
+    packages = backend.missing() or " ".join(backend.packages) or "Python's standard library"
+    return packages if backend.default else f"{packages} (trained if --with names it)"
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' if count > 1 else ''}"
+
+
+def _print_beside(name: str, text: str, indent: int) -> None:
+    """Print a text of 80 columns to the right of a name."""
+    space = " " * indent
+    print(fill(text, _WIDTH, initial_indent=f"{name:<{indent}}", subsequent_indent=space))

@@ -2,18 +2,23 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from frameworks.errors import printable
-from experiments.harness.records.store import RUNS
-from frameworks.errors import RequestError
+from experiments.harness.cli.options import AsJson
+from experiments.harness.records import RUNS
+from frameworks.errors import RequestError, printable
+
+if TYPE_CHECKING:
+    from experiments.harness.records.runs import RunSummary
+
+__all__ = ["app"]
 
 app = typer.Typer(invoke_without_command=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Folder = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where the runs are.")]
 
 
@@ -33,7 +38,8 @@ def show(context: typer.Context, folder: Folder = RUNS, as_json: AsJson = False)
 
     runs = [describe(path) for path in find_runs(folder)]
     if as_json:
-        print(json.dumps({"schema": 1, "folder": str(folder), "runs": runs}))
+        listed = [asdict(run) for run in runs]
+        print(json.dumps({"schema": 1, "folder": str(folder), "runs": listed}))
     else:
         _print(folder, runs)
 
@@ -52,14 +58,14 @@ def remove_command(
 
     lockstep runs rm --yes runs/float64-1a2b3c4d runs/float32-5e6f7a8b
     """
-    from experiments.harness.records.runs import files_of, remove
+    from experiments.harness.records.runs import files_of, locate, remove
 
-    found = dict.fromkeys(_locate(run, folder) for run in runs)
+    found = dict.fromkeys(locate(run, folder) for run in runs)
     for run in found:
         print(f"{printable(str(run))}: {len(files_of(run))} files", file=sys.stderr)
     if not yes:
         if not sys.stdin.isatty():
-            raise RequestError("nobody is there to be asked; to remove the runs, add --yes")
+            raise RequestError("cannot ask without a terminal; to remove the runs, add --yes")
         print("Remove? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             return
@@ -68,35 +74,25 @@ def remove_command(
         print(f"removed {printable(str(run))}")
 
 
-def _locate(run: Path, folder: Path) -> Path:
-    """Take a bare name for one in the folder of runs, unless it is only here."""
-    inside = folder / run
-    is_name = len(run.parts) == 1 and run.name not in ("", ".", "..")
-    return inside if is_name and (inside.is_symlink() or inside.exists()) else run
-
-
-def _print(folder: Path, runs: list[dict[str, Any]]) -> None:
+def _print(folder: Path, runs: "list[RunSummary]") -> None:
     from rich.text import Text
 
-    from experiments.harness.cli.tables import make_console, make_table
+    from frameworks.console import make_console, make_table
 
     console = make_console()
     if not runs:
-        console.print(
-            Text(f"no runs in {printable(str(folder))}; `lockstep run` makes one"), soft_wrap=True
-        )
+        line = f"no runs in {printable(str(folder))}; `lockstep run` makes one"
+        console.print(Text(line), soft_wrap=True)
         return
     table = make_table("run", "date", "ok", "failed", "missing", "dtype")
     for run in runs:
-        date = run["date"].replace("T", " ")[:16]
-        if run["problem"]:
-            table.add_row(run["name"], date, "", "", "", "damaged")
+        date = run.date.replace("T", " ")[:16]
+        if run.problem:
+            table.add_row(run.name, date, "", "", "", "damaged")
             continue
-        missing = "?" if run["missing"] is None else str(run["missing"])
-        counts = (str(run["ok"]), str(run["failed"]), missing)
-        table.add_row(run["name"], date, *counts, ", ".join(run["dtypes"]))
+        missing = "?" if run.missing is None else str(run.missing)
+        table.add_row(run.name, date, str(run.ok), str(run.failed), missing, ", ".join(run.dtypes))
     console.print(table)
     for run in runs:
-        trained = [f"{name} ({source})" for name, source in run["data"].items()]
-        what = run["problem"] or ", ".join(trained)
-        console.print(Text(f"{run['name']}: {what}"))
+        trained = ", ".join(f"{name} ({source})" for name, source in run.data.items())
+        console.print(Text(f"{run.name}: {run.problem or trained}"))

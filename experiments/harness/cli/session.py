@@ -1,6 +1,7 @@
-"""One call of `lockstep run` or `lockstep report`, from the request to the exit code."""
+"""What `lockstep run` and `lockstep report` do, from the request to the exit code."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -9,18 +10,21 @@ from rich.text import Text
 
 from experiments.harness.cli.native_tables import show_native
 from experiments.harness.cli.tables import show_experiment, show_summary
-from experiments.harness.execute import TIMEOUT, Heads, rebuild, train
+from experiments.harness.execute import TIMEOUT, rebuild, train, write
 from experiments.harness.interruption import interruptible
 from experiments.harness.plan import Plan, Request, plan
 from experiments.harness.records.models import Results
 from experiments.harness.records.native import MARGIN, check_margin
 from experiments.harness.records.results import build_results, objections
+from experiments.harness.records.runs import locate
 from experiments.harness.records.store import Store
 from experiments.harness.workers.progress import make_progress
+from experiments.registry import find_experiment
 from frameworks.console import make_console
-from frameworks.errors import printable
+from frameworks.errors import RequestError, printable
 
 __all__ = ["report", "run"]
+
 
 def run(
     request: Request,
@@ -32,83 +36,90 @@ def run(
 ) -> int:
     """Train what is missing, show the results, and return the exit code.
 
-    Quietly, only what goes against is shown, and the last line.
+    Quietly, only what is left out, what goes against, and the last lines are shown.
     """
     check_margin(margin)
     console, planned = make_console(as_json or quiet), plan(request)
-    for note in planned.notes:
-        console.print(Text(printable(note)))
+    _print_notes(planned, console)
+    missing = planned.missing()
+    kept = len(planned.heads) - len(missing)
+    if kept:
+        console.print(Text(f"{kept} of {len(planned.heads)} trainings are in {_folder(planned)}"))
+    known: list[Results] = []
     try:
-        with interruptible():
-            _train_and_show(planned, jobs, timeout, quiet, console, margin)
+        with (
+            interruptible(),
+            make_progress(quiet) as progress,
+            closing(train(planned, missing, jobs, timeout, progress, margin)) as finished,
+        ):
+            for results in finished:
+                known.append(results)
+                _show(results, console)
     except KeyboardInterrupt:
         kept = len(planned.heads) - len(planned.missing())
-        folder = printable(str(planned.store.folder))
-        line = f"\n{kept} of {len(planned.heads)} trainings are kept in {folder}"
+        line = f"\n{kept} of {len(planned.heads)} trainings are kept in {_folder(planned)}"
         print(line, end="", file=sys.stderr)
         raise
     console.print()
-    return _conclude(planned.store, request.data_dir, make_console(as_json), as_json, margin)
+    results = rebuild(planned.store, request.data_dir, margin, known)
+    counts = f"{len(missing)} trained, {kept} kept" if quiet else ""
+    return _conclude(planned.store, results, make_console(as_json), as_json, counts)
 
 
-def _train_and_show(
-    planned: Plan, jobs: int, timeout: float, quiet: bool, console: Console, margin: float
-) -> None:
-    """Train what is missing; show each experiment when all of it is there."""
-    shown: set[str] = set()
-    with (
-        make_progress(quiet) as progress,
-        closing(train(planned, jobs, timeout, progress)) as training,
-    ):
-        if kept := len(planned.heads) - len(missing := next(training)):
-            folder = printable(str(planned.store.folder))
-            console.print(f"{kept} of {len(planned.heads)} trainings are in {folder}")
-        _show_finished(planned, missing, shown, console, margin)
-        for missing in training:
-            _show_finished(planned, missing, shown, console, margin)
+def report(
+    run: Path,
+    pages: Sequence[str],
+    data_dir: str | None,
+    as_json: bool,
+    margin: float = MARGIN,
+) -> int:
+    """Rebuild the results of a run from its records, show them, and return the exit code.
 
-
-def report(folder: Path, data_dir: str | None, as_json: bool, margin: float = MARGIN) -> int:
-    """Rebuild the results of a run from its records, show them, and return the exit code."""
+    `pages` are the paths of users' own pages that were trained.
+    """
     check_margin(margin)
-    console, store = make_console(as_json), Store(folder)
+    console, store = make_console(as_json), Store(locate(run))
     results = build_results(store, margin)
-    for experiment in dict.fromkeys(cell.experiment for cell in results.cells):
-        _show(results, experiment, console)
+    trained = {cell.experiment for cell in results.cells}
+    for page in pages:
+        if (name := find_experiment(page).name) not in trained:
+            raise RequestError(
+                f"{page}: {store.folder} holds no {name}; it is of {', '.join(sorted(trained))}"
+            )
+    _show(results, console)
     console.print()
-    return _conclude(store, data_dir, console, as_json, margin)
+    write(store, results, data_dir)
+    return _conclude(store, results, console, as_json)
 
 
-def _show_finished(
-    planned: Plan, missing: Heads, shown: set[str], console: Console, margin: float
-) -> None:
-    """Show each experiment, in order, as soon as no cell of it or of those before is missing."""
-    unfinished = {cell.experiment for cell in missing}
-    for experiment in planned.experiments:
-        if experiment.name in unfinished:
-            return
-        if experiment.name not in shown:
-            shown.add(experiment.name)
-            results = build_results(planned.store, margin, experiment.name)
-            _show(results, experiment.name, console)
+def _print_notes(planned: Plan, console: Console) -> None:
+    """Say which data is used, and what is left out: the latter also where all else is quiet."""
+    for note in planned.left_out:
+        if console.quiet:
+            print(printable(note), file=sys.stderr)
+        else:
+            console.print(Text(printable(note)))
+    for note in planned.notes:
+        console.print(Text(printable(note)))
 
 
-def _show(results: Results, experiment: str, console: Console) -> None:
-    cells = [cell for cell in results.cells if cell.experiment == experiment]
-    agreement = [entry for entry in results.agreement if entry.experiment == experiment]
-    show_experiment(console, cells, agreement)
-    for entry in results.native:
-        if entry.experiment == experiment:
-            show_native(console, entry)
+def _show(results: Results, console: Console) -> None:
+    """Print the tables of each experiment."""
+    for name in dict.fromkeys(cell.experiment for cell in results.cells):
+        cells = [cell for cell in results.cells if cell.experiment == name]
+        agreement = [entry for entry in results.agreement if entry.experiment == name]
+        show_experiment(console, cells, agreement)
+        for entry in results.native:
+            if entry.experiment == name:
+                show_native(console, entry)
 
 
 def _conclude(
-    store: Store, data_dir: str | None, console: Console, as_json: bool, margin: float
+    store: Store, results: Results, console: Console, as_json: bool, counts: str = ""
 ) -> int:
-    """Write the results and the report, show what they come to, and return the exit code."""
-    results = rebuild(store, data_dir, margin)
+    """Show what the results come to, and where they are; return the exit code."""
     against = objections(results)
-    show_summary(console, results, against)
+    show_summary(console, results, against, counts)
     written = f"{store.folder / 'results.json'}, results.csv, report.html"
     console.print(Text(printable(written)), soft_wrap=True)
     if as_json:
@@ -116,3 +127,7 @@ def _conclude(
     if any(not cell.ok and cell.missing for cell in results.cells):
         return 2
     return 1 if against else 0
+
+
+def _folder(planned: Plan) -> str:
+    return printable(str(planned.store.folder))

@@ -28,11 +28,18 @@ def show_experiment(
         console.print(Text(line))
 
 
-def show_summary(console: Console, results: Results, objections: list[str]) -> None:
-    """Print the verdict over all: what was trained, what agrees, and each objection."""
+def show_summary(
+    console: Console, results: Results, objections: list[str], counts: str = ""
+) -> None:
+    """Print the verdict over all: each objection, what was trained, and what agrees.
+
+    `counts` says how much of it was trained just now.
+    """
     cells, agreement = results.cells, results.agreement
     judged = [entry.verdict for entry in agreement if entry.verdict]
     parts = [f"{sum(cell.ok for cell in cells)} of {len(cells)} trainings finished"]
+    if counts:
+        parts.append(counts)
     if judged:
         parts.append(f"{judged.count('agree')} of {len(judged)} pairs agree")
     if tests := [pair.verdict for entry in results.native for pair in entry.pairs]:

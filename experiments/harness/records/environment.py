@@ -10,7 +10,9 @@ from pathlib import Path
 
 import experiments
 
-__all__ = ["environment", "packages_digest", "source_digest", "thread_variables"]
+__all__ = [
+    *("environment", "installed_version", "packages_digest", "source_digest", "thread_variables"),
+]
 
 _PACKAGES = ("numpy", "torch", "tensorflow", "keras", "jax", "scikit-learn", "pandas")
 _THREAD_VARIABLES = (
@@ -42,7 +44,7 @@ def environment(threads: int) -> dict[str, object]:
         "cpus": os.cpu_count(),
         "threads": threads,
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
-        "versions": {package: _version(package) for package in _PACKAGES},
+        "versions": {package: installed_version(package) for package in _PACKAGES},
         **{name: os.environ[name] for name in _KERNEL_VARIABLES if name in os.environ},
     }
 
@@ -91,7 +93,8 @@ def _identity(path: str, start: int) -> bytes:
     return f"{path[start:]} {os.stat(path).st_size}".encode()
 
 
-def _version(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
+    """Return the version of a package; None if it is not installed. Nothing is imported."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -7,7 +7,7 @@ that an older record lacks has a default here, and one of a newer version is pas
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -16,23 +16,13 @@ from frameworks.errors import RequestError, printable
 
 __all__ = [
     *("MAX_BYTES", "SCHEMA", "AgreementEntry", "Certified", "DataId", "Digests", "Environment"),
-    *(
-        "FloorEntry",
-        "Head",
-        "History",
-        "NativeEntry",
-        "NativePair",
-        "Plan",
-        "Record",
-        "Results",
-        "Seconds",
-    ),
-    *("SpecNumbers", "TestFigures", "read_plan", "read_record", "read_results"),
+    *("FloorEntry", "Head", "History", "NativeEntry", "NativePair", "Plan", "Record", "Results"),
+    *("Seconds", "SpecNumbers", "TestFigures", "read_plan", "read_record", "read_results"),
 ]
 
 M = TypeVar("M", bound=BaseModel)
 
-SCHEMA = 1
+SCHEMA: Final = 1
 _SHOWN = 40  # characters of a value in a message
 MAX_BYTES = 128 * 2**20  # of a file; a thousand trainings of as many epochs are a third of it
 
@@ -90,7 +80,7 @@ class Environment(_Model):
 class Head(_Model):
     """What a record says before its training."""
 
-    schema_: Literal[1] = Field(SCHEMA, alias="schema")
+    schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     key: Text
     fingerprint: Text
     experiment: Text
@@ -107,6 +97,11 @@ class Head(_Model):
     environment: Environment
     source_sha256: Text = ""
     packages_sha256: Text = ""  # of the files of the frameworks
+
+    @property
+    def is_judge(self) -> bool:
+        """Whether others are judged by it (see `frameworks.agreement.variants`)."""
+        return self.mode not in ("lockstep", "native")
 
 
 class History(_Model):
@@ -193,9 +188,10 @@ class Record(Head):
         assert self.digests is not None
         if self.mode != "native" and self.digests.batch_order is None:
             raise ValueError("digests.batch_order: expected text, found nothing")
-        counts = [len(x) for x in (self.history.loss, self.history.accuracy) if x is not None]
-        if {*counts} != {self.epochs}:
-            raise ValueError(f"history: expected {self.epochs} losses and accuracies")
+        for name, values in self.history:
+            if values is not None and len(values) != self.epochs:
+                found = f"expected {self.epochs} numbers, one an epoch, found {len(values)}"
+                raise ValueError(f"history.{name}: {found}")
         if self.task == "classification":
             self._check_confusion(self.test)
         return self
@@ -272,7 +268,7 @@ class NativeEntry(_Model):
 class Results(_Model):
     """What results.json holds."""
 
-    schema_: Literal[1] = Field(SCHEMA, alias="schema")
+    schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     environment: Environment
     cells: list[Record]
     agreement: list[AgreementEntry]
@@ -282,7 +278,7 @@ class Results(_Model):
 class Plan(_Model):
     """What plan.json holds: the names of all trainings that were asked for."""
 
-    schema_: Literal[1] = Field(SCHEMA, alias="schema")
+    schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     cells: list[Text]
 
 
@@ -326,10 +322,10 @@ def _first(error: ValidationError) -> str:
     first = errors[0]
     where = "".join(f"[{x}]" if isinstance(x, int) else f".{x}" for x in first["loc"]).lstrip(".")
     message = first["msg"].removeprefix("Value error, ")
-    found = (
-        "" if first["type"] in ("missing", "value_error") else f", found {_short(first['input'])}"
-    )
-    return f"{where}: {message}{found}" if where else message
+    message = message[:1].lower() + message[1:]
+    if first["type"] not in ("missing", "value_error", "json_invalid"):
+        message += f", found {_short(first['input'])}"
+    return f"{where}: {message}" if where else message
 
 
 def _short(value: Any) -> str:

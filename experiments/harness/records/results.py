@@ -1,6 +1,7 @@
 """From the records of a run to its results: everything here can be rebuilt at any time."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from experiments.certified.score import score
@@ -21,29 +22,40 @@ DIGITS = 12  # of every certified loss that a float64 training has to have right
 
 
 def build_results(
-    store: Store, margin: float = MARGIN, experiment: str | None = None
+    store: Store,
+    margin: float = MARGIN,
+    experiment: str | None = None,
+    known: Sequence[Results] = (),
 ) -> Results:
     """Compare the trainings of a run, or those of one experiment.
 
-    `margin` is that of native runs (see `native`).
+    `margin` is that of native runs (see `native`). What is `known` of an experiment of this run is
+    taken from there: its arrays are not read again.
     """
-    records = [
-        record.model_copy(update={"certified": score(record)})
-        for record in sorted(store.records(), key=_order)
-        if experiment in (None, record.experiment)
-    ]
-    native = [record for record in records if record.mode == "native"]
-    lockstep = [record for record in records if record.mode == "lockstep" and record.ok]
-    beside = [
-        record
-        for record in store.variants()
-        if record.ok and experiment in (None, record.experiment)
-    ]
+    records, judges = store.records_and_judges()
+    built = {each.cells[0].experiment: each for each in known}
+    parts = []
+    for name, group in groupby(sorted(records, key=_order), lambda record: record.experiment):
+        if experiment in (None, name):
+            beside = [judge for judge in judges if judge.ok and judge.experiment == name]
+            parts.append(built.get(name) or _compare(store, list(group), beside, margin))
     return Results(
-        environment=records[0].environment,
-        cells=records,
-        agreement=compare_all(_with_arrays(store, lockstep), _with_arrays(store, beside)),
-        native=compare_native(native, margin),
+        environment=parts[0].environment,
+        cells=[cell for part in parts for cell in part.cells],
+        agreement=[entry for part in parts for entry in part.agreement],
+        native=[entry for part in parts for entry in part.native],
+    )
+
+
+def _compare(store: Store, records: list[Record], judges: list[Record], margin: float) -> Results:
+    """Return the results of one experiment."""
+    cells = [record.model_copy(update={"certified": score(record)}) for record in records]
+    lockstep = [cell for cell in cells if cell.mode == "lockstep" and cell.ok]
+    return Results(
+        environment=cells[0].environment,
+        cells=cells,
+        agreement=compare_all(_with_arrays(store, lockstep), _with_arrays(store, judges)),
+        native=compare_native([cell for cell in cells if cell.mode == "native"], margin),
     )
 
 

@@ -16,6 +16,7 @@ import io
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -28,18 +29,15 @@ from experiments.harness.records.models import Plan, Record, Results, read_plan,
 from frameworks.errors import RequestError
 from frameworks.files import remove_unfinished, write_atomically
 
-__all__ = ["EPOCH_COLUMNS", "RUNS", "Store", "epoch_rows", "to_json"]
+__all__ = ["EPOCH_COLUMNS", "Store", "epoch_rows", "to_json"]
 
 _SUFFIXES = (".json", ".safetensors", ".csv", ".html")
-RUNS = Path("runs")  # where runs are unless --out says otherwise
 
 # Of results.csv, and of a history as a data frame.
 EPOCH_COLUMNS = (
     *("experiment", "implementation", "mode", "dtype", "seed", "data", "source"),
     *("epoch", "loss", "accuracy"),
 )
-
-_ASKED_FOR = ("lockstep", "native")  # the modes whose results are shown
 
 
 class Store:
@@ -96,18 +94,16 @@ class Store:
 
         RequestError if the folder holds none.
         """
-        found = [record for record in self._all() if record.mode in _ASKED_FOR]
-        if not found:
+        return self.records_and_judges()[0]
+
+    def records_and_judges(self) -> tuple[list[Record], list[Record]]:
+        """Return, besides, the records of the trainings by which others are judged."""
+        stored = map(self._read, sorted(self.cells.glob("*.json")))
+        found = [record for record in stored if record is not None]
+        asked_for = [record for record in found if not record.is_judge]
+        if not asked_for:
             raise RequestError(f"{self.folder}: holds no run; a run has a folder named cells/")
-        return found
-
-    def variants(self) -> list[Record]:
-        """Return the records of the trainings by which float32 is judged (see `variants`)."""
-        return [record for record in self._all() if record.mode not in _ASKED_FOR]
-
-    def _all(self) -> list[Record]:
-        found = map(self._read, sorted(self.cells.glob("*.json")))
-        return [record for record in found if record is not None]
+        return asked_for, [record for record in found if record.is_judge]
 
     def write_results(self, results: Results) -> None:
         """Write results.json and results.csv; remove what an orphan left after `create`."""
@@ -153,9 +149,10 @@ def epoch_rows(cells: Sequence[Record]) -> Iterator[dict[str, Any]]:
         names = ("experiment", "implementation", "mode", "dtype", "seed")
         start = {name: getattr(cell, name) for name in names}
         start |= {"data": cell.data.name, "source": cell.data.source}
-        losses = cell.history.loss if cell.history else []
-        accuracies = (cell.history and cell.history.accuracy) or [None] * len(losses)
-        for epoch, (loss, accuracy) in enumerate(zip(losses, accuracies, strict=True), 1):
+        if cell.history is None:
+            continue
+        pairs = zip_longest(cell.history.loss, cell.history.accuracy or ())
+        for epoch, (loss, accuracy) in enumerate(pairs, 1):
             yield start | {"epoch": epoch, "loss": loss, "accuracy": accuracy}
 
 
