@@ -14,7 +14,8 @@ import numpy as np
 
 from frameworks.program import Builder
 from frameworks.spec import Spec
-from scratch import Batch
+from frameworks.task import Task
+from scratch import Batch, EpochResult
 
 __all__ = ["Report", "TrainNatively", "Trained"]
 
@@ -24,16 +25,18 @@ Report = Callable[[int, float], None]  # told the number of an epoch, from 1 on,
 class Trained(NamedTuple):
     """A network after its training; weights are in the framework's own layout."""
 
-    history: list[tuple[float, float]]  # loss and accuracy of each epoch; NaN for no classes
+    history: list[EpochResult]
     initial_weights: list[np.ndarray]
     weights: list[np.ndarray]
+    threshold: float | None  # a single output above it means the second of two classes
     outputs: Callable[[np.ndarray], np.ndarray]  # (n, k) for X (n, d)
+    loss: Callable[[np.ndarray, np.ndarray], float]  # the framework's own, of outputs and targets
 
 
 class TrainNatively(Protocol):
     """An implementation's native loop."""
 
     def __call__(
-        self, build: Builder, spec: Spec, seed: int, data: Batch, report: Report
+        self, build: Builder, spec: Spec, seed: int, data: Batch, task: Task, report: Report
     ) -> Trained:
         """Train what the builder builds on data for `spec.epochs` epochs."""

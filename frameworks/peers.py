@@ -4,7 +4,10 @@ from typing import Protocol
 
 import numpy as np
 
-from frameworks import Builder, Spec
+from frameworks.program import Builder
+from frameworks.spec import Spec
+from frameworks.task import Task
+from scratch import Batch
 
 __all__ = ["Arrays", "Loop", "MakeLoop", "Unavailable"]
 
@@ -18,7 +21,8 @@ class Unavailable(Exception):
 class Loop(Protocol):
     """Trains what a builder builds, as someone at home in that framework would.
 
-    It is built once and trains many times; what it compiles, it compiles at first.
+    It is built once and trains many times; what it compiles, it compiles at first. It keeps the
+    loss of every batch, and where there are classes the number of right answers.
     """
 
     def train(self, weights: Arrays, orders: Arrays) -> float:
@@ -32,5 +36,5 @@ class Loop(Protocol):
 class MakeLoop(Protocol):
     """How a loop is made."""
 
-    def __call__(self, build: Builder, X: np.ndarray, y: np.ndarray, spec: Spec) -> Loop:
-        """Build it for inputs X (n, d) and targets y: (n, 1) for one output, else (n,)."""
+    def __call__(self, build: Builder, data: Batch, spec: Spec, task: Task) -> Loop:
+        """Build it for inputs X (n, d) and targets y as the builder's loss takes them."""

@@ -3,9 +3,15 @@
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from frameworks import Builder, Spec
+from frameworks.keras.lending import lent_keras
+from frameworks.keras.loading import keras
 from frameworks.peers import Arrays
+from frameworks.program import Builder
+from frameworks.spec import Spec
+from frameworks.task import Task
+from scratch import Batch
 
 __all__ = ["KerasLoop"]
 
@@ -17,62 +23,44 @@ class KerasLoop:
     """
 
     def __init__(
-        self, build: Builder, X: np.ndarray, y: np.ndarray, spec: Spec, *, jit: bool = False
+        self, build: Builder, data: Batch, spec: Spec, task: Task, *, jit: bool = False
     ) -> None:
-        import tensorflow as tf
-
-        self.dtype = X.dtype.name
-        self._set_dtype()
-        self.X, self.y, self.batch_size = tf.constant(X), tf.constant(y), spec.batch_size
-        self.jit = jit
-        self.parts = build()
-        network, _, optimizer = self.parts[:3]
-        optimizer.build(network.trainable_variables)
-        self.fresh = [variable.numpy() for variable in optimizer.variables]
+        self.dtype, self.jit, self.batch_size = data.X.dtype.name, jit, spec.batch_size
+        self.X, self.y = map(tf.constant, data[:2])
+        with lent_keras(self.dtype):
+            self.parts = build(spec=spec)
+            self.parts.optimizer.build(self.parts.network.trainable_variables)
+        self.threshold = task.threshold(self.parts.logits)
+        self.fresh = [variable.numpy() for variable in self.parts.optimizer.variables]
         self.steps = 0  # of one execution, not known yet
 
     def train(self, weights: Arrays, orders: Arrays) -> float:
         """See `Loop.train`."""
-        self._set_dtype()
         network, _, optimizer = self.parts[:3]
         steps = len(orders) * -(-len(self.X) // self.batch_size)
-        if steps != self.steps:
-            self._compile(steps)
-        network.set_weights(weights)
-        for own, new in zip(optimizer.variables, self.fresh, strict=True):
+        variables = [*network.trainable_variables, *optimizer.variables]
+        for own, new in zip(variables, [*weights, *self.fresh], strict=True):
             own.assign(new)
-        batches = self._batches(orders)
-        history = network.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
+        with lent_keras(self.dtype):
+            if steps != self.steps:
+                self._compile(steps)
+            batches = self._batches(orders)
+            history = network.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
         return history.history["loss"][-1]
 
-    def _set_dtype(self) -> None:
-        """Set Keras' types, which another loop may have set in the meantime."""
-        import keras
-
-        keras.config.set_floatx(self.dtype)
-        keras.config.set_dtype_policy(self.dtype)  # once a layer was built, floatx is not enough
-
     def _compile(self, steps: int) -> None:
-        import keras
-
         network, loss, optimizer = self.parts[:3]
-        if network.output_shape[1] == 1:
-            accuracy = keras.metrics.BinaryAccuracy(threshold=0.0 if self.parts.logits else 0.5)
-        else:
-            accuracy = keras.metrics.SparseCategoricalAccuracy()
-        network.compile(
-            optimizer,
-            loss,
-            metrics=[accuracy],
-            steps_per_execution=steps,
-            jit_compile=self.jit,
-        )
+        metrics = []
+        if self.threshold is not None:
+            binary = keras.metrics.BinaryAccuracy(threshold=self.threshold)
+            one_output = network.output_shape[1] == 1
+            metrics = [binary if one_output else keras.metrics.SparseCategoricalAccuracy()]
+        options = {"steps_per_execution": steps, "jit_compile": self.jit}
+        network.compile(optimizer, loss, metrics=metrics, **options)
         self.steps = steps
 
     def _batches(self, orders: Arrays) -> Any:
         """Return the batches of all epochs, one after the other."""
-        import tensorflow as tf
-
         slices = tf.data.Dataset.from_tensor_slices
         return (
             slices(np.stack(orders))

@@ -1,9 +1,10 @@
 """The plain loop in pure Python."""
 
-import numpy as np
-
-from frameworks import Builder, Spec
 from frameworks.peers import Arrays
+from frameworks.program import Builder
+from frameworks.spec import Spec
+from frameworks.task import Task
+from scratch import Batch
 
 __all__ = ["PythonLoop"]
 
@@ -11,9 +12,10 @@ __all__ = ["PythonLoop"]
 class PythonLoop:
     """A `scratch.NeuronNetwork`, step by step."""
 
-    def __init__(self, build: Builder, X: np.ndarray, y: np.ndarray, spec: Spec) -> None:
-        self.X, self.y, self.batch_size = X.tolist(), y.tolist(), spec.batch_size
-        self.parts = build()
+    def __init__(self, build: Builder, data: Batch, spec: Spec, task: Task) -> None:
+        self.X, self.y, self.batch_size = data.X.tolist(), data.y.tolist(), spec.batch_size
+        self.parts = build(spec=spec)
+        self.threshold = task.threshold(self.parts.logits)
 
     def train(self, weights: Arrays, orders: Arrays) -> float:
         """See `Loop.train`."""
@@ -23,9 +25,10 @@ class PythonLoop:
         for order in orders:
             for start in range(0, len(order), self.batch_size):
                 rows = order[start : start + self.batch_size].tolist()
-                labels = [self.y[i] for i in rows]
-                loss, outputs = network.step([self.X[i] for i in rows], labels, learning_rate)
+                targets = [self.y[i] for i in rows]
+                loss, outputs = network.step([self.X[i] for i in rows], targets, learning_rate)
                 total += loss * len(rows)
-                pairs = zip(outputs, labels, strict=True)
-                correct += sum((a > 0.5) == label for (a,), (label,) in pairs)
+                if self.threshold is not None:
+                    pairs = zip(outputs, targets, strict=True)
+                    correct += sum((a > self.threshold) == label for (a,), (label,) in pairs)
         return total / (len(orders) * len(self.X))

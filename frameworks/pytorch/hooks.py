@@ -44,7 +44,6 @@ def use_rate(optimizer: Adam, rate: Callable[[int], float]) -> Adam:
 
     k is the optimizer's own count of steps, as in Keras, and so it goes on where training goes on.
     PyTorch's schedulers count the calls of their own `step`, and keep that count apart.
-    `optimizer.rate` keeps the rate.
     """
 
     def set_rate(optimizer: Optimizer, args: object, kwargs: object) -> None:
@@ -52,7 +51,7 @@ def use_rate(optimizer: Adam, rate: Callable[[int], float]) -> Adam:
             state = optimizer.state.get(group["params"][0])
             group["lr"] = rate(int(state["step"]) if state else 0)
 
-    optimizer.rate = rate
+    optimizer.rate = rate  # type: ignore[attr-defined]  # for `stock_optimizer`
     optimizer.register_step_pre_hook(set_rate)
     return optimizer
 

@@ -2,40 +2,50 @@
 
 from typing import Any
 
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
 from frameworks.native import Report, Trained
 from frameworks.program import Builder, Parts
+from frameworks.pytorch.hooks import stock_optimizer
 from frameworks.spec import Spec
-from scratch import Batch, count_correct
+from frameworks.task import Task
+from scratch import Batch, EpochResult, count_correct
 
 __all__ = ["train"]
 
 
-def train(build: Builder, spec: Spec, seed: int, data: Batch, report: Report) -> Trained:
+def train(
+    build: Builder, spec: Spec, seed: int, data: Batch, task: Task, report: Report
+) -> Trained:
     """Train with a `DataLoader` and the loop that every introduction shows."""
-    import torch
-    from torch.optim.lr_scheduler import StepLR
-    from torch.utils.data import DataLoader, TensorDataset
-
     torch.manual_seed(seed)
-    parts = build(spec)
-    X, y = torch.from_numpy(data.X), torch.from_numpy(data.y)
+    parts = build(spec=spec)
+    X, y, threshold = *map(torch.from_numpy, data[:2]), task.threshold(parts.logits)
     network = parts.network.to(X.dtype)
     weights = [w.detach().numpy() for w in network.parameters()]  # views: they follow the training
     initial_weights = [w.copy() for w in weights]
-    optimizer = type(parts.optimizer)(network.parameters(), lr=spec.learning_rate)
-    schedule = StepLR(optimizer, spec.halve_every, 0.5) if spec.halve_every else None
+    optimizer, schedule = stock_optimizer(parts.optimizer)
     loader = DataLoader(TensorDataset(X, y), spec.batch_size, shuffle=spec.shuffle)
-    history: list[tuple[float, float]] = []
+    history: list[EpochResult] = []
     for _ in range(spec.epochs):
-        history.append(_train_epoch(parts, loader, optimizer, schedule))
-        report(len(history), history[-1][0])
+        history.append(_train_epoch(parts, loader, optimizer, schedule, threshold))
+        report(len(history), history[-1].loss)
     network.eval()
-    return Trained(
-        history, initial_weights, weights, lambda X: network(torch.from_numpy(X)).detach().numpy()
-    )
+
+    def outputs(X: np.ndarray) -> np.ndarray:
+        return network(torch.from_numpy(X)).detach().numpy()
+
+    def loss(outputs: np.ndarray, targets: np.ndarray) -> float:
+        return float(parts.loss(torch.from_numpy(outputs), torch.from_numpy(targets)))
+
+    return Trained(history, initial_weights, weights, threshold, outputs, loss)
 
 
-def _train_epoch(parts: Parts, loader: Any, optimizer: Any, schedule: Any) -> tuple[float, float]:
+def _train_epoch(
+    parts: Parts, loader: Any, optimizer: Any, schedule: Any, threshold: float | None
+) -> EpochResult:
     """Train PyTorch for an epoch; return the mean loss and the accuracy."""
     total, correct, rows = 0.0, 0, len(loader.dataset)
     for X, y in loader:
@@ -47,6 +57,6 @@ def _train_epoch(parts: Parts, loader: Any, optimizer: Any, schedule: Any) -> tu
         if schedule:
             schedule.step()
         total += loss.item() * len(X)
-        threshold = 0.0 if parts.logits else 0.5
-        correct += count_correct(outputs.detach().numpy(), y.numpy(), threshold)
-    return total / rows, correct / rows
+        if threshold is not None:
+            correct += count_correct(outputs.detach().numpy(), y.numpy(), threshold)
+    return EpochResult(total / rows, None if threshold is None else correct / rows)

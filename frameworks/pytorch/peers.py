@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
+import torch
 
-from frameworks import Builder, Spec
 from frameworks.peers import Arrays, Unavailable
+from frameworks.program import Builder
+from frameworks.pytorch.hooks import stock_optimizer
+from frameworks.spec import Spec
+from frameworks.task import Task
+from scratch import Batch
 
 __all__ = ["PyTorchLoop"]
 
@@ -24,21 +28,18 @@ class PyTorchLoop:
     def __init__(
         self,
         build: Builder,
-        X: np.ndarray,
-        y: np.ndarray,
+        data: Batch,
         spec: Spec,
+        task: Task,
         *,
         compiled: bool = False,
         **optimizer: bool,
     ) -> None:
-        import torch
-
-        self.X, self.y, self.batch_size = torch.from_numpy(X), torch.from_numpy(y), spec.batch_size
-        self.parts = build()
+        self.X, self.y, self.batch_size = *map(torch.from_numpy, data[:2]), spec.batch_size
+        self.parts, self.options = build(spec=spec), optimizer
+        self.threshold = task.threshold(self.parts.logits)
         network, loss, self.optimizer = self.parts[:3]
         network.to(self.X.dtype).train()
-        self.spec, self.options = spec, optimizer
-        self.scheduler: torch.optim.lr_scheduler.StepLR | None = None
 
         def forward(X: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             output = network(X)
@@ -50,8 +51,6 @@ class PyTorchLoop:
 
     def train(self, weights: Arrays, orders: Arrays) -> float:
         """See `Loop.train`."""
-        import torch
-
         with torch.no_grad():
             for own, new in zip(self.parts.network.parameters(), weights, strict=True):
                 own.copy_(torch.from_numpy(new.T if new.ndim < 4 else new.transpose(3, 2, 0, 1)))
@@ -61,21 +60,17 @@ class PyTorchLoop:
             X, y = self.X[order], self.y[order]
             losses, outputs, sizes = zip(*self._steps(X, y), strict=True)
             total += float(torch.stack(losses) @ torch.tensor(sizes, dtype=X.dtype))
-            correct += float(self._correct(torch.cat(outputs), y).sum())
+            if self.threshold is not None:
+                correct += float(self._correct(torch.cat(outputs), y, self.threshold).sum())
         return total / (len(orders) * len(self.X))
 
     def _start_optimizer(self) -> None:
         """Make the stock optimizer and scheduler anew, or clear the builder's own optimizer."""
-        import torch
-
-        if not self.options:
-            self.optimizer.state.clear()
-            return
-        options = self.optimizer.defaults | {"lr": self.spec.learning_rate} | self.options
-        self.optimizer = type(self.optimizer)(self.parts.network.parameters(), **options)
-        if self.spec.halve_every:
-            size = self.spec.halve_every
-            self.scheduler = torch.optim.lr_scheduler.StepLR(self.optimizer, size, gamma=0.5)
+        own, self.scheduler = self.parts.optimizer, None
+        if self.options:
+            self.optimizer, self.scheduler = stock_optimizer(own, **own.defaults | self.options)
+        else:
+            own.state.clear()
 
     def _steps(self, X: Any, y: Any) -> Iterator[tuple[Any, Any, int]]:
         """Take one step on each batch; yield its loss, outputs and number of rows."""
@@ -89,16 +84,12 @@ class PyTorchLoop:
                 self.scheduler.step()
             yield loss.detach(), output.detach(), len(batch)
 
-    def _correct(self, output: Any, y: Any) -> Any:
-        if output.shape[1] == 1:
-            return (output > (0.0 if self.parts.logits else 0.5)) == y
-        return output.argmax(1) == y
+    def _correct(self, output: Any, y: Any, threshold: float) -> Any:
+        return (output > threshold) == y if output.shape[1] == 1 else output.argmax(1) == y
 
 
 def _require_compiler() -> None:
     """Compile something small. Raises Unavailable if that does not work here."""
-    import torch
-
     try:
         torch.compile(lambda x: x.sin() + 1)(torch.zeros(3))
     except Exception as error:  # whatever is missing: the reason is shown, the others are timed

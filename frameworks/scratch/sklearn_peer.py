@@ -1,18 +1,20 @@
-"""scikit-learn's `MLPClassifier` on an experiment that it can train."""
+"""scikit-learn's multilayer perceptron on an experiment that it can train."""
 
 import warnings
 from typing import Any
 
-import numpy as np
-
-from frameworks import Builder, Parts, Spec
 from frameworks.peers import Arrays, Unavailable
+from frameworks.program import Builder, Parts
+from frameworks.spec import Spec
+from frameworks.task import Task
 from scratch import (
     SGD,
     Adam,
+    Batch,
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
     Dense,
+    MeanSquaredError,
     ReLU,
     Sigmoid,
     Tanh,
@@ -20,21 +22,29 @@ from scratch import (
 
 __all__ = ["SklearnFit"]
 
+_CROSS_ENTROPIES = BinaryCrossEntropy, CategoricalCrossEntropy
 _ACTIVATIONS = {ReLU: "relu", Sigmoid: "logistic", Tanh: "tanh"}
 
 
 class SklearnFit:
-    """`MLPClassifier.fit`: the same sizes, batches, optimizer and epochs, but its own random draws.
+    """`MLPClassifier.fit` or `MLPRegressor.fit`: equal sizes, batches, optimizer and epochs.
 
-    It takes scratch's builder, and reads the numbers from what it returns. Raises Unavailable for a
-    network, loss or optimizer that scikit-learn does not have.
+    Its random draws are its own, and the regressor's loss is half the mean squared error. It takes
+    scratch's builder, and reads the numbers from what it returns. Raises Unavailable for a network,
+    loss or optimizer that scikit-learn does not have.
     """
 
-    def __init__(self, build: Builder, X: np.ndarray, y: np.ndarray, spec: Spec) -> None:
-        parts = build()
-        self.X, self.y, self.batch_size = X, y.ravel().astype(int), spec.batch_size
+    def __init__(self, build: Builder, data: Batch, spec: Spec, task: Task) -> None:
+        from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+        parts = build(spec=spec)
+        self.X, self.batch_size = data.X, spec.batch_size
+        self.y = data.y.ravel() if data.y.shape[1:] == (1,) else data.y
+        if task.has_answers:
+            self.y = self.y.astype(int)
         self.shapes = [w.shape for w in parts.network.weights]
-        self.options = _options(parts)
+        self.estimator = MLPClassifier if task.has_answers else MLPRegressor
+        self.options = _options(parts, task)
 
     def train(self, weights: Arrays, orders: Arrays) -> float:
         """Train as many epochs as there are orders; return the last one's loss.
@@ -42,9 +52,8 @@ class SklearnFit:
         Raises ValueError if it trained another number of rows, or another network.
         """
         from sklearn.exceptions import ConvergenceWarning
-        from sklearn.neural_network import MLPClassifier
 
-        network = MLPClassifier(
+        network = self.estimator(
             **self.options,
             alpha=0.0,
             batch_size=min(self.batch_size, len(self.X)),
@@ -69,15 +78,19 @@ class SklearnFit:
             )
 
 
-def _options(parts: Parts) -> dict[str, Any]:
+def _options(parts: Parts, task: Task) -> dict[str, Any]:
     """Return the arguments that make scikit-learn's network the same; Unavailable if none do."""
     network, loss, optimizer = parts[:3]
-    if type(loss) not in (BinaryCrossEntropy, CategoricalCrossEntropy):
-        raise Unavailable(f"scikit-learn has the cross-entropy, not {type(loss).__name__}")
+    known = _CROSS_ENTROPIES if task.has_answers else (MeanSquaredError,)
+    if type(loss) not in known:
+        has = "cross-entropy" if task.has_answers else "mean squared error"
+        raise Unavailable(f"scikit-learn has the {has}, not {type(loss).__name__}")
     *hidden, last = network.layers
     dense, activations = [*hidden[::2], last], {type(layer) for layer in hidden[1::2]}
     if not all(type(layer) is Dense and len(layer.params) == 2 for layer in dense):
         raise Unavailable("scikit-learn has dense layers with biases only")
+    if task.has_answers and last.b.size == 2:
+        raise Unavailable("scikit-learn has one output for two classes, not two")
     if len(activations) != 1 or not activations <= _ACTIVATIONS.keys():
         raise Unavailable("scikit-learn has hidden layers of one activation: ReLU, sigmoid or tanh")
     widths = tuple(layer.b.size for layer in dense[:-1])

@@ -12,7 +12,9 @@ from experiments.harness.experiment import Experiment
 from experiments.harness.plan import Job
 from experiments.harness.records.arrays import Arrays, digest
 from experiments.harness.records.models import Digests, Record
+from experiments.harness.workers.training import confusion_matrix, finish
 from frameworks.backends import BACKENDS
+from frameworks.native import Trained
 from frameworks.validation import encode_labels
 from scratch import Batch
 
@@ -21,7 +23,6 @@ __all__ = ["train_natively"]
 
 def train_natively(
     job: Job,
-    experiment: Experiment,
     data: Dataset,
     seconds_import: float,
     report: Callable[[int, float], None],
@@ -30,25 +31,22 @@ def train_natively(
 
     "weights.0", ...: in the framework's own layout.
     """
-    from experiments.harness.workers.training import confusion_matrix, finish
-
-    cell, backend = job.cell, BACKENDS[job.cell.implementation]
+    cell, experiment, backend = job.cell, job.cell.find(), BACKENDS[job.cell.implementation]
     spec = replace(experiment.spec, epochs=cell.epochs)
     X, y = data.X_train[: cell.limit].astype(cell.dtype), data.y_train[: cell.limit]
     rows = Batch(X, _targets(experiment, data, y, cell.dtype))
     start = time.perf_counter()
     train = backend.load("native", str(backend.native))
     build = experiment.blueprint.builders[backend.builders]
-    trained = train(build, spec, cell.seed, rows, report)
+    trained = train(build, spec, cell.seed, rows, experiment.task, report)
     seconds = {"import": seconds_import, "compile": 0.0, "fit": time.perf_counter() - start}
-    losses, accuracies = zip(*trained.history, strict=True)
-    history = {"loss": list(losses)}
     outputs = trained.outputs(data.X_test.astype(cell.dtype))
-    figures: dict[str, Any] = _measure(experiment, data, outputs)
+    figures: dict[str, Any] = _measure(experiment, data, trained, outputs.astype("float64"))
     arrays = {f"weights.{i}": w for i, w in enumerate(trained.weights)} | {"outputs": outputs}
+    history = {"loss": [epoch.loss for epoch in trained.history]}
     if experiment.task.has_answers:
-        history["accuracy"] = list(accuracies)
-        arrays["predictions"] = _answers(experiment, outputs)
+        history["accuracy"] = [epoch.accuracy for epoch in trained.history]
+        arrays["predictions"] = _answers(outputs, trained.threshold)
         figures["confusion"] = confusion_matrix(data, arrays["predictions"])
     digests = Digests(
         initial_weights=digest(*trained.initial_weights),
@@ -66,24 +64,22 @@ def _targets(experiment: Experiment, data: Dataset, y: np.ndarray, dtype: str) -
     return encode_labels(y, classes, dtype, one_output=experiment.spec.outputs == 1)
 
 
-def _threshold(experiment: Experiment) -> float | None:
-    if not experiment.task.has_answers:
-        return None
-    return 0.0 if experiment.blueprint.builders["scratch"]().logits else 0.5
+def _measure(
+    experiment: Experiment, data: Dataset, trained: Trained, outputs: np.ndarray
+) -> dict[str, float]:
+    """Return the figures on the test rows, computed in float64.
 
-
-def _measure(experiment: Experiment, data: Dataset, outputs: np.ndarray) -> dict[str, float]:
-    """Return the figures on the test rows; scratch's loss measures all frameworks."""
+    scratch's loss measures all frameworks; where the page has no build_scratch, each one's own.
+    """
     targets = _targets(experiment, data, data.y_test, "float64")
-    outputs = outputs.astype("float64")
-    loss = experiment.blueprint.builders["scratch"]().loss.forward(outputs, targets)
-    figures = experiment.task.measure(outputs, targets, _threshold(experiment))
-    return {"loss": loss, "n": len(targets)} | figures
+    scratch = experiment.blueprint.builders.get("scratch")
+    loss = scratch().loss.forward if scratch else trained.loss
+    units = data.in_units(outputs), data.in_units(targets)
+    figures = experiment.task.measure(*units, trained.threshold)
+    return {"loss": loss(outputs, targets), "n": len(targets)} | figures
 
 
-def _answers(experiment: Experiment, outputs: np.ndarray) -> np.ndarray:
+def _answers(outputs: np.ndarray, threshold: float | None) -> np.ndarray:
     if outputs.shape[1] > 1:
         return outputs.argmax(1)
-    threshold = _threshold(experiment)
-    assert threshold is not None
     return (outputs[:, 0] > threshold).astype(int)

@@ -89,6 +89,7 @@ def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> dict[str, 
     """Train one cell and write it to the run's folder."""
     from experiments.harness.plan import Job
     from experiments.harness.records.store import Store
+    from experiments.harness.workers.native_training import train_natively
     from experiments.harness.workers.training import load_data, train_job
 
     job = Job.from_json(sent)
@@ -103,7 +104,8 @@ def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> dict[str, 
     data = load_data(cell.find(), cell.policy, cell.data_dir)
     if data.sha256 != job.head.data.sha256:
         raise RequestError(f"the data of {cell.experiment} changed since the run began; run again")
-    record, arrays = train_job(job, data, seconds_import, report)
+    train = train_natively if cell.mode == "native" else train_job
+    record, arrays = train(job, data, seconds_import, report)
     Store(job.folder).save(record, arrays)
     return {"key": cell.key}
 
