@@ -31,6 +31,12 @@ class LockstepRegressor(RegressorMixin, LockstepEstimator):
         """Return the network's outputs for X (n, ...), in the shape of the targets in `fit`."""
         return self.outputs(X).reshape(-1, *self._target_shape)
 
+    def __sklearn_tags__(self) -> Any:
+        """Say that a target may have several numbers."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
     def _learn_targets(self, y: np.ndarray, classes: Any) -> None:
         if classes is not None:
             raise ValueError("classes: a regressor has none")
@@ -47,7 +53,7 @@ class LockstepRegressor(RegressorMixin, LockstepEstimator):
         return y.reshape(len(y), *(self._target_shape or (1,))).astype(dtype)
 
     def _validate(self, X: Any, y: Any, dtype: str, first: bool) -> tuple[np.ndarray, np.ndarray]:
-        if np.ndim(y) <= 2:
+        if getattr(y, "ndim", 1) <= 2:
             return super()._validate(X, y, dtype, first)
         targets = check_array(y, dtype=dtype, order="C", allow_nd=True, input_name="y")
         return super()._validate(X, np.arange(len(targets)), dtype, first)[0], targets
