@@ -183,16 +183,16 @@ def plan(request: Request) -> Plan:
         if not able and request.experiments:
             raise RequestError("; ".join(reasons))
         if request.implementations:
-            left_out += [f"left out: {reason}" for reason in reasons]
+            left_out += [reason for reason in reasons if reason not in left_out]
         if not able:
             continue
-        data = experiment.load(request.policy, request.data_dir)
+        data = experiment.load_data(request.policy, request.data_dir)
         used.append(experiment)
         notes += [data.note, *_rounded(experiment)]
         for cell in _cells(request, data, experiment, able):
             heads[cell] = _head(cell, experiment, data)
     if not heads:
-        raise RequestError(f"nothing to train; {left_out[-1] if left_out else 'no experiment'}")
+        raise RequestError(f"nothing to train: {'; '.join(left_out)}")
     together = "".join(sorted(head.fingerprint for head in heads.values()))
     kind = request.kind.replace(" ", "-")
     name = f"{kind}-{sha256(together.encode()).hexdigest()[:8]}"

@@ -9,7 +9,7 @@ import pytest
 
 import experiments
 
-from .command import environment, lockstep
+from ..command import environment, lockstep
 
 
 @pytest.mark.skipif(os.name == "nt", reason="closes a POSIX pipe")

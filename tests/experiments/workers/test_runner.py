@@ -17,7 +17,7 @@ import pytest
 from experiments.harness.records.environment import thread_variables
 from frameworks.backends import IMPLEMENTATIONS
 
-from .command import Answer, environment
+from ..command import Answer, environment
 
 BUILD = "def build_scratch(spec: Spec = SPEC):\n    "
 DEATHS = {  # what the builder does, and what the record then says

@@ -14,7 +14,7 @@ import pytest
 from experiments.harness.plan import Request, plan
 from experiments.registry import EXPERIMENTS
 
-from .command import REAL_DATA, Trained, lockstep
+from ..command import REAL_DATA, Trained, lockstep
 
 IMPLEMENTATIONS = ["scratch", "keras", "pytorch"]
 NEURONS = {"perceptron", "circle"}  # what pure Python trains too

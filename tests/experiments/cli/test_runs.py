@@ -10,7 +10,7 @@ import pytest
 from experiments.harness.records.runs import remove
 from experiments.harness.records.store import Store
 
-from .stored_runs import failed, store_run, training
+from ..stored_runs import failed, store_run, training
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from frameworks import weight_files
 from frameworks.errors import RequestError
 from frameworks.files import write_atomically
 
-from .stored_runs import RECORD, as_record, failed, store_run, training
+from ..stored_runs import RECORD, as_record, failed, store_run, training
 
 ARRAYS = {"weights.0": np.arange(6.0).reshape(2, 3).T, "predictions": np.array([1, 0])}
 KEY = "churn-float64-seed0-scratch"
@@ -197,7 +197,7 @@ def test_damaged_arrays_are_named_with_the_remedy(store, content):
 
 
 SCHEMA_1 = (
-    Path(__file__).parent / "stored" / "schema-1"
+    Path(__file__).parents[1] / "stored" / "schema-1"
 )  # as the first version of lockstep wrote it
 
 
