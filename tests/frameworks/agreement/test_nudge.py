@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from experiments import churn
+from frameworks import ScratchClassifier
 from frameworks.agreement.nudge import Nudge, NudgedNumber, nudged
 from frameworks.agreement.variants import change, nudges
-from frameworks import ScratchClassifier
 from scratch import Batch, train_step
 
 EPSILON = {np.float32: 2.0**-23, np.float64: 2.0**-52}
@@ -31,6 +31,23 @@ def test_zeros_stay_zeros():
     assert not Nudge(0)(np.zeros(1_000, np.float32)).any()
 
 
+@pytest.mark.parametrize("dtype", EPSILON)
+def test_a_tie_stays_a_tie_and_is_moved_anew_each_time(dtype):
+    nudge, x = Nudge(0), np.tile(np.linspace(1, 2, 100, dtype=dtype), (3, 1))
+    first, second = nudge(x.copy()), nudge(x.copy())
+    for moved in (first, second):
+        assert (moved == moved[0]).all()
+        assert len(np.unique(moved[0] - x[0])) > 2  # each number has a nudge of its own
+    assert (first != second).any()
+
+
+def test_nudges_of_neighbours_and_of_two_calls_are_unrelated():
+    nudge, x = Nudge(0), np.linspace(1, 2, 100_000, endpoint=False)
+    first, second = (nudge(x.copy()) - x for _ in range(2))
+    for a, b in ((first[1:], first[:-1]), (first, second)):
+        assert abs(np.corrcoef(a, b)[0, 1]) < 0.02  # six standard errors, of 1/√100,000
+
+
 def test_a_nudged_sum_moves_at_every_addition():
     nudge = Nudge(0)
     total = 0.0
@@ -43,9 +60,10 @@ def test_a_nudged_sum_moves_at_every_addition():
 
 def test_everything_in_a_step_is_nudged():
     """With nothing but zeros nudged away from it, each of these would stay what it is."""
-    X, y = np.ones((4, 11), np.float32), np.ones((4, 1), np.float32)
+    X = np.random.default_rng(2).normal(size=(4, 11)).astype(np.float32)
+    y = np.ones((4, 1), np.float32)
     spec = churn.SPEC
-    seen = {"plain": churn.build_scratch(spec), "nudged": nudged(churn.build_scratch, 1)(spec)}
+    seen = {"plain": churn.build_scratch(spec), "nudged": nudged(churn.build_scratch, 2)(spec)}
     results = {}
     for name, parts in seen.items():
         parts.network.bind(np.float32)
