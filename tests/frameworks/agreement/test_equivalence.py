@@ -1,12 +1,12 @@
 """Two one-sided tests, against numbers worked by hand and tables of Student's t."""
 
 import math
+from statistics import fmean, variance
 
 import pytest
+from scipy.stats import t
 
 from frameworks.agreement.equivalence import compare_means
-from frameworks.errors import RequestError
-from experiments.harness.records.native import check_margin, compare_native
 
 # Means 4 and 3, variances 10/3 and 10/3, n = 4: SE² = 2 · (10/3)/4 = 5/3, and 6 degrees of freedom.
 A, B = [2.0, 3.0, 5.0, 6.0], [1.0, 2.0, 4.0, 5.0]
@@ -75,41 +75,31 @@ def test_what_cannot_be_tested_is_refused(a, b, margin, message):
         compare_means(a, b, margin)
 
 
-@pytest.mark.parametrize("margin", [0.0, -0.1, 1.0, math.nan])
-def test_a_margin_that_is_none_is_refused(margin):
-    with pytest.raises(RequestError, match="--margin must be above 0 and below 1"):
-        check_margin(margin)
+def by_hand(a, b, margin):
+    """Welch's degrees of freedom and both tests, from the formulas of the module's docstring."""
+    u, v = variance(a) / len(a), variance(b) / len(b)
+    difference, error = fmean(a) - fmean(b), math.sqrt(u + v)
+    freedom = (u + v) ** 2 / (u**2 / (len(a) - 1) + v**2 / (len(b) - 1))
+    p_value = t.sf((margin - abs(difference)) / error, freedom)
+    width = t.ppf(0.95, freedom) * error
+    return freedom, p_value, (difference - width, difference + width)
 
 
-def native(implementation, seed, accuracy, status="ok"):
-    return {
-        "experiment": "churn",
-        "dtype": "float32",
-        "implementation": implementation,
-        "seed": seed,
-        "status": status,
-        "data": {},
-        "epochs": 50,
-        "history": {"loss": [1.0, accuracy / 2]},
-        "test": {"accuracy": accuracy},
-    }
+SAMPLES = {
+    "accuracies": ([0.8435, 0.8525, 0.8505, 0.849], [0.8415, 0.855, 0.8445]),
+    "far apart": ([0.8435, 0.8525, 0.8505], [0.7435, 0.7525, 0.7505]),
+    "one does not vary": ([0.84, 0.84, 0.84], [0.83, 0.86, 0.85, 0.84]),
+    "the other does not vary": ([0.7, 0.8], [0.1] * 9),
+    "hardly any spread": ([0.84, 0.84 + 1e-6], [0.85, 0.85]),
+}
 
 
-def test_an_entry_holds_every_seed_and_tests_every_pair():
-    names = ("scratch", "keras", "pytorch")
-    cells = [native(name, seed, 0.8 + seed / 1_000) for name in names for seed in range(4)]
-    (entry,) = compare_native([*cells, native("keras", 4, 0, "failed")], margin=0.01)
-    assert entry["accuracies"] == dict.fromkeys(names, [0.8, 0.801, 0.802, 0.803])
-    assert entry["losses"]["keras"] == [0.4, 0.4005, 0.401, 0.4015]
-    assert entry["seeds"]["keras"] == [0, 1, 2, 3]
-    assert [pair["pair"] for pair in entry["pairs"]] == [
-        ["scratch", "keras"],
-        ["scratch", "pytorch"],
-        ["keras", "pytorch"],
-    ]
-    assert {pair["verdict"] for pair in entry["pairs"]} == {"equivalent"}
-
-
-def test_one_seed_is_shown_and_not_tested():
-    (entry,) = compare_native([native("scratch", 0, 0.8), native("keras", 0, 0.8)])
-    assert (entry["pairs"], entry["accuracies"]["keras"]) == ([], [0.8])
+@pytest.mark.parametrize("case", SAMPLES)
+def test_scipy_gives_the_numbers_of_the_formulas(case):
+    a, b = SAMPLES[case]
+    for x, y in ((a, b), (b, a)):
+        found = compare_means(x, y, margin=0.01)
+        freedom, p_value, interval = by_hand(x, y, margin=0.01)
+        assert found.degrees_of_freedom == pytest.approx(freedom, rel=1e-12)  # sums in another
+        assert found.p_value == pytest.approx(p_value, abs=1e-12)  # order, and t's inverse
+        assert found.interval == pytest.approx(interval, abs=1e-12)
