@@ -9,9 +9,9 @@ from rich.console import Console
 
 from experiments import RequestError, load_run
 from experiments.harness.compare.comparison import compare_runs
-from experiments.harness.compare.document import render as render_comparison
 from experiments.harness.compare.stored_run import StoredRun
-from experiments.harness.compare.tables import show_comparison
+from experiments.harness.compare.views import render as render_comparison
+from experiments.harness.compare.views import show_comparison
 from experiments.harness.records.last_results import describe_last, last_results
 from experiments.harness.report.document import render
 from experiments.harness.records.results import objections

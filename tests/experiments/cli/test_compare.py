@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from .stored_runs import LABELS, correct_but, failed, store_run, training
+from ..stored_runs import LABELS, correct_but, failed, store_run, training
 
 
 def test_what_changed_around_the_trainings_comes_first(call, tmp_path):
@@ -88,9 +88,9 @@ def test_other_predictions_than_a_file_had_are_a_change(call, tmp_path):
         ("run nowhere", "nowhere: there is no such run"),
         ("run empty", "empty: holds no run"),
         ("run text.json", "text.json: "),
-        ("run other.json", "other.json: is not a results.json"),
+        ("run other.json", "other.json: environment: "),
         ("run newer.json", "newer.json: written by a newer lockstep (schema 99, this one reads 1)"),
-        ("run lacks.json", "lacks.json: cells[0] lacks acceptance, "),
+        ("run lacks.json", "lacks.json: cells[0].key: "),
     ],
 )
 def test_what_cannot_be_compared_is_one_sentence(call, monkeypatch, tmp_path, arguments, words):
@@ -101,7 +101,7 @@ def test_what_cannot_be_compared_is_one_sentence(call, monkeypatch, tmp_path, ar
         "text": "thesis",
         "other": '{"schema": 1}',
         "newer": '{"schema": 99}',
-        "lacks": '{"schema": 1, "cells": [{}], "agreement": []}',
+        "lacks": '{"schema": 1, "environment": {"versions": {}}, "cells": [{}], "agreement": []}',
     }.items():
         (tmp_path / f"{name}.json").write_text(content)
     answer = call("compare", *arguments.split())
@@ -109,6 +109,27 @@ def test_what_cannot_be_compared_is_one_sentence(call, monkeypatch, tmp_path, ar
     assert answer.err.startswith("error: ")
     assert words in answer.err
     assert "Traceback" not in answer.err
+
+
+def test_a_run_is_found_by_the_name_that_lockstep_runs_shows(call, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    store_run(tmp_path / "runs" / "float64-31119d47", training())
+    store_run(tmp_path / "after", training())
+    answer = call("compare", "float64-31119d47", "after", "--json")
+    assert answer.code == 0
+    comparison = json.loads(answer.out)
+    assert (comparison["before"]["path"], comparison["after"]["path"]) == (
+        "runs/float64-31119d47",
+        "after",
+    )
+
+
+def test_other_files_of_a_framework_are_listed_where_both_runs_know_them(call, tmp_path):
+    for name, digest in {"older": "", "before": "aa", "after": "bb"}.items():
+        store_run(tmp_path / name, training(packages_sha256=digest * 32))
+    for before, listed in {"before": ["packages of scratch"], "older": []}.items():
+        answer = call("compare", tmp_path / before, tmp_path / "after", "--json")
+        assert [each["name"] for each in json.loads(answer.out)["environment"]] == listed
 
 
 def test_the_html_is_one_escaped_file(call, tmp_path):
