@@ -97,6 +97,15 @@ class Sequential:
             da = layer.backward(da)
         first.backward_params(da)
 
+    def backward_to_inputs(self, da: np.ndarray) -> np.ndarray:
+        """Do what `backward` does, and return dX, shaped as the inputs.
+
+        That is how a network learns through another one: a generator through its critic.
+        """
+        for layer in reversed(self.layers):
+            da = layer.backward(da)
+        return da
+
     def loss_and_grad(
         self, loss: Loss, X: np.ndarray, y: np.ndarray, w: np.ndarray | None = None
     ) -> tuple[float, list[np.ndarray]]:

@@ -26,7 +26,7 @@ import numpy as np
 
 from frameworks.program import Builder, Parts
 from frameworks.spec import Spec
-from scratch import Layer, Loss, Sequential
+from scratch import Dropout, Layer, Loss, Sequential
 from scratch.optimizers.optimizer import Learner, Wrapper
 
 __all__ = ["Nudge", "NudgedNumber", "nudged"]
@@ -108,12 +108,12 @@ class NudgedLayer(Layer):
     def __init__(self, layer: Layer, nudge: Nudge) -> None:
         self.layer, self.nudge = layer, nudge
         super().__init__(layer.params)
-        self.state = layer.state
 
     def bind(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
         """Keep the layer's parameters and gradients in the given arrays from now on."""
         super().bind(params, grads)
         self.layer.bind(params, grads)
+        self.state = self.layer.state  # which `bind` may have made anew
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Return the layer's output, nudged."""
@@ -164,8 +164,12 @@ def nudged(build: Builder, seed: int | Sequence[int]) -> Builder:
     @wraps(build)
     def build_nudged(spec: Spec) -> Parts:
         nudge, parts = Nudge(seed), build(spec)
+        layers = [  # masks are handed to a Dropout itself, and the next layer nudges
+            layer if isinstance(layer, Dropout) else NudgedLayer(layer, nudge)
+            for layer in parts.network.layers
+        ]
         return parts._replace(
-            network=Sequential(*(NudgedLayer(layer, nudge) for layer in parts.network.layers)),
+            network=Sequential(*layers),
             loss=NudgedLoss(parts.loss, nudge),
             optimizer=NudgedOptimizer(parts.optimizer, nudge),
         )
