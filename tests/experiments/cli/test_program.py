@@ -10,6 +10,7 @@ import pytest
 import experiments
 
 from ..command import environment, lockstep
+from ..stored_runs import store_run, training
 
 
 @pytest.mark.skipif(os.name == "nt", reason="closes a POSIX pipe")
@@ -29,14 +30,16 @@ def test_a_reader_that_stops_reading_causes_no_traceback(tmp_path, arguments):
     process.wait()
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["--help"], ["run", "--help"]])
+@pytest.mark.parametrize("arguments", [["list"], ["runs"], ["--help"], ["run", "--help"]])
 def test_quick_answers_load_no_heavy_library(tmp_path, arguments):
+    store_run(tmp_path / "runs" / "a", training())
     code = (
         "import sys; from experiments.__main__ import main; sys.argv[1:] = sys.argv[1:]; main();"
         "print('loaded', *sys.modules, file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
+        cwd=tmp_path,
         env=environment(tmp_path),
         capture_output=True,
         text=True,
@@ -49,7 +52,8 @@ def test_quick_answers_load_no_heavy_library(tmp_path, arguments):
 
 def test_the_module_and_the_script_are_the_same_program(tmp_path):
     script = Path(sys.executable).with_name("lockstep")
-    done = subprocess.run([script, "list"], env=environment(tmp_path), capture_output=True)
+    where = {"cwd": tmp_path, "env": environment(tmp_path)}  # not where runs may be
+    done = subprocess.run([script, "list"], **where, capture_output=True)
     answer = lockstep("list", cwd=tmp_path)
     assert (done.returncode, answer.code) == (0, 0)
     assert done.stdout.decode() == answer.out

@@ -1,6 +1,6 @@
 """`lockstep run` from end to end: agreement in float64, and what is written, kept and printed.
 
-The toys are trained for 500 epochs, churn and the digits for three on the first 1,003 rows of their
+The toys are trained for 500 epochs, all others for three on the first 1,003 rows of their
 stand-ins, each by all implementations; the tests share these two runs.
 """
 
@@ -18,6 +18,7 @@ from ..command import REAL_DATA, Trained, lockstep
 
 IMPLEMENTATIONS = ["scratch", "keras", "pytorch"]
 NEURONS = {"perceptron", "circle"}  # what pure Python trains too
+FIGURES = {"regression": {"rmse", "mse", "r2"}, "reconstruction": {"mse"}}
 
 CELL = {
     *("experiment", "implementation", "dtype", "seed", "data", "epochs", "history", "test"),
@@ -87,7 +88,10 @@ def test_every_two_implementations_agree_on_every_experiment(trained):
         assert (entry["verdict"], entry["reason"]) == ("agree", ""), entry
         assert entry["max_rel_loss"] <= 1e-12, entry  # the design's limit; rounding reaches 4e-15
         assert entry["max_rel_weight"] <= 1e-9, entry  # the design's limit; rounding reaches 1e-14
-        assert entry["prediction_mismatches"] == 0, entry
+        answered = entry["prediction_mismatches"] is not None  # where there is nothing to be right
+        assert answered == (entry["experiment"] not in ("diabetes", "digits_autoencoder"))
+        assert not entry["prediction_mismatches"], entry
+        assert entry["max_rel_output"] <= 1e-12, entry  # the design's limit of a forward pass
 
 
 def test_the_two_runs_are_of_every_experiment(toys, tables):
@@ -113,11 +117,17 @@ def test_results_have_the_schema(trained):
         assert set(cell["data"]) == {"name", "source", "sha256"}
         assert (len(cell["data"]["sha256"]), cell["status"], cell["error"]) == (64, "ok", None)
         assert set(cell["seconds"]) == {"import", "compile", "fit"}
-        assert {len(values) for values in cell["history"].values()} == {cell["epochs"]}
-        confusion, n = cell["test"]["confusion"], cell["test"]["n"]
-        assert sum(map(sum, confusion)) == n
-        right = sum(row[i] for i, row in enumerate(confusion))
-        assert cell["test"]["accuracy"] == right / n
+        curves, test = cell["history"], cell["test"]
+        measured = {name for name, value in test.items() if value is not None} - {"loss", "n"}
+        if cell["task"] != "classification":
+            assert (len(curves["loss"]), curves["accuracy"]) == (cell["epochs"], None)
+            assert measured == FIGURES[cell["task"]]
+            continue
+        assert {len(values) for values in curves.values()} == {cell["epochs"]}
+        assert measured == {"accuracy", "confusion"}
+        assert sum(map(sum, test["confusion"])) == test["n"]
+        right = sum(row[i] for i, row in enumerate(test["confusion"]))
+        assert test["accuracy"] == right / test["n"]
     assert all(set(entry) >= AGREEMENT for entry in found["agreement"])
 
 
@@ -129,7 +139,8 @@ def test_csv_has_a_row_for_every_cell_and_epoch(trained):
         mine = table[(table[names] == [cell[name] for name in names]).all(axis=1)]
         assert mine["epoch"].tolist() == list(range(1, cell["epochs"] + 1))
         assert mine["loss"].tolist() == cell["history"]["loss"]
-        assert mine["accuracy"].tolist() == cell["history"]["accuracy"]
+        accuracies = cell["history"]["accuracy"]
+        assert mine["accuracy"].dropna().tolist() == (accuracies or [])
         assert set(mine["source"]) == {cell["data"]["source"]}
 
 
@@ -209,10 +220,12 @@ def test_python_alone_trains_what_is_written_for_it(call, tmp_path):
 
 
 def test_float32_leaves_out_what_has_no_float32():
-    heads = plan(Request(experiments=("perceptron", "xor"), dtype="float32")).heads
-    assert [cell.implementation for cell in heads] == IMPLEMENTATIONS * 2
-    heads = plan(Request(experiments=("perceptron", "xor"))).heads
-    assert [cell.implementation for cell in heads] == [*IMPLEMENTATIONS, "python", *IMPLEMENTATIONS]
+    def trained(dtype):
+        heads = plan(Request(experiments=("perceptron", "xor"), dtype=dtype)).heads
+        return [cell.implementation for cell in heads if cell.mode == "lockstep"]
+
+    assert trained("float32") == IMPLEMENTATIONS * 2
+    assert trained("float64") == [*IMPLEMENTATIONS, "python", *IMPLEMENTATIONS]
 
 
 def test_report_rebuilds_the_same_results_and_tables(trained, copy, call):

@@ -15,11 +15,11 @@ from dataclasses import replace
 import pytest
 
 from experiments.harness.records.environment import thread_variables
-from frameworks.backends import IMPLEMENTATIONS
+from frameworks.backends import BACKENDS
 
 from ..command import Answer, environment
 
-BUILD = "def build_scratch(spec: Spec = SPEC):\n    "
+BUILD = "def build_scratch(spec=SPEC):\n    "
 DEATHS = {  # what the builder does, and what the record then says
     "killed": (
         "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
@@ -95,8 +95,8 @@ def test_every_cell_is_accounted_for_when_all_workers_die(run, cells, append_to_
 
 
 def test_a_missing_package_fails_its_cells_and_names_the_remedy(run, cells, monkeypatch):
-    absent = replace(IMPLEMENTATIONS["keras"], packages=("keras", "no_such_package"))
-    monkeypatch.setitem(IMPLEMENTATIONS, "keras", absent)
+    absent = replace(BACKENDS["keras"], packages=("keras", "no_such_package"))
+    monkeypatch.setitem(BACKENDS, "keras", absent)
     answer = run("--with", "scratch,keras")
     assert answer.code == 2
     reason = "keras: no_such_package not installed; run: make setup"
