@@ -11,9 +11,9 @@ __all__ = ["added_or_dropped", "changes_around", "same_machine", "why_not"]
 def why_not(before: Record, after: Record) -> str:
     """Say why two trainings of the same name are not comparable, or return an empty string.
 
-    Their data, the task, every number that both specs have and their training rows have to be
-    equal, and, in lockstep, everything that was drawn. A number that one spec alone has says
-    nothing by itself: pages gain numbers, and older records hold some that nothing used.
+    Their data, the task, every number that both specs have and the rows have to be equal, and, in
+    lockstep, everything that was drawn. A number that one spec alone has says nothing by itself:
+    pages gain numbers, and older records hold some that nothing used.
     """
     if before.data.sha256 != after.data.sha256:
         return f"other data: {_data(before)}, then {_data(after)}"
@@ -67,9 +67,10 @@ def _data(record: Record) -> str:
 
 
 def _rows(record: Record) -> dict[str, int | None]:
-    """Return which rows were trained on; of a training that failed the limit alone is known."""
-    limit = {"limit": record.limit}
-    return limit if record.n_train is None else limit | {"n_train": record.n_train}
+    """Return which rows were used; of a training that failed the limit alone is known."""
+    if record.test is None:
+        return {"limit": record.limit}
+    return {"limit": record.limit, "n_train": record.n_train, "n_test": record.test.n}
 
 
 def _differing(what: str, a: Mapping[str, object], b: Mapping[str, object]) -> str:
