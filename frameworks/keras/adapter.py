@@ -238,10 +238,11 @@ class KerasAdapter(Adapter):
 
 
 def _values(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
-    return [variable.numpy() for variable in variables]
+    return [_numpy(variable.value) for variable in variables]
 
 
 def _numpy(tensor: Any) -> np.ndarray:
+    """Return a copy."""
     return keras.ops.convert_to_numpy(tensor)
 
 
