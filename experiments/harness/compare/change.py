@@ -1,5 +1,6 @@
 """What changed between two trainings of the same name, in numbers; `rules` judges them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf, log10
 
@@ -14,8 +15,6 @@ from frameworks.agreement.verdict import Judgement, judge
 from frameworks.task import Task, find_task
 
 __all__ = ["Change", "certified", "chance"]
-
-_MOST = 53 * log10(2)  # 15.95, all the digits of a float64
 
 
 @dataclass(frozen=True)
@@ -58,34 +57,51 @@ class Change:
         losses = (old.losses, old.test_loss) == (new.losses, new.test_loss)
         return losses and (a.weights, a.predictions) == (b.weights, b.predictions)
 
+    @property
+    def errors(self) -> list[float]:
+        """The relative changes of the losses: of every epoch, and of the test loss."""
+        errors = [*self.judgement.distance.epochs, self.judgement.distance.test_loss]
+        return [0.0] * len(errors) if self.identical else errors  # NaN twice is no change
+
     def entry(self, verdict: schema.Verdict, reasons: list[str]) -> schema.MeasuredTraining:
         """Return what `lockstep compare --json` says of it."""
-        old, new, distance = self.before.outcome, self.after.outcome, self.judgement.distance
-        errors = [0.0] * len(old.losses) if self.identical else distance.epochs
-        worst = 0.0 if self.identical else max([*errors, distance.test_loss])
-        tests, scores = [*map(_test, self.records)], [*map(certified, self.records)]
+        old, new, records = self.before.outcome, self.after.outcome, self.records
+        *epochs, _ = self.errors
+        error, scores = max(epochs), [certified(record) for record in records]
         metrics = {
-            metric.name: schema.BeforeAfter.of(test.metric(metric.name) for test in tests)
+            metric.name: _pair(_test(record).metric(metric.name) for record in records)
             for metric in self.task.metrics
         }
-        before, after = (record.seconds.fit for record in self.records if record.seconds)
         return schema.MeasuredTraining(
-            **dict(schema.TrainingName.model_validate(self.after.record)),
+            **dict(schema.TrainingName.model_validate(records[1])),
             verdict=verdict,
             reasons=reasons,
             task=self.task.name,
             metrics=metrics,
-            final_loss=schema.BeforeAfter.of((old.losses[-1], new.losses[-1])),
-            test_loss=schema.BeforeAfter.of((old.test_loss, new.test_loss)),
+            final_loss=_pair((old.losses[-1], new.losses[-1])),
+            test_loss=_pair((old.test_loss, new.test_loss)),
             accuracy=metrics.get("accuracy"),
-            worst_epoch=schema.WorstEpoch(epoch=1 + errors.index(max(errors)), error=max(errors)),
-            certified_digits=None if None in scores else schema.BeforeAfter.of(scores),
-            digits=min(_MOST, max(0.0, -log10(worst))) if worst else _MOST,
+            worst_epoch=schema.WorstEpoch(epoch=1 + epochs.index(error), error=error),
+            certified_digits=None if None in scores else _pair(scores),
+            digits=_digits_in_common(max(self.errors)),
             flips=self.flips,
-            seconds=schema.TimeRatio(
-                before=before, after=after, ratio=after / before if before else inf
-            ),
+            seconds=_ratio(*(record.seconds.fit for record in records if record.seconds)),
         )
+
+
+def _pair(both: Iterable[float | None]) -> schema.BeforeAfter:
+    before, after = both
+    return schema.BeforeAfter(before=before, after=after)
+
+
+def _ratio(before: float, after: float) -> schema.TimeRatio:
+    ratio = after / before if before else inf
+    return schema.TimeRatio(before=before, after=after, ratio=ratio)
+
+
+def _digits_in_common(error: float) -> float:
+    """Return −log₁₀ of a relative error, from none to all digits of a float64."""
+    return min(53 * log10(2), max(0.0, -log10(error))) if error else 53 * log10(2)  # 15.95
 
 
 def certified(record: Record) -> float | None:

@@ -8,8 +8,8 @@ A training is, by the first that holds,
   digits fell below 12;
 - better, if one of these holds the other way round;
 - changed, if a loss, a weight, an output or a prediction is further from what it was than two
-  implementations may be from each other and still agree (`frameworks.agreement.verdict`): in
-  float64 by fixed limits, in float32 by the noise floor that either run measured;
+  implementations may be from each other and still agree (`frameworks.agreement.verdict`), by the
+  noise floor that either run measured where no fixed limit holds;
 - not judged, if there is no such limit, and not every bit is the same;
 - unchanged.
 
@@ -112,20 +112,18 @@ def _all_finite(training: Finished) -> bool:
 
 def _band(change: Change) -> Iterator[Finding]:
     """Judge the headline figure of the task by the band in which it has to be."""
-    old, new = map(accepted, change.records)
-    if old is not None and new is not None and old != new:
-        metric, after = change.task.headline, change.after.record
+    (old, new), after = map(accepted, change.records), change.after.record
+    if after.acceptance is not None and None not in (old, new) and old != new:
+        (low, high), metric = after.acceptance, change.task.headline
         figure = f"{metric.title} {spread([headline(after)], metric.form)}"
-        band = "{} to {}".format(*after.acceptance or ())
-        yield new, f"{figure} {'entered' if new else 'left'} its band, {band}"
+        yield bool(new), f"{figure} {'entered' if new else 'left'} its band, {low} to {high}"
 
 
 def _certified(change: Change) -> Iterator[Finding]:
     old, new = map(certified, change.records)
     if old is not None and new is not None and (old < DIGITS) != (new < DIGITS):
-        verb, ends = "rose" if new > old else "fell", map(two_decimals, (old, new))
-        digits = "certified digits {} from {} to {}".format(verb, *ends)
-        yield new > old, f"{digits}, expected {DIGITS}"
+        digits = f"certified digits {'rose' if new > old else 'fell'} from {two_decimals(old)}"
+        yield new > old, f"{digits} to {two_decimals(new)}, expected {DIGITS}"
 
 
 def _answers(change: Change) -> str:

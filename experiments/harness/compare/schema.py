@@ -1,6 +1,5 @@
 """What `lockstep compare --json` prints; fields may be added, never renamed."""
 
-from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -49,12 +48,6 @@ class BeforeAfter(_Model):
 
     before: float | None
     after: float | None
-
-    @classmethod
-    def of(cls, both: Iterable[float | None]) -> "BeforeAfter":
-        """Return two numbers as one."""
-        before, after = both
-        return cls(before=before, after=after)
 
 
 class TimeRatio(BeforeAfter):
