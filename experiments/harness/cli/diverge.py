@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from datasets import DataError, Dataset, Policy
+from datasets import Dataset, Policy
 from frameworks.errors import RequestError, choose
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def diverge_command(
     with threadpool_limits(1), progress_bar() as report:
         from frameworks.diverge import Side, walk
 
-        split = split_of(found, _load(found, data, data_dir))
+        split = split_of(found, found.load_data(data, data_dir))
         if steps is not None:
             rows = len(split.X_train[:limit])
             epochs = -(-steps // -(-rows // found.spec.batch_size))
@@ -112,21 +112,6 @@ def _check(experiment: "Experiment", names: Iterable[str], dtype: str) -> None:
                     f"{variable}={together[variable]}, the other {variable}={value}"
                 )
     os.environ.update(together)
-
-
-def _load(experiment: "Experiment", policy: Policy, data_dir: str | None) -> Dataset:
-    """Load the data; a page of the user's own may do anything."""
-    try:
-        data = experiment.load(policy, data_dir)
-    except DataError:
-        raise
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}"
-        raise RequestError(f"load() of {experiment.name}: {why}") from error
-    if not isinstance(data, Dataset):
-        kind = type(data).__name__
-        raise RequestError(f"load() of {experiment.name} returned {kind}, not a Dataset")
-    return data
 
 
 def split_of(experiment: "Experiment", data: Dataset) -> "Split":
