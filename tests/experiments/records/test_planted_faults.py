@@ -4,35 +4,33 @@ Churn for three epochs on 95 rows in batches of ten, so that the last batch is n
 """
 
 import json
+from dataclasses import replace
 
 import pytest
 
 import frameworks.pytorch.hooks
-from experiments import churn, mnist
-from frameworks.agreement.distances import FLOAT64, compare
-from experiments.harness.workers.cell import Cell
-from experiments.harness.workers.training import load_data, train_cell
-from experiments.registry import page
+from experiments.harness.records.agreement import compare_all
+from experiments.registry import find_experiment
 from frameworks.draws import Draws
 from frameworks.pytorch.adapter import PyTorchAdapter
 
+from ..planting import changed
+from ..planting import train as train_experiment
+
+CHURN, MNIST, CIRCLE = map(find_experiment, ("churn", "mnist", "circle"))
 EPOCHS, ROWS = 3, 95
 FIRST_EPOCH = "epoch 1: the loss differs by "
 HALF_THE_RATE = """
 from dataclasses import replace
 
 
-def build_scratch(spec: Spec = SPEC, good=build_scratch):
+def build_scratch(spec: Numbers = SPEC, good=build_scratch):
     return good(replace(spec, learning_rate=spec.learning_rate / 2))
 """
 
 
-def train(implementation="pytorch", experiment="churn", seed=0, limit=ROWS):
-    cell = Cell(experiment, "float64", seed, implementation, EPOCHS, limit, "stand-in", None, 1)
-    data = load_data(experiment, "stand-in", None)
-    record, arrays = train_cell(cell, data, seconds_import=0.0)
-    head = cell.to_json() | {"data": data.sha256, "spec": repr(page(experiment).SPEC)}
-    return head | record, arrays
+def train(implementation="pytorch", experiment=CHURN, limit=ROWS, **options):
+    return train_experiment(experiment, implementation, epochs=EPOCHS, limit=limit, **options)
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +39,10 @@ def honest():
 
 
 def reason(one, other) -> str:
-    entry = compare(one, other, FLOAT64)
-    assert entry["verdict"] == ("differ" if entry["reason"] else "agree")
-    return entry["reason"]
-
-
-def change_parts(monkeypatch, experiment, change):
-    """Let a page's PyTorch builder return what `change` makes of its parts."""
-    build, spec = experiment.build_pytorch, experiment.SPEC
-    monkeypatch.setattr(experiment, "build_pytorch", lambda spec=spec: change(build(spec)))
+    """Return why two trainings differ, as `lockstep run` has it; nothing if they agree."""
+    (entry,) = compare_all([one, other])
+    assert entry.verdict == ("differ" if entry.reason else "agree")
+    return entry.reason
 
 
 @pytest.mark.parametrize("implementation", ["keras", "pytorch"])
@@ -62,28 +55,26 @@ def test_epsilon_outside_the_correction_parts_the_first_epoch(monkeypatch, hones
     assert reason(honest, train()).startswith(FIRST_EPOCH)
 
 
-def test_sum_for_a_mean_parts_the_first_epoch(monkeypatch, honest):
+def test_sum_for_a_mean_parts_the_first_epoch(honest):
     def change(parts):
         parts.loss.reduction = "sum"
-        return parts
 
-    change_parts(monkeypatch, churn, change)
-    assert reason(honest, train()).startswith(FIRST_EPOCH)
+    planted = changed(CHURN, "pytorch", change)
+    assert reason(honest, train(experiment=planted)).startswith(FIRST_EPOCH)
 
 
-def test_softmax_applied_twice_parts_the_first_epoch(monkeypatch):
+def test_softmax_applied_twice_parts_the_first_epoch():
     from torch import nn
 
     def change(parts):
         return parts._replace(network=nn.Sequential(*parts.network, nn.Softmax(dim=1)))
 
-    stock = train("scratch", "mnist")
-    assert reason(stock, train(experiment="mnist")) == ""
-    change_parts(monkeypatch, mnist, change)
-    assert reason(stock, train(experiment="mnist")).startswith(FIRST_EPOCH)
+    stock, planted = train("scratch", MNIST), changed(MNIST, "pytorch", change)
+    assert reason(stock, train(experiment=MNIST)) == ""
+    assert reason(stock, train(experiment=planted)).startswith(FIRST_EPOCH)
 
 
-def test_missing_bias_correction_parts_the_first_epoch(monkeypatch, honest):
+def test_missing_bias_correction_parts_the_first_epoch(honest):
     def uncorrected(optimizer, args, kwargs):
         for group in optimizer.param_groups:
             for state in (optimizer.state[p] for p in group["params"] if optimizer.state[p]):
@@ -91,10 +82,9 @@ def test_missing_bias_correction_parts_the_first_epoch(monkeypatch, honest):
 
     def change(parts):
         parts.optimizer.register_step_pre_hook(uncorrected)
-        return parts
 
-    change_parts(monkeypatch, churn, change)
-    assert reason(honest, train()).startswith(FIRST_EPOCH)
+    planted = changed(CHURN, "pytorch", change)
+    assert reason(honest, train(experiment=planted)).startswith(FIRST_EPOCH)
 
 
 def test_dropped_partial_batch_parts_the_first_epoch(monkeypatch, honest):
@@ -126,7 +116,9 @@ def test_kernel_transposed_both_ways_parts_the_first_epoch(monkeypatch, honest):
 
 
 def test_another_seed_parts_the_initial_weights(honest):
-    assert reason(honest, train(seed=1)) == "the initial weights differ"
+    other = train(seed=1)
+    told = other.record.model_copy(update={"seed": 0})  # else nobody would compare the two
+    assert reason(honest, replace(other, record=told)) == "the initial weights differ"
 
 
 def test_other_batches_part_the_batch_orders(monkeypatch, honest):
@@ -143,17 +135,16 @@ def test_other_rows_part_the_numbers_of_training_rows(honest):
     assert reason(honest, train(limit=ROWS - 1)) == "the numbers of training rows differ"
 
 
-def test_lost_last_step_parts_the_weights_only(monkeypatch, honest):
+def test_lost_last_step_parts_the_weights_only(honest):
     """An epoch's loss is measured before its last step, so no loss shows it."""
-    steps = EPOCHS * -(-ROWS // churn.SPEC.batch_size)
+    steps = EPOCHS * -(-ROWS // CHURN.spec.batch_size)
 
     def change(parts):
         taken, step = iter(range(1, steps)), parts.optimizer.step
         parts.optimizer.step = lambda: next(taken, None) and step()
-        return parts
 
-    change_parts(monkeypatch, churn, change)
-    assert reason(honest, train()).startswith("weights.0 differs by ")
+    planted = changed(CHURN, "pytorch", change)
+    assert reason(honest, train(experiment=planted)).startswith("weights.0 differs by ")
 
 
 def test_another_loss_in_the_evaluation_parts_the_test_loss_only(monkeypatch, honest):
@@ -169,10 +160,10 @@ def test_threshold_of_a_logit_for_a_probability_parts_the_predictions_only(monke
         original(self, *arguments)
         self.threshold = 0.0
 
-    stock, original = train("scratch", "circle"), PyTorchAdapter.__init__
-    assert reason(stock, train(experiment="circle")) == ""
+    stock, original = train("scratch", CIRCLE), PyTorchAdapter.__init__
+    assert reason(stock, train(experiment=CIRCLE)) == ""
     monkeypatch.setattr(PyTorchAdapter, "__init__", spoil)
-    parted = reason(stock, train(experiment="circle"))
+    parted = reason(stock, train(experiment=CIRCLE))
     assert parted == "121 predictions differ, limit 0; the first in row 0"
 
 
