@@ -30,8 +30,7 @@ class Adapter(ABC):
         self.spec, self.dtype, self.task = spec, dtype, task
         self.parts = self.build(build, spec)
         self.stream = StepStream(Draws(0), dtype)  # nothing is random; see `draw_from`
-        # A single output above it means the second class; None where there are no classes.
-        self.threshold = (0.0 if self.parts.logits else 0.5) if task.has_answers else None
+        self.threshold = task.threshold(self.parts.logits)
 
     def __getstate__(self) -> Any:
         """Leave the framework's objects out: weights and states rebuild them."""

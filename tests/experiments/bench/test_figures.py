@@ -11,20 +11,23 @@ from experiments.harness.bench.figures import Ratio, best_of_families, figures
 from experiments.harness.bench.flops import Flops
 from experiments.harness.bench.measure import Measured
 from experiments.harness.bench.tables import headline, markdown, show
+from experiments.harness.bench.timing import Timing
 
 
 def timings(*seconds, **others):
-    return [{"train": s, "steps": 10, "trained": 20, **others} for s in seconds]
+    fixed = {"steps": 10, "whole": 1.0, "trained": 20, "loss": 0.5}
+    return [Timing(train=s, **fixed, **others) for s in seconds]
 
 
 @pytest.fixture
 def measured():
     """Three rounds of ten steps; a step is 10,000 operations, the machine does 10⁹ a second."""
     return Measured(
-        "toy",
-        "made up",
-        Flops(3_000, 6_000, 1_000),
-        {
+        experiment="toy",
+        note="made up",
+        steps=10,
+        flops=Flops(3_000, 6_000, 1_000),
+        timings={
             "scratch": timings(0.1, 0.2, 0.4, fit=3.0, plain=2.0),
             "keras-fit": timings(0.3, 0.8, 0.8),
             "keras-jit": timings(0.05, 0.1, 0.1),
@@ -60,8 +63,8 @@ def test_start_is_what_the_first_training_took_beyond_its_steps(measured):
 
 def test_the_headline_has_the_fastest_of_each_family(measured):
     rows = figures(measured)
-    assert [row.name for row in best_of_families(rows)] == ["keras-jit", "sklearn"]
-    assert headline(rows) == (
+    assert [row.name for row in best_of_families(measured, rows)] == ["keras-jit", "sklearn"]
+    assert headline(measured, rows) == (
         "scratch is 0.50x (0.25 .. 0.50) as fast as the best Keras (keras-jit), "
         "3.00x (3.00 .. 3.00) as fast as scikit-learn."
     )
@@ -71,8 +74,24 @@ def test_without_scratch_there_is_no_ratio_and_no_headline(measured):
     del measured.timings["scratch"]
     rows = figures(measured)
     assert [row.ratio for row in rows] == [None] * 3
-    assert headline(rows) is None
+    assert headline(measured, rows) is None
     assert "0.50x" not in markdown(measured, "")
+
+
+def test_without_counted_operations_there_are_no_rates_and_the_reason_is_given(measured):
+    measured.flops, measured.uncounted = None, "the operations of Dropout are not counted"
+    rows = figures(measured)
+    assert [(row.gflops, row.share) for row in rows] == [(None, None)] * 4
+    text = markdown(measured, "")
+    assert "No GFLOP/s: the operations of Dropout are not counted." in text
+    assert "| sklearn | 60,000 | 3.00 (3.00 .. 3.00) |  |  | 0.0 |" in text
+
+
+def test_what_has_the_same_reason_shares_a_line(measured):
+    measured.unavailable = dict.fromkeys(("a", "b"), "no compiler") | {"c": "no biases"}
+    text = markdown(measured, "")
+    assert "Without a, b: no compiler." in text
+    assert "Without c: no biases." in text
 
 
 def test_markdown_says_what_the_table_says(measured):

@@ -3,7 +3,7 @@
 import pytest
 
 from experiments.harness.bench.flops import Flops, count_flops
-from experiments.registry import page
+from experiments.registry import find_experiment
 from frameworks import Parts
 from scratch import (
     SGD,
@@ -100,7 +100,8 @@ def test_what_is_not_counted_is_refused_by_name():
 
 
 def test_matrix_products_are_nearly_all_of_mnist():
-    spec = page("mnist").SPEC
-    counted = count_flops(page("mnist").build_scratch(), spec.batch_size, spec.inputs)
+    experiment = find_experiment("mnist")
+    spec, build = experiment.spec, experiment.blueprint.builders["scratch"]
+    counted = count_flops(build(), spec.batch_size, spec.inputs)
     products = 2 * 128 * (2 * 784 * 128 + 3 * 128 * 10)
     assert products < counted.step < 1.05 * products  # Adam on 101,770 parameters is 2 %
