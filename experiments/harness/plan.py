@@ -261,14 +261,18 @@ _IDENTITY = (
     *("experiment", "implementation", "mode", "dtype", "seed", "data", "spec", "limit"),
     *("environment", "source_sha256", "packages_sha256"),
 )
-_IN_WORDS = {"source_sha256": "source code", "packages_sha256": "files of the framework's packages"}
+_UNLIKE = {
+    "data": "other data",
+    "source_sha256": "other source code",
+    "packages_sha256": "other files in its framework's packages",
+}
 
 
 def _unlike(record: Record, head: Head) -> str:
     """Say in what a stored record is not the one that would be made now."""
     for name in _IDENTITY:
         if getattr(record, name) != getattr(head, name):
-            return f"with another {_IN_WORDS.get(name, name)}"
+            return f"with {_UNLIKE.get(name, f'another {name}')}"
     return "with an altered fingerprint"
 
 
