@@ -238,7 +238,7 @@ class KerasAdapter(Adapter):
 
 
 def _values(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
-    return [_numpy(variable.value) for variable in variables]
+    return [np.array(variable.numpy()) for variable in variables]
 
 
 def _numpy(tensor: Any) -> np.ndarray:
