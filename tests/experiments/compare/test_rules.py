@@ -122,8 +122,9 @@ def test_float32_is_judged_by_the_noise_floor_that_was_measured(call, tmp_path, 
     assert verdicts(json.loads(answer.out)) == [verdict] * 2
 
 
-def test_native_trainings_are_compared_by_their_accuracy_alone(compare):
-    native = {"mode": "native", "dtype": "float32"}
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_native_trainings_are_compared_by_their_accuracy_alone(compare, dtype):
+    native = {"mode": "native", "dtype": dtype}
     drawn = {"digests": {"initial_weights": "other"}, "history": {"loss": [0.7, 0.6, 0.5]}}
     _, comparison = compare(training(**native), training(**native, **drawn))
     assert verdicts(comparison) == ["not judged"]
