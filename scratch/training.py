@@ -1,8 +1,8 @@
 """The training loop: a step, an epoch, a whole training; and the same without learning.
 
 What else a training may need is put together outside of it. Decay, clipping, schedules and frozen
-parameters come with the optimizer (`scratch.optimizers`). `train` yields after each epoch, so that
-the caller may stop early (`scratch.stopping`), or set the optimizer's `eta`.
+parameters come with the optimizer (`scratch.optimizers`). `iter_epochs` yields after each epoch, so
+that the caller may stop early (`scratch.stopping`), or set the optimizer's `eta`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -15,13 +15,12 @@ from scratch.losses import Loss
 from scratch.network import Sequential
 from scratch.optimizers import Optimizer
 from scratch.penalties import L2
-from scratch.replay import Replay, can_replay
-from scratch.workspace import Workspace
 
 __all__ = [
     "EpochResult",
     "count_correct",
     "evaluate",
+    "iter_epochs",
     "train",
     "train_epoch",
     "train_step",
@@ -44,18 +43,17 @@ def train_step(
 ) -> tuple[float, np.ndarray]:
     """Take one optimizer step on a batch; return its loss and outputs (n, k) before the step.
 
-    The network is in training mode for the step, and out of it afterwards. A penalty on
-    the parameters counts in the loss and in the gradient.
+    A penalty on the parameters counts in the loss and in the gradient.
     """
-    outputs = network.train().forward(batch.X)
-    value = loss.forward(outputs, batch.y, batch.w)
-    network.backward(loss.backward())
-    network.train(False)
+    X, y, w = batch
+    outputs = network.forward(X, training=True)
+    value = loss.forward(outputs, y, w)
+    network.backward_params(loss.backward())
     if penalty is not None:
-        value += penalty.forward(network.theta, len(batch.X))
+        value += penalty.forward(network.theta, len(X) if w is None else w.sum())
         network.grad += penalty.backward()
     optimizer.step(network.theta, network.grad)
-    return value, outputs
+    return value if isinstance(value, float) else float(value), outputs
 
 
 def train_epoch(
@@ -63,17 +61,51 @@ def train_epoch(
     loss: Loss,
     optimizer: Optimizer,
     batches: Iterable[Batch],
-    threshold: float = 0.0,
     penalty: L2 | None = None,
 ) -> EpochResult:
-    """Take one step on each batch; `threshold` as in `count_correct`, `penalty` in `train_step`."""
+    """Take one step on each batch; `penalty` as in `train_step`."""
     total, correct, rows = 0.0, 0, 0
     for batch in batches:
         value, outputs = train_step(network, loss, optimizer, batch, penalty)
         total += value * len(batch.X)
-        correct += count_correct(outputs, batch.y, threshold)
+        correct += count_correct(outputs, batch.y, loss.threshold)
         rows += len(batch.X)
-    return EpochResult(total / rows, correct / rows)
+    return EpochResult(float(total / rows), correct / rows)
+
+
+def iter_epochs(
+    network: Sequential,
+    loss: Loss,
+    optimizer: Optimizer,
+    data: Batch,
+    orders: Iterable[Order],
+    batch_size: int,
+    *,
+    penalty: L2 | None = None,
+    augment: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Iterator[EpochResult]:
+    """Train one epoch on `data` for every order of its rows, and yield its result.
+
+    The last batch of an epoch holds the rows that are left over; none is dropped. `augment` is
+    given the inputs X of each batch and returns the ones to train on (see `random_shift`).
+    Raises ValueError for a batch size below 1, for data without rows, and for targets that do not
+    fit.
+
+    >>> from scratch import Dense, MeanSquaredError, SGD
+    >>> X = y = np.array([[1.0], [2.0]])
+    >>> parts = Sequential(Dense(1, 1)), MeanSquaredError(), SGD(0.1)
+    >>> for epoch in iter_epochs(*parts, Batch(X, y), [None] * 3, batch_size=2):
+    ...     print(round(epoch.loss, 4))
+    2.5
+    0.265
+    0.0433
+    """
+    _require_trainable(network, loss, data, batch_size)
+    for order in orders:
+        batches = take_batches(data, order, batch_size)
+        if augment is not None:
+            batches = (batch._replace(X=augment(batch.X)) for batch in batches)
+        yield train_epoch(network, loss, optimizer, batches, penalty)
 
 
 def train(
@@ -83,50 +115,23 @@ def train(
     data: Batch,
     orders: Iterable[Order],
     batch_size: int,
-    threshold: float = 0.0,
     *,
     penalty: L2 | None = None,
     augment: Callable[[np.ndarray], np.ndarray] | None = None,
-) -> Iterator[EpochResult]:
-    """Train one epoch on `data` for every order of its rows, and yield its result.
-
-    The last batch of an epoch holds the rows that are left over; none is dropped. `augment` is
-    given the inputs X of each batch and returns the ones to train on (see `random_shift`).
-    Small networks take the very same steps faster (see `scratch.replay`).
-    Raises ValueError for a batch size below 1 and for data without rows.
-
-    >>> from scratch import Dense, MeanSquaredError, SGD
-    >>> X = y = np.array([[1.0], [2.0]])
-    >>> parts = Sequential(Dense(1, 1)), MeanSquaredError(), SGD(0.1)
-    >>> [round(epoch.loss, 4) for epoch in train(*parts, Batch(X, y), [None] * 3, batch_size=2)]
-    [2.5, 0.265, 0.0433]
-    """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    if not len(data.X):
-        raise ValueError("data must hold at least one row, got none")
-    nothing_else = data.w is None and penalty is None and augment is None
-    if nothing_else and can_replay(network, loss, len(data.X), batch_size):
-        replay = Replay(network, loss, optimizer, data, batch_size)
-        for outputs, y in map(replay.train_epoch, orders):
-            yield _measure(loss, outputs, Batch(data.X, y), threshold)
-        return
-    work = Workspace()
-    for order in orders:
-        batches = take_batches(data, order, batch_size, work)
-        if augment is not None:
-            batches = (batch._replace(X=augment(batch.X)) for batch in batches)
-        yield train_epoch(network, loss, optimizer, batches, threshold, penalty)
+) -> list[EpochResult]:
+    """Train one epoch for every order, and return their results; arguments as in `iter_epochs`."""
+    epochs = iter_epochs(
+        network, loss, optimizer, data, orders, batch_size, penalty=penalty, augment=augment
+    )
+    return list(epochs)
 
 
-def evaluate(network: Sequential, loss: Loss, batch: Batch, threshold: float = 0.0) -> EpochResult:
+def evaluate(network: Sequential, loss: Loss, batch: Batch) -> EpochResult:
     """Measure loss and accuracy, without learning and without a penalty."""
-    return _measure(loss, network.train(False).forward(batch.X), batch, threshold)
-
-
-def _measure(loss: Loss, outputs: np.ndarray, batch: Batch, threshold: float) -> EpochResult:
-    correct = count_correct(outputs, batch.y, threshold)
-    return EpochResult(loss.forward(outputs, batch.y, batch.w), correct / len(batch.X))
+    outputs = network.predict(batch.X)
+    loss.require(outputs, batch.y)
+    correct = count_correct(outputs, batch.y, loss.threshold)
+    return EpochResult(float(loss.forward(outputs, batch.y, batch.w)), correct / len(batch.X))
 
 
 def count_correct(outputs: np.ndarray, y: np.ndarray, threshold: float = 0.0) -> int:
@@ -134,13 +139,24 @@ def count_correct(outputs: np.ndarray, y: np.ndarray, threshold: float = 0.0) ->
 
     Several outputs (n, k): the class is the first largest one, y (n,) holds integers. One output
     (n, 1): class 1 if it lies above `threshold` (0 for a logit, 0.5 for a probability), y (n, 1)
-    holds 0.0 and 1.0.
+    holds 0.0 and 1.0. Raises ValueError for a y of another shape.
 
     >>> count_correct(np.array([[0.2, 0.8], [0.5, 0.5]]), np.array([1, 0]))
     2
     >>> count_correct(np.array([[0.0], [0.1]]), np.array([[1.0], [1.0]]))
     1
     """
-    if outputs.shape[1] == 1:
-        return int(np.count_nonzero((outputs > threshold) == y))
-    return int(np.count_nonzero(outputs.argmax(axis=1) == y))
+    single = outputs.shape[1] == 1
+    answers = outputs > threshold if single else outputs.argmax(axis=1)
+    if np.shape(y) != answers.shape:
+        raise ValueError(f"y must have the shape {answers.shape}, got {np.shape(y)}")
+    return int(np.count_nonzero(answers == y))
+
+
+def _require_trainable(network: Sequential, loss: Loss, data: Batch, batch_size: int) -> None:
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    if not len(data.X):
+        raise ValueError("data must hold at least one row, got none")
+    outputs = network.predict(data.X[:1])
+    loss.require(np.broadcast_to(outputs, (len(data.X), outputs.shape[1])), data.y)

@@ -13,17 +13,20 @@ class Dropout(Layer):
 
     `mask` (shaped as X) is 1/(1 − rate) with probability 1 − rate, else 0, so that a has X's mean
     ("inverted" dropout): u ≥ rate for u ~ U[0, 1), drawn as float64 from `rng` whatever the type of
-    X. The latest mask stays there to be handed to another implementation.
+    X. The latest mask stays there to be handed to another implementation; the next one is handed in
+    by `draw`, which may be replaced by any function of X's shape.
     Raises ValueError unless 0 ≤ rate < 1.
     Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting",
     JMLR 15, 2014, section 4; the factor in training instead of at test time as in section 10.
 
     >>> layer = Dropout(0.5, np.random.default_rng(0))
-    >>> layer.training = True
-    >>> layer.forward(np.ones((1, 4)))
+    >>> layer.forward(np.ones((1, 4)), training=True)
     array([[2., 0., 0., 0.]])
     >>> layer.backward(np.ones((1, 4)))
     array([[2., 0., 0., 0.]])
+    >>> layer.draw = lambda shape: np.array([[0.0, 0.0, 2.0, 2.0]])
+    >>> layer.forward(np.ones((1, 4)), training=True)
+    array([[0., 0., 2., 2.]])
     """
 
     def __init__(self, rate: float, rng: np.random.Generator) -> None:
@@ -32,18 +35,15 @@ class Dropout(Layer):
         self.rate, self.rng = rate, rng
         self.mask: np.ndarray | None = None  # None where nothing is dropped
 
-    def forward(self, X: np.ndarray) -> np.ndarray:
+    def draw(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return a new mask."""
+        return (self.rng.random(shape) >= self.rate) * (1 / (1 - self.rate))
+
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return X ⊙ a new mask, or X itself outside training."""
-        if not self.training:
-            self.mask = None
-            return X
-        u = self.rng.random(out=self.work.take("u", len(X), X.shape[1:], np.float64))
-        self.mask = np.greater_equal(u, self.rate, out=self.work.like("mask", X))
-        self.mask *= 1 / (1 - self.rate)
-        return np.multiply(X, self.mask, out=self.work.like("a", X))
+        self.mask = self.draw(X.shape).astype(X.dtype) if training else None
+        return X * self.mask if training else X
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Return da ⊙ mask, or da itself outside training."""
-        if self.mask is None:
-            return da
-        return np.multiply(da, self.mask, out=self.work.like("dX", da))
+        return da if self.mask is None else da * self.mask

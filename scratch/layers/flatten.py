@@ -22,7 +22,7 @@ class Flatten(Layer):
     (1, 2, 1, 2)
     """
 
-    def forward(self, X: np.ndarray) -> np.ndarray:
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return X (n, d), a view of it where its numbers lie in this order."""
         self.shape = X.shape
         return X.reshape(len(X), math.prod(X.shape[1:]))
@@ -48,7 +48,7 @@ class Reshape(Layer):
         super().__init__()
         self.shape = shape
 
-    def forward(self, X: np.ndarray) -> np.ndarray:
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return X (n, *shape), a view of it where its numbers lie in this order."""
         self.before = X.shape
         return X.reshape(len(X), *self.shape)

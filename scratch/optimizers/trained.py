@@ -38,8 +38,7 @@ class TrainOnly(Wrapper):
 
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
-        n, i = len(self.trained), self.trained
-        theta_i = np.take(theta, i, out=self.work.take("theta", n, (), theta.dtype), mode="clip")
-        g_i = np.take(g, i, out=self.work.take("g", n, (), g.dtype), mode="clip")
-        self.optimizer.step(theta_i, g_i)
+        i = self.trained
+        theta_i = theta.take(i)
+        self.optimizer.step(theta_i, g.take(i))
         theta[i] = theta_i
