@@ -41,31 +41,27 @@ class ScratchAdapter(Adapter):
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[EpochResult]:
         network, loss, optimizer = self.parts[:3]
-        return scratch.train(network, loss, optimizer, data, orders, batch_size, self.threshold)
+        return scratch.iter_epochs(network, loss, optimizer, data, orders, batch_size)
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
-        return self.parts.network.forward(X).copy()
+        return self.parts.network.predict(X)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return (scratch.sigmoid if outputs.shape[1] == 1 else scratch.softmax)(outputs)
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
-        return self.parts.loss.forward(outputs, y)
+        return float(self.parts.loss.forward(outputs, y))
 
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
-        network, found, x = self.parts.network.train(training), [], X
+        network, found, x = self.parts.network, [], X
         for layer in network.layers:
-            x = layer.forward(x)
+            x = layer.forward(x, training)
             kind, name = kind_of(layer), type(layer).__name__
             found.append(LayerOutput(kind, name, x.copy(), len(layer.params)))
-        network.train(False)
         return computing(X, found)
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
-        network = self.parts.network.train()
-        loss, gradients = network.loss_and_grad(self.parts.loss, *batch)
-        network.train(False)
-        return loss, gradients
+        return self.parts.network.loss_and_grad(self.parts.loss, *batch, training=True)
 
     def get_layer_state(self) -> Any:
         layers = self.parts.network.layers

@@ -42,13 +42,13 @@ def train_scratch(build: Builder, spec: Spec, seed: int, data: Batch, report: Re
         optimizer = scratch.Scheduled(rate, optimizer)
     n = len(data.X)
     orders = (rng.permutation(n) if spec.shuffle else None for _ in range(spec.epochs))
-    threshold, history = 0.0 if parts.logits else 0.5, []
-    for result in scratch.train(
-        network, parts.loss, optimizer, data, orders, spec.batch_size, threshold
+    history = []
+    for result in scratch.iter_epochs(
+        network, parts.loss, optimizer, data, orders, spec.batch_size
     ):
         history.append((result.loss, result.accuracy))
         report(len(history), result.loss)
-    return Trained(history, initial_weights, network.weights, network.forward)
+    return Trained(history, initial_weights, network.weights, network.predict)
 
 
 def train_keras(build: Builder, spec: Spec, seed: int, data: Batch, report: Report) -> Trained:

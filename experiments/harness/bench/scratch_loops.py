@@ -48,7 +48,7 @@ class ScratchLoop:
                 outputs = network.forward(batch)
                 total += loss.forward(outputs, targets) * len(rows)
                 correct += np.count_nonzero(_classes(outputs, self.parts) == targets)
-                network.backward(loss.backward())
+                network.backward_params(loss.backward())
                 optimizer.step(network.theta, network.grad)
         return float(total / (len(orders) * len(self.X)))
 
