@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch.batches import Batch, Order, take_batches
+from scratch.compiler import CompiledEpochs, Parts
 from scratch.losses import Loss
 from scratch.network import Sequential
 from scratch.optimizers import Optimizer
@@ -101,6 +102,12 @@ def iter_epochs(
     0.0433
     """
     _require_trainable(network, loss, data, batch_size)
+    parts = Parts(network, loss, optimizer, penalty)
+    if parts.can_be_compiled(Batch(*(None if a is None else a[:batch_size] for a in data))):
+        compiled = CompiledEpochs(parts, data, batch_size, augment)
+        for total, measured in map(compiled.train_epoch, orders):
+            yield _measure(loss, total, measured, len(data.X))
+        return
     for order in orders:
         batches = take_batches(data, order, batch_size)
         if augment is not None:
@@ -151,6 +158,18 @@ def count_correct(outputs: np.ndarray, y: np.ndarray, threshold: float = 0.0) ->
     if np.shape(y) != answers.shape:
         raise ValueError(f"y must have the shape {answers.shape}, got {np.shape(y)}")
     return int(np.count_nonzero(answers == y))
+
+
+def _measure(
+    loss: Loss, total: float, measured: list[tuple[np.ndarray, np.ndarray]], n: int
+) -> EpochResult:
+    """Return the result of an epoch whose batches (batches, rows, ...) were kept."""
+    correct = 0
+    for outputs, y in measured:
+        rows = outputs.shape[0] * outputs.shape[1]
+        outputs, y = outputs.reshape(rows, -1), y.reshape(rows, *y.shape[2:])
+        correct += count_correct(outputs, y, loss.threshold)
+    return EpochResult(total / n, correct / n)
 
 
 def _require_trainable(network: Sequential, loss: Loss, data: Batch, batch_size: int) -> None:

@@ -52,7 +52,8 @@ class BinaryCrossEntropy(Loss):
         """Return L."""
         require_shape(y, z.shape)
         if self.v is not None:
-            v_y = np.where(y[:, 0] > 0, *self.v[::-1].astype(z.dtype))
+            v = self.v.astype(z.dtype)
+            v_y = np.where(y[:, 0] > 0, v[1:], v[:1])
             w = v_y if w is None else v_y * w
         if self.smoothing:
             y = (1 - self.smoothing) * y + self.smoothing / 2

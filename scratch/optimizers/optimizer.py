@@ -60,6 +60,10 @@ class Wrapper:
         """Count a step, and return the wrapper's own numbers: there are none."""
         return ()
 
+    def select(self, a: np.ndarray) -> np.ndarray:
+        """Return what the optimizer inside sees of an array (p,): all of it."""
+        return a
+
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
         raise NotImplementedError

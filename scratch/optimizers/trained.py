@@ -36,9 +36,12 @@ class TrainOnly(Wrapper):
         super().__init__(optimizer)
         self.trained = np.flatnonzero(mask)
 
+    def select(self, a: np.ndarray) -> np.ndarray:
+        """Return the elements that are trained."""
+        return a.take(self.trained)
+
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
-        i = self.trained
-        theta_i = theta.take(i)
-        self.optimizer.step(theta_i, g.take(i))
-        theta[i] = theta_i
+        trained = self.select(theta)
+        self.optimizer.step(trained, self.select(g))
+        theta[self.trained] = trained
