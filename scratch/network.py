@@ -45,8 +45,8 @@ class Sequential(Layer):
 
     def bind(self, dtype: np.dtype | type) -> None:
         """Move all parameters into one new flat vector of the given type, values kept."""
-        self._theta, self._grad = _flatten(self.params, dtype), _flatten(self.grads, dtype)
-        self.attach(_views(self._theta, self.params), _views(self._grad, self.grads))
+        self.flat, self._grad = _flatten(self.params, dtype), _flatten(self.grads, dtype)
+        self.attach(_views(self.flat, self.params), _views(self._grad, self.grads))
 
     def attach(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
         """Keep parameters and gradients in the given arrays from now on, layer by layer."""
@@ -63,7 +63,7 @@ class Sequential(Layer):
     def theta(self) -> np.ndarray:
         """All parameters (p,); what is assigned is copied into them."""
         self._require_own_layers()
-        return self._theta
+        return self.flat
 
     @theta.setter
     def theta(self, value: np.ndarray) -> None:
@@ -131,7 +131,7 @@ class Sequential(Layer):
     def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return the outputs (n, d_out) for X (n, d_in)."""
         if X.dtype.kind != "f":
-            X = X.astype(self._theta.dtype)
+            X = X.astype(self.flat.dtype)
         for layer in self.layers:
             X = layer.forward(X, training)
         return X
@@ -187,7 +187,7 @@ class Sequential(Layer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Put copied or unpickled parameters back into one flat vector."""
         self.__dict__.update(state)
-        self.bind(self._theta.dtype)
+        self.bind(self.flat.dtype)
 
     def _take(self, layer: Layer, used: set[int]) -> Layer:
         """Return the layer, or at its next place a twin, which keeps its own inputs."""
@@ -223,7 +223,7 @@ class Sequential(Layer):
         return {f"arr_{i}" for i in range(len(self.weights))} | self.state.keys()
 
     def _require_own_layers(self) -> None:
-        if any(p.base is not self._theta for p in self.params):
+        if any(p.base is not self.flat for p in self.params):
             raise RuntimeError("the layers belong to another network, which they were put into")
 
 

@@ -6,6 +6,7 @@ that the caller may stop early (`scratch.stopping`), or set the optimizer's `eta
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -84,11 +85,14 @@ def iter_epochs(
     *,
     penalty: L2 | None = None,
     augment: Callable[[np.ndarray], np.ndarray] | None = None,
+    ahead: int = 1,
 ) -> Iterator[EpochResult]:
     """Train one epoch on `data` for every order of its rows, and yield its result.
 
     The last batch of an epoch holds the rows that are left over; none is dropped. `augment` is
-    given the inputs X of each batch and returns the ones to train on (see `random_shift`).
+    given the inputs X of each batch and returns the ones to train on (see `random_shift`). Up to
+    `ahead` epochs may be trained before the first of them is yielded, which is faster where an
+    epoch is a few small steps.
     Raises ValueError for a batch size below 1, for data without rows, and for targets that do not
     fit.
 
@@ -104,9 +108,11 @@ def iter_epochs(
     _require_trainable(network, loss, data, batch_size)
     parts = Parts(network, loss, optimizer, penalty)
     if parts.can_be_compiled(Batch(*(None if a is None else a[:batch_size] for a in data))):
-        compiled = CompiledEpochs(parts, data, batch_size, augment)
-        for total, measured in map(compiled.train_epoch, orders):
-            yield _measure(loss, total, measured, len(data.X))
+        compiled, orders = CompiledEpochs(parts, data, batch_size, augment, ahead), iter(orders)
+        while some := list(islice(orders, ahead)):
+            for total, measured in compiled.train(some):
+                correct = sum(count_correct(z, y, loss.threshold) for z, y in measured)
+                yield EpochResult(total / len(data.X), correct / len(data.X))
         return
     for order in orders:
         batches = take_batches(data, order, batch_size)
@@ -127,10 +133,8 @@ def train(
     augment: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> list[EpochResult]:
     """Train one epoch for every order, and return their results; arguments as in `iter_epochs`."""
-    epochs = iter_epochs(
-        network, loss, optimizer, data, orders, batch_size, penalty=penalty, augment=augment
-    )
-    return list(epochs)
+    options = {"penalty": penalty, "augment": augment, "ahead": 16}
+    return list(iter_epochs(network, loss, optimizer, data, orders, batch_size, **options))  # type: ignore[arg-type]
 
 
 def evaluate(network: Sequential, loss: Loss, batch: Batch) -> EpochResult:
@@ -158,18 +162,6 @@ def count_correct(outputs: np.ndarray, y: np.ndarray, threshold: float = 0.0) ->
     if np.shape(y) != answers.shape:
         raise ValueError(f"y must have the shape {answers.shape}, got {np.shape(y)}")
     return int(np.count_nonzero(answers == y))
-
-
-def _measure(
-    loss: Loss, total: float, measured: list[tuple[np.ndarray, np.ndarray]], n: int
-) -> EpochResult:
-    """Return the result of an epoch whose batches (batches, rows, ...) were kept."""
-    correct = 0
-    for outputs, y in measured:
-        rows = outputs.shape[0] * outputs.shape[1]
-        outputs, y = outputs.reshape(rows, -1), y.reshape(rows, *y.shape[2:])
-        correct += count_correct(outputs, y, loss.threshold)
-    return EpochResult(total / n, correct / n)
 
 
 def _require_trainable(network: Sequential, loss: Loss, data: Batch, batch_size: int) -> None:

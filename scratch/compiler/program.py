@@ -133,7 +133,7 @@ def _bind(call: Call) -> Callable[[], Any]:
     if _is_reduction(call):
         axis, keepdims = options.get("axis", 0), options.get("keepdims", False)
         return partial(function, inputs[0], axis, None, out, keepdims)
-    if function is np.matmul and _is_one_product(*inputs, out):
+    if function is np.matmul and _is_one_product(inputs[0], inputs[1], out):
         return partial(inputs[0].dot, inputs[1], out)
     if function in (np.maximum, np.minimum) or options or not isinstance(function, np.ufunc):
         return partial(function, *inputs, out=out, **options)

@@ -120,7 +120,9 @@ class Trace:
 
         It would convert them itself, by way of a buffer, which takes longer than a copy.
         """
-        weak = tuple(type(x) if isinstance(x, int | float) else plain(x).dtype for x in inputs)
+        weak = tuple(
+            plain(x).dtype if isinstance(x, np.ndarray | np.generic) else type(x) for x in inputs
+        )
         types = ufunc.resolve_dtypes((*weak, None))
         arrays = []
         for x, dtype in zip(inputs, types, strict=False):

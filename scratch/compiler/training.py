@@ -1,9 +1,9 @@
 """Epochs of compiled steps: the numbers of `scratch.training.train_epoch`, bit for bit.
 
-The outputs of all steps of an epoch are kept, and measured at its end, all batches at once.
+The outputs of all steps are kept, and measured at the end, all batches at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,45 +12,54 @@ from scratch.compiler.program import Program
 from scratch.compiler.step import Parts, Step, replaced
 from scratch.compiler.tracing import Trace, plain
 
-__all__ = ["CompiledEpochs"]
+__all__ = ["CompiledEpochs", "MeasuredEpoch"]
 
 Augment = Callable[[np.ndarray], np.ndarray]
+# Σ loss · rows; and outputs (n, k), each from before the step on its batch, beside their targets
+MeasuredEpoch = tuple[float, list[tuple[np.ndarray, np.ndarray]]]
 
 
 class CompiledEpochs:
-    """A training on the same rows, in batches of one size, and one of the rows left over."""
+    """A training on the same rows, in batches of one size, and one of the rows left over.
+
+    `ahead` epochs at most are trained at a time, and measured together.
+    """
 
     def __init__(
-        self, parts: Parts, data: Batch, batch_size: int, augment: Augment | None = None
+        self,
+        parts: Parts,
+        data: Batch,
+        batch_size: int,
+        augment: Augment | None = None,
+        ahead: int = 1,
     ) -> None:
-        self.parts, self.data, self.augment = parts, data, augment
+        self.parts, self.data, self.augment, self.ahead = parts, data, augment, ahead
         self.batch_size = min(batch_size, len(data.X))
-        self.theta: np.ndarray | None = None  # nothing is compiled yet
+        self.in_order = np.arange(len(data.X))
+        self._start()
 
-    def train_epoch(self, order: Order) -> tuple[float, list[tuple[np.ndarray, np.ndarray]]]:
-        """Take one step on each batch, the rows in the given order.
-
-        Return Σ loss · rows, and outputs (n, k) from before each step beside their targets.
-        """
-        if self.theta is not self.parts.network.theta or self.state is not self._state():
+    def train(self, orders: Sequence[Order]) -> list[MeasuredEpoch]:
+        """Take one step on each batch of each epoch, the rows in the given orders."""
+        if self.theta is not self.parts.network.flat or self.state is not self._state():
             self._start()  # `bind` has moved the parameters, or the state is another training's
-        if order is None:
-            order = np.arange(len(self.data.X))
-        total, start = 0.0, 0
+        for epoch, order in enumerate(orders):
+            rows = self.in_order if order is None else order
+            for batches in self.batches:
+                batches.take_steps(epoch, rows, self.augment)
+        totals = [0.0] * len(orders)
         for batches in self.batches:
-            rows = order[start : start + batches.count * batches.n]
-            start += len(rows)
-            for value in batches.train(rows.reshape(batches.count, batches.n), self.augment):
-                total += value * batches.n
-        self.state = self._state()
-        return total, [(each.outputs, each.y) for each in self.batches]
+            for epoch, losses in enumerate(batches.losses()[: len(orders)]):
+                for loss in losses:
+                    totals[epoch] += loss * batches.n
+        measured = [[each.measured(epoch) for each in self.batches] for epoch in range(len(orders))]
+        return list(zip(totals, measured, strict=True))
 
     def _start(self) -> None:
         self.theta, self.state = self.parts.network.theta, self._state()
         count, rest = divmod(len(self.data.X), self.batch_size)
-        self.batches = [_Batches(self.parts, self.data, self.batch_size, count)]
+        self.batches = [_Batches(self, 0, self.batch_size, count)]
         if rest:
-            self.batches.append(_Batches(self.parts, self.data, rest, 1))
+            self.batches.append(_Batches(self, count * self.batch_size, rest, 1))
 
     def _state(self) -> object:
         """Return what stands for the optimizer's state: another one begins a training anew."""
@@ -60,17 +69,19 @@ class CompiledEpochs:
 class _Batches:
     """So many batches of n rows: their step, and what an epoch's steps have returned."""
 
-    def __init__(self, parts: Parts, data: Batch, n: int, count: int) -> None:
-        self.parts, self.data, self.n, self.count = parts, data, n, count
+    def __init__(self, epochs: CompiledEpochs, first: int, n: int, count: int) -> None:
+        self.parts, self.data, self.ahead = epochs.parts, epochs.data, epochs.ahead
+        self.first, self.n, self.count = first, n, count
         self.step: Step | None = None
+        self.program: Program | None = None
         self.outputs: np.ndarray | None = None
-        self.penalties = np.zeros(count, parts.network.theta.dtype)
-        self.y = np.empty((count, n, *data.y.shape[1:]), data.y.dtype)
-        self.w = None if data.w is None else np.empty((count, n), data.w.dtype)
-        self.losses: Program | None = None
+        self.penalties = np.zeros((self.ahead, count), self.parts.network.theta.dtype)
+        self.y = self._room_for(self.data.y)
+        self.w = None if self.data.w is None else self._room_for(self.data.w)
 
-    def train(self, rows: np.ndarray, augment: Augment | None) -> list[float]:
-        """Take a step on each of the rows (count, n); return the losses, penalties included."""
+    def take_steps(self, epoch: int, order: np.ndarray, augment: Augment | None) -> None:
+        """Take a step on each batch; keep the outputs, and the targets in their order."""
+        rows = order[self.first : self.first + self.count * self.n].reshape(self.count, self.n)
         for k, i in enumerate(rows):
             if self.step is None:
                 results = self._begin(i, augment)
@@ -79,24 +90,34 @@ class _Batches:
                 self.step.run()
                 results = self.step.results
             if self.outputs is None:
-                self.outputs = np.empty((self.count, *results[0].shape), results[0].dtype)
-            self.outputs[k] = results[0]
+                self.outputs = np.empty(
+                    (self.ahead, self.count, *results[0].shape), results[0].dtype
+                )
+            self.outputs[epoch, k] = results[0]
             if self.parts.penalty is not None:
-                self.penalties[k] = results[1]
-        self.data.y.take(rows, 0, self.y, "clip")
+                self.penalties[epoch, k] = results[1]
+        self.data.y.take(rows, 0, self.y[epoch], "clip")
         if self.w is not None:
-            self.data.w.take(rows, 0, self.w, "clip")  # type: ignore[union-attr]
-        if self.losses is None:
-            self.losses = self._compile_loss()
-        self.losses.run()
-        (values,) = self.losses.results
-        return (values + self.penalties).tolist() if self.parts.penalty else values.tolist()
+            self.data.w.take(rows, 0, self.w[epoch], "clip")  # type: ignore[union-attr]
+
+    def losses(self) -> list[list[float]]:
+        """Return the loss of every batch of every epoch, penalties included."""
+        if self.program is None:
+            self.program = self._compile_loss()
+        self.program.run()
+        values = self.program.results[0].reshape(self.ahead, self.count)
+        return (values + self.penalties if self.parts.penalty else values).tolist()
+
+    def measured(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the outputs and the targets of an epoch's rows."""
+        rows, outputs, y = self.count * self.n, self.outputs[epoch], self.y[epoch]  # type: ignore[index]
+        return outputs.reshape(rows, *outputs.shape[2:]), y.reshape(rows, *y.shape[2:])
 
     def _begin(self, i: np.ndarray, augment: Augment | None) -> list[np.ndarray]:
         """Take the first step by the plain code, and the second one noting it."""
-        batch = Batch(*(None if a is None else a[i] for a in self.data))
-        if augment is not None:
-            batch = batch._replace(X=augment(batch.X))
+        X, y, w = self.data
+        X_i = X[i] if augment is None else augment(X[i])
+        batch = Batch(X_i, y[i], None if w is None else w[i])
         if self.outputs is None:
             network = self.parts.network
             return self.parts.take(batch, network.theta, network.grad)
@@ -116,10 +137,13 @@ class _Batches:
 
     def _compile_loss(self) -> Program:
         """Note the loss of one batch, and return a program for that of all of them."""
-        all_of = self.outputs, self.y, self.w
-        one = [None if a is None else a[0].copy() for a in all_of]
-        trace = Trace()
+        kept = [a for a in (self.outputs, self.y, self.w) if a is not None]
+        all_of = [a.reshape(self.ahead * self.count, *a.shape[2:]) for a in kept]
+        trace, one = Trace(), [a[0].copy() for a in all_of]
         with replaced(self.parts, trace.watch):
-            value = self.parts.loss.forward(*(None if a is None else trace.watch(a) for a in one))
-        outer = [(a, b) for a, b in zip(one, all_of, strict=True) if a is not None]
-        return Program(trace, [plain(value)], stack=self.count, outer=outer)
+            value = self.parts.loss.forward(*map(trace.watch, one))
+        outer = list(zip(one, all_of, strict=True))
+        return Program(trace, [plain(value)], stack=self.ahead * self.count, outer=outer)
+
+    def _room_for(self, a: np.ndarray) -> np.ndarray:
+        return np.zeros((self.ahead, self.count, self.n, *a.shape[1:]), a.dtype)

@@ -58,8 +58,8 @@ class BinaryCrossEntropy(Loss):
         if self.smoothing:
             y = (1 - self.smoothing) * y + self.smoothing / 2
         self.z, self.y, self.w = z, y, w
+        self.e = np.exp(-np.abs(z))
         size = np.minimum(np.abs(z), np.finfo(z.dtype).max)  # else ∞ · 0 at an infinite z
-        self.e = np.exp(-size)
         ell = np.where(z > 0, 1 - y, y) * size + np.log1p(self.e)
         return weighted(w, ell[:, 0]).sum() / len(z)
 

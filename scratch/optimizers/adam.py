@@ -85,8 +85,8 @@ class Adam:
         if not self.state:
             self.state["t"] = np.zeros((), int)
             self.state |= {"m": np.zeros_like(g), "v": np.zeros_like(g)}
-        self.state["t"] += 1
-        t = int(self.state["t"])
+        t = self.state["t"].item() + 1
+        self.state["t"].fill(t)
         if t % 128 == 0:
             self._forget()
         correction_1 = 1 - self.beta_1**t
