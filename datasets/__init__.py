@@ -5,23 +5,31 @@
 ('circle', 'real', (121, 2))
 """
 
+from datasets.bundled import load_diabetes, load_digits
 from datasets.churn import encode_customer, load_churn
 from datasets.dataset import Dataset
 from datasets.errors import DataError
 from datasets.inventory import FileStatus, fetch, status, verify
 from datasets.mnist import load_mnist
 from datasets.policy import Policy
+from datasets.targets import Classes, Inputs, Quantity, Targets
 from datasets.toys import load_circle, load_truth_table, load_xor
 
 __all__ = [
+    "Classes",
     "DataError",
     "Dataset",
     "FileStatus",
+    "Inputs",
     "Policy",
+    "Quantity",
+    "Targets",
     "encode_customer",
     "fetch",
     "load_churn",
     "load_circle",
+    "load_diabetes",
+    "load_digits",
     "load_mnist",
     "load_truth_table",
     "load_xor",

@@ -18,6 +18,7 @@ from datasets.dataset import Dataset
 from datasets.errors import DataError
 from datasets.policy import Policy, obtain
 from datasets.recipe import Content, Contents, DataFile, Recipe
+from datasets.targets import Classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,7 @@ def load_churn(policy: Policy = "auto", data_dir: str | Path | None = None) -> D
         X_test=split.X_test,
         y_test=split.y_test,
         feature_names=FEATURES,
-        class_names=("stayed", "left"),
+        targets=Classes(("stayed", "left")),
         scaler=split.scaler,
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from datasets.errors import DataError
+from datasets.targets import Classes, Quantity, Targets
 
 if TYPE_CHECKING:
     from sklearn.preprocessing import StandardScaler
@@ -20,13 +21,16 @@ Source = Literal["real", "stand-in"]
 class Dataset:
     """A data set, split into training and test rows, with its provenance.
 
-    Shapes: ``X_train (n, d)`` and ``X_test (m, d)``, float64 and C-contiguous; ``y_train (n,)``
-    and ``y_test (m,)``, int64, indices into ``class_names``.
+    Shapes: ``X_train (n, d)`` and ``X_test (m, d)``, float64 and C-contiguous. ``targets`` says
+    what ``y_train`` and ``y_test`` are: labels (n,), a standardised quantity (n,), or the inputs
+    (n, d) themselves (see `datasets.targets`).
 
     ``sha256`` identifies the content, so that results on different data are never compared as if
     they were the same. It is taken of
 
-    - the truth table and the circle: the four arrays (see `digest_arrays`);
+    - the truth tables and the circle: the four arrays (see `digest_arrays`);
+    - the tables that come with scikit-learn: its two arrays, features and targets, as it gives
+      them, before any scaling;
     - one file (churn): the file's canonical content, that is with CRLF folded to LF;
     - several files (MNIST): the text of the files' hex digests in the order training images,
       training labels, test images, test labels, each followed by a line feed; each is taken of
@@ -50,7 +54,7 @@ class Dataset:
     X_test: np.ndarray
     y_test: np.ndarray
     feature_names: tuple[str, ...]
-    class_names: tuple[str, ...]
+    targets: Targets
     scaler: StandardScaler | None = None
 
     def __post_init__(self) -> None:
@@ -58,23 +62,30 @@ class Dataset:
             ("training", self.X_train, self.y_train),
             ("test", self.X_test, self.y_test),
         ]:
-            problem = _problem(X, y, len(self.feature_names), len(self.class_names))
+            problem = _problem(X, len(self.feature_names)) or self.targets.problem(X, y)
             if problem:
                 raise DataError(f"{self.name}, {part} rows: {problem}")
 
+    def in_units(self, y: np.ndarray) -> np.ndarray:
+        """Return targets or outputs in the unit of a measured quantity; others as they are."""
+        return self.targets.restore(y) if isinstance(self.targets, Quantity) else y
 
-def _problem(X: np.ndarray, y: np.ndarray, n_features: int, n_classes: int) -> str:
-    """Say what is wrong with X (n, d) and y (n,), or return an empty string."""
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes; DataError where the targets are none."""
+        if not isinstance(self.targets, Classes):
+            raise DataError(f"{self.name}: its targets are {self.targets}, not classes")
+        return self.targets.names
+
+
+def _problem(X: np.ndarray, n_features: int) -> str:
+    """Say what is wrong with features X (n, d), or return an empty string."""
     if X.dtype != np.float64 or not X.flags.c_contiguous:
         return f"expected C-contiguous float64 features, found {X.dtype}"
-    if y.dtype != np.int64:
-        return f"expected int64 labels, found {y.dtype}"
-    if X.shape != (len(y), n_features) or y.ndim != 1 or len(y) == 0:
-        return f"expected features (n, {n_features}) and labels (n,), found {X.shape} and {y.shape}"
+    if X.ndim != 2 or X.shape[1] != n_features or len(X) == 0:
+        return f"expected features (n, {n_features}), found {X.shape}"
     if not np.isfinite(X).all():
         return "a feature is NaN or infinite"
-    if y.min() < 0 or y.max() >= n_classes:
-        return f"expected labels 0 to {n_classes - 1}, found {y.min()} to {y.max()}"
     return ""
 
 

@@ -15,6 +15,7 @@ from datasets.mnist_stand_in import draw_digits
 from datasets.npz import read_npz
 from datasets.policy import Policy, obtain
 from datasets.recipe import Content, Contents, DataFile, Recipe
+from datasets.targets import Classes
 
 
 def load_mnist(policy: Policy = "auto", data_dir: str | Path | None = None) -> Dataset:
@@ -40,7 +41,7 @@ def load_mnist(policy: Policy = "auto", data_dir: str | Path | None = None) -> D
         X_test=_scale(images.X_test),
         y_test=images.y_test.astype(np.int64),
         feature_names=tuple(f"pixel_{i}_{j}" for i in range(28) for j in range(28)),
-        class_names=tuple("0123456789"),
+        targets=Classes(tuple("0123456789")),
     )
 
 

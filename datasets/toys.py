@@ -3,6 +3,7 @@
 import numpy as np
 
 from datasets.dataset import Dataset, digest_arrays
+from datasets.targets import Classes
 
 
 def load_truth_table() -> Dataset:
@@ -85,5 +86,5 @@ def _exact(
         X_test=X_test,
         y_test=y_test,
         feature_names=feature_names,
-        class_names=class_names,
+        targets=Classes(class_names),
     )

@@ -34,12 +34,7 @@ def _run() -> int:
             file=sys.stderr,
         )
         return 2
-    if sys.argv[1:] == ["list"]:  # a quarter of its time would go into loading the command line
-        from experiments.harness.catalogue import show
-
-        show(as_json=False)
-        return 0
-    from experiments.harness.cli import main as command_line
+    from experiments.harness.cli.app import main as command_line
 
     return command_line()
 

@@ -10,25 +10,32 @@ seeds it was 0.8385 to 0.864: most runs end on a plateau at training loss 0.40, 
 reach 0.34, as the published one did. One seed says little.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from datasets import Dataset, Policy, load_churn
+from experiments.harness.experiment import Experiment
 from frameworks import Parts, Spec, float32
 from scratch import uniform, zeros
 
-DATA = "10,000 bank customers, or the stand-in"
 
-SPEC = Spec(
-    inputs=11,
-    outputs=1,
-    hidden=(6, 6),
-    epochs=50,
-    batch_size=10,
-    learning_rate=float32(1e-3),
-    beta_1=float32(0.9),
-    beta_2=float32(0.999),
-    epsilon_hat=float32(1e-7),
-)
+@dataclass(frozen=True)
+class Numbers(Spec):
+    """Two hidden layers, and Adam's numbers."""
+
+    inputs: int = 11
+    outputs: int = 1
+    hidden: tuple[int, int] = (6, 6)
+    epochs: int = 50
+    batch_size: int = 10
+    learning_rate: float = float32(1e-3)
+    beta_1: float = float32(0.9)
+    beta_2: float = float32(0.999)
+    epsilon_hat: float = float32(1e-7)
+
+
+SPEC = Numbers()
 
 
 def load(policy: Policy = "auto", data_dir: str | None = None) -> Dataset:
@@ -36,7 +43,7 @@ def load(policy: Policy = "auto", data_dir: str | None = None) -> Dataset:
     return load_churn(policy, data_dir)
 
 
-def initial_weights(spec: Spec, rng: np.random.Generator) -> list[np.ndarray]:
+def initial_weights(spec: Numbers, rng: np.random.Generator) -> list[np.ndarray]:
     """Draw W ~ U[-0.05, 0.05); biases are zero."""
     first, second = spec.hidden
     return [
@@ -49,7 +56,7 @@ def initial_weights(spec: Spec, rng: np.random.Generator) -> list[np.ndarray]:
     ]
 
 
-def build_scratch(spec: Spec = SPEC) -> Parts:
+def build_scratch(spec: Numbers = SPEC) -> Parts:
     """Build it in NumPy."""
     from scratch import Adam, BinaryCrossEntropy, Dense, ReLU, Sequential
 
@@ -72,7 +79,7 @@ def build_scratch(spec: Spec = SPEC) -> Parts:
     return Parts(network, loss, optimizer, initial_weights)
 
 
-def build_keras(spec: Spec = SPEC) -> Parts:
+def build_keras(spec: Numbers = SPEC) -> Parts:
     """Build it in Keras."""
     import keras
     from keras import layers
@@ -98,12 +105,12 @@ def build_keras(spec: Spec = SPEC) -> Parts:
     return Parts(network, loss, optimizer, initial_weights)
 
 
-def build_pytorch(spec: Spec = SPEC) -> Parts:
+def build_pytorch(spec: Numbers = SPEC) -> Parts:
     """Build it in PyTorch."""
     import torch
     from torch import nn
 
-    from frameworks.epsilon import use_epsilon_hat
+    from frameworks.pytorch.hooks import use_epsilon_hat
 
     first, second = spec.hidden
     network = nn.Sequential(
@@ -125,5 +132,13 @@ def build_pytorch(spec: Spec = SPEC) -> Parts:
     return Parts(network, loss, optimizer, initial_weights)
 
 
-# The acceptance band: the test accuracy of the whole training, by the data's source.
-ACCURACY = {"real": (0.83, 0.87), "stand-in": (0.8, 1.0)}
+EXPERIMENT = Experiment(
+    page=__name__,
+    data="10,000 bank customers, or the stand-in",
+    spec=SPEC,
+    load=load,
+    builders=(build_scratch, build_keras, build_pytorch),
+    band={"real": (0.83, 0.87), "stand-in": (0.8, 1.0)},
+    certified="mpmath",
+    benchmarked=True,
+)

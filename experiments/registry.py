@@ -1,9 +1,12 @@
 """The experiments by name; the command line looks them up here, and nobody else does."""
 
 from importlib import import_module
-from types import ModuleType
+from pathlib import Path
 
-__all__ = ["EXPERIMENTS", "page"]
+from experiments.harness.experiment import Experiment, load_page
+from frameworks.errors import RequestError, choose
+
+__all__ = ["EXPERIMENTS", "find_experiment", "known_experiment"]
 
 # One line for each experiment: the page of that name in this folder.
 EXPERIMENTS = (
@@ -14,13 +17,31 @@ EXPERIMENTS = (
     "mnist_perceptron",
     "mnist",
     "mnist_cnn",
+    "diabetes",
+    "digits_autoencoder",
 )
 
+_PAGES: dict[str, Experiment] = {}  # users' own, by name, once they have been named by their path
 
-def page(name: str) -> ModuleType:
-    """Return an experiment's page; none of them loads a framework.
 
-    >>> page("churn").SPEC.hidden
+def find_experiment(name: str) -> Experiment:
+    """Return an experiment by its name, or that of a user's page by its path, which ends in .py.
+
+    A page's code is executed. RequestError if there is none, or if its name is one of ours.
+
+    >>> find_experiment("churn").spec.hidden
     (6, 6)
     """
-    return import_module(f"experiments.{name}")
+    if not name.endswith(".py"):
+        return import_module(f"experiments.{choose('experiment', name, EXPERIMENTS)}").EXPERIMENT
+    path = Path(name)
+    if path.stem in EXPERIMENTS:
+        raise RequestError(f"{name}: {path.stem} is an experiment of the suite; rename the page")
+    if path.stem not in _PAGES or _PAGES[path.stem].source != path.resolve():
+        _PAGES[path.stem] = load_page(path)
+    return _PAGES[path.stem]
+
+
+def known_experiment(name: str) -> Experiment | None:
+    """Return the experiment of a record; None if it is not ours, and its page was not named."""
+    return find_experiment(name) if name in EXPERIMENTS else _PAGES.get(name)

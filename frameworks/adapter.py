@@ -1,4 +1,4 @@
-"""What the classifier asks of an implementation: the seam between lockstep and a framework."""
+"""What an estimator asks of an implementation: the seam between lockstep and a framework."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from frameworks.draws import Draws, Dropped, StepStream
 from frameworks.probe import LayerOutput
-from frameworks.spec import Builder, Parts, Spec
+from frameworks.program import Builder, Parts
+from frameworks.spec import Spec
+from frameworks.task import Task
 from scratch import Batch, EpochResult
 
 __all__ = ["Adapter"]
@@ -20,12 +23,13 @@ class Adapter(ABC):
     and order: layer by layer, dense kernels (d_in, d_out), then biases (d_out,).
     """
 
-    def __init__(self, build: Builder, spec: Spec, dtype: str) -> None:
-        self._arguments = build, spec, dtype
-        self.spec, self.dtype = spec, dtype
+    def __init__(self, build: Builder, spec: Spec, dtype: str, task: Task) -> None:
+        self._arguments = build, spec, dtype, task
+        self.spec, self.dtype, self.task = spec, dtype, task
         self.parts = self.build(build, spec)
-        # A single output above it means the second class.
-        self.threshold = 0.0 if self.parts.logits else 0.5
+        self.stream = StepStream(Draws(0), [], dtype)  # nothing is random; see `draw_from`
+        # A single output above it means the second class; None where there are no classes.
+        self.threshold = (0.0 if self.parts.logits else 0.5) if task.has_answers else None
 
     def __getstate__(self) -> Any:
         """Leave the framework's objects out: weights and states rebuild them."""
@@ -59,6 +63,14 @@ class Adapter(ABC):
     def set_optimizer_state(self, state: Any) -> None:
         """Go on from what `get_optimizer_state` returned."""
 
+    def draw_from(self, draws: Draws, X: np.ndarray) -> None:
+        """Take from `draws`, step by step, what is random in a training on rows like X (n, d)."""
+        self.stream = StepStream(draws, self.dropped(X), self.dtype)
+
+    def dropped(self, X: np.ndarray) -> list[Dropped]:
+        """Return what each dropout layer drops of rows like X, in the order of the calls."""
+        return []
+
     def compile(self, data: Batch, batch_size: int) -> None:  # noqa: B027 - most need nothing
         """Do once what `train` would otherwise do in its first epoch: tracing, for example."""
 
@@ -69,6 +81,8 @@ class Adapter(ABC):
         """Train one epoch for every order (n,) of the rows, and yield its result.
 
         None keeps the rows as they are. Several epochs may be trained before the first is yielded.
+        What is random in a step comes from the source that `draw_from` was given; RuntimeError
+        where the network draws anything itself.
         """
 
     @abstractmethod
@@ -87,19 +101,30 @@ class Adapter(ABC):
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
         """Return the output of every layer that computes, in order, for X (n, d).
 
-        Images are (n, h, w, c). In training mode layers draw and follow as in a step: see
-        `frameworks.probe.undisturbed`.
+        Images are (n, h, w, c). In training mode layers drop what they would in the next step, and
+        follow as in it: see `frameworks.probe.undisturbed`.
         """
 
     @abstractmethod
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
         """Return the loss of a batch in training mode, and its gradient for every weight.
 
-        The gradients are laid out as `get_weights`; no step is taken.
+        The gradients are laid out as `get_weights`; no step is taken, and nothing is drawn: layers
+        drop what they would in the next step.
         """
 
+    def get_states(self) -> list[np.ndarray]:
+        """Return copies of what layers learn without a gradient, in the order of the layers.
+
+        Batch normalization: its running mean (d,) and variance (d,).
+        """
+        return []
+
+    def set_states(self, states: list[np.ndarray]) -> None:  # noqa: B027 - most learn nothing
+        """Copy in states; their shapes are those of `get_states`."""
+
     def get_layer_state(self) -> Any:
-        """Return what layers keep besides their weights: running means, random generators."""
+        """Return all that layers keep besides their weights: random generators, too."""
         return None
 
     def set_layer_state(self, state: Any) -> None:  # noqa: B027 - most keep nothing

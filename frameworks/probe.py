@@ -92,6 +92,7 @@ def open_training(
     adapter, n = classifier._adapter, len(batch.X)
     epochs, shuffle = classifier.epochs, adapter.spec.shuffle
     orders = list(classifier._draws.orders(n, classifier.batch_size, epochs, shuffle))
+    adapter.draw_from(classifier._draws, batch.X[:1])
     adapter.compile(batch, classifier.batch_size)
     return Opened(adapter, batch, classifier.initial_weights_, orders)
 

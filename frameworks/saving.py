@@ -1,4 +1,4 @@
-"""Saving a classifier's weights, and loading them into any implementation."""
+"""Saving an estimator's weights, and loading them into any implementation."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from frameworks import weight_files
 from frameworks.adapter import Adapter
 from frameworks.draws import Draws
-from frameworks.validation import check_parameters, check_weights
+from frameworks.validation import check_parameters, check_weights, unchanged_if_it_fails
 from frameworks.weight_files import StoredNetwork, WeightFileError
 
 __all__ = ["SavesWeights"]
@@ -21,30 +21,37 @@ _CLOSE = {"float64": 1e-9, "float32": 1e-3}
 
 
 class SavesWeights:
-    """What `LockstepClassifier`, whose attributes these are, does with files."""
+    """What `LockstepEstimator`, whose attributes these are, does with files."""
 
     dtype: str
     random_state: Any
-    classes_: np.ndarray
     feature_names_in_: np.ndarray
     n_features_in_: int
+    _row_shape: tuple[int, ...]
     _adapter: Adapter
-    _new_adapter: Callable[[int, int], Adapter]
+    _new_adapter: Callable[[], Adapter]
+    _take_targets: Callable[[StoredNetwork], None]
     _begin: Callable[[Adapter, Draws, float], None]
 
     def save_weights(self, path: str | Path) -> None:
-        """Write the weights and the labels to a safetensors file, which every implementation loads.
+        """Write weights, states and labels to a safetensors file that every implementation loads.
 
         Not in it: `build` or `hidden`, `dtype`, and how far the optimizer is. Raises
         WeightFileError if the file cannot be written, or the network could not be loaded from it.
         """
         check_is_fitted(self)
         adapter = self._adapter
-        rows = weight_files.check_rows(self.n_features_in_, adapter.dtype)
-        names = getattr(self, "feature_names_in_", None)
-        weights, outputs = adapter.get_weights(), adapter.outputs(rows)
+        rows = weight_files.check_rows(self._row_shape, adapter.dtype)
+        network = StoredNetwork(
+            weights=adapter.get_weights(),
+            classes=getattr(self, "classes_", None),
+            features=getattr(self, "feature_names_in_", None),
+            inputs=rows,
+            outputs=adapter.outputs(rows),
+            states=adapter.get_states(),
+            targets=getattr(self, "_target_shape", None),
+        )
         try:
-            network = StoredNetwork(weights, self.classes_, names, rows, outputs)
             content = weight_files.encode(network)
             self._rebuild(weight_files.decode(content))
             weight_files.write(Path(path), content)
@@ -52,19 +59,22 @@ class SavesWeights:
             raise WeightFileError(f"{path}: {error}") from error
 
     def load_weights(self, path: str | Path) -> Self:
-        """Take the labels and weights that any implementation saved; return self, as if fitted.
+        """Take labels, weights and states that any implementation saved; return self, as if fitted.
 
-        `build` or `hidden`, and `dtype`, have to be those of the classifier that saved them; the
+        `build` or `hidden`, and `dtype`, have to be those of the estimator that saved them; the
         optimizer starts anew, and so does `history_`. Raises WeightFileError if the file does not
-        fit or is damaged; the classifier is then what it was.
+        fit or is damaged; the estimator is then what it was.
         """
         check_parameters(self)
         try:
-            network = weight_files.decode(weight_files.read(Path(path)))
-            adapter = self._rebuild(network)
+            with unchanged_if_it_fails(self):
+                network = weight_files.decode(weight_files.read(Path(path)))
+                self._take_targets(network)
+                self._row_shape = network.inputs.shape[1:]
+                adapter = self._rebuild(network)
         except WeightFileError as error:
             raise WeightFileError(f"{path}: {error}") from error
-        self.classes_, self.n_features_in_ = network.classes, network.inputs.shape[1]
+        self.n_features_in_ = network.inputs.shape[1]
         vars(self).pop("feature_names_in_", None)
         if network.features is not None:
             self.feature_names_in_ = network.features
@@ -72,13 +82,15 @@ class SavesWeights:
         return self
 
     def _rebuild(self, network: StoredNetwork) -> Adapter:
-        """Build the network of a file; WeightFileError if this classifier's is another one."""
-        dtypes = {str(array.dtype) for array in [*network.weights, *network[-2:]]}
+        """Build the network of a file; WeightFileError if this estimator's is another one."""
+        checked = network.inputs, network.outputs
+        dtypes = {str(array.dtype) for array in [*network.weights, *network.states, *checked]}
         if dtypes != {self.dtype}:
             raise WeightFileError(f"expected {self.dtype}, found {' and '.join(sorted(dtypes))}")
         try:
-            adapter = self._new_adapter(network.inputs.shape[1], len(network.classes))
+            adapter = self._new_adapter()
             adapter.set_weights(check_weights(network.weights, adapter.get_weights()))
+            adapter.set_states(check_weights(network.states, adapter.get_states(), "states"))
             outputs = adapter.outputs(network.inputs)
         except (ValueError, TypeError, RuntimeError) as error:  # whatever a builder raises
             raise WeightFileError(f"does not fit this network: {error}") from error
@@ -86,7 +98,8 @@ class SavesWeights:
         if not distance <= _CLOSE[self.dtype]:
             raise WeightFileError(
                 f"is of another network, whose outputs differ by {distance:.1e}; build, or hidden, "
-                "has to be what it was trained with, and layers may keep nothing but weights"
+                "has to be what it was trained with, and layers may keep nothing but weights and "
+                "states"
             )
         return adapter
 

@@ -1,12 +1,12 @@
-"""What a builder is given, and what it returns."""
+"""The numbers of one training: those that every network has, and those that a page adds."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Builder", "InitialWeights", "Parts", "Spec", "float32"]
+__all__ = ["Shape", "Spec", "float32"]
+
+Shape = int | tuple[int, ...]  # of one row: a number of columns, or the sides of an array
 
 
 def float32(x: float) -> float:
@@ -20,45 +20,35 @@ def float32(x: float) -> float:
 
 @dataclass(frozen=True)
 class Spec:
-    """The numbers of one training.
+    """The numbers of one training; a page derives its own, with what its network needs besides.
 
-    Each is one that float32 holds exactly: Keras rounds Adam's betas and SGD's momentum through
-    float32 even in a float64 model, and that alone would cost seven digits. `float32` rounds a
-    number once, for all implementations; a number that is not rounded is a ValueError.
+    Keras rounds Adam's betas and SGD's momentum through float32 even in a float64 model, which
+    alone would cost seven digits. So every number is rounded to float32 here, once, for all
+    implementations; `rounded` says which ones were changed by that.
+
+    >>> @dataclass(frozen=True)
+    ... class Momentum(Spec):
+    ...     momentum: float = 0.9
+    >>> Momentum(epochs=3).momentum, Momentum().rounded
+    (0.8999999761581421, {'momentum': 0.9})
     """
 
-    inputs: int = 1  # columns of X; the classifier sets it, and outputs, from the data
-    outputs: int = 1  # 1 for two classes, k for k > 2 classes
-    hidden: tuple[int, ...] = ()  # widths of the hidden layers
+    inputs: Shape = 1  # of a row of X; the estimator sets it, and outputs, from the data
+    outputs: Shape = 1  # 1 for two classes, k for k classes, the shape of a target otherwise
     epochs: int = 50
     batch_size: int = 32  # at least the number of rows: full batch, rows kept in order
     shuffle: bool = True  # False: rows kept in order also in smaller batches
-    learning_rate: float = float32(1e-3)
-    halve_every: int = 0  # steps after which the learning rate is halved, again and again
-    beta_1: float = float32(0.9)  # Adam's decay of the mean of g
-    beta_2: float = float32(0.999)  # Adam's decay of the mean of g²
-    epsilon_hat: float = float32(1e-7)  # Adam's ε̂, added to √v before the bias correction
 
     def __post_init__(self) -> None:
+        rounded = {}
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, float) and value != float32(value):
-                raise ValueError(
-                    f"{field.name}: float32 does not hold {value}; use float32({value})"
-                )
+                rounded[field.name] = value
+                object.__setattr__(self, field.name, float32(value))
+        object.__setattr__(self, "_rounded", rounded)
 
-
-InitialWeights = Callable[[Spec, np.random.Generator], list[np.ndarray]]
-
-
-class Parts(NamedTuple):
-    """What a builder returns: a network, ready to be trained, in one framework's own objects."""
-
-    network: Any  # scratch.Sequential | keras.Model | torch.nn.Module
-    loss: Any
-    optimizer: Any
-    initial_weights: InitialWeights  # drawn once and handed to every implementation
-    logits: bool = True  # False: the network ends in its own sigmoid, and returns probabilities
-
-
-Builder = Callable[..., Parts]  # called as build(spec=Spec(...))
+    @property
+    def rounded(self) -> dict[str, float]:
+        """The numbers, by name, that float32 does not hold, as they were given."""
+        return dict(self.__dict__["_rounded"])

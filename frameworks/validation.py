@@ -1,4 +1,4 @@
-"""Checks on what a caller hands to a classifier; each error names the parameter and the remedy."""
+"""Checks on what a caller hands to an estimator; each error names the parameter and the remedy."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,34 +7,34 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import validate_data
 
-from frameworks.spec import Spec, float32
+from frameworks.default_network import DenseSpec
+from frameworks.spec import Spec
 from scratch import Batch
 
 __all__ = [
-    *("builders_spec", "check_parameters", "check_rows", "check_validation_data"),
-    *("check_weights", "encode_targets", "unchanged_if_it_fails"),
+    *("builders_spec", "check_parameters", "check_validation_data", "check_weights"),
+    *("encode_labels", "unchanged_if_it_fails"),
 ]
 
 _FLOAT32 = np.finfo(np.float32)
 _SMALLEST, _LARGEST = float(_FLOAT32.smallest_subnormal), float(_FLOAT32.max)
 
 
-def check_parameters(classifier: Any) -> None:
+def check_parameters(estimator: Any) -> None:
     """Raise TypeError or ValueError for a constructor argument that cannot be trained with."""
     for name in ("epochs", "batch_size"):
-        _check(name, getattr(classifier, name), Integral, lambda v: v >= 1, "an integer, 1 or more")
-    rate, expected = classifier.learning_rate, "above 0, and not beyond float32"
+        _check(name, getattr(estimator, name), Integral, lambda v: v >= 1, "an integer, 1 or more")
+    rate, expected = estimator.learning_rate, "above 0, and not beyond float32"
     _check("learning_rate", rate, Real, lambda v: _SMALLEST <= v <= _LARGEST, expected)
-    if classifier.dtype not in ("float32", "float64"):
-        raise ValueError(f"dtype must be 'float32' or 'float64', got {classifier.dtype!r}")
-    if isinstance(classifier.hidden, str) or not isinstance(classifier.hidden, Sequence):
-        raise TypeError(f"hidden must be a tuple of widths, got {classifier.hidden!r}")
-    for width in classifier.hidden:
+    if estimator.dtype not in ("float32", "float64"):
+        raise ValueError(f"dtype must be 'float32' or 'float64', got {estimator.dtype!r}")
+    if isinstance(estimator.hidden, str) or not isinstance(estimator.hidden, Sequence):
+        raise TypeError(f"hidden must be a tuple of widths, got {estimator.hidden!r}")
+    for width in estimator.hidden:
         _check("hidden", width, Integral, lambda v: v >= 1, "widths of 1 or more")
-    if classifier.build is not None and not callable(classifier.build):
-        raise TypeError(f"build must be a function or None, got {classifier.build!r}")
+    if estimator.build is not None and not callable(estimator.build):
+        raise TypeError(f"build must be a function or None, got {estimator.build!r}")
 
 
 def _check(name: str, value: Any, kind: type, holds: Any, expected: str) -> None:
@@ -44,34 +44,35 @@ def _check(name: str, value: Any, kind: type, holds: Any, expected: str) -> None
         raise ValueError(f"{name} must be {expected}, got {value!r}")
 
 
-def builders_spec(classifier: Any) -> Spec:
+def builders_spec(estimator: Any) -> Spec:
     """Return the numbers of a network that do not depend on the data.
 
     A builder has them as its default, `def build_keras(spec: Spec = SPEC)`; TypeError if it has
     none. ValueError if the classifier sets numbers that only the builder can.
     """
-    build = classifier.build
+    build = estimator.build
     if build is None:
-        rate = float32(classifier.learning_rate)
-        return Spec(hidden=tuple(classifier.hidden), learning_rate=rate)
+        rate = float(estimator.learning_rate)
+        regression = not estimator.task.has_answers
+        return DenseSpec(hidden=tuple(estimator.hidden), learning_rate=rate, regression=regression)
     parameter = signature(build).parameters.get("spec")
     if parameter is None or not isinstance(parameter.default, Spec):
         raise TypeError(f"build must take `spec` with a Spec as its default, got {build!r}")
-    defaults = signature(type(classifier)).parameters
+    defaults = signature(type(estimator)).parameters
     for name in ("hidden", "learning_rate"):
-        if getattr(classifier, name) != defaults[name].default:
+        if getattr(estimator, name) != defaults[name].default:
             raise ValueError(
-                f"{name} is the builder's where one is given, got {getattr(classifier, name)!r}; "
+                f"{name} is the builder's where one is given, got {getattr(estimator, name)!r}; "
                 "give the builder another Spec: functools.partial(build, spec=replace(SPEC, ...))"
             )
     return parameter.default
 
 
-def encode_targets(y: np.ndarray, classes: np.ndarray, dtype: str) -> np.ndarray:
+def encode_labels(y: np.ndarray, classes: np.ndarray, dtype: str, one_output: bool) -> np.ndarray:
     """Return labels y (n,) as a loss takes them.
 
-    Two classes: floats 0.0 and 1.0 (n, 1); more: positions in `classes` as int64 (n,). ValueError
-    for a label that is not in `classes`.
+    One output for two classes: floats 0.0 and 1.0 (n, 1); else: positions in `classes` as int64
+    (n,). ValueError for a label that is not in `classes`.
     """
     unknown = np.setdiff1d(y, classes)
     if len(unknown):
@@ -79,53 +80,49 @@ def encode_targets(y: np.ndarray, classes: np.ndarray, dtype: str) -> np.ndarray
             f"y holds labels that are not among the classes {classes.tolist()}: {unknown.tolist()}"
         )
     index = np.searchsorted(classes, y)
-    return index[:, np.newaxis].astype(dtype) if len(classes) == 2 else index.astype(np.int64)
+    return index[:, np.newaxis].astype(dtype) if one_output else index.astype(np.int64)
 
 
-def check_rows(classifier: Any, X: Any, y: Any, dtype: Any) -> Batch:
-    """Return X (n, d) and its labels y (n,) as a loss takes them; ValueError if they do not fit."""
-    X, y = validate_data(classifier, X, y, dtype=dtype, order="C", reset=False)
-    return Batch(X, encode_targets(y, classifier.classes_, dtype))
-
-
-def check_validation_data(classifier: Any, data: Any, dtype: Any) -> Batch | None:
-    """Return (X, y) as `check_rows` does, None if there are none; the ValueError names them."""
+def check_validation_data(estimator: Any, data: Any, dtype: str) -> Batch | None:
+    """Return (X, y) as a loss takes them, None if there are none; the ValueError names them."""
     if data is None:
         return None
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise TypeError(f"validation_data must be a pair (X, y) or None, got {type(data).__name__}")
     X, y = data
     try:
-        return check_rows(classifier, X, y, dtype)
+        return estimator._check_rows(X, y, dtype)
     except ValueError as error:
         raise ValueError(f"validation_data: {error}") from error
 
 
 @contextmanager
-def unchanged_if_it_fails(classifier: Any) -> Iterator[None]:
+def unchanged_if_it_fails(estimator: Any) -> Iterator[None]:
     """Give a classifier its former attributes back if an error is raised.
 
     A new training replaces them all and changes none of the objects; one that goes on checks its
     data before it does. To stop is no error: after Ctrl-C, or between two epochs, what has been
     trained is kept.
     """
-    before = dict(vars(classifier))
+    before = dict(vars(estimator))
     try:
         yield
     except Exception:
-        vars(classifier).clear()
-        vars(classifier).update(before)
+        vars(estimator).clear()
+        vars(estimator).update(before)
         raise
 
 
-def check_weights(weights: Sequence[np.ndarray], like: Sequence[np.ndarray]) -> list[np.ndarray]:
+def check_weights(
+    weights: Sequence[np.ndarray], like: Sequence[np.ndarray], name: str = "weights"
+) -> list[np.ndarray]:
     """Return weights as arrays of the network's type; ValueError names one that does not fit."""
     if len(weights) != len(like):
-        raise ValueError(f"weights: expected {len(like)} arrays, got {len(weights)}")
+        raise ValueError(f"{name}: expected {len(like)} arrays, got {len(weights)}")
     arrays = [np.asarray(w, dtype=own.dtype) for w, own in zip(weights, like, strict=True)]
     for i, (array, own) in enumerate(zip(arrays, like, strict=True)):
         if array.shape != own.shape:
-            raise ValueError(f"weights[{i}]: expected shape {own.shape}, got {array.shape}")
+            raise ValueError(f"{name}[{i}]: expected shape {own.shape}, got {array.shape}")
         if not np.isfinite(array).all():
-            raise ValueError(f"weights[{i}]: expected finite numbers, got NaN or infinity")
+            raise ValueError(f"{name}[{i}]: expected finite numbers, got NaN or infinity")
     return arrays

@@ -3,11 +3,13 @@
 The format is safetensors; the tensors are
 
     weights.0, weights.1, ...   in the canonical layout and order of `get_weights`
-    check.inputs (3, d)         rows that were made up, and
+    states.0, states.1, ...     those of `get_states`, where layers keep any: running means
+    check.inputs (3, ...)       rows that were made up, and
     check.outputs (3, k)        what the network returned for them
 
-and the metadata are "format", "version", "classes" (the labels, as JSON) and, where the columns
-of X had names, "features". With the check a reader knows that it has built the same network: two
+and the metadata are "format", "version", "classes" of a classifier (the labels, as JSON) or
+"targets" of a regressor (the shape of one target) and, where the columns of X had names,
+"features". With the check a reader knows that it has built the same network: two
 that differ in an activation alone have weights of the same shapes.
 """
 
@@ -35,31 +37,37 @@ class StoredNetwork(NamedTuple):
     """What a file holds."""
 
     weights: list[np.ndarray]
-    classes: np.ndarray  # the sorted labels
+    classes: np.ndarray | None  # the sorted labels of a classifier
     features: np.ndarray | None  # the names of the columns
-    inputs: np.ndarray  # (3, d), for the check
-    outputs: np.ndarray  # (3, k)
+    inputs: np.ndarray  # (3, ...), for the check
+    outputs: np.ndarray  # (3, ...)
+    states: list[np.ndarray] = []  # what layers learn without a gradient
+    targets: tuple[int, ...] | None = None  # the shape of one target of a regressor
 
 
-def check_rows(d: int, dtype: str) -> np.ndarray:
-    """Return made-up rows (3, d), always the same."""
-    return np.random.default_rng(0).standard_normal((_ROWS, d)).astype(dtype)
+def check_rows(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Return made-up rows (3, *shape), always the same."""
+    return np.random.default_rng(0).standard_normal((_ROWS, *shape)).astype(dtype)
 
 
 def encode(network: StoredNetwork) -> bytes:
     """Return a file's content; WeightFileError for labels that JSON does not have."""
     from safetensors.numpy import save
 
-    labels = network.classes.tolist()
-    if {*map(type, labels)} not in [{kind} for kind in _LABELS]:
-        raise WeightFileError(f"labels must be of one type, text or numbers, got {labels}")
-    metadata = {"format": _FORMAT, "version": _VERSION, "classes": json.dumps(labels)}
+    metadata = {"format": _FORMAT, "version": _VERSION}
+    if network.classes is None:
+        metadata["targets"] = json.dumps(network.targets)
+    else:
+        labels = network.classes.tolist()
+        if {*map(type, labels)} not in [{kind} for kind in _LABELS]:
+            raise WeightFileError(f"labels must be of one type, text or numbers, got {labels}")
+        metadata["classes"] = json.dumps(labels)
     if network.features is not None:
         metadata["features"] = json.dumps(network.features.tolist())
-    tensors = {f"weights.{i}": np.ascontiguousarray(w) for i, w in enumerate(network.weights)}
-    return save(
-        tensors | {"check.inputs": network.inputs, "check.outputs": network.outputs}, metadata
-    )
+    tensors = {"check.inputs": network.inputs, "check.outputs": network.outputs}
+    for kind, arrays in (("weights", network.weights), ("states", network.states)):
+        tensors |= {f"{kind}.{i}": np.ascontiguousarray(a) for i, a in enumerate(arrays)}
+    return save(tensors, metadata)
 
 
 def decode(raw: bytes) -> StoredNetwork:
@@ -79,15 +87,25 @@ def decode(raw: bytes) -> StoredNetwork:
             f"format {metadata.get('format')!r}, version {metadata.get('version')!r}"
         )
     checks = [tensors.pop(name, np.empty(0)) for name in ("check.inputs", "check.outputs")]
-    names = [f"weights.{i}" for i in range(len(tensors) or 1)]
-    if {*names} != tensors.keys():
-        raise WeightFileError(f"expected {', '.join(names)}; found {sorted(tensors)}")
+    states = [f"states.{i}" for i in range(sum(name.startswith("states.") for name in tensors))]
+    names = [f"weights.{i}" for i in range(len(tensors) - len(states) or 1)]
+    if {*names, *states} != tensors.keys():
+        expected = ", ".join([*names, *states])
+        raise WeightFileError(f"expected {expected}; found {sorted(tensors)}")
     inputs, outputs = checks
-    if inputs.ndim != 2 or outputs.ndim != 2 or not len(inputs) == len(outputs) == _ROWS:
+    if inputs.ndim < 2 or outputs.ndim < 2 or not len(inputs) == len(outputs) == _ROWS:
         raise WeightFileError(f"expected check.inputs ({_ROWS}, d) and check.outputs ({_ROWS}, k)")
     features = _names(metadata.get("features"), inputs.shape[1])
-    weights = [tensors[name] for name in names]
-    return StoredNetwork(weights, _labels(metadata.get("classes")), features, inputs, outputs)
+    targets = metadata.get("targets")
+    return StoredNetwork(
+        weights=[tensors[name] for name in names],
+        classes=_labels(metadata.get("classes")) if targets is None else None,
+        targets=None if targets is None else _shape(targets),
+        features=features,
+        inputs=inputs,
+        outputs=outputs,
+        states=[tensors[name] for name in states],
+    )
 
 
 def _labels(text: str | None) -> np.ndarray:
@@ -97,6 +115,14 @@ def _labels(text: str | None) -> np.ndarray:
     if len(array) < 2 or array.dtype == object or not np.array_equal(np.unique(array), array):
         raise WeightFileError(f"expected sorted labels of one type, found {str(text)[:80]!r}")
     return array
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    """Return the shape of a target from its JSON."""
+    sides = _list(text)
+    if text.strip() != json.dumps(sides) or any(type(x) is not int or x < 1 for x in sides):
+        raise WeightFileError(f"expected the shape of a target, found {text[:80]!r}")
+    return tuple(sides)
 
 
 def _names(text: str | None, count: int) -> np.ndarray | None:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from scratch.initializers import glorot_uniform
+from scratch.layers.dropout import Dropout
 from scratch.layers.layer import Draw, Layer
 from scratch.losses import Loss
 
@@ -104,6 +105,17 @@ class Sequential(Layer):
         for layer in self._leaves():
             layer.initialize(rng, draw)
         return self
+
+    def use_masks(self, masks: Sequence[np.ndarray]) -> None:
+        """Hand every `Dropout` its mask for the next step, in order; ValueError for another number.
+
+        A mask is shaped as the layer's input.
+        """
+        dropouts = [layer for layer in self._leaves() if isinstance(layer, Dropout)]
+        if len(masks) != len(dropouts):
+            raise ValueError(f"masks: expected {len(dropouts)} arrays, got {len(masks)}")
+        for layer, mask in zip(dropouts, masks, strict=True):
+            layer.use(mask)
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Copy the given arrays into the parameters; ValueError names one that does not fit."""

@@ -5,7 +5,7 @@ parameters come with the optimizer (`scratch.optimizers`). `iter_epochs` yields 
 that the caller may stop early (`scratch.stopping`), or set the optimizer's `eta`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -29,11 +29,14 @@ __all__ = [
 ]
 
 
+Masks = Callable[[int], Sequence[np.ndarray]]
+
+
 class EpochResult(NamedTuple):
     """Means over the rows of an epoch, each batch measured before its update."""
 
     loss: float
-    accuracy: float
+    accuracy: float | None  # None where nothing was counted
 
 
 def train_step(
@@ -64,15 +67,19 @@ def train_epoch(
     optimizer: Optimizer,
     batches: Iterable[Batch],
     penalty: L2 | None = None,
+    masks: Masks | None = None,
+    count: bool = True,
 ) -> EpochResult:
-    """Take one step on each batch; `penalty` as in `train_step`."""
+    """Take one step on each batch; `penalty` as in `train_step`, the others as in `iter_epochs`."""
     total, correct, rows = 0.0, 0, 0
     for batch in batches:
+        if masks is not None:
+            network.use_masks(masks(len(batch.X)))
         value, outputs = train_step(network, loss, optimizer, batch, penalty)
         total += value * len(batch.X)
-        correct += count_correct(outputs, batch.y, loss.threshold)
+        correct += count_correct(outputs, batch.y, loss.threshold) if count else 0
         rows += len(batch.X)
-    return EpochResult(float(total / rows), correct / rows)
+    return EpochResult(float(total / rows), correct / rows if count else None)
 
 
 def iter_epochs(
@@ -85,14 +92,18 @@ def iter_epochs(
     *,
     penalty: L2 | None = None,
     augment: Callable[[np.ndarray], np.ndarray] | None = None,
+    masks: Masks | None = None,
+    count: bool = True,
     ahead: int = 1,
 ) -> Iterator[EpochResult]:
     """Train one epoch on `data` for every order of its rows, and yield its result.
 
     The last batch of an epoch holds the rows that are left over; none is dropped. `augment` is
-    given the inputs X of each batch and returns the ones to train on (see `random_shift`). Up to
-    `ahead` epochs may be trained before the first of them is yielded, which is faster where an
-    epoch is a few small steps.
+    given the inputs X of each batch and returns the ones to train on (see `random_shift`). `masks`
+    is given each batch's number of rows n and returns a mask (n, ...) for every `Dropout`, in
+    order; without it they draw their own. `count=False` where the targets are no classes to be
+    counted. Up to `ahead` epochs may be trained before the first of them is yielded, which is
+    faster where an epoch is a few small steps.
     Raises ValueError for a batch size below 1, for data without rows, and for targets that do not
     fit.
 
@@ -108,17 +119,18 @@ def iter_epochs(
     _require_trainable(network, loss, data, batch_size)
     parts = Parts(network, loss, optimizer, penalty)
     if parts.can_be_compiled(Batch(*(None if a is None else a[:batch_size] for a in data))):
-        compiled, orders = CompiledEpochs(parts, data, batch_size, augment, ahead), iter(orders)
-        while some := list(islice(orders, ahead)):
+        compiled = CompiledEpochs(parts, data, batch_size, augment, masks, ahead)
+        orders, n = iter(orders), len(data.X)
+        while some := list(islice(orders, compiled.ahead)):
             for total, measured in compiled.train(some):
-                correct = sum(count_correct(z, y, loss.threshold) for z, y in measured)
-                yield EpochResult(total / len(data.X), correct / len(data.X))
+                right = [count_correct(z, y, loss.threshold) for z, y in measured if count]
+                yield EpochResult(total / n, sum(right) / n if count else None)
         return
     for order in orders:
         batches = take_batches(data, order, batch_size)
         if augment is not None:
             batches = (batch._replace(X=augment(batch.X)) for batch in batches)
-        yield train_epoch(network, loss, optimizer, batches, penalty)
+        yield train_epoch(network, loss, optimizer, batches, penalty, masks, count)
 
 
 def train(
@@ -137,12 +149,14 @@ def train(
     return list(iter_epochs(network, loss, optimizer, data, orders, batch_size, **options))  # type: ignore[arg-type]
 
 
-def evaluate(network: Sequential, loss: Loss, batch: Batch) -> EpochResult:
+def evaluate(network: Sequential, loss: Loss, batch: Batch, *, count: bool = True) -> EpochResult:
     """Measure loss and accuracy, without learning and without a penalty."""
     outputs = network.predict(batch.X)
     loss.require(outputs, batch.y)
-    correct = count_correct(outputs, batch.y, loss.threshold)
-    return EpochResult(float(loss.forward(outputs, batch.y, batch.w)), correct / len(batch.X))
+    value = float(loss.forward(outputs, batch.y, batch.w))
+    if not count:
+        return EpochResult(value, None)
+    return EpochResult(value, count_correct(outputs, batch.y, loss.threshold) / len(batch.X))
 
 
 def count_correct(outputs: np.ndarray, y: np.ndarray, threshold: float = 0.0) -> int:

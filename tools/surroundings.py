@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments import Run, run
-from experiments.harness.agreement import relative_errors
+from frameworks.agreement.distances import relative_errors
 
 IMPLEMENTATIONS = ("scratch", "keras", "pytorch")
 EPOCHS = 3

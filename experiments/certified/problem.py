@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from datasets import Dataset, Policy
-from experiments.harness.training import digest
+from experiments.harness.workers.training import digest
 from experiments.registry import page
 from frameworks import Spec
 from frameworks.draws import Draws

@@ -1,55 +1,85 @@
 """Score a training: how many digits of the certified losses it has right."""
 
 from math import floor
-from typing import Any
 
+from experiments.certified.formulas import formulas_of
 from experiments.certified.lre import digits
-from experiments.certified.stored import complete, find
+from experiments.certified.stored import Certificate, find
+from experiments.harness.records.models import Certified, Record
+from experiments.registry import EXPERIMENTS, known_experiment
+from frameworks.errors import RequestError
 
 __all__ = ["score"]
 
 
-def score(cell: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the digits of a cell's losses, epoch by epoch, and of its test loss.
+def score(cell: Record) -> Certified | None:
+    """Return the digits of a training's losses, epoch by epoch, and of its test loss.
 
     None where no certificate is for this training: another dtype, or another spec, seed, initial
     weights, data or batch order. A training with fewer epochs than are certified is scored on
-    those; its test loss is not certified, and has None.
+    those; its test loss is not certified, and has None. Where the page is no longer the one that
+    was certified, the result says only what has changed.
     """
-    if cell["status"] != "ok":
+    if not cell.ok or cell.experiment not in EXPERIMENTS:
         return None
-    certificate = find(cell["experiment"], cell["data"]["source"])
+    certificate = find(cell.experiment, cell.data.source)
     if certificate is None or not _is_for(certificate, cell):
         return None
-    lre = [*map(_score, cell["history"]["loss"], certificate["loss"])]
-    whole = cell["epochs"] == len(certificate["loss"])
-    return {
-        "worst_lre": min(lre),
-        "worst_epoch": 1 + lre.index(min(lre)),
-        "lre": lre,
-        "test_lre": _score(cell["test"]["loss"], certificate["test_loss"]) if whole else None,
-        "epochs": len(lre),
-    }
+    if changed := _what_changed(certificate, cell):
+        return Certified(outdated=changed)
+    assert cell.history is not None
+    assert cell.test is not None
+    scored = zip(cell.history.loss, certificate.loss, strict=False)
+    lre = [_score(q, c) for q, c in scored]
+    whole = cell.epochs == len(certificate.loss)
+    return Certified(
+        worst_lre=min(lre),
+        worst_epoch=1 + lre.index(min(lre)),
+        lre=lre,
+        test_lre=_score(cell.test.loss, certificate.test_loss) if whole else None,
+        epochs=len(lre),
+    )
 
 
 def _score(q: float | None, c: str) -> float:
     return floor(100 * digits(q, c)) / 100  # two decimals, and never rounded up
 
 
-def _is_for(certificate: dict[str, Any], cell: dict[str, Any]) -> bool:
-    """Say whether what was certified is what was trained, to the last batch."""
-    epochs, orders = cell["epochs"], certificate["digests"]["batch_order"]
-    spec = certificate["spec"] | {"epochs": epochs}
-    digests = {
-        "initial_weights": certificate["digests"]["initial_weights"],
-        "batch_order": orders[epochs - 1] if orders and epochs <= len(orders) else "",
-    }
+def _is_for(certificate: Certificate, cell: Record) -> bool:
+    """Say whether what was certified is this experiment on these data with this seed."""
     return (
-        cell["dtype"] == "float64"
-        and cell["limit"] is None
-        and epochs <= len(certificate["loss"])
-        and cell["seed"] == certificate["seed"]
-        and cell["data"]["sha256"] == certificate["data"]["sha256"]
-        and complete(cell["spec"]) == spec
-        and {name: cell["digests"].get(name) for name in digests} == digests
+        cell.dtype == "float64"
+        and cell.mode == "lockstep"
+        and cell.limit is None
+        and cell.epochs <= len(certificate.loss)
+        and cell.seed == certificate.seed
+        and cell.data.sha256 == certificate.data.sha256
     )
+
+
+def _what_changed(certificate: Certificate, cell: Record) -> str:
+    """Say what is not as it was when it was certified, or return an empty string."""
+    stored, now = certificate.spec.items(), cell.spec.items()
+    for name, value in now.items():
+        if name != "epochs" and name in stored and stored[name] != value:
+            return f"{name} was {stored[name]}, and is {value}"
+    experiment = known_experiment(cell.experiment)
+    assert experiment is not None
+    try:
+        formulas = formulas_of(experiment)
+    except RequestError as error:
+        return str(error)
+    for name, was in certificate.model.model_dump(exclude={"method"}).items():
+        if getattr(formulas, name) != was:
+            return f"{name} was {was or 'none'}, and is {getattr(formulas, name) or 'none'}"
+    return _drawn_otherwise(certificate, cell)
+
+
+def _drawn_otherwise(certificate: Certificate, cell: Record) -> str:
+    assert cell.digests is not None
+    orders = certificate.digests.batch_order
+    if cell.digests.initial_weights != certificate.digests.initial_weights:
+        return "other initial weights are drawn"
+    if (cell.digests.batch_order or "") != (orders[cell.epochs - 1] if orders else ""):
+        return "other batches are drawn"
+    return ""

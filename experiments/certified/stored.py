@@ -1,21 +1,60 @@
 """The certificates in the repository: one JSON file for each experiment and its data."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from experiments.harness.errors import RequestError
-from experiments.harness.files import write_atomically
-from frameworks import Spec
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-__all__ = ["FOLDER", "SCHEMA", "complete", "find", "write"]
+from experiments.harness.records.models import DataId, SpecNumbers
+from frameworks.errors import RequestError
+from frameworks.files import write_atomically
 
-SCHEMA = 1
+__all__ = ["FOLDER", "Certificate", "Drawn", "Formulas", "find", "write"]
+
 FOLDER = Path(__file__).parent
 
 
-def find(experiment: str, source: str, folder: Path = FOLDER) -> dict[str, Any] | None:
+class _Model(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, populate_by_name=True)
+
+
+class Formulas(_Model):
+    """The formulas of a training, by name; its page says them in words and in three dialects."""
+
+    hidden: str  # the activation of every hidden layer
+    output: str  # "identity" under a loss that starts from logits
+    loss: str
+    optimizer: str
+    method: Literal["mpmath", "longdouble"]  # the arithmetic that it is certified in
+
+
+class Drawn(_Model):
+    """SHA-256 of what was drawn."""
+
+    initial_weights: str
+    batch_order: list[str]  # of all orders so far, for each epoch; none where rows stay in order
+
+
+class Certificate(_Model):
+    """The losses of one training, in more digits than any implementation computes."""
+
+    schema_: Literal[1] = Field(1, alias="schema")
+    experiment: str
+    data: DataId
+    spec: SpecNumbers
+    seed: int
+    digests: Drawn
+    model: Formulas
+    bits: int  # of a number's significand
+    digits: int  # that are certified
+    worst_error: dict[str, float]  # of the same training in other arithmetics, by name
+    seconds: float
+    versions: dict[str, str]
+    loss: list[str]  # of every epoch
+    test_loss: str
+
+
+def find(experiment: str, source: str, folder: Path = FOLDER) -> Certificate | None:
     """Return the certificate for an experiment on "real" or "stand-in" data; None if there is none.
 
     Raises RequestError if it is damaged.
@@ -24,31 +63,19 @@ def find(experiment: str, source: str, folder: Path = FOLDER) -> dict[str, Any] 
     if file not in folder.glob("*.json"):  # the name is a record's, and may lead anywhere
         return None
     try:
-        certificate = json.loads(file.read_bytes())
-        if certificate["schema"] != SCHEMA:
-            raise ValueError(f"expected schema {SCHEMA}, got {certificate['schema']!r}")
-        certificate["spec"] = complete(certificate["spec"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        remedy = f"run: lockstep certify {experiment}"
-        raise RequestError(f"{file}: is no certificate ({error!r}); {remedy}") from error
-    return certificate
+        return Certificate.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise RequestError(
+            f"{file}: is no certificate ({reason}); run: lockstep certify {experiment}"
+        ) from error
 
 
-def complete(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return a spec as it was written, and what has come into specs since then, at its default.
-
-    >>> complete({"learning_rate": 10.0})["halve_every"]
-    0
-    """
-    return asdict(Spec()) | spec
-
-
-def write(certificate: dict[str, Any], folder: Path = FOLDER) -> None:
+def write(certificate: Certificate, folder: Path = FOLDER) -> None:
     """Write a certificate, a line for each loss."""
-    file = _path(certificate["experiment"], certificate["data"]["source"], folder)
-    text = json.dumps(certificate, ensure_ascii=False, indent=1)
+    file = _path(certificate.experiment, certificate.data.source, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, f"{text}\n".encode())
+    write_atomically(file, f"{certificate.model_dump_json(by_alias=True, indent=1)}\n".encode())
 
 
 def _path(experiment: str, source: str, folder: Path) -> Path:

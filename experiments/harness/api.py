@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Literal
 
 from datasets import Policy
+from experiments.harness.cli.session import TIMEOUT, rebuild, train
 from experiments.harness.compare.comparison import compare_runs
+from experiments.harness.compare.frames import Comparison
 from experiments.harness.compare.stored_run import StoredRun
-from experiments.harness.comparison_frames import Comparison
-from experiments.harness.errors import RequestError
 from experiments.harness.frames import Run
-from experiments.harness.native import MARGIN, check_margin
+from experiments.harness.plan import Request, plan
 from experiments.harness.progress import make_progress
-from experiments.harness.request import Request, plan
-from experiments.harness.session import TIMEOUT, rebuild, train
+from experiments.harness.records.native import MARGIN, check_margin
+from frameworks.errors import RequestError
 
 __all__ = ["Comparison", "RequestError", "Run", "compare", "load_run", "run"]
 
@@ -93,7 +93,7 @@ def load_run(folder: str | Path, margin: float = MARGIN) -> Run:
 
     >>> load_run("nowhere")
     Traceback (most recent call last):
-    experiments.harness.errors.RequestError: nowhere: holds no run; a run has a folder named cells/
+    frameworks.errors.RequestError: nowhere: holds no run; a run has a folder named cells/
     """
     check_margin(margin)
     return Run(folder, margin)

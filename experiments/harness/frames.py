@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.harness.errors import choose
-from experiments.harness.native import MARGIN
-from experiments.harness.results import build_results
-from experiments.harness.store import EPOCH_COLUMNS, Store, epoch_rows
+from experiments.harness.records.native import MARGIN
+from experiments.harness.records.results import build_results
+from experiments.harness.records.store import EPOCH_COLUMNS, Store, epoch_rows
+from frameworks.errors import choose
 
 __all__ = ["Run"]
 

@@ -14,7 +14,10 @@ from scratch.compiler.tracing import Trace, plain
 
 __all__ = ["CompiledEpochs", "MeasuredEpoch"]
 
+_MOST_STEPS_AHEAD = 64  # measured together; more would only take memory
+
 Augment = Callable[[np.ndarray], np.ndarray]
+Masks = Callable[[int], Sequence[np.ndarray]]
 # Σ loss · rows; and outputs (n, k), each from before the step on its batch, beside their targets
 MeasuredEpoch = tuple[float, list[tuple[np.ndarray, np.ndarray]]]
 
@@ -31,10 +34,13 @@ class CompiledEpochs:
         data: Batch,
         batch_size: int,
         augment: Augment | None = None,
+        masks: Masks | None = None,
         ahead: int = 1,
     ) -> None:
-        self.parts, self.data, self.augment, self.ahead = parts, data, augment, ahead
+        self.parts, self.data, self.augment, self.masks = parts, data, augment, masks
         self.batch_size = min(batch_size, len(data.X))
+        steps = -(-len(data.X) // self.batch_size)
+        self.ahead = min(ahead, max(_MOST_STEPS_AHEAD // steps, 1))
         self.in_order = np.arange(len(data.X))
         self._start()
 
@@ -45,7 +51,7 @@ class CompiledEpochs:
         for epoch, order in enumerate(orders):
             rows = self.in_order if order is None else order
             for batches in self.batches:
-                batches.take_steps(epoch, rows, self.augment)
+                batches.take_steps(epoch, rows)
         totals = [0.0] * len(orders)
         for batches in self.batches:
             for epoch, losses in enumerate(batches.losses()[: len(orders)]):
@@ -71,6 +77,7 @@ class _Batches:
 
     def __init__(self, epochs: CompiledEpochs, first: int, n: int, count: int) -> None:
         self.parts, self.data, self.ahead = epochs.parts, epochs.data, epochs.ahead
+        self.augment, self.masks = epochs.augment, epochs.masks
         self.first, self.n, self.count = first, n, count
         self.step: Step | None = None
         self.program: Program | None = None
@@ -79,14 +86,16 @@ class _Batches:
         self.y = self._room_for(self.data.y)
         self.w = None if self.data.w is None else self._room_for(self.data.w)
 
-    def take_steps(self, epoch: int, order: np.ndarray, augment: Augment | None) -> None:
+    def take_steps(self, epoch: int, order: np.ndarray) -> None:
         """Take a step on each batch; keep the outputs, and the targets in their order."""
         rows = order[self.first : self.first + self.count * self.n].reshape(self.count, self.n)
         for k, i in enumerate(rows):
+            if self.masks is not None:
+                self.parts.network.use_masks(self.masks(self.n))
             if self.step is None:
-                results = self._begin(i, augment)
+                results = self._begin(i)
             else:
-                self._gather(i, augment)
+                self._gather(i)
                 self.step.run()
                 results = self.step.results
             if self.outputs is None:
@@ -113,10 +122,10 @@ class _Batches:
         rows, outputs, y = self.count * self.n, self.outputs[epoch], self.y[epoch]  # type: ignore[index]
         return outputs.reshape(rows, *outputs.shape[2:]), y.reshape(rows, *y.shape[2:])
 
-    def _begin(self, i: np.ndarray, augment: Augment | None) -> list[np.ndarray]:
+    def _begin(self, i: np.ndarray) -> list[np.ndarray]:
         """Take the first step by the plain code, and the second one noting it."""
         X, y, w = self.data
-        X_i = X[i] if augment is None else augment(X[i])
+        X_i = X[i] if self.augment is None else self.augment(X[i])
         batch = Batch(X_i, y[i], None if w is None else w[i])
         if self.outputs is None:
             network = self.parts.network
@@ -124,13 +133,13 @@ class _Batches:
         self.step = Step(self.parts, batch)
         return self.step.first_results
 
-    def _gather(self, i: np.ndarray, augment: Augment | None) -> None:
+    def _gather(self, i: np.ndarray) -> None:
         """Put the rows into the arrays that the step works on."""
         X, y, w = self.step.batch  # type: ignore[union-attr]
-        if augment is None:
+        if self.augment is None:
             self.data.X.take(i, 0, X, "clip")  # the other modes would copy X first
         else:
-            X[...] = augment(self.data.X[i])
+            X[...] = self.augment(self.data.X[i])
         self.data.y.take(i, 0, y, "clip")
         if w is not None:
             self.data.w.take(i, 0, w, "clip")  # type: ignore[union-attr]

@@ -13,9 +13,9 @@ class Dropout(Layer):
 
     `mask` (shaped as X) is 1/(1 − rate) with probability 1 − rate, else 0, so that a has X's mean
     ("inverted" dropout): u ≥ rate for u ~ U[0, 1), drawn as float64 from `rng` whatever the type of
-    X. The latest mask stays there to be handed to another implementation; the next one is handed in
-    by `draw`, which may be replaced by any function of X's shape.
-    Raises ValueError unless 0 ≤ rate < 1.
+    X. A mask that is handed over with `use` takes the place of a drawn one, once; without an `rng`
+    every step has to be handed one. The latest mask stays in `mask`.
+    Raises ValueError unless 0 ≤ rate < 1, and in training where there is neither mask nor `rng`.
     Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting",
     JMLR 15, 2014, section 4; the factor in training instead of at test time as in section 10.
 
@@ -24,19 +24,29 @@ class Dropout(Layer):
     array([[2., 0., 0., 0.]])
     >>> layer.backward(np.ones((1, 4)))
     array([[2., 0., 0., 0.]])
-    >>> layer.draw = lambda shape: np.array([[0.0, 0.0, 2.0, 2.0]])
+    >>> layer.use(np.array([[0.0, 0.0, 2.0, 2.0]]))
     >>> layer.forward(np.ones((1, 4)), training=True)
     array([[0., 0., 2., 2.]])
     """
 
-    def __init__(self, rate: float, rng: np.random.Generator) -> None:
+    def __init__(self, rate: float, rng: np.random.Generator | None = None) -> None:
         require_fraction("rate", rate)
         super().__init__()
         self.rate, self.rng = rate, rng
         self.mask: np.ndarray | None = None  # None where nothing is dropped
+        self.next_mask: np.ndarray | None = None  # what `use` was given
+
+    def use(self, mask: np.ndarray) -> None:
+        """Take this mask, shaped as X, in the next `forward` in training."""
+        self.next_mask = mask
 
     def draw(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Return a new mask."""
+        """Return the mask that was handed over, or else a new one."""
+        mask, self.next_mask = self.next_mask, None
+        if mask is not None:
+            return mask
+        if self.rng is None:
+            raise ValueError("Dropout needs an rng, or a mask for each step in training")
         return (self.rng.random(shape) >= self.rate) * (1 / (1 - self.rate))
 
     def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:

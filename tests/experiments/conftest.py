@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.harness.cli import main
-from experiments.registry import page
+from experiments.harness.cli.app import main
+from experiments.registry import find_experiment
 
 from .command import Answer, Trained, environment, lockstep
 from .stored_runs import store_run
@@ -53,7 +53,8 @@ def compare(call, tmp_path):
 def append_to_page(monkeypatch, tmp_path) -> Callable[[str, str], Path]:
     """Return a function that adds code to an experiment's page, as new processes see it.
 
-    The code sees what the page defines, and can define a builder anew. Remove the file that is
+    It stands before the page's last statement, sees what the page defines, and can define a builder
+    anew. Remove the file that is
     returned, and the page is as it was.
     """
     folder = tmp_path / "pages"
@@ -65,7 +66,8 @@ def append_to_page(monkeypatch, tmp_path) -> Callable[[str, str], Path]:
 
     def append(name: str, code: str) -> Path:
         changed = folder / f"{name}.py"
-        changed.write_text(f"{Path(page(name).__file__).read_text()}\n{code}")
+        page, mark, end = find_experiment(name).source.read_text().rpartition("EXPERIMENT = ")
+        changed.write_text(f"{page}{code}\n\n\n{mark}{end}")
         return changed
 
     return append

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments.harness.results import build_results
-from experiments.harness.store import Store
-from experiments.harness.training import digest
+from experiments.harness.records.arrays import digest
+from experiments.harness.records.models import Record
+from experiments.harness.records.results import build_results
+from experiments.harness.records.store import Store, to_json
 
 ROWS = 1_000
 LABELS = np.arange(ROWS) % 2
@@ -84,11 +85,16 @@ def failed(**values: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return kept | FAILED, {}
 
 
+def as_record(values: dict[str, Any]) -> Record:
+    """Return a record with these values; numbers that are not finite are null in it."""
+    return Record.model_validate_json(to_json(values))
+
+
 def store_run(folder: Path, *trainings: tuple[dict[str, Any], dict[str, np.ndarray]]) -> Path:
     """Write a run's folder."""
     store = Store(folder)
     store.create()
     for record, arrays in trainings:
-        store.save(record["key"], record, arrays)
+        store.save(as_record(record), arrays)
     store.write_results(build_results(store))
     return folder

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.harness.agreement import (
+from frameworks.agreement.distances import (
     FLOAT64,
     Limits,
     compare,

@@ -11,7 +11,7 @@ import pytest
 
 import experiments
 from experiments import RequestError, compare, load_run, run
-from experiments.harness.store import Store
+from experiments.harness.records.store import Store
 
 from .command import environment
 from .stored_runs import correct_but, failed, store_run, training

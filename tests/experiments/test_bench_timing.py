@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from experiments.harness.bench import timing
-from experiments.harness.bench.loop import Unavailable
-from experiments.harness.bench.pytorch_loop import PyTorchLoop
-from experiments.harness.bench.scratch_loops import ScratchLoop
-from experiments.harness.bench.sklearn_fit import SklearnFit
+from frameworks.peers import Unavailable
+from frameworks.pytorch.peers import PyTorchLoop
+from frameworks.scratch.peers import ScratchLoop
+from frameworks.scratch.sklearn_peer import SklearnFit
 from experiments.harness.bench.timing import time_product, time_variant
 from experiments.harness.bench.variants import VARIANTS
 from experiments.harness.bench.work import load_work
-from experiments.harness.cell import Cell
-from experiments.harness.implementations import IMPLEMENTATIONS
+from experiments.harness.workers.cell import Cell
+from frameworks.backends import IMPLEMENTATIONS
 from experiments.registry import page
 
 CHURN = Cell("churn", "float64", 0, "scratch", 1, None, "stand-in", None, 1)

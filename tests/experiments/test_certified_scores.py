@@ -11,7 +11,7 @@ from experiments import certified
 from experiments.certified.lre import MOST, digits, relative_error
 from experiments.certified.score import score
 from experiments.certified.stored import find
-from experiments.harness.results import objections
+from experiments.harness.records.results import objections
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from experiments.harness.agreement import FLOAT64
+from frameworks.agreement.distances import FLOAT64
 
 from .stored_runs import WEIGHTS, correct_but, failed, store_run, training
 

@@ -140,7 +140,7 @@ def test_a_comparison_fits_80_columns_without_colour(call, tmp_path, monkeypatch
 
 
 def test_labels_are_stored_beside_the_predictions(toys):
-    from experiments.harness.store import Store
+    from experiments.harness.records.store import Store
 
     arrays = Store(toys.folder).load_arrays("xor-float64-seed0-scratch")
     np.testing.assert_array_equal(arrays["labels"], [0, 1, 1, 0])

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from experiments.harness.comparison import compare_all
-from experiments.harness.noise_floor import measure_floor
-from experiments.harness.variants import KERAS_SIGMOID, nudges
+from frameworks.agreement.pairs import compare_all
+from frameworks.agreement.noise_floor import measure_floor
+from frameworks.agreement.variants import KERAS_SIGMOID, nudges
 
 from .test_agreement import EPOCHS, ROWS, cell, part
 

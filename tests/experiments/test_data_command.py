@@ -12,7 +12,7 @@ from datasets import DataError, cache, inventory
 from datasets.idx import encode_idx
 from datasets.mnist import MNIST
 from datasets.recipe import Content
-from experiments.harness import data_command
+from experiments.harness.cli import data as data_command
 
 IMAGES = "mnist/train-images-idx3-ubyte"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.harness.diverge import LEVELS, Side, walk
-from experiments.harness.diverge.differences import difference, not_identical
-from experiments.harness.diverge.layers import align, unmatched, weight_names
-from experiments.harness.diverge.side import First
+from frameworks.diverge import LEVELS, Side, walk
+from frameworks.diverge.differences import difference, not_identical
+from frameworks.diverge.layers import align, unmatched, weight_names
+from frameworks.diverge.side import First
 from experiments.registry import page
 from frameworks.probe import LayerOutput, computing
 
@@ -126,7 +126,7 @@ def test_steps_end_the_training_where_they_are_told_to():
 
 
 def test_float32_finds_an_epsilon_above_its_rounding(own_page):
-    from experiments.harness.diverge.pages import find_page
+    from experiments.harness.user_pages import find_page
 
     path = own_page("    use_epsilon_hat(optimizer)", "    pass")
     found = find_page(str(path), ("scratch", "pytorch"), "float32")
@@ -136,7 +136,7 @@ def test_float32_finds_an_epsilon_above_its_rounding(own_page):
 
 
 def test_single_steps_show_a_later_fault_behind_an_earlier_one(monkeypatch):
-    from frameworks.pytorch_adapter import PyTorchAdapter
+    from frameworks.pytorch.adapter import PyTorchAdapter
 
     def changed(self, data, orders, batch_size):
         for result in train(self, data, orders, batch_size):

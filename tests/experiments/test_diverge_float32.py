@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from experiments import churn
-from experiments.harness.cell import Cell
-from experiments.harness.diverge import LEVELS, Side, walk
-from experiments.harness.diverge.differences import Difference
-from experiments.harness.diverge.floor import floor_of
-from experiments.harness.noise_floor import measure_floor
-from experiments.harness.training import load_data, train_cell
-from experiments.harness.variants import nudges
+from experiments.harness.workers.cell import Cell
+from frameworks.diverge import LEVELS, Side, walk
+from frameworks.diverge.differences import Difference
+from frameworks.diverge.floor import floor_of
+from frameworks.agreement.noise_floor import measure_floor
+from experiments.harness.workers.training import load_data, train_cell
+from frameworks.agreement.variants import nudges
 from experiments.registry import page
 
 SHORT = ("--data", "stand-in", "--dtype", "float32", "--epochs", "2", "--limit", "95")

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from experiments.harness.equivalence import compare_means
-from experiments.harness.errors import RequestError
-from experiments.harness.native import check_margin, compare_native
+from frameworks.agreement.equivalence import compare_means
+from frameworks.errors import RequestError
+from experiments.harness.records.native import check_margin, compare_native
 
 # Means 4 and 3, variances 10/3 and 10/3, n = 4: SE² = 2 · (10/3)/4 = 5/3, and 6 degrees of freedom.
 A, B = [2.0, 3.0, 5.0, 6.0], [1.0, 2.0, 4.0, 5.0]

@@ -7,12 +7,12 @@ import json
 
 import pytest
 
-import frameworks.epsilon
+import frameworks.pytorch.hooks
 from experiments import churn, xor
-from experiments.harness.cell import Cell
-from experiments.harness.comparison import compare_all
-from experiments.harness.training import load_data, train_cell
-from experiments.harness.variants import KERAS_SIGMOID, nudges, variants
+from experiments.harness.workers.cell import Cell
+from frameworks.agreement.pairs import compare_all
+from experiments.harness.workers.training import load_data, train_cell
+from frameworks.agreement.variants import KERAS_SIGMOID, nudges, variants
 
 EPOCHS, ROWS = 3, 95
 
@@ -46,7 +46,7 @@ def test_a_clean_pair_agrees_in_float32(scratch, floor, implementation):
 
 
 def test_epsilon_outside_the_correction_differs_in_float32(monkeypatch, scratch, floor):
-    monkeypatch.setattr(frameworks.epsilon, "use_epsilon_hat", lambda optimizer: optimizer)
+    monkeypatch.setattr(frameworks.pytorch.hooks, "use_epsilon_hat", lambda optimizer: optimizer)
     assert verdict(scratch, floor, train("pytorch"))[0] == "differ"
 
 

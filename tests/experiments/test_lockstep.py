@@ -11,7 +11,7 @@ from itertools import combinations
 import pandas as pd
 import pytest
 
-from experiments.harness.request import Request, plan
+from experiments.harness.plan import Request, plan
 from experiments.registry import EXPERIMENTS
 
 from .command import REAL_DATA, Trained, lockstep

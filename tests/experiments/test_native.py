@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from experiments.harness.request import Request, plan
+from experiments.harness.plan import Request, plan
 from experiments.registry import EXPERIMENTS
 
 from .command import lockstep

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from experiments import churn
-from experiments.harness.nudge import Nudge, NudgedNumber, nudged
-from experiments.harness.variants import change, nudges
+from frameworks.agreement.nudge import Nudge, NudgedNumber, nudged
+from frameworks.agreement.variants import change, nudges
 from frameworks import ScratchClassifier
 from scratch import Batch, train_step
 

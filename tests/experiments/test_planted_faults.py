@@ -7,14 +7,14 @@ import json
 
 import pytest
 
-import frameworks.epsilon
+import frameworks.pytorch.hooks
 from experiments import churn, mnist
-from experiments.harness.agreement import FLOAT64, compare
-from experiments.harness.cell import Cell
-from experiments.harness.training import load_data, train_cell
+from frameworks.agreement.distances import FLOAT64, compare
+from experiments.harness.workers.cell import Cell
+from experiments.harness.workers.training import load_data, train_cell
 from experiments.registry import page
 from frameworks.draws import Draws
-from frameworks.pytorch_adapter import PyTorchAdapter
+from frameworks.pytorch.adapter import PyTorchAdapter
 
 EPOCHS, ROWS = 3, 95
 FIRST_EPOCH = "epoch 1: the loss differs by "
@@ -58,7 +58,7 @@ def test_without_a_fault_the_verdict_is_agree(honest, implementation):
 
 
 def test_epsilon_outside_the_correction_parts_the_first_epoch(monkeypatch, honest):
-    monkeypatch.setattr(frameworks.epsilon, "use_epsilon_hat", lambda optimizer: optimizer)
+    monkeypatch.setattr(frameworks.pytorch.hooks, "use_epsilon_hat", lambda optimizer: optimizer)
     assert reason(honest, train()).startswith(FIRST_EPOCH)
 
 
@@ -120,8 +120,8 @@ def test_kernel_transposed_both_ways_parts_the_first_epoch(monkeypatch, honest):
     def canonical(module):
         return [w.T if w.shape == (6, 6) else w for w in original(module)]
 
-    original = frameworks.pytorch_adapter._canonical
-    monkeypatch.setattr(frameworks.pytorch_adapter, "_canonical", canonical)
+    original = frameworks.pytorch.adapter._canonical
+    monkeypatch.setattr(frameworks.pytorch.adapter, "_canonical", canonical)
     assert reason(honest, train()).startswith(FIRST_EPOCH)
 
 

@@ -14,8 +14,8 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.harness.environment import thread_variables
-from experiments.harness.implementations import IMPLEMENTATIONS
+from experiments.harness.records.environment import thread_variables
+from frameworks.backends import IMPLEMENTATIONS
 
 from .command import Answer, environment
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.harness.runs import remove
-from experiments.harness.store import Store
+from experiments.harness.records.runs import remove
+from experiments.harness.records.store import Store
 
 from .stored_runs import failed, store_run, training
 

@@ -12,14 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.harness.errors import RequestError
-from experiments.harness.files import write_atomically
-from experiments.harness.store import Store
+from experiments.harness.records.models import Results
+from experiments.harness.records.store import Store, to_json
 from frameworks import weight_files
+from frameworks.errors import RequestError
+from frameworks.files import write_atomically
 
-from .stored_runs import failed, store_run, training
+from .stored_runs import RECORD, as_record, failed, store_run, training
 
 ARRAYS = {"weights.0": np.arange(6.0).reshape(2, 3).T, "predictions": np.array([1, 0])}
+KEY = "churn-float64-seed0-scratch"
+OPTIONAL = ("schema", "mode", "source_sha256")  # those that older records lack, or all have
 
 
 @pytest.fixture
@@ -30,8 +33,8 @@ def store(tmp_path):
 
 
 def test_arrays_come_back_with_their_bytes_types_and_shapes(store):
-    store.save("a", {}, ARRAYS)
-    loaded = store.load_arrays("a")
+    store.save(as_record(training()[0]), ARRAYS)
+    loaded = store.load_arrays(KEY)
     assert set(loaded) == set(ARRAYS)
     for name, array in ARRAYS.items():
         assert loaded[name].dtype == array.dtype
@@ -39,9 +42,15 @@ def test_arrays_come_back_with_their_bytes_types_and_shapes(store):
 
 
 def test_numbers_that_json_does_not_have_are_null(store):
-    store.save("a", {"loss": [1.5, float("nan"), float("inf")]}, {})
-    text = (store.cells / "a.json").read_text()
+    text = to_json({"loss": [1.5, float("nan"), float("inf")]}).decode()
     assert json.loads(text, parse_constant=pytest.fail) == {"loss": [1.5, None, None]}
+
+
+def test_a_record_comes_back_as_it_was_saved(store):
+    record = as_record(training(history={"loss": [0.75, float("nan"), 0.25]})[0])
+    store.save(record, {})
+    assert store.load(KEY) == record
+    assert record.history.loss == [0.75, None, 0.25]
 
 
 def test_what_is_not_there_is_none(store):
@@ -102,7 +111,7 @@ def test_what_an_orphan_leaves_while_the_next_command_works_is_removed_at_its_en
         left.write_bytes(b"{")
         store.create()
         assert left.exists()
-    store.write_results({"cells": []})
+    store.write_results(Results(environment={"versions": {}}, cells=[], agreement=[]))
     assert not left.exists()
 
 
@@ -119,12 +128,12 @@ def test_files_can_be_read_by_whom_the_umask_lets(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"schema": 1', r"Expecting .* delete it, and run again"),
-        (b"\xff{}", r"can't decode byte 0xff .* delete it, and run again"),
-        (b"[]", "not a record of schema 1; delete it, and run again"),
-        (b"{}", "not a record of schema 1; delete it, and run again"),
+        (b'{"schema": 1', "invalid JSON: .* line 1 .*; delete it, and run again"),
+        (b"\xff{}", "invalid .*; delete it, and run again"),
+        (b"[]", "input should be an object, found list; delete it, and run again"),
+        (b"{}", "key: field required; delete it, and run again"),
+        (b'{"schema": 0}', "schema: input should be 1, found 0; delete it, and run again"),
         (b'{"schema": 2}', "written by a newer lockstep .schema 2, this one reads 1.; update"),
-        (b'{"schema": 1}', "lacks acceptance, .*, test; delete it, and run again"),
     ],
 )
 def test_a_damaged_record_is_named_with_the_remedy(store, content, message):
@@ -134,6 +143,47 @@ def test_a_damaged_record_is_named_with_the_remedy(store, content, message):
         store.load("a")
     assert str(error.value).startswith(f"{path}: ")
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("epochs", "three", "epochs: input should be a valid integer, found 'three'"),
+        ("seed", -1, "seed: input should be greater than or equal to 0, found -1"),
+        ("history", {"loss": [0.5, "much", 0.25]}, r"history.loss\[1\]: .* number, found 'much'"),
+        ("test", {"loss": [0.5]}, "test.loss: input should be a valid number, found list"),
+        ("test", {"accuracy": 1.5}, "test.accuracy: .* less than or equal to 1, found 1.5"),
+        ("test", {"confusion": [[1, 2]]}, "test.confusion: expected as many columns as rows"),
+        ("test", {"n": 7}, "test.confusion: expected 7 rows in all"),
+        ("seconds", {"fit": None}, "seconds.fit: input should be a valid number, found None"),
+        ("data", {"source": 1}, "data.source: input should be a valid string, found 1"),
+        ("spec", {"batch_size": "ten"}, "spec.batch_size: .* valid integer, found 'ten'"),
+        ("acceptance", [0.5], r"acceptance\[1\]: field required"),
+        ("history", {"loss": [0.5]}, "history.loss: expected 3 numbers, one an epoch, found 1"),
+        ("status", "done", "status: input should be 'ok' or 'failed', found 'done'"),
+        ("error", 7, "error: input should be a valid string, found 7"),
+        ("digests", None, "digests: expected a value, as it was finished; found nothing"),
+        ("mode", "nudged", "mode: .*, found 'nudged'"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_named_with_what_it_holds(store, field, value, message):
+    """Text where a number belongs, or another kind, count or range: one sentence each."""
+    record, _ = training()
+    merged = record[field] | value if isinstance(value, dict) else value
+    (store.cells / f"{KEY}.json").write_text(json.dumps(record | {field: merged}))
+    with pytest.raises(RequestError, match=f"{message}; delete it, and run again$") as error:
+        store.load(KEY)
+    assert str(error.value).startswith(f"{store.cells / KEY}.json: {field}")
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("field", [name for name in RECORD if name not in OPTIONAL])
+def test_a_field_that_is_missing_is_named(store, field):
+    record, _ = training()
+    record.pop(field)
+    (store.cells / f"{KEY}.json").write_text(json.dumps(record))
+    with pytest.raises(RequestError, match=f"json: {field}: .*; delete it, and run again$"):
+        store.load(KEY)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x08\x00", None])
@@ -154,8 +204,9 @@ SCHEMA_1 = (
 def test_a_record_of_the_first_version_is_still_read(call, tmp_path):
     folder = shutil.copytree(SCHEMA_1, tmp_path / "run")
     (record,) = Store(folder).records()
-    assert record["mode"] == "lockstep"  # it was the only one
-    assert "labels" not in Store(folder).load_arrays(record["key"])
+    assert record.mode == "lockstep"  # it was the only one
+    assert record.task == "classification"  # likewise
+    assert "labels" not in Store(folder).load_arrays(record.key)
     shown = call("report", folder)
     assert (shown.code, "0.997312" in shown.out) == (0, True)
     assert call("compare", folder, folder).code == 0

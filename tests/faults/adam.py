@@ -2,7 +2,7 @@
 
 import numpy as np
 
-import frameworks.epsilon
+import frameworks.pytorch.hooks
 import scratch
 from experiments import churn
 
@@ -12,7 +12,7 @@ from .fault import fault, of_class, optimizer
 @fault("ε after the correction", "PyTorch's Adam as it comes, held against Keras' ε̂.", "step",
        churn, "scratch,pytorch", "ε after the bias correction")  # fmt: skip
 def _(plant):
-    plant.patch.setattr(frameworks.epsilon, "use_epsilon_hat", lambda optimizer: optimizer)
+    plant.patch.setattr(frameworks.pytorch.hooks, "use_epsilon_hat", lambda optimizer: optimizer)
 
 
 @fault("ε of another framework", "ε̂ = 1e-8 stands for 1e-7.", "step", churn, "pytorch,scratch",

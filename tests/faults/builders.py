@@ -1,8 +1,8 @@
 """Faults in a port: what a Keras or PyTorch builder gets wrong."""
 
-import frameworks.pytorch_adapter
+import frameworks.pytorch.adapter
 from experiments import churn, circle, mnist
-from frameworks.keras_adapter import KerasAdapter
+from frameworks.keras.adapter import KerasAdapter
 
 from .fault import fault
 from .image_pages import images, pytorch_images
@@ -24,12 +24,12 @@ def _(plant):
 @fault("kernel not transposed", "PyTorch's (d_out, d_in) is taken for (d_in, d_out), both ways.",
        "forward", churn, "scratch,pytorch", "kernel is transposed")  # fmt: skip
 def _(plant):
-    canonical = frameworks.pytorch_adapter._canonical
+    canonical = frameworks.pytorch.adapter._canonical
 
     def changed(module):
         return [w.T if w.shape == (6, 6) else w for w in canonical(module)]
 
-    plant.patch.setattr(frameworks.pytorch_adapter, "_canonical", changed)
+    plant.patch.setattr(frameworks.pytorch.adapter, "_canonical", changed)
 
 
 @fault("ReLU after the last layer", "The output layer has an activation too.", "forward", mnist,

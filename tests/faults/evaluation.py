@@ -5,7 +5,7 @@ import torch
 
 from experiments import circle, mnist
 from frameworks.classifier import LockstepClassifier
-from frameworks.pytorch_adapter import PyTorchAdapter
+from frameworks.pytorch.adapter import PyTorchAdapter
 
 from .fault import fault
 from .pages import momentum

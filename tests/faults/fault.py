@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from datasets import Dataset
-from experiments.harness.diverge import Side
+from frameworks.diverge import Side
 from frameworks import Parts, Spec
 from scratch import Sequential
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from experiments import churn, mnist
 from frameworks.draws import Draws
-from frameworks.pytorch_adapter import PyTorchAdapter
+from frameworks.pytorch.adapter import PyTorchAdapter
 
 from .fault import fault
 from .image_pages import images

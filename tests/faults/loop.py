@@ -4,8 +4,8 @@ import numpy as np
 
 import scratch
 from experiments import churn, mnist
-from frameworks.pytorch_adapter import PyTorchAdapter
-from frameworks.scratch_adapter import ScratchAdapter
+from frameworks.pytorch.adapter import PyTorchAdapter
+from frameworks.scratch.adapter import ScratchAdapter
 from scratch import Batch, EpochResult
 
 from .fault import fault

@@ -2,11 +2,11 @@
 
 import pytest
 
-from experiments.harness.agreement import FLOAT64, compare
-from experiments.harness.cell import Cell
-from experiments.harness.diverge import walk
-from experiments.harness.diverge.floor import TRAININGS, floor_of
-from experiments.harness.training import train_cell
+from frameworks.agreement.distances import FLOAT64, compare
+from experiments.harness.workers.cell import Cell
+from frameworks.diverge import walk
+from frameworks.diverge.floor import TRAININGS, floor_of
+from experiments.harness.workers.training import train_cell
 from experiments.registry import page
 
 from .catalogue import CATALOGUE
@@ -48,7 +48,7 @@ def record(side):
     cell = Cell(side.page.__name__, side.dtype, side.seed, side.implementation, epochs,
                 side.limit, "stand-in", None, 1)  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("experiments.harness.training.page", lambda name: side.page)
+        patch.setattr("experiments.harness.workers.training.page", lambda name: side.page)
         trained, arrays = train_cell(cell, side.data, seconds_import=0.0)
     head = cell.to_json() | {"data": side.data.sha256, "spec": repr(side.page.SPEC)}
     return head | trained, arrays

@@ -5,16 +5,17 @@ Images (6, 9, 2) in rows of 108, a kernel (2, 3), and pools that leave the last 
 
 import numpy as np
 
-from frameworks import Parts, Spec
+from frameworks import Parts
+from frameworks.default_network import DenseSpec
 from scratch import glorot_uniform
 
 SHAPE, KERNEL, CHANNELS = (6, 9, 2), (2, 3), 3
 FLAT = 2 * 3 * CHANNELS  # (5, 7) without the border of the kernel, then (2, 3) pooled
-SPEC = Spec(inputs=108, outputs=3, learning_rate=0.125)
+SPEC = DenseSpec(inputs=108, outputs=3, learning_rate=0.125)
 SHAPES = [(2, 3, 2, 3), (3,), (18, 3), (3,)]  # kernel: (kh, kw, c_in, c_out)
 
 
-def initial_weights(spec: Spec, rng: np.random.Generator) -> list[np.ndarray]:
+def initial_weights(spec: DenseSpec, rng: np.random.Generator) -> list[np.ndarray]:
     """Draw biases too, so that none is at home in the wrong place."""
     return [
         glorot_uniform(rng, (*KERNEL, SHAPE[2], CHANNELS)),
@@ -24,7 +25,7 @@ def initial_weights(spec: Spec, rng: np.random.Generator) -> list[np.ndarray]:
     ]
 
 
-def build_scratch(spec: Spec = SPEC) -> Parts:
+def build_scratch(spec: DenseSpec = SPEC) -> Parts:
     from scratch import (
         SGD,
         CategoricalCrossEntropy,
@@ -48,7 +49,7 @@ def build_scratch(spec: Spec = SPEC) -> Parts:
     return Parts(network, CategoricalCrossEntropy(), SGD(spec.learning_rate), initial_weights)
 
 
-def build_keras(spec: Spec = SPEC) -> Parts:
+def build_keras(spec: DenseSpec = SPEC) -> Parts:
     import keras
     from keras import layers
 
@@ -68,7 +69,7 @@ def build_keras(spec: Spec = SPEC) -> Parts:
     return Parts(network, loss, optimizer, initial_weights)
 
 
-def build_pytorch(spec: Spec = SPEC, *, channels_last: bool = True) -> Parts:
+def build_pytorch(spec: DenseSpec = SPEC, *, channels_last: bool = True) -> Parts:
     import torch
     from torch import nn
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from frameworks.validation import encode_targets
 from scratch import Batch
 
 LIMITS = {
@@ -101,7 +100,7 @@ def distance(a: Any, b: Any) -> float:
 def gradients(classifier: Any, batch: Batch) -> list[np.ndarray]:
     """dL/d(weights) of the framework's own loss on the batch, in the canonical layout."""
     adapter = classifier._adapter
-    targets = encode_targets(batch.y, classifier.classes_, adapter.dtype)
+    targets = classifier._encode(batch.y, adapter.dtype)
     kind = type(classifier).__name__
     return _GRADIENTS[kind](adapter, *batch._replace(y=targets))
 
@@ -113,10 +112,8 @@ def _scratch_gradients(adapter, X, y, w):
 def _keras_gradients(adapter, X, y, w):
     import tensorflow as tf
 
-    from frameworks.keras_adapter import _lent_keras
-
     model = adapter.parts.network
-    with _lent_keras(adapter.dtype), tf.GradientTape() as tape:
+    with adapter.lent(), tf.GradientTape() as tape:
         loss = model.compute_loss(X, y, model(tf.constant(X)), w)
     return [g.numpy() for g in tape.gradient(loss, [v.value for v in model.trainable_variables])]
 

@@ -8,7 +8,8 @@ import pytest
 from sklearn.base import clone
 
 import scratch
-from frameworks import Parts, ScratchClassifier, Spec
+from frameworks import Parts, ScratchClassifier
+from frameworks.default_network import DenseSpec
 
 from .cases import table
 
@@ -106,7 +107,7 @@ def test_parameters_are_kept_as_they_are_given(make):
     assert make().set_params(**parameters).get_params() == make(**parameters).get_params()
 
 
-STATEFUL = Spec(inputs=3, outputs=3, hidden=(4,), learning_rate=0.0625)
+STATEFUL = DenseSpec(inputs=3, outputs=3, hidden=(4,), learning_rate=0.0625)
 
 
 def build_stateful(spec=STATEFUL):

@@ -20,7 +20,7 @@ from tensorflow.python.eager import context
 import frameworks
 from experiments import circle
 from experiments.registry import EXPERIMENTS
-from frameworks.scratch_adapter import ScratchAdapter
+from frameworks.scratch.adapter import ScratchAdapter
 
 from .cases import NAMES, SMALL, table
 from .world import state_of_the_world
@@ -145,8 +145,9 @@ def test_a_run_changes_nothing_in_the_process_that_asks_for_it(tmp_path):
     assert changes(before, state_of_the_world()) == []
 
 
-PACKAGES = ["scratch", "datasets", "experiments", "experiments.harness.cli"]
-ADAPTERS = [f"frameworks.{name}_adapter" for name in ("scratch", "keras", "pytorch", "python")]
+PACKAGES = ["scratch", "datasets", "experiments", "experiments.harness.cli.app"]
+ADAPTERS = [f"frameworks.{name}.adapter" for name in ("scratch", "pytorch", "python")]
+ADAPTERS.append("frameworks.keras.estimators")
 PAGES = [f"experiments.{name}" for name in EXPERIMENTS]
 
 
@@ -170,7 +171,7 @@ class Broken:
             raise ImportError("it does not load")
 
 sys.meta_path.insert(0, Broken())
-import frameworks.keras_adapter
+import frameworks.keras.estimators
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1

@@ -5,10 +5,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-import frameworks.pytorch_adapter
+import frameworks.pytorch.adapter
 from experiments import mnist_cnn
 from frameworks import PyTorchClassifier, ScratchClassifier
-from frameworks.pytorch_adapter import PyTorchAdapter
+from frameworks.pytorch.adapter import PyTorchAdapter
 
 from . import images
 from .cases import table
@@ -105,7 +105,7 @@ def test_square_kernel_transposed_both_ways_shows_in_the_outputs(monkeypatch):
 
     digits = table(10, 12, 784)
     stock = observe(ScratchClassifier(build=mnist_cnn.build_scratch, **PARAMETERS), *digits)
-    original = frameworks.pytorch_adapter._canonical
-    monkeypatch.setattr(frameworks.pytorch_adapter, "_canonical", canonical)
+    original = frameworks.pytorch.adapter._canonical
+    monkeypatch.setattr(frameworks.pytorch.adapter, "_canonical", canonical)
     faulty = observe(PyTorchClassifier(build=mnist_cnn.build_pytorch, **PARAMETERS), *digits)
     assert_parts(stock, faulty, "outputs")

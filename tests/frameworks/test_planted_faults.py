@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 import frameworks
-import frameworks.epsilon
-import frameworks.pytorch_adapter
+import frameworks.pytorch.adapter
+import frameworks.pytorch.hooks
 import scratch
 from experiments import churn, mnist
 from frameworks import PyTorchClassifier, ScratchClassifier, Spec
 from frameworks.draws import Draws
-from frameworks.keras_adapter import KerasAdapter
-from frameworks.pytorch_adapter import PyTorchAdapter
-from frameworks.scratch_adapter import ScratchAdapter
+from frameworks.keras.adapter import KerasAdapter
+from frameworks.pytorch.adapter import PyTorchAdapter
+from frameworks.scratch.adapter import ScratchAdapter
 
 from .cases import table
 from .parity import assert_lockstep, observe
@@ -63,8 +63,8 @@ def test_kernel_transposed_both_ways_shows_in_the_outputs(monkeypatch, honest):
     def canonical(module):
         return [w.T if w.shape == (6, 6) else w for w in original(module)]
 
-    original = frameworks.pytorch_adapter._canonical
-    monkeypatch.setattr(frameworks.pytorch_adapter, "_canonical", canonical)
+    original = frameworks.pytorch.adapter._canonical
+    monkeypatch.setattr(frameworks.pytorch.adapter, "_canonical", canonical)
     assert_parts(honest, train_churn(), "outputs")
 
 
@@ -121,7 +121,7 @@ def test_bias_without_a_gradient_shows_in_the_gradients(monkeypatch, honest):
 
 
 def test_epsilon_after_the_correction_shows_in_the_step(monkeypatch, honest):
-    monkeypatch.setattr(frameworks.epsilon, "use_epsilon_hat", lambda optimizer: optimizer)
+    monkeypatch.setattr(frameworks.pytorch.hooks, "use_epsilon_hat", lambda optimizer: optimizer)
     assert_parts(honest, train_churn(), "step")
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import frameworks.rates
+import frameworks.pytorch.hooks
 from experiments import mnist_cnn
 from frameworks import KerasClassifier, PyTorchClassifier, ScratchClassifier
 
@@ -48,7 +48,9 @@ def test_training_with_a_halved_rate_is_in_lockstep(name, reference):
 
 
 def test_a_rate_that_stays_is_noticed(reference, monkeypatch):
-    monkeypatch.setattr(frameworks.rates, "step_rate", lambda start, factor, size: lambda k: start)
+    monkeypatch.setattr(
+        frameworks.pytorch.hooks, "step_rate", lambda start, factor, size: lambda k: start
+    )
     constant = observe(PyTorchClassifier(build=build_pytorch, **PARAMETERS), X, Y)
     with pytest.raises(AssertionError, match=r"^losses\[0\]"):
         assert_lockstep(reference, constant)

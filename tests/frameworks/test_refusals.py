@@ -143,13 +143,13 @@ def test_rows_and_labels_to_evaluate_must_match(fitted):
 
 def keras_with_normalization(spec: frameworks.Spec = churn.SPEC):
     parts = churn.build_keras(spec)
-    parts.network.add(keras.layers.BatchNormalization())
+    parts.network.add(keras.layers.LayerNormalization())
     return parts
 
 
 def pytorch_with_normalization(spec: frameworks.Spec = churn.SPEC):
     parts = churn.build_pytorch(spec)
-    parts.network.append(torch.nn.BatchNorm1d(1))
+    parts.network.append(torch.nn.LayerNorm(1))
     return parts
 
 
@@ -161,5 +161,5 @@ def pytorch_with_normalization(spec: frameworks.Spec = churn.SPEC):
     ],
 )
 def test_layer_whose_layout_is_not_known_is_refused(classifier, build):
-    with pytest.raises(TypeError, match=r"^the canonical layout of BatchNorm\w* is not known$"):
+    with pytest.raises(TypeError, match=r"^the canonical layout of LayerNorm\w* is not known$"):
         getattr(frameworks, classifier)(build=build).fit(*table(d=11))

@@ -104,7 +104,7 @@ def wait_until_gone(processes: list[int]) -> None:
 
 def finished(run: Path) -> dict[str, bytes]:
     """Return the records of the finished cells; all that is there has to be whole."""
-    from experiments.harness.store import Store
+    from experiments.harness.records.store import Store
 
     store, found = Store(run), {}
     for path in run.glob("*.json"):

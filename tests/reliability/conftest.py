@@ -66,7 +66,7 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture
 def command(capsys):
     """Return a function that runs a command: no traceback, nothing that a terminal acts on."""
-    from experiments.harness.cli import main
+    from experiments.harness.cli.app import main
 
     def run(*arguments):
         capsys.readouterr()

@@ -12,8 +12,8 @@ import numpy as np
 from datasets.churn_stand_in import invent_customers
 from datasets.idx import encode_idx
 from datasets.mnist_stand_in import draw_digits
-from experiments.harness.results import build_results
-from experiments.harness.store import Store
+from experiments.harness.records.results import build_results
+from experiments.harness.records.store import Store
 from frameworks import ScratchClassifier
 
 STORED = Path(__file__).parents[1] / "experiments/stored/schema-1"  # by the first version

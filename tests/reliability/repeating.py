@@ -13,8 +13,8 @@ from pathlib import Path
 MIXED = """
 import random, sys
 from dataclasses import replace
-from experiments.harness import session
-from experiments.harness.cli import main
+from experiments.harness.cli import session
+from experiments.harness.cli.app import main
 
 plan = session.plan
 

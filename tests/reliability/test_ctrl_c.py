@@ -109,7 +109,7 @@ def test_a_signal_inside_a_library_is_not_lost(happens, tmp_path):
     code = f"""
         import signal, sys, time
         from experiments.__main__ import main
-        from experiments.harness import session
+        from experiments.harness.cli import session
 
         def stopped(*_):
             exec({happens!r})

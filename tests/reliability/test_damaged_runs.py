@@ -12,12 +12,12 @@ from experiments.harness.compare.comparison import compare_runs
 from experiments.harness.compare.document import render as render_comparison
 from experiments.harness.compare.stored_run import StoredRun
 from experiments.harness.compare.tables import show_comparison
-from experiments.harness.last_results import describe_last, last_results
+from experiments.harness.records.last_results import describe_last, last_results
 from experiments.harness.report.document import render
-from experiments.harness.results import objections
-from experiments.harness.runs import describe
-from experiments.harness.store import Store
-from experiments.harness.tables import show_experiment, show_summary
+from experiments.harness.records.results import objections
+from experiments.harness.records.runs import describe
+from experiments.harness.records.store import Store
+from experiments.harness.cli.tables import show_experiment, show_summary
 
 from .fuzz import fuzz, no_hang
 from .mutations import damaged_value

@@ -16,8 +16,8 @@ from datasets import DataError
 from datasets.churn_table import read_churn
 from datasets.idx import encode_idx, parse_idx
 from datasets.npz import read_npz
-from experiments.harness.errors import RequestError
-from experiments.harness.records import read_record
+from frameworks.errors import RequestError
+from experiments.harness.records.models import read_record
 from frameworks import ScratchClassifier, WeightFileError
 from frameworks.weight_files import decode
 

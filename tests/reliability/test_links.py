@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datasets import DataError, load_churn, load_mnist
-from experiments.harness.store import Store
+from experiments.harness.records.store import Store
 from frameworks import ScratchClassifier
 
 from .originals import as_json, run_in

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.harness.cell import Cell
-from experiments.harness.digests import digest
-from experiments.harness.errors import RequestError
-from experiments.harness.implementations import IMPLEMENTATIONS
-from experiments.harness.request import Request, plan
-from experiments.harness.session import rebuild
-from experiments.harness.store import Store
-from experiments.harness.training import load_data, train_cell
+from experiments.harness.workers.cell import Cell
+from experiments.harness.records.digests import digest
+from frameworks.errors import RequestError
+from frameworks.backends import IMPLEMENTATIONS
+from experiments.harness.plan import Request, plan
+from experiments.harness.cli.session import rebuild
+from experiments.harness.records.store import Store
+from experiments.harness.workers.training import load_data, train_cell
 from experiments.registry import page
 
 from .repeating import CIRCUMSTANCES, COMMAND, Circumstances, repeat, run

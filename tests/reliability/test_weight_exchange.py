@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from experiments.harness.implementations import IMPLEMENTATIONS
+from frameworks.backends import IMPLEMENTATIONS
 from experiments.registry import EXPERIMENTS, page
 
 NAMES = ("scratch", "keras", "pytorch")

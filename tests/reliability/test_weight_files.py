@@ -11,8 +11,8 @@ from safetensors.numpy import load, save
 
 import frameworks
 from experiments import circle
-from frameworks import WeightFileError
-from scratch import BatchNorm, Dense, Sequential
+from frameworks import WeightFileError, weight_files
+from scratch import BatchNorm, Dense, Layer, Sequential
 
 NAMES = ("ScratchClassifier", "KerasClassifier", "PyTorchClassifier")
 SMALL = {"hidden": (4,), "epochs": 2, "dtype": "float64", "random_state": 0}
@@ -180,11 +180,49 @@ def build_with_running_means(spec=replace(circle.SPEC, learning_rate=0.125)):  #
     return parts._replace(network=network, initial_weights=lambda spec, rng: weights)
 
 
-def test_layers_that_keep_more_than_weights_are_not_saved(tmp_path):
+def test_running_means_come_back(tmp_path):
     data, options = circle.load(), {"epochs": 3, "dtype": "float64", "random_state": 0}
     model = frameworks.ScratchClassifier(build_with_running_means, **options)
+    model.fit(data.X_train + 7, data.y_train).save_weights(tmp_path / "a")
+    loaded = frameworks.ScratchClassifier(build_with_running_means, **options)
+    loaded.load_weights(tmp_path / "a")
+    assert [a.tobytes() for a in loaded.get_states()] == [a.tobytes() for a in model.get_states()]
+    assert loaded.outputs(data.X_test).tobytes() == model.outputs(data.X_test).tobytes()
+
+
+def test_a_file_that_lacks_states_is_refused(tmp_path):
+    data, options = circle.load(), {"epochs": 3, "dtype": "float64", "random_state": 0}
+    model = frameworks.ScratchClassifier(build_with_running_means, **options)
+    model.fit(data.X_train + 7, data.y_train).save_weights(tmp_path / "a")
+    network = weight_files.decode((tmp_path / "a").read_bytes())
+    (tmp_path / "a").write_bytes(weight_files.encode(network._replace(states=())))
+    with pytest.raises(WeightFileError, match="states: expected 2 arrays, got 0"):
+        model.load_weights(tmp_path / "a")
+
+
+class Remembers(Layer):
+    """Adds what it has been given most recently in training, and tells nobody."""
+
+    latest = 0.0
+
+    def forward(self, X):
+        if self.training:
+            self.latest = X.sum()
+        return X + self.latest
+
+    def backward(self, da):
+        return da
+
+
+def test_layers_that_keep_more_than_weights_and_states_are_not_saved(tmp_path):
+    def build(spec=circle.SPEC):
+        parts = circle.build_scratch(spec)
+        return parts._replace(network=Sequential(Remembers(), *parts.network.layers))
+
+    data, options = circle.load(), {"epochs": 1, "dtype": "float64", "random_state": 0}
+    model = frameworks.ScratchClassifier(build, **options)
     model.fit(data.X_train + 7, data.y_train)
-    with pytest.raises(WeightFileError, match="layers may keep nothing but weights"):
+    with pytest.raises(WeightFileError, match="layers may keep nothing but weights and states"):
         model.save_weights(tmp_path / "a")
     assert list(tmp_path.iterdir()) == []
 

@@ -25,7 +25,8 @@ from sabotage import arm, note
 
 import experiments.__main__
 import frameworks
-from experiments.harness import cli, processes, worker
+from experiments.harness.cli import app as cli
+from experiments.harness.workers import processes, worker
 
 
 class ForkedWorker:

@@ -6,10 +6,10 @@ from typing import Any
 
 from experiments.harness.bench.flops import Flops, count_flops
 from experiments.harness.bench.variants import Variant
-from experiments.harness.cell import Cell
-from experiments.harness.errors import RequestError
-from experiments.harness.processes import CellFailed, Worker
+from experiments.harness.workers.cell import Cell
+from experiments.harness.workers.processes import CellFailed, Worker
 from experiments.registry import page
+from frameworks.errors import RequestError
 
 __all__ = ["Measured", "default_steps", "measure"]
 

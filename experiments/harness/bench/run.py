@@ -14,9 +14,9 @@ from experiments.harness.bench.figures import figures
 from experiments.harness.bench.measure import Measured, default_steps, measure
 from experiments.harness.bench.tables import headline, markdown, show
 from experiments.harness.bench.variants import Variant, choose_variants
-from experiments.harness.cell import Cell
-from experiments.harness.environment import environment
-from experiments.harness.request import Request, plan
+from experiments.harness.plan import Request, plan
+from experiments.harness.records.environment import environment
+from experiments.harness.workers.cell import Cell
 
 __all__ = ["SCHEMA", "run"]
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from experiments.harness.bench.figures import Figures, Ratio, best_of_families, figures
 from experiments.harness.bench.measure import Measured
-from experiments.harness.tables import make_table
+from experiments.harness.cli.tables import make_table
 
 __all__ = ["headline", "markdown", "show"]
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from experiments.harness.agreement import relative_error
-from experiments.harness.bench.loop import Loop, Unavailable
-from experiments.harness.bench.scratch_loops import ScratchLoop
 from experiments.harness.bench.variants import VARIANTS, Variant
 from experiments.harness.bench.work import Work, load_work
-from experiments.harness.cell import Cell
-from experiments.harness.implementations import IMPLEMENTATIONS
+from experiments.harness.workers.cell import Cell
 from experiments.registry import page
+from frameworks.agreement.distances import relative_error
+from frameworks.backends import IMPLEMENTATIONS
+from frameworks.peers import Loop, Unavailable
+from frameworks.scratch.peers import ScratchLoop
 
 __all__ = ["time_product", "time_variant"]
 

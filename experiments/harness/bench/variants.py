@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from experiments.harness.bench.keras_loop import KerasLoop
-from experiments.harness.bench.loop import MakeLoop
-from experiments.harness.bench.pytorch_loop import PyTorchLoop
-from experiments.harness.bench.scratch_loops import PythonLoop, ScratchLoop
-from experiments.harness.bench.sklearn_fit import SklearnFit
-from experiments.harness.errors import choose
+from frameworks.errors import choose
+from frameworks.keras.peers import KerasLoop
+from frameworks.peers import MakeLoop
+from frameworks.pytorch.peers import PyTorchLoop
+from frameworks.scratch.peers import PythonLoop, ScratchLoop
+from frameworks.scratch.sklearn_peer import SklearnFit
 
 __all__ = ["VARIANTS", "Variant", "choose_variants"]
 

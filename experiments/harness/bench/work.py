@@ -5,12 +5,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from experiments.harness.bench.loop import Arrays
-from experiments.harness.cell import Cell
-from experiments.harness.training import load_data
+from experiments.harness.workers.cell import Cell
+from experiments.harness.workers.training import load_data
 from experiments.registry import page
 from frameworks import Spec
 from frameworks.draws import Draws
+from frameworks.peers import Arrays
 
 __all__ = ["Work", "load_work", "size"]
 

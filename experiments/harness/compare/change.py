@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.harness.agreement import Distance, measure
 from experiments.harness.compare.flips import Arrays, Flips, count_flips
-from experiments.harness.results import certified_digits
+from experiments.harness.records.results import certified_digits
+from frameworks.agreement.distances import Distance, measure
 
 __all__ = ["Change", "certified"]
 

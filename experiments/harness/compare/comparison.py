@@ -25,7 +25,7 @@ from experiments.harness.compare.rules import judge, judge_pair, limits_for, ove
 from experiments.harness.compare.stored_run import Record, StoredRun, TrainingName
 from experiments.harness.compare.surroundings import TIMING, surroundings_changes
 from experiments.harness.compare.times import compare_times
-from experiments.harness.errors import RequestError
+from frameworks.errors import RequestError
 
 __all__ = ["compare_runs"]
 

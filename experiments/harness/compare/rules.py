@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from math import inf, isfinite
 from typing import Any
 
-from experiments.harness.agreement import FLOAT64, Limits, too_far
 from experiments.harness.compare.change import Change, certified
-from experiments.harness.results import DIGITS, accepted
+from experiments.harness.records.results import DIGITS, accepted
+from frameworks.agreement.distances import FLOAT64, Limits, too_far
 
 __all__ = ["CHANCE", "Verdict", "judge", "judge_pair", "limits_for", "overall"]
 

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
+from experiments.harness.cli.tables import make_console
 from experiments.harness.compare.comparison import compare_runs
 from experiments.harness.compare.document import render
 from experiments.harness.compare.stored_run import StoredRun
 from experiments.harness.compare.tables import show_comparison
-from experiments.harness.errors import RequestError
-from experiments.harness.files import write_atomically
-from experiments.harness.printable import printable
-from experiments.harness.store import to_json
-from experiments.harness.tables import make_console
+from experiments.harness.records.files import write_atomically
+from experiments.harness.records.store import to_json
+from frameworks.errors import RequestError, printable
 
 __all__ = ["compare"]
 

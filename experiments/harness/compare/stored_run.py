@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.harness.errors import RequestError
-from experiments.harness.records import read_results
-from experiments.harness.results import build_results
-from experiments.harness.store import Store
+from experiments.harness.records.models import read_results
+from experiments.harness.records.results import build_results
+from experiments.harness.records.store import Store
+from frameworks.errors import RequestError
 
 __all__ = ["PairName", "Record", "StoredRun", "TrainingName"]
 

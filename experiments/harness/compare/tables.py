@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from experiments.harness.cli.tables import make_table
 from experiments.harness.compare import wording
-from experiments.harness.printable import printable
-from experiments.harness.tables import make_table
+from frameworks.errors import printable
 
 __all__ = ["show_comparison"]
 

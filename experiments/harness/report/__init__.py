@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from experiments.harness.files import write_atomically
-from experiments.harness.store import Store
+from experiments.harness.records.store import Store
+from frameworks.files import write_atomically
 
 __all__ = ["write_report"]
 

@@ -10,12 +10,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from experiments.harness.agreement import FLOAT64
+from experiments.harness.records.store import Store
 from experiments.harness.report.run_data import RunData
 from experiments.harness.report.sections import section
 from experiments.harness.report.source import highlighting
 from experiments.harness.report.trained import Trained, trained_in
-from experiments.harness.store import Store
+from frameworks.agreement.distances import FLOAT64
 
 __all__ = ["render"]
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from experiments.harness.records.results import accepted
 from experiments.harness.report.trained import Record, Trained
 from experiments.harness.report.verdict import worst
-from experiments.harness.results import accepted
 
 __all__ = ["ImplementationRow", "PairRow", "implementation_rows", "pair_rows", "spread"]
 

@@ -7,7 +7,7 @@ from types import ModuleType
 
 from markupsafe import Markup
 
-from experiments.harness.environment import source_digest
+from experiments.harness.records.environment import source_digest
 from experiments.harness.report.alignment import align
 from experiments.harness.report.trained import Trained
 

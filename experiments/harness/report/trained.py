@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from datasets import Dataset
+from experiments.harness.records.store import Store
 from experiments.harness.report.run_data import RunData
-from experiments.harness.store import Store
 from experiments.registry import EXPERIMENTS, page
 
 __all__ = ["Record", "Trained", "trained_in"]

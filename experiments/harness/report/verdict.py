@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from math import floor, inf, log10
 
+from experiments.harness.records.results import accepted
 from experiments.harness.report.trained import Record, Trained
-from experiments.harness.results import accepted
 
 __all__ = ["Verdict", "digits", "join", "judge"]
 

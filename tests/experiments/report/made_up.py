@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from datasets import Dataset
-from experiments.harness.environment import environment, source_digest
-from experiments.harness.grid import plane_axes
+from experiments.harness.records.environment import environment, source_digest
+from experiments.harness.workers.grid import plane_axes
 from experiments.harness.report.document import render
-from experiments.harness.results import build_results
-from experiments.harness.store import SCHEMA, Store
+from experiments.harness.records.results import build_results
+from experiments.harness.records.store import SCHEMA, Store
 from experiments.registry import page
 
 FULL = ("scratch", "keras", "pytorch")

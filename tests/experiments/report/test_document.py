@@ -8,7 +8,7 @@ import pytest
 
 from experiments.harness.report import write_report
 from experiments.harness.report.document import render
-from experiments.harness.results import build_results
+from experiments.harness.records.results import build_results
 
 from .made_up import FULL, by_all, cell, failed, html, save
 from .reading import Page

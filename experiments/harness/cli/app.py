@@ -1,0 +1,84 @@
+"""The command line: `lockstep`, or `python -m experiments`."""
+
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from datasets import DataError
+from experiments.harness.cli import bench, certify, compare, data, diverge, report, run, runs
+from experiments.harness.cli.list import list_command
+from experiments.harness.interruption import interruptible
+from frameworks.errors import RequestError, printable
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Train the same experiment in NumPy, Keras and PyTorch, and see whether they agree.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("list")(list_command)
+app.command("run")(run.run)
+app.command("report")(report.report)
+app.command("compare")(compare.compare)
+app.command("diverge")(diverge.diverge_command)
+app.command("bench")(bench.bench)
+app.command("certify")(certify.certify)
+app.add_typer(data.app, name="data")
+app.add_typer(runs.app, name="runs")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from experiments.harness.records.environment import installed_version
+
+        print(f"lockstep {installed_version('lockstep-suite') or '(not installed)'}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    try:
+        arguments = sys.argv[1:] if arguments is None else arguments
+        with interruptible():
+            result = app(arguments or ["--help"], prog_name="lockstep", standalone_mode=False)
+    except (DataError, RequestError) as error:
+        return _fail(str(error))
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk, for example
+        return _fail(str(error))
+    except TyperException as error:
+        return _fail(_with_help(error))
+    except KeyboardInterrupt:
+        result = 130
+    if result == 130:
+        command = shlex.join(["lockstep", *(arguments or [])])
+        print(f"\nstopped; repeat with: {command}", file=sys.stderr)
+    return result or 0
+
+
+def _with_help(error: TyperException) -> str:
+    """Return what is wrong with the arguments, and the command that helps."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "lockstep"
+    return f"{error.format_message()}\nTry: {command} --help"
+
+
+def _fail(message: str) -> int:
+    print(f"error: {printable(message)}", file=sys.stderr)
+    return 2

@@ -1,0 +1,74 @@
+"""``lockstep bench``: speed side by side."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from datasets import Policy
+
+__all__ = ["bench"]
+
+
+def bench(
+    experiments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="EXPERIMENT", help="Default: perceptron, circle, churn, mnist, mnist_cnn."
+        ),
+    ] = None,
+    names: Annotated[
+        str | None,
+        typer.Option(
+            "--with",
+            metavar="NAMES",
+            help="With commas: scratch, keras, keras-fit, keras-jit, pytorch, pytorch-foreach, "
+            "pytorch-fused, pytorch-compile, sklearn, python. Default: all but python.",
+        ),
+    ] = None,
+    dtype: Annotated[Literal["float64", "float32"], typer.Option()] = "float64",
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Steps to time. Default: 1,000, fewer where they are long."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Time each so many times, in turn.")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each training.")] = 1,
+    data: Annotated[
+        Policy, typer.Option(help="auto: real if it can be had, else the stand-in.")
+    ] = "auto",
+    data_dir: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Default: the variable LOCKSTEP_DATA.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all figures.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown instead of tables.")
+    ] = False,
+) -> None:
+    """Compare speeds as paired ratios: the implementations, and their peers at their best.
+
+    The peers are plain loops in PyTorch, Model.fit in Keras, each with and without a compiler, and
+    scikit-learn's MLPClassifier, which draws its own weights. All others are timed only if their
+    training has the same loss as scratch's. Each experiment takes minutes, most of them to compile.
+
+    For example:
+
+    lockstep bench churn --rounds 9
+
+    lockstep bench mnist --with scratch,pytorch-fused,sklearn --dtype float32 --threads 2
+
+    lockstep bench --markdown > speed.md
+    """
+    from experiments.harness.bench.run import run
+    from experiments.harness.plan import Request
+    from frameworks.errors import RequestError
+
+    if as_json and as_markdown:
+        raise RequestError("--json and --markdown are two forms of the same; choose one")
+    request = Request(
+        experiments=tuple(experiments or ()),
+        implementations=() if names is None else tuple(n.strip() for n in names.split(",")),
+        dtype=dtype,
+        policy=data,
+        data_dir=data_dir,
+        threads=threads,
+    )
+    run(request, steps, rounds, "json" if as_json else "markdown" if as_markdown else "table")

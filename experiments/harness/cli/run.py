@@ -1,0 +1,94 @@
+"""``lockstep run``: train side by side."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from experiments.harness.cli.options import AsJson, Data, DataDir, Experiments, Margin, With
+
+__all__ = ["run"]
+
+
+def run(
+    experiments: Experiments = None,
+    implementations: With = None,
+    dtype: Annotated[
+        Literal["float64", "float32"] | None,
+        typer.Option(help="Default: float64; with --native float32, as in the frameworks."),
+    ] = None,
+    seeds: Annotated[
+        str, typer.Option(metavar="SEEDS", help="How many from 0 on, or a list: 3,7 or 10-19.")
+    ] = "1",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of each one's own.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Train on the first N rows.")] = None,
+    data: Data = "auto",
+    data_dir: DataDir = None,
+    floor: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Nudged trainings that judge where no fixed limit holds; 0: do not judge."
+        ),
+    ] = 5,
+    native: Annotated[
+        bool, typer.Option("--native", help="Each framework's own defaults, nothing aligned.")
+    ] = False,
+    margin: Margin = 0.01,
+    jobs: Annotated[int, typer.Option(min=1, help="Trainings to run in parallel.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each training.")] = 1,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            min=1, metavar="SECONDS", help="End a training that finishes no epoch for so long."
+        ),
+    ] = 3_600,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Default: a folder under runs/.")
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Only what goes against, what is left out, and the sum.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train side by side, print the tables, and write the run's folder.
+
+    Repeating a command trains what is missing and nothing else. Exit code 1: implementations
+    disagree, or a figure is not what it should be; 2: the request cannot be carried out.
+
+    Where no fixed limit holds, scratch is trained --floor times more, nudged in the last place, and
+    its distances from itself are the limit: always in float32; in float64 where trainings exceed
+    the fixed limits.
+
+    For example:
+
+    lockstep run
+
+    lockstep run churn mnist --with scratch,pytorch --seeds 3 --jobs 2
+
+    lockstep run ./my_page.py --seeds 10-19
+
+    lockstep run mnist --data real --data-dir ~/data --epochs 2 --limit 10000
+
+    lockstep run churn --dtype float32 --floor 8
+
+    lockstep run churn --native --seeds 20 --margin 0.01
+    """
+    from experiments.harness.cli import session
+    from experiments.harness.plan import Request, parse_seeds
+
+    names = () if implementations is None else implementations.split(",")  # an empty one is unknown
+    request = Request(
+        experiments=tuple(experiments or ()),
+        implementations=tuple(name.strip() for name in names),
+        dtype=dtype or ("float32" if native else "float64"),
+        seeds=parse_seeds(seeds),
+        epochs=epochs,
+        limit=limit,
+        policy=data,
+        data_dir=data_dir,
+        threads=threads,
+        native=native,
+        floor=floor,
+        out=out,
+    )
+    raise typer.Exit(session.run(request, jobs, as_json, quiet, margin, timeout))

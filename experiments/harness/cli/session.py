@@ -1,0 +1,133 @@
+"""What `lockstep run` and `lockstep report` do, from the request to the exit code."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from experiments.harness.cli.native_tables import show_native
+from experiments.harness.cli.tables import show_experiment, show_summary
+from experiments.harness.execute import TIMEOUT, rebuild, train, write
+from experiments.harness.interruption import interruptible
+from experiments.harness.plan import Plan, Request, plan
+from experiments.harness.records.models import Results
+from experiments.harness.records.native import MARGIN, check_margin
+from experiments.harness.records.results import build_results, objections
+from experiments.harness.records.runs import locate
+from experiments.harness.records.store import Store
+from experiments.harness.workers.progress import make_progress
+from experiments.registry import find_experiment
+from frameworks.console import make_console
+from frameworks.errors import RequestError, printable
+
+__all__ = ["report", "run"]
+
+
+def run(
+    request: Request,
+    jobs: int,
+    as_json: bool,
+    quiet: bool = False,
+    margin: float = MARGIN,
+    timeout: float = TIMEOUT,
+) -> int:
+    """Train what is missing, show the results, and return the exit code.
+
+    Quietly, only what is left out, what goes against, and the last lines are shown.
+    """
+    check_margin(margin)
+    console, planned = make_console(as_json or quiet), plan(request)
+    _print_notes(planned, console)
+    missing = planned.missing()
+    kept = len(planned.heads) - len(missing)
+    if kept:
+        console.print(Text(f"{kept} of {len(planned.heads)} trainings are in {_folder(planned)}"))
+    known: list[Results] = []
+    try:
+        with (
+            interruptible(),
+            make_progress(quiet) as progress,
+            closing(train(planned, missing, jobs, timeout, progress, margin)) as finished,
+        ):
+            for results in finished:
+                known.append(results)
+                _show(results, console)
+    except KeyboardInterrupt:
+        kept = len(planned.heads) - len(planned.missing())
+        line = f"\n{kept} of {len(planned.heads)} trainings are kept in {_folder(planned)}"
+        print(line, end="", file=sys.stderr)
+        raise
+    console.print()
+    results = rebuild(planned.store, request.data_dir, margin, known)
+    counts = f"{len(missing)} trained, {kept} kept" if quiet else ""
+    return _conclude(planned.store, results, make_console(as_json), as_json, counts)
+
+
+def report(
+    run: Path,
+    pages: Sequence[str],
+    data_dir: str | None,
+    as_json: bool,
+    margin: float = MARGIN,
+) -> int:
+    """Rebuild the results of a run from its records, show them, and return the exit code.
+
+    `pages` are the paths of users' own pages that were trained.
+    """
+    check_margin(margin)
+    console, store = make_console(as_json), Store(locate(run))
+    results = build_results(store, margin)
+    trained = {cell.experiment for cell in results.cells}
+    for page in pages:
+        if (name := find_experiment(page).name) not in trained:
+            raise RequestError(
+                f"{page}: {store.folder} holds no {name}; it is of {', '.join(sorted(trained))}"
+            )
+    _show(results, console)
+    console.print()
+    write(store, results, data_dir)
+    return _conclude(store, results, console, as_json)
+
+
+def _print_notes(planned: Plan, console: Console) -> None:
+    """Say which data is used, and what is left out: the latter also where all else is quiet."""
+    for note in planned.left_out:
+        if console.quiet:
+            print(printable(note), file=sys.stderr)
+        else:
+            console.print(Text(printable(note)))
+    for note in planned.notes:
+        console.print(Text(printable(note)))
+
+
+def _show(results: Results, console: Console) -> None:
+    """Print the tables of each experiment."""
+    for name in dict.fromkeys(cell.experiment for cell in results.cells):
+        cells = [cell for cell in results.cells if cell.experiment == name]
+        agreement = [entry for entry in results.agreement if entry.experiment == name]
+        show_experiment(console, cells, agreement)
+        for entry in results.native:
+            if entry.experiment == name:
+                show_native(console, entry)
+
+
+def _conclude(
+    store: Store, results: Results, console: Console, as_json: bool, counts: str = ""
+) -> int:
+    """Show what the results come to, and where they are; return the exit code."""
+    against = objections(results)
+    show_summary(console, results, against, counts)
+    written = f"{store.folder / 'results.json'}, results.csv, report.html"
+    console.print(Text(printable(written)), soft_wrap=True)
+    if as_json:
+        print((store.folder / "results.json").read_text(encoding="utf-8"), end="")
+    if any(not cell.ok and cell.missing for cell in results.cells):
+        return 2
+    return 1 if against else 0
+
+
+def _folder(planned: Plan) -> str:
+    return printable(str(planned.store.folder))

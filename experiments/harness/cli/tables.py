@@ -1,0 +1,156 @@
+"""The tables of a run on the terminal."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from experiments.harness.records.models import AgreementEntry, Record, Results
+from experiments.harness.records.results import DIGITS, accepted, certified_digits, remarks
+from experiments.registry import known_experiment
+from frameworks.console import exponent, make_table, spread, two_decimals
+from frameworks.task import find_task
+
+__all__ = ["show_experiment", "show_summary"]
+
+
+def show_experiment(
+    console: Console, cells: Sequence[Record], agreement: Sequence[AgreementEntry]
+) -> None:
+    """Print one experiment: a table of the implementations, and one of their pairs."""
+    console.print()
+    console.print(_title(cells))
+    console.print(_cells_table(cells))
+    if agreement:
+        console.print(_agreement_table(agreement))
+    for line in [*_confusions(cells), *remarks(cells, agreement)]:
+        console.print(Text(line))
+
+
+def show_summary(
+    console: Console, results: Results, objections: list[str], counts: str = ""
+) -> None:
+    """Print the verdict over all: each objection, what was trained, and what agrees.
+
+    `counts` says how much of it was trained just now.
+    """
+    cells, agreement = results.cells, results.agreement
+    judged = [entry.verdict for entry in agreement if entry.verdict]
+    parts = [f"{sum(cell.ok for cell in cells)} of {len(cells)} trainings finished"]
+    if counts:
+        parts.append(counts)
+    if judged:
+        parts.append(f"{judged.count('agree')} of {len(judged)} pairs agree")
+    if tests := [pair.verdict for entry in results.native for pair in entry.pairs]:
+        parts.append(f"{tests.count('equivalent')} of {len(tests)} pairs shown equivalent")
+    if len(judged) < len(agreement):
+        parts.append(f"{len(agreement) - len(judged)} pairs in float32 measured, not judged")
+    for line in objections:
+        console.print(Text(f"✗ {line}", style="red"))
+    console.print(Text("; ".join(parts) + ".", style="red" if objections else "green"))
+
+
+def _title(cells: Sequence[Record]) -> Text:
+    first = cells[0]
+    experiment, data = known_experiment(first.experiment), first.data
+    network = f"{experiment.network}, " if experiment else ""
+    seeds = len({cell.seed for cell in cells})
+    which = f"seed {first.seed}" if seeds == 1 else f"{seeds} seeds"
+    title = Text(first.experiment, style="bold")
+    how = "native, " if first.mode == "native" else ""
+    rows = "" if first.limit is None else f", first {first.limit} rows"
+    title.append(
+        f"  {network}{first.epochs} epochs, batch {first.spec.batch_size}, {first.dtype}, "
+        f"{how}{which}\n{data.name}, {data.source}{rows}, SHA-256 {data.sha256[:12]}",
+        style="not bold",
+    )
+    return title
+
+
+def _cells_table(cells: Sequence[Record]) -> Table:
+    metrics = find_task(cells[0].task).metrics
+    certified = ["digits"] if any(map(certified_digits, cells)) else []
+    titles = [metric.title for metric in metrics]
+    names = ("training loss", "test loss", *titles, *certified, "seconds")
+    table = make_table("implementation", *names)
+    for name in dict.fromkeys(cell.implementation for cell in cells):
+        mine = [cell for cell in cells if cell.implementation == name]
+        done = [cell for cell in mine if cell.ok]
+        if not done:
+            table.add_row(name, Text("failed", style="red"), *[""] * (len(names) - 1))
+            continue
+        form = ".6f" if len(done) == 1 else ".4f"
+        inside = all(accepted(cell) is not False for cell in done)
+        figures = [
+            spread([cell.test.metric(metric.name) for cell in done if cell.test], metric.form)
+            for metric in metrics
+        ]
+        table.add_row(
+            name,
+            spread([cell.history.loss[-1] for cell in done if cell.history], form),
+            spread([cell.test.loss for cell in done if cell.test], form),
+            Text(figures[0], style="" if inside else "red"),
+            *figures[1:],
+            *([_digits(done)] if certified else []),
+            spread([cell.seconds.fit for cell in done if cell.seconds], ".1f"),
+        )
+    return table
+
+
+def _digits(cells: Sequence[Record]) -> Text:
+    """Give the fewest certified digits that one of the trainings has right."""
+    found = [digits for cell in cells if (digits := certified_digits(cell))]
+    if not found:
+        return Text("-")
+    worst, _ = min(found)
+    return Text(two_decimals(worst), style="red" if worst < DIGITS else "")
+
+
+def _agreement_table(agreement: Sequence[AgreementEntry]) -> Table:
+    table = make_table("pair", "epoch losses", "weights", "predictions", "verdict")
+    for pair in dict.fromkeys(entry.pair for entry in agreement):
+        mine = [entry for entry in agreement if entry.pair == pair]
+        table.add_row(
+            " - ".join(pair),
+            exponent(entry.max_rel_loss for entry in mine),
+            exponent(entry.max_rel_weight for entry in mine),
+            _mismatches(mine),
+            _verdict({entry.verdict for entry in mine}),
+        )
+    if floors := [entry.noise_floor for entry in agreement if entry.noise_floor]:
+        table.add_row(
+            "noise floor",
+            exponent(floor.loss for floor in floors),
+            exponent(floor.weight for floor in floors),
+            str(max(floor.predictions or 0 for floor in floors)),
+            f"scratch x{floors[0].trainings}",
+            style="dim",
+        )
+    return table
+
+
+def _mismatches(entries: Sequence[AgreementEntry]) -> str:
+    """Count the predictions that differ; outputs are compared where there are none."""
+    counts = [entry.prediction_mismatches for entry in entries]
+    if None in counts:
+        return f"outputs {exponent(entry.max_rel_output for entry in entries)}"
+    return f"{sum(filter(None, counts))} of {sum(entry.n_predictions for entry in entries)}"
+
+
+def _verdict(verdicts: set[str | None]) -> Text:
+    """Give the worst of them; float32 is measured, not judged."""
+    if "differ" in verdicts:
+        return Text("differ", style="red")
+    return Text("not judged") if None in verdicts else Text("agree", style="green")
+
+
+def _confusions(cells: Sequence[Record]) -> Iterator[str]:
+    """Give the confusion matrices of two classes on one seed, a line for each different one."""
+    by_matrix: dict[str, list[str]] = {}
+    for cell in cells:
+        matrix = cell.test.confusion if cell.test else None
+        if matrix and len(matrix) == 2 and cell.seed == cells[-1].seed == cells[0].seed:
+            by_matrix.setdefault(str(matrix), []).append(cell.implementation)
+    for text, names in by_matrix.items():
+        yield f"confusion matrix {text}: {', '.join(names)}"

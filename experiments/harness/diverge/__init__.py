@@ -1,9 +1,0 @@
-"""Where two implementations first part: the levels of a training, walked one by one.
-
-inputs -> forward -> loss -> gradient -> step -> trajectory -> result
-"""
-
-from experiments.harness.diverge.side import Side
-from experiments.harness.diverge.walk import LEVELS, Finding, Level, Walk, walk
-
-__all__ = ["LEVELS", "Finding", "Level", "Side", "Walk", "walk"]

@@ -1,0 +1,107 @@
+"""One run, from its plan to its results: train what is missing, and build what is shown."""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from itertools import chain
+
+from experiments.harness.plan import Cell, Plan
+from experiments.harness.records.models import Head, Results
+from experiments.harness.records.native import MARGIN
+from experiments.harness.records.results import build_results
+from experiments.harness.records.store import Store
+from experiments.harness.workers.runner import Progress, Runner
+from frameworks.agreement.variants import nudges
+from frameworks.errors import RequestError
+
+__all__ = ["TIMEOUT", "rebuild", "train", "write"]
+
+TIMEOUT = 3_600.0  # seconds for an epoch: far more than the longest takes on one thread
+
+Heads = dict[Cell, Head]
+
+
+def train(
+    planned: Plan,
+    missing: Heads,
+    jobs: int,
+    timeout: float,
+    progress: Progress,
+    margin: float = MARGIN,
+) -> Generator[Results]:
+    """Train what is missing of a plan; yield the results of each experiment, in the plan's order.
+
+    Where float64 trainings exceed the fixed limits, scratch is trained nudged, too: the noise floor
+    tells a training that is chaotic in itself from an implementation that computes something else.
+    A training that finishes no epoch for `timeout` seconds is ended, and has failed.
+    """
+    for name, value in (("jobs", jobs), ("timeout", timeout)):
+        if value < 1:
+            raise RequestError(f"{name}: expected 1 or more, got {value:g}")
+    planned.store.create(cell.key for cell in planned.heads)
+    missing, names = dict(missing), [experiment.name for experiment in planned.experiments]
+    finished: dict[str, Results] = {}
+    judged: set[str] = set()
+
+    def conclude(name: str) -> Heads:
+        """Build an experiment's results if none of it is missing; or return what judges it."""
+        if any(cell.experiment == name for cell in missing):
+            return {}
+        results = build_results(planned.store, margin, name)
+        judges = {} if name in judged else _judges(planned, name, results)
+        judged.add(name)
+        if not judges:
+            finished[name] = results
+        missing.update(judges)
+        return judges
+
+    def then(cell: Cell) -> Heads:
+        del missing[cell]
+        return conclude(cell.experiment)
+
+    for name in names:
+        conclude(name)
+    runner = Runner(planned.store, jobs, next(iter(planned.heads)).threads, timeout, progress)
+    with closing(runner.run(dict(missing), then)) as cells:
+        for _ in chain([None], cells):
+            while names and names[0] in finished:
+                yield finished[names.pop(0)]
+
+
+def _judges(planned: Plan, experiment: str, results: Results) -> Heads:
+    """Return the nudged trainings by which float64 pairs that differ are still to be judged."""
+    differ = {
+        entry.seed
+        for entry in results.agreement
+        if (entry.dtype, entry.verdict) == ("float64", "differ") and not entry.inputs_differ
+    }
+    found: Heads = {}
+    for cell in planned.heads:
+        mine = (cell.experiment, cell.dtype, cell.mode) == (experiment, "float64", "lockstep")
+        if mine and cell.seed in differ and "scratch" in cell.find().blueprint.builders:
+            found |= planned.beside(cell, nudges(planned.floor))
+    return {cell: head for cell, head in found.items() if not _is_finished(planned.store, head)}
+
+
+def _is_finished(store: Store, head: Head) -> bool:
+    record = store.load(head.key)
+    return record is not None and record.ok and record.fingerprint == head.fingerprint
+
+
+def rebuild(
+    store: Store, data_dir: str | None, margin: float = MARGIN, known: Sequence[Results] = ()
+) -> Results:
+    """Build the results of a run from its records, write them and the report; return them.
+
+    `known` are results of its experiments that need not be built again.
+    """
+    results = build_results(store, margin, known=known)
+    write(store, results, data_dir)
+    return results
+
+
+def write(store: Store, results: Results, data_dir: str | None) -> None:
+    """Write the results of a run, and its report."""
+    from experiments.harness.report import write_report
+
+    store.write_results(results)
+    write_report(store, results, data_dir)

@@ -1,0 +1,143 @@
+"""An experiment: one page, and everything that the suite knows of it.
+
+Every page ends in one `Experiment`, those in this repository and those in a user's own folder.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from importlib.util import module_from_spec, spec_from_file_location
+from inspect import cleandoc
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+from datasets import Dataset, Policy
+from frameworks.blueprint import Blueprint
+from frameworks.errors import RequestError
+from frameworks.program import Builder
+from frameworks.spec import Spec
+from frameworks.task import CLASSIFICATION, Task
+
+__all__ = ["Band", "Experiment", "load_page"]
+
+Band = tuple[float, float]
+Load = Callable[[Policy, str | None], Dataset]
+
+_PREFIX = "lockstep_page_"  # of the module that a user's page becomes
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """What stands at the end of a page.
+
+    page : the page's module, `__name__`
+    data : the data in a few words
+    spec : the numbers of the training
+    load : loads the data, called as load(policy, data_dir)
+    builders : functions named `build_` and an implementation, in the order of the page
+    task : what the network is to do
+    band : by the data's source, the least and the largest value of the task's headline figure that
+        the whole training may come to; where there is none, no value is expected
+    certified : the arithmetic that the certified losses are computed in; None: there are none
+    benchmarked : `lockstep bench` times it unless others are named
+    """
+
+    page: str
+    data: str
+    spec: Spec
+    load: Load
+    builders: Sequence[Builder]
+    task: Task = CLASSIFICATION
+    band: dict[str, Band] = field(default_factory=dict)
+    certified: Literal["mpmath", "longdouble"] | None = None
+    benchmarked: bool = False
+
+    @property
+    def name(self) -> str:
+        """The page's name."""
+        return self.page.rpartition(".")[2].removeprefix(_PREFIX)
+
+    @property
+    def module(self) -> ModuleType:
+        """The page itself."""
+        return sys.modules[self.page]
+
+    @property
+    def source(self) -> Path:
+        """The page's file."""
+        return Path(str(self.module.__file__))
+
+    @property
+    def is_users(self) -> bool:
+        """Whether it is a page from a user's own folder."""
+        return self.page.startswith(_PREFIX)
+
+    @property
+    def about(self) -> str:
+        """The page's docstring."""
+        return cleandoc(self.module.__doc__ or "")
+
+    @property
+    def question(self) -> str:
+        """What the page asks: its first line, after the name."""
+        return self.about.partition("\n")[0].partition(": ")[2]
+
+    @cached_property
+    def blueprint(self) -> Blueprint:
+        """What implementations train."""
+        builders = {build.__name__.removeprefix("build_"): build for build in self.builders}
+        return Blueprint(self.name, self.spec, builders, self.task)
+
+    @property
+    def network(self) -> str:
+        """The widths of the network, as "11-6-6-1"."""
+        hidden = getattr(self.spec, "hidden", ())
+        return "-".join(map(_side, (self.spec.inputs, *hidden, self.spec.outputs)))
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the page's file."""
+        return sha256(self.source.read_bytes()).hexdigest()
+
+
+def _side(shape: int | tuple[int, ...]) -> str:
+    return str(shape) if isinstance(shape, int) else "x".join(map(str, shape))
+
+
+def load_page(path: Path) -> Experiment:
+    """Execute a user's own page, and return its experiment.
+
+    RequestError names the file, and what is wrong with it.
+    """
+    if not path.is_file():
+        raise RequestError(
+            f"{path}: no such file; name a page, or an experiment of `lockstep list`"
+        )
+    name = _PREFIX + path.stem
+    spec = spec_from_file_location(name, path.resolve())
+    if spec is None or spec.loader is None:
+        raise RequestError(f"{path}: is no Python file; a page's name ends in .py")
+    module = sys.modules[name] = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's own code raises
+        raise RequestError(f"{path} cannot be loaded: {_in_one_line(error, path)}") from error
+    experiment = getattr(module, "EXPERIMENT", None)
+    if not isinstance(experiment, Experiment):
+        raise RequestError(
+            f"{path} has no EXPERIMENT = Experiment(...) at its end; see CONTRIBUTING.md"
+        )
+    return experiment
+
+
+def _in_one_line(error: Exception, path: Path) -> str:
+    """Return the error with the page's line at which it was raised."""
+    line, trace = getattr(error, "lineno", None), error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path.resolve()):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    where = f" (line {line})" if line else ""
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}{where}"

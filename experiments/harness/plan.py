@@ -1,0 +1,311 @@
+"""What a user asks for, and the trainings that follow from it."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, get_args
+
+from datasets import Dataset, Policy
+from experiments.harness.experiment import Experiment
+from experiments.harness.records import RUNS
+from experiments.harness.records.environment import (
+    environment,
+    packages_digest,
+    source_digest,
+)
+from experiments.harness.records.models import Head, Record
+from experiments.harness.records.store import Store
+from experiments.registry import EXPERIMENTS, find_experiment
+from frameworks.agreement.noise_floor import check_floor
+from frameworks.agreement.variants import variants
+from frameworks.backends import BACKENDS
+from frameworks.errors import RequestError, choose
+
+__all__ = ["Cell", "Job", "Plan", "Request", "parse_seeds", "plan"]
+
+_MOST_SEEDS = 100_000
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One training: of one experiment by one implementation, with one dtype and seed."""
+
+    experiment: str
+    dtype: str
+    seed: int
+    implementation: str
+    epochs: int
+    limit: int | None  # train on the first so many rows
+    policy: Policy  # of the data: "real" or "stand-in", as it was decided once for the run
+    data_dir: str | None
+    threads: int
+    mode: str = "lockstep"  # or "native", or one of `frameworks.agreement.variants`
+    page: str = ""  # the file of a user's own page
+
+    @property
+    def key(self) -> str:
+        """The name of its record.
+
+        >>> Cell("mnist", "float64", 0, "keras", 10, None, "real", None, 1).key
+        'mnist-float64-seed0-keras'
+        """
+        name = f"{self.experiment}-{self.dtype}-seed{self.seed}-{self.implementation}"
+        return name if self.mode == "lockstep" else f"{name}-{self.mode}"
+
+    def find(self) -> Experiment:
+        """Return its experiment, in whatever process this is."""
+        return find_experiment(self.page or self.experiment)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell that a worker is to train: what its record begins with, and where it goes."""
+
+    cell: Cell
+    head: Head
+    folder: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON's types, to be sent."""
+        head = self.head.model_dump(by_alias=True)
+        return {"cell": asdict(self.cell), "head": head, "folder": str(self.folder)}
+
+    @classmethod
+    def from_json(cls, sent: dict[str, Any]) -> "Job":
+        """Return what was sent."""
+        head = Head.model_validate_json(json.dumps(sent["head"]))
+        return cls(Cell(**sent["cell"]), head, Path(sent["folder"]))
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `lockstep run`."""
+
+    experiments: Sequence[str] = ()  # names, or paths of pages; none: all
+    implementations: Sequence[str] = ()  # none: those that are trained by default
+    dtype: str = "float64"
+    seeds: Sequence[int] = (0,)
+    epochs: int | None = None  # None: the experiment's own
+    limit: int | None = None
+    policy: Policy = "auto"
+    data_dir: str | None = None
+    threads: int = 1
+    native: bool = False  # each framework's own defaults, nothing aligned
+    floor: int = 5  # nudged trainings, by which a verdict is reached where no fixed limit holds
+    out: Path | None = None  # None: a folder under runs/ that follows from all of this
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "limit", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise RequestError(f"{name}: expected 1 or more, got {value}")
+        choose("dtype", self.dtype, ("float64", "float32"))
+        choose("data", self.policy, get_args(Policy))
+        check_floor(self.floor)
+
+    @property
+    def kind(self) -> str:
+        """What sets a run's trainings apart from others': "native float32", for example."""
+        return f"native {self.dtype}" if self.native else self.dtype
+
+
+def parse_seeds(text: str | int) -> tuple[int, ...]:
+    """Return the seeds that a text names: a number of them, or a list of numbers and ranges.
+
+    >>> parse_seeds("3"), parse_seeds("3,"), parse_seeds("3,7"), parse_seeds("10-12,20")
+    ((0, 1, 2), (3,), (3, 7), (10, 11, 12, 20))
+    """
+    text = str(text)
+    if text.isdecimal():
+        count = int(text)
+        if not 1 <= count <= _MOST_SEEDS:
+            raise RequestError(f"seeds: expected 1 to {_MOST_SEEDS:,}, got {count}")
+        return tuple(range(count))
+    seeds: list[int] = []
+    for part in filter(None, text.split(",")):
+        found = re.fullmatch(r"\s*(\d{1,9})(?:-(\d{1,9}))?\s*", part)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+        if not first <= last < first + _MOST_SEEDS:
+            raise RequestError(
+                f"seeds: expected a number of seeds, or a list such as 3,7 or 10-19; got {text!r}"
+            )
+        seeds += range(first, last + 1)
+    if not seeds:
+        raise RequestError("seeds: expected at least one, got none")
+    return tuple(dict.fromkeys(seeds))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run: its folder, and each cell with what its record says before training."""
+
+    store: Store
+    heads: dict[Cell, Head]
+    experiments: list[Experiment]
+    notes: list[str]  # for each experiment, which data is used and why, and rounded numbers
+    left_out: list[str]  # what was asked for and cannot be done, and why
+    floor: int  # nudged trainings where they are needed
+
+    def missing(self) -> dict[Cell, Head]:
+        """Return the cells without a finished record; RequestError if one is of another run."""
+        missing = {}
+        for cell, head in self.heads.items():
+            record = self.store.load(cell.key)
+            if record is None or not record.ok:
+                missing[cell] = head
+            elif record.fingerprint != head.fingerprint:
+                raise RequestError(
+                    f"{self.store.folder}: holds {cell.key} {_unlike(record, head)}; "
+                    "choose another folder with --out, or delete this one"
+                )
+        return missing
+
+    def beside(self, cell: Cell, modes: Sequence[str]) -> dict[Cell, Head]:
+        """Return the trainings of scratch in these modes that a cell's are to be judged by."""
+        found = {}
+        for mode in modes:
+            other = replace(cell, implementation="scratch", mode=mode)
+            values = self.heads[cell].model_dump(by_alias=True)
+            found[other] = _signed(other, values | {"acceptance": None})
+        return found
+
+
+def plan(request: Request) -> Plan:
+    """Check a request, load its data once to see which it is, and lay out the cells."""
+    experiments = _experiments(request)
+    heads: dict[Cell, Head] = {}
+    used, notes, left_out = [], [], []
+    for experiment in experiments:
+        able, reasons = _able(experiment, request)
+        if not able and request.experiments:
+            raise RequestError("; ".join(reasons))
+        if request.implementations:
+            left_out += [f"left out: {reason}" for reason in reasons]
+        if not able:
+            continue
+        data = experiment.load(request.policy, request.data_dir)
+        used.append(experiment)
+        notes += [data.note, *_rounded(experiment)]
+        for cell in _cells(request, data, experiment, able):
+            heads[cell] = _head(cell, experiment, data)
+    if not heads:
+        raise RequestError(f"nothing to train; {left_out[-1] if left_out else 'no experiment'}")
+    together = "".join(sorted(head.fingerprint for head in heads.values()))
+    kind = request.kind.replace(" ", "-")
+    name = f"{kind}-{sha256(together.encode()).hexdigest()[:8]}"
+    return Plan(Store(request.out or RUNS / name), heads, used, notes, left_out, request.floor)
+
+
+def _experiments(request: Request) -> list[Experiment]:
+    """Return what was asked for, ours in our own order and each once; all if none was named."""
+    found = [find_experiment(name) for name in dict.fromkeys(request.experiments or EXPERIMENTS)]
+    ours = [e for e in found if not e.is_users]
+    return sorted(ours, key=lambda e: EXPERIMENTS.index(e.name)) + [e for e in found if e.is_users]
+
+
+def _able(experiment: Experiment, request: Request) -> tuple[list[str], list[str]]:
+    """Return the implementations that can train an experiment, and why the others cannot."""
+    asked = {choose("implementation", name, BACKENDS) for name in request.implementations}
+    able, left_out = [], []
+    for name, backend in BACKENDS.items():
+        if name in asked or (not asked and backend.default):
+            why = backend.cannot_train(experiment.blueprint, request.dtype, request.native)
+            if why:
+                left_out.append(why)
+            else:
+                able.append(name)
+    return able, left_out
+
+
+def _rounded(experiment: Experiment) -> Iterator[str]:
+    """Say which numbers of a page's spec were rounded to float32."""
+    for name, given in experiment.spec.rounded.items():
+        yield (
+            f"{experiment.name}: {name} {given} is used as {getattr(experiment.spec, name)}, "
+            "the nearest float32 number, so that every implementation uses the same"
+        )
+
+
+def _cells(
+    request: Request, data: Dataset, experiment: Experiment, able: Iterable[str]
+) -> Iterator[Cell]:
+    """Yield an experiment's cells: for each seed the implementations, then what judges them."""
+    able = list(able)
+    first = Cell(
+        experiment=experiment.name,
+        dtype=request.dtype,
+        seed=0,
+        implementation="scratch",
+        epochs=request.epochs or experiment.spec.epochs,
+        limit=request.limit,
+        policy=data.source,  # what was found now is what every worker loads
+        data_dir=request.data_dir,
+        threads=request.threads,
+        mode="native" if request.native else "lockstep",
+        page=str(experiment.source.resolve()) if experiment.is_users else "",
+    )
+    judged = request.dtype == "float32" and not request.native and len(able) > 1
+    beside = variants(experiment.blueprint, able, request.floor) if judged else []
+    for seed in request.seeds:
+        for implementation in able:
+            yield replace(first, seed=seed, implementation=implementation)
+        for mode in beside:
+            yield replace(first, seed=seed, mode=mode)
+
+
+# What makes a result this one and no other. Records with the same values are interchangeable.
+_IDENTITY = (
+    *("experiment", "implementation", "mode", "dtype", "seed", "data", "spec", "limit"),
+    *("environment", "source_sha256", "packages_sha256"),
+)
+_IN_WORDS = {"source_sha256": "source code", "packages_sha256": "files of the framework's packages"}
+
+
+def _unlike(record: Record, head: Head) -> str:
+    """Say in what a stored record is not the one that would be made now."""
+    for name in _IDENTITY:
+        if getattr(record, name) != getattr(head, name):
+            return f"with another {_IN_WORDS.get(name, name)}"
+    return "with an altered fingerprint"
+
+
+def _head(cell: Cell, experiment: Experiment, data: Dataset) -> Head:
+    """Return what a cell's record says before its training."""
+    spec = replace(experiment.spec, epochs=cell.epochs)
+    values = {
+        "experiment": cell.experiment,
+        "task": experiment.task.name,
+        "dtype": cell.dtype,
+        "seed": cell.seed,
+        "data": {"name": data.name, "source": data.source, "sha256": data.sha256},
+        "spec": asdict(spec),
+        "epochs": cell.epochs,
+        "limit": cell.limit,
+        "acceptance": _acceptance(cell, experiment, data),
+        "environment": environment(cell.threads),
+        "source_sha256": source_digest(experiment.source),
+    }
+    return _signed(cell, values)
+
+
+def _signed(cell: Cell, values: dict[str, Any]) -> Head:
+    """Return the head of a cell's record, with the fingerprint of all that makes its result."""
+    values = values | {
+        "key": cell.key,
+        "implementation": cell.implementation,
+        "mode": cell.mode,
+        "packages_sha256": packages_digest(BACKENDS[cell.implementation].packages),
+    }
+    identity = json.dumps([values[name] for name in _IDENTITY], sort_keys=True)
+    values["fingerprint"] = sha256(identity.encode()).hexdigest()
+    return Head.model_validate_json(json.dumps(values))
+
+
+def _acceptance(cell: Cell, experiment: Experiment, data: Dataset) -> tuple[float, float] | None:
+    """Return the band in which the headline is expected; None for a shortened training."""
+    as_published = cell.mode == "lockstep" and cell.limit is None
+    whole = as_published and cell.epochs == experiment.spec.epochs
+    return experiment.band.get(data.source) if whole else None

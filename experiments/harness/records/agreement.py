@@ -1,0 +1,141 @@
+"""Every pair of a run's trainings compared: the entries of "agreement"."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import combinations
+
+from experiments.harness.records.arrays import Arrays
+from experiments.harness.records.models import AgreementEntry, FloorEntry, Record
+from frameworks.agreement.distances import Outcome
+from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
+from frameworks.agreement.variants import KERAS_SIGMOID
+from frameworks.agreement.verdict import judge
+
+__all__ = ["Finished", "compare_all", "different_inputs"]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished training, as far as it is compared."""
+
+    record: Record
+    outcome: Outcome
+
+    @classmethod
+    def of(cls, record: Record, arrays: Arrays) -> "Finished":
+        """Return what a record and its arrays say."""
+        assert record.history is not None
+        assert record.test is not None
+        kept = ("weights.", "states.")
+        outcome = Outcome(
+            losses=record.history.loss,
+            weights={name: a for name, a in arrays.items() if name.startswith(kept)},
+            test_loss=record.test.loss,
+            answers=arrays.get("predictions"),
+            outputs=arrays.get("outputs"),
+        )
+        return cls(record, outcome)
+
+
+def compare_all(
+    finished: Iterable[Finished], beside: Iterable[Finished] = ()
+) -> list[AgreementEntry]:
+    """Compare every two trainings that differ in nothing but the implementation.
+
+    `beside` are the nudged trainings and controls by which they are judged where no fixed limit
+    holds; without at least two nudged ones for an experiment and seed, float32 is only measured.
+    """
+    judges, entries = _grouped(beside), []
+    for group, alike in _grouped(finished).items():
+        nudged = [each for each in judges[group] if each.record.mode != KERAS_SIGMOID]
+        controls = [each for each in judges[group] if each.record.mode == KERAS_SIGMOID]
+        floor = measure_floor([each.outcome for each in nudged], group[1])
+        entries += [_compare(a, b, floor, controls) for a, b in combinations(alike, 2)]
+    return entries
+
+
+def _compare(
+    a: Finished, b: Finished, floor: NoiseFloor | None, controls: list[Finished]
+) -> AgreementEntry:
+    first, second = a.record, b.record
+    found = judge(a.outcome, b.outcome, first.dtype, floor)
+    distance, verdict, reason = found.distance, found.verdict, found.reason
+    inputs = different_inputs(first, second)
+    if inputs:
+        verdict, reason = "differ", inputs
+    elif verdict == "differ" and found.floor is not None:
+        reason += _explanation(a, b, found.floor, controls)
+    assert first.test is not None
+    answers = a.outcome.answers is not None
+    return AgreementEntry(
+        experiment=first.experiment,
+        dtype=first.dtype,
+        seed=first.seed,
+        pair=(first.implementation, second.implementation),
+        max_rel_loss=_finite(distance.loss),
+        max_rel_weight=_finite(distance.weight),
+        rel_test_loss=_finite(distance.test_loss),
+        max_rel_output=_finite(distance.outputs),
+        prediction_mismatches=len(distance.mismatches) if answers else None,
+        n_predictions=first.test.n if answers else 0,
+        inputs_differ=bool(inputs),
+        verdict=verdict,
+        tolerance=found.limits.loss if found.limits else None,
+        reason=reason,
+        noise_floor=_floor_entry(found.floor),
+    )
+
+
+def _finite(x: float | None) -> float | None:
+    return None if x == float("inf") else x
+
+
+def _floor_entry(floor: NoiseFloor | None) -> FloorEntry | None:
+    """Return a floor as results.json has it: null for what is infinite."""
+    if floor is None:
+        return None
+    found = asdict(floor)
+    epochs = [_finite(x) for x in found.pop("epochs")]
+    return FloorEntry(epochs=epochs, **{name: _finite(x) for name, x in found.items()})
+
+
+def _explanation(a: Finished, b: Finished, floor: NoiseFloor, controls: list[Finished]) -> str:
+    """Say why a pair differs, if a control shows it, or return an empty string."""
+    for side in (a, b):
+        if side.record.implementation != "keras":
+            continue
+        for control in controls:
+            if judge(side.outcome, control.outcome, "float32", floor).verdict == "agree":
+                return "; the cause is TensorFlow's sigmoid: scratch with it agrees with keras"
+    return ""
+
+
+def different_inputs(a: Record, b: Record) -> str:
+    """Say in which input two records differ, or return an empty string."""
+    if a.data != b.data:
+        return "the data differ"
+    if a.spec != b.spec:
+        return "the specs differ"
+    if a.n_train != b.n_train:
+        return "the numbers of training rows differ"
+    assert a.digests is not None
+    assert b.digests is not None
+    names = {
+        "initial_weights": "initial weights",
+        "batch_order": "batch orders",
+        "draws": "random draws",
+    }
+    for name, words in names.items():
+        if getattr(a.digests, name) != getattr(b.digests, name):
+            return f"the {words} differ"
+    return ""
+
+
+def _grouped(finished: Iterable[Finished]) -> dict[tuple[str, str, int], list[Finished]]:
+    """Return trainings by experiment, dtype and seed, in the order they come in."""
+    groups: dict[tuple[str, str, int], list[Finished]] = defaultdict(list)
+    for each in finished:
+        record = each.record
+        groups[record.experiment, record.dtype, record.seed].append(each)
+    return groups

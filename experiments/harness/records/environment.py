@@ -1,0 +1,111 @@
+"""What a result depends on besides its spec and its data: versions, processor, threads, source."""
+
+import os
+import platform
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+import experiments
+
+__all__ = [
+    *("environment", "installed_version", "packages_digest", "source_digest", "thread_variables"),
+]
+
+_PACKAGES = ("numpy", "torch", "tensorflow", "keras", "jax", "scikit-learn", "pandas")
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+# By these a user gives the numerical libraries other kernels, which round differently.
+_KERNEL_VARIABLES = (
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NPY_DISABLE_CPU_FEATURES",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
+)
+_CODE = (".py", ".so", ".pyd", ".dll", ".dylib")  # the files of a package that compute
+_ROOT = Path(experiments.__file__).parents[1]
+
+
+def environment(threads: int) -> dict[str, object]:
+    """Return what a reader needs in order to interpret a result; loads no framework."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cpus": os.cpu_count(),
+        "threads": threads,
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
+        "versions": {package: installed_version(package) for package in _PACKAGES},
+        **{name: os.environ[name] for name in _KERNEL_VARIABLES if name in os.environ},
+    }
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """Return environment variables that give every library the same number of threads."""
+    return dict.fromkeys(_THREAD_VARIABLES, str(threads))
+
+
+def source_digest(page: Path) -> str:
+    """Return the SHA-256 of the code that computes an experiment's results; `page` is its file."""
+    files = [page, *sorted((_ROOT / "experiments/harness/workers").glob("*training.py"))]
+    for package in ("scratch", "frameworks", "datasets"):
+        files += sorted((_ROOT / package).rglob("*.py"))
+    digest = sha256()
+    for file in files:
+        name = file.relative_to(_ROOT) if file.is_relative_to(_ROOT) else Path(file.name)
+        digest.update(f"{name.as_posix()}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def packages_digest(packages: tuple[str, ...]) -> str:
+    """Return the SHA-256 of packages' files: the text of modules, the sizes of all others.
+
+    A version says less: a nightly build, a checkout and a patched file keep theirs. Nothing is
+    imported.
+    """
+    digest = sha256()
+    for package in packages:
+        found = find_spec(package)
+        for top in (found and found.submodule_search_locations) or ():
+            for folder, folders, names in os.walk(top):
+                folders.sort()
+                for name in sorted(names):
+                    if name.endswith(_CODE):
+                        digest.update(_identity(os.path.join(folder, name), len(top)))
+    return digest.hexdigest()
+
+
+def _identity(path: str, start: int) -> bytes:
+    """Return a file's path from `start` on with its text, or its size where it is no text."""
+    if path.endswith(".py"):
+        with open(path, "rb") as file:
+            return path[start:].encode() + file.read()
+    return f"{path[start:]} {os.stat(path).st_size}".encode()
+
+
+def installed_version(package: str) -> str | None:
+    """Return the version of a package; None if it is not installed. Nothing is imported."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    """Return the processor's name; `platform.processor()` is empty on most Linux systems."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

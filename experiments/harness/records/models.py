@@ -1,0 +1,333 @@
+"""What a run's JSON files hold: every record, result and plan is one of these types.
+
+A file may come from anywhere: by mail, from a build, from another version. What is read is checked
+against these types once, and all its text is printable. Fields may be added, never renamed: one
+that an older record lacks has a default here, and one of a newer version is passed over.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from datasets.reading import read_within
+from frameworks.errors import RequestError, printable
+
+__all__ = [
+    *("MAX_BYTES", "SCHEMA", "AgreementEntry", "Certified", "DataId", "Digests", "Environment"),
+    *("FloorEntry", "Head", "History", "NativeEntry", "NativePair", "Plan", "Record", "Results"),
+    *("Seconds", "SpecNumbers", "TestFigures", "read_plan", "read_record", "read_results"),
+]
+
+M = TypeVar("M", bound=BaseModel)
+
+SCHEMA: Final = 1
+_SHOWN = 40  # characters of a value in a message
+MAX_BYTES = 128 * 2**20  # of a file; a thousand trainings of as many epochs are a third of it
+
+Text = Annotated[str, AfterValidator(printable)]
+Whole = Annotated[int, Field(ge=0, lt=2**53)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Finite = Number | None  # a number that was not finite is null, as JSON has no other name for it
+Share = Annotated[float, Field(ge=0, le=1)]
+Scalar = Text | bool | Whole | Number | None
+Dtype = Literal["float64", "float32"]
+Mode = Annotated[str, Field(pattern=r"^(lockstep|native|keras-sigmoid|nudged-[0-9]+)$")]
+Verdict = Literal["agree", "differ"] | None
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, populate_by_name=True)
+
+
+class DataId(_Model):
+    """Which data: results on different data are never compared as if they were the same."""
+
+    name: Text
+    source: Text
+    sha256: Text
+
+
+class SpecNumbers(_Model):
+    """The numbers of a page's spec: these, and whatever else its network needs."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Scalar | list[Scalar]]
+
+    inputs: Whole | list[Whole]
+    outputs: Whole | list[Whole]
+    batch_size: Whole
+
+    def items(self) -> dict[str, Any]:
+        """Return all numbers by name, in the order of the page."""
+        return self.model_dump()
+
+
+class Environment(_Model):
+    """What a result depends on besides its spec and its data."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Scalar]
+
+    versions: dict[str, Text | None]
+
+    def items(self) -> dict[str, Any]:
+        """Return everything but the versions, by name."""
+        return self.model_dump(exclude={"versions"})
+
+
+class Head(_Model):
+    """What a record says before its training."""
+
+    schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
+    key: Text
+    fingerprint: Text
+    experiment: Text
+    implementation: Text
+    mode: Mode = "lockstep"
+    task: Text = "classification"
+    dtype: Dtype
+    seed: Whole
+    data: DataId
+    spec: SpecNumbers
+    epochs: Whole
+    limit: Whole | None
+    acceptance: tuple[Number, Number] | None
+    environment: Environment
+    source_sha256: Text = ""
+    packages_sha256: Text = ""  # of the files of the frameworks
+
+    @property
+    def is_judge(self) -> bool:
+        """Whether others are judged by it (see `frameworks.agreement.variants`)."""
+        return self.mode not in ("lockstep", "native")
+
+
+class History(_Model):
+    """Means over the rows of each epoch; accuracy where the task has answers."""
+
+    loss: list[Finite] = Field(min_length=1)
+    accuracy: list[Share] | None = None
+
+
+class TestFigures(_Model):
+    """The figures on the n test rows: those of the record's task, the others are null."""
+
+    loss: Finite
+    n: Whole
+    accuracy: Share | None = None
+    confusion: list[list[Whole]] | None = None
+    rmse: Finite = None
+    mse: Finite = None
+    r2: Finite = None
+
+    def metric(self, name: str) -> float | None:
+        """Return one of the task's metrics (see `frameworks.task`)."""
+        return getattr(self, name)
+
+
+class Seconds(_Model):
+    """How long it took."""
+
+    import_: Number = Field(alias="import")
+    compile: Number
+    fit: Number
+
+
+class Digests(_Model):
+    """SHA-256 of arrays: equal digests, equal bytes."""
+
+    initial_weights: Text
+    batch_order: Text | None = None
+    draws: Text = ""
+    weights: Text
+    predictions: Text
+
+
+class Certified(_Model):
+    """How many digits of the certified losses are right; or why they could not be counted."""
+
+    worst_lre: Number | None = None
+    worst_epoch: Whole | None = None
+    lre: list[Number] = []
+    test_lre: Number | None = None
+    epochs: Whole = 0
+    outdated: Text = ""  # what has changed on the page since it was certified
+
+
+class Record(Head):
+    """One training, finished or failed."""
+
+    n_train: Whole | None = None
+    history: History | None
+    test: TestFigures | None
+    seconds: Seconds | None = None
+    digests: Digests | None = None
+    status: Literal["ok", "failed"]
+    error: Text | None
+    missing: bool = False  # it failed because a package is not installed
+    certified: Certified | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was finished."""
+        return self.status == "ok"
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.status == "failed":
+            if self.error is None:
+                raise ValueError("error: expected why it failed, found nothing")
+            return self
+        for name in ("n_train", "history", "test", "seconds", "digests"):
+            if getattr(self, name) is None:
+                raise ValueError(f"{name}: expected a value, as it was finished; found nothing")
+        assert self.history is not None
+        assert self.test is not None
+        assert self.digests is not None
+        if self.mode != "native" and self.digests.batch_order is None:
+            raise ValueError("digests.batch_order: expected text, found nothing")
+        for name, values in self.history:
+            if values is not None and len(values) != self.epochs:
+                found = f"expected {self.epochs} numbers, one an epoch, found {len(values)}"
+                raise ValueError(f"history.{name}: {found}")
+        if self.task == "classification":
+            self._check_confusion(self.test)
+        return self
+
+    def _check_confusion(self, test: TestFigures) -> None:
+        matrix = test.confusion
+        if test.accuracy is None or self.history is None or self.history.accuracy is None:
+            raise ValueError("test.accuracy: expected a number, found nothing")
+        if not matrix or any(len(row) != len(matrix) for row in matrix):
+            raise ValueError("test.confusion: expected as many columns as rows")
+        if sum(map(sum, matrix)) != test.n:
+            raise ValueError(f"test.confusion: expected {test.n} rows in all")
+
+
+class FloorEntry(_Model):
+    """The noise floor that a pair was judged by (see `frameworks.agreement.noise_floor`)."""
+
+    loss: Finite
+    epochs: list[Finite] = []
+    weight: Finite
+    test_loss: Finite
+    predictions: Finite
+    trainings: Whole = 0
+
+
+class AgreementEntry(_Model):
+    """Two implementations compared: one entry of "agreement"."""
+
+    experiment: Text
+    dtype: Dtype
+    seed: Whole
+    pair: tuple[Text, Text]
+    max_rel_loss: Finite  # null: infinite
+    max_rel_weight: Finite
+    rel_test_loss: Finite = None
+    max_rel_output: Finite = None
+    prediction_mismatches: Whole | None  # null where the task has no answers
+    n_predictions: Whole
+    inputs_differ: bool = False  # so that nothing else says anything
+    verdict: Verdict
+    tolerance: Finite
+    reason: Text
+    noise_floor: FloorEntry | None = None
+
+
+class NativePair(_Model):
+    """Whether the mean accuracies of two implementations are equal for practical purposes."""
+
+    pair: tuple[Text, Text]
+    difference: Finite
+    standard_error: Finite
+    paired_standard_error: Finite
+    degrees_of_freedom: Finite
+    p_value: Finite
+    interval: tuple[Finite, Finite]
+    verdict: Literal["equivalent", "not shown", "different"]
+
+
+class NativeEntry(_Model):
+    """The native runs of one experiment: one entry of "native"."""
+
+    experiment: Text
+    dtype: Dtype
+    data: DataId
+    epochs: Whole
+    margin: Number
+    seeds: dict[str, list[Whole]]
+    metric: Text = "accuracy"  # the headline of the task, whose values follow
+    accuracies: dict[str, list[Finite]]
+    losses: dict[str, list[Finite]]
+    pairs: list[NativePair]
+
+
+class Results(_Model):
+    """What results.json holds."""
+
+    schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
+    environment: Environment
+    cells: list[Record]
+    agreement: list[AgreementEntry]
+    native: list[NativeEntry] = []
+
+
+class Plan(_Model):
+    """What plan.json holds: the names of all trainings that were asked for."""
+
+    schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
+    cells: list[Text]
+
+
+def read_record(path: Path) -> Record:
+    """Return a training's record; RequestError if it is damaged, or not the record of that name."""
+    record = _read(path, Record)
+    if record.key != path.stem:
+        raise RequestError(f"{path}: is the record of {record.key!r}; delete it, and run again")
+    return record
+
+
+def read_plan(path: Path) -> Plan:
+    """Return a run's plan; RequestError if it is damaged."""
+    return _read(path, Plan)
+
+
+def read_results(path: Path) -> Results:
+    """Return what a results.json holds; RequestError if it is damaged, or is none."""
+    return _read(path, Results)
+
+
+def _read(path: Path, model: type[M]) -> M:
+    try:
+        return model.model_validate_json(read_within(path, MAX_BYTES))
+    except (OSError, ValueError) as error:
+        problem = _first(error) if isinstance(error, ValidationError) else str(error)
+    if newer := re.fullmatch(r"schema: newer (\d+)", problem):
+        raise RequestError(
+            f"{path}: written by a newer lockstep (schema {newer[1]}, this one reads {SCHEMA}); "
+            "update lockstep to read it"
+        )
+    raise RequestError(f"{path}: {problem}; delete it, and run again")
+
+
+def _first(error: ValidationError) -> str:
+    """Say in one line which field is wrong first, what was expected, and what was found."""
+    errors = error.errors(include_url=False)
+    for each in errors:
+        if each["loc"] == ("schema",) and type(each["input"]) is int and each["input"] > SCHEMA:
+            return f"schema: newer {each['input']}"
+    first = errors[0]
+    where = "".join(f"[{x}]" if isinstance(x, int) else f".{x}" for x in first["loc"]).lstrip(".")
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if first["type"] not in ("missing", "value_error", "json_invalid"):
+        message += f", found {_short(first['input'])}"
+    return f"{where}: {message}" if where else message
+
+
+def _short(value: Any) -> str:
+    text = repr(value) if isinstance(value, str | int | float | None) else type(value).__name__
+    return printable(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")

@@ -1,0 +1,149 @@
+"""From the records of a run to its results: everything here can be rebuilt at any time."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from experiments.certified.score import score
+from experiments.harness.records.agreement import Finished, compare_all
+from experiments.harness.records.models import AgreementEntry, Record, Results
+from experiments.harness.records.native import MARGIN, compare_native, different
+from experiments.harness.records.store import Store
+from experiments.registry import EXPERIMENTS
+from frameworks.backends import BACKENDS
+from frameworks.task import find_task
+
+__all__ = [
+    *("DIGITS", "accepted", "build_results", "certified_digits", "headline", "objections"),
+    *("objections_to", "remarks"),
+]
+
+DIGITS = 12  # of every certified loss that a float64 training has to have right
+
+
+def build_results(
+    store: Store,
+    margin: float = MARGIN,
+    experiment: str | None = None,
+    known: Sequence[Results] = (),
+) -> Results:
+    """Compare the trainings of a run, or those of one experiment.
+
+    `margin` is that of native runs (see `native`). What is `known` of an experiment of this run is
+    taken from there: its arrays are not read again.
+    """
+    records, judges = store.records_and_judges()
+    built = {each.cells[0].experiment: each for each in known}
+    parts = []
+    for name, group in groupby(sorted(records, key=_order), lambda record: record.experiment):
+        if experiment in (None, name):
+            beside = [judge for judge in judges if judge.ok and judge.experiment == name]
+            parts.append(built.get(name) or _compare(store, list(group), beside, margin))
+    return Results(
+        environment=parts[0].environment,
+        cells=[cell for part in parts for cell in part.cells],
+        agreement=[entry for part in parts for entry in part.agreement],
+        native=[entry for part in parts for entry in part.native],
+    )
+
+
+def _compare(store: Store, records: list[Record], judges: list[Record], margin: float) -> Results:
+    """Return the results of one experiment."""
+    cells = [record.model_copy(update={"certified": score(record)}) for record in records]
+    lockstep = [cell for cell in cells if cell.mode == "lockstep" and cell.ok]
+    return Results(
+        environment=cells[0].environment,
+        cells=cells,
+        agreement=compare_all(_with_arrays(store, lockstep), _with_arrays(store, judges)),
+        native=compare_native([cell for cell in cells if cell.mode == "native"], margin),
+    )
+
+
+def objections(results: Results) -> list[str]:
+    """Return, a line each, all that went against.
+
+    That is failure, a figure out of its band, too few certified digits, and disagreement.
+    """
+    lines = []
+    for cell in results.cells:
+        name = f"{cell.experiment}, {cell.implementation}, seed {cell.seed}"
+        lines += [f"{name}: {objection}" for objection in objections_to(cell)]
+    for entry in results.agreement:
+        if entry.verdict == "differ":
+            pair = " and ".join(entry.pair)
+            lines.append(f"{entry.experiment}, {pair}, seed {entry.seed}: {entry.reason}")
+    return lines + [line for entry in results.native for line in different(entry)]
+
+
+def objections_to(cell: Record) -> list[str]:
+    """Return what went against in one training."""
+    if not cell.ok:
+        return [f"failed: {cell.error}"]
+    found = []
+    if accepted(cell) is False:
+        assert cell.acceptance is not None
+        metric = find_task(cell.task).headline
+        low, high = (format(x, ".8g") for x in cell.acceptance)
+        value = _number(headline(cell), metric.form)
+        found.append(f"{metric.title} {value}, expected {low} to {high}")
+    digits, where = certified_digits(cell) or (DIGITS, "")
+    if digits < DIGITS:
+        found.append(f"{where}: {digits:.2f} certified digits, expected {DIGITS}")
+    return found
+
+
+def remarks(cells: Sequence[Record], agreement: Sequence[AgreementEntry]) -> Iterator[str]:
+    """Yield what there is to know of the verdicts: certificates and limits that do not hold."""
+    outdated = {cell.certified.outdated: None for cell in cells if cell.certified}
+    for change in filter(None, outdated):
+        yield f"the page has changed since it was certified ({change}): no digits are counted"
+    for entry in agreement:
+        if entry.verdict == "agree" and entry.reason:
+            yield f"{' - '.join(entry.pair)}, seed {entry.seed}: {entry.reason}"
+
+
+def headline(cell: Record) -> float | None:
+    """Return a finished training's figure that its band is about; None where it is not finite."""
+    assert cell.test is not None
+    return cell.test.metric(find_task(cell.task).headline.name)
+
+
+def accepted(cell: Record) -> bool | None:
+    """Say whether a training's headline figure is in its band; None where it has none."""
+    if cell.acceptance is None or not cell.ok:
+        return None
+    (low, high), value = cell.acceptance, headline(cell)
+    return value is not None and low <= value <= high
+
+
+def certified_digits(cell: Record) -> tuple[float, str] | None:
+    """Return the fewest digits of a certified loss that a training has right, and of which loss."""
+    certified = cell.certified
+    if certified is None or certified.worst_lre is None:
+        return None
+    scores = [(certified.worst_lre, f"epoch {certified.worst_epoch}")]
+    if certified.test_lre is not None:
+        scores.append((certified.test_lre, "test loss"))
+    return min(scores)
+
+
+def _with_arrays(store: Store, records: list[Record]) -> list[Finished]:
+    return [Finished.of(record, store.arrays_of(record)) for record in records]
+
+
+def _order(record: Record) -> tuple[Any, ...]:
+    """Order as the lists of experiments and implementations do; unknown names come last."""
+
+    def position(name: str, known: Any) -> tuple[int, str]:
+        return ([*known].index(name) if name in known else len(known), name)
+
+    return (
+        position(record.experiment, EXPERIMENTS),
+        record.dtype,
+        record.seed,
+        position(record.implementation, BACKENDS),
+    )
+
+
+def _number(value: float | None, form: str) -> str:
+    return "nan" if value is None else format(value, form)

@@ -1,0 +1,173 @@
+"""The runs that are stored: what each holds, and removing one without touching anything else."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from experiments.harness.records import RUNS
+from experiments.harness.records.models import Results, read_results
+from experiments.harness.records.results import headline
+from experiments.harness.records.store import Store
+from frameworks.errors import RequestError
+
+__all__ = [
+    *("LastResult", "RunSummary", "describe", "files_of", "find_runs", "last_results", "locate"),
+    "remove",
+]
+
+_OF_A_RUN = ("plan.json", "results.json", "results.csv", "report.html")
+_OF_A_CELL = (".json", ".safetensors")
+
+
+def locate(run: Path, folder: Path = RUNS) -> Path:
+    """Take a bare name for one in the folder of runs, unless it is only here."""
+    inside = folder / run
+    is_name = len(run.parts) == 1 and run.name not in ("", ".", "..")
+    return inside if is_name and (inside.is_symlink() or inside.exists()) else run
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """Return the runs in a folder, the one that was written to last first."""
+    runs = (
+        [path for path in folder.iterdir() if (path / "cells").is_dir()] if folder.is_dir() else []
+    )
+    return sorted(runs, key=_written, reverse=True)
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What `lockstep runs` says of a run."""
+
+    name: str
+    date: str  # when it was last written to
+    problem: str | None = None  # why it cannot be read; then nothing else is known
+    ok: int | None = None
+    failed: int | None = None
+    missing: int | None = None  # trainings that were asked for; None where no plan was kept
+    dtypes: list[str] = field(default_factory=list)
+    data: dict[str, str] = field(default_factory=dict)  # the source, by experiment
+
+
+def describe(folder: Path) -> RunSummary:
+    """Return what a run holds, or the problem if it cannot be read."""
+    name, store = folder.name, Store(folder)
+    date = datetime.fromtimestamp(_written(folder), UTC).isoformat(timespec="seconds")
+    try:
+        (records, judges), planned = store.records_and_judges(), store.planned()
+    except RequestError as error:
+        return RunSummary(name, date, problem=str(error))
+    stored = {record.key for record in [*records, *judges]}
+    return RunSummary(
+        name,
+        date,
+        ok=sum(record.ok for record in records),
+        failed=sum(not record.ok for record in records),
+        missing=len({*planned} - stored) if planned else None,
+        dtypes=sorted({record.dtype for record in records}),
+        data={record.experiment: record.data.source for record in records},
+    )
+
+
+@dataclass(frozen=True)
+class LastResult:
+    """What the newest run that holds an experiment says of it."""
+
+    run: str
+    date: str
+    task: str
+    source: str  # of the data
+    epochs: int
+    values: dict[str, list[float | None]]  # the task's headline figures, by implementation
+    agree: int
+    pairs: int  # that were judged
+
+
+def last_results(folder: Path) -> dict[str, LastResult]:
+    """Return, for each experiment, what the newest run in a folder says that holds it.
+
+    A run that was not finished has no results.json yet, and is passed over, as a damaged one is.
+    """
+    found: dict[str, LastResult] = {}
+    paths = folder.glob("*/results.json")
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
+        if _experiments(path.parent) <= found.keys():
+            continue  # nothing in it that a newer run has not: spare reading it
+        try:
+            results = read_results(path)
+            found = {each: _last(path, results, each) for each in _names(results)} | found
+        except (OSError, RequestError):
+            continue
+    return found
+
+
+def _experiments(run: Path) -> set[str]:
+    """Return the experiments of a run as the names of its records say them."""
+    return {path.name.rpartition("-float")[0] for path in (run / "cells").glob("*.json")}
+
+
+def _names(results: Results) -> set[str]:
+    return {cell.experiment for cell in results.cells}
+
+
+def _last(path: Path, results: Results, experiment: str) -> LastResult:
+    cells = [cell for cell in results.cells if cell.experiment == experiment]
+    entries = [entry for entry in results.agreement if entry.experiment == experiment]
+    verdicts = [entry.verdict for entry in entries if entry.verdict]
+    values: dict[str, list[float | None]] = {}
+    for cell in cells:
+        if cell.ok:
+            values.setdefault(cell.implementation, []).append(headline(cell))
+    return LastResult(
+        run=str(path.parent),
+        date=datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat(),
+        task=cells[0].task,
+        source=cells[0].data.source,
+        epochs=cells[0].epochs,
+        values=values,
+        agree=verdicts.count("agree"),
+        pairs=len(verdicts),
+    )
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Return all files of a run; RequestError if it is not a run, or holds anything else.
+
+    Symbolic links are not followed, and a folder that holds one is not a run.
+    """
+    if folder.is_symlink():
+        raise RequestError(f"{folder}: is a link to a run, perhaps; remove the link itself by hand")
+    cells = folder / "cells"
+    if cells.is_symlink() or not cells.is_dir() or folder.resolve() == Path.cwd():
+        raise RequestError(f"{folder}: is not the folder of a run; `lockstep runs` lists them")
+    for path in [*folder.iterdir(), *cells.iterdir()]:
+        if path != cells and (path.is_symlink() or not path.is_file() or not _is_ours(path, cells)):
+            raise RequestError(f"{path}: is not of a run; move it away, then remove the run")
+    return [path for path in [*cells.iterdir(), *folder.iterdir()] if path != cells]
+
+
+def remove(folder: Path) -> None:
+    """Remove a run: a record before its arrays, so that every one that is left stays whole."""
+    files = sorted(files_of(folder), key=lambda path: path.suffix != ".json")
+    for path in files:
+        path.unlink()
+    (folder / "cells").rmdir()
+    folder.rmdir()
+
+
+def _is_ours(path: Path, cells: Path) -> bool:
+    """Say whether a file's name is one that the store gives; unfinished ones begin with a dot."""
+    if path.parent == cells:
+        return path.suffix in _OF_A_CELL or path.name.startswith(".")
+    unfinished = any(path.name.startswith(f".{name}.") for name in _OF_A_RUN)
+    return path.name in _OF_A_RUN or unfinished
+
+
+def _written(folder: Path) -> float:
+    """Return when a run was last written to, in seconds since 1970."""
+    return max(path.stat().st_mtime for path in _paths(folder))
+
+
+def _paths(folder: Path) -> Iterator[Path]:
+    yield folder / "cells"
+    yield from (folder / "cells").glob("*.json")

@@ -1,0 +1,164 @@
+"""The run store: a folder with one record for each finished cell, from which all else is built.
+
+RUN/cells/KEY.json           the record of a cell; written last, so where it is, the cell is whole
+RUN/cells/KEY.safetensors    its weights at the end, its outputs on the test rows, and their labels
+RUN/plan.json                the names of all cells that were asked for, whether trained or not
+RUN/results.json             all records and the agreement; rebuilt at will
+RUN/results.csv              one row for each cell and epoch; rebuilt at will
+RUN/report.html              all of it to look at; rebuilt at will
+
+A file is written under another name, `.NAME.PROCESS`, and renamed when it is whole. What a killed
+process left under such a name is removed when a command goes on with the run.
+"""
+
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from experiments.harness.records.arrays import Arrays, load_arrays, read_arrays
+from experiments.harness.records.models import Plan, Record, Results, read_plan, read_record
+from frameworks.errors import RequestError
+from frameworks.files import remove_unfinished, write_atomically
+
+__all__ = ["EPOCH_COLUMNS", "Store", "epoch_rows", "to_json"]
+
+_SUFFIXES = (".json", ".safetensors", ".csv", ".html")
+
+# Of results.csv, and of a history as a data frame.
+EPOCH_COLUMNS = (
+    *("experiment", "implementation", "mode", "dtype", "seed", "data", "source"),
+    *("epoch", "loss", "accuracy"),
+)
+
+
+class Store:
+    """The records of one run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.cells = folder / "cells"
+
+    def create(self, keys: Iterable[str] = ()) -> None:
+        """Make the folder, and add the keys to its plan; RequestError if it cannot be written.
+
+        What killed processes left unfinished is removed.
+        """
+        try:
+            self.cells.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.cells):
+                pass
+        except OSError as error:
+            raise RequestError(
+                f"{self.folder}: cannot be written to ({error.strerror}); choose another --out"
+            ) from error
+        self._remove_unfinished()
+        planned = dict.fromkeys([*self.planned(), *keys])
+        write_atomically(self.folder / "plan.json", to_json(Plan(cells=[*planned])))
+
+    def planned(self) -> list[str]:
+        """Return the keys of all cells that were asked for; none where no plan was kept."""
+        path = self.folder / "plan.json"
+        return read_plan(self._own(path)).cells if path.exists() else []
+
+    def save(self, record: Record, arrays: Arrays) -> None:
+        """Write a finished cell: first the arrays, then the record that says they are whole."""
+        from safetensors.numpy import save
+
+        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        write_atomically(self.cells / f"{record.key}.safetensors", save(contiguous))
+        write_atomically(self.cells / f"{record.key}.json", to_json(record))
+
+    def load(self, key: str) -> Record | None:
+        """Return a cell's record, None if it is not there; RequestError if it is damaged."""
+        return self._read(self.cells / f"{key}.json")
+
+    def load_arrays(self, key: str) -> Arrays:
+        """Return whatever arrays are kept beside a record; RequestError if they are damaged."""
+        return load_arrays(self._own(self.cells / f"{key}.safetensors"))
+
+    def arrays_of(self, record: Record) -> Arrays:
+        """Return a finished cell's arrays; RequestError if they are not those of the record."""
+        return read_arrays(self._own(self.cells / f"{record.key}.safetensors"), record)
+
+    def records(self) -> list[Record]:
+        """Return the records of all trainings that were asked for, ordered by name.
+
+        RequestError if the folder holds none.
+        """
+        return self.records_and_judges()[0]
+
+    def records_and_judges(self) -> tuple[list[Record], list[Record]]:
+        """Return, besides, the records of the trainings by which others are judged."""
+        stored = map(self._read, sorted(self.cells.glob("*.json")))
+        found = [record for record in stored if record is not None]
+        asked_for = [record for record in found if not record.is_judge]
+        if not asked_for:
+            raise RequestError(f"{self.folder}: holds no run; a run has a folder named cells/")
+        return asked_for, [record for record in found if record.is_judge]
+
+    def write_results(self, results: Results) -> None:
+        """Write results.json and results.csv; remove what an orphan left after `create`."""
+        self._remove_unfinished()
+        write_atomically(self.folder / "results.json", to_json(results))
+        write_atomically(self.folder / "results.csv", _csv(results.cells))
+
+    def _remove_unfinished(self) -> None:
+        for folder in (self.folder, self.cells):
+            remove_unfinished(folder, _SUFFIXES)
+
+    def _read(self, path: Path) -> Record | None:
+        return read_record(self._own(path)) if path.exists() else None
+
+    def _own(self, path: Path) -> Path:
+        """Return a path; RequestError for a link, which may lead anywhere, or no plain file."""
+        linked = path.is_symlink() or self.cells.is_symlink()
+        if linked or (path.exists() and not path.is_file()):
+            kind = "reached by a link" if linked else "no file"
+            raise RequestError(f"{path}: is {kind}, as nothing of a run is; move it away")
+        return path
+
+
+def to_json(value: Any) -> bytes:
+    """Return JSON as UTF-8; NaN, which JSON does not have, becomes null."""
+    return (json.dumps(_plain(value), ensure_ascii=False) + "\n").encode()
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON has for a value: models as objects, numbers that are not finite as null."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, BaseModel):
+        return _plain(value.model_dump(by_alias=True))
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def epoch_rows(cells: Sequence[Record]) -> Iterator[dict[str, Any]]:
+    """Yield one row for each cell and epoch."""
+    for cell in cells:
+        names = ("experiment", "implementation", "mode", "dtype", "seed")
+        start = {name: getattr(cell, name) for name in names}
+        start |= {"data": cell.data.name, "source": cell.data.source}
+        if cell.history is None:
+            continue
+        pairs = zip_longest(cell.history.loss, cell.history.accuracy or ())
+        for epoch, (loss, accuracy) in enumerate(pairs, 1):
+            yield start | {"epoch": epoch, "loss": loss, "accuracy": accuracy}
+
+
+def _csv(cells: Sequence[Record]) -> bytes:
+    out = io.StringIO()
+    rows = csv.DictWriter(out, EPOCH_COLUMNS, lineterminator="\n")
+    rows.writeheader()
+    rows.writerows(epoch_rows(cells))
+    return out.getvalue().encode()

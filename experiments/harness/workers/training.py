@@ -1,0 +1,151 @@
+"""Train one cell: what a worker process does, from the data to the record."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from datasets import Dataset, Policy
+from experiments.harness.experiment import Experiment
+from experiments.harness.plan import Job
+from experiments.harness.records.arrays import Arrays, digest
+from experiments.harness.records.models import Digests, Head, History, Record, Seconds, TestFigures
+from frameworks.agreement.variants import change
+from frameworks.backends import BACKENDS
+from frameworks.task import REGRESSION
+
+__all__ = ["Report", "confusion_matrix", "finish", "load_data", "train_job"]
+
+Report = Callable[[int, float], None]  # told the number of an epoch, from 1 on, and its loss
+
+_GRID = 81  # points along each axis of the plane; no pixel is larger than a plotted point
+
+
+@lru_cache(maxsize=1)  # the next seed wants the same
+def load_data(experiment: Experiment, policy: Policy, data_dir: str | None) -> Dataset:
+    """Load an experiment's data as the run decided."""
+    return experiment.load(policy, data_dir)
+
+
+def train_job(
+    job: Job,
+    data: Dataset,
+    seconds_import: float,
+    report: Report = lambda epoch, loss: None,
+) -> tuple[Record, Arrays]:
+    """Train and test; return the record, and the arrays that go beside it.
+
+    `report(epoch, loss)` is called as epochs are finished.
+    """
+    cell, experiment = job.cell, job.cell.find()
+    estimator = BACKENDS[cell.implementation].make(
+        experiment.blueprint,
+        change(cell.mode, cell.seed),
+        epochs=cell.epochs,
+        batch_size=experiment.spec.batch_size,
+        dtype=cell.dtype,
+        random_state=cell.seed,
+    )
+    X, y = data.X_train[: cell.limit], data.y_train[: cell.limit]
+    for record in estimator.iter_fit(X, y, classes=_classes(experiment, data)):
+        report(len(estimator.history_), record["loss"])
+    return _tested(job, experiment, data, estimator, seconds_import)
+
+
+def _classes(experiment: Experiment, data: Dataset) -> np.ndarray | None:
+    return np.arange(len(data.class_names)) if experiment.task.has_answers else None
+
+
+def _tested(
+    job: Job, experiment: Experiment, data: Dataset, estimator: Any, seconds_import: float
+) -> tuple[Record, Arrays]:
+    outputs, weights = estimator.outputs(data.X_test), estimator.get_weights()
+    states = estimator.get_states()
+    arrays = {f"weights.{i}": w for i, w in enumerate(weights)} | {"outputs": outputs}
+    arrays |= {f"states.{i}": a for i, a in enumerate(states)}
+    figures = _figures(experiment, data, estimator, outputs) | {"n": len(outputs)}
+    if experiment.task.has_answers:
+        predictions = estimator.predict(data.X_test)
+        arrays |= {"predictions": predictions, "labels": data.y_test}
+        arrays |= {"probabilities": estimator.predict_proba(data.X_test)}
+        arrays |= _on_the_plane(data, estimator)
+        figures["confusion"] = confusion_matrix(data, predictions)
+    names = [name for name in ("loss", "accuracy") if name in estimator.history_[0]]
+    history = {name: [epoch[name] for epoch in estimator.history_] for name in names}
+    digests = Digests(
+        initial_weights=digest(*estimator.initial_weights_),
+        batch_order=estimator.orders_sha256_,
+        draws=estimator.draws_sha256_,
+        weights=digest(*weights, *states),
+        predictions=digest(arrays.get("predictions", outputs)),
+    )
+    seconds = {"import": seconds_import, **estimator.seconds_}
+    n_train = len(data.X_train[: job.cell.limit])
+    return finish(job.head, n_train, history, figures, seconds, digests), arrays
+
+
+def _figures(
+    experiment: Experiment, data: Dataset, estimator: Any, outputs: np.ndarray
+) -> dict[str, Any]:
+    """Return the loss and the task's metrics on the test rows, those of a quantity in its unit."""
+    figures = estimator.evaluate(data.X_test, data.y_test)
+    if experiment.task is REGRESSION:
+        y = data.y_test.reshape(outputs.shape)
+        figures |= experiment.task.measure(data.in_units(outputs), data.in_units(y), None)
+    wanted = ("loss", *(metric.name for metric in experiment.task.metrics))
+    return {name: figures[name] for name in wanted}
+
+
+def finish(
+    head: Head,
+    n_train: int,
+    history: dict[str, list[float]],
+    figures: dict[str, Any],
+    seconds: dict[str, float],
+    digests: Digests,
+) -> Record:
+    """Return the record of a finished training; numbers that are not finite become null.
+
+    `figures` are those on the test rows, by name.
+    """
+    known = {name: _finite(value) for name, value in figures.items()}
+    n = known.pop("n")
+    return Record(
+        **dict(head),
+        n_train=n_train,
+        history=History(**{name: list(map(_finite, each)) for name, each in history.items()}),
+        test=TestFigures(n=n, **known),
+        seconds=Seconds(**seconds),
+        digests=digests,
+        status="ok",
+        error=None,
+    )
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def confusion_matrix(data: Dataset, predictions: np.ndarray) -> list[list[int]]:
+    """Return the counts of test rows: one row for each true class, one column for each answer."""
+    from sklearn.metrics import confusion_matrix as count
+
+    return count(data.y_test, predictions, labels=range(len(data.class_names))).tolist()
+
+
+def _on_the_plane(data: Dataset, estimator: Any) -> Arrays:
+    """Return what a network with two inputs gives on a grid over the data; else nothing.
+
+    The grid's points are in the order of `np.meshgrid`: the second coordinate is the outer loop.
+    """
+    if len(data.feature_names) != 2:
+        return {}
+    rows = np.vstack([data.X_train, data.X_test])
+    low, high = rows.min(axis=0), rows.max(axis=0)
+    margin = (high - low) / 10
+    axes = np.linspace(low - margin, high + margin, _GRID).T.copy()
+    x, y = np.meshgrid(*axes)
+    points = np.column_stack([x.ravel(), y.ravel()])
+    return {"grid_axes": axes, "grid_probabilities": estimator.predict_proba(points)}

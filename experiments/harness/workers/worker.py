@@ -1,0 +1,114 @@
+"""A worker process: trains or times the cells it is sent, in turn, for one implementation.
+
+Cells come as JSON lines on standard input, events leave as JSON lines on standard output. Whatever
+a library prints goes to standard error, which the parent keeps for the reason of a failure. When
+the parent ends, however it does, standard input ends, and with it this process at once: no orphan
+writes into a folder in which a repeated command is at work.
+
+    {"event": "ready", "seconds_import": s}
+    {"event": "epoch", "epoch": e, "loss": x}        at most ten a second
+    {"event": "done", "result": ...}                 its files, if any, have been written
+    {"event": "failed", "error": "..."}
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from queue import SimpleQueue
+from typing import Any, TextIO
+
+from frameworks.errors import RequestError
+
+__all__ = ["main"]
+
+_SECONDS_BETWEEN_REPORTS = 0.1
+
+
+def main() -> None:
+    """Serve the implementation that is named as the argument, until standard input ends."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its workers
+    events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    serve(sys.argv[1], _jobs(sys.stdin.fileno()), events)
+
+
+def _jobs(descriptor: int) -> Iterator[bytes]:
+    """Yield the lines of standard input; end this process when it ends, also in a training."""
+    jobs: SimpleQueue[bytes] = SimpleQueue()
+
+    def read() -> None:
+        for line in open(descriptor, "rb", buffering=0):  # a buffer's lock would outlive the thread
+            jobs.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        yield jobs.get()
+
+
+def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
+    """Load an implementation, then train cell by cell."""
+
+    def send(event: str, **values: Any) -> None:
+        events.write(json.dumps({"event": event, **values}) + "\n")
+        events.flush()
+
+    import frameworks
+    from frameworks.backends import BACKENDS
+
+    start = time.perf_counter()
+    getattr(frameworks, BACKENDS[implementation].classifier)
+    seconds_import = time.perf_counter() - start
+    send("ready", seconds_import=seconds_import)
+    for line in jobs:
+        try:
+            job = json.loads(line)
+            send("done", result=(_train if "head" in job else _time)(job, seconds_import, send))
+        except RequestError as error:
+            send("failed", error=str(error))
+        except Exception as error:  # a failed cell, with its reason; the next one may do better
+            send("failed", error=f"{type(error).__name__}: {error}")
+
+
+def _time(job: dict[str, Any], seconds_import: float, send: Any) -> Any:
+    """Time one variant, or the machine itself."""
+    from experiments.harness.bench.timing import time_product, time_variant
+    from experiments.harness.plan import Cell
+
+    if "product" in job:
+        return time_product(job["product"], job["dtype"])
+    return time_variant(Cell(**job["cell"]), job["variant"], job["steps"])
+
+
+def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> dict[str, Any]:
+    """Train one cell and write it to the run's folder."""
+    from experiments.harness.plan import Job
+    from experiments.harness.records.store import Store
+    from experiments.harness.workers.native_training import train_natively
+    from experiments.harness.workers.training import load_data, train_job
+
+    job = Job.from_json(sent)
+    cell, latest = job.cell, [0.0]
+
+    def report(epoch: int, loss: float) -> None:
+        now = time.perf_counter()
+        if now - latest[0] > _SECONDS_BETWEEN_REPORTS:
+            latest[0] = now
+            send("epoch", epoch=epoch, loss=loss)
+
+    data = load_data(cell.find(), cell.policy, cell.data_dir)
+    if data.sha256 != job.head.data.sha256:
+        raise RequestError(f"the data of {cell.experiment} changed since the run began; run again")
+    train = train_natively if cell.mode == "native" else train_job
+    record, arrays = train(job, data, seconds_import, report)
+    Store(job.folder).save(record, arrays)
+    return {"key": cell.key}
+
+
+if __name__ == "__main__":
+    main()

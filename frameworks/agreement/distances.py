@@ -1,0 +1,122 @@
+"""How far apart two trainings are: the largest difference decides; NaN equals nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+
+__all__ = ["FLOAT64", "Distance", "Limits", "Outcome", "measure", "relative_error", "too_far"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far apart two implementations may be and still agree."""
+
+    loss: float  # of every epoch, relative
+    weight: float  # of every array at the end, relative to its largest magnitude
+    test_loss: float  # relative
+    predictions: int  # that differ, on the whole test set
+
+
+# A prototype reached 4e-16, so a miss is a bug to be found, not a limit to be widened.
+FLOAT64 = Limits(loss=1e-12, weight=1e-9, test_loss=1e-12, predictions=0)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to, as far as two of them are compared."""
+
+    losses: Sequence[float | None]  # of every epoch; None: not finite
+    weights: dict[str, np.ndarray]  # at the end, and what layers keep besides, by name
+    test_loss: float | None
+    answers: np.ndarray | None  # labels of the test rows; None where the task has none
+    outputs: np.ndarray | None = None  # of the test rows, (n, ...); None where they were not kept
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far apart two trainings are."""
+
+    epochs: list[float]  # relative differences of the losses, epoch by epoch
+    weights: dict[str, float]  # relative differences of the arrays at the end
+    test_loss: float
+    mismatches: np.ndarray  # the test rows that are predicted differently; none without answers
+    outputs: float | None  # relative difference of the outputs; None where they were not kept
+
+    @property
+    def loss(self) -> float:
+        """The largest difference of an epoch's loss."""
+        return max(self.epochs)
+
+    @property
+    def weight(self) -> float:
+        """The largest difference of an array."""
+        return max(self.weights.values(), default=0.0)
+
+
+def relative_error(a: Any, b: Any) -> float:
+    """Return the largest elementwise difference, relative to the largest magnitude in either.
+
+    Infinite for arrays of different shapes, and where one holds NaN, None or an infinity.
+
+    >>> relative_error([1.0, 0.0], [1.0, 0.5])
+    0.5
+    >>> relative_error(None, None), relative_error(2.0, 2.0)
+    (inf, 0.0)
+    """
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return np.inf
+    largest = max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))
+    return float(np.abs(a - b).max(initial=0) / largest) if largest else 0.0
+
+
+def measure(a: Outcome, b: Outcome) -> Distance:
+    """Measure how far apart two trainings are: infinitely, where one lacks something."""
+    names = [*(a.weights | b.weights)]
+    weights = {name: relative_error(a.weights.get(name), b.weights.get(name)) for name in names}
+    kept = a.outputs is not None and b.outputs is not None
+    return Distance(
+        epochs=relative_errors(a.losses, b.losses),
+        weights=weights,
+        test_loss=relative_error(a.test_loss, b.test_loss),
+        mismatches=_mismatches(a.answers, b.answers),
+        outputs=relative_error(a.outputs, b.outputs) if kept else None,
+    )
+
+
+def _mismatches(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray:
+    if a is None or b is None:
+        return np.empty(0, int)
+    return np.flatnonzero([x != y for x, y in zip_longest(a, b)])
+
+
+def relative_errors(a: Sequence[float | None], b: Sequence[float | None]) -> list[float]:
+    """Return the relative difference of each two numbers; infinite where one has no counterpart.
+
+    >>> relative_errors([1.0, 0.0, None], [0.5, 0.0, 1.0])
+    [0.5, 0.0, inf]
+    """
+    x, y = np.array([*zip_longest(a, b)], float).reshape(-1, 2).T
+    largest = np.maximum(np.abs(x), np.abs(y))
+    errors = np.abs(x - y) / np.where(largest, largest, 1.0)
+    return np.where(np.isfinite(largest), errors, np.inf).tolist()
+
+
+def too_far(distance: Distance, limits: Limits) -> str:
+    """Say where a distance first exceeds the limits, or return an empty string."""
+    for epoch, error in enumerate(distance.epochs, 1):
+        if not error <= limits.loss:
+            return f"epoch {epoch}: the loss differs by {error:.1e}, limit {limits.loss:.1e}"
+    for name, error in distance.weights.items():
+        if not error <= limits.weight:
+            return f"{name} differs by {error:.1e}, limit {limits.weight:.1e}"
+    if not distance.test_loss <= limits.test_loss:
+        return f"the test loss differs by {distance.test_loss:.1e}, limit {limits.test_loss:.1e}"
+    if len(distance.mismatches) > limits.predictions:
+        count, first = len(distance.mismatches), distance.mismatches[0]
+        differ = "prediction differs" if count == 1 else "predictions differ"
+        return f"{count} {differ}, limit {limits.predictions}; the first in row {first}"
+    return ""

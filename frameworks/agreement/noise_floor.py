@@ -1,0 +1,76 @@
+"""The noise floor: how far apart rounding alone drives trainings that are otherwise the same.
+
+It is measured, never chosen: scratch is trained several times with every result nudged by up to one
+unit in the last place (`nudge`), and the floor is the largest distance between any two of these
+trainings. Two implementations agree if they are no farther apart than that, or than one unit in the
+last place: results that round to neighbours say nothing, even where the nudged ones are closer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from frameworks.agreement.distances import Limits, Outcome, measure
+from frameworks.errors import RequestError
+
+__all__ = ["NoiseFloor", "check_floor", "measure_floor"]
+
+
+def check_floor(count: int) -> None:
+    """Refuse a number of nudged trainings that gives no distance."""
+    if count == 1:
+        raise RequestError("--floor must be 0, or 2 or more: one training has no distance; got 1")
+
+
+@dataclass(frozen=True)
+class NoiseFloor:
+    """The largest distances between any two of the nudged trainings; at least one unit each."""
+
+    loss: float  # of any epoch, relative
+    epochs: list[float]  # of each epoch's loss, relative
+    weight: float  # of any array at the end, relative to its largest magnitude
+    test_loss: float  # relative
+    predictions: int  # different ones
+    trainings: int  # how many were nudged
+    outputs: float | None = None  # of the test rows, relative; None where they were not kept
+
+    @property
+    def limits(self) -> Limits:
+        """What two implementations may differ by."""
+        return Limits(self.loss, self.weight, self.test_loss, self.predictions)
+
+    def at_least(self, fixed: Limits) -> Limits:
+        """What they may differ by where fixed limits are exceeded: the larger of the two, each.
+
+        A floor that is not finite explains nothing, and leaves the fixed limits.
+        """
+        if not np.isfinite([self.loss, self.weight, self.test_loss]).all():
+            return fixed
+        return Limits(
+            loss=max(fixed.loss, self.loss),
+            weight=max(fixed.weight, self.weight),
+            test_loss=max(fixed.test_loss, self.test_loss),
+            predictions=max(fixed.predictions, self.predictions),
+        )
+
+
+def measure_floor(trainings: Sequence[Outcome], dtype: str) -> NoiseFloor | None:
+    """Measure the floor of nudged trainings of one experiment and seed; None for fewer than two.
+
+    A unit in the last place is 2⁻²³ in float32 and 2⁻⁵² in float64.
+    """
+    distances = [measure(a, b) for a, b in combinations(trainings, 2)]
+    if not distances:
+        return None
+    unit = float(np.finfo(dtype).eps)
+    return NoiseFloor(
+        loss=max(unit, *(distance.loss for distance in distances)),
+        epochs=[max(errors) for errors in zip(*(d.epochs for d in distances), strict=True)],
+        weight=max(unit, *(distance.weight for distance in distances)),
+        test_loss=max(unit, *(distance.test_loss for distance in distances)),
+        predictions=max(len(distance.mismatches) for distance in distances),
+        trainings=len(trainings),
+        outputs=max((d.outputs for d in distances if d.outputs is not None), default=None),
+    )

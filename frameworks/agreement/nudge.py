@@ -1,0 +1,143 @@
+"""Monte Carlo arithmetic: every result of a training nudged at random in its last place.
+
+    x ← x (1 + ε u),  u ~ U(−1, 1),  ε the distance from 1 to the next number (2⁻²³ in float32)
+
+What is nudged: every layer's output, every gradient that is passed back, the gradient and the new
+value of every parameter, the loss, and the sum of an epoch's losses at each addition. Two trainings
+that are nudged differently are what two implementations are: the same mathematics, rounded at the
+same places, differently.
+
+The nudge is twice a rounding, which is u ~ U(−½, ½): what is one result here is several operations
+in an implementation (a sigmoid is an exponential, a sum and a quotient), each of which rounds.
+
+Source: Parker, "Monte Carlo arithmetic", UCLA CSD-970002, 1997; Vignes, "A stochastic arithmetic
+for reliable scientific computation", Mathematics and Computers in Simulation 35, 1993.
+"""
+
+from collections.abc import Sequence
+from functools import wraps
+
+import numpy as np
+
+from frameworks.program import Builder, Parts
+from frameworks.spec import Spec
+from scratch import Layer, Loss, Sequential
+from scratch.optimizers.optimizer import Learner, Wrapper
+
+__all__ = ["Nudge", "NudgedNumber", "nudged"]
+
+
+class Nudge:
+    """Moves floats in place, at random, by up to ε of their magnitude; zeros stay zeros.
+
+    >>> Nudge(seed=0)(np.array([1.0, 0.0, -1.0], np.float32)).tolist()
+    [1.0, 0.0, -0.9999999403953552]
+    """
+
+    def __init__(self, seed: int | Sequence[int]) -> None:
+        self._rng = np.random.Generator(np.random.SFC64(seed))
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Nudge an array, and return it."""
+        u = self._rng.random(x.shape, x.dtype.type)
+        u -= 0.5
+        u *= 2 * np.finfo(x.dtype).eps
+        u *= x
+        x += u  # x *= 1 + u would be biased: 1 + u is rounded more finely below 1 than above
+        return x
+
+
+class NudgedNumber(float):
+    """A number of the network's type whose sums, products and quotients are nudged."""
+
+    _dtype: np.dtype
+    _nudge: Nudge
+
+    def __new__(cls, value: float, dtype: np.dtype, nudge: Nudge) -> "NudgedNumber":
+        """Nudge the value."""
+        self = super().__new__(cls, nudge(np.full(1, value, dtype))[0])
+        self._dtype, self._nudge = dtype, nudge
+        return self
+
+    def __mul__(self, other: float) -> "NudgedNumber":
+        return NudgedNumber(float(self) * other, self._dtype, self._nudge)
+
+    def __add__(self, other: float) -> "NudgedNumber":
+        return NudgedNumber(float(self) + other, self._dtype, self._nudge)
+
+    def __truediv__(self, other: float) -> "NudgedNumber":
+        return NudgedNumber(float(self) / other, self._dtype, self._nudge)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+class NudgedLayer(Layer):
+    """A layer whose output is nudged, and the gradient that it passes back."""
+
+    def __init__(self, layer: Layer, nudge: Nudge) -> None:
+        self.layer, self.nudge = layer, nudge
+        super().__init__(layer.params)
+        self.state = layer.state
+
+    def attach(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
+        """Keep the layer's parameters and gradients in the given arrays from now on."""
+        super().attach(params, grads)
+        self.layer.attach(params, grads)
+        self.state = self.layer.state
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        """Return the layer's output, nudged."""
+        return self.nudge(
+            self.layer.forward(x, training).copy()
+        )  # it may be a view of what must not move
+
+    def backward(self, da: np.ndarray) -> np.ndarray:
+        """Set the gradients of the parameters; return dx, nudged."""
+        return self.nudge(self.layer.backward(da).copy())
+
+    def backward_params(self, da: np.ndarray) -> None:
+        """Set the gradients of the parameters; the optimizer's wrapper nudges them."""
+        self.layer.backward_params(da)
+
+
+class NudgedLoss(Loss):
+    """A loss that is nudged, with its gradient."""
+
+    def __init__(self, loss: Loss, nudge: Nudge) -> None:
+        self.loss, self.nudge, self.threshold = loss, nudge, loss.threshold
+
+    def forward(self, z: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
+        """Return L, nudged; sums of it are nudged, too."""
+        return NudgedNumber(self.loss.forward(z, y, w), z.dtype, self.nudge)
+
+    def backward(self) -> np.ndarray:
+        """Return dz, nudged."""
+        return self.nudge(self.loss.backward().copy())
+
+
+class NudgedOptimizer(Wrapper):
+    """An optimizer that is given nudged gradients, and whose new parameters are nudged."""
+
+    def __init__(self, optimizer: Learner, nudge: Nudge) -> None:
+        super().__init__(optimizer)
+        self.nudge = nudge
+
+    def step(self, theta: np.ndarray, g: np.ndarray) -> None:
+        """Take one step."""
+        self.optimizer.step(theta, self.nudge(g))
+        self.nudge(theta)
+
+
+def nudged(build: Builder, seed: int | Sequence[int]) -> Builder:
+    """Return a builder of the same network in NumPy, with everything in its training nudged."""
+
+    @wraps(build)
+    def build_nudged(spec: Spec) -> Parts:
+        nudge, parts = Nudge(seed), build(spec)
+        return parts._replace(
+            network=Sequential(*(NudgedLayer(layer, nudge) for layer in parts.network.layers)),
+            loss=NudgedLoss(parts.loss, nudge),
+            optimizer=NudgedOptimizer(parts.optimizer, nudge),
+        )
+
+    return build_nudged

@@ -1,0 +1,83 @@
+"""Trainings beside those that were asked for, by which float32 is judged: scratch, changed.
+
+They are cells in modes of their own:
+
+    nudged-1, nudged-2, ...    each nudged differently: their distances are the noise floor
+    keras-sigmoid              a control, with TensorFlow's sigmoid in the place of scratch's
+
+TensorFlow's sigmoid errs by up to 3.6 units of 2⁻²³ in float32, where a nudge is one. Where Keras
+is outside the noise floor of scratch but agrees with the control, its sigmoid is why.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+
+import numpy as np
+
+from frameworks.agreement.nudge import nudged
+from frameworks.blueprint import Blueprint
+from frameworks.program import Builder, Parts
+from frameworks.spec import Spec
+from scratch import Layer, Sequential, Sigmoid
+
+__all__ = ["KERAS_SIGMOID", "change", "has_sigmoid", "nudges", "variants"]
+
+KERAS_SIGMOID = "keras-sigmoid"
+
+
+def nudges(count: int) -> list[str]:
+    """Return the modes of so many nudged trainings.
+
+    >>> nudges(2)
+    ['nudged-1', 'nudged-2']
+    """
+    return [f"nudged-{k}" for k in range(1, count + 1)]
+
+
+def variants(blueprint: Blueprint, implementations: Sequence[str], count: int) -> list[str]:
+    """Return the modes that judge an experiment: `count` nudged ones, and the control, if any."""
+    if not count or "scratch" not in blueprint.builders:
+        return []
+    control = "keras" in implementations and has_sigmoid(blueprint)
+    return nudges(count) + [KERAS_SIGMOID] * control
+
+
+def has_sigmoid(blueprint: Blueprint) -> bool:
+    """Say whether scratch's network has a sigmoid."""
+    network = blueprint.builders["scratch"]().network
+    return any(isinstance(each, Sigmoid) for each in network.layers)
+
+
+def change(mode: str, seed: int) -> Callable[[Builder], Builder]:
+    """Return what a mode makes of scratch's builder: nothing in lockstep."""
+    if mode == "lockstep":
+        return lambda build: build
+    if mode == KERAS_SIGMOID:
+        return with_keras_sigmoid
+    number = int(mode.removeprefix("nudged-"))
+    return lambda build: nudged(build, (seed, number))
+
+
+class KerasSigmoid(Sigmoid):
+    """scratch's layer with TensorFlow's σ(z); loads TensorFlow."""
+
+    def forward(self, z: np.ndarray, training: bool = False) -> np.ndarray:
+        """Return a = σ(z), as TensorFlow computes it."""
+        import tensorflow as tf
+
+        self.a = tf.sigmoid(tf.constant(z)).numpy()
+        return self.a
+
+
+def with_keras_sigmoid(build: Builder) -> Builder:
+    """Return a builder of the same network in NumPy, with TensorFlow's sigmoid."""
+
+    def swap(layer: Layer) -> Layer:
+        return KerasSigmoid() if isinstance(layer, Sigmoid) else layer
+
+    @wraps(build)
+    def build_with_keras_sigmoid(spec: Spec) -> Parts:
+        parts = build(spec)
+        return parts._replace(network=Sequential(*map(swap, parts.network.layers)))
+
+    return build_with_keras_sigmoid

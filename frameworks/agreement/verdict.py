@@ -1,0 +1,61 @@
+"""Whether two trainings agree: by the fixed limits of float64, or by the measured noise floor."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from frameworks.agreement.distances import FLOAT64, Distance, Limits, Outcome, measure, too_far
+from frameworks.agreement.noise_floor import NoiseFloor
+
+__all__ = ["Judgement", "judge"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How far apart two trainings are, and what that means."""
+
+    distance: Distance
+    verdict: Literal["agree", "differ"] | None  # None: measured, not judged
+    limits: Limits | None  # by which it was judged
+    floor: NoiseFloor | None  # where the limits were measured
+    reason: str  # where it first exceeds the limits, or what there is to know of them
+
+
+def judge(a: Outcome, b: Outcome, dtype: str, floor: NoiseFloor | None) -> Judgement:
+    """Compare two trainings that had the same inputs.
+
+    In float64 the limits are fixed. Where they are exceeded, the training may be chaotic in itself:
+    if its noise floor was measured, that is the limit, and the reason says so. In float32 training
+    amplifies rounding, by how much depends on the experiment: there the noise floor is the only
+    limit, and without one the distance is measured, not judged.
+    """
+    distance = measure(a, b)
+    if dtype == "float64":
+        reason = too_far(distance, FLOAT64)
+        if not reason or floor is None:
+            return _judged(distance, FLOAT64, None, reason)
+        return _beyond_rounding(distance, floor)
+    if floor is None:
+        return Judgement(distance, None, None, None, "")
+    return _judged(distance, floor.limits, floor, too_far(distance, floor.limits))
+
+
+def _beyond_rounding(distance: Distance, floor: NoiseFloor) -> Judgement:
+    """Judge by the floor of float64 what exceeds the fixed limits."""
+    wider = floor.at_least(FLOAT64)
+    if wider == FLOAT64:
+        return _judged(distance, FLOAT64, floor, too_far(distance, FLOAT64))
+    reason = too_far(distance, wider)
+    if reason:
+        return _judged(distance, wider, floor, f"{reason} (the noise floor)")
+    return Judgement(
+        distance,
+        "agree",
+        wider,
+        floor,
+        f"the training amplifies rounding: its losses differ by up to {distance.loss:.1e}, and "
+        f"those of scratch, nudged in the last place, by up to {floor.loss:.1e}",
+    )
+
+
+def _judged(distance: Distance, limits: Limits, floor: NoiseFloor | None, reason: str) -> Judgement:
+    return Judgement(distance, "differ" if reason else "agree", limits, floor, reason)

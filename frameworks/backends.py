@@ -1,0 +1,18 @@
+"""The implementations, a line each; no framework is loaded here."""
+
+from frameworks import keras, python, pytorch, scratch
+from frameworks.backend import Backend
+
+__all__ = ["BACKENDS"]
+
+BACKENDS: dict[str, Backend] = {
+    backend.name: backend
+    for backend in (
+        scratch.BACKEND,
+        keras.BACKEND,
+        pytorch.BACKEND,
+        python.BACKEND,
+        keras.ON_JAX,
+        keras.ON_TORCH,
+    )
+}

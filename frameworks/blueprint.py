@@ -1,0 +1,20 @@
+"""A network written for several implementations: what a training is made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from frameworks.program import Builder
+from frameworks.spec import Spec
+from frameworks.task import CLASSIFICATION, Task
+
+__all__ = ["Blueprint"]
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """One network, its loss and its optimizer, with a builder for each way of writing it."""
+
+    name: str
+    spec: Spec
+    builders: Mapping[str, Builder]  # by the name of the way: "scratch", "keras", "pytorch"
+    task: Task = CLASSIFICATION

@@ -1,0 +1,89 @@
+"""What is shown on a terminal: the console, tables, numbers, and one progress bar.
+
+Everything is readable at 80 columns and without colour.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any, Protocol
+
+from rich import box
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+__all__ = [
+    *("Advance", "exponent", "make_console", "make_table", "progress_bar", "spread"),
+    "two_decimals",
+]
+
+
+def make_console(quiet: bool = False) -> Console:
+    """Return a console that shows text as it is: names of files and records are no markup."""
+    return Console(highlight=False, markup=False, emoji=False, quiet=quiet)
+
+
+def make_table(first: str, *others: str) -> Table:
+    """Return an empty table: one column to the left, the others to the right."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False, pad_edge=False)
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right")
+    return table
+
+
+def spread(values: Sequence[float | None], form: str, between: str = "..") -> str:
+    """Return the one value, or the smallest and the largest; "nan" if one is not finite.
+
+    >>> spread([0.5, 0.25], ".2f"), spread([0.5], ".2f"), spread([0.5, None], ".2f")
+    ('0.25..0.50', '0.50', 'nan')
+    """
+    finite = [value for value in values if value is not None]
+    if len(finite) < len(values):
+        return "nan"
+    ends = dict.fromkeys(format(value, form) for value in (min(finite), max(finite)))
+    return between.join(ends)
+
+
+def exponent(errors: Iterable[float | None]) -> str:
+    """Return the worst of some relative errors, in as many digits as matter; null is infinite.
+
+    >>> exponent([1e-15, 2.34e-13]), exponent([0.0]), exponent([None])
+    ('2.3e-13', '0', 'inf')
+    """
+    worst = max(float("inf") if error is None else error for error in errors)
+    return f"{worst:.1e}" if worst else "0"
+
+
+def two_decimals(digits: float) -> str:
+    """Return a number of digits in two decimals, never rounded up.
+
+    >>> two_decimals(11.996), two_decimals(11.29)
+    ('11.99', '11.29')
+    """
+    return str(Decimal(repr(float(digits))).quantize(Decimal("0.01"), ROUND_FLOOR))
+
+
+class Advance(Protocol):
+    """Told how far something is."""
+
+    def __call__(self, what: str, done: float, total: float | None) -> None:
+        """Show what is being done, and how much of it is done."""
+
+
+@contextmanager
+def progress_bar() -> Iterator[Advance]:
+    """Show one bar on a terminal while something lasts; elsewhere, nothing."""
+    console = Console(stderr=True)
+    if not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    with Progress(console=console, transient=True) as bars:
+        bar: Any = bars.add_task("", total=None)
+
+        def advance(what: str, done: float, total: float | None) -> None:
+            bars.update(bar, description=what, completed=done, total=total)
+
+        yield advance

@@ -1,0 +1,9 @@
+"""Where two implementations first part: the levels of a training, walked one by one.
+
+inputs -> forward -> loss -> gradient -> step -> trajectory -> result
+"""
+
+from frameworks.diverge.side import Side
+from frameworks.diverge.walk import LEVELS, Finding, Level, Walk, walk
+
+__all__ = ["LEVELS", "Finding", "Level", "Side", "Walk", "walk"]

@@ -1,0 +1,167 @@
+"""Why two implementations may not start from the same numbers."""
+
+import numpy as np
+
+from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
+
+__all__ = ["HYPOTHESES"]
+
+_ROWS = "training rows", "test rows"
+_LABELS = "training labels", "test labels"
+
+
+def _same_numbers(x: np.ndarray, y: np.ndarray) -> bool:
+    return x.size == y.size and np.array_equal(np.sort(x, axis=None), np.sort(y, axis=None))
+
+
+def _pair(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """Return the two arrays that part."""
+    a, b, where = evidence.a, evidence.b, evidence.found.where
+    if where.startswith("initial "):
+        i = evidence.position
+        return a.opened.initial_weights[i], b.opened.initial_weights[i]
+    if where == "training rows":
+        return a.opened.batch.X, b.opened.batch.X
+    if where == "training labels":
+        return a.opened.batch.y, b.opened.batch.y
+    x, y = a.side.data, b.side.data
+    return (x.X_test, y.X_test) if where == "test rows" else (x.y_test, y.y_test)
+
+
+def fewer_rows(evidence: Evidence) -> str | None:
+    """Side b has lost rows."""
+    x, y = _pair(evidence)
+    if evidence.found.where not in _ROWS or len(x) == len(y) or x.shape[1:] != y.shape[1:]:
+        return None
+    few, many = sorted((x, y), key=len)
+    where = "the first" if np.array_equal(few, many[: len(few)]) else "not the first"
+    return f"one side has {len(few)} of the other's {len(many)} rows, {where}"
+
+
+def scaler_fitted_on_other_rows(evidence: Evidence) -> str | None:
+    """X' = (x − μ)/σ with μ and σ of the training and test rows together, or of the test rows."""
+    if evidence.found.where not in _ROWS:
+        return None
+    (x, y), data = _pair(evidence), evidence.a.side.data
+    fits = {
+        "training and test rows together": np.vstack([data.X_train, data.X_test]),
+        "the test rows": data.X_test,
+    }
+    for rows, fitted in fits.items():
+        deviation = fitted.std(axis=0)
+        if evidence.matches((x - fitted.mean(axis=0)) / np.where(deviation, deviation, 1), y):
+            return f"the features are scaled by means and deviations of {rows}"
+    return None
+
+
+def rescaled(evidence: Evidence) -> str | None:
+    """X' = r x."""
+    if evidence.found.where in _LABELS:
+        return None
+    r = evidence.ratio(*_pair(evidence))
+    return None if r is None else f"the numbers are {as_number(r)} times as large"
+
+
+def rounded_to_float32(evidence: Evidence) -> str | None:
+    """X' = float32(x)."""
+    x, y = _pair(evidence)
+    same = x.shape == y.shape and np.array_equal(x.astype(np.float32).astype(x.dtype), y)
+    return "the numbers were rounded to float32 on the way" if same else None
+
+
+def labels_shifted(evidence: Evidence) -> str | None:
+    """Y' = y + c, or each row has its neighbour's label."""
+    if evidence.found.where not in _LABELS:
+        return None
+    x, y = _pair(evidence)
+    if x.shape != y.shape:
+        return None
+    for shift in (-1, 1):
+        if np.array_equal(np.roll(x, shift, axis=0), y):
+            return "each row has its neighbour's label: the labels are shifted by one row"
+    if len(np.unique(y - x)) == 1:
+        return f"the labels are shifted by {as_number(float((y - x).flat[0]))}"
+    if np.array_equal(1 - x, y):
+        return "the two classes are confused"
+    return None
+
+
+def rearranged(evidence: Evidence) -> str | None:
+    """The same numbers, in another order: which one."""
+    x, y = _pair(evidence)
+    ways = {}
+    if x.ndim > 1:
+        ways = {
+            "transposed": x.T,
+            "transposed (height and width)": x.swapaxes(0, 1),
+            "turned round in both directions": x[::-1, ::-1],
+        }
+    ways |= {
+        "turned round": x[::-1],
+        "reshaped in Fortran's order, the first axis fastest": x.ravel().reshape(
+            x.shape, order="F"
+        ),
+        "confused in their last axis": x[..., ::-1],
+    }
+    for way, changed in ways.items():
+        if changed.shape == y.shape and np.array_equal(changed, y):
+            return f"the same numbers, {way}"
+    return "the same numbers, in another order" if _same_numbers(x, y) else None
+
+
+def weights_drawn_in_another_order(evidence: Evidence) -> str | None:
+    """All weights together are the same numbers, or two arrays of side b are copies."""
+    if not evidence.found.where.startswith("initial "):
+        return None
+    x, y = ([w.ravel() for w in s.opened.initial_weights] for s in (evidence.a, evidence.b))
+    if _same_numbers(np.concatenate(x), np.concatenate(y)):
+        return "all weights together are the same numbers: they are handed out in another order"
+    kernels = [w for w in evidence.b.opened.initial_weights if w.ndim > 1]
+    for i, one in enumerate(kernels):
+        if any(np.array_equal(one, other) for other in kernels[i + 1 :]):
+            return "two layers start from identical weights: one initializer was used twice"
+    return None
+
+
+def constant(evidence: Evidence) -> str | None:
+    """Every number is the same."""
+    _, y = _pair(evidence)
+    if y.size > 1 and len(np.unique(y)) == 1:
+        return f"every number is {as_number(float(y.flat[0]))} in {evidence.names[1]}"
+    return None
+
+
+def order_of_an_earlier_epoch(evidence: Evidence) -> str | None:
+    """The permutation of epoch e is one that was there before, or none at all."""
+    epoch, orders = evidence.position, evidence.b.opened.orders
+    order = orders[epoch - 1]
+    if order is None or np.array_equal(order, np.arange(len(order))):
+        return f"{evidence.names[1]} does not shuffle"
+    for earlier, other in enumerate(orders[: epoch - 1], 1):
+        if other is not None and np.array_equal(order, other):
+            return f"{evidence.names[1]} repeats the order of epoch {earlier}"
+    return None
+
+
+_DATA: tuple[Hypothesis, ...] = (
+    fewer_rows,
+    labels_shifted,
+    rounded_to_float32,
+    rescaled,
+    scaler_fitted_on_other_rows,
+    rearranged,
+    weights_drawn_in_another_order,
+    constant,
+)
+
+
+def data_or_order(evidence: Evidence) -> str | None:
+    """Orders have hypotheses of their own."""
+    where = evidence.found.where
+    if where == "rows in a batch":
+        return None
+    tests = (order_of_an_earlier_epoch,) if where.startswith("batch order") else _DATA
+    return next((sentence for test in tests if (sentence := test(evidence))), None)
+
+
+HYPOTHESES: tuple[Hypothesis, ...] = (data_or_order,)

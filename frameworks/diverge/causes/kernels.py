@@ -1,0 +1,101 @@
+"""Why a kernel, a pool or a normalization may return something else for the same input."""
+
+from math import isqrt
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from frameworks.diverge.causes.layer import input_of, kind_of, outputs_of, weights_of
+from frameworks.diverge.evidence import Evidence, as_number
+
+__all__ = ["batch_statistics", "other_flattening", "other_kernel", "other_pooling"]
+
+Array = np.ndarray
+
+
+def other_kernel(evidence: Evidence) -> str | None:
+    """Z' = X W' + b with W' transposed, turned round, or with its channels confused."""
+    if kind_of(evidence) not in ("dense", "convolution") or not weights_of(evidence):
+        return None
+    _, y = outputs_of(evidence)
+    W, *b = weights_of(evidence)
+    ways = {"transposed": W.T} if W.ndim == 2 else {
+        "turned round, as a convolution in mathematics": W[::-1, ::-1],
+        "transposed": W.swapaxes(0, 1),
+        "used with its input channels confused": W[:, :, ::-1],
+        "used with its output channels confused": W[..., ::-1],
+    }  # fmt: skip
+    for way, changed in ways.items():
+        z = _linear(input_of(evidence), changed)
+        if z is not None and evidence.matches(z + (b[0] if b else 0), y):
+            return f"the kernel is {way}"
+    return None
+
+
+def _linear(X: Array, W: Array) -> Array | None:
+    """Return the product or the correlation; None where shapes do not fit."""
+    if W.ndim == 2:
+        X = X.reshape(len(X), -1)
+        return X @ W if X.shape[1] == W.shape[0] else None
+    if X.ndim == 2:
+        side = isqrt(X.shape[1] // W.shape[2])
+        if side * side * W.shape[2] != X.shape[1]:
+            return None
+        X = X.reshape(len(X), side, side, W.shape[2])
+    if min(X.shape[1:3]) < max(W.shape[:2]):
+        return None
+    return np.einsum("nyxcuv,uvco->nyxo", sliding_window_view(X, W.shape[:2], axis=(1, 2)), W)
+
+
+def other_flattening(evidence: Evidence) -> str | None:
+    """Z' = X' W + b, where the images were flattened in another order."""
+    x, weights = input_of(evidence), weights_of(evidence)
+    if kind_of(evidence) != "dense" or x.ndim != 4 or not weights:
+        return None
+    _, y = outputs_of(evidence)
+    ways = {
+        "channel by channel, (c, h, w)": (0, 3, 1, 2),
+        "column by column, (w, h, c)": (0, 2, 1, 3),
+        "in Fortran's order, (c, w, h)": (0, 3, 2, 1),
+    }
+    for way, axes in ways.items():
+        z = _linear(x.transpose(axes).reshape(len(x), -1), weights[0])
+        if z is not None and evidence.matches(z + sum(weights[1:]), y):
+            return f"{evidence.names[1]} flattens images {way}, not (h, w, c)"
+    return None
+
+
+def batch_statistics(evidence: Evidence) -> str | None:
+    """x̂ from other means and variances: the batch's, the running ones, unbiased, or by rows."""
+    x, weights = input_of(evidence), weights_of(evidence)
+    if kind_of(evidence) != "batch normalization" or len(weights) != 2:
+        return None
+    _, y = outputs_of(evidence)
+    axes, m = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
+    mean, variance = x.mean(axis=axes), x.var(axis=axes)
+    ways = {
+        "the batch's statistics": (mean, variance),
+        "the batch's unbiased variance": (mean, variance * m / max(m - 1, 1)),
+        "the running statistics": (0.0, 1.0),
+        "each row's own statistics": (x.mean(-1, keepdims=True), x.var(-1, keepdims=True)),
+    }
+    for way, (mu, var) in ways.items():
+        for epsilon in (1e-3, 1e-5, 1e-7, 1e-8, 0.0):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                expected = weights[0] * (x - mu) / np.sqrt(var + epsilon) + weights[1]
+            if evidence.matches(expected, y):
+                return f"{evidence.names[1]} normalizes with {way}, ε = {as_number(epsilon)}"
+    return None
+
+
+def other_pooling(evidence: Evidence) -> str | None:
+    """The mean or the minimum of every window in place of the maximum, or the other way round."""
+    x, (_, y) = input_of(evidence), outputs_of(evidence)
+    if "pooling" not in kind_of(evidence) or x.ndim != 4 or y.ndim != 4:
+        return None
+    kh, kw = x.shape[1] // y.shape[1], x.shape[2] // y.shape[2]
+    windows = sliding_window_view(x, (kh, kw), axis=(1, 2))[:, ::kh, ::kw]
+    for way, reduce in {"mean": np.mean, "maximum": np.max, "minimum": np.min}.items():
+        if evidence.matches(reduce(windows, axis=(-2, -1)), y):  # type: ignore[operator]
+            return f"{evidence.names[1]} takes the {way} of every window"
+    return None

@@ -1,0 +1,123 @@
+"""Why a loop may take other batches: each step agrees by itself, and the epochs do not."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from frameworks.agreement.distances import relative_error
+from frameworks.diverge.evidence import Evidence
+from scratch import Batch
+
+__all__ = ["other_batches"]
+
+Orders = list[np.ndarray]
+Epoch = tuple[Batch, np.ndarray, int]  # rows, their order, rows in a batch
+
+
+def other_batches(evidence: Evidence) -> str | None:
+    """Side a, trained on the batches that a faulty loop takes, gets what side b got.
+
+    What side a gets on its own batches, too, is no evidence.
+    """
+    if evidence.history or evidence.epochs is None:
+        return None
+    own = _reproduced(evidence, *_train(evidence, _reordered(lambda orders, e, size: orders[e])))
+    for words, way in _WAYS.items():
+        losses, weights = _train(evidence, way)
+        if losses and _reproduced(evidence, losses, weights) - own:
+            return f"{evidence.names[1]} {words}"
+    return None
+
+
+def _reproduced(evidence: Evidence, losses: list[float], weights: list[np.ndarray]) -> set[str]:
+    """Say which of side b's are reproduced: the weights, the loss; in float32, within the floor."""
+    target, floor = evidence.epochs, evidence.floor
+    assert target is not None
+    if floor is None:
+        same = all(map(evidence.matches, weights, target.weights))
+        loss = evidence.matches(losses[-1], target.loss)
+    else:
+        same = max(map(relative_error, weights, target.weights)) <= floor.noise.weight
+        loss = relative_error(losses[-1], target.loss) <= floor.noise.loss
+    return {name for name, found in (("weights", same), ("loss", loss)) if found}
+
+
+def _train(evidence: Evidence, way: "Way") -> tuple[list[float], list[np.ndarray]]:
+    assert evidence.epochs is not None
+    _, opened = evidence.a.side.open()
+    rows = np.arange(len(opened.batch.X))
+    orders = [rows if o is None else o for o in opened.orders[: evidence.epochs.epoch]]
+    losses = []
+    for batch, order, size in way(opened.batch, orders, evidence.a.side.batch_size):
+        if not len(order) or size < 1:
+            return [], []
+        taken = Batch(batch.X[order], batch.y[order])
+        losses += [result.loss for result in opened.adapter.train(taken, [None], size)]
+    return losses, opened.adapter.get_weights()
+
+
+Way = Callable[[Batch, Orders, int], Iterator[Epoch]]
+
+
+def _reordered(change: Callable[[Orders, int, int], np.ndarray]) -> Way:
+    """Make a way of a function of all orders, the epoch's position and the batch's size."""
+
+    def way(batch: Batch, orders: Orders, size: int) -> Iterator[Epoch]:
+        for epoch in range(len(orders)):
+            yield batch, change(orders, epoch, size), size
+
+    return way
+
+
+def _resized(change: Callable[[int], int]) -> Way:
+    def way(batch: Batch, orders: Orders, size: int) -> Iterator[Epoch]:
+        for order in orders:
+            yield batch, order, change(size)
+
+    return way
+
+
+def _short_batches(batch: Batch, orders: Orders, size: int) -> Iterator[Epoch]:
+    for order in orders:
+        yield batch, order[np.arange(len(order)) % size != size - 1], size - 1
+
+
+def _labels_stay(batch: Batch, orders: Orders, size: int) -> Iterator[Epoch]:
+    for order in orders:
+        yield Batch(batch.X[order], batch.y, batch.w), np.arange(len(order)), size
+
+
+def _labels_lag(batch: Batch, orders: Orders, size: int) -> Iterator[Epoch]:
+    for order in orders:
+        rows = np.arange(len(order))
+        yield Batch(batch.X[order], np.roll(batch.y[order], 1, axis=0), batch.w), rows, size
+
+
+def _cumulative(batch: Batch, orders: Orders, size: int) -> Iterator[Epoch]:
+    rows = np.arange(len(orders[0]))
+    for order in orders:
+        rows = rows[order]
+        yield batch, rows, size
+
+
+_WAYS: dict[str, Way] = {
+    "drops the last batch of an epoch, which is not full": _reordered(
+        lambda orders, e, size: orders[e][: len(orders[e]) // size * size]
+    ),
+    "drops the first batch of an epoch": _reordered(lambda orders, e, size: orders[e][size:]),
+    "drops the last row of an epoch": _reordered(lambda orders, e, size: orders[e][:-1]),
+    "drops the first row of an epoch": _reordered(lambda orders, e, size: orders[e][1:]),
+    "repeats the first epoch's order in every epoch": _reordered(lambda orders, e, size: orders[0]),
+    "does not shuffle": _reordered(lambda orders, e, size: np.arange(len(orders[e]))),
+    "takes the rows from the last to the first": _reordered(lambda o, e, size: o[e][::-1]),
+    "takes the rows shifted by one": _reordered(lambda orders, e, size: np.roll(orders[e], 1)),
+    "takes the rows shifted by one, the other way": _reordered(
+        lambda orders, e, size: np.roll(orders[e], -1)
+    ),
+    "puts one row more into a batch": _resized(lambda size: size + 1),
+    "puts one row less into a batch": _resized(lambda size: size - 1),
+    "leaves out the last row of every batch": _short_batches,
+    "shuffles the rows and not the labels": _labels_stay,
+    "gives every row the label of the row before": _labels_lag,
+    "shuffles what is shuffled already": _cumulative,
+}

@@ -1,0 +1,174 @@
+"""Why an optimizer may take another step with the same gradients, or a loop other batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from frameworks.diverge.causes.loops import other_batches
+from frameworks.diverge.causes.rules import (
+    AdamRule,
+    MomentumRule,
+    Rule,
+    adam_rules,
+    momentum_rules,
+)
+from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
+
+__all__ = ["HYPOTHESES"]
+
+_MOMENTA = (0.9, 0.5, 0.99, 0.95, 0.8, 0.75)  # in use; and the same rounded to float32
+
+
+def _flat(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.ravel(a) for a in arrays]).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What one side was seen to do: θ before, the gradients that it had, and θ after them."""
+
+    start: np.ndarray
+    gradients: list[np.ndarray]
+    after: np.ndarray
+
+
+def _seen(evidence: Evidence) -> tuple[_Seen, _Seen] | None:
+    history = evidence.history
+    kept = [pair.gradients for pair in history if pair.gradients is not None]
+    if not history or len(kept) < len(history):
+        return None
+    first, last = history[0], history[-1]
+    return (
+        _Seen(_flat(first.a.before), [_flat(g) for g, _ in kept], _flat(last.a.after)),
+        _Seen(_flat(first.b.before), [_flat(g) for _, g in kept], _flat(last.b.after)),
+    )
+
+
+def _follows(evidence: Evidence, seen: _Seen, rule: Rule) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        moved = rule(seen.start, seen.gradients) - seen.start
+    return evidence.matches(moved, seen.after - seen.start)
+
+
+def _rules(evidence: Evidence) -> Iterator[tuple[str, Rule]]:
+    yield from momentum_rules(evidence.spec, [*_MOMENTA, *(float(np.float32(m)) for m in _MOMENTA)])
+    yield from adam_rules(evidence.spec)
+
+
+def not_moved(evidence: Evidence) -> str | None:
+    """θ' = θ for some weights."""
+    if evidence.parting is None:
+        return None
+    b = evidence.parting.b
+    weights = sorted(evidence.parted & set(range(len(b.after))))  # a result has more than weights
+    still = [i for i in weights if np.array_equal(b.before[i], b.after[i])]
+    if not still or "loss" in evidence.found.where:
+        return None
+    which = "no weight" if len(still) == len(b.after) else ", ".join(f"weights.{i}" for i in still)
+    verb = "moves" if len(still) == len(b.after) else "not moved by the step; frozen, or left out"
+    return f"{which} {verb} in {evidence.names[1]}"
+
+
+def other_rule(evidence: Evidence) -> str | None:
+    """Each side's θ is what some rule makes of the gradients: which ones."""
+    seen = _seen(evidence)
+    if seen is None:
+        return None
+    a, b = seen
+    if not np.isfinite(evidence.history[0].b.after[0]).all():
+        return f"{evidence.names[1]} divides by zero in the first step"
+    ours, rule = next(((n, r) for n, r in _rules(evidence) if _follows(evidence, a, r)), ("", None))
+    theirs = next((n for n, r in _rules(evidence) if _follows(evidence, b, r)), None)
+    if theirs is not None and theirs != ours:
+        return f"{evidence.names[1]} takes {theirs}" + (
+            f"; {evidence.names[0]}, {ours}" if ours else ""
+        )
+    return None if rule is None else _other_rate(evidence, b, rule)
+
+
+def _other_rate(evidence: Evidence, b: _Seen, rule: AdamRule | MomentumRule) -> str | None:
+    """Side a's rule, with r η in the place of η."""
+    pair = evidence.history[0]
+    start = _flat(pair.a.before)
+    r = evidence.ratio(_flat(pair.a.after) - start, _flat(pair.b.after) - start)
+    if r is None or not _follows(evidence, b, replace(rule, eta=r * rule.eta)):
+        return None
+    return f"the learning rate of {evidence.names[1]} is {as_number(r)} times as large"
+
+
+def other_first_step(evidence: Evidence) -> str | None:
+    """Δθ' = r Δθ on the first step."""
+    if not evidence.history:
+        return None
+    pair = evidence.history[0]
+    start = _flat(pair.a.before)
+    r = evidence.ratio(_flat(pair.a.after) - start, _flat(pair.b.after) - start)
+    if r is None:
+        return None
+    return f"the first step of {evidence.names[1]} is {as_number(r)} times as large"
+
+
+def other_gradients(evidence: Evidence) -> str | None:
+    """Side a's rule, on gradients that were changed on the way."""
+    seen = _seen(evidence)
+    if seen is None:
+        return None
+    a, b = seen
+    rule = next((r for _, r in _rules(evidence) if _follows(evidence, a, r)), None)
+    if rule is None or not np.isfinite(b.after).all():
+        return None
+    g = b.gradients
+    ways = {
+        "gradients add up from step to step, as without zero_grad": list(np.cumsum(g, axis=0)),
+        "every step takes the gradient of the step before": [g[0], *g[:-1]],
+        "every step takes the first gradient": [g[0]] * len(g),
+    }
+    for words, changed in ways.items():
+        if _follows(evidence, replace(b, gradients=changed), rule):
+            return f"in {evidence.names[1]} {words}"
+    before = _flat(evidence.history[-1].b.before)
+    if _follows(evidence, _Seen(before, g[-1:], b.after), rule):
+        return f"in {evidence.names[1]} the optimizer forgets its memory at every step"
+    return None
+
+
+def decayed(evidence: Evidence) -> str | None:
+    """θ' − θ = −r θ₀ for all weights, kernels or biases: a decay that the other side lacks."""
+    pair = evidence.parting
+    if pair is None:
+        return None
+    for which in ("all weights", "kernels alone", "biases alone"):
+        some = [
+            i
+            for i, w in enumerate(pair.a.after)
+            if which == "all weights" or (w.ndim > 1) == (which == "kernels alone")
+        ]
+        w = _flat([pair.a.before[i] for i in some]) if some else np.zeros(0)
+        d = _flat([pair.a.after[i] - pair.b.after[i] for i in some]) if some else w
+        rate = evidence.ratio(w, d)
+        if rate is not None:
+            decay = as_number(rate / evidence.spec.learning_rate)
+            return f"{evidence.names[1]} draws {which} towards 0, by η times {decay}"
+    return None
+
+
+def rounded_to_float32(evidence: Evidence) -> str | None:
+    """θ' = float32(θ)."""
+    if evidence.parting is None or evidence.a.side.dtype != "float64":
+        return None
+    after = _flat(evidence.parting.b.after)
+    if np.array_equal(after, after.astype(np.float32)):
+        return f"every weight in {evidence.names[1]} is one that float32 holds"
+    return None
+
+
+HYPOTHESES: tuple[Hypothesis, ...] = (
+    rounded_to_float32,
+    not_moved,
+    other_rule,
+    other_gradients,
+    decayed,
+    other_first_step,
+    other_batches,
+)

@@ -1,0 +1,89 @@
+"""Single steps: each from the same weights, so that one difference does not hide the next.
+
+Before every step side a is given side b's weights. Each side keeps its own optimizer: its memory is
+made of gradients, which are equal as long as the weights are, and no framework's state fits
+another's. A fault in the gradient therefore goes on to show through the optimizer's memory; one in
+the optimizer shows on every step on which it acts.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from frameworks.diverge.differences import Difference, difference
+from frameworks.diverge.levels import names_of
+from frameworks.diverge.limits import FACTOR, ONE_BATCH, ROUNDOFF
+from frameworks.diverge.side import (
+    First,
+    Report,
+    Side,
+    Step,
+    batches,
+    shorten,
+    take_step,
+)
+from scratch import Batch
+
+__all__ = ["SingleSteps", "single_steps"]
+
+
+@dataclass(frozen=True)
+class SingleSteps:
+    """What single steps came to: how many there were, and those that parted."""
+
+    steps: int
+    parted: list[Difference]  # the worst of each step that parts, in order
+    worst: Difference  # of all steps
+
+
+def single_steps(a: Side, b: Side, steps: int | None, report: Report) -> SingleSteps:
+    """Take every step of the training from side b's weights, on both sides, and compare."""
+    ours, theirs = (First(side, shorten(side.open()[1], steps, side.batch_size)) for side in (a, b))
+    exact = None if a.dtype == "float64" else First(a.in_float64(ours.opened))
+    names, parted, number, all_worst = names_of(ours), [], 0, []
+    total = sum(-(-_rows(ours, order) // a.batch_size) for order in ours.opened.orders)
+    scale = 0.0
+    for epoch, order in enumerate(ours.opened.orders, 1):
+        sides = [batches(x.opened.batch, order, a.batch_size) for x in (ours, theirs)]
+        for batch, other in zip(*sides, strict=True):
+            number += 1
+            report("single steps", number, total)
+            weights = theirs.opened.adapter.get_weights()
+            ours.opened.adapter.set_weights(weights)
+            noise = None if exact is None else _exact_step(exact, weights, batch)
+            x = take_step(ours.opened, batch, a.batch_size)
+            y = take_step(theirs.opened, other, a.batch_size)
+            scale = scale or abs(x.loss)
+            every = list(_compare(x, y, noise, names, scale))
+            worst = max(every, key=lambda each: each.error / (each.limit or 1.0))
+            all_worst.append(replace(worst, step=number, epoch=epoch))
+            if worst.parted:
+                parted.append(all_worst[-1])
+    return SingleSteps(number, parted, max(all_worst, key=lambda each: each.error))
+
+
+def _exact_step(exact: First, weights: list[np.ndarray], batch: Batch) -> Step:
+    """Take the same step in float64, from the same float32 weights and rows."""
+    exact.opened.adapter.set_weights([w.astype(np.float64) for w in weights])
+    y = batch.y.astype(np.float64) if batch.y.ndim == 2 else batch.y
+    rows = Batch(batch.X.astype(np.float64), y)
+    return take_step(exact.opened, rows, exact.side.batch_size)
+
+
+def _compare(
+    x: Step, y: Step, exact: Step | None, names: list[str], scale: float
+) -> Iterator[Difference]:
+    """Compare two steps; a loss counts as large as the first, when it is close to nothing."""
+    pairs = [("the batch's loss", x.loss, y.loss), *zip(names, x.after, y.after, strict=True)]
+    exact_values = [None] * len(pairs) if exact is None else [exact.loss, *exact.after]
+    for (where, a, b), e in zip(pairs, exact_values, strict=True):
+        size, limit = (0.0 if where in names else scale), ONE_BATCH
+        if e is not None:
+            noise = difference(where, a, e, None, size).error
+            limit = FACTOR * max(noise, ROUNDOFF)
+        yield difference(where, a, b, limit, size)
+
+
+def _rows(first: First, order: np.ndarray | None) -> int:
+    return len(first.opened.batch.X) if order is None else len(order)

@@ -1,0 +1,46 @@
+"""What a user is told when a request cannot be carried out."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["RequestError", "choose", "printable"]
+
+# C0, DEL, C1 and lone surrogates: what terminals act on, and what UTF-8 does not have. Line feeds
+# and tabs stay.
+_CONTROLS = [*range(32), *range(127, 160), *range(0xD800, 0xE000)]
+_ESCAPED = {code: ascii(chr(code))[1:-1] for code in _CONTROLS if chr(code) not in "\n\t"}
+
+
+def printable(text: str) -> str:
+    r"""Return a text with control characters spelled out.
+
+    >>> print(printable("\x1b[31mred\x07"))
+    \x1b[31mred\x07
+    """
+    return text if text.isprintable() else text.translate(_ESCAPED)
+
+
+class RequestError(Exception):
+    """A request that cannot be carried out; the message names the thing and the remedy.
+
+    Whatever it quotes of a file or a name is printable.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+def choose(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return the name if it is known; otherwise raise RequestError with the nearest one.
+
+    >>> choose("experiment", "mnits", ["mnist", "churn"])
+    Traceback (most recent call last):
+    frameworks.errors.RequestError: unknown experiment 'mnits'; did you mean 'mnist'? \
+There are: mnist, churn
+    """
+    known = list(known)
+    if name in known:
+        return name
+    nearest = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else "."
+    raise RequestError(f"unknown {kind} {name!r}{hint} There are: {', '.join(known)}")

@@ -1,0 +1,306 @@
+"""The shared interface: what a classifier and a regressor have in common, whatever computes."""
+
+import time
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from frameworks.adapter import Adapter
+from frameworks.draws import Draws
+from frameworks.program import Builder
+from frameworks.saving import SavesWeights
+from frameworks.spec import Shape
+from frameworks.task import Task
+from frameworks.validation import (
+    builders_spec,
+    check_parameters,
+    check_validation_data,
+    check_weights,
+    unchanged_if_it_fails,
+)
+from frameworks.weight_files import StoredNetwork
+from scratch import Batch
+
+__all__ = ["LockstepEstimator"]
+
+_ROWS_AT_ONCE = 4096  # predictions are made in pieces of so many rows
+
+
+class LockstepEstimator(SavesWeights, BaseEstimator):
+    """A neural network whose training is the same in every implementation.
+
+    With equal arguments and an integer `random_state` all implementations draw the same initial
+    weights and the same batches, and so train the same network on any data. X may have more than
+    two dimensions, images (n, h, w, c) for example, where a builder's network takes them.
+
+    Parameters
+    ----------
+    build : an experiment's builder, or None for a dense ReLU network trained with Adam. A builder
+        brings its own layers, loss, optimizer and learning rate
+    hidden : widths of the hidden layers, without a builder
+    epochs : passes over the data in `fit`
+    batch_size : rows of a step; the last batch of an epoch holds what is left over. With at least
+        as many as there are rows, every step takes all rows, in their order
+    learning_rate : Adam's, without a builder; rounded to float32 once (see `Spec`)
+    dtype : "float32" or "float64"
+    random_state : int, None, or a NumPy `RandomState` or `Generator`
+
+    Attributes
+    ----------
+    n_features_in_ : columns of X, its second dimension
+    history_ : one dict per epoch: loss (the mean over the rows, each batch before its update),
+        accuracy of a classifier, seconds, and val_loss and the other validation figures where
+        validation data were given
+    initial_weights_ : the weights before the first step, read back from the implementation
+    orders_sha256_ : a digest of the row orders of all epochs, equal where the batches were
+    draws_sha256_ : a digest of what was drawn for every step, such as dropout masks; empty where
+        nothing was
+    seconds_ : {"compile": ..., "fit": ...}, the times of building and of training
+    """
+
+    task: ClassVar[Task]
+    _adapter_class: type[Adapter]
+    _default_build: Builder
+    _adapter: Adapter  # from the first `fit` on
+
+    def __init__(
+        self,
+        build: Builder | None = None,
+        hidden: tuple[int, ...] = (16,),
+        epochs: int = 50,
+        batch_size: int = 32,
+        learning_rate: float = 1e-3,
+        dtype: str = "float32",
+        random_state: Any = None,
+    ) -> None:
+        self.build = build
+        self.hidden = hidden
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.dtype = dtype
+        self.random_state = random_state
+
+    @abstractmethod
+    def _learn_targets(self, y: np.ndarray, classes: Any) -> None:
+        """Keep what is known of the targets from the first y."""
+
+    @abstractmethod
+    def _take_targets(self, network: StoredNetwork) -> None:
+        """Keep what a file of weights knows of the targets; WeightFileError for another kind."""
+
+    @abstractmethod
+    def _encode(self, y: np.ndarray, dtype: str) -> np.ndarray:
+        """Return y (n, ...) as a loss takes it; ValueError for what was not in the first y."""
+
+    def _target_checks(self, y: Any) -> dict[str, Any]:
+        """Return what scikit-learn's `check_X_y` is to allow for y besides labels (n,)."""
+        return {}
+
+    @abstractmethod
+    def _outputs_of(self, spec_outputs: Shape) -> Shape:
+        """Return the shape of the network's output for one row; a builder's spec has its own."""
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation_data: tuple[Any, Any] | None = None,
+        initial_weights: Sequence[np.ndarray] | None = None,
+    ) -> Self:
+        """Train `epochs` epochs on X (n, ...) and targets y, from new weights; return self.
+
+        `sample_weight` (n,): the i-th row's loss counts wᵢ times, and a batch's mean is still over
+        its number of rows. `validation_data`: (X, y) to measure after every epoch.
+        `initial_weights`: arrays in the canonical layout to start from instead of drawn ones.
+        Raises ValueError for what cannot be trained on, and leaves the classifier as it was.
+        """
+        options: Any = {"validation_data": validation_data, "initial_weights": initial_weights}
+        list(self.iter_fit(X, y, sample_weight, **options))
+        return self
+
+    def iter_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        classes: Any = None,
+        validation_data: tuple[Any, Any] | None = None,
+        initial_weights: Sequence[np.ndarray] | None = None,
+    ) -> Iterator[dict[str, float]]:
+        """Do what `fit` does, and yield each epoch's record of `history_` as it is known.
+
+        `classes`: all labels, where y may lack some.
+        """
+        with unchanged_if_it_fails(self):
+            batch = self._prepare(X, y, sample_weight, classes, first=True)
+            validation = check_validation_data(self, validation_data, str(batch.X.dtype))
+            self._start(initial_weights)
+            yield from self._train(batch, self.epochs, validation)
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
+        first = not hasattr(self, "_adapter")
+        with unchanged_if_it_fails(self):
+            batch = self._prepare(X, y, sample_weight, classes, first=first)
+            if first:
+                self._start(None)
+            list(self._train(batch, 1, None))
+        return self
+
+    def outputs(self, X: Any) -> np.ndarray:
+        """Return the network's outputs (n, k) for X (n, ...): logits, probabilities or numbers."""
+        check_is_fitted(self)
+        return self._outputs(self._check_X(X))
+
+    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
+        """Return the loss and the task's metrics on X (n, ...) and y, without learning.
+
+        A classifier has {"loss", "accuracy"}, a regressor {"loss", "rmse", "mse", "r2"}.
+        """
+        check_is_fitted(self)
+        return self._measure(self._check_rows(X, y, self._adapter.dtype))
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of the weights: kernels (d_in, d_out), biases (d_out,), layer by layer."""
+        check_is_fitted(self)
+        return self._adapter.get_weights()
+
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+        """Copy in weights, laid out as `get_weights`; ValueError names one that does not fit."""
+        own = self.get_weights()
+        self._adapter.set_weights(check_weights(weights, own))
+
+    def get_states(self) -> list[np.ndarray]:
+        """Return copies of what layers learn without a gradient, in the order of the layers.
+
+        Batch normalization: its running mean (d,) and variance (d,).
+        """
+        check_is_fitted(self)
+        return self._adapter.get_states()
+
+    def set_states(self, states: Sequence[np.ndarray]) -> None:
+        """Copy in states, laid out as `get_states`; ValueError names one that does not fit."""
+        own = self.get_states()
+        self._adapter.set_states(check_weights(states, own, "states"))
+
+    def _outputs(self, X: np.ndarray) -> np.ndarray:
+        pieces = range(0, len(X), _ROWS_AT_ONCE)
+        return np.concatenate([self._adapter.outputs(X[i : i + _ROWS_AT_ONCE]) for i in pieces])
+
+    def _measure(self, batch: Batch) -> dict[str, float]:
+        outputs = self._outputs(batch.X)
+        metrics = self.task.measure(outputs, batch.y, self._adapter.threshold)
+        return {"loss": self._adapter.loss(outputs, batch.y)} | metrics
+
+    def _check_X(self, X: Any) -> np.ndarray:
+        dtype = self._adapter.dtype
+        X = validate_data(self, X, dtype=dtype, order="C", reset=False, allow_nd=True)
+        self._check_shape(X)
+        return X
+
+    def _check_rows(self, X: Any, y: Any, dtype: str) -> Batch:
+        """Return X and its targets as a loss takes them; ValueError if they do not fit."""
+        X, y = self._validate(X, y, dtype, first=False)
+        return Batch(X, self._encode(y, dtype))
+
+    def _validate(self, X: Any, y: Any, dtype: str, first: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Return X and y as arrays that fit each other, and from the second time on the first X."""
+        rows = {"dtype": dtype, "order": "C", "allow_nd": True}
+        X, y = validate_data(self, X, y, reset=first, **rows, **self._target_checks(y))
+        if first:
+            self._row_shape = X.shape[1:]
+        self._check_shape(X)
+        return X, y
+
+    def _check_shape(self, X: np.ndarray) -> None:
+        if X.shape[1:] != self._row_shape:
+            raise ValueError(f"X: expected rows of shape {self._row_shape}, got {X.shape[1:]}")
+        if X.ndim > 2 and self.build is None:
+            raise ValueError(
+                f"X: expected two dimensions, got {X.ndim}; only a builder's network takes more"
+            )
+
+    def _prepare(
+        self, X: Any, y: Any, sample_weight: Any, classes: Any = None, *, first: bool
+    ) -> Batch:
+        """Check the data, and at first the parameters; set what is known from them."""
+        if first:
+            check_parameters(self)
+        dtype = self.dtype if first else self._adapter.dtype
+        X, y = self._validate(X, y, dtype, first)
+        if first:
+            self._learn_targets(y, classes)
+        targets = self._encode(y, dtype)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
+        return Batch(X, targets, sample_weight)
+
+    def _start(self, initial_weights: Sequence[np.ndarray] | None) -> None:
+        """Build the network, give it its first weights, and start an empty history."""
+        start = time.perf_counter()
+        adapter = self._new_adapter()
+        draws = Draws(self.random_state)
+        if initial_weights is None:
+            initial_weights = adapter.parts.initial_weights(adapter.spec, draws.weights)
+        adapter.set_weights(check_weights(initial_weights, adapter.get_weights()))
+        self._begin(adapter, draws, time.perf_counter() - start)
+
+    def _new_adapter(self) -> Adapter:
+        """Build the network for rows and targets like those of the first X and y."""
+        spec = builders_spec(self)
+        rows = self._row_shape
+        spec = replace(
+            spec,
+            inputs=rows[0] if len(rows) == 1 else rows,
+            outputs=self._outputs_of(spec.outputs),
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+        )
+        build = self._default_build if self.build is None else self.build
+        return self._adapter_class(build, spec, self.dtype, self.task)
+
+    def _begin(self, adapter: Adapter, draws: Draws, seconds: float) -> None:
+        """Start an empty history with a network that has its weights."""
+        self._adapter, self._draws = adapter, draws
+        self.initial_weights_ = adapter.get_weights()
+        self.history_: list[dict[str, float]] = []
+        self.seconds_ = {"compile": seconds, "fit": 0.0}
+
+    def _train(self, batch: Batch, epochs: int, validation: Batch | None) -> Iterator[dict]:
+        start = time.perf_counter()
+        adapter = self._adapter
+        adapter.draw_from(self._draws, batch.X[:1])
+        adapter.compile(batch, self.batch_size)
+        now = time.perf_counter()
+        self.seconds_["compile"] += now - start
+        shuffle = adapter.spec.shuffle
+        orders = self._draws.orders(len(batch.X), self.batch_size, epochs, shuffle)
+        # Epochs may be trained ahead of the results; what is measured in between needs one by one.
+        runs = [orders] if validation is None else ([order] for order in orders)
+        results = (adapter.train(batch, run, self.batch_size) for run in runs)
+        for result in chain.from_iterable(results):
+            record = {"loss": result.loss}
+            if self.task.has_answers:
+                record["accuracy"] = result.accuracy
+            if validation is not None:
+                measured = self._measure(validation)
+                record |= {f"val_{name}": value for name, value in measured.items()}
+            before, now = now, time.perf_counter()
+            self.orders_sha256_ = self._draws.orders_sha256
+            self.draws_sha256_ = self._draws.draws_sha256
+            self.seconds_["fit"] += now - before
+            record["seconds"] = now - before
+            self.history_.append(record)
+            yield record
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_adapter")

@@ -1,0 +1,218 @@
+"""Keras behind the shared interface: what is the same on all of its backends."""
+
+import time
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from frameworks.adapter import Adapter
+from frameworks.draws import Dropped
+from frameworks.keras.dropout import DropoutLayers, nothing_else_drawn
+from frameworks.keras.layouts import canonical, canonical_states
+from frameworks.keras.lending import lent_keras
+from frameworks.keras.loading import keras
+from frameworks.probe import LayerOutput, computing, kind_of
+from frameworks.program import Builder, Parts
+from frameworks.spec import Spec
+from scratch import Batch, EpochResult
+
+__all__ = ["KerasAdapter", "Tensors"]
+
+Tensors = list[Any]  # of the backend
+_SECONDS_PER_CALL = 0.5  # train about so long in one call of `_train_epochs`, then report
+
+
+class KerasAdapter(Adapter):
+    """A compiled `keras.Model` with its loss and a `keras.optimizers` optimizer.
+
+    `Model.fit` costs milliseconds for every epoch, however small. Here one call trains many
+    epochs: the model's own `train_step`, with its own metrics, for every batch. How, is the
+    backend's: a class derives from this one for each.
+    """
+
+    def build(self, build: Builder, spec: Spec) -> Parts:
+        with self.lent():
+            parts = build(spec=spec)
+            self.accuracy = self._make_accuracy(parts, spec)
+            metrics = [] if self.accuracy is None else [self.accuracy]
+            parts.network.compile(parts.optimizer, parts.loss, metrics=metrics)
+            parts.optimizer.build(parts.network.trainable_variables)
+        self.weights = [w for layer in parts.network.layers for w in canonical(layer)]
+        self.states = [a for layer in parts.network.layers for a in canonical_states(layer)]
+        self.dropout = DropoutLayers(parts.network)
+        self._compiled_for: tuple[Any, ...] = ()
+        return parts
+
+    def _make_accuracy(self, parts: Parts, spec: Spec) -> keras.metrics.Metric | None:
+        if not self.task.has_answers:
+            return None
+        if spec.outputs == 1:
+            return keras.metrics.BinaryAccuracy(threshold=0.0 if parts.logits else 0.5)
+        return keras.metrics.SparseCategoricalAccuracy()
+
+    def lent(self) -> AbstractContextManager[None]:
+        """Return a context in which Keras computes in the adapter's dtype."""
+        return lent_keras(self.dtype)
+
+    @abstractmethod
+    def _compile(self, columns: Tensors, batch_size: int) -> None:
+        """Make ready for `_train_epochs` on columns of these shapes."""
+
+    @abstractmethod
+    def _train_epochs(
+        self, columns: Tensors, masks: Tensors, orders: np.ndarray, batch_size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Train on columns X, y and perhaps w in orders (epochs, n) of their rows.
+
+        `masks`: (epochs, n, ...) for each dropout layer, as the rows come in the orders. n may be
+        a part of the rows of the columns.
+
+        Return each epoch's mean loss and the number of right predictions, (epochs,) both; the
+        numbers mean nothing where the task has no answers.
+        """
+
+    @abstractmethod
+    def _loss_and_gradients(self, columns: Tensors) -> tuple[Any, Tensors]:
+        """Return the loss in training mode, and its gradient for each trainable variable.
+
+        A gradient is None where the loss does not depend on the variable.
+        """
+
+    def get_weights(self) -> list[np.ndarray]:
+        return _values(self.weights)
+
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        self._assign(self.weights, weights)
+
+    def get_optimizer_state(self) -> Any:
+        return _values(self.parts.optimizer.variables)
+
+    def set_optimizer_state(self, state: Any) -> None:
+        self._assign(self.parts.optimizer.variables, state)
+
+    def get_states(self) -> list[np.ndarray]:
+        return _values(self.states)
+
+    def set_states(self, states: list[np.ndarray]) -> None:
+        self._assign(self.states, states)
+
+    def get_layer_state(self) -> Any:
+        return _values(self.parts.network.non_trainable_variables)
+
+    def set_layer_state(self, state: Any) -> None:
+        self._assign(self.parts.network.non_trainable_variables, state)
+
+    def _assign(self, variables: list[keras.Variable], values: Iterable[Any]) -> None:
+        with self.lent():
+            for own, new in zip(variables, values, strict=True):
+                own.assign(new)
+
+    def compile(self, data: Batch, batch_size: int) -> None:
+        shapes = [(a.shape, a.dtype.name) for a in data if a is not None]
+        compiled_for = (batch_size, *self.stream.dropped, *shapes)
+        if self._compiled_for == compiled_for:
+            return
+        with self.lent():
+            self._compile(_tensors(data), batch_size)
+        self._compiled_for = compiled_for
+
+    def dropped(self, X: np.ndarray) -> list[Dropped]:
+        with self.lent():
+            return self.dropout.find(_tensor(X))
+
+    def train(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[EpochResult]:
+        with self.lent():
+            columns = _tensors(data)
+        n = len(data.X)
+        in_order, most = np.arange(n), self.stream.rows_ahead(batch_size) // n
+        orders, count = iter(orders), 1
+        while chunk := [in_order if o is None else o for o in islice(orders, count)]:
+            start = time.perf_counter()
+            with self.lent(), nothing_else_drawn(self.parts.network):
+                losses, right = self._train_in_parts(columns, np.stack(chunk), batch_size)
+            for loss, count_right in zip(losses.tolist(), right.tolist(), strict=True):
+                yield EpochResult(loss, None if self.accuracy is None else count_right / n)
+            seconds_per_epoch = (time.perf_counter() - start) / len(chunk)
+            count = max(1, min(int(_SECONDS_PER_CALL / seconds_per_epoch), most))
+
+    def _train_in_parts(
+        self, columns: Tensors, orders: np.ndarray, batch_size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Do what `_train_epochs` does, in parts where the masks would take too much memory."""
+        n, most = orders.shape[1], self.stream.rows_ahead(batch_size)
+        losses, right = np.zeros((2, len(orders)), self.dtype)
+        for start in range(0, n, most):
+            part = orders[:, start : start + most]
+            masks = [_tensor(mask) for mask in self.stream.ahead(part, batch_size).masks]
+            loss, correct = self._train_epochs(columns, masks, part, batch_size)
+            losses += loss * (part.shape[1] / n)
+            right += correct
+        return losses, right
+
+    def outputs(self, X: np.ndarray) -> np.ndarray:
+        with self.lent():
+            return _numpy(self.parts.network(_tensor(X), training=False))
+
+    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
+        network, found = self.parts.network, []
+        with self.lent():
+            inside = keras.Model(network.inputs, [layer.output for layer in network.layers])
+            masks = map(_tensor, self.stream.peek(len(X)).masks if training else ())
+            with nothing_else_drawn(network), self.dropout.handed([*masks]):
+                outputs = inside(_tensor(X), training=training)
+        values = outputs if len(network.layers) > 1 else [outputs]
+        for layer, output in zip(network.layers, values, strict=True):
+            kind, name, own = kind_of(layer), type(layer).__name__, len(canonical(layer))
+            activation = getattr(layer, "activation", None)
+            if isinstance(activation, keras.layers.Layer):
+                activation = getattr(activation, "activation", None)
+            inner = getattr(activation, "__name__", "linear")
+            if own and inner != "linear":  # `Dense(8, activation="relu")`: two layers in one
+                found.append(LayerOutput(kind, name, None, own))
+                own = 0
+            if inner != "linear":
+                kind = inner.replace("_", " ")
+            found.append(LayerOutput(kind, name, _numpy(output), own))
+        return computing(X, found)
+
+    def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
+        network, masks = self.parts.network, self.stream.peek(len(batch.X)).masks
+        with self.lent(), nothing_else_drawn(network):
+            with self.dropout.handed([_tensor(mask) for mask in masks]):
+                loss, gradients = self._loss_and_gradients(_tensors(batch))
+        trained = network.trainable_variables
+        found = {id(v): g for v, g in zip(trained, gradients, strict=True) if g is not None}
+        none = {id(w): np.zeros(w.shape, self.dtype) for w in self.weights if id(w) not in found}
+        return float(loss), [_numpy((found | none)[id(w)]) for w in self.weights]
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        activation = keras.ops.sigmoid if outputs.shape[1] == 1 else keras.ops.softmax
+        with self.lent():
+            return _numpy(activation(_tensor(outputs)))
+
+    def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
+        with self.lent():
+            return float(self.parts.loss(_tensor(y), _tensor(outputs)))
+
+
+def _values(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
+    return [variable.numpy() for variable in variables]
+
+
+def _numpy(tensor: Any) -> np.ndarray:
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def _tensor(array: np.ndarray) -> Any:
+    return keras.ops.convert_to_tensor(array)
+
+
+def _tensors(batch: Batch) -> Tensors:
+    """Return X, y and, where rows have weights, w."""
+    return [_tensor(a) for a in batch if a is not None]

@@ -1,0 +1,64 @@
+"""Keras' dropout layers, which take masks that were drawn in NumPy."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from frameworks.draws import Dropped
+from frameworks.keras.loading import keras
+from frameworks.masks import Masks
+
+__all__ = ["DropoutLayers", "nothing_else_drawn"]
+
+
+class DropoutLayers:
+    """Every `keras.layers.Dropout` of a model, whose masks are handed over for each step.
+
+    The layers stay the stock ones. Keras has no hooks: `call` is set on the instance, which has to
+    be before the model is first trained. TypeError for a `noise_shape`.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model, self.masks = model, Masks()
+        # A layer that derives from Dropout drops something else.
+        layers = [x for x in model._flatten_layers() if type(x) is keras.layers.Dropout]
+        for layer in layers:
+            if layer.noise_shape is not None:
+                raise TypeError(f"{layer.name}: a mask of noise_shape cannot be handed over")
+            layer.call = partial(self._call, layer.rate)
+        self.count = len(layers)
+
+    def find(self, X: Any) -> list[Dropped]:
+        """Return what each call of a dropout layer drops for rows like X."""
+        if not self.count:
+            return []
+        with self.masks.noting() as found:
+            self.model(X, training=False)
+        return found
+
+    def handed(self, masks: Sequence[Any]) -> AbstractContextManager[None]:
+        """Have the next forward in training take these masks."""
+        return self.masks.handed(masks)
+
+    def _call(self, rate: float, inputs: Any, training: bool = False) -> Any:
+        """Do what `Dropout.call` does."""
+        mask = self.masks.take(rate, inputs.shape[1:], training)
+        return inputs if mask is None else inputs * mask
+
+
+@contextmanager
+def nothing_else_drawn(model: keras.Model) -> Iterator[None]:
+    """Raise RuntimeError if a layer of the model draws random numbers meanwhile."""
+    seeds = [v for v in model.variables if v.path.endswith("seed_generator_state")]
+    before = [v.numpy() for v in seeds]
+    yield
+    for own, kept in zip(seeds, before, strict=True):
+        if not np.array_equal(own.numpy(), kept):
+            raise RuntimeError(
+                "the network draws random numbers of its own, which no other implementation can be "
+                "given: dropout has to be in layers of keras.layers.Dropout, not inside recurrent "
+                "and attention layers"
+            )

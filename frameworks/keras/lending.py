@@ -1,0 +1,32 @@
+"""Keras' settings, which hold for the whole process, set for a while and then put back."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from frameworks.keras.loading import keras
+
+__all__ = ["lent_keras"]
+
+
+@contextmanager
+def lent_keras(dtype: str) -> Iterator[None]:
+    """Set Keras' float type, and put back the state that the caller finds otherwise changed.
+
+    Layers take their type from the default policy, which `set_floatx` leaves as it is from the
+    first layer of the process on. Keras seeds its initializers from Python's `random`.
+    """
+    from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE as NARROWED
+
+    floatx, policy, state = keras.config.floatx(), keras.config.dtype_policy(), random.getstate()
+    narrowed = NARROWED["float64"]
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
+    NARROWED["float64"] = "float64"  # differs: on JAX and PyTorch Keras computes it in float32
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
+        NARROWED["float64"] = narrowed
+        random.setstate(state)

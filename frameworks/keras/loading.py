@@ -1,0 +1,34 @@
+"""Keras, loaded without the lines that TensorFlow's C++ code logs meanwhile.
+
+It writes them to file descriptor 2 before it reads any setting, TF_CPP_MIN_LOG_LEVEL included.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+
+__all__ = ["keras"]
+
+
+@contextmanager
+def _silent_unless_it_fails() -> Iterator[None]:
+    """Keep what is written to standard error, and show it only if an error is raised."""
+    ours = os.dup(2)
+    with TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(ours, said.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(ours, 2)
+            os.close(ours)
+
+
+with _silent_unless_it_fails():
+    import keras

@@ -1,0 +1,54 @@
+"""Keras as its users write it (see `frameworks.native`)."""
+
+from typing import Any
+
+from frameworks.keras.loading import keras
+from frameworks.native import Report, Trained
+from frameworks.program import Builder
+from frameworks.spec import Spec
+from frameworks.task import Task
+from scratch import Batch, EpochResult
+
+__all__ = ["train"]
+
+
+def train(
+    build: Builder, spec: Spec, seed: int, data: Batch, task: Task, report: Report
+) -> Trained:
+    """Train with `compile` and `fit`.
+
+    After `set_random_seed`, Keras' `fit` draws one permutation and repeats it in every epoch.
+    """
+    keras.utils.set_random_seed(seed)
+    keras.config.set_floatx(data.X.dtype.name)
+    keras.config.set_dtype_policy(data.X.dtype.name)
+    parts, metrics = build(spec=spec), []
+    network, threshold = parts.network, task.threshold(parts.logits)
+    initial_weights = network.get_weights()
+    if threshold is not None:
+        binary = keras.metrics.BinaryAccuracy(threshold=threshold)
+        metrics = [binary if spec.outputs == 1 else keras.metrics.SparseCategoricalAccuracy()]
+    network.compile(_with_defaults(parts.optimizer), parts.loss, metrics=metrics)
+    epochs = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: report(epoch + 1, logs["loss"])
+    )
+    options = {"shuffle": spec.shuffle, "verbose": 0, "callbacks": [epochs]}
+    figures = network.fit(data.X, data.y, spec.batch_size, spec.epochs, **options).history
+    losses = figures["loss"]
+    accuracies = figures[metrics[0].name] if metrics else [None] * len(losses)
+    return Trained(
+        list(map(EpochResult, losses, accuracies)),
+        initial_weights,
+        network.get_weights(),
+        threshold,
+        outputs=lambda X: network.predict(X, verbose=0),
+        loss=lambda outputs, targets: float(parts.loss(targets, outputs)),
+    )
+
+
+def _with_defaults(optimizer: Any) -> Any:
+    """Return an optimizer of the same kind and learning rate, or schedule; the rest as it comes."""
+    rate = optimizer.get_config()["learning_rate"]
+    if isinstance(rate, dict):
+        rate = keras.optimizers.schedules.deserialize(rate)
+    return type(optimizer)(rate)

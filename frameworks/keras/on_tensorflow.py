@@ -1,0 +1,64 @@
+"""Keras on TensorFlow: all epochs of a call run in a graph."""
+
+import numpy as np
+import tensorflow as tf
+
+from frameworks.keras.adapter import KerasAdapter, Tensors
+
+__all__ = ["TensorFlowKeras"]
+
+
+class TensorFlowKeras(KerasAdapter):
+    """Trains in one `tf.function`, which TensorFlow compiles once for any number of rows."""
+
+    def _compile(self, columns: Tensors, batch_size: int) -> None:
+        def train_epochs(
+            orders: tf.Tensor, masks: list[tf.Tensor], *columns: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            return self._train_in_graph(orders, masks, columns, batch_size)
+
+        orders = tf.TensorSpec((None, None), tf.int64)
+        shapes = [each.shape for each in self.stream.dropped]
+        masks = [tf.TensorSpec((None, None, *shape), self.dtype) for shape in shapes]
+        any_rows = [tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in columns]
+        graph = tf.function(train_epochs)
+        self._compiled = graph.get_concrete_function(orders, masks, *any_rows)
+
+    def _train_in_graph(
+        self,
+        orders: tf.Tensor,
+        masks: list[tf.Tensor],
+        columns: tuple[tf.Tensor, ...],
+        batch_size: int,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Do what `_train_epochs` does. The loops run in TensorFlow's graph, not in Python."""
+        model, loss, accuracy = self.parts.network, self.parts.network.metrics[0], self.accuracy
+        epochs, rows = tf.shape(orders)[0], tf.shape(orders)[1]
+        losses = tf.TensorArray(self.dtype, size=epochs)
+        right = tf.TensorArray(self.dtype, size=epochs)
+        for epoch in tf.range(epochs):
+            loss.reset_state()
+            if accuracy is not None:
+                accuracy.reset_state()
+            for start in tf.range(0, rows, batch_size):
+                batch = orders[epoch, start : start + batch_size]
+                with self.dropout.handed([m[epoch, start : start + batch_size] for m in masks]):
+                    model.train_step(tuple(tf.gather(column, batch) for column in columns))
+            losses = losses.write(epoch, loss.result())
+            right = right.write(epoch, loss.count if accuracy is None else accuracy.total)
+        return losses.stack(), right.stack()
+
+    def _train_epochs(
+        self, columns: Tensors, masks: Tensors, orders: np.ndarray, batch_size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        losses, right = self._compiled(tf.constant(orders), masks, *columns)
+        return losses.numpy(), right.numpy()
+
+    def _loss_and_gradients(self, columns: Tensors) -> tuple[tf.Tensor, Tensors]:
+        model, (X, y, *w) = self.parts.network, columns
+        variables = [v.value for v in model.trainable_variables]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            for variable in variables:
+                tape.watch(variable)
+            loss = model.compute_loss(X, y, model(X, training=True), *w)
+        return loss, tape.gradient(loss, variables)

@@ -1,0 +1,104 @@
+"""PyTorch's dropout modules, which take masks that were drawn in NumPy."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from frameworks.draws import Dropped
+from frameworks.masks import Masks
+
+__all__ = ["DropoutModules", "channels_first", "nothing_else_drawn"]
+
+# Which modules return images as (n, c, h, w), and which return what they are given in its layout.
+_IMAGES = nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.BatchNorm2d
+_ELEMENTWISE = nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Dropout
+
+
+def channels_first(module: nn.Module, before: bool) -> bool:
+    """Tell whether images come out of a module as (n, c, h, w); `before`: whether they went in so.
+
+    Another module's images come as it makes them.
+    """
+    return isinstance(module, _IMAGES) or (before and isinstance(module, _ELEMENTWISE))
+
+
+class DropoutModules:
+    """Every `nn.Dropout` of a network, whose masks are handed over for each step.
+
+    The modules stay the stock ones. While a mask is applied, by a stock hook, the module itself is
+    in evaluation mode, so that it draws nothing of its own.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network, self.masks = network, Masks()
+        self._first: list[bool] = []  # for each call: whether it is given (n, c, h, w)
+        self._paused: nn.Dropout | None = None  # in evaluation mode only while it is called
+        self.modules = [m for m in network.modules() if type(m) is nn.Dropout]
+        for module in self.modules:
+            module.register_forward_pre_hook(self._apply)
+            module.register_forward_hook(self._resume)
+
+    def find(self, X: torch.Tensor) -> list[Dropped]:
+        """Return what each call of a dropout module drops for rows like X, images channels-last."""
+        self._first, first = [], False
+        if not self.modules:
+            return []
+
+        def follow(module: nn.Module, inputs: Any, output: Any) -> None:
+            nonlocal first
+            if type(module) is nn.Dropout:
+                self._first.append(first)
+            first = channels_first(module, first)
+
+        leaves = [m for m in self.network.modules() if not list(m.children())]
+        hooks = [module.register_forward_hook(follow) for module in leaves]
+        try:
+            with torch.inference_mode(), self.masks.noting() as found:
+                self.network.eval()(X)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        for i, (rate, shape) in enumerate(found):
+            self._first[i] = self._first[i] and len(shape) == 3
+            if self._first[i]:
+                found[i] = Dropped(rate, (*shape[1:], shape[0]))
+        return found
+
+    @contextmanager
+    def handed(self, masks: Sequence[np.ndarray]) -> Iterator[None]:
+        """Have the next forward take these masks, images channels-last."""
+        tensors = map(torch.from_numpy, masks)
+        pairs = zip(tensors, self._first, strict=True)
+        with self.masks.handed([m.permute(0, 3, 1, 2) if first else m for m, first in pairs]):
+            yield
+
+    def _apply(self, module: nn.Dropout, inputs: tuple[torch.Tensor]) -> torch.Tensor | None:
+        (x,) = inputs
+        mask = self.masks.take(module.p, x.shape[1:], module.training)
+        if mask is None:
+            return None
+        self._paused = module.eval()
+        return x * mask
+
+    def _resume(self, module: nn.Dropout, inputs: Any, output: Any) -> None:
+        if self._paused is module:
+            self._paused = None
+            module.train()
+
+
+@contextmanager
+def nothing_else_drawn() -> Iterator[None]:
+    """Raise RuntimeError if PyTorch draws random numbers meanwhile."""
+    before = torch.get_rng_state()
+    with torch.random.fork_rng(devices=[]):
+        yield
+        if not torch.equal(before, torch.get_rng_state()):
+            raise RuntimeError(
+                "the network draws random numbers of its own, which no other implementation can be "
+                "given: dropout has to be in modules of nn.Dropout, not in functions or inside "
+                "recurrent and attention modules"
+            )

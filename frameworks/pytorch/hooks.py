@@ -1,0 +1,91 @@
+"""What Keras does and PyTorch does otherwise, aligned through PyTorch's stock hooks."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Adam, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+__all__ = [
+    *("step_rate", "stock_optimizer", "use_biased_running_variance", "use_epsilon_hat"),
+    "use_rate",
+]
+
+
+def use_epsilon_hat(optimizer: Adam) -> Adam:
+    """Make PyTorch's Adam read its `eps` as ε̂, as Keras does, and return it.
+
+    PyTorch divides by √v̂ + ε with v̂ = v/(1−β₂ᵗ); Keras by √v + ε̂, before the correction. The two
+    are equal at step t for ε = ε̂ / √(1−β₂ᵗ), which is set here before each step.
+    Source: Kingma and Ba, ICLR 2015, the end of section 2.
+    """
+    epsilon_hat = [group["eps"] for group in optimizer.param_groups]
+
+    def rescale(optimizer: Optimizer, args: object, kwargs: object) -> None:
+        for group, eps in zip(optimizer.param_groups, epsilon_hat, strict=True):
+            state = optimizer.state.get(group["params"][0])
+            t = 1 + int(state["step"]) if state else 1
+            group["eps"] = eps / math.sqrt(1 - group["betas"][1] ** t)
+
+    optimizer.register_step_pre_hook(rescale)
+    return optimizer
+
+
+def step_rate(start: float, factor: float, size: int) -> Callable[[int], float]:
+    """Return η(k) = start · factor^⌊k/size⌋, as Keras' `ExponentialDecay(staircase=True)`."""
+    return lambda k: start * factor ** (k // size)
+
+
+def use_rate(optimizer: Adam, rate: Callable[[int], float]) -> Adam:
+    """Set η = rate(k) before step k = 0, 1, 2, ... of PyTorch's Adam, and return it.
+
+    k is the optimizer's own count of steps, as in Keras, and so it goes on where training goes on.
+    PyTorch's schedulers count the calls of their own `step`, and keep that count apart.
+    """
+
+    def set_rate(optimizer: Optimizer, args: object, kwargs: object) -> None:
+        for group in optimizer.param_groups:
+            state = optimizer.state.get(group["params"][0])
+            group["lr"] = rate(int(state["step"]) if state else 0)
+
+    optimizer.rate = rate  # type: ignore[attr-defined]  # for `stock_optimizer`
+    optimizer.register_step_pre_hook(set_rate)
+    return optimizer
+
+
+def stock_optimizer(optimizer: Any, **options: Any) -> tuple[Any, LambdaLR | None]:
+    """Return an optimizer of the same kind, parameters and learning rate, without these hooks.
+
+    A rate that `use_rate` sets becomes a stock scheduler, to be stepped after each step; otherwise
+    None is returned beside it.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    rate = getattr(optimizer, "rate", None)
+    lr = optimizer.defaults["lr"] if rate is None else 1.0  # what LambdaLR multiplies η(k) with
+    stock = type(optimizer)(parameters, **options | {"lr": lr})
+    return stock, rate and LambdaLR(stock, rate)
+
+
+def use_biased_running_variance(network: nn.Module) -> nn.Module:
+    """Let every BatchNorm of a network keep the biased variance, as Keras does, and return it.
+
+    PyTorch normalizes a batch with σ² = 1/m Σ (x − μ)², over the m numbers of a channel, but moves
+    the running variance towards m/(m − 1) σ² by `momentum`. The difference of the two,
+    momentum · σ²/(m − 1), is taken off again after each step.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.register_forward_hook(_correct)
+    return network
+
+
+def _correct(module: Any, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+    if not module.training:
+        return
+    x = inputs[0].detach().transpose(0, 1).flatten(1)  # (d, m)
+    variance = x.var(1, correction=0)
+    # backward still needs the buffer as autograd knows it
+    module.running_var.data.sub_(variance, alpha=module.momentum / (x.shape[1] - 1))

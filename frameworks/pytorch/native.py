@@ -1,0 +1,62 @@
+"""PyTorch as its users write it (see `frameworks.native`)."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from frameworks.native import Report, Trained
+from frameworks.program import Builder, Parts
+from frameworks.pytorch.hooks import stock_optimizer
+from frameworks.spec import Spec
+from frameworks.task import Task
+from scratch import Batch, EpochResult, count_correct
+
+__all__ = ["train"]
+
+
+def train(
+    build: Builder, spec: Spec, seed: int, data: Batch, task: Task, report: Report
+) -> Trained:
+    """Train with a `DataLoader` and the loop that every introduction shows."""
+    torch.manual_seed(seed)
+    parts = build(spec=spec)
+    X, y, threshold = *map(torch.from_numpy, data[:2]), task.threshold(parts.logits)
+    network = parts.network.to(X.dtype)
+    weights = [w.detach().numpy() for w in network.parameters()]  # views: they follow the training
+    initial_weights = [w.copy() for w in weights]
+    optimizer, schedule = stock_optimizer(parts.optimizer)
+    loader = DataLoader(TensorDataset(X, y), spec.batch_size, shuffle=spec.shuffle)
+    history: list[EpochResult] = []
+    for _ in range(spec.epochs):
+        history.append(_train_epoch(parts, loader, optimizer, schedule, threshold))
+        report(len(history), history[-1].loss)
+    network.eval()
+
+    def outputs(X: np.ndarray) -> np.ndarray:
+        return network(torch.from_numpy(X)).detach().numpy()
+
+    def loss(outputs: np.ndarray, targets: np.ndarray) -> float:
+        return float(parts.loss(torch.from_numpy(outputs), torch.from_numpy(targets)))
+
+    return Trained(history, initial_weights, weights, threshold, outputs, loss)
+
+
+def _train_epoch(
+    parts: Parts, loader: Any, optimizer: Any, schedule: Any, threshold: float | None
+) -> EpochResult:
+    """Train PyTorch for an epoch; return the mean loss and the accuracy."""
+    total, correct, rows = 0.0, 0, len(loader.dataset)
+    for X, y in loader:
+        optimizer.zero_grad()
+        outputs = parts.network(X)
+        loss = parts.loss(outputs, y)
+        loss.backward()
+        optimizer.step()
+        if schedule:
+            schedule.step()
+        total += loss.item() * len(X)
+        if threshold is not None:
+            correct += count_correct(outputs.detach().numpy(), y.numpy(), threshold)
+    return EpochResult(total / rows, None if threshold is None else correct / rows)

@@ -1,0 +1,65 @@
+"""The shared interface for numbers: one scikit-learn regressor, whatever computes underneath."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils import check_array
+
+from frameworks.estimator import LockstepEstimator
+from frameworks.spec import Shape
+from frameworks.task import REGRESSION
+from frameworks.weight_files import StoredNetwork, WeightFileError
+
+__all__ = ["LockstepRegressor"]
+
+
+class LockstepRegressor(RegressorMixin, LockstepEstimator):
+    """A regressor; parameters and attributes as in `LockstepEstimator`.
+
+    Targets are numbers, y (n,) or (n, k), and with a builder's network of any shape: an autoencoder
+    is fitted on (X, X). Without a builder the loss is the mean squared error.
+    """
+
+    task = REGRESSION
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train one more epoch on X and y."""
+        return self._partial_fit(X, y, sample_weight)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the network's outputs for X (n, ...), in the shape of the targets in `fit`."""
+        return self.outputs(X).reshape(-1, *self._target_shape)
+
+    def __sklearn_tags__(self) -> Any:
+        """Say that a target may have several numbers."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _learn_targets(self, y: np.ndarray, classes: Any) -> None:
+        if classes is not None:
+            raise ValueError("classes: a regressor has none")
+        self._target_shape = y.shape[1:]
+
+    def _take_targets(self, network: StoredNetwork) -> None:
+        if network.targets is None:
+            raise WeightFileError("is of a classifier; a regressor has no classes")
+        self._target_shape = network.targets
+
+    def _encode(self, y: np.ndarray, dtype: str) -> np.ndarray:
+        if y.shape[1:] != self._target_shape:
+            raise ValueError(f"y: expected rows of shape {self._target_shape}, got {y.shape[1:]}")
+        return y.reshape(len(y), *(self._target_shape or (1,))).astype(dtype)
+
+    def _validate(self, X: Any, y: Any, dtype: str, first: bool) -> tuple[np.ndarray, np.ndarray]:
+        if getattr(y, "ndim", 1) <= 2:
+            return super()._validate(X, y, dtype, first)
+        targets = check_array(y, dtype=dtype, order="C", allow_nd=True, input_name="y")
+        return super()._validate(X, np.arange(len(targets)), dtype, first)[0], targets
+
+    def _target_checks(self, y: Any) -> dict[str, Any]:
+        return {"y_numeric": True, "multi_output": True}
+
+    def _outputs_of(self, spec_outputs: Shape) -> Shape:
+        return self._target_shape[0] if len(self._target_shape) == 1 else self._target_shape or 1

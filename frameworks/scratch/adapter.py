@@ -1,0 +1,132 @@
+"""scratch behind the shared interface."""
+
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+import scratch
+from frameworks.adapter import Adapter
+from frameworks.classifier import LockstepClassifier
+from frameworks.default_network import build_scratch
+from frameworks.draws import Dropped
+from frameworks.probe import LayerOutput, computing, kind_of
+from frameworks.program import Builder, Parts
+from frameworks.regressor import LockstepRegressor
+from frameworks.spec import Spec
+from scratch import Batch, EpochResult
+
+__all__ = ["ScratchAdapter", "ScratchClassifier", "ScratchRegressor"]
+
+
+class ScratchAdapter(Adapter):
+    """A `scratch.Sequential` with its loss and optimizer."""
+
+    def build(self, build: Builder, spec: Spec) -> Parts:
+        parts = build(spec=spec)
+        parts.network.bind(self.dtype)
+        return parts
+
+    def get_weights(self) -> list[np.ndarray]:
+        return [w.copy() for w in self.parts.network.weights]
+
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        self.parts.network.set_weights(weights)
+
+    def get_optimizer_state(self) -> Any:
+        return deepcopy(self.parts.optimizer.state)
+
+    def set_optimizer_state(self, state: Any) -> None:
+        self.parts.optimizer.state = deepcopy(state)
+
+    def dropped(self, X: np.ndarray) -> list[Dropped]:
+        found, network = [], self.parts.network
+        if not any(isinstance(layer, scratch.Dropout) for layer in network.layers):
+            return []
+        for layer in network.layers:
+            if isinstance(layer, scratch.Dropout):
+                found.append(Dropped(layer.rate, X.shape[1:]))
+            X = layer.forward(X)
+        return found
+
+    def train(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[EpochResult]:
+        network, loss, optimizer = self.parts[:3]
+        masks = (lambda rows: self.stream(rows).masks) if self.stream else None
+        count = self.threshold is not None
+        return scratch.iter_epochs(
+            network, loss, optimizer, data, orders, batch_size, masks=masks, count=count
+        )
+
+    def outputs(self, X: np.ndarray) -> np.ndarray:
+        return self.parts.network.predict(X)
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        return (scratch.sigmoid if outputs.shape[1] == 1 else scratch.softmax)(outputs)
+
+    def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
+        return float(self.parts.loss.forward(outputs, y))
+
+    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
+        network, found, x = self.parts.network, [], X
+        if training:
+            self._peek(X)
+        for layer in network.layers:
+            x = layer.forward(x, training)
+            kind, name = kind_of(layer), type(layer).__name__
+            found.append(LayerOutput(kind, name, x.copy(), len(layer.params)))
+        return computing(X, found)
+
+    def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
+        self._peek(batch.X)
+        return self.parts.network.loss_and_grad(self.parts.loss, *batch, training=True)
+
+    def _peek(self, X: np.ndarray) -> None:
+        """Hand out the masks of the next step, and leave them to be drawn."""
+        if self.stream:
+            self.parts.network.use_masks(self.stream.peek(len(X)).masks)
+
+    def get_states(self) -> list[np.ndarray]:
+        return [a.copy() for a in self.parts.network.state.values()]
+
+    def set_states(self, states: list[np.ndarray]) -> None:
+        for own, new in zip(self.parts.network.state.values(), states, strict=True):
+            own[...] = new
+
+    def get_layer_state(self) -> Any:
+        layers = self.parts.network.layers
+        return deepcopy([(layer.state, getattr(layer, "rng", None)) for layer in layers])
+
+    def set_layer_state(self, state: Any) -> None:
+        for layer, (own, rng) in zip(self.parts.network.layers, deepcopy(state), strict=True):
+            layer.state = own
+            if rng is not None:
+                layer.rng = rng
+
+
+class ScratchRegressor(LockstepRegressor):
+    """The NumPy reference as a scikit-learn regressor; parameters as in `LockstepEstimator`.
+
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [1.0, 3.0, 5.0, 7.0]
+    >>> regressor = ScratchRegressor(hidden=(), epochs=500, learning_rate=0.1, random_state=0)
+    >>> regressor.fit(X, y).predict([[4.0]]).round(3).tolist()
+    [9.0]
+    """
+
+    _adapter_class = ScratchAdapter
+    _default_build = staticmethod(build_scratch)
+
+
+class ScratchClassifier(LockstepClassifier):
+    """The NumPy reference as a scikit-learn classifier; parameters as in `LockstepEstimator`.
+
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"]
+    >>> classifier = ScratchClassifier(epochs=200, learning_rate=0.1, random_state=0).fit(X, y)
+    >>> classifier.predict([[-1.0], [4.0]]).tolist()
+    ['low', 'high']
+    """
+
+    _adapter_class = ScratchAdapter
+    _default_build = staticmethod(build_scratch)

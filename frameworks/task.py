@@ -1,0 +1,126 @@
+"""What an experiment asks of a network: what its targets look like, and how it is measured."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from frameworks.errors import choose
+from scratch import count_correct
+
+__all__ = ["CLASSIFICATION", "RECONSTRUCTION", "REGRESSION", "TASKS", "Metric", "Task", "find_task"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure on the test rows."""
+
+    name: str  # as a field of a record's "test"
+    title: str  # as a column
+    form: str  # in which its numbers are written
+    higher_is_better: bool
+
+
+class Task(ABC):
+    """What the targets are and which figures are measured; the first metric has the band."""
+
+    name: ClassVar[str]
+    metrics: ClassVar[tuple[Metric, ...]]
+    has_answers: ClassVar[bool] = False  # labels, which can be right or wrong
+    estimator: ClassVar[str]  # the kind of estimator that trains it
+
+    @property
+    def headline(self) -> Metric:
+        """The figure that an experiment's acceptance band is about."""
+        return self.metrics[0]
+
+    @abstractmethod
+    def measure(
+        self, outputs: np.ndarray, targets: np.ndarray, threshold: float | None
+    ) -> dict[str, float]:
+        """Return every metric of outputs (n, k) against targets, by name.
+
+        `threshold`: a single output above it stands for the second of two classes; None where
+        there are no classes.
+        """
+
+    def threshold(self, logits: bool) -> float | None:
+        """Return what `measure` needs for outputs that are logits, or else probabilities."""
+        return None
+
+
+class Classification(Task):
+    """Labels; a network's answer is the class with the largest output."""
+
+    name = "classification"
+    metrics = (Metric("accuracy", "test accuracy", ".4f", higher_is_better=True),)
+    has_answers = True
+    estimator = "classifier"
+
+    def threshold(self, logits: bool) -> float | None:
+        """Return what lies halfway between two classes."""
+        return 0.0 if logits else 0.5
+
+    def measure(
+        self, outputs: np.ndarray, targets: np.ndarray, threshold: float | None
+    ) -> dict[str, float]:
+        """Return the share of the rows whose class is right."""
+        if threshold is None:
+            raise ValueError("threshold: a classification needs one, got None")
+        return {"accuracy": count_correct(outputs, targets, threshold) / len(targets)}
+
+
+class Regression(Task):
+    """Numbers: the mean squared error, its root, and the share of the variance that is explained.
+
+    MSE = mean (a − y)² over all elements;  R² = 1 − MSE / mean (y − ȳ)², ȳ of each column. R² of
+    targets that do not vary is NaN.
+    """
+
+    name = "regression"
+    metrics = (
+        Metric("rmse", "RMSE", ".6f", higher_is_better=False),
+        Metric("mse", "MSE", ".6f", higher_is_better=False),
+        Metric("r2", "R²", ".4f", higher_is_better=True),
+    )
+    estimator = "regressor"
+
+    def measure(
+        self, outputs: np.ndarray, targets: np.ndarray, threshold: float | None
+    ) -> dict[str, float]:
+        """Return RMSE, MSE and R²."""
+        mse = _mean_square(outputs - targets)
+        variance = _mean_square(targets - targets.mean(axis=0))
+        r2 = 1 - mse / variance if variance else float("nan")
+        return {"rmse": mse**0.5, "mse": mse, "r2": r2}
+
+
+class Reconstruction(Task):
+    """The inputs themselves are the targets: the mean squared error over all their elements."""
+
+    name = "reconstruction"
+    metrics = (Metric("mse", "MSE", ".8f", higher_is_better=False),)
+    estimator = "regressor"
+
+    def measure(
+        self, outputs: np.ndarray, targets: np.ndarray, threshold: float | None
+    ) -> dict[str, float]:
+        """Return the mean squared error."""
+        return {"mse": _mean_square(outputs - targets)}
+
+
+def _mean_square(x: np.ndarray) -> float:
+    return float(np.mean(np.square(x, dtype=np.float64)))
+
+
+CLASSIFICATION, REGRESSION, RECONSTRUCTION = Classification(), Regression(), Reconstruction()
+TASKS: Mapping[str, Task] = {
+    task.name: task for task in (CLASSIFICATION, REGRESSION, RECONSTRUCTION)
+}
+
+
+def find_task(name: str) -> Task:
+    """Return a task by its name; RequestError with the nearest one if there is none."""
+    return TASKS[choose("task", name, TASKS)]
