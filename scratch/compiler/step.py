@@ -4,7 +4,7 @@ Two things in a step are not NumPy's calls on arrays, and happen outside of the 
 an optimizer's `advance`, which gives the numbers that belong to the step, and a layer's `draw`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -44,6 +44,10 @@ class Parts:
         while inner := getattr(chain[-1], "optimizer", None):
             chain.append(inner)
         return chain
+
+    def drawing(self) -> list[Any]:
+        """Return the layers that draw numbers."""
+        return [each for each in self.objects() if hasattr(each, "draw")]
 
     def are_own(self) -> bool:
         """Tell whether all code in a step is that of scratch, which is known to repeat."""
@@ -92,14 +96,14 @@ class Step:
         trace = Trace()
         with replaced(parts, trace.watch):
             self._fix_numbers(trace.watch)
-            for layer in self._drawing():
+            for layer in self.parts.drawing():
                 layer.draw = _traced_draw(trace, layer, layer.draw)
             arrays = [trace.watch(a) for a in (self.theta, self.grad)]
             rows = Batch(*(None if a is None else trace.watch(a) for a in self.batch))
             results = [plain(a) for a in parts.take(rows, *arrays)]
+        self.trace, self.first_results = trace, results
         program = Program(trace, results)
-        self.calls, self.results = program.calls, program.results
-        self.first_results, self.nbytes = results, program.nbytes
+        self.calls, self.results, self.nbytes = program.calls, program.results, program.nbytes
         self.is_checked = False
 
     def run(self) -> None:
@@ -113,6 +117,10 @@ class Step:
         for call in self.calls:
             call()
 
+    def stacked(self, s: int, outer: Sequence[tuple[np.ndarray, np.ndarray]]) -> Program:
+        """Return the program of s such steps at once, on arrays with a first axis of length s."""
+        return Program(self.trace, self.first_results, stack=s, outer=outer)
+
     def _check(self) -> None:
         """Take the step twice, by the program and by the plain code, and compare every bit."""
         states = [*self.parts.network.state.values(), *self.parts.optimizer.state.values()]
@@ -120,7 +128,7 @@ class Step:
         before = [a.copy() for a in arrays]
         drawn: dict[int, np.ndarray] = {}
         with replaced(self.parts, plain):
-            for layer in self._drawing():
+            for layer in self.parts.drawing():
                 layer.draw = _remembered_draw(drawn, layer, layer.draw)
             for call in self.calls:
                 call()
@@ -129,7 +137,7 @@ class Step:
             array[...] = value
         with replaced(self.parts, plain):
             self._fix_numbers(lambda cell: cell[()])
-            for layer in self._drawing():
+            for layer in self.parts.drawing():
                 layer.draw = _constant(drawn[id(layer)])
             results = self.parts.take(self.batch, self.theta, self.grad)
         for one, other in zip(repeated, [*arrays, *map(np.asarray, results)], strict=True):
@@ -142,8 +150,6 @@ class Step:
         for optimizer, _, cells in self.cells:
             optimizer.advance = _constant(tuple(map(number, cells)))
 
-    def _drawing(self) -> list[Any]:
-        return [each for each in self.parts.objects() if hasattr(each, "draw")]
 
 
 def _traced_draw(trace: Trace, layer: Any, draw: Callable[..., Any]) -> Callable[..., Any]:

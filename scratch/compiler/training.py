@@ -12,7 +12,7 @@ from scratch.compiler.program import Program
 from scratch.compiler.step import Parts, Step, replaced
 from scratch.compiler.tracing import Trace, plain
 
-__all__ = ["CompiledEpochs", "MeasuredEpoch"]
+__all__ = ["CompiledEpochs", "MeasuredEpoch", "compile_losses"]
 
 _MOST_STEPS_AHEAD = 64  # measured together; more would only take memory
 
@@ -112,7 +112,9 @@ class _Batches:
     def losses(self) -> list[list[float]]:
         """Return the loss of every batch of every epoch, penalties included."""
         if self.program is None:
-            self.program = self._compile_loss()
+            kept = [a for a in (self.outputs, self.y, self.w) if a is not None]
+            arrays = [a.reshape(self.ahead * self.count, *a.shape[2:]) for a in kept]
+            self.program = compile_losses(self.parts, arrays)
         self.program.run()
         values = self.program.results[0].reshape(self.ahead, self.count)
         return (values + self.penalties if self.parts.penalty else values).tolist()
@@ -144,15 +146,14 @@ class _Batches:
         if w is not None:
             self.data.w.take(i, 0, w, "clip")  # type: ignore[union-attr]
 
-    def _compile_loss(self) -> Program:
-        """Note the loss of one batch, and return a program for that of all of them."""
-        kept = [a for a in (self.outputs, self.y, self.w) if a is not None]
-        all_of = [a.reshape(self.ahead * self.count, *a.shape[2:]) for a in kept]
-        trace, one = Trace(), [a[0].copy() for a in all_of]
-        with replaced(self.parts, trace.watch):
-            value = self.parts.loss.forward(*map(trace.watch, one))
-        outer = list(zip(one, all_of, strict=True))
-        return Program(trace, [plain(value)], stack=self.ahead * self.count, outer=outer)
-
     def _room_for(self, a: np.ndarray) -> np.ndarray:
         return np.zeros((self.ahead, self.count, self.n, *a.shape[1:]), a.dtype)
+
+
+def compile_losses(parts: Parts, arrays: Sequence[np.ndarray]) -> Program:
+    """Return a program for the losses (m,) of m batches: outputs, targets, perhaps weights."""
+    trace, one = Trace(), [a[0].copy() for a in arrays]
+    with replaced(parts, trace.watch):
+        value = parts.loss.forward(*map(trace.watch, one))  # type: ignore[arg-type]
+    outer = list(zip(one, arrays, strict=True))
+    return Program(trace, [plain(value)], stack=len(arrays[0]), outer=outer)
