@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch.batches import Batch, Order, take_batches
-from scratch.compiler import CompiledEpochs, Parts
+from scratch.compiler import CompiledEpochs, Parts, StackedEpochs
 from scratch.losses import Loss
 from scratch.network import Sequential
 from scratch.optimizers import Optimizer
@@ -23,6 +23,7 @@ __all__ = [
     "count_correct",
     "evaluate",
     "iter_epochs",
+    "iter_seeds",
     "train",
     "train_epoch",
     "train_step",
@@ -147,6 +148,45 @@ def train(
     """Train one epoch for every order, and return their results; arguments as in `iter_epochs`."""
     options = {"penalty": penalty, "augment": augment, "ahead": 16}
     return list(iter_epochs(network, loss, optimizer, data, orders, batch_size, **options))  # type: ignore[arg-type]
+
+
+def iter_seeds(
+    networks: Sequence[Sequential],
+    loss: Loss,
+    optimizers: Sequence[Optimizer],
+    data: Batch,
+    orders: Iterable[Sequence[Order]],
+    batch_size: int,
+    *,
+    count: bool = True,
+) -> Iterator[list[EpochResult]]:
+    """Train equal networks from different weights at once; yield their results epoch by epoch.
+
+    `orders` holds one order of the rows for each network and epoch. Each network is trained as
+    `iter_epochs` would train it, with the same numbers; many small ones take little longer than
+    one. Raises CannotFollow where they have to be trained one by one: with dropout, for example.
+
+    >>> from scratch import Dense, MeanSquaredError, SGD
+    >>> X = y = np.array([[1.0], [2.0]])
+    >>> networks, sgd = [Sequential(Dense(1, 1)), Sequential(Dense(1, 1))], [SGD(0.1), SGD(0.1)]
+    >>> networks[1].theta = np.array([2.0, 0.0])
+    >>> for both in iter_seeds(networks, MeanSquaredError(), sgd, Batch(X, y), [[None] * 2] * 2, 2):
+    ...     print([round(epoch.loss, 3) for epoch in both])
+    [2.5, 2.5]
+    [0.265, 0.265]
+    """
+    for network in networks:
+        _require_trainable(network, loss, data, batch_size)
+    seeds = [
+        Parts(*each) for each in zip(networks, [loss] * len(networks), optimizers, strict=True)
+    ]
+    stacked, n = StackedEpochs(seeds, data, batch_size), len(data.X)
+    for each in orders:
+        results = []
+        for total, measured in stacked.train(each):
+            right = [count_correct(z, y, loss.threshold) for z, y in measured if count]
+            results.append(EpochResult(total / n, sum(right) / n if count else None))
+        yield results
 
 
 def evaluate(network: Sequential, loss: Loss, batch: Batch, *, count: bool = True) -> EpochResult:

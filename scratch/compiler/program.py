@@ -46,8 +46,8 @@ class Program:
         self.trace, self.stack = trace, stack
         self._outer = {trace.block(a): stacked for a, stacked in outer}
         calls = shorten(trace, prune(trace, trace.calls, results))
-        self._offsets, self.nbytes = plan(trace, calls, results)
-        self._memory = aligned((self.nbytes * (stack or 1),), np.dtype(np.uint8))
+        self._offsets, self.nbytes = plan(trace, calls, results, stack or 1)
+        self._memory = aligned((self.nbytes,), np.dtype(np.uint8))
         self._memory[...] = 0
         moved = [call._replace(**self._move_call(call)) for call in calls]
         self.calls = [_bind(call) for call in (moved if stack else _in_parts(moved))]
@@ -74,8 +74,8 @@ class Program:
             return a
         at, memory, step = a.ctypes.data - block.start, self._memory, 0
         if block.own:
-            step = -(-(block.end - block.start) // 64) * 64
-            at += self._offsets[block] * (self.stack or 1)
+            step = block.end - block.start
+            at += self._offsets[block]
         elif block in self._outer:
             memory = self._outer[block]
             step = memory.strides[0]

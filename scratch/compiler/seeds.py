@@ -58,7 +58,12 @@ class StackedEpochs:
         own, stacked = parts.optimizers()[-1].state, self.master.optimizers()[-1].state
         states = [(own[name], stacked[name]) for name in own if own[name].ndim]
         layers = [(a, self.states[name]) for name, a in parts.network.state.items()]
-        return [(parts.network.theta, self.theta), (parts.network.grad, self.grad), *states, *layers]
+        return [
+            (parts.network.theta, self.theta),
+            (parts.network.grad, self.grad),
+            *states,
+            *layers,
+        ]
 
     def _take_over(self) -> None:
         """Stack what the trainings start from."""

@@ -59,8 +59,11 @@ class Parts:
         """Tell whether a step on the batch can be noted; it is tried on a copy."""
         if not self.are_own():
             return False
+        attempt = deepcopy(self)
+        for layer in attempt.drawing():
+            layer.draw = np.ones
         try:
-            Step(deepcopy(self), batch)
+            Step(attempt, batch)
         except CannotFollow:
             return False
         return True
@@ -151,7 +154,6 @@ class Step:
             optimizer.advance = _constant(tuple(map(number, cells)))
 
 
-
 def _traced_draw(trace: Trace, layer: Any, draw: Callable[..., Any]) -> Callable[..., Any]:
     return lambda shape: trace.draw(draw(shape), lambda shape: layer.draw(shape))
 
@@ -183,7 +185,10 @@ def _layers(network: Sequential) -> Iterator[Layer]:
 
 @contextmanager
 def replaced(parts: Parts, replace: Callable[[np.ndarray], np.ndarray]) -> Iterator[None]:
-    """Replace the arrays in all attributes for a while; afterwards every attribute is as before."""
+    """Replace the arrays in all attributes for a while; afterwards every attribute is as before.
+
+    What has become None stays so: a mask, for example, that was used up.
+    """
     objects = parts.objects()
     kept = [dict(vars(each)) for each in objects]
     for each in objects:
@@ -193,8 +198,9 @@ def replaced(parts: Parts, replace: Callable[[np.ndarray], np.ndarray]) -> Itera
         yield
     finally:
         for each, attributes in zip(objects, kept, strict=True):
+            used_up = {name: None for name, value in vars(each).items() if value is None}
             vars(each).clear()
-            vars(each).update(attributes)
+            vars(each).update(attributes | used_up)
 
 
 def _replace_in(value: Any, replace: Callable[[np.ndarray], np.ndarray]) -> Any:

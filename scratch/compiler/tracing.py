@@ -75,6 +75,11 @@ class Trace:
         i = bisect_right(self._blocks, start, key=lambda b: b.start) - 1
         return self._blocks[i] if i >= 0 and start < self._blocks[i].end else None
 
+    def is_constant(self, a: Any) -> bool:
+        """Tell whether an array was not made by a noted call."""
+        block = self.block(a) if isinstance(a, TracedArray) else None
+        return block is None or not block.own
+
     def note(self, function: Callable[..., Any], *inputs: Any, out: Any, **options: Any) -> Any:
         """Note a call whose result `out` holds already."""
         if out.size:
@@ -168,9 +173,9 @@ class TracedArray(np.ndarray):
         return view
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if isinstance(key, np.ndarray) and key.dtype.kind in "iu" and key is plain(key):
-            plain(self)[key] = plain(value)
-            self.trace.note(put_into, value, out=self, index=key)
+        if isinstance(key, np.ndarray) and self.trace.is_constant(key):
+            plain(self)[plain(key)] = plain(value)
+            self.trace.note(put_into, value, out=self, index=plain(key))
             return
         target = self[key]
         value = value if isinstance(value, np.ndarray) else np.asarray(value, target.dtype)
@@ -201,6 +206,9 @@ class TracedArray(np.ndarray):
 
     def take(self, indices: Any, axis: int = 0) -> Any:  # type: ignore[override]
         """Return the elements at constant places along an axis."""
+        if not self.trace.is_constant(indices):
+            raise CannotFollow("places that are computed cannot be repeated")
+        indices = plain(indices)
         result = plain(self).take(indices, axis)
         return self.trace.keep(
             np.take, self, result=result, indices=indices, axis=axis, mode="clip"

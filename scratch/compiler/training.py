@@ -99,7 +99,7 @@ class _Batches:
                 self.step.run()
                 results = self.step.results
             if self.outputs is None:
-                self.outputs = np.empty(
+                self.outputs = np.zeros(
                     (self.ahead, self.count, *results[0].shape), results[0].dtype
                 )
             self.outputs[epoch, k] = results[0]
