@@ -75,6 +75,13 @@ class Trace:
         i = bisect_right(self._blocks, start, key=lambda b: b.start) - 1
         return self._blocks[i] if i >= 0 and start < self._blocks[i].end else None
 
+    def room(self, like: np.ndarray) -> "TracedArray":
+        """Return memory of its own to fill, laid out as the array."""
+        out = _aligned_like(like)
+        if out.size:
+            insort(self._blocks, Block(*byte_bounds(out), out, own=True), key=lambda b: b.start)
+        return self._traced(out)
+
     def is_constant(self, a: Any) -> bool:
         """Tell whether an array was not made by a noted call."""
         block = self.block(a) if isinstance(a, TracedArray) else None
@@ -88,10 +95,8 @@ class Trace:
 
     def keep(self, function: Callable[..., Any], *inputs: Any, result: Any, **options: Any) -> Any:
         """Note a call whose result has no place yet; it is copied to memory of its own."""
-        out = _aligned_like(np.asarray(result))
-        out[...] = result
-        if out.size:
-            insort(self._blocks, Block(*byte_bounds(out), out, own=True), key=lambda b: b.start)
+        out = self.room(np.asarray(result))
+        plain(out)[...] = result
         return self.note(function, *inputs, out=out, **options)
 
     def draw(self, drawn: np.ndarray, function: Callable[..., np.ndarray]) -> "TracedArray":
@@ -281,7 +286,7 @@ _MADE_OF_METHODS = {
 }
 _OTHERS: dict[Any, Callable[..., Any]] = {
     np.where: _where,
-    np.empty_like: lambda trace, a, *, shape=None: _filled(trace, a, shape, 0),
+    np.empty_like: lambda trace, a, *, shape=None: trace.room(np.empty_like(plain(a), shape=shape)),
     np.zeros_like: lambda trace, a, *, shape=None: _filled(trace, a, shape, 0),
 }
 # Methods that need no note: they make views, look at no number, or end in ufuncs.

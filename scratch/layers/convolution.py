@@ -6,6 +6,7 @@ from scratch.checks import require_positive
 from scratch.initializers import zeros
 from scratch.layers.correlation import (
     correlate,
+    correlate_bias,
     correlate_inputs,
     correlate_kernel,
     gather_columns,
@@ -91,7 +92,7 @@ class Conv2D(Layer):
         dW, *db = self.grads
         dW[...] = correlate_kernel(self.columns, dz, self.kernel)
         if db:
-            db[0][...] = dz.sum(axis=(0, 1, 2))
+            db[0][...] = correlate_bias(dz)
 
     def _pad(self, X: np.ndarray) -> np.ndarray:
         """Return X with zeros around it, and keep in `inside` where in it X is."""

@@ -22,8 +22,9 @@ import numpy as np
 
 from scratch.layers.windows import Pair, positions
 
-__all__ = ["correlate", "correlate_inputs", "correlate_kernel", "gather_columns"]
+__all__ = ["correlate", "correlate_bias", "correlate_inputs", "correlate_kernel", "gather_columns"]
 
+_SMALL_RESULT = 1024  # numbers: up to here a product does not gain by turning its factor first
 _SMALL_PRODUCT = 10**6  # multiplications: up to here OpenBLAS multiplies without packing first
 
 
@@ -47,9 +48,19 @@ def correlate(columns: np.ndarray, W: np.ndarray, oh: int, n: int) -> np.ndarray
 def correlate_kernel(columns: np.ndarray, dz: np.ndarray, kernel: Pair) -> np.ndarray:
     """Return dW (kh, kw, c_in, c_out): the columns times dz, summed over x."""
     (kh, kw), (n, oh, ow, c_out) = kernel, dz.shape
-    dz = _in_memory(dz).reshape(ow, c_out, oh * n)
-    dW = (columns @ dz.swapaxes(1, 2)).sum(axis=0)
-    return dW.reshape(kw, kh, -1, c_out).swapaxes(0, 1)
+    turned = _in_memory(dz).reshape(ow, c_out, oh * n).swapaxes(1, 2)
+    if columns.shape[1] * c_out > _SMALL_RESULT:
+        rows = np.empty_like(columns, shape=turned.shape)
+        rows[...] = turned
+        turned = rows
+    parts = _small_parts(columns.shape[1] * c_out, oh * n)
+    dW = sum((columns[:, :, part] @ turned[:, part]).sum(axis=0) for part in parts)
+    return dW.reshape(kw, kh, columns.shape[1] // (kw * kh), c_out).swapaxes(0, 1)
+
+
+def correlate_bias(dz: np.ndarray) -> np.ndarray:
+    """Return db (c_out,) = Σ dz: first over x, whole rows of numbers."""
+    return _in_memory(dz).sum(axis=0).sum(axis=(1, 2))
 
 
 def correlate_inputs(dz: np.ndarray, W: np.ndarray, stride: Pair, image: Pair) -> np.ndarray:
@@ -64,7 +75,7 @@ def correlate_inputs(dz: np.ndarray, W: np.ndarray, stride: Pair, image: Pair) -
     spread[inside] = _in_memory(dz).reshape(ow, c_out, oh * n)
     turned = W[:, ::-1].transpose(0, 2, 1, 3).reshape(kh * c_in, kw * c_out)
     parts = _product(turned, _side_by_side(spread, kw)).reshape(w, kh, c_in, oh, n)
-    dX = np.zeros_like(dz, shape=(w, c_in, h, n))
+    dX = np.zeros_like(parts, shape=(w, c_in, h, n))
     for u in range(kh):
         dX[:, :, u : u + stride[0] * (oh - 1) + 1 : stride[0]] += parts[:, u]
     return _as_images(dX)
@@ -91,11 +102,14 @@ def _side_by_side(rows: np.ndarray, kw: int) -> np.ndarray:
 def _product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """Return A B for A (r, k) and every B (p, k, m), in parts of m that are small products."""
     (r, k), (p, _, m) = A.shape, B.shape
-    parts = 1 + r * k * m // _SMALL_PRODUCT
-    if parts == 1 or m % parts:
-        return A @ B
     out = np.empty_like(A, shape=(p, r, m))
-    for start in range(0, m, m // parts):
-        part = np.s_[:, :, start : start + m // parts]
-        out[part] = A @ B[part]
+    for part in _small_parts(r * k, m):
+        out[:, :, part] = A @ B[:, :, part]
     return out
+
+
+def _small_parts(each: int, m: int) -> list[slice]:
+    """Cut m columns, of so many multiplications each, into equal parts that are small products."""
+    parts = 1 + each * m // _SMALL_PRODUCT
+    step = m // parts if m and m % parts == 0 else max(m, 1)
+    return [slice(start, start + step) for start in range(0, max(m, 1), step)]

@@ -24,12 +24,14 @@ class Flatten(Layer):
 
     def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return X (n, d), a view of it where its numbers lie in this order."""
-        self.shape = X.shape
+        self.X = X
         return X.reshape(len(X), math.prod(X.shape[1:]))
 
     def backward(self, da: np.ndarray) -> np.ndarray:
-        """Return da in the shape of X."""
-        return da.reshape(self.shape)
+        """Return da in the shape of X, and in its order in memory."""
+        dX = np.empty_like(self.X)
+        dX[...] = da.reshape(self.X.shape)
+        return dX
 
 
 class Reshape(Layer):

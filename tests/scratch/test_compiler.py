@@ -1,4 +1,4 @@
-"""Compiled steps are those of the plain code: equal bit for bit, for everything that scratch has."""
+"""Compiled steps are those of the plain code, bit for bit: every layer, loss and optimizer."""
 
 from copy import deepcopy
 
