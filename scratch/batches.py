@@ -1,6 +1,7 @@
 """Rows to train on, and how they are cut into batches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +18,15 @@ class Batch(NamedTuple):
     y: np.ndarray
     w: np.ndarray | None = None
 
+    def map(self, function: Callable[[np.ndarray], np.ndarray]) -> "Batch":
+        """Return the batch of what a function makes of each array."""
+        X, y, w = self
+        return Batch(function(X), function(y), None if w is None else function(w))
+
 
 def take_batches(data: Batch, order: Order, batch_size: int) -> Iterator[Batch]:
     """Yield the rows batch by batch; the last one holds the rows that are left over."""
     for start in range(0, len(data.X), batch_size):
         rows = slice(start, start + batch_size)
         i = rows if order is None else order[rows]
-        yield Batch(data.X[i], data.y[i], None if data.w is None else data.w[i])
+        yield data.map(itemgetter(i))

@@ -7,6 +7,7 @@ that the caller may stop early (`scratch.stopping`), or set the optimizer's `eta
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -119,7 +120,7 @@ def iter_epochs(
     """
     _require_trainable(network, loss, data, batch_size)
     parts = Parts(network, loss, optimizer, penalty)
-    if parts.can_be_compiled(Batch(*(None if a is None else a[:batch_size] for a in data))):
+    if parts.can_be_compiled(data.map(itemgetter(slice(batch_size)))):
         compiled = CompiledEpochs(parts, data, batch_size, augment, masks, ahead)
         orders, n = iter(orders), len(data.X)
         while some := list(islice(orders, compiled.ahead)):

@@ -6,6 +6,7 @@ a first axis of seeds: all trainings share its cost. Each is, bit for bit, what 
 
 from collections.abc import Sequence
 from copy import deepcopy
+from operator import itemgetter
 
 import numpy as np
 
@@ -117,7 +118,8 @@ class _StackedBatches:
             if self.outputs is None:
                 self.outputs = np.empty((self.seeds, self.count, *z.shape[1:]), z.dtype)
             self.outputs[:, k] = z
-        self.kept = Batch(self.outputs, *(None if a is None else a[rows] for a in self.data[1:]))
+        _, y, w = self.data
+        self.kept = Batch(self.outputs, y[rows], None if w is None else w[rows])  # type: ignore[arg-type]
 
     def losses(self) -> list[list[float]]:
         """Return the loss of every batch of every training."""
@@ -137,9 +139,8 @@ class _StackedBatches:
 
     def _compile(self, i: np.ndarray) -> None:
         """Note a step of one training, on a copy of it, and make it one of all."""
-        X, y, w = self.data
         parts = deepcopy(self.epochs.seeds[0])
-        step = Step(parts, Batch(X[i], y[i], None if w is None else w[i]))
+        step = Step(parts, self.data.map(itemgetter(i)))
         self.cells = [cells for _, _, cells in step.cells]
         self.batch = [(a, _stack([a] * self.seeds)) for a in step.batch if a is not None]
         outer = [*self.batch, *self.epochs.outer(parts)]

@@ -18,7 +18,7 @@ from scratch.compiler.tracing import CannotFollow, Trace, plain
 from scratch.layers.layer import Layer
 from scratch.losses import Loss
 from scratch.network import Sequential
-from scratch.optimizers import Learner
+from scratch.optimizers import Optimizer
 from scratch.penalties import L2
 
 __all__ = ["Parts", "Step", "replaced"]
@@ -30,7 +30,7 @@ class Parts:
 
     network: Sequential
     loss: Loss
-    optimizer: Learner
+    optimizer: Optimizer
     penalty: L2 | None = None
 
     def objects(self) -> list[Any]:
@@ -40,7 +40,7 @@ class Parts:
 
     def optimizers(self) -> list[Any]:
         """Return the optimizer and those inside it, from the outside in."""
-        chain = [self.optimizer]
+        chain: list[Any] = [self.optimizer]
         while inner := getattr(chain[-1], "optimizer", None):
             chain.append(inner)
         return chain
@@ -74,7 +74,7 @@ class Parts:
         outputs = self.network.forward(X, training=True)
         self.loss.forward(outputs, y, w)
         self.network.backward_params(self.loss.backward())
-        results = [outputs]
+        results: list[Any] = [outputs]
         if self.penalty is not None:
             results.append(self.penalty.forward(theta, len(X) if w is None else w.sum()))
             grad += self.penalty.backward()
@@ -89,7 +89,7 @@ class Step:
     """
 
     def __init__(self, parts: Parts, batch: Batch) -> None:
-        self.parts, self.batch = parts, Batch(*map(_own, batch))
+        self.parts, self.batch = parts, batch.map(_own)
         self.theta, self.grad = parts.network.theta, parts.network.grad
         self.cells, g = [], self.grad
         for each in parts.optimizers():
@@ -102,8 +102,7 @@ class Step:
             for layer in self.parts.drawing():
                 layer.draw = _traced_draw(trace, layer, layer.draw)
             arrays = [trace.watch(a) for a in (self.theta, self.grad)]
-            rows = Batch(*(None if a is None else trace.watch(a) for a in self.batch))
-            results = [plain(a) for a in parts.take(rows, *arrays)]
+            results = [plain(a) for a in parts.take(self.batch.map(trace.watch), *arrays)]
         self.trace, self.first_results = trace, results
         program = Program(trace, results)
         self.calls, self.results, self.nbytes = program.calls, program.results, program.nbytes
@@ -168,10 +167,8 @@ def _constant(value: Any) -> Callable[..., Any]:
     return lambda *args: value
 
 
-def _own(a: np.ndarray | None) -> np.ndarray | None:
+def _own(a: np.ndarray) -> np.ndarray:
     """Return an aligned copy."""
-    if a is None:
-        return None
     copy = aligned(a.shape, a.dtype)
     copy[...] = a
     return copy

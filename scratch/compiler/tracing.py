@@ -145,23 +145,23 @@ class Trace:
 
     def _traced(self, a: np.ndarray) -> "TracedArray":
         traced = a.view(TracedArray)
-        traced.trace = self
+        traced.noted_in = self
         return traced
 
 
 class TracedArray(np.ndarray):
     """An array that notes the calls it takes part in; so do its views and their results."""
 
-    trace: Trace
+    noted_in: Trace
 
     def __array_finalize__(self, source: Any) -> None:
-        self.trace = getattr(source, "trace", None)  # type: ignore[assignment]
+        self.noted_in = getattr(source, "noted_in", None)  # type: ignore[assignment]
 
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = (None,), **options: Any
     ) -> Any:
         """Call a ufunc, and note it."""
-        return self.trace.call(ufunc, method, inputs, out[0], options)
+        return self.noted_in.call(ufunc, method, inputs, out[0], options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """Call one of NumPy's other functions, if it is known to make a view or noted calls."""
@@ -169,7 +169,7 @@ class TracedArray(np.ndarray):
             return super().__array_function__(function, types, args, kwargs)
         if function not in _OTHERS:
             raise CannotFollow(f"np.{function.__name__} cannot be repeated")
-        return _OTHERS[function](self.trace, *args, **kwargs)
+        return _OTHERS[function](self.noted_in, *args, **kwargs)
 
     def __getitem__(self, key: Any) -> Any:
         view = super().__getitem__(key)
@@ -178,14 +178,14 @@ class TracedArray(np.ndarray):
         return view
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if isinstance(key, np.ndarray) and self.trace.is_constant(key):
+        if isinstance(key, np.ndarray) and self.noted_in.is_constant(key):
             plain(self)[plain(key)] = plain(value)
-            self.trace.note(put_into, value, out=self, index=plain(key))
+            self.noted_in.note(put_into, value, out=self, index=plain(key))
             return
         target = self[key]
         value = value if isinstance(value, np.ndarray) else np.asarray(value, target.dtype)
         plain(target)[...] = plain(value)
-        self.trace.note(copy_into, value, out=target)
+        self.noted_in.note(copy_into, value, out=target)
 
     def reshape(self, *shape: Any, **options: Any) -> Any:
         """Return the view, or the noted copy, in another shape."""
@@ -194,28 +194,31 @@ class TracedArray(np.ndarray):
             return super().reshape(*shape, **options)
         rows = np.empty(self.shape, self.dtype)  # in the order in which reshape counts
         rows[...] = plain(self)
-        return self.trace.copy(self, rows).reshape(*shape, **options)
+        return self.noted_in.copy(self, rows).reshape(*shape, **options)
 
-    def astype(self, dtype: Any) -> Any:
+    def astype(self, dtype: Any) -> Any:  # type: ignore[override]
         """Return a noted copy of another type."""
-        return self.trace.copy(self, plain(self).astype(dtype))
+        return self.noted_in.copy(self, plain(self).astype(dtype))
 
     def copy(self, order: Any = "K") -> Any:
         """Return a noted copy."""
-        return self.trace.copy(self, plain(self).copy(order))
+        return self.noted_in.copy(self, plain(self).copy(order))
 
     def argmax(self, axis: int) -> Any:  # type: ignore[override]
         """Return the places of the maxima along an axis."""
         result = plain(self).argmax(axis)
-        return self.trace.keep(np.argmax, self, result=result, axis=axis)
+        return self.noted_in.keep(np.argmax, self, result=result, axis=axis)
 
-    def take(self, indices: Any, axis: int = 0) -> Any:  # type: ignore[override]
-        """Return the elements at constant places along an axis."""
-        if not self.trace.is_constant(indices):
-            raise CannotFollow("places that are computed cannot be repeated")
+    def take(self, indices: Any, axis: int | None = None) -> Any:  # type: ignore[override]
+        """Return the elements at constant places along an axis, which only a vector may leave out."""
+        if not self.noted_in.is_constant(indices) or (axis is None and self.ndim > 1):
+            raise CannotFollow(
+                "take from more than an axis, or at computed places, is not repeated"
+            )
+        axis = axis or 0
         indices = plain(indices)
         result = plain(self).take(indices, axis)
-        return self.trace.keep(
+        return self.noted_in.keep(
             np.take, self, result=result, indices=indices, axis=axis, mode="clip"
         )
 

@@ -4,6 +4,7 @@ The outputs of all steps are kept, and measured at the end, all batches at once.
 """
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 import numpy as np
 
@@ -129,9 +130,9 @@ class _Batches:
 
     def _begin(self, i: np.ndarray) -> list[np.ndarray]:
         """Take the first step by the plain code, and the second one noting it."""
-        X, y, w = self.data
-        X_i = X[i] if self.augment is None else self.augment(X[i])
-        batch = Batch(X_i, y[i], None if w is None else w[i])
+        batch = self.data.map(itemgetter(i))
+        if self.augment is not None:
+            batch = batch._replace(X=self.augment(batch.X))
         if self.outputs is None:
             network = self.parts.network
             return self.parts.take(batch, network.theta, network.grad)
@@ -157,6 +158,6 @@ def compile_losses(parts: Parts, arrays: Sequence[np.ndarray]) -> Program:
     """Return a program for the losses (m,) of m batches: outputs, targets, perhaps weights."""
     trace, one = Trace(), [a[0].copy() for a in arrays]
     with replaced(parts, trace.watch):
-        value = parts.loss.forward(*map(trace.watch, one))  # type: ignore[arg-type]
+        value = parts.loss.forward(*map(trace.watch, one))
     outer = list(zip(one, arrays, strict=True))
     return Program(trace, [plain(value)], stack=len(arrays[0]), outer=outer)

@@ -35,7 +35,7 @@ FUNCTIONS = {
     "where": lambda x: [np.where(x > 1, x, 2 * x), np.where(x > 1, x, 0)],
     "reduced": lambda x: [x.sum(axis=0), x.max(axis=1, keepdims=True), x.min()],
     "types": lambda x: [(x > 1) * x, (x > 1).astype(np.float32), x.astype(np.float32) + x],
-    "taken": lambda x: [x.take([2, 0]), x.argmax(axis=1) + 1],
+    "taken": lambda x: [x.take([2, 0], axis=0), x.argmax(axis=1) + 1],
     "products": lambda x: [x @ x.T, x.T @ x, x[:1] @ x.T],
     "overlapping": lambda x: [x[1:] - x[:-1]],
 }
