@@ -7,20 +7,21 @@ ScratchClassifier(epochs=10, hidden=(6, 6), random_state=0)
 A framework is loaded when one of its estimators is first asked for.
 """
 
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from frameworks.blueprint import Blueprint
-from frameworks.program import Builder, Parts
+from frameworks.program import Builder, Parts, Program
 from frameworks.spec import Spec, float32
 from frameworks.task import CLASSIFICATION, RECONSTRUCTION, REGRESSION, Task
 from frameworks.weight_files import WeightFileError
 
 if TYPE_CHECKING:
-    from frameworks.keras.estimators import KerasClassifier, KerasRegressor
+    from frameworks.keras.estimators import KerasClassifier, KerasRegressor, KerasTrainer
     from frameworks.python.adapter import PythonClassifier, PythonRegressor
-    from frameworks.pytorch.adapter import PyTorchClassifier, PyTorchRegressor
-    from frameworks.scratch.adapter import ScratchClassifier, ScratchRegressor
+    from frameworks.pytorch.adapter import PyTorchClassifier, PyTorchRegressor, PyTorchTrainer
+    from frameworks.scratch.adapter import ScratchClassifier, ScratchRegressor, ScratchTrainer
 
 __all__ = [
     "CLASSIFICATION",
@@ -30,14 +31,18 @@ __all__ = [
     "Builder",
     "KerasClassifier",
     "KerasRegressor",
+    "KerasTrainer",
     "MissingFrameworkError",
     "Parts",
+    "Program",
     "PyTorchClassifier",
     "PyTorchRegressor",
+    "PyTorchTrainer",
     "PythonClassifier",
     "PythonRegressor",
     "ScratchClassifier",
     "ScratchRegressor",
+    "ScratchTrainer",
     "Spec",
     "Task",
     "WeightFileError",
@@ -59,7 +64,8 @@ class MissingFrameworkError(ImportError):
 
 def __getattr__(name: str) -> Any:
     """Load an estimator's module, and with it its framework."""
-    module = _MODULES.get(name.removesuffix("Classifier").removesuffix("Regressor"))
+    family = re.sub("(Classifier|Regressor|Trainer)$", "", name)
+    module = _MODULES.get(family)
     if module is None or name not in __all__:
         raise AttributeError(f"module 'frameworks' has no attribute {name!r}")
     try:

@@ -1,14 +1,16 @@
 """What an estimator asks of an implementation: the seam between lockstep and a framework."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from frameworks.draws import Draws, Dropped, StepStream
+from frameworks.draws import Draws, Dropped, StepDraws, StepStream
 from frameworks.probe import LayerOutput
-from frameworks.program import Builder, Parts
+from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch, EpochResult
@@ -17,19 +19,18 @@ __all__ = ["Adapter"]
 
 
 class Adapter(ABC):
-    """One network, its loss and its optimizer, in one framework.
+    """One network, its loss and its optimizer, or a program, in one framework.
 
     Arrays go in and come out as NumPy's, of the adapter's dtype. Weights are in canonical layout
     and order: layer by layer, dense kernels (d_in, d_out), then biases (d_out,).
     """
 
-    def __init__(self, build: Builder, spec: Spec, dtype: str, task: Task) -> None:
+    def __init__(self, build: ProgramBuilder, spec: Spec, dtype: str, task: Task) -> None:
         self._arguments = build, spec, dtype, task
         self.spec, self.dtype, self.task = spec, dtype, task
         self.parts = self.build(build, spec)
-        self.stream = StepStream(Draws(0), [], dtype)  # nothing is random; see `draw_from`
-        # A single output above it means the second class; None where there are no classes.
-        self.threshold = (0.0 if self.parts.logits else 0.5) if task.has_answers else None
+        self.stream = StepStream(Draws(0), dtype)  # nothing is random; see `draw_from`
+        self.threshold = task.threshold(self.parts.logits)
 
     def __getstate__(self) -> Any:
         """Leave the framework's objects out: weights and states rebuild them."""
@@ -43,9 +44,16 @@ class Adapter(ABC):
         self.set_layer_state(layer_state)
         self.set_optimizer_state(optimizer_state)
 
+    @property
+    def step(self) -> Step:
+        """A program's step; TypeError where the builder returned no program."""
+        if not isinstance(self.parts, Program):
+            raise TypeError(f"build must return a Program, got {type(self.parts).__name__}")
+        return self.parts.step
+
     @abstractmethod
-    def build(self, build: Builder, spec: Spec) -> Parts:
-        """Call the builder, and give the network the adapter's dtype."""
+    def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
+        """Call the builder, and give its networks the adapter's dtype."""
 
     @abstractmethod
     def get_weights(self) -> list[np.ndarray]:
@@ -65,7 +73,12 @@ class Adapter(ABC):
 
     def draw_from(self, draws: Draws, X: np.ndarray) -> None:
         """Take from `draws`, step by step, what is random in a training on rows like X (n, d)."""
-        self.stream = StepStream(draws, self.dropped(X), self.dtype)
+        dropped, own = [], None
+        if len(self.parts.networks) == 1:
+            dropped = self.dropped(X)
+        if isinstance(self.parts, Program) and self.parts.draws is not None:
+            own = partial(self.parts.draws, self.spec)
+        self.stream = StepStream(draws, self.dtype, dropped, own)
 
     def dropped(self, X: np.ndarray) -> list[Dropped]:
         """Return what each dropout layer drops of rows like X, in the order of the calls."""
@@ -84,6 +97,27 @@ class Adapter(ABC):
         What is random in a step comes from the source that `draw_from` was given; RuntimeError
         where the network draws anything itself.
         """
+
+    def run(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[dict[str, float]]:
+        """Run a program's step on every batch, one epoch for every order of the rows.
+
+        Yield each epoch's means, over its rows, of what the steps returned.
+        """
+        n = len(data.X)
+        for order in orders:
+            rows, totals = np.arange(n) if order is None else order, Counter[str]()
+            for start in range(0, n, batch_size):
+                i = rows[start : start + batch_size]
+                batch = StepBatch(*(None if a is None else a[i] for a in data))
+                values = self.run_step(batch, self.stream(len(i)))
+                totals.update({name: value * len(i) for name, value in values.items()})
+            yield {name: total / n for name, total in totals.items()}
+
+    def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
+        """Run a program's step on a batch of arrays; return what it returns."""
+        raise NotImplementedError(f"{type(self).__name__} runs no programs")
 
     @abstractmethod
     def outputs(self, X: np.ndarray) -> np.ndarray:

@@ -38,7 +38,6 @@ class Peer:
     stock_epsilon: bool = False  # Adam adds its ε where PyTorch does
     own_draws: bool = False  # other weights and batches, so that its loss proves nothing
     family: str = ""  # whose fastest is named in the headline; the implementation's if not said
-    packages: tuple[str, ...] = ()  # what it needs besides
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,7 @@ class Backend:
     variables: Mapping[str, str] = field(default_factory=dict)  # environment of its processes
     dtypes: tuple[str, ...] = ("float64", "float32")
     default: bool = True  # trained unless others are named
+    timed: bool = True  # by `lockstep bench` unless others are named
     native: str | None = (
         "train"  # the function in its `native` module; None: no defaults of its own
     )
@@ -70,13 +70,13 @@ class Backend:
 
     def cannot_train(self, blueprint: Blueprint, dtype: str, native: bool = False) -> str:
         """Say why it cannot train a blueprint, or return an empty string."""
-        if self.builders not in blueprint.builders:
-            there_are = ", ".join(f"build_{name}" for name in blueprint.builders) or "none"
-            return f"{blueprint.name} has no build_{self.builders}; there are: {there_are}"
         if dtype not in self.dtypes:
             return f"{self.name} computes in {' and '.join(self.dtypes)} only, not in {dtype}"
         if native and self.native is None:
             return f"{self.name} has no defaults of its own, which --native asks for"
+        if self.builders not in blueprint.builders:
+            there_are = ", ".join(f"build_{name}" for name in blueprint.builders) or "none"
+            return f"{blueprint.name} has no build_{self.builders}; there are: {there_are}"
         return ""
 
     def missing(self) -> str | None:

@@ -1,7 +1,7 @@
 """Everything random in a training, drawn once and handed to every implementation."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -57,65 +57,79 @@ class Dropped(NamedTuple):
 class StepDraws(NamedTuple):
     """The random numbers of one step of n rows, in the network's dtype."""
 
-    masks: tuple[np.ndarray, ...] = ()  # (n, *shape) for each dropout layer: 0 or 1/(1 − rate)
+    masks: tuple[np.ndarray, ...]  # (n, *shape) for each dropout layer: 0 or 1/(1 − rate)
+    named: dict[str, np.ndarray]  # what a program draws by itself
 
 
 class StepStream:
     """Draws for one step after the other, as many rows as it has.
 
-    >>> draw = StepStream(Draws(0), [Dropped(0.5, (4,))], "float64")
+    First come the masks, layer by layer, as u ≥ rate for u ~ U[0, 1); then what the program draws.
+
+    >>> draw = StepStream(Draws(0), "float64", [Dropped(0.5, (4,))])
     >>> draw(2).masks
     (array([[2., 0., 0., 2.],
            [2., 2., 0., 2.]]),)
     """
 
-    def __init__(self, draws: Draws, dropped: Sequence[Dropped], dtype: str) -> None:
+    def __init__(
+        self,
+        draws: Draws,
+        dtype: str,
+        dropped: Sequence[Dropped] = (),
+        own: Callable[[np.random.Generator, int], dict[str, np.ndarray]] | None = None,
+    ) -> None:
         for each in dropped:
             require_fraction("rate of a dropout layer", each.rate)
-        self.draws, self.dropped, self.dtype = draws, tuple(dropped), dtype
+        self.draws, self.dtype, self.dropped, self._own = draws, dtype, tuple(dropped), own
 
     def __bool__(self) -> bool:
-        return bool(self.dropped)
+        return bool(self.dropped) or self._own is not None
 
     def __call__(self, rows: int) -> StepDraws:
         """Draw for the next step, of so many rows."""
         if not self:
-            return StepDraws()
-        kept = self._draw(self.draws.steps, rows)
+            return StepDraws((), {})
+        drawn = self._draw(self.draws.steps, rows)
         digest = sha256(self.draws.draws_sha256.encode())
-        for array in kept:
-            digest.update(f"{array.shape}".encode() + array.tobytes())
+        for name, array in (*enumerate(drawn.masks), *drawn.named.items()):
+            digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
         self.draws.draws_sha256 = digest.hexdigest()
-        return self._scaled(kept)
+        return self._in_dtype(drawn)
 
     def peek(self, rows: int) -> StepDraws:
         """Return what the next step of so many rows would be given, and leave it to be drawn."""
-        return self._scaled(self._draw(deepcopy(self.draws.steps), rows))
+        return self._in_dtype(self._draw(deepcopy(self.draws.steps), rows))
 
-    def ahead(self, orders: np.ndarray, batch_size: int) -> StepDraws:
-        """Draw for all steps of orders (epochs, rows): masks (epochs, rows, *shape)."""
+    def masks_ahead(self, orders: np.ndarray, batch_size: int) -> list[np.ndarray]:
+        """Draw the masks (epochs, rows, *shape) for all steps of orders (epochs, rows)."""
         if not self:
-            return StepDraws()
+            return []
         rows = orders.shape[1]
         sizes = [min(batch_size, rows - start) for start in range(0, rows, batch_size)]
-        steps = [self(size) for _ in orders for size in sizes]
-        joined = (
-            np.concatenate(each) for each in zip(*(step.masks for step in steps), strict=True)
-        )
-        return StepDraws(tuple(a.reshape(*orders.shape, *a.shape[1:]) for a in joined))
+        steps = [self(size).masks for _ in orders for size in sizes]
+        joined = [np.concatenate(masks) for masks in zip(*steps, strict=True)]
+        return [masks.reshape(*orders.shape, *masks.shape[1:]) for masks in joined]
 
     def rows_ahead(self, batch_size: int) -> int:
-        """Return how many rows, in whole batches, may be drawn for ahead without much memory."""
+        """Return for how many rows, in whole batches, masks may be drawn without much memory."""
         row = sum(mask.nbytes for mask in self.peek(1).masks)
         return max(1, _BYTES_AHEAD // (row * batch_size)) * batch_size if row else sys.maxsize
 
-    def _draw(self, rng: np.random.Generator, rows: int) -> list[np.ndarray]:
-        return [rng.random((rows, *shape)) >= rate for rate, shape in self.dropped]
+    def _draw(self, rng: np.random.Generator, rows: int) -> StepDraws:
+        """Return masks that say what is kept, and what the program draws, as it is drawn."""
+        kept = [rng.random((rows, *shape)) >= rate for rate, shape in self.dropped]
+        own = {} if self._own is None else self._own(rng, rows)
+        return StepDraws(tuple(kept), {name: np.asarray(a) for name, a in own.items()})
 
-    def _scaled(self, kept: list[np.ndarray]) -> StepDraws:
-        scales = [1 / (1 - rate) for rate, _ in self.dropped]
-        pairs = zip(kept, scales, strict=True)
-        return StepDraws(tuple(np.multiply(k, s, dtype=self.dtype) for k, s in pairs))
+    def _in_dtype(self, drawn: StepDraws) -> StepDraws:
+        masks = [
+            np.multiply(kept, 1 / (1 - each.rate), dtype=self.dtype)
+            for kept, each in zip(drawn.masks, self.dropped, strict=True)
+        ]
+        own = drawn.named.items()
+        named = {name: a.astype(self.dtype) if a.dtype.kind == "f" else a for name, a in own}
+        return StepDraws(tuple(masks), named)
 
 
 def _seed(random_state: Any) -> int | None:

@@ -1,27 +1,23 @@
 """The shared interface: what a classifier and a regressor have in common, whatever computes."""
 
-import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from frameworks.adapter import Adapter
-from frameworks.draws import Draws
-from frameworks.program import Builder
+from frameworks.program import Builder, ProgramBuilder
 from frameworks.saving import SavesWeights
 from frameworks.spec import Shape
 from frameworks.task import Task
+from frameworks.training import LockstepTraining
 from frameworks.validation import (
     builders_spec,
     check_parameters,
     check_validation_data,
-    check_weights,
     unchanged_if_it_fails,
 )
 from frameworks.weight_files import StoredNetwork
@@ -32,7 +28,7 @@ __all__ = ["LockstepEstimator"]
 _ROWS_AT_ONCE = 4096  # predictions are made in pieces of so many rows
 
 
-class LockstepEstimator(SavesWeights, BaseEstimator):
+class LockstepEstimator(SavesWeights, LockstepTraining):
     """A neural network whose training is the same in every implementation.
 
     With equal arguments and an integer `random_state` all implementations draw the same initial
@@ -65,13 +61,11 @@ class LockstepEstimator(SavesWeights, BaseEstimator):
     """
 
     task: ClassVar[Task]
-    _adapter_class: type[Adapter]
     _default_build: Builder
-    _adapter: Adapter  # from the first `fit` on
 
     def __init__(
         self,
-        build: Builder | None = None,
+        build: ProgramBuilder | None = None,
         hidden: tuple[int, ...] = (16,),
         epochs: int = 50,
         batch_size: int = 32,
@@ -169,29 +163,6 @@ class LockstepEstimator(SavesWeights, BaseEstimator):
         check_is_fitted(self)
         return self._measure(self._check_rows(X, y, self._adapter.dtype))
 
-    def get_weights(self) -> list[np.ndarray]:
-        """Return copies of the weights: kernels (d_in, d_out), biases (d_out,), layer by layer."""
-        check_is_fitted(self)
-        return self._adapter.get_weights()
-
-    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """Copy in weights, laid out as `get_weights`; ValueError names one that does not fit."""
-        own = self.get_weights()
-        self._adapter.set_weights(check_weights(weights, own))
-
-    def get_states(self) -> list[np.ndarray]:
-        """Return copies of what layers learn without a gradient, in the order of the layers.
-
-        Batch normalization: its running mean (d,) and variance (d,).
-        """
-        check_is_fitted(self)
-        return self._adapter.get_states()
-
-    def set_states(self, states: Sequence[np.ndarray]) -> None:
-        """Copy in states, laid out as `get_states`; ValueError names one that does not fit."""
-        own = self.get_states()
-        self._adapter.set_states(check_weights(states, own, "states"))
-
     def _outputs(self, X: np.ndarray) -> np.ndarray:
         pieces = range(0, len(X), _ROWS_AT_ONCE)
         return np.concatenate([self._adapter.outputs(X[i : i + _ROWS_AT_ONCE]) for i in pieces])
@@ -244,17 +215,7 @@ class LockstepEstimator(SavesWeights, BaseEstimator):
             sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
         return Batch(X, targets, sample_weight)
 
-    def _start(self, initial_weights: Sequence[np.ndarray] | None) -> None:
-        """Build the network, give it its first weights, and start an empty history."""
-        start = time.perf_counter()
-        adapter = self._new_adapter()
-        draws = Draws(self.random_state)
-        if initial_weights is None:
-            initial_weights = adapter.parts.initial_weights(adapter.spec, draws.weights)
-        adapter.set_weights(check_weights(initial_weights, adapter.get_weights()))
-        self._begin(adapter, draws, time.perf_counter() - start)
-
-    def _new_adapter(self) -> Adapter:
+    def _build_adapter(self) -> Adapter:
         """Build the network for rows and targets like those of the first X and y."""
         spec = builders_spec(self)
         rows = self._row_shape
@@ -267,40 +228,3 @@ class LockstepEstimator(SavesWeights, BaseEstimator):
         )
         build = self._default_build if self.build is None else self.build
         return self._adapter_class(build, spec, self.dtype, self.task)
-
-    def _begin(self, adapter: Adapter, draws: Draws, seconds: float) -> None:
-        """Start an empty history with a network that has its weights."""
-        self._adapter, self._draws = adapter, draws
-        self.initial_weights_ = adapter.get_weights()
-        self.history_: list[dict[str, float]] = []
-        self.seconds_ = {"compile": seconds, "fit": 0.0}
-
-    def _train(self, batch: Batch, epochs: int, validation: Batch | None) -> Iterator[dict]:
-        start = time.perf_counter()
-        adapter = self._adapter
-        adapter.draw_from(self._draws, batch.X[:1])
-        adapter.compile(batch, self.batch_size)
-        now = time.perf_counter()
-        self.seconds_["compile"] += now - start
-        shuffle = adapter.spec.shuffle
-        orders = self._draws.orders(len(batch.X), self.batch_size, epochs, shuffle)
-        # Epochs may be trained ahead of the results; what is measured in between needs one by one.
-        runs = [orders] if validation is None else ([order] for order in orders)
-        results = (adapter.train(batch, run, self.batch_size) for run in runs)
-        for result in chain.from_iterable(results):
-            record = {"loss": result.loss}
-            if self.task.has_answers:
-                record["accuracy"] = result.accuracy
-            if validation is not None:
-                measured = self._measure(validation)
-                record |= {f"val_{name}": value for name, value in measured.items()}
-            before, now = now, time.perf_counter()
-            self.orders_sha256_ = self._draws.orders_sha256
-            self.draws_sha256_ = self._draws.draws_sha256
-            self.seconds_["fit"] += now - before
-            record["seconds"] = now - before
-            self.history_.append(record)
-            yield record
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_adapter")

@@ -1,11 +1,14 @@
-"""What a builder is given, and what it returns."""
+"""What a builder returns: a network with its loss and optimizer, or a program with its own step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Builder", "InitialWeights", "Parts"]
+__all__ = [
+    *("Builder", "InitialWeights", "Parts", "Program", "ProgramBuilder", "Step", "StepArrays"),
+    "StepBatch",
+]
 
 InitialWeights = Callable[[Any, np.random.Generator], list[np.ndarray]]
 
@@ -19,5 +22,53 @@ class Parts(NamedTuple):
     initial_weights: InitialWeights  # drawn once and handed to every implementation
     logits: bool = True  # False: the network ends in its own sigmoid, and returns probabilities
 
+    @property
+    def networks(self) -> tuple[Any, ...]:
+        """Whatever has weights."""
+        return (self.network,)
+
+    @property
+    def optimizers(self) -> tuple[Any, ...]:
+        """Whatever steps them."""
+        return (self.optimizer,)
+
+
+class StepBatch(NamedTuple):
+    """The rows of one step, in the framework's own tensors."""
+
+    X: Any
+    y: Any
+    w: Any = None  # the rows' weights, where there are any
+
+
+Step = Callable[[StepBatch, Mapping[str, Any]], Mapping[str, Any]]
+
+# Returns what is random in one step of n rows, by name: called as draws(spec, rng, n).
+StepArrays = Callable[[Any, np.random.Generator, int], dict[str, np.ndarray]]
+
+
+class Program(NamedTuple):
+    """What a builder returns whose training is not the usual step of one network and one loss.
+
+    `step` is called as step(batch, draws), both in the framework's own tensors, with the networks
+    in training mode. It does all that one step does, in the framework's own idiom, and returns the
+    losses (or whatever is worth recording, as scalars) by name; an epoch's are means over the rows.
+    Dropout layers take their masks where there is one network, run once in a step, on as many rows.
+    """
+
+    networks: tuple[Any, ...]  # their weights follow one another; `outputs` are those of the first
+    optimizers: tuple[Any, ...]  # Keras': built
+    step: Step
+    initial_weights: InitialWeights
+    draws: StepArrays | None = None  # noise, for example; floats get the network's dtype
+    loss: Any = None  # of the first network's outputs against targets, where it can be evaluated
+    logits: bool = True  # as in `Parts`
+
+    @property
+    def network(self) -> Any:
+        """The network that is asked for outputs."""
+        return self.networks[0]
+
 
 Builder = Callable[..., Parts]  # called as build(spec=Spec(...))
+ProgramBuilder = Callable[..., Parts | Program]

@@ -29,7 +29,7 @@ class SavesWeights:
     n_features_in_: int
     _row_shape: tuple[int, ...]
     _adapter: Adapter
-    _new_adapter: Callable[[], Adapter]
+    _build_adapter: Callable[[], Adapter]
     _take_targets: Callable[[StoredNetwork], None]
     _begin: Callable[[Adapter, Draws, float], None]
 
@@ -88,7 +88,7 @@ class SavesWeights:
         if dtypes != {self.dtype}:
             raise WeightFileError(f"expected {self.dtype}, found {' and '.join(sorted(dtypes))}")
         try:
-            adapter = self._new_adapter()
+            adapter = self._build_adapter()
             adapter.set_weights(check_weights(network.weights, adapter.get_weights()))
             adapter.set_states(check_weights(network.states, adapter.get_states(), "states"))
             outputs = adapter.outputs(network.inputs)

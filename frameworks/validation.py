@@ -13,8 +13,8 @@ from frameworks.spec import Spec
 from scratch import Batch
 
 __all__ = [
-    *("builders_spec", "check_parameters", "check_validation_data", "check_weights"),
-    *("encode_labels", "unchanged_if_it_fails"),
+    *("builders_spec", "check_parameters", "check_training", "check_validation_data"),
+    *("check_weights", "encode_labels", "spec_of", "unchanged_if_it_fails"),
 ]
 
 _FLOAT32 = np.finfo(np.float32)
@@ -23,18 +23,23 @@ _SMALLEST, _LARGEST = float(_FLOAT32.smallest_subnormal), float(_FLOAT32.max)
 
 def check_parameters(estimator: Any) -> None:
     """Raise TypeError or ValueError for a constructor argument that cannot be trained with."""
-    for name in ("epochs", "batch_size"):
-        _check(name, getattr(estimator, name), Integral, lambda v: v >= 1, "an integer, 1 or more")
+    check_training(estimator)
     rate, expected = estimator.learning_rate, "above 0, and not beyond float32"
     _check("learning_rate", rate, Real, lambda v: _SMALLEST <= v <= _LARGEST, expected)
-    if estimator.dtype not in ("float32", "float64"):
-        raise ValueError(f"dtype must be 'float32' or 'float64', got {estimator.dtype!r}")
     if isinstance(estimator.hidden, str) or not isinstance(estimator.hidden, Sequence):
         raise TypeError(f"hidden must be a tuple of widths, got {estimator.hidden!r}")
     for width in estimator.hidden:
         _check("hidden", width, Integral, lambda v: v >= 1, "widths of 1 or more")
     if estimator.build is not None and not callable(estimator.build):
         raise TypeError(f"build must be a function or None, got {estimator.build!r}")
+
+
+def check_training(estimator: Any) -> None:
+    """Do so for those that every estimator has."""
+    for name in ("epochs", "batch_size"):
+        _check(name, getattr(estimator, name), Integral, lambda v: v >= 1, "an integer, 1 or more")
+    if estimator.dtype not in ("float32", "float64"):
+        raise ValueError(f"dtype must be 'float32' or 'float64', got {estimator.dtype!r}")
 
 
 def _check(name: str, value: Any, kind: type, holds: Any, expected: str) -> None:
@@ -47,17 +52,15 @@ def _check(name: str, value: Any, kind: type, holds: Any, expected: str) -> None
 def builders_spec(estimator: Any) -> Spec:
     """Return the numbers of a network that do not depend on the data.
 
-    A builder has them as its default, `def build_keras(spec: Spec = SPEC)`; TypeError if it has
-    none. ValueError if the classifier sets numbers that only the builder can.
+    ValueError if the estimator sets numbers that only the builder can, and TypeError as in
+    `spec_of`.
     """
     build = estimator.build
     if build is None:
         rate = float(estimator.learning_rate)
         regression = not estimator.task.has_answers
         return DenseSpec(hidden=tuple(estimator.hidden), learning_rate=rate, regression=regression)
-    parameter = signature(build).parameters.get("spec")
-    if parameter is None or not isinstance(parameter.default, Spec):
-        raise TypeError(f"build must take `spec` with a Spec as its default, got {build!r}")
+    spec = spec_of(build)
     defaults = signature(type(estimator)).parameters
     for name in ("hidden", "learning_rate"):
         if getattr(estimator, name) != defaults[name].default:
@@ -65,6 +68,14 @@ def builders_spec(estimator: Any) -> Spec:
                 f"{name} is the builder's where one is given, got {getattr(estimator, name)!r}; "
                 "give the builder another Spec: functools.partial(build, spec=replace(SPEC, ...))"
             )
+    return spec
+
+
+def spec_of(build: Any) -> Spec:
+    """Return a builder's default, `def build_keras(spec: Spec = SPEC)`; TypeError without one."""
+    parameter = signature(build).parameters.get("spec") if callable(build) else None
+    if parameter is None or not isinstance(parameter.default, Spec):
+        raise TypeError(f"build must take `spec` with a Spec as its default, got {build!r}")
     return parameter.default
 
 

@@ -13,10 +13,10 @@ experiment's page says, and count the digits of its losses:
 """
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 from experiments.certified.lre import digits
-from experiments.certified.stored import find
+from experiments.certified.stored import Certificate, find
 
 __all__ = ["digits", "loss_on_test_rows", "losses"]
 
@@ -29,7 +29,7 @@ def losses(experiment: str, source: Literal["real", "stand-in"] = "real") -> lis
     >>> losses("xor")[-1]
     Decimal('0.002804900423771570051617721')
     """
-    return [Decimal(loss) for loss in _certificate(experiment, source)["loss"]]
+    return [Decimal(loss) for loss in _certificate(experiment, source).loss]
 
 
 def loss_on_test_rows(experiment: str, source: Literal["real", "stand-in"] = "real") -> Decimal:
@@ -40,10 +40,10 @@ def loss_on_test_rows(experiment: str, source: Literal["real", "stand-in"] = "re
     >>> loss_on_test_rows("xor")
     Decimal('0.002802628794719680234108282')
     """
-    return Decimal(_certificate(experiment, source)["test_loss"])
+    return Decimal(_certificate(experiment, source).test_loss)
 
 
-def _certificate(experiment: str, source: str) -> dict[str, Any]:
+def _certificate(experiment: str, source: str) -> Certificate:
     if (certificate := find(experiment, source)) is None:
         raise LookupError(f"nothing is certified for {experiment!r} on {source!r} data")
     return certificate

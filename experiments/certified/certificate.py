@@ -5,19 +5,25 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from math import floor, log10
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from experiments.certified import extended
+from experiments.certified import extended, multiprecision
 from experiments.certified.lre import relative_error
 from experiments.certified.problem import Problem
-from experiments.certified.stored import SCHEMA
+from experiments.certified.stored import Certificate
 
 __all__ = ["Report", "certify", "expected_digits"]
 
-Values = dict[str, Any]  # {"loss": [...], "test_loss": ...}, written in digits
 Report = Callable[[int], None]  # called with the number of epochs that are done
+
+
+class Losses(NamedTuple):
+    """What a training comes to, written in digits."""
+
+    epochs: list[str]
+    test: str
 
 
 class Training(Protocol):
@@ -33,30 +39,32 @@ class Training(Protocol):
     def write(self, x: Any) -> str: ...
 
 
-def certify(problem: Problem, report: Report = lambda epoch: None) -> dict[str, Any]:
+def certify(problem: Problem, report: Report = lambda epoch: None) -> Certificate:
     """Compute the losses, how many of their digits are certified, and what NumPy comes to."""
     start = time.process_time()
-    training = _certifying(problem)
-    values = _run(training, problem, report)
-    seconds = time.process_time() - start
     twins: dict[str, type[np.floating]] = {"float64": np.float64}
-    if problem.model.method == "mpmath":
+    if problem.formulas.method == "mpmath":
+        training: Training = multiprecision.Training(problem)
         twins["longdouble"] = np.longdouble
+    else:
+        training = extended.Training(problem)
+    losses = _run(training, problem, report)
+    seconds = time.process_time() - start
     worst = {
-        name: max(_errors(_run(extended.Training(problem, dtype), problem), values))
+        name: _worst_error(_run(extended.Training(problem, dtype), problem), losses)
         for name, dtype in twins.items()
     }
-    return {
-        "schema": SCHEMA,
-        **problem.recipe(),
-        "bits": training.bits,
-        "digits": min(expected_digits(training.bits, worst["float64"]), training.written),
-        "worst_error": worst,
-        "seconds": round(seconds, 1),
-        "versions": {"python": platform.python_version()}
-        | {package: version(package) for package in ("numpy", "mpmath")},
-        **values,
-    }
+    packages = {package: version(package) for package in ("numpy", "mpmath")}
+    return Certificate(
+        **dict(problem.recipe()),
+        bits=training.bits,
+        digits=min(expected_digits(training.bits, worst["float64"]), training.written),
+        worst_error=worst,
+        seconds=round(seconds, 1),
+        versions={"python": platform.python_version()} | packages,
+        loss=losses.epochs,
+        test_loss=losses.test,
+    )
 
 
 def expected_digits(bits: int, float64_error: float) -> int:
@@ -71,27 +79,15 @@ def expected_digits(bits: int, float64_error: float) -> int:
     return floor((bits - 53) * log10(2) - log10(max(float64_error, 2.0**-53))) - 1
 
 
-def _errors(values: Values, certified: Values) -> list[float]:
-    """Return the relative errors of the losses, and last that of the test loss."""
-    pairs = zip(values["loss"], certified["loss"], strict=True)
-    return [
-        *(relative_error(q, c) for q, c in pairs),
-        relative_error(values["test_loss"], certified["test_loss"]),
-    ]
+def _worst_error(losses: Losses, certified: Losses) -> float:
+    """Return the largest relative error of an epoch's loss or of the test loss."""
+    pairs = zip([*losses.epochs, losses.test], [*certified.epochs, certified.test], strict=True)
+    return max(relative_error(q, c) for q, c in pairs)
 
 
-def _certifying(problem: Problem) -> Training:
-    """Return the training in the method that the problem is certified with."""
-    if problem.model.method == "mpmath":
-        from experiments.certified import multiprecision
-
-        return multiprecision.Training(problem)
-    return extended.Training(problem)
-
-
-def _run(training: Training, problem: Problem, report: Report = lambda epoch: None) -> Values:
+def _run(training: Training, problem: Problem, report: Report = lambda epoch: None) -> Losses:
     losses = []
     for order, _ in problem.orders():
         losses.append(training.write(training.epoch(order)))
         report(len(losses))
-    return {"loss": losses, "test_loss": training.write(training.test_loss())}
+    return Losses(losses, training.write(training.test_loss()))

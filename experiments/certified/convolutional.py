@@ -11,12 +11,12 @@ import numpy as np
 
 from experiments.certified import dense
 from experiments.certified.dense import product
-from experiments.certified.problem import Model
+from experiments.certified.stored import Formulas
 
 __all__ = ["backward", "forward"]
 
 
-def forward(weights: list[np.ndarray], X: np.ndarray, model: Model) -> list[np.ndarray]:
+def forward(weights: list[np.ndarray], X: np.ndarray, formulas: Formulas) -> list[np.ndarray]:
     """Return for every convolution its input and its ReLU's output; then what `dense` returns."""
     side = isqrt(X.shape[1])
     images, outputs, kernels = X.reshape(-1, side, side, 1), [], _kernels(weights)
@@ -27,16 +27,16 @@ def forward(weights: list[np.ndarray], X: np.ndarray, model: Model) -> list[np.n
         outputs += [images, a]
         images = _blocks(a).max(axis=3)
     features = images.reshape(len(X), -1)
-    return outputs + dense.forward(weights[2 * len(kernels) :], features, model)
+    return outputs + dense.forward(weights[2 * len(kernels) :], features, formulas)
 
 
 def backward(
-    weights: list[np.ndarray], outputs: list[np.ndarray], da: np.ndarray, model: Model
+    weights: list[np.ndarray], outputs: list[np.ndarray], da: np.ndarray, formulas: Formulas
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return dL/dw for every weight, and dL/dz of the first convolution (see `dense.backward`)."""
     kernels = _kernels(weights)
     split = 2 * len(kernels)
-    grads, dz = dense.backward(weights[split:], outputs[split:], da, model)
+    grads, dz = dense.backward(weights[split:], outputs[split:], da, formulas)
     d_images = product(dz, weights[split].T)
     for i, (K, _) in reversed([*enumerate(kernels)]):
         images, a = outputs[2 * i : 2 * i + 2]

@@ -5,25 +5,25 @@ Weights come as W₁ (d, k), b₁ (k,), W₂, b₂, ..., or without any b.
 
 import numpy as np
 
-from experiments.certified.problem import Model
+from experiments.certified.stored import Formulas
 
 __all__ = ["backward", "forward", "product"]
 
 
-def forward(weights: list[np.ndarray], X: np.ndarray, model: Model) -> list[np.ndarray]:
+def forward(weights: list[np.ndarray], X: np.ndarray, formulas: Formulas) -> list[np.ndarray]:
     """Return X and the output of every layer: z = a W + b, a = f(z)."""
     outputs, layers = [X], _layers(weights)
     for W, b in layers:
         z = product(outputs[-1], W)
         if b is not None:
             z += b
-        f = model.hidden if len(outputs) < len(layers) else model.output
+        f = formulas.hidden if len(outputs) < len(layers) else formulas.output
         outputs.append(_activate(f, z))
     return outputs
 
 
 def backward(
-    weights: list[np.ndarray], outputs: list[np.ndarray], da: np.ndarray, model: Model
+    weights: list[np.ndarray], outputs: list[np.ndarray], da: np.ndarray, formulas: Formulas
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return dL/dw for every weight, and dL/dz of the first layer, from dL/da of the last.
 
@@ -32,7 +32,7 @@ def backward(
     grads: list[np.ndarray] = []
     layers = _layers(weights)
     for i, (W, b) in reversed([*enumerate(layers)]):
-        f = model.output if i + 1 == len(layers) else model.hidden
+        f = formulas.output if i + 1 == len(layers) else formulas.hidden
         dz = da * _slope(f, outputs[i + 1])
         grads = [product(outputs[i].T, dz), *([] if b is None else [dz.sum(axis=0)]), *grads]
         if i:

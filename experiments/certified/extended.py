@@ -26,7 +26,7 @@ class Training:
         self.bits, self.written = np.finfo(dtype).nmant + 1, 21
         kernels = any(w.ndim == 4 for w in problem.weights)
         self.network: ModuleType = convolutional if kernels else dense
-        self.loss = LOSSES[problem.model.loss]
+        self.loss = LOSSES[problem.formulas.loss]
         self.weights = [w.astype(dtype) for w in problem.weights]
         self.t = 0
         self.m = [np.zeros_like(w) for w in self.weights]
@@ -54,20 +54,20 @@ class Training:
 
     def forward(self, X: np.ndarray) -> list[np.ndarray]:
         """Return what `backward` needs of every layer; the last are the network's outputs."""
-        return self.network.forward(self.weights, X.astype(self.dtype), self.problem.model)
+        return self.network.forward(self.weights, X.astype(self.dtype), self.problem.formulas)
 
     def gradient(self, X: np.ndarray, y: np.ndarray) -> tuple[np.floating, list[np.ndarray]]:
         """Return L, and its gradient in the order of the weights."""
         outputs = self.forward(X)
         loss, da = self.loss(outputs[-1], y)
-        grads, _ = self.network.backward(self.weights, outputs, da, self.problem.model)
+        grads, _ = self.network.backward(self.weights, outputs, da, self.problem.formulas)
         return loss, grads
 
     def step(self, grads: list[np.ndarray]) -> None:
         """Take one step of the optimizer."""
         self.t += 1
-        eta = self.dtype(self.problem.spec.learning_rate) / 2 ** self.problem.halvings(self.t)
-        if self.problem.model.optimizer == "adam":
+        eta = self.dtype(self.problem.number("learning_rate")) / 2 ** self.problem.halvings(self.t)
+        if self.problem.formulas.optimizer == "adam":
             self.adam(grads, eta)
         else:
             self.descend(grads, eta)
@@ -79,8 +79,8 @@ class Training:
 
     def adam(self, grads: list[np.ndarray], eta: np.floating) -> None:
         """m, v ← averages of g, g²;  θ ← θ − η √(1−β₂ᵗ)/(1−β₁ᵗ) m / (√v + ε̂)."""
-        spec = self.problem.spec
-        beta_1, beta_2, epsilon = map(self.dtype, (spec.beta_1, spec.beta_2, spec.epsilon_hat))
+        numbers = map(self.problem.number, ("beta_1", "beta_2", "epsilon_hat"))
+        beta_1, beta_2, epsilon = map(self.dtype, numbers)
         rate = eta * np.sqrt(1 - beta_2**self.t) / (1 - beta_1**self.t)
         for w, g, m, v in zip(self.weights, grads, self.m, self.v, strict=True):
             m[...] = beta_1 * m + (1 - beta_1) * g

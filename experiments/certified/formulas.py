@@ -1,13 +1,16 @@
 """Which formulas a page's network is made of, read from what its builder for scratch returns."""
 
+from typing import Any
+
 import scratch
 from experiments.certified.stored import Formulas
 from experiments.harness.experiment import Experiment
 from frameworks.errors import RequestError
+from frameworks.probe import kind_of
 
 __all__ = ["formulas_of"]
 
-_ACTIVATIONS = {scratch.Sigmoid: "sigmoid", scratch.ReLU: "relu"}
+_ACTIVATIONS = {"sigmoid", "relu", "leaky relu", "tanh", "softmax", "step"}
 _LOSSES = {
     scratch.HalfSquaredError: "half the sum of squares",
     scratch.SumSquaredError: "sum of squares",
@@ -16,38 +19,40 @@ _LOSSES = {
     scratch.CategoricalCrossEntropy: "categorical cross-entropy",
     scratch.PerceptronLoss: "perceptron criterion",
 }
-_OPTIMIZERS = {scratch.SGD: "gradient descent", scratch.Adam: "adam"}
 
 
 def formulas_of(experiment: Experiment) -> Formulas:
-    """Return an experiment's formulas; RequestError if one of them cannot be certified."""
-    parts = experiment.blueprint.builders["scratch"]()
-    optimizer = parts.optimizer
-    while hasattr(optimizer, "optimizer"):  # on a schedule, for example
-        optimizer = optimizer.optimizer
-    activations = [_ACTIVATIONS.get(type(layer), "") for layer in parts.network.layers]
-    *hidden, output = _between_weights(parts.network.layers, activations)
-    known = {type(parts.loss): _LOSSES, type(optimizer): _OPTIMIZERS}
-    for kind, names in known.items():
-        if kind not in names:
-            raise RequestError(f"{experiment.name}: {kind.__name__} cannot be certified")
-    if len({*hidden}) > 1:
-        raise RequestError(f"{experiment.name}: hidden layers with one activation can be certified")
+    """Return an experiment's formulas, by the names of their classes where they have no other.
+
+    RequestError for a page without build_scratch.
+    """
+    build = experiment.blueprint.builders.get("scratch")
+    if build is None:
+        raise RequestError(f"{experiment.name}: only what scratch builds can be certified")
+    network, loss, optimizer, *_ = build()
+    found: list[str] = []  # behind each layer that has weights
+    for layer in network.layers:
+        if layer.params:
+            found.append("")
+        elif (kind := kind_of(layer)) in _ACTIVATIONS:
+            found[-1] = kind
+    *hidden, output = found
     return Formulas(
-        hidden=hidden[0] if hidden else "",
+        hidden=" or ".join(dict.fromkeys(each or "identity" for each in hidden)),
         output=output or "identity",
-        loss=_LOSSES[type(parts.loss)],
-        optimizer=_OPTIMIZERS[type(optimizer)],
+        loss=_LOSSES.get(type(loss), type(loss).__name__),
+        optimizer=_name(optimizer),
         method=experiment.certified or "mpmath",
     )
 
 
-def _between_weights(layers: list, activations: list[str]) -> list[str]:
-    """Return the activation behind each layer that has weights; an empty string for none."""
-    found: list[str] = []
-    for layer, activation in zip(layers, activations, strict=True):
-        if layer.params:
-            found.append("")
-        elif activation:
-            found[-1] = activation
-    return found
+def _name(optimizer: Any) -> str:
+    if isinstance(optimizer, scratch.Scheduled):
+        schedule = optimizer.schedule
+        if isinstance(schedule, scratch.StepRate) and schedule.factor == 0.5:
+            optimizer = optimizer.optimizer
+    if type(optimizer) is scratch.SGD and not optimizer.mu:
+        return "gradient descent"
+    if type(optimizer) is scratch.Adam and optimizer.epsilon_hat:
+        return "adam"
+    return type(optimizer).__name__

@@ -10,6 +10,7 @@ import mpmath
 import numpy as np
 
 from experiments.certified.problem import Problem
+from frameworks.errors import RequestError
 
 __all__ = ["Training"]
 
@@ -20,16 +21,21 @@ class Training:
     """A network of dense layers, trained epoch by epoch."""
 
     def __init__(self, problem: Problem, digits: int = 50) -> None:
-        self.problem, self.model, spec = problem, problem.model, problem.spec
+        self.problem, self.formulas = problem, problem.formulas
+        if any(w.ndim > 2 for w in problem.weights):
+            raise RequestError(f"{problem.name}: mpmath computes dense layers; take longdouble")
         mp = self.mp = mpmath.MPContext()
         mp.dps = digits
         self.bits, self.written = mp.prec, 25
-        self.eta, self.epsilon = mp.mpf(spec.learning_rate), mp.mpf(spec.epsilon_hat)
-        self.beta_1, self.beta_2 = mp.mpf(spec.beta_1), mp.mpf(spec.beta_2)
-        self.rest_1, self.rest_2 = 1 - self.beta_1, 1 - self.beta_2
+        self.eta = mp.mpf(problem.number("learning_rate"))
+        if self.formulas.optimizer == "adam":
+            numbers = map(problem.number, ("beta_1", "beta_2", "epsilon_hat"))
+            self.beta_1, self.beta_2, self.epsilon = map(mp.mpf, numbers)
+            self.rest_1, self.rest_2 = 1 - self.beta_1, 1 - self.beta_2
         self.X, self.y = self.matrix(problem.data.X_train), problem.data.y_train.tolist()
         self.biased = any(w.ndim == 1 for w in problem.weights)
         self.weights = [self.matrix(np.atleast_2d(w)) for w in problem.weights]
+        self.depth = len(self.weights[:: 2 if self.biased else 1])
         self.t = 0
         self.moments = [[[(mp.zero, mp.zero)] * len(row) for row in w] for w in self.weights]
 
@@ -59,56 +65,51 @@ class Training:
             if self.biased:
                 (b,) = next(weights)
                 z = [[z_k + b_k for z_k, b_k in zip(row, b, strict=True)] for row in z]
-            hidden = len(outputs) < len(self.problem.spec.hidden) + 1
-            f = self.model.hidden if hidden else self.model.output
+            f = self.formulas.output if len(outputs) == self.depth else self.formulas.hidden
             outputs.append([[self.activate(f, z_k) for z_k in row] for row in z])
         return outputs
 
-    def gradient(self, X: Matrix, y: list[int]) -> tuple[Any, list[Matrix]]:
-        """Return L and its gradient: dW = aᵀ dz, db = Σ dz, da = dz Wᵀ, dz = f′(z) da."""
-        outputs = self.forward(X)
-        loss, dz = self.loss(outputs.pop(), y)
+    def gradient(self, X: Matrix, y: list[Any]) -> tuple[Any, list[Matrix]]:
+        """Return L and its gradient: dz = f′(z) da, dW = aᵀ dz, db = Σ dz, da = dz Wᵀ."""
+        outputs, f = self.forward(X), self.formulas.output
+        loss, da = self.loss(outputs[-1], y)
         grads: list[Matrix] = []
         for W in reversed(self.weights[:: 2 if self.biased else 1]):
-            a = outputs.pop()
+            pairs = zip(da, outputs.pop(), strict=True)
+            dz = [[d * self.slope(f, a) for d, a in zip(*rows, strict=True)] for rows in pairs]
             db = [[self.mp.fsum(column) for column in zip(*dz, strict=True)]]
-            grads = [self.product(_transpose(a), dz), *([db] if self.biased else []), *grads]
-            if outputs:
-                da = self.product(dz, _transpose(W))
-                dz = [[*map(self.through, *rows)] for rows in zip(da, a, strict=True)]
+            dW = self.product(_transpose(outputs[-1]), dz)
+            grads = [dW, *([db] if self.biased else []), *grads]
+            if len(outputs) > 1:
+                da, f = self.product(dz, _transpose(W)), self.formulas.hidden
         return loss, grads
 
-    def through(self, da: Any, a: Any) -> Any:
-        """Return dz for a hidden neuron's da; its slope follows from a."""
-        return da * (a * (1 - a) if self.model.hidden == "sigmoid" else int(a > 0))
-
-    def loss(self, outputs: Matrix, y: list[int]) -> tuple[Any, Matrix]:
-        """Return L, and dL/dz at the sums that enter the output layer."""
-        if self.model.loss == "categorical cross-entropy":
+    def loss(self, outputs: Matrix, y: list[Any]) -> tuple[Any, Matrix]:
+        """Return L, and dL/da at the outputs."""
+        if self.formulas.loss == "categorical cross-entropy":
             return self.categorical(outputs, y)
-        if self.model.loss == "binary cross-entropy":
+        if self.formulas.loss == "binary cross-entropy":
             return self.binary(outputs, y)
         factors = {
             "half the sum of squares": self.mp.mpf(1) / 2,
             "sum of squares": self.mp.one,
             "mean of squares": self.mp.one / len(y),
         }
-        return self.squares(factors[self.model.loss], outputs, y)
+        return self.squares(factors[self.formulas.loss], outputs, y)
 
-    def squares(self, factor: Any, outputs: Matrix, y: list[int]) -> tuple[Any, Matrix]:
-        """Return L = factor Σ (a − y)², and dz = 2 factor (a − y) a (1 − a)."""
+    def squares(self, factor: Any, outputs: Matrix, y: list[Any]) -> tuple[Any, Matrix]:
+        """Return L = factor Σ (a − y)², and da = 2 factor (a − y)."""
         errors = [a - t for (a,), t in zip(outputs, y, strict=True)]
-        dz = [[2 * factor * e * a * (1 - a)] for e, (a,) in zip(errors, outputs, strict=True)]
-        return factor * self.mp.fsum(e * e for e in errors), dz
+        return factor * self.mp.fsum(e * e for e in errors), [[2 * factor * e] for e in errors]
 
-    def binary(self, outputs: Matrix, y: list[int]) -> tuple[Any, Matrix]:
+    def binary(self, outputs: Matrix, y: list[Any]) -> tuple[Any, Matrix]:
         """Return L = mean of log(1 + e^z) − z y, and dz = (σ(z) − y) / n."""
         pairs = [(z, t) for (z,), t in zip(outputs, y, strict=True)]
         losses = [self.mp.log(1 + self.mp.exp(z)) - z * t for z, t in pairs]
         dz = [[(self.activate("sigmoid", z) - t) / len(y)] for z, t in pairs]
         return self.mp.fsum(losses) / len(y), dz
 
-    def categorical(self, outputs: Matrix, y: list[int]) -> tuple[Any, Matrix]:
+    def categorical(self, outputs: Matrix, y: list[Any]) -> tuple[Any, Matrix]:
         """Return L = mean of log Σₖ e^zₖ − z_y, and dz = (e^zₖ / Σ − [k = y]) / n."""
         exponentials = [[self.mp.exp(z) for z in row] for row in outputs]
         totals = [self.mp.fsum(row) for row in exponentials]
@@ -123,11 +124,11 @@ class Training:
         """Take one step: w ← w − η g, or Adam's."""
         self.t += 1
         rate = self.eta / 2 ** self.problem.halvings(self.t)
-        if self.model.optimizer == "adam":
+        if self.formulas.optimizer == "adam":
             rate *= self.mp.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
         for w, g, moments in zip(self.weights, grads, self.moments, strict=True):
             for w_i, g_i, moments_i in zip(w, g, moments, strict=True):
-                if self.model.optimizer == "adam":
+                if self.formulas.optimizer == "adam":
                     moments_i[:] = map(self.average, moments_i, g_i)
                     g_i = [m / (self.mp.sqrt(v) + self.epsilon) for m, v in moments_i]
                 w_i[:] = [w_ik - rate * g_ik for w_ik, g_ik in zip(w_i, g_i, strict=True)]
@@ -142,6 +143,12 @@ class Training:
         if f == "sigmoid":
             return 1 / (1 + self.mp.exp(-z))
         return max(z, self.mp.zero) if f == "relu" else z
+
+    def slope(self, f: str, a: Any) -> Any:
+        """Return f′(z), which follows from a = f(z)."""
+        if f == "sigmoid":
+            return a * (1 - a)
+        return int(a > 0) if f == "relu" else 1
 
     def matrix(self, array: np.ndarray) -> Matrix:
         """Return float64 numbers as they are, exactly."""

@@ -4,39 +4,28 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from datasets import Dataset, Policy
-from experiments.harness.workers.training import digest
-from experiments.registry import page
-from frameworks import Spec
+from experiments.certified.formulas import formulas_of
+from experiments.certified.loss_functions import LOSSES
+from experiments.certified.stored import Formulas, Recipe
+from experiments.harness.experiment import Experiment
+from experiments.harness.records.arrays import digest
 from frameworks.draws import Draws
+from frameworks.errors import RequestError
+from frameworks.spec import Spec
 
-__all__ = ["MODELS", "Model", "Problem"]
-
-
-class Model(NamedTuple):
-    """The formulas of an experiment, by name; its page says them in words and in three dialects."""
-
-    hidden: str  # the activation of every hidden layer
-    output: str  # "identity" under a loss that starts from logits
-    loss: str
-    optimizer: str
-    method: str  # what it is certified with: "mpmath", or "longdouble" where that takes too long
+__all__ = ["Problem"]
 
 
-MODELS = {
-    "perceptron": Model("", "sigmoid", "half the sum of squares", "gradient descent", "mpmath"),
-    "xor": Model("sigmoid", "sigmoid", "sum of squares", "gradient descent", "mpmath"),
-    "circle": Model("sigmoid", "sigmoid", "mean of squares", "gradient descent", "mpmath"),
-    "churn": Model("relu", "identity", "binary cross-entropy", "adam", "mpmath"),
-    "mnist_perceptron": Model(
-        "", "identity", "perceptron criterion", "gradient descent", "longdouble"
-    ),
-    "mnist": Model("relu", "identity", "categorical cross-entropy", "adam", "longdouble"),
-    "mnist_cnn": Model("relu", "identity", "categorical cross-entropy", "adam", "longdouble"),
+_KNOWN = {
+    "hidden": ("", "identity", "sigmoid", "relu"),
+    "output": ("identity", "sigmoid"),
+    "loss": LOSSES,
+    "optimizer": ("gradient descent", "adam"),
 }
 
 
@@ -48,29 +37,38 @@ class Problem:
     what its float64 is.
     """
 
-    experiment: str
+    experiment: Experiment
     data: Dataset
-    model: Model
+    formulas: Formulas
     spec: Spec
     seed: int = 0
 
     @classmethod
     def load(
         cls,
-        experiment: str,
+        experiment: Experiment,
         policy: Policy,
         data_dir: str | None = None,
         epochs: int | None = None,
     ) -> "Problem":
         """Return an experiment's problem on the data that the policy finds, or its first epochs."""
-        found = page(experiment)
-        spec = replace(found.SPEC, epochs=epochs or found.SPEC.epochs)
-        return cls(experiment, found.load(policy, data_dir), MODELS[experiment], spec)
+        spec, formulas = experiment.spec, formulas_of(experiment)
+        for name, known in _KNOWN.items():
+            if (found := getattr(formulas, name)) not in known:
+                raise RequestError(f"{experiment.name}: {name} {found!r} cannot be certified")
+        spec = replace(spec, epochs=epochs or spec.epochs)
+        return cls(experiment, experiment.load(policy, data_dir), formulas, spec)
+
+    @property
+    def name(self) -> str:
+        """The experiment and its data."""
+        return f"{self.experiment.name}, {self.data.source}"
 
     @cached_property
     def weights(self) -> list[np.ndarray]:
         """The weights before the first step, in the canonical layout."""
-        return page(self.experiment).initial_weights(self.spec, Draws(self.seed).weights)
+        parts = self.experiment.blueprint.builders["scratch"](spec=self.spec)
+        return parts.initial_weights(self.spec, Draws(self.seed).weights)
 
     def orders(self) -> Iterator[tuple[np.ndarray, str]]:
         """Yield the order (n,) of the rows for each epoch, and the digest of all orders so far."""
@@ -78,26 +76,33 @@ class Problem:
         for order in draws.orders(n, spec.batch_size, spec.epochs, spec.shuffle):
             yield np.arange(n) if order is None else order, draws.orders_sha256
 
-    def recipe(self) -> dict[str, Any]:
-        """Return all that the losses follow from, as JSON has it."""
+    def recipe(self) -> Recipe:
+        """Return all that the losses follow from."""
         data, orders = self.data, [so_far for _, so_far in self.orders()]
         digests = {
             "initial_weights": digest(*self.weights),
-            "batch_order": orders if any(orders) else [],  # of all orders so far, for each epoch
+            "batch_order": orders if any(orders) else [],
         }
-        recipe = {
-            "experiment": self.experiment,
+        values = {
+            "experiment": self.experiment.name,
             "data": {"name": data.name, "source": data.source, "sha256": data.sha256},
             "spec": asdict(self.spec),
             "seed": self.seed,
             "digests": digests,
-            "model": self.model._asdict(),
+            "model": self.formulas.model_dump(),
         }
-        return json.loads(json.dumps(recipe))  # tuples are lists
+        return Recipe.model_validate_json(json.dumps(values))
+
+    def number(self, name: str) -> Any:
+        """Return a number of the page's spec; RequestError if the page has it elsewhere."""
+        if not hasattr(self.spec, name):
+            raise RequestError(f"{self.experiment.name}: to be certified, its spec needs a {name}")
+        return getattr(self.spec, name)
 
     def halvings(self, t: int) -> int:
         """Return how often the learning rate has been halved before step t = 1, 2, ..."""
-        return (t - 1) // self.spec.halve_every if self.spec.halve_every else 0
+        every = getattr(self.spec, "halve_every", 0)
+        return (t - 1) // every if every else 0
 
     def batches(self, order: np.ndarray) -> Iterator[np.ndarray]:
         """Cut an order into batches; the last one holds what is left over."""

@@ -6,7 +6,7 @@ from experiments.certified.formulas import formulas_of
 from experiments.certified.lre import digits
 from experiments.certified.stored import Certificate, find
 from experiments.harness.records.models import Certified, Record
-from experiments.registry import EXPERIMENTS, known_experiment
+from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks.errors import RequestError
 
 __all__ = ["score"]
@@ -59,20 +59,12 @@ def _is_for(certificate: Certificate, cell: Record) -> bool:
 
 def _what_changed(certificate: Certificate, cell: Record) -> str:
     """Say what is not as it was when it was certified, or return an empty string."""
-    stored, now = certificate.spec.items(), cell.spec.items()
-    for name, value in now.items():
-        if name != "epochs" and name in stored and stored[name] != value:
-            return f"{name} was {stored[name]}, and is {value}"
-    experiment = known_experiment(cell.experiment)
-    assert experiment is not None
     try:
-        formulas = formulas_of(experiment)
+        formulas = formulas_of(find_experiment(cell.experiment))
     except RequestError as error:
         return str(error)
-    for name, was in certificate.model.model_dump(exclude={"method"}).items():
-        if getattr(formulas, name) != was:
-            return f"{name} was {was or 'none'}, and is {getattr(formulas, name) or 'none'}"
-    return _drawn_otherwise(certificate, cell)
+    changed = certificate.spec_changed(cell.spec) or certificate.model.changed(formulas)
+    return changed or _drawn_otherwise(certificate, cell)
 
 
 def _drawn_otherwise(certificate: Certificate, cell: Record) -> str:

@@ -6,24 +6,22 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from math import log10
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress
 from rich.text import Text
 
 from datasets import DataError, Policy
 from experiments.certified.certificate import certify, expected_digits
 from experiments.certified.lre import relative_error
-from experiments.certified.problem import MODELS, Problem
-from experiments.certified.stored import find, write
-from experiments.harness.cli.tables import make_table
+from experiments.certified.problem import Problem
+from experiments.certified.stored import Certificate, find, write
+from experiments.harness.experiment import Experiment
+from experiments.registry import EXPERIMENTS, find_experiment
+from frameworks.console import make_console, make_table, progress_bar
 from frameworks.errors import RequestError, choose
 
-__all__ = ["CertifyRequest", "difference", "run"]
-
-Certificate = dict[str, Any]
+__all__ = ["CertifyRequest", "certified_experiments", "difference", "run"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class CertifyRequest:
 
 def run(request: CertifyRequest, as_json: bool) -> int:
     """Certify, or check; print a table, and return the exit code."""
-    console = Console(highlight=False, quiet=as_json)
+    console = make_console(as_json)
     if (bits := np.finfo(np.longdouble).nmant + 1) <= 53:
         raise RequestError(
             f"np.longdouble has {bits} bits on this machine, no more than float64; "
@@ -51,19 +49,21 @@ def run(request: CertifyRequest, as_json: bool) -> int:
     problems = [*_problems(request, console)]
     console.print(_announcement(request, problems))
     certificates, objections = [], []
-    with _progress() as progress:
-        for problem in problems:
-            name = f"{problem.experiment}, {problem.data.source}"
-            certificate = _compute(problem, name, progress)
-            certificates.append(certificate)
-            if reason := _conclude(certificate, request):
-                objections.append(f"{name}: {reason}")
+    for problem in problems:
+        certificates.append(_compute(problem))
+        if reason := _conclude(certificates[-1], request):
+            objections.append(f"{problem.name}: {reason}")
     _show(console, certificates, objections, request.check)
     if as_json:
-        fields = ("experiment", "data", "digits", "worst_error", "seconds")
-        trainings = [{name: each[name] for name in fields} for each in certificates]
+        fields = {"experiment", "data", "digits", "worst_error", "seconds"}
+        trainings = [each.model_dump(include=fields) for each in certificates]
         print(json.dumps({"schema": 1, "trainings": trainings, "objections": objections}))
     return 1 if objections else 0
+
+
+def certified_experiments() -> dict[str, Experiment]:
+    """Return the experiments that have certified losses, by name."""
+    return {e.name: e for e in map(find_experiment, EXPERIMENTS) if e.certified}
 
 
 def difference(stored: Certificate, computed: Certificate) -> str:
@@ -71,32 +71,37 @@ def difference(stored: Certificate, computed: Certificate) -> str:
 
     Losses differ where one of the certified digits does.
     """
-    n, epochs = len(computed["loss"]), stored["spec"]["epochs"]
-    orders = stored["digests"]["batch_order"][:n]
-    expected = {
-        **{name: stored[name] for name in ("data", "seed", "model")},
-        "spec": stored["spec"] | {"epochs": min(n, epochs)},
-        "digests": stored["digests"] | {"batch_order": orders},
-    }
-    for name, value in expected.items():
-        if computed[name] != value:
-            return f"{name} differ: {value} is stored, {computed[name]} is used now"
-    pairs = [*zip_longest(stored["loss"][:n], computed["loss"])]
+    n = len(computed.loss)
+    orders = {"batch_order": stored.digests.batch_order[:n]}
+    drawn = stored.digests.model_copy(update=orders)
+    for name, was, now in (
+        ("data", stored.data, computed.data),
+        ("seed", stored.seed, computed.seed),
+        ("digests", drawn, computed.digests),
+    ):
+        if was != now:
+            return f"{name} differ: {was} is stored, {now} is used now"
+    if changed := stored.spec_changed(computed.spec):
+        return f"spec differ: {changed}"
+    if changed := stored.model.changed(computed.model):
+        return f"model differ: {changed}"
+    pairs = [*zip_longest(stored.loss[:n], computed.loss)]
     named = [(f"epoch {epoch}", *pair) for epoch, pair in enumerate(pairs, 1)]
-    if n == epochs:
-        named.append(("test loss", stored["test_loss"], computed["test_loss"]))
+    if n == len(stored.loss):
+        named.append(("test loss", stored.test_loss, computed.test_loss))
     for name, c, q in named:
-        if c is None or not relative_error(q, c) <= 10.0 ** -stored["digits"]:
+        if c is None or not relative_error(q, c) <= 10.0**-stored.digits:
             return f"{name}: {c} is stored, {q} is computed"
     return ""
 
 
 def _problems(request: CertifyRequest, console: Console) -> Iterator[Problem]:
     """Load what is asked for, and what can be had of it; say what cannot."""
-    asked = {choose("certified experiment", name, MODELS) for name in request.experiments}
+    known = certified_experiments()
+    asked = {choose("certified experiment", name, known) for name in request.experiments}
     auto = request.policy == "auto"
     policies: tuple[Policy, ...] = ("stand-in", "real") if auto else (request.policy,)
-    for experiment in [name for name in MODELS if not asked or name in asked]:
+    for experiment in [known[name] for name in known if not asked or name in asked]:
         sources: set[str] = set()  # the toys are the same under every policy
         for policy in policies:
             try:
@@ -104,7 +109,7 @@ def _problems(request: CertifyRequest, console: Console) -> Iterator[Problem]:
             except DataError as error:
                 if not auto:
                     raise
-                console.print(Text(f"{experiment}, {policy}: left out: {error}"))
+                console.print(Text(f"{experiment.name}, {policy}: left out: {error}"))
                 continue
             if problem.data.source not in sources:
                 sources.add(problem.data.source)
@@ -115,23 +120,21 @@ def _announcement(request: CertifyRequest, problems: list[Problem]) -> str:
     """Say how many trainings there are, and what they took when they were certified."""
     seconds = 0.0
     for problem in problems:
-        if stored := find(problem.experiment, problem.data.source, request.folder):
-            seconds += stored["seconds"] * problem.spec.epochs / stored["spec"]["epochs"]
+        if stored := find(problem.experiment.name, problem.data.source, request.folder):
+            seconds += stored.seconds * problem.spec.epochs / len(stored.loss)
     count = "1 training" if len(problems) == 1 else f"{len(problems)} trainings"
     took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
     return f"{count}, about {took} of computing" if seconds else count
 
 
-def _compute(problem: Problem, name: str, progress: Progress) -> Certificate:
-    task = progress.add_task(name, total=problem.spec.epochs)
-    certificate = certify(problem, lambda epoch: progress.update(task, completed=epoch))
-    progress.remove_task(task)
-    return certificate
+def _compute(problem: Problem) -> Certificate:
+    with progress_bar() as advance:
+        return certify(problem, lambda epoch: advance(problem.name, epoch, problem.spec.epochs))
 
 
 def _conclude(certificate: Certificate, request: CertifyRequest) -> str:
     """Compare or write a certificate; return what goes against it, or an empty string."""
-    worst = certificate["worst_error"]
+    worst = certificate.worst_error
     if "longdouble" in worst:
         bits = np.finfo(np.longdouble).nmant + 1
         expected = expected_digits(bits, worst["float64"])
@@ -140,16 +143,10 @@ def _conclude(certificate: Certificate, request: CertifyRequest) -> str:
     if not request.check:
         write(certificate, request.folder)
         return ""
-    experiment, source = certificate["experiment"], certificate["data"]["source"]
-    stored = find(experiment, source, request.folder)
+    stored = find(certificate.experiment, certificate.data.source, request.folder)
     if stored is None:
-        return f"nothing is stored to check; run: lockstep certify {experiment}"
+        return f"nothing is stored to check; run: lockstep certify {certificate.experiment}"
     return difference(stored, certificate)
-
-
-def _progress() -> Progress:
-    errors = Console(stderr=True)
-    return Progress(console=errors, transient=True, disable=not errors.is_terminal)
 
 
 def _show(
@@ -158,14 +155,14 @@ def _show(
     table = make_table("experiment", "data", "epochs", "digits", "longdouble", "float64", "seconds")
     for each in certificates:
         own = {"longdouble": "itself", "float64": "itself"}
-        right = {name: f"{-log10(error):.2f}" for name, error in each["worst_error"].items()}
+        right = {name: f"{-log10(error):.2f}" for name, error in each.worst_error.items()}
         table.add_row(
-            each["experiment"],
-            each["data"]["source"],
-            str(len(each["loss"])),
-            str(each["digits"]),
+            each.experiment,
+            each.data.source,
+            str(len(each.loss)),
+            str(each.digits),
             *(own | right).values(),
-            f"{each['seconds']:.1f}",
+            f"{each.seconds:.1f}",
         )
     console.print(table)
     console.print("digits: certified; longdouble, float64: what NumPy gets right in that type")

@@ -9,13 +9,21 @@ from experiments.harness.records.models import DataId, SpecNumbers
 from frameworks.errors import RequestError
 from frameworks.files import write_atomically
 
-__all__ = ["FOLDER", "Certificate", "Drawn", "Formulas", "find", "write"]
+__all__ = ["FOLDER", "Certificate", "Drawn", "Formulas", "Recipe", "find", "write"]
 
 FOLDER = Path(__file__).parent
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, populate_by_name=True)
+
+
+_WORDS = {
+    "hidden": "the activation of the hidden layers",
+    "output": "the activation of the output layer",
+    "loss": "the loss",
+    "optimizer": "the optimizer",
+}
 
 
 class Formulas(_Model):
@@ -27,6 +35,13 @@ class Formulas(_Model):
     optimizer: str
     method: Literal["mpmath", "longdouble"]  # the arithmetic that it is certified in
 
+    def changed(self, now: "Formulas") -> str:
+        """Say which formula is another one now, or return an empty string."""
+        for name, words in _WORDS.items():
+            if (was := getattr(self, name)) != (new := getattr(now, name)):
+                return f"{words} was {was or 'none'}, and is {new or 'none'}"
+        return ""
+
 
 class Drawn(_Model):
     """SHA-256 of what was drawn."""
@@ -35,8 +50,8 @@ class Drawn(_Model):
     batch_order: list[str]  # of all orders so far, for each epoch; none where rows stay in order
 
 
-class Certificate(_Model):
-    """The losses of one training, in more digits than any implementation computes."""
+class Recipe(_Model):
+    """All that the losses of one training follow from."""
 
     schema_: Literal[1] = Field(1, alias="schema")
     experiment: str
@@ -45,6 +60,19 @@ class Certificate(_Model):
     seed: int
     digests: Drawn
     model: Formulas
+
+    def spec_changed(self, now: SpecNumbers) -> str:
+        """Say which of its numbers is another one now, or return an empty string."""
+        stored = self.spec.items()
+        for name, value in now.items().items():
+            if name != "epochs" and name in stored and stored[name] != value:
+                return f"{name} was {stored[name]}, and is {value}"
+        return ""
+
+
+class Certificate(Recipe):
+    """The losses of one training, in more digits than any implementation computes."""
+
     bits: int  # of a number's significand
     digits: int  # that are certified
     worst_error: dict[str, float]  # of the same training in other arithmetics, by name

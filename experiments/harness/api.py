@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Literal
 
 from datasets import Policy
-from experiments.harness.cli.session import TIMEOUT, rebuild, train
 from experiments.harness.compare.comparison import compare_runs
-from experiments.harness.compare.frames import Comparison
 from experiments.harness.compare.stored_run import StoredRun
-from experiments.harness.frames import Run
-from experiments.harness.plan import Request, plan
-from experiments.harness.progress import make_progress
+from experiments.harness.execute import TIMEOUT, rebuild, train
+from experiments.harness.frames import Comparison, Run
+from experiments.harness.plan import Request, parse_seeds, plan
 from experiments.harness.records.native import MARGIN, check_margin
+from experiments.harness.records.runs import locate
+from experiments.harness.workers.progress import make_progress
 from frameworks.errors import RequestError
 
 __all__ = ["Comparison", "RequestError", "Run", "compare", "load_run", "run"]
@@ -36,7 +36,7 @@ def run(
     *experiments: str,
     implementations: Sequence[str] = (),
     dtype: Literal["float64", "float32"] | None = None,
-    seeds: int = 1,
+    seeds: int | str | Sequence[int] = 1,
     epochs: int | None = None,
     limit: int | None = None,
     data: Policy = "auto",
@@ -52,12 +52,14 @@ def run(
 ) -> Run:
     """Train experiments side by side; the same as `lockstep run`, with the same folder.
 
-    No experiment named: all of them; no implementation named: all that there are. `epochs=None`
-    trains as long as each experiment says, `limit` on the first rows only, `seeds` with the seeds
-    0 to seeds - 1. `native` leaves each framework to its own defaults, in float32 unless `dtype`
-    says otherwise; accuracies within `margin` then count as equivalent. `floor` is the number of
-    nudged trainings by which float32 is judged. What the folder `out` already holds is not trained
-    again. A training that finishes no epoch for `timeout` seconds is ended, and has failed.
+    An experiment is named as `lockstep list` does, or by the path of a page of your own. None
+    named: all of them; no implementation named: those that `lockstep run` trains. `epochs=None`
+    trains as long as each experiment says, `limit` on the first rows only. `seeds` is a number of
+    seeds, from 0 on, a sequence of them, or a text such as "3,7" or "10-19". `native` leaves each
+    framework to its own defaults, in float32 unless `dtype` says otherwise; figures within `margin`
+    then count as equivalent. `floor` is the number of nudged trainings by which float32 is judged.
+    What the folder `out` already holds is not trained again. A training that finishes no epoch for
+    `timeout` seconds is ended, and has failed.
 
     Raises RequestError for what cannot be carried out, and DataError for data that cannot be had.
     A training that fails raises nothing: its row in `cells` says "failed", and why.
@@ -67,7 +69,7 @@ def run(
         experiments=experiments,
         implementations=tuple(implementations),
         dtype=dtype or ("float32" if native else "float64"),
-        seeds=seeds,
+        seeds=_seeds(seeds),
         epochs=epochs,
         limit=limit,
         policy=data,
@@ -80,27 +82,35 @@ def run(
     planned = plan(request)
     with (
         make_progress(quiet) as progress,
-        closing(train(planned, jobs, timeout, progress)) as cells,
+        closing(train(planned, planned.missing(), jobs, timeout, progress, margin)) as finished,
     ):
-        for _ in cells:
-            pass
-    rebuild(planned.store, request.data_dir, margin)
+        known = list(finished)
+    rebuild(planned.store, request.data_dir, margin, known)
     return Run(planned.store.folder, margin)
 
 
+def _seeds(seeds: int | str | Sequence[int]) -> tuple[int, ...]:
+    """Return what `parse_seeds` makes of it; a trailing comma tells a list of one from a number."""
+    if isinstance(seeds, int | str):
+        return parse_seeds(seeds)
+    return parse_seeds("".join(f"{seed}," for seed in seeds))
+
+
 def load_run(folder: str | Path, margin: float = MARGIN) -> Run:
-    """Return a stored run; RequestError if the folder holds none. `margin` is as in `run`.
+    """Return a stored run, by its folder or its name in runs/; `margin` is as in `run`.
+
+    RequestError if the folder holds none.
 
     >>> load_run("nowhere")
     Traceback (most recent call last):
     frameworks.errors.RequestError: nowhere: holds no run; a run has a folder named cells/
     """
     check_margin(margin)
-    return Run(folder, margin)
+    return Run(locate(Path(folder)), margin)
 
 
 def compare(before: Run | str | Path, after: Run | str | Path) -> Comparison:
-    """Say what changed between two runs, each a Run, its folder, or a results.json.
+    """Say what changed between two runs, each a Run, its folder or name, or a results.json.
 
     The rule is that of `lockstep compare`. Raises RequestError if nothing can be compared.
     """
@@ -108,4 +118,4 @@ def compare(before: Run | str | Path, after: Run | str | Path) -> Comparison:
 
 
 def _open(run: Run | str | Path) -> StoredRun:
-    return StoredRun.open(run.folder if isinstance(run, Run) else Path(run))
+    return StoredRun.open(run.folder if isinstance(run, Run) else locate(Path(run)))

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
-from datasets import Dataset, Policy
+from datasets import DataError, Dataset, Policy
 from frameworks.blueprint import Blueprint
 from frameworks.errors import RequestError
 from frameworks.program import Builder
@@ -91,6 +91,20 @@ class Experiment:
         builders = {build.__name__.removeprefix("build_"): build for build in self.builders}
         return Blueprint(self.name, self.spec, builders, self.task)
 
+    def load_data(self, policy: Policy, data_dir: str | None) -> Dataset:
+        """Load the data; RequestError for what a user's own `load` raises or returns besides."""
+        try:
+            data = self.load(policy, data_dir)
+        except DataError:
+            raise
+        except Exception as error:
+            why = _in_one_line(error, self.source)
+            raise RequestError(f"load() of {self.name} failed: {why}") from error
+        if not isinstance(data, Dataset):
+            kind = type(data).__name__
+            raise RequestError(f"load() of {self.name} returned {kind}, not a Dataset")
+        return data
+
     @property
     def network(self) -> str:
         """The widths of the network, as "11-6-6-1"."""
@@ -112,9 +126,7 @@ def load_page(path: Path) -> Experiment:
     RequestError names the file, and what is wrong with it.
     """
     if not path.is_file():
-        raise RequestError(
-            f"{path}: no such file; name a page, or an experiment of `lockstep list`"
-        )
+        raise RequestError(f"{path}: no such file; `lockstep list` shows what needs none")
     name = _PREFIX + path.stem
     spec = spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:

@@ -183,16 +183,16 @@ def plan(request: Request) -> Plan:
         if not able and request.experiments:
             raise RequestError("; ".join(reasons))
         if request.implementations:
-            left_out += [f"left out: {reason}" for reason in reasons]
+            left_out += [reason for reason in reasons if reason not in left_out]
         if not able:
             continue
-        data = experiment.load(request.policy, request.data_dir)
+        data = experiment.load_data(request.policy, request.data_dir)
         used.append(experiment)
         notes += [data.note, *_rounded(experiment)]
         for cell in _cells(request, data, experiment, able):
             heads[cell] = _head(cell, experiment, data)
     if not heads:
-        raise RequestError(f"nothing to train; {left_out[-1] if left_out else 'no experiment'}")
+        raise RequestError(f"nothing to train: {'; '.join(left_out)}")
     together = "".join(sorted(head.fingerprint for head in heads.values()))
     kind = request.kind.replace(" ", "-")
     name = f"{kind}-{sha256(together.encode()).hexdigest()[:8]}"
@@ -261,14 +261,18 @@ _IDENTITY = (
     *("experiment", "implementation", "mode", "dtype", "seed", "data", "spec", "limit"),
     *("environment", "source_sha256", "packages_sha256"),
 )
-_IN_WORDS = {"source_sha256": "source code", "packages_sha256": "files of the framework's packages"}
+_UNLIKE = {
+    "data": "other data",
+    "source_sha256": "other source code",
+    "packages_sha256": "other files in its framework's packages",
+}
 
 
 def _unlike(record: Record, head: Head) -> str:
     """Say in what a stored record is not the one that would be made now."""
     for name in _IDENTITY:
         if getattr(record, name) != getattr(head, name):
-            return f"with another {_IN_WORDS.get(name, name)}"
+            return f"with {_UNLIKE.get(name, f'another {name}')}"
     return "with an altered fingerprint"
 
 

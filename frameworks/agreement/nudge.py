@@ -7,41 +7,72 @@ value of every parameter, the loss, and the sum of an epoch's losses at each add
 that are nudged differently are what two implementations are: the same mathematics, rounded at the
 same places, differently.
 
+Equal numbers are nudged equally: what is computed alike is rounded alike, so that a tie stays a tie
+(the maximum of a pooling window that is there twice) and twins stay twins.
+
 The nudge is twice a rounding, which is u ~ U(−½, ½): what is one result here is several operations
 in an implementation (a sigmoid is an exponential, a sum and a quotient), each of which rounds.
 
 Source: Parker, "Monte Carlo arithmetic", UCLA CSD-970002, 1997; Vignes, "A stochastic arithmetic
-for reliable scientific computation", Mathematics and Computers in Simulation 35, 1993.
+for reliable scientific computation", Mathematics and Computers in Simulation 35, 1993; Steele, Lea
+and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 """
 
 from collections.abc import Sequence
 from functools import wraps
+from typing import NamedTuple
 
 import numpy as np
 
 from frameworks.program import Builder, Parts
 from frameworks.spec import Spec
-from scratch import Layer, Loss, Sequential
+from scratch import Dropout, Layer, Loss, Sequential
 from scratch.optimizers.optimizer import Learner, Wrapper
 
 __all__ = ["Nudge", "NudgedNumber", "nudged"]
 
 
+class _Hash(NamedTuple):
+    """How the bits of a float become a number that looks random: two products, and a shift."""
+
+    word: type[np.unsignedinteger]
+    first: int  # odd
+    second: int  # odd
+    shift: int  # half of the bits
+    drop: int  # so many bits, to leave what the float holds
+
+
+# The factors: the golden ratio, and one of splitmix64 and of xxHash.
+_HASHES = {
+    np.dtype(np.float32): _Hash(np.uint32, 0x9E3779B1, 0x85EBCA77, 16, 8),
+    np.dtype(np.float64): _Hash(np.uint64, 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 32, 11),
+}
+
+
 class Nudge:
     """Moves floats in place, at random, by up to ε of their magnitude; zeros stay zeros.
 
-    >>> Nudge(seed=0)(np.array([1.0, 0.0, -1.0], np.float32)).tolist()
-    [1.0, 0.0, -0.9999999403953552]
+    Each call draws a key, and u is a hash of it and the number's bits.
+
+    >>> Nudge(seed=0)(np.array([1.0, 0.0, -1.0, 1.0], np.float32)).tolist()
+    [1.0000001192092896, 0.0, -0.9999999403953552, 1.0000001192092896]
     """
 
     def __init__(self, seed: int | Sequence[int]) -> None:
-        self._rng = np.random.Generator(np.random.SFC64(seed))
+        self._keys = np.random.SFC64(seed)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Nudge an array, and return it."""
-        u = self._rng.random(x.shape, x.dtype.type)
-        u -= 0.5
-        u *= 2 * np.finfo(x.dtype).eps
+        word, first, second, shift, drop = _HASHES[x.dtype]
+        bits, eps = 8 * x.itemsize, np.finfo(x.dtype).eps
+        h = x.view(word) ^ word(self._keys.random_raw() >> (64 - bits))
+        h *= word(first)
+        h ^= h >> word(shift)
+        h *= word(second)
+        h >>= word(drop)
+        u = h.astype(x.dtype)
+        u *= 2 * eps / 2.0 ** (bits - drop)
+        u -= eps
         u *= x
         x += u  # x *= 1 + u would be biased: 1 + u is rounded more finely below 1 than above
         return x
@@ -77,19 +108,17 @@ class NudgedLayer(Layer):
     def __init__(self, layer: Layer, nudge: Nudge) -> None:
         self.layer, self.nudge = layer, nudge
         super().__init__(layer.params)
-        self.state = layer.state
 
     def attach(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
         """Keep the layer's parameters and gradients in the given arrays from now on."""
         super().attach(params, grads)
         self.layer.attach(params, grads)
-        self.state = self.layer.state
+        self.state = self.layer.state  # which `attach` may have made anew
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """Return the layer's output, nudged."""
-        return self.nudge(
-            self.layer.forward(x, training).copy()
-        )  # it may be a view of what must not move
+        a = self.layer.forward(x, training)
+        return self.nudge(a.copy())  # it may be a view of what must not move
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Set the gradients of the parameters; return dx, nudged."""
@@ -134,8 +163,12 @@ def nudged(build: Builder, seed: int | Sequence[int]) -> Builder:
     @wraps(build)
     def build_nudged(spec: Spec) -> Parts:
         nudge, parts = Nudge(seed), build(spec)
+        layers = [  # masks are handed to a Dropout itself, and the next layer nudges
+            layer if isinstance(layer, Dropout) else NudgedLayer(layer, nudge)
+            for layer in parts.network.layers
+        ]
         return parts._replace(
-            network=Sequential(*(NudgedLayer(layer, nudge) for layer in parts.network.layers)),
+            network=Sequential(*layers),
             loss=NudgedLoss(parts.loss, nudge),
             optimizer=NudgedOptimizer(parts.optimizer, nudge),
         )

@@ -3,7 +3,7 @@
 inputs -> forward -> loss -> gradient -> step -> trajectory -> result
 """
 
-from frameworks.diverge.side import Side
+from frameworks.diverge.side import Side, Split
 from frameworks.diverge.walk import LEVELS, Finding, Level, Walk, walk
 
-__all__ = ["LEVELS", "Finding", "Level", "Side", "Walk", "walk"]
+__all__ = ["LEVELS", "Finding", "Level", "Side", "Split", "Walk", "walk"]

@@ -4,18 +4,19 @@ A hypothesis is a function of the evidence. It recomputes what side b would have
 hypothesis held, and returns a sentence if that is what side b got, and None if not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from frameworks import Spec
 from frameworks.diverge.differences import Difference, difference
+from frameworks.diverge.first_batch import Compared, First, Item
 from frameworks.diverge.floor import Floor
 from frameworks.diverge.result import Result
-from frameworks.diverge.side import First
-from frameworks.diverge.trajectory import StepPair
+from frameworks.diverge.trajectory import Parting, StepPair
+from frameworks.spec import Spec
 
 __all__ = ["Epochs", "Evidence", "Hypothesis", "as_number"]
 
@@ -33,25 +34,50 @@ class Epochs:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The two sides, and the first difference between them."""
+    """What was compared on a level of the two sides, and what is known besides if it parts."""
 
+    level: str
+    compared: Sequence[Compared]
     a: First
     b: First
-    found: Difference
-    position: int = 0  # of the layer or the weight that parts first
-    parted: frozenset[int] = frozenset()  # all weights that part on this level
     history: list[StepPair] = field(default_factory=list)  # of steps, the last one parted
-    step: Difference | None = None  # the first of the training that parts, if one does
+    step: Parting | None = None  # the first of the training that parts, where one was looked for
     epoch: Difference | None = None  # the one that parts, which the step was looked for in
-    gradients: Difference | None = None  # of that step, from equal weights
-    epochs: Epochs | None = None  # where epochs part
+    epochs: Epochs | None = None  # where the training parts, if no step does
     results: tuple[Result, Result] | None = None
-    floor: Floor | None = None  # of float32, where whole trainings are judged
+    floor: Floor | None = None  # by which whole trainings are judged, if they are by one
+
+    @cached_property
+    def first(self) -> Compared | None:
+        """The first that parts."""
+        return next((each for each in self.compared if each[1].parted), None)
+
+    @property
+    def item(self) -> Item:
+        """What parts first."""
+        assert self.first is not None
+        return self.first[0]
+
+    @property
+    def found(self) -> Difference:
+        """Where, and by how much."""
+        assert self.first is not None
+        return self.first[1]
+
+    @property
+    def pair(self) -> tuple[np.ndarray, np.ndarray]:
+        """The two arrays that part."""
+        return self.item.a, self.item.b
+
+    @cached_property
+    def parted(self) -> set[int]:
+        """The positions of all that part: layers, or weights."""
+        return {item.position for item, each in self.compared if each.parted}
 
     @property
     def spec(self) -> Spec:
-        """The numbers on the experiment's page."""
-        return self.a.side.page.SPEC
+        """The numbers of the training."""
+        return self.a.side.blueprint.spec
 
     @property
     def parting(self) -> StepPair | None:

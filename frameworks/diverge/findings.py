@@ -1,15 +1,15 @@
 """What a walk through the levels comes to."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal
 
 from frameworks.agreement.distances import FLOAT64, Distance, Limits
+from frameworks.console import exponent
 from frameworks.diverge.causes import likely_cause
-from frameworks.diverge.details import describe
 from frameworks.diverge.differences import Difference
 from frameworks.diverge.evidence import Evidence
+from frameworks.diverge.first_batch import FIRST_BATCH
 from frameworks.diverge.floor import Floor
-from frameworks.diverge.levels import FIRST_BATCH, Item
 from frameworks.diverge.side import Side
 from frameworks.diverge.single_step import SingleSteps
 
@@ -23,7 +23,7 @@ class Level:
     """One level, as far as it was compared."""
 
     name: str
-    verdict: str  # "same", "parted" or "measured"
+    verdict: Literal["same", "parted", "measured"]
     worst: Difference  # the first that parts, or the one closest to its limit
     compared: int  # how many arrays or numbers
 
@@ -49,35 +49,84 @@ class Walk:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     single: SingleSteps | None = None
-    floor: Floor | None = None  # float32: what whole trainings are held against
-    distance: Distance | None = None  # float32: of the whole trainings, if they came to their end
+    floor: Floor | None = None  # what whole trainings are held against, where no fixed limit holds
+    distance: Distance | None = None  # of the whole trainings, beside a floor
 
     @property
     def limits(self) -> Limits | None:
         """How far apart whole trainings may be; None: they are measured, not judged."""
-        if self.a.dtype == "float64":
-            return FLOAT64
-        return None if self.floor is None else self.floor.noise.limits
+        if self.floor is not None:
+            return self.floor.limits
+        return FLOAT64 if self.a.dtype == "float64" else None
 
-    def keep(self, name: str, found: list[tuple[Item, Difference]], **evidence: Any) -> bool:
+    @property
+    def parts(self) -> bool:
+        """Whether anything parts."""
+        return bool(self.findings or (self.single and self.single.parted))
+
+    def keep(self, evidence: Evidence) -> bool:
         """Keep a level, and the finding if it parts; return whether it does."""
-        differences = [each for _, each in found]
-        parted = [(item, each) for item, each in found if each.parted]
-        unjudged = any(each.limit is None for each in differences)
-        verdict = "parted" if parted else "measured" if unjudged else "same"
-        worst = parted[0][1] if parted else max(differences, key=lambda each: each.of_limit)
-        self.levels.append(Level(name, verdict, worst, len(found)))
-        if not parted:
-            return False
-        item, first = parted[0]
-        positions = frozenset(each.position for each, _ in parted)
-        proof = Evidence(
-            found=first,
-            position=item.position,
-            parted=positions,
-            floor=self.floor,
-            **evidence,
-        )
-        details = describe(name, found, proof)
-        self.findings.append(Finding(name, first, details, likely_cause(name, proof)))
-        return True
+        differences = [each for _, each in evidence.compared]
+        verdict: Literal["same", "parted", "measured"] = "same"
+        worst = max(differences, key=lambda each: each.of_limit)
+        if evidence.first is not None:
+            verdict, worst = "parted", evidence.found
+        elif any(each.limit is None for each in differences):
+            verdict = "measured"
+        self.levels.append(Level(evidence.level, verdict, worst, len(differences)))
+        if verdict == "parted":
+            cause = likely_cause(evidence)
+            self.findings.append(Finding(evidence.level, worst, _describe(evidence), cause))
+        return verdict == "parted"
+
+
+def _describe(evidence: Evidence) -> list[str]:
+    """Return sentences that narrow a parting down: what still agrees next to it."""
+    if evidence.level in ("gradient", "step"):
+        return _which(evidence)
+    if evidence.level == "forward":
+        return _before(evidence)
+    if evidence.level in ("trajectory", "result"):
+        return _steps(evidence)
+    return []
+
+
+def _which(evidence: Evidence) -> list[str]:
+    """Name the weights that part, if others agree."""
+    weights = [(item, each) for item, each in evidence.compared if "weights." in item.where]
+    parted = [item.position for item, each in weights if each.parted]
+    if len(parted) in (0, 1, len(weights)):
+        return []
+    names = ", ".join(f"weights.{i}" for i in parted)
+    return [f"{len(parted)} of {len(weights)} part: {names}; the others agree"]
+
+
+def _before(evidence: Evidence) -> list[str]:
+    """Say that what went into the layer agrees."""
+    found = [each for _, each in evidence.compared]
+    earlier = found[: found.index(evidence.found)]
+    worst = exponent(each.error for each in earlier) if earlier else ""
+    return [f"all before it agrees, to {worst}"] if earlier else []
+
+
+def _steps(evidence: Evidence) -> list[str]:
+    """Tell the gradient from the step, and the steps from the loop."""
+    step, epoch, floor = evidence.step, evidence.epoch, evidence.floor
+    if step is None:
+        if evidence.epochs is None:  # none was looked for
+            return []
+        if floor is not None:
+            return ["on the same batches, step by step, both stay within the noise floor"]
+        return ["on the same batches, step by step, both agree: the loop takes other batches"]
+    of, found = step.gradients, []
+    if floor is not None and epoch is not None:
+        found.append(f"{epoch.where}, epoch {epoch.epoch}, is outside the noise floor: "
+                     f"{exponent([epoch.error])}, limit {exponent([epoch.limit])}")  # fmt: skip
+    elif floor is not None:
+        first = step.difference
+        found.append(f"first outside at step {first.step}: {first.where}, "
+                     f"by {exponent([first.error])}")  # fmt: skip
+    error = exponent([of.error])
+    if of.parted:
+        return [*found, f"at equal weights, the {of.where} parts there already: {error}"]
+    return [*found, f"at equal weights all gradients agree, to {error}"]

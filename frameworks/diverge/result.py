@@ -1,12 +1,12 @@
 """The end of the training: the weights, and what is made of them on the test rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from frameworks.agreement.distances import Limits
+from frameworks.agreement.distances import Limits, Outcome
 from frameworks.diverge.differences import Difference, difference
 from frameworks.diverge.side import Side
 from frameworks.probe import Opened
@@ -16,53 +16,73 @@ __all__ = ["Result", "compare_results"]
 
 @dataclass(frozen=True)
 class Result:
-    """What one side ends with."""
+    """What one side ends with; predictions and accuracy where its task has answers."""
 
     name: str
     weights: list[np.ndarray]
     weights_after: list[np.ndarray]  # again, after the evaluation, which is to leave them alone
-    predictions: np.ndarray
+    states: list[np.ndarray]  # what layers learn without a gradient
     outputs: np.ndarray
-    threshold: float
+    predictions: np.ndarray | None
+    threshold: float | None
     loss: float
-    accuracy: float
+    accuracy: float | None
 
     @classmethod
-    def of(cls, side: Side, classifier: Any, opened: Opened) -> "Result":
-        """Evaluate a trained classifier on the test rows."""
-        weights, data = classifier.get_weights(), side.data
-        predictions = classifier.predict(data.X_test)
-        test = classifier.evaluate(data.X_test, data.y_test)
-        outputs = classifier.outputs(data.X_test)
-        after, threshold = classifier.get_weights(), opened.adapter.threshold
+    def of(cls, side: Side, estimator: Any, opened: Opened) -> "Result":
+        """Evaluate a trained estimator on the test rows."""
+        weights, states, data = estimator.get_weights(), estimator.get_states(), side.data
+        answers = side.blueprint.task.has_answers
+        predictions = estimator.predict(data.X_test) if answers else None
+        test = estimator.evaluate(data.X_test, data.y_test)
         return cls(
-            side.implementation, weights, after, predictions, outputs, threshold, *test.values()
+            name=side.implementation,
+            weights=weights,
+            outputs=estimator.outputs(data.X_test),
+            weights_after=estimator.get_weights(),
+            states=states,
+            predictions=predictions,
+            threshold=opened.adapter.threshold,
+            loss=test["loss"],
+            accuracy=test.get("accuracy"),
         )
+
+    def outcome(self, losses: Sequence[float]) -> Outcome:
+        """Return what agreement is judged on, with the losses of all epochs."""
+        arrays = {f"weights.{i}": w for i, w in enumerate(self.weights)}
+        arrays |= {f"states.{i}": a for i, a in enumerate(self.states)}
+        return Outcome(losses, arrays, self.loss, self.predictions, self.outputs)
 
 
 def compare_results(
-    a: Result, b: Result, names: list[str], limits: Limits | None
+    a: Result, b: Result, names: list[str], limits: Limits | None, outputs: float | None
 ) -> Iterator[Difference]:
-    """Yield the differences in the order of what depends on what; without limits, measured only."""
-    weight, loss, share = _limits(limits, len(a.predictions))
+    """Yield the differences in the order of what depends on what; without limits, measured only.
+
+    `outputs`: the limit of the test rows' outputs, which are compared where there are no answers.
+    """
+    weight = loss = None
+    if limits is not None:
+        weight, loss = limits.weight, limits.test_loss
     for name, x, y in zip(names, a.weights, b.weights, strict=True):
         yield difference(f"{name}, at the end", x, y, weight)
+    for i, (x, y) in enumerate(zip(a.states, b.states, strict=True)):
+        yield difference(f"states.{i}, after the training", x, y, weight)
     for side in (a, b):
         for name, x, y in zip(names, side.weights, side.weights_after, strict=True):
             where = f"{name} in {side.name}, before and after the evaluation"
             yield difference(where, x, y, 0.0)
+    if a.predictions is None or b.predictions is None:
+        yield difference("the outputs on the test rows", a.outputs, b.outputs, outputs)
     yield difference("the test loss", a.loss, b.loss, loss)
-    half_a_row = 0.5 / len(a.predictions) if share else 0.0  # the accuracies are rounded quotients
-    accuracy = None if share is None else share + half_a_row
+    if a.predictions is None or b.predictions is None:
+        return
+    rows, share, accuracy = len(a.predictions), None, None
+    if limits is not None:
+        share = limits.predictions / rows
+        accuracy = share + (0.5 / rows if share else 0.0)  # accuracies are rounded quotients
     yield difference("the test accuracy", a.accuracy, b.accuracy, accuracy, scale=1.0)
     yield _mismatches(a.predictions, b.predictions, share)
-
-
-def _limits(limits: Limits | None, rows: int) -> tuple[float | None, ...]:
-    """Return the limit of a weight, of the test loss, and of the share of other predictions."""
-    if limits is None:
-        return None, None, None
-    return limits.weight, limits.test_loss, limits.predictions / rows
 
 
 def _mismatches(a: np.ndarray, b: np.ndarray, limit: float | None) -> Difference:

@@ -1,81 +1,152 @@
 """What a walk came to, as a table and sentences for people, and as JSON for programs."""
 
 import math
-from dataclasses import asdict
+from dataclasses import dataclass
 from textwrap import wrap
-from typing import Any
+from typing import Literal
 
-from experiments.harness.user_pages import PREFIX
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
-from experiments.harness.cli.tables import make_table
+from frameworks.agreement.noise_floor import NoiseFloor
+from frameworks.console import exponent, make_table
 from frameworks.diverge.differences import Difference
 from frameworks.diverge.findings import LEVELS, Finding, Level, Walk
-from frameworks.diverge.floor_table import floor_table, how_judged
-from frameworks.diverge.side import Side
+from frameworks.diverge.first_batch import FACTOR
+from frameworks.diverge.single_step import SingleSteps
 
-__all__ = ["as_json", "show"]
+__all__ = ["Divergence", "as_json", "show"]
 
 _WIDTH = 78
 _MARKS = {"same": ("✓", "green"), "parted": ("✗", "red"), "measured": ("~", "")}
 
 
+@dataclass(frozen=True)
+class Divergence:
+    """A walk, as programs read it; where a number is infinite, JSON has null."""
+
+    schema: int
+    between: tuple[str, str]
+    dtype: str
+    seed: int
+    verdict: Literal["part", "same"]
+    levels: list[Level]
+    findings: list[Finding]
+    noise_floor: NoiseFloor | None
+    notes: list[str]
+    single_steps: SingleSteps | None
+
+
+def as_json(walk: Walk) -> Divergence:
+    """Return what JSON is to have of a walk."""
+    return Divergence(
+        schema=1,
+        between=(walk.a.implementation, walk.b.implementation),
+        dtype=walk.a.dtype,
+        seed=walk.a.seed,
+        verdict="part" if walk.parts else "same",
+        levels=walk.levels,
+        findings=walk.findings,
+        noise_floor=None if walk.floor is None else walk.floor.noise,
+        notes=walk.notes,
+        single_steps=walk.single,
+    )
+
+
 def show(console: Console, walk: Walk) -> None:
     """Print the levels, what parts first, and the likely cause."""
     a, b = walk.a, walk.b
-    name, epochs = page_name(a), a.epochs or a.page.SPEC.epochs
-    length = f"{walk.steps} steps" if walk.steps else f"{epochs} epochs"
-    console.print(Text(f"{name}  {a.implementation} - {b.implementation}", style="bold"))
+    length = f"{a.epochs or a.blueprint.spec.epochs} epochs"
+    if walk.steps:
+        length = f"{walk.steps} steps"
     rows = "" if a.limit is None else f", first {a.limit} rows"
-    console.print(f"{length}, batch {a.batch_size}, {a.dtype}, seed {a.seed}; {a.data.name}, "
-                  f"{a.data.source}{rows}")  # fmt: skip
-    table = make_table("level", "", "compared", "worst", "limit")
-    for level in LEVELS:
-        reached = next((each for each in walk.levels if each.name == level), None)
-        _row(table, level, reached)
-    if walk.single is not None:
-        _single_row(table, walk)
-    console.print(table)
+    data = ", ".join(filter(None, (a.data.name, a.data.source)))
+    title = f"{a.blueprint.name}  {a.implementation} - {b.implementation}"
+    console.print(Text(title, style="bold"))
+    console.print(f"{length}, batch {a.batch_size}, {a.dtype}, seed {a.seed}; {data}{rows}")
+    console.print(_level_table(walk))
     if walk.floor is not None:
-        console.print(floor_table(walk))
-    for note in walk.notes + (how_judged(walk) if a.dtype == "float32" else []):
-        _say(console, "", note)
+        console.print(_floor_table(walk))
+    for note in (*walk.notes, *_how_judged(walk)):
+        _say(console, "", f"{note[0].upper()}{note[1:]}.")
     for finding in walk.findings:
         _show_finding(console, walk, finding)
-    if walk.single is not None:
-        _show_single(console, walk)
-    console.print(Text(_verdict(walk), style="red" if parts(walk) else "green"))
+    if walk.single is not None and walk.single.parted:
+        _show_single(console, walk.single)
+    console.print(Text(_verdict(walk), style="red" if walk.parts else "green"))
 
 
-def parts(walk: Walk) -> bool:
-    """Say whether anything parts."""
-    return bool(walk.findings or (walk.single and walk.single.parted))
+def _level_table(walk: Walk) -> Table:
+    table = make_table("level", "", "compared", "worst", "limit")
+    reached = {level.name: level for level in walk.levels}
+    for name in LEVELS:
+        if level := reached.get(name):
+            _add_row(table, name, level.verdict, level.compared, level.worst)
+        else:
+            table.add_row(name, "", "", "", "")
+    if single := walk.single:
+        worst, verdict = (single.worst, "same")
+        if single.parted:
+            worst, verdict = (single.parted[0], "parted")
+        _add_row(table, "single steps", verdict, single.steps, worst)
+    return table
 
 
-def _row(table: Any, name: str, level: Level | None) -> None:
-    if level is None:
-        table.add_row(name, "", "", "", "")
-        return
-    mark, style = _MARKS[level.verdict]
-    limit = "" if level.worst.limit is None else f"{level.worst.limit:.1e}"
-    numbers = str(level.compared), f"{level.worst.error:.1e}", limit
-    table.add_row(name, Text(mark, style=style), *numbers)
+def _add_row(table: Table, name: str, verdict: str, compared: int, worst: Difference) -> None:
+    mark, style = _MARKS[verdict]
+    limit = "" if worst.limit is None else exponent([worst.limit])
+    table.add_row(name, Text(mark, style=style), str(compared), exponent([worst.error]), limit)
 
 
-def _single_row(table: Any, walk: Walk) -> None:
-    single = walk.single
-    assert single is not None
-    worst = single.parted[0] if single.parted else single.worst
-    mark, style = _MARKS["parted" if single.parted else "same"]
-    numbers = str(single.steps), f"{worst.error:.1e}", f"{worst.limit:.1e}"
-    table.add_row("single steps", Text(mark, style=style), *numbers)
+def _floor_table(walk: Walk) -> Table:
+    """Return the distances beside the floor's; those that were not reached are left out."""
+    assert walk.floor is not None
+    noise, apart = walk.floor.noise, walk.distance
+    table = make_table("whole training", "difference", "noise floor")
+    rows: dict[str, tuple[float, float | None]] = {
+        "loss of any epoch": (noise.loss, None if apart is None else apart.loss),
+        "weights at the end": (noise.weight, None if apart is None else apart.weight),
+        "test loss": (noise.test_loss, None if apart is None else apart.test_loss),
+    }
+    answers = walk.a.blueprint.task.has_answers
+    if not answers:
+        rows["test outputs"] = (noise.outputs or 0.0, None if apart is None else apart.outputs)
+    for words, (floor, found) in rows.items():
+        table.add_row(words, "" if found is None else exponent([found]), exponent([floor]))
+    if answers:
+        mismatches = "" if apart is None else str(len(apart.mismatches))
+        table.add_row("different predictions", mismatches, str(noise.predictions))
+    return table
+
+
+def _how_judged(walk: Walk) -> list[str]:
+    """Return what the limits are that were measured, in a sentence for each kind."""
+    sentences = []
+    if walk.a.dtype == "float32":
+        name = walk.a.implementation
+        sentences.append(
+            f"limits up to step: {FACTOR} times {name}'s own rounding, measured against float64"
+        )
+    if walk.floor is not None:
+        sentences.append(
+            f"noise floor: the largest distance between any two of {walk.floor.noise.trainings} "
+            "trainings of scratch, with every result nudged in its last place"
+        )
+    elif any(level.verdict == "measured" for level in walk.levels):
+        missing = "scratch" not in walk.a.blueprint.builders
+        why = "without a build_scratch" if missing else "was asked for"
+        sentences.append(f"no noise floor {why}: the rest is measured only")
+    return sentences
 
 
 def _show_finding(console: Console, walk: Walk, finding: Finding) -> None:
     each = finding.difference
     _say(console, "✗ ", f"They part at the level {finding.level}: {_where(each)}.", "red")
-    _values(console, walk, each)
+    if any(each.values):
+        at = f"at {list(each.index)}: " if each.index else ""
+        a, b = walk.a.implementation, walk.b.implementation
+        _say(console, "  ", f"{at}{a} {each.values[0]}, {b} {each.values[1]}")
     for detail in finding.details:
         _say(console, "  ", f"{detail[0].upper()}{detail[1:]}.")
     if finding.cause:
@@ -83,47 +154,28 @@ def _show_finding(console: Console, walk: Walk, finding: Finding) -> None:
 
 
 def _where(each: Difference) -> str:
-    when = [
-        f"{name} {number}"
-        for name, number in (("step", each.step), ("epoch", each.epoch))
-        if number is not None
-    ]
-    at = f" ({', '.join(when)})" if when else ""
-    error = "by more than any number" if math.isinf(each.error) else f"by {each.error:.1e}"
-    limit = "identical" if each.limit == 0 else f"limit {each.limit:.1e}"
-    return f"{each.where}{at}, {error}, {limit if each.limit else 'where they are to be identical'}"
+    times = {"step": each.step, "epoch": each.epoch}
+    when = ", ".join(f"{name} {number}" for name, number in times.items() if number is not None)
+    where = f"{each.where} ({when})" if when else each.where
+    error = "by more than any number" if math.isinf(each.error) else f"by {exponent([each.error])}"
+    limit = f"limit {exponent([each.limit])}" if each.limit else "where they are to be identical"
+    return f"{where}, {error}, {limit}"
 
 
-def _values(console: Console, walk: Walk, each: Difference) -> None:
-    if not any(each.values):
-        return
-    at = f"at {list(each.index)}: " if each.index else ""
-    a, b = walk.a.implementation, walk.b.implementation
-    _say(console, "  ", f"{at}{a} {each.values[0]}, {b} {each.values[1]}")
-
-
-def _show_single(console: Console, walk: Walk) -> None:
-    single = walk.single
-    assert single is not None
-    if not single.parted:
-        return
+def _show_single(console: Console, single: SingleSteps) -> None:
     steps = [each.step for each in single.parted]
     worst = max(single.parted, key=lambda each: each.error)
     text = (
         f"{len(steps)} of {single.steps} single steps part, from step {steps[0]} to step "
-        f"{steps[-1]}; the worst is step {worst.step}, by {worst.error:.1e} in {worst.where}."
+        f"{steps[-1]}; the worst is step {worst.step}, by {exponent([worst.error])} in "
+        f"{worst.where}."
     )
     _say(console, "✗ ", text, "red")
 
 
-def page_name(side: Side) -> str:
-    """Return an experiment's name, which is its file's."""
-    return side.page.__name__.rpartition(".")[2].removeprefix(PREFIX)
-
-
 def _verdict(walk: Walk) -> str:
     a, b = walk.a.implementation, walk.b.implementation
-    if parts(walk):
+    if walk.parts:
         return f"{a} and {b} part."
     if any(level.verdict == "measured" for level in walk.levels):
         return f"{a} and {b} do not part on one batch; whole trainings in float32 are measured."
@@ -136,28 +188,3 @@ def _say(console: Console, first: str, text: str, style: str = "") -> None:
     """Print a paragraph, indented below its mark."""
     lines = wrap(text, _WIDTH, initial_indent=first, subsequent_indent="  ")
     console.print(Text("\n".join(lines), style=style), soft_wrap=True)
-
-
-def as_json(walk: Walk) -> dict[str, Any]:
-    """Return the walk as JSON's types; errors that are infinite are null."""
-    single = walk.single
-    return {
-        "schema": 1,
-        "between": [walk.a.implementation, walk.b.implementation],
-        "dtype": walk.a.dtype,
-        "seed": walk.a.seed,
-        "verdict": "part" if parts(walk) else "same",
-        "levels": [_finite(asdict(level)) for level in walk.levels],
-        "findings": [_finite(asdict(finding)) for finding in walk.findings],
-        "noise_floor": None if walk.floor is None else _finite(walk.floor.noise.to_json()),
-        "notes": walk.notes,
-        "single_steps": None if single is None else _finite(asdict(single)),
-    }
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,141 +1,90 @@
-"""One of the two implementations that are held against each other."""
+"""One of the two implementations that are held against each other, and how it trains."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from datasets import Dataset
-from frameworks.backends import IMPLEMENTATIONS
+from frameworks.adapter import Adapter
+from frameworks.agreement.variants import change
+from frameworks.backends import BACKENDS
+from frameworks.blueprint import Blueprint
 from frameworks.errors import RequestError
-from frameworks.probe import LayerOutput, Opened, open_training, undisturbed
+from frameworks.probe import Opened, open_training, undisturbed
 from scratch import Batch, EpochResult
 
 __all__ = [
-    "First",
-    "Report",
-    "Side",
-    "Step",
-    "batches",
-    "own_gradients",
-    "shorten",
-    "take_step",
-    "train",
+    *("Side", "Split", "Step", "at_weights", "batches", "in_float64", "shorten", "take"),
+    *("take_step", "train"),
 ]
 
-Report = Callable[[str, int, int], None]  # what is done, how far, of how many
+
+@dataclass(frozen=True)
+class Split:
+    """Rows X (n, ...) with their targets y (n, ...), to train on and to test on."""
+
+    X_train: np.ndarray
+    y_train: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+    classes: np.ndarray | None = None  # all labels; None where the task has none
+    name: str = ""
+    source: str = ""
+
+    def rounded(self, dtype: str) -> "Split":
+        """Return the same with numbers that a type holds, in float64."""
+        names = ("X_train", "y_train", "X_test", "y_test")
+        found = {name: getattr(self, name) for name in names}
+        floats = {name: a for name, a in found.items() if a.dtype.kind == "f"}
+        rounded: Any = {name: a.astype(dtype).astype(np.float64) for name, a in floats.items()}
+        return replace(self, **rounded)
 
 
 @dataclass(frozen=True)
 class Side:
-    """An experiment in one implementation, with its data: all that a training needs."""
+    """A network in one implementation, with its data: all that a training needs."""
 
-    page: ModuleType
+    blueprint: Blueprint
     implementation: str
-    data: Dataset
+    data: Split
     dtype: str = "float64"
     seed: int = 0
-    epochs: int | None = None
-    limit: int | None = None
+    epochs: int | None = None  # None: the blueprint's own
+    limit: int | None = None  # train on the first so many rows
+    mode: str = "lockstep"  # or what `agreement.variants` changes in scratch's builder
     initial_weights: list[np.ndarray] | None = None  # instead of those that the seed draws
 
     @property
     def batch_size(self) -> int:
         """The rows of a step."""
-        return self.page.SPEC.batch_size
+        return self.blueprint.spec.batch_size
 
     def open(self) -> tuple[Any, Opened]:
-        """Set a training up, from its beginning: the classifier, and what it would train on."""
-        classifier = IMPLEMENTATIONS[self.implementation].make(
-            self.page,
-            epochs=self.epochs or self.page.SPEC.epochs,
+        """Set a training up, from its beginning: the estimator, and what it would train on."""
+        backend = BACKENDS[self.implementation]
+        estimator = backend.make(
+            self.blueprint,
+            change(self.mode, self.seed),
+            epochs=self.epochs or self.blueprint.spec.epochs,
             batch_size=self.batch_size,
             dtype=self.dtype,
             random_state=self.seed,
         )
         X, y = self.data.X_train[: self.limit], self.data.y_train[: self.limit]
-        classes = np.arange(len(self.data.class_names))
+        options: Any = {"classes": self.data.classes, "initial_weights": self.initial_weights}
         try:
-            weights = self.initial_weights
-            return classifier, open_training(
-                classifier, X, y, classes=classes, initial_weights=weights
-            )
+            return estimator, open_training(estimator, X, y, **options)
         except (TypeError, ValueError) as error:
-            raise RequestError(
-                f"build_{self.implementation} of {self.page.__name__.rpartition('.')[2]} "
-                f"cannot be trained: {error}"
-            ) from error
+            builder = f"build_{backend.builders} of {self.blueprint.name}"
+            raise RequestError(f"{builder} cannot be trained: {error}") from error
 
-    def in_float64(self, opened: Opened) -> "Side":
-        """Return the same in float64, from the very numbers that float32 starts from."""
-        rows = {
-            name: getattr(self.data, name).astype(self.dtype).astype(np.float64)
-            for name in ("X_train", "X_test")
-        }
-        weights = [w.astype(np.float64) for w in opened.initial_weights]
-        data = replace(self.data, **rows)
+    def in_float64(self, weights: list[np.ndarray]) -> "Side":
+        """Return the same in float64, from the very numbers that it computes with."""
+        data = self.data.rounded(self.dtype)
+        weights = [w.astype(np.float64) for w in weights]
         return replace(self, data=data, dtype="float64", initial_weights=weights)
-
-
-class First:
-    """What one side computes on its first batch; each thing once, when it is first asked for."""
-
-    def __init__(self, side: Side, opened: Opened | None = None) -> None:
-        self.side = side
-        self.opened = opened or side.open()[1]
-        self.batch = take(self.opened.batch, self.opened.orders[0], 0, side.batch_size)
-
-    @cached_property
-    def layers(self) -> list[LayerOutput]:
-        """The layers' outputs in evaluation mode."""
-        return self.opened.adapter.layer_outputs(self.batch.X)
-
-    @cached_property
-    def training_layers(self) -> list[LayerOutput]:
-        """The layers' outputs in training mode."""
-        with undisturbed(self.opened.adapter):
-            return self.opened.adapter.layer_outputs(self.batch.X, training=True)
-
-    @cached_property
-    def outputs(self) -> np.ndarray:
-        """The network's outputs (n, k), as predictions are made from them."""
-        adapter, weights = self.opened.adapter, self.opened.initial_weights
-        outputs = adapter.outputs(self.batch.X)
-        adapter.set_weights(weights)  # should the evaluation change them: `result` says so
-        return outputs
-
-    @cached_property
-    def loss_and_gradients(self) -> tuple[float, list[np.ndarray]]:
-        """The loss, and its gradient for every weight."""
-        with undisturbed(self.opened.adapter):
-            return self.opened.adapter.loss_and_gradients(self.batch)
-
-    @cached_property
-    def gradient_terms(self) -> list[float]:
-        """For each weight, the largest element of Σᵢ |gᵢ| where its gradient is Σᵢ gᵢ over rows.
-
-        Where the terms cancel, rounding is relative to them and not to what is left. Zeros where a
-        row's gradient depends on the other rows, or on chance.
-        """
-        if {layer.kind for layer in self.layers} & {"batch normalization", "dropout"}:
-            return [0.0] * len(self.opened.initial_weights)
-        rows = [take(self.batch, None, i, 1) for i in range(len(self.batch.X))]
-        each = [self.opened.adapter.loss_and_gradients(row)[1] for row in rows]
-        sums = [sum(of_rows) for of_rows in zip(*each, strict=True)]
-        own = self.loss_and_gradients[1]
-        square = sum(float(np.vdot(s, s)) for s in sums)
-        share = sum(float(np.vdot(g, s)) for g, s in zip(own, sums, strict=True)) / (square or 1.0)
-        terms = (sum(np.abs(g) for g in of_rows) for of_rows in zip(*each, strict=True))
-        return [abs(share) * float(np.max(t)) for t in terms]  # 1/n of it, if the loss is a mean
-
-    @cached_property
-    def step(self) -> "Step":
-        """The first optimizer step."""
-        _, opened = self.side.open()  # another one: this one stays where it is
-        return take_step(opened, self.batch, self.side.batch_size)
 
 
 @dataclass(frozen=True)
@@ -154,6 +103,16 @@ def take_step(opened: Opened, batch: Batch, batch_size: int) -> Step:
     return Step(result.loss, before, opened.adapter.get_weights())
 
 
+@contextmanager
+def at_weights(adapter: Adapter, weights: list[np.ndarray]) -> Iterator[Adapter]:
+    """Lend an adapter with other weights; it gets its own back, and all that its layers keep."""
+    kept = adapter.get_weights()
+    adapter.set_weights(weights)
+    with undisturbed(adapter):
+        yield adapter
+    adapter.set_weights(kept)
+
+
 def shorten(opened: Opened, steps: int | None, batch_size: int) -> Opened:
     """Leave so many steps of a training; None leaves all."""
     if steps is None:
@@ -167,17 +126,6 @@ def shorten(opened: Opened, steps: int | None, batch_size: int) -> Opened:
         if steps <= 0:
             break
     return opened._replace(orders=orders)
-
-
-def own_gradients(opened: Opened, weights: list[np.ndarray], batch: Batch) -> list[np.ndarray]:
-    """Return the gradients of a batch at other weights; the training stays where it is."""
-    adapter = opened.adapter
-    kept = adapter.get_weights()
-    adapter.set_weights(weights)
-    with undisturbed(adapter):
-        gradients = adapter.loss_and_gradients(batch)[1]
-    adapter.set_weights(kept)
-    return gradients
 
 
 def train(opened: Opened, batch_size: int) -> Iterator[EpochResult]:
@@ -205,3 +153,9 @@ def batches(data: Batch, order: np.ndarray | None, batch_size: int) -> Iterator[
     n = len(data.X) if order is None else len(order)
     for start in range(0, n, batch_size):
         yield take(data, order, start, batch_size)
+
+
+def in_float64(batch: Batch) -> Batch:
+    """Return the same rows in float64; labels (n,) are integers, and stay."""
+    y = batch.y.astype(np.float64) if batch.y.dtype.kind == "f" else batch.y
+    return Batch(batch.X.astype(np.float64), y)

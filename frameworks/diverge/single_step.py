@@ -11,18 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from frameworks.console import Advance
 from frameworks.diverge.differences import Difference, difference
-from frameworks.diverge.levels import names_of
-from frameworks.diverge.limits import FACTOR, ONE_BATCH, ROUNDOFF
-from frameworks.diverge.side import (
-    First,
-    Report,
-    Side,
-    Step,
-    batches,
-    shorten,
-    take_step,
-)
+from frameworks.diverge.first_batch import FACTOR, ONE_BATCH, ROUNDOFF, First, names_of
+from frameworks.diverge.side import Side, Step, batches, in_float64, shorten, take_step
 from scratch import Batch
 
 __all__ = ["SingleSteps", "single_steps"]
@@ -37,38 +29,34 @@ class SingleSteps:
     worst: Difference  # of all steps
 
 
-def single_steps(a: Side, b: Side, steps: int | None, report: Report) -> SingleSteps:
+def single_steps(a: Side, b: Side, steps: int | None, report: Advance) -> SingleSteps:
     """Take every step of the training from side b's weights, on both sides, and compare."""
     ours, theirs = (First(side, shorten(side.open()[1], steps, side.batch_size)) for side in (a, b))
-    exact = None if a.dtype == "float64" else First(a.in_float64(ours.opened))
-    names, parted, number, all_worst = names_of(ours), [], 0, []
+    exact = None if a.dtype == "float64" else First(a.in_float64(ours.opened.initial_weights))
+    names = names_of(ours)
+    every: list[Difference] = []
     total = sum(-(-_rows(ours, order) // a.batch_size) for order in ours.opened.orders)
     scale = 0.0
     for epoch, order in enumerate(ours.opened.orders, 1):
         sides = [batches(x.opened.batch, order, a.batch_size) for x in (ours, theirs)]
         for batch, other in zip(*sides, strict=True):
-            number += 1
-            report("single steps", number, total)
+            report("single steps", len(every) + 1, total)
             weights = theirs.opened.adapter.get_weights()
             ours.opened.adapter.set_weights(weights)
             noise = None if exact is None else _exact_step(exact, weights, batch)
             x = take_step(ours.opened, batch, a.batch_size)
             y = take_step(theirs.opened, other, a.batch_size)
             scale = scale or abs(x.loss)
-            every = list(_compare(x, y, noise, names, scale))
-            worst = max(every, key=lambda each: each.error / (each.limit or 1.0))
-            all_worst.append(replace(worst, step=number, epoch=epoch))
-            if worst.parted:
-                parted.append(all_worst[-1])
-    return SingleSteps(number, parted, max(all_worst, key=lambda each: each.error))
+            worst = max(_compare(x, y, noise, names, scale), key=lambda each: each.of_limit)
+            every.append(replace(worst, step=len(every) + 1, epoch=epoch))
+    parted = [each for each in every if each.parted]
+    return SingleSteps(len(every), parted, max(every, key=lambda each: each.error))
 
 
 def _exact_step(exact: First, weights: list[np.ndarray], batch: Batch) -> Step:
     """Take the same step in float64, from the same float32 weights and rows."""
     exact.opened.adapter.set_weights([w.astype(np.float64) for w in weights])
-    y = batch.y.astype(np.float64) if batch.y.ndim == 2 else batch.y
-    rows = Batch(batch.X.astype(np.float64), y)
-    return take_step(exact.opened, rows, exact.side.batch_size)
+    return take_step(exact.opened, in_float64(batch), exact.side.batch_size)
 
 
 def _compare(

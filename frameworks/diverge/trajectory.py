@@ -5,17 +5,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from frameworks.agreement.distances import FLOAT64
+from frameworks.console import Advance
 from frameworks.diverge.differences import Difference, difference
+from frameworks.diverge.first_batch import First, compare, names_of
 from frameworks.diverge.floor import Floor, NudgedSteps
-from frameworks.diverge.levels import names_of
-from frameworks.diverge.limits import ONE_BATCH, TRAJECTORY, WEIGHT
 from frameworks.diverge.side import (
-    First,
-    Report,
     Side,
     Step,
+    at_weights,
     batches,
-    own_gradients,
+    in_float64,
     shorten,
     take_step,
     train,
@@ -23,9 +23,9 @@ from frameworks.diverge.side import (
 from frameworks.probe import Opened
 from scratch import Batch
 
-__all__ = ["KEPT", "Parting", "StepPair", "epochs_apart", "find_step", "first_steps"]
+__all__ = ["Parting", "StepPair", "epochs_apart", "find_step", "first_steps"]
 
-KEPT = 64  # steps from the first on whose gradients are kept, to find out what an optimizer does
+_KEPT = 64  # steps from the first on whose gradients are kept, to find out what an optimizer does
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class StepPair:
 
     a: Step
     b: Step
-    batch: Batch
-    gradients: tuple[list[np.ndarray], list[np.ndarray]] | None  # before the step
+    batch: Batch  # side a's
+    gradients: tuple[list[np.ndarray], list[np.ndarray]] | None  # that each side stepped on
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,19 @@ class Parting:
 
     difference: Difference
     history: list[StepPair]  # from the first step of all to the one that parts, or empty
-    gradients: Difference | None = None  # of that step, from the weights before it
+    gradients: Difference  # of that step, both at the weights that side a had before it
 
 
 def epochs_apart(
-    a: Opened, b: Opened, batch_size: int, limit: float | None
+    a: Opened, b: Opened, batch_size: int, limits: Sequence[float] | None
 ) -> Iterator[Difference]:
-    """Train both to the end, in the one call that `fit` makes, and compare every epoch's loss."""
+    """Train both to the end, in the one call that `fit` makes, and compare every epoch's loss.
+
+    `limits`: of each epoch; None: measured, not judged.
+    """
     trainings = [train(x, batch_size) for x in (a, b)]
     for epoch, (x, y) in enumerate(zip(*trainings, strict=True), 1):
+        limit = None if limits is None else limits[epoch - 1]
         yield replace(difference("the epoch's loss", x.loss, y.loss, limit), epoch=epoch)
 
 
@@ -62,7 +66,7 @@ def find_step(
     steps: int | None,
     last: int,
     loss: float,
-    report: Report,
+    report: Advance,
     floor: Floor | None = None,
 ) -> Parting | None:
     """Return the first step that parts, up to the end of epoch `last`; None if none does.
@@ -91,25 +95,18 @@ def _outside(opened: list[Opened], limits: Sequence[float]) -> bool:
 
 
 def _walk(
-    a: First,
-    b: First,
-    epochs: range,
-    loss: float,
-    report: Report,
-    nudged: NudgedSteps | None,
+    a: First, b: First, epochs: range, loss: float, report: Advance, nudged: NudgedSteps | None
 ) -> Parting | None:
     history: list[StepPair] = []
-    names, number = names_of(a), 0
+    names, size = names_of(a), a.side.batch_size
+    per_epoch = -(-len(a.opened.batch.X) // size)
     for epoch in epochs:
-        order, bs = a.opened.orders[epoch - 1], a.side.batch_size
-        rows = len(a.opened.batch.X) if order is None else len(order)
-        count = -(-rows // bs)
-        numbered = (epoch - 1) * -(-len(a.opened.batch.X) // bs)
-        sides = [batches(x.opened.batch, x.opened.orders[epoch - 1], bs) for x in (a, b)]
-        for in_epoch, (batch, other) in enumerate(zip(*sides, strict=True), 1):
-            report("walking the steps", in_epoch, count)
-            number = numbered + in_epoch
-            pair = _step(a, b, batch, other, keep=number <= KEPT)
+        sides = [batches(x.opened.batch, x.opened.orders[epoch - 1], size) for x in (a, b)]
+        for number, (batch, other) in enumerate(
+            zip(*sides, strict=True), (epoch - 1) * per_epoch + 1
+        ):
+            report("walking the steps", number - (epoch - 1) * per_epoch, per_epoch)
+            pair = _step(a, b, batch, other, keep=number <= _KEPT)
             if number == len(history) + 1:
                 history.append(pair)
             limits = None if nudged is None else nudged.step(batch, loss)
@@ -117,9 +114,7 @@ def _walk(
                 if found.parted:
                     found = replace(found, epoch=epoch, step=number)
                     known = history if len(history) == number else []
-                    of_gradients = None if nudged is None else nudged.gradients(batch)
-                    gradients = _gradients(a, b, pair, other, names, of_gradients)
-                    return Parting(found, known, gradients)
+                    return Parting(found, known, _gradients(a, b, pair, other))
     return None
 
 
@@ -138,43 +133,44 @@ def first_steps(a: Side, b: Side, count: int) -> list[StepPair]:
 
 
 def _step(a: First, b: First, batch: Batch, other: Batch, keep: bool) -> StepPair:
-    gradients = None
-    if keep:
-        at = [x.opened.adapter.get_weights() for x in (a, b)]
-        gradients = (
-            own_gradients(a.opened, at[0], batch),
-            own_gradients(b.opened, at[1], other),
-        )
+    gradients = (_own_gradients(a, batch), _own_gradients(b, other)) if keep else None
     ours = take_step(a.opened, batch, a.side.batch_size)
     theirs = take_step(b.opened, other, b.side.batch_size)
     return StepPair(ours, theirs, batch, gradients)
+
+
+def _own_gradients(side: First, batch: Batch) -> list[np.ndarray]:
+    """Return the gradients of a batch at the weights that the side has."""
+    adapter = side.opened.adapter
+    with at_weights(adapter, adapter.get_weights()):
+        return adapter.loss_and_gradients(batch)[1]
 
 
 def _compare(
     pair: StepPair, names: list[str], loss: float, limits: Sequence[float] | None
 ) -> Iterator[Difference]:
     """Compare a step; the limits, of the loss and of every weight, are those of float64 if None."""
-    of_loss, *of_weights = limits or [TRAJECTORY, *[WEIGHT] * len(names)]
+    of_loss, *of_weights = limits or [FLOAT64.loss, *[FLOAT64.weight] * len(names)]
     yield difference("the batch's loss", pair.a.loss, pair.b.loss, of_loss, scale=loss)
     for name, x, y, limit in zip(names, pair.a.after, pair.b.after, of_weights, strict=True):
         yield difference(name, x, y, limit)
 
 
-def _gradients(
-    a: First,
-    b: First,
-    pair: StepPair,
-    other: Batch,
-    names: list[str],
-    limits: Sequence[float] | None,
-) -> Difference:
-    """Compare the gradients of a step, from the weights that were there before it."""
-    found = [
-        own_gradients(first.opened, step.before, batch)
-        for first, step, batch in ((a, pair.a, pair.batch), (b, pair.b, other))
-    ]
-    every = zip(names, *found, limits or [ONE_BATCH] * len(names), strict=True)
-    return max(
-        (difference(f"gradient of {name}", x, y, limit) for name, x, y, limit in every),
-        key=lambda each: each.of_limit,
+def _gradients(a: First, b: First, pair: StepPair, other: Batch) -> Difference:
+    """Compare the gradients of a step as the level `gradient` does, at side a's weights on both.
+
+    By the step that parts, each side's own weights have drifted from the other's, by no more than
+    the limit: gradients at those would differ though both compute them alike.
+    """
+    weights = pair.a.before
+    ours, theirs = (
+        First(x.side, x.opened._replace(initial_weights=weights), batch)
+        for x, batch in ((a, pair.batch), (b, other))
     )
+    exact = None
+    if a.side.dtype == "float32":
+        exact = First(a.side.in_float64(weights), batch=in_float64(pair.batch))
+        exact.opened.adapter.stream.draws = a.opened.adapter.stream.draws
+    with at_weights(ours.opened.adapter, weights), at_weights(theirs.opened.adapter, weights):
+        compared = [found for _, found in compare("gradient", ours, theirs, exact)]
+    return max(compared, key=lambda each: each.of_limit)

@@ -1,73 +1,71 @@
 """The walk through the levels, to the first that parts."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from frameworks.diverge.differences import Difference, difference, not_identical
+from frameworks.agreement.verdict import judge
+from frameworks.console import Advance
+from frameworks.diverge.differences import Difference, not_identical
+from frameworks.diverge.evidence import Epochs, Evidence
 from frameworks.diverge.findings import LEVELS, Finding, Level, Walk
-from frameworks.diverge.floor import TRAININGS
+from frameworks.diverge.first_batch import (
+    FIRST_BATCH,
+    Compared,
+    First,
+    Item,
+    compare,
+    inputs,
+    names_of,
+)
+from frameworks.diverge.floor import TRAININGS, Floor, floor_of
 from frameworks.diverge.layers import unmatched
-from frameworks.diverge.levels import FIRST_BATCH, Item, inputs
-from frameworks.diverge.limits import float32_limits, float64_limits
-from frameworks.diverge.side import First, Report, Side
+from frameworks.diverge.result import Result, compare_results
+from frameworks.diverge.side import Side, shorten
 from frameworks.diverge.single_step import single_steps
-from frameworks.diverge.trajectory import first_steps
-from frameworks.diverge.whole import whole_training
+from frameworks.diverge.trajectory import epochs_apart, find_step, first_steps
 
 __all__ = ["LEVELS", "Finding", "Level", "Walk", "walk"]
 
 _TELLING = 4  # steps that tell one optimizer from another; the first alone does not
 
 
+def _silent(what: str, done: float, total: float | None) -> None:
+    pass
+
+
 def walk(
     a: Side,
     b: Side,
-    steps: int | None,
-    single: bool,
-    report: Report,
+    steps: int | None = None,
+    single: bool = False,
+    report: Advance = _silent,
     floor: int = TRAININGS,
 ) -> Walk:
     """Compare level by level, to the first that parts; with `single` past it, to the last.
 
-    In float32 whole trainings are judged by `floor` nudged ones; with 0 they are measured.
+    Whole trainings in float32, and in float64 those that exceed the fixed limits, are judged by
+    `floor` nudged ones; with 0 float32 is measured, and float64 is held to the fixed limits.
     """
     done, first = Walk(a, b, steps), (First(a), First(b))
-    if len(first[0].opened.initial_weights) != len(first[1].opened.initial_weights):
-        ours, theirs = (x.opened.initial_weights for x in first)
-        counts = difference("the number of weight arrays", len(ours), len(theirs), 0.0)
-        done.levels.append(Level("inputs", "parted", counts, 1))
-        done.findings.append(Finding("inputs", counts, [], None))
-        return done
     report("inputs", 0, 1)
     found = [(item, not_identical(item.where, item.a, item.b)) for item in inputs(*first)]
-    if done.keep("inputs", found, a=first[0], b=first[1]):
+    if done.keep(Evidence("inputs", found, *first)):
         return done
     _note_layers(done, *first)
-    exact = None if a.dtype == "float64" else First(a.in_float64(first[0].opened))
+    exact = None
+    if a.dtype == "float32":
+        exact = First(a.in_float64(first[0].opened.initial_weights))
     for name in FIRST_BATCH:
         report(name, 0, 1)
-        found = list(_first_batch(name, *first, exact))
+        found = list(compare(name, *first, exact))
         parted = any(each.parted for _, each in found)
         history = first_steps(a, b, _TELLING) if name == "step" and parted else []
-        if done.keep(name, found, a=first[0], b=first[1], history=history) and not single:
+        if done.keep(Evidence(name, found, *first, history)) and not single:
             return done
     if single:
         done.single = single_steps(a, b, steps, report)
     else:
-        whole_training(done, *first, report, floor)
+        _whole_training(done, *first, report, floor)
     return done
-
-
-def _first_batch(
-    name: str, a: First, b: First, exact: First | None
-) -> Iterator[tuple[Item, Difference]]:
-    level = FIRST_BATCH[name]
-    items = float64_limits(level(a, b)) if exact is None else float32_limits(level, a, b, exact)
-    for item, limit in items:
-        found = difference(item.where, item.a, item.b, limit)
-        if name == "gradient" and found.parted:  # perhaps the terms of a sum over the rows cancel
-            terms = a.gradient_terms[item.position]
-            found = difference(item.where, item.a, item.b, limit, scale=terms)
-        yield item, found
 
 
 def _note_layers(done: Walk, a: First, b: First) -> None:
@@ -75,3 +73,119 @@ def _note_layers(done: Walk, a: First, b: First) -> None:
     for side, kinds in zip((done.a, done.b), unmatched(a.layers, b.layers), strict=True):
         if kinds:
             done.notes.append(f"layers of {side.implementation} alone: {', '.join(kinds)}")
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """Both trainings: every epoch, or as far as to the first that parts; then the results."""
+
+    epochs: list[Difference]
+    found: list[Difference]  # of the results; none if an epoch parts
+    results: tuple[Result, Result] | None
+    reached: Epochs  # where side b was at the end of this
+
+    @property
+    def parted(self) -> bool:
+        return any(each.parted for each in (*self.epochs, *self.found))
+
+    def losses(self, side: int) -> list[float]:
+        """Return the losses of one side, 0 or 1."""
+        return [float(each.values[side]) for each in self.epochs]
+
+
+def _train(done: Walk, names: list[str], report: Advance) -> _Trained:
+    """Train both, and compare the epochs, then the results."""
+    (ours, x), (theirs, y) = done.a.open(), done.b.open()
+    x, y = (shorten(opened, done.steps, done.a.batch_size) for opened in (x, y))
+    limits = done.limits
+    of_epochs = None if limits is None else [limits.loss] * len(x.orders)
+    if done.floor is not None:
+        of_epochs = done.floor.epochs
+    epochs: list[Difference] = []
+    for each in epochs_apart(x, y, done.a.batch_size, of_epochs):
+        report("epochs", len(epochs) + 1, len(x.orders))
+        epochs.append(each)
+        if each.parted:
+            break
+    reached = Epochs(len(epochs), float(epochs[-1].values[1]), y.adapter.get_weights())
+    if epochs[-1].parted:
+        return _Trained(epochs, [], None, reached)
+    results = Result.of(done.a, ours, x), Result.of(done.b, theirs, y)
+    found = [*compare_results(*results, names, limits, _of_outputs(done))]
+    return _Trained(epochs, found, results, reached)
+
+
+def _of_outputs(done: Walk) -> float | None:
+    """Return how far apart the test rows' outputs may be: the weights that they are made of may."""
+    if done.floor is None:
+        return None if done.limits is None else done.limits.weight
+    outputs = done.floor.noise.outputs or 0.0
+    return max(outputs, done.floor.limits.weight)
+
+
+def _whole_training(done: Walk, a: First, b: First, report: Advance, count: int) -> None:
+    """Walk the levels of the whole training: trajectory, and result."""
+    names = names_of(a)
+    if done.a.dtype == "float32":
+        done.floor = floor_of(done.a, count, done.steps, report)
+    trained = _train(done, names, report)
+    if trained.parted and done.a.dtype == "float64":
+        done.floor = _beyond_fixed_limits(done, count, report)
+        if done.floor is not None:
+            trained = _train(done, names, report)
+    seen = Evidence("trajectory", _compared(trained.epochs), a, b, floor=done.floor)
+    if trained.results is not None:
+        done.keep(seen)
+        _note_distance(done, trained, *trained.results)
+        found, results = _compared(trained.found), trained.results
+        seen = replace(seen, level="result", compared=found, results=results)
+    if trained.parted and (trained.results is None or seen.found.where.endswith("at the end")):
+        seen = _with_step(done, seen, trained, report)
+    done.keep(seen)
+
+
+def _with_step(done: Walk, seen: Evidence, trained: _Trained, report: Advance) -> Evidence:
+    """Look for the step at which epochs or weights part; return what is seen with it."""
+    last, loss = trained.reached.epoch, abs(trained.losses(0)[-1])
+    step = find_step(done.a, done.b, done.steps, last, loss, report, done.floor)
+    if step is None:
+        return replace(seen, epochs=trained.reached)
+    seen = replace(seen, step=step, history=step.history)
+    if seen.level == "result":
+        return seen
+    found = [*seen.compared[:-1], *_compared([step.difference])]
+    return replace(seen, compared=found, epoch=trained.epochs[-1])
+
+
+def _note_distance(done: Walk, trained: _Trained, ours: Result, theirs: Result) -> None:
+    """Keep how far apart whole trainings are beside a floor, and what it says of them."""
+    if done.floor is None:
+        return
+    one, other = ours.outcome(trained.losses(0)), theirs.outcome(trained.losses(1))
+    judgement = judge(one, other, done.a.dtype, done.floor.noise)
+    done.distance = judgement.distance
+    if judgement.verdict == "agree" and judgement.reason:
+        done.notes.append(judgement.reason)
+
+
+def _beyond_fixed_limits(done: Walk, count: int, report: Advance) -> Floor | None:
+    """Return the noise floor of float64 if it is above the fixed limits; else note why it is not.
+
+    A training that is chaotic in itself amplifies rounding beyond any fixed limit.
+    """
+    floor = floor_of(done.a, count, done.steps, report)
+    if floor is None:
+        why = "was asked for" if count < 2 else "without a build_scratch"
+        done.notes.append(f"no noise floor {why}: it would tell a fault from amplified rounding")
+    elif floor.limits == floor.fixed:
+        done.notes.append(
+            f"it is not rounding: {count} trainings of scratch, nudged in the last place, stay "
+            "within the limits"
+        )
+    else:
+        return floor
+    return None
+
+
+def _compared(found: list[Difference]) -> list[Compared]:
+    return [(Item(each.where, None, None, i), each) for i, each in enumerate(found)]

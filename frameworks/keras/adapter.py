@@ -2,7 +2,7 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any
@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from frameworks.adapter import Adapter
-from frameworks.draws import Dropped
+from frameworks.draws import Dropped, StepDraws
 from frameworks.keras.dropout import DropoutLayers, nothing_else_drawn
 from frameworks.keras.layouts import canonical, canonical_states
 from frameworks.keras.lending import lent_keras
 from frameworks.keras.loading import keras
 from frameworks.probe import LayerOutput, computing, kind_of
-from frameworks.program import Builder, Parts
+from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
 from frameworks.spec import Spec
 from scratch import Batch, EpochResult
 
@@ -34,18 +34,25 @@ class KerasAdapter(Adapter):
     backend's: a class derives from this one for each.
     """
 
-    def build(self, build: Builder, spec: Spec) -> Parts:
+    def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
         with self.lent():
             parts = build(spec=spec)
-            self.accuracy = self._make_accuracy(parts, spec)
-            metrics = [] if self.accuracy is None else [self.accuracy]
-            parts.network.compile(parts.optimizer, parts.loss, metrics=metrics)
-            parts.optimizer.build(parts.network.trainable_variables)
-        self.weights = [w for layer in parts.network.layers for w in canonical(layer)]
-        self.states = [a for layer in parts.network.layers for a in canonical_states(layer)]
-        self.dropout = DropoutLayers(parts.network)
+            if isinstance(parts, Parts):
+                self._compile_model(parts, spec)
+        if not all(optimizer.built for optimizer in parts.optimizers):
+            raise TypeError("a program has to build its optimizers on the variables they train")
+        layers = [layer for network in parts.networks for layer in network.layers]
+        self.weights = [w for layer in layers for w in canonical(layer)]
+        self.states = [a for layer in layers for a in canonical_states(layer)]
+        self.dropout = DropoutLayers(parts.networks)
         self._compiled_for: tuple[Any, ...] = ()
         return parts
+
+    def _compile_model(self, parts: Parts, spec: Spec) -> None:
+        self.accuracy = self._make_accuracy(parts, spec)
+        metrics = [] if self.accuracy is None else [self.accuracy]
+        parts.network.compile(parts.optimizer, parts.loss, metrics=metrics)
+        parts.optimizer.build(parts.network.trainable_variables)
 
     def _make_accuracy(self, parts: Parts, spec: Spec) -> keras.metrics.Metric | None:
         if not self.task.has_answers:
@@ -89,10 +96,13 @@ class KerasAdapter(Adapter):
         self._assign(self.weights, weights)
 
     def get_optimizer_state(self) -> Any:
-        return _values(self.parts.optimizer.variables)
+        return _values(self._optimizer_variables())
 
     def set_optimizer_state(self, state: Any) -> None:
-        self._assign(self.parts.optimizer.variables, state)
+        self._assign(self._optimizer_variables(), state)
+
+    def _optimizer_variables(self) -> list[keras.Variable]:
+        return [v for optimizer in self.parts.optimizers for v in optimizer.variables]
 
     def get_states(self) -> list[np.ndarray]:
         return _values(self.states)
@@ -101,10 +111,13 @@ class KerasAdapter(Adapter):
         self._assign(self.states, states)
 
     def get_layer_state(self) -> Any:
-        return _values(self.parts.network.non_trainable_variables)
+        return _values(self._layer_variables())
 
     def set_layer_state(self, state: Any) -> None:
-        self._assign(self.parts.network.non_trainable_variables, state)
+        self._assign(self._layer_variables(), state)
+
+    def _layer_variables(self) -> list[keras.Variable]:
+        return [v for network in self.parts.networks for v in network.non_trainable_variables]
 
     def _assign(self, variables: list[keras.Variable], values: Iterable[Any]) -> None:
         with self.lent():
@@ -112,6 +125,8 @@ class KerasAdapter(Adapter):
                 own.assign(new)
 
     def compile(self, data: Batch, batch_size: int) -> None:
+        if isinstance(self.parts, Program):
+            return  # its step is compiled when it is first run
         shapes = [(a.shape, a.dtype.name) for a in data if a is not None]
         compiled_for = (batch_size, *self.stream.dropped, *shapes)
         if self._compiled_for == compiled_for:
@@ -122,7 +137,7 @@ class KerasAdapter(Adapter):
 
     def dropped(self, X: np.ndarray) -> list[Dropped]:
         with self.lent():
-            return self.dropout.find(_tensor(X))
+            return self.dropout.find(self.parts.network, _tensor(X))
 
     def train(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
@@ -134,7 +149,7 @@ class KerasAdapter(Adapter):
         orders, count = iter(orders), 1
         while chunk := [in_order if o is None else o for o in islice(orders, count)]:
             start = time.perf_counter()
-            with self.lent(), nothing_else_drawn(self.parts.network):
+            with self.lent(), nothing_else_drawn(self.parts.networks):
                 losses, right = self._train_in_parts(columns, np.stack(chunk), batch_size)
             for loss, count_right in zip(losses.tolist(), right.tolist(), strict=True):
                 yield EpochResult(loss, None if self.accuracy is None else count_right / n)
@@ -149,11 +164,32 @@ class KerasAdapter(Adapter):
         losses, right = np.zeros((2, len(orders)), self.dtype)
         for start in range(0, n, most):
             part = orders[:, start : start + most]
-            masks = [_tensor(mask) for mask in self.stream.ahead(part, batch_size).masks]
+            masks = [_tensor(mask) for mask in self.stream.masks_ahead(part, batch_size)]
             loss, correct = self._train_epochs(columns, masks, part, batch_size)
             losses += loss * (part.shape[1] / n)
             right += correct
         return losses, right
+
+    def run(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[dict[str, float]]:
+        for order in orders:
+            with self.lent(), nothing_else_drawn(self.parts.networks):
+                means = [*super().run(data, [order], batch_size)]
+            yield from means
+
+    def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
+        tensors = StepBatch(*(None if a is None else _tensor(a) for a in batch))
+        named = {name: _tensor(a) for name, a in draws.named.items()}
+        values = self._run_step(tensors, [_tensor(mask) for mask in draws.masks], named)
+        return {name: float(value) for name, value in values.items()}
+
+    def _run_step(
+        self, batch: StepBatch, masks: Tensors, named: dict[str, Any]
+    ) -> Mapping[str, Any]:
+        """Run a program's step on the backend's tensors."""
+        with self.dropout.handed(masks):
+            return self.step(batch, named)
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
         with self.lent():
@@ -164,7 +200,7 @@ class KerasAdapter(Adapter):
         with self.lent():
             inside = keras.Model(network.inputs, [layer.output for layer in network.layers])
             masks = map(_tensor, self.stream.peek(len(X)).masks if training else ())
-            with nothing_else_drawn(network), self.dropout.handed([*masks]):
+            with nothing_else_drawn([network]), self.dropout.handed([*masks]):
                 outputs = inside(_tensor(X), training=training)
         values = outputs if len(network.layers) > 1 else [outputs]
         for layer, output in zip(network.layers, values, strict=True):
@@ -183,7 +219,7 @@ class KerasAdapter(Adapter):
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
         network, masks = self.parts.network, self.stream.peek(len(batch.X)).masks
-        with self.lent(), nothing_else_drawn(network):
+        with self.lent(), nothing_else_drawn([network]):
             with self.dropout.handed([_tensor(mask) for mask in masks]):
                 loss, gradients = self._loss_and_gradients(_tensors(batch))
         trained = network.trainable_variables
@@ -202,10 +238,11 @@ class KerasAdapter(Adapter):
 
 
 def _values(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
-    return [variable.numpy() for variable in variables]
+    return [np.array(variable.numpy()) for variable in variables]
 
 
 def _numpy(tensor: Any) -> np.ndarray:
+    """Return a copy."""
     return keras.ops.convert_to_numpy(tensor)
 
 

@@ -15,28 +15,29 @@ __all__ = ["DropoutLayers", "nothing_else_drawn"]
 
 
 class DropoutLayers:
-    """Every `keras.layers.Dropout` of a model, whose masks are handed over for each step.
+    """Every `keras.layers.Dropout` of some models, whose masks are handed over for each step.
 
     The layers stay the stock ones. Keras has no hooks: `call` is set on the instance, which has to
     be before the model is first trained. TypeError for a `noise_shape`.
     """
 
-    def __init__(self, model: keras.Model) -> None:
-        self.model, self.masks = model, Masks()
+    def __init__(self, models: Sequence[keras.Model]) -> None:
+        self.masks = Masks()
+        layers = [layer for model in models for layer in model._flatten_layers()]
         # A layer that derives from Dropout drops something else.
-        layers = [x for x in model._flatten_layers() if type(x) is keras.layers.Dropout]
+        layers = [layer for layer in layers if type(layer) is keras.layers.Dropout]
         for layer in layers:
             if layer.noise_shape is not None:
                 raise TypeError(f"{layer.name}: a mask of noise_shape cannot be handed over")
             layer.call = partial(self._call, layer.rate)
         self.count = len(layers)
 
-    def find(self, X: Any) -> list[Dropped]:
-        """Return what each call of a dropout layer drops for rows like X."""
+    def find(self, model: keras.Model, X: Any) -> list[Dropped]:
+        """Return what each call of a dropout layer drops of rows like X."""
         if not self.count:
             return []
         with self.masks.noting() as found:
-            self.model(X, training=False)
+            model(X, training=False)
         return found
 
     def handed(self, masks: Sequence[Any]) -> AbstractContextManager[None]:
@@ -50,9 +51,10 @@ class DropoutLayers:
 
 
 @contextmanager
-def nothing_else_drawn(model: keras.Model) -> Iterator[None]:
-    """Raise RuntimeError if a layer of the model draws random numbers meanwhile."""
-    seeds = [v for v in model.variables if v.path.endswith("seed_generator_state")]
+def nothing_else_drawn(models: Sequence[keras.Model]) -> Iterator[None]:
+    """Raise RuntimeError if a layer of the models draws random numbers meanwhile."""
+    variables = [v for model in models for v in model.variables]
+    seeds = [v for v in variables if v.path.endswith("seed_generator_state")]
     before = [v.numpy() for v in seeds]
     yield
     for own, kept in zip(seeds, before, strict=True):

@@ -5,8 +5,9 @@ from frameworks.default_network import build_keras
 from frameworks.keras.adapter import KerasAdapter
 from frameworks.keras.loading import keras
 from frameworks.regressor import LockstepRegressor
+from frameworks.trainer import LockstepTrainer
 
-__all__ = ["KerasClassifier", "KerasRegressor"]
+__all__ = ["KerasClassifier", "KerasRegressor", "KerasTrainer"]
 
 
 def _on_backend() -> type[KerasAdapter]:
@@ -42,3 +43,9 @@ class KerasRegressor(LockstepRegressor):
 
     _adapter_class = _on_backend()
     _default_build = staticmethod(build_keras)
+
+
+class KerasTrainer(LockstepTrainer):
+    """Programs in Keras; parameters as in `LockstepTrainer`."""
+
+    _adapter_class = _on_backend()

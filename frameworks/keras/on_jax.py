@@ -1,4 +1,4 @@
-"""Keras on JAX: an epoch is one function of the variables' values, compiled by XLA."""
+"""Keras on JAX: many batches are one function of the variables' values, compiled by XLA."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +8,12 @@ import jax
 import numpy as np
 
 from frameworks.keras.adapter import KerasAdapter, Tensors
+from frameworks.probe import kind_of
 
 __all__ = ["JaxKeras"]
 
-Values = tuple[Tensors, Tensors, Tensors]  # of trainable, other and the optimizer's variables
+# The values of trainable variables, of others, of the optimizer's and of the metrics'.
+State = tuple[Tensors, Tensors, Tensors, Tensors]
 
 
 class JaxKeras(KerasAdapter):
@@ -27,21 +29,21 @@ class JaxKeras(KerasAdapter):
 
     def _compile(self, columns: Tensors, batch_size: int) -> None:
         self._build_metrics([column[:1] for column in columns])
-        self._epochs: dict[Any, Any] = {}  # compiled, by the shapes of what they are given
-        rows = min(len(columns[0]), self.stream.rows_ahead(batch_size))
-        shapes = [(rows, *each.shape) for each in self.stream.dropped]
-        masks = [jax.ShapeDtypeStruct(shape, self.dtype) for shape in shapes]
-        self._epoch(jax.ShapeDtypeStruct((rows,), "int64"), masks, columns, batch_size)
+        self._compiled: dict[Any, Any] = {}  # by the shapes of batches and columns
+        n = len(columns[0])
+        for start in range(0, n, most := self.stream.rows_ahead(batch_size)):
+            rows = min(most, n - start)
+            masks = [np.empty((rows, *each.shape), self.dtype) for each in self.stream.dropped]
+            for batches in self._batches([np.arange(rows), *masks], batch_size):
+                self._function(batches, columns)
 
-    def _epoch(self, order: Any, masks: Tensors, columns: Tensors, batch_size: int) -> Any:
-        """Return the compiled epoch for an order, masks and columns of these shapes."""
-        key = (order.shape, *(column.shape for column in columns))
-        if key not in self._epochs:
-            epoch = jax.jit(self._train_epoch, static_argnames="batch_size")
-            values = self._values()
-            traced = epoch.lower(values, order, masks, columns, batch_size=batch_size)
-            self._epochs[key] = traced.compile()
-        return self._epochs[key]
+    def _function(self, batches: list[np.ndarray], columns: Tensors) -> Any:
+        """Return `_train_batches`, compiled for batches and columns of these shapes."""
+        shapes = tuple(a.shape for a in (*batches, *columns))
+        if shapes not in self._compiled:
+            train = jax.jit(self._train_batches)
+            self._compiled[shapes] = train.lower(self._state(), batches, columns).compile()
+        return self._compiled[shapes]
 
     def _build_metrics(self, columns: Tensors) -> None:
         """Let the model make the variables of its metrics, which it does at the first batch."""
@@ -49,63 +51,72 @@ class JaxKeras(KerasAdapter):
         model.compute_metrics(X, y, model(X, training=False), *w or [None])
         model.reset_metrics()
 
-    def _variables(self) -> tuple[list[Any], list[Any], list[Any]]:
-        model, optimizer = self.parts.network, self.parts.optimizer
-        return model.trainable_variables, model.non_trainable_variables, optimizer.variables
+    def _batches(self, of_epoch: list[Any], batch_size: int) -> Iterator[list[Any]]:
+        """Cut an order and the masks of an epoch, (n, ...) each, for one call after the other.
 
-    def _values(self) -> Values:
-        trained, others, optimizers = self._variables()
-        return [v.value for v in trained], [v.value for v in others], [v.value for v in optimizers]
+        Yield them as (m, rows, ...), m batches of as many rows; the smaller rest comes last. XLA
+        compiles convolutions to code twice as slow in a loop, so they have a call for each batch.
+        """
+        n = len(of_epoch[0])
+        size = min(batch_size, n)
+        kinds = {kind_of(layer) for layer in self.parts.network.layers}
+        step = size if "convolution" in kinds else n // size * size
+        for start in range(0, n // size * size, step):
+            yield [a[start : start + step].reshape(-1, size, *a.shape[1:]) for a in of_epoch]
+        if n % size:
+            yield [a[n // size * size :][None] for a in of_epoch]
 
-    def _train_epoch(
-        self,
-        values: Values,
-        order: jax.Array,
-        masks: Tensors,
-        columns: Tensors,
-        *,
-        batch_size: int,
-    ) -> tuple[Values, jax.Array, jax.Array]:
-        """Return the values after an epoch, its mean loss and the number of right predictions."""
-        model = self.parts.network
-        metrics = model.metrics_variables
-        counted = metrics[0] if self.accuracy is None else self.accuracy.total
-        (right,) = (i for i, metric in enumerate(metrics) if metric is counted)
+    def _train_batches(self, state: State, batches: Tensors, columns: Tensors) -> State:
+        """Return the state after a step for each of the batches: rows and masks (m, rows, ...)."""
 
-        def step(state: Any, given: tuple[jax.Array, Tensors]) -> tuple[Any, dict[str, jax.Array]]:
-            rows, dropped = given
-            with self.dropout.handed(dropped):
-                logs, state = model.train_step(state, tuple(column[rows] for column in columns))
-            return state, logs
+        def step(state: State, batch: Tensors) -> tuple[State, None]:
+            rows, *masks = batch
+            with self.dropout.handed(masks):
+                _, after = self.parts.network.train_step(state, tuple(c[rows] for c in columns))
+            return after, None
 
-        state = (*values, [v.value for v in metrics])
-        size = min(batch_size, len(order))
-        whole = len(order) // size * size
-        batches = [a[:whole].reshape(-1, size, *a.shape[1:]) for a in (order, *masks)]
-        state, all_logs = jax.lax.scan(step, state, (batches[0], batches[1:]))
-        logs = {name: values[-1] for name, values in all_logs.items()}
-        if whole < len(order):
-            state, logs = step(state, (order[whole:], [mask[whole:] for mask in masks]))
-        return state[:3], logs["loss"], state[3][right]
+        if len(batches[0]) == 1:
+            return step(state, [a[0] for a in batches])[0]
+        return jax.lax.scan(step, state, batches)[0]
 
     def _train_epochs(
         self, columns: Tensors, masks: Tensors, orders: np.ndarray, batch_size: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        values, results = self._values(), []
+        self.parts.network.reset_metrics()
+        state = self._state()
+        fresh, epochs = state[3], []
         for i, order in enumerate(orders):
-            of_epoch = [mask[i] for mask in masks]
-            epoch = self._epoch(order, of_epoch, columns, batch_size)
-            values, *result = epoch(values, order, of_epoch, columns)
-            results.append(result)
-        losses, right = np.array(results).T
-        for variables, latest in zip(self._variables(), values, strict=True):
-            self._assign(variables, latest)
-        return losses, right
+            state = (*state[:3], fresh)
+            for batches in self._batches([order, *(mask[i] for mask in masks)], batch_size):
+                state = self._function(batches, columns)(state, batches, columns)
+            epochs.append(state[3])
+        for variables, values in zip(self._variables(), state, strict=True):
+            self._assign(variables, values)
+        return self._results(epochs)
+
+    def _results(self, epochs: list[Tensors]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the losses and the numbers right from the metrics' values in every epoch."""
+        model = self.parts.network
+        by_metric = zip(model.metrics_variables, zip(*epochs, strict=True), strict=True)
+        found = {id(metric): np.array(values) for metric, values in by_metric}
+        total, count = (found[id(x)] for x in (model.metrics[0].total, model.metrics[0].count))
+        right = count if self.accuracy is None else found[id(self.accuracy.total)]
+        return total / count, right
+
+    def _variables(self) -> list[list[Any]]:
+        model = self.parts.network
+        trained, others = model.trainable_variables, model.non_trainable_variables
+        return [trained, others, self._optimizer_variables(), model.metrics_variables]
+
+    def _state(self) -> State:
+        trained, others, optimizers, metrics = (
+            [variable.value for variable in variables] for variables in self._variables()
+        )
+        return trained, others, optimizers, metrics
 
     def _loss_and_gradients(self, columns: Tensors) -> tuple[jax.Array, Tensors]:
         model, (X, y, *w) = self.parts.network, columns
-        trained, others, _ = self._values()
-        metrics = [v.value for v in model.metrics_variables]
+        trained, others, _, metrics = self._state()
         loss_of = jax.value_and_grad(model.compute_loss_and_updates, has_aux=True)
         (_, (loss, *_)), gradients = loss_of(
             trained, others, metrics, X, y, *w or [None], training=True, optimizer_variables=[]

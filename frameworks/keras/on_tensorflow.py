@@ -1,9 +1,13 @@
 """Keras on TensorFlow: all epochs of a call run in a graph."""
 
+from functools import cached_property
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from frameworks.keras.adapter import KerasAdapter, Tensors
+from frameworks.program import StepBatch
 
 __all__ = ["TensorFlowKeras"]
 
@@ -23,6 +27,17 @@ class TensorFlowKeras(KerasAdapter):
         any_rows = [tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in columns]
         graph = tf.function(train_epochs)
         self._compiled = graph.get_concrete_function(orders, masks, *any_rows)
+
+    def _run_step(
+        self, batch: StepBatch, masks: Tensors, named: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        return self._step(batch, masks, named)
+
+    @cached_property
+    def _step(self) -> Any:
+        """The step, compiled by TensorFlow for every number of rows."""
+        run = super()._run_step
+        return tf.function(lambda batch, masks, named: dict(run(batch, masks, named)))
 
     def _train_in_graph(
         self,

@@ -13,6 +13,7 @@ BACKEND = Backend(
     regressor="PythonRegressor",
     style=LineStyle(colour=3, width=1.3, dashes=(6, 2, 1, 2), marker="D"),
     dtypes=("float64",),
+    timed=False,
     native=None,
     loop="PythonLoop",
 )

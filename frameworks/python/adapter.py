@@ -8,7 +8,7 @@ import numpy as np
 from frameworks.adapter import Adapter
 from frameworks.classifier import LockstepClassifier
 from frameworks.probe import LayerOutput
-from frameworks.program import Builder, Parts
+from frameworks.program import Parts, Program, ProgramBuilder
 from frameworks.regressor import LockstepRegressor
 from frameworks.spec import Spec
 from scratch import Batch, EpochResult, count_correct
@@ -22,10 +22,13 @@ class PythonAdapter(Adapter):
     Python's floats are float64, so float32 is refused.
     """
 
-    def build(self, build: Builder, spec: Spec) -> Parts:
+    def build(self, build: ProgramBuilder, spec: Spec) -> Parts:
         if self.dtype != "float64":
             raise ValueError(f"dtype must be 'float64' in pure Python, got {self.dtype!r}")
-        return build(spec=spec)
+        parts = build(spec=spec)
+        if isinstance(parts, Program):
+            raise TypeError("build must return Parts in pure Python, which runs no programs")
+        return parts
 
     def get_weights(self) -> list[np.ndarray]:
         return [np.array(w) for w in self.parts.network.weights]
@@ -42,7 +45,7 @@ class PythonAdapter(Adapter):
     def train(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[EpochResult]:
-        network, learning_rate = self.parts.network, self.parts.optimizer
+        network, learning_rate = self.parts.network, self.parts.optimizers[0]
         X, y = data.X.tolist(), data.y.tolist()
         w = None if data.w is None else data.w.tolist()
         threshold = self.threshold

@@ -12,27 +12,30 @@ from torch import nn
 from frameworks.adapter import Adapter
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_pytorch
-from frameworks.draws import Dropped
+from frameworks.draws import Dropped, StepDraws
 from frameworks.probe import LayerOutput, computing, kind_of
-from frameworks.program import Builder, Parts
+from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
 from frameworks.pytorch.dropout import DropoutModules, channels_first, nothing_else_drawn
 from frameworks.regressor import LockstepRegressor
 from frameworks.spec import Spec
+from frameworks.trainer import LockstepTrainer
 from scratch import Batch, EpochResult
 
-__all__ = ["PyTorchAdapter", "PyTorchClassifier", "PyTorchRegressor"]
+__all__ = ["PyTorchAdapter", "PyTorchClassifier", "PyTorchRegressor", "PyTorchTrainer"]
 
 
 class PyTorchAdapter(Adapter):
     """A `torch.nn.Module` with its loss and a `torch.optim` optimizer."""
 
-    def build(self, build: Builder, spec: Spec) -> Parts:
+    def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
         with torch.random.fork_rng(devices=[]):  # nn.Linear draws weights; ours replace them
             parts = build(spec=spec)
-        parts.network.to(getattr(torch, self.dtype))
-        self.weights = [w for module in parts.network.modules() for w in _canonical(module)]
-        self.states = [a for module in parts.network.modules() for a in _canonical_states(module)]
-        self.dropout = DropoutModules(parts.network)
+        modules = []
+        for network in parts.networks:
+            modules += network.to(getattr(torch, self.dtype)).modules()
+        self.weights = [w for module in modules for w in _canonical(module)]
+        self.states = [a for module in modules for a in _canonical_states(module)]
+        self.dropout = DropoutModules(parts.networks)
         return parts
 
     def get_weights(self) -> list[np.ndarray]:
@@ -44,13 +47,14 @@ class PyTorchAdapter(Adapter):
                 own.copy_(torch.tensor(new))
 
     def get_optimizer_state(self) -> Any:
-        return self.parts.optimizer.state_dict()
+        return [optimizer.state_dict() for optimizer in self.parts.optimizers]
 
     def set_optimizer_state(self, state: Any) -> None:
-        self.parts.optimizer.load_state_dict(state)
+        for optimizer, own in zip(self.parts.optimizers, state, strict=True):
+            optimizer.load_state_dict(own)
 
     def dropped(self, X: np.ndarray) -> list[Dropped]:
-        return self.dropout.find(torch.from_numpy(X))
+        return self.dropout.find(self.parts.network, torch.from_numpy(X))
 
     def train(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
@@ -65,7 +69,7 @@ class PyTorchAdapter(Adapter):
     def _train_epoch(
         self, X: torch.Tensor, y: torch.Tensor, w: torch.Tensor | None = None, *, batch_size: int
     ) -> EpochResult:
-        network, optimizer = self.parts.network.train(), self.parts.optimizer
+        network, (optimizer,) = self.parts.network.train(), self.parts.optimizers
         losses, outputs = [], []
         for rows in zip(*(a.split(batch_size) for a in (X, y, w) if a is not None), strict=True):
             optimizer.zero_grad()
@@ -78,6 +82,23 @@ class PyTorchAdapter(Adapter):
             outputs.append(output.detach())
         total = float(torch.stack(losses).sum())
         return EpochResult(total / len(X), self._accuracy(torch.cat(outputs), y))
+
+    def run(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[dict[str, float]]:
+        for order in orders:
+            with nothing_else_drawn():
+                means = [*super().run(data, [order], batch_size)]
+            yield from means
+
+    def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
+        for network in self.parts.networks:
+            network.train()
+        tensors = StepBatch(*(None if a is None else torch.from_numpy(a) for a in batch))
+        named = {name: torch.from_numpy(a) for name, a in draws.named.items()}
+        with self.dropout.handed(draws.masks):
+            values = self.step(tensors, named)
+        return {name: value.item() for name, value in values.items()}
 
     def _loss(
         self, output: torch.Tensor, y: torch.Tensor, w: torch.Tensor | None = None
@@ -147,11 +168,14 @@ class PyTorchAdapter(Adapter):
             own.copy_(torch.tensor(new))
 
     def get_layer_state(self) -> Any:
-        return [buffer.clone() for buffer in self.parts.network.buffers()]
+        return [buffer.clone() for buffer in self._buffers()]
 
     def set_layer_state(self, state: Any) -> None:
-        for own, kept in zip(self.parts.network.buffers(), state, strict=True):
+        for own, kept in zip(self._buffers(), state, strict=True):
             own.copy_(kept)
+
+    def _buffers(self) -> list[torch.Tensor]:
+        return [buffer for network in self.parts.networks for buffer in network.buffers()]
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         z = torch.from_numpy(outputs)
@@ -173,6 +197,12 @@ class PyTorchClassifier(LockstepClassifier):
 
     _adapter_class = PyTorchAdapter
     _default_build = staticmethod(build_pytorch)
+
+
+class PyTorchTrainer(LockstepTrainer):
+    """Programs in PyTorch; parameters as in `LockstepTrainer`."""
+
+    _adapter_class = PyTorchAdapter
 
 
 def _canonical(module: nn.Module) -> list[torch.Tensor]:

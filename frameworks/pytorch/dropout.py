@@ -27,23 +27,24 @@ def channels_first(module: nn.Module, before: bool) -> bool:
 
 
 class DropoutModules:
-    """Every `nn.Dropout` of a network, whose masks are handed over for each step.
+    """Every `nn.Dropout` of some networks, whose masks are handed over for each step.
 
     The modules stay the stock ones. While a mask is applied, by a stock hook, the module itself is
     in evaluation mode, so that it draws nothing of its own.
     """
 
-    def __init__(self, network: nn.Module) -> None:
-        self.network, self.masks = network, Masks()
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        self.masks = Masks()
         self._first: list[bool] = []  # for each call: whether it is given (n, c, h, w)
         self._paused: nn.Dropout | None = None  # in evaluation mode only while it is called
-        self.modules = [m for m in network.modules() if type(m) is nn.Dropout]
+        modules = [module for network in networks for module in network.modules()]
+        self.modules = [module for module in modules if type(module) is nn.Dropout]
         for module in self.modules:
             module.register_forward_pre_hook(self._apply)
             module.register_forward_hook(self._resume)
 
-    def find(self, X: torch.Tensor) -> list[Dropped]:
-        """Return what each call of a dropout module drops for rows like X, images channels-last."""
+    def find(self, network: nn.Module, X: torch.Tensor) -> list[Dropped]:
+        """Return what each call of a dropout module drops of rows like X, images channels-last."""
         self._first, first = [], False
         if not self.modules:
             return []
@@ -54,11 +55,11 @@ class DropoutModules:
                 self._first.append(first)
             first = channels_first(module, first)
 
-        leaves = [m for m in self.network.modules() if not list(m.children())]
+        leaves = [m for m in network.modules() if not list(m.children())]
         hooks = [module.register_forward_hook(follow) for module in leaves]
         try:
             with torch.inference_mode(), self.masks.noting() as found:
-                self.network.eval()(X)
+                network.eval()(X)
         finally:
             for hook in hooks:
                 hook.remove()

@@ -10,35 +10,40 @@ import scratch
 from frameworks.adapter import Adapter
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_scratch
-from frameworks.draws import Dropped
+from frameworks.draws import Dropped, StepDraws
 from frameworks.probe import LayerOutput, computing, kind_of
-from frameworks.program import Builder, Parts
+from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
 from frameworks.regressor import LockstepRegressor
 from frameworks.spec import Spec
+from frameworks.trainer import LockstepTrainer
 from scratch import Batch, EpochResult
 
-__all__ = ["ScratchAdapter", "ScratchClassifier", "ScratchRegressor"]
+__all__ = ["ScratchAdapter", "ScratchClassifier", "ScratchRegressor", "ScratchTrainer"]
 
 
 class ScratchAdapter(Adapter):
     """A `scratch.Sequential` with its loss and optimizer."""
 
-    def build(self, build: Builder, spec: Spec) -> Parts:
+    def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
         parts = build(spec=spec)
-        parts.network.bind(self.dtype)
+        for network in parts.networks:
+            network.bind(self.dtype)
         return parts
 
     def get_weights(self) -> list[np.ndarray]:
-        return [w.copy() for w in self.parts.network.weights]
+        return [w.copy() for network in self.parts.networks for w in network.weights]
 
     def set_weights(self, weights: list[np.ndarray]) -> None:
-        self.parts.network.set_weights(weights)
+        own = [w for network in self.parts.networks for w in network.weights]
+        for w, new in zip(own, weights, strict=True):
+            w[...] = new
 
     def get_optimizer_state(self) -> Any:
-        return deepcopy(self.parts.optimizer.state)
+        return deepcopy([optimizer.state for optimizer in self.parts.optimizers])
 
     def set_optimizer_state(self, state: Any) -> None:
-        self.parts.optimizer.state = deepcopy(state)
+        for optimizer, own in zip(self.parts.optimizers, deepcopy(state), strict=True):
+            optimizer.state = own
 
     def dropped(self, X: np.ndarray) -> list[Dropped]:
         found, network = [], self.parts.network
@@ -53,12 +58,18 @@ class ScratchAdapter(Adapter):
     def train(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[EpochResult]:
-        network, loss, optimizer = self.parts[:3]
+        network, loss, (optimizer,) = self.parts.network, self.parts.loss, self.parts.optimizers
         masks = (lambda rows: self.stream(rows).masks) if self.stream else None
         count = self.threshold is not None
         return scratch.iter_epochs(
             network, loss, optimizer, data, orders, batch_size, masks=masks, count=count
         )
+
+    def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
+        if draws.masks:
+            self.parts.network.use_masks(draws.masks)
+        values = self.step(batch, draws.named)
+        return {name: float(value) for name, value in values.items()}
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
         return self.parts.network.predict(X)
@@ -83,24 +94,28 @@ class ScratchAdapter(Adapter):
         self._peek(batch.X)
         return self.parts.network.loss_and_grad(self.parts.loss, *batch, training=True)
 
+    def _layers(self) -> list[Any]:
+        return [layer for network in self.parts.networks for layer in network.layers]
+
     def _peek(self, X: np.ndarray) -> None:
         """Hand out the masks of the next step, and leave them to be drawn."""
         if self.stream:
             self.parts.network.use_masks(self.stream.peek(len(X)).masks)
 
     def get_states(self) -> list[np.ndarray]:
-        return [a.copy() for a in self.parts.network.state.values()]
+        return [a.copy() for network in self.parts.networks for a in network.state.values()]
 
     def set_states(self, states: list[np.ndarray]) -> None:
-        for own, new in zip(self.parts.network.state.values(), states, strict=True):
-            own[...] = new
+        own = [a for network in self.parts.networks for a in network.state.values()]
+        for a, new in zip(own, states, strict=True):
+            a[...] = new
 
     def get_layer_state(self) -> Any:
-        layers = self.parts.network.layers
+        layers = self._layers()
         return deepcopy([(layer.state, getattr(layer, "rng", None)) for layer in layers])
 
     def set_layer_state(self, state: Any) -> None:
-        for layer, (own, rng) in zip(self.parts.network.layers, deepcopy(state), strict=True):
+        for layer, (own, rng) in zip(self._layers(), deepcopy(state), strict=True):
             layer.state = own
             if rng is not None:
                 layer.rng = rng
@@ -130,3 +145,9 @@ class ScratchClassifier(LockstepClassifier):
 
     _adapter_class = ScratchAdapter
     _default_build = staticmethod(build_scratch)
+
+
+class ScratchTrainer(LockstepTrainer):
+    """Programs in NumPy; parameters as in `LockstepTrainer`."""
+
+    _adapter_class = ScratchAdapter

@@ -210,7 +210,7 @@ class TracedArray(np.ndarray):
         return self.noted_in.keep(np.argmax, self, result=result, axis=axis)
 
     def take(self, indices: Any, axis: int | None = None) -> Any:  # type: ignore[override]
-        """Return the elements at constant places along an axis, which only a vector may leave out."""
+        """Return the elements at constant places along an axis; a vector has one."""
         if not self.noted_in.is_constant(indices) or (axis is None and self.ndim > 1):
             raise CannotFollow(
                 "take from more than an axis, or at computed places, is not repeated"

@@ -87,7 +87,8 @@ def toys(tmp_path_factory) -> Trained:
 
 @pytest.fixture(scope="session")
 def tables(tmp_path_factory) -> Trained:
-    """Three epochs of churn and digits, by all implementations, the last batches not full."""
-    experiments = ("churn", "mnist_perceptron", "mnist", "mnist_cnn")
+    """Three epochs of all that is no toy, by all implementations, the last batches not full."""
+    experiments = ("churn", "mnist_perceptron", "mnist", "mnist_cnn", "diabetes")
+    experiments += ("digits_autoencoder",)
     options = (*experiments, "--epochs", "3", "--limit", "1003", "--jobs", "2")
     return _train(tmp_path_factory.mktemp("tables"), *options)

@@ -11,7 +11,7 @@ import pytest
 
 import experiments
 from experiments import RequestError, compare, load_run, run
-from experiments.harness.records.store import Store
+from experiments.harness.records.store import Store, to_json
 
 from .command import environment
 from .stored_runs import correct_but, failed, store_run, training
@@ -69,7 +69,9 @@ def test_a_run_without_a_pair_or_an_epoch_has_empty_tables(tmp_path):
 
 def test_what_cannot_be_run_is_refused_by_name(tmp_path):
     for options, message in [
-        ({"seeds": 0}, "seeds: expected 1 or more, got 0"),
+        ({"seeds": 0}, "seeds: expected 1 to 100,000, got 0"),
+        ({"seeds": []}, "seeds: expected at least one, got none"),
+        ({"seeds": [3, -7]}, "seeds: expected a number of seeds, or a list"),
         ({"epochs": -1}, "epochs: expected 1 or more"),
         ({"jobs": 0}, "jobs: expected 1 or more, got 0"),
         ({"dtype": "float16"}, "unknown dtype 'float16'"),
@@ -85,20 +87,72 @@ def test_what_cannot_be_run_is_refused_by_name(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_seeds_are_a_number_a_list_or_a_text(tmp_path):
+    options = {"implementations": ["scratch"], "epochs": 1, "quiet": True}
+    for i, (seeds, expected) in enumerate({2: [0, 1], "3,7": [3, 7], (5,): [5]}.items()):
+        own = run("xor", seeds=seeds, out=tmp_path / str(i), **options)
+        assert own.cells["seed"].tolist() == expected
+
+
+PAGE = """\
+from dataclasses import dataclass
+from experiments.harness.experiment import Experiment
+from experiments.xor import SPEC, build_scratch, load
+
+EXPERIMENT = Experiment(
+    page=__name__, data="a truth table", spec=SPEC, load=load, builders=(build_scratch,)
+)
+"""
+
+
+def test_a_page_of_ones_own_is_run_by_its_path(tmp_path):
+    (tmp_path / "my_xor.py").write_text(PAGE)
+    options = {"implementations": ["scratch"], "epochs": 1, "quiet": True}
+    own = run(str(tmp_path / "my_xor.py"), out=tmp_path / "own", **options)
+    assert own.cells.index.tolist() == ["my_xor-float64-seed0-scratch"]
+    assert own.cells["status"].tolist() == ["ok"]
+
+
+def test_a_run_is_loaded_by_the_name_that_lockstep_runs_shows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store_run(tmp_path / "runs" / "float64-1a2b3c4d", training())
+    assert load_run("float64-1a2b3c4d").cells["status"].tolist() == ["ok"]
+    assert compare("float64-1a2b3c4d", load_run("float64-1a2b3c4d")).verdict == "unchanged"
+
+
+def test_figures_of_every_task_are_columns(tmp_path):
+    outputs = np.linspace(0, 1, 1_000)[:, None]
+    record, arrays = training(task="regression", experiment="diabetes")
+    record["test"] = {"loss": 0.5, "n": 1_000, "rmse": 0.5, "mse": 0.25, "r2": None}
+    record["history"]["accuracy"] = None
+    regression = record, {"weights.0": arrays["weights.0"], "outputs": outputs}
+    loaded = load_run(store_run(tmp_path, training(), regression))
+    figures = ["test_accuracy", "test_rmse", "test_mse", "test_r2"]
+    nan = np.nan
+    np.testing.assert_array_equal(
+        loaded.cells[figures], [[1, nan, nan, nan], [nan, 0.5, 0.25, nan]]
+    )
+    np.testing.assert_array_equal(loaded.predictions(record["key"]), outputs)
+    assert loaded.history["accuracy"].isna().tolist() == [False] * 3 + [True] * 3
+    assert compare(loaded, loaded).cells["rmse_after"].tolist()[1] == 0.5
+
+
 def test_a_native_run_is_judged_by_the_margin_asked_for(tmp_path):
     options = {"implementations": ["scratch"], "epochs": 1, "out": tmp_path / "run", "quiet": True}
     own = run("xor", native=True, margin=0.25, **options)
     written = json.loads((tmp_path / "run" / "results.json").read_text())
     loaded = load_run(own.folder, margin=0.5)
-    margins = [each["native"][0]["margin"] for each in (own.results, written, loaded.results)]
-    assert margins == [0.25, 0.25, 0.5]
+    margins = [each.native[0].margin for each in (own.results, loaded.results)]
+    assert [*margins, written["native"][0]["margin"]] == [0.25, 0.5, 0.25]
 
 
 def test_a_comparison_says_what_the_command_says(call, tmp_path):
     before = store_run(tmp_path / "before", training())
     after = store_run(tmp_path / "after", training(correct_but(*range(30))))
     comparison = compare(load_run(before), after)
-    assert comparison.results == json.loads(call("compare", before, after, "--json").out)
+    assert json.loads(to_json(comparison.results)) == json.loads(
+        call("compare", before, after, "--json").out
+    )
     assert comparison.verdict == "worse"
     (row,) = comparison.cells.to_dict("records")
     assert (row["verdict"], row["accuracy_after"], row["flips_lost"]) == ("worse", 0.97, 30)

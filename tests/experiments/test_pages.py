@@ -5,21 +5,20 @@ import inspect
 import re
 import subprocess
 import sys
-from dataclasses import fields, replace
-from pathlib import Path
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
-import frameworks
-from experiments.registry import EXPERIMENTS, page
+from experiments.harness.plan import Request, plan
+from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks import Parts, Spec
+from frameworks.backends import BACKENDS
 
 from .command import environment
 
 BUILDERS = ["build_scratch", "build_keras", "build_pytorch"]
 NEURONS = {"perceptron", "circle"}  # what pure Python trains too
-CLASSIFIERS = ["ScratchClassifier", "KerasClassifier", "PyTorchClassifier"]
 WEIGHTS = {  # counted by hand
     "perceptron": 3,
     "xor": 3 * 4 + 4,
@@ -28,6 +27,8 @@ WEIGHTS = {  # counted by hand
     "mnist_perceptron": 7_850,
     "mnist": 101_770,
     "mnist_cnn": (9 * 1 + 1) * 16 + (9 * 16 + 1) * 32 + (800 + 1) * 64 + (64 + 1) * 10,
+    "diabetes": (10 + 1) * 16 + 16 + 1,
+    "digits_autoencoder": 64 * 8 * 2,
 }
 # The numbers that are no Spec's: an image's channels, kernel, pool, kernel, pool, and the factor
 # of the learning rate.
@@ -43,9 +44,18 @@ def name(request):
 
 
 @pytest.fixture
-def functions(name):
+def experiment(name):
+    return find_experiment(name)
+
+
+@pytest.fixture
+def tree(experiment):
+    return ast.parse(experiment.source.read_text())
+
+
+@pytest.fixture
+def functions(tree):
     """Give the page's functions as syntax trees, from top to bottom."""
-    tree = ast.parse(Path(page(name).__file__).read_text())
     return [node for node in tree.body if isinstance(node, ast.FunctionDef)]
 
 
@@ -86,15 +96,16 @@ def written_numbers(function) -> list[int | float]:
     return [n.value for n in in_order if type(n.value) in (int, float)]
 
 
-def test_every_file_with_a_spec_is_registered():
-    folder = Path(page("circle").__file__).parent
-    pages = [path.stem for path in folder.glob("*.py") if "\nSPEC = Spec(" in path.read_text()]
+def test_every_page_is_registered():
+    folder = find_experiment("circle").source.parent
+    pages = [p.stem for p in folder.glob("*.py") if "\nEXPERIMENT = Experiment(" in p.read_text()]
     assert sorted(pages) == sorted(EXPERIMENTS)
 
 
-def test_docstring_asks_a_question_and_names_the_source(name):
-    first, _, rest = page(name).__doc__.partition("\n")
+def test_docstring_asks_a_question_and_names_the_source(name, experiment):
+    first, _, rest = experiment.about.partition("\n")
     assert re.fullmatch(rf"{name}: .+\?", first, re.IGNORECASE)
+    assert experiment.question == first.partition(": ")[2]
     assert "\nSource: " in rest
 
 
@@ -104,23 +115,31 @@ def test_functions_stand_in_the_order_of_reading(functions):
     assert names[-3:] == BUILDERS
 
 
-def test_numbers_stand_before_and_the_acceptance_band_after_the_functions(name, functions):
-    tree = ast.parse(Path(page(name).__file__).read_text())
+def test_numbers_stand_before_and_the_experiment_after_the_functions(tree, functions):
     lines = {n.targets[0].id: n.lineno for n in tree.body if isinstance(n, ast.Assign)}
-    assert set(lines) == {"DATA", "SPEC", "ACCURACY"}
-    assert max(lines["DATA"], lines["SPEC"]) < functions[0].lineno
-    assert lines["ACCURACY"] > functions[-1].end_lineno
+    assert lines["SPEC"] < functions[0].lineno
+    assert lines["EXPERIMENT"] == max(lines.values()) > functions[-1].end_lineno
+    assert tree.body[-1].lineno == lines["EXPERIMENT"]
 
 
-def test_builders_have_the_signature_that_the_classifiers_call(name):
-    for builder in (*BUILDERS, "build_python"):
-        if builder == "build_python" and name not in NEURONS:
-            continue
-        signature = inspect.signature(getattr(page(name), builder))
+def test_builders_have_the_signature_that_the_estimators_call(name, experiment):
+    names = [build.__name__ for build in experiment.builders]
+    assert names == ["build_python"] * (name in NEURONS) + BUILDERS
+    for build in experiment.builders:
+        signature = inspect.signature(build)
         assert list(signature.parameters) == ["spec"]
-        assert signature.parameters["spec"].default is page(name).SPEC
-        assert signature.parameters["spec"].annotation is Spec
+        assert signature.parameters["spec"].default is experiment.spec
+        assert signature.parameters["spec"].annotation is type(experiment.spec)
         assert signature.return_annotation is Parts
+
+
+def test_the_spec_has_the_numbers_that_its_builders_read_and_no_others(experiment):
+    """A number that nobody reads would be one that is changed without any effect."""
+    tree = ast.parse(experiment.source.read_text())
+    read = {name for node in tree.body if isinstance(node, ast.FunctionDef)
+            for name in spec_fields(node)}  # fmt: skip
+    own = {field.name for field in fields(experiment.spec)} - {f.name for f in fields(Spec)}
+    assert own - read == set()
 
 
 def test_builders_have_the_same_local_names_in_the_same_order(builders):
@@ -147,53 +166,63 @@ def test_builders_take_every_number_from_the_spec_or_write_the_same(name, builde
 
 
 def test_a_page_is_written_for_the_neuron_where_it_can_be():
-    assert {name for name in EXPERIMENTS if hasattr(page(name), "build_python")} == NEURONS
+    written = [n for n in EXPERIMENTS if "python" in find_experiment(n).blueprint.builders]
+    assert set(written) == NEURONS
 
 
-@pytest.mark.parametrize("classifier", CLASSIFIERS)
-def test_every_implementation_has_the_weights_that_the_page_draws(name, classifier):
-    experiment = page(name)
-    build = getattr(experiment, BUILDERS[CLASSIFIERS.index(classifier)])
-    spec = experiment.SPEC
-    X = np.random.default_rng(0).random((2 * spec.outputs + 2, spec.inputs))
-    y = np.arange(len(X)) % max(2, spec.outputs)
-    one = getattr(frameworks, classifier)(build=build, epochs=1, random_state=0).fit(X, y)
-    drawn = experiment.initial_weights(spec, np.random.default_rng(0))
+@pytest.mark.parametrize("implementation", ["scratch", "keras", "pytorch"])
+def test_every_implementation_has_the_weights_that_the_page_draws(name, experiment, implementation):
+    spec = experiment.spec
+    rng = np.random.default_rng(0)
+    X = rng.random((2 * spec.outputs + 2, spec.inputs))
+    y = rng.random((len(X), spec.outputs))
+    if experiment.task.has_answers:
+        y = np.arange(len(X)) % max(2, spec.outputs)
+    options = {"epochs": 1, "random_state": 0}
+    one = BACKENDS[implementation].make(experiment.blueprint, **options).fit(X, y)
+    drawn = experiment.module.initial_weights(spec, np.random.default_rng(0))
     assert [w.shape for w in one.get_weights()] == [w.shape for w in drawn]
     assert sum(w.size for w in one.get_weights()) == WEIGHTS[name]
 
 
-def test_every_number_of_the_spec_is_one_that_float32_holds(name):
-    spec = page(name).SPEC
-    numbers = [getattr(spec, field.name) for field in fields(spec)]
+def test_every_number_of_the_spec_is_one_that_float32_holds(experiment):
+    numbers = [getattr(experiment.spec, field.name) for field in fields(experiment.spec)]
     real = [number for number in numbers if isinstance(number, float)]
-    assert len(real) == 4
     assert real == [float(np.float32(number)) for number in real]
+    assert real
+    assert experiment.spec.rounded == {}
 
 
-def test_a_number_that_float32_does_not_hold_is_refused():
-    with pytest.raises(
-        ValueError, match=r"beta_1: float32 does not hold 0\.9; use float32\(0\.9\)"
-    ):
-        replace(page("churn").SPEC, beta_1=0.9)
+def test_a_number_that_float32_does_not_hold_is_rounded_with_a_note(tmp_path):
+    page = (find_experiment("xor").source).read_text()
+    (tmp_path / "mine.py").write_text(page.replace("= 1.0\n", "= 0.9\n"))
+    planned = plan(Request(experiments=(f"{tmp_path}/mine.py",), implementations=("scratch",)))
+    ((_, head),) = planned.heads.items()
+    assert head.spec.items()["learning_rate"] == float(np.float32(0.9))
+    (note,) = [note for note in planned.notes if "learning_rate" in note]
+    assert note.startswith("mine: learning_rate 0.9 is used as 0.8999999761581421, the nearest ")
 
 
-def test_data_have_the_columns_and_classes_of_the_spec(name):
-    data, spec = page(name).load("stand-in"), page(name).SPEC
+def test_data_have_the_shapes_and_classes_of_the_spec(experiment):
+    data, spec = experiment.load("stand-in", None), experiment.spec
     assert data.X_train.shape[1] == data.X_test.shape[1] == spec.inputs
-    assert len(data.class_names) == max(2, spec.outputs)
+    if experiment.task.has_answers:
+        assert len(data.class_names) == max(2, spec.outputs)
+    else:
+        assert data.y_train.size == len(data.X_train) * spec.outputs
 
 
-def test_acceptance_band_is_given_for_each_source_that_the_data_can_have(name):
-    bands = page(name).ACCURACY
-    sources = {"real"} if page(name).load("stand-in").source == "real" else {"real", "stand-in"}
-    assert set(bands) == sources
-    assert all(0.5 < low <= high <= 1 for low, high in bands.values())  # better than a coin
+def test_acceptance_band_is_given_for_each_source_that_the_data_can_have(experiment):
+    always_real = experiment.load("stand-in", None).source == "real"
+    assert set(experiment.band) == ({"real"} if always_real else {"real", "stand-in"})
+    best = 1 if experiment.task.has_answers else np.inf
+    worst = 0.5 if experiment.task.has_answers else 0  # better than a coin
+    assert all(worst < low <= high <= best for low, high in experiment.band.values())
 
 
-def test_initial_weights_follow_from_the_generator_alone(name):
+def test_initial_weights_follow_from_the_generator_alone(experiment):
     def draw(seed):
-        return page(name).initial_weights(page(name).SPEC, np.random.default_rng(seed))
+        return experiment.module.initial_weights(experiment.spec, np.random.default_rng(seed))
 
     for once, again, other in zip(draw(3), draw(3), draw(4), strict=True):
         np.testing.assert_array_equal(once, again, strict=True)
@@ -201,12 +230,12 @@ def test_initial_weights_follow_from_the_generator_alone(name):
 
 
 def test_published_weights_of_the_perceptron_are_the_published_ones():
-    (weights,) = page("perceptron").published_weights()
+    (weights,) = find_experiment("perceptron").module.published_weights()
     assert weights.round(8).tolist() == [[-0.16595599], [0.44064899], [-0.99977125]]
 
 
 def test_published_weights_of_the_circle_give_the_published_first_output():
-    hidden, b, output, c = page("circle").published_weights()
+    hidden, b, output, c = find_experiment("circle").module.published_weights()
     assert (b.tolist(), c.tolist()) == ([0] * 4, [0])
     assert (hidden.shape, output.shape) == ((2, 4), (4, 1))
     at_origin = 1 / (1 + np.exp(-(np.full(4, 0.5) @ output)))  # each hidden sigmoid is at 0
@@ -215,8 +244,8 @@ def test_published_weights_of_the_circle_give_the_published_first_output():
 
 def test_importing_every_page_loads_no_framework(tmp_path):
     code = (
-        "import sys; from experiments.registry import EXPERIMENTS, page\n"
-        "for name in EXPERIMENTS: page(name)\n"
+        "import sys; from experiments.registry import EXPERIMENTS, find_experiment\n"
+        "for name in EXPERIMENTS: find_experiment(name)\n"
         "print(*sys.modules)"
     )
     done = subprocess.run(

@@ -4,7 +4,7 @@ import numpy as np
 
 import frameworks.pytorch.hooks
 import scratch
-from experiments import churn
+from experiments.churn import EXPERIMENT as churn
 
 from .fault import fault, of_class, optimizer
 

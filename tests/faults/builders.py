@@ -1,7 +1,9 @@
 """Faults in a port: what a Keras or PyTorch builder gets wrong."""
 
 import frameworks.pytorch.adapter
-from experiments import churn, circle, mnist
+from experiments.churn import EXPERIMENT as churn
+from experiments.circle import EXPERIMENT as circle
+from experiments.mnist import EXPERIMENT as mnist
 from frameworks.keras.adapter import KerasAdapter
 
 from .fault import fault
@@ -10,15 +12,15 @@ from .image_pages import images, pytorch_images
 
 def keras_parts(plant, make):
     """Build another Keras network on the page: `make(spec, stock parts)`."""
-    build, spec = plant.fault.page.build_keras, plant.fault.page.SPEC
-    plant.page.build_keras = lambda spec=spec: make(spec, build(spec))
+    own = plant.experiment.spec
+    plant.build(lambda build: lambda spec=own: make(spec, build(spec)))
 
 
 @fault("channels flattened one by one", "PyTorch's images are flattened without a permute.",
        "forward", images, "scratch,pytorch", "channel by channel")  # fmt: skip
 def _(plant):
-    spec = images.SPEC
-    plant.page.build_pytorch = lambda spec=spec: pytorch_images(spec, channels_last=False)
+    own = images.spec
+    plant.build(lambda build: lambda spec=own: pytorch_images(spec, channels_last=False))
 
 
 @fault("kernel not transposed", "PyTorch's (d_out, d_in) is taken for (d_in, d_out), both ways.",

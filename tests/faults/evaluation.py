@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from experiments import circle, mnist
+from experiments.circle import EXPERIMENT as circle
+from experiments.mnist import EXPERIMENT as mnist
 from frameworks.classifier import LockstepClassifier
 from frameworks.pytorch.adapter import PyTorchAdapter
 

@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from datasets import Dataset
+from experiments.harness.cli.diverge import split_of
+from experiments.harness.experiment import Experiment
+from frameworks import Builder, Parts
 from frameworks.diverge import Side
-from frameworks import Parts, Spec
 from scratch import Sequential
+
+from ..experiments.planting import changed, load, rebuilt
 
 # Rows and epochs that show a fault: enough for several steps, an unfilled batch, another epoch.
 SIZES = {
@@ -33,51 +35,51 @@ class Fault:
     says: str  # in one sentence
     area: str
     level: str  # at which `diverge` has to name it
-    page: Any
+    experiment: Experiment
     faulty: str  # the implementation that it is planted in
     clean: str  # and the one that it is held against
     cause: str  # a part of the cause that `diverge` has to name; "" where it may be silent
     plant: Callable[["Plant"], None]
 
     @contextmanager
-    def planted(self, dtype: str = "float64") -> Iterator[tuple[Side, Side]]:
-        """Plant the fault, and give the clean side and the faulty one."""
+    def planted(self) -> Iterator["Plant"]:
+        """Plant the fault."""
         with pytest.MonkeyPatch.context() as patch:
             plant = Plant(self, patch)
             self.plant(plant)
-            clean = side(self.page, self.clean, {"dtype": dtype})
-            yield clean, side(plant.page, self.faulty, plant.options | {"dtype": dtype})
+            yield plant
 
 
-def side(page: Any, implementation: str, options: dict[str, Any] | None = None) -> Side:
-    """Make one side, of a size that suits its page."""
-    name = page.__name__.rpartition(".")[2]
-    data = _load(page.load)
-    return Side(page, implementation, data, **(SIZES.get(name, {}) | (options or {})))
+def sized(experiment: Experiment, **options: Any) -> dict[str, Any]:
+    """Return the options of a training of a size that suits the experiment."""
+    return SIZES.get(experiment.name, {}) | options
 
 
-@lru_cache
-def _load(load: Callable[[str, None], Dataset]) -> Dataset:
-    return load("stand-in", None)
+def side(experiment: Experiment, implementation: str, **options: Any) -> Side:
+    """Make one side."""
+    split = split_of(experiment, load(experiment))
+    return Side(experiment.blueprint, implementation, split, **sized(experiment, **options))
 
 
 class Plant:
     """What a fault may do: to code, to a builder's parts, to data. Only its own side sees it."""
 
     def __init__(self, fault: Fault, patch: pytest.MonkeyPatch) -> None:
-        self.fault, self.patch, self.options = fault, patch, {}
-        self.page = SimpleNamespace(**vars(fault.page))
+        self.fault, self.patch, self.experiment = fault, patch, fault.experiment
+        self.options: dict[str, Any] = {}
+
+    def sides(self, dtype: str) -> tuple[Side, Side]:
+        """Make the clean side and the faulty one."""
+        clean = side(self.fault.experiment, self.fault.clean, dtype=dtype)
+        return clean, side(self.experiment, self.fault.faulty, dtype=dtype, **self.options)
 
     def parts(self, change: Callable[[Parts], Parts | None]) -> None:
         """Let the builder return what `change` makes of its parts, or changed in place."""
-        name, spec = f"build_{self.fault.faulty}", self.page.SPEC
-        build = getattr(self.fault.page, name)
+        self.experiment = changed(self.experiment, self.fault.faulty, change)
 
-        def changed(spec: Spec = spec) -> Parts:
-            parts = build(spec)
-            return change(parts) or parts
-
-        setattr(self.page, name, changed)
+    def build(self, make: Callable[[Builder], Builder]) -> None:
+        """Build with `make(the builder)`."""
+        self.experiment = rebuilt(self.experiment, self.fault.faulty, make)
 
     def layers(self, change: Callable[[list[Any]], list[Any] | None]) -> None:
         """Let a scratch network have other layers; `change` gets a list of them."""
@@ -90,20 +92,19 @@ class Plant:
 
     def data(self, change: Callable[[Dataset], dict[str, Any]]) -> None:
         """Let `load` return data with other arrays."""
-        load = self.fault.page.load
 
-        def changed(policy: str, data_dir: None) -> Dataset:
-            data = load(policy, data_dir)
+        def load_changed(policy: str, data_dir: None) -> Dataset:
+            data = self.fault.experiment.load(policy, data_dir)
             return replace(data, **change(data))
 
-        self.page.load = changed
+        self.experiment = replace(self.experiment, load=load_changed)
 
 
 def fault(
     name: str,
     says: str,
     level: str,
-    page: Any,
+    experiment: Experiment,
     between: str,
     cause: str = "",
 ) -> Callable[[Callable[[Plant], None]], Callable[[Plant], None]]:
@@ -115,7 +116,8 @@ def fault(
     def enter(plant: Callable[[Plant], None]) -> Callable[[Plant], None]:
         clean, faulty = between.split(",")
         area = plant.__module__.rpartition(".")[2].replace("_", " ")
-        CATALOGUE.append(Fault(name, says, area, level, page, faulty, clean, cause, plant))
+        found = Fault(name, says, area, level, experiment, faulty, clean, cause, plant)
+        CATALOGUE.append(found)
         return plant
 
     return enter

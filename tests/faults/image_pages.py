@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from frameworks import Parts, Spec
+from frameworks import Parts
 from scratch import glorot_uniform
 
-from .pages import NUMBERS, page
+from .pages import Numbers, page
 
 # --- images: a kernel of 2 x 2 and a pool of 3 x 3, which padding would not change in shape ---
 
-IMAGES = Spec(**NUMBERS, hidden=(4, 4), learning_rate=0.0625)
+IMAGES = Numbers(hidden=(4, 4))
 
 
-def image_weights(spec: Spec, rng: np.random.Generator) -> list[np.ndarray]:
+def image_weights(spec: Numbers, rng: np.random.Generator) -> list[np.ndarray]:
     """Draw kernels; the convolutions' biases are zero, as where the margin is to stay dark."""
     a, b = spec.hidden
     return [
@@ -25,7 +25,7 @@ def image_weights(spec: Spec, rng: np.random.Generator) -> list[np.ndarray]:
     ]
 
 
-def scratch_images(spec: Spec = IMAGES) -> Parts:
+def scratch_images(spec: Numbers = IMAGES) -> Parts:
     from scratch import (
         SGD,
         CategoricalCrossEntropy,
@@ -52,7 +52,7 @@ def scratch_images(spec: Spec = IMAGES) -> Parts:
     return Parts(network, CategoricalCrossEntropy(), SGD(spec.learning_rate), image_weights)
 
 
-def pytorch_images(spec: Spec = IMAGES, channels_last: bool = True) -> Parts:
+def pytorch_images(spec: Numbers = IMAGES, channels_last: bool = True) -> Parts:
     import torch
     from torch import nn
 
@@ -80,10 +80,10 @@ images = page("images", IMAGES, scratch=scratch_images, pytorch=pytorch_images)
 
 # --- a maximum that is there more than once: the kernel sees one pixel, of which many are white ---
 
-TIES = Spec(**NUMBERS, hidden=(2,), learning_rate=0.0625)
+TIES = Numbers(hidden=(2,))
 
 
-def tied_weights(spec: Spec, rng: np.random.Generator) -> list[np.ndarray]:
+def tied_weights(spec: Numbers, rng: np.random.Generator) -> list[np.ndarray]:
     (channels,) = spec.hidden
     kernel = np.zeros((2, 2, 1, channels))
     kernel[0, 0, 0, 0] = kernel[1, 1, 0, 1] = 1
@@ -91,7 +91,7 @@ def tied_weights(spec: Spec, rng: np.random.Generator) -> list[np.ndarray]:
     return [kernel, np.zeros(channels), dense, rng.normal(size=spec.outputs)]
 
 
-def scratch_ties(spec: Spec = TIES) -> Parts:
+def scratch_ties(spec: Numbers = TIES) -> Parts:
     from scratch import (
         SGD,
         CategoricalCrossEntropy,
@@ -111,7 +111,7 @@ def scratch_ties(spec: Spec = TIES) -> Parts:
     return Parts(network, CategoricalCrossEntropy(), SGD(spec.learning_rate), tied_weights)
 
 
-def pytorch_ties(spec: Spec = TIES) -> Parts:
+def pytorch_ties(spec: Numbers = TIES) -> Parts:
     import torch
     from torch import nn
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from experiments import churn, mnist
+from experiments.churn import EXPERIMENT as churn
+from experiments.mnist import EXPERIMENT as mnist
 from frameworks.draws import Draws
 from frameworks.pytorch.adapter import PyTorchAdapter
 

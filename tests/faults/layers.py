@@ -3,7 +3,8 @@
 import numpy as np
 
 import scratch
-from experiments import mnist, xor
+from experiments.mnist import EXPERIMENT as mnist
+from experiments.xor import EXPERIMENT as xor
 from scratch.layers.activations import softmax
 
 from .fault import fault, rebased, swap

@@ -3,7 +3,8 @@
 import numpy as np
 
 import scratch
-from experiments import churn, mnist
+from experiments.churn import EXPERIMENT as churn
+from experiments.mnist import EXPERIMENT as mnist
 from frameworks.pytorch.adapter import PyTorchAdapter
 from frameworks.scratch.adapter import ScratchAdapter
 from scratch import Batch, EpochResult

@@ -5,7 +5,11 @@ import math
 import numpy as np
 
 import scratch
-from experiments import churn, circle, mnist, perceptron, xor
+from experiments.churn import EXPERIMENT as churn
+from experiments.circle import EXPERIMENT as circle
+from experiments.mnist import EXPERIMENT as mnist
+from experiments.perceptron import EXPERIMENT as perceptron
+from experiments.xor import EXPERIMENT as xor
 
 from .fault import fault
 from .pages import momentum, saturated

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 import scratch
-from experiments import churn, mnist, xor
+from experiments.churn import EXPERIMENT as churn
+from experiments.mnist import EXPERIMENT as mnist
+from experiments.xor import EXPERIMENT as xor
 from scratch import weight_mask
 
 from .fault import fault, of_class, optimizer
@@ -177,6 +179,6 @@ def _(plant):
 @fault("another learning rate on the page", "The faulty side halves the Spec's rate.", "step",
        churn, "scratch,pytorch", "learning rate of pytorch is 0.5 times")  # fmt: skip
 def _(plant):
-    build, spec = churn.build_pytorch, churn.SPEC
-    half = replace(spec, learning_rate=spec.learning_rate / 2)
-    plant.page.build_pytorch = lambda spec=spec: build(half)
+    own = churn.spec
+    half = replace(own, learning_rate=own.learning_rate / 2)
+    plant.build(lambda build: lambda spec=own: build(half))

@@ -4,18 +4,29 @@ All learn sklearn's digits, 8 x 8 pixels: 94 rows to train on in batches of 12, 
 batch of an epoch is not full, and 40 to test. Biases are drawn, so that none is zero by accident.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
-from types import SimpleNamespace
 
 import numpy as np
 
-from datasets import Dataset
+from datasets import Classes, Dataset
 from datasets.dataset import digest_arrays
+from experiments.harness.experiment import Experiment
 from frameworks import Parts, Spec, float32
 from scratch import glorot_uniform
 
 MU, DECAY, SLOPE, RATE = float32(0.9), float32(0.05), 0.25, 0.5
-NUMBERS = {"inputs": 64, "outputs": 10, "epochs": 3, "batch_size": 12}
+BETA_1, BETA_2, EPSILON = float32(0.9), float32(0.999), float32(1e-7)
+
+
+@dataclass(frozen=True)
+class Numbers(Spec):
+    inputs: int = 64
+    outputs: int = 10
+    hidden: tuple[int, ...] = ()
+    epochs: int = 3
+    batch_size: int = 12
+    learning_rate: float = 0.0625
 
 
 @lru_cache
@@ -34,16 +45,18 @@ def load(policy="stand-in", data_dir=None) -> Dataset:
         note="",
         **dict(zip(("X_train", "y_train", "X_test", "y_test"), parts, strict=True)),
         feature_names=tuple(map(str, range(64))),
-        class_names=tuple("0123456789"),
+        targets=Classes(tuple("0123456789")),
     )
 
 
 def page(name, spec, **builders):
-    named = {f"build_{key}": build for key, build in builders.items()}
-    return SimpleNamespace(__name__=name, SPEC=spec, load=load, **named)
+    for key, build in builders.items():
+        build.__name__ = f"build_{key}"
+    every = tuple(builders.values())
+    return Experiment(page=f"tests.faults.{name}", data="", spec=spec, load=load, builders=every)
 
 
-def dense_weights(spec: Spec, rng: np.random.Generator) -> list[np.ndarray]:
+def dense_weights(spec: Numbers, rng: np.random.Generator) -> list[np.ndarray]:
     weights, widths = [], (spec.inputs, *spec.hidden, spec.outputs)
     for d_in, d_out in zip(widths, widths[1:], strict=False):
         weights += [glorot_uniform(rng, (d_in, d_out)), rng.normal(size=d_out) / 8]
@@ -52,10 +65,10 @@ def dense_weights(spec: Spec, rng: np.random.Generator) -> list[np.ndarray]:
 
 # --- gradient descent with momentum; two hidden layers of equal widths, tanh ---
 
-MOMENTUM = Spec(**NUMBERS, hidden=(8, 8, 8), learning_rate=0.0625)
+MOMENTUM = Numbers(hidden=(8, 8, 8))
 
 
-def scratch_momentum(spec: Spec = MOMENTUM, nesterov: bool = False) -> Parts:
+def scratch_momentum(spec: Numbers = MOMENTUM, nesterov: bool = False) -> Parts:
     from scratch import SGD, CategoricalCrossEntropy, Dense, Sequential, Tanh
 
     a, b, c = spec.hidden
@@ -72,7 +85,7 @@ def scratch_momentum(spec: Spec = MOMENTUM, nesterov: bool = False) -> Parts:
     return Parts(Sequential(*layers), CategoricalCrossEntropy(), optimizer, dense_weights)
 
 
-def pytorch_momentum(spec: Spec = MOMENTUM, nesterov: bool = False) -> Parts:
+def pytorch_momentum(spec: Numbers = MOMENTUM, nesterov: bool = False) -> Parts:
     import torch
     from torch import nn
 
@@ -94,11 +107,11 @@ def pytorch_momentum(spec: Spec = MOMENTUM, nesterov: bool = False) -> Parts:
 momentum = page("momentum", MOMENTUM, scratch=scratch_momentum, pytorch=pytorch_momentum)
 
 
-def scratch_nesterov(spec: Spec = MOMENTUM) -> Parts:
+def scratch_nesterov(spec: Numbers = MOMENTUM) -> Parts:
     return scratch_momentum(spec, nesterov=True)
 
 
-def pytorch_nesterov(spec: Spec = MOMENTUM) -> Parts:
+def pytorch_nesterov(spec: Numbers = MOMENTUM) -> Parts:
     return pytorch_momentum(spec, nesterov=True)
 
 
@@ -106,10 +119,10 @@ nesterov = page("nesterov", MOMENTUM, scratch=scratch_nesterov, pytorch=pytorch_
 
 # --- AdamW, with a leaky ReLU ---
 
-LEAKY = Spec(**NUMBERS, hidden=(8,), learning_rate=float32(0.01))
+LEAKY = Numbers(hidden=(8,), learning_rate=float32(0.01))
 
 
-def scratch_leaky(spec: Spec = LEAKY) -> Parts:
+def scratch_leaky(spec: Numbers = LEAKY) -> Parts:
     from scratch import AdamW, CategoricalCrossEntropy, Dense, LeakyReLU, Sequential
 
     (hidden,) = spec.hidden
@@ -117,14 +130,14 @@ def scratch_leaky(spec: Spec = LEAKY) -> Parts:
     optimizer = AdamW(
         spec.learning_rate,
         weight_decay=DECAY,
-        beta_1=spec.beta_1,
-        beta_2=spec.beta_2,
-        epsilon=spec.epsilon_hat,
+        beta_1=BETA_1,
+        beta_2=BETA_2,
+        epsilon=EPSILON,
     )
     return Parts(Sequential(*layers), CategoricalCrossEntropy(), optimizer, dense_weights)
 
 
-def pytorch_leaky(spec: Spec = LEAKY) -> Parts:
+def pytorch_leaky(spec: Numbers = LEAKY) -> Parts:
     import torch
     from torch import nn
 
@@ -135,8 +148,8 @@ def pytorch_leaky(spec: Spec = LEAKY) -> Parts:
     optimizer = torch.optim.AdamW(
         network.parameters(),
         lr=spec.learning_rate,
-        betas=(spec.beta_1, spec.beta_2),
-        eps=spec.epsilon_hat,
+        betas=(BETA_1, BETA_2),
+        eps=EPSILON,
         weight_decay=DECAY,
     )
     return Parts(network, nn.CrossEntropyLoss(), optimizer, dense_weights)
@@ -146,16 +159,16 @@ leaky = page("leaky", LEAKY, scratch=scratch_leaky, pytorch=pytorch_leaky)
 
 # --- dropout and batch normalization: scratch alone, held against itself ---
 
-HIDDEN = Spec(**NUMBERS, hidden=(8,), learning_rate=0.0625)
+HIDDEN = Numbers(hidden=(8,))
 
 
-def normal_weights(spec: Spec, rng: np.random.Generator) -> list[np.ndarray]:
+def normal_weights(spec: Numbers, rng: np.random.Generator) -> list[np.ndarray]:
     (hidden,) = spec.hidden
     first, second = dense_weights(spec, rng)[:2], dense_weights(spec, rng)[2:]
     return [*first, rng.uniform(0.5, 1.5, hidden), rng.normal(size=hidden), *second]
 
 
-def scratch_dropout(spec: Spec = HIDDEN) -> Parts:
+def scratch_dropout(spec: Numbers = HIDDEN) -> Parts:
     from scratch import SGD, CategoricalCrossEntropy, Dense, Dropout, ReLU, Sequential
 
     (hidden,) = spec.hidden
@@ -168,7 +181,7 @@ def scratch_dropout(spec: Spec = HIDDEN) -> Parts:
     return Parts(network, CategoricalCrossEntropy(), SGD(spec.learning_rate), dense_weights)
 
 
-def scratch_normal(spec: Spec = HIDDEN) -> Parts:
+def scratch_normal(spec: Numbers = HIDDEN) -> Parts:
     from scratch import SGD, BatchNorm, CategoricalCrossEntropy, Dense, ReLU, Sequential
 
     (hidden,) = spec.hidden
@@ -183,21 +196,21 @@ normal = page("batch_norm", HIDDEN, scratch=scratch_normal)
 
 # --- logits so large that probabilities are 0 and 1 to more than seven digits ---
 
-SATURATED = Spec(**{**NUMBERS, "outputs": 10}, learning_rate=0.0625)
+SATURATED = Numbers()
 
 
-def large_weights(spec: Spec, rng: np.random.Generator) -> list[np.ndarray]:
+def large_weights(spec: Numbers, rng: np.random.Generator) -> list[np.ndarray]:
     return [64 * glorot_uniform(rng, (spec.inputs, spec.outputs)), rng.normal(size=spec.outputs)]
 
 
-def scratch_saturated(spec: Spec = SATURATED) -> Parts:
+def scratch_saturated(spec: Numbers = SATURATED) -> Parts:
     from scratch import SGD, CategoricalCrossEntropy, Dense, Sequential
 
     network = Sequential(Dense(spec.inputs, spec.outputs))
     return Parts(network, CategoricalCrossEntropy(), SGD(spec.learning_rate), large_weights)
 
 
-def pytorch_saturated(spec: Spec = SATURATED) -> Parts:
+def pytorch_saturated(spec: Numbers = SATURATED) -> Parts:
     import torch
     from torch import nn
 

@@ -1,16 +1,18 @@
 """Every planted fault is caught by the suite's verdict, and named by `diverge` at its level."""
 
+from dataclasses import replace
+
 import pytest
 
-from frameworks.agreement.distances import FLOAT64, compare
-from experiments.harness.workers.cell import Cell
+from experiments.harness.records.agreement import compare_all
+from experiments.registry import find_experiment
+from frameworks.agreement.variants import nudges
 from frameworks.diverge import walk
-from frameworks.diverge.floor import TRAININGS, floor_of
-from experiments.harness.workers.training import train_cell
-from experiments.registry import page
+from frameworks.diverge.floor import TRAININGS
 
+from ..experiments.planting import train
 from .catalogue import CATALOGUE
-from .fault import side
+from .fault import side, sized
 
 # In float32 these compute what the clean side does: a rounding to float32 is all that they add.
 ROUNDINGS = {
@@ -42,23 +44,19 @@ TOYS = dict.fromkeys(("perceptron", "xor", "circle"), {"epochs": 500})
 LONGER = TOYS | {"churn": {"epochs": 2, "limit": None}}
 
 
-def record(side):
-    """Train one side as `lockstep run` does, and return what agreement is judged on."""
-    epochs = side.epochs or side.page.SPEC.epochs
-    cell = Cell(side.page.__name__, side.dtype, side.seed, side.implementation, epochs,
-                side.limit, "stand-in", None, 1)  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("experiments.harness.workers.training.page", lambda name: side.page)
-        trained, arrays = train_cell(cell, side.data, seconds_import=0.0)
-    head = cell.to_json() | {"data": side.data.sha256, "spec": repr(side.page.SPEC)}
-    return head | trained, arrays
-
-
-def verdict(a, b):
-    limits = FLOAT64
-    if a.dtype == "float32":
-        limits = floor_of(a, TRAININGS, None, silent).noise.limits
-    return compare(record(a), record(b), limits)["verdict"]
+def verdict(plant, dtype):
+    """Train both sides, and judge them, as `lockstep run` does."""
+    fault = plant.fault
+    options = sized(fault.experiment, dtype=dtype)
+    clean = train(fault.experiment, fault.clean, **options)
+    faulty = train(plant.experiment, fault.faulty, **options | plant.options)
+    told = faulty.record.model_copy(update={"seed": clean.record.seed})  # what was asked for
+    faulty = replace(faulty, record=told)
+    (entry,) = compare_all([clean, faulty])
+    if dtype == "float32" or (entry.verdict == "differ" and not entry.inputs_differ):
+        nudged = [train(fault.experiment, "scratch", mode, **options) for mode in nudges(TRAININGS)]
+        (entry,) = compare_all([clean, faulty], nudged)
+    return entry.verdict
 
 
 def expected(fault, dtype):
@@ -70,17 +68,13 @@ def expected(fault, dtype):
     return "differ", fault.level
 
 
-def silent(what, done, total):
-    pass
-
-
 # Keras sees a softmax before a loss on logits, and says so; the suite would not need it.
 @pytest.mark.filterwarnings("ignore:.*received `from_logits=True`:UserWarning")
 @pytest.mark.parametrize("fault", CATALOGUE, ids=lambda fault: f"{fault.area}: {fault.name}")
 def test_fault_is_caught_and_named(fault, dtype, published):
-    with fault.planted(dtype) as (clean, faulty):
-        found = walk(clean, faulty, None, False, silent)
-        given = verdict(clean, faulty)
+    with fault.planted() as plant:
+        found = walk(*plant.sides(dtype))
+        given = verdict(plant, dtype)
     level = found.findings[0].level if found.findings else None
     cause = (found.findings[0].cause or "") if found.findings else ""
     published["faults"].append((fault, given, level, cause))
@@ -91,8 +85,8 @@ def test_fault_is_caught_and_named(fault, dtype, published):
 @pytest.mark.parametrize("name", A_FEW)
 def test_fault_is_named_in_float32(name):
     (fault,) = (each for each in CATALOGUE if each.name == name)
-    with fault.planted("float32") as sides:
-        found = walk(*sides, None, False, silent)
+    with fault.planted() as plant:
+        found = walk(*plant.sides("float32"))
     level = found.findings[0].level if found.findings else None
     assert level == expected(fault, "float32")[1], found.findings
     assert level is None or fault.cause in (found.findings[0].cause or "")
@@ -103,10 +97,10 @@ def test_fault_is_named_in_float32(name):
 @pytest.mark.parametrize("between", ["scratch,pytorch"])
 def test_clean_seeds_raise_no_alarm(experiment, between, dtype, clean_seeds, published):
     alarms, options = {}, {"dtype": dtype} | (LONGER[experiment] if dtype == "float32" else {})
+    stock = find_experiment(experiment)
     for seed in clean_seeds:
         options["seed"] = seed
-        one, other = (side(page(experiment), name, options) for name in between.split(","))
-        found = walk(one, other, None, False, silent)
+        found = walk(*(side(stock, name, **options) for name in between.split(",")))
         if found.findings:
             alarms[seed] = found.findings
     published["clean"].append((experiment, between, len(alarms), len(clean_seeds)))

@@ -110,6 +110,11 @@ def _scratch_gradients(adapter, X, y, w):
 
 
 def _keras_gradients(adapter, X, y, w):
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return adapter.loss_and_gradients(Batch(X, y, w))[1]
+
     import tensorflow as tf
 
     model = adapter.parts.network

@@ -1,4 +1,4 @@
-"""Regressors: the contract of fit and predict for numbers, and lockstep with targets of any shape."""
+"""Regressors: the contract of fit and predict for numbers, and lockstep with any targets."""
 
 import numpy as np
 import pytest

@@ -9,6 +9,7 @@ import signal
 import sys
 import warnings
 
+import jax
 import keras
 import numpy as np
 import sklearn
@@ -92,6 +93,8 @@ def _keras():
         "epsilon": keras.config.epsilon(),
         "image format": keras.config.image_data_format(),
         "backend": keras.config.backend(),
+        "float64": keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE["float64"],
+        "jax float64": jax.config.jax_enable_x64,
         "keras logging": keras.config.is_interactive_logging_enabled(),
         "keras tracebacks": keras.config.is_traceback_filtering_enabled(),
         "keras seed": generator(keras.src.random.seed_generator.GLOBAL_SEED_GENERATOR),

@@ -112,8 +112,8 @@ def finished(run: Path) -> dict[str, bytes]:
     for path in (run / "cells").glob("*.json"):
         record = store.load(path.stem)
         assert record is not None
-        assert record["key"] == path.stem
-        if record["status"] == "ok":
+        assert record.key == path.stem
+        if record.ok:
             assert {"predictions", "labels"} <= store.load_arrays(path.stem).keys()
             found[path.stem] = path.read_bytes()
     return found

@@ -8,16 +8,16 @@ import pytest
 from rich.console import Console
 
 from experiments import RequestError, load_run
-from experiments.harness.compare.comparison import compare_runs
-from experiments.harness.compare.document import render as render_comparison
-from experiments.harness.compare.stored_run import StoredRun
-from experiments.harness.compare.tables import show_comparison
-from experiments.harness.records.last_results import describe_last, last_results
-from experiments.harness.report.document import render
-from experiments.harness.records.results import objections
-from experiments.harness.records.runs import describe
-from experiments.harness.records.store import Store
+from experiments.harness.cli.list import _in_words
 from experiments.harness.cli.tables import show_experiment, show_summary
+from experiments.harness.compare.comparison import compare_runs
+from experiments.harness.compare.stored_run import StoredRun
+from experiments.harness.compare.views import render as render_comparison
+from experiments.harness.compare.views import show_comparison
+from experiments.harness.records.results import objections
+from experiments.harness.records.runs import describe, last_results
+from experiments.harness.records.store import Store
+from experiments.harness.report.document import render
 
 from .fuzz import fuzz, no_hang
 from .mutations import damaged_value
@@ -41,12 +41,11 @@ def folder(tmp_path):
 
 def everything(folder, whole, html=False):
     """Do what `lockstep report`, `compare`, `runs` and the data frames do with a run."""
-    assert describe(folder)["name"] == "run"
+    assert describe(folder).name == "run"
     run, console = load_run(folder), Console(file=io.StringIO(), width=80)
     assert len(run.cells) == 3
     assert len(run.history) >= 3
-    cells = run.results["cells"]
-    show_experiment(console, cells, run.agreement.to_dict("records"))
+    show_experiment(console, run.results.cells, run.results.agreement)
     show_summary(console, run.results, objections(run.results))
     Store(folder).write_results(run.results)
     compare_all(console, StoredRun.open(folder), whole)
@@ -80,23 +79,26 @@ def test_damaged_results_are_read_or_refused(folder, whole, torture, figure):
     def read(results):
         path.write_text(json.dumps(results))
         for last in last_results(folder.parent).values():
-            describe_last(last)
+            _in_words(last)
         compare_all(Console(file=io.StringIO(), width=80), StoredRun.open(path), whole)
 
     count = 2500 if torture else 150
     figure(fuzz(read, [as_json(path)], count, RequestError, damaged_value))
 
 
-def test_counts_as_large_as_json_has_take_no_time(folder, whole):
+def test_counts_as_large_as_json_has_take_no_time(folder):
     """Whether rows were lost by chance is a formula, not a sum over them."""
-    path, rows = folder / "results.json", 2**51
-    results = as_json(path)
-    for cell in results["cells"][:2]:
-        cell["test"] |= {"confusion": [[rows, 7], [0, rows]], "n": 2 * rows + 7}
-        cell["digests"]["predictions"] = "other"
-    path.write_text(json.dumps(results))
+    path, runs = folder / "results.json", []
+    for wrong in (7, 2**40):
+        results = as_json(path)
+        for cell in results["cells"][:2]:
+            right = 2**51 - wrong
+            cell["test"] |= {"confusion": [[right, wrong], [wrong, right]], "n": 2**52}
+            cell["digests"]["predictions"] = str(wrong)
+        path.write_text(json.dumps(results))
+        runs.append(StoredRun.open(path))
     with no_hang():
-        compare_all(Console(file=io.StringIO(), width=80), StoredRun.open(path), whole)
+        compare_all(Console(file=io.StringIO(), width=80), *runs)
 
 
 def other_arrays(arrays, rng):
@@ -118,7 +120,7 @@ def test_other_arrays_are_read_or_refused(folder, whole, html, torture, figure):
     record = store.load(KEY)
 
     def read(arrays):
-        store.save(KEY, record, arrays)
+        store.save(record, arrays)
         everything(folder, whole, html)
 
     count = (150 if html else 1500) if torture else (5 if html else 60)

@@ -13,9 +13,9 @@ from datasets.churn_table import read_churn
 from datasets.idx import encode_idx, gunzip_idx, parse_idx
 from datasets.npz import read_npz
 from experiments.harness.records.arrays import read_arrays
-from frameworks.errors import RequestError
 from experiments.harness.records.models import read_plan, read_record, read_results
 from frameworks import ScratchClassifier, WeightFileError
+from frameworks.errors import RequestError
 from frameworks.weight_files import decode
 
 from .fuzz import fuzz

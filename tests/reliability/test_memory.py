@@ -13,9 +13,9 @@ from datasets import DataError
 from datasets.churn_table import read_churn
 from datasets.idx import gunzip_idx, parse_idx
 from datasets.npz import read_npz
-from frameworks.errors import RequestError
 from experiments.harness.records.models import read_results
 from frameworks import WeightFileError
+from frameworks.errors import RequestError
 from frameworks.weight_files import decode
 
 MIB = 2**20

@@ -9,27 +9,29 @@ import random
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from experiments.harness.workers.cell import Cell
-from experiments.harness.records.digests import digest
+from experiments.harness.execute import rebuild
+from experiments.harness.plan import Cell, Job, Request, plan
+from experiments.harness.records.arrays import digest
+from experiments.harness.records.models import Head
+from experiments.harness.records.store import Store, to_json
+from experiments.harness.workers.training import load_data, train_job
+from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
-from frameworks.backends import IMPLEMENTATIONS
-from experiments.harness.plan import Request, plan
-from experiments.harness.cli.session import rebuild
-from experiments.harness.records.store import Store
-from experiments.harness.workers.training import load_data, train_cell
-from experiments.registry import page
 
 from .repeating import CIRCUMSTANCES, COMMAND, Circumstances, repeat, run
 from .timings import contents, different, untimed
 
 SHORTENED = ("--data", "stand-in", "--limit", "203", "--epochs", "2")  # the last batches not full
 IN_LOCKSTEP = ("--floor", "2")
+IMPLEMENTATIONS = [backend.name for backend in BACKENDS.values() if backend.default]
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +67,7 @@ def test_a_command_gives_the_same_bytes_each_time(torture, figure, tmp_path):
     told = ", ".join(f"{name} {n}" for name, n in same.items())
     figure(f"of {count} repetitions the same bytes: {told}; results.json and .csv too: {whole}")
     assert [different(first, other) for other in others] == [[]] * count
-    assert list(same) == list(IMPLEMENTATIONS)
+    assert list(same) == IMPLEMENTATIONS
 
 
 @pytest.mark.timeout(3600)  # four commands, each of them with two frameworks to load
@@ -81,36 +83,38 @@ def test_a_native_command_gives_the_same_bytes_each_time(torture, figure, tmp_pa
     assert [different(first, other) for other in others] == [[]] * 3
 
 
-def trained(cell: Cell) -> str:
+def trained(cell: Cell, head: Head) -> str:
     """Train a cell in this process; return a digest of all that would be stored but its timings."""
-    data = load_data(cell.experiment, cell.policy, cell.data_dir)
-    record, arrays = train_cell(cell, data, seconds_import=0.0)
-    return json.dumps(untimed(record)) + digest(*arrays.values())
+    data = load_data(cell.find(), cell.policy, cell.data_dir)
+    record, arrays = train_job(Job(cell, head, Path()), data, seconds_import=0.0)
+    return json.dumps(untimed(json.loads(to_json(record)))) + digest(*arrays.values())
 
 
-def cells(name: str, experiments: tuple[str, ...]) -> list[Cell]:
+def cells(name: str, experiments: tuple[str, ...]) -> dict[Cell, Head]:
     """Return small trainings of an implementation, in each dtype that it has."""
-    implementation = IMPLEMENTATIONS[name]
-    shortened = {"seed": 0, "epochs": 2, "limit": 103, "policy": "stand-in", "data_dir": None}
-    return [
-        Cell(experiment, dtype, implementation=name, threads=1, **shortened)
-        for experiment in experiments
-        for dtype in implementation.dtypes
-        if implementation.trains(page(experiment), dtype)
-    ]
+    shortened = {"epochs": 2, "limit": 103, "policy": "stand-in"}
+    found: dict[Cell, Head] = {}
+    for dtype in BACKENDS[name].dtypes:
+        for experiment in experiments:
+            with suppress(RequestError):  # it cannot train it
+                found |= plan(Request((experiment,), (name,), dtype, **shortened)).heads
+    return found
 
 
 @pytest.mark.timeout(3600)  # 50 rounds, in which Keras compiles
 def test_trainings_in_one_process_do_not_depend_on_what_was_trained_before(torture, figure):
     rounds, experiments = (50, ("perceptron", "xor")) if torture else (1, ("perceptron",))
-    everything = [cell for name in IMPLEMENTATIONS for cell in cells(name, experiments)]
-    first = {cell: trained(cell) for cell in everything}
+    everything = {
+        cell: head for name in IMPLEMENTATIONS for cell, head in cells(name, experiments).items()
+    }
+    first = {cell: trained(cell, head) for cell, head in everything.items()}
     order, same = random.Random(0), dict.fromkeys(IMPLEMENTATIONS, 0)
     for i in range(rounds):
         random.seed(i)
         np.random.seed(i)  # noqa: NPY002 - the legacy state is what must not matter
         torch.manual_seed(i)
-        again = {cell: trained(cell) for cell in order.sample(everything, len(everything))}
+        shuffled = order.sample(list(everything), len(everything))
+        again = {cell: trained(cell, everything[cell]) for cell in shuffled}
         for name in IMPLEMENTATIONS:
             same[name] += all(again[c] == first[c] for c in everything if c.implementation == name)
     told = ", ".join(f"{name} {n}" for name, n in same.items())
@@ -124,9 +128,9 @@ def small_run(tmp_path_factory):
     request = Request(("xor",), ("scratch",), epochs=2, policy="stand-in")
     planned = plan(replace(request, out=tmp_path_factory.mktemp("small") / "run"))
     ((cell, head),) = planned.heads.items()
-    record, arrays = train_cell(cell, load_data("xor", cell.policy, None), seconds_import=0.0)
+    data = load_data(cell.find(), cell.policy, None)
     planned.store.create([cell.key])
-    planned.store.save(cell.key, head | record, arrays)
+    planned.store.save(*train_job(Job(cell, head, planned.store.folder), data, seconds_import=0.0))
     rebuild(planned.store, None)
     return planned.store.folder
 
@@ -139,7 +143,7 @@ def test_one_bit_anywhere_is_seen(what, small_run, tmp_path):
     if what == "a weight":
         arrays = store.load_arrays(record.stem)
         arrays["weights.0"][0] = np.nextafter(arrays["weights.0"][0], np.inf)
-        store.save(record.stem, content, arrays)
+        store.save(store.load(record.stem), arrays)
         expected = record.with_suffix(".safetensors")
     elif what == "a loss":
         content["history"]["loss"][-1] = float(np.nextafter(content["history"]["loss"][-1], 0))
@@ -175,4 +179,4 @@ def test_other_kernels_are_noted_and_make_it_another_run(variable, small_run, mo
     with pytest.raises(RequestError, match="another environment"):
         plan(request).missing()
     (head,) = plan(request).heads.values()
-    assert head["environment"][variable] == "AVX2"
+    assert head.environment.items()[variable] == "AVX2"

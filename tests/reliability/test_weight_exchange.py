@@ -5,22 +5,37 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from frameworks.backends import IMPLEMENTATIONS
-from experiments.registry import EXPERIMENTS, page
+from experiments.registry import EXPERIMENTS, find_experiment
+from frameworks.agreement.distances import relative_error
+from frameworks.backends import BACKENDS
 
 NAMES = ("scratch", "keras", "pytorch")
 LENGTHS = {True: (1000, 3), False: (100, 1)}  # rows to train on, where there are, and epochs
 
 
 def make(experiment, implementation, dtype, epochs=1):
-    options = {"epochs": epochs, "batch_size": page(experiment).SPEC.batch_size, "random_state": 0}
-    return IMPLEMENTATIONS[implementation].make(page(experiment), dtype=dtype, **options)
+    blueprint = experiment.blueprint
+    options = {"epochs": epochs, "batch_size": blueprint.spec.batch_size, "random_state": 0}
+    return BACKENDS[implementation].make(blueprint, dtype=dtype, **options)
 
 
-def exchange(experiment, dtype, folder, torture):
+def distance(experiment, a, b, X):
+    """Return how far apart probabilities are; numbers, relative to the largest."""
+    if experiment.task.has_answers:
+        return float(np.abs(a.predict_proba(X) - b.predict_proba(X)).max())
+    return relative_error(a.outputs(X), b.outputs(X))
+
+
+def different(experiment, a, b, X):
+    """Count the answers that are not the same."""
+    return int((a.predict(X) != b.predict(X)).sum()) if experiment.task.has_answers else 0
+
+
+def exchange(name, dtype, folder, torture):
     """Train, save, load and predict; return (a, b, different predictions, distance) by pair."""
-    data, trained = page(experiment).load("stand-in"), {}
-    classes, (rows, epochs) = np.arange(len(data.class_names)), LENGTHS[torture]
+    experiment, trained = find_experiment(name), {}
+    data, (rows, epochs) = experiment.load("stand-in"), LENGTHS[torture]
+    classes = np.arange(len(data.class_names)) if experiment.task.has_answers else None
     for name in NAMES:
         trained[name] = make(experiment, name, dtype, epochs)
         X, y = data.X_train[:rows], data.y_train[:rows]
@@ -31,9 +46,8 @@ def exchange(experiment, dtype, folder, torture):
         loaded = make(experiment, b, dtype).load_weights(folder / f"{a}.safetensors")
         for before, after in zip(trained[a].get_weights(), loaded.get_weights(), strict=True):
             assert before.tobytes() == after.tobytes()
-        different = (trained[a].predict(data.X_test) != loaded.predict(data.X_test)).sum()
-        p, q = (each.predict_proba(data.X_test) for each in (trained[a], loaded))
-        found.append((a, b, int(different), float(np.abs(p - q).max()), len(data.X_test)))
+        pair = (experiment, trained[a], loaded, data.X_test)
+        found.append((a, b, different(*pair), distance(*pair), len(data.X_test)))
     return found
 
 

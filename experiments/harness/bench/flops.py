@@ -18,6 +18,7 @@ from math import prod
 import numpy as np
 
 from frameworks import Parts
+from frameworks.spec import Shape
 from scratch import (
     SGD,
     Adam,
@@ -50,12 +51,12 @@ class Flops:
         return self.forward + self.backward + self.optimizer
 
 
-def count_flops(parts: Parts, rows: float, inputs: int) -> Flops:
-    """Count a step of scratch's `parts` on a batch of `rows` rows (n, inputs), on average.
+def count_flops(parts: Parts, rows: float, inputs: Shape) -> Flops:
+    """Count a step of scratch's `parts` on a batch of `rows` rows (n, *inputs), on average.
 
     Raises TypeError for a layer or an optimizer that is not counted here.
     """
-    X, forward, backward, inside = np.zeros((1, inputs)), 0, 0, False
+    X, forward, backward, inside = np.zeros((1, *np.atleast_1d(inputs))), 0, 0, False
     for layer in parts.network.layers:
         z = layer.forward(X).copy()
         ahead, by_params, by_inputs = _operations(layer, X, z)

@@ -1,20 +1,27 @@
-"""Time the variants of one experiment in turn, in workers of their own."""
+"""Time the variants of one experiment in turn, in workers of their own; refuse other work."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
 from typing import Any
 
-from experiments.harness.bench.flops import Flops, count_flops
+from experiments.harness.bench.flops import Flops
+from experiments.harness.bench.timing import Timing
 from experiments.harness.bench.variants import Variant
-from experiments.harness.workers.cell import Cell
+from experiments.harness.plan import Cell
 from experiments.harness.workers.processes import CellFailed, Worker
-from experiments.registry import page
+from frameworks.agreement.distances import relative_error
 from frameworks.errors import RequestError
 
-__all__ = ["Measured", "default_steps", "measure"]
+__all__ = ["Cells", "Measured", "measure"]
+
+Cells = list[tuple[Variant, Cell]]
 
 _PRODUCT = 2048  # rows and columns of the matrices whose product shows what the machine can do
-_OPERATIONS = 1.5e10  # of the timed steps, where their number was not given
+
+# The mean loss of a training may be this far from the reference's, relatively. In float32 training
+# may amplify rounding to more: then float64 shows whether the work is the same.
+_LIMITS = {"float64": 1e-9, "float32": 1e-4}
 
 
 @dataclass
@@ -23,71 +30,117 @@ class Measured:
 
     experiment: str
     note: str  # which data
-    flops: Flops  # of a step
-    timings: dict[str, list[dict[str, Any]]]  # of each variant, a round after the other
+    steps: int  # that each training was asked for
+    flops: Flops | None  # of a step
+    uncounted: str = ""  # why there are none
+    reference: str = "scratch"  # whose times the others' are divided by
+    unavailable: dict[str, str] = field(default_factory=dict)  # why, by name
+    timings: dict[str, list[Timing]] = field(default_factory=dict)  # a round after the other
     whole: dict[str, float] = field(default_factory=dict)  # seconds of the first round
-    unavailable: dict[str, str] = field(default_factory=dict)
     limit: list[float] = field(default_factory=list)  # operations a second of a matrix product
 
 
-def default_steps(experiment: str) -> int:
-    """Return a number of steps that takes about a second: 1,000, or fewer of the larger ones."""
-    spec = page(experiment).SPEC
-    flops = count_flops(page(experiment).build_scratch(), spec.batch_size, spec.inputs)
-    return int(min(1_000, max(40, _OPERATIONS // flops.step)))
-
-
 def measure(
-    cells: list[tuple[Variant, Cell]],
-    steps: int,
-    rounds: int,
-    note: str,
-    advance: Callable[[str], None],
+    measured: Measured, cells: Cells, rounds: int, advance: Callable[[str], None]
 ) -> Measured:
     """Time each cell `rounds` times; a first round, in which all warm up, is kept apart.
 
-    `advance(name)` is called before each. Raises RequestError if one cannot be timed.
+    `advance(name)` is called before each. Raises RequestError if one cannot be timed, or trained to
+    another loss than the reference.
     """
-    cell = cells[0][1]
-    names = {variant.implementation for variant, _ in cells} | {"scratch"}
-    workers = {name: Worker(name, cell.threads) for name in sorted(names)}
-    measured = Measured(cell.experiment, note, Flops(0, 0, 0), {v.name: [] for v, _ in cells})
+    bench = _Bench(measured, cells)
     try:
         for turn in range(rounds + 1):
-            _time_limit(workers["scratch"], cell.dtype, measured)
-            for variant, each in cells:
+            measured.limit.append(bench.limit())
+            for variant, cell in cells:
                 advance(variant.name)
-                if variant.name not in measured.unavailable:
-                    job = {"cell": each.to_json(), "variant": variant.name, "steps": steps}
-                    _keep(measured, variant.name, _run(workers[variant.implementation], job), turn)
+                if variant.name in measured.unavailable or not (
+                    timing := bench.time(variant, cell)
+                ):
+                    continue
+                if turn:
+                    measured.timings.setdefault(variant.name, []).append(timing)
+                else:
+                    measured.whole[variant.name] = timing.whole
     finally:
-        for worker in workers.values():
-            worker.close()
+        bench.close()
     return measured
 
 
-def _run(worker: Worker, job: dict[str, Any]) -> Any:
-    try:
-        return worker.run(job)
-    except CellFailed as error:
-        raise RequestError(f"{job['cell']['experiment']}, {job['variant']}: {error}") from error
+class _Bench:
+    """A worker for each implementation, and the losses that all are held against."""
 
+    def __init__(self, measured: Measured, cells: Cells) -> None:
+        self._measured, self._cells = measured, cells
+        self._workers: dict[str, Worker] = {}
+        self._references: dict[tuple[bool, str], tuple[str, float]] = {}
+        self._same_in_float64: set[str] = set()
 
-def _time_limit(worker: Worker, dtype: str, measured: Measured) -> None:
-    seconds = worker.run({"product": _PRODUCT, "dtype": dtype})
-    measured.limit.append(2 * _PRODUCT**3 / seconds)
+    def close(self) -> None:
+        """End the processes."""
+        for worker in self._workers.values():
+            worker.close()
 
+    def limit(self) -> float:
+        """Return the operations a second of a large matrix product."""
+        job = {"product": _PRODUCT, "dtype": self._cells[0][1].dtype}
+        return 2 * _PRODUCT**3 / self._run("scratch", "scratch", job)
 
-def _keep(measured: Measured, name: str, timing: dict[str, Any], turn: int) -> None:
-    if "unavailable" in timing:
-        measured.unavailable[name] = timing["unavailable"]
-        del measured.timings[name]
-        return
-    if turn == 0:
-        measured.whole[name] = timing["whole"]
-        experiment = measured.experiment
-        measured.flops = count_flops(
-            page(experiment).build_scratch(), timing["rows_per_step"], page(experiment).SPEC.inputs
+    def time(self, variant: Variant, cell: Cell) -> Timing | None:
+        """Time one training; None, and the reason is noted, if it cannot be had."""
+        answer = self._ask(variant.name, cell, variant=variant.name)
+        if "unavailable" in answer:
+            self._measured.unavailable[variant.name] = answer["unavailable"]
+            return None
+        timing = Timing(**answer)
+        if not variant.peer.own_draws:  # else it looks by itself whether the work was the same
+            self._check(variant, cell, timing)
+        return timing
+
+    def _check(self, variant: Variant, cell: Cell, timing: Timing) -> None:
+        """Raise RequestError unless the mean losses of a training are the reference's."""
+        whose, expected = self._expected(variant.peer.stock_epsilon, cell.dtype)
+        losses = [loss for loss in (timing.loss, timing.plain_loss) if loss is not None]
+        other = [x for x in losses if not relative_error(x, expected) < _LIMITS[cell.dtype]]
+        if other and cell.dtype == "float32" and all(map(isfinite, losses)):
+            if variant.name not in self._same_in_float64:
+                self.time(variant, replace(cell, dtype="float64"))
+                self._same_in_float64.add(variant.name)
+        elif other:
+            raise RequestError(
+                f"{cell.experiment}, {variant.name}: other work was timed: "
+                f"a mean training loss of {other[0]}, where {whose} has {expected}"
+            )
+
+    def _expected(self, stock_epsilon: bool, dtype: str) -> tuple[str, float]:
+        """Return the loss that a training is to come to, and whose it is."""
+        key = stock_epsilon, dtype
+        if key not in self._references:
+            self._references[key] = self._reference(stock_epsilon, dtype)
+        return self._references[key]
+
+    def _reference(self, stock_epsilon: bool, dtype: str) -> tuple[str, float]:
+        """Train scratch's plain loop; where it cannot be had, the first that is timed instead."""
+        cell = replace(self._cells[0][1], implementation="scratch", dtype=dtype)
+        answer = self._ask("scratch", cell, stock_epsilon=stock_epsilon)
+        if "loss" in answer:
+            return "scratch", answer["loss"]
+        name, cell = next(
+            (variant.name, cell)
+            for variant, cell in self._cells
+            if variant.peer.stock_epsilon == stock_epsilon and not variant.peer.own_draws
+            if variant.name not in self._measured.unavailable
         )
-    else:
-        measured.timings[name].append(timing)
+        return name, self._ask(name, replace(cell, dtype=dtype), variant=name)["loss"]
+
+    def _ask(self, name: str, cell: Cell, **what: Any) -> dict[str, Any]:
+        job = {"cell": asdict(cell), "steps": self._measured.steps, **what}
+        return self._run(cell.implementation, name, job)
+
+    def _run(self, implementation: str, name: str, job: dict[str, Any]) -> Any:
+        if implementation not in self._workers:
+            self._workers[implementation] = Worker(implementation, self._cells[0][1].threads)
+        try:
+            return self._workers[implementation].run(job)
+        except CellFailed as error:
+            raise RequestError(f"{self._measured.experiment}, {name}: {error}") from error

@@ -2,28 +2,31 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from itertools import count
 from statistics import median
 from typing import Any, Literal
 
-from rich.console import Console
-from rich.progress import Progress
-
 from experiments.harness.bench.figures import figures
-from experiments.harness.bench.measure import Measured, default_steps, measure
+from experiments.harness.bench.flops import Flops, count_flops
+from experiments.harness.bench.measure import Cells, Measured, measure
 from experiments.harness.bench.tables import headline, markdown, show
-from experiments.harness.bench.variants import Variant, choose_variants
-from experiments.harness.plan import Request, plan
+from experiments.harness.bench.timing import size
+from experiments.harness.bench.variants import choose_variants
+from experiments.harness.experiment import Experiment
+from experiments.harness.plan import Cell, Request
 from experiments.harness.records.environment import environment
-from experiments.harness.workers.cell import Cell
+from experiments.registry import EXPERIMENTS, find_experiment
+from frameworks.console import Advance, make_console, progress_bar
+from frameworks.errors import RequestError
 
-__all__ = ["SCHEMA", "run"]
+__all__ = ["SCHEMA", "default_steps", "run"]
 
 Form = Literal["table", "markdown", "json"]
 
 SCHEMA = 1
-_MAIN = ("perceptron", "circle", "churn", "mnist", "mnist_cnn")  # unless others are named
+_OPERATIONS = 1.5e10  # of the timed steps, where their number was not given
+_UNCOUNTED_STEPS = 200  # the same, where operations cannot be counted
 
 
 def run(request: Request, steps: int | None, rounds: int, form: Form) -> None:
@@ -38,7 +41,7 @@ def run(request: Request, steps: int | None, rounds: int, form: Form) -> None:
         for measured in _measure(request, steps, rounds):
             done.append(measured)
             if form == "table":
-                show(Console(highlight=False), measured, title)
+                show(make_console(), measured, title)
             elif form == "markdown":
                 print(markdown(measured, title), flush=True)
     finally:  # also of what was finished before Ctrl-C
@@ -47,37 +50,78 @@ def run(request: Request, steps: int | None, rounds: int, form: Form) -> None:
 
 
 def _measure(request: Request, steps: int | None, rounds: int) -> Iterator[Measured]:
-    variants = choose_variants(request.implementations)
-    needed = dict.fromkeys(variant.implementation for variant in variants)
-    request = replace(
-        request, experiments=request.experiments or _MAIN, implementations=tuple(needed)
+    names = dict.fromkeys(request.experiments)
+    experiments = [find_experiment(name) for name in names or EXPERIMENTS]
+    asked = [each for each in experiments if names or each.benchmarked]
+    prepared = [_prepare(request, steps, each) for each in asked]
+    with progress_bar() as bar:
+        for measured, cells in prepared:
+            yield _show_how_far(bar, measured, cells, rounds)
+
+
+def _show_how_far(bar: Advance, measured: Measured, cells: Cells, rounds: int) -> Measured:
+    done, total = count(), len(cells) * (rounds + 1)
+
+    def advance(name: str) -> None:
+        bar(f"{measured.experiment} {name}", next(done), total)
+
+    return measure(measured, cells, rounds, advance)
+
+
+def _prepare(request: Request, steps: int | None, experiment: Experiment) -> tuple[Measured, Cells]:
+    """Load the data once to see which it is, and choose what can be timed on it."""
+    data, spec = experiment.load(request.policy, request.data_dir), experiment.spec
+    cells, unavailable = [], {}
+    for variant in choose_variants(request.implementations):
+        backend = variant.backend
+        missing = backend.missing()
+        why = missing or backend.cannot_train(experiment.blueprint, request.dtype)
+        if not why:
+            cells.append((variant, _cell(request, experiment, data.source, backend.name)))
+        elif missing or request.implementations:
+            unavailable[variant.name] = why
+    if not cells:
+        raise RequestError("; ".join(dict.fromkeys(unavailable.values())))
+    steps = steps or default_steps(experiment)
+    rows, _ = size(len(data.X_train), spec.batch_size, steps)
+    flops, uncounted = _count(experiment, rows / -(-rows // spec.batch_size))
+    reference = "scratch" if "scratch" in experiment.blueprint.builders else cells[0][0].name
+    known = experiment.name, data.note, steps, flops, uncounted, reference
+    return Measured(*known, unavailable=unavailable), cells
+
+
+def _cell(request: Request, experiment: Experiment, source: Any, implementation: str) -> Cell:
+    return Cell(
+        experiment=experiment.name,
+        dtype=request.dtype,
+        seed=0,
+        implementation=implementation,
+        epochs=experiment.spec.epochs,
+        limit=None,
+        policy=source,  # what was found now is what every worker loads
+        data_dir=request.data_dir,
+        threads=request.threads,
+        page=str(experiment.source.resolve()) if experiment.is_users else "",
     )
-    planned = plan(request)
-    with _progress() as bars:
-        for experiment, note in planned.notes.items():
-            cells = _cells(planned.heads, variants, experiment)
-            task = bars.add_task(experiment, total=len(cells) * (rounds + 1))
-
-            def advance(name: str, task: Any = task, experiment: str = experiment) -> None:
-                bars.update(task, description=f"{experiment} {name}", advance=1)
-
-            count = steps or default_steps(experiment)
-            measured = measure(cells, count, rounds, note, advance)
-            bars.remove_task(task)
-            yield measured
 
 
-def _cells(heads: Any, variants: list[Variant], experiment: str) -> list[tuple[Variant, Cell]]:
-    """Return the variants whose implementation the experiment has, each with its cell."""
-    by_name = {cell.implementation: cell for cell in heads if cell.experiment == experiment}
-    return [(v, by_name[v.implementation]) for v in variants if v.implementation in by_name]
+def default_steps(experiment: Experiment) -> int:
+    """Return a number of steps that takes about a second: 1,000, or fewer of the larger ones."""
+    flops, _ = _count(experiment, experiment.spec.batch_size)
+    if flops is None:
+        return _UNCOUNTED_STEPS
+    return int(min(1_000, max(40, _OPERATIONS // flops.step)))
 
 
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
-        yield bars
+def _count(experiment: Experiment, rows: float) -> tuple[Flops | None, str]:
+    """Return the operations of a step of so many rows; or None, and why they are not counted."""
+    if "scratch" not in experiment.blueprint.builders:
+        return None, "operations are counted from build_scratch, which the page does not have"
+    try:
+        parts = experiment.blueprint.builders["scratch"]()
+        return count_flops(parts, rows, experiment.spec.inputs), ""
+    except TypeError as error:
+        return None, str(error)
 
 
 def _report(request: Request, rounds: int, done: list[Measured]) -> dict[str, Any]:
@@ -92,13 +136,16 @@ def _report(request: Request, rounds: int, done: list[Measured]) -> dict[str, An
 
 
 def _experiment(measured: Measured) -> dict[str, Any]:
-    rows = figures(measured)
+    rows, flops = figures(measured), measured.flops
     return {
         "data": measured.note,
-        "flops": asdict(measured.flops) | {"step": measured.flops.step},
+        "reference": measured.reference,
+        "flops": flops and asdict(flops) | {"step": flops.step},
         "limit_gflops": median(measured.limit) / 1e9,
-        "headline": headline(rows),
+        "headline": headline(measured, rows),
         "variants": {row.name: row.to_json() for row in rows},
         "unavailable": measured.unavailable,
-        "timings": measured.timings,
+        "timings": {
+            name: [asdict(each) for each in mine] for name, mine in measured.timings.items()
+        },
     }

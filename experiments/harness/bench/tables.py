@@ -8,18 +8,16 @@ from rich.text import Text
 
 from experiments.harness.bench.figures import Figures, Ratio, best_of_families, figures
 from experiments.harness.bench.measure import Measured
-from experiments.harness.cli.tables import make_table
+from frameworks.console import make_table
 
 __all__ = ["headline", "markdown", "show"]
-
-_HEADINGS = ("implementation", "µs/step", "time / scratch", "GFLOP/s", "of limit", "start s")
 
 
 def show(console: Console, measured: Measured, title: str) -> None:
     """Print one experiment: its figures, then what they say."""
     console.print()
     console.print(Text(measured.experiment, style="bold").append(f"  {title}", style="not bold"))
-    table = make_table(*_HEADINGS)
+    table = make_table(*_headings(measured))
     rows = figures(measured)
     for row in rows:
         table.add_row(*_cells(row))
@@ -32,37 +30,50 @@ def markdown(measured: Measured, title: str) -> str:
     """Return the same as a section in Markdown."""
     rows = figures(measured)
     lines = [f"### {measured.experiment}", "", f"{title}.", ""]
-    lines += [_markdown_row(_HEADINGS), "| --- |" + " ---: |" * (len(_HEADINGS) - 1)]
+    headings = _headings(measured)
+    lines += [_markdown_row(headings), "| --- |" + " ---: |" * (len(headings) - 1)]
     lines += [_markdown_row(_cells(row)) for row in rows]
     for line in _lines(measured, rows):
         lines += ["", textwrap.fill(line, 120)]
     return "\n".join([*lines, ""])
 
 
-def headline(rows: list[Figures]) -> str | None:
-    """Say how scratch stands against the fastest of each family; None without scratch.
+def headline(measured: Measured, rows: list[Figures]) -> str | None:
+    """Say how the reference stands against the fastest of each family; None where it is not timed.
 
-    "2x as fast" means half the time; below 1x scratch is the slower one.
+    "2x as fast" means half the time; below 1x the reference is the slower one.
     """
     parts = []
-    for row in best_of_families(rows):
+    for row in best_of_families(measured, rows):
         if row.ratio:
             middle, least, most = map(_digits, row.ratio)
             alone = sum(other.family == row.family for other in rows) == 1
             which = row.family if alone else f"the best {row.family} ({row.name})"
             parts.append(f"{middle}x ({least} .. {most}) as fast as {which}")
-    return f"scratch is {', '.join(parts)}." if parts else None
+    return f"{measured.reference} is {', '.join(parts)}." if parts else None
+
+
+def _headings(measured: Measured) -> tuple[str, ...]:
+    ratio = f"time / {measured.reference}"
+    return ("implementation", "µs/step", ratio, "GFLOP/s", "of limit", "start s")
 
 
 def _lines(measured: Measured, rows: list[Figures]) -> Iterator[str]:
-    first = headline(rows)
+    first = headline(measured, rows)
     if first:
         yield first
     overheads = [f"{row.name} {_spread(row.overhead)}" for row in rows if row.overhead]
     if overheads:
         yield f"fit / plain loop: {', '.join(overheads)}."
+    if measured.reference != "scratch":
+        yield f"There is no build_scratch: losses and times are compared with {measured.reference}."
+    if measured.uncounted:
+        yield f"No GFLOP/s: {measured.uncounted}."
+    names: dict[str, list[str]] = {}
     for name, reason in measured.unavailable.items():
-        yield f"Without {name}: {reason}."
+        names.setdefault(reason, []).append(name)
+    for reason, without in names.items():
+        yield f"Without {', '.join(without)}: {reason}."
 
 
 def _cells(row: Figures) -> tuple[str, ...]:
@@ -70,8 +81,8 @@ def _cells(row: Figures) -> tuple[str, ...]:
         row.name,
         _digits(row.us_per_step),
         _spread(row.ratio) if row.ratio else "",
-        _digits(row.gflops),
-        f"{_digits(100 * row.share)} %",
+        "" if row.gflops is None else _digits(row.gflops),
+        "" if row.share is None else f"{_digits(100 * row.share)} %",
         f"{row.start:.1f}" if row.start < 100 else _digits(row.start),
     )
 

@@ -1,143 +1,184 @@
-"""Time one variant on one experiment, in a worker, and see that it did the work."""
+"""Time one training in a worker: on the same rows, from the same weights, in the same order."""
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
-from functools import cache
-from math import isfinite
+from dataclasses import asdict, dataclass, replace
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 
 from experiments.harness.bench.variants import VARIANTS, Variant
-from experiments.harness.bench.work import Work, load_work
-from experiments.harness.workers.cell import Cell
-from experiments.registry import page
-from frameworks.agreement.distances import relative_error
-from frameworks.backends import IMPLEMENTATIONS
-from frameworks.peers import Loop, Unavailable
-from frameworks.scratch.peers import ScratchLoop
+from experiments.harness.plan import Cell
+from experiments.harness.workers.training import load_data
+from frameworks.backend import Backend, Peer
+from frameworks.backends import BACKENDS
+from frameworks.peers import Arrays, Loop, Unavailable
+from frameworks.probe import open_training
+from scratch import Batch
 
-__all__ = ["time_product", "time_variant"]
+__all__ = ["Timing", "answer", "reference_loss", "size", "time_product", "time_variant"]
 
-Timing = dict[str, Any]
-Train = Callable[[Cell, Variant, int], float]  # trains for so many steps; the mean loss
+_EPOCHS = 4  # at least, so that the first epoch, in which `fit` warms up, is a small part
 
-# The mean loss of a training may be this far from scratch's, relatively. In float32 training may
-# amplify rounding to more: then float64 shows whether the work is the same (see `_check`).
-_LIMITS = {"float64": 1e-9, "float32": 1e-4}
+
+@dataclass(frozen=True)
+class Timing:
+    """What one training took, in seconds, and the mean loss that it came to."""
+
+    train: float  # of `steps` steps, without building, compiling and warming up
+    steps: int
+    whole: float  # of all `trained` steps, with whatever came before
+    trained: int
+    loss: float
+    fit: float | None = None  # of `fit` as a whole; None for a peer
+    plain: float | None = None  # of the plain loop that does the same; None where none can
+    plain_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is trained on, the same for all that is timed."""
+
+    X: np.ndarray
+    y: np.ndarray  # as `fit` takes it
+    classes: np.ndarray | None
+    batch: Batch  # the same rows, y as a loss takes it
+    weights: Arrays
+    orders: Arrays
+    draws: bool  # whether steps are random besides: masks of dropout
+    steps_per_epoch: int  # the last of an epoch may have fewer rows
+
+
+def answer(job: dict[str, Any]) -> Any:
+    """Do what a worker is sent as JSON, and return the answer as JSON's types.
+
+    {"unavailable": reason} if something cannot be had.
+    """
+    if "product" in job:
+        return time_product(job["product"], job["dtype"])
+    cell, steps = Cell(**job["cell"]), job["steps"]
+    try:
+        if "stock_epsilon" in job:
+            return {"loss": reference_loss(cell, steps, job["stock_epsilon"])}
+        return asdict(time_variant(cell, job["variant"], steps))
+    except Unavailable as reason:
+        return {"unavailable": str(reason)}
 
 
 def time_variant(cell: Cell, name: str, steps: int) -> Timing:
-    """Train for about so many steps, and an epoch more; return what it took.
-
-    "train" are the seconds of "steps" steps, without building, compiling and warming up; "whole"
-    those of all "trained" steps with whatever came before. `fit` also has "fit", and "plain": the
-    seconds of the plain loop that does the same. {"unavailable": reason} if it cannot be had.
-    Raises ValueError if what was timed was other work than scratch's.
-    """
+    """Train for about so many steps, and an epoch more. Raises Unavailable if it cannot be had."""
     variant, work = VARIANTS[name], load_work(cell, steps)
-    try:
-        timing = (_time_loop if variant.peer else _time_fit)(cell, variant, steps)
-    except Unavailable as reason:
-        return {"unavailable": str(reason)}
-    trained = len(work.orders) * work.steps_per_epoch
-    return timing | {"trained": trained, "rows_per_step": len(work.X) / work.steps_per_epoch}
+    return (_time_fit if variant.is_fit else _time_loop)(variant, cell, steps, work)
 
 
-def _time_fit(cell: Cell, variant: Variant, steps: int) -> Timing:
+def _time_fit(variant: Variant, cell: Cell, steps: int, work: Work) -> Timing:
     """Time `fit`, and right after it the plain loop."""
-    work = load_work(cell, steps)
     start = time.perf_counter()
-    history = _fit(cell, variant, steps)
+    estimator = _estimator(cell, variant.backend, len(work.orders))
+    history = list(estimator.iter_fit(work.X, work.y, classes=work.classes))
     fit = time.perf_counter() - start
-    _check(cell, variant, steps, _mean_loss(history), _loss_of_fit)
-
-    start = time.perf_counter()
-    loss = _loss_of_loop(cell, variant, steps)
-    plain = time.perf_counter() - start
-    _check(cell, variant, steps, loss, _loss_of_loop)
-    train = sum(epoch["seconds"] for epoch in history[1:])
-    done = (len(history) - 1) * work.steps_per_epoch
-    return {"train": train, "steps": done, "whole": fit, "fit": fit, "plain": plain, "loss": loss}
-
-
-def _fit(cell: Cell, variant: Variant, steps: int) -> list[dict[str, float]]:
-    """Return the history of `fit`."""
-    work = load_work(cell, steps)
-    classifier = IMPLEMENTATIONS[variant.implementation].make(
-        page(cell.experiment),
-        epochs=len(work.orders),
-        batch_size=work.spec.batch_size,
-        dtype=cell.dtype,
-        random_state=cell.seed,
+    timing = Timing(
+        train=sum(epoch["seconds"] for epoch in history[1:]),
+        steps=(len(history) - 1) * work.steps_per_epoch,
+        whole=fit,
+        trained=len(history) * work.steps_per_epoch,
+        loss=float(np.mean([epoch["loss"] for epoch in history])),
+        fit=fit,
     )
-    return list(classifier.iter_fit(work.X, work.labels, classes=work.classes))
-
-
-def _mean_loss(history: list[dict[str, float]]) -> float:
-    return float(np.mean([epoch["loss"] for epoch in history]))
-
-
-def _loss_of_fit(cell: Cell, variant: Variant, steps: int) -> float:
-    return _mean_loss(_fit(cell, variant, steps))
-
-
-def _loss_of_loop(cell: Cell, variant: Variant, steps: int) -> float:
-    work = load_work(cell, steps)
-    return _make_loop(variant, cell, work).train(work.weights, work.orders)
-
-
-def _time_loop(cell: Cell, variant: Variant, steps: int) -> Timing:
-    """Time a peer's loop, which is built once and kept."""
-    work = load_work(cell, steps)
+    if work.draws:
+        return timing
     start = time.perf_counter()
-    loop = _kept_loop(variant, cell, steps)
+    loss = _make_loop(variant.backend, variant.peer, cell, work).train(work.weights, work.orders)
+    return replace(timing, plain=time.perf_counter() - start, plain_loss=loss)
+
+
+def _time_loop(variant: Variant, cell: Cell, steps: int, work: Work) -> Timing:
+    """Time a peer's loop, which is built once and kept."""
+    start = time.perf_counter()
+    loop = _kept_loop(variant.name, cell, steps)
     built = time.perf_counter()
     loss = loop.train(work.weights, work.orders)
     end = time.perf_counter()
-    if not variant.own_draws:  # else it looks by itself whether the work was the same
-        _check(cell, variant, steps, loss, _loss_of_loop)
     done = len(work.orders) * work.steps_per_epoch
-    return {"train": end - built, "steps": done, "whole": end - start, "loss": loss}
+    return Timing(train=end - built, steps=done, whole=end - start, trained=done, loss=loss)
 
 
 @cache
-def _kept_loop(variant: Variant, cell: Cell, steps: int) -> Loop:
-    return _make_loop(variant, cell, load_work(cell, steps))
+def _kept_loop(name: str, cell: Cell, steps: int) -> Loop:
+    variant = VARIANTS[name]
+    return _make_loop(variant.backend, variant.peer, cell, load_work(cell, steps))
 
 
-def _make_loop(variant: Variant, cell: Cell, work: Work) -> Loop:
-    build = getattr(page(cell.experiment), f"build_{variant.implementation}")
-    return variant.loop(build, work.X, work.y, work.spec)
+def _make_loop(backend: Backend, peer: Peer, cell: Cell, work: Work) -> Loop:
+    if work.draws:
+        raise Unavailable("the network drops at random, and a loop would draw masks of its own")
+    experiment = cell.find()
+    build, loop = experiment.blueprint.builders[backend.builders], backend.load("peers", peer.loop)
+    return loop(build, work.batch, experiment.spec, experiment.task, **peer.options)
 
 
-def _check(cell: Cell, variant: Variant, steps: int, loss: float, train: Train) -> None:
-    """Raise ValueError unless the mean loss that `train` came to is that of scratch."""
-    expected = _reference(cell, steps, variant.stock_epsilon)
-    same = relative_error(loss, expected) < _LIMITS[cell.dtype]
-    if not same and cell.dtype == "float32" and isfinite(loss):
-        same = _is_same_in_float64(cell, variant, steps, train)
-    if not same:
-        raise ValueError(
-            f"other work was timed: a mean training loss of {loss}, where scratch has {expected}"
-        )
+def reference_loss(cell: Cell, steps: int, stock_epsilon: bool) -> float:
+    """Return the mean loss of scratch's plain loop, Adam's ε where the others have it.
+
+    Raises Unavailable for a page without build_scratch.
+    """
+    if "scratch" not in cell.find().blueprint.builders:
+        raise Unavailable(f"{cell.experiment} has no build_scratch")
+    work = load_work(cell, steps)
+    plain = Peer("scratch", "ScratchLoop", "", {"paper_epsilon": stock_epsilon})
+    return _make_loop(BACKENDS["scratch"], plain, cell, work).train(work.weights, work.orders)
 
 
-@cache
-def _is_same_in_float64(cell: Cell, variant: Variant, steps: int, train: Train) -> bool:
-    """Tell whether `train` comes to scratch's mean loss where rounding hides nothing."""
-    exact = replace(cell, dtype="float64")
-    expected = _reference(exact, steps, variant.stock_epsilon)
-    return relative_error(train(exact, variant, steps), expected) < _LIMITS["float64"]
+def _estimator(cell: Cell, backend: Backend, epochs: int) -> Any:
+    experiment = cell.find()
+    return backend.make(
+        experiment.blueprint,
+        epochs=epochs,
+        batch_size=experiment.spec.batch_size,
+        dtype=cell.dtype,
+        random_state=cell.seed,
+    )
 
 
-@cache
-def _reference(cell: Cell, steps: int, stock_epsilon: bool) -> float:
-    """Return the mean loss of scratch's plain loop, Adam's ε where the others have it."""
-    work, build = load_work(cell, steps), page(cell.experiment).build_scratch
-    loop = ScratchLoop(build, work.X, work.y, work.spec, paper_epsilon=stock_epsilon)
-    return loop.train(work.weights, work.orders)
+@lru_cache(maxsize=1)
+def load_work(cell: Cell, steps: int) -> Work:
+    """Load the data and draw what `fit` draws, one epoch more than `steps` take.
+
+    scratch draws where it can, so that nothing of another framework is warm before it is timed.
+    """
+    experiment = cell.find()
+    data = load_data(experiment, cell.policy, cell.data_dir)
+    batch_size = experiment.spec.batch_size
+    rows, epochs = size(len(data.X_train), batch_size, steps)
+    X, y = data.X_train[:rows].astype(cell.dtype), data.y_train[:rows]
+    classes = np.arange(len(data.class_names)) if experiment.task.has_answers else None
+    by = "scratch" if "scratch" in experiment.blueprint.builders else cell.implementation
+    estimator = _estimator(cell, BACKENDS[by], epochs + 1)
+    opened = open_training(estimator, X, y, classes=classes)
+    return Work(
+        X=X,
+        y=y,
+        classes=classes,
+        batch=opened.batch,
+        weights=opened.initial_weights,
+        orders=[np.arange(rows) if order is None else order for order in opened.orders],
+        draws=bool(opened.adapter.stream),
+        steps_per_epoch=-(-rows // batch_size),
+    )
+
+
+def size(rows: int, batch_size: int, steps: int) -> tuple[int, int]:
+    """Return on how many of the rows, and for how many epochs, to train for about `steps` steps.
+
+    >>> size(60_000, 32, 100)  # 25 steps an epoch
+    (800, 4)
+    >>> size(95, 10, 11)  # two steps an epoch
+    (20, 6)
+    >>> size(121, 121, 1_000)
+    (121, 1000)
+    """
+    rows = min(rows, max(steps // _EPOCHS, 1) * batch_size)
+    return rows, -(-steps // -(-rows // batch_size))
 
 
 def time_product(n: int, dtype: str) -> float:

@@ -1,15 +1,11 @@
 """What is timed side by side: the implementations of this suite, and their peers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
+from frameworks.backend import Backend, Peer
+from frameworks.backends import BACKENDS
 from frameworks.errors import choose
-from frameworks.keras.peers import KerasLoop
-from frameworks.peers import MakeLoop
-from frameworks.pytorch.peers import PyTorchLoop
-from frameworks.scratch.peers import PythonLoop, ScratchLoop
-from frameworks.scratch.sklearn_peer import SklearnFit
 
 __all__ = ["VARIANTS", "Variant", "choose_variants"]
 
@@ -22,61 +18,33 @@ class Variant:
     loop itself is timed.
     """
 
-    name: str
-    family: str  # of which the fastest is named in the headline
-    implementation: str  # whose builder it takes, and in whose worker it runs
-    loop: MakeLoop
-    about: str
-    peer: bool = True
-    stock_epsilon: bool = False  # Adam adds its ε where PyTorch does
-    own_draws: bool = False  # other weights and batches, so that its loss proves nothing
-    default: bool = True  # timed unless others are named
+    backend: Backend  # whose builder it takes, and in whose worker it runs
+    peer: Peer
+    is_fit: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name by which it is asked for."""
+        return self.peer.name
+
+    @property
+    def family(self) -> str:
+        """Of which the fastest is named in the headline."""
+        return self.peer.family or self.backend.title
 
 
-_FIT = "`fit` of the shared interface"
-VARIANTS = {
-    variant.name: variant
-    for variant in (
-        Variant("scratch", "scratch", "scratch", ScratchLoop, _FIT, peer=False),
-        Variant("keras", "Keras", "keras", KerasLoop, _FIT, peer=False),
-        Variant("keras-fit", "Keras", "keras", KerasLoop, "`Model.fit`, one execution"),
-        Variant("keras-jit", "Keras", "keras", partial(KerasLoop, jit=True), "the same, with XLA"),
-        Variant("pytorch", "PyTorch", "pytorch", PyTorchLoop, _FIT, peer=False),
-        Variant(
-            "pytorch-foreach",
-            "PyTorch",
-            "pytorch",
-            partial(PyTorchLoop, foreach=True, fused=False),
-            "a plain loop, `foreach=True`",
-            stock_epsilon=True,
-        ),
-        Variant(
-            "pytorch-fused",
-            "PyTorch",
-            "pytorch",
-            partial(PyTorchLoop, fused=True),
-            "a plain loop, `fused=True`",
-            stock_epsilon=True,
-        ),
-        Variant(
-            "pytorch-compile",
-            "PyTorch",
-            "pytorch",
-            partial(PyTorchLoop, compiled=True, fused=True),
-            "the same, with `torch.compile`",
-            stock_epsilon=True,
-        ),
-        Variant(
-            "sklearn",
-            "scikit-learn",
-            "scratch",
-            SklearnFit,
-            "`MLPClassifier.fit`",
-            own_draws=True,
-        ),
-        Variant("python", "pure Python", "python", PythonLoop, _FIT, peer=False, default=False),
-    )
-}
+def _variants() -> list[Variant]:
+    """Return all that there are; last those whose loss proves nothing."""
+    found = []
+    for backend in BACKENDS.values():
+        if backend.loop:
+            fit = Peer(backend.name, backend.loop, "`fit` of the shared interface")
+            found.append(Variant(backend, fit, is_fit=True))
+            found += [Variant(backend, peer) for peer in backend.peers]
+    return sorted(found, key=lambda each: each.peer.own_draws)
+
+
+VARIANTS = {variant.name: variant for variant in _variants()}
 
 
 def choose_variants(names: Sequence[str]) -> list[Variant]:
@@ -84,7 +52,5 @@ def choose_variants(names: Sequence[str]) -> list[Variant]:
 
     Raises RequestError for a name that is not known.
     """
-    asked: Iterable[str] = {choose("implementation", name, VARIANTS) for name in names}
-    return [
-        each for each in VARIANTS.values() if each.name in asked or (each.default and not names)
-    ]
+    asked = {choose("implementation", name, VARIANTS) for name in names}
+    return [v for v in VARIANTS.values() if v.name in asked or (v.backend.timed and not names)]

@@ -5,26 +5,23 @@ from typing import Annotated, Literal
 import typer
 
 from datasets import Policy
+from experiments.harness.bench.variants import VARIANTS
 
 __all__ = ["bench"]
+
+_UNASKED = [name for name, variant in VARIANTS.items() if not variant.backend.timed]
+_WITH = f"With commas: {', '.join(VARIANTS)}. Default: all but {', '.join(_UNASKED)}."
 
 
 def bench(
     experiments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="EXPERIMENT", help="Default: perceptron, circle, churn, mnist, mnist_cnn."
+            metavar="EXPERIMENT",
+            help="A name, or the path of a page. Default: those whose page says benchmarked.",
         ),
     ] = None,
-    names: Annotated[
-        str | None,
-        typer.Option(
-            "--with",
-            metavar="NAMES",
-            help="With commas: scratch, keras, keras-fit, keras-jit, pytorch, pytorch-foreach, "
-            "pytorch-fused, pytorch-compile, sklearn, python. Default: all but python.",
-        ),
-    ] = None,
+    names: Annotated[str | None, typer.Option("--with", metavar="NAMES", help=_WITH)] = None,
     dtype: Annotated[Literal["float64", "float32"], typer.Option()] = "float64",
     steps: Annotated[
         int | None,
@@ -46,8 +43,9 @@ def bench(
     """Compare speeds as paired ratios: the implementations, and their peers at their best.
 
     The peers are plain loops in PyTorch, Model.fit in Keras, each with and without a compiler, and
-    scikit-learn's MLPClassifier, which draws its own weights. All others are timed only if their
-    training has the same loss as scratch's. Each experiment takes minutes, most of them to compile.
+    scikit-learn's multilayer perceptron, which draws its own weights. All others are timed only if
+    their training has the same loss as scratch's. Each experiment takes minutes, most of them to
+    compile.
 
     For example:
 

@@ -5,12 +5,17 @@ from typing import Annotated
 
 import typer
 
+from frameworks.errors import RequestError, printable
+
 __all__ = ["compare"]
 
 
 def compare(
     run_a: Annotated[
-        Path, typer.Argument(metavar="RUN_A", help="The run before: a folder, or a results.json.")
+        Path,
+        typer.Argument(
+            metavar="RUN_A", help="The run before: a name, a folder, or a results.json."
+        ),
     ],
     run_b: Annotated[
         Path | None, typer.Argument(metavar="[RUN_B]", help="The run after, likewise.")
@@ -30,9 +35,10 @@ def compare(
     specs and draws are equal; others are listed, not compared.
 
     Worse: it failed; a loss is not finite; the test accuracy fell by more than chance explains
-    (McNemar's exact test on the rows lost and gained, 5 % over all trainings), or left its band;
-    its certified digits fell below 12; or a pair that agreed now differs. Better: the same, the
-    other way round. Changed: a loss, a weight or a prediction is further off than two
+    (McNemar's exact test on the rows lost and gained, 5 % over all trainings); the test accuracy,
+    or the first figure of another task, such as the RMSE of a regression, left its band; its
+    certified digits fell below 12; or a pair that agreed now differs. Better: the same, the other
+    way round. Changed: a loss, a weight, an output or a prediction is further off than two
     implementations may be. Float32 without a measured noise floor is not judged. Times are shown,
     and never decide.
 
@@ -40,13 +46,36 @@ def compare(
 
     For example:
 
-    lockstep compare runs/before runs/after
+    lockstep compare float64-1a2b3c4d float64-5e6f7a8b
 
     lockstep compare runs/after --baseline results-2026.json --html comparison.html
     """
-    from experiments.harness.compare import session
-
     before, after = (run_a, run_b) if baseline is None else (baseline, run_a)
     if after is None or (baseline is not None and run_b is not None):
         raise typer.BadParameter("name two runs, or one run and a --baseline", param_hint="RUN_B")
-    raise typer.Exit(session.compare(before, after, as_json, html))
+    raise typer.Exit(_compare(before, after, as_json, html))
+
+
+def _compare(before: Path, after: Path, as_json: bool, html: Path | None) -> int:
+    """Compare two runs, show what changed, and return 1 if something is worse."""
+    from experiments.harness.compare.comparison import compare_runs
+    from experiments.harness.compare.stored_run import StoredRun
+    from experiments.harness.compare.views import render, show_comparison
+    from experiments.harness.records.runs import locate
+    from experiments.harness.records.store import to_json
+    from frameworks.console import make_console
+    from frameworks.files import write_atomically
+
+    if html and (html.is_dir() or not html.parent.is_dir()):
+        raise RequestError(f"{html}: cannot be a file there; choose another --html")
+    comparison = compare_runs(StoredRun.open(locate(before)), StoredRun.open(locate(after)))
+    if html:
+        write_atomically(html, render(comparison).encode())
+    if as_json:
+        print(to_json(comparison).decode(), end="")
+    else:
+        console = make_console()
+        show_comparison(console, comparison)
+        if html:
+            console.print(printable(str(html)), soft_wrap=True)
+    return 1 if comparison.verdict == "worse" else 0

@@ -1,20 +1,19 @@
 """``lockstep diverge``: where two implementations first part."""
 
-import json
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from datasets import Policy
+from datasets import Dataset, Policy
+from frameworks.errors import RequestError, choose
 
 if TYPE_CHECKING:
-    from frameworks.diverge.walk import Walk
+    from experiments.harness.experiment import Experiment
+    from frameworks.diverge import Split, Walk
 
-__all__ = ["diverge_command"]
+__all__ = ["diverge_command", "split_of"]
 
 
 def diverge_command(
@@ -31,12 +30,15 @@ def diverge_command(
     dtype: Annotated[Literal["float64", "float32"], typer.Option()] = "float64",
     seed: Annotated[int, typer.Option(min=0)] = 0,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of its own.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Train so many steps only.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Train N steps only.")] = None,
     single_step: Annotated[
         bool, typer.Option("--single-step", help="Start A from B's weights at every step.")
     ] = False,
     floor: Annotated[
-        int, typer.Option(min=0, help="Nudged trainings that judge float32; 0: do not judge.")
+        int,
+        typer.Option(
+            min=0, help="Nudged trainings that judge where no fixed limit holds; 0: none."
+        ),
     ] = 5,
     limit: Annotated[int | None, typer.Option(min=1, help="Train on the first N rows.")] = None,
     data: Annotated[Policy, typer.Option(help="As for `lockstep run`.")] = "auto",
@@ -48,8 +50,8 @@ def diverge_command(
     """Compare level by level, and name the first that parts: where, by how much, likely why.
 
     The levels: inputs, forward, loss, gradient, step, trajectory, result. Exit code 1: they part.
-    In float32 scratch is trained --floor times more: its distances from itself are the limit of
-    the last two levels.
+    In float32, and in float64 where a training exceeds the fixed limits, scratch is trained --floor
+    times more: its distances from itself are the limit of the last two levels.
 
     For example:
 
@@ -59,67 +61,87 @@ def diverge_command(
 
     lockstep diverge ./my_experiment.py --between scratch,keras
     """
-    training, source = (dtype, seed, epochs, limit), (data, data_dir)
-    with _threads_and_progress() as report:
-        from experiments.harness.cli.diverge_request import prepare
-        from frameworks.agreement.noise_floor import check_floor
-        from frameworks.diverge.walk import walk
-
-        check_floor(floor)
-        sides = prepare(experiment, between, training, steps, source)
-        if "keras" in between:
-            _load_quietly()
-        found = walk(*sides, steps, single_step, report, floor)
-    raise typer.Exit(_print(found, as_json))
-
-
-def _print(found: "Walk", as_json: bool) -> int:
-    """Print what was found; return the exit code."""
-    from rich.console import Console
-
-    from frameworks.diverge import show
-
-    if as_json:
-        print(json.dumps(show.as_json(found), indent=2))
-    else:
-        show.show(Console(highlight=False, soft_wrap=False), found)
-    return 1 if show.parts(found) else 0
-
-
-@contextmanager
-def _threads_and_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Give every library one thread, those that are loaded from here on and those that are."""
     from threadpoolctl import threadpool_limits
 
+    from experiments.registry import find_experiment
+    from frameworks.agreement.noise_floor import check_floor
+    from frameworks.console import progress_bar
+
+    check_floor(floor)
+    names = _two(between)
+    found = find_experiment(experiment)
+    _check(found, names, dtype)
+    with threadpool_limits(1), progress_bar() as report:
+        from frameworks.diverge import Side, walk
+
+        split = split_of(found, found.load_data(data, data_dir))
+        if steps is not None:
+            rows = len(split.X_train[:limit])
+            epochs = -(-steps // -(-rows // found.spec.batch_size))
+        a, b = (Side(found.blueprint, name, split, dtype, seed, epochs, limit) for name in names)
+        done = walk(a, b, steps, single_step, report, floor)
+    raise typer.Exit(_print(done, as_json))
+
+
+def _two(between: str) -> list[str]:
+    from frameworks.backends import BACKENDS
+
+    names = [name.strip() for name in between.split(",")]
+    if len(names) != 2:
+        raise RequestError(f"--between takes two names, as in scratch,keras; got {between!r}")
+    return [choose("implementation", name, BACKENDS) for name in names]
+
+
+def _check(experiment: "Experiment", names: Iterable[str], dtype: str) -> None:
+    """Give this process the environment that both need, before either is loaded.
+
+    RequestError if one of them cannot train the experiment, or both not in one process.
+    """
     from experiments.harness.records.environment import thread_variables
+    from frameworks.backends import BACKENDS
 
-    quiet = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    os.environ.update(thread_variables(1) | quiet)
-    with threadpool_limits(1), _progress() as report:
-        yield report
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show what is being done on a terminal, and nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda what, done, total: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("loading") as status:
-        yield lambda what, done, total: status.update(f"{what} {done}/{total}")
+    together = thread_variables(1)
+    for name in names:
+        backend = BACKENDS[name]
+        if why := backend.cannot_train(experiment.blueprint, dtype) or backend.missing():
+            raise RequestError(why)
+        for variable, value in backend.variables.items():
+            if together.setdefault(variable, value) != value:
+                raise RequestError(
+                    f"{' and '.join(names)} cannot be compared in one process: one needs "
+                    f"{variable}={together[variable]}, the other {variable}={value}"
+                )
+    os.environ.update(together)
 
 
-def _load_quietly() -> None:
-    """Load TensorFlow and take its first step, without the notices that no setting turns off."""
-    kept = os.dup(sys.stderr.fileno())
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), sys.stderr.fileno())
-    try:
-        import tensorflow
+def split_of(experiment: "Experiment", data: Dataset) -> "Split":
+    """Return the rows of a data set, as implementations are compared on them."""
+    import numpy as np
 
-        tensorflow.zeros(1)
-    finally:
-        os.dup2(kept, sys.stderr.fileno())
-        os.close(kept)
+    from frameworks.diverge import Split
+
+    answers = experiment.task.has_answers
+    return Split(
+        data.X_train,
+        data.y_train,
+        data.X_test,
+        data.y_test,
+        classes=np.arange(len(data.class_names)) if answers else None,
+        name=data.name,
+        source=data.source,
+    )
+
+
+def _print(done: "Walk", as_json: bool) -> int:
+    """Print what was found; return the exit code."""
+    from pydantic import TypeAdapter
+
+    from frameworks.console import make_console
+    from frameworks.diverge.show import Divergence, show
+    from frameworks.diverge.show import as_json as document
+
+    if as_json:
+        print(TypeAdapter(Divergence).dump_json(document(done), indent=2).decode())
+    else:
+        show(make_console(), done)
+    return 1 if done.parts else 0

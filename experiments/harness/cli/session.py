@@ -94,11 +94,12 @@ def report(
 
 def _print_notes(planned: Plan, console: Console) -> None:
     """Say which data is used, and what is left out: the latter also where all else is quiet."""
-    for note in planned.left_out:
+    for reason in planned.left_out:
+        line = printable(f"left out: {reason}")
         if console.quiet:
-            print(printable(note), file=sys.stderr)
+            print(line, file=sys.stderr)
         else:
-            console.print(Text(printable(note)))
+            console.print(Text(line))
     for note in planned.notes:
         console.print(Text(printable(note)))
 

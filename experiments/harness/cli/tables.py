@@ -123,7 +123,7 @@ def _agreement_table(agreement: Sequence[AgreementEntry]) -> Table:
             "noise floor",
             exponent(floor.loss for floor in floors),
             exponent(floor.weight for floor in floors),
-            str(max(floor.predictions or 0 for floor in floors)),
+            str(max(floor.predictions for floor in floors)),
             f"scratch x{floors[0].trainings}",
             style="dim",
         )

@@ -1,75 +1,107 @@
 """What changed between two trainings of the same name, in numbers; `rules` judges them."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from math import inf, log10
-from typing import Any
 
 import numpy as np
 
-from experiments.harness.compare.flips import Arrays, Flips, count_flips
+from experiments.harness.compare import schema
+from experiments.harness.compare.stored_run import StoredRun
+from experiments.harness.records.agreement import Finished
+from experiments.harness.records.models import Digests, Record, TestFigures
 from experiments.harness.records.results import certified_digits
-from frameworks.agreement.distances import Distance, measure
+from frameworks.agreement.verdict import Judgement, judge
+from frameworks.task import Task, find_task
 
-__all__ = ["Change", "certified"]
-
-Record = dict[str, Any]
-
-_MOST = 53 * log10(2)  # 15.95, all the digits of a float64
+__all__ = ["Change", "certified", "chance"]
 
 
 @dataclass(frozen=True)
 class Change:
     """Two finished trainings, and how far apart they are."""
 
-    before: Record
-    after: Record
-    distance: Distance
-    flips: Flips
+    before: Finished
+    after: Finished
+    judgement: Judgement  # as of two implementations in one run
+    flips: schema.Flips | None  # None for a task without answers
 
     @classmethod
-    def between(
-        cls, before: Record, after: Record, arrays: tuple[Arrays, Arrays] | None
-    ) -> "Change":
+    def between(cls, before: StoredRun, after: StoredRun, name: schema.TrainingName) -> "Change":
         """Measure it; without arrays, weights and predictions are known by their digests alone."""
-        nothing: Arrays = {"predictions": np.array([])}
-        old, new = arrays or (nothing, nothing)
-        distance = measure((before, old), (after, new))
-        return cls(before, after, distance, count_flips(before, after, arrays))
+        old, new = before.trainings[name], after.trainings[name]
+        arrays = before.arrays(old), after.arrays(new)
+        if not all(arrays):
+            arrays = {}, {}
+        a, b = Finished.of(old, arrays[0]), Finished.of(new, arrays[1])
+        judgement = judge(a.outcome, b.outcome, new.dtype, before.floor(new) or after.floor(new))
+        labels = arrays[1].get("labels", arrays[0].get("labels"))
+        answers = find_task(new.task).has_answers
+        return cls(a, b, judgement, _count_flips(a, b, labels) if answers else None)
+
+    @property
+    def records(self) -> tuple[Record, Record]:
+        """The records before and after."""
+        return self.before.record, self.after.record
+
+    @property
+    def task(self) -> Task:
+        """What both were to do."""
+        return find_task(self.after.record.task)
 
     @property
     def identical(self) -> bool:
         """Whether every loss, weight and prediction is the same to the last bit."""
-        parts = (
-            ("history", "loss"),
-            ("test", "loss"),
-            ("digests", "weights"),
-            ("digests", "predictions"),
-        )
-        return all(self.before[part][name] == self.after[part][name] for part, name in parts)
+        old, new = self.before.outcome, self.after.outcome
+        a, b = map(_digests, self.records)
+        losses = (old.losses, old.test_loss) == (new.losses, new.test_loss)
+        return losses and (a.weights, a.predictions) == (b.weights, b.predictions)
 
     @property
-    def digits(self) -> float:
-        """The digits that the worst loss has in common with itself before: −log₁₀ of the error."""
-        worst = 0.0 if self.identical else max([*self.distance.epochs, self.distance.test_loss])
-        return min(_MOST, max(0.0, -log10(worst))) if worst else _MOST
+    def errors(self) -> list[float]:
+        """The relative changes of the losses: of every epoch, and of the test loss."""
+        errors = [*self.judgement.distance.epochs, self.judgement.distance.test_loss]
+        return [0.0] * len(errors) if self.identical else errors  # NaN twice is no change
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the numbers as `lockstep compare --json` has them."""
-        errors = [0.0 if self.identical else error for error in self.distance.epochs]
-        scores = [certified(record) for record in (self.before, self.after)]
-        seconds = [record["seconds"]["fit"] for record in (self.before, self.after)]
-        return {
-            "final_loss": _pair(
-                self.before["history"]["loss"][-1], self.after["history"]["loss"][-1]
-            ),
-            "worst_epoch": {"epoch": 1 + errors.index(max(errors)), "error": max(errors)},
-            "test_loss": _pair(self.before["test"]["loss"], self.after["test"]["loss"]),
-            "accuracy": _pair(self.before["test"]["accuracy"], self.after["test"]["accuracy"]),
-            "certified_digits": None if None in scores else _pair(*scores),
-            "digits": self.digits,
-            "flips": asdict(self.flips),
-            "seconds": _pair(*seconds) | {"ratio": seconds[1] / seconds[0] if seconds[0] else inf},
+    def entry(self, verdict: schema.Verdict, reasons: list[str]) -> schema.MeasuredTraining:
+        """Return what `lockstep compare --json` says of it."""
+        old, new, records = self.before.outcome, self.after.outcome, self.records
+        *epochs, _ = self.errors
+        error, scores = max(epochs), [certified(record) for record in records]
+        metrics = {
+            metric.name: _pair(_test(record).metric(metric.name) for record in records)
+            for metric in self.task.metrics
         }
+        return schema.MeasuredTraining(
+            **dict(schema.TrainingName.model_validate(records[1])),
+            verdict=verdict,
+            reasons=reasons,
+            task=self.task.name,
+            metrics=metrics,
+            final_loss=_pair((old.losses[-1], new.losses[-1])),
+            test_loss=_pair((old.test_loss, new.test_loss)),
+            accuracy=metrics.get("accuracy"),
+            worst_epoch=schema.WorstEpoch(epoch=1 + epochs.index(error), error=error),
+            certified_digits=None if None in scores else _pair(scores),
+            digits=_digits_in_common(max(self.errors)),
+            flips=self.flips,
+            seconds=_ratio(*(record.seconds.fit for record in records if record.seconds)),
+        )
+
+
+def _pair(both: Iterable[float | None]) -> schema.BeforeAfter:
+    before, after = both
+    return schema.BeforeAfter(before=before, after=after)
+
+
+def _ratio(before: float, after: float) -> schema.TimeRatio:
+    ratio = after / before if before else inf
+    return schema.TimeRatio(before=before, after=after, ratio=ratio)
+
+
+def _digits_in_common(error: float) -> float:
+    """Return −log₁₀ of a relative error, from none to all digits of a float64."""
+    return min(53 * log10(2), max(0.0, -log10(error))) if error else 53 * log10(2)  # 15.95
 
 
 def certified(record: Record) -> float | None:
@@ -78,5 +110,56 @@ def certified(record: Record) -> float | None:
     return found[0] if found else None
 
 
-def _pair(before: Any, after: Any) -> dict[str, Any]:
-    return {"before": before, "after": after}
+def chance(lost: int, gained: int) -> float:
+    """Return how likely a difference as large as this is if rows are lost and gained alike.
+
+    p = min(1, 2 P[B ≤ min(lost, gained)]), B ~ Binomial(lost + gained, ½): the exact test of
+    McNemar, Psychometrika 12, 1947, two-sided. Rows that stay right, or wrong, do not count.
+
+    >>> chance(5, 5), round(chance(10, 0), 6), chance(0, 0)
+    (1.0, 0.001953, 1.0)
+    """
+    from scipy.stats import binomtest
+
+    return float(binomtest(lost, lost + gained).pvalue) if lost + gained else 1.0
+
+
+def _count_flips(before: Finished, after: Finished, labels: np.ndarray | None) -> schema.Flips:
+    """Compare the predictions of two finished trainings on the same test rows."""
+    tests = _test(before.record), _test(after.record)
+    if _digests(before.record).predictions == _digests(after.record).predictions:
+        return schema.Flips(n=0, lost=0, gained=0, other=0, chance=1.0)
+    old, new = before.outcome.answers, after.outcome.answers
+    if old is None or new is None:
+        return _bounded(*tests, None)
+    flipped = old != new
+    n = int(flipped.sum())
+    if labels is None:  # they are stored by newer versions
+        return _bounded(*tests, n)
+    lost, gained = (int((flipped & (right == labels)).sum()) for right in (old, new))
+    other, by_chance = n - lost - gained, chance(lost, gained)
+    return schema.Flips(n=n, lost=lost, gained=gained, other=other, chance=by_chance)
+
+
+def _bounded(before: TestFigures, after: TestFigures, n: int | None) -> schema.Flips:
+    """Assume the most rows lost and gained that fit, so that chance is not underrated.
+
+    What is known is how many were right, before and after; `n` at most were lost or gained.
+    """
+    right, right_after = (
+        sum(row[i] for i, row in enumerate(test.confusion or ())) for test in (before, after)
+    )
+    net, most = right - right_after, before.n if n is None else n
+    gained = min(before.n - right, right_after, (most - net) // 2)
+    by_chance = chance(gained + net, gained)
+    return schema.Flips(n=n, lost=None, gained=None, other=None, chance=by_chance)
+
+
+def _test(record: Record) -> TestFigures:
+    assert record.test is not None  # it was finished
+    return record.test
+
+
+def _digests(record: Record) -> Digests:
+    assert record.digests is not None  # it was finished
+    return record.digests

@@ -1,127 +1,138 @@
-"""Two runs compared: what `lockstep compare --json` prints.
+"""Two runs compared: every training and every pair of both, and the times."""
 
-{"schema": 1, "verdict",                    worse | better | changed | not judged | unchanged
- "before", "after": {"path", "trainings"},
- "environment": [{"name", "before", "after"}],             what changed, and nothing else
- "trainings": [{"experiment", "implementation", "mode", "dtype", "seed", "verdict", "reasons",
-     "final_loss", "test_loss", "accuracy": {"before", "after"},
-     "worst_epoch": {"epoch", "error"},                    the largest relative change of a loss
-     "certified_digits": {"before", "after"} | null,       null unless both runs have them
-     "digits",                                             in common with before: -log10(error)
-     "flips": {"n", "lost", "gained", "other", "chance"},  null: what is stored does not tell
-     "seconds": {"before", "after", "ratio"}}],
- "pairs": [{"experiment", "dtype", "seed", "pair", "before", "after", "verdict", "reason"}],
- "times": [{"implementation", "trainings", "median", "lowest", "highest", "verdict"}],
- "not_comparable": [{"training", "reason"}], "only_before", "only_after": [training]}
+from collections import defaultdict
+from collections.abc import Iterable
+from statistics import median
+from typing import Literal
 
-A training that failed in one of the runs has none of the numbers.
-"""
-
-from typing import Any
-
+from experiments.harness.compare import schema
 from experiments.harness.compare.change import Change
-from experiments.harness.compare.comparability import why_not
-from experiments.harness.compare.rules import judge, judge_pair, limits_for, overall
-from experiments.harness.compare.stored_run import Record, StoredRun, TrainingName
-from experiments.harness.compare.surroundings import TIMING, surroundings_changes
-from experiments.harness.compare.times import compare_times
+from experiments.harness.compare.conditions import (
+    added_or_dropped,
+    changes_around,
+    same_machine,
+    why_not,
+)
+from experiments.harness.compare.rules import judge, judge_failure, judge_pair, overall
+from experiments.harness.compare.stored_run import StoredRun
+from experiments.harness.records.models import Record
 from frameworks.errors import RequestError
 
 __all__ = ["compare_runs"]
 
+# Trainings: that so many are all slower has chance 2 / 2**6 = 3 %, if time did not change.
+_FEWEST = 6
 
-def compare_runs(before: StoredRun, after: StoredRun) -> dict[str, Any]:
+Both = dict[schema.TrainingName, tuple[Record, Record]]
+
+
+def compare_runs(before: StoredRun, after: StoredRun) -> schema.ComparedRuns:
     """Compare two runs; RequestError if they have nothing in common that can be compared."""
-    common = [name for name in before.trainings if name in after.trainings]
-    both = {name: (before.trainings[name], after.trainings[name]) for name in common}
-    refused = {name: reason for name in common if (reason := why_not(*both[name]))}
-    comparable = [name for name in common if name not in refused]
+    old, new = before.trainings, after.trainings
+    both: Both = {name: (old[name], new[name]) for name in old if name in new}
+    refused = {str(name): reason for name in both if (reason := why_not(*both[name]))}
+    comparable = {name: records for name, records in both.items() if str(name) not in refused}
     if not comparable:
         raise RequestError(_nothing(before, after, refused))
-    environment = surroundings_changes(both.values())
+    environment = changes_around(both.values())
     trainings = _trainings(before, after, comparable)
     pairs = _pairs(before, after, comparable)
-    same_machine = not {change["name"] for change in environment} & {*TIMING}
-    timed = [training for training in trainings if "seconds" in training]
-    return {
-        "schema": 1,
-        "verdict": overall([entry["verdict"] for entry in [*trainings, *pairs]]),
-        "before": {"path": str(before.path), "trainings": len(before.trainings)},
-        "after": {"path": str(after.path), "trainings": len(after.trainings)},
-        "environment": environment,
-        "trainings": trainings,
-        "pairs": pairs,
-        "times": compare_times(timed, same_machine),
-        "not_comparable": [{"training": str(n), "reason": r} for n, r in refused.items()],
-        "only_before": [str(name) for name in before.trainings if name not in after.trainings],
-        "only_after": [str(name) for name in after.trainings if name not in before.trainings],
-    }
+    return schema.ComparedRuns(
+        verdict=overall([each.verdict for each in trainings] + [pair.verdict for pair in pairs]),
+        before=schema.WhichRun(path=str(before.path), trainings=len(old)),
+        after=schema.WhichRun(path=str(after.path), trainings=len(new)),
+        environment=environment,
+        trainings=trainings,
+        pairs=pairs,
+        times=_times(trainings, same_machine(environment)),
+        not_comparable=[schema.NotComparable(training=n, reason=r) for n, r in refused.items()],
+        only_before=[str(name) for name in old if name not in new],
+        only_after=[str(name) for name in new if name not in old],
+    )
 
 
-def _nothing(before: StoredRun, after: StoredRun, refused: dict[TrainingName, str]) -> str:
+def _nothing(before: StoredRun, after: StoredRun, refused: dict[str, str]) -> str:
     """Say why two runs cannot be compared."""
+    runs = f"{before.path} and {after.path}"
     if not refused:
-        return (
-            f"{before.path} and {after.path} have no training in common; `lockstep runs` shows them"
-        )
+        return f"{runs} have no training in common; `lockstep runs` shows them"
     name, reason = next(iter(refused.items()))
     more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
     return (
-        f"{before.path} and {after.path} have nothing that can be compared: "
-        f"{name}: {reason}{more}; train both on the same data with the same options"
+        f"{runs} have nothing that can be compared: {name}: {reason}{more}; "
+        "train both on the same data with the same options"
     )
 
 
 def _trainings(
-    before: StoredRun, after: StoredRun, names: list[TrainingName]
-) -> list[dict[str, Any]]:
+    before: StoredRun, after: StoredRun, both: Both
+) -> list[schema.MeasuredTraining | schema.ComparedTraining]:
     """Measure all trainings, then judge each: how strictly depends on how many there are."""
-    records = {name: (before.trainings[name], after.trainings[name]) for name in names}
     changes = {
-        name: Change.between(old, new, _arrays(before, after, old, new))
-        for name, (old, new) in records.items()
-        if old["status"] == new["status"] == "ok"
+        name: Change.between(before, after, name)
+        for name, (old, new) in both.items()
+        if old.ok and new.ok
     }
-    tests = sum(change.flips.n != 0 for change in changes.values())
-    entries = []
-    for name, (old, new) in records.items():
-        if change := changes.get(name):
-            limits = limits_for(new, [_floor(run, name) for run in (before, after)])
-            verdict, reasons = judge(change, limits, tests)
+    tests = sum(change.flips is not None and change.flips.n != 0 for change in changes.values())
+    entries: list[schema.MeasuredTraining | schema.ComparedTraining] = []
+    for name, (old, new) in both.items():
+        change = changes.get(name)
+        verdict, reasons = judge(change, tests) if change else judge_failure(old, new)
+        if verdict != "unchanged" and (spec := added_or_dropped(old, new)):
+            reasons = [*reasons, spec]
+        if change:
+            entries.append(change.entry(verdict, reasons))
         else:
-            verdict, reasons = _failures(old, new)
-        numbers = change.to_json() if change else {}
-        entries.append({**name._asdict(), "verdict": verdict, "reasons": reasons, **numbers})
+            failed = schema.ComparedTraining(**dict(name), verdict=verdict, reasons=reasons)
+            entries.append(failed)
     return entries
 
 
-def _arrays(before: StoredRun, after: StoredRun, old: Record, new: Record) -> Any:
-    arrays = before.arrays(old), after.arrays(new)
-    return None if arrays[0] is None or arrays[1] is None else arrays
-
-
-def _failures(old: Record, new: Record) -> tuple[str, list[str]]:
-    if new["status"] == "ok":
-        return "better", [f"failed before: {old['error']}"]
-    kind = "worse" if old["status"] == "ok" else "unchanged"
-    return kind, [f"failed: {new['error']}"]
-
-
-def _floor(run: StoredRun, name: TrainingName) -> dict[str, Any] | None:
-    """Return the noise floor that a run measured for a training, if it did."""
-    for pair, entry in run.pairs.items():
-        if (pair.experiment, pair.dtype, pair.seed) == (name.experiment, name.dtype, name.seed):
-            return entry.get("noise_floor")
-    return None
-
-
-def _pairs(before: StoredRun, after: StoredRun, names: list[TrainingName]) -> list[dict[str, Any]]:
+def _pairs(before: StoredRun, after: StoredRun, comparable: Both) -> list[schema.ComparedPair]:
     """Compare the verdicts on pairs of implementations, of which each is comparable."""
-    comparable = {(name.experiment, name.dtype, name.seed, name.implementation) for name in names}
+    known = {(name.experiment, name.dtype, name.seed, name.implementation) for name in comparable}
     entries = []
-    for name in before.pairs:
-        if name in after.pairs and {(*name[:3], each) for each in name.pair} <= comparable:
-            old, new = before.pairs[name]["verdict"], after.pairs[name]["verdict"]
-            verdicts = {"before": old, "after": new, "verdict": judge_pair(old, new)}
-            entries.append(name._asdict() | verdicts | {"reason": after.pairs[name]["reason"]})
+    for name, old in before.pairs.items():
+        new, of = after.pairs.get(name), (name.experiment, name.dtype, name.seed)
+        if new and {(*of, each) for each in name.pair} <= known:
+            entries.append(
+                schema.ComparedPair(
+                    **dict(name),
+                    before=old.verdict,
+                    after=new.verdict,
+                    verdict=judge_pair(old.verdict, new.verdict),
+                    reason=new.reason,
+                )
+            )
     return entries
+
+
+def _times(
+    trainings: Iterable[schema.ComparedTraining], on_same_machine: bool
+) -> list[schema.ComparedTimes]:
+    """Return for each implementation the ratios of its seconds, after / before, and a verdict.
+
+    "slower" or "faster" where at least _FEWEST trainings are, every one of them, on the same
+    processor with the same threads; with as many and some of each, "unchanged"; otherwise None.
+    """
+    ratios: dict[str, list[float]] = defaultdict(list)
+    for training in trainings:
+        if isinstance(training, schema.MeasuredTraining):
+            ratios[training.implementation].append(training.seconds.ratio)
+    return [
+        schema.ComparedTimes(
+            implementation=name,
+            trainings=len(mine),
+            median=median(mine),
+            lowest=min(mine),
+            highest=max(mine),
+            verdict=_judge_times(mine) if on_same_machine and len(mine) >= _FEWEST else None,
+        )
+        for name, mine in ratios.items()
+    ]
+
+
+def _judge_times(ratios: list[float]) -> Literal["slower", "faster", "unchanged"]:
+    if min(ratios) > 1:
+        return "slower"
+    return "faster" if max(ratios) < 1 else "unchanged"

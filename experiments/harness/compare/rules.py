@@ -3,56 +3,74 @@
 A training is, by the first that holds,
 
 - worse, if it failed and did not before, if a loss is no longer finite, if more predictions were
-  lost than gained and chance explains that in fewer than 5 % of comparisons, if its test accuracy
-  left the band in which it has to be, or if its certified digits fell below 12;
+  lost than gained and chance explains that in fewer than 5 % of comparisons, if its headline figure
+  (the test accuracy, of a classification) left the band in which it has to be, or if its certified
+  digits fell below 12;
 - better, if one of these holds the other way round;
-- changed, if a loss, a weight or a prediction is further from what it was than two implementations
-  may be from each other and still agree: the limits FLOAT64 of `agreement` in float64, in float32
-  the noise floor that either run measured;
+- changed, if a loss, a weight, an output or a prediction is further from what it was than two
+  implementations may be from each other and still agree (`frameworks.agreement.verdict`), by the
+  noise floor that either run measured where no fixed limit holds;
 - not judged, if there is no such limit, and not every bit is the same;
 - unchanged.
+
+A task without answers, a regression say, has no predictions that could be lost or gained: there a
+figure that is worse, but in its band, is a change, and no more.
 
 A pair of implementations is worse if it agreed and now differs, and better the other way round.
 """
 
 from collections.abc import Iterator
-from math import inf, isfinite
-from typing import Any
+from math import isfinite
+from typing import get_args
 
 from experiments.harness.compare.change import Change, certified
-from experiments.harness.records.results import DIGITS, accepted
-from frameworks.agreement.distances import FLOAT64, Limits, too_far
+from experiments.harness.compare.schema import Verdict
+from experiments.harness.records.agreement import Finished
+from experiments.harness.records.models import Record
+from experiments.harness.records.results import DIGITS, accepted, headline
+from frameworks.agreement.distances import FLOAT64
+from frameworks.console import spread, two_decimals
 
-__all__ = ["CHANCE", "Verdict", "judge", "judge_pair", "limits_for", "overall"]
+__all__ = ["judge", "judge_failure", "judge_pair", "overall"]
 
-CHANCE = 0.05  # of calling noise a change of accuracy, once in a whole comparison
+_CHANCE = 0.05  # of calling noise a change of accuracy, once in a whole comparison
 
-Verdict = tuple[str, list[str]]  # the verdict on a training, and its reasons
-
-# From the one that decides over several to the one that says least.
-ORDER = ("worse", "better", "changed", "not judged", "unchanged")
+Judged = tuple[Verdict, list[str]]  # the verdict on a training, and its reasons
+Finding = tuple[bool, str]  # whether it is for the better, and what it is
 
 
-def judge(change: Change, limits: Limits | None, comparisons: int) -> Verdict:
+def judge(change: Change, comparisons: int) -> Judged:
     """Judge a training that was finished in both runs.
 
     `comparisons` is the number of trainings with other predictions. Each accuracy is tested at
-    CHANCE / comparisons (Bonferroni), so that many of them do not make noise a change.
+    5 % / comparisons (Bonferroni), so that many of them do not make noise a change.
     """
     if change.identical:
         return "unchanged", []
-    found = [*_accuracy(change, CHANCE / max(1, comparisons))]
+    found = [*_accuracy(change, _CHANCE / max(1, comparisons))]
     found += [*_losses(change), *_band(change), *_certified(change)]
-    for verdict in ("worse", "better"):
-        if reasons := [reason for kind, reason in found if kind == verdict]:
-            return verdict, reasons
-    if limits is None:
+    if worse := [what for is_better, what in found if not is_better]:
+        return "worse", worse
+    if found:
+        return "better", [what for _, what in found]
+    judgement = change.judgement
+    if judgement.limits is None or change.after.record.mode == "native":
         return "not judged", ["rounding may explain it: no noise floor was measured"]
-    reason = too_far(change.distance, limits) or _other_predictions(change, limits)
-    return ("changed", [reason]) if reason else ("unchanged", [])
+    reasons = [judgement.reason] if judgement.reason else []
+    if judgement.verdict == "differ":
+        return "changed", reasons
+    other = _answers(change)
+    return ("changed", [other]) if other else ("unchanged", reasons)
 
 
-def judge_pair(before: str | None, after: str | None) -> str:
+def judge_failure(before: Record, after: Record) -> Judged:
+    """Judge a training that failed in one of the runs, or in both."""
+    if after.ok:
+        return "better", [f"failed before: {before.error}"]
+    return "worse" if before.ok else "unchanged", [f"failed: {after.error}"]
+
+
+def judge_pair(before: str | None, after: str | None) -> Verdict:
     """Judge the verdicts on two implementations that were compared in both runs."""
     if None in (before, after):
         return "not judged"
@@ -61,69 +79,61 @@ def judge_pair(before: str | None, after: str | None) -> str:
     return "worse" if after == "differ" else "better"
 
 
-def limits_for(record: dict[str, Any], floors: list[dict[str, Any] | None]) -> Limits | None:
-    """Return how far a training may be from what it was: in float32 the first floor there is."""
-    if record["mode"] == "lockstep" and record["dtype"] == "float64":
-        return FLOAT64
-    names = ("loss", "weight", "test_loss", "predictions")
-    for floor in filter(None, floors):  # JSON has null for what is infinite
-        known: dict[str, Any] = {n: inf if floor[n] is None else floor[n] for n in names}
-        return Limits(**known)
-    return None
-
-
-def overall(verdicts: list[str]) -> str:
+def overall(verdicts: list[Verdict]) -> Verdict:
     """Return the one of several verdicts that decides.
 
     >>> overall(["unchanged", "better", "worse"]), overall([])
     ('worse', 'unchanged')
     """
-    return next((verdict for verdict in ORDER if verdict in verdicts), "unchanged")
+    return min(verdicts, key=get_args(Verdict).index, default="unchanged")
 
 
-def _accuracy(change: Change, limit: float) -> Iterator[tuple[str, str]]:
-    old, new = (record["test"]["accuracy"] for record in (change.before, change.after))
-    if old == new or not change.flips.chance < limit:
+def _accuracy(change: Change, limit: float) -> Iterator[Finding]:
+    """Judge the rows that were lost and gained; a task without answers has none."""
+    (old, new), flips = map(headline, change.records), change.flips
+    if flips is None or old is None or new is None or old == new or not flips.chance < limit:
         return
-    kind, verb = ("worse", "fell") if new < old else ("better", "rose")
-    flips = change.flips
+    verb = "rose" if new > old else "fell"
     rows = "" if flips.lost is None else f"{flips.lost} rows lost and {flips.gained} gained, "
-    yield (
-        kind,
-        f"test accuracy {verb} from {old:.4f} to {new:.4f}: {rows}"
-        f"by chance {flips.chance:.1e}, limit {limit:.1e}",
-    )
+    by_chance = f"{rows}by chance {flips.chance:.1e}, limit {limit:.1e}"
+    yield new > old, f"test accuracy {verb} from {old:.4f} to {new:.4f}: {by_chance}"
 
 
-def _losses(change: Change) -> Iterator[tuple[str, str]]:
-    old, new = (_all_finite(record) for record in (change.before, change.after))
+def _losses(change: Change) -> Iterator[Finding]:
+    old, new = map(_all_finite, (change.before, change.after))
     if old != new:
-        yield ("better", "every loss is finite now") if new else ("worse", "a loss is not finite")
+        yield new, "every loss is finite now" if new else "a loss is not finite"
 
 
-def _all_finite(record: dict[str, Any]) -> bool:
-    losses = [*record["history"]["loss"], record["test"]["loss"]]
+def _all_finite(training: Finished) -> bool:
+    losses = [*training.outcome.losses, training.outcome.test_loss]
     return all(loss is not None and isfinite(loss) for loss in losses)
 
 
-def _band(change: Change) -> Iterator[tuple[str, str]]:
-    old, new = accepted(change.before), accepted(change.after)
-    if None not in (old, new) and old != new:
-        low, high = change.after["acceptance"]
-        accuracy = change.after["test"]["accuracy"]
-        kind, verb = ("better", "entered") if new else ("worse", "left")
-        yield kind, f"test accuracy {accuracy:.4f} {verb} its band, {low} to {high}"
+def _band(change: Change) -> Iterator[Finding]:
+    """Judge the headline figure of the task by the band in which it has to be."""
+    (old, new), after = map(accepted, change.records), change.after.record
+    if after.acceptance is not None and None not in (old, new) and old != new:
+        (low, high), metric = after.acceptance, change.task.headline
+        figure = f"{metric.title} {spread([headline(after)], metric.form)}"
+        yield bool(new), f"{figure} {'entered' if new else 'left'} its band, {low} to {high}"
 
 
-def _certified(change: Change) -> Iterator[tuple[str, str]]:
-    old, new = certified(change.before), certified(change.after)
-    if old is None or new is None or (old < DIGITS) == (new < DIGITS):
-        return
-    kind, verb = ("worse", "fell") if new < DIGITS else ("better", "rose")
-    yield kind, f"certified digits {verb} from {old:.2f} to {new:.2f}, expected {DIGITS}"
+def _certified(change: Change) -> Iterator[Finding]:
+    old, new = map(certified, change.records)
+    if old is not None and new is not None and (old < DIGITS) != (new < DIGITS):
+        digits = f"certified digits {'rose' if new > old else 'fell'} from {two_decimals(old)}"
+        yield new > old, f"{digits} to {two_decimals(new)}, expected {DIGITS}"
 
 
-def _other_predictions(change: Change, limits: Limits) -> str:
-    """Say that predictions differ where it is not known how many do."""
-    unknown = change.flips.n is None and limits.predictions == 0
-    return "the predictions are not the same" if unknown else ""
+def _answers(change: Change) -> str:
+    """Say that answers differ: predictions of which it is not known how many, or outputs."""
+    limits, distance = change.judgement.limits, change.judgement.distance
+    if change.flips is not None:
+        none_may = limits is not None and limits.predictions == 0
+        unknown = change.flips.n is None
+        return "the predictions are not the same" if unknown and none_may else ""
+    error, limit = distance.outputs, FLOAT64.weight  # they follow from the weights
+    if error is None or error <= limit or change.judgement.floor:  # which has none for outputs
+        return ""
+    return f"the outputs differ by {error:.1e}, limit {limit:.1e}"

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 
 from experiments.harness.records.arrays import Arrays
@@ -95,9 +95,14 @@ def _floor_entry(floor: NoiseFloor | None) -> FloorEntry | None:
     """Return a floor as results.json has it: null for what is infinite."""
     if floor is None:
         return None
-    found = asdict(floor)
-    epochs = [_finite(x) for x in found.pop("epochs")]
-    return FloorEntry(epochs=epochs, **{name: _finite(x) for name, x in found.items()})
+    return FloorEntry(
+        loss=_finite(floor.loss),
+        epochs=[_finite(x) for x in floor.epochs],
+        weight=_finite(floor.weight),
+        test_loss=_finite(floor.test_loss),
+        predictions=floor.predictions,
+        trainings=floor.trainings,
+    )
 
 
 def _explanation(a: Finished, b: Finished, floor: NoiseFloor, controls: list[Finished]) -> str:

@@ -213,7 +213,7 @@ class FloorEntry(_Model):
     epochs: list[Finite] = []
     weight: Finite
     test_loss: Finite
-    predictions: Finite
+    predictions: Whole
     trainings: Whole = 0
 
 

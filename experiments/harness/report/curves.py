@@ -1,47 +1,114 @@
-"""Loss and accuracy of every epoch, all implementations in one picture."""
+"""The figures of every epoch, all implementations in one picture, and where the seeds end."""
 
 from typing import Any
 
 import numpy as np
 
-from experiments.harness.report.figures import Figure
-from experiments.harness.report.line_styles import line_styles
-from experiments.harness.report.svg import figure, set_powers, to_svg
-from experiments.harness.report.thinning import MOST_POINTS, thin
-from experiments.harness.report.trained import Trained
+from experiments.harness.records.results import headline
+from experiments.harness.report.svg import (
+    INK,
+    SERIES,
+    Figure,
+    draw_line,
+    figure,
+    line_styles,
+    plain,
+    set_powers,
+    to_svg,
+)
+from experiments.harness.report.trained import Trained, Training
+from frameworks.console import spread
 
-__all__ = ["as_floats", "curves"]
+__all__ = ["MOST_POINTS", "curves", "figures_of_seeds", "peaks", "thin"]
 
+MOST_POINTS = 300  # more are not told apart at the width of a page
 _LOGARITHMIC_FROM = 20  # the largest loss over the smallest: a linear axis would hide the end
 
 
 def curves(trained: Trained) -> list[Figure]:
-    """Draw the losses and the accuracies; nothing for a single epoch."""
-    if not any(cell["epochs"] > 1 for cell in trained.done):
+    """Draw the losses, and the accuracies where there are any; nothing for a single epoch."""
+    if trained.head.epochs < 2 or not trained.done:
         return []
-    return [_curve(trained, name) for name in ("loss", "accuracy")]
+    names = ("loss", "accuracy") if trained.task.has_answers else ("loss",)
+    return [_curve(trained, name) for name in names]
 
 
-def as_floats(values: list[float | None]) -> np.ndarray:
-    """Return a history's numbers; null, which stands for a NaN or an infinity, is NaN."""
-    return np.array([np.nan if value is None else value for value in values], dtype=float)
+def figures_of_seeds(trained: Trained) -> Figure | None:
+    """Draw a dot for each seed of each implementation; None for a single seed."""
+    if len(trained.seeds) < 2:
+        return None
+    metric, styles = trained.task.headline, line_styles(trained.implementations)
+    words = []
+    with figure(6.4, 0.75 + 0.42 * len(styles), left=1.0) as (drawn, axes):
+        for height, (name, style) in enumerate(styles.items()):
+            values = np.array([headline(each.record) for each in trained.by(name)], float)
+            at = np.full(len(values), height)
+            axes.plot(values, at, style.marker, color=SERIES[style.colour], mfc="none", mew=1.3)
+            axes.plot([values.mean()] * 2, [height - 0.3, height + 0.3], color=INK, lw=1.6)
+            ends = spread(values.tolist(), metric.form, " to ")
+            words.append(f"{name} {ends}, mean {values.mean():{metric.form}}")
+        axes.set_yticks(range(len(styles)), [plain(name) for name in styles])
+        axes.set_ylim(len(styles) - 0.4, -0.6)
+        axes.set_xlabel(metric.title)
+        title = f"{metric.title[0].upper()}{metric.title[1:]}"
+        caption = f"{title} with {len(trained.seeds)} seeds, a dot each; the bar is the mean."
+        caption += f" {'; '.join(words)}."
+        return Figure(caption, to_svg(drawn, trained.title, caption))
+
+
+def thin(values: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, int]:
+    """Return the positions (k,) to draw of a curve (n,), and how many points stand for one stretch.
+
+    Of every stretch the smallest and the largest value are kept, and the first and the last point;
+    a curve of at most `most` points is kept whole.
+
+    >>> thin(np.array([0.0, 5, 1, 1, -3, 1, 1, 1]), most=4)[0].tolist()
+    [0, 1, 4, 5, 7]
+    """
+    n = len(values)
+    if n <= most:
+        return np.arange(n), 1
+    stretch = -(-2 * n // most)
+    kept = {0, n - 1}
+    for start in range(0, n, stretch):
+        piece = np.nan_to_num(values[start : start + stretch])
+        kept |= {start + int(piece.argmin()), start + int(piece.argmax())}
+    return np.array(sorted(kept)), stretch
+
+
+def peaks(values: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, int]:
+    """Return as `thin` does, but of every stretch the largest value only.
+
+    >>> peaks(np.array([0.0, 5, 1, 1, -3, 1]), most=3)[0].tolist()
+    [1, 2, 5]
+    """
+    stretch = max(1, -(-len(values) // most))
+    starts = range(0, len(values), stretch)
+    filled = np.nan_to_num(values, nan=np.inf)
+    return np.array([s + int(filled[s : s + stretch].argmax()) for s in starts], int), stretch
 
 
 def _curve(trained: Trained, name: str) -> Figure:
-    styles, stretch, finite = line_styles(trained.implementations), 1, []
+    stretch, finite = 1, []
     most = max(40, MOST_POINTS // len(trained.seeds))
     with figure() as (drawn, axes):
+        styles = line_styles(trained.implementations)
         for position, (implementation, style) in enumerate(styles.items()):
-            for cell in trained.cells_of(implementation):
-                values = as_floats(cell["history"][name])
+            for training in trained.by(implementation):
+                values = _values(training, name)
                 at, stretch = thin(values, most)
-                axes.plot(at + 1, values[at], **style.line(len(at), position))
+                draw_line(axes, at + 1, values[at], style, position)
                 finite.append(values[np.isfinite(values)])
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"training {name}")
         _scale(axes, name, np.concatenate(finite))
         svg = to_svg(drawn, trained.title, _in_words(trained, name))
     return Figure(_caption(trained, name, stretch), svg)
+
+
+def _values(training: Training, name: str) -> np.ndarray:
+    """Return a history's numbers (epochs,); NaN where one was not finite."""
+    return np.array(getattr(training.history, name), float)
 
 
 def _scale(axes: Any, name: str, values: np.ndarray) -> None:
@@ -54,11 +121,9 @@ def _scale(axes: Any, name: str, values: np.ndarray) -> None:
 
 def _in_words(trained: Trained, name: str) -> str:
     """Return the text alternative: where each line begins and ends."""
-    ends = []
-    for cell in trained.first_seed():
-        values = as_floats(cell["history"][name])
-        ends.append(f"{cell['implementation']} from {values[0]:.4g} to {values[-1]:.4g}")
-    return f"Training {name} over {trained.done[0]['epochs']} epochs: {', '.join(ends)}"
+    ends = {each.by: _values(each, name) for each in trained.first_seed()}
+    words = (f"{by} from {values[0]:.4g} to {values[-1]:.4g}" for by, values in ends.items())
+    return f"Training {name} over {trained.head.epochs} epochs: {', '.join(words)}"
 
 
 def _caption(trained: Trained, name: str, stretch: int) -> str:

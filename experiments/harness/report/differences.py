@@ -1,15 +1,26 @@
 """How far the losses are apart, epoch by epoch, on a logarithmic axis."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from experiments.harness.report.curves import as_floats
-from experiments.harness.report.figures import Figure
-from experiments.harness.report.line_styles import line_styles
-from experiments.harness.report.svg import INK, LIMIT, MUTED, figure, set_powers, to_svg
-from experiments.harness.report.thinning import peaks
-from experiments.harness.report.trained import Record, Trained
+from experiments.harness.records.models import AgreementEntry
+from experiments.harness.report.curves import peaks
+from experiments.harness.report.svg import (
+    INK,
+    LIMIT,
+    MUTED,
+    Figure,
+    draw_line,
+    figure,
+    line_styles,
+    set_powers,
+    to_svg,
+)
+from experiments.harness.report.trained import Trained
+from frameworks.agreement.distances import relative_errors
 
 __all__ = ["differences"]
 
@@ -19,21 +30,17 @@ _MOST_POINTS = 100  # noise from epoch to epoch: fewer points keep the lines apa
 def differences(trained: Trained) -> Figure | None:
     """Draw each implementation's distance from the first; None if there is nothing to compare."""
     reference, *others = trained.implementations or [""]
-    if (
-        trained.mode != "lockstep"
-        or not others
-        or not any(cell["epochs"] > 1 for cell in trained.done)
-    ):
+    if trained.head.mode != "lockstep" or trained.head.epochs < 2:
         return None
-    distances = {name: _distance(trained, reference, name) for name in others}
-    distances = {name: distance for name, distance in distances.items() if len(distance)}
+    found = {name: _distance(trained, reference, name) for name in others}
+    distances = {name: distance for name, distance in found.items() if len(distance)}
     if not distances:
         return None
-    epsilon = float(np.finfo("f4" if trained.dtype == "float32" else "f8").eps)
+    epsilon = float(np.finfo(trained.head.dtype).eps)
+    lowest = epsilon / 20  # where equal losses are drawn, which a logarithm cannot show
     with figure(9.4, 2.9, right=1.3) as (drawn, axes):
         axes.set_yscale("log")
         set_powers(axes.yaxis)
-        lowest = epsilon / 20  # where equal losses are drawn, which a logarithm cannot show
         stretch = _draw(axes, trained, distances, lowest)
         _draw_yardsticks(axes, trained, epsilon, lowest)
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -44,20 +51,18 @@ def differences(trained: Trained) -> Figure | None:
 
 
 def _distance(trained: Trained, reference: str, name: str) -> np.ndarray:
-    """Return the largest relative difference (epochs,) over the seeds that both were trained on."""
-    mine = {cell["seed"]: as_floats(cell["history"]["loss"]) for cell in trained.cells_of(name)}
-    pairs = [
-        (as_floats(cell["history"]["loss"]), mine[cell["seed"]])
-        for cell in trained.cells_of(reference)
-        if cell["seed"] in mine
+    """Return the largest relative difference (epochs,) over the seeds that both were trained on.
+
+    NaN where a loss was not finite.
+    """
+    mine = {each.record.seed: each.history.loss for each in trained.by(name)}
+    rows = [
+        relative_errors(each.history.loss, mine[each.record.seed])
+        for each in trained.by(reference)
+        if each.record.seed in mine
     ]
-    rows = []
-    for a, b in pairs:
-        n = min(len(a), len(b))
-        largest = np.maximum(np.abs(a[:n]), np.abs(b[:n]))
-        rows.append(np.abs(a[:n] - b[:n]) / np.where(largest == 0, 1, largest))
-    shortest = min(map(len, rows), default=0)
-    return np.max([row[:shortest] for row in rows], axis=0) if rows else np.empty(0)
+    largest = np.max(rows, axis=0) if rows else np.empty(0)
+    return np.where(np.isfinite(largest), largest, np.nan)
 
 
 def _draw(axes: Any, trained: Trained, distances: dict[str, np.ndarray], lowest: float) -> int:
@@ -65,18 +70,18 @@ def _draw(axes: Any, trained: Trained, distances: dict[str, np.ndarray], lowest:
     styles, stretch = line_styles(trained.implementations), 1
     for position, (name, distance) in enumerate(distances.items()):
         at, stretch = peaks(distance, _MOST_POINTS)
-        line = styles[name].line(len(at), position) | {"linewidth": 1.3}
-        axes.plot(at + 1, np.maximum(distance[at], lowest), **line)
+        style = replace(styles[name], width=1.3)
+        draw_line(axes, at + 1, np.maximum(distance[at], lowest), style, position)
     return stretch
 
 
 def _draw_yardsticks(axes: Any, trained: Trained, epsilon: float, lowest: float) -> None:
     """Draw what the differences are to be measured by: limit, noise floor, rounding."""
-    limits = [entry["tolerance"] for entry in trained.agreement if entry["tolerance"]]
+    limits = [entry.tolerance for entry in trained.agreement if entry.tolerance]
     if limits:
         _level(axes, max(limits), f"limit {max(limits):.0e}", LIMIT, "-")
     _level(axes, epsilon, f"rounding {epsilon:.1e}", MUTED, ":")
-    floor = np.maximum(as_floats(noise_floor(trained.agreement)), lowest)
+    floor = np.maximum(_noise_floor(trained.agreement), lowest)
     if np.isfinite(floor).any():
         at, _ = peaks(floor, _MOST_POINTS)
         axes.plot(at + 1, floor[at], color=INK, linewidth=1, linestyle=(0, (3, 1.5)))
@@ -96,10 +101,11 @@ def _beside(axes: Any, y: float, words: str, colour: str) -> None:
                   textcoords="offset points", va="center", color=colour)  # fmt: skip
 
 
-def noise_floor(agreement: list[Record]) -> list[float | None]:
+def _noise_floor(agreement: Sequence[AgreementEntry]) -> np.ndarray:
     """Return the noise floor of every epoch, the lowest of the pairs'; empty if none is known."""
-    known = [entry["noise_floor"]["epochs"] for entry in agreement if entry.get("noise_floor")]
-    return min(known, key=lambda floor: floor[-1] or 0) if known else []
+    known = [entry.noise_floor.epochs for entry in agreement if entry.noise_floor]
+    known = [epochs for epochs in known if epochs]
+    return np.array(min(known, key=lambda epochs: epochs[-1] or 0) if known else [], float)
 
 
 def _in_words(reference: str, distances: dict[str, np.ndarray]) -> str:
@@ -111,7 +117,7 @@ def _caption(trained: Trained, reference: str, stretch: int) -> str:
     words = f"How far each loss is from {reference}'s, relative to the larger of the two"
     words += ", the largest over the seeds." if len(trained.seeds) > 1 else "."
     words += " Equal losses are drawn at the bottom; rounding is the relative distance between two"
-    words += f" neighbouring {trained.dtype} numbers."
+    words += f" neighbouring {trained.head.dtype} numbers."
     if stretch > 1:
         words += f" Of every {stretch} epochs the largest is drawn."
     return words

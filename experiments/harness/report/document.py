@@ -2,7 +2,6 @@
 
 import base64
 import re
-from collections.abc import Callable, Iterable
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
@@ -10,49 +9,69 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from experiments.harness.records.models import Results
 from experiments.harness.records.store import Store
-from experiments.harness.report.run_data import RunData
-from experiments.harness.report.sections import section
-from experiments.harness.report.source import highlighting
-from experiments.harness.report.trained import Trained, trained_in
+from experiments.harness.report.answers import answers, confusions, first_rows, without_outputs
+from experiments.harness.report.curves import curves, figures_of_seeds
+from experiments.harness.report.differences import differences
+from experiments.harness.report.network import diagram
+from experiments.harness.report.numbers import (
+    expectation,
+    implementation_rows,
+    pair_rows,
+    reached,
+    test_rows,
+)
+from experiments.harness.report.pictures import disagreements, mistakes, reconstructions, samples
+from experiments.harness.report.plane import boundaries, draw_points
+from experiments.harness.report.predictions import draw_predictions
+from experiments.harness.report.probabilities import judge_probabilities
+from experiments.harness.report.source import highlighting, side_by_side
+from experiments.harness.report.svg import line_styles
+from experiments.harness.report.trained import trained_in
+from experiments.harness.report.verdict import judge
 from frameworks.agreement.distances import FLOAT64
+from frameworks.console import Advance
 
 __all__ = ["render"]
 
-Watch = Callable[[list[Trained]], Iterable[Trained]]
+# What the templates call for an experiment; what does not apply to it is empty, or None.
+_PARTS = (
+    *(answers, boundaries, confusions, curves, diagram, differences, disagreements, draw_points),
+    *(draw_predictions, expectation, figures_of_seeds, first_rows, implementation_rows, judge),
+    *(judge_probabilities, line_styles, mistakes, pair_rows, reached, reconstructions, samples),
+    *(side_by_side, test_rows, without_outputs),
+)
 
 
-def render(results: dict[str, Any], store: Store, data_dir: str | None, watch: Watch = list) -> str:
-    """Return the report of a run; `watch` sees each experiment before it is drawn.
+def render(
+    results: Results,
+    store: Store,
+    data_dir: str | None,
+    advance: Advance = lambda what, done, total: None,
+) -> str:
+    """Return the report of a run; `advance` is told of each experiment before it is drawn.
 
     The same run gives the same text. Names and values are escaped by the templates; what is not
     comes from `svg` and `source`, which escape for themselves.
     """
-    found = trained_in(results, store, RunData(data_dir))
+    templates, sections = _templates(), []
+    experiments = list(trained_in(results, store, data_dir))
+    for i, trained in enumerate(experiments):
+        advance(f"report.html: {trained.title}", i, len(experiments))
+        sections.append(Markup(templates.get_template("experiment.html").render(e=trained)))
     script = _asset("report.js")
-    digest = base64.b64encode(sha256(script.encode()).digest()).decode()
-    return (
-        _templates()
-        .get_template("report.html")
-        .render(
-            experiments=[
-                section(trained) | {"label": _label(trained, found)} for trained in watch(found)
-            ],
-            environments=_environments(results["cells"]),
-            style=Markup(f"{_asset('report.css')}\n{highlighting()}"),
-            script=Markup(script),
-            script_digest=digest,
-            limits=FLOAT64,
-            cells=results["cells"],
-            agreement=results["agreement"],
-        )
+    return templates.get_template("report.html").render(
+        experiments=experiments,
+        sections=sections,
+        cells=results.cells,
+        agreement=results.agreement,
+        environments=list({str(c.environment): c.environment for c in results.cells}.values()),
+        limits=FLOAT64,
+        style=Markup(f"{_asset('report.css')}\n{highlighting()}"),
+        script=Markup(script),
+        script_digest=base64.b64encode(sha256(script.encode()).digest()).decode(),
     )
-
-
-def _label(trained: Trained, found: list[Trained]) -> str:
-    """Return an experiment's name; with its dtype and mode where that is not enough."""
-    namesakes = [other for other in found if other.name == trained.name]
-    return trained.name if len(namesakes) == 1 else trained.title
 
 
 def _templates() -> Environment:
@@ -64,6 +83,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters |= {"spec": _spec_value, "code": _code}
+    templates.globals |= {part.__name__: part for part in _PARTS}
     return templates
 
 
@@ -91,12 +111,3 @@ def _code(text: str) -> Markup:
 
 def _asset(name: str) -> str:
     return (files(__package__) / "templates" / name).read_text(encoding="utf-8")
-
-
-def _environments(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the different environments that the cells were trained in."""
-    found: list[dict[str, Any]] = []
-    for cell in cells:
-        if cell["environment"] not in found:
-            found.append(cell["environment"])
-    return found

@@ -1,10 +1,12 @@
 """An experiment's network as a row of layers: shapes and numbers of parameters."""
 
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from experiments.harness.experiment import Experiment
+from scratch import Sequential
 
 __all__ = ["Diagram", "Layer", "diagram"]
 
@@ -43,11 +45,15 @@ class Diagram:
         return f"Network: {', then '.join(steps)}; {self.parameters:,} parameters"
 
 
-def diagram(page: ModuleType) -> Diagram:
-    """Return the diagram of a page's network, as its scratch builder makes it."""
-    parts = page.build_scratch()
-    layers = [_column(0, "input", (page.SPEC.inputs,), 0, False)]
-    x = np.zeros((1, page.SPEC.inputs))
+def diagram(page: Experiment | None) -> Diagram | None:
+    """Return the diagram of the network that a page's scratch builder makes; None without one."""
+    if page is None or "scratch" not in page.blueprint.builders:
+        return None
+    parts, inputs = page.blueprint.builders["scratch"](), page.spec.inputs
+    if not isinstance(parts.network, Sequential):
+        return None
+    shape = inputs if isinstance(inputs, tuple) else (inputs,)
+    layers, x = [_column(0, "input", shape, 0, False)], np.zeros((1, *shape))
     for layer in parts.network.layers:
         before, x = x.shape, layer.forward(x)
         name, parameters = type(layer).__name__, sum(p.size for p in layer.params)

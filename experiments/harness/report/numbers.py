@@ -1,15 +1,21 @@
 """The rows of the report's tables: one for an implementation or a pair, over all its seeds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
+from datasets import Quantity
+from experiments.harness.records.models import AgreementEntry, NativePair
+from experiments.harness.records.results import accepted, certified_digits, headline
+from experiments.harness.report.trained import Trained, Training
+from experiments.harness.report.verdict import worst_of
+from frameworks.console import exponent, spread, two_decimals
 
-from experiments.harness.records.results import accepted
-from experiments.harness.report.trained import Record, Trained
-from experiments.harness.report.verdict import worst
+__all__ = [
+    *("ImplementationRow", "PairRow", "TestRow", "expectation", "implementation_rows"),
+    *("pair_rows", "reached", "test_rows"),
+]
 
-__all__ = ["ImplementationRow", "PairRow", "implementation_rows", "pair_rows", "spread"]
+_KNOWN = 1e-3  # the relative width of a band that stands for one number, known exactly
 
 
 @dataclass(frozen=True)
@@ -20,17 +26,18 @@ class ImplementationRow:
     failed: str  # why, where no seed was trained
     training_loss: str = ""
     test_loss: str = ""
-    accuracy: str = ""
-    inside: bool | None = None  # of the band in which the accuracy is expected
+    metrics: tuple[str, ...] = ()  # those of the task; the first one has the band
+    inside: bool = True  # the band in which it is expected, if there is one
+    excess: str = ""  # over the least that is possible, where that is known
     certified: str = ""
-    seconds: tuple[str, str, str] = ("", "", "")  # import, compile, train
+    seconds: tuple[str, ...] = ()  # import, compile, train
 
 
 @dataclass(frozen=True)
 class PairRow:
     """How far two implementations are apart."""
 
-    pair: list[str]
+    pair: tuple[str, str]
     loss: str
     weight: str
     test_loss: str
@@ -40,101 +47,119 @@ class PairRow:
     verdict: str
 
 
+@dataclass(frozen=True)
+class TestRow:
+    """Whether two implementations' own defaults come to the same (see `records.native`)."""
+
+    pair: tuple[str, str]
+    difference: str
+    interval: str
+    p_value: str
+    verdict: str
+
+
 def implementation_rows(trained: Trained) -> list[ImplementationRow]:
     """Return a row for each implementation that was to be trained."""
-    names = dict.fromkeys(cell["implementation"] for cell in trained.cells)
-    return [_implementation(trained, name) for name in names]
+    errors = {cell.implementation: str(cell.error) for cell in trained.results.cells}
+    return [
+        _implementation(trained, name, done)
+        if (done := trained.by(name))
+        else ImplementationRow(name, failed=error)
+        for name, error in errors.items()
+    ]
 
 
 def pair_rows(trained: Trained) -> list[PairRow]:
     """Return a row for each pair of implementations."""
-    pairs: dict[tuple[str, ...], list[Record]] = {}
+    pairs: dict[tuple[str, str], list[AgreementEntry]] = {}
     for entry in trained.agreement:
-        pairs.setdefault(tuple(entry["pair"]), []).append(entry)
-    return [_pair(trained, list(pair), entries) for pair, entries in pairs.items()]
+        pairs.setdefault(entry.pair, []).append(entry)
+    return [_pair(pair, entries) for pair, entries in pairs.items()]
 
 
-def spread(values: list[float | None], form: str) -> str:
-    """Return the one value, or the smallest and the largest; null is no number.
-
-    >>> spread([0.5, 0.25], ".2f"), spread([0.5], ".2f"), spread([None], ".2f")
-    ('0.25 to 0.50', '0.50', 'nan')
-    """
-    known = [value for value in values if value is not None]
-    if len(known) < len(values) or not known:
-        return "nan" if values else "–"
-    low, high = format(min(known), form), format(max(known), form)
-    return low if low == high else f"{low} to {high}"
+def test_rows(trained: Trained) -> list[TestRow]:
+    """Return a row for each pair of implementations in native mode."""
+    return [_test(pair) for pair in (trained.native.pairs if trained.native else [])]
 
 
-def _implementation(trained: Trained, name: str) -> ImplementationRow:
-    done = trained.cells_of(name)
-    if not done:
-        mine = [cell for cell in trained.cells if cell["implementation"] == name]
-        return ImplementationRow(name, failed=str(mine[0]["error"]))
-    inside = [accepted(cell) for cell in done]
+def reached(trained: Trained) -> str:
+    """Return the task's headline figure, over everything that was trained."""
+    values = [headline(each.record) for each in trained.done]
+    return _spread(values, trained.task.headline.form) if values else "–"
+
+
+def expectation(trained: Trained) -> str:
+    """Say in which band the headline figure is expected, and in which unit figures are."""
+    title, band = trained.task.headline.title, trained.head.acceptance
+    words = f"No {title} is expected of this training."
+    if band:
+        words = f"Expected {title}: {' to '.join(dict.fromkeys(f'{x:.8g}' for x in band))}."
+    targets = trained.data and trained.data.targets
+    if isinstance(targets, Quantity):
+        unit = f" in {targets.unit}" if targets.unit else ""
+        words += f" Losses are of the standardised target, RMSE and MSE of {targets.name}{unit}."
+    return words
+
+
+def _implementation(trained: Trained, name: str, done: Sequence[Training]) -> ImplementationRow:
+    found = [digits for each in done if (digits := certified_digits(each.record))]
+    seconds = ([each.seconds.import_, each.seconds.compile, each.seconds.fit] for each in done)
     return ImplementationRow(
         name,
         failed="",
-        training_loss=spread([cell["history"]["loss"][-1] for cell in done], ".6f"),
-        test_loss=spread([cell["test"]["loss"] for cell in done], ".6f"),
-        accuracy=spread([cell["test"]["accuracy"] for cell in done], ".4f"),
-        inside=None if None in inside else all(inside),
-        certified=_certified(done),
-        seconds=_seconds(done),
+        training_loss=_spread([each.history.loss[-1] for each in done], ".6f"),
+        test_loss=_spread([each.test.loss for each in done], ".6f"),
+        metrics=tuple(
+            _spread([each.test.metric(metric.name) for each in done], metric.form)
+            for metric in trained.task.metrics
+        ),
+        inside=all(accepted(each.record) is not False for each in done),
+        excess=_excess(trained, done),
+        certified=two_decimals(min(found)[0]) if found else "",
+        seconds=tuple(_spread(each, ".2f") for each in zip(*seconds, strict=True)),
     )
 
 
-def _seconds(done: list[Record]) -> tuple[str, str, str]:
-    """Return how long it took to import the libraries, to compile, and to train."""
-    each = {
-        name: spread([cell["seconds"][name] for cell in done], ".2f")
-        for name in ("import", "compile", "fit")
-    }
-    return each["import"], each["compile"], each["fit"]
+def _spread(values: Sequence[float | None], form: str) -> str:
+    return spread(values, form, between=" to ")
 
 
-def _certified(done: list[Record]) -> str:
-    """Return the fewest digits of the certified losses that any seed has right."""
-    scores = [cell["certified"]["worst_lre"] for cell in done if cell.get("certified")]
-    return f"{min(scores):.1f}" if scores else ""
+def _excess(trained: Trained, done: Sequence[Training]) -> str:
+    """Return how far an error is above the one that is known to be the least, relative to that.
+
+    Where it is known, the page's band is narrow, and it is in the middle.
+    """
+    low, high = trained.head.acceptance or (0.0, 0.0)
+    if trained.task.headline.higher_is_better or not 0 < low < high < low * (1 + _KNOWN):
+        return ""
+    errors, least = [headline(each.record) for each in done], (low + high) / 2
+    return _spread([None if x is None else x / least - 1 for x in errors], "+.1e")
 
 
-def _pair(trained: Trained, pair: list[str], entries: list[Record]) -> PairRow:
-    mismatches = sum(entry["prediction_mismatches"] for entry in entries)
-    floors = [entry["noise_floor"]["loss"] for entry in entries if entry.get("noise_floor")]
+def _pair(pair: tuple[str, str], entries: Sequence[AgreementEntry]) -> PairRow:
+    floors = [entry.noise_floor.loss for entry in entries if entry.noise_floor]
+    counts = [entry.prediction_mismatches for entry in entries]
+    outputs = [entry.max_rel_output for entry in entries]
+    answers = None not in counts  # without them outputs are always kept, and null is infinite
+    rows = f"{sum(filter(None, counts)):,} of {sum(entry.n_predictions for entry in entries):,}"
     return PairRow(
         pair,
-        _error(worst(entries, "max_rel_loss")),
-        _error(worst(entries, "max_rel_weight")),
-        _error(worst(entries, "rel_test_loss")),
-        _outputs(trained, pair),
-        f"{mismatches:,} of {sum(entry['n_predictions'] for entry in entries):,}",
-        _error(min(floors)) if floors else "",
-        _verdict({entry["verdict"] for entry in entries}),
+        loss=exponent(entry.max_rel_loss for entry in entries),
+        weight=exponent(entry.max_rel_weight for entry in entries),
+        test_loss=exponent(entry.rel_test_loss for entry in entries),
+        outputs="" if answers and None in outputs else exponent(outputs),
+        predictions=rows if answers else "",
+        floor=exponent(floors) if floors else "",
+        verdict=worst_of(entry.verdict for entry in entries),
     )
 
 
-def _verdict(verdicts: set[str | None]) -> str:
-    if "differ" in verdicts:
-        return "differ"
-    return "measured" if None in verdicts else "agree"
-
-
-def _outputs(trained: Trained, pair: list[str]) -> str:
-    """Return the largest difference of an output on the test rows, relative to the largest one."""
-    found: dict[Any, list[np.ndarray]] = {}
-    for cell in trained.done:
-        outputs = trained.array(cell, "outputs")
-        if cell["implementation"] in pair and outputs is not None:
-            found.setdefault(cell["seed"], []).append(outputs)
-    both = [each for each in found.values() if len(each) == 2 and each[0].shape == each[1].shape]
-    if not both:
-        return ""
-    scale = [max(np.abs(a).max(), np.abs(b).max()) or 1 for a, b in both]
-    largest = [np.abs(a - b).max() / s for (a, b), s in zip(both, scale, strict=True)]
-    return _error(float(max(largest)))
-
-
-def _error(error: float) -> str:
-    return f"{error:.1e}" if error else "0"
+def _test(pair: NativePair) -> TestRow:
+    low, high = (_spread([end], "+.4f") for end in pair.interval)
+    return TestRow(
+        pair.pair,
+        difference=_spread([pair.difference], "+.4f"),
+        interval=f"{low} to {high}",
+        p_value=_spread([pair.p_value], ".2g"),
+        verdict=pair.verdict,
+    )

@@ -1,17 +1,26 @@
-"""The builders of a page side by side, highlighted, line against line."""
+"""The builders of a page side by side: highlighted, and aligned line against line."""
 
 import inspect
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import pairwise
-from types import ModuleType
 
 from markupsafe import Markup
 
 from experiments.harness.records.environment import source_digest
-from experiments.harness.report.alignment import align
 from experiments.harness.report.trained import Trained
+from frameworks.backends import BACKENDS
+from frameworks.program import Builder
 
-__all__ = ["SideBySide", "highlighting", "side_by_side"]
+__all__ = ["Line", "SideBySide", "align", "highlighting", "side_by_side"]
+
+Row = list[int | None]  # the number of a line of each column, None where it has none
+
+_ALIKE = 0.45  # from here on two lines are said to correspond
+_MODULE = re.compile(r"\b\w+\.(?=[A-Z])")  # nn.ReLU and layers.ReLU are the same to a reader
 
 
 @dataclass(frozen=True)
@@ -28,29 +37,31 @@ class Line:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """A column for each implementation, a row for each line."""
+    """A column for each builder, a row for each line."""
 
-    implementations: list[str]
+    builders: list[str]
     rows: list[list[Line]]
     changed: bool  # the code is not what it was when the run was trained
 
 
 def side_by_side(trained: Trained) -> SideBySide | None:
-    """Return the builders that were trained; None if there is no such page any more."""
-    page = trained.page
-    names = [name for name in trained.implementations if hasattr(page, f"build_{name}")]
-    if page is None or not names:
+    """Return the builders that were trained; None if the page is not known."""
+    page = trained.experiment
+    if page is None:
         return None
-    sources = [_source(page, name) for name in names]
+    names = [BACKENDS[name].builders for name in trained.implementations if name in BACKENDS]
+    names = [name for name in dict.fromkeys(names) if name in page.blueprint.builders]
+    if not names:
+        return None
+    sources = [_source(page.blueprint.builders[name]) for name in names]
     lines = [_highlight(source) for source in sources]
     rows = [
         [Line() if at is None else _line(sources[c][at], lines[c][at]) for c, at in enumerate(row)]
         for row in align(sources)
     ]
     rows = [row for above, row in pairwise([[], *rows]) if any(above) or any(row)]
-    now = source_digest(trained.name)
-    changed = any(cell.get("source_sha256") != now for cell in trained.done)
-    return SideBySide(names, rows, changed)
+    now = source_digest(page.source)
+    return SideBySide(names, rows, any(each.record.source_sha256 != now for each in trained.done))
 
 
 def highlighting() -> str:
@@ -64,8 +75,8 @@ def highlighting() -> str:
     return "\n".join([*light, "@media screen and (prefers-color-scheme: dark) {", *dark, "}"])
 
 
-def _source(page: ModuleType, name: str) -> list[str]:
-    return inspect.getsource(getattr(page, f"build_{name}")).rstrip().split("\n")
+def _source(build: Builder) -> list[str]:
+    return inspect.getsource(build).rstrip().split("\n")
 
 
 def _line(source: str, code: Markup) -> Line:
@@ -81,3 +92,60 @@ def _highlight(lines: list[str]) -> list[Markup]:
     lexer = PythonLexer(stripnl=False, ensurenl=False)
     html = highlight("\n".join(lines), lexer, HtmlFormatter(nowrap=True))
     return [Markup(line) for line in html.rstrip("\n").split("\n")]
+
+
+def align(columns: Sequence[Sequence[str]]) -> list[Row]:
+    """Return rows that hold every line of every column once, in order.
+
+    Each column is aligned in turn with the rows so far, such that the sum of the likenesses of
+    facing lines is largest (Needleman and Wunsch, 1970, without a cost for gaps).
+
+    >>> align([["a = 1", "b = 2"], ["a = 1", "extra()", "b = 3"]])
+    [[0, 0], [None, 1], [1, 2]]
+    """
+    rows: list[Row] = [[i] for i in range(len(columns[0]))]
+    for number, column in enumerate(columns[1:], 1):
+        texts = [
+            [columns[c][line] for c, line in enumerate(row) if line is not None] for row in rows
+        ]
+        score = [[max(_likeness(text, line) for text in row) for line in column] for row in texts]
+        empty: Row = [None] * number
+        rows = [
+            [*(empty if i is None else rows[i]), j]
+            for i, j in _best_path(score, len(rows), len(column))
+        ]
+    return rows
+
+
+def _best_path(score: list[list[float]], n: int, m: int) -> list[tuple[int | None, int | None]]:
+    """Return the pairs (i, j), in order, that sum to the most; None faces a gap."""
+    best = [[0.0] * (m + 1) for _ in range(n + 1)]
+    for i in reversed(range(n)):
+        for j in reversed(range(m)):
+            best[i][j] = max(best[i + 1][j], best[i][j + 1], score[i][j] + best[i + 1][j + 1])
+    path: list[tuple[int | None, int | None]] = []
+    i = j = 0
+    while i < n or j < m:
+        if i < n and j < m and score[i][j] > 0 and best[i][j] == score[i][j] + best[i + 1][j + 1]:
+            path.append((i, j))
+            i, j = i + 1, j + 1
+        elif j == m or (i < n and best[i][j] == best[i + 1][j]):
+            path.append((i, None))
+            i += 1
+        else:
+            path.append((None, j))
+            j += 1
+    return path
+
+
+@lru_cache(maxsize=10_000)
+def _likeness(a: str, b: str) -> float:
+    """Return how alike two lines are, 0 to 1; 0 where they do not correspond."""
+    a, b = (_MODULE.sub("", line.strip()) for line in (a, b))
+    if not a or not b:
+        return 0.1 * (a == b)
+    matcher = SequenceMatcher(None, a, b, autojunk=False)
+    if matcher.real_quick_ratio() < _ALIKE:
+        return 0.0
+    ratio = matcher.ratio()
+    return ratio if ratio >= _ALIKE else 0.0

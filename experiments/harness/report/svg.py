@@ -2,17 +2,25 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
+import matplotlib.figure
+import numpy as np
 from markupsafe import Markup
 from matplotlib import rc_context
-from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-__all__ = ["INK", "LIMIT", "MUTED", "SERIES", "figure", "plain", "set_powers", "to_svg"]
+from frameworks.backend import LineStyle
+from frameworks.backends import BACKENDS
+
+__all__ = [
+    *("INK", "LIMIT", "MUTED", "SERIES", "Figure", "draw_line", "figure", "line_styles", "plain"),
+    *("set_powers", "to_svg"),
+]
 
 # Stand-ins: in the SVG each becomes a variable of the page's style, light or dark.
 INK, MUTED, GRID, LIMIT = "#000001", "#000002", "#000003", "#000004"
@@ -48,6 +56,44 @@ _STYLE: Any = {
 }
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A picture with its caption; where there is nothing to draw, only the reason."""
+
+    caption: str
+    svg: Markup = Markup()
+    title: str = ""
+
+
+def line_styles(implementations: Iterable[str]) -> dict[str, LineStyle]:
+    """Return each implementation's own style, and one that others have for unknown ones."""
+    known = [backend.style for backend in BACKENDS.values()]
+    styles = {
+        name: BACKENDS[name].style if name in BACKENDS else known[i % len(known)]
+        for i, name in enumerate(implementations)
+    }
+    return {name: replace(s, colour=s.colour % len(SERIES)) for name, s in styles.items()}
+
+
+def draw_line(axes: Any, x: np.ndarray, y: np.ndarray, style: LineStyle, position: int) -> None:
+    """Draw a line (n,), some of its points marked.
+
+    `position`: of the line among those in the figure, so that their markers stand side by side.
+    """
+    n, colour = len(x), SERIES[style.colour]
+    every = max(1, n // 6)
+    axes.plot(
+        x,
+        y,
+        color=colour,
+        linewidth=style.width,
+        linestyle=(0, style.dashes) if style.dashes else "-",
+        marker=style.marker,
+        markevery=(position * every // 4 % n, every),
+        markerfacecolor="none" if style.colour % 2 else colour,
+    )
+
+
 @contextmanager
 def figure(
     width: float = 4.6,
@@ -55,18 +101,19 @@ def figure(
     left: float = 0.75,
     right: float = 0.12,
     bottom: float = 0.47,
-) -> Iterator[tuple[Figure, Any]]:
+) -> Iterator[tuple[matplotlib.figure.Figure, Any]]:
     """Make a figure with one empty axes in the report's style, to be drawn within the context.
 
     Width and height are in inches; at 4.6 inches the text is readable on a phone. So are the
     margins for the labels: a layout that measures them would take twice the time.
     """
     with rc_context(_STYLE):
-        drawn, x, y = Figure(figsize=(width, height)), left / width, bottom / height
+        drawn = matplotlib.figure.Figure(figsize=(width, height))
+        x, y = left / width, bottom / height
         yield drawn, drawn.add_axes((x, y, 1 - x - right / width, 1 - y - 0.1 / height))
 
 
-def to_svg(drawn: Figure, title: str, words: str) -> Markup:
+def to_svg(drawn: matplotlib.figure.Figure, title: str, words: str) -> Markup:
     """Return a figure as an <svg> element; call it within `figure`.
 
     `title` and `words` are the text alternative; no two figures of a page have both in common.

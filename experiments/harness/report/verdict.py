@@ -1,55 +1,56 @@
 """What an experiment came to, in words."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import floor, inf, log10
 
-from experiments.harness.records.results import accepted
-from experiments.harness.report.trained import Record, Trained
+from experiments.harness.records.results import objections, remarks
+from experiments.harness.report.trained import Trained
+from frameworks.console import exponent
 
-__all__ = ["Verdict", "digits", "join", "judge"]
+__all__ = ["Verdict", "digits", "join", "judge", "worst_of"]
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict in one word, in a sentence, and all that went against."""
+    """The verdict in one word and in a sentence, all that went against, and what to know of it."""
 
     word: str  # agree, differ, measured, native, alone or failed
     sentence: str
     objections: list[str]
+    remarks: list[str]
     digits: str
-    mismatches: str
+    differences: str  # on the test rows
 
 
 def judge(trained: Trained) -> Verdict:
     """Return what the trainings of an experiment came to."""
-    pairs, objections = trained.agreement, _objections(trained)
-    loss = worst(pairs, "max_rel_loss")
+    pairs = trained.agreement
+    equal_to = digits(entry.max_rel_loss for entry in pairs)
+    differences = _differences(trained)
     return Verdict(
         word=_word(trained),
-        sentence=_sentence(trained, loss),
-        objections=objections,
-        digits=digits(loss) if pairs else "–",
-        mismatches=_mismatches(pairs) if pairs else "–",
+        sentence=_sentence(trained, equal_to, differences),
+        objections=objections(trained.results),
+        remarks=list(remarks(trained.results.cells, trained.agreement)),
+        digits=equal_to if pairs else "–",
+        differences=differences if pairs else "–",
     )
 
 
-def digits(error: float) -> str:
-    """Return to how many digits two numbers are equal, from their relative difference.
+def digits(errors: Iterable[float | None]) -> str:
+    """Return to how many digits numbers are equal, from their relative differences.
 
-    >>> digits(2.8e-15), digits(0.0), digits(0.3), digits(float("inf"))
+    >>> digits([2.8e-15, 0.0]), digits([0.0]), digits([0.3]), digits([None])
     ('14 digits', 'every bit', 'no digit', 'no digit')
     """
+    error = max((inf if each is None else each for each in errors), default=inf)
     if error == 0:
         return "every bit"
     count = floor(-log10(error)) if error < inf else 0
     return "no digit" if count < 1 else "1 digit" if count == 1 else f"{count} digits"
-
-
-def worst(pairs: list[Record], name: str) -> float:
-    """Return the largest of the pairs' errors; null stands for infinity."""
-    return max((inf if pair[name] is None else pair[name] for pair in pairs), default=inf)
 
 
 def join(names: list[str]) -> str:
@@ -61,65 +62,55 @@ def join(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
+def worst_of(verdicts: Iterable[str | None]) -> str:
+    """Return the verdict over several pairs or seeds.
+
+    >>> worst_of(["agree", "differ"]), worst_of(["agree", None]), worst_of(["agree"])
+    ('differ', 'measured', 'agree')
+    """
+    found = set(verdicts)
+    return "differ" if "differ" in found else "measured" if None in found else "agree"
+
+
 def _word(trained: Trained) -> str:
-    verdicts = [pair["verdict"] for pair in trained.agreement]
-    if "differ" in verdicts:
-        return "differ"
-    if not trained.done or len(trained.done) < len(trained.cells):
+    word = worst_of(entry.verdict for entry in trained.agreement)
+    if word == "differ":
+        return word
+    if not trained.done or len(trained.done) < len(trained.results.cells):
         return "failed"
-    if trained.mode != "lockstep":
-        return trained.mode
-    if not verdicts:
-        return "alone"
-    return "measured" if None in verdicts else "agree"
+    if trained.head.mode != "lockstep":
+        return trained.head.mode
+    return word if trained.agreement else "alone"
 
 
-def _sentence(trained: Trained, loss: float) -> str:
-    names, pairs = trained.implementations, trained.agreement
+def _sentence(trained: Trained, equal_to: str, differences: str) -> str:
+    names, seeds, head = trained.implementations, len(trained.seeds), trained.head
     if not names:
         return "No training finished."
-    if trained.mode != "lockstep":
+    if head.mode != "lockstep":
         return (
-            f"{join(names)} trained with their own random numbers and defaults, on "
-            f"{len(trained.seeds)} seeds: their accuracies are compared, not their losses."
+            f"{join(names)} trained with their own random numbers and defaults, on {seeds} seeds: "
+            f"their {trained.task.headline.title} is compared, not their losses."
         )
-    if not pairs:
+    if not trained.agreement:
         return f"Only {names[0]} was trained: there is nothing to compare it with."
     who = f"{_NUMBERS[len(names)] if len(names) < 10 else len(names)} implementations".capitalize()
-    epochs = trained.done[0]["epochs"]
-    which = f"all {epochs:,} epochs" if epochs > 1 else "the one epoch"
-    seeds = f" with each of {len(trained.seeds)} seeds" if len(trained.seeds) > 1 else ""
-    predictions = f"{_mismatches(pairs)} predictions differ."
+    which = f"all {head.epochs:,} epochs" if head.epochs > 1 else "the one epoch"
+    which += f" with each of {seeds} seeds" if seeds > 1 else ""
     match _word(trained):
         case "differ":
-            return f"{who} were trained from the same start, and they part; {predictions}"
+            return f"{who} were trained from the same start, and they part; {differences}."
         case "measured":
-            to = f"their losses are equal to {digits(loss)} on {which}{seeds}"
-            return f"{who} in {trained.dtype}, measured and not judged: {to}; {predictions}"
-    return f"{who} agree on {which}{seeds} to {digits(loss)}; {predictions}"
+            to = f"their losses are equal to {equal_to} on {which}"
+            return f"{who} in {head.dtype}, measured and not judged: {to}; {differences}."
+    return f"{who} agree on {which} to {equal_to}; {differences}."
 
 
-def _mismatches(pairs: list[Record]) -> str:
-    """Return the most that any pair differs, of as many predictions as a pair has."""
-    most = max(pair["prediction_mismatches"] for pair in pairs)
-    return f"{most:,} of {pairs[0]['n_predictions']:,}"
-
-
-def _objections(trained: Trained) -> list[str]:
-    """Return a line for each failure, for each accuracy out of its band and for each difference."""
-    lines = []
-    for cell in trained.cells:
-        name = f"{cell['implementation']}, seed {cell['seed']}"
-        if cell["status"] != "ok":
-            lines.append(f"{name} failed: {cell['error']}")
-        elif accepted(cell) is False:
-            low, high = cell["acceptance"]
-            accuracy = cell["test"]["accuracy"]
-            lines.append(f"{name}: test accuracy {accuracy:.4f}, expected {low:g} to {high:g}")
-    for pair in trained.agreement:
-        if pair["verdict"] == "differ":
-            lines.append(f"{join(pair['pair'])}, seed {pair['seed']}: {pair['reason']}")
-    for test in (trained.native or {}).get("pairs", []):
-        if test["verdict"] == "different":
-            lines.append(f"{join(test['pair'])}: the mean accuracies differ beyond the margin")
-    return lines
+def _differences(trained: Trained) -> str:
+    """Say how many test rows a pair predicts differently, or how far outputs are apart."""
+    pairs = trained.agreement
+    counts = [entry.prediction_mismatches for entry in pairs]
+    if None in counts:
+        return f"outputs differ by at most {exponent(entry.max_rel_output for entry in pairs)}"
+    most = max(filter(None, counts), default=0)
+    return f"{most:,} of {pairs[0].n_predictions:,} predictions differ" if pairs else ""

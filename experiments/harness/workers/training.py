@@ -26,7 +26,7 @@ _GRID = 81  # points along each axis of the plane; no pixel is larger than a plo
 @lru_cache(maxsize=1)  # the next seed wants the same
 def load_data(experiment: Experiment, policy: Policy, data_dir: str | None) -> Dataset:
     """Load an experiment's data as the run decided."""
-    return experiment.load(policy, data_dir)
+    return experiment.load_data(policy, data_dir)
 
 
 def train_job(

@@ -68,21 +68,19 @@ def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
     for line in jobs:
         try:
             job = json.loads(line)
-            send("done", result=(_train if "head" in job else _time)(job, seconds_import, send))
+            result = _train(job, seconds_import, send) if "head" in job else _time(job)
+            send("done", result=result)
         except RequestError as error:
             send("failed", error=str(error))
         except Exception as error:  # a failed cell, with its reason; the next one may do better
             send("failed", error=f"{type(error).__name__}: {error}")
 
 
-def _time(job: dict[str, Any], seconds_import: float, send: Any) -> Any:
-    """Time one variant, or the machine itself."""
-    from experiments.harness.bench.timing import time_product, time_variant
-    from experiments.harness.plan import Cell
+def _time(job: dict[str, Any]) -> Any:
+    """Time one training, or the machine itself."""
+    from experiments.harness.bench.timing import answer
 
-    if "product" in job:
-        return time_product(job["product"], job["dtype"])
-    return time_variant(Cell(**job["cell"]), job["variant"], job["steps"])
+    return answer(job)
 
 
 def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> dict[str, Any]:

@@ -6,15 +6,7 @@ first of the list that is confirmed is named.
 
 from collections.abc import Sequence
 
-from frameworks.diverge.causes import (
-    float32,
-    forward,
-    gradients,
-    inputs,
-    losses,
-    results,
-    steps,
-)
+from frameworks.diverge.causes import forward, gradients, inputs, kernels, losses, results, steps
 from frameworks.diverge.evidence import Evidence, Hypothesis
 
 __all__ = ["HYPOTHESES", "likely_cause"]
@@ -25,14 +17,14 @@ HYPOTHESES: dict[str, Sequence[Hypothesis]] = {
     "loss": losses.HYPOTHESES,
     "gradient": gradients.HYPOTHESES,
     "step": steps.HYPOTHESES,
-    "trajectory": (*float32.HYPOTHESES, *steps.HYPOTHESES),
-    "result": (*float32.HYPOTHESES, *results.HYPOTHESES),
+    "trajectory": (kernels.less_exact_sigmoid, *steps.HYPOTHESES),
+    "result": (kernels.less_exact_sigmoid, *results.HYPOTHESES),
 }
 
 
-def likely_cause(level: str, evidence: Evidence) -> str | None:
-    """Return the first hypothesis of a level that the numbers confirm, as a sentence."""
-    for hypothesis in HYPOTHESES[level]:
+def likely_cause(evidence: Evidence) -> str | None:
+    """Return the first hypothesis of the level that the numbers confirm, as a sentence."""
+    for hypothesis in HYPOTHESES[evidence.level]:
         if sentence := hypothesis(evidence):
             return sentence
     return None

@@ -10,7 +10,7 @@ from frameworks.diverge.causes.kernels import (
     other_kernel,
     other_pooling,
 )
-from frameworks.diverge.causes.layer import input_of, kind_of, outputs_of, weights_of
+from frameworks.diverge.causes.layer import input_of, kind_of, weights_of
 from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
 
 __all__ = ["ACTIVATIONS", "HYPOTHESES"]
@@ -39,7 +39,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 def other_shape(evidence: Evidence) -> str | None:
     """The padding differs where one output is as large as the input."""
-    (x, y), before = outputs_of(evidence), input_of(evidence)
+    (x, y), before = evidence.pair, input_of(evidence)
     if x.shape == y.shape:
         return None
     if kind_of(evidence) == "convolution" and x.ndim == y.ndim == 4:
@@ -49,7 +49,7 @@ def other_shape(evidence: Evidence) -> str | None:
 
 def rounded_to_float32(evidence: Evidence) -> str | None:
     """A' = float32(a)."""
-    x, y = outputs_of(evidence)
+    x, y = evidence.pair
     if x.dtype == np.float64 and np.array_equal(y, y.astype(np.float32).astype(np.float64)):
         return f"every number that {evidence.names[1]} returns is one that float32 holds"
     return None
@@ -57,7 +57,7 @@ def rounded_to_float32(evidence: Evidence) -> str | None:
 
 def missing_bias(evidence: Evidence) -> str | None:
     """Z' = z − b."""
-    x, y = outputs_of(evidence)
+    x, y = evidence.pair
     weights = weights_of(evidence)
     if len(weights) == 2 and evidence.matches(x - weights[1], y):
         return f"{evidence.names[1]} leaves the bias out"
@@ -68,7 +68,7 @@ def other_activation(evidence: Evidence) -> str | None:
     """A' = g(z) in place of f(z)."""
     if weights_of(evidence) or "pooling" in kind_of(evidence) or not kind_of(evidence):
         return None
-    z, (_, y) = input_of(evidence), outputs_of(evidence)
+    z, (_, y) = input_of(evidence), evidence.pair
     for name, f in ACTIVATIONS.items():
         if z.shape == y.shape and evidence.matches(f(z), y):
             return f"{evidence.names[1]} has {name} there, not a {kind_of(evidence)}"
@@ -88,7 +88,7 @@ def _other_slope(evidence: Evidence, z: Array, y: Array) -> str | None:
 
 def applied_twice(evidence: Evidence) -> str | None:
     """A' = g(a): one activation too many."""
-    x, y = outputs_of(evidence)
+    x, y = evidence.pair
     for name, f in ACTIVATIONS.items():
         if x.shape == y.shape and evidence.matches(f(x), y):
             return f"{evidence.names[1]} applies {name} to what {evidence.names[0]} returns"
@@ -99,7 +99,7 @@ def applied_twice(evidence: Evidence) -> str | None:
 
 def dropout(evidence: Evidence) -> str | None:
     """A' = a ⊙ mask outside training, or no mask within, or one without 1/(1 − p)."""
-    x, y = outputs_of(evidence)
+    x, y = evidence.pair
     dropped = (y == 0) & (x != 0)
     if x.shape == y.shape and dropped.any() and "training" not in evidence.found.where:
         scale = evidence.ratio(x[~dropped], y[~dropped])
@@ -115,7 +115,7 @@ def dropout(evidence: Evidence) -> str | None:
 
 def other_scale(evidence: Evidence) -> str | None:
     """A' = r a."""
-    r = evidence.ratio(*outputs_of(evidence))
+    r = evidence.ratio(*evidence.pair)
     return None if r is None else f"the output is {as_number(r)} times as large"
 
 

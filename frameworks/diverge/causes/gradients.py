@@ -47,7 +47,7 @@ def clipped(evidence: Evidence) -> str | None:
 def factor(evidence: Evidence) -> str | None:
     """G' = r g for all weights, or for those that part."""
     ours, theirs = _pair(evidence)
-    n, k = evidence.a.outputs.shape
+    n, k = len(evidence.a.outputs), evidence.a.outputs[0].size
     r = evidence.ratio(_flat(ours), _flat(theirs))
     if r is not None:
         return f"{evidence.names[1]} has {_say_factor(r, n, k)} in the whole gradient"
@@ -75,7 +75,7 @@ def missing(evidence: Evidence) -> str | None:
 
 def rearranged(evidence: Evidence) -> str | None:
     """G' = gᵀ, for a square matrix; g' turned round for a kernel."""
-    i = evidence.position
+    i = evidence.item.position
     x, y = (g[i] for g in _pair(evidence))
     ways = {"transposed": x.T, "turned round": x[::-1, ::-1]} if x.ndim > 1 else {}
     for way, changed in ways.items():

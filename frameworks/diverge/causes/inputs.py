@@ -7,30 +7,16 @@ from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
 __all__ = ["HYPOTHESES"]
 
 _ROWS = "training rows", "test rows"
-_LABELS = "training labels", "test labels"
+_TARGETS = ("labels", "targets")  # of a task with answers, and of one without
 
 
 def _same_numbers(x: np.ndarray, y: np.ndarray) -> bool:
     return x.size == y.size and np.array_equal(np.sort(x, axis=None), np.sort(y, axis=None))
 
 
-def _pair(evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
-    """Return the two arrays that part."""
-    a, b, where = evidence.a, evidence.b, evidence.found.where
-    if where.startswith("initial "):
-        i = evidence.position
-        return a.opened.initial_weights[i], b.opened.initial_weights[i]
-    if where == "training rows":
-        return a.opened.batch.X, b.opened.batch.X
-    if where == "training labels":
-        return a.opened.batch.y, b.opened.batch.y
-    x, y = a.side.data, b.side.data
-    return (x.X_test, y.X_test) if where == "test rows" else (x.y_test, y.y_test)
-
-
 def fewer_rows(evidence: Evidence) -> str | None:
     """Side b has lost rows."""
-    x, y = _pair(evidence)
+    x, y = evidence.pair
     if evidence.found.where not in _ROWS or len(x) == len(y) or x.shape[1:] != y.shape[1:]:
         return None
     few, many = sorted((x, y), key=len)
@@ -42,7 +28,7 @@ def scaler_fitted_on_other_rows(evidence: Evidence) -> str | None:
     """X' = (x − μ)/σ with μ and σ of the training and test rows together, or of the test rows."""
     if evidence.found.where not in _ROWS:
         return None
-    (x, y), data = _pair(evidence), evidence.a.side.data
+    (x, y), data = evidence.pair, evidence.a.side.data
     fits = {
         "training and test rows together": np.vstack([data.X_train, data.X_test]),
         "the test rows": data.X_test,
@@ -56,31 +42,30 @@ def scaler_fitted_on_other_rows(evidence: Evidence) -> str | None:
 
 def rescaled(evidence: Evidence) -> str | None:
     """X' = r x."""
-    if evidence.found.where in _LABELS:
+    if evidence.found.where.endswith("labels"):
         return None
-    r = evidence.ratio(*_pair(evidence))
+    r = evidence.ratio(*evidence.pair)
     return None if r is None else f"the numbers are {as_number(r)} times as large"
 
 
 def rounded_to_float32(evidence: Evidence) -> str | None:
     """X' = float32(x)."""
-    x, y = _pair(evidence)
+    x, y = evidence.pair
     same = x.shape == y.shape and np.array_equal(x.astype(np.float32).astype(x.dtype), y)
     return "the numbers were rounded to float32 on the way" if same else None
 
 
 def labels_shifted(evidence: Evidence) -> str | None:
     """Y' = y + c, or each row has its neighbour's label."""
-    if evidence.found.where not in _LABELS:
-        return None
-    x, y = _pair(evidence)
-    if x.shape != y.shape:
+    name = evidence.found.where.rpartition(" ")[2]
+    x, y = evidence.pair
+    if name not in _TARGETS or x.shape != y.shape:
         return None
     for shift in (-1, 1):
         if np.array_equal(np.roll(x, shift, axis=0), y):
-            return "each row has its neighbour's label: the labels are shifted by one row"
+            return f"each row has its neighbour's {name[:-1]}: the {name} are shifted by one row"
     if len(np.unique(y - x)) == 1:
-        return f"the labels are shifted by {as_number(float((y - x).flat[0]))}"
+        return f"the {name} are shifted by {as_number(float((y - x).flat[0]))}"
     if np.array_equal(1 - x, y):
         return "the two classes are confused"
     return None
@@ -88,7 +73,7 @@ def labels_shifted(evidence: Evidence) -> str | None:
 
 def rearranged(evidence: Evidence) -> str | None:
     """The same numbers, in another order: which one."""
-    x, y = _pair(evidence)
+    x, y = evidence.pair
     ways = {}
     if x.ndim > 1:
         ways = {
@@ -125,7 +110,7 @@ def weights_drawn_in_another_order(evidence: Evidence) -> str | None:
 
 def constant(evidence: Evidence) -> str | None:
     """Every number is the same."""
-    _, y = _pair(evidence)
+    _, y = evidence.pair
     if y.size > 1 and len(np.unique(y)) == 1:
         return f"every number is {as_number(float(y.flat[0]))} in {evidence.names[1]}"
     return None
@@ -133,7 +118,7 @@ def constant(evidence: Evidence) -> str | None:
 
 def order_of_an_earlier_epoch(evidence: Evidence) -> str | None:
     """The permutation of epoch e is one that was there before, or none at all."""
-    epoch, orders = evidence.position, evidence.b.opened.orders
+    epoch, orders = evidence.item.position, evidence.b.opened.orders
     order = orders[epoch - 1]
     if order is None or np.array_equal(order, np.arange(len(order))):
         return f"{evidence.names[1]} does not shuffle"
@@ -158,7 +143,7 @@ _DATA: tuple[Hypothesis, ...] = (
 def data_or_order(evidence: Evidence) -> str | None:
     """Orders have hypotheses of their own."""
     where = evidence.found.where
-    if where == "rows in a batch":
+    if where in ("rows in a batch", "the number of weight arrays"):
         return None
     tests = (order_of_an_earlier_epoch,) if where.startswith("batch order") else _DATA
     return next((sentence for test in tests if (sentence := test(evidence))), None)

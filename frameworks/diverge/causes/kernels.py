@@ -1,14 +1,19 @@
-"""Why a kernel, a pool or a normalization may return something else for the same input."""
+"""Why a kernel, a pool, a normalization or a sigmoid may return something else for one input."""
 
 from math import isqrt
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from frameworks.diverge.causes.layer import input_of, kind_of, outputs_of, weights_of
+from frameworks.agreement.variants import KERAS_SIGMOID, has_sigmoid
+from frameworks.backends import BACKENDS
+from frameworks.diverge.causes.layer import input_of, kind_of, weights_of
 from frameworks.diverge.evidence import Evidence, as_number
 
-__all__ = ["batch_statistics", "other_flattening", "other_kernel", "other_pooling"]
+__all__ = [
+    *("batch_statistics", "less_exact_sigmoid", "other_flattening", "other_kernel"),
+    "other_pooling",
+]
 
 Array = np.ndarray
 
@@ -17,7 +22,7 @@ def other_kernel(evidence: Evidence) -> str | None:
     """Z' = X W' + b with W' transposed, turned round, or with its channels confused."""
     if kind_of(evidence) not in ("dense", "convolution") or not weights_of(evidence):
         return None
-    _, y = outputs_of(evidence)
+    _, y = evidence.pair
     W, *b = weights_of(evidence)
     ways = {"transposed": W.T} if W.ndim == 2 else {
         "turned round, as a convolution in mathematics": W[::-1, ::-1],
@@ -52,7 +57,7 @@ def other_flattening(evidence: Evidence) -> str | None:
     x, weights = input_of(evidence), weights_of(evidence)
     if kind_of(evidence) != "dense" or x.ndim != 4 or not weights:
         return None
-    _, y = outputs_of(evidence)
+    _, y = evidence.pair
     ways = {
         "channel by channel, (c, h, w)": (0, 3, 1, 2),
         "column by column, (w, h, c)": (0, 2, 1, 3),
@@ -70,7 +75,7 @@ def batch_statistics(evidence: Evidence) -> str | None:
     x, weights = input_of(evidence), weights_of(evidence)
     if kind_of(evidence) != "batch normalization" or len(weights) != 2:
         return None
-    _, y = outputs_of(evidence)
+    _, y = evidence.pair
     axes, m = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
     mean, variance = x.mean(axis=axes), x.var(axis=axes)
     ways = {
@@ -90,7 +95,7 @@ def batch_statistics(evidence: Evidence) -> str | None:
 
 def other_pooling(evidence: Evidence) -> str | None:
     """The mean or the minimum of every window in place of the maximum, or the other way round."""
-    x, (_, y) = input_of(evidence), outputs_of(evidence)
+    x, (_, y) = input_of(evidence), evidence.pair
     if "pooling" not in kind_of(evidence) or x.ndim != 4 or y.ndim != 4:
         return None
     kh, kw = x.shape[1] // y.shape[1], x.shape[2] // y.shape[2]
@@ -99,3 +104,18 @@ def other_pooling(evidence: Evidence) -> str | None:
         if evidence.matches(reduce(windows, axis=(-2, -1)), y):  # type: ignore[operator]
             return f"{evidence.names[1]} takes the {way} of every window"
     return None
+
+
+def less_exact_sigmoid(evidence: Evidence) -> str | None:
+    """With TensorFlow's σ(z), which errs by more than a nudge, scratch agrees with its side."""
+    floor, sides = evidence.floor, (evidence.a.side, evidence.b.side)
+    its = [side for side in sides if "tensorflow" in BACKENDS[side.implementation].packages]
+    if floor is None or not its or its[0].dtype == "float64" or not has_sigmoid(its[0].blueprint):
+        return None
+    if (apart := floor.control(its[0], KERAS_SIGMOID)) is None:
+        return None
+    return (
+        f"TensorFlow's sigmoid; scratch with it agrees with {its[0].implementation}, within the "
+        f"noise floor: losses {apart.loss:.1e}, weights {apart.weight:.1e}, "
+        f"test loss {apart.test_loss:.1e}"
+    )

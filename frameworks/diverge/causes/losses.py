@@ -16,7 +16,7 @@ _CLIP = 1e-7  # where Keras clips probabilities
 def factor(evidence: Evidence) -> str | None:
     """L' = r L with an r that is known from somewhere."""
     a, b = evidence.a.loss_and_gradients[0], evidence.b.loss_and_gradients[0]
-    n, k = evidence.a.outputs.shape
+    n, k = len(evidence.a.outputs), evidence.a.outputs[0].size
     known = {
         n * k: "a sum over rows and outputs, not their mean",
         1 / (n * k): "a mean over rows and outputs, not their sum",
@@ -42,13 +42,25 @@ def factor(evidence: Evidence) -> str | None:
 def other_formula(evidence: Evidence) -> str | None:
     """The loss of the same outputs, by formulas that are mistaken for one another."""
     b = evidence.b.loss_and_gradients[0]
-    for words, value in _formulas(evidence.a.outputs, evidence.a.batch.y):
+    z, y = evidence.a.outputs, evidence.a.batch.y
+    answers = evidence.a.side.blueprint.task.has_answers
+    for words, value in (*(_of_classes(z, y) if answers else ()), *_of_numbers(z, y)):
         if np.isfinite(value) and evidence.matches(value, b):
             return f"the loss of {evidence.names[1]} is that of {words}"
     return None
 
 
-def _formulas(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
+def _of_numbers(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
+    if z.shape != y.shape:
+        return
+    yield "a mean squared error", float(np.mean((z - y) ** 2))
+    yield "a mean absolute error", float(np.mean(np.abs(z - y)))
+    if z.shape[1:] == (1,):
+        pairs = float(np.mean((z - y.T) ** 2))
+        yield "every output with every target: (n, 1) against (n,), broadcast to (n, n)", pairs
+
+
+def _of_classes(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
     sigmoid, softmax = ACTIVATIONS["a sigmoid"], ACTIVATIONS["a softmax"]
     p = sigmoid(z) if z.shape[1] == 1 else softmax(z)
     entropy = _binary if z.shape[1] == 1 else _categorical
@@ -61,11 +73,7 @@ def _formulas(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
         yield "a cross-entropy on logits", entropy(p, y)
         yield "a cross-entropy on probabilities", entropy(z, y)
         if y.ndim == 2:
-            yield "a mean squared error", float(np.mean((z - y) ** 2))
             yield "a mean squared error of probabilities", float(np.mean((p - y) ** 2))
-            yield "a mean absolute error", float(np.mean(np.abs(z - y)))
-            pairs = float(np.mean((z - y.T) ** 2))
-            yield "every output with every target: (n, 1) against (n,), broadcast to (n, n)", pairs
             yield "the first term alone: −y log p", -float(np.mean(y * np.log(p)))
             yield "targets of 1 − y", entropy(p, 1 - y)
 
@@ -99,7 +107,7 @@ def penalty(evidence: Evidence) -> str | None:
 def smoothing(evidence: Evidence) -> str | None:
     """Targets of (1 − ε) y + ε/k: the loss is linear in ε, and so is its mean derivative."""
     z, y = evidence.a.outputs, evidence.a.batch.y
-    if y.ndim != 1:
+    if y.ndim != 1:  # labels of several classes
         return None
     a, b = evidence.a.loss_and_gradients[0], evidence.b.loss_and_gradients[0]
     log_p = np.log(ACTIVATIONS["a softmax"](z))

@@ -41,8 +41,8 @@ def other_threshold(evidence: Evidence) -> str | None:
     if a.outputs.shape[1] != 1 or a.outputs.shape != b.outputs.shape or not _of_classes(evidence):
         return None
     for threshold, of in ((0.5, "probabilities"), (0.0, "logits")):
-        same = np.array_equal((a.outputs[:, 0] > threshold).astype(int), b.predictions)
-        if threshold != a.threshold and same:
+        same = (a.outputs[:, 0] > threshold) == b.predictions
+        if threshold != a.threshold and np.all(same):
             return (
                 f"{evidence.names[1]} decides at {threshold}, which is right for {of}; "
                 f"{evidence.names[0]} at {a.threshold}"
@@ -54,9 +54,9 @@ def other_choice(evidence: Evidence) -> str | None:
     """The class is not the one with the largest output."""
     assert evidence.results is not None
     a, b = evidence.results
-    if a.outputs.shape[1] == 1 or not _of_classes(evidence):
+    if not _of_classes(evidence) or a.outputs.shape[1] == 1:
         return None
-    if not np.array_equal(a.outputs.argmin(1), b.predictions):
+    if not np.all(a.outputs.argmin(1) == b.predictions):
         return None
     return f"{evidence.names[1]} takes the class with the smallest output"
 

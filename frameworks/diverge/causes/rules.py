@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from frameworks import Spec
+from frameworks.spec import Spec, float32
 
-__all__ = ["AdamRule", "MomentumRule", "Rule", "adam_rules", "momentum_rules"]
+__all__ = ["AdamRule", "MomentumRule", "Rule", "adam_rules", "learning_rate", "momentum_rules"]
 
 
 @dataclass(frozen=True)
@@ -79,37 +79,51 @@ Rule = AdamRule | MomentumRule
 _DECAYS = (0.1, 0.05, 0.01, 0.005, 0.004, 1e-3, 5e-4, 1e-4, 0.5, 0.25, 0.125, 0.0625, 0.03125)
 
 
+# What a page's spec calls an optimizer's numbers, and what they are where it has none.
+_STOCK = {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon_hat": 1e-7}
+
+
+def _number(spec: Spec, name: str) -> float:
+    found = getattr(spec, name, None)
+    return float(found) if isinstance(found, int | float) else float32(_STOCK[name])
+
+
+def learning_rate(spec: Spec) -> float:
+    """Return a page's η."""
+    return _number(spec, "learning_rate")
+
+
 def adam_rules(spec: Spec) -> Iterator[tuple[str, Rule]]:
     """Yield Adam with the page's numbers, and then each way of getting it wrong."""
-    stock = spec.learning_rate, spec.beta_1, spec.beta_2, spec.epsilon_hat
-    eta, beta_1, beta_2, epsilon = stock
-    yield "Adam with ε̂ before the bias correction", AdamRule(*stock)
-    yield "Adam with ε after the bias correction", AdamRule(*stock, place="outside")
-    yield "Adam with ε inside the root", AdamRule(*stock, place="root")
+    eta, beta_1, beta_2, epsilon = (_number(spec, name) for name in _STOCK)
+    page = AdamRule(eta, beta_1, beta_2, epsilon)
+    yield "Adam with ε̂ before the bias correction", page
+    yield "Adam with ε after the bias correction", replace(page, place="outside")
+    yield "Adam with ε inside the root", replace(page, place="root")
     for place in ("hat", "outside"):
         where = "before" if place == "hat" else "after"
+        stock = replace(page, place=place)
         for e in (1e-8, 1e-7, 1e-10, 1e-6, 1e-5, 1e-3, 0.0):
-            words = f"Adam with ε = {e:g} {where} the bias correction"
-            yield words, AdamRule(eta, beta_1, beta_2, e, place)
+            yield f"Adam with ε = {e:g} {where} the bias correction", replace(stock, epsilon=e)
         for which, correct in {
             "any": (False, False), "m's": (False, True), "v's": (True, False)
         }.items():  # fmt: skip
-            yield f"Adam without {which} bias correction", AdamRule(*stock, place, correct)
-        yield "Adam whose steps count from 0", AdamRule(*stock, place, first=0)
-        yield "Adam whose steps count from 2", AdamRule(*stock, place, first=2)
-        yield "Adam with β₁ and β₂ confused", AdamRule(eta, beta_2, beta_1, epsilon, place)
-        yield from _rounded(spec, place)
-        for decay in (float(np.float32(x)) for x in _DECAYS):
+            yield f"Adam without {which} bias correction", replace(stock, correct=correct)
+        yield "Adam whose steps count from 0", replace(stock, first=0)
+        yield "Adam whose steps count from 2", replace(stock, first=2)
+        confused = replace(stock, beta_1=stock.beta_2, beta_2=stock.beta_1)
+        yield "Adam with β₁ and β₂ confused", confused
+        yield from _unrounded(stock)
+        for decay in map(float32, _DECAYS):
             words = f"decay of {decay:.4g}, ε {where} the bias correction"
-            yield f"Adam with coupled {words}", AdamRule(*stock, place, coupled=decay)
-            yield f"Adam with decoupled {words}", AdamRule(*stock, place, decoupled=decay)
+            yield f"Adam with coupled {words}", replace(stock, coupled=decay)
+            yield f"Adam with decoupled {words}", replace(stock, decoupled=decay)
 
 
-def _rounded(spec: Spec, place: str) -> Iterator[tuple[str, Rule]]:
+def _unrounded(stock: AdamRule) -> Iterator[tuple[str, Rule]]:
     """Yield Adam with one number, or all, as decimals that the page rounds to float32."""
-    names = "learning_rate", "beta_1", "beta_2", "epsilon_hat"
-    eta, beta_1, beta_2, epsilon = (float(f"{getattr(spec, name):.7g}") for name in names)
-    stock = AdamRule(spec.learning_rate, spec.beta_1, spec.beta_2, spec.epsilon_hat, place)
+    numbers = (stock.eta, stock.beta_1, stock.beta_2, stock.epsilon)
+    eta, beta_1, beta_2, epsilon = (float(f"{x:.7g}") for x in numbers)
     one_by_one = {
         "learning_rate": (eta, replace(stock, eta=eta)),
         "beta_1": (beta_1, replace(stock, beta_1=beta_1)),
@@ -127,7 +141,7 @@ def _rounded(spec: Spec, place: str) -> Iterator[tuple[str, Rule]]:
 
 def momentum_rules(spec: Spec, mus: Sequence[float]) -> Iterator[tuple[str, Rule]]:
     """Yield gradient descent, then with each momentum in each form, then with decay."""
-    eta = spec.learning_rate
+    eta = learning_rate(spec)
     yield "plain gradient descent", MomentumRule(eta)
     for mu in mus:
         yield f"momentum {mu:g}", MomentumRule(eta, mu)
@@ -135,10 +149,10 @@ def momentum_rules(spec: Spec, mus: Sequence[float]) -> Iterator[tuple[str, Rule
         words = f"momentum {mu:g} that takes (1 − μ) of the gradient"
         yield words, MomentumRule(eta, mu, mu, damp_first=True)
         yield f"{words}, but for the first", MomentumRule(eta, mu, mu)
-        for decay in (float(np.float32(x)) for x in _DECAYS):
+        for decay in map(float32, _DECAYS):
             coupled, decoupled = (f"momentum {mu:g}, {how} decay {decay:.4g}" for how in
                                   ("coupled", "decoupled"))  # fmt: skip
             yield coupled, MomentumRule(eta, mu, coupled=decay)
             yield decoupled, MomentumRule(eta, mu, decoupled=decay)
-    for decay in (float(np.float32(x)) for x in _DECAYS):
+    for decay in map(float32, _DECAYS):
         yield f"plain gradient descent with decay {decay:.4g}", MomentumRule(eta, coupled=decay)

@@ -11,9 +11,11 @@ from frameworks.diverge.causes.rules import (
     MomentumRule,
     Rule,
     adam_rules,
+    learning_rate,
     momentum_rules,
 )
 from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
+from frameworks.spec import float32
 
 __all__ = ["HYPOTHESES"]
 
@@ -52,7 +54,7 @@ def _follows(evidence: Evidence, seen: _Seen, rule: Rule) -> bool:
 
 
 def _rules(evidence: Evidence) -> Iterator[tuple[str, Rule]]:
-    yield from momentum_rules(evidence.spec, [*_MOMENTA, *(float(np.float32(m)) for m in _MOMENTA)])
+    yield from momentum_rules(evidence.spec, [*_MOMENTA, *map(float32, _MOMENTA)])
     yield from adam_rules(evidence.spec)
 
 
@@ -148,7 +150,7 @@ def decayed(evidence: Evidence) -> str | None:
         d = _flat([pair.a.after[i] - pair.b.after[i] for i in some]) if some else w
         rate = evidence.ratio(w, d)
         if rate is not None:
-            decay = as_number(rate / evidence.spec.learning_rate)
+            decay = as_number(rate / learning_rate(evidence.spec))
             return f"{evidence.names[1]} draws {which} towards 0, by η times {decay}"
     return None
 

@@ -1,16 +1,17 @@
 """What the report says about a run: sections, verdicts, figures, and what it leaves out."""
 
-import json
 import re
 
 import numpy as np
 import pytest
 
+from experiments.harness.records.models import Certified, FloorEntry, Results
+from experiments.harness.records.results import build_results
+from experiments.harness.records.store import to_json
 from experiments.harness.report import write_report
 from experiments.harness.report.document import render
-from experiments.harness.records.results import build_results
 
-from .made_up import FULL, by_all, cell, failed, html, save
+from .made_up import FULL, by_all, cell, changed, failed, html, save
 from .reading import Page
 
 
@@ -106,7 +107,7 @@ def test_the_same_run_gives_the_same_bytes(tmp_path):
 def test_a_failed_cell_appears_with_its_reason(tmp_path):
     cells = [cell("xor", "scratch"), failed("xor", "keras", "the worker was killed by SIGKILL")]
     page = Page(html(tmp_path, cells))
-    assert "keras, seed 0 failed: the worker was killed by SIGKILL" in page.text
+    assert "xor, keras, seed 0: failed: the worker was killed by SIGKILL" in page.text
     assert "1 of 2 trainings finished" in page.text
     assert "Only scratch was trained: there is nothing to compare it with." in page.text
 
@@ -153,16 +154,14 @@ def test_several_seeds_are_drawn_as_a_spread(tmp_path):
 
 def test_certified_digits_and_noise_floor_are_shown_where_known(tmp_path):
     store = save(tmp_path, by_all("xor"))
-    results = build_results(store)
-    for record in results["cells"]:
-        record["certified"] = {"worst_lre": 13.4}
-    for entry in results["agreement"]:
-        entry["noise_floor"] = {"loss": 3e-16, "epochs": [1e-16, 2e-16, 3e-16, None]}
-    write_report(store, results, None)
+    epochs = [1e-16, 2e-16, 3e-16, None]
+    floor = FloorEntry(loss=3e-16, epochs=epochs, weight=0.0, test_loss=0.0, predictions=0.0)
+    results = changed(build_results(store), "cells", certified=Certified(worst_lre=13.4))
+    write_report(store, changed(results, "agreement", noise_floor=floor), None)
     page = Page((tmp_path / "report.html").read_text())
     assert "certified digits" in page.text
     assert "13.4" in page.text
-    assert page.text.count("noise floor") == 3  # the column, the line, the verdicts' explanation
+    assert page.text.count("noise floor") == 4  # column, line, twice in the verdicts' explanation
 
 
 def test_native_trainings_have_a_section_of_their_own(tmp_path):
@@ -171,11 +170,9 @@ def test_native_trainings_have_a_section_of_their_own(tmp_path):
         record["mode"] = "native"
     store = save(tmp_path, cells)
     results = build_results(store)
-    results["agreement"] = [entry for entry in results["agreement"] if entry["seed"] == 0]
-    numbers = {"difference": 0.002, "interval": [-0.001, 0.005], "p_value": 0.01}
-    test = {"pair": ["scratch", "keras"], "verdict": "equivalent"} | numbers
-    native = {"experiment": "xor", "dtype": "float64", "margin": 0.01, "pairs": [test]}
-    page = Page(render(results | {"native": [native]}, store, None))
+    numbers = {"difference": 0.002, "interval": (-0.001, 0.005), "p_value": 0.01}
+    pair = results.native[0].pairs[0].model_copy(update=numbers)
+    page = Page(render(changed(results, "native", pairs=[pair]), store, None))
     assert headings(page) == ["xor-float64", "xor-float64-native", "environment"]
     assert "trained with their own random numbers and defaults, on 2 seeds" in page.text
     assert "+0.0020 -0.0010 to +0.0050 0.01 ✓ equivalent" in page.text
@@ -221,7 +218,7 @@ def test_the_page_is_built_from_the_records_alone(tmp_path):
     write_report(store, before, None)
     first = (tmp_path / "report.html").read_bytes()
     (tmp_path / "report.html").unlink()
-    write_report(store, json.loads(json.dumps(before)), None)
+    write_report(store, Results.model_validate_json(to_json(before)), None)
     assert (tmp_path / "report.html").read_bytes() == first
 
 

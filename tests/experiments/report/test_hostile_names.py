@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from datasets import Classes
+from experiments.registry import find_experiment
+
 from .made_up import FULL, cell, data_of, failed, html
 from .reading import Page
 
@@ -80,7 +83,8 @@ def test_names_of_classes_and_columns_are_words(tmp_path, monkeypatch, experimen
     data, name = data_of(experiment), " ".join(CORPUS)
     columns = tuple(f"{column}{name}" for column in data.feature_names)
     classes = tuple(f"{each}{name}" for each in data.class_names)
-    hostile = replace(data, feature_names=columns, class_names=classes)
+    hostile = replace(data, feature_names=columns, targets=Classes(classes))
     cells = [cell(experiment, implementation, epochs=1) for implementation in FULL]
-    monkeypatch.setattr(f"experiments.{experiment}.load", lambda *_: hostile)
+    page = replace(find_experiment(experiment), load=lambda *_: hostile)
+    monkeypatch.setattr(f"experiments.{experiment}.EXPERIMENT", page)
     check(html(tmp_path, cells), classes[0])

@@ -1,8 +1,11 @@
 """What the report leaves out, and that it says so in its place."""
 
+from dataclasses import replace
+
 import pytest
 
 from datasets import DataError
+from experiments.registry import find_experiment
 
 from .made_up import by_all, data_of, html
 from .reading import Page
@@ -29,7 +32,8 @@ def test_records_without_outputs_leave_their_figures_out_and_say_so(tmp_path):
 )
 def test_data_that_is_gone_is_said_in_its_place(tmp_path, monkeypatch, load, reason):
     cells = by_all("churn")
-    monkeypatch.setattr("experiments.churn.load", load)
+    page = replace(find_experiment("churn"), load=load)
+    monkeypatch.setattr("experiments.churn.EXPERIMENT", page)
     page = Page(html(tmp_path, cells))
     assert f"Pictures and rows of the data are left out: {reason}" in page.text
     assert "agree on all 4 epochs" in page.text
@@ -40,5 +44,5 @@ def test_an_experiment_that_is_no_more_keeps_its_numbers(tmp_path):
     for record, _ in cells:
         record["experiment"] = "gone"
     page = Page(html(tmp_path, cells))
-    assert "There is no experiment of this name any more" in page.text
+    assert "The page of this experiment is not known" in page.text
     assert "Three implementations agree on all 4 epochs" in page.text

@@ -1,13 +1,24 @@
 """The report's parts that compute: thinning, alignment, words, and text alternatives."""
 
+import inspect
+
 import numpy as np
 import pytest
 
-from experiments.harness.report.alignment import align
+from experiments.harness.report.curves import MOST_POINTS, peaks, thin
 from experiments.harness.report.network import diagram
+from experiments.harness.report.source import align
 from experiments.harness.report.svg import figure, to_svg
-from experiments.harness.report.thinning import MOST_POINTS, peaks, thin
-from experiments.registry import EXPERIMENTS, page
+from experiments.registry import EXPERIMENTS, find_experiment
+
+from .made_up import FULL
+
+
+def sources_of(name: str) -> list[list[str]]:
+    """Return the lines of an experiment's builders."""
+    builders = find_experiment(name).blueprint.builders
+    return [inspect.getsource(builders[each]).split("\n") for each in FULL]
+
 
 LONG = np.sin(np.arange(10_000) / 300)
 
@@ -37,20 +48,14 @@ def test_a_short_curve_is_kept_whole():
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_alignment_holds_every_line_once_and_in_order(name):
-    import inspect
-
-    builders = [f"build_{each}" for each in ("scratch", "keras", "pytorch")]
-    sources = [inspect.getsource(getattr(page(name), b)).split("\n") for b in builders]
+    sources = sources_of(name)
     rows = align(sources)
     for column, source in enumerate(sources):
         assert [row[column] for row in rows if row[column] is not None] == list(range(len(source)))
 
 
 def test_lines_that_correspond_face_each_other():
-    import inspect
-
-    builders = [f"build_{each}" for each in ("scratch", "keras", "pytorch")]
-    sources = [inspect.getsource(getattr(page("churn"), b)).split("\n") for b in builders]
+    sources = sources_of("churn")
     facing = [
         tuple(
             "" if line is None else sources[column][line].strip() for column, line in enumerate(r)
@@ -87,14 +92,14 @@ def test_lines_that_correspond_face_each_other():
     ],
 )
 def test_the_diagram_counts_the_parameters(name, parameters, columns):
-    found = diagram(page(name))
+    found = diagram(find_experiment(name))
     assert found.parameters == parameters
     assert [layer.name for layer in found.layers] == columns
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_diagram_stays_inside_its_frame(name):
-    found = diagram(page(name))
+    found = diagram(find_experiment(name))
     for layer in found.layers:
         assert 0 < layer.x < found.width
         assert all(6 <= y <= found.height - 44 for y in layer.neurons)  # a radius; the words
@@ -110,5 +115,5 @@ def test_a_figure_takes_its_colours_from_the_page_and_its_label_is_escaped():
 
 
 def test_the_diagram_names_the_optimizer_inside_a_schedule():
-    assert diagram(page("mnist_cnn")).optimizer == "Adam, scheduled"
-    assert diagram(page("churn")).optimizer == "Adam"
+    assert diagram(find_experiment("mnist_cnn")).optimizer == "Adam, scheduled"
+    assert diagram(find_experiment("churn")).optimizer == "Adam"

@@ -1,0 +1,93 @@
+"""The conditions of two trainings: whether they are the same question, and what changed around."""
+
+from collections.abc import Iterable, Mapping
+
+from experiments.harness.compare.schema import SurroundingChange
+from experiments.harness.records.models import Record
+
+__all__ = ["added_or_dropped", "changes_around", "same_machine", "why_not"]
+
+
+def why_not(before: Record, after: Record) -> str:
+    """Say why two trainings of the same name are not comparable, or return an empty string.
+
+    Their data, the task, every number that both specs have and the rows have to be equal, and, in
+    lockstep, everything that was drawn. A number that one spec alone has says nothing by itself:
+    pages gain numbers, and older records hold some that nothing used.
+    """
+    if before.data.sha256 != after.data.sha256:
+        return f"other data: {_data(before)}, then {_data(after)}"
+    return (
+        _differing("another task", {"task": before.task}, {"task": after.task})
+        or _differing("another spec", before.spec.items(), after.spec.items())
+        or _differing("other rows", _rows(before), _rows(after))
+        or _drawn_otherwise(before, after)
+    )
+
+
+def added_or_dropped(before: Record, after: Record) -> str:
+    """Name the numbers that one spec alone has, or return an empty string."""
+    old, new = before.spec.items(), after.spec.items()
+    dropped = ", ".join(f"{name} {old[name]}" for name in old if name not in new)
+    added = ", ".join(f"{name} {new[name]}" for name in new if name not in old)
+    said = [f"only before: {dropped}"] * bool(dropped) + [f"only after: {added}"] * bool(added)
+    return f"in the spec {'; '.join(said)}" if said else ""
+
+
+def changes_around(pairs: Iterable[tuple[Record, Record]]) -> list[SurroundingChange]:
+    """Return each thing that differs around equal trainings, once."""
+    changes = {}
+    for before, after in pairs:
+        old, new = _surroundings(before), _surroundings(after)
+        for name in old | new:
+            a, b = old.get(name), new.get(name)
+            if a != b and "" not in (a, b):  # older records have no digests of packages
+                changes[name, a, b] = SurroundingChange(name=name, before=a, after=b)
+    return [*changes.values()]
+
+
+def same_machine(changes: Iterable[SurroundingChange]) -> bool:
+    """Say whether seconds can be compared: nothing changed that times depend on."""
+    return not {change.name for change in changes} & {"platform", "processor", "cpus", "threads"}
+
+
+def _surroundings(record: Record) -> dict[str, bool | int | float | str | None]:
+    """Return versions, threads, processor, Python, source and data, by name."""
+    return {
+        **record.environment.versions,
+        **record.environment.items(),
+        f"packages of {record.implementation}": record.packages_sha256[:12],
+        f"source of {record.experiment}": record.source_sha256[:12],
+        f"data of {record.experiment}": _data(record),
+    }
+
+
+def _data(record: Record) -> str:
+    return f"{record.data.name}, {record.data.source}, {record.data.sha256[:12]}"
+
+
+def _rows(record: Record) -> dict[str, int | None]:
+    """Return which rows were used; of a training that failed the limit alone is known."""
+    if record.test is None:
+        return {"limit": record.limit}
+    return {"limit": record.limit, "n_train": record.n_train, "n_test": record.test.n}
+
+
+def _differing(what: str, a: Mapping[str, object], b: Mapping[str, object]) -> str:
+    """Name the values that differ between two trainings, where both have them."""
+    names = [name for name in a if name in b and a[name] != b[name]]
+    differing = [f"{name} {a[name]}, then {b[name]}" for name in names]
+    return f"{what}: {'; '.join(differing)}" if differing else ""
+
+
+def _drawn_otherwise(before: Record, after: Record) -> str:
+    """Say which draw differs between two trainings in lockstep that were finished."""
+    old, new = before.digests, after.digests
+    if before.mode != "lockstep" or not old or not new:
+        return ""
+    if old.initial_weights != new.initial_weights:
+        return "other initial weights were drawn"
+    if old.batch_order != new.batch_order:
+        return "other batches were drawn"
+    drawn = old.draws and new.draws  # older records have no digest of them
+    return "other random numbers were drawn" if drawn and old.draws != new.draws else ""

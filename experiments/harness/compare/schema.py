@@ -1,0 +1,153 @@
+"""What `lockstep compare --json` prints; fields may be added, never renamed."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    *("BeforeAfter", "ComparedPair", "ComparedRuns", "ComparedTimes", "ComparedTraining", "Flips"),
+    *("MeasuredTraining", "NotComparable", "PairName", "SurroundingChange", "TimeRatio"),
+    *("TrainingName", "Verdict", "WhichRun", "WorstEpoch"),
+]
+
+# From the one that decides over several to the one that says least.
+Verdict = Literal["worse", "better", "changed", "not judged", "unchanged"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, populate_by_name=True, from_attributes=True)
+
+
+class TrainingName(_Model):
+    """What a training is called: trainings of two runs are compared where this is equal."""
+
+    experiment: str
+    implementation: str
+    mode: str
+    dtype: str
+    seed: int
+
+    def __str__(self) -> str:
+        """Return it in words; lockstep and float64, the usual, are left out."""
+        mode = "" if self.mode == "lockstep" else f" {self.mode}"
+        dtype = "" if self.dtype == "float64" else f" {self.dtype}"
+        return f"{self.experiment} {self.implementation}{mode}{dtype} {self.seed}"
+
+
+class PairName(_Model):
+    """What a comparison of two implementations is called."""
+
+    experiment: str
+    dtype: str
+    seed: int
+    pair: tuple[str, str]
+
+
+class BeforeAfter(_Model):
+    """A number in both runs; null where it is not finite."""
+
+    before: float | None
+    after: float | None
+
+
+class TimeRatio(BeforeAfter):
+    """The seconds of a training."""
+
+    ratio: float  # after / before
+
+
+class WorstEpoch(_Model):
+    """The epoch, from 1 on, whose loss changed most."""
+
+    epoch: int
+    error: float  # relative
+
+
+class Flips(_Model):
+    """Counts of test rows; null where what is stored does not tell."""
+
+    n: int | None  # predicted differently
+    lost: int | None  # right before, wrong after
+    gained: int | None  # wrong before, right after
+    other: int | None  # wrong in another way
+    chance: float  # see `change.chance`, of `lost` and `gained`, or of the most that they can be
+
+
+class ComparedTraining(TrainingName):
+    """A training of both runs; one that failed in one of them has no more than this."""
+
+    verdict: Verdict
+    reasons: list[str]
+
+
+class MeasuredTraining(ComparedTraining):
+    """A training that was finished in both runs."""
+
+    task: str
+    metrics: dict[str, BeforeAfter]  # the task's figures on the test rows, its headline first
+    final_loss: BeforeAfter
+    test_loss: BeforeAfter
+    accuracy: BeforeAfter | None  # on the test rows; null for a task without answers
+    worst_epoch: WorstEpoch
+    certified_digits: BeforeAfter | None  # null unless both runs have them
+    digits: float  # in common with before: -log10(error) of the loss that changed most
+    flips: Flips | None  # null for a task without answers
+    seconds: TimeRatio
+
+
+class ComparedPair(PairName):
+    """The verdicts on two implementations, and the one on their change."""
+
+    before: str | None
+    after: str | None
+    verdict: Verdict
+    reason: str
+
+
+class ComparedTimes(_Model):
+    """The ratios of an implementation's seconds, after / before."""
+
+    implementation: str
+    trainings: int
+    median: float
+    lowest: float
+    highest: float
+    verdict: Literal["slower", "faster", "unchanged"] | None
+
+
+class WhichRun(_Model):
+    """One of the two runs."""
+
+    path: str
+    trainings: int
+
+
+class SurroundingChange(_Model):
+    """Something that is not as it was around the trainings; null where there was no such thing."""
+
+    name: str
+    before: bool | int | float | str | None
+    after: bool | int | float | str | None
+
+
+class NotComparable(_Model):
+    """Two trainings of the same name that are not the same question."""
+
+    training: str
+    reason: str
+
+
+class ComparedRuns(_Model):
+    """Two runs compared."""
+
+    schema_: Literal[1] = Field(default=1, alias="schema")
+    verdict: Verdict
+    before: WhichRun
+    after: WhichRun
+    environment: list[SurroundingChange]  # what changed, and nothing else
+    trainings: list[MeasuredTraining | ComparedTraining]
+    pairs: list[ComparedPair]
+    times: list[ComparedTimes]
+    not_comparable: list[NotComparable]
+    only_before: list[str]
+    only_after: list[str]

@@ -1,0 +1,117 @@
+"""What every estimator has in common, whatever it is for: training, weights and states."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from frameworks.adapter import Adapter
+from frameworks.draws import Draws
+from frameworks.program import Program
+from frameworks.validation import check_weights
+from scratch import Batch
+
+__all__ = ["LockstepTraining"]
+
+
+class LockstepTraining(BaseEstimator):
+    """A network, or a program, that trains the same in every implementation.
+
+    A class that derives from it says what its data are: it checks them in `fit`, then calls
+    `_start` and `_train`.
+    """
+
+    batch_size: int
+    dtype: str
+    random_state: Any
+    _adapter_class: type[Adapter]
+    _adapter: Adapter  # from the first `fit` on
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of the weights: kernels (d_in, d_out), biases (d_out,), layer by layer."""
+        check_is_fitted(self)
+        return self._adapter.get_weights()
+
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+        """Copy in weights, laid out as `get_weights`; ValueError names one that does not fit."""
+        own = self.get_weights()
+        self._adapter.set_weights(check_weights(weights, own))
+
+    def get_states(self) -> list[np.ndarray]:
+        """Return copies of what layers learn without a gradient, in the order of the layers.
+
+        Batch normalization: its running mean (d,) and variance (d,).
+        """
+        check_is_fitted(self)
+        return self._adapter.get_states()
+
+    def set_states(self, states: Sequence[np.ndarray]) -> None:
+        """Copy in states, laid out as `get_states`; ValueError names one that does not fit."""
+        own = self.get_states()
+        self._adapter.set_states(check_weights(states, own, "states"))
+
+    def _build_adapter(self) -> Adapter:
+        """Build the network for the data that `fit` was given."""
+        raise NotImplementedError
+
+    def _measure(self, batch: Batch) -> dict[str, float]:
+        """Return what is measured on validation data after every epoch."""
+        raise NotImplementedError
+
+    def _start(self, initial_weights: Sequence[np.ndarray] | None) -> None:
+        """Build the network, give it its first weights, and start an empty history."""
+        start = time.perf_counter()
+        adapter = self._build_adapter()
+        draws = Draws(self.random_state)
+        if initial_weights is None:
+            initial_weights = adapter.parts.initial_weights(adapter.spec, draws.weights)
+        adapter.set_weights(check_weights(initial_weights, adapter.get_weights()))
+        self._begin(adapter, draws, time.perf_counter() - start)
+
+    def _begin(self, adapter: Adapter, draws: Draws, seconds: float) -> None:
+        """Start an empty history with a network that has its weights."""
+        self._adapter, self._draws = adapter, draws
+        self.initial_weights_ = adapter.get_weights()
+        self.history_: list[dict[str, float]] = []
+        self.seconds_ = {"compile": seconds, "fit": 0.0}
+
+    def _train(self, batch: Batch, epochs: int, validation: Batch | None) -> Iterator[dict]:
+        start = time.perf_counter()
+        adapter = self._adapter
+        adapter.draw_from(self._draws, batch.X[:1])
+        adapter.compile(batch, self.batch_size)
+        now = time.perf_counter()
+        self.seconds_["compile"] += now - start
+        shuffle = adapter.spec.shuffle
+        orders = self._draws.orders(len(batch.X), self.batch_size, epochs, shuffle)
+        # Epochs may be trained ahead of the results; what is measured in between needs one by one.
+        runs = [orders] if validation is None else ([order] for order in orders)
+        for record in chain.from_iterable(self._epochs(batch, run) for run in runs):
+            if validation is not None:
+                measured = self._measure(validation)
+                record |= {f"val_{name}": value for name, value in measured.items()}
+            before, now = now, time.perf_counter()
+            self.orders_sha256_ = self._draws.orders_sha256
+            self.draws_sha256_ = self._draws.draws_sha256
+            self.seconds_["fit"] += now - before
+            record["seconds"] = now - before
+            self.history_.append(record)
+            yield record
+
+    def _epochs(
+        self, batch: Batch, orders: Iterable[np.ndarray | None]
+    ) -> Iterator[dict[str, float]]:
+        """Train one epoch for every order, and yield what is to be recorded of it."""
+        adapter = self._adapter
+        if isinstance(adapter.parts, Program):
+            yield from adapter.run(batch, orders, self.batch_size)
+            return
+        for result in adapter.train(batch, orders, self.batch_size):
+            yield {name: x for name, x in result._asdict().items() if x is not None}
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_adapter")

@@ -1,0 +1,158 @@
+"""`lockstep bench`, as it is called."""
+
+import json
+
+import pytest
+
+from experiments.harness.bench import run
+from experiments.harness.bench.run import default_steps
+from experiments.harness.bench.variants import VARIANTS, choose_variants
+from experiments.registry import find_experiment
+from frameworks.backends import BACKENDS
+
+SHORT = ("--data", "stand-in", "--steps", "20")
+
+
+def test_bench_gives_all_figures_as_json(call):
+    answer = call("bench", "churn", *SHORT, *"--rounds 2 --with scratch,sklearn --json".split())
+    assert (answer.code, answer.err) == (0, "")
+    report = json.loads(answer.out)
+    assert set(report) == {"schema", "environment", "dtype", "rounds", "experiments"}
+    assert (report["schema"], report["dtype"], report["rounds"]) == (1, "float64", 2)
+    assert report["environment"]["threads"] == 1
+    assert {"numpy", "torch", "scikit-learn"} <= set(report["environment"]["versions"])
+    assert report["environment"]["processor"]
+    churn = report["experiments"]["churn"]
+    assert set(churn) == {
+        *("data", "reference", "flops", "limit_gflops", "headline", "variants", "unavailable"),
+        "timings",
+    }
+    assert set(churn["flops"]) == {"forward", "backward", "optimizer", "step"}
+    assert churn["limit_gflops"] > 0
+    assert list(churn["variants"]) == ["scratch", "sklearn"]
+    for row in churn["variants"].values():
+        assert set(row) == {
+            *("name", "family", "us_per_step", "ratio", "gflops", "share", "start", "overhead")
+        }
+        assert row["us_per_step"] > 0
+        assert row["ratio"]["min"] <= row["ratio"]["median"] <= row["ratio"]["max"]
+    assert all(len(rounds) == 2 for rounds in churn["timings"].values())  # the first is apart
+
+
+def test_bench_shows_paired_ratios_within_80_columns(call):
+    arguments = ("bench", "perceptron", *SHORT, "--rounds", "1", "--with", "scratch,sklearn,python")
+    answer = call(*arguments)
+    assert answer.code == 0
+    row = next(line for line in answer.out.splitlines() if line.startswith("scratch"))
+    assert "1.00 (1.00 .. 1.00)" in row
+    assert "as fast as pure Python." in answer.out
+    assert "Without sklearn: scikit-learn has the cross-entropy" in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 80
+
+
+def test_bench_that_cannot_be_done_is_refused_with_the_reason(call, append_to_page):
+    code = "def build_python(spec: Spec = SPEC):\n    raise OSError('full')"
+    append_to_page("perceptron", code)
+    answer = call("bench", "perceptron", *SHORT, "--rounds", "1", "--with", "python")
+    assert answer.code == 2
+    assert answer.err == "error: perceptron, python: OSError: full\n"
+
+
+def test_bench_refuses_two_forms_at_once(call):
+    answer = call("bench", "circle", "--json", "--markdown")
+    assert answer.code == 2
+    assert "choose one" in answer.err
+
+
+def test_what_was_finished_is_printed_when_bench_is_stopped(call, monkeypatch):
+    measure, calls = run.measure, []
+
+    def stopped(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return measure(*arguments)
+
+    monkeypatch.setattr(run, "measure", stopped)
+    options = "--rounds 1 --with scratch --json".split()
+    answer = call("bench", "perceptron", "circle", *SHORT, *options)
+    assert answer.code == 130
+    assert list(json.loads(answer.out)["experiments"]) == ["perceptron"]
+
+
+def test_variants_keep_their_order_and_python_has_to_be_asked_for():
+    assert [v.name for v in choose_variants(["sklearn", "scratch"])] == ["scratch", "sklearn"]
+    assert [v.name for v in choose_variants([])][-2:] == ["pytorch-compile", "sklearn"]
+
+
+def test_every_loop_of_an_implementation_is_a_variant_and_named_in_the_help(call):
+    timed = [backend for backend in BACKENDS.values() if backend.loop]
+    names = {each.name for backend in timed for each in (backend, *backend.peers)}
+    assert set(VARIANTS) == names
+    shown = " ".join(call("bench", "--help").out.split()).replace("- ", "-")  # lines end at hyphens
+    assert all(f" {name}" in shown for name in names)
+
+
+NO_SCRATCH = "builders=(build_keras, build_pytorch)"
+
+
+@pytest.fixture
+def without_scratch(tmp_path):
+    """Return the circle as a user's own page that has no build_scratch."""
+    page = tmp_path / "my_circle.py"
+    lines = find_experiment("circle").source.read_text().splitlines()
+    lines = [f"    {NO_SCRATCH}," if "builders=" in line else line for line in lines]
+    page.write_text("\n".join(lines))
+    return page
+
+
+def test_a_page_without_scratch_is_compared_with_its_first_implementation(call, without_scratch):
+    options = ("--steps", "4", "--rounds", "1", "--with", "keras,pytorch,pytorch-fused")
+    answer = call("bench", without_scratch, *options)
+    assert (answer.code, answer.err) == (0, "")
+    assert "time / keras" in answer.out
+    assert "There is no build_scratch: losses and times are compared with keras." in answer.out
+    assert "No GFLOP/s: operations are counted from build_scratch" in answer.out
+    row = next(line for line in answer.out.splitlines() if line.startswith("keras"))
+    assert row.split()[2:] == ["1.00", "(1.00", "..", "1.00)", row.split()[-1]]  # no operations
+    assert max(map(len, answer.out.splitlines())) <= 80
+
+
+def test_other_work_is_refused_on_a_page_without_scratch(call, without_scratch):
+    text = without_scratch.read_text()
+    without_scratch.write_text(text.replace("lr=spec.learning_rate", "lr=spec.learning_rate / 2"))
+    options = ("--steps", "4", "--rounds", "1", "--with", "keras,pytorch")
+    answer = call("bench", without_scratch, *options)
+    assert answer.code == 2
+    assert "my_circle, pytorch: other work was timed: a mean training loss of " in answer.err
+    assert "where keras has " in answer.err
+
+
+def test_what_an_experiment_does_not_have_is_named(call, without_scratch):
+    options = ("--steps", "4", "--rounds", "1")
+    answer = call("bench", without_scratch, *options, "--with", "pytorch,python,sklearn")
+    assert answer.code == 0
+    words = " ".join(answer.out.split())
+    assert "Without python: my_circle has no build_python; there are: build_keras" in words
+    assert "Without sklearn: my_circle has no build_scratch; there are: build_keras" in words
+    answer = call("bench", without_scratch, *options, "--with", "python")
+    assert (answer.code, "error: my_circle has no build_python" in answer.err) == (2, True)
+
+
+def test_numbers_and_reconstructions_are_timed_like_classes(call):
+    options = ("--steps", "4", "--rounds", "1", "--with", "scratch,pytorch,sklearn")
+    answer = call("bench", "diabetes", "digits_autoencoder", *options)
+    assert (answer.code, answer.err) == (0, "")
+    diabetes, _, autoencoder = answer.out.partition("digits_autoencoder")
+    assert "as fast as scikit-learn." in " ".join(diabetes.split())
+    assert "Without sklearn: scikit-learn has dense layers with biases only." in autoencoder
+
+
+@pytest.mark.parametrize(("experiment", "steps"), [("churn", 1_000), ("circle", 1_000)])
+def test_small_steps_are_timed_a_thousand_times(experiment, steps):
+    assert default_steps(find_experiment(experiment)) == steps
+
+
+def test_long_steps_are_timed_fewer_times():
+    mnist, mnist_cnn = map(find_experiment, ("mnist", "mnist_cnn"))
+    assert 40 <= default_steps(mnist_cnn) < default_steps(mnist) < 1_000

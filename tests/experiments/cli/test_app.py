@@ -1,0 +1,248 @@
+"""The command line: one clear message for what it cannot do, and quick answers."""
+
+import gzip
+import json
+import os
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+
+from datasets.idx import encode_idx
+from datasets.mnist import MNIST
+from experiments.harness.plan import Request, plan
+from experiments.registry import EXPERIMENTS
+
+from ..stored_runs import correct_but, store_run, training
+
+IMPLEMENTATIONS = ["scratch", "keras", "pytorch", "python", "keras-jax", "keras-torch"]
+COMMANDS = ["list", "run", "report", "compare", "bench", "certify", "diverge", "runs", "runs rm"]
+TRY_RUN = "\nTry: lockstep run --help\n"
+COMMANDS += ["data", "data fetch", "data verify"]
+
+
+def assert_refused(answer, *words) -> None:
+    """Exit code 2, and one message that holds all the words."""
+    assert answer.code == 2
+    assert answer.err.startswith("error: ")
+    assert answer.err.count("error: ") == 1
+    assert "Traceback" not in answer.out + answer.err
+    assert "trainings finished" not in answer.out
+    for word in words:
+        assert word in answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("run mnits", ["unknown experiment 'mnits'", "did you mean 'mnist'?"]),
+        ("run zebra", ["unknown experiment 'zebra'. There are: ", *EXPERIMENTS]),
+        ("run circle --with torch", ["unknown implementation 'torch'", "'pytorch'?"]),
+        ("run circle --with scratch,", ["unknown implementation ''", "scratch, keras, pytorch"]),
+        ("run circle --with scratch,jax", ["'jax'", "scratch, keras, pytorch"]),
+        (
+            "run churn --with python",
+            ["churn has no build_python; there are: build_scratch, build_keras, build_pytorch\n"],
+        ),
+        ("run churn circle --with python", ["churn has no build_python"]),
+        (
+            "run circle --with python --dtype float32",
+            ["error: python computes in float64 only, not in float32\n"],
+        ),
+        (
+            "run --with python --dtype float32",
+            ["error: nothing to train: python computes in float64 only, not in float32\n"],
+        ),
+        (
+            "run circle --with python --native --dtype float64",
+            ["python has no defaults of its own"],
+        ),
+        ("bench mnist --with python", ["mnist has no build_python"]),
+        ("run circle --dtype float16", ["--dtype", "'float16'", "'float64', 'float32'", TRY_RUN]),
+        ("run circle --data best", ["--data", "'best'", "'auto', 'real', 'stand-in'", TRY_RUN]),
+        ("run circle --seeds 0", ["seeds: expected 1 to 100,000, got 0\n"]),
+        ("run circle --seeds 3,x", ["seeds: expected a number of seeds, or a list", "'3,x'\n"]),
+        ("run circle --seeds 9-3", ["seeds: expected a number of seeds, or a list", "'9-3'\n"]),
+        ("run circle --epochs -1", ["'--epochs'", TRY_RUN]),
+        ("run circle --epochs many", ["'--epochs'", TRY_RUN]),
+        ("run circle --limit 0", ["--limit"]),
+        ("run circle --jobs 0", ["--jobs"]),
+        ("run circle --threads 0", ["--threads"]),
+        ("run circle --timeout 0", ["--timeout", TRY_RUN]),
+        ("run mnist --data-dir nowhere", ["nowhere", "is not a folder"]),
+        ("run circle --quite", ["--quite", "--quiet", TRY_RUN]),
+        ("run circle --seeds", ["'--seeds'", "\nTry: lockstep"]),
+        ("run nowhere.py", ["nowhere.py: no such file; `lockstep list`"]),
+        ("report runs --page nowhere.py", ["runs: holds no run"]),
+        ("lisst", ["'lisst'", "'list'", "\nTry: lockstep --help\n"]),
+        ("list more", ["(more)", "\nTry: lockstep list --help\n"]),
+        ("runs rm", ["'RUN'", "\nTry: lockstep runs rm --help\n"]),
+        ("bench zebra", ["unknown experiment 'zebra'"]),
+        ("bench circle --rounds 0", ["--rounds"]),
+        ("report", ["RUN"]),
+        ("report nowhere", ["nowhere: holds no run"]),
+        ("train", ["'train'"]),
+    ],
+)
+def test_what_is_asked_wrongly_is_refused_by_name(call, monkeypatch, tmp_path, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    answer = call(*arguments.split())
+    assert_refused(answer, *words)
+    assert len(answer.err.splitlines()) <= 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_file_of_digits_is_named(call, tmp_path):
+    arrays = [np.zeros(shape, np.uint8) for shape in ((9, 28, 28), 9, (9, 28, 28), 9)]
+    for file, array in zip(MNIST.files, arrays, strict=True):
+        path = tmp_path / f"{file.path}.gz"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(gzip.compress(encode_idx(array)))
+    path.write_bytes(path.read_bytes()[:-9])
+    answer = call("run", "mnist", "--data-dir", tmp_path, "--out", tmp_path / "run")
+    assert_refused(answer, f"{path}: the gzip stream is damaged")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_customer_table_without_its_columns_is_named(call, tmp_path):
+    path = tmp_path / "churn" / "Churn_Modelling.csv"
+    path.parent.mkdir()
+    path.write_text("RowNumber,Surname,Balance\n1,Hargrave,0\n")
+    answer = call("run", "churn", "--data-dir", tmp_path, "--out", tmp_path / "run")
+    assert_refused(answer, str(path), "CreditScore")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_file_in_the_place_of_the_folder_is_left_alone(call, tmp_path):
+    path = tmp_path / "thesis.txt"
+    path.write_text("two years of work")
+    assert_refused(call("run", "circle", "--out", path), str(path), "choose another --out")
+    assert path.read_text() == "two years of work"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")
+def test_a_folder_without_permission_is_named(call, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    answer = call("run", "circle", "--out", locked / "run")
+    assert_refused(answer, str(locked), "Permission denied", "choose another --out")
+
+
+@pytest.mark.parametrize(
+    ("options", "differs"),
+    [
+        (("--epochs", "501"), "spec"),
+        (("--epochs", "500", "--limit", "2"), "limit"),
+        (("--epochs", "500", "--threads", "2"), "environment"),
+    ],
+)
+def test_a_folder_that_holds_another_run_is_left_alone(call, toys, monkeypatch, options, differs):
+    before = {path: path.read_bytes() for path in toys.folder.rglob("*") if path.is_file()}
+    monkeypatch.chdir(toys.cwd)
+    answer = call("run", "perceptron", "--data", "stand-in", "--out", "run", *options)
+    assert_refused(answer, "run: holds perceptron-", f"with another {differs};", "--out")
+    assert {path: path.read_bytes() for path in toys.folder.rglob("*") if path.is_file()} == before
+
+
+def test_report_refuses_an_empty_folder(call, tmp_path):
+    assert_refused(call("report", tmp_path), f"{tmp_path}: holds no run", "cells/")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_report_and_run_name_a_damaged_record_and_the_remedy(call, tmp_path):
+    path = tmp_path / "cells" / "circle-float64-seed0-scratch.json"
+    path.parent.mkdir()
+    path.write_text('{"schema": 1, "key": "circle-fl')
+    remedy = "delete it, and run again"
+    assert_refused(call("report", tmp_path), str(path), remedy)
+    assert_refused(call("run", "circle", "--out", tmp_path), str(path), remedy)
+    assert path.read_text() == '{"schema": 1, "key": "circle-fl'
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example(call, command):
+    answer = call(*command.split(), "--help")
+    assert (answer.code, answer.err) == (0, "")
+    examples = answer.out.split("For example:\n")[1].split("\n\n")
+    assert any(f"lockstep {command}" in example for example in examples)
+
+
+def test_without_arguments_the_commands_are_shown(call):
+    answer = call()
+    assert (answer.code, answer.err) == (0, "")
+    shown = {line.split()[0] for line in answer.out.split("Commands:\n")[1].splitlines()}
+    assert shown == {command.split()[0] for command in COMMANDS}
+
+
+def test_list_shows_every_experiment_and_implementation(call):
+    answer = call("list")
+    assert answer.code == 0
+    for name in (*EXPERIMENTS, *IMPLEMENTATIONS):
+        assert any(line.split()[:1] == [name] for line in answer.out.splitlines())
+    assert "784-128-10, 10 epochs, " in answer.out
+    assert "784-10, 1 epoch, " in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 80
+    listed = json.loads(call("list", "--json").out)
+    assert [each["name"] for each in listed["experiments"]] == list(EXPERIMENTS)
+    assert [each["name"] for each in listed["implementations"]] == IMPLEMENTATIONS
+    assert all(each["question"].endswith("?") for each in listed["experiments"])
+    assert [e["name"] for e in listed["implementations"] if not e["default"]] == IMPLEMENTATIONS[4:]
+
+
+def test_list_shows_the_last_results_of_each_experiment(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    keras = {"implementation": "keras"}
+    store_run(tmp_path / "runs" / "old", training(correct_but(0)), training(experiment="xor"))
+    store_run(tmp_path / "runs" / "new", training(correct_but(1, 2)), training(**keras))
+    for path in (tmp_path / "runs" / "old").rglob("*"):
+        os.utime(path, (0, 0))
+    (tmp_path / "runs" / "broken" / "cells").mkdir(parents=True)
+    (tmp_path / "runs" / "broken" / "results.json").write_text("{")
+    listed = json.loads(call("list", "--json").out)["experiments"]
+    last = {each["name"]: each["last"] for each in listed}
+    assert last["churn"]["run"] == "runs/new"
+    assert last["churn"]["accuracy"] == {"scratch": [0.998], "keras": [1.0]}
+    assert (last["churn"]["agree"], last["churn"]["pairs"]) == (0, 1)
+    assert (last["xor"]["run"], last["xor"]["date"]) == ("runs/old", "1970-01-01")
+    assert last["mnist"] is None
+    shown = " ".join(call("list").out.split())
+    assert "stand-in, 3 epochs: test accuracy 0.9980..1.0000, 0 of 1 pairs agree" in shown
+    assert "not run here yet" in shown
+
+
+def test_run_quietly_shows_the_sum_and_nothing_else(call, tmp_path):
+    options = ("--with", "scratch", "--epochs", "2", "--out", tmp_path / "run")
+    answer = call("run", "xor", *options, "--quiet")
+    first, second = answer.out.splitlines()
+    assert (answer.code, answer.err) == (0, "")
+    assert first == "1 of 1 trainings finished; 1 trained, 0 kept."
+    assert second.endswith("results.json, results.csv, report.html")
+    again = call("run", "xor", *options, "--quiet")
+    assert again.out.splitlines()[0] == "1 of 1 trainings finished; 0 trained, 1 kept."
+
+
+def test_what_is_asked_for_and_cannot_be_done_is_said(call, tmp_path):
+    command = ("run", "xor", "--with", "scratch,python", "--epochs", "2", "--out", tmp_path / "run")
+    line = "left out: xor has no build_python; there are: build_scratch, build_keras, build_pytorch"
+    for option in ([], ["--quiet"], ["--json"]):
+        answer = call(*command, *option)
+        said = answer.err if option else answer.out  # where standard output is for something else
+        assert (answer.code, line in " ".join(said.split())) == (0, True)
+
+
+def test_what_nobody_asked_for_is_not_said_to_be_left_out():
+    assert plan(Request(experiments=("xor",))).left_out == []
+
+
+def test_seeds_are_a_number_of_them_or_a_list(call, tmp_path):
+    for seeds, trained in {"2": [0, 1], "3,": [3], "7,3": [3, 7], "10-12": [10, 11, 12]}.items():
+        out = tmp_path / seeds
+        options = ("--with", "scratch", "--epochs", "1", "--quiet", "--seeds", seeds, "--out", out)
+        assert call("run", "xor", *options).code == 0
+        cells = json.loads((out / "results.json").read_text())["cells"]
+        assert [cell["seed"] for cell in cells] == trained
+
+
+def test_the_version_is_that_of_the_package(call):
+    answer = call("--version")
+    assert (answer.code, answer.out) == (0, f"lockstep {version('lockstep-suite')}\n")

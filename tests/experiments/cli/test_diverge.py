@@ -1,0 +1,188 @@
+"""`lockstep diverge`: what it prints, its exit codes, a user's own page, what it refuses."""
+
+import json
+
+import pytest
+
+from experiments.registry import find_experiment
+from frameworks.diverge import LEVELS
+
+from ..command import lockstep
+
+SHORT = ("--data", "stand-in", "--epochs", "2", "--limit", "95")
+FLOAT32 = (*SHORT, "--dtype", "float32")
+
+
+@pytest.fixture
+def own_page(tmp_path):
+    """Return a function that writes a page of the user's own: a stock one with replacements."""
+
+    def write(replacements=(), experiment="churn"):
+        text = find_experiment(experiment).source.read_text()
+        for old, new in dict(replacements).items():
+            assert old in text
+            text = text.replace(old, new)
+        (tmp_path / "mine.py").write_text(text)
+        return tmp_path / "mine.py"
+
+    return write
+
+
+def words(answer):
+    return " ".join(answer.out.split())
+
+
+def test_equal_implementations_reach_every_level_and_exit_0(call):
+    answer = call("diverge", "churn", "--between", "scratch,pytorch", *SHORT)
+    assert answer.code == 0
+    assert answer.out.count("✓") == len(LEVELS)
+    assert "scratch and pytorch do not part." in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 80
+
+
+def test_own_page_without_epsilon_hat_parts_at_the_step_for_its_reason(call, own_page):
+    path = own_page({"    use_epsilon_hat(optimizer)": "    pass"})
+    answer = call("diverge", path, "--between", "scratch,pytorch", *SHORT)
+    assert answer.code == 1
+    assert "✗ They part at the level step: weights.0 (kernel of layer 1, dense)" in answer.out
+    assert "Adam with ε after the bias correction" in words(answer)
+    assert "mine  scratch - pytorch" in answer.out
+
+
+def test_json_holds_levels_and_findings(call, own_page):
+    path = own_page({"nn.BCEWithLogitsLoss()": "nn.BCEWithLogitsLoss(reduction='sum')"})
+    answer = call("diverge", path, "--json", *SHORT)
+    found = json.loads(answer.out)
+    assert list(found) == [
+        *("schema", "between", "dtype", "seed", "verdict", "levels", "findings"),
+        *("noise_floor", "notes", "single_steps"),
+    ]
+    assert (answer.code, found["verdict"]) == (1, "part")
+    assert [level["verdict"] for level in found["levels"]] == ["same", "same", "parted"]
+    (finding,) = found["findings"]
+    assert finding["level"] == "loss"
+    assert finding["difference"]["limit"] == 1e-12
+    assert "10 times as large" in finding["cause"]
+
+
+def test_json_has_null_for_what_is_infinite(call, own_page):
+    path = own_page({"loss = nn.BCEWithLogitsLoss()": "loss = lambda z, y: (0 * z / 0).mean()"})
+    found = json.loads(call("diverge", path, "--json", *SHORT).out)
+    assert found["findings"][0]["difference"]["error"] is None
+
+
+def test_tasks_without_answers_have_no_predictions_to_show(call):
+    answer = call("diverge", "diabetes", "--epochs", "2", "--dtype", "float32")
+    assert answer.code == 0, answer.out + answer.err
+    assert "test outputs" in answer.out
+    assert "predictions" not in answer.out
+
+
+# --- what is refused ---
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("import nothing_by_this_name", "ModuleNotFoundError: No module named"),
+        ("x = 1\nraise ValueError('no')", "ValueError: no (line 2)"),
+        ("def f(:", "SyntaxError"),
+        ("x = 1", "has no EXPERIMENT = Experiment(...) at its end"),
+    ],
+)
+def test_page_that_is_none_is_refused_in_one_sentence(call, tmp_path, text, error):
+    (tmp_path / "bad.py").write_text(text)
+    answer = call("diverge", tmp_path / "bad.py", "--between", "scratch,pytorch")
+    assert answer.code == 2
+    assert error in answer.err
+    assert len(answer.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("nowhere.py",), "nowhere.py: no such file"),
+        (("chrun",), "did you mean 'churn'?"),
+        (("churn", "--between", "scratch"), "--between takes two names"),
+        (("churn", "--between", "scratch,torch"), "unknown implementation 'torch'"),
+        (("churn", "--between", "scratch,python"), "churn has no build_python"),
+        (("circle", "--between", "scratch,python", "--dtype", "float32"), "float64 only"),
+        (("churn", "--floor", "1"), "error: --floor must be 0, or 2 or more"),
+    ],
+)
+def test_request_that_cannot_be_carried_out_exits_2(call, arguments, error):
+    answer = call("diverge", *arguments)
+    assert answer.code == 2
+    assert error in answer.err
+
+
+@pytest.mark.parametrize("other", ["keras-jax", "keras-torch"])
+def test_two_backends_of_keras_are_refused_in_one_sentence(call, monkeypatch, other):
+    monkeypatch.setattr("frameworks.backend.Backend.missing", lambda backend: None)
+    answer = call("diverge", "churn", "--between", f"keras,{other}")
+    assert answer.code == 2
+    assert f"keras and {other} cannot be compared in one process: " in answer.err
+    assert "KERAS_BACKEND=tensorflow" in answer.err
+    assert len(answer.err.strip().splitlines()) == 1
+
+
+def test_builders_with_different_weights_are_refused(call, own_page):
+    path = own_page(
+        {"nn.Linear(second, spec.outputs)": "nn.Linear(second, spec.outputs, bias=False)"}
+    )
+    answer = call("diverge", path, "--between", "scratch,pytorch", *SHORT)
+    assert answer.code == 2  # the page's weights do not fit one of its networks
+    assert "build_pytorch of mine cannot be trained" in answer.err
+    assert "expected 5 arrays, got 6" in answer.err
+
+
+# --- Keras in a process of its own ---
+
+
+def test_keras_is_told_its_backend_before_it_is_loaded(tmp_path):
+    """Nothing is printed besides, whatever the environment says."""
+    arguments = ("diverge", "churn", "--between", "scratch,keras", *SHORT)
+    answer = lockstep(*arguments, cwd=tmp_path, KERAS_BACKEND="torch")
+    assert answer.code == 0, answer.out + answer.err
+    assert "scratch and keras do not part." in answer.out
+    assert answer.err == ""
+
+
+# --- the noise floor ---
+
+
+def test_float32_says_what_it_held_against_what(call):
+    answer = call("diverge", "churn", *FLOAT32)
+    assert answer.code == 0, answer.out + answer.err
+    assert "Limits up to step: 16 times scratch's own rounding" in words(answer)
+    assert "the largest distance between any two of 5 trainings of scratch" in words(answer)
+    assert "no farther apart than scratch is from itself" in words(answer)
+    assert max(map(len, answer.out.splitlines())) <= 80
+
+
+def test_json_holds_the_floor(call):
+    found = json.loads(call("diverge", "churn", "--json", *FLOAT32).out)
+    assert found["verdict"] == "same"
+    assert found["noise_floor"]["trainings"] == 5
+
+
+def test_a_page_without_scratch_is_measured_and_says_why(call, own_page):
+    path = own_page({"def build_scratch": "def build_numpy", "(build_scratch, ": "("})
+    answer = call("diverge", path, "--between", "pytorch,pytorch", *FLOAT32)
+    assert answer.code == 0, answer.out + answer.err
+    assert "No noise floor without a build_scratch: the rest is measured only." in words(answer)
+
+
+def test_chaos_on_a_users_page_agrees_by_the_floor_of_float64(call, own_page):
+    path = own_page(
+        {
+            "Sigmoid(),\n        Dense(hidden": "Tanh(),\n        Dense(hidden",
+            "Sequential, Sigmoid": "Sequential, Sigmoid, Tanh",
+            "nn.Sigmoid(),\n        nn.Linear(hidden": "nn.Tanh(),\n        nn.Linear(hidden",
+        },
+        "circle",
+    )
+    answer = call("diverge", path, "--epochs", "340")
+    assert answer.code == 0, answer.out + answer.err
+    assert "The training amplifies rounding: its losses differ by up to" in words(answer)
+    assert "they are no farther apart than scratch is from itself" in words(answer)

@@ -1,0 +1,112 @@
+"""What the command does with verdicts: chaotic trainings, faults, and reading arrays no more often.
+
+The circle with tanh in the place of its hidden sigmoid is chaotic: from about epoch 300 on,
+rounding alone drives its float64 trainings apart by more than the fixed limits allow.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from experiments.registry import find_experiment
+
+OPTIONS = ("--with", "scratch,pytorch", "--epochs", "600")
+FAULT = """
+from dataclasses import replace
+
+
+def build_pytorch(spec=SPEC, good=build_pytorch):
+    return good(replace(spec, learning_rate=0.99951171875))
+"""
+
+
+@pytest.fixture
+def tanh_circle(tmp_path) -> Path:
+    page = find_experiment("circle").source.read_text()
+    for layer, tanh in (("Sigmoid()", "Tanh()"), ("nn.Sigmoid()", "nn.Tanh()")):
+        inner = f"hidden),\n        {layer}"
+        assert inner in page
+        page = page.replace(inner, inner.replace(layer, tanh))
+    path = tmp_path / "tanh_circle.py"
+    path.write_text(page.replace("Sequential, Sigmoid", "Sequential, Sigmoid, Tanh"))
+    return path
+
+
+@pytest.fixture
+def entry(tmp_path):
+    """Return a function that reads the one entry of agreement."""
+
+    def read():
+        (entry,) = json.loads((tmp_path / "run" / "results.json").read_text())["agreement"]
+        return entry
+
+    return read
+
+
+def test_a_chaotic_training_is_judged_by_its_noise_floor(call, entry, tanh_circle, tmp_path):
+    answer = call("run", tanh_circle, *OPTIONS, "--out", tmp_path / "run")
+    assert answer.code == 0, answer.out + answer.err
+    found = entry()
+    assert 1e-12 < found["max_rel_loss"] <= found["noise_floor"]["loss"]
+    assert (found["verdict"], found["noise_floor"]["trainings"]) == ("agree", 5)
+    reason = (
+        "scratch - pytorch, seed 0: the training amplifies rounding: its losses differ by up to"
+    )
+    assert reason in " ".join(answer.out.split())
+    assert "1 of 1 pairs agree" in answer.out
+    files = {path.name: path.read_bytes() for path in (tmp_path / "run" / "cells").iterdir()}
+    assert call("run", tanh_circle, *OPTIONS, "--out", tmp_path / "run").code == 0
+    again = {path.name: path.read_bytes() for path in (tmp_path / "run" / "cells").iterdir()}
+    assert again == files  # what it was judged by is kept, too
+
+
+def test_without_a_floor_it_differs_at_the_fixed_limit(call, entry, tanh_circle, tmp_path):
+    answer = call("run", tanh_circle, *OPTIONS, "--floor", "0", "--out", tmp_path / "run")
+    assert (answer.code, entry()["verdict"], entry()["noise_floor"]) == (1, "differ", None)
+
+
+def test_a_fault_in_a_training_that_is_not_chaotic_still_differs(
+    call, entry, append_to_page, tmp_path
+):
+    append_to_page("xor", FAULT)
+    options = ("--with", "scratch,pytorch", "--epochs", "30", "--out", tmp_path / "run")
+    answer = call("run", "xor", *options)
+    assert answer.code == 1
+    assert (entry()["verdict"], entry()["noise_floor"]["trainings"]) == ("differ", 5)
+    assert entry()["reason"].startswith("epoch 2: the loss differs by ")
+    assert "✗ xor, scratch and pytorch, seed 0: epoch 2: the loss differs by" in answer.out
+
+
+def test_where_all_agree_nothing_is_nudged(call, tmp_path):
+    call("run", "circle", "--with", "scratch,python", "--epochs", "5", "--out", tmp_path / "run")
+    keys = {path.stem for path in (tmp_path / "run" / "cells").glob("*.json")}
+    assert keys == {"circle-float64-seed0-scratch", "circle-float64-seed0-python"}
+
+
+def test_a_judge_that_fails_is_not_trained_forever(call, entry, append_to_page, tmp_path):
+    broken = "\n\nimport frameworks.agreement.variants\n\n\ndef _broken(build, seed):\n"
+    broken += "    raise OSError('no room')\n\n\nframeworks.agreement.variants.nudged = _broken\n"
+    append_to_page("xor", FAULT + broken)
+    options = ("--with", "scratch,pytorch", "--epochs", "30", "--out", tmp_path / "run")
+    assert call("run", "xor", *options).code == 1
+    assert (entry()["verdict"], entry()["noise_floor"]) == ("differ", None)
+
+
+def test_no_array_file_is_read_more_than_twice(call, monkeypatch, tmp_path):
+    """Once to compare it, once to draw it."""
+    command = ("run", "perceptron", "circle", "--with", "scratch,python", "--epochs", "5")
+    counts, read = Counter(), Path.read_bytes
+
+    def counted(path):
+        counts[path.name] += path.suffix == ".safetensors"
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    for _ in range(2):  # trained, and kept
+        counts.clear()
+        assert call(*command, "--seeds", "2", "--out", tmp_path / "run").code == 0
+        read_files = {name: count for name, count in counts.items() if count}
+        assert len(read_files) == 8
+        assert max(read_files.values()) <= 2, read_files

@@ -1,0 +1,349 @@
+"""Two stored runs compared: what is a change, what is worse, and what is noise."""
+
+import json
+from fractions import Fraction
+from math import comb
+
+import numpy as np
+import pytest
+
+from experiments.harness.compare.change import chance
+from experiments.harness.records.arrays import digest
+from frameworks.agreement.distances import FLOAT64
+
+from ..stored_runs import ROWS, WEIGHTS, correct_but, failed, store_run, training
+
+LOSSES = np.array([0.75, 0.5, 0.25])
+NOISE = 1 + FLOAT64.loss / 2  # as far as two implementations may be apart
+TOO_FAR = 1 + FLOAT64.loss * 2
+FLOOR = {"loss": 1e-3, "weight": 1e-2, "test_loss": 1e-3, "predictions": 9}
+
+
+def verdicts(comparison):
+    return [each["verdict"] for each in comparison["trainings"]]
+
+
+def float32(**values):
+    return training(dtype="float32", **values)
+
+
+WORSE = {  # before, after, and what the reason says
+    "failed": (training(), failed(), "failed: no room"),
+    "not a number": (
+        training(),
+        training(history={"loss": [0.75, float("nan"), None]}),
+        "a loss is not finite",
+    ),
+    "rows lost": (
+        training(),
+        training(correct_but(*range(6))),
+        "fell from 1.0000 to 0.9940: 6 rows lost and 0 gained, by chance 3.1e-02, limit 5.0e-02",
+    ),
+    "rows lost in float32": (float32(), float32(predictions=correct_but(*range(6))), "6 rows lost"),
+    "out of the band": (
+        training(acceptance=[0.999, 1.0]),
+        training(correct_but(0, 1), acceptance=[0.999, 1.0]),
+        "test accuracy 0.9980 left its band, 0.999 to 1.0",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WORSE)
+def test_what_is_worse_exits_1_with_its_reason(compare, case):
+    before, after, reason = WORSE[case]
+    code, comparison = compare(before, after)
+    assert (code, comparison["verdict"], verdicts(comparison)) == (1, "worse", ["worse"])
+    assert reason in comparison["trainings"][0]["reasons"][0]
+
+
+@pytest.mark.parametrize("case", WORSE)
+def test_the_same_the_other_way_round_is_better(compare, case):
+    before, after, _ = WORSE[case]
+    code, comparison = compare(after, before)
+    assert (code, comparison["verdict"], verdicts(comparison)) == (0, "better", ["better"])
+
+
+CHANGED = {
+    "a loss": (training(history={"loss": [*LOSSES[:2], LOSSES[2] * TOO_FAR]}), "epoch 3: the loss"),
+    "the test loss": (training(test={"loss": 0.5 * TOO_FAR}), "the test loss differs"),
+    "a weight": (training(weights=WEIGHTS * (1 + 2 * FLOAT64.weight)), "weights.0 differs"),
+    "a prediction": (training(correct_but(7)), "1 prediction differs"),
+    "rows lost as chance has it": (training(correct_but(*range(5))), "5 predictions differ"),
+}
+
+
+@pytest.mark.parametrize("case", CHANGED)
+def test_what_is_beyond_the_limits_is_changed_and_exits_0(compare, case):
+    after, reason = CHANGED[case]
+    code, comparison = compare(training(), after)
+    assert (code, comparison["verdict"], verdicts(comparison)) == (0, "changed", ["changed"])
+    assert reason in comparison["trainings"][0]["reasons"][0]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        training(),
+        training(history={"loss": [*LOSSES * NOISE]}, test={"loss": 0.5 * NOISE}),
+        training(weights=WEIGHTS * (1 + FLOAT64.weight / 2)),
+        training(seconds={"fit": 9.0}),
+    ],
+    ids=["the same", "rounded losses", "rounded weights", "another time"],
+)
+def test_noise_is_unchanged(compare, after):
+    code, comparison = compare(training(), after)
+    assert (code, comparison["verdict"], verdicts(comparison)) == (0, "unchanged", ["unchanged"])
+    assert comparison["trainings"][0]["reasons"] == []
+
+
+def test_losses_that_overflowed_in_both_runs_are_unchanged(compare):
+    diverged = training(history={"loss": [0.75, None, None]})
+    assert verdicts(compare(diverged, diverged)[1]) == ["unchanged"]
+
+
+def test_float32_without_a_noise_floor_is_not_judged(compare):
+    code, comparison = compare(float32(), float32(history={"loss": [*LOSSES * (1 + 1e-6)]}))
+    assert (code, comparison["verdict"]) == (0, "not judged")
+    assert verdicts(compare(float32(), float32())[1]) == ["unchanged"]  # bit for bit
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(0.5, "unchanged"), (2, "changed")])
+def test_float32_is_judged_by_the_noise_floor_that_was_measured(call, tmp_path, factor, verdict):
+    for name, values in {
+        "before": {},
+        "after": {"history": {"loss": [*LOSSES * (1 + factor * FLOOR["loss"])]}},
+    }.items():
+        both = [float32(**values), float32(implementation="keras", **values)]
+        folder = store_run(tmp_path / name, *both)
+        results = json.loads((folder / "results.json").read_text())
+        results["agreement"][0] |= {"noise_floor": FLOOR, "verdict": "agree"}
+        (tmp_path / f"{name}.json").write_text(json.dumps(results))
+    answer = call("compare", tmp_path / "before.json", tmp_path / "after.json", "--json")
+    assert verdicts(json.loads(answer.out)) == [verdict] * 2
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_native_trainings_are_compared_by_their_accuracy_alone(compare, dtype):
+    native = {"mode": "native", "dtype": dtype}
+    drawn = {"digests": {"initial_weights": "other"}, "history": {"loss": [0.7, 0.6, 0.5]}}
+    _, comparison = compare(training(**native), training(**native, **drawn))
+    assert verdicts(comparison) == ["not judged"]
+    _, comparison = compare(training(**native), training(correct_but(*range(9)), **native, **drawn))
+    assert verdicts(comparison) == ["worse"]
+
+
+def test_a_pair_that_no_longer_agrees_is_worse(compare):
+    keras = {"implementation": "keras"}
+    drifted = training(history={"loss": [*LOSSES * TOO_FAR]}, **keras)
+    code, comparison = compare([training(), training(**keras)], [training(), drifted])
+    assert (code, comparison["verdict"]) == (1, "worse")
+    assert verdicts(comparison) == ["unchanged", "changed"]
+    (pair,) = comparison["pairs"]
+    assert (pair["before"], pair["after"], pair["verdict"]) == ("agree", "differ", "worse")
+    assert "epoch 1: the loss differs" in pair["reason"]
+
+
+@pytest.mark.parametrize(("digits", "verdict"), [(11.99, "worse"), (12.0, "unchanged")])
+def test_fewer_than_twelve_certified_digits_are_worse(call, tmp_path, digits, verdict):
+    paths = [tmp_path / "before.json", tmp_path / "after.json"]
+    scores = [{"worst_lre": 14.0, "test_lre": None}, {"worst_lre": 15.0, "test_lre": digits}]
+    scores = [score | {"worst_epoch": 1} for score in scores]
+    for path, score in zip(paths, scores, strict=True):
+        record, _ = training(history={"loss": [*LOSSES * (NOISE if path is paths[1] else 1)]})
+        results = {"schema": 1, "environment": record["environment"], "agreement": []}
+        path.write_text(json.dumps(results | {"cells": [record | {"certified": score}]}))
+    answer = call("compare", *paths, "--json")
+    assert answer.code == (verdict == "worse")
+    (entry,) = json.loads(answer.out)["trainings"]
+    assert entry["verdict"] == verdict
+    assert entry["certified_digits"] == {"before": 14.0, "after": digits}
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained"), [(0, 0), (1, 0), (6, 0), (5, 5), (10, 12), (26, 10), (320, 251), (9, 990)]
+)
+def test_chance_is_that_of_mcnemar_to_the_last_digits(lost, gained):
+    n, least = lost + gained, min(lost, gained)
+    exact = min(Fraction(1), Fraction(2 * sum(comb(n, k) for k in range(least + 1)), 2**n))
+    assert chance(lost, gained) == pytest.approx(float(exact), rel=1e-12)  # sums of logarithms
+    assert chance(lost, gained) == chance(gained, lost)
+
+
+def test_flips_say_which_way_they_went(compare):
+    before, after = correct_but(0, 1, 2), correct_but(2, 3)
+    _, comparison = compare(training(before), training(after))
+    flips = comparison["trainings"][0]["flips"]
+    assert {name: flips[name] for name in ("n", "lost", "gained", "other")} == {
+        **{"n": 3, "lost": 1, "gained": 2, "other": 0}
+    }
+    assert flips["chance"] == 1.0  # 2 P[B <= 1], B ~ Binomial(3, 1/2), is 1
+
+
+def test_many_trainings_do_not_make_noise_a_change(compare):
+    seeds = [training(seed=seed) for seed in range(2)]
+    flipped = [training(correct_but(*range(6)), seed=seed) for seed in range(2)]
+    code, comparison = compare(seeds, flipped)
+    assert (code, verdicts(comparison)) == (0, ["changed", "changed"])  # 3.1 % each, limit 2.5 %
+
+
+def test_without_labels_the_most_rows_that_fit_are_assumed(compare):
+    before = training(correct_but(*range(20)), labels=None)
+    after = training(correct_but(*range(10, 36)), labels=None)
+    _, comparison = compare(before, after)
+    flips = comparison["trainings"][0]["flips"]
+    assert (flips["n"], flips["lost"]) == (26, None)
+    exact = compare(training(correct_but(*range(20))), training(correct_but(*range(10, 36))))
+    assert flips["chance"] == exact[1]["trainings"][0]["flips"]["chance"]  # two classes: no other
+
+
+NOT_COMPARABLE = {
+    "data": ({"data": {"source": "real", "sha256": "ee" * 32}}, "other data: churn, stand-in, 5a"),
+    "spec": ({"spec": {"epochs": 5}}, "another spec: epochs 3, then 5"),
+    "limit": ({"limit": 50, "n_train": 50}, "other rows: limit None, then 50; n_train 100, then"),
+    "weights": ({"digests": {"initial_weights": "a1"}}, "other initial weights were drawn"),
+    "batches": ({"digests": {"batch_order": "b1"}}, "other batches were drawn"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_COMPARABLE)
+def test_what_is_not_equal_is_not_compared(compare, case):
+    values, reason = NOT_COMPARABLE[case]
+    code, message = compare(training(), training(**values))
+    assert code == 2
+    assert "nothing that can be compared" in message
+    assert reason in message
+
+    circle = training(experiment="circle")
+    code, comparison = compare([circle, training()], [circle, training(**values)])
+    assert (code, len(comparison["trainings"])) == (0, 1)
+    (refused,) = comparison["not_comparable"]
+    assert refused["training"] == "churn scratch 0"
+    assert reason in refused["reason"]
+
+
+def test_a_number_that_one_spec_alone_has_is_no_difference_by_itself(compare):
+    for before, after in [({}, {"beta_1": 0.5}), ({"beta_1": 0.5}, {})]:
+        code, comparison = compare(training(spec=before), training(spec=after))
+        assert (code, comparison["verdict"]) == (0, "unchanged")
+        assert comparison["trainings"][0]["reasons"] == []
+
+
+def test_a_number_that_one_spec_alone_has_is_named_where_the_training_changed(compare):
+    lost = {"before": {"momentum": 0.5}, "after": {"rate": 2.0}}
+    _, comparison = compare(
+        training(spec=lost["before"]), training(correct_but(7), spec=lost["after"])
+    )
+    (entry,) = comparison["trainings"]
+    assert entry["verdict"] == "changed"
+    assert entry["reasons"][1] == "in the spec only before: momentum 0.5; only after: rate 2.0"
+
+
+def test_runs_without_a_common_training_are_refused(compare):
+    code, message = compare(training(), training(seed=1))
+    assert code == 2
+    assert "have no training in common" in message
+
+
+def test_trainings_of_one_run_only_are_listed(compare):
+    circle, xor = training(experiment="circle"), training(experiment="xor")
+    code, comparison = compare([training(), circle], [training(), xor])
+    assert code == 0
+    assert comparison["only_before"] == ["circle scratch 0"]
+    assert comparison["only_after"] == ["xor scratch 0"]
+
+
+# Tasks without answers: a regression and its figures, whose headline is the RMSE.
+
+TARGETS = np.linspace(-1, 1, ROWS)[:, None]
+FIGURES = {"rmse": 0.5, "mse": 0.25, "r2": 0.75}
+OFF = 1 + 2 * FLOAT64.weight
+
+
+def regression(outputs=TARGETS, **values):
+    """Make a finished training without answers."""
+    record, arrays = training(task="regression", **values)
+    record["test"] = {"loss": 0.5, "n": ROWS} | FIGURES | values.get("test", {})
+    record["history"]["accuracy"] = None
+    record["digests"]["predictions"] = digest(outputs)
+    return record, {"weights.0": arrays["weights.0"], "outputs": outputs}
+
+
+def test_a_regression_has_its_own_figures_and_no_rows_that_could_be_lost(compare):
+    code, comparison = compare(regression(), regression(test={"rmse": 0.5}))
+    (entry,) = comparison["trainings"]
+    assert (code, entry["verdict"], entry["task"]) == (0, "unchanged", "regression")
+    assert (entry["accuracy"], entry["flips"]) == (None, None)
+    assert entry["metrics"] == {
+        name: {"before": value, "after": value} for name, value in FIGURES.items()
+    }
+
+
+def test_another_task_is_another_question(compare):
+    code, message = compare(training(), regression())
+    assert (code, "another task: task classification, then regression" in message) == (2, True)
+
+
+OF_A_REGRESSION = {
+    "failed": (regression(), failed(task="regression"), "failed: no room"),
+    "not a number": (regression(), regression(test={"loss": None}), "a loss is not finite"),
+    "out of the band": (
+        regression(acceptance=[0.4, 0.6]),
+        regression(acceptance=[0.4, 0.6], test={"rmse": 0.7}, weights=WEIGHTS * 2),
+        "RMSE 0.700000 left its band, 0.4 to 0.6",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OF_A_REGRESSION)
+def test_a_regression_is_worse_or_better_without_any_test_of_its_rows(compare, case):
+    before, after, reason = OF_A_REGRESSION[case]
+    assert verdicts(compare(before, after)[1]) == ["worse"]
+    assert reason in compare(before, after)[1]["trainings"][0]["reasons"][0]
+    assert verdicts(compare(after, before)[1]) == ["better"]
+
+
+def test_a_figure_that_is_worse_in_its_band_is_a_change_and_no_more(compare):
+    after = regression(test={"rmse": 0.59, "loss": 0.55}, acceptance=[0.4, 0.6])
+    code, comparison = compare(regression(acceptance=[0.4, 0.6]), after)
+    assert (code, verdicts(comparison)) == (0, ["changed"])
+
+
+@pytest.mark.parametrize(
+    ("outputs", "verdict"),
+    [(TARGETS * (1 + FLOAT64.weight / 2), "unchanged"), (TARGETS * OFF, "changed")],
+    ids=["rounded", "other"],
+)
+def test_without_answers_the_outputs_are_compared(compare, outputs, verdict):
+    _, comparison = compare(regression(), regression(outputs))
+    assert verdicts(comparison) == [verdict]
+    reasons = comparison["trainings"][0]["reasons"]
+    assert reasons == (["the outputs differ by 2.0e-09, limit 1.0e-09"] * (verdict == "changed"))
+
+
+def test_one_table_shows_figures_of_several_tasks(call, tmp_path):
+    store_run(tmp_path / "one", regression())
+    store_run(tmp_path / "two", regression(test={"rmse": 0.75}, weights=WEIGHTS * 2))
+    shown = call("compare", tmp_path / "one", tmp_path / "two").out
+    assert "RMSE" in shown
+    assert "+0.250000" in shown
+    store_run(tmp_path / "both", regression(), training(experiment="circle"))
+    page = tmp_path / "page.html"
+    shown = call("compare", tmp_path / "both", tmp_path / "both", "--html", page).out
+    assert "figure" in shown
+    assert "<td>0.500000</td><td>0.500000</td>" in page.read_text().replace("\n", "")
+
+
+# In float64, too, a training may amplify rounding; the floor that was measured then says so.
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(0.5, "unchanged"), (2, "changed")])
+def test_a_chaotic_float64_training_is_judged_by_its_noise_floor(call, tmp_path, factor, verdict):
+    for name, scale in {"before": 1, "after": 1 + factor * FLOOR["loss"]}.items():
+        values = {"history": {"loss": [*LOSSES * scale]}}
+        both = [training(**values), training(implementation="keras", **values)]
+        folder = store_run(tmp_path / name, *both)
+        results = json.loads((folder / "results.json").read_text())
+        results["agreement"][0] |= {"noise_floor": FLOOR, "verdict": "agree"}
+        (tmp_path / f"{name}.json").write_text(json.dumps(results))
+    answer = call("compare", tmp_path / "before.json", tmp_path / "after.json", "--json")
+    assert verdicts(json.loads(answer.out)) == [verdict] * 2

@@ -1,0 +1,176 @@
+"""Which pairs are compared, by which limits: the fixed ones, or the noise floor."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from experiments.harness.records.agreement import Finished, compare_all
+from frameworks.agreement.variants import KERAS_SIGMOID, nudges
+
+from ..stored_runs import ROWS, as_record, training
+
+EPOCHS = 50
+FLOAT32 = {"dtype": "float32"}
+EPSILON = 2.0**-23  # one unit in the last place of float32, the least that a floor allows
+
+
+def finished(implementation="scratch", losses=(), weight=1.0, wrong=0, **values):
+    """Make a finished training: losses of 1, or those given first, and all answers right."""
+    predictions = np.zeros(ROWS, int)
+    predictions[:wrong] = 1
+    history = [*losses, *[1.0] * (EPOCHS - len(losses))]
+    record, arrays = training(
+        predictions,
+        np.array([1.0, weight]),
+        **{"implementation": implementation, "epochs": EPOCHS, "acceptance": None} | values,
+    )
+    record["history"] = {"loss": history, "accuracy": [1.0] * EPOCHS}
+    return Finished.of(as_record(record), arrays)
+
+
+def nudged(*losses, weight=1.0, wrong=0, dtype="float32", **values):
+    """Make one nudged training for each of these first losses; the last one has it all."""
+    made = [
+        finished(losses=[loss], mode=mode, dtype=dtype, **values)
+        for loss, mode in zip(losses, nudges(len(losses)), strict=True)
+    ]
+    last = {"mode": nudges(len(losses))[-1], "dtype": dtype, "weight": weight, "wrong": wrong}
+    return [*made[:-1], finished(losses=[losses[-1]], **last, **values)]
+
+
+def pair(dtype="float32", **values):
+    """Make two trainings, of which the second has these values."""
+    return finished(dtype=dtype), finished("keras", dtype=dtype, **values)
+
+
+def test_every_two_finished_implementations_of_one_training_are_compared():
+    names = ["scratch", "keras", "pytorch"]
+    groups = [{"seed": 0}, {"seed": 1}, {"dtype": "float32"}, {"experiment": "mnist"}]
+    entries = compare_all(finished(name, **values) for values in groups for name in names)
+    pairs = [("scratch", "keras"), ("scratch", "pytorch"), ("keras", "pytorch")]
+    assert [entry.pair for entry in entries] == pairs * len(groups)
+    assert [entry.seed for entry in entries] == [0] * 3 + [1] * 3 + [0] * 6
+
+
+def test_an_entry_has_the_fields_of_the_schema():
+    (entry,) = compare_all(pair("float64"))
+    assert entry.model_dump() == {
+        "experiment": "churn",
+        "dtype": "float64",
+        "seed": 0,
+        "pair": ("scratch", "keras"),
+        "max_rel_loss": 0.0,
+        "max_rel_weight": 0.0,
+        "rel_test_loss": 0.0,
+        "max_rel_output": None,  # none were kept
+        "prediction_mismatches": 0,
+        "n_predictions": ROWS,
+        "inputs_differ": False,
+        "verdict": "agree",
+        "tolerance": 1e-12,
+        "reason": "",
+        "noise_floor": None,
+    }
+
+
+INPUTS = {  # from what is named last to what is named first
+    "the random draws differ": {"digests": {"draws": "ff"}},
+    "the batch orders differ": {"digests": {"batch_order": "ff"}},
+    "the initial weights differ": {"digests": {"initial_weights": "ff"}},
+    "the numbers of training rows differ": {"n_train": 99},
+    "the specs differ": {"spec": {"batch_size": 20}},
+    "the data differ": {"data": {"sha256": "ff" * 32}},
+}
+
+
+def test_other_inputs_are_named_before_anything_that_follows_from_them():
+    values = {"losses": [0.5]}
+    for reason, other in INPUTS.items():
+        for name, value in other.items():
+            known = values.get(name, {})
+            values[name] = known | value if isinstance(value, dict) else value
+        (entry,) = compare_all(pair("float64", **values))
+        assert (entry.verdict, entry.reason, entry.inputs_differ) == ("differ", reason, True)
+
+
+def test_without_a_floor_float32_is_judged_by_its_inputs_only():
+    (entry,) = compare_all(pair(losses=[0.75]))
+    assert (entry.verdict, entry.tolerance, entry.reason) == (None, None, "")
+    assert (entry.max_rel_loss, entry.noise_floor) == (0.25, None)
+    (entry,) = compare_all(pair(losses=[0.75], digests={"initial_weights": "ff"}))
+    assert entry.verdict == "differ"
+
+
+def test_at_the_floor_a_pair_agrees_and_just_above_it_differs():
+    (entry,) = compare_all(pair(losses=[1.0, 0.75]), nudged(1.0, 0.75))
+    assert (entry.verdict, entry.reason, entry.tolerance) == ("agree", "", 0.25)
+    (entry,) = compare_all(pair(losses=[1.0, np.nextafter(0.75, 0)]), nudged(1.0, 0.75))
+    assert entry.verdict == "differ"
+    assert entry.reason == "epoch 2: the loss differs by 2.5e-01, limit 2.5e-01"
+
+
+def test_weights_and_predictions_have_floors_of_their_own():
+    for weight, wrong, verdict in [(0.875, 1, "agree"), (0.9, 1, "differ"), (0.875, 0, "differ")]:
+        both = pair(weight=0.875, wrong=1)
+        (entry,) = compare_all(both, nudged(1.0, 1.0, weight=weight, wrong=wrong))
+        assert entry.verdict == verdict
+
+
+def test_an_entry_holds_its_floor():
+    (entry,) = compare_all(pair(), nudged(1.0, 0.75, wrong=1))
+    floor = entry.noise_floor
+    assert (floor.loss, floor.epochs) == (0.25, [0.25] + [0.0] * (EPOCHS - 1))
+    assert (floor.weight, floor.test_loss) == (EPSILON, EPSILON)
+    assert (floor.predictions, floor.trainings) == (1, 2)
+    assert entry.n_predictions == ROWS
+
+
+def test_a_floor_is_of_its_own_experiment_dtype_and_seed():
+    for other in ({"seed": 1}, {"experiment": "mnist"}, {"dtype": "float64"}):
+        assert compare_all(pair(), nudged(1.0, 0.75, **other))[0].verdict is None
+
+
+def test_one_nudged_training_makes_no_floor():
+    assert compare_all(pair(), nudged(1.0))[0].verdict is None
+
+
+def test_a_control_that_agrees_with_keras_names_the_cause():
+    control = finished(losses=[0.75], mode=KERAS_SIGMOID, **FLOAT32)
+    for at_keras in (0.75, 0.5):  # within the floor of the control, then beyond it
+        both = pair(losses=[at_keras])
+        beside = [*nudged(1.0, 0.9375), control]
+        entries = compare_all([*both, finished("pytorch", **FLOAT32)], beside)
+        assert [each.verdict for each in entries] == ["differ", "agree", "differ"]
+        for entry in (entries[0], entries[2]):
+            assert entry.reason.endswith("agrees with keras") == (at_keras == 0.75)
+
+
+def test_a_control_makes_no_floor():
+    control = finished(losses=[0.5], mode=KERAS_SIGMOID, **FLOAT32)
+    assert compare_all(pair(), [*nudged(1.0, 0.75), control])[0].tolerance == 0.25
+
+
+@pytest.mark.parametrize(
+    ("least", "verdict", "reason"),
+    [
+        (0.5, "agree", "the training amplifies rounding: its losses differ by up to 2.5e-01"),
+        (0.875, "differ", "epoch 1: the loss differs by 2.5e-01, limit 1.2e-01 (the noise floor)"),
+    ],
+)
+def test_beyond_its_fixed_limits_float64_is_judged_by_its_floor(least, verdict, reason):
+    (entry,) = compare_all(pair("float64", losses=[0.75]), nudged(1.0, least, dtype="float64"))
+    assert entry.verdict == verdict
+    assert entry.reason.startswith(reason)
+    assert entry.noise_floor.loss == entry.tolerance == 1 - least
+
+
+def test_within_its_fixed_limits_float64_needs_no_floor():
+    (entry,) = compare_all(pair("float64"), nudged(1.0, 0.5, dtype="float64"))
+    assert (entry.verdict, entry.tolerance, entry.noise_floor) == ("agree", 1e-12, None)
+
+
+def test_without_answers_no_prediction_is_counted():
+    both = [replace(each, outcome=replace(each.outcome, answers=None)) for each in pair("float64")]
+    (entry,) = compare_all(both)
+    assert (entry.prediction_mismatches, entry.n_predictions) == (None, 0)

@@ -1,0 +1,130 @@
+"""When a stored training is the one that would be trained now, and what is said where it is not."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from experiments.harness.plan import Job, Request, plan
+from experiments.harness.records.environment import packages_digest, source_digest
+from experiments.harness.workers.training import load_data, train_job
+from experiments.registry import find_experiment
+from frameworks.backends import BACKENDS
+from frameworks.errors import RequestError
+
+KEY = "xor-float64-seed0-scratch"
+
+
+@pytest.fixture
+def request_again(tmp_path):
+    """What was asked for: one small training, which is stored."""
+    request = Request(("xor",), ("scratch",), epochs=2, policy="stand-in", out=tmp_path / "run")
+    planned = plan(request)
+    ((cell, head),) = planned.heads.items()
+    planned.store.create([cell.key])
+    data = load_data(cell.find(), cell.policy, None)
+    planned.store.save(*train_job(Job(cell, head, planned.store.folder), data, seconds_import=0.0))
+    return request
+
+
+@pytest.fixture
+def altered(request_again):
+    """Return a function that changes fields of the stored record."""
+    path = request_again.out / "cells" / f"{KEY}.json"
+
+    def alter(**values):
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+    return alter
+
+
+def refusal(request, says):
+    with pytest.raises(RequestError) as error:
+        plan(request).missing()
+    remedy = "choose another folder with --out, or delete this one"
+    assert str(error.value) == f"{request.out}: holds {KEY} with {says}; {remedy}"
+
+
+def test_what_is_stored_is_not_trained_again(request_again):
+    assert plan(request_again).missing() == {}
+
+
+def test_an_altered_fingerprint_is_one_sentence(request_again, altered):
+    altered(fingerprint="0" * 64)
+    refusal(request_again, "an altered fingerprint")
+
+
+def test_an_altered_fingerprint_is_one_error_of_the_command(request_again, altered, call):
+    altered(fingerprint="0" * 64)
+    command = ("run", "xor", "--with", "scratch", "--epochs", "2", "--data", "stand-in")
+    answer = call(*command, "--out", request_again.out)
+    assert (answer.code, answer.out.count("trainings")) == (2, 0)
+    assert f"holds {KEY} with an altered fingerprint; choose another folder" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"epochs": 3}, "another spec"),
+        ({"limit": 3}, "another limit"),
+        ({"threads": 2}, "another environment"),
+    ],
+)
+def test_another_request_is_refused_by_what_differs(request_again, changed, says):
+    refusal(replace(request_again, **changed), says)
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """A framework of one module and one library, which scratch is said to need."""
+    folder = tmp_path / "site" / "tiny_framework"
+    (folder / "kernels").mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise SystemExit('it is never imported')\n")
+    (folder / "kernels" / "matmul.py").write_text("ROUNDS = 'to nearest'\n")
+    (folder / "kernels" / "fast.so").write_bytes(bytes(100))
+    (folder / "kernels" / "notes.txt").write_text("no code\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    needs_it = replace(BACKENDS["scratch"], packages=("numpy", "tiny_framework"))
+    monkeypatch.setitem(BACKENDS, "scratch", needs_it)
+    packages_digest.cache_clear()
+    yield folder
+    packages_digest.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("kernels/matmul.py", b"ROUNDS = 'to even'\n"),
+        ("kernels/fast.so", bytes(101)),
+        ("kernels/more.py", b""),
+    ],
+)
+def test_a_patched_package_of_the_same_version_is_another_run(tiny, request_again, name, content):
+    assert plan(request_again).missing() == {}
+    (tiny / name).write_bytes(content)
+    packages_digest.cache_clear()  # as a new process has none
+    refusal(request_again, "other files in its framework's packages")
+
+
+def test_a_file_without_code_and_a_cache_of_bytecode_change_nothing(tiny, request_again):
+    (tiny / "kernels" / "notes.txt").write_text("other words\n")
+    (tiny / "__pycache__").mkdir()
+    (tiny / "__pycache__" / "__init__.cpython-311.pyc").write_bytes(b"bytecode")
+    packages_digest.cache_clear()
+    assert plan(request_again).missing() == {}
+
+
+def test_an_older_record_without_a_digest_of_packages_is_another_run(request_again, altered):
+    altered(packages_sha256="", fingerprint="0" * 64)
+    refusal(request_again, "other files in its framework's packages")
+
+
+def test_the_source_of_an_experiment_is_its_page_and_what_trains_it(tmp_path):
+    xor, circle = (find_experiment(name).source for name in ("xor", "circle"))
+    assert source_digest(xor) == source_digest(xor) != source_digest(circle)
+    mine = tmp_path / "mine.py"
+    mine.write_text(xor.read_text())
+    digests = [source_digest(mine)]
+    mine.write_text(xor.read_text() + "\n")
+    digests.append(source_digest(mine))
+    assert len({*digests, source_digest(xor)}) == 3

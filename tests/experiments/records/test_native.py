@@ -1,0 +1,140 @@
+"""Native runs: nothing is shared, nothing is compared as lockstep; what the tables say."""
+
+import json
+import math
+
+import pytest
+
+from experiments.harness.plan import Request, plan
+from experiments.harness.records.native import check_margin, compare_native
+from experiments.registry import EXPERIMENTS
+from frameworks.errors import RequestError
+
+from ..command import lockstep
+from ..stored_runs import as_record, failed, training
+
+OPTIONS = (
+    "--native",
+    "--margin",
+    "0.5",
+    "--epochs",
+    "2",
+    "--limit",
+    "200",
+    "--data",
+    "stand-in",
+    "--out",
+    "run",
+)
+NAMES = ["scratch", "keras", "pytorch"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Two seeds of churn: the answer, and the results."""
+    folder = tmp_path_factory.mktemp("native")
+    answer = lockstep("run", "churn", "--seeds", "2", *OPTIONS, cwd=folder)
+    assert answer.code == 0, answer.out + answer.err
+    return answer, json.loads((folder / "run" / "results.json").read_text())
+
+
+def test_native_cells_say_so_and_are_never_compared_as_lockstep(trained):
+    _, results = trained
+    assert [cell["implementation"] for cell in results["cells"]] == NAMES * 2
+    for cell in results["cells"]:
+        assert (cell["mode"], cell["dtype"], cell["acceptance"]) == ("native", "float32", None)
+        assert cell["key"].endswith("-native")
+        assert cell["digests"]["batch_order"] is None
+        assert {len(values) for values in cell["history"].values()} == {2}
+        assert sum(map(sum, cell["test"]["confusion"])) == cell["test"]["n"]
+        for accuracy in cell["history"]["accuracy"]:  # a number of the 200 rows
+            assert abs(accuracy * 200 - round(accuracy * 200)) < 1e-4  # float32's rounding
+    assert results["agreement"] == []
+
+
+def test_no_two_native_trainings_share_their_weights(trained):
+    _, results = trained
+    digests = [cell["digests"] for cell in results["cells"]]
+    for name in ("initial_weights", "weights"):
+        assert len({each[name] for each in digests}) == len(digests)
+    assert len({tuple(cell["history"]["loss"]) for cell in results["cells"]}) == len(digests)
+
+
+def test_the_entry_holds_the_accuracies_and_losses_of_the_cells(trained):
+    _, results = trained
+    (entry,) = results["native"]
+    assert (entry["experiment"], entry["dtype"], entry["margin"]) == ("churn", "float32", 0.5)
+    for name in NAMES:
+        mine = [cell for cell in results["cells"] if cell["implementation"] == name]
+        assert entry["seeds"][name] == [0, 1]
+        assert entry["accuracies"][name] == [cell["test"]["accuracy"] for cell in mine]
+        assert entry["losses"][name] == [cell["history"]["loss"][-1] for cell in mine]
+    assert [pair["pair"] for pair in entry["pairs"]] == [
+        ["scratch", "keras"],
+        ["scratch", "pytorch"],
+        ["keras", "pytorch"],
+    ]
+
+
+def test_the_tables_show_the_distribution_and_the_tests(trained):
+    answer, _ = trained
+    assert max(map(len, answer.out.splitlines())) <= 80
+    for heading in ("test accuracy", "training loss, seeds of", "accuracy "):
+        assert any(line.startswith(heading) for line in answer.out.splitlines())
+    assert "6 of 6 trainings finished; " in answer.out
+    assert "of 3 pairs shown equivalent." in answer.out
+
+
+def test_a_native_plan_shares_nothing_with_a_lockstep_plan():
+    options = {"experiments": ("churn",), "dtype": "float32", "policy": "stand-in"}
+    aligned, native = plan(Request(**options)), plan(Request(**options, native=True))
+    assert native.store.folder.name.startswith("native-float32-")
+    for name in ("key", "fingerprint"):
+        mine = {getattr(head, name) for head in native.heads.values()}
+        assert mine.isdisjoint(getattr(head, name) for head in aligned.heads.values())
+
+
+def test_every_experiment_trains_natively_and_python_does_not():
+    heads = plan(Request(dtype="float64", policy="stand-in", native=True)).heads
+    assert [cell.experiment for cell in heads] == [name for name in EXPERIMENTS for _ in NAMES]
+    assert [cell.implementation for cell in heads] == NAMES * len(EXPERIMENTS)
+
+
+def test_a_margin_of_nothing_is_refused(call, tmp_path):
+    answer = call("run", "xor", "--native", "--margin", "0", "--out", tmp_path / "run")
+    assert (answer.code, "--margin must be above 0" in answer.err) == (2, True)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("margin", [0.0, -0.1, 1.0, math.nan])
+def test_a_margin_that_is_none_is_refused(margin):
+    with pytest.raises(RequestError, match="--margin must be above 0 and below 1"):
+        check_margin(margin)
+
+
+def native(implementation, seed, accuracy):
+    record, _ = training(implementation=implementation, seed=seed, mode="native", dtype="float32")
+    record["history"] = {"loss": [1.0, 0.5, accuracy / 2], "accuracy": [0.5, 0.75, 0.875]}
+    record["test"]["accuracy"] = accuracy
+    return as_record(record)
+
+
+def test_an_entry_holds_every_seed_and_tests_every_pair():
+    names = ("scratch", "keras", "pytorch")
+    cells = [native(name, seed, 0.8 + seed / 1_000) for name in names for seed in range(4)]
+    broken, _ = failed(implementation="keras", seed=4, mode="native", dtype="float32")
+    (entry,) = compare_native([*cells, as_record(broken)], margin=0.01)
+    assert entry.accuracies == dict.fromkeys(names, [0.8, 0.801, 0.802, 0.803])
+    assert entry.losses["keras"] == [0.4, 0.4005, 0.401, 0.4015]
+    assert entry.seeds["keras"] == [0, 1, 2, 3]
+    assert [pair.pair for pair in entry.pairs] == [
+        ("scratch", "keras"),
+        ("scratch", "pytorch"),
+        ("keras", "pytorch"),
+    ]
+    assert {pair.verdict for pair in entry.pairs} == {"equivalent"}
+
+
+def test_one_seed_is_shown_and_not_tested():
+    (entry,) = compare_native([native("scratch", 0, 0.8), native("keras", 0, 0.8)])
+    assert (entry.pairs, entry.accuracies["keras"]) == ([], [0.8])

@@ -1,0 +1,97 @@
+"""Pages of a user's own are shown as ours are; every implementation has a line of its own."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from experiments import registry
+from experiments.harness.records.environment import source_digest
+from experiments.harness.report.svg import SERIES, line_styles
+from experiments.registry import find_experiment
+from frameworks.backends import BACKENDS
+
+from .made_up import FULL, by_all, cell, html
+from .reading import Page
+
+
+@pytest.fixture
+def mine(monkeypatch, tmp_path) -> tuple[Path, list]:
+    """A page of a user's own, and trainings of it."""
+    monkeypatch.setattr(registry, "_PAGES", {})
+    path = tmp_path / "my_circle.py"
+    source = Path(find_experiment("circle").source).read_text()
+    path.write_text(source.replace("Circle: can four", "My circle: can five"))
+    cells = by_all("circle")
+    for record, _ in cells:
+        record |= {"experiment": "my_circle", "source_sha256": source_digest(path)}
+    return path, cells
+
+
+def test_a_users_page_is_shown_with_its_question_network_and_source(mine, tmp_path):
+    path, cells = mine
+    find_experiment(str(path))
+    page = Page(html(tmp_path / "run", cells))
+    assert "Can five hidden neurons draw a closed curve?" in page.text
+    assert "The points of an 11 x 11 grid" in page.text
+    assert "17 parameters in all" in page.text
+    assert "def build_keras" in page.text
+    assert "Points: the test rows" in page.text
+    assert "left out" not in page.text
+    assert "has changed since" not in page.text
+
+
+def test_a_users_page_that_was_not_named_is_left_out_and_the_report_says_so(mine, tmp_path):
+    page = Page(html(tmp_path / "run", mine[1]))
+    assert "its question, network and source are left out" in page.text
+    assert "Three implementations agree on all 4 epochs" in page.text
+    assert "def build_keras" not in page.text
+
+
+def test_a_users_page_without_a_scratch_builder_has_no_diagram(mine, tmp_path):
+    path, cells = mine
+    path.write_text(path.read_text().replace("build_python, build_scratch, ", ""))
+    find_experiment(str(path))
+    page = Page(html(tmp_path / "run", cells))
+    assert "parameters in all" not in page.text
+    assert "def build_keras" in page.text
+    assert "def build_scratch" not in page.text
+
+
+def test_implementations_that_share_a_builder_share_its_column(tmp_path):
+    cells = [cell("xor", name) for name in ("keras", "keras-jax", "keras-torch")]
+    page = Page(html(tmp_path, cells))
+    assert page.text.count("def build_keras") == 1
+    assert "keras – keras-jax" in page.text
+
+
+def test_every_implementation_has_a_colour_and_dashes_of_its_own():
+    styles = line_styles(BACKENDS)
+    assert len({style.colour for style in styles.values()}) == len(BACKENDS) <= len(SERIES)
+    assert len({style.dashes for style in styles.values()}) == len(BACKENDS)
+    assert len({style.marker for style in styles.values()}) == len(BACKENDS)
+
+
+def test_an_unknown_implementation_has_a_style_too(tmp_path):
+    names = [*FULL, "somebody's own"]
+    assert list(line_styles(names)) == names
+    assert "somebody&#39;s own" in html(tmp_path, [cell("xor", name) for name in names])
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of #rrggbb (WCAG 2.2)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_lines_stand_out_from_the_page(scheme):
+    style = (files("experiments.harness.report") / "templates/report.css").read_text()
+    block = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[scheme]
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", block))
+    behind = luminance(colours["card"])
+    for number in range(1, len(SERIES) + 1):
+        pair = sorted([behind, luminance(colours[f"s{number}"])])
+        assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5  # WCAG 2.2, level AA, as for text

@@ -1,0 +1,48 @@
+"""The noise floor: the largest distance of any two trainings that were nudged differently."""
+
+import numpy as np
+import pytest
+
+from frameworks.agreement.distances import FLOAT64, Limits, Outcome
+from frameworks.agreement.noise_floor import NoiseFloor, check_floor, measure_floor
+from frameworks.errors import RequestError
+
+
+def nudged(*losses, weight=1.0, wrong=0):
+    """Make one training for each of these first losses; the last one has the rest."""
+    made = [Outcome([loss, 1.0], {"w": np.array([1.0])}, 1.0, np.zeros(9, int)) for loss in losses]
+    made[-1].weights["w"][0] = weight
+    made[-1].answers[:wrong] = 1
+    return made
+
+
+def test_the_floor_is_the_largest_distance_of_any_two():
+    floor = measure_floor(nudged(1.0, 0.75, 0.5, weight=0.875, wrong=3), "float32")
+    assert floor.epochs == [0.5, 0.0]
+    assert (floor.loss, floor.weight) == (0.5, 0.125)
+    assert (floor.predictions, floor.trainings) == (3, 3)
+
+
+@pytest.mark.parametrize(("dtype", "unit"), [("float32", 2.0**-23), ("float64", 2.0**-52)])
+def test_the_floor_is_at_least_one_unit_in_the_last_place(dtype, unit):
+    floor = measure_floor(nudged(1.0, 1.0), dtype)
+    assert (floor.loss, floor.weight, floor.test_loss) == (unit, unit, unit)
+
+
+def test_fewer_than_two_trainings_have_no_floor():
+    assert measure_floor(nudged(1.0), "float32") is None
+    assert measure_floor([], "float32") is None
+    check_floor(0)
+    with pytest.raises(RequestError, match="2 or more: one training has no distance; got 1"):
+        check_floor(1)
+
+
+def test_beside_fixed_limits_the_larger_counts_each():
+    floor = NoiseFloor(0.5, [0.5], 1e-12, 0.25, predictions=2, trainings=2)
+    assert floor.at_least(FLOAT64) == Limits(0.5, FLOAT64.weight, 0.25, predictions=2)
+
+
+@pytest.mark.parametrize("nothing", [np.inf, np.nan])
+def test_a_floor_that_is_not_finite_explains_nothing(nothing):
+    floor = NoiseFloor(nothing, [nothing], 0.5, 0.5, predictions=9, trainings=2)
+    assert floor.at_least(FLOAT64) == FLOAT64

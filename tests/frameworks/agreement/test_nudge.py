@@ -1,0 +1,102 @@
+"""Monte Carlo arithmetic: what is nudged, by how much, and that it is done anew at every step."""
+
+import numpy as np
+import pytest
+
+from experiments import churn
+from frameworks import ScratchClassifier
+from frameworks.agreement.nudge import Nudge, NudgedNumber, nudged
+from frameworks.agreement.variants import change, nudges
+from scratch import Batch, train_step
+
+EPSILON = {np.float32: 2.0**-23, np.float64: 2.0**-52}
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(95, 11)), rng.integers(0, 2, 95)
+
+
+@pytest.mark.parametrize("dtype", EPSILON)
+def test_a_nudge_is_uniform_within_epsilon_of_the_magnitude(dtype):
+    x = np.linspace(1, 2, 100_000, endpoint=False, dtype=dtype)
+    nudges = (Nudge(0)(x.copy()) - x) / x / EPSILON[dtype]
+    assert 1 <= np.abs(nudges).max() <= 1.5  # ε, and the rounding of the product: ε/2
+    assert abs(nudges.mean()) < 0.01  # five standard errors of the mean of 100,000
+    assert 0.5 < nudges.std() < 0.7  # √⅓ = 0.58 if it were not rounded
+
+
+def test_zeros_stay_zeros():
+    assert not Nudge(0)(np.zeros(1_000, np.float32)).any()
+
+
+@pytest.mark.parametrize("dtype", EPSILON)
+def test_a_tie_stays_a_tie_and_is_moved_anew_each_time(dtype):
+    nudge, x = Nudge(0), np.tile(np.linspace(1, 2, 100, dtype=dtype), (3, 1))
+    first, second = nudge(x.copy()), nudge(x.copy())
+    for moved in (first, second):
+        assert (moved == moved[0]).all()
+        assert len(np.unique(moved[0] - x[0])) > 2  # each number has a nudge of its own
+    assert (first != second).any()
+
+
+def test_nudges_of_neighbours_and_of_two_calls_are_unrelated():
+    nudge, x = Nudge(0), np.linspace(1, 2, 100_000, endpoint=False)
+    first, second = (nudge(x.copy()) - x for _ in range(2))
+    for a, b in ((first[1:], first[:-1]), (first, second)):
+        assert abs(np.corrcoef(a, b)[0, 1]) < 0.02  # six standard errors, of 1/√100,000
+
+
+def test_a_nudged_sum_moves_at_every_addition():
+    nudge = Nudge(0)
+    total = 0.0
+    for _ in range(1_000):
+        total += NudgedNumber(1.0, np.dtype(np.float32), nudge) * 8
+    assert total != 8_000
+    assert total == pytest.approx(8_000, rel=1e-4)  # 1,000 nudges of at most 1.2e-7 each
+    assert isinstance(total / 8_000, NudgedNumber)
+
+
+def test_everything_in_a_step_is_nudged():
+    """With nothing but zeros nudged away from it, each of these would stay what it is."""
+    X = np.random.default_rng(2).normal(size=(4, 11)).astype(np.float32)
+    y = np.ones((4, 1), np.float32)
+    spec = churn.SPEC
+    seen = {"plain": churn.build_scratch(spec), "nudged": nudged(churn.build_scratch, 2)(spec)}
+    results = {}
+    for name, parts in seen.items():
+        parts.network.bind(np.float32)
+        parts.network.set_weights(churn.initial_weights(spec, np.random.default_rng(0)))
+        loss, outputs = train_step(*parts[:3], Batch(X, y))
+        results[name] = [np.array([loss]), outputs, parts.network.grad, parts.network.theta]
+    for plain, moved in zip(*results.values(), strict=True):
+        assert (plain != moved).any()
+        np.testing.assert_allclose(moved, plain, rtol=1e-5, atol=1e-8)  # a few nudges of 1.2e-7
+
+
+def test_each_step_of_a_training_is_nudged_anew(monkeypatch, rows):
+    drawn = []
+    call = Nudge.__call__
+
+    def count(self, x):
+        drawn.append(x.size)
+        return call(self, x)
+
+    monkeypatch.setattr(Nudge, "__call__", count)
+    ScratchClassifier(nudged(churn.build_scratch, 1), epochs=3, batch_size=10).fit(*rows)
+    weights = 121
+    assert drawn.count(weights) == 2 * 3 * 10  # gradients and new parameters, of every step
+
+
+def test_a_seed_nudges_alike_and_another_differently(rows):
+    def train(mode, seed=0):
+        build = change(mode, seed)(churn.build_scratch)
+        fitted = ScratchClassifier(build, epochs=2, random_state=0).fit(*rows)
+        return np.concatenate([w.ravel() for w in fitted.get_weights()])
+
+    first, second = nudges(2)
+    assert np.array_equal(train(first), train(first))
+    assert not np.array_equal(train(first), train(second))
+    assert not np.array_equal(train(first), train(first, seed=1))
+    assert not np.array_equal(train(first), train("lockstep"))
