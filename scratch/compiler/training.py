@@ -40,7 +40,7 @@ class CompiledEpochs:
         ahead: int = 1,
     ) -> None:
         self.parts, self.data, self.augment, self.masks = parts, data, augment, masks
-        self.batch_size = min(batch_size, len(data.X))
+        self.batch_size, self.innermost = min(batch_size, len(data.X)), parts.optimizers()[-1]
         steps = -(-len(data.X) // self.batch_size)
         self.ahead = min(ahead, max(_MOST_STEPS_AHEAD // steps, 1))
         self.in_order = np.arange(len(data.X))
@@ -50,12 +50,12 @@ class CompiledEpochs:
         """Take one step on each batch of each epoch, the rows in the given orders."""
         if self.theta is not self.parts.network.flat or self.state is not self._state():
             self._start()  # `bind` has moved the parameters, or the state is another training's
-        with np.errstate():  # which also puts the size of the buffer back
-            np.setbufsize(_BUFFER)
-            for epoch, order in enumerate(orders):
-                rows = self.in_order if order is None else order
-                for batches in self.batches:
-                    batches.take_steps(epoch, rows)
+        if len(self.data.X) <= self.batch_size:  # a step or two: nothing to be gained
+            self._take_steps(orders)
+        else:
+            with np.errstate():  # which also puts the size of the buffer back
+                np.setbufsize(_BUFFER)
+                self._take_steps(orders)
         totals = [0.0] * len(orders)
         for batches in self.batches:
             for epoch, losses in enumerate(batches.losses()[: len(orders)]):
@@ -63,6 +63,12 @@ class CompiledEpochs:
                     totals[epoch] += loss * batches.n
         measured = [[each.measured(epoch) for each in self.batches] for epoch in range(len(orders))]
         return list(zip(totals, measured, strict=True))
+
+    def _take_steps(self, orders: Sequence[Order]) -> None:
+        for epoch, order in enumerate(orders):
+            rows = self.in_order if order is None else order
+            for batches in self.batches:
+                batches.take_steps(epoch, rows)
 
     def _start(self) -> None:
         self.theta, self.state = self.parts.network.theta, self._state()
@@ -73,7 +79,7 @@ class CompiledEpochs:
 
     def _state(self) -> object:
         """Return what stands for the optimizer's state: another one begins a training anew."""
-        return self.parts.optimizers()[-1].state
+        return self.innermost.state
 
 
 class _Batches:
