@@ -24,6 +24,7 @@ means; an optimizer sees θ and g, nothing else; whatever is random takes a `num
 
 from scratch.augmentation import random_shift, shift
 from scratch.batches import Batch
+from scratch.gradient_check import WrongGradient, check_gradients
 from scratch.graph import Node
 from scratch.initializers import (
     glorot_normal,
@@ -70,7 +71,7 @@ from scratch.losses import (
     SumSquaredError,
 )
 from scratch.masks import layer_mask, weight_mask
-from scratch.network import Sequential
+from scratch.network import Residual, Sequential
 from scratch.neuron import Neuron, NeuronNetwork
 from scratch.optimizers import (
     SGD,
@@ -101,6 +102,8 @@ from scratch.training import (
     EpochResult,
     count_correct,
     evaluate,
+    iter_epochs,
+    iter_seeds,
     train,
     train_epoch,
     train_step,
@@ -147,6 +150,7 @@ __all__ = [
     "RMSprop",
     "ReLU",
     "Reshape",
+    "Residual",
     "Scheduled",
     "Sequential",
     "Sigmoid",
@@ -157,12 +161,16 @@ __all__ = [
     "SumSquaredError",
     "Tanh",
     "TrainOnly",
+    "WrongGradient",
+    "check_gradients",
     "count_correct",
     "evaluate",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
     "he_uniform",
+    "iter_epochs",
+    "iter_seeds",
     "kaiming_normal",
     "kaiming_uniform",
     "layer_mask",

@@ -1,11 +1,10 @@
 """Rows to train on, and how they are cut into batches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
-
-from scratch.workspace import Workspace
 
 __all__ = ["Batch", "Order", "take_batches"]
 
@@ -19,21 +18,15 @@ class Batch(NamedTuple):
     y: np.ndarray
     w: np.ndarray | None = None
 
+    def map(self, function: Callable[[np.ndarray], np.ndarray]) -> "Batch":
+        """Return the batch of what a function makes of each array."""
+        X, y, w = self
+        return Batch(function(X), function(y), None if w is None else function(w))
 
-def take_batches(data: Batch, order: Order, batch_size: int, work: Workspace) -> Iterator[Batch]:
-    """Yield the rows batch by batch, in arrays that the next batch may write over."""
-    X, y, w = data
-    for start in range(0, len(X), batch_size):
+
+def take_batches(data: Batch, order: Order, batch_size: int) -> Iterator[Batch]:
+    """Yield the rows batch by batch; the last one holds the rows that are left over."""
+    for start in range(0, len(data.X), batch_size):
         rows = slice(start, start + batch_size)
-        if order is None:
-            yield Batch(X[rows], y[rows], None if w is None else w[rows])
-        else:
-            i = order[rows]
-            w_i = None if w is None else _take(w, i, work, "w")
-            yield Batch(_take(X, i, work, "X"), _take(y, i, work, "y"), w_i)
-
-
-def _take(a: np.ndarray, i: np.ndarray, work: Workspace, name: str) -> np.ndarray:
-    """Return a[i] in a reused array."""
-    out = work.take(name, len(i), a.shape[1:], a.dtype)
-    return a.take(i, axis=0, out=out, mode="clip")  # the other modes copy `out` first
+        i = rows if order is None else order[rows]
+        yield data.map(itemgetter(i))

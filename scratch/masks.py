@@ -31,13 +31,8 @@ def layer_mask(network: Sequential, *layers: Layer) -> np.ndarray:
     for layer in layers:
         if not any(layer is own for own in network.layers):
             raise ValueError(f"layers: {layer!r} is not in the network")
-    return _join(
-        [
-            np.full(p.size, any(own is layer for layer in layers))
-            for own in network.layers
-            for p in own.params
-        ]
-    )
+    meant = [p for layer in layers for p in layer.params]
+    return _join([np.full(p.size, any(p is own for own in meant)) for p in network.params])
 
 
 def _join(parts: list[np.ndarray]) -> np.ndarray:

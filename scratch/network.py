@@ -1,71 +1,117 @@
 """A network: layers one after the other, with all their parameters in one flat vector."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import copy
+from os import PathLike
+from typing import Any, Self
 
 import numpy as np
 
+from scratch.initializers import glorot_uniform
 from scratch.layers.dropout import Dropout
-from scratch.layers.layer import Layer
+from scratch.layers.layer import Draw, Layer
 from scratch.losses import Loss
 
-__all__ = ["Sequential"]
+__all__ = ["Residual", "Sequential"]
+
+_ROWS = 256  # predicted at a time, so that what layers keep stays small
 
 
-class Sequential:
-    """Layers in sequence: a = f_L(... f_2(f_1(X))).
+class Sequential(Layer):
+    """Layers in sequence: a = f_L(... f_2(f_1(X))). A sequence is itself a layer.
 
     `theta` (p,) holds every parameter of every layer, `grad` (p,) every gradient, in the order of
     `weights`; the layers' own `params` and `grads` are views into them, and an optimizer steps the
-    whole network at once.
+    whole network at once. A layer belongs to the last network that it was put into. One that occurs
+    twice has its parameters once, and the gradients of both places are added.
 
     >>> from scratch import Dense, ReLU
     >>> network = Sequential(Dense(2, 4), ReLU(), Dense(4, 1)).initialize(np.random.default_rng(0))
-    >>> network.theta.shape, [w.shape for w in network.weights]
-    ((17,), [(2, 4), (4,), (4, 1), (1,)])
+    >>> network
+    Sequential of 17 parameters
+      Dense (2, 4) (4,)
+      ReLU
+      Dense (4, 1) (1,)
+    >>> network.predict(np.zeros((3, 2))).shape
+    (3, 1)
     """
 
     def __init__(self, *layers: Layer, dtype: np.dtype | type = np.float64) -> None:
         if not layers:
             raise ValueError("a network needs at least one layer, got none")
-        self.layers = layers
-        self.learns_from = next((i for i, layer in enumerate(layers) if layer.params), 0)
+        self.twins: list[tuple[Layer, Layer]] = []  # a layer, and itself at its next place
+        used: set[int] = set()
+        self.layers = tuple(self._take(layer, used) for layer in layers)
         self.bind(dtype)
 
     def bind(self, dtype: np.dtype | type) -> None:
         """Move all parameters into one new flat vector of the given type, values kept."""
-        params = [p for layer in self.layers for p in layer.params]
-        self.theta = np.concatenate([p.ravel() for p in params] or [np.empty(0)]).astype(dtype)
-        self.grad = np.zeros_like(self.theta)
-        weights, grads = _views(self.theta, params), _views(self.grad, params)
-        self.weights, self.grads = list(weights), list(grads)
-        for layer in self.layers:
-            k = len(layer.params)
-            layer.bind(weights[:k], grads[:k])
-            del weights[:k], grads[:k]
+        self.flat, self._grad = _flatten(self.params, dtype), _flatten(self.grads, dtype)
+        self.attach(_views(self.flat, self.params), _views(self._grad, self.grads))
 
-    def initialize(self, rng: np.random.Generator) -> "Sequential":
-        """Draw every matrix and kernel by Glorot's rule, in order; biases start at zero."""
-        for layer in self.layers:
-            layer.initialize(rng)
-        return self
-
-    def train(self, mode: bool = True) -> "Sequential":
-        """Put every layer into training mode, or out of it; outside is where they begin."""
-        for layer in self.layers:
-            layer.training = mode
-        return self
+    def attach(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
+        """Keep parameters and gradients in the given arrays from now on, layer by layer."""
+        k = 0
+        for layer in self._leaves():
+            end = k + len(layer.params)
+            layer.attach(params[k:end], grads[k:end])
+            k = end
+        for layer, twin in self.twins:
+            twin.attach(layer.params, [np.zeros_like(g) for g in layer.grads])
+            twin.state = layer.state
 
     @property
-    def state(self) -> list[np.ndarray]:
-        """What layers learn without a gradient, in order: to be saved along with `weights`."""
-        return [a for layer in self.layers for a in layer.state.values()]
+    def theta(self) -> np.ndarray:
+        """All parameters (p,); what is assigned is copied into them."""
+        self._require_own_layers()
+        return self.flat
+
+    @theta.setter
+    def theta(self, value: np.ndarray) -> None:
+        self.theta[...] = value
+
+    @property
+    def grad(self) -> np.ndarray:
+        """All gradients (p,)."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: np.ndarray) -> None:
+        self._grad[...] = value
+
+    @property
+    def params(self) -> list[np.ndarray]:  # type: ignore[override]
+        """The parameters of every layer, in order, as views into `theta`."""
+        return [p for layer in self._leaves() for p in layer.params]
+
+    @property
+    def grads(self) -> list[np.ndarray]:  # type: ignore[override]
+        """The gradients of every layer, in order, as views into `grad`."""
+        return [g for layer in self._leaves() for g in layer.grads]
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """The same arrays as `params`, under the name that stands for a network's."""
+        return self.params
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:  # type: ignore[override]
+        """What layers learn without a gradient: to be saved along with `weights`."""
+        pairs = enumerate(self._leaves())
+        return {f"{i}.{name}": a for i, layer in pairs for name, a in layer.state.items()}
+
+    def initialize(self, rng: np.random.Generator, draw: Draw = glorot_uniform) -> Self:
+        """Draw every matrix and kernel by the rule, in order; biases start at zero."""
+        for layer in self._leaves():
+            layer.initialize(rng, draw)
+        return self
 
     def use_masks(self, masks: Sequence[np.ndarray]) -> None:
         """Hand every `Dropout` its mask for the next step, in order; ValueError for another number.
 
         A mask is shaped as the layer's input.
         """
-        dropouts = [layer for layer in self.layers if isinstance(layer, Dropout)]
+        dropouts = [layer for layer in self._leaves() if isinstance(layer, Dropout)]
         if len(masks) != len(dropouts):
             raise ValueError(f"masks: expected {len(dropouts)} arrays, got {len(masks)}")
         for layer, mask in zip(dropouts, masks, strict=True):
@@ -81,38 +127,151 @@ class Sequential:
         for own, new in zip(self.weights, weights, strict=True):
             own[...] = new
 
-    def forward(self, X: np.ndarray) -> np.ndarray:
-        """Return the outputs (n, d_out) for X (n, d_in), in an array that the next call reuses."""
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write all parameters and states to an .npz file."""
+        np.savez(path, *self.weights, **self.state)  # type: ignore[arg-type]
+
+    def load(self, path: str | PathLike[str]) -> None:
+        """Read what `save` wrote; ValueError if it was for a network of other layers."""
+        with np.load(path) as file:
+            if extra := file.keys() ^ self._names():
+                raise ValueError(f"{path}: arrays of another network: {', '.join(sorted(extra))}")
+            self.set_weights([file[f"arr_{i}"] for i in range(len(self.weights))])
+            for name, array in self.state.items():
+                array[...] = file[name]
+
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
+        """Return the outputs (n, d_out) for X (n, d_in)."""
+        if X.dtype.kind != "f":
+            X = X.astype(self.flat.dtype)
         for layer in self.layers:
-            X = layer.forward(X)
+            X = layer.forward(X, training)
         return X
 
-    def backward(self, da: np.ndarray) -> None:
-        """Set `grad` from da = dL/d(outputs) (n, d_out), for the latest `forward`.
-
-        It ends at the first layer with parameters: nobody asks for the gradient of its inputs.
-        """
-        first, *others = self.layers[self.learns_from :]
-        for layer in reversed(others):
-            da = layer.backward(da)
-        first.backward_params(da)
-
-    def backward_to_inputs(self, da: np.ndarray) -> np.ndarray:
-        """Do what `backward` does, and return dX, shaped as the inputs.
-
-        That is how a network learns through another one: a generator through its critic.
-        """
+    def backward(self, da: np.ndarray) -> np.ndarray:
+        """Set `grad` from da = dL/d(outputs) (n, d_out), for the latest `forward`; return dX."""
         for layer in reversed(self.layers):
             da = layer.backward(da)
+        self._add_twins()
         return da
 
+    def backward_params(self, da: np.ndarray) -> None:
+        """Set `grad` only: it ends at the first layer with parameters."""
+        learns_from = next((i for i, layer in enumerate(self.layers) if layer.params), 0)
+        for layer in reversed(self.layers[learns_from + 1 :]):
+            da = layer.backward(da)
+        self.layers[learns_from].backward_params(da)
+        self._add_twins()
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Return the outputs in evaluation mode, and keep nothing."""
+        forgotten = _copy_layers(self)
+        parts = [forgotten.forward(X[i : i + _ROWS]) for i in range(0, max(len(X), 1), _ROWS)]
+        return np.concatenate(parts)
+
+    __call__ = predict
+
     def loss_and_grad(
-        self, loss: Loss, X: np.ndarray, y: np.ndarray, w: np.ndarray | None = None
+        self,
+        loss: Loss,
+        X: np.ndarray,
+        y: np.ndarray,
+        w: np.ndarray | None = None,
+        training: bool = False,
     ) -> tuple[float, list[np.ndarray]]:
         """Return L and dL/d(weights), one new array for each of `weights`."""
-        value = loss.forward(self.forward(X), y, w)
-        self.backward(loss.backward())
+        outputs = self.forward(X, training)
+        loss.require(outputs, y)
+        value = float(loss.forward(outputs, y, w))
+        self.backward_params(loss.backward())
         return value, [g.copy() for g in self.grads]
+
+    def __repr__(self) -> str:
+        inside = "\n".join(repr(layer) for layer in self.layers).replace("\n", "\n  ")
+        size = sum(p.size for p in self.params)
+        return f"{type(self).__name__} of {size:,} parameters\n  {inside}"
+
+    def __copy__(self) -> "Sequential":
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Put copied or unpickled parameters back into one flat vector."""
+        self.__dict__.update(state)
+        self.bind(self.flat.dtype)
+
+    def _take(self, layer: Layer, used: set[int]) -> Layer:
+        """Return the layer, or at its next place a twin, which keeps its own inputs."""
+        if isinstance(layer, Sequential):
+            inner = tuple(self._take(each, used) for each in layer.layers)
+            if any(a is not b for a, b in zip(inner, layer.layers, strict=True)):
+                layer = copy(layer)
+                layer.layers, layer.twins = inner, []
+            return layer
+        original = getattr(layer, "original", layer)
+        if id(original) not in used:
+            used.add(id(original))
+            return layer
+        twin = copy(layer)
+        twin.original = original  # type: ignore[attr-defined]
+        self.twins.append((original, twin))
+        return twin
+
+    def _leaves(self) -> Iterator[Layer]:
+        """Yield every layer that is no sequence once, in order."""
+        for layer in self.layers:
+            if isinstance(layer, Sequential):
+                yield from layer._leaves()
+            elif not hasattr(layer, "original"):
+                yield layer
+
+    def _add_twins(self) -> None:
+        for layer, twin in self.twins:
+            for g, g_twin in zip(layer.grads, twin.grads, strict=True):
+                g += g_twin
+
+    def _names(self) -> set[str]:
+        return {f"arr_{i}" for i in range(len(self.weights))} | self.state.keys()
+
+    def _require_own_layers(self) -> None:
+        if any(p.base is not self.flat for p in self.params):
+            raise RuntimeError("the layers belong to another network, which they were put into")
+
+
+class Residual(Sequential):
+    """Layers around which their input goes, too: a = X + f(X); dX = da + what f passes back.
+
+    Shapes: f(X) has the shape of X.
+    Source: He, Zhang, Ren and Sun, "Deep residual learning for image recognition", CVPR 2016,
+    equation 1.
+
+    >>> from scratch import Dense
+    >>> Residual(Dense(2, 2)).forward(np.array([[3.0, 5.0]]))  # the weights are still zero
+    array([[3., 5.]])
+    """
+
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
+        """Return X + f(X)."""
+        return X + super().forward(X, training)
+
+    def backward(self, da: np.ndarray) -> np.ndarray:
+        """Set the gradients; return dX."""
+        return da + super().backward(da)
+
+
+def _copy_layers(network: Sequential) -> Sequential:
+    """Return a copy of the same parameters, in which a forward pass leaves nothing behind."""
+    other = copy(network)
+    other.layers = tuple(
+        _copy_layers(layer) if isinstance(layer, Sequential) else copy(layer)
+        for layer in network.layers
+    )
+    return other
+
+
+def _flatten(arrays: Sequence[np.ndarray], dtype: np.dtype | type) -> np.ndarray:
+    return np.concatenate([a.ravel() for a in arrays] or [np.empty(0)]).astype(dtype)
 
 
 def _views(flat: np.ndarray, like: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -3,7 +3,6 @@
 import numpy as np
 
 from scratch.checks import require_not_negative
-from scratch.workspace import Workspace
 
 __all__ = ["L2"]
 
@@ -11,9 +10,10 @@ __all__ = ["L2"]
 class L2:
     """The sum of squares: R = λ Σᵢ θᵢ², without a ½; ∂R/∂θᵢ = 2 λ θᵢ.
 
-    With `half_per_row=True`: R = ½ λ Σᵢ θᵢ² / n for a batch of n rows. The first is Keras'
-    `regularizers.L2`, the second scikit-learn's `alpha`, for which the mask should leave the
-    biases out. `mask` (p,) of booleans says which parameters count, None all of them.
+    With `half_per_row=True`: R = ½ λ Σᵢ θᵢ² / n for a batch of n rows, or of rows that weigh n
+    together. The first is Keras' `regularizers.L2`, the second scikit-learn's `alpha`, for which
+    the mask should leave the biases out. `mask` (p,) of booleans says which parameters count, None
+    all of them.
 
     For plain gradient descent λ does what a coupled weight decay of 2 λ, or of λ/n, does; only the
     penalty is part of the loss that is reported.
@@ -21,7 +21,7 @@ class L2:
     ½ λ Σᵢ θᵢ².
 
     >>> penalty = L2(0.5, mask=np.array([True, True, False]))
-    >>> penalty.forward(np.array([1.0, 2.0, 3.0]), n=4)
+    >>> float(penalty.forward(np.array([1.0, 2.0, 3.0]), n=4))
     2.5
     >>> penalty.backward()
     array([1., 2., 0.])
@@ -32,7 +32,6 @@ class L2:
     ) -> None:
         require_not_negative("strength", strength)
         self.strength, self.mask, self.half_per_row = strength, mask, half_per_row
-        self.work = Workspace()
 
     @classmethod
     def keras(cls, strength: float, mask: np.ndarray | None = None) -> "L2":
@@ -44,15 +43,12 @@ class L2:
         """Return `alpha` of scikit-learn's MLP; its mask is that of the weights."""
         return cls(alpha, mask=mask, half_per_row=True)
 
-    def forward(self, theta: np.ndarray, n: int) -> float:
+    def forward(self, theta: np.ndarray, n: float) -> float:
         """Return R for parameters θ (p,) and a batch of n rows."""
         self.factor = self.strength / (2 * n) if self.half_per_row else self.strength
-        self.theta = theta
-        if self.mask is not None:
-            self.theta = np.multiply(theta, self.mask, out=self.work.like("theta", theta))
-        return self.factor * float(np.vdot(self.theta, self.theta))
+        self.theta = theta if self.mask is None else theta * self.mask
+        return self.factor * (self.theta * self.theta).sum()
 
     def backward(self) -> np.ndarray:
-        """Return dR/dθ (p,), in an array that the next call writes over."""
-        grad = self.work.like("grad", self.theta)
-        return np.multiply(self.theta, 2 * self.factor, out=grad)
+        """Return dR/dθ (p,)."""
+        return 2 * self.factor * self.theta

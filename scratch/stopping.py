@@ -1,13 +1,15 @@
 """Early stopping: train until a value stops falling, and go back to the best parameters.
 
-    stopping = KerasEarlyStopping(patience=5)
-    for _ in train(network, ...):
-        if stopping.stop(evaluate(network, loss, validation).loss, network.theta):
+    stopping, arrays = KerasEarlyStopping(patience=5), [network.theta, *network.state.values()]
+    for _ in iter_epochs(network, ...):
+        if stopping.stop(evaluate(network, loss, validation).loss, *arrays):
             break
-    stopping.restore(network.theta)
+    stopping.restore(*arrays)
 
-The value is one that should fall; for an accuracy give 1 − accuracy. The two rules differ on what
-counts as better, on when the patience ends, and on NaN.
+What is kept and restored is whatever arrays are given: the parameters θ, and what layers learn
+without a gradient, such as the statistics of a batch normalization. The value is one that should
+fall; for an accuracy give 1 − accuracy. The two rules differ on what counts as better, on when the
+patience ends, and on NaN.
 """
 
 import math
@@ -25,15 +27,16 @@ class _EarlyStopping:
     def __init__(self, patience: int, least: float) -> None:
         self.patience, self.least = patience, least
         self.best, self.waited = math.inf, 0
-        self.best_theta: np.ndarray | None = None
+        self.best_arrays: list[np.ndarray] | None = None
 
-    def restore(self, theta: np.ndarray) -> None:
-        """Copy the best parameters into θ; without any there is nothing to do."""
-        if self.best_theta is not None:
-            theta[...] = self.best_theta
+    def restore(self, *arrays: np.ndarray) -> None:
+        """Copy the best parameters into the arrays; without any there is nothing to do."""
+        if self.best_arrays is not None:
+            for array, best in zip(arrays, self.best_arrays, strict=True):
+                array[...] = best
 
-    def _keep(self, value: float, theta: np.ndarray) -> None:
-        self.best, self.best_theta = value, theta.copy()
+    def _keep(self, value: float, arrays: tuple[np.ndarray, ...]) -> None:
+        self.best, self.best_arrays = value, [array.copy() for array in arrays]
 
 
 class KerasEarlyStopping(_EarlyStopping):
@@ -56,10 +59,10 @@ class KerasEarlyStopping(_EarlyStopping):
         require_not_negative("min_delta", min_delta)
         super().__init__(patience, min_delta)
 
-    def stop(self, value: float, theta: np.ndarray) -> bool:
-        """Take note of an epoch's value and parameters θ; return whether to stop."""
-        if self.best_theta is None or value + self.least < self.best:
-            self._keep(value, theta)
+    def stop(self, value: float, *arrays: np.ndarray) -> bool:
+        """Take note of an epoch's value and parameters; return whether to stop."""
+        if self.best_arrays is None or value + self.least < self.best:
+            self._keep(value, arrays)
             self.waited = 0
             return False
         self.waited += 1
@@ -86,9 +89,9 @@ class SklearnEarlyStopping(_EarlyStopping):
         require_not_negative("tol", tol)
         super().__init__(patience, tol)
 
-    def stop(self, value: float, theta: np.ndarray) -> bool:
-        """Take note of an epoch's value and parameters θ; return whether to stop."""
+    def stop(self, value: float, *arrays: np.ndarray) -> bool:
+        """Take note of an epoch's value and parameters; return whether to stop."""
         self.waited = self.waited + 1 if value > self.best - self.least else 0
         if value < self.best:
-            self._keep(value, theta)
+            self._keep(value, arrays)
         return self.waited > self.patience

@@ -1,31 +1,35 @@
 """The training loop: a step, an epoch, a whole training; and the same without learning.
 
 What else a training may need is put together outside of it. Decay, clipping, schedules and frozen
-parameters come with the optimizer (`scratch.optimizers`). `train` yields after each epoch, so that
-the caller may stop early (`scratch.stopping`), or set the optimizer's `eta`.
+parameters come with the optimizer (`scratch.optimizers`). `iter_epochs` yields after each epoch, so
+that the caller may stop early (`scratch.stopping`), or set the optimizer's `eta`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
 
 from scratch.batches import Batch, Order, take_batches
+from scratch.compiler import CompiledEpochs, Parts, StackedEpochs
 from scratch.losses import Loss
 from scratch.network import Sequential
 from scratch.optimizers import Optimizer
 from scratch.penalties import L2
-from scratch.replay import Replay, can_replay
-from scratch.workspace import Workspace
 
 __all__ = [
     "EpochResult",
     "count_correct",
     "evaluate",
+    "iter_epochs",
+    "iter_seeds",
     "train",
     "train_epoch",
     "train_step",
 ]
+
 
 Masks = Callable[[int], Sequence[np.ndarray]]
 
@@ -46,18 +50,17 @@ def train_step(
 ) -> tuple[float, np.ndarray]:
     """Take one optimizer step on a batch; return its loss and outputs (n, k) before the step.
 
-    The network is in training mode for the step, and out of it afterwards. A penalty on
-    the parameters counts in the loss and in the gradient.
+    A penalty on the parameters counts in the loss and in the gradient.
     """
-    outputs = network.train().forward(batch.X)
-    value = loss.forward(outputs, batch.y, batch.w)
-    network.backward(loss.backward())
-    network.train(False)
+    X, y, w = batch
+    outputs = network.forward(X, training=True)
+    value = loss.forward(outputs, y, w)
+    network.backward_params(loss.backward())
     if penalty is not None:
-        value += penalty.forward(network.theta, len(batch.X))
+        value += penalty.forward(network.theta, len(X) if w is None else w.sum())
         network.grad += penalty.backward()
     optimizer.step(network.theta, network.grad)
-    return value, outputs
+    return value if isinstance(value, float) else float(value), outputs
 
 
 def train_epoch(
@@ -65,21 +68,71 @@ def train_epoch(
     loss: Loss,
     optimizer: Optimizer,
     batches: Iterable[Batch],
-    threshold: float | None = 0.0,
     penalty: L2 | None = None,
     masks: Masks | None = None,
+    count: bool = True,
 ) -> EpochResult:
-    """Take one step on each batch; `threshold` and `masks` as in `train`, `penalty` as above."""
+    """Take one step on each batch; `penalty` as in `train_step`, the others as in `iter_epochs`."""
     total, correct, rows = 0.0, 0, 0
     for batch in batches:
         if masks is not None:
             network.use_masks(masks(len(batch.X)))
         value, outputs = train_step(network, loss, optimizer, batch, penalty)
         total += value * len(batch.X)
-        if threshold is not None:
-            correct += count_correct(outputs, batch.y, threshold)
+        correct += count_correct(outputs, batch.y, loss.threshold) if count else 0
         rows += len(batch.X)
-    return EpochResult(total / rows, None if threshold is None else correct / rows)
+    return EpochResult(float(total / rows), correct / rows if count else None)
+
+
+def iter_epochs(
+    network: Sequential,
+    loss: Loss,
+    optimizer: Optimizer,
+    data: Batch,
+    orders: Iterable[Order],
+    batch_size: int,
+    *,
+    penalty: L2 | None = None,
+    augment: Callable[[np.ndarray], np.ndarray] | None = None,
+    masks: Masks | None = None,
+    count: bool = True,
+    ahead: int = 1,
+) -> Iterator[EpochResult]:
+    """Train one epoch on `data` for every order of its rows, and yield its result.
+
+    The last batch of an epoch holds the rows that are left over; none is dropped. `augment` is
+    given the inputs X of each batch and returns the ones to train on (see `random_shift`). `masks`
+    is given each batch's number of rows n and returns a mask (n, ...) for every `Dropout`, in
+    order; without it they draw their own. `count=False` where the targets are no classes to be
+    counted. Up to `ahead` epochs may be trained before the first of them is yielded, which is
+    faster where an epoch is a few small steps.
+    Raises ValueError for a batch size below 1, for data without rows, and for targets that do not
+    fit.
+
+    >>> from scratch import Dense, MeanSquaredError, SGD
+    >>> X = y = np.array([[1.0], [2.0]])
+    >>> parts = Sequential(Dense(1, 1)), MeanSquaredError(), SGD(0.1)
+    >>> for epoch in iter_epochs(*parts, Batch(X, y), [None] * 3, batch_size=2):
+    ...     print(round(epoch.loss, 4))
+    2.5
+    0.265
+    0.0433
+    """
+    _require_trainable(network, loss, data, batch_size)
+    parts = Parts(network, loss, optimizer, penalty)
+    if parts.can_be_compiled(data.map(itemgetter(slice(batch_size)))):
+        compiled = CompiledEpochs(parts, data, batch_size, augment, masks, ahead)
+        orders, n = iter(orders), len(data.X)
+        while some := list(islice(orders, compiled.ahead)):
+            for total, measured in compiled.train(some):
+                right = [count_correct(z, y, loss.threshold) for z, y in measured if count]
+                yield EpochResult(total / n, sum(right) / n if count else None)
+        return
+    for order in orders:
+        batches = take_batches(data, order, batch_size)
+        if augment is not None:
+            batches = (batch._replace(X=augment(batch.X)) for batch in batches)
+        yield train_epoch(network, loss, optimizer, batches, penalty, masks, count)
 
 
 def train(
@@ -89,60 +142,62 @@ def train(
     data: Batch,
     orders: Iterable[Order],
     batch_size: int,
-    threshold: float | None = 0.0,
     *,
     penalty: L2 | None = None,
     augment: Callable[[np.ndarray], np.ndarray] | None = None,
-    masks: Masks | None = None,
-) -> Iterator[EpochResult]:
-    """Train one epoch on `data` for every order of its rows, and yield its result.
+) -> list[EpochResult]:
+    """Train one epoch for every order, and return their results; arguments as in `iter_epochs`."""
+    options = {"penalty": penalty, "augment": augment, "ahead": 16}
+    return list(iter_epochs(network, loss, optimizer, data, orders, batch_size, **options))  # type: ignore[arg-type]
 
-    The last batch of an epoch holds the rows that are left over; none is dropped. `augment` is
-    given the inputs X of each batch and returns the ones to train on (see `random_shift`). `masks`
-    is given each batch's number of rows n and returns a mask (n, ...) for every `Dropout`, in
-    order; without it they draw their own. `threshold` is that of `count_correct`; None where the
-    targets are no classes to be counted.
-    Small networks take the very same steps faster (see `scratch.replay`).
-    Raises ValueError for a batch size below 1 and for data without rows.
+
+def iter_seeds(
+    networks: Sequence[Sequential],
+    loss: Loss,
+    optimizers: Sequence[Optimizer],
+    data: Batch,
+    orders: Iterable[Sequence[Order]],
+    batch_size: int,
+    *,
+    count: bool = True,
+) -> Iterator[list[EpochResult]]:
+    """Train equal networks from different weights at once; yield their results epoch by epoch.
+
+    `orders` holds one order of the rows for each network and epoch. Each network is trained as
+    `iter_epochs` would train it, with the same numbers; many small ones take little longer than
+    one. Raises CannotFollow where they have to be trained one by one: with dropout, for example.
 
     >>> from scratch import Dense, MeanSquaredError, SGD
     >>> X = y = np.array([[1.0], [2.0]])
-    >>> parts = Sequential(Dense(1, 1)), MeanSquaredError(), SGD(0.1)
-    >>> [round(epoch.loss, 4) for epoch in train(*parts, Batch(X, y), [None] * 3, batch_size=2)]
-    [2.5, 0.265, 0.0433]
+    >>> networks, sgd = [Sequential(Dense(1, 1)), Sequential(Dense(1, 1))], [SGD(0.1), SGD(0.1)]
+    >>> networks[1].theta = np.array([2.0, 0.0])
+    >>> for both in iter_seeds(networks, MeanSquaredError(), sgd, Batch(X, y), [[None] * 2] * 2, 2):
+    ...     print([round(epoch.loss, 3) for epoch in both])
+    [2.5, 2.5]
+    [0.265, 0.265]
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    if not len(data.X):
-        raise ValueError("data must hold at least one row, got none")
-    nothing_else = data.w is None and penalty is None and augment is None and masks is None
-    if nothing_else and can_replay(network, loss, len(data.X), batch_size):
-        replay = Replay(network, loss, optimizer, data, batch_size)
-        for outputs, y in map(replay.train_epoch, orders):
-            yield _measure(loss, outputs, Batch(data.X, y), threshold)
-        return
-    work = Workspace()
-    for order in orders:
-        batches = take_batches(data, order, batch_size, work)
-        if augment is not None:
-            batches = (batch._replace(X=augment(batch.X)) for batch in batches)
-        yield train_epoch(network, loss, optimizer, batches, threshold, penalty, masks)
+    for network in networks:
+        _require_trainable(network, loss, data, batch_size)
+    seeds = [
+        Parts(*each) for each in zip(networks, [loss] * len(networks), optimizers, strict=True)
+    ]
+    stacked, n = StackedEpochs(seeds, data, batch_size), len(data.X)
+    for each in orders:
+        results = []
+        for total, measured in stacked.train(each):
+            right = [count_correct(z, y, loss.threshold) for z, y in measured if count]
+            results.append(EpochResult(total / n, sum(right) / n if count else None))
+        yield results
 
 
-def evaluate(
-    network: Sequential, loss: Loss, batch: Batch, threshold: float | None = 0.0
-) -> EpochResult:
+def evaluate(network: Sequential, loss: Loss, batch: Batch, *, count: bool = True) -> EpochResult:
     """Measure loss and accuracy, without learning and without a penalty."""
-    return _measure(loss, network.train(False).forward(batch.X), batch, threshold)
-
-
-def _measure(
-    loss: Loss, outputs: np.ndarray, batch: Batch, threshold: float | None
-) -> EpochResult:
-    value = loss.forward(outputs, batch.y, batch.w)
-    if threshold is None:
+    outputs = network.predict(batch.X)
+    loss.require(outputs, batch.y)
+    value = float(loss.forward(outputs, batch.y, batch.w))
+    if not count:
         return EpochResult(value, None)
-    return EpochResult(value, count_correct(outputs, batch.y, threshold) / len(batch.X))
+    return EpochResult(value, count_correct(outputs, batch.y, loss.threshold) / len(batch.X))
 
 
 def count_correct(outputs: np.ndarray, y: np.ndarray, threshold: float = 0.0) -> int:
@@ -150,13 +205,24 @@ def count_correct(outputs: np.ndarray, y: np.ndarray, threshold: float = 0.0) ->
 
     Several outputs (n, k): the class is the first largest one, y (n,) holds integers. One output
     (n, 1): class 1 if it lies above `threshold` (0 for a logit, 0.5 for a probability), y (n, 1)
-    holds 0.0 and 1.0.
+    holds 0.0 and 1.0. Raises ValueError for a y of another shape.
 
     >>> count_correct(np.array([[0.2, 0.8], [0.5, 0.5]]), np.array([1, 0]))
     2
     >>> count_correct(np.array([[0.0], [0.1]]), np.array([[1.0], [1.0]]))
     1
     """
-    if outputs.shape[1] == 1:
-        return int(np.count_nonzero((outputs > threshold) == y))
-    return int(np.count_nonzero(outputs.argmax(axis=1) == y))
+    single = outputs.shape[1] == 1
+    answers = outputs > threshold if single else outputs.argmax(axis=1)
+    if np.shape(y) != answers.shape:
+        raise ValueError(f"y must have the shape {answers.shape}, got {np.shape(y)}")
+    return int(np.count_nonzero(answers == y))
+
+
+def _require_trainable(network: Sequential, loss: Loss, data: Batch, batch_size: int) -> None:
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    if not len(data.X):
+        raise ValueError("data must hold at least one row, got none")
+    outputs = network.predict(data.X[:1])
+    loss.require(np.broadcast_to(outputs, (len(data.X), outputs.shape[1])), data.y)

@@ -109,16 +109,16 @@ class NudgedLayer(Layer):
         self.layer, self.nudge = layer, nudge
         super().__init__(layer.params)
 
-    def bind(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
+    def attach(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
         """Keep the layer's parameters and gradients in the given arrays from now on."""
-        super().bind(params, grads)
-        self.layer.bind(params, grads)
-        self.state = self.layer.state  # which `bind` may have made anew
+        super().attach(params, grads)
+        self.layer.attach(params, grads)
+        self.state = self.layer.state  # which `attach` may have made anew
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """Return the layer's output, nudged."""
-        self.layer.training = self.training
-        return self.nudge(self.layer.forward(x).copy())  # it may be a view of what must not move
+        a = self.layer.forward(x, training)
+        return self.nudge(a.copy())  # it may be a view of what must not move
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Set the gradients of the parameters; return dx, nudged."""
@@ -133,8 +133,7 @@ class NudgedLoss(Loss):
     """A loss that is nudged, with its gradient."""
 
     def __init__(self, loss: Loss, nudge: Nudge) -> None:
-        super().__init__()
-        self.loss, self.nudge = loss, nudge
+        self.loss, self.nudge, self.threshold = loss, nudge, loss.threshold
 
     def forward(self, z: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
         """Return L, nudged; sums of it are nudged, too."""
@@ -142,7 +141,7 @@ class NudgedLoss(Loss):
 
     def backward(self) -> np.ndarray:
         """Return dz, nudged."""
-        return self.nudge(self.loss.backward())
+        return self.nudge(self.loss.backward().copy())
 
 
 class NudgedOptimizer(Wrapper):

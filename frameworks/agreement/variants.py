@@ -61,7 +61,7 @@ def change(mode: str, seed: int) -> Callable[[Builder], Builder]:
 class KerasSigmoid(Sigmoid):
     """scratch's layer with TensorFlow's σ(z); loads TensorFlow."""
 
-    def forward(self, z: np.ndarray) -> np.ndarray:
+    def forward(self, z: np.ndarray, training: bool = False) -> np.ndarray:
         """Return a = σ(z), as TensorFlow computes it."""
         import tensorflow as tf
 

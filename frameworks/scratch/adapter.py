@@ -46,7 +46,7 @@ class ScratchAdapter(Adapter):
             optimizer.state = own
 
     def dropped(self, X: np.ndarray) -> list[Dropped]:
-        found, network = [], self.parts.network.train(False)
+        found, network = [], self.parts.network
         if not any(isinstance(layer, scratch.Dropout) for layer in network.layers):
             return []
         for layer in network.layers:
@@ -60,45 +60,39 @@ class ScratchAdapter(Adapter):
     ) -> Iterator[EpochResult]:
         network, loss, (optimizer,) = self.parts.network, self.parts.loss, self.parts.optimizers
         masks = (lambda rows: self.stream(rows).masks) if self.stream else None
-        return scratch.train(
-            network, loss, optimizer, data, orders, batch_size, self.threshold, masks=masks
+        count = self.threshold is not None
+        return scratch.iter_epochs(
+            network, loss, optimizer, data, orders, batch_size, masks=masks, count=count
         )
 
     def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
-        networks = [network.train() for network in self.parts.networks]
         if draws.masks:
             self.parts.network.use_masks(draws.masks)
         values = self.step(batch, draws.named)
-        for network in networks:
-            network.train(False)
         return {name: float(value) for name, value in values.items()}
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
-        return self.parts.network.forward(X).copy()
+        return self.parts.network.predict(X)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return (scratch.sigmoid if outputs.shape[1] == 1 else scratch.softmax)(outputs)
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
-        return self.parts.loss.forward(outputs, y)
+        return float(self.parts.loss.forward(outputs, y))
 
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
-        network, found, x = self.parts.network.train(training), [], X
+        network, found, x = self.parts.network, [], X
         if training:
             self._peek(X)
         for layer in network.layers:
-            x = layer.forward(x)
+            x = layer.forward(x, training)
             kind, name = kind_of(layer), type(layer).__name__
             found.append(LayerOutput(kind, name, x.copy(), len(layer.params)))
-        network.train(False)
         return computing(X, found)
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
-        network = self.parts.network.train()
         self._peek(batch.X)
-        loss, gradients = network.loss_and_grad(self.parts.loss, *batch)
-        network.train(False)
-        return loss, gradients
+        return self.parts.network.loss_and_grad(self.parts.loss, *batch, training=True)
 
     def _layers(self) -> list[Any]:
         return [layer for network in self.parts.networks for layer in network.layers]
@@ -109,10 +103,10 @@ class ScratchAdapter(Adapter):
             self.parts.network.use_masks(self.stream.peek(len(X)).masks)
 
     def get_states(self) -> list[np.ndarray]:
-        return [a.copy() for network in self.parts.networks for a in network.state]
+        return [a.copy() for network in self.parts.networks for a in network.state.values()]
 
     def set_states(self, states: list[np.ndarray]) -> None:
-        own = [a for network in self.parts.networks for a in network.state]
+        own = [a for network in self.parts.networks for a in network.state.values()]
         for a, new in zip(own, states, strict=True):
             a[...] = new
 

@@ -28,12 +28,14 @@ def train(
             layer.rng = rng
     orders = (rng.permutation(n) if spec.shuffle else None for _ in range(spec.epochs))
     threshold, history = task.threshold(parts.logits), []
-    for result in scratch.train(
-        network, parts.loss, optimizer, data, orders, spec.batch_size, threshold
-    ):
+    epochs = scratch.iter_epochs(
+        *(network, parts.loss, optimizer, data, orders, spec.batch_size),
+        count=threshold is not None,
+    )
+    for result in epochs:
         history.append(result)
         report(len(history), result.loss)
-    weights, outputs = network.weights, network.forward
+    weights, outputs = network.weights, network.predict
     return Trained(history, initial_weights, weights, threshold, outputs, parts.loss.forward)
 
 

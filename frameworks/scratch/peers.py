@@ -33,17 +33,17 @@ class ScratchLoop:
     def train(self, weights: Arrays, orders: Arrays) -> float:
         """See `Loop.train`."""
         network, loss, optimizer = self.parts[:3]
-        network.train().set_weights(weights)
+        network.set_weights(weights)
         optimizer.state = {}
         total = correct = 0.0
         for order in orders:
             for start in range(0, len(order), self.batch_size):
                 rows = order[start : start + self.batch_size]
                 X, y = self.data.X[rows], self.data.y[rows]
-                outputs = network.forward(X)
+                outputs = network.forward(X, training=True)
                 total += loss.forward(outputs, y) * len(rows)
                 if self.threshold is not None:
                     correct += count_correct(outputs, y, self.threshold)
-                network.backward(loss.backward())
+                network.backward_params(loss.backward())
                 optimizer.step(network.theta, network.grad)
         return float(total / (len(orders) * len(self.data.X)))

@@ -11,30 +11,19 @@ from scratch.layers.layer import Layer
 __all__ = ["LeakyReLU", "ReLU", "Sigmoid", "Softmax", "Step", "Tanh", "sigmoid", "softmax"]
 
 
-# log(max) may be rounded up, and its exponential overflow: one number further down is safe.
-_LARGEST_EXPONENT = {
-    np.dtype(t): np.nextafter(np.log(np.finfo(t).max), t(0))
-    for t in (np.float32, np.float64, np.longdouble)
-}
+def sigmoid(z: np.ndarray) -> np.ndarray:
+    """Return σ(z) = 1 / (1 + e⁻ᶻ), element by element, as eᶻ / (1 + eᶻ) where z < 0.
 
-
-def sigmoid(z: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Return σ(z) = 1 / (1 + e⁻ᶻ), element by element.
-
-    -z is held below the largest exponent, so that nothing overflows; every digit of a small σ is
-    kept, which ½ (1 + tanh(z/2)) would lose.
+    Only e^−|z| is ever computed: nothing overflows, and every digit of a small σ is kept.
 
     >>> sigmoid(np.array([-1e4, 0.0, 5.0])).round(6)
     array([0.      , 0.5     , 0.993307])
     """
-    out = np.negative(z, out=out)
-    np.minimum(out, _LARGEST_EXPONENT[out.dtype], out=out)
-    np.exp(out, out=out)
-    out += 1
-    return np.reciprocal(out, out=out)
+    e = np.exp(-np.abs(z))
+    return np.where(z < 0, e, 1) / (1 + e)
 
 
-def softmax(z: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+def softmax(z: np.ndarray) -> np.ndarray:
     """Return eᶻₖ / Σⱼ eᶻⱼ along the last axis, for z (n, k).
 
     The row's maximum is taken off first: the quotient stays the same and nothing overflows.
@@ -43,10 +32,8 @@ def softmax(z: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     array([[0.5, 0.5],
            [1. , 0. ]])
     """
-    out = np.subtract(z, z.max(axis=-1, keepdims=True), out=out)
-    np.exp(out, out=out)
-    out /= out.sum(axis=-1, keepdims=True)
-    return out
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
 
 
 class Sigmoid(Layer):
@@ -59,17 +46,14 @@ class Sigmoid(Layer):
     array([[0.25    , 0.006648]])
     """
 
-    def forward(self, z: np.ndarray) -> np.ndarray:
+    def forward(self, z: np.ndarray, training: bool = False) -> np.ndarray:
         """Return a = σ(z)."""
-        self.a = sigmoid(z, out=self.work.like("a", z))
+        self.a = sigmoid(z)
         return self.a
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Return dz = da ⊙ a (1 − a)."""
-        dz = np.subtract(1, self.a, out=self.work.like("dz", da))
-        dz *= self.a
-        dz *= da
-        return dz
+        return da * self.a * (1 - self.a)
 
 
 class Tanh(Layer):
@@ -82,17 +66,14 @@ class Tanh(Layer):
     array([[1.      , 0.009866]])
     """
 
-    def forward(self, z: np.ndarray) -> np.ndarray:
+    def forward(self, z: np.ndarray, training: bool = False) -> np.ndarray:
         """Return a = tanh(z)."""
-        self.a = np.tanh(z, out=self.work.like("a", z))
+        self.a = np.tanh(z)
         return self.a
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Return dz = da ⊙ (1 − a²)."""
-        dz = np.square(self.a, out=self.work.like("dz", da))
-        np.subtract(1, dz, out=dz)
-        dz *= da
-        return dz
+        return da * (1 - self.a * self.a)
 
 
 class ReLU(Layer):
@@ -109,16 +90,14 @@ class ReLU(Layer):
     array([[0., 0., 7.]])
     """
 
-    def forward(self, z: np.ndarray) -> np.ndarray:
+    def forward(self, z: np.ndarray, training: bool = False) -> np.ndarray:
         """Return a = max(z, 0)."""
-        self.a = np.maximum(z, 0, out=self.work.like("a", z))
+        self.a = np.maximum(z, 0)
         return self.a
 
     def backward(self, da: np.ndarray) -> np.ndarray:
-        """Return dz = da ⊙ sign(a), which is 1 where z > 0, else 0."""
-        dz = np.sign(self.a, out=self.work.like("dz", da))
-        dz *= da
-        return dz
+        """Return dz = da ⊙ (1 where z > 0, else 0)."""
+        return da * (self.a > 0)
 
 
 class LeakyReLU(Layer):
@@ -142,18 +121,14 @@ class LeakyReLU(Layer):
         super().__init__()
         self.slope = slope
 
-    def forward(self, z: np.ndarray) -> np.ndarray:
+    def forward(self, z: np.ndarray, training: bool = False) -> np.ndarray:
         """Return a = max(z, slope · z), which is the same for a slope below 1."""
         self.z = z
-        a = np.multiply(z, self.slope, out=self.work.like("a", z))
-        return np.maximum(z, a, out=a)
+        return np.maximum(z, self.slope * z)
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Return dz = da ⊙ (1 where z > 0, else slope)."""
-        dz = np.greater(self.z, 0, out=self.work.like("dz", da))
-        np.maximum(dz, self.slope, out=dz)
-        dz *= da
-        return dz
+        return np.where(self.z > 0, da, self.slope * da)
 
 
 class Step(Layer):
@@ -173,9 +148,9 @@ class Step(Layer):
         super().__init__()
         self.threshold = threshold
 
-    def forward(self, z: np.ndarray) -> np.ndarray:
+    def forward(self, z: np.ndarray, training: bool = False) -> np.ndarray:
         """Return a = (z > threshold), as numbers of z's type."""
-        return np.greater(z, self.threshold, out=self.work.like("a", z))
+        return (z > self.threshold).astype(z.dtype)
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Raise NotImplementedError, since every gradient would be zero."""
@@ -197,15 +172,11 @@ class Softmax(Layer):
     array([[ 0.25, -0.25]])
     """
 
-    def forward(self, z: np.ndarray) -> np.ndarray:
+    def forward(self, z: np.ndarray, training: bool = False) -> np.ndarray:
         """Return a = softmax(z)."""
-        self.a = softmax(z, out=self.work.like("a", z))
+        self.a = softmax(z)
         return self.a
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Return dz = a ⊙ (da − Σₖ daₖ aₖ)."""
-        dz = np.multiply(da, self.a, out=self.work.like("dz", da))
-        total = dz.sum(axis=-1, keepdims=True)
-        np.subtract(da, total, out=dz)
-        dz *= self.a
-        return dz
+        return self.a * (da - (da * self.a).sum(axis=-1, keepdims=True))

@@ -1,12 +1,13 @@
 """Batch normalization."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 
 from scratch.checks import require_fraction, require_not_negative, require_positive
-from scratch.initializers import zeros
-from scratch.layers.layer import Layer
+from scratch.initializers import glorot_uniform, zeros
+from scratch.layers.layer import Draw, Layer
 
 __all__ = ["BatchNorm"]
 
@@ -29,8 +30,7 @@ class BatchNorm(Layer):
     internal covariate shift", ICML 2015, algorithm 1 and the chain rule in section 3.
 
     >>> layer = BatchNorm.pytorch(1)
-    >>> layer.training = True
-    >>> layer.forward(np.array([[1.0], [3.0]])).round(4).ravel()
+    >>> layer.forward(np.array([[1.0], [3.0]]), training=True).round(4).ravel()
     array([-1.,  1.])
     >>> {name: value.round(4).tolist() for name, value in layer.state.items()}
     {'mean': [0.2], 'variance': [1.1]}
@@ -56,67 +56,55 @@ class BatchNorm(Layer):
         """Return `torch.nn.BatchNorm1d(d)` or 2d: its momentum 0.1 is 1 − 0.9; ε 10⁻⁵, unbiased."""
         return cls(d, momentum=0.9, epsilon=1e-5, unbiased_running_variance=True)
 
-    def bind(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
+    def attach(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
         """Keep parameters and gradients in the given arrays; the state takes on their type."""
-        super().bind(params, grads)
+        super().attach(params, grads)
         self.state = {name: a.astype(params[0].dtype) for name, a in self.state.items()}
 
-    def initialize(self, rng: np.random.Generator) -> None:
+    def initialize(self, rng: np.random.Generator, draw: Draw = glorot_uniform) -> Self:
         """Set γ = 1, β = 0, running mean 0 and variance 1; nothing is drawn."""
         for array, value in zip([*self.params, *self.state.values()], (1, 0, 0, 1), strict=True):
             array[:] = value
+        return self
 
-    def forward(self, X: np.ndarray) -> np.ndarray:
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return γ x̂ + β, and in training move the running mean and variance."""
         gamma, beta = self.params
-        self.used_batch = self.training
-        x_hat = self.x_hat = self.work.like("x_hat", X)
-        a = self.work.like("a", X)
-        if self.training:
-            self._require_enough(X)
-            mean = _mean(X)
-            np.subtract(X, mean, out=x_hat)
-            variance = _mean(np.square(x_hat, out=a))
-            self._follow(mean, variance, X.size // X.shape[-1])
-        else:
-            np.subtract(X, self.state["mean"], out=x_hat)
-            variance = self.state["variance"]
+        self.m = X.size // X.shape[-1]  # numbers a channel
+        self.used_batch = training
+        mean, variance = self.state["mean"], self.state["variance"]
+        if training:
+            self._require_enough()
+            mean = _sum(X) / self.m
+            variance = _sum((X - mean) ** 2) / self.m
+            self._follow(mean, variance)
         self.scale = 1 / np.sqrt(variance + self.epsilon)
-        x_hat *= self.scale
-        np.multiply(x_hat, gamma, out=a)
-        a += beta
-        return a
+        self.x_hat = (X - mean) * self.scale
+        return gamma * self.x_hat + beta
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Set dγ and dβ; return dX, through μ and σ² where the latest forward took the batch's."""
-        (gamma, _), (dgamma, dbeta), channels = self.params, self.grads, da.shape[-1]
-        dX = np.multiply(da, self.x_hat, out=self.work.like("dX", da))
-        np.add.reduce(dX.reshape(-1, channels), axis=0, out=dgamma)
-        np.add.reduce(da.reshape(-1, channels), axis=0, out=dbeta)
+        (gamma, _), (dgamma, dbeta) = self.params, self.grads
+        dgamma[...], dbeta[...] = _sum(da * self.x_hat), _sum(da)
         if self.used_batch:
-            m = da.size // channels
-            np.multiply(self.x_hat, -dgamma / m, out=dX)
-            dX += da
-            dX -= dbeta / m
-            dX *= gamma * self.scale
-        else:
-            np.multiply(da, gamma * self.scale, out=dX)
-        return dX
+            da = da - dbeta / self.m - self.x_hat * (dgamma / self.m)
+        return gamma * self.scale * da
 
-    def _follow(self, mean: np.ndarray, variance: np.ndarray, m: int) -> None:
-        """Move the running mean and variance towards the batch's, over m numbers a channel."""
+    def _follow(self, mean: np.ndarray, variance: np.ndarray) -> None:
+        """Move the running mean and variance towards the batch's."""
         if self.unbiased:
-            variance = variance * (m / (m - 1))
+            variance = variance * (self.m / (self.m - 1))
         for running, new in zip(self.state.values(), (mean, variance), strict=True):
-            running *= self.momentum
-            running += (1 - self.momentum) * new
+            running[...] = self.momentum * running + (1 - self.momentum) * new
 
-    def _require_enough(self, X: np.ndarray) -> None:
-        m, least = X.size // X.shape[-1], 2 if self.unbiased else 1
-        if m < least:
-            raise ValueError(f"X must hold at least {least} values a channel in training, got {m}")
+    def _require_enough(self) -> None:
+        least = 2 if self.unbiased else 1
+        if self.m < least:
+            raise ValueError(
+                f"X must hold at least {least} values a channel in training, got {self.m}"
+            )
 
 
-def _mean(X: np.ndarray) -> np.ndarray:
-    """Return the mean of every channel (d,) of X (..., d)."""
-    return np.add.reduce(X.reshape(-1, X.shape[-1]), axis=0) / (X.size // X.shape[-1])
+def _sum(X: np.ndarray) -> np.ndarray:
+    """Return the sum of every channel (d,) of X (..., d)."""
+    return X.sum(axis=tuple(range(X.ndim - 1)))

@@ -4,7 +4,13 @@ import numpy as np
 
 from scratch.checks import require_positive
 from scratch.initializers import zeros
-from scratch.layers import kernels
+from scratch.layers.correlation import (
+    correlate,
+    correlate_bias,
+    correlate_inputs,
+    correlate_kernel,
+    gather_columns,
+)
 from scratch.layers.layer import Layer
 from scratch.layers.windows import Padding, Pair, pair, positions, same_padding
 
@@ -23,7 +29,7 @@ class Conv2D(Layer):
     Gradients: dW[u, v] = Σ X[s·y + u, s·x + v] dz[y, x], db = Σ dz,
     dX[s·y + u, s·x + v] = Σ dz[y, x] Wᵀ[u, v].
     Source: Goodfellow, Bengio and Courville, "Deep learning", MIT Press 2016, equations 9.8, 9.11
-    and 9.13. `correlation` has the equations as loops, `kernels` the matrix products used here.
+    and 9.13. `correlation` has the matrix products used here.
 
     >>> layer = Conv2D(1, 1, (1, 2))
     >>> layer.W[0, :, 0, 0], layer.b[:] = [1.0, 10.0], [0.5]
@@ -66,28 +72,27 @@ class Conv2D(Layer):
         """The biases (c_out,); IndexError in a layer without them."""
         return self.params[1]
 
-    def forward(self, X: np.ndarray) -> np.ndarray:
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return z, the correlation of the padded X with W, plus b."""
-        X = self.X = self._pad(X)
         W, *b = self.params
-        image = positions(X.shape[1:3], self.kernel, self.stride)
-        z = self.work.take("z", len(X), (*image, W.shape[3]), X.dtype)
-        kernels.correlate(X, W, b[0] if b else None, self.stride, z, self.work)
-        return z
+        X = self._pad(X)
+        self.image = X.shape[1:3]
+        self.columns = gather_columns(X, self.kernel, self.stride)
+        oh, _ = positions(self.image, self.kernel, self.stride)
+        z = correlate(self.columns, W, oh, len(X))
+        return z + b[0] if b else z
 
     def backward(self, dz: np.ndarray) -> np.ndarray:
         """Set dW and db; return dX, without the part that lies in the padding."""
         self.backward_params(dz)
-        dX = self.work.like("dX", self.X)
-        kernels.correlate_inputs(dz, self.W, self.stride, dX, self.work)
-        return dX[self.inside]
+        return correlate_inputs(dz, self.W, self.stride, self.image)[self.inside]
 
     def backward_params(self, dz: np.ndarray) -> None:
-        """Set dW and db."""
+        """Set dW and db = Σ dz."""
         dW, *db = self.grads
-        kernels.correlate_kernel(self.X, dz, self.stride, dW, self.work)
-        for sums in db:
-            kernels.correlate_bias(dz, sums)
+        dW[...] = correlate_kernel(self.columns, dz, self.kernel)
+        if db:
+            db[0][...] = correlate_bias(dz)
 
     def _pad(self, X: np.ndarray) -> np.ndarray:
         """Return X with zeros around it, and keep in `inside` where in it X is."""
@@ -98,7 +103,6 @@ class Conv2D(Layer):
         top, bottom = same_padding(h, self.kernel[0], self.stride[0])
         left, right = same_padding(w, self.kernel[1], self.stride[1])
         self.inside = np.s_[:, top : top + h, left : left + w]
-        padded = self.work.take("padded", n, (top + h + bottom, left + w + right, c), X.dtype)
-        padded.fill(0)
+        padded = np.zeros_like(X, shape=(n, top + h + bottom, left + w + right, c))
         padded[self.inside] = X
         return padded

@@ -45,22 +45,20 @@ class Dense(Layer):
         """The biases (d_out,); IndexError in a layer without them."""
         return self.params[1]
 
-    def forward(self, X: np.ndarray) -> np.ndarray:
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return z = X W + b."""
         self.X = X
-        z = np.matmul(X, self.W, out=self.work.take("z", len(X), self.W.shape[1:], X.dtype))
-        for b in self.params[1:]:
-            z += b
-        return z
+        W, *b = self.params
+        return X @ W + b[0] if b else X @ W
 
     def backward(self, dz: np.ndarray) -> np.ndarray:
         """Set dW and db; return dX = dz Wᵀ."""
         self.backward_params(dz)
-        return np.matmul(dz, self.W.T, out=self.work.like("dX", self.X))
+        return dz @ self.W.T
 
     def backward_params(self, dz: np.ndarray) -> None:
         """Set dW = Xᵀ dz and db = Σᵢ dzᵢ."""
         dW, *db = self.grads
-        np.matmul(self.X.T, dz, out=dW)
-        for sums in db:
-            np.add.reduce(dz, axis=0, out=sums)
+        dW[...] = self.X.T @ dz
+        if db:
+            db[0][...] = dz.sum(axis=0)

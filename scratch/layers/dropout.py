@@ -20,11 +20,13 @@ class Dropout(Layer):
     JMLR 15, 2014, section 4; the factor in training instead of at test time as in section 10.
 
     >>> layer = Dropout(0.5, np.random.default_rng(0))
-    >>> layer.training = True
-    >>> layer.forward(np.ones((1, 4)))
+    >>> layer.forward(np.ones((1, 4)), training=True)
     array([[2., 0., 0., 0.]])
     >>> layer.backward(np.ones((1, 4)))
     array([[2., 0., 0., 0.]])
+    >>> layer.use(np.array([[0.0, 0.0, 2.0, 2.0]]))
+    >>> layer.forward(np.ones((1, 4)), training=True)
+    array([[0., 0., 2., 2.]])
     """
 
     def __init__(self, rate: float, rng: np.random.Generator | None = None) -> None:
@@ -38,26 +40,20 @@ class Dropout(Layer):
         """Take this mask, shaped as X, in the next `forward` in training."""
         self.next_mask = mask
 
-    def forward(self, X: np.ndarray) -> np.ndarray:
-        """Return X ⊙ a new mask, or X itself outside training."""
-        if not self.training:
-            self.mask = None
-            return X
-        self.mask, self.next_mask = self.next_mask, None
-        if self.mask is None:
-            self.mask = self._draw(X)
-        return np.multiply(X, self.mask, out=self.work.like("a", X))
-
-    def _draw(self, X: np.ndarray) -> np.ndarray:
+    def draw(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return the mask that was handed over, or else a new one."""
+        mask, self.next_mask = self.next_mask, None
+        if mask is not None:
+            return mask
         if self.rng is None:
             raise ValueError("Dropout needs an rng, or a mask for each step in training")
-        u = self.rng.random(out=self.work.take("u", len(X), X.shape[1:], np.float64))
-        mask = np.greater_equal(u, self.rate, out=self.work.like("mask", X))
-        mask *= 1 / (1 - self.rate)
-        return mask
+        return (self.rng.random(shape) >= self.rate) * (1 / (1 - self.rate))
+
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
+        """Return X ⊙ a new mask, or X itself outside training."""
+        self.mask = self.draw(X.shape).astype(X.dtype) if training else None
+        return X * self.mask if training else X
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Return da ⊙ mask, or da itself outside training."""
-        if self.mask is None:
-            return da
-        return np.multiply(da, self.mask, out=self.work.like("dX", da))
+        return da if self.mask is None else da * self.mask

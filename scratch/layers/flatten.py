@@ -22,14 +22,16 @@ class Flatten(Layer):
     (1, 2, 1, 2)
     """
 
-    def forward(self, X: np.ndarray) -> np.ndarray:
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return X (n, d), a view of it where its numbers lie in this order."""
-        self.shape = X.shape
+        self.X = X
         return X.reshape(len(X), math.prod(X.shape[1:]))
 
     def backward(self, da: np.ndarray) -> np.ndarray:
-        """Return da in the shape of X."""
-        return da.reshape(self.shape)
+        """Return da in the shape of X, and in its order in memory."""
+        dX = np.empty_like(self.X)
+        dX[...] = da.reshape(self.X.shape)
+        return dX
 
 
 class Reshape(Layer):
@@ -48,7 +50,7 @@ class Reshape(Layer):
         super().__init__()
         self.shape = shape
 
-    def forward(self, X: np.ndarray) -> np.ndarray:
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return X (n, *shape), a view of it where its numbers lie in this order."""
         self.before = X.shape
         return X.reshape(len(X), *self.shape)

@@ -1,13 +1,15 @@
-"""What every layer has in common: parameters, their gradients, and arrays that are used again."""
+"""What every layer has in common: a function, its derivative, parameters and their gradients."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Self
 
 import numpy as np
 
 from scratch.initializers import glorot_uniform
-from scratch.workspace import Workspace
 
-__all__ = ["Layer"]
+__all__ = ["Draw", "Layer"]
+
+Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]  # a rule for initial weights
 
 
 class Layer:
@@ -15,34 +17,30 @@ class Layer:
 
     `params` and `grads` are lists in the same order; a layer without parameters has empty ones.
     `state` holds what is learned without a gradient, such as running means: it is not trained, but
-    belongs to what has to be saved. `training` says which of two functions a layer is that has two,
-    such as dropout.
+    belongs to what has to be saved. Some layers, such as dropout, are another function in training
+    than afterwards.
     `backward` belongs to the latest `forward`: it uses what that call kept.
-
-    What `forward` and `backward` return is an array that the layer owns and writes over at the next
-    call of the same method, or a view of what it was given; copy it to keep it.
     """
 
-    training: bool = False
     params: list[np.ndarray]
     grads: list[np.ndarray]
     state: dict[str, np.ndarray]
 
     def __init__(self, params: Sequence[np.ndarray] = ()) -> None:
         self.state = {}
-        self.bind(params, [np.zeros_like(p) for p in params])
-        self.work = Workspace()
+        self.attach(params, [np.zeros_like(p) for p in params])
 
-    def bind(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
+    def attach(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
         """Keep parameters and gradients in the given arrays from now on (see `Sequential`)."""
         self.params, self.grads = list(params), list(grads)
 
-    def initialize(self, rng: np.random.Generator) -> None:
-        """Draw every matrix and kernel by Glorot's rule, in order; vectors start at zero."""
+    def initialize(self, rng: np.random.Generator, draw: Draw = glorot_uniform) -> Self:
+        """Draw every matrix and kernel by the rule, in order; vectors start at zero."""
         for p in self.params:
-            p[...] = glorot_uniform(rng, p.shape) if p.ndim > 1 else 0
+            p[...] = draw(rng, p.shape) if p.ndim > 1 else 0
+        return self
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """Return the layer's output (n, ...) for its input (n, ...)."""
         raise NotImplementedError
 
@@ -53,3 +51,6 @@ class Layer:
     def backward_params(self, da: np.ndarray) -> None:
         """Set `grads` only: enough for the first layer that has any: nobody asks for its dx."""
         self.backward(da)
+
+    def __repr__(self) -> str:
+        return " ".join([type(self).__name__, *(str(p.shape) for p in self.params)])

@@ -1,73 +1,43 @@
-"""Pooling: one number for every window of an image, channel by channel."""
+"""Pooling: one number for every window of an image, channel by channel.
 
-import math
-from collections.abc import Iterator
+A window is pooled along its width first, then along its height. Along one axis, all first numbers
+of the windows are one view of the images, all second ones another, and so on (`_places`); the rest
+is arithmetic on whole arrays.
+"""
 
 import numpy as np
 
 from scratch.layers.layer import Layer
-from scratch.layers.windows import Pair, pair, positions, windows
-from scratch.workspace import blocks
+from scratch.layers.windows import Pair, pair, positions
 
 __all__ = ["AveragePool2D", "MaxPool2D"]
 
-Taps = Iterator[tuple[int, np.ndarray]]
+_HEIGHT, _WIDTH = 1, 2  # axes of X (n, h, w, c)
 
 
 class _Pool2D(Layer):
-    """What the two have in common: the way of the numbers into the windows, and back.
-
-    A tap is a place in the window, counted row by row. The images are split into their taps, one
-    array for each, so that everything else is arithmetic on whole arrays; a few images at a time,
-    as in `kernels`.
-    """
+    """Windows of a size, at a stride."""
 
     def __init__(self, size: int | Pair = 2, stride: int | Pair | None = None) -> None:
         super().__init__()
         self.size = pair("size", size)
         self.stride = self.size if stride is None else pair("stride", stride)
-        self.count = math.prod(self.size)
-        self.overlap = self.stride[0] < self.size[0] or self.stride[1] < self.size[1]
 
-    def forward(self, X: np.ndarray) -> np.ndarray:
-        """Return z (n, oh, ow, c) for X (n, h, w, c)."""
-        self.image = X.shape[1:]
-        oh, ow = positions((X.shape[1], X.shape[2]), self.size, self.stride)
-        z = self.work.take("z", len(X), (oh, ow, X.shape[3]), X.dtype)
-        by_tap = windows(X, self.size, self.stride).transpose(3, 4, 0, 1, 2, 5)
-        for block in self._blocks(z):
-            view = by_tap[:, :, block]
-            memory = self.work.take("taps", view.size, (), X.dtype)
-            memory.reshape(view.shape)[...] = view
-            self._join(memory.reshape(self.count, *z[block].shape), z[block], block)
-        return z
+    def _places(self, X: np.ndarray, axis: int) -> list[np.ndarray]:
+        """Return the numbers at the first, second, ... place of every window along an axis."""
+        size, stride = self.size[axis - 1], self.stride[axis - 1]
+        last = X.shape[axis] - size
+        return [X[(slice(None),) * axis + (slice(v, last + v + 1, stride),)] for v in range(size)]
 
-    def backward(self, dz: np.ndarray) -> np.ndarray:
-        """Return dX (n, h, w, c): for every place, the sum over the windows that it is in."""
-        dX = self.work.take("dX", len(dz), self.image, dz.dtype)
-        (sy, sx), (oh, ow) = self.stride, dz.shape[1:3]
-        if self.stride != self.size or (sy * oh, sx * ow) != self.image[:2]:
-            dX.fill(0)  # else every place is in exactly one window, and written below
-        for block in self._blocks(dz):
-            for tap, d in self._split(dz[block], block):
-                u, v = divmod(tap, self.size[1])
-                places = dX[block, u : u + sy * oh : sy, v : v + sx * ow : sx]
-                if self.overlap:
-                    places += d
-                else:
-                    places[...] = d
+    def _put(self, shares: list[np.ndarray], length: int, axis: int) -> np.ndarray:
+        """Return an array of so many rows along the axis, with the shares added at their places."""
+        shape, size, stride = list(shares[0].shape), self.size[axis - 1], self.stride[axis - 1]
+        covered = size == stride and size * shape[axis] == length  # each place by one window
+        shape[axis] = length
+        dX = (np.empty_like if covered else np.zeros_like)(shares[0], shape=tuple(shape))
+        for place, share in zip(self._places(dX, axis), shares, strict=True):
+            place[...] = share if size <= stride else place + share
         return dX
-
-    def _blocks(self, z: np.ndarray) -> Iterator[slice]:
-        return blocks(len(z), self.count * math.prod(z.shape[1:]) * z.itemsize)
-
-    def _join(self, taps: np.ndarray, z: np.ndarray, block: slice) -> None:
-        """Set z (m, oh, ow, c), the outputs of a block, from its taps (k, m, oh, ow, c)."""
-        raise NotImplementedError
-
-    def _split(self, dz: np.ndarray, block: slice) -> Taps:
-        """Yield every tap's number, and the gradient (m, oh, ow, c) that goes to it."""
-        raise NotImplementedError
 
 
 class MaxPool2D(_Pool2D):
@@ -88,28 +58,19 @@ class MaxPool2D(_Pool2D):
            [0., 0.]])
     """
 
-    def forward(self, X: np.ndarray) -> np.ndarray:
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return z (n, oh, ow, c) for X (n, h, w, c)."""
-        image = positions(X.shape[1:3], self.size, self.stride)
-        self.exceeds = self.work.take("exceeds", len(X), (self.count, *image, X.shape[3]), bool)
-        return super().forward(X)
+        self.image = X.shape[1:3]
+        positions(self.image, self.size, self.stride)
+        rows, self.exceeds_in_width = _maximum(self._places(X, _WIDTH))
+        z, self.exceeds_in_height = _maximum(self._places(rows, _HEIGHT))
+        return z
 
-    def _join(self, taps: np.ndarray, z: np.ndarray, block: slice) -> None:
-        """Keep which taps exceed all before them: the last of these is the first maximum."""
-        z[...] = taps[0]
-        for tap in range(1, self.count):
-            np.greater(taps[tap], z, out=self.exceeds[block, tap])
-            np.maximum(taps[tap], z, out=z)
-
-    def _split(self, dz: np.ndarray, block: slice) -> Taps:
-        """From the last tap to the first: what is left of dz goes to a tap that exceeds."""
-        d, left = self.work.like("d", dz), self.work.like("left", dz)
-        left[...] = dz
-        for tap in range(self.count - 1, 0, -1):
-            np.multiply(left, self.exceeds[block, tap], out=d)
-            left -= d
-            yield tap, d
-        yield 0, left
+    def backward(self, dz: np.ndarray) -> np.ndarray:
+        """Return dX (n, h, w, c): for every place, the sum over the windows that it is in."""
+        h, w = self.image
+        drows = self._put(_to_first_maximum(dz, self.exceeds_in_height), h, _HEIGHT)
+        return self._put(_to_first_maximum(drows, self.exceeds_in_width), w, _WIDTH)
 
 
 class AveragePool2D(_Pool2D):
@@ -128,13 +89,38 @@ class AveragePool2D(_Pool2D):
            [2., 2.]])
     """
 
-    def _join(self, taps: np.ndarray, z: np.ndarray, block: slice) -> None:
-        """Set the means."""
-        np.add.reduce(taps, axis=0, out=z)
-        z /= self.count
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
+        """Return z (n, oh, ow, c) for X (n, h, w, c)."""
+        self.image = X.shape[1:3]
+        positions(self.image, self.size, self.stride)
+        rows = sum(self._places(X, _WIDTH)[1:], self._places(X, _WIDTH)[0])
+        return sum(self._places(rows, _HEIGHT)[1:], self._places(rows, _HEIGHT)[0]) / self._count
 
-    def _split(self, dz: np.ndarray, block: slice) -> Taps:
-        """Yield the same share for every tap."""
-        share = np.divide(dz, self.count, out=self.work.like("share", dz))
-        for tap in range(self.count):
-            yield tap, share
+    def backward(self, dz: np.ndarray) -> np.ndarray:
+        """Return dX (n, h, w, c): for every place, the sum over the windows that it is in."""
+        (h, w), (kh, kw) = self.image, self.size
+        drows = self._put([dz / self._count] * kh, h, _HEIGHT)
+        return self._put([drows] * kw, w, _WIDTH)
+
+    @property
+    def _count(self) -> int:
+        return self.size[0] * self.size[1]
+
+
+def _maximum(places: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the largest number of every window, and where each place exceeds all before it."""
+    z, *others = places
+    exceeds = []
+    for x in others:
+        exceeds.append(x > z)
+        z = np.maximum(x, z)
+    return z, exceeds
+
+
+def _to_first_maximum(dz: np.ndarray, exceeds: list[np.ndarray]) -> list[np.ndarray]:
+    """Return each place's share of dz: the last place that exceeds is the first maximum."""
+    shares = []
+    for exceed in reversed(exceeds):
+        shares.append(dz * exceed)
+        dz = dz - shares[-1]
+    return [dz, *reversed(shares)]

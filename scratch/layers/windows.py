@@ -1,11 +1,8 @@
-"""Windows on images (n, h, w, c): where they stand, and all of them as one view."""
+"""Windows on images (n, h, w, c): how large they are, and how many there are."""
 
 from typing import Literal
 
-import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-
-__all__ = ["Padding", "Pair", "pair", "positions", "same_padding", "windows"]
+__all__ = ["Padding", "Pair", "pair", "positions", "same_padding"]
 
 Pair = tuple[int, int]  # of height and width
 Padding = Literal["valid", "same"]
@@ -50,15 +47,3 @@ def same_padding(length: int, size: int, stride: int) -> Pair:
     count = -(-length // stride)
     total = max((count - 1) * stride + size - length, 0)
     return total // 2, total - total // 2
-
-
-def windows(X: np.ndarray, size: Pair, stride: Pair) -> np.ndarray:
-    """Return every window of X (n, h, w, c) as a view (n, oh, ow, kh, kw, c), no number copied.
-
-    >>> X = np.arange(16.0).reshape(1, 4, 4, 1)
-    >>> windows(X, (2, 2), (2, 2))[0, 1, 0, :, :, 0]
-    array([[ 8.,  9.],
-           [12., 13.]])
-    """
-    every = sliding_window_view(X, size, axis=(1, 2))  # (n, h - kh + 1, w - kw + 1, c, kh, kw)
-    return np.moveaxis(every[:, :: stride[0], :: stride[1]], 3, 5)

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from scratch.checks import require_fraction
-from scratch.losses.loss import Loss, as_class_weights, weighted_sum
+from scratch.losses.loss import (
+    Loss,
+    as_class_weights,
+    one_hot,
+    require_labels,
+    require_shape,
+    weighted,
+)
 
 __all__ = ["CategoricalCrossEntropy"]
 
@@ -29,13 +36,13 @@ class CategoricalCrossEntropy(Loss):
     vision", CVPR 2016, section 7.
 
     >>> loss = CategoricalCrossEntropy()
-    >>> round(loss.forward(np.array([[0.0, 0.0], [1e4, -1e4]]), np.array([1, 0])), 6)
+    >>> round(float(loss.forward(np.array([[0.0, 0.0], [1e4, -1e4]]), np.array([1, 0]))), 6)
     0.346574
     >>> loss.backward()
     array([[ 0.25, -0.25],
            [ 0.  ,  0.  ]])
     >>> loss = CategoricalCrossEntropy(class_weights=[3, 1], weighted_mean=True)
-    >>> round(loss.forward(np.array([[0.0, 0.0], [1e4, -1e4]]), np.array([1, 0])), 6)
+    >>> round(float(loss.forward(np.array([[0.0, 0.0], [1e4, -1e4]]), np.array([1, 0]))), 6)
     0.173287
     """
 
@@ -46,7 +53,6 @@ class CategoricalCrossEntropy(Loss):
         class_weights: Sequence[float] | np.ndarray | None = None,
         weighted_mean: bool = False,
     ) -> None:
-        super().__init__()
         require_fraction("smoothing", smoothing)
         self.smoothing = smoothing
         self.v = as_class_weights(class_weights)
@@ -56,39 +62,33 @@ class CategoricalCrossEntropy(Loss):
 
     def forward(self, z: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
         """Return L."""
-        self.y, self.w, self.rows = y, w, np.arange(len(z))
-        self.t = self._targets(z) if self.smoothing or self.v is not None else None
-        e = self.e = self.work.like("e", z)
-        np.subtract(z, np.maximum.reduce(z, axis=1, keepdims=True), out=e)
-        z_t = e[self.rows, y] if self.t is None else np.einsum("ik,ik->i", self.t, e)
-        np.exp(e, out=e)
-        self.total = np.add.reduce(e, axis=1, keepdims=True)
-        log_total = np.log(self.total[:, 0])
-        if self.t is not None:
-            log_total *= np.add.reduce(self.t, axis=1)
-        self.m: float = len(z)
-        if self.v is not None and self.weighted_mean:
-            self.m = float(self.v[y].sum())
-        return weighted_sum(log_total - z_t, w) / self.m
+        require_shape(y, z.shape[:1])
+        self.t, self.m, self.w = *self._targets(z, y), w
+        z = z - z.max(axis=1, keepdims=True)
+        self.e = np.exp(z)
+        self.total = self.e.sum(axis=1, keepdims=True)
+        ell = (self.t * (np.log(self.total) - z)).sum(axis=1)
+        return weighted(w, ell).sum() / self.m
 
     def backward(self) -> np.ndarray:
         """Return dz = w (softmax(z) − onehot(y))/n, or w (softmax(z) Σₖ t − t)/m."""
-        dz = np.divide(self.e, self.total, out=self.work.like("dz", self.e))
-        if self.t is None:
-            dz[self.rows, self.y] -= 1
-        else:
-            dz *= np.add.reduce(self.t, axis=1, keepdims=True)
-            dz -= self.t
-        dz /= self.m
-        if self.w is not None:
-            dz *= self.w[:, None]
-        return dz
+        p = self.e / self.total
+        if self.smoothing or self.v is not None:
+            p = p * self.t.sum(axis=1, keepdims=True)
+        return weighted(self.w, p - self.t) / self.m
 
-    def _targets(self, z: np.ndarray) -> np.ndarray:
-        """Return t (n, k)."""
-        t = self.work.like("t", z)
-        t.fill(self.smoothing / z.shape[1])
-        t[self.rows, self.y] += 1 - self.smoothing
-        if self.v is not None:
-            t *= self.v if self.weighted_mean else self.v[self.y, None]
-        return t
+    def require(self, z: np.ndarray, y: np.ndarray) -> None:
+        """Raise ValueError unless y (n,) holds classes 0..k-1."""
+        require_labels(z, y)
+
+    def _targets(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return t (n, k), and the divisor m."""
+        n, k = z.shape
+        hot = t = one_hot(y, k, z.dtype)
+        if self.smoothing:
+            t = (1 - self.smoothing) * hot + self.smoothing / k
+        if self.v is None:
+            return t, n
+        v = self.v.astype(z.dtype)
+        v_y = (v * hot).sum(axis=1, keepdims=True)
+        return (v * t, v_y.sum()) if self.weighted_mean else (v_y * t, n)

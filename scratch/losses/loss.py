@@ -1,25 +1,24 @@
 """What every loss has in common: one number L from outputs and targets, and its derivative.
 
-`forward(outputs, y)` returns L as a float; `backward()` returns dL/d(outputs) for that call, in an
-array that the next call writes over. With row weights w (n,), the i-th row's loss ℓᵢ counts wᵢ
-times and the divisor stays as it is: L = 1/n Σᵢ wᵢ ℓᵢ, as in Keras. A mean over no rows raises
-ZeroDivisionError.
+`forward(outputs, y)` returns L; `backward()` returns dL/d(outputs) for that call. With row weights
+w (n,), the i-th row's loss ℓᵢ counts wᵢ times and the divisor stays as it is: L = 1/n Σᵢ wᵢ ℓᵢ, as
+in Keras.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from scratch.workspace import Workspace
-
-__all__ = ["Loss", "as_class_weights", "weighted_sum"]
+__all__ = ["Loss", "as_class_weights", "one_hot", "require_labels", "require_shape", "weighted"]
 
 
 class Loss:
-    """L(outputs, y), and dL/d(outputs) for the latest `forward`."""
+    """L(outputs, y), and dL/d(outputs) for the latest `forward`.
 
-    def __init__(self) -> None:
-        self.work = Workspace()
+    `threshold`: a single output above it means the second class, ½ for a probability.
+    """
+
+    threshold = 0.5
 
     def forward(self, z: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
         """Return L for outputs z (n, k), targets y and row weights w (n,)."""
@@ -29,14 +28,45 @@ class Loss:
         """Return dz = dL/dz (n, k)."""
         raise NotImplementedError
 
+    def require(self, z: np.ndarray, y: np.ndarray) -> None:
+        """Raise ValueError for targets y that do not fit the outputs z (n, k)."""
+        require_shape(y, z.shape)
 
-def weighted_sum(ell: np.ndarray, w: np.ndarray | None) -> float:
-    """Σᵢ wᵢ ℓᵢ for ℓ (n,), with wᵢ = 1 where there are no weights.
 
-    >>> weighted_sum(np.array([1.0, 2.0]), np.array([10.0, 1.0]))
-    12.0
+def weighted(w: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
+    """Return wᵢ times the i-th of the rows (n, ...), or the rows where there are no weights.
+
+    >>> weighted(np.array([10.0, 1.0]), np.array([[1.0], [2.0]]))
+    array([[10.],
+           [ 2.]])
     """
-    return float(np.add.reduce(ell) if w is None else np.dot(w, ell))
+    if w is None:
+        return rows
+    return w.astype(rows.dtype).reshape(len(w), *(1,) * (rows.ndim - 1)) * rows
+
+
+def one_hot(y: np.ndarray, k: int, dtype: np.dtype) -> np.ndarray:
+    """Return 1 in column y[i] of row i and 0 elsewhere, (n, k), for classes y (n,).
+
+    >>> one_hot(np.array([1, 0]), 3, np.dtype(float))
+    array([[0., 1., 0.],
+           [1., 0., 0.]])
+    """
+    return (y[:, None] == np.arange(k)).astype(dtype)
+
+
+def require_shape(y: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless y has this shape, of at least one row: no rows have no mean."""
+    if np.shape(y) != shape or not shape[0]:
+        raise ValueError(f"y must have the shape {shape} and at least one row, got {np.shape(y)}")
+
+
+def require_labels(z: np.ndarray, y: np.ndarray) -> None:
+    """Raise ValueError unless y (n,) holds classes 0..k-1, for outputs z (n, k)."""
+    n, k = z.shape
+    require_shape(y, (n,))
+    if not (0 <= np.min(y) and np.max(y) < k):
+        raise ValueError(f"y must hold classes from 0 to {k - 1}, got {np.min(y)} to {np.max(y)}")
 
 
 def as_class_weights(class_weights: Sequence[float] | np.ndarray | None) -> np.ndarray | None:

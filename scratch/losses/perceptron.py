@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scratch.losses.loss import Loss, weighted_sum
+from scratch.losses.loss import Loss, one_hot, require_labels, require_shape, weighted
 
 __all__ = ["PerceptronLoss"]
 
@@ -26,7 +26,7 @@ class PerceptronLoss(Loss):
     family of updates the one that takes the whole correction from the best class.
 
     >>> loss = PerceptronLoss()
-    >>> loss.forward(np.array([[5.0, 2.0, -1.0], [5.0, 2.0, -1.0]]), np.array([2, 0]))
+    >>> float(loss.forward(np.array([[5.0, 2.0, -1.0], [5.0, 2.0, -1.0]]), np.array([2, 0])))
     3.0
     >>> loss.backward()
     array([[ 0.5,  0. , -0.5],
@@ -35,18 +35,16 @@ class PerceptronLoss(Loss):
 
     def forward(self, z: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
         """Return L."""
-        self.y, self.w, self.rows = y, w, np.arange(len(z))
-        self.r = np.maximum(z, 0, out=self.work.like("r", z))
-        self.c = self.r.argmax(axis=1)
-        return weighted_sum(z[self.rows, self.c] - z[self.rows, y], w) / len(z)
+        require_shape(y, z.shape[:1])
+        k = z.shape[1]
+        c = np.maximum(z, 0).argmax(axis=1)
+        self.w, self.difference = w, one_hot(c, k, z.dtype) - one_hot(y, k, z.dtype)
+        return weighted(w, (self.difference * z).sum(axis=1)).sum() / len(z)
 
     def backward(self) -> np.ndarray:
         """Return dz = w (onehot(c) − onehot(y))/n."""
-        dz = self.work.like("dz", self.r)
-        dz.fill(0)
-        dz[self.rows, self.c] = 1
-        dz[self.rows, self.y] -= 1
-        dz /= len(dz)
-        if self.w is not None:
-            dz *= self.w[:, None]
-        return dz
+        return weighted(self.w, self.difference) / len(self.difference)
+
+    def require(self, z: np.ndarray, y: np.ndarray) -> None:
+        """Raise ValueError unless y (n,) holds classes 0..k-1."""
+        require_labels(z, y)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scratch.losses.loss import Loss
+from scratch.losses.loss import Loss, require_shape, weighted
 
 __all__ = ["HalfSquaredError", "MeanSquaredError", "SumSquaredError"]
 
@@ -13,7 +13,7 @@ class HalfSquaredError(Loss):
     Shapes: a, y (n, k), w (n,). Gradient: da = w (a − y).
 
     >>> loss = HalfSquaredError()
-    >>> loss.forward(np.array([[1.0], [0.5]]), np.array([[0.0], [1.0]]))
+    >>> float(loss.forward(np.array([[1.0], [0.5]]), np.array([[0.0], [1.0]])))
     0.625
     >>> loss.backward()
     array([[ 1. ],
@@ -22,13 +22,13 @@ class HalfSquaredError(Loss):
 
     def forward(self, a: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
         """Return L."""
-        error = self.error = np.subtract(a, y, out=self.work.like("error", a))
-        self.da = error if w is None else np.multiply(error, w[:, None], self.work.like("da", a))
-        return 0.5 * float(np.vdot(self.da, error))
+        require_shape(y, a.shape)
+        self.error, self.w = a - y, w
+        return 0.5 * weighted(w, self.error * self.error).sum()
 
     def backward(self) -> np.ndarray:
         """Return da = w (a − y)."""
-        return self.da
+        return weighted(self.w, self.error)
 
 
 class SumSquaredError(HalfSquaredError):
@@ -37,7 +37,7 @@ class SumSquaredError(HalfSquaredError):
     Shapes: a, y (n, k), w (n,). Gradient: da = 2 w (a − y).
 
     >>> loss = SumSquaredError()
-    >>> loss.forward(np.array([[1.0], [0.5]]), np.array([[0.0], [1.0]]))
+    >>> float(loss.forward(np.array([[1.0], [0.5]]), np.array([[0.0], [1.0]])))
     1.25
     >>> loss.backward()
     array([[ 2.],
@@ -50,7 +50,7 @@ class SumSquaredError(HalfSquaredError):
 
     def backward(self) -> np.ndarray:
         """Return da = 2 w (a − y)."""
-        return np.multiply(self.da, 2, out=self.work.like("twice", self.da))
+        return 2 * super().backward()
 
 
 class MeanSquaredError(HalfSquaredError):
@@ -59,7 +59,7 @@ class MeanSquaredError(HalfSquaredError):
     Shapes: a, y (n, k), w (n,). Gradient: da = 2/(nk) w (a − y).
 
     >>> loss = MeanSquaredError()
-    >>> loss.forward(np.array([[1.0], [0.5]]), np.array([[0.0], [1.0]]))
+    >>> float(loss.forward(np.array([[1.0], [0.5]]), np.array([[0.0], [1.0]])))
     0.625
     >>> loss.backward()
     array([[ 1. ],
@@ -68,8 +68,8 @@ class MeanSquaredError(HalfSquaredError):
 
     def forward(self, a: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
         """Return L."""
-        return super().forward(a, y, w) * 2 / a.size
+        return 2 / a.size * super().forward(a, y, w)
 
     def backward(self) -> np.ndarray:
         """Return da = 2/(nk) w (a − y)."""
-        return np.multiply(self.da, 2 / self.da.size, out=self.work.like("mean", self.da))
+        return 2 / self.error.size * super().backward()

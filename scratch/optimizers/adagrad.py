@@ -4,7 +4,6 @@ import numpy as np
 
 from scratch.checks import require_not_negative, require_positive
 from scratch.optimizers.optimizer import State, epsilon_root
-from scratch.workspace import Workspace
 
 __all__ = ["Adagrad"]
 
@@ -38,7 +37,6 @@ class Adagrad:
         self.eta, self.start = learning_rate, start
         self.epsilon, self.epsilon_in_root = epsilon, epsilon_in_root
         self.state: State = {}
-        self.work = Workspace()
 
     @classmethod
     def pytorch(
@@ -54,14 +52,14 @@ class Adagrad:
         """Return `keras.optimizers.Adagrad`: ε inside the root."""
         return cls(learning_rate, start=start, epsilon=epsilon, epsilon_in_root=True)
 
-    def step(self, theta: np.ndarray, g: np.ndarray) -> None:
-        """Take one step."""
+    def advance(self, g: np.ndarray) -> tuple[float]:
+        """Return η."""
         if not self.state:
             self.state["s"] = np.full_like(g, self.start)
-        s, update = self.state["s"], self.work.like("update", g)
+        return (self.eta,)
 
-        s += np.multiply(g, g, out=update)
-        epsilon_root(s, self.epsilon, self.epsilon_in_root, out=update)
-        np.divide(g, update, out=update)
-        update *= self.eta
-        theta -= update
+    def step(self, theta: np.ndarray, g: np.ndarray) -> None:
+        """Take one step."""
+        (eta,), s = self.advance(g), self.state["s"]
+        s += g * g
+        theta -= eta * (g / epsilon_root(s, self.epsilon, self.epsilon_in_root))

@@ -6,7 +6,6 @@ import numpy as np
 
 from scratch.checks import require_fraction, require_not_negative, require_positive
 from scratch.optimizers.optimizer import State
-from scratch.workspace import Workspace, blocks
 
 __all__ = ["Adam"]
 
@@ -44,7 +43,6 @@ class Adam:
         self.eta, self.beta_1, self.beta_2 = learning_rate, beta_1, beta_2
         self.epsilon, self.epsilon_hat = epsilon, epsilon_hat
         self.state: State = {}
-        self.work = Workspace()
 
     @classmethod
     def pytorch(
@@ -82,46 +80,33 @@ class Adam:
         """Return scikit-learn's `MLPClassifier(solver="adam")`: with ε̂, and the paper's numbers."""
         return cls.keras(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
 
-    def step(self, theta: np.ndarray, g: np.ndarray) -> None:
-        """Take one step."""
-        t, m, v = self.start(g).values()
-        t += 1
-        epsilon_hat, rate = self.epsilon_and_rate(int(t))
-        for part in blocks(len(theta), g[:1].nbytes):  # of every array, while it is in the cache
-            self._step(theta[part], g[part], m[part], v[part], epsilon_hat, rate)
-
-    def _step(
-        self,
-        theta: np.ndarray,
-        g: np.ndarray,
-        m: np.ndarray,
-        v: np.ndarray,
-        epsilon_hat: float,
-        rate: float,
-    ) -> None:
-        """Bring m and v up to date, then θ."""
-        update = self.work.like("update", g)
-        m *= self.beta_1
-        m += np.multiply(g, 1 - self.beta_1, out=update)
-        v *= self.beta_2
-        np.multiply(g, g, out=update)
-        update *= 1 - self.beta_2
-        v += update
-        np.sqrt(v, out=update)
-        update += epsilon_hat
-        np.divide(m, update, out=update)
-        update *= rate
-        theta -= update
-
-    def start(self, g: np.ndarray) -> State:
-        """Return the state: t, m and v, which are zero before the first step."""
+    def advance(self, g: np.ndarray) -> tuple[float, float]:
+        """Count the step as t; return η √(1−β₂ᵗ)/(1−β₁ᵗ), and ε̂."""
         if not self.state:
-            self.state = {"t": np.zeros((), int), "m": np.zeros_like(g), "v": np.zeros_like(g)}
-        return self.state
-
-    def epsilon_and_rate(self, t: int) -> tuple[float, float]:
-        """Return ε̂, and η √(1−β₂ᵗ)/(1−β₁ᵗ), of step t."""
+            self.state["t"] = np.zeros((), int)
+            self.state |= {"m": np.zeros_like(g), "v": np.zeros_like(g)}
+        t = self.state["t"].item() + 1
+        self.state["t"].fill(t)
+        if t % 128 == 0:
+            self._forget()
         correction_1 = 1 - self.beta_1**t
         correction_2 = math.sqrt(1 - self.beta_2**t)
         epsilon_hat = self.epsilon if self.epsilon_hat else self.epsilon * correction_2
-        return epsilon_hat, self.eta * correction_2 / correction_1
+        return self.eta * correction_2 / correction_1, epsilon_hat
+
+    def step(self, theta: np.ndarray, g: np.ndarray) -> None:
+        """Take one step; m̂ and v̂ are written out, which leaves one number for both corrections."""
+        rate, epsilon_hat = self.advance(g)
+        m, v = self.state["m"], self.state["v"]
+        m[...] = self.beta_1 * m + (1 - self.beta_1) * g
+        v[...] = self.beta_2 * v + (1 - self.beta_2) * (g * g)
+        theta -= rate * (m / (np.sqrt(v) + epsilon_hat))
+
+    def _forget(self) -> None:
+        """Set to zero what is left of a gradient that has long been zero.
+
+        It would go on falling to numbers so small that they are kept with fewer digits, and these
+        slow every operation down, up to a hundred times.
+        """
+        for a in (self.state["m"], self.state["v"]):
+            a[np.abs(a) < 1e8 * np.finfo(a.dtype).tiny] = 0

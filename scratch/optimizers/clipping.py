@@ -15,7 +15,8 @@ class ClipNorm(Wrapper):
 
     Source: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks",
     ICML 2013, algorithm 1, where ε = 0. Keras' `global_clipnorm` has no ε either; PyTorch's
-    `clip_grad_norm_` has ε = 1e-6. A gradient that is not finite becomes NaN, as in Keras.
+    `clip_grad_norm_` has ε = 1e-6. Where the norm is infinite the factor is 0, as in PyTorch, or
+    with `finite=True` NaN, as in Keras.
 
     >>> from scratch import SGD
     >>> theta, optimizer = np.zeros(2), ClipNorm(1.0, SGD(1.0))
@@ -24,16 +25,18 @@ class ClipNorm(Wrapper):
     array([-0.6, -0.8])
     """
 
-    def __init__(self, limit: float, optimizer: Learner, *, epsilon: float = 0.0) -> None:
+    def __init__(
+        self, limit: float, optimizer: Learner, *, epsilon: float = 0.0, finite: bool = True
+    ) -> None:
         require_positive("limit", limit)
         require_not_negative("epsilon", epsilon)
         super().__init__(optimizer)
-        self.limit, self.epsilon = limit, epsilon
+        self.limit, self.epsilon, self.finite = limit, epsilon, finite
 
     @classmethod
     def pytorch(cls, limit: float, optimizer: Learner) -> "ClipNorm":
         """Return `torch.nn.utils.clip_grad_norm_` before each step."""
-        return cls(limit, optimizer, epsilon=1e-6)
+        return cls(limit, optimizer, epsilon=1e-6, finite=False)
 
     @classmethod
     def keras(cls, limit: float, optimizer: Learner) -> "ClipNorm":
@@ -42,9 +45,7 @@ class ClipNorm(Wrapper):
 
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
-        clipped = self.work.like("clipped", g)
-        np.multiply(g, _factor(g, self.limit, self.epsilon), out=clipped)
-        self.optimizer.step(theta, clipped)
+        self.optimizer.step(theta, g * _factor(g, self.limit, self.epsilon, self.finite))
 
 
 class ClipEachNorm(Wrapper):
@@ -68,9 +69,9 @@ class ClipEachNorm(Wrapper):
 
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
-        clipped = self.work.like("clipped", g)
+        clipped = np.empty_like(g)
         for j in self.slices:
-            np.multiply(g[j], _factor(g[j], self.limit), out=clipped[j])
+            clipped[j] = g[j] * _factor(g[j], self.limit)
         self.optimizer.step(theta, clipped)
 
 
@@ -93,13 +94,11 @@ class ClipValue(Wrapper):
 
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
-        clipped = np.clip(g, -self.limit, self.limit, out=self.work.like("clipped", g))
-        self.optimizer.step(theta, clipped)
+        self.optimizer.step(theta, np.minimum(np.maximum(g, -self.limit), self.limit))
 
 
-def _factor(g: np.ndarray, limit: float, epsilon: float = 0.0) -> float:
-    """Return min(1, c / (‖g‖ + ε)), or NaN where g is not finite; a norm of 0 divides nothing."""
-    norm = float(np.sqrt(np.vdot(g, g)))
-    if not np.isfinite(norm):
-        return np.nan
-    return limit / (norm + epsilon) if norm + epsilon > limit else 1.0
+def _factor(g: np.ndarray, limit: float, epsilon: float = 0.0, finite: bool = True) -> np.ndarray:
+    """Return min(1, c / (‖g‖ + ε)), which a norm of 0 does not divide by."""
+    norm = np.sqrt((g * g).sum())
+    factor = limit / np.maximum(norm + epsilon, limit)
+    return np.where(np.isfinite(norm), factor, np.nan) if finite else factor

@@ -4,15 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from scratch.workspace import Workspace
-
-__all__ = [
-    "Learner",
-    "Optimizer",
-    "State",
-    "Wrapper",
-    "epsilon_root",
-]
+__all__ = ["Learner", "Optimizer", "State", "Wrapper", "epsilon_root", "start"]
 
 State = dict[str, np.ndarray]
 
@@ -26,6 +18,15 @@ class Optimizer(Protocol):
         """Change θ in place, given g = dL/dθ of the same shape."""
 
 
+class Learner(Optimizer, Protocol):
+    """An optimizer with a learning rate, which may be changed between two steps."""
+
+    eta: float
+
+    def advance(self, g: np.ndarray) -> tuple[float, ...]:
+        """Count a step, and return the numbers that belong to it, such as its learning rate."""
+
+
 class Wrapper:
     """An optimizer that changes g or θ and leaves the step itself to another optimizer.
 
@@ -34,13 +35,12 @@ class Wrapper:
     added, then the step is taken. Learning rate and state are those of the optimizer inside.
     """
 
-    def __init__(self, optimizer: "Learner") -> None:
+    def __init__(self, optimizer: Learner) -> None:
         self.optimizer = optimizer
-        self.work = Workspace()
 
     @property
     def eta(self) -> float:
-        """The learning rate η."""
+        """The learning rate η of the next step."""
         return self.optimizer.eta
 
     @eta.setter
@@ -56,24 +56,36 @@ class Wrapper:
     def state(self, value: State) -> None:
         self.optimizer.state = value
 
+    def advance(self, g: np.ndarray) -> tuple[float, ...]:
+        """Count a step, and return the wrapper's own numbers: there are none."""
+        return ()
+
+    def select(self, a: np.ndarray) -> np.ndarray:
+        """Return what the optimizer inside sees of an array (p,): all of it."""
+        return a
+
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
         raise NotImplementedError
 
 
-class Learner(Optimizer, Protocol):
-    """An optimizer with a learning rate, which may be changed between two steps."""
+def start(state: State, g: np.ndarray, *names: str) -> None:
+    """Put zeros, shaped as g, under the names into a state that is still empty.
 
-    eta: float
+    >>> state: State = {}
+    >>> start(state, np.array([1.0, 2.0]), "m", "v")
+    >>> state
+    {'m': array([0., 0.]), 'v': array([0., 0.])}
+    """
+    if not state:
+        state.update({name: np.zeros_like(g) for name in names})
 
 
-def epsilon_root(v: np.ndarray, epsilon: float, inside: bool, out: np.ndarray) -> np.ndarray:
+def epsilon_root(v: np.ndarray, epsilon: float, inside: bool) -> np.ndarray:
     """Return √(v + ε) if ε belongs inside the root, else √v + ε.
 
-    >>> v, out = np.array([9.0]), np.empty(1)
-    >>> epsilon_root(v, 7.0, True, out).item(), epsilon_root(v, 7.0, False, out).item()
+    >>> v = np.array([9.0])
+    >>> epsilon_root(v, 7.0, True).item(), epsilon_root(v, 7.0, False).item()
     (4.0, 10.0)
     """
-    if inside:
-        return np.sqrt(np.add(v, epsilon, out=out), out=out)
-    return np.add(np.sqrt(v, out=out), epsilon, out=out)
+    return np.sqrt(v + epsilon) if inside else np.sqrt(v) + epsilon

@@ -3,8 +3,7 @@
 import numpy as np
 
 from scratch.checks import require_fraction, require_not_negative, require_positive
-from scratch.optimizers.optimizer import State, epsilon_root
-from scratch.workspace import Workspace
+from scratch.optimizers.optimizer import State, epsilon_root, start
 
 __all__ = ["RMSprop"]
 
@@ -47,7 +46,6 @@ class RMSprop:
         self.centered, self.epsilon_in_root = centered, epsilon_in_root
         self.rate_in_velocity = rate_in_velocity
         self.state: State = {}
-        self.work = Workspace()
 
     @classmethod
     def pytorch(
@@ -83,36 +81,24 @@ class RMSprop:
             rate_in_velocity=True,
         )
 
+    def advance(self, g: np.ndarray) -> tuple[float]:
+        """Return η."""
+        start(self.state, g, "v", *["mean"] * self.centered, *["b"] * bool(self.mu))
+        return (self.eta,)
+
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
-        if not self.state:
-            names = ["v"] + ["mean"] * self.centered + ["b"] * bool(self.mu)
-            self.state = {name: np.zeros_like(g) for name in names}
-        update = self.work.like("update", g)
-
-        np.divide(g, self._scale(g, update), out=update)
-        if self.rate_in_velocity:
-            update *= self.eta
-        if self.mu:
-            b = self.state["b"]
-            b *= self.mu
-            b += update
-            update[...] = b
-        if not self.rate_in_velocity:
-            update *= self.eta
-        theta -= update
-
-    def _scale(self, g: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """Bring v and ḡ up to date; return √v + ε, or its variant, in `out`."""
-        v = self.state["v"]
-        v *= self.rho
-        np.multiply(g, g, out=out)
-        out *= 1 - self.rho
-        v += out
+        (eta,), v = self.advance(g), self.state["v"]
+        v[...] = self.rho * v + (1 - self.rho) * (g * g)
         if self.centered:
             mean = self.state["mean"]
-            mean *= self.rho
-            mean += np.multiply(g, 1 - self.rho, out=out)
-            np.multiply(mean, mean, out=out)
-            v = np.subtract(v, out, out=out)
-        return epsilon_root(v, self.epsilon, self.epsilon_in_root, out=out)
+            mean[...] = self.rho * mean + (1 - self.rho) * g
+            v = np.maximum(v - mean * mean, 0)  # rounding could take it below
+        update = g / epsilon_root(v, self.epsilon, self.epsilon_in_root)
+        if self.rate_in_velocity:
+            update = eta * update
+        if self.mu:
+            b = self.state["b"]
+            b[...] = self.mu * b + update
+            update = b
+        theta -= update if self.rate_in_velocity else eta * update

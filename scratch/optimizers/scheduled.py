@@ -44,8 +44,22 @@ class Scheduled(Wrapper):
         self.steps = int(value.get("steps", 0))
         self.optimizer.state = {k: v for k, v in value.items() if k != "steps"}
 
+    @property
+    def eta(self) -> float:
+        """The learning rate η of the next step."""
+        return self.schedule(self.steps // self.every)
+
+    @eta.setter
+    def eta(self, value: float) -> None:
+        raise AttributeError("eta follows the schedule: set `schedule`")
+
+    def advance(self, g: np.ndarray) -> tuple[()]:
+        """Hand η(k) on, and count the step."""
+        self.optimizer.eta = self.eta
+        self.steps += 1
+        return ()
+
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
-        self.eta = self.schedule(self.steps // self.every)
+        self.advance(g)
         self.optimizer.step(theta, g)
-        self.steps += 1

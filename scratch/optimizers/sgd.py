@@ -3,8 +3,7 @@
 import numpy as np
 
 from scratch.checks import require_fraction, require_positive
-from scratch.optimizers.optimizer import State
-from scratch.workspace import Workspace
+from scratch.optimizers.optimizer import State, start
 
 __all__ = ["SGD"]
 
@@ -48,7 +47,6 @@ class SGD:
         self.eta, self.mu, self.tau = learning_rate, momentum, dampening
         self.nesterov, self.rate_in_velocity = nesterov, rate_in_velocity
         self.state: State = {}
-        self.work = Workspace()
 
     @classmethod
     def pytorch(
@@ -76,27 +74,20 @@ class SGD:
         """Return scikit-learn's `MLPClassifier(solver="sgd")`: η inside the velocity."""
         return cls(learning_rate, momentum=momentum, nesterov=nesterov, rate_in_velocity=True)
 
+    def advance(self, g: np.ndarray) -> tuple[float, float]:
+        """Return η, and 1 − τ, which is 1 at the first step."""
+        first = self.mu and not self.state
+        if first:
+            start(self.state, g, "v")
+        return self.eta, 1.0 if first else 1 - self.tau
+
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
-        update = self.work.like("update", g)
+        eta, share = self.advance(g)
         if self.rate_in_velocity:
-            g = np.multiply(g, self.eta, out=self.work.like("eta g", g))
+            g = eta * g
         if self.mu:
-            g = self._accelerate(g, update)
-        if not self.rate_in_velocity:
-            g = np.multiply(g, self.eta, out=update)
-        theta -= g
-
-    def _accelerate(self, g: np.ndarray, update: np.ndarray) -> np.ndarray:
-        """Bring v up to date; return it, or g + μ v in `update`."""
-        v = self.state.get("v")
-        if v is None:
-            v = self.state["v"] = g.copy()
-        else:
-            v *= self.mu
-            v += np.multiply(g, 1 - self.tau, out=update) if self.tau else g
-        if not self.nesterov:
-            return v
-        np.multiply(v, self.mu, out=update)
-        update += g
-        return update
+            v = self.state["v"]
+            v[...] = self.mu * v + (share * g if self.tau else g)
+            g = g + self.mu * v if self.nesterov else v
+        theta -= g if self.rate_in_velocity else eta * g

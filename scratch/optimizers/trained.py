@@ -36,10 +36,12 @@ class TrainOnly(Wrapper):
         super().__init__(optimizer)
         self.trained = np.flatnonzero(mask)
 
+    def select(self, a: np.ndarray) -> np.ndarray:
+        """Return the elements that are trained."""
+        return a.take(self.trained)
+
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
-        n, i = len(self.trained), self.trained
-        theta_i = np.take(theta, i, out=self.work.take("theta", n, (), theta.dtype), mode="clip")
-        g_i = np.take(g, i, out=self.work.take("g", n, (), g.dtype), mode="clip")
-        self.optimizer.step(theta_i, g_i)
-        theta[i] = theta_i
+        trained = self.select(theta)
+        self.optimizer.step(trained, self.select(g))
+        theta[self.trained] = trained

@@ -25,10 +25,7 @@ class _WeightDecay(Wrapper):
 
     def _decay(self, theta: np.ndarray, rate: float) -> np.ndarray:
         """Return rate · θ where θ decays, and 0 elsewhere."""
-        decay = np.multiply(theta, rate, out=self.work.like("decay", theta))
-        if self.mask is not None:
-            decay *= self.mask
-        return decay
+        return rate * theta if self.mask is None else rate * theta * self.mask
 
 
 class CoupledWeightDecay(_WeightDecay):
@@ -49,9 +46,7 @@ class CoupledWeightDecay(_WeightDecay):
 
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
-        decayed = self._decay(theta, self.weight_decay)
-        decayed += g
-        self.optimizer.step(theta, decayed)
+        self.optimizer.step(theta, g + self._decay(theta, self.weight_decay))
 
 
 class DecoupledWeightDecay(_WeightDecay):
@@ -68,7 +63,12 @@ class DecoupledWeightDecay(_WeightDecay):
     array([2.5])
     """
 
+    def advance(self, g: np.ndarray) -> tuple[float]:
+        """Return η λ."""
+        return (self.eta * self.weight_decay,)
+
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
-        theta -= self._decay(theta, self.eta * self.weight_decay)
+        (rate,) = self.advance(g)
+        theta -= self._decay(theta, rate)
         self.optimizer.step(theta, g)

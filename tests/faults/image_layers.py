@@ -10,10 +10,10 @@ from .image_pages import images, ties
 
 def patch_convolution(plant, change):
     class Conv2D(scratch.Conv2D):
-        def forward(self, X):
+        def forward(self, X, training=False):
             W = self.W.copy()
             self.W[...] = change(W)
-            z = super().forward(X)
+            z = super().forward(X, training)
             self.W[...] = W
             return z
 
@@ -61,9 +61,9 @@ def _(plant):
 class Ties(scratch.MaxPool2D):
     """The gradient goes to the maxima that `chosen` picks, of windows of 3 x 3."""
 
-    def forward(self, X):
+    def forward(self, X, training=False):
         self.X = X.copy()
-        self.z = super().forward(X).copy()
+        self.z = super().forward(X, training).copy()
         return self.z
 
     def backward(self, dz):
@@ -106,8 +106,8 @@ def _(plant):
        "forward", images, "pytorch,scratch", "Fortran's order")  # fmt: skip
 def _(plant):
     class Flatten(scratch.Flatten):
-        def forward(self, X):
-            return super().forward(np.ascontiguousarray(X.transpose(0, 3, 2, 1)))
+        def forward(self, X, training=False):
+            return super().forward(np.ascontiguousarray(X.transpose(0, 3, 2, 1)), training)
 
         def backward(self, da):
             return super().backward(da).transpose(0, 3, 2, 1)

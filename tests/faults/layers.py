@@ -16,7 +16,7 @@ from .pages import leaky, momentum
        "pytorch,scratch", "leaves the bias out")  # fmt: skip
 def _(plant):
     class Dense(scratch.Dense):
-        def forward(self, X):
+        def forward(self, X, training=False):
             self.X = X
             return X @ self.W
 
@@ -27,7 +27,7 @@ def _(plant):
        momentum, "pytorch,scratch", "kernel is transposed")  # fmt: skip
 def _(plant):
     class Dense(scratch.Dense):
-        def forward(self, X):
+        def forward(self, X, training=False):
             self.X = X
             return X @ (self.W.T if self.W.shape == (8, 8) else self.W) + self.b
 
@@ -87,7 +87,7 @@ def _(plant):
        "pytorch,scratch", "no activation there")  # fmt: skip
 def _(plant):
     class Tanh(scratch.Tanh):
-        def forward(self, z):
+        def forward(self, z, training=False):
             self.a = np.tanh(z)
             return z
 
@@ -98,9 +98,9 @@ def _(plant):
        images, "pytorch,scratch", "exactly 0, where the derivative is a convention")  # fmt: skip
 def _(plant):
     class ReLU(scratch.ReLU):
-        def forward(self, z):
+        def forward(self, z, training=False):
             self.z = z.copy()
-            return super().forward(z)
+            return super().forward(z, training)
 
         def backward(self, da):
             return da * (self.z >= 0)
@@ -122,9 +122,9 @@ def _(plant):
        "pytorch,scratch")  # fmt: skip
 def _(plant):
     class Sigmoid(scratch.Sigmoid):
-        def forward(self, z):
+        def forward(self, z, training=False):
             self.z = z.copy()
-            return super().forward(z)
+            return super().forward(z, training)
 
         def backward(self, da):
             return da * self.z * (1 - self.z)
@@ -168,7 +168,7 @@ def _(plant):
        "pytorch,scratch", "along the rows")  # fmt: skip
 def _(plant):
     class Softmax(scratch.Softmax):
-        def forward(self, z):
+        def forward(self, z, training=False):
             self.a = softmax(z.T).T
             return self.a
 
@@ -179,7 +179,7 @@ def _(plant):
        momentum, "pytorch,scratch", "float32 holds")  # fmt: skip
 def _(plant):
     class Dense(scratch.Dense):
-        def forward(self, X):
+        def forward(self, X, training=False):
             self.X = X
             single = X.astype(np.float32) @ self.W.astype(np.float32) + self.b.astype(np.float32)
             return single.astype(np.float64)
@@ -193,7 +193,7 @@ def _(plant):
     shared = {}
 
     class Tanh(scratch.Tanh):
-        def forward(self, z):
+        def forward(self, z, training=False):
             self.a = shared.setdefault(z.shape, np.empty_like(z))
             return np.tanh(z, out=self.a)
 

@@ -14,11 +14,8 @@ from .pages import RATE, dropout, normal
        "scratch,scratch", "dropout is on outside training")  # fmt: skip
 def _(plant):
     class Dropout(scratch.Dropout):
-        def forward(self, X):
-            before, self.training = self.training, True
-            a = super().forward(X)
-            self.training = before
-            return a
+        def forward(self, X, training=False):
+            return super().forward(X, training=True)
 
     plant.layers(lambda layers: swap(layers, scratch.Dropout, rebased(Dropout)))
 
@@ -27,7 +24,7 @@ def _(plant):
        "scratch,scratch", "no activation there, not a dropout")  # fmt: skip
 def _(plant):
     class Dropout(scratch.Dropout):
-        def forward(self, X):
+        def forward(self, X, training=False):
             self.mask = None
             return X
 
@@ -38,9 +35,9 @@ def _(plant):
        "scratch,scratch", "scaled by another factor")  # fmt: skip
 def _(plant):
     class Dropout(scratch.Dropout):
-        def forward(self, X):
-            a = super().forward(X)
-            return a * (1 - RATE) if self.training else a
+        def forward(self, X, training=False):
+            a = super().forward(X, training)
+            return a * (1 - RATE) if training else a
 
     plant.layers(lambda layers: swap(layers, scratch.Dropout, rebased(Dropout)))
 
@@ -67,13 +64,11 @@ def normalize(plant, cls):
        normal, "scratch,scratch", "the batch's statistics")  # fmt: skip
 def _(plant):
     class BatchNorm(scratch.BatchNorm):
-        def forward(self, X):
-            before, state = self.training, {k: a.copy() for k, a in self.state.items()}
-            self.training = True
-            a = super().forward(X)
-            if not before:
+        def forward(self, X, training=False):
+            state = {k: a.copy() for k, a in self.state.items()}
+            a = super().forward(X, training=True)
+            if not training:
                 self.state = state
-            self.training = before
             return a
 
     normalize(plant, BatchNorm)
@@ -83,11 +78,8 @@ def _(plant):
        normal, "scratch,scratch", "the running statistics")  # fmt: skip
 def _(plant):
     class BatchNorm(scratch.BatchNorm):
-        def forward(self, X):
-            before, self.training = self.training, False
-            a = super().forward(X)
-            self.training = before
-            return a
+        def forward(self, X, training=False):
+            return super().forward(X, training=False)
 
     normalize(plant, BatchNorm)
 
@@ -96,10 +88,10 @@ def _(plant):
        "forward", normal, "scratch,scratch", "unbiased variance")  # fmt: skip
 def _(plant):
     class BatchNorm(scratch.BatchNorm):
-        def forward(self, X):
-            if not self.training:
-                return super().forward(X)
-            super().forward(X)
+        def forward(self, X, training=False):
+            if not training:
+                return super().forward(X, training)
+            super().forward(X, training)
             m = len(X)
             variance = X.var(axis=0) * m / (m - 1)
             self.scale = 1 / np.sqrt(variance + self.epsilon)

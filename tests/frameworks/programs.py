@@ -62,15 +62,15 @@ def build_scratch(spec: DenseSpec = SPEC) -> Program:
     def step(batch, draws):
         real, made_up = np.ones((len(batch.X), 1)), np.zeros((len(batch.X), 1))
 
-        on_real = loss.forward(critic.forward(batch.X), real)
-        critic.backward(loss.backward())
+        on_real = loss.forward(critic.forward(batch.X, training=True), real)
+        critic.backward_params(loss.backward())
         gradient = critic.grad.copy()
         on_made_up = loss.forward(critic.forward(generator.forward(draws["for critic"])), made_up)
-        critic.backward(loss.backward())
+        critic.backward_params(loss.backward())
         critic_optimizer.step(critic.theta, gradient + critic.grad)
 
         fooled = loss.forward(critic.forward(generator.forward(draws["for generator"])), real)
-        generator.backward(critic.backward_to_inputs(loss.backward()))
+        generator.backward_params(critic.backward(loss.backward()))
         generator_optimizer.step(generator.theta, generator.grad)
         return {"critic": on_real + on_made_up, "generator": fooled}
 
@@ -206,9 +206,9 @@ def noisy_scratch(spec: DenseSpec = NOISY) -> Program:
 
     def step(batch, draws):
         X = batch.X + draws["noise"] * (np.arange(len(batch.X)) != draws["clean"])[:, None]
-        outputs = network.forward(X)
+        outputs = network.forward(X, training=True)
         value = loss.forward(outputs, batch.y)
-        network.backward(loss.backward())
+        network.backward_params(loss.backward())
         optimizer.step(network.theta, network.grad)
         return {"loss": value, "accuracy": (outputs.argmax(1) == batch.y).mean()}
 

@@ -155,7 +155,7 @@ def test_dropout_in_one_of_several_networks_is_an_error(name):
 
 
 def run_scratch(network, rows):
-    network.forward(rows)
+    network.forward(rows, training=True)
 
 
 def run_keras(network, rows):

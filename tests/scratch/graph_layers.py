@@ -23,6 +23,8 @@ from scratch import (
     Node,
     ReLU,
     Reshape,
+    Residual,
+    Sequential,
     Sigmoid,
     Softmax,
     Step,
@@ -45,6 +47,7 @@ class LayerCase(NamedTuple):
     shape: tuple[int, ...]
     define: Callable[..., Node]
     draw: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray] = numbers
+    training: bool = False
 
 
 def convolution(stride, pad):
@@ -79,21 +82,29 @@ def normalize_by_the_batch(x, gamma, beta):
 MEAN, VARIANCE = np.array([0.5, -1.0, 2.0]), np.array([1.5, 0.25, 4.0])
 
 
-def batch_norm(training, unbiased=False):
+def batch_norm(unbiased=False):
     layer = BatchNorm(3, momentum=0.9, epsilon=0.01, unbiased_running_variance=unbiased)
     layer.state = {"mean": MEAN.copy(), "variance": VARIANCE.copy()}
-    layer.training = training
     return layer
 
 
-def dropout(training):
-    layer = Dropout(0.25, np.random.default_rng(5))
-    layer.training = training
-    return layer
+def dropout():
+    return Dropout(0.25, np.random.default_rng(5))
 
 
 def dropped_out(x):
     return x * (np.random.default_rng(5).random(x.shape) >= 0.25) / 0.75
+
+
+def twice():
+    dense, tanh = Dense(3, 3), Tanh()
+    return Sequential(dense, tanh, dense, tanh)
+
+
+def three_times():
+    dense = Dense(3, 3)
+    block = Sequential(dense, Tanh())
+    return Sequential(block, block, dense)
 
 
 IMAGES = (2, 6, 5, 3)
@@ -119,16 +130,16 @@ LAYERS: dict[type, dict[str, LayerCase]] = {
         "": LayerCase(lambda: Reshape(3, 2, 2), (2, 12), lambda x: x.reshape((2, 3, 2, 2))),
     },
     Dropout: {
-        "in training": LayerCase(lambda: dropout(True), (5, 4), dropped_out),
-        "after training": LayerCase(lambda: dropout(False), (5, 4), lambda x: x + 0),
+        "in training": LayerCase(dropout, (5, 4), dropped_out, training=True),
+        "after training": LayerCase(dropout, (5, 4), lambda x: x + 0),
     },
     BatchNorm: {
-        "in training": LayerCase(lambda: batch_norm(True), (5, 3), normalize_by_the_batch),
+        "in training": LayerCase(batch_norm, (5, 3), normalize_by_the_batch, training=True),
         "unbiased, of images": LayerCase(
-            lambda: batch_norm(True, unbiased=True), IMAGES, normalize_by_the_batch
+            lambda: batch_norm(unbiased=True), IMAGES, normalize_by_the_batch, training=True
         ),
         "after training": LayerCase(
-            lambda: batch_norm(False), IMAGES, lambda x, *p: normalize(x, MEAN, VARIANCE, *p)
+            batch_norm, IMAGES, lambda x, *p: normalize(x, MEAN, VARIANCE, *p)
         ),
     },
     Conv2D: {
@@ -165,6 +176,29 @@ LAYERS: dict[type, dict[str, LayerCase]] = {
             lambda: AveragePool2D((3, 2), (2, 1)),
             IMAGES,
             pool((3, 2), (2, 1), lambda taps: taps.mean(3)),
+        ),
+    },
+    Sequential: {
+        "": LayerCase(
+            lambda: Sequential(Dense(3, 4), Tanh()), (5, 3), lambda x, W, b: (x @ W + b).tanh()
+        ),
+        "nested": LayerCase(
+            lambda: Sequential(Dense(3, 4), Sequential(Tanh(), Dense(4, 2)), Tanh()),
+            (5, 3),
+            lambda x, W, b, V, c: ((x @ W + b).tanh() @ V + c).tanh(),
+        ),
+        "the same layers twice": LayerCase(
+            twice, (5, 3), lambda x, W, b: ((x @ W + b).tanh() @ W + b).tanh()
+        ),
+        "a block twice, and one of its layers": LayerCase(
+            three_times,
+            (5, 3),
+            lambda x, W, b: ((x @ W + b).tanh() @ W + b).tanh() @ W + b,
+        ),
+    },
+    Residual: {
+        "": LayerCase(
+            lambda: Residual(Dense(3, 3), Tanh()), (5, 3), lambda x, W, b: x + (x @ W + b).tanh()
         ),
     },
 }

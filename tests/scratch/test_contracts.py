@@ -1,12 +1,9 @@
 """What layers, losses and networks promise about arrays: whose they are, their types and shapes."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 
 from scratch import (
-    SGD,
     Adam,
     Batch,
     BinaryCrossEntropy,
@@ -54,11 +51,12 @@ def targets(loss, n, dtype=np.float64):
 
 
 @by_name
-def test_results_are_arrays_that_the_layer_uses_again(make):
+def test_results_are_kept_when_the_layer_is_used_again(make):
     layer, (x, da) = ready(make()), random_arrays(4)
-    a, dx = layer.forward(x), layer.backward(da)
-    assert np.shares_memory(a, layer.forward(x))
-    assert np.shares_memory(dx, layer.backward(da))
+    results = [layer.forward(x), layer.backward(da)]
+    kept = [a.copy() for a in results]
+    run(layer, -x, 2 * da)
+    assert all(np.array_equal(a, b) for a, b in zip(results, kept, strict=True))
 
 
 @by_name
@@ -130,7 +128,7 @@ def test_gradient_of_a_float32_loss_is_float32(loss, weighted):
 
 @pytest.mark.parametrize("loss", [HalfSquaredError, MeanSquaredError, BinaryCrossEntropy])
 def test_targets_without_their_column_are_refused_not_broadcast(loss):
-    with pytest.raises(ValueError, match="broadcast"):
+    with pytest.raises(ValueError, match="y must have the shape"):
         loss().forward(np.zeros((4, 1)), np.zeros(4))
 
 
@@ -179,26 +177,7 @@ def test_float32_training_stays_float32():
     network, adam = small_network(np.float32), Adam()
     X = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
     data = Batch(X, np.array([0, 1, 1, 0, 1, 0, 1]), np.ones(7, np.float32))
-    for _ in train(network, CategoricalCrossEntropy(), adam, data, [np.arange(7)], batch_size=3):
-        assert network.forward(X).dtype == np.float32
+    train(network, CategoricalCrossEntropy(), adam, data, [np.arange(7)], batch_size=3)
+    assert network.forward(X).dtype == np.float32
     arrays = [network.theta, network.grad, adam.state["m"], adam.state["v"]]
     assert {a.dtype for a in arrays} == {np.dtype(np.float32)}
-
-
-@pytest.mark.parametrize("optimizer", [SGD(0.1), SGD(0.1, momentum=0.5, nesterov=True), Adam()])
-def test_training_allocates_no_arrays_after_the_first_epoch(optimizer):
-    rng, n = np.random.default_rng(0), 2048
-    network = Sequential(Dense(64, 64), ReLU(), Dense(64, 64), Tanh(), Dense(64, 10))
-    network.initialize(rng)
-    data = Batch(rng.normal(size=(n, 64)), rng.integers(10, size=n), np.ones(n))
-    orders = [rng.permutation(n) for _ in range(20)]
-    epochs = train(network, CategoricalCrossEntropy(), optimizer, data, orders, batch_size=500)
-    next(epochs)
-    tracemalloc.start()
-    try:
-        for _ in epochs:
-            pass
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 500 * 64 * 8 / 2  # half of one activation; NumPy's own buffer is a quarter

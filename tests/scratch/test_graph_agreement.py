@@ -65,7 +65,7 @@ def test_layer_is_that_of_the_graph(case, seed):
     x = case.draw(rng, case.shape)
     params, node = [Node(p) for p in layer.params], Node(x)
     a = case.define(node, *params)
-    assert_close(layer.forward(x), a.value, LIMIT)
+    assert_close(layer.forward(x, case.training), a.value, LIMIT)
     da = rng.normal(size=a.shape)
     if isinstance(layer, scratch.Step):  # by its contract
         with pytest.raises(NotImplementedError, match="derivative 0"):

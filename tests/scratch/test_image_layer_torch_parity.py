@@ -113,12 +113,11 @@ def test_batch_norm_gradients_and_running_statistics_equal_those_of_torch(shape,
     module.weight.data, module.bias.data = (torch.tensor(p.copy()) for p in layer.params)
     for training in (True, True, False):  # twice: the running statistics decay
         X, da = rng.normal(1, 2, size=shape), rng.normal(size=shape)
-        layer.training = training
         module.train(training).zero_grad()
         their_X = leaf(X)
         theirs = module(their_X.reshape(-1, d)).reshape(shape)
         theirs.backward(torch.tensor(da))
-        assert_close(layer.forward(X), theirs.detach(), LIMIT)
+        assert_close(layer.forward(X, training), theirs.detach(), LIMIT)
         assert_close(layer.backward(da), their_X.grad, LIMIT)
         for gradient, their in zip(layer.grads, module.parameters(), strict=True):
             assert_close(gradient, their.grad, LIMIT)
@@ -147,7 +146,7 @@ def test_network_with_its_dropout_mask_handed_over_has_the_gradients_of_torch():
         *(first, ReLU(), MaxPool2D(2), second, ReLU(), Flatten(), dropout, Dense(6 * 4 * 4, 3))
     ).initialize(rng)
     X, y = rng.normal(size=(5, 16, 16, 1)), np.array([0, 1, 2, 1, 0])
-    value, grads = network.train().loss_and_grad(CategoricalCrossEntropy(), X, y)
+    value, grads = network.loss_and_grad(CategoricalCrossEntropy(), X, y, training=True)
 
     W1, b1, W2, b2, W3, b3 = theirs = [leaf(w) for w in network.weights]
     hidden = torch.relu(torch_conv(torch.tensor(X), W1, b1, layer=first))

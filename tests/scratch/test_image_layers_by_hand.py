@@ -146,8 +146,10 @@ def test_step_is_strict_and_lets_no_gradient_through():
 
 def test_dropout_scales_what_it_keeps():
     layer = Dropout(0.75, np.random.default_rng(0))
-    layer.training = True
-    a, dX = layer.forward(np.full((50, 40), 3.0)), layer.backward(np.full((50, 40), 5.0))
+    a, dX = (
+        layer.forward(np.full((50, 40), 3.0), training=True),
+        layer.backward(np.full((50, 40), 5.0)),
+    )
     assert set(a.ravel()) == {0, 12}  # 3 / (1 - 3/4)
     assert np.array_equal(dX, a * 5 / 3)
     # 2,000 draws with probability 1/4: five standard deviations are 5 √(2000 · 3/16) = 97
@@ -156,9 +158,7 @@ def test_dropout_scales_what_it_keeps():
 
 def test_dropout_outside_training_passes_the_gradient_on_whatever_it_dropped_before():
     layer, ones = Dropout(0.5, np.random.default_rng(0)), np.ones((1, 100))
-    layer.training = True
-    assert 0 in layer.forward(ones)
-    layer.training = False
+    assert 0 in layer.forward(ones, training=True)
     layer.forward(ones)
     assert np.array_equal(layer.backward(ones), ones)
 
@@ -166,10 +166,10 @@ def test_dropout_outside_training_passes_the_gradient_on_whatever_it_dropped_bef
 def test_batch_norm_in_training_by_hand():
     # X = (1, 5): mean 3, variance 4; ε = 5: x̂ = (-2, 2)/√9 = (-2/3, 2/3)
     layer = BatchNorm(1, momentum=0.75, epsilon=5, unbiased_running_variance=False)
-    layer.training = True
     layer.params[0][:], layer.params[1][:] = 6, 1
     # rel 1e-15: one rounded reciprocal
-    assert layer.forward(np.array([[1.0], [5.0]])).ravel() == pytest.approx([-3, 5], rel=1e-15)
+    a = layer.forward(np.array([[1.0], [5.0]]), training=True)
+    assert a.ravel() == pytest.approx([-3, 5], rel=1e-15)
     # running: 3/4 · 0 + 1/4 · 3 and 3/4 · 1 + 1/4 · 4
     assert [a.tolist() for a in layer.state.values()] == [[0.75], [1.75]]
     # da = (9, 0): dβ = 9, dγ = 9 · -2/3 = -6
@@ -183,8 +183,7 @@ def test_batch_norm_in_training_by_hand():
 
 def test_unbiased_running_variance_is_larger_by_m_over_m_minus_1():
     layer = BatchNorm(1, momentum=0.75, epsilon=5, unbiased_running_variance=True)
-    layer.training = True
-    layer.forward(np.array([[1.0], [5.0]]))
+    layer.forward(np.array([[1.0], [5.0]]), training=True)
     assert layer.state["variance"].tolist() == [2.75]  # 3/4 + 1/4 · 2/1 · 4
 
 

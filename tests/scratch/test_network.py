@@ -98,7 +98,7 @@ print(sorted(new - set(sys.stdlib_module_names) - {'numpy', 'scratch'}))
     assert result.stdout == "[]\n"
 
 
-def test_backward_ends_at_the_first_layer_with_parameters():
+def test_gradients_without_dx_end_at_the_first_layer_with_parameters():
     asked = []
 
     class Asked(Dense):
@@ -109,7 +109,7 @@ def test_backward_ends_at_the_first_layer_with_parameters():
     first, second = Asked(4, 3), Asked(3, 1)
     network = Sequential(Reshape(4), first, ReLU(), second).initialize(np.random.default_rng(0))
     network.forward(np.ones((2, 2, 2)))
-    network.backward(np.ones((2, 1)))
+    network.backward_params(np.ones((2, 1)))
     assert asked == [second]
     assert first.grads[0].any()
 

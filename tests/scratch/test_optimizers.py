@@ -160,20 +160,6 @@ def test_bad_argument_is_named_with_its_value_and_what_was_expected(make, messag
         make()
 
 
-@pytest.mark.parametrize("shape", [(1_000,), (100, 10), (0,)])
-def test_adam_takes_the_same_step_in_blocks(monkeypatch, shape):
-    rng = np.random.default_rng(0)
-    whole, cut = rng.normal(size=(2, *shape))
-    cut[...] = whole
-    one, other = Adam(0.1), Adam(0.1)
-    for g in rng.normal(size=(3, *shape)):
-        one.step(whole, g)
-        with monkeypatch.context() as patch:
-            patch.setattr("scratch.workspace._BLOCK_BYTES", 3_000)  # 375 numbers, or 37 rows
-            other.step(cut, g)
-    assert cut.tobytes() == whole.tobytes()
-
-
 @pytest.mark.parametrize(
     ("optimizer", "names"),
     [

@@ -14,8 +14,8 @@ from scratch import (
     Softmax,
     Tanh,
     evaluate,
+    iter_epochs,
     sigmoid,
-    train,
 )
 
 
@@ -75,11 +75,11 @@ def test_two_layers_learn_xor_as_published():
     )
     X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], float)
     data, loss = Batch(X, np.array([[0.0], [1.0], [1.0], [0.0]])), HalfSquaredError()
-    epochs = train(xor, loss, SGD(2.0), data, [None] * 1499, batch_size=4, threshold=0.5)
+    epochs = iter_epochs(xor, loss, SGD(2.0), data, [None] * 1499, batch_size=4)
     losses = [2 * epoch.loss for epoch in epochs]
     assert losses[0] == pytest.approx(1.298103813489028, rel=1e-15)  # the order of four additions
     assert (np.diff(losses) < 0).all()
-    last = evaluate(xor, loss, data, threshold=0.5)
+    last = evaluate(xor, loss, data)
     # 1e-13: 1,499 steps carry the roundings of the first ones along
     assert 2 * last.loss == pytest.approx(0.0028002218560012598, rel=1e-13)
     outputs = xor.forward(X).ravel().round(8)

@@ -12,6 +12,7 @@ from scratch import (
     Sequential,
     count_correct,
     evaluate,
+    iter_epochs,
     train,
     train_epoch,
 )
@@ -74,7 +75,7 @@ def test_each_batch_is_measured_before_its_update():
     network = line(0)
     (epoch,) = train(network, MeanSquaredError(), SGD(0.5), data, [None], batch_size=1)
     assert epoch.loss == 1 / 2
-    assert epoch.accuracy == 1 / 2  # a = 0 is not above 0, a = 1 is
+    assert epoch.accuracy == 1 / 2  # a = 0 is not above ½, a = 1 is
     assert network.theta.tolist() == [1]
 
 
@@ -97,8 +98,8 @@ def test_train_is_train_epoch_on_the_same_batches():
 
 def test_evaluate_measures_and_does_not_learn():
     network = line(1)
-    result = evaluate(network, MeanSquaredError(), Batch(column(-1, 0.5), column(0, 0)))
-    assert result == (0.625, 0.5)  # (1 + ¼)/2; -1 is class 0 and right, ½ is class 1 and wrong
+    result = evaluate(network, MeanSquaredError(), Batch(column(-1, 0.75), column(0, 0)))
+    assert result == (0.78125, 0.5)  # (1 + 9/16)/2; -1 is class 0 and right, ¾ is class 1: wrong
     assert network.theta.tolist() == [1]
 
 
@@ -116,7 +117,7 @@ def test_count_correct_by_hand(outputs, y, threshold, correct):
 
 @pytest.mark.parametrize("batch_size", [0, -1])
 def test_batch_size_below_one_is_refused(batch_size):
-    epochs = train(
+    epochs = iter_epochs(
         line(0), MeanSquaredError(), SGD(1), Batch(column(1), column(1)), [None], batch_size
     )
     with pytest.raises(ValueError, match=f"^batch_size must be at least 1, got {batch_size}$"):

@@ -98,9 +98,9 @@ def test_longdouble_gradient_is_that_of_the_layers_in_longdouble(experiment):
     network, criterion, *_ = small.experiment.blueprint.builders["scratch"]()
     network.set_weights(small.weights)
     network.bind(np.longdouble)
-    outputs = network.train().forward(X.astype(np.longdouble))
+    outputs = network.forward(X.astype(np.longdouble), training=True)
     expected = criterion.forward(outputs, y)
-    network.backward(criterion.backward())
+    network.backward_params(criterion.backward())
     assert float(loss) == pytest.approx(expected, rel=1e-15)  # scratch's loss is a float64
     for own, other in zip(grads, network.grads, strict=True):
         assert own.dtype == other.dtype == np.longdouble

@@ -1,0 +1,8 @@
+"""The compiler: plain NumPy code, noted once, planned, and repeated without the code around it."""
+
+from scratch.compiler.seeds import StackedEpochs
+from scratch.compiler.step import Parts, Step
+from scratch.compiler.tracing import CannotFollow
+from scratch.compiler.training import CompiledEpochs
+
+__all__ = ["CannotFollow", "CompiledEpochs", "Parts", "StackedEpochs", "Step"]

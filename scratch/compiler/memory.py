@@ -1,0 +1,134 @@
+"""Where the results of noted calls lie: as little memory as will do, so that it stays in the cache.
+
+Of each array it is known from which call to which its numbers are needed. Arrays whose lives do not
+overlap can lie in the same place. A call whose input is needed no more afterwards writes over it.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from scratch.compiler.tracing import Block, Call, Trace, copy_into
+
+__all__ = ["plan", "prune", "shorten"]
+
+_ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector register
+
+
+def prune(trace: Trace, calls: Sequence[Call], results: Sequence[np.ndarray]) -> list[Call]:
+    """Leave out the calls whose results are never read: neither by a call nor from outside."""
+    read = {trace.block(a) for a in results}
+    needed = []
+    for call in reversed(calls):
+        block = trace.block(call.out)
+        if block in read or not (block and block.own):
+            needed.append(call)
+            read |= {trace.block(a) for a in call.arrays}
+    return needed[::-1]
+
+
+def shorten(trace: Trace, calls: Sequence[Call]) -> list[Call]:
+    """Let a call write where its result is copied to at once, if nothing else reads the result.
+
+    Not so `np.negative`: NumPy 2.4 gets every second number wrong that it writes 64 bytes apart.
+    """
+    written = Counter(trace.block(call.out) for call in calls)
+    read = Counter(block for call in calls for block in {trace.block(a) for a in call.inputs})
+    short: list[Call] = []
+    for call in calls:
+        block = trace.block(call.inputs[0]) if call.function is copy_into else None
+        once = block is not None and block.own and written[block] == read[block] == 1
+        if (
+            once
+            and short
+            and short[-1].function is not np.negative
+            and _same(short[-1].out, call.inputs[0])
+            and _alike(call)
+        ):
+            short[-1] = short[-1]._replace(out=call.out)
+        else:
+            short.append(call)
+    return short
+
+
+def plan(
+    trace: Trace, calls: Sequence[Call], results: Sequence[np.ndarray], copies: int
+) -> tuple[dict[Block, int], int]:
+    """Return where in the memory each own block begins, in bytes, and how much there is in all.
+
+    Each is there so many times, one copy directly after the other.
+    """
+    lives = _lives(trace, calls, results)
+    inside = _write_over(trace, calls, lives)
+    placed: list[tuple[int, int, int, int]] = []  # (start, end, first call, last call)
+    offsets: dict[Block, int] = {}
+    for block in sorted(lives, key=lambda b: b.start - b.end):  # the largest first
+        size = -(-(block.end - block.start) * copies // _ALIGNMENT) * _ALIGNMENT
+        first, last = lives[block]
+        at = 0
+        for start, end, other_first, other_last in sorted(placed):
+            if other_last < first or last < other_first:
+                continue
+            if at + size <= start:
+                break
+            at = max(at, end)
+        placed.append((at, at + size, first, last))
+        offsets[block] = at
+    for block, root in inside.items():
+        offsets[block] = offsets[root]
+    return offsets, max((end for _, end, _, _ in placed), default=0)
+
+
+def _lives(
+    trace: Trace, calls: Sequence[Call], results: Sequence[np.ndarray]
+) -> dict[Block, tuple[int, int]]:
+    """Return the first and the last call that each own block takes part in."""
+    lives: dict[Block, tuple[int, int]] = {}
+    uses = [(k, a) for k, call in enumerate(calls) for a in call.arrays]
+    for k, a in [*uses, *((len(calls), a) for a in results)]:
+        block = trace.block(a)
+        if block is not None and block.own:
+            lives[block] = lives.get(block, (k, k))[0], k
+    return lives
+
+
+def _write_over(
+    trace: Trace, calls: Sequence[Call], lives: dict[Block, tuple[int, int]]
+) -> dict[Block, Block]:
+    """Join blocks, in `lives` too, where a call may write over an input that ends with it."""
+    inside: dict[Block, Block] = {}
+    for k, call in enumerate(calls):
+        own = trace.block(call.out)
+        if own not in lives or lives[own][0] != k or not _is_elementwise(call):
+            continue
+        for a in call.inputs:
+            block = trace.block(a)
+            root = inside.get(block, block)  # type: ignore[arg-type]
+            others = [b for b in call.inputs if b is not a and not _same(a, b)]
+            alone = all(inside.get(c, c) is not root for c in map(trace.block, others))  # type: ignore[arg-type]
+            if root in lives and lives[root][1] == k and alone and _covers(a, block, call.out):
+                lives[root] = lives[root][0], lives.pop(own)[1]
+                inside |= {b: root for b, r in inside.items() if r is own} | {own: root}
+                break
+    return inside
+
+
+def _is_elementwise(call: Call) -> bool:
+    return isinstance(call.function, np.ufunc) and call.function.signature is None
+
+
+def _covers(a: np.ndarray, block: Block | None, out: np.ndarray) -> bool:
+    """Tell whether a is its whole block, and laid out as `out`."""
+    whole = block is not None and a.nbytes == block.end - block.start
+    return whole and (a.shape, a.strides, a.dtype) == (out.shape, out.strides, out.dtype)
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Tell whether the two are the same numbers in memory."""
+    return a.__array_interface__ == b.__array_interface__
+
+
+def _alike(call: Call) -> bool:
+    (a,), out = call.inputs, call.out
+    return (a.shape, a.dtype) == (out.shape, out.dtype)

@@ -1,0 +1,178 @@
+"""Noted calls, bound to memory, as a list of functions without arguments: run them in order.
+
+`Program` repeats the calls as they were noted. With `stack=s` it repeats them for s trainings at
+once: every array that the calls work on gets a first axis of length s, and NumPy does the same with
+each of the s, one after the other, in one call.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import groupby, pairwise
+from typing import Any
+
+import numpy as np
+
+from scratch.compiler.memory import plan, prune, shorten
+from scratch.compiler.tracing import Call, Trace, copy_into, put_into, select_into
+
+__all__ = ["Program", "aligned"]
+
+_PART = 2**17  # bytes of a long vector that are taken through a run of calls together
+
+
+class Program:
+    """The calls of a trace that lead to the results, and to what lies outside the trace.
+
+    `outer` gives, in a stack, the array (s, ...) that stands for each array that was watched.
+
+    >>> x = np.array([1.0, 4.0])
+    >>> trace = Trace()
+    >>> program = Program(trace, [np.sqrt(trace.watch(x)) + 1])
+    >>> x[:] = 9, 16
+    >>> program.run()
+    >>> program.results
+    [array([4., 5.])]
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        results: Sequence[np.ndarray],
+        *,
+        stack: int | None = None,
+        outer: Sequence[tuple[np.ndarray, np.ndarray]] = (),
+    ) -> None:
+        self.trace, self.stack = trace, stack
+        self._outer = {trace.block(a): stacked for a, stacked in outer}
+        calls = shorten(trace, prune(trace, trace.calls, results))
+        self._offsets, self.nbytes = plan(trace, calls, results, stack or 1)
+        self._memory = aligned((self.nbytes,), np.dtype(np.uint8))
+        self._memory[...] = 0
+        moved = [call._replace(**self._move_call(call)) for call in calls]
+        self.calls = [_bind(call) for call in (moved if stack else _in_parts(moved))]
+        self.results = [self._move(a, a.ndim) for a in results]
+
+    def run(self) -> None:
+        """Compute the results from what the watched arrays hold now."""
+        for call in self.calls:
+            call()
+
+    def _move_call(self, call: Call) -> dict[str, Any]:
+        """Return what is different about a call in this program's memory."""
+        broadcast = isinstance(call.function, np.ufunc) or call.function in (copy_into, select_into)
+        ndim = call.out.ndim if broadcast else 0
+        inputs = tuple(self._move(a, ndim) for a in call.inputs)
+        out = self._move(call.out, 0)
+        options = call.options if self.stack is None else _shift(call)
+        return {"inputs": inputs, "out": out, "options": options}
+
+    def _move(self, a: np.ndarray, ndim: int) -> np.ndarray:
+        """Return the array in the program's memory, in a stack with s before its `ndim` axes."""
+        block = self.trace.block(a)
+        if block is None or (not block.own and self.stack is None):
+            return a
+        at, memory, step = a.ctypes.data - block.start, self._memory, 0
+        if block.own:
+            step = block.end - block.start
+            at += self._offsets[block]
+        elif block in self._outer:
+            memory = self._outer[block]
+            step = memory.strides[0]
+        else:
+            return a  # the same for all
+        if self.stack is None:
+            return np.ndarray(a.shape, a.dtype, memory.data, at, a.strides)
+        ones = (1,) * max(ndim - a.ndim, 0)
+        shape, strides = (self.stack, *ones, *a.shape), (step, *(0 for _ in ones), *a.strides)
+        return np.ndarray(shape, a.dtype, memory.data, at, strides)
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return an array to fill that begins at a multiple of 64 bytes, where NumPy's are at 16.
+
+    >>> aligned((3, 2), np.dtype(float)).ctypes.data % 64
+    0
+    """
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def _shift(call: Call) -> dict[str, Any]:
+    """Return a call's options where every array has one more axis in front."""
+    options = dict(call.options)
+    if "index" in options:
+        options["index"] = (slice(None), options["index"])
+    if "axis" in options or _is_reduction(call):
+        ndim, axis = call.inputs[0].ndim, options.get("axis", 0)
+        axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        shifted = tuple(each % ndim + 1 for each in axes)
+        options["axis"] = shifted if len(shifted) > 1 else shifted[0]
+    return options
+
+
+def _is_reduction(call: Call) -> bool:
+    return getattr(call.function, "__name__", "") == "reduce"
+
+
+def _bind(call: Call) -> Callable[[], Any]:
+    """Return the call as a function without arguments, as NumPy makes it fastest."""
+    function, inputs, out, options = call
+    if function is copy_into:
+        return partial(np.copyto, out, inputs[0], "unsafe")
+    if function is select_into:
+        return partial(np.copyto, out, inputs[0], "same_kind", inputs[1])
+    if function is put_into:
+        return partial(out.__setitem__, options["index"], inputs[0])
+    if function is np.take:
+        return partial(inputs[0].take, options["indices"], options["axis"], out, "clip")
+    if function is np.argmax:
+        return partial(inputs[0].argmax, options["axis"], out)
+    if _is_reduction(call):
+        axis, keepdims = options.get("axis", 0), options.get("keepdims", False)
+        return partial(function, inputs[0], axis, None, out, keepdims)
+    if function is np.matmul and _is_one_product(inputs[0], inputs[1], out):
+        return partial(inputs[0].dot, inputs[1], out)
+    if function in (np.maximum, np.minimum) or options or not isinstance(function, np.ufunc):
+        return partial(function, *inputs, out=out, **options)
+    return partial(function, *inputs, out)
+
+
+def _is_one_product(A: np.ndarray, B: np.ndarray, out: np.ndarray) -> bool:
+    """Tell whether `A.dot(B, out)`, the same product by BLAS with less around it, may stand in."""
+    one_type = A.dtype == B.dtype == out.dtype
+    return A.ndim == B.ndim == 2 and one_type and out.flags.c_contiguous
+
+
+def _in_parts(calls: Sequence[Call]) -> list[Call]:
+    """Take long vectors through each run of calls in parts that stay in the processor's cache."""
+    cut: list[Call] = []
+    for n, group in groupby(calls, key=_vector_length):
+        run = list(group)
+        step = _PART // run[0].out.itemsize
+        if n <= step or len(run) == 1 or _overlap(run):
+            cut += run
+            continue
+        for part in (slice(i, i + step) for i in range(0, n, step)):
+            for call in run:
+                inputs = tuple(a[part] if a.ndim else a for a in call.inputs)
+                cut.append(call._replace(inputs=inputs, out=call.out[part]))
+    return cut
+
+
+def _vector_length(call: Call) -> int:
+    """Return the length of the vectors that a call takes element by element, or 0."""
+    one_by_one = isinstance(call.function, np.ufunc) and call.function.signature is None
+    arrays = [a for a in call.arrays if a.ndim]
+    if not one_by_one or not arrays or any(a.ndim > 1 or not a.flags.c_contiguous for a in arrays):
+        return 0
+    sizes = {a.size for a in arrays}
+    return sizes.pop() if len(sizes) == 1 and call.out.ndim else 0
+
+
+def _overlap(run: Sequence[Call]) -> bool:
+    """Tell whether two of the vectors share memory without being the same."""
+    bounds = sorted({(a.ctypes.data, a.nbytes) for call in run for a in call.arrays if a.ndim})
+    return any(start + size > after for (start, size), (after, _) in pairwise(bounds))

@@ -1,0 +1,162 @@
+"""Many trainings of one network at once: the same steps from other weights, in other orders.
+
+NumPy's calls cost more than the arithmetic of a small network. Here every call works on arrays with
+a first axis of seeds: all trainings share its cost. Each is, bit for bit, what it would be alone.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from operator import itemgetter
+
+import numpy as np
+
+from scratch.batches import Batch, Order
+from scratch.compiler.program import Program, aligned
+from scratch.compiler.step import Parts, Step
+from scratch.compiler.tracing import CannotFollow
+from scratch.compiler.training import MeasuredEpoch, compile_losses
+
+__all__ = ["StackedEpochs"]
+
+
+class StackedEpochs:
+    """Trainings on the same rows, one for each of the parts, which differ in their weights only.
+
+    After each epoch, each network and optimizer is what its training alone would leave. Raises
+    CannotFollow for parts that cannot be stacked, such as a layer that draws numbers.
+    """
+
+    def __init__(self, seeds: Sequence[Parts], data: Batch, batch_size: int) -> None:
+        self.seeds, self.data, self.in_order = seeds, data, np.arange(len(data.X))
+        self.master = deepcopy(seeds[0])  # its optimizer counts the steps of all
+        if not self.master.are_own() or self.master.drawing() or self.master.penalty is not None:
+            raise CannotFollow("these parts cannot be stacked: train them one by one")
+        size = min(batch_size, len(data.X))
+        count, rest = divmod(len(data.X), size)
+        cuts = [(0, size, count), (count * size, rest, 1)]
+        self.batches = [_StackedBatches(self, *cut) for cut in cuts if cut[1]]
+        self._take_over()
+
+    def train(self, orders: Sequence[Order]) -> list[MeasuredEpoch]:
+        """Train an epoch; order s of the rows is that of training s."""
+        rows = np.stack([self.in_order if order is None else order for order in orders])
+        for batches in self.batches:
+            batches.take_steps(rows)
+        self._hand_back()
+        totals = [0.0] * len(self.seeds)
+        for batches in self.batches:
+            for s, losses in enumerate(batches.losses()):
+                for loss in losses:
+                    totals[s] += loss * batches.n
+        return [(total, [b.measured(s) for b in self.batches]) for s, total in enumerate(totals)]
+
+    def advance(self) -> list[tuple[float, ...]]:
+        """Count a step, and return the numbers that belong to it: they are the same for all."""
+        return [each.advance(self.grad) for each in self.master.optimizers()]
+
+    def outer(self, parts: Parts) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the arrays that a step of these parts works on, beside those of all trainings."""
+        own, stacked = parts.optimizers()[-1].state, self.master.optimizers()[-1].state
+        states = [(own[name], stacked[name]) for name in own if own[name].ndim]
+        layers = [(a, self.states[name]) for name, a in parts.network.state.items()]
+        return [
+            (parts.network.theta, self.theta),
+            (parts.network.grad, self.grad),
+            *states,
+            *layers,
+        ]
+
+    def _take_over(self) -> None:
+        """Stack what the trainings start from."""
+        networks = [each.network for each in self.seeds]
+        self.theta = _stack([network.theta for network in networks])
+        self.grad = np.zeros_like(self.theta)
+        names = networks[0].state
+        self.states = {name: _stack([each.state[name] for each in networks]) for name in names}
+        states = [each.optimizer.state for each in self.seeds]
+        self.master.optimizer.state = {
+            name: _stack([each[name] for each in states]) if a.ndim else a.copy()
+            for name, a in states[0].items()
+        }
+
+    def _hand_back(self) -> None:
+        """Put what the trainings have come to into their own networks and optimizers."""
+        for s, parts in enumerate(self.seeds):
+            parts.network.theta, parts.network.grad = self.theta[s], self.grad[s]
+            for name, a in parts.network.state.items():
+                a[...] = self.states[name][s]
+            parts.optimizer.state = {
+                name: a[s].copy() if a.ndim else a.copy()
+                for name, a in self.master.optimizer.state.items()
+            }
+
+
+class _StackedBatches:
+    """So many batches of n rows in every training."""
+
+    def __init__(self, epochs: StackedEpochs, first: int, n: int, count: int) -> None:
+        self.epochs, self.first, self.n, self.count = epochs, first, n, count
+        self.seeds, self.data = len(epochs.seeds), epochs.data
+        self.program: Program | None = None
+        self.losses_program: Program | None = None
+        self.outputs: np.ndarray | None = None
+
+    def take_steps(self, orders: np.ndarray) -> None:
+        """Take a step on each batch, for orders (seeds, rows)."""
+        shape = self.seeds, self.count, self.n
+        rows = orders[:, self.first : self.first + self.count * self.n].reshape(shape)
+        for k in range(self.count):
+            numbers = self.epochs.advance()
+            if self.program is None:
+                self._compile(rows[0, k])
+            self._gather(np.ascontiguousarray(rows[:, k]))
+            for cells, values in zip(self.cells, numbers, strict=True):
+                for cell, value in zip(cells, values, strict=True):
+                    cell.fill(value)
+            self.program.run()  # type: ignore[union-attr]
+            z = self.program.results[0]  # type: ignore[union-attr]
+            if self.outputs is None:
+                self.outputs = np.empty((self.seeds, self.count, *z.shape[1:]), z.dtype)
+            self.outputs[:, k] = z
+        _, y, w = self.data
+        self.kept = Batch(self.outputs, y[rows], None if w is None else w[rows])  # type: ignore[arg-type]
+
+    def losses(self) -> list[list[float]]:
+        """Return the loss of every batch of every training."""
+        arrays = [a.reshape(-1, *a.shape[2:]) for a in self.kept if a is not None]
+        if self.losses_program is None:
+            self.room = [a.copy() for a in arrays]
+            self.losses_program = compile_losses(self.epochs.master, self.room)
+        for room, array in zip(self.room, arrays, strict=True):
+            room[...] = array
+        self.losses_program.run()
+        return self.losses_program.results[0].reshape(self.seeds, self.count).tolist()
+
+    def measured(self, s: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the outputs and targets of the rows of training s."""
+        z, y = self.kept.X[s], self.kept.y[s]
+        return z.reshape(-1, *z.shape[2:]), y.reshape(-1, *y.shape[2:])
+
+    def _compile(self, i: np.ndarray) -> None:
+        """Note a step of one training, on a copy of it, and make it one of all."""
+        parts = deepcopy(self.epochs.seeds[0])
+        step = Step(parts, self.data.map(itemgetter(i)))
+        self.cells = [cells for _, _, cells in step.cells]
+        self.batch = [(a, _stack([a] * self.seeds)) for a in step.batch if a is not None]
+        outer = [*self.batch, *self.epochs.outer(parts)]
+        self.program = step.stacked(self.seeds, outer)
+
+    def _gather(self, rows: np.ndarray) -> None:
+        for (_, room), a in zip(self.batch, filter_none(self.data), strict=True):
+            a.take(rows, 0, room, "clip")
+
+
+def filter_none(batch: Batch) -> list[np.ndarray]:
+    """Return the arrays of a batch."""
+    return [a for a in batch if a is not None]
+
+
+def _stack(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    stacked = aligned((len(arrays), *arrays[0].shape), arrays[0].dtype)
+    stacked[...] = arrays
+    return stacked

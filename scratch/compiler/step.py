@@ -1,0 +1,210 @@
+"""One step of training as a program: noted while the plain code takes it, and held against it.
+
+Two things in a step are not NumPy's calls on arrays, and happen outside of the program, each time:
+an optimizer's `advance`, which gives the numbers that belong to the step, and a layer's `draw`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scratch.batches import Batch
+from scratch.compiler.program import Program, aligned
+from scratch.compiler.tracing import CannotFollow, Trace, plain
+from scratch.layers.layer import Layer
+from scratch.losses import Loss
+from scratch.network import Sequential
+from scratch.optimizers import Optimizer
+from scratch.penalties import L2
+
+__all__ = ["Parts", "Step", "replaced"]
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a step is taken with."""
+
+    network: Sequential
+    loss: Loss
+    optimizer: Optimizer
+    penalty: L2 | None = None
+
+    def objects(self) -> list[Any]:
+        """Return the layers, the loss, the optimizers inside each other, and the penalty."""
+        found: list[Any] = [*_layers(self.network), self.loss, *self.optimizers()]
+        return found + [self.penalty] * (self.penalty is not None)
+
+    def optimizers(self) -> list[Any]:
+        """Return the optimizer and those inside it, from the outside in."""
+        chain: list[Any] = [self.optimizer]
+        while inner := getattr(chain[-1], "optimizer", None):
+            chain.append(inner)
+        return chain
+
+    def drawing(self) -> list[Any]:
+        """Return the layers that draw numbers."""
+        return [each for each in self.objects() if hasattr(each, "draw")]
+
+    def are_own(self) -> bool:
+        """Tell whether all code in a step is that of scratch, which is known to repeat."""
+        methods = "forward", "backward", "backward_params", "step", "advance"
+        code = [getattr(type(o), m, None) for o in self.objects() for m in methods]
+        return all(c is None or c.__module__.startswith("scratch.") for c in code)
+
+    def can_be_compiled(self, batch: Batch) -> bool:
+        """Tell whether a step on the batch can be noted; it is tried on a copy."""
+        if not self.are_own():
+            return False
+        attempt = deepcopy(self)
+        for layer in attempt.drawing():
+            layer.draw = np.ones
+        try:
+            Step(attempt, batch)
+        except CannotFollow:
+            return False
+        return True
+
+    def take(self, batch: Batch, theta: np.ndarray, grad: np.ndarray) -> list[np.ndarray]:
+        """Take a step by the plain code; return the outputs, and the penalty if there is one."""
+        X, y, w = batch
+        outputs = self.network.forward(X, training=True)
+        self.loss.forward(outputs, y, w)
+        self.network.backward_params(self.loss.backward())
+        results: list[Any] = [outputs]
+        if self.penalty is not None:
+            results.append(self.penalty.forward(theta, len(X) if w is None else w.sum()))
+            grad += self.penalty.backward()
+        self.optimizer.step(theta, grad)
+        return results
+
+
+class Step:
+    """A step on batches of n rows, which are to be put into `batch` before each.
+
+    Building it takes the first step. `results` holds the outputs, and the penalty if there is one.
+    """
+
+    def __init__(self, parts: Parts, batch: Batch) -> None:
+        self.parts, self.batch = parts, batch.map(_own)
+        self.theta, self.grad = parts.network.theta, parts.network.grad
+        self.cells, g = [], self.grad
+        for each in parts.optimizers():
+            numbers = each.advance(g)
+            self.cells.append((each, g, [np.array(number, g.dtype) for number in numbers]))
+            g = each.select(g) if hasattr(each, "select") else g
+        trace = Trace()
+        with replaced(parts, trace.watch):
+            self._fix_numbers(trace.watch)
+            for layer in self.parts.drawing():
+                layer.draw = _traced_draw(trace, layer, layer.draw)
+            arrays = [trace.watch(a) for a in (self.theta, self.grad)]
+            results = [plain(a) for a in parts.take(self.batch.map(trace.watch), *arrays)]
+        self.trace, self.first_results = trace, results
+        program = Program(trace, results)
+        self.calls, self.results, self.nbytes = program.calls, program.results, program.nbytes
+        self.is_checked = False
+
+    def run(self) -> None:
+        """Take a step on what `batch` holds now; raise CannotFollow if the first one is wrong."""
+        for optimizer, g, cells in self.cells:
+            for cell, number in zip(cells, optimizer.advance(g), strict=True):
+                cell.fill(number)
+        if not self.is_checked:
+            self._check()
+            return
+        for call in self.calls:
+            call()
+
+    def stacked(self, s: int, outer: Sequence[tuple[np.ndarray, np.ndarray]]) -> Program:
+        """Return the program of s such steps at once, on arrays with a first axis of length s."""
+        return Program(self.trace, self.first_results, stack=s, outer=outer)
+
+    def _check(self) -> None:
+        """Take the step twice, by the program and by the plain code, and compare every bit."""
+        states = [*self.parts.network.state.values(), *self.parts.optimizer.state.values()]
+        arrays = [self.theta, self.grad, *states]
+        before = [a.copy() for a in arrays]
+        drawn: dict[int, np.ndarray] = {}
+        with replaced(self.parts, plain):
+            for layer in self.parts.drawing():
+                layer.draw = _remembered_draw(drawn, layer, layer.draw)
+            for call in self.calls:
+                call()
+        repeated = [a.copy() for a in [*arrays, *self.results]]
+        for array, value in zip(arrays, before, strict=True):
+            array[...] = value
+        with replaced(self.parts, plain):
+            self._fix_numbers(lambda cell: cell[()])
+            for layer in self.parts.drawing():
+                layer.draw = _constant(drawn[id(layer)])
+            results = self.parts.take(self.batch, self.theta, self.grad)
+        for one, other in zip(repeated, [*arrays, *map(np.asarray, results)], strict=True):
+            if one.tobytes() != other.tobytes():
+                raise CannotFollow("the noted calls do not repeat what the plain code computes")
+        self.is_checked = True
+
+    def _fix_numbers(self, number: Callable[[np.ndarray], Any]) -> None:
+        """Let every `advance` return the numbers that the cells hold."""
+        for optimizer, _, cells in self.cells:
+            optimizer.advance = _constant(tuple(map(number, cells)))
+
+
+def _traced_draw(trace: Trace, layer: Any, draw: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda shape: trace.draw(draw(shape), lambda shape: layer.draw(shape))
+
+
+def _remembered_draw(
+    drawn: dict[int, np.ndarray], layer: Any, draw: Callable[..., Any]
+) -> Callable[..., Any]:
+    return lambda shape: drawn.setdefault(id(layer), draw(shape))
+
+
+def _constant(value: Any) -> Callable[..., Any]:
+    return lambda *args: value
+
+
+def _own(a: np.ndarray) -> np.ndarray:
+    """Return an aligned copy."""
+    copy = aligned(a.shape, a.dtype)
+    copy[...] = a
+    return copy
+
+
+def _layers(network: Sequential) -> Iterator[Layer]:
+    yield network
+    for layer in network.layers:
+        yield from _layers(layer) if isinstance(layer, Sequential) else (layer,)
+
+
+@contextmanager
+def replaced(parts: Parts, replace: Callable[[np.ndarray], np.ndarray]) -> Iterator[None]:
+    """Replace the arrays in all attributes for a while; afterwards every attribute is as before.
+
+    What has become None stays so: a mask, for example, that was used up.
+    """
+    objects = parts.objects()
+    kept = [dict(vars(each)) for each in objects]
+    for each in objects:
+        for name, value in list(vars(each).items()):
+            vars(each)[name] = _replace_in(value, replace)
+    try:
+        yield
+    finally:
+        for each, attributes in zip(objects, kept, strict=True):
+            used_up = {name: None for name, value in vars(each).items() if value is None}
+            vars(each).clear()
+            vars(each).update(attributes | used_up)
+
+
+def _replace_in(value: Any, replace: Callable[[np.ndarray], np.ndarray]) -> Any:
+    if isinstance(value, np.ndarray):
+        return replace(value)
+    if isinstance(value, list):
+        return [_replace_in(each, replace) for each in value]
+    if isinstance(value, dict):
+        return {name: _replace_in(each, replace) for name, each in value.items()}
+    return value
