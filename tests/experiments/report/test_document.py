@@ -59,7 +59,7 @@ def test_every_picture_has_words(page):
         "ROC curves; area under the curve: scratch",
         "Calibration curves of scratch, keras, pytorch",
         "Network: input 784, then Dense + ReLU 128, then Dense 10; 101,770 parameters",
-        "Residuals of scratch, keras, pytorch",
+        "Test rows by scratch, keras, pytorch: predicted disease progression, residual",
         "a 7",
     ],
 )
