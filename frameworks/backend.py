@@ -6,7 +6,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-import frameworks
 from frameworks.blueprint import Blueprint
 from frameworks.program import Builder
 
@@ -48,9 +47,10 @@ class Backend:
     title: str  # as it is written in a sentence: "PyTorch"
     folder: str  # its package, whose modules are loaded when they are needed
     packages: tuple[str, ...]  # what has to be installed
-    classifier: str  # the names of its estimators in `frameworks`
+    classifier: str  # the names of its estimators
     regressor: str
     style: LineStyle
+    estimators: str = "adapter"  # the module of its folder that defines them
     builder: str = ""  # the name of the builders that it trains, if not its own
     variables: Mapping[str, str] = field(default_factory=dict)  # environment of its processes
     dtypes: tuple[str, ...] = ("float64", "float32")
@@ -98,7 +98,7 @@ class Backend:
         """
         build = change(blueprint.builders[self.builders])
         kind = self.classifier if blueprint.task.estimator == "classifier" else self.regressor
-        return getattr(frameworks, kind)(build=build, **parameters)
+        return self.load(self.estimators, kind)(build=build, **parameters)
 
     def load(self, module: str, name: str) -> Any:
         """Return what a module of its folder defines; the framework is loaded with it."""

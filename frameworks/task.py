@@ -81,8 +81,8 @@ class Regression(Task):
 
     name = "regression"
     metrics = (
-        Metric("rmse", "RMSE", ".6f", higher_is_better=False),
-        Metric("mse", "MSE", ".6f", higher_is_better=False),
+        Metric("rmse", "RMSE", ".6g", higher_is_better=False),
+        Metric("mse", "MSE", ".6g", higher_is_better=False),
         Metric("r2", "R²", ".4f", higher_is_better=True),
     )
     estimator = "regressor"

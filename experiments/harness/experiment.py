@@ -152,4 +152,5 @@ def _in_one_line(error: Exception, path: Path) -> str:
             line = trace.tb_lineno
         trace = trace.tb_next
     where = f" (line {line})" if line else ""
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}{where}"
+    message = str(getattr(error, "msg", error))  # of a SyntaxError, without the place
+    return f"{type(error).__name__}: {message.partition(chr(10))[0]}{where}"

@@ -10,7 +10,7 @@ from experiments.harness.records.models import AgreementEntry, Record, Results
 from experiments.harness.records.results import DIGITS, accepted, certified_digits, remarks
 from experiments.registry import known_experiment
 from frameworks.console import exponent, make_table, spread, two_decimals
-from frameworks.task import find_task
+from frameworks.task import Metric, find_task
 
 __all__ = ["show_experiment", "show_summary"]
 
@@ -70,32 +70,36 @@ def _title(cells: Sequence[Record]) -> Text:
 
 def _cells_table(cells: Sequence[Record]) -> Table:
     metrics = find_task(cells[0].task).metrics
+    # Several figures of several seeds fit into 80 columns as cells of two lines.
+    between, space = ("..", " ") if len(metrics) == 1 else ("..\n", "\n")
     certified = ["digits"] if any(map(certified_digits, cells)) else []
     titles = [metric.title for metric in metrics]
-    names = ("training loss", "test loss", *titles, *certified, "seconds")
+    names = (f"training{space}loss", f"test{space}loss", *titles, *certified, "seconds")
     table = make_table("implementation", *names)
+    table.columns[0].no_wrap = True
     for name in dict.fromkeys(cell.implementation for cell in cells):
-        mine = [cell for cell in cells if cell.implementation == name]
-        done = [cell for cell in mine if cell.ok]
+        done = [cell for cell in cells if cell.implementation == name and cell.ok]
         if not done:
             table.add_row(name, Text("failed", style="red"), *[""] * (len(names) - 1))
             continue
         form = ".6f" if len(done) == 1 else ".4f"
         inside = all(accepted(cell) is not False for cell in done)
-        figures = [
-            spread([cell.test.metric(metric.name) for cell in done if cell.test], metric.form)
-            for metric in metrics
-        ]
+        figures = [_figure(done, metric, between) for metric in metrics]
         table.add_row(
             name,
-            spread([cell.history.loss[-1] for cell in done if cell.history], form),
-            spread([cell.test.loss for cell in done if cell.test], form),
+            spread([cell.history.loss[-1] for cell in done if cell.history], form, between),
+            spread([cell.test.loss for cell in done if cell.test], form, between),
             Text(figures[0], style="" if inside else "red"),
             *figures[1:],
             *([_digits(done)] if certified else []),
-            spread([cell.seconds.fit for cell in done if cell.seconds], ".1f"),
+            spread([cell.seconds.fit for cell in done if cell.seconds], ".1f", between),
         )
     return table
+
+
+def _figure(cells: Sequence[Record], metric: Metric, between: str) -> str:
+    form = metric.form if between == ".." or len(cells) == 1 else ".4g"
+    return spread([cell.test.metric(metric.name) for cell in cells if cell.test], form, between)
 
 
 def _digits(cells: Sequence[Record]) -> Text:

@@ -58,11 +58,10 @@ def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
         events.write(json.dumps({"event": event, **values}) + "\n")
         events.flush()
 
-    import frameworks
     from frameworks.backends import BACKENDS
 
-    start = time.perf_counter()
-    getattr(frameworks, BACKENDS[implementation].classifier)
+    backend, start = BACKENDS[implementation], time.perf_counter()
+    backend.load(backend.estimators, backend.classifier)
     seconds_import = time.perf_counter() - start
     send("ready", seconds_import=seconds_import)
     for line in jobs:
