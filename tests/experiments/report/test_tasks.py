@@ -119,7 +119,7 @@ def test_seeds_of_a_regression_are_spread_by_its_headline_figure(tmp_path):
     values = [record["test"]["rmse"] for record, _ in cells[:3]]
     assert "RMSE with 3 seeds, a dot each" in page.text
     assert (
-        f"scratch {min(values):.6f} to {max(values):.6f}, mean {np.mean(values):.6f}" in page.text
+        f"scratch {min(values):.6g} to {max(values):.6g}, mean {np.mean(values):.6g}" in page.text
     )
 
 
