@@ -19,6 +19,8 @@ __all__ = ["DenseSpec", "build_keras", "build_pytorch", "build_scratch", "initia
 class DenseSpec(Spec):
     """Any number of hidden layers, and Adam's numbers."""
 
+    inputs: int = 1
+    outputs: int = 1
     hidden: tuple[int, ...] = ()  # widths
     regression: bool = False
     learning_rate: float = float32(1e-3)

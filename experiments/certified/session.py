@@ -121,7 +121,7 @@ def _announcement(request: CertifyRequest, problems: list[Problem]) -> str:
     seconds = 0.0
     for problem in problems:
         if stored := find(problem.experiment.name, problem.data.source, request.folder):
-            seconds += stored.seconds * problem.spec.epochs / len(stored.loss)
+            seconds += stored.seconds * problem.spec.epochs / max(1, len(stored.loss))
     count = "1 training" if len(problems) == 1 else f"{len(problems)} trainings"
     took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
     return f"{count}, about {took} of computing" if seconds else count

@@ -18,28 +18,21 @@ class _Model(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, populate_by_name=True)
 
 
-_WORDS = {
-    "hidden": "the activation of the hidden layers",
-    "output": "the activation of the output layer",
-    "loss": "the loss",
-    "optimizer": "the optimizer",
-}
-
-
 class Formulas(_Model):
     """The formulas of a training, by name; its page says them in words and in three dialects."""
 
-    hidden: str  # the activation of every hidden layer
-    output: str  # "identity" under a loss that starts from logits
-    loss: str
-    optimizer: str
+    hidden: str = Field(description="the activation of the hidden layers")
+    output: str = Field(description="the activation of the output layer")  # of logits: identity
+    loss: str = Field(description="the loss")
+    optimizer: str = Field(description="the optimizer")
     method: Literal["mpmath", "longdouble"]  # the arithmetic that it is certified in
 
     def changed(self, now: "Formulas") -> str:
         """Say which formula is another one now, or return an empty string."""
-        for name, words in _WORDS.items():
-            if (was := getattr(self, name)) != (new := getattr(now, name)):
-                return f"{words} was {was or 'none'}, and is {new or 'none'}"
+        for name, field in type(self).model_fields.items():
+            was, new = getattr(self, name), getattr(now, name)
+            if field.description and was != new:
+                return f"{field.description} was {was or 'none'}, and is {new or 'none'}"
         return ""
 
 

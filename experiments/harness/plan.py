@@ -24,7 +24,7 @@ from frameworks.agreement.variants import variants
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError, choose
 
-__all__ = ["Cell", "Job", "Plan", "Request", "parse_seeds", "plan"]
+__all__ = ["Cell", "Job", "Plan", "Request", "first_cell", "parse_seeds", "plan"]
 
 _MOST_SEEDS = 100_000
 
@@ -229,12 +229,9 @@ def _rounded(experiment: Experiment) -> Iterator[str]:
         )
 
 
-def _cells(
-    request: Request, data: Dataset, experiment: Experiment, able: Iterable[str]
-) -> Iterator[Cell]:
-    """Yield an experiment's cells: for each seed the implementations, then what judges them."""
-    able = list(able)
-    first = Cell(
+def first_cell(request: Request, data: Dataset, experiment: Experiment) -> Cell:
+    """Return scratch's training with seed 0, from which the others are made."""
+    return Cell(
         experiment=experiment.name,
         dtype=request.dtype,
         seed=0,
@@ -247,6 +244,13 @@ def _cells(
         mode="native" if request.native else "lockstep",
         page=str(experiment.source.resolve()) if experiment.is_users else "",
     )
+
+
+def _cells(
+    request: Request, data: Dataset, experiment: Experiment, able: Iterable[str]
+) -> Iterator[Cell]:
+    """Yield an experiment's cells: for each seed the implementations, then what judges them."""
+    able, first = list(able), first_cell(request, data, experiment)
     judged = request.dtype == "float32" and not request.native and len(able) > 1
     beside = variants(experiment.blueprint, able, request.floor) if judged else []
     for seed in request.seeds:

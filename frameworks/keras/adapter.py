@@ -89,14 +89,18 @@ class KerasAdapter(Adapter):
         A gradient is None where the loss does not depend on the variable.
         """
 
+    @abstractmethod
+    def _to_numpy(self, tensor: Any) -> np.ndarray:
+        """Return a copy of a tensor; `keras.ops.convert_to_numpy` makes NumPy 2 warn."""
+
     def get_weights(self) -> list[np.ndarray]:
-        return _values(self.weights)
+        return self._values(self.weights)
 
     def set_weights(self, weights: list[np.ndarray]) -> None:
         self._assign(self.weights, weights)
 
     def get_optimizer_state(self) -> Any:
-        return _values(self._optimizer_variables())
+        return self._values(self._optimizer_variables())
 
     def set_optimizer_state(self, state: Any) -> None:
         self._assign(self._optimizer_variables(), state)
@@ -105,19 +109,22 @@ class KerasAdapter(Adapter):
         return [v for optimizer in self.parts.optimizers for v in optimizer.variables]
 
     def get_states(self) -> list[np.ndarray]:
-        return _values(self.states)
+        return self._values(self.states)
 
     def set_states(self, states: list[np.ndarray]) -> None:
         self._assign(self.states, states)
 
     def get_layer_state(self) -> Any:
-        return _values(self._layer_variables())
+        return self._values(self._layer_variables())
 
     def set_layer_state(self, state: Any) -> None:
         self._assign(self._layer_variables(), state)
 
     def _layer_variables(self) -> list[keras.Variable]:
         return [v for network in self.parts.networks for v in network.non_trainable_variables]
+
+    def _values(self, variables: Iterable[keras.Variable]) -> list[np.ndarray]:
+        return [self._to_numpy(variable.value) for variable in variables]
 
     def _assign(self, variables: list[keras.Variable], values: Iterable[Any]) -> None:
         with self.lent():
@@ -193,7 +200,7 @@ class KerasAdapter(Adapter):
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
         with self.lent():
-            return _numpy(self.parts.network(_tensor(X), training=False))
+            return self._to_numpy(self.parts.network(_tensor(X), training=False))
 
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
         network, found = self.parts.network, []
@@ -214,7 +221,7 @@ class KerasAdapter(Adapter):
                 own = 0
             if inner != "linear":
                 kind = inner.replace("_", " ")
-            found.append(LayerOutput(kind, name, _numpy(output), own))
+            found.append(LayerOutput(kind, name, self._to_numpy(output), own))
         return computing(X, found)
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
@@ -222,28 +229,21 @@ class KerasAdapter(Adapter):
         with self.lent(), nothing_else_drawn([network]):
             with self.dropout.handed([_tensor(mask) for mask in masks]):
                 loss, gradients = self._loss_and_gradients(_tensors(batch))
-        trained = network.trainable_variables
-        found = {id(v): g for v, g in zip(trained, gradients, strict=True) if g is not None}
-        none = {id(w): np.zeros(w.shape, self.dtype) for w in self.weights if id(w) not in found}
-        return float(loss), [_numpy((found | none)[id(w)]) for w in self.weights]
+        pairs = zip(network.trainable_variables, gradients, strict=True)
+        found = {id(v): self._to_numpy(g) for v, g in pairs if g is not None}
+        zeros = [np.zeros(w.shape, self.dtype) for w in self.weights]
+        return float(loss), [
+            found.get(id(w), zero) for w, zero in zip(self.weights, zeros, strict=True)
+        ]
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         activation = keras.ops.sigmoid if outputs.shape[1] == 1 else keras.ops.softmax
         with self.lent():
-            return _numpy(activation(_tensor(outputs)))
+            return self._to_numpy(activation(_tensor(outputs)))
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
         with self.lent():
             return float(self.parts.loss(_tensor(y), _tensor(outputs)))
-
-
-def _values(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
-    return [np.array(variable.numpy()) for variable in variables]
-
-
-def _numpy(tensor: Any) -> np.ndarray:
-    """Return a copy."""
-    return keras.ops.convert_to_numpy(tensor)
 
 
 def _tensor(array: np.ndarray) -> Any:

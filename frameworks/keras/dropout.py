@@ -5,8 +5,6 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from frameworks.draws import Dropped
 from frameworks.keras.loading import keras
 from frameworks.masks import Masks
@@ -55,10 +53,10 @@ def nothing_else_drawn(models: Sequence[keras.Model]) -> Iterator[None]:
     """Raise RuntimeError if a layer of the models draws random numbers meanwhile."""
     variables = [v for model in models for v in model.variables]
     seeds = [v for v in variables if v.path.endswith("seed_generator_state")]
-    before = [v.numpy() for v in seeds]
+    before = [keras.ops.copy(v.value) for v in seeds]
     yield
     for own, kept in zip(seeds, before, strict=True):
-        if not np.array_equal(own.numpy(), kept):
+        if not keras.ops.all(keras.ops.equal(own.value, kept)):
             raise RuntimeError(
                 "the network draws random numbers of its own, which no other implementation can be "
                 "given: dropout has to be in layers of keras.layers.Dropout, not inside recurrent "

@@ -85,6 +85,7 @@ class JaxKeras(KerasAdapter):
         self.parts.network.reset_metrics()
         state = self._state()
         fresh, epochs = state[3], []
+        masks = [np.asarray(mask) for mask in masks]  # JAX takes long to cut its own arrays
         for i, order in enumerate(orders):
             state = (*state[:3], fresh)
             for batches in self._batches([order, *(mask[i] for mask in masks)], batch_size):
@@ -113,6 +114,9 @@ class JaxKeras(KerasAdapter):
             [variable.value for variable in variables] for variables in self._variables()
         )
         return trained, others, optimizers, metrics
+
+    def _to_numpy(self, tensor: Any) -> np.ndarray:
+        return np.array(tensor)
 
     def _loss_and_gradients(self, columns: Tensors) -> tuple[jax.Array, Tensors]:
         model, (X, y, *w) = self.parts.network, columns

@@ -69,6 +69,9 @@ class TensorFlowKeras(KerasAdapter):
         losses, right = self._compiled(tf.constant(orders), masks, *columns)
         return losses.numpy(), right.numpy()
 
+    def _to_numpy(self, tensor: Any) -> np.ndarray:
+        return np.array(tensor.numpy())
+
     def _loss_and_gradients(self, columns: Tensors) -> tuple[tf.Tensor, Tensors]:
         model, (X, y, *w) = self.parts.network, columns
         variables = [v.value for v in model.trainable_variables]

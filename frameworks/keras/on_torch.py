@@ -28,6 +28,9 @@ class TorchKeras(KerasAdapter):
             right.append(0.0 if self.accuracy is None else float(self.accuracy.total))
         return np.array(losses), np.array(right)
 
+    def _to_numpy(self, tensor: torch.Tensor) -> np.ndarray:
+        return np.array(tensor.detach().cpu().numpy())
+
     def _loss_and_gradients(self, columns: Tensors) -> tuple[torch.Tensor, Tensors]:
         model, (X, y, *w) = self.parts.network, columns
         loss = model.compute_loss(X, y, model(X, training=True), *w)

@@ -190,3 +190,32 @@ def test_pure_python_runs_no_programs():
     build = programs.noisy_scratch
     with pytest.raises(TypeError, match="which runs no programs"):
         frameworks.PythonClassifier(build, dtype="float64").fit(*table(3, 23, 4))
+
+
+@pytest.mark.parametrize("name", programs.BUILDERS)
+def test_float32_is_given_the_same_numbers_in_float32(name):
+    single, double = (make(name, epochs=1, dtype=dtype).fit(X) for dtype in ("float32", "float64"))
+    assert single.draws_sha256_ == double.draws_sha256_
+    assert {a.dtype.name for a in [*single.get_weights(), *single.get_states()]} == {"float32"}
+    for loss in ("critic", "generator"):
+        a, b = single.history_[0][loss], double.history_[0][loss]
+        assert a != b
+        assert a == pytest.approx(b, rel=1e-4)  # five steps, rounded to 1e-7 each
+
+
+@pytest.mark.parametrize("name", programs.BUILDERS)
+def test_an_epoch_s_record_is_a_mean_over_its_rows(name):
+    """Not over its batches, the last of which holds three rows and not five."""
+
+    def build(spec=programs.SPEC):
+        program = programs.BUILDERS[name](spec)
+        return program._replace(step=lambda batch, draws: {"mean": mean(batch.X[:, 0])})
+
+    def mean(x):
+        return keras.ops.mean(x) if name == "Keras" else x.mean()
+
+    trainer = getattr(frameworks, f"{name}Trainer")(build, epochs=2, batch_size=5, dtype="float64")
+    trainer.fit(X)
+    means = [record["mean"] for record in trainer.history_]
+    assert means == pytest.approx([X[:, 0].mean()] * 2, rel=1e-14)  # a sum of 23 terms
+    assert trainer.initial_weights_[0].tobytes() == trainer.get_weights()[0].tobytes()

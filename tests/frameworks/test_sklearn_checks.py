@@ -26,9 +26,7 @@ OF_REGRESSORS = {
 REGRESSORS = [name.replace("Classifier", "Regressor") for name in NAMES]
 ESTIMATORS = [
     getattr(frameworks, name)(epochs=20, learning_rate=0.02, random_state=0) for name in NAMES
-] + [
-    getattr(frameworks, name)(epochs=60, learning_rate=0.1, random_state=0) for name in REGRESSORS
-]
+] + [getattr(frameworks, name)(epochs=60, learning_rate=0.1, random_state=0) for name in REGRESSORS]
 
 
 def deviations(estimator):

@@ -1,9 +1,8 @@
 """From timings to the figures that are shown."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
-from typing import Any, NamedTuple
 
 from experiments.harness.bench.measure import Measured
 from experiments.harness.bench.variants import VARIANTS
@@ -11,7 +10,8 @@ from experiments.harness.bench.variants import VARIANTS
 __all__ = ["Figures", "Ratio", "best_of_families", "figures", "paired"]
 
 
-class Ratio(NamedTuple):
+@dataclass(frozen=True)
+class Ratio:
     """Of what was timed in the same round."""
 
     median: float
@@ -31,14 +31,6 @@ class Figures:
     share: float | None  # of the rate of a large matrix product
     start: float  # seconds: what the first training took more than its steps
     overhead: Ratio | None  # of `fit` and its plain loop; None for a peer
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON's types."""
-        record = asdict(self)
-        for name, value in record.items():
-            if isinstance(value, Ratio):
-                record[name] = value._asdict()
-        return record
 
 
 def paired(a: Sequence[float], b: Sequence[float]) -> Ratio:

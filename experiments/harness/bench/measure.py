@@ -1,6 +1,5 @@
 """Time the variants of one experiment in turn, in workers of their own; refuse other work."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from typing import Any
@@ -11,6 +10,7 @@ from experiments.harness.bench.variants import Variant
 from experiments.harness.plan import Cell
 from experiments.harness.workers.processes import CellFailed, Worker
 from frameworks.agreement.distances import relative_error
+from frameworks.console import Advance
 from frameworks.errors import RequestError
 
 __all__ = ["Cells", "Measured", "measure"]
@@ -40,20 +40,17 @@ class Measured:
     limit: list[float] = field(default_factory=list)  # operations a second of a matrix product
 
 
-def measure(
-    measured: Measured, cells: Cells, rounds: int, advance: Callable[[str], None]
-) -> Measured:
+def measure(measured: Measured, cells: Cells, rounds: int, advance: Advance) -> Measured:
     """Time each cell `rounds` times; a first round, in which all warm up, is kept apart.
 
-    `advance(name)` is called before each. Raises RequestError if one cannot be timed, or trained to
-    another loss than the reference.
+    Raises RequestError if one cannot be timed, or trained to another loss than the reference.
     """
-    bench = _Bench(measured, cells)
+    bench, total = _Bench(measured, cells), len(cells) * (rounds + 1)
     try:
         for turn in range(rounds + 1):
             measured.limit.append(bench.limit())
-            for variant, cell in cells:
-                advance(variant.name)
+            for i, (variant, cell) in enumerate(cells, turn * len(cells)):
+                advance(f"{measured.experiment} {variant.name}", i, total)
                 if variant.name in measured.unavailable or not (
                     timing := bench.time(variant, cell)
                 ):

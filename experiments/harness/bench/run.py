@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
-from itertools import count
+from dataclasses import asdict, replace
 from statistics import median
 from typing import Any, Literal
 
@@ -14,10 +13,10 @@ from experiments.harness.bench.tables import headline, markdown, show
 from experiments.harness.bench.timing import size
 from experiments.harness.bench.variants import choose_variants
 from experiments.harness.experiment import Experiment
-from experiments.harness.plan import Cell, Request
+from experiments.harness.plan import Request, first_cell
 from experiments.harness.records.environment import environment
 from experiments.registry import EXPERIMENTS, find_experiment
-from frameworks.console import Advance, make_console, progress_bar
+from frameworks.console import make_console, progress_bar
 from frameworks.errors import RequestError
 
 __all__ = ["SCHEMA", "default_steps", "run"]
@@ -56,28 +55,19 @@ def _measure(request: Request, steps: int | None, rounds: int) -> Iterator[Measu
     prepared = [_prepare(request, steps, each) for each in asked]
     with progress_bar() as bar:
         for measured, cells in prepared:
-            yield _show_how_far(bar, measured, cells, rounds)
-
-
-def _show_how_far(bar: Advance, measured: Measured, cells: Cells, rounds: int) -> Measured:
-    done, total = count(), len(cells) * (rounds + 1)
-
-    def advance(name: str) -> None:
-        bar(f"{measured.experiment} {name}", next(done), total)
-
-    return measure(measured, cells, rounds, advance)
+            yield measure(measured, cells, rounds, bar)
 
 
 def _prepare(request: Request, steps: int | None, experiment: Experiment) -> tuple[Measured, Cells]:
     """Load the data once to see which it is, and choose what can be timed on it."""
     data, spec = experiment.load(request.policy, request.data_dir), experiment.spec
-    cells, unavailable = [], {}
+    cells, unavailable, first = [], {}, first_cell(request, data, experiment)
     for variant in choose_variants(request.implementations):
         backend = variant.backend
         missing = backend.missing()
         why = missing or backend.cannot_train(experiment.blueprint, request.dtype)
         if not why:
-            cells.append((variant, _cell(request, experiment, data.source, backend.name)))
+            cells.append((variant, replace(first, implementation=backend.name)))
         elif missing or request.implementations:
             unavailable[variant.name] = why
     if not cells:
@@ -88,21 +78,6 @@ def _prepare(request: Request, steps: int | None, experiment: Experiment) -> tup
     reference = "scratch" if "scratch" in experiment.blueprint.builders else cells[0][0].name
     known = experiment.name, data.note, steps, flops, uncounted, reference
     return Measured(*known, unavailable=unavailable), cells
-
-
-def _cell(request: Request, experiment: Experiment, source: Any, implementation: str) -> Cell:
-    return Cell(
-        experiment=experiment.name,
-        dtype=request.dtype,
-        seed=0,
-        implementation=implementation,
-        epochs=experiment.spec.epochs,
-        limit=None,
-        policy=source,  # what was found now is what every worker loads
-        data_dir=request.data_dir,
-        threads=request.threads,
-        page=str(experiment.source.resolve()) if experiment.is_users else "",
-    )
 
 
 def default_steps(experiment: Experiment) -> int:
@@ -143,7 +118,7 @@ def _experiment(measured: Measured) -> dict[str, Any]:
         "flops": flops and asdict(flops) | {"step": flops.step},
         "limit_gflops": median(measured.limit) / 1e9,
         "headline": headline(measured, rows),
-        "variants": {row.name: row.to_json() for row in rows},
+        "variants": {row.name: asdict(row) for row in rows},
         "unavailable": measured.unavailable,
         "timings": {
             name: [asdict(each) for each in mine] for name, mine in measured.timings.items()

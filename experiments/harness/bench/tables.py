@@ -46,10 +46,9 @@ def headline(measured: Measured, rows: list[Figures]) -> str | None:
     parts = []
     for row in best_of_families(measured, rows):
         if row.ratio:
-            middle, least, most = map(_digits, row.ratio)
             alone = sum(other.family == row.family for other in rows) == 1
             which = row.family if alone else f"the best {row.family} ({row.name})"
-            parts.append(f"{middle}x ({least} .. {most}) as fast as {which}")
+            parts.append(f"{_spread(row.ratio, 'x')} as fast as {which}")
     return f"{measured.reference} is {', '.join(parts)}." if parts else None
 
 
@@ -87,9 +86,8 @@ def _cells(row: Figures) -> tuple[str, ...]:
     )
 
 
-def _spread(ratio: Ratio) -> str:
-    middle, least, most = map(_digits, ratio)
-    return f"{middle} ({least} .. {most})"
+def _spread(ratio: Ratio, unit: str = "") -> str:
+    return f"{_digits(ratio.median)}{unit} ({_digits(ratio.min)} .. {_digits(ratio.max)})"
 
 
 def _digits(value: float) -> str:

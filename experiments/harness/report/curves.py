@@ -16,7 +16,7 @@ from experiments.harness.report.svg import (
     set_powers,
     to_svg,
 )
-from experiments.harness.report.trained import Trained, Training
+from experiments.harness.report.trained import Trained
 from frameworks.console import spread
 
 __all__ = ["MOST_POINTS", "curves", "figures_of_seeds", "peaks", "thin"]
@@ -29,8 +29,8 @@ def curves(trained: Trained) -> list[Figure]:
     """Draw the losses, and the accuracies where there are any; nothing for a single epoch."""
     if trained.head.epochs < 2 or not trained.done:
         return []
-    names = ("loss", "accuracy") if trained.task.has_answers else ("loss",)
-    return [_curve(trained, name) for name in names]
+    answered = all(each.history.accuracy for each in trained.done)
+    return [_curve(trained, name) for name in ("loss", *["accuracy"] * answered)]
 
 
 def figures_of_seeds(trained: Trained) -> Figure | None:
@@ -95,7 +95,7 @@ def _curve(trained: Trained, name: str) -> Figure:
         styles = line_styles(trained.implementations)
         for position, (implementation, style) in enumerate(styles.items()):
             for training in trained.by(implementation):
-                values = _values(training, name)
+                values = np.array(getattr(training.history, name), float)
                 at, stretch = thin(values, most)
                 draw_line(axes, at + 1, values[at], style, position)
                 finite.append(values[np.isfinite(values)])
@@ -104,11 +104,6 @@ def _curve(trained: Trained, name: str) -> Figure:
         _scale(axes, name, np.concatenate(finite))
         svg = to_svg(drawn, trained.title, _in_words(trained, name))
     return Figure(_caption(trained, name, stretch), svg)
-
-
-def _values(training: Training, name: str) -> np.ndarray:
-    """Return a history's numbers (epochs,); NaN where one was not finite."""
-    return np.array(getattr(training.history, name), float)
 
 
 def _scale(axes: Any, name: str, values: np.ndarray) -> None:
@@ -121,8 +116,10 @@ def _scale(axes: Any, name: str, values: np.ndarray) -> None:
 
 def _in_words(trained: Trained, name: str) -> str:
     """Return the text alternative: where each line begins and ends."""
-    ends = {each.by: _values(each, name) for each in trained.first_seed()}
-    words = (f"{by} from {values[0]:.4g} to {values[-1]:.4g}" for by, values in ends.items())
+    words = []
+    for each in trained.first_seed():
+        first, *_, last = np.array(getattr(each.history, name), float)
+        words.append(f"{each.by} from {first:.4g} to {last:.4g}")
     return f"Training {name} over {trained.head.epochs} epochs: {', '.join(words)}"
 
 

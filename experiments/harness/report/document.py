@@ -11,36 +11,30 @@ from markupsafe import Markup, escape
 
 from experiments.harness.records.models import Results
 from experiments.harness.records.store import Store
-from experiments.harness.report.answers import answers, confusions, first_rows, without_outputs
-from experiments.harness.report.curves import curves, figures_of_seeds
-from experiments.harness.report.differences import differences
-from experiments.harness.report.network import diagram
-from experiments.harness.report.numbers import (
-    expectation,
-    implementation_rows,
-    pair_rows,
-    reached,
-    test_rows,
+from experiments.harness.report import (
+    answers,
+    curves,
+    differences,
+    network,
+    numbers,
+    pictures,
+    plane,
+    predictions,
+    probabilities,
+    source,
+    svg,
+    verdict,
 )
-from experiments.harness.report.pictures import disagreements, mistakes, reconstructions, samples
-from experiments.harness.report.plane import boundaries, draw_points
-from experiments.harness.report.predictions import draw_predictions
-from experiments.harness.report.probabilities import judge_probabilities
-from experiments.harness.report.source import highlighting, side_by_side
-from experiments.harness.report.svg import line_styles
 from experiments.harness.report.trained import trained_in
-from experiments.harness.report.verdict import judge
 from frameworks.agreement.distances import FLOAT64
-from frameworks.console import Advance
+from frameworks.console import Advance, spread
 
 __all__ = ["render"]
 
-# What the templates call for an experiment; what does not apply to it is empty, or None.
+# What the templates take their contents from; what does not apply to an experiment is empty there.
 _PARTS = (
-    *(answers, boundaries, confusions, curves, diagram, differences, disagreements, draw_points),
-    *(draw_predictions, expectation, figures_of_seeds, first_rows, implementation_rows, judge),
-    *(judge_probabilities, line_styles, mistakes, pair_rows, reached, reconstructions, samples),
-    *(side_by_side, test_rows, without_outputs),
+    *(answers, curves, differences, network, numbers, pictures, plane, predictions),
+    *(probabilities, source, svg, verdict),
 )
 
 
@@ -68,7 +62,7 @@ def render(
         agreement=results.agreement,
         environments=list({str(c.environment): c.environment for c in results.cells}.values()),
         limits=FLOAT64,
-        style=Markup(f"{_asset('report.css')}\n{highlighting()}"),
+        style=Markup(f"{_asset('report.css')}\n{source.highlighting()}"),
         script=Markup(script),
         script_digest=base64.b64encode(sha256(script.encode()).digest()).decode(),
     )
@@ -82,8 +76,8 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"spec": _spec_value, "code": _code}
-    templates.globals |= {part.__name__: part for part in _PARTS}
+    templates.filters |= {"spec": _spec_value, "code": _code, "spread": spread}
+    templates.globals |= {part.__name__.rpartition(".")[2]: part for part in _PARTS}
     return templates
 
 

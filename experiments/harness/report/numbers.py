@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from datasets import Quantity
-from experiments.harness.records.models import AgreementEntry, NativePair
+from experiments.harness.records.models import AgreementEntry
 from experiments.harness.records.results import accepted, certified_digits, headline
 from experiments.harness.report.trained import Trained, Training
 from experiments.harness.report.verdict import worst_of
 from frameworks.console import exponent, spread, two_decimals
 
 __all__ = [
-    *("ImplementationRow", "PairRow", "TestRow", "expectation", "implementation_rows"),
-    *("pair_rows", "reached", "test_rows"),
+    *("ImplementationRow", "PairRow", "expectation", "implementation_rows"),
+    *("pair_rows", "reached"),
 ]
 
 _KNOWN = 1e-3  # the relative width of a band that stands for one number, known exactly
@@ -47,17 +47,6 @@ class PairRow:
     verdict: str
 
 
-@dataclass(frozen=True)
-class TestRow:
-    """Whether two implementations' own defaults come to the same (see `records.native`)."""
-
-    pair: tuple[str, str]
-    difference: str
-    interval: str
-    p_value: str
-    verdict: str
-
-
 def implementation_rows(trained: Trained) -> list[ImplementationRow]:
     """Return a row for each implementation that was to be trained."""
     errors = {cell.implementation: str(cell.error) for cell in trained.results.cells}
@@ -77,11 +66,6 @@ def pair_rows(trained: Trained) -> list[PairRow]:
     return [_pair(pair, entries) for pair, entries in pairs.items()]
 
 
-def test_rows(trained: Trained) -> list[TestRow]:
-    """Return a row for each pair of implementations in native mode."""
-    return [_test(pair) for pair in (trained.native.pairs if trained.native else [])]
-
-
 def reached(trained: Trained) -> str:
     """Return the task's headline figure, over everything that was trained."""
     values = [headline(each.record) for each in trained.done]
@@ -96,8 +80,7 @@ def expectation(trained: Trained) -> str:
         words = f"Expected {title}: {' to '.join(dict.fromkeys(f'{x:.8g}' for x in band))}."
     targets = trained.data and trained.data.targets
     if isinstance(targets, Quantity):
-        unit = f" in {targets.unit}" if targets.unit else ""
-        words += f" Losses are of the standardised target, RMSE and MSE of {targets.name}{unit}."
+        words += f" Losses are of the standardised target, the other figures of {targets.name}."
     return words
 
 
@@ -151,15 +134,4 @@ def _pair(pair: tuple[str, str], entries: Sequence[AgreementEntry]) -> PairRow:
         predictions=rows if answers else "",
         floor=exponent(floors) if floors else "",
         verdict=worst_of(entry.verdict for entry in entries),
-    )
-
-
-def _test(pair: NativePair) -> TestRow:
-    low, high = (_spread([end], "+.4f") for end in pair.interval)
-    return TestRow(
-        pair.pair,
-        difference=_spread([pair.difference], "+.4f"),
-        interval=f"{low} to {high}",
-        p_value=_spread([pair.p_value], ".2g"),
-        verdict=pair.verdict,
     )

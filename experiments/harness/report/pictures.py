@@ -8,12 +8,17 @@ from math import isqrt
 
 import numpy as np
 
-from datasets import Dataset
+from datasets import Dataset, Inputs
 from experiments.harness.report.trained import Trained
 
 __all__ = [
-    *("Disagreements", "Mistakes", "Picture", "disagreements", "has_images", "mistakes"),
-    *("reconstructions", "samples", "unscaled"),
+    "Picture",
+    "Pictures",
+    "has_images",
+    "mistakes",
+    "reconstructions",
+    "samples",
+    "unscaled",
 ]
 
 _MOST = 32  # of one kind; all of them would be megabytes
@@ -30,20 +35,10 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Mistakes:
-    """What implementations with the same predictions read wrongly."""
+class Pictures:
+    """Some pictures, and what they have in common."""
 
-    implementations: list[str]
-    count: int
-    of: int
-    pictures: list[Picture]
-
-
-@dataclass(frozen=True)
-class Disagreements:
-    """On how many pictures any two implementations differ, and the first of them."""
-
-    count: int
+    title: str
     pictures: list[Picture]
 
 
@@ -64,66 +59,60 @@ def samples(trained: Trained) -> list[Picture]:
     data = trained.data
     if data is None or not has_images(data):
         return []
-    names = trained.classes
-    rows = [int(np.argmax(data.y_test == label)) for label in range(len(names))]
+    rows = [int(np.argmax(data.y_test == label)) for label in range(len(trained.classes))]
+    names = [trained.classes[data.y_test[row]] for row in rows]
     return [
-        Picture(_png(data, data.X_test[row]), f"a {name}", name)
-        for row in rows
-        for name in [names[data.y_test[row]]]
+        Picture(_png(data, data.X_test[row]), f"a {n}", n)
+        for row, n in zip(rows, names, strict=True)
     ]
 
 
-def mistakes(trained: Trained) -> list[Mistakes]:
-    """Return the wrong answers, once for all implementations whose predictions are equal."""
-    data = trained.data
+def mistakes(trained: Trained) -> list[Pictures]:
+    """Return what is read wrongly, once for all with equal predictions, and what differently."""
+    data, found = trained.data, trained.found("predictions")
     if data is None or not has_images(data):
         return []
-    groups: dict[bytes, tuple[np.ndarray, list[str]]] = {}
-    for name, predictions in trained.found("predictions").items():
-        groups.setdefault(predictions.tobytes(), (predictions, []))[1].append(name)
-    return [_mistakes(data, names, predictions) for predictions, names in groups.values()]
+    groups: dict[bytes, list[str]] = {}
+    for name, predictions in found.items():
+        groups.setdefault(predictions.tobytes(), []).append(name)
+    shown = [
+        _read(data, f"Read wrongly by {', '.join(names)}", [found[names[0]]], data.y_test)
+        for names in groups.values()
+    ]
+    if len(found) > 1:
+        answers = list(found.values())
+        shown.append(_read(data, "Read differently by two implementations", answers, answers[0]))
+    return shown
 
 
-def _mistakes(data: Dataset, names: list[str], predictions: np.ndarray) -> Mistakes:
-    wrong = np.flatnonzero(predictions != data.y_test)
-    pictures = [_read_as(data, row, [predictions[row]]) for row in wrong[:_MOST]]
-    return Mistakes(names, len(wrong), len(predictions), pictures)
+def _read(data: Dataset, what: str, answers: list[np.ndarray], beside: np.ndarray) -> Pictures:
+    """Return the pictures to which some answer is not the one beside it."""
+    rows = np.flatnonzero((np.array(answers) != beside).any(axis=0))
+    names = data.class_names
+    shown = []
+    for row in rows[:_MOST]:
+        true, read = names[data.y_test[row]], [names[each[row]] for each in answers]
+        words = f"a {true}, read as {', '.join(read)}"
+        shown.append(Picture(_png(data, data.X_test[row]), words, f"{true} → {' '.join(read)}"))
+    which = f"; the first {_MOST}" if len(rows) > _MOST else ""
+    return Pictures(f"{what}: {len(rows):,} of {len(beside):,}{which}", shown)
 
 
-def disagreements(trained: Trained) -> Disagreements | None:
-    """Return on which pictures any two implementations differ; None for other data."""
-    data, found = trained.data, [*trained.found("predictions").values()]
-    if data is None or not has_images(data) or len(found) < 2:
-        return None
-    answers = np.array(found)
-    rows = np.flatnonzero((answers != answers[0]).any(axis=0))
-    return Disagreements(len(rows), [_read_as(data, r, list(answers[:, r])) for r in rows[:_MOST]])
-
-
-def reconstructions(trained: Trained) -> dict[str, list[Picture]]:
+def reconstructions(trained: Trained) -> list[Pictures]:
     """Return the first test pictures, and below them what each implementation makes of them."""
     data = trained.data
-    if data is None or not has_images(data) or trained.task.name != "reconstruction":
-        return {}
+    if data is None or not has_images(data) or not isinstance(data.targets, Inputs):
+        return []
+    shown = min(_RECONSTRUCTED, len(data.X_test))
     rows = {"input": data.X_test} | {
         name: outputs
         for name, outputs in trained.found("outputs").items()
         if outputs.shape == data.X_test.shape and np.isfinite(outputs).all()
     }
-    return {
-        name: [
-            Picture(_png(data, row), f"row {i}, {name}")
-            for i, row in enumerate(pictures[:_RECONSTRUCTED])
-        ]
-        for name, pictures in rows.items()
-    }
-
-
-def _read_as(data: Dataset, row: int, answers: list[int]) -> Picture:
-    true = data.class_names[data.y_test[row]]
-    read = [data.class_names[answer] for answer in answers]
-    words = f"a {true}, read as {', '.join(read)}"
-    return Picture(_png(data, data.X_test[row]), words, f"{true} → {' '.join(read)}")
+    return [
+        Pictures(name, [Picture(_png(data, X[i]), f"row {i}, {name}") for i in range(shown)])
+        for name, X in rows.items()
+    ]
 
 
 @lru_cache(maxsize=1)

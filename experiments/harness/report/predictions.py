@@ -1,8 +1,9 @@
 """Numbers for answers: predictions against the true values of the test rows, and the residuals."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
+from markupsafe import Markup
 
 from datasets import Quantity
 from experiments.harness.report.svg import MUTED, SERIES, Figure, figure, line_styles, to_svg
@@ -12,16 +13,7 @@ __all__ = ["draw_predictions"]
 
 _MOST_DOTS = 200  # of an implementation; more hide each other
 
-
-@dataclass(frozen=True)
-class _Dots:
-    """A figure to be drawn: dots of each implementation, and where they lie if all is right."""
-
-    title: str
-    caption: str
-    labels: tuple[str, str]
-    dots: dict[str, tuple[np.ndarray, np.ndarray]]
-    exact: tuple[np.ndarray, np.ndarray]  # both ends of a line
+Dots = Mapping[str, tuple[np.ndarray, np.ndarray]]  # x and y, by implementation
 
 
 def draw_predictions(trained: Trained) -> list[Figure]:
@@ -39,36 +31,29 @@ def draw_predictions(trained: Trained) -> list[Figure]:
     if not predicted:
         return []
     which = f"one test row in {every}" if every > 1 else "each test row"
+    caption = f"A dot for {which} and implementation; on the diagonal it is predicted exactly."
     quantity = ", ".join(filter(None, [data.targets.name, data.targets.unit]))
-    values = np.concatenate([true, *predicted.values()])
-    ends = np.array([values.min(), values.max()])
-    against_truth = _Dots(
-        "Predictions",
-        f"A dot for {which} and implementation; on the diagonal it is predicted exactly.",
-        (f"true {quantity}", f"predicted {quantity}"),
-        {name: (true, p) for name, p in predicted.items()},
-        (ends, ends),
-    )
-    residuals = _Dots(
-        "Residuals",
-        "True minus predicted value; a pattern is something that the network has not learned.",
-        (f"predicted {quantity}", "residual"),
-        {name: (p, true - p) for name, p in predicted.items()},
-        (ends, np.zeros(2)),
-    )
-    return [_draw(trained, each) for each in (against_truth, residuals)]
+    labels = f"true {quantity}", f"predicted {quantity}", "residual"
+    against_truth = _draw(trained, {k: (true, p) for k, p in predicted.items()}, labels[:2], 1)
+    residuals = _draw(trained, {k: (p, true - p) for k, p in predicted.items()}, labels[1:], 0)
+    pattern = "True minus predicted value; a pattern is something that the network has not learned."
+    return [
+        Figure(caption, against_truth, "Predictions"),
+        Figure(pattern, residuals, "Residuals"),
+    ]
 
 
-def _draw(trained: Trained, what: _Dots) -> Figure:
+def _draw(trained: Trained, dots: Dots, labels: tuple[str, ...], slope: int) -> Markup:
+    """Draw dots, and the line through the origin on which they lie if all is predicted exactly."""
     styles = line_styles(trained.implementations)
     with figure(4.6, 3.6) as (drawn, axes):
-        axes.plot(*what.exact, color=MUTED, linewidth=0.9, linestyle=":")
-        for position, (name, dots) in enumerate(what.dots.items()):
+        for position, (name, (x, y)) in enumerate(dots.items()):
             # Equal dots lie on each other: every next one is smaller.
-            size, style = 60 - 50 * position / len(what.dots), styles[name]
-            axes.scatter(*dots, s=size, marker=style.marker, linewidths=1.1,
+            size, style = 60 - 50 * position / len(dots), styles[name]
+            axes.scatter(x, y, s=size, marker=style.marker, linewidths=1.1,
                          facecolors="none", edgecolors=SERIES[style.colour])  # fmt: skip
-        for axis, label in zip((axes.xaxis, axes.yaxis), what.labels, strict=True):
-            axis.set_label_text(label)
-        words = f"{what.title} of {', '.join(what.dots)}: {' and '.join(what.labels)}"
-        return Figure(what.caption, to_svg(drawn, trained.title, words), what.title)
+        axes.axline((x[0], slope * x[0]), slope=slope, color=MUTED, linewidth=0.9, linestyle=":")
+        axes.set_xlabel(labels[0])
+        axes.set_ylabel(labels[1])
+        words = f"Test rows by {', '.join(dots)}: {labels[0]}, {labels[1]}"
+        return to_svg(drawn, trained.title, words)

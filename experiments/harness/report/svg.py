@@ -89,7 +89,7 @@ def draw_line(axes: Any, x: np.ndarray, y: np.ndarray, style: LineStyle, positio
         linewidth=style.width,
         linestyle=(0, style.dashes) if style.dashes else "-",
         marker=style.marker,
-        markevery=(position * every // 4 % n, every),
+        markevery=(position * every // len(SERIES) % n, every),
         markerfacecolor="none" if style.colour % 2 else colour,
     )
 

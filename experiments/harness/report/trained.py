@@ -21,6 +21,7 @@ from experiments.harness.records.models import (
 )
 from experiments.harness.records.store import Store
 from experiments.registry import known_experiment
+from frameworks.errors import RequestError
 from frameworks.task import Task, find_task
 
 __all__ = ["MOST_ROWS", "Trained", "Training", "trained_in"]
@@ -42,11 +43,6 @@ class Training:
     def by(self) -> str:
         """The implementation's name."""
         return self.record.implementation
-
-    @property
-    def losses(self) -> np.ndarray:
-        """The loss of every epoch (epochs,); NaN where it was not finite."""
-        return np.array(self.history.loss, float)
 
 
 @dataclass(frozen=True)
@@ -99,11 +95,6 @@ class Trained:
     def agreement(self) -> list[AgreementEntry]:
         """Every pair with every seed; none in native mode."""
         return self.results.agreement
-
-    @property
-    def native(self) -> NativeEntry | None:
-        """The comparison in native mode."""
-        return next(iter(self.results.native), None)
 
     @property
     def experiment(self) -> Experiment | None:
@@ -178,8 +169,8 @@ def _data_of(record: Record, data_dir: str | None) -> tuple[Dataset | None, str]
     if experiment is None:
         return None, "the page of this experiment is not known"
     try:
-        data = experiment.load(record.data.source, data_dir)  # type: ignore[arg-type]
-    except DataError as error:
+        data = experiment.load_data(record.data.source, data_dir)  # type: ignore[arg-type]
+    except (DataError, RequestError) as error:
         return None, str(error).splitlines()[0]
     if data.sha256 != record.data.sha256:
         return None, f"what is there now has another SHA-256: {data.sha256[:12]}"

@@ -8,7 +8,7 @@ from experiments.harness.records.results import objections, remarks
 from experiments.harness.report.trained import Trained
 from frameworks.console import exponent
 
-__all__ = ["Verdict", "digits", "join", "judge", "worst_of"]
+__all__ = ["Verdict", "digits", "judge", "worst_of"]
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -53,15 +53,6 @@ def digits(errors: Iterable[float | None]) -> str:
     return "no digit" if count < 1 else "1 digit" if count == 1 else f"{count} digits"
 
 
-def join(names: list[str]) -> str:
-    """Return names as a sentence has them.
-
-    >>> join(["scratch", "keras", "pytorch"])
-    'scratch, keras and pytorch'
-    """
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
-
-
 def worst_of(verdicts: Iterable[str | None]) -> str:
     """Return the verdict over several pairs or seeds.
 
@@ -89,8 +80,8 @@ def _sentence(trained: Trained, equal_to: str, differences: str) -> str:
         return "No training finished."
     if head.mode != "lockstep":
         return (
-            f"{join(names)} trained with their own random numbers and defaults, on {seeds} seeds: "
-            f"their {trained.task.headline.title} is compared, not their losses."
+            f"{', '.join(names)} trained with their own random numbers and defaults, on {seeds} "
+            f"seeds: their {trained.task.headline.title} is compared, not their losses."
         )
     if not trained.agreement:
         return f"Only {names[0]} was trained: there is nothing to compare it with."

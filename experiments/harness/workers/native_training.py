@@ -14,7 +14,7 @@ from experiments.harness.records.arrays import Arrays, digest
 from experiments.harness.records.models import Digests, Record
 from experiments.harness.workers.training import confusion_matrix, finish
 from frameworks.backends import BACKENDS
-from frameworks.native import Trained
+from frameworks.native import Trained, TrainNatively
 from frameworks.validation import encode_labels
 from scratch import Batch
 
@@ -36,14 +36,14 @@ def train_natively(
     X, y = data.X_train[: cell.limit].astype(cell.dtype), data.y_train[: cell.limit]
     rows = Batch(X, _targets(experiment, data, y, cell.dtype))
     start = time.perf_counter()
-    train = backend.load("native", str(backend.native))
+    train: TrainNatively = backend.load("native", str(backend.native))
     build = experiment.blueprint.builders[backend.builders]
     trained = train(build, spec, cell.seed, rows, experiment.task, report)
     seconds = {"import": seconds_import, "compile": 0.0, "fit": time.perf_counter() - start}
     outputs = trained.outputs(data.X_test.astype(cell.dtype))
     figures: dict[str, Any] = _measure(experiment, data, trained, outputs.astype("float64"))
     arrays = {f"weights.{i}": w for i, w in enumerate(trained.weights)} | {"outputs": outputs}
-    history = {"loss": [epoch.loss for epoch in trained.history]}
+    history: dict[str, list[Any]] = {"loss": [epoch.loss for epoch in trained.history]}
     if experiment.task.has_answers:
         history["accuracy"] = [epoch.accuracy for epoch in trained.history]
         arrays["predictions"] = _answers(outputs, trained.threshold)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from .made_up import by_all, html
+from .made_up import KINDS, by_all, html
 
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory) -> Path:
-    """The report of four experiments of different kinds."""
+    """The report of six experiments of different kinds."""
     folder = tmp_path_factory.mktemp("report")
     path = folder / "report.html"
-    path.write_text(html(folder, by_all("xor", "circle", "churn", "mnist")))
+    path.write_text(html(folder, by_all(*KINDS)))
     return path

@@ -16,6 +16,7 @@ from experiments.harness.report.document import render
 from experiments.harness.workers.training import confusion_matrix
 from experiments.registry import find_experiment
 
+KINDS = ("xor", "circle", "churn", "mnist", "diabetes", "digits_autoencoder")
 FULL = ("scratch", "keras", "pytorch")
 DIGESTS = ("initial_weights", "batch_order", "weights", "predictions")
 PART = {"scratch": 0, "keras": 1, "pytorch": 2, "python": 3}  # roundings from scratch

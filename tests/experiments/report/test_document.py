@@ -11,7 +11,7 @@ from experiments.harness.records.store import to_json
 from experiments.harness.report import write_report
 from experiments.harness.report.document import render
 
-from .made_up import FULL, by_all, cell, changed, failed, html, save
+from .made_up import FULL, KINDS, by_all, cell, changed, failed, html, save
 from .reading import Page
 
 
@@ -25,7 +25,7 @@ def headings(page: Page) -> list[str]:
 
 
 def test_every_experiment_has_a_section_that_the_contents_lead_to(page):
-    ids = ["xor-float64", "circle-float64", "churn-float64", "mnist-float64", "environment"]
+    ids = [*(f"{name.replace('_', '-')}-float64" for name in KINDS), "environment"]
     assert headings(page) == ids
     links = {a["href"] for a in page.all("a")}
     assert {f"#{i}" for i in ids} <= links
@@ -37,8 +37,8 @@ def test_the_verdict_stands_in_words_and_the_question_above_it(page):
         "Three implementations agree on all 4 epochs to 15 digits; 0 of 2,000 predictions differ."
     )
     assert sentence in page.text
-    assert "12 of 12 trainings finished" in page.text
-    assert "12 of 12 pairs of implementations agree" in page.text
+    assert "18 of 18 trainings finished" in page.text
+    assert "18 of 18 pairs of implementations agree" in page.text
 
 
 def test_every_picture_has_words(page):
@@ -59,6 +59,7 @@ def test_every_picture_has_words(page):
         "ROC curves; area under the curve: scratch",
         "Calibration curves of scratch, keras, pytorch",
         "Network: input 784, then Dense + ReLU 128, then Dense 10; 101,770 parameters",
+        "Test rows by scratch, keras, pytorch: predicted disease progression, residual",
         "a 7",
     ],
 )
@@ -71,13 +72,13 @@ def test_a_small_experiment_shows_every_row_and_answer(page):
 
 
 def test_limit_and_rounding_are_drawn_into_the_differences(page):
-    assert page.text.count("limit 1e-12") == page.text.count("rounding 2.2e-16") == 4
+    assert page.text.count("limit 1e-12") == page.text.count("rounding 2.2e-16") == 6
 
 
 def test_the_source_stands_side_by_side(page):
     for builder in ("build_scratch", "build_keras", "build_pytorch"):
         assert f"def {builder}" in page.text
-    assert sum(td.get("class") == "differs" for td in page.all("td")) == 2  # Adam, twice
+    assert sum(td.get("class") == "differs" for td in page.all("td")) == 3  # Adam, three times
 
 
 def test_nothing_is_loaded_and_no_other_script_may_run(page):
@@ -155,7 +156,7 @@ def test_several_seeds_are_drawn_as_a_spread(tmp_path):
 def test_certified_digits_and_noise_floor_are_shown_where_known(tmp_path):
     store = save(tmp_path, by_all("xor"))
     epochs = [1e-16, 2e-16, 3e-16, None]
-    floor = FloorEntry(loss=3e-16, epochs=epochs, weight=0.0, test_loss=0.0, predictions=0.0)
+    floor = FloorEntry(loss=3e-16, epochs=epochs, weight=0.0, test_loss=0.0, predictions=0)
     results = changed(build_results(store), "cells", certified=Certified(worst_lre=13.4))
     write_report(store, changed(results, "agreement", noise_floor=floor), None)
     page = Page((tmp_path / "report.html").read_text())

@@ -6,7 +6,7 @@ from experiments.harness.records.models import Certified
 from experiments.harness.records.results import build_results, objections
 from experiments.harness.report.document import render
 
-from .made_up import by_all, changed, failed, html, save
+from .made_up import by_all, cell, changed, failed, html, save
 from .reading import Page
 
 
@@ -32,6 +32,19 @@ def test_digits_are_never_rounded_up(tmp_path):
 def test_the_test_losss_digits_count_too(tmp_path):
     page = certified(tmp_path, worst_lre=14.0, worst_epoch=3, test_lre=10.5)
     assert "test loss: 10.50 certified digits, expected 12" in page.text
+
+
+def test_the_fewest_digits_of_several_seeds_are_shown(tmp_path):
+    store = save(tmp_path, [cell("xor", "scratch", seed) for seed in range(2)])
+    results = build_results(store)
+    scores = [Certified(worst_lre=lre, worst_epoch=1) for lre in (14.5, 13.5)]
+    cells = [
+        record.model_copy(update={"certified": score})
+        for record, score in zip(results.cells, scores, strict=True)
+    ]
+    page = Page(render(results.model_copy(update={"cells": cells}), store, None))
+    assert "13.50" in page.text
+    assert "14.50" not in page.text
 
 
 def test_enough_digits_are_no_objection(tmp_path):

@@ -7,7 +7,7 @@ from experiments import churn
 from frameworks import ScratchClassifier
 from frameworks.agreement.nudge import Nudge, NudgedNumber, nudged
 from frameworks.agreement.variants import change, nudges
-from scratch import Batch, train_step
+from scratch import Batch, BatchNorm, Dense, Dropout, Sequential, train_step
 
 EPSILON = {np.float32: 2.0**-23, np.float64: 2.0**-52}
 
@@ -100,3 +100,23 @@ def test_a_seed_nudges_alike_and_another_differently(rows):
     assert not np.array_equal(train(first), train(second))
     assert not np.array_equal(train(first), train(first, seed=1))
     assert not np.array_equal(train(first), train("lockstep"))
+
+
+def test_a_nudged_training_has_the_stock_one_s_masks_and_running_means(rows):
+    def build(spec=churn.SPEC):
+        parts = churn.build_scratch(spec)
+        layers = BatchNorm.keras(11), Dropout(0.5), Dense(11, 1)
+        return parts._replace(network=Sequential(*layers), initial_weights=weights)
+
+    def weights(spec, rng):
+        return [np.ones(11), np.zeros(11), rng.normal(size=(11, 1)), np.zeros(1)]
+
+    options = {"epochs": 3, "batch_size": 10, "dtype": "float64", "random_state": 0}
+    stock = ScratchClassifier(build, **options).fit(*rows)
+    moved = ScratchClassifier(nudged(build, 1), **options).fit(*rows)
+    assert stock.draws_sha256_ == moved.draws_sha256_ != ""
+    for ours, theirs in zip(moved.get_states(), stock.get_states(), strict=True):
+        assert np.array_equal(ours, theirs)  # those of the rows, before anything is nudged
+    weights_moved = zip(moved.get_weights(), stock.get_weights(), strict=True)
+    assert all(np.any(ours != theirs) for ours, theirs in weights_moved)
+    assert np.all(moved.get_states()[1] != 1)

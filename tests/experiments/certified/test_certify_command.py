@@ -6,10 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
+from experiments.certified.session import certified_experiments
 from experiments.certified.stored import FOLDER
-from experiments.registry import EXPERIMENTS
 
-from .test_cli import assert_refused
+from ..cli.test_app import assert_refused
+from ..command import lockstep
 
 QUICK = ("certify", "--check", "--data", "stand-in")
 
@@ -63,7 +64,7 @@ def test_tampered_recipe_is_found(call, copies, name):
             certificate["seed"] = 1
         else:
             first = next(iter(certificate[name]))
-            certificate[name][first] = "another"
+            certificate[name][first] = 99 if name == "spec" else "another"
 
     change(copies / "xor-real.json", tamper)
     answer = call(*QUICK, "xor", "--epochs=2", "--folder", copies)
@@ -101,7 +102,8 @@ def test_data_that_cannot_be_had_are_left_out_with_the_reason(call):
 
 
 def test_what_cannot_be_carried_out_is_refused(call, copies):
-    words = ["unknown certified experiment 'mnits'", "did you mean 'mnist'?", *EXPERIMENTS]
+    known = certified_experiments()
+    words = ["unknown certified experiment 'mnits'", "did you mean 'mnist'?", *known]
     assert_refused(call("certify", "mnits"), *words)
     assert_refused(call("certify", "xor", "--epochs=2"), "--epochs: ", "add --check")
     (copies / "xor-real.json").write_text('{"schema": 1, "exp')
@@ -118,7 +120,7 @@ WRONG_EPSILON = """
 from dataclasses import replace
 
 
-def build_scratch(spec: Spec = SPEC, good=build_scratch):
+def build_scratch(spec: Numbers = SPEC, good=build_scratch):
     return good(replace(spec, epsilon_hat=float32(1e-8)))
 """
 
@@ -132,6 +134,48 @@ def test_wrong_epsilon_is_seen_without_any_other_implementation(call, append_to_
     assert answer.code == 1
     assert "✗ churn, scratch, seed 0: epoch " in answer.out
     assert "certified digits, expected 12" in " ".join(answer.out.split())
+
+
+OTHER_ACTIVATION = """
+def build_scratch(spec: Numbers = SPEC, good=build_scratch):
+    from scratch import Dense, ReLU, Sequential, Sigmoid
+
+    layers = Dense(2, 4), ReLU(), Dense(4, 1), Sigmoid()
+    return good(spec)._replace(network=Sequential(*layers))
+"""
+OTHER_RATE = """
+from dataclasses import replace
+
+
+SPEC = replace(SPEC, learning_rate=5.0)
+
+
+def build_scratch(spec: Numbers = SPEC, good=build_scratch):
+    return good(spec)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        (OTHER_ACTIVATION, "the activation of the hidden layers was sigmoid, and is relu"),
+        (OTHER_RATE, "learning_rate was 10.0, and is 5.0"),
+    ],
+    ids=["activation", "learning rate"],
+)
+def test_a_page_that_has_changed_is_called_so_and_not_scored(append_to_page, tmp_path, code, what):
+    append_to_page("circle", code)
+    options = ("--with", "scratch", "--epochs", "3", "--out", "run", "--json")
+    answer = lockstep("run", "circle", *options, cwd=tmp_path)
+    (cell,) = json.loads(answer.out)["cells"]
+    assert cell["certified"]["outdated"] == what
+    assert (cell["certified"]["worst_lre"], cell["certified"]["lre"]) == (None, [])
+    shown = " ".join(lockstep("report", "run", cwd=tmp_path).out.split())
+    assert f"the page has changed since it was certified ({what})" in shown
+    assert "certified digits, expected 12" not in shown
+    checked = lockstep("certify", "--check", "circle", "--epochs", "2", cwd=tmp_path)
+    assert checked.code == 1
+    assert what in " ".join(checked.out.split())
 
 
 def test_every_implementation_of_a_run_is_scored(toys):

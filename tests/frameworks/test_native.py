@@ -1,0 +1,157 @@
+"""Native loops: what they take from a builder, whose spec has neither learning rate nor epsilon."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from frameworks import CLASSIFICATION, REGRESSION, Parts, Spec
+from frameworks.backends import BACKENDS
+from frameworks.keras.lending import lent_keras
+from scratch import Batch, MeanSquaredError
+
+NAMES = [name for name, backend in BACKENDS.items() if backend.native]
+X = np.array([[1.0], [2.0], [4.0]])
+Y = np.array([[0.5], [3.0], [1.0]])
+
+
+@dataclass(frozen=True)
+class Numbers(Spec):
+    """Nothing of an optimizer."""
+
+    epochs: int = 3
+    batch_size: int = 3  # all rows
+    falls: bool = False
+
+
+SPEC = Numbers()
+
+
+@pytest.fixture(autouse=True)
+def keras_settings():
+    """Put back what the loop in Keras sets for its process."""
+    with lent_keras("float64"):
+        yield
+
+
+def build_scratch(spec=SPEC):
+    from scratch import SGD, Adam, ClipNorm, Dense, PiecewiseConstantRate, Scheduled, Sequential
+
+    optimizer = ClipNorm(1e-3, SGD(0.0625, momentum=0.5))  # neither is native
+    if spec.falls:
+        optimizer = Scheduled(PiecewiseConstantRate([2], [0.25, 0.0]), Adam(epsilon=0.5))
+    return Parts(Sequential(Dense(1, spec.outputs)), MeanSquaredError(), optimizer, None)
+
+
+def build_keras(spec=SPEC):
+    import keras
+
+    network = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(spec.outputs)])
+    optimizer = keras.optimizers.SGD(0.0625, momentum=0.5)
+    if spec.falls:
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.25, 0.0])
+        optimizer = keras.optimizers.Adam(rate, epsilon=0.5)
+    return Parts(network, keras.losses.MeanSquaredError(), optimizer, None)
+
+
+def build_pytorch(spec=SPEC):
+    import torch
+
+    from frameworks.pytorch.hooks import use_epsilon_hat, use_rate
+
+    network = torch.nn.Linear(1, spec.outputs)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.0625, momentum=0.5)
+    if spec.falls:
+        optimizer = use_epsilon_hat(torch.optim.Adam(network.parameters(), eps=0.5))
+        use_rate(optimizer, lambda k: 0.25 if k <= 2 else 0.0)
+    return Parts(network, torch.nn.MSELoss(), optimizer, None)
+
+
+BUILDERS = {"scratch": build_scratch, "keras": build_keras, "pytorch": build_pytorch}
+
+
+def train(name, spec=SPEC, y=Y, task=REGRESSION):
+    """Train natively in float64; return what came of it, and what was reported."""
+    told = []
+    loop = BACKENDS[name].load("native", BACKENDS[name].native)
+    report = lambda epoch, loss: told.append((epoch, loss))  # noqa: E731
+    return loop(BUILDERS[name], spec, 0, Batch(X, y), task, report), told
+
+
+def flat(arrays):
+    return np.concatenate([a.ravel() for a in arrays])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_of_an_optimizer_the_learning_rate_is_taken_and_nothing_else(name):
+    """Three steps by hand: neither momentum nor clipping."""
+    trained, told = train(name)
+    w, b = flat(trained.initial_weights)
+    losses = []
+    for _ in range(3):
+        error = w * X + b - Y
+        losses.append((error**2).mean())
+        w, b = w - 0.0625 * 2 * (error * X).mean(), b - 0.0625 * 2 * error.mean()
+    assert flat(trained.weights) == pytest.approx([w, b], rel=1e-12)  # rounding of three steps
+    assert [epoch.loss for epoch in trained.history] == pytest.approx(losses, rel=1e-12)  # the same
+    assert told == [(i, epoch.loss) for i, epoch in enumerate(trained.history, 1)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schedule_is_taken_and_the_epsilon_is_the_frameworks_own(name):
+    """After three steps the rate is 0; with an ε of 0.5 these would be far shorter than 0.25."""
+    short, _ = train(name, replace(SPEC, falls=True, epochs=3))
+    long, _ = train(name, replace(SPEC, falls=True, epochs=9))
+    assert np.array_equal(flat(short.weights), flat(long.weights))
+    one, _ = train(name, replace(SPEC, falls=True, epochs=1))
+    step = np.abs(flat(one.weights) - flat(one.initial_weights))
+    assert step == pytest.approx([0.25, 0.25], rel=1e-5)  # Adam's first: η g/(|g| + ε), ε 1e-7
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_classes_nothing_is_counted_and_the_loss_is_the_frameworks_own(name):
+    trained, _ = train(name)
+    assert trained.threshold is None
+    assert [epoch.accuracy for epoch in trained.history] == [None] * 3
+    outputs = trained.outputs(X)
+    expected = np.mean((outputs - Y) ** 2)
+    assert trained.loss(outputs, Y) == pytest.approx(expected, rel=1e-12)  # a sum's order
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_classes_may_have_two_outputs(monkeypatch, name):
+    def build(spec, good=BUILDERS[name]):
+        return good(spec)._replace(loss=cross_entropy(name))
+
+    monkeypatch.setitem(BUILDERS, name, build)
+    y = np.array([0, 1, 1])
+    trained, _ = train(name, replace(SPEC, outputs=2, epochs=200), y, CLASSIFICATION)
+    right = (trained.outputs(X).argmax(1) == y).mean()
+    assert trained.history[-1].accuracy == right == 1
+
+
+def cross_entropy(name):
+    if name == "scratch":
+        from scratch import CategoricalCrossEntropy
+
+        return CategoricalCrossEntropy()
+    if name == "keras":
+        import keras
+
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    import torch
+
+    return torch.nn.CrossEntropyLoss()
+
+
+def test_dropout_of_scratch_draws_from_the_loops_generator(monkeypatch):
+    from scratch import Dropout, Sequential
+
+    def build(spec):
+        parts = build_scratch(spec)
+        return parts._replace(network=Sequential(*parts.network.layers, Dropout(0.5)))
+
+    monkeypatch.setitem(BUILDERS, "scratch", build)
+    losses = [epoch.loss for epoch in train("scratch", replace(SPEC, epochs=6))[0].history]
+    assert len(set(losses)) == 6
+    assert losses == [epoch.loss for epoch in train("scratch", replace(SPEC, epochs=6))[0].history]
