@@ -139,6 +139,10 @@ class NudgedLoss(Loss):
         """Return L, nudged; sums of it are nudged, too."""
         return NudgedNumber(self.loss.forward(z, y, w), z.dtype, self.nudge)
 
+    def require(self, z: np.ndarray, y: np.ndarray) -> None:
+        """Raise ValueError where the loss does."""
+        self.loss.require(z, y)
+
     def backward(self) -> np.ndarray:
         """Return dz, nudged."""
         return self.nudge(self.loss.backward().copy())

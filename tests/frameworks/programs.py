@@ -65,11 +65,13 @@ def build_scratch(spec: DenseSpec = SPEC) -> Program:
         on_real = loss.forward(critic.forward(batch.X, training=True), real)
         critic.backward_params(loss.backward())
         gradient = critic.grad.copy()
-        on_made_up = loss.forward(critic.forward(generator.forward(draws["for critic"])), made_up)
+        rows = generator.forward(draws["for critic"], training=True)
+        on_made_up = loss.forward(critic.forward(rows, training=True), made_up)
         critic.backward_params(loss.backward())
         critic_optimizer.step(critic.theta, gradient + critic.grad)
 
-        fooled = loss.forward(critic.forward(generator.forward(draws["for generator"])), real)
+        rows = generator.forward(draws["for generator"], training=True)
+        fooled = loss.forward(critic.forward(rows, training=True), real)
         generator.backward_params(critic.backward(loss.backward()))
         generator_optimizer.step(generator.theta, generator.grad)
         return {"critic": on_real + on_made_up, "generator": fooled}
