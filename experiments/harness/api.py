@@ -27,6 +27,7 @@ from experiments.harness.plan import Request, parse_seeds, plan
 from experiments.harness.records.native import MARGIN, check_margin
 from experiments.harness.records.runs import locate
 from experiments.harness.workers.progress import make_progress
+from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.errors import RequestError
 
 __all__ = ["Comparison", "RequestError", "Run", "compare", "load_run", "run"]
@@ -43,7 +44,7 @@ def run(
     data_dir: str | Path | None = None,
     native: bool = False,
     margin: float = MARGIN,
-    floor: int = 5,
+    floor: int = TRAININGS,
     jobs: int = 1,
     threads: int = 1,
     timeout: float = TIMEOUT,

@@ -151,6 +151,5 @@ def _in_one_line(error: Exception, path: Path) -> str:
         if trace.tb_frame.f_code.co_filename == str(path.resolve()):
             line = trace.tb_lineno
         trace = trace.tb_next
-    where = f" (line {line})" if line else ""
-    message = str(getattr(error, "msg", error))  # of a SyntaxError, without the place
-    return f"{type(error).__name__}: {message.partition(chr(10))[0]}{where}"
+    message, _, _ = str(getattr(error, "msg", error)).partition("\n")  # a SyntaxError's: no place
+    return f"{type(error).__name__}: {message}" + (f" (line {line})" if line else "")

@@ -19,7 +19,7 @@ from experiments.harness.records.environment import (
 from experiments.harness.records.models import Head, Record
 from experiments.harness.records.store import Store
 from experiments.registry import EXPERIMENTS, find_experiment
-from frameworks.agreement.noise_floor import check_floor
+from frameworks.agreement.noise_floor import TRAININGS, check_floor
 from frameworks.agreement.variants import variants
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError, choose
@@ -94,7 +94,7 @@ class Request:
     data_dir: str | None = None
     threads: int = 1
     native: bool = False  # each framework's own defaults, nothing aligned
-    floor: int = 5  # nudged trainings, by which a verdict is reached where no fixed limit holds
+    floor: int = TRAININGS  # that are nudged, and judge where no fixed limit holds
     out: Path | None = None  # None: a folder under runs/ that follows from all of this
 
     def __post_init__(self) -> None:

@@ -15,7 +15,9 @@ import numpy as np
 from frameworks.agreement.distances import Limits, Outcome, measure
 from frameworks.errors import RequestError
 
-__all__ = ["NoiseFloor", "check_floor", "measure_floor"]
+__all__ = ["TRAININGS", "NoiseFloor", "check_floor", "measure_floor"]
+
+TRAININGS = 5  # that are nudged, if nothing else is asked for
 
 
 def check_floor(count: int) -> None:

@@ -27,9 +27,7 @@ from frameworks.diverge.result import Result
 from frameworks.diverge.side import Side, shorten, take_step, train
 from scratch import Batch
 
-__all__ = ["TRAININGS", "Floor", "NudgedSteps", "floor_of"]
-
-TRAININGS = 5  # that are nudged, if nothing else is asked for
+__all__ = ["Floor", "NudgedSteps", "floor_of"]
 
 
 @dataclass(frozen=True)

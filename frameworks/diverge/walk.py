@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.agreement.verdict import judge
 from frameworks.console import Advance
 from frameworks.diverge.differences import Difference, not_identical
@@ -16,7 +17,7 @@ from frameworks.diverge.first_batch import (
     inputs,
     names_of,
 )
-from frameworks.diverge.floor import TRAININGS, Floor, floor_of
+from frameworks.diverge.floor import Floor, floor_of
 from frameworks.diverge.layers import unmatched
 from frameworks.diverge.result import Result, compare_results
 from frameworks.diverge.side import Side, shorten

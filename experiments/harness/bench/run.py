@@ -60,18 +60,19 @@ def _measure(request: Request, steps: int | None, rounds: int) -> Iterator[Measu
 
 def _prepare(request: Request, steps: int | None, experiment: Experiment) -> tuple[Measured, Cells]:
     """Load the data once to see which it is, and choose what can be timed on it."""
-    data, spec = experiment.load(request.policy, request.data_dir), experiment.spec
-    cells, unavailable, first = [], {}, first_cell(request, data, experiment)
+    able, unavailable = [], {}
     for variant in choose_variants(request.implementations):
-        backend = variant.backend
-        missing = backend.missing()
-        why = missing or backend.cannot_train(experiment.blueprint, request.dtype)
+        missing = variant.backend.missing()
+        why = missing or variant.backend.cannot_train(experiment.blueprint, request.dtype)
         if not why:
-            cells.append((variant, replace(first, implementation=backend.name)))
+            able.append(variant)
         elif missing or request.implementations:
             unavailable[variant.name] = why
-    if not cells:
+    if not able:
         raise RequestError("; ".join(dict.fromkeys(unavailable.values())))
+    data, spec = experiment.load_data(request.policy, request.data_dir), experiment.spec
+    first = first_cell(request, data, experiment)
+    cells = [(each, replace(first, implementation=each.backend.name)) for each in able]
     steps = steps or default_steps(experiment)
     rows, _ = size(len(data.X_train), spec.batch_size, steps)
     flops, uncounted = _count(experiment, rows / -(-rows // spec.batch_size))

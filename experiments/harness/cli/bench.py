@@ -1,11 +1,11 @@
 """``lockstep bench``: speed side by side."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from datasets import Policy
 from experiments.harness.bench.variants import VARIANTS
+from experiments.harness.cli.options import AsJson, Data, DataDir, Dtype, Threads
 
 __all__ = ["bench"]
 
@@ -22,20 +22,16 @@ def bench(
         ),
     ] = None,
     names: Annotated[str | None, typer.Option("--with", metavar="NAMES", help=_WITH)] = None,
-    dtype: Annotated[Literal["float64", "float32"], typer.Option()] = "float64",
+    dtype: Dtype = "float64",
     steps: Annotated[
         int | None,
         typer.Option(min=1, help="Steps to time. Default: 1,000, fewer where they are long."),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Time each so many times, in turn.")] = 5,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each training.")] = 1,
-    data: Annotated[
-        Policy, typer.Option(help="auto: real if it can be had, else the stand-in.")
-    ] = "auto",
-    data_dir: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Default: the variable LOCKSTEP_DATA.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all figures.")] = False,
+    threads: Threads = 1,
+    data: Data = "auto",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown instead of tables.")
     ] = False,

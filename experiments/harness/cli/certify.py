@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from datasets import Policy
+from experiments.harness.cli.options import AsJson, DataDir
 
 __all__ = ["certify"]
 
@@ -23,14 +24,12 @@ def certify(
     data: Annotated[
         Policy, typer.Option(help="auto: the stand-in, and the real data if they can be had.")
     ] = "auto",
-    data_dir: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Default: the variable LOCKSTEP_DATA.")
-    ] = None,
+    data_dir: DataDir = None,
     folder: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Of the certificates. Default: lockstep's own."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compute every epoch's loss in higher precision, and store it; or check what is stored.
 

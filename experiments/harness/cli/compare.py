@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from experiments.harness.cli.options import AsJson
 from frameworks.errors import RequestError, printable
 
 __all__ = ["compare"]
@@ -24,7 +25,7 @@ def compare(
         Path | None,
         typer.Option(metavar="FILE", help="A stored results.json; RUN_A is then the run after."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    as_json: AsJson = False,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write it as an HTML file.")
     ] = None,

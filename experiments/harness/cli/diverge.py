@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datasets import Dataset, Policy
+from datasets import Dataset
+from experiments.harness.cli.options import AsJson, Data, DataDir, Dtype, Epochs, Floor, Limit
+from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.errors import RequestError, choose
 
 if TYPE_CHECKING:
@@ -27,25 +29,18 @@ def diverge_command(
     between: Annotated[
         str, typer.Option(metavar="A,B", help="Two implementations.")
     ] = "scratch,pytorch",
-    dtype: Annotated[Literal["float64", "float32"], typer.Option()] = "float64",
+    dtype: Dtype = "float64",
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of its own.")] = None,
+    epochs: Epochs = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Train N steps only.")] = None,
     single_step: Annotated[
         bool, typer.Option("--single-step", help="Start A from B's weights at every step.")
     ] = False,
-    floor: Annotated[
-        int,
-        typer.Option(
-            min=0, help="Nudged trainings that judge where no fixed limit holds; 0: none."
-        ),
-    ] = 5,
-    limit: Annotated[int | None, typer.Option(min=1, help="Train on the first N rows.")] = None,
-    data: Annotated[Policy, typer.Option(help="As for `lockstep run`.")] = "auto",
-    data_dir: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Default: the variable LOCKSTEP_DATA.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
+    floor: Floor = TRAININGS,
+    limit: Limit = None,
+    data: Data = "auto",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compare level by level, and name the first that parts: where, by how much, likely why.
 

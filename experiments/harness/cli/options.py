@@ -1,12 +1,15 @@
 """The arguments and options that several commands take."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from datasets import Policy
 
-__all__ = ["AsJson", "Data", "DataDir", "Experiments", "Margin", "With"]
+__all__ = [
+    *("AsJson", "Data", "DataDir", "Dtype", "Epochs", "Experiments", "Floor", "Limit", "Margin"),
+    *("Threads", "With"),
+]
 
 Experiments = Annotated[
     list[str] | None,
@@ -24,9 +27,19 @@ With = Annotated[
         help="Implementations, with commas. Default: those that `lockstep list` does not mark.",
     ),
 ]
+Dtype = Annotated[Literal["float64", "float32"], typer.Option()]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of each one's own.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Train on the first N rows.")]
 Data = Annotated[Policy, typer.Option(help="auto: real if it can be had, else the stand-in.")]
 DataDir = Annotated[
     str | None, typer.Option(metavar="DIR", help="Default: the variable LOCKSTEP_DATA.")
 ]
+Floor = Annotated[
+    int,
+    typer.Option(
+        min=0, help="Nudged trainings that judge where no fixed limit holds; 0: do not judge."
+    ),
+]
 Margin = Annotated[float, typer.Option(help="Native results this close are equivalent.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of each training.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]

@@ -5,7 +5,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from experiments.harness.cli.options import AsJson, Data, DataDir, Experiments, Margin, With
+from experiments.harness.cli.options import (
+    AsJson,
+    Data,
+    DataDir,
+    Epochs,
+    Experiments,
+    Floor,
+    Limit,
+    Margin,
+    Threads,
+    With,
+)
+from frameworks.agreement.noise_floor import TRAININGS
 
 __all__ = ["run"]
 
@@ -20,22 +32,17 @@ def run(
     seeds: Annotated[
         str, typer.Option(metavar="SEEDS", help="How many from 0 on, or a list: 3,7 or 10-19.")
     ] = "1",
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of each one's own.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Train on the first N rows.")] = None,
+    epochs: Epochs = None,
+    limit: Limit = None,
     data: Data = "auto",
     data_dir: DataDir = None,
-    floor: Annotated[
-        int,
-        typer.Option(
-            min=0, help="Nudged trainings that judge where no fixed limit holds; 0: do not judge."
-        ),
-    ] = 5,
+    floor: Floor = TRAININGS,
     native: Annotated[
         bool, typer.Option("--native", help="Each framework's own defaults, nothing aligned.")
     ] = False,
     margin: Margin = 0.01,
     jobs: Annotated[int, typer.Option(min=1, help="Trainings to run in parallel.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each training.")] = 1,
+    threads: Threads = 1,
     timeout: Annotated[
         float,
         typer.Option(
