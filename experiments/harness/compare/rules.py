@@ -27,7 +27,7 @@ from experiments.harness.compare.change import Change, certified
 from experiments.harness.compare.schema import Verdict
 from experiments.harness.records.agreement import Finished
 from experiments.harness.records.models import Record
-from experiments.harness.records.results import DIGITS, accepted, headline
+from experiments.harness.records.results import DIGITS, accepted
 from frameworks.agreement.distances import FLOAT64
 from frameworks.console import spread, two_decimals
 
@@ -90,7 +90,7 @@ def overall(verdicts: list[Verdict]) -> Verdict:
 
 def _accuracy(change: Change, limit: float) -> Iterator[Finding]:
     """Judge the rows that were lost and gained; a task without answers has none."""
-    (old, new), flips = map(headline, change.records), change.flips
+    (old, new), flips = (record.headline for record in change.records), change.flips
     if flips is None or old is None or new is None or old == new or not flips.chance < limit:
         return
     verb = "rose" if new > old else "fell"
@@ -115,7 +115,7 @@ def _band(change: Change) -> Iterator[Finding]:
     (old, new), after = map(accepted, change.records), change.after.record
     if after.acceptance is not None and None not in (old, new) and old != new:
         (low, high), metric = after.acceptance, change.task.headline
-        figure = f"{metric.title} {spread([headline(after)], metric.form)}"
+        figure = f"{metric.title} {spread([after.headline], metric.form)}"
         yield bool(new), f"{figure} {'entered' if new else 'left'} its band, {low} to {high}"
 
 

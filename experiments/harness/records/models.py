@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from datasets.reading import read_within
 from frameworks.errors import RequestError, printable
+from frameworks.task import find_task
 
 __all__ = [
     *("MAX_BYTES", "SCHEMA", "AgreementEntry", "Certified", "DataId", "Digests", "Environment"),
@@ -173,6 +174,12 @@ class Record(Head):
     def ok(self) -> bool:
         """Whether it was finished."""
         return self.status == "ok"
+
+    @property
+    def headline(self) -> float | None:
+        """The figure of a finished training that its band is about; None where it is not finite."""
+        assert self.test is not None
+        return self.test.metric(find_task(self.task).headline.name)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -14,7 +14,7 @@ from frameworks.backends import BACKENDS
 from frameworks.task import find_task
 
 __all__ = [
-    *("DIGITS", "accepted", "build_results", "certified_digits", "headline", "objections"),
+    *("DIGITS", "accepted", "build_results", "certified_digits", "objections"),
     *("objections_to", "remarks"),
 ]
 
@@ -84,7 +84,7 @@ def objections_to(cell: Record) -> list[str]:
         assert cell.acceptance is not None
         metric = find_task(cell.task).headline
         low, high = (format(x, ".8g") for x in cell.acceptance)
-        value = _number(headline(cell), metric.form)
+        value = _number(cell.headline, metric.form)
         found.append(f"{metric.title} {value}, expected {low} to {high}")
     digits, where = certified_digits(cell) or (DIGITS, "")
     if digits < DIGITS:
@@ -102,17 +102,11 @@ def remarks(cells: Sequence[Record], agreement: Sequence[AgreementEntry]) -> Ite
             yield f"{' - '.join(entry.pair)}, seed {entry.seed}: {entry.reason}"
 
 
-def headline(cell: Record) -> float | None:
-    """Return a finished training's figure that its band is about; None where it is not finite."""
-    assert cell.test is not None
-    return cell.test.metric(find_task(cell.task).headline.name)
-
-
 def accepted(cell: Record) -> bool | None:
     """Say whether a training's headline figure is in its band; None where it has none."""
     if cell.acceptance is None or not cell.ok:
         return None
-    (low, high), value = cell.acceptance, headline(cell)
+    (low, high), value = cell.acceptance, cell.headline
     return value is not None and low <= value <= high
 
 

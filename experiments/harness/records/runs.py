@@ -7,7 +7,6 @@ from pathlib import Path
 
 from experiments.harness.records import RUNS
 from experiments.harness.records.models import Results, read_results
-from experiments.harness.records.results import headline
 from experiments.harness.records.store import Store
 from frameworks.errors import RequestError
 
@@ -117,7 +116,7 @@ def _last(path: Path, results: Results, experiment: str) -> LastResult:
     values: dict[str, list[float | None]] = {}
     for cell in cells:
         if cell.ok:
-            values.setdefault(cell.implementation, []).append(headline(cell))
+            values.setdefault(cell.implementation, []).append(cell.headline)
     return LastResult(
         run=str(path.parent),
         date=datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat(),

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from experiments.harness.records.results import headline
 from experiments.harness.report.svg import (
     INK,
     SERIES,
@@ -41,7 +40,7 @@ def figures_of_seeds(trained: Trained) -> Figure | None:
     words = []
     with figure(6.4, 0.75 + 0.42 * len(styles), left=1.0) as (drawn, axes):
         for height, (name, style) in enumerate(styles.items()):
-            values = np.array([headline(each.record) for each in trained.by(name)], float)
+            values = np.array([each.record.headline for each in trained.by(name)], float)
             at = np.full(len(values), height)
             axes.plot(values, at, style.marker, color=SERIES[style.colour], mfc="none", mew=1.3)
             axes.plot([values.mean()] * 2, [height - 0.3, height + 0.3], color=INK, lw=1.6)

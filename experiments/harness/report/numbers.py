@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from datasets import Quantity
 from experiments.harness.records.models import AgreementEntry
-from experiments.harness.records.results import accepted, certified_digits, headline
+from experiments.harness.records.results import accepted, certified_digits
 from experiments.harness.report.trained import Trained, Training
 from experiments.harness.report.verdict import worst_of
 from frameworks.console import exponent, spread, two_decimals
@@ -68,7 +68,7 @@ def pair_rows(trained: Trained) -> list[PairRow]:
 
 def reached(trained: Trained) -> str:
     """Return the task's headline figure, over everything that was trained."""
-    values = [headline(each.record) for each in trained.done]
+    values = [each.record.headline for each in trained.done]
     return _spread(values, trained.task.headline.form) if values else "–"
 
 
@@ -115,7 +115,7 @@ def _excess(trained: Trained, done: Sequence[Training]) -> str:
     low, high = trained.head.acceptance or (0.0, 0.0)
     if trained.task.headline.higher_is_better or not 0 < low < high < low * (1 + _KNOWN):
         return ""
-    errors, least = [headline(each.record) for each in done], (low + high) / 2
+    errors, least = [each.record.headline for each in done], (low + high) / 2
     return _spread([None if x is None else x / least - 1 for x in errors], "+.1e")
 
 
