@@ -289,7 +289,7 @@ OF_A_REGRESSION = {
     "out of the band": (
         regression(acceptance=[0.4, 0.6]),
         regression(acceptance=[0.4, 0.6], test={"rmse": 0.7}, weights=WEIGHTS * 2),
-        "RMSE 0.700000 left its band, 0.4 to 0.6",
+        "RMSE 0.7 left its band, 0.4 to 0.6",
     ),
 }
 
@@ -325,12 +325,12 @@ def test_one_table_shows_figures_of_several_tasks(call, tmp_path):
     store_run(tmp_path / "two", regression(test={"rmse": 0.75}, weights=WEIGHTS * 2))
     shown = call("compare", tmp_path / "one", tmp_path / "two").out
     assert "RMSE" in shown
-    assert "+0.250000" in shown
+    assert "+0.25" in shown
     store_run(tmp_path / "both", regression(), training(experiment="circle"))
     page = tmp_path / "page.html"
     shown = call("compare", tmp_path / "both", tmp_path / "both", "--html", page).out
     assert "figure" in shown
-    assert "<td>0.500000</td><td>0.500000</td>" in page.read_text().replace("\n", "")
+    assert "<td>0.5</td><td>0.5</td>" in page.read_text().replace("\n", "")
 
 
 # In float64, too, a training may amplify rounding; the floor that was measured then says so.
