@@ -20,6 +20,8 @@ from scratch import Batch, EpochResult
 
 __all__ = ["ScratchAdapter", "ScratchClassifier", "ScratchRegressor", "ScratchTrainer"]
 
+_AHEAD = 64  # epochs of small networks that are trained before the first of them is reported
+
 
 class ScratchAdapter(Adapter):
     """A `scratch.Sequential` with its loss and optimizer."""
@@ -60,9 +62,16 @@ class ScratchAdapter(Adapter):
     ) -> Iterator[EpochResult]:
         network, loss, (optimizer,) = self.parts.network, self.parts.loss, self.parts.optimizers
         masks = (lambda rows: self.stream(rows).masks) if self.stream else None
-        count = self.threshold is not None
         return scratch.iter_epochs(
-            network, loss, optimizer, data, orders, batch_size, masks=masks, count=count
+            network,
+            loss,
+            optimizer,
+            data,
+            orders,
+            batch_size,
+            masks=masks,
+            count=self.threshold is not None,
+            ahead=_AHEAD,
         )
 
     def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
