@@ -12,7 +12,7 @@ from experiments.harness.records.arrays import Arrays, weights_in
 from experiments.harness.records.models import Record
 from experiments.harness.records.native import MARGIN
 from experiments.harness.records.results import build_results
-from experiments.harness.records.store import EPOCH_COLUMNS, Store, epoch_rows
+from experiments.harness.records.store import EpochRow, Store, epoch_rows
 from frameworks.errors import choose
 from frameworks.files import write_atomically
 from frameworks.task import find_task
@@ -51,7 +51,7 @@ class Run:
         """One row for each training and epoch, as in results.csv: loss and accuracy."""
         rows = epoch_rows(self.results.cells)
         types = {"loss": float, "accuracy": float}
-        return pd.DataFrame(rows, columns=[*EPOCH_COLUMNS]).astype(types)
+        return pd.DataFrame(rows, columns=EpochRow._fields).astype(types)
 
     @cached_property
     def agreement(self) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel
@@ -29,15 +29,24 @@ from experiments.harness.records.models import Plan, Record, Results, read_plan,
 from frameworks.errors import RequestError
 from frameworks.files import remove_unfinished, write_atomically
 
-__all__ = ["EPOCH_COLUMNS", "Store", "epoch_rows", "to_json"]
+__all__ = ["EpochRow", "Store", "epoch_rows", "to_json"]
 
 _SUFFIXES = (".json", ".safetensors", ".csv", ".html")
 
-# Of results.csv, and of a history as a data frame.
-EPOCH_COLUMNS = (
-    *("experiment", "implementation", "mode", "dtype", "seed", "data", "source"),
-    *("epoch", "loss", "accuracy"),
-)
+
+class EpochRow(NamedTuple):
+    """One epoch of one training: a row of results.csv, and of a history as a data frame."""
+
+    experiment: str
+    implementation: str
+    mode: str
+    dtype: str
+    seed: int
+    data: str
+    source: str
+    epoch: int  # from 1 on
+    loss: float | None  # None: not finite
+    accuracy: float | None  # None: the task has no answers
 
 
 class Store:
@@ -143,22 +152,20 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def epoch_rows(cells: Sequence[Record]) -> Iterator[dict[str, Any]]:
+def epoch_rows(cells: Sequence[Record]) -> Iterator[EpochRow]:
     """Yield one row for each cell and epoch."""
     for cell in cells:
-        names = ("experiment", "implementation", "mode", "dtype", "seed")
-        start = {name: getattr(cell, name) for name in names}
-        start |= {"data": cell.data.name, "source": cell.data.source}
         if cell.history is None:
             continue
+        training = (cell.experiment, cell.implementation, cell.mode, cell.dtype, cell.seed)
         pairs = zip_longest(cell.history.loss, cell.history.accuracy or ())
         for epoch, (loss, accuracy) in enumerate(pairs, 1):
-            yield start | {"epoch": epoch, "loss": loss, "accuracy": accuracy}
+            yield EpochRow(*training, cell.data.name, cell.data.source, epoch, loss, accuracy)
 
 
 def _csv(cells: Sequence[Record]) -> bytes:
     out = io.StringIO()
-    rows = csv.DictWriter(out, EPOCH_COLUMNS, lineterminator="\n")
-    rows.writeheader()
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(EpochRow._fields)
     rows.writerows(epoch_rows(cells))
     return out.getvalue().encode()
