@@ -17,6 +17,8 @@ from .stored_runs import store_run
 
 @pytest.fixture(autouse=True)
 def isolated(monkeypatch, tmp_path):
+    """Nothing of the user's, and no runs but the test's own: `make run` leaves some."""
+    monkeypatch.chdir(tmp_path)
     for name, value in environment(tmp_path / "cache").items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("LOCKSTEP_DATA", raising=False)
