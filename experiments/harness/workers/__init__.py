@@ -1,1 +1,1 @@
-"""."""
+"""Who trains what: processes, a worker for each implementation, and how far they are."""
