@@ -56,14 +56,14 @@ class Parts:
         return all(c is None or c.__module__.startswith("scratch.") for c in code)
 
     def can_be_compiled(self, batch: Batch) -> bool:
-        """Tell whether a step on the batch can be noted; it is tried on a copy."""
+        """Tell whether a step on the batch can be noted and repeated; it is tried on a copy."""
         if not self.are_own():
             return False
         attempt = deepcopy(self)
         for layer in attempt.drawing():
             layer.draw = np.ones
         try:
-            Step(attempt, batch)
+            Step(attempt, batch).run()
         except CannotFollow:
             return False
         return True

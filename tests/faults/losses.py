@@ -72,7 +72,7 @@ def _(plant):
 def _(plant):
     class Summed(scratch.CategoricalCrossEntropy):
         def backward(self):
-            return super().backward() * len(self.y)
+            return super().backward() * len(self.t)
 
     plant.parts(loss(lambda own: Summed()))
 
@@ -82,7 +82,7 @@ def _(plant):
 def _(plant):
     class Twice(scratch.CategoricalCrossEntropy):
         def backward(self):
-            return super().backward() / len(self.y)
+            return super().backward() / len(self.t)
 
     plant.parts(loss(lambda own: Twice()))
 
