@@ -51,7 +51,17 @@ def written(path, text):
     return record
 
 
-@pytest.mark.parametrize("kind", TEXTS)
+def test_half_a_character_is_no_text(here, command):
+    run = run_in(here / "runs" / "a")
+    written(run / f"cells/{KEY}.json", TEXTS["half a character"])
+    for arguments in (("report", run), ("compare", run, run)):
+        code, _, err = command(*arguments)
+        assert code == 2
+        assert f"{KEY}.json" in err
+    assert command("runs")[0] == command("list")[0] == 0
+
+
+@pytest.mark.parametrize("kind", [k for k in TEXTS if k != "half a character"])
 def test_text_in_a_record_is_text(kind, here, command, torture):
     """In every field, shown by every command that shows a run; reports take the longest."""
     text, run = TEXTS[kind], run_in(here / "runs" / "a")

@@ -88,11 +88,12 @@ def _print(folder: Path, runs: "list[RunSummary]") -> None:
     for run in runs:
         date = run.date.replace("T", " ")[:16]
         if run.problem:
-            table.add_row(run.name, date, "", "", "", "damaged")
+            table.add_row(printable(run.name), date, "", "", "", "damaged")
             continue
         missing = "?" if run.missing is None else str(run.missing)
-        table.add_row(run.name, date, str(run.ok), str(run.failed), missing, ", ".join(run.dtypes))
+        counts = str(run.ok), str(run.failed), missing
+        table.add_row(printable(run.name), date, *counts, ", ".join(run.dtypes))
     console.print(table)
     for run in runs:
         trained = ", ".join(f"{name} ({source})" for name, source in run.data.items())
-        console.print(Text(f"{run.name}: {run.problem or trained}"))
+        console.print(Text(f"{printable(run.name)}: {run.problem or trained}"))
