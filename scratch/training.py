@@ -225,4 +225,4 @@ def _require_trainable(network: Sequential, loss: Loss, data: Batch, batch_size:
     if not len(data.X):
         raise ValueError("data must hold at least one row, got none")
     outputs = network.predict(data.X[:1])
-    loss.require(np.broadcast_to(outputs, (len(data.X), outputs.shape[1])), data.y)
+    loss.require(np.broadcast_to(outputs, (len(data.X), *outputs.shape[1:])), data.y)
