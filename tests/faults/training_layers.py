@@ -102,7 +102,7 @@ def _(plant):
 
 
 @fault("unbiased running variance", "PyTorch's running variance stands for Keras'.", "result",
-       normal, "scratch,scratch")  # fmt: skip
+       normal, "scratch,scratch", "other running statistics")  # fmt: skip
 def _(plant):
     def change(layers):
         layers[1].unbiased = True
@@ -111,7 +111,7 @@ def _(plant):
 
 
 @fault("momentum for 1 − momentum", "Running statistics take 0.99 of each batch, not 0.01.",
-       "result", normal, "scratch,scratch")  # fmt: skip
+       "result", normal, "scratch,scratch", "other running statistics")  # fmt: skip
 def _(plant):
     def change(layers):
         layers[1].momentum = 1 - layers[1].momentum

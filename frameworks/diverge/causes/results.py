@@ -22,6 +22,16 @@ def evaluation_learns(evidence: Evidence) -> str | None:
     return "the evaluation changes the weights"
 
 
+def other_statistics(evidence: Evidence) -> str | None:
+    """Running means and variances follow from batches that both normalize alike."""
+    if not evidence.found.where.startswith("states."):
+        return None
+    return (
+        f"{evidence.names[1]} keeps other running statistics of the same batches: by another "
+        "momentum, or by another estimate of the variance"
+    )
+
+
 def other_loss(evidence: Evidence) -> str | None:
     """L' = r L on the test rows."""
     assert evidence.results is not None
@@ -68,6 +78,7 @@ def _of_classes(evidence: Evidence) -> bool:
 
 HYPOTHESES: tuple[Hypothesis, ...] = (
     lost_step,
+    other_statistics,
     evaluation_learns,
     other_loss,
     other_threshold,
