@@ -16,7 +16,6 @@ from experiments.harness.records.arrays import read_arrays
 from experiments.harness.records.models import read_plan, read_record, read_results
 from frameworks import ScratchClassifier, WeightFileError
 from frameworks.errors import RequestError
-from frameworks.weight_files import decode
 
 from .fuzz import fuzz
 from .originals import MEMBER, csv_files, idx_files, npy_files, npz_files, run_in, weight_file
@@ -112,10 +111,11 @@ def test_arrays_of_a_run_are_read_or_refused(run, tmp_path, torture, figure):
 
 
 def test_weight_files_are_read_or_refused(tmp_path, torture, figure):
-    classifier = ScratchClassifier(hidden=(2,), dtype="float64")
-
-    def read(content):
-        assert [w.shape for w in classifier._rebuild(decode(content)).get_weights()] == shapes
-
     shapes = [(3, 2), (2,), (2, 3), (3,)]
-    figure(fuzz(read, [weight_file(tmp_path)], 8000 if torture else 300, WeightFileError))
+
+    def read(path):
+        classifier = ScratchClassifier(hidden=(2,), dtype="float64").load_weights(path)
+        assert [w.shape for w in classifier.get_weights()] == shapes
+
+    reader, original = on_disk(read, tmp_path / "w.safetensors"), weight_file(tmp_path)
+    figure(fuzz(reader, [original], 8000 if torture else 300, WeightFileError))
