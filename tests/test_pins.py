@@ -1,6 +1,7 @@
 """The pinned packages and the supported Pythons are those of the project's own file."""
 
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -13,7 +14,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 def test_every_requirement_has_a_pin_in_its_range():
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = dict(line.lower().split("==") for line in lines if not line.startswith("#"))
-    for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]:
+    extras = chain.from_iterable(PROJECT["optional-dependencies"].values())
+    for text in [*PROJECT["dependencies"], *extras]:
         requirement = Requirement(text)
         assert requirement.specifier.contains(pins[requirement.name.lower()]), text
 
