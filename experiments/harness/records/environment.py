@@ -2,10 +2,11 @@
 
 import os
 import platform
+import sys
 from functools import cache
 from hashlib import sha256
+from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 
 import experiments
@@ -75,7 +76,7 @@ def packages_digest(packages: tuple[str, ...]) -> str:
     """
     digest = sha256()
     for package in packages:
-        found = find_spec(package)
+        found = _spec_on_disk(package)
         for top in (found and found.submodule_search_locations) or ():
             for folder, folders, names in os.walk(top):
                 folders.sort()
@@ -83,6 +84,14 @@ def packages_digest(packages: tuple[str, ...]) -> str:
                     if name.endswith(_CODE):
                         digest.update(_identity(os.path.join(folder, name), len(top)))
     return digest.hexdigest()
+
+
+def _spec_on_disk(package: str) -> ModuleSpec | None:
+    """Find a package anew: one that is loaded may have changed where its modules come from."""
+    for finder in sys.meta_path:
+        if found := finder.find_spec(package, None):
+            return found
+    return None
 
 
 def _identity(path: str, start: int) -> bytes:

@@ -5,6 +5,7 @@ against these types once, and all its text is printable. Fields may be added, ne
 that an older record lacks has a default here, and one of a newer version is passed over.
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
@@ -32,6 +33,7 @@ Whole = Annotated[int, Field(ge=0, lt=2**53)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Finite = Number | None  # a number that was not finite is null, as JSON has no other name for it
 Share = Annotated[float, Field(ge=0, le=1)]
+_LISTED = Field(strict=False)  # a tuple is a list in JSON
 Scalar = Text | bool | Whole | Number | None
 Dtype = Literal["float64", "float32"]
 Mode = Annotated[str, Field(pattern=r"^(lockstep|native|keras-sigmoid|nudged-[0-9]+)$")]
@@ -94,7 +96,7 @@ class Head(_Model):
     spec: SpecNumbers
     epochs: Whole
     limit: Whole | None
-    acceptance: tuple[Number, Number] | None
+    acceptance: Annotated[tuple[Number, Number], _LISTED] | None
     environment: Environment
     source_sha256: Text = ""
     packages_sha256: Text = ""  # of the files of the frameworks
@@ -230,7 +232,7 @@ class AgreementEntry(_Model):
     experiment: Text
     dtype: Dtype
     seed: Whole
-    pair: tuple[Text, Text]
+    pair: Annotated[tuple[Text, Text], _LISTED]
     max_rel_loss: Finite  # null: infinite
     max_rel_weight: Finite
     rel_test_loss: Finite = None
@@ -247,13 +249,13 @@ class AgreementEntry(_Model):
 class NativePair(_Model):
     """Whether the mean accuracies of two implementations are equal for practical purposes."""
 
-    pair: tuple[Text, Text]
+    pair: Annotated[tuple[Text, Text], _LISTED]
     difference: Finite
     standard_error: Finite
     paired_standard_error: Finite
     degrees_of_freedom: Finite
     p_value: Finite
-    interval: tuple[Finite, Finite]
+    interval: Annotated[tuple[Finite, Finite], _LISTED]
     verdict: Literal["equivalent", "not shown", "different"]
 
 
@@ -309,9 +311,14 @@ def read_results(path: Path) -> Results:
 
 def _read(path: Path, model: type[M]) -> M:
     try:
-        return model.model_validate_json(read_within(path, MAX_BYTES))
-    except (OSError, ValueError) as error:
-        problem = _first(error) if isinstance(error, ValidationError) else str(error)
+        # Parsed here: pydantic would hold a copy of the whole for every field that is missing.
+        return model.model_validate(json.loads(read_within(path, MAX_BYTES)))
+    except ValidationError as error:
+        problem = _first(error)
+    except json.JSONDecodeError as error:
+        problem = f"invalid JSON: {error}"
+    except (OSError, ValueError, RecursionError) as error:
+        problem = str(error)
     if newer := re.fullmatch(r"schema: newer (\d+)", problem):
         raise RequestError(
             f"{path}: written by a newer lockstep (schema {newer[1]}, this one reads {SCHEMA}); "
@@ -323,16 +330,18 @@ def _read(path: Path, model: type[M]) -> M:
 def _first(error: ValidationError) -> str:
     """Say in one line which field is wrong first, what was expected, and what was found."""
     errors = error.errors(include_url=False)
-    for each in errors:
-        if each["loc"] == ("schema",) and type(each["input"]) is int and each["input"] > SCHEMA:
-            return f"schema: newer {each['input']}"
-    first = errors[0]
+    first = next((each for each in errors if each["loc"] == ("schema",)), errors[0])
     where = "".join(f"[{x}]" if isinstance(x, int) else f".{x}" for x in first["loc"]).lstrip(".")
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
-    if first["type"] not in ("missing", "value_error", "json_invalid"):
-        message += f", found {_short(first['input'])}"
-    return f"{where}: {message}" if where else message
+    if first["type"] == "model_type":
+        message = "input should be an object"
+    if first["type"] in ("missing", "value_error"):
+        return f"{where}: {message}" if where else message
+    found = first["input"]
+    if where == "schema" and type(found) is int and found > SCHEMA:
+        return f"schema: newer {found}"
+    return f"{where}: {message}, found {_short(found)}".removeprefix(": ")
 
 
 def _short(value: Any) -> str:
