@@ -53,6 +53,11 @@ def safetensors(shape, end):
     return struct.pack("<Q", len(text)) + text
 
 
+def damaged_versions(count):
+    versions = ", ".join(f'"{i}": 0' for i in range(count))
+    return f'{{"environment": {{"versions": {{{versions}}}}}}}'.encode()
+
+
 def read_file(tmp_path):
     def read(content):
         (tmp_path / "results.json").write_bytes(content)
@@ -97,6 +102,12 @@ CASES = {  # the reader, the file, and the bound in MiB
     "a CSV of one field": (read_churn, lambda: b'"' + b"x" * 8 * MIB, 100),
     "a CSV of a million columns": (read_churn, lambda: b"," * MIB + b"\n", 30),
     "JSON of 100,000 lists": ("file", lambda: b'{"x": [' + b"[]," * 10**5 + b"0]}", 15),
+    "JSON of 100,000 damaged records": (
+        "file",
+        lambda: b'{"cells": [' + b"[]," * 10**5 + b"0]}",
+        15,
+    ),
+    "JSON of 100,000 damaged versions": ("file", lambda: damaged_versions(10**5), 30),
     "JSON nested 100,000 deep": ("file", lambda: b"[" * 10**5, 3),
     "a number of 10,000,000 digits": ("file", lambda: b"1" * 10**7, 30),
 }

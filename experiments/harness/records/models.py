@@ -6,11 +6,18 @@ that an older record lacks has a default here, and one of a newer version is pas
 """
 
 import json
-import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from datasets.reading import read_within
 from frameworks.errors import RequestError, printable
@@ -23,11 +30,15 @@ __all__ = [
 ]
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
 SCHEMA: Final = 1
 _SHOWN = 40  # characters of a value in a message
 MAX_BYTES = 128 * 2**20  # of a file; a thousand trainings of as many epochs are a third of it
 
+# One damaged item is enough to refuse a file; a million would be a million messages.
+Many = Annotated[list[T], Field(fail_fast=True)]
+Named = Annotated[dict[str, T], Field(fail_fast=True)]
 Text = Annotated[str, AfterValidator(printable)]
 Whole = Annotated[int, Field(ge=0, lt=2**53)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -38,10 +49,26 @@ Scalar = Text | bool | Whole | Number | None
 Dtype = Literal["float64", "float32"]
 Mode = Annotated[str, Field(pattern=r"^(lockstep|native|keras-sigmoid|nudged-[0-9]+)$")]
 Verdict = Literal["agree", "differ"] | None
+_OTHERS = TypeAdapter(Named[Scalar | Many[Scalar]], config=ConfigDict(strict=True))
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, populate_by_name=True)
+
+
+class _Open(_Model):
+    """An object with other fields besides: text, numbers, or lists of them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="after")
+    def _check_others(self) -> Self:
+        others = self.__pydantic_extra__ or {}
+        try:
+            others.update(_OTHERS.validate_python(others))
+        except ValidationError as error:
+            raise ValueError(_first(error, others)) from None
+        return self
 
 
 class DataId(_Model):
@@ -52,14 +79,11 @@ class DataId(_Model):
     sha256: Text
 
 
-class SpecNumbers(_Model):
+class SpecNumbers(_Open):
     """The numbers of a page's spec: these, and whatever else its network needs."""
 
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Scalar | list[Scalar]]
-
-    inputs: Whole | list[Whole]
-    outputs: Whole | list[Whole]
+    inputs: Whole | Many[Whole]
+    outputs: Whole | Many[Whole]
     batch_size: Whole
 
     def items(self) -> dict[str, Any]:
@@ -67,13 +91,10 @@ class SpecNumbers(_Model):
         return self.model_dump()
 
 
-class Environment(_Model):
+class Environment(_Open):
     """What a result depends on besides its spec and its data."""
 
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Scalar]
-
-    versions: dict[str, Text | None]
+    versions: Named[Text | None]
 
     def items(self) -> dict[str, Any]:
         """Return everything but the versions, by name."""
@@ -110,8 +131,8 @@ class Head(_Model):
 class History(_Model):
     """Means over the rows of each epoch; accuracy where the task has answers."""
 
-    loss: list[Finite] = Field(min_length=1)
-    accuracy: list[Share] | None = None
+    loss: Many[Finite] = Field(min_length=1)
+    accuracy: Many[Share] | None = None
 
 
 class TestFigures(_Model):
@@ -120,7 +141,7 @@ class TestFigures(_Model):
     loss: Finite
     n: Whole
     accuracy: Share | None = None
-    confusion: list[list[Whole]] | None = None
+    confusion: Many[Many[Whole]] | None = None
     rmse: Finite = None
     mse: Finite = None
     r2: Finite = None
@@ -153,7 +174,7 @@ class Certified(_Model):
 
     worst_lre: Number | None = None
     worst_epoch: Whole | None = None
-    lre: list[Number] = []
+    lre: Many[Number] = []
     test_lre: Number | None = None
     epochs: Whole = 0
     outdated: Text = ""  # what has changed on the page since it was certified
@@ -219,7 +240,7 @@ class FloorEntry(_Model):
     """The noise floor that a pair was judged by (see `frameworks.agreement.noise_floor`)."""
 
     loss: Finite
-    epochs: list[Finite] = []
+    epochs: Many[Finite] = []
     weight: Finite
     test_loss: Finite
     predictions: Whole
@@ -267,11 +288,11 @@ class NativeEntry(_Model):
     data: DataId
     epochs: Whole
     margin: Number
-    seeds: dict[str, list[Whole]]
+    seeds: Named[Many[Whole]]
     metric: Text = "accuracy"  # the headline of the task, whose values follow
-    accuracies: dict[str, list[Finite]]
-    losses: dict[str, list[Finite]]
-    pairs: list[NativePair]
+    accuracies: Named[Many[Finite]]
+    losses: Named[Many[Finite]]
+    pairs: Many[NativePair]
 
 
 class Results(_Model):
@@ -279,16 +300,16 @@ class Results(_Model):
 
     schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     environment: Environment
-    cells: list[Record]
-    agreement: list[AgreementEntry]
-    native: list[NativeEntry] = []
+    cells: Many[Record]
+    agreement: Many[AgreementEntry]
+    native: Many[NativeEntry] = []
 
 
 class Plan(_Model):
     """What plan.json holds: the names of all trainings that were asked for."""
 
     schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
-    cells: list[Text]
+    cells: Many[Text]
 
 
 def read_record(path: Path) -> Record:
@@ -310,38 +331,44 @@ def read_results(path: Path) -> Results:
 
 
 def _read(path: Path, model: type[M]) -> M:
+    value = None
     try:
         # Parsed here: pydantic would hold a copy of the whole for every field that is missing.
-        return model.model_validate(json.loads(read_within(path, MAX_BYTES)))
+        value = json.loads(read_within(path, MAX_BYTES))
+        return model.model_validate(value)
     except ValidationError as error:
-        problem = _first(error)
+        problem = _first(error, value)
     except json.JSONDecodeError as error:
         problem = f"invalid JSON: {error}"
     except (OSError, ValueError, RecursionError) as error:
         problem = str(error)
-    if newer := re.fullmatch(r"schema: newer (\d+)", problem):
+    schema = value.get("schema") if isinstance(value, dict) else None
+    if type(schema) is int and schema > SCHEMA:
         raise RequestError(
-            f"{path}: written by a newer lockstep (schema {newer[1]}, this one reads {SCHEMA}); "
+            f"{path}: written by a newer lockstep (schema {schema}, this one reads {SCHEMA}); "
             "update lockstep to read it"
         )
     raise RequestError(f"{path}: {problem}; delete it, and run again")
 
 
-def _first(error: ValidationError) -> str:
-    """Say in one line which field is wrong first, what was expected, and what was found."""
-    errors = error.errors(include_url=False)
-    first = next((each for each in errors if each["loc"] == ("schema",)), errors[0])
-    where = "".join(f"[{x}]" if isinstance(x, int) else f".{x}" for x in first["loc"]).lstrip(".")
+def _first(error: ValidationError, value: Any) -> str:
+    """Say in one line which field of a value is wrong first, what was expected, and found."""
+    first = error.errors(include_url=False)[0]
+    where = ""
+    for step in first["loc"]:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):  # missing; or it names a type, not a field
+            if first["type"] != "missing":
+                break
+        where += f"[{step}]" if isinstance(step, int) else f".{step}"
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if first["type"] == "model_type":
         message = "input should be an object"
-    if first["type"] in ("missing", "value_error"):
-        return f"{where}: {message}" if where else message
-    found = first["input"]
-    if where == "schema" and type(found) is int and found > SCHEMA:
-        return f"schema: newer {found}"
-    return f"{where}: {message}, found {_short(found)}".removeprefix(": ")
+    if first["type"] not in ("missing", "value_error"):
+        message += f", found {_short(first['input'])}"
+    return f"{where}: {message}".removeprefix(".").removeprefix(": ")
 
 
 def _short(value: Any) -> str:
