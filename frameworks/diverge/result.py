@@ -32,15 +32,16 @@ class Result:
     def of(cls, side: Side, estimator: Any, opened: Opened) -> "Result":
         """Evaluate a trained estimator on the test rows."""
         weights, states, data = estimator.get_weights(), estimator.get_states(), side.data
+        outputs = estimator.outputs(data.X_test)
+        test = estimator.evaluate(data.X_test, data.y_test)
         answers = side.blueprint.task.has_answers
         predictions = estimator.predict(data.X_test) if answers else None
-        test = estimator.evaluate(data.X_test, data.y_test)
         return cls(
             name=side.implementation,
             weights=weights,
-            outputs=estimator.outputs(data.X_test),
             weights_after=estimator.get_weights(),
             states=states,
+            outputs=outputs,
             predictions=predictions,
             threshold=opened.adapter.threshold,
             loss=test["loss"],

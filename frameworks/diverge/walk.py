@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from frameworks.agreement.distances import FLOAT64
 from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.agreement.verdict import judge
 from frameworks.console import Advance
@@ -9,6 +10,7 @@ from frameworks.diverge.differences import Difference, not_identical
 from frameworks.diverge.evidence import Epochs, Evidence
 from frameworks.diverge.findings import LEVELS, Finding, Level, Walk
 from frameworks.diverge.first_batch import (
+    FACTOR,
     FIRST_BATCH,
     Compared,
     First,
@@ -131,7 +133,8 @@ def _whole_training(done: Walk, a: First, b: First, report: Advance, count: int)
         done.floor = floor_of(done.a, count, done.steps, report)
     trained = _train(done, names, report)
     if trained.parted and done.a.dtype == "float64":
-        done.floor = _beyond_fixed_limits(done, count, report)
+        per_epoch = -(-len(a.opened.batch.X) // done.a.batch_size)
+        done.floor = _beyond_fixed_limits(done, trained, per_epoch, count, report)
         if done.floor is not None:
             trained = _train(done, names, report)
     seen = Evidence("trajectory", _compared(trained.epochs), a, b, floor=done.floor)
@@ -169,12 +172,21 @@ def _note_distance(done: Walk, trained: _Trained, ours: Result, theirs: Result) 
         done.notes.append(judgement.reason)
 
 
-def _beyond_fixed_limits(done: Walk, count: int, report: Advance) -> Floor | None:
+def _beyond_fixed_limits(
+    done: Walk, trained: _Trained, per_epoch: int, count: int, report: Advance
+) -> Floor | None:
     """Return the noise floor of float64 if it is above the fixed limits; else note why it is not.
 
-    A training that is chaotic in itself amplifies rounding beyond any fixed limit.
+    A training that is chaotic in itself amplifies rounding beyond any fixed limit. Most faults show
+    in an early epoch: whether rounding has grown by then, as many epochs of the nudged trainings
+    say.
     """
-    floor = floor_of(done.a, count, done.steps, report)
+    floor, steps = None, done.steps
+    if trained.results is None:
+        until = trained.reached.epoch * per_epoch
+        floor = floor_of(done.a, count, min(until, steps or until), report)
+    if floor is None or floor.limits != floor.fixed or FACTOR * floor.noise.loss > FLOAT64.loss:
+        floor = floor_of(done.a, count, steps, report)
     if floor is None:
         why = "was asked for" if count < 2 else "without a build_scratch"
         done.notes.append(f"no noise floor {why}: it would tell a fault from amplified rounding")
