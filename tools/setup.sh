@@ -10,7 +10,7 @@
 set -eu
 
 versions='3.11 3.12 3.13'  # the Pythons for which every pin in constraints.txt has a wheel
-need_mb=4400  # VENV takes 3.8 GB with the CPU build of torch; less can never do
+need_mb=4400  # VENV takes 4.1 GB with the CPU build of torch; less can never do
 takes='about 4.4 GB, or 10 GB where torch brings CUDA'
 
 CDPATH='' cd -- "$(dirname -- "$0")/.."
