@@ -68,8 +68,8 @@ class StepStream:
 
     >>> draw = StepStream(Draws(0), "float64", [Dropped(0.5, (4,))])
     >>> draw(2).masks
-    (array([[2., 0., 0., 2.],
-           [2., 2., 0., 2.]]),)
+    (array([[2., 0., 2., 2.],
+           [0., 0., 2., 2.]]),)
     """
 
     def __init__(

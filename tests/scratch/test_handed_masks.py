@@ -11,7 +11,7 @@ from scratch import (
     MeanSquaredError,
     Sequential,
     Tanh,
-    train,
+    iter_epochs,
 )
 
 X = np.arange(12.0).reshape(4, 3) + 1
@@ -19,20 +19,19 @@ X = np.arange(12.0).reshape(4, 3) + 1
 
 def test_a_mask_takes_the_place_of_a_drawn_one_once():
     layer, drawn = (Dropout(0.5, np.random.default_rng(0)) for _ in range(2))
-    layer.training = drawn.training = True
     mask = np.array([[2.0, 0, 2]] * 4)
     layer.use(mask)
-    assert np.array_equal(layer.forward(X), X * mask)
+    assert np.array_equal(layer.forward(X, training=True), X * mask)
     assert np.array_equal(layer.backward(X), X * mask)
-    assert np.array_equal(layer.forward(X), drawn.forward(X))  # nothing had been drawn before
+    both = [each.forward(X, training=True) for each in (layer, drawn)]
+    assert np.array_equal(*both)  # nothing had been drawn before
 
 
 def test_without_a_generator_every_step_needs_a_mask():
     layer = Dropout(0.5)
     assert layer.forward(X) is X
-    layer.training = True
     with pytest.raises(ValueError, match="Dropout needs an rng, or a mask for each step"):
-        layer.forward(X)
+        layer.forward(X, training=True)
 
 
 def test_masks_that_are_handed_over_train_as_the_ones_that_layers_draw():
@@ -52,7 +51,7 @@ def test_masks_that_are_handed_over_train_as_the_ones_that_layers_draw():
     data, orders = Batch(X, X[:, :1]), [np.array([2, 0, 3, 1]), None]
     trained = []
     for net, handed in ((network(*own()), None), (network(None, None), masks)):
-        results = train(net, MeanSquaredError(), SGD(0.01), data, orders, 3, masks=handed)
+        results = iter_epochs(net, MeanSquaredError(), SGD(0.01), data, orders, 3, masks=handed)
         trained.append((list(results), net.theta))
     assert trained[0][0] == trained[1][0]
     assert np.array_equal(trained[0][1], trained[1][1])
@@ -70,7 +69,7 @@ def test_gradient_for_the_inputs_matches_finite_differences():
     network = Sequential(Tanh(), Dense(3, 4), Tanh(), Dense(4, 2)).initialize(rng)
     rows, da = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
     network.forward(rows)
-    dX = network.backward_to_inputs(da).copy()
+    dX = network.backward(da)
     gradient = network.grad.copy()
     h = 2**-17
     for i in np.ndindex(rows.shape):
@@ -80,5 +79,5 @@ def test_gradient_for_the_inputs_matches_finite_differences():
         up, down = (np.vdot(network.forward(m), da) for m in moved)
         assert dX[i] == pytest.approx((up - down) / (2 * h), rel=1e-8, abs=1e-9)  # h² and eps/h
     network.forward(rows)
-    network.backward(da)
+    network.backward_params(da)
     assert np.array_equal(network.grad, gradient)
