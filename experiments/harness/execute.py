@@ -38,33 +38,42 @@ def train(
         if value < 1:
             raise RequestError(f"{name}: expected 1 or more, got {value:g}")
     planned.store.create(cell.key for cell in planned.heads)
-    missing, names = dict(missing), [experiment.name for experiment in planned.experiments]
-    finished: dict[str, Results] = {}
-    judged: set[str] = set()
-
-    def conclude(name: str) -> Heads:
-        """Build an experiment's results if none of it is missing; or return what judges it."""
-        if any(cell.experiment == name for cell in missing):
-            return {}
-        results = build_results(planned.store, margin, name)
-        judges = {} if name in judged else _judges(planned, name, results)
-        judged.add(name)
-        if not judges:
-            finished[name] = results
-        missing.update(judges)
-        return judges
-
-    def then(cell: Cell) -> Heads:
-        del missing[cell]
-        return conclude(cell.experiment)
-
+    names = [experiment.name for experiment in planned.experiments]
+    unfinished = _Unfinished(planned, missing, margin)
     for name in names:
-        conclude(name)
+        unfinished.conclude(name)
     runner = Runner(planned.store, jobs, next(iter(planned.heads)).threads, timeout, progress)
-    with closing(runner.run(dict(missing), then)) as cells:
+    with closing(runner.run(dict(unfinished.missing), unfinished.then)) as cells:
         for _ in chain([None], cells):
-            while names and names[0] in finished:
-                yield finished[names.pop(0)]
+            while names and names[0] in unfinished.results:
+                yield unfinished.results[names.pop(0)]
+
+
+class _Unfinished:
+    """What is missing of a plan, and the results of the experiments of which nothing is."""
+
+    def __init__(self, planned: Plan, missing: Heads, margin: float) -> None:
+        self._planned, self._margin = planned, margin
+        self._judged: set[str] = set()  # experiments whose judges have been trained, or failed
+        self.missing = dict(missing)
+        self.results: dict[str, Results] = {}
+
+    def then(self, cell: Cell) -> Heads:
+        """Take a cell for finished; return what has to be trained because of it."""
+        del self.missing[cell]
+        return self.conclude(cell.experiment)
+
+    def conclude(self, name: str) -> Heads:
+        """Build an experiment's results if none of it is missing; or return what judges it."""
+        if any(cell.experiment == name for cell in self.missing):
+            return {}
+        results = build_results(self._planned.store, self._margin, name)
+        judges = {} if name in self._judged else _judges(self._planned, name, results)
+        self._judged.add(name)
+        if not judges:
+            self.results[name] = results
+        self.missing |= judges
+        return judges
 
 
 def _judges(planned: Plan, experiment: str, results: Results) -> Heads:
