@@ -29,8 +29,8 @@ def isolated(monkeypatch, tmp_path):
     monkeypatch.delenv("LOCKSTEP_MIRROR", raising=False)
     monkeypatch.setenv("LOCKSTEP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(cache, "QUICK", Limits(answer=0.5, silence=0.5, total=1.0))
-    monkeypatch.setattr(cache, "PATIENT", Limits(answer=0.5, silence=0.5, total=1.0))
+    monkeypatch.setattr(cache, "QUICK", Limits(answer=2, silence=2, total=4))
+    monkeypatch.setattr(cache, "PATIENT", Limits(answer=2, silence=2, total=4))
     for recipe in (MNIST, CHURN):
         monkeypatch.setitem(recipe.__dict__, "mirrors", ())
     cache.forget_failures()

@@ -95,7 +95,7 @@ def test_a_failed_transfer_leaves_nothing_in_the_cache(mirror, tiny, cached, rep
 
 def test_a_hanging_server_leaves_nothing_in_the_cache(mirror, tiny, cached):
     mirror.replies[f"/{IMAGES}.gz"] = lambda handler: mirror.closing.wait(5)
-    with pytest.raises(DataError, match="no answer within 0.5 s|timed out"):
+    with pytest.raises(DataError, match="no answer within 2 s|timed out"):
         ensure_cached(tiny.recipe)
     assert cached() == []
 
