@@ -1,6 +1,7 @@
 """What every estimator has in common, whatever it is for: training, weights and states."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
@@ -18,7 +19,7 @@ from scratch import Batch
 __all__ = ["LockstepTraining"]
 
 
-class LockstepTraining(BaseEstimator):
+class LockstepTraining(BaseEstimator, ABC):
     """A network, or a program, that trains the same in every implementation.
 
     A class that derives from it says what its data are: it checks them in `fit`, then calls
@@ -54,13 +55,13 @@ class LockstepTraining(BaseEstimator):
         own = self.get_states()
         self._adapter.set_states(check_weights(states, own, "states"))
 
+    @abstractmethod
     def _build_adapter(self) -> Adapter:
         """Build the network for the data that `fit` was given."""
-        raise NotImplementedError
 
     def _measure(self, batch: Batch) -> dict[str, float]:
-        """Return what is measured on validation data after every epoch."""
-        raise NotImplementedError
+        """Return what is measured on validation data after every epoch; nothing unless told."""
+        return {}
 
     def _start(self, initial_weights: Sequence[np.ndarray] | None) -> None:
         """Build the network, give it its first weights, and start an empty history."""

@@ -23,9 +23,10 @@ from experiments.harness.compare.comparison import compare_runs
 from experiments.harness.compare.stored_run import StoredRun
 from experiments.harness.execute import TIMEOUT, rebuild, train
 from experiments.harness.frames import Comparison, Run
-from experiments.harness.plan import Request, parse_seeds, plan
+from experiments.harness.plan import plan
 from experiments.harness.records.native import MARGIN, check_margin
 from experiments.harness.records.runs import locate
+from experiments.harness.request import Request, parse_seeds
 from experiments.harness.workers.progress import make_progress
 from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.errors import RequestError

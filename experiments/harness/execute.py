@@ -4,7 +4,8 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from itertools import chain
 
-from experiments.harness.plan import Cell, Plan
+from experiments.harness.cell import Cell
+from experiments.harness.plan import Plan
 from experiments.harness.records.models import Head, Results
 from experiments.harness.records.native import MARGIN
 from experiments.harness.records.results import build_results

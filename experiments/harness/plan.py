@@ -1,14 +1,13 @@
-"""What a user asks for, and the trainings that follow from it."""
+"""The trainings that follow from what a user asks for."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
-from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from datasets import Dataset, Policy
+from datasets import Dataset
+from experiments.harness.cell import Cell
 from experiments.harness.experiment import Experiment
 from experiments.harness.records import RUNS
 from experiments.harness.records.environment import (
@@ -18,124 +17,13 @@ from experiments.harness.records.environment import (
 )
 from experiments.harness.records.models import Head, Record
 from experiments.harness.records.store import Store
+from experiments.harness.request import Request
 from experiments.registry import EXPERIMENTS, find_experiment
-from frameworks.agreement.noise_floor import TRAININGS, check_floor
 from frameworks.agreement.variants import variants
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError, choose
 
-__all__ = ["Cell", "Job", "Plan", "Request", "first_cell", "parse_seeds", "plan"]
-
-_MOST_SEEDS = 100_000
-
-
-@dataclass(frozen=True, order=True)
-class Cell:
-    """One training: of one experiment by one implementation, with one dtype and seed."""
-
-    experiment: str
-    dtype: str
-    seed: int
-    implementation: str
-    epochs: int
-    limit: int | None  # train on the first so many rows
-    policy: Policy  # of the data: "real" or "stand-in", as it was decided once for the run
-    data_dir: str | None
-    threads: int
-    mode: str = "lockstep"  # or "native", or one of `frameworks.agreement.variants`
-    page: str = ""  # the file of a user's own page
-
-    @property
-    def key(self) -> str:
-        """The name of its record.
-
-        >>> Cell("mnist", "float64", 0, "keras", 10, None, "real", None, 1).key
-        'mnist-float64-seed0-keras'
-        """
-        name = f"{self.experiment}-{self.dtype}-seed{self.seed}-{self.implementation}"
-        return name if self.mode == "lockstep" else f"{name}-{self.mode}"
-
-    def find(self) -> Experiment:
-        """Return its experiment, in whatever process this is."""
-        return find_experiment(self.page or self.experiment)
-
-
-@dataclass(frozen=True)
-class Job:
-    """A cell that a worker is to train: what its record begins with, and where it goes."""
-
-    cell: Cell
-    head: Head
-    folder: Path
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON's types, to be sent."""
-        head = self.head.model_dump(by_alias=True)
-        return {"cell": asdict(self.cell), "head": head, "folder": str(self.folder)}
-
-    @classmethod
-    def from_json(cls, sent: dict[str, Any]) -> "Job":
-        """Return what was sent."""
-        head = Head.model_validate_json(json.dumps(sent["head"]))
-        return cls(Cell(**sent["cell"]), head, Path(sent["folder"]))
-
-
-@dataclass(frozen=True)
-class Request:
-    """The options of `lockstep run`."""
-
-    experiments: Sequence[str] = ()  # names, or paths of pages; none: all
-    implementations: Sequence[str] = ()  # none: those that are trained by default
-    dtype: str = "float64"
-    seeds: Sequence[int] = (0,)
-    epochs: int | None = None  # None: the experiment's own
-    limit: int | None = None
-    policy: Policy = "auto"
-    data_dir: str | None = None
-    threads: int = 1
-    native: bool = False  # each framework's own defaults, nothing aligned
-    floor: int = TRAININGS  # that are nudged, and judge where no fixed limit holds
-    out: Path | None = None  # None: a folder under runs/ that follows from all of this
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "limit", "threads"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise RequestError(f"{name}: expected 1 or more, got {value}")
-        choose("dtype", self.dtype, ("float64", "float32"))
-        choose("data", self.policy, get_args(Policy))
-        check_floor(self.floor)
-
-    @property
-    def kind(self) -> str:
-        """What sets a run's trainings apart from others': "native float32", for example."""
-        return f"native {self.dtype}" if self.native else self.dtype
-
-
-def parse_seeds(text: str | int) -> tuple[int, ...]:
-    """Return the seeds that a text names: a number of them, or a list of numbers and ranges.
-
-    >>> parse_seeds("3"), parse_seeds("3,"), parse_seeds("3,7"), parse_seeds("10-12,20")
-    ((0, 1, 2), (3,), (3, 7), (10, 11, 12, 20))
-    """
-    text = str(text)
-    if text.isdecimal():
-        count = int(text)
-        if not 1 <= count <= _MOST_SEEDS:
-            raise RequestError(f"seeds: expected 1 to {_MOST_SEEDS:,}, got {count}")
-        return tuple(range(count))
-    seeds: list[int] = []
-    for part in filter(None, text.split(",")):
-        found = re.fullmatch(r"\s*(\d{1,9})(?:-(\d{1,9}))?\s*", part)
-        first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
-        if not first <= last < first + _MOST_SEEDS:
-            raise RequestError(
-                f"seeds: expected a number of seeds, or a list such as 3,7 or 10-19; got {text!r}"
-            )
-        seeds += range(first, last + 1)
-    if not seeds:
-        raise RequestError("seeds: expected at least one, got none")
-    return tuple(dict.fromkeys(seeds))
+__all__ = ["Plan", "first_cell", "plan"]
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from functools import lru_cache
 import pytest
 
 from datasets import Dataset
+from experiments.harness.cell import Cell, Job
 from experiments.harness.experiment import Experiment
-from experiments.harness.plan import Cell, Job
 from experiments.harness.records.agreement import Finished
 from experiments.harness.records.models import DataId, Environment, Head, SpecNumbers
 from experiments.harness.workers.training import train_job

@@ -98,3 +98,8 @@ def store_run(folder: Path, *trainings: tuple[dict[str, Any], dict[str, np.ndarr
         store.save(as_record(record), arrays)
     store.write_results(build_results(store))
     return folder
+
+
+def verdicts(comparison: dict[str, Any]) -> list[str]:
+    """Return the verdict on each training that two runs have in common."""
+    return [each["verdict"] for each in comparison["trainings"]]

@@ -10,7 +10,8 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from experiments.harness.plan import Request, plan
+from experiments.harness.plan import plan
+from experiments.harness.request import Request
 from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks import Parts, Spec
 from frameworks.backends import BACKENDS

@@ -10,6 +10,8 @@ from frameworks import Parts, float32
 from frameworks.default_network import DenseSpec
 from scratch import glorot_uniform
 
+from .cases import table
+
 RATE, WIDTH = 0.375, 7
 SHAPE, KERNEL, CHANNELS = (5, 6, 2), (2, 3), 3
 AFTER = (4, 4, CHANNELS)  # the shape after the convolution
@@ -17,6 +19,11 @@ FLAT = 4 * 4 * CHANNELS
 DENSE = DenseSpec(inputs=5, outputs=3, learning_rate=float32(0.01))
 IMAGES = DenseSpec(inputs=60, outputs=3, learning_rate=float32(0.01))
 KEEP, EPSILON = 0.875, 2**-10  # of the images' normalization
+
+
+def data(network="dense", dtype=float):
+    """Return 23 rows of a network's width and their classes: the last of five batches holds 3."""
+    return table(3, 23, {"dense": DENSE, "images": IMAGES}[network].inputs, dtype)
 
 
 def weights_of(kernel, flat, *, norm):

@@ -3,7 +3,6 @@
 import pickle
 from functools import cache, partial
 
-import keras
 import numpy as np
 import pytest
 import torch
@@ -13,24 +12,21 @@ from frameworks.estimator import LockstepEstimator
 from frameworks.probe import open_training
 from scratch import Batch
 
-from .cases import NAMES, table
+from .cases import NAMES
 from .parity import distance
 from .regularized import (
     AFTER,
     BUILDERS,
     DENSE,
     FLAT,
-    IMAGES,
     RATE,
     WIDTH,
+    data,
     dense_pytorch,
     dense_scratch,
-    images_keras,
-    images_pytorch,
     pytorch_optimizer,
 )
 
-COLUMNS = {"dense": DENSE.inputs, "images": IMAGES.inputs}
 OPTIONS = {
     "dropout": {},
     "batch normalization": {"rate": None, "norm": True},
@@ -44,10 +40,6 @@ def make(name, network="dense", option="dropout", **parameters):
     build = partial(BUILDERS[network][name], **OPTIONS[option])
     parameters = {"epochs": 4, "batch_size": 5, "dtype": "float64", "random_state": 1, **parameters}
     return getattr(frameworks, name)(build, **parameters)
-
-
-def data(network="dense", dtype=float):
-    return table(3, 23, COLUMNS[network], dtype)  # the last of five batches holds three rows
 
 
 @cache
@@ -210,117 +202,6 @@ def test_pytorch_takes_a_mask_for_every_call_of_a_module_that_is_used_twice():
     assert ours.draws_sha256_ == theirs.draws_sha256_
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         assert distance(a, b) <= LIMIT
-
-
-def with_function(spec=DENSE):
-    class Functional(torch.nn.Module):
-        def forward(self, x):
-            return torch.nn.functional.dropout(x, RATE, self.training)
-
-    parts = dense_pytorch(spec)
-    parts.network.insert(0, Functional())
-    return parts
-
-
-def with_whole_channels(spec=IMAGES):
-    parts = images_pytorch(spec)
-    parts.network.insert(3, torch.nn.Dropout2d(RATE))
-    return parts
-
-
-def keras_with(layer):
-    def build(spec=IMAGES):
-        parts = images_keras(spec)
-        network = keras.Sequential([keras.layers.Input((60,))])
-        for i, each in enumerate(parts.network.layers):
-            network.add(each)
-            if i == 1:
-                network.add(layer())
-        return parts._replace(network=network)
-
-    return build
-
-
-def in_training_only(spec=DENSE):
-    class Sometimes(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.drop = torch.nn.Dropout(RATE)
-
-        def forward(self, x):
-            return self.drop(x) if self.training else x
-
-    parts = dense_pytorch(spec)
-    parts.network.append(Sometimes())
-    return parts
-
-
-def in_evaluation_only(spec=DENSE):
-    class Sometimes(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.drop = torch.nn.Dropout(RATE)
-
-        def forward(self, x):
-            return x if self.training else self.drop(x)
-
-    parts = dense_pytorch(spec)
-    parts.network.append(Sometimes())
-    return parts
-
-
-OWN = "the network draws random numbers of its own"
-REFUSED = {
-    "a function": ("PyTorchClassifier", with_function, "dense", OWN),
-    "whole channels in PyTorch": ("PyTorchClassifier", with_whole_channels, "images", OWN),
-    "whole channels in Keras": (
-        "KerasClassifier",
-        keras_with(lambda: keras.layers.SpatialDropout2D(RATE)),
-        "images",
-        OWN,
-    ),
-    "noise": (
-        "KerasClassifier",
-        keras_with(lambda: keras.layers.GaussianNoise(RATE)),
-        "images",
-        OWN,
-    ),
-    "a shape of its own": (
-        "KerasClassifier",
-        keras_with(lambda: keras.layers.Dropout(RATE, noise_shape=(None, 1, 1, 3))),
-        "images",
-        "noise_shape",
-    ),
-    "in training only": (
-        "PyTorchClassifier",
-        in_training_only,
-        "dense",
-        "a dropout layer is run in training without a mask for it",
-    ),
-    "in evaluation only": (
-        "PyTorchClassifier",
-        in_evaluation_only,
-        "dense",
-        "1 of 3 dropout masks were not taken",
-    ),
-    "a rate of 1": (
-        "PyTorchClassifier",
-        partial(dense_pytorch, rate=1.0),
-        "dense",
-        "rate of a dropout layer must be at least 0 and below 1, got 1",
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", REFUSED)
-def test_what_is_dropped_without_a_mask_is_an_error(kind):
-    name, build, network, message = REFUSED[kind]
-    before = torch.get_rng_state()
-    model = getattr(frameworks, name)(build, epochs=1, batch_size=5, dtype="float64")
-    with pytest.raises((RuntimeError, TypeError, ValueError), match=message):
-        model.fit(*data(network))
-    assert not hasattr(model, "classes_")
-    assert torch.equal(before, torch.get_rng_state())
 
 
 @pytest.mark.parametrize("name", NAMES)

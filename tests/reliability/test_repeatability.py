@@ -17,11 +17,13 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.harness.cell import Cell, Job
 from experiments.harness.execute import rebuild
-from experiments.harness.plan import Cell, Job, Request, plan
+from experiments.harness.plan import plan
 from experiments.harness.records.arrays import digest
 from experiments.harness.records.models import Head
 from experiments.harness.records.store import Store, to_json
+from experiments.harness.request import Request
 from experiments.harness.workers.training import load_data, train_job
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError

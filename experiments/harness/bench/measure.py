@@ -7,7 +7,7 @@ from typing import Any
 from experiments.harness.bench.flops import Flops
 from experiments.harness.bench.timing import Timing
 from experiments.harness.bench.variants import Variant
-from experiments.harness.plan import Cell
+from experiments.harness.cell import Cell
 from experiments.harness.workers.processes import CellFailed, Worker
 from frameworks.agreement.distances import relative_error
 from frameworks.console import Advance

@@ -13,8 +13,9 @@ from experiments.harness.bench.tables import headline, markdown, show
 from experiments.harness.bench.timing import size
 from experiments.harness.bench.variants import choose_variants
 from experiments.harness.experiment import Experiment
-from experiments.harness.plan import Request, first_cell
+from experiments.harness.plan import first_cell
 from experiments.harness.records.environment import environment
+from experiments.harness.request import Request
 from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks.console import make_console, progress_bar
 from frameworks.errors import RequestError

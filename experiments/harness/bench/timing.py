@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from experiments.harness.bench.variants import VARIANTS, Variant
-from experiments.harness.plan import Cell
+from experiments.harness.cell import Cell
 from experiments.harness.workers.training import load_data
 from frameworks.backend import Backend, Peer
 from frameworks.backends import BACKENDS

@@ -52,7 +52,7 @@ def bench(
     lockstep bench --markdown > speed.md
     """
     from experiments.harness.bench.run import run
-    from experiments.harness.plan import Request
+    from experiments.harness.request import Request
     from frameworks.errors import RequestError
 
     if as_json and as_markdown:

@@ -81,7 +81,7 @@ def run(
     lockstep run churn --native --seeds 20 --margin 0.01
     """
     from experiments.harness.cli import session
-    from experiments.harness.plan import Request, parse_seeds
+    from experiments.harness.request import Request, parse_seeds
 
     names = () if implementations is None else implementations.split(",")  # an empty one is unknown
     request = Request(

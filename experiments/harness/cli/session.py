@@ -12,12 +12,13 @@ from experiments.harness.cli.native_tables import show_native
 from experiments.harness.cli.tables import show_experiment, show_summary
 from experiments.harness.execute import TIMEOUT, rebuild, train, write
 from experiments.harness.interruption import interruptible
-from experiments.harness.plan import Plan, Request, plan
+from experiments.harness.plan import Plan, plan
 from experiments.harness.records.models import Results
 from experiments.harness.records.native import MARGIN, check_margin
 from experiments.harness.records.results import build_results, objections
 from experiments.harness.records.runs import locate
 from experiments.harness.records.store import Store
+from experiments.harness.request import Request
 from experiments.harness.workers.progress import make_progress
 from experiments.registry import find_experiment
 from frameworks.console import make_console

@@ -5,9 +5,8 @@ against these types once, and all its text is printable. Fields may be added, ne
 that an older record lacks has a default here, and one of a newer version is passed over.
 """
 
-import json
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -19,22 +18,17 @@ from pydantic import (
     model_validator,
 )
 
-from datasets.reading import read_within
+from experiments.harness.records.reading import SCHEMA, first_problem, read
 from frameworks.errors import RequestError, printable
 from frameworks.task import find_task
 
 __all__ = [
-    *("MAX_BYTES", "SCHEMA", "AgreementEntry", "Certified", "DataId", "Digests", "Environment"),
+    *("AgreementEntry", "Certified", "DataId", "Digests", "Environment"),
     *("FloorEntry", "Head", "History", "NativeEntry", "NativePair", "Plan", "Record", "Results"),
     *("Seconds", "SpecNumbers", "TestFigures", "read_plan", "read_record", "read_results"),
 ]
 
-M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
-
-SCHEMA: Final = 1
-_SHOWN = 40  # characters of a value in a message
-MAX_BYTES = 128 * 2**20  # of a file; a thousand trainings of as many epochs are a third of it
 
 # One damaged item is enough to refuse a file; a million would be a million messages.
 Many = Annotated[list[T], Field(fail_fast=True)]
@@ -67,7 +61,7 @@ class _Open(_Model):
         try:
             others.update(_OTHERS.validate_python(others))
         except ValidationError as error:
-            raise ValueError(_first(error, others)) from None
+            raise ValueError(first_problem(error, others)) from None
         return self
 
 
@@ -314,7 +308,7 @@ class Plan(_Model):
 
 def read_record(path: Path) -> Record:
     """Return a training's record; RequestError if it is damaged, or not the record of that name."""
-    record = _read(path, Record)
+    record = read(path, Record)
     if record.key != path.stem:
         raise RequestError(f"{path}: is the record of {record.key!r}; delete it, and run again")
     return record
@@ -322,55 +316,9 @@ def read_record(path: Path) -> Record:
 
 def read_plan(path: Path) -> Plan:
     """Return a run's plan; RequestError if it is damaged."""
-    return _read(path, Plan)
+    return read(path, Plan)
 
 
 def read_results(path: Path) -> Results:
     """Return what a results.json holds; RequestError if it is damaged, or is none."""
-    return _read(path, Results)
-
-
-def _read(path: Path, model: type[M]) -> M:
-    value = None
-    try:
-        # Parsed here: pydantic would hold a copy of the whole for every field that is missing.
-        value = json.loads(read_within(path, MAX_BYTES))
-        return model.model_validate(value)
-    except ValidationError as error:
-        problem = _first(error, value)
-    except json.JSONDecodeError as error:
-        problem = f"invalid JSON: {error}"
-    except (OSError, ValueError, RecursionError) as error:
-        problem = str(error)
-    schema = value.get("schema") if isinstance(value, dict) else None
-    if type(schema) is int and schema > SCHEMA:
-        raise RequestError(
-            f"{path}: written by a newer lockstep (schema {schema}, this one reads {SCHEMA}); "
-            "update lockstep to read it"
-        )
-    raise RequestError(f"{path}: {problem}; delete it, and run again")
-
-
-def _first(error: ValidationError, value: Any) -> str:
-    """Say in one line which field of a value is wrong first, what was expected, and found."""
-    first = error.errors(include_url=False)[0]
-    where = ""
-    for step in first["loc"]:
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):  # missing; or it names a type, not a field
-            if first["type"] != "missing":
-                break
-        where += f"[{step}]" if isinstance(step, int) else f".{step}"
-    message = first["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    if first["type"] == "model_type":
-        message = "input should be an object"
-    if first["type"] not in ("missing", "value_error"):
-        message += f", found {_short(first['input'])}"
-    return f"{where}: {message}".removeprefix(".").removeprefix(": ")
-
-
-def _short(value: Any) -> str:
-    text = repr(value) if isinstance(value, str | int | float | None) else type(value).__name__
-    return printable(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
+    return read(path, Results)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from datasets import Dataset
+from experiments.harness.cell import Job
 from experiments.harness.experiment import Experiment
-from experiments.harness.plan import Job
 from experiments.harness.records.arrays import Arrays, digest
 from experiments.harness.records.models import Digests, Record
 from experiments.harness.workers.training import confusion_matrix, finish

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from experiments.harness.plan import Cell
+from experiments.harness.cell import Cell
 
 __all__ = ["LineProgress", "TerminalProgress", "make_progress"]
 

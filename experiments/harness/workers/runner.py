@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Protocol
 
-from experiments.harness.plan import Cell, Job
+from experiments.harness.cell import Cell, Job
 from experiments.harness.records.models import Head, Record
 from experiments.harness.records.store import Store
 from experiments.harness.workers.processes import CellFailed, Worker, WorkerDied

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from datasets import Dataset, Policy
+from experiments.harness.cell import Job
 from experiments.harness.experiment import Experiment
-from experiments.harness.plan import Job
 from experiments.harness.records.arrays import Arrays, digest
 from experiments.harness.records.models import Digests, Head, History, Record, Seconds, TestFigures
 from frameworks.agreement.variants import change

@@ -84,7 +84,7 @@ def _time(job: dict[str, Any]) -> Any:
 
 def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> dict[str, Any]:
     """Train one cell and write it to the run's folder."""
-    from experiments.harness.plan import Job
+    from experiments.harness.cell import Job
     from experiments.harness.records.store import Store
     from experiments.harness.workers.native_training import train_natively
     from experiments.harness.workers.training import load_data, train_job

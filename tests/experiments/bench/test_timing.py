@@ -16,7 +16,7 @@ from experiments.harness.bench.timing import (
     time_variant,
 )
 from experiments.harness.bench.variants import VARIANTS
-from experiments.harness.plan import Cell
+from experiments.harness.cell import Cell
 from experiments.harness.workers.processes import CellFailed
 from experiments.registry import find_experiment
 from frameworks.backend import Backend

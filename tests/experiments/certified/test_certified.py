@@ -139,7 +139,7 @@ def test_every_experiment_that_says_so_is_certified_on_all_its_data():
 def test_stored_certificate_is_whole_and_for_the_training_as_it_is_now(experiment, source):
     certificate, page = find(experiment, source), find_experiment(experiment)
     if source == "real" and has_stand_in(page) and not REAL_DATA:
-        pytest.skip("the real data are not here")
+        pytest.skip(f"the real {experiment} data are needed: set LOCKSTEP_DATA to their folder")
     now = Problem.load(page, source, REAL_DATA or None)
     assert len(certificate.loss) == certificate.spec.epochs == now.spec.epochs
     assert certificate.digits >= 16

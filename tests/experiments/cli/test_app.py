@@ -10,7 +10,8 @@ import pytest
 
 from datasets.idx import encode_idx
 from datasets.mnist import MNIST
-from experiments.harness.plan import Request, plan
+from experiments.harness.plan import plan
+from experiments.harness.request import Request
 from experiments.registry import EXPERIMENTS
 
 from ..stored_runs import correct_but, store_run, training

@@ -11,7 +11,8 @@ from itertools import combinations
 import pandas as pd
 import pytest
 
-from experiments.harness.plan import Request, plan
+from experiments.harness.plan import plan
+from experiments.harness.request import Request
 from experiments.registry import EXPERIMENTS
 
 from ..command import REAL_DATA, Trained, lockstep

@@ -8,19 +8,14 @@ import numpy as np
 import pytest
 
 from experiments.harness.compare.change import chance
-from experiments.harness.records.arrays import digest
 from frameworks.agreement.distances import FLOAT64
 
-from ..stored_runs import ROWS, WEIGHTS, correct_but, failed, store_run, training
+from ..stored_runs import WEIGHTS, correct_but, failed, store_run, training, verdicts
 
 LOSSES = np.array([0.75, 0.5, 0.25])
 NOISE = 1 + FLOAT64.loss / 2  # as far as two implementations may be apart
 TOO_FAR = 1 + FLOAT64.loss * 2
 FLOOR = {"loss": 1e-3, "weight": 1e-2, "test_loss": 1e-3, "predictions": 9}
-
-
-def verdicts(comparison):
-    return [each["verdict"] for each in comparison["trainings"]]
 
 
 def float32(**values):
@@ -250,87 +245,6 @@ def test_trainings_of_one_run_only_are_listed(compare):
     assert code == 0
     assert comparison["only_before"] == ["circle scratch 0"]
     assert comparison["only_after"] == ["xor scratch 0"]
-
-
-# Tasks without answers: a regression and its figures, whose headline is the RMSE.
-
-TARGETS = np.linspace(-1, 1, ROWS)[:, None]
-FIGURES = {"rmse": 0.5, "mse": 0.25, "r2": 0.75}
-OFF = 1 + 2 * FLOAT64.weight
-
-
-def regression(outputs=TARGETS, **values):
-    """Make a finished training without answers."""
-    record, arrays = training(task="regression", **values)
-    record["test"] = {"loss": 0.5, "n": ROWS} | FIGURES | values.get("test", {})
-    record["history"]["accuracy"] = None
-    record["digests"]["predictions"] = digest(outputs)
-    return record, {"weights.0": arrays["weights.0"], "outputs": outputs}
-
-
-def test_a_regression_has_its_own_figures_and_no_rows_that_could_be_lost(compare):
-    code, comparison = compare(regression(), regression(test={"rmse": 0.5}))
-    (entry,) = comparison["trainings"]
-    assert (code, entry["verdict"], entry["task"]) == (0, "unchanged", "regression")
-    assert (entry["accuracy"], entry["flips"]) == (None, None)
-    assert entry["metrics"] == {
-        name: {"before": value, "after": value} for name, value in FIGURES.items()
-    }
-
-
-def test_another_task_is_another_question(compare):
-    code, message = compare(training(), regression())
-    assert (code, "another task: task classification, then regression" in message) == (2, True)
-
-
-OF_A_REGRESSION = {
-    "failed": (regression(), failed(task="regression"), "failed: no room"),
-    "not a number": (regression(), regression(test={"loss": None}), "a loss is not finite"),
-    "out of the band": (
-        regression(acceptance=[0.4, 0.6]),
-        regression(acceptance=[0.4, 0.6], test={"rmse": 0.7}, weights=WEIGHTS * 2),
-        "RMSE 0.7 left its band, 0.4 to 0.6",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", OF_A_REGRESSION)
-def test_a_regression_is_worse_or_better_without_any_test_of_its_rows(compare, case):
-    before, after, reason = OF_A_REGRESSION[case]
-    assert verdicts(compare(before, after)[1]) == ["worse"]
-    assert reason in compare(before, after)[1]["trainings"][0]["reasons"][0]
-    assert verdicts(compare(after, before)[1]) == ["better"]
-
-
-def test_a_figure_that_is_worse_in_its_band_is_a_change_and_no_more(compare):
-    after = regression(test={"rmse": 0.59, "loss": 0.55}, acceptance=[0.4, 0.6])
-    code, comparison = compare(regression(acceptance=[0.4, 0.6]), after)
-    assert (code, verdicts(comparison)) == (0, ["changed"])
-
-
-@pytest.mark.parametrize(
-    ("outputs", "verdict"),
-    [(TARGETS * (1 + FLOAT64.weight / 2), "unchanged"), (TARGETS * OFF, "changed")],
-    ids=["rounded", "other"],
-)
-def test_without_answers_the_outputs_are_compared(compare, outputs, verdict):
-    _, comparison = compare(regression(), regression(outputs))
-    assert verdicts(comparison) == [verdict]
-    reasons = comparison["trainings"][0]["reasons"]
-    assert reasons == (["the outputs differ by 2.0e-09, limit 1.0e-09"] * (verdict == "changed"))
-
-
-def test_one_table_shows_figures_of_several_tasks(call, tmp_path):
-    store_run(tmp_path / "one", regression())
-    store_run(tmp_path / "two", regression(test={"rmse": 0.75}, weights=WEIGHTS * 2))
-    shown = call("compare", tmp_path / "one", tmp_path / "two").out
-    assert "RMSE" in shown
-    assert "+0.25" in shown
-    store_run(tmp_path / "both", regression(), training(experiment="circle"))
-    page = tmp_path / "page.html"
-    shown = call("compare", tmp_path / "both", tmp_path / "both", "--html", page).out
-    assert "figure" in shown
-    assert "<td>0.5</td><td>0.5</td>" in page.read_text().replace("\n", "")
 
 
 # In float64, too, a training may amplify rounding; the floor that was measured then says so.

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.harness.plan import Job, Request, plan
+from experiments.harness.cell import Job
+from experiments.harness.plan import plan
 from experiments.harness.records.environment import packages_digest, source_digest
+from experiments.harness.request import Request
 from experiments.harness.workers.training import load_data, train_job
 from experiments.registry import find_experiment
 from frameworks.backends import BACKENDS

@@ -5,8 +5,9 @@ import math
 
 import pytest
 
-from experiments.harness.plan import Request, plan
+from experiments.harness.plan import plan
 from experiments.harness.records.native import check_margin, compare_native
+from experiments.harness.request import Request
 from experiments.registry import EXPERIMENTS
 from frameworks.errors import RequestError
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.harness.plan import Cell, Job, Request, plan
+from experiments.harness.cell import Cell, Job
+from experiments.harness.plan import plan
+from experiments.harness.request import Request
 from experiments.harness.workers.native_training import train_natively
 from experiments.harness.workers.training import load_data
 from experiments.registry import find_experiment

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from experiments.harness.plan import Cell
+from experiments.harness.cell import Cell
 from experiments.harness.workers.progress import LineProgress, TerminalProgress, make_progress
 
 CELL = Cell("mnist_perceptron", "float64", 0, "pytorch", 10_000, None, "real", None, 1)

@@ -1,0 +1,64 @@
+"""One training: which it is, and how a worker is told of it."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets import Policy
+from experiments.harness.experiment import Experiment
+from experiments.harness.records.models import Head
+from experiments.registry import find_experiment
+
+__all__ = ["Cell", "Job"]
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One training: of one experiment by one implementation, with one dtype and seed."""
+
+    experiment: str
+    dtype: str
+    seed: int
+    implementation: str
+    epochs: int
+    limit: int | None  # train on the first so many rows
+    policy: Policy  # of the data: "real" or "stand-in", as it was decided once for the run
+    data_dir: str | None
+    threads: int
+    mode: str = "lockstep"  # or "native", or one of `frameworks.agreement.variants`
+    page: str = ""  # the file of a user's own page
+
+    @property
+    def key(self) -> str:
+        """The name of its record.
+
+        >>> Cell("mnist", "float64", 0, "keras", 10, None, "real", None, 1).key
+        'mnist-float64-seed0-keras'
+        """
+        name = f"{self.experiment}-{self.dtype}-seed{self.seed}-{self.implementation}"
+        return name if self.mode == "lockstep" else f"{name}-{self.mode}"
+
+    def find(self) -> Experiment:
+        """Return its experiment, in whatever process this is."""
+        return find_experiment(self.page or self.experiment)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell that a worker is to train: what its record begins with, and where it goes."""
+
+    cell: Cell
+    head: Head
+    folder: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON's types, to be sent."""
+        head = self.head.model_dump(by_alias=True)
+        return {"cell": asdict(self.cell), "head": head, "folder": str(self.folder)}
+
+    @classmethod
+    def from_json(cls, sent: dict[str, Any]) -> "Job":
+        """Return what was sent."""
+        head = Head.model_validate_json(json.dumps(sent["head"]))
+        return cls(Cell(**sent["cell"]), head, Path(sent["folder"]))

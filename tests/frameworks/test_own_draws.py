@@ -1,0 +1,122 @@
+"""What would be dropped without a mask of ours is an error, and nothing is drawn."""
+
+from functools import partial
+
+import keras
+import pytest
+import torch
+
+import frameworks
+
+from .regularized import DENSE, IMAGES, RATE, data, dense_pytorch, images_keras, images_pytorch
+
+
+def with_function(spec=DENSE):
+    class Functional(torch.nn.Module):
+        def forward(self, x):
+            return torch.nn.functional.dropout(x, RATE, self.training)
+
+    parts = dense_pytorch(spec)
+    parts.network.insert(0, Functional())
+    return parts
+
+
+def with_whole_channels(spec=IMAGES):
+    parts = images_pytorch(spec)
+    parts.network.insert(3, torch.nn.Dropout2d(RATE))
+    return parts
+
+
+def keras_with(layer):
+    def build(spec=IMAGES):
+        parts = images_keras(spec)
+        network = keras.Sequential([keras.layers.Input((60,))])
+        for i, each in enumerate(parts.network.layers):
+            network.add(each)
+            if i == 1:
+                network.add(layer())
+        return parts._replace(network=network)
+
+    return build
+
+
+def in_training_only(spec=DENSE):
+    class Sometimes(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop = torch.nn.Dropout(RATE)
+
+        def forward(self, x):
+            return self.drop(x) if self.training else x
+
+    parts = dense_pytorch(spec)
+    parts.network.append(Sometimes())
+    return parts
+
+
+def in_evaluation_only(spec=DENSE):
+    class Sometimes(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop = torch.nn.Dropout(RATE)
+
+        def forward(self, x):
+            return x if self.training else self.drop(x)
+
+    parts = dense_pytorch(spec)
+    parts.network.append(Sometimes())
+    return parts
+
+
+OWN = "the network draws random numbers of its own"
+REFUSED = {
+    "a function": ("PyTorchClassifier", with_function, "dense", OWN),
+    "whole channels in PyTorch": ("PyTorchClassifier", with_whole_channels, "images", OWN),
+    "whole channels in Keras": (
+        "KerasClassifier",
+        keras_with(lambda: keras.layers.SpatialDropout2D(RATE)),
+        "images",
+        OWN,
+    ),
+    "noise": (
+        "KerasClassifier",
+        keras_with(lambda: keras.layers.GaussianNoise(RATE)),
+        "images",
+        OWN,
+    ),
+    "a shape of its own": (
+        "KerasClassifier",
+        keras_with(lambda: keras.layers.Dropout(RATE, noise_shape=(None, 1, 1, 3))),
+        "images",
+        "noise_shape",
+    ),
+    "in training only": (
+        "PyTorchClassifier",
+        in_training_only,
+        "dense",
+        "a dropout layer is run in training without a mask for it",
+    ),
+    "in evaluation only": (
+        "PyTorchClassifier",
+        in_evaluation_only,
+        "dense",
+        "1 of 3 dropout masks were not taken",
+    ),
+    "a rate of 1": (
+        "PyTorchClassifier",
+        partial(dense_pytorch, rate=1.0),
+        "dense",
+        "rate of a dropout layer must be at least 0 and below 1, got 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_dropped_without_a_mask_is_an_error(kind):
+    name, build, network, message = REFUSED[kind]
+    before = torch.get_rng_state()
+    model = getattr(frameworks, name)(build, epochs=1, batch_size=5, dtype="float64")
+    with pytest.raises((RuntimeError, TypeError, ValueError), match=message):
+        model.fit(*data(network))
+    assert not hasattr(model, "classes_")
+    assert torch.equal(before, torch.get_rng_state())
