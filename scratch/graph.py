@@ -21,6 +21,7 @@ of operations, Griewank and Walther, "Evaluating derivatives", 2nd ed., SIAM 200
 [-3.0, 4.0, -3.0, -3.0]
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Union
 
@@ -145,6 +146,11 @@ class Node:
         """Return tanh x; its derivative is 1 − tanh² x."""
         t = np.tanh(self.value)
         return Node(t, (self, lambda g: g * (1 - t**2)))
+
+    def erf(self) -> "Node":
+        """Return the error function of x; its derivative is 2/√π e^−x²."""
+        values = np.array([math.erf(x) for x in self.value.flat]).reshape(self.shape)
+        return Node(values, (self, lambda g: g * 2 / math.sqrt(math.pi) * np.exp(-(self.value**2))))
 
     def sigmoid(self) -> "Node":
         """Return 1/(1 + e⁻ˣ) as ½ (1 + tanh ½x), which cannot overflow."""

@@ -4,7 +4,7 @@ W is (d_in, d_out), a convolution's kernel (kh, kw, c_in, c_out). Nothing here h
 own. Whoever wants the same weights in several frameworks draws them once and hands them over.
 """
 
-from scratch.initializers.basic import fans, normal, truncated_normal, uniform, zeros
+from scratch.initializers.basic import fans, normal, orthogonal, truncated_normal, uniform, zeros
 from scratch.initializers.keras import (
     glorot_normal,
     glorot_uniform,
@@ -33,6 +33,7 @@ __all__ = [
     "lecun_normal",
     "lecun_uniform",
     "normal",
+    "orthogonal",
     "pytorch_uniform",
     "sklearn_uniform",
     "truncated_normal",

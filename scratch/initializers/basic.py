@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-__all__ = ["Shape", "fans", "normal", "truncated_normal", "uniform", "zeros"]
+__all__ = ["Shape", "fans", "normal", "orthogonal", "truncated_normal", "uniform", "zeros"]
 
 Shape = tuple[int, ...]
 
@@ -62,6 +62,26 @@ def truncated_normal(rng: np.random.Generator, shape: Shape, std: float) -> np.n
     while (outside := np.abs(z) > 2).any():
         z[outside] = rng.standard_normal(np.count_nonzero(outside))
     return z * (std / _TRUNCATED_STD)
+
+
+def orthogonal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Draw W (d_in, d_out) with orthonormal rows or columns, whichever are fewer.
+
+    Uniformly among all of these: the Q of a normal matrix's QR decomposition, with the signs that
+    make R's diagonal positive. Raises ValueError unless there are two axes.
+    Source: Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in
+    deep linear neural networks", ICLR 2014; the signs: Mezzadri, Notices of the AMS 54, 2007.
+
+    >>> W = orthogonal(np.random.default_rng(0), (2, 4))
+    >>> (W @ W.T).round(12) + 0.0
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    if len(shape) != 2:
+        raise ValueError(f"shape must have two axes, got {shape}")
+    Q, R = np.linalg.qr(rng.standard_normal((max(shape), min(shape))))
+    Q = Q * np.where(np.diag(R) < 0, -1, 1)
+    return Q.T if shape[0] < shape[1] else Q
 
 
 def zeros(*shape: int) -> np.ndarray:

@@ -10,15 +10,44 @@ from scratch.layers.activations import (
     sigmoid,
     softmax,
 )
+from scratch.layers.attention import SelfAttention, attend
 from scratch.layers.batch_norm import BatchNorm
+from scratch.layers.bidirectional import Bidirectional
 from scratch.layers.convolution import Conv2D
 from scratch.layers.dense import Dense
 from scratch.layers.dropout import Dropout
+from scratch.layers.embedding import Embedding
 from scratch.layers.flatten import Flatten, Reshape
+from scratch.layers.gru import GRU
+from scratch.layers.hard_activations import HardSigmoid, HardSwish
 from scratch.layers.layer import Layer
+from scratch.layers.lstm import LSTM
+from scratch.layers.masking import Mask, Masking
+from scratch.layers.normalization import GroupNorm, LayerNorm, RMSNorm
 from scratch.layers.pooling import AveragePool2D, MaxPool2D
+from scratch.layers.simple_rnn import SimpleRNN
+from scratch.layers.smooth_activations import ELU, GELU, SELU, SiLU, Softplus
 
 __all__ = [
+    "SelfAttention",
+    "attend",
+    "Bidirectional",
+    "Embedding",
+    "GRU",
+    "HardSigmoid",
+    "HardSwish",
+    "LSTM",
+    "Mask",
+    "Masking",
+    "GroupNorm",
+    "LayerNorm",
+    "RMSNorm",
+    "SimpleRNN",
+    "ELU",
+    "GELU",
+    "SELU",
+    "SiLU",
+    "Softplus",
     "AveragePool2D",
     "BatchNorm",
     "Conv2D",

@@ -5,9 +5,6 @@ form, and no code of the layers. A case says how to make the layer, how to draw 
 it computes.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import numpy as np
 
 from scratch import (
@@ -17,7 +14,6 @@ from scratch import (
     Dense,
     Dropout,
     Flatten,
-    Layer,
     LeakyReLU,
     MaxPool2D,
     Node,
@@ -31,23 +27,8 @@ from scratch import (
     Tanh,
 )
 
-
-def numbers(rng, shape):
-    return rng.normal(size=shape)
-
-
-def ties(rng, shape):
-    return rng.integers(-1, 2, size=shape).astype(float)
-
-
-class LayerCase(NamedTuple):
-    """A layer, the shape of its input, and the layer as an expression in x and its parameters."""
-
-    make: Callable[[], Layer]
-    shape: tuple[int, ...]
-    define: Callable[..., Node]
-    draw: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray] = numbers
-    training: bool = False
+from . import graph_activations, graph_recurrent, graph_sequences
+from .layer_case import LayerCase, ties
 
 
 def convolution(stride, pad):
@@ -201,4 +182,7 @@ LAYERS: dict[type, dict[str, LayerCase]] = {
             lambda: Residual(Dense(3, 3), Tanh()), (5, 3), lambda x, W, b: x + (x @ W + b).tanh()
         ),
     },
+    **graph_activations.CASES,
+    **graph_recurrent.CASES,
+    **graph_sequences.CASES,
 }

@@ -73,8 +73,11 @@ def test_layer_is_that_of_the_graph(case, seed):
         return
     a.backward(da)
     assert_close(layer.backward(da), node.grad, LIMIT)
-    for gradient, p in zip(layer.grads, params, strict=True):
-        assert_close(gradient, p.grad, LIMIT)
+    for i, (gradient, p) in enumerate(zip(layer.grads, params, strict=True)):
+        if i in case.without_effect:  # then both are rounding
+            assert_close([1, *gradient], [1, *np.zeros_like(p.grad)], LIMIT)
+        else:
+            assert_close(gradient, p.grad, LIMIT)
 
 
 @loss_cases
