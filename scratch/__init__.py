@@ -66,6 +66,7 @@ from scratch.layers import (
     Mask,
     Masking,
     MaxPool2D,
+    PositionEmbedding,
     ReLU,
     Reshape,
     RMSNorm,
@@ -130,6 +131,7 @@ from scratch.training import (
 )
 
 __all__ = [
+    "PositionEmbedding",
     "SelfAttention",
     "attend",
     "Bidirectional",

@@ -141,9 +141,13 @@ def _bind(call: Call) -> Callable[[], Any]:
 
 
 def _is_one_product(A: np.ndarray, B: np.ndarray, out: np.ndarray) -> bool:
-    """Tell whether `A.dot(B, out)`, the same product by BLAS with less around it, may stand in."""
+    """Tell whether `A.dot(B, out)`, the same product by BLAS with less around it, may stand in.
+
+    It would copy a part of a matrix first, and so add in another order than `matmul`.
+    """
     one_type = A.dtype == B.dtype == out.dtype
-    return A.ndim == B.ndim == 2 and one_type and out.flags.c_contiguous
+    whole = all(a.flags.c_contiguous or a.flags.f_contiguous for a in (A, B))
+    return A.ndim == B.ndim == 2 and one_type and whole and out.flags.c_contiguous
 
 
 def _in_parts(calls: Sequence[Call]) -> list[Call]:

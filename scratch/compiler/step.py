@@ -16,6 +16,7 @@ from scratch.batches import Batch
 from scratch.compiler.program import Program, aligned
 from scratch.compiler.tracing import CannotFollow, Trace, plain
 from scratch.layers.layer import Layer
+from scratch.layers.masking import Mask
 from scratch.losses import Loss
 from scratch.network import Sequential
 from scratch.optimizers import Optimizer
@@ -34,8 +35,10 @@ class Parts:
     penalty: L2 | None = None
 
     def objects(self) -> list[Any]:
-        """Return the layers, the loss, the optimizers inside each other, and the penalty."""
+        """Return the layers and masks, the loss, the optimizers, outermost first, the penalty."""
         found: list[Any] = [*_layers(self.network), self.loss, *self.optimizers()]
+        masks = (getattr(each, "mask", None) for each in found)
+        found += [mask for mask in masks if isinstance(mask, Mask)]
         return found + [self.penalty] * (self.penalty is not None)
 
     def optimizers(self) -> list[Any]:
@@ -174,10 +177,11 @@ def _own(a: np.ndarray) -> np.ndarray:
     return copy
 
 
-def _layers(network: Sequential) -> Iterator[Layer]:
-    yield network
-    for layer in network.layers:
-        yield from _layers(layer) if isinstance(layer, Sequential) else (layer,)
+def _layers(layer: Layer) -> Iterator[Layer]:
+    """Yield the layer, and those that it is made of."""
+    yield layer
+    for inner in getattr(layer, "layers", ()):
+        yield from _layers(inner)
 
 
 @contextmanager

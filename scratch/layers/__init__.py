@@ -16,8 +16,9 @@ from scratch.layers.bidirectional import Bidirectional
 from scratch.layers.convolution import Conv2D
 from scratch.layers.dense import Dense
 from scratch.layers.dropout import Dropout
-from scratch.layers.embedding import Embedding
+from scratch.layers.embedding import Embedding, PositionEmbedding
 from scratch.layers.flatten import Flatten, Reshape
+from scratch.layers.gelu import GELU
 from scratch.layers.gru import GRU
 from scratch.layers.hard_activations import HardSigmoid, HardSwish
 from scratch.layers.layer import Layer
@@ -26,9 +27,10 @@ from scratch.layers.masking import Mask, Masking
 from scratch.layers.normalization import GroupNorm, LayerNorm, RMSNorm
 from scratch.layers.pooling import AveragePool2D, MaxPool2D
 from scratch.layers.simple_rnn import SimpleRNN
-from scratch.layers.smooth_activations import ELU, GELU, SELU, SiLU, Softplus
+from scratch.layers.smooth_activations import ELU, SELU, SiLU, Softplus
 
 __all__ = [
+    "PositionEmbedding",
     "SelfAttention",
     "attend",
     "Bidirectional",

@@ -39,32 +39,33 @@ class Bidirectional(Layer):
             raise ValueError("the first layer must read forwards and the second in reverse")
         if forwards.return_sequences != backwards.return_sequences:
             raise ValueError("both layers must return sequences, or neither")
-        self.forwards, self.backwards = forwards, backwards
+        self.layers = forwards, backwards
         super().__init__([*forwards.params, *backwards.params])
 
     def attach(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
         """Keep parameters and gradients in the given arrays, the forward layer's first."""
         super().attach(params, grads)
-        k = len(self.forwards.params)
-        self.forwards.attach(params[:k], grads[:k])
-        self.backwards.attach(params[k:], grads[k:])
+        first, second = self.layers
+        k = len(first.params)
+        first.attach(params[:k], grads[:k])
+        second.attach(params[k:], grads[k:])
 
     def __copy__(self) -> "Bidirectional":
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other.forwards, other.backwards = copy(self.forwards), copy(self.backwards)
+        first, second = self.layers
+        other.layers = copy(first), copy(second)
         return other
 
     def initialize(self, rng: np.random.Generator, draw: Draw = glorot_uniform) -> Self:
         """Draw the weights of the forward layer, then of the backward one."""
-        self.forwards.initialize(rng, draw)
-        self.backwards.initialize(rng, draw)
+        for layer in self.layers:
+            layer.initialize(rng, draw)
         return self
 
     def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return [h→, h←]."""
-        first = self.forwards.forward(X, training)
-        second = self.backwards.forward(X, training)
+        first, second = (layer.forward(X, training) for layer in self.layers)
         self.cut = first.shape[-1]
         a = np.empty_like(first, shape=(*first.shape[:-1], self.cut + second.shape[-1]))
         a[..., : self.cut], a[..., self.cut :] = first, second
@@ -72,5 +73,5 @@ class Bidirectional(Layer):
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Set the gradients of both; return dX (n, t, d_in)."""
-        dX = self.forwards.backward(da[..., : self.cut])
-        return dX + self.backwards.backward(da[..., self.cut :])
+        first, second = self.layers
+        return first.backward(da[..., : self.cut]) + second.backward(da[..., self.cut :])

@@ -11,10 +11,11 @@ __all__ = ["Dense"]
 class Dense(Layer):
     """z = X W + b.
 
-    Shapes: X (n, d_in), W (d_in, d_out), b (d_out,), z (n, d_out). With `bias=False` there is no b.
-    W and b start at zero; set them through `params`, or through a network's `set_weights`.
+    Shapes: X (n, d_in), W (d_in, d_out), b (d_out,), z (n, d_out); X and z may have more axes, as
+    sequences (n, t, d) do, each step of which is a row. With `bias=False` there is no b. W and b
+    start at zero; set them through `params`, or through a network's `set_weights`.
 
-    Gradients, with dz = dL/dz: dW = Xᵀ dz, db = Σᵢ dzᵢ, dX = dz Wᵀ.
+    Gradients, with dz = dL/dz: dW = Xᵀ dz, db = Σᵢ dzᵢ, dX = dz Wᵀ, i over all rows.
     Source: Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
     Nature 323, 1986, equations 4 to 7.
 
@@ -59,6 +60,7 @@ class Dense(Layer):
     def backward_params(self, dz: np.ndarray) -> None:
         """Set dW = Xᵀ dz and db = Σᵢ dzᵢ."""
         dW, *db = self.grads
-        dW[...] = self.X.T @ dz
+        X, dz = (a.reshape(-1, a.shape[-1]) for a in (self.X, dz))
+        dW[...] = X.T @ dz
         if db:
             db[0][...] = dz.sum(axis=0)

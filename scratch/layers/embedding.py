@@ -1,4 +1,4 @@
-"""The embedding: a vector for each word of a vocabulary."""
+"""Embeddings: a vector for each word of a vocabulary, and for each place in a sequence."""
 
 from typing import Self
 
@@ -9,7 +9,7 @@ from scratch.initializers import glorot_uniform, zeros
 from scratch.layers.layer import Draw, Layer
 from scratch.layers.masking import Mask
 
-__all__ = ["Embedding"]
+__all__ = ["Embedding", "PositionEmbedding"]
 
 
 class Embedding(Layer):
@@ -80,3 +80,31 @@ class Embedding(Layer):
         np.add.at(dW, self.indices, da)
         if self.freeze_padding:
             dW[self.padding] = 0
+
+
+class PositionEmbedding(Layer):
+    """a[i] = X[i] + P: a vector learned for each place in a sequence is added.
+
+    Without it attention does not know the order of the steps. Shapes: X, a (n, t, d), P (t, d).
+    Gradient: dP = Σᵢ da[i], dX = da.
+    Source: Gehring et al., "Convolutional sequence to sequence learning", ICML 2017, section 3.1.
+
+    >>> layer = PositionEmbedding(2, 1)
+    >>> layer.params[0][:] = [[10.0], [20.0]]
+    >>> layer.forward(np.array([[[1.0], [1.0]]])).ravel()
+    array([11., 21.])
+    """
+
+    def __init__(self, t: int, d: int) -> None:
+        require_positive("t", t)
+        require_positive("d", d)
+        super().__init__([zeros(t, d)])
+
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
+        """Return X + P."""
+        return X + self.params[0]
+
+    def backward(self, da: np.ndarray) -> np.ndarray:
+        """Set dP; return da."""
+        self.grads[0][...] = da.sum(axis=0)
+        return da

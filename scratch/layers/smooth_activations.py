@@ -11,61 +11,9 @@ from scratch.checks import require_not_negative, require_positive
 from scratch.layers.activations import sigmoid
 from scratch.layers.layer import Layer
 
-__all__ = ["ELU", "GELU", "SELU", "SiLU", "Softplus"]
+__all__ = ["ELU", "SELU", "SiLU", "Softplus"]
 
-_CUBIC = 0.044715  # in the paper's approximation of GELU by tanh
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # the paper's λ and α
-
-
-class GELU(Layer):
-    """a = z Φ(z) with Φ(z) = ½ (1 + erf(z/√2)): z times the chance that a normal number is below z.
-
-    f′(z) = Φ(z) + z φ(z), φ the normal density. With `approximate`, u = √(2/π) (z + 0.044715 z³),
-    a = ½ z (1 + tanh u), and f′(z) = ½ (1 + tanh u) + ½ z (1 − tanh²u) √(2/π) (1 + 3·0.044715 z²).
-
-    Source: Hendrycks and Gimpel, "Gaussian error linear units", arXiv:1606.08415, 2016, section 2.
-    `keras` returns what Keras computes on TensorFlow, which rounds √½, or 0.044715, to float32 in a
-    float64 network: 5·10⁻⁹ and 10⁻⁹ of the values.
-
-    >>> layer = GELU()
-    >>> layer.forward(np.array([[-1.0, 0.0, 2.0]])).round(6)
-    array([[-0.158655,  0.      ,  1.9545  ]])
-    >>> layer.backward(np.ones((1, 3))).round(6)
-    array([[-0.083315,  0.5     ,  1.085232]])
-    >>> GELU(approximate=True).forward(np.array([[2.0]])).round(6)
-    array([[1.954598]])
-    """
-
-    def __init__(
-        self, *, approximate: bool = False, root_half: float = math.sqrt(0.5), cubic: float = _CUBIC
-    ) -> None:
-        super().__init__()
-        self.approximate, self.root_half, self.cubic = approximate, root_half, cubic
-
-    @classmethod
-    def keras(cls, *, approximate: bool = False) -> "GELU":
-        """Return `keras.activations.gelu` on TensorFlow, constants rounded as there."""
-        rounded = float(np.float32(math.sqrt(0.5))), float(np.float32(_CUBIC))
-        return cls(approximate=approximate, root_half=rounded[0], cubic=rounded[1])
-
-    def forward(self, z: np.ndarray, training: bool = False) -> np.ndarray:
-        """Return a = z Φ(z)."""
-        self.z = z
-        if self.approximate:
-            self.twice = 1 + np.tanh(math.sqrt(2 / math.pi) * (z + self.cubic * (z * z * z)))
-        else:
-            self.twice = 1 + erf(self.root_half * z)
-        return 0.5 * z * self.twice
-
-    def backward(self, da: np.ndarray) -> np.ndarray:
-        """Return dz = da ⊙ (Φ(z) + z φ(z))."""
-        z, tanh_u = self.z, self.twice - 1
-        if self.approximate:
-            du = math.sqrt(2 / math.pi) * (1 + 3 * self.cubic * (z * z))
-            return da * (0.5 * self.twice + 0.5 * z * (1 - tanh_u * tanh_u) * du)
-        s = self.root_half * z
-        density = self.root_half / math.sqrt(math.pi) * np.exp(-s * s)
-        return da * (0.5 * self.twice + z * density)
 
 
 class SiLU(Layer):
@@ -185,15 +133,3 @@ class SELU(ELU):
         """Return dz = λ da ⊙ ELU′(z)."""
         dz = super().backward(da)
         return _SELU_SCALE * (np.where(self.z == 0, da, dz) if self.right_at_zero else dz)
-
-
-def erf(z: np.ndarray) -> np.ndarray:
-    """Return the error function 2/√π ∫₀ᶻ e^−t² dt of every element, to the last digits.
-
-    >>> erf(np.array([0.0, 1.0])).round(6)
-    array([0.      , 0.842701])
-    """
-    return _erf(z).astype(z.dtype)
-
-
-_erf = np.frompyfunc(math.erf, 1, 1)  # NumPy has none

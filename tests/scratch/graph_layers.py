@@ -94,6 +94,7 @@ LAYERS: dict[type, dict[str, LayerCase]] = {
     Dense: {
         "": LayerCase(lambda: Dense(3, 4), (5, 3), lambda x, W, b: x @ W + b),
         "without bias": LayerCase(lambda: Dense(3, 4, bias=False), (5, 3), lambda x, W: x @ W),
+        "of sequences": LayerCase(lambda: Dense(3, 4), (2, 5, 3), lambda x, W, b: x @ W + b),
     },
     Sigmoid: {"": LayerCase(Sigmoid, (5, 4), lambda z: 1 / (1 + (-z).exp()))},
     Tanh: {"": LayerCase(Tanh, (5, 4), lambda z: 1 - 2 / (1 + (2 * z).exp()))},

@@ -4,7 +4,16 @@ import math
 
 import numpy as np
 
-from scratch import Embedding, GroupNorm, LayerNorm, Mask, Masking, RMSNorm, SelfAttention
+from scratch import (
+    Embedding,
+    GroupNorm,
+    LayerNorm,
+    Mask,
+    Masking,
+    PositionEmbedding,
+    RMSNorm,
+    SelfAttention,
+)
 
 from .layer_case import LayerCase
 
@@ -99,6 +108,9 @@ CASES: dict[type, dict[str, LayerCase]] = {
             look_up_but_padding,
             words,
         ),
+    },
+    PositionEmbedding: {
+        "": LayerCase(lambda: PositionEmbedding(4, 2), SEQUENCES, lambda x, P: x + P)
     },
     Masking: {"": LayerCase(Masking, SEQUENCES, lambda x: x + 0)},
     LayerNorm: {

@@ -1,0 +1,114 @@
+"""Compiled steps of recurrent layers, attention and the rest are those of the plain code."""
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+
+from scratch import (
+    ELU,
+    GELU,
+    GRU,
+    LSTM,
+    SELU,
+    SGD,
+    Adam,
+    Batch,
+    Bidirectional,
+    CategoricalCrossEntropy,
+    Dense,
+    Embedding,
+    Flatten,
+    GroupNorm,
+    HardSigmoid,
+    HardSwish,
+    LayerNorm,
+    Masking,
+    MeanSquaredError,
+    PositionEmbedding,
+    Reshape,
+    Residual,
+    RMSNorm,
+    SelfAttention,
+    Sequential,
+    SiLU,
+    SimpleRNN,
+    Softplus,
+    train,
+)
+from scratch.batches import take_batches
+from scratch.training import train_epoch
+
+from .test_compiler import ROWS, assert_compiled_as_plain, orders
+
+T, D, K = 4, 6, 3
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def masked(make):
+    """Return layers that pass over padding: whatever is zero in every number of a step."""
+    masking = Masking()
+    return [masking, *make(masking.mask)]
+
+
+LAYERS = {
+    "simple": lambda: [SimpleRNN(D, 5)],
+    "lstm": lambda: [LSTM(D, 5)],
+    "lstm, two biases": lambda: [LSTM(D, 5, biases=2)],
+    "gru": lambda: [GRU(D, 5)],
+    "gru, reset before": lambda: [GRU(D, 5, reset_after=False)],
+    "all steps": lambda: [LSTM(D, 2, return_sequences=True), GRU(2, 5, reverse=True)],
+    "both": lambda: [Bidirectional(LSTM(D, 2), SimpleRNN(D, 3, reverse=True))],
+    "masked": lambda: masked(lambda mask: [GRU(D, 5, mask=mask)]),
+    "masked, all": lambda: masked(
+        lambda mask: [
+            LSTM(D, 2, mask=mask, return_sequences=True, zero_at_padding=True),
+            Bidirectional(GRU(2, 2, mask=mask), LSTM(2, 3, mask=mask, reverse=True)),
+        ]
+    ),
+    "attention": lambda: [PositionEmbedding(T, D), SelfAttention(D, heads=2), *last()],
+    "causal": lambda: [Residual(SelfAttention(D, heads=3, causal=True)), *last()],
+    "masked attention": lambda: masked(lambda mask: [SelfAttention(D, mask=mask), *last()]),
+    "layer norm": lambda: [LayerNorm.keras(D), *last()],
+    "group norm": lambda: [GroupNorm.pytorch(D, 3), *last()],
+    "rms norm": lambda: [RMSNorm.keras(D), *last()],
+    "dense": lambda: [Dense(D, 7), SiLU(), Dense(7, D), *last()],
+    **{
+        activation.__name__: lambda activation=activation: [activation(), *last()]
+        for activation in (GELU, SiLU, Softplus, ELU, SELU, HardSigmoid, HardSwish)
+    },
+    "gelu by tanh": lambda: [GELU(approximate=True), *last()],
+}
+
+
+def last():
+    return [Flatten(), Dense(T * D, 5)]
+
+
+def data_for(dtype):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(ROWS, T, D))
+    X[rng.random((ROWS, T)) < 0.3] = 0
+    return Batch(X.reshape(ROWS, T * D).astype(dtype), rng.integers(K, size=ROWS))
+
+
+@dtypes
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer(name, dtype):
+    made = Sequential(Reshape(T, D), *LAYERS[name](), Dense(5, K), dtype=dtype)
+    made.initialize(np.random.default_rng(0))
+    parts = made, CategoricalCrossEntropy(), Adam()
+    assert_compiled_as_plain(parts, data_for(dtype), orders(), 4)
+
+
+def test_what_the_compiler_cannot_follow_is_trained_all_the_same():
+    """An embedding takes rows at places that are only known when they are computed."""
+    rng = np.random.default_rng(0)
+    data = Batch(rng.integers(5, size=(ROWS, T)).astype(float), rng.normal(size=(ROWS, 1)))
+    embedding = Embedding(5, 2, padding=0)
+    made = Sequential(embedding, LSTM(2, 3, mask=embedding.mask), Dense(3, 1)).initialize(rng)
+    plain = deepcopy(made)
+    for epoch in train(made, MeanSquaredError(), SGD(0.1), data, [None] * 3, 4):
+        batches = take_batches(data, None, 4)
+        assert epoch == train_epoch(plain, MeanSquaredError(), SGD(0.1), batches)
+    assert made.theta.tobytes() == plain.theta.tobytes()
