@@ -85,10 +85,15 @@ from scratch.layers import (
 from scratch.losses import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
+    CosineLoss,
     HalfSquaredError,
+    Huber,
+    KLDivergence,
     Loss,
+    MeanAbsoluteError,
     MeanSquaredError,
     PerceptronLoss,
+    SequenceLoss,
     SumSquaredError,
 )
 from scratch.masks import layer_mask, weight_mask
@@ -131,6 +136,11 @@ from scratch.training import (
 )
 
 __all__ = [
+    "Huber",
+    "MeanAbsoluteError",
+    "CosineLoss",
+    "KLDivergence",
+    "SequenceLoss",
     "PositionEmbedding",
     "SelfAttention",
     "attend",

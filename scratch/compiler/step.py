@@ -17,7 +17,7 @@ from scratch.compiler.program import Program, aligned
 from scratch.compiler.tracing import CannotFollow, Trace, plain
 from scratch.layers.layer import Layer
 from scratch.layers.masking import Mask
-from scratch.losses import Loss
+from scratch.losses import Loss, SequenceLoss
 from scratch.network import Sequential
 from scratch.optimizers import Optimizer
 from scratch.penalties import L2
@@ -37,6 +37,7 @@ class Parts:
     def objects(self) -> list[Any]:
         """Return the layers and masks, the loss, the optimizers, outermost first, the penalty."""
         found: list[Any] = [*_layers(self.network), self.loss, *self.optimizers()]
+        found += [self.loss.loss] if isinstance(self.loss, SequenceLoss) else []
         masks = (getattr(each, "mask", None) for each in found)
         found += [mask for mask in masks if isinstance(mask, Mask)]
         return found + [self.penalty] * (self.penalty is not None)
@@ -56,7 +57,9 @@ class Parts:
         """Tell whether all code in a step is that of scratch, which is known to repeat."""
         methods = "forward", "backward", "backward_params", "step", "advance"
         code = [getattr(type(o), m, None) for o in self.objects() for m in methods]
-        return all(c is None or c.__module__.startswith("scratch.") for c in code)
+        own = all(c is None or c.__module__.startswith("scratch.") for c in code)
+        # a loss is measured at the end of an epoch, when masks are those of its last batch
+        return own and getattr(self.loss, "mask", None) is None
 
     def can_be_compiled(self, batch: Batch) -> bool:
         """Tell whether a step on the batch can be noted and repeated; it is tried on a copy."""

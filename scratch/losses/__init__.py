@@ -1,12 +1,21 @@
 """The losses: each a number L and its derivative, next to each other."""
 
+from scratch.losses.absolute_error import Huber, MeanAbsoluteError
 from scratch.losses.binary_cross_entropy import BinaryCrossEntropy
 from scratch.losses.categorical_cross_entropy import CategoricalCrossEntropy
+from scratch.losses.cosine import CosineLoss
+from scratch.losses.divergence import KLDivergence
 from scratch.losses.loss import Loss
 from scratch.losses.perceptron import PerceptronLoss
+from scratch.losses.sequence import SequenceLoss
 from scratch.losses.squared_error import HalfSquaredError, MeanSquaredError, SumSquaredError
 
 __all__ = [
+    "Huber",
+    "MeanAbsoluteError",
+    "CosineLoss",
+    "KLDivergence",
+    "SequenceLoss",
     "BinaryCrossEntropy",
     "CategoricalCrossEntropy",
     "HalfSquaredError",

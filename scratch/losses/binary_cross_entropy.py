@@ -1,4 +1,4 @@
-"""Binary cross-entropy: two classes, one logit."""
+"""Binary cross-entropy: two classes, one logit; of one question, or of many at once."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,9 @@ __all__ = ["BinaryCrossEntropy"]
 class BinaryCrossEntropy(Loss):
     """Binary cross-entropy on logits, a mean: L = −1/n Σᵢ wᵢ (yᵢ log σ(zᵢ) + (1−yᵢ) log(1−σ(zᵢ))).
 
-    Shapes: z, y (n, 1), w (n,). Gradient: dz = w (σ(z) − y)/n.
+    Shapes: z, y (n, 1), w (n,). Gradient: dz = w (σ(z) − y)/n. With more columns or axes, such as
+    the pixels of images (n, h, w, c), each is a question of its own, and the mean is over all of
+    them; with `sum_over_rows` a row counts with their sum, and the mean is over the rows.
     With e = e^−|z|, ℓ = |z| (1−y) + log(1 + e) where z > 0, else |z| y + log(1 + e): the same, but
     log(0) is never taken. In the same way dz has s = e/(1 + e), which is σ(−z) where z > 0, else
     σ(z): 1 − y − s keeps every digit of the small gradient at z ≫ 0, y = 1.
@@ -41,9 +43,10 @@ class BinaryCrossEntropy(Loss):
         *,
         smoothing: float = 0.0,
         class_weights: Sequence[float] | np.ndarray | None = None,
+        sum_over_rows: bool = False,
     ) -> None:
         require_fraction("smoothing", smoothing)
-        self.smoothing = smoothing
+        self.smoothing, self.sum_over_rows = smoothing, sum_over_rows
         self.v = as_class_weights(class_weights)
         if self.v is not None and self.v.shape != (2,):
             raise ValueError(f"class_weights must be two numbers, v₀ and v₁, got {class_weights}")
@@ -53,18 +56,18 @@ class BinaryCrossEntropy(Loss):
         require_shape(y, z.shape)
         if self.v is not None:
             v = self.v.astype(z.dtype)
-            v_y = np.where(y[:, 0] > 0, v[1:], v[:1])
-            w = v_y if w is None else v_y * w
+            w = weighted(w, np.where(y > 0, v[1:], v[:1]))
         if self.smoothing:
             y = (1 - self.smoothing) * y + self.smoothing / 2
         self.z, self.y, self.w = z, y, w
         self.e = np.exp(-np.abs(z))
         size = np.minimum(np.abs(z), np.finfo(z.dtype).max)  # else ∞ · 0 at an infinite z
         ell = np.where(z > 0, 1 - y, y) * size + np.log1p(self.e)
-        return weighted(w, ell[:, 0]).sum() / len(z)
+        self.m = len(z) if self.sum_over_rows else z.size
+        return weighted(w, ell).sum() / self.m
 
     def backward(self) -> np.ndarray:
         """Return dz = w (σ(z) − y)/n."""
         s = self.e / (1 + self.e)
         dz = np.where(self.z > 0, 1 - self.y - s, s - self.y)
-        return weighted(self.w, dz) / len(dz)
+        return weighted(self.w, dz) / self.m

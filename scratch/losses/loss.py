@@ -35,13 +35,15 @@ class Loss:
 def weighted(w: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
     """Return wᵢ times the i-th of the rows (n, ...), or the rows where there are no weights.
 
+    w is (n,), or has the shape of the rows.
+
     >>> weighted(np.array([10.0, 1.0]), np.array([[1.0], [2.0]]))
     array([[10.],
            [ 2.]])
     """
     if w is None:
         return rows
-    return w.astype(rows.dtype).reshape(len(w), *(1,) * (rows.ndim - 1)) * rows
+    return w.astype(rows.dtype).reshape(*w.shape, *(1,) * (rows.ndim - w.ndim)) * rows
 
 
 def one_hot(y: np.ndarray, k: int, dtype: np.dtype) -> np.ndarray:

@@ -5,46 +5,19 @@ form, and no code of the losses. A case says how to make the loss, how to draw i
 it computes.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
 import numpy as np
 
 from scratch import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
     HalfSquaredError,
-    Loss,
     MeanSquaredError,
-    Node,
     PerceptronLoss,
     SumSquaredError,
 )
 
-
-class LossCase(NamedTuple):
-    """A loss, how its targets are drawn for k outputs, and the loss as an expression.
-
-    The expression is given the outputs, the targets, and the row weights (n,), all 1 if there are
-    none.
-    """
-
-    make: Callable[[], Loss]
-    k: int
-    targets: Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
-    define: Callable[[Node, Any, np.ndarray], Node]
-
-
-def numbers(rng, shape):
-    return rng.normal(size=shape)
-
-
-def bits(rng, shape):
-    return rng.integers(2, size=shape).astype(float)
-
-
-def classes(rng, shape):
-    return rng.integers(shape[1], size=shape[0])
+from . import graph_more_losses
+from .loss_case import LossCase, bits, classes, numbers
 
 
 def sum_squared_error(a, y, w):
@@ -98,6 +71,7 @@ LOSSES: dict[type, dict[str, LossCase]] = {
     MeanSquaredError: {"": LossCase(MeanSquaredError, 3, numbers, mean_squared_error)},
     BinaryCrossEntropy: {
         "": binary()._replace(make=BinaryCrossEntropy),
+        **graph_more_losses.IMAGES,
         "smoothing": binary(0.1),
         "class weights": binary(v=V2),
         "smoothing and class weights": binary(0.1, V2),
@@ -110,5 +84,6 @@ LOSSES: dict[type, dict[str, LossCase]] = {
         "weighted mean": categorical(v=V4, weighted_mean=True),
         "smoothing and weighted mean": categorical(0.1, V4, True),
     },
+    **graph_more_losses.CASES,
     PerceptronLoss: {"": LossCase(PerceptronLoss, 4, classes, perceptron)},
 }

@@ -16,6 +16,7 @@ from scratch import (
     Batch,
     Bidirectional,
     CategoricalCrossEntropy,
+    CosineLoss,
     Dense,
     Embedding,
     Flatten,
@@ -30,10 +31,12 @@ from scratch import (
     Residual,
     RMSNorm,
     SelfAttention,
+    SequenceLoss,
     Sequential,
     SiLU,
     SimpleRNN,
     Softplus,
+    iter_epochs,
     train,
 )
 from scratch.batches import take_batches
@@ -99,6 +102,42 @@ def test_every_layer(name, dtype):
     made.initialize(np.random.default_rng(0))
     parts = made, CategoricalCrossEntropy(), Adam()
     assert_compiled_as_plain(parts, data_for(dtype), orders(), 4)
+
+
+@dtypes
+@pytest.mark.parametrize("over", ["real", "all"])
+def test_loss_of_every_step(over, dtype):
+    masking = Masking()
+    layers = Reshape(T, D), masking, LSTM(D, 4, mask=masking.mask, return_sequences=True)
+    made = Sequential(*layers, Dense(4, K), dtype=dtype).initialize(np.random.default_rng(0))
+    data = data_for(dtype)
+    y = np.random.default_rng(2).integers(K, size=(ROWS, T))
+    for targets, loss in (
+        (y, SequenceLoss(CategoricalCrossEntropy(), mask=masking.mask, over=over)),
+        (np.where(y == 0, -1, y), SequenceLoss(CategoricalCrossEntropy(), ignore=-1, over=over)),
+    ):
+        parts = made, loss, Adam()
+        compiled, plain = deepcopy(parts), deepcopy(parts)
+        epochs = iter_epochs(*compiled, Batch(data.X, targets), orders(), 4, count=False)
+        for epoch, order in zip(epochs, orders(), strict=True):
+            batches = take_batches(Batch(data.X, targets), order, 4)
+            assert epoch == train_epoch(*plain, batches, count=False)
+        assert compiled[0].theta.tobytes() == plain[0].theta.tobytes()
+
+
+@dtypes
+def test_loss_of_directions(dtype):
+    made = Sequential(Dense(T * D, 3), dtype=dtype)
+    made.theta = np.random.default_rng(0).normal(size=made.theta.shape)
+    targets = np.random.default_rng(3).normal(size=(ROWS, 3)).astype(dtype)
+    data = data_for(dtype)._replace(y=targets)
+    plain, compiled = deepcopy(made), deepcopy(made)
+    epochs = iter_epochs(compiled, CosineLoss.keras(), Adam(), data, orders(), 4, count=False)
+    adam = Adam()
+    for epoch, order in zip(epochs, orders(), strict=True):
+        batches = take_batches(data, order, 4)
+        assert epoch == train_epoch(plain, CosineLoss.keras(), adam, batches, count=False)
+    assert compiled.theta.tobytes() == plain.theta.tobytes()
 
 
 def test_what_the_compiler_cannot_follow_is_trained_all_the_same():

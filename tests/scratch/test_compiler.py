@@ -28,8 +28,11 @@ from scratch import (
     Dropout,
     Flatten,
     HalfSquaredError,
+    Huber,
+    KLDivergence,
     LeakyReLU,
     MaxPool2D,
+    MeanAbsoluteError,
     MeanSquaredError,
     PerceptronLoss,
     ReLU,
@@ -94,6 +97,10 @@ LOSSES = {
     "smoothed": lambda: CategoricalCrossEntropy(smoothing=0.1, class_weights=[1, 2, 3]),
     "weighted": lambda: CategoricalCrossEntropy(class_weights=[1, 2, 3], weighted_mean=True),
     "perceptron": PerceptronLoss,
+    "absolute": MeanAbsoluteError,
+    "huber": lambda: Huber(0.25),
+    "divergence": KLDivergence.keras,
+    "summed": lambda: BinaryCrossEntropy(sum_over_rows=True),
 }
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 

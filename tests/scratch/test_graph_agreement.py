@@ -85,7 +85,7 @@ def test_layer_is_that_of_the_graph(case, seed):
 @pytest.mark.parametrize("n", [1, 2, 9])
 def test_loss_is_that_of_the_graph(case, weighted, n):
     rng, loss = np.random.default_rng(n), case.make()
-    z, w = rng.normal(scale=2, size=(n, case.k)), rng.uniform(0.5, 2, size=n)
+    z, w = case.outputs(rng, (n, *case.steps, case.k)), rng.uniform(0.5, 2, size=n)
     y = case.targets(rng, z.shape)
     node = Node(z)
     L = case.define(node, y, w if weighted else np.ones(n))
