@@ -12,9 +12,10 @@ import numpy as np
 from frameworks.adapter import Adapter
 from frameworks.draws import Dropped, StepDraws
 from frameworks.keras.dropout import DropoutLayers, nothing_else_drawn
-from frameworks.keras.layouts import canonical, canonical_states
+from frameworks.keras.layouts import canonical_states, layout_of
 from frameworks.keras.lending import lent_keras
 from frameworks.keras.loading import keras
+from frameworks.layout import Layouts
 from frameworks.probe import LayerOutput, computing, kind_of
 from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
 from frameworks.spec import Spec
@@ -42,7 +43,7 @@ class KerasAdapter(Adapter):
         if not all(optimizer.built for optimizer in parts.optimizers):
             raise TypeError("a program has to build its optimizers on the variables they train")
         layers = [layer for network in parts.networks for layer in network.layers]
-        self.weights = [w for layer in layers for w in canonical(layer)]
+        self.layouts = Layouts(map(layout_of, layers))
         self.states = [a for layer in layers for a in canonical_states(layer)]
         self.dropout = DropoutLayers(parts.networks)
         self._compiled_for: tuple[Any, ...] = ()
@@ -94,10 +95,10 @@ class KerasAdapter(Adapter):
         """Return a copy of a tensor; `keras.ops.convert_to_numpy` makes NumPy 2 warn."""
 
     def get_weights(self) -> list[np.ndarray]:
-        return self._values(self.weights)
+        return self.layouts.to_canonical(self._values(self.layouts.own))
 
     def set_weights(self, weights: list[np.ndarray]) -> None:
-        self._assign(self.weights, weights)
+        self._assign(self.layouts.own, self.layouts.from_canonical(weights))
 
     def get_optimizer_state(self) -> Any:
         return self._values(self._optimizer_variables())
@@ -211,7 +212,7 @@ class KerasAdapter(Adapter):
                 outputs = inside(_tensor(X), training=training)
         values = outputs if len(network.layers) > 1 else [outputs]
         for layer, output in zip(network.layers, values, strict=True):
-            kind, name, own = kind_of(layer), type(layer).__name__, len(canonical(layer))
+            kind, name, own = kind_of(layer), type(layer).__name__, layout_of(layer).count
             activation = getattr(layer, "activation", None)
             if isinstance(activation, keras.layers.Layer):
                 activation = getattr(activation, "activation", None)
@@ -231,10 +232,11 @@ class KerasAdapter(Adapter):
                 loss, gradients = self._loss_and_gradients(_tensors(batch))
         pairs = zip(network.trainable_variables, gradients, strict=True)
         found = {id(v): self._to_numpy(g) for v, g in pairs if g is not None}
-        zeros = [np.zeros(w.shape, self.dtype) for w in self.weights]
-        return float(loss), [
-            found.get(id(w), zero) for w, zero in zip(self.weights, zeros, strict=True)
+        own = [
+            found[id(w)] if id(w) in found else np.zeros(w.shape, self.dtype)
+            for w in self.layouts.own
         ]
+        return float(loss), self.layouts.to_canonical(own)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         activation = keras.ops.sigmoid if outputs.shape[1] == 1 else keras.ops.softmax

@@ -1,19 +1,69 @@
-"""How each kind of Keras layer maps to the canonical weights, whose layout is Keras' own."""
+"""How each kind of Keras layer maps to the canonical weights, most of which are laid out alike."""
+
+import numpy as np
 
 from frameworks.keras.loading import keras
+from frameworks.layout import Arrays, Layout
 
-__all__ = ["canonical", "canonical_states"]
+__all__ = ["canonical_states", "layout_of"]
+
+_NORMALIZATIONS = (
+    keras.layers.BatchNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.GroupNormalization,
+)
 
 
-def canonical(layer: keras.layers.Layer) -> list[keras.Variable]:
-    """Return one layer's own weights in the canonical layout; TypeError for an unknown layer."""
+def layout_of(layer: keras.layers.Layer) -> Layout:
+    """Return the layout of one layer's own weights; TypeError for an unknown layer."""
     if isinstance(layer, keras.layers.Dense | keras.layers.Conv2D):
-        return [layer.kernel, *([] if layer.bias is None else [layer.bias])]
-    if isinstance(layer, keras.layers.BatchNormalization):
-        return [w for w in (layer.gamma, layer.beta) if w is not None]
+        return Layout.same(layer.kernel, layer.bias)
+    if isinstance(layer, _NORMALIZATIONS):
+        return Layout.same(layer.gamma, layer.beta)
+    if isinstance(layer, keras.layers.RMSNormalization):
+        return Layout.same(layer.scale)
+    if isinstance(layer, keras.layers.Embedding):
+        return Layout.same(layer.embeddings)
+    if isinstance(layer, keras.layers.SimpleRNN | keras.layers.LSTM | keras.layers.GRU):
+        return _recurrent(layer.cell)
+    if isinstance(layer, keras.layers.Bidirectional):
+        return Layout.joined(layout_of(layer.forward_layer), layout_of(layer.backward_layer))
+    if isinstance(layer, keras.layers.MultiHeadAttention):
+        return _attention(layer)
     if layer.weights:
         raise TypeError(f"the canonical layout of {type(layer).__name__} is not known")
-    return []
+    return Layout.same()
+
+
+def _recurrent(cell: keras.layers.Layer) -> Layout:
+    """W, U and b; a GRU that resets after the product has two biases in one array (2, 3 d_out)."""
+    own = [w for w in (cell.kernel, cell.recurrent_kernel, cell.bias) if w is not None]
+    if len(own) < 3 or len(cell.bias.shape) == 1:
+        return Layout.same(*own)
+    return Layout(own, 4, _apart, _stacked)
+
+
+def _apart(arrays: Arrays) -> list[np.ndarray]:
+    W, U, b = arrays
+    return [W, U, *b]
+
+
+def _stacked(arrays: Arrays) -> list[np.ndarray]:
+    W, U, *b = arrays
+    return [W, U, np.stack(b)]
+
+
+def _attention(layer: keras.layers.MultiHeadAttention) -> Layout:
+    """W and b for queries, keys, values and outputs, in which Keras keeps the heads apart."""
+    own = layer.weights
+    shapes = [tuple(w.shape) for w in own]
+    d, step = shapes[0][0], len(own) // 4
+    flat = [(d, -1), (-1,)][:step] * 3 + [(-1, d), (d,)][:step]
+    return Layout(own, len(own), lambda a: _reshaped(a, flat), lambda a: _reshaped(a, shapes))
+
+
+def _reshaped(arrays: Arrays, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
+    return [a.reshape(shape) for a, shape in zip(arrays, shapes, strict=True)]
 
 
 def canonical_states(layer: keras.layers.Layer) -> list[keras.Variable]:

@@ -13,9 +13,11 @@ from frameworks.adapter import Adapter
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_pytorch
 from frameworks.draws import Dropped, StepDraws
+from frameworks.layout import Layouts
 from frameworks.probe import LayerOutput, computing, kind_of
 from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
 from frameworks.pytorch.dropout import DropoutModules, channels_first, nothing_else_drawn
+from frameworks.pytorch.layouts import canonical_states, layout_of
 from frameworks.regressor import LockstepRegressor
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
@@ -33,18 +35,20 @@ class PyTorchAdapter(Adapter):
         modules = []
         for network in parts.networks:
             modules += network.to(getattr(torch, self.dtype)).modules()
-        self.weights = [w for module in modules for w in _canonical(module)]
-        self.states = [a for module in modules for a in _canonical_states(module)]
+        self.layouts = Layouts(map(layout_of, modules))
+        self.states = [a for module in modules for a in canonical_states(module)]
         self.dropout = DropoutModules(parts.networks)
         return parts
 
     def get_weights(self) -> list[np.ndarray]:
-        return [w.detach().numpy().copy(order="C") for w in self.weights]
+        own = [w.detach().numpy().copy() for w in self.layouts.own]
+        return self.layouts.to_canonical(own)
 
     def set_weights(self, weights: list[np.ndarray]) -> None:
         with torch.no_grad():
-            for own, new in zip(self.weights, weights, strict=True):
-                own.copy_(torch.tensor(new))
+            new = self.layouts.from_canonical(weights)
+            for own, values in zip(self.layouts.own, new, strict=True):
+                own.copy_(torch.tensor(np.ascontiguousarray(values)))
 
     def get_optimizer_state(self) -> Any:
         return [optimizer.state_dict() for optimizer in self.parts.optimizers]
@@ -131,7 +135,7 @@ class PyTorchAdapter(Adapter):
             first = channels_first(module, first)
             if first and output.ndim == 4:
                 output = output.permute(0, 2, 3, 1)
-            own, name = len(_canonical(module)), type(module).__name__
+            own, name = layout_of(module).count, type(module).__name__
             found.append(LayerOutput(kind_of(module), name, output.numpy().copy(order="C"), own))
 
         masks = self.stream.peek(len(X)).masks if training else ()
@@ -146,19 +150,15 @@ class PyTorchAdapter(Adapter):
         return computing(X, found)
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
-        owners = [w if w._base is None else w._base for w in self.weights]
-        trained = [p for p in owners if p.requires_grad]
+        trained = [p for p in self.layouts.own if p.requires_grad]
         columns = [torch.from_numpy(a) for a in batch if a is not None]
         masks = self.stream.peek(len(batch.X)).masks
         with nothing_else_drawn(), self.dropout.handed(masks):
             loss = self._loss(self.parts.network.train()(columns[0]), *columns[1:])
         found = torch.autograd.grad(loss, trained, allow_unused=True)
-        by_owner = {id(p): g for p, g in zip(trained, found, strict=True) if g is not None}
-        gradients = []
-        for w, owner in zip(self.weights, owners, strict=True):
-            g = by_owner.get(id(owner), torch.zeros_like(owner)).contiguous()
-            gradients.append(g.as_strided(w.shape, w.stride()).numpy().copy(order="C"))
-        return float(loss.detach()), gradients
+        gradients = {id(p): g for p, g in zip(trained, found, strict=True) if g is not None}
+        own = [gradients.get(id(p), torch.zeros_like(p)).numpy() for p in self.layouts.own]
+        return float(loss.detach()), self.layouts.to_canonical(own)
 
     def get_states(self) -> list[np.ndarray]:
         return [a.numpy().copy() for a in self.states]
@@ -203,27 +203,3 @@ class PyTorchTrainer(LockstepTrainer):
     """Programs in PyTorch; parameters as in `LockstepTrainer`."""
 
     _adapter_class = PyTorchAdapter
-
-
-def _canonical(module: nn.Module) -> list[torch.Tensor]:
-    """Return views of one module's own parameters in the canonical layout."""
-    if isinstance(module, nn.Linear):
-        return [module.weight.T, *([] if module.bias is None else [module.bias])]
-    if isinstance(module, nn.Conv2d):  # (c_out, c_in, kh, kw) to (kh, kw, c_in, c_out)
-        bias = [] if module.bias is None else [module.bias]
-        return [module.weight.permute(2, 3, 1, 0), *bias]
-    if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-        return [*module.parameters(recurse=False)]
-    if list(module.parameters(recurse=False)):
-        raise TypeError(f"the canonical layout of {type(module).__name__} is not known")
-    return []
-
-
-def _canonical_states(module: nn.Module) -> list[torch.Tensor]:
-    """Return what one module learns without a gradient; TypeError where it has no counterpart."""
-    if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-        return []
-    mean, variance = module.running_mean, module.running_var
-    if mean is None or variance is None or module.momentum is None:
-        raise TypeError("BatchNorm needs a momentum, and running statistics")
-    return [mean, variance]

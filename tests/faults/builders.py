@@ -1,5 +1,7 @@
 """Faults in a port: what a Keras or PyTorch builder gets wrong."""
 
+from dataclasses import replace
+
 import frameworks.pytorch.adapter
 from experiments.churn import EXPERIMENT as churn
 from experiments.circle import EXPERIMENT as circle
@@ -26,12 +28,14 @@ def _(plant):
 @fault("kernel not transposed", "PyTorch's (d_out, d_in) is taken for (d_in, d_out), both ways.",
        "forward", churn, "scratch,pytorch", "kernel is transposed")  # fmt: skip
 def _(plant):
-    canonical = frameworks.pytorch.adapter._canonical
+    original = frameworks.pytorch.adapter.layout_of
 
-    def changed(module):
-        return [w.T if w.shape == (6, 6) else w for w in canonical(module)]
+    def untransposed(module):
+        layout = original(module)
+        square = layout.own and layout.own[0].shape == (6, 6)
+        return replace(layout, to_canonical=list, from_canonical=list) if square else layout
 
-    plant.patch.setattr(frameworks.pytorch.adapter, "_canonical", changed)
+    plant.patch.setattr(frameworks.pytorch.adapter, "layout_of", untransposed)
 
 
 @fault("ReLU after the last layer", "The output layer has an activation too.", "forward", mnist,

@@ -1,5 +1,6 @@
 """Images: one layout of kernels and of flattened channels in every implementation."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -100,12 +101,18 @@ def test_channels_flattened_one_by_one_show_in_the_outputs(honest):
 
 
 def test_square_kernel_transposed_both_ways_shows_in_the_outputs(monkeypatch):
-    def canonical(module):
-        return [w.transpose(0, 1) if w.ndim == 4 else w for w in original(module)]
+    def turned(module):
+        layout = original(module)
+        if not layout.own or layout.own[0].ndim < 4:
+            return layout
+        return replace(layout, to_canonical=across, from_canonical=across)
+
+    def across(arrays):
+        return [a.T if a.ndim == 4 else a for a in arrays]
 
     digits = table(10, 12, 784)
     stock = observe(ScratchClassifier(build=mnist_cnn.build_scratch, **PARAMETERS), *digits)
-    original = frameworks.pytorch.adapter._canonical
-    monkeypatch.setattr(frameworks.pytorch.adapter, "_canonical", canonical)
+    original = frameworks.pytorch.adapter.layout_of
+    monkeypatch.setattr(frameworks.pytorch.adapter, "layout_of", turned)
     faulty = observe(PyTorchClassifier(build=mnist_cnn.build_pytorch, **PARAMETERS), *digits)
     assert_parts(stock, faulty, "outputs")

@@ -1,0 +1,94 @@
+"""How each kind of PyTorch module maps to the canonical weights."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from frameworks.layout import Arrays, Layout
+
+__all__ = ["canonical_states", "layout_of"]
+
+
+def layout_of(module: nn.Module) -> Layout:
+    """Return the layout of one module's own parameters; TypeError for an unknown module."""
+    if isinstance(module, nn.Linear):
+        return _kernel(module, (1, 0), (1, 0))
+    if isinstance(module, nn.Conv2d):  # (c_out, c_in, kh, kw) and (kh, kw, c_in, c_out)
+        return _kernel(module, (2, 3, 1, 0), (3, 2, 0, 1))
+    if isinstance(module, nn.RNN | nn.LSTM | nn.GRU):
+        return _recurrent(module)
+    if isinstance(module, nn.MultiheadAttention):
+        return _attention(module)
+    as_they_are = nn.BatchNorm1d | nn.BatchNorm2d | nn.LayerNorm | nn.GroupNorm | nn.RMSNorm
+    own = list(module.parameters(recurse=False))
+    if own and not isinstance(module, as_they_are | nn.Embedding):
+        raise TypeError(f"the canonical layout of {type(module).__name__} is not known")
+    return Layout.same(*own)
+
+
+def _kernel(module: nn.Linear | nn.Conv2d, there: tuple[int, ...], back: tuple[int, ...]) -> Layout:
+    """A kernel whose axes are in another order, and perhaps a bias."""
+    own = [module.weight, *([] if module.bias is None else [module.bias])]
+    return Layout(
+        own,
+        len(own),
+        lambda a: [a[0].transpose(there), *a[1:]],
+        lambda a: [a[0].transpose(back), *a[1:]],
+    )
+
+
+def _recurrent(module: nn.RNN | nn.LSTM | nn.GRU) -> Layout:
+    """W, U and the biases: both, or the first alone if the second one is frozen."""
+    if module.num_layers > 1:
+        raise TypeError("the canonical layout of a recurrent module of several layers is not known")
+    one = _direction(module, "")
+    return Layout.joined(one, _direction(module, "_reverse")) if module.bidirectional else one
+
+
+def _direction(module: nn.RNN | nn.LSTM | nn.GRU, suffix: str) -> Layout:
+    names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if module.bias else [])]
+    own = [getattr(module, f"{name}_l0{suffix}") for name in names]
+    if len(own) == 4 and not own[3].requires_grad:
+        own = own[:3]
+    parts = 3 if isinstance(module, nn.GRU) else 1
+    return Layout(
+        own,
+        len(own),
+        lambda arrays: [_gates(a, parts).T for a in arrays],
+        lambda arrays: [_gates(a.T, parts) for a in arrays],
+    )
+
+
+def _gates(a: np.ndarray, parts: int) -> np.ndarray:
+    """Return (g·d_out, ...) with a GRU's parts r, z, g as z, r, g, or the other way round."""
+    if parts == 1:
+        return a
+    first, second, content = np.split(a, parts)
+    return np.concatenate([second, first, content])
+
+
+def _attention(module: nn.MultiheadAttention) -> Layout:
+    """W and b for queries, keys and values, from one array; those of the outputs are a Linear's."""
+    own = [module.in_proj_weight, module.in_proj_bias]
+    if own[0] is None or own[1] is None or module.bias_k is not None:
+        raise TypeError("attention is known with one size for all, biases, and none for the keys")
+    return Layout(own, 6, _three, _one)
+
+
+def _three(arrays: Arrays) -> list[np.ndarray]:
+    W, b = (np.split(a, 3) for a in arrays)
+    return [a for pair in zip((w.T for w in W), b, strict=True) for a in pair]
+
+
+def _one(arrays: Arrays) -> list[np.ndarray]:
+    return [np.concatenate([W.T for W in arrays[::2]]), np.concatenate(arrays[1::2])]
+
+
+def canonical_states(module: nn.Module) -> list[torch.Tensor]:
+    """Return what one module learns without a gradient; TypeError where it has no counterpart."""
+    if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        return []
+    mean, variance = module.running_mean, module.running_var
+    if mean is None or variance is None or module.momentum is None:
+        raise TypeError("BatchNorm needs a momentum, and running statistics")
+    return [mean, variance]
