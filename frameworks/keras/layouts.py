@@ -15,7 +15,7 @@ _NORMALIZATIONS = (
 
 
 def layout_of(layer: keras.layers.Layer) -> Layout:
-    """Return the layout of one layer's own weights; TypeError for an unknown layer."""
+    """Return the layout of one layer's own weights; TypeError for an unknown one of Keras."""
     if isinstance(layer, keras.layers.Dense | keras.layers.Conv2D):
         return Layout.same(layer.kernel, layer.bias)
     if isinstance(layer, _NORMALIZATIONS):
@@ -30,6 +30,8 @@ def layout_of(layer: keras.layers.Layer) -> Layout:
         return Layout.joined(layout_of(layer.forward_layer), layout_of(layer.backward_layer))
     if isinstance(layer, keras.layers.MultiHeadAttention):
         return _attention(layer)
+    if not type(layer).__module__.startswith("keras."):  # of the user's own: as it is
+        return Layout.same(*layer.trainable_weights)
     if layer.weights:
         raise TypeError(f"the canonical layout of {type(layer).__name__} is not known")
     return Layout.same()

@@ -9,8 +9,13 @@ from frameworks.layout import Arrays, Layout
 __all__ = ["canonical_states", "layout_of"]
 
 
+_AS_THEY_ARE = (
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.Embedding, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm),
+)
+
+
 def layout_of(module: nn.Module) -> Layout:
-    """Return the layout of one module's own parameters; TypeError for an unknown module."""
+    """Return the layout of one module's own parameters; TypeError for an unknown one of PyTorch."""
     if isinstance(module, nn.Linear):
         return _kernel(module, (1, 0), (1, 0))
     if isinstance(module, nn.Conv2d):  # (c_out, c_in, kh, kw) and (kh, kw, c_in, c_out)
@@ -19,9 +24,9 @@ def layout_of(module: nn.Module) -> Layout:
         return _recurrent(module)
     if isinstance(module, nn.MultiheadAttention):
         return _attention(module)
-    as_they_are = nn.BatchNorm1d | nn.BatchNorm2d | nn.LayerNorm | nn.GroupNorm | nn.RMSNorm
     own = list(module.parameters(recurse=False))
-    if own and not isinstance(module, as_they_are | nn.Embedding):
+    users = not type(module).__module__.startswith("torch.")
+    if own and not users and not isinstance(module, _AS_THEY_ARE):
         raise TypeError(f"the canonical layout of {type(module).__name__} is not known")
     return Layout.same(*own)
 
