@@ -8,6 +8,19 @@ from frameworks.probe import LayerOutput
 
 __all__ = ["align", "unmatched", "weight_names"]
 
+_ATTENTION = [
+    f"{of} {part}"
+    for of in ("queries'", "keys'", "values'", "output")
+    for part in ("kernel", "bias")
+]
+_RECURRENT = ("kernel", "recurrent kernel", "bias", "recurrent bias")
+_PARTS: dict[str, Sequence[str]] = {
+    **dict.fromkeys(("simple rnn", "lstm", "gru"), _RECURRENT),
+    **{f"{kind} normalization": ("gamma", "beta") for kind in ("batch", "layer", "group", "rms")},
+    "attention": _ATTENTION,
+    "embedding": ("vectors",),
+}
+
 Pairs = list[tuple[int, int]]
 
 
@@ -55,9 +68,9 @@ def weight_names(layers: Sequence[LayerOutput], count: int) -> Iterator[str]:
     """Yield a name for each of `count` weights: its number, and its place in the network."""
     names: list[str] = []
     for position, layer in enumerate(layers, 1):
-        parts = {1: ("kernel",), 2: ("kernel", "bias")}.get(layer.weights, ())
-        if layer.kind == "batch normalization":
-            parts = ("gamma", "beta")
-        names += [f"{part} of layer {position}, {layer.kind}" for part in parts]
+        parts = _PARTS.get(layer.kind, ("kernel", "bias"))
+        if layer.weights > len(parts):
+            parts = [f"array {k}" for k in range(1, layer.weights + 1)]
+        names += [f"{part} of layer {position}, {layer.kind}" for part in parts[: layer.weights]]
     for i in range(count):
         yield f"weights.{i} ({names[i]})" if len(names) == count else f"weights.{i}"

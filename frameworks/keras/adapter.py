@@ -213,7 +213,8 @@ class KerasAdapter(Adapter):
         values = outputs if len(network.layers) > 1 else [outputs]
         for layer, output in zip(network.layers, values, strict=True):
             kind, name, own = kind_of(layer), type(layer).__name__, layout_of(layer).count
-            activation = getattr(layer, "activation", None)
+            recurrent = hasattr(layer, "cell")  # whose activation is inside of each step
+            activation = None if recurrent else getattr(layer, "activation", None)
             if isinstance(activation, keras.layers.Layer):
                 activation = getattr(activation, "activation", None)
             inner = getattr(activation, "__name__", "linear")

@@ -130,16 +130,28 @@ class PyTorchAdapter(Adapter):
         network, found = self.parts.network.train(training), []
         first = False
 
-        def note(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+        def note(module: nn.Module, inputs: Any, output: Any) -> None:
             nonlocal first
             first = channels_first(module, first)
-            if first and output.ndim == 4:
-                output = output.permute(0, 2, 3, 1)
-            own, name = layout_of(module).count, type(module).__name__
-            found.append(LayerOutput(kind_of(module), name, output.numpy().copy(order="C"), own))
+            kind, name, own = kind_of(module), type(module).__name__, layout_of(module).count
+            if isinstance(module, nn.RNNBase) and module.bidirectional:
+                kind = "bidirectional"
+            if isinstance(module, nn.MultiheadAttention):
+                output, own = output[0], own + layout_of(module.out_proj).count
+            if isinstance(output, torch.Tensor):
+                if first and output.ndim == 4:
+                    output = output.permute(0, 2, 3, 1)
+                output = output.numpy().copy(order="C")
+            else:  # of a recurrent module: all outputs and the last states, of which one is used
+                output = None
+            found.append(LayerOutput(kind, name, output, own))
 
         masks = self.stream.peek(len(X)).masks if training else ()
-        leaves = [m for m in network.modules() if not list(m.children())]
+        leaves = [
+            m
+            for m in network.modules()
+            if not list(m.children()) or isinstance(m, nn.MultiheadAttention)
+        ]
         hooks = [module.register_forward_hook(note) for module in leaves]
         try:
             with torch.no_grad(), nothing_else_drawn(), self.dropout.handed(masks):

@@ -48,14 +48,11 @@ class ScratchAdapter(Adapter):
             optimizer.state = own
 
     def dropped(self, X: np.ndarray) -> list[Dropped]:
-        found, network = [], self.parts.network
-        if not any(isinstance(layer, scratch.Dropout) for layer in network.layers):
-            return []
-        for layer in network.layers:
-            if isinstance(layer, scratch.Dropout):
-                found.append(Dropped(layer.rate, X.shape[1:]))
-            X = layer.forward(X)
-        return found
+        return [
+            Dropped(layer.rate, x.shape[1:])
+            for layer, x, _ in _pass(self.parts.network, X)
+            if isinstance(layer, scratch.Dropout)
+        ]
 
     def train(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
@@ -90,13 +87,17 @@ class ScratchAdapter(Adapter):
         return float(self.parts.loss.forward(outputs, y))
 
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
-        network, found, x = self.parts.network, [], X
         if training:
             self._peek(X)
-        for layer in network.layers:
-            x = layer.forward(x, training)
-            kind, name = kind_of(layer), type(layer).__name__
-            found.append(LayerOutput(kind, name, x.copy(), len(layer.params)))
+        found = [
+            LayerOutput(
+                kind_of(layer),
+                type(layer).__name__,
+                a.copy(),
+                0 if isinstance(layer, scratch.Sequential) else len(layer.params),
+            )
+            for layer, _, a in _pass(self.parts.network, X, training)
+        ]
         return computing(X, found)
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
@@ -160,3 +161,21 @@ class ScratchTrainer(LockstepTrainer):
     """Programs in NumPy; parameters as in `LockstepTrainer`."""
 
     _adapter_class = ScratchAdapter
+
+
+def _pass(
+    network: scratch.Sequential, x: np.ndarray, training: bool = False
+) -> Iterator[tuple[scratch.Layer, np.ndarray, np.ndarray]]:
+    """Pass x through; yield each layer, nested ones too, with its input and its output."""
+    start = x
+    for layer in network.layers:
+        if isinstance(layer, scratch.Sequential):
+            for step in _pass(layer, x, training):
+                yield step
+                x = step[2]
+        else:
+            a = layer.forward(x, training)
+            yield layer, x, a
+            x = a
+    if isinstance(network, scratch.Residual):
+        yield network, x, start + x

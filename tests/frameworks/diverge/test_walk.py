@@ -40,7 +40,7 @@ def moved_weights(monkeypatch):
         for result in train(self, data, orders, batch_size):
             count.append(1)
             if len(count) in (4, 6):  # after that of the level `step`
-                self.weights[0].data.add_(1e-6)
+                self.layouts.own[0].data.add_(1e-6)
             yield result
 
     count, train = [], PyTorchAdapter.train
