@@ -6,7 +6,7 @@ __all__ = ["canonical", "canonical_states"]
 
 
 def canonical(layer: keras.layers.Layer) -> list[keras.Variable]:
-    """Return one layer's own weights in the canonical layout; TypeError for an unknown layer."""
+    """Return a layer's own weights in the canonical layout; TypeError for an unknown layer."""
     if isinstance(layer, keras.layers.Dense | keras.layers.Conv2D):
         return [layer.kernel, *([] if layer.bias is None else [layer.bias])]
     if isinstance(layer, keras.layers.BatchNormalization):
@@ -17,7 +17,7 @@ def canonical(layer: keras.layers.Layer) -> list[keras.Variable]:
 
 
 def canonical_states(layer: keras.layers.Layer) -> list[keras.Variable]:
-    """Return what one layer learns without a gradient, in the canonical order."""
+    """Return what a layer learns without a gradient, in the canonical order."""
     if isinstance(layer, keras.layers.BatchNormalization):
         return [layer.moving_mean, layer.moving_variance]
     return []

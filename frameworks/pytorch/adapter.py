@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch._dynamo  # else the first optimizer loads it, and it changes the environment
+import torch._dynamo  # otherwise the first optimizer loads it, which changes the environment
 from torch import nn
 
 from frameworks.adapter import Adapter
@@ -28,7 +28,7 @@ class PyTorchAdapter(Adapter):
     """A `torch.nn.Module` with its loss and a `torch.optim` optimizer."""
 
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
-        with torch.random.fork_rng(devices=[]):  # nn.Linear draws weights; ours replace them
+        with torch.random.fork_rng(devices=[]):  # nn.Linear draws weights, which are replaced
             parts = build(spec=spec)
         modules = []
         for network in parts.networks:
@@ -206,7 +206,7 @@ class PyTorchTrainer(LockstepTrainer):
 
 
 def _canonical(module: nn.Module) -> list[torch.Tensor]:
-    """Return views of one module's own parameters in the canonical layout."""
+    """Return views of a module's own parameters in the canonical layout."""
     if isinstance(module, nn.Linear):
         return [module.weight.T, *([] if module.bias is None else [module.bias])]
     if isinstance(module, nn.Conv2d):  # (c_out, c_in, kh, kw) to (kh, kw, c_in, c_out)
@@ -220,10 +220,10 @@ def _canonical(module: nn.Module) -> list[torch.Tensor]:
 
 
 def _canonical_states(module: nn.Module) -> list[torch.Tensor]:
-    """Return what one module learns without a gradient; TypeError where it has no counterpart."""
+    """Return what a module learns without a gradient; TypeError if that has no counterpart."""
     if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
         return []
     mean, variance = module.running_mean, module.running_var
     if mean is None or variance is None or module.momentum is None:
-        raise TypeError("BatchNorm needs a momentum, and running statistics")
+        raise TypeError("BatchNorm needs a momentum and running statistics")
     return [mean, variance]
