@@ -26,8 +26,8 @@ def load_diabetes() -> Dataset:
 
     ``X_train (353, 10)`` and ``X_test (89, 10)``; the target is a score from 25 to 346. The split
     is scikit-learn's ``train_test_split(test_size=0.2, random_state=0)`` on the order of the table.
-    Then every column and the target are shifted to mean 0 and divided by their standard deviation,
-    both of the training rows alone.
+    Then every column and the target are standardised: shifted to mean 0 and divided by their
+    standard deviation, both of the training rows only.
     Source: Efron, Hastie, Johnstone and Tibshirani, "Least angle regression", The Annals of
     Statistics 32, 2004.
 
@@ -56,13 +56,13 @@ def load_diabetes() -> Dataset:
 
 
 def load_digits() -> Dataset:
-    """Digits: 1,797 handwritten digits of 8 x 8 pixels, whose targets are the images themselves.
+    """Digits: 1,797 handwritten digits of 8 x 8 pixels; the targets are the images themselves.
 
     ``X (1797, 64)``: grey levels 0 to 16, divided by 16, with the mean of each pixel subtracted;
     ``scaler`` adds it again. The test set is the training set: the question is how much of these
-    images passes through a narrow layer, and the best answer to it is known exactly.
+    images passes through a narrow layer, and the best possible answer is known exactly.
     Source: Alpaydin and Kaynak, "Optical recognition of handwritten digits", UCI Machine Learning
-    Repository, 1998; scikit-learn has the test part of it.
+    Repository, 1998; scikit-learn includes its test part.
 
     >>> data = load_digits()
     >>> data.X_train.shape, data.y_train is data.X_train
@@ -84,7 +84,7 @@ def load_digits() -> Dataset:
 def _bundled(
     name: str, table: Any, *, train: Part, test: Part, targets: Targets, scaler: StandardScaler
 ) -> Dataset:
-    """Wrap a scaled table of scikit-learn's; `table` is the table as it comes."""
+    """Wrap a scaled table from scikit-learn; `table` is the original one."""
     sha256 = digest_arrays(np.ascontiguousarray(table.data), table.target)
     canonical = sha256 == SHA256[name]
     changed = "" if canonical else f", but not the canonical content: it has SHA-256 {sha256}"

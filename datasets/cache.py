@@ -1,4 +1,4 @@
-"""The cache of downloaded data: pooch keeps it, and nothing unverified enters it."""
+"""The cache of downloaded data, kept by pooch; nothing unverified enters it."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from datasets.folders import cache_folder
 from datasets.recipe import DataFile, Recipe
 
 Transfer = Callable[[str, int], bytes]
-"""Receive at most so many bytes from a URL."""
+"""Receives a URL, up to a number of bytes."""
 
 _failed: dict[tuple[str, str], str] = {}
 """Why a mirror failed for a data set in this process, so that nobody waits for it twice."""
@@ -20,7 +20,7 @@ _failed: dict[tuple[str, str], str] = {}
 
 @dataclass(frozen=True)
 class Cached:
-    """Where the verified files are, and how they came there."""
+    """Where the verified files are, and how they got there."""
 
     folder: Path
     how: str
@@ -29,12 +29,12 @@ class Cached:
 def ensure_cached(
     recipe: Recipe, patient: bool = False, progress: Progress | None = None
 ) -> Cached:
-    """Bring the data set into the cache unless it is there, canonical to the last byte.
+    """Download the data set into the cache unless it is there, canonical to the last byte.
 
-    A cached file that has changed is fetched anew. Mirrors are tried in order; one
-    that failed before in this process is passed over, unless the caller is ``patient``.
+    A cached file that has changed is downloaded again. Mirrors are tried in order; one that failed
+    before in this process is skipped, unless the caller is ``patient``.
 
-    Raises DataError with what was tried and why each failed.
+    Raises DataError with everything that was tried and why it failed.
     """
     folder = cache_folder()
     present = in_cache(recipe, folder)
@@ -49,7 +49,7 @@ def ensure_cached(
         if patient or key not in _failed:
             failure = _download(recipe, wanted, folder, base, transfer)
             if failure is None:
-                anew = f" (anew: the cached {', '.join(changed)} had changed)" if changed else ""
+                anew = f" (again: the cached {', '.join(changed)} had changed)" if changed else ""
                 return Cached(folder, f"downloaded from {base} to {folder}{anew}")
             _failed[key] = failure
         reasons.append(_failed[key])
@@ -70,7 +70,7 @@ def forget_failures() -> None:
 
 
 def in_cache(recipe: Recipe, folder: Path) -> dict[str, Path]:
-    """Where the cache holds each file, by `DataFile.path`, whatever is in it."""
+    """The path of each file in the cache, by `DataFile.path`, whatever its content."""
     paths = {file.path: folder / file.path for file in recipe.files}
     return {name: path for name, path in paths.items() if path.is_file()}
 
@@ -87,7 +87,7 @@ def _changed(file: DataFile, path: Path) -> bool:
 def _download(
     recipe: Recipe, wanted: list[DataFile], folder: Path, base: str, transfer: Transfer
 ) -> str | None:
-    """Fetch ``wanted`` from one mirror; None, or why it failed.
+    """Fetch ``wanted`` from one mirror; return None, or why it failed.
 
     pooch writes to a temporary file, compares its hash, and only then moves it to its place. The
     hash is of the unwrapped content: the same bytes circulate under several gzip wrappers.

@@ -44,8 +44,8 @@ def load_churn(policy: Policy = "auto", data_dir: str | Path | None = None) -> D
 
     The columns are `FEATURES`: France is Germany = Spain = 0, Gender is 1 for Male. The split is
     scikit-learn's ``train_test_split(test_size=0.2, random_state=0)`` on the order of the file.
-    Then every column is shifted to mean 0 and divided by its standard deviation, both of the
-    training rows alone; ``scaler`` does the same to a customer from `encode_customer`.
+    Then every column is standardised: shifted to mean 0 and divided by its standard deviation, both
+    of the training rows only; ``scaler`` does the same to a customer from `encode_customer`.
 
     Raises DataError: see `datasets.policy.obtain`.
     """
@@ -71,7 +71,7 @@ def load_churn(policy: Policy = "auto", data_dir: str | Path | None = None) -> D
 def encode_customer(customer: Mapping[str, object]) -> np.ndarray:
     """Encode one customer, given by the columns of the CSV, as unscaled features (1, 11).
 
-    Raises DataError that lists every column that is missing or holds something impossible.
+    Raises DataError that lists every column that is missing or holds an impossible value.
 
     >>> encode_customer({
     ...     "Geography": "France", "CreditScore": 500, "Gender": "Male", "Age": 40, "Tenure": 3,

@@ -1,4 +1,4 @@
-"""What each column of the churn table may hold, checked on the text as it stands in the file."""
+"""The valid values of each column of the churn table, checked on the text of the file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Number(NamedTuple):
-    """A column of numbers from ``low`` to ``high``, without fractions if ``whole``."""
+    """A column of numbers from ``low`` to ``high``; integers if ``whole``."""
 
     low: float
     high: float

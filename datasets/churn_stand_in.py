@@ -21,8 +21,8 @@ _DRAWS = (
 def invent_customers() -> bytes:
     """Return a CSV with the 14 columns of ``Churn_Modelling.csv`` and 10,000 invented customers.
 
-    Made of PCG64's uniform numbers, sums, products, comparisons and roundings alone, so the bytes
-    do not depend on NumPy's version or the processor. Ranges and shares are near the real file's.
+    Computed only from PCG64's uniform numbers by sums, products, comparisons and rounding, so the
+    bytes do not depend on NumPy's version or processor. Ranges and shares resemble the real file.
     """
     import pandas as pd
 
@@ -51,7 +51,7 @@ def invent_customers() -> bytes:
 
 
 def _chance_to_leave(table: pd.DataFrame) -> np.ndarray:
-    """The chance (n,) by which a customer leaves: a sum of reasons, kept within 0.02 and 0.97."""
+    """The probability (n,) that a customer leaves: a sum of reasons, clipped to 0.02 .. 0.97."""
     age = np.interp(table["Age"], (18, 40, 52, 62, 75, 92), (0, 0.02, 0.65, 0.9, 0.3, 0))
     products = table["NumOfProducts"].map({1: 0.02, 2: -0.16, 3: 0.8, 4: 0.9})
     chance = (
@@ -72,10 +72,10 @@ def _balance(has_money: np.ndarray, money: np.ndarray, country: np.ndarray) -> n
 
 
 def _pick(u: np.ndarray, limits: tuple[float, ...], values: tuple) -> np.ndarray:
-    """Uniform numbers -> ``values``, changing from each to the next at ``limits``."""
+    """Map uniform numbers to ``values``, each up to its limit in ``limits``."""
     return np.array(values)[np.searchsorted(limits, u, side="right")]
 
 
 def _invert(u: np.ndarray, shares: tuple[float, ...], values: tuple[int, ...]) -> np.ndarray:
-    """Uniform numbers -> whole numbers whose distribution function is linear in between."""
+    """Map uniform numbers to integers, by a distribution function that is piecewise linear."""
     return np.rint(np.interp(u, shares, values)).astype(int)

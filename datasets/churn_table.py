@@ -1,4 +1,4 @@
-"""Read the churn CSV, and report everything that is wrong with it at once."""
+"""Read the churn CSV, and report all its problems at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CONFLICT_MARKERS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 def read_churn(content: bytes) -> pd.DataFrame:
     """The columns `COLUMNS` and `TARGET` of the CSV: text as it is, numbers as float64.
 
-    Raises DataError with the first ten problems by line number, and the count of the others.
+    Raises DataError with the first ten problems by line number, and the number of others.
     """
     import pandas as pd
 
@@ -37,7 +37,7 @@ def read_churn(content: bytes) -> pd.DataFrame:
     if len(table) == 0:
         raise DataError("expected one row for each customer, found none below the column names")
     if table[TARGET].nunique() < 2:
-        raise DataError(f"column Exited: expected both 0 and 1, found {table[TARGET].iloc[0]} only")
+        raise DataError(f"column Exited: expected both 0 and 1, found only {table[TARGET].iloc[0]}")
     return to_numbers(table)
 
 
@@ -47,7 +47,7 @@ def to_numbers(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def report(problems: list[Problem]) -> DataError:
-    """One error for all problems: ten of them in the order of the file, then how many more.
+    """One error for all problems: the first ten in the order of the file, then how many more.
 
     >>> print(report([(7, "column Age: ..."), (2, "column Gender: ...")]))
     2 problems
@@ -82,7 +82,7 @@ def _decode(content: bytes) -> str:
 
 
 def _split(text: str) -> _Lines:
-    """Split lines into fields; blank lines are skipped, odd ones become problems."""
+    """Split lines into fields; blank lines are skipped, malformed ones become problems."""
     reader = csv.reader(StringIO(text, newline=""))
     lines = _Lines([], 1, {}, [])
     try:

@@ -1,4 +1,4 @@
-"""The one form in which every experiment receives its data."""
+"""The form in which every experiment receives its data."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class Dataset:
     (n, d) themselves (see `datasets.targets`).
 
     ``sha256`` identifies the content, so that results on different data are never compared as if
-    they were the same. It is taken of
+    they were the same. It is the digest of
 
     - the truth tables and the circle: the four arrays (see `digest_arrays`);
-    - the tables that come with scikit-learn: its two arrays, features and targets, as it gives
-      them, before any scaling;
-    - one file (churn): the file's canonical content, that is with CRLF folded to LF;
+    - the tables that come with scikit-learn: its two arrays, features and targets, before any
+      scaling;
+    - one file (churn): the file's canonical content, that is with CRLF converted to LF;
     - several files (MNIST): the text of the files' hex digests in the order training images,
-      training labels, test images, test labels, each followed by a line feed; each is taken of
-      the decompressed IDX content.
+      training labels, test images, test labels, each followed by a line feed; each is the digest
+      of the decompressed IDX content.
 
-    ``canonical`` says that the content is the published one; ``note`` is the line to show a
-    reader: which data was used, and why. ``scaler`` was fitted on the training rows and has been
-    applied to both parts; it is None where features are used as they come.
+    ``canonical``: the content is the published one; ``note`` is a line for the reader: which data
+    were used, and why. ``scaler`` was fitted on the training rows and has been applied to both
+    parts; it is None if features are not scaled by one.
 
-    Raises DataError when the arrays do not have this form.
+    Raises DataError if the arrays do not have this form.
     """
 
     name: str
@@ -67,19 +67,19 @@ class Dataset:
                 raise DataError(f"{self.name}, {part} rows: {problem}")
 
     def in_units(self, y: np.ndarray) -> np.ndarray:
-        """Return targets or outputs in the unit of a measured quantity; others as they are."""
+        """Return targets or outputs in the unit of a measured quantity; others unchanged."""
         return self.targets.restore(y) if isinstance(self.targets, Quantity) else y
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of the classes; DataError where the targets are none."""
+        """The names of the classes; DataError if the targets are not classes."""
         if not isinstance(self.targets, Classes):
             raise DataError(f"{self.name}: its targets are {self.targets}, not classes")
         return self.targets.names
 
 
 def _problem(X: np.ndarray, n_features: int) -> str:
-    """Say what is wrong with features X (n, d), or return an empty string."""
+    """Return what is wrong with features X (n, d), or an empty string."""
     if X.dtype != np.float64 or not X.flags.c_contiguous:
         return f"expected C-contiguous float64 features, found {X.dtype}"
     if X.ndim != 2 or X.shape[1] != n_features or len(X) == 0:
@@ -90,9 +90,9 @@ def _problem(X: np.ndarray, n_features: int) -> str:
 
 
 def digest_arrays(*arrays: np.ndarray) -> str:
-    """SHA-256 over the type, shape and bytes (C order) of each array in turn.
+    """SHA-256 over the dtype, shape and bytes (C order) of each array in turn.
 
-    Two arrays that only share their bytes differ:
+    Arrays with equal bytes but different shapes differ:
 
     >>> digest_arrays(np.zeros(2)) == digest_arrays(np.zeros((1, 2)))
     False

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from requests import Response
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with the URL, the bytes received so far, and the bytes expected where they are known."""
+"""Called with the URL, the bytes received so far, and the bytes expected, if known."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Patience, in seconds.
+    """Time-outs, in seconds.
 
-    ``answer``: from the request to the response's headers, which covers the name look-up, the
-    connection and encryption; ``silence``: between two pieces of the body; ``total``: all of it.
+    ``answer``: from the request to the response's headers, including the name look-up, the
+    connection and encryption; ``silence``: between two pieces of the body; ``total``: of it all.
     """
 
     answer: float
@@ -29,15 +29,15 @@ class Limits:
     total: float = 300.0
 
 
-QUICK = Limits(answer=4.0)  # somebody waits for a training run and has a stand-in
-PATIENT = Limits(answer=20.0)  # somebody asked for the download
+QUICK = Limits(answer=4.0)  # for a training that is waiting and has a stand-in
+PATIENT = Limits(answer=20.0)  # for a download that was requested
 
 
 def receive(url: str, max_bytes: int, limits: Limits, progress: Progress | None = None) -> bytes:
     """Return the body that ``url`` serves, byte for byte, whatever its content encoding.
 
-    Raises DataError when there is no answer or no end within the limits, the server reports an
-    error, the body is shorter than announced, or it is larger than ``max_bytes``.
+    Raises DataError if the transfer does not start or end within the limits, the server reports an
+    error, or the body is shorter than announced or larger than ``max_bytes``.
     """
     import requests
     from urllib3.exceptions import HTTPError
@@ -53,7 +53,7 @@ def receive(url: str, max_bytes: int, limits: Limits, progress: Progress | None 
 
 
 def _open(url: str, limits: Limits) -> "Response":
-    """Send the request from a thread: a name look-up knows no time-out of its own."""
+    """Send the request from a thread: a name look-up has no time-out of its own."""
     import requests
 
     answers: queue.SimpleQueue[Response | Exception] = queue.SimpleQueue()
@@ -63,7 +63,7 @@ def _open(url: str, limits: Limits) -> "Response":
             patience = (limits.answer, limits.silence)
             headers = {"Accept-Encoding": "identity"}
             answers.put(requests.get(url, stream=True, timeout=patience, headers=headers))
-        except Exception as error:  # whatever it is, it belongs to the thread that waits
+        except Exception as error:  # raised again in the waiting thread
             answers.put(error)
 
     threading.Thread(target=ask, daemon=True).start()
@@ -79,14 +79,14 @@ def _open(url: str, limits: Limits) -> "Response":
 def _body(
     response: "Response", max_bytes: int, end: float, limits: Limits, progress: Progress | None
 ) -> bytes:
-    """Read the body in pieces as they arrive, so that a trickle cannot outlast the limit."""
+    """Read the body in pieces as they arrive, so that a slow transfer cannot exceed the limit."""
     length = response.headers.get("Content-Length", "")
     expected = int(length) if length.isdecimal() else None
     body = bytearray()
     while piece := response.raw.read1(2**16, decode_content=False):
         body += piece
         if len(body) > max_bytes:
-            raise DataError(f"more than the {max_bytes:,} bytes that are possible; stopped")
+            raise DataError(f"more than the {max_bytes:,} bytes allowed; stopped")
         if monotonic() > end:
             raise DataError(f"gave up after {limits.total:g} s with {len(body):,} bytes received")
         if progress:

@@ -1,4 +1,4 @@
-"""What goes wrong with data, in one exception."""
+"""The exception for all problems with data."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from datasets.printable import printable
 class DataError(Exception):
     """Data that cannot be used or obtained; the message names the file and the remedy.
 
-    Whatever it quotes of a file or a server is printable.
+    Control characters in the message, such as those of a file or a server, are escaped.
     """
 
     def __init__(self, message: str) -> None:
@@ -18,7 +18,7 @@ class DataError(Exception):
 
 @contextmanager
 def naming(subject: object, remedy: str = "") -> Iterator[None]:
-    """Put ``subject`` before, and ``remedy`` after, the message of a DataError raised inside.
+    """Prefix the message of a DataError raised inside with ``subject``, and append ``remedy``.
 
     >>> with naming("a.csv", "Fetch it again."):
     ...     raise DataError("the file is empty")

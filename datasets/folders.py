@@ -1,4 +1,4 @@
-"""Data folders: which one the user named, where the cache is, and reading files from either."""
+"""Data folders: the one the user named, the cache, and how files are read from them."""
 
 import os
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ from datasets.reading import read_within
 from datasets.recipe import Content, Contents, DataFile, Recipe
 
 MAX_FILE_BYTES = 64 * 2**20
-"""No file of any data set comes near this size, packed or not."""
+"""No file of any data set comes near this size, compressed or not."""
 
 
 def named_folder(data_dir: str | Path | None) -> Path | None:
     """The folder the user named: ``data_dir``, else LOCKSTEP_DATA, else None.
 
-    Raises DataError when it does not exist: a name that was mistyped is never ignored.
+    Raises DataError if it does not exist: a mistyped name is never ignored.
     """
     name = str(data_dir or "") or os.environ.get("LOCKSTEP_DATA", "")
     if not name:
@@ -31,7 +31,7 @@ def named_folder(data_dir: str | Path | None) -> Path | None:
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: LOCKSTEP_CACHE, else the system's place for caches."""
+    """The folder of downloads: LOCKSTEP_CACHE, else the system's folder for caches."""
     name = os.environ.get("LOCKSTEP_CACHE", "")
     if name:
         return Path(name).expanduser()
@@ -41,10 +41,10 @@ def cache_folder() -> Path:
 
 
 def locate(recipe: Recipe, folder: Path) -> dict[str, Path]:
-    """Where ``folder`` holds each file of the data set, by `DataFile.path`.
+    """The path of each file of the data set in ``folder``, by `DataFile.path`.
 
-    A complete set of files wins over an archive that holds all of them; the two are never mixed.
-    The result is empty when there is neither, and incomplete when some files are missing.
+    A complete set of files takes precedence over an archive of all; the two are never mixed. The
+    result is empty if there is neither, and incomplete if some files are missing.
     """
     found = {f.path: path for f in recipe.files if (path := _first(folder, f.spellings))}
     archive = _first(folder, recipe.archives)
@@ -58,9 +58,9 @@ def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
 
 
 def read_folder(recipe: Recipe, folder: Path) -> tuple[Contents, Path] | None:
-    """Read the data set from ``folder``: its contents and where they are; None if it is not there.
+    """Read the data set from ``folder``: its contents and their path; None if it is not there.
 
-    Raises DataError when files are missing or broken: what a user put there is never passed over.
+    Raises DataError if files are missing or broken: what a user put there is never ignored.
     """
     found = locate(recipe, folder)
     if not found:
@@ -79,7 +79,7 @@ def read_folder(recipe: Recipe, folder: Path) -> tuple[Contents, Path] | None:
 
 
 def read_file(recipe: Recipe, file: DataFile, path: Path) -> Content:
-    """The content of one file; DataError when it is neither canonical nor passes the check."""
+    """The content of one file; DataError if it is not canonical and fails the check."""
     with naming(path, recipe.remedy):
         content = Content(recipe.unwrap(_read(path), file))
         if content.sha256 != file.sha256:
@@ -97,6 +97,6 @@ def _read(path: Path) -> bytes:
 
 
 def _place(found: Mapping[str, Path]) -> Path:
-    """The one path that names all of ``found``: the file itself, or the folder of several."""
+    """The path of all of ``found``: that of a single file, or the folder of several."""
     paths = set(found.values())
     return paths.pop() if len(paths) == 1 else Path(os.path.commonpath(paths))

@@ -21,10 +21,10 @@ _UNSIGNED_BYTE = 0x08
 
 
 def parse_idx(content: bytes) -> np.ndarray:
-    """Read the uint8 array that ``content`` holds; the array is a read-only view of it.
+    """Read the uint8 array in ``content``; the array is a read-only view of it.
 
-    Raises DataError when the content is not IDX of unsigned bytes, or is longer or shorter than
-    its header declares. Nothing is allocated before that is known.
+    Raises DataError if the content is not IDX of unsigned bytes, or is longer or shorter than its
+    header declares. Nothing is allocated before that is known.
 
     >>> parse_idx(bytes([0, 0, 8, 1,  0, 0, 0, 3,  7, 8, 9]))
     array([7, 8, 9], dtype=uint8)
@@ -50,11 +50,11 @@ def encode_idx(array: np.ndarray) -> bytes:
 
 
 def gunzip_idx(raw: bytes) -> bytes:
-    """Decompress an IDX file, hardly further than its own header declares.
+    """Decompress an IDX file, only a few bytes beyond what its header declares.
 
-    A few bytes more tell `parse_idx` of trailing content; a decompression bomb stops there.
+    By these `parse_idx` detects trailing content; a decompression bomb is stopped there.
 
-    Raises DataError when the gzip stream is damaged or the header is not IDX.
+    Raises DataError if the gzip stream is damaged or the header is not IDX.
     """
     try:
         with gzip.GzipFile(fileobj=BytesIO(raw)) as stream:

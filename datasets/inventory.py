@@ -1,4 +1,4 @@
-"""What data is there: in the user's folder and in the cache, file by file."""
+"""The data in the user's folder and in the cache, file by file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ class FileStatus:
 
     ``state``: "canonical"; "edited" (passes every check, but is not the published content);
     "damaged" (``problem`` says how); "missing". ``path`` is None for a missing file, ``bytes`` its
-    size on disk, ``sha256`` that of its unwrapped content, None where it cannot be unwrapped.
+    size on disk, ``sha256`` that of its unwrapped content, None if it cannot be unwrapped.
     """
 
     dataset: str
@@ -41,7 +41,7 @@ class FileStatus:
 def status(data_dir: str | Path | None = None) -> list[FileStatus]:
     """Every file of MNIST and churn, in the named folder (if there is one) and in the cache.
 
-    Raises DataError when a named folder does not exist.
+    Raises DataError if a named folder does not exist.
     """
     folder = named_folder(data_dir)
     places = [_inspect(recipe, folder, "folder") for recipe in RECIPES] if folder else []
@@ -50,7 +50,7 @@ def status(data_dir: str | Path | None = None) -> list[FileStatus]:
 
 
 def verify(data_dir: str | Path | None = None) -> list[FileStatus]:
-    """The rows of `status` for the files that are there, each read and checked in full.
+    """The rows of `status` for the files that exist, each read and checked in full.
 
     In the cache, where only canonical content belongs, an edited file counts as damaged.
     """
@@ -60,9 +60,9 @@ def verify(data_dir: str | Path | None = None) -> list[FileStatus]:
 def fetch(names: Sequence[str] = (), progress: Progress | None = None) -> list[FileStatus]:
     """Download the named data sets into the cache; without names, all that have a mirror.
 
-    What the cache already holds is kept. Returns the rows of the cache for the data sets asked.
+    Files already in the cache are kept. Returns the rows of the cache for these data sets.
 
-    Raises DataError when a name is unknown or a data set cannot be obtained.
+    Raises DataError if a name is unknown or a data set cannot be obtained.
     """
     known = {recipe.name: recipe for recipe in RECIPES}
     unknown = [name for name in names if name not in known]
@@ -101,7 +101,7 @@ def _inspect_file(recipe: Recipe, file: DataFile, path: Path | None, where: Wher
         if content.sha256 == file.sha256:
             return row
         if where == "cache":
-            raise DataError(f"{path}: not what was downloaded; the next download replaces it")
+            raise DataError(f"{path}: has changed since the download; the next one replaces it")
     except DataError as error:
         return _damaged(row, error)
     return replace(row, state="edited")

@@ -22,8 +22,8 @@ def load_mnist(policy: Policy = "auto", data_dir: str | Path | None = None) -> D
     """MNIST, flattened: ``X_train (60000, 784)`` and ``X_test (10000, 784)``, pixels / 255.
 
     Rows are in file order; column 28 i + j is the pixel in row i and column j. A data folder holds
-    ``mnist/*-ubyte.gz``, the same files unpacked, or Keras' ``mnist.npz``. The stand-in has 1,500
-    training and 297 test images (see `draw_digits`).
+    ``mnist/*-ubyte.gz``, the same files decompressed, or Keras' ``mnist.npz``. The stand-in has
+    1,500 training and 297 test images (see `draw_digits`).
 
     Raises DataError: see `datasets.policy.obtain`.
     """
@@ -55,14 +55,14 @@ class _Images(NamedTuple):
 
 
 def _scale(images: np.ndarray) -> np.ndarray:
-    """Images (n, 28, 28) of uint8 -> rows (n, 784) of float64 from 0 to 1."""
+    """Map images (n, 28, 28) of uint8 to rows (n, 784) of float64 from 0 to 1."""
     return images.reshape(len(images), -1) / 255.0
 
 
 def _unwrap(raw: bytes, file: DataFile) -> bytes:
     """Return the IDX content of a plain file, a gzip file or a member of ``mnist.npz``.
 
-    The first bytes decide, not the name: browsers unpack a .gz and leave its name as it was.
+    The first bytes decide, not the name: browsers decompress a .gz but keep its name.
     """
     if raw.startswith(b"\x1f\x8b"):
         return gunzip_idx(raw)
@@ -72,7 +72,7 @@ def _unwrap(raw: bytes, file: DataFile) -> bytes:
 
 
 def _from_npz(raw: bytes, member: str) -> bytes:
-    """Read one array of Keras' archive and write it as the IDX content that it came from."""
+    """Return one array of Keras' archive as the IDX content that it was made from."""
     try:
         return encode_idx(read_npz(raw, member))
     except DataError as error:
@@ -160,7 +160,7 @@ MNIST = Recipe(
     check=_check,
     parse=_parse,
     stand_in=_stand_in,
-    stand_in_is="8x8 digits of scikit-learn, brought to 28x28",
+    stand_in_is="scikit-learn's 8x8 digits, enlarged to 28x28",
     remedy=(
         "Put the four *-ubyte.gz files of MNIST, or Keras' mnist.npz, into the mnist/ folder of "
         "a data folder, and name that folder with --data-dir or LOCKSTEP_DATA."

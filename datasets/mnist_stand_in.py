@@ -1,4 +1,4 @@
-"""MNIST's stand-in: real handwriting that comes with scikit-learn."""
+"""MNIST's stand-in: the handwritten digits that come with scikit-learn."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ def draw_digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """scikit-learn's 1,797 digits in MNIST's form, as uint8.
 
     Returns training images (1500, 28, 28), training labels (1500,), test images (297, 28, 28) and
-    test labels (297,). Every pixel of an 8 x 8 image becomes a block of 3 x 3 and the resulting
-    24 x 24 gets a margin of 2, which makes 28 x 28; the grey levels 0 to 16 are spread over 0 to
-    255. The test images are a stratified random draw with a fixed seed.
+    test labels (297,). Every pixel of an 8 x 8 image becomes a block of 3 x 3, and the resulting
+    24 x 24 gets a margin of 2, which makes 28 x 28; the grey levels 0 to 16 are scaled to 0 to 255.
+    The test images are a stratified random sample with a fixed seed.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split

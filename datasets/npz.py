@@ -1,8 +1,8 @@
-"""One array of bytes out of NumPy's archive format: a zip file of .npy files.
+"""Read an array of bytes from NumPy's archive format, a zip file of .npy files.
 
-`numpy.load` would do, but it believes what headers declare, and some of zip's compression methods
-unpack without a limit. Here nothing is unpacked or allocated beyond what the array can hold, and
-no object is ever made: the only values that are read are bytes.
+`numpy.load` would do, but it trusts what headers declare, and some of zip's compression methods
+decompress without a limit. Here nothing is decompressed or allocated beyond what the array can
+hold, and no object is ever created: only bytes are read.
 """
 
 import zipfile
@@ -23,7 +23,7 @@ _BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 def read_npz(raw: bytes, name: str) -> np.ndarray:
     """Read the uint8 array that an archive holds under ``name``.
 
-    Raises DataError when there is none, when it is of another type, and when anything is damaged.
+    Raises DataError if there is none, if it is of another type, and if anything is damaged.
     """
     if raw.count(_MEMBER) > _MAX_MEMBERS:
         raise DataError(f"the archive has more than {_MAX_MEMBERS} members")

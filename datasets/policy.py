@@ -1,4 +1,4 @@
-"""Which data is used: the user's folder, the cache, a download or the stand-in, and why."""
+"""Which data are used: the user's folder, the cache, a download or the stand-in, and why."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,17 +29,17 @@ def obtain(recipe: Recipe, policy: Policy, data_dir: str | Path | None) -> Obtai
     """Find the data set as ``policy`` allows.
 
     "auto": the named folder, the cache, a download, the stand-in, in this order; "real": the same
-    without the stand-in; "stand-in": nothing else, touching neither network nor the user's files.
+    without the stand-in; "stand-in": only that, touching neither the network nor the user's files.
 
-    Raises DataError when the policy is unknown, when a named folder does not exist, when a file
-    that is there is broken, and, under "real", when nothing was found, with all that was tried.
+    Raises DataError if the policy is unknown, if a named folder does not exist, if an existing file
+    is broken, and, under "real", if nothing was found, with everything that was tried.
     """
     if policy not in get_args(Policy):
         raise DataError(
             f"the data policy {policy!r} is unknown; expected one of {', '.join(get_args(Policy))}"
         )
     if policy == "stand-in":
-        return _stand_in(recipe, "it was asked for")
+        return _stand_in(recipe, "it was requested")
     found, tried = _search(recipe, named_folder(data_dir))
     if found:
         return found
@@ -52,7 +52,7 @@ def obtain(recipe: Recipe, policy: Policy, data_dir: str | Path | None) -> Obtai
 
 
 def _search(recipe: Recipe, folder: Path | None) -> tuple[Obtained | None, list[str]]:
-    """Look for the real data in the folder, the cache and the mirrors; say where it was not."""
+    """Look for the real data in the folder, the cache and the mirrors; also return the failures."""
     tried: list[str] = []
     if folder:
         if here := read_folder(recipe, folder):

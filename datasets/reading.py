@@ -1,12 +1,12 @@
-"""Read a file that may be larger than any should be."""
+"""Read a file up to a size limit."""
 
 from pathlib import Path
 
 
 def read_within(path: Path, limit: int) -> bytes:
-    """Return what is in a file; ValueError if it has more than ``limit`` bytes.
+    """Return the content of a file; ValueError if it has more than ``limit`` bytes.
 
-    No more than that is ever held, also of a device that never ends.
+    Hardly more than that is ever held in memory, even of an endless device.
     """
     content = bytearray()
     with path.open("rb") as stream:

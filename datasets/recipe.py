@@ -1,4 +1,4 @@
-"""How a data set is recognised, obtained and checked: a recipe for each, which is data."""
+"""How a data set is recognised, obtained and checked: a recipe for each data set."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from hashlib import sha256
 
 @dataclass(frozen=True)
 class Content:
-    """What is in a file once it is unwrapped, and its checksum, which is computed once."""
+    """The unwrapped content of a file, and its checksum, which is computed once."""
 
     data: bytes
 
     @cached_property
     def sha256(self) -> str:
-        """In hexadecimal."""
+        """The digest in hexadecimal."""
         return sha256(self.data).hexdigest()
 
 
@@ -26,9 +26,9 @@ Contents = Mapping[str, Content]
 class DataFile:
     """One file of a data set.
 
-    ``path`` names it inside a data folder and in the cache; ``spellings`` are the paths under
-    which it circulates, the one that mirrors serve first. ``sha256`` and ``size`` (bytes) are
-    those of its canonical content: decompressed, with CRLF folded to LF in text.
+    ``path`` is its name in a data folder and in the cache; ``spellings`` are the paths under which
+    it circulates, first the one that mirrors serve. ``sha256`` and ``size`` (bytes) are those of
+    its canonical content: decompressed, with CRLF converted to LF in text.
     """
 
     path: str
@@ -39,15 +39,15 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the store needs to know of a data set.
+    """Everything needed to find and check a data set.
 
-    - ``files``: what it consists of; ``archives``: paths of single files that hold all of it;
+    - ``files``: its files; ``archives``: paths of single files that hold all of them;
     - ``mirrors``: base URLs that serve the first spelling of every file;
-    - ``unwrap(raw, file)``: the content in a file as it was found or served;
-    - ``check(content, file)``: raises DataError when the content cannot be that file;
-    - ``parse(contents)``: the arrays; raises DataError when the files do not fit together;
-    - ``stand_in()``: contents of the same form, made without network and files of the user;
-    - ``stand_in_is`` and ``remedy``: what to tell the user about the two.
+    - ``unwrap(raw, file)``: the content of a file as it was found or served;
+    - ``check(content, file)``: raises DataError if the content cannot be that file;
+    - ``parse(contents)``: the arrays; raises DataError if the files do not fit together;
+    - ``stand_in()``: contents of the same form, made without network or user files;
+    - ``stand_in_is`` describes them; ``remedy`` tells the user how to get the real files.
     """
 
     name: str
@@ -62,11 +62,11 @@ class Recipe:
     remedy: str
 
     def changed(self, contents: Contents) -> list[str]:
-        """The paths whose content is not the canonical one."""
+        """The paths whose content is not canonical."""
         return [f.path for f in self.files if contents[f.path].sha256 != f.sha256]
 
     def digest(self, contents: Contents) -> str:
-        """One SHA-256 for the whole: the file's own, or that of the list of the files' digests."""
+        """One SHA-256 for the data set: that of its only file, or of the list of file digests."""
         digests = [contents[file.path].sha256 for file in self.files]
         if len(digests) == 1:
             return digests[0]

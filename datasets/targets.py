@@ -1,4 +1,4 @@
-"""What a data set's targets are: classes, a measured quantity, or the inputs themselves."""
+"""The targets of a data set: classes, a measured quantity, or the inputs themselves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Classes:
     names: tuple[str, ...]
 
     def problem(self, X: np.ndarray, y: np.ndarray) -> str:
-        """Say what is wrong with y as the targets of X (n, d), or return an empty string."""
+        """Return what is wrong with y as the targets of X (n, d), or an empty string."""
         if y.dtype != np.int64:
             return f"expected int64 labels, found {y.dtype}"
         if y.shape != (len(X),):
@@ -32,9 +32,9 @@ class Classes:
 class Quantity:
     """One measured quantity, standardised: y (n,), float64.
 
-    The quantity itself is ``mean + scale * y``, in ``unit``; mean and scale are its mean and its
-    standard deviation over the training rows. A root mean squared error of y times ``scale`` is
-    therefore one in ``unit``. ``unit`` is empty for a score, which has none.
+    The quantity itself is ``mean + scale * y``, in ``unit``; mean and scale are its mean and
+    standard deviation over the training rows. The root mean squared error of y, times ``scale``, is
+    therefore in ``unit``. ``unit`` is empty for a score, which has none.
 
     Raises DataError for a mean or a scale that no quantity can have.
     """
@@ -68,7 +68,7 @@ class Quantity:
         return self.mean + self.scale * y
 
     def problem(self, X: np.ndarray, y: np.ndarray) -> str:
-        """Say what is wrong with y as the targets of X (n, d), or return an empty string."""
+        """Return what is wrong with y as the targets of X (n, d), or an empty string."""
         if y.dtype != np.float64 or not y.flags.c_contiguous:
             return f"expected C-contiguous float64 targets, found {y.dtype}"
         if y.shape != (len(X),):
@@ -83,7 +83,7 @@ class Inputs:
     """The inputs themselves, to be reconstructed: y is X (n, d), not a copy of it."""
 
     def problem(self, X: np.ndarray, y: np.ndarray) -> str:
-        """Say what is wrong with y as the targets of X (n, d), or return an empty string."""
+        """Return what is wrong with y as the targets of X (n, d), or an empty string."""
         return "" if y is X else "expected the inputs themselves as targets, found another array"
 
 

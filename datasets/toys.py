@@ -7,7 +7,7 @@ from datasets.targets import Classes
 
 
 def load_truth_table() -> Dataset:
-    """The first of three bits: four situations to learn from, and a fifth that is new.
+    """The first of three bits: four situations to learn from, and a new one.
 
     ``X_train (4, 3)`` holds the four training rows. ``X_test (5, 3)`` holds the same four and then
     the new situation [1, 0, 0], whose answer is 1 because the answer is always the first bit.
@@ -26,7 +26,7 @@ def load_truth_table() -> Dataset:
 
 
 def load_xor() -> Dataset:
-    """The exclusive or of the first two bits; the third is always 1, in place of a bias.
+    """The exclusive or of the first two bits; the third is always 1, instead of a bias.
 
     ``X_train (4, 3)`` holds all four rows there are, and ``X_test`` the same.
 
@@ -72,7 +72,7 @@ def _exact(
     feature_names: tuple[str, ...],
     class_names: tuple[str, ...],
 ) -> Dataset:
-    """Wrap (X_train, y_train, X_test, y_test) that are computed from their definition."""
+    """Wrap (X_train, y_train, X_test, y_test) that were computed from their definition."""
     X_train, y_train, X_test, y_test = parts
     return Dataset(
         name=name,

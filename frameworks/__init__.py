@@ -1,10 +1,10 @@
-"""One fit/predict interface over the implementations: scratch, Keras, PyTorch and others.
+"""One fit/predict interface to the implementations: scratch, Keras, PyTorch and others.
 
 >>> from frameworks import ScratchClassifier
 >>> ScratchClassifier(hidden=(6, 6), epochs=10, random_state=0)
 ScratchClassifier(epochs=10, hidden=(6, 6), random_state=0)
 
-A framework is loaded when one of its estimators is first asked for.
+A framework is loaded when one of its estimators is first accessed.
 """
 
 import re
@@ -59,11 +59,11 @@ _FRAMEWORKS = ("jax", "keras", "tensorflow", "torch")
 
 
 class MissingFrameworkError(ImportError):
-    """The framework of the estimator that was asked for is not installed."""
+    """The framework that an estimator needs is not installed."""
 
 
 def __getattr__(name: str) -> Any:
-    """Load an estimator's module, and with it its framework."""
+    """Load an estimator's module, and with it the framework."""
     family = re.sub("(Classifier|Regressor|Trainer)$", "", name)
     module = _MODULES.get(family)
     if module is None or name not in __all__:

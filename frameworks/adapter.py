@@ -1,4 +1,4 @@
-"""What an estimator asks of an implementation: the seam between lockstep and a framework."""
+"""What an estimator requires of an implementation: the seam between lockstep and a framework."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -21,7 +21,7 @@ __all__ = ["Adapter"]
 class Adapter(ABC):
     """One network, its loss and its optimizer, or a program, in one framework.
 
-    Arrays go in and come out as NumPy's, of the adapter's dtype. Weights are in canonical layout
+    Arguments and results are NumPy arrays of the adapter's dtype. Weights are in canonical layout
     and order: layer by layer, dense kernels (d_in, d_out), then biases (d_out,).
     """
 
@@ -29,11 +29,11 @@ class Adapter(ABC):
         self._arguments = build, spec, dtype, task
         self.spec, self.dtype, self.task = spec, dtype, task
         self.parts = self.build(build, spec)
-        self.stream = StepStream(Draws(0), dtype)  # nothing is random; see `draw_from`
+        self.stream = StepStream(Draws(0), dtype)  # draws nothing until `draw_from`
         self.threshold = task.threshold(self.parts.logits)
 
     def __getstate__(self) -> Any:
-        """Leave the framework's objects out: weights and states rebuild them."""
+        """Pickle no framework objects: they are rebuilt from the arguments, weights and states."""
         states = self.get_layer_state(), self.get_optimizer_state()
         return self._arguments, self.get_weights(), *states
 
@@ -46,14 +46,14 @@ class Adapter(ABC):
 
     @property
     def step(self) -> Step:
-        """A program's step; TypeError where the builder returned no program."""
+        """A program's step; TypeError if the builder returned no program."""
         if not isinstance(self.parts, Program):
             raise TypeError(f"build must return a Program, got {type(self.parts).__name__}")
         return self.parts.step
 
     @abstractmethod
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
-        """Call the builder, and give its networks the adapter's dtype."""
+        """Call the builder and give its networks the adapter's dtype."""
 
     @abstractmethod
     def get_weights(self) -> list[np.ndarray]:
@@ -61,18 +61,18 @@ class Adapter(ABC):
 
     @abstractmethod
     def set_weights(self, weights: list[np.ndarray]) -> None:
-        """Copy in weights; their shapes are those of `get_weights`."""
+        """Copy in weights of the shapes that `get_weights` returns."""
 
     @abstractmethod
     def get_optimizer_state(self) -> Any:
-        """Return what the optimizer needs to go on after pickling."""
+        """Return what the optimizer needs to continue after unpickling."""
 
     @abstractmethod
     def set_optimizer_state(self, state: Any) -> None:
-        """Go on from what `get_optimizer_state` returned."""
+        """Restore what `get_optimizer_state` returned."""
 
     def draw_from(self, draws: Draws, X: np.ndarray) -> None:
-        """Take from `draws`, step by step, what is random in a training on rows like X (n, d)."""
+        """Take the random numbers of each step on rows like X (n, d) from `draws`."""
         dropped, own = [], None
         if len(self.parts.networks) == 1:
             dropped = self.dropped(X)
@@ -81,29 +81,29 @@ class Adapter(ABC):
         self.stream = StepStream(draws, self.dtype, dropped, own)
 
     def dropped(self, X: np.ndarray) -> list[Dropped]:
-        """Return what each dropout layer drops of rows like X, in the order of the calls."""
+        """Return what each dropout layer drops of rows like X, in call order."""
         return []
 
     def compile(self, data: Batch, batch_size: int) -> None:  # noqa: B027 - most need nothing
-        """Do once what `train` would otherwise do in its first epoch: tracing, for example."""
+        """Do in advance what `train` would do in its first epoch, such as tracing."""
 
     @abstractmethod
     def train(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[EpochResult]:
-        """Train one epoch for every order (n,) of the rows, and yield its result.
+        """Train one epoch for each order (n,) of the rows, and yield its result.
 
-        None keeps the rows as they are. Several epochs may be trained before the first is yielded.
-        What is random in a step comes from the source that `draw_from` was given; RuntimeError
-        where the network draws anything itself.
+        None keeps the rows in their order. Several epochs may be trained before the first is
+        yielded. All random numbers come from the draws given to `draw_from`. Raises RuntimeError if
+        the network draws any itself.
         """
 
     def run(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[dict[str, float]]:
-        """Run a program's step on every batch, one epoch for every order of the rows.
+        """Run a program's step on every batch, one epoch for each order of the rows.
 
-        Yield each epoch's means, over its rows, of what the steps returned.
+        Yields each epoch's means, over its rows, of the values that the steps return.
         """
         n = len(data.X)
         for order in orders:
@@ -116,7 +116,7 @@ class Adapter(ABC):
             yield {name: total / n for name, total in totals.items()}
 
     def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
-        """Run a program's step on a batch of arrays; return what it returns."""
+        """Run a program's step on a batch of arrays and return its values."""
         raise NotImplementedError(f"{type(self).__name__} runs no programs")
 
     @abstractmethod
@@ -133,33 +133,33 @@ class Adapter(ABC):
 
     @abstractmethod
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
-        """Return the output of every layer that computes, in order, for X (n, d).
+        """Return the output of every computing layer, in order, for X (n, d).
 
-        Images are (n, h, w, c). In training mode layers drop what they would in the next step, and
-        follow as in it: see `frameworks.probe.undisturbed`.
+        Images are (n, h, w, c). In training mode layers use the dropout masks of the next step, and
+        update their states: see `frameworks.probe.undisturbed`.
         """
 
     @abstractmethod
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
-        """Return the loss of a batch in training mode, and its gradient for every weight.
+        """Return the loss of a batch in training mode, and its gradient for every weight array.
 
-        The gradients are laid out as `get_weights`; no step is taken, and nothing is drawn: layers
-        drop what they would in the next step.
+        The gradients are laid out as `get_weights`. No step is taken and nothing is drawn: layers
+        use the dropout masks of the next step.
         """
 
     def get_states(self) -> list[np.ndarray]:
-        """Return copies of what layers learn without a gradient, in the order of the layers.
+        """Return copies of what layers learn without a gradient, in layer order.
 
-        Batch normalization: its running mean (d,) and variance (d,).
+        For batch normalization, the running mean (d,) and variance (d,).
         """
         return []
 
     def set_states(self, states: list[np.ndarray]) -> None:  # noqa: B027 - most learn nothing
-        """Copy in states; their shapes are those of `get_states`."""
+        """Copy in states of the shapes that `get_states` returns."""
 
     def get_layer_state(self) -> Any:
-        """Return all that layers keep besides their weights: random generators, too."""
+        """Return all that layers keep besides their weights, including random generators."""
         return None
 
     def set_layer_state(self, state: Any) -> None:  # noqa: B027 - most keep nothing
-        """Go on from what `get_layer_state` returned."""
+        """Restore what `get_layer_state` returned."""

@@ -1,4 +1,4 @@
-"""What the suite has to know of an implementation; each folder beside this file ends in one."""
+"""What the suite must know about an implementation; each implementation's folder defines one."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,19 +14,19 @@ __all__ = ["Backend", "LineStyle", "Peer"]
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How an implementation is drawn: by colour, and by dashes and markers where there is none."""
+    """How an implementation is drawn: its colour, and dashes and marker for black and white."""
 
     colour: int  # a place in the report's palette
-    width: float  # a broad line stays visible under those that are drawn over it
+    width: float  # a broad line stays visible below others
     dashes: tuple[float, ...]
     marker: str
 
 
 @dataclass(frozen=True)
 class Peer:
-    """Another way to train what an implementation's builder builds, timed beside it.
+    """Another way to train the network of an implementation's builder, timed alongside it.
 
-    It is made by calling `loop`, a class of the implementation's `peers` module that keeps the
+    It is made by calling `loop`, a class in the implementation's `peers` module that follows the
     protocol `frameworks.peers.MakeLoop`, with the options.
     """
 
@@ -35,29 +35,29 @@ class Peer:
     about: str
     options: Mapping[str, bool] = field(default_factory=dict)
     stock_epsilon: bool = False  # Adam adds its ε where PyTorch does
-    own_draws: bool = False  # other weights and batches, so that its loss proves nothing
-    family: str = ""  # whose fastest is named in the headline; the implementation's if not said
+    own_draws: bool = False  # its own weights and batches: its loss is not comparable
+    family: str = ""  # whose fastest peer is named in the headline; default: the implementation
 
 
 @dataclass(frozen=True)
 class Backend:
-    """One implementation: a way to train what a page's builders build."""
+    """One implementation: a way to train the networks of a page's builders."""
 
     name: str
-    title: str  # as it is written in a sentence: "PyTorch"
-    folder: str  # its package, whose modules are loaded when they are needed
-    packages: tuple[str, ...]  # what has to be installed
+    title: str  # as written in a sentence: "PyTorch"
+    folder: str  # its package, whose modules are loaded on demand
+    packages: tuple[str, ...]  # that must be installed
     classifier: str  # the names of its estimators
     regressor: str
     style: LineStyle
-    estimators: str = "adapter"  # the module of its folder that defines them
+    estimators: str = "adapter"  # the module of its folder that defines the estimators
     builder: str = ""  # the name of the builders that it trains, if not its own
     variables: Mapping[str, str] = field(default_factory=dict)  # environment of its processes
     dtypes: tuple[str, ...] = ("float64", "float32")
-    default: bool = True  # trained unless others are named
-    timed: bool = True  # by `lockstep bench` unless others are named
+    default: bool = True  # trained if no implementations are named
+    timed: bool = True  # by `lockstep bench`, if none are named
     native: str | None = (
-        "train"  # the function in its `native` module; None: no defaults of its own
+        "train"  # the function in its `native` module; None: it has no native defaults
     )
     loop: str | None = None  # the plain loop in its `peers` module that `fit` is timed against
     peers: tuple[Peer, ...] = ()
@@ -69,18 +69,18 @@ class Backend:
         return self.builder or self.name
 
     def cannot_train(self, blueprint: Blueprint, dtype: str, native: bool = False) -> str:
-        """Say why it cannot train a blueprint, or return an empty string."""
+        """Return why it cannot train a blueprint, or an empty string."""
         if dtype not in self.dtypes:
             return f"{self.name} computes in {' and '.join(self.dtypes)} only, not in {dtype}"
         if native and self.native is None:
-            return f"{self.name} has no defaults of its own, which --native asks for"
+            return f"{self.name} has no defaults of its own, which --native requires"
         if self.builders not in blueprint.builders:
             there_are = ", ".join(f"build_{name}" for name in blueprint.builders) or "none"
             return f"{blueprint.name} has no build_{self.builders}; there are: {there_are}"
         return ""
 
     def missing(self) -> str | None:
-        """Return what is to be told if a package is not installed; nothing is loaded to see."""
+        """Return a message if a package is not installed, else None; loads nothing."""
         absent = [package for package in self.packages if find_spec(package) is None]
         if not absent:
             return None
@@ -92,7 +92,7 @@ class Backend:
         change: Callable[[Builder], Builder] = lambda build: build,
         **parameters: Any,
     ) -> Any:
-        """Return the estimator for a blueprint, or for what `change` makes of its builder.
+        """Return the estimator for a blueprint, with its builder changed by `change`.
 
         Loads the framework.
         """
@@ -101,5 +101,5 @@ class Backend:
         return self.load(self.estimators, kind)(build=build, **parameters)
 
     def load(self, module: str, name: str) -> Any:
-        """Return what a module of its folder defines; the framework is loaded with it."""
+        """Return an object that a module of its folder defines; loads the framework."""
         return getattr(import_module(f"{self.folder}.{module}"), name)

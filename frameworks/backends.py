@@ -1,4 +1,4 @@
-"""The implementations, a line each; no framework is loaded here."""
+"""The list of implementations, one line each; loads no framework."""
 
 from frameworks import keras, python, pytorch, scratch
 from frameworks.backend import Backend

@@ -1,4 +1,4 @@
-"""A network written for several implementations: what a training is made from."""
+"""A network written for several implementations: what trainings are made from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ __all__ = ["Blueprint"]
 
 @dataclass(frozen=True)
 class Blueprint:
-    """One network, its loss and its optimizer, with a builder for each way of writing it."""
+    """One network, its loss and its optimizer, with a builder for each dialect."""
 
     name: str
     spec: Spec
-    builders: Mapping[str, Builder]  # by the name of the way: "scratch", "keras", "pytorch"
+    builders: Mapping[str, Builder]  # by dialect: "scratch", "keras", "pytorch"
     task: Task = CLASSIFICATION

@@ -1,4 +1,4 @@
-"""The shared interface for labels: one scikit-learn classifier, whatever computes underneath."""
+"""The shared interface for labels: one scikit-learn classifier for every implementation."""
 
 from typing import Any, Self
 
@@ -20,14 +20,14 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
 
     classes_ : the sorted labels
 
-    Two classes make one output and the binary cross-entropy, k > 2 classes make k outputs and the
-    categorical one. A builder may give two classes two outputs: its spec's `outputs` is then 2.
+    Two classes give one output and the binary cross-entropy, k > 2 classes k outputs and the
+    categorical cross-entropy. A builder may use two outputs for two classes (`outputs=2`).
     """
 
     task = CLASSIFICATION
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Train one more epoch on X, y; the first call has to see all labels in y or `classes`."""
+        """Train one more epoch on X, y; the first call must see all labels in y or `classes`."""
         return self._partial_fit(X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -49,18 +49,18 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
         self.classes_ = unique_labels(y if classes is None else classes)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y holds one class only, {self.classes_[0]!r}; a classifier needs two or more"
+                f"y holds only one class, {self.classes_[0]!r}; a classifier needs two or more"
             )
         self._one_output = len(self.classes_) == 2 and not self._builder_has_two()
 
     def _take_targets(self, network: StoredNetwork) -> None:
         if network.classes is None:
-            raise WeightFileError("is of a regressor, which has no classes")
+            raise WeightFileError("holds a regressor, which has no classes")
         self.classes_ = network.classes
         self._one_output = len(self.classes_) == 2 and not self._builder_has_two()
 
     def _builder_has_two(self) -> bool:
-        """Say whether a builder gives two classes an output each."""
+        """Return whether a builder uses two outputs for two classes."""
         return self.build is not None and builders_spec(self).outputs == 2
 
     def _encode(self, y: np.ndarray, dtype: str) -> np.ndarray:

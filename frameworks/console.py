@@ -1,4 +1,4 @@
-"""What is shown on a terminal: the console, tables, numbers, and one progress bar.
+"""Terminal output: the console, tables, numbers and one progress bar.
 
 Everything is readable at 80 columns and without colour.
 """
@@ -21,12 +21,12 @@ __all__ = [
 
 
 def make_console(quiet: bool = False) -> Console:
-    """Return a console that shows text as it is: names of files and records are no markup."""
+    """Return a console that prints text literally: names of files and records are not markup."""
     return Console(highlight=False, markup=False, emoji=False, quiet=quiet)
 
 
 def make_table(first: str, *others: str) -> Table:
-    """Return an empty table: one column to the left, the others to the right."""
+    """Return an empty table: the first column left-aligned, the others right-aligned."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False, pad_edge=False)
     table.add_column(first)
     for name in others:
@@ -35,7 +35,7 @@ def make_table(first: str, *others: str) -> Table:
 
 
 def spread(values: Sequence[float | None], form: str, between: str = "..") -> str:
-    """Return the one value, or the smallest and the largest; "nan" if one is not finite.
+    """Format a single value, or the smallest and the largest; "nan" if one is missing.
 
     >>> spread([0.5, 0.25], ".2f"), spread([0.5], ".2f"), spread([0.5, None], ".2f")
     ('0.25..0.50', '0.50', 'nan')
@@ -48,7 +48,7 @@ def spread(values: Sequence[float | None], form: str, between: str = "..") -> st
 
 
 def exponent(errors: Iterable[float | None]) -> str:
-    """Return the worst of some relative errors, in as many digits as matter; null is infinite.
+    """Format the largest of some relative errors in two digits; None is infinite.
 
     >>> exponent([1e-15, 2.34e-13]), exponent([0.0]), exponent([None])
     ('2.3e-13', '0', 'inf')
@@ -58,7 +58,7 @@ def exponent(errors: Iterable[float | None]) -> str:
 
 
 def two_decimals(digits: float) -> str:
-    """Return a number of digits in two decimals, never rounded up.
+    """Format a number of digits with two decimals, never rounded up.
 
     >>> two_decimals(11.996), two_decimals(11.29)
     ('11.99', '11.29')
@@ -67,7 +67,7 @@ def two_decimals(digits: float) -> str:
 
 
 class Advance(Protocol):
-    """Told how far something is."""
+    """A callback that shows progress."""
 
     def __call__(self, what: str, done: float, total: float | None) -> None:
         """Show what is being done, and how much of it is done."""
@@ -75,7 +75,7 @@ class Advance(Protocol):
 
 @contextmanager
 def progress_bar() -> Iterator[Advance]:
-    """Show one bar on a terminal while something lasts; elsewhere, nothing."""
+    """Show a progress bar on a terminal, and nothing elsewhere."""
     console = Console(stderr=True)
     if not sys.stderr.isatty():
         yield lambda what, done, total: None

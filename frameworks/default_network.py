@@ -1,7 +1,7 @@
-"""The network of the estimators when no builder is given: dense layers with ReLU between them.
+"""The estimators' network when no builder is given: dense layers with ReLU between them.
 
 Three builders of one network, written like an experiment's page. The loss is the cross-entropy of
-a sigmoid or softmax on top, or the mean squared error for a regression.
+a final sigmoid or softmax, or the mean squared error for a regression.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ __all__ = ["DenseSpec", "build_keras", "build_pytorch", "build_scratch", "initia
 
 @dataclass(frozen=True)
 class DenseSpec(Spec):
-    """Any number of hidden layers, and Adam's numbers."""
+    """The widths of any number of hidden layers, and Adam's numbers."""
 
     inputs: int = 1
     outputs: int = 1

@@ -16,10 +16,10 @@ _BYTES_AHEAD = 2**25
 
 
 class Draws:
-    """The random numbers of one training, in a stream for each purpose.
+    """The random numbers of one training, in a separate stream for each purpose.
 
-    What one stream is asked for does not move another: a network with more weights still sees the
-    same batches, and one with dropout as well.
+    Drawing from one stream does not advance another: a network with more weights, or with dropout,
+    still sees the same batches.
     """
 
     def __init__(self, random_state: Any) -> None:
@@ -31,9 +31,9 @@ class Draws:
     def orders(
         self, n: int, batch_size: int, epochs: int, shuffle: bool = True
     ) -> Iterator[np.ndarray | None]:
-        """Yield the order (n,) of the rows for each epoch, or None for the order they are in.
+        """Yield the order (n,) of the rows for each epoch; None keeps them in their order.
 
-        That is so without `shuffle`, and where a single batch holds all rows.
+        It is None without `shuffle`, and if a single batch holds all rows.
 
         >>> [order.tolist() for order in Draws(0).orders(n=4, batch_size=2, epochs=2)]
         [[2, 0, 3, 1], [1, 3, 0, 2]]
@@ -48,7 +48,7 @@ class Draws:
 
 
 class Dropped(NamedTuple):
-    """What one dropout layer drops: each of a row's activations with probability `rate`."""
+    """What one dropout layer drops: each activation of a row, with probability `rate`."""
 
     rate: float
     shape: tuple[int, ...]  # of one row of its activations: (d,), or (h, w, c) for images
@@ -58,13 +58,13 @@ class StepDraws(NamedTuple):
     """The random numbers of one step of n rows, in the network's dtype."""
 
     masks: tuple[np.ndarray, ...]  # (n, *shape) for each dropout layer: 0 or 1/(1 − rate)
-    named: dict[str, np.ndarray]  # what a program draws by itself
+    named: dict[str, np.ndarray]  # what a program draws
 
 
 class StepStream:
-    """Draws for one step after the other, as many rows as it has.
+    """Draws the random numbers of one step after another.
 
-    First come the masks, layer by layer, as u ≥ rate for u ~ U[0, 1); then what the program draws.
+    First come the masks, layer by layer, as u ≥ rate for u ~ U[0, 1), then the program's draws.
 
     >>> draw = StepStream(Draws(0), "float64", [Dropped(0.5, (4,))])
     >>> draw(2).masks
@@ -87,7 +87,7 @@ class StepStream:
         return bool(self.dropped) or self._own is not None
 
     def __call__(self, rows: int) -> StepDraws:
-        """Draw for the next step, of so many rows."""
+        """Draw for the next step, of `rows` rows."""
         if not self:
             return StepDraws((), {})
         drawn = self._draw(self.draws.steps, rows)
@@ -98,7 +98,7 @@ class StepStream:
         return self._in_dtype(drawn)
 
     def peek(self, rows: int) -> StepDraws:
-        """Return what the next step of so many rows would be given, and leave it to be drawn."""
+        """Return the draws of the next step of `rows` rows without consuming them."""
         return self._in_dtype(self._draw(deepcopy(self.draws.steps), rows))
 
     def masks_ahead(self, orders: np.ndarray, batch_size: int) -> list[np.ndarray]:
@@ -112,12 +112,12 @@ class StepStream:
         return [masks.reshape(*orders.shape, *masks.shape[1:]) for masks in joined]
 
     def rows_ahead(self, batch_size: int) -> int:
-        """Return for how many rows, in whole batches, masks may be drawn without much memory."""
+        """Return the number of rows, in whole batches, whose masks fit into limited memory."""
         row = sum(mask.nbytes for mask in self.peek(1).masks)
         return max(1, _BYTES_AHEAD // (row * batch_size)) * batch_size if row else sys.maxsize
 
     def _draw(self, rng: np.random.Generator, rows: int) -> StepDraws:
-        """Return masks that say what is kept, and what the program draws, as it is drawn."""
+        """Return boolean masks of what is kept, and the program's draws before any cast."""
         kept = [rng.random((rows, *shape)) >= rate for rate, shape in self.dropped]
         own = {} if self._own is None else self._own(rng, rows)
         return StepDraws(tuple(kept), {name: np.asarray(a) for name, a in own.items()})

@@ -1,18 +1,18 @@
-"""What a user is told when a request cannot be carried out."""
+"""Errors for requests that cannot be carried out, and their printable messages."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 __all__ = ["RequestError", "choose", "printable"]
 
-# C0, DEL, C1 and lone surrogates: what terminals act on, and what UTF-8 does not have. Line feeds
-# and tabs stay.
+# C0, DEL, C1 and lone surrogates: what terminals interpret, and what UTF-8 cannot encode. Line
+# feeds and tabs stay.
 _CONTROLS = [*range(32), *range(127, 160), *range(0xD800, 0xE000)]
 _ESCAPED = {code: ascii(chr(code))[1:-1] for code in _CONTROLS if chr(code) not in "\n\t"}
 
 
 def printable(text: str) -> str:
-    r"""Return a text with control characters spelled out.
+    r"""Return a text with its control characters escaped.
 
     >>> print(printable("\x1b[31mred\x07"))
     \x1b[31mred\x07
@@ -21,9 +21,9 @@ def printable(text: str) -> str:
 
 
 class RequestError(Exception):
-    """A request that cannot be carried out; the message names the thing and the remedy.
+    """A request that cannot be carried out; the message names the problem and the remedy.
 
-    Whatever it quotes of a file or a name is printable.
+    Control characters in the message, such as those of file names, are escaped.
     """
 
     def __init__(self, message: str) -> None:
@@ -31,7 +31,7 @@ class RequestError(Exception):
 
 
 def choose(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return the name if it is known; otherwise raise RequestError with the nearest one.
+    """Return the name if it is known; otherwise raise RequestError that suggests the nearest.
 
     >>> choose("experiment", "mnits", ["mnist", "churn"])
     Traceback (most recent call last):

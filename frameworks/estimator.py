@@ -1,4 +1,4 @@
-"""The shared interface: what a classifier and a regressor have in common, whatever computes."""
+"""The shared interface: what classifiers and regressors of all implementations have in common."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ from scratch import Batch
 
 __all__ = ["LockstepEstimator"]
 
-_ROWS_AT_ONCE = 4096  # predictions are made in pieces of so many rows
+_ROWS_AT_ONCE = 4096  # of predictions
 
 
 class LockstepEstimator(SavesWeights, LockstepTraining):
@@ -33,7 +33,7 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
 
     With equal arguments and an integer `random_state` all implementations draw the same initial
     weights and the same batches, and so train the same network on any data. X may have more than
-    two dimensions, images (n, h, w, c) for example, where a builder's network takes them.
+    two dimensions, such as images (n, h, w, c), if a builder's network takes them.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         brings its own layers, loss, optimizer and learning rate
     hidden : widths of the hidden layers, without a builder
     epochs : passes over the data in `fit`
-    batch_size : rows of a step; the last batch of an epoch holds what is left over. With at least
-        as many as there are rows, every step takes all rows, in their order
+    batch_size : rows per step; the last batch of an epoch holds the remaining rows. If it is at
+        least the number of rows, every step takes all rows, in their order
     learning_rate : Adam's, without a builder; rounded to float32 once (see `Spec`)
     dtype : "float32" or "float64"
     random_state : int, None, or a NumPy `RandomState` or `Generator`
@@ -51,12 +51,12 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
     ----------
     n_features_in_ : columns of X, its second dimension
     history_ : one dict per epoch: loss (the mean over the rows, each batch before its update),
-        accuracy of a classifier, seconds, and val_loss and the other validation figures where
+        accuracy of a classifier, seconds, and val_loss and the other validation figures if
         validation data were given
     initial_weights_ : the weights before the first step, read back from the implementation
-    orders_sha256_ : a digest of the row orders of all epochs, equal where the batches were
-    draws_sha256_ : a digest of what was drawn for every step, such as dropout masks; empty where
-        nothing was
+    orders_sha256_ : a digest of the row orders of all epochs: equal if the batches were equal
+    draws_sha256_ : a digest of the draws of all steps, such as dropout masks; empty if nothing
+        was drawn
     seconds_ : {"compile": ..., "fit": ...}, the times of building and of training
     """
 
@@ -83,23 +83,23 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
 
     @abstractmethod
     def _learn_targets(self, y: np.ndarray, classes: Any) -> None:
-        """Keep what is known of the targets from the first y."""
+        """Set what is known about the targets from the first y."""
 
     @abstractmethod
     def _take_targets(self, network: StoredNetwork) -> None:
-        """Keep what a file of weights knows of the targets; WeightFileError for another kind."""
+        """Set what a weight file says about the targets; WeightFileError for the wrong kind."""
 
     @abstractmethod
     def _encode(self, y: np.ndarray, dtype: str) -> np.ndarray:
-        """Return y (n, ...) as a loss takes it; ValueError for what was not in the first y."""
+        """Return y (n, ...) as a loss takes it; ValueError for what the first y did not have."""
 
     def _target_checks(self, y: Any) -> dict[str, Any]:
-        """Return what scikit-learn's `check_X_y` is to allow for y besides labels (n,)."""
+        """Return the options by which scikit-learn accepts other targets than labels (n,)."""
         return {}
 
     @abstractmethod
     def _outputs_of(self, spec_outputs: Shape) -> Shape:
-        """Return the shape of the network's output for one row; a builder's spec has its own."""
+        """Return the output shape for one row; `spec_outputs` is that of the builder's spec."""
 
     def fit(
         self,
@@ -112,10 +112,10 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
     ) -> Self:
         """Train `epochs` epochs on X (n, ...) and targets y, from new weights; return self.
 
-        `sample_weight` (n,): the i-th row's loss counts wᵢ times, and a batch's mean is still over
-        its number of rows. `validation_data`: (X, y) to measure after every epoch.
-        `initial_weights`: arrays in the canonical layout to start from instead of drawn ones.
-        Raises ValueError for what cannot be trained on, and leaves the classifier as it was.
+        `sample_weight` (n,): row i's loss is multiplied by wᵢ, and a batch's mean is still over its
+        number of rows. `validation_data`: (X, y) to evaluate after every epoch. `initial_weights`:
+        arrays in the canonical layout to start from instead of drawn ones. Raises ValueError for
+        data that cannot be trained on, and leaves the estimator as it was.
         """
         options: Any = {"validation_data": validation_data, "initial_weights": initial_weights}
         list(self.iter_fit(X, y, sample_weight, **options))
@@ -131,9 +131,9 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         validation_data: tuple[Any, Any] | None = None,
         initial_weights: Sequence[np.ndarray] | None = None,
     ) -> Iterator[dict[str, float]]:
-        """Do what `fit` does, and yield each epoch's record of `history_` as it is known.
+        """Train like `fit`, and yield each epoch's record of `history_` when it is known.
 
-        `classes`: all labels, where y may lack some.
+        `classes`: all labels, in case y lacks some.
         """
         with unchanged_if_it_fails(self):
             batch = self._prepare(X, y, sample_weight, classes, first=True)
@@ -156,7 +156,7 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         return self._outputs(self._check_X(X))
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
-        """Return the loss and the task's metrics on X (n, ...) and y, without learning.
+        """Return the loss and the task's metrics on X (n, ...) and y, in evaluation mode.
 
         A classifier has {"loss", "accuracy"}, a regressor {"loss", "rmse", "mse", "r2"}.
         """
@@ -184,7 +184,7 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         return Batch(X, self._encode(y, dtype))
 
     def _validate(self, X: Any, y: Any, dtype: str, first: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Return X and y as arrays that fit each other, and from the second time on the first X."""
+        """Return X and y as arrays that fit each other and, unless `first`, the first X."""
         rows = {"dtype": dtype, "order": "C", "allow_nd": True}
         X, y = validate_data(self, X, y, reset=first, **rows, **self._target_checks(y))
         if first:
@@ -203,7 +203,7 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
     def _prepare(
         self, X: Any, y: Any, sample_weight: Any, classes: Any = None, *, first: bool
     ) -> Batch:
-        """Check the data, and at first the parameters; set what is known from them."""
+        """Check the data and, if `first`, the parameters; set what is known from them."""
         if first:
             check_parameters(self)
         dtype = self.dtype if first else self._adapter.dtype

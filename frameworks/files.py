@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and what killed processes leave of them."""
+"""Files that are written whole or not at all, and the removal of unfinished ones."""
 
 import os
 import re
@@ -13,14 +13,15 @@ _UNFINISHED = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)")
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is there either whole or as it was before, whatever happens meanwhile.
+    """Write a file atomically: at any time it is either complete or as it was before.
 
-    Raises OSError: a full disk, for example. Only a killed process leaves an unfinished file.
+    Raises OSError, for example if the disk is full. Only a killed process leaves an unfinished
+    file.
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")  # one process, one writer
     try:
         unfinished.unlink(missing_ok=True)
-        with unfinished.open("xb") as file:  # never through a link that somebody laid out
+        with unfinished.open("xb") as file:  # never through a planted symbolic link
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -31,18 +32,18 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file of a run as `write_whole` does; RequestError with the remedy if it cannot be."""
+    """Write a file of a run by `write_whole`; RequestError with the remedy if that fails."""
     try:
         write_whole(path, content)
     except OSError as error:
         raise RequestError(
-            f"{path}: cannot be written ({error.strerror}); what was finished is kept: "
-            "mend that, and repeat the command"
+            f"{path}: cannot be written ({error.strerror}); finished trainings are kept: "
+            "fix this, then repeat the command"
         ) from error
 
 
 def remove_unfinished(folder: Path, suffixes: Iterable[str]) -> None:
-    """Remove what killed processes left of files with these suffixes; others may be writing."""
+    """Remove the unfinished files, with these suffixes, of processes that no longer run."""
     for path in folder.glob(".*"):
         found = _UNFINISHED.fullmatch(path.name)
         ours = found and Path(found["name"]).suffix in suffixes and path.is_file()
@@ -51,13 +52,13 @@ def remove_unfinished(folder: Path, suffixes: Iterable[str]) -> None:
 
 
 def _is_running(process: int) -> bool:
-    """Say whether a process may be running; where that cannot be asked, it may."""
+    """Return whether a process may be running; True if that cannot be determined."""
     if os.name == "nt":
         return True
     try:
         os.kill(process, 0)
         state = Path(f"/proc/{process}/stat")
-        if state.exists():  # on Linux; one that has ended, but that nobody has waited for, is a "Z"
+        if state.exists():  # on Linux; "Z" is a zombie: it has ended
             return state.read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError, OverflowError):
         return False

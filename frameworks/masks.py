@@ -1,4 +1,4 @@
-"""Dropout masks on their way into a framework's own dropout layers."""
+"""The hand-over of dropout masks to a framework's own dropout layers."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ __all__ = ["Masks"]
 
 
 class Masks:
-    """Hands a step's masks to the dropout layers, one at each call, in the order of the calls.
+    """Hands a step's masks to the dropout layers, one per call, in call order.
 
-    A layer that is called twice in a step takes two. RuntimeError for a step that has more calls
-    than masks, or fewer: a layer would otherwise drop what no other implementation does.
+    A layer that is called twice in a step takes two. Raises RuntimeError if a step makes more calls
+    than there are masks, or fewer: the implementations would drop different activations.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Masks:
 
     @contextmanager
     def noting(self) -> Iterator[list[Dropped]]:
-        """Note the calls in the list that is yielded, instead of handing anything out."""
+        """Record the calls in the yielded list instead of handing out masks."""
         self._calls = []
         try:
             yield self._calls
@@ -31,24 +31,24 @@ class Masks:
 
     @contextmanager
     def handed(self, masks: Sequence[Any]) -> Iterator[None]:
-        """Have these masks taken, all of them."""
+        """Hand out these masks; RuntimeError if any is left."""
         self._left = list(masks)
         yield
         if self._left:
             raise RuntimeError(
-                f"{len(self._left)} of {len(masks)} dropout masks were not taken: the network runs "
-                "other dropout layers in training than in evaluation"
+                f"{len(self._left)} of {len(masks)} dropout masks were not used: the network runs "
+                "different dropout layers in training and in evaluation"
             )
 
     def take(self, rate: float, shape: Sequence[int], training: bool) -> Any | None:
-        """Return the mask of a dropout layer that is called; None where it drops nothing.
+        """Return the mask for a call of a dropout layer; None if it drops nothing.
 
-        `shape`: that of one row of its activations.
+        `shape`: of one row of its activations.
         """
         if self._calls is not None:
             self._calls.append(Dropped(rate, tuple(shape)))
         elif training:
             if not self._left:
-                raise RuntimeError("a dropout layer is run in training without a mask for it")
+                raise RuntimeError("a dropout layer runs in training without a mask")
             return self._left.pop(0)
         return None

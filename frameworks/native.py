@@ -1,10 +1,10 @@
 """Training as each framework's users write it, with that framework's own defaults.
 
-A page's builder gives the layers and the loss; of its optimizer only the kind and the learning
-rate, with its schedule, are taken, the rest is the framework's default: epsilon, for one. The
-initial weights are those that the framework draws for its layers, and it shuffles the rows its own
-way. Nothing is aligned, and the seed means something else in each framework. The loops are in the
-`native` module of each implementation's folder.
+A page's builder provides the layers and the loss. Of its optimizer only the kind and the learning
+rate, with its schedule, are used; the rest, such as epsilon, is the framework's default. The
+framework draws the initial weights and shuffles the rows in its own way. Nothing is aligned, and a
+seed means something different in each framework. The loops are in the `native` module of each
+implementation's folder.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,11 @@ from scratch import Batch, EpochResult
 
 __all__ = ["Report", "TrainNatively", "Trained"]
 
-Report = Callable[[int, float], None]  # told the number of an epoch, from 1 on, and its loss
+Report = Callable[[int, float], None]  # called with an epoch's number, from 1, and its loss
 
 
 class Trained(NamedTuple):
-    """A network after its training; weights are in the framework's own layout."""
+    """A trained network; weights are in the framework's own layout."""
 
     history: list[EpochResult]
     initial_weights: list[np.ndarray]
@@ -39,4 +39,4 @@ class TrainNatively(Protocol):
     def __call__(
         self, build: Builder, spec: Spec, seed: int, data: Batch, task: Task, report: Report
     ) -> Trained:
-        """Train what the builder builds on data for `spec.epochs` epochs."""
+        """Train the builder's network on data for `spec.epochs` epochs."""

@@ -1,4 +1,4 @@
-"""A training loop as one writes it without lockstep, and what a benchmark asks of it."""
+"""The interface of training loops as one writes them without lockstep, for the benchmark."""
 
 from typing import Protocol
 
@@ -15,21 +15,21 @@ Arrays = list[np.ndarray]
 
 
 class Unavailable(Exception):
-    """A loop that cannot be had for this experiment, or on this machine; the message says why."""
+    """The loop does not support this experiment or machine; the message says why."""
 
 
 class Loop(Protocol):
-    """Trains what a builder builds, as someone at home in that framework would.
+    """Trains a builder's network the way an experienced user of the framework would.
 
-    It is built once and trains many times; what it compiles, it compiles at first. It keeps the
-    loss of every batch, and where there are classes the number of right answers.
+    It is built once and trains many times; it compiles at most once. It records the loss of every
+    batch and, for a classification, the number of right answers.
     """
 
     def train(self, weights: Arrays, orders: Arrays) -> float:
-        """Train from these weights, an epoch for each order (n,) of the rows; return the mean loss.
+        """Train from these weights, one epoch per order (n,) of the rows; return the mean loss.
 
-        The optimizer has no memory of an earlier training. The mean is over all rows of all epochs,
-        each before its update.
+        The optimizer starts without state. The mean is over all rows of all epochs, each before its
+        update.
         """
 
 

@@ -1,9 +1,9 @@
-"""A look inside a network: what every layer of it computes, in terms that frameworks share.
+"""A look inside a network: what each of its layers computes, in terms common to all frameworks.
 
-Frameworks call the same layer by different names, and need other layers in between to rearrange
-numbers. A layer is known here by its kind, from a table of names; a layer without weights that
-returns the numbers it was given, in whatever order, only rearranges, and is left out. What remains
-corresponds across frameworks, layer by layer.
+Frameworks name the same layer differently, and need other layers to rearrange numbers. Here a layer
+is identified by its kind, from a table of names; a layer without weights that returns the numbers
+it was given, in whatever order, only rearranges, and is skipped. The remaining layers correspond
+across frameworks, one to one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,12 +24,12 @@ class LayerOutput(NamedTuple):
 
     kind: str
     name: str  # the framework's own
-    values: np.ndarray | None  # None where a layer applies its activation at once: see the next
-    weights: int = 0  # how many of the network's weights are the layer's
+    values: np.ndarray | None  # None if it includes an activation: that is the next entry
+    weights: int = 0  # the number of weight arrays of the layer
 
 
 class Opened(NamedTuple):
-    """A training that is ready to begin: everything it starts from."""
+    """A training that is set up but not begun: everything it starts from."""
 
     adapter: "Adapter"
     batch: "Batch"  # all training rows
@@ -73,7 +73,7 @@ _KIND = {name: kind for kind, names in _KINDS.items() for name in names}
 
 
 def kind_of(layer: Any) -> str:
-    """Return a layer's kind, by the name of its class or of the nearest one it derives from.
+    """Return a layer's kind, from the name of its class or of its nearest known base class.
 
     >>> from scratch import Tanh
     >>> kind_of(Tanh())
@@ -84,7 +84,7 @@ def kind_of(layer: Any) -> str:
 
 
 def computing(X: np.ndarray, layers: Iterable[LayerOutput]) -> list[LayerOutput]:
-    """Return the layers that compute: without those that only rearrange the numbers of X."""
+    """Return the layers that compute, without those that only rearrange numbers."""
     found = []
     for layer in layers:
         known, before = layer.kind in _KINDS, X
@@ -103,7 +103,7 @@ def _same_numbers(a: np.ndarray, b: np.ndarray) -> bool:
 def open_training(
     classifier: Any, X: Any, y: Any, *, classes: Any, initial_weights: Any = None
 ) -> Opened:
-    """Do what `fit` does before its first step, and hand out what it would train on."""
+    """Do what `fit` does before its first step, and return what it would train on."""
     batch = classifier._prepare(X, y, None, classes, first=True)
     classifier._start(initial_weights)
     adapter, n = classifier._adapter, len(batch.X)
@@ -116,7 +116,7 @@ def open_training(
 
 @contextmanager
 def undisturbed(adapter: "Adapter") -> Iterator[None]:
-    """Put back what layers keep besides their weights, which a look in training mode moves."""
+    """Restore, afterwards, the layer states that a forward pass in training mode changes."""
     state = adapter.get_layer_state()
     try:
         yield

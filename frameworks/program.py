@@ -24,12 +24,12 @@ class Parts(NamedTuple):
 
     @property
     def networks(self) -> tuple[Any, ...]:
-        """Whatever has weights."""
+        """The networks that have weights."""
         return (self.network,)
 
     @property
     def optimizers(self) -> tuple[Any, ...]:
-        """Whatever steps them."""
+        """The optimizers that update the weights."""
         return (self.optimizer,)
 
 
@@ -43,30 +43,30 @@ class StepBatch(NamedTuple):
 
 Step = Callable[[StepBatch, Mapping[str, Any]], Mapping[str, Any]]
 
-# Returns what is random in one step of n rows, by name: called as draws(spec, rng, n).
+# Returns the random arrays of one step of n rows, by name: called as draws(spec, rng, n).
 StepArrays = Callable[[Any, np.random.Generator, int], dict[str, np.ndarray]]
 
 
 class Program(NamedTuple):
-    """What a builder returns whose training is not the usual step of one network and one loss.
+    """What a builder returns if training is not the usual step of one network and one loss.
 
     `step` is called as step(batch, draws), both in the framework's own tensors, with the networks
-    in training mode. It does all that one step does, in the framework's own idiom, and returns the
-    losses (or whatever is worth recording, as scalars) by name; an epoch's are means over the rows.
-    Dropout layers take their masks where there is one network, run once in a step, on as many rows.
+    in training mode. It performs one whole step, in the framework's own idiom, and returns the
+    losses (or other scalars worth recording) by name; an epoch records their means over the rows.
+    Dropout layers get masks if there is one network, run once per step, on all rows of the batch.
     """
 
-    networks: tuple[Any, ...]  # their weights follow one another; `outputs` are those of the first
-    optimizers: tuple[Any, ...]  # Keras': built
+    networks: tuple[Any, ...]  # weights are concatenated; `outputs` are those of the first
+    optimizers: tuple[Any, ...]  # Keras optimizers must be built
     step: Step
     initial_weights: InitialWeights
-    draws: StepArrays | None = None  # noise, for example; floats get the network's dtype
-    loss: Any = None  # of the first network's outputs against targets, where it can be evaluated
+    draws: StepArrays | None = None  # such as noise; floats are cast to the network's dtype
+    loss: Any = None  # of the first network's outputs and targets, if it can be evaluated
     logits: bool = True  # as in `Parts`
 
     @property
     def network(self) -> Any:
-        """The network that is asked for outputs."""
+        """The network that computes the outputs."""
         return self.networks[0]
 
 

@@ -1,4 +1,4 @@
-"""The shared interface for numbers: one scikit-learn regressor, whatever computes underneath."""
+"""The shared interface for numbers: one scikit-learn regressor for every implementation."""
 
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ __all__ = ["LockstepRegressor"]
 class LockstepRegressor(RegressorMixin, LockstepEstimator):
     """A regressor; parameters and attributes as in `LockstepEstimator`.
 
-    Targets are numbers, y (n,) or (n, k), and with a builder's network of any shape: an autoencoder
+    Targets are numbers, y (n,) or (n, k), or of any shape with a builder's network: an autoencoder
     is fitted on (X, X). Without a builder the loss is the mean squared error.
     """
 
@@ -28,11 +28,11 @@ class LockstepRegressor(RegressorMixin, LockstepEstimator):
         return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the network's outputs for X (n, ...), in the shape of the targets in `fit`."""
+        """Return the network's outputs for X (n, ...), in the shape of the targets of `fit`."""
         return self.outputs(X).reshape(-1, *self._target_shape)
 
     def __sklearn_tags__(self) -> Any:
-        """Say that a target may have several numbers."""
+        """Tell scikit-learn that a target may hold several numbers."""
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
@@ -44,7 +44,7 @@ class LockstepRegressor(RegressorMixin, LockstepEstimator):
 
     def _take_targets(self, network: StoredNetwork) -> None:
         if network.targets is None:
-            raise WeightFileError("is of a classifier; a regressor has no classes")
+            raise WeightFileError("holds a classifier; a regressor has no classes")
         self._target_shape = network.targets
 
     def _encode(self, y: np.ndarray, dtype: str) -> np.ndarray:

@@ -15,13 +15,13 @@ from frameworks.weight_files import StoredNetwork, WeightFileError
 
 __all__ = ["SavesWeights"]
 
-# How far the outputs of the same network may be apart, relative to the largest: sums in another
-# order move them by some 1e-15 and 1e-6, another activation by far more than this.
+# The limit for outputs of the same network, relative to the largest: sums in another order change
+# them by about 1e-15 and 1e-6, another activation by far more than the limit.
 _CLOSE = {"float64": 1e-9, "float32": 1e-3}
 
 
 class SavesWeights:
-    """What `LockstepEstimator`, whose attributes these are, does with files."""
+    """The file methods of `LockstepEstimator`, which has these attributes."""
 
     dtype: str
     random_state: Any
@@ -36,8 +36,8 @@ class SavesWeights:
     def save_weights(self, path: str | Path) -> None:
         """Write weights, states and labels to a safetensors file that every implementation loads.
 
-        Not in it: `build` or `hidden`, `dtype`, and how far the optimizer is. Raises
-        WeightFileError if the file cannot be written, or the network could not be loaded from it.
+        The file does not hold `build` or `hidden`, `dtype`, or the optimizer's state. Raises
+        WeightFileError if it cannot be written, or the network could not be loaded from it.
         """
         check_is_fitted(self)
         adapter = self._adapter
@@ -59,11 +59,11 @@ class SavesWeights:
             raise WeightFileError(f"{path}: {error}") from error
 
     def load_weights(self, path: str | Path) -> Self:
-        """Take labels, weights and states that any implementation saved; return self, as if fitted.
+        """Load labels, weights and states saved by any implementation; return self, as if fitted.
 
-        `build` or `hidden`, and `dtype`, have to be those of the estimator that saved them; the
-        optimizer starts anew, and so does `history_`. Raises WeightFileError if the file does not
-        fit or is damaged; the estimator is then what it was.
+        `build` or `hidden`, and `dtype`, must be those of the estimator that saved them. The
+        optimizer and `history_` start afresh. Raises WeightFileError if the file does not fit or is
+        damaged, and leaves the estimator as it was.
         """
         check_parameters(self)
         try:
@@ -82,7 +82,7 @@ class SavesWeights:
         return self
 
     def _rebuild(self, network: StoredNetwork) -> Adapter:
-        """Build the network of a file; WeightFileError if this estimator's is another one."""
+        """Build the network with a file's weights; WeightFileError if they do not fit."""
         checked = network.inputs, network.outputs
         dtypes = {str(array.dtype) for array in [*network.weights, *network.states, *checked]}
         if dtypes != {self.dtype}:
@@ -97,15 +97,14 @@ class SavesWeights:
         distance = _distance(outputs, network.outputs)
         if not distance <= _CLOSE[self.dtype]:
             raise WeightFileError(
-                f"is of another network, whose outputs differ by {distance:.1e}; build, or hidden, "
-                "has to be what it was trained with, and layers may keep nothing but weights and "
-                "states"
+                f"holds another network, whose outputs differ by {distance:.1e}; build, or hidden, "
+                "must be that of its training, and layers may keep nothing but weights and states"
             )
         return adapter
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the largest difference, relative to the largest magnitude; infinite for no number."""
+    """Return the largest difference, relative to the largest magnitude; infinite for NaN."""
     if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return float("inf")
     return float(np.abs(a - b).max() / (max(np.abs(a).max(), np.abs(b).max()) or 1))

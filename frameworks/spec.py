@@ -1,4 +1,4 @@
-"""The numbers of one training: those that every network has, and those that a page adds."""
+"""The numbers of one training: those common to all networks, and those that a page adds."""
 
 from dataclasses import dataclass, fields
 
@@ -20,11 +20,11 @@ def float32(x: float) -> float:
 
 @dataclass(frozen=True)
 class Spec:
-    """The numbers of one training; a page derives its own, with what its network needs besides.
+    """The numbers of one training; a page derives its own, with the numbers its network needs.
 
-    Keras rounds Adam's betas and SGD's momentum through float32 even in a float64 model, which
-    alone would cost seven digits. So every number is rounded to float32 here, once, for all
-    implementations; `rounded` says which ones were changed by that.
+    Keras rounds Adam's betas and SGD's momentum to float32 even in a float64 model, which alone
+    would cost seven digits. So every number is rounded to float32 here, once, for all
+    implementations; `rounded` holds the numbers that this changed.
 
     >>> @dataclass(frozen=True)
     ... class Momentum(Spec):
@@ -33,11 +33,11 @@ class Spec:
     (0.8999999761581421, {'momentum': 0.9})
     """
 
-    inputs: Shape = 1  # of a row of X; the estimator sets it, and outputs, from the data
+    inputs: Shape = 1  # of a row of X; the estimator sets inputs and outputs from the data
     outputs: Shape = 1  # 1 for two classes, k for k classes, the shape of a target otherwise
     epochs: int = 50
-    batch_size: int = 32  # at least the number of rows: full batch, rows kept in order
-    shuffle: bool = True  # False: rows kept in order also in smaller batches
+    batch_size: int = 32  # if at least the number of rows: full batch, rows kept in order
+    shuffle: bool = True  # False: rows are kept in order in smaller batches, too
 
     def __post_init__(self) -> None:
         rounded = {}
@@ -50,5 +50,5 @@ class Spec:
 
     @property
     def rounded(self) -> dict[str, float]:
-        """The numbers, by name, that float32 does not hold, as they were given."""
+        """The numbers that float32 cannot represent, by name, as they were given."""
         return dict(self.__dict__["_rounded"])

@@ -1,4 +1,4 @@
-"""What an experiment asks of a network: what its targets look like, and how it is measured."""
+"""Tasks: what the targets look like, and how a network is measured."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ __all__ = ["CLASSIFICATION", "RECONSTRUCTION", "REGRESSION", "TASKS", "Metric", 
 class Metric:
     """One figure on the test rows."""
 
-    name: str  # as a field of a record's "test"
-    title: str  # as a column
-    form: str  # in which its numbers are written
+    name: str  # its field in a record's "test"
+    title: str  # its column heading
+    form: str  # the format of its numbers
     higher_is_better: bool
 
 
 class Task(ABC):
-    """What the targets are and which figures are measured; the first metric has the band."""
+    """The kind of targets, and the metrics; the acceptance band applies to the first metric."""
 
     name: ClassVar[str]
     metrics: ClassVar[tuple[Metric, ...]]
@@ -33,7 +33,7 @@ class Task(ABC):
 
     @property
     def headline(self) -> Metric:
-        """The figure that an experiment's acceptance band is about."""
+        """The metric that an experiment's acceptance band applies to."""
         return self.metrics[0]
 
     @abstractmethod
@@ -42,12 +42,12 @@ class Task(ABC):
     ) -> dict[str, float]:
         """Return every metric of outputs (n, k) against targets, by name.
 
-        `threshold`: a single output above it stands for the second of two classes; None where
-        there are no classes.
+        `threshold`: a single output above it means the second of two classes; None if there are
+        no classes.
         """
 
     def threshold(self, logits: bool) -> float | None:
-        """Return what `measure` needs for outputs that are logits, or else probabilities."""
+        """Return the threshold of `measure` for outputs that are logits, or probabilities."""
         return None
 
 
@@ -60,23 +60,23 @@ class Classification(Task):
     estimator = "classifier"
 
     def threshold(self, logits: bool) -> float | None:
-        """Return what lies halfway between two classes."""
+        """Return the output at which two classes are equally probable."""
         return 0.0 if logits else 0.5
 
     def measure(
         self, outputs: np.ndarray, targets: np.ndarray, threshold: float | None
     ) -> dict[str, float]:
-        """Return the share of the rows whose class is right."""
+        """Return the fraction of rows whose class is right."""
         if threshold is None:
             raise ValueError("threshold: a classification needs one, got None")
         return {"accuracy": count_correct(outputs, targets, threshold) / len(targets)}
 
 
 class Regression(Task):
-    """Numbers: the mean squared error, its root, and the share of the variance that is explained.
+    """Numbers: the mean squared error, its root, and the explained fraction of the variance.
 
     MSE = mean (a − y)² over all elements;  R² = 1 − MSE / mean (y − ȳ)², ȳ of each column. R² of
-    targets that do not vary is NaN.
+    constant targets is NaN.
     """
 
     name = "regression"
@@ -122,5 +122,5 @@ TASKS: Mapping[str, Task] = {
 
 
 def find_task(name: str) -> Task:
-    """Return a task by its name; RequestError with the nearest one if there is none."""
+    """Return a task by name; RequestError, which suggests the nearest, if there is none."""
     return TASKS[choose("task", name, TASKS)]

@@ -1,4 +1,4 @@
-"""The shared interface to programs: trainings with a step of their own, for whatever task."""
+"""The shared interface to programs: trainings with their own step, for any task."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,10 +23,10 @@ __all__ = ["LockstepTrainer"]
 
 
 class LockstepTrainer(LockstepTraining):
-    """Runs a program, such as two networks that learn against each other, on rows of numbers.
+    """Runs a program, such as the two networks of a GAN, on rows of numbers.
 
     With equal arguments and an integer `random_state` all implementations draw the same initial
-    weights, the same batches and the same random numbers of every step.
+    weights, the same batches and the same random numbers for every step.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class LockstepTrainer(LockstepTraining):
     Attributes
     ----------
     n_features_in_ : columns of X
-    history_ : one dict per epoch: the means over its rows of what the steps returned, and seconds
+    history_ : one dict per epoch: means over its rows of the values of the steps, and seconds
     initial_weights_, orders_sha256_, draws_sha256_, seconds_ : as in `LockstepEstimator`
     """
 
@@ -59,8 +59,9 @@ class LockstepTrainer(LockstepTraining):
     ) -> Self:
         """Run `epochs` epochs on X (n, d) and targets y (n,) or (n, k), from new weights.
 
-        Without targets they are the rows themselves. `initial_weights` as in `LockstepEstimator`.
-        Raises ValueError for what cannot be trained on, and leaves the trainer as it was.
+        If `y` is None, the targets are the rows themselves. `initial_weights` as in
+        `LockstepEstimator`. Raises ValueError for data that cannot be trained on, and leaves the
+        trainer as it was.
         """
         list(self.iter_fit(X, y, initial_weights=initial_weights))
         return self
@@ -68,7 +69,7 @@ class LockstepTrainer(LockstepTraining):
     def iter_fit(
         self, X: Any, y: Any = None, *, initial_weights: Sequence[np.ndarray] | None = None
     ) -> Iterator[dict[str, float]]:
-        """Do what `fit` does, and yield each epoch's record of `history_` as it is known."""
+        """Train like `fit`, and yield each epoch's record of `history_` when it is known."""
         with unchanged_if_it_fails(self):
             batch = self._prepare(X, y, first=True)
             self._start(initial_weights)
@@ -90,7 +91,7 @@ class LockstepTrainer(LockstepTraining):
         return self._adapter.outputs(check_array(X, dtype=self._adapter.dtype, order="C"))
 
     def _prepare(self, X: Any, y: Any, *, first: bool) -> Batch:
-        """Check the data, and at first the parameters."""
+        """Check the data and, if `first`, the parameters."""
         if first:
             check_training(self)
         dtype = self.dtype if first else self._adapter.dtype
@@ -105,5 +106,5 @@ class LockstepTrainer(LockstepTraining):
         spec = replace(spec_of(self.build), inputs=self.n_features_in_)
         spec = replace(spec, epochs=self.epochs, batch_size=self.batch_size)
         adapter = self._adapter_class(self.build, spec, self.dtype, REGRESSION)
-        adapter.step  # noqa: B018 - an error where there is none
+        adapter.step  # noqa: B018 - raises TypeError if there is none
         return adapter

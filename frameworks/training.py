@@ -1,4 +1,4 @@
-"""What every estimator has in common, whatever it is for: training, weights and states."""
+"""What all estimators have in common: training, weights and states."""
 
 import time
 from abc import ABC, abstractmethod
@@ -20,17 +20,17 @@ __all__ = ["LockstepTraining"]
 
 
 class LockstepTraining(BaseEstimator, ABC):
-    """A network, or a program, that trains the same in every implementation.
+    """A network, or a program, whose training is the same in every implementation.
 
-    A class that derives from it says what its data are: it checks them in `fit`, then calls
-    `_start` and `_train`.
+    A derived class defines its kind of data: it checks them in `fit`, then calls `_start` and
+    `_train`.
     """
 
     batch_size: int
     dtype: str
     random_state: Any
     _adapter_class: type[Adapter]
-    _adapter: Adapter  # from the first `fit` on
+    _adapter: Adapter  # set by the first `fit`
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights: kernels (d_in, d_out), biases (d_out,), layer by layer."""
@@ -38,33 +38,33 @@ class LockstepTraining(BaseEstimator, ABC):
         return self._adapter.get_weights()
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """Copy in weights, laid out as `get_weights`; ValueError names one that does not fit."""
+        """Copy in weights laid out as in `get_weights`; ValueError names one that does not fit."""
         own = self.get_weights()
         self._adapter.set_weights(check_weights(weights, own))
 
     def get_states(self) -> list[np.ndarray]:
-        """Return copies of what layers learn without a gradient, in the order of the layers.
+        """Return copies of what layers learn without a gradient, in layer order.
 
-        Batch normalization: its running mean (d,) and variance (d,).
+        For batch normalization, the running mean (d,) and variance (d,).
         """
         check_is_fitted(self)
         return self._adapter.get_states()
 
     def set_states(self, states: Sequence[np.ndarray]) -> None:
-        """Copy in states, laid out as `get_states`; ValueError names one that does not fit."""
+        """Copy in states laid out as in `get_states`; ValueError names one that does not fit."""
         own = self.get_states()
         self._adapter.set_states(check_weights(states, own, "states"))
 
     @abstractmethod
     def _build_adapter(self) -> Adapter:
-        """Build the network for the data that `fit` was given."""
+        """Build the network for the data given to `fit`."""
 
     def _measure(self, batch: Batch) -> dict[str, float]:
-        """Return what is measured on validation data after every epoch; nothing unless told."""
+        """Return the figures of validation data after an epoch; by default none."""
         return {}
 
     def _start(self, initial_weights: Sequence[np.ndarray] | None) -> None:
-        """Build the network, give it its first weights, and start an empty history."""
+        """Build the network, set its initial weights, and start an empty history."""
         start = time.perf_counter()
         adapter = self._build_adapter()
         draws = Draws(self.random_state)
@@ -74,7 +74,7 @@ class LockstepTraining(BaseEstimator, ABC):
         self._begin(adapter, draws, time.perf_counter() - start)
 
     def _begin(self, adapter: Adapter, draws: Draws, seconds: float) -> None:
-        """Start an empty history with a network that has its weights."""
+        """Start an empty history with a network that has its initial weights."""
         self._adapter, self._draws = adapter, draws
         self.initial_weights_ = adapter.get_weights()
         self.history_: list[dict[str, float]] = []
@@ -89,7 +89,7 @@ class LockstepTraining(BaseEstimator, ABC):
         self.seconds_["compile"] += now - start
         shuffle = adapter.spec.shuffle
         orders = self._draws.orders(len(batch.X), self.batch_size, epochs, shuffle)
-        # Epochs may be trained ahead of the results; what is measured in between needs one by one.
+        # Epochs may be trained ahead of their results; validation needs them one by one.
         runs = [orders] if validation is None else ([order] for order in orders)
         for record in chain.from_iterable(self._epochs(batch, run) for run in runs):
             if validation is not None:
@@ -106,7 +106,7 @@ class LockstepTraining(BaseEstimator, ABC):
     def _epochs(
         self, batch: Batch, orders: Iterable[np.ndarray | None]
     ) -> Iterator[dict[str, float]]:
-        """Train one epoch for every order, and yield what is to be recorded of it."""
+        """Train one epoch for each order, and yield its record."""
         adapter = self._adapter
         if isinstance(adapter.parts, Program):
             yield from adapter.run(batch, orders, self.batch_size)

@@ -1,4 +1,4 @@
-"""Checks on what a caller hands to an estimator; each error names the parameter and the remedy."""
+"""Checks of an estimator's arguments; each error names the parameter and the remedy."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,9 +22,9 @@ _SMALLEST, _LARGEST = float(_FLOAT32.smallest_subnormal), float(_FLOAT32.max)
 
 
 def check_parameters(estimator: Any) -> None:
-    """Raise TypeError or ValueError for a constructor argument that cannot be trained with."""
+    """Raise TypeError or ValueError for an invalid constructor argument."""
     check_training(estimator)
-    rate, expected = estimator.learning_rate, "above 0, and not beyond float32"
+    rate, expected = estimator.learning_rate, "above 0, and within float32"
     _check("learning_rate", rate, Real, lambda v: _SMALLEST <= v <= _LARGEST, expected)
     if isinstance(estimator.hidden, str) or not isinstance(estimator.hidden, Sequence):
         raise TypeError(f"hidden must be a tuple of widths, got {estimator.hidden!r}")
@@ -35,7 +35,7 @@ def check_parameters(estimator: Any) -> None:
 
 
 def check_training(estimator: Any) -> None:
-    """Do so for those that every estimator has."""
+    """Raise TypeError or ValueError for an invalid argument common to all estimators."""
     for name in ("epochs", "batch_size"):
         _check(name, getattr(estimator, name), Integral, lambda v: v >= 1, "an integer, 1 or more")
     if estimator.dtype not in ("float32", "float64"):
@@ -52,8 +52,8 @@ def _check(name: str, value: Any, kind: type, holds: Any, expected: str) -> None
 def builders_spec(estimator: Any) -> Spec:
     """Return the numbers of a network that do not depend on the data.
 
-    ValueError if the estimator sets numbers that only the builder can, and TypeError as in
-    `spec_of`.
+    Raises ValueError if the estimator sets numbers that belong to the builder, and TypeError as
+    `spec_of` does.
     """
     build = estimator.build
     if build is None:
@@ -65,14 +65,14 @@ def builders_spec(estimator: Any) -> Spec:
     for name in ("hidden", "learning_rate"):
         if getattr(estimator, name) != defaults[name].default:
             raise ValueError(
-                f"{name} is the builder's where one is given, got {getattr(estimator, name)!r}; "
+                f"{name} belongs to the builder if one is given, got {getattr(estimator, name)!r}; "
                 "give the builder another Spec: functools.partial(build, spec=replace(SPEC, ...))"
             )
     return spec
 
 
 def spec_of(build: Any) -> Spec:
-    """Return a builder's default, `def build_keras(spec: Spec = SPEC)`; TypeError without one."""
+    """Return a builder's default spec, `def build_keras(spec=SPEC)`; TypeError without one."""
     parameter = signature(build).parameters.get("spec") if callable(build) else None
     if parameter is None or not isinstance(parameter.default, Spec):
         raise TypeError(f"build must take `spec` with a Spec as its default, got {build!r}")
@@ -82,8 +82,8 @@ def spec_of(build: Any) -> Spec:
 def encode_labels(y: np.ndarray, classes: np.ndarray, dtype: str, one_output: bool) -> np.ndarray:
     """Return labels y (n,) as a loss takes them.
 
-    One output for two classes: floats 0.0 and 1.0 (n, 1); else: positions in `classes` as int64
-    (n,). ValueError for a label that is not in `classes`.
+    With one output for two classes: floats 0.0 and 1.0 (n, 1); otherwise positions in `classes` as
+    int64 (n,). Raises ValueError for a label that is not in `classes`.
     """
     unknown = np.setdiff1d(y, classes)
     if len(unknown):
@@ -95,7 +95,7 @@ def encode_labels(y: np.ndarray, classes: np.ndarray, dtype: str, one_output: bo
 
 
 def check_validation_data(estimator: Any, data: Any, dtype: str) -> Batch | None:
-    """Return (X, y) as a loss takes them, None if there are none; the ValueError names them."""
+    """Return (X, y) as a loss takes them, or None; TypeError or ValueError if they are invalid."""
     if data is None:
         return None
     if not isinstance(data, tuple | list) or len(data) != 2:
@@ -109,11 +109,11 @@ def check_validation_data(estimator: Any, data: Any, dtype: str) -> Batch | None
 
 @contextmanager
 def unchanged_if_it_fails(estimator: Any) -> Iterator[None]:
-    """Give a classifier its former attributes back if an error is raised.
+    """Restore an estimator's attributes if an error is raised.
 
-    A new training replaces them all and changes none of the objects; one that goes on checks its
-    data before it does. To stop is no error: after Ctrl-C, or between two epochs, what has been
-    trained is kept.
+    That is enough: a new training replaces all attributes without changing the objects, and a
+    continued one checks its data first. Stopping is no error: after Ctrl-C, or between two epochs,
+    what has been trained is kept.
     """
     before = dict(vars(estimator))
     try:
@@ -127,7 +127,7 @@ def unchanged_if_it_fails(estimator: Any) -> Iterator[None]:
 def check_weights(
     weights: Sequence[np.ndarray], like: Sequence[np.ndarray], name: str = "weights"
 ) -> list[np.ndarray]:
-    """Return weights as arrays of the network's type; ValueError names one that does not fit."""
+    """Return weights as arrays of the network's dtype; ValueError names one that does not fit."""
     if len(weights) != len(like):
         raise ValueError(f"{name}: expected {len(like)} arrays, got {len(weights)}")
     arrays = [np.asarray(w, dtype=own.dtype) for w, own in zip(weights, like, strict=True)]

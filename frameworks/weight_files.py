@@ -1,16 +1,16 @@
-"""A trained network in a file: numbers, their names and a little text, and no code.
+"""A trained network in a file: named arrays and a little text, no code.
 
 The format is safetensors; the tensors are
 
     weights.0, weights.1, ...   in the canonical layout and order of `get_weights`
-    states.0, states.1, ...     those of `get_states`, where layers keep any: running means
-    check.inputs (3, ...)       rows that were made up, and
-    check.outputs (3, k)        what the network returned for them
+    states.0, states.1, ...     those of `get_states`, if any: running means, for example
+    check.inputs (3, ...)       made-up rows
+    check.outputs (3, k)        the network's outputs for them
 
 and the metadata are "format", "version", "classes" of a classifier (the labels, as JSON) or
-"targets" of a regressor (the shape of one target) and, where the columns of X had names,
-"features". With the check a reader knows that it has built the same network: two
-that differ in an activation alone have weights of the same shapes.
+"targets" of a regressor (the shape of one target) and, if the columns of X had names, "features".
+By the check a reader knows that it has built the same network: two networks that differ only in an
+activation have weights of the same shapes.
 """
 
 import json
@@ -24,7 +24,7 @@ from frameworks.files import write_whole
 __all__ = ["StoredNetwork", "WeightFileError", "check_rows", "decode", "read", "write"]
 
 _FORMAT, _VERSION = "lockstep weights", "1"
-_MAX_BYTES, _MAX_TEXT = 2**31, 2**20  # of a file, and of each of its metadata
+_MAX_BYTES, _MAX_TEXT = 2**31, 2**20  # of a file, and of each metadata field
 _ROWS = 3
 _LABELS = (str, bool, int, float)
 
@@ -34,7 +34,7 @@ class WeightFileError(ValueError):
 
 
 class StoredNetwork(NamedTuple):
-    """What a file holds."""
+    """The content of a file."""
 
     weights: list[np.ndarray]
     classes: np.ndarray | None  # the sorted labels of a classifier
@@ -51,7 +51,7 @@ def check_rows(shape: tuple[int, ...], dtype: str) -> np.ndarray:
 
 
 def encode(network: StoredNetwork) -> bytes:
-    """Return a file's content; WeightFileError for labels that JSON does not have."""
+    """Return a file's bytes; WeightFileError for labels that JSON cannot represent."""
     from safetensors.numpy import save
 
     metadata = {"format": _FORMAT, "version": _VERSION}
@@ -71,7 +71,7 @@ def encode(network: StoredNetwork) -> bytes:
 
 
 def decode(raw: bytes) -> StoredNetwork:
-    """Return what a file's content holds; WeightFileError if anything in it is not as it should."""
+    """Return the network in a file's bytes; WeightFileError if anything is invalid."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -109,7 +109,7 @@ def decode(raw: bytes) -> StoredNetwork:
 
 
 def _labels(text: str | None) -> np.ndarray:
-    """Return labels from their JSON: two or more of one type, sorted, each once."""
+    """Return labels from their JSON: two or more of one type, sorted, unique."""
     labels = _list(text)
     array = np.array(labels if {*map(type, labels)} in [{kind} for kind in _LABELS] else [])
     if len(array) < 2 or array.dtype == object or not np.array_equal(np.unique(array), array):
@@ -126,7 +126,7 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def _names(text: str | None, count: int) -> np.ndarray | None:
-    """Return the names of the columns from their JSON; None where they have none."""
+    """Return the names of the columns from their JSON; None if they have none."""
     names = [] if text is None else _list(text)
     if text is None:
         return None
@@ -136,7 +136,7 @@ def _names(text: str | None, count: int) -> np.ndarray | None:
 
 
 def _list(text: Any) -> list[Any]:
-    """Return a list from its JSON; an empty one for what is none."""
+    """Return a list from its JSON; an empty list for anything else."""
     try:
         found = json.loads(text) if len(text) <= _MAX_TEXT else None
     except (TypeError, ValueError, RecursionError):
@@ -145,7 +145,7 @@ def _list(text: Any) -> list[Any]:
 
 
 def read(path: Path) -> bytes:
-    """Return a file's content; WeightFileError if it cannot be read, or is larger than any."""
+    """Return a file's bytes; WeightFileError if it cannot be read, or is too large."""
     try:
         if not path.is_file():
             raise WeightFileError("there is no such file")
@@ -157,7 +157,7 @@ def read(path: Path) -> bytes:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file whole, or leave what is there."""
+    """Write a file atomically; WeightFileError if that fails."""
     try:
         write_whole(path, content)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Neural networks from scratch: the reference that the frameworks are held against.
+"""Neural networks from scratch: the reference that the frameworks are compared with.
 
 NumPy and nothing else. One notation throughout:
 
@@ -10,7 +10,7 @@ NumPy and nothing else. One notation throughout:
 Images are X (n, h, w, c), kernels W (kh, kw, c_in, c_out): channels last, as in Keras.
 
 Layers have `forward` and `backward`; losses start from logits and say whether they are sums or
-means; an optimizer sees θ and g, nothing else; whatever is random takes a `numpy.random.Generator`.
+means; an optimizer sees only θ and g; everything random takes a `numpy.random.Generator`.
 
 >>> import numpy as np
 >>> rng = np.random.default_rng(0)

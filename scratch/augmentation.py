@@ -1,4 +1,4 @@
-"""Data augmentation: images moved by whole pixels, drawn anew for every batch."""
+"""Data augmentation: images moved by whole pixels, drawn again for every batch."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ __all__ = ["random_shift", "shift"]
 
 
 def shift(images: np.ndarray, down: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return the images, each moved down and right by its own number of pixels; zeros come in.
+    """Return the images, each moved down and right by its own number of pixels, padded with zeros.
 
     Shapes: images (n, h, w) or (n, h, w, c); down, right (n,) integers, negative for up and left.
 
@@ -29,7 +29,7 @@ def shift(images: np.ndarray, down: np.ndarray, right: np.ndarray) -> np.ndarray
 def random_shift(rng: np.random.Generator, images: np.ndarray, pixels: int) -> np.ndarray:
     """Return the images, each moved by −pixels to +pixels along each axis, drawn uniformly.
 
-    Shapes: images (n, h, w) or (n, h, w, c). `train` takes it as
+    Shapes: images (n, h, w) or (n, h, w, c). Pass it to `train` as
     `augment=lambda images: random_shift(rng, images, 2)`. Raises ValueError for negative pixels.
 
     >>> random_shift(np.random.default_rng(0), np.array([[[1, 2], [3, 4]]]), pixels=1)

@@ -1,4 +1,4 @@
-"""Rows to train on, and how they are cut into batches."""
+"""Rows to train on, and their division into batches."""
 
 from collections.abc import Callable, Iterator
 from operator import itemgetter
@@ -19,13 +19,13 @@ class Batch(NamedTuple):
     w: np.ndarray | None = None
 
     def map(self, function: Callable[[np.ndarray], np.ndarray]) -> "Batch":
-        """Return the batch of what a function makes of each array."""
+        """Return the batch with a function applied to each array."""
         X, y, w = self
         return Batch(function(X), function(y), None if w is None else function(w))
 
 
 def take_batches(data: Batch, order: Order, batch_size: int) -> Iterator[Batch]:
-    """Yield the rows batch by batch; the last one holds the rows that are left over."""
+    """Yield the rows batch by batch; the last batch holds the remaining rows."""
     for start in range(0, len(data.X), batch_size):
         rows = slice(start, start + batch_size)
         i = rows if order is None else order[rows]

@@ -1,4 +1,4 @@
-"""What a public entry point expects of a number, and the error that says so."""
+"""Checks of numbers at public entry points, and the errors they raise."""
 
 __all__ = ["require_fraction", "require_not_negative", "require_positive"]
 

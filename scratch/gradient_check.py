@@ -1,4 +1,4 @@
-"""Is a layer's `backward` the derivative of its `forward`? Which one is not, and by how much?
+"""Is each layer's `backward` the derivative of its `forward`? If not, which is wrong, by how much?
 
 For a direction d, (f(x + hd) − f(x − hd)) / 2h is the derivative along d up to terms of h². A
 gradient g promises g·d.
@@ -16,7 +16,7 @@ from scratch.network import Sequential
 
 __all__ = ["WrongGradient", "check_gradients"]
 
-_H = 1e-5  # where terms of h², 1e-10, and what rounding adds, 1e-16/h, are both small
+_H = 1e-5  # so that terms of h², 1e-10, and rounding errors, 1e-16/h, are both small
 
 
 class WrongGradient(NamedTuple):
@@ -37,9 +37,9 @@ def check_gradients(
     limit: float = 1e-6,
     seed: int = 0,
 ) -> list[WrongGradient]:
-    """Return the gradients that are wrong by more than `limit`, layer by layer: none, one hopes.
+    """Return the gradients that are wrong by more than `limit`, layer by layer.
 
-    Each layer is looked at by itself, on the inputs that reach it. The network is left as it is.
+    Each layer is checked separately, on the inputs that reach it. The network is not changed.
     Inputs exactly on a kink, such as zeros before a ReLU, have no derivative to compare with.
 
     >>> from scratch import Dense, MeanSquaredError, Tanh

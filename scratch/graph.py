@@ -6,8 +6,8 @@
 dL/dv into its share of dL/dx. `backward` calls them, from the result back to the inputs: the chain
 rule in reverse. Each operation below is one line of mathematics beside its derivative.
 
-This is the second derivation of every gradient in `scratch.layers` and `scratch.losses`: it shares
-no code with them. It is there to be read and to check with, in float64, not to be fast.
+This is the second derivation of every gradient in `scratch.layers` and `scratch.losses`, and shares
+no code with them. It is meant for reading and for checking, in float64, not for speed.
 Source: Linnainmaa, "Taylor expansion of the accumulated rounding error", BIT 16, 1976; as a tape
 of operations, Griewank and Walther, "Evaluating derivatives", 2nd ed., SIAM 2008, chapter 3.
 
@@ -41,7 +41,7 @@ class Node:
     array or a number. Values are float64.
     """
 
-    __array_ufunc__ = None  # array + node is left to the node
+    __array_ufunc__ = None  # NumPy leaves `array + node` to the node
     grad: np.ndarray
 
     def __init__(self, value: Any, *made_from: tuple["Node", Share]) -> None:
@@ -79,7 +79,7 @@ class Node:
                 source.grad += _sum_to(share(node.grad), source.shape)
 
     def _ancestors(self) -> list["Node"]:
-        """Return this node and all that it was made from, each before what it was made from."""
+        """Return this node and all its ancestors, each node before those that it was made from."""
         found, left = {self}, [self]
         while left:
             new = {source for source, _ in left.pop().made_from} - found
@@ -160,7 +160,7 @@ class Node:
         """Return max(x, 0); its derivative is 1 where x > 0, and 0 elsewhere, x = 0 included."""
         return Node(np.where(self.value > 0, self.value, 0), (self, lambda g: g * (self.value > 0)))
 
-    # Sums, and what is made of them.
+    # Sums, and functions of them.
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> "Node":
         """Return the sum over the axes, by default over all; each term has the derivative 1."""
@@ -174,11 +174,11 @@ class Node:
         return total / (self.value.size / total.value.size)
 
     def log_softmax(self, axis: int = -1) -> "Node":
-        """Return x − log Σ eˣ. Taking off the maximum changes nothing, so it counts as constant."""
+        """Return x − log Σ eˣ. Subtracting the maximum changes nothing: it is a constant."""
         x = self - self.value.max(axis, keepdims=True)
         return x - x.exp().sum(axis, keepdims=True).log()
 
-    # Moving elements about: what comes back goes to where it was taken from.
+    # Rearranging elements: each gradient goes back to where its element came from.
 
     def reshape(self, shape: int | tuple[int, ...]) -> "Node":
         """Return the same elements in another shape."""
@@ -194,13 +194,13 @@ class Node:
     def __getitem__(self, index: Any) -> "Node":
         def put_back(g: np.ndarray) -> np.ndarray:
             dx = np.zeros(self.shape)
-            np.add.at(dx, index, g)  # adds up where an element was taken more than once
+            np.add.at(dx, index, g)  # sums if an element was taken more than once
             return dx
 
         return Node(self.value[index], (self, put_back))
 
     def max(self, axis: int) -> "Node":
-        """Return the maximum along an axis: an element picked out, of equal ones the first.
+        """Return the maximum along an axis: one element, the first of equal ones.
 
         >>> x = Node([[2.0, 7.0, 7.0]])
         >>> x.max(axis=1).sum().backward()
@@ -240,6 +240,6 @@ def _as_node(x: Operand) -> Node:
 
 
 def _sum_to(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Undo broadcasting: an element that was used several times gets the sum of what comes back."""
+    """Undo broadcasting: an element that was used several times gets the sum of its gradients."""
     g = g.sum(axis=tuple(range(g.ndim - len(shape))))
     return g.sum(axis=tuple(i for i, d in enumerate(shape) if d == 1 != g.shape[i]), keepdims=True)

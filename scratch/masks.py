@@ -1,4 +1,4 @@
-"""Masks over a network's flat parameter vector: which of its p parameters are meant."""
+"""Masks over a network's flat parameter vector (p,), to select parameters."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ __all__ = ["layer_mask", "weight_mask"]
 
 
 def weight_mask(network: Sequential) -> np.ndarray:
-    """Return True for weights and kernels, False for whatever is a vector, such as biases.
+    """Return True for weights and kernels, False for vectors, such as biases.
 
     >>> from scratch import Dense
     >>> weight_mask(Sequential(Dense(1, 2), Dense(2, 1)))

@@ -1,4 +1,4 @@
-"""A network: layers one after the other, with all their parameters in one flat vector."""
+"""A network: layers in sequence, with all their parameters in one flat vector."""
 
 from collections.abc import Iterator, Sequence
 from copy import copy
@@ -14,7 +14,7 @@ from scratch.losses import Loss
 
 __all__ = ["Residual", "Sequential"]
 
-_ROWS = 256  # predicted at a time, so that what layers keep stays small
+_ROWS = 256  # per prediction pass, so that what layers keep stays small
 
 
 class Sequential(Layer):
@@ -22,8 +22,8 @@ class Sequential(Layer):
 
     `theta` (p,) holds every parameter of every layer, `grad` (p,) every gradient, in the order of
     `weights`; the layers' own `params` and `grads` are views into them, and an optimizer steps the
-    whole network at once. A layer belongs to the last network that it was put into. One that occurs
-    twice has its parameters once, and the gradients of both places are added.
+    whole network at once. A layer belongs to the last network that it was put into. A layer that
+    occurs twice has its parameters once, and the gradients of both places are added.
 
     >>> from scratch import Dense, ReLU
     >>> network = Sequential(Dense(2, 4), ReLU(), Dense(4, 1)).initialize(np.random.default_rng(0))
@@ -39,13 +39,13 @@ class Sequential(Layer):
     def __init__(self, *layers: Layer, dtype: np.dtype | type = np.float64) -> None:
         if not layers:
             raise ValueError("a network needs at least one layer, got none")
-        self.twins: list[tuple[Layer, Layer]] = []  # a layer, and itself at its next place
+        self.twins: list[tuple[Layer, Layer]] = []  # a layer, and its copy at its next place
         used: set[int] = set()
         self.layers = tuple(self._take(layer, used) for layer in layers)
         self.bind(dtype)
 
     def bind(self, dtype: np.dtype | type) -> None:
-        """Move all parameters into one new flat vector of the given type, values kept."""
+        """Move all parameters into one new flat vector of the given dtype; values are kept."""
         self.flat, self._grad = _flatten(self.params, dtype), _flatten(self.grads, dtype)
         self.attach(_views(self.flat, self.params), _views(self._grad, self.grads))
 
@@ -62,7 +62,7 @@ class Sequential(Layer):
 
     @property
     def theta(self) -> np.ndarray:
-        """All parameters (p,); what is assigned is copied into them."""
+        """All parameters (p,); assigned values are copied into them."""
         self._require_own_layers()
         return self.flat
 
@@ -91,7 +91,7 @@ class Sequential(Layer):
 
     @property
     def weights(self) -> list[np.ndarray]:
-        """The same arrays as `params`, under the name that stands for a network's."""
+        """The same arrays as `params`, under the usual name for networks."""
         return self.params
 
     @property
@@ -107,7 +107,7 @@ class Sequential(Layer):
         return self
 
     def use_masks(self, masks: Sequence[np.ndarray]) -> None:
-        """Hand every `Dropout` its mask for the next step, in order; ValueError for another number.
+        """Give each `Dropout` its mask for the next step, in order; ValueError for a wrong number.
 
         A mask is shaped as the layer's input.
         """
@@ -132,7 +132,7 @@ class Sequential(Layer):
         np.savez(path, *self.weights, **self.state)  # type: ignore[arg-type]
 
     def load(self, path: str | PathLike[str]) -> None:
-        """Read what `save` wrote; ValueError if it was for a network of other layers."""
+        """Read what `save` wrote; ValueError if it is that of a network with other layers."""
         with np.load(path) as file:
             if extra := file.keys() ^ self._names():
                 raise ValueError(f"{path}: arrays of another network: {', '.join(sorted(extra))}")
@@ -156,7 +156,7 @@ class Sequential(Layer):
         return da
 
     def backward_params(self, da: np.ndarray) -> None:
-        """Set `grad` only: it ends at the first layer with parameters."""
+        """Set only `grad`; stop at the first layer with parameters."""
         learns_from = next((i for i, layer in enumerate(self.layers) if layer.params), 0)
         for layer in reversed(self.layers[learns_from + 1 :]):
             da = layer.backward(da)
@@ -164,7 +164,7 @@ class Sequential(Layer):
         self._add_twins()
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Return the outputs in evaluation mode, and keep nothing."""
+        """Return the outputs in evaluation mode, without keeping anything for `backward`."""
         forgotten = _copy_layers(self)
         parts = [forgotten.forward(X[i : i + _ROWS]) for i in range(0, max(len(X), 1), _ROWS)]
         return np.concatenate(parts)
@@ -202,7 +202,7 @@ class Sequential(Layer):
         self.bind(self.flat.dtype)
 
     def _take(self, layer: Layer, used: set[int]) -> Layer:
-        """Return the layer, or at its next place a twin, which keeps its own inputs."""
+        """Return the layer or, at its next place, a twin that keeps its own inputs."""
         if isinstance(layer, Sequential):
             inner = tuple(self._take(each, used) for each in layer.layers)
             if any(a is not b for a, b in zip(inner, layer.layers, strict=True)):
@@ -219,7 +219,7 @@ class Sequential(Layer):
         return twin
 
     def _leaves(self) -> Iterator[Layer]:
-        """Yield every layer that is no sequence once, in order."""
+        """Yield every layer that is not a sequence, once and in order."""
         for layer in self.layers:
             if isinstance(layer, Sequential):
                 yield from layer._leaves()
@@ -236,11 +236,11 @@ class Sequential(Layer):
 
     def _require_own_layers(self) -> None:
         if any(p.base is not self.flat for p in self.params):
-            raise RuntimeError("the layers belong to another network, which they were put into")
+            raise RuntimeError("the layers now belong to another network, into which they were put")
 
 
 class Residual(Sequential):
-    """Layers around which their input goes, too: a = X + f(X); dX = da + what f passes back.
+    """Layers with a skip connection: a = X + f(X); dX = da + what f passes back.
 
     Shapes: f(X) has the shape of X.
     Source: He, Zhang, Ren and Sun, "Deep residual learning for image recognition", CVPR 2016,
@@ -261,7 +261,7 @@ class Residual(Sequential):
 
 
 def _copy_layers(network: Sequential) -> Sequential:
-    """Return a copy of the same parameters, in which a forward pass leaves nothing behind."""
+    """Return a copy with the same parameters, whose forward pass changes nothing here."""
     other = copy(network)
     other.layers = tuple(
         _copy_layers(layer) if isinstance(layer, Sequential) else copy(layer)

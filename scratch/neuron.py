@@ -2,12 +2,12 @@
 
     a = σ(w₁x₁ + ... + w_d x_d + b),   σ(z) = 1 / (1 + e⁻ᶻ)
 
-A neuron weighs its inputs, adds an offset and squeezes the sum into 0..1; a layer is neurons that
-look at the same inputs; a network is layers, each looking at the one before. To learn, every row is
-sent forward and its error sent back, and then each weight takes one step against the sum of what it
-was told: full-batch gradient descent.
+A neuron weighs its inputs, adds an offset and squeezes the sum into 0..1; a layer is neurons with
+the same inputs; in a network each layer's inputs are the outputs of the one before. To learn, every
+row is sent forward and its error sent back; then each weight takes one step against its summed
+gradient: full-batch gradient descent.
 
-The file imports nothing but the standard library, and runs by itself wherever Python does.
+The file imports only the standard library, and runs on its own wherever Python does.
 
 >>> Neuron([7.0, 3.0], bias=-5.0).forward([1.0, 1.0])  # σ(7 + 3 − 5)
 0.9933071490757153
@@ -24,7 +24,7 @@ Weights = Sequence[Sequence]  # matrices and biases, as nested lists
 
 
 def sigmoid(z: float) -> float:
-    """Return σ(z) = 1 / (1 + e⁻ᶻ); −z is held at 709, above which the exponential overflows.
+    """Return σ(z) = 1 / (1 + e⁻ᶻ); −z is limited to 709, above which the exponential overflows.
 
     >>> sigmoid(0.0), sigmoid(1e4), 0 < sigmoid(-1e4) < 1e-300
     (0.5, 1.0, True)
@@ -36,7 +36,7 @@ class Neuron:
     """One neuron: a = σ(z) with z = w₁x₁ + ... + w_d x_d + b; with `bias=None` there is no b.
 
     Gradients, with da = dL/da:  dz = da a (1 − a),  dwⱼ = dz xⱼ,  db = dz. They add up over the
-    rows, from one `forget` to the next.
+    rows until the next `forget`.
     Source: Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
     Nature 323, 1986, equations 1 to 8.
     """
@@ -56,7 +56,7 @@ class Neuron:
         return self.a
 
     def backward(self, da: float) -> None:
-        """Find dz for the latest row, and add the row's part to dw and db."""
+        """Compute dz for the latest row, and add its part to dw and db."""
         dz = self.dz = da * (self.a * (1 - self.a))
         for j, x_j in enumerate(self.x):
             self.dw[j] += dz * x_j
@@ -80,8 +80,8 @@ class NeuronNetwork:
     `mean=False` half the sum, L = ½ Σᵢ wᵢ Σₖ (aᵢₖ − yᵢₖ)².
 
     `weights` are the initial ones: for each layer the matrix (d_in, d_out), a list of d_in rows,
-    and after it, unless the layer goes without, the d_out biases. Raises ValueError where a shape
-    does not fit.
+    and after it, unless the layer has none, the d_out biases. Raises ValueError if a shape does not
+    fit.
 
     >>> network = NeuronNetwork.draw(random.Random(0), [2, 4, 1])
     >>> round(network.predict([[0.0, 0.0]])[0][0], 8)
@@ -110,7 +110,7 @@ class NeuronNetwork:
 
     @property
     def weights(self) -> list[Sequence]:
-        """The weights as they are now, in new lists; may be set, to lists laid out the same."""
+        """The current weights, in new lists; can be set to lists of the same layout."""
         weights: list[Sequence] = []
         for layer in self.layers:
             weights.append(_transpose([neuron.w for neuron in layer]))
@@ -134,7 +134,7 @@ class NeuronNetwork:
             layer = self.layers[depth]
             for neuron, da_k in zip(layer, da, strict=True):
                 neuron.backward(da_k)
-            if depth:  # dxⱼ = Σₖ dzₖ wₖⱼ, summed over the neurons k that look at input j
+            if depth:  # dxⱼ = Σₖ dzₖ wₖⱼ, over the neurons k of the layer
                 inputs = range(len(layer[0].w))
                 da = [math.fsum([k.dz * k.w[j] for k in layer]) for j in inputs]
 
@@ -151,7 +151,7 @@ class NeuronNetwork:
     ) -> tuple[float, list[list[float]]]:
         """Take one step on all rows; return the loss and the outputs as they were before it.
 
-        X holds n rows of d_in numbers, y n rows of k; row i counts w[i] times, by default once.
+        X holds n rows of d_in numbers, y n rows of k; row i has the weight w[i], by default 1.
         Raises ValueError if there are no rows, or if X, y and w are not equally long.
         """
         if not len(X):

@@ -1,4 +1,4 @@
-"""Penalties: terms of the loss that depend on the parameters alone."""
+"""Penalties: terms of the loss that depend only on the parameters."""
 
 import numpy as np
 
@@ -10,13 +10,13 @@ __all__ = ["L2"]
 class L2:
     """The sum of squares: R = λ Σᵢ θᵢ², without a ½; ∂R/∂θᵢ = 2 λ θᵢ.
 
-    With `half_per_row=True`: R = ½ λ Σᵢ θᵢ² / n for a batch of n rows, or of rows that weigh n
-    together. The first is Keras' `regularizers.L2`, the second scikit-learn's `alpha`, for which
+    With `half_per_row=True`: R = ½ λ Σᵢ θᵢ² / n for a batch of n rows, or of rows whose weights
+    sum to n. The first is Keras' `regularizers.L2`, the second scikit-learn's `alpha`, for which
     the mask should leave the biases out. `mask` (p,) of booleans says which parameters count, None
     all of them.
 
-    For plain gradient descent λ does what a coupled weight decay of 2 λ, or of λ/n, does; only the
-    penalty is part of the loss that is reported.
+    For plain gradient descent λ acts as a coupled weight decay of 2 λ, or of λ/n; but only the
+    penalty is part of the reported loss.
     Source: Goodfellow, Bengio and Courville, "Deep learning", 2016, equation 7.2, where it is
     ½ λ Σᵢ θᵢ².
 

@@ -1,8 +1,8 @@
 """Learning-rate schedules: functions k ↦ η(k), with k = 0 for the first step or epoch.
 
-Whether k counts steps or epochs is for the caller to say: see `Scheduled`, which hands η(k) to an
-optimizer before each of its steps. Keras counts steps. PyTorch's schedulers count the calls of
-their own `step`, by custom one for each epoch.
+Whether k counts steps or epochs is up to the caller: see `Scheduled`, which gives η(k) to an
+optimizer before each step. Keras counts steps. PyTorch's schedulers count the calls of their own
+`step`, by convention one per epoch.
 """
 
 import math
@@ -42,7 +42,7 @@ class ConstantRate:
 
 @dataclass(frozen=True)
 class StepRate:
-    """η(k) = η₀ γ^⌊k/size⌋: γ times as much after every `size` steps.
+    """η(k) = η₀ γ^⌊k/size⌋: multiplied by γ after every `size` steps.
 
     This is PyTorch's `StepLR`, and Keras' `ExponentialDecay` with `staircase=True`.
 
@@ -68,7 +68,7 @@ class PiecewiseConstantRate:
 
     A boundary belongs to the value before it, as in Keras' `PiecewiseConstantDecay`; in PyTorch's
     `MultiStepLR` a milestone belongs to the value after it. Raises ValueError unless there is one
-    value more than there are boundaries, and these rise.
+    more value than boundaries, and the boundaries increase.
 
     >>> [PiecewiseConstantRate([1, 3], [1.0, 0.5, 0.1])(k) for k in range(5)]
     [1.0, 1.0, 0.5, 0.5, 0.1]
@@ -84,7 +84,7 @@ class PiecewiseConstantRate:
                 f"got {len(self.values)}"
             )
         if any(a >= b for a, b in zip(self.boundaries, self.boundaries[1:], strict=False)):
-            raise ValueError(f"boundaries must rise, got {list(self.boundaries)}")
+            raise ValueError(f"boundaries must increase, got {list(self.boundaries)}")
 
     def __call__(self, k: int) -> float:
         """Return η(k)."""

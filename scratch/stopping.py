@@ -1,4 +1,4 @@
-"""Early stopping: train until a value stops falling, and go back to the best parameters.
+"""Early stopping: train until a value stops falling, then restore the best parameters.
 
     stopping, arrays = KerasEarlyStopping(patience=5), [network.theta, *network.state.values()]
     for _ in iter_epochs(network, ...):
@@ -6,10 +6,9 @@
             break
     stopping.restore(*arrays)
 
-What is kept and restored is whatever arrays are given: the parameters θ, and what layers learn
-without a gradient, such as the statistics of a batch normalization. The value is one that should
-fall; for an accuracy give 1 − accuracy. The two rules differ on what counts as better, on when the
-patience ends, and on NaN.
+The given arrays are kept and restored: the parameters θ, and layer states, such as the statistics
+of a batch normalization. The value should fall; for an accuracy pass 1 − accuracy. The two rules
+differ in what counts as better, when the patience ends, and how NaN is treated.
 """
 
 import math
@@ -22,7 +21,7 @@ __all__ = ["KerasEarlyStopping", "SklearnEarlyStopping"]
 
 
 class _EarlyStopping:
-    """The best value so far, its parameters, and how many epochs in a row were no better."""
+    """The best value so far, its arrays, and the number of epochs since without improvement."""
 
     def __init__(self, patience: int, least: float) -> None:
         self.patience, self.least = patience, least
@@ -30,7 +29,7 @@ class _EarlyStopping:
         self.best_arrays: list[np.ndarray] | None = None
 
     def restore(self, *arrays: np.ndarray) -> None:
-        """Copy the best parameters into the arrays; without any there is nothing to do."""
+        """Copy the best arrays into the given ones; do nothing if there are none."""
         if self.best_arrays is not None:
             for array, best in zip(arrays, self.best_arrays, strict=True):
                 array[...] = best
@@ -40,7 +39,7 @@ class _EarlyStopping:
 
 
 class KerasEarlyStopping(_EarlyStopping):
-    """Stop after `patience` epochs in a row that were not better than the best by `min_delta`.
+    """Stop after `patience` epochs in a row that did not improve on the best by `min_delta`.
 
     An epoch is better if value + min_delta < best, strictly, and then it is the best. The first
     epoch always is: if its value is NaN, none after it is better. The rule of
@@ -70,10 +69,10 @@ class KerasEarlyStopping(_EarlyStopping):
 
 
 class SklearnEarlyStopping(_EarlyStopping):
-    """Stop when more than `patience` epochs in a row brought less than `tol`.
+    """Stop after more than `patience` epochs in a row that improved by less than `tol`.
 
-    An epoch brings less than tol if value > best − tol. Whatever is below the best is the new best
-    all the same, so that a slow descent stops. A NaN is not the best and not counted.
+    An epoch improves by less than tol if value > best − tol. Any value below the best is still the
+    new best, so a slow descent stops. A NaN is never the best, and resets the count.
     The rule of scikit-learn's MLP, where the patience is `n_iter_no_change`.
 
     >>> stopping, theta = SklearnEarlyStopping(patience=1, tol=0.5), np.zeros(1)

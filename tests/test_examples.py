@@ -49,7 +49,7 @@ def test_side_by_side_runs_from_top_to_bottom(here):
     assert "2 of 2 trainings finished" in shown[1]
     assert "agree" in shown[4]
     assert "<Comparison: unchanged; 2 trainings compared: 2 unchanged" in shown[7]
-    assert "other rows: limit 500, then 400" in shown[9]
+    assert "different rows: limit 500, then 400" in shown[9]
     (run,) = here.glob("*/first")
     assert load_run(run).agreement["verdict"].tolist() == ["agree"]
 

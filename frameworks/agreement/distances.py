@@ -1,4 +1,4 @@
-"""How far apart two trainings are: the largest difference decides; NaN equals nothing."""
+"""The distance of two trainings: the largest differences; NaN equals nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ __all__ = ["FLOAT64", "Distance", "Limits", "Outcome", "measure", "relative_erro
 
 @dataclass(frozen=True)
 class Limits:
-    """How far apart two implementations may be and still agree."""
+    """The largest distances at which two implementations still agree."""
 
     loss: float  # of every epoch, relative
     weight: float  # of every array at the end, relative to its largest magnitude
@@ -20,16 +20,16 @@ class Limits:
     predictions: int  # that differ, on the whole test set
 
 
-# A prototype reached 4e-16, so a miss is a bug to be found, not a limit to be widened.
+# A prototype reached 4e-16: whatever exceeds these is a bug to be found, not a limit to widen.
 FLOAT64 = Limits(loss=1e-12, weight=1e-9, test_loss=1e-12, predictions=0)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a training came to, as far as two of them are compared."""
+    """What is compared of a training's results."""
 
     losses: Sequence[float | None]  # of every epoch; None: not finite
-    weights: dict[str, np.ndarray]  # at the end, and what layers keep besides, by name
+    weights: dict[str, np.ndarray]  # at the end, with the layers' states, by name
     test_loss: float | None
     answers: np.ndarray | None  # labels of the test rows; None where the task has none
     outputs: np.ndarray | None = None  # of the test rows, (n, ...); None where they were not kept
@@ -42,24 +42,24 @@ class Distance:
     epochs: list[float]  # relative differences of the losses, epoch by epoch
     weights: dict[str, float]  # relative differences of the arrays at the end
     test_loss: float
-    mismatches: np.ndarray  # the test rows that are predicted differently; none without answers
+    mismatches: np.ndarray  # test rows whose predictions differ; none without answers
     outputs: float | None  # relative difference of the outputs; None where they were not kept
 
     @property
     def loss(self) -> float:
-        """The largest difference of an epoch's loss."""
+        """The largest difference in any epoch's loss."""
         return max(self.epochs)
 
     @property
     def weight(self) -> float:
-        """The largest difference of an array."""
+        """The largest difference in any array."""
         return max(self.weights.values(), default=0.0)
 
 
 def relative_error(a: Any, b: Any) -> float:
     """Return the largest elementwise difference, relative to the largest magnitude in either.
 
-    Infinite for arrays of different shapes, and where one holds NaN, None or an infinity.
+    Infinite if the shapes differ, or if either holds NaN, None or an infinity.
 
     >>> relative_error([1.0, 0.0], [1.0, 0.5])
     0.5
@@ -74,7 +74,7 @@ def relative_error(a: Any, b: Any) -> float:
 
 
 def measure(a: Outcome, b: Outcome) -> Distance:
-    """Measure how far apart two trainings are: infinitely, where one lacks something."""
+    """Measure the distance of two trainings: infinite where one lacks a value."""
     names = [*(a.weights | b.weights)]
     weights = {name: relative_error(a.weights.get(name), b.weights.get(name)) for name in names}
     kept = a.outputs is not None and b.outputs is not None
@@ -94,7 +94,7 @@ def _mismatches(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray:
 
 
 def relative_errors(a: Sequence[float | None], b: Sequence[float | None]) -> list[float]:
-    """Return the relative difference of each two numbers; infinite where one has no counterpart.
+    """Return the relative difference of each pair; infinite where one has no counterpart.
 
     >>> relative_errors([1.0, 0.0, None], [0.5, 0.0, 1.0])
     [0.5, 0.0, inf]
@@ -106,7 +106,7 @@ def relative_errors(a: Sequence[float | None], b: Sequence[float | None]) -> lis
 
 
 def too_far(distance: Distance, limits: Limits) -> str:
-    """Say where a distance first exceeds the limits, or return an empty string."""
+    """Return a sentence on where a distance first exceeds the limits, or an empty string."""
     for epoch, error in enumerate(distance.epochs, 1):
         if not error <= limits.loss:
             return f"epoch {epoch}: the loss differs by {error:.1e}, limit {limits.loss:.1e}"

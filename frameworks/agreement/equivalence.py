@@ -3,8 +3,8 @@
     d = mean(a) − mean(b),   s² = s_a²/n_a + s_b²/n_b,   t₊ = (d + m)/s,   t₋ = (d − m)/s
 
 With a margin m, the hypotheses to be rejected are d ≤ −m and d ≥ m. Rejecting both at the level α
-shows |d| < m, and is the same as the 1 − 2α confidence interval of d lying inside (−m, m). That no
-difference is significant shows nothing: with few seeds nothing ever is.
+shows |d| < m, and is equivalent to the 1 − 2α confidence interval of d lying inside (−m, m). The
+absence of a significant difference shows nothing: with few seeds no difference is significant.
 
 Source: Schuirmann, "A comparison of the two one-sided tests procedure and the power approach", J.
 Pharmacokinetics and Biopharmaceutics 15, 1987; the degrees of freedom are Welch's (Biometrika 34,
@@ -27,13 +27,13 @@ Conclusion = Literal["equivalent", "not shown", "different"]
 
 @dataclass(frozen=True)
 class Equivalence:
-    """What two samples say about the difference of their means."""
+    """The result of the tests on the difference of two means."""
 
     difference: float  # mean(a) − mean(b)
     standard_error: float  # of the difference, of independent samples
     paired_standard_error: float | None  # of the difference within pairs; None for other sizes
     degrees_of_freedom: float
-    p_value: float  # the larger of the two tests': below ALPHA, the means are equivalent
+    p_value: float  # the larger of the two: below ALPHA, the means are equivalent
     interval: tuple[float, float]  # 1 − 2 ALPHA confidence for the difference
     verdict: Conclusion
 
@@ -41,8 +41,8 @@ class Equivalence:
 def compare_means(a: Sequence[float], b: Sequence[float], margin: float) -> Equivalence:
     """Test whether the means of two independent samples are within `margin` of each other.
 
-    "different": the interval lies wholly beyond the margin. "not shown": it does neither.
-    Raises ValueError for fewer than two numbers in a sample, and for a margin that is not above 0.
+    "equivalent": the interval lies within the margin; "different": wholly beyond it. "not shown":
+    neither. Raises ValueError for a sample of fewer than two numbers, and for a margin ≤ 0.
     """
     if min(len(a), len(b)) < 2:
         raise ValueError(f"a sample must hold two numbers or more, got {len(a)} and {len(b)}")

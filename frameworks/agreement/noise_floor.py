@@ -2,8 +2,8 @@
 
 It is measured, never chosen: scratch is trained several times with every result nudged by up to one
 unit in the last place (`nudge`), and the floor is the largest distance between any two of these
-trainings. Two implementations agree if they are no farther apart than that, or than one unit in the
-last place: results that round to neighbours say nothing, even where the nudged ones are closer.
+trainings, or one unit in the last place if that is larger: results that round to neighbouring
+numbers show nothing. Two implementations agree if they are no farther apart than the floor.
 """
 
 from collections.abc import Sequence
@@ -17,36 +17,36 @@ from frameworks.errors import RequestError
 
 __all__ = ["TRAININGS", "NoiseFloor", "check_floor", "measure_floor"]
 
-TRAININGS = 5  # that are nudged, if nothing else is asked for
+TRAININGS = 5  # nudged trainings, by default
 
 
 def check_floor(count: int) -> None:
-    """Refuse a number of nudged trainings that gives no distance."""
+    """Raise RequestError for a single nudged training, which has no distance to another."""
     if count == 1:
-        raise RequestError("--floor must be 0, or 2 or more: one training has no distance; got 1")
+        raise RequestError("--floor must be 0, or 2 or more, to have a distance to measure; got 1")
 
 
 @dataclass(frozen=True)
 class NoiseFloor:
-    """The largest distances between any two of the nudged trainings; at least one unit each."""
+    """The largest distances between any two nudged trainings, at least one unit for each."""
 
     loss: float  # of any epoch, relative
     epochs: list[float]  # of each epoch's loss, relative
     weight: float  # of any array at the end, relative to its largest magnitude
     test_loss: float  # relative
-    predictions: int  # different ones
+    predictions: int  # the number that differ
     trainings: int  # how many were nudged
-    outputs: float | None = None  # of the test rows, relative; None where they were not kept
+    outputs: float | None = None  # of the test rows, relative; None if not kept
 
     @property
     def limits(self) -> Limits:
-        """What two implementations may differ by."""
+        """The limits for two implementations."""
         return Limits(self.loss, self.weight, self.test_loss, self.predictions)
 
     def at_least(self, fixed: Limits) -> Limits:
-        """What they may differ by where fixed limits are exceeded: the larger of the two, each.
+        """Return, for each distance, the larger of the floor and a fixed limit.
 
-        A floor that is not finite explains nothing, and leaves the fixed limits.
+        A floor that is not finite explains nothing: then the fixed limits hold.
         """
         if not np.isfinite([self.loss, self.weight, self.test_loss]).all():
             return fixed

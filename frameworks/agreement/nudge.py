@@ -1,16 +1,16 @@
-"""Monte Carlo arithmetic: every result of a training nudged at random in its last place.
+"""Monte Carlo arithmetic: every result in a training nudged at random in its last place.
 
     x ← x (1 + ε u),  u ~ U(−1, 1),  ε the distance from 1 to the next number (2⁻²³ in float32)
 
-What is nudged: every layer's output, every gradient that is passed back, the gradient and the new
-value of every parameter, the loss, and the sum of an epoch's losses at each addition. Two trainings
-that are nudged differently are what two implementations are: the same mathematics, rounded at the
-same places, differently.
+Nudged are every layer's output, every gradient passed back, the gradient and the new value of every
+parameter, the loss, and the running sum of an epoch's losses at each addition. Two trainings with
+different nudges are like two implementations: the same mathematics, rounded at the same places but
+differently.
 
-Equal numbers are nudged equally: what is computed alike is rounded alike, so that a tie stays a tie
-(the maximum of a pooling window that is there twice) and twins stay twins.
+Equal numbers are nudged equally, since equal computations round equally: a tie stays a tie (a
+maximum that occurs twice in a pooling window), and identical units stay identical.
 
-The nudge is twice a rounding, which is u ~ U(−½, ½): what is one result here is several operations
+A nudge is twice a rounding error, which is u ~ U(−½, ½): one result here takes several operations
 in an implementation (a sigmoid is an exponential, a sum and a quotient), each of which rounds.
 
 Source: Parker, "Monte Carlo arithmetic", UCLA CSD-970002, 1997; Vignes, "A stochastic arithmetic
@@ -33,16 +33,16 @@ __all__ = ["Nudge", "NudgedNumber", "nudged"]
 
 
 class _Hash(NamedTuple):
-    """How the bits of a float become a number that looks random: two products, and a shift."""
+    """A hash from the bits of a float to a pseudorandom number: two products and a shift."""
 
     word: type[np.unsignedinteger]
     first: int  # odd
     second: int  # odd
     shift: int  # half of the bits
-    drop: int  # so many bits, to leave what the float holds
+    drop: int  # low bits to drop, so that the float type holds the rest
 
 
-# The factors: the golden ratio, and one of splitmix64 and of xxHash.
+# The factors: the golden ratio, then constants of xxHash and splitmix64.
 _HASHES = {
     np.dtype(np.float32): _Hash(np.uint32, 0x9E3779B1, 0x85EBCA77, 16, 8),
     np.dtype(np.float64): _Hash(np.uint64, 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 32, 11),
@@ -79,7 +79,7 @@ class Nudge:
 
 
 class NudgedNumber(float):
-    """A number of the network's type whose sums, products and quotients are nudged."""
+    """A number of the network's dtype whose sums, products and quotients are nudged."""
 
     _dtype: np.dtype
     _nudge: Nudge
@@ -103,7 +103,7 @@ class NudgedNumber(float):
 
 
 class NudgedLayer(Layer):
-    """A layer whose output is nudged, and the gradient that it passes back."""
+    """A layer whose output, and the gradient it passes back, are nudged."""
 
     def __init__(self, layer: Layer, nudge: Nudge) -> None:
         self.layer, self.nudge = layer, nudge
@@ -113,12 +113,12 @@ class NudgedLayer(Layer):
         """Keep the layer's parameters and gradients in the given arrays from now on."""
         super().attach(params, grads)
         self.layer.attach(params, grads)
-        self.state = self.layer.state  # which `attach` may have made anew
+        self.state = self.layer.state  # which `attach` may have replaced
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """Return the layer's output, nudged."""
         a = self.layer.forward(x, training)
-        return self.nudge(a.copy())  # it may be a view of what must not move
+        return self.nudge(a.copy())  # `a` may be a view of an array that must not change
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Set the gradients of the parameters; return dx, nudged."""
@@ -130,13 +130,13 @@ class NudgedLayer(Layer):
 
 
 class NudgedLoss(Loss):
-    """A loss that is nudged, with its gradient."""
+    """A loss whose value and gradient are nudged."""
 
     def __init__(self, loss: Loss, nudge: Nudge) -> None:
         self.loss, self.nudge, self.threshold = loss, nudge, loss.threshold
 
     def forward(self, z: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
-        """Return L, nudged; sums of it are nudged, too."""
+        """Return L, nudged, as a number whose sums are nudged, too."""
         return NudgedNumber(self.loss.forward(z, y, w), z.dtype, self.nudge)
 
     def require(self, z: np.ndarray, y: np.ndarray) -> None:
@@ -149,7 +149,7 @@ class NudgedLoss(Loss):
 
 
 class NudgedOptimizer(Wrapper):
-    """An optimizer that is given nudged gradients, and whose new parameters are nudged."""
+    """An optimizer with nudged gradients and nudged new parameters."""
 
     def __init__(self, optimizer: Learner, nudge: Nudge) -> None:
         super().__init__(optimizer)
@@ -162,12 +162,12 @@ class NudgedOptimizer(Wrapper):
 
 
 def nudged(build: Builder, seed: int | Sequence[int]) -> Builder:
-    """Return a builder of the same network in NumPy, with everything in its training nudged."""
+    """Return a builder of the same network in NumPy whose training is nudged throughout."""
 
     @wraps(build)
     def build_nudged(spec: Spec) -> Parts:
         nudge, parts = Nudge(seed), build(spec)
-        layers = [  # masks are handed to a Dropout itself, and the next layer nudges
+        layers = [  # a Dropout takes masks, and the next layer nudges
             layer if isinstance(layer, Dropout) else NudgedLayer(layer, nudge)
             for layer in parts.network.layers
         ]

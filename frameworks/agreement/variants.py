@@ -1,12 +1,12 @@
-"""Trainings beside those that were asked for, by which float32 is judged: scratch, changed.
+"""Variants of scratch, trained in addition to judge the trainings that were requested.
 
-They are cells in modes of their own:
+They are cells with modes of their own:
 
     nudged-1, nudged-2, ...    each nudged differently: their distances are the noise floor
-    keras-sigmoid              a control, with TensorFlow's sigmoid in the place of scratch's
+    keras-sigmoid              a control, with TensorFlow's sigmoid instead of scratch's
 
-TensorFlow's sigmoid errs by up to 3.6 units of 2⁻²³ in float32, where a nudge is one. Where Keras
-is outside the noise floor of scratch but agrees with the control, its sigmoid is why.
+The error of TensorFlow's float32 sigmoid is up to 3.6 units of 2⁻²³; a nudge is up to one. If Keras
+is outside the noise floor of scratch but agrees with the control, its sigmoid is the cause.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ KERAS_SIGMOID = "keras-sigmoid"
 
 
 def nudges(count: int) -> list[str]:
-    """Return the modes of so many nudged trainings.
+    """Return the modes of `count` nudged trainings.
 
     >>> nudges(2)
     ['nudged-1', 'nudged-2']
@@ -35,7 +35,7 @@ def nudges(count: int) -> list[str]:
 
 
 def variants(blueprint: Blueprint, implementations: Sequence[str], count: int) -> list[str]:
-    """Return the modes that judge an experiment: `count` nudged ones, and the control, if any."""
+    """Return the modes that judge an experiment: `count` nudged ones, and perhaps the control."""
     if not count or "scratch" not in blueprint.builders:
         return []
     control = "keras" in implementations and has_sigmoid(blueprint)
@@ -43,13 +43,13 @@ def variants(blueprint: Blueprint, implementations: Sequence[str], count: int) -
 
 
 def has_sigmoid(blueprint: Blueprint) -> bool:
-    """Say whether scratch's network has a sigmoid."""
+    """Return whether scratch's network has a sigmoid."""
     network = blueprint.builders["scratch"]().network
     return any(isinstance(each, Sigmoid) for each in network.layers)
 
 
 def change(mode: str, seed: int) -> Callable[[Builder], Builder]:
-    """Return what a mode makes of scratch's builder: nothing in lockstep."""
+    """Return how a mode changes scratch's builder: "lockstep" does not."""
     if mode == "lockstep":
         return lambda build: build
     if mode == KERAS_SIGMOID:

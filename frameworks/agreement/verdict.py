@@ -1,4 +1,4 @@
-"""Whether two trainings agree: by the fixed limits of float64, or by the measured noise floor."""
+"""Whether two trainings agree, by the fixed limits of float64 or the measured noise floor."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,22 +11,22 @@ __all__ = ["Judgement", "judge"]
 
 @dataclass(frozen=True)
 class Judgement:
-    """How far apart two trainings are, and what that means."""
+    """The distance of two trainings, and the verdict on it."""
 
     distance: Distance
     verdict: Literal["agree", "differ"] | None  # None: measured, not judged
-    limits: Limits | None  # by which it was judged
-    floor: NoiseFloor | None  # where the limits were measured
-    reason: str  # where it first exceeds the limits, or what there is to know of them
+    limits: Limits | None  # that it was judged by
+    floor: NoiseFloor | None  # if the limits were measured
+    reason: str  # where it first exceeds the limits, or why they were widened
 
 
 def judge(a: Outcome, b: Outcome, dtype: str, floor: NoiseFloor | None) -> Judgement:
     """Compare two trainings that had the same inputs.
 
-    In float64 the limits are fixed. Where they are exceeded, the training may be chaotic in itself:
-    if its noise floor was measured, that is the limit, and the reason says so. In float32 training
-    amplifies rounding, by how much depends on the experiment: there the noise floor is the only
-    limit, and without one the distance is measured, not judged.
+    In float64 the limits are fixed. If they are exceeded, the training itself may be chaotic: if
+    its noise floor was measured, the larger of the two is the limit, and the reason says so. In
+    float32 how much training amplifies rounding depends on the experiment: the noise floor is the
+    only limit, and without one the distance is measured, not judged.
     """
     distance = measure(a, b)
     if dtype == "float64":
@@ -40,7 +40,7 @@ def judge(a: Outcome, b: Outcome, dtype: str, floor: NoiseFloor | None) -> Judge
 
 
 def _beyond_rounding(distance: Distance, floor: NoiseFloor) -> Judgement:
-    """Judge by the floor of float64 what exceeds the fixed limits."""
+    """Judge a distance that exceeds the fixed limits by the noise floor of float64."""
     wider = floor.at_least(FLOAT64)
     if wider == FLOAT64:
         return _judged(distance, FLOAT64, floor, too_far(distance, FLOAT64))

@@ -1,4 +1,4 @@
-"""Where two implementations first part: the levels of a training, walked one by one.
+"""Where two implementations first differ: the levels of a training, compared one by one.
 
 inputs -> forward -> loss -> gradient -> step -> trajectory -> result
 """

@@ -1,4 +1,4 @@
-"""One comparison of two arrays: the worst element, and how far apart it is."""
+"""The comparison of two arrays: the worst element, and by how much it differs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +13,10 @@ class Difference:
     """How far apart two arrays are, and where they are farthest apart."""
 
     where: str  # "layer 2 (relu)", "weights.0"
-    error: float  # largest difference, relative to the largest magnitude in either
+    error: float  # largest elementwise difference, relative to the largest magnitude in either
     limit: float | None  # None: measured, not judged
-    index: tuple[int, ...]  # of the worst element; empty for a number, and for other shapes
-    values: tuple[str, str]  # there, or the two shapes
+    index: tuple[int, ...]  # of the worst element; empty for scalars and for unequal shapes
+    values: tuple[str, str]  # of the worst element, or the two shapes
     step: int | None = None  # 1, 2, ... where the level has steps
     epoch: int | None = None
 
@@ -27,12 +27,12 @@ class Difference:
 
     @property
     def of_limit(self) -> float:
-        """The difference as a share of its limit; the difference itself where that is 0 or none."""
+        """The error divided by its limit; the error itself if the limit is 0 or None."""
         return self.error / self.limit if self.limit else self.error
 
 
 def difference(where: str, a: Any, b: Any, limit: float | None, scale: float = 0.0) -> Difference:
-    """Compare two arrays or numbers; `scale` is a magnitude to be held against, if it is larger.
+    """Compare two arrays or numbers; errors are relative to `scale` if it exceeds both magnitudes.
 
     NaN and infinity equal nothing; arrays of different shapes are infinitely far apart.
 
@@ -55,7 +55,7 @@ epoch=None)
 
 
 def not_identical(where: str, a: np.ndarray, b: np.ndarray) -> Difference:
-    """Compare two arrays that are to be the same bytes: any difference is above the limit of 0.
+    """Compare two arrays byte for byte: any difference exceeds the limit of 0.
 
     >>> not_identical("labels", np.zeros(2), -np.zeros(2)).parted
     True

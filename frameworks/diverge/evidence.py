@@ -1,7 +1,7 @@
-"""What a hypothesis about the cause is tested on: the numbers of both sides, at the first parting.
+"""The evidence on which hypotheses about a cause are tested: both sides' numbers at a level.
 
 A hypothesis is a function of the evidence. It recomputes what side b would have got if the
-hypothesis held, and returns a sentence if that is what side b got, and None if not.
+hypothesis held, and returns a sentence if that is what side b did get, else None.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ from frameworks.spec import Spec
 
 __all__ = ["Epochs", "Evidence", "Hypothesis", "as_number"]
 
-_CLOSER = 1e-2  # a hypothesis has to explain all but a hundredth of the difference
+_CLOSER = 1e-2  # a hypothesis must explain all but a hundredth of the difference
 
 
 @dataclass(frozen=True)
 class Epochs:
-    """Where side b was after the first epoch that parts, as it is really trained."""
+    """The state of side b, trained as `fit` trains, after the first epoch that differs."""
 
     epoch: int
     loss: float
@@ -34,44 +34,44 @@ class Epochs:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was compared on a level of the two sides, and what is known besides if it parts."""
+    """What was compared at one level and, if it differs, what else is known."""
 
     level: str
     compared: Sequence[Compared]
     a: First
     b: First
-    history: list[StepPair] = field(default_factory=list)  # of steps, the last one parted
-    step: Parting | None = None  # the first of the training that parts, where one was looked for
-    epoch: Difference | None = None  # the one that parts, which the step was looked for in
-    epochs: Epochs | None = None  # where the training parts, if no step does
+    history: list[StepPair] = field(default_factory=list)  # steps up to the one that differs
+    step: Parting | None = None  # the first step that differs, if one was searched for
+    epoch: Difference | None = None  # the epoch that differs, in which the step was searched for
+    epochs: Epochs | None = None  # where the training differs, if no step does
     results: tuple[Result, Result] | None = None
-    floor: Floor | None = None  # by which whole trainings are judged, if they are by one
+    floor: Floor | None = None  # that judges whole trainings, if one was measured
 
     @cached_property
     def first(self) -> Compared | None:
-        """The first that parts."""
+        """The first comparison that differs, with its item."""
         return next((each for each in self.compared if each[1].parted), None)
 
     @property
     def item(self) -> Item:
-        """What parts first."""
+        """The item that differs first."""
         assert self.first is not None
         return self.first[0]
 
     @property
     def found(self) -> Difference:
-        """Where, and by how much."""
+        """Where it differs, and by how much."""
         assert self.first is not None
         return self.first[1]
 
     @property
     def pair(self) -> tuple[np.ndarray, np.ndarray]:
-        """The two arrays that part."""
+        """The two arrays that differ."""
         return self.item.a, self.item.b
 
     @cached_property
     def parted(self) -> set[int]:
-        """The positions of all that part: layers, or weights."""
+        """The positions of all items that differ: layers, or weights."""
         return {item.position for item, each in self.compared if each.parted}
 
     @property
@@ -81,7 +81,7 @@ class Evidence:
 
     @property
     def parting(self) -> StepPair | None:
-        """The step that parts: the last of the training's, or the first one of all."""
+        """The step that differs: the last of the history or, at the step level, the first."""
         if not self.history:
             return None
         return self.history[0 if self.found.step is None else -1]
@@ -92,13 +92,13 @@ class Evidence:
         return self.a.side.implementation, self.b.side.implementation
 
     def matches(self, x: Any, y: Any) -> bool:
-        """Say whether x is y, to far better than the two sides are apart."""
+        """Return whether x equals y, to a small fraction of the difference between the sides."""
         error = difference("", x, y, None).error
         largest = 1e-9 if self.a.side.dtype == "float64" else 1e-4
         return error <= min(largest, _CLOSER * self.found.error)
 
     def ratio(self, x: Any, y: Any) -> float | None:
-        """Return r if y = r x everywhere, and r shows as neither 1 nor 0."""
+        """Return r if y = r x everywhere and r does not print as 0 or 1; else None."""
         x, y = np.ravel(np.asarray(x, float)), np.ravel(np.asarray(y, float))
         if x.shape != y.shape or not np.isfinite(y).all() or not np.abs(x).max(initial=0):
             return None
@@ -112,7 +112,7 @@ Hypothesis = Callable[[Evidence], str | None]
 
 
 def as_number(x: float) -> str:
-    """Give a number in the few digits that tell it.
+    """Format a number in at most six significant digits.
 
     >>> as_number(0.30000000000000004), as_number(1 / 3), as_number(32.0)
     ('0.3', '0.333333', '32')

@@ -1,4 +1,4 @@
-"""What a walk through the levels comes to."""
+"""The outcome of a walk through the levels."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -20,27 +20,27 @@ LEVELS = ("inputs", *FIRST_BATCH, "trajectory", "result")
 
 @dataclass(frozen=True)
 class Level:
-    """One level, as far as it was compared."""
+    """The outcome of one level."""
 
     name: str
     verdict: Literal["same", "parted", "measured"]
-    worst: Difference  # the first that parts, or the one closest to its limit
+    worst: Difference  # the first that exceeds its limit, or the one closest to its limit
     compared: int  # how many arrays or numbers
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The first difference of a level that parts, and what can be said about it."""
+    """The first difference at a level, with details and a likely cause."""
 
     level: str
     difference: Difference
     details: list[str]
-    cause: str | None  # a likely one, where a test of it on the numbers succeeds
+    cause: str | None  # a likely one, if the numbers confirm it
 
 
 @dataclass
 class Walk:
-    """What a walk came to: the levels that were reached, and what was found."""
+    """The outcome of a walk: the levels that were reached, and what was found."""
 
     a: Side
     b: Side
@@ -49,23 +49,23 @@ class Walk:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     single: SingleSteps | None = None
-    floor: Floor | None = None  # what whole trainings are held against, where no fixed limit holds
-    distance: Distance | None = None  # of the whole trainings, beside a floor
+    floor: Floor | None = None  # the limit of whole trainings where no fixed limit holds
+    distance: Distance | None = None  # of the whole trainings, if there is a floor
 
     @property
     def limits(self) -> Limits | None:
-        """How far apart whole trainings may be; None: they are measured, not judged."""
+        """The limits of whole trainings; None: they are measured, not judged."""
         if self.floor is not None:
             return self.floor.limits
         return FLOAT64 if self.a.dtype == "float64" else None
 
     @property
     def parts(self) -> bool:
-        """Whether anything parts."""
+        """Whether the two differ anywhere."""
         return bool(self.findings or (self.single and self.single.parted))
 
     def keep(self, evidence: Evidence) -> bool:
-        """Keep a level, and the finding if it parts; return whether it does."""
+        """Record a level, with a finding if the two differ there; return whether they do."""
         differences = [each for _, each in evidence.compared]
         verdict: Literal["same", "parted", "measured"] = "same"
         worst = max(differences, key=lambda each: each.of_limit)
@@ -81,7 +81,7 @@ class Walk:
 
 
 def _describe(evidence: Evidence) -> list[str]:
-    """Return sentences that narrow a parting down: what still agrees next to it."""
+    """Return sentences that narrow a difference down: what around it still agrees."""
     if evidence.level in ("gradient", "step"):
         return _which(evidence)
     if evidence.level == "forward":
@@ -92,41 +92,41 @@ def _describe(evidence: Evidence) -> list[str]:
 
 
 def _which(evidence: Evidence) -> list[str]:
-    """Name the weights that part, if others agree."""
+    """Name the weights that differ, if others agree."""
     weights = [(item, each) for item, each in evidence.compared if "weights." in item.where]
     parted = [item.position for item, each in weights if each.parted]
     if len(parted) in (0, 1, len(weights)):
         return []
     names = ", ".join(f"weights.{i}" for i in parted)
-    return [f"{len(parted)} of {len(weights)} part: {names}; the others agree"]
+    return [f"{len(parted)} of {len(weights)} differ: {names}; the others agree"]
 
 
 def _before(evidence: Evidence) -> list[str]:
-    """Say that what went into the layer agrees."""
+    """Say how well everything before the layer agrees."""
     found = [each for _, each in evidence.compared]
     earlier = found[: found.index(evidence.found)]
     worst = exponent(each.error for each in earlier) if earlier else ""
-    return [f"all before it agrees, to {worst}"] if earlier else []
+    return [f"everything before it agrees, to {worst}"] if earlier else []
 
 
 def _steps(evidence: Evidence) -> list[str]:
-    """Tell the gradient from the step, and the steps from the loop."""
+    """Say whether the gradients, the optimizer step or the training loop differs."""
     step, epoch, floor = evidence.step, evidence.epoch, evidence.floor
     if step is None:
-        if evidence.epochs is None:  # none was looked for
+        if evidence.epochs is None:  # no step was searched for
             return []
         if floor is not None:
-            return ["on the same batches, step by step, both stay within the noise floor"]
-        return ["on the same batches, step by step, both agree: the loop takes other batches"]
+            return ["step by step on the same batches, the two stay within the noise floor"]
+        return ["step by step on the same batches, the two agree: one loop uses other batches"]
     of, found = step.gradients, []
     if floor is not None and epoch is not None:
         found.append(f"{epoch.where}, epoch {epoch.epoch}, is outside the noise floor: "
                      f"{exponent([epoch.error])}, limit {exponent([epoch.limit])}")  # fmt: skip
     elif floor is not None:
         first = step.difference
-        found.append(f"first outside at step {first.step}: {first.where}, "
+        found.append(f"first outside the noise floor at step {first.step}: {first.where}, "
                      f"by {exponent([first.error])}")  # fmt: skip
     error = exponent([of.error])
     if of.parted:
-        return [*found, f"at equal weights, the {of.where} parts there already: {error}"]
+        return [*found, f"at equal weights, the {of.where} already differs: {error}"]
     return [*found, f"at equal weights all gradients agree, to {error}"]

@@ -1,11 +1,11 @@
-"""The levels of the first batch: what is compared on each, and how far apart it may be.
+"""The levels of the first batch: what each compares, and the limits.
 
-float64: the limits of the suite. float32: the first implementation is run in float64 too, from the
-same float32 numbers; its own distance from that run, tensor by tensor, is what rounding does to
-this computation on this batch. The two may be `FACTOR` times as far apart, and as far as `FACTOR`
-units roundoff where it happens to round well. The distances of nudged trainings, which judge whole
-ones, are no limit for one batch: in a sum whose terms cancel they can all be nothing. A whole
-training amplifies rounding, by how much depends on the experiment: see `floor`.
+float64: the limits of the suite. float32: the first implementation also runs in float64, from the
+same float32 numbers; its distance from that run, tensor by tensor, is its rounding error on this
+batch. The limit is `FACTOR` times that error, and at least `FACTOR` times the unit roundoff, in
+case it happened to round well. Nudged trainings, which judge whole trainings, give no limit for one
+batch: in a sum whose terms cancel they can all agree exactly. How much a whole training amplifies
+rounding depends on the experiment: see `floor`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,12 +26,12 @@ __all__ = [
 ]
 
 ONE_BATCH = 1e-12  # float64: layers, loss, gradients and the step; 4e-16 was measured
-FACTOR = 16  # float32: TensorFlow's sigmoid alone is 8 units roundoff from the exact one
+FACTOR = 16  # float32: TensorFlow's sigmoid alone is 8 unit roundoffs from the exact one
 ROUNDOFF = float(np.finfo(np.float32).eps) / 2  # of float32
 
 
 class First:
-    """What one side computes on one batch, its first; each thing once, when it is first asked for.
+    """What one side computes on its first batch, each quantity lazily and once.
 
     The side is at the weights `opened.initial_weights`.
     """
@@ -57,24 +57,24 @@ class First:
 
     @cached_property
     def outputs(self) -> np.ndarray:
-        """The network's outputs (n, ...), as predictions are made from them."""
+        """The network's outputs (n, ...), from which predictions are made."""
         adapter, weights = self.opened.adapter, self.opened.initial_weights
         outputs = adapter.outputs(self.batch.X)
-        adapter.set_weights(weights)  # should the evaluation change them: `result` says so
+        adapter.set_weights(weights)  # in case the evaluation changes them: `result` reports that
         return outputs
 
     @cached_property
     def loss_and_gradients(self) -> tuple[float, list[np.ndarray]]:
-        """The loss, and its gradient for every weight."""
+        """The loss, and its gradient for every weight array."""
         with undisturbed(self.opened.adapter):
             return self.opened.adapter.loss_and_gradients(self.batch)
 
     @cached_property
     def gradient_terms(self) -> list[float]:
-        """For each weight, the largest element of Σᵢ |gᵢ| where its gradient is Σᵢ gᵢ over rows.
+        """For each weight array, the largest element of Σᵢ |gᵢ|; its gradient is Σᵢ gᵢ over rows.
 
-        Where the terms cancel, rounding is relative to them and not to what is left. Zeros where a
-        row's gradient depends on the other rows, or on chance.
+        Where the terms cancel, rounding is relative to them, not to their sum. Zeros where a row's
+        gradient depends on the other rows, or on chance.
         """
         if {layer.kind for layer in self.layers} & {"batch normalization", "dropout"}:
             return [0.0] * len(self.opened.initial_weights)
@@ -90,12 +90,12 @@ class First:
     @cached_property
     def step(self) -> Step:
         """The first optimizer step."""
-        _, opened = self.side.open()  # another one: this one stays where it is
+        _, opened = self.side.open()  # a new one: this one keeps its weights
         return take_step(opened, self.batch, self.side.batch_size)
 
 
 class Item(NamedTuple):
-    """Two things that are to be equal, and what they are called."""
+    """Two values that should be equal, and their name."""
 
     where: str
     a: Any
@@ -107,7 +107,7 @@ Compared = tuple[Item, Difference]
 
 
 def inputs(a: First, b: First) -> Iterator[Item]:
-    """The data as the implementations receive them, the initial weights, the batch orders."""
+    """Yield the data as received, the initial weights and the batch orders."""
     targets = "labels" if a.side.blueprint.task.has_answers else "targets"
     yield Item("training rows", a.opened.batch.X, b.opened.batch.X)
     yield Item(f"training {targets}", a.opened.batch.y, b.opened.batch.y)
@@ -124,24 +124,24 @@ def inputs(a: First, b: First) -> Iterator[Item]:
 
 
 def _forward(a: First, b: First) -> Iterator[Item]:
-    """The output of every layer, in evaluation mode and in training mode, and the network's."""
+    """Yield every layer's output in evaluation and in training mode, and the network's."""
     yield from _layers(a.layers, b.layers, "")
     yield Item("the network's outputs", a.outputs, b.outputs, len(a.layers))
     yield from _layers(a.training_layers, b.training_layers, ", in training mode")
 
 
 def _loss(a: First, b: First) -> Iterator[Item]:
-    """The loss that is trained on."""
+    """Yield the training loss."""
     yield Item("loss", a.loss_and_gradients[0], b.loss_and_gradients[0])
 
 
 def _gradient(a: First, b: First) -> Iterator[Item]:
-    """The loss's gradient for every weight."""
+    """Yield the gradient for every weight array."""
     yield from _weights("gradient of ", a, a.loss_and_gradients[1], b.loss_and_gradients[1])
 
 
 def _step(a: First, b: First) -> Iterator[Item]:
-    """Every weight after one optimizer step, taken by the code that trains."""
+    """Yield every weight array after one optimizer step, taken by the training code itself."""
     yield Item("loss of the step", a.step.loss, b.step.loss)
     yield from _weights("", a, a.step.after, b.step.after)
 
@@ -155,10 +155,10 @@ FIRST_BATCH: dict[str, Callable[[First, First], Iterable[Item]]] = {
 
 
 def compare(level: str, a: First, b: First, exact: First | None) -> Iterator[Compared]:
-    """Compare a level of `FIRST_BATCH`; `exact` is side a in float64, where the two are in float32.
+    """Compare a level of `FIRST_BATCH`; `exact` is side a in float64 if the two are in float32.
 
-    A gradient that is too far from the other is held to the terms that it is the sum of: perhaps
-    they cancel.
+    The error of a gradient above its limit is measured again relative to the terms of its sum,
+    which may cancel.
     """
     items = FIRST_BATCH[level]
     noise = {}
@@ -175,7 +175,7 @@ def compare(level: str, a: First, b: First, exact: First | None) -> Iterator[Com
 
 
 def names_of(first: First) -> list[str]:
-    """Return a name for each weight of the network."""
+    """Return a name for each weight array of the network."""
     return list(weight_names(first.layers, len(first.opened.initial_weights)))
 
 

@@ -1,8 +1,8 @@
-"""The noise floor of a walk: scratch, nudged, and trained beside the two that are compared.
+"""The noise floor of a walk: nudged trainings of scratch, run alongside the two compared.
 
 It is the floor by which `lockstep run` judges (`agreement.noise_floor`), for any network that has a
-builder for scratch. Where a training is outside, the nudged ones are taken step by step, too: the
-first step at which the two are farther apart than any two of them is named.
+builder for scratch. If the two exceed it, the nudged trainings are repeated step by step: the first
+step at which the two are farther apart than any two nudged trainings is named.
 """
 
 from collections.abc import Sequence
@@ -35,26 +35,26 @@ class Floor:
     """Nudged trainings, and the largest distances between any two of them."""
 
     nudged: Sequence[Side]
-    steps: int | None  # of a training; None: all
+    steps: int | None  # per training; None: all
     noise: NoiseFloor
 
     @property
     def fixed(self) -> Limits | None:
-        """The limits that hold where the floor is below them; None in float32, which has none."""
+        """The fixed limits, which apply where the floor is below them; None in float32."""
         return FLOAT64 if self.nudged[0].dtype == "float64" else None
 
     @property
     def limits(self) -> Limits:
-        """How far apart two whole trainings may be."""
+        """The limits of two whole trainings."""
         return self.noise.limits if self.fixed is None else self.noise.at_least(self.fixed)
 
     @property
     def epochs(self) -> list[float]:
-        """How far apart the losses of each epoch may be: never farther than the limit for all.
+        """The limit of each epoch's loss, never above the limit for all epochs.
 
-        In float64 it takes rounding many epochs to grow beyond the fixed limit, and those before it
-        are held to `FACTOR` times what the nudged trainings are apart by then. A pair of
-        implementations rounds differently than they do: it may be ahead of them.
+        In float64 rounding needs many epochs to grow beyond the fixed limit; until then the limit
+        is `FACTOR` times the distance that the nudged trainings have reached. Two implementations
+        round differently from them, and may be ahead.
         """
         if self.fixed is None:
             return [self.limits.loss] * len(self.noise.epochs)
@@ -62,14 +62,14 @@ class Floor:
         return [max(self.fixed.loss, min(self.limits.loss, FACTOR * e)) for e in so_far]
 
     def control(self, side: Side, mode: str) -> Distance | None:
-        """Train scratch in a mode, and a side; return their distance if it is within the floor."""
+        """Train scratch in `mode`, and the side; return their distance if within the floor."""
         trainings = (_train(each, self.steps) for each in (_in_mode(side, mode), side))
         distance = measure(*trainings)
         return None if too_far(distance, self.limits) else distance
 
 
 def floor_of(side: Side, count: int, steps: int | None, report: Advance) -> Floor | None:
-    """Train scratch `count` times, nudged; None for fewer than two, or without a builder for it."""
+    """Measure the floor of `count` nudged trainings; None for fewer than 2, or without scratch."""
     if count < 2 or "scratch" not in side.blueprint.builders:
         return None
     sides, outcomes = [_in_mode(side, mode) for mode in nudges(count)], []
@@ -82,12 +82,12 @@ def floor_of(side: Side, count: int, steps: int | None, report: Advance) -> Floo
 
 
 class NudgedSteps:
-    """The nudged trainings step by step, and what may be apart on each.
+    """The nudged trainings step by step, and the limits at each step.
 
-    A batch's loss and a weight may be as far apart as between any two of these trainings on any
-    step so far. In float32 they may also be as far apart as an epoch's loss may, and a weight at
-    the end; in float64 as the fixed limits, and `FACTOR` times as far as the nudged ones (see
-    `Floor.epochs`).
+    The limit of a batch's loss, and of a weight array, is the largest distance between any two of
+    these trainings at any step so far, in float64 times `FACTOR` (see `Floor.epochs`). It is at
+    least the floor's limit for an epoch's loss, or for the final weights, in float32; at least the
+    fixed limit in float64.
     """
 
     def __init__(self, floor: Floor) -> None:
@@ -99,12 +99,12 @@ class NudgedSteps:
 
     @property
     def limits(self) -> list[float]:
-        """The limit of a batch's loss, then that of every weight."""
+        """The limit of a batch's loss, then that of every weight array."""
         pairs = zip(self._least, self._widest, strict=True)
         return [max(least, self._factor * widest) for least, widest in pairs]
 
     def replay(self, epoch: int) -> list[float]:
-        """Train one epoch in one go; return the limits of all weights after it."""
+        """Train one epoch in one call; return the limits of all weights after it."""
         for each in self._trainings:
             list(each.adapter.train(each.batch, [each.orders[epoch - 1]], self._size))
         weights = [each.adapter.get_weights() for each in self._trainings]
@@ -112,7 +112,7 @@ class NudgedSteps:
         return self.limits[1:]
 
     def step(self, batch: Batch, loss: float) -> list[float]:
-        """Take a step; return the limits. `loss` is the size of a batch's loss."""
+        """Take a step; return the limits. `loss` is the typical size of a batch's loss."""
         taken = [take_step(each, batch, self._size) for each in self._trainings]
         errors = []
         for a, b in combinations(taken, 2):
@@ -126,7 +126,7 @@ class NudgedSteps:
 
 
 def _in_mode(side: Side, mode: str) -> Side:
-    """Return scratch in the place of a side's implementation, changed as a mode says."""
+    """Return the side with scratch as its implementation, changed according to `mode`."""
     return replace(side, implementation="scratch", mode=mode)
 
 

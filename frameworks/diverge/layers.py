@@ -1,4 +1,4 @@
-"""Which layer of one network stands for which of the other."""
+"""Which layer of one network corresponds to which layer of the other."""
 
 from collections.abc import Iterator, Sequence
 
@@ -27,9 +27,9 @@ Pairs = list[tuple[int, int]]
 def align(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> Pairs:
     """Return the positions of the layers that correspond, in order.
 
-    The alignment is the cheapest: equal kinds cost nothing; a layer in the place of one of another
-    kind 1, as a sigmoid where a ReLU should be; one without a counterpart 1. A layer with weights
-    never stands for one without.
+    The alignment is the cheapest: layers of equal kinds cost 0, layers of different kinds (a
+    sigmoid where a ReLU should be) 1, a layer without a counterpart 1. A layer with weights never
+    corresponds to one without.
     """
     cost = np.zeros((len(a) + 1, len(b) + 1))
     cost[:, 0], cost[0] = range(len(a) + 1), range(len(b) + 1)
@@ -65,7 +65,7 @@ def unmatched(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> tuple[list[
 
 
 def weight_names(layers: Sequence[LayerOutput], count: int) -> Iterator[str]:
-    """Yield a name for each of `count` weights: its number, and its place in the network."""
+    """Yield a name for each of `count` weight arrays: its number and its place in the network."""
     names: list[str] = []
     for position, layer in enumerate(layers, 1):
         parts = _PARTS.get(layer.kind, ("kernel", "bias"))

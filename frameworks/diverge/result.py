@@ -1,4 +1,4 @@
-"""The end of the training: the weights, and what is made of them on the test rows."""
+"""The end of the training: the weights, and the evaluation on the test rows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ __all__ = ["Result", "compare_results"]
 
 @dataclass(frozen=True)
 class Result:
-    """What one side ends with; predictions and accuracy where its task has answers."""
+    """The results of one side; predictions and accuracy if its task has answers."""
 
     name: str
     weights: list[np.ndarray]
-    weights_after: list[np.ndarray]  # again, after the evaluation, which is to leave them alone
-    states: list[np.ndarray]  # what layers learn without a gradient
+    weights_after: list[np.ndarray]  # after the evaluation, which must not change them
+    states: list[np.ndarray]  # what layers learn without a gradient: running statistics
     outputs: np.ndarray
     predictions: np.ndarray | None
     threshold: float | None
@@ -49,7 +49,7 @@ class Result:
         )
 
     def outcome(self, losses: Sequence[float]) -> Outcome:
-        """Return what agreement is judged on, with the losses of all epochs."""
+        """Return what agreement is judged by, with the losses of all epochs."""
         arrays = {f"weights.{i}": w for i, w in enumerate(self.weights)}
         arrays |= {f"states.{i}": a for i, a in enumerate(self.states)}
         return Outcome(losses, arrays, self.loss, self.predictions, self.outputs)
@@ -58,9 +58,9 @@ class Result:
 def compare_results(
     a: Result, b: Result, names: list[str], limits: Limits | None, outputs: float | None
 ) -> Iterator[Difference]:
-    """Yield the differences in the order of what depends on what; without limits, measured only.
+    """Yield the differences, causes before consequences; without limits they are not judged.
 
-    `outputs`: the limit of the test rows' outputs, which are compared where there are no answers.
+    `outputs`: the limit of the test rows' outputs, which are compared if there are no answers.
     """
     weight = loss = None
     if limits is not None:
@@ -87,7 +87,7 @@ def compare_results(
 
 
 def _mismatches(a: np.ndarray, b: np.ndarray, limit: float | None) -> Difference:
-    """Count the test rows that are predicted differently; the first is the index."""
+    """Count the test rows whose predictions differ; `index` is the first of them."""
     rows = np.flatnonzero(a != b)
     if not len(rows):
         return Difference("the predictions", 0.0, limit, (), ("", ""))

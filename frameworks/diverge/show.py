@@ -1,4 +1,4 @@
-"""What a walk came to, as a table and sentences for people, and as JSON for programs."""
+"""The outcome of a walk: a table and sentences for people, JSON for programs."""
 
 import math
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _MARKS = {"same": ("✓", "green"), "parted": ("✗", "red"), "measured": ("~", 
 
 @dataclass(frozen=True)
 class Divergence:
-    """A walk, as programs read it; where a number is infinite, JSON has null."""
+    """The JSON form of a walk; infinite numbers become null."""
 
     schema: int
     between: tuple[str, str]
@@ -39,7 +39,7 @@ class Divergence:
 
 
 def as_json(walk: Walk) -> Divergence:
-    """Return what JSON is to have of a walk."""
+    """Return the JSON form of a walk."""
     return Divergence(
         schema=1,
         between=(walk.a.implementation, walk.b.implementation),
@@ -55,7 +55,7 @@ def as_json(walk: Walk) -> Divergence:
 
 
 def show(console: Console, walk: Walk) -> None:
-    """Print the levels, what parts first, and the likely cause."""
+    """Print the levels, the first difference and its likely cause."""
     a, b = walk.a, walk.b
     length = f"{a.epochs or a.blueprint.spec.epochs} epochs"
     if walk.steps:
@@ -100,7 +100,7 @@ def _add_row(table: Table, name: str, verdict: str, compared: int, worst: Differ
 
 
 def _floor_table(walk: Walk) -> Table:
-    """Return the distances beside the floor's; those that were not reached are left out."""
+    """Return the distances next to the floor's; blank where the walk did not reach them."""
     assert walk.floor is not None
     noise, apart = walk.floor.noise, walk.distance
     table = make_table("whole training", "difference", "noise floor")
@@ -121,28 +121,30 @@ def _floor_table(walk: Walk) -> Table:
 
 
 def _how_judged(walk: Walk) -> list[str]:
-    """Return what the limits are that were measured, in a sentence for each kind."""
+    """Return one sentence for each kind of measured limit."""
     sentences = []
     if walk.a.dtype == "float32":
         name = walk.a.implementation
         sentences.append(
-            f"limits up to step: {FACTOR} times {name}'s own rounding, measured against float64"
+            f"limits up to the step level: {FACTOR} times {name}'s own rounding error, measured "
+            "against float64"
         )
     if walk.floor is not None:
         sentences.append(
             f"noise floor: the largest distance between any two of {walk.floor.noise.trainings} "
-            "trainings of scratch, with every result nudged in its last place"
+            "trainings of scratch with every result nudged at random in its last place"
         )
     elif any(level.verdict == "measured" for level in walk.levels):
         missing = "scratch" not in walk.a.blueprint.builders
-        why = "without a build_scratch" if missing else "was asked for"
-        sentences.append(f"no noise floor {why}: the rest is measured only")
+        why = "can be measured without a build_scratch" if missing else "was requested"
+        sentences.append(f"no noise floor {why}: whole trainings are not judged")
     return sentences
 
 
 def _show_finding(console: Console, walk: Walk, finding: Finding) -> None:
     each = finding.difference
-    _say(console, "✗ ", f"They part at the level {finding.level}: {_where(each)}.", "red")
+    verb = "first differ" if finding is walk.findings[0] else "also differ"
+    _say(console, "✗ ", f"They {verb} at the {finding.level} level: {_where(each)}.", "red")
     if any(each.values):
         at = f"at {list(each.index)}: " if each.index else ""
         a, b = walk.a.implementation, walk.b.implementation
@@ -157,8 +159,8 @@ def _where(each: Difference) -> str:
     times = {"step": each.step, "epoch": each.epoch}
     when = ", ".join(f"{name} {number}" for name, number in times.items() if number is not None)
     where = f"{each.where} ({when})" if when else each.where
-    error = "by more than any number" if math.isinf(each.error) else f"by {exponent([each.error])}"
-    limit = f"limit {exponent([each.limit])}" if each.limit else "where they are to be identical"
+    error = "by an infinite error" if math.isinf(each.error) else f"by {exponent([each.error])}"
+    limit = f"limit {exponent([each.limit])}" if each.limit else "but must be identical"
     return f"{where}, {error}, {limit}"
 
 
@@ -166,9 +168,9 @@ def _show_single(console: Console, single: SingleSteps) -> None:
     steps = [each.step for each in single.parted]
     worst = max(single.parted, key=lambda each: each.error)
     text = (
-        f"{len(steps)} of {single.steps} single steps part, from step {steps[0]} to step "
-        f"{steps[-1]}; the worst is step {worst.step}, by {exponent([worst.error])} in "
-        f"{worst.where}."
+        f"{len(steps)} of {single.steps} single steps differ, from step {steps[0]} to step "
+        f"{steps[-1]}; the worst is step {worst.step}: {worst.where}, by "
+        f"{exponent([worst.error])}."
     )
     _say(console, "✗ ", text, "red")
 
@@ -176,15 +178,15 @@ def _show_single(console: Console, single: SingleSteps) -> None:
 def _verdict(walk: Walk) -> str:
     a, b = walk.a.implementation, walk.b.implementation
     if walk.parts:
-        return f"{a} and {b} part."
+        return f"{a} and {b} differ."
     if any(level.verdict == "measured" for level in walk.levels):
-        return f"{a} and {b} do not part on one batch; whole trainings in float32 are measured."
+        return f"{a} and {b} agree on the first batch; whole trainings were not judged."
     if walk.floor is not None:
-        return f"{a} and {b} do not part: they are no farther apart than scratch is from itself."
-    return f"{a} and {b} do not part."
+        return f"{a} and {b} agree: they stay within the noise floor of scratch."
+    return f"{a} and {b} agree."
 
 
 def _say(console: Console, first: str, text: str, style: str = "") -> None:
-    """Print a paragraph, indented below its mark."""
+    """Print a paragraph with a hanging indent below its mark."""
     lines = wrap(text, _WIDTH, initial_indent=first, subsequent_indent="  ")
     console.print(Text("\n".join(lines), style=style), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""One of the two implementations that are held against each other, and how it trains."""
+"""One of the two implementations being compared, and how it trains."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Split:
-    """Rows X (n, ...) with their targets y (n, ...), to train on and to test on."""
+    """Training and test rows X (n, ...) with their targets y (n, ...)."""
 
     X_train: np.ndarray
     y_train: np.ndarray
@@ -34,7 +34,7 @@ class Split:
     source: str = ""
 
     def rounded(self, dtype: str) -> "Split":
-        """Return the same with numbers that a type holds, in float64."""
+        """Return the split with its numbers rounded to `dtype`, stored in float64."""
         names = ("X_train", "y_train", "X_test", "y_test")
         found = {name: getattr(self, name) for name in names}
         floats = {name: a for name, a in found.items() if a.dtype.kind == "f"}
@@ -44,7 +44,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Side:
-    """A network in one implementation, with its data: all that a training needs."""
+    """A network in one implementation, with its data: everything a training needs."""
 
     blueprint: Blueprint
     implementation: str
@@ -52,17 +52,20 @@ class Side:
     dtype: str = "float64"
     seed: int = 0
     epochs: int | None = None  # None: the blueprint's own
-    limit: int | None = None  # train on the first so many rows
-    mode: str = "lockstep"  # or what `agreement.variants` changes in scratch's builder
-    initial_weights: list[np.ndarray] | None = None  # instead of those that the seed draws
+    limit: int | None = None  # the number of training rows used, from the first; None: all
+    mode: str = "lockstep"  # or a variant of scratch: see `agreement.variants`
+    initial_weights: list[np.ndarray] | None = None  # instead of those drawn from the seed
 
     @property
     def batch_size(self) -> int:
-        """The rows of a step."""
+        """The number of rows per step."""
         return self.blueprint.spec.batch_size
 
     def open(self) -> tuple[Any, Opened]:
-        """Set a training up, from its beginning: the estimator, and what it would train on."""
+        """Return a new estimator, and its training set up but not begun.
+
+        Raises RequestError if the builder's network cannot be trained on the data.
+        """
         backend = BACKENDS[self.implementation]
         estimator = backend.make(
             self.blueprint,
@@ -81,7 +84,7 @@ class Side:
             raise RequestError(f"{builder} cannot be trained: {error}") from error
 
     def in_float64(self, weights: list[np.ndarray]) -> "Side":
-        """Return the same in float64, from the very numbers that it computes with."""
+        """Return the side in float64, with exactly the numbers that it computes with."""
         data = self.data.rounded(self.dtype)
         weights = [w.astype(np.float64) for w in weights]
         return replace(self, data=data, dtype="float64", initial_weights=weights)
@@ -89,7 +92,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Step:
-    """One optimizer step: what went in, and what came out."""
+    """One optimizer step: its loss, and the weights before and after it."""
 
     loss: float  # as the training reports it
     before: list[np.ndarray]
@@ -97,7 +100,7 @@ class Step:
 
 
 def take_step(opened: Opened, batch: Batch, batch_size: int) -> Step:
-    """Take one step through the very code that trains."""
+    """Take one step with the same code that `fit` uses."""
     before = opened.adapter.get_weights()
     (result,) = opened.adapter.train(batch, [None], batch_size)
     return Step(result.loss, before, opened.adapter.get_weights())
@@ -105,7 +108,7 @@ def take_step(opened: Opened, batch: Batch, batch_size: int) -> Step:
 
 @contextmanager
 def at_weights(adapter: Adapter, weights: list[np.ndarray]) -> Iterator[Adapter]:
-    """Lend an adapter with other weights; it gets its own back, and all that its layers keep."""
+    """Lend an adapter with other weights; restore its weights and layer states afterwards."""
     kept = adapter.get_weights()
     adapter.set_weights(weights)
     with undisturbed(adapter):
@@ -114,7 +117,7 @@ def at_weights(adapter: Adapter, weights: list[np.ndarray]) -> Iterator[Adapter]
 
 
 def shorten(opened: Opened, steps: int | None, batch_size: int) -> Opened:
-    """Leave so many steps of a training; None leaves all."""
+    """Cut a training to its first `steps` steps; None keeps all."""
     if steps is None:
         return opened
     orders: list[np.ndarray | None] = []
@@ -129,7 +132,7 @@ def shorten(opened: Opened, steps: int | None, batch_size: int) -> Opened:
 
 
 def train(opened: Opened, batch_size: int) -> Iterator[EpochResult]:
-    """Train every epoch in the one call that `fit` makes; what was cut short, in one of its own."""
+    """Train all whole epochs in one call, as `fit` does, then a shortened one in its own."""
     whole, n = [], len(opened.batch.X)
     for order in opened.orders:
         if order is None or len(order) == n:
@@ -142,20 +145,20 @@ def train(opened: Opened, batch_size: int) -> Iterator[EpochResult]:
 
 
 def take(data: Batch, order: np.ndarray | None, start: int, count: int) -> Batch:
-    """Return `count` rows from `start` on, in an epoch's order."""
+    """Return `count` rows from position `start` of an epoch's order."""
     rows = np.arange(len(data.X)) if order is None else order
     i = rows[start : start + count]
     return Batch(data.X[i], data.y[i], None if data.w is None else data.w[i])
 
 
 def batches(data: Batch, order: np.ndarray | None, batch_size: int) -> Iterator[Batch]:
-    """Yield an epoch's batches, the last with the rows that are left over."""
+    """Yield an epoch's batches; the last holds the remaining rows."""
     n = len(data.X) if order is None else len(order)
     for start in range(0, n, batch_size):
         yield take(data, order, start, batch_size)
 
 
 def in_float64(batch: Batch) -> Batch:
-    """Return the same rows in float64; labels (n,) are integers, and stay."""
+    """Return the same rows in float64; integer labels (n,) stay as they are."""
     y = batch.y.astype(np.float64) if batch.y.dtype.kind == "f" else batch.y
     return Batch(batch.X.astype(np.float64), y)

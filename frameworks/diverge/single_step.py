@@ -1,9 +1,9 @@
-"""Single steps: each from the same weights, so that one difference does not hide the next.
+"""Single steps, each from the same weights, so that one difference does not hide the next.
 
-Before every step side a is given side b's weights. Each side keeps its own optimizer: its memory is
-made of gradients, which are equal as long as the weights are, and no framework's state fits
-another's. A fault in the gradient therefore goes on to show through the optimizer's memory; one in
-the optimizer shows on every step on which it acts.
+Before every step side a is given side b's weights. Each side keeps its own optimizer: the state
+depends on gradients only, which are equal while the weights are, and no framework's state fits
+another's. A fault in the gradient therefore persists through the optimizer's state; a fault in the
+optimizer shows at every step at which it acts.
 """
 
 from collections.abc import Iterator
@@ -22,10 +22,10 @@ __all__ = ["SingleSteps", "single_steps"]
 
 @dataclass(frozen=True)
 class SingleSteps:
-    """What single steps came to: how many there were, and those that parted."""
+    """The outcome of single steps: how many were taken, and those that differ."""
 
     steps: int
-    parted: list[Difference]  # the worst of each step that parts, in order
+    parted: list[Difference]  # the worst of each step that differs, in order
     worst: Difference  # of all steps
 
 
@@ -62,7 +62,7 @@ def _exact_step(exact: First, weights: list[np.ndarray], batch: Batch) -> Step:
 def _compare(
     x: Step, y: Step, exact: Step | None, names: list[str], scale: float
 ) -> Iterator[Difference]:
-    """Compare two steps; a loss counts as large as the first, when it is close to nothing."""
+    """Compare two steps; a loss's error is relative to at least `scale`, the first loss."""
     pairs = [("the batch's loss", x.loss, y.loss), *zip(names, x.after, y.after, strict=True)]
     exact_values = [None] * len(pairs) if exact is None else [exact.loss, *exact.after]
     for (where, a, b), e in zip(pairs, exact_values, strict=True):

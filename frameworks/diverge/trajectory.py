@@ -1,4 +1,4 @@
-"""The whole training: every epoch as it is really run, and every step of the one that parts."""
+"""The whole training: every epoch as `fit` runs it, and each step of the one that differs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from scratch import Batch
 
 __all__ = ["Parting", "StepPair", "epochs_apart", "find_step", "first_steps"]
 
-_KEPT = 64  # steps from the first on whose gradients are kept, to find out what an optimizer does
+_KEPT = 64  # first steps whose gradients are kept, to identify the optimizer
 
 
 @dataclass(frozen=True)
@@ -35,24 +35,24 @@ class StepPair:
     a: Step
     b: Step
     batch: Batch  # side a's
-    gradients: tuple[list[np.ndarray], list[np.ndarray]] | None  # that each side stepped on
+    gradients: tuple[list[np.ndarray], list[np.ndarray]] | None  # of each side, at its own weights
 
 
 @dataclass(frozen=True)
 class Parting:
-    """Where a training parts."""
+    """The first step at which two trainings differ."""
 
     difference: Difference
-    history: list[StepPair]  # from the first step of all to the one that parts, or empty
-    gradients: Difference  # of that step, both at the weights that side a had before it
+    history: list[StepPair]  # from the training's first step to this one, or empty
+    gradients: Difference  # of this step, both at the weights that side a had before it
 
 
 def epochs_apart(
     a: Opened, b: Opened, batch_size: int, limits: Sequence[float] | None
 ) -> Iterator[Difference]:
-    """Train both to the end, in the one call that `fit` makes, and compare every epoch's loss.
+    """Train both to the end, in one call as `fit` does, and compare every epoch's loss.
 
-    `limits`: of each epoch; None: measured, not judged.
+    `limits`: one per epoch; None: measured, not judged.
     """
     trainings = [train(x, batch_size) for x in (a, b)]
     for epoch, (x, y) in enumerate(zip(*trainings, strict=True), 1):
@@ -69,11 +69,11 @@ def find_step(
     report: Advance,
     floor: Floor | None = None,
 ) -> Parting | None:
-    """Return the first step that parts, up to the end of epoch `last`; None if none does.
+    """Return the first step that differs, up to the end of epoch `last`; None if none does.
 
-    Both start anew. Epochs long before the last are trained in one go; the last two step by step on
-    the same rows. `loss` is the scale for a batch's. With a floor, the nudged trainings go along,
-    and the epoch whose weights are outside first is taken for the last.
+    Both start again. The last two epochs are trained step by step on the same rows, earlier ones in
+    one call each. `loss` is the least scale of a batch loss's error. With a floor, the nudged
+    trainings run alongside; the first epoch whose weights exceed their limits becomes the last.
     """
     opened = [shorten(side.open()[1], steps, side.batch_size) for side in (a, b)]
     nudged = None if floor is None else NudgedSteps(floor)
@@ -89,7 +89,7 @@ def find_step(
 
 
 def _outside(opened: list[Opened], limits: Sequence[float]) -> bool:
-    """Say whether a weight of the two is farther apart than its limit."""
+    """Return whether any weight array of the two exceeds its limit."""
     pairs = zip(*(x.adapter.get_weights() for x in opened), limits, strict=True)
     return any(difference("", x, y, limit).parted for x, y, limit in pairs)
 
@@ -105,7 +105,7 @@ def _walk(
         for number, (batch, other) in enumerate(
             zip(*sides, strict=True), (epoch - 1) * per_epoch + 1
         ):
-            report("walking the steps", number - (epoch - 1) * per_epoch, per_epoch)
+            report("comparing steps", number - (epoch - 1) * per_epoch, per_epoch)
             pair = _step(a, b, batch, other, keep=number <= _KEPT)
             if number == len(history) + 1:
                 history.append(pair)
@@ -119,7 +119,7 @@ def _walk(
 
 
 def first_steps(a: Side, b: Side, count: int) -> list[StepPair]:
-    """Take the first steps of both, with the gradients that each had: what its optimizer does."""
+    """Return the first `count` steps of both, with gradients, to identify the optimizers."""
     ours, theirs = (First(side) for side in (a, b))
     pairs = []
     for epoch in range(len(ours.opened.orders)):
@@ -140,7 +140,7 @@ def _step(a: First, b: First, batch: Batch, other: Batch, keep: bool) -> StepPai
 
 
 def _own_gradients(side: First, batch: Batch) -> list[np.ndarray]:
-    """Return the gradients of a batch at the weights that the side has."""
+    """Return the gradients of a batch at the side's current weights."""
     adapter = side.opened.adapter
     with at_weights(adapter, adapter.get_weights()):
         return adapter.loss_and_gradients(batch)[1]
@@ -149,7 +149,7 @@ def _own_gradients(side: First, batch: Batch) -> list[np.ndarray]:
 def _compare(
     pair: StepPair, names: list[str], loss: float, limits: Sequence[float] | None
 ) -> Iterator[Difference]:
-    """Compare a step; the limits, of the loss and of every weight, are those of float64 if None."""
+    """Compare a step, by limits for the loss and every weight; None: those of float64."""
     of_loss, *of_weights = limits or [FLOAT64.loss, *[FLOAT64.weight] * len(names)]
     yield difference("the batch's loss", pair.a.loss, pair.b.loss, of_loss, scale=loss)
     for name, x, y, limit in zip(names, pair.a.after, pair.b.after, of_weights, strict=True):
@@ -157,10 +157,10 @@ def _compare(
 
 
 def _gradients(a: First, b: First, pair: StepPair, other: Batch) -> Difference:
-    """Compare the gradients of a step as the level `gradient` does, at side a's weights on both.
+    """Compare the gradients of a step as the gradient level does, both at side a's weights.
 
-    By the step that parts, each side's own weights have drifted from the other's, by no more than
-    the limit: gradients at those would differ though both compute them alike.
+    By now the weights of the two sides have drifted apart, though within the limit: gradients at
+    each side's own weights would differ even if both compute them correctly.
     """
     weights = pair.a.before
     ours, theirs = (

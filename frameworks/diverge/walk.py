@@ -1,4 +1,4 @@
-"""The walk through the levels, to the first that parts."""
+"""The walk through the levels, to the first that differs."""
 
 from dataclasses import dataclass, replace
 
@@ -28,7 +28,7 @@ from frameworks.diverge.trajectory import epochs_apart, find_step, first_steps
 
 __all__ = ["LEVELS", "Finding", "Level", "Walk", "walk"]
 
-_TELLING = 4  # steps that tell one optimizer from another; the first alone does not
+_TELLING = 4  # steps that distinguish optimizers; the first alone does not
 
 
 def _silent(what: str, done: float, total: float | None) -> None:
@@ -43,10 +43,11 @@ def walk(
     report: Advance = _silent,
     floor: int = TRAININGS,
 ) -> Walk:
-    """Compare level by level, to the first that parts; with `single` past it, to the last.
+    """Compare level by level, to the first that differs; with `single`, continue past it.
 
-    Whole trainings in float32, and in float64 those that exceed the fixed limits, are judged by
-    `floor` nudged ones; with 0 float32 is measured, and float64 is held to the fixed limits.
+    Whole trainings are judged by the noise floor of `floor` nudged trainings: in float32 always, in
+    float64 if they exceed the fixed limits. With `floor=0`, whole trainings in float32 are measured
+    but not judged, and the fixed limits of float64 are final.
     """
     done, first = Walk(a, b, steps), (First(a), First(b))
     report("inputs", 0, 1)
@@ -72,27 +73,27 @@ def walk(
 
 
 def _note_layers(done: Walk, a: First, b: First) -> None:
-    """Say which layers have no counterpart, and are seen through the ones behind them only."""
+    """Note the layers without a counterpart, compared only through the layers after them."""
     for side, kinds in zip((done.a, done.b), unmatched(a.layers, b.layers), strict=True):
         if kinds:
-            done.notes.append(f"layers of {side.implementation} alone: {', '.join(kinds)}")
+            done.notes.append(f"layers only in {side.implementation}: {', '.join(kinds)}")
 
 
 @dataclass(frozen=True)
 class _Trained:
-    """Both trainings: every epoch, or as far as to the first that parts; then the results."""
+    """Both trainings: the epochs, up to the first that differs; then the results."""
 
     epochs: list[Difference]
-    found: list[Difference]  # of the results; none if an epoch parts
+    found: list[Difference]  # of the results; empty if an epoch differs
     results: tuple[Result, Result] | None
-    reached: Epochs  # where side b was at the end of this
+    reached: Epochs  # side b after the last of the epochs
 
     @property
     def parted(self) -> bool:
         return any(each.parted for each in (*self.epochs, *self.found))
 
     def losses(self, side: int) -> list[float]:
-        """Return the losses of one side, 0 or 1."""
+        """Return the epoch losses of side 0 or 1."""
         return [float(each.values[side]) for each in self.epochs]
 
 
@@ -119,7 +120,7 @@ def _train(done: Walk, names: list[str], report: Advance) -> _Trained:
 
 
 def _of_outputs(done: Walk) -> float | None:
-    """Return how far apart the test rows' outputs may be: the weights that they are made of may."""
+    """Return the limit of the test rows' outputs: at least that of the weights."""
     if done.floor is None:
         return None if done.limits is None else done.limits.weight
     outputs = done.floor.noise.outputs or 0.0
@@ -127,7 +128,7 @@ def _of_outputs(done: Walk) -> float | None:
 
 
 def _whole_training(done: Walk, a: First, b: First, report: Advance, count: int) -> None:
-    """Walk the levels of the whole training: trajectory, and result."""
+    """Walk the levels of the whole training: trajectory and result."""
     names = names_of(a)
     if done.a.dtype == "float32":
         done.floor = floor_of(done.a, count, done.steps, report)
@@ -149,7 +150,7 @@ def _whole_training(done: Walk, a: First, b: First, report: Advance, count: int)
 
 
 def _with_step(done: Walk, seen: Evidence, trained: _Trained, report: Advance) -> Evidence:
-    """Look for the step at which epochs or weights part; return what is seen with it."""
+    """Search for the first step that differs; return the evidence with it."""
     last, loss = trained.reached.epoch, abs(trained.losses(0)[-1])
     step = find_step(done.a, done.b, done.steps, last, loss, report, done.floor)
     if step is None:
@@ -162,7 +163,7 @@ def _with_step(done: Walk, seen: Evidence, trained: _Trained, report: Advance) -
 
 
 def _note_distance(done: Walk, trained: _Trained, ours: Result, theirs: Result) -> None:
-    """Keep how far apart whole trainings are beside a floor, and what it says of them."""
+    """Record the distance of whole trainings that a floor judges, and the reason if they agree."""
     if done.floor is None:
         return
     one, other = ours.outcome(trained.losses(0)), theirs.outcome(trained.losses(1))
@@ -175,11 +176,10 @@ def _note_distance(done: Walk, trained: _Trained, ours: Result, theirs: Result) 
 def _beyond_fixed_limits(
     done: Walk, trained: _Trained, per_epoch: int, count: int, report: Advance
 ) -> Floor | None:
-    """Return the noise floor of float64 if it is above the fixed limits; else note why it is not.
+    """Return the noise floor of float64 if it exceeds the fixed limits; else add a note why not.
 
-    A training that is chaotic in itself amplifies rounding beyond any fixed limit. Most faults show
-    in an early epoch: whether rounding has grown by then, as many epochs of the nudged trainings
-    say.
+    A chaotic training amplifies rounding beyond any fixed limit. Most faults show in an early
+    epoch, so the nudged trainings first run only that far: often that settles the question.
     """
     floor, steps = None, done.steps
     if trained.results is None:
@@ -188,12 +188,12 @@ def _beyond_fixed_limits(
     if floor is None or floor.limits != floor.fixed or FACTOR * floor.noise.loss > FLOAT64.loss:
         floor = floor_of(done.a, count, steps, report)
     if floor is None:
-        why = "was asked for" if count < 2 else "without a build_scratch"
-        done.notes.append(f"no noise floor {why}: it would tell a fault from amplified rounding")
+        why = "was requested" if count < 2 else "can be measured without a build_scratch"
+        done.notes.append(f"no noise floor {why}: this may be a fault or amplified rounding")
     elif floor.limits == floor.fixed:
         done.notes.append(
-            f"it is not rounding: {count} trainings of scratch, nudged in the last place, stay "
-            "within the limits"
+            f"this is not rounding: {count} trainings of scratch, nudged in the last place, "
+            "stay within the limits"
         )
     else:
         return floor

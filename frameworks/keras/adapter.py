@@ -1,4 +1,4 @@
-"""Keras behind the shared interface: what is the same on all of its backends."""
+"""Keras behind the shared interface: what its backends have in common."""
 
 import time
 from abc import abstractmethod
@@ -24,15 +24,15 @@ from scratch import Batch, EpochResult
 __all__ = ["KerasAdapter", "Tensors"]
 
 Tensors = list[Any]  # of the backend
-_SECONDS_PER_CALL = 0.5  # train about so long in one call of `_train_epochs`, then report
+_SECONDS_PER_CALL = 0.5  # of `_train_epochs`, about, so that progress is reported
 
 
 class KerasAdapter(Adapter):
     """A compiled `keras.Model` with its loss and a `keras.optimizers` optimizer.
 
-    `Model.fit` costs milliseconds for every epoch, however small. Here one call trains many
-    epochs: the model's own `train_step`, with its own metrics, for every batch. How, is the
-    backend's: a class derives from this one for each.
+    `Model.fit` costs milliseconds per epoch, however small the epoch. Here one call trains many
+    epochs: the model's own `train_step`, with its own metrics, for every batch. How that is done
+    depends on the backend: each has a derived class.
     """
 
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
@@ -41,7 +41,7 @@ class KerasAdapter(Adapter):
             if isinstance(parts, Parts):
                 self._compile_model(parts, spec)
         if not all(optimizer.built for optimizer in parts.optimizers):
-            raise TypeError("a program has to build its optimizers on the variables they train")
+            raise TypeError("a program must build its optimizers on the variables they train")
         layers = [layer for network in parts.networks for layer in network.layers]
         self.layouts = Layouts(map(layout_of, layers))
         self.states = [a for layer in layers for a in canonical_states(layer)]
@@ -68,31 +68,31 @@ class KerasAdapter(Adapter):
 
     @abstractmethod
     def _compile(self, columns: Tensors, batch_size: int) -> None:
-        """Make ready for `_train_epochs` on columns of these shapes."""
+        """Prepare `_train_epochs` for columns of these shapes."""
 
     @abstractmethod
     def _train_epochs(
         self, columns: Tensors, masks: Tensors, orders: np.ndarray, batch_size: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Train on columns X, y and perhaps w in orders (epochs, n) of their rows.
+        """Train on columns X, y and perhaps w, in orders (epochs, n) of their rows.
 
-        `masks`: (epochs, n, ...) for each dropout layer, as the rows come in the orders. n may be
-        a part of the rows of the columns.
+        `masks`: (epochs, n, ...) for each dropout layer, in the orders' sequence of rows. The
+        orders may hold only part of the rows.
 
-        Return each epoch's mean loss and the number of right predictions, (epochs,) both; the
-        numbers mean nothing where the task has no answers.
+        Return each epoch's mean loss and number of right predictions, both (epochs,); the latter
+        are meaningless if the task has no answers.
         """
 
     @abstractmethod
     def _loss_and_gradients(self, columns: Tensors) -> tuple[Any, Tensors]:
         """Return the loss in training mode, and its gradient for each trainable variable.
 
-        A gradient is None where the loss does not depend on the variable.
+        A gradient is None if the loss does not depend on the variable.
         """
 
     @abstractmethod
     def _to_numpy(self, tensor: Any) -> np.ndarray:
-        """Return a copy of a tensor; `keras.ops.convert_to_numpy` makes NumPy 2 warn."""
+        """Return a copy of a tensor; with `keras.ops.convert_to_numpy` NumPy 2 warns."""
 
     def get_weights(self) -> list[np.ndarray]:
         return self.layouts.to_canonical(self._values(self.layouts.own))
@@ -134,7 +134,7 @@ class KerasAdapter(Adapter):
 
     def compile(self, data: Batch, batch_size: int) -> None:
         if isinstance(self.parts, Program):
-            return  # its step is compiled when it is first run
+            return  # its step is compiled at its first run
         shapes = [(a.shape, a.dtype.name) for a in data if a is not None]
         compiled_for = (batch_size, *self.stream.dropped, *shapes)
         if self._compiled_for == compiled_for:
@@ -167,7 +167,7 @@ class KerasAdapter(Adapter):
     def _train_in_parts(
         self, columns: Tensors, orders: np.ndarray, batch_size: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Do what `_train_epochs` does, in parts where the masks would take too much memory."""
+        """Do what `_train_epochs` does, in parts if the masks would take too much memory."""
         n, most = orders.shape[1], self.stream.rows_ahead(batch_size)
         losses, right = np.zeros((2, len(orders)), self.dtype)
         for start in range(0, n, most):
@@ -254,5 +254,5 @@ def _tensor(array: np.ndarray) -> Any:
 
 
 def _tensors(batch: Batch) -> Tensors:
-    """Return X, y and, where rows have weights, w."""
+    """Return X, y and, if rows have weights, w."""
     return [_tensor(a) for a in batch if a is not None]

@@ -1,4 +1,4 @@
-"""Keras' dropout layers, which take masks that were drawn in NumPy."""
+"""Keras' dropout layers with masks that were drawn in NumPy."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -13,20 +13,20 @@ __all__ = ["DropoutLayers", "nothing_else_drawn"]
 
 
 class DropoutLayers:
-    """Every `keras.layers.Dropout` of some models, whose masks are handed over for each step.
+    """All `keras.layers.Dropout` of some models, which are given the masks of each step.
 
-    The layers stay the stock ones. Keras has no hooks: `call` is set on the instance, which has to
-    be before the model is first trained. TypeError for a `noise_shape`.
+    The layers stay the stock ones. Keras has no hooks: `call` is set on the instance, which must
+    happen before the model is first trained. Raises TypeError for a `noise_shape`.
     """
 
     def __init__(self, models: Sequence[keras.Model]) -> None:
         self.masks = Masks()
         layers = [layer for model in models for layer in model._flatten_layers()]
-        # A layer that derives from Dropout drops something else.
+        # Classes derived from Dropout drop something else.
         layers = [layer for layer in layers if type(layer) is keras.layers.Dropout]
         for layer in layers:
             if layer.noise_shape is not None:
-                raise TypeError(f"{layer.name}: a mask of noise_shape cannot be handed over")
+                raise TypeError(f"{layer.name}: dropout with a noise_shape is not supported")
             layer.call = partial(self._call, layer.rate)
         self.count = len(layers)
 
@@ -39,18 +39,18 @@ class DropoutLayers:
         return found
 
     def handed(self, masks: Sequence[Any]) -> AbstractContextManager[None]:
-        """Have the next forward in training take these masks."""
+        """Use these masks in the next forward pass in training mode."""
         return self.masks.handed(masks)
 
     def _call(self, rate: float, inputs: Any, training: bool = False) -> Any:
-        """Do what `Dropout.call` does."""
+        """Do what `Dropout.call` does, with the mask that was handed over."""
         mask = self.masks.take(rate, inputs.shape[1:], training)
         return inputs if mask is None else inputs * mask
 
 
 @contextmanager
 def nothing_else_drawn(models: Sequence[keras.Model]) -> Iterator[None]:
-    """Raise RuntimeError if a layer of the models draws random numbers meanwhile."""
+    """Raise RuntimeError if a layer of the models draws random numbers in this context."""
     variables = [v for model in models for v in model.variables]
     seeds = [v for v in variables if v.path.endswith("seed_generator_state")]
     before = [keras.ops.copy(v.value) for v in seeds]
@@ -58,7 +58,7 @@ def nothing_else_drawn(models: Sequence[keras.Model]) -> Iterator[None]:
     for own, kept in zip(seeds, before, strict=True):
         if not keras.ops.all(keras.ops.equal(own.value, kept)):
             raise RuntimeError(
-                "the network draws random numbers of its own, which no other implementation can be "
-                "given: dropout has to be in layers of keras.layers.Dropout, not inside recurrent "
-                "and attention layers"
+                "the network draws random numbers of its own, which other implementations cannot "
+                "reproduce: use keras.layers.Dropout layers, not the dropout of recurrent and "
+                "attention layers"
             )

@@ -11,7 +11,7 @@ __all__ = ["KerasClassifier", "KerasRegressor", "KerasTrainer"]
 
 
 def _on_backend() -> type[KerasAdapter]:
-    """Return the adapter for the backend that Keras has in this process."""
+    """Return the adapter for the backend of Keras in this process."""
     match keras.backend.backend():
         case "tensorflow":
             from frameworks.keras.on_tensorflow import TensorFlowKeras

@@ -1,4 +1,4 @@
-"""Keras' settings, which hold for the whole process, set for a while and then put back."""
+"""Keras' process-wide settings, changed temporarily."""
 
 import random
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ __all__ = ["lent_keras"]
 
 @contextmanager
 def lent_keras(dtype: str) -> Iterator[None]:
-    """Set Keras' float type, and put back the state that the caller finds otherwise changed.
+    """Set Keras' float type; afterwards restore all global state that Keras changes.
 
-    Layers take their type from the default policy, which `set_floatx` leaves as it is from the
-    first layer of the process on. Keras seeds its initializers from Python's `random`.
+    Layers take their type from the default policy, which `set_floatx` no longer changes once the
+    process has made a layer. Keras seeds its initializers from Python's `random`.
     """
     from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE as NARROWED
 

@@ -1,4 +1,4 @@
-"""Keras, loaded without the lines that TensorFlow's C++ code logs meanwhile.
+"""Keras, loaded without the lines that TensorFlow's C++ code logs while loading.
 
 It writes them to file descriptor 2 before it reads any setting, TF_CPP_MIN_LOG_LEVEL included.
 """
@@ -14,7 +14,7 @@ __all__ = ["keras"]
 
 @contextmanager
 def _silent_unless_it_fails() -> Iterator[None]:
-    """Keep what is written to standard error, and show it only if an error is raised."""
+    """Capture what is written to standard error; show it only if an error is raised."""
     ours = os.dup(2)
     with TemporaryFile() as said:
         os.dup2(said.fileno(), 2)

@@ -47,7 +47,7 @@ def train(
 
 
 def _with_defaults(optimizer: Any) -> Any:
-    """Return an optimizer of the same kind and learning rate, or schedule; the rest as it comes."""
+    """Return an optimizer of the same kind and learning rate or schedule, otherwise default."""
     rate = optimizer.get_config()["learning_rate"]
     if isinstance(rate, dict):
         rate = keras.optimizers.schedules.deserialize(rate)

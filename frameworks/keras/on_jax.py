@@ -12,19 +12,19 @@ from frameworks.probe import kind_of
 
 __all__ = ["JaxKeras"]
 
-# The values of trainable variables, of others, of the optimizer's and of the metrics'.
+# The values of the trainable, other, optimizer and metric variables.
 State = tuple[Tensors, Tensors, Tensors, Tensors]
 
 
 class JaxKeras(KerasAdapter):
-    """Trains on the values of the variables, which take the last ones when a call is done.
+    """Trains on the values of the variables, and assigns the last ones when a call is done.
 
-    XLA compiles for one number of rows: an epoch of another length is compiled anew.
+    XLA compiles for a fixed number of rows: an epoch of another length is compiled again.
     """
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        with jax.enable_x64(True), super().lent():  # differs: JAX has 32 bits unless it is asked
+        with jax.enable_x64(True), super().lent():  # differs: JAX has 32 bits by default
             yield
 
     def _compile(self, columns: Tensors, batch_size: int) -> None:
@@ -46,16 +46,16 @@ class JaxKeras(KerasAdapter):
         return self._compiled[shapes]
 
     def _build_metrics(self, columns: Tensors) -> None:
-        """Let the model make the variables of its metrics, which it does at the first batch."""
+        """Let the model create the variables of its metrics, which it does at the first batch."""
         model, (X, y, *w) = self.parts.network, columns
         model.compute_metrics(X, y, model(X, training=False), *w or [None])
         model.reset_metrics()
 
     def _batches(self, of_epoch: list[Any], batch_size: int) -> Iterator[list[Any]]:
-        """Cut an order and the masks of an epoch, (n, ...) each, for one call after the other.
+        """Cut the order and the masks of an epoch, (n, ...) each, into one piece per call.
 
-        Yield them as (m, rows, ...), m batches of as many rows; the smaller rest comes last. XLA
-        compiles convolutions to code twice as slow in a loop, so they have a call for each batch.
+        Yields them as (m, rows, ...), m batches of equal size; a smaller batch comes last. In a
+        loop XLA compiles convolutions to code twice as slow, so they get one call per batch.
         """
         n = len(of_epoch[0])
         size = min(batch_size, n)
@@ -67,7 +67,7 @@ class JaxKeras(KerasAdapter):
             yield [a[n // size * size :][None] for a in of_epoch]
 
     def _train_batches(self, state: State, batches: Tensors, columns: Tensors) -> State:
-        """Return the state after a step for each of the batches: rows and masks (m, rows, ...)."""
+        """Return the state after one step per batch; batches are rows and masks (m, rows, ...)."""
 
         def step(state: State, batch: Tensors) -> tuple[State, None]:
             rows, *masks = batch
@@ -85,7 +85,7 @@ class JaxKeras(KerasAdapter):
         self.parts.network.reset_metrics()
         state = self._state()
         fresh, epochs = state[3], []
-        masks = [np.asarray(mask) for mask in masks]  # JAX takes long to cut its own arrays
+        masks = [np.asarray(mask) for mask in masks]  # slicing JAX arrays is slow
         for i, order in enumerate(orders):
             state = (*state[:3], fresh)
             for batches in self._batches([order, *(mask[i] for mask in masks)], batch_size):
@@ -96,7 +96,7 @@ class JaxKeras(KerasAdapter):
         return self._results(epochs)
 
     def _results(self, epochs: list[Tensors]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the losses and the numbers right from the metrics' values in every epoch."""
+        """Return the losses and the numbers of right predictions from each epoch's metrics."""
         model = self.parts.network
         by_metric = zip(model.metrics_variables, zip(*epochs, strict=True), strict=True)
         found = {id(metric): np.array(values) for metric, values in by_metric}

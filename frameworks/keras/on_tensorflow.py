@@ -1,4 +1,4 @@
-"""Keras on TensorFlow: all epochs of a call run in a graph."""
+"""Keras on TensorFlow: all epochs of a call run in one graph."""
 
 from functools import cached_property
 from typing import Any
@@ -35,7 +35,7 @@ class TensorFlowKeras(KerasAdapter):
 
     @cached_property
     def _step(self) -> Any:
-        """The step, compiled by TensorFlow for every number of rows."""
+        """The step, compiled by TensorFlow once for each number of rows."""
         run = super()._run_step
         return tf.function(lambda batch, masks, named: dict(run(batch, masks, named)))
 
@@ -46,7 +46,7 @@ class TensorFlowKeras(KerasAdapter):
         columns: tuple[tf.Tensor, ...],
         batch_size: int,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Do what `_train_epochs` does. The loops run in TensorFlow's graph, not in Python."""
+        """Do what `_train_epochs` does, with the loops in TensorFlow's graph, not in Python."""
         model, loss, accuracy = self.parts.network, self.parts.network.metrics[0], self.accuracy
         epochs, rows = tf.shape(orders)[0], tf.shape(orders)[1]
         losses = tf.TensorArray(self.dtype, size=epochs)

@@ -1,4 +1,4 @@
-"""Keras on PyTorch: step by step, as Keras itself trains there."""
+"""Keras on PyTorch: step by step, as Keras itself trains on this backend."""
 
 import numpy as np
 import torch

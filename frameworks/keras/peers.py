@@ -1,4 +1,4 @@
-"""The loop in Keras, on TensorFlow."""
+"""The plain loop in Keras, on TensorFlow."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ class KerasLoop:
             self.parts.optimizer.build(self.parts.network.trainable_variables)
         self.threshold = task.threshold(self.parts.logits)
         self.fresh = [variable.numpy() for variable in self.parts.optimizer.variables]
-        self.steps = 0  # of one execution, not known yet
+        self.steps = 0  # per execution; not known yet
 
     def train(self, weights: Arrays, orders: Arrays) -> float:
         """See `Loop.train`."""
@@ -60,7 +60,7 @@ class KerasLoop:
         self.steps = steps
 
     def _batches(self, orders: Arrays) -> Any:
-        """Return the batches of all epochs, one after the other."""
+        """Return the batches of all epochs in sequence."""
         slices = tf.data.Dataset.from_tensor_slices
         return (
             slices(np.stack(orders))

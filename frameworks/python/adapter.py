@@ -17,7 +17,7 @@ __all__ = ["PythonAdapter", "PythonClassifier", "PythonRegressor"]
 
 
 class PythonAdapter(Adapter):
-    """A `scratch.NeuronNetwork`, whose loss is its own and whose optimizer is its learning rate.
+    """A `scratch.NeuronNetwork` with its own loss; its optimizer is just a learning rate.
 
     Python's floats are float64, so float32 is refused.
     """

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch._dynamo  # else the first optimizer loads it, and it changes the environment
+import torch._dynamo  # otherwise the first optimizer loads it, which changes the environment
 from torch import nn
 
 from frameworks.adapter import Adapter
@@ -30,7 +30,7 @@ class PyTorchAdapter(Adapter):
     """A `torch.nn.Module` with its loss and a `torch.optim` optimizer."""
 
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
-        with torch.random.fork_rng(devices=[]):  # nn.Linear draws weights; ours replace them
+        with torch.random.fork_rng(devices=[]):  # nn.Linear draws weights, which are replaced
             parts = build(spec=spec)
         modules = []
         for network in parts.networks:

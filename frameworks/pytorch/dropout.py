@@ -1,4 +1,4 @@
-"""PyTorch's dropout modules, which take masks that were drawn in NumPy."""
+"""PyTorch's dropout modules with masks that were drawn in NumPy."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,30 +13,30 @@ from frameworks.masks import Masks
 
 __all__ = ["DropoutModules", "channels_first", "nothing_else_drawn"]
 
-# Which modules return images as (n, c, h, w), and which return what they are given in its layout.
+# The modules that return images as (n, c, h, w), and those that keep the layout of their input.
 _IMAGES = nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.BatchNorm2d
 _ELEMENTWISE = nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Dropout
 
 
 def channels_first(module: nn.Module, before: bool) -> bool:
-    """Tell whether images come out of a module as (n, c, h, w); `before`: whether they went in so.
+    """Return whether a module's output images are (n, c, h, w); `before`: whether its inputs are.
 
-    Another module's images come as it makes them.
+    The images of other modules are taken as they are.
     """
     return isinstance(module, _IMAGES) or (before and isinstance(module, _ELEMENTWISE))
 
 
 class DropoutModules:
-    """Every `nn.Dropout` of some networks, whose masks are handed over for each step.
+    """All `nn.Dropout` of some networks, which are given the masks of each step.
 
-    The modules stay the stock ones. While a mask is applied, by a stock hook, the module itself is
-    in evaluation mode, so that it draws nothing of its own.
+    The modules stay the stock ones. A stock hook applies the mask; meanwhile the module itself is
+    in evaluation mode, so that it draws nothing.
     """
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         self.masks = Masks()
-        self._first: list[bool] = []  # for each call: whether it is given (n, c, h, w)
-        self._paused: nn.Dropout | None = None  # in evaluation mode only while it is called
+        self._first: list[bool] = []  # for each call: whether its input is (n, c, h, w)
+        self._paused: nn.Dropout | None = None  # in evaluation mode during its call
         modules = [module for network in networks for module in network.modules()]
         self.modules = [module for module in modules if type(module) is nn.Dropout]
         for module in self.modules:
@@ -71,7 +71,7 @@ class DropoutModules:
 
     @contextmanager
     def handed(self, masks: Sequence[np.ndarray]) -> Iterator[None]:
-        """Have the next forward take these masks, images channels-last."""
+        """Use these masks, images channels-last, in the next forward pass."""
         tensors = map(torch.from_numpy, masks)
         pairs = zip(tensors, self._first, strict=True)
         with self.masks.handed([m.permute(0, 3, 1, 2) if first else m for m, first in pairs]):
@@ -93,13 +93,13 @@ class DropoutModules:
 
 @contextmanager
 def nothing_else_drawn() -> Iterator[None]:
-    """Raise RuntimeError if PyTorch draws random numbers meanwhile."""
+    """Raise RuntimeError if PyTorch draws random numbers in this context."""
     before = torch.get_rng_state()
     with torch.random.fork_rng(devices=[]):
         yield
         if not torch.equal(before, torch.get_rng_state()):
             raise RuntimeError(
-                "the network draws random numbers of its own, which no other implementation can be "
-                "given: dropout has to be in modules of nn.Dropout, not in functions or inside "
-                "recurrent and attention modules"
+                "the network draws random numbers of its own, which other implementations cannot "
+                "reproduce: use nn.Dropout modules, not functions or the dropout of recurrent and "
+                "attention modules"
             )

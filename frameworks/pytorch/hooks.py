@@ -1,4 +1,4 @@
-"""What Keras does and PyTorch does otherwise, aligned through PyTorch's stock hooks."""
+"""Differences between Keras and PyTorch, aligned through PyTorch's stock hooks."""
 
 import math
 from collections.abc import Callable
@@ -16,7 +16,7 @@ __all__ = [
 
 
 def use_epsilon_hat(optimizer: Adam) -> Adam:
-    """Make PyTorch's Adam read its `eps` as ε̂, as Keras does, and return it.
+    """Make PyTorch's Adam interpret its `eps` as ε̂, as Keras does; return the optimizer.
 
     PyTorch divides by √v̂ + ε with v̂ = v/(1−β₂ᵗ); Keras by √v + ε̂, before the correction. The two
     are equal at step t for ε = ε̂ / √(1−β₂ᵗ), which is set here before each step.
@@ -40,10 +40,10 @@ def step_rate(start: float, factor: float, size: int) -> Callable[[int], float]:
 
 
 def use_rate(optimizer: Adam, rate: Callable[[int], float]) -> Adam:
-    """Set η = rate(k) before step k = 0, 1, 2, ... of PyTorch's Adam, and return it.
+    """Set η = rate(k) before step k = 0, 1, 2, ... of PyTorch's Adam; return the optimizer.
 
-    k is the optimizer's own count of steps, as in Keras, and so it goes on where training goes on.
-    PyTorch's schedulers count the calls of their own `step`, and keep that count apart.
+    k is the optimizer's own step count, as in Keras, so it continues when training continues.
+    PyTorch's schedulers count the calls of their own `step`, separately from the optimizer.
     """
 
     def set_rate(optimizer: Optimizer, args: object, kwargs: object) -> None:
@@ -59,22 +59,22 @@ def use_rate(optimizer: Adam, rate: Callable[[int], float]) -> Adam:
 def stock_optimizer(optimizer: Any, **options: Any) -> tuple[Any, LambdaLR | None]:
     """Return an optimizer of the same kind, parameters and learning rate, without these hooks.
 
-    A rate that `use_rate` sets becomes a stock scheduler, to be stepped after each step; otherwise
-    None is returned beside it.
+    A rate set by `use_rate` becomes a stock scheduler, to be stepped after each step; otherwise the
+    scheduler is None.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     rate = getattr(optimizer, "rate", None)
-    lr = optimizer.defaults["lr"] if rate is None else 1.0  # what LambdaLR multiplies η(k) with
+    lr = optimizer.defaults["lr"] if rate is None else 1.0  # which LambdaLR multiplies by η(k)
     stock = type(optimizer)(parameters, **options | {"lr": lr})
     return stock, rate and LambdaLR(stock, rate)
 
 
 def use_biased_running_variance(network: nn.Module) -> nn.Module:
-    """Let every BatchNorm of a network keep the biased variance, as Keras does, and return it.
+    """Make every BatchNorm of a network track the biased variance, as Keras does; return it.
 
     PyTorch normalizes a batch with σ² = 1/m Σ (x − μ)², over the m numbers of a channel, but moves
     the running variance towards m/(m − 1) σ² by `momentum`. The difference of the two,
-    momentum · σ²/(m − 1), is taken off again after each step.
+    momentum · σ²/(m − 1), is subtracted after each step.
     """
     for module in network.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -87,5 +87,5 @@ def _correct(module: Any, inputs: tuple[torch.Tensor], output: torch.Tensor) -> 
         return
     x = inputs[0].detach().transpose(0, 1).flatten(1)  # (d, m)
     variance = x.var(1, correction=0)
-    # backward still needs the buffer as autograd knows it
+    # .data: backward still needs the buffer that autograd knows
     module.running_var.data.sub_(variance, alpha=module.momentum / (x.shape[1] - 1))

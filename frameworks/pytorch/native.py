@@ -19,12 +19,12 @@ __all__ = ["train"]
 def train(
     build: Builder, spec: Spec, seed: int, data: Batch, task: Task, report: Report
 ) -> Trained:
-    """Train with a `DataLoader` and the loop that every introduction shows."""
+    """Train with a `DataLoader` and the loop of every introduction."""
     torch.manual_seed(seed)
     parts = build(spec=spec)
     X, y, threshold = *map(torch.from_numpy, data[:2]), task.threshold(parts.logits)
     network = parts.network.to(X.dtype)
-    weights = [w.detach().numpy() for w in network.parameters()]  # views: they follow the training
+    weights = [w.detach().numpy() for w in network.parameters()]  # views, which follow the training
     initial_weights = [w.copy() for w in weights]
     optimizer, schedule = stock_optimizer(parts.optimizer)
     loader = DataLoader(TensorDataset(X, y), spec.batch_size, shuffle=spec.shuffle)
@@ -46,7 +46,7 @@ def train(
 def _train_epoch(
     parts: Parts, loader: Any, optimizer: Any, schedule: Any, threshold: float | None
 ) -> EpochResult:
-    """Train PyTorch for an epoch; return the mean loss and the accuracy."""
+    """Train for one epoch; return the mean loss and the accuracy."""
     total, correct, rows = 0.0, 0, len(loader.dataset)
     for X, y in loader:
         optimizer.zero_grad()

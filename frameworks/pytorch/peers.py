@@ -1,4 +1,4 @@
-"""The loop in PyTorch."""
+"""The plain loop in PyTorch."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,13 +16,12 @@ __all__ = ["PyTorchLoop"]
 
 
 class PyTorchLoop:
-    """Autograd and `torch.optim`, step by step, over the rows of an epoch gathered at once.
+    """Autograd and `torch.optim`, step by step, with an epoch's rows gathered at once.
 
-    `compiled`: forward, loss and their gradients by `torch.compile`.
+    `compiled`: forward, loss and gradients by `torch.compile`.
     `optimizer`: options such as `fused=True`, for a stock optimizer with the builder's numbers and,
-    where the learning rate falls, a stock scheduler. It has none of the builder's hooks, so that
-    Adam's ε is where PyTorch has it. Without options the builder's own optimizer is used, hooks
-    included.
+    if the learning rate decays, a stock scheduler. It has none of the builder's hooks, so Adam's ε
+    is where PyTorch puts it. Without options the builder's own optimizer is used, with its hooks.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class PyTorchLoop:
         return total / (len(orders) * len(self.X))
 
     def _start_optimizer(self) -> None:
-        """Make the stock optimizer and scheduler anew, or clear the builder's own optimizer."""
+        """Create the stock optimizer and scheduler, or clear the builder's own optimizer."""
         own, self.scheduler = self.parts.optimizer, None
         if self.options:
             self.optimizer, self.scheduler = stock_optimizer(own, **own.defaults | self.options)
@@ -89,9 +88,9 @@ class PyTorchLoop:
 
 
 def _require_compiler() -> None:
-    """Compile something small. Raises Unavailable if that does not work here."""
+    """Raise Unavailable if `torch.compile` does not work here."""
     try:
         torch.compile(lambda x: x.sin() + 1)(torch.zeros(3))
-    except Exception as error:  # whatever is missing: the reason is shown, the others are timed
+    except Exception as error:  # whatever fails: the reason is shown, other peers are timed
         reason = str(error).strip().splitlines()[0]
         raise Unavailable(f"torch.compile does not work here: {reason}") from error

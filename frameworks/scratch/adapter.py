@@ -20,7 +20,7 @@ from scratch import Batch, EpochResult
 
 __all__ = ["ScratchAdapter", "ScratchClassifier", "ScratchRegressor", "ScratchTrainer"]
 
-_AHEAD = 64  # epochs of small networks that are trained before the first of them is reported
+_AHEAD = 64  # epochs of a small network that may be trained before the first is reported
 
 
 class ScratchAdapter(Adapter):
@@ -108,7 +108,7 @@ class ScratchAdapter(Adapter):
         return [layer for network in self.parts.networks for layer in network.layers]
 
     def _peek(self, X: np.ndarray) -> None:
-        """Hand out the masks of the next step, and leave them to be drawn."""
+        """Use the masks of the next step without consuming the draws."""
         if self.stream:
             self.parts.network.use_masks(self.stream.peek(len(X)).masks)
 

@@ -18,7 +18,7 @@ __all__ = ["train"]
 def train(
     build: Builder, spec: Spec, seed: int, data: Batch, task: Task, report: Report
 ) -> Trained:
-    """Train with `scratch.train`: Glorot's weights, one generator for all that is random."""
+    """Train with scratch's own loop: Glorot weights, and one generator for all random numbers."""
     rng, parts, n = np.random.default_rng(seed), build(spec=spec), len(data.X)
     network, optimizer = parts.network, _with_defaults(parts.optimizer)
     network.bind(data.X.dtype)
@@ -40,7 +40,7 @@ def train(
 
 
 def _with_defaults(optimizer: Any) -> Any:
-    """Return an optimizer of the same kind and learning rate, or schedule; the rest as it comes."""
+    """Return an optimizer of the same kind and learning rate or schedule, otherwise default."""
     if isinstance(optimizer, scratch.Scheduled):
         inner = _with_defaults(optimizer.optimizer)
         return scratch.Scheduled(optimizer.schedule, inner, every=optimizer.every)

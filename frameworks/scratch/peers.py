@@ -1,4 +1,4 @@
-"""What scratch is timed against: a plain loop over its steps, and scikit-learn."""
+"""The loops that scratch is timed against: a plain one over its steps, and scikit-learn."""
 
 from frameworks.peers import Arrays
 from frameworks.program import Builder
@@ -14,8 +14,7 @@ __all__ = ["ScratchLoop", "SklearnFit"]
 class ScratchLoop:
     """A `scratch.Sequential`, step by step.
 
-    `paper_epsilon`: Adam adds its ε after the bias correction, as PyTorch does unless told
-    otherwise.
+    `paper_epsilon`: Adam adds its ε after the bias correction, as PyTorch does by default.
     """
 
     def __init__(

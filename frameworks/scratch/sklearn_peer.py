@@ -1,4 +1,4 @@
-"""scikit-learn's multilayer perceptron on an experiment that it can train."""
+"""scikit-learn's multilayer perceptron, for experiments that it can train."""
 
 import warnings
 from typing import Any
@@ -29,9 +29,9 @@ _ACTIVATIONS = {ReLU: "relu", Sigmoid: "logistic", Tanh: "tanh"}
 class SklearnFit:
     """`MLPClassifier.fit` or `MLPRegressor.fit`: equal sizes, batches, optimizer and epochs.
 
-    Its random draws are its own, and the regressor's loss is half the mean squared error. It takes
-    scratch's builder, and reads the numbers from what it returns. Raises Unavailable for a network,
-    loss or optimizer that scikit-learn does not have.
+    Its random draws are its own, and the regressor's loss is half the mean squared error. It reads
+    its settings from what scratch's builder returns. Raises Unavailable for a network, loss or
+    optimizer that scikit-learn does not have.
     """
 
     def __init__(self, build: Builder, data: Batch, spec: Spec, task: Task) -> None:
@@ -47,9 +47,9 @@ class SklearnFit:
         self.options = _options(parts, task)
 
     def train(self, weights: Arrays, orders: Arrays) -> float:
-        """Train as many epochs as there are orders; return the last one's loss.
+        """Train one epoch per order; return the last epoch's loss.
 
-        Raises ValueError if it trained another number of rows, or another network.
+        Raises ValueError if scikit-learn trained on another number of rows, or another network.
         """
         from sklearn.exceptions import ConvergenceWarning
 
@@ -60,11 +60,11 @@ class SklearnFit:
             max_iter=len(orders),
             shuffle=len(self.X) > self.batch_size,
             tol=0.0,
-            n_iter_no_change=len(orders),  # no early end
+            n_iter_no_change=len(orders),  # no early stopping
             random_state=0,
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # it is to end where it is told to
+            warnings.simplefilter("ignore", ConvergenceWarning)  # it stops at max_iter on purpose
             network.fit(self.X, self.y)
         self._check(network, len(orders) * len(self.X))
         return network.loss_
@@ -79,7 +79,7 @@ class SklearnFit:
 
 
 def _options(parts: Parts, task: Task) -> dict[str, Any]:
-    """Return the arguments that make scikit-learn's network the same; Unavailable if none do."""
+    """Return the arguments for the same network in scikit-learn; Unavailable if there are none."""
     network, loss, optimizer = parts[:3]
     known = _CROSS_ENTROPIES if task.has_answers else (MeanSquaredError,)
     if type(loss) not in known:

@@ -1,7 +1,7 @@
 """Initial weights: every function takes a generator and a shape, and returns a float64 array.
 
 W is (d_in, d_out), a convolution's kernel (kh, kw, c_in, c_out). Nothing here has a seed of its
-own. Whoever wants the same weights in several frameworks draws them once and hands them over.
+own. To have the same weights in several frameworks, draw them once and hand them over.
 """
 
 from scratch.initializers.basic import fans, normal, orthogonal, truncated_normal, uniform, zeros

@@ -1,4 +1,4 @@
-"""What every rule for initial weights is made of: fans, and draws from a generator."""
+"""The building blocks of rules for initial weights: fans, and draws from a generator."""
 
 import math
 
@@ -8,14 +8,14 @@ __all__ = ["Shape", "fans", "normal", "orthogonal", "truncated_normal", "uniform
 
 Shape = tuple[int, ...]
 
-# The standard deviation that a standard normal keeps when it is cut off at ±2: with the density φ
+# The standard deviation of a standard normal that is truncated at ±2: with the density φ
 # and ∫φ from −2 to 2 = erf(√2), the variance is 1 − 2·2φ(2)/erf(√2).
 _PHI_2 = math.exp(-2) / math.sqrt(2 * math.pi)
 _TRUNCATED_STD = math.sqrt(1 - 4 * _PHI_2 / math.erf(math.sqrt(2)))
 
 
 def fans(shape: Shape) -> tuple[int, int]:
-    """Return how many inputs reach an output of these weights, and how many outputs an input.
+    """Return the number of inputs per output of these weights, and of outputs per input.
 
     (d_in, d_out) of W (d_in, d_out); kh·kw·c_in and kh·kw·c_out of a kernel (kh, kw, c_in, c_out).
     Raises ValueError for fewer than two axes: the fans of a bias are those of its layer's weights.
@@ -49,9 +49,9 @@ def normal(rng: np.random.Generator, shape: Shape, std: float) -> np.ndarray:
 
 
 def truncated_normal(rng: np.random.Generator, shape: Shape, std: float) -> np.ndarray:
-    """Draw W from a normal cut off at two of its standard deviations, so that W's own is `std`.
+    """Draw W from a normal truncated at two standard deviations, so that W has the deviation `std`.
 
-    The normal that is cut has the standard deviation std/0.8796...; what falls outside is drawn
+    The normal before truncation has the standard deviation std/0.8796...; values outside are drawn
     again.
 
     >>> W = truncated_normal(np.random.default_rng(0), (10_000,), 0.5)
@@ -85,7 +85,7 @@ def orthogonal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def zeros(*shape: int) -> np.ndarray:
-    """Return zeros, as biases start.
+    """Return zeros, as for biases.
 
     >>> zeros(3)
     array([0., 0., 0.])

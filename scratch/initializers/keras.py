@@ -3,7 +3,7 @@
 The three rules differ in the variance of W: 2/(d_in + d_out) for Glorot's, which keeps the variance
 of a forwards and of dz backwards through linear layers; 2/d_in for He's, which makes up for the
 half that a ReLU sets to zero; 1/d_in for LeCun's. Each comes as a uniform distribution, whose
-bound is √3 standard deviations, and as a normal one. Keras cuts its normal ones off at two standard
+bound is √3 standard deviations, and as a normal one. Keras truncates its normals at two standard
 deviations and widens them to the same variance; PyTorch does neither (see `pytorch`).
 """
 
@@ -40,7 +40,7 @@ def glorot_uniform(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def glorot_normal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Draw W with standard deviation √(2 / (d_in + d_out)) from a normal that is cut off.
+    """Draw W with standard deviation √(2 / (d_in + d_out)) from a truncated normal.
 
     Source: Glorot and Bengio 2010, equation 12.
 
@@ -65,9 +65,9 @@ def he_uniform(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def he_normal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Draw W with standard deviation √(2 / d_in) from a normal that is cut off.
+    """Draw W with standard deviation √(2 / d_in) from a truncated normal.
 
-    Source: He et al. 2015, equation 10; the paper, and PyTorch's `kaiming_normal`, cut nothing off.
+    Source: He et al. 2015, equation 10; the paper and PyTorch's `kaiming_normal` do not truncate.
 
     >>> round(float(he_normal(np.random.default_rng(0), (200, 100)).std()), 2)
     0.1
@@ -89,7 +89,7 @@ def lecun_uniform(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def lecun_normal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Draw W with standard deviation √(1 / d_in) from a normal that is cut off.
+    """Draw W with standard deviation √(1 / d_in) from a truncated normal.
 
     Source: LeCun et al. 1998, equation 16.
 
@@ -104,8 +104,8 @@ def sklearn_uniform(
 ) -> np.ndarray:
     """Draw W or b of scikit-learn's MLP ~ U[-r, r) with r = √(6 / (d_in + d_out)).
 
-    `weights` is the shape of the layer's W, which also gives the bound for its b. Where the hidden
-    activation is logistic the 6 is a 2.
+    `weights` is the shape of the layer's W, which also gives the bound for its b. If the hidden
+    activation is logistic, the 6 is a 2.
 
     >>> b = sklearn_uniform(np.random.default_rng(0), (4,), weights=(2, 4))
     >>> bool(np.abs(b).max() < 1)

@@ -1,7 +1,7 @@
 """Initial weights under the names that PyTorch gives them.
 
-`xavier` is Glorot's rule and `kaiming` He's. The normal ones are plain normals: in a hundred
-weights four or five lie beyond the two standard deviations where Keras' are cut off.
+`xavier` is Glorot's rule and `kaiming` He's. The normal ones are not truncated: of a
+hundred weights four or five lie beyond the two standard deviations where Keras truncates.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The layers: each a function and its derivative, next to each other."""
+"""The layers: each a function with its derivative next to it."""
 
 from scratch.layers.activations import (
     LeakyReLU,

@@ -26,7 +26,7 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 def softmax(z: np.ndarray) -> np.ndarray:
     """Return eᶻₖ / Σⱼ eᶻⱼ along the last axis, for z (n, k).
 
-    The row's maximum is taken off first: the quotient stays the same and nothing overflows.
+    The row's maximum is subtracted first: the quotient stays the same and nothing overflows.
 
     >>> softmax(np.array([[0.0, 0.0], [1e4, -1e4]]))
     array([[0.5, 0.5],
@@ -134,8 +134,8 @@ class LeakyReLU(Layer):
 class Step(Layer):
     """a = 1 where z > threshold, else 0. It cannot be trained through.
 
-    The derivative is 0 wherever there is one, so that gradient descent would never move a weight
-    before it; `backward` raises rather than return zeros. The perceptron's rule learns without a
+    The derivative is 0 wherever it exists, so gradient descent would never move a weight before it;
+    `backward` raises instead of returning zeros. The perceptron's rule learns without a
     derivative (see `PerceptronLoss`).
     Source: Rosenblatt, "The perceptron: a probabilistic model for information storage and
     organization in the brain", Psychological Review 65, 1958.

@@ -13,10 +13,10 @@ __all__ = ["BatchNorm"]
 
 
 class BatchNorm(Layer):
-    """a = γ x̂ + β with x̂ = (X − μ)/√(σ² + ε), for every channel, the last axis, by itself.
+    """a = γ x̂ + β with x̂ = (X − μ)/√(σ² + ε), separately for every channel, the last axis.
 
     In training μ and σ² = 1/m Σ (X − μ)² are those of the batch, over all other axes (m numbers:
-    n, or n·h·w), and the running ones follow: running ← momentum · running + (1 − momentum) · new.
+    n, or n·h·w), and update the running ones: running ← momentum · running + (1 − momentum) · new.
     Otherwise the running ones are used. With `unbiased_running_variance` the new variance is
     m/(m − 1) σ², though X is always normalized with σ².
 
@@ -57,7 +57,7 @@ class BatchNorm(Layer):
         return cls(d, momentum=0.9, epsilon=1e-5, unbiased_running_variance=True)
 
     def attach(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
-        """Keep parameters and gradients in the given arrays; the state takes on their type."""
+        """Keep parameters and gradients in the given arrays; the state takes on their dtype."""
         super().attach(params, grads)
         self.state = {name: a.astype(params[0].dtype) for name, a in self.state.items()}
 
@@ -68,9 +68,9 @@ class BatchNorm(Layer):
         return self
 
     def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
-        """Return γ x̂ + β, and in training move the running mean and variance."""
+        """Return γ x̂ + β, and in training update the running mean and variance."""
         gamma, beta = self.params
-        self.m = X.size // X.shape[-1]  # numbers a channel
+        self.m = X.size // X.shape[-1]  # numbers per channel
         self.used_batch = training
         mean, variance = self.state["mean"], self.state["variance"]
         if training:
@@ -83,7 +83,7 @@ class BatchNorm(Layer):
         return gamma * self.x_hat + beta
 
     def backward(self, da: np.ndarray) -> np.ndarray:
-        """Set dγ and dβ; return dX, through μ and σ² where the latest forward took the batch's."""
+        """Set dγ and dβ; return dX, through μ and σ² if the latest forward used the batch's."""
         (gamma, _), (dgamma, dbeta) = self.params, self.grads
         dgamma[...], dbeta[...] = _sum(da * self.x_hat), _sum(da)
         if self.used_batch:
@@ -101,7 +101,7 @@ class BatchNorm(Layer):
         least = 2 if self.unbiased else 1
         if self.m < least:
             raise ValueError(
-                f"X must hold at least {least} values a channel in training, got {self.m}"
+                f"X must hold at least {least} values per channel in training, got {self.m}"
             )
 
 

@@ -21,10 +21,10 @@ class Conv2D(Layer):
     """z[i, y, x, o] = b[o] + Σ_u Σ_v Σ_c X[i, s·y + u, s·x + v, c] W[u, v, c, o].
 
     Shapes: X (n, h, w, c_in), W (kh, kw, c_in, c_out), b (c_out,), z (n, oh, ow, c_out). The kernel
-    is not turned round: a cross-correlation, as in the frameworks.
+    is not flipped: this is a cross-correlation, as in the frameworks.
     `padding="valid"`: oh = ⌊(h − kh)/s⌋ + 1, and ValueError for images smaller than the kernel.
-    `padding="same"`: oh = ⌈h/s⌉, zeros around as TensorFlow has them: when their number is odd, as
-    at stride 2 with even h and odd kh, there is one more below and on the right.
+    `padding="same"`: oh = ⌈h/s⌉, padded with zeros as in TensorFlow: if their number is odd, as at
+    stride 2 with even h and odd kh, there is one more below and on the right.
 
     Gradients: dW[u, v] = Σ X[s·y + u, s·x + v] dz[y, x], db = Σ dz,
     dX[s·y + u, s·x + v] = Σ dz[y, x] Wᵀ[u, v].
@@ -95,7 +95,7 @@ class Conv2D(Layer):
             db[0][...] = correlate_bias(dz)
 
     def _pad(self, X: np.ndarray) -> np.ndarray:
-        """Return X with zeros around it, and keep in `inside` where in it X is."""
+        """Return X padded with zeros, and keep the position of X in it in `inside`."""
         self.inside: tuple[slice, ...] = np.s_[:, :, :]
         if self.padding == "valid":
             return X

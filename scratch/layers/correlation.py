@@ -4,14 +4,14 @@
 
 X (n, h, w, c_in) is already padded, W (kh, kw, c_in, c_out), z (n, oh, ow, c_out); the stride s may
 differ between height and width. A convolution would count u and v backwards; what the frameworks
-call one is this.
+call a convolution is this.
 Source: Goodfellow, Bengio and Courville, "Deep learning", MIT Press 2016, equation 9.6; with
 strides 9.8, and the derivatives 9.11 and 9.13.
 
-The sum over u, v and c is a matrix product, once the numbers of every window lie in a column
+The sum over u, v and c is a matrix product once the numbers of every window are in a column
 ("im2col"; Chellapilla, Puri and Simard, "High performance convolutional neural networks for
-document processing", IWFHR 2006, section 4). How images lie in memory decides what that costs. Here
-they lie as (w, c, h, n), whatever the order of their axes says:
+document processing", IWFHR 2006, section 4). Its cost depends on how images lie in memory. Here
+they lie as (w, c, h, n), whatever the order of their axes:
 
 - the columns of all windows at one x are a matrix (kw·kh·c, oh·n), and those at the next x are the
   same memory, one step on: only the kh rows of a window are ever copied, never its kw columns;
@@ -24,8 +24,8 @@ from scratch.layers.windows import Pair, positions
 
 __all__ = ["correlate", "correlate_bias", "correlate_inputs", "correlate_kernel", "gather_columns"]
 
-_SMALL_RESULT = 1024  # numbers: up to here a product does not gain by turning its factor first
-_SMALL_PRODUCT = 10**6  # multiplications: up to here OpenBLAS multiplies without packing first
+_SMALL_RESULT = 1024  # numbers: up to here transposing the factor first does not pay
+_SMALL_PRODUCT = 10**6  # multiplications: up to here OpenBLAS multiplies without packing
 
 
 def gather_columns(X: np.ndarray, kernel: Pair, stride: Pair) -> np.ndarray:
@@ -59,12 +59,12 @@ def correlate_kernel(columns: np.ndarray, dz: np.ndarray, kernel: Pair) -> np.nd
 
 
 def correlate_bias(dz: np.ndarray) -> np.ndarray:
-    """Return db (c_out,) = Σ dz: first over x, whole rows of numbers."""
+    """Return db (c_out,) = Σ dz, summed over x first, in whole rows of numbers."""
     return _in_memory(dz).sum(axis=0).sum(axis=(1, 2))
 
 
 def correlate_inputs(dz: np.ndarray, W: np.ndarray, stride: Pair, image: Pair) -> np.ndarray:
-    """Return dX (n, h, w, c_in): dz, with zeros at its sides, times the kernels turned round.
+    """Return dX (n, h, w, c_in): dz, padded with zeros, times the kernels flipped in width.
 
     Along the width, a position of X collects from kw neighbours in dz. Along the height, whole rows
     are added to dX, kernel row by kernel row.
@@ -109,7 +109,7 @@ def _product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
 
 
 def _small_parts(each: int, m: int) -> list[slice]:
-    """Cut m columns, of so many multiplications each, into equal parts that are small products."""
+    """Cut m columns, of `each` multiplications, into equal parts that are small products."""
     parts = 1 + each * m // _SMALL_PRODUCT
     step = m // parts if m and m % parts == 0 else max(m, 1)
     return [slice(start, start + step) for start in range(0, max(m, 1), step)]

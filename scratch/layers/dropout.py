@@ -12,10 +12,10 @@ class Dropout(Layer):
     """In training a = X ⊙ mask, and dX = da ⊙ mask; else a = X, and dX = da.
 
     `mask` (shaped as X) is 1/(1 − rate) with probability 1 − rate, else 0, so that a has X's mean
-    ("inverted" dropout): u ≥ rate for u ~ U[0, 1), drawn as float64 from `rng` whatever the type of
-    X. A mask that is handed over with `use` takes the place of a drawn one, once; without an `rng`
-    every step has to be handed one. The latest mask stays in `mask`.
-    Raises ValueError unless 0 ≤ rate < 1, and in training where there is neither mask nor `rng`.
+    ("inverted" dropout): u ≥ rate for u ~ U[0, 1), drawn as float64 from `rng` for any dtype of X.
+    A mask that is handed over with `use` replaces the next drawn one; without an `rng` every
+    step needs one. The latest mask stays in `mask`.
+    Raises ValueError unless 0 ≤ rate < 1, and in training if there is neither mask nor `rng`.
     Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting",
     JMLR 15, 2014, section 4; the factor in training instead of at test time as in section 10.
 
@@ -33,15 +33,15 @@ class Dropout(Layer):
         require_fraction("rate", rate)
         super().__init__()
         self.rate, self.rng = rate, rng
-        self.mask: np.ndarray | None = None  # None where nothing is dropped
-        self.next_mask: np.ndarray | None = None  # what `use` was given
+        self.mask: np.ndarray | None = None  # None if nothing is dropped
+        self.next_mask: np.ndarray | None = None  # the mask given to `use`
 
     def use(self, mask: np.ndarray) -> None:
-        """Take this mask, shaped as X, in the next `forward` in training."""
+        """Use this mask, shaped as X, in the next `forward` in training."""
         self.next_mask = mask
 
     def draw(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the mask that was handed over, or else a new one."""
+        """Return the mask that was handed over, or a new one."""
         mask, self.next_mask = self.next_mask, None
         if mask is not None:
             return mask

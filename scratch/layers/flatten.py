@@ -1,4 +1,4 @@
-"""Images to rows and rows to images: what stands between dense layers and convolutions."""
+"""Images to rows and rows to images: the link between convolutions and dense layers."""
 
 import math
 
@@ -12,8 +12,8 @@ __all__ = ["Flatten", "Reshape"]
 class Flatten(Layer):
     """a[i] = all numbers of X[i] in one row, the last axis fastest: row, column, channel.
 
-    Shapes: X (n, ...), a (n, d). Keras has this order; PyTorch's images are (n, c, h, w), and have
-    to be permuted to (n, h, w, c) first for a dense layer's weights to mean the same.
+    Shapes: X (n, ...), a (n, d). Keras has this order; PyTorch's images are (n, c, h, w), and must
+    be permuted to (n, h, w, c) first for a dense layer's weights to mean the same.
 
     >>> layer = Flatten()
     >>> layer.forward(np.arange(4.0).reshape(1, 2, 1, 2))
@@ -23,7 +23,7 @@ class Flatten(Layer):
     """
 
     def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
-        """Return X (n, d), a view of it where its numbers lie in this order."""
+        """Return X (n, d), as a view if its numbers lie in this order."""
         self.X = X
         return X.reshape(len(X), math.prod(X.shape[1:]))
 
@@ -37,7 +37,7 @@ class Flatten(Layer):
 class Reshape(Layer):
     """a[i] = the numbers of X[i] in another shape, in the same order.
 
-    Shapes: X (n, d), a (n, *shape); ValueError where d is not their product.
+    Shapes: X (n, d), a (n, *shape); ValueError if d is not the product of shape.
 
     >>> layer = Reshape(1, 2, 1)
     >>> layer.forward(np.array([[3.0, 5.0]])).shape
@@ -51,7 +51,7 @@ class Reshape(Layer):
         self.shape = shape
 
     def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
-        """Return X (n, *shape), a view of it where its numbers lie in this order."""
+        """Return X (n, *shape), as a view if its numbers lie in this order."""
         self.before = X.shape
         return X.reshape(len(X), *self.shape)
 

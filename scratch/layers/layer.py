@@ -1,4 +1,4 @@
-"""What every layer has in common: a function, its derivative, parameters and their gradients."""
+"""What all layers have in common: a function, its derivative, parameters and their gradients."""
 
 from collections.abc import Callable, Sequence
 from typing import Self
@@ -17,8 +17,7 @@ class Layer:
 
     `params` and `grads` are lists in the same order; a layer without parameters has empty ones.
     `state` holds what is learned without a gradient, such as running means: it is not trained, but
-    belongs to what has to be saved. Some layers, such as dropout, are another function in training
-    than afterwards.
+    must be saved, too. Some layers, such as dropout, compute another function in training.
     `backward` belongs to the latest `forward`: it uses what that call kept.
     """
 
@@ -49,7 +48,7 @@ class Layer:
         raise NotImplementedError
 
     def backward_params(self, da: np.ndarray) -> None:
-        """Set `grads` only: enough for the first layer that has any: nobody asks for its dx."""
+        """Set only `grads`: enough for the first layer with parameters, whose dx nobody needs."""
         self.backward(da)
 
     def __repr__(self) -> str:

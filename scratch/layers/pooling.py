@@ -1,7 +1,7 @@
 """Pooling: one number for every window of an image, channel by channel.
 
-A window is pooled along its width first, then along its height. Along one axis, all first numbers
-of the windows are one view of the images, all second ones another, and so on (`_places`); the rest
+A window is pooled along its width first, then along its height. Along one axis, the first numbers
+of all windows are one view of the images, the second ones another, and so on (`_places`); the rest
 is arithmetic on whole arrays.
 """
 
@@ -16,7 +16,7 @@ _HEIGHT, _WIDTH = 1, 2  # axes of X (n, h, w, c)
 
 
 class _Pool2D(Layer):
-    """Windows of a size, at a stride."""
+    """Windows of a given size and stride."""
 
     def __init__(self, size: int | Pair = 2, stride: int | Pair | None = None) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class _Pool2D(Layer):
         return [X[(slice(None),) * axis + (slice(v, last + v + 1, stride),)] for v in range(size)]
 
     def _put(self, shares: list[np.ndarray], length: int, axis: int) -> np.ndarray:
-        """Return an array of so many rows along the axis, with the shares added at their places."""
+        """Return an array of `length` along the axis, with the shares added at their places."""
         shape, size, stride = list(shares[0].shape), self.size[axis - 1], self.stride[axis - 1]
         covered = size == stride and size * shape[axis] == length  # each place by one window
         shape[axis] = length
@@ -43,7 +43,7 @@ class _Pool2D(Layer):
 class MaxPool2D(_Pool2D):
     """z[i, y, x, c] = max over u, v of X[i, s·y + u, s·x + v, c].
 
-    Shapes: X (n, h, w, c), z (n, oh, ow, c) with oh = ⌊(h − kh)/s⌋ + 1; rows and columns left over
+    Shapes: X (n, h, w, c), z (n, oh, ow, c) with oh = ⌊(h − kh)/s⌋ + 1; remaining rows and columns
     are dropped. The stride s is the size unless given. ValueError for images smaller than a window.
 
     Gradient: dz goes to the place of the maximum; among equals to the first one, row by row, as in
@@ -76,7 +76,7 @@ class MaxPool2D(_Pool2D):
 class AveragePool2D(_Pool2D):
     """z[i, y, x, c] = 1/(kh kw) Σ_u Σ_v X[i, s·y + u, s·x + v, c].
 
-    Shapes, stride and what is left over as in `MaxPool2D`.
+    Shapes, stride and remaining rows and columns as in `MaxPool2D`.
     Gradient: dz/(kh kw) to every place of the window.
     Source: LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of
     the IEEE 86, 1998, section II.B, there with a trained factor and bias.

@@ -1,4 +1,4 @@
-"""Windows on images (n, h, w, c): how large they are, and how many there are."""
+"""Windows on images (n, h, w, c): their size and their number."""
 
 from typing import Literal
 
@@ -21,9 +21,9 @@ def pair(name: str, value: int | Pair) -> Pair:
 
 
 def positions(image: Pair, size: Pair, stride: Pair) -> Pair:
-    """Return how many windows fit below and beside each other: ⌊(h − kh)/s⌋ + 1, the same for w.
+    """Return how many windows fit along height and width: ⌊(h − kh)/s⌋ + 1, and the same for w.
 
-    What is left over at the bottom and on the right is in no window.
+    Remaining rows at the bottom and columns on the right are in no window.
     Raises ValueError for an image that is smaller than the window.
 
     >>> positions((5, 6), (3, 3), (2, 2))
@@ -37,8 +37,8 @@ def positions(image: Pair, size: Pair, stride: Pair) -> Pair:
 def same_padding(length: int, size: int, stride: int) -> Pair:
     """Return the zeros (before, after) with which ⌈length/stride⌉ windows fit, as TensorFlow does.
 
-    An odd number of zeros has the larger half after: at stride 2, three wide windows on an even
-    length are padded by (0, 1), where PyTorch's `padding=1` would have (1, 1) and stand elsewhere.
+    Of an odd number of zeros the larger half comes after: at stride 2, windows of size 3 on an even
+    length are padded by (0, 1); PyTorch's `padding=1` gives (1, 1), and other windows.
     Source: the TensorFlow guide to `tf.nn`, "Notes on padding".
 
     >>> same_padding(28, 3, 1), same_padding(28, 3, 2), same_padding(27, 3, 2)

@@ -1,4 +1,4 @@
-"""The losses: each a number L and its derivative, next to each other."""
+"""The losses: each a number L with its derivative next to it."""
 
 from scratch.losses.absolute_error import Huber, MeanAbsoluteError
 from scratch.losses.binary_cross_entropy import BinaryCrossEntropy

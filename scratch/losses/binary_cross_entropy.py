@@ -21,10 +21,10 @@ class BinaryCrossEntropy(Loss):
     σ(z): 1 − y − s keeps every digit of the small gradient at z ≫ 0, y = 1.
 
     Options, each as in Keras:
-    - `smoothing` ε puts (1−ε) y + ε/2 in the place of y.
+    - `smoothing` ε replaces y by (1−ε) y + ε/2.
     - `class_weights` (v₀, v₁) multiply the rows of their class, y being 0 or 1; the divisor stays
       n. PyTorch's `pos_weight` p is (1, p).
-    Raises ValueError for an ε outside [0, 1), and for weights that are not two numbers from 0 on.
+    Raises ValueError for an ε outside [0, 1), and for weights that are not two numbers ≥ 0.
     Source of the smoothing: Szegedy et al., "Rethinking the Inception architecture for computer
     vision", CVPR 2016, section 7.
 
@@ -61,7 +61,7 @@ class BinaryCrossEntropy(Loss):
             y = (1 - self.smoothing) * y + self.smoothing / 2
         self.z, self.y, self.w = z, y, w
         self.e = np.exp(-np.abs(z))
-        size = np.minimum(np.abs(z), np.finfo(z.dtype).max)  # else ∞ · 0 at an infinite z
+        size = np.minimum(np.abs(z), np.finfo(z.dtype).max)  # to avoid ∞ · 0 at an infinite z
         ell = np.where(z > 0, 1 - y, y) * size + np.log1p(self.e)
         self.m = len(z) if self.sum_over_rows else z.size
         return weighted(w, ell).sum() / self.m

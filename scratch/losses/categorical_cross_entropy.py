@@ -24,7 +24,7 @@ class CategoricalCrossEntropy(Loss):
     Gradient: dz = w (softmax(z) − onehot(y))/n.
     With z′ = z − max z, log softmax(z)ₖ = z′ₖ − log Σⱼ e^z′ⱼ: no overflow, no log(0).
 
-    Options: with targets tᵢₖ in the place of onehot(yᵢ)ₖ, L = −1/m Σᵢ wᵢ Σₖ tᵢₖ log softmax(zᵢ)ₖ
+    Options: with targets tᵢₖ instead of onehot(yᵢ)ₖ, L = −1/m Σᵢ wᵢ Σₖ tᵢₖ log softmax(zᵢ)ₖ
     and dz = w (softmax(z) Σₖ tᵢₖ − t)/m.
     - `smoothing` ε: tᵢ = (1−ε) onehot(yᵢ) + ε/k.
     - `class_weights` v (k,) multiply the row, tᵢ by v[yᵢ], and m stays n: Keras' `class_weight`.

@@ -1,7 +1,7 @@
-"""What every loss has in common: one number L from outputs and targets, and its derivative.
+"""What all losses have in common: one number L from outputs and targets, and its derivative.
 
 `forward(outputs, y)` returns L; `backward()` returns dL/d(outputs) for that call. With row weights
-w (n,), the i-th row's loss ℓᵢ counts wᵢ times and the divisor stays as it is: L = 1/n Σᵢ wᵢ ℓᵢ, as
+w (n,), row i's loss ℓᵢ is multiplied by wᵢ and the divisor stays the same: L = 1/n Σᵢ wᵢ ℓᵢ, as
 in Keras.
 """
 
@@ -29,11 +29,11 @@ class Loss:
         raise NotImplementedError
 
     def require(self, z: np.ndarray, y: np.ndarray) -> None:
-        """Raise ValueError for targets y that do not fit the outputs z (n, k); here any do."""
+        """Raise ValueError if targets y do not fit the outputs z (n, k); here all do."""
 
 
 def weighted(w: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
-    """Return wᵢ times the i-th of the rows (n, ...), or the rows where there are no weights.
+    """Return row i of the rows (n, ...) times wᵢ; without weights, the rows themselves.
 
     w is (n,), or has the shape of the rows.
 
@@ -57,7 +57,7 @@ def one_hot(y: np.ndarray, k: int, dtype: np.dtype) -> np.ndarray:
 
 
 def require_shape(y: np.ndarray, shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless y has this shape, of at least one row: no rows have no mean."""
+    """Raise ValueError unless y has this shape and at least one row: no rows have no mean."""
     if np.shape(y) != shape or not shape[0]:
         raise ValueError(f"y must have the shape {shape} and at least one row, got {np.shape(y)}")
 
@@ -71,12 +71,12 @@ def require_labels(z: np.ndarray, y: np.ndarray) -> None:
 
 
 def as_class_weights(class_weights: Sequence[float] | np.ndarray | None) -> np.ndarray | None:
-    """Return one finite weight v ≥ 0 for each class as an array (k,); else raise ValueError."""
+    """Return class weights as an array (k,); ValueError unless all are finite and ≥ 0."""
     if class_weights is None:
         return None
     v = np.array(class_weights, float)
     if v.ndim != 1 or not v.size or not np.isfinite(v).all() or (v < 0).any():
         raise ValueError(
-            f"class_weights must be one finite number of at least 0 a class, got {class_weights}"
+            f"class_weights must be one finite number of at least 0 per class, got {class_weights}"
         )
     return v

@@ -1,4 +1,4 @@
-"""The perceptron rule as a loss: correct the two classes that were mixed up, and nothing else."""
+"""The perceptron rule as a loss: it corrects only the two classes that were confused."""
 
 import numpy as np
 
@@ -15,11 +15,11 @@ class PerceptronLoss(Loss):
     sum is above 0 that is class 0. Gradient: dz = w (onehot(c) − onehot(y))/n, zero where c = y.
 
     With z = x W + b, one row at a time and learning rate 1, a gradient step is the perceptron rule:
-    where c ≠ y,  W[:, c] −= x, b[c] −= 1, W[:, y] += x, b[y] += 1.  For that the loss has to start
-    from z: a ReLU layer in between would pass nothing on to a label whose sum is not above 0.
+    where c ≠ y,  W[:, c] −= x, b[c] −= 1, W[:, y] += x, b[y] += 1.  For that the loss must start
+    from z: a ReLU layer in between would pass no gradient to a label whose sum is not above 0.
 
-    As long as a sum is above 0, z[c] = maxₖ zₖ and ℓ = maxₖ zₖ − z[y]: zero or more, and zero where
-    the row is right. Where none is, ℓ = z[0] − z[y] may be negative, and jumps.
+    If any sum is above 0, z[c] = maxₖ zₖ and ℓ = maxₖ zₖ − z[y]: zero or more, and zero if the row
+    is right. If none is, ℓ = z[0] − z[y] may be negative, and is discontinuous.
     Source: Rosenblatt, "The perceptron: a probabilistic model for information storage and
     organization in the brain", Psychological Review 65, 1958, for two classes; for k, Crammer and
     Singer, "Ultraconservative online algorithms for multiclass problems", JMLR 3, 2003: of their

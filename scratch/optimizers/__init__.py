@@ -1,16 +1,16 @@
 """Optimizers: θ from the gradient g, in place.
 
-An optimizer sees one array of parameters and one of gradients, of any shape; a network keeps all of
-its own in one flat vector each, so that a step is a few operations whatever the number of layers.
+An optimizer sees one array of parameters and one of gradients, of any shape; a network keeps each
+in one flat vector, so that a step is a few operations whatever the number of layers.
 The symbols are the papers'.
 
-The frameworks' optimizers differ from the papers' and from each other in where ε stands, where the
-learning rate η enters a momentum, and in every default. `pytorch()` and `keras()` are named
-constructors for what each of them computes, with its own defaults. (Keras rounds momentum, betas
-and decay to float32 whatever the network's type: give it numbers that float32 holds exactly.)
+The frameworks' optimizers differ from the papers' and from each other in the position of ε, in
+whether the learning rate η enters the momentum, and in every default. `pytorch()` and `keras()` are
+named constructors for what each of them computes, with its own defaults. (Keras rounds momentum,
+betas and decay to float32 whatever the network's dtype: use numbers that float32 holds exactly.)
 
-Decay, clipping, schedules and frozen parameters are optimizers around an optimizer. They act from
-the outside in:
+Decay, clipping, schedules and frozen parameters are wrappers around an optimizer. They act from the
+outside in:
 
 >>> adam = DecoupledWeightDecay(0.004, Adam.keras(1e-3))
 >>> optimizer = Scheduled(lambda k: 1e-3 / (k + 1), ClipNorm.keras(1.0, adam))

@@ -1,4 +1,4 @@
-"""Adagrad: a learning rate of its own for every parameter, which only falls."""
+"""Adagrad: an individual, ever decreasing learning rate for every parameter."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ class Adagrad:
     Source: Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and
     stochastic optimization", JMLR 12, 2011, figure 1 with diagonal matrices; its δ is ε.
 
-    PyTorch starts at 0 and adds ε to the root, Keras starts at 0.1 and adds it inside.
+    PyTorch starts at 0 and adds ε to the root; Keras starts at 0.1 and adds ε inside the root.
 
     >>> theta, adagrad = np.array([1.0]), Adagrad(learning_rate=0.5, start=7.0, epsilon=0.0)
     >>> adagrad.step(theta, np.array([3.0]))

@@ -1,4 +1,4 @@
-"""Adam: momentum, over the root of the recent mean square, both corrected for their start."""
+"""Adam: momentum over the root of the recent mean square, both bias-corrected."""
 
 import math
 
@@ -17,9 +17,9 @@ class Adam:
     Source: Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
 
     With `epsilon_hat=True` ε is added before the correction, as in the text that closes the paper's
-    section 2:  θ ← θ − η √(1−β₂ᵗ)/(1−β₁ᵗ) m / (√v + ε̂). The two differ exactly by
-    ε̂ = ε √(1−β₂ᵗ), another value at each step. PyTorch has the first form, Keras and scikit-learn
-    the second.
+    section 2:  θ ← θ − η √(1−β₂ᵗ)/(1−β₁ᵗ) m / (√v + ε̂). The two are equal for
+    ε̂ = ε √(1−β₂ᵗ), a different value at each step. PyTorch has the first form, Keras and
+    scikit-learn the second.
 
     >>> theta, adam = np.array([1.0]), Adam(learning_rate=0.5, epsilon=0.0)
     >>> adam.step(theta, np.array([3.0]))
@@ -95,7 +95,7 @@ class Adam:
         return self.eta * correction_2 / correction_1, epsilon_hat
 
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
-        """Take one step; m̂ and v̂ are written out, which leaves one number for both corrections."""
+        """Take one step; with m̂ and v̂ written out, one number holds both corrections."""
         rate, epsilon_hat = self.advance(g)
         m, v = self.state["m"], self.state["v"]
         m[...] = self.beta_1 * m + (1 - self.beta_1) * g
@@ -103,10 +103,10 @@ class Adam:
         theta -= rate * (m / (np.sqrt(v) + epsilon_hat))
 
     def _forget(self) -> None:
-        """Set to zero what is left of a gradient that has long been zero.
+        """Set moments to zero whose gradients have long been zero.
 
-        It would go on falling to numbers so small that they are kept with fewer digits, and these
-        slow every operation down, up to a hundred times.
+        They would decay to subnormal numbers, which have fewer digits and slow every operation
+        down, by up to a hundred times.
         """
         for a in (self.state["m"], self.state["v"]):
             a[np.abs(a) < 1e8 * np.finfo(a.dtype).tiny] = 0

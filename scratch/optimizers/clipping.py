@@ -1,4 +1,4 @@
-"""Gradient clipping: a limit for g before the optimizer sees it."""
+"""Gradient clipping: limits for g before the optimizer's step."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ class ClipNorm(Wrapper):
 
     Source: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks",
     ICML 2013, algorithm 1, where ε = 0. Keras' `global_clipnorm` has no ε either; PyTorch's
-    `clip_grad_norm_` has ε = 1e-6. Where the norm is infinite the factor is 0, as in PyTorch, or
+    `clip_grad_norm_` has ε = 1e-6. If the norm is infinite, the factor is 0, as in PyTorch, or
     with `finite=True` NaN, as in Keras.
 
     >>> from scratch import SGD
@@ -51,7 +51,7 @@ class ClipNorm(Wrapper):
 class ClipEachNorm(Wrapper):
     """Clip by the norm of each parameter's gradient: gⱼ ← gⱼ min(1, c / ‖gⱼ‖), then the step.
 
-    `sizes` are the numbers of elements of the parameters, in the order in which they lie in θ:
+    `sizes` are the numbers of elements of the parameters, in their order in θ:
     `[w.size for w in network.weights]`. This is `clipnorm` of a Keras optimizer.
 
     >>> from scratch import SGD
@@ -98,7 +98,7 @@ class ClipValue(Wrapper):
 
 
 def _factor(g: np.ndarray, limit: float, epsilon: float = 0.0, finite: bool = True) -> np.ndarray:
-    """Return min(1, c / (‖g‖ + ε)), which a norm of 0 does not divide by."""
+    """Return min(1, c / (‖g‖ + ε)), without dividing by a norm of 0."""
     norm = np.sqrt((g * g).sum())
     factor = limit / np.maximum(norm + epsilon, limit)
     return np.where(np.isfinite(norm), factor, np.nan) if finite else factor

@@ -1,4 +1,4 @@
-"""What every optimizer has in common, and what one looks like that works on another's behalf."""
+"""The interface of all optimizers, and the base class of those that wrap another."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ State = dict[str, np.ndarray]
 
 
 class Optimizer(Protocol):
-    """Anything with a step, and a state that has to be kept to go on later."""
+    """Anything with a step, and a state that must be saved in order to continue later."""
 
     state: State  # empty before the first step
 
@@ -19,12 +19,12 @@ class Optimizer(Protocol):
 
 
 class Learner(Optimizer, Protocol):
-    """An optimizer with a learning rate, which may be changed between two steps."""
+    """An optimizer with a learning rate, which may be changed between steps."""
 
     eta: float
 
     def advance(self, g: np.ndarray) -> tuple[float, ...]:
-        """Count a step, and return the numbers that belong to it, such as its learning rate."""
+        """Count a step, and return its numbers, such as its learning rate."""
 
 
 class Wrapper:
@@ -49,7 +49,7 @@ class Wrapper:
 
     @property
     def state(self) -> State:
-        """What has to be kept to go on later."""
+        """What must be saved in order to continue later."""
         return self.optimizer.state
 
     @state.setter
@@ -57,7 +57,7 @@ class Wrapper:
         self.optimizer.state = value
 
     def advance(self, g: np.ndarray) -> tuple[float, ...]:
-        """Count a step, and return the wrapper's own numbers: there are none."""
+        """Count a step, and return the wrapper's own numbers: here none."""
         return ()
 
     def select(self, a: np.ndarray) -> np.ndarray:
@@ -70,7 +70,7 @@ class Wrapper:
 
 
 def start(state: State, g: np.ndarray, *names: str) -> None:
-    """Put zeros, shaped as g, under the names into a state that is still empty.
+    """Fill an empty state with zeros, shaped as g, under the given names.
 
     >>> state: State = {}
     >>> start(state, np.array([1.0, 2.0]), "m", "v")

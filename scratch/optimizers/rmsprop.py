@@ -11,8 +11,8 @@ __all__ = ["RMSprop"]
 class RMSprop:
     """RMSprop: v ← ρ v + (1−ρ) g²;  θ ← θ − η g / (√v + ε).
 
-    With `centered=True` the variance takes the place of the mean square: ḡ ← ρ ḡ + (1−ρ) g and
-    √(v − ḡ²) for √v. With momentum μ: b ← μ b + g/(√v + ε); θ ← θ − η b.
+    With `centered=True` the variance replaces the mean square: ḡ ← ρ ḡ + (1−ρ) g and
+    √(v − ḡ²) instead of √v. With momentum μ: b ← μ b + g/(√v + ε); θ ← θ − η b.
     With `epsilon_in_root=True` the root is √(v + ε); with `rate_in_velocity=True` the momentum is
     b ← μ b + η g/(√v + ε); θ ← θ − b, which differs as soon as η changes.
     Sources: Tieleman and Hinton, "Neural networks for machine learning", lecture 6e, 2012, slide
@@ -93,7 +93,7 @@ class RMSprop:
         if self.centered:
             mean = self.state["mean"]
             mean[...] = self.rho * mean + (1 - self.rho) * g
-            v = np.maximum(v - mean * mean, 0)  # rounding could take it below
+            v = np.maximum(v - mean * mean, 0)  # rounding could make it negative
         update = g / epsilon_root(v, self.epsilon, self.epsilon_in_root)
         if self.rate_in_velocity:
             update = eta * update

@@ -12,8 +12,8 @@ __all__ = ["Scheduled"]
 class Scheduled(Wrapper):
     """Set η = schedule(k) before each step, then take it; k = 0, 1, 2, ...
 
-    k counts the steps, as Keras does; with `every` = the batches of an epoch it counts the epochs,
-    as PyTorch's schedulers are commonly used. A schedule is any function of k (see
+    k counts the steps, as in Keras; with `every` = the batches per epoch it counts the epochs, as
+    PyTorch's schedulers are commonly used. A schedule is any function of k (see
     `scratch.schedules`); the optimizer's own learning rate is never used.
 
     >>> from scratch import SGD
@@ -34,7 +34,7 @@ class Scheduled(Wrapper):
 
     @property
     def state(self) -> State:
-        """The steps so far, besides the state of the optimizer inside."""
+        """The number of steps so far, and the state of the optimizer inside."""
         if not self.steps:
             return self.optimizer.state
         return {"steps": np.array(self.steps), **self.optimizer.state}
@@ -54,7 +54,7 @@ class Scheduled(Wrapper):
         raise AttributeError("eta follows the schedule: set `schedule`")
 
     def advance(self, g: np.ndarray) -> tuple[()]:
-        """Hand η(k) on, and count the step."""
+        """Pass η(k) on, and count the step."""
         self.optimizer.eta = self.eta
         self.steps += 1
         return ()

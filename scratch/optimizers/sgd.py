@@ -17,8 +17,8 @@ class SGD:
     ICML 2013, equations 1 to 4, with v scaled by −1/η.
 
     With `rate_in_velocity=True` η is inside, as in the paper: v ← μ v + η g; θ ← θ − v. The two are
-    equal while η is constant. When η falls, the first scales down all that v has gathered, the
-    second only what comes in from then on. PyTorch has the first form, Keras and scikit-learn the
+    equal while η is constant. When η falls, the first scales down all that v has accumulated, the
+    second only later gradients. PyTorch has the first form, Keras and scikit-learn the
     second.
 
     >>> theta, sgd = np.array([1.0]), SGD(learning_rate=0.5, momentum=0.5)

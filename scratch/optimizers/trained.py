@@ -1,4 +1,4 @@
-"""Train some parameters and leave the others frozen."""
+"""Train some parameters and freeze the others."""
 
 import numpy as np
 
@@ -8,17 +8,17 @@ __all__ = ["TrainOnly"]
 
 
 class TrainOnly(Wrapper):
-    """Take the step with the parameters of `mask` alone; all others are frozen.
+    """Take the step only with the parameters of `mask`; all others are frozen.
 
     The optimizer inside never sees a frozen parameter: none is moved by momentum or decay, and none
-    counts in a norm. Frozen gradients are still computed, and what a layer keeps besides its
-    parameters (running means) is not frozen.
+    counts in a norm. Frozen gradients are still computed, and layer states (running means) are not
+    frozen.
 
-    `mask` (p,) holds True for what is trained (see `scratch.masks`). TrainOnly belongs outside all
-    other wrappers; a mask or sizes of theirs are over the trained parameters only: `other[mask]`.
+    `mask` (p,) is True for trained parameters (see `scratch.masks`). TrainOnly must be outermost of
+    all wrappers; masks and sizes of the others cover only the trained parameters: `other[mask]`.
 
     For transfer learning, give trained layers a new head, which takes them out of their old
-    network, and train that alone:
+    network, and train only the head:
 
         head = Dense(8, 3)
         network = Sequential(*trained.layers[:-1], head)

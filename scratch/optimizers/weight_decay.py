@@ -1,7 +1,7 @@
-"""Weight decay: θ is drawn towards zero at each step, through the gradient or beside it.
+"""Weight decay: each step pulls θ towards zero, through the gradient or separately from it.
 
-For plain gradient descent the two are one. They part as soon as an optimizer has a memory or
-scales the gradient: the coupled decay goes through both, the decoupled one through neither.
+For plain gradient descent the two are the same. They differ if an optimizer has a state or scales
+the gradient: coupled decay is affected by both, decoupled decay by neither.
 `mask` says which parameters decay; biases are commonly left out (see `scratch.masks`).
 """
 
@@ -50,7 +50,7 @@ class CoupledWeightDecay(_WeightDecay):
 
 
 class DecoupledWeightDecay(_WeightDecay):
-    """Decay beside the gradient: θ ← θ − η λ θ, then the optimizer's step.
+    """Decay separately from the gradient: θ ← θ − η λ θ, then the optimizer's step.
 
     This is `weight_decay` in every optimizer of Keras, and in PyTorch's AdamW.
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2,

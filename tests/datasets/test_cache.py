@@ -37,7 +37,7 @@ def test_a_cached_file_that_changed_is_fetched_anew_and_said_so(mirror, tiny):
     folder = ensure_cached(tiny.recipe).folder
     mirror.asked.clear()
     (folder / IMAGES).write_bytes(b"other")
-    assert f"anew: the cached {IMAGES} had changed" in ensure_cached(tiny.recipe).how
+    assert f"again: the cached {IMAGES} had changed" in ensure_cached(tiny.recipe).how
     assert mirror.asked == [f"/{IMAGES}.gz"]
     assert (folder / IMAGES).read_bytes() == tiny.contents[IMAGES]
 

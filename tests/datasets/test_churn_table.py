@@ -109,7 +109,7 @@ def test_another_delimiter_shows_in_the_names_that_were_found():
         (b"", "the file is empty"),
         (b" \n\n", "the file is empty"),
         (HEADER.encode() + b"\n", "found none below the column names"),
-        (f"{HEADER}\n{ANNA}\n{ANNA}\n".encode(), "expected both 0 and 1, found 1 only"),
+        (f"{HEADER}\n{ANNA}\n{ANNA}\n".encode(), "expected both 0 and 1, found only 1"),
         (GOOD.replace("Bert", "Zoë").encode("latin-1"), "line 3: expected UTF-8, found byte 0xeb"),
         (GOOD.encode("utf-16"), "line 1: expected UTF-8, found byte 0xff"),
         (GOOD.replace("Anna", '"Anna').encode() + b"x" * 200_000, "not CSV (field larger than"),

@@ -56,7 +56,7 @@ def test_a_body_shorter_than_announced_is_an_error(server):
 
 def test_a_body_without_end_stops_at_the_size_that_is_possible(server):
     server.replies["/a"] = answer(None, *[BODY] * 50)
-    with pytest.raises(DataError, match="more than the 1,000 bytes that are possible"):
+    with pytest.raises(DataError, match="more than the 1,000 bytes allowed"):
         receive(f"{server.url}/a", 1000, LIMITS)
 
 

@@ -70,7 +70,7 @@ def test_fetch_fills_the_cache_and_an_edit_there_counts_as_damage(server, tiny, 
     (tmp_path / "cache" / LABELS).write_bytes(encode_idx(np.zeros(12, np.uint8)))
     row = next(row for row in verify() if row.state == "damaged")
     assert row.file == LABELS
-    assert "the next download replaces it" in row.problem
+    assert "the next one replaces it" in row.problem
 
 
 def test_fetch_without_names_takes_what_has_a_mirror():

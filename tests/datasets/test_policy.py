@@ -28,7 +28,7 @@ def test_auto_falls_back_to_the_stand_in_and_says_why_in_one_line(tiny, server, 
     (tmp_path / "data").mkdir()
     found = obtain(tiny.recipe, "auto", tmp_path / "data")
     assert found.source == "stand-in"
-    assert found.note.startswith("mnist: the built-in stand-in (8x8 digits of scikit-learn")
+    assert found.note.startswith("mnist: the built-in stand-in (scikit-learn's 8x8 digits")
     for reason in ("data: holds no", "cache does not hold mnist", "the server answered 404"):
         assert reason in found.note
     assert "\n" not in found.note
@@ -70,7 +70,7 @@ def test_stand_in_touches_neither_network_nor_the_users_files(server, monkeypatc
     for load in (load_mnist, load_churn):
         data = load("stand-in", "/nowhere/either")
         assert (data.source, data.canonical) == ("stand-in", False)
-        assert data.note.endswith("because it was asked for")
+        assert data.note.endswith("because it was requested")
     assert server.asked == []
     assert cached() == []
 

@@ -96,7 +96,7 @@ def _(plant):
 
 
 @fault("betas confused", "β₁ and β₂ change places.", "step", churn, "pytorch,scratch",
-       "β₁ and β₂ confused")  # fmt: skip
+       "β₁ and β₂ swapped")  # fmt: skip
 def _(plant):
     def change(parts):
         own = parts.optimizer
@@ -106,7 +106,7 @@ def _(plant):
 
 
 @fault("betas that float32 does not hold", "0.9 and 0.999 are given as they are written.", "step",
-       churn, "pytorch,scratch", "float32 does not hold")  # fmt: skip
+       churn, "pytorch,scratch", "not rounded to float32")  # fmt: skip
 def _(plant):
     def change(parts):
         parts.optimizer.beta_1, parts.optimizer.beta_2 = 0.9, 0.999

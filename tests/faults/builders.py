@@ -67,7 +67,7 @@ def _(plant):
 
 
 @fault("from_logits forgotten", "Keras takes logits for probabilities.", "loss", churn,
-       "scratch,keras", "probabilities, given logits")  # fmt: skip
+       "scratch,keras", "given logits for probabilities")  # fmt: skip
 def _(plant):
     import keras
 

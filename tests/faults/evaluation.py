@@ -59,7 +59,7 @@ def _(plant):
 
 
 @fault("evaluated in float32", "Outputs are rounded when they are handed over.", "forward",
-       momentum, "scratch,pytorch", "float32 holds")  # fmt: skip
+       momentum, "scratch,pytorch", "representable in float32")  # fmt: skip
 def _(plant):
     outputs = PyTorchAdapter.outputs
 

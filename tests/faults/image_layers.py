@@ -21,7 +21,7 @@ def patch_convolution(plant, change):
 
 
 @fault("kernel turned round", "A convolution as in mathematics, not a correlation.", "forward",
-       images, "pytorch,scratch", "turned round")  # fmt: skip
+       images, "pytorch,scratch", "rotated by 180°")  # fmt: skip
 def _(plant):
     patch_convolution(plant, lambda W: W[::-1, ::-1].copy())
 
@@ -33,13 +33,13 @@ def _(plant):
 
 
 @fault("kernel's channels confused", "The output channels are counted backwards.", "forward",
-       images, "pytorch,scratch", "channels confused")  # fmt: skip
+       images, "pytorch,scratch", "channels reversed")  # fmt: skip
 def _(plant):
     patch_convolution(plant, lambda W: W[..., ::-1].copy())
 
 
 @fault("same for valid", "The image is padded with zeros where it should shrink.", "forward",
-       images, "scratch,pytorch", "paddings differ")  # fmt: skip
+       images, "scratch,pytorch", "padding differs")  # fmt: skip
 def _(plant):
     def change(parts):
         parts.network[1].padding = (1, 1)
@@ -103,7 +103,7 @@ def _(plant):
 
 
 @fault("flattened in Fortran's order", "Images become rows with the first axis fastest.",
-       "forward", images, "pytorch,scratch", "Fortran's order")  # fmt: skip
+       "forward", images, "pytorch,scratch", "Fortran order")  # fmt: skip
 def _(plant):
     class Flatten(scratch.Flatten):
         def forward(self, X, training=False):

@@ -44,13 +44,13 @@ def _(plant):
 
 
 @fault("reshaped in Fortran's order", "A flat array is cut with the first axis fastest.", "inputs",
-       churn, "scratch,pytorch", "Fortran's order")  # fmt: skip
+       churn, "scratch,pytorch", "Fortran order")  # fmt: skip
 def _(plant):
     change_weights(plant, kernels(lambda w: w.ravel().reshape(w.shape, order="F")))
 
 
 @fault("kernels turned round on the way in", "Their height and width are reversed.", "inputs",
-       images, "scratch,pytorch", "turned round")  # fmt: skip
+       images, "scratch,pytorch", "reversed along both axes")  # fmt: skip
 def _(plant):
     change_weights(plant, kernels(lambda w: w[::-1, ::-1] if w.ndim == 4 else w))
 
@@ -123,7 +123,7 @@ def _(plant):
 
 
 @fault("classes confused", "0 and 1 change places.", "inputs", churn, "scratch,pytorch",
-       "two classes are confused")  # fmt: skip
+       "two classes are swapped")  # fmt: skip
 def _(plant):
     plant.data(lambda data: {"y_train": 1 - data.y_train})
 

@@ -35,7 +35,7 @@ def _(plant):
 
 
 @fault("bias gradient averaged", "db is the mean of dz over the rows, not its sum.", "gradient",
-       momentum, "pytorch,scratch", "not their sum in the biases' gradients")  # fmt: skip
+       momentum, "pytorch,scratch", "instead of their sum in the biases' gradients")  # fmt: skip
 def _(plant):
     class Dense(scratch.Dense):
         def backward_params(self, dz):
@@ -46,7 +46,7 @@ def _(plant):
 
 
 @fault("bias gradient forgotten", "backward sets dW and leaves db at zero.", "gradient", momentum,
-       "pytorch,scratch", "no gradient arrives")  # fmt: skip
+       "pytorch,scratch", "no gradient for weights.1")  # fmt: skip
 def _(plant):
     class Dense(scratch.Dense):
         def backward_params(self, dz):
@@ -165,7 +165,7 @@ def _(plant):
 
 
 @fault("softmax along the rows", "The outputs are normalized over the batch.", "forward", mnist,
-       "pytorch,scratch", "along the rows")  # fmt: skip
+       "pytorch,scratch", "over the rows")  # fmt: skip
 def _(plant):
     class Softmax(scratch.Softmax):
         def forward(self, z, training=False):
@@ -176,7 +176,7 @@ def _(plant):
 
 
 @fault("layer in float32", "One layer computes in float32 within a float64 network.", "forward",
-       momentum, "pytorch,scratch", "float32 holds")  # fmt: skip
+       momentum, "pytorch,scratch", "representable in float32")  # fmt: skip
 def _(plant):
     class Dense(scratch.Dense):
         def forward(self, X, training=False):

@@ -26,7 +26,7 @@ def change_orders(plant, change, adapter=PyTorchAdapter):
 
 
 @fault("partial batch dropped", "The last batch of an epoch, not full, is left out.", "trajectory",
-       churn, "scratch,pytorch", "drops the last batch")  # fmt: skip
+       churn, "scratch,pytorch", "drops the last, incomplete batch")  # fmt: skip
 def _(plant):
     def change(orders, n, size):
         return [order[: max(size, n // size * size)][:n] for order in orders]
@@ -74,7 +74,7 @@ def _(plant):
 
 
 @fault("shuffled again", "Each epoch shuffles what the one before has shuffled.", "trajectory",
-       churn, "scratch,pytorch", "shuffled already")  # fmt: skip
+       churn, "scratch,pytorch", "shuffles the previous epoch")  # fmt: skip
 def _(plant):
     def change(orders, n, size):
         rows = np.arange(n)
@@ -86,7 +86,7 @@ def _(plant):
 
 
 @fault("labels not shuffled", "The rows are put in order, their labels are not.", "trajectory",
-       churn, "scratch,pytorch", "shuffles the rows and not the labels")  # fmt: skip
+       churn, "scratch,pytorch", "shuffles the rows but not the labels")  # fmt: skip
 def _(plant):
     train = PyTorchAdapter.train
 
@@ -189,7 +189,7 @@ def _(plant):
 
 
 @fault("left in evaluation mode", "Nothing is dropped: layers are not told to train.", "forward",
-       dropout, "scratch,scratch", "no activation there, not a dropout")  # fmt: skip
+       dropout, "scratch,scratch", "no activation there instead of a dropout")  # fmt: skip
 def _(plant):
     def changed(parts):
         for layer in parts.network.layers:

@@ -88,7 +88,7 @@ def _(plant):
 
 
 @fault("ascent for descent", "The gradient has the other sign.", "gradient", mnist,
-       "pytorch,scratch", "the other sign")  # fmt: skip
+       "pytorch,scratch", "the opposite sign")  # fmt: skip
 def _(plant):
     class Ascent(scratch.CategoricalCrossEntropy):
         def backward(self):
@@ -125,7 +125,7 @@ def _(plant):
 
 
 @fault("(n, 1) against (n,)", "Every output is compared with every target.", "loss", circle,
-       "scratch,pytorch", "every output with every target")  # fmt: skip
+       "scratch,pytorch", "taken over all pairs")  # fmt: skip
 def _(plant):
     plant.parts(loss(lambda own: torch_loss(lambda z, y: ((z - y[:, 0]) ** 2).mean())))
 
@@ -172,7 +172,7 @@ def _(plant):
 
 
 @fault("only the ones count", "The cross-entropy lacks its second term, (1 − y) log(1 − p).",
-       "loss", churn, "scratch,pytorch", "first term alone")  # fmt: skip
+       "loss", churn, "scratch,pytorch", "only the first term")  # fmt: skip
 def _(plant):
     from torch.nn.functional import logsigmoid
 

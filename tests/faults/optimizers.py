@@ -30,7 +30,7 @@ def _(plant):
 
 
 @fault("dampened momentum", "v takes (1 − μ) of each gradient.", "step", momentum,
-       "pytorch,scratch", "takes (1 − μ) of the gradient")  # fmt: skip
+       "pytorch,scratch", "gradient scaled by 1 − μ")  # fmt: skip
 def _(plant):
     class Dampened(scratch.SGD):
         def step(self, theta, g):
@@ -43,7 +43,7 @@ def _(plant):
 
 
 @fault("PyTorch's dampening", "The first gradient counts whole, each later one (1 − μ) times.",
-       "trajectory", momentum, "pytorch,scratch", "takes (1 − μ) of the gradient")  # fmt: skip
+       "trajectory", momentum, "pytorch,scratch", "gradient scaled by 1 − μ")  # fmt: skip
 def _(plant):
     optimizer(plant, lambda parts, own: scratch.SGD(own.eta, momentum=MU, dampening=MU))
 
@@ -67,7 +67,7 @@ def _(plant):
 
 
 @fault("memory lost between steps", "The optimizer is made anew for every batch.", "trajectory",
-       churn, "pytorch,scratch", "forgets its memory")  # fmt: skip
+       churn, "pytorch,scratch", "loses its state")  # fmt: skip
 def _(plant):
     class New(scratch.Adam):
         def step(self, theta, g):
@@ -113,7 +113,7 @@ def _(plant):
 
 
 @fault("biases not decayed", "One of the two leaves the biases out of the decay.", "step", leaky,
-       "pytorch,scratch", "biases alone")  # fmt: skip
+       "pytorch,scratch", "biases only")  # fmt: skip
 def _(plant):
     def make(parts, own):
         mask = weight_mask(parts.network)
@@ -146,7 +146,7 @@ def _(plant):
 
 
 @fault("weights kept in float32", "Every step ends with a rounding.", "step", momentum,
-       "pytorch,scratch", "float32 holds")  # fmt: skip
+       "pytorch,scratch", "representable in float32")  # fmt: skip
 def _(plant):
     class Rounded(scratch.SGD):
         def step(self, theta, g):
@@ -167,7 +167,7 @@ def _(plant):
 
 
 @fault("last layer frozen", "Its parameters do not ask for a gradient.", "gradient", churn,
-       "scratch,pytorch", "no gradient arrives")  # fmt: skip
+       "scratch,pytorch", "has no gradient for")  # fmt: skip
 def _(plant):
     def change(parts):
         for parameter in parts.network[-1].parameters():

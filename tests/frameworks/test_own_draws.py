@@ -94,13 +94,13 @@ REFUSED = {
         "PyTorchClassifier",
         in_training_only,
         "dense",
-        "a dropout layer is run in training without a mask for it",
+        "a dropout layer runs in training without a mask",
     ),
     "in evaluation only": (
         "PyTorchClassifier",
         in_evaluation_only,
         "dense",
-        "1 of 3 dropout masks were not taken",
+        "1 of 3 dropout masks were not used",
     ),
     "a rate of 1": (
         "PyTorchClassifier",

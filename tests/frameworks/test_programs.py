@@ -171,7 +171,7 @@ def test_optimizers_of_a_keras_program_have_to_be_built():
         program = programs.build_keras(spec)
         return program._replace(optimizers=(program.optimizers[0], keras.optimizers.Adam()))
 
-    with pytest.raises(TypeError, match="has to build its optimizers on the variables they train"):
+    with pytest.raises(TypeError, match="must build its optimizers on the variables they train"):
         frameworks.KerasTrainer(build).fit(X)
 
 

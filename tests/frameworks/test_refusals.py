@@ -25,11 +25,11 @@ def fitted(make):
         ({"epochs": 1.5}, TypeError, "an integer, 1 or more, got 1.5"),
         ({"batch_size": -3}, ValueError, "an integer, 1 or more, got -3"),
         ({"batch_size": True}, TypeError, "an integer, 1 or more, got True"),
-        ({"learning_rate": 0.0}, ValueError, "above 0, and not beyond float32, got 0.0"),
-        ({"learning_rate": float("nan")}, ValueError, "above 0, and not beyond float32, got nan"),
-        ({"learning_rate": 1e-50}, ValueError, "above 0, and not beyond float32, got 1e-50"),
-        ({"learning_rate": 1e300}, ValueError, "above 0, and not beyond float32, got 1e+300"),
-        ({"learning_rate": "fast"}, TypeError, "above 0, and not beyond float32, got 'fast'"),
+        ({"learning_rate": 0.0}, ValueError, "above 0, and within float32, got 0.0"),
+        ({"learning_rate": float("nan")}, ValueError, "above 0, and within float32, got nan"),
+        ({"learning_rate": 1e-50}, ValueError, "above 0, and within float32, got 1e-50"),
+        ({"learning_rate": 1e300}, ValueError, "above 0, and within float32, got 1e+300"),
+        ({"learning_rate": "fast"}, TypeError, "above 0, and within float32, got 'fast'"),
         ({"dtype": "float16"}, ValueError, "'float32' or 'float64', got 'float16'"),
         ({"hidden": 4}, TypeError, "a tuple of widths, got 4"),
         ({"hidden": "44"}, TypeError, "a tuple of widths, got '44'"),
@@ -57,7 +57,7 @@ def test_parameter_is_named_with_its_value_and_what_was_expected(make, parameter
 def test_number_that_is_the_builders_is_refused_beside_one(classifier_class, builder, parameter):
     classifier = classifier_class(build=builder(churn), epochs=1, **parameter)
     (name,) = parameter
-    with pytest.raises(ValueError, match=f"^{name} is the builder's where one is given, got "):
+    with pytest.raises(ValueError, match=f"^{name} belongs to the builder if one is given, got "):
         classifier.fit(*table(d=11))
 
 
@@ -84,7 +84,7 @@ HOLED = np.where(np.arange(63).reshape(21, 3) == 7, np.nan, X)
         ((X[:, :0], Y), r"Found array with 0 feature\(s\)"),
         ((X, Y[:-1]), r"inconsistent numbers of samples: \[21, 20\]"),
         ((X, X), "y should be a 1d array"),
-        ((X, Y * 0 + 5), r"^y holds one class only, np.int64\(5\); a classifier needs two or more"),
+        ((X, Y * 0 + 5), r"^y holds only one class, np.int64\(5\); a classifier needs two or more"),
         ((X, Y * 0.37), "Unknown label type: continuous"),
         ((X, Y, np.ones(3)), r"sample_weight.shape == \(3,\)"),
         ((X, Y, Y * np.nan), "Input sample_weight contains NaN"),

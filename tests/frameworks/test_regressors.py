@@ -96,7 +96,7 @@ def test_a_file_of_a_regressor_is_refused_by_a_classifier_and_the_other_way_roun
         saved(**EXACT).fit(X, y).save_weights(path)
         loader = other(**EXACT)
         before = dict(vars(loader))
-        with pytest.raises(WeightFileError, match="is of a (regressor|classifier)"):
+        with pytest.raises(WeightFileError, match="holds a (regressor|classifier)"):
             loader.load_weights(path)
         assert vars(loader) == before
 

@@ -22,7 +22,7 @@ def assert_one_error(cwd: Path, file: str, reason: str) -> None:
     assert "Traceback" not in said
     (line,) = [line for line in said.splitlines() if "error: " in line]
     place = Path("run") / ("cells" if "-" in file else "") / file
-    rest = "what was finished is kept: mend that, and repeat the command"
+    rest = "finished trainings are kept: fix this, then repeat the command"
     assert line == f"error: {place}: cannot be written ({reason}); {rest}"
 
 

@@ -114,8 +114,8 @@ WRONG = {
     "another type": (set_to("weights.0", np.zeros((3, 4), "f4")), "expected float64, found float3"),
     "whole numbers": (set_to("weights.0", np.zeros((3, 4), int)), "expected float64, found .*int"),
     "NaN": (set_to("weights.1", np.full(4, np.nan)), r"weights\[1\]: expected finite numbers"),
-    "NaN in the check": (set_to("check.outputs", np.full((3, 3), np.nan)), "is of another network"),
-    "other weights": (set_to("weights.2", np.ones((4, 3))), "is of another network, whose outputs"),
+    "NaN in the check": (set_to("check.outputs", np.full((3, 3), np.nan)), "holds another network"),
+    "other weights": (set_to("weights.2", np.ones((4, 3))), "holds another network, whose outputs"),
     "2**40 columns declared": (
         lambda raw: raw.replace(b'"shape":[3,3]', b'"shape":[1099511627776,3]'.ljust(13)),
         "is damaged, or not safetensors",
@@ -168,7 +168,7 @@ def test_an_activation_that_differs_is_noticed(tmp_path):
     options = {"epochs": 1, "dtype": "float64", "random_state": 0}
     own = frameworks.ScratchClassifier(circle.build_scratch, **options)
     own.fit(data.X_train, data.y_train).save_weights(tmp_path / "a")
-    with pytest.raises(WeightFileError, match="is of another network, whose outputs differ by"):
+    with pytest.raises(WeightFileError, match="holds another network, whose outputs differ by"):
         frameworks.ScratchClassifier(with_relu, **options).load_weights(tmp_path / "a")
 
 

@@ -159,7 +159,7 @@ def test_rate_zero_drops_nothing():
 @pytest.mark.parametrize("shape", [(1, 2), (1, 1, 1, 2)])
 def test_one_row_in_training_is_refused_where_its_variance_is_unbiased(shape):
     layer = BatchNorm.pytorch(2)
-    with pytest.raises(ValueError, match=r"^X must hold at least 2 values a channel .*, got 1$"):
+    with pytest.raises(ValueError, match=r"^X must hold at least 2 values per channel .*, got 1$"):
         layer.forward(np.ones(shape), training=True)
     assert not layer.state["mean"].any()
 
@@ -169,7 +169,7 @@ def test_one_row_in_training_gives_beta_and_no_gradient_where_the_variance_is_bi
     layer.params[1][:] = 3, 4
     assert layer.forward(np.array([[7.0, -9.0]]), training=True).tolist() == [[3, 4]]
     assert layer.backward(np.array([[5.0, 6.0]])).tolist() == [[0, 0]]
-    with pytest.raises(ValueError, match=r"at least 1 values a channel in training, got 0$"):
+    with pytest.raises(ValueError, match=r"at least 1 values per channel in training, got 0$"):
         layer.forward(np.ones((0, 2)), training=True)
 
 

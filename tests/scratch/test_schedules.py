@@ -169,11 +169,11 @@ def test_cosine_rate_ends_at_zero_where_no_end_is_given():
         ),
         (
             lambda: PiecewiseConstantRate([2, 2], [3, 2, 1]),
-            r"boundaries must rise, got \[2, 2\]",
+            r"boundaries must increase, got \[2, 2\]",
         ),
         (
             lambda: PiecewiseConstantRate([1, 3, 2], [4, 3, 2, 1]),
-            r"boundaries must rise, got \[1, 3, 2\]",
+            r"boundaries must increase, got \[1, 3, 2\]",
         ),
         (lambda: Scheduled(ConstantRate(1), SGD(1), every=0), "every must be at least 1, got 0"),
     ],

@@ -1,4 +1,4 @@
-"""What changed between two trainings of the same name, in numbers; `rules` judges them."""
+"""The changes between two trainings of the same name, in numbers; `rules` judges them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ class Change:
 
     before: Finished
     after: Finished
-    judgement: Judgement  # as of two implementations in one run
+    judgement: Judgement  # as if they were two implementations in one run
     flips: schema.Flips | None  # None for a task without answers
 
     @classmethod
     def between(cls, before: StoredRun, after: StoredRun, name: schema.TrainingName) -> "Change":
-        """Measure it; without arrays, weights and predictions are known by their digests alone."""
+        """Measure the change; without arrays, weights and predictions are compared by digest."""
         old, new = before.trainings[name], after.trainings[name]
         arrays = before.arrays(old), after.arrays(new)
         if not all(arrays):
@@ -46,12 +46,12 @@ class Change:
 
     @property
     def task(self) -> Task:
-        """What both were to do."""
+        """The task of both."""
         return find_task(self.after.record.task)
 
     @property
     def identical(self) -> bool:
-        """Whether every loss, weight and prediction is the same to the last bit."""
+        """Whether every loss, weight and prediction is identical to the last bit."""
         old, new = self.before.outcome, self.after.outcome
         a, b = map(_digests, self.records)
         losses = (old.losses, old.test_loss) == (new.losses, new.test_loss)
@@ -59,12 +59,12 @@ class Change:
 
     @property
     def errors(self) -> list[float]:
-        """The relative changes of the losses: of every epoch, and of the test loss."""
+        """The relative changes of every epoch's loss, then of the test loss."""
         errors = [*self.judgement.distance.epochs, self.judgement.distance.test_loss]
         return [0.0] * len(errors) if self.identical else errors  # NaN twice is no change
 
     def entry(self, verdict: schema.Verdict, reasons: list[str]) -> schema.MeasuredTraining:
-        """Return what `lockstep compare --json` says of it."""
+        """Return the entry of `lockstep compare --json`."""
         old, new, records = self.before.outcome, self.after.outcome, self.records
         *epochs, _ = self.errors
         error, scores = max(epochs), [certified(record) for record in records]
@@ -100,21 +100,21 @@ def _ratio(before: float, after: float) -> schema.TimeRatio:
 
 
 def _digits_in_common(error: float) -> float:
-    """Return −log₁₀ of a relative error, from none to all digits of a float64."""
+    """Return −log₁₀ of a relative error, limited to between 0 and the digits of float64."""
     return min(53 * log10(2), max(0.0, -log10(error))) if error else 53 * log10(2)  # 15.95
 
 
 def certified(record: Record) -> float | None:
-    """Return the fewest digits that a training has right of a certified loss, if it has any."""
+    """Return the fewest digits of a certified loss that a training gets right, or None."""
     found = certified_digits(record)
     return found[0] if found else None
 
 
 def chance(lost: int, gained: int) -> float:
-    """Return how likely a difference as large as this is if rows are lost and gained alike.
+    """Return the p-value of the difference if a row is equally likely to be lost and gained.
 
     p = min(1, 2 P[B ≤ min(lost, gained)]), B ~ Binomial(lost + gained, ½): the exact test of
-    McNemar, Psychometrika 12, 1947, two-sided. Rows that stay right, or wrong, do not count.
+    McNemar, Psychometrika 12, 1947, two-sided. Rows that stay right or stay wrong do not count.
 
     >>> chance(5, 5), round(chance(10, 0), 6), chance(0, 0)
     (1.0, 0.001953, 1.0)
@@ -134,7 +134,7 @@ def _count_flips(before: Finished, after: Finished, labels: np.ndarray | None) -
         return _bounded(*tests, None)
     flipped = old != new
     n = int(flipped.sum())
-    if labels is None:  # they are stored by newer versions
+    if labels is None:  # older versions did not store them
         return _bounded(*tests, n)
     lost, gained = (int((flipped & (right == labels)).sum()) for right in (old, new))
     other, by_chance = n - lost - gained, chance(lost, gained)
@@ -142,9 +142,9 @@ def _count_flips(before: Finished, after: Finished, labels: np.ndarray | None) -
 
 
 def _bounded(before: TestFigures, after: TestFigures, n: int | None) -> schema.Flips:
-    """Assume the most rows lost and gained that fit, so that chance is not underrated.
+    """Assume the most rows lost and gained that are possible, so that chance is not underrated.
 
-    What is known is how many were right, before and after; `n` at most were lost or gained.
+    Known are the numbers of right rows before and after; at most `n` rows were lost or gained.
     """
     right, right_after = (
         sum(row[i] for i, row in enumerate(test.confusion or ())) for test in (before, after)

@@ -1,4 +1,4 @@
-"""Two runs compared: every training and every pair of both, and the times."""
+"""The comparison of two runs: all trainings and pairs that both have, and the times."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from frameworks.errors import RequestError
 
 __all__ = ["compare_runs"]
 
-# Trainings: that so many are all slower has chance 2 / 2**6 = 3 %, if time did not change.
+# Trainings: if times did not change, all six slower or all six faster has chance 2 / 2**6 = 3 %.
 _FEWEST = 6
 
 Both = dict[schema.TrainingName, tuple[Record, Record]]
@@ -52,10 +52,10 @@ def compare_runs(before: StoredRun, after: StoredRun) -> schema.ComparedRuns:
 
 
 def _nothing(before: StoredRun, after: StoredRun, refused: dict[str, str]) -> str:
-    """Say why two runs cannot be compared."""
+    """Return why two runs cannot be compared."""
     runs = f"{before.path} and {after.path}"
     if not refused:
-        return f"{runs} have no training in common; `lockstep runs` shows them"
+        return f"{runs} have no training in common; `lockstep runs` lists them"
     name, reason = next(iter(refused.items()))
     more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
     return (
@@ -67,7 +67,7 @@ def _nothing(before: StoredRun, after: StoredRun, refused: dict[str, str]) -> st
 def _trainings(
     before: StoredRun, after: StoredRun, both: Both
 ) -> list[schema.MeasuredTraining | schema.ComparedTraining]:
-    """Measure all trainings, then judge each: how strictly depends on how many there are."""
+    """Measure all trainings, then judge each, the more strictly the more there are."""
     changes = {
         name: Change.between(before, after, name)
         for name, (old, new) in both.items()
@@ -89,7 +89,7 @@ def _trainings(
 
 
 def _pairs(before: StoredRun, after: StoredRun, comparable: Both) -> list[schema.ComparedPair]:
-    """Compare the verdicts on pairs of implementations, of which each is comparable."""
+    """Compare the verdicts on pairs whose two trainings are both comparable."""
     known = {(name.experiment, name.dtype, name.seed, name.implementation) for name in comparable}
     entries = []
     for name, old in before.pairs.items():
@@ -110,10 +110,10 @@ def _pairs(before: StoredRun, after: StoredRun, comparable: Both) -> list[schema
 def _times(
     trainings: Iterable[schema.ComparedTraining], on_same_machine: bool
 ) -> list[schema.ComparedTimes]:
-    """Return for each implementation the ratios of its seconds, after / before, and a verdict.
+    """Return, for each implementation, the ratios of its seconds, after / before, and a verdict.
 
-    "slower" or "faster" where at least _FEWEST trainings are, every one of them, on the same
-    processor with the same threads; with as many and some of each, "unchanged"; otherwise None.
+    With at least _FEWEST trainings, on the same processor with the same threads: "slower" or
+    "faster" if all of them are, otherwise "unchanged". None in all other cases.
     """
     ratios: dict[str, list[float]] = defaultdict(list)
     for training in trainings:

@@ -1,4 +1,4 @@
-"""The conditions of two trainings: whether they are the same question, and what changed around."""
+"""The conditions of two trainings: whether they are comparable, and what changed around them."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,24 +9,24 @@ __all__ = ["added_or_dropped", "changes_around", "same_machine", "why_not"]
 
 
 def why_not(before: Record, after: Record) -> str:
-    """Say why two trainings of the same name are not comparable, or return an empty string.
+    """Return why two trainings of the same name are not comparable, or an empty string.
 
-    Their data, the task, every number that both specs have and the rows have to be equal, and, in
-    lockstep, everything that was drawn. A number that one spec alone has says nothing by itself:
-    pages gain numbers, and older records hold some that nothing used.
+    Their data, task, rows and all numbers that both specs have must be equal and, in lockstep,
+    everything that was drawn. A number that only one spec has does not matter: pages gain numbers,
+    and older records hold numbers that nothing used.
     """
     if before.data.sha256 != after.data.sha256:
-        return f"other data: {_data(before)}, then {_data(after)}"
+        return f"different data: {_data(before)}, then {_data(after)}"
     return (
-        _differing("another task", {"task": before.task}, {"task": after.task})
-        or _differing("another spec", before.spec.items(), after.spec.items())
-        or _differing("other rows", _rows(before), _rows(after))
+        _differing("different tasks", {"task": before.task}, {"task": after.task})
+        or _differing("different specs", before.spec.items(), after.spec.items())
+        or _differing("different rows", _rows(before), _rows(after))
         or _drawn_otherwise(before, after)
     )
 
 
 def added_or_dropped(before: Record, after: Record) -> str:
-    """Name the numbers that one spec alone has, or return an empty string."""
+    """Name the numbers that only one spec has, or return an empty string."""
     old, new = before.spec.items(), after.spec.items()
     dropped = ", ".join(f"{name} {old[name]}" for name in old if name not in new)
     added = ", ".join(f"{name} {new[name]}" for name in new if name not in old)
@@ -35,7 +35,7 @@ def added_or_dropped(before: Record, after: Record) -> str:
 
 
 def changes_around(pairs: Iterable[tuple[Record, Record]]) -> list[SurroundingChange]:
-    """Return each thing that differs around equal trainings, once."""
+    """Return, once each, the surroundings that differ between comparable trainings."""
     changes = {}
     for before, after in pairs:
         old, new = _surroundings(before), _surroundings(after)
@@ -47,7 +47,7 @@ def changes_around(pairs: Iterable[tuple[Record, Record]]) -> list[SurroundingCh
 
 
 def same_machine(changes: Iterable[SurroundingChange]) -> bool:
-    """Say whether seconds can be compared: nothing changed that times depend on."""
+    """Return whether seconds can be compared: nothing that times depend on has changed."""
     return not {change.name for change in changes} & {"platform", "processor", "cpus", "threads"}
 
 
@@ -67,27 +67,27 @@ def _data(record: Record) -> str:
 
 
 def _rows(record: Record) -> dict[str, int | None]:
-    """Return which rows were used; of a training that failed the limit alone is known."""
+    """Return which rows were used; for a failed training only the limit is known."""
     if record.test is None:
         return {"limit": record.limit}
     return {"limit": record.limit, "n_train": record.n_train, "n_test": record.test.n}
 
 
 def _differing(what: str, a: Mapping[str, object], b: Mapping[str, object]) -> str:
-    """Name the values that differ between two trainings, where both have them."""
+    """Name the values that both trainings have and that differ."""
     names = [name for name in a if name in b and a[name] != b[name]]
     differing = [f"{name} {a[name]}, then {b[name]}" for name in names]
     return f"{what}: {'; '.join(differing)}" if differing else ""
 
 
 def _drawn_otherwise(before: Record, after: Record) -> str:
-    """Say which draw differs between two trainings in lockstep that were finished."""
+    """Return which draws differ between two finished trainings in lockstep."""
     old, new = before.digests, after.digests
     if before.mode != "lockstep" or not old or not new:
         return ""
     if old.initial_weights != new.initial_weights:
-        return "other initial weights were drawn"
+        return "different initial weights were drawn"
     if old.batch_order != new.batch_order:
-        return "other batches were drawn"
+        return "different batches were drawn"
     drawn = old.draws and new.draws  # older records have no digest of them
-    return "other random numbers were drawn" if drawn and old.draws != new.draws else ""
+    return "different random numbers were drawn" if drawn and old.draws != new.draws else ""

@@ -1,22 +1,22 @@
-"""The rule by which a training is better, worse, changed or unchanged; noise is none of these.
+"""The rule by which a training is worse, better, changed or unchanged; noise is no change.
 
-A training is, by the first that holds,
+The first that holds decides. A training is
 
 - worse, if it failed and did not before, if a loss is no longer finite, if more predictions were
   lost than gained and chance explains that in fewer than 5 % of comparisons, if its headline figure
-  (the test accuracy, of a classification) left the band in which it has to be, or if its certified
-  digits fell below 12;
-- better, if one of these holds the other way round;
-- changed, if a loss, a weight, an output or a prediction is further from what it was than two
-  implementations may be from each other and still agree (`frameworks.agreement.verdict`), by the
-  noise floor that either run measured where no fixed limit holds;
-- not judged, if there is no such limit, and not every bit is the same;
-- unchanged.
+  (the test accuracy of a classification) left its acceptance band, or if its certified digits fell
+  below 12;
+- better, if the reverse of one of these holds;
+- changed, if a loss, weight, output or prediction differs from the earlier one by more than two
+  implementations may differ and still agree (`frameworks.agreement.verdict`), by the noise floor
+  that either run measured where no fixed limit holds;
+- not judged, if there is no such limit and the trainings are not identical to the last bit;
+- unchanged otherwise.
 
-A task without answers, a regression say, has no predictions that could be lost or gained: there a
-figure that is worse, but in its band, is a change, and no more.
+A task without answers, such as a regression, has no predictions to be lost or gained: a figure that
+is worse but within its band is only a change.
 
-A pair of implementations is worse if it agreed and now differs, and better the other way round.
+A pair of implementations is worse if it agreed and now differs, and better in the reverse case.
 """
 
 from collections.abc import Iterator
@@ -33,17 +33,17 @@ from frameworks.console import spread, two_decimals
 
 __all__ = ["judge", "judge_failure", "judge_pair", "overall"]
 
-_CHANCE = 0.05  # of calling noise a change of accuracy, once in a whole comparison
+_CHANCE = 0.05  # of mistaking noise for a change of accuracy, per comparison of two runs
 
 Judged = tuple[Verdict, list[str]]  # the verdict on a training, and its reasons
-Finding = tuple[bool, str]  # whether it is for the better, and what it is
+Finding = tuple[bool, str]  # whether it is better, and the sentence
 
 
 def judge(change: Change, comparisons: int) -> Judged:
     """Judge a training that was finished in both runs.
 
-    `comparisons` is the number of trainings with other predictions. Each accuracy is tested at
-    5 % / comparisons (Bonferroni), so that many of them do not make noise a change.
+    `comparisons` is the number of trainings whose predictions changed. Each accuracy is tested at
+    5 % / comparisons (Bonferroni), so that many trainings do not turn noise into a change.
     """
     if change.identical:
         return "unchanged", []
@@ -55,7 +55,7 @@ def judge(change: Change, comparisons: int) -> Judged:
         return "better", [what for _, what in found]
     judgement = change.judgement
     if judgement.limits is None or change.after.record.mode == "native":
-        return "not judged", ["rounding may explain it: no noise floor was measured"]
+        return "not judged", ["rounding may explain the difference: no noise floor was measured"]
     reasons = [judgement.reason] if judgement.reason else []
     if judgement.verdict == "differ":
         return "changed", reasons
@@ -71,7 +71,7 @@ def judge_failure(before: Record, after: Record) -> Judged:
 
 
 def judge_pair(before: str | None, after: str | None) -> Verdict:
-    """Judge the verdicts on two implementations that were compared in both runs."""
+    """Judge the change of the verdict on two implementations."""
     if None in (before, after):
         return "not judged"
     if before == after:
@@ -80,7 +80,7 @@ def judge_pair(before: str | None, after: str | None) -> Verdict:
 
 
 def overall(verdicts: list[Verdict]) -> Verdict:
-    """Return the one of several verdicts that decides.
+    """Return the verdict that decides over several.
 
     >>> overall(["unchanged", "better", "worse"]), overall([])
     ('worse', 'unchanged')
@@ -95,14 +95,14 @@ def _accuracy(change: Change, limit: float) -> Iterator[Finding]:
         return
     verb = "rose" if new > old else "fell"
     rows = "" if flips.lost is None else f"{flips.lost} rows lost and {flips.gained} gained, "
-    by_chance = f"{rows}by chance {flips.chance:.1e}, limit {limit:.1e}"
+    by_chance = f"{rows}p = {flips.chance:.1e}, limit {limit:.1e}"
     yield new > old, f"test accuracy {verb} from {old:.4f} to {new:.4f}: {by_chance}"
 
 
 def _losses(change: Change) -> Iterator[Finding]:
     old, new = map(_all_finite, (change.before, change.after))
     if old != new:
-        yield new, "every loss is finite now" if new else "a loss is not finite"
+        yield new, "all losses are now finite" if new else "a loss is not finite"
 
 
 def _all_finite(training: Finished) -> bool:
@@ -111,7 +111,7 @@ def _all_finite(training: Finished) -> bool:
 
 
 def _band(change: Change) -> Iterator[Finding]:
-    """Judge the headline figure of the task by the band in which it has to be."""
+    """Judge the task's headline figure by its acceptance band."""
     (old, new), after = map(accepted, change.records), change.after.record
     if after.acceptance is not None and None not in (old, new) and old != new:
         (low, high), metric = after.acceptance, change.task.headline
@@ -127,13 +127,13 @@ def _certified(change: Change) -> Iterator[Finding]:
 
 
 def _answers(change: Change) -> str:
-    """Say that answers differ: predictions of which it is not known how many, or outputs."""
+    """Return that answers differ: an unknown number of predictions, or outputs."""
     limits, distance = change.judgement.limits, change.judgement.distance
     if change.flips is not None:
         none_may = limits is not None and limits.predictions == 0
         unknown = change.flips.n is None
         return "the predictions are not the same" if unknown and none_may else ""
     error, limit = distance.outputs, FLOAT64.weight  # they follow from the weights
-    if error is None or error <= limit or change.judgement.floor:  # which has none for outputs
+    if error is None or error <= limit or change.judgement.floor:  # a floor has none for outputs
         return ""
     return f"the outputs differ by {error:.1e}, limit {limit:.1e}"

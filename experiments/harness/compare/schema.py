@@ -10,7 +10,7 @@ __all__ = [
     *("TrainingName", "Verdict", "WhichRun", "WorstEpoch"),
 ]
 
-# From the one that decides over several to the one that says least.
+# In order of precedence over several.
 Verdict = Literal["worse", "better", "changed", "not judged", "unchanged"]
 
 
@@ -19,7 +19,7 @@ class _Model(BaseModel):
 
 
 class TrainingName(_Model):
-    """What a training is called: trainings of two runs are compared where this is equal."""
+    """The name of a training: trainings of two runs are compared if it is equal."""
 
     experiment: str
     implementation: str
@@ -28,14 +28,14 @@ class TrainingName(_Model):
     seed: int
 
     def __str__(self) -> str:
-        """Return it in words; lockstep and float64, the usual, are left out."""
+        """Return the name in words, without the defaults lockstep and float64."""
         mode = "" if self.mode == "lockstep" else f" {self.mode}"
         dtype = "" if self.dtype == "float64" else f" {self.dtype}"
         return f"{self.experiment} {self.implementation}{mode}{dtype} {self.seed}"
 
 
 class PairName(_Model):
-    """What a comparison of two implementations is called."""
+    """The name of a comparison of two implementations."""
 
     experiment: str
     dtype: str
@@ -44,7 +44,7 @@ class PairName(_Model):
 
 
 class BeforeAfter(_Model):
-    """A number in both runs; null where it is not finite."""
+    """A number in both runs; null if it is not finite."""
 
     before: float | None
     after: float | None
@@ -57,24 +57,24 @@ class TimeRatio(BeforeAfter):
 
 
 class WorstEpoch(_Model):
-    """The epoch, from 1 on, whose loss changed most."""
+    """The epoch, from 1, whose loss changed most."""
 
     epoch: int
     error: float  # relative
 
 
 class Flips(_Model):
-    """Counts of test rows; null where what is stored does not tell."""
+    """Counts of test rows; null where they cannot be determined from what is stored."""
 
-    n: int | None  # predicted differently
+    n: int | None  # whose predictions changed
     lost: int | None  # right before, wrong after
     gained: int | None  # wrong before, right after
-    other: int | None  # wrong in another way
-    chance: float  # see `change.chance`, of `lost` and `gained`, or of the most that they can be
+    other: int | None  # wrong before and after, but differently
+    chance: float  # `change.chance` of lost and gained, or of the most that are possible
 
 
 class ComparedTraining(TrainingName):
-    """A training of both runs; one that failed in one of them has no more than this."""
+    """A training of both runs; these are the only fields if it failed in one of them."""
 
     verdict: Verdict
     reasons: list[str]
@@ -90,13 +90,13 @@ class MeasuredTraining(ComparedTraining):
     accuracy: BeforeAfter | None  # on the test rows; null for a task without answers
     worst_epoch: WorstEpoch
     certified_digits: BeforeAfter | None  # null unless both runs have them
-    digits: float  # in common with before: -log10(error) of the loss that changed most
+    digits: float  # in common: -log10(error) of the loss that changed most
     flips: Flips | None  # null for a task without answers
     seconds: TimeRatio
 
 
 class ComparedPair(PairName):
-    """The verdicts on two implementations, and the one on their change."""
+    """The verdicts on two implementations in both runs, and the verdict on the change."""
 
     before: str | None
     after: str | None
@@ -123,7 +123,7 @@ class WhichRun(_Model):
 
 
 class SurroundingChange(_Model):
-    """Something that is not as it was around the trainings; null where there was no such thing."""
+    """Something around the trainings that changed; null where it did not exist."""
 
     name: str
     before: bool | int | float | str | None
@@ -131,14 +131,14 @@ class SurroundingChange(_Model):
 
 
 class NotComparable(_Model):
-    """Two trainings of the same name that are not the same question."""
+    """Two trainings of the same name that are not comparable."""
 
     training: str
     reason: str
 
 
 class ComparedRuns(_Model):
-    """Two runs compared."""
+    """The comparison of two runs."""
 
     schema_: Literal[1] = Field(default=1, alias="schema")
     verdict: Verdict

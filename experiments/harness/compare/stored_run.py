@@ -1,4 +1,4 @@
-"""A run as it was stored: in its folder, or as a results.json on its own."""
+"""A stored run: its folder, or a results.json alone."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,11 +19,11 @@ __all__ = ["StoredRun"]
 
 @dataclass(frozen=True)
 class StoredRun:
-    """The records of a run, and what they agree on."""
+    """The records of a run, and the comparisons of its implementations."""
 
     path: Path
     results: Results
-    store: Store | None  # None: a file alone, which holds no weights and no predictions
+    store: Store | None  # None for a file alone, which holds no weights and no predictions
 
     @classmethod
     def open(cls, path: Path) -> "StoredRun":
@@ -31,9 +31,7 @@ class StoredRun:
         if path.is_dir():
             return cls(path, build_results(Store(path)), Store(path))
         if not path.exists():
-            raise RequestError(
-                f"{path}: there is no such run; `lockstep runs` shows those there are"
-            )
+            raise RequestError(f"{path}: there is no such run; `lockstep runs` lists the runs")
         return cls(path, read_results(path), None)
 
     @cached_property
@@ -47,11 +45,11 @@ class StoredRun:
         return {PairName.model_validate(entry): entry for entry in self.results.agreement}
 
     def arrays(self, record: Record) -> Arrays:
-        """Return a training's weights, outputs and so on; none where they are not kept."""
+        """Return a training's weights, outputs and so on; empty if they were not kept."""
         return self.store.arrays_of(record) if self.store else {}
 
     def floor(self, record: Record) -> NoiseFloor | None:
-        """Return the noise floor that the run measured for a training, if it did."""
+        """Return the noise floor that the run measured for a training, or None."""
         if record.mode != "lockstep":
             return None
         for entry in self.results.agreement:

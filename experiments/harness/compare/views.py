@@ -1,4 +1,4 @@
-"""How a comparison reads: in sentences, on the terminal, and as one HTML file."""
+"""A comparison in sentences, on the terminal, and as one HTML file."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ _SIGNS = {"worse": "✗", "better": "✓"}
 
 
 def findings(comparison: schema.ComparedRuns) -> list[tuple[str, str]]:
-    """Return (verdict, sentence) for what is not unchanged, and for what was not compared."""
+    """Return (verdict, sentence) for everything that changed or was not compared."""
     found: list[tuple[str, str]] = [
         (each.verdict, f"{each}: {each.verdict}: {'; '.join(each.reasons)}")
         for each in comparison.trainings
@@ -52,7 +52,7 @@ def summary(comparison: schema.ComparedRuns) -> str:
 
 
 def show_comparison(console: Console, comparison: schema.ComparedRuns) -> None:
-    """Print a comparison, at 80 columns: what changed around the trainings, then each of them."""
+    """Print a comparison for 80 columns: what changed around the trainings, then each training."""
     for which, run in (("before", comparison.before), ("after", comparison.after)):
         line = f"{which:<8}{printable(run.path)}, {run.trainings} trainings"
         console.print(Text(line), soft_wrap=True)
@@ -78,7 +78,7 @@ def show_comparison(console: Console, comparison: schema.ComparedRuns) -> None:
 
 
 def render(comparison: schema.ComparedRuns) -> str:
-    """Return the HTML document, which needs no other file; every text in it is escaped."""
+    """Return a self-contained HTML document; all text in it is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -120,7 +120,7 @@ def _times_table(times: Sequence[schema.ComparedTimes]) -> Table:
 
 
 def _flips(counts: schema.Flips | None) -> str:
-    """Give the rows that were lost, gained, and wrong in another way; "-" without answers.
+    """Format the rows that were lost, gained, and wrong differently; "-" without answers.
 
     >>> _flips(schema.Flips(n=5, lost=3, gained=1, other=1, chance=0.625)), _flips(None)
     ('-3 +1 ~1', '-')
@@ -133,33 +133,33 @@ def _flips(counts: schema.Flips | None) -> str:
 
 
 def _shown(value: object) -> str:
-    """Give a value of the environment; a package that is not there has none."""
+    """Format a value of the environment; "-" for a package that is not installed."""
     return "-" if value is None else str(value)
 
 
 def _digits(training: schema.MeasuredTraining) -> str:
-    """Give the certified digits, before and after if they differ, else those in common."""
+    """Format the certified digits, before and after if they differ, else those in common."""
     certified = training.certified_digits
     both = (certified.before, certified.after) if certified else (training.digits,)
     return "→".join(dict.fromkeys(two_decimals(value) for value in both if value is not None))
 
 
 def _figure_title(trainings: Iterable[schema.ComparedTraining]) -> str:
-    """Name the headline figure of the trainings; "figure" where there are several."""
+    """Name the headline figure of the trainings; "figure" if their tasks differ."""
     tasks = {each.task for each in trainings if isinstance(each, schema.MeasuredTraining)}
     titles = [find_task(task).headline.title.removeprefix("test ") for task in tasks]
     return titles[0] if len(titles) == 1 else "figure"
 
 
 def _figures(training: schema.MeasuredTraining) -> tuple[str, str]:
-    """Give the headline figure, before and after."""
+    """Format the headline figure, before and after."""
     metric = find_task(training.task).headline
     both = training.metrics[metric.name]
     return spread([both.before], metric.form), spread([both.after], metric.form)
 
 
 def _gain(training: schema.MeasuredTraining) -> str:
-    """Give the change of the headline figure, with its sign."""
+    """Format the change of the headline figure, with its sign."""
     metric = find_task(training.task).headline
     both = training.metrics[metric.name]
     if both.before == both.after:
@@ -170,5 +170,5 @@ def _gain(training: schema.MeasuredTraining) -> str:
 
 
 def _band(times: schema.ComparedTimes) -> str:
-    """Give the median ratio, and the smallest and the largest."""
+    """Format the median ratio, with the smallest and the largest."""
     return f"{times.median:.2f} ({times.lowest:.2f} .. {times.highest:.2f})"

@@ -1,4 +1,4 @@
-"""Tables of rows and answers: the data, what each network says of a few rows, and confusions."""
+"""Tables of rows and answers: sample data, the networks' outputs, and confusion matrices."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -16,7 +16,7 @@ __all__ = [
 
 Matrix = list[list[int]]
 
-_FEW = 8  # rows of a data set that is shown whole
+_FEW = 8  # a data set of at most so many rows is shown whole
 _SHOWN = 5
 
 
@@ -30,7 +30,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Count:
-    """How many rows of a class were taken for a class, and how strongly to colour that (0..100)."""
+    """One entry of a confusion matrix, and how strongly to colour it (0..100)."""
 
     count: int
     strength: int
@@ -47,7 +47,7 @@ class Confusion:
 
 
 def first_rows(trained: Trained) -> Rows | None:
-    """Return the first training rows; None for images, and for points that can be drawn."""
+    """Return the first training rows; None for images, and for points in the plane."""
     data = trained.data
     if data is None or has_images(data) or len(data.feature_names) == len(trained.classes) == 2:
         return None
@@ -55,7 +55,7 @@ def first_rows(trained: Trained) -> Rows | None:
 
 
 def answers(trained: Trained) -> Rows | None:
-    """Return a handful of test rows with every network's outputs; None for more rows."""
+    """Return all test rows with every network's outputs; None if there are many rows."""
     data, found = trained.data, trained.found("outputs")
     if data is None or len(data.X_test) > _FEW or not found:
         return None
@@ -67,7 +67,7 @@ def answers(trained: Trained) -> Rows | None:
 
 
 def confusions(trained: Trained) -> list[Confusion]:
-    """Return the confusion matrices of the first seed, one for all that have the same."""
+    """Return the confusion matrices of the first seed, equal ones once."""
     groups: dict[str, tuple[Matrix, list[str]]] = {}
     for each in trained.first_seed():
         if matrix := each.test.confusion:
@@ -79,7 +79,7 @@ def confusions(trained: Trained) -> list[Confusion]:
 
 
 def without_outputs(trained: Trained) -> list[str]:
-    """Return the implementations whose records are of a time before outputs were kept."""
+    """Return the implementations whose records, of older versions, lack outputs."""
     found = trained.found("outputs")
     return [each.by for each in trained.first_seed() if each.by not in found]
 
@@ -105,7 +105,7 @@ def _number(value: float) -> str:
 
 
 def _counts(matrix: Matrix) -> list[list[Count]]:
-    """Colour the diagonal by its share of the row, and errors beside the largest error."""
+    """Colour the diagonal by its fraction of the row, and errors relative to the largest."""
     errors = [n for i, row in enumerate(matrix) for j, n in enumerate(row) if i != j]
     worst = max(errors, default=0) or 1
     return [

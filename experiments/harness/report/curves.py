@@ -1,4 +1,4 @@
-"""The figures of every epoch, all implementations in one picture, and where the seeds end."""
+"""Training curves of all implementations in one picture, and the results of all seeds."""
 
 from typing import Any
 
@@ -20,12 +20,12 @@ from frameworks.console import spread
 
 __all__ = ["MOST_POINTS", "curves", "figures_of_seeds", "peaks", "thin"]
 
-MOST_POINTS = 300  # more are not told apart at the width of a page
-_LOGARITHMIC_FROM = 20  # the largest loss over the smallest: a linear axis would hide the end
+MOST_POINTS = 300  # more cannot be distinguished at the width of a page
+_LOGARITHMIC_FROM = 20  # ratio of largest to smallest loss: a linear axis would hide the end
 
 
 def curves(trained: Trained) -> list[Figure]:
-    """Draw the losses, and the accuracies where there are any; nothing for a single epoch."""
+    """Draw the losses, and the accuracies if there are any; nothing for a single epoch."""
     if trained.head.epochs < 2 or not trained.done:
         return []
     answered = all(each.history.accuracy for each in trained.done)
@@ -50,15 +50,15 @@ def figures_of_seeds(trained: Trained) -> Figure | None:
         axes.set_ylim(len(styles) - 0.4, -0.6)
         axes.set_xlabel(metric.title)
         title = f"{metric.title[0].upper()}{metric.title[1:]}"
-        caption = f"{title} with {len(trained.seeds)} seeds, a dot each; the bar is the mean."
+        caption = f"{title} with {len(trained.seeds)} seeds, one dot each; the bar is the mean."
         caption += f" {'; '.join(words)}."
         return Figure(caption, to_svg(drawn, trained.title, caption))
 
 
 def thin(values: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, int]:
-    """Return the positions (k,) to draw of a curve (n,), and how many points stand for one stretch.
+    """Return the positions (k,) of a curve (n,) to draw, and the length of a stretch.
 
-    Of every stretch the smallest and the largest value are kept, and the first and the last point;
+    The smallest and the largest value of every stretch are kept, and the first and the last point;
     a curve of at most `most` points is kept whole.
 
     >>> thin(np.array([0.0, 5, 1, 1, -3, 1, 1, 1]), most=4)[0].tolist()
@@ -76,7 +76,7 @@ def thin(values: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, int]:
 
 
 def peaks(values: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, int]:
-    """Return as `thin` does, but of every stretch the largest value only.
+    """Return as `thin` does, but keep only the largest value of every stretch.
 
     >>> peaks(np.array([0.0, 5, 1, 1, -3, 1]), most=3)[0].tolist()
     [1, 2, 5]
@@ -106,7 +106,7 @@ def _curve(trained: Trained, name: str) -> Figure:
 
 
 def _scale(axes: Any, name: str, values: np.ndarray) -> None:
-    """Choose the axes: whole epochs; a logarithm for a loss that falls far."""
+    """Choose the axes: whole epochs, and a logarithmic axis for a loss that falls far."""
     axes.xaxis.get_major_locator().set_params(integer=True)
     if name == "loss" and len(values) and 0 < values.min() < values.max() / _LOGARITHMIC_FROM:
         axes.set_yscale("log")
@@ -114,7 +114,7 @@ def _scale(axes: Any, name: str, values: np.ndarray) -> None:
 
 
 def _in_words(trained: Trained, name: str) -> str:
-    """Return the text alternative: where each line begins and ends."""
+    """Return the text alternative: the first and last value of each line."""
     words = []
     for each in trained.first_seed():
         first, *_, last = np.array(getattr(each.history, name), float)

@@ -1,4 +1,4 @@
-"""How far the losses are apart, epoch by epoch, on a logarithmic axis."""
+"""The differences of the losses, epoch by epoch, on a logarithmic axis."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,7 +37,7 @@ def differences(trained: Trained) -> Figure | None:
     if not distances:
         return None
     epsilon = float(np.finfo(trained.head.dtype).eps)
-    lowest = epsilon / 20  # where equal losses are drawn, which a logarithm cannot show
+    lowest = epsilon / 20  # equal losses are drawn here: a logarithmic axis has no 0
     with figure(9.4, 2.9, right=1.3) as (drawn, axes):
         axes.set_yscale("log")
         set_powers(axes.yaxis)
@@ -51,7 +51,7 @@ def differences(trained: Trained) -> Figure | None:
 
 
 def _distance(trained: Trained, reference: str, name: str) -> np.ndarray:
-    """Return the largest relative difference (epochs,) over the seeds that both were trained on.
+    """Return the largest relative difference (epochs,) over the seeds of both.
 
     NaN where a loss was not finite.
     """
@@ -66,7 +66,7 @@ def _distance(trained: Trained, reference: str, name: str) -> np.ndarray:
 
 
 def _draw(axes: Any, trained: Trained, distances: dict[str, np.ndarray], lowest: float) -> int:
-    """Draw the lines; return how many epochs a stretch of thinned ones has."""
+    """Draw the lines; return the number of epochs per drawn point."""
     styles, stretch = line_styles(trained.implementations), 1
     for position, (name, distance) in enumerate(distances.items()):
         at, stretch = peaks(distance, _MOST_POINTS)
@@ -76,7 +76,7 @@ def _draw(axes: Any, trained: Trained, distances: dict[str, np.ndarray], lowest:
 
 
 def _draw_yardsticks(axes: Any, trained: Trained, epsilon: float, lowest: float) -> None:
-    """Draw what the differences are to be measured by: limit, noise floor, rounding."""
+    """Draw what the differences are compared with: limit, noise floor, rounding."""
     limits = [entry.tolerance for entry in trained.agreement if entry.tolerance]
     if limits:
         _level(axes, max(limits), f"limit {max(limits):.0e}", LIMIT, "-")
@@ -102,7 +102,7 @@ def _beside(axes: Any, y: float, words: str, colour: str) -> None:
 
 
 def _noise_floor(agreement: Sequence[AgreementEntry]) -> np.ndarray:
-    """Return the noise floor of every epoch, the lowest of the pairs'; empty if none is known."""
+    """Return the noise floor of every epoch, the lowest of all pairs; empty if none is known."""
     known = [entry.noise_floor.epochs for entry in agreement if entry.noise_floor]
     known = [epochs for epochs in known if epochs]
     return np.array(min(known, key=lambda epochs: epochs[-1] or 0) if known else [], float)
@@ -114,7 +114,7 @@ def _in_words(reference: str, distances: dict[str, np.ndarray]) -> str:
 
 
 def _caption(trained: Trained, reference: str, stretch: int) -> str:
-    words = f"How far each loss is from {reference}'s, relative to the larger of the two"
+    words = f"Difference of each loss from {reference}'s, relative to the larger of the two"
     words += ", the largest over the seeds." if len(trained.seeds) > 1 else "."
     words += " Equal losses are drawn at the bottom; rounding is the relative distance between two"
     words += f" neighbouring {trained.head.dtype} numbers."

@@ -1,4 +1,4 @@
-"""From a run's results to one HTML file that needs nothing but a browser."""
+"""The report of a run as one HTML file that needs nothing but a browser."""
 
 import base64
 import re
@@ -31,7 +31,7 @@ from frameworks.console import Advance, spread
 
 __all__ = ["render"]
 
-# What the templates take their contents from; what does not apply to an experiment is empty there.
+# The modules from which templates take their contents; empty where a part does not apply.
 _PARTS = (
     *(answers, curves, differences, network, numbers, pictures, plane, predictions),
     *(probabilities, source, svg, verdict),
@@ -44,10 +44,10 @@ def render(
     data_dir: str | None,
     advance: Advance = lambda what, done, total: None,
 ) -> str:
-    """Return the report of a run; `advance` is told of each experiment before it is drawn.
+    """Return the report of a run; `advance` is called before each experiment is drawn.
 
-    The same run gives the same text. Names and values are escaped by the templates; what is not
-    comes from `svg` and `source`, which escape for themselves.
+    The same run gives the same text. The templates escape names and values, except for what comes
+    from `svg` and `source`, which do their own escaping.
     """
     templates, sections = _templates(), []
     experiments = list(trained_in(results, store, data_dir))
@@ -82,7 +82,7 @@ def _templates() -> Environment:
 
 
 def _spec_value(value: Any) -> str:
-    """Return a number of a spec in as many digits as were meant, not as float32 has.
+    """Format a number of a spec in the digits that were meant, not in those of float32.
 
     >>> _spec_value(0.0010000000474974513), _spec_value([6, 6]), _spec_value(True), _spec_value([])
     ('0.001', '6, 6', 'yes', 'none')
@@ -95,7 +95,7 @@ def _spec_value(value: Any) -> str:
 
 
 def _code(text: str) -> Markup:
-    """Return text with what stands between backquotes as code.
+    """Return text as HTML, with what stands between backquotes as code.
 
     >>> _code("`a < b` holds")
     Markup('<code>a &lt; b</code> holds')

@@ -10,7 +10,7 @@ from scratch import Sequential
 
 __all__ = ["Diagram", "Layer", "diagram"]
 
-_DRAWN = 6  # neurons of a layer that are drawn at most
+_DRAWN = 6  # the most neurons drawn per layer
 _STEP, _WIDTH, _HEIGHT = 16, 118, 146
 
 
@@ -23,8 +23,8 @@ class Layer:
     shape: str
     parameters: int
     neurons: list[float]  # the heights at which neurons are drawn; none for images
-    abbreviated: bool  # more neurons than drawn
-    connected: bool  # every neuron to all before it
+    abbreviated: bool  # it has more neurons than are drawn
+    connected: bool  # every neuron to all of the previous layer
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Diagram:
 
 
 def diagram(page: Experiment | None) -> Diagram | None:
-    """Return the diagram of the network that a page's scratch builder makes; None without one."""
+    """Return the diagram of the network of a page's scratch builder; None without one."""
     if page is None or "scratch" not in page.blueprint.builders:
         return None
     parts, inputs = page.blueprint.builders["scratch"](), page.spec.inputs
@@ -72,7 +72,7 @@ def diagram(page: Experiment | None) -> Diagram | None:
 
 
 def _optimizer(optimizer: Any) -> str:
-    """Return an optimizer's name, and that of the one inside which it works."""
+    """Return an optimizer's name, followed by the wrapper's if it has one."""
     name, inner = type(optimizer).__name__, getattr(optimizer, "optimizer", None)
     return f"{_optimizer(inner)}, {name.lower()}" if inner else name
 

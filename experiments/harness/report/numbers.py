@@ -1,4 +1,4 @@
-"""The rows of the report's tables: one for an implementation or a pair, over all its seeds."""
+"""The rows of the report's tables: one per implementation or pair, over all seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,27 +15,27 @@ __all__ = [
     *("pair_rows", "reached"),
 ]
 
-_KNOWN = 1e-3  # the relative width of a band that stands for one number, known exactly
+_KNOWN = 1e-3  # a band of smaller relative width stands for one, exactly known number
 
 
 @dataclass(frozen=True)
 class ImplementationRow:
-    """What one implementation reached, and how long that took."""
+    """The results and the times of one implementation."""
 
     name: str
-    failed: str  # why, where no seed was trained
+    failed: str  # the error, if no seed was trained
     training_loss: str = ""
     test_loss: str = ""
-    metrics: tuple[str, ...] = ()  # those of the task; the first one has the band
-    inside: bool = True  # the band in which it is expected, if there is one
-    excess: str = ""  # over the least that is possible, where that is known
+    metrics: tuple[str, ...] = ()  # of the task; the band applies to the first
+    inside: bool = True  # whether the first metric is in its acceptance band, if there is one
+    excess: str = ""  # over the least possible error, if that is known
     certified: str = ""
     seconds: tuple[str, ...] = ()  # import, compile, train
 
 
 @dataclass(frozen=True)
 class PairRow:
-    """How far two implementations are apart."""
+    """The distances of two implementations, and the verdict."""
 
     pair: tuple[str, str]
     loss: str
@@ -48,7 +48,7 @@ class PairRow:
 
 
 def implementation_rows(trained: Trained) -> list[ImplementationRow]:
-    """Return a row for each implementation that was to be trained."""
+    """Return a row for each implementation that was requested."""
     errors = {cell.implementation: str(cell.error) for cell in trained.results.cells}
     return [
         _implementation(trained, name, done)
@@ -67,20 +67,20 @@ def pair_rows(trained: Trained) -> list[PairRow]:
 
 
 def reached(trained: Trained) -> str:
-    """Return the task's headline figure, over everything that was trained."""
+    """Return the task's headline figure, over all trainings."""
     values = [each.record.headline for each in trained.done]
     return _spread(values, trained.task.headline.form) if values else "–"
 
 
 def expectation(trained: Trained) -> str:
-    """Say in which band the headline figure is expected, and in which unit figures are."""
+    """Return sentences on the headline figure's acceptance band and on the units."""
     title, band = trained.task.headline.title, trained.head.acceptance
-    words = f"No {title} is expected of this training."
+    words = f"No particular {title} is expected."
     if band:
         words = f"Expected {title}: {' to '.join(dict.fromkeys(f'{x:.8g}' for x in band))}."
     targets = trained.data and trained.data.targets
     if isinstance(targets, Quantity):
-        words += f" Losses are of the standardised target, the other figures of {targets.name}."
+        words += f" Losses refer to the standardised target, the other figures to {targets.name}."
     return words
 
 
@@ -108,9 +108,9 @@ def _spread(values: Sequence[float | None], form: str) -> str:
 
 
 def _excess(trained: Trained, done: Sequence[Training]) -> str:
-    """Return how far an error is above the one that is known to be the least, relative to that.
+    """Return the relative excess of an error over the least possible error, if that is known.
 
-    Where it is known, the page's band is narrow, and it is in the middle.
+    If it is known, the page's band is narrow, and centred on it.
     """
     low, high = trained.head.acceptance or (0.0, 0.0)
     if trained.task.headline.higher_is_better or not 0 < low < high < low * (1 + _KNOWN):
@@ -123,7 +123,7 @@ def _pair(pair: tuple[str, str], entries: Sequence[AgreementEntry]) -> PairRow:
     floors = [entry.noise_floor.loss for entry in entries if entry.noise_floor]
     counts = [entry.prediction_mismatches for entry in entries]
     outputs = [entry.max_rel_output for entry in entries]
-    answers = None not in counts  # without them outputs are always kept, and null is infinite
+    answers = None not in counts  # without answers outputs are always kept; None is infinite
     rows = f"{sum(filter(None, counts)):,} of {sum(entry.n_predictions for entry in entries):,}"
     return PairRow(
         pair,

@@ -1,4 +1,4 @@
-"""Images as small pictures: samples, those that are read wrongly, and reconstructions."""
+"""Images as small pictures: samples, misclassified images, and reconstructions."""
 
 import base64
 import io
@@ -21,13 +21,13 @@ __all__ = [
     "unscaled",
 ]
 
-_MOST = 32  # of one kind; all of them would be megabytes
+_MOST = 32  # pictures of a kind; all of them would take megabytes
 _RECONSTRUCTED = 10
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture, with the words that describe it."""
+    """One picture, with its text alternative."""
 
     src: str
     words: str
@@ -36,21 +36,21 @@ class Picture:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Some pictures, and what they have in common."""
+    """Some pictures with a common title."""
 
     title: str
     pictures: list[Picture]
 
 
 def has_images(data: Dataset | None) -> bool:
-    """Say whether a row of the data is a square picture."""
+    """Return whether a row of the data is a square picture."""
     if data is None or not data.feature_names[0].startswith("pixel"):
         return False
     return isqrt(len(data.feature_names)) ** 2 == len(data.feature_names)
 
 
 def unscaled(data: Dataset, X: np.ndarray) -> np.ndarray:
-    """Return features (n, d) as they were before they were scaled."""
+    """Return features (n, d) as they were before scaling."""
     return X if data.scaler is None else data.scaler.inverse_transform(X)
 
 
@@ -68,7 +68,7 @@ def samples(trained: Trained) -> list[Picture]:
 
 
 def mistakes(trained: Trained) -> list[Pictures]:
-    """Return what is read wrongly, once for all with equal predictions, and what differently."""
+    """Return the misclassified images, equal predictions once, and those classified differently."""
     data, found = trained.data, trained.found("predictions")
     if data is None or not has_images(data):
         return []
@@ -76,30 +76,30 @@ def mistakes(trained: Trained) -> list[Pictures]:
     for name, predictions in found.items():
         groups.setdefault(predictions.tobytes(), []).append(name)
     shown = [
-        _read(data, f"Read wrongly by {', '.join(names)}", [found[names[0]]], data.y_test)
+        _read(data, f"Misclassified by {', '.join(names)}", [found[names[0]]], data.y_test)
         for names in groups.values()
     ]
     if len(found) > 1:
         answers = list(found.values())
-        shown.append(_read(data, "Read differently by two implementations", answers, answers[0]))
+        shown.append(_read(data, "Classified differently", answers, answers[0]))
     return shown
 
 
 def _read(data: Dataset, what: str, answers: list[np.ndarray], beside: np.ndarray) -> Pictures:
-    """Return the pictures to which some answer is not the one beside it."""
+    """Return the pictures whose answers differ from those in `beside`."""
     rows = np.flatnonzero((np.array(answers) != beside).any(axis=0))
     names = data.class_names
     shown = []
     for row in rows[:_MOST]:
         true, read = names[data.y_test[row]], [names[each[row]] for each in answers]
-        words = f"a {true}, read as {', '.join(read)}"
+        words = f"a {true}, classified as {', '.join(read)}"
         shown.append(Picture(_png(data, data.X_test[row]), words, f"{true} → {' '.join(read)}"))
     which = f"; the first {_MOST}" if len(rows) > _MOST else ""
     return Pictures(f"{what}: {len(rows):,} of {len(beside):,}{which}", shown)
 
 
 def reconstructions(trained: Trained) -> list[Pictures]:
-    """Return the first test pictures, and below them what each implementation makes of them."""
+    """Return the first test pictures, and each implementation's reconstructions of them."""
     data = trained.data
     if data is None or not has_images(data) or not isinstance(data.targets, Inputs):
         return []
@@ -122,9 +122,9 @@ def _ends(data: Dataset) -> tuple[float, float]:
 
 
 def _png(data: Dataset, row: np.ndarray) -> str:
-    """Return a row of pixels as the address of a picture: white is the least, black the largest.
+    """Return a row of pixels as a data URL: the smallest value is white, the largest black.
 
-    Pixels beyond the data's, as a network may make them, are white or black.
+    Pixels outside the range of the data, as a network may output them, are white or black.
     """
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Two inputs: the points on the plane, and where each implementation draws the boundary."""
+"""Two inputs: the points in the plane, and each implementation's decision boundary."""
 
 from itertools import combinations
 from typing import Any
@@ -10,7 +10,7 @@ from experiments.harness.report.trained import MOST_ROWS, Trained
 
 __all__ = ["boundaries", "draw_points"]
 
-_DARK = "#1a1a1a"  # on a picture, whose colours are the same on a dark page
+_DARK = "#1a1a1a"  # on an image, whose colours stay the same on a dark page
 
 
 def draw_points(trained: Trained) -> Figure | None:
@@ -25,7 +25,7 @@ def draw_points(trained: Trained) -> Figure | None:
             points = data.X_train[data.y_train == label]
             axes.scatter(*points.T, s=16, c=face, edgecolors=colour, linewidths=0.8)
         axes.set_aspect("equal")
-        svg = to_svg(drawn, trained.title, f"{rows} on the plane")
+        svg = to_svg(drawn, trained.title, f"{rows} in the plane")
     hollow, filled = trained.classes
     return Figure(f"{rows.capitalize()}: hollow {hollow}, filled {filled}.", svg)
 
@@ -54,14 +54,14 @@ def _field(trained: Trained, name: str, p: np.ndarray, at: np.ndarray) -> Figure
                 points = data.X_test[data.y_test == i]
                 axes.scatter(*points.T, s=11, c=face, edgecolors=_DARK, linewidths=0.6)
         _bar(drawn, image, axes).ax.set_ylim(0, 1)
-        words = f"Probability on the plane by {name}; test accuracy {accuracy:.4f}"
+        words = f"Probability in the plane by {name}; test accuracy {accuracy:.4f}"
         return Figure("", to_svg(drawn, trained.title, words), name)
 
 
 def _difference(title: str, fields: dict[str, np.ndarray], at: np.ndarray) -> Figure:
     largest = np.max([np.abs(a - b) for a, b in combinations(fields.values(), 2)], axis=0)
     if largest.max() == 0:
-        return Figure("The implementations are equal to the last bit on the whole plane.")
+        return Figure("The implementations are identical to the last bit on the whole grid.")
     from matplotlib.colors import LogNorm
 
     with figure(3.2, 2.7, left=0.3, right=0.3, bottom=0.2) as (drawn, axes):

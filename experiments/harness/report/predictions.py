@@ -1,4 +1,4 @@
-"""Numbers for answers: predictions against the true values of the test rows, and the residuals."""
+"""Regressions: predictions against the true values of the test rows, and residuals."""
 
 from collections.abc import Mapping
 
@@ -11,13 +11,13 @@ from experiments.harness.report.trained import Trained
 
 __all__ = ["draw_predictions"]
 
-_MOST_DOTS = 200  # of an implementation; more hide each other
+_MOST_DOTS = 200  # per implementation; more would hide each other
 
 Dots = Mapping[str, tuple[np.ndarray, np.ndarray]]  # x and y, by implementation
 
 
 def draw_predictions(trained: Trained) -> list[Figure]:
-    """Draw what a regression predicts on the test rows; nothing for other tasks."""
+    """Draw the predictions of a regression on the test rows; nothing for other tasks."""
     data = trained.data
     if data is None or not isinstance(data.targets, Quantity):
         return []
@@ -31,7 +31,7 @@ def draw_predictions(trained: Trained) -> list[Figure]:
     if not predicted:
         return []
     which = f"one test row in {every}" if every > 1 else "each test row"
-    caption = f"A dot for {which} and implementation; on the diagonal it is predicted exactly."
+    caption = f"One dot for {which} and implementation; on the diagonal predictions are exact."
     quantity = ", ".join(filter(None, [data.targets.name, data.targets.unit]))
     labels = f"true {quantity}", f"predicted {quantity}", "residual"
     against_truth = _draw(trained, {k: (true, p) for k, p in predicted.items()}, labels[:2], 1)
@@ -44,11 +44,11 @@ def draw_predictions(trained: Trained) -> list[Figure]:
 
 
 def _draw(trained: Trained, dots: Dots, labels: tuple[str, ...], slope: int) -> Markup:
-    """Draw dots, and the line through the origin on which they lie if all is predicted exactly."""
+    """Draw dots, and the line through the origin on which exact predictions lie."""
     styles = line_styles(trained.implementations)
     with figure(4.6, 3.6) as (drawn, axes):
         for position, (name, (x, y)) in enumerate(dots.items()):
-            # Equal dots lie on each other: every next one is smaller.
+            # Equal dots coincide, so each implementation's dots are smaller than the last one's.
             size, style = 60 - 50 * position / len(dots), styles[name]
             axes.scatter(x, y, s=size, marker=style.marker, linewidths=1.1,
                          facecolors="none", edgecolors=SERIES[style.colour])  # fmt: skip

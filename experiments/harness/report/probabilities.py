@@ -1,4 +1,4 @@
-"""Two classes: how well the probabilities separate them (ROC), and whether they can be believed."""
+"""Two classes: how well the probabilities separate them (ROC), and how well calibrated they are."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from experiments.harness.report.trained import Trained
 
 __all__ = ["Probabilities", "judge_probabilities"]
 
-_FEWEST_ROWS = 200  # with less, the curves are a few steps
+_FEWEST_ROWS = 200  # with fewer, the curves are only a few steps
 _BINS = 10
 
 
@@ -24,7 +24,7 @@ class Probabilities:
 
 
 def judge_probabilities(trained: Trained) -> Probabilities | None:
-    """Judge the probabilities of the first seed; None for other tasks, and without enough rows."""
+    """Judge the probabilities of the first seed; None for other tasks, and for too few rows."""
     from sklearn.metrics import brier_score_loss, roc_auc_score
 
     if trained.data is None or len(trained.classes) != 2:
@@ -59,7 +59,7 @@ def _roc(trained: Trained, y: np.ndarray, found: Mapping[str, np.ndarray], areas
         axes.set_xlabel("false positive rate")
         axes.set_ylabel("true positive rate")
         svg = to_svg(drawn, trained.title, f"ROC curves; area under the curve: {areas}")
-    best = "The further to the upper left, the better; the diagonal is chance."
+    best = "The closer to the upper left corner, the better; the diagonal is chance."
     return Figure(best, svg, "ROC curve")
 
 
@@ -76,8 +76,8 @@ def _calibration(trained: Trained, y: np.ndarray, found: Mapping[str, np.ndarray
         axes.set_ylabel("observed frequency")
         words = f"Calibration curves of {', '.join(found)}, in {_BINS} groups of rows"
         svg = to_svg(drawn, trained.title, words)
-    words = f"Each point is a tenth of the test rows ({len(y) // _BINS:,}); on the diagonal the "
-    return Figure(words + "probabilities can be taken at their word.", svg, "Calibration")
+    words = f"Each point is a tenth of the test rows ({len(y) // _BINS:,}); on the diagonal "
+    return Figure(words + "probabilities match observed frequencies.", svg, "Calibration")
 
 
 def _diagonal(axes: Any) -> None:

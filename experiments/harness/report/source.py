@@ -1,4 +1,4 @@
-"""The builders of a page side by side: highlighted, and aligned line against line."""
+"""The builders of a page side by side, highlighted and aligned line by line."""
 
 import inspect
 import re
@@ -17,19 +17,19 @@ from frameworks.program import Builder
 
 __all__ = ["Line", "SideBySide", "align", "highlighting", "side_by_side"]
 
-Row = list[int | None]  # the number of a line of each column, None where it has none
+Row = list[int | None]  # the line number in each column; None where it has no line
 
-_ALIKE = 0.45  # from here on two lines are said to correspond
+_ALIKE = 0.45  # the likeness from which two lines correspond
 _MODULE = re.compile(r"\b\w+\.(?=[A-Z])")  # nn.ReLU and layers.ReLU are the same to a reader
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of one implementation; empty where it has none."""
+    """One line of one builder; empty for a gap."""
 
     code: Markup = Markup()
     indent: int = 0
-    differs: bool = False  # the page says that it had to be written differently
+    differs: bool = False  # marked with "# differs:" on the page
 
     def __bool__(self) -> bool:
         return bool(self.code)
@@ -41,11 +41,11 @@ class SideBySide:
 
     builders: list[str]
     rows: list[list[Line]]
-    changed: bool  # the code is not what it was when the run was trained
+    changed: bool  # the code has changed since the run was trained
 
 
 def side_by_side(trained: Trained) -> SideBySide | None:
-    """Return the builders that were trained; None if the page is not known."""
+    """Return the builders of the trained implementations; None if the page is not known."""
     page = trained.experiment
     if page is None:
         return None
@@ -65,7 +65,7 @@ def side_by_side(trained: Trained) -> SideBySide | None:
 
 
 def highlighting() -> str:
-    """Return the style of highlighted code: on light, and on dark where the reader prefers it."""
+    """Return the CSS of highlighted code, for light and dark colour schemes."""
     from pygments.formatters import HtmlFormatter
 
     light, dark = (
@@ -97,8 +97,8 @@ def _highlight(lines: list[str]) -> list[Markup]:
 def align(columns: Sequence[Sequence[str]]) -> list[Row]:
     """Return rows that hold every line of every column once, in order.
 
-    Each column is aligned in turn with the rows so far, such that the sum of the likenesses of
-    facing lines is largest (Needleman and Wunsch, 1970, without a cost for gaps).
+    Each column in turn is aligned with the rows so far, so that the total likeness of facing lines
+    is largest (Needleman and Wunsch, 1970, without a gap cost).
 
     >>> align([["a = 1", "b = 2"], ["a = 1", "extra()", "b = 3"]])
     [[0, 0], [None, 1], [1, 2]]
@@ -118,7 +118,7 @@ def align(columns: Sequence[Sequence[str]]) -> list[Row]:
 
 
 def _best_path(score: list[list[float]], n: int, m: int) -> list[tuple[int | None, int | None]]:
-    """Return the pairs (i, j), in order, that sum to the most; None faces a gap."""
+    """Return the pairs (i, j), in order, with the largest sum of scores; None is a gap."""
     best = [[0.0] * (m + 1) for _ in range(n + 1)]
     for i in reversed(range(n)):
         for j in reversed(range(m)):
@@ -140,7 +140,7 @@ def _best_path(score: list[list[float]], n: int, m: int) -> list[tuple[int | Non
 
 @lru_cache(maxsize=10_000)
 def _likeness(a: str, b: str) -> float:
-    """Return how alike two lines are, 0 to 1; 0 where they do not correspond."""
+    """Return how alike two lines are, 0 to 1; 0 if they do not correspond."""
     a, b = (_MODULE.sub("", line.strip()) for line in (a, b))
     if not a or not b:
         return 0.1 * (a == b)

@@ -1,4 +1,4 @@
-"""Matplotlib figures as inline SVG: small, the same on every build, in the page's own colours."""
+"""Matplotlib figures as inline SVG: small, reproducible, in the page's own colours."""
 
 import io
 import re
@@ -22,7 +22,7 @@ __all__ = [
     *("set_powers", "to_svg"),
 ]
 
-# Stand-ins: in the SVG each becomes a variable of the page's style, light or dark.
+# Placeholders: in the SVG each becomes a CSS variable of the page, light or dark.
 INK, MUTED, GRID, LIMIT = "#000001", "#000002", "#000003", "#000004"
 SERIES = ("#000011", "#000012", "#000013", "#000014", "#000015", "#000016")
 _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "rule", LIMIT: "bad"} | {
@@ -30,12 +30,12 @@ _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "rule", LIMIT: "bad"} | {
 }
 
 _STYLE: Any = {
-    "svg.fonttype": "none",  # text stays text: small, and found by a search
+    "svg.fonttype": "none",  # text stays text: small and searchable
     "svg.hashsalt": "lockstep",
     "text.parse_math": False,
     "axes.formatter.use_mathtext": False,
     "path.simplify_threshold": 0.3,
-    "font.family": "DejaVu Sans",  # to measure with; the page's style sets its own
+    "font.family": "DejaVu Sans",  # for measuring; the page's style sets its own font
     "font.size": 9,
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
@@ -58,7 +58,7 @@ _STYLE: Any = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture with its caption; where there is nothing to draw, only the reason."""
+    """A picture with its caption; if there is nothing to draw, only a caption that says why."""
 
     caption: str
     svg: Markup = Markup()
@@ -66,7 +66,7 @@ class Figure:
 
 
 def line_styles(implementations: Iterable[str]) -> dict[str, LineStyle]:
-    """Return each implementation's own style, and one that others have for unknown ones."""
+    """Return each implementation's style; unknown ones get that of another."""
     known = [backend.style for backend in BACKENDS.values()]
     styles = {
         name: BACKENDS[name].style if name in BACKENDS else known[i % len(known)]
@@ -76,9 +76,9 @@ def line_styles(implementations: Iterable[str]) -> dict[str, LineStyle]:
 
 
 def draw_line(axes: Any, x: np.ndarray, y: np.ndarray, style: LineStyle, position: int) -> None:
-    """Draw a line (n,), some of its points marked.
+    """Draw a line (n,) with markers on some of its points.
 
-    `position`: of the line among those in the figure, so that their markers stand side by side.
+    `position`: the line's number in the figure, by which its markers are shifted from others'.
     """
     n, colour = len(x), SERIES[style.colour]
     every = max(1, n // 6)
@@ -102,10 +102,10 @@ def figure(
     right: float = 0.12,
     bottom: float = 0.47,
 ) -> Iterator[tuple[matplotlib.figure.Figure, Any]]:
-    """Make a figure with one empty axes in the report's style, to be drawn within the context.
+    """Yield a figure with one empty axes in the report's style, to be drawn within the context.
 
-    Width and height are in inches; at 4.6 inches the text is readable on a phone. So are the
-    margins for the labels: a layout that measures them would take twice the time.
+    Sizes and the margins for labels are in inches; at a width of 4.6 the text is readable on a
+    phone. A layout that measures the labels would take twice the time.
     """
     with rc_context(_STYLE):
         drawn = matplotlib.figure.Figure(figsize=(width, height))
@@ -116,7 +116,7 @@ def figure(
 def to_svg(drawn: matplotlib.figure.Figure, title: str, words: str) -> Markup:
     """Return a figure as an <svg> element; call it within `figure`.
 
-    `title` and `words` are the text alternative; no two figures of a page have both in common.
+    `title` and `words` are the text alternative; together they are unique on a page.
     """
     out = io.StringIO()
     drawn.savefig(out, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
@@ -134,7 +134,7 @@ def to_svg(drawn: matplotlib.figure.Figure, title: str, words: str) -> Markup:
 
 
 def set_powers(axis: Any) -> None:
-    """Label a logarithmic axis as in 1e-12; matplotlib's own labels need a font of its own."""
+    """Label a logarithmic axis as in 1e-12; matplotlib's default labels need a special font."""
     axis.set_major_formatter("{x:.0e}")
     axis.set_minor_locator(NullLocator())
 
@@ -149,7 +149,7 @@ def plain(name: Any) -> str:
 
 
 def _scope_ids(svg: str, figure: str) -> str:
-    """Drop ids that nothing refers to; make the others the figure's own."""
+    """Drop ids that nothing refers to, and make the others unique to the figure."""
     key = f"f{figure}"
     used = set(re.findall(r"#([\w-]+)[\")]", svg))
 

@@ -1,4 +1,4 @@
-"""One experiment of a run, as the report's parts look at it."""
+"""One experiment of a run, as the parts of the report see it."""
 
 import re
 from collections.abc import Iterator
@@ -26,12 +26,12 @@ from frameworks.task import Task, find_task
 
 __all__ = ["MOST_ROWS", "Trained", "Training", "trained_in"]
 
-MOST_ROWS = 1_000  # of the training rows, to be shown; nothing needs all 60,000 images
+MOST_ROWS = 1_000  # training rows kept for display; nothing needs all 60,000 images
 
 
 @dataclass(frozen=True)
 class Training:
-    """A finished training: its record, with what only finished ones have, and its arrays."""
+    """A finished training: its record, the fields that only finished ones have, its arrays."""
 
     record: Record
     history: History
@@ -49,51 +49,51 @@ class Training:
 class Trained:
     """All trainings of one experiment with one dtype in one mode, and their data.
 
-    In lockstep mode, from the same start, there is an agreement; in native mode, each from a start
-    of its own, the task's headline figures are compared.
+    In lockstep mode, where all start from the same weights, there are agreement entries; in native
+    mode, each with its own start, the task's headline figures are compared.
     """
 
-    is_only: bool  # the run's only one of this name
-    results: Results  # its part of the run's
+    is_only: bool  # no other entry of the run has the same experiment
+    results: Results  # its part of the run's results
     done: list[Training]
-    data: Dataset | None  # with the first of the training rows
-    without_data: str  # why there is none
+    data: Dataset | None  # with only the first training rows
+    without_data: str  # why there are none
 
     @property
     def head(self) -> Record:
-        """The first record; what it says before its training, the others say, too."""
+        """The first record, for the fields that are the same in all."""
         return self.results.cells[0]
 
     @property
     def title(self) -> str:
-        """What tells it from the others of a run."""
+        """A name that is unique in the run."""
         mode = "" if self.head.mode == "lockstep" else f", {self.head.mode}"
         return f"{self.head.experiment}, {self.head.dtype}{mode}"
 
     @property
     def label(self) -> str:
-        """Its heading."""
+        """The heading."""
         return self.head.experiment if self.is_only else self.title
 
     @property
     def anchor(self) -> str:
-        """The id of its section."""
+        """The HTML id of the section."""
         return re.sub(r"[^A-Za-z0-9]+", "-", self.title)
 
     @property
     def task(self) -> Task:
-        """What the network is to do."""
+        """The task of the network."""
         return find_task(self.head.task)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes; none without data, or where the targets are others."""
+        """The names of the classes; empty without data or for other targets."""
         targets = self.data and self.data.targets
         return targets.names if isinstance(targets, Classes) else ()
 
     @property
     def agreement(self) -> list[AgreementEntry]:
-        """Every pair with every seed; none in native mode."""
+        """The entries of every pair and seed; none in native mode."""
         return self.results.agreement
 
     @property
@@ -103,7 +103,7 @@ class Trained:
 
     @property
     def question(self) -> str:
-        """What the page asks."""
+        """The page's question."""
         question = self.experiment.question if self.experiment else ""
         return question[:1].upper() + question[1:]
 
@@ -115,24 +115,24 @@ class Trained:
 
     @cached_property
     def implementations(self) -> list[str]:
-        """The names of the implementations that were trained, each once."""
+        """The names of the trained implementations, each once."""
         return list(dict.fromkeys(each.by for each in self.done))
 
     @cached_property
     def seeds(self) -> list[int]:
-        """The seeds that were trained with."""
+        """The seeds of the trainings, each once."""
         return list(dict.fromkeys(each.record.seed for each in self.done))
 
     def by(self, implementation: str) -> list[Training]:
-        """Return an implementation's trainings, one for each seed."""
+        """Return an implementation's trainings, one per seed."""
         return [each for each in self.done if each.by == implementation]
 
     def first_seed(self) -> list[Training]:
-        """Return the trainings with the first seed, one for each implementation."""
+        """Return the trainings with the first seed, one per implementation."""
         return [each for each in self.done if each.record.seed == self.seeds[0]]
 
     def found(self, name: str) -> dict[str, np.ndarray]:
-        """Return an array of the first seed, by implementation, where it was recorded."""
+        """Return an array of the first seed, by implementation, if it was recorded."""
         return {each.by: each.arrays[name] for each in self.first_seed() if name in each.arrays}
 
 
@@ -164,7 +164,7 @@ def _training(cell: Record, store: Store) -> Training:
 
 
 def _data_of(record: Record, data_dir: str | None) -> tuple[Dataset | None, str]:
-    """Return the data of a record, or None and why they cannot be had."""
+    """Return the data of a record, or None and why they are unavailable."""
     experiment = known_experiment(record.experiment)
     if experiment is None:
         return None, "the page of this experiment is not known"
@@ -173,7 +173,7 @@ def _data_of(record: Record, data_dir: str | None) -> tuple[Dataset | None, str]
     except (DataError, RequestError) as error:
         return None, str(error).splitlines()[0]
     if data.sha256 != record.data.sha256:
-        return None, f"what is there now has another SHA-256: {data.sha256[:12]}"
+        return None, f"the data now have a different SHA-256, {data.sha256[:12]}"
     X = data.X_train[:MOST_ROWS].copy()
     y = X if data.y_train is data.X_train else data.y_train[:MOST_ROWS].copy()
     return replace(data, X_train=X, y_train=y), ""

@@ -1,4 +1,4 @@
-"""What an experiment came to, in words."""
+"""The outcome of an experiment, in words."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict in one word and in a sentence, all that went against, and what to know of it."""
+    """The verdict in one word and in a sentence, with objections and remarks."""
 
     word: str  # agree, differ, measured, native, alone or failed
     sentence: str
@@ -26,7 +26,7 @@ class Verdict:
 
 
 def judge(trained: Trained) -> Verdict:
-    """Return what the trainings of an experiment came to."""
+    """Return the verdict on the trainings of an experiment."""
     pairs = trained.agreement
     equal_to = digits(entry.max_rel_loss for entry in pairs)
     differences = _differences(trained)
@@ -41,7 +41,7 @@ def judge(trained: Trained) -> Verdict:
 
 
 def digits(errors: Iterable[float | None]) -> str:
-    """Return to how many digits numbers are equal, from their relative differences.
+    """Format the number of digits in which numbers agree, from their relative differences.
 
     >>> digits([2.8e-15, 0.0]), digits([0.0]), digits([0.3]), digits([None])
     ('14 digits', 'every bit', 'no digit', 'no digit')
@@ -80,25 +80,25 @@ def _sentence(trained: Trained, equal_to: str, differences: str) -> str:
         return "No training finished."
     if head.mode != "lockstep":
         return (
-            f"{', '.join(names)} trained with their own random numbers and defaults, on {seeds} "
+            f"{', '.join(names)} trained with their own random numbers and defaults, with {seeds} "
             f"seeds: their {trained.task.headline.title} is compared, not their losses."
         )
     if not trained.agreement:
         return f"Only {names[0]} was trained: there is nothing to compare it with."
     who = f"{_NUMBERS[len(names)] if len(names) < 10 else len(names)} implementations".capitalize()
-    which = f"all {head.epochs:,} epochs" if head.epochs > 1 else "the one epoch"
+    which = f"all {head.epochs:,} epochs" if head.epochs > 1 else "the only epoch"
     which += f" with each of {seeds} seeds" if seeds > 1 else ""
     match _word(trained):
         case "differ":
-            return f"{who} were trained from the same start, and they part; {differences}."
+            return f"{who} were trained from the same start, and they differ; {differences}."
         case "measured":
-            to = f"their losses are equal to {equal_to} on {which}"
-            return f"{who} in {head.dtype}, measured and not judged: {to}; {differences}."
-    return f"{who} agree on {which} to {equal_to}; {differences}."
+            to = f"their losses agree to {equal_to} in {which}"
+            return f"{who} in {head.dtype}, measured but not judged: {to}; {differences}."
+    return f"{who} agree to {equal_to} in {which}; {differences}."
 
 
 def _differences(trained: Trained) -> str:
-    """Say how many test rows a pair predicts differently, or how far outputs are apart."""
+    """Return how many predictions differ between two implementations, or how far outputs do."""
     pairs = trained.agreement
     counts = [entry.prediction_mismatches for entry in pairs]
     if None in counts:

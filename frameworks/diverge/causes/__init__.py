@@ -1,7 +1,7 @@
-"""Known causes, each a hypothesis that is tested on the numbers: confirmed, or not mentioned.
+"""Known causes: hypotheses that are tested on the numbers, and named only if confirmed.
 
-To add one, write a function of the evidence (see `evidence`) and put it into its level's list; the
-first of the list that is confirmed is named.
+To add one, write a function of the evidence (see `evidence`) and add it to its level's list; the
+first in the list that is confirmed is named.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ HYPOTHESES: dict[str, Sequence[Hypothesis]] = {
 
 
 def likely_cause(evidence: Evidence) -> str | None:
-    """Return the first hypothesis of the level that the numbers confirm, as a sentence."""
+    """Return the sentence of the level's first hypothesis that the numbers confirm, or None."""
     for hypothesis in HYPOTHESES[evidence.level]:
         if sentence := hypothesis(evidence):
             return sentence

@@ -1,4 +1,4 @@
-"""Why a layer may return something else for the same input."""
+"""Why a layer may return a different output for the same input."""
 
 from collections.abc import Callable
 
@@ -33,25 +33,25 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "a sigmoid": _sigmoid,
     "a tanh": np.tanh,
     "a softmax": _softmax,
-    "a softmax along the rows, not the classes": lambda z: _softmax(z, 0),
+    "a softmax over the rows instead of the classes": lambda z: _softmax(z, 0),
 }
 
 
 def other_shape(evidence: Evidence) -> str | None:
-    """The padding differs where one output is as large as the input."""
+    """The outputs have different shapes: in a convolution, the padding differs."""
     (x, y), before = evidence.pair, input_of(evidence)
     if x.shape == y.shape:
         return None
     if kind_of(evidence) == "convolution" and x.ndim == y.ndim == 4:
-        return f"the paddings differ: images of {x.shape[1:3]} against {y.shape[1:3]} pixels"
-    return f"the shapes differ, {x.shape} against {y.shape}, after an input {before.shape}"
+        return f"the padding differs: images of {x.shape[1:3]} and {y.shape[1:3]} pixels"
+    return f"the shapes differ, {x.shape} and {y.shape}, for an input of {before.shape}"
 
 
 def rounded_to_float32(evidence: Evidence) -> str | None:
     """A' = float32(a)."""
     x, y = evidence.pair
     if x.dtype == np.float64 and np.array_equal(y, y.astype(np.float32).astype(np.float64)):
-        return f"every number that {evidence.names[1]} returns is one that float32 holds"
+        return f"every output of {evidence.names[1]} is exactly representable in float32"
     return None
 
 
@@ -65,13 +65,13 @@ def missing_bias(evidence: Evidence) -> str | None:
 
 
 def other_activation(evidence: Evidence) -> str | None:
-    """A' = g(z) in place of f(z)."""
+    """A' = g(z) instead of f(z)."""
     if weights_of(evidence) or "pooling" in kind_of(evidence) or not kind_of(evidence):
         return None
     z, (_, y) = input_of(evidence), evidence.pair
     for name, f in ACTIVATIONS.items():
         if z.shape == y.shape and evidence.matches(f(z), y):
-            return f"{evidence.names[1]} has {name} there, not a {kind_of(evidence)}"
+            return f"{evidence.names[1]} has {name} there instead of a {kind_of(evidence)}"
     return _other_slope(evidence, z, y)
 
 
@@ -91,25 +91,25 @@ def applied_twice(evidence: Evidence) -> str | None:
     x, y = evidence.pair
     for name, f in ACTIVATIONS.items():
         if x.shape == y.shape and evidence.matches(f(x), y):
-            return f"{evidence.names[1]} applies {name} to what {evidence.names[0]} returns"
+            return f"{evidence.names[1]} applies {name} to the output of {evidence.names[0]}"
         if x.shape == y.shape and evidence.matches(f(y), x):
-            return f"{evidence.names[0]} applies {name} to what {evidence.names[1]} returns"
+            return f"{evidence.names[0]} applies {name} to the output of {evidence.names[1]}"
     return None
 
 
 def dropout(evidence: Evidence) -> str | None:
-    """A' = a ⊙ mask outside training, or no mask within, or one without 1/(1 − p)."""
+    """A' = a ⊙ mask in evaluation mode, or a mask without the factor 1/(1 − p)."""
     x, y = evidence.pair
     dropped = (y == 0) & (x != 0)
     if x.shape == y.shape and dropped.any() and "training" not in evidence.found.where:
         scale = evidence.ratio(x[~dropped], y[~dropped])
         if scale or np.array_equal(x[~dropped], y[~dropped]):
-            share = f"{dropped.mean():.0%} of the numbers are 0"
-            return f"dropout is on outside training in {evidence.names[1]}: {share}"
+            share = f"{dropped.mean():.0%} of the outputs are 0"
+            return f"dropout is active in evaluation mode in {evidence.names[1]}: {share}"
     if kind_of(evidence) == "dropout":
         scale = evidence.ratio(x, y)
         if scale:
-            return f"what dropout keeps is scaled by another factor, {as_number(scale)} times"
+            return f"the scale of what dropout keeps is {as_number(scale)} times as large"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Why a gradient may be another one for the same loss."""
+"""Why a gradient may differ though the loss agrees."""
 
 import numpy as np
 
@@ -19,20 +19,20 @@ def _flat(arrays: Gradients) -> np.ndarray:
 
 def _say_factor(r: float, n: int, k: int) -> str:
     known = {
-        float(n): "a sum over the rows, not their mean",
-        1 / n: "a mean over the rows, not their sum",
-        float(k): "a sum over the outputs, not their mean",
-        1 / k: "a mean over the outputs, not their sum",
-        2.0: "a factor of 2, as where a square has no ½",
+        float(n): "a sum over the rows instead of their mean",
+        1 / n: "a mean over the rows instead of their sum",
+        float(k): "a sum over the outputs instead of their mean",
+        1 / k: "a mean over the outputs instead of their sum",
+        2.0: "a factor of 2, as from a square without its ½",
         0.5: "a factor of ½",
-        -1.0: "the other sign",
+        -1.0: "the opposite sign",
     }
     near = (words for value, words in known.items() if abs(r - value) < 1e-6 * abs(value))
     return next(near, f"a factor of {as_number(r)}")
 
 
 def clipped(evidence: Evidence) -> str | None:
-    """G' = g min(1, c/‖g‖), or each element held to ± c."""
+    """G' = g min(1, c/‖g‖), or each element clipped to ± c."""
     ours, theirs = (_flat(g) for g in _pair(evidence))
     c = float(np.abs(theirs).max())
     if (np.abs(theirs) == c).sum() > 1 and evidence.matches(np.clip(ours, -c, c), theirs):
@@ -45,7 +45,7 @@ def clipped(evidence: Evidence) -> str | None:
 
 
 def factor(evidence: Evidence) -> str | None:
-    """G' = r g for all weights, or for those that part."""
+    """G' = r g for all weights, or for those that differ."""
     ours, theirs = _pair(evidence)
     n, k = len(evidence.a.outputs), evidence.a.outputs[0].size
     r = evidence.ratio(_flat(ours), _flat(theirs))
@@ -57,7 +57,7 @@ def factor(evidence: Evidence) -> str | None:
         return None
     biases = all(ours[i].ndim == 1 for i in some)
     which = "the biases'" if biases else "the kernels'" if _kernels(ours, some) else "these"
-    return f"{evidence.names[1]} has {_say_factor(r, n, k)} in {which} gradients alone"
+    return f"{evidence.names[1]} has {_say_factor(r, n, k)} in {which} gradients only"
 
 
 def _kernels(gradients: Gradients, some: list[int]) -> bool:
@@ -65,19 +65,19 @@ def _kernels(gradients: Gradients, some: list[int]) -> bool:
 
 
 def missing(evidence: Evidence) -> str | None:
-    """G' = 0 for the weights that part."""
+    """G' = 0 for the weights that differ."""
     theirs = _pair(evidence)[1]
     if any(theirs[i].any() for i in evidence.parted):
         return None
     which = ", ".join(f"weights.{i}" for i in sorted(evidence.parted))
-    return f"{which}: no gradient arrives in {evidence.names[1]}; frozen, or left out"
+    return f"{evidence.names[1]} has no gradient for {which}: frozen, or left out"
 
 
 def rearranged(evidence: Evidence) -> str | None:
-    """G' = gᵀ, for a square matrix; g' turned round for a kernel."""
+    """G' = gᵀ, for a square matrix; g rotated by 180° for a kernel."""
     i = evidence.item.position
     x, y = (g[i] for g in _pair(evidence))
-    ways = {"transposed": x.T, "turned round": x[::-1, ::-1]} if x.ndim > 1 else {}
+    ways = {"transposed": x.T, "rotated by 180°": x[::-1, ::-1]} if x.ndim > 1 else {}
     for way, changed in ways.items():
         if changed.shape == y.shape and evidence.matches(changed, y):
             return f"the gradient of weights.{i} is {way} in {evidence.names[1]}"
@@ -85,7 +85,7 @@ def rearranged(evidence: Evidence) -> str | None:
 
 
 def penalty(evidence: Evidence) -> str | None:
-    """G' = g + λ w for the weights that part: a penalty that is not in the loss."""
+    """G' = g + λ w for the weights that differ: a penalty that is not in the loss."""
     ours, theirs = _pair(evidence)
     some = sorted(evidence.parted)
     w = _flat([evidence.a.opened.initial_weights[i] for i in some])
@@ -93,19 +93,19 @@ def penalty(evidence: Evidence) -> str | None:
     rate = evidence.ratio(w, d)
     if rate is None:
         return None
-    return f"{evidence.names[1]} adds {as_number(rate)} w to the gradient: a decay of the weights"
+    return f"{evidence.names[1]} adds {as_number(rate)} w to the gradient: weight decay"
 
 
 def rounded_to_float32(evidence: Evidence) -> str | None:
     """G' = float32(g)."""
     theirs = _flat(_pair(evidence)[1])
     if theirs.dtype == np.float64 and np.array_equal(theirs, theirs.astype(np.float32)):
-        return f"every number of the gradient in {evidence.names[1]} is one that float32 holds"
+        return f"every gradient element of {evidence.names[1]} is exactly representable in float32"
     return None
 
 
 def kink(evidence: Evidence) -> str | None:
-    """The gradient parts below a layer whose derivative is a choice on this very batch."""
+    """The gradient differs below a layer whose derivative is a convention on this batch."""
     layers = evidence.a.training_layers
     x: np.ndarray | None = evidence.a.batch.X
     for position, layer in enumerate(layers):
@@ -122,14 +122,14 @@ def kink(evidence: Evidence) -> str | None:
             if ties:
                 return (
                     f"{ties} windows of layer {position + 1} (max pooling) have several maxima: "
-                    "the first, the last or all of them may be given the gradient"
+                    "the first, the last or all of them may receive the gradient"
                 )
         x = layer.values
     return None
 
 
 def _ties(x: np.ndarray, z: np.ndarray | None) -> int:
-    """Count the windows of a pooling without overlap whose maximum is there more than once."""
+    """Count the windows, which do not overlap, whose maximum occurs more than once."""
     if z is None or x.ndim != 4:
         return 0
     kh, kw = x.shape[1] // z.shape[1], x.shape[2] // z.shape[2]

@@ -1,4 +1,4 @@
-"""Why two implementations may not start from the same numbers."""
+"""Why two implementations may start from different numbers."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
 __all__ = ["HYPOTHESES"]
 
 _ROWS = "training rows", "test rows"
-_TARGETS = ("labels", "targets")  # of a task with answers, and of one without
+_TARGETS = ("labels", "targets")  # of a task with and without answers
 
 
 def _same_numbers(x: np.ndarray, y: np.ndarray) -> bool:
@@ -15,12 +15,12 @@ def _same_numbers(x: np.ndarray, y: np.ndarray) -> bool:
 
 
 def fewer_rows(evidence: Evidence) -> str | None:
-    """Side b has lost rows."""
+    """One side has fewer rows."""
     x, y = evidence.pair
     if evidence.found.where not in _ROWS or len(x) == len(y) or x.shape[1:] != y.shape[1:]:
         return None
     few, many = sorted((x, y), key=len)
-    where = "the first" if np.array_equal(few, many[: len(few)]) else "not the first"
+    where = "the first ones" if np.array_equal(few, many[: len(few)]) else "not the first ones"
     return f"one side has {len(few)} of the other's {len(many)} rows, {where}"
 
 
@@ -30,13 +30,13 @@ def scaler_fitted_on_other_rows(evidence: Evidence) -> str | None:
         return None
     (x, y), data = evidence.pair, evidence.a.side.data
     fits = {
-        "training and test rows together": np.vstack([data.X_train, data.X_test]),
+        "the training and test rows together": np.vstack([data.X_train, data.X_test]),
         "the test rows": data.X_test,
     }
     for rows, fitted in fits.items():
         deviation = fitted.std(axis=0)
         if evidence.matches((x - fitted.mean(axis=0)) / np.where(deviation, deviation, 1), y):
-            return f"the features are scaled by means and deviations of {rows}"
+            return f"the features are standardized by means and deviations of {rows}"
     return None
 
 
@@ -52,7 +52,7 @@ def rounded_to_float32(evidence: Evidence) -> str | None:
     """X' = float32(x)."""
     x, y = evidence.pair
     same = x.shape == y.shape and np.array_equal(x.astype(np.float32).astype(x.dtype), y)
-    return "the numbers were rounded to float32 on the way" if same else None
+    return "the numbers were rounded to float32" if same else None
 
 
 def labels_shifted(evidence: Evidence) -> str | None:
@@ -67,31 +67,29 @@ def labels_shifted(evidence: Evidence) -> str | None:
     if len(np.unique(y - x)) == 1:
         return f"the {name} are shifted by {as_number(float((y - x).flat[0]))}"
     if np.array_equal(1 - x, y):
-        return "the two classes are confused"
+        return "the two classes are swapped"
     return None
 
 
 def rearranged(evidence: Evidence) -> str | None:
-    """The same numbers, in another order: which one."""
+    """The same numbers in another order, which is named if known."""
     x, y = evidence.pair
     ways = {}
     if x.ndim > 1:
         ways = {
             "transposed": x.T,
             "transposed (height and width)": x.swapaxes(0, 1),
-            "turned round in both directions": x[::-1, ::-1],
+            "reversed along both axes": x[::-1, ::-1],
         }
     ways |= {
-        "turned round": x[::-1],
-        "reshaped in Fortran's order, the first axis fastest": x.ravel().reshape(
-            x.shape, order="F"
-        ),
-        "confused in their last axis": x[..., ::-1],
+        "reversed": x[::-1],
+        "reshaped in Fortran order (first axis fastest)": x.ravel().reshape(x.shape, order="F"),
+        "reversed along the last axis": x[..., ::-1],
     }
     for way, changed in ways.items():
         if changed.shape == y.shape and np.array_equal(changed, y):
             return f"the same numbers, {way}"
-    return "the same numbers, in another order" if _same_numbers(x, y) else None
+    return "the same numbers in another order" if _same_numbers(x, y) else None
 
 
 def weights_drawn_in_another_order(evidence: Evidence) -> str | None:
@@ -100,16 +98,16 @@ def weights_drawn_in_another_order(evidence: Evidence) -> str | None:
         return None
     x, y = ([w.ravel() for w in s.opened.initial_weights] for s in (evidence.a, evidence.b))
     if _same_numbers(np.concatenate(x), np.concatenate(y)):
-        return "all weights together are the same numbers: they are handed out in another order"
+        return "all weights together are the same numbers, assigned to the arrays in another order"
     kernels = [w for w in evidence.b.opened.initial_weights if w.ndim > 1]
     for i, one in enumerate(kernels):
         if any(np.array_equal(one, other) for other in kernels[i + 1 :]):
-            return "two layers start from identical weights: one initializer was used twice"
+            return "two layers start with identical weights: one initializer was used twice"
     return None
 
 
 def constant(evidence: Evidence) -> str | None:
-    """Every number is the same."""
+    """Every element of side b is the same number."""
     _, y = evidence.pair
     if y.size > 1 and len(np.unique(y)) == 1:
         return f"every number is {as_number(float(y.flat[0]))} in {evidence.names[1]}"
@@ -117,7 +115,7 @@ def constant(evidence: Evidence) -> str | None:
 
 
 def order_of_an_earlier_epoch(evidence: Evidence) -> str | None:
-    """The permutation of epoch e is one that was there before, or none at all."""
+    """The order of epoch e is that of an earlier epoch, or there is no shuffling."""
     epoch, orders = evidence.item.position, evidence.b.opened.orders
     order = orders[epoch - 1]
     if order is None or np.array_equal(order, np.arange(len(order))):
@@ -141,7 +139,7 @@ _DATA: tuple[Hypothesis, ...] = (
 
 
 def data_or_order(evidence: Evidence) -> str | None:
-    """Orders have hypotheses of their own."""
+    """Test the hypotheses for batch orders, or those for data and weights."""
     where = evidence.found.where
     if where in ("rows in a batch", "the number of weight arrays"):
         return None

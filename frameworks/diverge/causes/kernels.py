@@ -1,4 +1,4 @@
-"""Why a kernel, a pool, a normalization or a sigmoid may return something else for one input."""
+"""Why a linear, pooling, normalization or sigmoid layer may return a different output."""
 
 from math import isqrt
 
@@ -19,16 +19,16 @@ Array = np.ndarray
 
 
 def other_kernel(evidence: Evidence) -> str | None:
-    """Z' = X W' + b with W' transposed, turned round, or with its channels confused."""
+    """Z' = X W' + b with W transposed, rotated, or with its channels reversed."""
     if kind_of(evidence) not in ("dense", "convolution") or not weights_of(evidence):
         return None
     _, y = evidence.pair
     W, *b = weights_of(evidence)
     ways = {"transposed": W.T} if W.ndim == 2 else {
-        "turned round, as a convolution in mathematics": W[::-1, ::-1],
+        "rotated by 180°, as in a mathematical convolution": W[::-1, ::-1],
         "transposed": W.swapaxes(0, 1),
-        "used with its input channels confused": W[:, :, ::-1],
-        "used with its output channels confused": W[..., ::-1],
+        "used with its input channels reversed": W[:, :, ::-1],
+        "used with its output channels reversed": W[..., ::-1],
     }  # fmt: skip
     for way, changed in ways.items():
         z = _linear(input_of(evidence), changed)
@@ -38,7 +38,7 @@ def other_kernel(evidence: Evidence) -> str | None:
 
 
 def _linear(X: Array, W: Array) -> Array | None:
-    """Return the product or the correlation; None where shapes do not fit."""
+    """Return the product or the cross-correlation; None if the shapes do not fit."""
     if W.ndim == 2:
         X = X.reshape(len(X), -1)
         return X @ W if X.shape[1] == W.shape[0] else None
@@ -53,7 +53,7 @@ def _linear(X: Array, W: Array) -> Array | None:
 
 
 def other_flattening(evidence: Evidence) -> str | None:
-    """Z' = X' W + b, where the images were flattened in another order."""
+    """Z' = X' W + b, with X' the images flattened in another order."""
     x, weights = input_of(evidence), weights_of(evidence)
     if kind_of(evidence) != "dense" or x.ndim != 4 or not weights:
         return None
@@ -61,7 +61,7 @@ def other_flattening(evidence: Evidence) -> str | None:
     ways = {
         "channel by channel, (c, h, w)": (0, 3, 1, 2),
         "column by column, (w, h, c)": (0, 2, 1, 3),
-        "in Fortran's order, (c, w, h)": (0, 3, 2, 1),
+        "in Fortran order, (c, w, h)": (0, 3, 2, 1),
     }
     for way, axes in ways.items():
         z = _linear(x.transpose(axes).reshape(len(x), -1), weights[0])
@@ -71,7 +71,7 @@ def other_flattening(evidence: Evidence) -> str | None:
 
 
 def batch_statistics(evidence: Evidence) -> str | None:
-    """x̂ from other means and variances: the batch's, the running ones, unbiased, or by rows."""
+    """x̂ from other means and variances: the batch's, the running ones, unbiased, or per row."""
     x, weights = input_of(evidence), weights_of(evidence)
     if kind_of(evidence) != "batch normalization" or len(weights) != 2:
         return None
@@ -94,7 +94,7 @@ def batch_statistics(evidence: Evidence) -> str | None:
 
 
 def other_pooling(evidence: Evidence) -> str | None:
-    """The mean or the minimum of every window in place of the maximum, or the other way round."""
+    """The mean, maximum or minimum of every window instead of what side a takes."""
     x, (_, y) = input_of(evidence), evidence.pair
     if "pooling" not in kind_of(evidence) or x.ndim != 4 or y.ndim != 4:
         return None
@@ -107,7 +107,7 @@ def other_pooling(evidence: Evidence) -> str | None:
 
 
 def less_exact_sigmoid(evidence: Evidence) -> str | None:
-    """With TensorFlow's σ(z), which errs by more than a nudge, scratch agrees with its side."""
+    """Scratch with TensorFlow's σ(z), whose error exceeds a nudge, agrees with the Keras side."""
     floor, sides = evidence.floor, (evidence.a.side, evidence.b.side)
     its = [side for side in sides if "tensorflow" in BACKENDS[side.implementation].packages]
     if floor is None or not its or its[0].dtype == "float64" or not has_sigmoid(its[0].blueprint):
@@ -115,7 +115,7 @@ def less_exact_sigmoid(evidence: Evidence) -> str | None:
     if (apart := floor.control(its[0], KERAS_SIGMOID)) is None:
         return None
     return (
-        f"TensorFlow's sigmoid; scratch with it agrees with {its[0].implementation}, within the "
+        f"TensorFlow's sigmoid; with it scratch agrees with {its[0].implementation} within the "
         f"noise floor: losses {apart.loss:.1e}, weights {apart.weight:.1e}, "
         f"test loss {apart.test_loss:.1e}"
     )

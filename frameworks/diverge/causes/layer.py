@@ -1,4 +1,4 @@
-"""The layer at which two networks part: its kind, its weights, and what went into it."""
+"""The layer at which two networks differ: its kind, its weights and its input."""
 
 import numpy as np
 
@@ -11,19 +11,19 @@ Array = np.ndarray
 
 
 def _layers(evidence: Evidence) -> list[LayerOutput]:
-    """Return side a's layers, in the mode in which they part."""
+    """Return side a's layers, in the mode in which they differ."""
     training = evidence.found.where.endswith("training mode")
     return evidence.a.training_layers if training else evidence.a.layers
 
 
 def kind_of(evidence: Evidence) -> str:
-    """Return the kind of the layer, or nothing for the network's outputs."""
+    """Return the kind of the layer, or "" for the network's outputs."""
     layers = _layers(evidence)
     return layers[evidence.item.position].kind if evidence.item.position < len(layers) else ""
 
 
 def input_of(evidence: Evidence) -> Array:
-    """Return what went into the layer: it is equal on both sides."""
+    """Return the layer's input, which is equal on both sides."""
     if evidence.item.position == 0:
         return evidence.a.batch.X
     before = _layers(evidence)[evidence.item.position - 1].values

@@ -1,4 +1,4 @@
-"""Why a loop may take other batches: each step agrees by itself, and the epochs do not."""
+"""How a loop's batches may differ, if single steps agree and the epochs do not."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,13 +11,13 @@ from scratch import Batch
 __all__ = ["other_batches"]
 
 Orders = list[np.ndarray]
-Epoch = tuple[Batch, np.ndarray, int]  # rows, their order, rows in a batch
+Epoch = tuple[Batch, np.ndarray, int]  # rows, their order, batch size
 
 
 def other_batches(evidence: Evidence) -> str | None:
-    """Side a, trained on the batches that a faulty loop takes, gets what side b got.
+    """Side a, trained on the batches of a faulty loop, reproduces the numbers of side b.
 
-    What side a gets on its own batches, too, is no evidence.
+    Numbers that side a reproduces on its own batches, too, are no evidence.
     """
     if evidence.history or evidence.epochs is None:
         return None
@@ -30,7 +30,7 @@ def other_batches(evidence: Evidence) -> str | None:
 
 
 def _reproduced(evidence: Evidence, losses: list[float], weights: list[np.ndarray]) -> set[str]:
-    """Say which of side b's are reproduced: the weights, the loss; in float32, within the floor."""
+    """Return which numbers of side b are reproduced; in float32, within the noise floor."""
     target, floor = evidence.epochs, evidence.floor
     assert target is not None
     if floor is None or evidence.a.side.dtype == "float64":
@@ -60,7 +60,7 @@ Way = Callable[[Batch, Orders, int], Iterator[Epoch]]
 
 
 def _reordered(change: Callable[[Orders, int, int], np.ndarray]) -> Way:
-    """Make a way of a function of all orders, the epoch's position and the batch's size."""
+    """Return a way that changes orders, from a function of (orders, epoch, batch size)."""
 
     def way(batch: Batch, orders: Orders, size: int) -> Iterator[Epoch]:
         for epoch in range(len(orders)):
@@ -101,23 +101,23 @@ def _cumulative(batch: Batch, orders: Orders, size: int) -> Iterator[Epoch]:
 
 
 _WAYS: dict[str, Way] = {
-    "drops the last batch of an epoch, which is not full": _reordered(
+    "drops the last, incomplete batch of every epoch": _reordered(
         lambda orders, e, size: orders[e][: len(orders[e]) // size * size]
     ),
-    "drops the first batch of an epoch": _reordered(lambda orders, e, size: orders[e][size:]),
-    "drops the last row of an epoch": _reordered(lambda orders, e, size: orders[e][:-1]),
-    "drops the first row of an epoch": _reordered(lambda orders, e, size: orders[e][1:]),
+    "drops the first batch of every epoch": _reordered(lambda orders, e, size: orders[e][size:]),
+    "drops the last row of every epoch": _reordered(lambda orders, e, size: orders[e][:-1]),
+    "drops the first row of every epoch": _reordered(lambda orders, e, size: orders[e][1:]),
     "repeats the first epoch's order in every epoch": _reordered(lambda orders, e, size: orders[0]),
     "does not shuffle": _reordered(lambda orders, e, size: np.arange(len(orders[e]))),
-    "takes the rows from the last to the first": _reordered(lambda o, e, size: o[e][::-1]),
+    "takes the rows in reverse order": _reordered(lambda o, e, size: o[e][::-1]),
     "takes the rows shifted by one": _reordered(lambda orders, e, size: np.roll(orders[e], 1)),
-    "takes the rows shifted by one, the other way": _reordered(
+    "takes the rows shifted by one in the other direction": _reordered(
         lambda orders, e, size: np.roll(orders[e], -1)
     ),
-    "puts one row more into a batch": _resized(lambda size: size + 1),
-    "puts one row less into a batch": _resized(lambda size: size - 1),
-    "leaves out the last row of every batch": _short_batches,
-    "shuffles the rows and not the labels": _labels_stay,
-    "gives every row the label of the row before": _labels_lag,
-    "shuffles what is shuffled already": _cumulative,
+    "puts one more row into every batch": _resized(lambda size: size + 1),
+    "puts one row fewer into every batch": _resized(lambda size: size - 1),
+    "leaves the last row out of every batch": _short_batches,
+    "shuffles the rows but not the labels": _labels_stay,
+    "gives every row the label of the previous row": _labels_lag,
+    "shuffles the previous epoch's order again": _cumulative,
 }

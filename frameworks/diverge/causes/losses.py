@@ -1,4 +1,4 @@
-"""Why the loss may be another number for the same outputs and targets."""
+"""Why the loss may differ for the same outputs and targets."""
 
 import math
 from collections.abc import Iterator
@@ -14,24 +14,24 @@ _CLIP = 1e-7  # where Keras clips probabilities
 
 
 def factor(evidence: Evidence) -> str | None:
-    """L' = r L with an r that is known from somewhere."""
+    """L' = r L with an r of known origin."""
     a, b = evidence.a.loss_and_gradients[0], evidence.b.loss_and_gradients[0]
     n, k = len(evidence.a.outputs), evidence.a.outputs[0].size
     known = {
-        n * k: "a sum over rows and outputs, not their mean",
-        1 / (n * k): "a mean over rows and outputs, not their sum",
-        k: "a sum over the outputs, not their mean",
-        1 / k: "a mean over the outputs, not their sum",
-        n: "a sum over the rows, not their mean",
-        1 / n: "a mean over the rows, not their sum",
-        2 / n: "twice a mean, not a sum",
-        n / 2: "half a sum, not a mean",
-        2.0: "a factor of 2, as where a square has no ½",
+        n * k: "a sum over rows and outputs instead of their mean",
+        1 / (n * k): "a mean over rows and outputs instead of their sum",
+        k: "a sum over the outputs instead of their mean",
+        1 / k: "a mean over the outputs instead of their sum",
+        n: "a sum over the rows instead of their mean",
+        1 / n: "a mean over the rows instead of their sum",
+        2 / n: "twice a mean instead of a sum",
+        n / 2: "half a sum instead of a mean",
+        2.0: "a factor of 2, as from a square without its ½",
         0.5: "a factor of ½",
-        -1.0: "the other sign",
+        -1.0: "the opposite sign",
         1 / math.log(2): "a logarithm to base 2",
         1 / math.log(10): "a logarithm to base 10",
-        n / max(n - 1, 1): "a division by n − 1, not n",
+        n / max(n - 1, 1): "a division by n − 1 instead of n",
     }
     for r, words in known.items():
         if r != 1 and evidence.matches(r * a, b):
@@ -40,13 +40,13 @@ def factor(evidence: Evidence) -> str | None:
 
 
 def other_formula(evidence: Evidence) -> str | None:
-    """The loss of the same outputs, by formulas that are mistaken for one another."""
+    """The same outputs' loss, by a formula that is mistaken for side a's."""
     b = evidence.b.loss_and_gradients[0]
     z, y = evidence.a.outputs, evidence.a.batch.y
     answers = evidence.a.side.blueprint.task.has_answers
     for words, value in (*(_of_classes(z, y) if answers else ()), *_of_numbers(z, y)):
         if np.isfinite(value) and evidence.matches(value, b):
-            return f"the loss of {evidence.names[1]} is that of {words}"
+            return f"the loss of {evidence.names[1]} is {words}"
     return None
 
 
@@ -57,7 +57,7 @@ def _of_numbers(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
     yield "a mean absolute error", float(np.mean(np.abs(z - y)))
     if z.shape[1:] == (1,):
         pairs = float(np.mean((z - y.T) ** 2))
-        yield "every output with every target: (n, 1) against (n,), broadcast to (n, n)", pairs
+        yield "taken over all pairs: (n, 1) and (n,) are broadcast to (n, n)", pairs
 
 
 def _of_classes(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
@@ -66,16 +66,19 @@ def _of_classes(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
     entropy = _binary if z.shape[1] == 1 else _categorical
     name = "sigmoid" if z.shape[1] == 1 else "softmax"
     with np.errstate(divide="ignore", invalid="ignore"):
-        yield f"probabilities clipped at {_CLIP}", entropy(np.clip(p, _CLIP, 1 - _CLIP), y)
+        yield (
+            f"computed from probabilities clipped at {_CLIP}",
+            entropy(np.clip(p, _CLIP, 1 - _CLIP), y),
+        )
         again = sigmoid(p) if z.shape[1] == 1 else softmax(p)
-        yield f"logits, given probabilities: the {name} is applied twice", entropy(again, y)
-        yield "probabilities, given logits", entropy(np.clip(z, _CLIP, 1 - _CLIP), y)
+        yield f"given probabilities for logits: the {name} is applied twice", entropy(again, y)
+        yield "given logits for probabilities", entropy(np.clip(z, _CLIP, 1 - _CLIP), y)
         yield "a cross-entropy on logits", entropy(p, y)
         yield "a cross-entropy on probabilities", entropy(z, y)
         if y.ndim == 2:
             yield "a mean squared error of probabilities", float(np.mean((p - y) ** 2))
-            yield "the first term alone: −y log p", -float(np.mean(y * np.log(p)))
-            yield "targets of 1 − y", entropy(p, 1 - y)
+            yield "only the first term, −y log p", -float(np.mean(y * np.log(p)))
+            yield "computed with targets of 1 − y", entropy(p, 1 - y)
 
 
 def _binary(p: np.ndarray, y: np.ndarray) -> float:
@@ -87,7 +90,7 @@ def _categorical(p: np.ndarray, y: np.ndarray) -> float:
 
 
 def penalty(evidence: Evidence) -> str | None:
-    """L' = L + λ Σ w², seen in the gradient: g' − g = 2 λ w."""
+    """L' = L + λ Σ w², with λ from the gradient: g' − g = 2 λ w."""
     (a, ours), (b, theirs) = evidence.a.loss_and_gradients, evidence.b.loss_and_gradients
     weights = evidence.a.opened.initial_weights
     for which, chosen in {
@@ -105,7 +108,7 @@ def penalty(evidence: Evidence) -> str | None:
 
 
 def smoothing(evidence: Evidence) -> str | None:
-    """Targets of (1 − ε) y + ε/k: the loss is linear in ε, and so is its mean derivative."""
+    """Targets of (1 − ε) y + ε/k: the loss is linear in ε."""
     z, y = evidence.a.outputs, evidence.a.batch.y
     if y.ndim != 1:  # labels of several classes
         return None
@@ -114,7 +117,7 @@ def smoothing(evidence: Evidence) -> str | None:
     uniform = -float(log_p.mean())
     epsilon = (b - a) / (uniform - a) if uniform != a else 0.0
     if not 0 < epsilon < 1 or abs(epsilon - float(f"{epsilon:.2g}")) > 1e-6:
-        return None  # any loss in between would give some ε; one in two digits is no accident
+        return None  # any loss in between gives some ε; one of two digits is no accident
     return f"{evidence.names[1]} smooths the labels by {as_number(epsilon)}"
 
 

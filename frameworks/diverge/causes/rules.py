@@ -1,7 +1,7 @@
-"""What optimizers do with a sequence of gradients, written down once more and by itself.
+"""Optimizers as functions of a sequence of gradients, independent of every implementation.
 
-A rule takes the weights θ₀ (p,) and the gradients g₁, g₂, ... and returns θ after the last of them.
-It is tested on what an implementation was seen to do, so it shares no code with any of them.
+A rule takes the weights θ₀ (p,) and the gradients g₁, g₂, ... and returns θ after the last step. It
+is compared with the steps that an implementation took, so it shares no code with any of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,13 +16,13 @@ __all__ = ["AdamRule", "MomentumRule", "Rule", "adam_rules", "learning_rate", "m
 
 @dataclass(frozen=True)
 class AdamRule:
-    """Adam, with the choices that people get wrong."""
+    """Adam, with the choices that often go wrong."""
 
     eta: float
     beta_1: float
     beta_2: float
     epsilon: float
-    place: str = "hat"  # of ε: "hat" before the correction, "outside" after it, "root" inside √
+    place: str = "hat"  # of ε: "hat" before the bias correction, "outside" after, "root" inside √
     correct: tuple[bool, bool] = (True, True)  # m, v
     first: int = 1  # the number of the first step
     coupled: float = 0.0  # g ← g + λ θ
@@ -53,7 +53,7 @@ class AdamRule:
 
 @dataclass(frozen=True)
 class MomentumRule:
-    """Gradient descent with momentum, in its forms."""
+    """Gradient descent with momentum, in its variants."""
 
     eta: float
     mu: float = 0.0
@@ -79,7 +79,7 @@ Rule = AdamRule | MomentumRule
 _DECAYS = (0.1, 0.05, 0.01, 0.005, 0.004, 1e-3, 5e-4, 1e-4, 0.5, 0.25, 0.125, 0.0625, 0.03125)
 
 
-# What a page's spec calls an optimizer's numbers, and what they are where it has none.
+# The names of an optimizer's numbers in a page's spec, and their defaults.
 _STOCK = {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon_hat": 1e-7}
 
 
@@ -94,7 +94,7 @@ def learning_rate(spec: Spec) -> float:
 
 
 def adam_rules(spec: Spec) -> Iterator[tuple[str, Rule]]:
-    """Yield Adam with the page's numbers, and then each way of getting it wrong."""
+    """Yield Adam with the page's numbers, then the common mistakes, each with its name."""
     eta, beta_1, beta_2, epsilon = (_number(spec, name) for name in _STOCK)
     page = AdamRule(eta, beta_1, beta_2, epsilon)
     yield "Adam with ε̂ before the bias correction", page
@@ -112,7 +112,7 @@ def adam_rules(spec: Spec) -> Iterator[tuple[str, Rule]]:
         yield "Adam whose steps count from 0", replace(stock, first=0)
         yield "Adam whose steps count from 2", replace(stock, first=2)
         confused = replace(stock, beta_1=stock.beta_2, beta_2=stock.beta_1)
-        yield "Adam with β₁ and β₂ confused", confused
+        yield "Adam with β₁ and β₂ swapped", confused
         yield from _unrounded(stock)
         for decay in map(float32, _DECAYS):
             words = f"decay of {decay:.4g}, ε {where} the bias correction"
@@ -121,7 +121,7 @@ def adam_rules(spec: Spec) -> Iterator[tuple[str, Rule]]:
 
 
 def _unrounded(stock: AdamRule) -> Iterator[tuple[str, Rule]]:
-    """Yield Adam with one number, or all, as decimals that the page rounds to float32."""
+    """Yield Adam with one number, or all, not rounded to float32 as the page rounds them."""
     numbers = (stock.eta, stock.beta_1, stock.beta_2, stock.epsilon)
     eta, beta_1, beta_2, epsilon = (float(f"{x:.7g}") for x in numbers)
     one_by_one = {
@@ -132,23 +132,23 @@ def _unrounded(stock: AdamRule) -> Iterator[tuple[str, Rule]]:
     }
     for name, (number, rule) in one_by_one.items():
         if rule != stock:
-            yield f"Adam with {name} = {number:g}, which float32 does not hold", rule
+            yield f"Adam with {name} = {number:g}, not rounded to float32", rule
     betas = replace(stock, beta_1=beta_1, beta_2=beta_2)
-    yield "Adam with betas that float32 does not hold", betas
+    yield "Adam with betas not rounded to float32", betas
     every = replace(betas, eta=eta, epsilon=epsilon)
-    yield "Adam with numbers that float32 does not hold", every
+    yield "Adam with numbers not rounded to float32", every
 
 
 def momentum_rules(spec: Spec, mus: Sequence[float]) -> Iterator[tuple[str, Rule]]:
-    """Yield gradient descent, then with each momentum in each form, then with decay."""
+    """Yield gradient descent, with each momentum in each variant, and with weight decay."""
     eta = learning_rate(spec)
     yield "plain gradient descent", MomentumRule(eta)
     for mu in mus:
         yield f"momentum {mu:g}", MomentumRule(eta, mu)
         yield f"Nesterov momentum {mu:g}", MomentumRule(eta, mu, nesterov=True)
-        words = f"momentum {mu:g} that takes (1 − μ) of the gradient"
+        words = f"momentum {mu:g} with the gradient scaled by 1 − μ"
         yield words, MomentumRule(eta, mu, mu, damp_first=True)
-        yield f"{words}, but for the first", MomentumRule(eta, mu, mu)
+        yield f"{words}, except in the first step", MomentumRule(eta, mu, mu)
         for decay in map(float32, _DECAYS):
             coupled, decoupled = (f"momentum {mu:g}, {how} decay {decay:.4g}" for how in
                                   ("coupled", "decoupled"))  # fmt: skip

@@ -1,4 +1,4 @@
-"""Why an optimizer may take another step with the same gradients, or a loop other batches."""
+"""Why an optimizer may take a different step on equal gradients, or a loop other batches."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from frameworks.spec import float32
 
 __all__ = ["HYPOTHESES"]
 
-_MOMENTA = (0.9, 0.5, 0.99, 0.95, 0.8, 0.75)  # in use; and the same rounded to float32
+_MOMENTA = (0.9, 0.5, 0.99, 0.95, 0.8, 0.75)  # also tried rounded to float32
 
 
 def _flat(arrays: list[np.ndarray]) -> np.ndarray:
@@ -28,7 +28,7 @@ def _flat(arrays: list[np.ndarray]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What one side was seen to do: θ before, the gradients that it had, and θ after them."""
+    """The steps that one side took: θ before them, their gradients, and θ after them."""
 
     start: np.ndarray
     gradients: list[np.ndarray]
@@ -67,13 +67,14 @@ def not_moved(evidence: Evidence) -> str | None:
     still = [i for i in weights if np.array_equal(b.before[i], b.after[i])]
     if not still or "loss" in evidence.found.where:
         return None
-    which = "no weight" if len(still) == len(b.after) else ", ".join(f"weights.{i}" for i in still)
-    verb = "moves" if len(still) == len(b.after) else "not moved by the step; frozen, or left out"
-    return f"{which} {verb} in {evidence.names[1]}"
+    if len(still) == len(b.after):
+        return f"no weight moves in {evidence.names[1]}"
+    which = ", ".join(f"weights.{i}" for i in still)
+    return f"{evidence.names[1]} does not move {which}: frozen, or left out"
 
 
 def other_rule(evidence: Evidence) -> str | None:
-    """Each side's θ is what some rule makes of the gradients: which ones."""
+    """Each side's θ follows from its gradients by a known rule, and the rules differ."""
     seen = _seen(evidence)
     if seen is None:
         return None
@@ -83,14 +84,14 @@ def other_rule(evidence: Evidence) -> str | None:
     ours, rule = next(((n, r) for n, r in _rules(evidence) if _follows(evidence, a, r)), ("", None))
     theirs = next((n for n, r in _rules(evidence) if _follows(evidence, b, r)), None)
     if theirs is not None and theirs != ours:
-        return f"{evidence.names[1]} takes {theirs}" + (
-            f"; {evidence.names[0]}, {ours}" if ours else ""
+        return f"{evidence.names[1]} uses {theirs}" + (
+            f"; {evidence.names[0]} uses {ours}" if ours else ""
         )
     return None if rule is None else _other_rate(evidence, b, rule)
 
 
 def _other_rate(evidence: Evidence, b: _Seen, rule: AdamRule | MomentumRule) -> str | None:
-    """Side a's rule, with r η in the place of η."""
+    """Side a's rule with r η instead of η."""
     pair = evidence.history[0]
     start = _flat(pair.a.before)
     r = evidence.ratio(_flat(pair.a.after) - start, _flat(pair.b.after) - start)
@@ -112,7 +113,7 @@ def other_first_step(evidence: Evidence) -> str | None:
 
 
 def other_gradients(evidence: Evidence) -> str | None:
-    """Side a's rule, on gradients that were changed on the way."""
+    """Side a's rule, on changed gradients or without the optimizer's state."""
     seen = _seen(evidence)
     if seen is None:
         return None
@@ -123,15 +124,15 @@ def other_gradients(evidence: Evidence) -> str | None:
     g = b.gradients
     ways = {
         "gradients add up from step to step, as without zero_grad": list(np.cumsum(g, axis=0)),
-        "every step takes the gradient of the step before": [g[0], *g[:-1]],
-        "every step takes the first gradient": [g[0]] * len(g),
+        "every step uses the gradient of the previous step": [g[0], *g[:-1]],
+        "every step uses the first gradient": [g[0]] * len(g),
     }
     for words, changed in ways.items():
         if _follows(evidence, replace(b, gradients=changed), rule):
             return f"in {evidence.names[1]} {words}"
     before = _flat(evidence.history[-1].b.before)
     if _follows(evidence, _Seen(before, g[-1:], b.after), rule):
-        return f"in {evidence.names[1]} the optimizer forgets its memory at every step"
+        return f"in {evidence.names[1]} the optimizer loses its state at every step"
     return None
 
 
@@ -140,18 +141,18 @@ def decayed(evidence: Evidence) -> str | None:
     pair = evidence.parting
     if pair is None:
         return None
-    for which in ("all weights", "kernels alone", "biases alone"):
+    for which in ("all weights", "kernels only", "biases only"):
         some = [
             i
             for i, w in enumerate(pair.a.after)
-            if which == "all weights" or (w.ndim > 1) == (which == "kernels alone")
+            if which == "all weights" or (w.ndim > 1) == (which == "kernels only")
         ]
         w = _flat([pair.a.before[i] for i in some]) if some else np.zeros(0)
         d = _flat([pair.a.after[i] - pair.b.after[i] for i in some]) if some else w
         rate = evidence.ratio(w, d)
         if rate is not None:
             decay = as_number(rate / learning_rate(evidence.spec))
-            return f"{evidence.names[1]} draws {which} towards 0, by η times {decay}"
+            return f"{evidence.names[1]} adds a decay of η times {decay} to {which}"
     return None
 
 
@@ -161,7 +162,7 @@ def rounded_to_float32(evidence: Evidence) -> str | None:
         return None
     after = _flat(evidence.parting.b.after)
     if np.array_equal(after, after.astype(np.float32)):
-        return f"every weight in {evidence.names[1]} is one that float32 holds"
+        return f"every weight of {evidence.names[1]} is exactly representable in float32"
     return None
 
 

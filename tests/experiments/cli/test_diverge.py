@@ -36,7 +36,7 @@ def test_equal_implementations_reach_every_level_and_exit_0(call):
     answer = call("diverge", "churn", "--between", "scratch,pytorch", *SHORT)
     assert answer.code == 0
     assert answer.out.count("✓") == len(LEVELS)
-    assert "scratch and pytorch do not part." in answer.out
+    assert "scratch and pytorch agree." in answer.out
     assert max(map(len, answer.out.splitlines())) <= 80
 
 
@@ -44,7 +44,7 @@ def test_own_page_without_epsilon_hat_parts_at_the_step_for_its_reason(call, own
     path = own_page({"    use_epsilon_hat(optimizer)": "    pass"})
     answer = call("diverge", path, "--between", "scratch,pytorch", *SHORT)
     assert answer.code == 1
-    assert "✗ They part at the level step: weights.0 (kernel of layer 1, dense)" in answer.out
+    assert "✗ They first differ at the step level: weights.0 (kernel of layer" in answer.out
     assert "Adam with ε after the bias correction" in words(answer)
     assert "mine  scratch - pytorch" in answer.out
 
@@ -144,7 +144,7 @@ def test_keras_is_told_its_backend_before_it_is_loaded(tmp_path):
     arguments = ("diverge", "churn", "--between", "scratch,keras", *SHORT)
     answer = lockstep(*arguments, cwd=tmp_path, KERAS_BACKEND="torch")
     assert answer.code == 0, answer.out + answer.err
-    assert "scratch and keras do not part." in answer.out
+    assert "scratch and keras agree." in answer.out
     assert answer.err == ""
 
 
@@ -154,9 +154,9 @@ def test_keras_is_told_its_backend_before_it_is_loaded(tmp_path):
 def test_float32_says_what_it_held_against_what(call):
     answer = call("diverge", "churn", *FLOAT32)
     assert answer.code == 0, answer.out + answer.err
-    assert "Limits up to step: 16 times scratch's own rounding" in words(answer)
+    assert "Limits up to the step level: 16 times scratch's own rounding error" in words(answer)
     assert "the largest distance between any two of 5 trainings of scratch" in words(answer)
-    assert "no farther apart than scratch is from itself" in words(answer)
+    assert "they stay within the noise floor of scratch" in words(answer)
     assert max(map(len, answer.out.splitlines())) <= 80
 
 
@@ -170,7 +170,7 @@ def test_a_page_without_scratch_is_measured_and_says_why(call, own_page):
     path = own_page({"def build_scratch": "def build_numpy", "(build_scratch, ": "("})
     answer = call("diverge", path, "--between", "pytorch,pytorch", *FLOAT32)
     assert answer.code == 0, answer.out + answer.err
-    assert "No noise floor without a build_scratch: the rest is measured only." in words(answer)
+    assert "No noise floor can be measured without a build_scratch: whole" in words(answer)
 
 
 def test_chaos_on_a_users_page_agrees_by_the_floor_of_float64(call, own_page):
@@ -185,4 +185,4 @@ def test_chaos_on_a_users_page_agrees_by_the_floor_of_float64(call, own_page):
     answer = call("diverge", path, "--epochs", "340")
     assert answer.code == 0, answer.out + answer.err
     assert "The training amplifies rounding: its losses differ by up to" in words(answer)
-    assert "they are no farther apart than scratch is from itself" in words(answer)
+    assert "they stay within the noise floor of scratch" in words(answer)

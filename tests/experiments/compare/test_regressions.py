@@ -34,7 +34,7 @@ def test_a_regression_has_its_own_figures_and_no_rows_that_could_be_lost(compare
 
 def test_another_task_is_another_question(compare):
     code, message = compare(training(), regression())
-    assert (code, "another task: task classification, then regression" in message) == (2, True)
+    assert (code, "different tasks: task classification, then regression" in message) == (2, True)
 
 
 OF_A_REGRESSION = {

@@ -32,7 +32,7 @@ WORSE = {  # before, after, and what the reason says
     "rows lost": (
         training(),
         training(correct_but(*range(6))),
-        "fell from 1.0000 to 0.9940: 6 rows lost and 0 gained, by chance 3.1e-02, limit 5.0e-02",
+        "fell from 1.0000 to 0.9940: 6 rows lost and 0 gained, p = 3.1e-02, limit 5.0e-02",
     ),
     "rows lost in float32": (float32(), float32(predictions=correct_but(*range(6))), "6 rows lost"),
     "out of the band": (
@@ -192,11 +192,17 @@ def test_without_labels_the_most_rows_that_fit_are_assumed(compare):
 
 
 NOT_COMPARABLE = {
-    "data": ({"data": {"source": "real", "sha256": "ee" * 32}}, "other data: churn, stand-in, 5a"),
-    "spec": ({"spec": {"epochs": 5}}, "another spec: epochs 3, then 5"),
-    "limit": ({"limit": 50, "n_train": 50}, "other rows: limit None, then 50; n_train 100, then"),
-    "weights": ({"digests": {"initial_weights": "a1"}}, "other initial weights were drawn"),
-    "batches": ({"digests": {"batch_order": "b1"}}, "other batches were drawn"),
+    "data": (
+        {"data": {"source": "real", "sha256": "ee" * 32}},
+        "different data: churn, stand-in, 5a",
+    ),
+    "spec": ({"spec": {"epochs": 5}}, "different specs: epochs 3, then 5"),
+    "limit": (
+        {"limit": 50, "n_train": 50},
+        "different rows: limit None, then 50; n_train 100, then",
+    ),
+    "weights": ({"digests": {"initial_weights": "a1"}}, "different initial weights were drawn"),
+    "batches": ({"digests": {"batch_order": "b1"}}, "different batches were drawn"),
 }
 
 

@@ -34,7 +34,7 @@ def test_every_experiment_has_a_section_that_the_contents_lead_to(page):
 def test_the_verdict_stands_in_words_and_the_question_above_it(page):
     assert "Which customers will leave the bank?" in page.text
     sentence = (
-        "Three implementations agree on all 4 epochs to 15 digits; 0 of 2,000 predictions differ."
+        "Three implementations agree to 15 digits in all 4 epochs; 0 of 2,000 predictions differ."
     )
     assert sentence in page.text
     assert "18 of 18 trainings finished" in page.text
@@ -54,7 +54,7 @@ def test_every_picture_has_words(page):
     [
         "Training loss over 4 epochs: scratch from 1 to 0.25",
         "Relative difference of the loss from scratch's: keras at most ",
-        "Probability on the plane by pytorch",
+        "Probability in the plane by pytorch",
         "Largest difference of two probabilities",
         "ROC curves; area under the curve: scratch",
         "Calibration curves of scratch, keras, pytorch",
@@ -68,7 +68,7 @@ def test_the_pictures_are_there(page, words):
 
 
 def test_a_small_experiment_shows_every_row_and_answer(page):
-    assert "All test rows, and what each implementation's network answers" in page.text
+    assert "All test rows, with each network's outputs" in page.text
 
 
 def test_limit_and_rounding_are_drawn_into_the_differences(page):
@@ -123,7 +123,7 @@ def test_implementations_that_part_are_named_with_the_reason(tmp_path):
     cells = by_all("xor")
     cells[2][0]["history"]["loss"][1] += 1e-3
     page = Page(html(tmp_path, cells))
-    assert "they part; 0 of 4 predictions differ." in page.text
+    assert "they differ; 0 of 4 predictions differ." in page.text
     assert "keras and pytorch, seed 0: epoch 2: the loss differs by 2.0e-03" in page.text
 
 
@@ -132,14 +132,14 @@ def test_digits_read_differently_are_shown_with_both_answers(tmp_path):
     cells[1][1]["predictions"] = cells[1][1]["predictions"].copy()
     cells[1][1]["predictions"][5] = (cells[1][1]["predictions"][5] + 1) % 10
     page = Page(html(tmp_path, cells))
-    assert "Read differently by two implementations: 1" in page.text
-    assert "Read wrongly by scratch, pytorch" in page.text
-    assert any(re.fullmatch(r"a \d, read as \d, \d, \d", w) for w in page.alternatives())
+    assert "Classified differently: 1" in page.text
+    assert "Misclassified by scratch, pytorch" in page.text
+    assert any(re.fullmatch(r"a \d, classified as \d, \d, \d", w) for w in page.alternatives())
 
 
 def test_float32_is_measured_and_not_judged(tmp_path):
     page = Page(html(tmp_path, by_all("xor", dtype="float32")))
-    assert "Three implementations in float32, measured and not judged" in page.text
+    assert "Three implementations in float32, measured but not judged" in page.text
     assert "3 pairs measured, not judged" in page.text
     assert "rounding 1.2e-07" in page.text
     assert "limit 1e-12" not in page.text
@@ -149,8 +149,8 @@ def test_several_seeds_are_drawn_as_a_spread(tmp_path):
     cells = [cell("churn", name, seed) for name in FULL for seed in range(3)]
     page = Page(html(tmp_path, cells))
     assert "with each of 3 seeds" in page.text
-    assert "Test accuracy with 3 seeds, a dot each" in page.text
-    assert "Where a figure shows one training, it is that with seed 0." in page.text
+    assert "Test accuracy with 3 seeds, one dot each" in page.text
+    assert "A figure that shows a single training shows that with seed 0." in page.text
 
 
 def test_certified_digits_and_noise_floor_are_shown_where_known(tmp_path):
@@ -175,7 +175,7 @@ def test_native_trainings_have_a_section_of_their_own(tmp_path):
     pair = results.native[0].pairs[0].model_copy(update=numbers)
     page = Page(render(changed(results, "native", pairs=[pair]), store, None))
     assert headings(page) == ["xor-float64", "xor-float64-native", "environment"]
-    assert "trained with their own random numbers and defaults, on 2 seeds" in page.text
+    assert "trained with their own random numbers and defaults, with 2 seeds" in page.text
     assert "+0.0020 -0.0010 to +0.0050 0.01 ✓ equivalent" in page.text
     drawn = [words for words in page.alternatives() if words.startswith("xor, float64, native")]
     assert not [words for words in drawn if "difference" in words]  # the losses are not comparable
@@ -183,8 +183,8 @@ def test_native_trainings_have_a_section_of_their_own(tmp_path):
 
 def test_one_epoch_makes_no_curve(tmp_path):
     page = Page(html(tmp_path, by_all("xor", epochs=1)))
-    assert "One epoch makes no curve" in page.text
-    assert "agree on the one epoch to 15 digits" in page.text
+    assert "With a single epoch there is no curve" in page.text
+    assert "agree to 15 digits in the only epoch" in page.text
 
 
 def test_losses_that_are_no_numbers_are_reported(tmp_path):
@@ -193,7 +193,7 @@ def test_losses_that_are_no_numbers_are_reported(tmp_path):
         record["history"]["loss"][2:] = [float("nan")] * 2
         record["test"]["loss"] = float("nan")
     page = Page(html(tmp_path, cells))
-    assert "they part" in page.text
+    assert "they differ" in page.text
     assert "nan" in page.text
 
 

@@ -17,7 +17,7 @@ def test_records_without_outputs_leave_their_figures_out_and_say_so(tmp_path):
         for name in ("outputs", "probabilities", "grid_axes", "grid_probabilities"):
             arrays.pop(name, None)
     page = Page(html(tmp_path, cells))
-    note = "Recorded without the networks' outputs by scratch, keras, pytorch: figures of them"
+    note = "The records of scratch, keras, pytorch hold no outputs: figures of them"
     assert page.text.count(note) == 2
     assert not any("ROC" in words or "plane by" in words for words in page.alternatives())
     assert "Confusion matrix: scratch, keras, pytorch" in page.text
@@ -27,7 +27,7 @@ def test_records_without_outputs_leave_their_figures_out_and_say_so(tmp_path):
     ("load", "reason"),
     [
         (lambda *_: (_ for _ in ()).throw(DataError("not found\nmore")), "not found."),
-        (lambda *_: data_of("xor"), "what is there now has another SHA-256: ed092129c64f."),
+        (lambda *_: data_of("xor"), "the data now have a different SHA-256, ed092129c64f."),
     ],
 )
 def test_data_that_is_gone_is_said_in_its_place(tmp_path, monkeypatch, load, reason):
@@ -36,7 +36,7 @@ def test_data_that_is_gone_is_said_in_its_place(tmp_path, monkeypatch, load, rea
     monkeypatch.setattr("experiments.churn.EXPERIMENT", page)
     page = Page(html(tmp_path, cells))
     assert f"Pictures and rows of the data are left out: {reason}" in page.text
-    assert "agree on all 4 epochs" in page.text
+    assert "agree to 15 digits in all 4 epochs" in page.text
 
 
 def test_an_experiment_that_is_no_more_keeps_its_numbers(tmp_path):
@@ -45,4 +45,4 @@ def test_an_experiment_that_is_no_more_keeps_its_numbers(tmp_path):
         record["experiment"] = "gone"
     page = Page(html(tmp_path, cells))
     assert "The page of this experiment is not known" in page.text
-    assert "Three implementations agree on all 4 epochs" in page.text
+    assert "Three implementations agree to 15 digits in all 4 epochs" in page.text

@@ -45,7 +45,7 @@ def test_a_users_page_is_shown_with_its_question_network_and_source(mine, tmp_pa
 def test_a_users_page_that_was_not_named_is_left_out_and_the_report_says_so(mine, tmp_path):
     page = Page(html(tmp_path / "run", mine[1]))
     assert "its question, network and source are left out" in page.text
-    assert "Three implementations agree on all 4 epochs" in page.text
+    assert "Three implementations agree to 15 digits in all 4 epochs" in page.text
     assert "def build_keras" not in page.text
 
 

@@ -34,7 +34,7 @@ def test_a_regression_shows_its_metrics_in_the_unit_of_the_target(regression):
     found = REGRESSION.measure(data.in_units(arrays["outputs"]), data.in_units(true), None)
     assert "RMSE MSE R²" in regression.text
     assert f"{found['rmse']:.6g} {found['mse']:.6g} {found['r2']:.4f}" in regression.text
-    assert "the other figures of disease progression." in regression.text
+    assert "the other figures to disease progression." in regression.text
     assert "accuracy" not in regression.text.partition("diabetes agree")[2]
 
 
@@ -62,7 +62,7 @@ def test_rows_of_a_regression_end_in_the_target_as_it_was_measured(regression):
 @pytest.mark.parametrize("page", ["regression", "reconstruction"])
 def test_outputs_are_compared_where_there_are_no_answers(page, request):
     text = request.getfixturevalue(page).text
-    assert "agree on all 4 epochs to 15 digits; outputs differ by at most " in text
+    assert "agree to 15 digits in all 4 epochs; outputs differ by at most " in text
     assert "predictions differ" not in text
     assert "different predictions" not in text
     assert "test outputs verdict" in text
@@ -82,7 +82,7 @@ def test_a_reconstruction_shows_inputs_above_what_each_implementation_makes_of_t
 def test_the_excess_over_an_error_that_is_known_to_be_the_least_is_shown(reconstruction):
     assert "MSE excess seconds import" in reconstruction.text
     assert reconstruction.text.count("+2.5e-01") == 3
-    assert "in the middle of that range" in reconstruction.text
+    assert "the middle of that range" in reconstruction.text
 
 
 @pytest.mark.parametrize("low", [0.0, 0.005])
@@ -117,7 +117,7 @@ def test_seeds_of_a_regression_are_spread_by_its_headline_figure(tmp_path):
     cells = [cell("diabetes", name, seed) for name in FULL for seed in range(3)]
     page = Page(html(tmp_path, cells))
     values = [record["test"]["rmse"] for record, _ in cells[:3]]
-    assert "RMSE with 3 seeds, a dot each" in page.text
+    assert "RMSE with 3 seeds, one dot each" in page.text
     assert (
         f"scratch {min(values):.6g} to {max(values):.6g}, mean {np.mean(values):.6g}" in page.text
     )
@@ -130,6 +130,6 @@ def test_losses_and_outputs_of_a_regression_that_are_no_numbers_are_reported(tmp
         record["test"] |= dict.fromkeys(("loss", "rmse", "mse", "r2"), float("nan"))
         arrays["outputs"][0] = np.nan
     page = Page(html(tmp_path, cells))
-    assert "they part; outputs differ by at most inf." in page.text
+    assert "they differ; outputs differ by at most inf." in page.text
     assert "nan nan nan nan" in page.text
     assert not drawn(page, "residual")

@@ -92,7 +92,7 @@ def test_the_sigmoid_of_tensorflow_is_named_as_the_cause(monkeypatch):
     found = walk(*sides("xor", "scratch,keras", **options))
     (finding,) = found.findings
     assert finding.level in ("trajectory", "result")
-    assert finding.cause.startswith("TensorFlow's sigmoid; scratch with it agrees with keras")
+    assert finding.cause.startswith("TensorFlow's sigmoid; with it scratch agrees with keras")
 
 
 # --- float64, where a training amplifies rounding by more than 1e4 ---
@@ -114,7 +114,7 @@ def test_without_a_floor_chaos_is_held_to_the_fixed_limits():
     found = walk(*sides(CHAOS, "scratch,pytorch", **ENOUGH), floor=0)
     assert found.findings[0].level == "trajectory"
     assert found.notes == [
-        "no noise floor was asked for: it would tell a fault from amplified rounding"
+        "no noise floor was requested: this may be a fault or amplified rounding"
     ]
 
 
@@ -124,7 +124,7 @@ def test_without_a_builder_for_scratch_chaos_is_held_to_the_fixed_limits():
     found = walk(*sides(alone, "pytorch,pytorch", moved, epochs=110))
     assert found.findings[0].level == "trajectory"
     (note,) = found.notes
-    assert note.startswith("no noise floor without a build_scratch")
+    assert note.startswith("no noise floor can be measured without a build_scratch")
 
 
 @pytest.mark.parametrize(("step", "digits"), [(100, 2**-20), (200, 2**-30)])
@@ -135,7 +135,7 @@ def test_a_fault_in_chaos_parts_where_it_begins(step, digits):
     (finding,) = found.findings
     assert finding.level == "trajectory"
     assert step <= finding.difference.step <= step + 20
-    assert found.notes[0].startswith("it is not rounding: 5 trainings of scratch")
+    assert found.notes[0].startswith("this is not rounding: 5 trainings of scratch")
 
 
 def test_a_fault_in_chaos_that_the_first_step_shows_parts_there():
@@ -149,7 +149,7 @@ def test_what_is_no_chaos_is_held_to_the_fixed_limits():
     found = walk(*sides(CHURN, "scratch,pytorch", other, epochs=2, limit=95))
     assert found.findings[0].level == "trajectory"
     assert found.floor is None
-    assert found.notes[0].startswith("it is not rounding: 5 trainings of scratch, nudged in")
+    assert found.notes[0].startswith("this is not rounding: 5 trainings of scratch, nudged in")
 
 
 def floor(dtype, epochs, loss):

@@ -1,4 +1,4 @@
-// Comfort only: mark in the contents where the reader is.
+// Optional: highlight the current section in the contents.
 const links = new Map(
   [...document.querySelectorAll("nav.contents a")].map((a) => [a.hash.slice(1), a]),
 );
