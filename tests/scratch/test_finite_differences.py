@@ -9,16 +9,21 @@ from scratch import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
     Dense,
+    Dropout,
+    Embedding,
     HalfSquaredError,
     MeanSquaredError,
     ReLU,
     Sequential,
     Sigmoid,
     Softmax,
+    Step,
     Tanh,
 )
 
 from .closeness import assert_is_gradient
+from .graph_layers import LAYERS
+from .layer_case import numbers, ties
 
 sizes, seeds = st.integers(1, 5), st.integers(0, 2**32 - 1)
 
@@ -81,3 +86,38 @@ def test_network_gradient_matches_central_difference(weighted, n, d, hidden, k, 
     _, grads = network.loss_and_grad(loss, X, y, w)
     gradient = np.concatenate([g.ravel() for g in grads])
     assert_is_gradient(gradient, lambda: loss.forward(network.forward(X), y, w), network.theta)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=f"{layer.__name__} {name}".strip())
+        for layer, cases in LAYERS.items()
+        for name, case in cases.items()
+        if layer not in (Step, Dropout) and case.draw is not ties
+    ],
+)
+def test_backward_of_every_layer_matches_central_difference(case):
+    rng, layer = np.random.default_rng(0), case.make()
+    for p in layer.params:
+        p[:] = rng.normal(size=p.shape)
+    x = away_from_zero(case.draw(rng, case.shape)) if case.draw is numbers else None
+    x = case.draw(rng, case.shape) if x is None else x
+    state = {name: a.copy() for name, a in layer.state.items()}
+
+    def value():
+        layer.state.update({name: a.copy() for name, a in state.items()})
+        return np.sum(da * layer.forward(x, case.training))
+
+    da = rng.normal(size=layer.forward(x, case.training).shape)
+    value()
+    dx = layer.backward(da).copy()
+    grads = [g.copy() for g in layer.grads]
+    frozen = isinstance(layer, Embedding) and layer.freeze_padding
+    if not isinstance(layer, Embedding):  # whose inputs are indices
+        assert_is_gradient(dx, value, x)
+    for p, g in zip(layer.params, grads, strict=True):
+        if frozen:
+            assert not g[layer.padding].any()
+            p, g = p[layer.padding + 1 :], g[layer.padding + 1 :]
+        assert_is_gradient(g, value, p)

@@ -34,6 +34,7 @@ CASES = {
     "exp": ("exp", [A], lambda x: x.exp()),
     "log": ("log", [A], lambda x: (x * x + 1).log()),
     "tanh": ("tanh", [A], lambda x: x.tanh()),
+    "error function": ("erf", [A], lambda x: x.erf()),
     "sigmoid": ("sigmoid", [A], lambda x: x.sigmoid()),
     "relu": ("relu", [A], lambda x: x.relu()),
     "sum of all": ("sum", [B], lambda x: x.sum()),

@@ -71,7 +71,7 @@ def test_binary_class_weights_are_the_pos_weight_of_torch(n, p, seed):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_gradient_matches_central_difference(case, weighted):
     rng, loss = np.random.default_rng(0), case.make()
-    z = rng.normal(scale=2, size=(7, case.k))
+    z = case.outputs(rng, (7, *case.steps, case.k))
     y, w = case.targets(rng, z.shape), rng.uniform(0.5, 2, size=7) if weighted else None
     loss.forward(z, y, w)
     dz = loss.backward().copy()
