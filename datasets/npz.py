@@ -46,7 +46,7 @@ def _member(raw: bytes, name: str) -> bytes:
         if found.file_size > MAX_BYTES:
             raise DataError(f"{found.file_size:,} bytes, more than the {MAX_BYTES:,} allowed")
         with archive.open(found) as file:
-            return file.read(found.file_size + 1)  # a limit, which read() alone has not
+            return file.read(found.file_size + 1)  # a limit, unlike plain read()
 
 
 def _parse_npy(content: bytes) -> np.ndarray:

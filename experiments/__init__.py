@@ -1,4 +1,4 @@
-"""The experiments, a page each; and what a notebook does with them.
+"""The experiments, one page each, and their interface for notebooks.
 
 >>> from experiments import compare, load_run, run
 """
@@ -12,7 +12,7 @@ __all__ = ["Comparison", "RequestError", "Run", "compare", "load_run", "run"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load these when they are first asked for: the command line does without pandas."""
+    """Load these on first access: the command line does not need pandas."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from experiments.harness import api

@@ -9,21 +9,21 @@ __all__ = ["main"]
 
 
 def main() -> int:
-    """Run the command line; whoever reads its output may stop reading, as `head` does."""
+    """Run the command line; a reader of its output may close the pipe, as `head` does."""
     interruption.watch()
     try:
         code = _run()
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to write
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the remaining output
         code = 1
-    except KeyboardInterrupt:  # before there is anything to keep, or when all is done
+    except KeyboardInterrupt:  # before anything is kept, or after the end
         code = 130
     return code
 
 
 def _run() -> int:
-    """Run the command line, unless another package stands where ours should be."""
+    """Run the command line, unless another package named `datasets` hides ours."""
     import datasets
 
     if not hasattr(datasets, "load_truth_table"):

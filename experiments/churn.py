@@ -6,8 +6,8 @@ batches of 10, 50 epochs.
 
 Source: a published churn network: training loss 0.3384, training accuracy 0.8605, test accuracy
 0.858, confusion matrix [[1541, 54], [230, 175]]. Expected: a test accuracy of 0.83 to 0.87. Over 24
-seeds it was 0.8385 to 0.864: most runs end on a plateau at training loss 0.40, some leave it and
-reach 0.34, as the published one did. One seed says little.
+seeds it was 0.8385 to 0.864: most trainings end on a plateau at training loss 0.40, some leave it
+and reach 0.34, as the published one did. A single seed says little.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Diabetes: how far will the disease have gone in a year?
 
-Ten measurements of 442 patients, the first 353 of a fixed shuffle to learn from and 89 to test on;
+Ten measurements of 442 patients, the first 353 of a fixed shuffle for training and 89 for testing;
 columns and target standardised on the training rows. One hidden layer of 16 tanh neurons, one
 output; mean squared error, weights U(-0.1, 0.1), full batch, 250 steps of Adam with learning rate
 0.002. Small weights start it as a linear model, and 250 steps, the best of 50, 100, ..., 1,000 in
@@ -10,8 +10,8 @@ Source: Efron, Hastie, Johnstone and Tibshirani, "Least angle regression", The A
 32, 2004, which fits linear models to these patients. Expected: a test RMSE of 57.1 to 59.1 points
 of the target, which runs from 25 to 346. Over 200 seeds it was 57.6 to 58.7, the standardised mean
 squared error 0.542 to 0.561, R² 0.329 to 0.352. Linear least squares has 58.5, 0.559 and 0.332: the
-network was better on 193 of the seeds, but by little. Over 100 other splits its R² was 0.479 on
-average, that of least squares 0.469; both vary by 0.07 between splits.
+network was better with 193 of the seeds, but only slightly. Over 100 other splits its R² was 0.479
+on average, that of least squares 0.469; both vary by 0.07 between splits.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 784 pixels in 0..1, 128 ReLU neurons, ten outputs; softmax cross-entropy, Glorot-uniform weights,
 Adam with learning rate 0.001, batches of 128, 10 epochs.
 
-Source: the network that introductions to both frameworks open with. Expected: at least 97.5 % of
+Source: the network with which introductions to both frameworks open. Expected: at least 97.5 % of
 the 10,000 test images. For orientation: LeCun et al. (1998) report 4.7 % error for 300 hidden
 units.
 """
@@ -20,7 +20,7 @@ from scratch import glorot_uniform, zeros
 
 @dataclass(frozen=True)
 class Numbers(Spec):
-    """Hidden layers, and Adam's numbers."""
+    """A hidden layer, and Adam's numbers."""
 
     inputs: int = 784
     outputs: int = 10

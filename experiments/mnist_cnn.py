@@ -3,10 +3,10 @@
 28 x 28 pixels in 0..1; two 3 x 3 convolutions with 16 and 32 channels and ReLU, each followed by
 2 x 2 max-pooling; a dense layer of 64 ReLU neurons, and one of ten outputs; softmax cross-entropy,
 Glorot-uniform weights, batches of 32, 4 epochs of Adam with learning rate 0.002, which is halved
-after every 1,875 steps: an epoch of the 60,000 digits.
+every 1,875 steps, one epoch of the 60,000 digits.
 
 Source: the layout of LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to
-document recognition", Proceedings of the IEEE 86, 1998, with today's layers. Expected: at least
+document recognition", Proceedings of the IEEE 86, 1998, with modern layers. Expected: at least
 99 % of the 10,000 test images. With a constant learning rate it stays at 98.9 %.
 """
 

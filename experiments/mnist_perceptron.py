@@ -1,7 +1,7 @@
 """mnist_perceptron: how far do ten neurons get in one look at each digit?
 
 784 pixels in 0..1, ten outputs with a ReLU each. One pass over the 60,000 training images in file
-order, one at a time: the largest output, the first of equals, is the prediction c; where it is
+order, one at a time: the largest output, the first of equals, is the prediction c; if it is
 wrong, W[:, c] -= x, b[c] -= 1, W[:, label] += x, b[label] += 1. That is a gradient step with
 learning rate 1 on the perceptron criterion, which starts from the sums before the ReLU (see
 `PerceptronLoss`).
@@ -23,7 +23,7 @@ from scratch import uniform
 
 @dataclass(frozen=True)
 class Numbers(Spec):
-    """Ten neurons: nothing besides the learning rate."""
+    """Ten neurons: only the learning rate is needed."""
 
     inputs: int = 784
     outputs: int = 10

@@ -1,6 +1,6 @@
 """Perceptron: can one sigmoid neuron find the column that decides?
 
-Three inputs, one output, no bias; of the four training rows the first column is the answer.
+Three inputs, one output, no bias; in the four training rows the first column is the answer.
 Full-batch gradient descent with learning rate 1 on half the sum of squared errors, 10,000 steps.
 
 Source: the classic nine-line network. From its own initial weights (`published_weights`) the final
@@ -20,7 +20,7 @@ from scratch import uniform
 
 @dataclass(frozen=True)
 class Numbers(Spec):
-    """One neuron: nothing besides the learning rate."""
+    """One neuron: only the learning rate is needed."""
 
     inputs: int = 3
     outputs: int = 1

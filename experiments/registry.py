@@ -1,4 +1,4 @@
-"""The experiments by name; the command line looks them up here, and nobody else does."""
+"""The experiments by name; only the edges, such as the command line, look them up."""
 
 from importlib import import_module
 from pathlib import Path
@@ -8,7 +8,7 @@ from frameworks.errors import RequestError, choose
 
 __all__ = ["EXPERIMENTS", "find_experiment", "known_experiment"]
 
-# One line for each experiment: the page of that name in this folder.
+# One line for each experiment: the name of its page in this folder.
 EXPERIMENTS = (
     "perceptron",
     "xor",
@@ -21,11 +21,11 @@ EXPERIMENTS = (
     "digits_autoencoder",
 )
 
-_PAGES: dict[str, Experiment] = {}  # users' own, by name, once they have been named by their path
+_PAGES: dict[str, Experiment] = {}  # users' pages, by name, once named by their path
 
 
 def find_experiment(name: str) -> Experiment:
-    """Return an experiment by its name, or that of a user's page by its path, which ends in .py.
+    """Return an experiment by name, or that of a user's page by its path, which ends in .py.
 
     A page's code is executed. RequestError if there is none, or if its name is one of ours.
 
@@ -43,5 +43,5 @@ def find_experiment(name: str) -> Experiment:
 
 
 def known_experiment(name: str) -> Experiment | None:
-    """Return the experiment of a record; None if it is not ours, and its page was not named."""
+    """Return the experiment of a record; None if it is neither ours nor a page already named."""
     return find_experiment(name) if name in EXPERIMENTS else _PAGES.get(name)

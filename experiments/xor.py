@@ -1,12 +1,12 @@
 """XOR: can a hidden layer learn what one neuron cannot?
 
-The four rows of the exclusive or, with a third input that is always 1 in place of biases; four
+The four rows of the exclusive or, with a third input that is always 1 instead of biases; four
 hidden neurons, one output, sigmoid everywhere; full-batch gradient descent with learning rate 1 on
 the sum of squared errors, 1,500 steps.
 
 Source: a published two-layer network in NumPy. From its own initial weights (`published_weights`)
 the loss falls at every step from 1.298103813489028 to 0.0028002218560012598, and the outputs are
-0.01009649, 0.97157766, 0.97166525, 0.03297871: all of them as they are before the step.
+0.01009649, 0.97157766, 0.97166525, 0.03297871, all measured before the step.
 """
 
 from dataclasses import dataclass

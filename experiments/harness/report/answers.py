@@ -16,7 +16,7 @@ __all__ = [
 
 Matrix = list[list[int]]
 
-_FEW = 8  # a data set of at most so many rows is shown whole
+_FEW = 8  # a data set of no more rows is shown whole
 _SHOWN = 5
 
 
