@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scratch.compiler.source import is_elementwise
 from scratch.compiler.tracing import Block, Call, Trace, copy_into
 
 __all__ = ["plan", "prune", "shorten"]
@@ -100,7 +101,7 @@ def _write_over(
     inside: dict[Block, Block] = {}
     for k, call in enumerate(calls):
         own = trace.block(call.out)
-        if own not in lives or lives[own][0] != k or not _is_elementwise(call):
+        if own not in lives or lives[own][0] != k or not is_elementwise(call):
             continue
         for a in call.inputs:
             block = trace.block(a)
@@ -112,10 +113,6 @@ def _write_over(
                 inside |= {b: root for b, r in inside.items() if r is own} | {own: root}
                 break
     return inside
-
-
-def _is_elementwise(call: Call) -> bool:
-    return isinstance(call.function, np.ufunc) and call.function.signature is None
 
 
 def _covers(a: np.ndarray, block: Block | None, out: np.ndarray) -> bool:

@@ -104,8 +104,8 @@ class Step:
             arrays = [trace.watch(a) for a in (self.theta, self.grad)]
             results = [plain(a) for a in parts.take(self.batch.map(trace.watch), *arrays)]
         self.trace, self.first_results = trace, results
-        program = Program(trace, results)
-        self.calls, self.results, self.nbytes = program.calls, program.results, program.nbytes
+        self.program = Program(trace, results)
+        self.results, self.nbytes = self.program.results, self.program.nbytes
         self.is_checked = False
 
     def run(self) -> None:
@@ -116,8 +116,7 @@ class Step:
         if not self.is_checked:
             self._check()
             return
-        for call in self.calls:
-            call()
+        self.program.run()
 
     def stacked(self, s: int, outer: Sequence[tuple[np.ndarray, np.ndarray]]) -> Program:
         """Return the program of s such steps at once, on arrays with a first axis of length s."""
@@ -132,8 +131,7 @@ class Step:
         with replaced(self.parts, plain):
             for layer in self.parts.drawing():
                 layer.draw = _remembered_draw(drawn, layer, layer.draw)
-            for call in self.calls:
-                call()
+            self.program.run()
         repeated = [a.copy() for a in [*arrays, *self.results]]
         for array, value in zip(arrays, before, strict=True):
             array[...] = value

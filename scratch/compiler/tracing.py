@@ -21,6 +21,7 @@ __all__ = [
     "Drawing",
     "Trace",
     "copy_into",
+    "fill_with",
     "plain",
     "put_into",
     "select_into",
@@ -237,6 +238,11 @@ class Drawing:
 def copy_into(a: np.ndarray, *, out: np.ndarray) -> None:
     """Copy a into `out`, converting its type."""
     np.copyto(out, a, casting="unsafe")
+
+
+def fill_with(*, out: np.ndarray, value: Any) -> None:
+    """Fill `out` with one number."""
+    out.fill(value)
 
 
 def put_into(a: np.ndarray, *, out: np.ndarray, index: np.ndarray) -> None:
