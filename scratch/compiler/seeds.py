@@ -12,9 +12,9 @@ import numpy as np
 
 from scratch.batches import Batch, Order
 from scratch.compiler.program import Program, aligned
-from scratch.compiler.step import Parts, Step
+from scratch.compiler.step import Numbers, Parts, Step
 from scratch.compiler.tracing import CannotFollow
-from scratch.compiler.training import MeasuredEpoch, compile_losses
+from scratch.compiler.training import Measured, compile_losses, measure
 
 __all__ = ["StackedEpochs"]
 
@@ -37,22 +37,13 @@ class StackedEpochs:
         self.batches = [_StackedBatches(self, *cut) for cut in cuts if cut[1]]
         self._take_over()
 
-    def train(self, orders: Sequence[Order]) -> list[MeasuredEpoch]:
+    def train(self, orders: Sequence[Order]) -> Measured:
         """Train an epoch; order s of the rows is that of training s."""
         rows = np.stack([self.in_order if order is None else order for order in orders])
         for batches in self.batches:
             batches.take_steps(rows)
         self._hand_back()
-        totals = [0.0] * len(self.seeds)
-        for batches in self.batches:
-            for s, losses in enumerate(batches.losses()):
-                for loss in losses:
-                    totals[s] += loss * batches.n
-        return [(total, [b.measured(s) for b in self.batches]) for s, total in enumerate(totals)]
-
-    def advance(self) -> list[tuple[float, ...]]:
-        """Count a step, and return the numbers that belong to it: they are the same for all."""
-        return [each.advance(self.grad) for each in self.master.optimizers()]
+        return measure(self.batches, len(self.seeds))
 
     def outer(self, parts: Parts) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the arrays that a step of these parts works on, beside those of all trainings."""
@@ -94,56 +85,55 @@ class StackedEpochs:
 class _StackedBatches:
     """So many batches of n rows in every training."""
 
+    outputs: np.ndarray
+    y: np.ndarray
+
     def __init__(self, epochs: StackedEpochs, first: int, n: int, count: int) -> None:
         self.epochs, self.first, self.n, self.count = epochs, first, n, count
         self.seeds, self.data = len(epochs.seeds), epochs.data
         self.program: Program | None = None
         self.losses_program: Program | None = None
-        self.outputs: np.ndarray | None = None
 
     def take_steps(self, orders: np.ndarray) -> None:
         """Take a step on each batch, for orders (seeds, rows)."""
         shape = self.seeds, self.count, self.n
         rows = orders[:, self.first : self.first + self.count * self.n].reshape(shape)
         for k in range(self.count):
-            numbers = self.epochs.advance()
             if self.program is None:
                 self._compile(rows[0, k])
+            else:
+                for each in self.numbers:
+                    each.advance()
             self._gather(np.ascontiguousarray(rows[:, k]))
-            for cells, values in zip(self.cells, numbers, strict=True):
-                for cell, value in zip(cells, values, strict=True):
-                    cell.fill(value)
             self.program.run()  # type: ignore[union-attr]
             z = self.program.results[0]  # type: ignore[union-attr]
-            if self.outputs is None:
-                self.outputs = np.empty((self.seeds, self.count, *z.shape[1:]), z.dtype)
-            self.outputs[:, k] = z
+            if self.losses_program is None and not k:
+                self.outputs = np.empty((self.seeds * self.count, *z.shape[1:]), z.dtype)
+            self.outputs[k :: self.count] = z
+        rows = rows.reshape(-1, self.n)
         _, y, w = self.data
-        self.kept = Batch(self.outputs, y[rows], None if w is None else w[rows])  # type: ignore[arg-type]
+        self.y, self.w = y[rows], None if w is None else w[rows]
 
-    def losses(self) -> list[list[float]]:
+    def losses(self) -> list[float]:
         """Return the loss of every batch of every training."""
-        arrays = [a.reshape(-1, *a.shape[2:]) for a in self.kept if a is not None]
+        arrays = [a for a in (self.outputs, self.y, self.w) if a is not None]
         if self.losses_program is None:
             self.room = [a.copy() for a in arrays]
             self.losses_program = compile_losses(self.epochs.master, self.room)
         for room, array in zip(self.room, arrays, strict=True):
             room[...] = array
         self.losses_program.run()
-        return self.losses_program.results[0].reshape(self.seeds, self.count).tolist()
-
-    def measured(self, s: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the outputs and targets of the rows of training s."""
-        z, y = self.kept.X[s], self.kept.y[s]
-        return z.reshape(-1, *z.shape[2:]), y.reshape(-1, *y.shape[2:])
+        return self.losses_program.results[0].tolist()
 
     def _compile(self, i: np.ndarray) -> None:
         """Note a step of one training, on a copy of it, and make it one of all."""
-        parts = deepcopy(self.epochs.seeds[0])
+        epochs, parts = self.epochs, deepcopy(self.epochs.seeds[0])
+        self.numbers = [Numbers(each, epochs.grad) for each in epochs.master.optimizers()]
         step = Step(parts, self.data.map(itemgetter(i)))
-        self.cells = [cells for _, _, cells in step.cells]
+        for numbers, noted in zip(self.numbers, step.numbers, strict=True):
+            numbers.put_into(noted.cells)
         self.batch = [(a, _stack([a] * self.seeds)) for a in step.batch if a is not None]
-        outer = [*self.batch, *self.epochs.outer(parts)]
+        outer = [*self.batch, *epochs.outer(parts)]
         self.program = step.stacked(self.seeds, outer)
 
     def _gather(self, rows: np.ndarray) -> None:

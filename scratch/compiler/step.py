@@ -21,7 +21,7 @@ from scratch.network import Sequential
 from scratch.optimizers import Optimizer
 from scratch.penalties import L2
 
-__all__ = ["Parts", "Step", "replaced"]
+__all__ = ["Numbers", "Parts", "Step", "replaced"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +91,9 @@ class Step:
     def __init__(self, parts: Parts, batch: Batch) -> None:
         self.parts, self.batch = parts, batch.map(_own)
         self.theta, self.grad = parts.network.theta, parts.network.grad
-        self.cells, g = [], self.grad
+        self.numbers, g = [], self.grad
         for each in parts.optimizers():
-            numbers = each.advance(g)
-            self.cells.append((each, g, [np.array(number, g.dtype) for number in numbers]))
+            self.numbers.append(Numbers(each, g))
             g = each.select(g) if hasattr(each, "select") else g
         trace = Trace()
         with replaced(parts, trace.watch):
@@ -110,9 +109,8 @@ class Step:
 
     def run(self) -> None:
         """Take a step on what `batch` holds now; raise CannotFollow if the first one is wrong."""
-        for optimizer, g, cells in self.cells:
-            for cell, number in zip(cells, optimizer.advance(g), strict=True):
-                cell.fill(number)
+        for each in self.numbers:
+            each.advance()
         if not self.is_checked:
             self._check()
             return
@@ -147,8 +145,32 @@ class Step:
 
     def _fix_numbers(self, number: Callable[[np.ndarray], Any]) -> None:
         """Let every `advance` return the numbers that the cells hold."""
-        for optimizer, _, cells in self.cells:
-            optimizer.advance = _constant(tuple(map(number, cells)))
+        for each in self.numbers:
+            each.optimizer.advance = _constant(tuple(map(number, each.cells)))
+
+
+class Numbers:
+    """The numbers that an optimizer's `advance` gives for each step, in arrays for noted calls."""
+
+    def __init__(self, optimizer: Any, g: np.ndarray) -> None:
+        self.optimizer, self.g = optimizer, g
+        self.values = optimizer.advance(g)
+        self.cells = [np.array(value, g.dtype) for value in self.values]
+
+    def put_into(self, cells: list[np.ndarray]) -> None:
+        """Put the numbers into other arrays from now on."""
+        self.cells = cells
+        for cell, value in zip(cells, self.values, strict=True):
+            cell.fill(value)
+
+    def advance(self) -> None:
+        """Count a step, and put its numbers where they belong."""
+        values = self.optimizer.advance(self.g)
+        if values != self.values:
+            for cell, value, before in zip(self.cells, values, self.values, strict=True):
+                if value != before:
+                    cell.fill(value)
+            self.values = values
 
 
 def _traced_draw(trace: Trace, layer: Any, draw: Callable[..., Any]) -> Callable[..., Any]:

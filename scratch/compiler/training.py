@@ -5,6 +5,7 @@ The outputs of all steps are kept, and measured at the end, all batches at once.
 
 from collections.abc import Callable, Sequence
 from operator import itemgetter
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -13,15 +14,37 @@ from scratch.compiler.program import Program
 from scratch.compiler.step import Parts, Step, replaced
 from scratch.compiler.tracing import Trace, plain
 
-__all__ = ["CompiledEpochs", "MeasuredEpoch", "compile_losses"]
+__all__ = ["CompiledEpochs", "Measured", "compile_losses", "measure"]
 
 _BUFFER = 1024  # numbers; at NumPy's own 8192 calls on strided arrays take up to twice as long
 _MOST_STEPS_AHEAD = 64  # measured together; more would only take memory
 
 Augment = Callable[[np.ndarray], np.ndarray]
 Masks = Callable[[int], Sequence[np.ndarray]]
-# Σ loss · rows; and outputs (n, k), each from before the step on its batch, beside their targets
-MeasuredEpoch = tuple[float, list[tuple[np.ndarray, np.ndarray]]]
+
+
+class Measured(NamedTuple):
+    """An epoch each of m trainings, or m epochs of one.
+
+    `totals`: Σ loss · rows. `outputs` (m, rows, ...), each from before the step on its batch, and
+    `targets` beside them, for batches of one size, and for the rows left over.
+    """
+
+    totals: list[float]
+    outputs: list[np.ndarray]
+    targets: list[np.ndarray]
+
+
+class Kept(Protocol):
+    """What the steps on batches of n rows have returned, `count` of them in an epoch."""
+
+    n: int
+    count: int
+    outputs: np.ndarray  # (at least m · count, n, ...)
+    y: np.ndarray
+
+    def losses(self) -> list[float]:
+        """Return the loss of each batch, its penalty included."""
 
 
 class CompiledEpochs:
@@ -46,29 +69,20 @@ class CompiledEpochs:
         self.in_order = np.arange(len(data.X))
         self._start()
 
-    def train(self, orders: Sequence[Order]) -> list[MeasuredEpoch]:
+    def train(self, orders: Sequence[Order]) -> Measured:
         """Take one step on each batch of each epoch, the rows in the given orders."""
         if self.theta is not self.parts.network.flat or self.state is not self._state():
             self._start()  # `bind` has moved the parameters, or the state is another training's
-        if len(self.data.X) <= self.batch_size:  # a step or two: nothing to be gained
-            self._take_steps(orders)
+        rows = [self.in_order if order is None else order for order in orders]
+        if len(self.data.X) <= self.batch_size:
+            self.batches[0].take_steps(0, rows)
         else:
             with np.errstate():  # which also puts the size of the buffer back
                 np.setbufsize(_BUFFER)
-                self._take_steps(orders)
-        totals = [0.0] * len(orders)
-        for batches in self.batches:
-            for epoch, losses in enumerate(batches.losses()[: len(orders)]):
-                for loss in losses:
-                    totals[epoch] += loss * batches.n
-        measured = [[each.measured(epoch) for each in self.batches] for epoch in range(len(orders))]
-        return list(zip(totals, measured, strict=True))
-
-    def _take_steps(self, orders: Sequence[Order]) -> None:
-        for epoch, order in enumerate(orders):
-            rows = self.in_order if order is None else order
-            for batches in self.batches:
-                batches.take_steps(epoch, rows)
+                for epoch, order in enumerate(rows):
+                    for batches in self.batches:
+                        batches.take_steps(epoch * batches.count, list(batches.cut(order)))
+        return measure(self.batches, len(orders))
 
     def _start(self) -> None:
         self.theta, self.state = self.parts.network.theta, self._state()
@@ -83,63 +97,75 @@ class CompiledEpochs:
 
 
 class _Batches:
-    """So many batches of n rows: their step, and what an epoch's steps have returned."""
+    """So many batches of n rows: their step, and what the steps of some epochs have returned."""
+
+    outputs: np.ndarray
 
     def __init__(self, epochs: CompiledEpochs, first: int, n: int, count: int) -> None:
-        self.parts, self.data, self.ahead = epochs.parts, epochs.data, epochs.ahead
+        self.parts, self.data = epochs.parts, epochs.data
         self.augment, self.masks = epochs.augment, epochs.masks
-        self.first, self.n, self.count = first, n, count
+        self.first, self.n, self.count, self.slots = first, n, count, epochs.ahead * count
         self.step: Step | None = None
         self.program: Program | None = None
-        self.outputs: np.ndarray | None = None
-        self.penalties = np.zeros((self.ahead, count), self.parts.network.theta.dtype)
+        self.is_new = True
+        self.penalties = np.zeros(self.slots, self.parts.network.theta.dtype)
         self.y = self._room_for(self.data.y)
         self.w = None if self.data.w is None else self._room_for(self.data.w)
 
-    def take_steps(self, epoch: int, order: np.ndarray) -> None:
-        """Take a step on each batch; keep the outputs, and the targets in their order."""
-        rows = order[self.first : self.first + self.count * self.n].reshape(self.count, self.n)
-        for k, i in enumerate(rows):
-            if self.masks is not None:
-                self.parts.network.use_masks(self.masks(self.n))
-            if self.step is None:
-                results = self._begin(i)
-            else:
-                self._gather(i)
-                self.step.run()
-                results = self.step.results
-            if self.outputs is None:
-                self.outputs = np.zeros(
-                    (self.ahead, self.count, *results[0].shape), results[0].dtype
-                )
-            self.outputs[epoch, k] = results[0]
-            if self.parts.penalty is not None:
-                self.penalties[epoch, k] = results[1]
-        self.data.y.take(rows, 0, self.y[epoch], "clip")
-        if self.w is not None:
-            self.data.w.take(rows, 0, self.w[epoch], "clip")  # type: ignore[union-attr]
+    def cut(self, order: np.ndarray) -> np.ndarray:
+        """Return the rows (count, n) of these batches."""
+        return order[self.first : self.first + self.count * self.n].reshape(self.count, self.n)
 
-    def losses(self) -> list[list[float]]:
-        """Return the loss of every batch of every epoch, penalties included."""
+    def take_steps(self, slot: int, rows: list[np.ndarray]) -> None:
+        """Take a step on each batch; keep the outputs, and the targets, from a slot on."""
+        k = 0
+        while k < len(rows) and self.step is None:
+            self._keep(slot + k, self._begin(rows[k]))
+            k += 1
+        self._repeat(slot + k, rows[k:])
+        i = rows[0] if all(each is rows[0] for each in rows) else np.stack(rows)
+        self.y[slot : slot + len(rows)] = self.data.y[i]
+        if self.w is not None:
+            self.w[slot : slot + len(rows)] = self.data.w[i]  # type: ignore[index]
+
+    def losses(self) -> list[float]:
+        """Return the loss of each batch, its penalty included."""
         if self.program is None:
-            kept = [a for a in (self.outputs, self.y, self.w) if a is not None]
-            arrays = [a.reshape(self.ahead * self.count, *a.shape[2:]) for a in kept]
+            arrays = [a for a in (self.outputs, self.y, self.w) if a is not None]
             self.program = compile_losses(self.parts, arrays)
         self.program.run()
-        values = self.program.results[0].reshape(self.ahead, self.count)
+        values = self.program.results[0]
         return (values + self.penalties if self.parts.penalty else values).tolist()
 
-    def measured(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the outputs and the targets of an epoch's rows."""
-        rows, outputs, y = self.count * self.n, self.outputs[epoch], self.y[epoch]  # type: ignore[index]
-        return outputs.reshape(rows, *outputs.shape[2:]), y.reshape(rows, *y.shape[2:])
+    def _repeat(self, slot: int, rows: Sequence[np.ndarray]) -> None:
+        """Take compiled steps."""
+        gathered = None
+        for k, i in enumerate(rows, slot):
+            if self.masks is not None:
+                self.parts.network.use_masks(self.masks(self.n))
+            if i is not gathered or self.augment is not None:
+                self._gather(i)
+                gathered = i
+            self.step.run()  # type: ignore[union-attr]
+            self._keep(k, self.step.results)  # type: ignore[union-attr]
+
+    def _keep(self, slot: int, results: Sequence[np.ndarray]) -> None:
+        """Keep the outputs of a step, and the penalty if there is one."""
+        if self.is_new:
+            self.outputs = np.zeros((self.slots, *results[0].shape), results[0].dtype)
+            self.is_new = False
+        self.outputs[slot] = results[0]
+        if self.parts.penalty is not None:
+            self.penalties[slot] = results[1]
 
     def _begin(self, i: np.ndarray) -> list[np.ndarray]:
         """Take the first step by the plain code, and the second one noting it."""
+        if self.masks is not None:
+            self.parts.network.use_masks(self.masks(self.n))
         batch = self.data.map(itemgetter(i))
         if self.augment is not None:
             batch = batch._replace(X=self.augment(batch.X))
-        if self.outputs is None:
+        if self.is_new:
             network = self.parts.network
             return self.parts.take(batch, network.theta, network.grad)
         self.step = Step(self.parts, batch)
@@ -157,7 +183,27 @@ class _Batches:
             self.data.w.take(i, 0, w, "clip")  # type: ignore[union-attr]
 
     def _room_for(self, a: np.ndarray) -> np.ndarray:
-        return np.zeros((self.ahead, self.count, self.n, *a.shape[1:]), a.dtype)
+        return np.zeros((self.slots, self.n, *a.shape[1:]), a.dtype)
+
+
+def measure(batches: Sequence[Kept], m: int) -> Measured:
+    """Put together what the steps of m epochs have returned."""
+    totals = [0.0] * m
+    for each in batches:
+        losses, count = each.losses(), each.count
+        for epoch in range(m):
+            for loss in losses[epoch * count : (epoch + 1) * count]:
+                totals[epoch] += loss * each.n
+    outputs, targets = (
+        [_of_epochs(a, m, each) for each, a in zip(batches, arrays, strict=True)]
+        for arrays in ([each.outputs for each in batches], [each.y for each in batches])
+    )
+    return Measured(totals, outputs, targets)
+
+
+def _of_epochs(a: np.ndarray, m: int, kept: Kept) -> np.ndarray:
+    """Return batches (at least m · count, n, ...) as rows of epochs (m, count · n, ...)."""
+    return a[: m * kept.count].reshape(m, kept.count * kept.n, *a.shape[2:])
 
 
 def compile_losses(parts: Parts, arrays: Sequence[np.ndarray]) -> Program:
