@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from scratch.compiler.memory import plan, prune, shorten
+from scratch.compiler.rewriting import rewrite
 from scratch.compiler.source import is_elementwise, write
 from scratch.compiler.tracing import Call, Trace, copy_into, fill_with, select_into
 
@@ -47,7 +48,10 @@ class Program:
     ) -> None:
         self.trace, self.stack = trace, stack
         self._outer = {trace.block(a): stacked for a, stacked in outer}
-        calls = shorten(trace, prune(trace, trace.calls, results))
+        calls, ones = rewrite(trace, shorten(trace, prune(trace, trace.calls, results)), results)
+        calls = prune(trace, calls, results)
+        if stack:
+            self._outer |= {trace.block(a): np.ones((stack, *a.shape), a.dtype) for a in ones}
         self._offsets, self.nbytes = plan(trace, calls, results, stack or 1)
         self._memory = aligned((self.nbytes,), np.dtype(np.uint8))
         self._memory[...] = 0
