@@ -191,8 +191,8 @@ def _results(measured: Measured, n: int, threshold: float | None) -> list[EpochR
         return [EpochResult(total / n, None) for total in totals]
     right = np.zeros(len(totals), int)
     for z, y in zip(outputs, targets, strict=True):
-        rows = (a.reshape(-1, *a.shape[2:]) for a in (z, y))
-        right += np.count_nonzero(_are_right(*rows, threshold).reshape(len(right), -1), axis=1)
+        z, y = (a.reshape(-1, *a.shape[2:]) for a in (z, y))
+        right += np.count_nonzero(_are_right(z, y, threshold).reshape(len(right), -1), axis=1)
     return [EpochResult(t / n, r / n) for t, r in zip(totals, right.tolist(), strict=True)]
 
 

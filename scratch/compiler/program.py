@@ -144,7 +144,8 @@ def _in_parts(calls: Sequence[Call]) -> list[Call]:
 def _vector_length(call: Call) -> int:
     """Return the length of the vectors that a call takes element by element, or 0."""
     arrays = [a for a in call.arrays if a.ndim]
-    if not is_elementwise(call) or not arrays or any(a.ndim > 1 or not a.flags.c_contiguous for a in arrays):
+    are_vectors = all(a.ndim == 1 and a.flags.c_contiguous for a in arrays)
+    if not arrays or not are_vectors or not is_elementwise(call):
         return 0
     sizes = {a.size for a in arrays}
     return sizes.pop() if len(sizes) == 1 and call.out.ndim else 0

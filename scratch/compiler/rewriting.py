@@ -5,8 +5,8 @@ its matrix, and belongs to an input that is always one:
 
     X W + b = [X 1] [W; b]        [Xᵀ dz; Σᵢ dzᵢ] = [X 1]ᵀ dz
 
-That saves two calls for a product of one more column. BLAS may well sum it in another order, though,
-and then the last digits differ: it is done only for shapes where random numbers give equal bits.
+That saves two calls for a product of one more column. BLAS may well sum it in another order, and
+then the last digits differ: it is done only for shapes where random numbers give equal bits.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ import numpy as np
 
 from scratch.compiler.tracing import Call, Trace, copy_into, is_same
 
-__all__ = ["rewrite"]
+__all__ = ["give_equal_bits", "rewrite"]
 
 _LARGEST = 4096  # numbers of an input beside which a column of ones is put; copying more costs more
 
@@ -50,9 +50,7 @@ def _join_signs(calls: Sequence[Call]) -> list[Call]:
 class _Biases:
     """The pairs of calls that products with one more column can stand for."""
 
-    def __init__(
-        self, trace: Trace, calls: Sequence[Call], results: Sequence[np.ndarray]
-    ) -> None:
+    def __init__(self, trace: Trace, calls: Sequence[Call], results: Sequence[np.ndarray]) -> None:
         self.trace, self.calls = trace, calls
         self.made: list[np.ndarray] = []
         read = [*(a for call in calls for a in call.inputs), *results]
@@ -76,7 +74,7 @@ class _Biases:
         if not is_same(z, product.out) or self.read[self.trace.block(z)] > 1:
             return []
         Wb = self._rows_and_one(W, b)
-        if Wb is None or sum_.out.shape != z.shape or not _give_equal_bits(X, W, z, sum_.out):
+        if Wb is None or sum_.out.shape != z.shape or not give_equal_bits(X, W, z, sum_.out):
             return []
         copied, ones = self._with_ones(X)
         return [*copied, product._replace(inputs=(ones, Wb), out=sum_.out)]
@@ -91,7 +89,7 @@ class _Biases:
         ones = self._find(XT.T)
         if dWb is None or ones is None or not is_same(dz, sum_.inputs[0]):
             return []
-        if not _give_equal_bits(XT.T, product.out, dz):
+        if not give_equal_bits(XT.T, product.out, dz):
             return []
         return [product._replace(inputs=(ones.T, dz), out=dWb)]
 
@@ -125,7 +123,7 @@ class _Biases:
         return next((ones for a, ones in self.padded if is_same(a, X)), None)
 
 
-def _give_equal_bits(X: np.ndarray, W: np.ndarray, *others: np.ndarray) -> bool:
+def give_equal_bits(X: np.ndarray, W: np.ndarray, *others: np.ndarray) -> bool:
     """Tell whether a column of ones beside X gives what is summed without it, bit for bit."""
     of_one_type = len({a.dtype for a in (X, W, *others)}) == 1
     in_rows = all(a.ndim == 2 and a.strides[1] == a.itemsize for a in (X, W, *others))

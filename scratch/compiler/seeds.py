@@ -13,6 +13,7 @@ import numpy as np
 from scratch.batches import Batch, Order
 from scratch.compiler.program import Program, aligned
 from scratch.compiler.step import Numbers, Parts, Step
+from scratch.compiler.tables import has_ones, to_tables
 from scratch.compiler.tracing import CannotFollow
 from scratch.compiler.training import Measured, compile_losses, measure
 
@@ -91,28 +92,30 @@ class _StackedBatches:
     def __init__(self, epochs: StackedEpochs, first: int, n: int, count: int) -> None:
         self.epochs, self.first, self.n, self.count = epochs, first, n, count
         self.seeds, self.data = len(epochs.seeds), epochs.data
+        self.has_ones = has_ones(epochs.master.network.layers[0], epochs.data, n)
         self.program: Program | None = None
         self.losses_program: Program | None = None
 
     def take_steps(self, orders: np.ndarray) -> None:
         """Take a step on each batch, for orders (seeds, rows)."""
+        tables = to_tables(self.data, self.has_ones)
         shape = self.seeds, self.count, self.n
         rows = orders[:, self.first : self.first + self.count * self.n].reshape(shape)
+        batches = np.ascontiguousarray(rows.swapaxes(0, 1))
         for k in range(self.count):
             if self.program is None:
                 self._compile(rows[0, k])
             else:
                 for each in self.numbers:
                     each.advance()
-            self._gather(np.ascontiguousarray(rows[:, k]))
+            for table, room in zip(tables, self.rooms, strict=True):
+                table.take(batches[k], 0, room, "clip")
             self.program.run()  # type: ignore[union-attr]
             z = self.program.results[0]  # type: ignore[union-attr]
             if self.losses_program is None and not k:
                 self.outputs = np.empty((self.seeds * self.count, *z.shape[1:]), z.dtype)
             self.outputs[k :: self.count] = z
-        rows = rows.reshape(-1, self.n)
-        _, y, w = self.data
-        self.y, self.w = y[rows], None if w is None else w[rows]
+        _, self.y, self.w = self.data.map(itemgetter(rows.reshape(-1, self.n)))
 
     def losses(self) -> list[float]:
         """Return the loss of every batch of every training."""
@@ -132,18 +135,9 @@ class _StackedBatches:
         step = Step(parts, self.data.map(itemgetter(i)))
         for numbers, noted in zip(self.numbers, step.numbers, strict=True):
             numbers.put_into(noted.cells)
-        self.batch = [(a, _stack([a] * self.seeds)) for a in step.batch if a is not None]
-        outer = [*self.batch, *epochs.outer(parts)]
-        self.program = step.stacked(self.seeds, outer)
-
-    def _gather(self, rows: np.ndarray) -> None:
-        for (_, room), a in zip(self.batch, filter_none(self.data), strict=True):
-            a.take(rows, 0, room, "clip")
-
-
-def filter_none(batch: Batch) -> list[np.ndarray]:
-    """Return the arrays of a batch."""
-    return [a for a in batch if a is not None]
+        self.rooms = [_stack([a] * self.seeds) for a in step.tables]
+        rooms = zip(step.tables, self.rooms, strict=True)
+        self.program = step.stacked(self.seeds, [*rooms, *epochs.outer(parts)])
 
 
 def _stack(arrays: Sequence[np.ndarray]) -> np.ndarray:

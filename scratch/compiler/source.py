@@ -3,7 +3,7 @@
 What surrounds the arithmetic of a small network is the larger part of its step.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,7 @@ def _line(call: Call, names: _Names) -> str:
     if getattr(function, "__name__", "") == "reduce":
         axis, keepdims = options.get("axis", 0), options.get("keepdims", False)
         return f"{names(function)}({a}, {axis}, None, {target}, {keepdims})"
-    if function is np.matmul and _is_one_product(*inputs, out):
+    if function is np.matmul and _is_one_product(inputs[0], inputs[1], out):
         return f"{names(inputs[0].dot)}({names(inputs[1])}, {target})"
     return _other_line(call, names)
 
@@ -97,7 +97,8 @@ def _other_line(call: Call, names: _Names) -> str:
 def _is_one_product(A: np.ndarray, B: np.ndarray, out: np.ndarray) -> bool:
     """Tell whether `A.dot(B, out)`, the same product by BLAS with less around it, may stand in."""
     one_type = A.dtype == B.dtype == out.dtype
-    return A.ndim == B.ndim == 2 and one_type and out.flags.c_contiguous
+    whole = all(a.flags.c_contiguous or a.flags.f_contiguous for a in (A, B))  # it copies others
+    return A.ndim == B.ndim == 2 and one_type and whole and out.flags.c_contiguous
 
 
 def _without_ones(call: Call) -> tuple[list[np.ndarray], np.ndarray]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from scratch.batches import Batch
 from scratch.compiler.program import Program, aligned
+from scratch.compiler.tables import has_ones, to_batch, to_tables
 from scratch.compiler.tracing import CannotFollow, Trace, plain
 from scratch.layers.layer import Layer
 from scratch.losses import Loss
@@ -83,19 +84,25 @@ class Parts:
 
 
 class Step:
-    """A step on batches of n rows, which are to be put into `batch` before each.
+    """A step on batches of n rows, which are to be put into `batch` before each, or its `tables`.
 
     Building it takes the first step. `results` holds the outputs, and the penalty if there is one.
     """
 
     def __init__(self, parts: Parts, batch: Batch) -> None:
-        self.parts, self.batch = parts, batch.map(_own)
+        self.parts, self.has_ones = parts, has_ones(parts.network.layers[0], batch, len(batch.X))
+        self.tables = [_own(a) for a in to_tables(batch, self.has_ones)]
+        self.batch = to_batch(self.tables, self.has_ones)
         self.theta, self.grad = parts.network.theta, parts.network.grad
         self.numbers, g = [], self.grad
         for each in parts.optimizers():
             self.numbers.append(Numbers(each, g))
             g = each.select(g) if hasattr(each, "select") else g
         trace = Trace()
+        for table in self.tables:
+            trace.watch(table)
+        if self.has_ones:
+            trace.padded.append((self.batch.X, self.tables[0]))
         with replaced(parts, trace.watch):
             self._fix_numbers(trace.watch)
             for layer in self.parts.drawing():

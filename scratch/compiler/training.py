@@ -12,6 +12,7 @@ import numpy as np
 from scratch.batches import Batch, Order
 from scratch.compiler.program import Program
 from scratch.compiler.step import Parts, Step, replaced
+from scratch.compiler.tables import has_ones, to_tables
 from scratch.compiler.tracing import Trace, plain
 
 __all__ = ["CompiledEpochs", "Measured", "compile_losses", "measure"]
@@ -73,6 +74,8 @@ class CompiledEpochs:
         """Take one step on each batch of each epoch, the rows in the given orders."""
         if self.theta is not self.parts.network.flat or self.state is not self._state():
             self._start()  # `bind` has moved the parameters, or the state is another training's
+        for each in self.batches:
+            each.tables = to_tables(self.data, each.has_ones)  # anew: the data may have changed
         rows = [self.in_order if order is None else order for order in orders]
         if len(self.data.X) <= self.batch_size:
             self.batches[0].take_steps(0, rows)
@@ -105,6 +108,8 @@ class _Batches:
         self.parts, self.data = epochs.parts, epochs.data
         self.augment, self.masks = epochs.augment, epochs.masks
         self.first, self.n, self.count, self.slots = first, n, count, epochs.ahead * count
+        self.has_ones = has_ones(self.parts.network.layers[0], self.data, n)
+        self.tables: list[np.ndarray] = []
         self.step: Step | None = None
         self.program: Program | None = None
         self.is_new = True
@@ -173,14 +178,11 @@ class _Batches:
 
     def _gather(self, i: np.ndarray) -> None:
         """Put the rows into the arrays that the step works on."""
-        X, y, w = self.step.batch  # type: ignore[union-attr]
-        if self.augment is None:
-            self.data.X.take(i, 0, X, "clip")  # the other modes would copy X first
-        else:
-            X[...] = self.augment(self.data.X[i])
-        self.data.y.take(i, 0, y, "clip")
-        if w is not None:
-            self.data.w.take(i, 0, w, "clip")  # type: ignore[union-attr]
+        step: Step = self.step  # type: ignore[assignment]
+        for table, room in zip(self.tables, step.tables, strict=True):
+            table.take(i, 0, room, "clip")  # the other modes would copy the room first
+        if self.augment is not None:
+            step.batch.X[...] = self.augment(self.data.X[i])
 
     def _room_for(self, a: np.ndarray) -> np.ndarray:
         return np.zeros((self.slots, self.n, *a.shape[1:]), a.dtype)
