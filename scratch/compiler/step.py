@@ -118,10 +118,10 @@ class Step:
         """Take a step on what `batch` holds now; raise CannotFollow if the first one is wrong."""
         for each in self.numbers:
             each.advance()
-        if not self.is_checked:
+        if self.is_checked:
+            self.program.run()
+        else:
             self._check()
-            return
-        self.program.run()
 
     def stacked(self, s: int, outer: Sequence[tuple[np.ndarray, np.ndarray]]) -> Program:
         """Return the program of s such steps at once, on arrays with a first axis of length s."""

@@ -84,7 +84,7 @@ class CompiledEpochs:
                 np.setbufsize(_BUFFER)
                 for epoch, order in enumerate(rows):
                     for batches in self.batches:
-                        batches.take_steps(epoch * batches.count, list(batches.cut(order)))
+                        batches.take_steps(epoch * batches.count, batches.cut(order))
         return measure(self.batches, len(orders))
 
     def _start(self) -> None:
@@ -121,17 +121,19 @@ class _Batches:
         """Return the rows (count, n) of these batches."""
         return order[self.first : self.first + self.count * self.n].reshape(self.count, self.n)
 
-    def take_steps(self, slot: int, rows: list[np.ndarray]) -> None:
+    def take_steps(self, slot: int, rows: Sequence[np.ndarray] | np.ndarray) -> None:
         """Take a step on each batch; keep the outputs, and the targets, from a slot on."""
-        k = 0
+        k, some = 0, slice(slot, slot + len(rows))
         while k < len(rows) and self.step is None:
             self._keep(slot + k, self._begin(rows[k]))
             k += 1
-        self._repeat(slot + k, rows[k:])
-        i = rows[0] if all(each is rows[0] for each in rows) else np.stack(rows)
-        self.y[slot : slot + len(rows)] = self.data.y[i]
+        if k < len(rows):
+            self._repeat(slot + k, rows[k:])
+        if not isinstance(rows, np.ndarray):
+            rows = rows[0] if all(each is rows[0] for each in rows) else np.stack(rows)
+        self.y[some] = self.data.y[rows]
         if self.w is not None:
-            self.w[slot : slot + len(rows)] = self.data.w[i]  # type: ignore[index]
+            self.w[some] = self.data.w[rows]  # type: ignore[index]
 
     def losses(self) -> list[float]:
         """Return the loss of each batch, its penalty included."""
@@ -142,17 +144,22 @@ class _Batches:
         values = self.program.results[0]
         return (values + self.penalties if self.parts.penalty else values).tolist()
 
-    def _repeat(self, slot: int, rows: Sequence[np.ndarray]) -> None:
-        """Take compiled steps."""
-        gathered = None
-        for k, i in enumerate(rows, slot):
+    def _repeat(self, slot: int, rows: Sequence[np.ndarray] | np.ndarray) -> None:
+        """Take compiled steps. A plain loop: what is looked up in it costs as much as a call."""
+        step: Step = self.step  # type: ignore[assignment]
+        is_plain = step.is_checked and not (self.masks or self.augment or self.parts.penalty)
+        gathered, run, result = None, step.run, step.results[0]
+        for k, (i, room) in enumerate(zip(rows, self.outputs[slot:], strict=False), slot):
             if self.masks is not None:
                 self.parts.network.use_masks(self.masks(self.n))
             if i is not gathered or self.augment is not None:
                 self._gather(i)
                 gathered = i
-            self.step.run()  # type: ignore[union-attr]
-            self._keep(k, self.step.results)  # type: ignore[union-attr]
+            run()
+            if is_plain:
+                room[...] = result
+            else:
+                self._keep(k, step.results)
 
     def _keep(self, slot: int, results: Sequence[np.ndarray]) -> None:
         """Keep the outputs of a step, and the penalty if there is one."""
