@@ -103,6 +103,8 @@ def _write_over(
         own = trace.block(call.out)
         if own not in lives or lives[own][0] != k or not is_elementwise(call):
             continue
+        if not _is_whole(call.out, own):
+            continue
         for a in call.inputs:
             block = trace.block(a)
             root = inside.get(block, block)  # type: ignore[arg-type]
@@ -117,8 +119,13 @@ def _write_over(
 
 def _covers(a: np.ndarray, block: Block | None, out: np.ndarray) -> bool:
     """Tell whether a is its whole block, and laid out as `out`."""
-    whole = block is not None and a.nbytes == block.end - block.start
-    return whole and (a.shape, a.strides, a.dtype) == (out.shape, out.strides, out.dtype)
+    alike = (a.shape, a.strides, a.dtype) == (out.shape, out.strides, out.dtype)
+    return alike and _is_whole(a, block)
+
+
+def _is_whole(a: np.ndarray, block: Block | None) -> bool:
+    """Tell whether a fills its block."""
+    return block is not None and a.nbytes == block.end - block.start
 
 
 def _alike(call: Call) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from scratch.compiler.memory import plan, prune, shorten
+from scratch.compiler.packing import pack
 from scratch.compiler.rewriting import rewrite
 from scratch.compiler.source import is_elementwise, write
 from scratch.compiler.tracing import Call, Trace, copy_into, fill_with, select_into
@@ -49,7 +50,7 @@ class Program:
         self.trace, self.stack = trace, stack
         self._outer = {trace.block(a): stacked for a, stacked in outer}
         calls, ones = rewrite(trace, shorten(trace, prune(trace, trace.calls, results)), results)
-        calls = prune(trace, calls, results)
+        calls, results = pack(trace, prune(trace, calls, results), results)
         if stack:
             self._outer |= {trace.block(a): np.ones((stack, *a.shape), a.dtype) for a in ones}
         self._offsets, self.nbytes = plan(trace, calls, results, stack or 1)

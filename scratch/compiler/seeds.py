@@ -12,7 +12,7 @@ import numpy as np
 
 from scratch.batches import Batch, Order
 from scratch.compiler.program import Program, aligned
-from scratch.compiler.step import Numbers, Parts, Step
+from scratch.compiler.step import Numbers, Parts, Step, join_state
 from scratch.compiler.tables import has_ones, to_tables
 from scratch.compiler.tracing import CannotFollow
 from scratch.compiler.training import Measured, compile_losses, measure
@@ -46,10 +46,10 @@ class StackedEpochs:
         self._hand_back()
         return measure(self.batches, len(self.seeds))
 
-    def outer(self, parts: Parts) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return the arrays that a step of these parts works on, beside those of all trainings."""
-        own, stacked = parts.optimizers()[-1].state, self.master.optimizers()[-1].state
-        states = [(own[name], stacked[name]) for name in own if own[name].ndim]
+    def outer(self, step: Step) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the arrays that the step works on, beside those of all trainings."""
+        parts, stacked = step.parts, join_state(self.master.optimizers()[-1].state, axis=1)
+        states = zip(step.state, stacked, strict=True)
         layers = [(a, self.states[name]) for name, a in parts.network.state.items()]
         return [
             (parts.network.theta, self.theta),
@@ -130,14 +130,14 @@ class _StackedBatches:
 
     def _compile(self, i: np.ndarray) -> None:
         """Note a step of one training, on a copy of it, and make it one of all."""
-        epochs, parts = self.epochs, deepcopy(self.epochs.seeds[0])
+        epochs = self.epochs
         self.numbers = [Numbers(each, epochs.grad) for each in epochs.master.optimizers()]
-        step = Step(parts, self.data.map(itemgetter(i)))
+        step = Step(deepcopy(epochs.seeds[0]), self.data.map(itemgetter(i)))
         for numbers, noted in zip(self.numbers, step.numbers, strict=True):
             numbers.put_into(noted.cells)
         self.rooms = [_stack([a] * self.seeds) for a in step.tables]
         rooms = zip(step.tables, self.rooms, strict=True)
-        self.program = step.stacked(self.seeds, [*rooms, *epochs.outer(parts)])
+        self.program = step.stacked(self.seeds, [*rooms, *epochs.outer(step)])
 
 
 def _stack(arrays: Sequence[np.ndarray]) -> np.ndarray:

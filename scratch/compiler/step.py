@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from scratch.batches import Batch
+from scratch.compiler.packing import FEW
 from scratch.compiler.program import Program, aligned
 from scratch.compiler.tables import has_ones, to_batch, to_tables
 from scratch.compiler.tracing import CannotFollow, Trace, plain
@@ -20,9 +21,10 @@ from scratch.layers.layer import Layer
 from scratch.losses import Loss
 from scratch.network import Sequential
 from scratch.optimizers import Optimizer
+from scratch.optimizers.optimizer import State
 from scratch.penalties import L2
 
-__all__ = ["Numbers", "Parts", "Step", "replaced"]
+__all__ = ["Numbers", "Parts", "Step", "join_state", "replaced"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +100,9 @@ class Step:
         for each in parts.optimizers():
             self.numbers.append(Numbers(each, g))
             g = each.select(g) if hasattr(each, "select") else g
+        self.state = join_state(parts.optimizers()[-1].state)
         trace = Trace()
-        for table in self.tables:
+        for table in (*self.tables, *self.state):
             trace.watch(table)
         if self.has_ones:
             trace.padded.append((self.batch.X, self.tables[0]))
@@ -178,6 +181,24 @@ class Numbers:
                 if value != before:
                     cell.fill(value)
             self.values = values
+
+
+def join_state(state: State, axis: int = 0) -> list[np.ndarray]:
+    """Put what an optimizer keeps of few parameters into one array, and return what there is then.
+
+    Its m and v, for example, are rows of a new (2, p) or, with axis 1, of (s, 2, p) in a stack.
+    """
+    names = [name for name, a in state.items() if a.ndim > axis]
+    arrays = [state[name] for name in names]
+    joined = arrays[0].base if arrays else None
+    if joined is not None and all(a.base is joined for a in arrays):
+        return [joined]
+    of_one = arrays[0][(0,) * axis] if arrays else np.empty(0)
+    if len({(a.shape, a.dtype) for a in arrays}) != 1 or of_one.nbytes > FEW:
+        return arrays
+    joined = np.stack(arrays, axis)
+    state.update(zip(names, np.moveaxis(joined, axis, 0), strict=True))
+    return [joined]
 
 
 def _traced_draw(trace: Trace, layer: Any, draw: Callable[..., Any]) -> Callable[..., Any]:
