@@ -50,8 +50,10 @@ class Program:
         self.trace, self.stack = trace, stack
         self._outer = {trace.block(a): stacked for a, stacked in outer}
         calls, ones = rewrite(trace, shorten(trace, prune(trace, trace.calls, results)), results)
-        calls, results = pack(trace, prune(trace, calls, results), results)
-        if stack:
+        calls = prune(trace, calls, results)
+        if stack is None:
+            calls, results = pack(trace, calls, results)
+        else:  # whose calls are on many numbers
             self._outer |= {trace.block(a): np.ones((stack, *a.shape), a.dtype) for a in ones}
         self._offsets, self.nbytes = plan(trace, calls, results, stack or 1)
         self._memory = aligned((self.nbytes,), np.dtype(np.uint8))

@@ -12,7 +12,7 @@ import numpy as np
 
 from scratch.batches import Batch, Order
 from scratch.compiler.program import Program, aligned
-from scratch.compiler.step import Numbers, Parts, Step, join_state
+from scratch.compiler.step import Numbers, Parts, Step
 from scratch.compiler.tables import has_ones, to_tables
 from scratch.compiler.tracing import CannotFollow
 from scratch.compiler.training import Measured, compile_losses, measure
@@ -48,8 +48,9 @@ class StackedEpochs:
 
     def outer(self, step: Step) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the arrays that the step works on, beside those of all trainings."""
-        parts, stacked = step.parts, join_state(self.master.optimizers()[-1].state, axis=1)
-        states = zip(step.state, stacked, strict=True)
+        parts, own = step.parts, step.parts.optimizers()[-1].state
+        stacked = self.master.optimizers()[-1].state
+        states = [(own[name], stacked[name]) for name in own if own[name].ndim]
         layers = [(a, self.states[name]) for name, a in parts.network.state.items()]
         return [
             (parts.network.theta, self.theta),
@@ -86,9 +87,6 @@ class StackedEpochs:
 class _StackedBatches:
     """So many batches of n rows in every training."""
 
-    outputs: np.ndarray
-    y: np.ndarray
-
     def __init__(self, epochs: StackedEpochs, first: int, n: int, count: int) -> None:
         self.epochs, self.first, self.n, self.count = epochs, first, n, count
         self.seeds, self.data = len(epochs.seeds), epochs.data
@@ -98,46 +96,50 @@ class _StackedBatches:
 
     def take_steps(self, orders: np.ndarray) -> None:
         """Take a step on each batch, for orders (seeds, rows)."""
+        rows = orders[:, self.first : self.first + self.count * self.n]
+        rows = rows.reshape(self.seeds, self.count, self.n).swapaxes(0, 1)
         tables = to_tables(self.data, self.has_ones)
-        shape = self.seeds, self.count, self.n
-        rows = orders[:, self.first : self.first + self.count * self.n].reshape(shape)
-        batches = np.ascontiguousarray(rows.swapaxes(0, 1))
-        for k in range(self.count):
+        for k, i in enumerate(rows.copy()):
             if self.program is None:
-                self._compile(rows[0, k])
+                self._compile(i[0])
             else:
                 for each in self.numbers:
                     each.advance()
             for table, room in zip(tables, self.rooms, strict=True):
-                table.take(batches[k], 0, room, "clip")
+                table.take(i, 0, room, "clip")
             self.program.run()  # type: ignore[union-attr]
-            z = self.program.results[0]  # type: ignore[union-attr]
-            if self.losses_program is None and not k:
-                self.outputs = np.empty((self.seeds * self.count, *z.shape[1:]), z.dtype)
-            self.outputs[k :: self.count] = z
-        _, self.y, self.w = self.data.map(itemgetter(rows.reshape(-1, self.n)))
+            for kept, a in zip(self.kept, self._measured(), strict=True):
+                kept[k] = a
 
-    def losses(self) -> list[float]:
-        """Return the loss of every batch of every training."""
-        arrays = [a for a in (self.outputs, self.y, self.w) if a is not None]
+    def losses(self, m: int) -> np.ndarray:
+        """Return the loss (seeds, count) of every batch of every training."""
         if self.losses_program is None:
-            self.room = [a.copy() for a in arrays]
-            self.losses_program = compile_losses(self.epochs.master, self.room)
-        for room, array in zip(self.room, arrays, strict=True):
-            room[...] = array
+            arrays = [a.reshape(-1, *a.shape[2:]) for a in self.kept]
+            self.losses_program = compile_losses(self.epochs.master, arrays)
         self.losses_program.run()
-        return self.losses_program.results[0].tolist()
+        return self.losses_program.results[0].reshape(self.count, m).T
+
+    def rows(self, m: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the outputs and the targets (seeds, rows, ...)."""
+        outputs, y = (a.swapaxes(0, 1) for a in self.kept[:2])
+        return tuple(a.reshape(m, -1, *a.shape[3:]) for a in (outputs, y))  # type: ignore[return-value]
+
+    def _measured(self) -> list[np.ndarray]:
+        """Return the outputs of the latest step, its targets, and perhaps weights."""
+        return [self.program.results[0], *self.rooms[1:]]  # type: ignore[union-attr]
 
     def _compile(self, i: np.ndarray) -> None:
         """Note a step of one training, on a copy of it, and make it one of all."""
         epochs = self.epochs
         self.numbers = [Numbers(each, epochs.grad) for each in epochs.master.optimizers()]
-        step = Step(deepcopy(epochs.seeds[0]), self.data.map(itemgetter(i)))
+        batch = self.data.map(itemgetter(i))
+        step = Step(deepcopy(epochs.seeds[0]), batch, in_stack=True)
         for numbers, noted in zip(self.numbers, step.numbers, strict=True):
             numbers.put_into(noted.cells)
         self.rooms = [_stack([a] * self.seeds) for a in step.tables]
         rooms = zip(step.tables, self.rooms, strict=True)
         self.program = step.stacked(self.seeds, [*rooms, *epochs.outer(step)])
+        self.kept = [np.empty((self.count, *a.shape), a.dtype) for a in self._measured()]
 
 
 def _stack(arrays: Sequence[np.ndarray]) -> np.ndarray:

@@ -24,7 +24,7 @@ from scratch.optimizers import Optimizer
 from scratch.optimizers.optimizer import State
 from scratch.penalties import L2
 
-__all__ = ["Numbers", "Parts", "Step", "join_state", "replaced"]
+__all__ = ["Numbers", "Parts", "Step", "replaced"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +89,10 @@ class Step:
     """A step on batches of n rows, which are to be put into `batch` before each, or its `tables`.
 
     Building it takes the first step. `results` holds the outputs, and the penalty if there is one.
+    `in_stack`: the step will be that of many trainings at once.
     """
 
-    def __init__(self, parts: Parts, batch: Batch) -> None:
+    def __init__(self, parts: Parts, batch: Batch, *, in_stack: bool = False) -> None:
         self.parts, self.has_ones = parts, has_ones(parts.network.layers[0], batch, len(batch.X))
         self.tables = [_own(a) for a in to_tables(batch, self.has_ones)]
         self.batch = to_batch(self.tables, self.has_ones)
@@ -100,10 +101,10 @@ class Step:
         for each in parts.optimizers():
             self.numbers.append(Numbers(each, g))
             g = each.select(g) if hasattr(each, "select") else g
-        self.state = join_state(parts.optimizers()[-1].state)
         trace = Trace()
-        for table in (*self.tables, *self.state):
-            trace.watch(table)
+        joined = [] if in_stack else _join(parts.optimizers()[-1].state)
+        for a in (*self.tables, *joined):
+            trace.watch(a)
         if self.has_ones:
             trace.padded.append((self.batch.X, self.tables[0]))
         with replaced(parts, trace.watch):
@@ -183,21 +184,22 @@ class Numbers:
             self.values = values
 
 
-def join_state(state: State, axis: int = 0) -> list[np.ndarray]:
-    """Put what an optimizer keeps of few parameters into one array, and return what there is then.
+def _join(state: State) -> list[np.ndarray]:
+    """Put what an optimizer keeps of few parameters into one array, m and v into (2, p).
 
-    Its m and v, for example, are rows of a new (2, p) or, with axis 1, of (s, 2, p) in a stack.
+    Return that array; none if there is nothing to be joined.
     """
-    names = [name for name, a in state.items() if a.ndim > axis]
-    arrays = [state[name] for name in names]
-    joined = arrays[0].base if arrays else None
-    if joined is not None and all(a.base is joined for a in arrays):
-        return [joined]
-    of_one = arrays[0][(0,) * axis] if arrays else np.empty(0)
-    if len({(a.shape, a.dtype) for a in arrays}) != 1 or of_one.nbytes > FEW:
-        return arrays
-    joined = np.stack(arrays, axis)
-    state.update(zip(names, np.moveaxis(joined, axis, 0), strict=True))
+    names = [name for name, a in state.items() if a.ndim]
+    if not names or len({(state[name].shape, state[name].dtype) for name in names}) > 1:
+        return []
+    first = state[names[0]]
+    joined, shape = first.base, (len(names), *first.shape)
+    if isinstance(joined, np.ndarray) and (joined.shape, joined.dtype) == (shape, first.dtype):
+        return [joined] if all(state[name].base is joined for name in names) else []
+    if first.nbytes > FEW:
+        return []
+    joined = np.stack([state[name] for name in names])
+    state.update(zip(names, joined, strict=True))
     return [joined]
 
 

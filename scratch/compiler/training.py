@@ -37,15 +37,15 @@ class Measured(NamedTuple):
 
 
 class Kept(Protocol):
-    """What the steps on batches of n rows have returned, `count` of them in an epoch."""
+    """What the steps of m epochs, on batches of n rows, have returned."""
 
     n: int
-    count: int
-    outputs: np.ndarray  # (at least m · count, n, ...)
-    y: np.ndarray
 
-    def losses(self) -> list[float]:
-        """Return the loss of each batch, its penalty included."""
+    def losses(self, m: int) -> np.ndarray:
+        """Return the loss (m, count) of each batch, its penalty included."""
+
+    def rows(self, m: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the outputs and the targets (m, rows, ...)."""
 
 
 class CompiledEpochs:
@@ -135,14 +135,21 @@ class _Batches:
         if self.w is not None:
             self.w[some] = self.data.w[rows]  # type: ignore[index]
 
-    def losses(self) -> list[float]:
-        """Return the loss of each batch, its penalty included."""
+    def losses(self, m: int) -> np.ndarray:
+        """See `Kept`."""
         if self.program is None:
             arrays = [a for a in (self.outputs, self.y, self.w) if a is not None]
             self.program = compile_losses(self.parts, arrays)
         self.program.run()
         values = self.program.results[0]
-        return (values + self.penalties if self.parts.penalty else values).tolist()
+        return (values + self.penalties if self.parts.penalty else values).reshape(-1, self.count)[
+            :m
+        ]
+
+    def rows(self, m: int) -> tuple[np.ndarray, np.ndarray]:
+        """See `Kept`."""
+        arrays = (a[: m * self.count] for a in (self.outputs, self.y))
+        return tuple(a.reshape(m, -1, *a.shape[2:]) for a in arrays)  # type: ignore[return-value]
 
     def _repeat(self, slot: int, rows: Sequence[np.ndarray] | np.ndarray) -> None:
         """Take compiled steps. A plain loop: what is looked up in it costs as much as a call."""
@@ -197,22 +204,12 @@ class _Batches:
 
 def measure(batches: Sequence[Kept], m: int) -> Measured:
     """Put together what the steps of m epochs have returned."""
-    totals = [0.0] * m
+    totals = np.zeros((m, 1))
     for each in batches:
-        losses, count = each.losses(), each.count
-        for epoch in range(m):
-            for loss in losses[epoch * count : (epoch + 1) * count]:
-                totals[epoch] += loss * each.n
-    outputs, targets = (
-        [_of_epochs(a, m, each) for each, a in zip(batches, arrays, strict=True)]
-        for arrays in ([each.outputs for each in batches], [each.y for each in batches])
-    )
-    return Measured(totals, outputs, targets)
-
-
-def _of_epochs(a: np.ndarray, m: int, kept: Kept) -> np.ndarray:
-    """Return batches (at least m · count, n, ...) as rows of epochs (m, count · n, ...)."""
-    return a[: m * kept.count].reshape(m, kept.count * kept.n, *a.shape[2:])
+        losses = each.losses(m).astype(float) * each.n
+        totals = np.concatenate([totals, losses], axis=1).cumsum(axis=1)[:, -1:]  # one by one
+    outputs, targets = zip(*(each.rows(m) for each in batches), strict=True)
+    return Measured(totals[:, 0].tolist(), list(outputs), list(targets))
 
 
 def compile_losses(parts: Parts, arrays: Sequence[np.ndarray]) -> Program:
