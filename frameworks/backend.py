@@ -37,6 +37,12 @@ class Peer:
     stock_epsilon: bool = False  # Adam adds its ε where PyTorch does
     own_draws: bool = False  # other weights and batches, so that its loss proves nothing
     family: str = ""  # whose fastest is named in the headline; the implementation's if not said
+    packages: tuple[str, ...] = ()  # what has to be installed besides
+    variables: Mapping[str, str] = field(default_factory=dict)  # environment of its own process
+
+    def missing(self) -> str | None:
+        """Return what is to be told if a package is not installed; nothing is loaded to see."""
+        return _missing(self.name, self.packages, "make setup")
 
 
 @dataclass(frozen=True)
@@ -81,10 +87,7 @@ class Backend:
 
     def missing(self) -> str | None:
         """Return what is to be told if a package is not installed; nothing is loaded to see."""
-        absent = [package for package in self.packages if find_spec(package) is None]
-        if not absent:
-            return None
-        return f"{self.name}: {' and '.join(absent)} not installed; run: {self.install}"
+        return _missing(self.name, self.packages, self.install)
 
     def make(
         self,
@@ -103,3 +106,10 @@ class Backend:
     def load(self, module: str, name: str) -> Any:
         """Return what a module of its folder defines; the framework is loaded with it."""
         return getattr(import_module(f"{self.folder}.{module}"), name)
+
+
+def _missing(name: str, packages: tuple[str, ...], install: str) -> str | None:
+    absent = [package for package in packages if find_spec(package) is None]
+    if not absent:
+        return None
+    return f"{name}: {' and '.join(absent)} not installed; run: {install}"
