@@ -119,10 +119,27 @@ def test_a_falling_learning_rate_falls_in_a_peer_too():
 
 def test_keras_with_and_without_xla_does_the_work_of_scratch_twice():
     cell = replace(CHURN, implementation="keras")
-    for name in ("keras-fit", "keras-jit"):
+    for name in ("keras-fit", "keras-jit", "keras-xla"):
         first, second = (time_variant(cell, name, steps=8).loss for _ in range(2))
         assert first == pytest.approx(second, rel=1e-12)  # another order of a sum, by two threads
         assert first == pytest.approx(reference_loss(CHURN, 8, False), rel=1e-12)  # lockstep's own
+
+
+@pytest.mark.parametrize("experiment", ["circle", "mnist", "mnist_cnn", "diabetes"])
+def test_keras_compiled_as_a_whole_does_the_work_of_scratch(experiment):
+    cell = replace(CHURN, experiment=experiment, implementation="keras")
+    expected = pytest.approx(reference_loss(cell, 6, False), rel=1e-12)  # lockstep's own limit
+    assert time_variant(cell, "keras-xla", steps=6).loss == expected
+
+
+def test_keras_compiled_as_a_whole_trains_on_the_rows_left_over():
+    from frameworks.keras.peers import XlaLoop
+
+    work, experiment = load_work(CHURN, 20), find_experiment("churn")
+    spec = replace(experiment.spec, batch_size=12)  # 50 rows: 4 batches, and 2 rows
+    whole = loop_of(XlaLoop, "keras", work, experiment, spec).train(work.weights, work.orders)
+    plain = loop_of(ScratchLoop, "scratch", work, experiment, spec)
+    assert whole == pytest.approx(plain.train(work.weights, work.orders), rel=1e-12)  # lockstep's
 
 
 @pytest.fixture
