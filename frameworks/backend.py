@@ -37,6 +37,12 @@ class Peer:
     stock_epsilon: bool = False  # Adam adds its ε where PyTorch does
     own_draws: bool = False  # its own weights and batches: its loss is not comparable
     family: str = ""  # whose fastest peer is named in the headline; default: the implementation
+    packages: tuple[str, ...] = ()  # what else has to be installed
+    variables: Mapping[str, str] = field(default_factory=dict)  # environment of its own process
+
+    def missing(self) -> str | None:
+        """Return a message if a package is not installed, else None; loads nothing."""
+        return _missing(self.name, self.packages, "make setup")
 
 
 @dataclass(frozen=True)
@@ -81,10 +87,7 @@ class Backend:
 
     def missing(self) -> str | None:
         """Return a message if a package is not installed, else None; loads nothing."""
-        absent = [package for package in self.packages if find_spec(package) is None]
-        if not absent:
-            return None
-        return f"{self.name}: {' and '.join(absent)} not installed; run: {self.install}"
+        return _missing(self.name, self.packages, self.install)
 
     def make(
         self,
@@ -103,3 +106,10 @@ class Backend:
     def load(self, module: str, name: str) -> Any:
         """Return an object that a module of its folder defines; loads the framework."""
         return getattr(import_module(f"{self.folder}.{module}"), name)
+
+
+def _missing(name: str, packages: tuple[str, ...], install: str) -> str | None:
+    absent = [package for package in packages if find_spec(package) is None]
+    if not absent:
+        return None
+    return f"{name}: {' and '.join(absent)} not installed; run: {install}"

@@ -111,8 +111,8 @@ class LockstepTraining(BaseEstimator, ABC):
         if isinstance(adapter.parts, Program):
             yield from adapter.run(batch, orders, self.batch_size)
             return
-        for result in adapter.train(batch, orders, self.batch_size):
-            yield {name: x for name, x in result._asdict().items() if x is not None}
+        for loss, accuracy in adapter.train(batch, orders, self.batch_size):
+            yield {"loss": loss} if accuracy is None else {"loss": loss, "accuracy": accuracy}
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_adapter")

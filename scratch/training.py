@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratch.batches import Batch, Order, take_batches
-from scratch.compiler import CompiledEpochs, Parts, StackedEpochs
+from scratch.compiler import CompiledEpochs, Measured, Parts, StackedEpochs
 from scratch.losses import Loss
 from scratch.network import Sequential
 from scratch.optimizers import Optimizer
@@ -124,9 +124,7 @@ def iter_epochs(
         compiled = CompiledEpochs(parts, data, batch_size, augment, masks, ahead)
         orders, n = iter(orders), len(data.X)
         while some := list(islice(orders, compiled.ahead)):
-            for total, measured in compiled.train(some):
-                right = [count_correct(z, y, loss.threshold) for z, y in measured if count]
-                yield EpochResult(total / n, sum(right) / n if count else None)
+            yield from _results(compiled.train(some), n, loss.threshold if count else None)
         return
     for order in orders:
         batches = take_batches(data, order, batch_size)
@@ -183,11 +181,19 @@ def iter_seeds(
     ]
     stacked, n = StackedEpochs(seeds, data, batch_size), len(data.X)
     for each in orders:
-        results = []
-        for total, measured in stacked.train(each):
-            right = [count_correct(z, y, loss.threshold) for z, y in measured if count]
-            results.append(EpochResult(total / n, sum(right) / n if count else None))
-        yield results
+        yield _results(stacked.train(each), n, loss.threshold if count else None)
+
+
+def _results(measured: Measured, n: int, threshold: float | None) -> list[EpochResult]:
+    """Return the means over n rows of each epoch; without a threshold nothing is counted."""
+    totals, outputs, targets = measured
+    if threshold is None:
+        return [EpochResult(total / n, None) for total in totals]
+    right = np.zeros(len(totals), int)
+    for z, y in zip(outputs, targets, strict=True):
+        z, y = (a.reshape(-1, *a.shape[2:]) for a in (z, y))
+        right += np.count_nonzero(_are_right(z, y, threshold).reshape(len(right), -1), axis=1)
+    return [EpochResult(t / n, r / n) for t, r in zip(totals, right.tolist(), strict=True)]
 
 
 def evaluate(network: Sequential, loss: Loss, batch: Batch, *, count: bool = True) -> EpochResult:
@@ -212,11 +218,15 @@ def count_correct(outputs: np.ndarray, y: np.ndarray, threshold: float = 0.0) ->
     >>> count_correct(np.array([[0.0], [0.1]]), np.array([[1.0], [1.0]]))
     1
     """
+    return int(np.count_nonzero(_are_right(outputs, y, threshold)))
+
+
+def _are_right(outputs: np.ndarray, y: np.ndarray, threshold: float) -> np.ndarray:
     single = outputs.shape[1] == 1
     answers = outputs > threshold if single else outputs.argmax(axis=1)
     if np.shape(y) != answers.shape:
         raise ValueError(f"y must have the shape {answers.shape}, got {np.shape(y)}")
-    return int(np.count_nonzero(answers == y))
+    return answers == y
 
 
 def _require_trainable(network: Sequential, loss: Loss, data: Batch, batch_size: int) -> None:

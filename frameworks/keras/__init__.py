@@ -20,6 +20,7 @@ BACKEND = Backend(
     peers=(
         Peer("keras-fit", loop="KerasLoop", about="`Model.fit`, one execution"),
         Peer("keras-jit", loop="KerasLoop", about="the same, with XLA", options={"jit": True}),
+        Peer("keras-xla", loop="XlaLoop", about="a loop of one's own, by XLA as a whole"),
     ),
 )
 ON_JAX = replace(

@@ -1,4 +1,4 @@
-"""The plain loop in Keras, on TensorFlow."""
+"""The loops in Keras, on TensorFlow."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch
 
-__all__ = ["KerasLoop"]
+__all__ = ["KerasLoop", "XlaLoop"]
 
 
 class KerasLoop:
@@ -36,17 +36,20 @@ class KerasLoop:
 
     def train(self, weights: Arrays, orders: Arrays) -> float:
         """See `Loop.train`."""
-        network, _, optimizer = self.parts[:3]
-        steps = len(orders) * -(-len(self.X) // self.batch_size)
-        variables = [*network.trainable_variables, *optimizer.variables]
-        for own, new in zip(variables, [*weights, *self.fresh], strict=True):
-            own.assign(new)
+        network, steps = self.parts.network, len(orders) * -(-len(self.X) // self.batch_size)
+        self._start(weights)
         with lent_keras(self.dtype):
             if steps != self.steps:
                 self._compile(steps)
             batches = self._batches(orders)
             history = network.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
         return history.history["loss"][-1]
+
+    def _start(self, weights: Arrays) -> None:
+        """Take these weights, and an optimizer without memory."""
+        variables = [*self.parts.network.trainable_variables, *self.parts.optimizer.variables]
+        for own, new in zip(variables, [*weights, *self.fresh], strict=True):
+            own.assign(new)
 
     def _compile(self, steps: int) -> None:
         network, loss, optimizer = self.parts[:3]
@@ -68,3 +71,53 @@ class KerasLoop:
             .map(lambda rows: (tf.gather(self.X, rows), tf.gather(self.y, rows)))
             .prefetch(tf.data.AUTOTUNE)
         )
+
+
+class XlaLoop(KerasLoop):
+    """A loop of one's own over all epochs, compiled by XLA as a whole: one call is the training.
+
+    Network, loss and optimizer are those of Keras; `fit` and its metrics have no part in it.
+    """
+
+    def __init__(self, build: Builder, data: Batch, spec: Spec, task: Task) -> None:
+        super().__init__(build, data, spec, task)
+        self.all_epochs = tf.function(self._all_epochs, jit_compile=True)
+
+    def train(self, weights: Arrays, orders: Arrays) -> float:
+        """See `Loop.train`."""
+        self._start(weights)
+        with lent_keras(self.dtype):
+            total, _ = self.all_epochs(tf.constant(np.stack(orders)))
+        return float(total) / (len(orders) * len(self.X))
+
+    def _all_epochs(self, orders: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Train an epoch for each of the orders (epochs, n); return Σ loss · rows, and Σ right."""
+        total, right = tf.zeros((), self.dtype), tf.zeros((), tf.int64)
+        epochs, n = orders.shape
+        size = min(self.batch_size, n)
+        for epoch in tf.range(epochs):
+            for k in tf.range(n // size):
+                loss, correct = self._step(tf.slice(orders[epoch], [k * size], [size]))
+                total, right = total + loss, right + correct
+            if n % size:
+                loss, correct = self._step(orders[epoch, n // size * size :])
+                total, right = total + loss, right + correct
+        return total, right
+
+    def _step(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Take a step; return loss · rows and the right answers, from before it."""
+        network, loss, optimizer = self.parts[:3]
+        X, y = tf.gather(self.X, rows), tf.gather(self.y, rows)
+        with tf.GradientTape() as tape:
+            outputs = network(X, training=True)
+            value = loss(y, outputs) + sum(network.losses)
+        gradients = tape.gradient(value, network.trainable_variables)
+        optimizer.apply(gradients, network.trainable_variables)
+        return value * rows.shape[0], self._right(outputs, y)
+
+    def _right(self, outputs: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        if self.threshold is None:
+            return tf.zeros((), tf.int64)
+        if outputs.shape[1] == 1:
+            return tf.math.count_nonzero(tf.cast(outputs > self.threshold, y.dtype) == y)
+        return tf.math.count_nonzero(tf.argmax(outputs, axis=1) == tf.cast(y, tf.int64))

@@ -1,9 +1,19 @@
 """The NumPy reference: its adapter, its native loop, and the loops it is timed against."""
 
+from dataclasses import replace
+
 from frameworks.backend import Backend, LineStyle, Peer
 
 __all__ = ["BACKEND"]
 
+_JAX = Peer(
+    "jax-scan",
+    loop="JaxLoop",
+    about="plain JAX, all epochs in one `lax.scan`",
+    family="JAX",
+    packages=("jax",),
+    variables={"JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu"},
+)
 BACKEND = Backend(
     name="scratch",
     title="scratch",
@@ -21,5 +31,7 @@ BACKEND = Backend(
             own_draws=True,
             family="scikit-learn",
         ),
+        _JAX,
+        replace(_JAX, name="jax-step", about="plain JAX, a call a step", options={"step": True}),
     ),
 )

@@ -1,14 +1,15 @@
-"""The loops that scratch is timed against: a plain one over its steps, and scikit-learn."""
+"""What scratch is timed against: a plain loop over its steps, scikit-learn, and plain JAX."""
 
 from frameworks.peers import Arrays
 from frameworks.program import Builder
+from frameworks.scratch.jax_peer import JaxLoop
 from frameworks.scratch.sklearn_peer import SklearnFit
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Adam, Batch, count_correct
 from scratch.optimizers.optimizer import Wrapper
 
-__all__ = ["ScratchLoop", "SklearnFit"]
+__all__ = ["JaxLoop", "ScratchLoop", "SklearnFit"]
 
 
 class ScratchLoop:

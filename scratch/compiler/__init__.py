@@ -3,6 +3,6 @@
 from scratch.compiler.seeds import StackedEpochs
 from scratch.compiler.step import Parts, Step
 from scratch.compiler.tracing import CannotFollow
-from scratch.compiler.training import CompiledEpochs
+from scratch.compiler.training import CompiledEpochs, Measured
 
-__all__ = ["CannotFollow", "CompiledEpochs", "Parts", "StackedEpochs", "Step"]
+__all__ = ["CannotFollow", "CompiledEpochs", "Measured", "Parts", "StackedEpochs", "Step"]

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scratch.compiler.tracing import Block, Call, Trace, copy_into
+from scratch.compiler.source import is_elementwise
+from scratch.compiler.tracing import Block, Call, Trace, copy_into, is_same
 
 __all__ = ["plan", "prune", "shorten"]
 
@@ -43,7 +44,7 @@ def shorten(trace: Trace, calls: Sequence[Call]) -> list[Call]:
             once
             and short
             and short[-1].function is not np.negative
-            and _same(short[-1].out, call.inputs[0])
+            and is_same(short[-1].out, call.inputs[0])
             and _alike(call)
         ):
             short[-1] = short[-1]._replace(out=call.out)
@@ -100,12 +101,14 @@ def _write_over(
     inside: dict[Block, Block] = {}
     for k, call in enumerate(calls):
         own = trace.block(call.out)
-        if own not in lives or lives[own][0] != k or not _is_elementwise(call):
+        if own not in lives or lives[own][0] != k or not is_elementwise(call):
+            continue
+        if not _is_whole(call.out, own):
             continue
         for a in call.inputs:
             block = trace.block(a)
             root = inside.get(block, block)  # type: ignore[arg-type]
-            others = [b for b in call.inputs if b is not a and not _same(a, b)]
+            others = [b for b in call.inputs if b is not a and not is_same(a, b)]
             alone = all(inside.get(c, c) is not root for c in map(trace.block, others))  # type: ignore[arg-type]
             if root in lives and lives[root][1] == k and alone and _covers(a, block, call.out):
                 lives[root] = lives[root][0], lives.pop(own)[1]
@@ -114,19 +117,15 @@ def _write_over(
     return inside
 
 
-def _is_elementwise(call: Call) -> bool:
-    return isinstance(call.function, np.ufunc) and call.function.signature is None
-
-
 def _covers(a: np.ndarray, block: Block | None, out: np.ndarray) -> bool:
     """Tell whether a is its whole block, and laid out as `out`."""
-    whole = block is not None and a.nbytes == block.end - block.start
-    return whole and (a.shape, a.strides, a.dtype) == (out.shape, out.strides, out.dtype)
+    alike = (a.shape, a.strides, a.dtype) == (out.shape, out.strides, out.dtype)
+    return alike and _is_whole(a, block)
 
 
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    """Tell whether the two are the same numbers in memory."""
-    return a.__array_interface__ == b.__array_interface__
+def _is_whole(a: np.ndarray, block: Block | None) -> bool:
+    """Tell whether a fills its block."""
+    return block is not None and a.nbytes == block.end - block.start
 
 
 def _alike(call: Call) -> bool:

@@ -1,4 +1,4 @@
-"""Noted calls, bound to memory, as a list of functions without arguments: run them in order.
+"""Noted calls, bound to memory, as one function without arguments.
 
 `Program` repeats the calls as they were noted. With `stack=s` it repeats them for s trainings at
 once: every array that the calls work on gets a first axis of length s, and NumPy does the same with
@@ -6,15 +6,17 @@ each of the s, one after the other, in one call.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
 
 from scratch.compiler.memory import plan, prune, shorten
-from scratch.compiler.tracing import Call, Trace, copy_into, put_into, select_into
+from scratch.compiler.packing import pack
+from scratch.compiler.rewriting import rewrite
+from scratch.compiler.source import is_elementwise, write
+from scratch.compiler.tracing import Call, Trace, copy_into, fill_with, select_into
 
 __all__ = ["Program", "aligned"]
 
@@ -23,6 +25,8 @@ _PART = 2**17  # bytes of a long vector that are taken through a run of calls to
 
 class Program:
     """The calls of a trace that lead to the results, and to what lies outside the trace.
+
+    `run()` computes the results from what the watched arrays hold now.
 
     `outer` gives, in a stack, the array (s, ...) that stands for each array that was watched.
 
@@ -45,27 +49,34 @@ class Program:
     ) -> None:
         self.trace, self.stack = trace, stack
         self._outer = {trace.block(a): stacked for a, stacked in outer}
-        calls = shorten(trace, prune(trace, trace.calls, results))
+        calls, ones = rewrite(trace, shorten(trace, prune(trace, trace.calls, results)), results)
+        calls = prune(trace, calls, results)
+        if stack is None:
+            calls, results = pack(trace, calls, results)
+        else:  # whose calls are on many numbers
+            self._outer |= {trace.block(a): np.ones((stack, *a.shape), a.dtype) for a in ones}
         self._offsets, self.nbytes = plan(trace, calls, results, stack or 1)
         self._memory = aligned((self.nbytes,), np.dtype(np.uint8))
         self._memory[...] = 0
         moved = [call._replace(**self._move_call(call)) for call in calls]
-        self.calls = [_bind(call) for call in (moved if stack else _in_parts(moved))]
+        self.run = write(moved if stack else _in_parts(moved))
         self.results = [self._move(a, a.ndim) for a in results]
-
-    def run(self) -> None:
-        """Compute the results from what the watched arrays hold now."""
-        for call in self.calls:
-            call()
 
     def _move_call(self, call: Call) -> dict[str, Any]:
         """Return what is different about a call in this program's memory."""
+        out = self._move(call.out, 0)
+        if call.function is copy_into and self._is_a_number(call.inputs[0]):
+            value = {"value": call.inputs[0].item()}
+            return {"function": fill_with, "inputs": (), "out": out, "options": value}
         broadcast = isinstance(call.function, np.ufunc) or call.function in (copy_into, select_into)
         ndim = call.out.ndim if broadcast else 0
         inputs = tuple(self._move(a, ndim) for a in call.inputs)
-        out = self._move(call.out, 0)
         options = call.options if self.stack is None else _shift(call)
         return {"inputs": inputs, "out": out, "options": options}
+
+    def _is_a_number(self, a: np.ndarray) -> bool:
+        """Tell whether an array is a number of the code, always the same."""
+        return not a.ndim and self.trace.block(a) is None
 
     def _move(self, a: np.ndarray, ndim: int) -> np.ndarray:
         """Return the array in the program's memory, in a stack with s before its `ndim` axes."""
@@ -117,39 +128,6 @@ def _is_reduction(call: Call) -> bool:
     return getattr(call.function, "__name__", "") == "reduce"
 
 
-def _bind(call: Call) -> Callable[[], Any]:
-    """Return the call as a function without arguments, as NumPy makes it fastest."""
-    function, inputs, out, options = call
-    if function is copy_into:
-        return partial(np.copyto, out, inputs[0], "unsafe")
-    if function is select_into:
-        return partial(np.copyto, out, inputs[0], "same_kind", inputs[1])
-    if function is put_into:
-        return partial(out.__setitem__, options["index"], inputs[0])
-    if function is np.take:
-        return partial(inputs[0].take, options["indices"], options["axis"], out, "clip")
-    if function is np.argmax:
-        return partial(inputs[0].argmax, options["axis"], out)
-    if _is_reduction(call):
-        axis, keepdims = options.get("axis", 0), options.get("keepdims", False)
-        return partial(function, inputs[0], axis, None, out, keepdims)
-    if function is np.matmul and _is_one_product(inputs[0], inputs[1], out):
-        return partial(inputs[0].dot, inputs[1], out)
-    if function in (np.maximum, np.minimum) or options or not isinstance(function, np.ufunc):
-        return partial(function, *inputs, out=out, **options)
-    return partial(function, *inputs, out)
-
-
-def _is_one_product(A: np.ndarray, B: np.ndarray, out: np.ndarray) -> bool:
-    """Tell whether `A.dot(B, out)`, the same product by BLAS with less around it, may stand in.
-
-    It would copy a part of a matrix first, and so add in another order than `matmul`.
-    """
-    one_type = A.dtype == B.dtype == out.dtype
-    whole = all(a.flags.c_contiguous or a.flags.f_contiguous for a in (A, B))
-    return A.ndim == B.ndim == 2 and one_type and whole and out.flags.c_contiguous
-
-
 def _in_parts(calls: Sequence[Call]) -> list[Call]:
     """Take long vectors through each run of calls in parts that stay in the processor's cache."""
     cut: list[Call] = []
@@ -168,9 +146,9 @@ def _in_parts(calls: Sequence[Call]) -> list[Call]:
 
 def _vector_length(call: Call) -> int:
     """Return the length of the vectors that a call takes element by element, or 0."""
-    one_by_one = isinstance(call.function, np.ufunc) and call.function.signature is None
     arrays = [a for a in call.arrays if a.ndim]
-    if not one_by_one or not arrays or any(a.ndim > 1 or not a.flags.c_contiguous for a in arrays):
+    are_vectors = all(a.ndim == 1 and a.flags.c_contiguous for a in arrays)
+    if not arrays or not are_vectors or not is_elementwise(call):
         return 0
     sizes = {a.size for a in arrays}
     return sizes.pop() if len(sizes) == 1 and call.out.ndim else 0

@@ -12,9 +12,10 @@ import numpy as np
 
 from scratch.batches import Batch, Order
 from scratch.compiler.program import Program, aligned
-from scratch.compiler.step import Parts, Step
+from scratch.compiler.step import Numbers, Parts, Step
+from scratch.compiler.tables import has_ones, to_tables
 from scratch.compiler.tracing import CannotFollow
-from scratch.compiler.training import MeasuredEpoch, compile_losses
+from scratch.compiler.training import Measured, compile_losses, measure
 
 __all__ = ["StackedEpochs"]
 
@@ -37,26 +38,18 @@ class StackedEpochs:
         self.batches = [_StackedBatches(self, *cut) for cut in cuts if cut[1]]
         self._take_over()
 
-    def train(self, orders: Sequence[Order]) -> list[MeasuredEpoch]:
+    def train(self, orders: Sequence[Order]) -> Measured:
         """Train an epoch; order s of the rows is that of training s."""
         rows = np.stack([self.in_order if order is None else order for order in orders])
         for batches in self.batches:
             batches.take_steps(rows)
         self._hand_back()
-        totals = [0.0] * len(self.seeds)
-        for batches in self.batches:
-            for s, losses in enumerate(batches.losses()):
-                for loss in losses:
-                    totals[s] += loss * batches.n
-        return [(total, [b.measured(s) for b in self.batches]) for s, total in enumerate(totals)]
+        return measure(self.batches, len(self.seeds))
 
-    def advance(self) -> list[tuple[float, ...]]:
-        """Count a step, and return the numbers that belong to it: they are the same for all."""
-        return [each.advance(self.grad) for each in self.master.optimizers()]
-
-    def outer(self, parts: Parts) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return the arrays that a step of these parts works on, beside those of all trainings."""
-        own, stacked = parts.optimizers()[-1].state, self.master.optimizers()[-1].state
+    def outer(self, step: Step) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the arrays that the step works on, beside those of all trainings."""
+        parts, own = step.parts, step.parts.optimizers()[-1].state
+        stacked = self.master.optimizers()[-1].state
         states = [(own[name], stacked[name]) for name in own if own[name].ndim]
         layers = [(a, self.states[name]) for name, a in parts.network.state.items()]
         return [
@@ -97,63 +90,56 @@ class _StackedBatches:
     def __init__(self, epochs: StackedEpochs, first: int, n: int, count: int) -> None:
         self.epochs, self.first, self.n, self.count = epochs, first, n, count
         self.seeds, self.data = len(epochs.seeds), epochs.data
+        self.has_ones = has_ones(epochs.master.network.layers[0], epochs.data, n)
         self.program: Program | None = None
         self.losses_program: Program | None = None
-        self.outputs: np.ndarray | None = None
 
     def take_steps(self, orders: np.ndarray) -> None:
         """Take a step on each batch, for orders (seeds, rows)."""
-        shape = self.seeds, self.count, self.n
-        rows = orders[:, self.first : self.first + self.count * self.n].reshape(shape)
-        for k in range(self.count):
-            numbers = self.epochs.advance()
+        rows = orders[:, self.first : self.first + self.count * self.n]
+        rows = rows.reshape(self.seeds, self.count, self.n).swapaxes(0, 1)
+        tables = to_tables(self.data, self.has_ones)
+        for k, i in enumerate(rows.copy()):
             if self.program is None:
-                self._compile(rows[0, k])
-            self._gather(np.ascontiguousarray(rows[:, k]))
-            for cells, values in zip(self.cells, numbers, strict=True):
-                for cell, value in zip(cells, values, strict=True):
-                    cell.fill(value)
+                self._compile(i[0])
+            else:
+                for each in self.numbers:
+                    each.advance()
+            for table, room in zip(tables, self.rooms, strict=True):
+                table.take(i, 0, room, "clip")
             self.program.run()  # type: ignore[union-attr]
-            z = self.program.results[0]  # type: ignore[union-attr]
-            if self.outputs is None:
-                self.outputs = np.empty((self.seeds, self.count, *z.shape[1:]), z.dtype)
-            self.outputs[:, k] = z
-        _, y, w = self.data
-        self.kept = Batch(self.outputs, y[rows], None if w is None else w[rows])  # type: ignore[arg-type]
+            for kept, a in zip(self.kept, self._measured(), strict=True):
+                kept[k] = a
 
-    def losses(self) -> list[list[float]]:
-        """Return the loss of every batch of every training."""
-        arrays = [a.reshape(-1, *a.shape[2:]) for a in self.kept if a is not None]
+    def losses(self, m: int) -> np.ndarray:
+        """Return the loss (seeds, count) of every batch of every training."""
         if self.losses_program is None:
-            self.room = [a.copy() for a in arrays]
-            self.losses_program = compile_losses(self.epochs.master, self.room)
-        for room, array in zip(self.room, arrays, strict=True):
-            room[...] = array
+            arrays = [a.reshape(-1, *a.shape[2:]) for a in self.kept]
+            self.losses_program = compile_losses(self.epochs.master, arrays)
         self.losses_program.run()
-        return self.losses_program.results[0].reshape(self.seeds, self.count).tolist()
+        return self.losses_program.results[0].reshape(self.count, m).T
 
-    def measured(self, s: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the outputs and targets of the rows of training s."""
-        z, y = self.kept.X[s], self.kept.y[s]
-        return z.reshape(-1, *z.shape[2:]), y.reshape(-1, *y.shape[2:])
+    def rows(self, m: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the outputs and the targets (seeds, rows, ...)."""
+        outputs, y = (a.swapaxes(0, 1) for a in self.kept[:2])
+        return tuple(a.reshape(m, -1, *a.shape[3:]) for a in (outputs, y))  # type: ignore[return-value]
+
+    def _measured(self) -> list[np.ndarray]:
+        """Return the outputs of the latest step, its targets, and perhaps weights."""
+        return [self.program.results[0], *self.rooms[1:]]  # type: ignore[union-attr]
 
     def _compile(self, i: np.ndarray) -> None:
         """Note a step of one training, on a copy of it, and make it one of all."""
-        parts = deepcopy(self.epochs.seeds[0])
-        step = Step(parts, self.data.map(itemgetter(i)))
-        self.cells = [cells for _, _, cells in step.cells]
-        self.batch = [(a, _stack([a] * self.seeds)) for a in step.batch if a is not None]
-        outer = [*self.batch, *self.epochs.outer(parts)]
-        self.program = step.stacked(self.seeds, outer)
-
-    def _gather(self, rows: np.ndarray) -> None:
-        for (_, room), a in zip(self.batch, filter_none(self.data), strict=True):
-            a.take(rows, 0, room, "clip")
-
-
-def filter_none(batch: Batch) -> list[np.ndarray]:
-    """Return the arrays of a batch."""
-    return [a for a in batch if a is not None]
+        epochs = self.epochs
+        self.numbers = [Numbers(each, epochs.grad) for each in epochs.master.optimizers()]
+        batch = self.data.map(itemgetter(i))
+        step = Step(deepcopy(epochs.seeds[0]), batch, in_stack=True)
+        for numbers, noted in zip(self.numbers, step.numbers, strict=True):
+            numbers.put_into(noted.cells)
+        self.rooms = [_stack([a] * self.seeds) for a in step.tables]
+        rooms = zip(step.tables, self.rooms, strict=True)
+        self.program = step.stacked(self.seeds, [*rooms, *epochs.outer(step)])
+        self.kept = [np.empty((self.count, *a.shape), a.dtype) for a in self._measured()]
 
 
 def _stack(arrays: Sequence[np.ndarray]) -> np.ndarray:

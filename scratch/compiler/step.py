@@ -13,16 +13,19 @@ from typing import Any
 import numpy as np
 
 from scratch.batches import Batch
+from scratch.compiler.packing import FEW
 from scratch.compiler.program import Program, aligned
+from scratch.compiler.tables import has_ones, to_batch, to_tables
 from scratch.compiler.tracing import CannotFollow, Trace, plain
 from scratch.layers.layer import Layer
 from scratch.layers.masking import Mask
 from scratch.losses import Loss, SequenceLoss
 from scratch.network import Sequential
 from scratch.optimizers import Optimizer
+from scratch.optimizers.optimizer import State
 from scratch.penalties import L2
 
-__all__ = ["Parts", "Step", "replaced"]
+__all__ = ["Numbers", "Parts", "Step", "replaced"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,20 +92,27 @@ class Parts:
 
 
 class Step:
-    """A step on batches of n rows, which are to be put into `batch` before each.
+    """A step on batches of n rows, which are to be put into `batch` before each, or its `tables`.
 
     Building it takes the first step. `results` holds the outputs, and the penalty if there is one.
+    `in_stack`: the step will be that of many trainings at once.
     """
 
-    def __init__(self, parts: Parts, batch: Batch) -> None:
-        self.parts, self.batch = parts, batch.map(_own)
+    def __init__(self, parts: Parts, batch: Batch, *, in_stack: bool = False) -> None:
+        self.parts, self.has_ones = parts, has_ones(parts.network.layers[0], batch, len(batch.X))
+        self.tables = [_own(a) for a in to_tables(batch, self.has_ones)]
+        self.batch = to_batch(self.tables, self.has_ones)
         self.theta, self.grad = parts.network.theta, parts.network.grad
-        self.cells, g = [], self.grad
+        self.numbers, g = [], self.grad
         for each in parts.optimizers():
-            numbers = each.advance(g)
-            self.cells.append((each, g, [np.array(number, g.dtype) for number in numbers]))
+            self.numbers.append(Numbers(each, g))
             g = each.select(g) if hasattr(each, "select") else g
         trace = Trace()
+        joined = [] if in_stack else _join(parts.optimizers()[-1].state)
+        for a in (*self.tables, *joined):
+            trace.watch(a)
+        if self.has_ones:
+            trace.padded.append((self.batch.X, self.tables[0]))
         with replaced(parts, trace.watch):
             self._fix_numbers(trace.watch)
             for layer in self.parts.drawing():
@@ -110,20 +120,18 @@ class Step:
             arrays = [trace.watch(a) for a in (self.theta, self.grad)]
             results = [plain(a) for a in parts.take(self.batch.map(trace.watch), *arrays)]
         self.trace, self.first_results = trace, results
-        program = Program(trace, results)
-        self.calls, self.results, self.nbytes = program.calls, program.results, program.nbytes
+        self.program = Program(trace, results)
+        self.results, self.nbytes = self.program.results, self.program.nbytes
         self.is_checked = False
 
     def run(self) -> None:
         """Take a step on what `batch` holds now; raise CannotFollow if the first one is wrong."""
-        for optimizer, g, cells in self.cells:
-            for cell, number in zip(cells, optimizer.advance(g), strict=True):
-                cell.fill(number)
-        if not self.is_checked:
+        for each in self.numbers:
+            each.advance()
+        if self.is_checked:
+            self.program.run()
+        else:
             self._check()
-            return
-        for call in self.calls:
-            call()
 
     def stacked(self, s: int, outer: Sequence[tuple[np.ndarray, np.ndarray]]) -> Program:
         """Return the program of s such steps at once, on arrays with a first axis of length s."""
@@ -138,8 +146,7 @@ class Step:
         with replaced(self.parts, plain):
             for layer in self.parts.drawing():
                 layer.draw = _remembered_draw(drawn, layer, layer.draw)
-            for call in self.calls:
-                call()
+            self.program.run()
         repeated = [a.copy() for a in [*arrays, *self.results]]
         for array, value in zip(arrays, before, strict=True):
             array[...] = value
@@ -155,8 +162,51 @@ class Step:
 
     def _fix_numbers(self, number: Callable[[np.ndarray], Any]) -> None:
         """Let every `advance` return the numbers that the cells hold."""
-        for optimizer, _, cells in self.cells:
-            optimizer.advance = _constant(tuple(map(number, cells)))
+        for each in self.numbers:
+            each.optimizer.advance = _constant(tuple(map(number, each.cells)))
+
+
+class Numbers:
+    """The numbers that an optimizer's `advance` gives for each step, in arrays for noted calls."""
+
+    def __init__(self, optimizer: Any, g: np.ndarray) -> None:
+        self.optimizer, self.g = optimizer, g
+        self.values = optimizer.advance(g)
+        self.cells = [np.array(value, g.dtype) for value in self.values]
+
+    def put_into(self, cells: list[np.ndarray]) -> None:
+        """Put the numbers into other arrays from now on."""
+        self.cells = cells
+        for cell, value in zip(cells, self.values, strict=True):
+            cell.fill(value)
+
+    def advance(self) -> None:
+        """Count a step, and put its numbers where they belong."""
+        values = self.optimizer.advance(self.g)
+        if values != self.values:
+            for cell, value, before in zip(self.cells, values, self.values, strict=True):
+                if value != before:
+                    cell.fill(value)
+            self.values = values
+
+
+def _join(state: State) -> list[np.ndarray]:
+    """Put what an optimizer keeps of few parameters into one array, m and v into (2, p).
+
+    Return that array; none if there is nothing to be joined.
+    """
+    names = [name for name, a in state.items() if a.ndim]
+    if not names or len({(state[name].shape, state[name].dtype) for name in names}) > 1:
+        return []
+    first = state[names[0]]
+    joined, shape = first.base, (len(names), *first.shape)
+    if isinstance(joined, np.ndarray) and (joined.shape, joined.dtype) == (shape, first.dtype):
+        return [joined] if all(state[name].base is joined for name in names) else []
+    if first.nbytes > FEW:
+        return []
+    joined = np.stack([state[name] for name in names])
+    state.update(zip(names, joined, strict=True))
+    return [joined]
 
 
 def _traced_draw(trace: Trace, layer: Any, draw: Callable[..., Any]) -> Callable[..., Any]:

@@ -21,6 +21,8 @@ __all__ = [
     "Drawing",
     "Trace",
     "copy_into",
+    "fill_with",
+    "is_same",
     "plain",
     "put_into",
     "select_into",
@@ -56,10 +58,14 @@ class Block:
 
 
 class Trace:
-    """The calls noted so far, and the memory that they work on."""
+    """The calls noted so far, and the memory that they work on.
+
+    `padded` says of arrays (n, d) that a one follows each row: [X 1] (n, d + 1) beside X.
+    """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
+        self.padded: list[tuple[np.ndarray, np.ndarray]] = []
         self._blocks: list[Block] = []  # in the order of their addresses
 
     def watch(self, a: np.ndarray) -> "TracedArray":
@@ -239,6 +245,11 @@ def copy_into(a: np.ndarray, *, out: np.ndarray) -> None:
     np.copyto(out, a, casting="unsafe")
 
 
+def fill_with(*, out: np.ndarray, value: Any) -> None:
+    """Fill `out` with one number."""
+    out.fill(value)
+
+
 def put_into(a: np.ndarray, *, out: np.ndarray, index: np.ndarray) -> None:
     """Copy a into the places of `out` that the index names."""
     out[index] = a
@@ -252,6 +263,11 @@ def select_into(a: np.ndarray, condition: np.ndarray, *, out: np.ndarray) -> Non
 def plain(a: Any) -> Any:
     """Return the same numbers as an array that notes nothing."""
     return a.view(np.ndarray) if isinstance(a, TracedArray) else a
+
+
+def is_same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Tell whether the two are the same numbers in memory."""
+    return a.__array_interface__ == b.__array_interface__
 
 
 def _aligned_like(a: np.ndarray) -> np.ndarray:

@@ -86,7 +86,7 @@ class Adam:
             self.state["t"] = np.zeros((), int)
             self.state |= {"m": np.zeros_like(g), "v": np.zeros_like(g)}
         t = self.state["t"].item() + 1
-        self.state["t"].fill(t)
+        self.state["t"][...] = t
         if t % 128 == 0:
             self._forget()
         correction_1 = 1 - self.beta_1**t

@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.harness.bench.flops import Flops
 from experiments.harness.bench.timing import Timing
-from experiments.harness.bench.variants import Variant
+from experiments.harness.bench.variants import VARIANTS, Variant
 from experiments.harness.cell import Cell
 from experiments.harness.workers.processes import CellFailed, Worker
 from frameworks.agreement.distances import relative_error
@@ -65,7 +65,7 @@ def measure(measured: Measured, cells: Cells, rounds: int, advance: Advance) -> 
 
 
 class _Bench:
-    """A worker for each implementation, and the losses that all are held against."""
+    """A worker for each family of variants, and the losses that all are held against."""
 
     def __init__(self, measured: Measured, cells: Cells) -> None:
         self._measured, self._cells = measured, cells
@@ -81,11 +81,11 @@ class _Bench:
     def limit(self) -> float:
         """Return the operations a second of a large matrix product."""
         job = {"product": _PRODUCT, "dtype": self._cells[0][1].dtype}
-        return 2 * _PRODUCT**3 / self._run("scratch", "scratch", job)
+        return 2 * _PRODUCT**3 / self._run(VARIANTS["scratch"], job)
 
     def time(self, variant: Variant, cell: Cell) -> Timing | None:
         """Time one training; None, and the reason is noted, if it cannot be had."""
-        answer = self._ask(variant.name, cell, variant=variant.name)
+        answer = self._ask(variant, cell, variant=variant.name)
         if "unavailable" in answer:
             self._measured.unavailable[variant.name] = answer["unavailable"]
             return None
@@ -119,25 +119,26 @@ class _Bench:
     def _reference(self, stock_epsilon: bool, dtype: str) -> tuple[str, float]:
         """Train scratch's plain loop; where it cannot be had, the first that is timed instead."""
         cell = replace(self._cells[0][1], implementation="scratch", dtype=dtype)
-        answer = self._ask("scratch", cell, stock_epsilon=stock_epsilon)
+        answer = self._ask(VARIANTS["scratch"], cell, stock_epsilon=stock_epsilon)
         if "loss" in answer:
             return "scratch", answer["loss"]
-        name, cell = next(
-            (variant.name, cell)
+        first, cell = next(
+            (variant, cell)
             for variant, cell in self._cells
             if variant.peer.stock_epsilon == stock_epsilon and not variant.peer.own_draws
             if variant.name not in self._measured.unavailable
         )
-        return name, self._ask(name, replace(cell, dtype=dtype), variant=name)["loss"]
+        answer = self._ask(first, replace(cell, dtype=dtype), variant=first.name)
+        return first.name, answer["loss"]
 
-    def _ask(self, name: str, cell: Cell, **what: Any) -> dict[str, Any]:
-        job = {"cell": asdict(cell), "steps": self._measured.steps, **what}
-        return self._run(cell.implementation, name, job)
+    def _ask(self, whom: Variant, cell: Cell, **what: Any) -> dict[str, Any]:
+        return self._run(whom, {"cell": asdict(cell), "steps": self._measured.steps, **what})
 
-    def _run(self, implementation: str, name: str, job: dict[str, Any]) -> Any:
-        if implementation not in self._workers:
-            self._workers[implementation] = Worker(implementation, self._cells[0][1].threads)
+    def _run(self, variant: Variant, job: dict[str, Any]) -> Any:
+        if variant.process not in self._workers:
+            name, threads = variant.backend.name, self._cells[0][1].threads
+            self._workers[variant.process] = Worker(name, threads, variant.peer.variables)
         try:
-            return self._workers[implementation].run(job)
+            return self._workers[variant.process].run(job)
         except CellFailed as error:
-            raise RequestError(f"{self._measured.experiment}, {name}: {error}") from error
+            raise RequestError(f"{self._measured.experiment}, {variant.name}: {error}") from error

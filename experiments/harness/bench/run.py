@@ -63,7 +63,7 @@ def _prepare(request: Request, steps: int | None, experiment: Experiment) -> tup
     """Load the data once to see which it is, and choose what can be timed on it."""
     able, unavailable = [], {}
     for variant in choose_variants(request.implementations):
-        missing = variant.backend.missing()
+        missing = variant.missing()
         why = missing or variant.backend.cannot_train(experiment.blueprint, request.dtype)
         if not why:
             able.append(variant)

@@ -28,6 +28,15 @@ class Variant:
         return self.peer.name
 
     @property
+    def process(self) -> str:
+        """The name of the worker that times it: others of that name share the process."""
+        return self.peer.family if self.peer.variables else self.backend.name
+
+    def missing(self) -> str | None:
+        """Return what is to be told if a package is not installed."""
+        return self.backend.missing() or self.peer.missing()
+
+    @property
     def family(self) -> str:
         """Of which the fastest is named in the headline."""
         return self.peer.family or self.backend.title

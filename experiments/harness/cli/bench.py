@@ -38,10 +38,10 @@ def bench(
 ) -> None:
     """Compare speeds as paired ratios: the implementations, and their peers at their best.
 
-    The peers are plain loops in PyTorch, Model.fit in Keras, each with and without a compiler, and
-    scikit-learn's multilayer perceptron, which draws its own weights. All others are timed only if
-    their training has the same loss as scratch's. Each experiment takes minutes, most of them to
-    compile.
+    The peers are plain loops in PyTorch, Model.fit in Keras, each with and without a compiler,
+    plain JAX, and scikit-learn's multilayer perceptron, which draws its own weights. All others are
+    timed only if their training has the same loss as scratch's. Each experiment takes minutes, most
+    of them to compile.
 
     For example:
 

@@ -23,6 +23,7 @@ _THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
+    "NPROC",  # JAX
 )
 # By these a user gives the numerical libraries other kernels, which round differently.
 _KERNEL_VARIABLES = (

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from experiments.harness.records.environment import thread_variables
 from frameworks.backends import BACKENDS
 
 __all__ = ["CellFailed", "Worker", "WorkerDied"]
+
+
+_NONE: Mapping[str, str] = {}
 
 
 class CellFailed(Exception):
@@ -27,9 +30,14 @@ class WorkerDied(CellFailed):
 
 
 class Worker:
-    """One process for one implementation, with its own libraries and thread counts."""
+    """One process for one implementation, with its own libraries and thread counts.
 
-    def __init__(self, implementation: str, threads: int) -> None:
+    `variables`: of its environment, besides those that its backend asks for.
+    """
+
+    def __init__(
+        self, implementation: str, threads: int, variables: Mapping[str, str] = _NONE
+    ) -> None:
         self._errors = tempfile.TemporaryFile()
         self._hung_for: float | None = None  # seconds without a word, after which it was ended
         self._process = subprocess.Popen(
@@ -37,7 +45,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=os.environ | _variables(implementation, threads),
+            env=os.environ | _variables(implementation, threads) | dict(variables),
             text=True,
             encoding="utf-8",
         )

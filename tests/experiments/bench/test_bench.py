@@ -8,6 +8,7 @@ from experiments.harness.bench import run
 from experiments.harness.bench.run import default_steps
 from experiments.harness.bench.variants import VARIANTS, choose_variants
 from experiments.registry import find_experiment
+from frameworks import backend
 from frameworks.backends import BACKENDS
 
 SHORT = ("--data", "stand-in", "--steps", "20")
@@ -86,11 +87,18 @@ def test_variants_keep_their_order_and_python_has_to_be_asked_for():
 
 
 def test_every_loop_of_an_implementation_is_a_variant_and_named_in_the_help(call):
-    timed = [backend for backend in BACKENDS.values() if backend.loop]
-    names = {each.name for backend in timed for each in (backend, *backend.peers)}
+    timed = [one for one in BACKENDS.values() if one.loop]
+    names = {each.name for one in timed for each in (one, *one.peers)}
     assert set(VARIANTS) == names
     shown = " ".join(call("bench", "--help").out.split()).replace("- ", "-")  # lines end at hyphens
     assert all(f" {name}" in shown for name in names)
+
+
+def test_a_peer_whose_package_is_not_installed_is_skipped_with_the_reason(call, monkeypatch):
+    monkeypatch.setattr(backend, "find_spec", lambda name: None if name == "jax" else name)
+    answer = call("bench", "circle", *SHORT, *"--rounds 1 --with scratch,jax-scan".split())
+    assert answer.code == 0
+    assert "Without jax-scan: jax-scan: jax not installed; run: make setup" in answer.out
 
 
 NO_SCRATCH = "builders=(build_keras, build_pytorch)"

@@ -25,6 +25,7 @@ from frameworks.errors import RequestError
 from frameworks.peers import Unavailable
 from frameworks.pytorch.peers import PyTorchLoop
 from frameworks.scratch import peers
+from frameworks.scratch.jax_peer import JaxLoop
 from frameworks.scratch.peers import ScratchLoop, SklearnFit
 from frameworks.task import CLASSIFICATION
 from scratch import Batch
@@ -35,7 +36,7 @@ CHURN = Cell("churn", "float64", 0, "scratch", 1, None, "stand-in", None, 1)
 class Here:
     """A worker that is this process."""
 
-    def __init__(self, implementation, threads):
+    def __init__(self, implementation, threads, variables):
         pass
 
     def run(self, job):
@@ -118,10 +119,80 @@ def test_a_falling_learning_rate_falls_in_a_peer_too():
 
 def test_keras_with_and_without_xla_does_the_work_of_scratch_twice():
     cell = replace(CHURN, implementation="keras")
-    for name in ("keras-fit", "keras-jit"):
+    for name in ("keras-fit", "keras-jit", "keras-xla"):
         first, second = (time_variant(cell, name, steps=8).loss for _ in range(2))
         assert first == pytest.approx(second, rel=1e-12)  # another order of a sum, by two threads
         assert first == pytest.approx(reference_loss(CHURN, 8, False), rel=1e-12)  # lockstep's own
+
+
+@pytest.mark.parametrize("experiment", ["circle", "mnist", "mnist_cnn", "diabetes"])
+def test_keras_compiled_as_a_whole_does_the_work_of_scratch(experiment):
+    cell = replace(CHURN, experiment=experiment, implementation="keras")
+    expected = pytest.approx(reference_loss(cell, 6, False), rel=1e-12)  # lockstep's own limit
+    assert time_variant(cell, "keras-xla", steps=6).loss == expected
+
+
+def test_keras_compiled_as_a_whole_trains_on_the_rows_left_over():
+    from frameworks.keras.peers import XlaLoop
+
+    work, experiment = load_work(CHURN, 20), find_experiment("churn")
+    spec = replace(experiment.spec, batch_size=12)  # 50 rows: 4 batches, and 2 rows
+    whole = loop_of(XlaLoop, "keras", work, experiment, spec).train(work.weights, work.orders)
+    plain = loop_of(ScratchLoop, "scratch", work, experiment, spec)
+    assert whole == pytest.approx(plain.train(work.weights, work.orders), rel=1e-12)  # lockstep's
+
+
+@pytest.fixture
+def x64():
+    """Let JAX compute in float64, as its own process does."""
+    jax = pytest.importorskip("jax")
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.mark.parametrize("name", ["jax-scan", "jax-step"])
+@pytest.mark.parametrize("experiment", ["perceptron", "circle", "churn", "mnist", "mnist_cnn"])
+def test_plain_jax_does_the_work_of_scratch(x64, name, experiment):
+    cell = replace(CHURN, experiment=experiment)
+    expected = pytest.approx(reference_loss(cell, 6, False), rel=1e-12)  # lockstep's own limit
+    assert timed(name, cell, 6).loss == expected
+
+
+def test_plain_jax_trains_on_the_rows_left_over_and_twice_the_same(x64):
+    work, experiment = load_work(CHURN, 20), find_experiment("churn")
+    spec = replace(experiment.spec, batch_size=12)  # 50 rows: 4 batches, and 2 rows
+    loops = [
+        loop_of(JaxLoop, "scratch", work, experiment, spec, step=step) for step in (False, True)
+    ]
+    plain = loop_of(ScratchLoop, "scratch", work, experiment, spec)
+    expected = pytest.approx(plain.train(work.weights, work.orders), rel=1e-12)  # lockstep's own
+    for loop in loops:
+        assert [loop.train(work.weights, work.orders) for _ in range(2)] == [expected] * 2
+
+
+@pytest.mark.parametrize(
+    ("experiment", "reason"),
+    [
+        ("xor", "SumSquaredError is not written for JAX"),
+        ("digits_autoencoder", "SGD is not written for JAX"),  # it has momentum
+    ],
+)
+def test_plain_jax_says_what_it_does_not_have(x64, experiment, reason):
+    work = load_work(replace(CHURN, experiment=experiment), 4)
+    with pytest.raises(Unavailable, match=reason):
+        loop_of(JaxLoop, "scratch", work, find_experiment(experiment))
+
+
+def test_jax_that_would_compute_in_float32_is_not_timed_in_float64():
+    jax = pytest.importorskip("jax")
+    with jax.enable_x64(False), pytest.raises(Unavailable, match="JAX_ENABLE_X64"):
+        loop_of(JaxLoop, "scratch", load_work(CHURN, 20), find_experiment("churn"))
+
+
+def test_jax_has_a_process_of_its_own_with_its_own_environment():
+    scratch, *jax = (VARIANTS[name] for name in ("scratch", "jax-scan", "jax-step"))
+    assert {each.process for each in jax} == {"JAX"} != {scratch.process}
+    assert all(each.peer.variables["JAX_PLATFORMS"] == "cpu" for each in jax)
 
 
 @pytest.mark.parametrize(
