@@ -1,8 +1,8 @@
 """Certified results: the loss of every epoch, in more digits than any implementation computes.
 
-What an experiment's training comes to in exact arithmetic, from its float64 data and first weights,
-with seed 0 (see docs/certified-results.md). To check an implementation of your own, train it as the
-experiment's page says, and count the digits of its losses:
+These are the results of a training in exact arithmetic, from float64 data and initial weights, with
+seed 0 (see docs/certified-results.md). To check an implementation of your own, train it as the
+experiment's page says, and count the correct digits of its losses:
 
 >>> from experiments import certified
 >>> losses = certified.losses("circle")
@@ -24,7 +24,7 @@ __all__ = ["digits", "loss_on_test_rows", "losses"]
 def losses(experiment: str, source: Literal["real", "stand-in"] = "real") -> list[Decimal]:
     """Return the certified training loss of every epoch, each batch's loss before its update.
 
-    Raises LookupError where nothing is certified for this experiment on this data.
+    Raises LookupError if nothing is certified for this experiment on these data.
 
     >>> losses("xor")[-1]
     Decimal('0.002804900423771570051617721')
@@ -33,9 +33,9 @@ def losses(experiment: str, source: Literal["real", "stand-in"] = "real") -> lis
 
 
 def loss_on_test_rows(experiment: str, source: Literal["real", "stand-in"] = "real") -> Decimal:
-    """Return the certified loss of the test rows, after the last epoch.
+    """Return the certified loss on the test rows after the last epoch.
 
-    Raises LookupError where nothing is certified for this experiment on this data.
+    Raises LookupError if nothing is certified for this experiment on these data.
 
     >>> loss_on_test_rows("xor")
     Decimal('0.002802628794719680234108282')

@@ -1,4 +1,4 @@
-"""Compute a certificate: the losses of one training, and the recipe that made them."""
+"""Compute a certificate: the losses of one training, and the recipe for them."""
 
 import platform
 import time
@@ -16,21 +16,21 @@ from experiments.certified.stored import Certificate
 
 __all__ = ["Report", "certify", "expected_digits"]
 
-Report = Callable[[int], None]  # called with the number of epochs that are done
+Report = Callable[[int], None]  # called with the number of finished epochs
 
 
 class Losses(NamedTuple):
-    """What a training comes to, written in digits."""
+    """The losses of a training, as decimal strings."""
 
     epochs: list[str]
     test: str
 
 
 class Training(Protocol):
-    """One way to compute: `multiprecision.Training`, or `extended.Training` in some type."""
+    """One way to compute: `multiprecision.Training`, or `extended.Training` in some dtype."""
 
     bits: int  # of a number's significand
-    written: int  # digits that `write` gives
+    written: int  # the number of digits that `write` returns
 
     def epoch(self, order: np.ndarray) -> Any: ...
 
@@ -40,7 +40,7 @@ class Training(Protocol):
 
 
 def certify(problem: Problem, report: Report = lambda epoch: None) -> Certificate:
-    """Compute the losses, how many of their digits are certified, and what NumPy comes to."""
+    """Compute the losses, the number of certified digits, and NumPy's errors."""
     start = time.process_time()
     twins: dict[str, type[np.floating]] = {"float64": np.float64}
     if problem.formulas.method == "mpmath":
@@ -68,10 +68,10 @@ def certify(problem: Problem, report: Report = lambda epoch: None) -> Certificat
 
 
 def expected_digits(bits: int, float64_error: float) -> int:
-    """Return how many digits are right in `bits` bits, where float64's worst error is known.
+    """Return the number of correct digits in `bits` bits, given float64's worst error.
 
-    It shows how far this training amplifies rounding, and with each bit more the error is half as
-    large. One digit is taken off, for the luck of one order of summation.
+    That error shows how much this training amplifies rounding; each additional bit halves it. One
+    digit is subtracted, in case one order of summation was lucky.
 
     >>> expected_digits(64, 1e-15)
     17

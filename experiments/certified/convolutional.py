@@ -1,4 +1,4 @@
-"""The convolutional network for certified results, in whatever type of number the arrays have.
+"""The convolutional network for certified results, in the dtype of its arrays.
 
 Kernels (kh, kw, c_in, c_out) come first, each with its bias, then the weights of the dense layers.
 After every convolution: ReLU, then the largest of each 2 x 2 block, without an odd last row or
@@ -17,7 +17,7 @@ __all__ = ["backward", "forward"]
 
 
 def forward(weights: list[np.ndarray], X: np.ndarray, formulas: Formulas) -> list[np.ndarray]:
-    """Return for every convolution its input and its ReLU's output; then what `dense` returns."""
+    """Return, for every convolution, its input and its ReLU's output, then what `dense` returns."""
     side = isqrt(X.shape[1])
     images, outputs, kernels = X.reshape(-1, side, side, 1), [], _kernels(weights)
     for K, b in kernels:
@@ -63,7 +63,7 @@ def _columns(images: np.ndarray, kh: int, kw: int) -> np.ndarray:
 
 
 def _from_columns(columns: np.ndarray, shape: tuple[int, ...], kh: int, kw: int) -> np.ndarray:
-    """Add rows of windows to where they were cut from: the transpose of `_columns`."""
+    """Add rows of windows back to their places in images: the transpose of `_columns`."""
     n, h, w, c = shape
     oh, ow = h - kh + 1, w - kw + 1
     images, windows = np.zeros(shape, columns.dtype), columns.reshape(n, oh, ow, kh, kw, c)
@@ -81,7 +81,7 @@ def _blocks(a: np.ndarray) -> np.ndarray:
 
 
 def _from_blocks(a: np.ndarray, largest: np.ndarray) -> np.ndarray:
-    """Put numbers where each block of a has its largest one, the first of equals; 0 elsewhere."""
+    """Put numbers at the maximum of each block of a, the first of equals; 0 elsewhere."""
     n, h, w, c = a.shape
     blocks = _blocks(a)
     spread = np.zeros_like(blocks)

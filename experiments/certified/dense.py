@@ -1,4 +1,4 @@
-"""Dense layers for certified results, in whatever type of number the arrays have.
+"""Dense layers for certified results, in the dtype of their arrays.
 
 Weights come as W₁ (d, k), b₁ (k,), W₂, b₂, ..., or without any b.
 """
@@ -41,12 +41,12 @@ def backward(
 
 
 def product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """A B. `np.inner` takes longdoubles three times as fast as `@`: both run along their rows."""
+    """Return A B; for longdoubles `np.inner` is three times as fast as `@`: both follow rows."""
     return np.inner(np.ascontiguousarray(A), np.ascontiguousarray(B.T))
 
 
 def _layers(weights: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray | None]]:
-    """Return W and b of every layer; b is None where there are no biases.
+    """Return W and b of every layer; b is None if there are no biases.
 
     >>> W, b = np.ones((2, 1)), np.ones(1)
     >>> len(_layers([W, b])), len(_layers([W, W]))

@@ -1,8 +1,8 @@
-"""Training in NumPy with any type of number: `np.longdouble` for certified results.
+"""Training in NumPy in any dtype: `np.longdouble` for certified results.
 
-Nothing here is shared with the implementations that are certified. Whatever enters is an exact
-float64, an integer, or computed in the type itself: one Python float in between, such as 1 - 0.999,
-would cost the digits that all this is for.
+Nothing here is shared with the implementations that are checked. All inputs are exact float64
+numbers, integers, or computed in the dtype itself: a Python float in between, such as 1 - 0.999,
+would cost the very digits that are to be certified.
 """
 
 from types import ModuleType
@@ -15,11 +15,11 @@ from experiments.certified.problem import Problem
 
 __all__ = ["Training"]
 
-_ROWS_AT_ONCE = 500  # the test rows go through in pieces of so many
+_ROWS_AT_ONCE = 500  # of the test rows
 
 
 class Training:
-    """A network of the problem's kind, trained epoch by epoch in one type of number."""
+    """The problem's network, trained epoch by epoch in one dtype."""
 
     def __init__(self, problem: Problem, dtype: type[np.floating] = np.longdouble) -> None:
         self.problem, self.dtype = problem, dtype
@@ -42,14 +42,14 @@ class Training:
         return total / len(order)
 
     def test_loss(self) -> np.floating:
-        """Return L of the test rows."""
+        """Return L on the test rows."""
         data = self.problem.data
         starts = range(0, len(data.X_test), _ROWS_AT_ONCE)
         pieces = [self.forward(data.X_test[i : i + _ROWS_AT_ONCE])[-1] for i in starts]
         return self.loss(np.concatenate(pieces), data.y_test)[0]
 
     def write(self, x: np.floating) -> str:
-        """Write a number in decimals; 21 digits tell any two longdoubles of 64 bits apart."""
+        """Format a number; 21 digits distinguish any two longdoubles of 64 bits."""
         return np.format_float_scientific(x, precision=self.written - 1, unique=False)
 
     def forward(self, X: np.ndarray) -> list[np.ndarray]:

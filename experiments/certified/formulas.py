@@ -1,4 +1,4 @@
-"""Which formulas a page's network is made of, read from what its builder for scratch returns."""
+"""The formulas of a page's network, read from what its scratch builder returns."""
 
 from typing import Any
 
@@ -22,15 +22,15 @@ _LOSSES = {
 
 
 def formulas_of(experiment: Experiment) -> Formulas:
-    """Return an experiment's formulas, by the names of their classes where they have no other.
+    """Return an experiment's formulas by name; those that are not known, by their class names.
 
-    RequestError for a page without build_scratch.
+    Raises RequestError for a page without build_scratch.
     """
     build = experiment.blueprint.builders.get("scratch")
     if build is None:
         raise RequestError(f"{experiment.name}: only what scratch builds can be certified")
     network, loss, optimizer, *_ = build()
-    found: list[str] = []  # behind each layer that has weights
+    found: list[str] = []  # the activation after each layer with weights
     for layer in network.layers:
         if layer.params:
             found.append("")

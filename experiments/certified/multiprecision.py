@@ -1,7 +1,7 @@
-"""Training with mpmath, in fifty digits: matrices are lists of rows, formulas as in a book.
+"""Training with mpmath, in fifty digits, with matrices as lists of rows and textbook formulas.
 
-Nothing here is shared with any other implementation, NumPy's arithmetic included. The plainest form
-of each formula will do: fifty digits leave room for what it cancels.
+Nothing here is shared with any other implementation, not even NumPy's arithmetic. The plainest form
+of each formula will do: fifty digits leave room for cancellation.
 """
 
 from typing import Any
@@ -49,12 +49,12 @@ class Training:
         return total / len(order)
 
     def test_loss(self) -> Any:
-        """Return L of the test rows."""
+        """Return L on the test rows."""
         data = self.problem.data
         return self.loss(self.forward(self.matrix(data.X_test))[-1], data.y_test.tolist())[0]
 
     def write(self, x: Any) -> str:
-        """Write a number in decimals."""
+        """Format a number in decimals."""
         return self.mp.nstr(x, self.written, strip_zeros=False)
 
     def forward(self, X: Matrix) -> list[Matrix]:
@@ -151,11 +151,11 @@ class Training:
         return int(a > 0) if f == "relu" else 1
 
     def matrix(self, array: np.ndarray) -> Matrix:
-        """Return float64 numbers as they are, exactly."""
+        """Convert float64 numbers exactly."""
         return [[self.mp.mpf(x) for x in row] for row in array.tolist()]
 
     def product(self, A: Matrix, B: Matrix) -> Matrix:
-        """A B, each entry rounded once."""
+        """Return A B, each entry rounded once."""
         columns = _transpose(B)
         return [[self.mp.fdot(row, column) for column in columns] for row in A]
 

@@ -1,4 +1,4 @@
-"""What is certified: one training, stated completely, for whoever computes it."""
+"""The problem to be certified: one training, specified completely."""
 
 import json
 from collections.abc import Iterator
@@ -31,10 +31,10 @@ _KNOWN = {
 
 @dataclass(frozen=True)
 class Problem:
-    """A training on exact inputs: data as loaded and first weights as drawn, both float64.
+    """A training on exact inputs: data as loaded and initial weights as drawn, both float64.
 
-    Certified is the loss in exact arithmetic from there on, with every number of the spec taken for
-    what its float64 is.
+    Certified is the loss in exact arithmetic from there on, with every number of the spec taken as
+    its exact float64 value.
     """
 
     experiment: Experiment
@@ -51,7 +51,7 @@ class Problem:
         data_dir: str | None = None,
         epochs: int | None = None,
     ) -> "Problem":
-        """Return an experiment's problem on the data that the policy finds, or its first epochs."""
+        """Return an experiment's problem on the data that the policy finds, perhaps shortened."""
         spec, formulas = experiment.spec, formulas_of(experiment)
         for name, known in _KNOWN.items():
             if (found := getattr(formulas, name)) not in known:
@@ -77,7 +77,7 @@ class Problem:
             yield np.arange(n) if order is None else order, draws.orders_sha256
 
     def recipe(self) -> Recipe:
-        """Return all that the losses follow from."""
+        """Return everything that determines the losses."""
         data, orders = self.data, [so_far for _, so_far in self.orders()]
         digests = {
             "initial_weights": digest(*self.weights),
@@ -94,7 +94,7 @@ class Problem:
         return Recipe.model_validate_json(json.dumps(values))
 
     def number(self, name: str) -> Any:
-        """Return a number of the page's spec; RequestError if the page has it elsewhere."""
+        """Return a number of the page's spec; RequestError if the spec does not have it."""
         if not hasattr(self.spec, name):
             raise RequestError(f"{self.experiment.name}: to be certified, its spec needs a {name}")
         return getattr(self.spec, name)
@@ -105,6 +105,6 @@ class Problem:
         return (t - 1) // every if every else 0
 
     def batches(self, order: np.ndarray) -> Iterator[np.ndarray]:
-        """Cut an order into batches; the last one holds what is left over."""
+        """Cut an order into batches; the last one holds the remaining rows."""
         for start in range(0, len(order), self.spec.batch_size):
             yield order[start : start + self.spec.batch_size]

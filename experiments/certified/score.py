@@ -1,4 +1,4 @@
-"""Score a training: how many digits of the certified losses it has right."""
+"""Score a training: how many digits of the certified losses it gets right."""
 
 from math import floor
 
@@ -15,10 +15,10 @@ __all__ = ["score"]
 def score(cell: Record) -> Certified | None:
     """Return the digits of a training's losses, epoch by epoch, and of its test loss.
 
-    None where no certificate is for this training: another dtype, or another spec, seed, initial
-    weights, data or batch order. A training with fewer epochs than are certified is scored on
-    those; its test loss is not certified, and has None. Where the page is no longer the one that
-    was certified, the result says only what has changed.
+    None if there is no certificate for this training: its dtype, mode, rows, seed or data differ. A
+    training with fewer epochs than are certified is scored on those; its test loss is not
+    certified, and its score is None. If the page is no longer the one that was certified, the
+    result says only what has changed.
     """
     if not cell.ok or cell.experiment not in EXPERIMENTS:
         return None
@@ -46,7 +46,7 @@ def _score(q: float | None, c: str) -> float:
 
 
 def _is_for(certificate: Certificate, cell: Record) -> bool:
-    """Say whether what was certified is this experiment on these data with this seed."""
+    """Return whether the certificate is for this training's dtype, mode, rows, seed and data."""
     return (
         cell.dtype == "float64"
         and cell.mode == "lockstep"
@@ -58,7 +58,7 @@ def _is_for(certificate: Certificate, cell: Record) -> bool:
 
 
 def _what_changed(certificate: Certificate, cell: Record) -> str:
-    """Say what is not as it was when it was certified, or return an empty string."""
+    """Return what has changed since the certification, or an empty string."""
     try:
         formulas = formulas_of(find_experiment(cell.experiment))
     except RequestError as error:

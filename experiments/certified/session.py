@@ -1,4 +1,4 @@
-"""`lockstep certify`: compute the certified losses, or compute them again and compare."""
+"""`lockstep certify`: compute the certified losses, or recompute and compare them."""
 
 import json
 from collections.abc import Iterator
@@ -29,15 +29,15 @@ class CertifyRequest:
     """The options of `lockstep certify`."""
 
     experiments: tuple[str, ...]  # none: all
-    policy: Policy  # auto: the stand-in, and the real data where they are to be had
+    policy: Policy  # auto: the stand-in, and the real data if available
     data_dir: str | None
     folder: Path  # of the certificates
-    check: bool  # compare with them, do not write them
-    epochs: int | None  # check the first so many
+    check: bool  # compare with them instead of writing them
+    epochs: int | None  # the number of first epochs to check; None: all
 
 
 def run(request: CertifyRequest, as_json: bool) -> int:
-    """Certify, or check; print a table, and return the exit code."""
+    """Certify or check; print a table, and return the exit code."""
     console = make_console(as_json)
     if (bits := np.finfo(np.longdouble).nmant + 1) <= 53:
         raise RequestError(
@@ -67,9 +67,9 @@ def certified_experiments() -> dict[str, Experiment]:
 
 
 def difference(stored: Certificate, computed: Certificate) -> str:
-    """Say where a certificate first differs from one computed again, perhaps of fewer epochs.
+    """Return where a certificate first differs from a recomputed one, perhaps of fewer epochs.
 
-    Losses differ where one of the certified digits does.
+    Losses differ if one of their certified digits does.
     """
     n = len(computed.loss)
     orders = {"batch_order": stored.digests.batch_order[:n]}
@@ -96,7 +96,7 @@ def difference(stored: Certificate, computed: Certificate) -> str:
 
 
 def _problems(request: CertifyRequest, console: Console) -> Iterator[Problem]:
-    """Load what is asked for, and what can be had of it; say what cannot."""
+    """Load the requested problems; print those whose data are not available."""
     known = certified_experiments()
     asked = {choose("certified experiment", name, known) for name in request.experiments}
     auto = request.policy == "auto"
@@ -117,7 +117,7 @@ def _problems(request: CertifyRequest, console: Console) -> Iterator[Problem]:
 
 
 def _announcement(request: CertifyRequest, problems: list[Problem]) -> str:
-    """Say how many trainings there are, and what they took when they were certified."""
+    """Return the number of trainings, and the time that they took when they were certified."""
     seconds = 0.0
     for problem in problems:
         if stored := find(problem.experiment.name, problem.data.source, request.folder):
@@ -133,7 +133,7 @@ def _compute(problem: Problem) -> Certificate:
 
 
 def _conclude(certificate: Certificate, request: CertifyRequest) -> str:
-    """Compare or write a certificate; return what goes against it, or an empty string."""
+    """Compare or write a certificate; return an objection, or an empty string."""
     worst = certificate.worst_error
     if "longdouble" in worst:
         bits = np.finfo(np.longdouble).nmant + 1

@@ -1,4 +1,4 @@
-"""The certificates in the repository: one JSON file for each experiment and its data."""
+"""The certificates in the repository: one JSON file per experiment and data source."""
 
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,7 @@ class _Model(BaseModel):
 
 
 class Formulas(_Model):
-    """The formulas of a training, by name; its page says them in words and in three dialects."""
+    """The formulas of a training, by name; its page has them in words and in three dialects."""
 
     hidden: str = Field(description="the activation of the hidden layers")
     output: str = Field(description="the activation of the output layer")  # of logits: identity
@@ -28,7 +28,7 @@ class Formulas(_Model):
     method: Literal["mpmath", "longdouble"]  # the arithmetic that it is certified in
 
     def changed(self, now: "Formulas") -> str:
-        """Say which formula is another one now, or return an empty string."""
+        """Return which formula has changed, or an empty string."""
         for name, field in type(self).model_fields.items():
             was, new = getattr(self, name), getattr(now, name)
             if field.description and was != new:
@@ -40,11 +40,11 @@ class Drawn(_Model):
     """SHA-256 of what was drawn."""
 
     initial_weights: str
-    batch_order: list[str]  # of all orders so far, for each epoch; none where rows stay in order
+    batch_order: list[str]  # of all orders so far, for each epoch; empty if rows stay in order
 
 
 class Recipe(_Model):
-    """All that the losses of one training follow from."""
+    """Everything that determines the losses of one training."""
 
     schema_: Literal[1] = Field(1, alias="schema")
     experiment: str
@@ -55,7 +55,7 @@ class Recipe(_Model):
     model: Formulas
 
     def spec_changed(self, now: SpecNumbers) -> str:
-        """Say which of its numbers is another one now, or return an empty string."""
+        """Return which number of the spec has changed, or an empty string."""
         stored = self.spec.items()
         for name, value in now.items().items():
             if name != "epochs" and name in stored and stored[name] != value:
@@ -67,7 +67,7 @@ class Certificate(Recipe):
     """The losses of one training, in more digits than any implementation computes."""
 
     bits: int  # of a number's significand
-    digits: int  # that are certified
+    digits: int  # the number of certified digits
     worst_error: dict[str, float]  # of the same training in other arithmetics, by name
     seconds: float
     versions: dict[str, str]
@@ -81,7 +81,7 @@ def find(experiment: str, source: str, folder: Path = FOLDER) -> Certificate | N
     Raises RequestError if it is damaged.
     """
     file = _path(experiment, source, folder)
-    if file not in folder.glob("*.json"):  # the name is a record's, and may lead anywhere
+    if file not in folder.glob("*.json"):  # the name comes from a record, and could be any path
         return None
     try:
         return Certificate.model_validate_json(file.read_bytes())
@@ -93,7 +93,7 @@ def find(experiment: str, source: str, folder: Path = FOLDER) -> Certificate | N
 
 
 def write(certificate: Certificate, folder: Path = FOLDER) -> None:
-    """Write a certificate, a line for each loss."""
+    """Write a certificate, one line per loss."""
     file = _path(certificate.experiment, certificate.data.source, folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(file, f"{certificate.model_dump_json(by_alias=True, indent=1)}\n".encode())
