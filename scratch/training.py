@@ -123,7 +123,7 @@ def iter_epochs(
     if parts.can_be_compiled(data.map(itemgetter(slice(batch_size)))):
         compiled = CompiledEpochs(parts, data, batch_size, augment, masks, ahead)
         orders, n = iter(orders), len(data.X)
-        while some := list(islice(orders, compiled.ahead)):
+        while some := list(islice(orders, compiled.next)):
             yield from _results(compiled.train(some), n, loss.threshold if count else None)
         return
     for order in orders:

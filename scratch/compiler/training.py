@@ -18,6 +18,7 @@ from scratch.compiler.tracing import Trace, plain
 __all__ = ["CompiledEpochs", "Measured", "compile_losses", "measure"]
 
 _BUFFER = 1024  # numbers; at NumPy's own 8192 calls on strided arrays take up to twice as long
+_FIRST = 3  # steps: by the plain code, noted, and compared
 _MOST_STEPS_AHEAD = 64  # measured together; more would only take memory
 
 Augment = Callable[[np.ndarray], np.ndarray]
@@ -70,6 +71,12 @@ class CompiledEpochs:
         self.in_order = np.arange(len(data.X))
         self._start()
 
+    @property
+    def next(self) -> int:
+        """How many epochs to train next: few, as long as there is something to be compiled."""
+        steps = self.batches[0].count
+        return self.ahead if self.batches[0].is_compiled else min(self.ahead, -(-_FIRST // steps))
+
     def train(self, orders: Sequence[Order]) -> Measured:
         """Take one step on each batch of each epoch, the rows in the given orders."""
         if self.theta is not self.parts.network.flat or self.state is not self._state():
@@ -116,6 +123,11 @@ class _Batches:
         self.penalties = np.zeros(self.slots, self.parts.network.theta.dtype)
         self.y = self._room_for(self.data.y)
         self.w = None if self.data.w is None else self._room_for(self.data.w)
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the step has been compiled, and compared with the plain one."""
+        return self.step is not None and self.step.is_checked
 
     def cut(self, order: np.ndarray) -> np.ndarray:
         """Return the rows (count, n) of these batches."""
