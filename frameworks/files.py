@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from frameworks.errors import RequestError
 
 __all__ = ["remove_unfinished", "write_atomically", "write_whole"]
 
-_UNFINISHED = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)")
+# Ours end in a random number; those of earlier versions in a process number.
+_UNFINISHED = re.compile(r"\.(?P<name>.+)\.([0-9a-f]{16}|\d+)")
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -17,9 +19,9 @@ def write_whole(path: Path, content: bytes) -> None:
 
     Raises OSError: a full disk, for example. Only a killed process leaves an unfinished file.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")  # one process, one writer
+    # A process number names no writer: threads share it, and so do processes in two containers.
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        unfinished.unlink(missing_ok=True)
         with unfinished.open("xb") as file:  # never through a link that somebody laid out
             file.write(content)
             file.flush()
@@ -42,25 +44,11 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def remove_unfinished(folder: Path, suffixes: Iterable[str]) -> None:
-    """Remove what killed processes left of files with these suffixes; others may be writing."""
+    """Remove what killed processes left of files with these suffixes.
+
+    Only for a folder in which nobody else is at work: whose file it is cannot be told.
+    """
     for path in folder.glob(".*"):
         found = _UNFINISHED.fullmatch(path.name)
-        ours = found and Path(found["name"]).suffix in suffixes and path.is_file()
-        if found and ours and not _is_running(int(found["process"])):
+        if found and Path(found["name"]).suffix in suffixes and path.is_file():
             path.unlink(missing_ok=True)
-
-
-def _is_running(process: int) -> bool:
-    """Say whether a process may be running; where that cannot be asked, it may."""
-    if os.name == "nt":
-        return True
-    try:
-        os.kill(process, 0)
-        state = Path(f"/proc/{process}/stat")
-        if state.exists():  # on Linux; one that has ended, but that nobody has waited for, is a "Z"
-            return state.read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # another user's
-        return True
-    return True

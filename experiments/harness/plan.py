@@ -21,7 +21,7 @@ from experiments.harness.request import Request
 from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks.agreement.variants import variants
 from frameworks.backends import BACKENDS
-from frameworks.errors import RequestError, choose
+from frameworks.errors import RequestError, choose, printable
 
 __all__ = ["Plan", "first_cell", "plan"]
 
@@ -36,6 +36,11 @@ class Plan:
     notes: list[str]  # for each experiment, which data is used and why, and rounded numbers
     left_out: list[str]  # what was asked for and cannot be done, and why
     floor: int  # nudged trainings where they are needed
+
+    @property
+    def folder(self) -> str:
+        """The run's folder, to be shown."""
+        return printable(str(self.store.folder))
 
     def missing(self) -> dict[Cell, Head]:
         """Return the cells without a finished record; RequestError if one is of another run."""

@@ -56,7 +56,7 @@ def arm() -> None:
     unfinished: list[str] = []  # the file that is being written
 
     def act(here: str = "write") -> None:
-        name = re.sub(r"^\.(.*)\.\d+$", r"\1", unfinished[-1]) if unfinished else ""
+        name = re.sub(r"^\.(.*)\.[0-9a-f]+$", r"\1", unfinished[-1]) if unfinished else ""
         if here == point and wanted.fullmatch(name) and not (order.get("once") and _is_done()):
             _do(action)
 

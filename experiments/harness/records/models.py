@@ -297,6 +297,7 @@ class Results(_Model):
     cells: Many[Record]
     agreement: Many[AgreementEntry]
     native: Many[NativeEntry] = []
+    missing: Many[Text] = []  # the names of trainings that were asked for and have no record
 
 
 class Plan(_Model):

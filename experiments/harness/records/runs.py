@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from experiments.harness.records import RUNS
+from experiments.harness.records.lock import LOCK, hold
 from experiments.harness.records.models import Results, read_results
 from experiments.harness.records.store import Store
 from frameworks.errors import RequestError
@@ -15,7 +16,7 @@ __all__ = [
     "remove",
 ]
 
-_OF_A_RUN = ("plan.json", "results.json", "results.csv", "report.html")
+_OF_A_RUN = (LOCK, "plan.json", "results.json", "results.csv", "report.html")
 _OF_A_CELL = (".json", ".safetensors")
 
 
@@ -146,11 +147,16 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Remove a run: a record before its arrays, so that every one that is left stays whole."""
-    files = sorted(files_of(folder), key=lambda path: path.suffix != ".json")
-    for path in files:
-        path.unlink()
-    (folder / "cells").rmdir()
+    """Remove a run: a record before its arrays, so that every one that is left stays whole.
+
+    RequestError if another command is at work in it.
+    """
+    files_of(folder)
+    with hold(folder):
+        files = [path for path in files_of(folder) if path != folder / LOCK]
+        for path in sorted(files, key=lambda path: path.suffix != ".json"):
+            path.unlink()
+        (folder / "cells").rmdir()
     folder.rmdir()
 
 

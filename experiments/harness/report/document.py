@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from experiments.harness.records.models import Results
+from experiments.harness.records.results import asked_for
 from experiments.harness.records.store import Store
 from experiments.harness.report import (
     answers,
@@ -59,6 +60,7 @@ def render(
         experiments=experiments,
         sections=sections,
         cells=results.cells,
+        asked_for=asked_for(results),
         agreement=results.agreement,
         environments=list({str(c.environment): c.environment for c in results.cells}.values()),
         limits=FLOAT64,
