@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
+from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from inspect import cleandoc
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Literal
 
 from datasets import DataError, Dataset, Policy
@@ -111,13 +111,21 @@ class Experiment:
         hidden = getattr(self.spec, "hidden", ())
         return "-".join(map(_side, (self.spec.inputs, *hidden, self.spec.outputs)))
 
-    def digest(self) -> str:
-        """Return the SHA-256 of the page's file."""
-        return sha256(self.source.read_bytes()).hexdigest()
+    @cached_property
+    def text(self) -> bytes:
+        """What is in the page's file, read once: `find_experiment` does so as it loads the page."""
+        return self.source.read_bytes()
 
 
 def _side(shape: int | tuple[int, ...]) -> str:
     return str(shape) if isinstance(shape, int) else "x".join(map(str, shape))
+
+
+class _Loader(SourceFileLoader):
+    """Executes a page's text as it is now: bytecode of the same second may be that of another."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def load_page(path: Path) -> Experiment:
@@ -128,9 +136,10 @@ def load_page(path: Path) -> Experiment:
     if not path.is_file():
         raise RequestError(f"{path}: no such file; `lockstep list` shows what needs none")
     name = _PREFIX + path.stem
-    spec = spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
-        raise RequestError(f"{path}: is no Python file; a page's name ends in .py")
+    file = str(path.resolve())
+    spec = spec_from_file_location(name, file, loader=_Loader(name, file))
+    assert spec is not None
+    assert spec.loader is not None
     module = sys.modules[name] = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

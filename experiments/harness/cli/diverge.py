@@ -60,12 +60,15 @@ def diverge_command(
 
     from experiments.registry import find_experiment
     from frameworks.agreement.noise_floor import check_floor
+    from frameworks.backends import BACKENDS
     from frameworks.console import progress_bar
 
     check_floor(floor)
     names = _two(between)
     found = find_experiment(experiment)
     _check(found, names, dtype)
+    for name in names:
+        BACKENDS[name].settled()
     with threadpool_limits(1), progress_bar() as report:
         from frameworks.diverge import Side, walk
 

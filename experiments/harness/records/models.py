@@ -161,6 +161,7 @@ class Digests(_Model):
     draws: Text = ""
     weights: Text
     predictions: Text
+    arrays: Text = ""  # all that are beside the record, by name
 
 
 class Certified(_Model):

@@ -67,8 +67,8 @@ def _compare(store: Store, records: list[Record], judges: list[Record], margin: 
 def objections(results: Results) -> list[str]:
     """Return, a line each, all that went against.
 
-    That is a training that is missing or failed, a figure out of its band, too few certified digits,
-    and disagreement.
+    That is a training that is missing or failed, a figure out of its band, too few certified
+    digits, and disagreement.
     """
     lines = [missing] if (missing := _missing(results)) else []
     for cell in results.cells:

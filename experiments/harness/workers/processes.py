@@ -112,8 +112,11 @@ class Worker:
 
 
 def _variables(implementation: str, threads: int) -> dict[str, str]:
-    """Return what the process needs: our own packages, equal threads, and what its backend asks."""
+    """Return what the process needs: our own packages, equal threads, and what its backend asks.
+
+    Our packages come first: the command may have found them in the folder that it was started in.
+    """
     root = str(Path(experiments.__file__).parents[1])
-    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), root]))
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     own = BACKENDS[implementation].variables
     return thread_variables(threads) | dict(own) | {"PYTHONPATH": path}

@@ -19,9 +19,12 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from frameworks.errors import RequestError
+
+if TYPE_CHECKING:
+    from experiments.harness.cell import Job
 
 __all__ = ["main"]
 
@@ -61,7 +64,7 @@ def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
     from frameworks.backends import BACKENDS
 
     backend, start = BACKENDS[implementation], time.perf_counter()
-    backend.load(backend.estimators, backend.classifier)
+    backend.settled()
     seconds_import = time.perf_counter() - start
     send("ready", seconds_import=seconds_import)
     for line in jobs:
@@ -98,13 +101,27 @@ def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> dict[str, 
             latest[0] = now
             send("epoch", epoch=epoch, loss=loss)
 
+    _check_source(job)
     data = load_data(cell.find(), cell.policy, cell.data_dir)
     if data.sha256 != job.head.data.sha256:
         raise RequestError(f"the data of {cell.experiment} changed since the run began; run again")
     train = train_natively if cell.mode == "native" else train_job
     record, arrays = train(job, data, seconds_import, report)
+    _check_source(job)  # again: what was not loaded before has been now
     Store(job.folder).save(record, arrays)
     return {"key": cell.key}
+
+
+def _check_source(job: "Job") -> None:
+    """Raise RequestError if the code that is loaded here is not what the record says."""
+    from experiments.harness.records.environment import source_digest
+
+    experiment = job.cell.find()
+    if source_digest(experiment.source, experiment.text) != job.head.source_sha256:
+        raise RequestError(
+            f"the source code of {job.cell.experiment} ({experiment.source}) is not what was "
+            "planned: it has changed since, or PYTHONPATH leads elsewhere; repeat the command"
+        )
 
 
 if __name__ == "__main__":
