@@ -1,7 +1,6 @@
-"""What ran is what the record says: a worker refuses code, and pins settings, that were not planned."""
+"""What ran is what the record says: a worker refuses code that was not planned."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
