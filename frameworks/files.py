@@ -8,10 +8,14 @@ from pathlib import Path
 
 from frameworks.errors import RequestError
 
-__all__ = ["remove_unfinished", "write_atomically", "write_whole"]
+__all__ = ["CannotWrite", "remove_unfinished", "write_atomically", "write_whole"]
 
 # Ours end in a random number; those of earlier versions in a process number.
 _UNFINISHED = re.compile(r"\.(?P<name>.+)\.([0-9a-f]{16}|\d+)")
+
+
+class CannotWrite(RequestError):
+    """A file that cannot be written: a full disk, for example, where no other would do better."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -33,11 +37,11 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file of a run as `write_whole` does; RequestError with the remedy if it cannot be."""
+    """Write a file of a run as `write_whole` does; CannotWrite with the remedy if it cannot be."""
     try:
         write_whole(path, content)
     except OSError as error:
-        raise RequestError(
+        raise CannotWrite(
             f"{path}: cannot be written ({error.strerror}); what was finished is kept: "
             "mend that, and repeat the command"
         ) from error

@@ -59,7 +59,7 @@ class ChangedPage:
     """An experiment's page with code added, which stands before the real one on everyone's path."""
 
     def __init__(self, folder: Path, name: str, forget: Callable[[], None]) -> None:
-        self._file, self._forget = folder / f"{name}.py", forget
+        self.folder, self._file, self._forget = folder, folder / f"{name}.py", forget
 
     def write(self, text: str) -> None:
         self._file.write_text(text)

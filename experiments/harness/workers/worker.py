@@ -9,6 +9,7 @@ writes into a folder in which a repeated command is at work.
     {"event": "epoch", "epoch": e, "loss": x}        at most ten a second
     {"event": "done", "result": ...}                 its files, if any, have been written
     {"event": "failed", "error": "..."}
+    {"event": "unwritable", "error": "..."}          the disk is full, for example: all have failed
 """
 
 import json
@@ -22,6 +23,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
 from frameworks.errors import RequestError
+from frameworks.files import CannotWrite
 
 if TYPE_CHECKING:
     from experiments.harness.cell import Job
@@ -37,11 +39,12 @@ def main() -> None:
         signal.signal(name, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its workers
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    events.write("\n")  # whatever was printed before, such as by a sitecustomize, ends here
     serve(sys.argv[1], _jobs(sys.stdin.fileno()), events)
 
 
 def _jobs(descriptor: int) -> Iterator[bytes]:
-    """Yield the lines of standard input; end this process when it ends, also in a training."""
+    """Return the lines of standard input; end this process when it ends, also in an import."""
     jobs: SimpleQueue[bytes] = SimpleQueue()
 
     def read() -> None:
@@ -50,8 +53,7 @@ def _jobs(descriptor: int) -> Iterator[bytes]:
         os._exit(0)
 
     threading.Thread(target=read, daemon=True).start()
-    while True:
-        yield jobs.get()
+    return iter(jobs.get, None)
 
 
 def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
@@ -72,6 +74,8 @@ def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
             job = json.loads(line)
             result = _train(job, seconds_import, send) if "head" in job else _time(job)
             send("done", result=result)
+        except CannotWrite as error:
+            send("unwritable", error=str(error))
         except RequestError as error:
             send("failed", error=str(error))
         except Exception as error:  # a failed cell, with its reason; the next one may do better
