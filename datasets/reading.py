@@ -1,13 +1,16 @@
 """Read a file up to a size limit."""
 
+import stat
 from pathlib import Path
 
 
 def read_within(path: Path, limit: int) -> bytes:
-    """Return the content of a file; ValueError if it has more than ``limit`` bytes.
+    """Return the content of a file; ValueError if it has more than ``limit`` bytes, or is a pipe.
 
-    Hardly more than that is ever held in memory, even of an endless device.
+    Hardly more than that is ever held in memory, and a pipe is not waited for.
     """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("is no plain file")
     content = bytearray()
     with path.open("rb") as stream:
         while piece := stream.read(2**20):

@@ -59,6 +59,7 @@ class Backend:
     estimators: str = "adapter"  # the module of its folder that defines the estimators
     builder: str = ""  # the name of the builders that it trains, if not its own
     variables: Mapping[str, str] = field(default_factory=dict)  # environment of its processes
+    settle: str | None = None  # the function in its `loading` module that undoes a user's settings
     dtypes: tuple[str, ...] = ("float64", "float32")
     default: bool = True  # trained if no implementations are named
     timed: bool = True  # by `lockstep bench`, if none are named
@@ -102,6 +103,12 @@ class Backend:
         build = change(blueprint.builders[self.builders])
         kind = self.classifier if blueprint.task.estimator == "classifier" else self.regressor
         return self.load(self.estimators, kind)(build=build, **parameters)
+
+    def settled(self) -> None:
+        """Load the framework, and give it the settings that pages are written for."""
+        self.load(self.estimators, self.classifier)
+        if self.settle:
+            self.load("loading", self.settle)()
 
     def load(self, module: str, name: str) -> Any:
         """Return an object that a module of its folder defines; loads the framework."""

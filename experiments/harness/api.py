@@ -21,7 +21,7 @@ from typing import Literal
 from datasets import Policy
 from experiments.harness.compare.comparison import compare_runs
 from experiments.harness.compare.stored_run import StoredRun
-from experiments.harness.execute import TIMEOUT, rebuild, train
+from experiments.harness.execute import TIMEOUT, check_limits, rebuild, train
 from experiments.harness.frames import Comparison, Run
 from experiments.harness.plan import plan
 from experiments.harness.records.native import MARGIN, check_margin
@@ -67,6 +67,7 @@ def run(
     A training that fails raises nothing: its row in `cells` says "failed", and why.
     """
     check_margin(margin)
+    check_limits(jobs, timeout)
     request = Request(
         experiments=experiments,
         implementations=tuple(implementations),
@@ -82,12 +83,13 @@ def run(
         out=None if out is None else Path(out),
     )
     planned = plan(request)
-    with (
-        make_progress(quiet) as progress,
-        closing(train(planned, planned.missing(), jobs, timeout, progress, margin)) as finished,
-    ):
-        known = list(finished)
-    rebuild(planned.store, request.data_dir, margin, known)
+    with planned.store.at_work(make=True):
+        with (
+            make_progress(quiet) as progress,
+            closing(train(planned, planned.missing(), jobs, timeout, progress, margin)) as finished,
+        ):
+            known = list(finished)
+        rebuild(planned.store, request.data_dir, margin, known)
     return Run(planned.store.folder, margin)
 
 

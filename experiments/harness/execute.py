@@ -14,11 +14,18 @@ from experiments.harness.workers.runner import Progress, Runner
 from frameworks.agreement.variants import nudges
 from frameworks.errors import RequestError
 
-__all__ = ["TIMEOUT", "rebuild", "train", "write"]
+__all__ = ["TIMEOUT", "check_limits", "rebuild", "train", "write"]
 
 TIMEOUT = 3_600.0  # seconds for an epoch: far more than the longest takes on one thread
 
 Heads = dict[Cell, Head]
+
+
+def check_limits(jobs: int, timeout: float) -> None:
+    """Raise RequestError for a number of processes, or of seconds, that cannot be one."""
+    for name, value in (("jobs", jobs), ("timeout", timeout)):
+        if not value >= 1:
+            raise RequestError(f"{name}: expected 1 or more, got {value:g}")
 
 
 def train(
@@ -33,11 +40,10 @@ def train(
 
     Where float64 trainings exceed the fixed limits, scratch is trained nudged, too: the noise floor
     tells a training that is chaotic in itself from an implementation that computes something else.
-    A training that finishes no epoch for `timeout` seconds is ended, and has failed.
+    A training that finishes no epoch for `timeout` seconds is ended, and has failed. The caller is
+    `at_work` in the run's folder.
     """
-    for name, value in (("jobs", jobs), ("timeout", timeout)):
-        if value < 1:
-            raise RequestError(f"{name}: expected 1 or more, got {value:g}")
+    check_limits(jobs, timeout)
     planned.store.create(cell.key for cell in planned.heads)
     names = [experiment.name for experiment in planned.experiments]
     unfinished = _Unfinished(planned, missing, margin)

@@ -4,14 +4,15 @@ Every page ends in one `Experiment`, those in this repository and those in a use
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
+from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from inspect import cleandoc
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Literal
 
 from datasets import DataError, Dataset, Policy
@@ -21,7 +22,7 @@ from frameworks.program import Builder
 from frameworks.spec import Spec
 from frameworks.task import CLASSIFICATION, Task
 
-__all__ = ["Band", "Experiment", "load_page"]
+__all__ = ["Band", "Experiment", "load_page", "named"]
 
 Band = tuple[float, float]
 Load = Callable[[Policy, str | None], Dataset]
@@ -93,13 +94,8 @@ class Experiment:
 
     def load_data(self, policy: Policy, data_dir: str | None) -> Dataset:
         """Load the data; RequestError for what a user's own `load` raises or returns besides."""
-        try:
+        with named(f"load() of {self.name} failed", self.source):
             data = self.load(policy, data_dir)
-        except DataError:
-            raise
-        except Exception as error:
-            why = _in_one_line(error, self.source)
-            raise RequestError(f"load() of {self.name} failed: {why}") from error
         if not isinstance(data, Dataset):
             kind = type(data).__name__
             raise RequestError(f"load() of {self.name} returned {kind}, not a Dataset")
@@ -111,13 +107,21 @@ class Experiment:
         hidden = getattr(self.spec, "hidden", ())
         return "-".join(map(_side, (self.spec.inputs, *hidden, self.spec.outputs)))
 
-    def digest(self) -> str:
-        """Return the SHA-256 of the page's file."""
-        return sha256(self.source.read_bytes()).hexdigest()
+    @cached_property
+    def text(self) -> bytes:
+        """What is in the page's file, read once: `find_experiment` does so as it loads the page."""
+        return self.source.read_bytes()
 
 
 def _side(shape: int | tuple[int, ...]) -> str:
     return str(shape) if isinstance(shape, int) else "x".join(map(str, shape))
+
+
+class _Loader(SourceFileLoader):
+    """Executes a page's text as it is now: bytecode of the same second may be that of another."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def load_page(path: Path) -> Experiment:
@@ -128,14 +132,13 @@ def load_page(path: Path) -> Experiment:
     if not path.is_file():
         raise RequestError(f"{path}: no such file; `lockstep list` shows what needs none")
     name = _PREFIX + path.stem
-    spec = spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
-        raise RequestError(f"{path}: is no Python file; a page's name ends in .py")
+    file = str(path.resolve())
+    spec = spec_from_file_location(name, file, loader=_Loader(name, file))
+    assert spec is not None
+    assert spec.loader is not None
     module = sys.modules[name] = module_from_spec(spec)
-    try:
+    with named(f"{path} cannot be loaded", path):
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's own code raises
-        raise RequestError(f"{path} cannot be loaded: {_in_one_line(error, path)}") from error
     experiment = getattr(module, "EXPERIMENT", None)
     if not isinstance(experiment, Experiment):
         raise RequestError(
@@ -144,7 +147,18 @@ def load_page(path: Path) -> Experiment:
     return experiment
 
 
-def _in_one_line(error: Exception, path: Path) -> str:
+@contextmanager
+def named(what: str, page: Path) -> Iterator[None]:
+    """Raise RequestError for whatever a page's own code raises, and if it ends the program."""
+    try:
+        yield
+    except (DataError, RequestError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise RequestError(f"{what}: {_in_one_line(error, page)}") from error
+
+
+def _in_one_line(error: BaseException, path: Path) -> str:
     """Return the error with the page's line at which it was raised."""
     line, trace = getattr(error, "lineno", None), error.__traceback__
     while trace is not None:

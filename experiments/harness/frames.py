@@ -11,7 +11,7 @@ from experiments.harness.compare.views import findings, render, summary
 from experiments.harness.records.arrays import Arrays, weights_in
 from experiments.harness.records.models import Record
 from experiments.harness.records.native import MARGIN
-from experiments.harness.records.results import build_results
+from experiments.harness.records.results import asked_for, build_results
 from experiments.harness.records.store import EpochRow, Store, epoch_rows
 from frameworks.errors import choose
 from frameworks.files import write_atomically
@@ -34,7 +34,7 @@ class Run:
 
     def __repr__(self) -> str:
         done = sum(cell.ok for cell in self.results.cells)
-        return f"<Run {self.folder}: {done} of {len(self.results.cells)} trainings finished>"
+        return f"<Run {self.folder}: {done} of {asked_for(self.results)} trainings finished>"
 
     @cached_property
     def cells(self) -> pd.DataFrame:

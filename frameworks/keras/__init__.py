@@ -16,6 +16,7 @@ BACKEND = Backend(
     estimators="estimators",
     style=LineStyle(colour=1, width=1.7, dashes=(5, 2), marker="s"),
     variables={"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"},
+    settle="use_stock_settings",
     loop="KerasLoop",
     peers=(
         Peer("keras-fit", loop="KerasLoop", about="`Model.fit`, one execution"),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryFile
 
-__all__ = ["keras"]
+__all__ = ["keras", "use_stock_settings"]
 
 
 @contextmanager
@@ -34,3 +34,12 @@ with _silent_unless_it_fails():
     import keras
 
     keras.ops.zeros(1)  # the first operation looks for a GPU, and logs that there is none
+
+
+def use_stock_settings() -> None:
+    """Set back what ~/.keras/keras.json and the environment change, in a process of our own."""
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_max_epochs(None)
+    keras.config.set_max_steps_per_epoch(None)

@@ -3,11 +3,15 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
+from importlib import invalidate_caches
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
+import experiments
 from experiments.harness.cli.app import main
 from experiments.registry import find_experiment
 
@@ -51,13 +55,32 @@ def compare(call, tmp_path):
     return run_command
 
 
-@pytest.fixture
-def append_to_page(monkeypatch, tmp_path) -> Callable[[str, str], Path]:
-    """Return a function that adds code to an experiment's page, as new processes see it.
+class ChangedPage:
+    """An experiment's page with code added, which stands before the real one on everyone's path."""
 
-    It stands before the page's last statement, sees what the page defines, and can define a builder
-    anew. Remove the file that is
-    returned, and the page is as it was.
+    def __init__(self, folder: Path, name: str, forget: Callable[[], None]) -> None:
+        self.folder, self._file, self._forget = folder, folder / f"{name}.py", forget
+
+    def write(self, text: str) -> None:
+        self._file.write_text(text)
+        self._forget()
+
+    def unlink(self) -> None:
+        """Let the page be as it was."""
+        self._file.unlink()
+        self._forget()
+
+
+IN_WORKERS = "if __import__('sys').argv[0].endswith('worker.py'):\n"
+
+
+@pytest.fixture
+def append_to_page(monkeypatch, tmp_path) -> Callable[..., ChangedPage]:
+    """Return a function that adds code to an experiment's page: it is executed in workers only.
+
+    The code stands before the page's last statement, sees what the page defines, and can define a
+    builder anew. The command reads the same page, or the workers would refuse to train. With
+    `everywhere=True`, the code is also executed there.
     """
     folder = tmp_path / "pages"
     folder.mkdir()
@@ -65,11 +88,17 @@ def append_to_page(monkeypatch, tmp_path) -> Callable[[str, str], Path]:
     (folder / "sitecustomize.py").write_text(found_first)  # Python runs it as it starts
     paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    monkeypatch.setattr(experiments, "__path__", [str(folder), *experiments.__path__])
 
-    def append(name: str, code: str) -> Path:
-        changed = folder / f"{name}.py"
+    def append(name: str, code: str, everywhere: bool = False) -> ChangedPage:
+        def forget() -> None:
+            monkeypatch.delitem(sys.modules, f"experiments.{name}", raising=False)
+            invalidate_caches()
+
         page, mark, end = find_experiment(name).source.read_text().rpartition("EXPERIMENT = ")
-        changed.write_text(f"{page}{code}\n\n\n{mark}{end}")
+        code = code if everywhere else IN_WORKERS + indent(code, "    ")
+        changed = ChangedPage(folder, name, forget)
+        changed.write(f"{page}{code}\n\n\n{mark}{end}")
         return changed
 
     return append

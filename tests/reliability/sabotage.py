@@ -6,8 +6,8 @@ SABOTAGE  {"file": regular expression, "point": one of POINTS, "action": ..., "o
 
 The points are those of `write_whole`: "open" and "fsync" and "rename" stand before that step,
 "write" in the middle of the content, "renamed" behind all of it. The actions: "self" kills the
-process that writes, "parent" its parent, "both" kills both; "hang" does nothing for long; or the
-name of an error. What was done is noted (see `note`).
+process that writes, "parent" its parent, "both" kills both; "hang" does nothing for long, "pause"
+until there is a file NOTES.go; or the name of an error. What was done is noted (see `note`).
 """
 
 import errno
@@ -56,7 +56,7 @@ def arm() -> None:
     unfinished: list[str] = []  # the file that is being written
 
     def act(here: str = "write") -> None:
-        name = re.sub(r"^\.(.*)\.\d+$", r"\1", unfinished[-1]) if unfinished else ""
+        name = re.sub(r"^\.(.*)\.[0-9a-f]+$", r"\1", unfinished[-1]) if unfinished else ""
         if here == point and wanted.fullmatch(name) and not (order.get("once") and _is_done()):
             _do(action)
 
@@ -102,3 +102,6 @@ def _do(action: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if action == "hang":
         time.sleep(1_000)
+    if action == "pause":
+        while not os.path.exists(f"{os.environ['NOTES']}.go"):
+            time.sleep(0.01)

@@ -2,6 +2,9 @@
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,14 +49,41 @@ def test_a_disk_that_fails_is_named_and_costs_no_record(
 
 
 @pytest.mark.parametrize("error", ERRORS)
-def test_a_worker_that_cannot_write_once_is_one_failed_cell(error, commands, tmp_path):
+def test_a_worker_that_cannot_write_ends_the_command(error, commands, in_peace, tmp_path):
     file = f"{CELLS[0]}.safetensors"
     order = {"file": file, "point": "fsync", "action": error, "once": True}
-    assert commands.run(tmp_path, *RUN, SABOTAGE=json.dumps(order)) == 1
-    cells = json.loads((tmp_path / "run" / "results.json").read_text())["cells"]
-    (failed,) = [cell for cell in cells if cell["status"] == "failed"]
-    assert failed["error"].startswith(f"run/cells/{file}: cannot be written ({SAYS[error]}); ")
-    assert len(cells) == 6
+    assert commands.run(tmp_path, *RUN, SABOTAGE=json.dumps(order)) == 2
+    assert_one_error(tmp_path, file, SAYS[error])
+    assert commands.run(tmp_path, *RUN) == 0
+    assert contents(tmp_path / "run") == in_peace[0]
+
+
+SMALL_DISK = """
+mount -t tmpfs -o size=80k none "$0" && cd "$0" || exit 77
+"$@" run perceptron xor --with scratch,python --epochs 5 --seeds 9 --out run
+code=$?
+ls run/cells >&2
+exit $code
+"""
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="mounts a small disk")
+def test_a_disk_that_is_full_ends_the_command_with_one_sentence(tmp_path):
+    command = ["unshare", "-rm", "sh", "-c", SMALL_DISK, str(tmp_path)]
+    paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [*command, sys.executable, "-m", "experiments"],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode in (1, 77) and not done.stdout:
+        pytest.skip("may not mount a small disk")
+    assert done.returncode == 2, done
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "cannot be written (No space left on device); what was finished is kept" in line
+    assert "failed" not in done.stderr  # no other training was tried
+    assert 0 < done.stderr.count("-scratch.json") < 18  # some were finished, and are kept
 
 
 def test_what_the_system_refuses_to_write_is_named(commands, in_peace, tmp_path):

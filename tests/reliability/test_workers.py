@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,19 @@ def test_no_worker_outlives_its_command(commands, tmp_path, jobs):
     assert commands.run(tmp_path, *RUN, "--jobs", jobs, meanwhile=kill, **hang) == -signal.SIGKILL
     assert len(noted(tmp_path, "worker")) == 2
     wait_until_gone(noted(tmp_path, "worker"))
+
+
+def test_time_in_which_the_command_is_stopped_is_not_counted(commands, in_peace, tmp_path):
+    """As when a laptop sleeps in the middle of a training."""
+
+    def sleep_and_wake(process: int) -> None:
+        wait_until(lambda: noted(tmp_path, "sabotage"))
+        os.killpg(process, signal.SIGSTOP)
+        time.sleep(8)
+        os.killpg(process, signal.SIGCONT)
+        (tmp_path / "notes.go").touch()
+
+    pause = sabotage(f"{SCRATCH}.json", "open", "pause")
+    options = ("--timeout", "6")
+    assert commands.run(tmp_path, *RUN, *options, meanwhile=sleep_and_wake, **pause) == 0
+    assert contents(tmp_path / "run") == in_peace[0]

@@ -1,8 +1,8 @@
 """What `lockstep run` and `lockstep report` do, from the request to the exit code."""
 
 import sys
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -10,14 +10,14 @@ from rich.text import Text
 
 from experiments.harness.cli.native_tables import show_native
 from experiments.harness.cli.tables import show_experiment, show_summary
-from experiments.harness.execute import TIMEOUT, rebuild, train, write
+from experiments.harness.execute import TIMEOUT, check_limits, rebuild, train, write
 from experiments.harness.interruption import interruptible
 from experiments.harness.plan import Plan, plan
 from experiments.harness.records.models import Results
 from experiments.harness.records.native import MARGIN, check_margin
 from experiments.harness.records.results import build_results, objections
 from experiments.harness.records.runs import locate
-from experiments.harness.records.store import Store
+from experiments.harness.records.store import Store, to_json
 from experiments.harness.request import Request
 from experiments.harness.workers.progress import make_progress
 from experiments.registry import find_experiment
@@ -25,6 +25,8 @@ from frameworks.console import make_console
 from frameworks.errors import RequestError, printable
 
 __all__ = ["report", "run"]
+
+_MANY = 10_000  # seeds, whose plan takes seconds
 
 
 def run(
@@ -40,15 +42,19 @@ def run(
     Quietly, only what is left out, what goes against, and the last lines are shown.
     """
     check_margin(margin)
+    check_limits(jobs, timeout)
+    if len(request.seeds) >= _MANY:
+        print(f"planning the trainings of {len(request.seeds):,} seeds", file=sys.stderr)
     console, planned = make_console(as_json or quiet), plan(request)
     _print_notes(planned, console)
-    missing = planned.missing()
-    kept = len(planned.heads) - len(missing)
-    if kept:
-        console.print(Text(f"{kept} of {len(planned.heads)} trainings are in {_folder(planned)}"))
-    known: list[Results] = []
-    try:
+    with planned.store.at_work(make=True):
+        missing = planned.missing()
+        kept = len(planned.heads) - len(missing)
+        if kept:
+            console.print(Text(f"{kept} of {len(planned.heads)} trainings are in {planned.folder}"))
+        known: list[Results] = []
         with (
+            _told_what_is_kept(planned),
             interruptible(),
             make_progress(quiet) as progress,
             closing(train(planned, missing, jobs, timeout, progress, margin)) as finished,
@@ -56,15 +62,22 @@ def run(
             for results in finished:
                 known.append(results)
                 _show(results, console)
-    except KeyboardInterrupt:
-        kept = len(planned.heads) - len(planned.missing())
-        line = f"\n{kept} of {len(planned.heads)} trainings are kept in {_folder(planned)}"
-        print(line, end="", file=sys.stderr)
-        raise
-    console.print()
-    results = rebuild(planned.store, request.data_dir, margin, known)
+        console.print()
+        results = rebuild(planned.store, request.data_dir, margin, known)
     counts = f"{len(missing)} trained, {kept} kept" if quiet else ""
     return _conclude(planned.store, results, make_console(as_json), as_json, counts)
+
+
+@contextmanager
+def _told_what_is_kept(planned: Plan) -> Iterator[None]:
+    """Say on the way out of an interrupted training how much of it is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = len(planned.heads) - len(planned.missing())
+        line = f"\n{kept} of {len(planned.heads)} trainings are kept in {planned.folder}"
+        print(line, end="", file=sys.stderr)
+        raise
 
 
 def report(
@@ -80,6 +93,15 @@ def report(
     """
     check_margin(margin)
     console, store = make_console(as_json), Store(locate(run))
+    with store.at_work():
+        results = _rebuilt(store, pages, data_dir, console, margin)
+    return _conclude(store, results, console, as_json)
+
+
+def _rebuilt(
+    store: Store, pages: Sequence[str], data_dir: str | None, console: Console, margin: float
+) -> Results:
+    """Build the results again, show and write them."""
     results = build_results(store, margin)
     trained = {cell.experiment for cell in results.cells}
     for page in pages:
@@ -90,7 +112,7 @@ def report(
     _show(results, console)
     console.print()
     write(store, results, data_dir)
-    return _conclude(store, results, console, as_json)
+    return results
 
 
 def _print_notes(planned: Plan, console: Console) -> None:
@@ -125,11 +147,7 @@ def _conclude(
     written = f"{store.folder / 'results.json'}, results.csv, report.html"
     console.print(Text(printable(written)), soft_wrap=True)
     if as_json:
-        print((store.folder / "results.json").read_text(encoding="utf-8"), end="")
+        print(to_json(results).decode(), end="")
     if any(not cell.ok and cell.missing for cell in results.cells):
         return 2
     return 1 if against else 0
-
-
-def _folder(planned: Plan) -> str:
-    return printable(str(planned.store.folder))

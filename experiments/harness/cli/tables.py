@@ -7,7 +7,13 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.harness.records.models import AgreementEntry, Record, Results
-from experiments.harness.records.results import DIGITS, accepted, certified_digits, remarks
+from experiments.harness.records.results import (
+    DIGITS,
+    accepted,
+    asked_for,
+    certified_digits,
+    remarks,
+)
 from experiments.registry import known_experiment
 from frameworks.console import exponent, make_table, spread, two_decimals
 from frameworks.task import Metric, find_task
@@ -37,7 +43,7 @@ def show_summary(
     """
     cells, agreement = results.cells, results.agreement
     judged = [entry.verdict for entry in agreement if entry.verdict]
-    parts = [f"{sum(cell.ok for cell in cells)} of {len(cells)} trainings finished"]
+    parts = [f"{sum(cell.ok for cell in cells)} of {asked_for(results)} trainings finished"]
     if counts:
         parts.append(counts)
     if judged:

@@ -18,7 +18,15 @@ import numpy as np
 from experiments.harness.records.models import Record
 from frameworks.errors import RequestError
 
-__all__ = ["MAX_BYTES", "Arrays", "digest", "load_arrays", "read_arrays", "weights_in"]
+__all__ = [
+    "MAX_BYTES",
+    "Arrays",
+    "digest",
+    "digest_by_name",
+    "load_arrays",
+    "read_arrays",
+    "weights_in",
+]
 
 Arrays = dict[str, np.ndarray]
 
@@ -36,6 +44,14 @@ def digest(*arrays: np.ndarray) -> str:
     total = sha256()
     for array in arrays:
         total.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
+    return total.hexdigest()
+
+
+def digest_by_name(arrays: Arrays) -> str:
+    """Return the SHA-256 of named arrays, in whatever order."""
+    total = sha256()
+    for name in sorted(arrays):
+        total.update(f"{name} {digest(arrays[name])}\n".encode())
     return total.hexdigest()
 
 
@@ -94,6 +110,19 @@ def _problems(arrays: Arrays, record: Record) -> Iterator[str]:
     for name in sorted(arrays.keys() - _ANSWERS):
         if arrays[name].dtype.kind != "f":
             yield f"{name}: expected floating-point numbers, found {arrays[name].dtype}"
+    if not _are_those_of(arrays, record):
+        yield "its arrays are not those of the record: their SHA-256 is another"
+
+
+def _are_those_of(arrays: Arrays, record: Record) -> bool:
+    """Say whether arrays have the digests that a record says; older ones say fewer."""
+    assert record.digests is not None
+    if record.digests.arrays:
+        return record.digests.arrays == digest_by_name(arrays)
+    states = [arrays[name] for name in arrays if name.startswith("states.")]
+    answers = arrays.get("predictions", arrays.get("outputs"))
+    found = digest(*weights_in(arrays), *states), answers is not None and digest(answers)
+    return found == (record.digests.weights, record.digests.predictions)
 
 
 def _wrong_shape(name: str, arrays: Arrays, sides: dict[str, int]) -> Iterator[str]:

@@ -27,11 +27,10 @@ _THREAD_VARIABLES = (
 )
 # By these a user gives the numerical libraries other kernels, which round differently.
 _KERNEL_VARIABLES = (
-    "MKL_CBWR",
-    "MKL_ENABLE_INSTRUCTIONS",
-    "NPY_DISABLE_CPU_FEATURES",
-    "ONEDNN_MAX_CPU_ISA",
-    "OPENBLAS_CORETYPE",
+    *("ATEN_CPU_CAPABILITY", "DNNL_DEFAULT_FPMATH_MODE", "DNNL_MAX_CPU_ISA", "GLIBC_TUNABLES"),
+    *("JAX_DEFAULT_MATMUL_PRECISION", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS"),
+    *("NPY_DISABLE_CPU_FEATURES", "ONEDNN_DEFAULT_FPMATH_MODE", "ONEDNN_MAX_CPU_ISA"),
+    *("OPENBLAS_CORETYPE", "TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "XLA_FLAGS"),
 )
 _CODE = (".py", ".so", ".pyd", ".dll", ".dylib")  # the files of a package that compute
 _ROOT = Path(experiments.__file__).parents[1]
@@ -56,15 +55,19 @@ def thread_variables(threads: int) -> dict[str, str]:
     return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
-def source_digest(page: Path) -> str:
-    """Return the SHA-256 of the code that computes an experiment's results; `page` is its file."""
+def source_digest(page: Path, text: bytes | None = None) -> str:
+    """Return the SHA-256 of the code that computes an experiment's results.
+
+    `page` is its file, `text` what was in it when it was loaded; None: what is in it now.
+    """
     files = [page, *sorted((_ROOT / "experiments/harness/workers").glob("*training.py"))]
     for package in ("scratch", "frameworks", "datasets"):
         files += sorted((_ROOT / package).rglob("*.py"))
     digest = sha256()
     for file in files:
         name = file.relative_to(_ROOT) if file.is_relative_to(_ROOT) else Path(file.name)
-        digest.update(f"{name.as_posix()}\n".encode() + file.read_bytes())
+        content = text if file == page and text is not None else file.read_bytes()
+        digest.update(f"{name.as_posix()}\n".encode() + content)
     return digest.hexdigest()
 
 

@@ -161,6 +161,7 @@ class Digests(_Model):
     draws: Text = ""
     weights: Text
     predictions: Text
+    arrays: Text = ""  # all that are beside the record, by name
 
 
 class Certified(_Model):
@@ -297,6 +298,7 @@ class Results(_Model):
     cells: Many[Record]
     agreement: Many[AgreementEntry]
     native: Many[NativeEntry] = []
+    missing: Many[Text] = []  # the names of trainings that were asked for and have no record
 
 
 class Plan(_Model):

@@ -1,5 +1,6 @@
 """From the records of a run to its results: everything here can be rebuilt at any time."""
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -14,10 +15,12 @@ from frameworks.backends import BACKENDS
 from frameworks.task import find_task
 
 __all__ = [
-    *("DIGITS", "accepted", "build_results", "certified_digits", "objections"),
+    *("DIGITS", "accepted", "asked_for", "build_results", "certified_digits", "objections"),
     *("objections_to", "remarks"),
 ]
 
+_NAMED = 3  # of the trainings that are missing
+_JUDGE = re.compile(r"-(keras-sigmoid|nudged-\d+)$")  # see `Head.is_judge`
 DIGITS = 12  # of every certified loss that a float64 training has to have right
 
 
@@ -30,9 +33,10 @@ def build_results(
     """Compare the trainings of a run, or those of one experiment.
 
     `margin` is that of native runs (see `native`). What is `known` of an experiment of this run is
-    taken from there: its arrays are not read again.
+    taken from there: its arrays are not read again. What is missing is only said of the whole run.
     """
     records, judges = store.records_and_judges()
+    stored = {record.key for record in (*records, *judges)}
     built = {each.cells[0].experiment: each for each in known}
     parts = []
     for name, group in groupby(sorted(records, key=_order), lambda record: record.experiment):
@@ -44,6 +48,7 @@ def build_results(
         cells=[cell for part in parts for cell in part.cells],
         agreement=[entry for part in parts for entry in part.agreement],
         native=[entry for part in parts for entry in part.native],
+        missing=[] if experiment else [key for key in store.planned() if key not in stored],
     )
 
 
@@ -62,9 +67,10 @@ def _compare(store: Store, records: list[Record], judges: list[Record], margin: 
 def objections(results: Results) -> list[str]:
     """Return, a line each, all that went against.
 
-    That is failure, a figure out of its band, too few certified digits, and disagreement.
+    That is a training that is missing or failed, a figure out of its band, too few certified
+    digits, and disagreement.
     """
-    lines = []
+    lines = [missing] if (missing := _missing(results)) else []
     for cell in results.cells:
         name = f"{cell.experiment}, {cell.implementation}, seed {cell.seed}"
         lines += [f"{name}: {objection}" for objection in objections_to(cell)]
@@ -73,6 +79,21 @@ def objections(results: Results) -> list[str]:
             pair = " and ".join(entry.pair)
             lines.append(f"{entry.experiment}, {pair}, seed {entry.seed}: {entry.reason}")
     return lines + [line for entry in results.native for line in different(entry)]
+
+
+def asked_for(results: Results) -> int:
+    """Return how many trainings were asked for, those by which others are judged aside."""
+    return len(results.cells) + sum(not _JUDGE.search(key) for key in results.missing)
+
+
+def _missing(results: Results) -> str:
+    """Say which trainings are missing, or return an empty string."""
+    if not results.missing:
+        return ""
+    count, shown = len(results.missing), ", ".join(results.missing[:_NAMED])
+    more = f" and {count - _NAMED} more" if count > _NAMED else ""
+    which = f"{count} trainings are" if count > 1 else "1 training is"
+    return f"{which} missing ({shown}{more}); repeat the command that asked for them"
 
 
 def objections_to(cell: Record) -> list[str]:

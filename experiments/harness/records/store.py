@@ -7,8 +7,9 @@ RUN/results.json             all records and the agreement; rebuilt at will
 RUN/results.csv              one row for each cell and epoch; rebuilt at will
 RUN/report.html              all of it to look at; rebuilt at will
 
-A file is written under another name, `.NAME.PROCESS`, and renamed when it is whole. What a killed
-process left under such a name is removed when a command goes on with the run.
+A file is written under another name, `.NAME.RANDOM`, and renamed when it is whole. What a killed
+process left under such a name is removed when a command goes on with the run. A command that writes
+holds the folder meanwhile (see `lock`).
 """
 
 import csv
@@ -16,6 +17,7 @@ import io
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from math import isfinite
 from pathlib import Path
@@ -25,6 +27,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from experiments.harness.records.arrays import Arrays, load_arrays, read_arrays
+from experiments.harness.records.lock import hold, only_writer, remove_left_locks
 from experiments.harness.records.models import Plan, Record, Results, read_plan, read_record
 from frameworks.errors import RequestError
 from frameworks.files import remove_unfinished, write_atomically
@@ -56,11 +59,20 @@ class Store:
         self.folder = folder
         self.cells = folder / "cells"
 
-    def create(self, keys: Iterable[str] = ()) -> None:
-        """Make the folder, and add the keys to its plan; RequestError if it cannot be written.
+    @contextmanager
+    def at_work(self, make: bool = False) -> Iterator[None]:
+        """Be the only command that writes to the folder; `make` makes it where there is none.
 
-        What killed processes left unfinished is removed.
+        RequestError if another one is at work, if nothing can be written, or if it holds no run.
         """
+        if make:
+            self._make()
+        elif not self.cells.is_dir():
+            raise self._no_run()
+        with hold(self.folder):
+            yield
+
+    def _make(self) -> None:
         try:
             self.cells.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.cells):
@@ -69,6 +81,13 @@ class Store:
             raise RequestError(
                 f"{self.folder}: cannot be written to ({error.strerror}); choose another --out"
             ) from error
+
+    def create(self, keys: Iterable[str] = ()) -> None:
+        """Make the folder, and add the keys to its plan; RequestError if it cannot be written.
+
+        What killed processes left unfinished is removed; so be `at_work`.
+        """
+        self._make()
         self._remove_unfinished()
         planned = dict.fromkeys([*self.planned(), *keys])
         write_atomically(self.folder / "plan.json", to_json(Plan(cells=[*planned])))
@@ -79,12 +98,30 @@ class Store:
         return read_plan(self._own(path)).cells if path.exists() else []
 
     def save(self, record: Record, arrays: Arrays) -> None:
-        """Write a finished cell: first the arrays, then the record that says they are whole."""
+        """Write a cell: first the arrays, then the record that says they are whole.
+
+        One that was finished stays as it is. RequestError if it is of another run.
+        """
         from safetensors.numpy import save
 
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        write_atomically(self.cells / f"{record.key}.safetensors", save(contiguous))
-        write_atomically(self.cells / f"{record.key}.json", to_json(record))
+        content = save(contiguous)
+        with only_writer(self.cells, record.key):
+            if not self._is_finished(record):
+                write_atomically(self.cells / f"{record.key}.safetensors", content)
+                write_atomically(self.cells / f"{record.key}.json", to_json(record))
+
+    def _is_finished(self, record: Record) -> bool:
+        """Say whether a record is there that a new one must not replace."""
+        stored = self.load(record.key)
+        if stored is None or not stored.ok:
+            return False
+        if record.ok and stored.fingerprint != record.fingerprint:
+            raise RequestError(
+                f"{self.folder}: holds another {record.key} meanwhile, which is kept; "
+                "choose another --out"
+            )
+        return True
 
     def load(self, key: str) -> Record | None:
         """Return a cell's record, None if it is not there; RequestError if it is damaged."""
@@ -111,7 +148,7 @@ class Store:
         found = [record for record in stored if record is not None]
         asked_for = [record for record in found if not record.is_judge]
         if not asked_for:
-            raise RequestError(f"{self.folder}: holds no run; a run has a folder named cells/")
+            raise self._no_run()
         return asked_for, [record for record in found if record.is_judge]
 
     def write_results(self, results: Results) -> None:
@@ -120,7 +157,11 @@ class Store:
         write_atomically(self.folder / "results.json", to_json(results))
         write_atomically(self.folder / "results.csv", _csv(results.cells))
 
+    def _no_run(self) -> RequestError:
+        return RequestError(f"{self.folder}: holds no run; a run has a folder named cells/")
+
     def _remove_unfinished(self) -> None:
+        remove_left_locks(self.cells)
         for folder in (self.folder, self.cells):
             remove_unfinished(folder, _SUFFIXES)
 

@@ -2,14 +2,19 @@
 
 import base64
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from experiments.harness.records.models import Results
+from experiments.harness.records.results import asked_for
 from experiments.harness.records.store import Store
 from experiments.harness.report import (
     answers,
@@ -38,6 +43,15 @@ _PARTS = (
 )
 
 
+@contextmanager
+def _numbers_of_any_size() -> Iterator[None]:
+    """Compute with what a training came to, NaN and 1e308 included; warnings would help nobody."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
+
+
+@_numbers_of_any_size()
 def render(
     results: Results,
     store: Store,
@@ -59,6 +73,7 @@ def render(
         experiments=experiments,
         sections=sections,
         cells=results.cells,
+        asked_for=asked_for(results),
         agreement=results.agreement,
         environments=list({str(c.environment): c.environment for c in results.cells}.values()),
         limits=FLOAT64,

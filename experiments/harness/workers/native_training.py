@@ -10,7 +10,7 @@ import numpy as np
 from datasets import Dataset
 from experiments.harness.cell import Job
 from experiments.harness.experiment import Experiment
-from experiments.harness.records.arrays import Arrays, digest
+from experiments.harness.records.arrays import Arrays, digest, digest_by_name
 from experiments.harness.records.models import Digests, Record
 from experiments.harness.workers.training import confusion_matrix, finish
 from frameworks.backends import BACKENDS
@@ -52,6 +52,7 @@ def train_natively(
         initial_weights=digest(*trained.initial_weights),
         weights=digest(*trained.weights),
         predictions=digest(arrays.get("predictions", outputs)),
+        arrays=digest_by_name(arrays),
     )
     return finish(job.head, len(X), history, figures, seconds, digests), arrays
 

@@ -14,8 +14,12 @@ from typing import Any
 import experiments
 from experiments.harness.records.environment import thread_variables
 from frameworks.backends import BACKENDS
+from frameworks.files import CannotWrite
 
 __all__ = ["CellFailed", "Worker", "WorkerDied"]
+
+_LAST_WORDS = 2**16  # bytes of standard error: a worker may print without end
+_SHOWN = 500  # characters of the last of its lines
 
 
 _NONE: Mapping[str, str] = {}
@@ -40,6 +44,7 @@ class Worker:
     ) -> None:
         self._errors = tempfile.TemporaryFile()
         self._hung_for: float | None = None  # seconds without a word, after which it was ended
+        self._silent_for = 0.0
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "experiments.harness.workers.worker", implementation],
             stdin=subprocess.PIPE,
@@ -74,24 +79,36 @@ class Worker:
                     return event["result"]
                 case "failed":
                     raise CellFailed(event["error"])
+                case "unwritable":
+                    raise CannotWrite(event["error"])
         raise WorkerDied(self._how_it_ended())
 
     def _events(self, timeout: float) -> Iterator[dict[str, Any]]:
         """Yield what the process says, until it ends."""
         assert self._process.stdout is not None
-        while True:
-            timer = threading.Timer(timeout, self._end_hung, [timeout])
-            timer.daemon = True  # it does not hold up the end of the command
-            timer.start()
-            line = self._process.stdout.readline()
-            timer.cancel()
-            if not line.endswith("\n"):  # ended, perhaps in the middle of a word
-                return
-            yield json.loads(line)
+        enough, self._silent_for = threading.Event(), 0.0
+        threading.Thread(target=self._watch, args=(timeout, enough), daemon=True).start()
+        try:
+            for line in self._process.stdout:
+                self._silent_for = 0.0
+                if event := _event(line):
+                    yield event
+        finally:
+            enough.set()
 
-    def _end_hung(self, timeout: float) -> None:
-        self._hung_for = timeout
-        self._process.kill()
+    def _watch(self, timeout: float, enough: threading.Event) -> None:
+        """End the process when it says nothing for so long.
+
+        Time is counted in short waits, each once: one in which the machine slept, or in which we
+        were stopped, is not the process's.
+        """
+        wait = min(1.0, timeout / 10)
+        while not enough.wait(wait):
+            self._silent_for += wait
+            if self._silent_for >= timeout:
+                self._hung_for = timeout
+                self._process.kill()
+                return
 
     def _send(self, message: Any) -> None:
         assert self._process.stdin is not None
@@ -106,11 +123,12 @@ class Worker:
         if self._hung_for:
             seconds = f"{self._hung_for:g} s"
             return f"no epoch was finished within {seconds}; --timeout sets how long to wait"
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        killed = f"was killed by {signal.Signals(-code).name}" if code < 0 else ""
+        said = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, said - _LAST_WORDS))
+        lines = self._errors.read(_LAST_WORDS).decode(errors="replace").strip().splitlines()
+        killed = f"was killed by {_signal(-code)}" if code < 0 else ""
         ended = killed or f"ended with exit code {code}"
-        return f"the worker process {ended}" + (f": {lines[-1]}" if lines else "")
+        return f"the worker process {ended}" + (f": {lines[-1][-_SHOWN:]}" if lines else "")
 
     def close(self) -> None:
         """End the process, also in the middle of a cell."""
@@ -119,9 +137,28 @@ class Worker:
         self._errors.close()
 
 
+def _event(line: str) -> dict[str, Any] | None:
+    """Return what a line says; None for one that something else printed, or that was torn."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) and "event" in said else None
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has a number only
+        return f"signal {number}"
+
+
 def _variables(implementation: str, threads: int) -> dict[str, str]:
-    """Return what the process needs: our own packages, equal threads, and what its backend asks."""
+    """Return what the process needs: our own packages, equal threads, and what its backend asks.
+
+    Our packages come first: the command may have found them in the folder that it was started in.
+    """
     root = str(Path(experiments.__file__).parents[1])
-    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), root]))
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     own = BACKENDS[implementation].variables
     return thread_variables(threads) | dict(own) | {"PYTHONPATH": path}

@@ -55,7 +55,7 @@ class Runner:
 
         `heads` holds what a record says before training; `then` is told each finished cell, and
         returns more to train. Left early, by Ctrl-C for example, the processes are ended; the
-        records written so far stay.
+        records written so far stay. RequestError where nothing can be written any more.
         """
         pool = ThreadPoolExecutor(self._jobs)
         try:

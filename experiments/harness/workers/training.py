@@ -10,7 +10,7 @@ import numpy as np
 from datasets import Dataset, Policy
 from experiments.harness.cell import Job
 from experiments.harness.experiment import Experiment
-from experiments.harness.records.arrays import Arrays, digest
+from experiments.harness.records.arrays import Arrays, digest, digest_by_name
 from experiments.harness.records.models import Digests, Head, History, Record, Seconds, TestFigures
 from frameworks.agreement.variants import change
 from frameworks.backends import BACKENDS
@@ -80,6 +80,7 @@ def _tested(
         draws=estimator.draws_sha256_,
         weights=digest(*weights, *states),
         predictions=digest(arrays.get("predictions", outputs)),
+        arrays=digest_by_name(arrays),
     )
     seconds = {"import": seconds_import, **estimator.seconds_}
     n_train = len(data.X_train[: job.cell.limit])

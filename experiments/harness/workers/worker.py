@@ -9,6 +9,7 @@ writes into a folder in which a repeated command is at work.
     {"event": "epoch", "epoch": e, "loss": x}        at most ten a second
     {"event": "done", "result": ...}                 its files, if any, have been written
     {"event": "failed", "error": "..."}
+    {"event": "unwritable", "error": "..."}          the disk is full, for example: all have failed
 """
 
 import json
@@ -19,9 +20,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from frameworks.errors import RequestError
+from frameworks.files import CannotWrite
+
+if TYPE_CHECKING:
+    from experiments.harness.cell import Job
 
 __all__ = ["main"]
 
@@ -34,11 +39,12 @@ def main() -> None:
         signal.signal(name, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its workers
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    events.write("\n")  # whatever was printed before, such as by a sitecustomize, ends here
     serve(sys.argv[1], _jobs(sys.stdin.fileno()), events)
 
 
 def _jobs(descriptor: int) -> Iterator[bytes]:
-    """Yield the lines of standard input; end this process when it ends, also in a training."""
+    """Return the lines of standard input; end this process when it ends, also in an import."""
     jobs: SimpleQueue[bytes] = SimpleQueue()
 
     def read() -> None:
@@ -47,8 +53,7 @@ def _jobs(descriptor: int) -> Iterator[bytes]:
         os._exit(0)
 
     threading.Thread(target=read, daemon=True).start()
-    while True:
-        yield jobs.get()
+    return iter(jobs.get, None)
 
 
 def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
@@ -61,7 +66,7 @@ def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
     from frameworks.backends import BACKENDS
 
     backend, start = BACKENDS[implementation], time.perf_counter()
-    backend.load(backend.estimators, backend.classifier)
+    backend.settled()
     seconds_import = time.perf_counter() - start
     send("ready", seconds_import=seconds_import)
     for line in jobs:
@@ -69,6 +74,8 @@ def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
             job = json.loads(line)
             result = _train(job, seconds_import, send) if "head" in job else _time(job)
             send("done", result=result)
+        except CannotWrite as error:
+            send("unwritable", error=str(error))
         except RequestError as error:
             send("failed", error=str(error))
         except Exception as error:  # a failed cell, with its reason; the next one may do better
@@ -98,13 +105,27 @@ def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> dict[str, 
             latest[0] = now
             send("epoch", epoch=epoch, loss=loss)
 
+    _check_source(job)
     data = load_data(cell.find(), cell.policy, cell.data_dir)
     if data.sha256 != job.head.data.sha256:
         raise RequestError(f"the data of {cell.experiment} changed since the run began; run again")
     train = train_natively if cell.mode == "native" else train_job
     record, arrays = train(job, data, seconds_import, report)
+    _check_source(job)  # again: what was not loaded before has been now
     Store(job.folder).save(record, arrays)
     return {"key": cell.key}
+
+
+def _check_source(job: "Job") -> None:
+    """Raise RequestError if the code that is loaded here is not what the record says."""
+    from experiments.harness.records.environment import source_digest
+
+    experiment = job.cell.find()
+    if source_digest(experiment.source, experiment.text) != job.head.source_sha256:
+        raise RequestError(
+            f"the source code of {job.cell.experiment} ({experiment.source}) is not what was "
+            "planned: it has changed since, or PYTHONPATH leads elsewhere; repeat the command"
+        )
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ def build_scratch(spec: Numbers = SPEC, good=build_scratch):
     ids=["activation", "learning rate"],
 )
 def test_a_page_that_has_changed_is_called_so_and_not_scored(append_to_page, tmp_path, code, what):
-    append_to_page("circle", code)
+    append_to_page("circle", code, everywhere=True)
     options = ("--with", "scratch", "--epochs", "3", "--out", "run", "--json")
     answer = lockstep("run", "circle", *options, cwd=tmp_path)
     (cell,) = json.loads(answer.out)["cells"]

@@ -8,6 +8,7 @@ import numpy as np
 
 from datasets import Dataset
 from experiments.harness.experiment import Experiment
+from experiments.harness.records.arrays import digest_by_name
 from experiments.harness.records.environment import environment, source_digest
 from experiments.harness.records.models import SCHEMA, Record, Results
 from experiments.harness.records.results import build_results
@@ -120,6 +121,7 @@ def save(folder, cells) -> Store:
     store = Store(folder)
     store.create()
     for record, arrays in cells:
+        record["digests"]["arrays"] = digest_by_name(arrays)
         store.save(Record.model_validate_json(to_json(record)), arrays)
     return store
 

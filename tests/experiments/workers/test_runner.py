@@ -33,6 +33,11 @@ DEATHS = {  # what the builder does, and what the record then says
         "import ctypes; ctypes.string_at(0)",
         "the worker process was killed by SIGSEGV",
     ),
+    "a real-time signal": (
+        "import os; os.kill(os.getpid(), 40)",
+        "the worker process was killed by signal 40",
+    ),
+    "ends": ("raise SystemExit", "the worker process ended with exit code 0"),
     "prints and raises": ("print('{'); raise MemoryError('no room')", "MemoryError: no room"),
 }
 
@@ -70,6 +75,13 @@ def test_a_worker_that_fails_is_one_failed_cell_with_its_reason(death, run, cell
     assert (done["status"], done["error"], len(done["history"]["loss"])) == ("ok", None, 5)
     assert f"✗ perceptron, scratch, seed 0: failed: {reason}" in " ".join(answer.out.split())
     assert "1 of 2 trainings finished" in answer.out
+
+
+def test_what_is_printed_before_a_worker_begins_is_passed_over(run, append_to_page, tmp_path):
+    changed = append_to_page("perceptron", "pass")
+    site = changed.folder / "sitecustomize.py"
+    site.write_text(site.read_text() + "print('{\"event\": \"hello', end='', flush=True)\n")
+    assert run().code == 0
 
 
 def test_repeating_trains_the_failed_cell_only(run, cells, append_to_page):

@@ -1,0 +1,143 @@
+"""What ran is what the record says: a worker refuses code that was not planned."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+import experiments
+from experiments.harness.plan import plan
+from experiments.harness.records.store import Store
+from experiments.harness.request import Request
+from experiments.harness.workers.progress import LineProgress
+from experiments.registry import find_experiment
+from frameworks.errors import RequestError
+
+from ..command import environment
+
+ROOT = Path(experiments.__file__).parents[1]
+SAVED_ANEW = """
+with open(__file__, 'a') as page:
+    page.write('# a thought\\n')
+"""
+
+
+@pytest.fixture
+def page(tmp_path):
+    """A user's page, which is the circle's."""
+    path = tmp_path / "mine.py"
+    path.write_text(find_experiment("circle").source.read_text())
+    return path
+
+
+def cells(folder):
+    found = json.loads((folder / "results.json").read_text())["cells"]
+    return {cell["implementation"]: cell for cell in found}
+
+
+def test_a_page_that_is_saved_during_a_run_is_not_trained_any_more(
+    call, page, tmp_path, monkeypatch
+):
+    def save(progress, cell, error):
+        page.write_text(text.replace("learning_rate: float = 10.0", "learning_rate: float = 20.0"))
+
+    text = page.read_text()
+    command = ("run", page, "--with", "scratch,python", "--epochs", "2", "--out", tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(LineProgress, "ended", save)  # after the first of two trainings
+        assert call(*command).code == 1
+    found = cells(tmp_path / "run")
+    assert found["scratch"]["status"] == "ok"
+    error = found["python"]["error"]
+    assert error.startswith(f"the source code of mine ({page}) is not what was planned: it has ")
+    page.write_text(text)
+    assert call(*command).code == 0
+
+
+def test_a_page_that_is_saved_while_it_is_loaded_is_refused(call, page):
+    page.write_text(page.read_text() + SAVED_ANEW)
+    answer = call("run", page, "--with", "scratch", "--out", "run")
+    assert answer.code == 2
+    assert answer.err == f"error: {page}: was changed while it was loaded; repeat the command\n"
+
+
+def test_a_page_that_was_changed_is_loaded_again(page):
+    """As in a notebook: saved in the same second, and as long as before."""
+    assert find_experiment(str(page)).spec.learning_rate == 10.0
+    page.write_text(page.read_text().replace("float = 10.0", "float = 20.0"))
+    assert find_experiment(str(page)).spec.learning_rate == 20.0
+
+
+def test_the_checkout_that_the_command_runs_in_is_the_one_that_trains(tmp_path):
+    """`cd B; PYTHONPATH=A python -m experiments run` is B's command, and so are its workers."""
+    other = tmp_path / "other"
+    for package in ("scratch", "frameworks", "datasets", "experiments"):
+        shutil.copytree(ROOT / package, other / package)
+    spoilt = other / "scratch" / "batches.py"
+    spoilt.write_text(spoilt.read_text() + "\nraise ImportError('the other checkout')\n")
+    options = ["--with", "scratch", "--epochs", "2", "--out", str(tmp_path / "run")]
+    answer = subprocess.run(
+        [sys.executable, "-m", "experiments", "run", "xor", *options],
+        cwd=ROOT,
+        env=environment(tmp_path / "cache") | {"PYTHONPATH": str(other)},
+        capture_output=True,
+        text=True,
+    )
+    assert (answer.returncode, answer.stderr.count("failed")) == (0, 0), answer
+
+
+def test_what_users_set_for_keras_changes_no_training(call, tmp_path, monkeypatch):
+    """Otherwise convolutions take the channels first, and one of eleven batches is trained on."""
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    (settings / "keras.json").write_text('{"image_data_format": "channels_first", "epsilon": 0.1}')
+    monkeypatch.setenv("KERAS_HOME", str(settings))
+    for name in ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
+        monkeypatch.setenv(name, "1")
+    options = ("--epochs", "2", "--limit", "320", "--out", tmp_path / "run")
+    answer = call("run", "mnist_cnn", "--with", "scratch,keras", "--data", "stand-in", *options)
+    assert answer.code == 0, answer
+    assert "1 of 1 pairs agree" in answer.out
+
+
+@pytest.mark.parametrize(
+    "variable", ["ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "TF_DETERMINISTIC_OPS"]
+)
+def test_a_variable_that_chooses_other_kernels_is_in_every_record(variable, monkeypatch):
+    monkeypatch.setenv(variable, "default")
+    (head,) = plan(Request(experiments=("xor",), implementations=("scratch",))).heads.values()
+    assert head.environment.items()[variable] == "default"
+
+
+def test_arrays_of_another_seed_are_not_those_of_the_record(call, tmp_path):
+    """Swapped in both of a pair, they would agree."""
+    run = tmp_path / "run"
+    options = ("--with", "scratch,python", "--epochs", "3", "--seeds", "2", "--out", run)
+    assert call("run", "circle", *options).code == 0
+    for name in ("scratch", "python"):
+        paths = [run / f"cells/circle-float64-seed{seed}-{name}.safetensors" for seed in (0, 1)]
+        contents = [path.read_bytes() for path in paths]
+        for path, content in zip(paths, reversed(contents), strict=True):
+            path.write_bytes(content)
+    answer = call("report", run)
+    assert answer.code == 2
+    assert "its arrays are not those of the record: their SHA-256 is another; delete" in answer.err
+
+
+def test_every_array_is_digested(call, tmp_path):
+    store = Store(tmp_path / "run")
+    options = ("--with", "scratch", "--epochs", "1", "--quiet", "--out", tmp_path / "run")
+    assert call("run", "circle", *options).code == 0
+    (record,) = store.records()
+    arrays = store.arrays_of(record)
+    for name, array in arrays.items():
+        spoilt = array[::-1].copy() if array.dtype.kind == "i" else np.nextafter(array, 1)
+        path = store.cells / f"{record.key}.safetensors"
+        path.write_bytes(save(arrays | {name: spoilt}))
+        with pytest.raises(RequestError, match="not those of the record"):
+            store.arrays_of(record)
