@@ -23,7 +23,8 @@ class StackedEpochs:
     """Trainings on the same rows, one for each of the parts, which differ in their weights only.
 
     After each epoch, each network and optimizer is what its training alone would leave. Raises
-    CannotFollow for parts that cannot be stacked, such as a layer that draws numbers.
+    CannotFollow for parts that cannot be stacked, such as a layer that draws numbers, and where the
+    first step on batches of a size is not bit for bit the plain one of each.
     """
 
     def __init__(self, seeds: Sequence[Parts], data: Batch, batch_size: int) -> None:
@@ -42,7 +43,7 @@ class StackedEpochs:
         rows = np.stack([self.in_order if order is None else order for order in orders])
         for batches in self.batches:
             batches.take_steps(rows)
-        self._hand_back()
+        self.hand_back()
         totals = [0.0] * len(self.seeds)
         for batches in self.batches:
             for s, losses in enumerate(batches.losses()):
@@ -55,16 +56,31 @@ class StackedEpochs:
         return [each.advance(self.grad) for each in self.master.optimizers()]
 
     def outer(self, parts: Parts) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return the arrays that a step of these parts works on, beside those of all trainings."""
-        own, stacked = parts.optimizers()[-1].state, self.master.optimizers()[-1].state
-        states = [(own[name], stacked[name]) for name in own if own[name].ndim]
-        layers = [(a, self.states[name]) for name, a in parts.network.state.items()]
-        return [
-            (parts.network.theta, self.theta),
-            (parts.network.grad, self.grad),
-            *states,
-            *layers,
-        ]
+        """Return the arrays that a step of these parts changes, beside those of all trainings."""
+        return list(zip(_changed_by_a_step(parts), self._stacked(), strict=True))
+
+    def take_alone(self, batches: Sequence[Batch]) -> list[list[np.ndarray]]:
+        """Take a step of each training by the plain code, on copies; return what it leaves."""
+        self.hand_back()
+        left = []
+        for seed, batch in zip(self.seeds, batches, strict=True):
+            parts = deepcopy(seed)
+            outputs = parts.take(batch, parts.network.theta, parts.network.grad)[0]
+            left.append([outputs, *_changed_by_a_step(parts)])
+        return left
+
+    def require_equal(self, alone: Sequence[list[np.ndarray]], outputs: np.ndarray) -> None:
+        """Raise CannotFollow unless the step of all has left what each left alone, bit for bit."""
+        stacked = [outputs, *self._stacked()]
+        for s, arrays in enumerate(alone):
+            pairs = zip(arrays, stacked, strict=True)
+            if any(own.tobytes() != all_[s].tobytes() for own, all_ in pairs):
+                raise CannotFollow("stacked, a step is not what it is alone: train one by one")
+
+    def _stacked(self) -> list[np.ndarray]:
+        """Return the arrays of all trainings that a step changes."""
+        states = self.master.optimizers()[-1].state.values()
+        return [self.theta, self.grad, *(a for a in states if a.ndim), *self.states.values()]
 
     def _take_over(self) -> None:
         """Stack what the trainings start from."""
@@ -79,7 +95,7 @@ class StackedEpochs:
             for name, a in states[0].items()
         }
 
-    def _hand_back(self) -> None:
+    def hand_back(self) -> None:
         """Put what the trainings have come to into their own networks and optimizers."""
         for s, parts in enumerate(self.seeds):
             parts.network.theta, parts.network.grad = self.theta[s], self.grad[s]
@@ -106,6 +122,9 @@ class _StackedBatches:
         shape = self.seeds, self.count, self.n
         rows = orders[:, self.first : self.first + self.count * self.n].reshape(shape)
         for k in range(self.count):
+            alone = None
+            if self.program is None:
+                alone = self.epochs.take_alone([self.data.map(itemgetter(i)) for i in rows[:, k]])
             numbers = self.epochs.advance()
             if self.program is None:
                 self._compile(rows[0, k])
@@ -115,6 +134,8 @@ class _StackedBatches:
                     cell.fill(value)
             self.program.run()  # type: ignore[union-attr]
             z = self.program.results[0]  # type: ignore[union-attr]
+            if alone is not None:
+                self.epochs.require_equal(alone, z)
             if self.outputs is None:
                 self.outputs = np.empty((self.seeds, self.count, *z.shape[1:]), z.dtype)
             self.outputs[:, k] = z
@@ -149,6 +170,13 @@ class _StackedBatches:
     def _gather(self, rows: np.ndarray) -> None:
         for (_, room), a in zip(self.batch, filter_none(self.data), strict=True):
             a.take(rows, 0, room, "clip")
+
+
+def _changed_by_a_step(parts: Parts) -> list[np.ndarray]:
+    """Return the parameters, the gradients, and what the optimizer and the layers keep."""
+    network, states = parts.network, parts.optimizers()[-1].state.values()
+    vectors = [a for a in states if a.ndim]
+    return [network.theta, network.grad, *vectors, *network.state.values()]
 
 
 def filter_none(batch: Batch) -> list[np.ndarray]:
