@@ -160,12 +160,14 @@ def iter_seeds(
     batch_size: int,
     *,
     count: bool = True,
+    stack: type[StackedEpochs] = StackedEpochs,
 ) -> Iterator[list[EpochResult]]:
     """Train equal networks from different weights at once; yield their results epoch by epoch.
 
     `orders` holds one order of the rows for each network and epoch. Each network is trained as
     `iter_epochs` would train it, with the same numbers; many small ones take little longer than
-    one. Raises CannotFollow where they have to be trained one by one: with dropout, for example.
+    one. `stack` takes their steps. Raises CannotFollow where they have to be trained one by one,
+    with dropout, for example: at once, or in the first epoch, which then counts for nothing.
 
     >>> from scratch import Dense, MeanSquaredError, SGD
     >>> X = y = np.array([[1.0], [2.0]])
@@ -181,13 +183,14 @@ def iter_seeds(
     seeds = [
         Parts(*each) for each in zip(networks, [loss] * len(networks), optimizers, strict=True)
     ]
-    stacked, n = StackedEpochs(seeds, data, batch_size), len(data.X)
+    stacked, n = stack(seeds, data, batch_size), len(data.X)
     for each in orders:
-        results = []
-        for total, measured in stacked.train(each):
-            right = [count_correct(z, y, loss.threshold) for z, y in measured if count]
-            results.append(EpochResult(total / n, sum(right) / n if count else None))
-        yield results
+        losses, measured = stacked.train(each)
+        if not count:
+            yield [EpochResult(mean, None) for mean in losses]
+            continue
+        right = sum(np.count_nonzero(_are_right(z, y, loss.threshold), 1) for z, y in measured)
+        yield [EpochResult(mean, k / n) for mean, k in zip(losses, right.tolist(), strict=True)]
 
 
 def evaluate(network: Sequential, loss: Loss, batch: Batch, *, count: bool = True) -> EpochResult:
@@ -212,11 +215,16 @@ def count_correct(outputs: np.ndarray, y: np.ndarray, threshold: float = 0.0) ->
     >>> count_correct(np.array([[0.0], [0.1]]), np.array([[1.0], [1.0]]))
     1
     """
-    single = outputs.shape[1] == 1
-    answers = outputs > threshold if single else outputs.argmax(axis=1)
+    return int(np.count_nonzero(_are_right(outputs, y, threshold)))
+
+
+def _are_right(outputs: np.ndarray, y: np.ndarray, threshold: float) -> np.ndarray:
+    """Tell which rows (..., n) are right, by their outputs (..., n, k)."""
+    single = outputs.shape[-1] == 1
+    answers = outputs > threshold if single else outputs.argmax(axis=-1)
     if np.shape(y) != answers.shape:
         raise ValueError(f"y must have the shape {answers.shape}, got {np.shape(y)}")
-    return int(np.count_nonzero(answers == y))
+    return (answers == y)[..., 0] if single else answers == y
 
 
 def _require_trainable(network: Sequential, loss: Loss, data: Batch, batch_size: int) -> None:

@@ -9,6 +9,7 @@ from datasets import Policy
 from experiments.harness.experiment import Experiment
 from experiments.harness.records.models import Head
 from experiments.registry import find_experiment
+from frameworks.agreement.variants import family
 
 __all__ = ["Cell", "Group", "Job"]
 
@@ -40,9 +41,9 @@ class Cell:
         return name if self.mode == "lockstep" else f"{name}-{self.mode}"
 
     @property
-    def seedless(self) -> "Cell":
-        """The same for all seeds: cells for which it is equal may be trained together."""
-        return replace(self, seed=0)
+    def alike(self) -> "Cell":
+        """The same for all cells that may be trained together: other seeds, and other nudges."""
+        return replace(self, seed=0, mode=family(self.mode))
 
     def find(self) -> Experiment:
         """Return its experiment, in whatever process this is."""

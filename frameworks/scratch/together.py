@@ -6,21 +6,19 @@ makes of it alone.
 
 import time
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
-from operator import itemgetter
 from typing import Any
 
 from frameworks.estimator import LockstepEstimator
 from frameworks.program import Program
-from frameworks.scratch.adapter import ScratchAdapter
 from frameworks.training import measured
 from scratch import Batch, iter_seeds
-from scratch.compiler import CannotFollow, Parts, Step
+from scratch.compiler import CannotFollow, Parts, StackedEpochs
 
 __all__ = ["fit_together"]
 
 _MOST = 100  # in one pass; more would gain nothing, and be lost together where it is interrupted
 _MOST_BYTES = 2**28  # that they may take, beside the data
+_MOST_BYTES_A_STEP = 2**18  # of one; with more, arithmetic costs more than what all would share
 
 
 def fit_together(
@@ -30,11 +28,12 @@ def fit_together(
 
     Up to 100 are trained, and only as many as fit into 256 MiB: each takes the memory of a step,
     and eight times that of its parameters and of an epoch's outputs and targets. Raises
-    CannotFollow for a network that has to be trained alone: with dropout, for example.
+    CannotFollow for a network that has to be trained alone (with dropout, for example) or might as
+    well be: where a step works in more than 256 KiB, stacked arrays only leave the cache.
     """
     first, batch = estimators[0], _begin(estimators[0], X, y, classes)
     size = first.batch_size
-    fit = _MOST_BYTES // _bytes(first._adapter, batch, size)
+    fit = _MOST_BYTES // _bytes(first, batch, size)
     trained = estimators[: min(max(fit, 1), _MOST)]
     for each in trained[1:]:
         _begin(each, X, y, classes)
@@ -43,7 +42,7 @@ def fit_together(
     networks, optimizers = [each.network for each in parts], [each.optimizers[0] for each in parts]
     count, now = first._adapter.threshold is not None, time.perf_counter()
     arguments = networks, parts[0].loss, optimizers, batch, orders, size
-    for results in iter_seeds(*arguments, count=count):
+    for results in iter_seeds(*arguments, count=count, stack=_stack(first)):
         before, now = now, time.perf_counter()
         records = [measured(result) for result in results]
         for each, record in zip(trained, records, strict=True):
@@ -58,15 +57,19 @@ def _begin(estimator: LockstepEstimator, X: Any, y: Any, classes: Any) -> Batch:
     return batch
 
 
-def _bytes(adapter: Any, batch: Batch, size: int) -> int:
+def _stack(estimator: LockstepEstimator) -> type[StackedEpochs]:
+    """Return what takes the steps of all: a network of a special kind brings its own."""
+    return getattr(estimator._adapter.parts.network, "stack", StackedEpochs)
+
+
+def _bytes(estimator: LockstepEstimator, batch: Batch, size: int) -> int:
     """Return how much memory a training takes; CannotFollow where none can be stacked."""
-    assert isinstance(adapter, ScratchAdapter)
-    if isinstance(adapter.parts, Program):
+    parts = estimator._adapter.parts
+    if isinstance(parts, Program):
         raise CannotFollow("a program's own step is not stacked")
-    parts = deepcopy(Parts(*adapter.parts[:3]))
-    if not parts.are_own() or parts.drawing():
-        raise CannotFollow("code that is not scratch's own, and dropout, are not stacked")
-    step = Step(parts, batch.map(itemgetter(slice(size))))
+    step = _stack(estimator)([Parts(*parts[:3])], batch, size).note_step(slice(size))
+    if step.nbytes > _MOST_BYTES_A_STEP:
+        raise CannotFollow("nothing is gained by stacking steps that take so much memory")
     outputs = step.first_results[0]
     epoch = outputs.nbytes // len(outputs) * len(batch.X) + batch.y.nbytes
-    return step.nbytes + step.batch.X.nbytes + 8 * (parts.network.theta.nbytes + epoch)
+    return step.nbytes + step.batch.X.nbytes + 8 * (step.theta.nbytes + epoch)

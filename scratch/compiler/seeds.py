@@ -7,6 +7,7 @@ a first axis of seeds: all trainings share its cost. Each is, bit for bit, what 
 from collections.abc import Sequence
 from copy import deepcopy
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +15,13 @@ from scratch.batches import Batch, Order
 from scratch.compiler.program import Program, aligned
 from scratch.compiler.step import Parts, Step
 from scratch.compiler.tracing import CannotFollow
-from scratch.compiler.training import MeasuredEpoch, compile_losses
+from scratch.compiler.training import compile_losses
+from scratch.optimizers.optimizer import State
 
 __all__ = ["StackedEpochs"]
+
+# outputs and targets (seeds, rows, ...) of batches of one size, from before the steps on them
+MeasuredSeeds = list[tuple[np.ndarray, np.ndarray]]
 
 
 class StackedEpochs:
@@ -36,24 +41,38 @@ class StackedEpochs:
         count, rest = divmod(len(data.X), size)
         cuts = [(0, size, count), (count * size, rest, 1)]
         self.batches = [_StackedBatches(self, *cut) for cut in cuts if cut[1]]
+        self.begun = False
         self._take_over()
 
-    def train(self, orders: Sequence[Order]) -> list[MeasuredEpoch]:
-        """Train an epoch; order s of the rows is that of training s."""
+    def train(self, orders: Sequence[Order]) -> tuple[list[float], MeasuredSeeds]:
+        """Train an epoch; order s of the rows is that of training s. Return their mean losses."""
         rows = np.stack([self.in_order if order is None else order for order in orders])
         for batches in self.batches:
             batches.take_steps(rows)
         self.hand_back()
+        return self.mean_losses(), [batches.measured() for batches in self.batches]
+
+    def mean_losses(self) -> list[float]:
+        """Return the mean loss of each training over the rows of an epoch."""
         totals = [0.0] * len(self.seeds)
         for batches in self.batches:
             for s, losses in enumerate(batches.losses()):
                 for loss in losses:
                     totals[s] += loss * batches.n
-        return [(total, [b.measured(s) for b in self.batches]) for s, total in enumerate(totals)]
+        return [total / len(self.data.X) for total in totals]
 
     def advance(self) -> list[tuple[float, ...]]:
         """Count a step, and return the numbers that belong to it: they are the same for all."""
+        self.begun = True
         return [each.advance(self.grad) for each in self.master.optimizers()]
+
+    def copy(self, s: int) -> Parts:
+        """Return what takes the next step of a training, in its place."""
+        return deepcopy(self.seeds[s])
+
+    def note_step(self, rows: Any) -> Step:
+        """Note a step of the first training, on a copy of it."""
+        return Step(self.copy(0), self.data.map(itemgetter(rows)))
 
     def outer(self, parts: Parts) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the arrays that a step of these parts changes, beside those of all trainings."""
@@ -61,10 +80,11 @@ class StackedEpochs:
 
     def take_alone(self, batches: Sequence[Batch]) -> list[list[np.ndarray]]:
         """Take a step of each training by the plain code, on copies; return what it leaves."""
-        self.hand_back()
+        if self.begun:
+            self.hand_back()
         left = []
-        for seed, batch in zip(self.seeds, batches, strict=True):
-            parts = deepcopy(seed)
+        for s, batch in enumerate(batches):
+            parts = self.copy(s)
             outputs = parts.take(batch, parts.network.theta, parts.network.grad)[0]
             left.append([outputs, *_changed_by_a_step(parts)])
         return left
@@ -86,7 +106,7 @@ class StackedEpochs:
         """Stack what the trainings start from."""
         networks = [each.network for each in self.seeds]
         self.theta = _stack([network.theta for network in networks])
-        self.grad = np.zeros_like(self.theta)
+        self.grad = _stack([network.grad for network in networks])
         names = networks[0].state
         self.states = {name: _stack([each.state[name] for each in networks]) for name in names}
         states = [each.optimizer.state for each in self.seeds]
@@ -94,17 +114,31 @@ class StackedEpochs:
             name: _stack([each[name] for each in states]) if a.ndim else a.copy()
             for name, a in states[0].items()
         }
+        self.own: list[State] = []  # the optimizers' vectors, and all that is handed back in place
+        self.pairs: list[tuple[np.ndarray, np.ndarray]] = []
 
     def hand_back(self) -> None:
         """Put what the trainings have come to into their own networks and optimizers."""
-        for s, parts in enumerate(self.seeds):
-            parts.network.theta, parts.network.grad = self.theta[s], self.grad[s]
-            for name, a in parts.network.state.items():
-                a[...] = self.states[name][s]
+        state = self.master.optimizer.state
+        if not self.own:
+            self.own = [
+                {name: a[s].copy() for name, a in state.items() if a.ndim}
+                for s in range(len(self.seeds))
+            ]
+            self.pairs = [pair for s in range(len(self.seeds)) for pair in self._pairs(s, state)]
+        for own, stacked in self.pairs:
+            own[...] = stacked
+        for parts, own in zip(self.seeds, self.own, strict=True):
             parts.optimizer.state = {
-                name: a[s].copy() if a.ndim else a.copy()
-                for name, a in self.master.optimizer.state.items()
+                name: own[name] if a.ndim else a.copy() for name, a in state.items()
             }
+
+    def _pairs(self, s: int, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the arrays of a training, beside their part of the stacked ones."""
+        network = self.seeds[s].network
+        states = [(a, self.states[name][s]) for name, a in network.state.items()]
+        vectors = [(a, state[name][s]) for name, a in self.own[s].items()]
+        return [(network.theta, self.theta[s]), (network.grad, self.grad[s]), *states, *vectors]
 
 
 class _StackedBatches:
@@ -153,18 +187,17 @@ class _StackedBatches:
         self.losses_program.run()
         return self.losses_program.results[0].reshape(self.seeds, self.count).tolist()
 
-    def measured(self, s: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the outputs and targets of the rows of training s."""
-        z, y = self.kept.X[s], self.kept.y[s]
-        return z.reshape(-1, *z.shape[2:]), y.reshape(-1, *y.shape[2:])
+    def measured(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the outputs and targets (seeds, rows, ...) of the rows of all trainings."""
+        (z, y, _), shape = self.kept, (self.seeds, self.count * self.n)
+        return z.reshape(*shape, *z.shape[3:]), y.reshape(*shape, *y.shape[3:])
 
     def _compile(self, i: np.ndarray) -> None:
-        """Note a step of one training, on a copy of it, and make it one of all."""
-        parts = deepcopy(self.epochs.seeds[0])
-        step = Step(parts, self.data.map(itemgetter(i)))
+        """Make a step of one training one of all."""
+        step = self.epochs.note_step(i)
         self.cells = [cells for _, _, cells in step.cells]
         self.batch = [(a, _stack([a] * self.seeds)) for a in step.batch if a is not None]
-        outer = [*self.batch, *self.epochs.outer(parts)]
+        outer = [*self.batch, *self.epochs.outer(step.parts)]
         self.program = step.stacked(self.seeds, outer)
 
     def _gather(self, rows: np.ndarray) -> None:

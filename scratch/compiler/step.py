@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class Parts:
     optimizer: Optimizer
     penalty: L2 | None = None
 
+    own: ClassVar[tuple[str, ...]] = ("scratch.",)  # how modules begin whose code may be noted
+
     def objects(self) -> list[Any]:
         """Return the layers, the loss, the optimizers inside each other, and the penalty."""
         found: list[Any] = [*_layers(self.network), self.loss, *self.optimizers()]
@@ -53,7 +55,7 @@ class Parts:
         """Tell whether all code in a step is that of scratch, which is known to repeat."""
         methods = "forward", "backward", "backward_params", "step", "advance"
         code = [getattr(type(o), m, None) for o in self.objects() for m in methods]
-        return all(c is None or c.__module__.startswith("scratch.") for c in code)
+        return all(c is None or c.__module__.startswith(self.own) for c in code)
 
     def can_be_compiled(self, batch: Batch) -> bool:
         """Tell whether a step on the batch can be noted and repeated; it is tried on a copy."""

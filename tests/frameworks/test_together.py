@@ -80,7 +80,7 @@ def test_what_one_epoch_took_is_shared_among_all():
 
 def test_dropout_has_to_be_trained_alone():
     seeds = [ScratchClassifier(with_dropout, random_state=seed) for seed in range(2)]
-    with pytest.raises(CannotFollow, match="dropout"):
+    with pytest.raises(CannotFollow, match="cannot be stacked"):
         next(fit_together(seeds, *rows()))
 
 

@@ -79,8 +79,8 @@ class Runner:
         """Put together what can be trained together, divided among the jobs."""
         groups: dict[Cell, list[Cell]] = defaultdict(list)
         for cell in heads:
-            together = BACKENDS[cell.implementation].together and cell.mode == "lockstep"
-            groups[cell.seedless if together else cell].append(cell)
+            together = BACKENDS[cell.implementation].together and cell.mode != "native"
+            groups[cell.alike if together else cell].append(cell)
         parts = []
         for group in groups.values():
             size = -(-len(group) // self._jobs)
