@@ -121,13 +121,11 @@ class StackedEpochs:
         """Put what the trainings have come to into their own networks and optimizers."""
         state = self.master.optimizer.state
         if not self.own:
-            self.own = [
-                {name: a[s].copy() for name, a in state.items() if a.ndim}
-                for s in range(len(self.seeds))
-            ]
-            self.pairs = [pair for s in range(len(self.seeds)) for pair in self._pairs(s, state)]
-        for own, stacked in self.pairs:
-            own[...] = stacked
+            seeds = range(len(self.seeds))
+            self.own = [{name: a[s].copy() for name, a in state.items() if a.ndim} for s in seeds]
+            self.pairs = [pair for s in seeds for pair in self._pairs(s, state)]
+        for array, stacked in self.pairs:
+            array[...] = stacked
         for parts, own in zip(self.seeds, self.own, strict=True):
             parts.optimizer.state = {
                 name: own[name] if a.ndim else a.copy() for name, a in state.items()
