@@ -61,10 +61,14 @@ class Side:
         """The rows of a step."""
         return self.blueprint.spec.batch_size
 
-    def open(self) -> tuple[Any, Opened]:
-        """Set a training up, from its beginning: the estimator, and what it would train on."""
-        backend = BACKENDS[self.implementation]
-        estimator = backend.make(
+    @property
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows to train on, X and y."""
+        return self.data.X_train[: self.limit], self.data.y_train[: self.limit]
+
+    def make(self) -> Any:
+        """Return the estimator, untrained."""
+        return BACKENDS[self.implementation].make(
             self.blueprint,
             change(self.mode, self.seed),
             epochs=self.epochs or self.blueprint.spec.epochs,
@@ -72,7 +76,10 @@ class Side:
             dtype=self.dtype,
             random_state=self.seed,
         )
-        X, y = self.data.X_train[: self.limit], self.data.y_train[: self.limit]
+
+    def open(self) -> tuple[Any, Opened]:
+        """Set a training up, from its beginning: the estimator, and what it would train on."""
+        backend, estimator, (X, y) = BACKENDS[self.implementation], self.make(), self.rows
         options: Any = {"classes": self.data.classes, "initial_weights": self.initial_weights}
         try:
             return estimator, open_training(estimator, X, y, **options)
