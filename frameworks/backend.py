@@ -66,6 +66,7 @@ class Backend:
     native: str | None = (
         "train"  # the function in its `native` module; None: it has no native defaults
     )
+    together: str | None = None  # the function in its `together` module that trains several seeds
     loop: str | None = None  # the plain loop in its `peers` module that `fit` is timed against
     peers: tuple[Peer, ...] = ()
     install: str = "make setup"

@@ -4,7 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -14,9 +14,23 @@ from frameworks.adapter import Adapter
 from frameworks.draws import Draws
 from frameworks.program import Program
 from frameworks.validation import check_weights
-from scratch import Batch
+from scratch import Batch, EpochResult
 
-__all__ = ["LockstepTraining"]
+__all__ = ["FitTogether", "LockstepTraining", "measured"]
+
+
+class FitTogether(Protocol):
+    """An implementation's way to train several estimators in one pass."""
+
+    def __call__(
+        self, estimators: Sequence[Any], X: Any, y: Any, classes: Any = None
+    ) -> Iterator[list[dict[str, float]]]:
+        """Do what `iter_fit` does for as many estimators as it takes at once, the first of them.
+
+        They are equal but for their seeds. Yield the records of each epoch, one for each estimator
+        that is trained; its seconds are its share of the time. Raises an error where they have to
+        be trained one by one, in new estimators.
+        """
 
 
 class LockstepTraining(BaseEstimator, ABC):
@@ -81,27 +95,32 @@ class LockstepTraining(BaseEstimator, ABC):
         self.seconds_ = {"compile": seconds, "fit": 0.0}
 
     def _train(self, batch: Batch, epochs: int, validation: Batch | None) -> Iterator[dict]:
-        start = time.perf_counter()
-        adapter = self._adapter
-        adapter.draw_from(self._draws, batch.X[:1])
-        adapter.compile(batch, self.batch_size)
-        now = time.perf_counter()
-        self.seconds_["compile"] += now - start
-        shuffle = adapter.spec.shuffle
-        orders = self._draws.orders(len(batch.X), self.batch_size, epochs, shuffle)
-        # Epochs may be trained ahead of their results; validation needs them one by one.
+        orders, now = self._orders(batch, epochs), time.perf_counter()
+        # Epochs may be trained ahead of the results; what is measured in between needs one by one.
         runs = [orders] if validation is None else ([order] for order in orders)
         for record in chain.from_iterable(self._epochs(batch, run) for run in runs):
             if validation is not None:
                 measured = self._measure(validation)
                 record |= {f"val_{name}": value for name, value in measured.items()}
             before, now = now, time.perf_counter()
-            self.orders_sha256_ = self._draws.orders_sha256
-            self.draws_sha256_ = self._draws.draws_sha256
-            self.seconds_["fit"] += now - before
-            record["seconds"] = now - before
-            self.history_.append(record)
+            self._note(record, now - before)
             yield record
+
+    def _orders(self, batch: Batch, epochs: int) -> Iterator[np.ndarray | None]:
+        """Prepare to train on a batch, and return the order of its rows for each epoch."""
+        start, adapter = time.perf_counter(), self._adapter
+        adapter.draw_from(self._draws, batch.X[:1])
+        adapter.compile(batch, self.batch_size)
+        self.seconds_["compile"] += time.perf_counter() - start
+        return self._draws.orders(len(batch.X), self.batch_size, epochs, adapter.spec.shuffle)
+
+    def _note(self, record: dict[str, float], seconds: float) -> None:
+        """Add an epoch's record to the history."""
+        self.orders_sha256_ = self._draws.orders_sha256
+        self.draws_sha256_ = self._draws.draws_sha256
+        self.seconds_["fit"] += seconds
+        record["seconds"] = seconds
+        self.history_.append(record)
 
     def _epochs(
         self, batch: Batch, orders: Iterable[np.ndarray | None]
@@ -111,8 +130,13 @@ class LockstepTraining(BaseEstimator, ABC):
         if isinstance(adapter.parts, Program):
             yield from adapter.run(batch, orders, self.batch_size)
             return
-        for loss, accuracy in adapter.train(batch, orders, self.batch_size):
-            yield {"loss": loss} if accuracy is None else {"loss": loss, "accuracy": accuracy}
+        for result in adapter.train(batch, orders, self.batch_size):
+            yield measured(result)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_adapter")
+
+
+def measured(result: EpochResult) -> dict[str, float]:
+    """Return what an epoch's record says of its result."""
+    return {name: x for name, x in result._asdict().items() if x is not None}

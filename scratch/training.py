@@ -158,12 +158,14 @@ def iter_seeds(
     batch_size: int,
     *,
     count: bool = True,
+    stack: type[StackedEpochs] = StackedEpochs,
 ) -> Iterator[list[EpochResult]]:
     """Train equal networks from different weights at once; yield their results epoch by epoch.
 
     `orders` holds one order of the rows for each network and epoch. Each network is trained as
     `iter_epochs` would train it, with the same numbers; many small ones take little longer than
-    one. Raises CannotFollow where they have to be trained one by one: with dropout, for example.
+    one. `stack` takes their steps. Raises CannotFollow where they have to be trained one by one,
+    with dropout, for example: at once, or in the first epoch, which then counts for nothing.
 
     >>> from scratch import Dense, MeanSquaredError, SGD
     >>> X = y = np.array([[1.0], [2.0]])
@@ -179,21 +181,21 @@ def iter_seeds(
     seeds = [
         Parts(*each) for each in zip(networks, [loss] * len(networks), optimizers, strict=True)
     ]
-    stacked, n = StackedEpochs(seeds, data, batch_size), len(data.X)
+    stacked, n = stack(seeds, data, batch_size), len(data.X)
     for each in orders:
         yield _results(stacked.train(each), n, loss.threshold if count else None)
 
 
 def _results(measured: Measured, n: int, threshold: float | None) -> list[EpochResult]:
     """Return the means over n rows of each epoch; without a threshold nothing is counted."""
-    totals, outputs, targets = measured
+    losses, outputs, targets = measured
     if threshold is None:
-        return [EpochResult(total / n, None) for total in totals]
-    right = np.zeros(len(totals), int)
+        return [EpochResult(loss, None) for loss in losses]
+    right = np.zeros(len(losses), int)
     for z, y in zip(outputs, targets, strict=True):
         z, y = (a.reshape(-1, *a.shape[2:]) for a in (z, y))
         right += np.count_nonzero(_are_right(z, y, threshold).reshape(len(right), -1), axis=1)
-    return [EpochResult(t / n, r / n) for t, r in zip(totals, right.tolist(), strict=True)]
+    return [EpochResult(loss, r / n) for loss, r in zip(losses, right.tolist(), strict=True)]
 
 
 def evaluate(network: Sequential, loss: Loss, batch: Batch, *, count: bool = True) -> EpochResult:

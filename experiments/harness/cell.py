@@ -1,7 +1,7 @@
 """One training: which it is, and how a worker is told of it."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,9 @@ from datasets import Policy
 from experiments.harness.experiment import Experiment
 from experiments.harness.records.models import Head
 from experiments.registry import find_experiment
+from frameworks.agreement.variants import family
 
-__all__ = ["Cell", "Job"]
+__all__ = ["Cell", "Group", "Job"]
 
 
 @dataclass(frozen=True, order=True)
@@ -39,9 +40,17 @@ class Cell:
         name = f"{self.experiment}-{self.dtype}-seed{self.seed}-{self.implementation}"
         return name if self.mode == "lockstep" else f"{name}-{self.mode}"
 
+    @property
+    def alike(self) -> "Cell":
+        """The same for all cells that may be trained together: other seeds, and other nudges."""
+        return replace(self, seed=0, mode=family(self.mode))
+
     def find(self) -> Experiment:
         """Return its experiment, in whatever process this is."""
         return find_experiment(self.page or self.experiment)
+
+
+Group = tuple[Cell, ...]  # that are trained together; mostly one
 
 
 @dataclass(frozen=True)

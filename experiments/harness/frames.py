@@ -41,7 +41,8 @@ class Run:
         """One row for each training: what was trained, its losses and figures, the seconds.
 
         The columns of figures are those of the tasks: test_accuracy, or test_rmse, test_mse and
-        test_r2; a training of another task, or one that failed, has NaN there.
+        test_r2; a training of another task, or one that failed, has NaN there. Of several that were
+        trained in one pass, the seconds are each one's share.
         """
         rows = {cell.key: _row(cell) for cell in self.results.cells}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("cell")

@@ -19,17 +19,11 @@ and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 """
 
 from collections.abc import Sequence
-from functools import wraps
 from typing import NamedTuple
 
 import numpy as np
 
-from frameworks.program import Builder, Parts
-from frameworks.spec import Spec
-from scratch import Dropout, Layer, Loss, Sequential
-from scratch.optimizers.optimizer import Learner, Wrapper
-
-__all__ = ["Nudge", "NudgedNumber", "nudged"]
+__all__ = ["Nudge", "NudgedNumber", "nudge_by"]
 
 
 class _Hash(NamedTuple):
@@ -49,33 +43,53 @@ _HASHES = {
 }
 
 
+def nudge_by(x: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Nudge an array by keys of its own width, and return it: one key for all, or one for each."""
+    word, first, second, shift, drop = _HASHES[x.dtype]
+    bits, eps = 8 * x.itemsize, np.finfo(x.dtype).eps
+    h = x.view(word) ^ keys
+    h *= word(first)
+    h ^= h >> word(shift)
+    h *= word(second)
+    h >>= word(drop)
+    u = h.astype(x.dtype)
+    u *= 2 * eps / 2.0 ** (bits - drop)
+    u -= eps
+    u *= x
+    x += u  # x *= 1 + u would be biased: 1 + u is rounded more finely below 1 than above
+    return x
+
+
 class Nudge:
     """Moves floats in place, at random, by up to ε of their magnitude; zeros stay zeros.
 
-    Each call draws a key, and u is a hash of it and the number's bits.
+    Each call takes a key, and u is a hash of it and the number's bits. The keys are drawn, or those
+    that were handed over.
 
     >>> Nudge(seed=0)(np.array([1.0, 0.0, -1.0, 1.0], np.float32)).tolist()
     [1.0000001192092896, 0.0, -0.9999999403953552, 1.0000001192092896]
     """
 
     def __init__(self, seed: int | Sequence[int]) -> None:
-        self._keys = np.random.SFC64(seed)
+        self._stream = np.random.SFC64(seed)
+        self.handed: np.ndarray | None = None  # keys, and how many of them are taken
+        self.taken = 0
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Nudge an array, and return it."""
-        word, first, second, shift, drop = _HASHES[x.dtype]
-        bits, eps = 8 * x.itemsize, np.finfo(x.dtype).eps
-        h = x.view(word) ^ word(self._keys.random_raw() >> (64 - bits))
-        h *= word(first)
-        h ^= h >> word(shift)
-        h *= word(second)
-        h >>= word(drop)
-        u = h.astype(x.dtype)
-        u *= 2 * eps / 2.0 ** (bits - drop)
-        u -= eps
-        u *= x
-        x += u  # x *= 1 + u would be biased: 1 + u is rounded more finely below 1 than above
-        return x
+        if self.handed is None:
+            return nudge_by(x, self.next_keys(1, x.dtype))
+        self.taken += 1
+        return nudge_by(x, self.handed[self.taken - 1 : self.taken])
+
+    def next_keys(self, count: int, dtype: np.dtype) -> np.ndarray:
+        """Draw the keys of the next so many calls on numbers of a type."""
+        raw, bits = self._stream.random_raw(count), 8 * dtype.itemsize
+        return (raw >> np.uint64(64 - bits)).astype(_HASHES[dtype].word)
+
+    def hand(self, keys: np.ndarray) -> None:
+        """Take these keys from now on."""
+        self.handed, self.taken = keys, 0
 
 
 class NudgedNumber(float):
@@ -100,81 +114,3 @@ class NudgedNumber(float):
         return NudgedNumber(float(self) / other, self._dtype, self._nudge)
 
     __radd__, __rmul__ = __add__, __mul__
-
-
-class NudgedLayer(Layer):
-    """A layer whose output, and the gradient it passes back, are nudged."""
-
-    def __init__(self, layer: Layer, nudge: Nudge) -> None:
-        self.layer, self.nudge = layer, nudge
-        super().__init__(layer.params)
-
-    def attach(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
-        """Keep the layer's parameters and gradients in the given arrays from now on."""
-        super().attach(params, grads)
-        self.layer.attach(params, grads)
-        self.state = self.layer.state  # which `attach` may have replaced
-
-    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        """Return the layer's output, nudged."""
-        a = self.layer.forward(x, training)
-        return self.nudge(a.copy())  # `a` may be a view of an array that must not change
-
-    def backward(self, da: np.ndarray) -> np.ndarray:
-        """Set the gradients of the parameters; return dx, nudged."""
-        return self.nudge(self.layer.backward(da).copy())
-
-    def backward_params(self, da: np.ndarray) -> None:
-        """Set the gradients of the parameters; the optimizer's wrapper nudges them."""
-        self.layer.backward_params(da)
-
-
-class NudgedLoss(Loss):
-    """A loss whose value and gradient are nudged."""
-
-    def __init__(self, loss: Loss, nudge: Nudge) -> None:
-        self.loss, self.nudge, self.threshold = loss, nudge, loss.threshold
-
-    def forward(self, z: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
-        """Return L, nudged, as a number whose sums are nudged, too."""
-        return NudgedNumber(self.loss.forward(z, y, w), z.dtype, self.nudge)
-
-    def require(self, z: np.ndarray, y: np.ndarray) -> None:
-        """Raise ValueError where the loss does."""
-        self.loss.require(z, y)
-
-    def backward(self) -> np.ndarray:
-        """Return dz, nudged."""
-        return self.nudge(self.loss.backward().copy())
-
-
-class NudgedOptimizer(Wrapper):
-    """An optimizer with nudged gradients and nudged new parameters."""
-
-    def __init__(self, optimizer: Learner, nudge: Nudge) -> None:
-        super().__init__(optimizer)
-        self.nudge = nudge
-
-    def step(self, theta: np.ndarray, g: np.ndarray) -> None:
-        """Take one step."""
-        self.optimizer.step(theta, self.nudge(g))
-        self.nudge(theta)
-
-
-def nudged(build: Builder, seed: int | Sequence[int]) -> Builder:
-    """Return a builder of the same network in NumPy whose training is nudged throughout."""
-
-    @wraps(build)
-    def build_nudged(spec: Spec) -> Parts:
-        nudge, parts = Nudge(seed), build(spec)
-        layers = [  # a Dropout takes masks, and the next layer nudges
-            layer if isinstance(layer, Dropout) else NudgedLayer(layer, nudge)
-            for layer in parts.network.layers
-        ]
-        return parts._replace(
-            network=Sequential(*layers),
-            loss=NudgedLoss(parts.loss, nudge),
-            optimizer=NudgedOptimizer(parts.optimizer, nudge),
-        )
-
-    return build_nudged

@@ -14,13 +14,13 @@ from functools import wraps
 
 import numpy as np
 
-from frameworks.agreement.nudge import nudged
+from frameworks.agreement.nudged import nudged
 from frameworks.blueprint import Blueprint
 from frameworks.program import Builder, Parts
 from frameworks.spec import Spec
 from scratch import Layer, Sequential, Sigmoid
 
-__all__ = ["KERAS_SIGMOID", "change", "has_sigmoid", "nudges", "variants"]
+__all__ = ["KERAS_SIGMOID", "change", "family", "has_sigmoid", "nudges", "variants"]
 
 KERAS_SIGMOID = "keras-sigmoid"
 
@@ -46,6 +46,15 @@ def has_sigmoid(blueprint: Blueprint) -> bool:
     """Return whether scratch's network has a sigmoid."""
     network = blueprint.builders["scratch"]().network
     return any(isinstance(each, Sigmoid) for each in network.layers)
+
+
+def family(mode: str) -> str:
+    """Return what is the same for modes that differ only in how they are nudged.
+
+    >>> family("nudged-3"), family("lockstep")
+    ('nudged', 'lockstep')
+    """
+    return "nudged" if mode.startswith("nudged-") else mode
 
 
 def change(mode: str, seed: int) -> Callable[[Builder], Builder]:

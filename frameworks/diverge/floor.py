@@ -20,11 +20,13 @@ from frameworks.agreement.distances import (
 )
 from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
 from frameworks.agreement.variants import nudges
+from frameworks.backends import BACKENDS
 from frameworks.console import Advance
 from frameworks.diverge.differences import difference
 from frameworks.diverge.first_batch import FACTOR
 from frameworks.diverge.result import Result
 from frameworks.diverge.side import Side, shorten, take_step, train
+from frameworks.training import FitTogether
 from scratch import Batch
 
 __all__ = ["Floor", "NudgedSteps", "floor_of"]
@@ -72,8 +74,9 @@ def floor_of(side: Side, count: int, steps: int | None, report: Advance) -> Floo
     """Measure the floor of `count` nudged trainings; None for fewer than 2, or without scratch."""
     if count < 2 or "scratch" not in side.blueprint.builders:
         return None
-    sides, outcomes = [_in_mode(side, mode) for mode in nudges(count)], []
-    for number, each in enumerate(sides, 1):
+    sides = [_in_mode(side, mode) for mode in nudges(count)]
+    outcomes = _train_together(sides, report) if steps is None else []
+    for number, each in enumerate(sides[len(outcomes) :], len(outcomes) + 1):
         report("noise floor: nudged training", number, count)
         outcomes.append(_train(each, steps))
     noise = measure_floor(outcomes, side.dtype)
@@ -130,8 +133,25 @@ def _in_mode(side: Side, mode: str) -> Side:
     return replace(side, implementation="scratch", mode=mode)
 
 
+def _train_together(sides: Sequence[Side], report: Advance) -> list[Outcome]:
+    """Train whole trainings in one pass, as many of them as it takes; none where it cannot be."""
+    first, estimators = sides[0], [each.make() for each in sides]
+    backend, epochs = BACKENDS[first.implementation], []
+    if backend.together is None or first.initial_weights is not None:
+        return []
+    fit: FitTogether = backend.load("together", backend.together)
+    try:
+        for records in fit(estimators, *first.rows, classes=first.data.classes):
+            epochs.append([record["loss"] for record in records])
+            report("noise floor: nudged trainings", len(epochs), estimators[0].epochs)
+    except (TypeError, ValueError):  # trained alone, they say why, where there is a reason
+        return []
+    trained = zip(sides, estimators, zip(*epochs, strict=True), strict=False)
+    return [Result.of(*each).outcome(losses) for *each, losses in trained]
+
+
 def _train(side: Side, steps: int | None) -> Outcome:
     estimator, opened = side.open()
     opened = shorten(opened, steps, side.batch_size)
     losses = [epoch.loss for epoch in train(opened, side.batch_size)]
-    return Result.of(side, estimator, opened).outcome(losses)
+    return Result.of(side, estimator).outcome(losses)

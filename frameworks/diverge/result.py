@@ -9,7 +9,6 @@ import numpy as np
 from frameworks.agreement.distances import Limits, Outcome
 from frameworks.diverge.differences import Difference, difference
 from frameworks.diverge.side import Side
-from frameworks.probe import Opened
 
 __all__ = ["Result", "compare_results"]
 
@@ -29,7 +28,7 @@ class Result:
     accuracy: float | None
 
     @classmethod
-    def of(cls, side: Side, estimator: Any, opened: Opened) -> "Result":
+    def of(cls, side: Side, estimator: Any) -> "Result":
         """Evaluate a trained estimator on the test rows."""
         weights, states, data = estimator.get_weights(), estimator.get_states(), side.data
         outputs = estimator.outputs(data.X_test)
@@ -43,7 +42,7 @@ class Result:
             states=states,
             outputs=outputs,
             predictions=predictions,
-            threshold=opened.adapter.threshold,
+            threshold=estimator._adapter.threshold,
             loss=test["loss"],
             accuracy=test.get("accuracy"),
         )

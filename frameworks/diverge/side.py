@@ -61,13 +61,14 @@ class Side:
         """The number of rows per step."""
         return self.blueprint.spec.batch_size
 
-    def open(self) -> tuple[Any, Opened]:
-        """Return a new estimator, and its training set up but not begun.
+    @property
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows to train on, X and y."""
+        return self.data.X_train[: self.limit], self.data.y_train[: self.limit]
 
-        Raises RequestError if the builder's network cannot be trained on the data.
-        """
-        backend = BACKENDS[self.implementation]
-        estimator = backend.make(
+    def make(self) -> Any:
+        """Return the estimator, untrained."""
+        return BACKENDS[self.implementation].make(
             self.blueprint,
             change(self.mode, self.seed),
             epochs=self.epochs or self.blueprint.spec.epochs,
@@ -75,7 +76,10 @@ class Side:
             dtype=self.dtype,
             random_state=self.seed,
         )
-        X, y = self.data.X_train[: self.limit], self.data.y_train[: self.limit]
+
+    def open(self) -> tuple[Any, Opened]:
+        """Set a training up, from its beginning: the estimator, and what it would train on."""
+        backend, estimator, (X, y) = BACKENDS[self.implementation], self.make(), self.rows
         options: Any = {"classes": self.data.classes, "initial_weights": self.initial_weights}
         try:
             return estimator, open_training(estimator, X, y, **options)

@@ -114,7 +114,7 @@ def _train(done: Walk, names: list[str], report: Advance) -> _Trained:
     reached = Epochs(len(epochs), float(epochs[-1].values[1]), y.adapter.get_weights())
     if epochs[-1].parted:
         return _Trained(epochs, [], None, reached)
-    results = Result.of(done.a, ours, x), Result.of(done.b, theirs, y)
+    results = Result.of(done.a, ours), Result.of(done.b, theirs)
     found = [*compare_results(*results, names, limits, _of_outputs(done))]
     return _Trained(epochs, found, results, reached)
 

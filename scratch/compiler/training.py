@@ -15,7 +15,7 @@ from scratch.compiler.step import Parts, Step, replaced
 from scratch.compiler.tables import has_ones, to_tables
 from scratch.compiler.tracing import Trace, plain
 
-__all__ = ["CompiledEpochs", "Measured", "compile_losses", "measure"]
+__all__ = ["CompiledEpochs", "Measured", "compile_losses", "mean_losses", "measure"]
 
 _BUFFER = 1024  # numbers; at NumPy's own 8192 calls on strided arrays take up to twice as long
 _FIRST = 3  # steps: by the plain code, noted, and compared
@@ -28,11 +28,11 @@ Masks = Callable[[int], Sequence[np.ndarray]]
 class Measured(NamedTuple):
     """An epoch each of m trainings, or m epochs of one.
 
-    `totals`: Σ loss · rows. `outputs` (m, rows, ...), each from before the step on its batch, and
-    `targets` beside them, for batches of one size, and for the rows left over.
+    `losses`: means over the rows. `outputs` (m, rows, ...), each from before the step on its batch,
+    and `targets` beside them, for batches of one size, and for the rows left over.
     """
 
-    totals: list[float]
+    losses: list[float]
     outputs: list[np.ndarray]
     targets: list[np.ndarray]
 
@@ -92,7 +92,8 @@ class CompiledEpochs:
                 for epoch, order in enumerate(rows):
                     for batches in self.batches:
                         batches.take_steps(epoch * batches.count, batches.cut(order))
-        return measure(self.batches, len(orders))
+        m = len(orders)
+        return measure(self.batches, m, mean_losses(self.batches, m))
 
     def _start(self) -> None:
         self.theta, self.state = self.parts.network.theta, self._state()
@@ -214,14 +215,20 @@ class _Batches:
         return np.zeros((self.slots, self.n, *a.shape[1:]), a.dtype)
 
 
-def measure(batches: Sequence[Kept], m: int) -> Measured:
-    """Put together what the steps of m epochs have returned."""
-    totals = np.zeros((m, 1))
+def measure(batches: Sequence[Kept], m: int, losses: list[float]) -> Measured:
+    """Put together what the steps of m epochs, of these mean losses, have returned."""
+    outputs, targets = zip(*(each.rows(m) for each in batches), strict=True)
+    return Measured(losses, list(outputs), list(targets))
+
+
+def mean_losses(batches: Sequence[Kept], m: int) -> list[float]:
+    """Return the mean loss over the rows of each of m epochs."""
+    totals, rows = np.zeros((m, 1)), 0
     for each in batches:
         losses = each.losses(m).astype(float) * each.n
         totals = np.concatenate([totals, losses], axis=1).cumsum(axis=1)[:, -1:]  # one by one
-    outputs, targets = zip(*(each.rows(m) for each in batches), strict=True)
-    return Measured(totals[:, 0].tolist(), list(outputs), list(targets))
+        rows += losses.shape[1] * each.n
+    return (totals[:, 0] / rows).tolist()
 
 
 def compile_losses(parts: Parts, arrays: Sequence[np.ndarray]) -> Program:

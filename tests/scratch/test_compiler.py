@@ -51,7 +51,7 @@ from scratch import (
     train,
 )
 from scratch.batches import take_batches
-from scratch.compiler import CompiledEpochs, Parts, StackedEpochs
+from scratch.compiler import CannotFollow, CompiledEpochs, Parts, StackedEpochs
 from scratch.compiler.tracing import TracedArray
 from scratch.training import train_epoch
 
@@ -302,9 +302,20 @@ def test_stacked_seeds_are_trained_as_each_alone(name, dtype):
     alone, rng = deepcopy(stacked), np.random.default_rng(0)
     orders = [[rng.permutation(7) for _ in seeds] for _ in range(4)]
     epochs = StackedEpochs(stacked, data, 3)
-    losses = [[total / 7 for total in epochs.train(each).totals] for each in orders]
+    losses = [epochs.train(each).losses for each in orders]
     for s in seeds:
         one = alone[s].network, alone[s].loss, alone[s].optimizer
         expected = train(*one, data, [each[s] for each in orders], 3)
         assert [each[s] for each in losses] == [epoch.loss for epoch in expected]
         assert results((stacked[s].network, None, stacked[s].optimizer), None) == results(one, None)
+
+
+def test_a_stacked_step_that_is_not_the_plain_one_is_refused(monkeypatch):
+    data = table(np.float64)
+    nets = [Sequential(Dense(2, 1)).initialize(np.random.default_rng(seed)) for seed in range(2)]
+    epochs = StackedEpochs([Parts(net, BinaryCrossEntropy(), Adam()) for net in nets], data, 3)
+    adam = epochs.master.optimizer
+    advance = adam.advance
+    monkeypatch.setattr(adam, "advance", lambda g: (2 * advance(g)[0], adam.epsilon))
+    with pytest.raises(CannotFollow, match="is not what it is alone"):
+        epochs.train([None, None])

@@ -66,6 +66,9 @@ def run(
     its distances from itself are the limit: always in float32; in float64 where trainings exceed
     the fixed limits.
 
+    Seeds and nudged trainings of a small network are trained by scratch in one pass, each with the
+    bits of a single training.
+
     For example:
 
     lockstep run

@@ -9,7 +9,7 @@ import numpy as np
 from experiments.harness.compare import schema
 from experiments.harness.compare.stored_run import StoredRun
 from experiments.harness.records.agreement import Finished
-from experiments.harness.records.models import Digests, Record, TestFigures
+from experiments.harness.records.models import Digests, Record, Seconds, TestFigures
 from experiments.harness.records.results import certified_digits
 from frameworks.agreement.verdict import Judgement, judge
 from frameworks.task import Task, find_task
@@ -85,7 +85,7 @@ class Change:
             certified_digits=None if None in scores else _pair(scores),
             digits=_digits_in_common(max(self.errors)),
             flips=self.flips,
-            seconds=_ratio(*(record.seconds.fit for record in records if record.seconds)),
+            seconds=_ratio(*(record.seconds for record in records if record.seconds)),
         )
 
 
@@ -94,9 +94,13 @@ def _pair(both: Iterable[float | None]) -> schema.BeforeAfter:
     return schema.BeforeAfter(before=before, after=after)
 
 
-def _ratio(before: float, after: float) -> schema.TimeRatio:
-    ratio = after / before if before else inf
-    return schema.TimeRatio(before=before, after=after, ratio=ratio)
+def _ratio(before: Seconds, after: Seconds) -> schema.TimeRatio:
+    return schema.TimeRatio(
+        before=before.fit,
+        after=after.fit,
+        ratio=after.fit / before.fit if before.fit else inf,
+        same_pass=before.together == after.together,
+    )
 
 
 def _digits_in_common(error: float) -> float:

@@ -113,12 +113,16 @@ def _times(
     """Return, for each implementation, the ratios of its seconds, after / before, and a verdict.
 
     With at least _FEWEST trainings, on the same processor with the same threads: "slower" or
-    "faster" if all of them are, otherwise "unchanged". None in all other cases.
+    "faster" if all of them are, otherwise "unchanged". None in all other cases, such as where
+    other numbers of seeds were trained in a pass.
     """
     ratios: dict[str, list[float]] = defaultdict(list)
+    shared_otherwise: set[str] = set()
     for training in trainings:
         if isinstance(training, schema.MeasuredTraining):
             ratios[training.implementation].append(training.seconds.ratio)
+            if not training.seconds.same_pass:
+                shared_otherwise.add(training.implementation)
     return [
         schema.ComparedTimes(
             implementation=name,
@@ -126,13 +130,17 @@ def _times(
             median=median(mine),
             lowest=min(mine),
             highest=max(mine),
-            verdict=_judge_times(mine) if on_same_machine and len(mine) >= _FEWEST else None,
+            verdict=_judge_times(mine)
+            if on_same_machine and name not in shared_otherwise
+            else None,
         )
         for name, mine in ratios.items()
     ]
 
 
-def _judge_times(ratios: list[float]) -> Literal["slower", "faster", "unchanged"]:
+def _judge_times(ratios: list[float]) -> Literal["slower", "faster", "unchanged"] | None:
+    if len(ratios) < _FEWEST:
+        return None
     if min(ratios) > 1:
         return "slower"
     return "faster" if max(ratios) < 1 else "unchanged"

@@ -54,6 +54,7 @@ class TimeRatio(BeforeAfter):
     """The seconds of a training."""
 
     ratio: float  # after / before
+    same_pass: bool = True  # whether as many trainings shared the time, before and after
 
 
 class WorstEpoch(_Model):

@@ -146,11 +146,12 @@ class TestFigures(_Model):
 
 
 class Seconds(_Model):
-    """How long it took."""
+    """How long it took; of trainings that share one pass, `fit` is each one's share of its time."""
 
     import_: Number = Field(alias="import")
     compile: Number
     fit: Number
+    together: Whole = 1  # how many were trained in the pass
 
 
 class Digests(_Model):

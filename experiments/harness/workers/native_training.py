@@ -11,7 +11,7 @@ from datasets import Dataset
 from experiments.harness.cell import Job
 from experiments.harness.experiment import Experiment
 from experiments.harness.records.arrays import Arrays, digest, digest_by_name
-from experiments.harness.records.models import Digests, Record
+from experiments.harness.records.models import Digests, Record, Seconds
 from experiments.harness.workers.training import confusion_matrix, finish
 from frameworks.backends import BACKENDS
 from frameworks.native import Trained, TrainNatively
@@ -39,7 +39,8 @@ def train_natively(
     train: TrainNatively = backend.load("native", str(backend.native))
     build = experiment.blueprint.builders[backend.builders]
     trained = train(build, spec, cell.seed, rows, experiment.task, report)
-    seconds = {"import": seconds_import, "compile": 0.0, "fit": time.perf_counter() - start}
+    times = {"import": seconds_import, "compile": 0.0, "fit": time.perf_counter() - start}
+    seconds = Seconds.model_validate(times)
     outputs = trained.outputs(data.X_test.astype(cell.dtype))
     figures: dict[str, Any] = _measure(experiment, data, trained, outputs.astype("float64"))
     arrays = {f"weights.{i}": w for i, w in enumerate(trained.weights)} | {"outputs": outputs}

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from experiments.harness.cell import Cell
+from experiments.harness.cell import Cell, Group
 
 __all__ = ["LineProgress", "TerminalProgress", "make_progress"]
 
@@ -17,7 +17,7 @@ class LineProgress:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._started: dict[Cell, float] = {}
+        self._started: dict[Group, float] = {}
 
     def __enter__(self) -> "LineProgress":
         return self
@@ -25,22 +25,25 @@ class LineProgress:
     def __exit__(self, *exc: object) -> None:
         pass
 
-    def started(self, cell: Cell) -> None:
-        """Note when a cell's training began."""
-        self._started[cell] = time.monotonic()
+    def started(self, group: Group) -> None:
+        """Note when trainings began."""
+        self._started[group] = time.monotonic()
 
-    def at(self, cell: Cell, epoch: int, loss: float) -> None:
+    def at(self, group: Group, epoch: int, loss: float) -> None:
         """Nothing: what is over a second later is no news in a file."""
 
-    def ended(self, cell: Cell, error: str | None) -> None:
-        """Print how a training ended."""
-        seconds = time.monotonic() - self._started.pop(cell)
-        how = f"failed: {error}" if error else f"{cell.epochs} epochs"
-        self._console.print(Text(f"{_name(cell)}: {how}, {seconds:.1f} s"), soft_wrap=True)
+    def ended(self, group: Group, done: Group, error: str | None) -> None:
+        """Print how trainings ended."""
+        seconds = time.monotonic() - self._started.pop(group)
+        together = f" for {len(done)} together" if len(done) > 1 else ""
+        for cell in done:
+            how = f"failed: {error}" if error else f"{cell.epochs} epochs"
+            line = f"{_name(cell)}: {how}, {seconds:.1f} s{together}"
+            self._console.print(Text(line), soft_wrap=True)
 
 
 class TerminalProgress(LineProgress):
-    """One bar for each cell in training, with its loss and the time left, gone when it ends."""
+    """One bar for what is trained together, with its loss and the time left, gone when it ends."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -52,7 +55,7 @@ class TerminalProgress(LineProgress):
             console=console,
             transient=True,
         )
-        self._tasks: dict[Cell, Any] = {}
+        self._tasks: dict[Group, Any] = {}
 
     def __enter__(self) -> "TerminalProgress":
         self._bars.start()
@@ -61,18 +64,19 @@ class TerminalProgress(LineProgress):
     def __exit__(self, *exc: object) -> None:
         self._bars.stop()
 
-    def started(self, cell: Cell) -> None:
-        """Show a cell's bar."""
-        self._tasks[cell] = self._bars.add_task(_name(cell), total=cell.epochs, state="starting")
+    def started(self, group: Group) -> None:
+        """Show a bar."""
+        name = _name(group[0]) + (f" and {len(group) - 1} more" if len(group) > 1 else "")
+        self._tasks[group] = self._bars.add_task(name, total=group[0].epochs, state="starting")
 
-    def at(self, cell: Cell, epoch: int, loss: float) -> None:
-        """Move a cell's bar."""
-        state = f"{epoch}/{cell.epochs} loss {loss:.4f}"
-        self._bars.update(self._tasks[cell], completed=epoch, state=state)
+    def at(self, group: Group, epoch: int, loss: float) -> None:
+        """Move a bar."""
+        state = f"{epoch}/{group[0].epochs} loss {loss:.4f}"
+        self._bars.update(self._tasks[group], completed=epoch, state=state)
 
-    def ended(self, cell: Cell, error: str | None) -> None:
-        """Take a cell's bar away."""
-        self._bars.remove_task(self._tasks.pop(cell))
+    def ended(self, group: Group, done: Group, error: str | None) -> None:
+        """Take a bar away."""
+        self._bars.remove_task(self._tasks.pop(group))
 
 
 def make_progress(quiet: bool) -> LineProgress:

@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
-from experiments.harness.cell import Cell, Job
+from experiments.harness.cell import Cell, Group, Job
 from experiments.harness.records.models import Head, Record
 from experiments.harness.records.store import Store
 from experiments.harness.workers.processes import CellFailed, Worker, WorkerDied
@@ -23,21 +24,22 @@ _SECONDS_BETWEEN_LOOKS = 0.2  # a signal that comes just before a wait is only s
 class Progress(Protocol):
     """Whoever shows how far the training is; called from several threads."""
 
-    def started(self, cell: Cell) -> None:
-        """Note that a cell's training begins, its libraries' import included."""
+    def started(self, group: Group) -> None:
+        """Note that cells begin to be trained together, their libraries' import included."""
 
-    def at(self, cell: Cell, epoch: int, loss: float) -> None:
-        """Note the latest epoch and its loss."""
+    def at(self, group: Group, epoch: int, loss: float) -> None:
+        """Note the latest epoch and its loss, the mean of all."""
 
-    def ended(self, cell: Cell, error: str | None) -> None:
-        """Note that a cell is trained, or why it failed."""
+    def ended(self, group: Group, done: Group, error: str | None) -> None:
+        """Note which cells of a group are trained, or why they failed; others follow alone."""
 
 
 class Runner:
     """Trains cells with `jobs` at a time, each implementation in processes of its own.
 
     A process serves one cell after the other, so a framework is loaded once. One that dies is a
-    failed cell, and the next cell gets a new one.
+    failed cell, and the next cell gets a new one. Seeds of one cell are trained together where the
+    implementation can do so; where that fails, each is trained alone.
     """
 
     def __init__(
@@ -59,37 +61,69 @@ class Runner:
         """
         pool = ThreadPoolExecutor(self._jobs)
         try:
-            futures = {pool.submit(self._train, cell, head): cell for cell, head in heads.items()}
+            futures = {pool.submit(self._train, group): group for group in self._grouped(heads)}
             while futures:
                 done, _ = wait(futures, _SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
                 for future in done:
-                    future.result()
-                    cell = futures.pop(future)
-                    for more, head in then(cell).items():
-                        futures[pool.submit(self._train, more, head)] = more
-                    yield cell
+                    group, left = futures.pop(future), future.result()
+                    futures |= {pool.submit(self._train, each): each for each in left}
+                    for cell in [cell for cell in group if not any(cell in each for each in left)]:
+                        more = self._grouped(then(cell))
+                        futures |= {pool.submit(self._train, each): each for each in more}
+                        yield cell
         finally:
             self._stop()
             pool.shutdown(cancel_futures=True)
 
-    def _train(self, cell: Cell, head: Head) -> None:
-        self._progress.started(cell)
-        missing = BACKENDS[cell.implementation].missing()
-        error = missing or self._train_in_worker(cell, head)
-        if self._stopped:
-            return
-        if error:
-            self._store.save(_failed(head, error, bool(missing)), {})
-        self._progress.ended(cell, error)
+    def _grouped(self, heads: Heads) -> list[Heads]:
+        """Put together what can be trained together, divided among the jobs."""
+        groups: dict[Cell, list[Cell]] = defaultdict(list)
+        for cell in heads:
+            together = BACKENDS[cell.implementation].together and cell.mode != "native"
+            groups[cell.alike if together else cell].append(cell)
+        parts = []
+        for group in groups.values():
+            size = -(-len(group) // self._jobs)
+            parts += [group[i : i + size] for i in range(0, len(group), size)]
+        return [{cell: heads[cell] for cell in part} for part in parts]
 
-    def _train_in_worker(self, cell: Cell, head: Head) -> str | None:
-        job = Job(cell, head, self._store.folder).to_json()
+    def _train(self, heads: Heads) -> list[Heads]:
+        """Train cells together; return those that are still to be trained, in groups."""
+        group = tuple(heads)
+        self._progress.started(group)
+        missing = BACKENDS[group[0].implementation].missing()
+        error = missing or self._train_in_worker(heads)
+        if self._stopped:
+            return []
+        if len(group) == 1:
+            self._end(group[0], heads[group[0]], error, bool(missing))
+            return []
+        left = {cell: head for cell, head in heads.items() if not self._is_finished(cell, head)}
+        done = tuple(cell for cell in group if cell not in left)
+        self._progress.ended(group, done, None)
+        if error or not done:  # at least one of them cannot be trained with others
+            return [{cell: head} for cell, head in left.items()]
+        return [left] if left else []
+
+    def _end(self, cell: Cell, head: Head, error: str | None, missing: bool) -> None:
+        """Take a cell that was trained alone for finished, or else for failed."""
+        if error and self._is_finished(cell, head):
+            error = None  # the worker died between writing the record and saying so
+        if error:
+            self._store.save(_failed(head, error, missing), {})
+        self._progress.ended((cell,), (cell,), error)
+
+    def _train_in_worker(self, heads: Heads) -> str | None:
+        cells = [Job(*each, self._store.folder).to_json() for each in heads.items()]
+        group = tuple(heads)
+        name = group[0].implementation
         try:
-            worker, error = self._borrow(cell.implementation), None
+            worker, error = self._borrow(name), None
         except OSError as failure:  # too many processes, for example
             return f"no worker process could be started: {failure}"
         try:
-            worker.run(job, lambda *now: self._progress.at(cell, *now), self._timeout)
+            report = partial(self._progress.at, group)
+            worker.run({"cells": cells}, report, self._timeout)
         except CellFailed as failure:
             error = failure
         with self._lock:
@@ -97,9 +131,7 @@ class Runner:
             if isinstance(error, WorkerDied):
                 worker.close()
             else:
-                self._idle[cell.implementation].append(worker)
-        if isinstance(error, WorkerDied) and self._is_finished(cell, head):
-            return None  # it died between writing the record and saying so
+                self._idle[name].append(worker)
         return str(error) if error else None
 
     def _is_finished(self, cell: Cell, head: Head) -> bool:

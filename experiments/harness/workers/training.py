@@ -1,6 +1,6 @@
 """Train one cell: what a worker process does, from the data to the record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from math import isfinite
 from typing import Any
@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from datasets import Dataset, Policy
-from experiments.harness.cell import Job
+from experiments.harness.cell import Cell, Job
 from experiments.harness.experiment import Experiment
 from experiments.harness.records.arrays import Arrays, digest, digest_by_name
 from experiments.harness.records.models import Digests, Head, History, Record, Seconds, TestFigures
 from frameworks.agreement.variants import change
 from frameworks.backends import BACKENDS
 from frameworks.task import REGRESSION
+from frameworks.training import FitTogether
 
-__all__ = ["Report", "confusion_matrix", "finish", "load_data", "train_job"]
+__all__ = ["Report", "confusion_matrix", "finish", "load_data", "train_job", "train_together"]
 
 Report = Callable[[int, float], None]  # told the number of an epoch, from 1 on, and its loss
 
@@ -40,7 +41,34 @@ def train_job(
     `report(epoch, loss)` is called as epochs are finished.
     """
     cell, experiment = job.cell, job.cell.find()
-    estimator = BACKENDS[cell.implementation].make(
+    estimator = _estimator(cell, experiment)
+    X, y = data.X_train[: cell.limit], data.y_train[: cell.limit]
+    for record in estimator.iter_fit(X, y, classes=_classes(experiment, data)):
+        report(len(estimator.history_), record["loss"])
+    return _tested(job, experiment, data, estimator, seconds_import)
+
+
+def train_together(
+    jobs: Sequence[Job], data: Dataset, seconds_import: float, report: Report
+) -> Iterator[tuple[Record, Arrays]]:
+    """Do what `train_job` does for several seeds of one cell; yield what each comes to.
+
+    Only as many are trained, from the first on, as the implementation takes at once. Raises
+    whatever keeps them from being trained together. `report` is told the mean of their losses.
+    """
+    cell, experiment = jobs[0].cell, jobs[0].cell.find()
+    estimators = [_estimator(job.cell, experiment) for job in jobs]
+    backend = BACKENDS[cell.implementation]
+    fit: FitTogether = backend.load("together", str(backend.together))
+    X, y = data.X_train[: cell.limit], data.y_train[: cell.limit]
+    for records in fit(estimators, X, y, classes=_classes(experiment, data)):
+        report(len(estimators[0].history_), sum(each["loss"] for each in records) / len(records))
+    for job, estimator in zip(jobs, estimators[: len(records)], strict=False):
+        yield _tested(job, experiment, data, estimator, seconds_import, len(records))
+
+
+def _estimator(cell: Cell, experiment: Experiment) -> Any:
+    return BACKENDS[cell.implementation].make(
         experiment.blueprint,
         change(cell.mode, cell.seed),
         epochs=cell.epochs,
@@ -48,10 +76,6 @@ def train_job(
         dtype=cell.dtype,
         random_state=cell.seed,
     )
-    X, y = data.X_train[: cell.limit], data.y_train[: cell.limit]
-    for record in estimator.iter_fit(X, y, classes=_classes(experiment, data)):
-        report(len(estimator.history_), record["loss"])
-    return _tested(job, experiment, data, estimator, seconds_import)
 
 
 def _classes(experiment: Experiment, data: Dataset) -> np.ndarray | None:
@@ -59,7 +83,12 @@ def _classes(experiment: Experiment, data: Dataset) -> np.ndarray | None:
 
 
 def _tested(
-    job: Job, experiment: Experiment, data: Dataset, estimator: Any, seconds_import: float
+    job: Job,
+    experiment: Experiment,
+    data: Dataset,
+    estimator: Any,
+    seconds_import: float,
+    together: int = 1,
 ) -> tuple[Record, Arrays]:
     outputs, weights = estimator.outputs(data.X_test), estimator.get_weights()
     states = estimator.get_states()
@@ -82,7 +111,8 @@ def _tested(
         predictions=digest(arrays.get("predictions", outputs)),
         arrays=digest_by_name(arrays),
     )
-    seconds = {"import": seconds_import, **estimator.seconds_}
+    times = {"import": seconds_import, **estimator.seconds_, "together": together}
+    seconds = Seconds.model_validate(times)
     n_train = len(data.X_train[: job.cell.limit])
     return finish(job.head, n_train, history, figures, seconds, digests), arrays
 
@@ -104,7 +134,7 @@ def finish(
     n_train: int,
     history: dict[str, list[float]],
     figures: dict[str, Any],
-    seconds: dict[str, float],
+    seconds: Seconds,
     digests: Digests,
 ) -> Record:
     """Return the record of a finished training; numbers that are not finite become null.
@@ -118,7 +148,7 @@ def finish(
         n_train=n_train,
         history=History(**{name: list(map(_finite, each)) for name, each in history.items()}),
         test=TestFigures(n=n, **known),
-        seconds=Seconds(**seconds),
+        seconds=seconds,
         digests=digests,
         status="ok",
         error=None,

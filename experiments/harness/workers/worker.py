@@ -1,9 +1,10 @@
 """A worker process: trains or times the cells it is sent, in turn, for one implementation.
 
-Cells come as JSON lines on standard input, events leave as JSON lines on standard output. Whatever
-a library prints goes to standard error, which the parent keeps for the reason of a failure. When
-the parent ends, however it does, standard input ends, and with it this process at once: no orphan
-writes into a folder in which a repeated command is at work.
+Cells come as JSON lines on standard input, those that are to be trained together in one line;
+events leave as JSON lines on standard output. Whatever a library prints goes to standard error,
+which the parent keeps for the reason of a failure. When the parent ends, however it does, standard
+input ends, and with it this process at once: no orphan writes into a folder in which a repeated
+command is at work.
 
     {"event": "ready", "seconds_import": s}
     {"event": "epoch", "epoch": e, "loss": x}        at most ten a second
@@ -72,7 +73,7 @@ def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
     for line in jobs:
         try:
             job = json.loads(line)
-            result = _train(job, seconds_import, send) if "head" in job else _time(job)
+            result = _train(job, seconds_import, send) if "cells" in job else _time(job)
             send("done", result=result)
         except CannotWrite as error:
             send("unwritable", error=str(error))
@@ -89,15 +90,19 @@ def _time(job: dict[str, Any]) -> Any:
     return answer(job)
 
 
-def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> dict[str, Any]:
-    """Train one cell and write it to the run's folder."""
+def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> list[str]:
+    """Train cells and write them to the run's folder; return their keys.
+
+    Of several that are trained together, there may be more than the implementation takes at once.
+    """
     from experiments.harness.cell import Job
     from experiments.harness.records.store import Store
     from experiments.harness.workers.native_training import train_natively
-    from experiments.harness.workers.training import load_data, train_job
+    from experiments.harness.workers.training import load_data, train_job, train_together
 
-    job = Job.from_json(sent)
-    cell, latest = job.cell, [0.0]
+    jobs = [Job.from_json(each) for each in sent["cells"]]
+    cell, latest = jobs[0].cell, [0.0]
+    keys: list[str] = []
 
     def report(epoch: int, loss: float) -> None:
         now = time.perf_counter()
@@ -105,15 +110,18 @@ def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> dict[str, 
             latest[0] = now
             send("epoch", epoch=epoch, loss=loss)
 
-    _check_source(job)
+    _check_source(jobs[0])
     data = load_data(cell.find(), cell.policy, cell.data_dir)
-    if data.sha256 != job.head.data.sha256:
+    if data.sha256 != jobs[0].head.data.sha256:
         raise RequestError(f"the data of {cell.experiment} changed since the run began; run again")
     train = train_natively if cell.mode == "native" else train_job
-    record, arrays = train(job, data, seconds_import, report)
-    _check_source(job)  # again: what was not loaded before has been now
-    Store(job.folder).save(record, arrays)
-    return {"key": cell.key}
+    alone = (train(job, data, seconds_import, report) for job in jobs)
+    together = train_together(jobs, data, seconds_import, report)
+    for record, arrays in together if len(jobs) > 1 else alone:
+        _check_source(jobs[0])  # again: what was not loaded before has been now
+        Store(jobs[0].folder).save(record, arrays)
+        keys.append(record.key)
+    return keys
 
 
 def _check_source(job: "Job") -> None:

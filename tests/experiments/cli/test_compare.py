@@ -50,6 +50,12 @@ def test_time_on_another_processor_is_not_judged(compare):
     assert comparison["times"][0]["verdict"] is None
 
 
+def test_time_that_others_shared_is_not_judged(compare):
+    after = [training(seed=seed, seconds={"fit": 0.1, "together": 6}) for seed in range(6)]
+    _, comparison = compare([training(seed=seed) for seed in range(6)], after)
+    assert comparison["times"][0]["verdict"] is None
+
+
 def test_a_results_file_is_a_baseline(call, tmp_path):
     store_run(tmp_path / "before", training())
     store_run(tmp_path / "after", training(correct_but(*range(50))))

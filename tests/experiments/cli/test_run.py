@@ -117,7 +117,7 @@ def test_results_have_the_schema(trained):
         assert set(cell) >= CELL
         assert set(cell["data"]) == {"name", "source", "sha256"}
         assert (len(cell["data"]["sha256"]), cell["status"], cell["error"]) == (64, "ok", None)
-        assert set(cell["seconds"]) == {"import", "compile", "fit"}
+        assert set(cell["seconds"]) == {"import", "compile", "fit", "together"}
         curves, test = cell["history"], cell["test"]
         measured = {name for name, value in test.items() if value is not None} - {"loss", "n"}
         if cell["task"] != "classification":

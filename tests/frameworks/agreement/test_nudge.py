@@ -5,11 +5,22 @@ import pytest
 
 from experiments import churn
 from frameworks import ScratchClassifier
-from frameworks.agreement.nudge import Nudge, NudgedNumber, nudged
+from frameworks.agreement.nudge import Nudge, NudgedNumber
+from frameworks.agreement.nudged import nudged
 from frameworks.agreement.variants import change, nudges
+from frameworks.scratch.together import fit_together
 from scratch import Batch, BatchNorm, Dense, Dropout, Sequential, train_step
 
 EPSILON = {np.float32: 2.0**-23, np.float64: 2.0**-52}
+
+
+def with_batch_norm(spec=churn.SPEC):
+    network = Sequential(BatchNorm.keras(11), Dense(11, 1))
+    return churn.build_scratch(spec)._replace(network=network, initial_weights=_weights)
+
+
+def _weights(spec, rng):
+    return [np.ones(11), np.zeros(11), rng.normal(size=(11, 1)), np.zeros(1)]
 
 
 @pytest.fixture
@@ -104,12 +115,9 @@ def test_a_seed_nudges_alike_and_another_differently(rows):
 
 def test_a_nudged_training_has_the_stock_one_s_masks_and_running_means(rows):
     def build(spec=churn.SPEC):
-        parts = churn.build_scratch(spec)
-        layers = BatchNorm.keras(11), Dropout(0.5), Dense(11, 1)
-        return parts._replace(network=Sequential(*layers), initial_weights=weights)
-
-    def weights(spec, rng):
-        return [np.ones(11), np.zeros(11), rng.normal(size=(11, 1)), np.zeros(1)]
+        parts = with_batch_norm(spec)
+        first, last = parts.network.layers
+        return parts._replace(network=Sequential(first, Dropout(0.5), last))
 
     options = {"epochs": 3, "batch_size": 10, "dtype": "float64", "random_state": 0}
     stock = ScratchClassifier(build, **options).fit(*rows)
@@ -120,3 +128,25 @@ def test_a_nudged_training_has_the_stock_one_s_masks_and_running_means(rows):
     weights_moved = zip(moved.get_weights(), stock.get_weights(), strict=True)
     assert all(np.any(ours != theirs) for ours, theirs in weights_moved)
     assert np.all(moved.get_states()[1] != 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [10, 95])
+def test_nudged_together_each_is_what_it_is_alone(dtype, size, rows):
+    def make(mode, seed):
+        build = change(mode, seed)(with_batch_norm)
+        options = {"epochs": 3, "batch_size": size, "dtype": dtype}
+        return ScratchClassifier(build, random_state=seed, **options)
+
+    cases = [(mode, seed) for seed in (0, 3) for mode in nudges(3)]
+    together, alone = ([make(*case) for case in cases] for _ in range(2))
+    assert [len(records) for records in fit_together(together, *rows)] == [6, 6, 6]
+    for one, other in zip(together, alone, strict=True):
+        other.fit(*rows)
+        for name in ("loss", "accuracy"):
+            assert [e[name] for e in one.history_] == [e[name] for e in other.history_]
+        mine, theirs = ([*e.get_weights(), *e.get_states()] for e in (one, other))
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(mine, theirs, strict=True))
+        # Outputs are nudged, too: they are equal where as many keys have been drawn.
+        assert np.array_equal(one.outputs(rows[0]), other.outputs(rows[0]))
+    assert len({one.get_weights()[0].tobytes() for one in together}) == 6
