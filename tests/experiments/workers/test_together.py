@@ -34,7 +34,7 @@ def weights(spec, rng):
 """
 EDGES = [(11, 4), (4,)], [(4, 1), (1,)]
 PAGES = {
-    "the page's own layers": "",
+    "the page's own layers": "pass",
     "batch normalization": LAYERS.format(
         layer="BatchNorm.keras(4)", shapes=[*EDGES[0], (4,), (4,), *EDGES[1]]
     ),
