@@ -11,8 +11,9 @@ from operator import itemgetter
 import numpy as np
 
 from scratch.batches import Batch, Order
+from scratch.compiler.numbers import Numbers
 from scratch.compiler.program import Program, aligned
-from scratch.compiler.step import Numbers, Parts, Step
+from scratch.compiler.step import Parts, Step
 from scratch.compiler.tables import has_ones, to_tables
 from scratch.compiler.tracing import CannotFollow
 from scratch.compiler.training import Measured, compile_losses, measure
