@@ -100,7 +100,7 @@ class XlaLoop(KerasLoop):
                 loss, correct = self._step(tf.slice(orders[epoch], [k * size], [size]))
                 total, right = total + loss, right + correct
             if n % size:
-                loss, correct = self._step(orders[epoch, n // size * size :])
+                loss, correct = self._step(tf.slice(orders[epoch], [n - n % size], [n % size]))
                 total, right = total + loss, right + correct
         return total, right
 
