@@ -99,8 +99,8 @@ class XlaLoop(KerasLoop):
             for k in tf.range(n // size):
                 loss, correct = self._step(tf.slice(orders[epoch], [k * size], [size]))
                 total, right = total + loss, right + correct
-            if rest := n % size:
-                loss, correct = self._step(tf.slice(orders[epoch], [n - rest], [rest]))
+            if n % size:
+                loss, correct = self._step(tf.slice(orders[epoch], [n - n % size], [n % size]))
                 total, right = total + loss, right + correct
         return total, right
 

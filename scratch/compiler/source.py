@@ -23,7 +23,7 @@ def write(calls: Sequence[Call]) -> Callable[[], None]:
     >>> x
     array([2., 4.])
     """
-    names = _Names()
+    names = Names()
     lines = [_line(call, names) for call in calls]
     source = "\n    ".join(["def run():", *lines, "return None"])
     exec(compile(source, "<compiled step>", "exec"), names.values)
@@ -35,7 +35,7 @@ def is_elementwise(call: Call) -> bool:
     return isinstance(call.function, np.ufunc) and call.function.signature is None
 
 
-class _Names:
+class Names:
     """A name for each object in the source, one for all arrays that are the same numbers.
 
     NumPy sees by the object that a call writes over its input, and else has to find out.
@@ -60,7 +60,7 @@ class _Names:
         return value
 
 
-def _line(call: Call, names: _Names) -> str:
+def _line(call: Call, names: Names) -> str:
     function, inputs, out, options = call
     a, target = names(inputs[0]) if inputs else "", names(out)
     if function is fill_with:
@@ -84,7 +84,7 @@ def _line(call: Call, names: _Names) -> str:
     return _other_line(call, names)
 
 
-def _other_line(call: Call, names: _Names) -> str:
+def _other_line(call: Call, names: Names) -> str:
     """Return a call that ends in its `out`."""
     inputs, out = _without_ones(call) if is_elementwise(call) else (call.inputs, call.out)
     arguments = [names(a) for a in inputs]

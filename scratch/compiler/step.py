@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from scratch.batches import Batch
-from scratch.compiler.packing import FEW
+from scratch.compiler.numbers import Numbers, join_state
 from scratch.compiler.program import Program, aligned
 from scratch.compiler.tables import has_ones, to_batch, to_tables
 from scratch.compiler.tracing import CannotFollow, Trace, plain
@@ -22,10 +22,9 @@ from scratch.layers.masking import Mask
 from scratch.losses import Loss, SequenceLoss
 from scratch.network import Sequential
 from scratch.optimizers import Optimizer
-from scratch.optimizers.optimizer import State
 from scratch.penalties import L2
 
-__all__ = ["Numbers", "Parts", "Step", "replaced"]
+__all__ = ["Parts", "Step", "replaced"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +109,7 @@ class Step:
             self.numbers.append(Numbers(each, g))
             g = each.select(g) if hasattr(each, "select") else g
         trace = Trace()
-        joined = [] if in_stack else _join(parts.optimizers()[-1].state)
+        joined = [] if in_stack else join_state(parts.optimizers()[-1].state)
         for a in (*self.tables, *joined):
             trace.watch(a)
         if self.has_ones:
@@ -166,49 +165,6 @@ class Step:
         """Let every `advance` return the numbers that the cells hold."""
         for each in self.numbers:
             each.optimizer.advance = _constant(tuple(map(number, each.cells)))
-
-
-class Numbers:
-    """The numbers that an optimizer's `advance` gives for each step, in arrays for noted calls."""
-
-    def __init__(self, optimizer: Any, g: np.ndarray) -> None:
-        self.optimizer, self.g = optimizer, g
-        self.values = optimizer.advance(g)
-        self.cells = [np.array(value, g.dtype) for value in self.values]
-
-    def put_into(self, cells: list[np.ndarray]) -> None:
-        """Put the numbers into other arrays from now on."""
-        self.cells = cells
-        for cell, value in zip(cells, self.values, strict=True):
-            cell.fill(value)
-
-    def advance(self) -> None:
-        """Count a step, and put its numbers where they belong."""
-        values = self.optimizer.advance(self.g)
-        if values != self.values:
-            for cell, value, before in zip(self.cells, values, self.values, strict=True):
-                if value != before:
-                    cell.fill(value)
-            self.values = values
-
-
-def _join(state: State) -> list[np.ndarray]:
-    """Put what an optimizer keeps of few parameters into one array, m and v into (2, p).
-
-    Return that array; none if there is nothing to be joined.
-    """
-    names = [name for name, a in state.items() if a.ndim]
-    if not names or len({(state[name].shape, state[name].dtype) for name in names}) > 1:
-        return []
-    first = state[names[0]]
-    joined, shape = first.base, (len(names), *first.shape)
-    if isinstance(joined, np.ndarray) and (joined.shape, joined.dtype) == (shape, first.dtype):
-        return [joined] if all(state[name].base is joined for name in names) else []
-    if first.nbytes > FEW:
-        return []
-    joined = np.stack([state[name] for name in names])
-    state.update(zip(names, joined, strict=True))
-    return [joined]
 
 
 def _traced_draw(trace: Trace, layer: Any, draw: Callable[..., Any]) -> Callable[..., Any]:

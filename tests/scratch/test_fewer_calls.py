@@ -20,7 +20,7 @@ from scratch import (
 from scratch.compiler import Parts, Step, program, rewriting
 from scratch.compiler.program import Program
 from scratch.compiler.rewriting import give_equal_bits
-from scratch.compiler.source import _Names
+from scratch.compiler.source import Names
 from scratch.compiler.tracing import Trace, copy_into, plain
 
 ROWS = 10
@@ -164,7 +164,7 @@ def test_two_calls_become_one_where_nothing_lies_between_them(written, function)
 
 
 def test_arrays_that_are_the_same_numbers_are_one_object_in_the_source():
-    names, x = _Names(), np.zeros((2, 2))
+    names, x = Names(), np.zeros((2, 2))
     assert names(x) == names(x[:]) == names(x.T.T)
     assert len({names(a) for a in (x, x.T, x[1:], x.copy(), x.view(int))}) == 5
 
