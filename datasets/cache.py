@@ -37,7 +37,10 @@ def ensure_cached(
     Raises DataError with what was tried and why each failed.
     """
     folder = cache_folder()
-    present = in_cache(recipe, folder)
+    try:
+        present = in_cache(recipe, folder)
+    except OSError as error:
+        raise DataError(f"the cache {folder} cannot be read ({error.strerror})") from error
     wanted = [f for f in recipe.files if f.path not in present or _changed(f, present[f.path])]
     if not wanted:
         return Cached(folder, f"in the cache {folder}")

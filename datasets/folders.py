@@ -20,9 +20,9 @@ def named_folder(data_dir: str | Path | None) -> Path | None:
     name = str(data_dir or "") or os.environ.get("LOCKSTEP_DATA", "")
     if not name:
         return None
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        by = "the argument" if data_dir else "LOCKSTEP_DATA"
+    by = "the argument" if data_dir else "LOCKSTEP_DATA"
+    folder = _expanded(name, by)
+    if not is_folder(folder):
         raise DataError(
             f"the data folder {folder}, named by {by}, is not a folder\n"
             "Create it, name another one, or name none to use the cache."
@@ -34,10 +34,25 @@ def cache_folder() -> Path:
     """Where downloads are kept: LOCKSTEP_CACHE, else the system's place for caches."""
     name = os.environ.get("LOCKSTEP_CACHE", "")
     if name:
-        return Path(name).expanduser()
+        return _expanded(name, "LOCKSTEP_CACHE")
     import pooch
 
     return Path(pooch.os_cache("lockstep"))
+
+
+def _expanded(name: str, by: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:  # ~ and the name of no user
+        raise DataError(f"the folder {name}, named by {by}: {error}") from error
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether it is one; what may not be looked at, or has too long a name, is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def locate(recipe: Recipe, folder: Path) -> dict[str, Path]:

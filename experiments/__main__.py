@@ -2,41 +2,59 @@
 
 import os
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
-from experiments.harness import interruption
+from experiments.harness import interruption, output
 
 __all__ = ["main"]
+
+_OURS = ("datasets", "frameworks", "scratch")
 
 
 def main() -> int:
     """Run the command line; whoever reads its output may stop reading, as `head` does."""
     interruption.watch()
+    output.make_tolerant()
     try:
         code = _run()
         sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to write
-        code = 1
     except KeyboardInterrupt:  # before there is anything to keep, or when all is done
-        code = 130
+        return 130
+    if lost := output.lost():
+        return _fail(lost)
     return code
 
 
 def _run() -> int:
     """Run the command line, unless another package stands where ours should be."""
-    import datasets
-
-    if not hasattr(datasets, "load_truth_table"):
-        where = getattr(datasets, "__file__", None) or list(datasets.__path__)
-        print(
-            f"error: the package 'datasets' in {where} is not lockstep's and hides it; "
-            "use lockstep in an environment of its own (make setup)",
-            file=sys.stderr,
-        )
-        return 2
-    from experiments.harness.cli.app import main as command_line
-
+    if os.environ.get("COLUMNS", "80").strip("0") == "":  # no width at all: rich would try it
+        del os.environ["COLUMNS"]
+    for name in _OURS:
+        if where := _hidden_by(name):
+            return _fail(
+                f"the package {name!r} in {where} is not lockstep's and hides it; "
+                "use lockstep in an environment of its own (make setup)"
+            )
+    try:
+        from experiments.harness.cli.app import main as command_line
+    except ImportError as error:  # of a package that we need
+        return _fail(f"{error}; some package is missing or broken: run make setup")
     return command_line()
+
+
+def _hidden_by(name: str) -> str:
+    """Return where another package of this name is found before ours; empty if none is."""
+    ours, found = Path(__file__).resolve().parents[1], find_spec(name)
+    if found is None or found.origin is None:
+        return str(list(found.submodule_search_locations or ())) if found else "no folder"
+    folder = Path(found.origin).resolve().parent
+    return "" if folder == ours / name else found.origin
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

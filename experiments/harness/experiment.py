@@ -4,7 +4,8 @@ Every page ends in one `Experiment`, those in this repository and those in a use
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.machinery import SourceFileLoader
@@ -21,7 +22,7 @@ from frameworks.program import Builder
 from frameworks.spec import Spec
 from frameworks.task import CLASSIFICATION, Task
 
-__all__ = ["Band", "Experiment", "load_page"]
+__all__ = ["Band", "Experiment", "load_page", "named"]
 
 Band = tuple[float, float]
 Load = Callable[[Policy, str | None], Dataset]
@@ -93,13 +94,8 @@ class Experiment:
 
     def load_data(self, policy: Policy, data_dir: str | None) -> Dataset:
         """Load the data; RequestError for what a user's own `load` raises or returns besides."""
-        try:
+        with named(f"load() of {self.name} failed", self.source):
             data = self.load(policy, data_dir)
-        except DataError:
-            raise
-        except Exception as error:
-            why = _in_one_line(error, self.source)
-            raise RequestError(f"load() of {self.name} failed: {why}") from error
         if not isinstance(data, Dataset):
             kind = type(data).__name__
             raise RequestError(f"load() of {self.name} returned {kind}, not a Dataset")
@@ -141,10 +137,8 @@ def load_page(path: Path) -> Experiment:
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[name] = module_from_spec(spec)
-    try:
+    with named(f"{path} cannot be loaded", path):
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's own code raises
-        raise RequestError(f"{path} cannot be loaded: {_in_one_line(error, path)}") from error
     experiment = getattr(module, "EXPERIMENT", None)
     if not isinstance(experiment, Experiment):
         raise RequestError(
@@ -153,7 +147,18 @@ def load_page(path: Path) -> Experiment:
     return experiment
 
 
-def _in_one_line(error: Exception, path: Path) -> str:
+@contextmanager
+def named(what: str, page: Path) -> Iterator[None]:
+    """Raise RequestError for whatever a page's own code raises, and if it ends the program."""
+    try:
+        yield
+    except (DataError, RequestError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise RequestError(f"{what}: {_in_one_line(error, page)}") from error
+
+
+def _in_one_line(error: BaseException, path: Path) -> str:
     """Return the error with the page's line at which it was raised."""
     line, trace = getattr(error, "lineno", None), error.__traceback__
     while trace is not None:

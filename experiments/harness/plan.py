@@ -71,6 +71,7 @@ def plan(request: Request) -> Plan:
     experiments = _experiments(request)
     heads: dict[Cell, Head] = {}
     used, notes, left_out = [], [], []
+    around: dict[str, Any] = {"environment": environment(request.threads)}
     for experiment in experiments:
         able, reasons = _able(experiment, request)
         if not able and request.experiments:
@@ -80,10 +81,11 @@ def plan(request: Request) -> Plan:
         if not able:
             continue
         data = experiment.load_data(request.policy, request.data_dir)
+        common = around | {"source_sha256": source_digest(experiment.source, experiment.text)}
         used.append(experiment)
         notes += [data.note, *_rounded(experiment)]
         for cell in _cells(request, data, experiment, able):
-            heads[cell] = _head(cell, experiment, data)
+            heads[cell] = _head(cell, experiment, data, common)
     if not heads:
         raise RequestError(f"nothing to train: {'; '.join(left_out)}")
     together = "".join(sorted(head.fingerprint for head in heads.values()))
@@ -173,8 +175,8 @@ def _unlike(record: Record, head: Head) -> str:
     return "with an altered fingerprint"
 
 
-def _head(cell: Cell, experiment: Experiment, data: Dataset) -> Head:
-    """Return what a cell's record says before its training."""
+def _head(cell: Cell, experiment: Experiment, data: Dataset, common: dict[str, Any]) -> Head:
+    """Return what a cell's record says before its training; `common` is the same for others."""
     spec = replace(experiment.spec, epochs=cell.epochs)
     values = {
         "experiment": cell.experiment,
@@ -186,10 +188,8 @@ def _head(cell: Cell, experiment: Experiment, data: Dataset) -> Head:
         "epochs": cell.epochs,
         "limit": cell.limit,
         "acceptance": _acceptance(cell, experiment, data),
-        "environment": environment(cell.threads),
-        "source_sha256": source_digest(experiment.source, experiment.text),
     }
-    return _signed(cell, values)
+    return _signed(cell, common | values)
 
 
 def _signed(cell: Cell, values: dict[str, Any]) -> Head:

@@ -12,6 +12,7 @@ from frameworks.errors import RequestError, choose
 
 __all__ = ["Request", "parse_seeds"]
 
+_MOST = 2**53  # beyond it, JSON's numbers are not whole any more
 _MOST_SEEDS = 100_000
 
 
@@ -37,6 +38,8 @@ class Request:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise RequestError(f"{name}: expected 1 or more, got {value}")
+            if value is not None and value >= _MOST:
+                raise RequestError(f"{name}: expected less than {_MOST:,}, got {value:,}")
         choose("dtype", self.dtype, ("float64", "float32"))
         choose("data", self.policy, get_args(Policy))
         check_floor(self.floor)

@@ -1,7 +1,9 @@
 """The command line: `lockstep`, or `python -m experiments`."""
 
+import os
 import shlex
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -14,6 +16,9 @@ from experiments.harness.interruption import interruptible
 from frameworks.errors import RequestError, printable
 
 __all__ = ["app", "main"]
+
+_SHOWN = 200  # characters of a file's name
+_QUOTED = 500  # of an error
 
 app = typer.Typer(
     help="Train the same experiment in NumPy, Keras and PyTorch, and see whether they agree.",
@@ -58,14 +63,14 @@ def main(arguments: list[str] | None = None) -> int:
             result = app(arguments or ["--help"], prog_name="lockstep", standalone_mode=False)
     except (DataError, RequestError) as error:
         return _fail(str(error))
-    except BrokenPipeError:
-        raise
     except OSError as error:  # a full disk, for example
-        return _fail(str(error))
+        return _fail(_in_words(error))
     except TyperException as error:
         return _fail(_with_help(error))
     except KeyboardInterrupt:
         result = 130
+    except (Exception, SystemExit) as error:  # Python's own exit code would be a verdict's
+        return _fail(_unforeseen(error))
     if result == 130:
         command = shlex.join(["lockstep", *(arguments or [])])
         print(f"\nstopped; repeat with: {command}", file=sys.stderr)
@@ -77,6 +82,26 @@ def _with_help(error: TyperException) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "lockstep"
     return f"{error.format_message()}\nTry: {command} --help"
+
+
+def _in_words(error: OSError) -> str:
+    """Return what the operating system said, without its numbers; a long name is cut short."""
+    if error.strerror is None:
+        return str(error)
+    name = "" if error.filename is None else str(error.filename)
+    shown = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
+    return f"{shown}: {error.strerror}" if name else error.strerror
+
+
+def _unforeseen(error: BaseException) -> str:
+    """Return an error that no part of the program expected, and how to see where it came from."""
+    if os.environ.get("LOCKSTEP_TRACEBACK"):
+        traceback.print_exception(error)
+    said = " ".join(str(error).split())
+    return (
+        f"{type(error).__name__}: {said[:_QUOTED]}; nothing in lockstep expected it: "
+        "LOCKSTEP_TRACEBACK=1 shows where it came from"
+    )
 
 
 def _fail(message: str) -> int:

@@ -58,6 +58,7 @@ def diverge_command(
     """
     from threadpoolctl import threadpool_limits
 
+    from experiments.harness.experiment import named
     from experiments.registry import find_experiment
     from frameworks.agreement.noise_floor import check_floor
     from frameworks.backends import BACKENDS
@@ -67,9 +68,10 @@ def diverge_command(
     names = _two(between)
     found = find_experiment(experiment)
     _check(found, names, dtype)
-    for name in names:
-        BACKENDS[name].settled()
-    with threadpool_limits(1), progress_bar() as report:
+    what = f"comparing {' and '.join(names)} on {found.name} failed"
+    with named(what, found.source), threadpool_limits(1), progress_bar() as report:
+        for name in names:
+            BACKENDS[name].settled()
         from frameworks.diverge import Side, walk
 
         split = split_of(found, found.load_data(data, data_dir))

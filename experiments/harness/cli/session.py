@@ -26,6 +26,8 @@ from frameworks.errors import RequestError, printable
 
 __all__ = ["report", "run"]
 
+_MANY = 10_000  # seeds, whose plan takes seconds
+
 
 def run(
     request: Request,
@@ -41,6 +43,8 @@ def run(
     """
     check_margin(margin)
     check_limits(jobs, timeout)
+    if len(request.seeds) >= _MANY:
+        print(f"planning the trainings of {len(request.seeds):,} seeds", file=sys.stderr)
     console, planned = make_console(as_json or quiet), plan(request)
     _print_notes(planned, console)
     with planned.store.at_work(make=True):

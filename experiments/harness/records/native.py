@@ -29,7 +29,16 @@ def compare_native(cells: list[Record], margin: float = MARGIN) -> list[NativeEn
 
 
 def different(entry: NativeEntry) -> Iterator[str]:
-    """Yield a line for each pair whose figures are shown to be beyond the margin."""
+    """Yield a line for each pair whose figures are shown to be beyond the margin.
+
+    And one for each implementation with trainings whose loss or figure is not finite at the end.
+    """
+    for name, bad in _diverged(entry.accuracies, entry.losses).items():
+        if bad:
+            yield (
+                f"{entry.experiment}, {name}, native: {bad} of {len(entry.losses[name])} trainings "
+                "ended in a loss that is not finite"
+            )
     for pair in entry.pairs:
         if pair.verdict == "different":
             names = " and ".join(pair.pair)
@@ -47,6 +56,7 @@ def _compare(cells: list[Record], margin: float) -> NativeEntry:
         if cell.ok:
             runs.setdefault(cell.implementation, []).append(cell)
     figures = {name: [_figure(cell, metric) for cell in mine] for name, mine in runs.items()}
+    losses = {name: [_last_loss(cell) for cell in mine] for name, mine in runs.items()}
     return NativeEntry(
         experiment=first.experiment,
         dtype=first.dtype,
@@ -56,8 +66,8 @@ def _compare(cells: list[Record], margin: float) -> NativeEntry:
         seeds={name: [cell.seed for cell in mine] for name, mine in runs.items()},
         metric=metric,
         accuracies=figures,
-        losses={name: [_last_loss(cell) for cell in mine] for name, mine in runs.items()},
-        pairs=list(_pairs(figures, margin)),
+        losses=losses,
+        pairs=list(_pairs(figures, losses, margin)),
     )
 
 
@@ -71,10 +81,27 @@ def _last_loss(cell: Record) -> float | None:
     return cell.history.loss[-1]
 
 
-def _pairs(figures: dict[str, list[float | None]], margin: float) -> Iterator[NativePair]:
-    """Test every two implementations that have two seeds or more."""
+Finite = dict[str, list[float | None]]  # by implementation, a number for each seed
+
+
+def _diverged(figures: Finite, losses: Finite) -> dict[str, int]:
+    """Count each implementation's trainings that did not end in numbers."""
+    return {
+        name: sum(None in pair for pair in zip(figures[name], losses[name], strict=True))
+        for name in figures
+    }
+
+
+def _pairs(figures: Finite, losses: Finite, margin: float) -> Iterator[NativePair]:
+    """Test every two implementations that have two seeds or more, all of them finite.
+
+    What is answered with weights of NaN is one class for all rows: its figures say nothing.
+    """
+    bad = _diverged(figures, losses)
     for a, b in combinations(figures, 2):
         x, y = ([value for value in figures[name] if value is not None] for name in (a, b))
         if min(len(x), len(y)) >= 2:
-            found = compare_means(x, y, margin)
-            yield NativePair(pair=(a, b), **vars(found))
+            found = vars(compare_means(x, y, margin))
+            if bad[a] or bad[b]:
+                found = found | {"verdict": "not shown"}
+            yield NativePair(pair=(a, b), **found)

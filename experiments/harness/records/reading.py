@@ -32,7 +32,9 @@ def read(path: Path, model: type[M]) -> M:
         problem = first_problem(error, value)
     except json.JSONDecodeError as error:
         problem = f"invalid JSON: {error}"
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
         problem = str(error)
     schema = value.get("schema") if isinstance(value, dict) else None
     if type(schema) is int and schema > SCHEMA:

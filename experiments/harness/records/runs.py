@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from datasets.folders import is_folder
 from experiments.harness.records import RUNS
 from experiments.harness.records.lock import LOCK, hold
 from experiments.harness.records.models import Results, read_results
@@ -17,6 +18,7 @@ __all__ = [
 ]
 
 _OF_A_RUN = (LOCK, "plan.json", "results.json", "results.csv", "report.html")
+_LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 _OF_A_CELL = (".json", ".safetensors")
 
 
@@ -29,9 +31,8 @@ def locate(run: Path, folder: Path = RUNS) -> Path:
 
 def find_runs(folder: Path) -> list[Path]:
     """Return the runs in a folder, the one that was written to last first."""
-    runs = (
-        [path for path in folder.iterdir() if (path / "cells").is_dir()] if folder.is_dir() else []
-    )
+    paths = folder.iterdir() if is_folder(folder) else ()
+    runs = [path for path in paths if is_folder(path / "cells")]
     return sorted(runs, key=_written, reverse=True)
 
 
@@ -52,7 +53,7 @@ class RunSummary:
 def describe(folder: Path) -> RunSummary:
     """Return what a run holds, or the problem if it cannot be read."""
     name, store = folder.name, Store(folder)
-    date = datetime.fromtimestamp(_written(folder), UTC).isoformat(timespec="seconds")
+    date = _moment(_written(folder)).isoformat(timespec="seconds")
     try:
         (records, judges), planned = store.records_and_judges(), store.planned()
     except RequestError as error:
@@ -120,7 +121,7 @@ def _last(path: Path, results: Results, experiment: str) -> LastResult:
             values.setdefault(cell.implementation, []).append(cell.headline)
     return LastResult(
         run=str(path.parent),
-        date=datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat(),
+        date=_moment(path.stat().st_mtime).date().isoformat(),
         task=cells[0].task,
         source=cells[0].data.source,
         epochs=cells[0].epochs,
@@ -171,6 +172,11 @@ def _is_ours(path: Path, cells: Path) -> bool:
 def _written(folder: Path) -> float:
     """Return when a run was last written to, in seconds since 1970."""
     return max(path.stat().st_mtime for path in _paths(folder))
+
+
+def _moment(seconds: float) -> datetime:
+    """Return the time of a file; some file systems keep years that Python does not know."""
+    return datetime.fromtimestamp(min(max(seconds, 0.0), _LATEST), UTC)
 
 
 def _paths(folder: Path) -> Iterator[Path]:

@@ -9,6 +9,7 @@ from experiments.harness.report.svg import (
     SERIES,
     Figure,
     draw_line,
+    drawable,
     figure,
     line_styles,
     plain,
@@ -41,6 +42,7 @@ def figures_of_seeds(trained: Trained) -> Figure | None:
     with figure(6.4, 0.75 + 0.42 * len(styles), left=1.0) as (drawn, axes):
         for height, (name, style) in enumerate(styles.items()):
             values = np.array([each.record.headline for each in trained.by(name)], float)
+            values = drawable(values)
             at = np.full(len(values), height)
             axes.plot(values, at, style.marker, color=SERIES[style.colour], mfc="none", mew=1.3)
             axes.plot([values.mean()] * 2, [height - 0.3, height + 0.3], color=INK, lw=1.6)
@@ -94,7 +96,7 @@ def _curve(trained: Trained, name: str) -> Figure:
         styles = line_styles(trained.implementations)
         for position, (implementation, style) in enumerate(styles.items()):
             for training in trained.by(implementation):
-                values = np.array(getattr(training.history, name), float)
+                values = drawable(np.array(getattr(training.history, name), float))
                 at, stretch = thin(values, most)
                 draw_line(axes, at + 1, values[at], style, position)
                 finite.append(values[np.isfinite(values)])

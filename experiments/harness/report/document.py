@@ -2,10 +2,14 @@
 
 import base64
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -39,6 +43,15 @@ _PARTS = (
 )
 
 
+@contextmanager
+def _numbers_of_any_size() -> Iterator[None]:
+    """Compute with what a training came to, NaN and 1e308 included; warnings would help nobody."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
+
+
+@_numbers_of_any_size()
 def render(
     results: Results,
     store: Store,

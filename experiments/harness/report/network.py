@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.harness.experiment import Experiment
+from experiments.harness.experiment import Experiment, named
+from frameworks.errors import RequestError
 from scratch import Sequential
 
 __all__ = ["Diagram", "Layer", "diagram"]
@@ -49,7 +50,12 @@ def diagram(page: Experiment | None) -> Diagram | None:
     """Return the diagram of the network that a page's scratch builder makes; None without one."""
     if page is None or "scratch" not in page.blueprint.builders:
         return None
-    parts, inputs = page.blueprint.builders["scratch"](), page.spec.inputs
+    try:
+        with named(f"build_scratch() of {page.name} failed", page.source):
+            parts = page.blueprint.builders["scratch"]()
+    except RequestError:
+        return None  # its trainings have failed, which says why
+    inputs = page.spec.inputs
     if not isinstance(parts.network, Sequential):
         return None
     shape = inputs if isinstance(inputs, tuple) else (inputs,)

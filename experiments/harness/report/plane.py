@@ -35,7 +35,7 @@ def boundaries(trained: Trained) -> list[Figure]:
     fields: dict[str, np.ndarray] = {}
     axes, found = np.zeros((2, 0)), trained.found("grid_axes")
     for name, p in trained.found("grid_probabilities").items():
-        if name in found and p.shape[1] == 2:
+        if name in found and p.shape[1] == 2 and np.isfinite(p).all():
             axes = found[name]
             fields[name] = p[:, 1].reshape(len(axes[1]), len(axes[0]))
     drawn = [_field(trained, name, values, axes) for name, values in fields.items()]

@@ -33,7 +33,7 @@ def judge_probabilities(trained: Trained) -> Probabilities | None:
     found = {
         name: p[:, 1].astype(float)
         for name, p in trained.found("probabilities").items()
-        if p.shape == (len(y), 2) and np.isfinite(p).all()
+        if p.shape == (len(y), 2) and ((p >= 0) & (p <= 1)).all()
     }
     if not found or len(y) < _FEWEST_ROWS or len(set(y.tolist())) < 2:
         return None

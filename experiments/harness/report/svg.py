@@ -11,15 +11,15 @@ from typing import Any
 import matplotlib.figure
 import numpy as np
 from markupsafe import Markup
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParamsDefault
 from matplotlib.ticker import NullLocator
 
 from frameworks.backend import LineStyle
 from frameworks.backends import BACKENDS
 
 __all__ = [
-    *("INK", "LIMIT", "MUTED", "SERIES", "Figure", "draw_line", "figure", "line_styles", "plain"),
-    *("set_powers", "to_svg"),
+    *("INK", "LIMIT", "MUTED", "SERIES", "Figure", "draw_line", "drawable", "figure"),
+    *("line_styles", "plain", "set_powers", "to_svg"),
 ]
 
 # Stand-ins: in the SVG each becomes a variable of the page's style, light or dark.
@@ -28,6 +28,8 @@ SERIES = ("#000011", "#000012", "#000013", "#000014", "#000015", "#000016")
 _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "rule", LIMIT: "bad"} | {
     colour: f"s{i}" for i, colour in enumerate(SERIES, 1)
 }
+
+_LARGEST = 1e100  # the ticks of an axis are computed with squares and differences of its ends
 
 _STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: small, and found by a search
@@ -53,6 +55,14 @@ _STYLE: Any = {
     "ytick.labelcolor": INK,
     "text.color": INK,
     "lines.markersize": 5,
+}
+
+
+# What a user has set for other figures is not for ours: LaTeX, fonts, a style that others made.
+_STOCK: Any = {
+    name: value
+    for name, value in rcParamsDefault.items()
+    if not name.startswith(("backend", "date"))
 }
 
 
@@ -94,6 +104,15 @@ def draw_line(axes: Any, x: np.ndarray, y: np.ndarray, style: LineStyle, positio
     )
 
 
+def drawable(values: np.ndarray) -> np.ndarray:
+    """Return numbers with NaN for those that no axis can be laid out for.
+
+    >>> drawable(np.array([1.0, np.inf, 1e308]))
+    array([ 1., nan, nan])
+    """
+    return np.where(np.abs(values) < _LARGEST, values, np.nan)
+
+
 @contextmanager
 def figure(
     width: float = 4.6,
@@ -107,7 +126,7 @@ def figure(
     Width and height are in inches; at 4.6 inches the text is readable on a phone. So are the
     margins for the labels: a layout that measures them would take twice the time.
     """
-    with rc_context(_STYLE):
+    with rc_context(_STOCK | _STYLE):
         drawn = matplotlib.figure.Figure(figsize=(width, height))
         x, y = left / width, bottom / height
         yield drawn, drawn.add_axes((x, y, 1 - x - right / width, 1 - y - 0.1 / height))
