@@ -28,10 +28,11 @@ _TIMINGS = re.compile(rb'(<td class="n">[\d.]+( to [\d.]+)?</td>){3}(?=</tr>)') 
 class Commands:
     """Runs `lockstep` in one folder, each time in a fork of a warm process (see `warm`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *within: str) -> None:
+        """Start it, `within` the command that goes before it, such as a container's."""
         paths = os.pathsep.join(filter(None, [str(HERE.parents[1]), os.environ.get("PYTHONPATH")]))
         self._warm = subprocess.Popen(
-            [sys.executable, str(HERE / "warm.py")],
+            [*within, sys.executable, str(HERE / "warm.py")],
             env=os.environ | {"PYTHONPATH": paths, "COLUMNS": "80"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The table of exit codes in docs/reliability.md, and output that cannot be written as it should."""
+"""The table of exit codes in docs/reliability.md, and output that cannot be written."""
 
 import os
 import signal

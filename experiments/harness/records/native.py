@@ -77,8 +77,10 @@ def _figure(cell: Record, metric: str) -> float | None:
 
 
 def _last_loss(cell: Record) -> float | None:
+    """Return the last epoch's loss; None if that of the test rows is not finite, either."""
     assert cell.history is not None
-    return cell.history.loss[-1]
+    assert cell.test is not None
+    return None if cell.test.loss is None else cell.history.loss[-1]
 
 
 Finite = dict[str, list[float | None]]  # by implementation, a number for each seed

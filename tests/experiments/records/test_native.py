@@ -6,7 +6,7 @@ import math
 import pytest
 
 from experiments.harness.plan import plan
-from experiments.harness.records.native import check_margin, compare_native
+from experiments.harness.records.native import check_margin, compare_native, different
 from experiments.harness.request import Request
 from experiments.registry import EXPERIMENTS
 from frameworks.errors import RequestError
@@ -139,3 +139,23 @@ def test_an_entry_holds_every_seed_and_tests_every_pair():
 def test_one_seed_is_shown_and_not_tested():
     (entry,) = compare_native([native("scratch", 0, 0.8), native("keras", 0, 0.8)])
     assert (entry.pairs, entry.accuracies["keras"]) == ([], [0.8])
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [{"history": {"loss": [0.75, 0.5, math.nan]}}, {"test": {"loss": math.nan}}],
+    ids=["the last epoch's loss", "the test loss"],
+)
+def test_trainings_that_end_in_nan_are_not_equivalent(spoilt):
+    """With weights of NaN every row is of the first class: equal accuracies, which say nothing."""
+    cells = [
+        as_record(training(implementation=name, mode="native", seed=seed, **spoilt)[0])
+        for name in ("scratch", "pytorch")
+        for seed in (0, 1, 2)
+    ]
+    (entry,) = compare_native(cells)
+    assert [pair.verdict for pair in entry.pairs] == ["not shown"]
+    assert list(different(entry)) == [
+        f"churn, {name}, native: 3 of 3 trainings ended in a loss that is not finite"
+        for name in ("scratch", "pytorch")
+    ]

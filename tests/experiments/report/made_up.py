@@ -64,9 +64,7 @@ def cell(
         "status": "ok",
         "error": None,
     }
-    arrays = {"weights.0": np.ones((2, 2))} | arrays
-    record["digests"]["arrays"] = digest_by_name(arrays)
-    return record, arrays
+    return record, {"weights.0": np.ones((2, 2))} | arrays
 
 
 def _classify(
@@ -123,6 +121,7 @@ def save(folder, cells) -> Store:
     store = Store(folder)
     store.create()
     for record, arrays in cells:
+        record["digests"]["arrays"] = digest_by_name(arrays)
         store.save(Record.model_validate_json(to_json(record)), arrays)
     return store
 

@@ -1,0 +1,137 @@
+"""Pipes, names, dates and permissions that nobody thinks of: a sentence, and nothing hangs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from datasets import DataError
+from datasets.folders import named_folder
+from experiments.harness.records.models import Record
+from experiments.harness.records.reading import read
+from frameworks.errors import RequestError
+
+from ..experiments.stored_runs import store_run, training
+
+ROOT = Path(__file__).parents[2]
+LONG = "x" * 300
+SHORT = ("--with", "scratch", "--epochs", "1", "--out", "run")
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_in_the_place_of_results_is_not_waited_for(here, command):
+    store_run(here / "runs" / "a", training())
+    (here / "runs" / "b").mkdir()
+    os.mkfifo(here / "runs" / "b" / "results.json")
+    os.mkfifo(here / "pipe")
+    code, out, _ = command("list", "--json")
+    assert code == 0
+    last = {each["name"]: each["last"] for each in json.loads(out)["experiments"]}
+    assert last["churn"]["run"] == "runs/a"
+    code, _, err = command("compare", "runs/a", "--baseline", "pipe")
+    assert (code, err) == (2, "error: pipe: is no plain file; delete it, and run again\n")
+
+
+def test_a_cache_that_cannot_be_read_gives_the_stand_in(here, command, monkeypatch):
+    monkeypatch.setenv("LOCKSTEP_CACHE", str(here / LONG))
+    code, out, _ = command("run", "mnist_perceptron", "--limit", "50", *SHORT)
+    assert code == 0
+    assert "cannot be read (File name too long)" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("loops", [True, False])
+def test_a_folder_that_cannot_be_looked_at_hides_no_other_run(loops, here, command, monkeypatch):
+    store_run(here / "runs" / "a", training())
+    (here / "runs" / "b").mkdir()
+    if loops:
+        (here / "runs" / "b" / "cells").symlink_to("cells")
+    else:
+        look = Path.is_dir
+
+        def refuse(path):
+            if path.parent.name == "b":
+                raise PermissionError(13, "Permission denied", str(path))
+            return look(path)
+
+        monkeypatch.setattr(Path, "is_dir", refuse)
+    code, out, _ = command("runs", "--json")
+    assert (code, [run["name"] for run in json.loads(out)["runs"]]) == (0, ["a"])
+
+
+def test_a_file_that_may_not_be_read_is_not_to_be_deleted(here, monkeypatch):
+    def refuse(path, limit):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("experiments.harness.records.reading.read_within", refuse)
+    with pytest.raises(RequestError, match=r"^a.json: cannot be read \(Permission denied\)$"):
+        read(Path("a.json"), Record)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--timeout", "nan", "greater than or equal to 1"),
+        ("--limit", 2**53, "limit: expected less than 9,007,199,254,740,992, got 9,007,199,254,"),
+        ("--epochs", 2**53, "epochs: expected less than 9,007,199,254,740,992, got "),
+        ("--data-dir", "~nosuchuser/data", "the folder ~nosuchuser/data, named by the argument: "),
+        ("--data-dir", LONG, "is not a folder"),
+        ("--out", LONG, "cannot be written to (File name too long); choose another --out"),
+    ],
+)
+def test_a_number_or_a_name_that_none_can_be_is_refused(option, value, says, here, command):
+    code, _, err = command("run", "mnist_perceptron", *SHORT, option, value)
+    assert (code, err.startswith("error: ")) == (2, True)
+    assert says in err
+    assert not (here / "run").exists()
+
+
+def test_a_time_out_may_be_infinite(command):
+    assert command("run", "xor", *SHORT, "--timeout", "inf")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("report", LONG), ("run", f"{LONG}.py"), ("compare", LONG, LONG), ("runs", "rm", LONG)],
+)
+def test_a_name_of_300_characters_is_refused(arguments, command):
+    code, _, err = command(*arguments)
+    assert code == 2
+    assert len(err.splitlines()) == 1
+
+
+def test_a_cache_of_no_user_is_named(monkeypatch):
+    monkeypatch.setenv("LOCKSTEP_DATA", "~nosuchuser")
+    with pytest.raises(DataError, match="the folder ~nosuchuser, named by LOCKSTEP_DATA: "):
+        named_folder(None)
+
+
+def test_a_year_beyond_9999_is_a_date_like_any_other(here, command, monkeypatch):
+    """Some file systems keep them."""
+    store_run(here / "runs" / "a", training())
+    monkeypatch.setattr("experiments.harness.records.runs._written", lambda folder: 3e11)
+    code, out, _ = command("runs")
+    assert (code, "9999-12-31" in out) == (0, True)
+
+
+HANGS = "import time\ntime.sleep(1_000)\n"
+
+
+def test_a_worker_that_hangs_in_an_import_ends_with_its_command(here):
+    (here / "torch.py").write_text(HANGS)
+    worker = subprocess.Popen(
+        [sys.executable, "-P", "-m", "experiments.harness.workers.worker", "pytorch"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(here), str(ROOT)])},
+    )
+    try:
+        worker.stdin.close()
+        assert worker.wait(120) == 0  # only a hang takes that long
+    finally:
+        if worker.poll() is None:
+            worker.send_signal(signal.SIGKILL)
+            worker.wait()
