@@ -92,7 +92,7 @@ def read_meanwhile(run: Path, tally: Tally) -> Iterator[None]:
 def one_round(places: list[Commands], cwd: Path, chance: random.Random, tally: Tally) -> None:
     """Run two to four commands at once; one of them is killed in a tenth of the rounds."""
     run, threads = cwd / "run", []
-    victim = 0 if chance.random() < 0.1 else None
+    victim = 0 if chance.random() < 0.2 else None  # it may be refused before it gets there
     for i, place in enumerate(places[: chance.randint(2, len(places))]):
         name = chance.choice([*REQUESTS]) if i else "equal"
         order = _order(chance, name, killed=i == victim)
@@ -117,7 +117,8 @@ def one_round(places: list[Commands], cwd: Path, chance: random.Random, tally: T
 def _order(chance: random.Random, name: str, killed: bool) -> dict[str, str]:
     """Return what is to go wrong: a kill, or in a quarter of the others a worker that dies."""
     if killed:
-        order = {"file": "[^.]*\\..*", "point": chance.choice(POINTS), "once": True}
+        file = f"{chance.choice(CELLS)}.({chance.choice(['json', 'safetensors'])})"  # by a worker
+        order = {"file": file, "point": chance.choice(POINTS), "once": True}
         order |= {"action": chance.choice(["parent", "both"])}
     elif name != "report" and chance.random() < 0.25:
         file = f"{chance.choice(CELLS)}.json"
