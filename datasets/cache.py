@@ -37,10 +37,7 @@ def ensure_cached(
     Raises DataError with what was tried and why each failed.
     """
     folder = cache_folder()
-    try:
-        present = in_cache(recipe, folder)
-    except OSError as error:
-        raise DataError(f"the cache {folder} cannot be read ({error.strerror})") from error
+    present = in_cache(recipe, folder)
     wanted = [f for f in recipe.files if f.path not in present or _changed(f, present[f.path])]
     if not wanted:
         return Cached(folder, f"in the cache {folder}")
@@ -73,9 +70,15 @@ def forget_failures() -> None:
 
 
 def in_cache(recipe: Recipe, folder: Path) -> dict[str, Path]:
-    """Where the cache holds each file, by `DataFile.path`, whatever is in it."""
+    """Where the cache holds each file, by `DataFile.path`, whatever is in it.
+
+    Raises DataError when the cache cannot be looked at.
+    """
     paths = {file.path: folder / file.path for file in recipe.files}
-    return {name: path for name, path in paths.items() if path.is_file()}
+    try:
+        return {name: path for name, path in paths.items() if path.is_file()}
+    except OSError as error:
+        raise DataError(f"the cache {folder} cannot be read ({error.strerror})") from error
 
 
 def _changed(file: DataFile, path: Path) -> bool:
