@@ -73,9 +73,15 @@ def forget_failures() -> None:
 
 
 def in_cache(recipe: Recipe, folder: Path) -> dict[str, Path]:
-    """The path of each file in the cache, by `DataFile.path`, whatever its content."""
+    """The path of each file in the cache, by `DataFile.path`, whatever its content.
+
+    Raises DataError if the cache cannot be read.
+    """
     paths = {file.path: folder / file.path for file in recipe.files}
-    return {name: path for name, path in paths.items() if path.is_file()}
+    try:
+        return {name: path for name, path in paths.items() if path.is_file()}
+    except OSError as error:
+        raise DataError(f"the cache {folder} cannot be read ({error.strerror})") from error
 
 
 def _changed(file: DataFile, path: Path) -> bool:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from scratch.batches import Batch, Order
-from scratch.compiler.numbers import Numbers
 from scratch.compiler.program import Program, aligned
 from scratch.compiler.step import Parts, Step
 from scratch.compiler.tables import has_ones, to_tables

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.harness.records.arrays import digest
+from experiments.harness.records.arrays import digest, digest_by_name
 from experiments.harness.records.models import Record
 from experiments.harness.records.results import build_results
 from experiments.harness.records.store import Store, to_json
@@ -95,6 +95,8 @@ def store_run(folder: Path, *trainings: tuple[dict[str, Any], dict[str, np.ndarr
     store = Store(folder)
     store.create()
     for record, arrays in trainings:
+        if "digests" in record:  # a finished one
+            record["digests"]["arrays"] = digest_by_name(arrays)
         store.save(as_record(record), arrays)
     store.write_results(build_results(store))
     return folder

@@ -96,7 +96,7 @@ def test_2_something_that_nobody_expected(run, command, monkeypatch):
     assert "Traceback (most recent call last)" in command("report", run)[2]
 
 
-def test_2_no_thread_can_be_started(command, monkeypatch):
+def test_2_no_thread_can_be_started(here, command, monkeypatch):
     def refuse(thread):
         raise RuntimeError("can't start new thread")
 

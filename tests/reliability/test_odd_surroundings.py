@@ -89,7 +89,7 @@ def test_a_number_or_a_name_that_none_can_be_is_refused(option, value, says, her
     assert not (here / "run").exists()
 
 
-def test_a_time_out_may_be_infinite(command):
+def test_a_time_out_may_be_infinite(here, command):
     assert command("run", "xor", *SHORT, "--timeout", "inf")[0] == 0
 
 
@@ -97,7 +97,7 @@ def test_a_time_out_may_be_infinite(command):
     "arguments",
     [("report", LONG), ("run", f"{LONG}.py"), ("compare", LONG, LONG), ("runs", "rm", LONG)],
 )
-def test_a_name_of_300_characters_is_refused(arguments, command):
+def test_a_name_of_300_characters_is_refused(arguments, here, command):
     code, _, err = command(*arguments)
     assert code == 2
     assert len(err.splitlines()) == 1

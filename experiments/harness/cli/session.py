@@ -43,10 +43,8 @@ def run(
     """
     check_margin(margin)
     check_limits(jobs, timeout)
-    if len(request.seeds) >= _MANY:
-        print(f"planning the trainings of {len(request.seeds):,} seeds", file=sys.stderr)
-    console, planned = make_console(as_json or quiet), plan(request)
-    _print_notes(planned, console)
+    console = make_console(as_json or quiet)
+    planned = _planned(request, console)
     with planned.store.at_work(make=True):
         missing = planned.missing()
         kept = len(planned.heads) - len(missing)
@@ -66,6 +64,15 @@ def run(
         results = rebuild(planned.store, request.data_dir, margin, known)
     counts = f"{len(missing)} trained, {kept} kept" if quiet else ""
     return _conclude(planned.store, results, make_console(as_json), as_json, counts)
+
+
+def _planned(request: Request, console: Console) -> Plan:
+    """Lay out the trainings, and say what there is to know of them."""
+    if len(request.seeds) >= _MANY:
+        print(f"planning the trainings of {len(request.seeds):,} seeds", file=sys.stderr)
+    planned = plan(request)
+    _print_notes(planned, console)
+    return planned
 
 
 @contextmanager
