@@ -28,10 +28,17 @@ def errors(cwd: Path) -> dict[str, str | None]:
 
 
 def test_a_worker_killed_while_it_writes_is_one_failed_cell(commands, in_peace, tmp_path):
-    assert commands.run(tmp_path, *RUN, **sabotage(f"{SCRATCH}.json", "rename", "self")) == 1
-    assert errors(tmp_path) == dict.fromkeys(CELLS) | {SCRATCH: KILLED}
+    assert commands.run(tmp_path, *RUN, **sabotage(f"{PYTHON}.json", "rename", "self")) == 1
+    assert errors(tmp_path) == dict.fromkeys(CELLS) | {PYTHON: KILLED}
     assert "5 of 6 trainings finished" in (tmp_path / "log").read_text()
     assert commands.run(tmp_path, *RUN) == 0
+    assert contents(tmp_path / "run") == in_peace[0]
+
+
+def test_where_a_worker_is_killed_in_a_pass_each_seed_is_trained_alone(
+    commands, in_peace, tmp_path
+):
+    assert commands.run(tmp_path, *RUN, **sabotage(f"{SCRATCH}.json", "rename", "self")) == 0
     assert contents(tmp_path / "run") == in_peace[0]
 
 

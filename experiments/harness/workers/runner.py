@@ -76,7 +76,7 @@ class Runner:
             pool.shutdown(cancel_futures=True)
 
     def _grouped(self, heads: Heads) -> list[Heads]:
-        """Put together what can be trained together, divided among the jobs."""
+        """Put together what can be trained together, divided among the jobs; keep the order."""
         groups: dict[Cell, list[Cell]] = defaultdict(list)
         for cell in heads:
             together = BACKENDS[cell.implementation].together and cell.mode != "native"
@@ -85,6 +85,8 @@ class Runner:
         for group in groups.values():
             size = -(-len(group) // self._jobs)
             parts += [group[i : i + size] for i in range(0, len(group), size)]
+        place = {cell: i for i, cell in enumerate(heads)}
+        parts.sort(key=lambda part: place[part[0]])
         return [{cell: heads[cell] for cell in part} for part in parts]
 
     def _train(self, heads: Heads) -> list[Heads]:

@@ -45,7 +45,7 @@ def train_job(
     X, y = data.X_train[: cell.limit], data.y_train[: cell.limit]
     for record in estimator.iter_fit(X, y, classes=_classes(experiment, data)):
         report(len(estimator.history_), record["loss"])
-    return _tested(job, experiment, data, estimator, seconds_import)
+    return _tested(job, experiment, data, estimator, {"import": seconds_import})
 
 
 def train_together(
@@ -64,7 +64,8 @@ def train_together(
     for records in fit(estimators, X, y, classes=_classes(experiment, data)):
         report(len(estimators[0].history_), sum(each["loss"] for each in records) / len(records))
     for job, estimator in zip(jobs, estimators[: len(records)], strict=False):
-        yield _tested(job, experiment, data, estimator, seconds_import, len(records))
+        times = {"import": seconds_import, "together": len(records)}
+        yield _tested(job, experiment, data, estimator, times)
 
 
 def _estimator(cell: Cell, experiment: Experiment) -> Any:
@@ -83,12 +84,7 @@ def _classes(experiment: Experiment, data: Dataset) -> np.ndarray | None:
 
 
 def _tested(
-    job: Job,
-    experiment: Experiment,
-    data: Dataset,
-    estimator: Any,
-    seconds_import: float,
-    together: int = 1,
+    job: Job, experiment: Experiment, data: Dataset, estimator: Any, times: dict[str, float]
 ) -> tuple[Record, Arrays]:
     outputs, weights = estimator.outputs(data.X_test), estimator.get_weights()
     states = estimator.get_states()
@@ -111,8 +107,7 @@ def _tested(
         predictions=digest(arrays.get("predictions", outputs)),
         arrays=digest_by_name(arrays),
     )
-    times = {"import": seconds_import, **estimator.seconds_, "together": together}
-    seconds = Seconds.model_validate(times)
+    seconds = Seconds.model_validate(times | estimator.seconds_)
     n_train = len(data.X_train[: job.cell.limit])
     return finish(job.head, n_train, history, figures, seconds, digests), arrays
 
