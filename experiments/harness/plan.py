@@ -18,7 +18,7 @@ from experiments.harness.records.environment import (
 from experiments.harness.records.models import Head, Record
 from experiments.harness.records.store import Store
 from experiments.harness.request import Request
-from experiments.registry import EXPERIMENTS, find_experiment
+from experiments.registry import EXPERIMENTS, find_experiments
 from frameworks.agreement.variants import variants
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError, choose
@@ -89,7 +89,7 @@ def plan(request: Request) -> Plan:
 
 def _experiments(request: Request) -> list[Experiment]:
     """Return what was asked for, ours in our own order and each once; all if none was named."""
-    found = [find_experiment(name) for name in dict.fromkeys(request.experiments or EXPERIMENTS)]
+    found = find_experiments(request.experiments or EXPERIMENTS)
     ours = [e for e in found if not e.is_users]
     return sorted(ours, key=lambda e: EXPERIMENTS.index(e.name)) + [e for e in found if e.is_users]
 

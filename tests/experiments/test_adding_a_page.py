@@ -132,3 +132,24 @@ def test_a_name_of_ours_and_a_page_that_was_not_trained_are_refused(call, page, 
     assert call("run", "xor", "--with", "scratch", "--epochs", "1", "--out", "run").code == 0
     answer = call("report", "run", "--page", page)
     assert (answer.code, answer.err) == (2, f"error: {page}: run holds no my-page; it is of xor\n")
+
+
+@pytest.mark.parametrize("name", ["x.xor.py", "my page.py", "7.py", ".py"])
+def test_a_name_that_no_module_and_no_record_can_have_is_refused(call, tmp_path, name):
+    """`x.xor.py` would be taken for the experiment xor."""
+    (tmp_path / name).write_text(page_of("xor"))
+    answer = call("run", tmp_path / name, *OPTIONS, "--out", tmp_path / "run")
+    assert (answer.code, "rename the page" in answer.err) == (2, True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_two_pages_of_one_name_are_refused_and_one_page_twice_is_one(call, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "p.py").write_text(page_of("p"))
+    answer = call("run", "a/p.py", "b/p.py", *OPTIONS, "--out", "run")
+    assert (answer.code, answer.out) == (2, "")
+    assert "a/p.py and b/p.py have one name, p" in answer.err
+    assert not (tmp_path / "run").exists()
+    once = call("run", "a/p.py", "./a/p.py", "--with", "scratch", "--epochs", "1", "--out", "run")
+    assert (once.code, "1 of 1 trainings finished" in once.out) == (0, True)

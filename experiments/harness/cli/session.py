@@ -20,7 +20,7 @@ from experiments.harness.records.runs import locate
 from experiments.harness.records.store import Store
 from experiments.harness.request import Request
 from experiments.harness.workers.progress import make_progress
-from experiments.registry import find_experiment
+from experiments.registry import find_experiments
 from frameworks.console import make_console
 from frameworks.errors import RequestError, printable
 
@@ -82,10 +82,11 @@ def report(
     console, store = make_console(as_json), Store(locate(run))
     results = build_results(store, margin)
     trained = {cell.experiment for cell in results.cells}
-    for page in pages:
-        if (name := find_experiment(page).name) not in trained:
+    for page in find_experiments(pages):
+        if page.name not in trained:
+            there_are = ", ".join(sorted(trained))
             raise RequestError(
-                f"{page}: {store.folder} holds no {name}; it is of {', '.join(sorted(trained))}"
+                f"{page.source}: {store.folder} holds no {page.name}; it is of {there_are}"
             )
     _show(results, console)
     console.print()
