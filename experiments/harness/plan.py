@@ -15,6 +15,7 @@ from experiments.harness.records.environment import (
     packages_digest,
     source_digest,
 )
+from experiments.harness.records.identity import IDENTITY, fingerprint_of
 from experiments.harness.records.models import Head, Record
 from experiments.harness.records.store import Store
 from experiments.harness.request import Request
@@ -148,11 +149,6 @@ def _cells(
             yield replace(first, seed=seed, mode=mode)
 
 
-# What makes a result this one and no other. Records with the same values are interchangeable.
-_IDENTITY = (
-    *("experiment", "implementation", "mode", "dtype", "seed", "data", "spec", "limit"),
-    *("environment", "source_sha256", "packages_sha256"),
-)
 _UNLIKE = {
     "data": "other data",
     "source_sha256": "other source code",
@@ -162,10 +158,8 @@ _UNLIKE = {
 
 def _unlike(record: Record, head: Head) -> str:
     """Say in what a stored record is not the one that would be made now."""
-    for name in _IDENTITY:
-        if getattr(record, name) != getattr(head, name):
-            return f"with {_UNLIKE.get(name, f'another {name}')}"
-    return "with an altered fingerprint"
+    name = next(name for name in IDENTITY if getattr(record, name) != getattr(head, name))
+    return f"with {_UNLIKE.get(name, f'another {name}')}"
 
 
 def _head(cell: Cell, experiment: Experiment, data: Dataset) -> Head:
@@ -195,9 +189,8 @@ def _signed(cell: Cell, values: dict[str, Any]) -> Head:
         "mode": cell.mode,
         "packages_sha256": packages_digest(BACKENDS[cell.implementation].packages),
     }
-    identity = json.dumps([values[name] for name in _IDENTITY], sort_keys=True)
-    values["fingerprint"] = sha256(identity.encode()).hexdigest()
-    return Head.model_validate_json(json.dumps(values))
+    head = Head.model_validate_json(json.dumps(values | {"fingerprint": ""}))
+    return head.model_copy(update={"fingerprint": fingerprint_of(head.model_dump())})
 
 
 def _acceptance(cell: Cell, experiment: Experiment, data: Dataset) -> tuple[float, float] | None:
