@@ -118,7 +118,7 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         data that cannot be trained on, and leaves the estimator as it was.
         """
         options: Any = {"validation_data": validation_data, "initial_weights": initial_weights}
-        list(self.iter_fit(X, y, sample_weight, **options))
+        list(self.iter_fit(X, y, sample_weight, ahead=True, **options))
         return self
 
     def iter_fit(
@@ -130,16 +130,19 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         classes: Any = None,
         validation_data: tuple[Any, Any] | None = None,
         initial_weights: Sequence[np.ndarray] | None = None,
+        ahead: bool = False,
     ) -> Iterator[dict[str, float]]:
         """Train like `fit`, and yield each epoch's record of `history_` when it is known.
 
-        `classes`: all labels, in case y lacks some.
+        Between two records the network is that of the first, and who stops there keeps it.
+        `classes`: all labels, in case y lacks some. `ahead`: several epochs may be trained before
+        the first of their records is yielded, as in `fit`, which is faster for small networks.
         """
         with unchanged_if_it_fails(self):
             batch = self._prepare(X, y, sample_weight, classes, first=True)
             validation = check_validation_data(self, validation_data, str(batch.X.dtype))
             self._start(initial_weights)
-            yield from self._train(batch, self.epochs, validation)
+            yield from self._train(batch, self.epochs, validation, ahead)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         first = not hasattr(self, "_adapter")

@@ -19,6 +19,36 @@ from scratch import Batch
 __all__ = ["LockstepTraining"]
 
 
+class _Timed:
+    """The orders of all epochs, and the seconds that each epoch took.
+
+    The time of epochs that are trained together, before the first of their results is known, is
+    shared between them.
+    """
+
+    def __init__(self, orders: Iterable[np.ndarray | None]) -> None:
+        self._orders, self._taken, self._known, self._together = orders, 0, 0, 0
+        self.resume()
+
+    def __iter__(self) -> Iterator[np.ndarray | None]:
+        for order in self._orders:
+            self._taken += 1
+            yield order
+
+    def resume(self) -> None:
+        """Start the clock after a pause."""
+        self._since = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Return the seconds of the epoch whose result has just become known."""
+        seconds = time.perf_counter() - self._since
+        if self._known == self._together:  # the first result of those orders
+            self._share, self._together = seconds / (self._taken - self._known), self._taken
+            seconds = 0.0
+        self._known += 1
+        return self._share + seconds
+
+
 class LockstepTraining(BaseEstimator, ABC):
     """A network, or a program, whose training is the same in every implementation.
 
@@ -80,28 +110,30 @@ class LockstepTraining(BaseEstimator, ABC):
         self.history_: list[dict[str, float]] = []
         self.seconds_ = {"compile": seconds, "fit": 0.0}
 
-    def _train(self, batch: Batch, epochs: int, validation: Batch | None) -> Iterator[dict]:
+    def _train(
+        self, batch: Batch, epochs: int, validation: Batch | None, ahead: bool = False
+    ) -> Iterator[dict]:
         start = time.perf_counter()
         adapter = self._adapter
         adapter.draw_from(self._draws, batch.X[:1])
         adapter.compile(batch, self.batch_size)
-        now = time.perf_counter()
-        self.seconds_["compile"] += now - start
+        self.seconds_["compile"] += time.perf_counter() - start
         shuffle = adapter.spec.shuffle
-        orders = self._draws.orders(len(batch.X), self.batch_size, epochs, shuffle)
+        orders = _Timed(self._draws.orders(len(batch.X), self.batch_size, epochs, shuffle))
         # Epochs may be trained ahead of their results; validation needs them one by one.
-        runs = [orders] if validation is None else ([order] for order in orders)
+        together = ahead and validation is None
+        runs = [orders] if together else ([order] for order in orders)
         for record in chain.from_iterable(self._epochs(batch, run) for run in runs):
             if validation is not None:
                 measured = self._measure(validation)
                 record |= {f"val_{name}": value for name, value in measured.items()}
-            before, now = now, time.perf_counter()
             self.orders_sha256_ = self._draws.orders_sha256
             self.draws_sha256_ = self._draws.draws_sha256
-            self.seconds_["fit"] += now - before
-            record["seconds"] = now - before
+            record["seconds"] = orders.seconds()
+            self.seconds_["fit"] += record["seconds"]
             self.history_.append(record)
             yield record
+            orders.resume()
 
     def _epochs(
         self, batch: Batch, orders: Iterable[np.ndarray | None]

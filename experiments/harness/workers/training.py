@@ -49,7 +49,7 @@ def train_job(
         random_state=cell.seed,
     )
     X, y = data.X_train[: cell.limit], data.y_train[: cell.limit]
-    for record in estimator.iter_fit(X, y, classes=_classes(experiment, data)):
+    for record in estimator.iter_fit(X, y, classes=_classes(experiment, data), ahead=True):
         report(len(estimator.history_), record["loss"])
     return _tested(job, experiment, data, estimator, seconds_import)
 
