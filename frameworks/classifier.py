@@ -7,7 +7,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 
 from frameworks.estimator import LockstepEstimator
-from frameworks.spec import Shape
+from frameworks.spec import Shape, outputs_for
 from frameworks.task import CLASSIFICATION
 from frameworks.validation import builders_spec, encode_labels
 from frameworks.weight_files import StoredNetwork, WeightFileError
@@ -51,20 +51,19 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
             raise ValueError(
                 f"y holds only one class, {self.classes_[0]!r}; a classifier needs two or more"
             )
-        self._one_output = len(self.classes_) == 2 and not self._builder_has_two()
+        self._one_output = self._outputs_of(self._builders_outputs()) == 1
 
     def _take_targets(self, network: StoredNetwork) -> None:
         if network.classes is None:
             raise WeightFileError("holds a regressor, which has no classes")
         self.classes_ = network.classes
-        self._one_output = len(self.classes_) == 2 and not self._builder_has_two()
+        self._one_output = self._outputs_of(self._builders_outputs()) == 1
 
-    def _builder_has_two(self) -> bool:
-        """Return whether a builder uses two outputs for two classes."""
-        return self.build is not None and builders_spec(self).outputs == 2
+    def _builders_outputs(self) -> Shape:
+        return 1 if self.build is None else builders_spec(self).outputs
 
     def _encode(self, y: np.ndarray, dtype: str) -> np.ndarray:
         return encode_labels(y, self.classes_, dtype, self._one_output)
 
     def _outputs_of(self, spec_outputs: Shape) -> Shape:
-        return 1 if self._one_output else len(self.classes_)
+        return outputs_for(len(self.classes_), spec_outputs)

@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from frameworks.adapter import Adapter
 from frameworks.program import Builder, ProgramBuilder
 from frameworks.saving import SavesWeights
-from frameworks.spec import Shape
+from frameworks.spec import Shape, as_shape
 from frameworks.task import Task
 from frameworks.training import LockstepTraining
 from frameworks.validation import (
@@ -221,10 +221,9 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
     def _build_adapter(self) -> Adapter:
         """Build the network for rows and targets like those of the first X and y."""
         spec = builders_spec(self)
-        rows = self._row_shape
         spec = replace(
             spec,
-            inputs=rows[0] if len(rows) == 1 else rows,
+            inputs=as_shape(self._row_shape),
             outputs=self._outputs_of(spec.outputs),
             epochs=self.epochs,
             batch_size=self.batch_size,

@@ -7,7 +7,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import check_array
 
 from frameworks.estimator import LockstepEstimator
-from frameworks.spec import Shape
+from frameworks.spec import Shape, as_shape
 from frameworks.task import REGRESSION
 from frameworks.weight_files import StoredNetwork, WeightFileError
 
@@ -62,4 +62,4 @@ class LockstepRegressor(RegressorMixin, LockstepEstimator):
         return {"y_numeric": True, "multi_output": True}
 
     def _outputs_of(self, spec_outputs: Shape) -> Shape:
-        return self._target_shape[0] if len(self._target_shape) == 1 else self._target_shape or 1
+        return as_shape(self._target_shape)

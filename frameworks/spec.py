@@ -4,9 +4,29 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-__all__ = ["Shape", "Spec", "float32"]
+__all__ = ["Shape", "Spec", "as_shape", "float32", "outputs_for"]
 
 Shape = int | tuple[int, ...]  # of one row: a number of columns, or the sides of an array
+
+
+def as_shape(sides: tuple[int, ...]) -> Shape:
+    """Return the shape of a row with these sides.
+
+    >>> as_shape(()), as_shape((3,)), as_shape((28, 28, 1))
+    (1, 3, (28, 28, 1))
+    """
+    return sides if len(sides) > 1 else (sides or (1,))[0]
+
+
+def outputs_for(classes: int, own: Shape) -> int:
+    """Return the number of outputs for so many classes; `own` is what the builder's spec says.
+
+    Two classes have one output, unless the builder uses two.
+
+    >>> outputs_for(2, own=1), outputs_for(2, own=2), outputs_for(3, own=1)
+    (1, 2, 3)
+    """
+    return 1 if classes == 2 and own != 2 else classes
 
 
 def float32(x: float) -> float:

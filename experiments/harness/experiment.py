@@ -5,23 +5,23 @@ Every page ends in one `Experiment`, those in this repository and those in a use
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from importlib.util import module_from_spec, spec_from_file_location
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 from datasets import DataError, Dataset, Policy
 from frameworks.blueprint import Blueprint
 from frameworks.errors import RequestError
 from frameworks.program import Builder
-from frameworks.spec import Spec
+from frameworks.spec import Shape, Spec, as_shape, outputs_for
 from frameworks.task import CLASSIFICATION, Task
 
-__all__ = ["Band", "Experiment", "load_page"]
+__all__ = ["Band", "Experiment", "load_page", "widths"]
 
 Band = tuple[float, float]
 Load = Callable[[Policy, str | None], Dataset]
@@ -105,19 +105,35 @@ class Experiment:
             raise RequestError(f"load() of {self.name} returned {kind}, not a Dataset")
         return data
 
-    @property
-    def network(self) -> str:
-        """The widths of the network, as "11-6-6-1"."""
-        hidden = getattr(self.spec, "hidden", ())
-        return "-".join(map(_side, (self.spec.inputs, *hidden, self.spec.outputs)))
+    def spec_for(self, data: Dataset) -> Spec:
+        """Return the numbers of a training on these data.
+
+        Inputs and outputs are those of the data, as estimators set them; a page may leave them out.
+        """
+        if self.task.has_answers:
+            outputs: Shape = outputs_for(len(data.class_names), self.spec.outputs)
+        else:
+            outputs = as_shape(data.y_train.shape[1:])
+        return replace(self.spec, inputs=as_shape(data.X_train.shape[1:]), outputs=outputs)
+
+    def blueprint_for(self, data: Dataset) -> Blueprint:
+        """Return what implementations train on these data."""
+        return replace(self.blueprint, spec=self.spec_for(data))
 
     def digest(self) -> str:
         """Return the SHA-256 of the page's file."""
         return sha256(self.source.read_bytes()).hexdigest()
 
 
-def _side(shape: int | tuple[int, ...]) -> str:
-    return str(shape) if isinstance(shape, int) else "x".join(map(str, shape))
+def widths(spec: Any) -> str:
+    """Return the widths of the network of a spec, a page's or a record's, as "11-6-6-1"."""
+    hidden = getattr(spec, "hidden", ())
+    layers = hidden if isinstance(hidden, tuple | list) else (hidden,)
+    return "-".join(map(_side, (spec.inputs, *layers, spec.outputs)))
+
+
+def _side(shape: Any) -> str:
+    return "x".join(map(_side, shape)) if isinstance(shape, tuple | list) else str(shape)
 
 
 def load_page(path: Path) -> Experiment:

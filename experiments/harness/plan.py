@@ -141,7 +141,7 @@ def _cells(
     """Yield an experiment's cells: for each seed the implementations, then what judges them."""
     able, first = list(able), first_cell(request, data, experiment)
     judged = request.dtype == "float32" and not request.native and len(able) > 1
-    beside = variants(experiment.blueprint, able, request.floor) if judged else []
+    beside = variants(experiment.blueprint_for(data), able, request.floor) if judged else []
     for seed in request.seeds:
         for implementation in able:
             yield replace(first, seed=seed, implementation=implementation)
@@ -164,7 +164,7 @@ def _unlike(record: Record, head: Head) -> str:
 
 def _head(cell: Cell, experiment: Experiment, data: Dataset) -> Head:
     """Return what a cell's record says before its training."""
-    spec = replace(experiment.spec, epochs=cell.epochs)
+    spec = replace(experiment.spec_for(data), epochs=cell.epochs)
     values = {
         "experiment": cell.experiment,
         "task": experiment.task.name,

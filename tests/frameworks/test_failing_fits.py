@@ -91,7 +91,7 @@ def test_who_stops_between_two_epochs_keeps_what_was_trained(make, validation_da
 
 
 def test_epochs_that_are_trained_together_share_their_time(monkeypatch):
-    """Three orders are trained in 6 s before the first result, a fourth in 5 s; reading takes 1 s."""
+    """Three orders are trained in 6 s before the first result, a fourth in 5 s; reading 1 s."""
     now = [0.0]
     monkeypatch.setattr(training.time, "perf_counter", lambda: now[0])
     timed = training._Timed(iter(range(4)))

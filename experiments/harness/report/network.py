@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from datasets import Dataset
 from experiments.harness.experiment import Experiment
 from scratch import Sequential
 
@@ -45,11 +46,15 @@ class Diagram:
         return f"Network: {', then '.join(steps)}; {self.parameters:,} parameters"
 
 
-def diagram(page: Experiment | None) -> Diagram | None:
-    """Return the diagram of the network of a page's scratch builder; None without one."""
+def diagram(page: Experiment | None, data: Dataset | None = None) -> Diagram | None:
+    """Return the diagram of the network of a page's scratch builder; None without one.
+
+    `data`: what it is trained on; None if it is unavailable.
+    """
     if page is None or "scratch" not in page.blueprint.builders:
         return None
-    parts, inputs = page.blueprint.builders["scratch"](), page.spec.inputs
+    spec = page.spec if data is None else page.spec_for(data)
+    parts, inputs = page.blueprint.builders["scratch"](spec=spec), spec.inputs
     if not isinstance(parts.network, Sequential):
         return None
     shape = inputs if isinstance(inputs, tuple) else (inputs,)

@@ -32,7 +32,7 @@ def train_natively(
     "weights.0", ...: in the framework's own layout.
     """
     cell, experiment, backend = job.cell, job.cell.find(), BACKENDS[job.cell.implementation]
-    spec = replace(experiment.spec, epochs=cell.epochs)
+    spec = replace(experiment.spec_for(data), epochs=cell.epochs)
     X, y = data.X_train[: cell.limit].astype(cell.dtype), data.y_train[: cell.limit]
     rows = Batch(X, _targets(experiment, data, y, cell.dtype))
     start = time.perf_counter()
@@ -61,7 +61,7 @@ def _targets(experiment: Experiment, data: Dataset, y: np.ndarray, dtype: str) -
     if not experiment.task.has_answers:
         return y.reshape(len(y), *(y.shape[1:] or (1,))).astype(dtype)
     classes = np.arange(len(data.class_names))
-    return encode_labels(y, classes, dtype, one_output=experiment.spec.outputs == 1)
+    return encode_labels(y, classes, dtype, one_output=experiment.spec_for(data).outputs == 1)
 
 
 def _measure(
@@ -73,7 +73,7 @@ def _measure(
     """
     targets = _targets(experiment, data, data.y_test, "float64")
     scratch = experiment.blueprint.builders.get("scratch")
-    loss = scratch().loss.forward if scratch else trained.loss
+    loss = scratch(spec=experiment.spec_for(data)).loss.forward if scratch else trained.loss
     units = data.in_units(outputs), data.in_units(targets)
     figures = experiment.task.measure(*units, trained.threshold)
     return {"loss": loss(outputs, targets), "n": len(targets)} | figures
