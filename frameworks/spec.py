@@ -1,6 +1,7 @@
 """The numbers of one training: those common to all networks, and those that a page adds."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -43,8 +44,8 @@ class Spec:
     """The numbers of one training; a page derives its own, with the numbers its network needs.
 
     Keras rounds Adam's betas and SGD's momentum to float32 even in a float64 model, which alone
-    would cost seven digits. So every number is rounded to float32 here, once, for all
-    implementations; `rounded` holds the numbers that this changed.
+    would cost seven digits. So every number, and every number of a tuple, is rounded to float32
+    here, once, for all implementations; `rounded` holds those that this changed.
 
     >>> @dataclass(frozen=True)
     ... class Momentum(Spec):
@@ -63,12 +64,19 @@ class Spec:
         rounded = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, float) and value != float32(value):
+            nearest = _nearest(value)
+            if nearest != value:
                 rounded[field.name] = value
-                object.__setattr__(self, field.name, float32(value))
+                object.__setattr__(self, field.name, nearest)
         object.__setattr__(self, "_rounded", rounded)
 
     @property
-    def rounded(self) -> dict[str, float]:
-        """The numbers that float32 cannot represent, by name, as they were given."""
+    def rounded(self) -> dict[str, Any]:
+        """The numbers, and tuples, that float32 cannot represent, by name, as they were given."""
         return dict(self.__dict__["_rounded"])
+
+
+def _nearest(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_nearest, value))
+    return float32(value) if isinstance(value, float) else value

@@ -114,7 +114,7 @@ def _rounded(experiment: Experiment) -> Iterator[str]:
     for name, given in experiment.spec.rounded.items():
         yield (
             f"{experiment.name}: {name} {given} is used as {getattr(experiment.spec, name)}, "
-            "the nearest float32 number, so that every implementation uses the same"
+            "the nearest in float32, so that every implementation uses the same"
         )
 
 

@@ -13,10 +13,8 @@ from .test_adding_a_page import page_of
 @pytest.fixture
 def page(tmp_path):
     path = tmp_path / "bare.py"
-    text = (
-        page_of("bare").replace("    inputs: int = 3\n", "").replace("    outputs: int = 1\n", "")
-    )
-    path.write_text(text)
+    text = page_of("bare").replace("    inputs: int = 3\n", "")
+    path.write_text(text.replace("    outputs: int = 1\n", ""))
     assert find_experiment(str(path)).spec.inputs == 1
     return path
 
