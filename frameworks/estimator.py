@@ -206,9 +206,8 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
     def _prepare(
         self, X: Any, y: Any, sample_weight: Any, classes: Any = None, *, first: bool
     ) -> Batch:
-        """Check the data and, if `first`, the parameters; set what is known from them."""
-        if first:
-            check_parameters(self)
+        """Check the parameters and the data; set what is known from them if `first`."""
+        check_parameters(self)
         dtype = self.dtype if first else self._adapter.dtype
         X, y = self._validate(X, y, dtype, first)
         if first:

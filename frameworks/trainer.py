@@ -91,9 +91,8 @@ class LockstepTrainer(LockstepTraining):
         return self._adapter.outputs(check_array(X, dtype=self._adapter.dtype, order="C"))
 
     def _prepare(self, X: Any, y: Any, *, first: bool) -> Batch:
-        """Check the data and, if `first`, the parameters."""
-        if first:
-            check_training(self)
+        """Check the parameters and the data."""
+        check_training(self)
         dtype = self.dtype if first else self._adapter.dtype
         X = validate_data(self, X, dtype=dtype, order="C", reset=first)
         if y is None:

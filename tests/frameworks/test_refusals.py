@@ -53,6 +53,14 @@ def test_parameter_is_named_with_its_value_and_what_was_expected(make, parameter
     assert expected in str(caught.value)
 
 
+@pytest.mark.parametrize("parameter", [{"batch_size": 0}, {"epochs": 0}, {"hidden": 4}], ids=str)
+def test_parameters_are_checked_whenever_training_goes_on(make, parameter):
+    """Keras would train for ever in batches of no rows."""
+    classifier = make(epochs=1).partial_fit(*table())
+    with pytest.raises((TypeError, ValueError), match=f"^{next(iter(parameter))} must be"):
+        classifier.set_params(**parameter).partial_fit(*table())
+
+
 @pytest.mark.parametrize("parameter", [{"hidden": (3,)}, {"learning_rate": 0.5}], ids=str)
 def test_number_that_is_the_builders_is_refused_beside_one(classifier_class, builder, parameter):
     classifier = classifier_class(build=builder(churn), epochs=1, **parameter)
