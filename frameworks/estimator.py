@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from frameworks.adapter import Adapter
-from frameworks.program import Builder, ProgramBuilder
+from frameworks.program import Builder, Program, ProgramBuilder, name_of
 from frameworks.saving import SavesWeights
 from frameworks.spec import Shape, as_shape
 from frameworks.task import Task
@@ -228,4 +228,19 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
             batch_size=self.batch_size,
         )
         build = self._default_build if self.build is None else self.build
-        return self._adapter_class(build, spec, self.dtype, self.task)
+        adapter = self._adapter_class(build, spec, self.dtype, self.task)
+        self._check_outputs(adapter)
+        return adapter
+
+    def _check_outputs(self, adapter: Adapter) -> None:
+        """Raise ValueError if the builder's network has other outputs than the targets need."""
+        if self.build is None or isinstance(adapter.parts, Program):
+            return
+        outputs = adapter.outputs(np.zeros((1, *self._row_shape), adapter.dtype)).shape[1:]
+        needed = adapter.spec.outputs
+        needed = needed if isinstance(needed, tuple) else (needed,)
+        if outputs != needed:
+            raise ValueError(
+                f"build: the network of {name_of(self.build)} has outputs {outputs} for a row, the "
+                f"targets need {needed}; build it with spec.outputs"
+            )

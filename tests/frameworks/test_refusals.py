@@ -1,5 +1,7 @@
 """What cannot be trained or predicted is refused, by name, before any work is done."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -75,6 +77,25 @@ def test_builder_without_a_spec_is_refused(make):
 
     with pytest.raises(TypeError, match="^build must take `spec` with a Spec as its default"):
         make(build=build).fit(*table())
+
+
+@pytest.mark.parametrize("way", ["fit", "partial_fit"])
+def test_a_network_with_other_outputs_than_the_targets_need_is_refused(
+    classifier_class, builder, way
+):
+    build = builder(churn)
+
+    def build_it(spec=churn.SPEC):
+        return build(replace(spec, outputs=4))
+
+    classifier = classifier_class(build_it, epochs=1)
+    message = (
+        r"^build: the network of build_it has outputs \(4,\) for a row, the targets need \(1,\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        getattr(classifier, way)(*table(d=11))
+    with pytest.raises(ValueError, match=r"need \(3,\)"):
+        getattr(classifier, way)(*table(3, d=11))
 
 
 X, Y = table()
