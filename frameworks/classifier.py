@@ -27,7 +27,11 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
     task = CLASSIFICATION
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Train one more epoch on X, y; the first call must see all labels in y or `classes`."""
+        """Train one more epoch on X, y; the first call must see all labels in y or `classes`.
+
+        Data that cannot be trained on are refused first. If a step fails all the same, the steps
+        before it stay taken.
+        """
         return self._partial_fit(X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> np.ndarray:

@@ -24,7 +24,11 @@ class LockstepRegressor(RegressorMixin, LockstepEstimator):
     task = REGRESSION
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train one more epoch on X and y."""
+        """Train one more epoch on X and y.
+
+        Data that cannot be trained on are refused first. If a step fails all the same, the steps
+        before it stay taken.
+        """
         return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X: Any) -> np.ndarray:

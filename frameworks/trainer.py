@@ -76,7 +76,11 @@ class LockstepTrainer(LockstepTraining):
             yield from self._train(batch, self.epochs, None)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Run one more epoch on X, y."""
+        """Run one more epoch on X, y.
+
+        Data that cannot be trained on are refused first. If a step fails all the same, the steps
+        before it stay taken.
+        """
         first = not hasattr(self, "_adapter")
         with unchanged_if_it_fails(self):
             batch = self._prepare(X, y, first=first)
