@@ -104,7 +104,7 @@ class ScratchAdapter(Adapter):
         return self.parts.network.loss_and_grad(self.parts.loss, *batch, training=True)
 
     def _layers(self) -> list[Any]:
-        return [layer for network in self.parts.networks for layer in network.layers]
+        return [layer for network in self.parts.networks for layer in _leaves(network)]
 
     def _peek(self, X: np.ndarray) -> None:
         """Use the masks of the next step without consuming the draws."""
@@ -128,6 +128,15 @@ class ScratchAdapter(Adapter):
             layer.state = own
             if rng is not None:
                 layer.rng = rng
+
+
+def _leaves(network: scratch.Sequential) -> Iterator[Any]:
+    """Yield a network's layers, in order, those of its inner networks in their place."""
+    for layer in network.layers:
+        if isinstance(layer, scratch.Sequential):
+            yield from _leaves(layer)
+        else:
+            yield layer
 
 
 class ScratchRegressor(LockstepRegressor):
