@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 
-from experiments.harness.experiment import Experiment, load_page
+from experiments.harness.experiment import Experiment
+from experiments.harness.pages import load_page
 from frameworks.errors import RequestError, choose
 
 __all__ = ["EXPERIMENTS", "find_experiment", "find_experiments", "known_experiment"]

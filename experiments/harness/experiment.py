@@ -8,25 +8,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
-from importlib.util import module_from_spec, spec_from_file_location
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 from datasets import DataError, Dataset, Policy
+from experiments.harness.page_checks import check_experiment
 from frameworks.blueprint import Blueprint
 from frameworks.errors import RequestError
 from frameworks.program import Builder
 from frameworks.spec import Shape, Spec, as_shape, outputs_for
 from frameworks.task import CLASSIFICATION, Task
 
-__all__ = ["Band", "Experiment", "load_page", "widths"]
+__all__ = ["PREFIX", "Band", "Experiment", "in_one_line", "widths"]
 
 Band = tuple[float, float]
 Load = Callable[[Policy, str | None], Dataset]
 
-_PREFIX = "lockstep_page_"  # of the module that a user's page becomes
+PREFIX = "lockstep_page_"  # of the module that a user's page becomes
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +55,13 @@ class Experiment:
     certified: Literal["mpmath", "longdouble"] | None = None
     benchmarked: bool = False
 
+    def __post_init__(self) -> None:
+        check_experiment(self)
+
     @property
     def name(self) -> str:
         """The page's name."""
-        return self.page.rpartition(".")[2].removeprefix(_PREFIX)
+        return self.page.rpartition(".")[2].removeprefix(PREFIX)
 
     @property
     def module(self) -> ModuleType:
@@ -71,9 +74,14 @@ class Experiment:
         return Path(str(self.module.__file__))
 
     @property
+    def beside(self) -> tuple[Path, ...]:
+        """The files that a user's page imports from its own folder."""
+        return self.module.__dict__.get("lockstep_beside", ())
+
+    @property
     def is_users(self) -> bool:
         """Whether it is a page from a user's own folder."""
-        return self.page.startswith(_PREFIX)
+        return self.page.startswith(PREFIX)
 
     @property
     def about(self) -> str:
@@ -97,8 +105,8 @@ class Experiment:
             data = self.load(policy, data_dir)
         except DataError:
             raise
-        except Exception as error:
-            why = _in_one_line(error, self.source)
+        except (Exception, SystemExit) as error:
+            why = in_one_line(error, self.source)
             raise RequestError(f"load() of {self.name} failed: {why}") from error
         if not isinstance(data, Dataset):
             kind = type(data).__name__
@@ -136,31 +144,7 @@ def _side(shape: Any) -> str:
     return "x".join(map(_side, shape)) if isinstance(shape, tuple | list) else str(shape)
 
 
-def load_page(path: Path) -> Experiment:
-    """Execute a user's own page, and return its experiment.
-
-    RequestError names the file, and what is wrong with it.
-    """
-    if not path.is_file():
-        raise RequestError(f"{path}: no such file; `lockstep list` shows what needs none")
-    name = _PREFIX + path.stem
-    spec = spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
-        raise RequestError(f"{path}: is no Python file; a page's name ends in .py")
-    module = sys.modules[name] = module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's own code raises
-        raise RequestError(f"{path} cannot be loaded: {_in_one_line(error, path)}") from error
-    experiment = getattr(module, "EXPERIMENT", None)
-    if not isinstance(experiment, Experiment):
-        raise RequestError(
-            f"{path} has no EXPERIMENT = Experiment(...) at its end; see CONTRIBUTING.md"
-        )
-    return experiment
-
-
-def _in_one_line(error: Exception, path: Path) -> str:
+def in_one_line(error: BaseException, path: Path) -> str:
     """Return the error with the page's line at which it was raised."""
     line, trace = getattr(error, "lineno", None), error.__traceback__
     while trace is not None:

@@ -176,7 +176,7 @@ def _head(cell: Cell, experiment: Experiment, data: Dataset) -> Head:
         "limit": cell.limit,
         "acceptance": _acceptance(cell, experiment, data),
         "environment": environment(cell.threads),
-        "source_sha256": source_digest(experiment.source),
+        "source_sha256": source_digest(experiment.source, *experiment.beside),
     }
     return _signed(cell, values)
 

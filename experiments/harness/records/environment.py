@@ -55,9 +55,12 @@ def thread_variables(threads: int) -> dict[str, str]:
     return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
-def source_digest(page: Path) -> str:
-    """Return the SHA-256 of the code that computes an experiment's results; `page` is its file."""
-    files = [page, *sorted((_ROOT / "experiments/harness/workers").glob("*training.py"))]
+def source_digest(page: Path, *beside: Path) -> str:
+    """Return the SHA-256 of the code that computes an experiment's results.
+
+    `page` is its file, `beside` what it imports from its folder.
+    """
+    files = [page, *beside, *sorted((_ROOT / "experiments/harness/workers").glob("*training.py"))]
     for package in ("scratch", "frameworks", "datasets"):
         files += sorted((_ROOT / package).rglob("*.py"))
     digest = sha256()

@@ -44,7 +44,7 @@ Scalar = Text | bool | Whole | Number | None
 Dtype = Literal["float64", "float32"]
 Mode = Annotated[str, Field(pattern=r"^(lockstep|native|keras-sigmoid|nudged-[0-9]+)$")]
 Verdict = Literal["agree", "differ"] | None
-_OTHERS = TypeAdapter(Named[Scalar | Many[Scalar]], config=ConfigDict(strict=True))
+_OTHERS = TypeAdapter(Named[Scalar | Many[Scalar | Many[Scalar]]], config=ConfigDict(strict=True))
 
 
 def _known_task(name: str) -> str:
@@ -58,7 +58,7 @@ class _Model(BaseModel):
 
 
 class _Open(_Model):
-    """An object with other fields besides: text, numbers, or lists of them."""
+    """An object with other fields besides: text, numbers, or lists of them, or of such lists."""
 
     model_config = ConfigDict(extra="allow")
 
