@@ -171,6 +171,11 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         return np.concatenate([self._adapter.outputs(X[i : i + _ROWS_AT_ONCE]) for i in pieces])
 
     def _measure(self, batch: Batch) -> dict[str, float]:
+        if isinstance(self._adapter.parts, Program) and self._adapter.parts.loss is None:
+            raise TypeError(
+                f"build: the program of {name_of(self.build)} has no loss by which its outputs can "
+                "be measured; give it one, as Program(..., loss=loss)"
+            )
         outputs = self._outputs(batch.X)
         metrics = self.task.measure(outputs, batch.y, self._adapter.threshold)
         return {"loss": self._adapter.loss(outputs, batch.y)} | metrics

@@ -8,7 +8,7 @@ from typing import Any
 
 from datasets import Dataset
 from experiments.harness.cell import Cell
-from experiments.harness.experiment import Experiment
+from experiments.harness.experiment import Experiment, in_one_line
 from experiments.harness.records import RUNS
 from experiments.harness.records.environment import (
     environment,
@@ -141,12 +141,21 @@ def _cells(
     """Yield an experiment's cells: for each seed the implementations, then what judges them."""
     able, first = list(able), first_cell(request, data, experiment)
     judged = request.dtype == "float32" and not request.native and len(able) > 1
-    beside = variants(experiment.blueprint_for(data), able, request.floor) if judged else []
+    beside = _judges(experiment, data, able, request.floor) if judged else []
     for seed in request.seeds:
         for implementation in able:
             yield replace(first, seed=seed, implementation=implementation)
         for mode in beside:
             yield replace(first, seed=seed, mode=mode)
+
+
+def _judges(experiment: Experiment, data: Dataset, able: list[str], floor: int) -> list[str]:
+    """Return the modes that judge an experiment; RequestError if build_scratch fails."""
+    try:
+        return variants(experiment.blueprint_for(data), able, floor)
+    except Exception as error:  # whatever the user's own code raises
+        why = in_one_line(error, experiment.source)
+        raise RequestError(f"build_scratch of {experiment.name} failed: {why}") from error
 
 
 _UNLIKE = {

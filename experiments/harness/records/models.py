@@ -130,7 +130,13 @@ class Head(_Model):
 
 
 class History(_Model):
-    """Means over the rows of each epoch; accuracy where the task has answers."""
+    """Means over the rows of each epoch; accuracy where the task has answers.
+
+    A program's step may have returned others besides.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[Text, Many[Finite]]
 
     loss: Many[Finite] = Field(min_length=1)
     accuracy: Many[Share] | None = None

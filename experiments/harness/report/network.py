@@ -7,6 +7,8 @@ import numpy as np
 
 from datasets import Dataset
 from experiments.harness.experiment import Experiment
+from frameworks.program import Parts, Program
+from frameworks.spec import Shape
 from scratch import Sequential
 
 __all__ = ["Diagram", "Layer", "diagram"]
@@ -47,16 +49,21 @@ class Diagram:
 
 
 def diagram(page: Experiment | None, data: Dataset | None = None) -> Diagram | None:
-    """Return the diagram of the network of a page's scratch builder; None without one.
+    """Return the diagram of the network of a page's scratch builder; None without one that works.
 
     `data`: what it is trained on; None if it is unavailable.
     """
     if page is None or "scratch" not in page.blueprint.builders:
         return None
     spec = page.spec if data is None else page.spec_for(data)
-    parts, inputs = page.blueprint.builders["scratch"](spec=spec), spec.inputs
-    if not isinstance(parts.network, Sequential):
+    try:
+        parts = page.blueprint.builders["scratch"](spec=spec)
+        return _draw(parts, spec.inputs) if isinstance(parts.network, Sequential) else None
+    except Exception:  # of a user's builder, which the run need not have trained
         return None
+
+
+def _draw(parts: Parts | Program, inputs: Shape) -> Diagram:
     shape = inputs if isinstance(inputs, tuple) else (inputs,)
     layers, x = [_column(0, "input", shape, 0, False)], np.zeros((1, *shape))
     for layer in parts.network.layers:
@@ -70,8 +77,8 @@ def diagram(page: Experiment | None, data: Dataset | None = None) -> Diagram | N
     return Diagram(
         layers,
         sum(layer.parameters for layer in layers),
-        type(parts.loss).__name__,
-        _optimizer(parts.optimizer),
+        "in its own step" if parts.loss is None else type(parts.loss).__name__,
+        ", ".join(map(_optimizer, parts.optimizers)),
         _WIDTH * len(layers),
     )
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,10 @@ from experiments.harness.records.arrays import Arrays, digest
 from experiments.harness.records.models import Digests, Record
 from experiments.harness.workers.training import confusion_matrix, finish
 from frameworks.backends import BACKENDS
+from frameworks.errors import RequestError
 from frameworks.native import Trained, TrainNatively
+from frameworks.program import Builder, Parts, Program, name_of
+from frameworks.spec import Spec
 from frameworks.validation import encode_labels
 from scratch import Batch
 
@@ -37,7 +41,7 @@ def train_natively(
     rows = Batch(X, _targets(experiment, data, y, cell.dtype))
     start = time.perf_counter()
     train: TrainNatively = backend.load("native", str(backend.native))
-    build = experiment.blueprint.builders[backend.builders]
+    build = _parts_only(experiment.blueprint.builders[backend.builders])
     trained = train(build, spec, cell.seed, rows, experiment.task, report)
     seconds = {"import": seconds_import, "compile": 0.0, "fit": time.perf_counter() - start}
     outputs = trained.outputs(data.X_test.astype(cell.dtype))
@@ -54,6 +58,22 @@ def train_natively(
         predictions=digest(arrays.get("predictions", outputs)),
     )
     return finish(job.head, len(X), history, figures, seconds, digests), arrays
+
+
+def _parts_only(build: Builder) -> Builder:
+    """Return a builder that refuses to build a program, whose step is not a framework's own."""
+
+    @wraps(build)
+    def build_parts(spec: Spec) -> Parts:
+        parts = build(spec=spec)
+        if isinstance(parts, Program):
+            raise RequestError(
+                f"{name_of(build)} returns a Program, which has a step of its own; --native trains "
+                "with each framework's own, and needs Parts"
+            )
+        return parts
+
+    return build_parts
 
 
 def _targets(experiment: Experiment, data: Dataset, y: np.ndarray, dtype: str) -> np.ndarray:
