@@ -133,13 +133,18 @@ def finish(
     return Record(
         **dict(head),
         n_train=n_train,
-        history=History(**{name: list(map(_finite, each)) for name, each in history.items()}),
+        history=_history(history),
         test=TestFigures(n=n, **known),
         seconds=Seconds(**seconds),
         digests=digests,
         status="ok",
         error=None,
     )
+
+
+def _history(values: dict[str, list[float]]) -> History:
+    named: dict[str, Any] = {name: list(map(_finite, each)) for name, each in values.items()}
+    return History(**named)
 
 
 def _finite(value: Any) -> Any:
