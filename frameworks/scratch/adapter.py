@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import scratch
-from frameworks.adapter import Adapter
+from frameworks.adapter import Adapter, require_own
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_scratch
 from frameworks.draws import Dropped, StepDraws
@@ -27,7 +27,7 @@ class ScratchAdapter(Adapter):
     """A `scratch.Sequential` with its loss and optimizer."""
 
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
-        parts = build(spec=spec)
+        parts = require_own(build, build(spec=spec), scratch.Sequential, "scratch.Sequential")
         for network in parts.networks:
             network.bind(self.dtype)
         return parts

@@ -79,6 +79,20 @@ def test_builder_without_a_spec_is_refused(make):
         make(build=build).fit(*table())
 
 
+@pytest.mark.parametrize("name_of_other", ["scratch", "pytorch", None])
+def test_a_builder_of_another_framework_or_of_nothing_is_one_sentence(name, name_of_other):
+    def build_it(spec=churn.SPEC):
+        return getattr(churn, f"build_{name_of_other}")(spec) if name_of_other else None
+
+    if name_of_other and name.lower().startswith(name_of_other):
+        return
+    expected = (
+        "the network of build_it must be a" if name_of_other else "build_it must return Parts"
+    )
+    with pytest.raises(TypeError, match=f"^build: {expected}"):
+        getattr(frameworks, name)(build_it, epochs=1).fit(*table(d=11))
+
+
 @pytest.mark.parametrize("way", ["fit", "partial_fit"])
 def test_a_network_with_other_outputs_than_the_targets_need_is_refused(
     classifier_class, builder, way
