@@ -32,6 +32,13 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
         Data that cannot be trained on are refused first. If a step fails all the same, the steps
         before it stay taken.
         """
+        if classes is not None and hasattr(self, "_adapter"):
+            given = unique_labels(classes)
+            if not np.array_equal(given, self.classes_):
+                raise ValueError(
+                    f"classes: {given.tolist()} are not those of the first call, "
+                    f"{self.classes_.tolist()}"
+                )
         return self._partial_fit(X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -52,9 +59,8 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
         check_classification_targets(y)
         self.classes_ = unique_labels(y if classes is None else classes)
         if len(self.classes_) < 2:
-            raise ValueError(
-                f"y holds only one class, {self.classes_[0]!r}; a classifier needs two or more"
-            )
+            (only,) = self.classes_.tolist()
+            raise ValueError(f"y holds only one class, {only!r}; a classifier needs two or more")
         self._one_output = self._outputs_of(self._builders_outputs()) == 1
 
     def _take_targets(self, network: StoredNetwork) -> None:

@@ -219,7 +219,9 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
             self._learn_targets(y, classes)
         targets = self._encode(y, dtype)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
+            sample_weight = _check_sample_weight(
+                sample_weight, X, dtype=X.dtype, ensure_non_negative=True
+            )
         return Batch(X, targets, sample_weight)
 
     def _build_adapter(self) -> Adapter:

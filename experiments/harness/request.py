@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import get_args
 
@@ -35,8 +36,11 @@ class Request:
     def __post_init__(self) -> None:
         for name in ("epochs", "limit", "threads"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise RequestError(f"{name}: expected 1 or more, got {value}")
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+                raise RequestError(f"{name}: expected a whole number, 1 or more, got {value!r}")
+            object.__setattr__(self, name, int(value))  # NumPy's, too
         choose("dtype", self.dtype, ("float64", "float32"))
         choose("data", self.policy, get_args(Policy))
         check_floor(self.floor)

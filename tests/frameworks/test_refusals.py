@@ -127,10 +127,11 @@ HOLED = np.where(np.arange(63).reshape(21, 3) == 7, np.nan, X)
         ((X[:, :0], Y), r"Found array with 0 feature\(s\)"),
         ((X, Y[:-1]), r"inconsistent numbers of samples: \[21, 20\]"),
         ((X, X), "y should be a 1d array"),
-        ((X, Y * 0 + 5), r"^y holds only one class, np.int64\(5\); a classifier needs two or more"),
+        ((X, Y * 0 + 5), r"^y holds only one class, 5; a classifier needs two or more"),
         ((X, Y * 0.37), "Unknown label type: continuous"),
         ((X, Y, np.ones(3)), r"sample_weight.shape == \(3,\)"),
         ((X, Y, Y * np.nan), "Input sample_weight contains NaN"),
+        ((X, Y, Y - 1.0), "Negative values in data passed to `sample_weight`"),
     ],
     ids=lambda case: case if isinstance(case, str) else "",
 )
@@ -147,6 +148,14 @@ def test_labels_never_seen_are_named(fitted):
         fitted.partial_fit(X, other)
     with pytest.raises(ValueError, match=message):
         fitted.evaluate(X, other)
+    for w, own in zip(before, fitted.get_weights(), strict=True):
+        assert w.tobytes() == own.tobytes()
+
+
+def test_other_classes_in_a_later_call_are_refused(fitted):
+    before = fitted.get_weights()
+    with pytest.raises(ValueError, match=r"^classes: \[0, 1, 2\] are not those of .*, \[0, 1\]$"):
+        fitted.partial_fit(X, Y, classes=[0, 1, 2])
     for w, own in zip(before, fitted.get_weights(), strict=True):
         assert w.tobytes() == own.tobytes()
 
