@@ -1,15 +1,17 @@
 """The experiments by name; only the edges, such as the command line, look them up."""
 
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from experiments.harness.experiment import Experiment, load_page
+from experiments.harness.experiment import Experiment
+from experiments.harness.pages import load_page
 from frameworks.errors import RequestError, choose
 
-__all__ = ["EXPERIMENTS", "find_experiment", "known_experiment"]
+__all__ = ["EXPERIMENTS", "find_experiment", "find_experiments", "known_experiment"]
 
 # One line for each experiment: the name of its page in this folder.
 EXPERIMENTS = (
@@ -24,13 +26,15 @@ EXPERIMENTS = (
     "digits_autoencoder",
 )
 
+_NAME = re.compile(r"[^\W\d]\w*(-\w+)*")  # of a user's page: a word, or several joined by hyphens
 _PAGES: dict[str, Experiment] = {}  # users' pages, by name, once named by their path
 
 
 def find_experiment(name: str) -> Experiment:
     """Return an experiment by name, or that of a user's page by its path, which ends in .py.
 
-    A page's code is executed. RequestError if there is none, or if its name is one of ours.
+    A page's code is executed. RequestError if there is none, if its name is one of ours, or if it
+    is none that a module and a record can have.
 
     >>> find_experiment("churn").spec.hidden
     (6, 6)
@@ -43,6 +47,10 @@ def find_experiment(name: str) -> Experiment:
         assert spec is not None
         return _unchanged(Path(str(spec.origin)), lambda: import_module(module).EXPERIMENT)
     path = Path(name)
+    if not _NAME.fullmatch(path.stem):
+        raise RequestError(
+            f"{name}: a page is named with letters, digits and _, as my_page.py is; rename the page"
+        )
     if path.stem in EXPERIMENTS:
         raise RequestError(f"{name}: {path.stem} is an experiment of the suite; rename the page")
     known = _PAGES.get(path.stem)
@@ -61,6 +69,23 @@ def _unchanged(path: Path, load: Callable[[], Experiment]) -> Experiment:
 
 def _text(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
+
+
+def find_experiments(names: Iterable[str]) -> list[Experiment]:
+    """Return experiments as `find_experiment` does, each once.
+
+    RequestError for two pages of one name: their records would have one name, too.
+    """
+    found: dict[str, tuple[str, Experiment]] = {}
+    for name in names:
+        experiment = find_experiment(name)
+        first, known = found.setdefault(experiment.name, (name, experiment))
+        if known is not experiment:
+            raise RequestError(
+                f"{first} and {name} have one name, {experiment.name}, and so would their records; "
+                "rename one of the pages"
+            )
+    return [experiment for _, experiment in found.values()]
 
 
 def known_experiment(name: str) -> Experiment | None:

@@ -10,12 +10,26 @@ import numpy as np
 
 from frameworks.draws import Draws, Dropped, StepDraws, StepStream
 from frameworks.probe import LayerOutput
-from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch
+from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch, name_of
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch, EpochResult
 
-__all__ = ["Adapter"]
+__all__ = ["Adapter", "require_own"]
+
+
+def require_own(build: Any, parts: Any, network: type, kind: str) -> Any:
+    """Return what a builder returned; TypeError if it is not of one framework's own objects.
+
+    `network`: the class of its networks, `kind`: how it is called.
+    """
+    if not isinstance(parts, Parts | Program):
+        raise TypeError(f"build: {name_of(build)} must return Parts or a Program, got {parts!r}")
+    for each in parts.networks:
+        if not isinstance(each, network):
+            other = f"{type(each).__module__}.{type(each).__qualname__}"
+            raise TypeError(f"build: the network of {name_of(build)} must be a {kind}, got {other}")
+    return parts
 
 
 class Adapter(ABC):
@@ -53,7 +67,7 @@ class Adapter(ABC):
 
     @abstractmethod
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
-        """Call the builder and give its networks the adapter's dtype."""
+        """Call the builder and give its networks the adapter's dtype; see `require_own`."""
 
     @abstractmethod
     def get_weights(self) -> list[np.ndarray]:

@@ -78,10 +78,10 @@ class Backend:
 
     def cannot_train(self, blueprint: Blueprint, dtype: str, native: bool = False) -> str:
         """Return why it cannot train a blueprint, or an empty string."""
-        if dtype not in self.dtypes:
-            return f"{self.name} computes in {' and '.join(self.dtypes)} only, not in {dtype}"
         if native and self.native is None:
             return f"{self.name} has no defaults of its own, which --native requires"
+        if dtype not in self.dtypes:
+            return f"{self.name} computes in {' and '.join(self.dtypes)} only, not in {dtype}"
         if self.builders not in blueprint.builders:
             there_are = ", ".join(f"build_{name}" for name in blueprint.builders) or "none"
             return f"{blueprint.name} has no build_{self.builders}; there are: {there_are}"

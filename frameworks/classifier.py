@@ -7,7 +7,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 
 from frameworks.estimator import LockstepEstimator
-from frameworks.spec import Shape
+from frameworks.spec import Shape, outputs_for
 from frameworks.task import CLASSIFICATION
 from frameworks.validation import builders_spec, encode_labels
 from frameworks.weight_files import StoredNetwork, WeightFileError
@@ -27,7 +27,18 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
     task = CLASSIFICATION
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Train one more epoch on X, y; the first call must see all labels in y or `classes`."""
+        """Train one more epoch on X, y; the first call must see all labels in y or `classes`.
+
+        Data that cannot be trained on are refused first. If a step fails all the same, the steps
+        before it stay taken.
+        """
+        if classes is not None and hasattr(self, "_adapter"):
+            given = unique_labels(classes)
+            if not np.array_equal(given, self.classes_):
+                raise ValueError(
+                    f"classes: {given.tolist()} are not those of the first call, "
+                    f"{self.classes_.tolist()}"
+                )
         return self._partial_fit(X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -48,23 +59,21 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
         check_classification_targets(y)
         self.classes_ = unique_labels(y if classes is None else classes)
         if len(self.classes_) < 2:
-            raise ValueError(
-                f"y holds only one class, {self.classes_[0]!r}; a classifier needs two or more"
-            )
-        self._one_output = len(self.classes_) == 2 and not self._builder_has_two()
+            (only,) = self.classes_.tolist()
+            raise ValueError(f"y holds only one class, {only!r}; a classifier needs two or more")
+        self._one_output = self._outputs_of(self._builders_outputs()) == 1
 
     def _take_targets(self, network: StoredNetwork) -> None:
         if network.classes is None:
             raise WeightFileError("holds a regressor, which has no classes")
         self.classes_ = network.classes
-        self._one_output = len(self.classes_) == 2 and not self._builder_has_two()
+        self._one_output = self._outputs_of(self._builders_outputs()) == 1
 
-    def _builder_has_two(self) -> bool:
-        """Return whether a builder uses two outputs for two classes."""
-        return self.build is not None and builders_spec(self).outputs == 2
+    def _builders_outputs(self) -> Shape:
+        return 1 if self.build is None else builders_spec(self).outputs
 
     def _encode(self, y: np.ndarray, dtype: str) -> np.ndarray:
         return encode_labels(y, self.classes_, dtype, self._one_output)
 
     def _outputs_of(self, spec_outputs: Shape) -> Shape:
-        return 1 if self._one_output else len(self.classes_)
+        return outputs_for(len(self.classes_), spec_outputs)

@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from frameworks.adapter import Adapter
-from frameworks.program import Builder, ProgramBuilder
+from frameworks.program import Builder, Program, ProgramBuilder, name_of
 from frameworks.saving import SavesWeights
-from frameworks.spec import Shape
+from frameworks.spec import Shape, as_shape
 from frameworks.task import Task
 from frameworks.training import LockstepTraining
 from frameworks.validation import (
@@ -118,7 +118,7 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         data that cannot be trained on, and leaves the estimator as it was.
         """
         options: Any = {"validation_data": validation_data, "initial_weights": initial_weights}
-        list(self.iter_fit(X, y, sample_weight, **options))
+        list(self.iter_fit(X, y, sample_weight, ahead=True, **options))
         return self
 
     def iter_fit(
@@ -130,16 +130,19 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         classes: Any = None,
         validation_data: tuple[Any, Any] | None = None,
         initial_weights: Sequence[np.ndarray] | None = None,
+        ahead: bool = False,
     ) -> Iterator[dict[str, float]]:
         """Train like `fit`, and yield each epoch's record of `history_` when it is known.
 
-        `classes`: all labels, in case y lacks some.
+        Between two records the network is that of the first, and who stops there keeps it.
+        `classes`: all labels, in case y lacks some. `ahead`: several epochs may be trained before
+        the first of their records is yielded, as in `fit`, which is faster for small networks.
         """
         with unchanged_if_it_fails(self):
             batch = self._prepare(X, y, sample_weight, classes, first=True)
             validation = check_validation_data(self, validation_data, str(batch.X.dtype))
             self._start(initial_weights)
-            yield from self._train(batch, self.epochs, validation)
+            yield from self._train(batch, self.epochs, validation, ahead)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         first = not hasattr(self, "_adapter")
@@ -168,6 +171,11 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         return np.concatenate([self._adapter.outputs(X[i : i + _ROWS_AT_ONCE]) for i in pieces])
 
     def _measure(self, batch: Batch) -> dict[str, float]:
+        if isinstance(self._adapter.parts, Program) and self._adapter.parts.loss is None:
+            raise TypeError(
+                f"build: the program of {name_of(self.build)} has no loss by which its outputs can "
+                "be measured; give it one, as Program(..., loss=loss)"
+            )
         outputs = self._outputs(batch.X)
         metrics = self.task.measure(outputs, batch.y, self._adapter.threshold)
         return {"loss": self._adapter.loss(outputs, batch.y)} | metrics
@@ -203,28 +211,43 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
     def _prepare(
         self, X: Any, y: Any, sample_weight: Any, classes: Any = None, *, first: bool
     ) -> Batch:
-        """Check the data and, if `first`, the parameters; set what is known from them."""
-        if first:
-            check_parameters(self)
+        """Check the parameters and the data; set what is known from them if `first`."""
+        check_parameters(self)
         dtype = self.dtype if first else self._adapter.dtype
         X, y = self._validate(X, y, dtype, first)
         if first:
             self._learn_targets(y, classes)
         targets = self._encode(y, dtype)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
+            sample_weight = _check_sample_weight(
+                sample_weight, X, dtype=X.dtype, ensure_non_negative=True
+            )
         return Batch(X, targets, sample_weight)
 
     def _build_adapter(self) -> Adapter:
         """Build the network for rows and targets like those of the first X and y."""
         spec = builders_spec(self)
-        rows = self._row_shape
         spec = replace(
             spec,
-            inputs=rows[0] if len(rows) == 1 else rows,
+            inputs=as_shape(self._row_shape),
             outputs=self._outputs_of(spec.outputs),
             epochs=self.epochs,
             batch_size=self.batch_size,
         )
         build = self._default_build if self.build is None else self.build
-        return self._adapter_class(build, spec, self.dtype, self.task)
+        adapter = self._adapter_class(build, spec, self.dtype, self.task)
+        self._check_outputs(adapter)
+        return adapter
+
+    def _check_outputs(self, adapter: Adapter) -> None:
+        """Raise ValueError if the builder's network has other outputs than the targets need."""
+        if self.build is None or isinstance(adapter.parts, Program):
+            return
+        outputs = adapter.outputs(np.zeros((1, *self._row_shape), adapter.dtype)).shape[1:]
+        needed = adapter.spec.outputs
+        needed = needed if isinstance(needed, tuple) else (needed,)
+        if outputs != needed:
+            raise ValueError(
+                f"build: the network of {name_of(self.build)} has outputs {outputs} for a row, the "
+                f"targets need {needed}; build it with spec.outputs"
+            )

@@ -7,7 +7,7 @@ import numpy as np
 
 __all__ = [
     *("Builder", "InitialWeights", "Parts", "Program", "ProgramBuilder", "Step", "StepArrays"),
-    "StepBatch",
+    *("StepBatch", "name_of"),
 ]
 
 InitialWeights = Callable[[Any, np.random.Generator], list[np.ndarray]]
@@ -68,6 +68,16 @@ class Program(NamedTuple):
     def network(self) -> Any:
         """The network that computes the outputs."""
         return self.networks[0]
+
+
+def name_of(build: Any) -> str:
+    """Return a builder's name, as it stands on its page.
+
+    >>> from functools import partial
+    >>> name_of(partial(sorted, reverse=True))
+    'sorted'
+    """
+    return getattr(build, "__name__", "") or name_of(getattr(build, "func", type(build)))
 
 
 Builder = Callable[..., Parts]  # called as build(spec=Spec(...))

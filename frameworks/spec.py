@@ -1,12 +1,33 @@
 """The numbers of one training: those common to all networks, and those that a page adds."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
-__all__ = ["Shape", "Spec", "float32"]
+__all__ = ["Shape", "Spec", "as_shape", "float32", "outputs_for"]
 
 Shape = int | tuple[int, ...]  # of one row: a number of columns, or the sides of an array
+
+
+def as_shape(sides: tuple[int, ...]) -> Shape:
+    """Return the shape of a row with these sides.
+
+    >>> as_shape(()), as_shape((3,)), as_shape((28, 28, 1))
+    (1, 3, (28, 28, 1))
+    """
+    return sides if len(sides) > 1 else (sides or (1,))[0]
+
+
+def outputs_for(classes: int, own: Shape) -> int:
+    """Return the number of outputs for so many classes; `own` is what the builder's spec says.
+
+    Two classes have one output, unless the builder uses two.
+
+    >>> outputs_for(2, own=1), outputs_for(2, own=2), outputs_for(3, own=1)
+    (1, 2, 3)
+    """
+    return 1 if classes == 2 and own != 2 else classes
 
 
 def float32(x: float) -> float:
@@ -23,8 +44,8 @@ class Spec:
     """The numbers of one training; a page derives its own, with the numbers its network needs.
 
     Keras rounds Adam's betas and SGD's momentum to float32 even in a float64 model, which alone
-    would cost seven digits. So every number is rounded to float32 here, once, for all
-    implementations; `rounded` holds the numbers that this changed.
+    would cost seven digits. So every number, and every number of a tuple, is rounded to float32
+    here, once, for all implementations; `rounded` holds those that this changed.
 
     >>> @dataclass(frozen=True)
     ... class Momentum(Spec):
@@ -43,12 +64,19 @@ class Spec:
         rounded = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, float) and value != float32(value):
+            nearest = _nearest(value)
+            if nearest != value:
                 rounded[field.name] = value
-                object.__setattr__(self, field.name, float32(value))
+                object.__setattr__(self, field.name, nearest)
         object.__setattr__(self, "_rounded", rounded)
 
     @property
-    def rounded(self) -> dict[str, float]:
-        """The numbers that float32 cannot represent, by name, as they were given."""
+    def rounded(self) -> dict[str, Any]:
+        """The numbers, and tuples, that float32 cannot represent, by name, as they were given."""
         return dict(self.__dict__["_rounded"])
+
+
+def _nearest(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_nearest, value))
+    return float32(value) if isinstance(value, float) else value

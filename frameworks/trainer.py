@@ -76,7 +76,11 @@ class LockstepTrainer(LockstepTraining):
             yield from self._train(batch, self.epochs, None)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Run one more epoch on X, y."""
+        """Run one more epoch on X, y.
+
+        Data that cannot be trained on are refused first. If a step fails all the same, the steps
+        before it stay taken.
+        """
         first = not hasattr(self, "_adapter")
         with unchanged_if_it_fails(self):
             batch = self._prepare(X, y, first=first)
@@ -91,9 +95,8 @@ class LockstepTrainer(LockstepTraining):
         return self._adapter.outputs(check_array(X, dtype=self._adapter.dtype, order="C"))
 
     def _prepare(self, X: Any, y: Any, *, first: bool) -> Batch:
-        """Check the data and, if `first`, the parameters."""
-        if first:
-            check_training(self)
+        """Check the parameters and the data."""
+        check_training(self)
         dtype = self.dtype if first else self._adapter.dtype
         X = validate_data(self, X, dtype=dtype, order="C", reset=first)
         if y is None:

@@ -33,6 +33,36 @@ class FitTogether(Protocol):
         """
 
 
+class _Timed:
+    """The orders of all epochs, and the seconds that each epoch took.
+
+    The time of epochs that are trained together, before the first of their results is known, is
+    shared between them.
+    """
+
+    def __init__(self, orders: Iterable[np.ndarray | None]) -> None:
+        self._orders, self._taken, self._known, self._together = orders, 0, 0, 0
+        self.resume()
+
+    def __iter__(self) -> Iterator[np.ndarray | None]:
+        for order in self._orders:
+            self._taken += 1
+            yield order
+
+    def resume(self) -> None:
+        """Start the clock after a pause."""
+        self._since = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Return the seconds of the epoch whose result has just become known."""
+        seconds = time.perf_counter() - self._since
+        if self._known == self._together:  # the first result of those orders
+            self._share, self._together = seconds / (self._taken - self._known), self._taken
+            seconds = 0.0
+        self._known += 1
+        return self._share + seconds
+
+
 class LockstepTraining(BaseEstimator, ABC):
     """A network, or a program, whose training is the same in every implementation.
 
@@ -94,17 +124,20 @@ class LockstepTraining(BaseEstimator, ABC):
         self.history_: list[dict[str, float]] = []
         self.seconds_ = {"compile": seconds, "fit": 0.0}
 
-    def _train(self, batch: Batch, epochs: int, validation: Batch | None) -> Iterator[dict]:
-        orders, now = self._orders(batch, epochs), time.perf_counter()
-        # Epochs may be trained ahead of the results; what is measured in between needs one by one.
-        runs = [orders] if validation is None else ([order] for order in orders)
+    def _train(
+        self, batch: Batch, epochs: int, validation: Batch | None, ahead: bool = False
+    ) -> Iterator[dict]:
+        orders = _Timed(self._orders(batch, epochs))
+        # Epochs may be trained ahead of their results; validation needs them one by one.
+        together = ahead and validation is None
+        runs = [orders] if together else ([order] for order in orders)
         for record in chain.from_iterable(self._epochs(batch, run) for run in runs):
             if validation is not None:
                 measured = self._measure(validation)
                 record |= {f"val_{name}": value for name, value in measured.items()}
-            before, now = now, time.perf_counter()
-            self._note(record, now - before)
+            self._note(record, orders.seconds())
             yield record
+            orders.resume()
 
     def _orders(self, batch: Batch, epochs: int) -> Iterator[np.ndarray | None]:
         """Prepare to train on a batch, and return the order of its rows for each epoch."""

@@ -111,8 +111,9 @@ def check_validation_data(estimator: Any, data: Any, dtype: str) -> Batch | None
 def unchanged_if_it_fails(estimator: Any) -> Iterator[None]:
     """Restore an estimator's attributes if an error is raised.
 
-    That is enough: a new training replaces all attributes without changing the objects, and a
-    continued one checks its data first. Stopping is no error: after Ctrl-C, or between two epochs,
+    For a new training that is enough: it replaces all attributes without changing the objects. A
+    continued one checks its data first, but goes on with the same network: if a step fails all the
+    same, the steps before it stay taken. Stopping is no error: after Ctrl-C, or between two epochs,
     what has been trained is kept.
     """
     before = dict(vars(estimator))

@@ -98,6 +98,11 @@ def difference(stored: Certificate, computed: Certificate) -> str:
 def _problems(request: CertifyRequest, console: Console) -> Iterator[Problem]:
     """Load the requested problems; print those whose data are not available."""
     known = certified_experiments()
+    for name in request.experiments:
+        if name.endswith(".py"):
+            raise RequestError(
+                f"{name}: only experiments of the suite are certified: {', '.join(known)}"
+            )
     asked = {choose("certified experiment", name, known) for name in request.experiments}
     auto = request.policy == "auto"
     policies: tuple[Policy, ...] = ("stand-in", "real") if auto else (request.policy,)

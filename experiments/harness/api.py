@@ -15,6 +15,7 @@ Nothing has to be guarded by `if __name__ == "__main__"`: trainings are processe
 
 from collections.abc import Sequence
 from contextlib import closing
+from numbers import Integral
 from pathlib import Path
 from typing import Literal
 
@@ -36,7 +37,7 @@ __all__ = ["Comparison", "RequestError", "Run", "compare", "load_run", "run"]
 
 def run(
     *experiments: str,
-    implementations: Sequence[str] = (),
+    implementations: str | Sequence[str] = (),
     dtype: Literal["float64", "float32"] | None = None,
     seeds: int | str | Sequence[int] = 1,
     epochs: int | None = None,
@@ -70,7 +71,7 @@ def run(
     check_limits(jobs, timeout)
     request = Request(
         experiments=experiments,
-        implementations=tuple(implementations),
+        implementations=_names(implementations),
         dtype=dtype or ("float32" if native else "float64"),
         seeds=_seeds(seeds),
         epochs=epochs,
@@ -93,10 +94,17 @@ def run(
     return Run(planned.store.folder, margin)
 
 
+def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+    """Return names that are given one by one, or in one text with commas."""
+    return tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else (*names,)
+
+
 def _seeds(seeds: int | str | Sequence[int]) -> tuple[int, ...]:
     """Return what `parse_seeds` makes of it; a trailing comma tells a list of one from a number."""
-    if isinstance(seeds, int | str):
-        return parse_seeds(seeds)
+    if isinstance(seeds, bool):
+        raise RequestError(f"seeds: expected a number of seeds, or a list of them, got {seeds}")
+    if isinstance(seeds, int | Integral | str):
+        return parse_seeds(str(seeds))
     return parse_seeds("".join(f"{seed}," for seed in seeds))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from datasets import Policy
 from experiments.harness.experiment import Experiment
+from experiments.harness.records.identity import key_of
 from experiments.harness.records.models import Head
 from experiments.registry import find_experiment
 from frameworks.agreement.variants import family
@@ -37,8 +38,7 @@ class Cell:
         >>> Cell("mnist", "float64", 0, "keras", 10, None, "real", None, 1).key
         'mnist-float64-seed0-keras'
         """
-        name = f"{self.experiment}-{self.dtype}-seed{self.seed}-{self.implementation}"
-        return name if self.mode == "lockstep" else f"{name}-{self.mode}"
+        return key_of(self.experiment, self.dtype, self.seed, self.implementation, self.mode)
 
     @property
     def alike(self) -> "Cell":

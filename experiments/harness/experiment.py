@@ -6,28 +6,27 @@ Every page ends in one `Experiment`, those in this repository and those in a use
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_file_location
 from inspect import cleandoc
 from pathlib import Path
-from types import CodeType, ModuleType
-from typing import Literal
+from types import ModuleType
+from typing import Any, Literal
 
 from datasets import DataError, Dataset, Policy
+from experiments.harness.page_checks import check_experiment
 from frameworks.blueprint import Blueprint
 from frameworks.errors import RequestError
 from frameworks.program import Builder
-from frameworks.spec import Spec
+from frameworks.spec import Shape, Spec, as_shape, outputs_for
 from frameworks.task import CLASSIFICATION, Task
 
-__all__ = ["Band", "Experiment", "load_page", "named"]
+__all__ = ["PREFIX", "Band", "Experiment", "in_one_line", "named", "widths"]
 
 Band = tuple[float, float]
 Load = Callable[[Policy, str | None], Dataset]
 
-_PREFIX = "lockstep_page_"  # of the module that a user's page becomes
+PREFIX = "lockstep_page_"  # of the module that a user's page becomes
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +55,13 @@ class Experiment:
     certified: Literal["mpmath", "longdouble"] | None = None
     benchmarked: bool = False
 
+    def __post_init__(self) -> None:
+        check_experiment(self)
+
     @property
     def name(self) -> str:
         """The page's name."""
-        return self.page.rpartition(".")[2].removeprefix(_PREFIX)
+        return self.page.rpartition(".")[2].removeprefix(PREFIX)
 
     @property
     def module(self) -> ModuleType:
@@ -72,9 +74,14 @@ class Experiment:
         return Path(str(self.module.__file__))
 
     @property
+    def beside(self) -> tuple[Path, ...]:
+        """The files that a user's page imports from its own folder."""
+        return self.module.__dict__.get("lockstep_beside", ())
+
+    @property
     def is_users(self) -> bool:
         """Whether it is a page from a user's own folder."""
-        return self.page.startswith(_PREFIX)
+        return self.page.startswith(PREFIX)
 
     @property
     def about(self) -> str:
@@ -101,11 +108,20 @@ class Experiment:
             raise RequestError(f"load() of {self.name} returned {kind}, not a Dataset")
         return data
 
-    @property
-    def network(self) -> str:
-        """The widths of the network, as "11-6-6-1"."""
-        hidden = getattr(self.spec, "hidden", ())
-        return "-".join(map(_side, (self.spec.inputs, *hidden, self.spec.outputs)))
+    def spec_for(self, data: Dataset) -> Spec:
+        """Return the numbers of a training on these data.
+
+        Inputs and outputs are those of the data, as estimators set them; a page may leave them out.
+        """
+        if self.task.has_answers:
+            outputs: Shape = outputs_for(len(data.class_names), self.spec.outputs)
+        else:
+            outputs = as_shape(data.y_train.shape[1:])
+        return replace(self.spec, inputs=as_shape(data.X_train.shape[1:]), outputs=outputs)
+
+    def blueprint_for(self, data: Dataset) -> Blueprint:
+        """Return what implementations train on these data."""
+        return replace(self.blueprint, spec=self.spec_for(data))
 
     @cached_property
     def text(self) -> bytes:
@@ -113,38 +129,15 @@ class Experiment:
         return self.source.read_bytes()
 
 
-def _side(shape: int | tuple[int, ...]) -> str:
-    return str(shape) if isinstance(shape, int) else "x".join(map(str, shape))
+def widths(spec: Any) -> str:
+    """Return the widths of the network of a spec, a page's or a record's, as "11-6-6-1"."""
+    hidden = getattr(spec, "hidden", ())
+    layers = hidden if isinstance(hidden, tuple | list) else (hidden,)
+    return "-".join(map(_side, (spec.inputs, *layers, spec.outputs)))
 
 
-class _Loader(SourceFileLoader):
-    """Executes a page's text as it is now: bytecode of the same second may be that of another."""
-
-    def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.get_data(self.path), self.path)
-
-
-def load_page(path: Path) -> Experiment:
-    """Execute a user's own page, and return its experiment.
-
-    RequestError names the file, and what is wrong with it.
-    """
-    if not path.is_file():
-        raise RequestError(f"{path}: no such file; `lockstep list` shows what needs none")
-    name = _PREFIX + path.stem
-    file = str(path.resolve())
-    spec = spec_from_file_location(name, file, loader=_Loader(name, file))
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[name] = module_from_spec(spec)
-    with named(f"{path} cannot be loaded", path):
-        spec.loader.exec_module(module)
-    experiment = getattr(module, "EXPERIMENT", None)
-    if not isinstance(experiment, Experiment):
-        raise RequestError(
-            f"{path} has no EXPERIMENT = Experiment(...) at its end; see CONTRIBUTING.md"
-        )
-    return experiment
+def _side(shape: Any) -> str:
+    return "x".join(map(_side, shape)) if isinstance(shape, tuple | list) else str(shape)
 
 
 @contextmanager
@@ -155,10 +148,10 @@ def named(what: str, page: Path) -> Iterator[None]:
     except (DataError, RequestError):
         raise
     except (Exception, SystemExit) as error:
-        raise RequestError(f"{what}: {_in_one_line(error, page)}") from error
+        raise RequestError(f"{what}: {in_one_line(error, page)}") from error
 
 
-def _in_one_line(error: BaseException, path: Path) -> str:
+def in_one_line(error: BaseException, path: Path) -> str:
     """Return the error with the page's line at which it was raised."""
     line, trace = getattr(error, "lineno", None), error.__traceback__
     while trace is not None:

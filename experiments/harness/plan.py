@@ -8,17 +8,18 @@ from typing import Any
 
 from datasets import Dataset
 from experiments.harness.cell import Cell
-from experiments.harness.experiment import Experiment
+from experiments.harness.experiment import Experiment, in_one_line
 from experiments.harness.records import RUNS
 from experiments.harness.records.environment import (
     environment,
     packages_digest,
     source_digest,
 )
+from experiments.harness.records.identity import IDENTITY, fingerprint_of
 from experiments.harness.records.models import Head, Record
 from experiments.harness.records.store import Store
 from experiments.harness.request import Request
-from experiments.registry import EXPERIMENTS, find_experiment
+from experiments.registry import EXPERIMENTS, find_experiments
 from frameworks.agreement.variants import variants
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError, choose, printable
@@ -81,7 +82,9 @@ def plan(request: Request) -> Plan:
         if not able:
             continue
         data = experiment.load_data(request.policy, request.data_dir)
-        common = around | {"source_sha256": source_digest(experiment.source, experiment.text)}
+        common = around | {
+            "source_sha256": source_digest(experiment.source, experiment.text, *experiment.beside)
+        }
         used.append(experiment)
         notes += [data.note, *_rounded(experiment)]
         for cell in _cells(request, data, experiment, able):
@@ -96,7 +99,7 @@ def plan(request: Request) -> Plan:
 
 def _experiments(request: Request) -> list[Experiment]:
     """Return what was asked for, ours in our own order and each once; all if none was named."""
-    found = [find_experiment(name) for name in dict.fromkeys(request.experiments or EXPERIMENTS)]
+    found = find_experiments(request.experiments or EXPERIMENTS)
     ours = [e for e in found if not e.is_users]
     return sorted(ours, key=lambda e: EXPERIMENTS.index(e.name)) + [e for e in found if e.is_users]
 
@@ -120,7 +123,7 @@ def _rounded(experiment: Experiment) -> Iterator[str]:
     for name, given in experiment.spec.rounded.items():
         yield (
             f"{experiment.name}: {name} {given} is used as {getattr(experiment.spec, name)}, "
-            "the nearest float32 number, so that every implementation uses the same"
+            "the nearest in float32, so that every implementation uses the same"
         )
 
 
@@ -147,7 +150,7 @@ def _cells(
     """Yield an experiment's cells: for each seed the implementations, then what judges them."""
     able, first = list(able), first_cell(request, data, experiment)
     judged = request.dtype == "float32" and not request.native and len(able) > 1
-    beside = variants(experiment.blueprint, able, request.floor) if judged else []
+    beside = _judges(experiment, data, able, request.floor) if judged else []
     for seed in request.seeds:
         for implementation in able:
             yield replace(first, seed=seed, implementation=implementation)
@@ -155,11 +158,15 @@ def _cells(
             yield replace(first, seed=seed, mode=mode)
 
 
-# What makes a result this one and no other. Records with the same values are interchangeable.
-_IDENTITY = (
-    *("experiment", "implementation", "mode", "dtype", "seed", "data", "spec", "limit"),
-    *("environment", "source_sha256", "packages_sha256"),
-)
+def _judges(experiment: Experiment, data: Dataset, able: list[str], floor: int) -> list[str]:
+    """Return the modes that judge an experiment; RequestError if build_scratch fails."""
+    try:
+        return variants(experiment.blueprint_for(data), able, floor)
+    except Exception as error:  # whatever the user's own code raises
+        why = in_one_line(error, experiment.source)
+        raise RequestError(f"build_scratch of {experiment.name} failed: {why}") from error
+
+
 _UNLIKE = {
     "data": "other data",
     "source_sha256": "other source code",
@@ -169,15 +176,13 @@ _UNLIKE = {
 
 def _unlike(record: Record, head: Head) -> str:
     """Say in what a stored record is not the one that would be made now."""
-    for name in _IDENTITY:
-        if getattr(record, name) != getattr(head, name):
-            return f"with {_UNLIKE.get(name, f'another {name}')}"
-    return "with an altered fingerprint"
+    name = next(name for name in IDENTITY if getattr(record, name) != getattr(head, name))
+    return f"with {_UNLIKE.get(name, f'another {name}')}"
 
 
 def _head(cell: Cell, experiment: Experiment, data: Dataset, common: dict[str, Any]) -> Head:
     """Return what a cell's record says before its training; `common` is the same for others."""
-    spec = replace(experiment.spec, epochs=cell.epochs)
+    spec = replace(experiment.spec_for(data), epochs=cell.epochs)
     values = {
         "experiment": cell.experiment,
         "task": experiment.task.name,
@@ -200,9 +205,8 @@ def _signed(cell: Cell, values: dict[str, Any]) -> Head:
         "mode": cell.mode,
         "packages_sha256": packages_digest(BACKENDS[cell.implementation].packages),
     }
-    identity = json.dumps([values[name] for name in _IDENTITY], sort_keys=True)
-    values["fingerprint"] = sha256(identity.encode()).hexdigest()
-    return Head.model_validate_json(json.dumps(values))
+    head = Head.model_validate_json(json.dumps(values | {"fingerprint": ""}))
+    return head.model_copy(update={"fingerprint": fingerprint_of(head.model_dump())})
 
 
 def _acceptance(cell: Cell, experiment: Experiment, data: Dataset) -> tuple[float, float] | None:

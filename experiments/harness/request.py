@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import get_args
 
@@ -36,10 +37,14 @@ class Request:
     def __post_init__(self) -> None:
         for name in ("epochs", "limit", "threads"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise RequestError(f"{name}: expected 1 or more, got {value}")
-            if value is not None and value >= _MOST:
-                raise RequestError(f"{name}: expected less than {_MOST:,}, got {value:,}")
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+                raise RequestError(f"{name}: expected a whole number, 1 or more, got {value!r}")
+            number = int(value)  # NumPy's, too
+            if number >= _MOST:
+                raise RequestError(f"{name}: expected less than {_MOST:,}, got {number:,}")
+            object.__setattr__(self, name, number)
         choose("dtype", self.dtype, ("float64", "float32"))
         choose("data", self.policy, get_args(Policy))
         check_floor(self.floor)

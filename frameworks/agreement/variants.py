@@ -44,7 +44,7 @@ def variants(blueprint: Blueprint, implementations: Sequence[str], count: int) -
 
 def has_sigmoid(blueprint: Blueprint) -> bool:
     """Return whether scratch's network has a sigmoid."""
-    network = blueprint.builders["scratch"]().network
+    network = blueprint.builders["scratch"](spec=blueprint.spec).network
     return any(isinstance(each, Sigmoid) for each in network.layers)
 
 

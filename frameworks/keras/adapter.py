@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.adapter import Adapter
+from frameworks.adapter import Adapter, require_own
 from frameworks.draws import Dropped, StepDraws
 from frameworks.keras.dropout import DropoutLayers, nothing_else_drawn
 from frameworks.keras.layouts import canonical_states, layout_of
@@ -37,7 +37,7 @@ class KerasAdapter(Adapter):
 
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
         with self.lent():
-            parts = build(spec=spec)
+            parts = require_own(build, build(spec=spec), keras.Model, "keras.Model")
             if isinstance(parts, Parts):
                 self._compile_model(parts, spec)
         if not all(optimizer.built for optimizer in parts.optimizers):

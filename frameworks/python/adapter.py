@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.adapter import Adapter
+from frameworks.adapter import Adapter, require_own
 from frameworks.classifier import LockstepClassifier
 from frameworks.probe import LayerOutput
 from frameworks.program import Parts, Program, ProgramBuilder
 from frameworks.regressor import LockstepRegressor
 from frameworks.spec import Spec
-from scratch import Batch, EpochResult, count_correct
+from scratch import Batch, EpochResult, NeuronNetwork, count_correct
 
 __all__ = ["PythonAdapter", "PythonClassifier", "PythonRegressor"]
 
@@ -25,7 +25,7 @@ class PythonAdapter(Adapter):
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts:
         if self.dtype != "float64":
             raise ValueError(f"dtype must be 'float64' in pure Python, got {self.dtype!r}")
-        parts = build(spec=spec)
+        parts = require_own(build, build(spec=spec), NeuronNetwork, "scratch.NeuronNetwork")
         if isinstance(parts, Program):
             raise TypeError("build must return Parts in pure Python, which runs no programs")
         return parts

@@ -9,7 +9,7 @@ import torch
 import torch._dynamo  # otherwise the first optimizer loads it, which changes the environment
 from torch import nn
 
-from frameworks.adapter import Adapter
+from frameworks.adapter import Adapter, require_own
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_pytorch
 from frameworks.draws import Dropped, StepDraws
@@ -31,7 +31,7 @@ class PyTorchAdapter(Adapter):
 
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
         with torch.random.fork_rng(devices=[]):  # nn.Linear draws weights, which are replaced
-            parts = build(spec=spec)
+            parts = require_own(build, build(spec=spec), nn.Module, "torch.nn.Module")
         modules = []
         for network in parts.networks:
             modules += network.to(getattr(torch, self.dtype)).modules()

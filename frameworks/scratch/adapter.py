@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import scratch
-from frameworks.adapter import Adapter
+from frameworks.adapter import Adapter, require_own
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_scratch
 from frameworks.draws import Dropped, StepDraws
@@ -27,7 +27,7 @@ class ScratchAdapter(Adapter):
     """A `scratch.Sequential` with its loss and optimizer."""
 
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
-        parts = build(spec=spec)
+        parts = require_own(build, build(spec=spec), scratch.Sequential, "scratch.Sequential")
         for network in parts.networks:
             network.bind(self.dtype)
         return parts
@@ -105,7 +105,7 @@ class ScratchAdapter(Adapter):
         return self.parts.network.loss_and_grad(self.parts.loss, *batch, training=True)
 
     def _layers(self) -> list[Any]:
-        return [layer for network in self.parts.networks for layer in network.layers]
+        return [layer for network in self.parts.networks for layer in _leaves(network)]
 
     def _peek(self, X: np.ndarray) -> None:
         """Use the masks of the next step without consuming the draws."""
@@ -129,6 +129,15 @@ class ScratchAdapter(Adapter):
             layer.state = own
             if rng is not None:
                 layer.rng = rng
+
+
+def _leaves(network: scratch.Sequential) -> Iterator[Any]:
+    """Yield a network's layers, in order, those of its inner networks in their place."""
+    for layer in network.layers:
+        if isinstance(layer, scratch.Sequential):
+            yield from _leaves(layer)
+        else:
+            yield layer
 
 
 class ScratchRegressor(LockstepRegressor):

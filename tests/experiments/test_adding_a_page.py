@@ -132,3 +132,80 @@ def test_a_name_of_ours_and_a_page_that_was_not_trained_are_refused(call, page, 
     assert call("run", "xor", "--with", "scratch", "--epochs", "1", "--out", "run").code == 0
     answer = call("report", "run", "--page", page)
     assert (answer.code, answer.err) == (2, f"error: {page}: run holds no my-page; it is of xor\n")
+
+
+@pytest.mark.parametrize("name", ["x.xor.py", "my page.py", "7.py", ".py"])
+def test_a_name_that_no_module_and_no_record_can_have_is_refused(call, tmp_path, name):
+    """`x.xor.py` would be taken for the experiment xor."""
+    (tmp_path / name).write_text(page_of("xor"))
+    answer = call("run", tmp_path / name, *OPTIONS, "--out", tmp_path / "run")
+    assert (answer.code, "rename the page" in answer.err) == (2, True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_two_pages_of_one_name_are_refused_and_one_page_twice_is_one(call, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "p.py").write_text(page_of("p"))
+    answer = call("run", "a/p.py", "b/p.py", *OPTIONS, "--out", "run")
+    assert (answer.code, answer.out) == (2, "")
+    assert "a/p.py and b/p.py have one name, p" in answer.err
+    assert not (tmp_path / "run").exists()
+    once = call("run", "a/p.py", "./a/p.py", "--with", "scratch", "--epochs", "1", "--out", "run")
+    assert (once.code, "1 of 1 trainings finished" in once.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("spec=SPEC,\n", "spec={'epochs': 3},\n", "spec must be a frameworks.Spec, got {"),
+        ("builders=(", "builders={}, task=(", "builders must be a tuple of functions, got {}"),
+        ("builders=(", "builders=(load, ", "builders must be functions named build_ and an impl"),
+        ("builders=(", "task='regression', builders=(", "task must be one of frameworks.task's CL"),
+        ("    band=", "    band={'real': 0.9} or ", "band must hold a pair of numbers for "),
+        ("SPEC = Numbers()", "SPEC = Numbers(epochs=0)", "spec.epochs must be a whole number, 1"),
+        ("SPEC = Numbers()", "SPEC = Numbers(batch_size=0)", "spec.batch_size must be a whole nu"),
+        ("SPEC = Numbers()", "SPEC = Numbers(learning_rate=float('inf'))", "spec.learning_rate mu"),
+        ("SPEC = Numbers()", "SPEC = Numbers(hidden={})", "spec.hidden must be a finite number, "),
+        ("SPEC = Numbers()", "SPEC = Numbers(hidden=np.int64(4))", "spec.hidden must be a finite"),
+        ("SPEC = Numbers()", "import sys; sys.exit(3)", "cannot be loaded: SystemExit: 3 (line "),
+        ("page=__name__", "page='mine'", "its EXPERIMENT is of the page 'mine'; say page=__name__"),
+    ],
+)
+def test_a_mistake_on_a_page_is_one_sentence(call, page, tmp_path, before, after, says):
+    assert before in page.read_text()
+    page.write_text(page.read_text().replace(before, after))
+    answer = call("run", page, "--out", tmp_path / "run")
+    assert (answer.code, answer.err.startswith(f"error: {page}")) == (2, True)
+    assert says in answer.err
+    assert answer.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_page_may_import_what_lies_beside_it_and_its_text_is_part_of_the_run(call, tmp_path):
+    """In the workers, too; and each page has its own, though they have one name."""
+    for folder, rate in (("a", "0.5"), ("b", "0.25")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "numbers_of_mine.py").write_text(f"RATE = {rate}\n")
+        text = page_of(folder).replace("SPEC = Numbers()", "SPEC = Numbers(learning_rate=RATE)")
+        text = text.replace("import numpy", "from numbers_of_mine import RATE\nimport numpy", 1)
+        (tmp_path / folder / f"{folder}.py").write_text(text)
+    command = ("run", "a/a.py", "b/b.py", "--with", "scratch", "--epochs", "1", "--out", "run")
+    answer = call(*command)
+    assert answer.code == 0, answer.err
+    cells = json.loads((tmp_path / "run" / "results.json").read_text())["cells"]
+    assert [cell["spec"]["learning_rate"] for cell in cells] == [0.5, 0.25]
+    (tmp_path / "a" / "numbers_of_mine.py").write_text("RATE = 0.5  # the same\n")
+    again = lockstep(*command, cwd=tmp_path)
+    assert (again.code, "other source code" in again.err) == (2, True)
+
+
+def test_the_numbers_of_a_page_may_be_nested(call, page, tmp_path):
+    text = page.read_text().replace(
+        "    inputs: int", "    pads: tuple = ((1, 2), (0.5,))\n    inputs: int"
+    )
+    page.write_text(text)
+    command = ("run", page, "--with", "scratch", "--epochs", "1", "--out", tmp_path / "run")
+    assert call(*command).code == call(*command).code == 0
+    (cell,) = json.loads((tmp_path / "run" / "results.json").read_text())["cells"]
+    assert cell["spec"]["pads"] == [[1, 2], [0.5]]

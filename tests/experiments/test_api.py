@@ -72,7 +72,11 @@ def test_what_cannot_be_run_is_refused_by_name(tmp_path):
         ({"seeds": 0}, "seeds: expected 1 to 100,000, got 0"),
         ({"seeds": []}, "seeds: expected at least one, got none"),
         ({"seeds": [3, -7]}, "seeds: expected a number of seeds, or a list"),
-        ({"epochs": -1}, "epochs: expected 1 or more"),
+        ({"epochs": -1}, "epochs: expected a whole number, 1 or more, got -1"),
+        ({"epochs": 2.5}, "epochs: expected a whole number, 1 or more, got 2.5"),
+        ({"limit": True}, "limit: expected a whole number, 1 or more, got True"),
+        ({"seeds": True}, "seeds: expected a number of seeds, or a list of them, got True"),
+        ({"implementations": "scrach"}, "unknown implementation 'scrach'; did you mean 'scratch'"),
         ({"jobs": 0}, "jobs: expected 1 or more, got 0"),
         ({"dtype": "float16"}, "unknown dtype 'float16'"),
         ({"data": "best"}, "unknown data 'best'"),
@@ -88,8 +92,9 @@ def test_what_cannot_be_run_is_refused_by_name(tmp_path):
 
 
 def test_seeds_are_a_number_a_list_or_a_text(tmp_path):
-    options = {"implementations": ["scratch"], "epochs": 1, "quiet": True}
-    for i, (seeds, expected) in enumerate({2: [0, 1], "3,7": [3, 7], (5,): [5]}.items()):
+    options = {"implementations": "scratch", "epochs": np.int64(1), "quiet": True}
+    given = {2: [0, 1], "3,7": [3, 7], (5,): [5], np.int64(1): [0]}
+    for i, (seeds, expected) in enumerate(given.items()):
         own = run("xor", seeds=seeds, out=tmp_path / str(i), **options)
         assert own.cells["seed"].tolist() == expected
 

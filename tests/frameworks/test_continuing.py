@@ -122,6 +122,32 @@ def build_stateful(spec=STATEFUL):
     return Parts(network, scratch.CategoricalCrossEntropy(), optimizer, stateful_weights)
 
 
+def build_nested(spec=STATEFUL):
+    inner = scratch.Sequential(scratch.Dense(4, 4), scratch.BatchNorm.keras(4))
+    network = scratch.Sequential(
+        scratch.Dense(3, 4), scratch.Residual(inner, scratch.ReLU()), scratch.Dense(4, 3)
+    )
+    optimizer = scratch.SGD(spec.learning_rate)
+    return Parts(network, scratch.CategoricalCrossEntropy(), optimizer, nested_weights)
+
+
+def nested_weights(spec, rng):
+    shapes = (3, 4), 4, (4, 4), 4, 4, 4, (4, 3), 3
+    return [rng.normal(size=shape) for shape in shapes]
+
+
+@pytest.mark.parametrize(
+    "copied", [lambda c: pickle.loads(pickle.dumps(c)), deepcopy], ids=["pickle", "deepcopy"]
+)
+def test_a_copy_keeps_what_layers_of_inner_networks_keep(copied):
+    X, y = table(3)
+    original = ScratchClassifier(build_nested, epochs=3, batch_size=8, random_state=0).fit(X, y)
+    copy = copied(original)
+    assert copy.outputs(X).tobytes() == original.outputs(X).tobytes()
+    assert theta(copy.partial_fit(X, y)) == theta(original.partial_fit(X, y))
+    assert copy.outputs(X).tobytes() == original.outputs(X).tobytes()
+
+
 def stateful_weights(spec, rng):
     shapes = (3, 4), 4, 4, 4, (4, 3), 3
     return [rng.normal(size=shape) for shape in shapes]

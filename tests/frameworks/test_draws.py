@@ -1,12 +1,12 @@
 """The numbers that are drawn for all implementations, and those that a Spec takes."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 import pytest
 
-from frameworks import float32
+from frameworks import Spec, float32
 from frameworks.default_network import DenseSpec
 from frameworks.draws import Draws
 
@@ -67,3 +67,14 @@ def test_a_spec_rounds_the_numbers_that_float32_does_not_hold_and_says_which(nam
     assert getattr(spec, name) == float32(0.3)
     assert spec.rounded[name] == 0.3
     assert replace(spec, epochs=3).rounded == {}  # what it holds now is rounded
+
+
+def test_the_numbers_of_a_tuple_are_rounded_too():
+    @dataclass(frozen=True)
+    class Adam(Spec):
+        betas: tuple = (0.9, (0.999, 0.5), 3, "text")
+        halves: tuple = (0.5, 0.25)
+
+    spec = Adam()
+    assert spec.betas == (float32(0.9), (float32(0.999), 0.5), 3, "text")
+    assert spec.rounded == {"betas": (0.9, (0.999, 0.5), 3, "text")}

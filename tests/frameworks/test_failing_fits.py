@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
+from frameworks import training
+
 from .cases import table
 
 X, Y = table()
@@ -77,8 +79,28 @@ def test_a_fit_that_fails_leaves_the_classifier_as_it_was(make, failure):
     assert state(classifier.partial_fit(X, Y)) == state(untroubled.partial_fit(X, Y))
 
 
-def test_who_stops_between_two_epochs_keeps_what_was_trained(make):
-    classifier, shorter = make(epochs=3), make(epochs=1).fit(X, Y)
-    for _ in classifier.iter_fit(X, Y, validation_data=(X, Y)):
-        break
-    assert state(classifier) == state(shorter)
+@pytest.mark.parametrize("validation_data", [None, (X, Y)])
+def test_who_stops_between_two_epochs_keeps_what_was_trained(make, validation_data):
+    stopped, shorter = make(epochs=9), make(epochs=2).fit(X, Y)
+    for record in stopped.iter_fit(X, Y, validation_data=validation_data):
+        assert record is stopped.history_[-1]
+        if len(stopped.history_) == 2:
+            break
+    assert state(stopped) == state(shorter)
+    assert state(stopped.partial_fit(X, Y)) == state(shorter.partial_fit(X, Y))
+
+
+def test_epochs_that_are_trained_together_share_their_time(monkeypatch):
+    """Three orders are trained in 6 s before the first result, a fourth in 5 s; reading 1 s."""
+    now = [0.0]
+    monkeypatch.setattr(training.time, "perf_counter", lambda: now[0])
+    timed = training._Timed(iter(range(4)))
+    orders, seconds = iter(timed), []
+    for together, takes in ((3, 6.0), (1, 5.0)):
+        assert len([next(orders) for _ in range(together)]) == together
+        now[0] += takes
+        for _ in range(together):
+            seconds.append(timed.seconds())
+            now[0] += 1
+            timed.resume()
+    assert seconds == [2, 2, 2, 5]

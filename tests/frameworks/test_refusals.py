@@ -1,5 +1,7 @@
 """What cannot be trained or predicted is refused, by name, before any work is done."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -53,6 +55,14 @@ def test_parameter_is_named_with_its_value_and_what_was_expected(make, parameter
     assert expected in str(caught.value)
 
 
+@pytest.mark.parametrize("parameter", [{"batch_size": 0}, {"epochs": 0}, {"hidden": 4}], ids=str)
+def test_parameters_are_checked_whenever_training_goes_on(make, parameter):
+    """Keras would train for ever in batches of no rows."""
+    classifier = make(epochs=1).partial_fit(*table())
+    with pytest.raises((TypeError, ValueError), match=f"^{next(iter(parameter))} must be"):
+        classifier.set_params(**parameter).partial_fit(*table())
+
+
 @pytest.mark.parametrize("parameter", [{"hidden": (3,)}, {"learning_rate": 0.5}], ids=str)
 def test_number_that_is_the_builders_is_refused_beside_one(classifier_class, builder, parameter):
     classifier = classifier_class(build=builder(churn), epochs=1, **parameter)
@@ -67,6 +77,39 @@ def test_builder_without_a_spec_is_refused(make):
 
     with pytest.raises(TypeError, match="^build must take `spec` with a Spec as its default"):
         make(build=build).fit(*table())
+
+
+@pytest.mark.parametrize("name_of_other", ["scratch", "pytorch", None])
+def test_a_builder_of_another_framework_or_of_nothing_is_one_sentence(name, name_of_other):
+    def build_it(spec=churn.SPEC):
+        return getattr(churn, f"build_{name_of_other}")(spec) if name_of_other else None
+
+    if name_of_other and name.lower().startswith(name_of_other):
+        return
+    expected = (
+        "the network of build_it must be a" if name_of_other else "build_it must return Parts"
+    )
+    with pytest.raises(TypeError, match=f"^build: {expected}"):
+        getattr(frameworks, name)(build_it, epochs=1).fit(*table(d=11))
+
+
+@pytest.mark.parametrize("way", ["fit", "partial_fit"])
+def test_a_network_with_other_outputs_than_the_targets_need_is_refused(
+    classifier_class, builder, way
+):
+    build = builder(churn)
+
+    def build_it(spec=churn.SPEC):
+        return build(replace(spec, outputs=4))
+
+    classifier = classifier_class(build_it, epochs=1)
+    message = (
+        r"^build: the network of build_it has outputs \(4,\) for a row, the targets need \(1,\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        getattr(classifier, way)(*table(d=11))
+    with pytest.raises(ValueError, match=r"need \(3,\)"):
+        getattr(classifier, way)(*table(3, d=11))
 
 
 X, Y = table()
@@ -84,10 +127,11 @@ HOLED = np.where(np.arange(63).reshape(21, 3) == 7, np.nan, X)
         ((X[:, :0], Y), r"Found array with 0 feature\(s\)"),
         ((X, Y[:-1]), r"inconsistent numbers of samples: \[21, 20\]"),
         ((X, X), "y should be a 1d array"),
-        ((X, Y * 0 + 5), r"^y holds only one class, np.int64\(5\); a classifier needs two or more"),
+        ((X, Y * 0 + 5), r"^y holds only one class, 5; a classifier needs two or more"),
         ((X, Y * 0.37), "Unknown label type: continuous"),
         ((X, Y, np.ones(3)), r"sample_weight.shape == \(3,\)"),
         ((X, Y, Y * np.nan), "Input sample_weight contains NaN"),
+        ((X, Y, Y - 1.0), "Negative values in data passed to `sample_weight`"),
     ],
     ids=lambda case: case if isinstance(case, str) else "",
 )
@@ -104,6 +148,14 @@ def test_labels_never_seen_are_named(fitted):
         fitted.partial_fit(X, other)
     with pytest.raises(ValueError, match=message):
         fitted.evaluate(X, other)
+    for w, own in zip(before, fitted.get_weights(), strict=True):
+        assert w.tobytes() == own.tobytes()
+
+
+def test_other_classes_in_a_later_call_are_refused(fitted):
+    before = fitted.get_weights()
+    with pytest.raises(ValueError, match=r"^classes: \[0, 1, 2\] are not those of .*, \[0, 1\]$"):
+        fitted.partial_fit(X, Y, classes=[0, 1, 2])
     for w, own in zip(before, fitted.get_weights(), strict=True):
         assert w.tobytes() == own.tobytes()
 

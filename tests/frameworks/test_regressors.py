@@ -56,6 +56,18 @@ def test_evaluate_gives_loss_rmse_mse_and_r2(regressor):
     assert figures["r2"] == pytest.approx(1 - mse / variance, rel=1e-12)  # a difference near 1
 
 
+def test_targets_beyond_float32_are_refused(regressor):
+    with pytest.raises(ValueError, match=r"^y: expected numbers within float32, got 1e\+300$"):
+        regressor(epochs=1).fit(X, Y[:, 0] / np.abs(Y[:, 0]).max() * 1e300)
+
+
+@pytest.mark.parametrize("as_given", [np.asarray, np.ndarray.tolist], ids=["array", "list"])
+def test_targets_of_more_dimensions_need_a_builder(regressor, as_given):
+    y = as_given(np.zeros((21, 2, 2)))
+    with pytest.raises(ValueError, match=r"^y: expected one or two dimensions, got 3; only a buil"):
+        regressor(**EXACT).fit(X, y)
+
+
 def test_history_has_no_accuracy(regressor):
     fitted = regressor(**EXACT).fit(X, Y, validation_data=(X[:5], Y[:5]))
     names = {"loss", "val_loss", "val_rmse", "val_mse", "val_r2", "seconds"}
@@ -183,6 +195,14 @@ def test_images_are_reconstructed_alike_in_every_implementation(tmp_path):
     loaded = frameworks.PyTorchRegressor(autoencoder_pytorch, **ON_IMAGES)
     loaded.load_weights(tmp_path / "weights")
     assert relative(loaded.predict(IMAGES), fitted[0].predict(IMAGES)) <= LIMIT
+
+
+def test_the_score_of_images_is_the_mean_over_their_pixels():
+    fitted = frameworks.ScratchRegressor(autoencoder_scratch, **ON_IMAGES).fit(IMAGES, IMAGES)
+    error = np.mean((fitted.predict(IMAGES) - IMAGES) ** 2, axis=0)
+    expected = np.mean(1 - error / IMAGES.var(axis=0))
+    assert fitted.score(IMAGES, IMAGES) == pytest.approx(expected, rel=1e-12)  # order of sums
+    assert fitted.score(IMAGES, IMAGES.tolist()) == fitted.score(IMAGES, IMAGES)
 
 
 @pytest.mark.parametrize("wrong", [IMAGES[:, :3], IMAGES.reshape(13, 16)], ids=["smaller", "flat"])

@@ -74,11 +74,12 @@ def diverge_command(
             BACKENDS[name].settled()
         from frameworks.diverge import Side, walk
 
-        split = split_of(found, found.load_data(data, data_dir))
+        loaded = found.load_data(data, data_dir)
+        split, blueprint = split_of(found, loaded), found.blueprint_for(loaded)
         if steps is not None:
             rows = len(split.X_train[:limit])
             epochs = -(-steps // -(-rows // found.spec.batch_size))
-        a, b = (Side(found.blueprint, name, split, dtype, seed, epochs, limit) for name in names)
+        a, b = (Side(blueprint, name, split, dtype, seed, epochs, limit) for name in names)
         done = walk(a, b, steps, single_step, report, floor)
     raise typer.Exit(_print(done, as_json))
 

@@ -7,7 +7,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from experiments.harness.cli.options import AsJson
-from experiments.harness.experiment import Experiment
+from experiments.harness.experiment import Experiment, widths
 from experiments.harness.records import RUNS
 from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks.backend import Backend
@@ -62,7 +62,7 @@ def _print(experiment: Experiment, last: "LastResult | None", indent: int) -> No
     """Print what an experiment asks, what is trained on which data, and its last results."""
     _print_beside(experiment.name, experiment.question, indent)
     epochs = _epochs(experiment.spec.epochs)
-    _print_beside("", f"{experiment.network}, {epochs}, {experiment.data}", indent)
+    _print_beside("", f"{widths(experiment.spec)}, {epochs}, {experiment.data}", indent)
     _print_beside("", _in_words(last) if last else "not run here yet", indent)
     print()
 
@@ -85,7 +85,7 @@ def _as_json(experiment: Experiment, last: "LastResult | None") -> dict[str, Any
         "name": experiment.name,
         "question": experiment.question,
         "task": experiment.task.name,
-        "network": experiment.network,
+        "network": widths(experiment.spec),
         "data": experiment.data,
         "spec": asdict(experiment.spec),
         "acceptance": experiment.band,

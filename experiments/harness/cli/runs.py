@@ -33,6 +33,9 @@ def show(context: typer.Context, folder: Folder = RUNS, as_json: AsJson = False)
     lockstep runs rm float64-1a2b3c4d
     """
     if context.invoked_subcommand is not None:
+        if as_json:
+            raise RequestError("--json is of the list; `lockstep runs rm` prints none")
+        context.obj = folder
         return
     from experiments.harness.records.runs import describe, find_runs
 
@@ -46,8 +49,11 @@ def show(context: typer.Context, folder: Folder = RUNS, as_json: AsJson = False)
 
 @app.command("rm")
 def remove_command(
+    context: typer.Context,
     runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Names, or folders.")],
-    folder: Folder = RUNS,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", metavar="DIR", help="Where the runs are.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove runs, after asking; what is not a run is refused, and nothing is removed.
@@ -60,6 +66,7 @@ def remove_command(
     """
     from experiments.harness.records.runs import files_of, locate, remove
 
+    folder = context.obj if folder is None else folder  # it may stand before `rm`, too
     found = dict.fromkeys(locate(run, folder) for run in runs)
     for run in found:
         print(f"{printable(str(run))}: {len(files_of(run))} files", file=sys.stderr)

@@ -20,7 +20,7 @@ from experiments.harness.records.runs import locate
 from experiments.harness.records.store import Store, to_json
 from experiments.harness.request import Request
 from experiments.harness.workers.progress import make_progress
-from experiments.registry import find_experiment
+from experiments.registry import find_experiments
 from frameworks.console import make_console
 from frameworks.errors import RequestError, printable
 
@@ -111,10 +111,11 @@ def _rebuilt(
     """Build the results again, show and write them."""
     results = build_results(store, margin)
     trained = {cell.experiment for cell in results.cells}
-    for page in pages:
-        if (name := find_experiment(page).name) not in trained:
+    for page in find_experiments(pages):
+        if page.name not in trained:
+            there_are = ", ".join(sorted(trained))
             raise RequestError(
-                f"{page}: {store.folder} holds no {name}; it is of {', '.join(sorted(trained))}"
+                f"{page.source}: {store.folder} holds no {page.name}; it is of {there_are}"
             )
     _show(results, console)
     console.print()

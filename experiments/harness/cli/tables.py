@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from experiments.harness.experiment import widths
 from experiments.harness.records.models import AgreementEntry, Record, Results
 from experiments.harness.records.results import (
     DIGITS,
@@ -60,7 +61,7 @@ def show_summary(
 def _title(cells: Sequence[Record]) -> Text:
     first = cells[0]
     experiment, data = known_experiment(first.experiment), first.data
-    network = f"{experiment.network}, " if experiment else ""
+    network = f"{widths(first.spec)}, " if experiment else ""
     seeds = len({cell.seed for cell in cells})
     which = f"seed {first.seed}" if seeds == 1 else f"{seeds} seeds"
     title = Text(first.experiment, style="bold")

@@ -122,7 +122,7 @@ def different_inputs(a: Record, b: Record) -> str:
         return "the data differ"
     if a.spec != b.spec:
         return "the specs differ"
-    if a.n_train != b.n_train:
+    if a.n_train != b.n_train or a.limit != b.limit:
         return "the numbers of training rows differ"
     assert a.digests is not None
     assert b.digests is not None

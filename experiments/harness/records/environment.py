@@ -55,12 +55,13 @@ def thread_variables(threads: int) -> dict[str, str]:
     return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
-def source_digest(page: Path, text: bytes | None = None) -> str:
+def source_digest(page: Path, text: bytes | None = None, *beside: Path) -> str:
     """Return the SHA-256 of the code that computes an experiment's results.
 
-    `page` is its file, `text` what was in it when it was loaded; None: what is in it now.
+    `page` is its file, `text` what was in it when it was loaded; None: what is in it now. `beside`
+    are the files that it imports from its folder.
     """
-    files = [page, *sorted((_ROOT / "experiments/harness/workers").glob("*training.py"))]
+    files = [page, *beside, *sorted((_ROOT / "experiments/harness/workers").glob("*training.py"))]
     for package in ("scratch", "frameworks", "datasets"):
         files += sorted((_ROOT / package).rglob("*.py"))
     digest = sha256()

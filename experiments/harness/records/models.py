@@ -18,9 +18,10 @@ from pydantic import (
     model_validator,
 )
 
+from experiments.harness.records.identity import fingerprint_of, key_of
 from experiments.harness.records.reading import SCHEMA, first_problem, read
 from frameworks.errors import RequestError, printable
-from frameworks.task import find_task
+from frameworks.task import TASKS, find_task
 
 __all__ = [
     *("AgreementEntry", "Certified", "DataId", "Digests", "Environment"),
@@ -43,7 +44,13 @@ Scalar = Text | bool | Whole | Number | None
 Dtype = Literal["float64", "float32"]
 Mode = Annotated[str, Field(pattern=r"^(lockstep|native|keras-sigmoid|nudged-[0-9]+)$")]
 Verdict = Literal["agree", "differ"] | None
-_OTHERS = TypeAdapter(Named[Scalar | Many[Scalar]], config=ConfigDict(strict=True))
+_OTHERS = TypeAdapter(Named[Scalar | Many[Scalar | Many[Scalar]]], config=ConfigDict(strict=True))
+
+
+def _known_task(name: str) -> str:
+    if name not in TASKS:
+        raise ValueError(f"expected one of {', '.join(TASKS)}, found {name!r}")
+    return name
 
 
 class _Model(BaseModel):
@@ -51,7 +58,7 @@ class _Model(BaseModel):
 
 
 class _Open(_Model):
-    """An object with other fields besides: text, numbers, or lists of them."""
+    """An object with other fields besides: text, numbers, or lists of them, or of such lists."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -104,7 +111,7 @@ class Head(_Model):
     experiment: Text
     implementation: Text
     mode: Mode = "lockstep"
-    task: Text = "classification"
+    task: Annotated[Text, AfterValidator(_known_task)] = "classification"
     dtype: Dtype
     seed: Whole
     data: DataId
@@ -123,7 +130,13 @@ class Head(_Model):
 
 
 class History(_Model):
-    """Means over the rows of each epoch; accuracy where the task has answers."""
+    """Means over the rows of each epoch; accuracy where the task has answers.
+
+    A program's step may have returned others besides.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[Text, Many[Finite]]
 
     loss: Many[Finite] = Field(min_length=1)
     accuracy: Many[Share] | None = None
@@ -310,10 +323,26 @@ class Plan(_Model):
 
 
 def read_record(path: Path) -> Record:
-    """Return a training's record; RequestError if it is damaged, or not the record of that name."""
+    """Return a training's record; RequestError if it is damaged, or not the record of that name.
+
+    What makes a training this one and no other must be as it was written: the name follows from
+    it, and so does the fingerprint, of which records of older versions lack a part.
+    """
     record = read(path, Record)
     if record.key != path.stem:
         raise RequestError(f"{path}: is the record of {record.key!r}; delete it, and run again")
+    own = record.experiment, record.dtype, record.seed, record.implementation, record.mode
+    if key_of(*own) != record.key:
+        raise RequestError(
+            f"{path}: was altered: its fields are those of {key_of(*own)!r}; delete it, and run "
+            "again"
+        )
+    whole = record.source_sha256 and record.packages_sha256
+    if whole and fingerprint_of(record.model_dump()) != record.fingerprint:
+        raise RequestError(
+            f"{path}: was altered: its fingerprint does not follow from its fields; delete it, and "
+            "run again"
+        )
     return record
 
 

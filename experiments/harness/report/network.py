@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from datasets import Dataset
 from experiments.harness.experiment import Experiment, named
 from frameworks.errors import RequestError
+from frameworks.program import Parts, Program
+from frameworks.spec import Shape
 from scratch import Sequential
 
 __all__ = ["Diagram", "Layer", "diagram"]
@@ -46,18 +49,23 @@ class Diagram:
         return f"Network: {', then '.join(steps)}; {self.parameters:,} parameters"
 
 
-def diagram(page: Experiment | None) -> Diagram | None:
-    """Return the diagram of the network of a page's scratch builder; None without one."""
+def diagram(page: Experiment | None, data: Dataset | None = None) -> Diagram | None:
+    """Return the diagram of the network of a page's scratch builder; None without one that works.
+
+    `data`: what it is trained on; None if it is unavailable.
+    """
     if page is None or "scratch" not in page.blueprint.builders:
         return None
+    spec = page.spec if data is None else page.spec_for(data)
     try:
         with named(f"build_scratch() of {page.name} failed", page.source):
-            parts = page.blueprint.builders["scratch"]()
-    except RequestError:
-        return None  # its trainings have failed, which says why
-    inputs = page.spec.inputs
-    if not isinstance(parts.network, Sequential):
+            parts = page.blueprint.builders["scratch"](spec=spec)
+            return _draw(parts, spec.inputs) if isinstance(parts.network, Sequential) else None
+    except RequestError:  # of a user's builder, which the run need not have trained
         return None
+
+
+def _draw(parts: Parts | Program, inputs: Shape) -> Diagram:
     shape = inputs if isinstance(inputs, tuple) else (inputs,)
     layers, x = [_column(0, "input", shape, 0, False)], np.zeros((1, *shape))
     for layer in parts.network.layers:
@@ -71,8 +79,8 @@ def diagram(page: Experiment | None) -> Diagram | None:
     return Diagram(
         layers,
         sum(layer.parameters for layer in layers),
-        type(parts.loss).__name__,
-        _optimizer(parts.optimizer),
+        "in its own step" if parts.loss is None else type(parts.loss).__name__,
+        ", ".join(map(_optimizer, parts.optimizers)),
         _WIDTH * len(layers),
     )
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,10 @@ from experiments.harness.records.arrays import Arrays, digest, digest_by_name
 from experiments.harness.records.models import Digests, Record, Seconds
 from experiments.harness.workers.training import confusion_matrix, finish
 from frameworks.backends import BACKENDS
+from frameworks.errors import RequestError
 from frameworks.native import Trained, TrainNatively
+from frameworks.program import Builder, Parts, Program, name_of
+from frameworks.spec import Spec
 from frameworks.validation import encode_labels
 from scratch import Batch
 
@@ -32,12 +36,12 @@ def train_natively(
     "weights.0", ...: in the framework's own layout.
     """
     cell, experiment, backend = job.cell, job.cell.find(), BACKENDS[job.cell.implementation]
-    spec = replace(experiment.spec, epochs=cell.epochs)
+    spec = replace(experiment.spec_for(data), epochs=cell.epochs)
     X, y = data.X_train[: cell.limit].astype(cell.dtype), data.y_train[: cell.limit]
     rows = Batch(X, _targets(experiment, data, y, cell.dtype))
     start = time.perf_counter()
     train: TrainNatively = backend.load("native", str(backend.native))
-    build = experiment.blueprint.builders[backend.builders]
+    build = _parts_only(experiment.blueprint.builders[backend.builders])
     trained = train(build, spec, cell.seed, rows, experiment.task, report)
     times = {"import": seconds_import, "compile": 0.0, "fit": time.perf_counter() - start}
     seconds = Seconds.model_validate(times)
@@ -58,12 +62,28 @@ def train_natively(
     return finish(job.head, len(X), history, figures, seconds, digests), arrays
 
 
+def _parts_only(build: Builder) -> Builder:
+    """Return a builder that refuses to build a program, whose step is not a framework's own."""
+
+    @wraps(build)
+    def build_parts(spec: Spec) -> Parts:
+        parts = build(spec=spec)
+        if isinstance(parts, Program):
+            raise RequestError(
+                f"{name_of(build)} returns a Program, which has a step of its own; --native trains "
+                "with each framework's own, and needs Parts"
+            )
+        return parts
+
+    return build_parts
+
+
 def _targets(experiment: Experiment, data: Dataset, y: np.ndarray, dtype: str) -> np.ndarray:
     """Return targets as the page's loss takes them."""
     if not experiment.task.has_answers:
         return y.reshape(len(y), *(y.shape[1:] or (1,))).astype(dtype)
     classes = np.arange(len(data.class_names))
-    return encode_labels(y, classes, dtype, one_output=experiment.spec.outputs == 1)
+    return encode_labels(y, classes, dtype, one_output=experiment.spec_for(data).outputs == 1)
 
 
 def _measure(
@@ -75,7 +95,7 @@ def _measure(
     """
     targets = _targets(experiment, data, data.y_test, "float64")
     scratch = experiment.blueprint.builders.get("scratch")
-    loss = scratch().loss.forward if scratch else trained.loss
+    loss = scratch(spec=experiment.spec_for(data)).loss.forward if scratch else trained.loss
     units = data.in_units(outputs), data.in_units(targets)
     figures = experiment.task.measure(*units, trained.threshold)
     return {"loss": loss(outputs, targets), "n": len(targets)} | figures

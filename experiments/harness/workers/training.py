@@ -14,6 +14,7 @@ from experiments.harness.records.arrays import Arrays, digest, digest_by_name
 from experiments.harness.records.models import Digests, Head, History, Record, Seconds, TestFigures
 from frameworks.agreement.variants import change
 from frameworks.backends import BACKENDS
+from frameworks.errors import RequestError
 from frameworks.task import REGRESSION
 from frameworks.training import FitTogether
 
@@ -43,7 +44,9 @@ def train_job(
     cell, experiment = job.cell, job.cell.find()
     estimator = _estimator(cell, experiment)
     X, y = data.X_train[: cell.limit], data.y_train[: cell.limit]
-    for record in estimator.iter_fit(X, y, classes=_classes(experiment, data)):
+    for record in estimator.iter_fit(X, y, classes=_classes(experiment, data), ahead=True):
+        if len(estimator.history_) == 1:
+            _check_measurable(experiment, data, estimator)
         report(len(estimator.history_), record["loss"])
     return _tested(job, experiment, data, estimator, {"import": seconds_import})
 
@@ -79,6 +82,21 @@ def _estimator(cell: Cell, experiment: Experiment) -> Any:
     )
 
 
+def _check_measurable(experiment: Experiment, data: Dataset, estimator: Any) -> None:
+    """Raise, after the first epoch and not after the last, if the training cannot be tested."""
+    first = estimator.history_[0]
+    needed = ["loss", "accuracy"] if experiment.task.has_answers else ["loss"]
+    if not first.keys() >= set(needed):
+        found = ", ".join(name for name in first if name != "seconds") or "nothing"
+        raise RequestError(
+            f"a step of {experiment.name} returns {found}; it must return {' and '.join(needed)}, "
+            "by which trainings are compared"
+        )
+    if not 0 <= first.get("accuracy", 0) <= 1:
+        raise RequestError(f"a step of {experiment.name} returns an accuracy that is no fraction")
+    estimator.evaluate(data.X_test[:1], data.y_test[:1])
+
+
 def _classes(experiment: Experiment, data: Dataset) -> np.ndarray | None:
     return np.arange(len(data.class_names)) if experiment.task.has_answers else None
 
@@ -97,7 +115,7 @@ def _tested(
         arrays |= {"probabilities": estimator.predict_proba(data.X_test)}
         arrays |= _on_the_plane(data, estimator)
         figures["confusion"] = confusion_matrix(data, predictions)
-    names = [name for name in ("loss", "accuracy") if name in estimator.history_[0]]
+    names = [name for name in estimator.history_[0] if name != "seconds"]
     history = {name: [epoch[name] for epoch in estimator.history_] for name in names}
     digests = Digests(
         initial_weights=digest(*estimator.initial_weights_),
@@ -141,13 +159,18 @@ def finish(
     return Record(
         **dict(head),
         n_train=n_train,
-        history=History(**{name: list(map(_finite, each)) for name, each in history.items()}),
+        history=_history(history),
         test=TestFigures(n=n, **known),
         seconds=seconds,
         digests=digests,
         status="ok",
         error=None,
     )
+
+
+def _history(values: dict[str, list[float]]) -> History:
+    named: dict[str, Any] = {name: list(map(_finite, each)) for name, each in values.items()}
+    return History(**named)
 
 
 def _finite(value: Any) -> Any:

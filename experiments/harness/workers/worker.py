@@ -129,7 +129,10 @@ def _check_source(job: "Job") -> None:
     from experiments.harness.records.environment import source_digest
 
     experiment = job.cell.find()
-    if source_digest(experiment.source, experiment.text) != job.head.source_sha256:
+    if (
+        source_digest(experiment.source, experiment.text, *experiment.beside)
+        != job.head.source_sha256
+    ):
         raise RequestError(
             f"the source code of {job.cell.experiment} ({experiment.source}) is not what was "
             "planned: it has changed since, or PYTHONPATH leads elsewhere; repeat the command"

@@ -58,6 +58,8 @@ def assert_refused(answer, *words) -> None:
             "run circle --with python --native --dtype float64",
             ["python has no defaults of its own"],
         ),
+        ("run circle --with python --native", ["python has no defaults of its own"]),
+        ("certify ./page.py", ["./page.py: only experiments of the suite are certified: perc"]),
         ("bench mnist --with python", ["mnist has no build_python"]),
         ("run circle --dtype float16", ["--dtype", "'float16'", "'float64', 'float32'", TRY_RUN]),
         ("run circle --data best", ["--data", "'best'", "'auto', 'real', 'stand-in'", TRY_RUN]),

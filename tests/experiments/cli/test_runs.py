@@ -173,3 +173,21 @@ def test_an_interrupted_removal_leaves_whole_records_and_can_be_repeated(
         assert path.with_suffix(".safetensors").exists()
     remove(runs / "new")
     assert not (runs / "new").exists()
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_rm_removes_from_the_folder_that_was_named_wherever_the_option_stands(call, runs, place):
+    """A run of the same name under runs/ is another run."""
+    store_run(runs.parent / "archive" / "old", training())
+    option, before = ("--dir", "archive"), content(runs)
+    words = (*option, "rm") if place == "before" else ("rm", *option)
+    answer = call("runs", *words, "--yes", "old")
+    assert (answer.code, answer.out) == (0, "removed archive/old\n")
+    assert content(runs) == before
+    assert not (runs.parent / "archive" / "old").exists()
+
+
+def test_rm_refuses_options_of_the_list(call, runs):
+    answer = call("runs", "--json", "rm", "--yes", "old")
+    assert (answer.code, "--json" in answer.err) == (2, True)
+    assert (runs / "old").exists()

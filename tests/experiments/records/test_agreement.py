@@ -94,6 +94,12 @@ def test_other_inputs_are_named_before_anything_that_follows_from_them():
         assert (entry.verdict, entry.reason, entry.inputs_differ) == ("differ", reason, True)
 
 
+def test_trainings_with_other_limits_have_other_inputs_whatever_they_say_of_their_rows():
+    (entry,) = compare_all(pair("float64", limit=2))
+    assert (entry.verdict, entry.inputs_differ) == ("differ", True)
+    assert entry.reason == "the numbers of training rows differ"
+
+
 def test_without_a_floor_float32_is_judged_by_its_inputs_only():
     (entry,) = compare_all(pair(losses=[0.75]))
     assert (entry.verdict, entry.tolerance, entry.reason) == (None, None, "")

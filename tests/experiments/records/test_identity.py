@@ -51,17 +51,29 @@ def test_what_is_stored_is_not_trained_again(request_again):
     assert plan(request_again).missing() == {}
 
 
-def test_an_altered_fingerprint_is_one_sentence(request_again, altered):
-    altered(fingerprint="0" * 64)
-    refusal(request_again, "an altered fingerprint")
-
-
-def test_an_altered_fingerprint_is_one_error_of_the_command(request_again, altered, call):
-    altered(fingerprint="0" * 64)
-    command = ("run", "xor", "--with", "scratch", "--epochs", "2", "--data", "stand-in")
-    answer = call(*command, "--out", request_again.out)
-    assert (answer.code, answer.out.count("trainings")) == (2, 0)
-    assert f"holds {KEY} with an altered fingerprint; choose another folder" in answer.err
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"fingerprint": "0" * 64}, "its fingerprint does not follow from its fields"),
+        ({"limit": 2}, "its fingerprint does not follow from its fields"),
+        ({"experiment": "circle"}, "its fields are those of 'circle-float64-seed0-scratch'"),
+        ({"implementation": "keras"}, "its fields are those of 'xor-float64-seed0-keras'"),
+        ({"seed": 7}, "its fields are those of 'xor-float64-seed7-scratch'"),
+        ({"mode": "native"}, f"its fields are those of '{KEY}-native'"),
+        ({"task": "foo"}, "task: expected one of classification, regression, reconstruction"),
+    ],
+)
+def test_a_record_that_was_altered_is_one_error_of_every_command(
+    request_again, altered, call, values, says
+):
+    altered(**values)
+    again = ("run", "xor", "--with", "scratch", "--epochs", "2", "--data", "stand-in", "--out")
+    for command in (again, ("report",)):
+        answer = call(*command, request_again.out)
+        assert (answer.code, answer.out.count("trainings")) == (2, 0)
+        assert answer.err.startswith(f"error: {request_again.out / 'cells' / KEY}.json: ")
+        assert says in answer.err
+        assert "delete it, and run again" in answer.err
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""What a page says of its experiment, checked once, where the page says it."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from frameworks.spec import Spec
+from frameworks.task import TASKS, Task
+from frameworks.validation import spec_of
+
+if TYPE_CHECKING:
+    from experiments.harness.experiment import Experiment
+
+__all__ = ["check_experiment"]
+
+_LARGEST = 2**53  # whole numbers below it are the same in every program that reads JSON
+
+
+def check_experiment(experiment: "Experiment") -> None:
+    """Raise TypeError or ValueError, in one sentence, for what no experiment can be."""
+    for name in ("page", "data"):
+        if not isinstance(value := getattr(experiment, name), str):
+            raise TypeError(f"{name} must be text, got {value!r}")
+    if not isinstance(experiment.spec, Spec):
+        raise TypeError(f"spec must be a frameworks.Spec, got {experiment.spec!r}")
+    _check_spec(experiment.spec)
+    if not callable(experiment.load):
+        raise TypeError(f"load must be a function, got {experiment.load!r}")
+    _check_builders(experiment.builders)
+    if not isinstance(experiment.task, Task):
+        tasks = ", ".join(name.upper() for name in TASKS)
+        raise TypeError(f"task must be one of frameworks.task's {tasks}, got {experiment.task!r}")
+    _check_band(experiment.band)
+
+
+def _check_spec(spec: Spec) -> None:
+    for field in fields(spec):
+        if not _is_storable(value := getattr(spec, field.name)):
+            raise TypeError(
+                f"spec.{field.name} must be a finite number, text, None, or a tuple of such, "
+                f"got {value!r}"
+            )
+    for name in ("epochs", "batch_size", "inputs", "outputs"):
+        value, is_shape = getattr(spec, name), name in ("inputs", "outputs")
+        sides = value if is_shape and isinstance(value, tuple) and value else (value,)
+        if not all(type(side) is int and side >= 1 for side in sides):
+            kind = "whole numbers, each" if is_shape else "a whole number,"
+            raise ValueError(f"spec.{name} must be {kind} 1 or more, got {value!r}")
+
+
+def _is_storable(value: Any, depth: int = 2) -> bool:
+    """Return whether a record can hold a value: tuples may hold tuples, but those no others."""
+    if isinstance(value, tuple):
+        return depth > 0 and all(_is_storable(each, depth - 1) for each in value)
+    if isinstance(value, float):
+        return isfinite(value)
+    return value is None or isinstance(value, str) or (isinstance(value, int) and value < _LARGEST)
+
+
+def _check_builders(builders: Any) -> None:
+    if not isinstance(builders, Sequence) or not builders:
+        raise TypeError(f"builders must be a tuple of functions, got {builders!r}")
+    for build in builders:
+        if not callable(build) or not getattr(build, "__name__", "").startswith("build_"):
+            raise TypeError(
+                "builders must be functions named build_ and an implementation, as build_scratch "
+                f"is; got {build!r}"
+            )
+        spec_of(build)
+
+
+def _check_band(band: Any) -> None:
+    if not isinstance(band, dict):
+        raise TypeError(f"band must be a dict of pairs by the data's source, got {band!r}")
+    for source, pair in band.items():
+        is_pair = isinstance(pair, tuple) and len(pair) == 2
+        if not is_pair or not all(isinstance(x, int | float) and isfinite(x) for x in pair):
+            raise TypeError(f"band must hold a pair of numbers for {source!r}, got {pair!r}")
+        if pair[0] > pair[1]:
+            raise ValueError(f"band must be the least, then the largest value, got {pair!r}")
