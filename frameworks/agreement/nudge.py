@@ -8,7 +8,14 @@ different nudges are like two implementations: the same mathematics, rounded at 
 differently.
 
 Equal numbers are nudged equally, since equal computations round equally: a tie stays a tie (a
-maximum that occurs twice in a pooling window), and identical units stay identical.
+maximum that occurs twice in a pooling window), and identical units stay identical. The same holds
+from step to step: where numbers hardly change any more, as at the end of a training on all rows at
+once, the errors repeat, and grow as the number of steps, not as its root. So each place in the
+network has a key for the whole training.
+
+A sum over n rows rounds at every addition, and where its terms cancel, as those of a gradient do
+near a minimum, that is far more than one unit of the sum. So each layer takes the rows of a batch
+in an order of its own, and gives them back in theirs: its sums round elsewhere.
 
 A nudge is twice a rounding error, which is u ~ U(−½, ½): one result here takes several operations
 in an implementation (a sigmoid is an exponential, a sum and a quotient), each of which rounds.
@@ -20,6 +27,7 @@ and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 
 from collections.abc import Sequence
 from functools import wraps
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -52,20 +60,23 @@ _HASHES = {
 class Nudge:
     """Moves floats in place, at random, by up to ε of their magnitude; zeros stay zeros.
 
-    Each call draws a key, and u is a hash of it and the number's bits.
+    u is a hash of a number's bits and of a key, which the seed determines.
 
     >>> Nudge(seed=0)(np.array([1.0, 0.0, -1.0, 1.0], np.float32)).tolist()
     [1.0000001192092896, 0.0, -0.9999999403953552, 1.0000001192092896]
     """
 
     def __init__(self, seed: int | Sequence[int]) -> None:
-        self._keys = np.random.SFC64(seed)
+        bits = np.random.SFC64(seed)
+        self._key = int(bits.random_raw())
+        self._generator = np.random.Generator(bits)
+        self._orders: dict[int, np.ndarray] = {}
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Nudge an array, and return it."""
         word, first, second, shift, drop = _HASHES[x.dtype]
         bits, eps = 8 * x.itemsize, np.finfo(x.dtype).eps
-        h = x.view(word) ^ word(self._keys.random_raw() >> (64 - bits))
+        h = x.view(word) ^ word(self._key >> (64 - bits))
         h *= word(first)
         h ^= h >> word(shift)
         h *= word(second)
@@ -76,6 +87,12 @@ class Nudge:
         u *= x
         x += u  # x *= 1 + u would be biased: 1 + u is rounded more finely below 1 than above
         return x
+
+    def order(self, rows: int) -> np.ndarray:
+        """Return the order in which that many rows are added up: always the same one."""
+        if rows not in self._orders:
+            self._orders[rows] = self._generator.permutation(rows)
+        return self._orders[rows]
 
 
 class NudgedNumber(float):
@@ -103,10 +120,10 @@ class NudgedNumber(float):
 
 
 class NudgedLayer(Layer):
-    """A layer whose output, and the gradient it passes back, are nudged."""
+    """A layer whose output, and the gradient it passes back, are nudged, and its sums reordered."""
 
-    def __init__(self, layer: Layer, nudge: Nudge) -> None:
-        self.layer, self.nudge = layer, nudge
+    def __init__(self, layer: Layer, output: Nudge, gradient: Nudge) -> None:
+        self.layer, self.output, self.gradient = layer, output, gradient
         super().__init__(layer.params)
 
     def attach(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
@@ -117,27 +134,34 @@ class NudgedLayer(Layer):
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """Return the layer's output, nudged."""
-        a = self.layer.forward(x, training)
-        return self.nudge(a.copy())  # `a` may be a view of an array that must not change
+        self.rows = self.output.order(len(x))
+        return self.output(self._in_order(self.layer.forward(x[self.rows], training)))
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Set the gradients of the parameters; return dx, nudged."""
-        return self.nudge(self.layer.backward(da).copy())
+        return self.gradient(self._in_order(self.layer.backward(da[self.rows])))
 
     def backward_params(self, da: np.ndarray) -> None:
         """Set the gradients of the parameters; the optimizer's wrapper nudges them."""
-        self.layer.backward_params(da)
+        self.layer.backward_params(da[self.rows])
+
+    def _in_order(self, shuffled: np.ndarray) -> np.ndarray:
+        """Return a copy of what the layer made of its rows, in the batch's own order."""
+        values = np.empty_like(shuffled)
+        values[self.rows] = shuffled
+        return values
 
 
 class NudgedLoss(Loss):
     """A loss whose value and gradient are nudged."""
 
-    def __init__(self, loss: Loss, nudge: Nudge) -> None:
-        self.loss, self.nudge, self.threshold = loss, nudge, loss.threshold
+    def __init__(self, loss: Loss, value: Nudge, gradient: Nudge) -> None:
+        self.loss, self.value, self.gradient = loss, value, gradient
+        self.threshold = loss.threshold
 
     def forward(self, z: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
         """Return L, nudged, as a number whose sums are nudged, too."""
-        return NudgedNumber(self.loss.forward(z, y, w), z.dtype, self.nudge)
+        return NudgedNumber(self.loss.forward(z, y, w), z.dtype, self.value)
 
     def require(self, z: np.ndarray, y: np.ndarray) -> None:
         """Raise ValueError where the loss does."""
@@ -145,20 +169,20 @@ class NudgedLoss(Loss):
 
     def backward(self) -> np.ndarray:
         """Return dz, nudged."""
-        return self.nudge(self.loss.backward().copy())
+        return self.gradient(self.loss.backward().copy())
 
 
 class NudgedOptimizer(Wrapper):
     """An optimizer with nudged gradients and nudged new parameters."""
 
-    def __init__(self, optimizer: Learner, nudge: Nudge) -> None:
+    def __init__(self, optimizer: Learner, gradient: Nudge, value: Nudge) -> None:
         super().__init__(optimizer)
-        self.nudge = nudge
+        self.gradient, self.value = gradient, value
 
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
-        self.optimizer.step(theta, self.nudge(g))
-        self.nudge(theta)
+        self.optimizer.step(theta, self.gradient(g))
+        self.value(theta)
 
 
 def nudged(build: Builder, seed: int | Sequence[int]) -> Builder:
@@ -166,15 +190,16 @@ def nudged(build: Builder, seed: int | Sequence[int]) -> Builder:
 
     @wraps(build)
     def build_nudged(spec: Spec) -> Parts:
-        nudge, parts = Nudge(seed), build(spec)
+        parts = build(spec)
+        places = (Nudge([*np.ravel(seed), i]) for i in count())
         layers = [  # a Dropout takes masks, and the next layer nudges
-            layer if isinstance(layer, Dropout) else NudgedLayer(layer, nudge)
+            layer if isinstance(layer, Dropout) else NudgedLayer(layer, next(places), next(places))
             for layer in parts.network.layers
         ]
         return parts._replace(
             network=Sequential(*layers),
-            loss=NudgedLoss(parts.loss, nudge),
-            optimizer=NudgedOptimizer(parts.optimizer, nudge),
+            loss=NudgedLoss(parts.loss, next(places), next(places)),
+            optimizer=NudgedOptimizer(parts.optimizer, next(places), next(places)),
         )
 
     return build_nudged

@@ -1,11 +1,11 @@
-"""Monte Carlo arithmetic: what is nudged, by how much, and that it is done anew at every step."""
+"""Monte Carlo arithmetic: what is nudged, by how much, and that equal numbers are nudged equally."""
 
 import numpy as np
 import pytest
 
 from experiments import churn
 from frameworks import ScratchClassifier
-from frameworks.agreement.nudge import Nudge, NudgedNumber, nudged
+from frameworks.agreement.nudge import Nudge, NudgedLayer, NudgedNumber, nudged
 from frameworks.agreement.variants import change, nudges
 from scratch import Batch, BatchNorm, Dense, Dropout, Sequential, train_step
 
@@ -32,18 +32,18 @@ def test_zeros_stay_zeros():
 
 
 @pytest.mark.parametrize("dtype", EPSILON)
-def test_a_tie_stays_a_tie_and_is_moved_anew_each_time(dtype):
+def test_a_tie_stays_a_tie_and_equal_numbers_are_moved_equally_at_every_step(dtype):
     nudge, x = Nudge(0), np.tile(np.linspace(1, 2, 100, dtype=dtype), (3, 1))
-    first, second = nudge(x.copy()), nudge(x.copy())
-    for moved in (first, second):
-        assert (moved == moved[0]).all()
-        assert len(np.unique(moved[0] - x[0])) > 2  # each number has a nudge of its own
-    assert (first != second).any()
+    first, again, other = nudge(x.copy()), nudge(x.copy()), Nudge(1)(x.copy())
+    assert (first == first[0]).all()
+    assert len(np.unique(first[0] - x[0])) > 2  # each number has a nudge of its own
+    assert (first == again).all()
+    assert (first != other).any()
 
 
-def test_nudges_of_neighbours_and_of_two_calls_are_unrelated():
-    nudge, x = Nudge(0), np.linspace(1, 2, 100_000, endpoint=False)
-    first, second = (nudge(x.copy()) - x for _ in range(2))
+def test_nudges_of_neighbours_and_of_two_keys_are_unrelated():
+    x = np.linspace(1, 2, 100_000, endpoint=False)
+    first, second = (Nudge(seed)(x.copy()) - x for seed in (0, 1))
     for a, b in ((first[1:], first[:-1]), (first, second)):
         assert abs(np.corrcoef(a, b)[0, 1]) < 0.02  # six standard errors, of 1/√100,000
 
@@ -75,7 +75,22 @@ def test_everything_in_a_step_is_nudged():
         np.testing.assert_allclose(moved, plain, rtol=1e-5, atol=1e-8)  # a few nudges of 1.2e-7
 
 
-def test_each_step_of_a_training_is_nudged_anew(monkeypatch, rows):
+def test_a_layer_adds_up_the_rows_in_another_order_and_gives_them_back_in_theirs():
+    layer = NudgedLayer(Dense(3, 2), Nudge(0), Nudge(1))
+    network = Sequential(layer)
+    network.bind(np.float64)
+    W, b = np.arange(6.0).reshape(3, 2), np.zeros(2)
+    network.set_weights([W, b])
+    X, dz = np.random.default_rng(0).normal(size=(2, 50, 3))[..., :3], np.ones((50, 2))
+    rows = layer.output.order(50)
+    assert sorted(rows) == [*range(50)]
+    assert (rows != np.arange(50)).any()
+    np.testing.assert_allclose(layer.forward(X[0]), X[0] @ W, rtol=1e-13)  # some ε of 2.2e-16
+    np.testing.assert_allclose(layer.backward(dz), dz @ W.T, rtol=1e-13)
+    assert np.array_equal(layer.layer.grads[0], X[0][rows].T @ dz)
+
+
+def test_each_step_of_a_training_is_nudged(monkeypatch, rows):
     drawn = []
     call = Nudge.__call__
 
@@ -113,10 +128,11 @@ def test_a_nudged_training_has_the_stock_one_s_masks_and_running_means(rows):
 
     options = {"epochs": 3, "batch_size": 10, "dtype": "float64", "random_state": 0}
     stock = ScratchClassifier(build, **options).fit(*rows)
-    moved = ScratchClassifier(nudged(build, 1), **options).fit(*rows)
+    moved = ScratchClassifier(nudged(build, 2), **options).fit(*rows)
     assert stock.draws_sha256_ == moved.draws_sha256_ != ""
     for ours, theirs in zip(moved.get_states(), stock.get_states(), strict=True):
-        assert np.array_equal(ours, theirs)  # those of the rows, before anything is nudged
+        # Those of the rows, added up in another order: 10 additions in float64.
+        np.testing.assert_allclose(ours, theirs, rtol=1e-13, atol=1e-16)
     weights_moved = zip(moved.get_weights(), stock.get_weights(), strict=True)
     assert all(np.any(ours != theirs) for ours, theirs in weights_moved)
     assert np.all(moved.get_states()[1] != 1)
