@@ -61,6 +61,7 @@ class Backend:
     )
     loop: str | None = None  # the plain loop in its `peers` module that `fit` is timed against
     peers: tuple[Peer, ...] = ()
+    control: str = ""  # a mode of scratch, with a function that it computes less exactly
     install: str = "make setup"
 
     @property

@@ -6,7 +6,8 @@ They are cells with modes of their own:
     keras-sigmoid              a control, with TensorFlow's sigmoid instead of scratch's
 
 The error of TensorFlow's float32 sigmoid is up to 3.6 units of 2⁻²³; a nudge is up to one. If Keras
-is outside the noise floor of scratch but agrees with the control, its sigmoid is the cause.
+is outside the noise floor of scratch but agrees with the control, its sigmoid is the cause: see
+`controls`.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from functools import wraps
 import numpy as np
 
 from frameworks.agreement.nudge import nudged
+from frameworks.backends import BACKENDS
 from frameworks.blueprint import Blueprint
 from frameworks.program import Builder, Parts
 from frameworks.spec import Spec
@@ -38,8 +40,8 @@ def variants(blueprint: Blueprint, implementations: Sequence[str], count: int) -
     """Return the modes that judge an experiment: `count` nudged ones, and perhaps the control."""
     if not count or "scratch" not in blueprint.builders:
         return []
-    control = "keras" in implementations and has_sigmoid(blueprint)
-    return nudges(count) + [KERAS_SIGMOID] * control
+    control = any(name in BACKENDS and BACKENDS[name].control for name in implementations)
+    return nudges(count) + [KERAS_SIGMOID] * (control and has_sigmoid(blueprint))
 
 
 def has_sigmoid(blueprint: Blueprint) -> bool:

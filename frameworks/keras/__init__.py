@@ -17,6 +17,7 @@ BACKEND = Backend(
     style=LineStyle(colour=1, width=1.7, dashes=(5, 2), marker="s"),
     variables={"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"},
     loop="KerasLoop",
+    control="keras-sigmoid",
     peers=(
         Peer("keras-fit", loop="KerasLoop", about="`Model.fit`, one execution"),
         Peer("keras-jit", loop="KerasLoop", about="the same, with XLA", options={"jit": True}),
@@ -33,6 +34,7 @@ ON_JAX = replace(
     default=False,
     native=None,
     loop=None,
+    control="",
     peers=(),
 )
 ON_TORCH = replace(
