@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, combinations
 
+from frameworks.agreement.controls import explains
 from frameworks.agreement.distances import (
     FLOAT64,
     Distance,
@@ -16,7 +17,6 @@ from frameworks.agreement.distances import (
     Outcome,
     measure,
     relative_error,
-    too_far,
 )
 from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
 from frameworks.agreement.variants import nudges
@@ -61,11 +61,11 @@ class Floor:
         so_far = accumulate(self.noise.epochs, max)
         return [max(self.fixed.loss, min(self.limits.loss, FACTOR * e)) for e in so_far]
 
-    def control(self, side: Side, mode: str) -> Distance | None:
-        """Train scratch in `mode`, and the side; return their distance if within the floor."""
-        trainings = (_train(each, self.steps) for each in (_in_mode(side, mode), side))
-        distance = measure(*trainings)
-        return None if too_far(distance, self.limits) else distance
+    def control(self, side: Side, other: Side, mode: str) -> Distance | None:
+        """Return how far scratch in `mode` is from the side, if that explains the difference."""
+        scratch = _in_mode(side, mode), _in_mode(side, "lockstep")
+        control, plain, its, others = (_train(x, self.steps) for x in (*scratch, side, other))
+        return measure(control, its) if explains(control, plain, its, others, self.limits) else None
 
 
 def floor_of(side: Side, count: int, steps: int | None, report: Advance) -> Floor | None:

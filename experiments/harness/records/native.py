@@ -47,6 +47,10 @@ def _compare(cells: list[Record], margin: float) -> NativeEntry:
         if cell.ok:
             runs.setdefault(cell.implementation, []).append(cell)
     figures = {name: [_figure(cell, metric) for cell in mine] for name, mine in runs.items()}
+    by_seed = {
+        name: {cell.seed: x for cell, x in zip(mine, figures[name], strict=True) if x is not None}
+        for name, mine in runs.items()
+    }
     return NativeEntry(
         experiment=first.experiment,
         dtype=first.dtype,
@@ -57,7 +61,7 @@ def _compare(cells: list[Record], margin: float) -> NativeEntry:
         metric=metric,
         accuracies=figures,
         losses={name: [_last_loss(cell) for cell in mine] for name, mine in runs.items()},
-        pairs=list(_pairs(figures, margin)),
+        pairs=list(_pairs(by_seed, margin)),
     )
 
 
@@ -71,10 +75,11 @@ def _last_loss(cell: Record) -> float | None:
     return cell.history.loss[-1]
 
 
-def _pairs(figures: dict[str, list[float | None]], margin: float) -> Iterator[NativePair]:
-    """Test every two implementations that have two seeds or more."""
+def _pairs(figures: dict[str, dict[int, float]], margin: float) -> Iterator[NativePair]:
+    """Test every two implementations that have two seeds or more, of which some may be common."""
     for a, b in combinations(figures, 2):
-        x, y = ([value for value in figures[name] if value is not None] for name in (a, b))
+        x, y = figures[a], figures[b]
         if min(len(x), len(y)) >= 2:
-            found = compare_means(x, y, margin)
+            paired = [x[seed] - y[seed] for seed in x if seed in y]
+            found = compare_means([*x.values()], [*y.values()], margin, paired)
             yield NativePair(pair=(a, b), **vars(found))

@@ -6,6 +6,7 @@ import numpy as np
 
 from frameworks.agreement.distances import relative_error
 from frameworks.diverge.evidence import Evidence
+from frameworks.diverge.side import batches, take_step
 from scratch import Batch
 
 __all__ = ["other_batches"]
@@ -19,7 +20,7 @@ def other_batches(evidence: Evidence) -> str | None:
 
     Numbers that side a reproduces on its own batches, too, are no evidence.
     """
-    if evidence.history or evidence.epochs is None:
+    if evidence.history or evidence.epochs is None or not _follows_its_batches(evidence):
         return None
     own = _reproduced(evidence, *_train(evidence, _reordered(lambda orders, e, size: orders[e])))
     for words, way in _WAYS.items():
@@ -31,14 +32,37 @@ def other_batches(evidence: Evidence) -> str | None:
 
 def _reproduced(evidence: Evidence, losses: list[float], weights: list[np.ndarray]) -> set[str]:
     """Return which numbers of side b are reproduced; in float32, within the noise floor."""
-    target, floor = evidence.epochs, evidence.floor
-    assert target is not None
+    epochs = evidence.epochs
+    assert epochs is not None
+    return _same(evidence, losses, weights, epochs.losses[1], epochs.weights[1])
+
+
+def _follows_its_batches(evidence: Evidence) -> bool:
+    """Return whether side a, given one batch at a time, trains as it does in one call."""
+    assert evidence.epochs is not None
+    _, opened = evidence.a.side.open()
+    for order in opened.orders[: evidence.epochs.epoch]:
+        for batch in batches(opened.batch, order, evidence.a.side.batch_size):
+            take_step(opened, batch, evidence.a.side.batch_size)
+    known = evidence.epochs.losses[0], evidence.epochs.weights[0]
+    return "weights" in _same(evidence, [known[0]], opened.adapter.get_weights(), *known)
+
+
+def _same(
+    evidence: Evidence,
+    losses: list[float],
+    weights: list[np.ndarray],
+    of_loss: float,
+    of_weights: list[np.ndarray],
+) -> set[str]:
+    """Return which of weights and loss are the same."""
+    floor = evidence.floor
     if floor is None or evidence.a.side.dtype == "float64":
-        same = all(map(evidence.matches, weights, target.weights))
-        loss = evidence.matches(losses[-1], target.loss)
+        same = all(map(evidence.matches, weights, of_weights))
+        loss = evidence.matches(losses[-1], of_loss)
     else:
-        same = max(map(relative_error, weights, target.weights)) <= floor.noise.weight
-        loss = relative_error(losses[-1], target.loss) <= floor.noise.loss
+        same = max(map(relative_error, weights, of_weights)) <= floor.noise.weight
+        loss = relative_error(losses[-1], of_loss) <= floor.noise.loss
     return {name for name, found in (("weights", same), ("loss", loss)) if found}
 
 

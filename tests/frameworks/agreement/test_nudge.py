@@ -1,4 +1,4 @@
-"""Monte Carlo arithmetic: what is nudged, by how much, and that equal numbers are nudged equally."""
+"""Monte Carlo arithmetic: what is nudged, by how much, and equal numbers equally."""
 
 import numpy as np
 import pytest
