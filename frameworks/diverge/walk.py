@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from frameworks.agreement.distances import FLOAT64
 from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.agreement.verdict import NOT_FINITE, judge
@@ -181,6 +183,8 @@ def _beyond_fixed_limits(
     epoch, so the nudged trainings first run only that far: often that settles the question.
     """
     floor, steps = None, done.steps
+    if not np.isfinite([each.error for each in (*trained.epochs, *trained.found)]).all():
+        return None  # no rounding explains what is not finite
     if trained.results is None:
         until = trained.reached.epoch * per_epoch
         floor = floor_of(done.a, count, min(until, steps or until), report)

@@ -43,7 +43,7 @@ def _(plant):
 
 
 @fault("mean for a sum", "The squared errors are averaged where they are to be added.", "loss",
-       xor, "scratch,pytorch", "loss of scratch is 4 times that of pytorch, as a sum over the rows")  # fmt: skip
+       xor, "scratch,pytorch", "scratch is 4 times that of pytorch, as a sum")  # fmt: skip
 def _(plant):
     def change(parts):
         parts.loss.reduction = "mean"
@@ -58,7 +58,7 @@ def _(plant):
 
 
 @fault("derivative without its 2", "The gradient of the mean squared error lacks the factor.",
-       "gradient", circle, "pytorch,scratch", "pytorch is 2 times that of scratch, as that of a square")  # fmt: skip
+       "gradient", circle, "pytorch,scratch", "pytorch is 2 times that of scratch")  # fmt: skip
 def _(plant):
     class Halved(scratch.MeanSquaredError):
         def backward(self):
