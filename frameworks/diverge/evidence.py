@@ -29,16 +29,15 @@ _CLOSER = 1e-2  # a hypothesis must explain all but a hundredth of the differenc
 
 @dataclass(frozen=True)
 class Epochs:
-    """The state of both sides, trained as `fit` trains, after the first epoch that differs."""
+    """The first epoch that differs, where both are trained as `fit` trains, and its losses."""
 
     epoch: int
     losses: tuple[float, float]
-    weights: tuple[list[np.ndarray], list[np.ndarray]]
 
     @property
     def swapped(self) -> "Epochs":
         """The same with the sides swapped."""
-        return Epochs(self.epoch, self.losses[::-1], self.weights[::-1])
+        return Epochs(self.epoch, self.losses[::-1])
 
 
 @dataclass(frozen=True)

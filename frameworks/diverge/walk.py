@@ -90,7 +90,7 @@ class _Trained:
     epochs: list[Difference]
     found: list[Difference]  # of the results; empty if an epoch differs
     results: tuple[Result, Result] | None
-    reached: Epochs  # both after the last of the epochs
+    reached: Epochs  # the last of the epochs
 
     @property
     def parted(self) -> bool:
@@ -116,7 +116,7 @@ def _train(done: Walk, names: list[str], report: Advance) -> _Trained:
         if each.parted:
             break
     losses = float(epochs[-1].values[0]), float(epochs[-1].values[1])
-    reached = Epochs(len(epochs), losses, (x.adapter.get_weights(), y.adapter.get_weights()))
+    reached = Epochs(len(epochs), losses)
     if epochs[-1].parted:
         return _Trained(epochs, [], None, reached)
     results = Result.of(done.a, ours, x), Result.of(done.b, theirs, y)

@@ -43,7 +43,7 @@ def _(plant):
 
 
 @fault("softmax twice in Keras", "The last layer has a softmax, the loss takes logits.", "forward",
-       mnist, "scratch,keras", "has a softmax there")  # fmt: skip
+       mnist, "scratch,keras", "applies a softmax")  # fmt: skip
 def _(plant):
     import keras
     from keras import layers

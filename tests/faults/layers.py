@@ -159,7 +159,7 @@ def _(plant):
 
 
 @fault("softmax on logits", "A softmax ends the network, before a loss on logits.", "forward",
-       mnist, "pytorch,scratch", "has a softmax there")  # fmt: skip
+       mnist, "pytorch,scratch", "applies a softmax")  # fmt: skip
 def _(plant):
     plant.layers(lambda layers: [*layers, scratch.Softmax()])
 

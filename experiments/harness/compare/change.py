@@ -35,7 +35,8 @@ class Change:
         if not all(arrays):
             arrays = {}, {}
         elif ("outputs" in arrays[0]) != ("outputs" in arrays[1]):  # older versions kept none
-            arrays = tuple({k: v for k, v in each.items() if k != "outputs"} for each in arrays)
+            for each in arrays:
+                each.pop("outputs", None)
         a, b = Finished.of(old, arrays[0]), Finished.of(new, arrays[1])
         floor = _floor(before.floor(new), after.floor(new))
         judgement = judge(a.outcome, b.outcome, new.dtype, floor)
@@ -102,8 +103,8 @@ class Change:
 
 def _floor(*floors: NoiseFloor | None) -> NoiseFloor | None:
     """Return the floor by which a change is judged, whichever run is the earlier: the smaller."""
-    one, *more = [each for each in floors if each is not None] or [None]
-    return one.narrowed(more[0]) if one is not None and more else one
+    known = [each for each in floors if each is not None]
+    return known[0].narrowed(known[-1]) if known else None
 
 
 def _pair(both: Iterable[float | None]) -> schema.BeforeAfter:

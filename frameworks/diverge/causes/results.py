@@ -3,6 +3,7 @@
 import numpy as np
 
 from frameworks.diverge.evidence import Evidence, Hypothesis
+from frameworks.diverge.result import Result
 
 __all__ = ["HYPOTHESES"]
 
@@ -34,21 +35,24 @@ def other_loss(evidence: Evidence) -> str | None:
 
 
 def other_threshold(evidence: Evidence) -> str | None:
-    """Side b predicts class 1 above another threshold."""
+    """The two predict class 1 above different thresholds."""
     assert evidence.results is not None
-    a, b = evidence.results
-    if a.outputs.shape[1] != 1 or a.outputs.shape != b.outputs.shape or not _of_classes(evidence):
+    if not _of_classes(evidence):
         return None
-    if not np.all((a.outputs[:, 0] > a.threshold) == a.predictions):
+    return evidence.both("decides at", *map(_threshold, evidence.results))
+
+
+def _threshold(result: Result) -> str | None:
+    """Return the one threshold by which a side's predictions follow from its outputs, or None."""
+    if result.outputs.shape[1:] != (1,):
         return None
-    for threshold, of in ((0.5, "probabilities"), (0.0, "logits")):
-        same = (a.outputs[:, 0] > threshold) == b.predictions
-        if threshold != a.threshold and np.all(same):
-            return (
-                f"{evidence.names[1]} decides at {threshold}, the threshold of {of}; "
-                f"{evidence.names[0]} decides at {a.threshold}"
-            )
-    return None
+    known = ((0.5, "probabilities"), (0.0, "logits"))
+    found = [
+        f"{threshold}, the threshold of {of}"
+        for threshold, of in known
+        if np.all((result.outputs[:, 0] > threshold) == result.predictions)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def other_choice(evidence: Evidence) -> str | None:
