@@ -139,3 +139,16 @@ def test_an_entry_holds_every_seed_and_tests_every_pair():
 def test_one_seed_is_shown_and_not_tested():
     (entry,) = compare_native([native("scratch", 0, 0.8), native("keras", 0, 0.8)])
     assert (entry.pairs, entry.accuracies["keras"]) == ([], [0.8])
+
+
+def test_pairs_are_those_of_equal_seeds():
+    def cell(implementation, seed, accuracy):
+        record, _ = training(implementation=implementation, seed=seed, mode="native")
+        record["test"]["accuracy"] = accuracy
+        return as_record(record)
+
+    cells = [cell("scratch", seed, 0.5 + seed / 8) for seed in (0, 1, 2)]
+    cells += [cell("keras", seed, 0.5 + seed / 8) for seed in (1, 2, 3)]
+    (pair,) = compare_native(cells)[0].pairs
+    assert pair.paired_standard_error == 0.0  # seeds 1 and 2 are equal in both
+    assert pair.difference == -0.125
