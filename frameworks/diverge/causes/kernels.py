@@ -36,7 +36,7 @@ def other_kernel(evidence: Evidence) -> str | None:
     for way, changed in ways.items():
         z = linear(input_of(evidence), changed)
         if z is not None and evidence.matches(z + bias, y):
-            return f"the kernel is {way} in {evidence.names[1]}"
+            return f"in {evidence.names[1]} the kernel is {way}"
     return None
 
 
