@@ -48,13 +48,10 @@ class First:
 
     @cached_property
     def layers(self) -> list[LayerOutput]:
-        """The layers' outputs in evaluation mode; RequestError if the network cannot compute them.
-
-        Whatever a framework raises where shapes do not fit, it is the builder's network that fails.
-        """
+        """The layers' outputs in evaluation mode; RequestError if their shapes do not fit."""
         try:
             return self.opened.adapter.layer_outputs(self.batch.X)
-        except Exception as error:
+        except Exception as error:  # of the framework's own kind
             name, page = self.side.implementation, self.side.blueprint.name
             why = next(iter(str(error).splitlines()), type(error).__name__)
             raise RequestError(
@@ -87,9 +84,8 @@ class First:
         """For each weight array, the largest element of Σᵢ |gᵢ|; its gradient is Σᵢ gᵢ over rows.
 
         Where the terms cancel, rounding is relative to them, not to their sum. Where a row's
-        gradient depends on the other rows, or on chance, its terms are unknown. The largest
-        gradient of the layer stands for them: a bias before a batch normalization has a gradient
-        of 0, the sum of terms that the layer's kernel has, too.
+        gradient depends on the other rows, or on chance, the largest gradient of the layer stands
+        for them: a bias before a batch normalization has a gradient of 0, its kernel has not.
         """
         if {layer.kind for layer in self.layers} & {"batch normalization", "dropout"}:
             return self._of_layers()
