@@ -69,6 +69,7 @@ class Backend:
     together: str | None = None  # the function in its `together` module that trains several seeds
     loop: str | None = None  # the plain loop in its `peers` module that `fit` is timed against
     peers: tuple[Peer, ...] = ()
+    control: str = ""  # a mode of scratch, with a function that it computes less exactly
     install: str = "make setup"
 
     @property

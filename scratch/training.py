@@ -158,14 +158,13 @@ def iter_seeds(
     batch_size: int,
     *,
     count: bool = True,
-    stack: type[StackedEpochs] = StackedEpochs,
 ) -> Iterator[list[EpochResult]]:
     """Train equal networks from different weights at once; yield their results epoch by epoch.
 
     `orders` holds one order of the rows for each network and epoch. Each network is trained as
     `iter_epochs` would train it, with the same numbers; many small ones take little longer than
-    one. `stack` takes their steps. Raises CannotFollow where they have to be trained one by one,
-    with dropout, for example: at once, or in the first epoch, which then counts for nothing.
+    one. Raises CannotFollow where they have to be trained one by one, with dropout, for example: at
+    once, or in the first epoch, which then counts for nothing.
 
     >>> from scratch import Dense, MeanSquaredError, SGD
     >>> X = y = np.array([[1.0], [2.0]])
@@ -181,7 +180,7 @@ def iter_seeds(
     seeds = [
         Parts(*each) for each in zip(networks, [loss] * len(networks), optimizers, strict=True)
     ]
-    stacked, n = stack(seeds, data, batch_size), len(data.X)
+    stacked, n = StackedEpochs(seeds, data, batch_size), len(data.X)
     for each in orders:
         yield _results(stacked.train(each), n, loss.threshold if count else None)
 

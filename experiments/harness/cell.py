@@ -10,7 +10,6 @@ from experiments.harness.experiment import Experiment
 from experiments.harness.records.identity import key_of
 from experiments.harness.records.models import Head
 from experiments.registry import find_experiment
-from frameworks.agreement.variants import family
 
 __all__ = ["Cell", "Group", "Job"]
 
@@ -42,8 +41,8 @@ class Cell:
 
     @property
     def alike(self) -> "Cell":
-        """The same for all cells that may be trained together: other seeds, and other nudges."""
-        return replace(self, seed=0, mode=family(self.mode))
+        """The same for all cells that may be trained together: those of other seeds."""
+        return replace(self, seed=0)
 
     def find(self) -> Experiment:
         """Return its experiment, in whatever process this is."""

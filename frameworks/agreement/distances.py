@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FLOAT64", "Distance", "Limits", "Outcome", "measure", "relative_error", "too_far"]
+__all__ = [
+    *("FLOAT64", "Distance", "Limits", "Outcome", "measure", "relative_error", "too_far"),
+    "within",
+]
 
 
 @dataclass(frozen=True)
@@ -18,10 +21,12 @@ class Limits:
     weight: float  # of every array at the end, relative to its largest magnitude
     test_loss: float  # relative
     predictions: int  # that differ, on the whole test set
+    outputs: float  # of the test rows, relative to the largest magnitude
 
 
-# A prototype reached 4e-16: whatever exceeds these is a bug to be found, not a limit to widen.
-FLOAT64 = Limits(loss=1e-12, weight=1e-9, test_loss=1e-12, predictions=0)
+# A prototype reached 4e-16: whatever exceeds these is a bug to be found, not a limit to widen. The
+# outputs follow from the weights, and have their limit.
+FLOAT64 = Limits(loss=1e-12, weight=1e-9, test_loss=1e-12, predictions=0, outputs=1e-9)
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Distance:
     weights: dict[str, float]  # relative differences of the arrays at the end
     test_loss: float
     mismatches: np.ndarray  # test rows whose predictions differ; none without answers
-    outputs: float | None  # relative difference of the outputs; None where they were not kept
+    outputs: float | None  # relative difference of the outputs; None where neither kept them
 
     @property
     def loss(self) -> float:
@@ -77,7 +82,7 @@ def measure(a: Outcome, b: Outcome) -> Distance:
     """Measure the distance of two trainings: infinite where one lacks a value."""
     names = [*(a.weights | b.weights)]
     weights = {name: relative_error(a.weights.get(name), b.weights.get(name)) for name in names}
-    kept = a.outputs is not None and b.outputs is not None
+    kept = a.outputs is not None or b.outputs is not None
     return Distance(
         epochs=relative_errors(a.losses, b.losses),
         weights=weights,
@@ -88,9 +93,8 @@ def measure(a: Outcome, b: Outcome) -> Distance:
 
 
 def _mismatches(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray:
-    if a is None or b is None:
-        return np.empty(0, int)
-    return np.flatnonzero([x != y for x, y in zip_longest(a, b)])
+    pairs = zip_longest(() if a is None else a, () if b is None else b)
+    return np.flatnonzero([x != y for x, y in pairs])
 
 
 def relative_errors(a: Sequence[float | None], b: Sequence[float | None]) -> list[float]:
@@ -101,22 +105,34 @@ def relative_errors(a: Sequence[float | None], b: Sequence[float | None]) -> lis
     """
     x, y = np.array([*zip_longest(a, b)], float).reshape(-1, 2).T
     largest = np.maximum(np.abs(x), np.abs(y))
-    errors = np.abs(x - y) / np.where(largest, largest, 1.0)
+    with np.errstate(invalid="ignore"):
+        errors = np.abs(x - y) / np.where(largest, largest, 1.0)
     return np.where(np.isfinite(largest), errors, np.inf).tolist()
+
+
+def within(error: float | None, limit: float) -> bool:
+    """Return whether an error is within its limit; what is not finite never is.
+
+    >>> within(0.5, 0.5), within(float("inf"), float("inf")), within(None, 0.5)
+    (True, False, True)
+    """
+    return error is None or (bool(np.isfinite(error)) and error <= limit)
 
 
 def too_far(distance: Distance, limits: Limits) -> str:
     """Return a sentence on where a distance first exceeds the limits, or an empty string."""
     for epoch, error in enumerate(distance.epochs, 1):
-        if not error <= limits.loss:
+        if not within(error, limits.loss):
             return f"epoch {epoch}: the loss differs by {error:.1e}, limit {limits.loss:.1e}"
     for name, error in distance.weights.items():
-        if not error <= limits.weight:
+        if not within(error, limits.weight):
             return f"{name} differs by {error:.1e}, limit {limits.weight:.1e}"
-    if not distance.test_loss <= limits.test_loss:
+    if not within(distance.test_loss, limits.test_loss):
         return f"the test loss differs by {distance.test_loss:.1e}, limit {limits.test_loss:.1e}"
     if len(distance.mismatches) > limits.predictions:
         count, first = len(distance.mismatches), distance.mismatches[0]
         differ = "prediction differs" if count == 1 else "predictions differ"
         return f"{count} {differ}, limit {limits.predictions}; the first in row {first}"
+    if not within(distance.outputs, limits.outputs):
+        return f"the outputs differ by {distance.outputs:.1e}, limit {limits.outputs:.1e}"
     return ""

@@ -31,15 +31,19 @@ class Equivalence:
 
     difference: float  # mean(a) − mean(b)
     standard_error: float  # of the difference, of independent samples
-    paired_standard_error: float | None  # of the difference within pairs; None for other sizes
+    paired_standard_error: float | None  # of the difference within pairs; None for fewer than two
     degrees_of_freedom: float
     p_value: float  # the larger of the two: below ALPHA, the means are equivalent
     interval: tuple[float, float]  # 1 − 2 ALPHA confidence for the difference
     verdict: Conclusion
 
 
-def compare_means(a: Sequence[float], b: Sequence[float], margin: float) -> Equivalence:
+def compare_means(
+    a: Sequence[float], b: Sequence[float], margin: float, paired: Sequence[float] = ()
+) -> Equivalence:
     """Test whether the means of two independent samples are within `margin` of each other.
+
+    `paired` are the differences within pairs, such as those of equal seeds; they decide nothing.
 
     "equivalent": the interval lies within the margin; "different": wholly beyond it. "not shown":
     neither. Raises ValueError for a sample of fewer than two numbers, and for a margin ≤ 0.
@@ -50,7 +54,6 @@ def compare_means(a: Sequence[float], b: Sequence[float], margin: float) -> Equi
         raise ValueError(f"margin must be above 0, got {margin}")
     difference = fmean(a) - fmean(b)
     error = math.sqrt(variance(a) / len(a) + variance(b) / len(b))
-    paired = [x - y for x, y in zip(a, b, strict=False)]
     if error:
         freedom, p_value, interval = _two_one_sided_tests(a, b, margin)
     else:  # without spread, the difference itself decides
@@ -59,9 +62,7 @@ def compare_means(a: Sequence[float], b: Sequence[float], margin: float) -> Equi
     return Equivalence(
         difference=difference,
         standard_error=error,
-        paired_standard_error=(
-            stdev(paired) / math.sqrt(len(paired)) if len(a) == len(b) else None
-        ),
+        paired_standard_error=(stdev(paired) / math.sqrt(len(paired)) if len(paired) > 1 else None),
         degrees_of_freedom=freedom,
         p_value=p_value,
         interval=interval,

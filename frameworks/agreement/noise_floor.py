@@ -39,22 +39,40 @@ class NoiseFloor:
     outputs: float | None = None  # of the test rows, relative; None if not kept
 
     @property
+    def finite(self) -> bool:
+        """Whether it can judge: a nudged training that overflowed is no yardstick."""
+        distances = [self.loss, self.weight, self.test_loss, self.outputs or 0.0]
+        return bool(np.isfinite(distances).all())
+
+    @property
     def limits(self) -> Limits:
-        """The limits for two implementations."""
-        return Limits(self.loss, self.weight, self.test_loss, self.predictions)
+        """The limits for two implementations; outputs, which follow from weights, have theirs."""
+        outputs = max(self.outputs or 0.0, self.weight)
+        return Limits(self.loss, self.weight, self.test_loss, self.predictions, outputs)
 
     def at_least(self, fixed: Limits) -> Limits:
         """Return, for each distance, the larger of the floor and a fixed limit.
 
         A floor that is not finite explains nothing: then the fixed limits hold.
         """
-        if not np.isfinite([self.loss, self.weight, self.test_loss]).all():
+        if not self.finite:
             return fixed
-        return Limits(
-            loss=max(fixed.loss, self.loss),
-            weight=max(fixed.weight, self.weight),
-            test_loss=max(fixed.test_loss, self.test_loss),
-            predictions=max(fixed.predictions, self.predictions),
+        pairs = {name: (limit, getattr(self.limits, name)) for name, limit in vars(fixed).items()}
+        return Limits(**{name: max(both) for name, both in pairs.items()})
+
+    def narrowed(self, other: "NoiseFloor | None") -> "NoiseFloor":
+        """Return, for each distance, the smaller of two floors of the same training."""
+        if other is None:
+            return self
+        outputs = [each for each in (self.outputs, other.outputs) if each is not None]
+        return NoiseFloor(
+            loss=min(self.loss, other.loss),
+            epochs=[*map(min, self.epochs, other.epochs)],
+            weight=min(self.weight, other.weight),
+            test_loss=min(self.test_loss, other.test_loss),
+            predictions=min(self.predictions, other.predictions),
+            trainings=min(self.trainings, other.trainings),
+            outputs=min(outputs, default=None),
         )
 
 

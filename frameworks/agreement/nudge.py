@@ -8,7 +8,14 @@ different nudges are like two implementations: the same mathematics, rounded at 
 differently.
 
 Equal numbers are nudged equally, since equal computations round equally: a tie stays a tie (a
-maximum that occurs twice in a pooling window), and identical units stay identical.
+maximum that occurs twice in a pooling window), and identical units stay identical. The same holds
+from step to step: where numbers hardly change any more, as at the end of a training on all rows at
+once, the errors repeat, and grow as the number of steps, not as its root. So each place in the
+network has a key for the whole training.
+
+A sum over n rows rounds at every addition, and where its terms cancel, as those of a gradient do
+near a minimum, that is far more than one unit of the sum. So each layer takes the rows of a batch
+in an order of its own, and gives them back in theirs: its sums round elsewhere.
 
 A nudge is twice a rounding error, which is u ~ U(−½, ½): one result here takes several operations
 in an implementation (a sigmoid is an exponential, a sum and a quotient), each of which rounds.
@@ -19,11 +26,18 @@ and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 """
 
 from collections.abc import Sequence
+from functools import wraps
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Nudge", "NudgedNumber", "nudge_by"]
+from frameworks.program import Builder, Parts
+from frameworks.spec import Spec
+from scratch import Dropout, Layer, Loss, Sequential
+from scratch.optimizers.optimizer import Learner, Wrapper
+
+__all__ = ["Nudge", "NudgedNumber", "nudged"]
 
 
 class _Hash(NamedTuple):
@@ -43,53 +57,42 @@ _HASHES = {
 }
 
 
-def nudge_by(x: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Nudge an array by keys of its own width, and return it: one key for all, or one for each."""
-    word, first, second, shift, drop = _HASHES[x.dtype]
-    bits, eps = 8 * x.itemsize, np.finfo(x.dtype).eps
-    h = x.view(word) ^ keys
-    h *= word(first)
-    h ^= h >> word(shift)
-    h *= word(second)
-    h >>= word(drop)
-    u = h.astype(x.dtype)
-    u *= 2 * eps / 2.0 ** (bits - drop)
-    u -= eps
-    u *= x
-    x += u  # x *= 1 + u would be biased: 1 + u is rounded more finely below 1 than above
-    return x
-
-
 class Nudge:
     """Moves floats in place, at random, by up to ε of their magnitude; zeros stay zeros.
 
-    Each call takes a key, and u is a hash of it and the number's bits. The keys are drawn, or those
-    that were handed over.
+    u is a hash of a number's bits and of a key, which the seed determines.
 
     >>> Nudge(seed=0)(np.array([1.0, 0.0, -1.0, 1.0], np.float32)).tolist()
     [1.0000001192092896, 0.0, -0.9999999403953552, 1.0000001192092896]
     """
 
     def __init__(self, seed: int | Sequence[int]) -> None:
-        self._stream = np.random.SFC64(seed)
-        self.handed: np.ndarray | None = None  # keys, and how many of them are taken
-        self.taken = 0
+        bits = np.random.SFC64(seed)
+        self._key = int(bits.random_raw())
+        self._generator = np.random.Generator(bits)
+        self._orders: dict[int, np.ndarray] = {}
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Nudge an array, and return it."""
-        if self.handed is None:
-            return nudge_by(x, self.next_keys(1, x.dtype))
-        self.taken += 1
-        return nudge_by(x, self.handed[self.taken - 1 : self.taken])
+        word, first, second, shift, drop = _HASHES[x.dtype]
+        bits, eps = 8 * x.itemsize, np.finfo(x.dtype).eps
+        h = x.view(word) ^ word(self._key >> (64 - bits))
+        h *= word(first)
+        h ^= h >> word(shift)
+        h *= word(second)
+        h >>= word(drop)
+        u = h.astype(x.dtype)
+        u *= 2 * eps / 2.0 ** (bits - drop)
+        u -= eps
+        u *= x
+        x += u  # x *= 1 + u would be biased: 1 + u is rounded more finely below 1 than above
+        return x
 
-    def next_keys(self, count: int, dtype: np.dtype) -> np.ndarray:
-        """Draw the keys of the next so many calls on numbers of a type."""
-        raw, bits = self._stream.random_raw(count), 8 * dtype.itemsize
-        return (raw >> np.uint64(64 - bits)).astype(_HASHES[dtype].word)
-
-    def hand(self, keys: np.ndarray) -> None:
-        """Take these keys from now on."""
-        self.handed, self.taken = keys, 0
+    def order(self, rows: int) -> np.ndarray:
+        """Return the order in which that many rows are added up: always the same one."""
+        if rows not in self._orders:
+            self._orders[rows] = self._generator.permutation(rows)
+        return self._orders[rows]
 
 
 class NudgedNumber(float):
@@ -114,3 +117,89 @@ class NudgedNumber(float):
         return NudgedNumber(float(self) / other, self._dtype, self._nudge)
 
     __radd__, __rmul__ = __add__, __mul__
+
+
+class NudgedLayer(Layer):
+    """A layer whose output, and the gradient it passes back, are nudged, and its sums reordered."""
+
+    def __init__(self, layer: Layer, output: Nudge, gradient: Nudge) -> None:
+        self.layer, self.output, self.gradient = layer, output, gradient
+        super().__init__(layer.params)
+
+    def attach(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
+        """Keep the layer's parameters and gradients in the given arrays from now on."""
+        super().attach(params, grads)
+        self.layer.attach(params, grads)
+        self.state = self.layer.state  # which `attach` may have replaced
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        """Return the layer's output, nudged."""
+        self.rows = self.output.order(len(x))
+        return self.output(self._in_order(self.layer.forward(x[self.rows], training)))
+
+    def backward(self, da: np.ndarray) -> np.ndarray:
+        """Set the gradients of the parameters; return dx, nudged."""
+        return self.gradient(self._in_order(self.layer.backward(da[self.rows])))
+
+    def backward_params(self, da: np.ndarray) -> None:
+        """Set the gradients of the parameters; the optimizer's wrapper nudges them."""
+        self.layer.backward_params(da[self.rows])
+
+    def _in_order(self, shuffled: np.ndarray) -> np.ndarray:
+        """Return a copy of what the layer made of its rows, in the batch's own order."""
+        values = np.empty_like(shuffled)
+        values[self.rows] = shuffled
+        return values
+
+
+class NudgedLoss(Loss):
+    """A loss whose value and gradient are nudged."""
+
+    def __init__(self, loss: Loss, value: Nudge, gradient: Nudge) -> None:
+        self.loss, self.value, self.gradient = loss, value, gradient
+        self.threshold = loss.threshold
+
+    def forward(self, z: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
+        """Return L, nudged, as a number whose sums are nudged, too."""
+        return NudgedNumber(self.loss.forward(z, y, w), z.dtype, self.value)
+
+    def require(self, z: np.ndarray, y: np.ndarray) -> None:
+        """Raise ValueError where the loss does."""
+        self.loss.require(z, y)
+
+    def backward(self) -> np.ndarray:
+        """Return dz, nudged."""
+        return self.gradient(self.loss.backward().copy())
+
+
+class NudgedOptimizer(Wrapper):
+    """An optimizer with nudged gradients and nudged new parameters."""
+
+    def __init__(self, optimizer: Learner, gradient: Nudge, value: Nudge) -> None:
+        super().__init__(optimizer)
+        self.gradient, self.value = gradient, value
+
+    def step(self, theta: np.ndarray, g: np.ndarray) -> None:
+        """Take one step."""
+        self.optimizer.step(theta, self.gradient(g))
+        self.value(theta)
+
+
+def nudged(build: Builder, seed: int | Sequence[int]) -> Builder:
+    """Return a builder of the same network in NumPy whose training is nudged throughout."""
+
+    @wraps(build)
+    def build_nudged(spec: Spec) -> Parts:
+        parts = build(spec)
+        places = (Nudge([*np.ravel(seed), i]) for i in count())
+        layers = [  # a Dropout takes masks, and the next layer nudges
+            layer if isinstance(layer, Dropout) else NudgedLayer(layer, next(places), next(places))
+            for layer in parts.network.layers
+        ]
+        return parts._replace(
+            network=Sequential(*layers),
+            loss=NudgedLoss(parts.loss, next(places), next(places)),
+            optimizer=NudgedOptimizer(parts.optimizer, next(places), next(places)),
+        )
+
+    return build_nudged

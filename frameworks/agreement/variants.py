@@ -6,7 +6,8 @@ They are cells with modes of their own:
     keras-sigmoid              a control, with TensorFlow's sigmoid instead of scratch's
 
 The error of TensorFlow's float32 sigmoid is up to 3.6 units of 2⁻²³; a nudge is up to one. If Keras
-is outside the noise floor of scratch but agrees with the control, its sigmoid is the cause.
+is outside the noise floor of scratch but agrees with the control, its sigmoid is the cause: see
+`controls`.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,13 +15,14 @@ from functools import wraps
 
 import numpy as np
 
-from frameworks.agreement.nudged import nudged
+from frameworks.agreement.nudge import nudged
+from frameworks.backends import BACKENDS
 from frameworks.blueprint import Blueprint
 from frameworks.program import Builder, Parts
 from frameworks.spec import Spec
 from scratch import Layer, Sequential, Sigmoid
 
-__all__ = ["KERAS_SIGMOID", "change", "family", "has_sigmoid", "nudges", "variants"]
+__all__ = ["KERAS_SIGMOID", "change", "has_sigmoid", "nudges", "variants"]
 
 KERAS_SIGMOID = "keras-sigmoid"
 
@@ -38,23 +40,14 @@ def variants(blueprint: Blueprint, implementations: Sequence[str], count: int) -
     """Return the modes that judge an experiment: `count` nudged ones, and perhaps the control."""
     if not count or "scratch" not in blueprint.builders:
         return []
-    control = "keras" in implementations and has_sigmoid(blueprint)
-    return nudges(count) + [KERAS_SIGMOID] * control
+    control = any(name in BACKENDS and BACKENDS[name].control for name in implementations)
+    return nudges(count) + [KERAS_SIGMOID] * (control and has_sigmoid(blueprint))
 
 
 def has_sigmoid(blueprint: Blueprint) -> bool:
     """Return whether scratch's network has a sigmoid."""
     network = blueprint.builders["scratch"](spec=blueprint.spec).network
     return any(isinstance(each, Sigmoid) for each in network.layers)
-
-
-def family(mode: str) -> str:
-    """Return what is the same for modes that differ only in how they are nudged.
-
-    >>> family("nudged-3"), family("lockstep")
-    ('nudged', 'lockstep')
-    """
-    return "nudged" if mode.startswith("nudged-") else mode
 
 
 def change(mode: str, seed: int) -> Callable[[Builder], Builder]:

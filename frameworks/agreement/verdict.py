@@ -6,7 +6,9 @@ from typing import Literal
 from frameworks.agreement.distances import FLOAT64, Distance, Limits, Outcome, measure, too_far
 from frameworks.agreement.noise_floor import NoiseFloor
 
-__all__ = ["Judgement", "judge"]
+__all__ = ["NOT_FINITE", "Judgement", "judge"]
+
+NOT_FINITE = "the noise floor is not finite: nudged trainings of scratch overflow"
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ def judge(a: Outcome, b: Outcome, dtype: str, floor: NoiseFloor | None) -> Judge
     In float64 the limits are fixed. If they are exceeded, the training itself may be chaotic: if
     its noise floor was measured, the larger of the two is the limit, and the reason says so. In
     float32 how much training amplifies rounding depends on the experiment: the noise floor is the
-    only limit, and without one the distance is measured, not judged.
+    only limit, and without one that is finite the distance is measured, not judged.
     """
     distance = measure(a, b)
     if dtype == "float64":
@@ -36,6 +38,8 @@ def judge(a: Outcome, b: Outcome, dtype: str, floor: NoiseFloor | None) -> Judge
         return _beyond_rounding(distance, floor)
     if floor is None:
         return Judgement(distance, None, None, None, "")
+    if not floor.finite:
+        return Judgement(distance, None, None, floor, NOT_FINITE)
     return _judged(distance, floor.limits, floor, too_far(distance, floor.limits))
 
 

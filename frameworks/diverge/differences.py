@@ -1,9 +1,11 @@
 """The comparison of two arrays: the worst element, and by how much it differs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+
+from frameworks.agreement.distances import within
 
 __all__ = ["Difference", "difference", "not_identical"]
 
@@ -22,8 +24,13 @@ class Difference:
 
     @property
     def parted(self) -> bool:
-        """Whether the difference is above the limit; NaN is above every limit."""
-        return self.limit is not None and not self.error <= self.limit
+        """Whether the difference is above the limit; what is not finite is above every limit."""
+        return self.limit is not None and not within(self.error, self.limit)
+
+    @property
+    def swapped(self) -> "Difference":
+        """The same with the sides swapped."""
+        return replace(self, values=self.values[::-1])
 
     @property
     def of_limit(self) -> float:
@@ -49,7 +56,9 @@ epoch=None)
     with np.errstate(invalid="ignore"):
         gaps = np.where(finite, np.abs(a - b), np.inf)
     index = tuple(int(i) for i in np.unravel_index(gaps.argmax(), gaps.shape))
-    largest = max(scale, *(float(np.abs(x[finite]).max(initial=0)) for x in (a, b)))
+    largest = max(float(np.abs(x[finite]).max(initial=0)) for x in (a, b))
+    if np.isfinite(scale):
+        largest = max(largest, scale)
     error = float(gaps[index] / largest) if largest else float(gaps[index])
     return Difference(where, error, limit, index, (_number(a[index]), _number(b[index])))
 
@@ -60,8 +69,10 @@ def not_identical(where: str, a: np.ndarray, b: np.ndarray) -> Difference:
     >>> not_identical("labels", np.zeros(2), -np.zeros(2)).parted
     True
     """
+    if (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes()):
+        return Difference(where, 0.0, 0.0, (), ("", ""))
     found = difference(where, a, b, limit=0.0)
-    if not found.error and (a.dtype != b.dtype or a.tobytes() != b.tobytes()):
+    if not found.error:
         return Difference(where, np.inf, 0.0, (), (f"{a.dtype} bytes", f"other {b.dtype} bytes"))
     return found
 

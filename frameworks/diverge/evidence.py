@@ -1,11 +1,14 @@
 """The evidence on which hypotheses about a cause are tested: both sides' numbers at a level.
 
 A hypothesis is a function of the evidence. It recomputes what side b would have got if the
-hypothesis held, and returns a sentence if that is what side b did get, else None.
+hypothesis held, and returns a sentence if that is what side b did get, else None. It is tested with
+the sides swapped, too (see `causes.likely_cause`), and so must not take side a to be right: either
+it shows that side a follows the unmodified formula, or its sentence says which side has what, and
+is the same both ways.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,16 +23,21 @@ from frameworks.spec import Spec
 
 __all__ = ["Epochs", "Evidence", "Hypothesis", "as_number"]
 
+_ROUNDED = 1e-5  # of the largest magnitude: a layer computed in float32 rounds a few times
 _CLOSER = 1e-2  # a hypothesis must explain all but a hundredth of the difference
 
 
 @dataclass(frozen=True)
 class Epochs:
-    """The state of side b, trained as `fit` trains, after the first epoch that differs."""
+    """The first epoch that differs, where both are trained as `fit` trains, and its losses."""
 
     epoch: int
-    loss: float
-    weights: list[np.ndarray]
+    losses: tuple[float, float]
+
+    @property
+    def swapped(self) -> "Epochs":
+        """The same with the sides swapped."""
+        return Epochs(self.epoch, self.losses[::-1])
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,26 @@ class Evidence:
     epochs: Epochs | None = None  # where the training differs, if no step does
     results: tuple[Result, Result] | None = None
     floor: Floor | None = None  # that judges whole trainings, if one was measured
+    flipped: bool = False  # whether side a was given second
+
+    @cached_property
+    def swapped(self) -> "Evidence":
+        """The same evidence with the sides swapped."""
+        return replace(
+            self,
+            compared=[(item.swapped, found.swapped) for item, found in self.compared],
+            a=self.b,
+            b=self.a,
+            history=[pair.swapped for pair in self.history],
+            epochs=None if self.epochs is None else self.epochs.swapped,
+            results=None if self.results is None else self.results[::-1],
+            flipped=not self.flipped,
+        )
+
+    @property
+    def finite(self) -> bool:
+        """Whether the worst elements of both sides are finite."""
+        return not {"nan", "inf", "-inf"} & set(self.found.values)
 
     @cached_property
     def first(self) -> Compared | None:
@@ -84,12 +112,43 @@ class Evidence:
         """The step that differs: the last of the history or, at the step level, the first."""
         if not self.history:
             return None
-        return self.history[0 if self.found.step is None else -1]
+        return self.history[0 if self.level == "step" else -1]
 
     @property
     def names(self) -> tuple[str, str]:
-        """The two implementations."""
-        return self.a.side.implementation, self.b.side.implementation
+        """The two implementations, or the first and the second if both are the same."""
+        first, second = self.a.side.implementation, self.b.side.implementation
+        if first != second:
+            return first, second
+        found = f"the first {first}", f"the second {second}"
+        return found[::-1] if self.flipped else found
+
+    def both(self, what: str, ours: str | None, theirs: str | None) -> str | None:
+        """Say "scratch {what} {...}, pytorch {...}", alike in both orders; None if one is None."""
+        if ours is None or theirs is None or ours == theirs:
+            return None
+        (one, its), (other, has) = sorted(zip(self.names, (ours, theirs), strict=True))
+        return f"{one} {what} {its}; {other} {what} {has}"
+
+    def times(self, what: str, x: Any, y: Any) -> str | None:
+        """Say "{what} of pytorch is r times that of scratch" if y = r x and r > 1, or r = -1."""
+        r = self.ratio(x, y)
+        return None if r is None else self.say_times(what, r)
+
+    def say_times(self, what: str, r: float) -> str | None:
+        """Say that side b has r times side a's; None if side a has more: see `swapped`."""
+        if as_number(r) == "-1":
+            return f"{what} has opposite signs in {' and '.join(sorted(self.names))}"
+        if abs(r) < 1 or as_number(r) == "1":
+            return None
+        return f"{what} of {self.names[1]} is {as_number(r)} times that of {self.names[0]}"
+
+    def rounded(self, x: np.ndarray, y: np.ndarray) -> bool:
+        """Return whether float32 holds every number of y, but not of x, and x and y are close."""
+        if x.shape != y.shape or x.dtype != np.float64 or y.dtype != np.float64:
+            return False
+        held = [np.array_equal(each, each.astype(np.float32)) for each in (x, y)]
+        return held == [False, True] and difference("", x, y, None).error < _ROUNDED
 
     def matches(self, x: Any, y: Any) -> bool:
         """Return whether x equals y, to a small fraction of the difference between the sides."""
@@ -98,9 +157,12 @@ class Evidence:
         return error <= min(largest, _CLOSER * self.found.error)
 
     def ratio(self, x: Any, y: Any) -> float | None:
-        """Return r if y = r x everywhere and r does not print as 0 or 1; else None."""
+        """Return r if y = r x everywhere and r does not print as 0 or 1; else None.
+
+        A single number has a ratio to any other: at least two must differ from zero.
+        """
         x, y = np.ravel(np.asarray(x, float)), np.ravel(np.asarray(y, float))
-        if x.shape != y.shape or not np.isfinite(y).all() or not np.abs(x).max(initial=0):
+        if x.shape != y.shape or not np.isfinite([x, y]).all() or np.count_nonzero(x) < 2:
             return None
         largest = int(np.abs(x).argmax())
         r = float(y[largest] / x[largest])

@@ -1,6 +1,7 @@
 """The outcome of a walk through the levels."""
 
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Literal
 
 from frameworks.agreement.distances import FLOAT64, Distance, Limits
@@ -82,6 +83,8 @@ class Walk:
 
 def _describe(evidence: Evidence) -> list[str]:
     """Return sentences that narrow a difference down: what around it still agrees."""
+    if not evidence.finite:
+        return _not_finite(evidence)
     if evidence.level in ("gradient", "step"):
         return _which(evidence)
     if evidence.level == "forward":
@@ -89,6 +92,20 @@ def _describe(evidence: Evidence) -> list[str]:
     if evidence.level in ("trajectory", "result"):
         return _steps(evidence)
     return []
+
+
+def _not_finite(evidence: Evidence) -> list[str]:
+    """Say which side is not finite, and since when; a training has no other details then."""
+    where = evidence.found
+    since = {"step": where.step, "epoch": where.epoch}
+    known = [f" from {name} {number} on" for name, number in since.items() if number is not None]
+    which = [
+        name
+        for name, value in zip(evidence.names, where.values, strict=True)
+        if not isfinite(float(value))
+    ]
+    verb = "are" if len(which) > 1 else "is"
+    return [f"{' and '.join(sorted(which))} {verb} not finite{''.join(known[:1])}"]
 
 
 def _which(evidence: Evidence) -> list[str]:
@@ -117,7 +134,7 @@ def _steps(evidence: Evidence) -> list[str]:
             return []
         if floor is not None:
             return ["step by step on the same batches, the two stay within the noise floor"]
-        return ["step by step on the same batches, the two agree: one loop uses other batches"]
+        return ["step by step on the same batches, the two agree: their loops differ"]
     of, found = step.gradients, []
     if floor is not None and epoch is not None:
         found.append(f"{epoch.where}, epoch {epoch.epoch}, is outside the noise floor: "

@@ -1,11 +1,12 @@
 """The levels of the first batch: what each compares, and the limits.
 
-float64: the limits of the suite. float32: the first implementation also runs in float64, from the
-same float32 numbers; its distance from that run, tensor by tensor, is its rounding error on this
-batch. The limit is `FACTOR` times that error, and at least `FACTOR` times the unit roundoff, in
-case it happened to round well. Nudged trainings, which judge whole trainings, give no limit for one
-batch: in a sum whose terms cancel they can all agree exactly. How much a whole training amplifies
-rounding depends on the experiment: see `floor`.
+float64: the limits of the suite. float32: each implementation also runs in float64, from the same
+float32 numbers; its distance from that run, tensor by tensor, is its rounding error on this batch.
+The limit is `FACTOR` times the smaller of the two errors, whichever side comes first: the error of
+a side that computes coarsely, or overflows, excuses nothing. It is at least `FACTOR` times the unit
+roundoff, in case both happened to round well. Nudged trainings, which judge whole trainings, give
+no limit for one batch: in a sum whose terms cancel they can all agree exactly. How much a whole
+training amplifies rounding depends on the experiment: see `floor`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,12 +18,13 @@ import numpy as np
 from frameworks.diverge.differences import Difference, difference
 from frameworks.diverge.layers import align, weight_names
 from frameworks.diverge.side import Side, Step, take, take_step
+from frameworks.errors import RequestError
 from frameworks.probe import LayerOutput, Opened, undisturbed
 from scratch import Batch
 
 __all__ = [
-    *("FACTOR", "FIRST_BATCH", "ONE_BATCH", "ROUNDOFF", "Compared", "First", "Item"),
-    *("compare", "inputs", "names_of"),
+    *("FACTOR", "FIRST_BATCH", "ONE_BATCH", "ROUNDOFF", "Compared", "First", "Exact"),
+    *("Item", "compare", "inputs", "names_of", "rounding_limit"),
 ]
 
 ONE_BATCH = 1e-12  # float64: layers, loss, gradients and the step; 4e-16 was measured
@@ -46,8 +48,16 @@ class First:
 
     @cached_property
     def layers(self) -> list[LayerOutput]:
-        """The layers' outputs in evaluation mode."""
-        return self.opened.adapter.layer_outputs(self.batch.X)
+        """The layers' outputs in evaluation mode; RequestError if their shapes do not fit."""
+        try:
+            return self.opened.adapter.layer_outputs(self.batch.X)
+        except Exception as error:  # of the framework's own kind
+            name, page = self.side.implementation, self.side.blueprint.name
+            why = next(iter(str(error).splitlines()), type(error).__name__)
+            raise RequestError(
+                f"the network of {page} in {name} fails on rows of shape "
+                f"{self.batch.X.shape[1:]}: {why}"
+            ) from error
 
     @cached_property
     def training_layers(self) -> list[LayerOutput]:
@@ -73,11 +83,12 @@ class First:
     def gradient_terms(self) -> list[float]:
         """For each weight array, the largest element of Σᵢ |gᵢ|; its gradient is Σᵢ gᵢ over rows.
 
-        Where the terms cancel, rounding is relative to them, not to their sum. Zeros where a row's
-        gradient depends on the other rows, or on chance.
+        Where the terms cancel, rounding is relative to them, not to their sum. Where a row's
+        gradient depends on the other rows, or on chance, the largest gradient of the layer stands
+        for them: a bias before a batch normalization has a gradient of 0, its kernel has not.
         """
         if {layer.kind for layer in self.layers} & {"batch normalization", "dropout"}:
-            return [0.0] * len(self.opened.initial_weights)
+            return self._of_layers()
         rows = [take(self.batch, None, i, 1) for i in range(len(self.batch.X))]
         each = [self.opened.adapter.loss_and_gradients(row)[1] for row in rows]
         sums = [sum(of_rows) for of_rows in zip(*each, strict=True)]
@@ -86,6 +97,19 @@ class First:
         share = sum(float(np.vdot(g, s)) for g, s in zip(own, sums, strict=True)) / (square or 1.0)
         terms = (sum(np.abs(g) for g in of_rows) for of_rows in zip(*each, strict=True))
         return [abs(share) * float(np.max(t)) for t in terms]  # 1/n of it, if the loss is a mean
+
+    def _of_layers(self) -> list[float]:
+        """Return the largest gradient of each weight array's layer."""
+        largest = [float(np.abs(g).max(initial=0)) for g in self.loss_and_gradients[1]]
+        counts = [layer.weights for layer in self.layers]
+        if sum(counts) != len(largest):
+            return [max(largest)] * len(largest)
+        of_layers, start = [], 0
+        for count in counts:
+            mine = largest[start : start + count]
+            of_layers += [max(mine, default=0.0)] * count
+            start += count
+        return of_layers
 
     @cached_property
     def step(self) -> Step:
@@ -100,10 +124,18 @@ class Item(NamedTuple):
     where: str
     a: Any
     b: Any
-    position: int = 0  # of the layer, the weight or the epoch
+    position: int = 0  # of the layer in side a, the weight or the epoch
+    other: int | None = None  # of the layer in side b, if it differs
+
+    @property
+    def swapped(self) -> "Item":
+        """The same with the sides swapped."""
+        there = self.position if self.other is None else self.other
+        return Item(self.where, self.b, self.a, there, self.position)
 
 
 Compared = tuple[Item, Difference]
+Exact = tuple[First, First]  # both sides in float64, from the same float32 numbers
 
 
 def inputs(a: First, b: First) -> Iterator[Item]:
@@ -126,7 +158,7 @@ def inputs(a: First, b: First) -> Iterator[Item]:
 def _forward(a: First, b: First) -> Iterator[Item]:
     """Yield every layer's output in evaluation and in training mode, and the network's."""
     yield from _layers(a.layers, b.layers, "")
-    yield Item("the network's outputs", a.outputs, b.outputs, len(a.layers))
+    yield Item("the network's outputs", a.outputs, b.outputs, len(a.layers), len(b.layers))
     yield from _layers(a.training_layers, b.training_layers, ", in training mode")
 
 
@@ -154,24 +186,45 @@ FIRST_BATCH: dict[str, Callable[[First, First], Iterable[Item]]] = {
 }
 
 
-def compare(level: str, a: First, b: First, exact: First | None) -> Iterator[Compared]:
-    """Compare a level of `FIRST_BATCH`; `exact` is side a in float64 if the two are in float32.
+def compare(level: str, a: First, b: First, exact: Exact | None) -> Iterator[Compared]:
+    """Compare a level of `FIRST_BATCH`; `exact` are the two in float64 if they are in float32.
 
     The error of a gradient above its limit is measured again relative to the terms of its sum,
     which may cancel.
     """
     items = FIRST_BATCH[level]
-    noise = {}
-    if exact is not None:
-        noise = {each.where: difference(*each[:3], None).error for each in items(a, exact)}
+    sides = () if exact is None else zip((a, b), exact, strict=True)
+    noise = [_noise(level, *both) for both in sides]
     for item in items(a, b):
         limit = ONE_BATCH
         if exact is not None:
-            limit = FACTOR * max(noise.get(item.where, 0.0), ROUNDOFF)
+            both = zip(noise, (_key(item), _key(item.swapped)), strict=True)
+            limit = rounding_limit(*(errors.get(key, np.inf) for errors, key in both))
         found = difference(*item[:3], limit)
         if level == "gradient" and found.parted:
-            found = difference(*item[:3], limit, scale=a.gradient_terms[item.position])
+            scale = min(x.gradient_terms[item.position] for x in (a, b))
+            found = difference(*item[:3], limit, scale)
         yield item, found
+
+
+def _noise(level: str, side: First, exact: First) -> dict[tuple[int, ...], float]:
+    """Return a side's rounding errors."""
+    return {_key(x): difference(*x[:3], None).error for x in FIRST_BATCH[level](side, exact)}
+
+
+def _key(item: Item) -> tuple[int, ...]:
+    """Identify an item within its level, however a side numbers and names its layers."""
+    return item.position, *(word in item.where for word in ("training mode", "outputs", "loss"))
+
+
+def rounding_limit(*noise: float) -> float:
+    """Return the limit in float32, from the rounding errors of the two sides: it is finite.
+
+    >>> rounding_limit(1e-6, 2e-6), rounding_limit(float("inf"), float("nan")) == 16 * 2**-24
+    (1.6e-05, True)
+    """
+    finite = [each for each in noise if np.isfinite(each)]
+    return FACTOR * max(min(finite, default=0.0), ROUNDOFF)
 
 
 def names_of(first: First) -> list[str]:
@@ -189,7 +242,7 @@ def _layers(a: list[LayerOutput], b: list[LayerOutput], suffix: str) -> Iterator
         x, y = a[i], b[j]
         if x.values is not None and y.values is not None:
             kind = x.kind if x.kind == y.kind else f"{x.kind} against {y.kind}"
-            yield Item(f"layer {i + 1} ({kind}){suffix}", x.values, y.values, i)
+            yield Item(f"layer {i + 1} ({kind}){suffix}", x.values, y.values, i, j)
 
 
 def _orders(opened: Opened) -> Iterator[np.ndarray]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, combinations
 
+from frameworks.agreement.controls import explains
 from frameworks.agreement.distances import (
     FLOAT64,
     Distance,
@@ -16,17 +17,14 @@ from frameworks.agreement.distances import (
     Outcome,
     measure,
     relative_error,
-    too_far,
 )
 from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
 from frameworks.agreement.variants import nudges
-from frameworks.backends import BACKENDS
 from frameworks.console import Advance
 from frameworks.diverge.differences import difference
 from frameworks.diverge.first_batch import FACTOR
 from frameworks.diverge.result import Result
 from frameworks.diverge.side import Side, shorten, take_step, train
-from frameworks.training import FitTogether
 from scratch import Batch
 
 __all__ = ["Floor", "NudgedSteps", "floor_of"]
@@ -63,11 +61,11 @@ class Floor:
         so_far = accumulate(self.noise.epochs, max)
         return [max(self.fixed.loss, min(self.limits.loss, FACTOR * e)) for e in so_far]
 
-    def control(self, side: Side, mode: str) -> Distance | None:
-        """Train scratch in `mode`, and the side; return their distance if within the floor."""
-        trainings = (_train(each, self.steps) for each in (_in_mode(side, mode), side))
-        distance = measure(*trainings)
-        return None if too_far(distance, self.limits) else distance
+    def control(self, side: Side, other: Side, mode: str) -> Distance | None:
+        """Return how far scratch in `mode` is from the side, if that explains the difference."""
+        scratch = _in_mode(side, mode), _in_mode(side, "lockstep")
+        control, plain, its, others = (_train(x, self.steps) for x in (*scratch, side, other))
+        return measure(control, its) if explains(control, plain, its, others, self.limits) else None
 
 
 def floor_of(side: Side, count: int, steps: int | None, report: Advance) -> Floor | None:
@@ -75,8 +73,8 @@ def floor_of(side: Side, count: int, steps: int | None, report: Advance) -> Floo
     if count < 2 or "scratch" not in side.blueprint.builders:
         return None
     sides = [_in_mode(side, mode) for mode in nudges(count)]
-    outcomes = _train_together(sides, report) if steps is None else []
-    for number, each in enumerate(sides[len(outcomes) :], len(outcomes) + 1):
+    outcomes = []
+    for number, each in enumerate(sides, 1):
         report("noise floor: nudged training", number, count)
         outcomes.append(_train(each, steps))
     noise = measure_floor(outcomes, side.dtype)
@@ -131,23 +129,6 @@ class NudgedSteps:
 def _in_mode(side: Side, mode: str) -> Side:
     """Return the side with scratch as its implementation, changed according to `mode`."""
     return replace(side, implementation="scratch", mode=mode)
-
-
-def _train_together(sides: Sequence[Side], report: Advance) -> list[Outcome]:
-    """Train whole trainings in one pass, as many of them as it takes; none where it cannot be."""
-    first, estimators = sides[0], [each.make() for each in sides]
-    backend, epochs = BACKENDS[first.implementation], []
-    if backend.together is None or first.initial_weights is not None:
-        return []
-    fit: FitTogether = backend.load("together", backend.together)
-    try:
-        for records in fit(estimators, *first.rows, classes=first.data.classes):
-            epochs.append([record["loss"] for record in records])
-            report("noise floor: nudged trainings", len(epochs), estimators[0].epochs)
-    except (TypeError, ValueError):  # trained alone, they say why, where there is a reason
-        return []
-    trained = zip(sides, estimators, zip(*epochs, strict=True), strict=False)
-    return [Result.of(*each).outcome(losses) for *each, losses in trained]
 
 
 def _train(side: Side, steps: int | None) -> Outcome:

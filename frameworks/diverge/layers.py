@@ -23,14 +23,20 @@ _PARTS: dict[str, Sequence[str]] = {
 
 Pairs = list[tuple[int, int]]
 
+_WITH_WEIGHTS, _A_PAIR = 2.0**-16, 2.0**-32  # break ties: their sums are exact, and below 1
+
 
 def align(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> Pairs:
     """Return the positions of the layers that correspond, in order.
 
     The alignment is the cheapest: layers of equal kinds cost 0, layers of different kinds (a
     sigmoid where a ReLU should be) 1, a layer without a counterpart 1. A layer with weights never
-    corresponds to one without.
+    corresponds to one without. Of several that are equally cheap, the one with the most layers
+    with weights in it is taken, then that with the most layers; then the same one whichever
+    network comes first.
     """
+    if [each[::3] for each in b] < [each[::3] for each in a]:  # kinds and numbers of weights
+        return [(i, j) for j, i in align(b, a)]
     cost = np.zeros((len(a) + 1, len(b) + 1))
     cost[:, 0], cost[0] = range(len(a) + 1), range(len(b) + 1)
     for i, j in np.ndindex(len(a), len(b)):
@@ -51,7 +57,7 @@ def align(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> Pairs:
 def _price(x: LayerOutput, y: LayerOutput) -> float:
     if bool(x.weights) != bool(y.weights):
         return np.inf
-    return 0.0 if x.kind == y.kind else 1.0
+    return (0.0 if x.kind == y.kind else 1.0) - (_WITH_WEIGHTS if x.weights else _A_PAIR)
 
 
 def unmatched(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> tuple[list[str], list[str]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from frameworks.agreement.distances import Limits, Outcome
-from frameworks.diverge.differences import Difference, difference
+from frameworks.diverge.differences import Difference, difference, not_identical
 from frameworks.diverge.side import Side
 
 __all__ = ["Result", "compare_results"]
@@ -55,15 +55,12 @@ class Result:
 
 
 def compare_results(
-    a: Result, b: Result, names: list[str], limits: Limits | None, outputs: float | None
+    a: Result, b: Result, names: list[str], limits: Limits | None
 ) -> Iterator[Difference]:
-    """Yield the differences, causes before consequences; without limits they are not judged.
-
-    `outputs`: the limit of the test rows' outputs, which are compared if there are no answers.
-    """
-    weight = loss = None
+    """Yield the differences, causes before consequences; without limits they are not judged."""
+    weight = loss = outputs = None
     if limits is not None:
-        weight, loss = limits.weight, limits.test_loss
+        weight, loss, outputs = limits.weight, limits.test_loss, limits.outputs
     for name, x, y in zip(names, a.weights, b.weights, strict=True):
         yield difference(f"{name}, at the end", x, y, weight)
     for i, (x, y) in enumerate(zip(a.states, b.states, strict=True)):
@@ -71,9 +68,10 @@ def compare_results(
     for side in (a, b):
         for name, x, y in zip(names, side.weights, side.weights_after, strict=True):
             where = f"{name} in {side.name}, before and after the evaluation"
-            yield difference(where, x, y, 0.0)
+            yield _unchanged(where, x, y)
+    of_outputs = difference("the outputs on the test rows", a.outputs, b.outputs, outputs)
     if a.predictions is None or b.predictions is None:
-        yield difference("the outputs on the test rows", a.outputs, b.outputs, outputs)
+        yield of_outputs
     yield difference("the test loss", a.loss, b.loss, loss)
     if a.predictions is None or b.predictions is None:
         return
@@ -83,6 +81,14 @@ def compare_results(
         accuracy = share + (0.5 / rows if share else 0.0)  # accuracies are rounded quotients
     yield difference("the test accuracy", a.accuracy, b.accuracy, accuracy, scale=1.0)
     yield _mismatches(a.predictions, b.predictions, share)
+    yield of_outputs
+
+
+def _unchanged(where: str, before: np.ndarray, after: np.ndarray) -> Difference:
+    """Compare by bytes: weights that are no longer numbers are unchanged if they stay so."""
+    if before.tobytes() == after.tobytes():
+        return Difference(where, 0.0, 0.0, (), ("", ""))
+    return not_identical(where, before, after)
 
 
 def _mismatches(a: np.ndarray, b: np.ndarray, limit: float | None) -> Difference:

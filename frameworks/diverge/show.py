@@ -30,7 +30,7 @@ class Divergence:
     between: tuple[str, str]
     dtype: str
     seed: int
-    verdict: Literal["part", "same"]
+    verdict: Literal["part", "same", "measured"]  # measured: not judged to the end
     levels: list[Level]
     findings: list[Finding]
     noise_floor: NoiseFloor | None
@@ -45,13 +45,17 @@ def as_json(walk: Walk) -> Divergence:
         between=(walk.a.implementation, walk.b.implementation),
         dtype=walk.a.dtype,
         seed=walk.a.seed,
-        verdict="part" if walk.parts else "same",
+        verdict="part" if walk.parts else "measured" if _measured(walk) else "same",
         levels=walk.levels,
         findings=walk.findings,
         noise_floor=None if walk.floor is None else walk.floor.noise,
         notes=walk.notes,
         single_steps=walk.single,
     )
+
+
+def _measured(walk: Walk) -> bool:
+    return any(level.verdict == "measured" for level in walk.levels)
 
 
 def show(console: Console, walk: Walk) -> None:
@@ -124,17 +128,16 @@ def _how_judged(walk: Walk) -> list[str]:
     """Return one sentence for each kind of measured limit."""
     sentences = []
     if walk.a.dtype == "float32":
-        name = walk.a.implementation
         sentences.append(
-            f"limits up to the step level: {FACTOR} times {name}'s own rounding error, measured "
-            "against float64"
+            f"limits up to the step level: {FACTOR} times the smaller of the two rounding errors, "
+            "measured against float64"
         )
     if walk.floor is not None:
         sentences.append(
             f"noise floor: the largest distance between any two of {walk.floor.noise.trainings} "
             "trainings of scratch with every result nudged at random in its last place"
         )
-    elif any(level.verdict == "measured" for level in walk.levels):
+    elif _measured(walk) and not any("noise floor" in note for note in walk.notes):
         missing = "scratch" not in walk.a.blueprint.builders
         why = "can be measured without a build_scratch" if missing else "was requested"
         sentences.append(f"no noise floor {why}: whole trainings are not judged")
@@ -179,7 +182,7 @@ def _verdict(walk: Walk) -> str:
     a, b = walk.a.implementation, walk.b.implementation
     if walk.parts:
         return f"{a} and {b} differ."
-    if any(level.verdict == "measured" for level in walk.levels):
+    if _measured(walk):
         return f"{a} and {b} agree on the first batch; whole trainings were not judged."
     if walk.floor is not None:
         return f"{a} and {b} agree: they stay within the noise floor of scratch."

@@ -13,7 +13,7 @@ import numpy as np
 
 from frameworks.console import Advance
 from frameworks.diverge.differences import Difference, difference
-from frameworks.diverge.first_batch import FACTOR, ONE_BATCH, ROUNDOFF, First, names_of
+from frameworks.diverge.first_batch import ONE_BATCH, First, names_of, rounding_limit
 from frameworks.diverge.side import Side, Step, batches, in_float64, shorten, take_step
 from scratch import Batch
 
@@ -32,7 +32,9 @@ class SingleSteps:
 def single_steps(a: Side, b: Side, steps: int | None, report: Advance) -> SingleSteps:
     """Take every step of the training from side b's weights, on both sides, and compare."""
     ours, theirs = (First(side, shorten(side.open()[1], steps, side.batch_size)) for side in (a, b))
-    exact = None if a.dtype == "float64" else First(a.in_float64(ours.opened.initial_weights))
+    exact = []
+    if a.dtype == "float32":
+        exact = [First(x.side.in_float64(x.opened.initial_weights)) for x in (ours, theirs)]
     names = names_of(ours)
     every: list[Difference] = []
     total = sum(-(-_rows(ours, order) // a.batch_size) for order in ours.opened.orders)
@@ -43,10 +45,10 @@ def single_steps(a: Side, b: Side, steps: int | None, report: Advance) -> Single
             report("single steps", len(every) + 1, total)
             weights = theirs.opened.adapter.get_weights()
             ours.opened.adapter.set_weights(weights)
-            noise = None if exact is None else _exact_step(exact, weights, batch)
+            noise = [_exact_step(each, weights, batch) for each in exact]
             x = take_step(ours.opened, batch, a.batch_size)
             y = take_step(theirs.opened, other, a.batch_size)
-            scale = scale or abs(x.loss)
+            scale = scale or min(abs(x.loss), abs(y.loss))
             worst = max(_compare(x, y, noise, names, scale), key=lambda each: each.of_limit)
             every.append(replace(worst, step=len(every) + 1, epoch=epoch))
     parted = [each for each in every if each.parted]
@@ -60,16 +62,17 @@ def _exact_step(exact: First, weights: list[np.ndarray], batch: Batch) -> Step:
 
 
 def _compare(
-    x: Step, y: Step, exact: Step | None, names: list[str], scale: float
+    x: Step, y: Step, exact: list[Step], names: list[str], scale: float
 ) -> Iterator[Difference]:
     """Compare two steps; a loss's error is relative to at least `scale`, the first loss."""
     pairs = [("the batch's loss", x.loss, y.loss), *zip(names, x.after, y.after, strict=True)]
-    exact_values = [None] * len(pairs) if exact is None else [exact.loss, *exact.after]
-    for (where, a, b), e in zip(pairs, exact_values, strict=True):
+    exact_values = [[step.loss, *step.after] for step in exact]
+    for i, (where, a, b) in enumerate(pairs):
         size, limit = (0.0 if where in names else scale), ONE_BATCH
-        if e is not None:
-            noise = difference(where, a, e, None, size).error
-            limit = FACTOR * max(noise, ROUNDOFF)
+        if exact:
+            both = zip((a, b), exact_values, strict=True)
+            noise = (difference(where, each, its[i], None, size).error for each, its in both)
+            limit = rounding_limit(*noise)
         yield difference(where, a, b, limit, size)
 
 

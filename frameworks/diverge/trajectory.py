@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,12 @@ class StepPair:
     b: Step
     batch: Batch  # side a's
     gradients: tuple[list[np.ndarray], list[np.ndarray]] | None  # of each side, at its own weights
+
+    @property
+    def swapped(self) -> "StepPair":
+        """The same with the sides swapped."""
+        gradients = None if self.gradients is None else self.gradients[::-1]
+        return replace(self, a=self.b, b=self.a, gradients=gradients)
 
 
 @dataclass(frozen=True)
@@ -167,10 +174,16 @@ def _gradients(a: First, b: First, pair: StepPair, other: Batch) -> Difference:
         First(x.side, x.opened._replace(initial_weights=weights), batch)
         for x, batch in ((a, pair.batch), (b, other))
     )
-    exact = None
+    exact: Any = None
     if a.side.dtype == "float32":
-        exact = First(a.side.in_float64(weights), batch=in_float64(pair.batch))
-        exact.opened.adapter.stream.draws = a.opened.adapter.stream.draws
+        exact = tuple(_exact(*each, weights) for each in ((a, pair.batch), (b, other)))
     with at_weights(ours.opened.adapter, weights), at_weights(theirs.opened.adapter, weights):
         compared = [found for _, found in compare("gradient", ours, theirs, exact)]
     return max(compared, key=lambda each: each.of_limit)
+
+
+def _exact(side: First, batch: Batch, weights: list[np.ndarray]) -> First:
+    """Return a side in float64, with the draws of the step."""
+    exact = First(side.side.in_float64(weights), batch=in_float64(batch))
+    exact.opened.adapter.stream.draws = side.opened.adapter.stream.draws
+    return exact

@@ -1,10 +1,14 @@
 """The walk through the levels, to the first that differs."""
 
+import re
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from frameworks.agreement.distances import FLOAT64
 from frameworks.agreement.noise_floor import TRAININGS
-from frameworks.agreement.verdict import judge
+from frameworks.agreement.verdict import NOT_FINITE, judge
 from frameworks.console import Advance
 from frameworks.diverge.differences import Difference, not_identical
 from frameworks.diverge.evidence import Epochs, Evidence
@@ -55,9 +59,9 @@ def walk(
     if done.keep(Evidence("inputs", found, *first)):
         return done
     _note_layers(done, *first)
-    exact = None
+    exact: Any = None
     if a.dtype == "float32":
-        exact = First(a.in_float64(first[0].opened.initial_weights))
+        exact = tuple(First(x.side.in_float64(x.opened.initial_weights)) for x in first)
     for name in FIRST_BATCH:
         report(name, 0, 1)
         found = list(compare(name, *first, exact))
@@ -86,7 +90,7 @@ class _Trained:
     epochs: list[Difference]
     found: list[Difference]  # of the results; empty if an epoch differs
     results: tuple[Result, Result] | None
-    reached: Epochs  # side b after the last of the epochs
+    reached: Epochs  # the last of the epochs
 
     @property
     def parted(self) -> bool:
@@ -111,20 +115,13 @@ def _train(done: Walk, names: list[str], report: Advance) -> _Trained:
         epochs.append(each)
         if each.parted:
             break
-    reached = Epochs(len(epochs), float(epochs[-1].values[1]), y.adapter.get_weights())
+    losses = float(epochs[-1].values[0]), float(epochs[-1].values[1])
+    reached = Epochs(len(epochs), losses)
     if epochs[-1].parted:
         return _Trained(epochs, [], None, reached)
     results = Result.of(done.a, ours), Result.of(done.b, theirs)
-    found = [*compare_results(*results, names, limits, _of_outputs(done))]
+    found = [*compare_results(*results, names, limits)]
     return _Trained(epochs, found, results, reached)
-
-
-def _of_outputs(done: Walk) -> float | None:
-    """Return the limit of the test rows' outputs: at least that of the weights."""
-    if done.floor is None:
-        return None if done.limits is None else done.limits.weight
-    outputs = done.floor.noise.outputs or 0.0
-    return max(outputs, done.floor.limits.weight)
 
 
 def _whole_training(done: Walk, a: First, b: First, report: Advance, count: int) -> None:
@@ -132,6 +129,9 @@ def _whole_training(done: Walk, a: First, b: First, report: Advance, count: int)
     names = names_of(a)
     if done.a.dtype == "float32":
         done.floor = floor_of(done.a, count, done.steps, report)
+        if done.floor is not None and not done.floor.noise.finite:
+            done.notes.append(f"{NOT_FINITE}; whole trainings are not judged")
+            done.floor = None
     trained = _train(done, names, report)
     if trained.parted and done.a.dtype == "float64":
         per_epoch = -(-len(a.opened.batch.X) // done.a.batch_size)
@@ -151,7 +151,8 @@ def _whole_training(done: Walk, a: First, b: First, report: Advance, count: int)
 
 def _with_step(done: Walk, seen: Evidence, trained: _Trained, report: Advance) -> Evidence:
     """Search for the first step that differs; return the evidence with it."""
-    last, loss = trained.reached.epoch, abs(trained.losses(0)[-1])
+    last = trained.reached.epoch
+    loss = min(abs(trained.losses(side)[-1]) for side in (0, 1))
     step = find_step(done.a, done.b, done.steps, last, loss, report, done.floor)
     if step is None:
         return replace(seen, epochs=trained.reached)
@@ -182,6 +183,8 @@ def _beyond_fixed_limits(
     epoch, so the nudged trainings first run only that far: often that settles the question.
     """
     floor, steps = None, done.steps
+    if not np.isfinite([each.error for each in (*trained.epochs, *trained.found)]).all():
+        return None  # no rounding explains what is not finite
     if trained.results is None:
         until = trained.reached.epoch * per_epoch
         floor = floor_of(done.a, count, min(until, steps or until), report)
@@ -190,6 +193,8 @@ def _beyond_fixed_limits(
     if floor is None:
         why = "was requested" if count < 2 else "can be measured without a build_scratch"
         done.notes.append(f"no noise floor {why}: this may be a fault or amplified rounding")
+    elif not floor.noise.finite:
+        done.notes.append(f"{NOT_FINITE}; the fixed limits hold")
     elif floor.limits == floor.fixed:
         done.notes.append(
             f"this is not rounding: {count} trainings of scratch, nudged in the last place, "
@@ -201,4 +206,9 @@ def _beyond_fixed_limits(
 
 
 def _compared(found: list[Difference]) -> list[Compared]:
-    return [(Item(each.where, None, None, i), each) for i, each in enumerate(found)]
+    """Give each difference its item; the position of a weight array is its number."""
+    numbers = [re.match(r"weights\.(\d+)", each.where) for each in found]
+    return [
+        (Item(each.where, None, None, int(number[1]) if number else i), each)
+        for i, (each, number) in enumerate(zip(found, numbers, strict=True))
+    ]

@@ -18,6 +18,7 @@ BACKEND = Backend(
     variables={"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"},
     settle="use_stock_settings",
     loop="KerasLoop",
+    control="keras-sigmoid",
     peers=(
         Peer("keras-fit", loop="KerasLoop", about="`Model.fit`, one execution"),
         Peer("keras-jit", loop="KerasLoop", about="the same, with XLA", options={"jit": True}),
@@ -35,6 +36,7 @@ ON_JAX = replace(
     default=False,
     native=None,
     loop=None,
+    control="",
     peers=(),
 )
 ON_TORCH = replace(

@@ -42,7 +42,7 @@ def fit_together(
     networks, optimizers = [each.network for each in parts], [each.optimizers[0] for each in parts]
     count, now = first._adapter.threshold is not None, time.perf_counter()
     arguments = networks, parts[0].loss, optimizers, batch, orders, size
-    for results in iter_seeds(*arguments, count=count, stack=_stack(first)):
+    for results in iter_seeds(*arguments, count=count):
         before, now = now, time.perf_counter()
         records = [measured(result) for result in results]
         for each, record in zip(trained, records, strict=True):
@@ -57,17 +57,12 @@ def _begin(estimator: LockstepEstimator, X: Any, y: Any, classes: Any) -> Batch:
     return batch
 
 
-def _stack(estimator: LockstepEstimator) -> type[StackedEpochs]:
-    """Return what takes the steps of all: a network of a special kind brings its own."""
-    return getattr(estimator._adapter.parts.network, "stack", StackedEpochs)
-
-
 def _bytes(estimator: LockstepEstimator, batch: Batch, size: int) -> int:
     """Return how much memory a training takes; CannotFollow where none can be stacked."""
     parts = estimator._adapter.parts
     if isinstance(parts, Program):
         raise CannotFollow("a program's own step is not stacked")
-    step = _stack(estimator)([Parts(*parts[:3])], batch, size).note_step(slice(size))
+    step = StackedEpochs([Parts(*parts[:3])], batch, size).note_step(slice(size))
     if step.nbytes > _MOST_BYTES_A_STEP:
         raise CannotFollow("nothing is gained by stacking steps that take so much memory")
     outputs = step.first_results[0]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -36,8 +36,6 @@ class Parts:
     optimizer: Optimizer
     penalty: L2 | None = None
 
-    own: ClassVar[tuple[str, ...]] = ("scratch.",)  # how modules begin whose code may be noted
-
     def objects(self) -> list[Any]:
         """Return the layers and masks, the loss, the optimizers, outermost first, the penalty."""
         found: list[Any] = [*_layers(self.network), self.loss, *self.optimizers()]
@@ -61,7 +59,7 @@ class Parts:
         """Tell whether all code in a step is that of scratch, which is known to repeat."""
         methods = "forward", "backward", "backward_params", "step", "advance"
         code = [getattr(type(o), m, None) for o in self.objects() for m in methods]
-        own = all(c is None or c.__module__.startswith(self.own) for c in code)
+        own = all(c is None or c.__module__.startswith("scratch.") for c in code)
         # a loss is measured at the end of an epoch, when masks are those of its last batch
         return own and getattr(self.loss, "mask", None) is None
 

@@ -38,7 +38,7 @@ def _(plant):
 
 
 @fault("another loss in the evaluation", "The test loss is twice what it is in training.",
-       "result", mnist, "scratch,pytorch", "2 times as large")  # fmt: skip
+       "result", mnist, "scratch,pytorch", "pytorch is 2 times that of scratch")  # fmt: skip
 def _(plant):
     loss = PyTorchAdapter.loss
     plant.patch.setattr(PyTorchAdapter, "loss", lambda self, *arguments: 2 * loss(self, *arguments))

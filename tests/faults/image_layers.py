@@ -39,7 +39,7 @@ def _(plant):
 
 
 @fault("same for valid", "The image is padded with zeros where it should shrink.", "forward",
-       images, "scratch,pytorch", "padding differs")  # fmt: skip
+       images, "scratch,pytorch", "padding or the stride differs")  # fmt: skip
 def _(plant):
     def change(parts):
         parts.network[1].padding = (1, 1)
@@ -77,7 +77,7 @@ class Ties(scratch.MaxPool2D):
 
 
 @fault("last maximum for the first", "In a tie the gradient goes to the last maximum.", "gradient",
-       ties, "pytorch,scratch", "several maxima")  # fmt: skip
+       ties, "pytorch,scratch")  # fmt: skip
 def _(plant):
     class MaxPool2D(Ties):
         def chosen(self, maxima):
@@ -87,7 +87,7 @@ def _(plant):
 
 
 @fault("gradient to every maximum", "In a tie each maximum gets the whole gradient.", "gradient",
-       ties, "pytorch,scratch", "several maxima")  # fmt: skip
+       ties, "pytorch,scratch")  # fmt: skip
 def _(plant):
     class MaxPool2D(Ties):
         def chosen(self, maxima):

@@ -189,7 +189,7 @@ def _(plant):
 
 
 @fault("left in evaluation mode", "Nothing is dropped: layers are not told to train.", "forward",
-       dropout, "scratch,scratch", "no activation there instead of a dropout")  # fmt: skip
+       dropout, "scratch,scratch", "drops nothing in training mode")  # fmt: skip
 def _(plant):
     def changed(parts):
         for layer in parts.network.layers:

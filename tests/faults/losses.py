@@ -43,7 +43,7 @@ def _(plant):
 
 
 @fault("mean for a sum", "The squared errors are averaged where they are to be added.", "loss",
-       xor, "scratch,pytorch", "a mean over")  # fmt: skip
+       xor, "scratch,pytorch", "scratch is 4 times that of pytorch, as a sum")  # fmt: skip
 def _(plant):
     def change(parts):
         parts.loss.reduction = "mean"
@@ -52,13 +52,13 @@ def _(plant):
 
 
 @fault("½ forgotten", "The sum of squared errors stands for half of it.", "loss", perceptron,
-       "pytorch,scratch", "a factor of 2")  # fmt: skip
+       "pytorch,scratch", "scratch is 2 times that of pytorch, as a square")  # fmt: skip
 def _(plant):
     plant.parts(loss(lambda own: scratch.SumSquaredError()))
 
 
 @fault("derivative without its 2", "The gradient of the mean squared error lacks the factor.",
-       "gradient", circle, "pytorch,scratch", "a factor of ½")  # fmt: skip
+       "gradient", circle, "pytorch,scratch", "pytorch is 2 times that of scratch")  # fmt: skip
 def _(plant):
     class Halved(scratch.MeanSquaredError):
         def backward(self):
@@ -78,7 +78,7 @@ def _(plant):
 
 
 @fault("averaged twice", "The gradient is divided by the number of rows once more.", "gradient",
-       mnist, "pytorch,scratch", "a mean over the rows")  # fmt: skip
+       mnist, "pytorch,scratch", "pytorch is 128 times that of scratch")  # fmt: skip
 def _(plant):
     class Twice(scratch.CategoricalCrossEntropy):
         def backward(self):
@@ -88,7 +88,7 @@ def _(plant):
 
 
 @fault("ascent for descent", "The gradient has the other sign.", "gradient", mnist,
-       "pytorch,scratch", "the opposite sign")  # fmt: skip
+       "pytorch,scratch", "opposite signs")  # fmt: skip
 def _(plant):
     class Ascent(scratch.CategoricalCrossEntropy):
         def backward(self):
@@ -140,7 +140,7 @@ def _(plant):
 
 
 @fault("divided by the classes too", "The mean is over rows and outputs.", "loss", mnist,
-       "pytorch,scratch", "a mean over the outputs")  # fmt: skip
+       "pytorch,scratch", "pytorch is 10 times that of scratch")  # fmt: skip
 def _(plant):
     class Mean(scratch.CategoricalCrossEntropy):
         def forward(self, z, y, w=None):

@@ -21,7 +21,7 @@ def _(plant):
 
 
 @fault("dropout left off", "Nothing is dropped in training.", "forward", dropout,
-       "scratch,scratch", "no activation there instead of a dropout")  # fmt: skip
+       "scratch,scratch", "drops nothing in training mode")  # fmt: skip
 def _(plant):
     class Dropout(scratch.Dropout):
         def forward(self, X, training=False):
@@ -32,7 +32,7 @@ def _(plant):
 
 
 @fault("dropout not scaled", "What is kept is not multiplied by 1/(1 − p).", "forward", dropout,
-       "scratch,scratch", "the scale of what dropout keeps")  # fmt: skip
+       "scratch,scratch", "the first scratch is 2 times that of the second")  # fmt: skip
 def _(plant):
     class Dropout(scratch.Dropout):
         def forward(self, X, training=False):
@@ -102,7 +102,7 @@ def _(plant):
 
 
 @fault("unbiased running variance", "PyTorch's running variance stands for Keras'.", "result",
-       normal, "scratch,scratch", "different running statistics")  # fmt: skip
+       normal, "scratch,scratch", "only the running statistics differ")  # fmt: skip
 def _(plant):
     def change(layers):
         layers[1].unbiased = True
@@ -111,7 +111,7 @@ def _(plant):
 
 
 @fault("momentum for 1 − momentum", "Running statistics take 0.99 of each batch, not 0.01.",
-       "result", normal, "scratch,scratch", "different running statistics")  # fmt: skip
+       "result", normal, "scratch,scratch", "only the running statistics differ")  # fmt: skip
 def _(plant):
     def change(layers):
         layers[1].momentum = 1 - layers[1].momentum

@@ -11,6 +11,7 @@ from experiments.harness.compare.stored_run import StoredRun
 from experiments.harness.records.agreement import Finished
 from experiments.harness.records.models import Digests, Record, Seconds, TestFigures
 from experiments.harness.records.results import certified_digits
+from frameworks.agreement.noise_floor import NoiseFloor
 from frameworks.agreement.verdict import Judgement, judge
 from frameworks.task import Task, find_task
 
@@ -33,8 +34,12 @@ class Change:
         arrays = before.arrays(old), after.arrays(new)
         if not all(arrays):
             arrays = {}, {}
+        elif ("outputs" in arrays[0]) != ("outputs" in arrays[1]):  # older versions kept none
+            for each in arrays:
+                each.pop("outputs", None)
         a, b = Finished.of(old, arrays[0]), Finished.of(new, arrays[1])
-        judgement = judge(a.outcome, b.outcome, new.dtype, before.floor(new) or after.floor(new))
+        floor = _floor(before.floor(new), after.floor(new))
+        judgement = judge(a.outcome, b.outcome, new.dtype, floor)
         labels = arrays[1].get("labels", arrays[0].get("labels"))
         answers = find_task(new.task).has_answers
         return cls(a, b, judgement, _count_flips(a, b, labels) if answers else None)
@@ -56,6 +61,13 @@ class Change:
         a, b = map(_digests, self.records)
         losses = (old.losses, old.test_loss) == (new.losses, new.test_loss)
         return losses and (a.weights, a.predictions) == (b.weights, b.predictions)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether weights or predictions differ by an amount that nothing stored can tell."""
+        a, b = map(_digests, self.records)
+        same = (a.weights, a.predictions) == (b.weights, b.predictions)
+        return not (same or self.after.outcome.weights)
 
     @property
     def errors(self) -> list[float]:
@@ -87,6 +99,12 @@ class Change:
             flips=self.flips,
             seconds=_ratio(*(record.seconds for record in records if record.seconds)),
         )
+
+
+def _floor(*floors: NoiseFloor | None) -> NoiseFloor | None:
+    """Return the floor by which a change is judged, whichever run is the earlier: the smaller."""
+    known = [each for each in floors if each is not None]
+    return known[0].narrowed(known[-1]) if known else None
 
 
 def _pair(both: Iterable[float | None]) -> schema.BeforeAfter:

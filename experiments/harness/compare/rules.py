@@ -10,7 +10,8 @@ The first that holds decides. A training is
 - changed, if a loss, weight, output or prediction differs from the earlier one by more than two
   implementations may differ and still agree (`frameworks.agreement.verdict`), by the noise floor
   that either run measured where no fixed limit holds;
-- not judged, if there is no such limit and the trainings are not identical to the last bit;
+- not judged, if the trainings are not identical to the last bit and there is no such limit, or no
+  weights were kept to hold against it;
 - unchanged otherwise.
 
 A task without answers, such as a regression, has no predictions to be lost or gained: a figure that
@@ -28,12 +29,15 @@ from experiments.harness.compare.schema import Verdict
 from experiments.harness.records.agreement import Finished
 from experiments.harness.records.models import Record
 from experiments.harness.records.results import DIGITS, accepted
-from frameworks.agreement.distances import FLOAT64
 from frameworks.console import spread, two_decimals
 
 __all__ = ["judge", "judge_failure", "judge_pair", "overall"]
 
 _CHANCE = 0.05  # of mistaking noise for a change of accuracy, per comparison of two runs
+
+_NO_FLOOR = "rounding may explain the difference: no noise floor was measured"
+_OTHER_ANSWERS = "the predictions are not the same"
+_KEPT = "the losses agree, but weights or predictions differ, by how much was not kept"
 
 Judged = tuple[Verdict, list[str]]  # the verdict on a training, and its reasons
 Finding = tuple[bool, str]  # whether it is better, and the sentence
@@ -54,13 +58,14 @@ def judge(change: Change, comparisons: int) -> Judged:
     if found:
         return "better", [what for _, what in found]
     judgement = change.judgement
-    if judgement.limits is None or change.after.record.mode == "native":
-        return "not judged", ["rounding may explain the difference: no noise floor was measured"]
     reasons = [judgement.reason] if judgement.reason else []
+    if judgement.limits is None or change.after.record.mode == "native":
+        return "not judged", reasons or [_NO_FLOOR]
     if judgement.verdict == "differ":
         return "changed", reasons
-    other = _answers(change)
-    return ("changed", [other]) if other else ("unchanged", reasons)
+    if change.unknown:
+        return ("changed", [_OTHER_ANSWERS]) if _other_answers(change) else ("not judged", [_KEPT])
+    return "unchanged", reasons
 
 
 def judge_failure(before: Record, after: Record) -> Judged:
@@ -126,14 +131,8 @@ def _certified(change: Change) -> Iterator[Finding]:
         yield new > old, f"{digits} to {two_decimals(new)}, expected {DIGITS}"
 
 
-def _answers(change: Change) -> str:
-    """Return that answers differ: an unknown number of predictions, or outputs."""
-    limits, distance = change.judgement.limits, change.judgement.distance
-    if change.flips is not None:
-        none_may = limits is not None and limits.predictions == 0
-        unknown = change.flips.n is None
-        return "the predictions are not the same" if unknown and none_may else ""
-    error, limit = distance.outputs, FLOAT64.weight  # they follow from the weights
-    if error is None or error <= limit or change.judgement.floor:  # a floor has none for outputs
-        return ""
-    return f"the outputs differ by {error:.1e}, limit {limit:.1e}"
+def _other_answers(change: Change) -> bool:
+    """Return whether predictions differ, by digest, where none may."""
+    limits = change.judgement.limits
+    none_may = limits is not None and limits.predictions == 0
+    return none_may and change.flips is not None and change.flips.n is None

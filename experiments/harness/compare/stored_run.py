@@ -55,6 +55,7 @@ class StoredRun:
         for entry in self.results.agreement:
             of = (entry.experiment, entry.dtype, entry.seed)
             if entry.noise_floor and of == (record.experiment, record.dtype, record.seed):
-                floor: dict[str, Any] = {k: inf if v is None else v for k, v in entry.noise_floor}
-                return NoiseFloor(**floor)
+                known: dict[str, Any] = {k: inf if v is None else v for k, v in entry.noise_floor}
+                known["epochs"] = [inf if v is None else v for v in known["epochs"]]
+                return NoiseFloor(**known | {"outputs": entry.noise_floor.outputs})
         return None

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
+from math import isfinite
 
 from experiments.harness.records.arrays import Arrays
 from experiments.harness.records.models import AgreementEntry, FloorEntry, Record
-from frameworks.agreement.distances import Outcome
+from frameworks.agreement.controls import controlled, explains
+from frameworks.agreement.distances import Limits, Outcome
 from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
 from frameworks.agreement.variants import KERAS_SIGMOID
 from frameworks.agreement.verdict import judge
@@ -50,6 +52,7 @@ def compare_all(
     for group, alike in _grouped(finished).items():
         nudged = [each for each in judges[group] if each.record.mode != KERAS_SIGMOID]
         controls = [each for each in judges[group] if each.record.mode == KERAS_SIGMOID]
+        controls += [each for each in alike if each.record.implementation == "scratch"]
         floor = measure_floor([each.outcome for each in nudged], group[1])
         entries += [_compare(a, b, floor, controls) for a, b in combinations(alike, 2)]
     return entries
@@ -64,8 +67,8 @@ def _compare(
     inputs = different_inputs(first, second)
     if inputs:
         verdict, reason = "differ", inputs
-    elif verdict == "differ" and found.floor is not None:
-        reason += _explanation(a, b, found.floor, controls)
+    elif verdict == "differ" and found.floor is not None and found.limits is not None:
+        reason += _explanation(a, b, found.limits, controls)
     assert first.test is not None
     answers = a.outcome.answers is not None
     return AgreementEntry(
@@ -88,7 +91,7 @@ def _compare(
 
 
 def _finite(x: float | None) -> float | None:
-    return None if x == float("inf") else x
+    return x if x is not None and isfinite(x) else None
 
 
 def _floor_entry(floor: NoiseFloor | None) -> FloorEntry | None:
@@ -102,18 +105,25 @@ def _floor_entry(floor: NoiseFloor | None) -> FloorEntry | None:
         test_loss=_finite(floor.test_loss),
         predictions=floor.predictions,
         trainings=floor.trainings,
+        outputs=_finite(floor.outputs),
     )
 
 
-def _explanation(a: Finished, b: Finished, floor: NoiseFloor, controls: list[Finished]) -> str:
-    """Say why a pair differs, if a control shows it, or return an empty string."""
-    for side in (a, b):
-        if side.record.implementation != "keras":
-            continue
-        for control in controls:
-            if judge(side.outcome, control.outcome, "float32", floor).verdict == "agree":
-                return "; the cause is TensorFlow's sigmoid: scratch with it agrees with keras"
-    return ""
+def _explanation(a: Finished, b: Finished, limits: Limits, beside: list[Finished]) -> str:
+    """Say why a pair differs, if a control shows it, or return an empty string.
+
+    `beside` are the control, if it was trained, and plain scratch.
+    """
+    names = a.record.implementation, b.record.implementation
+    by_mode = {each.record.mode: each.outcome for each in beside}
+    which = controlled(names)
+    if which is None or not {KERAS_SIGMOID, "lockstep"} <= by_mode.keys():
+        return ""
+    side, other = (a, b)[which], (a, b)[1 - which]
+    trained = by_mode[KERAS_SIGMOID], by_mode["lockstep"], side.outcome, other.outcome
+    if not explains(*trained, limits):
+        return ""
+    return f"; the cause is TensorFlow's sigmoid: scratch with it agrees with {names[which]}"
 
 
 def different_inputs(a: Record, b: Record) -> str:

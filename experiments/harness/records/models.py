@@ -254,6 +254,7 @@ class FloorEntry(_Model):
     test_loss: Finite
     predictions: Whole
     trainings: Whole = 0
+    outputs: Finite = None  # null: not kept, or infinite
 
 
 class AgreementEntry(_Model):

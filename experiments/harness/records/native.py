@@ -56,6 +56,10 @@ def _compare(cells: list[Record], margin: float) -> NativeEntry:
         if cell.ok:
             runs.setdefault(cell.implementation, []).append(cell)
     figures = {name: [_figure(cell, metric) for cell in mine] for name, mine in runs.items()}
+    by_seed = {
+        name: {cell.seed: x for cell, x in zip(mine, figures[name], strict=True) if x is not None}
+        for name, mine in runs.items()
+    }
     losses = {name: [_last_loss(cell) for cell in mine] for name, mine in runs.items()}
     return NativeEntry(
         experiment=first.experiment,
@@ -67,7 +71,7 @@ def _compare(cells: list[Record], margin: float) -> NativeEntry:
         metric=metric,
         accuracies=figures,
         losses=losses,
-        pairs=list(_pairs(figures, losses, margin)),
+        pairs=list(_pairs(by_seed, _diverged(figures, losses), margin)),
     )
 
 
@@ -94,16 +98,19 @@ def _diverged(figures: Finite, losses: Finite) -> dict[str, int]:
     }
 
 
-def _pairs(figures: Finite, losses: Finite, margin: float) -> Iterator[NativePair]:
-    """Test every two implementations that have two seeds or more, all of them finite.
+def _pairs(
+    figures: dict[str, dict[int, float]], diverged: dict[str, int], margin: float
+) -> Iterator[NativePair]:
+    """Test every two implementations that have two seeds or more, of which some may be common.
 
-    What is answered with weights of NaN is one class for all rows: its figures say nothing.
+    What is answered with weights of NaN is one class for all rows: its figures say nothing, and
+    nothing is shown.
     """
-    bad = _diverged(figures, losses)
     for a, b in combinations(figures, 2):
-        x, y = ([value for value in figures[name] if value is not None] for name in (a, b))
+        x, y = figures[a], figures[b]
         if min(len(x), len(y)) >= 2:
-            found = vars(compare_means(x, y, margin))
-            if bad[a] or bad[b]:
+            paired = [x[seed] - y[seed] for seed in x if seed in y]
+            found = vars(compare_means([*x.values()], [*y.values()], margin, paired))
+            if diverged[a] or diverged[b]:
                 found = found | {"verdict": "not shown"}
             yield NativePair(pair=(a, b), **found)

@@ -119,7 +119,7 @@ def remarks(cells: Sequence[Record], agreement: Sequence[AgreementEntry]) -> Ite
     for change in filter(None, outdated):
         yield f"the page has changed since it was certified ({change}): no digits are counted"
     for entry in agreement:
-        if entry.verdict == "agree" and entry.reason:
+        if entry.verdict != "differ" and entry.reason:
             yield f"{' - '.join(entry.pair)}, seed {entry.seed}: {entry.reason}"
 
 

@@ -79,7 +79,7 @@ class Runner:
         """Put together what can be trained together, divided among the jobs; keep the order."""
         groups: dict[Cell, list[Cell]] = defaultdict(list)
         for cell in heads:
-            together = BACKENDS[cell.implementation].together and cell.mode != "native"
+            together = BACKENDS[cell.implementation].together and cell.mode == "lockstep"
             groups[cell.alike if together else cell].append(cell)
         parts = []
         for group in groups.values():

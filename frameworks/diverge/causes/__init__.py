@@ -1,5 +1,9 @@
 """Known causes: hypotheses that are tested on the numbers, and named only if confirmed.
 
+Each is tested both ways: does side b follow from side a by it, and side a from side b? If both do,
+and the sentences contradict each other, the numbers cannot tell which side has it, and it is not
+named. So the order of the sides changes nothing.
+
 To add one, write a function of the evidence (see `evidence`) and add it to its level's list; the
 first in the list that is confirmed is named.
 """
@@ -24,7 +28,17 @@ HYPOTHESES: dict[str, Sequence[Hypothesis]] = {
 
 def likely_cause(evidence: Evidence) -> str | None:
     """Return the sentence of the level's first hypothesis that the numbers confirm, or None."""
-    for hypothesis in HYPOTHESES[evidence.level]:
-        if sentence := hypothesis(evidence):
-            return sentence
+    for hypothesis in _of(evidence):
+        said = {hypothesis(each) for each in (evidence, evidence.swapped)} - {None}
+        if len(said) == 1:
+            return said.pop()
     return None
+
+
+def _of(evidence: Evidence) -> Sequence[Hypothesis]:
+    """Return the hypotheses that apply: what is not finite has one, at the step level."""
+    if not evidence.finite:
+        return (steps.divides_by_zero,) if evidence.level == "step" else ()
+    if evidence.found.where.endswith("at the end"):  # the weights: it is the steps that differ
+        return HYPOTHESES["trajectory"]
+    return HYPOTHESES[evidence.level]

@@ -6,6 +6,7 @@ import numpy as np
 
 from frameworks.diverge.causes.kernels import (
     batch_statistics,
+    linear,
     other_flattening,
     other_kernel,
     other_pooling,
@@ -38,52 +39,56 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def other_shape(evidence: Evidence) -> str | None:
-    """The outputs have different shapes: in a convolution, the padding differs."""
+    """The outputs have different shapes: in a convolution, the padding or the stride differs."""
     (x, y), before = evidence.pair, input_of(evidence)
     if x.shape == y.shape:
         return None
     if kind_of(evidence) == "convolution" and x.ndim == y.ndim == 4:
-        return f"the padding differs: images of {x.shape[1:3]} and {y.shape[1:3]} pixels"
-    return f"the shapes differ, {x.shape} and {y.shape}, for an input of {before.shape}"
+        small, large = sorted((x.shape[1:3], y.shape[1:3]))
+        return f"the padding or the stride differs: images of {small} and {large} pixels"
+    small, large = sorted((x.shape, y.shape))
+    return f"the shapes differ, {small} and {large}, for an input of {before.shape}"
 
 
 def rounded_to_float32(evidence: Evidence) -> str | None:
     """A' = float32(a)."""
-    x, y = evidence.pair
-    if x.dtype == np.float64 and np.array_equal(y, y.astype(np.float32).astype(np.float64)):
-        return f"every output of {evidence.names[1]} is exactly representable in float32"
-    return None
+    if not evidence.rounded(*evidence.pair):
+        return None
+    return f"every output of {evidence.names[1]} is exactly representable in float32"
 
 
 def missing_bias(evidence: Evidence) -> str | None:
-    """Z' = z − b."""
+    """Z' = X W instead of X W + b."""
     x, y = evidence.pair
     weights = weights_of(evidence)
-    if len(weights) == 2 and evidence.matches(x - weights[1], y):
-        return f"{evidence.names[1]} leaves the bias out"
-    return None
+    if len(weights) != 2 or kind_of(evidence) not in ("dense", "convolution"):
+        return None
+    z = linear(input_of(evidence), weights[0])
+    if z is None or not (evidence.matches(z + weights[1], x) and evidence.matches(z, y)):
+        return None
+    return f"{evidence.names[1]} leaves the bias out"
 
 
 def other_activation(evidence: Evidence) -> str | None:
     """A' = g(z) instead of f(z)."""
     if weights_of(evidence) or "pooling" in kind_of(evidence) or not kind_of(evidence):
         return None
-    z, (_, y) = input_of(evidence), evidence.pair
+    z, pair = input_of(evidence), evidence.pair
+    return evidence.both("has", *(_activation(evidence, z, a) for a in pair))
+
+
+def _activation(evidence: Evidence, z: Array, a: Array) -> str | None:
+    """Identify f in a = f(z); with a slope below zero, a = z where z > 0, else r z."""
+    if z.shape != a.shape:
+        return None
     for name, f in ACTIVATIONS.items():
-        if z.shape == y.shape and evidence.matches(f(z), y):
-            return f"{evidence.names[1]} has {name} there instead of a {kind_of(evidence)}"
-    return _other_slope(evidence, z, y)
-
-
-def _other_slope(evidence: Evidence, z: Array, y: Array) -> str | None:
-    """A' = z where z > 0, else r z."""
+        if evidence.matches(f(z), a):
+            return f"{name} there"
     below = z < 0
-    if z.shape != y.shape or not below.any():
+    r = float(np.median(a[below] / z[below])) if below.any() else 0.0
+    if not evidence.matches(np.where(below, r * z, z), a):
         return None
-    r = float(np.median(y[below] / z[below]))
-    if not evidence.matches(np.where(below, r * z, z), y):
-        return None
-    return f"the slope below zero is {as_number(r)} in {evidence.names[1]}"
+    return f"a slope of {as_number(r)} below zero"
 
 
 def applied_twice(evidence: Evidence) -> str | None:
@@ -92,31 +97,31 @@ def applied_twice(evidence: Evidence) -> str | None:
     for name, f in ACTIVATIONS.items():
         if x.shape == y.shape and evidence.matches(f(x), y):
             return f"{evidence.names[1]} applies {name} to the output of {evidence.names[0]}"
-        if x.shape == y.shape and evidence.matches(f(y), x):
-            return f"{evidence.names[0]} applies {name} to the output of {evidence.names[1]}"
     return None
 
 
 def dropout(evidence: Evidence) -> str | None:
     """A' = a ⊙ mask in evaluation mode, or a mask without the factor 1/(1 − p)."""
     x, y = evidence.pair
-    dropped = (y == 0) & (x != 0)
-    if x.shape == y.shape and dropped.any() and "training" not in evidence.found.where:
-        scale = evidence.ratio(x[~dropped], y[~dropped])
-        if scale or np.array_equal(x[~dropped], y[~dropped]):
-            share = f"{dropped.mean():.0%} of the outputs are 0"
-            return f"dropout is active in evaluation mode in {evidence.names[1]}: {share}"
-    if kind_of(evidence) == "dropout":
-        scale = evidence.ratio(x, y)
-        if scale:
-            return f"the scale of what dropout keeps is {as_number(scale)} times as large"
+    if kind_of(evidence) != "dropout" or x.shape != y.shape:
+        return None
+    dropped, z = (y == 0) & (x != 0), input_of(evidence)
+    if "training" in evidence.found.where:
+        if np.array_equal(y, z) and x.any() and evidence.ratio(z[x != 0], x[x != 0]):
+            return f"{evidence.names[1]} drops nothing in training mode"
+        return evidence.times("what dropout keeps", x, y)
+    kept = x[~dropped], y[~dropped]
+    if not (dropped.any() and kept[1].any() and np.array_equal(x, z)):
+        return None
+    if evidence.ratio(*kept) or np.array_equal(*kept):
+        share = f"{dropped.mean():.0%} of the outputs are 0"
+        return f"dropout is active in evaluation mode in {evidence.names[1]}: {share}"
     return None
 
 
 def other_scale(evidence: Evidence) -> str | None:
     """A' = r a."""
-    r = evidence.ratio(*evidence.pair)
-    return None if r is None else f"the output is {as_number(r)} times as large"
+    return evidence.times("the output", *evidence.pair)
 
 
 HYPOTHESES: tuple[Hypothesis, ...] = (

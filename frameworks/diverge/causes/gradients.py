@@ -17,25 +17,21 @@ def _flat(arrays: Gradients) -> np.ndarray:
     return np.concatenate([a.ravel() for a in arrays])
 
 
-def _say_factor(r: float, n: int, k: int) -> str:
+def _known_factor(r: float, n: int, k: int) -> str:
+    """Say what makes one gradient r times another, if that is known."""
     known = {
-        float(n): "a sum over the rows instead of their mean",
-        1 / n: "a mean over the rows instead of their sum",
-        float(k): "a sum over the outputs instead of their mean",
-        1 / k: "a mean over the outputs instead of their sum",
-        2.0: "a factor of 2, as from a square without its ½",
-        0.5: "a factor of ½",
-        -1.0: "the opposite sign",
+        float(n): ", as a sum over the rows is of their mean",
+        float(k): ", as a sum over the outputs is of their mean",
+        2.0: ", as that of a square without its ½",
     }
-    near = (words for value, words in known.items() if abs(r - value) < 1e-6 * abs(value))
-    return next(near, f"a factor of {as_number(r)}")
+    return next((words for value, words in known.items() if abs(r - value) < 1e-6 * value), "")
 
 
 def clipped(evidence: Evidence) -> str | None:
     """G' = g min(1, c/‖g‖), or each element clipped to ± c."""
     ours, theirs = (_flat(g) for g in _pair(evidence))
     c = float(np.abs(theirs).max())
-    if (np.abs(theirs) == c).sum() > 1 and evidence.matches(np.clip(ours, -c, c), theirs):
+    if c and (np.abs(theirs) == c).sum() > 1 and evidence.matches(np.clip(ours, -c, c), theirs):
         return f"{evidence.names[1]} clips every element of the gradient at ± {as_number(c)}"
     norm = float(np.linalg.norm(theirs))
     r = evidence.ratio(ours, theirs)
@@ -47,17 +43,21 @@ def clipped(evidence: Evidence) -> str | None:
 def factor(evidence: Evidence) -> str | None:
     """G' = r g for all weights, or for those that differ."""
     ours, theirs = _pair(evidence)
-    n, k = len(evidence.a.outputs), evidence.a.outputs[0].size
-    r = evidence.ratio(_flat(ours), _flat(theirs))
-    if r is not None:
-        return f"{evidence.names[1]} has {_say_factor(r, n, k)} in the whole gradient"
     some = sorted(evidence.parted)
-    r = evidence.ratio(*(_flat([g[i] for i in some]) for g in (ours, theirs)))
-    if r is None:
-        return None
-    biases = all(ours[i].ndim == 1 for i in some)
-    which = "the biases'" if biases else "the kernels'" if _kernels(ours, some) else "these"
-    return f"{evidence.names[1]} has {_say_factor(r, n, k)} in {which} gradients only"
+    for which, chosen in (("the whole gradient", range(len(ours))), (_which(ours, some), some)):
+        pair = [_flat([g[i] for i in chosen]) for g in (ours, theirs)]
+        if (r := evidence.ratio(*pair)) is not None and (said := evidence.say_times(which, r)):
+            n, k = len(evidence.a.outputs), evidence.a.outputs[0].size
+            return said + _known_factor(r, n, k)
+    return None
+
+
+def _which(gradients: Gradients, some: list[int]) -> str:
+    if all(gradients[i].ndim == 1 for i in some):
+        return "the biases' gradient alone"
+    return (
+        "the kernels' gradient alone" if _kernels(gradients, some) else "the gradient that differs"
+    )
 
 
 def _kernels(gradients: Gradients, some: list[int]) -> bool:
@@ -66,8 +66,8 @@ def _kernels(gradients: Gradients, some: list[int]) -> bool:
 
 def missing(evidence: Evidence) -> str | None:
     """G' = 0 for the weights that differ."""
-    theirs = _pair(evidence)[1]
-    if any(theirs[i].any() for i in evidence.parted):
+    ours, theirs = _pair(evidence)
+    if any(theirs[i].any() or not ours[i].any() for i in evidence.parted):
         return None
     which = ", ".join(f"weights.{i}" for i in sorted(evidence.parted))
     return f"{evidence.names[1]} has no gradient for {which}: frozen, or left out"
@@ -80,7 +80,8 @@ def rearranged(evidence: Evidence) -> str | None:
     ways = {"transposed": x.T, "rotated by 180°": x[::-1, ::-1]} if x.ndim > 1 else {}
     for way, changed in ways.items():
         if changed.shape == y.shape and evidence.matches(changed, y):
-            return f"the gradient of weights.{i} is {way} in {evidence.names[1]}"
+            one, other = sorted(evidence.names)
+            return f"the gradient of weights.{i} in {one} is that in {other}, {way}"
     return None
 
 
@@ -91,52 +92,17 @@ def penalty(evidence: Evidence) -> str | None:
     w = _flat([evidence.a.opened.initial_weights[i] for i in some])
     d = _flat([theirs[i] - ours[i] for i in some])
     rate = evidence.ratio(w, d)
-    if rate is None:
+    if rate is None or rate < 0:
         return None
-    return f"{evidence.names[1]} adds {as_number(rate)} w to the gradient: weight decay"
+    most, less = evidence.names[::-1]
+    return f"{most} adds {as_number(rate)} w to the gradient, {less} does not: weight decay"
 
 
 def rounded_to_float32(evidence: Evidence) -> str | None:
     """G' = float32(g)."""
-    theirs = _flat(_pair(evidence)[1])
-    if theirs.dtype == np.float64 and np.array_equal(theirs, theirs.astype(np.float32)):
+    if evidence.rounded(*map(_flat, _pair(evidence))):
         return f"every gradient element of {evidence.names[1]} is exactly representable in float32"
     return None
-
-
-def kink(evidence: Evidence) -> str | None:
-    """The gradient differs below a layer whose derivative is a convention on this batch."""
-    layers = evidence.a.training_layers
-    x: np.ndarray | None = evidence.a.batch.X
-    for position, layer in enumerate(layers):
-        after = sum(each.weights for each in layers[position:])
-        reached = len(evidence.a.opened.initial_weights) - after
-        if evidence.parted and max(evidence.parted) < reached and x is not None:
-            zeros = int((x == 0).sum()) if "relu" in layer.kind else 0
-            if zeros:
-                return (
-                    f"{zeros} inputs of layer {position + 1} ({layer.kind}) are exactly 0, where "
-                    "the derivative is a convention: 0 from below, 1 from above"
-                )
-            ties = _ties(x, layer.values) if layer.kind == "max pooling" else 0
-            if ties:
-                return (
-                    f"{ties} windows of layer {position + 1} (max pooling) have several maxima: "
-                    "the first, the last or all of them may receive the gradient"
-                )
-        x = layer.values
-    return None
-
-
-def _ties(x: np.ndarray, z: np.ndarray | None) -> int:
-    """Count the windows, which do not overlap, whose maximum occurs more than once."""
-    if z is None or x.ndim != 4:
-        return 0
-    kh, kw = x.shape[1] // z.shape[1], x.shape[2] // z.shape[2]
-    cut = x[:, : kh * z.shape[1], : kw * z.shape[2]]
-    windows = cut.reshape(len(x), z.shape[1], kh, z.shape[2], kw, z.shape[3])
-    equal = windows == z[:, :, None, :, None, :]
-    return int((equal.sum(axis=(2, 4)) > 1).sum())
 
 
 HYPOTHESES: tuple[Hypothesis, ...] = (
@@ -146,5 +112,4 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     rearranged,
     penalty,
     rounded_to_float32,
-    kink,
 )

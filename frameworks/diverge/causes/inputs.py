@@ -1,5 +1,8 @@
 """Why two implementations may start from different numbers."""
 
+from functools import wraps
+from itertools import combinations
+
 import numpy as np
 
 from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
@@ -7,11 +10,22 @@ from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
 __all__ = ["HYPOTHESES"]
 
 _ROWS = "training rows", "test rows"
+_COUNTS = "rows in a batch", "the number of weight arrays"
 _TARGETS = ("labels", "targets")  # of a task with and without answers
 
 
 def _same_numbers(x: np.ndarray, y: np.ndarray) -> bool:
     return x.size == y.size and np.array_equal(np.sort(x, axis=None), np.sort(y, axis=None))
+
+
+def other_bytes(evidence: Evidence) -> str | None:
+    """Equal numbers of another type, or zeros of another sign."""
+    x, y = evidence.pair
+    if not np.array_equal(x, y):
+        return None
+    if x.dtype == y.dtype:
+        return "the numbers are equal, but for the sign of zeros"
+    return evidence.both("holds equal numbers as", str(x.dtype), str(y.dtype))
 
 
 def fewer_rows(evidence: Evidence) -> str | None:
@@ -20,6 +34,8 @@ def fewer_rows(evidence: Evidence) -> str | None:
     if evidence.found.where not in _ROWS or len(x) == len(y) or x.shape[1:] != y.shape[1:]:
         return None
     few, many = sorted((x, y), key=len)
+    if not {row.tobytes() for row in few} <= {row.tobytes() for row in many}:
+        return None
     where = "the first ones" if np.array_equal(few, many[: len(few)]) else "not the first ones"
     return f"one side has {len(few)} of the other's {len(many)} rows, {where}"
 
@@ -29,43 +45,54 @@ def scaler_fitted_on_other_rows(evidence: Evidence) -> str | None:
     if evidence.found.where not in _ROWS:
         return None
     (x, y), data = evidence.pair, evidence.a.side.data
+    if not evidence.matches(_standardized(x, data.X_train), x):
+        return None
     fits = {
         "the training and test rows together": np.vstack([data.X_train, data.X_test]),
         "the test rows": data.X_test,
     }
     for rows, fitted in fits.items():
-        deviation = fitted.std(axis=0)
-        if evidence.matches((x - fitted.mean(axis=0)) / np.where(deviation, deviation, 1), y):
-            return f"the features are standardized by means and deviations of {rows}"
+        if evidence.matches(_standardized(x, fitted), y):
+            return (
+                f"{evidence.names[1]} standardizes the features by means and deviations of {rows}"
+            )
     return None
+
+
+def _standardized(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    deviation = rows.std(axis=0)
+    return (x - rows.mean(axis=0)) / np.where(deviation, deviation, 1)
 
 
 def rescaled(evidence: Evidence) -> str | None:
     """X' = r x."""
     if evidence.found.where.endswith("labels"):
         return None
-    r = evidence.ratio(*evidence.pair)
-    return None if r is None else f"the numbers are {as_number(r)} times as large"
+    return evidence.times(f"every number in the {evidence.found.where}", *evidence.pair)
 
 
 def rounded_to_float32(evidence: Evidence) -> str | None:
     """X' = float32(x)."""
     x, y = evidence.pair
-    same = x.shape == y.shape and np.array_equal(x.astype(np.float32).astype(x.dtype), y)
-    return "the numbers were rounded to float32" if same else None
+    if x.shape != y.shape or x.dtype != np.float64 or np.array_equal(x, y):
+        return None
+    same = np.array_equal(x.astype(np.float32).astype(x.dtype), y)
+    return f"{evidence.names[1]} has the numbers rounded to float32" if same else None
 
 
 def labels_shifted(evidence: Evidence) -> str | None:
     """Y' = y + c, or each row has its neighbour's label."""
     name = evidence.found.where.rpartition(" ")[2]
     x, y = evidence.pair
-    if name not in _TARGETS or x.shape != y.shape:
+    if name not in _TARGETS or x.shape != y.shape or np.array_equal(x, y):
         return None
     for shift in (-1, 1):
         if np.array_equal(np.roll(x, shift, axis=0), y):
             return f"each row has its neighbour's {name[:-1]}: the {name} are shifted by one row"
-    if len(np.unique(y - x)) == 1:
-        return f"the {name} are shifted by {as_number(float((y - x).flat[0]))}"
+    by = np.unique(y.astype(float) - x.astype(float))
+    if len(by) == 1 and by[0] > 0:
+        higher, lower = evidence.names[::-1]
+        return f"the {name} of {higher} are those of {lower} shifted by {as_number(by[0])}"
     if np.array_equal(1 - x, y):
         return "the two classes are swapped"
     return None
@@ -89,7 +116,12 @@ def rearranged(evidence: Evidence) -> str | None:
     for way, changed in ways.items():
         if changed.shape == y.shape and np.array_equal(changed, y):
             return f"the same numbers, {way}"
-    return "the same numbers in another order" if _same_numbers(x, y) else None
+    return None
+
+
+def in_another_order(evidence: Evidence) -> str | None:
+    """The same numbers in an order that is not known."""
+    return "the same numbers in another order" if _same_numbers(*evidence.pair) else None
 
 
 def weights_drawn_in_another_order(evidence: Evidence) -> str | None:
@@ -99,23 +131,30 @@ def weights_drawn_in_another_order(evidence: Evidence) -> str | None:
     x, y = ([w.ravel() for w in s.opened.initial_weights] for s in (evidence.a, evidence.b))
     if _same_numbers(np.concatenate(x), np.concatenate(y)):
         return "all weights together are the same numbers, assigned to the arrays in another order"
-    kernels = [w for w in evidence.b.opened.initial_weights if w.ndim > 1]
-    for i, one in enumerate(kernels):
-        if any(np.array_equal(one, other) for other in kernels[i + 1 :]):
-            return "two layers start with identical weights: one initializer was used twice"
-    return None
+    if _has_copies(evidence.a.opened.initial_weights):
+        return None
+    if not _has_copies(evidence.b.opened.initial_weights):
+        return None
+    return f"two layers of {evidence.names[1]} start with identical weights: one initializer twice"
+
+
+def _has_copies(weights: list[np.ndarray]) -> bool:
+    kernels = [w for w in weights if w.ndim > 1]
+    return any(np.array_equal(one, other) for one, other in combinations(kernels, 2))
 
 
 def constant(evidence: Evidence) -> str | None:
     """Every element of side b is the same number."""
-    _, y = evidence.pair
-    if y.size > 1 and len(np.unique(y)) == 1:
+    x, y = evidence.pair
+    if y.size > 1 and len(np.unique(y)) == 1 < len(np.unique(x)):
         return f"every number is {as_number(float(y.flat[0]))} in {evidence.names[1]}"
     return None
 
 
 def order_of_an_earlier_epoch(evidence: Evidence) -> str | None:
     """The order of epoch e is that of an earlier epoch, or there is no shuffling."""
+    if not evidence.found.where.startswith("batch order"):
+        return None
     epoch, orders = evidence.item.position, evidence.b.opened.orders
     order = orders[epoch - 1]
     if order is None or np.array_equal(order, np.arange(len(order))):
@@ -127,24 +166,29 @@ def order_of_an_earlier_epoch(evidence: Evidence) -> str | None:
 
 
 _DATA: tuple[Hypothesis, ...] = (
+    other_bytes,
     fewer_rows,
     labels_shifted,
     rounded_to_float32,
     rescaled,
     scaler_fitted_on_other_rows,
     rearranged,
+    in_another_order,
     weights_drawn_in_another_order,
     constant,
 )
 
 
-def data_or_order(evidence: Evidence) -> str | None:
-    """Test the hypotheses for batch orders, or those for data and weights."""
-    where = evidence.found.where
-    if where in ("rows in a batch", "the number of weight arrays"):
-        return None
-    tests = (order_of_an_earlier_epoch,) if where.startswith("batch order") else _DATA
-    return next((sentence for test in tests if (sentence := test(evidence))), None)
+def _of_arrays(test: Hypothesis) -> Hypothesis:
+    """Return a hypothesis for data and weights alone: not for orders and numbers of rows."""
+
+    @wraps(test)
+    def tested(evidence: Evidence) -> str | None:
+        where = evidence.found.where
+        others = where.startswith("batch order") or where in _COUNTS
+        return None if others else test(evidence)
+
+    return tested
 
 
-HYPOTHESES: tuple[Hypothesis, ...] = (data_or_order,)
+HYPOTHESES: tuple[Hypothesis, ...] = (order_of_an_earlier_epoch, *map(_of_arrays, _DATA))

@@ -5,13 +5,13 @@ from math import isqrt
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from frameworks.agreement.controls import controlled
 from frameworks.agreement.variants import KERAS_SIGMOID, has_sigmoid
-from frameworks.backends import BACKENDS
 from frameworks.diverge.causes.layer import input_of, kind_of, weights_of
 from frameworks.diverge.evidence import Evidence, as_number
 
 __all__ = [
-    *("batch_statistics", "less_exact_sigmoid", "other_flattening", "other_kernel"),
+    *("batch_statistics", "less_exact_sigmoid", "linear", "other_flattening", "other_kernel"),
     "other_pooling",
 ]
 
@@ -22,22 +22,25 @@ def other_kernel(evidence: Evidence) -> str | None:
     """Z' = X W' + b with W transposed, rotated, or with its channels reversed."""
     if kind_of(evidence) not in ("dense", "convolution") or not weights_of(evidence):
         return None
-    _, y = evidence.pair
-    W, *b = weights_of(evidence)
+    (x, y), (W, *b) = evidence.pair, weights_of(evidence)
+    bias = b[0] if b else 0
     ways = {"transposed": W.T} if W.ndim == 2 else {
         "rotated by 180°, as in a mathematical convolution": W[::-1, ::-1],
         "transposed": W.swapaxes(0, 1),
         "used with its input channels reversed": W[:, :, ::-1],
         "used with its output channels reversed": W[..., ::-1],
     }  # fmt: skip
+    plain = linear(input_of(evidence), W)
+    if plain is None or not evidence.matches(plain + bias, x):
+        return None
     for way, changed in ways.items():
-        z = _linear(input_of(evidence), changed)
-        if z is not None and evidence.matches(z + (b[0] if b else 0), y):
-            return f"the kernel is {way}"
+        z = linear(input_of(evidence), changed)
+        if z is not None and evidence.matches(z + bias, y):
+            return f"in {evidence.names[1]} the kernel is {way}"
     return None
 
 
-def _linear(X: Array, W: Array) -> Array | None:
+def linear(X: Array, W: Array) -> Array | None:
     """Return the product or the cross-correlation; None if the shapes do not fit."""
     if W.ndim == 2:
         X = X.reshape(len(X), -1)
@@ -57,6 +60,9 @@ def other_flattening(evidence: Evidence) -> str | None:
     x, weights = input_of(evidence), weights_of(evidence)
     if kind_of(evidence) != "dense" or x.ndim != 4 or not weights:
         return None
+    plain = linear(x, weights[0])
+    if plain is None or not evidence.matches(plain + sum(weights[1:]), evidence.pair[0]):
+        return None
     _, y = evidence.pair
     ways = {
         "channel by channel, (c, h, w)": (0, 3, 1, 2),
@@ -64,7 +70,7 @@ def other_flattening(evidence: Evidence) -> str | None:
         "in Fortran order, (c, w, h)": (0, 3, 2, 1),
     }
     for way, axes in ways.items():
-        z = _linear(x.transpose(axes).reshape(len(x), -1), weights[0])
+        z = linear(x.transpose(axes).reshape(len(x), -1), weights[0])
         if z is not None and evidence.matches(z + sum(weights[1:]), y):
             return f"{evidence.names[1]} flattens images {way}, not (h, w, c)"
     return None
@@ -75,7 +81,12 @@ def batch_statistics(evidence: Evidence) -> str | None:
     x, weights = input_of(evidence), weights_of(evidence)
     if kind_of(evidence) != "batch normalization" or len(weights) != 2:
         return None
-    _, y = evidence.pair
+    ours, theirs = (_statistics(evidence, x, weights, y) for y in evidence.pair)
+    return evidence.both("normalizes with", ours, theirs)
+
+
+def _statistics(evidence: Evidence, x: Array, weights: list[Array], y: Array) -> str | None:
+    """Identify the means and variances behind y, and ε."""
     axes, m = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
     mean, variance = x.mean(axis=axes), x.var(axis=axes)
     ways = {
@@ -89,33 +100,42 @@ def batch_statistics(evidence: Evidence) -> str | None:
             with np.errstate(divide="ignore", invalid="ignore"):
                 expected = weights[0] * (x - mu) / np.sqrt(var + epsilon) + weights[1]
             if evidence.matches(expected, y):
-                return f"{evidence.names[1]} normalizes with {way}, ε = {as_number(epsilon)}"
+                return f"{way}, ε = {as_number(epsilon)}"
     return None
 
 
 def other_pooling(evidence: Evidence) -> str | None:
     """The mean, maximum or minimum of every window instead of what side a takes."""
-    x, (_, y) = input_of(evidence), evidence.pair
-    if "pooling" not in kind_of(evidence) or x.ndim != 4 or y.ndim != 4:
+    if "pooling" not in kind_of(evidence):
+        return None
+    x = input_of(evidence)
+    return evidence.both("takes", *(_pooled(evidence, x, y) for y in evidence.pair))
+
+
+def _pooled(evidence: Evidence, x: Array, y: Array) -> str | None:
+    if x.ndim != 4 or y.ndim != 4:
         return None
     kh, kw = x.shape[1] // y.shape[1], x.shape[2] // y.shape[2]
     windows = sliding_window_view(x, (kh, kw), axis=(1, 2))[:, ::kh, ::kw]
     for way, reduce in {"mean": np.mean, "maximum": np.max, "minimum": np.min}.items():
         if evidence.matches(reduce(windows, axis=(-2, -1)), y):  # type: ignore[operator]
-            return f"{evidence.names[1]} takes the {way} of every window"
+            return f"the {way} of every window"
     return None
 
 
 def less_exact_sigmoid(evidence: Evidence) -> str | None:
-    """Scratch with TensorFlow's σ(z), whose error exceeds a nudge, agrees with the Keras side."""
+    """Scratch with TensorFlow's σ(z), whose error exceeds a nudge, explains the Keras side."""
     floor, sides = evidence.floor, (evidence.a.side, evidence.b.side)
-    its = [side for side in sides if "tensorflow" in BACKENDS[side.implementation].packages]
-    if floor is None or not its or its[0].dtype == "float64" or not has_sigmoid(its[0].blueprint):
+    if floor is None or sides[0].dtype == "float64" or evidence.flipped:  # it tests both ways
         return None
-    if (apart := floor.control(its[0], KERAS_SIGMOID)) is None:
+    which = controlled([side.implementation for side in sides])
+    if which is None or not has_sigmoid(sides[which].blueprint):
+        return None
+    if (apart := floor.control(sides[which], sides[1 - which], KERAS_SIGMOID)) is None:
         return None
     return (
-        f"TensorFlow's sigmoid; with it scratch agrees with {its[0].implementation} within the "
+        f"TensorFlow's sigmoid; with it scratch agrees with {sides[which].implementation} within "
+        f"the "
         f"noise floor: losses {apart.loss:.1e}, weights {apart.weight:.1e}, "
         f"test loss {apart.test_loss:.1e}"
     )

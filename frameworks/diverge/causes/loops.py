@@ -1,11 +1,14 @@
 """How a loop's batches may differ, if single steps agree and the epochs do not."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from frameworks.agreement.distances import relative_error
 from frameworks.diverge.evidence import Evidence
+from frameworks.diverge.first_batch import First
+from frameworks.diverge.side import batches, take_step
 from scratch import Batch
 
 __all__ = ["other_batches"]
@@ -14,35 +17,67 @@ Orders = list[np.ndarray]
 Epoch = tuple[Batch, np.ndarray, int]  # rows, their order, batch size
 
 
+@dataclass(frozen=True)
+class _Trained:
+    """The losses of the epochs, of which the last is compared, and the weights after them."""
+
+    losses: list[float]
+    weights: list[np.ndarray]
+
+
 def other_batches(evidence: Evidence) -> str | None:
     """Side a, trained on the batches of a faulty loop, reproduces the numbers of side b.
 
-    Numbers that side a reproduces on its own batches, too, are no evidence.
+    Side a must follow its batches: given one at a time, it trains as it does in one call. Numbers
+    that it reproduces on its own batches, too, are no evidence.
     """
     if evidence.history or evidence.epochs is None:
         return None
-    own = _reproduced(evidence, *_train(evidence, _reordered(lambda orders, e, size: orders[e])))
+    ours, theirs = _as_fit(evidence.a, evidence), _as_fit(evidence.b, evidence)
+    if "weights" not in _same(evidence, _one_by_one(evidence), ours):
+        return None
+    own = _same(evidence, _train(evidence, _reordered(lambda orders, e, size: orders[e])), theirs)
     for words, way in _WAYS.items():
-        losses, weights = _train(evidence, way)
-        if losses and _reproduced(evidence, losses, weights) - own:
+        trained = _train(evidence, way)
+        if trained.losses and _same(evidence, trained, theirs) - own:
             return f"{evidence.names[1]} {words}"
     return None
 
 
-def _reproduced(evidence: Evidence, losses: list[float], weights: list[np.ndarray]) -> set[str]:
-    """Return which numbers of side b are reproduced; in float32, within the noise floor."""
-    target, floor = evidence.epochs, evidence.floor
-    assert target is not None
+def _as_fit(first: First, evidence: Evidence) -> _Trained:
+    """Train a side up to the epoch that differs in one call, as `fit` does."""
+    assert evidence.epochs is not None
+    (_, opened), size = first.side.open(), first.side.batch_size
+    orders = opened.orders[: evidence.epochs.epoch]
+    losses = [result.loss for result in opened.adapter.train(opened.batch, orders, size)]
+    return _Trained(losses, opened.adapter.get_weights())
+
+
+def _one_by_one(evidence: Evidence) -> _Trained:
+    """Train side a up to that epoch, one batch at a time."""
+    assert evidence.epochs is not None
+    (_, opened), size = evidence.a.side.open(), evidence.a.side.batch_size
+    losses = []
+    for order in opened.orders[: evidence.epochs.epoch]:
+        for batch in batches(opened.batch, order, size):
+            losses.append(take_step(opened, batch, size).loss)
+    return _Trained(losses, opened.adapter.get_weights())
+
+
+def _same(evidence: Evidence, one: _Trained, other: _Trained) -> set[str]:
+    """Return which of weights and loss are the same; in float32, within the noise floor."""
+    floor = evidence.floor
     if floor is None or evidence.a.side.dtype == "float64":
-        same = all(map(evidence.matches, weights, target.weights))
-        loss = evidence.matches(losses[-1], target.loss)
+        weights = all(map(evidence.matches, one.weights, other.weights))
+        loss = evidence.matches(one.losses[-1], other.losses[-1])
     else:
-        same = max(map(relative_error, weights, target.weights)) <= floor.noise.weight
-        loss = relative_error(losses[-1], target.loss) <= floor.noise.loss
-    return {name for name, found in (("weights", same), ("loss", loss)) if found}
+        worst = max(map(relative_error, one.weights, other.weights))
+        weights = worst <= floor.noise.weight
+        loss = relative_error(one.losses[-1], other.losses[-1]) <= floor.noise.loss
+    return {name for name, found in (("weights", weights), ("loss", loss)) if found}
 
 
-def _train(evidence: Evidence, way: "Way") -> tuple[list[float], list[np.ndarray]]:
+def _train(evidence: Evidence, way: "Way") -> _Trained:
     assert evidence.epochs is not None
     _, opened = evidence.a.side.open()
     rows = np.arange(len(opened.batch.X))
@@ -50,10 +85,10 @@ def _train(evidence: Evidence, way: "Way") -> tuple[list[float], list[np.ndarray
     losses = []
     for batch, order, size in way(opened.batch, orders, evidence.a.side.batch_size):
         if not len(order) or size < 1:
-            return [], []
+            return _Trained([], [])
         taken = Batch(batch.X[order], batch.y[order])
         losses += [result.loss for result in opened.adapter.train(taken, [None], size)]
-    return losses, opened.adapter.get_weights()
+    return _Trained(losses, opened.adapter.get_weights())
 
 
 Way = Callable[[Batch, Orders, int], Iterator[Epoch]]

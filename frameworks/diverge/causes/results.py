@@ -2,21 +2,14 @@
 
 import numpy as np
 
-from frameworks.diverge.causes import steps
-from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
+from frameworks.diverge.evidence import Evidence, Hypothesis
+from frameworks.diverge.result import Result
 
 __all__ = ["HYPOTHESES"]
 
 
-def lost_step(evidence: Evidence) -> str | None:
-    """The final weights are those of a training with other steps."""
-    if not evidence.found.where.endswith("at the end"):
-        return None
-    return next((words for test in steps.HYPOTHESES if (words := test(evidence))), None)
-
-
 def evaluation_learns(evidence: Evidence) -> str | None:
-    """The evaluation changed the weights."""
+    """The evaluation changed the weights, byte for byte."""
     if "before and after" not in evidence.found.where:
         return None
     return "the evaluation changes the weights"
@@ -26,10 +19,7 @@ def other_statistics(evidence: Evidence) -> str | None:
     """Running statistics differ, though both normalize batches alike."""
     if not evidence.found.where.startswith("states."):
         return None
-    return (
-        f"{evidence.names[1]} keeps different running statistics of the same batches: its "
-        "momentum or its variance estimate differs"
-    )
+    return "only the running statistics differ: the weights, and so their gradients, agree"
 
 
 def other_loss(evidence: Evidence) -> str | None:
@@ -38,26 +28,31 @@ def other_loss(evidence: Evidence) -> str | None:
     a, b = evidence.results
     if evidence.found.where != "the test loss" or not a.loss or not np.isfinite(b.loss):
         return None
-    r = b.loss / a.loss
     if evidence.matches(a.outputs, b.outputs):
-        return f"the outputs are equal, but their loss is {as_number(r)} times as large"
+        said = evidence.say_times("the test loss", b.loss / a.loss)
+        return None if said is None else f"the outputs are equal, but {said}"
     return "the outputs on the test rows differ, although the weights agree"
 
 
 def other_threshold(evidence: Evidence) -> str | None:
-    """Side b predicts class 1 above another threshold."""
+    """The two predict class 1 above different thresholds."""
     assert evidence.results is not None
-    a, b = evidence.results
-    if a.outputs.shape[1] != 1 or a.outputs.shape != b.outputs.shape or not _of_classes(evidence):
+    if not _of_classes(evidence):
         return None
-    for threshold, of in ((0.5, "probabilities"), (0.0, "logits")):
-        same = (a.outputs[:, 0] > threshold) == b.predictions
-        if threshold != a.threshold and np.all(same):
-            return (
-                f"{evidence.names[1]} decides at {threshold}, the threshold of {of}; "
-                f"{evidence.names[0]} decides at {a.threshold}"
-            )
-    return None
+    return evidence.both("decides at", *map(_threshold, evidence.results))
+
+
+def _threshold(result: Result) -> str | None:
+    """Return the one threshold by which a side's predictions follow from its outputs, or None."""
+    if result.outputs.shape[1:] != (1,):
+        return None
+    known = ((0.5, "probabilities"), (0.0, "logits"))
+    found = [
+        f"{threshold}, the threshold of {of}"
+        for threshold, of in known
+        if np.all((result.outputs[:, 0] > threshold) == result.predictions)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def other_choice(evidence: Evidence) -> str | None:
@@ -65,6 +60,8 @@ def other_choice(evidence: Evidence) -> str | None:
     assert evidence.results is not None
     a, b = evidence.results
     if not _of_classes(evidence) or a.outputs.shape[1] == 1:
+        return None
+    if not np.all(a.outputs.argmax(1) == a.predictions):
         return None
     if not np.all(a.outputs.argmin(1) == b.predictions):
         return None
@@ -77,7 +74,6 @@ def _of_classes(evidence: Evidence) -> bool:
 
 
 HYPOTHESES: tuple[Hypothesis, ...] = (
-    lost_step,
     other_statistics,
     evaluation_learns,
     other_loss,

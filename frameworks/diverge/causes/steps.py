@@ -64,7 +64,12 @@ def not_moved(evidence: Evidence) -> str | None:
         return None
     b = evidence.parting.b
     weights = sorted(evidence.parted & set(range(len(b.after))))  # a result has more than weights
-    still = [i for i in weights if np.array_equal(b.before[i], b.after[i])]
+    a = evidence.parting.a
+    still = [
+        i
+        for i in weights
+        if np.array_equal(b.before[i], b.after[i]) and not np.array_equal(a.before[i], a.after[i])
+    ]
     if not still or "loss" in evidence.found.where:
         return None
     if len(still) == len(b.after):
@@ -79,15 +84,26 @@ def other_rule(evidence: Evidence) -> str | None:
     if seen is None:
         return None
     a, b = seen
-    if not np.isfinite(evidence.history[0].b.after[0]).all():
-        return f"{evidence.names[1]} divides by zero in the first step"
-    ours, rule = next(((n, r) for n, r in _rules(evidence) if _follows(evidence, a, r)), ("", None))
+    ours, rule = next(
+        ((n, r) for n, r in _rules(evidence) if _follows(evidence, a, r)), (None, None)
+    )
     theirs = next((n for n, r in _rules(evidence) if _follows(evidence, b, r)), None)
-    if theirs is not None and theirs != ours:
-        return f"{evidence.names[1]} uses {theirs}" + (
-            f"; {evidence.names[0]} uses {ours}" if ours else ""
-        )
-    return None if rule is None else _other_rate(evidence, b, rule)
+    if said := evidence.both("uses", ours, theirs):
+        return said
+    return None if rule is None or theirs == ours else _other_rate(evidence, b, rule)
+
+
+def divides_by_zero(evidence: Evidence) -> str | None:
+    """θ' is not a number where, and only where, the gradient is 0: 0/0, as without an ε."""
+    seen = _seen(evidence)
+    if seen is None or evidence.parting is None:
+        return None
+    (a, b), step = seen, evidence.parting
+    if not (np.isfinite(a.after).all() and all(np.isfinite(g).all() for g in b.gradients)):
+        return None
+    if not np.array_equal(~np.isfinite(_flat(step.b.after)), b.gradients[0] == 0):
+        return None
+    return f"{evidence.names[1]} divides 0 by zero in the first step, where the gradient is 0"
 
 
 def _other_rate(evidence: Evidence, b: _Seen, rule: AdamRule | MomentumRule) -> str | None:
@@ -97,7 +113,8 @@ def _other_rate(evidence: Evidence, b: _Seen, rule: AdamRule | MomentumRule) -> 
     r = evidence.ratio(_flat(pair.a.after) - start, _flat(pair.b.after) - start)
     if r is None or not _follows(evidence, b, replace(rule, eta=r * rule.eta)):
         return None
-    return f"the learning rate of {evidence.names[1]} is {as_number(r)} times as large"
+    names = evidence.names
+    return f"the learning rate of {names[1]} is {as_number(r)} times that of {names[0]}"
 
 
 def other_first_step(evidence: Evidence) -> str | None:
@@ -106,10 +123,8 @@ def other_first_step(evidence: Evidence) -> str | None:
         return None
     pair = evidence.history[0]
     start = _flat(pair.a.before)
-    r = evidence.ratio(_flat(pair.a.after) - start, _flat(pair.b.after) - start)
-    if r is None:
-        return None
-    return f"the first step of {evidence.names[1]} is {as_number(r)} times as large"
+    moved = _flat(pair.a.after) - start, _flat(pair.b.after) - start
+    return evidence.times("the first step", *moved)
 
 
 def other_gradients(evidence: Evidence) -> str | None:
@@ -119,7 +134,9 @@ def other_gradients(evidence: Evidence) -> str | None:
         return None
     a, b = seen
     rule = next((r for _, r in _rules(evidence) if _follows(evidence, a, r)), None)
-    if rule is None or not np.isfinite(b.after).all():
+    if rule is None or len(b.gradients) < 2 or not np.isfinite(b.after).all():
+        return None
+    if _follows(evidence, b, rule):
         return None
     g = b.gradients
     ways = {
@@ -130,8 +147,11 @@ def other_gradients(evidence: Evidence) -> str | None:
     for words, changed in ways.items():
         if _follows(evidence, replace(b, gradients=changed), rule):
             return f"in {evidence.names[1]} {words}"
-    before = _flat(evidence.history[-1].b.before)
-    if _follows(evidence, _Seen(before, g[-1:], b.after), rule):
+    each = [
+        _Seen(_flat(pair.b.before), [gradient], _flat(pair.b.after))
+        for pair, gradient in zip(evidence.history, g, strict=True)
+    ]
+    if all(_follows(evidence, step, rule) for step in each):
         return f"in {evidence.names[1]} the optimizer loses its state at every step"
     return None
 
@@ -150,9 +170,10 @@ def decayed(evidence: Evidence) -> str | None:
         w = _flat([pair.a.before[i] for i in some]) if some else np.zeros(0)
         d = _flat([pair.a.after[i] - pair.b.after[i] for i in some]) if some else w
         rate = evidence.ratio(w, d)
-        if rate is not None:
+        if rate is not None and rate > 0:
             decay = as_number(rate / learning_rate(evidence.spec))
-            return f"{evidence.names[1]} adds a decay of η times {decay} to {which}"
+            more, less = evidence.names[::-1]
+            return f"{more} adds a decay of η times {decay} to {which}, {less} does not"
     return None
 
 
@@ -160,8 +181,7 @@ def rounded_to_float32(evidence: Evidence) -> str | None:
     """θ' = float32(θ)."""
     if evidence.parting is None or evidence.a.side.dtype != "float64":
         return None
-    after = _flat(evidence.parting.b.after)
-    if np.array_equal(after, after.astype(np.float32)):
+    if evidence.rounded(*(_flat(step.after) for step in (evidence.parting.a, evidence.parting.b))):
         return f"every weight of {evidence.names[1]} is exactly representable in float32"
     return None
 

@@ -267,3 +267,28 @@ def test_a_chaotic_float64_training_is_judged_by_its_noise_floor(call, tmp_path,
         (tmp_path / f"{name}.json").write_text(json.dumps(results))
     answer = call("compare", tmp_path / "before.json", tmp_path / "after.json", "--json")
     assert verdicts(json.loads(answer.out)) == [verdict] * 2
+
+
+def test_other_weights_that_were_not_kept_are_not_judged(call, tmp_path):
+    for name, weights in {"before": WEIGHTS, "after": 2 * WEIGHTS}.items():
+        folder = store_run(tmp_path / name, training(weights=weights))
+        (tmp_path / f"{name}.json").write_text((folder / "results.json").read_text())
+    answer = call("compare", tmp_path / "before.json", tmp_path / "after.json", "--json")
+    (entry,) = json.loads(answer.out)["trainings"]
+    assert (entry["verdict"], answer.code) == ("not judged", 0)
+    assert "by how much was not kept" in entry["reasons"][0]
+
+
+def test_the_smaller_floor_judges_whichever_run_is_the_earlier(call, tmp_path):
+    losses = {"one": LOSSES, "other": LOSSES * (1 + FLOOR["loss"] / 2)}
+    for name, narrower in {"one": 1, "other": 1e-4}.items():
+        values = {"history": {"loss": [*losses[name]]}}
+        folder = store_run(tmp_path / name, float32(**values),
+                           float32(implementation="keras", **values))  # fmt: skip
+        results = json.loads((folder / "results.json").read_text())
+        floor = FLOOR | {"loss": FLOOR["loss"] * narrower}
+        results["agreement"][0] |= {"noise_floor": floor, "verdict": "agree"}
+        (tmp_path / f"{name}.json").write_text(json.dumps(results))
+    for both in (("one", "other"), ("other", "one")):
+        answer = call("compare", *(tmp_path / f"{name}.json" for name in both), "--json")
+        assert verdicts(json.loads(answer.out)) == ["changed"] * 2

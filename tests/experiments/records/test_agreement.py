@@ -152,6 +152,21 @@ def test_a_control_that_agrees_with_keras_names_the_cause():
             assert entry.reason.endswith("agrees with keras") == (at_keras == 0.75)
 
 
+def test_a_control_is_no_cause_where_plain_scratch_agrees_with_keras():
+    control = finished(losses=[0.9375], mode=KERAS_SIGMOID, **FLOAT32)
+    both = finished(**FLOAT32), finished("keras", **FLOAT32)
+    wrong = finished("pytorch", losses=[0.5], **FLOAT32)
+    entries = compare_all([*both, wrong], [*nudged(1.0, 0.9375), control])
+    assert [each.verdict for each in entries] == ["agree", "differ", "differ"]
+    assert not any("sigmoid" in each.reason for each in entries)
+
+
+def test_a_floor_that_is_not_finite_judges_nothing():
+    (entry,) = compare_all(pair(losses=[0.75]), nudged(1.0, None))
+    assert (entry.verdict, entry.tolerance, entry.noise_floor.loss) == (None, None, None)
+    assert entry.reason.startswith("the noise floor is not finite")
+
+
 def test_a_control_makes_no_floor():
     control = finished(losses=[0.5], mode=KERAS_SIGMOID, **FLOAT32)
     assert compare_all(pair(), [*nudged(1.0, 0.75), control])[0].tolerance == 0.25

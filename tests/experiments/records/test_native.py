@@ -159,3 +159,16 @@ def test_trainings_that_end_in_nan_are_not_equivalent(spoilt):
         f"churn, {name}, native: 3 of 3 trainings ended in a loss that is not finite"
         for name in ("scratch", "pytorch")
     ]
+
+
+def test_pairs_are_those_of_equal_seeds():
+    def cell(implementation, seed, accuracy):
+        record, _ = training(implementation=implementation, seed=seed, mode="native")
+        record["test"]["accuracy"] = accuracy
+        return as_record(record)
+
+    cells = [cell("scratch", seed, 0.5 + seed / 8) for seed in (0, 1, 2)]
+    cells += [cell("keras", seed, 0.5 + seed / 8) for seed in (1, 2, 3)]
+    (pair,) = compare_native(cells)[0].pairs
+    assert pair.paired_standard_error == 0.0  # seeds 1 and 2 are equal in both
+    assert pair.difference == -0.125

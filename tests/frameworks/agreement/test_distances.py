@@ -16,7 +16,7 @@ from frameworks.agreement.distances import (
 )
 
 EPOCHS, ROWS = 50, 10
-SIXTEENTHS = Limits(1 / 16, 1 / 16, 1 / 16, predictions=1)  # exact in binary: no rounding at them
+SIXTEENTHS = Limits(1 / 16, 1 / 16, 1 / 16, 1, 1 / 16)  # exact in binary: no rounding at them
 
 
 def outcome():
@@ -65,7 +65,7 @@ def test_arrays_of_different_shapes_are_infinitely_far_apart():
 
 
 def test_float64_has_the_limits_of_the_design():
-    assert FLOAT64 == Limits(loss=1e-12, weight=1e-9, test_loss=1e-12, predictions=0)
+    assert FLOAT64 == Limits(1e-12, weight=1e-9, test_loss=1e-12, predictions=0, outputs=1e-9)
 
 
 def test_equal_trainings_are_no_distance_apart(pair):
@@ -154,14 +154,28 @@ def test_trainings_of_different_lengths_and_shapes_are_infinitely_far_apart(pair
     assert distance.mismatches.tolist() == [4, 5, 6, 7, 8, 9]
 
 
-def test_outputs_are_measured_where_both_were_kept(pair):
+def test_outputs_are_judged_and_infinitely_far_from_none(pair):
     kept = np.array([[4.0], [2.0]])
     assert measure(*pair).outputs is None
     pair[0] = replace(pair[0], answers=None, outputs=kept)
-    assert measure(*pair).outputs is None
-    pair[1] = replace(pair[1], answers=None, outputs=kept - 1)
+    pair[1] = replace(pair[1], answers=None)
+    assert measure(*pair).outputs == np.inf
+    assert judged(pair, FLOAT64) == "the outputs differ by inf, limit 1.0e-09"
+    pair[1] = replace(pair[1], outputs=kept - 1)
     assert measure(*pair).outputs == 0.25
+    assert judged(pair, FLOAT64) == "the outputs differ by 2.5e-01, limit 1.0e-09"
     assert len(measure(*pair).mismatches) == 0
+
+
+def test_answers_that_one_side_lacks_all_differ(pair):
+    pair[1] = replace(pair[1], answers=None)
+    assert len(measure(*pair).mismatches) == ROWS
+
+
+def test_what_is_not_finite_is_within_no_limit(pair):
+    infinite = Limits(np.inf, np.inf, np.inf, predictions=ROWS, outputs=np.inf)
+    pair[1] = replace(pair[1], losses=[None] * EPOCHS)
+    assert judged(pair, infinite) == "epoch 1: the loss differs by inf, limit inf"
 
 
 def test_measuring_changes_nothing(pair):

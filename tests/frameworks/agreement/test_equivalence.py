@@ -14,7 +14,7 @@ T_6 = 1.9432  # Student's t, 95 %, 6 degrees of freedom, from any table
 
 
 def test_the_difference_and_its_errors_are_those_worked_by_hand():
-    result = compare_means(A, B, margin=1.0)
+    result = compare_means(A, B, margin=1.0, paired=[1.0] * 4)
     assert result.difference == 1.0
     assert result.standard_error == pytest.approx(math.sqrt(5 / 3), rel=1e-15)  # one rounding
     assert result.degrees_of_freedom == pytest.approx(6, rel=1e-15)  # a few roundings

@@ -1,10 +1,13 @@
 """The noise floor: the largest distance of any two trainings that were nudged differently."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from frameworks.agreement.distances import FLOAT64, Limits, Outcome
 from frameworks.agreement.noise_floor import NoiseFloor, check_floor, measure_floor
+from frameworks.agreement.verdict import NOT_FINITE, judge
 from frameworks.errors import RequestError
 
 
@@ -39,10 +42,21 @@ def test_fewer_than_two_trainings_have_no_floor():
 
 def test_beside_fixed_limits_the_larger_counts_each():
     floor = NoiseFloor(0.5, [0.5], 1e-12, 0.25, predictions=2, trainings=2)
-    assert floor.at_least(FLOAT64) == Limits(0.5, FLOAT64.weight, 0.25, predictions=2)
+    assert floor.at_least(FLOAT64) == Limits(0.5, FLOAT64.weight, 0.25, 2, FLOAT64.outputs)
 
 
 @pytest.mark.parametrize("nothing", [np.inf, np.nan])
 def test_a_floor_that_is_not_finite_explains_nothing(nothing):
     floor = NoiseFloor(nothing, [nothing], 0.5, 0.5, predictions=9, trainings=2)
     assert floor.at_least(FLOAT64) == FLOAT64
+    one = Outcome([1.0], {"w": np.ones(1)}, 1.0, np.zeros(9, int))
+    found = judge(one, replace(one, losses=[None]), "float32", floor)
+    assert (found.verdict, found.limits, found.reason) == (None, None, NOT_FINITE)
+
+
+def test_of_two_floors_each_distance_has_the_smaller():
+    one = NoiseFloor(0.5, [0.5, 0.25], 0.125, 0.5, 2, 5)
+    other = NoiseFloor(0.25, [0.125, 0.5], 0.5, 0.25, 3, 4, outputs=0.5)
+    smaller = NoiseFloor(0.25, [0.125, 0.25], 0.125, 0.25, 2, 4, outputs=0.5)
+    assert one.narrowed(other) == other.narrowed(one) == smaller
+    assert one.narrowed(None) == one

@@ -1,26 +1,15 @@
-"""Monte Carlo arithmetic: what is nudged, by how much, and that it is done anew at every step."""
+"""Monte Carlo arithmetic: what is nudged, by how much, and equal numbers equally."""
 
 import numpy as np
 import pytest
 
 from experiments import churn
 from frameworks import ScratchClassifier
-from frameworks.agreement.nudge import Nudge, NudgedNumber
-from frameworks.agreement.nudged import nudged
+from frameworks.agreement.nudge import Nudge, NudgedLayer, NudgedNumber, nudged
 from frameworks.agreement.variants import change, nudges
-from frameworks.scratch.together import fit_together
 from scratch import Batch, BatchNorm, Dense, Dropout, Sequential, train_step
 
 EPSILON = {np.float32: 2.0**-23, np.float64: 2.0**-52}
-
-
-def with_batch_norm(spec=churn.SPEC):
-    network = Sequential(BatchNorm.keras(11), Dense(11, 1))
-    return churn.build_scratch(spec)._replace(network=network, initial_weights=_weights)
-
-
-def _weights(spec, rng):
-    return [np.ones(11), np.zeros(11), rng.normal(size=(11, 1)), np.zeros(1)]
 
 
 @pytest.fixture
@@ -43,18 +32,18 @@ def test_zeros_stay_zeros():
 
 
 @pytest.mark.parametrize("dtype", EPSILON)
-def test_a_tie_stays_a_tie_and_is_moved_anew_each_time(dtype):
+def test_a_tie_stays_a_tie_and_equal_numbers_are_moved_equally_at_every_step(dtype):
     nudge, x = Nudge(0), np.tile(np.linspace(1, 2, 100, dtype=dtype), (3, 1))
-    first, second = nudge(x.copy()), nudge(x.copy())
-    for moved in (first, second):
-        assert (moved == moved[0]).all()
-        assert len(np.unique(moved[0] - x[0])) > 2  # each number has a nudge of its own
-    assert (first != second).any()
+    first, again, other = nudge(x.copy()), nudge(x.copy()), Nudge(1)(x.copy())
+    assert (first == first[0]).all()
+    assert len(np.unique(first[0] - x[0])) > 2  # each number has a nudge of its own
+    assert (first == again).all()
+    assert (first != other).any()
 
 
-def test_nudges_of_neighbours_and_of_two_calls_are_unrelated():
-    nudge, x = Nudge(0), np.linspace(1, 2, 100_000, endpoint=False)
-    first, second = (nudge(x.copy()) - x for _ in range(2))
+def test_nudges_of_neighbours_and_of_two_keys_are_unrelated():
+    x = np.linspace(1, 2, 100_000, endpoint=False)
+    first, second = (Nudge(seed)(x.copy()) - x for seed in (0, 1))
     for a, b in ((first[1:], first[:-1]), (first, second)):
         assert abs(np.corrcoef(a, b)[0, 1]) < 0.02  # six standard errors, of 1/√100,000
 
@@ -86,7 +75,22 @@ def test_everything_in_a_step_is_nudged():
         np.testing.assert_allclose(moved, plain, rtol=1e-5, atol=1e-8)  # a few nudges of 1.2e-7
 
 
-def test_each_step_of_a_training_is_nudged_anew(monkeypatch, rows):
+def test_a_layer_adds_up_the_rows_in_another_order_and_gives_them_back_in_theirs():
+    layer = NudgedLayer(Dense(3, 2), Nudge(0), Nudge(1))
+    network = Sequential(layer)
+    network.bind(np.float64)
+    W, b = np.arange(6.0).reshape(3, 2), np.zeros(2)
+    network.set_weights([W, b])
+    X, dz = np.random.default_rng(0).normal(size=(2, 50, 3))[..., :3], np.ones((50, 2))
+    rows = layer.output.order(50)
+    assert sorted(rows) == [*range(50)]
+    assert (rows != np.arange(50)).any()
+    np.testing.assert_allclose(layer.forward(X[0]), X[0] @ W, rtol=1e-13)  # some ε of 2.2e-16
+    np.testing.assert_allclose(layer.backward(dz), dz @ W.T, rtol=1e-13)
+    assert np.array_equal(layer.layer.grads[0], X[0][rows].T @ dz)
+
+
+def test_each_step_of_a_training_is_nudged(monkeypatch, rows):
     drawn = []
     call = Nudge.__call__
 
@@ -115,38 +119,20 @@ def test_a_seed_nudges_alike_and_another_differently(rows):
 
 def test_a_nudged_training_has_the_stock_one_s_masks_and_running_means(rows):
     def build(spec=churn.SPEC):
-        parts = with_batch_norm(spec)
-        first, last = parts.network.layers
-        return parts._replace(network=Sequential(first, Dropout(0.5), last))
+        parts = churn.build_scratch(spec)
+        layers = BatchNorm.keras(11), Dropout(0.5), Dense(11, 1)
+        return parts._replace(network=Sequential(*layers), initial_weights=weights)
+
+    def weights(spec, rng):
+        return [np.ones(11), np.zeros(11), rng.normal(size=(11, 1)), np.zeros(1)]
 
     options = {"epochs": 3, "batch_size": 10, "dtype": "float64", "random_state": 0}
     stock = ScratchClassifier(build, **options).fit(*rows)
-    moved = ScratchClassifier(nudged(build, 1), **options).fit(*rows)
+    moved = ScratchClassifier(nudged(build, 2), **options).fit(*rows)
     assert stock.draws_sha256_ == moved.draws_sha256_ != ""
     for ours, theirs in zip(moved.get_states(), stock.get_states(), strict=True):
-        assert np.array_equal(ours, theirs)  # those of the rows, before anything is nudged
+        # Those of the rows, added up in another order: 10 additions in float64.
+        np.testing.assert_allclose(ours, theirs, rtol=1e-13, atol=1e-16)
     weights_moved = zip(moved.get_weights(), stock.get_weights(), strict=True)
     assert all(np.any(ours != theirs) for ours, theirs in weights_moved)
     assert np.all(moved.get_states()[1] != 1)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("size", [10, 95])
-def test_nudged_together_each_is_what_it_is_alone(dtype, size, rows):
-    def make(mode, seed):
-        build = change(mode, seed)(with_batch_norm)
-        options = {"epochs": 3, "batch_size": size, "dtype": dtype}
-        return ScratchClassifier(build, random_state=seed, **options)
-
-    cases = [(mode, seed) for seed in (0, 3) for mode in nudges(3)]
-    together, alone = ([make(*case) for case in cases] for _ in range(2))
-    assert [len(records) for records in fit_together(together, *rows)] == [6, 6, 6]
-    for one, other in zip(together, alone, strict=True):
-        other.fit(*rows)
-        for name in ("loss", "accuracy"):
-            assert [e[name] for e in one.history_] == [e[name] for e in other.history_]
-        mine, theirs = ([*e.get_weights(), *e.get_states()] for e in (one, other))
-        assert all(a.tobytes() == b.tobytes() for a, b in zip(mine, theirs, strict=True))
-        # Outputs are nudged, too: they are equal where as many keys have been drawn.
-        assert np.array_equal(one.outputs(rows[0]), other.outputs(rows[0]))
-    assert len({one.get_weights()[0].tobytes() for one in together}) == 6

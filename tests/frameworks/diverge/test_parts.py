@@ -28,6 +28,7 @@ def test_identical_means_bytes():
     assert not not_identical("x", np.ones(2), np.ones(2)).parted
     assert not_identical("x", np.ones(2), np.ones(2, np.float32)).parted
     assert not_identical("x", np.zeros(1), np.full(1, -0.0)).parted
+    assert not not_identical("x", np.full(2, np.nan), np.full(2, np.nan)).parted
 
 
 def layers(*kinds):

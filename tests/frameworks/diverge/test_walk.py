@@ -129,7 +129,10 @@ def test_an_absolute_error_is_named():
 
     other = changed(digits_autoencoder.EXPERIMENT, "pytorch", change)
     found = walk(*sides("digits_autoencoder", "scratch,pytorch", other, epochs=3))
-    assert found.findings[0].cause == "the loss of pytorch is a mean absolute error"
+    assert found.findings[0].cause == (
+        "pytorch has a loss that is a mean absolute error; "
+        "scratch has a loss that is a mean squared error"
+    )
 
 
 def test_targets_shifted_by_a_row_are_named():
