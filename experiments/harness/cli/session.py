@@ -14,7 +14,7 @@ from experiments.harness.execute import TIMEOUT, rebuild, train, write
 from experiments.harness.interruption import interruptible
 from experiments.harness.plan import Plan, plan
 from experiments.harness.records.models import Results
-from experiments.harness.records.native import MARGIN, check_margin
+from experiments.harness.records.native import check_margin
 from experiments.harness.records.results import build_results, objections
 from experiments.harness.records.runs import locate
 from experiments.harness.records.store import Store
@@ -32,15 +32,15 @@ def run(
     jobs: int,
     as_json: bool,
     quiet: bool = False,
-    margin: float = MARGIN,
+    margin: float | None = None,
     timeout: float = TIMEOUT,
 ) -> int:
     """Train what is missing, show the results, and return the exit code.
 
     Quietly, only what is left out, what goes against, and the last lines are shown.
     """
-    check_margin(margin)
     console, planned = make_console(as_json or quiet), plan(request)
+    check_margin(margin, (experiment.task for experiment in planned.experiments))
     _print_notes(planned, console)
     missing = planned.missing()
     kept = len(planned.heads) - len(missing)
@@ -72,13 +72,12 @@ def report(
     pages: Sequence[str],
     data_dir: str | None,
     as_json: bool,
-    margin: float = MARGIN,
+    margin: float | None = None,
 ) -> int:
     """Rebuild the results of a run from its records, show them, and return the exit code.
 
     `pages` are the paths of users' own pages that were trained.
     """
-    check_margin(margin)
     console, store = make_console(as_json), Store(locate(run))
     results = build_results(store, margin)
     trained = {cell.experiment for cell in results.cells}

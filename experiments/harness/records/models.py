@@ -294,7 +294,7 @@ class NativeEntry(_Model):
     dtype: Dtype
     data: DataId
     epochs: Whole
-    margin: Number
+    margin: Number | None  # null: the pairs were not tested
     seeds: Named[Many[Whole]]
     metric: Text = "accuracy"  # the headline of the task, whose values follow
     accuracies: Named[Many[Finite]]
