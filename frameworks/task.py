@@ -30,6 +30,8 @@ class Task(ABC):
     metrics: ClassVar[tuple[Metric, ...]]
     has_answers: ClassVar[bool] = False  # labels, which can be right or wrong
     estimator: ClassVar[str]  # the kind of estimator that trains it
+    margin: ClassVar[float | None] = None  # of the headline: means so close are equivalent
+    margin_below: ClassVar[float] = float("inf")  # what every margin must be below
 
     @property
     def headline(self) -> Metric:
@@ -58,6 +60,8 @@ class Classification(Task):
     metrics = (Metric("accuracy", "test accuracy", ".4f", higher_is_better=True),)
     has_answers = True
     estimator = "classifier"
+    margin = 0.01  # one percentage point
+    margin_below = 1.0
 
     def threshold(self, logits: bool) -> float | None:
         """Return the output at which two classes are equally probable."""

@@ -15,9 +15,10 @@ Nothing has to be guarded by `if __name__ == "__main__"`: trainings are processe
 
 from collections.abc import Sequence
 from contextlib import closing
-from numbers import Integral
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from datasets import Policy
 from experiments.harness.compare.comparison import compare_runs
@@ -25,7 +26,7 @@ from experiments.harness.compare.stored_run import StoredRun
 from experiments.harness.execute import TIMEOUT, check_limits, rebuild, train
 from experiments.harness.frames import Comparison, Run
 from experiments.harness.plan import plan
-from experiments.harness.records.native import MARGIN, check_margin
+from experiments.harness.records.native import check_margin
 from experiments.harness.records.runs import locate
 from experiments.harness.request import Request, parse_seeds
 from experiments.harness.workers.progress import make_progress
@@ -45,7 +46,7 @@ def run(
     data: Policy = "auto",
     data_dir: str | Path | None = None,
     native: bool = False,
-    margin: float = MARGIN,
+    margin: float | None = None,
     floor: int = TRAININGS,
     jobs: int = 1,
     threads: int = 1,
@@ -60,14 +61,14 @@ def run(
     trains as long as each experiment says, `limit` on the first rows only. `seeds` is a number of
     seeds, from 0 on, a sequence of them, or a text such as "3,7" or "10-19". `native` leaves each
     framework to its own defaults, in float32 unless `dtype` says otherwise; figures within `margin`
-    then count as equivalent. `floor` is the number of nudged trainings by which float32 is judged.
+    then count as equivalent: 0.01 for accuracies, while a figure with a unit has no margin of its
+    own. `floor` is the number of nudged trainings by which float32 is judged.
     What the folder `out` already holds is not trained again. A training that finishes no epoch for
     `timeout` seconds is ended, and has failed.
 
     Raises RequestError for what cannot be carried out, and DataError for data that cannot be had.
     A training that fails raises nothing: its row in `cells` says "failed", and why.
     """
-    check_margin(margin)
     check_limits(jobs, timeout)
     request = Request(
         experiments=experiments,
@@ -84,6 +85,7 @@ def run(
         out=None if out is None else Path(out),
     )
     planned = plan(request)
+    check_margin(margin, (experiment.task for experiment in planned.experiments))
     with planned.store.at_work(make=True):
         with (
             make_progress(quiet) as progress,
@@ -103,12 +105,12 @@ def _seeds(seeds: int | str | Sequence[int]) -> tuple[int, ...]:
     """Return what `parse_seeds` makes of it; a trailing comma tells a list of one from a number."""
     if isinstance(seeds, bool):
         raise RequestError(f"seeds: expected a number of seeds, or a list of them, got {seeds}")
-    if isinstance(seeds, int | Integral | str):
+    if isinstance(seeds, int | np.integer | str):
         return parse_seeds(str(seeds))
     return parse_seeds("".join(f"{seed}," for seed in seeds))
 
 
-def load_run(folder: str | Path, margin: float = MARGIN) -> Run:
+def load_run(folder: str | Path, margin: float | None = None) -> Run:
     """Return a stored run, by its folder or its name in runs/; `margin` is as in `run`.
 
     RequestError if the folder holds none.
@@ -117,7 +119,6 @@ def load_run(folder: str | Path, margin: float = MARGIN) -> Run:
     Traceback (most recent call last):
     frameworks.errors.RequestError: nowhere: holds no run; a run has a folder named cells/
     """
-    check_margin(margin)
     return Run(locate(Path(folder)), margin)
 
 

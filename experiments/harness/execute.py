@@ -7,7 +7,6 @@ from itertools import chain
 from experiments.harness.cell import Cell
 from experiments.harness.plan import Plan
 from experiments.harness.records.models import Head, Results
-from experiments.harness.records.native import MARGIN
 from experiments.harness.records.results import build_results
 from experiments.harness.records.store import Store
 from experiments.harness.workers.runner import Progress, Runner
@@ -34,7 +33,7 @@ def train(
     jobs: int,
     timeout: float,
     progress: Progress,
-    margin: float = MARGIN,
+    margin: float | None = None,
 ) -> Generator[Results]:
     """Train what is missing of a plan; yield the results of each experiment, in the plan's order.
 
@@ -59,7 +58,7 @@ def train(
 class _Unfinished:
     """What is missing of a plan, and the results of the experiments of which nothing is."""
 
-    def __init__(self, planned: Plan, missing: Heads, margin: float) -> None:
+    def __init__(self, planned: Plan, missing: Heads, margin: float | None) -> None:
         self._planned, self._margin = planned, margin
         self._judged: set[str] = set()  # experiments whose judges have been trained, or failed
         self.missing = dict(missing)
@@ -104,7 +103,7 @@ def _is_finished(store: Store, head: Head) -> bool:
 
 
 def rebuild(
-    store: Store, data_dir: str | None, margin: float = MARGIN, known: Sequence[Results] = ()
+    store: Store, data_dir: str | None, margin: float | None = None, known: Sequence[Results] = ()
 ) -> Results:
     """Build the results of a run from its records, write them and the report; return them.
 

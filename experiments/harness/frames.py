@@ -10,7 +10,6 @@ from experiments.harness.compare.schema import ComparedRuns
 from experiments.harness.compare.views import findings, render, summary
 from experiments.harness.records.arrays import Arrays, weights_in
 from experiments.harness.records.models import Record
-from experiments.harness.records.native import MARGIN
 from experiments.harness.records.results import asked_for, build_results
 from experiments.harness.records.store import EpochRow, Store, epoch_rows
 from frameworks.errors import choose
@@ -27,7 +26,7 @@ class Run:
     example; where a cell is asked for, the row itself will do as well.
     """
 
-    def __init__(self, folder: str | Path, margin: float = MARGIN) -> None:
+    def __init__(self, folder: str | Path, margin: float | None = None) -> None:
         self.folder = Path(folder)
         self._store = Store(self.folder)
         self.results = build_results(self._store, margin)  # what results.json holds

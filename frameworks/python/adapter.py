@@ -25,10 +25,10 @@ class PythonAdapter(Adapter):
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts:
         if self.dtype != "float64":
             raise ValueError(f"dtype must be 'float64' in pure Python, got {self.dtype!r}")
-        parts = require_own(build, build(spec=spec), NeuronNetwork, "scratch.NeuronNetwork")
+        parts = build(spec=spec)
         if isinstance(parts, Program):
             raise TypeError("build must return Parts in pure Python, which runs no programs")
-        return parts
+        return require_own(build, parts, NeuronNetwork, "scratch.NeuronNetwork")
 
     def get_weights(self) -> list[np.ndarray]:
         return [np.array(w) for w in self.parts.network.weights]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.harness.records.arrays import digest, digest_by_name
+from experiments.harness.records.identity import fingerprint_of
 from experiments.harness.records.models import Record
 from experiments.harness.records.results import build_results
 from experiments.harness.records.store import Store, to_json
@@ -86,8 +87,9 @@ def failed(**values: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def as_record(values: dict[str, Any]) -> Record:
-    """Return a record with these values; numbers that are not finite are null in it."""
-    return Record.model_validate_json(to_json(values))
+    """Return a record with these values, signed; numbers that are not finite are null in it."""
+    record = Record.model_validate_json(to_json(values))
+    return record.model_copy(update={"fingerprint": fingerprint_of(record.model_dump())})
 
 
 def store_run(folder: Path, *trainings: tuple[dict[str, Any], dict[str, np.ndarray]]) -> Path:

@@ -83,7 +83,7 @@ def test_what_cannot_be_run_is_refused_by_name(tmp_path):
         ({"implementations": ["torch"]}, "did you mean 'pytorch'"),
         (
             {"native": True, "margin": 0},
-            "--margin must be above 0 and below 1, such as 0.01; got 0",
+            "--margin must be above 0 and below 1, such as 0.01, for the test acc.*; got 0",
         ),
     ]:
         with pytest.raises(RequestError, match=message):

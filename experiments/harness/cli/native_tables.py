@@ -20,6 +20,8 @@ def show_native(console: Console, entry: NativeEntry) -> None:
     console.print(_histogram(entry.losses))
     if entry.pairs:
         console.print(_tests(entry))
+    elif entry.margin is None:
+        console.print(f"not tested: a margin of the {entry.metric} has a unit; set it by --margin")
 
 
 def _quantiles(entry: NativeEntry) -> Table:

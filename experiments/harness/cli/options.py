@@ -40,6 +40,12 @@ Floor = Annotated[
         min=0, help="Nudged trainings that judge where no fixed limit holds; 0: do not judge."
     ),
 ]
-Margin = Annotated[float, typer.Option(help="Native results this close are equivalent.")]
+Margin = Annotated[
+    float | None,
+    typer.Option(
+        help="Native results this close are equivalent. Default: 0.01 for an accuracy; a figure "
+        "with a unit has none, and is not tested."
+    ),
+]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of each training.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]

@@ -22,7 +22,7 @@ def report(
         ),
     ] = None,
     data_dir: DataDir = None,
-    margin: Margin = 0.01,
+    margin: Margin = None,
     as_json: AsJson = False,
 ) -> None:
     """Rebuild a run's tables, results.json, results.csv and report.html from its records.

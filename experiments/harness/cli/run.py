@@ -40,7 +40,7 @@ def run(
     native: Annotated[
         bool, typer.Option("--native", help="Each framework's own defaults, nothing aligned.")
     ] = False,
-    margin: Margin = 0.01,
+    margin: Margin = None,
     jobs: Annotated[int, typer.Option(min=1, help="Trainings to run in parallel.")] = 1,
     threads: Threads = 1,
     timeout: Annotated[

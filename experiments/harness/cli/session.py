@@ -14,7 +14,7 @@ from experiments.harness.execute import TIMEOUT, check_limits, rebuild, train, w
 from experiments.harness.interruption import interruptible
 from experiments.harness.plan import Plan, plan
 from experiments.harness.records.models import Results
-from experiments.harness.records.native import MARGIN, check_margin
+from experiments.harness.records.native import check_margin
 from experiments.harness.records.results import build_results, objections
 from experiments.harness.records.runs import locate
 from experiments.harness.records.store import Store, to_json
@@ -34,17 +34,17 @@ def run(
     jobs: int,
     as_json: bool,
     quiet: bool = False,
-    margin: float = MARGIN,
+    margin: float | None = None,
     timeout: float = TIMEOUT,
 ) -> int:
     """Train what is missing, show the results, and return the exit code.
 
     Quietly, only what is left out, what goes against, and the last lines are shown.
     """
-    check_margin(margin)
     check_limits(jobs, timeout)
     console = make_console(as_json or quiet)
     planned = _planned(request, console)
+    check_margin(margin, (experiment.task for experiment in planned.experiments))
     with planned.store.at_work(make=True):
         missing = planned.missing()
         kept = len(planned.heads) - len(missing)
@@ -92,13 +92,12 @@ def report(
     pages: Sequence[str],
     data_dir: str | None,
     as_json: bool,
-    margin: float = MARGIN,
+    margin: float | None = None,
 ) -> int:
     """Rebuild the results of a run from its records, show them, and return the exit code.
 
     `pages` are the paths of users' own pages that were trained.
     """
-    check_margin(margin)
     console, store = make_console(as_json), Store(locate(run))
     with store.at_work():
         results = _rebuilt(store, pages, data_dir, console, margin)
@@ -106,7 +105,7 @@ def report(
 
 
 def _rebuilt(
-    store: Store, pages: Sequence[str], data_dir: str | None, console: Console, margin: float
+    store: Store, pages: Sequence[str], data_dir: str | None, console: Console, margin: float | None
 ) -> Results:
     """Build the results again, show and write them."""
     results = build_results(store, margin)

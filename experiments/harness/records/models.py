@@ -6,7 +6,7 @@ that an older record lacks has a default here, and one of a newer version is pas
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -40,11 +40,14 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Finite = Number | None  # a number that was not finite is null, as JSON has no other name for it
 Share = Annotated[float, Field(ge=0, le=1)]
 _LISTED = Field(strict=False)  # a tuple is a list in JSON
-Scalar = Text | bool | Whole | Number | None
+Integer = Annotated[int, Field(gt=-(2**53), lt=2**53)]
+Scalar = Text | bool | Integer | Number | None
 Dtype = Literal["float64", "float32"]
 Mode = Annotated[str, Field(pattern=r"^(lockstep|native|keras-sigmoid|nudged-[0-9]+)$")]
 Verdict = Literal["agree", "differ"] | None
-_OTHERS = TypeAdapter(Named[Scalar | Many[Scalar | Many[Scalar]]], config=ConfigDict(strict=True))
+_STRICT = ConfigDict(strict=True)
+_FLAT = TypeAdapter(Named[Scalar | Many[Scalar]], config=_STRICT)
+_NESTED = TypeAdapter(Named[Scalar | Many[Scalar | Many[Scalar]]], config=_STRICT)
 
 
 def _known_task(name: str) -> str:
@@ -58,15 +61,16 @@ class _Model(BaseModel):
 
 
 class _Open(_Model):
-    """An object with other fields besides: text, numbers, or lists of them, or of such lists."""
+    """An object with other fields besides: text, numbers, or lists of them."""
 
     model_config = ConfigDict(extra="allow")
+    _others: ClassVar[TypeAdapter] = _FLAT
 
     @model_validator(mode="after")
     def _check_others(self) -> Self:
         others = self.__pydantic_extra__ or {}
         try:
-            others.update(_OTHERS.validate_python(others))
+            others.update(self._others.validate_python(others))
         except ValidationError as error:
             raise ValueError(first_problem(error, others)) from None
         return self
@@ -81,8 +85,9 @@ class DataId(_Model):
 
 
 class SpecNumbers(_Open):
-    """The numbers of a page's spec: these, and whatever else its network needs."""
+    """The numbers of a page's spec: these, and what else a network needs, also lists of lists."""
 
+    _others: ClassVar[TypeAdapter] = _NESTED
     inputs: Whole | Many[Whole]
     outputs: Whole | Many[Whole]
     batch_size: Whole
@@ -297,7 +302,7 @@ class NativeEntry(_Model):
     dtype: Dtype
     data: DataId
     epochs: Whole
-    margin: Number
+    margin: Number | None  # null: the pairs were not tested
     seeds: Named[Many[Whole]]
     metric: Text = "accuracy"  # the headline of the task, whose values follow
     accuracies: Named[Many[Finite]]

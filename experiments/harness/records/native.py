@@ -1,28 +1,35 @@
 """Native runs: how the results of frameworks compare that were left to their own defaults."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations, groupby
 
 from experiments.harness.records.models import NativeEntry, NativePair, Record
 from frameworks.agreement.equivalence import compare_means
 from frameworks.errors import RequestError
-from frameworks.task import find_task
+from frameworks.task import Task, find_task
 
-__all__ = ["MARGIN", "check_margin", "compare_native", "different"]
-
-MARGIN = 0.01  # of the headline figure; of an accuracy, one percentage point
+__all__ = ["check_margin", "compare_native", "different"]
 
 
-def check_margin(margin: float) -> None:
-    """Raise RequestError for a margin between accuracies that cannot be one."""
-    if not 0 < margin < 1:
-        raise RequestError(f"--margin must be above 0 and below 1, such as {MARGIN}; got {margin}")
+def check_margin(margin: float | None, tasks: Iterable[Task]) -> None:
+    """Raise RequestError for a margin that the headline of a task cannot have; None is its own."""
+    for task in tasks:
+        if margin is None or 0 < margin < task.margin_below:
+            continue
+        limit = "" if task.margin_below == float("inf") else f" and below {task.margin_below:g}"
+        such = f", such as {task.margin}" if task.margin else ""
+        raise RequestError(
+            f"--margin must be above 0{limit}{such}, for the {task.headline.title} of a "
+            f"{task.name}; got {margin}"
+        )
 
 
-def compare_native(cells: list[Record], margin: float = MARGIN) -> list[NativeEntry]:
+def compare_native(cells: list[Record], margin: float | None = None) -> list[NativeEntry]:
     """Compare the implementations on each experiment.
 
-    `cells` are records of native trainings, ordered by experiment and dtype.
+    `cells` are records of native trainings, ordered by experiment and dtype. Figures within
+    `margin` are equivalent; None is the task's own. A task whose headline has a unit has none:
+    without a margin its means are shown, and not tested. RequestError for one that cannot be.
     """
     groups = groupby(cells, lambda cell: (cell.experiment, cell.dtype))
     return [_compare(list(group), margin) for _, group in groups]
@@ -49,8 +56,10 @@ def different(entry: NativeEntry) -> Iterator[str]:
             )
 
 
-def _compare(cells: list[Record], margin: float) -> NativeEntry:
-    first, metric = cells[0], find_task(cells[0].task).headline.name
+def _compare(cells: list[Record], margin: float | None) -> NativeEntry:
+    first, task = cells[0], find_task(cells[0].task)
+    check_margin(margin, [task])
+    margin, metric = task.margin if margin is None else margin, task.headline.name
     runs: dict[str, list[Record]] = {}
     for cell in cells:
         if cell.ok:
@@ -71,7 +80,7 @@ def _compare(cells: list[Record], margin: float) -> NativeEntry:
         metric=metric,
         accuracies=figures,
         losses=losses,
-        pairs=list(_pairs(by_seed, _diverged(figures, losses), margin)),
+        pairs=[] if margin is None else list(_pairs(by_seed, _diverged(figures, losses), margin)),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from experiments.certified.score import score
 from experiments.harness.records.agreement import Finished, compare_all
 from experiments.harness.records.models import AgreementEntry, Record, Results
-from experiments.harness.records.native import MARGIN, compare_native, different
+from experiments.harness.records.native import compare_native, different
 from experiments.harness.records.store import Store
 from experiments.registry import EXPERIMENTS
 from frameworks.backends import BACKENDS
@@ -26,7 +26,7 @@ DIGITS = 12  # of every certified loss that a float64 training has to have right
 
 def build_results(
     store: Store,
-    margin: float = MARGIN,
+    margin: float | None = None,
     experiment: str | None = None,
     known: Sequence[Results] = (),
 ) -> Results:
@@ -52,7 +52,9 @@ def build_results(
     )
 
 
-def _compare(store: Store, records: list[Record], judges: list[Record], margin: float) -> Results:
+def _compare(
+    store: Store, records: list[Record], judges: list[Record], margin: float | None
+) -> Results:
     """Return the results of one experiment."""
     cells = [record.model_copy(update={"certified": score(record)}) for record in records]
     lockstep = [cell for cell in cells if cell.mode == "lockstep" and cell.ok]

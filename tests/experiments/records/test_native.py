@@ -10,6 +10,7 @@ from experiments.harness.records.native import check_margin, compare_native, dif
 from experiments.harness.request import Request
 from experiments.registry import EXPERIMENTS
 from frameworks.errors import RequestError
+from frameworks.task import CLASSIFICATION, REGRESSION
 
 from ..command import lockstep
 from ..stored_runs import as_record, failed, training
@@ -109,8 +110,23 @@ def test_a_margin_of_nothing_is_refused(call, tmp_path):
 
 @pytest.mark.parametrize("margin", [0.0, -0.1, 1.0, math.nan])
 def test_a_margin_that_is_none_is_refused(margin):
-    with pytest.raises(RequestError, match="--margin must be above 0 and below 1"):
-        check_margin(margin)
+    with pytest.raises(RequestError, match="above 0"):
+        check_margin(margin, [REGRESSION, CLASSIFICATION])
+
+
+def test_a_figure_with_a_unit_is_tested_within_a_margin_that_was_asked_for_only():
+    def regression(implementation, seed):
+        record, _ = training(implementation=implementation, seed=seed, mode="native")
+        record |= {"task": "regression", "test": {"loss": 0.5, "n": 9, "rmse": 55.0, "mse": 3.0}}
+        return as_record(record)
+
+    cells = [regression(name, seed) for name in ("scratch", "keras") for seed in range(3)]
+    (entry,) = compare_native(cells)
+    assert (entry.margin, entry.pairs) == (None, [])
+    (entry,) = compare_native(cells, margin=2.5)
+    assert (entry.margin, [pair.verdict for pair in entry.pairs]) == (2.5, ["equivalent"])
+    with pytest.raises(RequestError, match="--margin must be above 0, for the RMSE of a regress"):
+        compare_native(cells, margin=-1.0)
 
 
 def native(implementation, seed, accuracy):
