@@ -4,8 +4,8 @@ float64: the limits of the suite. float32: each implementation also runs in floa
 float32 numbers; its distance from that run, tensor by tensor, is its rounding error on this batch.
 The limit is `FACTOR` times the error of scratch, the reference, or the smaller one if neither is
 scratch, whichever side comes first; what overflows excuses nothing. It is at least `FACTOR` times
-the unit roundoff, in case a side happened to round well. Nudged trainings, which judge whole
-trainings (see `floor`), give no limit for one batch: in a sum whose terms cancel they can all agree.
+the unit roundoff, in case a side happened to round well. Nudged trainings (see `floor`) give no
+limit for one batch: in a sum whose terms cancel they can all agree exactly.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -32,10 +32,7 @@ ROUNDOFF = float(np.finfo(np.float32).eps) / 2  # of float32
 
 
 class First:
-    """What one side computes on its first batch, each quantity lazily and once.
-
-    The side is at the weights `opened.initial_weights`.
-    """
+    """What one side computes on its first batch, at `opened.initial_weights`: lazily and once."""
 
     def __init__(
         self, side: Side, opened: Opened | None = None, batch: Batch | None = None
