@@ -2,11 +2,10 @@
 
 float64: the limits of the suite. float32: each implementation also runs in float64, from the same
 float32 numbers; its distance from that run, tensor by tensor, is its rounding error on this batch.
-The limit is `FACTOR` times the smaller of the two errors, whichever side comes first: the error of
-a side that computes coarsely, or overflows, excuses nothing. It is at least `FACTOR` times the unit
-roundoff, in case both happened to round well. Nudged trainings, which judge whole trainings, give
-no limit for one batch: in a sum whose terms cancel they can all agree exactly. How much a whole
-training amplifies rounding depends on the experiment: see `floor`.
+The limit is `FACTOR` times the error of scratch, the reference, or the smaller one if neither is
+scratch, whichever side comes first; what overflows excuses nothing. It is at least `FACTOR` times
+the unit roundoff, in case a side happened to round well. Nudged trainings (see `floor`) give no
+limit for one batch: in a sum whose terms cancel they can all agree exactly.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +23,7 @@ from scratch import Batch
 
 __all__ = [
     *("FACTOR", "FIRST_BATCH", "ONE_BATCH", "ROUNDOFF", "Compared", "First", "Exact"),
-    *("Item", "compare", "inputs", "names_of", "rounding_limit"),
+    *("Item", "compare", "inputs", "names_of", "rounding_limit", "yardsticks"),
 ]
 
 ONE_BATCH = 1e-12  # float64: layers, loss, gradients and the step; 4e-16 was measured
@@ -33,10 +32,7 @@ ROUNDOFF = float(np.finfo(np.float32).eps) / 2  # of float32
 
 
 class First:
-    """What one side computes on its first batch, each quantity lazily and once.
-
-    The side is at the weights `opened.initial_weights`.
-    """
+    """What one side computes on its first batch, at `opened.initial_weights`: lazily and once."""
 
     def __init__(
         self, side: Side, opened: Opened | None = None, batch: Batch | None = None
@@ -52,12 +48,9 @@ class First:
         try:
             return self.opened.adapter.layer_outputs(self.batch.X)
         except Exception as error:  # of the framework's own kind
-            name, page = self.side.implementation, self.side.blueprint.name
-            why = next(iter(str(error).splitlines()), type(error).__name__)
-            raise RequestError(
-                f"the network of {page} in {name} fails on rows of shape "
-                f"{self.batch.X.shape[1:]}: {why}"
-            ) from error
+            network = f"the network of {self.side.blueprint.name} in {self.side.implementation}"
+            shape, why = self.batch.X.shape[1:], str(error).partition("\n")[0]
+            raise RequestError(f"{network} fails on rows of shape {shape}: {why}") from error
 
     @cached_property
     def training_layers(self) -> list[LayerOutput]:
@@ -193,8 +186,8 @@ def compare(level: str, a: First, b: First, exact: Exact | None) -> Iterator[Com
     which may cancel.
     """
     items = FIRST_BATCH[level]
-    sides = () if exact is None else zip((a, b), exact, strict=True)
-    noise = [_noise(level, *both) for both in sides]
+    sides = () if exact is None else zip((a, b), exact, yardsticks(a, b), strict=True)
+    noise = [_noise(level, side, its) if judges else {} for side, its, judges in sides]
     for item in items(a, b):
         limit = ONE_BATCH
         if exact is not None:
@@ -205,6 +198,12 @@ def compare(level: str, a: First, b: First, exact: Exact | None) -> Iterator[Com
             scale = min(x.gradient_terms[item.position] for x in (a, b))
             found = difference(*item[:3], limit, scale)
         yield item, found
+
+
+def yardsticks(a: First, b: First) -> tuple[bool, bool]:
+    """Return whose rounding errors judge: scratch's, the reference; else those of both sides."""
+    first, second = (each.side.implementation == "scratch" for each in (a, b))
+    return (True, True) if first == second else (first, second)
 
 
 def _noise(level: str, side: First, exact: First) -> dict[tuple[int, ...], float]:
@@ -218,7 +217,7 @@ def _key(item: Item) -> tuple[int, ...]:
 
 
 def rounding_limit(*noise: float) -> float:
-    """Return the limit in float32, from the rounding errors of the two sides: it is finite.
+    """Return the limit in float32, from rounding errors: the smallest that is finite.
 
     >>> rounding_limit(1e-6, 2e-6), rounding_limit(float("inf"), float("nan")) == 16 * 2**-24
     (1.6e-05, True)

@@ -128,9 +128,10 @@ def _how_judged(walk: Walk) -> list[str]:
     """Return one sentence for each kind of measured limit."""
     sentences = []
     if walk.a.dtype == "float32":
+        reference = "scratch" in (walk.a.implementation, walk.b.implementation)
+        whose = "scratch's own rounding error" if reference else "the smaller rounding error"
         sentences.append(
-            f"limits up to the step level: {FACTOR} times the smaller of the two rounding errors, "
-            "measured against float64"
+            f"limits up to the step level: {FACTOR} times {whose}, measured against float64"
         )
     if walk.floor is not None:
         sentences.append(

@@ -13,7 +13,7 @@ import numpy as np
 
 from frameworks.console import Advance
 from frameworks.diverge.differences import Difference, difference
-from frameworks.diverge.first_batch import ONE_BATCH, First, names_of, rounding_limit
+from frameworks.diverge.first_batch import ONE_BATCH, First, names_of, rounding_limit, yardsticks
 from frameworks.diverge.side import Side, Step, batches, in_float64, shorten, take_step
 from scratch import Batch
 
@@ -35,7 +35,7 @@ def single_steps(a: Side, b: Side, steps: int | None, report: Advance) -> Single
     exact = []
     if a.dtype == "float32":
         exact = [First(x.side.in_float64(x.opened.initial_weights)) for x in (ours, theirs)]
-    names = names_of(ours)
+    names, judging = names_of(ours), yardsticks(ours, theirs)
     every: list[Difference] = []
     total = sum(-(-_rows(ours, order) // a.batch_size) for order in ours.opened.orders)
     scale = 0.0
@@ -49,7 +49,9 @@ def single_steps(a: Side, b: Side, steps: int | None, report: Advance) -> Single
             x = take_step(ours.opened, batch, a.batch_size)
             y = take_step(theirs.opened, other, a.batch_size)
             scale = scale or min(abs(x.loss), abs(y.loss))
-            worst = max(_compare(x, y, noise, names, scale), key=lambda each: each.of_limit)
+            worst = max(
+                _compare(x, y, noise, judging, names, scale), key=lambda each: each.of_limit
+            )
             every.append(replace(worst, step=len(every) + 1, epoch=epoch))
     parted = [each for each in every if each.parted]
     return SingleSteps(len(every), parted, max(every, key=lambda each: each.error))
@@ -62,7 +64,7 @@ def _exact_step(exact: First, weights: list[np.ndarray], batch: Batch) -> Step:
 
 
 def _compare(
-    x: Step, y: Step, exact: list[Step], names: list[str], scale: float
+    x: Step, y: Step, exact: list[Step], judging: tuple[bool, bool], names: list[str], scale: float
 ) -> Iterator[Difference]:
     """Compare two steps; a loss's error is relative to at least `scale`, the first loss."""
     pairs = [("the batch's loss", x.loss, y.loss), *zip(names, x.after, y.after, strict=True)]
@@ -70,9 +72,9 @@ def _compare(
     for i, (where, a, b) in enumerate(pairs):
         size, limit = (0.0 if where in names else scale), ONE_BATCH
         if exact:
-            both = zip((a, b), exact_values, strict=True)
-            noise = (difference(where, each, its[i], None, size).error for each, its in both)
-            limit = rounding_limit(*noise)
+            sides = zip((a, b), exact_values, judging, strict=True)
+            errors = (difference(where, v, its[i], None, size).error for v, its, of in sides if of)
+            limit = rounding_limit(*errors)
         yield difference(where, a, b, limit, size)
 
 

@@ -44,7 +44,9 @@ def other_formula(evidence: Evidence) -> str | None:
 def _formula(evidence: Evidence, loss: float) -> str | None:
     z, y = evidence.a.outputs, evidence.a.batch.y
     answers = evidence.a.side.blueprint.task.has_answers
-    for words, value in (*(_of_classes(z, y) if answers else ()), *_of_numbers(z, y)):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        known = [*(_of_classes(z, y) if answers else ()), *_of_numbers(z, y)]
+    for words, value in known:
         if np.isfinite(value) and evidence.matches(value, loss):
             return words
     return None
@@ -65,20 +67,19 @@ def _of_classes(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
     p = sigmoid(z) if z.shape[1] == 1 else softmax(z)
     entropy = _binary if z.shape[1] == 1 else _categorical
     name = "sigmoid" if z.shape[1] == 1 else "softmax"
-    with np.errstate(divide="ignore", invalid="ignore"):
-        yield "that is a cross-entropy on logits", entropy(p, y)
-        yield (
-            f"computed from probabilities clipped at {_CLIP}",
-            entropy(np.clip(p, _CLIP, 1 - _CLIP), y),
-        )
-        again = sigmoid(p) if z.shape[1] == 1 else softmax(p)
-        yield f"given probabilities for logits: the {name} is applied twice", entropy(again, y)
-        yield "given logits for probabilities", entropy(np.clip(z, _CLIP, 1 - _CLIP), y)
-        yield "that is a cross-entropy on probabilities", entropy(z, y)
-        if y.ndim == 2:
-            yield "that is a mean squared error of probabilities", float(np.mean((p - y) ** 2))
-            yield "of only the first term, −y log p", -float(np.mean(y * np.log(p)))
-            yield "computed with targets of 1 − y", entropy(p, 1 - y)
+    yield "that is a cross-entropy on logits", entropy(p, y)
+    yield (
+        f"computed from probabilities clipped at {_CLIP}",
+        entropy(np.clip(p, _CLIP, 1 - _CLIP), y),
+    )
+    again = sigmoid(p) if z.shape[1] == 1 else softmax(p)
+    yield f"given probabilities for logits: the {name} is applied twice", entropy(again, y)
+    yield "given logits for probabilities", entropy(np.clip(z, _CLIP, 1 - _CLIP), y)
+    yield "that is a cross-entropy on probabilities", entropy(z, y)
+    if y.ndim == 2:
+        yield "that is a mean squared error of probabilities", float(np.mean((p - y) ** 2))
+        yield "of only the first term, −y log p", -float(np.mean(y * np.log(p)))
+        yield "computed with targets of 1 − y", entropy(p, 1 - y)
 
 
 def _binary(p: np.ndarray, y: np.ndarray) -> float:

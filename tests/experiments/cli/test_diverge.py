@@ -154,9 +154,7 @@ def test_keras_is_told_its_backend_before_it_is_loaded(tmp_path):
 def test_float32_says_what_it_held_against_what(call):
     answer = call("diverge", "churn", *FLOAT32)
     assert answer.code == 0, answer.out + answer.err
-    assert "Limits up to the step level: 16 times the smaller of the two rounding errors" in words(
-        answer
-    )
+    assert "Limits up to the step level: 16 times scratch's own rounding error" in words(answer)
     assert "the largest distance between any two of 5 trainings of scratch" in words(answer)
     assert "they stay within the noise floor of scratch" in words(answer)
     assert max(map(len, answer.out.splitlines())) <= 80
