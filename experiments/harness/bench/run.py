@@ -19,6 +19,7 @@ from experiments.harness.request import Request
 from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks.console import make_console, progress_bar
 from frameworks.errors import RequestError
+from frameworks.spec import Spec
 
 __all__ = ["SCHEMA", "default_steps", "run"]
 
@@ -71,32 +72,33 @@ def _prepare(request: Request, steps: int | None, experiment: Experiment) -> tup
             unavailable[variant.name] = why
     if not able:
         raise RequestError("; ".join(dict.fromkeys(unavailable.values())))
-    data, spec = experiment.load_data(request.policy, request.data_dir), experiment.spec
+    data = experiment.load_data(request.policy, request.data_dir)
+    spec = experiment.spec_for(data)
     first = first_cell(request, data, experiment)
     cells = [(each, replace(first, implementation=each.backend.name)) for each in able]
-    steps = steps or default_steps(experiment)
+    steps = steps or default_steps(experiment, spec)
     rows, _ = size(len(data.X_train), spec.batch_size, steps)
-    flops, uncounted = _count(experiment, rows / -(-rows // spec.batch_size))
+    flops, uncounted = _count(experiment, spec, rows / -(-rows // spec.batch_size))
     reference = "scratch" if "scratch" in experiment.blueprint.builders else cells[0][0].name
     known = experiment.name, data.note, steps, flops, uncounted, reference
     return Measured(*known, unavailable=unavailable), cells
 
 
-def default_steps(experiment: Experiment) -> int:
+def default_steps(experiment: Experiment, spec: Spec) -> int:
     """Return a number of steps that takes about a second: 1,000, or fewer of the larger ones."""
-    flops, _ = _count(experiment, experiment.spec.batch_size)
+    flops, _ = _count(experiment, spec, spec.batch_size)
     if flops is None:
         return _UNCOUNTED_STEPS
     return int(min(1_000, max(40, _OPERATIONS // flops.step)))
 
 
-def _count(experiment: Experiment, rows: float) -> tuple[Flops | None, str]:
+def _count(experiment: Experiment, spec: Spec, rows: float) -> tuple[Flops | None, str]:
     """Return the operations of a step of so many rows; or None, and why they are not counted."""
     if "scratch" not in experiment.blueprint.builders:
         return None, "operations are counted from build_scratch, which the page does not have"
     try:
-        parts = experiment.blueprint.builders["scratch"]()
-        return count_flops(parts, rows, experiment.spec.inputs), ""
+        parts = experiment.blueprint.builders["scratch"](spec=spec)
+        return count_flops(parts, rows, spec.inputs), ""
     except TypeError as error:
         return None, str(error)
 

@@ -14,6 +14,7 @@ from frameworks.backend import Backend, Peer
 from frameworks.backends import BACKENDS
 from frameworks.peers import Arrays, Loop, Unavailable
 from frameworks.probe import open_training
+from frameworks.spec import Spec
 from scratch import Batch
 
 __all__ = ["Timing", "answer", "reference_loss", "size", "time_product", "time_variant"]
@@ -43,6 +44,7 @@ class Work:
     y: np.ndarray  # as `fit` takes it
     classes: np.ndarray | None
     batch: Batch  # the same rows, y as a loss takes it
+    spec: Spec  # with inputs and outputs as the rows have them
     weights: Arrays
     orders: Arrays
     draws: bool  # whether steps are random besides: masks of dropout
@@ -114,7 +116,7 @@ def _make_loop(backend: Backend, peer: Peer, cell: Cell, work: Work) -> Loop:
         raise Unavailable("the network drops at random, and a loop would draw masks of its own")
     experiment = cell.find()
     build, loop = experiment.blueprint.builders[backend.builders], backend.load("peers", peer.loop)
-    return loop(build, work.batch, experiment.spec, experiment.task, **peer.options)
+    return loop(build, work.batch, work.spec, experiment.task, **peer.options)
 
 
 def reference_loss(cell: Cell, steps: int, stock_epsilon: bool) -> float:
@@ -160,6 +162,7 @@ def load_work(cell: Cell, steps: int) -> Work:
         y=y,
         classes=classes,
         batch=opened.batch,
+        spec=opened.adapter.spec,
         weights=opened.initial_weights,
         orders=[np.arange(rows) if order is None else order for order in opened.orders],
         draws=bool(opened.adapter.stream),

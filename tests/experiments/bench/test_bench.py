@@ -158,9 +158,10 @@ def test_numbers_and_reconstructions_are_timed_like_classes(call):
 
 @pytest.mark.parametrize(("experiment", "steps"), [("churn", 1_000), ("circle", 1_000)])
 def test_small_steps_are_timed_a_thousand_times(experiment, steps):
-    assert default_steps(find_experiment(experiment)) == steps
+    page = find_experiment(experiment)
+    assert default_steps(page, page.spec) == steps
 
 
 def test_long_steps_are_timed_fewer_times():
     mnist, mnist_cnn = map(find_experiment, ("mnist", "mnist_cnn"))
-    assert 40 <= default_steps(mnist_cnn) < default_steps(mnist) < 1_000
+    assert 40 <= default_steps(mnist_cnn, mnist_cnn.spec) < default_steps(mnist, mnist.spec) < 1_000
