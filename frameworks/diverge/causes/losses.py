@@ -114,9 +114,10 @@ def smoothing(evidence: Evidence) -> str | None:
     if y.ndim != 1:  # labels of several classes
         return None
     a, b = evidence.a.loss_and_gradients[0], evidence.b.loss_and_gradients[0]
-    log_p = np.log(ACTIVATIONS["a softmax"](z))
+    with np.errstate(divide="ignore"):
+        log_p = np.log(ACTIVATIONS["a softmax"](z))
     uniform = -float(log_p.mean())
-    epsilon = (b - a) / (uniform - a) if uniform != a else 0.0
+    epsilon = (b - a) / (uniform - a) if uniform not in (a, np.inf) else 0.0
     if not _LEAST <= epsilon < 1 or abs(epsilon - float(f"{epsilon:.2g}")) > 1e-6 * epsilon:
         return None  # any loss in between gives some ε; one of two digits is no accident
     ours, theirs = (x.loss_and_gradients[1][-1] for x in (evidence.a, evidence.b))
