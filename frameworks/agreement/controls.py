@@ -8,7 +8,8 @@ be sought in the other.
 
 from collections.abc import Sequence
 
-from frameworks.agreement.distances import Limits, Outcome, measure, too_far
+from frameworks.agreement.distances import Outcome, measure, too_far
+from frameworks.agreement.limits import Limits
 from frameworks.backends import BACKENDS
 
 __all__ = ["controlled", "explains"]

@@ -7,26 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from frameworks.agreement.limits import Limits
+
 __all__ = [
-    *("FLOAT64", "Distance", "Limits", "Outcome", "measure", "relative_error", "too_far"),
-    "within",
+    *("Distance", "Outcome", "measure", "relative_error", "too_far", "within"),
 ]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The largest distances at which two implementations still agree."""
-
-    loss: float  # of every epoch, relative
-    weight: float  # of every array at the end, relative to its largest magnitude
-    test_loss: float  # relative
-    predictions: int  # that differ, on the whole test set
-    outputs: float  # of the test rows, relative to the largest magnitude
-
-
-# A prototype reached 4e-16: whatever exceeds these is a bug to be found, not a limit to widen. The
-# outputs follow from the weights, and have their limit.
-FLOAT64 = Limits(loss=1e-12, weight=1e-9, test_loss=1e-12, predictions=0, outputs=1e-9)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from itertools import combinations
 
 import numpy as np
 
-from frameworks.agreement.distances import Limits, Outcome, measure
+from frameworks.agreement.distances import Outcome, measure
+from frameworks.agreement.limits import Limits
 from frameworks.errors import RequestError
 
 __all__ = ["TRAININGS", "NoiseFloor", "check_floor", "measure_floor"]

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from frameworks.agreement.distances import FLOAT64, Distance, Limits, Outcome, measure, too_far
+from frameworks.agreement.distances import Distance, Outcome, measure, too_far
+from frameworks.agreement.limits import FLOAT64, Limits
 from frameworks.agreement.noise_floor import NoiseFloor
 
 __all__ = ["NOT_FINITE", "Judgement", "judge"]

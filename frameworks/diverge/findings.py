@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Literal
 
-from frameworks.agreement.distances import FLOAT64, Distance, Limits
+from frameworks.agreement.distances import Distance
+from frameworks.agreement.limits import FLOAT64, Limits
 from frameworks.console import exponent
 from frameworks.diverge.causes import likely_cause
 from frameworks.diverge.differences import Difference

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from frameworks.agreement.limits import ONE_BATCH
 from frameworks.diverge.differences import Difference, difference
 from frameworks.diverge.layers import align, weight_names
 from frameworks.diverge.side import Side, Step, take, take_step
@@ -22,11 +23,10 @@ from frameworks.probe import LayerOutput, Opened, undisturbed
 from scratch import Batch
 
 __all__ = [
-    *("FACTOR", "FIRST_BATCH", "ONE_BATCH", "ROUNDOFF", "Compared", "First", "Exact"),
+    *("FACTOR", "FIRST_BATCH", "ROUNDOFF", "Compared", "First", "Exact"),
     *("Item", "compare", "inputs", "names_of", "rounding_limit", "yardsticks"),
 ]
 
-ONE_BATCH = 1e-12  # float64: layers, loss, gradients and the step; 4e-16 was measured
 FACTOR = 16  # float32: TensorFlow's sigmoid alone is 8 unit roundoffs from the exact one
 ROUNDOFF = float(np.finfo(np.float32).eps) / 2  # of float32
 

@@ -10,14 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, combinations
 
 from frameworks.agreement.controls import explains
-from frameworks.agreement.distances import (
-    FLOAT64,
-    Distance,
-    Limits,
-    Outcome,
-    measure,
-    relative_error,
-)
+from frameworks.agreement.distances import Distance, Outcome, measure, relative_error
+from frameworks.agreement.limits import FLOAT64, Limits
 from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
 from frameworks.agreement.variants import nudges
 from frameworks.console import Advance

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.agreement.distances import Limits, Outcome
+from frameworks.agreement.distances import Outcome
+from frameworks.agreement.limits import Limits
 from frameworks.diverge.differences import Difference, difference, not_identical
 from frameworks.diverge.side import Side
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from frameworks.agreement.limits import ONE_BATCH
 from frameworks.console import Advance
 from frameworks.diverge.differences import Difference, difference
-from frameworks.diverge.first_batch import ONE_BATCH, First, names_of, rounding_limit, yardsticks
+from frameworks.diverge.first_batch import First, names_of, rounding_limit, yardsticks
 from frameworks.diverge.side import Side, Step, batches, in_float64, shorten, take_step
 from scratch import Batch
 

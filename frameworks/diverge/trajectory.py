@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.agreement.distances import FLOAT64
+from frameworks.agreement.limits import FLOAT64
 from frameworks.console import Advance
 from frameworks.diverge.differences import Difference, difference
 from frameworks.diverge.first_batch import First, compare, names_of

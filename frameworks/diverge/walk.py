@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.agreement.distances import FLOAT64
+from frameworks.agreement.limits import FLOAT64
 from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.agreement.verdict import NOT_FINITE, judge
 from frameworks.console import Advance

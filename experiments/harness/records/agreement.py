@@ -9,7 +9,8 @@ from math import isfinite
 from experiments.harness.records.arrays import Arrays
 from experiments.harness.records.models import AgreementEntry, FloorEntry, Record
 from frameworks.agreement.controls import controlled, explains
-from frameworks.agreement.distances import Limits, Outcome
+from frameworks.agreement.distances import Outcome
+from frameworks.agreement.limits import Limits
 from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
 from frameworks.agreement.variants import KERAS_SIGMOID
 from frameworks.agreement.verdict import judge

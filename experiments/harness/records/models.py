@@ -1,5 +1,7 @@
 """What a run's JSON files hold: every record, result and plan is one of these types.
 
+The arrays of a record lie beside it: see `arrays`.
+
 A file may come from anywhere: by mail, from a build, from another version. What is read is checked
 against these types once, and all its text is printable. Fields may be added, never renamed: one
 that an older record lacks has a default here, and one of a newer version is passed over.

@@ -31,7 +31,7 @@ from experiments.harness.report import (
     verdict,
 )
 from experiments.harness.report.trained import trained_in
-from frameworks.agreement.distances import FLOAT64
+from frameworks.agreement.limits import FLOAT64
 from frameworks.console import Advance, spread
 
 __all__ = ["render"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.harness.records.arrays import digest
-from frameworks.agreement.distances import FLOAT64
+from frameworks.agreement.limits import FLOAT64
 
 from ..stored_runs import ROWS, WEIGHTS, failed, store_run, training, verdicts
 

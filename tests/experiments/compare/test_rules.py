@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.harness.compare.change import chance
-from frameworks.agreement.distances import FLOAT64
+from frameworks.agreement.limits import FLOAT64
 
 from ..stored_runs import WEIGHTS, correct_but, failed, store_run, training, verdicts
 

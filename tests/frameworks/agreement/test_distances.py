@@ -6,14 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from frameworks.agreement.distances import (
-    FLOAT64,
-    Limits,
-    Outcome,
-    measure,
-    relative_error,
-    too_far,
-)
+from frameworks.agreement.distances import Outcome, measure, relative_error, too_far
+from frameworks.agreement.limits import FLOAT64, Limits
 
 EPOCHS, ROWS = 50, 10
 SIXTEENTHS = Limits(1 / 16, 1 / 16, 1 / 16, 1, 1 / 16)  # exact in binary: no rounding at them

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from frameworks.agreement.distances import FLOAT64, Limits, Outcome
+from frameworks.agreement.distances import Outcome
+from frameworks.agreement.limits import FLOAT64, Limits
 from frameworks.agreement.noise_floor import NoiseFloor, check_floor, measure_floor
 from frameworks.agreement.verdict import NOT_FINITE, judge
 from frameworks.errors import RequestError

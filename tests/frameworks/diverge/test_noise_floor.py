@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from experiments import churn
-from frameworks.agreement.distances import FLOAT64, Outcome
+from frameworks.agreement.distances import Outcome
+from frameworks.agreement.limits import FLOAT64
 from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
 from frameworks.agreement.variants import nudges
 from frameworks.diverge import LEVELS, walk
