@@ -334,18 +334,18 @@ def read_record(path: Path) -> Record:
     """Return a training's record; RequestError if it is damaged, or not the record of that name.
 
     What makes a training this one and no other must be as it was written: the name follows from
-    it, and so does the fingerprint, of which records of older versions lack a part.
+    it, and so does the fingerprint. Records of older versions lack a part of it, and are believed.
     """
     record = read(path, Record)
     if record.key != path.stem:
         raise RequestError(f"{path}: is the record of {record.key!r}; delete it, and run again")
     own = record.experiment, record.dtype, record.seed, record.implementation, record.mode
-    if key_of(*own) != record.key:
+    whole = record.source_sha256 and record.packages_sha256
+    if whole and key_of(*own) != record.key:
         raise RequestError(
             f"{path}: was altered: its fields are those of {key_of(*own)!r}; delete it, and run "
             "again"
         )
-    whole = record.source_sha256 and record.packages_sha256
     if whole and fingerprint_of(record.model_dump()) != record.fingerprint:
         raise RequestError(
             f"{path}: was altered: its fingerprint does not follow from its fields; delete it, and "
