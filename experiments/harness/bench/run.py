@@ -19,6 +19,7 @@ from experiments.harness.request import Request
 from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks.console import make_console, progress_bar
 from frameworks.errors import RequestError
+from frameworks.program import Program
 from frameworks.spec import Spec
 
 __all__ = ["SCHEMA", "default_steps", "run"]
@@ -98,6 +99,11 @@ def _count(experiment: Experiment, spec: Spec, rows: float) -> tuple[Flops | Non
         return None, "operations are counted from build_scratch, which the page does not have"
     try:
         parts = experiment.blueprint.builders["scratch"](spec=spec)
+        if isinstance(parts, Program):
+            raise RequestError(
+                f"{experiment.name} returns a Program; bench times networks with a loss and an "
+                "optimizer, so leave it out"
+            )
         return count_flops(parts, rows, spec.inputs), ""
     except TypeError as error:
         return None, str(error)

@@ -77,7 +77,7 @@ def _time_fit(variant: Variant, cell: Cell, steps: int, work: Work) -> Timing:
     """Time `fit`, and right after it the plain loop."""
     start = time.perf_counter()
     estimator = _estimator(cell, variant.backend, len(work.orders))
-    history = list(estimator.iter_fit(work.X, work.y, classes=work.classes))
+    history = list(estimator.iter_fit(work.X, work.y, classes=work.classes, ahead=True))
     fit = time.perf_counter() - start
     timing = Timing(
         train=sum(epoch["seconds"] for epoch in history[1:]),
