@@ -18,6 +18,7 @@ from scratch import (
     CategoricalCrossEntropy,
     CosineLoss,
     Dense,
+    Dropout,
     Embedding,
     Flatten,
     GroupNorm,
@@ -40,6 +41,8 @@ from scratch import (
     train,
 )
 from scratch.batches import take_batches
+from scratch.compiler import Parts
+from scratch.compiler.step import Step
 from scratch.training import train_epoch
 
 from .test_compiler import ROWS, assert_compiled_as_plain, orders
@@ -138,6 +141,32 @@ def test_loss_of_directions(dtype):
         batches = take_batches(data, order, 4)
         assert epoch == train_epoch(plain, CosineLoss.keras(), adam, batches, count=False)
     assert compiled.theta.tobytes() == plain.theta.tobytes()
+
+
+@dtypes
+def test_a_program_that_does_not_repeat_is_left_for_the_plain_code(dtype, monkeypatch):
+    """It may be noticed in the middle of a training only: at the second batch of the rows left."""
+
+    def note(step, *arguments):
+        original(step, *arguments)
+        run = step.program.run
+
+        def run_and_spoil():
+            run()
+            step.results[0][...] += 1
+
+        step.program.run = run_and_spoil
+
+    layers = Reshape(T, D), LSTM(D, 5), Dropout(0.3, np.random.default_rng(5)), Dense(5, K)
+    made = Sequential(*layers, dtype=dtype).initialize(np.random.default_rng(0))
+    plain, spoilt = (deepcopy((made, CategoricalCrossEntropy(), Adam())) for _ in range(2))
+    data, original = data_for(dtype), Step.__init__
+    expected = [train_epoch(*plain, take_batches(data, order, 4)) for order in orders()]
+    monkeypatch.setattr(Step, "__init__", note)
+    assert not Parts(*deepcopy(spoilt)).can_be_compiled(data)
+    monkeypatch.setattr(Parts, "can_be_compiled", lambda parts, batch: True)
+    assert train(*spoilt, data, orders(), 4) == expected
+    assert spoilt[0].theta.tobytes() == plain[0].theta.tobytes()
 
 
 def test_what_the_compiler_cannot_follow_is_trained_all_the_same():
