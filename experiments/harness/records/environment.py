@@ -10,12 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import experiments
+from frameworks.backends import BACKENDS
 
 __all__ = [
     *("environment", "installed_version", "packages_digest", "source_digest", "thread_variables"),
 ]
 
-_PACKAGES = ("numpy", "torch", "tensorflow", "keras", "jax", "scikit-learn", "pandas")
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -45,9 +45,15 @@ def environment(threads: int) -> dict[str, object]:
         "cpus": os.cpu_count(),
         "threads": threads,
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
-        "versions": {package: installed_version(package) for package in _PACKAGES},
+        "versions": {package: installed_version(package) for package in _packages()},
         **{name: os.environ[name] for name in _KERNEL_VARIABLES if name in os.environ},
     }
+
+
+def _packages() -> list[str]:
+    """Return what results depend on: what implementations need, and what data and figures do."""
+    needed = [package for backend in BACKENDS.values() for package in backend.packages]
+    return sorted({"numpy", "pandas", "scikit-learn", *needed})
 
 
 def thread_variables(threads: int) -> dict[str, str]:
