@@ -243,11 +243,19 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         """Raise ValueError if the builder's network has other outputs than the targets need."""
         if self.build is None or isinstance(adapter.parts, Program):
             return
-        outputs = adapter.outputs(np.zeros((1, *self._row_shape), adapter.dtype)).shape[1:]
+        name, row = name_of(self.build), np.ones((1, *self._row_shape), adapter.dtype)
+        try:
+            outputs = adapter.outputs(row).shape[1:]
+        except Exception as error:  # of the framework's own, or the user's
+            why = str(error).partition("\n")[0]
+            raise ValueError(
+                f"build: the network of {name} has no outputs for a row of shape "
+                f"{self._row_shape}: {why}"
+            ) from error
         needed = adapter.spec.outputs
         needed = needed if isinstance(needed, tuple) else (needed,)
         if outputs != needed:
             raise ValueError(
-                f"build: the network of {name_of(self.build)} has outputs {outputs} for a row, the "
+                f"build: the network of {name} has outputs {outputs} for a row, the "
                 f"targets need {needed}; build it with spec.outputs"
             )

@@ -93,6 +93,7 @@ def append_to_page(monkeypatch, tmp_path) -> Callable[..., ChangedPage]:
     def append(name: str, code: str, everywhere: bool = False) -> ChangedPage:
         def forget() -> None:
             monkeypatch.delitem(sys.modules, f"experiments.{name}", raising=False)
+            monkeypatch.delattr(experiments, name, raising=False)
             invalidate_caches()
 
         page, mark, end = find_experiment(name).source.read_text().rpartition("EXPERIMENT = ")

@@ -81,7 +81,7 @@ def test_a_disk_that_is_full_ends_the_command_with_one_sentence(tmp_path):
         pytest.skip("may not mount a small disk")
     assert done.returncode == 2, done
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert "cannot be written (No space left on device); what was finished is kept" in line
+    assert "cannot be written (No space left on device); finished trainings are kept" in line
     assert "failed" not in done.stderr  # no other training was tried
     assert 0 < done.stderr.count("-scratch.json") < 18  # some were finished, and are kept
 

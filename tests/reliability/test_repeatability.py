@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save
 
 from experiments.harness.cell import Cell, Job
 from experiments.harness.execute import rebuild
@@ -145,8 +146,8 @@ def test_one_bit_anywhere_is_seen(what, small_run, tmp_path):
     if what == "a weight":
         arrays = store.load_arrays(record.stem)
         arrays["weights.0"][0] = np.nextafter(arrays["weights.0"][0], np.inf)
-        store.save(store.load(record.stem), arrays)
         expected = record.with_suffix(".safetensors")
+        expected.write_bytes(save(arrays))
     elif what == "a loss":
         content["history"]["loss"][-1] = float(np.nextafter(content["history"]["loss"][-1], 0))
         record.write_text(json.dumps(content))

@@ -89,7 +89,7 @@ def test_a_finished_training_is_not_overwritten_by_one_that_failed(here):
 def test_a_finished_training_is_not_overwritten_by_that_of_another_run(here):
     store = Store(store_run(here / "run", training()))
     before = {path: path.read_bytes() for path in store.cells.iterdir()}
-    other, arrays = training(fingerprint="2e", epochs=3)
+    other, arrays = training(limit=5)
     with pytest.raises(RequestError, match=f"run: holds another {KEY} meanwhile, which is kept;"):
         store.save(as_record(other), arrays)
     assert {path: path.read_bytes() for path in store.cells.iterdir()} == before

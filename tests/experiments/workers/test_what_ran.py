@@ -43,7 +43,7 @@ def cells(folder):
 def test_a_page_that_is_saved_during_a_run_is_not_trained_any_more(
     call, page, tmp_path, monkeypatch
 ):
-    def save(progress, cell, error):
+    def save(progress, group, done, error):
         page.write_text(text.replace("learning_rate: float = 10.0", "learning_rate: float = 20.0"))
 
     text = page.read_text()
