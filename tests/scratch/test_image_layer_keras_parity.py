@@ -3,24 +3,13 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from scratch import AveragePool2D, BatchNorm, Conv2D, MaxPool2D
 
 from .closeness import assert_close
+from .keras_gradients import gradients
 
 LIMIT = 1e-12  # the suite's limit for float64; measured: below 1e-14
-
-
-def gradients(layer, X, upstream, training=None):
-    """Return a Keras layer's output, dX and the gradients of its trained variables."""
-    X = tf.constant(X)
-    with tf.GradientTape() as tape:
-        tape.watch(X)
-        outputs = layer(X, training=training) if training is not None else layer(X)
-        value = tf.reduce_sum(outputs * upstream)
-    dX, *grads = tape.gradient(value, [X, *(v.value for v in layer.trainable_variables)])
-    return outputs, dX, grads
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
@@ -73,7 +62,7 @@ def test_batch_norm_gradients_and_running_statistics_equal_those_of_keras(shape)
     theirs.set_weights([*ours.params, *ours.state.values()])
     for training in (True, True, False):
         X, da = rng.normal(1, 2, size=shape), rng.normal(size=shape)
-        outputs, dX, grads = gradients(theirs, X, da, training)
+        outputs, dX, grads = gradients(theirs, X, da, training=training)
         assert_close(ours.forward(X, training), outputs, LIMIT)
         assert_close(ours.backward(da), dX, LIMIT)
         for gradient, their in zip(ours.grads, grads, strict=True):

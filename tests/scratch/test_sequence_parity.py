@@ -9,6 +9,7 @@ import torch
 from scratch import Embedding, GroupNorm, LayerNorm, Mask, RMSNorm, SelfAttention
 
 from .closeness import assert_close
+from .keras_gradients import gradients
 
 LIMIT = 1e-12  # the suite's limit for float64; measured: below 1e-14
 STEPS = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 1, 0]], bool)
@@ -19,16 +20,6 @@ def filled(layer):
     for p in layer.params:
         p[...] = rng.normal(size=p.shape)
     return layer
-
-
-def keras_results(theirs, X, upstream, **call):
-    X = tf.constant(X)
-    with tf.GradientTape() as tape:
-        tape.watch(X)
-        a = theirs(X, **call)
-        value = tf.reduce_sum(a * upstream)
-    dX, *grads = tape.gradient(value, [X, *(v.value for v in theirs.trainable_variables)])
-    return a, dX, grads
 
 
 def assert_is_that_of_torch(layer, theirs, X, da):
@@ -55,7 +46,7 @@ def test_normalization_and_gradients_equal_those_of_keras(ours, theirs):
     other = theirs(dtype="float64")
     other.build(X.shape)
     other.set_weights(layer.params)
-    a, dX, grads = keras_results(other, X, da)
+    a, dX, grads = gradients(other, X, da)
     assert_close(layer.forward(X), a, LIMIT)
     assert_close(layer.backward(da), dX, LIMIT)
     for own, their in zip(layer.grads, grads, strict=True):

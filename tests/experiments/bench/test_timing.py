@@ -145,7 +145,7 @@ def test_keras_compiled_as_a_whole_trains_on_the_rows_left_over():
 @pytest.fixture
 def x64():
     """Let JAX compute in float64, as its own process does."""
-    jax = pytest.importorskip("jax")
+    jax = pytest.importorskip("jax", reason="needs JAX: make setup installs it")
     with jax.enable_x64(True):
         yield
 
@@ -184,7 +184,7 @@ def test_plain_jax_says_what_it_does_not_have(x64, experiment, reason):
 
 
 def test_jax_that_would_compute_in_float32_is_not_timed_in_float64():
-    jax = pytest.importorskip("jax")
+    jax = pytest.importorskip("jax", reason="needs JAX: make setup installs it")
     with jax.enable_x64(False), pytest.raises(Unavailable, match="JAX_ENABLE_X64"):
         loop_of(JaxLoop, "scratch", load_work(CHURN, 20), find_experiment("churn"))
 

@@ -86,7 +86,7 @@ def test_a_layer_adds_up_the_rows_in_another_order_and_gives_them_back_in_theirs
     assert sorted(rows) == [*range(50)]
     assert (rows != np.arange(50)).any()
     np.testing.assert_allclose(layer.forward(X[0]), X[0] @ W, rtol=1e-13)  # some ε of 2.2e-16
-    np.testing.assert_allclose(layer.backward(dz), dz @ W.T, rtol=1e-13)
+    np.testing.assert_allclose(layer.backward(dz), dz @ W.T, rtol=1e-13)  # as above
     assert np.array_equal(layer.layer.grads[0], X[0][rows].T @ dz)
 
 
@@ -132,7 +132,7 @@ def test_a_nudged_training_has_the_stock_one_s_masks_and_running_means(rows):
     assert stock.draws_sha256_ == moved.draws_sha256_ != ""
     for ours, theirs in zip(moved.get_states(), stock.get_states(), strict=True):
         # Those of the rows, added up in another order: 10 additions in float64.
-        np.testing.assert_allclose(ours, theirs, rtol=1e-13, atol=1e-16)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-13, atol=1e-16)  # as said
     weights_moved = zip(moved.get_weights(), stock.get_weights(), strict=True)
     assert all(np.any(ours != theirs) for ours, theirs in weights_moved)
     assert np.all(moved.get_states()[1] != 1)
