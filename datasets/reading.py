@@ -10,7 +10,7 @@ def read_within(path: Path, limit: int) -> bytes:
     Hardly more than that is ever held in memory, and a pipe is not waited for.
     """
     if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("is no plain file")
+        raise ValueError("is not a regular file")
     content = bytearray()
     with path.open("rb") as stream:
         while piece := stream.read(2**20):

@@ -82,7 +82,7 @@ def find_experiments(names: Iterable[str]) -> list[Experiment]:
         first, known = found.setdefault(experiment.name, (name, experiment))
         if known is not experiment:
             raise RequestError(
-                f"{first} and {name} have one name, {experiment.name}, and so would their records; "
+                f"{first} and {name} are both named {experiment.name}, as their records would be; "
                 "rename one of the pages"
             )
     return [experiment for _, experiment in found.values()]

@@ -28,7 +28,7 @@ def load_page(path: Path) -> Experiment:
     wrong with it.
     """
     if not path.is_file():
-        raise RequestError(f"{path}: no such file; `lockstep list` shows what needs none")
+        raise RequestError(f"{path}: no such file; `lockstep list` shows the built-in experiments")
     name = PREFIX + path.stem
     file = str(path.resolve())
     spec = spec_from_file_location(name, file, loader=_Loader(name, file))
@@ -44,7 +44,7 @@ def load_page(path: Path) -> Experiment:
         )
     if experiment.page != name:
         raise RequestError(
-            f"{path}: its EXPERIMENT is of the page {experiment.page!r}; say page=__name__"
+            f"{path}: its EXPERIMENT is of the page {experiment.page!r}; write page=__name__"
         )
     return experiment
 

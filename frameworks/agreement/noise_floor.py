@@ -24,7 +24,9 @@ TRAININGS = 5  # nudged trainings, by default
 def check_floor(count: int) -> None:
     """Raise RequestError for a single nudged training, which has no distance to another."""
     if count == 1:
-        raise RequestError("--floor must be 0, or 2 or more, to have a distance to measure; got 1")
+        raise RequestError(
+            "--floor must be 0, or at least 2, since a distance needs two trainings; got 1"
+        )
 
 
 @dataclass(frozen=True)

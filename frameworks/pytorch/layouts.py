@@ -76,7 +76,7 @@ def _attention(module: nn.MultiheadAttention) -> Layout:
     """W and b for queries, keys and values, from one array; those of the outputs are a Linear's."""
     own = [module.in_proj_weight, module.in_proj_bias]
     if own[0] is None or own[1] is None or module.bias_k is not None:
-        raise TypeError("attention is known with one size for all, biases, and none for the keys")
+        raise TypeError("attention needs equal sizes of q, k and v, bias=True, and no add_bias_kv")
     return Layout(own, 6, _three, _one)
 
 

@@ -149,7 +149,7 @@ def test_two_pages_of_one_name_are_refused_and_one_page_twice_is_one(call, tmp_p
         (tmp_path / folder / "p.py").write_text(page_of("p"))
     answer = call("run", "a/p.py", "b/p.py", *OPTIONS, "--out", "run")
     assert (answer.code, answer.out) == (2, "")
-    assert "a/p.py and b/p.py have one name, p" in answer.err
+    assert "a/p.py and b/p.py are both named p" in answer.err
     assert not (tmp_path / "run").exists()
     once = call("run", "a/p.py", "./a/p.py", "--with", "scratch", "--epochs", "1", "--out", "run")
     assert (once.code, "1 of 1 trainings finished" in once.out) == (0, True)
@@ -169,7 +169,11 @@ def test_two_pages_of_one_name_are_refused_and_one_page_twice_is_one(call, tmp_p
         ("SPEC = Numbers()", "SPEC = Numbers(hidden={})", "spec.hidden must be a finite number, "),
         ("SPEC = Numbers()", "SPEC = Numbers(hidden=np.int64(4))", "spec.hidden must be a finite"),
         ("SPEC = Numbers()", "import sys; sys.exit(3)", "cannot be loaded: SystemExit: 3 (line "),
-        ("page=__name__", "page='mine'", "its EXPERIMENT is of the page 'mine'; say page=__name__"),
+        (
+            "page=__name__",
+            "page='mine'",
+            "its EXPERIMENT is of the page 'mine'; write page=__name__",
+        ),
     ],
 )
 def test_a_mistake_on_a_page_is_one_sentence(call, page, tmp_path, before, after, says):

@@ -89,7 +89,7 @@ def test_2_something_that_nobody_expected(run, command, monkeypatch):
     code, _, err = command("report", run)
     assert code == 2
     assert err == (
-        "error: TypeError: unsupported operand; nothing in lockstep expected it: "
+        "error: TypeError: unsupported operand; this was not expected: "
         "LOCKSTEP_TRACEBACK=1 shows where it came from\n"
     )
     monkeypatch.setenv("LOCKSTEP_TRACEBACK", "1")

@@ -99,7 +99,7 @@ def _unforeseen(error: BaseException) -> str:
         traceback.print_exception(error)
     said = " ".join(str(error).split())
     return (
-        f"{type(error).__name__}: {said[:_QUOTED]}; nothing in lockstep expected it: "
+        f"{type(error).__name__}: {said[:_QUOTED]}; this was not expected: "
         "LOCKSTEP_TRACEBACK=1 shows where it came from"
     )
 

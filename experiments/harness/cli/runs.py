@@ -34,7 +34,7 @@ def show(context: typer.Context, folder: Folder = RUNS, as_json: AsJson = False)
     """
     if context.invoked_subcommand is not None:
         if as_json:
-            raise RequestError("--json is of the list; `lockstep runs rm` prints none")
+            raise RequestError("--json applies to the list; `lockstep runs rm` prints no JSON")
         context.obj = folder
         return
     from experiments.harness.records.runs import describe, find_runs

@@ -93,7 +93,9 @@ def _check_measurable(experiment: Experiment, data: Dataset, estimator: Any) -> 
             "by which trainings are compared"
         )
     if not 0 <= first.get("accuracy", 0) <= 1:
-        raise RequestError(f"a step of {experiment.name} returns an accuracy that is no fraction")
+        raise RequestError(
+            f"a step of {experiment.name} returns an accuracy that is not between 0 and 1"
+        )
     estimator.evaluate(data.X_test[:1], data.y_test[:1])
 
 
