@@ -107,7 +107,7 @@ def test_page_that_is_none_is_refused_in_one_sentence(call, tmp_path, text, erro
         (("churn", "--between", "scratch,torch"), "unknown implementation 'torch'"),
         (("churn", "--between", "scratch,python"), "churn has no build_python"),
         (("circle", "--between", "scratch,python", "--dtype", "float32"), "float64 only"),
-        (("churn", "--floor", "1"), "error: --floor must be 0, or 2 or more"),
+        (("churn", "--floor", "1"), "error: --floor must be 0, or at least 2"),
     ],
 )
 def test_request_that_cannot_be_carried_out_exits_2(call, arguments, error):

@@ -115,4 +115,4 @@ def test_without_a_floor_the_command_does_not_judge(call, tmp_path):
 def test_a_floor_of_one_training_is_refused(call, tmp_path):
     answer = call("run", "xor", "--dtype", "float32", "--floor", "1", "--out", tmp_path / "run")
     assert answer.code == 2
-    assert answer.err.startswith("error: --floor must be 0, or 2 or more")
+    assert answer.err.startswith("error: --floor must be 0, or at least 2")
