@@ -1,0 +1,1 @@
+"""Models of one's own, live: copied, traced, compared, and the causes of what differs proven."""

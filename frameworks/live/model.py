@@ -1,0 +1,127 @@
+"""What a comparison requires of a live model: the seam between the front door and a framework."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from frameworks.draws import Dropped
+from frameworks.recordings.trace import Arrays, Facts, LayerTrace, Weight
+
+__all__ = ["LiveModel", "Rows", "Training"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A live model and how it is trained: what a user hands over.
+
+    A compiled `keras.Model` brings its loss and optimizer with it. `step`, if given, is the user's
+    own training step, called as `step(model, optimizer, loss, X, y)` with copies of the objects and
+    the framework's own tensors; it returns the loss.
+    """
+
+    model: Any  # keras.Model | torch.nn.Module | a classifier of `frameworks`
+    loss: Any = None
+    optimizer: Any = None
+    scheduler: Any = None
+    step_on: str = "batch"  # or "epoch": when the scheduler steps
+    step: Callable[..., Any] | None = None
+    name: str = ""  # in the report; "keras" or "pytorch" if empty
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one batch, in the layout that `LiveModel.adapt` returns."""
+
+    X: Arrays  # one for each input of the model
+    y: Arrays  # one for each target; () where the inputs are the targets
+    w: np.ndarray | None = None  # the rows' weights
+
+
+class LiveModel(ABC):
+    """A copy of a user's model with its loss, optimizer and schedule, in a dtype of ours.
+
+    The user's objects and all global state stay as they were. Weights, gradients, states and the
+    arrays of traces are canonical (see `frameworks.recordings.trace`), and in the order in which
+    the layers run.
+    """
+
+    framework: str
+    dtype: str
+    loss_facts: Facts
+    optimizer_facts: list[Facts]
+    schedule_facts: Facts | None
+    versions: Mapping[str, str]
+    notes: list[str]
+
+    @abstractmethod
+    def __init__(self, training: Training, rows: Rows, dtype: str) -> None:
+        """Copy the model and find its layers by running it on some rows.
+
+        RequestError, with a sentence that names the object and the remedy, for what cannot be
+        copied, run or trained.
+        """
+
+    @classmethod
+    @abstractmethod
+    def adapt(cls, training: Training, X: Arrays) -> Arrays:
+        """Return inputs as the model takes them, given so or with images channels-last.
+
+        Images are recognised by the channels of the model's first convolution.
+        """
+
+    @abstractmethod
+    def weights(self) -> list[Weight]:
+        """Return copies of the weights; one that several layers share stands once."""
+
+    @abstractmethod
+    def set_weights(self, arrays: Sequence[np.ndarray]) -> None:
+        """Copy in weights of the shapes that `weights` returns."""
+
+    @abstractmethod
+    def states(self) -> list[Weight]:
+        """Return copies of what layers learn without a gradient."""
+
+    @abstractmethod
+    def set_states(self, arrays: Sequence[np.ndarray]) -> None:
+        """Copy in states of the shapes that `states` returns."""
+
+    @abstractmethod
+    def dropped(self, rows: Rows) -> list[Dropped]:
+        """Return what each call of a dropout layer drops, in the order of the calls."""
+
+    @abstractmethod
+    def hand_masks(self, masks: Sequence[np.ndarray] | None) -> None:
+        """Use these masks, 0 or 1/(1 − rate), in training mode; None: drop nothing."""
+
+    @abstractmethod
+    def trace_layers(self, rows: Rows) -> tuple[list[LayerTrace], Arrays]:
+        """Run the rows in evaluation and in training mode; return the layers and the outputs.
+
+        The outputs are those in evaluation mode. States that training mode changes are restored.
+        """
+
+    @abstractmethod
+    def outputs(self, rows: Rows) -> Arrays:
+        """Return the outputs in evaluation mode."""
+
+    @abstractmethod
+    def loss_and_gradients(self, rows: Rows) -> tuple[float, list[np.ndarray]]:
+        """Return the loss in training mode and its gradient for every weight; nothing moves."""
+
+    @abstractmethod
+    def step(self, rows: Rows) -> float:
+        """Take one step as the user's training does; return its loss."""
+
+    @abstractmethod
+    def end_epoch(self) -> None:
+        """Step what steps once in an epoch."""
+
+    @abstractmethod
+    def change(self, place: str, name: str, value: Any) -> bool:
+        """Change a setting of the copy; return whether that was possible.
+
+        `place` is a layer's path, "loss", "optimizer" or "schedule"; the name is that in its facts.
+        """
