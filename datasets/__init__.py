@@ -12,6 +12,7 @@ from datasets.errors import DataError
 from datasets.inventory import FileStatus, fetch, status, verify
 from datasets.mnist import load_mnist
 from datasets.policy import Policy
+from datasets.sequences import load_adding
 from datasets.targets import Classes, Inputs, Quantity, Targets
 from datasets.toys import load_circle, load_truth_table, load_xor
 
@@ -26,6 +27,7 @@ __all__ = [
     "Targets",
     "encode_customer",
     "fetch",
+    "load_adding",
     "load_churn",
     "load_circle",
     "load_diabetes",

@@ -24,6 +24,8 @@ EXPERIMENTS = (
     "mnist_cnn",
     "diabetes",
     "digits_autoencoder",
+    "adding_rnn",
+    "adding_lstm",
 )
 
 _NAME = re.compile(r"[^\W\d]\w*(-\w+)*")  # of a user's page: a word, or several joined by hyphens

@@ -1,4 +1,4 @@
-"""The notebooks: executed from top to bottom, as a newcomer would."""
+"""The notebooks, executed from top to bottom as a newcomer would, and the page of one's own."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from experiments import load_run
+from experiments import load_run, run
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -60,3 +60,10 @@ def test_notebooks_are_kept_without_outputs():
         nbformat.validate(notebook)
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
         assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
+
+
+def test_the_transformer_of_the_example_page_is_one_computation(tmp_path):
+    page = EXAMPLES / "digits_transformer.py"
+    done = run(str(page), epochs=1, limit=128, out=tmp_path / "run", quiet=True)
+    assert done.agreement["verdict"].tolist() == ["agree"] * 3
+    assert done.cells["status"].tolist() == ["ok"] * 3

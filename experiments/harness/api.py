@@ -57,12 +57,12 @@ def run(
     """Train experiments side by side; the same as `lockstep run`, with the same folder.
 
     An experiment is named as `lockstep list` does, or by the path of a page of your own. None
-    named: all of them; no implementation named: those that `lockstep run` trains. `epochs=None`
-    trains as long as each experiment says, `limit` on the first rows only. `seeds` is a number of
-    seeds, from 0 on, a sequence of them, or a text such as "3,7" or "10-19". `native` leaves each
-    framework to its own defaults, in float32 unless `dtype` says otherwise; figures within `margin`
-    then count as equivalent: 0.01 for accuracies, while a figure with a unit has no margin of its
-    own. `floor` is the number of nudged trainings by which float32 is judged.
+    named: all but the long ones; no implementation named: those that `lockstep run` trains.
+    `epochs=None` trains as long as each experiment says, `limit` on the first rows only. `seeds` is
+    a number of seeds, from 0 on, a sequence of them, or a text such as "3,7" or "10-19". `native`
+    leaves each framework to its own defaults, in float32 unless `dtype` says otherwise; figures
+    within `margin` then count as equivalent: 0.01 for accuracies, while a figure with a unit has no
+    margin of its own. `floor` is the number of nudged trainings by which float32 is judged.
     What the folder `out` already holds is not trained again. A training that finishes no epoch for
     `timeout` seconds is ended, and has failed.
 

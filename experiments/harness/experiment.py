@@ -43,6 +43,7 @@ class Experiment:
         the whole training may come to; where there is none, no value is expected
     certified : the arithmetic that the certified losses are computed in; None: there are none
     benchmarked : `lockstep bench` times it unless others are named
+    long : `lockstep run` trains it only if it is named, or with --all
     """
 
     page: str
@@ -54,6 +55,7 @@ class Experiment:
     band: dict[str, Band] = field(default_factory=dict)
     certified: Literal["mpmath", "longdouble"] | None = None
     benchmarked: bool = False
+    long: bool = False
 
     def __post_init__(self) -> None:
         check_experiment(self)

@@ -98,8 +98,13 @@ def plan(request: Request) -> Plan:
 
 
 def _experiments(request: Request) -> list[Experiment]:
-    """Return what was asked for, ours in our own order and each once; all if none was named."""
+    """Return what was asked for, ours in our own order and each once.
+
+    All but the long ones if none was named.
+    """
     found = find_experiments(request.experiments or EXPERIMENTS)
+    if not request.experiments:
+        found = [experiment for experiment in found if not experiment.long]
     ours = [e for e in found if not e.is_users]
     return sorted(ours, key=lambda e: EXPERIMENTS.index(e.name)) + [e for e in found if e.is_users]
 

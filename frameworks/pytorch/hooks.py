@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 __all__ = [
     *("step_rate", "stock_optimizer", "use_biased_running_variance", "use_epsilon_hat"),
-    "use_rate",
+    *("use_one_bias", "use_rate"),
 ]
 
 
@@ -89,3 +89,16 @@ def _correct(module: Any, inputs: tuple[torch.Tensor], output: torch.Tensor) -> 
     variance = x.var(1, correction=0)
     # .data: backward still needs the buffer that autograd knows
     module.running_var.data.sub_(variance, alpha=module.momentum / (x.shape[1] - 1))
+
+
+def use_one_bias(network: nn.Module) -> nn.Module:
+    """Freeze the second bias of every recurrent module at zero: Keras has one; return the network.
+
+    PyTorch adds two biases, which have one gradient. Trained both, their sum moves twice as far.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.RNNBase):
+            for name, parameter in module.named_parameters(recurse=False):
+                if name.startswith("bias_hh"):
+                    nn.init.zeros_(parameter).requires_grad_(False)
+    return network

@@ -30,13 +30,25 @@ WEIGHTS = {  # counted by hand
     "mnist_cnn": (9 * 1 + 1) * 16 + (9 * 16 + 1) * 32 + (800 + 1) * 64 + (64 + 1) * 10,
     "diabetes": (10 + 1) * 16 + 16 + 1,
     "digits_autoencoder": 64 * 8 * 2,
+    "adding_rnn": (2 + 16 + 1) * 16 + 16 + 1,
+    "adding_lstm": (2 + 16 + 1) * 64 + 16 + 1,
 }
 # The numbers that are no Spec's: an image's channels, kernel, pool, kernel, pool, and the factor
 # of the learning rate.
 WRITTEN = {"mnist_cnn": [1, 3, 2, 3, 2, 0.5]}
 # Their first argument is what Keras infers: the inputs of a layer, or the axis of the columns. A
 # wrong one fails, or shows in the shapes of the weights.
-STATING_INPUTS = {"Dense", "Conv2D", "nn.Linear", "nn.Conv2d", "nn.Unflatten"}
+STATING_INPUTS = {
+    "Dense",
+    "Conv2D",
+    "nn.Linear",
+    "nn.Conv2d",
+    "nn.Unflatten",
+    "SimpleRNN",
+    "LSTM",
+    "nn.RNN",
+    "nn.LSTM",
+}
 
 
 @pytest.fixture(params=EXPERIMENTS)

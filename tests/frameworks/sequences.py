@@ -79,6 +79,8 @@ def words_pytorch(spec: DenseSpec = WORDS) -> Parts:
     from torch import nn
     from torch.nn.utils.rnn import pack_padded_sequence
 
+    from frameworks.pytorch.hooks import use_one_bias
+
     class Words(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -94,7 +96,7 @@ def words_pytorch(spec: DenseSpec = WORDS) -> Parts:
             return self.dense(h[0])
 
     network = Words()
-    nn.init.zeros_(network.lstm.bias_hh_l0).requires_grad_(False)  # differs: Keras has one bias
+    use_one_bias(network)  # differs: PyTorch adds a second one
     optimizer = pytorch_optimizer(spec, network)
     return Parts(network, nn.CrossEntropyLoss(), optimizer, WORD_WEIGHTS)
 
@@ -171,17 +173,20 @@ def both_pytorch(spec: DenseSpec = NUMBERS) -> Parts:
     import torch
     from torch import nn
 
+    from frameworks.pytorch.hooks import use_one_bias
+
     class LastOfBoth(nn.Module):
         def forward(self, outputs: tuple[torch.Tensor, tuple[torch.Tensor, ...]]) -> torch.Tensor:
             h = outputs[1][0]
             return torch.cat([h[0], h[1]], 1)
 
-    lstm = nn.LSTM(D, H, batch_first=True, bidirectional=True)
-    for bias in (lstm.bias_hh_l0, lstm.bias_hh_l0_reverse):
-        nn.init.zeros_(bias).requires_grad_(False)  # differs: Keras has one bias
     network = nn.Sequential(
-        nn.Unflatten(1, (T, D)), lstm, LastOfBoth(), nn.Linear(2 * H, spec.outputs)
+        nn.Unflatten(1, (T, D)),
+        nn.LSTM(D, H, batch_first=True, bidirectional=True),
+        LastOfBoth(),
+        nn.Linear(2 * H, spec.outputs),
     )
+    use_one_bias(network)  # differs: PyTorch adds a second one
     optimizer = pytorch_optimizer(spec, network)
     return Parts(network, nn.CrossEntropyLoss(), optimizer, BOTH_WEIGHTS)
 

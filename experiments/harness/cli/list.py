@@ -61,8 +61,10 @@ def _last_results(folder: Path) -> "dict[str, LastResult]":
 def _print(experiment: Experiment, last: "LastResult | None", indent: int) -> None:
     """Print what an experiment asks, what is trained on which data, and its last results."""
     _print_beside(experiment.name, experiment.question, indent)
-    epochs = _epochs(experiment.spec.epochs)
-    _print_beside("", f"{widths(experiment.spec)}, {epochs}, {experiment.data}", indent)
+    trained = [widths(experiment.spec), _epochs(experiment.spec.epochs), experiment.data]
+    if experiment.long:
+        trained.append("long: trained if named, or with --all")
+    _print_beside("", ", ".join(trained), indent)
     _print_beside("", _in_words(last) if last else "not run here yet", indent)
     print()
 
@@ -89,6 +91,7 @@ def _as_json(experiment: Experiment, last: "LastResult | None") -> dict[str, Any
         "data": experiment.data,
         "spec": asdict(experiment.spec),
         "acceptance": experiment.band,
+        "long": experiment.long,
         "last": last and {**asdict(last), experiment.task.headline.name: last.values},
     }
 

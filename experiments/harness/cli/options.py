@@ -16,7 +16,7 @@ Experiments = Annotated[
     typer.Argument(
         metavar="EXPERIMENT",
         help="Names, or paths of pages of your own (my_page.py), whose code is executed. "
-        "Default: all that `lockstep list` shows.",
+        "Default: all but those that `lockstep list` calls long.",
     ),
 ]
 With = Annotated[

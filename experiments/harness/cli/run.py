@@ -17,13 +17,18 @@ from experiments.harness.cli.options import (
     Threads,
     With,
 )
+from experiments.registry import EXPERIMENTS
 from frameworks.agreement.noise_floor import TRAININGS
+from frameworks.errors import RequestError
 
 __all__ = ["run"]
 
 
 def run(
     experiments: Experiments = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All experiments, the long ones too.")
+    ] = False,
     implementations: With = None,
     dtype: Annotated[
         Literal["float64", "float32"] | None,
@@ -73,6 +78,8 @@ def run(
 
     lockstep run
 
+    lockstep run --all --jobs 2
+
     lockstep run churn mnist --with scratch,pytorch --seeds 3 --jobs 2
 
     lockstep run ./my_page.py --seeds 10-19
@@ -86,9 +93,11 @@ def run(
     from experiments.harness.cli import session
     from experiments.harness.request import Request, parse_seeds
 
+    if everything and experiments:
+        raise RequestError(f"--all takes no names, got {' '.join(experiments)}; leave one out")
     names = () if implementations is None else implementations.split(",")  # an empty one is unknown
     request = Request(
-        experiments=tuple(experiments or ()),
+        experiments=EXPERIMENTS if everything else tuple(experiments or ()),
         implementations=tuple(name.strip() for name in names),
         dtype=dtype or ("float32" if native else "float64"),
         seeds=parse_seeds(seeds),

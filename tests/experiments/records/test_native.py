@@ -97,7 +97,8 @@ def test_a_native_plan_shares_nothing_with_a_lockstep_plan():
 
 
 def test_every_experiment_trains_natively_and_python_does_not():
-    heads = plan(Request(dtype="float64", policy="stand-in", native=True)).heads
+    request = Request(EXPERIMENTS, dtype="float64", policy="stand-in", native=True)
+    heads = plan(request).heads
     assert [cell.experiment for cell in heads] == [name for name in EXPERIMENTS for _ in NAMES]
     assert [cell.implementation for cell in heads] == NAMES * len(EXPERIMENTS)
 
