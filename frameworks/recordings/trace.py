@@ -90,3 +90,6 @@ class Trace:
     targets: Arrays  # its targets; () where the inputs are the targets
     digests: Mapping[str, str]  # SHA-256 of all inputs, targets, sample weights and orders
     notes: tuple[str, ...] = ()  # what was done otherwise: "dropout is switched off"
+    batches: Arrays = ()  # the rows of every step, by position among all rows
+    steps_per_epoch: int | None = None  # after so many a schedule steps that does so by epoch
+    seed: int | None = None  # of the dropout masks, see `frameworks.draws`; None: none are drawn
