@@ -32,6 +32,8 @@ def fit_target(
         if not labels and y.shape[1:] == inner[:-1] and _whole(y):
             return np.eye(classes)[y.astype(np.int64)]
         return y.astype(np.int64) if labels and y.shape[1:] == inner[:-1] and _whole(y) else y
+    if y.ndim == len(shape) > 2 and y.shape[1:] != inner == np.moveaxis(y, 1, -1).shape[1:]:
+        return np.ascontiguousarray(np.moveaxis(y, 1, -1))  # images with their channels first
     if {y.shape[1:], inner} == {(), (1,)}:
         given, taken = (("(n,)", "(n, 1)") if inner else ("(n, 1)", "(n,)"))
         note = f"targets {given} are taken as {taken}, as the outputs are"

@@ -48,6 +48,7 @@ class Watched:
     calls: list[Call] = field(default_factory=list)
     taken: list[int] = field(default_factory=list)
     returned: list[int] = field(default_factory=list)
+    outputs: list[torch.Tensor] = field(default_factory=list)
     kept: list[Any] = field(default_factory=list)  # alive, so that no two have the same id
 
 
@@ -90,7 +91,7 @@ class _Functions(TorchFunctionMode):
             return func(*args, **kwargs)
         call = self.start(Call("", None, name, _bound(func, args, kwargs), *_split(given)), given)
         output = func(*args, **kwargs)
-        if next(tensors_in(output), None) is not None:
+        if _has_tensor(output):
             self.finish(call, output)
         return output
 
@@ -128,7 +129,11 @@ def _bound(func: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
         named = dict(bound.arguments)
     except (TypeError, ValueError):
         named = {**{str(i): each for i, each in enumerate(args)}, **kwargs}
-    return {name: value for name, value in named.items() if not any(tensors_in([value]))}
+    return {name: value for name, value in named.items() if not _has_tensor(value)}
+
+
+def _has_tensor(value: Any) -> bool:
+    return next(tensors_in([value]), None) is not None
 
 
 @contextmanager
