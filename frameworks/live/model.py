@@ -74,6 +74,10 @@ class LiveModel(ABC):
         Images are recognised by the channels of the model's first convolution.
         """
 
+    def canonical_inputs(self, X: Arrays) -> Arrays:
+        """Return inputs, given as the model takes them, with images channels-last."""
+        return X
+
     def adapt_targets(self, y: Arrays, outputs: Arrays) -> Arrays:
         """Return targets as the loss takes them; `outputs`: those of some rows, canonical."""
         return tuple(
