@@ -64,9 +64,10 @@ def _parts(layer: Any) -> list[Any]:
         return layer.operations
     if isinstance(layer, keras.Model):
         return layer._layers
-    own = isinstance(layer, keras.Layer) and not type(layer).__module__.startswith("keras.")
-    derived = any(c.__module__.startswith("keras.src.layers.") for c in type(layer).__mro__[:-1])
-    return layer._layers if own and not derived else []
+    bases = type(layer).__mro__
+    at = bases.index(keras.Layer) if keras.Layer in bases else 0
+    of_keras = any(each.__module__.startswith("keras.") for each in bases[:at])
+    return layer._layers if at and not of_keras else []
 
 
 def _leaf(path: str, layer: keras.Operation) -> Leaf:
