@@ -6,7 +6,7 @@ import numpy as np
 
 from frameworks.probe import LayerOutput
 
-__all__ = ["align", "unmatched", "weight_names"]
+__all__ = ["align", "parts_of", "unmatched", "weight_names"]
 
 _ATTENTION = [
     f"{of} {part}"
@@ -70,13 +70,23 @@ def unmatched(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> tuple[list[
     )
 
 
+def parts_of(kind: str, count: int) -> list[str]:
+    """Return a name for each of the `count` weight arrays of a layer.
+
+    >>> parts_of("dense", 2), parts_of("bidirectional", 3)
+    (['kernel', 'bias'], ['array 1', 'array 2', 'array 3'])
+    """
+    parts = _PARTS.get(kind, ("kernel", "bias"))
+    if count > len(parts):
+        return [f"array {k}" for k in range(1, count + 1)]
+    return list(parts[:count])
+
+
 def weight_names(layers: Sequence[LayerOutput], count: int) -> Iterator[str]:
     """Yield a name for each of `count` weight arrays: its number and its place in the network."""
     names: list[str] = []
     for position, layer in enumerate(layers, 1):
-        parts = _PARTS.get(layer.kind, ("kernel", "bias"))
-        if layer.weights > len(parts):
-            parts = [f"array {k}" for k in range(1, layer.weights + 1)]
-        names += [f"{part} of layer {position}, {layer.kind}" for part in parts[: layer.weights]]
+        parts = parts_of(layer.kind, layer.weights)
+        names += [f"{part} of layer {position}, {layer.kind}" for part in parts]
     for i in range(count):
         yield f"weights.{i} ({names[i]})" if len(names) == count else f"weights.{i}"

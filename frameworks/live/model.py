@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from frameworks.draws import Dropped
+from frameworks.live.targets import fit_target
 from frameworks.recordings.trace import Arrays, Facts, LayerTrace, Weight
 
 __all__ = ["LiveModel", "Rows", "Training"]
@@ -55,6 +56,7 @@ class LiveModel(ABC):
     schedule_facts: Facts | None
     versions: Mapping[str, str]
     notes: list[str]
+    takes_labels: bool | None = None  # the loss: classes as labels, or one-hot; None: either
 
     @abstractmethod
     def __init__(self, training: Training, rows: Rows, dtype: str) -> None:
@@ -71,6 +73,13 @@ class LiveModel(ABC):
 
         Images are recognised by the channels of the model's first convolution.
         """
+
+    def adapt_targets(self, y: Arrays, outputs: Arrays) -> Arrays:
+        """Return targets as the loss takes them; `outputs`: those of some rows, canonical."""
+        return tuple(
+            fit_target(target, output.shape, self.takes_labels, self.notes)
+            for target, output in zip(y, (*outputs, *y[len(outputs) :]), strict=False)
+        )
 
     @abstractmethod
     def weights(self) -> list[Weight]:
