@@ -9,7 +9,7 @@ import numpy as np
 
 from frameworks.errors import RequestError
 from frameworks.keras.live.recording import replaced
-from frameworks.keras.live.stepping import Data, Gradients, Stepper, loss_in
+from frameworks.keras.live.stepping import Data, Stepper, loss_in
 
 __all__ = ["JaxStepper"]
 
@@ -37,15 +37,16 @@ class JaxStepper(Stepper):
         compiled = self.model.jit_compile and not self.model.run_eagerly
         self._run = jax.jit(self._take_state) if compiled else self._take_state
 
-    def step(self, data: Data, masks: Sequence[Any] | None) -> tuple[float, Gradients]:
+    def step(self, data: Data, masks: Sequence[Any] | None) -> float:
         self.model.reset_metrics()
         variables = self._variables()
         state = tuple([v.value for v in each] for each in variables)
-        loss, gradients, after = self._run(state, data, masks)
+        self._trained = self.model.trainable_variables
+        loss, self._gradients, after = self._run(state, data, masks)
         for own, values in zip(variables[:3], after, strict=True):
             for variable, value in zip(own, values, strict=True):
                 variable.assign(value)
-        return float(loss), self._paired(gradients, self.model.trainable_variables)
+        return float(loss)
 
     def _take_state(
         self, state: State, data: Data, masks: Sequence[Any] | None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from frameworks.keras.live.stepping import Data, Gradients, Stepper
+from frameworks.keras.live.stepping import Data, Stepper
 
 __all__ = ["TensorFlowStepper"]
 
@@ -29,6 +29,6 @@ class TensorFlowStepper(Stepper):
             jit = self.model.jit_compile
             self._run = tf.function(self._take, jit_compile=jit, reduce_retracing=True)
 
-    def step(self, data: Data, masks: Sequence[Any] | None) -> tuple[float, Gradients]:
-        loss, gradients = self._run(data, masks)
-        return float(loss), self._paired(gradients, self._trained)
+    def step(self, data: Data, masks: Sequence[Any] | None) -> float:
+        loss, self._gradients = self._run(data, masks)
+        return float(loss)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from frameworks.keras.live.stepping import Data, Gradients, Stepper
+from frameworks.keras.live.stepping import Data, Stepper
 
 __all__ = ["TorchStepper"]
 
@@ -25,6 +25,6 @@ class TorchStepper(Stepper):
     def reset(self) -> None:
         pass
 
-    def step(self, data: Data, masks: Sequence[Any] | None) -> tuple[float, Gradients]:
-        loss, gradients = self._take(data, masks)
-        return float(loss), self._paired(gradients, self._trained)
+    def step(self, data: Data, masks: Sequence[Any] | None) -> float:
+        loss, self._gradients = self._take(data, masks)
+        return float(loss)

@@ -27,7 +27,7 @@ class HandedDropout:
         self._masks, self._dropping = Masks(), False
         for leaf in leaves:
             layer = leaf.layer
-            if not isinstance(layer, keras.Layer) or not any(map(_draws, layer._flatten_layers())):
+            if not _of_keras(layer) or not any(map(_draws, layer._flatten_layers())):
                 continue
             if type(layer) is keras.layers.Dropout and layer.noise_shape is None:
                 layer.call = partial(self._drop, layer.rate)
@@ -56,10 +56,12 @@ class HandedDropout:
         return inputs if mask is None else inputs * mask
 
 
+def _of_keras(layer: Any) -> bool:
+    return isinstance(layer, keras.Layer) and type(layer).__module__.startswith("keras.")
+
+
 def _draws(layer: keras.Layer) -> bool:
-    """Return whether a layer of Keras draws random numbers in training mode."""
-    if not type(layer).__module__.startswith("keras."):
-        return False
+    """Return whether a layer draws random numbers in training mode."""
     generators = [v for v in vars(layer).values() if isinstance(v, keras.random.SeedGenerator)]
     strengths = [vars(layer)[name] for name in _STRENGTHS if name in vars(layer)]
     positive = any(x > 0 for x in strengths if isinstance(x, int | float))

@@ -36,7 +36,8 @@ class Stepper(ABC):
         self, model: keras.Model, dropout: HandedDropout, own: Callable[..., Any] | None = None
     ) -> None:
         self.model, self.dropout, self.own = model, dropout, own
-        self._trained: list[keras.Variable] = []  # in the order of the gradients
+        self._trained: list[keras.Variable] = []  # by the latest step
+        self._gradients: list[Any] = []  # for each of them
         self.reset()
 
     @staticmethod
@@ -54,8 +55,14 @@ class Stepper(ABC):
         """Forget what was compiled: a setting of the model has changed."""
 
     @abstractmethod
-    def step(self, data: Data, masks: Sequence[Any] | None) -> tuple[float, Gradients]:
-        """Take a step; return the loss before it and its gradients."""
+    def step(self, data: Data, masks: Sequence[Any] | None) -> float:
+        """Take a step; return the loss before it."""
+
+    def gradients(self) -> Gradients:
+        """Return the gradients of the latest step; what scales the loss is taken out."""
+        scale = self.model.optimizer.loss_scale_factor or 1.0
+        pairs = zip(self._trained, self._gradients, strict=True)
+        return {id(v): self.to_numpy(g) / scale for v, g in pairs if g is not None}
 
     def untracked(self) -> AbstractContextManager[Any]:
         """Return a context in which a forward pass keeps nothing for gradients."""
@@ -84,13 +91,6 @@ class Stepper(ABC):
             )
         ((gradients, self._trained),) = seen
         return loss, gradients
-
-    def _paired(self, gradients: Sequence[Any], variables: Sequence[Any]) -> Gradients:
-        """Return the gradients as arrays; what scales the loss is taken out."""
-        scale = self.model.optimizer.loss_scale_factor
-        pairs = zip(variables, gradients, strict=True)
-        found = {id(v): self.to_numpy(g) for v, g in pairs if g is not None}
-        return found if scale is None else {key: g / scale for key, g in found.items()}
 
 
 def loss_in(logs: Any) -> Any:
