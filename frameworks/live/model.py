@@ -60,7 +60,7 @@ class LiveModel(ABC):
 
     @abstractmethod
     def __init__(self, training: Training, rows: Rows, dtype: str) -> None:
-        """Copy the model and find its layers by running it on some rows.
+        """Copy the model and find its layers by running it on some rows, with or without targets.
 
         RequestError, with a sentence that names the object and the remedy, for what cannot be
         copied, run or trained.

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from frameworks.console import Advance
 from frameworks.draws import Dropped, step_masks
 from frameworks.live.model import LiveModel, Rows, Training
 from frameworks.live.targets import canonical_target
+from frameworks.recordings.digests import digests_of
 from frameworks.recordings.trace import Arrays, StepTrace, Trace
 
 __all__ = ["KEPT", "Change", "Course", "LiveSide", "Nudge", "draw_course"]
@@ -114,13 +114,8 @@ class LiveSide:
         """Return the SHA-256 of all data, in canonical layout, and of the batches."""
         assert self._fitted is not None, "open the side first"
         X, y = self._fitted
-        arrays = {
-            "inputs": [np.asarray(x, np.float64) for x in model.canonical_inputs(X)],
-            "targets": [canonical_target(t) for t in y],
-            "sample weights": [] if self.w is None else [np.asarray(self.w, np.float64)],
-            "batches": [np.asarray(b, np.int64) for b in self.course.batches],
-        }
-        return {name: _digest(each) for name, each in arrays.items()}
+        inputs, targets = model.canonical_inputs(X), [canonical_target(t) for t in y]
+        return digests_of(inputs, targets, self.w, self.course.batches)
 
     def trace(self, dtype: str, report: Advance, nudge: Nudge | None = None) -> Trace:
         """Train a new copy, and return what it did."""
@@ -191,10 +186,3 @@ class _Tracer:
                 self.nudge(model)
             after = [each.values for each in model.weights()] if kept else None
             yield StepTrace(loss, gradients, after)
-
-
-def _digest(arrays: Sequence[np.ndarray]) -> str:
-    found = sha256()
-    for a in arrays:
-        found.update(f"{a.dtype} {a.shape}".encode() + np.ascontiguousarray(a).tobytes())
-    return found.hexdigest()

@@ -51,7 +51,7 @@ class PyTorchLive(LiveModel):
         own = self.training
         self.loss_facts = loss_facts(own.loss, None)
         self.optimizer_facts = optimizer_facts(own.optimizer)
-        self.schedule_facts = schedule_facts(own.scheduler)
+        self.schedule_facts = schedule_facts(own.scheduler, own.step_on)
 
     def _groups(self) -> dict[int, int]:
         groups = self.training.optimizer.param_groups
