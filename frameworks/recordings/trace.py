@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Arrays", "Facts", "LayerTrace", "StepTrace", "Trace", "Weight"]
+__all__ = ["Arrays", "Facts", "LayerTrace", "StepTrace", "Trace", "Value", "Weight"]
 
 Arrays = tuple[np.ndarray, ...]
 Value = bool | int | float | str | None | tuple[Any, ...]
