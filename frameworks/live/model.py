@@ -60,7 +60,7 @@ class LiveModel(ABC):
 
     @abstractmethod
     def __init__(self, training: Training, rows: Rows, dtype: str) -> None:
-        """Copy the model and find its layers by running it on some rows.
+        """Copy the model and find its layers by running it on some rows, with or without targets.
 
         RequestError, with a sentence that names the object and the remedy, for what cannot be
         copied, run or trained.
@@ -73,6 +73,10 @@ class LiveModel(ABC):
 
         Images are recognised by the channels of the model's first convolution.
         """
+
+    def canonical_inputs(self, X: Arrays) -> Arrays:
+        """Return inputs, given as the model takes them, with images channels-last."""
+        return X
 
     def adapt_targets(self, y: Arrays, outputs: Arrays) -> Arrays:
         """Return targets as the loss takes them; `outputs`: those of some rows, canonical."""

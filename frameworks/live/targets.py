@@ -35,7 +35,7 @@ def fit_target(
     if y.ndim == len(shape) > 2 and y.shape[1:] != inner == np.moveaxis(y, 1, -1).shape[1:]:
         return np.ascontiguousarray(np.moveaxis(y, 1, -1))  # images with their channels first
     if {y.shape[1:], inner} == {(), (1,)}:
-        given, taken = (("(n,)", "(n, 1)") if inner else ("(n, 1)", "(n,)"))
+        given, taken = ("(n,)", "(n, 1)") if inner else ("(n, 1)", "(n,)")
         note = f"targets {given} are taken as {taken}, as the outputs are"
         if note not in notes:
             notes.append(note)

@@ -110,7 +110,9 @@ def _without_inner_dropout(module: nn.Module) -> list[str]:
     notes = []
     for path, each in module.named_modules():
         if isinstance(each, nn.RNNBase | nn.MultiheadAttention) and each.dropout:
-            notes.append(f"the dropout of {path} is switched off, since no masks can be given to it")
+            notes.append(
+                f"the dropout of {path} is switched off, since no masks can be given to it"
+            )
             each.dropout = 0.0
     return notes
 

@@ -51,7 +51,7 @@ class PyTorchLive(LiveModel):
         own = self.training
         self.loss_facts = loss_facts(own.loss, None)
         self.optimizer_facts = optimizer_facts(own.optimizer)
-        self.schedule_facts = schedule_facts(own.scheduler)
+        self.schedule_facts = schedule_facts(own.scheduler, own.step_on)
 
     def _groups(self) -> dict[int, int]:
         groups = self.training.optimizer.param_groups
@@ -64,7 +64,9 @@ class PyTorchLive(LiveModel):
             watched = self._watch(rows, training=False)
         except Exception as error:  # of whatever kind a user's module raises
             why = str(error).partition("\n")[0]
-            raise RequestError(f"the PyTorch model fails on rows of shape {shapes}: {why}") from error
+            raise RequestError(
+                f"the PyTorch model fails on rows of shape {shapes}: {why}"
+            ) from error
         if not watched.returned:
             raise RequestError("the PyTorch model returns no tensor")
         return watched
@@ -78,6 +80,10 @@ class PyTorchLive(LiveModel):
         first = convolutions[0]
         channels, ndim = first.in_channels, 2 + len(first.kernel_size)
         return tuple(_channels_first(x, channels) if x.ndim == ndim else x for x in X)
+
+    def canonical_inputs(self, X: Arrays) -> Arrays:
+        pairs = zip(X, self._orienter.taken, strict=True)
+        return tuple(orientation.to_canonical(x) for x, orientation in pairs)
 
     def adapt_targets(self, y: Arrays, outputs: Arrays) -> Arrays:
         fitted = super().adapt_targets(y, outputs)
@@ -148,9 +154,7 @@ class PyTorchLive(LiveModel):
 
     def _tensors(self, arrays: Arrays) -> list[torch.Tensor]:
         """Return copies as tensors, floats in the dtype of the comparison."""
-        return [
-            torch.tensor(a, dtype=self._dtype if a.dtype.kind == "f" else None) for a in arrays
-        ]
+        return [torch.tensor(a, dtype=self._dtype if a.dtype.kind == "f" else None) for a in arrays]
 
     def _targets(self, rows: Rows) -> tuple[list[torch.Tensor], torch.Tensor | None]:
         w = None if rows.w is None else torch.tensor(rows.w, dtype=self._dtype)

@@ -41,7 +41,11 @@ class LiveWeights:
     """
 
     def __init__(
-        self, network: nn.Module, calls: Sequence[Call], orienter: Orienter, group: Mapping[int, int]
+        self,
+        network: nn.Module,
+        calls: Sequence[Call],
+        orienter: Orienter,
+        group: Mapping[int, int],
     ) -> None:
         self._paths = {id(p): path for path, p in network.named_parameters(remove_duplicate=True)}
         self._group = group

@@ -145,7 +145,9 @@ def _order(call: Call, ndim: int) -> list[int]:
 def _integers(value: Any) -> list[int]:
     if isinstance(value, int) and not isinstance(value, bool):
         return [value]
-    return [each for each in value if isinstance(each, int)] if isinstance(value, tuple | list) else []
+    return (
+        [each for each in value if isinstance(each, int)] if isinstance(value, tuple | list) else []
+    )
 
 
 def _views(call: Call) -> bool:

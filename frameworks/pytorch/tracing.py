@@ -66,9 +66,15 @@ def _canonical(x: torch.Tensor, orientation: Orientation) -> np.ndarray:
 
 
 def _facts(call: Call, inputs: Arrays) -> Facts:
+    shape = inputs[0].shape[1:] if inputs else None
     if call.module is None:
-        return function_facts(call.name, call.arguments)
-    return layer_facts(call.module, inputs[0].shape[1:] if inputs else None)
+        return function_facts(call.name, _keywords(call), shape)
+    return layer_facts(call.module, shape)
+
+
+def _keywords(call: Call) -> dict[str, Any]:
+    """Return a function's arguments that have names."""
+    return {name: value for name, value in call.arguments.items() if not name.isdigit()}
 
 
 def _rearranges(call: Call, facts: Facts, inputs: Arrays, output: np.ndarray | None) -> bool:

@@ -67,11 +67,11 @@ class KerasLive(LiveModel):
             ) from error
 
     def _require_trainable(self, rows: Rows, outputs: Any) -> None:
-        """Compute the loss once, which builds what it needs, and build the optimizer."""
+        """Compute the loss once, if there are targets, and build the optimizer."""
         X, y, w = self._batches.data(rows)
         own_step = self._training.step is not None
         custom = type(self.model).train_step is not keras.Model.train_step
-        if not (own_step or custom):
+        if rows.y and not (own_step or custom):
             try:
                 self.model._compute_loss(x=X, y=y, y_pred=outputs, sample_weight=w, training=True)
             except Exception as error:  # of whatever kind a user's loss raises
