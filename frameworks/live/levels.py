@@ -112,7 +112,11 @@ def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
         if outputs[0] is None or outputs[1] is None:
             continue
         place = _join(place_of(a, i), place_of(b, j))
-        kind = x.facts.kind if x.facts.kind == y.facts.kind else f"{x.facts.kind} against {y.facts.kind}"
+        kind = (
+            x.facts.kind
+            if x.facts.kind == y.facts.kind
+            else f"{x.facts.kind} against {y.facts.kind}"
+        )
         suffix = ", in training mode" if training else ""
         own, other = aligned(*outputs)
         found = difference(f"{place} ({kind}){suffix}", own, other, None)
@@ -211,8 +215,14 @@ def _weights(
         x, y = (sum(z[k] for k in at) if added else z[at[0]]
                 for z, at in ((ours, each.a), (theirs, each.b)))  # fmt: skip
         place = _join(pair.a.weights[each.a[0]].name, pair.b.weights[each.b[0]].name)
-        scale = 0.0 if added else max(_largest_beside(pair.a, each.a[0]), _largest_beside(pair.b, each.b[0]))
-        yield Compared(place, difference(f"{prefix}{place}{suffix}", x, y, None, scale), weights=each)
+        scale = (
+            0.0
+            if added
+            else max(_largest_beside(pair.a, each.a[0]), _largest_beside(pair.b, each.b[0]))
+        )
+        yield Compared(
+            place, difference(f"{prefix}{place}{suffix}", x, y, None, scale), weights=each
+        )
 
 
 def cancels(pair: Pair, weights: WeightPair) -> bool:

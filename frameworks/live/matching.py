@@ -51,6 +51,17 @@ class Matching:
     only: tuple[list[int], list[int]] = ((), ())  # type: ignore[assignment]  # layers of one side
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def swapped(self) -> "Matching":
+        """The same with the sides swapped."""
+        return Matching(
+            [(j, i) for i, j in self.layers],
+            [WeightPair(pair.b, pair.a) for pair in self.weights],
+            [(j, i) for i, j in self.states],
+            self.only[::-1],  # type: ignore[arg-type]
+            self.notes,
+        )
+
     def own(self, side: int) -> "Matching":
         """Return the matching of one side with itself, pair by pair in the same order."""
         return Matching(

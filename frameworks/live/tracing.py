@@ -1,7 +1,7 @@
 """The trace of a live model: trained on given batches, from given weights, with given masks."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -117,18 +117,23 @@ class LiveSide:
         inputs, targets = model.canonical_inputs(X), [canonical_target(t) for t in y]
         return digests_of(inputs, targets, self.w, self.course.batches)
 
-    def trace(self, dtype: str, report: Advance, nudge: Nudge | None = None) -> Trace:
-        """Train a new copy, and return what it did."""
-        model = self.open(dtype)
-        tracer = _Tracer(self, model, nudge)
-        return tracer.trace(report)
+    def trace(
+        self, dtype: str, report: Advance, nudge: Nudge | None = None, steps: int | None = None
+    ) -> Trace:
+        """Train a new copy, and return what it did; only the first `steps`, if given."""
+        batches = self.course.batches[:steps]
+        return _Tracer(self, self.open(dtype), replace(self.course, batches=batches), nudge).trace(
+            report
+        )
 
 
 class _Tracer:
     """Takes the trace of one opened model."""
 
-    def __init__(self, side: LiveSide, model: LiveModel, nudge: Nudge | None) -> None:
-        self.side, self.model, self.nudge = side, model, nudge
+    def __init__(
+        self, side: LiveSide, model: LiveModel, course: Course, nudge: Nudge | None
+    ) -> None:
+        self.side, self.model, self.course, self.nudge = side, model, course, nudge
         self.dropped: list[Dropped] = model.dropped(side.rows(0))
 
     def trace(self, report: Advance) -> Trace:
@@ -159,19 +164,19 @@ class _Tracer:
             targets=tuple(canonical_target(t) for t in first.y),
             digests=side.digests(model),
             notes=tuple(dict.fromkeys(model.notes)),
-            batches=side.course.batches,
-            steps_per_epoch=side.course.steps_per_epoch,
-            seed=side.course.seed if self.dropped else None,
+            batches=self.course.batches,
+            steps_per_epoch=self.course.steps_per_epoch,
+            seed=self.course.seed if self.dropped else None,
         )
 
     def _hand(self, step: int) -> None:
-        course, model = self.side.course, self.model
+        course, model = self.course, self.model
         if self.dropped:
             rows = len(course.batches[step])
             model.hand_masks(step_masks(course.seed, step, rows, self.dropped, model.dtype))
 
     def _steps(self, report: Advance) -> Iterator[StepTrace]:
-        course, model = self.side.course, self.model
+        course, model = self.course, self.model
         for step in range(len(course.batches)):
             report(f"{model.framework}: steps", step, len(course.batches))
             rows, kept, gradients = self.side.rows(step), step < KEPT and self.nudge is None, None

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -121,15 +122,40 @@ def _split(given: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[nn.Param
     )
 
 
+_POOLING = ("input", "kernel_size", "stride", "padding")
+_NAMES = {  # of the arguments of functions that do not tell
+    **{f"max_pool{n}d": (*_POOLING, "dilation", "ceil_mode") for n in (1, 2, 3)},
+    **{f"avg_pool{n}d": (*_POOLING, "ceil_mode", "count_include_pad") for n in (1, 2, 3)},
+    **{f"adaptive_{kind}_pool{n}d": ("input", "output_size")
+       for kind in ("avg", "max") for n in (1, 2, 3)},
+    **{f"conv{n}d": ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
+       for n in (1, 2, 3)},
+    **dict.fromkeys(("cat", "concat", "concatenate", "stack"), ("tensors", "dim")),
+    **dict.fromkeys(("softmax", "log_softmax"), ("input", "dim")),
+    **dict.fromkeys(("mean", "sum", "amax", "amin"), ("input", "dim", "keepdim")),
+    **dict.fromkeys(("add", "sub", "mul", "div"), ("input", "other")),
+}  # fmt: skip
+
+
 def _bound(func: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
-    """Return the arguments by name, or by position where a built-in function names none."""
-    try:
-        bound = inspect.signature(func).bind(*args, **kwargs)
-        bound.apply_defaults()
-        named = dict(bound.arguments)
-    except (TypeError, ValueError):
-        named = {**{str(i): each for i, each in enumerate(args)}, **kwargs}
+    """Return the arguments that are no tensors, by name, or else by position."""
+    names = _NAMES.get(getattr(func, "__name__", ""))
+    if names is None:
+        try:
+            names = _parameters(func)
+        except (ValueError, TypeError):  # a built-in function
+            names = ()
+    known = dict(zip(names, args, strict=False))
+    rest = {str(i): each for i, each in enumerate(args[len(known) :], len(known))}
+    named = {**known, **rest, **kwargs}
     return {name: value for name, value in named.items() if not _has_tensor(value)}
+
+
+def _parameters(func: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of a function's positional parameters, up to one that takes the rest."""
+    every = inspect.signature(func).parameters.values()
+    some = takewhile(lambda each: each.kind is not inspect.Parameter.VAR_POSITIONAL, every)
+    return tuple(each.name for each in some)
 
 
 def _has_tensor(value: Any) -> bool:
