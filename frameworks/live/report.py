@@ -113,7 +113,8 @@ class Report:
         for remedy in self.remedies:
             _say(console, "  ", f"Remedy: {remedy}.")
         for note in self.notes:
-            _say(console, "", f"{note[0].upper()}{note[1:]}.")
+            named = note.startswith(self.names)  # which are written as they are
+            _say(console, "", f"{note if named else note[0].upper() + note[1:]}.")
         console.print(Text(self._verdict(), style="green" if self.same else "red"))
 
     def _print_difference(self, console: Console, found: Difference) -> None:
