@@ -55,7 +55,8 @@ _MODULES = {
     "PyTorch": "frameworks.pytorch.adapter",
     "Python": "frameworks.python.adapter",
 }
-_FRAMEWORKS = ("jax", "keras", "tensorflow", "torch")
+_PACKAGES = {name: name for name in ("jax", "keras", "tensorflow", "torch")}
+_PACKAGES["sklearn"] = "scikit-learn"
 
 
 class MissingFrameworkError(ImportError):
@@ -71,9 +72,10 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(module), name)
     except ModuleNotFoundError as error:
-        if error.name not in _FRAMEWORKS:
+        if error.name not in _PACKAGES:
             raise
+        package = _PACKAGES[error.name]
         raise MissingFrameworkError(
-            f"{name} needs {error.name}, which is not installed; pip install {error.name}",
+            f"{name} needs {package}, which is not installed; pip install {package}",
             name=error.name,
         ) from error

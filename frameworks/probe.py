@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from frameworks.adapter import Adapter
     from scratch import Batch
 
-__all__ = ["LayerOutput", "Opened", "computing", "kind_of", "open_training", "undisturbed"]
+__all__ = ["LayerOutput", "Opened", "computing", "kind_of", "open_training", "rearranges"]
+__all__ += ["undisturbed"]
 
 
 class LayerOutput(NamedTuple):
@@ -37,12 +38,28 @@ class Opened(NamedTuple):
     orders: list[np.ndarray | None]  # of the rows, for every epoch
 
 
+def _in_dimensions(*names: str) -> tuple[str, ...]:
+    """Return the names of a layer for sequences, images and volumes."""
+    return tuple(name.format(n) for name in names for n in (1, 2, 3))
+
+
 _KINDS = {
     "dense": ("Dense", "Linear"),
-    "convolution": ("Conv2D", "Conv2d"),
-    "max pooling": ("MaxPool2D", "MaxPooling2D", "MaxPool2d"),
-    "average pooling": ("AveragePool2D", "AveragePooling2D", "AvgPool2d"),
-    "batch normalization": ("BatchNorm", "BatchNormalization", "BatchNorm1d", "BatchNorm2d"),
+    "convolution": _in_dimensions("Conv{}D", "Conv{}d", "DepthwiseConv{}D"),
+    "transposed convolution": _in_dimensions("Conv{}DTranspose", "ConvTranspose{}d"),
+    "separable convolution": _in_dimensions("SeparableConv{}D"),
+    "max pooling": _in_dimensions(
+        *("MaxPool{}D", "MaxPooling{}D", "MaxPool{}d", "GlobalMaxPooling{}D"),
+        *("AdaptiveMaxPool{}d", "AdaptiveMaxPooling{}D"),
+    ),
+    "average pooling": _in_dimensions(
+        *("AveragePool{}D", "AveragePooling{}D", "AvgPool{}d", "GlobalAveragePooling{}D"),
+        *("AdaptiveAvgPool{}d", "AdaptiveAveragePooling{}D"),
+    ),
+    "batch normalization": (
+        *("BatchNorm", "BatchNormalization"),
+        *_in_dimensions("BatchNorm{}d"),
+    ),
     "layer normalization": ("LayerNorm", "LayerNormalization"),
     "group normalization": ("GroupNorm", "GroupNormalization"),
     "rms normalization": ("RMSNorm", "RMSNormalization"),
@@ -53,7 +70,7 @@ _KINDS = {
     "bidirectional": ("Bidirectional",),
     "attention": ("SelfAttention", "MultiHeadAttention", "MultiheadAttention"),
     "sum": ("Residual", "Add"),
-    "dropout": ("Dropout",),
+    "dropout": ("Dropout", *_in_dimensions("Dropout{}d", "SpatialDropout{}D")),
     "relu": ("ReLU", "relu"),
     "leaky relu": ("LeakyReLU", "leaky_relu"),
     "sigmoid": ("Sigmoid", "sigmoid"),
@@ -64,8 +81,21 @@ _KINDS = {
     "elu": ("ELU", "elu"),
     "selu": ("SELU", "selu"),
     "softplus": ("Softplus", "softplus"),
-    "hard sigmoid": ("HardSigmoid", "Hardsigmoid", "hard_sigmoid"),
-    "hard swish": ("HardSwish", "Hardswish", "hard_silu"),
+    "hard sigmoid": ("HardSigmoid", "Hardsigmoid", "hardsigmoid", "hard_sigmoid"),
+    "hard swish": ("HardSwish", "Hardswish", "hardswish", "hard_silu"),
+    "relu6": ("ReLU6", "relu6"),
+    "prelu": ("PReLU", "prelu"),
+    "celu": ("CELU", "celu"),
+    "mish": ("Mish", "mish"),
+    "softsign": ("Softsign", "softsign"),
+    "exponential": ("exponential", "exp"),
+    "log sigmoid": ("LogSigmoid", "logsigmoid", "log_sigmoid"),
+    "log softmax": ("LogSoftmax", "log_softmax"),
+    "hard tanh": ("Hardtanh", "hardtanh", "hard_tanh"),
+    "hard shrink": ("Hardshrink", "hardshrink", "hard_shrink"),
+    "soft shrink": ("Softshrink", "softshrink", "soft_shrink"),
+    "tanh shrink": ("Tanhshrink", "tanhshrink", "tanh_shrink"),
+    "glu": ("GLU", "glu"),
     "step": ("Step",),
     "rearrangement": ("Flatten", "Reshape", "Unflatten", "Permute", "Identity", "InputLayer"),
 }
@@ -87,13 +117,17 @@ def computing(X: np.ndarray, layers: Iterable[LayerOutput]) -> list[LayerOutput]
     """Return the layers that compute, without those that only rearrange numbers."""
     found = []
     for layer in layers:
-        known, before = layer.kind in _KINDS, X
+        before = X
         if layer.values is not None:
             X = layer.values
-        moved = layer.kind == "rearrangement" or (not known and _same_numbers(before, X))
-        if layer.weights or not moved:
+        if layer.weights or not rearranges(layer.kind, before, X):
             found.append(layer)
     return found
+
+
+def rearranges(kind: str, before: np.ndarray, after: np.ndarray) -> bool:
+    """Return whether a layer without weights returns the numbers that it is given, in any order."""
+    return kind == "rearrangement" or (kind not in _KINDS and _same_numbers(before, after))
 
 
 def _same_numbers(a: np.ndarray, b: np.ndarray) -> bool:

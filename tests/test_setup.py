@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = "awk bash cat cp df dirname flock head ls make mkdir rm sed sh sleep tail touch".split()
+COMMANDS = (
+    "awk bash cat chmod cp df dirname flock head ls make mkdir rm sed sh sleep tail touch".split()
+)
 
 # Answers what the set-up asks of a Python, and notes what it is told to do.
 FAKE_PYTHON = """\
@@ -19,7 +21,7 @@ case "$*" in
     echo venv >>"$CALLS"
     for venv; do :; done
     rm -rf "$venv"
-    mkdir -p "$venv/bin"
+    mkdir -p "$venv/bin" "$venv/lib/python{version}/site-packages"
     cp "$0" "$venv/bin/python"
     touch "$venv/pyvenv.cfg" ;;
 *ensurepip*) {ensurepip} ;;
@@ -95,6 +97,24 @@ def test_first_setup_makes_the_venv_and_says_so_in_one_line(checkout):
     assert (result.returncode, checkout.calls) == (0, ["venv", "pip"])
     assert result.stderr.startswith("lockstep: setting up .venv: installing pinned packages")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_setup_adds_what_is_no_part_of_the_library(checkout):
+    """The checkout is on the path, and `lockstep` runs the suite, wherever it is called from."""
+    checkout.root = checkout.root.rename(checkout.root.with_name("it's here"))
+    checkout.setup(PIP_DOES='echo "import frameworks" >.venv/bin/lockstep')
+    site_packages = checkout.root / ".venv/lib/python3.11/site-packages"
+    assert (site_packages / "lockstep_suite.pth").read_text() == f"{checkout.root}\n"
+    python = checkout.root / ".venv/bin/python"
+    python.write_text('#!/bin/sh\necho "$#" "$@"\n')
+    script = checkout.root / ".venv/bin/lockstep"
+    assert checkout.run(script, "run", "a b").stdout == "5 -P -m experiments run a b\n"
+
+
+def test_setup_of_a_venv_without_room_for_the_suite_is_not_finished(checkout):
+    result = checkout.setup(PIP_DOES="rm -r .venv/lib")
+    assert_fails(result, ".venv could not be written")
+    assert checkout.stamp.read_text() == ""
 
 
 def test_second_setup_does_nothing(checkout):

@@ -90,14 +90,24 @@ create_venv() {
     fi
 }
 
+add_suite() {  # what is no part of the library: the checkout's other packages, and their command
+    version=$(python_version "$venv/bin/python")
+    pwd -P >"$venv/lib/python$version/site-packages/lockstep_suite.pth" || return 1
+    python=$(cd "$venv/bin" && pwd -P)/python
+    printf "#!/bin/sh\nexec '%s' -P -m experiments \"\$@\"\n" \
+        "$(printf '%s\n' "$python" | sed "s/'/'\\\\''/g")" >"$venv/bin/lockstep" || return 1
+    chmod +x "$venv/bin/lockstep"
+}
+
 install() {
     say "setting up $venv: installing pinned packages, a few minutes the first time"
     : >"$stamp"
     : >"$log"
     [ -t 1 ] || export PIP_QUIET=1 PIP_PROGRESS_BAR=off  # no terminal: warnings and errors only
     "$venv/bin/python" -I -m pip install --disable-pip-version-check --no-input --log "$log" \
-        --constraint constraints.txt --editable '.[dev]' ||
+        --constraint constraints.txt --editable '.[suite,dev]' ||
         explain "pip could not install the packages; its log is $log" "$(cat "$log")"
+    add_suite || explain "$venv could not be written" ''
     inputs >"$stamp" || explain "$stamp could not be written" ''
 }
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Arrays", "Facts", "LayerTrace", "StepTrace", "Trace", "Weight"]
+__all__ = ["Arrays", "Facts", "LayerTrace", "StepTrace", "Trace", "Value", "Weight"]
 
 Arrays = tuple[np.ndarray, ...]
 Value = bool | int | float | str | None | tuple[Any, ...]
@@ -39,7 +39,7 @@ class Weight:
     name: str  # "conv1.kernel", "dense_2.bias": the layer's own path, then the canonical part
     values: np.ndarray
     trainable: bool = True
-    group: int = 0  # of the optimizer's groups of settings, see `Trace.optimizer`
+    group: int = 0  # of the optimizer's groups of settings, see `Trace.optimizer`; -1: in none
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class LayerTrace:
     output: np.ndarray | None = None  # in evaluation mode; None if it was not one array
     training_inputs: Arrays = ()
     training_output: np.ndarray | None = None
-    rearranges: bool = False  # returns the numbers of its input, in whatever order
+    rearranges: bool = False  # returns numbers of its input, all or some, in whatever order
 
 
 @dataclass(frozen=True)
@@ -90,3 +90,6 @@ class Trace:
     targets: Arrays  # its targets; () where the inputs are the targets
     digests: Mapping[str, str]  # SHA-256 of all inputs, targets, sample weights and orders
     notes: tuple[str, ...] = ()  # what was done otherwise: "dropout is switched off"
+    batches: Arrays = ()  # the rows of every step, by position among all rows
+    steps_per_epoch: int | None = None  # after so many a schedule steps that does so by epoch
+    seed: int | None = None  # of the dropout masks, see `frameworks.draws`; None: none are drawn

@@ -40,14 +40,15 @@ def test_keras_classifier_loads_no_torch():
 
 
 @pytest.mark.parametrize(
-    ("classifier", "missing"),
+    ("classifier", "missing", "package"),
     [
-        ("PyTorchClassifier", "torch"),
-        ("KerasClassifier", "keras"),
-        ("KerasClassifier", "tensorflow"),
+        ("PyTorchClassifier", "torch", "torch"),
+        ("KerasClassifier", "keras", "keras"),
+        ("KerasClassifier", "tensorflow", "tensorflow"),
+        ("ScratchClassifier", "sklearn", "scikit-learn"),
     ],
 )
-def test_missing_framework_is_named_with_the_command_that_installs_it(classifier, missing):
+def test_missing_package_is_named_with_the_command_that_installs_it(classifier, missing, package):
     code = f"""
 class Nothing:
     def find_spec(self, name, path=None, target=None):
@@ -60,7 +61,7 @@ try:
 except frameworks.MissingFrameworkError as error:
     print(isinstance(error, ImportError), error)
 """
-    sentence = f"{classifier} needs {missing}, which is not installed; pip install {missing}"
+    sentence = f"{classifier} needs {package}, which is not installed; pip install {package}"
     assert python(code) == f"True {sentence}\n"
 
 

@@ -1,0 +1,92 @@
+"""What a plain PyTorch function says of itself, from its name and the arguments of a call."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from frameworks.live.stating import facts
+from frameworks.probe import kind_of
+from frameworks.pytorch.facts.layers import layer_facts
+from frameworks.recordings.trace import Facts
+
+__all__ = ["function_facts"]
+
+_REARRANGEMENTS = (
+    *("flatten", "reshape", "view", "permute", "transpose", "squeeze", "unsqueeze", "contiguous"),
+    *("movedim", "moveaxis", "swapaxes", "swapdims", "t", "clone", "view_as", "reshape_as"),
+    *("unflatten", "expand", "to", "type", "double", "float", "detach", "ravel", "adjoint"),
+)
+_MODULES: dict[str, Any] = {
+    "relu": nn.ReLU,
+    "relu_": nn.ReLU,
+    "relu6": nn.ReLU6,
+    "leaky_relu": nn.LeakyReLU,
+    "leaky_relu_": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "celu": nn.CELU,
+    "selu": nn.SELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "sigmoid": nn.Sigmoid,
+    "sigmoid_": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "tanh_": nn.Tanh,
+    "softplus": nn.Softplus,
+    "softsign": nn.Softsign,
+    "softmax": nn.Softmax,
+    "log_softmax": nn.LogSoftmax,
+    "logsigmoid": nn.LogSigmoid,
+    "hardtanh": nn.Hardtanh,
+    "hardsigmoid": nn.Hardsigmoid,
+    "hardswish": nn.Hardswish,
+    "hardshrink": nn.Hardshrink,
+    "softshrink": nn.Softshrink,
+    "tanhshrink": nn.Tanhshrink,
+    "glu": nn.GLU,
+    "dropout": nn.Dropout,
+    "dropout1d": nn.Dropout1d,
+    "dropout2d": nn.Dropout2d,
+    "dropout3d": nn.Dropout3d,
+    **{f"max_pool{n}d": getattr(nn, f"MaxPool{n}d") for n in (1, 2, 3)},
+    **{f"avg_pool{n}d": getattr(nn, f"AvgPool{n}d") for n in (1, 2, 3)},
+    **{f"adaptive_avg_pool{n}d": getattr(nn, f"AdaptiveAvgPool{n}d") for n in (1, 2, 3)},
+    **{f"adaptive_max_pool{n}d": getattr(nn, f"AdaptiveMaxPool{n}d") for n in (1, 2, 3)},
+}
+_KINDS = {
+    **dict.fromkeys(("add", "add_", "__add__", "__radd__", "__iadd__"), "sum"),
+    **dict.fromkeys(("mul", "mul_", "__mul__", "__rmul__", "multiply"), "product"),
+    **dict.fromkeys(("sub", "__sub__", "__rsub__", "subtract"), "difference"),
+    **dict.fromkeys(("cat", "concat", "concatenate"), "concatenation"),
+    **dict.fromkeys(("matmul", "__matmul__", "bmm", "mm"), "matrix product"),
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), "convolution"),
+    "linear": "dense",
+    "embedding": "embedding",
+    "layer_norm": "layer normalization",
+    "batch_norm": "batch normalization",
+    "clamp": "clamp",
+    "mean": "mean",
+    "amax": "maximum",
+    "scaled_dot_product_attention": "attention product",
+}
+_LEFT_OUT = ("training", "inplace", "input", "_stacklevel", "return_indices", "dtype")
+
+
+def function_facts(
+    name: str, arguments: Mapping[str, Any], input_shape: tuple[int, ...] | None = None
+) -> Facts:
+    """Return the facts of a call: of `F.relu`, `torch.cat`, or a tensor's method.
+
+    `name` is the function's `__name__`; `arguments` are those that are no tensors, by their names.
+    `input_shape` is the canonical shape of one row. Of a function that is a module's, too, the
+    facts are the module's, so that both are stated alike.
+    """
+    own = {k: v for k, v in arguments.items() if k not in _LEFT_OUT and v is not None}
+    if name in _MODULES:
+        return layer_facts(_MODULES[name](**own), input_shape)
+    if name in _REARRANGEMENTS:
+        return facts("rearrangement", {})
+    kind = _KINDS.get(name) or kind_of(type(name, (), {})())
+    stated = {k: v for k, v in own.items() if isinstance(v, bool | int | float | str | tuple)}
+    return facts(kind, {k: (v, f"{k}={v!r}") for k, v in stated.items()})

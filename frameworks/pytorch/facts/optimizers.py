@@ -1,0 +1,123 @@
+"""What a PyTorch optimizer says of itself, for each of its parameter groups."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from frameworks.live.stating import Entry, facts, number
+from frameworks.recordings.trace import Facts
+
+__all__ = ["optimizer_facts"]
+
+Entries = dict[str, Entry]
+Group = Mapping[str, Any]
+
+_AFTER = "after the bias correction"
+_OUTSIDE = "outside the root"
+
+
+def optimizer_facts(optimizer: Optimizer) -> list[Facts]:
+    """Return the facts of each parameter group."""
+    return [_group_facts(optimizer, group) for group in optimizer.param_groups]
+
+
+def _group_facts(optimizer: Optimizer, group: Group) -> Facts:
+    kind = _kind(optimizer)
+    entries = _common(kind, group)
+    if kind in _READERS:
+        entries |= _READERS[kind](group)
+    if kind in ("adam", "adamw"):
+        kind = "adamw" if "decoupled_decay" in entries else "adam"
+    return facts(kind, entries)
+
+
+def _kind(optimizer: Optimizer) -> str:
+    """Return the kind whose step the optimizer takes; a user's own step has a name of its own."""
+    owner = next(cls for cls in type(optimizer).__mro__ if "step" in vars(cls))
+    if owner.__module__.startswith("torch.optim"):
+        own = next(c for c in type(optimizer).__mro__ if c.__module__.startswith("torch.optim"))
+        return own.__name__.lower()
+    return type(optimizer).__name__
+
+
+def _said(group: Group, **names: str) -> Entries:
+    """Return entries of the settings that the group has under other names."""
+    return {name: (group[own], f"{own}={group[own]!r}") for name, own in names.items()}
+
+
+def _common(kind: str, group: Group) -> Entries:
+    eta = number(group["lr"])
+    entries: Entries = {"learning_rate": (eta, f"lr={eta:.10g}")}
+    if decay := group.get("weight_decay"):
+        decoupled = kind == "adamw" or group.get("decoupled_weight_decay", False)
+        name = "decoupled_decay" if decoupled else "coupled_decay"
+        entries[name] = number(decay), f"weight_decay={number(decay)}"
+    if group.get("maximize"):
+        entries["maximize"] = True, "maximize=True"
+    return entries
+
+
+def _sgd(group: Group) -> Entries:
+    if not group["momentum"]:
+        return _said(group, momentum="momentum")
+    entries = _said(group, momentum="momentum", nesterov="nesterov", dampening="dampening")
+    return entries | {"rate_in_velocity": (False, "the learning rate multiplies the velocity")}
+
+
+def _betas(group: Group) -> Entries:
+    said = f"betas={tuple(group['betas'])}"
+    return {f"beta_{i}": (number(b), said) for i, b in enumerate(group["betas"], 1)}
+
+
+def _adam(group: Group) -> Entries:
+    entries = _betas(group) | _said(group, epsilon="eps", amsgrad="amsgrad")
+    entries |= {f"correction_{n}": entries[n] for n in ("beta_1", "beta_2")}
+    return entries | {"place": (_AFTER, f"√v̂ + eps, {_AFTER}")}
+
+
+def _nadam(group: Group) -> Entries:
+    entries = _betas(group) | _said(group, epsilon="eps", momentum_decay="momentum_decay")
+    entries["correction_beta_1"] = entries["beta_1"]
+    if torch.get_default_dtype() != torch.float64:
+        entries["product"] = "float32", "the product of the momenta is kept in float32"
+    return entries | {"momentum_base": (0.96, "0.96")}
+
+
+def _adamax(group: Group) -> Entries:
+    entries = _betas(group) | _said(group, epsilon="eps")
+    entries["correction_beta_1"] = entries["beta_1"]
+    return entries | {"place": ("inside the maximum", "max(β₂ u, |g| + eps)")}
+
+
+def _rmsprop(group: Group) -> Entries:
+    entries = _said(group, rho="alpha", epsilon="eps", centered="centered", momentum="momentum")
+    entries["place"] = _OUTSIDE, "√v + eps"
+    if group["momentum"]:
+        entries["rate_in_velocity"] = False, "the learning rate multiplies the velocity"
+    return entries
+
+
+def _adagrad(group: Group) -> Entries:
+    entries = _said(group, epsilon="eps", start="initial_accumulator_value")
+    entries["place"] = _OUTSIDE, "√s + eps"
+    if group["lr_decay"]:
+        entries |= _said(group, rate_decay="lr_decay")
+    return entries
+
+
+def _adadelta(group: Group) -> Entries:
+    return _said(group, rho="rho", epsilon="eps")
+
+
+_READERS: dict[str, Callable[[Group], Entries]] = {
+    "sgd": _sgd,
+    "adam": _adam,
+    "adamw": _adam,
+    "nadam": _nadam,
+    "adamax": _adamax,
+    "rmsprop": _rmsprop,
+    "adagrad": _adagrad,
+    "adadelta": _adadelta,
+}
