@@ -8,7 +8,7 @@ from frameworks.keras.layouts import canonical_states, layout_of
 from frameworks.keras.loading import keras
 from frameworks.layout import Layout
 
-__all__ = ["Leaf", "find_leaves"]
+__all__ = ["Leaf", "carried_states", "find_leaves"]
 
 _RECURRENT = ("kernel", "recurrent_kernel", "bias", "recurrent_bias")
 
@@ -39,6 +39,13 @@ def find_leaves(model: keras.Model) -> list[Leaf]:
         paths.add(unique)
         leaves.append(_leaf(unique, layer))
     return leaves
+
+
+def carried_states(model: keras.Model) -> list[keras.Variable]:
+    """Return what stateful recurrent layers carry to the next batch: no variables of the model."""
+    stateful = [a for a in model._flatten_layers() if getattr(a, "stateful", False)]
+    states = [v for layer in stateful for v in keras.tree.flatten(layer.states)]
+    return [v for v in states if isinstance(v, keras.Variable)]
 
 
 def _walk(layer: Any, path: str, seen: set[int]) -> Iterator[tuple[str, keras.Operation]]:

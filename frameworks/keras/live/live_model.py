@@ -13,7 +13,7 @@ from frameworks.errors import RequestError
 from frameworks.keras.facts import loss_facts, optimizer_facts, schedule_facts, set_fact
 from frameworks.keras.live.batches import Batches, adapt_inputs
 from frameworks.keras.live.compiling import compiled_copy, lent
-from frameworks.keras.live.layers import Leaf, find_leaves
+from frameworks.keras.live.layers import carried_states, find_leaves
 from frameworks.keras.live.randomness import HandedDropout
 from frameworks.keras.live.recording import Call, recorded
 from frameworks.keras.live.stepping import stepper_of_backend
@@ -53,13 +53,12 @@ class KerasLive(LiveModel):
         shapes = " and ".join(str(x.shape[1:]) for x in rows.X)
         try:
             if not all(layer.built for layer in self.model._flatten_layers()):
-                self._batches.forward(rows, training=False)
+                self._batches.forward(rows, training=False)  # which builds them
             self._leaves = find_leaves(self.model)
             self._dropout = HandedDropout(self._leaves)
             self.notes += self._dropout.notes
             self._stepper = stepper_of_backend()(self.model, self._dropout, self._training.step)
-            with self._stepper.untracked(), recorded(self._leaves) as calls:
-                return calls, self._batches.forward(rows, training=False)
+            return self._record(rows, training=False)
         except RequestError:
             raise
         except Exception as error:  # of whatever kind a user's layer raises
@@ -140,7 +139,7 @@ class KerasLive(LiveModel):
                 variable.assign(value)
 
     def dropped(self, rows: Rows) -> list[Dropped]:
-        with lent(self.dtype), self._stepper.untracked(), self._dropout.noting() as found:
+        with self._passing(), self._dropout.noting() as found:
             self._batches.forward(rows, training=False)
         return found
 
@@ -152,21 +151,25 @@ class KerasLive(LiveModel):
 
     def trace_layers(self, rows: Rows) -> tuple[list[LayerTrace], Arrays]:
         evaluated, outputs = self._record(rows, training=False)
-        with self._restored():
-            trained, _ = self._record(rows, training=True)
+        trained, _ = self._record(rows, training=True)
         layers = trace_calls(evaluated, trained, self._weights, self._batches)
         return layers, self._batches.outputs(outputs)
 
     def _record(self, rows: Rows, training: bool) -> tuple[list[Call], Any]:
         masks = self._mask_tensors() if training else None
-        with lent(self.dtype), self._stepper.untracked(), self._dropout.handed(masks):
-            with recorded(self._leaves) as calls:
-                return calls, self._batches.forward(rows, training)
+        with self._passing(), self._dropout.handed(masks), recorded(self._leaves) as calls:
+            return calls, self._batches.forward(rows, training)
 
     @contextmanager
-    def _restored(self) -> Iterator[None]:
-        """Set all variables, afterwards, to what they are now."""
-        variables = [*self.model.variables, *self.model.optimizer.variables]
+    def _passing(self) -> Iterator[None]:
+        """Run the model forward only, and restore the states that this changes."""
+        changed = [*self.model.non_trainable_variables, *carried_states(self.model)]
+        with lent(self.dtype), self._restored(changed), self._stepper.untracked():
+            yield
+
+    @contextmanager
+    def _restored(self, variables: Sequence[keras.Variable]) -> Iterator[None]:
+        """Set variables, afterwards, to what they are now."""
         values = self._values(variables)
         try:
             yield
@@ -174,11 +177,13 @@ class KerasLive(LiveModel):
             self._assign(variables, values)
 
     def outputs(self, rows: Rows) -> Arrays:
-        with lent(self.dtype), self._stepper.untracked():
+        with self._passing():
             return self._batches.outputs(self._batches.forward(rows, training=False))
 
     def loss_and_gradients(self, rows: Rows) -> tuple[float, list[np.ndarray]]:
-        with self._restored():
+        model = self.model
+        changed = [*model.variables, *carried_states(model), *model.optimizer.variables]
+        with self._restored(changed):
             loss = self.step(rows)
         return loss, self._weights.by_variable(self._stepper.gradients())
 

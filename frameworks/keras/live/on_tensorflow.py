@@ -24,11 +24,17 @@ class TensorFlowStepper(Stepper):
         return dense
 
     def reset(self) -> None:
-        self._run = self._take
-        if not self.model.run_eagerly:
-            jit = self.model.jit_compile
-            self._run = tf.function(self._take, jit_compile=jit, reduce_retracing=True)
+        self._compiled: dict[Any, tuple[Any, list[Any]]] = {}
 
     def step(self, data: Data, masks: Sequence[Any] | None) -> float:
-        loss, self._gradients = self._run(data, masks)
+        if self.model.run_eagerly:
+            loss, self._gradients = self._take(data, masks)
+            return float(loss)
+        batch = [x for x in tf.nest.flatten((data, masks)) if x is not None]
+        shapes = (masks is None, *((x.dtype, *x.shape) for x in batch))
+        if shapes not in self._compiled:
+            graph = tf.function(self._take, jit_compile=self.model.jit_compile)
+            self._compiled[shapes] = graph.get_concrete_function(data, masks), self._trained
+        run, self._trained = self._compiled[shapes]
+        loss, self._gradients = run(data, masks)
         return float(loss)
