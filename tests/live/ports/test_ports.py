@@ -1,0 +1,44 @@
+"""Ports that are right train alike; ports that are wrong are told where, and why."""
+
+import pytest
+
+from .catalogue import PORTS
+from .publish import Said
+
+LIMIT = 1e-12  # the suite's own for float64
+CASES = [
+    pytest.param(port, mistake, swapped, id=f"{port.name}: {mistake.name}{', swapped' * swapped}")
+    for port in PORTS
+    for mistake in port.mistakes
+    for swapped in (False, True)
+]
+
+
+@pytest.mark.parametrize("port", PORTS, ids=lambda port: port.name)
+def test_a_port_that_is_right_trains_alike(port, steps, published):
+    report = port.compare(steps)
+    (trajectory,) = [level for level in report.levels if level.name == "trajectory"]
+    published["ports"][port.name] = steps, trajectory.worst.error
+    assert report.same, str(report)
+    assert trajectory.worst.error <= LIMIT
+
+
+@pytest.mark.parametrize(("port", "mistake", "swapped"), CASES)
+def test_a_mistake_is_noticed_and_named(port, mistake, swapped, steps, everything, published):
+    if not everything and (swapped or mistake is not port.mistakes[0]):
+        pytest.skip("one mistake of each port is enough here; `make ports` tries all")
+    report = port.compare(steps, mistake, swapped=swapped)
+    said = Said(
+        port.name, mistake, swapped, report.same, report.level or "", report.place or "",
+        report.cause or "",
+    )  # fmt: skip
+    published["said"].append(said)
+    assert not report.same
+    assert said.level_is_right, str(report)
+    assert said.place_is_right, str(report)
+    assert said.judgement != "wrong", str(report)
+
+
+def test_there_are_eight_ports_with_five_mistakes_each():
+    assert len(PORTS) == 8
+    assert all(len(port.mistakes) == 5 for port in PORTS)
