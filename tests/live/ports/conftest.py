@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from .catalogue import PORTS
 from .publish import to_markdown
 
 
@@ -12,15 +13,25 @@ def pytest_addoption(parser):
     parser.addoption("--ports-steps", type=int, default=12, help="steps of each comparison")
 
 
+def pytest_generate_tests(metafunc):
+    """Try the first mistake of each port, or with a table to write all, in both orders."""
+    if "mistake" not in metafunc.fixturenames:
+        return
+    everything = metafunc.config.getoption("--ports-table", None) is not None
+    cases = [
+        pytest.param(
+            port, mistake, swapped, id=f"{port.name}, {mistake.name}{' (swapped)' * swapped}"
+        )
+        for port in PORTS
+        for mistake in (port.mistakes if everything else port.mistakes[:1])
+        for swapped in ((False, True) if everything else (False,))
+    ]
+    metafunc.parametrize(("port", "mistake", "swapped"), cases)
+
+
 @pytest.fixture(scope="session")
 def steps(request):
     return request.config.getoption("--ports-steps", 12)
-
-
-@pytest.fixture(scope="session")
-def everything(request):
-    """Whether every mistake is tried, and not only the first of each port."""
-    return request.config.getoption("--ports-table", None) is not None
 
 
 @pytest.fixture(scope="session")
