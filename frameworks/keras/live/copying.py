@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 from keras.src import backend
-from keras.src.ops.node import Node
 from keras.src.utils.tracking import Tracker
 
 from frameworks.errors import RequestError
