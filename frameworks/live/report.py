@@ -15,20 +15,11 @@ from frameworks.diverge.differences import Difference
 from frameworks.diverge.findings import Level
 from frameworks.diverge.show import level_table, where_of
 from frameworks.live.levels import LEVELS
+from frameworks.live.settings import Setting
 
-__all__ = ["Report", "Setting"]
+__all__ = ["Report"]
 
 _WIDTH = 79
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A setting in which two sides differ, in each framework's own words."""
-
-    place: str
-    name: str
-    a: str
-    b: str
 
 
 @dataclass(frozen=True)
