@@ -19,7 +19,7 @@ from frameworks.live.model import LiveModel, Training
 from frameworks.live.noise import Noise, measure_noise
 from frameworks.live.report import Report
 from frameworks.live.tracing import Course, LiveSide, draw_course
-from frameworks.recordings import check_same_data, read_trace
+from frameworks.recordings import check_rows, check_same_data, read_trace
 from frameworks.recordings.trace import Trace
 
 __all__ = ["Comparison", "Request", "kind_of_training", "name_of_side", "open_side"]
@@ -48,13 +48,13 @@ class Request:
     ignore: Collection[str] = ()
     losses_equal: bool = False
 
-    def check(self, rows: int) -> None:
-        """Raise RequestError for what cannot be carried out on so many rows."""
+    def check(self, rows: int | None) -> None:
+        """Raise RequestError for what cannot be carried out on so many rows; None: recorded."""
         for name in ("steps", "batch_size"):
             value = getattr(self, name)
             if not isinstance(value, int | np.integer) or value < 1:
                 raise RequestError(f"{name} must be an integer of at least 1, got {value!r}")
-        if rows < self.batch_size:
+        if rows is not None and rows < self.batch_size:
             raise RequestError(
                 f"X has {rows} rows, fewer than a batch of {self.batch_size}; give a smaller "
                 "batch_size"
@@ -110,6 +110,14 @@ class Comparison:
     report: Advance
     notes: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Read the recordings; a live side follows one in its dtype, too."""
+        self.recorded = [
+            read_trace(each) if isinstance(each, str | PathLike) else None for each in self.given
+        ]
+        for trace in filter(None, self.recorded):
+            self.request = replace(self.request, dtype=trace.dtype, seed=trace.seed or 0)
+
     def run(self) -> Report:
         """Compare, and report."""
         pair = Pair(*self.traces(), self.names, self.matching)
@@ -119,13 +127,10 @@ class Comparison:
     @cached_property
     def sides(self) -> tuple[LiveSide | Trace, LiveSide | Trace]:
         """Both sides; a live one follows a recorded one."""
-        recorded = [read_trace(each) if isinstance(each, str | PathLike) else None
-                    for each in self.given]  # fmt: skip
-        first = next((each for each in recorded if each is not None), None)
-        course = self._course(first)
+        course = self._course(next(filter(None, self.recorded), None))
         sides = [
             trace or open_side(each, k, self.data, course, self.request.dtype)
-            for k, (each, trace) in enumerate(zip(self.given, recorded, strict=True))
+            for k, (each, trace) in enumerate(zip(self.given, self.recorded, strict=True))
         ]
         return sides[0], sides[1]
 
@@ -133,7 +138,9 @@ class Comparison:
         request, rows = self.request, self.data.rows
         if recorded is None:
             return draw_course(rows, request.batch_size, request.steps, request.seed)
-        per_epoch = recorded.steps_per_epoch or len(recorded.batches)
+        if None in self.recorded:
+            check_rows(recorded, rows)
+        per_epoch = recorded.steps_per_epoch or len(recorded.batches) + 1
         return Course(recorded.batches, per_epoch, recorded.seed or 0)
 
     @cached_property
@@ -155,6 +162,8 @@ class Comparison:
             return Network.of(name, side)
         self.report(f"{name}: layers", 0, None)
         model = side.open(self.request.dtype)
+        for recorded in filter(None, self.recorded):
+            check_same_data(recorded, side.digests(model))
         layers, _ = model.trace_layers(side.rows(0))
         return Network(name, layers, model.weights(), model.states())
 
@@ -167,10 +176,6 @@ class Comparison:
         """Train both sides from the same weights, and return what they did."""
         self._share_weights()
         first, second = (self._trace(side) for side in self.sides)
-        for trace, side in ((first, self.sides[1]), (second, self.sides[0])):
-            if trace in self.sides and isinstance(side, LiveSide):
-                live = second if trace is first else first
-                check_same_data(trace, live.digests, self.data.rows)
         return first, second
 
     def _trace(self, side: LiveSide | Trace) -> Trace:
@@ -183,8 +188,8 @@ class Comparison:
         states = [[each.values for each in x.states] for x in (a, b)]
         done, back = self.matching, self.matching.swapped
         source = self.request.weights
-        if isinstance(self.sides[1], Trace):
-            source = "b"
+        if source is not None and any(self.recorded):
+            source = "b" if self.recorded[0] is None else "a"
         if source == "a":
             own[1] = hand_over(done, own[0], own[1])
             states[1] = _copied(done.states, states[0], states[1])
@@ -207,12 +212,15 @@ class Comparison:
             losses_equal=request.losses_equal,
         ).judge()
 
-    def _exact(self) -> tuple[Trace, Trace] | None:
-        """Return both sides in float64, for their rounding errors on the first batch."""
-        a, b = self.sides
-        if self.request.dtype == "float64" or isinstance(a, Trace) or isinstance(b, Trace):
-            return None
-        return a.trace("float64", self.report, steps=1), b.trace("float64", self.report, steps=1)
+    def _exact(self) -> tuple[Trace | None, Trace | None]:
+        """Return the live sides in float64, for their rounding errors on the first batch."""
+        if self.request.dtype == "float64":
+            return None, None
+        a, b = (
+            side.trace("float64", self.report, steps=1) if isinstance(side, LiveSide) else None
+            for side in self.sides
+        )
+        return a, b
 
     def _noise(self) -> Callable[[], Noise | None]:
         """Return a function that measures the noise of a live side when it is first called."""

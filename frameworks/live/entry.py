@@ -6,7 +6,7 @@ from typing import Any
 
 from frameworks.console import progress_bar
 from frameworks.live.comparison import Comparison, Request, open_side
-from frameworks.live.data import data_of
+from frameworks.live.data import NO_DATA, data_of
 from frameworks.live.model import Training
 from frameworks.live.report import Report
 from frameworks.live.tracing import draw_course
@@ -20,7 +20,7 @@ Side = Training | str | PathLike[str]
 def diverge(
     a: Side,
     b: Side,
-    X: Any,
+    X: Any = None,
     y: Any = None,
     *,
     inputs: Any = None,
@@ -41,7 +41,7 @@ def diverge(
     start from the weights of one (`weights="a"` or "b"), or each from its own (None). They take the
     same steps on the same batches, which `seed` draws (whole ones: the rows left over at the end of
     an epoch are not used), with the same dropout masks. A side may be the path of a recording; the
-    other then takes the recorded steps.
+    other then takes the recorded steps in the recorded dtype. Two recordings need no X.
 
     X and y are arrays (n, ...). A list of arrays is several inputs, or several targets; without y
     the inputs are the targets. A tuple (y_a, y_b) gives each side its own form of the targets, a
@@ -52,16 +52,17 @@ def diverge(
     weights alike, counts as a difference.
     RequestError says in one sentence why two trainings cannot be compared.
     """
-    data = data_of(X, y, sample_weight, inputs)
+    recorded = [isinstance(side, str | PathLike) for side in (a, b)]
+    data = NO_DATA if all(recorded) and X is None else data_of(X, y, sample_weight, inputs)
     request = Request(
         steps, batch_size, dtype, seed, weights, mapping, limits, ignore, losses_equal
     )
-    request.check(data.rows)
+    request.check(None if any(recorded) else data.rows)
     with progress_bar() as report:
         return Comparison((a, b), data, request, report).run()
 
 
-def assert_same_training(a: Side, b: Side, X: Any, y: Any = None, **options: Any) -> None:
+def assert_same_training(a: Side, b: Side, X: Any = None, y: Any = None, **options: Any) -> None:
     """Raise AssertionError, with the report, unless two trainings are the same.
 
     The arguments are those of `diverge`.

@@ -40,7 +40,7 @@ class Judge:
     pair: Pair
     limits: dict[str, float]
     ignored: frozenset[str] = frozenset()
-    exact: tuple[Trace, Trace] | None = None  # both sides in float64, if they are in float32
+    exact: tuple[Trace | None, Trace | None] = (None, None)  # live sides in float64, for float32
     noise: Callable[[], Noise | None] = lambda: None
     losses_equal: bool = False
 
@@ -96,17 +96,28 @@ class Judge:
         if level == "result":
             of_outputs = self.limits["result"]
             limits = [of_outputs if each.place == "outputs" else limits[0] for each in found]
-        if self.exact is not None and level in FIRST_BATCH:
-            ours, theirs = (exact_errors(level, self.pair, k, self.exact[k]) for k in (0, 1))
-            if len(ours) == len(theirs) == len(found):
-                limits = [rounding_limit(*both) for both in zip(ours, theirs, strict=True)]
-            else:
-                limits = [rounding_limit()] * len(found)
+        if self._in_float32 and level in FIRST_BATCH:
+            limits = self._rounding_limits(level, len(found))
         return [_limited(each, limit) for each, limit in zip(found, limits, strict=True)]
+
+    @property
+    def _in_float32(self) -> bool:
+        return "float32" in (self.pair.a.dtype, self.pair.b.dtype)
+
+    def _rounding_limits(self, level: str, count: int) -> list[float]:
+        """Return the limits of a level in float32, from the rounding errors of the live sides."""
+        errors = [
+            exact_errors(level, self.pair, k, exact)
+            for k, exact in enumerate(self.exact)
+            if exact is not None
+        ]
+        if not errors or any(len(each) != count for each in errors):
+            return [rounding_limit()] * count
+        return [rounding_limit(*each) for each in zip(*errors, strict=True)]
 
     def _with_noise(self, done: Judged, level: str, found: list[Compared]) -> list[Compared]:
         """Replace the limits by measured ones: in float32 always, in float64 where exceeded."""
-        in_float32 = self.pair.a.dtype == "float32" or self.pair.b.dtype == "float32"
+        in_float32 = self._in_float32
         if not in_float32 and not any(each.found.parted for each in found):
             return found
         if not np.isfinite([each.found.error for each in found]).all():

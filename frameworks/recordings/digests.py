@@ -12,7 +12,7 @@ import numpy as np
 from frameworks.errors import RequestError
 from frameworks.recordings.trace import Trace
 
-__all__ = ["check_same_data", "digest", "digests_of"]
+__all__ = ["check_rows", "check_same_data", "digest", "digests_of"]
 
 
 def digest(arrays: Iterable[np.ndarray]) -> str:
@@ -50,8 +50,16 @@ def digests_of(
     return {name: digest(arrays) for name, arrays in parts.items() if len(arrays)}
 
 
-def check_same_data(trace: Trace, digests: Mapping[str, str], rows: int) -> None:
-    """RequestError unless data of so many rows, with these digests, are those of a recording.
+def check_rows(trace: Trace, rows: int) -> None:
+    """RequestError unless a training on so many rows can take the steps of a recording."""
+    if not trace.batches:
+        raise RequestError("the recording does not say which rows each step took; record again")
+    if max(int(batch.max()) for batch in trace.batches) >= rows:
+        raise RequestError(f"the recording takes rows that are not among the {rows} of X")
+
+
+def check_same_data(trace: Trace, digests: Mapping[str, str]) -> None:
+    """RequestError unless data with these digests are those of a recording.
 
     Orders are not compared: a live side is given those of the recording.
     """
@@ -62,7 +70,3 @@ def check_same_data(trace: Trace, digests: Mapping[str, str], rows: int) -> None
             f"the recording was made with other {' and '.join(other)}; give diverge the X, y and"
             " sample_weight that it was made with, or record again"
         )
-    if not trace.batches:
-        raise RequestError("the recording does not say which rows each step took; record again")
-    if max(int(batch.max()) for batch in trace.batches) >= rows:
-        raise RequestError(f"the recording takes rows that are not among the {rows} given")

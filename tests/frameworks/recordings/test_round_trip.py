@@ -11,6 +11,7 @@ from frameworks.errors import RequestError
 from frameworks.recordings import (
     Facts,
     RecordingError,
+    check_rows,
     check_same_data,
     digest,
     digests_of,
@@ -119,15 +120,20 @@ def test_a_digest_is_that_of_the_documentation():
 def test_other_data_than_the_recordings_are_named():
     trace, X = sample_trace(), np.zeros((10, 2))
     with pytest.raises(RequestError, match="made with other inputs and targets; give diverge"):
-        check_same_data(trace, digests_of((X,)), 10)
+        check_same_data(trace, digests_of((X,)))
     same = {name: trace.digests[name] for name in ("inputs", "targets")}
-    check_same_data(trace, same, 10)
+    check_same_data(trace, same)
     with pytest.raises(RequestError, match="made with other sample weights"):
-        check_same_data(trace, same | digests_of((), w=np.ones(10)), 10)
+        check_same_data(trace, same | digests_of((), w=np.ones(10)))
+
+
+def test_rows_that_are_not_there_are_refused():
+    trace = sample_trace()
+    check_rows(trace, 10)
     with pytest.raises(RequestError, match="rows that are not among the 5"):
-        check_same_data(trace, same, 5)
+        check_rows(trace, 5)
     with pytest.raises(RequestError, match="does not say which rows"):
-        check_same_data(replace(trace, batches=()), same, 10)
+        check_rows(replace(trace, batches=()), 10)
 
 
 def test_a_recording_is_read_without_any_framework(tmp_path):
