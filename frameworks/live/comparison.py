@@ -1,7 +1,7 @@
 """One comparison: both sides are opened, matched, given the same start, traced and judged."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import import_module
 from os import PathLike
@@ -253,16 +253,17 @@ class Comparison:
         )
 
     def _layer_notes(self, pair: Pair) -> list[str]:
-        """Name the layers that only one side has, and what each side does otherwise."""
+        """Name the layers that only one side has, and say what each side, or both, do otherwise."""
         notes = []
-        for name, trace, positions in zip(
-            self.names, (pair.a, pair.b), self.matching.only, strict=True
-        ):
+        sides = zip(self.names, (pair.a, pair.b), self.matching.only, strict=True)
+        for name, trace, positions in sides:
             if positions:
                 kinds = ", ".join(_described(trace, k) for k in positions)
                 notes.append(f"layers only in {name}: {kinds}")
-            notes += [f"{name}: {note}" for note in trace.notes]
-        return notes
+        both = [note for note in pair.a.notes if note in pair.b.notes]
+        for name, trace in zip(self.names, (pair.a, pair.b), strict=True):
+            notes += [f"{name}: {note}" for note in trace.notes if note not in both]
+        return [*notes, *both]
 
 
 def _described(trace: Trace, position: int) -> str:

@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 
-from frameworks.diverge.differences import Difference
 from frameworks.diverge.findings import Level
 from frameworks.diverge.first_batch import FIRST_BATCH, rounding_limit
 from frameworks.live.levels import LEVELS, Compared, Pair, cancels, compare
@@ -73,10 +72,10 @@ class Judge:
                 f"{a} gives its loss {first}, {b} {second}: outputs are compared as probabilities"
             )
         if count := sum(cancels(self.pair, each) for each in self.pair.matching.weights):
-            what = "weight has" if count == 1 else "weights have"
+            which = "one weight is" if count == 1 else f"{count} weights are"
             done.notes.append(
-                f"{count} {what} a gradient of zero but for rounding (a bias before a batch "
-                "normalization, for example), and are not compared after the first step"
+                f"{which} not compared after the first step: the gradient is zero but for rounding, "
+                "as that of a bias before a batch normalization"
             )
 
     def _keep(self, done: Judged, level: str, found: list[Compared]) -> bool:
@@ -161,14 +160,8 @@ def _limited(each: Compared, limit: float | None) -> Compared:
 
 
 def _first(level: str, found: list[Compared]) -> Compared | None:
-    """Return the first comparison that differs; of weights, the one that differs most."""
+    """Return the first comparison that differs; of gradients the last: they flow backwards."""
     parted = [each for each in found if each.found.parted]
     if not parted:
         return None
-    if level in ("step", "gradient", "result") and parted[0].weights is not None:
-        return max((each for each in parted if each.weights), key=lambda each: each.found.error)
-    return parted[0]
-
-
-def _worst(found: list[Compared]) -> Difference:
-    return max((each.found for each in found), key=lambda each: each.of_limit)
+    return parted[-1] if level == "gradient" else parted[0]

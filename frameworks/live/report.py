@@ -15,20 +15,11 @@ from frameworks.diverge.differences import Difference
 from frameworks.diverge.findings import Level
 from frameworks.diverge.show import level_table, where_of
 from frameworks.live.levels import LEVELS
+from frameworks.live.settings import Setting
 
-__all__ = ["Report", "Setting"]
+__all__ = ["Report"]
 
 _WIDTH = 79
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A setting in which two sides differ, in each framework's own words."""
-
-    place: str
-    name: str
-    a: str
-    b: str
 
 
 @dataclass(frozen=True)
@@ -113,7 +104,8 @@ class Report:
         for remedy in self.remedies:
             _say(console, "  ", f"Remedy: {remedy}.")
         for note in self.notes:
-            _say(console, "", f"{note[0].upper()}{note[1:]}.")
+            named = note.startswith(self.names)  # which are written as they are
+            _say(console, "", f"{note if named else note[0].upper() + note[1:]}.")
         console.print(Text(self._verdict(), style="green" if self.same else "red"))
 
     def _print_difference(self, console: Console, found: Difference) -> None:

@@ -84,8 +84,9 @@ def _softmax(axis: Any = -1) -> tuple[str, Entries]:
 
 
 def _prelu(layer: Any) -> tuple[str, Entries]:
-    shared = tuple(layer.shared_axes or ())
-    return "prelu", {"shared": (shared, f"shared_axes={layer.shared_axes}")}
+    axes = tuple(layer.shared_axes or ())
+    shared = "positions" if axes else "nothing"
+    return "prelu", {"shared_by": (shared, f"shared_axes={layer.shared_axes}")}
 
 
 _LAYERS = {

@@ -18,6 +18,7 @@ class Batches:
 
     def __init__(self, model: keras.Model, dtype: str) -> None:
         self.model, self.dtype = model, dtype
+        self.returned: Any = None  # what the model returns, for its structure
         self.channels_first = any(_channels_first(layer) for layer in _convolutions(model))
         self._to_numpy = stepper_of_backend().to_numpy
 
@@ -32,11 +33,10 @@ class Batches:
     def data(self, rows: Rows) -> Data:
         """Return a batch for a training step; the inputs are the targets if there are no others."""
         X, targets = self.inputs(rows), [*map(self.tensor, rows.y)]
-        losses = self.model.loss
         if not targets:
-            y = None if losses is None else X
-        elif isinstance(losses, dict):
-            y = dict(zip(losses, targets, strict=True))
+            y = None if self.model.loss is None else X
+        elif len(targets) == len(keras.tree.flatten(self.returned)):
+            y = keras.tree.pack_sequence_as(self.returned, targets)
         else:
             y = targets[0] if len(targets) == 1 else targets
         return Data(X, y, None if rows.w is None else self.tensor(rows.w))
@@ -54,10 +54,19 @@ class Batches:
 
     def canonical(self, tensor: Any) -> np.ndarray:
         """Return a copy of a tensor, images with their channels last."""
-        array = self._to_numpy(tensor)
+        return self.channels_last(self._to_numpy(tensor))
+
+    def channels_last(self, array: np.ndarray) -> np.ndarray:
+        """Return images with their channels last, if the model's convolutions take them first."""
         if self.channels_first and array.ndim == 4:
             return np.ascontiguousarray(np.moveaxis(array, 1, -1))
         return array
+
+    def adapt_target(self, target: np.ndarray, output: np.ndarray) -> np.ndarray:
+        """Return a target of the shape of a canonical output with its channels as the model's."""
+        if self.channels_first and target.ndim == 4 and target.shape[1:] == output.shape[1:]:
+            return np.ascontiguousarray(np.moveaxis(target, -1, 1))
+        return target
 
     def outputs(self, returned: Any) -> Arrays:
         """Return canonical arrays of whatever structure the model returns."""

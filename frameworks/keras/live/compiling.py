@@ -9,6 +9,7 @@ from keras.src.backend.common import global_state
 from frameworks.errors import RequestError
 from frameworks.keras.lending import lent_keras
 from frameworks.keras.live.copying import Copier
+from frameworks.keras.live.losses import loss_of
 from frameworks.keras.live.stepping import stepper_of_backend
 from frameworks.keras.loading import keras
 from frameworks.live.model import Training
@@ -43,7 +44,7 @@ def compiled_copy(training: Training, dtype: str) -> tuple[keras.Model, list[str
         raise RequestError(f"a keras.Model is needed, got {type(own).__name__}")
     notes = _mixed(own, dtype)
     model = copied(own)
-    loss = copied(_loss(training))
+    loss = copied(loss_of(training))
     optimizer = keras.optimizers.get(copied(_optimizer(training)))
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         notes.append(f"the loss is not scaled: in {dtype} nothing underflows")
@@ -66,26 +67,6 @@ def compiled_copy(training: Training, dtype: str) -> tuple[keras.Model, list[str
         jit_compile=own.jit_compile if own.compiled else "auto",
     )
     return model, notes
-
-
-def _loss(training: Training) -> Any:
-    """Return the loss, as an object where it is one of Keras' functions; None if it is all added."""
-    own = training.model
-    loss = getattr(own, "loss", None) if training.loss is None else training.loss
-    custom = type(own).compute_loss is not keras.Model.compute_loss
-    if loss is None and not (own.losses or custom or training.step is not None or own.compiled):
-        raise RequestError(
-            "the Keras model has no loss: compile it, or write Training(model, loss=..., "
-            "optimizer=...)"
-        )
-    if isinstance(loss, list | tuple | dict) or loss is None:
-        return loss
-    function = keras.losses.get(loss)
-    for made in vars(keras.losses).values():
-        if isinstance(made, type) and issubclass(made, keras.losses.Loss):
-            if made is not keras.losses.Loss and getattr(made(), "fn", None) is function:
-                return made()
-    return function
 
 
 def _optimizer(training: Training) -> Any:

@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 from keras.src import backend
-from keras.src.ops.node import Node
 from keras.src.utils.tracking import Tracker
 
 from frameworks.errors import RequestError
@@ -23,6 +22,7 @@ __all__ = ["Copier", "is_float"]
 
 _ATOMS = (type, types.ModuleType, types.BuiltinFunctionType, str, bytes, int, float, complex)
 _FOREIGN = ("tensorflow", "jax", "jaxlib", "torch", "inspect")  # their objects are shared
+_PARTS = (keras.Operation, keras.Variable, keras.optimizers.Optimizer)
 # What a model holds of a compilation; and where else its layers are used.
 _LEFT_OUT = {
     **dict.fromkeys(("optimizer", "loss", "train_function", "test_function", "predict_function")),
@@ -50,6 +50,7 @@ class Copier:
         self._unfilled: deque[tuple[Callable[[Any, Any], None], Any, Any]] = deque()
 
     def __call__(self, original: Any) -> Any:
+        """Return the copy of an object; the same one each time."""
         twin, filled = self._twin(original), []
         while self._unfilled:
             fill, *pair = self._unfilled.popleft()
@@ -81,8 +82,8 @@ class Copier:
         if isinstance(x, types.FunctionType):
             return self._function(x)
         if isinstance(x, partial):
-            function, args, keywords = map(self._twin, (x.func, x.args, dict(x.keywords)))
-            return self._later(partial(function, *args), (keywords, x), _fill_partial)
+            keywords = {name: self._twin(value) for name, value in x.keywords.items()}
+            return partial(self._twin(x.func), *map(self._twin, x.args), **keywords)
         if backend.is_tensor(x) and not isinstance(x, keras.Variable):
             return self._tensor(x)
         return self._object(x)
@@ -105,11 +106,11 @@ class Copier:
 
     def _function(self, x: types.FunctionType) -> Any:
         """Return x, or a copy if it refers to a part of a model by a variable around it."""
-        cells = [] if x.__closure__ is None else [c.cell_contents for c in x.__closure__ if _full(c)]
-        owners = [getattr(each, "__self__", each) for each in cells]
-        if not any(isinstance(each, keras.Operation | keras.Variable) for each in owners):
+        cells = x.__closure__ or ()
+        held = [cell.cell_contents for cell in cells if _is_full(cell)]
+        if not any(isinstance(getattr(each, "__self__", each), _PARTS) for each in held):
             return x
-        closure = tuple(types.CellType() if _full(c) else c for c in x.__closure__ or ())
+        closure = tuple(types.CellType() if _is_full(cell) else cell for cell in cells)
         twin = types.FunctionType(x.__code__, x.__globals__, x.__name__, x.__defaults__, closure)
         twin.__kwdefaults__ = x.__kwdefaults__
         return self._later(twin, x, self._fill_function)
@@ -122,7 +123,7 @@ class Copier:
             )
         if _is_foreign(cls):
             return x
-        if isinstance(x, keras.Operation | keras.Variable | keras.optimizers.Optimizer) or _is_plain(cls):
+        if isinstance(x, _PARTS) or _is_plain(cls):
             return self._later(object.__new__(cls), x, self._fill_object)
         try:
             return copy.deepcopy(x, self._twins)
@@ -171,7 +172,7 @@ class Copier:
             twin._initialize(self._tensor(x._value))
 
 
-def _full(cell: types.CellType) -> bool:
+def _is_full(cell: types.CellType) -> bool:
     try:
         cell.cell_contents  # noqa: B018 - it is asked whether there is any
     except ValueError:
@@ -191,18 +192,13 @@ def _is_plain(cls: type) -> bool:
 
 def _empty_like(x: Any) -> Any:
     """Return an empty container of the same class; a plain one for TensorFlow's wrappers."""
-    cls = type(x)
+    cls: Any = type(x)
     if _is_foreign(cls):
         return next(plain for plain in (list, dict, set) if isinstance(x, plain))()
     twin = cls.__new__(cls)
     if isinstance(x, defaultdict):
         twin.default_factory = x.default_factory
     return twin
-
-
-def _fill_partial(found: tuple[dict[str, Any], partial], twin: partial) -> None:
-    keywords, x = found
-    twin.__setstate__((twin.func, twin.args, keywords, vars(x)))
 
 
 def _renew_identities(twin: Any) -> None:

@@ -8,7 +8,7 @@ from frameworks.keras.layouts import canonical_states, layout_of
 from frameworks.keras.loading import keras
 from frameworks.layout import Layout
 
-__all__ = ["Leaf", "carried_states", "find_leaves"]
+__all__ = ["Leaf", "carried_states", "find_leaves", "of_keras"]
 
 _RECURRENT = ("kernel", "recurrent_kernel", "bias", "recurrent_bias")
 
@@ -73,8 +73,12 @@ def _parts(layer: Any) -> list[Any]:
         return layer._layers
     bases = type(layer).__mro__
     at = bases.index(keras.Layer) if keras.Layer in bases else 0
-    of_keras = any(each.__module__.startswith("keras.") for each in bases[:at])
-    return layer._layers if at and not of_keras else []
+    return layer._layers if at and not any(map(of_keras, bases[:at])) else []
+
+
+def of_keras(cls: type) -> bool:
+    """Return whether a class is one of Keras."""
+    return cls.__module__.startswith("keras.")
 
 
 def _leaf(path: str, layer: keras.Operation) -> Leaf:

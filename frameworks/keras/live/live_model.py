@@ -10,10 +10,11 @@ import numpy as np
 
 from frameworks.draws import Dropped
 from frameworks.errors import RequestError
-from frameworks.keras.facts import loss_facts, optimizer_facts, schedule_facts, set_fact
+from frameworks.keras.facts import optimizer_facts, schedule_facts, set_fact
 from frameworks.keras.live.batches import Batches, adapt_inputs
 from frameworks.keras.live.compiling import compiled_copy, lent
 from frameworks.keras.live.layers import carried_states, find_leaves
+from frameworks.keras.live.losses import facts_of, takes_labels
 from frameworks.keras.live.randomness import HandedDropout
 from frameworks.keras.live.recording import Call, recorded
 from frameworks.keras.live.stepping import stepper_of_backend
@@ -34,18 +35,16 @@ class KerasLive(LiveModel):
     def __init__(self, training: Training, rows: Rows, dtype: str) -> None:
         self.dtype, self._training, self._epoch = dtype, training, 0
         self._masks: Sequence[np.ndarray] | None = None
+        self._takes_targets = False  # not known yet
         with lent(dtype):
             self.model, self.notes = compiled_copy(training, dtype)
             self._batches = Batches(self.model, dtype)
-            calls, outputs = self._discover(rows)
-            self._require_trainable(rows, outputs)
+            calls, self._batches.returned = self._discover(rows)
+            self._build_optimizer()
             self._set_rate()
-        self._finds_logits = keras.config.backend() == "tensorflow" and hasattr(
-            outputs, "_keras_logits"
-        )
         self._find_weights(calls)
         self._read_facts()
-        self.takes_labels = _takes_labels(self.model.loss)
+        self.takes_labels = takes_labels(self.model.loss)
         self.versions = _versions()
 
     def _discover(self, rows: Rows) -> tuple[list[Call], Any]:
@@ -66,20 +65,7 @@ class KerasLive(LiveModel):
                 f"the Keras model fails on rows of shape {shapes}: {_reason(error)}"
             ) from error
 
-    def _require_trainable(self, rows: Rows, outputs: Any) -> None:
-        """Compute the loss once, if there are targets, and build the optimizer."""
-        X, y, w = self._batches.data(rows)
-        own_step = self._training.step is not None
-        custom = type(self.model).train_step is not keras.Model.train_step
-        if rows.y and not (own_step or custom):
-            try:
-                self.model._compute_loss(x=X, y=y, y_pred=outputs, sample_weight=w, training=True)
-            except Exception as error:  # of whatever kind a user's loss raises
-                shapes = ", ".join(str(target.shape) for target in rows.y)
-                raise RequestError(
-                    f"the Keras model's loss does not take targets of shape {shapes}: "
-                    f"{_reason(error)}"
-                ) from error
+    def _build_optimizer(self) -> None:
         optimizer, variables = self.model.optimizer, self.model.trainable_variables
         if not optimizer.built:
             optimizer.build(variables)
@@ -102,17 +88,24 @@ class KerasLive(LiveModel):
         ]
 
     def _read_facts(self) -> None:
-        model = self.model
-        loss = model.loss if model.loss is not None else "added losses"
-        self.loss_facts = loss_facts(loss, self._finds_logits)
-        self.optimizer_facts = optimizer_facts(model.optimizer)
-        own = self._training.scheduler
-        by_epoch = own is not None and self._training.step_on == "epoch"
-        self.schedule_facts = schedule_facts(own if by_epoch else model.optimizer)
+        on_tensorflow = keras.config.backend() == "tensorflow"
+        logits = on_tensorflow and hasattr(self._batches.returned, "_keras_logits")
+        self.loss_facts = facts_of(self.model, logits)
+        self.optimizer_facts = optimizer_facts(self.model.optimizer)
+        own = self._training.scheduler if self._training.step_on == "epoch" else None
+        self.schedule_facts = schedule_facts(self.model.optimizer if own is None else own)
 
     @classmethod
     def adapt(cls, training: Training, X: Arrays) -> Arrays:
         return adapt_inputs(training.model, X)
+
+    def canonical_inputs(self, X: Arrays) -> Arrays:
+        return tuple(map(self._batches.channels_last, X))
+
+    def adapt_targets(self, y: Arrays, outputs: Arrays) -> Arrays:
+        fitted = super().adapt_targets(y, outputs)
+        pairs = zip(fitted, (*outputs, *fitted), strict=False)
+        return tuple(self._batches.adapt_target(*pair) for pair in pairs)
 
     def weights(self) -> list[Weight]:
         arrays = self._weights.canonical(self._values(self._weights.own))
@@ -188,8 +181,27 @@ class KerasLive(LiveModel):
         return loss, self._weights.by_variable(self._stepper.gradients())
 
     def step(self, rows: Rows) -> float:
+        if not self._takes_targets:
+            self._require_loss(rows)
         with lent(self.dtype):
             return self._stepper.step(self._batches.data(rows), self._mask_tensors())
+
+    def _require_loss(self, rows: Rows) -> None:
+        """Compute the loss once, which builds what it needs; RequestError if it cannot be."""
+        self._takes_targets = True
+        own = type(self.model).train_step is not keras.Model.train_step
+        if own or self._training.step is not None:
+            return
+        try:
+            with self._passing():
+                X, y, w = self._batches.data(rows)
+                returned = self._batches.forward(rows, training=False)
+                self.model._compute_loss(x=X, y=y, y_pred=returned, sample_weight=w, training=True)
+        except Exception as error:  # of whatever kind a user's loss raises
+            shapes = " and ".join(str(target.shape) for target in rows.y)
+            raise RequestError(
+                f"the Keras model's loss does not take targets of shape {shapes}: {_reason(error)}"
+            ) from error
 
     def end_epoch(self) -> None:
         self._epoch += 1
@@ -221,17 +233,11 @@ class KerasLive(LiveModel):
 
 def _reason(error: Exception) -> str:
     """Return the first line that says what is wrong; Keras writes in bold, and a heading first."""
-    lines = [line.removeprefix("\x1b[1m").removesuffix("\x1b[0m") for line in str(error).split("\n")]
+    lines = [
+        line.removeprefix("\x1b[1m").removesuffix("\x1b[0m") for line in str(error).split("\n")
+    ]
     said = [line for line in lines if line and not line.startswith("Exception encountered")]
     return said[0] if said else type(error).__name__
-
-
-def _takes_labels(loss: Any) -> bool | None:
-    """Return whether a loss takes classes as labels or one-hot; None if it takes numbers."""
-    name = getattr(getattr(loss, "fn", None), "__name__", "")
-    if "categorical" not in name or "entropy" not in name:
-        return None
-    return name.startswith("sparse")
 
 
 def _versions() -> dict[str, str]:

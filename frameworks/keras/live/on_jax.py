@@ -40,7 +40,8 @@ class JaxStepper(Stepper):
     def step(self, data: Data, masks: Sequence[Any] | None) -> float:
         self.model.reset_metrics()
         variables = self._variables()
-        state = tuple([v.value for v in each] for each in variables)
+        trained, others, slots, metrics = ([v.value for v in each] for each in variables)
+        state = trained, others, slots, metrics
         self._trained = self.model.trainable_variables
         loss, self._gradients, after = self._run(state, data, masks)
         for own, values in zip(variables[:3], after, strict=True):

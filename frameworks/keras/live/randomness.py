@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from frameworks.draws import Dropped
-from frameworks.keras.live.layers import Leaf
+from frameworks.keras.live.layers import Leaf, of_keras
 from frameworks.keras.loading import keras
 from frameworks.masks import Masks
 
@@ -27,7 +27,8 @@ class HandedDropout:
         self._masks, self._dropping = Masks(), False
         for leaf in leaves:
             layer = leaf.layer
-            if not _of_keras(layer) or not any(map(_draws, layer._flatten_layers())):
+            known = isinstance(layer, keras.Layer) and of_keras(type(layer))
+            if not known or not any(map(_draws, layer._flatten_layers())):
                 continue
             if type(layer) is keras.layers.Dropout and layer.noise_shape is None:
                 layer.call = partial(self._drop, layer.rate)
@@ -54,10 +55,6 @@ class HandedDropout:
     def _drop(self, rate: float, inputs: Any, training: bool = False) -> Any:
         mask = self._masks.take(rate, inputs.shape[1:], bool(training) and self._dropping)
         return inputs if mask is None else inputs * mask
-
-
-def _of_keras(layer: Any) -> bool:
-    return isinstance(layer, keras.Layer) and type(layer).__module__.startswith("keras.")
 
 
 def _draws(layer: keras.Layer) -> bool:

@@ -60,7 +60,7 @@ def recorded(leaves: Sequence[Leaf]) -> Iterator[list[Call]]:
 
 
 def _activation(leaf: Leaf) -> Any:
-    """Return the activation that a layer with weights was given; recurrent layers have their own."""
+    """Return the activation that a layer with weights was given; not that of recurrent steps."""
     if not leaf.layout.own or hasattr(type(leaf.layer), "activation"):
         return None
     activation = getattr(leaf.layer, "activation", None)

@@ -57,7 +57,8 @@ def _softmax_2d(module: Any) -> Entries:
 
 
 def _prelu(module: Any) -> Entries:
-    return {"shared": ((1, 2), f"num_parameters={module.num_parameters}")}
+    shared = "everything" if module.num_parameters == 1 else "positions"
+    return {"shared_by": (shared, f"num_parameters={module.num_parameters}")}
 
 
 _PLAIN = (
