@@ -1,7 +1,7 @@
 """One comparison: both sides are opened, matched, given the same start, traced and judged."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import import_module
 from os import PathLike
