@@ -1,7 +1,7 @@
 """One comparison: both sides are opened, matched, given the same start, traced and judged."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import import_module
 from os import PathLike
@@ -18,6 +18,7 @@ from frameworks.live.matching import Matching, Network, hand_over, match
 from frameworks.live.model import LiveModel, Training
 from frameworks.live.noise import Noise, measure_noise
 from frameworks.live.report import Report
+from frameworks.live.settings import Setting, differing_settings
 from frameworks.live.tracing import Course, LiveSide, draw_course
 from frameworks.recordings import check_rows, check_same_data, read_trace
 from frameworks.recordings.trace import Trace
@@ -249,8 +250,12 @@ class Comparison:
             place="" if found is None else found.place,
             difference=None if found is None else found.found,
             between=found is not None and found.between,
+            settings=[row for row in differing_settings(pair) if not self._ignores(row)],
             notes=[*self._layer_notes(pair), *self.matching.notes, *judged.notes],
         )
+
+    def _ignores(self, row: Setting) -> bool:
+        return bool({row.name, row.fact, *row.place.split(" / ")} & {*self.request.ignore})
 
     def _layer_notes(self, pair: Pair) -> list[str]:
         """Name the layers that only one side has, and say what each side, or both, do otherwise."""

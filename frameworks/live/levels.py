@@ -98,8 +98,13 @@ def _forward(pair: Pair) -> Iterator[Compared]:
     """Compare every layer's output, in evaluation and in training mode, and the model's."""
     yield from _layers(pair, training=False)
     ours, theirs = comparable_outputs(pair.a, pair.b)
+    lone = _lone_before(pair, None, None)
     for k, (x, y) in enumerate(zip(ours, theirs, strict=False)):
-        yield Compared("outputs", difference(_numbered("the outputs", k, len(ours)), x, y, None))
+        found = difference(_numbered("the outputs", k, len(ours)), x, y, None)
+        if lone is not None and found.error > ONE_BATCH:
+            yield Compared(lone[0], replace(found, where=lone[1]))
+        else:
+            yield Compared("outputs", found)
     yield from _layers(pair, training=True)
 
 
@@ -122,7 +127,30 @@ def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
         found = difference(f"{place} ({kind}){suffix}", own, other, None)
         fed = _input_difference(f"what enters {place} ({kind}){suffix}", *inputs)
         between = fed is not None and fed.error > ONE_BATCH
-        yield Compared(place, found, (i, j), between=between)
+        lone = _lone_before(pair, i, j) if between else None
+        if lone is not None:
+            yield Compared(lone[0], replace(found, where=f"{lone[1]}{suffix}"), (i, j))
+        else:
+            yield Compared(place, found, (i, j), between=between)
+
+
+def _lone_before(pair: Pair, i: int | None, j: int | None) -> tuple[str, str] | None:
+    """Return the name of a layer that only one side has, and what it is, just before a pair.
+
+    Without a pair, the last layers are meant. None if both sides go the same way.
+    """
+    for side, end in enumerate((i, j)):
+        layers, lone = (pair.a, pair.b)[side].layers, pair.matching.only[side]
+        paired = {each[side] for each in pair.matching.layers}
+        stop = len(layers) if end is None else end
+        start = max((k for k in paired if k < stop), default=-1)
+        for k in lone:
+            if start < k < stop:
+                place = place_of(layers, k)
+                kind = layers[k].facts.kind
+                words = place if place.startswith(kind) else f"{place} ({kind})"
+                return place, f"{words}, which only {pair.names[side]} has"
+    return None
 
 
 def _input_difference(where: str, ours: Arrays, theirs: Arrays) -> Difference | None:

@@ -134,7 +134,8 @@ def _settings_table(names: tuple[str, str], settings: Sequence[Setting]) -> Tabl
     for column in table.columns[1:]:
         column.justify = "left"
     for each in settings:
-        table.add_row(f"{each.place}: {each.name}", each.a, each.b)
+        words = f"{each.name} (equal in meaning)" if each.equal else each.name
+        table.add_row(f"{each.place}: {words}", each.a, each.b)
     return table
 
 

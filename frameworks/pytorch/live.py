@@ -25,6 +25,11 @@ from frameworks.recordings.trace import Arrays, LayerTrace, Weight
 __all__ = ["PyTorchLive"]
 
 
+_OF_NUMBERS = (  # losses whose targets are no labels
+    *("binary cross-entropy", "mean squared error", "mean absolute error", "huber", "poisson"),
+)
+
+
 class PyTorchLive(LiveModel):
     """A copy of an `nn.Module` of any shape, on the CPU."""
 
@@ -87,6 +92,8 @@ class PyTorchLive(LiveModel):
 
     def adapt_targets(self, y: Arrays, outputs: Arrays) -> Arrays:
         fitted = super().adapt_targets(y, outputs)
+        if self.loss_facts.kind in _OF_NUMBERS:
+            fitted = tuple(a.astype(self.dtype) for a in fitted)
         returned = self._orienter.returned
         triples = zip(fitted, (*outputs, *fitted), (*returned, *[AS_IT_IS] * len(y)), strict=False)
         return tuple(
@@ -150,7 +157,14 @@ class PyTorchLive(LiveModel):
 
     def _loss(self, rows: Rows) -> torch.Tensor:
         X, (y, w) = self._tensors(rows.X), self._targets(rows)
-        return loss_of(self.training.loss, self.network(*X), y, w)
+        output = self.network(*X)
+        try:
+            return loss_of(self.training.loss, output, y, w)
+        except (IndexError, RuntimeError, TypeError, ValueError) as error:
+            shapes, why = " and ".join(str(tuple(t.shape)) for t in y), str(error).partition("\n")[0]
+            raise RequestError(
+                f"the PyTorch loss does not take these targets, of shape {shapes}: {why}"
+            ) from error
 
     def _tensors(self, arrays: Arrays) -> list[torch.Tensor]:
         """Return copies as tensors, floats in the dtype of the comparison."""

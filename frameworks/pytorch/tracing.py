@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from frameworks.probe import rearranges
 from frameworks.pytorch.facts import function_facts, layer_facts
 from frameworks.pytorch.live_weights import LiveWeights
 from frameworks.pytorch.orientation import Orientation
@@ -100,10 +101,6 @@ def _rearranges(call: Call, facts: Facts, inputs: Arrays, output: np.ndarray | N
     """Return whether a call without weights returns numbers of its only input, all or some."""
     if facts.kind == "rearrangement" or call.name in _SELECTING:
         return True
-    if output is None or len(inputs) != 1 or call.parameters or facts.kind != call.name:
+    if output is None or len(inputs) != 1 or call.parameters:
         return False
-    return _same_numbers(inputs[0], output)
-
-
-def _same_numbers(a: np.ndarray, b: np.ndarray) -> bool:
-    return a.size == b.size and np.array_equal(np.sort(a, axis=None), np.sort(b, axis=None))
+    return rearranges(facts.kind, inputs[0], output)

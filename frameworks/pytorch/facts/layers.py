@@ -118,7 +118,8 @@ def _weights(layer: nn.Module) -> Entries:
         entries["frozen"] = True, "requires_grad=False"
         return entries
     for name, parameter in layer.named_parameters():
-        if not parameter.requires_grad:
+        second = isinstance(layer, nn.RNNBase) and name.startswith("bias_hh")  # see `recurrent`
+        if not parameter.requires_grad and not second:
             entries[f"{_PARTS.get(name, name)}_frozen"] = True, f"{name}.requires_grad=False"
     return entries
 

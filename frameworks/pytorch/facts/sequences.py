@@ -51,7 +51,7 @@ def recurrent(layer: Any, input_shape: Shape) -> Entries:
         entries["recurrent_activation"] = "sigmoid", "always sigmoid"
     if mode[0] == "GRU":
         entries["reset_after"] = True, "always after the product"
-    entries["biases"] = 2 * layer.bias, f"bias={layer.bias}: bias_ih and bias_hh"
+    entries["biases"] = _biases(layer)
     if layer.num_layers > 1:
         entries |= given(layer, layers="num_layers")
         if layer.dropout:
@@ -62,6 +62,14 @@ def recurrent(layer: Any, input_shape: Shape) -> Entries:
         entries["cell"] = _CELLS[mode[0]], mode[0]
         entries["joined"] = "side by side", "bidirectional=True"
     return entries
+
+
+def _biases(layer: nn.RNNBase) -> Entry:
+    """Return how many biases are trained: a frozen second one is but a part of the first."""
+    second = [p for name, p in layer.named_parameters() if name.startswith("bias_hh")]
+    if layer.bias and layer.mode != "GRU" and not any(p.requires_grad for p in second):
+        return 1, "bias_ih; bias_hh is frozen"
+    return 2 * layer.bias, f"bias={layer.bias}: bias_ih and bias_hh"
 
 
 def attention(layer: Any, input_shape: Shape) -> Entries:
