@@ -161,7 +161,10 @@ class PyTorchLive(LiveModel):
         try:
             return loss_of(self.training.loss, output, y, w)
         except (IndexError, RuntimeError, TypeError, ValueError) as error:
-            shapes, why = " and ".join(str(tuple(t.shape)) for t in y), str(error).partition("\n")[0]
+            shapes, why = (
+                " and ".join(str(tuple(t.shape)) for t in y),
+                str(error).partition("\n")[0],
+            )
             raise RequestError(
                 f"the PyTorch loss does not take these targets, of shape {shapes}: {why}"
             ) from error

@@ -17,6 +17,7 @@ from frameworks.recordings.trace import Arrays, Facts, LayerTrace
 
 __all__ = ["trace_calls"]
 
+_PACKING = {"_pack_padded_sequence", "_pad_packed_sequence", "pack_padded_sequence"}
 _SELECTING = {"__getitem__", "chunk", "split", "unbind", "select", "narrow", "index_select"}
 
 
@@ -26,6 +27,8 @@ def trace_calls(evaluated: Watched, trained: Watched, weights: LiveWeights) -> l
     same = [_name(c) for c in evaluated.calls] == [_name(c) for c in trained.calls]
     layers = []
     for position, call in enumerate(evaluated.calls):
+        if call.name in _PACKING or _counts(call):
+            continue
         inputs, output = _arrays(call, orienters[0], position)
         training: tuple[Arrays, np.ndarray | None] = ((), None)
         if same:
@@ -74,7 +77,7 @@ def _name(call: Call) -> tuple[str, str]:
 def _arrays(call: Call, orienter: Orienter, position: int) -> tuple[Arrays, np.ndarray | None]:
     """Return canonical copies of a call's inputs, and of its output if it was one array."""
     pairs = zip(call.inputs, orienter.before(position), strict=True)
-    inputs = tuple(_canonical(x, orientation) for x, orientation in pairs)
+    inputs = tuple(_canonical(x, orientation) for x, orientation in pairs if not call.packed)
     recurrent = isinstance(call.module, nn.RNNBase | nn.MultiheadAttention)
     if call.output is None or (call.several and not recurrent):
         return inputs, None
@@ -83,6 +86,12 @@ def _arrays(call: Call, orienter: Orienter, position: int) -> tuple[Arrays, np.n
 
 def _canonical(x: torch.Tensor, orientation: Orientation) -> np.ndarray:
     return orientation.to_canonical(x.numpy())
+
+
+def _counts(call: Call) -> bool:
+    """Return whether a function makes masks, lengths or positions, and no numbers."""
+    made = call.output
+    return call.module is None and made is not None and not made.is_floating_point()
 
 
 def _facts(call: Call, inputs: Arrays) -> Facts:

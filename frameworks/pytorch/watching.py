@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils.rnn import PackedSequence
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from torch.overrides import TorchFunctionMode
 
 __all__ = ["Call", "Watched", "is_leaf", "tensors_in", "watch"]
@@ -35,6 +35,7 @@ class Call:
     tokens: list[int] = field(default_factory=list)  # identify the inputs
     made: list[int] = field(default_factory=list)  # identify the tensors of the output
     several: bool = False  # whether the output was more than one tensor
+    packed: bool = False  # whether it was a packed sequence, which `output` has unpacked
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -107,10 +108,22 @@ class _Functions(TorchFunctionMode):
         """Note a call, with a copy of the first tensor of its output."""
         made = list(tensors_in(output))
         call.made, call.several = [id(each) for each in made], not isinstance(output, torch.Tensor)
-        if made and not isinstance(output, PackedSequence):
+        if isinstance(output, tuple) and output and isinstance(output[0], PackedSequence):
+            call.packed, call.output = True, _unpacked(output[0], call.module)
+        elif made and not isinstance(output, PackedSequence):
             call.output = made[0].detach().clone()
         self.watched.kept += made
         self.watched.calls.append(call)
+
+
+def _unpacked(packed: PackedSequence, module: Any) -> torch.Tensor:
+    """Return the padded sequences, at the padding with each row's last output once more."""
+    batch_first = getattr(module, "batch_first", False)
+    padded, lengths = pad_packed_sequence(packed, batch_first=batch_first)
+    rows = padded.detach() if batch_first else padded.detach().transpose(0, 1)
+    steps = torch.minimum(torch.arange(rows.shape[1]), lengths[:, None] - 1)
+    repeated = rows[torch.arange(len(rows))[:, None], steps]
+    return repeated if batch_first else repeated.transpose(0, 1)
 
 
 def _split(given: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[nn.Parameter]]:
