@@ -15,6 +15,7 @@ from frameworks.recordings.trace import Trace
 
 __all__ = ["Judge", "Judged"]
 
+_OF_LOSSES = ("loss", "gradient", "step", "trajectory")  # where a loss written otherwise shows
 Verdict = Literal["same", "parted", "measured"]
 
 
@@ -53,8 +54,9 @@ class Judge:
             found = self._with_limits(level, compare(level, self.pair, self.ignored))
             if level in ("trajectory", "result"):
                 found = self._with_noise(done, level, found)
-            if excused and level in ("loss", "gradient", "trajectory"):
-                found = [replace(each, found=replace(each.found, limit=None)) for each in found]
+            if excused and level in _OF_LOSSES:
+                moved = level == "step"
+                found = [each if moved and each.weights else _limited(each, None) for each in found]
             if found and self._keep(done, level, found):
                 return done
         if excused:

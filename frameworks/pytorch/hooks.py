@@ -30,6 +30,7 @@ def use_epsilon_hat(optimizer: Adam) -> Adam:
             t = 1 + int(state["step"]) if state else 1
             group["eps"] = eps / math.sqrt(1 - group["betas"][1] ** t)
 
+    optimizer.epsilon_hat = epsilon_hat  # type: ignore[attr-defined]  # for `optimizer_facts`
     optimizer.register_step_pre_hook(rescale)
     return optimizer
 

@@ -14,20 +14,26 @@ __all__ = ["optimizer_facts"]
 Entries = dict[str, Entry]
 Group = Mapping[str, Any]
 
-_AFTER = "after the bias correction"
+_BEFORE, _AFTER = "before the bias correction", "after the bias correction"
 _OUTSIDE = "outside the root"
 
 
 def optimizer_facts(optimizer: Optimizer) -> list[Facts]:
     """Return the facts of each parameter group."""
-    return [_group_facts(optimizer, group) for group in optimizer.param_groups]
+    hats = getattr(optimizer, "epsilon_hat", [None] * len(optimizer.param_groups))
+    pairs = zip(optimizer.param_groups, hats, strict=True)
+    return [_group_facts(optimizer, group, hat) for group, hat in pairs]
 
 
-def _group_facts(optimizer: Optimizer, group: Group) -> Facts:
+def _group_facts(optimizer: Optimizer, group: Group, hat: float | None) -> Facts:
+    """Return the facts of one group; `hat` is the ε that `use_epsilon_hat` was given, if it was."""
     kind = _kind(optimizer)
     entries = _common(kind, group)
     if kind in _READERS:
         entries |= _READERS[kind](group)
+    if hat is not None:
+        entries["epsilon"] = hat, f"eps={hat!r}"
+        entries["place"] = _BEFORE, f"√v + eps, {_BEFORE}"
     if kind in ("adam", "adamw"):
         kind = "adamw" if "decoupled_decay" in entries else "adam"
     return facts(kind, entries)
