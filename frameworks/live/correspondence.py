@@ -38,9 +38,8 @@ class Matching:
     layers: list[tuple[int, int]] = field(default_factory=list)
     weights: list[WeightPair] = field(default_factory=list)
     states: list[tuple[int, int]] = field(default_factory=list)
-    only: tuple[list[int], list[int]] = field(
-        default_factory=lambda: ([], [])
-    )  # layers of one side
+    # Layers without a counterpart, of each side.
+    only: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
     notes: list[str] = field(default_factory=list)
 
     @property
