@@ -8,9 +8,10 @@ import numpy as np
 
 from frameworks.diverge.findings import Level
 from frameworks.diverge.first_batch import FIRST_BATCH, rounding_limit
-from frameworks.live.levels import LEVELS, Compared, Pair, cancels, compare
+from frameworks.live.levels import LEVELS, cancels, compare
 from frameworks.live.noise import Noise, exact_errors
 from frameworks.live.outputs import forms
+from frameworks.live.pairs import Compared, Pair
 from frameworks.recordings.trace import Trace
 
 __all__ = ["Judge", "Judged"]
@@ -74,8 +75,8 @@ class Judge:
         if count := sum(cancels(self.pair, each) for each in self.pair.matching.weights):
             which = "one weight is" if count == 1 else f"{count} weights are"
             done.notes.append(
-                f"{which} not compared after the first step: the gradient is zero but for rounding, "
-                "as that of a bias before a batch normalization"
+                f"{which} not compared after the first step: the gradient is zero but for "
+                "rounding, as that of a bias before a batch normalization"
             )
 
     def _keep(self, done: Judged, level: str, found: list[Compared]) -> bool:

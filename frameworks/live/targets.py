@@ -23,6 +23,8 @@ def fit_target(
     >>> fit_target(np.array([0.5, 1.5]), (2, 1), labels=None, notes=notes).shape, notes
     ((2, 1), ['targets (n,) are taken as (n, 1), as the outputs are'])
     """
+    if y.dtype.kind == "b":
+        y = y.astype(np.int64 if labels else np.float64)
     inner, classes = tuple(shape[1:]), shape[-1] if len(shape) > 1 else 1
     if labels is not None and classes > 1:
         if y.shape[1:] == (*inner[:-1], 1) and _whole(y):
