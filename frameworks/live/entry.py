@@ -2,13 +2,15 @@
 
 from collections.abc import Collection, Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from frameworks.console import progress_bar
-from frameworks.live.comparison import Comparison, Request, open_side
+from frameworks.live.comparison import Comparison
 from frameworks.live.data import NO_DATA, data_of
 from frameworks.live.model import Training
 from frameworks.live.report import Report
+from frameworks.live.request import Request, open_side
 from frameworks.live.tracing import draw_course
 from frameworks.recordings import write_trace
 
@@ -93,4 +95,4 @@ def record(
     course = draw_course(data.rows, batch_size, steps, seed)
     with progress_bar() as report:
         trace = open_side(training, 0, data, course, dtype).trace(dtype, report)
-    write_trace(trace, path)
+    write_trace(trace, Path(path))

@@ -17,7 +17,7 @@ from frameworks.pytorch.handing import Handed, handing
 from frameworks.pytorch.live_weights import LiveWeights
 from frameworks.pytorch.orientation import AS_IT_IS
 from frameworks.pytorch.orienting import Orienter
-from frameworks.pytorch.stepping import loss_of, step_schedule, take_step
+from frameworks.pytorch.stepping import loss_of, peek, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.watching import Call, Watched, tensors_in, watch
 from frameworks.recordings.trace import Arrays, LayerTrace, Weight
@@ -171,7 +171,10 @@ class PyTorchLive(LiveModel):
 
     def _tensors(self, arrays: Arrays) -> list[torch.Tensor]:
         """Return copies as tensors, floats in the dtype of the comparison."""
-        return [torch.tensor(a, dtype=self._dtype if a.dtype.kind == "f" else None) for a in arrays]
+        contiguous = map(np.ascontiguousarray, arrays)
+        return [
+            torch.tensor(a, dtype=self._dtype if a.dtype.kind == "f" else None) for a in contiguous
+        ]
 
     def _targets(self, rows: Rows) -> tuple[list[torch.Tensor], torch.Tensor | None]:
         w = None if rows.w is None else torch.tensor(rows.w, dtype=self._dtype)
@@ -187,13 +190,25 @@ class PyTorchLive(LiveModel):
 
     def loss_and_gradients(self, rows: Rows) -> tuple[float, list[np.ndarray]]:
         own = self._weights.own.own
+        loss, found = self._own_step(rows) if self.training.step else self._differentiate(rows, own)
+        dense = [_dense(found.get(id(p), torch.zeros_like(p))) for p in own]
+        return loss, self._weights.canonical([each.detach() for each in dense])
+
+    def _differentiate(
+        self, rows: Rows, own: Sequence[torch.Tensor]
+    ) -> tuple[float, dict[int, torch.Tensor]]:
         free = [p for p in own if p.requires_grad]
         with self._forward(training=True, grad=True):
             loss = self._loss(rows)
         found = torch.autograd.grad(loss, free, allow_unused=True) if loss.requires_grad else []
-        gradients = {id(p): g for p, g in zip(free, found, strict=False) if g is not None}
-        dense = [_dense(gradients.get(id(p), torch.zeros_like(p))) for p in own]
-        return float(loss.detach()), self._weights.canonical(dense)
+        pairs = zip(free, found, strict=False)
+        return float(loss.detach()), {id(p): g for p, g in pairs if g is not None}
+
+    def _own_step(self, rows: Rows) -> tuple[float, dict[int, torch.Tensor]]:
+        """Return what the user's own step hands to the optimizer: clipped gradients, perhaps."""
+        X, (y, w) = self._tensors(rows.X), self._targets(rows)
+        with self._forward(training=True, grad=True):
+            return peek(self.training, X, y, w)
 
     def step(self, rows: Rows) -> float:
         X, (y, w) = self._tensors(rows.X), self._targets(rows)
