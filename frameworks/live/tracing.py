@@ -100,6 +100,10 @@ class LiveSide:
             model.set_states(self.states)
         return model
 
+    def can_change(self, change: Change) -> bool:
+        """Return whether a setting can be changed on a copy."""
+        return self.open("float64").change(change.place, change.name, change.value)
+
     def rows(self, step: int) -> Rows:
         """Return the rows of a step, as the model takes them."""
         assert self._fitted is not None, "open the side first"

@@ -6,9 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
+from frameworks.live.correspondence import WeightPair
 from frameworks.live.descent import Descent, Weights
-from frameworks.live.levels import Pair, cancels
-from frameworks.live.matching import WeightPair
+from frameworks.live.levels import cancels
+from frameworks.live.pairs import Pair
 from frameworks.live.proofs.cause import Cause, Proof, exchanged, smallest
 from frameworks.live.proofs.mistakes import Mistake, mistakes
 from frameworks.live.proofs.sentences import advice, both, listed, phrase
