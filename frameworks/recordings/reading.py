@@ -144,7 +144,7 @@ def _weights(fields: Fields, name: str, stored: _Stored, groups: int) -> list[We
         array = stored.one(f"{name}.{i}")
         shape = () if array is None else array.shape
         each = Fields(item, where)
-        group = each.whole("group", 0) or 0
+        group = each.whole("group", 0, least=-1) or 0
         if group >= max(groups, 1):
             raise Malformed(f"{where}.group: the optimizer has {groups} groups, found {group}")
         weight = Weight(
