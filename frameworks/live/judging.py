@@ -54,8 +54,8 @@ class Judge:
             found = self._with_limits(level, compare(level, self.pair, self.ignored))
             if level in ("trajectory", "result"):
                 found = self._with_noise(done, level, found)
-            if excused and level in ("loss", "gradient", "trajectory"):
-                found = [replace(each, found=replace(each.found, limit=None)) for each in found]
+            if excused:
+                found = [_limited(each, None) if _of_loss(level, each) else each for each in found]
             if found and self._keep(done, level, found):
                 return done
         if excused:
@@ -154,6 +154,11 @@ class Judge:
         steps = [each for each in levels["step"] if each.weights is not None]
         others = [*levels["forward"], *steps, *levels["result"]]
         return loss and bool(steps) and not any(each.found.parted for each in others)
+
+
+def _of_loss(level: str, each: Compared) -> bool:
+    """Return whether a comparison is of the loss or its gradient, not of what a step does."""
+    return level == "gradient" or (level in ("loss", "step", "trajectory") and not each.weights)
 
 
 def _limited(each: Compared, limit: float | None) -> Compared:

@@ -1,6 +1,49 @@
-"""The names of settings in plain words, for tables and sentences."""
+"""The names of settings and kinds in plain words, for tables and sentences."""
 
-__all__ = ["spoken"]
+__all__ = ["a_kind", "spoken"]
+
+_KINDS = {
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "leaky relu": "leaky ReLU",
+    "elu": "ELU",
+    "selu": "SELU",
+    "celu": "CELU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "prelu": "PReLU",
+    "glu": "GLU",
+    "mish": "Mish",
+    "simple rnn": "simple RNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "rms normalization": "RMS normalization",
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "nadam": "NAdam",
+    "adamax": "Adamax",
+    "adagrad": "Adagrad",
+    "adadelta": "Adadelta",
+    "rmsprop": "RMSprop",
+    "sgd": "SGD",
+    "lion": "Lion",
+    "huber": "Huber loss",
+    "cosine": "cosine loss",
+    "kl divergence": "KL divergence",
+}
+_WITH_AN = ("LSTM", "RMS", "SGD", "RMSprop", "SELU", "ELU")
+
+
+def a_kind(kind: str) -> str:
+    """Return a kind with its article.
+
+    >>> a_kind("elu"), a_kind("lstm"), a_kind("dropout"), a_kind("adam")
+    ('an ELU', 'an LSTM', 'a dropout', 'an Adam')
+    """
+    name = _KINDS.get(kind, kind)
+    vowel = name[0].lower() in "aeio" or name.split()[0] in _WITH_AN
+    return f"{'an' if vowel else 'a'} {name}"
+
 
 _SPOKEN = {
     "epsilon": "ε",

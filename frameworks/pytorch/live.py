@@ -171,7 +171,10 @@ class PyTorchLive(LiveModel):
 
     def _tensors(self, arrays: Arrays) -> list[torch.Tensor]:
         """Return copies as tensors, floats in the dtype of the comparison."""
-        return [torch.tensor(a, dtype=self._dtype if a.dtype.kind == "f" else None) for a in arrays]
+        contiguous = map(np.ascontiguousarray, arrays)
+        return [
+            torch.tensor(a, dtype=self._dtype if a.dtype.kind == "f" else None) for a in contiguous
+        ]
 
     def _targets(self, rows: Rows) -> tuple[list[torch.Tensor], torch.Tensor | None]:
         w = None if rows.w is None else torch.tensor(rows.w, dtype=self._dtype)

@@ -37,7 +37,7 @@ def _gelu(module: Any) -> Entries:
     name, constant = ("0.044715", 0.044715) if approximate else ("√½", math.sqrt(0.5))
     return {
         "approximate": (approximate, f"approximate={module.approximate!r}"),
-        "constant": (constant, f"{name}, used as {constant:.10g}"),
+        "constant": (constant, f"{name} = {constant:.10g}"),
     }
 
 
