@@ -9,8 +9,7 @@ import numpy as np
 from frameworks.console import Advance
 from frameworks.draws import Dropped, step_masks
 from frameworks.live.model import LiveModel, Rows, Training
-from frameworks.live.targets import canonical_target
-from frameworks.recordings.digests import digests_of
+from frameworks.recordings.digests import canonical_target, digests_of
 from frameworks.recordings.trace import Arrays, StepTrace, Trace
 
 __all__ = ["KEPT", "Change", "Course", "LiveSide", "Nudge", "draw_course"]
