@@ -1,8 +1,8 @@
 """One comparison: both sides are opened, matched, given the same start, traced and judged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from os import PathLike
 from pathlib import Path
 
@@ -11,15 +11,17 @@ import numpy as np
 from frameworks.console import Advance
 from frameworks.live.correspondence import Matching, Network
 from frameworks.live.data import Data
+from frameworks.live.explaining import explain
 from frameworks.live.judging import Judge, Judged
 from frameworks.live.levels import limits_of
 from frameworks.live.matching import match
 from frameworks.live.noise import Noise, measure_noise
 from frameworks.live.pairs import Pair
+from frameworks.live.proofs import Proof, prove
 from frameworks.live.report import Report
 from frameworks.live.request import Given, Request, open_side
 from frameworks.live.settings import Setting, differing_settings
-from frameworks.live.tracing import Course, LiveSide, draw_course
+from frameworks.live.tracing import Change, Course, LiveSide, draw_course
 from frameworks.live.weight_matching import hand_over
 from frameworks.recordings import check_rows, check_same_data, read_trace
 from frameworks.recordings.trace import Trace
@@ -53,11 +55,28 @@ class Comparison:
         for trace in filter(None, self.recorded):
             self.request = replace(self.request, dtype=trace.dtype, seed=trace.seed or 0)
 
-    def run(self) -> Report:
-        """Compare, and report."""
-        pair = Pair(*self.traces(), self.names, self.matching)
+    def run(self, explain_all: bool = False) -> Report:
+        """Compare, prove why the two first differ, and report; or why they differ at all."""
+        self._share_weights()
+        first, second = (self._trace(side) for side in self.sides)
+        pair = Pair(first, second, self.names, self.matching)
         judged = self.judge(pair)
-        return self.as_report(pair, judged)
+        if judged.found is None:
+            return self.as_report(pair, judged, Proof())
+        proof = prove(pair, judged.level, judged.found)
+        report = self.as_report(pair, judged, proof)
+        if not explain_all:
+            return report
+        return replace(report, explanation=explain(pair, judged, partial(self._again, pair)))
+
+    def _again(self, pair: Pair, changes: Sequence[Change]) -> tuple[Pair, Judged] | None:
+        """Train the second side again with changes; None if they cannot be made."""
+        side = self.sides[1]
+        if not isinstance(side, LiveSide) or not all(map(side.can_change, changes)):
+            return None
+        side.changes += changes
+        again = replace(pair, b=self._trace(side))
+        return again, self.judge(again)
 
     @cached_property
     def sides(self) -> tuple[LiveSide | Trace, LiveSide | Trace]:
@@ -106,12 +125,6 @@ class Comparison:
     def matching(self) -> Matching:
         """What corresponds."""
         return match(*self.networks, self.request.mapping)
-
-    def traces(self) -> tuple[Trace, Trace]:
-        """Train both sides from the same weights, and return what they did."""
-        self._share_weights()
-        first, second = (self._trace(side) for side in self.sides)
-        return first, second
 
     def _trace(self, side: LiveSide | Trace) -> Trace:
         return side if isinstance(side, Trace) else side.trace(self.request.dtype, self.report)
@@ -170,7 +183,7 @@ class Comparison:
 
         return measure
 
-    def as_report(self, pair: Pair, judged: Judged) -> Report:
+    def as_report(self, pair: Pair, judged: Judged, proof: Proof) -> Report:
         """Return the report on two traces."""
         found, request = judged.found, self.request
         return Report(
@@ -183,7 +196,9 @@ class Comparison:
             level=judged.level,
             place="" if found is None else found.place,
             difference=None if found is None else found.found,
-            between=found is not None and found.between,
+            between=found is not None and found.between and not found.lone,
+            causes=proof.causes,
+            odd=proof.odd,
             settings=[row for row in differing_settings(pair) if not self._ignores(row)],
             notes=[*self._layer_notes(pair), *self.matching.notes, *judged.notes],
         )

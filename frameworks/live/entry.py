@@ -36,6 +36,7 @@ def diverge(
     limits: Mapping[str, float] | None = None,
     ignore: Collection[str] = (),
     losses_equal: bool = False,
+    explain_all: bool = False,
 ) -> Report:
     """Train two models in lockstep, and report where they first differ.
 
@@ -51,7 +52,8 @@ def diverge(
     layers or weights that correspond where kind and order do not tell: {"dense_2": "fc"}. `limits`
     replaces those of levels: {"trajectory": 1e-10}. `ignore` leaves out layers, weights and
     settings, by name. With `losses_equal=True` a loss that is written differently, but moves the
-    weights alike, counts as a difference.
+    weights alike, counts as a difference. With `explain_all=True` the remedy of each proven cause
+    is applied to a copy of b, and the comparison goes on to the next difference.
     RequestError says in one sentence why two trainings cannot be compared.
     """
     recorded = [isinstance(side, str | PathLike) for side in (a, b)]
@@ -61,7 +63,7 @@ def diverge(
     )
     request.check(None if any(recorded) else data.rows)
     with progress_bar() as report:
-        return Comparison((a, b), data, request, report).run()
+        return Comparison((a, b), data, request, report).run(explain_all)
 
 
 def assert_same_training(a: Side, b: Side, X: Any = None, y: Any = None, **options: Any) -> None:

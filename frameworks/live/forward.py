@@ -25,7 +25,7 @@ def compare_layers(pair: Pair) -> Iterator[Compared]:
     for k, (x, y) in enumerate(zip(ours, theirs, strict=False)):
         found = difference(numbered("the outputs", k, len(ours)), x, y, None)
         if lone is not None and found.error > ONE_BATCH:
-            yield Compared(lone[0], replace(found, where=lone[1]))
+            yield Compared(lone[0], replace(found, where=lone[1]), lone=True)
         else:
             yield Compared("outputs", found)
     yield from _layers(pair, training=True)
@@ -52,7 +52,8 @@ def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
         between = fed is not None and fed.error > ONE_BATCH
         lone = _lone_before(pair, i, j) if between else None
         if lone is not None:
-            yield Compared(lone[0], replace(found, where=f"{lone[1]}{suffix}"), (i, j))
+            found = replace(found, where=f"{lone[1]}{suffix}")
+            yield Compared(lone[0], found, (i, j), between=True, lone=True)
         else:
             yield Compared(place, found, (i, j), between=between)
 

@@ -55,7 +55,8 @@ def _inputs(pair: Pair) -> Iterator[Compared]:
     both = zip(("inputs", "targets"), (a.inputs, a.targets), (b.inputs, b.targets), strict=True)
     for name, x, y in both:
         for k, (one, other) in enumerate(zip(x, y, strict=False)):
-            yield Compared(name, not_identical(numbered(f"the {name}", k, len(x)), one, other))
+            numbers = one.astype(float), other.astype(float)  # whatever their types
+            yield Compared(name, not_identical(numbered(f"the {name}", k, len(x)), *numbers))
     initial = [each.values for each in a.weights], [each.values for each in b.weights]
     yield from _weights(pair, "initial ", *initial)
 

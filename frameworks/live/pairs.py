@@ -18,6 +18,7 @@ class Compared:
     layers: tuple[int | None, int | None] = (None, None)  # positions, in each trace
     weights: WeightPair | None = None
     between: bool = False  # the layers' inputs differ, while what is before them agrees
+    lone: bool = False  # the place is a layer that only one side has, before these layers
 
 
 @dataclass(frozen=True)

@@ -89,11 +89,19 @@ def _layers(pair: Pair) -> Iterator[Setting]:
         ours, theirs = place_of(a.layers, i), place_of(b.layers, j)
         place = ours if ours == theirs else f"{ours} / {theirs}"
         alike = {name: decays for name in {*x.values, *y.values} if name.endswith("_decay")}
+        alike |= dict.fromkeys(("biases", "recurrent_bias_frozen"), _one_bias_moves(x, y))
         for row in _rows(place, x, y, alike):
             irrelevant = row.fact == "gradient" and plain
             if row not in seen and not irrelevant:
                 seen.add(row)
                 yield row
+
+
+def _one_bias_moves(x: Facts, y: Facts) -> bool:
+    """Return whether one side has one bias, the other two, the second of which is frozen."""
+    one, two = sorted((x.values, y.values), key=lambda values: str(values.get("biases")))
+    frozen = two.get("recurrent_bias_frozen", False)
+    return (one.get("biases"), two.get("biases"), frozen) == (1, 2, True)
 
 
 def _loss(pair: Pair) -> Iterator[Setting]:

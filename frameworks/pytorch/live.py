@@ -11,6 +11,7 @@ from torch import nn
 from frameworks.draws import Dropped
 from frameworks.errors import RequestError
 from frameworks.live.model import LiveModel, Rows, Training
+from frameworks.pytorch.aligning import Alignment
 from frameworks.pytorch.copying import copy_training, unwrapped
 from frameworks.pytorch.facts import loss_facts, optimizer_facts, schedule_facts, set_fact
 from frameworks.pytorch.handing import Handed, handing
@@ -48,6 +49,7 @@ class PyTorchLive(LiveModel):
         ]
         self._weights = LiveWeights(self.network, watched.calls, self._orienter, self._groups())
         self.notes += [f"no layer uses {name}" for name in self._weights.unused]
+        self._alignment = Alignment(self.training.optimizer)
         self.versions = {"torch": torch.__version__, "device": "cpu"}
         self._read_facts()
         self.takes_labels = True if self.loss_facts.kind == "categorical cross-entropy" else None
@@ -55,7 +57,8 @@ class PyTorchLive(LiveModel):
     def _read_facts(self) -> None:
         own = self.training
         self.loss_facts = loss_facts(own.loss, None)
-        self.optimizer_facts = optimizer_facts(own.optimizer)
+        stated = optimizer_facts(own.optimizer)
+        self.optimizer_facts = [self._alignment.stated(facts) for facts in stated]
         self.schedule_facts = schedule_facts(own.scheduler, own.step_on)
 
     def _groups(self) -> dict[int, int]:
@@ -225,6 +228,8 @@ class PyTorchLive(LiveModel):
         parts = {"loss": own.loss, "optimizer": own.optimizer, "schedule": own.scheduler}
         thing = parts.get(place) or dict(self.network.named_modules()).get(place)
         changed = thing is not None and set_fact(thing, name, value)
+        if place == "optimizer" and not changed:
+            changed = self._alignment.set(name, value)
         self._read_facts()
         return changed
 

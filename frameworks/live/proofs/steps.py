@@ -1,21 +1,22 @@
 """Why the same gradients may move the weights differently: proven over all recorded steps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
-
+from frameworks.live.correspondence import WeightPair
 from frameworks.live.descent import Descent, Weights
-from frameworks.live.levels import Pair, cancels
-from frameworks.live.matching import WeightPair
+from frameworks.live.levels import cancels
+from frameworks.live.pairs import Pair
 from frameworks.live.proofs.cause import Cause, Proof, exchanged, smallest
+from frameworks.live.proofs.embeddings import by_occurrence, prove_occurrences
 from frameworks.live.proofs.mistakes import Mistake, mistakes
 from frameworks.live.proofs.sentences import advice, both, listed, phrase
+from frameworks.live.proofs.step_side import StepSide, apart, near
 from frameworks.live.settings import differing
 from frameworks.live.tracing import Change
 from frameworks.live.wording import a_kind
-from frameworks.recordings.trace import Facts, Trace
+from frameworks.recordings.trace import Facts
 
 __all__ = ["prove_steps"]
 
@@ -33,25 +34,6 @@ def prove_steps(pair: Pair) -> Proof:
 
 
 @dataclass(frozen=True)
-class StepSide:
-    """The steps that one side took, as far as they were kept."""
-
-    name: str
-    trace: Trace
-
-    @cached_property
-    def descent(self) -> Descent:
-        """What the optimizer was given, and what it says of itself."""
-        return Descent.of(self.trace)
-
-    @cached_property
-    def taken(self) -> list[Weights]:
-        """The weights after every kept step."""
-        kept = (step.weights for step in self.trace.steps[: len(self.descent.gradients)])
-        return [weights for weights in kept if weights is not None]
-
-
-@dataclass(frozen=True)
 class _Steps:
     pair: Pair
     a: StepSide
@@ -60,14 +42,15 @@ class _Steps:
     def prove(self) -> Proof:
         """Prove the cause by settings, or of an odd side."""
         a, b = self.a, self.b
-        if not self.gap > _ROUNDING[a.trace.dtype]:
+        if not self.gap > _ROUNDING[a.trace.dtype] and not self._lists:
             return Proof()
         computed = [side.descent.weights() for side in (a, b)]
         if None in computed:
             return self._by_kind() if self._other_kinds() else Proof()
         own = [self._equal(s, c) for s, c in zip((a, b), computed, strict=True) if c is not None]
         if all(own):
-            return self._by_kind() if self._other_kinds() else self._by_settings()
+            found = self._by_kind() if self._other_kinds() else self._by_settings()
+            return Proof([*found.causes, *self._by_occurrence(computed)])
         if own[0] == own[1]:
             return Proof()
         return self._by_mistake(*((a, b) if own[1] else (b, a)))
@@ -76,20 +59,40 @@ class _Steps:
     def gap(self) -> float:
         """The largest difference between corresponding weights, in any kept step."""
         steps = zip(self.a.taken, self.b.taken, strict=False)
-        return max((_apart(pair, x, y) for x, y in steps for pair in self.compared), default=0.0)
+        return max((apart(pair, x, y) for x, y in steps for pair in self.compared), default=0.0)
+
+    @property
+    def _lists(self) -> bool:
+        """Whether an embedding's gradient is squared by occurrence on one side."""
+        return bool(by_occurrence(self.pair.a) or by_occurrence(self.pair.b))
 
     @cached_property
     def compared(self) -> list[WeightPair]:
-        """The weights that are compared: where a gradient is rounding, so are the steps."""
+        """The weights that a rule moves: not those whose gradient is rounding, or a list."""
         pairs = self.pair.matching.weights
-        return [each for each in pairs if not cancels(self.pair, each)]
+        listed_ones = by_occurrence(self.pair.a), by_occurrence(self.pair.b)
+        return [
+            each
+            for each in pairs
+            if not cancels(self.pair, each)
+            and not listed_ones[0].keys() & set(each.a)
+            and not listed_ones[1].keys() & set(each.b)
+        ]
 
     def _equal(self, side: StepSide, computed: Sequence[Weights], gap: float | None = None) -> bool:
         """Return whether a side took these steps, but for rounding."""
         positions = {k for each in self.compared for k in (each.a if side is self.a else each.b)}
         limit = min(_ROUNDING[side.trace.dtype], _CLOSER * self.gap)
         steps = zip(computed, side.taken, strict=True)
-        return all(_near(x[k], y[k], limit) for x, y in steps for k in positions)
+        return all(near(x[k], y[k], limit) for x, y in steps for k in positions)
+
+    def _by_occurrence(self, computed: Sequence[Sequence[Weights] | None]) -> Iterator[Cause]:
+        """Yield the embeddings that one side moves otherwise than its rule, as it says."""
+        for k, (side, expected) in enumerate(zip((self.a, self.b), computed, strict=True)):
+            if expected is not None:
+                cause = prove_occurrences(self.pair, k, expected, side.taken)
+                if cause is not None:
+                    yield cause
 
     def _other_kinds(self) -> bool:
         kinds = [{facts.kind for facts in side.trace.optimizer} for side in (self.a, self.b)]
@@ -187,12 +190,12 @@ class _Steps:
     def _by_two_biases(self) -> Proof:
         """Two biases that are added both move: their sum moves twice as far as one."""
         first = self.a.taken[0], self.b.taken[0]
-        apart = [each for each in self.compared if _apart(each, *first) > _ROUNDING["float64"]]
-        if not apart or any(len(each.a) == len(each.b) for each in apart):
+        moved = [each for each in self.compared if apart(each, *first) > _ROUNDING["float64"]]
+        if not moved or any(len(each.a) == len(each.b) for each in moved):
             return Proof()
-        more = self.a if len(apart[0].a) > 1 else self.b
+        more = self.a if len(moved[0].a) > 1 else self.b
         less = self.b if more is self.a else self.a
-        at, one = (apart[0].a, apart[0].b) if more is self.a else (apart[0].b, apart[0].a)
+        at, one = (moved[0].a, moved[0].b) if more is self.a else (moved[0].b, moved[0].a)
         names = listed([more.trace.weights[k].name for k in at])
         words = {more.name: f"trains both {names}, whose sum moves twice as far"}
         words[less.name] = f"trains {less.trace.weights[one[0]].name} alone"
@@ -219,20 +222,3 @@ def _schedule(facts: Facts | None) -> str:
     words = [said for name, said in facts.said.items() if name not in ("first_rates", "counts")]
     counts = facts.said.get("counts", "")
     return f"{a_kind(facts.kind)} schedule ({listed([*words, counts])})"
-
-
-def _apart(pair: WeightPair, x: Weights, y: Weights) -> float:
-    """Return how far apart two weights are, or the sums of those that are added."""
-    ours, theirs = sum(x[k] for k in pair.a), sum(y[k] for k in pair.b)
-    if np.shape(ours) != np.shape(theirs):
-        return np.inf
-    largest = max(float(np.abs(each).max(initial=0)) for each in (ours, theirs))
-    error = float(np.abs(ours - theirs).max(initial=0))
-    return error / largest if largest else error
-
-
-def _near(x: np.ndarray, y: np.ndarray, limit: float) -> bool:
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        return False
-    largest = float(np.abs(y).max(initial=0))
-    return float(np.abs(x - y).max(initial=0)) <= limit * largest

@@ -24,7 +24,8 @@ def embedding(layer: Any, input_shape: Shape) -> Entries:
         "gradient_by_frequency": "scale_grad_by_freq",
     }
     for name, own in options.items():
-        if getattr(layer, own) not in (None, False):
+        value = getattr(layer, own)
+        if value is not None and value is not False:  # 0 is an index
             entries |= given(layer, **{name: own})
     if layer.sparse:
         entries["gradient"] = "sparse", "sparse=True"
@@ -51,7 +52,7 @@ def recurrent(layer: Any, input_shape: Shape) -> Entries:
         entries["recurrent_activation"] = "sigmoid", "always sigmoid"
     if mode[0] == "GRU":
         entries["reset_after"] = True, "always after the product"
-    entries["biases"] = _biases(layer)
+    entries["biases"] = 2 * layer.bias, f"bias={layer.bias}: bias_ih and bias_hh"
     if layer.num_layers > 1:
         entries |= given(layer, layers="num_layers")
         if layer.dropout:
@@ -62,14 +63,6 @@ def recurrent(layer: Any, input_shape: Shape) -> Entries:
         entries["cell"] = _CELLS[mode[0]], mode[0]
         entries["joined"] = "side by side", "bidirectional=True"
     return entries
-
-
-def _biases(layer: nn.RNNBase) -> Entry:
-    """Return how many biases are trained: a frozen second one is but a part of the first."""
-    second = [p for name, p in layer.named_parameters() if name.startswith("bias_hh")]
-    if layer.bias and layer.mode != "GRU" and not any(p.requires_grad for p in second):
-        return 1, "bias_ih; bias_hh is frozen"
-    return 2 * layer.bias, f"bias={layer.bias}: bias_ih and bias_hh"
 
 
 def attention(layer: Any, input_shape: Shape) -> Entries:
