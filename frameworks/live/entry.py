@@ -2,13 +2,15 @@
 
 from collections.abc import Collection, Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from frameworks.console import progress_bar
-from frameworks.live.comparison import Comparison, Request, open_side
+from frameworks.live.comparison import Comparison
 from frameworks.live.data import NO_DATA, data_of
 from frameworks.live.model import Training
 from frameworks.live.report import Report
+from frameworks.live.request import Request, open_side
 from frameworks.live.tracing import draw_course
 from frameworks.recordings import write_trace
 
@@ -34,6 +36,7 @@ def diverge(
     limits: Mapping[str, float] | None = None,
     ignore: Collection[str] = (),
     losses_equal: bool = False,
+    explain_all: bool = False,
 ) -> Report:
     """Train two models in lockstep, and report where they first differ.
 
@@ -49,7 +52,8 @@ def diverge(
     layers or weights that correspond where kind and order do not tell: {"dense_2": "fc"}. `limits`
     replaces those of levels: {"trajectory": 1e-10}. `ignore` leaves out layers, weights and
     settings, by name. With `losses_equal=True` a loss that is written differently, but moves the
-    weights alike, counts as a difference.
+    weights alike, counts as a difference. With `explain_all=True` the remedy of each proven cause
+    is applied to a copy of b, and the comparison goes on to the next difference.
     RequestError says in one sentence why two trainings cannot be compared.
     """
     recorded = [isinstance(side, str | PathLike) for side in (a, b)]
@@ -59,7 +63,7 @@ def diverge(
     )
     request.check(None if any(recorded) else data.rows)
     with progress_bar() as report:
-        return Comparison((a, b), data, request, report).run()
+        return Comparison((a, b), data, request, report).run(explain_all)
 
 
 def assert_same_training(a: Side, b: Side, X: Any = None, y: Any = None, **options: Any) -> None:
@@ -93,4 +97,4 @@ def record(
     course = draw_course(data.rows, batch_size, steps, seed)
     with progress_bar() as report:
         trace = open_side(training, 0, data, course, dtype).trace(dtype, report)
-    write_trace(trace, path)
+    write_trace(trace, Path(path))

@@ -8,9 +8,10 @@ import numpy as np
 
 from frameworks.diverge.findings import Level
 from frameworks.diverge.first_batch import FIRST_BATCH, rounding_limit
-from frameworks.live.levels import LEVELS, Compared, Pair, cancels, compare
+from frameworks.live.levels import LEVELS, cancels, compare
 from frameworks.live.noise import Noise, exact_errors
 from frameworks.live.outputs import forms
+from frameworks.live.pairs import Compared, Pair
 from frameworks.recordings.trace import Trace
 
 __all__ = ["Judge", "Judged"]
@@ -53,8 +54,8 @@ class Judge:
             found = self._with_limits(level, compare(level, self.pair, self.ignored))
             if level in ("trajectory", "result"):
                 found = self._with_noise(done, level, found)
-            if excused and level in ("loss", "gradient", "trajectory"):
-                found = [replace(each, found=replace(each.found, limit=None)) for each in found]
+            if excused:
+                found = [_limited(each, None) if _of_loss(level, each) else each for each in found]
             if found and self._keep(done, level, found):
                 return done
         if excused:
@@ -74,8 +75,8 @@ class Judge:
         if count := sum(cancels(self.pair, each) for each in self.pair.matching.weights):
             which = "one weight is" if count == 1 else f"{count} weights are"
             done.notes.append(
-                f"{which} not compared after the first step: the gradient is zero but for rounding, "
-                "as that of a bias before a batch normalization"
+                f"{which} not compared after the first step: the gradient is zero but for "
+                "rounding, as that of a bias before a batch normalization"
             )
 
     def _keep(self, done: Judged, level: str, found: list[Compared]) -> bool:
@@ -153,6 +154,11 @@ class Judge:
         steps = [each for each in levels["step"] if each.weights is not None]
         others = [*levels["forward"], *steps, *levels["result"]]
         return loss and bool(steps) and not any(each.found.parted for each in others)
+
+
+def _of_loss(level: str, each: Compared) -> bool:
+    """Return whether a comparison is of the loss or its gradient, not of what a step does."""
+    return level == "gradient" or (level in ("loss", "step", "trajectory") and not each.weights)
 
 
 def _limited(each: Compared, limit: float | None) -> Compared:

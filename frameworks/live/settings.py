@@ -3,14 +3,12 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from frameworks.live.matching import place_of
+from frameworks.live.correspondence import place_of
+from frameworks.live.pairs import Pair
 from frameworks.live.wording import spoken
 from frameworks.recordings.trace import Facts, Trace
-
-if TYPE_CHECKING:
-    from frameworks.live.levels import Pair
 
 __all__ = ["Setting", "differing", "differing_settings"]
 
@@ -29,7 +27,7 @@ class Setting:
     equal: bool = False  # written differently, but equal in meaning with what else differs
 
 
-def differing_settings(pair: "Pair") -> list[Setting]:
+def differing_settings(pair: Pair) -> list[Setting]:
     """Return what differs: of corresponding layers, the loss, the optimizer and the schedule."""
     return [*_layers(pair), *_loss(pair), *_optimizer(pair), *_schedule(pair)]
 
@@ -81,7 +79,7 @@ def _rows(
         yield Setting(place, spoken(name), words[0], words[1], name, equal)
 
 
-def _layers(pair: "Pair") -> Iterator[Setting]:
+def _layers(pair: Pair) -> Iterator[Setting]:
     a, b = pair.a, pair.b
     decays = _decay_alike(pair)
     plain = all(facts.kind == "sgd" for facts in (*a.optimizer, *b.optimizer))
@@ -106,7 +104,7 @@ def _one_bias_moves(x: Facts, y: Facts) -> bool:
     return (one.get("biases"), two.get("biases"), frozen) == (1, 2, True)
 
 
-def _loss(pair: "Pair") -> Iterator[Setting]:
+def _loss(pair: Pair) -> Iterator[Setting]:
     a, b = pair.a, pair.b
     yield from _rows("loss", a.loss, b.loss, {"takes": _closes(a) and _closes(b)})
 
@@ -125,7 +123,7 @@ def _closes(trace: Trace) -> bool:
     return last in _CLOSING[takes] if takes in _CLOSING else last not in every
 
 
-def _optimizer(pair: "Pair") -> Iterator[Setting]:
+def _optimizer(pair: Pair) -> Iterator[Setting]:
     """Yield what differs in the optimizers, for each pair of groups that share weights."""
     a, b = pair.a, pair.b
     constant = a.schedule is None and b.schedule is None
@@ -143,7 +141,7 @@ def _optimizer(pair: "Pair") -> Iterator[Setting]:
                 yield row
 
 
-def _decay_alike(pair: "Pair") -> bool:
+def _decay_alike(pair: Pair) -> bool:
     """Return whether every weight is pulled to zero alike, by a penalty or by the optimizer.
 
     A penalty l Σ w² is, for the gradient, a coupled decay of 2 l.
@@ -164,7 +162,7 @@ def _decay(trace: Trace, position: int) -> float:
     return float(penalty) + float(coupled)  # type: ignore[arg-type]
 
 
-def _schedule(pair: "Pair") -> Iterator[Setting]:
+def _schedule(pair: Pair) -> Iterator[Setting]:
     """Yield what differs in the schedules; their first rates only if nothing else says why."""
     x, y = pair.a.schedule, pair.b.schedule
     if x is None or y is None:

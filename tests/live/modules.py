@@ -65,7 +65,8 @@ def images(rows=24, channels_first=False):
     """Return images (n, 4, 4, 2) and labels."""
     rng = np.random.default_rng(1)
     X = rng.normal(size=(rows, 4, 4, 2))
-    return X.transpose(0, 3, 1, 2) if channels_first else X, rng.integers(0, 3, rows)
+    y = rng.integers(0, 3, rows)
+    return np.ascontiguousarray(X.transpose(0, 3, 1, 2)) if channels_first else X, y
 
 
 def sequences(rows=24):

@@ -63,7 +63,7 @@ def adam(**options):
 
 MISTAKES = {
     "another activation": (lambda: plain(activation=torch.tanh), "forward", "relu after norm"),
-    "no skip connection": (lambda: plain(skip=False), "forward", "max pooling after inner"),
+    "no skip connection": (lambda: plain(skip=False), "forward", "sum after inner"),
     "another epsilon": (
         lambda: with_changed(lambda m: setattr(m.norm, "eps", 1e-3)), "forward", "norm"),
     "another padding": (

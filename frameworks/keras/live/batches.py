@@ -84,7 +84,8 @@ def adapt_inputs(model: keras.Model, X: Sequence[np.ndarray]) -> Arrays:
 
 
 def _convolutions(model: keras.Model) -> Iterator[Any]:
-    return (a for a in model._flatten_layers() if hasattr(a, "data_format") and a.weights)
+    layers = model._flatten_layers()
+    return (a for a in layers if hasattr(a, "data_format") and hasattr(a, "kernel_size"))
 
 
 def _channels_first(layer: Any) -> bool:
@@ -93,6 +94,6 @@ def _channels_first(layer: Any) -> bool:
 
 def _to_channels_first(x: np.ndarray, channels: int | None) -> np.ndarray:
     """Return images channels first, if only the last axis can be the channels."""
-    if channels not in (None, x.shape[-1]) or x.shape[1] == channels:
+    if channels is None or x.shape[-1] != channels or x.shape[1] == channels:
         return x
     return np.ascontiguousarray(np.moveaxis(x, -1, 1))

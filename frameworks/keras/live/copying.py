@@ -208,4 +208,4 @@ def _renew_identities(twin: Any) -> None:
         twin.stored_ids = {name: {*map(id, store)} for name, (_, store) in stores}
     elif isinstance(twin, keras.optimizers.Optimizer) and twin.built:
         own = enumerate(twin._trainable_variables)
-        twin._trainable_variables_indices = {id(v): i for i, v in own}
+        twin._trainable_variables_indices = {twin._var_key(v): i for i, v in own}

@@ -82,7 +82,7 @@ class KerasLive(LiveModel):
         leaves = {id(leaf): leaf for leaf in self._leaves}
         self._weights = WeightTable(leaves[key] for key in running)
         self.notes += [
-            f"no call uses the weights of {leaf.path}"
+            "no layer uses " + ", ".join(f"{leaf.path}.{name}" for name in leaf.names)
             for leaf in self._leaves
             if id(leaf) not in running and leaf.layout.own
         ]

@@ -7,8 +7,9 @@ does, the other is the odd one, and mistakes that people make are tried on it; o
 alone explains everything.
 """
 
-from frameworks.live.levels import Compared, Pair
+from frameworks.live.pairs import Compared, Pair
 from frameworks.live.proofs.cause import Cause, Proof
+from frameworks.live.proofs.ending import prove_ending
 from frameworks.live.proofs.gradients import prove_gradient
 from frameworks.live.proofs.layers import prove_layer
 from frameworks.live.proofs.losses import prove_loss, prove_outputs
@@ -21,7 +22,10 @@ __all__ = ["Cause", "Proof", "prove"]
 def prove(pair: Pair, level: str, found: Compared) -> Proof:
     """Return the proven causes of the first difference, found at this level."""
     if level == "forward":
-        return prove_outputs(pair) if found.layers[0] is None else prove_layer(pair, found)
+        if found.layers[0] is not None:
+            return prove_layer(pair, found)
+        proof = prove_outputs(pair)
+        return proof if proof.causes else prove_ending(pair)
     if level == "loss":
         return prove_loss(pair, found)
     if level == "gradient":

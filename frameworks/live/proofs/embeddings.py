@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from frameworks.live.descent import Weights
-from frameworks.live.levels import Pair
+from frameworks.live.pairs import Pair
 from frameworks.live.proofs.cause import Cause
 from frameworks.live.proofs.sentences import both, joined
 from frameworks.recordings.trace import LayerTrace, Trace

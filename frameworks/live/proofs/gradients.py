@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frameworks.live.levels import Compared, Pair, cancels
-from frameworks.live.matching import WeightPair
+from frameworks.live.correspondence import WeightPair
+from frameworks.live.levels import cancels
+from frameworks.live.pairs import Compared, Pair
 from frameworks.live.proofs.cause import Cause, Proof, equal_within
 from frameworks.live.proofs.sentences import both, joined, listed
 from frameworks.recordings.trace import Trace

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frameworks.live.matching import place_of
+from frameworks.live.correspondence import place_of
 from frameworks.live.reference import layer_output
 from frameworks.recordings.trace import Arrays, Facts, LayerTrace, Trace
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frameworks.live.levels import Compared, Pair
 from frameworks.live.outputs import aligned
+from frameworks.live.pairs import Compared, Pair
 from frameworks.live.proofs.cause import Cause, Proof, equal_within, exchanged, smallest
 from frameworks.live.proofs.layer_side import LayerSide
 from frameworks.live.proofs.order import prove_order

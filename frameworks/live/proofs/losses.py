@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from frameworks.live.levels import Compared, Pair
+from frameworks.live.pairs import Compared, Pair
 from frameworks.live.proofs.cause import Cause, Proof, equal_within, exchanged, smallest
 from frameworks.live.proofs.loss_side import LossSide
 from frameworks.live.proofs.sentences import advice, both, phrase

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from frameworks.live.matching import place_of
+from frameworks.live.correspondence import place_of
 from frameworks.live.outputs import aligned
 from frameworks.live.proofs.cause import Cause, Proof, equal_within
 from frameworks.live.proofs.layer_side import LayerSide
@@ -43,12 +43,12 @@ def _explains(side: LayerSide, other: LayerSide, k: int) -> bool:
     inputs, output = layer.inputs, layer.output
     if side.training:
         inputs, output = layer.training_inputs, layer.training_output
-    if len(inputs) != 1 or output is None or not side.inputs or not other.inputs:
+    if output is None or not side.inputs or not other.inputs:
         return False
     dtype, given = side.trace.dtype, other.inputs[0]
     gap = _distance(side.inputs[0], given)
     after = equal_within(*aligned(output, side.inputs[0]), gap, dtype)
-    return after and equal_within(*aligned(inputs[0], given), gap, dtype)
+    return after and any(equal_within(*aligned(x, given), gap, dtype) for x in inputs)
 
 
 def _rearranged(a: LayerSide, b: LayerSide) -> Proof:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from frameworks.live.levels import Compared, Pair
+from frameworks.live.pairs import Compared, Pair
 from frameworks.live.proofs.cause import Cause, Proof, equal_within
 from frameworks.live.proofs.sentences import both, joined, phrase
 from frameworks.live.proofs.steps import prove_steps

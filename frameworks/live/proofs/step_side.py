@@ -5,8 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
+from frameworks.live.correspondence import WeightPair
 from frameworks.live.descent import Descent, Weights
-from frameworks.live.matching import WeightPair
 from frameworks.recordings.trace import Trace
 
 __all__ = ["StepSide", "apart", "near"]

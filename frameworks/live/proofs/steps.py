@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from frameworks.live.correspondence import WeightPair
 from frameworks.live.descent import Descent, Weights
-from frameworks.live.levels import Pair, cancels
-from frameworks.live.matching import WeightPair
+from frameworks.live.levels import cancels
+from frameworks.live.pairs import Pair
 from frameworks.live.proofs.cause import Cause, Proof, exchanged, smallest
 from frameworks.live.proofs.embeddings import by_occurrence, prove_occurrences
 from frameworks.live.proofs.mistakes import Mistake, mistakes

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -10,7 +10,11 @@ import pytest
 from frameworks.errors import RequestError
 from frameworks.recordings import (
     Facts,
+    LayerTrace,
     RecordingError,
+    StepTrace,
+    Trace,
+    Weight,
     check_rows,
     check_same_data,
     digest,
@@ -27,6 +31,17 @@ def test_every_number_and_word_comes_back(tmp_path, dtype):
     trace = sample_trace(dtype)
     write_trace(trace, tmp_path / "a.trace")
     assert flat(read_trace(tmp_path / "a.trace")) == flat(trace)
+
+
+def test_the_sample_has_a_value_in_every_field():
+    """So a field that is added to traces, and not to files, does not come back."""
+    trace = sample_trace()
+    items = [trace, *trace.layers, *trace.weights, *trace.steps, trace.layers[1].facts]
+    for kind in (Trace, LayerTrace, Weight, StepTrace, Facts):
+        for field in fields(kind):
+            default = field.default_factory() if callable(field.default_factory) else field.default
+            found = [getattr(item, field.name) for item in items if isinstance(item, kind)]
+            assert any(isinstance(x, np.ndarray) or x != default for x in found), field
 
 
 def test_the_same_trace_gives_the_same_bytes(tmp_path):
