@@ -42,6 +42,7 @@ def apart(pair: WeightPair, x: Weights, y: Weights) -> float:
 
 
 def near(x: np.ndarray, y: np.ndarray, limit: float) -> bool:
+    """Return whether x is y, to a share of y's largest magnitude; what is not finite is not."""
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return False
     largest = float(np.abs(y).max(initial=0))

@@ -113,9 +113,13 @@ class _Steps:
             computed = self._mixed(some).weights()
             return computed is not None and self._equal(self.a, computed)
 
-        if names and works(names):
-            return Proof([self._cause(smallest(names, works))])
-        return self._by_two_biases()
+        if not names or not works(names):
+            return Proof(self._two_biases(self.b.taken))
+        causes = [self._cause(smallest(names, works))]
+        if len(self.a.trace.optimizer) == 1:  # with a's settings, do two biases still move more?
+            same = replace(self.b.descent, optimizer=self.a.trace.optimizer, groups=())
+            causes += self._two_biases(same.weights() or [])
+        return Proof(causes)
 
     @cached_property
     def groups(self) -> list[tuple[int, int]]:
@@ -187,12 +191,14 @@ class _Steps:
             advice=advice(b.name, "the optimizer", y, x, own) if complete else "",
         )
 
-    def _by_two_biases(self) -> Proof:
-        """Two biases that are added both move: their sum moves twice as far as one."""
-        first = self.a.taken[0], self.b.taken[0]
-        moved = [each for each in self.compared if apart(each, *first) > _ROUNDING["float64"]]
+    def _two_biases(self, of_b: Sequence[Weights]) -> list[Cause]:
+        """Return that two biases which are added both move: their sum moves twice as far as one."""
+        if not of_b:
+            return []
+        limit, first = _ROUNDING["float64"], (self.a.taken[0], of_b[0])
+        moved = [each for each in self.compared if apart(each, *first) > limit]
         if not moved or any(len(each.a) == len(each.b) for each in moved):
-            return Proof()
+            return []
         more = self.a if len(moved[0].a) > 1 else self.b
         less = self.b if more is self.a else self.a
         at, one = (moved[0].a, moved[0].b) if more is self.a else (moved[0].b, moved[0].a)
@@ -200,7 +206,7 @@ class _Steps:
         words = {more.name: f"trains both {names}, whose sum moves twice as far"}
         words[less.name] = f"trains {less.trace.weights[one[0]].name} alone"
         sentence = both((self.a.name, self.b.name), words[self.a.name], words[self.b.name])
-        return Proof([Cause(sentence, names, ("biases",))])
+        return [Cause(sentence, names, ("biases",))]
 
     def _by_mistake(self, odd: StepSide, even: StepSide) -> Proof:
         """One side's steps are not those it says: try what it could do instead."""

@@ -47,7 +47,7 @@ def _bias(layer: Any) -> Entries:
 def _affine(layer: Any, name: str) -> Entries:
     own = getattr(layer, name)
     shift = own and layer.bias is not None
-    return {"scale": (own, f"{name}={own}"), "shift": (shift, f"{name}={own}")}
+    return {"scale": (own, f"{name}={own}"), "shift": (shift, f"bias={shift}")}
 
 
 def _batch_normalization(layer: Any, input_shape: Shape) -> Entries:

@@ -1,0 +1,158 @@
+"""Pairs of layers of one framework that differ in one fact alone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from frameworks.keras.loading import keras
+
+__all__ = ["KERAS", "PYTORCH", "Pair"]
+
+L = keras.layers
+Pair = tuple[str, Callable[..., Any], dict[str, Any], dict[str, Any], tuple[int, ...]]
+IMAGE, ROW, SEQUENCE = (8, 8, 4), (4,), (5, 4)
+
+# The fact, the layer, the arguments of both and of the second alone, the shape of a row.
+KERAS: list[Pair] = [
+    ("units", L.Dense, {"units": 3}, {"units": 4}, ROW),
+    ("bias", L.Dense, {"units": 3}, {"use_bias": False}, ROW),
+    ("kernel_decay", L.Dense, {"units": 3}, {"kernel_regularizer": "l2"}, ROW),
+    ("bias_decay", L.Dense, {"units": 3}, {"bias_regularizer": "l2"}, ROW),
+    ("kernel_l1", L.Dense, {"units": 3}, {"kernel_regularizer": "l1"}, ROW),
+    ("kernel_constraint", L.Dense, {"units": 3}, {"kernel_constraint": "non_neg"}, ROW),
+    ("activity_penalty", L.Dense, {"units": 3}, {"activity_regularizer": "l2"}, ROW),
+    ("frozen", L.Dense, {"units": 3}, {"trainable": False}, ROW),
+    ("filters", L.Conv2D, {"filters": 4, "kernel_size": 3}, {"filters": 2}, IMAGE),
+    ("padding", L.Conv2D, {"filters": 4, "kernel_size": 3}, {"padding": "same"}, IMAGE),
+    ("dilation", L.Conv2D, {"filters": 4, "kernel_size": 3}, {"dilation_rate": 2}, IMAGE),
+    ("groups", L.Conv2D, {"filters": 4, "kernel_size": 3}, {"groups": 2}, IMAGE),
+    ("stride", L.Conv2D, {"filters": 4, "kernel_size": 3}, {"strides": 2}, IMAGE),
+    ("padding", L.Conv1D, {"filters": 4, "kernel_size": 3}, {"padding": "causal"}, SEQUENCE),
+    ("filters", L.DepthwiseConv2D, {"kernel_size": 3}, {"depth_multiplier": 2}, IMAGE),
+    (
+        "multiplier",
+        L.SeparableConv2D,
+        {"filters": 4, "kernel_size": 3},
+        {"depth_multiplier": 2},
+        IMAGE,
+    ),
+    (
+        "crop",
+        L.Conv2DTranspose,
+        {"filters": 4, "kernel_size": 3, "strides": 2},
+        {"padding": "same"},
+        IMAGE,
+    ),
+    ("stride", L.MaxPooling2D, {"pool_size": 2, "strides": 2}, {"strides": 1}, IMAGE),
+    ("padding", L.AveragePooling2D, {"pool_size": 3}, {"padding": "same"}, IMAGE),
+    ("epsilon", L.BatchNormalization, {}, {"epsilon": 1e-5}, ROW),
+    ("keep", L.BatchNormalization, {}, {"momentum": 0.9}, ROW),
+    ("scale", L.BatchNormalization, {}, {"scale": False}, ROW),
+    ("shift", L.BatchNormalization, {}, {"center": False}, ROW),
+    ("axes", L.BatchNormalization, {}, {"axis": 1}, SEQUENCE),
+    ("epsilon", L.LayerNormalization, {}, {"epsilon": 1e-5}, ROW),
+    ("axes", L.LayerNormalization, {}, {"axis": (1, 2)}, SEQUENCE),
+    ("groups", L.GroupNormalization, {"groups": 2}, {"groups": 4}, IMAGE),
+    ("epsilon", L.RMSNormalization, {}, {"epsilon": 1e-5}, ROW),
+    ("rate", L.Dropout, {"rate": 0.5}, {"rate": 0.25}, ROW),
+    ("noise_shape", L.Dropout, {"rate": 0.5}, {"noise_shape": (None, 1)}, ROW),
+    ("masked", L.Embedding, {"input_dim": 9, "output_dim": 2}, {"mask_zero": True}, (5,)),
+    ("return_sequences", L.LSTM, {"units": 3}, {"return_sequences": True}, SEQUENCE),
+    ("activation", L.LSTM, {"units": 3}, {"activation": "relu"}, SEQUENCE),
+    ("recurrent_activation", L.LSTM, {"units": 3}, {"recurrent_activation": "tanh"}, SEQUENCE),
+    ("biases", L.LSTM, {"units": 3}, {"use_bias": False}, SEQUENCE),
+    ("reverse", L.SimpleRNN, {"units": 3}, {"go_backwards": True}, SEQUENCE),
+    ("recurrent_dropout", L.GRU, {"units": 3}, {"recurrent_dropout": 0.5}, SEQUENCE),
+    ("zero_at_padding", L.GRU, {"units": 3}, {"zero_output_for_mask": True}, SEQUENCE),
+    ("recurrent_kernel_decay", L.GRU, {"units": 3}, {"recurrent_regularizer": "l2"}, SEQUENCE),
+    ("joined", L.Bidirectional, {"layer": L.LSTM(3)}, {"merge_mode": "sum"}, SEQUENCE),
+    ("heads", L.MultiHeadAttention, {"num_heads": 2, "key_dim": 4}, {"num_heads": 4}, SEQUENCE),
+    ("value_size", L.MultiHeadAttention, {"num_heads": 2, "key_dim": 4}, {"value_dim": 3}, ROW),
+    ("bias", L.MultiHeadAttention, {"num_heads": 2, "key_dim": 4}, {"use_bias": False}, ROW),
+    ("slope", L.LeakyReLU, {}, {"negative_slope": 0.25}, ROW),
+    ("top", L.ReLU, {}, {"max_value": 5.0}, ROW),
+    ("threshold", L.ReLU, {}, {"threshold": 1.0}, ROW),
+    ("alpha", L.ELU, {}, {"alpha": 0.5}, ROW),
+    ("axis", L.Softmax, {}, {"axis": 1}, SEQUENCE),
+    ("shared_by", L.PReLU, {}, {"shared_axes": [1]}, SEQUENCE),
+]
+PYTORCH: list[Pair] = [
+    ("units", nn.Linear, {"in_features": 4, "out_features": 3}, {"out_features": 2}, ROW),
+    ("bias", nn.Linear, {"in_features": 4, "out_features": 3}, {"bias": False}, ROW),
+    ("dtype", nn.Linear, {"in_features": 4, "out_features": 3}, {"dtype": torch.float64}, ROW),
+    (
+        "padding",
+        nn.Conv2d,
+        {"in_channels": 4, "out_channels": 4, "kernel_size": 3},
+        {"padding": 1},
+        IMAGE,
+    ),
+    (
+        "padded_with",
+        nn.Conv2d,
+        {"in_channels": 4, "out_channels": 4, "kernel_size": 3, "padding": 1},
+        {"padding_mode": "reflect"},
+        IMAGE,
+    ),
+    (
+        "groups",
+        nn.Conv1d,
+        {"in_channels": 4, "out_channels": 4, "kernel_size": 3},
+        {"groups": 2},
+        SEQUENCE,
+    ),
+    (
+        "crop",
+        nn.ConvTranspose2d,
+        {"in_channels": 4, "out_channels": 4, "kernel_size": 3, "stride": 2},
+        {"output_padding": 1},
+        IMAGE,
+    ),
+    ("padding", nn.MaxPool2d, {"kernel_size": 3, "stride": 2}, {"ceil_mode": True}, IMAGE),
+    ("dilation", nn.MaxPool2d, {"kernel_size": 2, "stride": 1}, {"dilation": 2}, IMAGE),
+    (
+        "counted",
+        nn.AvgPool2d,
+        {"kernel_size": 3, "padding": 1, "count_include_pad": False},
+        {"count_include_pad": True},
+        IMAGE,
+    ),
+    ("divisor", nn.AvgPool2d, {"kernel_size": 2}, {"divisor_override": 3}, IMAGE),
+    ("keep", nn.BatchNorm1d, {"num_features": 4}, {"momentum": 0.01}, ROW),
+    ("epsilon", nn.BatchNorm2d, {"num_features": 4}, {"eps": 1e-3}, IMAGE),
+    ("statistics", nn.BatchNorm1d, {"num_features": 4}, {"track_running_stats": False}, ROW),
+    ("epsilon", nn.LayerNorm, {"normalized_shape": 4}, {"eps": 1e-3}, ROW),
+    ("shift", nn.LayerNorm, {"normalized_shape": 4}, {"bias": False}, ROW),
+    ("axes", nn.LayerNorm, {"normalized_shape": 4}, {"normalized_shape": (5, 4)}, SEQUENCE),
+    ("epsilon", nn.RMSNorm, {"normalized_shape": 4}, {"eps": 1e-6}, ROW),
+    ("groups", nn.GroupNorm, {"num_groups": 2, "num_channels": 4}, {"num_groups": 4}, IMAGE),
+    ("rate", nn.Dropout, {"p": 0.5}, {"p": 0.25}, ROW),
+    (
+        "frozen_row",
+        nn.Embedding,
+        {"num_embeddings": 9, "embedding_dim": 2},
+        {"padding_idx": 0},
+        (5,),
+    ),
+    ("gradient", nn.Embedding, {"num_embeddings": 9, "embedding_dim": 2}, {"sparse": True}, (5,)),
+    ("biases", nn.LSTM, {"input_size": 4, "hidden_size": 3}, {"bias": False}, SEQUENCE),
+    ("layers", nn.GRU, {"input_size": 4, "hidden_size": 3}, {"num_layers": 2}, SEQUENCE),
+    ("activation", nn.RNN, {"input_size": 4, "hidden_size": 3}, {"nonlinearity": "relu"}, SEQUENCE),
+    ("projected", nn.LSTM, {"input_size": 4, "hidden_size": 3}, {"proj_size": 2}, SEQUENCE),
+    ("rate", nn.MultiheadAttention, {"embed_dim": 4, "num_heads": 2}, {"dropout": 0.5}, SEQUENCE),
+    (
+        "added_key",
+        nn.MultiheadAttention,
+        {"embed_dim": 4, "num_heads": 2},
+        {"add_zero_attn": True},
+        SEQUENCE,
+    ),
+    ("slope", nn.LeakyReLU, {}, {"negative_slope": 0.25}, ROW),
+    ("alpha", nn.ELU, {}, {"alpha": 0.5}, ROW),
+    ("threshold", nn.Softplus, {}, {"threshold": 40.0}, ROW),
+    ("beta", nn.Softplus, {}, {"beta": 2.0}, ROW),
+    ("axis", nn.Softmax, {"dim": -1}, {"dim": 0}, ROW),
+    ("shared_by", nn.PReLU, {}, {"num_parameters": 4}, ROW),
+]
