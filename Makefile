@@ -6,7 +6,7 @@ ARGS =
 PYTHON =
 VENV = .venv
 
-.PHONY: help setup run test faults check format bench certify floor torture mutants clean
+.PHONY: help setup run test faults check format bench certify floor torture mutants versions clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -48,7 +48,10 @@ torture: setup ## kill, damage and repeat at length: the figures of docs/reliabi
 mutants: setup ## change scratch/ in small ways: which changes do the tests miss?
 	'$(VENV)/bin/python' -m tests.mutants $(ARGS)
 
+versions: ## test the library beside other versions: make versions ARGS="keras --keras 3.13.*"
+	@'$(or $(PYTHON),python3)' tools/versions.py $(ARGS)
+
 clean: ## remove .venv, caches and build products; runs/ is kept
 	@if [ -e '$(VENV)/pyvenv.cfg' ]; then rm -rf '$(VENV)'; fi
-	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build *.egg-info .versions .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,96 +1,32 @@
 """One comparison: both sides are opened, matched, given the same start, traced and judged."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
-from importlib import import_module
+from functools import cache, cached_property, partial
 from os import PathLike
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
 from frameworks.console import Advance
-from frameworks.errors import RequestError
+from frameworks.live.correspondence import Matching, Network
 from frameworks.live.data import Data
+from frameworks.live.explaining import explain
 from frameworks.live.judging import Judge, Judged
-from frameworks.live.levels import Pair, limits_of
-from frameworks.live.matching import Matching, Network, hand_over, match
-from frameworks.live.model import LiveModel, Training
+from frameworks.live.levels import limits_of
+from frameworks.live.matching import match
 from frameworks.live.noise import Noise, measure_noise
+from frameworks.live.pairs import Pair
+from frameworks.live.proofs import Proof, prove
 from frameworks.live.report import Report
-from frameworks.live.tracing import Course, LiveSide, draw_course
-from frameworks.recordings import check_same_data, read_trace
+from frameworks.live.request import Given, Request, open_side
+from frameworks.live.settings import Setting, differing_settings
+from frameworks.live.tracing import Change, Course, LiveSide, draw_course
+from frameworks.live.weight_matching import hand_over
+from frameworks.recordings import check_rows, check_same_data, read_trace
 from frameworks.recordings.trace import Trace
 
-__all__ = ["Comparison", "Request", "kind_of_training", "name_of_side", "open_side"]
-
-Given = Training | str | PathLike[str]
-
-# The module and class of each framework's live model, by the package of the model's base class.
-_LIVE = {
-    "keras": ("frameworks.keras.live", "KerasLive"),
-    "torch": ("frameworks.pytorch.live", "PyTorchLive"),
-    "scratch": ("frameworks.scratch.live", "ScratchLive"),
-}
-
-
-@dataclass(frozen=True)
-class Request:
-    """How two trainings are to be compared; see `frameworks.live.entry.diverge`."""
-
-    steps: int = 200
-    batch_size: int = 32
-    dtype: str = "float64"
-    seed: int = 0
-    weights: str | None = "a"
-    mapping: Mapping[str, str] | None = None
-    limits: Mapping[str, float] | None = None
-    ignore: Collection[str] = ()
-    losses_equal: bool = False
-
-    def check(self, rows: int) -> None:
-        """Raise RequestError for what cannot be carried out on so many rows."""
-        for name in ("steps", "batch_size"):
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < 1:
-                raise RequestError(f"{name} must be an integer of at least 1, got {value!r}")
-        if rows < self.batch_size:
-            raise RequestError(
-                f"X has {rows} rows, fewer than a batch of {self.batch_size}; give a smaller "
-                "batch_size"
-            )
-        if self.dtype not in ("float64", "float32"):
-            raise RequestError(f"dtype must be 'float64' or 'float32', got {self.dtype!r}")
-        if self.weights not in ("a", "b", None):
-            raise RequestError(f"weights must be 'a', 'b' or None, got {self.weights!r}")
-        limits_of(self.limits)
-
-
-def kind_of_training(training: Training) -> type[LiveModel]:
-    """Return the live model of a training's framework, which is loaded."""
-    for cls in type(training.model).__mro__:
-        found = _LIVE.get(cls.__module__.partition(".")[0])
-        if found is not None:
-            module, name = found
-            kind: type[LiveModel] = getattr(import_module(module), name)
-            return kind
-    raise RequestError(
-        "a model must be a keras.Model, a torch.nn.Module or a scratch.Sequential, got "
-        f"{type(training.model).__name__}"
-    )
-
-
-def open_side(given: Any, side: int, data: Data, course: Course, dtype: str) -> LiveSide:
-    """Return a live side; RequestError for what is no training."""
-    if not isinstance(given, Training):
-        given = Training(given)
-    kind = kind_of_training(given)
-    X, y = (tuple(_in_dtype(a, dtype) for a in each[side]) for each in (data.X, data.y))
-    return LiveSide(given, kind, X, y, data.w, course)
-
-
-def _in_dtype(a: np.ndarray, dtype: str) -> np.ndarray:
-    return a.astype(dtype) if a.dtype.kind == "f" else a
+__all__ = ["Comparison", "name_of_side"]
 
 
 def name_of_side(side: LiveSide | Trace) -> str:
@@ -110,22 +46,45 @@ class Comparison:
     report: Advance
     notes: list[str] = field(default_factory=list)
 
-    def run(self) -> Report:
-        """Compare, and report."""
-        pair = Pair(*self.traces(), self.names, self.matching)
+    def __post_init__(self) -> None:
+        """Read the recordings; a live side follows one in its dtype, too."""
+        self.recorded = [
+            read_trace(Path(each)) if isinstance(each, str | PathLike) else None
+            for each in self.given
+        ]
+        for trace in filter(None, self.recorded):
+            self.request = replace(self.request, dtype=trace.dtype, seed=trace.seed or 0)
+
+    def run(self, explain_all: bool = False) -> Report:
+        """Compare, prove why the two first differ, and report; or why they differ at all."""
+        self._share_weights()
+        first, second = (self._trace(side) for side in self.sides)
+        pair = Pair(first, second, self.names, self.matching)
         judged = self.judge(pair)
-        return self.as_report(pair, judged)
+        if judged.found is None:
+            return self.as_report(pair, judged, Proof())
+        proof = prove(pair, judged.level, judged.found)
+        report = self.as_report(pair, judged, proof)
+        if not explain_all:
+            return report
+        return replace(report, explanation=explain(pair, judged, partial(self._again, pair)))
+
+    def _again(self, pair: Pair, changes: Sequence[Change]) -> tuple[Pair, Judged] | None:
+        """Train the second side again with changes; None if they cannot be made."""
+        side = self.sides[1]
+        if not isinstance(side, LiveSide) or not all(map(side.can_change, changes)):
+            return None
+        side.changes += changes
+        again = replace(pair, b=self._trace(side))
+        return again, self.judge(again)
 
     @cached_property
     def sides(self) -> tuple[LiveSide | Trace, LiveSide | Trace]:
         """Both sides; a live one follows a recorded one."""
-        recorded = [read_trace(each) if isinstance(each, str | PathLike) else None
-                    for each in self.given]  # fmt: skip
-        first = next((each for each in recorded if each is not None), None)
-        course = self._course(first)
+        course = self._course(next(filter(None, self.recorded), None))
         sides = [
             trace or open_side(each, k, self.data, course, self.request.dtype)
-            for k, (each, trace) in enumerate(zip(self.given, recorded, strict=True))
+            for k, (each, trace) in enumerate(zip(self.given, self.recorded, strict=True))
         ]
         return sides[0], sides[1]
 
@@ -133,7 +92,9 @@ class Comparison:
         request, rows = self.request, self.data.rows
         if recorded is None:
             return draw_course(rows, request.batch_size, request.steps, request.seed)
-        per_epoch = recorded.steps_per_epoch or len(recorded.batches)
+        if None in self.recorded:
+            check_rows(recorded, rows)
+        per_epoch = recorded.steps_per_epoch or len(recorded.batches) + 1
         return Course(recorded.batches, per_epoch, recorded.seed or 0)
 
     @cached_property
@@ -155,6 +116,8 @@ class Comparison:
             return Network.of(name, side)
         self.report(f"{name}: layers", 0, None)
         model = side.open(self.request.dtype)
+        for recorded in filter(None, self.recorded):
+            check_same_data(recorded, side.digests(model))
         layers, _ = model.trace_layers(side.rows(0))
         return Network(name, layers, model.weights(), model.states())
 
@@ -162,16 +125,6 @@ class Comparison:
     def matching(self) -> Matching:
         """What corresponds."""
         return match(*self.networks, self.request.mapping)
-
-    def traces(self) -> tuple[Trace, Trace]:
-        """Train both sides from the same weights, and return what they did."""
-        self._share_weights()
-        first, second = (self._trace(side) for side in self.sides)
-        for trace, side in ((first, self.sides[1]), (second, self.sides[0])):
-            if trace in self.sides and isinstance(side, LiveSide):
-                live = second if trace is first else first
-                check_same_data(trace, live.digests, self.data.rows)
-        return first, second
 
     def _trace(self, side: LiveSide | Trace) -> Trace:
         return side if isinstance(side, Trace) else side.trace(self.request.dtype, self.report)
@@ -183,8 +136,8 @@ class Comparison:
         states = [[each.values for each in x.states] for x in (a, b)]
         done, back = self.matching, self.matching.swapped
         source = self.request.weights
-        if isinstance(self.sides[1], Trace):
-            source = "b"
+        if source is not None and any(self.recorded):
+            source = "b" if self.recorded[0] is None else "a"
         if source == "a":
             own[1] = hand_over(done, own[0], own[1])
             states[1] = _copied(done.states, states[0], states[1])
@@ -207,12 +160,15 @@ class Comparison:
             losses_equal=request.losses_equal,
         ).judge()
 
-    def _exact(self) -> tuple[Trace, Trace] | None:
-        """Return both sides in float64, for their rounding errors on the first batch."""
-        a, b = self.sides
-        if self.request.dtype == "float64" or isinstance(a, Trace) or isinstance(b, Trace):
-            return None
-        return a.trace("float64", self.report, steps=1), b.trace("float64", self.report, steps=1)
+    def _exact(self) -> tuple[Trace | None, Trace | None]:
+        """Return the live sides in float64, for their rounding errors on the first batch."""
+        if self.request.dtype == "float64":
+            return None, None
+        a, b = (
+            side.trace("float64", self.report, steps=1) if isinstance(side, LiveSide) else None
+            for side in self.sides
+        )
+        return a, b
 
     def _noise(self) -> Callable[[], Noise | None]:
         """Return a function that measures the noise of a live side when it is first called."""
@@ -227,7 +183,7 @@ class Comparison:
 
         return measure
 
-    def as_report(self, pair: Pair, judged: Judged) -> Report:
+    def as_report(self, pair: Pair, judged: Judged, proof: Proof) -> Report:
         """Return the report on two traces."""
         found, request = judged.found, self.request
         return Report(
@@ -240,21 +196,28 @@ class Comparison:
             level=judged.level,
             place="" if found is None else found.place,
             difference=None if found is None else found.found,
-            between=found is not None and found.between,
+            between=found is not None and found.between and not found.lone,
+            causes=proof.causes,
+            odd=proof.odd,
+            settings=[row for row in differing_settings(pair) if not self._ignores(row)],
             notes=[*self._layer_notes(pair), *self.matching.notes, *judged.notes],
         )
 
+    def _ignores(self, row: Setting) -> bool:
+        return bool({row.name, row.fact, *row.place.split(" / ")} & {*self.request.ignore})
+
     def _layer_notes(self, pair: Pair) -> list[str]:
-        """Name the layers that only one side has, and what each side does otherwise."""
+        """Name the layers that only one side has, and say what each side, or both, do otherwise."""
         notes = []
-        for name, trace, positions in zip(
-            self.names, (pair.a, pair.b), self.matching.only, strict=True
-        ):
+        sides = zip(self.names, (pair.a, pair.b), self.matching.only, strict=True)
+        for name, trace, positions in sides:
             if positions:
                 kinds = ", ".join(_described(trace, k) for k in positions)
                 notes.append(f"layers only in {name}: {kinds}")
-            notes += [f"{name}: {note}" for note in trace.notes]
-        return notes
+        both = [note for note in pair.a.notes if note in pair.b.notes]
+        for name, trace in zip(self.names, (pair.a, pair.b), strict=True):
+            notes += [f"{name}: {note}" for note in trace.notes if note not in both]
+        return [*notes, *both]
 
 
 def _described(trace: Trace, position: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from frameworks.errors import RequestError
 from frameworks.recordings.trace import Arrays
 
-__all__ = ["Data", "data_of"]
+__all__ = ["NO_DATA", "Data", "data_of"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,11 @@ class Data:
 
     @property
     def rows(self) -> int:
-        """The number of rows."""
-        return len(self.X[0][0])
+        """The number of rows; 0 without data."""
+        return len(self.X[0][0]) if self.X[0] else 0
+
+
+NO_DATA = Data(X=((), ()), y=((), ()), w=None)  # all that two recordings need
 
 
 def data_of(X: Any, y: Any, sample_weight: Any, inputs: Any) -> Data:
@@ -33,6 +36,8 @@ def data_of(X: Any, y: Any, sample_weight: Any, inputs: Any) -> Data:
     None), returns what each side takes of X. `y` is one target for both, an array, or a list of
     arrays for several outputs; a tuple holds one of these for each side.
     """
+    if X is None:
+        raise RequestError("X is needed: only two recordings are compared without data")
     given = _arrays("X", X)
     own = tuple(_own_inputs(given, side, each) for side, each in enumerate(_pair(inputs)))
     targets = y if isinstance(y, tuple) and len(y) == 2 else (y, y)

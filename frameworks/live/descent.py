@@ -29,7 +29,7 @@ class Descent:
     optimizer: Sequence[Facts]  # one for each group of weights
     schedule: Facts | None = None
     every: int = 1  # steps after which the schedule counts one
-    groups: Sequence[int] = ()  # of every weight; () for one group
+    groups: Sequence[int] = ()  # of every weight, -1 for none; () for one group of all
     trainable: Sequence[bool] = ()  # () for all
     names: Sequence[str] = ()  # of the weights, for decays that leave some out
 
@@ -74,9 +74,10 @@ class Descent:
 
     def _mover(self, i: int) -> "Mover | None":
         """Return the function that moves one weight; None if it is not known."""
-        if self.trainable and not self.trainable[i]:
+        group = self.groups[i] if self.groups else 0
+        if group < 0 or (self.trainable and not self.trainable[i]):
             return lambda k, t, w, g: w
-        facts = self.optimizer[self.groups[i] if self.groups else 0]
+        facts = self.optimizer[group]
         rule, eta = rule_of(facts), self._rate(facts.values)
         decays = self._decays(i, facts.values)
         if rule is None or eta is None or decays is None or facts.values.get("overwritten"):

@@ -2,13 +2,15 @@
 
 from collections.abc import Collection, Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from frameworks.console import progress_bar
-from frameworks.live.comparison import Comparison, Request, open_side
-from frameworks.live.data import data_of
+from frameworks.live.comparison import Comparison
+from frameworks.live.data import NO_DATA, data_of
 from frameworks.live.model import Training
 from frameworks.live.report import Report
+from frameworks.live.request import Request, open_side
 from frameworks.live.tracing import draw_course
 from frameworks.recordings import write_trace
 
@@ -20,7 +22,7 @@ Side = Training | str | PathLike[str]
 def diverge(
     a: Side,
     b: Side,
-    X: Any,
+    X: Any = None,
     y: Any = None,
     *,
     inputs: Any = None,
@@ -34,6 +36,7 @@ def diverge(
     limits: Mapping[str, float] | None = None,
     ignore: Collection[str] = (),
     losses_equal: bool = False,
+    explain_all: bool = False,
 ) -> Report:
     """Train two models in lockstep, and report where they first differ.
 
@@ -41,7 +44,7 @@ def diverge(
     start from the weights of one (`weights="a"` or "b"), or each from its own (None). They take the
     same steps on the same batches, which `seed` draws (whole ones: the rows left over at the end of
     an epoch are not used), with the same dropout masks. A side may be the path of a recording; the
-    other then takes the recorded steps.
+    other then takes the recorded steps in the recorded dtype. Two recordings need no X.
 
     X and y are arrays (n, ...). A list of arrays is several inputs, or several targets; without y
     the inputs are the targets. A tuple (y_a, y_b) gives each side its own form of the targets, a
@@ -49,19 +52,21 @@ def diverge(
     layers or weights that correspond where kind and order do not tell: {"dense_2": "fc"}. `limits`
     replaces those of levels: {"trajectory": 1e-10}. `ignore` leaves out layers, weights and
     settings, by name. With `losses_equal=True` a loss that is written differently, but moves the
-    weights alike, counts as a difference.
+    weights alike, counts as a difference. With `explain_all=True` the remedy of each proven cause
+    is applied to a copy of b, and the comparison goes on to the next difference.
     RequestError says in one sentence why two trainings cannot be compared.
     """
-    data = data_of(X, y, sample_weight, inputs)
+    recorded = [isinstance(side, str | PathLike) for side in (a, b)]
+    data = NO_DATA if all(recorded) and X is None else data_of(X, y, sample_weight, inputs)
     request = Request(
         steps, batch_size, dtype, seed, weights, mapping, limits, ignore, losses_equal
     )
-    request.check(data.rows)
+    request.check(None if any(recorded) else data.rows)
     with progress_bar() as report:
-        return Comparison((a, b), data, request, report).run()
+        return Comparison((a, b), data, request, report).run(explain_all)
 
 
-def assert_same_training(a: Side, b: Side, X: Any, y: Any = None, **options: Any) -> None:
+def assert_same_training(a: Side, b: Side, X: Any = None, y: Any = None, **options: Any) -> None:
     """Raise AssertionError, with the report, unless two trainings are the same.
 
     The arguments are those of `diverge`.
@@ -92,4 +97,4 @@ def record(
     course = draw_course(data.rows, batch_size, steps, seed)
     with progress_bar() as report:
         trace = open_side(training, 0, data, course, dtype).trace(dtype, report)
-    write_trace(trace, path)
+    write_trace(trace, Path(path))

@@ -6,12 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from frameworks.diverge.differences import Difference
 from frameworks.diverge.findings import Level
 from frameworks.diverge.first_batch import FIRST_BATCH, rounding_limit
-from frameworks.live.levels import LEVELS, Compared, Pair, cancels, compare
+from frameworks.live.levels import LEVELS, cancels, compare
 from frameworks.live.noise import Noise, exact_errors
 from frameworks.live.outputs import forms
+from frameworks.live.pairs import Compared, Pair
 from frameworks.recordings.trace import Trace
 
 __all__ = ["Judge", "Judged"]
@@ -41,7 +41,7 @@ class Judge:
     pair: Pair
     limits: dict[str, float]
     ignored: frozenset[str] = frozenset()
-    exact: tuple[Trace, Trace] | None = None  # both sides in float64, if they are in float32
+    exact: tuple[Trace | None, Trace | None] = (None, None)  # live sides in float64, for float32
     noise: Callable[[], Noise | None] = lambda: None
     losses_equal: bool = False
 
@@ -54,8 +54,8 @@ class Judge:
             found = self._with_limits(level, compare(level, self.pair, self.ignored))
             if level in ("trajectory", "result"):
                 found = self._with_noise(done, level, found)
-            if excused and level in ("loss", "gradient", "trajectory"):
-                found = [replace(each, found=replace(each.found, limit=None)) for each in found]
+            if excused:
+                found = [_limited(each, None) if _of_loss(level, each) else each for each in found]
             if found and self._keep(done, level, found):
                 return done
         if excused:
@@ -73,10 +73,10 @@ class Judge:
                 f"{a} gives its loss {first}, {b} {second}: outputs are compared as probabilities"
             )
         if count := sum(cancels(self.pair, each) for each in self.pair.matching.weights):
-            what = "weight has" if count == 1 else "weights have"
+            which = "one weight is" if count == 1 else f"{count} weights are"
             done.notes.append(
-                f"{count} {what} a gradient of zero but for rounding (a bias before a batch "
-                "normalization, for example), and are not compared after the first step"
+                f"{which} not compared after the first step: the gradient is zero but for "
+                "rounding, as that of a bias before a batch normalization"
             )
 
     def _keep(self, done: Judged, level: str, found: list[Compared]) -> bool:
@@ -97,17 +97,28 @@ class Judge:
         if level == "result":
             of_outputs = self.limits["result"]
             limits = [of_outputs if each.place == "outputs" else limits[0] for each in found]
-        if self.exact is not None and level in FIRST_BATCH:
-            ours, theirs = (exact_errors(level, self.pair, k, self.exact[k]) for k in (0, 1))
-            if len(ours) == len(theirs) == len(found):
-                limits = [rounding_limit(*both) for both in zip(ours, theirs, strict=True)]
-            else:
-                limits = [rounding_limit()] * len(found)
+        if self._in_float32 and level in FIRST_BATCH:
+            limits = self._rounding_limits(level, len(found))
         return [_limited(each, limit) for each, limit in zip(found, limits, strict=True)]
+
+    @property
+    def _in_float32(self) -> bool:
+        return "float32" in (self.pair.a.dtype, self.pair.b.dtype)
+
+    def _rounding_limits(self, level: str, count: int) -> list[float]:
+        """Return the limits of a level in float32, from the rounding errors of the live sides."""
+        errors = [
+            exact_errors(level, self.pair, k, exact)
+            for k, exact in enumerate(self.exact)
+            if exact is not None
+        ]
+        if not errors or any(len(each) != count for each in errors):
+            return [rounding_limit()] * count
+        return [rounding_limit(*each) for each in zip(*errors, strict=True)]
 
     def _with_noise(self, done: Judged, level: str, found: list[Compared]) -> list[Compared]:
         """Replace the limits by measured ones: in float32 always, in float64 where exceeded."""
-        in_float32 = self.pair.a.dtype == "float32" or self.pair.b.dtype == "float32"
+        in_float32 = self._in_float32
         if not in_float32 and not any(each.found.parted for each in found):
             return found
         if not np.isfinite([each.found.error for each in found]).all():
@@ -145,19 +156,18 @@ class Judge:
         return loss and bool(steps) and not any(each.found.parted for each in others)
 
 
+def _of_loss(level: str, each: Compared) -> bool:
+    """Return whether a comparison is of the loss or its gradient, not of what a step does."""
+    return level == "gradient" or (level in ("loss", "step", "trajectory") and not each.weights)
+
+
 def _limited(each: Compared, limit: float | None) -> Compared:
     return replace(each, found=replace(each.found, limit=limit))
 
 
 def _first(level: str, found: list[Compared]) -> Compared | None:
-    """Return the first comparison that differs; of weights, the one that differs most."""
+    """Return the first comparison that differs; of gradients the last: they flow backwards."""
     parted = [each for each in found if each.found.parted]
     if not parted:
         return None
-    if level in ("step", "gradient", "result") and parted[0].weights is not None:
-        return max((each for each in parted if each.weights), key=lambda each: each.found.error)
-    return parted[0]
-
-
-def _worst(found: list[Compared]) -> Difference:
-    return max((each.found for each in found), key=lambda each: each.of_limit)
+    return parted[-1] if level == "gradient" else parted[0]

@@ -4,18 +4,20 @@ inputs -> forward -> loss -> gradient -> step -> trajectory -> result
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from frameworks.agreement.limits import FLOAT64, ONE_BATCH
 from frameworks.diverge.differences import Difference, difference, not_identical
 from frameworks.errors import RequestError, choose
-from frameworks.live.matching import Matching, WeightPair, place_of
-from frameworks.live.outputs import aligned, comparable_outputs
-from frameworks.recordings.trace import Arrays, Trace
+from frameworks.live.correspondence import WeightPair
+from frameworks.live.forward import compare_layers
+from frameworks.live.outputs import comparable_outputs
+from frameworks.live.pairs import Compared, Pair, joined, numbered
+from frameworks.recordings.trace import Trace
 
-__all__ = ["LEVELS", "LIMITS", "Compared", "Pair", "cancels", "compare", "limits_of"]
+__all__ = ["LEVELS", "LIMITS", "cancels", "compare", "limits_of"]
 
 LEVELS = ("inputs", "forward", "loss", "gradient", "step", "trajectory", "result")
 
@@ -27,32 +29,6 @@ LIMITS: Mapping[str, float] = {
     "result": FLOAT64.weight,
 }
 _NOISE = 1e-11  # a gradient below this share of its layer's largest is rounding: its sum cancels
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One comparison at a level: where, how far apart, and which layers or weights it is about."""
-
-    place: str
-    found: Difference
-    layers: tuple[int | None, int | None] = (None, None)  # positions, in each trace
-    weights: WeightPair | None = None
-    between: bool = False  # the layers' inputs differ, while what is before them agrees
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two traces, their names, and what corresponds."""
-
-    a: Trace
-    b: Trace
-    names: tuple[str, str]
-    matching: Matching
-
-    def own(self, side: int, exact: Trace) -> "Pair":
-        """Return one side paired with its own trace in another dtype, item by item as here."""
-        trace = (self.a, self.b)[side]
-        return Pair(trace, exact, (self.names[side],) * 2, self.matching.own(side))
 
 
 def limits_of(given: Mapping[str, float] | None) -> dict[str, float]:
@@ -79,7 +55,8 @@ def _inputs(pair: Pair) -> Iterator[Compared]:
     both = zip(("inputs", "targets"), (a.inputs, a.targets), (b.inputs, b.targets), strict=True)
     for name, x, y in both:
         for k, (one, other) in enumerate(zip(x, y, strict=False)):
-            yield Compared(name, not_identical(_numbered(f"the {name}", k, len(x)), one, other))
+            numbers = one.astype(float), other.astype(float)  # whatever their types
+            yield Compared(name, not_identical(numbered(f"the {name}", k, len(x)), *numbers))
     initial = [each.values for each in a.weights], [each.values for each in b.weights]
     yield from _weights(pair, "initial ", *initial)
 
@@ -92,46 +69,6 @@ def _first_batch(name: str, a: Trace, b: Trace) -> Iterator[Compared]:
     if same:
         where = f"the {name} after the first batch" if name in here else f"the {name}"
         yield Compared(name, Difference(where, np.inf, None, (), ("", "")))
-
-
-def _forward(pair: Pair) -> Iterator[Compared]:
-    """Compare every layer's output, in evaluation and in training mode, and the model's."""
-    yield from _layers(pair, training=False)
-    ours, theirs = comparable_outputs(pair.a, pair.b)
-    for k, (x, y) in enumerate(zip(ours, theirs, strict=False)):
-        yield Compared("outputs", difference(_numbered("the outputs", k, len(ours)), x, y, None))
-    yield from _layers(pair, training=True)
-
-
-def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
-    a, b = pair.a.layers, pair.b.layers
-    for i, j in pair.matching.layers:
-        x, y = a[i], b[j]
-        outputs = (x.training_output, y.training_output) if training else (x.output, y.output)
-        inputs = (x.training_inputs, y.training_inputs) if training else (x.inputs, y.inputs)
-        if outputs[0] is None or outputs[1] is None:
-            continue
-        place = _join(place_of(a, i), place_of(b, j))
-        kind = (
-            x.facts.kind
-            if x.facts.kind == y.facts.kind
-            else f"{x.facts.kind} against {y.facts.kind}"
-        )
-        suffix = ", in training mode" if training else ""
-        own, other = aligned(*outputs)
-        found = difference(f"{place} ({kind}){suffix}", own, other, None)
-        fed = _input_difference(f"what enters {place} ({kind}){suffix}", *inputs)
-        between = fed is not None and fed.error > ONE_BATCH
-        yield Compared(place, found, (i, j), between=between)
-
-
-def _input_difference(where: str, ours: Arrays, theirs: Arrays) -> Difference | None:
-    """Return the largest difference of two layers' inputs; None if they cannot be compared."""
-    if not ours or len(ours) != len(theirs):
-        return None
-    pairs = [aligned(x, y) for x, y in zip(ours, theirs, strict=True)]
-    found = [difference(where, x, y, None) for x, y in pairs if x.dtype.kind == y.dtype.kind]
-    return max(found, key=lambda each: each.error, default=None)
 
 
 def _loss(pair: Pair) -> Iterator[Compared]:
@@ -186,12 +123,12 @@ def _result(pair: Pair) -> Iterator[Compared]:
     a, b = pair.a, pair.b
     yield from _weights(pair, "", a.final_weights, b.final_weights, suffix=" at the end")
     for i, j in pair.matching.states:
-        place = _join(a.states[i].name, b.states[j].name)
+        place = joined(a.states[i].name, b.states[j].name)
         found = difference(f"{place} at the end", a.final_states[i], b.final_states[j], None)
         yield Compared(place, found)
     ours, theirs = comparable_outputs(a, b, final=True)
     for k, (x, y) in enumerate(zip(ours, theirs, strict=False)):
-        where = _numbered("the outputs", k, len(ours)) + " at the end"
+        where = numbered("the outputs", k, len(ours)) + " at the end"
         yield Compared("outputs", difference(where, x, y, None))
 
 
@@ -214,7 +151,7 @@ def _weights(
             continue
         x, y = (sum(z[k] for k in at) if added else z[at[0]]
                 for z, at in ((ours, each.a), (theirs, each.b)))  # fmt: skip
-        place = _join(pair.a.weights[each.a[0]].name, pair.b.weights[each.b[0]].name)
+        place = joined(pair.a.weights[each.a[0]].name, pair.b.weights[each.b[0]].name)
         scale = (
             0.0
             if added
@@ -247,22 +184,9 @@ def _largest(arrays: Sequence[np.ndarray]) -> float:
     return max((float(np.abs(a).max(initial=0)) for a in arrays), default=0.0)
 
 
-def _join(ours: str, theirs: str) -> str:
-    """Return one name, or both.
-
-    >>> _join("fc", "fc"), _join("dense", "fc1")
-    ('fc', 'dense / fc1')
-    """
-    return ours if ours == theirs else f"{ours} / {theirs}"
-
-
-def _numbered(what: str, position: int, count: int) -> str:
-    return what if count == 1 else f"{what}, number {position + 1}"
-
-
 _LEVELS: dict[str, Callable[[Pair], Iterator[Compared]]] = {
     "inputs": _inputs,
-    "forward": _forward,
+    "forward": compare_layers,
     "loss": _loss,
     "gradient": _gradient,
     "step": _step,

@@ -13,8 +13,9 @@ import numpy as np
 
 from frameworks.console import Advance
 from frameworks.diverge.first_batch import FACTOR
-from frameworks.live.levels import Pair, compare
-from frameworks.live.matching import Matching
+from frameworks.live.correspondence import Matching
+from frameworks.live.levels import compare
+from frameworks.live.pairs import Pair
 from frameworks.live.tracing import LiveSide, Nudge
 from frameworks.recordings.trace import Trace
 

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from textwrap import wrap
 from typing import Any
 
@@ -14,21 +14,14 @@ from frameworks.console import exponent, make_table
 from frameworks.diverge.differences import Difference
 from frameworks.diverge.findings import Level
 from frameworks.diverge.show import level_table, where_of
+from frameworks.live.explaining import Explanation
 from frameworks.live.levels import LEVELS
+from frameworks.live.proofs import Cause
+from frameworks.live.settings import Setting
 
-__all__ = ["Report", "Setting"]
+__all__ = ["Report"]
 
 _WIDTH = 79
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A setting in which two sides differ, in each framework's own words."""
-
-    place: str
-    name: str
-    a: str
-    b: str
 
 
 @dataclass(frozen=True)
@@ -49,10 +42,10 @@ class Report:
     place: str = ""
     difference: Difference | None = None
     between: bool = False  # the difference arises on the way into the place
-    causes: Sequence[str] = ()
+    causes: Sequence[Cause] = ()  # proven
     odd: str | None = None  # the side whose numbers do not follow from what it says of itself
     settings: Sequence[Setting] = ()
-    remedies: Sequence[str] = field(default=())
+    explanation: Explanation | None = None  # of all differences, if it was asked for
     notes: Sequence[str] = ()
 
     @property
@@ -68,7 +61,7 @@ class Report:
     @property
     def cause(self) -> str | None:
         """The first proven cause."""
-        return self.causes[0] if self.causes else None
+        return self.causes[0].sentence if self.causes else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything in plain types, for JSON; infinite numbers become None."""
@@ -83,10 +76,10 @@ class Report:
             "place": self.place,
             "step": self.step,
             "difference": None if found is None else _difference(found),
-            "causes": list(self.causes),
+            "causes": [asdict(each) for each in self.causes],
             "odd": self.odd,
             "settings": [vars(each) for each in self.settings],
-            "remedies": list(self.remedies),
+            "explanation": None if self.explanation is None else asdict(self.explanation),
             "notes": list(self.notes),
         }
 
@@ -107,13 +100,16 @@ class Report:
         if self.difference is not None:
             self._print_difference(console, self.difference)
         for cause in self.causes:
-            _say(console, "  ", f"Cause: {cause}.", "bold")
+            _say(console, "  ", f"Cause: {cause.sentence}.", "bold")
+            if cause.advice:
+                _say(console, "  ", f"Remedy: {cause.advice}.")
         if self.odd:
             _say(console, "  ", f"The numbers of {self.odd} do not follow from its own settings.")
-        for remedy in self.remedies:
-            _say(console, "  ", f"Remedy: {remedy}.")
+        if self.explanation is not None:
+            self._print_explanation(console, self.explanation)
         for note in self.notes:
-            _say(console, "", f"{note[0].upper()}{note[1:]}.")
+            named = note.startswith(self.names)  # which are written as they are
+            _say(console, "", f"{note if named else note[0].upper() + note[1:]}.")
         console.print(Text(self._verdict(), style="green" if self.same else "red"))
 
     def _print_difference(self, console: Console, found: Difference) -> None:
@@ -127,6 +123,18 @@ class Report:
         if self.between:
             text = "What enters it differs already, though every layer before it agrees: the two "
             _say(console, "  ", f"{text}connect or arrange their layers differently.")
+
+    def _print_explanation(self, console: Console, explanation: Explanation) -> None:
+        table = make_table("difference by difference", "level", "final loss")
+        for each in explanation.found:
+            share = "" if each.share is None else f"{each.share:.0%}"
+            table.add_row(each.cause.sentence, each.level, share)
+        console.print(table)
+        if explanation.rest:
+            rest = f"then they differ at the {explanation.rest} level: {explanation.place}"
+        else:
+            rest = "with all remedies the two agree"
+        _say(console, "", f"{rest[0].upper()}{rest[1:]}.")
 
     def _verdict(self) -> str:
         a, b = self.names
@@ -142,7 +150,8 @@ def _settings_table(names: tuple[str, str], settings: Sequence[Setting]) -> Tabl
     for column in table.columns[1:]:
         column.justify = "left"
     for each in settings:
-        table.add_row(f"{each.place}: {each.name}", each.a, each.b)
+        words = f"{each.name} (equal in meaning)" if each.equal else each.name
+        table.add_row(f"{each.place}: {words}", each.a, each.b)
     return table
 
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["canonical_target", "fit_target"]
+from frameworks.recordings.digests import is_one_hot
+
+__all__ = ["fit_target"]
 
 
 def fit_target(
@@ -23,11 +25,13 @@ def fit_target(
     >>> fit_target(np.array([0.5, 1.5]), (2, 1), labels=None, notes=notes).shape, notes
     ((2, 1), ['targets (n,) are taken as (n, 1), as the outputs are'])
     """
+    if y.dtype.kind == "b":
+        y = y.astype(np.int64 if labels else np.float64)
     inner, classes = tuple(shape[1:]), shape[-1] if len(shape) > 1 else 1
     if labels is not None and classes > 1:
         if y.shape[1:] == (*inner[:-1], 1) and _whole(y):
             y = y[..., 0]
-        if labels and y.shape[1:] == inner and _is_one_hot(y):
+        if labels and y.shape[1:] == inner and is_one_hot(y):
             return y.argmax(axis=-1)
         if not labels and y.shape[1:] == inner[:-1] and _whole(y):
             return np.eye(classes)[y.astype(np.int64)]
@@ -43,23 +47,5 @@ def fit_target(
     return y
 
 
-def canonical_target(y: np.ndarray) -> np.ndarray:
-    """Return targets in a form in which labels, one-hot rows and columns of numbers are equal.
-
-    >>> canonical_target(np.eye(3)[[2, 0]]).tolist(), canonical_target(np.ones((2, 1))).tolist()
-    ([2.0, 0.0], [1.0, 1.0])
-    """
-    if y.ndim > 1 and y.shape[-1] > 1 and _is_one_hot(y):
-        y = y.argmax(axis=-1)
-    if y.ndim > 1 and y.shape[-1] == 1:
-        y = y[..., 0]
-    return np.ascontiguousarray(y, np.float64)
-
-
 def _whole(y: np.ndarray) -> bool:
     return y.dtype.kind in "iub" or bool((y == np.round(y)).all() and (y >= 0).all())
-
-
-def _is_one_hot(y: np.ndarray) -> bool:
-    ones = (y == 1).sum(axis=-1) == 1
-    return bool(ones.all() and ((y == 0) | (y == 1)).all())

@@ -9,8 +9,7 @@ import numpy as np
 from frameworks.console import Advance
 from frameworks.draws import Dropped, step_masks
 from frameworks.live.model import LiveModel, Rows, Training
-from frameworks.live.targets import canonical_target
-from frameworks.recordings.digests import digests_of
+from frameworks.recordings.digests import canonical_target, digests_of
 from frameworks.recordings.trace import Arrays, StepTrace, Trace
 
 __all__ = ["KEPT", "Change", "Course", "LiveSide", "Nudge", "draw_course"]
@@ -99,6 +98,10 @@ class LiveSide:
         if self.states is not None:
             model.set_states(self.states)
         return model
+
+    def can_change(self, change: Change) -> bool:
+        """Return whether a setting can be changed on a copy."""
+        return self.open("float64").change(change.place, change.name, change.value)
 
     def rows(self, step: int) -> Rows:
         """Return the rows of a step, as the model takes them."""

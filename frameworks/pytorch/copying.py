@@ -1,4 +1,4 @@
-"""A copy of a user's training in another dtype: module, loss, optimizer and schedule, still tied."""
+"""A copy of a user's training in another dtype, all its parts still tied to each other."""
 
 import copy
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """How each kind of PyTorch module maps to the canonical weights."""
 
+from functools import reduce
+
 import numpy as np
 import torch
 from torch import nn
@@ -43,16 +45,18 @@ def _kernel(module: nn.Linear | nn.Conv2d, there: tuple[int, ...], back: tuple[i
 
 
 def _recurrent(module: nn.RNN | nn.LSTM | nn.GRU) -> Layout:
-    """W, U and the biases: both, or the first alone if the second one is frozen."""
-    if module.num_layers > 1:
-        raise TypeError("the canonical layout of a recurrent module of several layers is not known")
-    one = _direction(module, "")
-    return Layout.joined(one, _direction(module, "_reverse")) if module.bidirectional else one
+    """W, U and the biases of every layer: both, or the first alone if the second one is frozen."""
+    if getattr(module, "proj_size", 0):
+        raise TypeError("the canonical layout of a projected LSTM is not known")
+    directions = ("", "_reverse") if module.bidirectional else ("",)
+    suffixes = [f"l{k}{way}" for k in range(module.num_layers) for way in directions]
+    first, *others = (_direction(module, suffix) for suffix in suffixes)
+    return reduce(Layout.joined, others, first)
 
 
 def _direction(module: nn.RNN | nn.LSTM | nn.GRU, suffix: str) -> Layout:
     names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if module.bias else [])]
-    own = [getattr(module, f"{name}_l0{suffix}") for name in names]
+    own = [getattr(module, f"{name}_{suffix}") for name in names]
     if len(own) == 4 and not own[3].requires_grad:
         own = own[:3]
     parts = 3 if isinstance(module, nn.GRU) else 1

@@ -11,18 +11,24 @@ from torch import nn
 from frameworks.draws import Dropped
 from frameworks.errors import RequestError
 from frameworks.live.model import LiveModel, Rows, Training
+from frameworks.pytorch.aligning import Alignment
 from frameworks.pytorch.copying import copy_training, unwrapped
 from frameworks.pytorch.facts import loss_facts, optimizer_facts, schedule_facts, set_fact
 from frameworks.pytorch.handing import Handed, handing
 from frameworks.pytorch.live_weights import LiveWeights
 from frameworks.pytorch.orientation import AS_IT_IS
 from frameworks.pytorch.orienting import Orienter
-from frameworks.pytorch.stepping import loss_of, step_schedule, take_step
+from frameworks.pytorch.stepping import loss_of, peek, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.watching import Call, Watched, tensors_in, watch
 from frameworks.recordings.trace import Arrays, LayerTrace, Weight
 
 __all__ = ["PyTorchLive"]
+
+
+_OF_NUMBERS = (  # losses whose targets are no labels
+    *("binary cross-entropy", "mean squared error", "mean absolute error", "huber", "poisson"),
+)
 
 
 class PyTorchLive(LiveModel):
@@ -43,6 +49,7 @@ class PyTorchLive(LiveModel):
         ]
         self._weights = LiveWeights(self.network, watched.calls, self._orienter, self._groups())
         self.notes += [f"no layer uses {name}" for name in self._weights.unused]
+        self._alignment = Alignment(self.training.optimizer)
         self.versions = {"torch": torch.__version__, "device": "cpu"}
         self._read_facts()
         self.takes_labels = True if self.loss_facts.kind == "categorical cross-entropy" else None
@@ -50,7 +57,8 @@ class PyTorchLive(LiveModel):
     def _read_facts(self) -> None:
         own = self.training
         self.loss_facts = loss_facts(own.loss, None)
-        self.optimizer_facts = optimizer_facts(own.optimizer)
+        stated = optimizer_facts(own.optimizer)
+        self.optimizer_facts = [self._alignment.stated(facts) for facts in stated]
         self.schedule_facts = schedule_facts(own.scheduler, own.step_on)
 
     def _groups(self) -> dict[int, int]:
@@ -87,6 +95,8 @@ class PyTorchLive(LiveModel):
 
     def adapt_targets(self, y: Arrays, outputs: Arrays) -> Arrays:
         fitted = super().adapt_targets(y, outputs)
+        if self.loss_facts.kind in _OF_NUMBERS:
+            fitted = tuple(a.astype(self.dtype) for a in fitted)
         returned = self._orienter.returned
         triples = zip(fitted, (*outputs, *fitted), (*returned, *[AS_IT_IS] * len(y)), strict=False)
         return tuple(
@@ -150,11 +160,24 @@ class PyTorchLive(LiveModel):
 
     def _loss(self, rows: Rows) -> torch.Tensor:
         X, (y, w) = self._tensors(rows.X), self._targets(rows)
-        return loss_of(self.training.loss, self.network(*X), y, w)
+        output = self.network(*X)
+        try:
+            return loss_of(self.training.loss, output, y, w)
+        except (IndexError, RuntimeError, TypeError, ValueError) as error:
+            shapes, why = (
+                " and ".join(str(tuple(t.shape)) for t in y),
+                str(error).partition("\n")[0],
+            )
+            raise RequestError(
+                f"the PyTorch loss does not take these targets, of shape {shapes}: {why}"
+            ) from error
 
     def _tensors(self, arrays: Arrays) -> list[torch.Tensor]:
         """Return copies as tensors, floats in the dtype of the comparison."""
-        return [torch.tensor(a, dtype=self._dtype if a.dtype.kind == "f" else None) for a in arrays]
+        contiguous = map(np.ascontiguousarray, arrays)
+        return [
+            torch.tensor(a, dtype=self._dtype if a.dtype.kind == "f" else None) for a in contiguous
+        ]
 
     def _targets(self, rows: Rows) -> tuple[list[torch.Tensor], torch.Tensor | None]:
         w = None if rows.w is None else torch.tensor(rows.w, dtype=self._dtype)
@@ -170,13 +193,25 @@ class PyTorchLive(LiveModel):
 
     def loss_and_gradients(self, rows: Rows) -> tuple[float, list[np.ndarray]]:
         own = self._weights.own.own
+        loss, found = self._own_step(rows) if self.training.step else self._differentiate(rows, own)
+        dense = [_dense(found.get(id(p), torch.zeros_like(p))) for p in own]
+        return loss, self._weights.canonical([each.detach() for each in dense])
+
+    def _differentiate(
+        self, rows: Rows, own: Sequence[torch.Tensor]
+    ) -> tuple[float, dict[int, torch.Tensor]]:
         free = [p for p in own if p.requires_grad]
         with self._forward(training=True, grad=True):
             loss = self._loss(rows)
         found = torch.autograd.grad(loss, free, allow_unused=True) if loss.requires_grad else []
-        gradients = {id(p): g for p, g in zip(free, found, strict=False) if g is not None}
-        dense = [_dense(gradients.get(id(p), torch.zeros_like(p))) for p in own]
-        return float(loss.detach()), self._weights.canonical(dense)
+        pairs = zip(free, found, strict=False)
+        return float(loss.detach()), {id(p): g for p, g in pairs if g is not None}
+
+    def _own_step(self, rows: Rows) -> tuple[float, dict[int, torch.Tensor]]:
+        """Return what the user's own step hands to the optimizer: clipped gradients, perhaps."""
+        X, (y, w) = self._tensors(rows.X), self._targets(rows)
+        with self._forward(training=True, grad=True):
+            return peek(self.training, X, y, w)
 
     def step(self, rows: Rows) -> float:
         X, (y, w) = self._tensors(rows.X), self._targets(rows)
@@ -193,6 +228,8 @@ class PyTorchLive(LiveModel):
         parts = {"loss": own.loss, "optimizer": own.optimizer, "schedule": own.scheduler}
         thing = parts.get(place) or dict(self.network.named_modules()).get(place)
         changed = thing is not None and set_fact(thing, name, value)
+        if place == "optimizer" and not changed:
+            changed = self._alignment.set(name, value)
         self._read_facts()
         return changed
 

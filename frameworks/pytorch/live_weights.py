@@ -61,7 +61,9 @@ class LiveWeights:
             rows = before[0] if before else AS_IT_IS
             self.of_call.append(self._take(call, rows, orienter.after(position)))
             self.states_of_call.append(self._take_states(call, orienter.after(position)))
-        unused = [p for p in network.parameters() if id(p) not in self._positions]
+        folded = {id(p) for module in network.modules() for p in _folded(module)}
+        known = self._positions.keys() | folded
+        unused = [p for p in network.parameters() if id(p) not in known]
         self.unused = [self._paths[id(p)] for p in unused]
         for p in unused:
             self._add(Layout.same(p), [self._paths[id(p)]])
@@ -145,6 +147,14 @@ class LiveWeights:
         return self._states_at[id(module)]
 
 
+def _folded(module: nn.Module) -> list[nn.Parameter]:
+    """Return the frozen second biases of a recurrent module, which are zero in a copy."""
+    if not isinstance(module, nn.RNNBase) or isinstance(module, nn.GRU):
+        return []
+    named = module.named_parameters(recurse=False)
+    return [p for name, p in named if name.startswith("bias_hh") and not p.requires_grad]
+
+
 def _states(module: nn.Module) -> list[torch.Tensor]:
     try:
         return canonical_states(module)
@@ -163,12 +173,20 @@ def _layout(module: nn.Module) -> tuple[Layout, list[str]]:
     except TypeError:  # a layer that has no canonical form stays as it is
         layout = Layout.same(*own.values())
         return layout, list(own)
-    parts = parts_of(_kind(module), layout.count)
-    return layout, [part.replace("'", "").replace(" ", "_") for part in parts]
+    return layout, [
+        part.replace("'", "").replace(" ", "_") for part in _parts(module, layout.count)
+    ]
 
 
-def _kind(module: nn.Module) -> str:
-    return "bidirectional" if getattr(module, "bidirectional", False) else kind_of(module)
+def _parts(module: nn.Module, count: int) -> list[str]:
+    """Return the names of the canonical arrays; of each layer and direction, if there are more."""
+    if not isinstance(module, nn.RNNBase):
+        return parts_of(kind_of(module), count)
+    ways = ("", "reverse.") if module.bidirectional else ("",)
+    prefixes = [f"l{k}.{way}" if module.num_layers > 1 else way
+                for k in range(module.num_layers) for way in ways]  # fmt: skip
+    parts = parts_of(kind_of(module), count // len(prefixes))
+    return [f"{prefix}{part}" for prefix in prefixes for part in parts]
 
 
 def _transposed(kernel: Any) -> Layout:

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
 
-__all__ = ["loss_of", "step_schedule", "take_step"]
+__all__ = ["loss_of", "peek", "step_schedule", "take_step"]
 
 Tensors = Sequence[torch.Tensor]
 
@@ -31,7 +31,7 @@ def loss_of(loss: Any, output: Any, y: Tensors, w: torch.Tensor | None) -> torch
         return loss(output, targets)
     if not isinstance(loss, nn.Module) or not hasattr(loss, "reduction"):
         raise RequestError("sample_weight needs a loss of torch.nn with a reduction")
-    rows = copy.copy(loss)
+    rows: Any = copy.copy(loss)
     rows.reduction = "none"
     each = rows(output, targets)
     weighted = each * w.reshape(-1, *[1] * (each.ndim - 1))
@@ -43,7 +43,10 @@ def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None
     network, optimizer = training.model.train(), training.optimizer
     if training.step is not None:
         inputs, targets = (each[0] if len(each) == 1 else tuple(each) for each in (X, y))
-        value = training.step(network, optimizer, training.loss, inputs, targets)
+        try:
+            value = training.step(network, optimizer, training.loss, inputs, targets)
+        except Exception as error:  # of whatever kind the user's function raises
+            raise RequestError(f"the step of the PyTorch side fails: {error}") from error
     else:
         losses: list[torch.Tensor] = []
 
@@ -63,6 +66,37 @@ def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None
     if training.step_on == "batch":
         step_schedule(training.scheduler, loss)
     return loss
+
+
+def peek(
+    training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None
+) -> tuple[float, dict[int, torch.Tensor]]:
+    """Take a step and take it back; return its loss, and the gradients the optimizer is handed.
+
+    The gradients are those of the first time that the optimizer steps, by the parameters' ids.
+    """
+    optimizer, scheduler = training.optimizer, training.scheduler
+    kept = [(p, p.detach().clone(), None if p.grad is None else p.grad.clone())
+            for p in training.model.parameters()]  # fmt: skip
+    states = [copy.deepcopy(each.state_dict()) for each in (optimizer, scheduler) if each]
+    found: dict[int, torch.Tensor] = {}
+
+    def note(*_: Any) -> None:
+        if not found:
+            found.update({id(p): p.grad.clone() for p, *_ in kept if p.grad is not None})
+
+    handle = optimizer.register_step_pre_hook(note)
+    try:
+        loss = take_step(training, X, y, w)
+    finally:
+        handle.remove()
+        with torch.no_grad():
+            for p, before, gradient in kept:
+                p.copy_(before)
+                p.grad = gradient
+        for each, state in zip([e for e in (optimizer, scheduler) if e], states, strict=True):
+            each.load_state_dict(state)
+    return loss, found
 
 
 def step_schedule(scheduler: Any, loss: float) -> None:

@@ -1,12 +1,13 @@
 """The layers of a live module as traces: calls in evaluation and in training mode."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from frameworks.probe import rearranges
 from frameworks.pytorch.facts import function_facts, layer_facts
 from frameworks.pytorch.live_weights import LiveWeights
 from frameworks.pytorch.orientation import Orientation
@@ -16,7 +17,7 @@ from frameworks.recordings.trace import Arrays, Facts, LayerTrace
 
 __all__ = ["trace_calls"]
 
-_INVISIBLE = {"size", "dim", "item", "tolist", "numel", "is_floating_point"}
+_SELECTING = {"__getitem__", "chunk", "split", "unbind", "select", "narrow", "index_select"}
 
 
 def trace_calls(evaluated: Watched, trained: Watched, weights: LiveWeights) -> list[LayerTrace]:
@@ -31,7 +32,7 @@ def trace_calls(evaluated: Watched, trained: Watched, weights: LiveWeights) -> l
             training = _arrays(trained.calls[position], orienters[1], position)
         known = position < len(weights.of_call)
         facts = _facts(call, inputs)
-        layers.append(
+        layers += _apart(
             LayerTrace(
                 path=call.path,
                 facts=facts,
@@ -42,9 +43,28 @@ def trace_calls(evaluated: Watched, trained: Watched, weights: LiveWeights) -> l
                 training_inputs=training[0],
                 training_output=training[1],
                 rearranges=_rearranges(call, facts, inputs, output),
-            )
+            ),
+            getattr(call.module, "num_layers", 1) if isinstance(call.module, nn.RNNBase) else 1,
         )
     return layers
+
+
+def _apart(whole: LayerTrace, count: int) -> list[LayerTrace]:
+    """Return the layers of a recurrent module of several; what passes between them is not seen."""
+    if count == 1:
+        return [whole]
+    facts = replace(
+        whole.facts, values={k: v for k, v in whole.facts.values.items() if k != "layers"}
+    )
+    each = len(whole.weights) // count
+    parts = [
+        LayerTrace(f"{whole.path}.l{k}", facts, whole.weights[k * each : (k + 1) * each])
+        for k in range(count)
+    ]
+    parts[0] = replace(parts[0], inputs=whole.inputs, training_inputs=whole.training_inputs)
+    output, training = whole.output, whole.training_output
+    parts[-1] = replace(parts[-1], output=output, training_output=training)
+    return parts
 
 
 def _name(call: Call) -> tuple[str, str]:
@@ -78,13 +98,9 @@ def _keywords(call: Call) -> dict[str, Any]:
 
 
 def _rearranges(call: Call, facts: Facts, inputs: Arrays, output: np.ndarray | None) -> bool:
-    """Return whether a call without weights returns the numbers of its only input."""
-    if facts.kind == "rearrangement":
+    """Return whether a call without weights returns numbers of its only input, all or some."""
+    if facts.kind == "rearrangement" or call.name in _SELECTING:
         return True
-    if output is None or len(inputs) != 1 or call.parameters or facts.kind != call.name:
+    if output is None or len(inputs) != 1 or call.parameters:
         return False
-    return _same_numbers(inputs[0], output)
-
-
-def _same_numbers(a: np.ndarray, b: np.ndarray) -> bool:
-    return a.size == b.size and np.array_equal(np.sort(a, axis=None), np.sort(b, axis=None))
+    return rearranges(facts.kind, inputs[0], output)

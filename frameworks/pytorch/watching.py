@@ -88,7 +88,7 @@ class _Functions(TorchFunctionMode):
         kwargs = kwargs or {}
         given = [] if self.inside else list(tensors_in((args, kwargs)))
         name = getattr(func, "__name__", "")
-        if not given or name == "__get__":
+        if not given or name == "__get__" or name.endswith("_like") or name.startswith("new_"):
             return func(*args, **kwargs)
         call = self.start(Call("", None, name, _bound(func, args, kwargs), *_split(given)), given)
         output = func(*args, **kwargs)

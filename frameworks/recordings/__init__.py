@@ -1,6 +1,6 @@
 """What a training did, step by step, in terms common to all frameworks: traces, and their files."""
 
-from frameworks.recordings.digests import check_same_data, digest, digests_of
+from frameworks.recordings.digests import check_rows, check_same_data, digest, digests_of
 from frameworks.recordings.reading import read_trace
 from frameworks.recordings.recording import Recording
 from frameworks.recordings.trace import Arrays, Facts, LayerTrace, StepTrace, Trace, Weight
@@ -15,6 +15,7 @@ __all__ = [
     "StepTrace",
     "Trace",
     "Weight",
+    "check_rows",
     "check_same_data",
     "digest",
     "digests_of",

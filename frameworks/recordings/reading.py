@@ -45,10 +45,18 @@ def decode(raw: bytes) -> Trace:
     """Return the trace in a file's bytes; Malformed if anything in it is wrong."""
     arrays, fields = unpack(raw)
     stored = _Stored(arrays)
+    trace = _trace(fields, stored)
+    fields.end()
+    stored.end()
+    _check(trace)
+    return trace
+
+
+def _trace(fields: Fields, stored: "_Stored") -> Trace:
     optimizer = [_facts(item, where) for where, item in fields.items("optimizer")]
     weights = _weights(fields, "weights", stored, len(optimizer))
     states = _weights(fields, "states", stored, len(optimizer))
-    trace = Trace(
+    return Trace(
         framework=fields.text("framework"),
         dtype=fields.text("dtype"),
         versions=fields.texts("versions"),
@@ -73,10 +81,6 @@ def decode(raw: bytes) -> Trace:
         steps_per_epoch=fields.whole("steps_per_epoch", None, least=1),
         seed=fields.whole("seed", None),
     )
-    fields.end()
-    stored.end()
-    _check(trace)
-    return trace
 
 
 class _Stored:
@@ -144,7 +148,7 @@ def _weights(fields: Fields, name: str, stored: _Stored, groups: int) -> list[We
         array = stored.one(f"{name}.{i}")
         shape = () if array is None else array.shape
         each = Fields(item, where)
-        group = each.whole("group", 0) or 0
+        group = each.whole("group", 0, least=-1) or 0
         if group >= max(groups, 1):
             raise Malformed(f"{where}.group: the optimizer has {groups} groups, found {group}")
         weight = Weight(

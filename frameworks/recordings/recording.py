@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.recordings.digests import digests_of
+from frameworks.recordings.digests import canonical_target, digests_of
 from frameworks.recordings.trace import Arrays, Facts, LayerTrace, StepTrace, Trace, Weight
 from frameworks.recordings.writing import write_trace
 
@@ -40,7 +40,8 @@ class Recording:
         dtype: str = "float64",
         versions: Mapping[str, str] | None = None,
     ) -> None:
-        self._X, self._y = _several(X), () if y is None else _several(y)
+        self._X = _several(X)
+        self._y = () if y is None else tuple(canonical_target(each) for each in _several(y))
         self._w = None if sample_weight is None else np.array(sample_weight)
         self._framework, self._dtype, self._versions = framework, dtype, dict(versions or {})
         self._weights: list[Weight] = []
@@ -56,7 +57,8 @@ class Recording:
 
         A name is the layer's path and the part: "hidden.kernel", "hidden.bias".
         """
-        self._weights += [Weight(name, np.array(w), trainable) for name, w in arrays.items()]
+        group = 0 if trainable else -1
+        self._weights += [Weight(name, np.array(w), trainable, group) for name, w in arrays.items()]
 
     def states(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Add what layers learn without a gradient, initially: "norm.running_mean"."""
@@ -64,15 +66,15 @@ class Recording:
 
     def loss(self, kind: str, **facts: Any) -> None:
         """Say what the loss is: "categorical cross-entropy", takes="logits"."""
-        self._facts["loss"] = [Facts(kind, facts)]
+        self._facts["loss"] = [_facts(kind, facts)]
 
     def optimizer(self, kind: str, **facts: Any) -> None:
         """Say what the optimizer is: "sgd", learning_rate=0.125, momentum=0.0."""
-        self._facts["optimizer"] = [Facts(kind, facts)]
+        self._facts["optimizer"] = [_facts(kind, facts)]
 
     def schedule(self, kind: str, **facts: Any) -> None:
         """Say how the learning rate changes, if it does."""
-        self._facts["schedule"] = [Facts(kind, facts)]
+        self._facts["schedule"] = [_facts(kind, facts)]
 
     def layer(
         self,
@@ -95,7 +97,7 @@ class Recording:
         self._layers.append(
             LayerTrace(
                 path=path,
-                facts=Facts(kind, facts),
+                facts=_facts(kind, facts),
                 weights=_positions(weights, self._weights),
                 states=_positions(states, self._states),
                 inputs=_several(inputs),
@@ -183,6 +185,10 @@ class Recording:
         _check_shapes("weights at the end", self._given["weights"], shapes)
         states = [s.values.shape for s in self._states]
         _check_shapes("states at the end", self._given["states"], states)
+
+
+def _facts(kind: str, values: dict[str, Any]) -> Facts:
+    return Facts(kind, values, {name: f"{name}={value!r}" for name, value in values.items()})
 
 
 def _several(given: Given) -> Arrays:

@@ -54,7 +54,7 @@ class LayerTrace:
     output: np.ndarray | None = None  # in evaluation mode; None if it was not one array
     training_inputs: Arrays = ()
     training_output: np.ndarray | None = None
-    rearranges: bool = False  # returns the numbers of its input, in whatever order
+    rearranges: bool = False  # returns numbers of its input, all or some, in whatever order
 
 
 @dataclass(frozen=True)

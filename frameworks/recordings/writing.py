@@ -3,7 +3,6 @@
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -157,9 +156,11 @@ def _layer(layer: LayerTrace) -> dict[str, Any]:
 
 
 def _weight(weight: Weight) -> dict[str, Any]:
-    said = asdict(weight)
-    del said["values"]
-    return said | {"name": _text(weight.name)}
+    return {
+        "name": _text(weight.name),
+        "trainable": weight.trainable,
+        "group": weight.group,
+    }
 
 
 def _facts(facts: Facts) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from safetensors.numpy import load, save
 
 from frameworks.recordings import RecordingError, read_trace, write_trace
 from frameworks.recordings.strict_json import MAX_TEXT
+from lockstep import RequestError, diverge
 
 from ..frameworks.recordings.samples import flat, sample_trace
 from .fuzz import fuzz
@@ -279,8 +280,15 @@ def test_damaged_recordings_are_read_or_refused(original, tmp_path, torture, fig
     figure(fuzz(read_bytes_of(tmp_path), [original], 8000 if torture else 300, RecordingError))
 
 
-def test_damaged_documents_are_read_or_refused(original, tmp_path, torture, figure):
+def test_damaged_documents_are_compared_or_refused(original, tmp_path, torture, figure):
     """In a sound container: every kind of value in every field."""
+    (tmp_path / "original").write_bytes(original)
+
+    def compare(content):
+        (tmp_path / "a").write_bytes(content)
+        assert str(diverge(tmp_path / "original", tmp_path / "a")).endswith(
+            (" agree.", " differ.", " judged.")
+        )
 
     def damage(raw, rng: random.Random):
         arrays, document = parts(raw)
@@ -288,5 +296,4 @@ def test_damaged_documents_are_read_or_refused(original, tmp_path, torture, figu
             document = damaged_value(document, rng)
         return save(arrays, {KEY: json.dumps(document)})
 
-    read = read_bytes_of(tmp_path)
-    figure(fuzz(read, [original], 8000 if torture else 500, RecordingError, damage))
+    figure(fuzz(compare, [original], 8000 if torture else 500, RequestError, damage))

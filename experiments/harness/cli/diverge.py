@@ -1,4 +1,4 @@
-"""``lockstep diverge``: where two implementations first part."""
+"""``lockstep diverge``: where two implementations, or two recordings, first differ."""
 
 import os
 from collections.abc import Iterable
@@ -19,13 +19,18 @@ __all__ = ["diverge_command", "split_of"]
 
 
 def diverge_command(
-    experiment: Annotated[
+    context: typer.Context,
+    what: Annotated[
         str,
         typer.Argument(
-            metavar="EXPERIMENT",
-            help="A name, or the path of a page of your own (my_page.py), whose code is executed.",
+            metavar="EXPERIMENT|BEFORE.trace",
+            help="A name, or the path of a page of your own (my_page.py), whose code is executed; "
+            "or a recording.",
         ),
     ],
+    after: Annotated[
+        str | None, typer.Argument(metavar="AFTER.trace", help="A second recording.")
+    ] = None,
     between: Annotated[
         str, typer.Option(metavar="A,B", help="Two implementations.")
     ] = "scratch,pytorch",
@@ -46,7 +51,8 @@ def diverge_command(
 
     The levels: inputs, forward, loss, gradient, step, trajectory, result. Exit code 1: they part.
     In float32, and in float64 where a training exceeds the fixed limits, scratch is trained --floor
-    times more: its distances from itself are the limit of the last two levels.
+    times more: its distances from itself are the limit of the last two levels. Two recordings of
+    models of your own (docs/recordings.md) take no option but --json.
 
     For example:
 
@@ -55,7 +61,11 @@ def diverge_command(
     lockstep diverge mnist --between keras,pytorch --dtype float32 --steps 100 --single-step
 
     lockstep diverge ./my_experiment.py --between scratch,keras
+
+    lockstep diverge before.trace after.trace
     """
+    if after is not None or what.endswith(".trace"):
+        raise typer.Exit(_compare_recordings(context, what, after, as_json))
     from threadpoolctl import threadpool_limits
 
     from experiments.harness.experiment import named
@@ -66,10 +76,10 @@ def diverge_command(
 
     check_floor(floor)
     names = _two(between)
-    found = find_experiment(experiment)
+    found = find_experiment(what)
     _check(found, names, dtype)
-    what = f"comparing {' and '.join(names)} on {found.name} failed"
-    with named(what, found.source), threadpool_limits(1), progress_bar() as report:
+    failure = f"comparing {' and '.join(names)} on {found.name} failed"
+    with named(failure, found.source), threadpool_limits(1), progress_bar() as report:
         for name in names:
             BACKENDS[name].settled()
         from frameworks.diverge import Side, walk
@@ -82,6 +92,24 @@ def diverge_command(
         a, b = (Side(blueprint, name, split, dtype, seed, epochs, limit) for name in names)
         done = walk(a, b, steps, single_step, report, floor)
     raise typer.Exit(_print(done, as_json))
+
+
+def _compare_recordings(
+    context: typer.Context, before: str, after: str | None, as_json: bool
+) -> int:
+    """Compare two recordings; RequestError for options that are for experiments only."""
+    from frameworks.live.command import compare_recordings
+
+    if after is None:
+        raise RequestError(
+            f"{before}: a recording is compared with another: lockstep diverge {before} AFTER.trace"
+        )
+    for name in context.params.keys() - {"what", "after", "as_json"}:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise RequestError(f"{option} is for experiments; two recordings take --json only")
+    return compare_recordings(before, after, as_json)
 
 
 def _two(between: str) -> list[str]:

@@ -64,7 +64,7 @@ def _celu(alpha: float) -> tuple[str, Entries]:
 def _gelu(approximate: bool = False) -> tuple[str, Entries]:
     name, exact = ("0.044715", 0.044715) if approximate else ("√½", math.sqrt(0.5))
     said = f"approximate={approximate}"
-    constant = rounded(exact), f"{name}, used as {rounded(exact):.10g}"
+    constant = rounded(exact), f"{name} = {rounded(exact):.10g}"
     return "gelu", {"approximate": (approximate, said), "constant": constant}
 
 
@@ -84,8 +84,9 @@ def _softmax(axis: Any = -1) -> tuple[str, Entries]:
 
 
 def _prelu(layer: Any) -> tuple[str, Entries]:
-    shared = tuple(layer.shared_axes or ())
-    return "prelu", {"shared": (shared, f"shared_axes={layer.shared_axes}")}
+    axes = tuple(layer.shared_axes or ())
+    shared = "positions" if axes else "nothing"
+    return "prelu", {"shared_by": (shared, f"shared_axes={layer.shared_axes}")}
 
 
 _LAYERS = {

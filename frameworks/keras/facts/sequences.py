@@ -74,7 +74,7 @@ def attention(layer: Any, input_shape: Shape) -> Entries:
         "key_size": (key, f"key_dim={key}"),
         "value_size": (layer._value_dim, f"value_dim={layer._value_dim}"),
         "bias": (layer._use_bias, f"use_bias={layer._use_bias}"),
-        "attention_scale": (acts, f"1/√{key}, used as {acts:.10g}"),
+        "attention_scale": (acts, f"1/√{key} = {acts:.10g}"),
     }
     if layer._dropout:
         entries["rate"] = layer._dropout, f"dropout={layer._dropout}"

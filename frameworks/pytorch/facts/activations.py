@@ -37,7 +37,7 @@ def _gelu(module: Any) -> Entries:
     name, constant = ("0.044715", 0.044715) if approximate else ("√½", math.sqrt(0.5))
     return {
         "approximate": (approximate, f"approximate={module.approximate!r}"),
-        "constant": (constant, f"{name}, used as {constant:.10g}"),
+        "constant": (constant, f"{name} = {constant:.10g}"),
     }
 
 
@@ -57,7 +57,8 @@ def _softmax_2d(module: Any) -> Entries:
 
 
 def _prelu(module: Any) -> Entries:
-    return {"shared": ((1, 2), f"num_parameters={module.num_parameters}")}
+    shared = "everything" if module.num_parameters == 1 else "positions"
+    return {"shared_by": (shared, f"num_parameters={module.num_parameters}")}
 
 
 _PLAIN = (

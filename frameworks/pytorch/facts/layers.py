@@ -119,11 +119,17 @@ def _weights(layer: nn.Module) -> Entries:
         return entries
     for name, parameter in layer.named_parameters():
         if not parameter.requires_grad:
-            entries[f"{_PARTS.get(name, name)}_frozen"] = True, f"{name}.requires_grad=False"
+            entries[f"{_part(name)}_frozen"] = True, f"{name}.requires_grad=False"
     return entries
 
 
-_PARTS = {"weight": "kernel"}
+def _part(name: str) -> str:
+    """Return the canonical name of a parameter: "bias_hh_l0" is a recurrent bias."""
+    if name.startswith(("weight_hh", "bias_hh")):
+        name = f"recurrent_{name}"
+    return name.split("_hh")[0].split("_ih")[0].replace("weight", "kernel")
+
+
 _READERS: dict[str, Callable[[Any, Shape], Entries]] = {
     "dense": _dense,
     "convolution": convolution,

@@ -24,7 +24,8 @@ def embedding(layer: Any, input_shape: Shape) -> Entries:
         "gradient_by_frequency": "scale_grad_by_freq",
     }
     for name, own in options.items():
-        if getattr(layer, own) not in (None, False):
+        value = getattr(layer, own)
+        if value is not None and value is not False:  # 0 is an index
             entries |= given(layer, **{name: own})
     if layer.sparse:
         entries["gradient"] = "sparse", "sparse=True"

@@ -1,12 +1,15 @@
 """`lockstep diverge`: what it prints, its exit codes, a user's own page, what it refuses."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from experiments.registry import find_experiment
 from frameworks.diverge import LEVELS
+from frameworks.recordings import write_trace
 
+from ...frameworks.recordings.samples import sample_trace
 from ..command import lockstep
 
 SHORT = ("--data", "stand-in", "--epochs", "2", "--limit", "95")
@@ -186,3 +189,25 @@ def test_chaos_on_a_users_page_agrees_by_the_floor_of_float64(call, own_page):
     assert answer.code == 0, answer.out + answer.err
     assert "The training amplifies rounding: its losses differ by up to" in words(answer)
     assert "they stay within the noise floor of scratch" in words(answer)
+
+
+def test_two_recordings_are_compared_by_the_same_command(call, tmp_path):
+    trace, (a, b) = sample_trace(steps=2), (tmp_path / "a.trace", tmp_path / "b.trace")
+    write_trace(trace, a)
+    write_trace(replace(trace, gradients=[2 * g for g in trace.gradients]), b)
+    assert call("diverge", a, a).code == 0
+    answer = call("diverge", a, b, "--json")
+    found = json.loads(answer.out)
+    assert (answer.code, found["between"]) == (1, ["the first keras", "the second keras"])
+    assert found["level"] == "gradient"
+
+
+def test_recordings_take_no_option_of_experiments(call, tmp_path):
+    path = tmp_path / "a.trace"
+    answer = call("diverge", path, path, "--single-step")
+    assert (answer.code, answer.out) == (2, "")
+    assert "--single-step is for experiments; two recordings take --json only" in answer.err
+    answer = call("diverge", path)
+    assert answer.code == 2
+    assert f"a recording is compared with another: lockstep diverge {path}" in answer.err
+    assert "there is no such file" in call("diverge", path, path).err

@@ -38,8 +38,8 @@ def sample_trace(dtype="float64", steps=3, rows=4):
             LayerTrace("pair", Facts("split"), inputs=(z, z[:1])),
         ],
         weights=[
-            Weight(name, draw(*shape), trainable=name != "dense.bias", group=i)
-            for i, (name, shape) in enumerate(shapes.items())
+            Weight("dense.kernel", draw(2, 3), group=1),
+            Weight("dense.bias", draw(3), trainable=False, group=-1),
         ],
         states=[Weight("norm.running_mean", draw(3), trainable=False)],
         loss=Facts("categorical cross-entropy", {"takes": "logits", "smoothing": 0.1}),

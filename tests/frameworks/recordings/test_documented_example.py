@@ -8,13 +8,19 @@ import numpy as np
 import pytest
 
 from frameworks.recordings import Recording, read_trace
+from lockstep import Training, diverge
 from scratch import SGD, CategoricalCrossEntropy, Dense, Sequential, Tanh
 
 PAGE = Path(__file__).parents[3] / "docs/recordings.md"
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
+def path(tmp_path_factory):
+    return tmp_path_factory.mktemp("example") / "numpy.trace"
+
+
+@pytest.fixture(scope="module")
+def recorded(path):
     """Run the page's program; return what it recorded, and its data."""
     (program,) = [
         block
@@ -23,7 +29,6 @@ def recorded(tmp_path_factory):
         )
         if "Recording(" in block
     ]
-    path = tmp_path_factory.mktemp("example") / "numpy.trace"
     names = {}
     exec(compile(program.replace('"numpy.trace"', repr(str(path))), str(PAGE), "exec"), names)
     return read_trace(path), names["X"], names["labels"]
@@ -74,6 +79,17 @@ def test_layers_and_outputs_are_those_of_scratch(recorded, trained):
     assert [layer.facts.kind for layer in trace.layers] == ["dense", "tanh", "dense"]
     assert trace.layers[-1].weights == (2, 3)
     close(trace.layers[-1].output, trained[3])
+
+
+@pytest.mark.parametrize(("rate", "level"), [(0.125, ""), (0.25, "step")])
+def test_diverge_compares_it_with_a_live_network(path, recorded, rate, level):
+    _, X, labels = recorded
+    network = Sequential(Dense(4, 5), Tanh(), Dense(5, 3)).initialize(np.random.default_rng(1))
+    live = Training(network, loss=CategoricalCrossEntropy(), optimizer=SGD(learning_rate=rate))
+    report = diverge(path, live, X, labels)
+    assert report.level == level, str(report)
+    assert [each.name for each in report.settings] == ([] if rate == 0.125 else ["learning rate"])
+    assert "0.25" in str(report) or rate == 0.125
 
 
 def test_initial_weights_are_kept_while_the_program_trains_in_place(recorded):

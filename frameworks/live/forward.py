@@ -1,0 +1,86 @@
+"""The forward level: every layer's output on the first batch, and where a difference arises.
+
+A layer whose inputs agree and whose output differs is the place. If its inputs differ already, the
+place is a layer that only one side has just before it; or the two connect their layers otherwise.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from frameworks.agreement.limits import ONE_BATCH
+from frameworks.diverge.differences import Difference, difference
+from frameworks.live.correspondence import place_of
+from frameworks.live.outputs import aligned, comparable_outputs
+from frameworks.live.pairs import Compared, Pair, joined, numbered
+from frameworks.recordings.trace import Arrays
+
+__all__ = ["compare_layers"]
+
+
+def compare_layers(pair: Pair) -> Iterator[Compared]:
+    """Compare every layer's output, in evaluation and in training mode, and the model's."""
+    yield from _layers(pair, training=False)
+    ours, theirs = comparable_outputs(pair.a, pair.b)
+    lone = _lone_before(pair, None, None)
+    for k, (x, y) in enumerate(zip(ours, theirs, strict=False)):
+        found = difference(numbered("the outputs", k, len(ours)), x, y, None)
+        if lone is not None and found.error > ONE_BATCH:
+            yield Compared(lone[0], replace(found, where=lone[1]), lone=True)
+        else:
+            yield Compared("outputs", found)
+    yield from _layers(pair, training=True)
+
+
+def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
+    a, b = pair.a.layers, pair.b.layers
+    for i, j in pair.matching.layers:
+        x, y = a[i], b[j]
+        ours, theirs = (each.training_output if training else each.output for each in (x, y))
+        inputs = (x.training_inputs, y.training_inputs) if training else (x.inputs, y.inputs)
+        if ours is None or theirs is None:
+            continue
+        place = joined(place_of(a, i), place_of(b, j))
+        kind = (
+            x.facts.kind
+            if x.facts.kind == y.facts.kind
+            else f"{x.facts.kind} against {y.facts.kind}"
+        )
+        suffix = ", in training mode" if training else ""
+        own, other = aligned(ours, theirs)
+        found = difference(f"{place} ({kind}){suffix}", own, other, None)
+        fed = _input_difference(f"what enters {place} ({kind}){suffix}", *inputs)
+        between = fed is not None and fed.error > ONE_BATCH
+        lone = _lone_before(pair, i, j) if between else None
+        if lone is not None:
+            found = replace(found, where=f"{lone[1]}{suffix}")
+            yield Compared(lone[0], found, (i, j), between=True, lone=True)
+        else:
+            yield Compared(place, found, (i, j), between=between)
+
+
+def _lone_before(pair: Pair, i: int | None, j: int | None) -> tuple[str, str] | None:
+    """Return the name of a layer that only one side has, and what it is, just before a pair.
+
+    Without a pair, the last layers are meant. None if both sides go the same way.
+    """
+    for side, end in enumerate((i, j)):
+        layers, lone = (pair.a, pair.b)[side].layers, pair.matching.only[side]
+        paired = {each[side] for each in pair.matching.layers}
+        stop = len(layers) if end is None else end
+        start = max((k for k in paired if k < stop), default=-1)
+        for k in lone:
+            if start < k < stop:
+                place = place_of(layers, k)
+                kind = layers[k].facts.kind
+                words = place if place.startswith(kind) else f"{place} ({kind})"
+                return place, f"{words}, which only {pair.names[side]} has"
+    return None
+
+
+def _input_difference(where: str, ours: Arrays, theirs: Arrays) -> Difference | None:
+    """Return the largest difference of two layers' inputs; None if they cannot be compared."""
+    if not ours or len(ours) != len(theirs):
+        return None
+    pairs = [aligned(x, y) for x, y in zip(ours, theirs, strict=True)]
+    found = [difference(where, x, y, None) for x, y in pairs if x.dtype.kind == y.dtype.kind]
+    return max(found, key=lambda each: each.error, default=None)

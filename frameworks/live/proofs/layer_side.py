@@ -1,0 +1,86 @@
+"""One side's call of a layer: what it was given and returned, and what it would return."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from frameworks.live.correspondence import place_of
+from frameworks.live.reference import layer_output
+from frameworks.recordings.trace import Arrays, Facts, LayerTrace, Trace
+
+__all__ = ["LayerSide"]
+
+
+@dataclass(frozen=True)
+class LayerSide:
+    """One side's call of the layer, in the mode in which it differs."""
+
+    name: str
+    trace: Trace
+    position: int
+    training: bool
+
+    @property
+    def layer(self) -> LayerTrace:
+        """The call."""
+        return self.trace.layers[self.position]
+
+    @property
+    def place(self) -> str:
+        """The layer's own path."""
+        return place_of(self.trace.layers, self.position)
+
+    @property
+    def inputs(self) -> Arrays:
+        """What the layer is given."""
+        return self.layer.training_inputs if self.training else self.layer.inputs
+
+    @property
+    def output(self) -> np.ndarray:
+        """What it returns."""
+        output = self.layer.training_output if self.training else self.layer.output
+        assert output is not None
+        return output
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """Its weights."""
+        return [self.trace.weights[k].values for k in self.layer.weights]
+
+    def computed(
+        self,
+        facts: Facts,
+        steps: np.ndarray | None = None,
+        weights: list[np.ndarray] | None = None,
+        inputs: Arrays | None = None,
+    ) -> np.ndarray | None:
+        """Return what a layer with these facts returns, with this side's numbers or others."""
+        if facts.kind == "dropout" and self.training:
+            return self._dropped(facts)
+        return layer_output(
+            facts,
+            self.weights if weights is None else weights,
+            [self.trace.states[k].values for k in self.layer.states],
+            self.inputs if inputs is None else inputs,
+            self.training,
+            self.steps if steps is None else steps,
+        )
+
+    def _dropped(self, facts: Facts) -> np.ndarray | None:
+        """Return dropout with what this side dropped; which numbers that were, its zeros tell."""
+        rate = facts.values.get("rate")
+        if not isinstance(rate, float) or rate >= 1 or not self.inputs:
+            return None
+        return np.where(self.output != 0, self.inputs[0] / (1 - rate), 0.0)
+
+    @property
+    def steps(self) -> np.ndarray | None:
+        """The real steps of the sequences that the layer is given, if an embedding masks some."""
+        if not self.inputs or self.inputs[0].ndim != 3:
+            return None
+        for before in reversed(self.trace.layers[: self.position]):
+            index = before.facts.values.get("masked")
+            if index is not None and before.inputs:
+                steps = before.inputs[0] != index
+                return steps if steps.shape == self.inputs[0].shape[:2] else None
+        return None

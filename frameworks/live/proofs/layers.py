@@ -1,0 +1,134 @@
+"""Why a layer may return something else: proven with scratch, from what both say of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from frameworks.live.outputs import aligned
+from frameworks.live.pairs import Compared, Pair
+from frameworks.live.proofs.cause import Cause, Proof, equal_within, exchanged, smallest
+from frameworks.live.proofs.layer_side import LayerSide
+from frameworks.live.proofs.order import prove_order
+from frameworks.live.proofs.sentences import advice, both, joined, phrase
+from frameworks.live.proofs.variants import Variant, variants
+from frameworks.live.settings import differing
+from frameworks.live.tracing import Change
+from frameworks.live.wording import a_kind
+from frameworks.recordings.trace import Facts
+
+__all__ = ["prove_layer"]
+
+
+def prove_layer(pair: Pair, found: Compared) -> Proof:
+    """Prove why two corresponding layers return different numbers for the same input."""
+    i, j = found.layers
+    if i is None or j is None or not np.isfinite(found.found.error):
+        return Proof()
+    training = found.found.where.endswith("in training mode")
+    a = LayerSide(pair.names[0], pair.a, i, training)
+    b = LayerSide(pair.names[1], pair.b, j, training)
+    if found.between:
+        return prove_order(a, b, pair.matching.only)
+    return _Layers(a, b, found.found.error).inside()
+
+
+@dataclass(frozen=True)
+class _Layers:
+    a: LayerSide
+    b: LayerSide
+    gap: float
+
+    def inside(self) -> Proof:
+        """Prove the cause in a layer that is given equal inputs."""
+        a, b = self.a, self.b
+        own = [self._equal(side, side.computed(side.layer.facts)) for side in (a, b)]
+        if all(own):
+            return self._by_settings()
+        if own[0] == own[1]:
+            return Proof()
+        odd, even = (a, b) if own[1] else (b, a)
+        return self._by_variant(odd, even)
+
+    def _equal(self, side: LayerSide, computed: np.ndarray | None) -> bool:
+        if computed is None:
+            return False
+        return equal_within(*aligned(computed, side.output), self.gap, side.trace.dtype)
+
+    def _by_settings(self) -> Proof:
+        """Both follow from what they say: name the fewest settings whose exchange explains all."""
+        a, b = self.a, self.b
+        x, y = a.layer.facts, b.layer.facts
+        masks = [side.steps for side in (a, b)]
+        names: tuple[str, ...]
+        if x.kind != y.kind:
+            return Proof([self._cause(("kind",), _kinds(a, b))])
+        names = tuple(differing(x, y))
+
+        def works(some: Sequence[str]) -> bool:
+            return self._gives(exchanged(x, y, some), masks[1])
+
+        if names and works(names):
+            settings = smallest(names, works)
+            said = [phrase(s.layer.facts, settings, s.place) for s in (a, b)]
+            return Proof([self._cause(settings, both((a.name, b.name), said[0], said[1]))])
+        if (masks[0] is None) != (masks[1] is None) and self._gives(y, masks[0]):
+            said = ["skips the steps that are padding" if mask is not None else
+                    "reads every step" for mask in masks]  # fmt: skip
+            words = [f"{text} in {s.place}" for text, s in zip(said, (a, b), strict=True)]
+            return Proof([self._cause(("masked",), both((a.name, b.name), *words))])
+        if "bias" in names and (self._only_bias(a, b) or self._only_bias(b, a)):
+            said = [phrase(s.layer.facts, ("bias",), s.place) for s in (a, b)]
+            return Proof([self._cause(("bias",), both((a.name, b.name), said[0], said[1]))])
+        return Proof()
+
+    def _only_bias(self, more: LayerSide, less: LayerSide) -> bool:
+        """Return whether one side without its bias returns what the other does."""
+        if len(more.weights) != 2 or len(less.weights) != 1:
+            return False
+        return self._equal(less, more.computed(less.layer.facts, weights=more.weights[:1]))
+
+    def _gives(self, facts: Facts, steps: np.ndarray | None) -> bool:
+        """Return whether side b with these facts returns what side a does."""
+        if facts.kind == "dropout" and self.b.training:
+            return self._equal(self.a, self.a.computed(facts))
+        everything = None
+        if self.b.inputs and self.b.inputs[0].ndim == 3:
+            everything = np.ones(self.b.inputs[0].shape[:2], bool) if steps is None else steps
+        return self._equal(self.a, self.b.computed(facts, everything))
+
+    def _cause(self, settings: tuple[str, ...], sentence: str) -> Cause:
+        a, b = self.a, self.b
+        x, y = a.layer.facts, b.layer.facts
+        changes = tuple(
+            Change(b.layer.path, name, x.values[name]) for name in settings if name in x.values
+        )
+        complete = len(changes) == len(settings) and bool(b.layer.path)
+        return Cause(
+            sentence,
+            joined(a.place, b.place),
+            settings,
+            remedy=changes if complete else (),
+            advice=advice(b.name, b.place, y, x, settings) if complete else "",
+        )
+
+    def _by_variant(self, odd: LayerSide, even: LayerSide) -> Proof:
+        """One side is another than it says: try what it could be, which must explain all of it."""
+        says = odd.layer.facts.kind == even.layer.facts.kind
+        name = odd.name if says and odd.computed(odd.layer.facts) is not None else None
+        facts = odd.layer.facts if says else even.layer.facts
+        found: dict[str, Variant] = {}
+        for each in variants(facts):
+            if self._equal(odd, each.output(odd, facts)):
+                found.setdefault(each.family, each)
+        if len(found) != 1:
+            return Proof(odd=name)
+        (variant,) = found.values()
+        sentence = f"{variant.says.format(odd=odd.name)} in {odd.place}"
+        cause = Cause(sentence, joined(self.a.place, self.b.place), odd=odd.name)
+        return Proof([cause], odd=odd.name)
+
+
+def _kinds(a: LayerSide, b: LayerSide) -> str:
+    said = [f"applies {a_kind(s.layer.facts.kind)} in {s.place}" for s in (a, b)]
+    return both((a.name, b.name), said[0], said[1])

@@ -1,0 +1,63 @@
+"""One side's loss of the first batch: what it was, and what it would be."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from frameworks.live.reference import loss_value
+from frameworks.recordings.trace import Facts, Trace
+
+__all__ = ["LossSide"]
+
+
+@dataclass(frozen=True)
+class LossSide:
+    """One side's loss of the first batch."""
+
+    name: str
+    trace: Trace
+
+    @property
+    def seen(self) -> float:
+        """The loss that the side had."""
+        return self.trace.first_loss
+
+    @property
+    def facts(self) -> Facts:
+        """What it says of its loss."""
+        return self.trace.loss
+
+    @property
+    def outputs(self) -> np.ndarray | None:
+        """The outputs in training mode: those of the last layer, if they are the model's."""
+        if len(self.trace.outputs) != 1 or not self.trace.targets:
+            return None
+        last = next((x for x in reversed(self.trace.layers) if not x.rearranges), None)
+        plain = self.trace.outputs[0]
+        if last is None or last.output is None or last.training_output is None:
+            return plain
+        if last.output.size != plain.size or not np.array_equal(last.output.ravel(), plain.ravel()):
+            return None
+        return last.training_output.reshape(plain.shape)
+
+    def value(self, facts: Facts, outputs: np.ndarray | None = None) -> float | None:
+        """Return the loss by these facts, without penalties."""
+        z = self.outputs if outputs is None else outputs
+        return None if z is None else loss_value(facts, z, self.trace.targets[0])
+
+    @property
+    def penalty(self) -> float | None:
+        """The penalties that the layers state; None if one is of an unknown form."""
+        total = 0.0
+        for layer in self.trace.layers:
+            for position in layer.weights:
+                weight, values = self.trace.weights[position], layer.facts.values
+                part = weight.name.rsplit(".", 1)[-1]
+                if f"{part}_penalty" in values or "activity_penalty" in values:
+                    return None
+                decay, l1 = values.get(f"{part}_decay", 0.0), values.get(f"{part}_l1", 0.0)
+                assert isinstance(decay, float | int)
+                assert isinstance(l1, float | int)
+                total += decay / 2 * float((weight.values**2).sum())
+                total += l1 * float(np.abs(weight.values).sum())
+        return total

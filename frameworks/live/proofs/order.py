@@ -1,0 +1,90 @@
+"""Why equal layers may be given different numbers: a layer between them, or another order."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from frameworks.live.correspondence import place_of
+from frameworks.live.outputs import aligned
+from frameworks.live.proofs.cause import Cause, Proof, equal_within
+from frameworks.live.proofs.layer_side import LayerSide
+from frameworks.live.proofs.sentences import joined
+from frameworks.live.wording import a_kind
+
+__all__ = ["prove_order"]
+
+_SAME = 1e-12  # rearranged numbers are equal, but for what came before
+
+
+def prove_order(a: LayerSide, b: LayerSide, only: Sequence[Sequence[int]]) -> Proof:
+    """Prove that one side has a layer before this one that the other lacks, or another order.
+
+    `only` are the positions of the layers that have no counterpart, of each side.
+    """
+    for side, other, alone in ((a, b, only[0]), (b, a, only[1])):
+        for k in reversed([k for k in alone if k < side.position]):
+            if _explains(side, other, k):
+                return Proof([_one_more(side, other, k, joined(a.place, b.place))])
+    return _rearranged(a, b)
+
+
+def _one_more(side: LayerSide, other: LayerSide, k: int, place: str) -> Cause:
+    kind, where = side.trace.layers[k].facts.kind, place_of(side.trace.layers, k)
+    what = f"{a_kind(kind)} ({where})" if not where.startswith(kind) else a_kind(kind)
+    sentence = (
+        f"{side.name} has {what} before {side.place}, {other.name} has none before {other.place}"
+    )
+    return Cause(sentence, place, ("layer",))
+
+
+def _explains(side: LayerSide, other: LayerSide, k: int) -> bool:
+    """Return whether the layer stands between what both have and what only one is given."""
+    layer = side.trace.layers[k]
+    inputs, output = layer.inputs, layer.output
+    if side.training:
+        inputs, output = layer.training_inputs, layer.training_output
+    if output is None or not side.inputs or not other.inputs:
+        return False
+    dtype, given = side.trace.dtype, other.inputs[0]
+    gap = _distance(side.inputs[0], given)
+    after = equal_within(*aligned(output, side.inputs[0]), gap, dtype)
+    return after and any(equal_within(*aligned(x, given), gap, dtype) for x in inputs)
+
+
+def _rearranged(a: LayerSide, b: LayerSide) -> Proof:
+    """Prove that both sides give the layer the same numbers in another order."""
+    if len(a.inputs) != 1 or len(b.inputs) != 1:
+        return Proof()
+    words = _other_order(a.inputs[0], b.inputs[0])
+    if words is None:
+        return Proof()
+    one, other = sorted((a.name, b.name))
+    place = joined(a.place, b.place)
+    return Proof([Cause(f"{one} and {other} give {place} {words}", place, ("order",))])
+
+
+def _other_order(x: np.ndarray, y: np.ndarray) -> str | None:
+    if _same(x, y):
+        return None
+    if x.ndim == 3 and y.ndim == 3:
+        if _same(x[:, ::-1], y):
+            return "the steps of the sequences in opposite orders"
+        if _same(x.swapaxes(0, 1), y) or _same(x.swapaxes(0, 1).reshape(x.shape), y):
+            return "rows and steps exchanged, (n, t, d) and (t, n, d)"
+    if x.ndim == 4 and y.ndim == 4 and _same(x.swapaxes(1, 2), y):
+        return "the height and the width of the images exchanged"
+    if x.ndim == 2 and x.shape == y.shape and _same(np.sort(x, axis=1), np.sort(y, axis=1)):
+        return "the same features in another order, as images flattened otherwise have them"
+    return None
+
+
+def _distance(x: np.ndarray, y: np.ndarray) -> float:
+    x, y = aligned(x, y)
+    if x.shape != y.shape:
+        return np.inf
+    largest = max(float(np.abs(x).max(initial=0)), float(np.abs(y).max(initial=0)))
+    return float(np.abs(x - y).max(initial=0)) / largest if largest else 0.0
+
+
+def _same(x: np.ndarray, y: np.ndarray) -> bool:
+    return x.shape == y.shape and _distance(x, y) < _SAME

@@ -1,0 +1,111 @@
+"""The sentences of causes: which side has what, alike whichever side comes first."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from frameworks.live.wording import spoken
+from frameworks.recordings.trace import Facts
+
+__all__ = ["advice", "both", "joined", "listed", "phrase"]
+
+_ADAMS = ("adam", "adamw")
+
+
+def both(names: tuple[str, str], ours: str, theirs: str) -> str:
+    """Say what each side does, in the order of their names; a verb they share is said once.
+
+    >>> both(("pytorch", "keras"), "has eps=1e-05", "has epsilon=0.001")
+    'keras has epsilon=0.001, pytorch eps=1e-05'
+    """
+    (one, its), (other, has) = sorted(zip(names, (ours, theirs), strict=True))
+    verb, _, rest = has.partition(" ")
+    if its.startswith(f"{verb} ") and " and has " not in its + has:
+        has = rest
+    if "the bias correction" in its:
+        has = has.replace("the bias correction", "it")
+    separator = ";" if "," in its + has or " and " in its + has else ","
+    return f"{one} {its}{separator} {other} {has}"
+
+
+def joined(ours: str, theirs: str) -> str:
+    """Return one place, or both.
+
+    >>> joined("fc", "fc"), joined("dense", "fc1")
+    ('fc', 'dense / fc1')
+    """
+    return ours if ours == theirs else f"{ours} / {theirs}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Return parts as a list in a sentence.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    *rest, last = parts
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def phrase(facts: Facts, settings: Sequence[str], where: str = "") -> str:
+    """Return what a side does by some of its settings: "has epsilon=0.001 in bn"."""
+    rest, found = list(settings), []
+    if facts.kind in _ADAMS and {"place", "epsilon"} & set(rest):
+        found.append(_divides(facts.values))
+        rest = [name for name in rest if name not in ("place", "epsilon")]
+    corrections = [name for name in rest if name.startswith("correction_")]
+    if facts.kind in _ADAMS and corrections:
+        numbers = [f"{_BETAS[name]} = {facts.values[name]:.10g}" for name in corrections]
+        found.append(f"corrects the bias with {listed(numbers)}")
+        rest = [name for name in rest if name not in corrections]
+    found += [say(facts.values.get(name)) for name, say in _VERBS.items() if name in rest]
+    rest = [name for name in rest if name not in _VERBS]
+    words = dict.fromkeys(facts.said.get(name, f"no {_briefly(name)}") for name in rest)
+    found += [f"has {listed(list(words))}"] if words else []
+    return listed(found) + (f" in {where}" if where else "")
+
+
+def _briefly(name: str) -> str:
+    return spoken(name).partition(",")[0]
+
+
+_VERBS: dict[str, Callable[[Any], str]] = {
+    "unbiased": lambda is_so: f"averages the {'unbiased' if is_so else 'biased'} variance",
+    "statistics": lambda which: f"normalizes with the {which} statistics",
+}
+_BETAS = {"correction_beta_1": "β₁", "correction_beta_2": "β₂"}
+
+
+def _divides(values: Mapping[str, Any]) -> str:
+    """Return where Adam adds its ε."""
+    if values["place"] == "inside the root":
+        return f"divides by √(v̂ + {values['epsilon']:g})"
+    return f"divides by √v̂ + {values['epsilon']:g} {values['place']}"
+
+
+def advice(name: str, place: str, own: Facts, target: Facts, settings: Sequence[str]) -> str:
+    """Return what to write on a side to get another's settings; "" where no words of its own do.
+
+    >>> ours = Facts("dropout", {"rate": 0.5}, {"rate": "rate=0.5"})
+    >>> theirs = Facts("dropout", {"rate": 0.2}, {"rate": "p=0.2"})
+    >>> advice("pytorch", "drop", theirs, ours, ["rate"])
+    'give drop of pytorch p=0.5'
+    """
+    written = []
+    for setting in settings:
+        word, _, rest = own.said.get(setting, "").partition("=")
+        value: Any = target.values.get(setting)
+        if not word.isidentifier() or not rest or value is None or "," in rest:
+            return ""
+        if setting == "keep":
+            value = _momentum(own, value)
+        if own.values[setting] != target.values[setting] and rest != repr(own.values[setting]):
+            if setting != "keep":  # the framework has other words for the value
+                return ""
+        written.append(f"{word}={value!r}")
+    return f"give {place} of {name} {listed(list(dict.fromkeys(written)))}" if written else ""
+
+
+def _momentum(own: Facts, keep: Any) -> Any:
+    """Return a momentum in the sense of one side: what is kept, or what is taken of the new."""
+    kept = own.said["keep"] == f"momentum={own.values['keep']!r}"
+    return keep if kept or not isinstance(keep, float) else float(f"{1 - keep:.12g}")

@@ -1,0 +1,224 @@
+"""Why the same gradients may move the weights differently: proven over all recorded steps."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from frameworks.live.correspondence import WeightPair
+from frameworks.live.descent import Descent, Weights
+from frameworks.live.levels import cancels
+from frameworks.live.pairs import Pair
+from frameworks.live.proofs.cause import Cause, Proof, exchanged, smallest
+from frameworks.live.proofs.embeddings import by_occurrence, prove_occurrences
+from frameworks.live.proofs.mistakes import Mistake, mistakes
+from frameworks.live.proofs.sentences import advice, both, listed, phrase
+from frameworks.live.proofs.step_side import StepSide, apart, near
+from frameworks.live.settings import differing
+from frameworks.live.tracing import Change
+from frameworks.live.wording import a_kind
+from frameworks.recordings.trace import Facts
+
+__all__ = ["prove_steps"]
+
+_ROUNDING = {"float64": 1e-12, "float32": 2e-6}  # of a weight's largest magnitude, in eight steps
+_CLOSER = 1e-2  # a proof must explain all but a hundredth of the difference
+_SCHEDULE = "schedule: "
+
+
+def prove_steps(pair: Pair) -> Proof:
+    """Prove why the recorded steps differ, from what both sides say of their optimizers."""
+    a, b = StepSide(pair.names[0], pair.a), StepSide(pair.names[1], pair.b)
+    if not a.taken or not b.taken:
+        return Proof()
+    return _Steps(pair, a, b).prove()
+
+
+@dataclass(frozen=True)
+class _Steps:
+    pair: Pair
+    a: StepSide
+    b: StepSide
+
+    def prove(self) -> Proof:
+        """Prove the cause by settings, or of an odd side."""
+        a, b = self.a, self.b
+        if not self.gap > _ROUNDING[a.trace.dtype] and not self._lists:
+            return Proof()
+        computed = [side.descent.weights() for side in (a, b)]
+        if None in computed:
+            return self._by_kind() if self._other_kinds() else Proof()
+        own = [self._equal(s, c) for s, c in zip((a, b), computed, strict=True) if c is not None]
+        if all(own):
+            found = self._by_kind() if self._other_kinds() else self._by_settings()
+            return Proof([*found.causes, *self._by_occurrence(computed)])
+        if own[0] == own[1]:
+            return Proof()
+        return self._by_mistake(*((a, b) if own[1] else (b, a)))
+
+    @cached_property
+    def gap(self) -> float:
+        """The largest difference between corresponding weights, in any kept step."""
+        steps = zip(self.a.taken, self.b.taken, strict=False)
+        return max((apart(pair, x, y) for x, y in steps for pair in self.compared), default=0.0)
+
+    @property
+    def _lists(self) -> bool:
+        """Whether an embedding's gradient is squared by occurrence on one side."""
+        return bool(by_occurrence(self.pair.a) or by_occurrence(self.pair.b))
+
+    @cached_property
+    def compared(self) -> list[WeightPair]:
+        """The weights that a rule moves: not those whose gradient is rounding, or a list."""
+        pairs = self.pair.matching.weights
+        listed_ones = by_occurrence(self.pair.a), by_occurrence(self.pair.b)
+        return [
+            each
+            for each in pairs
+            if not cancels(self.pair, each)
+            and not listed_ones[0].keys() & set(each.a)
+            and not listed_ones[1].keys() & set(each.b)
+        ]
+
+    def _equal(self, side: StepSide, computed: Sequence[Weights], gap: float | None = None) -> bool:
+        """Return whether a side took these steps, but for rounding."""
+        positions = {k for each in self.compared for k in (each.a if side is self.a else each.b)}
+        limit = min(_ROUNDING[side.trace.dtype], _CLOSER * self.gap)
+        steps = zip(computed, side.taken, strict=True)
+        return all(near(x[k], y[k], limit) for x, y in steps for k in positions)
+
+    def _by_occurrence(self, computed: Sequence[Sequence[Weights] | None]) -> Iterator[Cause]:
+        """Yield the embeddings that one side moves otherwise than its rule, as it says."""
+        for k, (side, expected) in enumerate(zip((self.a, self.b), computed, strict=True)):
+            if expected is not None:
+                cause = prove_occurrences(self.pair, k, expected, side.taken)
+                if cause is not None:
+                    yield cause
+
+    def _other_kinds(self) -> bool:
+        kinds = [{facts.kind for facts in side.trace.optimizer} for side in (self.a, self.b)]
+        return kinds[0] != kinds[1]
+
+    def _by_kind(self) -> Proof:
+        a, b = self.a, self.b
+        kinds = [listed(sorted({facts.kind for facts in s.trace.optimizer})) for s in (a, b)]
+        said = [f"trains with {a_kind(kind)} optimizer" for kind in kinds]
+        sentence = both((a.name, b.name), said[0], said[1])
+        return Proof([Cause(sentence, "optimizer", ("kind",))])
+
+    def _by_settings(self) -> Proof:
+        """Both follow from what they say: name the fewest settings whose exchange explains all."""
+        names = self._names()
+
+        def works(some: Sequence[str]) -> bool:
+            computed = self._mixed(some).weights()
+            return computed is not None and self._equal(self.a, computed)
+
+        if names and works(names):
+            return Proof([self._cause(smallest(names, works))])
+        return self._by_two_biases()
+
+    @cached_property
+    def groups(self) -> list[tuple[int, int]]:
+        """The groups of both sides that a weight of side a belongs to."""
+        a, b = self.a.trace.weights, self.b.trace.weights
+        found = [(weight.group, 0) for weight in a]
+        for each in self.pair.matching.weights:
+            for i in each.a:
+                found[i] = a[i].group, b[each.b[0]].group
+        return found
+
+    def _names(self) -> list[str]:
+        """Return what differs, in any pair of groups, and in the schedules."""
+        a, b = self.a.trace, self.b.trace
+        names: dict[str, None] = {}
+        for i, j in self.groups:
+            if min(i, j) >= 0:
+                names |= dict.fromkeys(differing(a.optimizer[i], b.optimizer[j]))
+        if self._schedules_differ():
+            names[_SCHEDULE] = None
+        return list(names)
+
+    def _schedules_differ(self) -> bool:
+        x, y = self.a.trace.schedule, self.b.trace.schedule
+        if x is None or y is None:
+            return x is not y
+        rates = [facts.values.get("first_rates") for facts in (x, y)]
+        return x.kind != y.kind or bool(differing(x, y)) or rates[0] != rates[1]
+
+    def _mixed(self, some: Sequence[str]) -> Descent:
+        """Return side a's descent with b's settings, but for some that are a's."""
+        a, b = self.a.trace, self.b.trace
+        pairs = list(dict.fromkeys(self.groups))
+        mixed = [
+            exchanged(a.optimizer[i], b.optimizer[j], some) if min(i, j) >= 0 else a.optimizer[0]
+            for i, j in pairs
+        ]
+        groups = [pairs.index(each) if min(each) >= 0 else -1 for each in self.groups]
+        from_a = _SCHEDULE in some or not self._schedules_differ()
+        source = self.a.descent if from_a else self.b.descent
+        every, schedule = source.every, source.schedule
+        return replace(
+            self.a.descent, optimizer=mixed, groups=groups, schedule=schedule, every=every
+        )
+
+    def _cause(self, settings: tuple[str, ...]) -> Cause:
+        a, b = self.a, self.b
+        i, j = next(
+            each for each in self.groups
+            if min(each) >= 0 and set(settings) & {
+                _SCHEDULE, *differing(a.trace.optimizer[each[0]], b.trace.optimizer[each[1]])}
+        )  # fmt: skip
+        x, y = a.trace.optimizer[i], b.trace.optimizer[j]
+        own = [name for name in settings if name != _SCHEDULE]
+        parts = [[phrase(facts, own)] if own else [] for facts in (x, y)]
+        if _SCHEDULE in settings:
+            for side, said in zip((a, b), parts, strict=True):
+                said.append(f"follows {_schedule(side.trace.schedule)}")
+        several = len(a.trace.optimizer) > 1 or len(b.trace.optimizer) > 1
+        where = f" for {a.trace.weights[self.groups.index((i, j))].name}" if several else ""
+        said = [listed(part) + where for part in parts]
+        changes = tuple(Change("optimizer", name, x.values.get(name)) for name in own)
+        complete = len(changes) == len(settings)
+        return Cause(
+            both((a.name, b.name), said[0], said[1]),
+            "optimizer" if own else "schedule",
+            tuple(own) or ("schedule",),
+            remedy=changes if complete else (),
+            advice=advice(b.name, "the optimizer", y, x, own) if complete else "",
+        )
+
+    def _by_two_biases(self) -> Proof:
+        """Two biases that are added both move: their sum moves twice as far as one."""
+        first = self.a.taken[0], self.b.taken[0]
+        moved = [each for each in self.compared if apart(each, *first) > _ROUNDING["float64"]]
+        if not moved or any(len(each.a) == len(each.b) for each in moved):
+            return Proof()
+        more = self.a if len(moved[0].a) > 1 else self.b
+        less = self.b if more is self.a else self.a
+        at, one = (moved[0].a, moved[0].b) if more is self.a else (moved[0].b, moved[0].a)
+        names = listed([more.trace.weights[k].name for k in at])
+        words = {more.name: f"trains both {names}, whose sum moves twice as far"}
+        words[less.name] = f"trains {less.trace.weights[one[0]].name} alone"
+        sentence = both((self.a.name, self.b.name), words[self.a.name], words[self.b.name])
+        return Proof([Cause(sentence, names, ("biases",))])
+
+    def _by_mistake(self, odd: StepSide, even: StepSide) -> Proof:
+        """One side's steps are not those it says: try what it could do instead."""
+        found: dict[str, Mistake] = {}
+        for each in mistakes(odd.descent, odd.taken):
+            computed = each.descent.weights()
+            if each.family not in found and computed is not None and self._equal(odd, computed):
+                found[each.family] = each
+        if len(found) != 1:
+            return Proof(odd=odd.name)
+        (mistake,) = found.values()
+        sentence = f"in {odd.name} {mistake.says}"
+        return Proof([Cause(sentence, "optimizer", odd=odd.name)], odd=odd.name)
+
+
+def _schedule(facts: Facts | None) -> str:
+    if facts is None:
+        return "no schedule"
+    words = [said for name, said in facts.said.items() if name not in ("first_rates", "counts")]
+    counts = facts.said.get("counts", "")
+    return f"{a_kind(facts.kind)} schedule ({listed([*words, counts])})"

@@ -1,0 +1,85 @@
+"""What a comparison is asked for, checked; and a live side, found by its model's framework."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from frameworks.errors import RequestError
+from frameworks.live.data import Data
+from frameworks.live.levels import limits_of
+from frameworks.live.model import LiveModel, Training
+from frameworks.live.tracing import Course, LiveSide
+
+__all__ = ["Given", "Request", "kind_of_training", "open_side"]
+
+Given = Training | str | PathLike[str]
+
+# The module and class of each framework's live model, by the package of the model's base class.
+_LIVE = {
+    "keras": ("frameworks.keras.live", "KerasLive"),
+    "torch": ("frameworks.pytorch.live", "PyTorchLive"),
+    "scratch": ("frameworks.scratch.live", "ScratchLive"),
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """How two trainings are to be compared; see `frameworks.live.entry.diverge`."""
+
+    steps: int = 200
+    batch_size: int = 32
+    dtype: str = "float64"
+    seed: int = 0
+    weights: str | None = "a"
+    mapping: Mapping[str, str] | None = None
+    limits: Mapping[str, float] | None = None
+    ignore: Collection[str] = ()
+    losses_equal: bool = False
+
+    def check(self, rows: int | None) -> None:
+        """Raise RequestError for what cannot be carried out on so many rows; None: recorded."""
+        for name in ("steps", "batch_size"):
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or value < 1:
+                raise RequestError(f"{name} must be an integer of at least 1, got {value!r}")
+        if rows is not None and rows < self.batch_size:
+            raise RequestError(
+                f"X has {rows} rows, fewer than a batch of {self.batch_size}; give a smaller "
+                "batch_size"
+            )
+        if self.dtype not in ("float64", "float32"):
+            raise RequestError(f"dtype must be 'float64' or 'float32', got {self.dtype!r}")
+        if self.weights not in ("a", "b", None):
+            raise RequestError(f"weights must be 'a', 'b' or None, got {self.weights!r}")
+        limits_of(self.limits)
+
+
+def kind_of_training(training: Training) -> type[LiveModel]:
+    """Return the live model of a training's framework, which is loaded."""
+    for cls in type(training.model).__mro__:
+        found = _LIVE.get(cls.__module__.partition(".")[0])
+        if found is not None:
+            module, name = found
+            kind: type[LiveModel] = getattr(import_module(module), name)
+            return kind
+    raise RequestError(
+        "a model must be a keras.Model, a torch.nn.Module or a scratch.Sequential, got "
+        f"{type(training.model).__name__}"
+    )
+
+
+def open_side(given: Any, side: int, data: Data, course: Course, dtype: str) -> LiveSide:
+    """Return a live side; RequestError for what is no training."""
+    if not isinstance(given, Training):
+        given = Training(given)
+    kind = kind_of_training(given)
+    X, y = (tuple(_in_dtype(a, dtype) for a in each[side]) for each in (data.X, data.y))
+    return LiveSide(given, kind, X, y, data.w, course)
+
+
+def _in_dtype(a: np.ndarray, dtype: str) -> np.ndarray:
+    return a.astype(dtype) if a.dtype.kind == "f" else a

@@ -1,0 +1,91 @@
+"""Which weights of two models correspond, and how one side starts from the other's."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from frameworks.errors import RequestError
+from frameworks.live.correspondence import Matching, Network, WeightPair, place_of
+
+__all__ = ["Taken", "hand_over", "pair_rest", "pair_weights"]
+
+Taken = set[tuple[int, int]]  # side and position of the weights that are paired
+
+
+def pair_weights(done: Matching, a: Network, b: Network, i: int, j: int, taken: Taken) -> None:
+    """Pair the weights of two layers; RequestError if they do not fit."""
+    ours = [k for k in a.layers[i].weights if (0, k) not in taken]
+    theirs = [k for k in b.layers[j].weights if (1, k) not in taken]
+    pairs = _with_two_biases(a, b, ours, theirs) or [
+        WeightPair((k,), (m,)) for k, m in zip(ours, theirs, strict=False)
+    ]
+    for pair in pairs:
+        x, y = a.weights[pair.a[0]], b.weights[pair.b[0]]
+        if x.values.shape != y.values.shape:
+            raise RequestError(
+                f"{a.name}'s {place_of(a.layers, i)} and {b.name}'s {place_of(b.layers, j)} do not "
+                f"fit: {x.name} is {x.values.shape}, {y.name} is {y.values.shape}; if they do not "
+                "correspond, say which layers do: mapping={...}"
+            )
+        taken |= {(0, k) for k in pair.a} | {(1, k) for k in pair.b}
+        done.weights.append(pair)
+        if len(pair.a) != len(pair.b):
+            both = a if len(pair.a) > 1 else b
+            done.notes.append(
+                f"{both.name} has two biases where the other has one: their sum is compared"
+            )
+
+
+def _with_two_biases(
+    a: Network, b: Network, ours: list[int], theirs: list[int]
+) -> list[WeightPair] | None:
+    """Pair W, U and b with W, U and two biases, for every direction; None if that is not it."""
+    if len(ours) > len(theirs):
+        swapped = _with_two_biases(b, a, theirs, ours)
+        return None if swapped is None else [WeightPair(pair.b, pair.a) for pair in swapped]
+    if 4 * len(ours) != 3 * len(theirs) or len(ours) % 3:
+        return None
+    pairs = []
+    for k in range(len(ours) // 3):
+        x, y = ours[3 * k : 3 * k + 3], theirs[4 * k : 4 * k + 4]
+        shapes = [b.weights[each].values.shape for each in y]
+        if shapes[2] != shapes[3] or a.weights[x[2]].values.shape != shapes[2]:
+            return None
+        pairs += [WeightPair((x[0],), (y[0],)), WeightPair((x[1],), (y[1],))]
+        pairs.append(WeightPair((x[2],), (y[2], y[3])))
+    return pairs
+
+
+def pair_rest(done: Matching, a: Network, b: Network, taken: Taken) -> None:
+    """Pair what no pair of layers has, in order where the shapes are equal; name what is left."""
+    left = [
+        [k for k, weight in enumerate(x.weights) if (side, k) not in taken]
+        for side, x in enumerate((a, b))
+    ]
+    for i in list(left[0]):
+        shape = a.weights[i].values.shape
+        same = [j for j in left[1] if b.weights[j].values.shape == shape]
+        if same:
+            done.weights.append(WeightPair((i,), (same[0],)))
+            done.notes.append(
+                f"{a.weights[i].name} is taken to correspond to {b.weights[same[0]].name}, "
+                "by its shape"
+            )
+            left[0].remove(i)
+            left[1].remove(same[0])
+    for x, rest in zip((a, b), left, strict=True):
+        if rest:
+            names = ", ".join(x.weights[k].name for k in rest)
+            done.notes.append(f"only {x.name} has {names}")
+
+
+def hand_over(
+    done: Matching, from_a: Sequence[np.ndarray], to_b: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """Return b's weights with a's in the places that correspond; the others stay."""
+    found = [each.copy() for each in to_b]
+    for pair in done.weights:
+        total = sum(from_a[i] for i in pair.a)
+        for k, j in enumerate(pair.b):
+            found[j] = np.asarray(total if k == 0 else np.zeros_like(found[j]))
+    return found

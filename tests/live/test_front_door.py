@@ -1,0 +1,242 @@
+"""`diverge` from outside: what it accepts, what it refuses, and what its report says."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lockstep import RequestError, assert_same_training, diverge
+
+from .modules import training
+
+RNG = np.random.default_rng(5)
+X, LABELS = RNG.normal(size=(40, 6)), RNG.integers(0, 3, 40)
+
+
+def mlp(activation=nn.ReLU, *last):
+    return nn.Sequential(nn.Linear(6, 8), activation(), nn.Linear(8, 3), *last)
+
+
+def compared(a, b, *data, **options):
+    return diverge(a, b, *(data or (X, LABELS)), **{"steps": 4, "batch_size": 8, **options})
+
+
+def test_importing_lockstep_loads_no_framework():
+    code = (
+        "import sys, lockstep; "
+        "print([m for m in ('torch', 'keras', 'tensorflow', 'jax') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+class TwoHeads(nn.Module):
+    """Two inputs, two outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 4), nn.Linear(2, 4)
+        self.classes, self.number = nn.Linear(8, 3), nn.Linear(8, 1)
+
+    def forward(self, x, z):
+        h = torch.cat([torch.relu(self.a(x)), torch.tanh(self.b(z))], 1)
+        return self.classes(h), self.number(h)[:, 0]
+
+
+def of_both(outputs, targets):
+    return F.cross_entropy(outputs[0], targets[0]) + F.mse_loss(outputs[1], targets[1])
+
+
+def test_several_inputs_outputs_and_losses_are_compared():
+    inputs, targets = [X, RNG.normal(size=(40, 2))], [LABELS, RNG.normal(size=40)]
+    one = training(TwoHeads(), loss=of_both)
+    other = training(TwoHeads(), loss=[nn.CrossEntropyLoss(), nn.MSELoss()])
+    report = compared(one, other, inputs, targets)
+    assert report.same, str(report)
+    wrong = training(TwoHeads(), loss=[nn.CrossEntropyLoss(), nn.L1Loss()])
+    assert compared(one, wrong, inputs, targets).level == "loss"
+
+
+def test_the_inputs_are_the_targets_where_there_are_none():
+    both = [training(nn.Linear(6, 6), loss=nn.MSELoss()) for _ in range(2)]
+    assert compared(*both, X, None).same
+
+
+FORMS = {
+    "labels": LABELS,
+    "one-hot": np.eye(3)[LABELS],
+    "a column": LABELS[:, None],
+    "one of each": (LABELS, np.eye(3)[LABELS]),
+    "a list": LABELS.tolist(),
+    "a tensor": torch.tensor(LABELS),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_classes_may_be_given_in_any_form(form):
+    assert compared(training(mlp()), training(mlp()), X, FORMS[form]).same
+
+
+def test_other_targets_on_one_side_are_found_among_the_inputs():
+    report = compared(training(mlp()), training(mlp()), X, (LABELS, (LABELS + 1) % 3))
+    assert (report.level, report.place) == ("inputs", "targets")
+
+
+def test_other_inputs_on_one_side_are_found_even_after_the_first_batch():
+    def late(x):
+        changed = x.copy()
+        first = np.random.default_rng(0).permutation(40)[:8]  # as `seed=0` draws the first batch
+        changed[np.setdiff1d(np.arange(40), first)] *= 2
+        return changed
+
+    report = compared(training(mlp()), training(mlp()), inputs=(None, late))
+    assert (report.level, report.place) == ("inputs", "inputs")
+    assert "after the first batch" in report.difference.where
+
+
+def test_numbers_shaped_otherwise_than_the_outputs_are_taken_as_these_and_noted():
+    def sides():
+        return [training(nn.Linear(6, 1), loss=nn.MSELoss()) for _ in range(2)]
+
+    report = compared(*sides(), X, RNG.normal(size=40))
+    assert report.same
+    assert "targets (n,) are taken as (n, 1), as the outputs are" in report.notes
+
+
+EQUAL = {
+    "log-softmax and NLL": ((), nn.CrossEntropyLoss, (nn.LogSoftmax(1),), nn.NLLLoss),
+    "dropout that drops nothing": ((nn.Dropout(0.0),), nn.CrossEntropyLoss,
+                                   (), nn.CrossEntropyLoss),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EQUAL)
+def test_what_is_equal_but_written_differently_is_the_same(name):
+    first, loss, second, other = EQUAL[name]
+    one = training(mlp(nn.ReLU, *first), loss=loss())
+    two = training(mlp(nn.ReLU, *second), loss=other())
+    report = compared(one, two)
+    assert report.same, str(report)
+
+
+def test_sigmoid_and_bce_are_equal_to_bce_on_logits():
+    one = training(nn.Linear(6, 1), loss=nn.BCEWithLogitsLoss())
+    two = training(nn.Sequential(nn.Linear(6, 1), nn.Sigmoid()), loss=nn.BCELoss())
+    report = compared(one, two, X, LABELS > 0)
+    assert report.same, str(report)
+    assert any("outputs are compared as probabilities" in note for note in report.notes)
+
+
+def test_a_loss_that_moves_the_weights_alike_is_the_same_unless_losses_must_be_equal():
+    def shifted(output, y):
+        return F.cross_entropy(output, y) + 1
+
+    one, two = training(mlp()), training(mlp(), loss=shifted)
+    assert compared(one, two).same
+    assert compared(one, two, losses_equal=True).level == "loss"
+
+
+def test_weights_b_starts_from_the_second_and_none_from_each_ones_own():
+    assert compared(training(mlp()), training(mlp()), weights="b").same
+    report = compared(training(mlp()), training(mlp()), weights=None)
+    assert (report.level, report.place) == ("inputs", "0.kernel")
+
+
+def test_ignored_layers_weights_and_settings_are_left_out():
+    one, two = training(nn.Linear(6, 3)), training(nn.Linear(6, 3))
+    two.optimizer.param_groups[0]["lr"] = 0.5
+    assert compared(one, two).level == "step"
+    left_out = ("weight", "bias", "kernel", "loss", "outputs", "learning_rate")
+    report = compared(one, two, ignore=left_out)
+    assert (report.same, list(report.settings)) == (True, [])
+
+
+def test_wider_limits_are_taken_level_by_level():
+    two = training(mlp(), optimizer=lambda p: torch.optim.SGD(p, lr=2**-4 + 1e-9, momentum=0.5))
+    assert compared(training(mlp()), two).level == "step"
+    wider = {"step": 1e-6, "trajectory": 1e-6, "result": 1e-6}
+    assert compared(training(mlp()), two, limits=wider).same
+
+
+def test_a_mapping_crosses_layers_that_would_pair_otherwise():
+    class Towers(nn.Module):
+        def __init__(self, swapped):
+            super().__init__()
+            self.left, self.right = nn.Linear(6, 3), nn.Linear(6, 3)
+            self.swapped = swapped
+
+        def forward(self, x):
+            if self.swapped:
+                right = self.right(x)
+                return torch.relu(self.left(x)) - right
+            left = torch.relu(self.left(x))
+            return left - self.right(x)
+
+    one, two = training(Towers(False)), training(Towers(True))
+    crossed = compared(one, two, mapping={"left": "left", "right": "right"})
+    assert crossed.same, str(crossed)
+
+
+def test_float32_is_judged_by_the_rounding_of_the_models_themselves():
+    report = compared(training(mlp()), training(mlp()), dtype="float32", steps=20)
+    assert report.same, str(report)
+    limits = {level.name: level.worst.limit for level in report.levels}
+    assert 1e-7 < limits["forward"] < 1e-4  # 16 units of float32, and a few layers
+    other = training(mlp(), optimizer=lambda p: torch.optim.SGD(p, lr=2**-4, momentum=0.5 + 1e-4))
+    assert compared(training(mlp()), other, dtype="float32", steps=20).level == "trajectory"
+
+
+REFUSED = {
+    "no model": (dict(a=3), "must be a keras.Model"),
+    "fewer rows than a batch": (dict(X=X[:4], y=LABELS[:4]), "4 rows, fewer than a batch of 8"),
+    "NaN": (dict(X=X * np.nan), "finite numbers"),
+    "words": (dict(y=np.array(["a", "b"] * 20)), "must hold numbers"),
+    "other rows in y": (dict(y=LABELS[:5]), "y has 5 rows, but X has 40"),
+    "a scalar": (dict(X=3.0), "must have rows"),
+    "no steps": (dict(steps=0), "steps must be an integer of at least 1"),
+    "another dtype": (dict(dtype="float16"), "'float64' or 'float32'"),
+    "an unknown level": (dict(limits={"foward": 1}), "did you mean 'forward'"),
+    "an unknown layer": (dict(mapping={"0": "9"}), "unknown layer of the second pytorch"),
+    "no side of the weights": (dict(weights="c"), "'a', 'b' or None"),
+    "one function for inputs": (dict(inputs=abs), "a pair of functions"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_compared_is_refused_in_a_sentence(name):
+    options, words = REFUSED[name]
+    given = {"a": training(mlp()), "b": training(mlp()), "X": X, "y": LABELS, **options}
+    with pytest.raises(RequestError, match=words) as refused:
+        compared(given.pop("a"), given.pop("b"), given.pop("X"), given.pop("y"), **given)
+    assert "\n" not in str(refused.value)
+
+
+def test_layers_that_do_not_fit_are_both_named():
+    wider = training(nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 3)))
+    words = r"0 and the second pytorch's 0 do not fit: 0.kernel is \(6, 8\)"
+    with pytest.raises(RequestError, match=words):
+        compared(training(mlp()), wider)
+
+
+def test_the_assertion_s_message_is_the_report():
+    assert_same_training(training(mlp()), training(mlp()), X, LABELS, steps=2, batch_size=8)
+    with pytest.raises(AssertionError, match="They first differ at the forward level"):
+        assert_same_training(training(mlp()), training(mlp(nn.Tanh)), X, LABELS, steps=2)
+
+
+def test_a_report_fits_a_screen_and_is_plain_json():
+    one = training(mlp(), name="mine")
+    report = compared(one, training(mlp(nn.Tanh), name="yours"))
+    lines = str(report).split("\n")
+    assert max(map(len, lines)) < 80
+    assert len(lines) < 25
+    assert lines[0] == "mine - yours"
+    assert lines[-1] == "mine and yours differ."
+    found = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert (found["same"], found["level"], found["place"]) == (False, "forward", "1")
+    assert found["between"] == ["mine", "yours"]

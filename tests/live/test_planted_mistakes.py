@@ -1,0 +1,111 @@
+"""One mistake at a time in a copy of a PyTorch training ends the walk at its level and place."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lockstep import diverge
+
+from .modules import Images, Sequences, images, sequences, training
+
+
+def plain(module=Images, **options):
+    torch.manual_seed(3)
+    return training(module(**options))
+
+
+def with_changed(change, module=Images):
+    torch.manual_seed(4)
+    made = module()
+    change(made)
+    return training(made)
+
+
+def skipping(p):
+    """Hand the optimizer everything but the last layer."""
+    return torch.optim.SGD(list(p)[:-2], lr=2**-4, momentum=0.5)
+
+
+def own_step(model, optimizer, loss, X, y):
+    """Forget to clear the gradients."""
+    value = loss(model(X), y)
+    value.backward()
+    optimizer.step()
+    return value
+
+
+class Detached(Images):
+    def forward(self, x):
+        x = self.activation(self.norm(self.conv(x)))
+        x = F.max_pool2d(x + torch.tanh(self.inner(x)), 2)
+        x = self.drop(x.view(len(x), -1)).detach()
+        return self.out(F.relu(self.fc(x)))
+
+
+class AlwaysDropping(Images):
+    def forward(self, x):
+        x = self.activation(self.norm(self.conv(x)))
+        x = F.max_pool2d(x + torch.tanh(self.inner(x)), 2)
+        x = F.dropout(x.view(len(x), -1), self.drop.p)
+        return self.out(F.relu(self.fc(x)))
+
+
+def scheduled():
+    made = training(Images())
+    scheduler = torch.optim.lr_scheduler.StepLR(made.optimizer, step_size=3)
+    return training(made.model, optimizer=lambda p: made.optimizer, scheduler=scheduler)
+
+
+def adam(**options):
+    return lambda p: torch.optim.AdamW(p, lr=2**-6, **options)
+
+
+MISTAKES = {
+    "another activation": (lambda: plain(activation=torch.tanh), "forward", "relu after norm"),
+    "no skip connection": (lambda: plain(skip=False), "forward", "sum after inner"),
+    "another epsilon": (
+        lambda: with_changed(lambda m: setattr(m.norm, "eps", 1e-3)), "forward", "norm"),
+    "another padding": (
+        lambda: with_changed(lambda m: setattr(m.conv, "padding_mode", "circular") or
+                             setattr(m.conv, "_reversed_padding_repeated_twice", [1] * 4)),
+        "forward", "conv"),
+    "another dropout rate": (lambda: plain(rate=0.25), "forward", "drop"),
+    "dropout in evaluation mode": (lambda: training(AlwaysDropping()), "forward", "drop"),
+    "smoothed labels": (
+        lambda: training(Images(), loss=nn.CrossEntropyLoss(label_smoothing=0.125)),
+        "loss", "loss"),
+    "a sum for a mean": (
+        lambda: training(Images(), loss=nn.CrossEntropyLoss(reduction="sum")), "loss", "loss"),
+    "a detached tensor": (lambda: training(Detached()), "gradient", "inner.bias"),
+    "a frozen layer": (
+        lambda: with_changed(lambda m: m.fc.requires_grad_(False)), "gradient", "fc.bias"),
+    "another learning rate": (
+        lambda: training(Images(), optimizer=lambda p: torch.optim.SGD(p, lr=2**-5, momentum=0.5)),
+        "step", "conv.kernel"),
+    "a layer the optimizer lacks": (
+        lambda: training(Images(), optimizer=skipping), "step", "inner.kernel"),
+    "gradients that add up": (lambda: training(Images(), step=own_step), "trajectory", "loss"),
+    "a schedule": (scheduled, "trajectory", "loss"),
+    "another running mean": (
+        lambda: with_changed(lambda m: setattr(m.norm, "momentum", 0.5)),
+        "result", "norm.running_mean"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_ends_the_walk_at_its_level_and_place(name):
+    mistaken, level, place = MISTAKES[name]
+    report = diverge(plain(), mistaken(), *images(), steps=6, batch_size=8)
+    assert (report.level, place in report.place.split(" / ")) == (level, True), str(report)
+
+
+def test_a_schedule_is_found_at_its_first_step():
+    report = diverge(plain(), scheduled(), *images(), steps=6, batch_size=8)
+    assert report.step == 5  # the rate falls after step 3; the loss of step 5 is the first to show
+
+
+def test_another_step_of_a_sequence_is_found_between_two_layers():
+    mistaken = plain(Sequences, step=0)
+    report = diverge(plain(Sequences), mistaken, *sequences(), steps=4, batch_size=8)
+    assert (report.level, report.place, report.between) == ("forward", "out", True)
