@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 __all__ = [
     *("step_rate", "stock_optimizer", "use_biased_running_variance", "use_epsilon_hat"),
-    *("use_one_bias", "use_rate"),
+    *("tracks_biased_variance", "use_one_bias", "use_rate"),
 ]
 
 
@@ -81,6 +81,11 @@ def use_biased_running_variance(network: nn.Module) -> nn.Module:
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.register_forward_hook(_correct)
     return network
+
+
+def tracks_biased_variance(module: nn.Module) -> bool:
+    """Return whether `use_biased_running_variance` was applied to a BatchNorm."""
+    return _correct in module._forward_hooks.values()
 
 
 def _correct(module: Any, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:

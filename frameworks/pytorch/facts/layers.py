@@ -11,6 +11,7 @@ from frameworks.probe import kind_of
 from frameworks.pytorch.facts.activations import activation_entries
 from frameworks.pytorch.facts.images import convolution, pooling, transposed_convolution
 from frameworks.pytorch.facts.sequences import attention, embedding, recurrent, recurrent_kind
+from frameworks.pytorch.hooks import tracks_biased_variance
 from frameworks.recordings.trace import Facts
 
 __all__ = ["layer_facts"]
@@ -56,7 +57,9 @@ def _batch_normalization(layer: Any, input_shape: Shape) -> Entries:
     keep = "cumulative" if momentum is None else 1 - momentum
     entries = given(layer, epsilon="eps") | _affine(layer, "affine")
     entries["keep"] = keep, f"momentum={momentum}"
-    entries["unbiased"] = True, "running variance of the batch's unbiased variance"
+    unbiased = not tracks_biased_variance(layer)
+    which = "unbiased" if unbiased else "biased"
+    entries["unbiased"] = unbiased, f"running variance of the batch's {which} variance"
     if layer.running_mean is None:
         entries["statistics"] = "batch", "track_running_stats=False"
     return entries

@@ -1,0 +1,39 @@
+"""The page for users: its code runs, and prints what stands there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "your-own-models.md"
+BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def without_digits(text: str) -> str:
+    """Replace numbers, whose last digits depend on the processor, and the space that they take."""
+    return re.sub(r"\s+", " ", re.sub(r"\d[\d.e+\-,]*", "#", text)).strip()
+
+
+@pytest.fixture(scope="module")
+def ran():
+    """Run the page's code from top to bottom; give the names it defines, and what it prints."""
+    names, printed, expected = {"__name__": "page"}, [], []
+    names["print"] = lambda value: printed.append(str(value))
+    for language, text in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+        if language == "python":
+            exec(compile(text, PAGE.name, "exec"), names)
+        else:
+            expected.append(text)
+    return names, printed, expected
+
+
+def test_the_page_prints_what_stands_there(ran):
+    _, printed, expected = ran
+    assert len(printed) == len(expected) == 2
+    for ours, theirs in zip(printed, expected, strict=True):
+        assert without_digits(ours) == without_digits(theirs)
+
+
+def test_the_test_of_the_page_passes(ran):
+    names, _, _ = ran
+    names["test_the_port_trains_as_the_original_does"]()
