@@ -7,9 +7,9 @@ import numpy as np
 
 from frameworks.live.correspondence import WeightPair
 from frameworks.live.levels import cancels
-from frameworks.live.pairs import Compared, Pair
+from frameworks.live.pairs import Compared, Pair, joined
 from frameworks.live.proofs.cause import Cause, Proof, equal_within
-from frameworks.live.proofs.sentences import both, joined, listed
+from frameworks.live.proofs.sentences import both, listed
 from frameworks.recordings.trace import Trace
 
 __all__ = ["prove_gradient"]

@@ -6,10 +6,10 @@ import numpy as np
 
 from frameworks.live.correspondence import place_of
 from frameworks.live.outputs import aligned
+from frameworks.live.pairs import joined
 from frameworks.live.proofs.cause import Cause, Proof, equal_within
 from frameworks.live.proofs.layer_side import LayerSide
 from frameworks.live.proofs.selection import prove_selection
-from frameworks.live.proofs.sentences import joined
 from frameworks.live.wording import a_kind
 
 __all__ = ["prove_order"]

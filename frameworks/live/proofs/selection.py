@@ -3,9 +3,10 @@
 import numpy as np
 
 from frameworks.live.correspondence import place_of
+from frameworks.live.pairs import joined
 from frameworks.live.proofs.cause import Cause, Proof
 from frameworks.live.proofs.layer_side import LayerSide
-from frameworks.live.proofs.sentences import both, joined
+from frameworks.live.proofs.sentences import both
 
 __all__ = ["prove_selection"]
 
