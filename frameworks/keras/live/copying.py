@@ -24,8 +24,10 @@ _ATOMS = (type, types.ModuleType, types.BuiltinFunctionType, str, bytes, int, fl
 _FOREIGN = ("tensorflow", "jax", "jaxlib", "torch", "inspect")  # their objects are shared
 _PARTS = (keras.Operation, keras.Variable, keras.optimizers.Optimizer)
 # What a model holds of a compilation.
-_COMPILED = ("optimizer", "loss", "train_function", "test_function", "predict_function")
-_COMPILED += ("_compile_loss", "_compile_metrics", "_loss_tracker", "_compile_config")
+_COMPILED = (
+    *("optimizer", "loss", "train_function", "test_function", "predict_function"),
+    *("_compile_loss", "_compile_metrics", "_loss_tracker", "_compile_config"),
+)
 # Where else a layer is used, and what its last call added to the loss: tensors of a lost graph.
 _EMPTIED = {"_outbound_nodes": list, "_losses": list, "_losses_override": list, "_loss_ids": set}
 

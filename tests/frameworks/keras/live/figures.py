@@ -35,7 +35,7 @@ def figures(name):
     if name == "images":
         rows = Rows((rng.normal(size=(8, 5, 4, 2)),), rows.y)
     model = images() if name == "images" else MODELS[name]()
-    optimizer = keras.optimizers.SGD(0.125, momentum=0.5, global_clipnorm=0.25)
+    optimizer = keras.optimizers.SGD(0.125, momentum=0.5)
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     for layer in model.layers:  # a softmax is no logits, and only TensorFlow finds those behind it
         if getattr(layer, "activation", None) is keras.activations.softmax:
