@@ -193,4 +193,5 @@ class _Tracer:
             if self.nudge is not None:
                 self.nudge(model)
             after = [each.values for each in model.weights()] if kept else None
-            yield StepTrace(loss, gradients, after)
+            states = [each.values for each in model.states()] if kept else None
+            yield StepTrace(loss, gradients, after, states or None)

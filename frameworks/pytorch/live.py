@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from torch import nn
 from frameworks.draws import Dropped
 from frameworks.errors import RequestError
 from frameworks.live.model import LiveModel, Rows, Training
-from frameworks.pytorch.aligning import Alignment
+from frameworks.pytorch.aligning import Remedies
 from frameworks.pytorch.copying import copy_training, unwrapped
-from frameworks.pytorch.facts import loss_facts, optimizer_facts, schedule_facts, set_fact
+from frameworks.pytorch.facts import loss_facts, optimizer_facts, schedule_facts
 from frameworks.pytorch.handing import Handed, handing
 from frameworks.pytorch.live_weights import LiveWeights
 from frameworks.pytorch.orientation import AS_IT_IS
@@ -49,7 +50,7 @@ class PyTorchLive(LiveModel):
         ]
         self._weights = LiveWeights(self.network, watched.calls, self._orienter, self._groups())
         self.notes += [f"no layer uses {name}" for name in self._weights.unused]
-        self._alignment = Alignment(self.training.optimizer)
+        self._remedies = Remedies(self.training)
         self.versions = {"torch": torch.__version__, "device": "cpu"}
         self._read_facts()
         self.takes_labels = True if self.loss_facts.kind == "categorical cross-entropy" else None
@@ -57,8 +58,8 @@ class PyTorchLive(LiveModel):
     def _read_facts(self) -> None:
         own = self.training
         self.loss_facts = loss_facts(own.loss, None)
-        stated = optimizer_facts(own.optimizer)
-        self.optimizer_facts = [self._alignment.stated(facts) for facts in stated]
+        stated = self._remedies.stated
+        self.optimizer_facts = [stated("optimizer", x) for x in optimizer_facts(own.optimizer)]
         self.schedule_facts = schedule_facts(own.scheduler, own.step_on)
 
     def _groups(self) -> dict[int, int]:
@@ -127,7 +128,10 @@ class PyTorchLive(LiveModel):
     def trace_layers(self, rows: Rows) -> tuple[list[LayerTrace], Arrays]:
         evaluated = self._watch(rows, training=False)
         trained = self._watch(rows, training=True)
-        layers = trace_calls(evaluated, trained, self._weights)
+        layers = [
+            replace(layer, facts=self._remedies.stated(layer.path, layer.facts))
+            for layer in trace_calls(evaluated, trained, self._weights)
+        ]
         return layers, self._canonical(evaluated.outputs)
 
     def _watch(self, rows: Rows, training: bool) -> Watched:
@@ -224,12 +228,7 @@ class PyTorchLive(LiveModel):
             step_schedule(self.training.scheduler, self._last)
 
     def change(self, place: str, name: str, value: Any) -> bool:
-        own = self.training
-        parts = {"loss": own.loss, "optimizer": own.optimizer, "schedule": own.scheduler}
-        thing = parts.get(place) or dict(self.network.named_modules()).get(place)
-        changed = thing is not None and set_fact(thing, name, value)
-        if place == "optimizer" and not changed:
-            changed = self._alignment.set(name, value)
+        changed = self._remedies.change(place, name, value)
         self._read_facts()
         return changed
 

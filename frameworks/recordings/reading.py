@@ -69,7 +69,7 @@ def _trace(fields: Fields, stored: "_Stored") -> Trace:
         outputs=stored.listed("outputs"),
         first_loss=float(stored.floats("first_loss", ())),
         gradients=stored.like("gradients", weights),
-        steps=_steps(stored, weights),
+        steps=_steps(stored, weights, states),
         final_weights=stored.like("final.weights", weights),
         final_states=stored.like("final.states", states),
         final_outputs=stored.listed("final.outputs"),
@@ -200,7 +200,7 @@ def _schedule(found: Any) -> Facts | None:
     return None if found is None else _facts(found, "schedule")
 
 
-def _steps(stored: _Stored, weights: list[Weight]) -> list[StepTrace]:
+def _steps(stored: _Stored, weights: list[Weight], states: list[Weight]) -> list[StepTrace]:
     losses = stored.floats("losses", (None,))
     if len(losses) > _MAX_STEPS:
         raise Malformed(f"losses: expected at most {_MAX_STEPS:,}, found {len(losses):,}")
@@ -209,6 +209,7 @@ def _steps(stored: _Stored, weights: list[Weight]) -> list[StepTrace]:
             loss=float(loss),
             gradients=stored.like_or_none(f"steps.{i}.gradients", weights),
             weights=stored.like_or_none(f"steps.{i}.weights", weights),
+            states=stored.like_or_none(f"steps.{i}.states", states),
         )
         for i, loss in enumerate(losses)
     ]

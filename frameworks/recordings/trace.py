@@ -64,6 +64,7 @@ class StepTrace:
     loss: float  # in training mode, before the step
     gradients: list[np.ndarray] | None = None  # for every weight; zeros where there is none
     weights: list[np.ndarray] | None = None  # after the step
+    states: list[np.ndarray] | None = None  # after the step
 
 
 @dataclass(frozen=True)

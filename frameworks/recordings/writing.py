@@ -74,6 +74,7 @@ def _optional(trace: Trace) -> Iterator[tuple[str, Arrays]]:
     steps = [
         _numbered(f"steps.{i}.gradients", step.gradients or ())
         | _numbered(f"steps.{i}.weights", step.weights or ())
+        | _numbered(f"steps.{i}.states", step.states or ())
         for i, step in enumerate(trace.steps)
     ]
     if steps:

@@ -4,6 +4,7 @@ import numpy as np
 
 from frameworks.live.pairs import Compared, Pair, joined
 from frameworks.live.proofs.cause import Cause, Proof, equal_within
+from frameworks.live.proofs.running import prove_running
 from frameworks.live.proofs.sentences import both, phrase
 from frameworks.live.proofs.steps import prove_steps
 from frameworks.live.settings import differing
@@ -16,6 +17,8 @@ def prove_result(pair: Pair, found: Compared) -> Proof:
     """Prove why the weights at the end differ, or the running variances."""
     proof = prove_steps(pair)
     if proof.causes or proof.odd:
+        return proof
+    if (proof := prove_running(pair)).causes:
         return proof
     causes = [
         cause

@@ -52,7 +52,7 @@ def sample_trace(dtype="float64", steps=3, rows=4):
         first_loss=0.1 + 0.7,
         gradients=like_weights(),
         steps=[
-            StepTrace(1 / (i + 3), like_weights(), like_weights())
+            StepTrace(1 / (i + 3), like_weights(), like_weights(), [draw(3)])
             if i < 2
             else StepTrace(float("nan"))
             for i in range(steps)

@@ -1,0 +1,107 @@
+"""Keras against PyTorch: ports that are the same, and what the stock defaults make different."""
+
+import keras
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from frameworks.pytorch.hooks import use_biased_running_variance
+from lockstep import Training, diverge
+
+from .modules import training
+
+L = keras.layers
+RATE = 2**-5  # float32 holds it, in which Keras keeps it
+
+
+def compiled(*layers, loss="sparse_categorical_crossentropy", optimizer=None):
+    model = keras.Sequential(layers)
+    model.compile(optimizer or keras.optimizers.SGD(RATE), loss)
+    return Training(model)
+
+
+def descending(module, **options):
+    return training(module, optimizer=lambda p: torch.optim.SGD(p, lr=RATE), **options)
+
+
+def dense():
+    ours = compiled(
+        L.Input((6,)), L.Dense(8, "relu"), L.Dense(8, "tanh"), L.Dense(3, activation="softmax")
+    )
+    theirs = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 3))
+    rng = np.random.default_rng(0)
+    return ours, descending(theirs), rng.normal(size=(40, 6)), rng.integers(0, 3, 40)
+
+
+def convolutional():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 8, 8, 3)), rng.integers(0, 3, 40)
+    normalization = L.BatchNormalization(momentum=0.875, epsilon=2**-10)
+    ours = compiled(
+        L.Input((8, 8, 3)), L.Conv2D(4, 3, padding="same", use_bias=False), normalization,
+        L.ReLU(), L.MaxPooling2D(2), L.Dropout(0.25), L.Flatten(), L.Dense(3),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )  # fmt: skip
+    theirs = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4, eps=2**-10, momentum=0.125),
+        nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25), nn.Flatten(), nn.Linear(64, 3),
+    )  # fmt: skip
+    return ours, descending(use_biased_running_variance(theirs)), X, y
+
+
+class LastOfLSTM(nn.Module):
+    """An LSTM whose second bias is frozen, and a number from its last step."""
+
+    def __init__(self, frozen=True):
+        super().__init__()
+        self.lstm, self.out = nn.LSTM(4, 5, batch_first=True), nn.Linear(5, 1)
+        self.lstm.bias_hh_l0.requires_grad_(not frozen)
+
+    def forward(self, x):
+        return self.out(self.lstm(x)[0][:, -1])
+
+
+def recurrent(frozen=True):
+    rng = np.random.default_rng(0)
+    ours = compiled(L.Input((6, 4)), L.LSTM(5), L.Dense(1), loss="mse")
+    theirs = descending(LastOfLSTM(frozen), loss=nn.MSELoss())
+    return ours, theirs, rng.normal(size=(40, 6, 4)), rng.normal(size=40)
+
+
+@pytest.mark.parametrize("network", [dense, convolutional, recurrent])
+def test_ports_are_one_training(network):
+    report = diverge(*network(), batch_size=8)
+    assert report.same, str(report)
+    worst = max(level.worst.error for level in report.levels)
+    assert worst < 1e-12  # the limit of a step; that of the weights at the end is wider
+
+
+def test_a_second_bias_that_is_trained_is_found_at_the_first_step():
+    report = diverge(*recurrent(frozen=False), steps=3, batch_size=8)
+    assert (report.level, report.place) == ("step", report.place)
+    assert report.place.endswith("lstm.bias")
+    assert "whose sum moves twice as far" in report.cause
+
+
+def test_every_stock_default_that_differs_is_explained_down_to_the_last_digit():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 6, 6, 2)), rng.integers(0, 3, 40)
+    ours = compiled(
+        L.Input((6, 6, 2)), L.Conv2D(4, 3), L.BatchNormalization(), L.ReLU(), L.Flatten(),
+        L.Dropout(0.25), L.Dense(3, activation="softmax"), optimizer="adam",
+    )  # fmt: skip
+    theirs = nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(),
+        nn.Dropout(0.5), nn.Linear(64, 3),
+    )  # fmt: skip
+    smoothed = training(
+        theirs, loss=nn.CrossEntropyLoss(label_smoothing=0.125), optimizer=torch.optim.Adam
+    )
+    report = diverge(ours, smoothed, X, y, steps=12, batch_size=8, explain_all=True)
+    found = [(each.level, each.cause.settings[0]) for each in report.explanation.found]
+    assert found[:3] == [("forward", "epsilon"), ("forward", "rate"), ("loss", "smoothing")]
+    assert [level for level, _ in found[3:]] == ["step", "result"]
+    assert report.explanation.rest == "", str(report)
+    shares = [each.share for each in report.explanation.found]
+    assert sum(shares) == pytest.approx(1, abs=1e-9)  # all of it, but for rounding
