@@ -10,7 +10,6 @@ from frameworks.live.levels import cancels
 from frameworks.live.pairs import Compared, Pair, joined
 from frameworks.live.proofs.cause import Cause, Proof, equal_within
 from frameworks.live.proofs.sentences import both, listed
-from frameworks.recordings.trace import Trace
 
 __all__ = ["prove_gradient"]
 
@@ -36,6 +35,7 @@ def prove_gradient(pair: Pair, found: Compared) -> Proof:
 class _Gradients:
     """The gradients for two corresponding weights."""
 
+    sides: tuple[str, str]
     names: tuple[str, str]
     trainable: tuple[bool, bool]
     start: Array
@@ -45,8 +45,8 @@ class _Gradients:
 
     @property
     def place(self) -> str:
-        """The names of the weights."""
-        return joined(*self.names)
+        """The names of the weights, in the order of the sides' names."""
+        return joined(*(name for _, name in sorted(zip(self.sides, self.names, strict=True))))
 
     @property
     def gap(self) -> float:
@@ -69,12 +69,13 @@ class _Gradients:
 def _pairs(pair: Pair) -> Iterator[_Gradients]:
     for each in pair.matching.weights:
         if not cancels(pair, each):
-            yield _gradients(pair.a, pair.b, each)
+            yield _gradients(pair, each)
 
 
-def _gradients(a: Trace, b: Trace, each: WeightPair) -> _Gradients:
-    i, j = each.a[0], each.b[0]
+def _gradients(pair: Pair, each: WeightPair) -> _Gradients:
+    a, b, i, j = pair.a, pair.b, each.a[0], each.b[0]
     return _Gradients(
+        pair.names,
         (a.weights[i].name, b.weights[j].name),
         (a.weights[i].trainable, b.weights[j].trainable),
         a.weights[i].values,
