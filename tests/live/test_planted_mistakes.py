@@ -1,4 +1,4 @@
-"""One mistake at a time in a copy of a PyTorch training ends the walk at its level and place."""
+"""One mistake at a time in a PyTorch training: the level, the place and the cause of each."""
 
 import pytest
 import torch
@@ -93,11 +93,43 @@ MISTAKES = {
 }  # fmt: skip
 
 
+CAUSES = {  # what only the words of the second side tell
+    "another activation": "applies a ReLU in relu after norm, {two} a tanh in tanh after norm",
+    "no skip connection": "has a sum before max pooling after inner, {two} has none",
+    "another epsilon": "has eps=1e-05 in norm, {two} eps=0.001 in norm",
+    "another padding": None,  # scratch has no circular padding to prove it with
+    "another dropout rate": "has p=0.5 in drop, {two} p=0.25 in drop",
+    "dropout in evaluation mode": "{two} drops in evaluation mode, too, in dropout after inner",
+    "smoothed labels": "has label_smoothing=0.0 in its loss, {two} label_smoothing=0.125",
+    "a sum for a mean": "has reduction='mean' in its loss, {two} reduction='sum'",
+    "a detached tensor": "in {two} no gradient reaches conv.kernel",
+    "a frozen layer": "{two} has fc.kernel and fc.bias frozen",
+    "another learning rate": "has lr=0.0625, {two} lr=0.03125",
+    "a layer the optimizer lacks": "optimizer of {two} was not given inner.kernel and inner.bias",
+    "gradients that add up": "in {two} the gradients of earlier steps are not cleared",
+    "a schedule": "follows no schedule; {two} an exponential schedule",
+    "another running mean": "has momentum=0.1 in norm, {two} momentum=0.5 in norm",
+}
+
+
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_ends_the_walk_at_its_level_and_place(name):
+def test_a_mistake_is_found_at_its_level_and_place_with_its_cause(name):
     mistaken, level, place = MISTAKES[name]
     report = diverge(plain(), mistaken(), *images(), steps=6, batch_size=8)
     assert (report.level, place in report.place.split(" / ")) == (level, True), str(report)
+    expected = CAUSES[name]
+    if expected is None:
+        assert report.cause is None
+    else:
+        assert expected.format(two="the second pytorch") in report.cause
+
+
+@pytest.mark.parametrize("name", ["another epsilon", "gradients that add up", "a frozen layer"])
+def test_the_order_of_the_sides_changes_only_their_names(name):
+    mistaken, level, place = MISTAKES[name]
+    report = diverge(mistaken(), plain(), *images(), steps=6, batch_size=8)
+    assert (report.level, report.place) == (level, place)
+    assert report.odd in (None, "the first pytorch")
 
 
 def test_a_schedule_is_found_at_its_first_step():
@@ -109,3 +141,4 @@ def test_another_step_of_a_sequence_is_found_between_two_layers():
     mistaken = plain(Sequences, step=0)
     report = diverge(plain(Sequences), mistaken, *sequences(), steps=4, batch_size=8)
     assert (report.level, report.place, report.between) == ("forward", "out", True)
+    assert "takes the last step of lstm for out, the second pytorch step 1 of lstm" in report.cause

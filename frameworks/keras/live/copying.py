@@ -23,12 +23,13 @@ __all__ = ["Copier", "is_float"]
 _ATOMS = (type, types.ModuleType, types.BuiltinFunctionType, str, bytes, int, float, complex)
 _FOREIGN = ("tensorflow", "jax", "jaxlib", "torch", "inspect")  # their objects are shared
 _PARTS = (keras.Operation, keras.Variable, keras.optimizers.Optimizer)
-# What a model holds of a compilation; and where else its layers are used.
-_LEFT_OUT = {
-    **dict.fromkeys(("optimizer", "loss", "train_function", "test_function", "predict_function")),
-    **dict.fromkeys(("_compile_loss", "_compile_metrics", "_loss_tracker", "_compile_config")),
-    "compiled": False,
-}
+# What a model holds of a compilation.
+_COMPILED = (
+    *("optimizer", "loss", "train_function", "test_function", "predict_function"),
+    *("_compile_loss", "_compile_metrics", "_loss_tracker", "_compile_config"),
+)
+# Where else a layer is used, and what its last call added to the loss: tensors of a lost graph.
+_EMPTIED = {"_outbound_nodes": list, "_losses": list, "_losses_override": list, "_loss_ids": set}
 
 
 def is_float(dtype: Any) -> bool:
@@ -100,7 +101,10 @@ class Copier:
         return keras.dtype_policies.DTypePolicy(self.dtype) if is_float(x.compute_dtype) else x
 
     def _tensor(self, x: Any) -> Any:
-        value = keras.ops.copy(keras.ops.stop_gradient(x))
+        try:
+            value = keras.ops.copy(keras.ops.stop_gradient(x))
+        except Exception:  # of whatever kind a backend raises for a tensor of a graph
+            return x  # which holds no numbers
         dtype = backend.standardize_dtype(x.dtype)
         return keras.ops.cast(value, self.dtype) if is_float(dtype) else value
 
@@ -151,24 +155,19 @@ class Copier:
             setattr(twin, name, self._twin(value))
 
     def _fill_object(self, x: Any, twin: Any) -> None:
+        own = vars(twin)
         for name, value in vars(x).items():
-            if isinstance(x, keras.Model) and name in _LEFT_OUT:
-                vars(twin)[name] = _LEFT_OUT[name]
-            elif name == "_outbound_nodes":
-                vars(twin)[name] = []
-            elif name.startswith("_self_"):
-                pass  # of TensorFlow, for its checkpoints; made again where needed
-            elif name in ("dtype", "_dtype") and is_float(value):
-                vars(twin)[name] = self.dtype
-            elif name != "_value" or not isinstance(x, keras.Variable):
-                vars(twin)[name] = self._twin(value)
-        if isinstance(x, keras.Variable):
-            self._fill_variable(x, twin)
-
-    def _fill_variable(self, x: keras.Variable, twin: keras.Variable) -> None:
-        if x._value is None:
-            twin._value = None
-        else:
+            if name.startswith("_self_"):
+                continue  # of TensorFlow, for its checkpoints; made again where needed
+            if name in ("dtype", "_dtype") and is_float(value):
+                own[name] = self.dtype
+            elif isinstance(x, keras.Operation) and name in _EMPTIED:
+                own[name] = _EMPTIED[name]()
+            elif isinstance(x, keras.Model) and name in _COMPILED:
+                own[name] = None
+            elif not isinstance(x, keras.Variable) or name != "_value" or value is None:
+                own[name] = self._twin(value)
+        if isinstance(x, keras.Variable) and x._value is not None:
             twin._initialize(self._tensor(x._value))
 
 
@@ -202,10 +201,12 @@ def _empty_like(x: Any) -> Any:
 
 
 def _renew_identities(twin: Any) -> None:
-    """Replace what Keras remembers of objects by their identity."""
+    """Replace what Keras remembers of objects by their identity, or beside them."""
     if isinstance(twin, Tracker):
         stores = twin.config.items()
         twin.stored_ids = {name: {*map(id, store)} for name, (_, store) in stores}
     elif isinstance(twin, keras.optimizers.Optimizer) and twin.built:
         own = enumerate(twin._trainable_variables)
         twin._trainable_variables_indices = {twin._var_key(v): i for i, v in own}
+    elif isinstance(twin, keras.Layer) and hasattr(twin, "_track_variables"):
+        twin._modules.pop("_torch_params", None)  # of PyTorch; found again at its first use

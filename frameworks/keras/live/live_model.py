@@ -17,12 +17,12 @@ from frameworks.keras.live.layers import carried_states, find_leaves
 from frameworks.keras.live.losses import facts_of, takes_labels
 from frameworks.keras.live.randomness import HandedDropout
 from frameworks.keras.live.recording import Call, recorded
-from frameworks.keras.live.stepping import stepper_of_backend
+from frameworks.keras.live.stepping import stepper_of_backend, unwarned
 from frameworks.keras.live.tracing import trace_calls
 from frameworks.keras.live.weights import WeightTable
 from frameworks.keras.loading import keras
 from frameworks.live.model import LiveModel, Rows, Training
-from frameworks.recordings.trace import Arrays, LayerTrace, Weight
+from frameworks.recordings.trace import Arrays, Facts, LayerTrace, Weight
 
 __all__ = ["KerasLive"]
 
@@ -52,7 +52,8 @@ class KerasLive(LiveModel):
         shapes = " and ".join(str(x.shape[1:]) for x in rows.X)
         try:
             if not all(layer.built for layer in self.model._flatten_layers()):
-                self._batches.forward(rows, training=False)  # which builds them
+                with unwarned():
+                    self._batches.forward(rows, training=False)  # which builds them
             self._leaves = find_leaves(self.model)
             self._dropout = HandedDropout(self._leaves)
             self.notes += self._dropout.notes
@@ -92,8 +93,12 @@ class KerasLive(LiveModel):
         logits = on_tensorflow and hasattr(self._batches.returned, "_keras_logits")
         self.loss_facts = facts_of(self.model, logits)
         self.optimizer_facts = optimizer_facts(self.model.optimizer)
-        own = self._training.scheduler if self._training.step_on == "epoch" else None
-        self.schedule_facts = schedule_facts(self.model.optimizer if own is None else own)
+        self.schedule_facts = self._read_schedule()
+
+    def _read_schedule(self) -> Facts | None:
+        if self._training.scheduler is None or self._training.step_on != "epoch":
+            return schedule_facts(self.model.optimizer)
+        return Facts("by epoch", {"counts": "epochs"})
 
     @classmethod
     def adapt(cls, training: Training, X: Arrays) -> Arrays:

@@ -9,7 +9,7 @@ import numpy as np
 
 from frameworks.errors import RequestError
 from frameworks.keras.live.recording import replaced
-from frameworks.keras.live.stepping import Data, Stepper, loss_in
+from frameworks.keras.live.stepping import Data, Stepper, loss_in, unwarned
 
 __all__ = ["JaxStepper"]
 
@@ -60,7 +60,7 @@ class JaxStepper(Stepper):
             seen.append(gradients)
             return apply(slots, gradients, weights)
 
-        with self.dropout.handed(masks), replaced(optimizer, stateless_apply=watched):
+        with self.dropout.handed(masks), replaced(optimizer, stateless_apply=watched), unwarned():
             logs, after = self.model.train_step(state, data)
         return loss_in(logs), seen[0], after[:3]
 

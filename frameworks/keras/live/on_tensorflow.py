@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from frameworks.errors import RequestError
 from frameworks.keras.live.stepping import Data, Stepper
 
 __all__ = ["TensorFlowStepper"]
@@ -24,17 +25,40 @@ class TensorFlowStepper(Stepper):
         return dense
 
     def reset(self) -> None:
+        self._eager = bool(self.model.run_eagerly)
         self._compiled: dict[Any, tuple[Any, list[Any]]] = {}
 
     def step(self, data: Data, masks: Sequence[Any] | None) -> float:
-        if self.model.run_eagerly:
-            loss, self._gradients = self._take(data, masks)
-            return float(loss)
+        if not self._eager:
+            try:
+                run, self._trained = self._graph(data, masks)
+            except RequestError:
+                raise
+            except Exception:  # of whatever kind a step raises that needs the numbers
+                if self.own is None:
+                    raise
+                self._eager = True
+        if self._eager:
+            loss, self._gradients = self._take_eagerly(data, masks)
+        else:
+            loss, self._gradients = run(data, masks)
+        return float(loss)
+
+    def _graph(self, data: Data, masks: Sequence[Any] | None) -> tuple[Any, list[Any]]:
+        """Return a step compiled for batches of this shape, and the variables it trains."""
         batch = [x for x in tf.nest.flatten((data, masks)) if x is not None]
         shapes = (masks is None, *((x.dtype, *x.shape) for x in batch))
         if shapes not in self._compiled:
-            graph = tf.function(self._take, jit_compile=self.model.jit_compile)
+            jit = self.model.jit_compile
+            graph = tf.function(self._take, autograph=False, jit_compile=jit)
             self._compiled[shapes] = graph.get_concrete_function(data, masks), self._trained
-        run, self._trained = self._compiled[shapes]
-        loss, self._gradients = run(data, masks)
-        return float(loss)
+        return self._compiled[shapes]
+
+    def _take_eagerly(self, data: Data, masks: Sequence[Any] | None) -> tuple[Any, list[Any]]:
+        """Take a step without any graph: in one, a compiled step hides its gradients."""
+        before = tf.config.functions_run_eagerly()
+        tf.config.run_functions_eagerly(True)
+        try:
+            return self._take(data, masks)
+        finally:
+            tf.config.run_functions_eagerly(before)

@@ -1,8 +1,9 @@
 """The training steps of a compiled Keras model, whatever the backend."""
 
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from frameworks.keras.live.randomness import HandedDropout
 from frameworks.keras.live.recording import replaced
 from frameworks.keras.loading import keras
 
-__all__ = ["Data", "Stepper", "loss_in", "stepper_of_backend"]
+__all__ = ["Data", "Stepper", "loss_in", "stepper_of_backend", "unwarned"]
 
 Gradients = dict[int, np.ndarray]  # by the identity of the variable
 
@@ -79,7 +80,7 @@ class Stepper(ABC):
             apply(*seen[-1])
 
         model.reset_metrics()
-        with self.dropout.handed(masks), replaced(optimizer, apply=watched):
+        with self.dropout.handed(masks), replaced(optimizer, apply=watched), unwarned():
             if self.own is None:
                 loss = loss_in(model.train_step(data))
             else:
@@ -91,6 +92,15 @@ class Stepper(ABC):
             )
         ((gradients, self._trained),) = seen
         return loss, gradients
+
+
+@contextmanager
+def unwarned() -> Iterator[None]:
+    """Keep Keras from warning of weights that no layer uses: there is a note."""
+    with warnings.catch_warnings():
+        for message in ("Gradients do not exist", "`build\\(\\)` was called on layer"):
+            warnings.filterwarnings("ignore", message)
+        yield
 
 
 def loss_in(logs: Any) -> Any:

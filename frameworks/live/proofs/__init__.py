@@ -11,6 +11,7 @@ from frameworks.live.pairs import Compared, Pair
 from frameworks.live.proofs.cause import Cause, Proof
 from frameworks.live.proofs.ending import prove_ending
 from frameworks.live.proofs.gradients import prove_gradient
+from frameworks.live.proofs.held import prove_held, prove_uncleared
 from frameworks.live.proofs.layers import prove_layer
 from frameworks.live.proofs.losses import prove_loss, prove_outputs
 from frameworks.live.proofs.results import prove_result
@@ -31,7 +32,14 @@ def prove(pair: Pair, level: str, found: Compared) -> Proof:
     if level == "gradient":
         return prove_gradient(pair, found)
     if level in ("step", "trajectory"):
-        return prove_steps(pair)
+        return _of_steps(pair)
     if level == "result":
         return prove_result(pair, found)
     return Proof()
+
+
+def _of_steps(pair: Pair) -> Proof:
+    """Return the first proof that finds a cause; else the last that knows who is odd."""
+    proofs = [prove(pair) for prove in (prove_held, prove_steps, prove_uncleared)]
+    named = (proof for proof in proofs if proof.causes)
+    return next(named, next((proof for proof in proofs if proof.odd), Proof()))

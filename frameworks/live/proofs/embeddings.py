@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from frameworks.live.descent import Weights
-from frameworks.live.pairs import Pair
+from frameworks.live.pairs import Pair, joined
 from frameworks.live.proofs.cause import Cause
-from frameworks.live.proofs.sentences import both, joined
+from frameworks.live.proofs.sentences import both
 from frameworks.recordings.trace import LayerTrace, Trace
 
 __all__ = ["by_occurrence", "prove_occurrences"]

@@ -7,9 +7,9 @@ import numpy as np
 
 from frameworks.live.correspondence import WeightPair
 from frameworks.live.levels import cancels
-from frameworks.live.pairs import Compared, Pair
+from frameworks.live.pairs import Compared, Pair, joined
 from frameworks.live.proofs.cause import Cause, Proof, equal_within
-from frameworks.live.proofs.sentences import both, joined, listed
+from frameworks.live.proofs.sentences import both, listed
 from frameworks.recordings.trace import Trace
 
 __all__ = ["prove_gradient"]
@@ -98,7 +98,8 @@ def _frozen(pair: Pair, found: list[_Gradients]) -> Cause | None:
             words[1 - side] = f"trains {listed([g.names[1 - side] for g in found])}"
             return Cause(both(pair.names, words[0], words[1]), found[0].place, ("frozen",))
         if all(said):
-            sentence = f"in {name} no gradient reaches {which}, though it is trained"
+            verb = "it is" if len(found) == 1 else "they are"
+            sentence = f"in {name} no gradient reaches {which}, though {verb} trained"
             return Cause(sentence, found[0].place, odd=name)
     return None
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from frameworks.live.outputs import aligned
-from frameworks.live.pairs import Compared, Pair
+from frameworks.live.pairs import Compared, Pair, joined
 from frameworks.live.proofs.cause import Cause, Proof, equal_within, exchanged, smallest
 from frameworks.live.proofs.layer_side import LayerSide
 from frameworks.live.proofs.order import prove_order
-from frameworks.live.proofs.sentences import advice, both, joined, phrase
+from frameworks.live.proofs.sentences import advice, both, phrase
 from frameworks.live.proofs.variants import Variant, variants
 from frameworks.live.settings import differing
 from frameworks.live.tracing import Change

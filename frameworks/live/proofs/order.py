@@ -6,9 +6,10 @@ import numpy as np
 
 from frameworks.live.correspondence import place_of
 from frameworks.live.outputs import aligned
+from frameworks.live.pairs import joined
 from frameworks.live.proofs.cause import Cause, Proof, equal_within
 from frameworks.live.proofs.layer_side import LayerSide
-from frameworks.live.proofs.sentences import joined
+from frameworks.live.proofs.selection import prove_selection
 from frameworks.live.wording import a_kind
 
 __all__ = ["prove_order"]
@@ -25,7 +26,8 @@ def prove_order(a: LayerSide, b: LayerSide, only: Sequence[Sequence[int]]) -> Pr
         for k in reversed([k for k in alone if k < side.position]):
             if _explains(side, other, k):
                 return Proof([_one_more(side, other, k, joined(a.place, b.place))])
-    return _rearranged(a, b)
+    taken = prove_selection(a, b)
+    return taken if taken.causes else _rearranged(a, b)
 
 
 def _one_more(side: LayerSide, other: LayerSide, k: int, place: str) -> Cause:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from frameworks.live.pairs import Compared, Pair
+from frameworks.live.pairs import Compared, Pair, joined
 from frameworks.live.proofs.cause import Cause, Proof, equal_within
 from frameworks.live.proofs.running import prove_running
-from frameworks.live.proofs.sentences import both, joined, phrase
+from frameworks.live.proofs.sentences import both, phrase
 from frameworks.live.proofs.steps import prove_steps
 from frameworks.live.settings import differing
 from frameworks.recordings.trace import LayerTrace, Trace

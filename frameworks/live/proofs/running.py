@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from frameworks.live.pairs import Pair
+from frameworks.live.pairs import Pair, joined
 from frameworks.live.proofs.cause import Cause, Proof, equal_within, exchanged, smallest
-from frameworks.live.proofs.sentences import advice, both, joined, phrase
+from frameworks.live.proofs.sentences import advice, both, phrase
 from frameworks.live.settings import differing
 from frameworks.live.tracing import Change
 from frameworks.recordings.trace import Facts, LayerTrace, Trace

@@ -6,7 +6,7 @@ from typing import Any
 from frameworks.live.wording import spoken
 from frameworks.recordings.trace import Facts
 
-__all__ = ["advice", "both", "joined", "listed", "phrase"]
+__all__ = ["advice", "both", "listed", "phrase"]
 
 _ADAMS = ("adam", "adamw")
 
@@ -19,21 +19,13 @@ def both(names: tuple[str, str], ours: str, theirs: str) -> str:
     """
     (one, its), (other, has) = sorted(zip(names, (ours, theirs), strict=True))
     verb, _, rest = has.partition(" ")
-    if its.startswith(f"{verb} ") and " and has " not in its + has:
+    several = " and " in its + has
+    if its.startswith(f"{verb} ") and not several:
         has = rest
     if "the bias correction" in its:
         has = has.replace("the bias correction", "it")
-    separator = ";" if "," in its + has or " and " in its + has else ","
+    separator = ";" if several or "," in its + has else ","
     return f"{one} {its}{separator} {other} {has}"
-
-
-def joined(ours: str, theirs: str) -> str:
-    """Return one place, or both.
-
-    >>> joined("fc", "fc"), joined("dense", "fc1")
-    ('fc', 'dense / fc1')
-    """
-    return ours if ours == theirs else f"{ours} / {theirs}"
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -137,6 +137,16 @@ _RECURRENT = (
 )
 
 
+def _dropping(side: LayerSide, facts: Facts) -> Array | None:
+    """Return what is left in evaluation mode of the mask that training mode has."""
+    layer = side.layer
+    if side.training or len(layer.training_inputs) != 1 or layer.training_output is None:
+        return None
+    x = layer.training_inputs[0]
+    mask = np.divide(layer.training_output, x, out=np.zeros_like(x), where=x != 0)
+    return side.inputs[0] * mask
+
+
 def _turned(W: Array) -> Array:
     return np.flip(W, tuple(range(W.ndim - 2)))
 
@@ -154,6 +164,7 @@ _BY_KIND: dict[str, tuple[Variant, ...]] = {
     "batch normalization": (_statistics("running"), _statistics("batch")),
     "dropout": (
         Variant("{odd} does not divide what it keeps by 1 − rate", "scale", _with("rate", 0.0)),
+        Variant("{odd} drops in evaluation mode, too,", "evaluation", _dropping),
     ),
     "attention": (
         _scaled("{odd} does not divide the scores by √d", lambda facts: _key_size(facts) ** 0.5),

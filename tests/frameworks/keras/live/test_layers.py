@@ -171,9 +171,7 @@ def test_a_frozen_layer_keeps_its_weights_in_their_place():
 
 
 def test_two_layers_of_one_name_have_two_paths():
-    inner = [
-        keras.Sequential([keras.layers.Dense(2, name="dense")], name="part") for _ in range(2)
-    ]
+    inner = [keras.Sequential([keras.layers.Dense(2, name="dense")], name="part") for _ in range(2)]
 
     class Twin(keras.Model):
         def __init__(self):

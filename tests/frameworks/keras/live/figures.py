@@ -1,0 +1,74 @@
+"""What live Keras models compute on the backend of this process; a program that prints it."""
+
+import json
+import sys
+
+import keras
+import numpy as np
+from keras import layers
+
+from frameworks.keras.live import KerasLive
+from frameworks.live.model import Rows, Training
+
+from .models import MODELS, rows_for
+
+__all__ = ["figures"]
+
+
+def images():
+    """Return a convolution with its channels first where the backend can; then a dense layer."""
+    first = keras.config.backend() != "tensorflow"
+    form = "channels_first" if first else "channels_last"
+    return keras.Sequential(
+        [
+            keras.Input((2, 5, 4) if first else (5, 4, 2)),
+            layers.Conv2D(3, 2, data_format=form, activation="tanh", name="conv"),
+            layers.Flatten(data_format=form, name="flatten"),
+            layers.Dense(3, activation="softmax", name="out"),
+        ]
+    )
+
+
+def figures(name):
+    """Return numbers of every level: layers, loss, gradients, three steps, weights, states."""
+    rng, rows = np.random.default_rng(5), rows_for(name)
+    if name == "images":
+        rows = Rows((rng.normal(size=(8, 5, 4, 2)),), rows.y)
+    model = images() if name == "images" else MODELS[name]()
+    optimizer = keras.optimizers.SGD(0.125, momentum=0.5)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    for layer in model.layers:  # a softmax is no logits, and only TensorFlow finds those behind it
+        if getattr(layer, "activation", None) is keras.activations.softmax:
+            layer.activation = keras.activations.tanh
+    before = [keras.ops.copy(v.value) for v in model.variables]
+    training = Training(model)
+    live = KerasLive(training, Rows(KerasLive.adapt(training, rows.X), rows.y), "float64")
+    rows = Rows(KerasLive.adapt(training, rows.X), rows.y)
+    live.set_weights([rng.normal(size=w.values.shape) for w in live.weights()])
+    dropped = live.dropped(rows)
+    live.hand_masks([2.0 * (rng.random((8, *shape)) < 0.5) for _, shape in dropped] or None)
+    traced, outputs = live.trace_layers(rows)
+    loss, gradients = live.loss_and_gradients(rows)
+    losses = [live.step(rows) for _ in range(3)]
+    pairs = zip(before, model.variables, strict=True)
+    return {
+        "untouched": all(bool(keras.ops.all(keras.ops.equal(a, b.value))) for a, b in pairs),
+        "kinds": [layer.facts.kind for layer in traced],
+        "layers": [summary(layer.training_output) for layer in traced],
+        "inputs": [summary(x) for x in live.canonical_inputs(rows.X)],
+        "outputs": summary(outputs[0]),
+        "loss": loss,
+        "gradients": [summary(g) for g in gradients],
+        "losses": losses,
+        "weights": [summary(w.values) for w in live.weights()],
+        "states": [summary(w.values) for w in live.states()],
+    }
+
+
+def summary(array):
+    """Return the sum, weighted by position, of an array: another for each order of its numbers."""
+    return float(array.reshape(-1) @ np.cos(np.arange(array.size)))
+
+
+if __name__ == "__main__":
+    print(json.dumps({name: figures(name) for name in sys.argv[1:]}))
