@@ -1,15 +1,16 @@
 """One comparison: both sides are opened, matched, given the same start, traced and judged."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
 from frameworks.console import Advance
-from frameworks.live.correspondence import Matching, Network
+from frameworks.live.carried import sizes_of
+from frameworks.live.correspondence import Matching, Network, WeightPair
 from frameworks.live.data import Data
 from frameworks.live.explaining import explain
 from frameworks.live.judging import Judge, Judged
@@ -167,7 +168,7 @@ class Comparison:
             limits=limits_of(request.limits),
             ignored=frozenset(request.ignore),
             exact=self._exact(),
-            noise=self._noise(),
+            noise=partial(self._noise, pair),
             losses_equal=request.losses_equal,
         ).judge()
 
@@ -181,18 +182,13 @@ class Comparison:
         )
         return a, b
 
-    def _noise(self) -> Callable[[], Noise | None]:
-        """Return a function that measures the noise of a live side when it is first called."""
-
-        @cache
-        def measure() -> Noise | None:
-            for k, side in enumerate(self.sides):
-                if isinstance(side, LiveSide):
-                    own = self.matching.own(k)
-                    return measure_noise(side, own, self.request.dtype, self.report)
-            return None
-
-        return measure
+    def _noise(self, pair: Pair, carried: dict[WeightPair, float]) -> Noise | None:
+        """Measure the noise of a live side, where rounding in gradients is carried on so far."""
+        for k, (side, trace) in enumerate(zip(self.sides, (pair.a, pair.b), strict=True)):
+            if isinstance(side, LiveSide):
+                own, sizes = self.matching.own(k), sizes_of(trace, k, carried)
+                return measure_noise(side, own, self.request.dtype, self.report, sizes)
+        return None
 
     def as_report(self, pair: Pair, judged: Judged, proof: Proof) -> Report:
         """Return the report on two traces."""

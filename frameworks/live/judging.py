@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from frameworks.diverge.findings import Level
 from frameworks.diverge.first_batch import FIRST_BATCH, rounding_limit
+from frameworks.live.carried import carried
+from frameworks.live.correspondence import WeightPair
 from frameworks.live.levels import LEVELS, cancels, compare
 from frameworks.live.noise import Noise, exact_errors
 from frameworks.live.outputs import forms
@@ -42,7 +45,7 @@ class Judge:
     limits: dict[str, float]
     ignored: frozenset[str] = frozenset()
     exact: tuple[Trace | None, Trace | None] = (None, None)  # live sides in float64, for float32
-    noise: Callable[[], Noise | None] = lambda: None
+    noise: Callable[[dict[WeightPair, float]], Noise | None] = lambda carried: None
     losses_equal: bool = False
 
     def judge(self) -> Judged:
@@ -99,7 +102,21 @@ class Judge:
             limits = [of_outputs if each.place == "outputs" else limits[0] for each in found]
         if self._in_float32 and level in FIRST_BATCH:
             limits = self._rounding_limits(level, len(found))
+        elif level == "step":
+            moved = self.carried
+            limits = [limits[0] + moved.get(each.weights, 0.0) if each.weights else limits[0]
+                      for each in found]  # fmt: skip
         return [_limited(each, limit) for each, limit in zip(found, limits, strict=True)]
+
+    @cached_property
+    def carried(self) -> dict[WeightPair, float]:
+        """What the gradients' rounding moves in the first step; nothing if they differ by more."""
+        gradients = self._with_limits("gradient", compare("gradient", self.pair, self.ignored))
+        return {} if any(each.found.parted for each in gradients) else carried(self.pair)
+
+    @cached_property
+    def _measured(self) -> Noise | None:
+        return self.noise(self.carried)
 
     @property
     def _in_float32(self) -> bool:
@@ -123,7 +140,7 @@ class Judge:
             return found
         if not np.isfinite([each.found.error for each in found]).all():
             return found  # no rounding explains what is not finite
-        noise = self.noise()
+        noise = self._measured
         if noise is None or not noise.finite:
             return [_limited(each, None) for each in found] if in_float32 else found
         measured = noise.trajectory if level == "trajectory" else noise.result

@@ -1,8 +1,9 @@
 """How far rounding alone drives a live training: the limits where no fixed ones hold.
 
 The user's own model is trained several times, with every weight nudged by up to one unit in the
-last place after every step. One step rounds more often than that, so a limit is `FACTOR` times the
-largest distance between any two of these trainings; of a step's loss, up to this step.
+last place after every step, and by what rounding in the gradients moved it at the first step (see
+`carried`). One step rounds more often than that, so a limit is `FACTOR` times the largest distance
+between any two of these trainings; of a step's loss, up to this step.
 """
 
 from collections.abc import Sequence
@@ -39,10 +40,10 @@ class Noise:
 
 
 def measure_noise(
-    side: LiveSide, own: Matching, dtype: str, report: Advance, count: int = NUDGED
+    side: LiveSide, own: Matching, dtype: str, report: Advance, sizes: Sequence[float] = ()
 ) -> Noise:
-    """Train nudged copies of a side; `own` matches it with itself."""
-    traces = [side.trace(dtype, report, Nudge(seed, dtype)) for seed in range(count)]
+    """Train nudged copies of a side; `own` matches it with itself, `sizes` is as in `Nudge`."""
+    traces = [side.trace(dtype, report, Nudge(seed, dtype, sizes)) for seed in range(NUDGED)]
     pairs = [Pair(x, y, ("", ""), own) for x, y in combinations(traces, 2)]
     unit = float(np.finfo(dtype).eps)
     errors = {
@@ -50,7 +51,7 @@ def measure_noise(
         for level in ("trajectory", "result")
     }
     so_far = np.maximum.accumulate(errors["trajectory"])
-    return Noise(list(FACTOR * so_far), list(FACTOR * errors["result"]), count)
+    return Noise(list(FACTOR * so_far), list(FACTOR * errors["result"]), NUDGED)
 
 
 def _errors(level: str, pair: Pair) -> Sequence[float]:

@@ -50,16 +50,28 @@ class Change:
 
 
 class Nudge:
-    """Moves weights at random by up to one unit in the last place: x ← x (1 + ε u), |u| ≤ 1."""
+    """Moves weights at random by up to one unit in the last place: x ← x (1 + ε u), |u| ≤ 1.
 
-    def __init__(self, seed: int, dtype: str) -> None:
+    `sizes`, if given, has a share of its largest magnitude for each array, which is moved by that
+    much besides.
+    """
+
+    def __init__(self, seed: int, dtype: str, sizes: Sequence[float] = ()) -> None:
         self._rng, self._eps = np.random.default_rng(seed), float(np.finfo(dtype).eps)
+        self._sizes = sizes
 
     def __call__(self, model: LiveModel) -> None:
         """Nudge every weight of a model."""
         arrays = [weight.values for weight in model.weights()]
-        nudges = [1 + self._eps * self._rng.uniform(-1, 1, a.shape) for a in arrays]
-        model.set_weights([(a * n).astype(a.dtype) for a, n in zip(arrays, nudges, strict=True)])
+        sizes = self._sizes or [0.0] * len(arrays)
+        moved = [self._moved(a, size) for a, size in zip(arrays, sizes, strict=True)]
+        model.set_weights([new.astype(a.dtype) for a, new in zip(arrays, moved, strict=True)])
+
+    def _moved(self, a: np.ndarray, size: float) -> np.ndarray:
+        nudged = a * (1 + self._eps * self._rng.uniform(-1, 1, a.shape))
+        if not size:
+            return nudged
+        return nudged + size * np.abs(a).max(initial=0) * self._rng.uniform(-1, 1, a.shape)
 
 
 @dataclass
