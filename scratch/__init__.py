@@ -24,6 +24,7 @@ means; an optimizer sees only θ and g; everything random takes a `numpy.random.
 
 from scratch.augmentation import random_shift, shift
 from scratch.batches import Batch
+from scratch.branches import Add, Concatenate, Identity
 from scratch.gradient_check import WrongGradient, check_gradients
 from scratch.graph import Node
 from scratch.initializers import (
@@ -49,14 +50,22 @@ from scratch.layers import (
     GRU,
     LSTM,
     SELU,
+    AveragePool1D,
     AveragePool2D,
     BatchNorm,
     Bidirectional,
+    BilinearUpsample2D,
+    Conv1D,
+    Conv1DTranspose,
     Conv2D,
+    Conv2DTranspose,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Embedding,
     Flatten,
+    GlobalAveragePool,
+    GlobalMaxPool,
     GroupNorm,
     HardSigmoid,
     HardSwish,
@@ -65,7 +74,9 @@ from scratch.layers import (
     LeakyReLU,
     Mask,
     Masking,
+    MaxPool1D,
     MaxPool2D,
+    NearestUpsample2D,
     PositionEmbedding,
     ReLU,
     Reshape,
@@ -78,6 +89,8 @@ from scratch.layers import (
     Softplus,
     Step,
     Tanh,
+    ZeroPadding1D,
+    ZeroPadding2D,
     attend,
     sigmoid,
     softmax,
@@ -136,6 +149,21 @@ from scratch.training import (
 )
 
 __all__ = [
+    "AveragePool1D",
+    "BilinearUpsample2D",
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2DTranspose",
+    "DepthwiseConv2D",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "MaxPool1D",
+    "NearestUpsample2D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "Add",
+    "Concatenate",
+    "Identity",
     "Huber",
     "MeanAbsoluteError",
     "CosineLoss",

@@ -1,0 +1,266 @@
+"""The convolutional family, padding, pooling, upsampling and branches against numbers by hand."""
+
+import numpy as np
+import pytest
+
+from scratch import (
+    Add,
+    AveragePool1D,
+    AveragePool2D,
+    BilinearUpsample2D,
+    Concatenate,
+    Conv1D,
+    Conv1DTranspose,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+    DepthwiseConv2D,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    Identity,
+    MaxPool1D,
+    MaxPool2D,
+    NearestUpsample2D,
+    Sequential,
+    ZeroPadding1D,
+    ZeroPadding2D,
+)
+
+
+def image(rows):
+    """Return one image of one channel."""
+    return np.array(rows, float)[np.newaxis, :, :, np.newaxis]
+
+
+def steps(numbers):
+    """Return one sequence of one feature."""
+    return np.array(numbers, float)[np.newaxis, :, np.newaxis]
+
+
+def plain(array):
+    """Return the one image, or sequence, of one channel as lists."""
+    return array[0, ..., 0].tolist()
+
+
+def with_kernel(layer, kernel, bias=0):
+    layer.W[...] = np.reshape(kernel, layer.W.shape)
+    layer.b[:] = bias
+    return layer
+
+
+def test_dilated_kernel_skips_the_pixels_in_between():
+    layer = with_kernel(Conv2D(1, 1, 2, dilation=2), [[1, 10], [100, 1000]])
+    X = image([[1, 0, 2, 0], [0, 0, 0, 0], [3, 0, 4, 5]])
+    # the corners of 3 x 3 pixels: 1 + 20 + 300 + 4000, and 0 + 0 + 0 + 5000
+    assert plain(layer.forward(X)) == [[4321, 5000]]
+    # dz = (1, 2): each lays the kernel on its corners
+    expected = [[1, 2, 10, 20], [0, 0, 0, 0], [100, 200, 1000, 2000]]
+    assert plain(layer.backward(image([[1, 2]]))) == expected
+    # dW[u, v] = X[2u, 2v] + 2 X[2u, 2v + 1]
+    assert layer.grads[0].ravel().tolist() == [1, 2, 3, 14]
+
+
+def test_outputs_of_a_group_see_the_channels_of_that_group():
+    layer = Conv2D(4, 2, 1, groups=2, bias=False)
+    layer.W[0, 0] = [[1, 3], [2, 4]]  # outputs 0 and 1, of channels 0, 1 and 2, 3
+    X = np.array([1.0, 10, 100, 1000]).reshape(1, 1, 1, 4)
+    assert layer.forward(X).ravel().tolist() == [1 + 20, 300 + 4000]
+    assert layer.backward(np.array([1.0, 10]).reshape(1, 1, 1, 2)).ravel().tolist() == [
+        1,
+        2,
+        30,
+        40,
+    ]
+    assert layer.grads[0][0, 0].tolist() == [[1, 1000], [10, 10000]]
+
+
+def test_depthwise_outputs_lie_channel_by_channel_kernel_by_kernel():
+    layer = with_kernel(DepthwiseConv2D(2, 1, multiplier=2), [1, 2, 3, 4], [0, 0, 0, 5])
+    assert layer.forward(image([[10]]) * [1.0, 100.0]).ravel().tolist() == [10, 20, 3000, 4005]
+
+
+@pytest.mark.parametrize(
+    ("padding", "shape"),
+    [(2, (7, 7)), ((1, 0), (5, 3)), (((1, 0), (0, 2)), (4, 5)), ("valid", (3, 3)), (0, (3, 3))],
+)
+def test_explicit_padding_adds_so_many_zeros(padding, shape):
+    layer = with_kernel(Conv2D(1, 1, 1, padding=padding), 1)
+    z = layer.forward(image(np.ones((3, 3))))
+    assert z.shape[1:3] == shape
+    assert z.sum() == 9
+    assert plain(layer.backward(np.ones_like(z))) == [[1] * 3] * 3
+
+
+def test_padding_on_four_sides_is_above_below_left_right():
+    layer = with_kernel(Conv2D(1, 1, 1, padding=((1, 2), (3, 0))), 1)
+    expected = [[0] * 4, [0, 0, 0, 7], [0] * 4, [0] * 4]
+    assert plain(layer.forward(image([[7]]))) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "z"),
+    [
+        # the kernel (1 10) on 1 2 3 4
+        ({}, [21, 32, 43]),
+        ({"stride": 2}, [21, 43]),
+        ({"dilation": 2}, [31, 42]),
+        ({"padding": "same"}, [21, 32, 43, 4]),
+        ({"padding": "causal"}, [10, 21, 32, 43]),
+        ({"padding": "causal", "dilation": 2}, [10, 20, 31, 42]),
+        ({"padding": "causal", "stride": 2}, [10, 32]),
+        ({"padding": 1}, [10, 21, 32, 43, 4]),
+        ({"padding": (0, 2)}, [21, 32, 43, 4, 0]),
+    ],
+)
+def test_convolution_of_steps_by_hand(arguments, z):
+    layer = with_kernel(Conv1D(1, 1, 2, **arguments), [1, 10])
+    assert plain(layer.forward(steps([1, 2, 3, 4]))) == z
+
+
+def test_gradients_of_a_causal_convolution_by_hand():
+    layer = with_kernel(Conv1D(1, 1, 2, padding="causal"), [1, 10], 5)
+    assert plain(layer.forward(steps([3, 4]))) == [35, 48]
+    # z = (10 x0 + 5, x0 + 10 x1 + 5)
+    assert plain(layer.backward(steps([1, 2]))) == [12, 20]
+    assert [g.ravel().tolist() for g in layer.grads] == [[6, 11], [3]]
+
+
+def test_causal_output_depends_on_no_later_step():
+    rng = np.random.default_rng(0)
+    layer = Conv1D(2, 3, 3, padding="causal", dilation=2).initialize(rng)
+    X = rng.normal(size=(1, 9, 2))
+    z = layer.forward(X)
+    for t in range(8):
+        changed = X.copy()
+        changed[:, t + 1 :] = 7
+        assert np.array_equal(layer.forward(changed)[:, : t + 1], z[:, : t + 1])
+
+
+@pytest.mark.parametrize(
+    ("make", "z"),
+    [
+        # the kernel (1 2 3) at 1 and 10, two apart: 1 2 13 20 30
+        (lambda: Conv1DTranspose(1, 1, 3, stride=2), [1, 2, 13, 20, 30]),
+        (lambda: Conv1DTranspose(1, 1, 3, stride=2, padding=(1, 0)), [2, 13, 20, 30]),
+        (lambda: Conv1DTranspose(1, 1, 3, stride=2, output_padding=1), [1, 2, 13, 20, 30, 0]),
+        (lambda: Conv1DTranspose.keras(1, 1, 3, stride=2), [1, 2, 13, 20, 30]),
+        (lambda: Conv1DTranspose.keras(1, 1, 3, stride=2, padding="same"), [1, 2, 13, 20]),
+        (lambda: Conv1DTranspose.keras(1, 1, 3, stride=4), [1, 2, 3, 0, 10, 20, 30, 0]),
+        (lambda: Conv1DTranspose.pytorch(1, 1, 3, stride=2, padding=1), [2, 13, 20]),
+        (
+            lambda: Conv1DTranspose.pytorch(1, 1, 3, stride=2, padding=1, output_padding=1),
+            [2, 13, 20, 30],
+        ),
+        (lambda: Conv1DTranspose(1, 1, 3), [1, 12, 23, 30]),
+    ],
+)
+def test_transposed_convolution_of_steps_by_hand(make, z):
+    layer = with_kernel(make(), [1, 2, 3])
+    assert plain(layer.forward(steps([1, 10]))) == z
+
+
+def test_gradients_of_a_transposed_convolution_by_hand():
+    layer = with_kernel(Conv1DTranspose(1, 1, 3, stride=2, padding=1), [1, 2, 3], 5)
+    assert plain(layer.forward(steps([1, 10]))) == [7, 18, 25]
+    # z = (2 x0, 3 x0 + 1 x1, 2 x1) + 5
+    assert plain(layer.backward(steps([1, 10, 100]))) == [32, 210]
+    # dW = (10 · x1, 1 · x0 + 100 · x1, 10 · x0)
+    assert [g.ravel().tolist() for g in layer.grads] == [[100, 1001, 10], [111]]
+
+
+def test_transposed_convolution_is_the_adjoint_of_the_convolution():
+    rng = np.random.default_rng(0)
+    layer = Conv2D(2, 3, (3, 2), stride=2, padding=((1, 0), (0, 1)), bias=False).initialize(rng)
+    back = Conv2DTranspose(
+        3, 2, (3, 2), stride=2, padding=((1, 0), (0, 1)), output_padding=(1, 0), bias=False
+    )
+    back.W[...] = layer.W
+    X, z = rng.normal(size=(2, 5, 5, 2)), rng.normal(size=(2, 2, 3, 3))
+    assert layer.forward(X).shape == z.shape
+    # 1e-14: sums of 150 terms, rounded in another order
+    assert np.sum(layer.forward(X) * z) == pytest.approx(np.sum(X * back.forward(z)), rel=1e-14)
+
+
+def test_zero_padding_by_hand():
+    layer = ZeroPadding2D(((1, 0), (0, 2)))
+    assert plain(layer.forward(image([[1, 2]]))) == [[0] * 4, [1, 2, 0, 0]]
+    assert plain(layer.backward(image([[1, 2, 3, 4], [5, 6, 7, 8]]))) == [[5, 6]]
+    assert plain(ZeroPadding2D((1, 0)).forward(image([[1, 2]]))) == [[0, 0], [1, 2], [0, 0]]
+    assert plain(ZeroPadding1D((2, 1)).forward(steps([7]))) == [0, 0, 7, 0]
+    assert plain(ZeroPadding1D().forward(steps([7]))) == [0, 7, 0]
+
+
+def test_border_is_never_the_maximum():
+    layer = MaxPool2D(2, padding=1)
+    X = image([[-1, -2], [-3, -4]])
+    assert plain(layer.forward(X)) == [[-1, -2], [-3, -4]]
+    assert plain(layer.backward(image([[1, 2], [3, 4]]))) == [[1, 2], [3, 4]]
+
+
+def test_border_counts_in_a_mean_where_that_is_said():
+    X = image([[8, 4]])
+    assert plain(AveragePool2D((1, 2), padding=(0, 1)).forward(X)) == [[8, 4]]
+    counted = AveragePool2D((1, 2), padding=(0, 1), count_padding=True)
+    assert plain(counted.forward(X)) == [[4, 2]]
+    assert plain(counted.backward(image([[1, 3]]))) == [[0.5, 1.5]]
+
+
+def test_pools_of_steps_by_hand():
+    X = steps([1, 5, 3, 9])
+    assert plain(MaxPool1D(3, 1).forward(X)) == [5, 9]
+    assert plain(MaxPool1D(2, 1, dilation=2).forward(X)) == [3, 9]
+    assert plain(MaxPool1D(3, 2, "same").forward(X)) == [5, 9]
+    assert plain(AveragePool1D(2, 1).forward(X)) == [3, 4, 6]
+    assert plain(AveragePool1D(3, 2, "same").forward(X)) == [3, 6]
+
+
+def test_first_of_equal_steps_takes_the_gradient():
+    layer = MaxPool1D(3, 1, padding=1)
+    layer.forward(steps([4, 4, 2]))
+    assert plain(layer.backward(steps([1, 10, 100]))) == [11, 100, 0]
+
+
+def test_global_pools_by_hand():
+    X = image([[1, 5], [5, 1]])
+    mean, first, split = GlobalAveragePool(), GlobalMaxPool.pytorch(), GlobalMaxPool.keras()
+    assert [layer.forward(X).item() for layer in (mean, first, split)] == [3, 5, 5]
+    dz = np.array([[8.0]])
+    assert plain(mean.backward(dz)) == [[2, 2], [2, 2]]
+    assert plain(first.backward(dz)) == [[0, 8], [0, 0]]
+    assert plain(split.backward(dz)) == [[0, 4], [4, 0]]
+
+
+def test_nearest_upsampling_by_hand():
+    layer = NearestUpsample2D((2, 1))
+    assert plain(layer.forward(image([[1, 2]]))) == [[1, 2], [1, 2]]
+    assert plain(layer.backward(image([[1, 10], [100, 1000]]))) == [[101, 1010]]
+
+
+def test_bilinear_upsampling_by_hand():
+    # centres at 1/4, 3/4, 5/4, 7/4 of pixels whose own are at 1/2 and 3/2
+    layer = BilinearUpsample2D()
+    z = layer.forward(image([[0, 16], [32, 48]]))
+    assert plain(z) == [[0, 4, 12, 16], [8, 12, 20, 24], [24, 28, 36, 40], [32, 36, 44, 48]]
+    # the first pixel's shares are (1, 3/4, 1/4, 0) along each axis
+    assert layer.backward(np.ones_like(z))[0, 0, 0, 0] == 4
+    corners = BilinearUpsample2D((1, 3), align_corners=True)  # at 0, 1/4, 1/2, ... 2
+    assert plain(corners.forward(image([[0, 8, 4]]))) == [[0, 2, 4, 6, 8, 7, 6, 5, 4]]
+    assert plain(corners.forward(image([[7]]))) == [[7, 7, 7]]
+
+
+def test_branches_are_concatenated_in_order():
+    layer = Concatenate(Sequential(Dense(1, 1), Dense(1, 1)), Identity(), Dense(1, 2))
+    layer.theta = [2, 1, 3, 0, 5, 7, 0, 0]
+    X = np.array([[10.0]])
+    assert layer.forward(X).tolist() == [[63, 10, 50, 70]]
+    assert layer.backward(np.array([[1.0, 10, 100, 1000]])).tolist() == [[6 + 10 + 500 + 7000]]
+    # dW and db of the chain: 3 · 10, 3, 21, 1; of the last branch: 10 · 100, 10 · 1000, 100, 1000
+    assert layer.grad.tolist() == [30, 3, 21, 1, 1000, 10000, 100, 1000]
+
+
+def test_branches_are_added():
+    layer = Add(Identity(), Dense(1, 1), Dense(1, 1, bias=False))
+    layer.theta = [2, 1, 5]
+    assert layer.forward(np.array([[10.0]])).tolist() == [[10 + 21 + 50]]
+    assert layer.backward(np.array([[1.0]])).tolist() == [[1 + 2 + 5]]
+    assert layer.grad.tolist() == [10, 1, 10]
