@@ -106,9 +106,14 @@ def kind_of(layer: Any) -> str:
 
 
 def computing(X: np.ndarray, layers: Iterable[LayerOutput]) -> list[LayerOutput]:
-    """Return the layers that compute, without those that only rearrange numbers."""
+    """Return the layers that compute, without those that only rearrange numbers.
+
+    Global pooling has (n, c) numbers, also where a framework keeps the pixels' axes at length one.
+    """
     found = []
     for layer in layers:
+        if layer.kind.startswith("global") and layer.values is not None:
+            layer = layer._replace(values=layer.values.reshape(len(X), -1))
         known, before = layer.kind in _KINDS, X
         if layer.values is not None:
             X = layer.values
