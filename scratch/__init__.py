@@ -7,7 +7,8 @@ NumPy and nothing else. One notation throughout:
     b  (d_out,)        biases                         dz, da  dL/dz, dL/da
     y  targets         θ, g  all parameters, all gradients, as flat vectors
 
-Images are X (n, h, w, c), kernels W (kh, kw, c_in, c_out): channels last, as in Keras.
+Images are X (n, h, w, c), kernels W (kh, kw, c_in, c_out); sequences X (n, t, c), their kernels
+W (k, c_in, c_out): channels last, as in Keras.
 
 Layers have `forward` and `backward`; losses start from logits and say whether they are sums or
 means; an optimizer sees only θ and g; everything random takes a `numpy.random.Generator`.
