@@ -81,9 +81,10 @@ def correlate_inputs(
     kernel row.
     """
     (kh, kw, c, c_out), (n, oh, ow, _), (h, w) = W.shape, dz.shape, image
-    step = windows.dilation[1]
-    spread = np.zeros_like(dz, shape=(groups, w + (kw - 1) * step, c_out // groups, oh * n))
-    first, apart = (kw - 1) * step, windows.stride[1]
+    step, apart = windows.dilation[1], windows.stride[1]
+    first = (kw - 1) * step
+    spread = np.zeros_like(dz, shape=(groups * (first + w), c_out // groups, oh * n))
+    spread = spread.reshape(groups, first + w, c_out // groups, oh * n)
     rows = _in_memory(dz, groups).reshape(groups, ow, c_out // groups, oh * n)
     spread[:, first : first + (ow - 1) * apart + 1 : apart] = rows
     turned = W[:, ::-1].reshape(kh, kw, c, groups, c_out // groups).transpose(3, 0, 2, 1, 4)
@@ -125,10 +126,11 @@ def _product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     Each part is a small product.
     """
     (groups, _, r, k), (_, p, _, m) = A.shape, B.shape
-    out = np.empty_like(A, shape=(p, groups, r, m))
+    out = np.empty_like(A, shape=(p, groups * r, m))
+    each = out.reshape(p, groups, r, m).swapaxes(0, 1)
     for part in _small_parts(r * k, m):
-        out.swapaxes(0, 1)[..., part] = A @ B[..., part]
-    return out.reshape(p, groups * r, m)
+        each[..., part] = A @ B[..., part]
+    return out
 
 
 def _small_parts(each: int, m: int) -> list[slice]:

@@ -59,6 +59,9 @@ def pad(X: np.ndarray, added: Borders, value: float = 0) -> np.ndarray:
 
     >>> pad(np.ones((1, 1, 1, 1)), ((1, 0), (0, 0)), value=-np.inf).ravel()
     array([-inf,   1.])
+    >>> X = np.ones((1, 1, 1, 1))
+    >>> pad(X, ((0, 0), (0, 0))) is X
+    True
     """
     if not any(map(any, added)):
         return X

@@ -186,6 +186,7 @@ def test_zero_padding_by_hand():
     assert plain(layer.forward(image([[1, 2]]))) == [[0] * 4, [1, 2, 0, 0]]
     assert plain(layer.backward(image([[1, 2, 3, 4], [5, 6, 7, 8]]))) == [[5, 6]]
     assert plain(ZeroPadding2D((1, 0)).forward(image([[1, 2]]))) == [[0, 0], [1, 2], [0, 0]]
+    assert plain(ZeroPadding2D().forward(image([[7]]))) == [[0, 0, 0], [0, 7, 0], [0, 0, 0]]
     assert plain(ZeroPadding1D((2, 1)).forward(steps([7]))) == [0, 0, 7, 0]
     assert plain(ZeroPadding1D().forward(steps([7]))) == [0, 7, 0]
 

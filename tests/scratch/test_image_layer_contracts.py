@@ -32,6 +32,7 @@ from scratch import (
     Step,
     ZeroPadding2D,
 )
+from scratch.layers import correlation
 
 LAYERS = {
     "valid": lambda: Conv2D(2, 3, 3),
@@ -276,3 +277,18 @@ def test_bad_argument_is_named_with_its_value_and_what_was_expected(make, messag
 
 def test_step_gives_numbers_of_the_type_of_its_input():
     assert Step().forward(np.ones((2, 3), np.float32)).dtype == np.float32
+
+
+def test_columns_of_a_window_are_copied_only_where_they_are_dilated(monkeypatch):
+    views, original = [], correlation._side_by_side
+
+    def noted(rows, *arguments):
+        columns = original(rows, *arguments)
+        views.append(np.may_share_memory(rows, columns))
+        return columns
+
+    monkeypatch.setattr(correlation, "_side_by_side", noted)
+    for options in ({"stride": 2}, {"groups": 2}, {"dilation": (2, 1)}, {"dilation": (1, 2)}):
+        layer = Conv2D(2, 4, 2, **options)
+        layer.backward(np.ones_like(layer.forward(images(3))))
+    assert views == [True] * 6 + [False] * 2
