@@ -7,67 +7,17 @@ import numpy as np
 import pytest
 
 from scratch import (
-    Add,
-    AveragePool1D,
     AveragePool2D,
     BatchNorm,
-    BilinearUpsample2D,
-    Concatenate,
-    Conv1D,
-    Conv1DTranspose,
     Conv2D,
-    Conv2DTranspose,
-    DepthwiseConv2D,
     Dropout,
-    Flatten,
-    GlobalAveragePool,
-    GlobalMaxPool,
-    Identity,
     LeakyReLU,
-    MaxPool1D,
     MaxPool2D,
-    NearestUpsample2D,
-    Reshape,
     Sequential,
     Step,
-    ZeroPadding2D,
 )
-from scratch.layers import correlation
 
-LAYERS = {
-    "valid": lambda: Conv2D(2, 3, 3),
-    "same": lambda: Conv2D(2, 3, 3, stride=2, padding="same"),
-    "MaxPool2D": MaxPool2D,
-    "overlapping": lambda: MaxPool2D(3, stride=1),
-    "AveragePool2D": AveragePool2D,
-    "BatchNorm": lambda: BatchNorm.keras(2),
-    "LeakyReLU": lambda: LeakyReLU(0.3),
-    "Flatten": Flatten,
-    "Dropout": lambda: Dropout(0.5, np.random.default_rng(0)),
-    "dilated, in groups": lambda: Conv2D(2, 4, 3, dilation=2, padding=2, groups=2),
-    "DepthwiseConv2D": lambda: DepthwiseConv2D(2, 3, multiplier=2, stride=2),
-    "Conv2DTranspose": lambda: Conv2DTranspose.keras(2, 3, 3, stride=2, padding="same"),
-    "Conv1D": lambda: of_rows(Conv1D(2, 3, 3, padding="causal", dilation=2)),
-    "Conv1DTranspose": lambda: of_rows(Conv1DTranspose(2, 3, 2, stride=3, padding=1)),
-    "ZeroPadding2D": lambda: ZeroPadding2D(((0, 1), (2, 0))),
-    "padded maximum": lambda: MaxPool2D(3, 2, padding=1),
-    "padded mean": lambda: AveragePool2D(3, 2, padding="same"),
-    "MaxPool1D": lambda: of_rows(MaxPool1D(3, 1, padding="same")),
-    "AveragePool1D": lambda: of_rows(AveragePool1D(2, padding=1)),
-    "GlobalAveragePool": GlobalAveragePool,
-    "GlobalMaxPool": GlobalMaxPool.pytorch,
-    "split maximum": GlobalMaxPool.keras,
-    "NearestUpsample2D": lambda: NearestUpsample2D((2, 1)),
-    "BilinearUpsample2D": BilinearUpsample2D,
-    "Concatenate": lambda: Concatenate(Conv2D(2, 3, 1), Identity(), DepthwiseConv2D(2, 1)),
-    "Add": lambda: Add(Conv2D(2, 2, 3, padding="same"), Identity()),
-}
-
-
-def of_rows(layer):
-    """Return a layer of sequences as one of images, whose rows it reads one after the other."""
-    return Sequential(Reshape(42, 2), layer)
-
+from .image_cases import LAYERS
 
 every = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 
@@ -277,18 +227,3 @@ def test_bad_argument_is_named_with_its_value_and_what_was_expected(make, messag
 
 def test_step_gives_numbers_of_the_type_of_its_input():
     assert Step().forward(np.ones((2, 3), np.float32)).dtype == np.float32
-
-
-def test_columns_of_a_window_are_copied_only_where_they_are_dilated(monkeypatch):
-    views, original = [], correlation._side_by_side
-
-    def noted(rows, *arguments):
-        columns = original(rows, *arguments)
-        views.append(np.may_share_memory(rows, columns))
-        return columns
-
-    monkeypatch.setattr(correlation, "_side_by_side", noted)
-    for options in ({"stride": 2}, {"groups": 2}, {"dilation": (2, 1)}, {"dilation": (1, 2)}):
-        layer = Conv2D(2, 4, 2, **options)
-        layer.backward(np.ones_like(layer.forward(images(3))))
-    assert views == [True] * 6 + [False] * 2
