@@ -46,7 +46,10 @@ class WithKernels(Layer):
         return z + self.b if len(self.params) > 1 else z
 
     def set_grads(self, columns: np.ndarray, x: np.ndarray, dz: np.ndarray) -> None:
-        """Set dW, the columns times x, and db = Σ dz."""
+        """Set dW, the columns times x, and db = Σ dz.
+
+        A convolution has its input in the columns, and x is dz; a transposed one the other way.
+        """
         dW, *db = self.grads
         dW[...] = correlate_kernel(columns, x, self.windows.size).reshape(dW.shape)
         if db:
@@ -88,8 +91,8 @@ class Conv2D(_Convolution):
     """z[i, y, x, o] = b[o] + Σ_u Σ_v Σ_c X[i, s·y + d·u, s·x + d·v, c] W[u, v, c, o].
 
     Shapes: X (n, h, w, c_in), W (kh, kw, c_in, c_out), b (c_out,), z (n, oh, ow, c_out). The kernel
-    is not flipped: this is a cross-correlation, as in the frameworks. With the dilation d a kernel
-    extends over (k − 1)·d + 1 pixels, written k below.
+    is not flipped: this is a cross-correlation, as in the frameworks. With the dilation d its rows
+    lie d pixels apart, and kh below stands for the (kh − 1)·d + 1 pixels that it extends over.
     `padding="valid"`: oh = ⌊(h − kh)/s⌋ + 1, and ValueError for images smaller than the kernel.
     `padding="same"`: oh = ⌈h/s⌉, padded with zeros as in TensorFlow: if their number is odd, as at
     stride 2 with even h and odd kh, there is one more below and on the right.

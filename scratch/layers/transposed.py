@@ -115,13 +115,10 @@ class Conv2DTranspose(_Transposed):
         output_padding: int | Pair = 0,
         bias: bool = True,
     ) -> None:
-        size, added = pair("kernel", kernel), output_padding
-        windows = Windows(size, pair("stride", stride))
-        crop, more = (
-            borders("padding", padding),
-            (added, added) if isinstance(added, int) else added,
-        )
-        super().__init__((c_in, c_out), size, windows, crop, more, bias)
+        size, more = pair("kernel", kernel), output_padding
+        windows, crop = Windows(size, pair("stride", stride)), borders("padding", padding)
+        added = (more, more) if isinstance(more, int) else more
+        super().__init__((c_in, c_out), size, windows, crop, added, bias)
 
     @classmethod
     def keras(
@@ -137,7 +134,8 @@ class Conv2DTranspose(_Transposed):
         """Return Keras' `Conv2DTranspose`.
 
         "valid": oh = (h − 1)·s + max(kh, s). "same": oh = h·s, cropped by ⌊(kh − s)/2⌋ above and
-        by one more below if kh − s is odd, which no symmetric padding of PyTorch's does.
+        by one more below if kh − s is odd, which no symmetric padding of PyTorch's does. Where kh
+        is below s, there are s − kh zeros below.
         """
         sizes = zip(pair("kernel", kernel), pair("stride", stride), strict=True)
         (height, below), (width, right) = (_of_keras(*each, padding) for each in sizes)

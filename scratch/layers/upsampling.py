@@ -57,7 +57,7 @@ class BilinearUpsample2D(Layer):
     Shapes: X (n, h, w, c), a (n, f·h, f·w, c); the factor f may differ between height and width.
     Keras on TensorFlow computes this in float32, whatever its dtype.
     Gradient: dX = Aᵀ da B, for each channel.
-    Source: Press et al., "Numerical recipes", 3rd ed., Cambridge 2007, equation 3.6.5.
+    Source: Press et al., "Numerical recipes", 3rd ed., Cambridge 2007, section 3.6.
 
     >>> X = np.array([0.0, 4.0]).reshape(1, 1, 2, 1)
     >>> BilinearUpsample2D((1, 2)).forward(X).ravel()

@@ -92,6 +92,11 @@ def test_transposed_convolution_that_leaves_nothing_is_refused():
             "padding must be 'valid', 'same' or 'causal', got 'full'",
         ),
         (lambda: MaxPool1D(2, padding="causal"), "padding must be 'valid' or 'same', got 'causal'"),
+        (lambda: Conv2DTranspose(0, 1, 3), "c_in must be above 0, got 0"),
+        (
+            lambda: Conv2DTranspose(1, 1, 3, padding=((0, 0), (-1, 0))),
+            r"padding must be at least 0, got \(\(0, 0\), \(-1, 0\)\)",
+        ),
         (lambda: Conv2DTranspose(1, 0, 3), "c_out must be above 0, got 0"),
         (
             lambda: Conv2DTranspose(1, 1, 3, stride=2, output_padding=2),

@@ -265,3 +265,30 @@ def test_branches_are_added():
     assert layer.forward(np.array([[10.0]])).tolist() == [[10 + 21 + 50]]
     assert layer.backward(np.array([[1.0]])).tolist() == [[1 + 2 + 5]]
     assert layer.grad.tolist() == [10, 1, 10]
+
+
+@pytest.mark.parametrize(
+    ("layer", "W", "width"),
+    [
+        (Conv2D(2, 3, 3), (3, 3, 2, 3), 3),
+        (DepthwiseConv2D(2, 3), (3, 3, 1, 2), 3),
+        (Conv2DTranspose(2, 3, 3), (3, 3, 3, 2), 7),
+        (Conv2DTranspose.keras(2, 3, 3), (3, 3, 3, 2), 7),
+        (Conv2DTranspose.pytorch(2, 3, 3), (3, 3, 3, 2), 7),
+        (Conv1D(2, 3, 3), (3, 2, 3), 3),
+        (Conv1DTranspose(2, 3, 3), (3, 3, 2), 7),
+        (Conv1DTranspose.keras(2, 3, 3), (3, 3, 2), 7),
+        (Conv1DTranspose.pytorch(2, 3, 3), (3, 3, 2), 7),
+    ],
+)
+def test_by_default_there_are_biases_and_neither_stride_nor_padding(layer, W, width):
+    z = layer.forward(np.ones((1, *[5] * (len(W) - 2), 2)))
+    assert [p.shape for p in layer.params] == [W, (z.shape[-1],)]
+    assert set(z.shape[1:-1]) == {width}
+
+
+def test_without_biases_there_are_none():
+    for make in (Conv2DTranspose, Conv2DTranspose.keras, Conv2DTranspose.pytorch):
+        assert len(make(1, 1, 2, bias=False).params) == 1
+    for make in (Conv1DTranspose, Conv1DTranspose.keras, Conv1DTranspose.pytorch):
+        assert len(make(1, 1, 2, bias=False).params) == 1
