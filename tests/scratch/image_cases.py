@@ -87,13 +87,17 @@ def shapes(draw, largest=7):
 
 @st.composite
 def convolutions(draw, largest=7):
-    """Draw a convolution, valid or same, with or without bias."""
-    shape, kernel, stride = draw(shapes(largest))
-    padding, bias = draw(st.sampled_from(["valid", "same"])), draw(st.booleans())
+    """Draw a convolution, padded in any way, perhaps dilated, in groups or without bias."""
+    (n, h, w, c), kernel, stride = draw(shapes(largest))
+    padding = draw(st.sampled_from(["valid", "same", 1, ((0, 1), (2, 0))]))
+    options = {"stride": stride, "padding": padding, "bias": draw(st.booleans())}
+    dilation, groups = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    if all((k - 1) * dilation < length for k, length in zip(kernel, (h, w), strict=True)):
+        options["dilation"] = dilation
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     c_out = draw(st.integers(1, 3))
-    layer = Conv2D(shape[3], c_out, kernel, stride=stride, padding=padding, bias=bias)
+    layer = Conv2D(c * groups, c_out * groups, kernel, groups=groups, **options)
     for p in layer.params:
         p[...] = rng.normal(size=p.shape)
-    X = rng.normal(size=shape)
+    X = rng.normal(size=(n, h, w, c * groups))
     return ConvCase(layer, X, rng.normal(size=layer.forward(X).shape))
