@@ -143,6 +143,11 @@ def test_values_and_gradients_on_images_are_those_of_torch(layer, module):
     assert_equal(layer, module, np.random.default_rng(1).normal(size=IMAGES))
 
 
+def test_large_products_which_are_taken_in_parts_are_those_of_torch():
+    layer, module = Conv2D(16, 128, 3, groups=2), nn.Conv2d(16, 128, 3, groups=2)
+    assert_equal(layer, module, np.random.default_rng(1).normal(size=(8, 30, 6, 16)))
+
+
 @pytest.mark.parametrize(("layer", "module"), ON_STEPS.values(), ids=ON_STEPS)
 def test_values_and_gradients_on_steps_are_those_of_torch(layer, module):
     assert_equal(layer, module, np.random.default_rng(1).normal(size=STEPS))
