@@ -2,8 +2,9 @@
 
 Frameworks name the same layer differently, and need other layers to rearrange numbers. Here a layer
 is identified by its kind, from a table of names; a layer without weights that returns the numbers
-it was given, in whatever order, only rearranges, and is skipped. The remaining layers correspond
-across frameworks, one to one.
+it was given, in whatever order, only rearranges, and is skipped. So is one that puts zeros around
+them, which is a part of the convolution elsewhere. The remaining layers correspond across
+frameworks, one to one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -39,9 +40,26 @@ class Opened(NamedTuple):
 
 _KINDS = {
     "dense": ("Dense", "Linear"),
-    "convolution": ("Conv2D", "Conv2d"),
-    "max pooling": ("MaxPool2D", "MaxPooling2D", "MaxPool2d"),
-    "average pooling": ("AveragePool2D", "AveragePooling2D", "AvgPool2d"),
+    "convolution": ("Conv1D", "Conv2D", "DepthwiseConv2D", "Conv1d", "Conv2d"),
+    "transposed convolution": (
+        *("Conv1DTranspose", "Conv2DTranspose", "ConvTranspose1d", "ConvTranspose2d"),
+    ),
+    "max pooling": (
+        *("MaxPool1D", "MaxPool2D", "MaxPooling1D", "MaxPooling2D", "MaxPool1d", "MaxPool2d"),
+    ),
+    "average pooling": (
+        *("AveragePool1D", "AveragePool2D", "AveragePooling1D", "AveragePooling2D"),
+        *("AvgPool1d", "AvgPool2d"),
+    ),
+    "global max pooling": (
+        *("GlobalMaxPool", "GlobalMaxPooling1D", "GlobalMaxPooling2D"),
+        *("AdaptiveMaxPool1d", "AdaptiveMaxPool2d"),
+    ),
+    "global average pooling": (
+        *("GlobalAveragePool", "GlobalAveragePooling1D", "GlobalAveragePooling2D"),
+        *("AdaptiveAvgPool1d", "AdaptiveAvgPool2d"),
+    ),
+    "upsampling": ("NearestUpsample2D", "BilinearUpsample2D", "UpSampling2D", "Upsample"),
     "batch normalization": ("BatchNorm", "BatchNormalization", "BatchNorm1d", "BatchNorm2d"),
     "layer normalization": ("LayerNorm", "LayerNormalization"),
     "group normalization": ("GroupNorm", "GroupNormalization"),
@@ -53,6 +71,7 @@ _KINDS = {
     "bidirectional": ("Bidirectional",),
     "attention": ("SelfAttention", "MultiHeadAttention", "MultiheadAttention"),
     "sum": ("Residual", "Add"),
+    "concatenation": ("Concatenate",),
     "dropout": ("Dropout",),
     "relu": ("ReLU", "relu"),
     "leaky relu": ("LeakyReLU", "leaky_relu"),
@@ -67,7 +86,10 @@ _KINDS = {
     "hard sigmoid": ("HardSigmoid", "Hardsigmoid", "hard_sigmoid"),
     "hard swish": ("HardSwish", "Hardswish", "hard_silu"),
     "step": ("Step",),
-    "rearrangement": ("Flatten", "Reshape", "Unflatten", "Permute", "Identity", "InputLayer"),
+    "rearrangement": (
+        *("Flatten", "Reshape", "Unflatten", "Permute", "Identity", "InputLayer"),
+        *("ZeroPadding1D", "ZeroPadding2D", "ZeroPad1d", "ZeroPad2d"),
+    ),
 }
 _KIND = {name: kind for kind, names in _KINDS.items() for name in names}
 
@@ -84,9 +106,14 @@ def kind_of(layer: Any) -> str:
 
 
 def computing(X: np.ndarray, layers: Iterable[LayerOutput]) -> list[LayerOutput]:
-    """Return the layers that compute, without those that only rearrange numbers."""
+    """Return the layers that compute, without those that only rearrange numbers.
+
+    Global pooling has (n, c) numbers, also where a framework keeps the pixels' axes at length one.
+    """
     found = []
     for layer in layers:
+        if layer.kind.startswith("global") and layer.values is not None:
+            layer = layer._replace(values=layer.values.reshape(len(X), -1))
         known, before = layer.kind in _KINDS, X
         if layer.values is not None:
             X = layer.values

@@ -1,6 +1,6 @@
 """scratch behind the shared interface."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -17,6 +17,7 @@ from frameworks.regressor import LockstepRegressor
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
 from scratch import Batch, EpochResult
+from scratch.branches import Branches
 
 __all__ = ["ScratchAdapter", "ScratchClassifier", "ScratchRegressor", "ScratchTrainer"]
 
@@ -173,18 +174,28 @@ class ScratchTrainer(LockstepTrainer):
 
 
 def _pass(
-    network: scratch.Sequential, x: np.ndarray, training: bool = False
+    layer: scratch.Layer, x: np.ndarray, training: bool = False
 ) -> Iterator[tuple[scratch.Layer, np.ndarray, np.ndarray]]:
     """Pass x through; yield each layer, nested ones too, with its input and its output."""
-    start = x
-    for layer in network.layers:
-        if isinstance(layer, scratch.Sequential):
-            for step in _pass(layer, x, training):
-                yield step
-                x = step[2]
-        else:
-            a = layer.forward(x, training)
-            yield layer, x, a
-            x = a
-    if isinstance(network, scratch.Residual):
-        yield network, x, start + x
+    if isinstance(layer, Branches):
+        outputs = []
+        for branch in layer.layers:
+            outputs.append((yield from _through([branch], x, training)))
+        yield layer, x, layer.join(outputs)
+    elif isinstance(layer, scratch.Sequential):
+        a = yield from _through(layer.layers, x, training)
+        if isinstance(layer, scratch.Residual):
+            yield layer, a, x + a
+    else:
+        yield layer, x, layer.forward(x, training)
+
+
+def _through(
+    layers: Sequence[scratch.Layer], x: np.ndarray, training: bool
+) -> Generator[tuple[scratch.Layer, np.ndarray, np.ndarray], None, np.ndarray]:
+    """Pass x through layers in sequence, in the same way; return their output."""
+    for layer in layers:
+        for step in _pass(layer, x, training):
+            yield step
+        x = step[2]
+    return x
