@@ -2,8 +2,9 @@
 
 Frameworks name the same layer differently, and need other layers to rearrange numbers. Here a layer
 is identified by its kind, from a table of names; a layer without weights that returns the numbers
-it was given, in whatever order, only rearranges, and is skipped. The remaining layers correspond
-across frameworks, one to one.
+it was given, in whatever order, only rearranges, and is skipped. So is one that puts zeros around
+them, which is a part of the convolution elsewhere. The remaining layers correspond across
+frameworks, one to one.
 """
 
 from collections.abc import Iterable, Iterator
@@ -51,11 +52,13 @@ _KINDS = {
     "max pooling": _in_dimensions(
         *("MaxPool{}D", "MaxPooling{}D", "MaxPool{}d", "GlobalMaxPooling{}D"),
         *("AdaptiveMaxPool{}d", "AdaptiveMaxPooling{}D"),
-    ),
+    )
+    + ("GlobalMaxPool",),
     "average pooling": _in_dimensions(
         *("AveragePool{}D", "AveragePooling{}D", "AvgPool{}d", "GlobalAveragePooling{}D"),
         *("AdaptiveAvgPool{}d", "AdaptiveAveragePooling{}D"),
-    ),
+    )
+    + ("GlobalAveragePool",),
     "batch normalization": (
         *("BatchNorm", "BatchNormalization"),
         *_in_dimensions("BatchNorm{}d"),
@@ -74,7 +77,10 @@ _KINDS = {
     "product": ("Multiply",),
     "concatenation": ("Concatenate",),
     "maximum": ("Maximum",),
-    "up-sampling": ("Upsample", *_in_dimensions("UpSampling{}D")),
+    "up-sampling": (
+        *("Upsample", "NearestUpsample2D", "BilinearUpsample2D"),
+        *_in_dimensions("UpSampling{}D"),
+    ),
     "zero padding": _in_dimensions("ZeroPadding{}D", "ZeroPad{}d"),
     "dropout": ("Dropout", *_in_dimensions("Dropout{}d", "SpatialDropout{}D")),
     "relu": ("ReLU", "relu"),
@@ -105,6 +111,7 @@ _KINDS = {
     "step": ("Step",),
     "rearrangement": ("Flatten", "Reshape", "Unflatten", "Permute", "Identity", "InputLayer"),
 }
+_GLOBAL = ("Global", "AdaptiveAvgPool", "AdaptiveMaxPool")  # in the names of global poolings
 _KIND = {name: kind for kind, names in _KINDS.items() for name in names}
 
 
@@ -120,13 +127,19 @@ def kind_of(layer: Any) -> str:
 
 
 def computing(X: np.ndarray, layers: Iterable[LayerOutput]) -> list[LayerOutput]:
-    """Return the layers that compute, without those that only rearrange numbers."""
+    """Return the layers that compute, without those that only rearrange numbers.
+
+    Global pooling has (n, c) numbers, also where a framework keeps the pixels' axes at length one.
+    """
     found = []
     for layer in layers:
         before = X
+        if layer.name.startswith(_GLOBAL) and layer.values is not None:
+            layer = layer._replace(values=layer.values.reshape(len(X), -1))
         if layer.values is not None:
             X = layer.values
-        if layer.weights or not rearranges(layer.kind, before, X):
+        padding = layer.kind == "zero padding"  # of the convolution after it, where it has its own
+        if layer.weights or not (padding or rearranges(layer.kind, before, X)):
             found.append(layer)
     return found
 

@@ -7,7 +7,8 @@ NumPy and nothing else. One notation throughout:
     b  (d_out,)        biases                         dz, da  dL/dz, dL/da
     y  targets         θ, g  all parameters, all gradients, as flat vectors
 
-Images are X (n, h, w, c), kernels W (kh, kw, c_in, c_out): channels last, as in Keras.
+Images are X (n, h, w, c), kernels W (kh, kw, c_in, c_out); sequences X (n, t, c), their kernels
+W (k, c_in, c_out): channels last, as in Keras.
 
 Layers have `forward` and `backward`; losses start from logits and say whether they are sums or
 means; an optimizer sees only θ and g; everything random takes a `numpy.random.Generator`.
@@ -24,6 +25,7 @@ means; an optimizer sees only θ and g; everything random takes a `numpy.random.
 
 from scratch.augmentation import random_shift, shift
 from scratch.batches import Batch
+from scratch.branches import Add, Concatenate, Identity
 from scratch.gradient_check import WrongGradient, check_gradients
 from scratch.graph import Node
 from scratch.initializers import (
@@ -49,14 +51,22 @@ from scratch.layers import (
     GRU,
     LSTM,
     SELU,
+    AveragePool1D,
     AveragePool2D,
     BatchNorm,
     Bidirectional,
+    BilinearUpsample2D,
+    Conv1D,
+    Conv1DTranspose,
     Conv2D,
+    Conv2DTranspose,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Embedding,
     Flatten,
+    GlobalAveragePool,
+    GlobalMaxPool,
     GroupNorm,
     HardSigmoid,
     HardSwish,
@@ -65,7 +75,9 @@ from scratch.layers import (
     LeakyReLU,
     Mask,
     Masking,
+    MaxPool1D,
     MaxPool2D,
+    NearestUpsample2D,
     PositionEmbedding,
     ReLU,
     Reshape,
@@ -78,6 +90,8 @@ from scratch.layers import (
     Softplus,
     Step,
     Tanh,
+    ZeroPadding1D,
+    ZeroPadding2D,
     attend,
     sigmoid,
     softmax,
@@ -136,6 +150,21 @@ from scratch.training import (
 )
 
 __all__ = [
+    "AveragePool1D",
+    "BilinearUpsample2D",
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2DTranspose",
+    "DepthwiseConv2D",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "MaxPool1D",
+    "NearestUpsample2D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "Add",
+    "Concatenate",
+    "Identity",
     "Huber",
     "MeanAbsoluteError",
     "CosineLoss",

@@ -12,7 +12,7 @@ import numpy as np
 from frameworks.adapter import Adapter, require_own
 from frameworks.draws import Dropped, StepDraws
 from frameworks.keras.dropout import DropoutLayers, nothing_else_drawn
-from frameworks.keras.layouts import canonical_states, layout_of
+from frameworks.keras.layouts import canonical_states, in_order, layout_of
 from frameworks.keras.lending import lent_keras
 from frameworks.keras.loading import keras
 from frameworks.layout import Layouts
@@ -42,7 +42,7 @@ class KerasAdapter(Adapter):
                 self._compile_model(parts, spec)
         if not all(optimizer.built for optimizer in parts.optimizers):
             raise TypeError("a program must build its optimizers on the variables they train")
-        layers = [layer for network in parts.networks for layer in network.layers]
+        layers = [layer for network in parts.networks for layer in in_order(network)]
         self.layouts = Layouts(map(layout_of, layers))
         self.states = [a for layer in layers for a in canonical_states(layer)]
         self.dropout = DropoutLayers(parts.networks)
@@ -205,13 +205,14 @@ class KerasAdapter(Adapter):
 
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
         network, found = self.parts.network, []
+        layers = in_order(network)
         with self.lent():
-            inside = keras.Model(network.inputs, [layer.output for layer in network.layers])
+            inside = keras.Model(network.inputs, [layer.output for layer in layers])
             masks = map(_tensor, self.stream.peek(len(X)).masks if training else ())
             with nothing_else_drawn([network]), self.dropout.handed([*masks]):
                 outputs = inside(_tensor(X), training=training)
-        values = outputs if len(network.layers) > 1 else [outputs]
-        for layer, output in zip(network.layers, values, strict=True):
+        values = outputs if len(layers) > 1 else [outputs]
+        for layer, output in zip(layers, values, strict=True):
             kind, name, own = kind_of(layer), type(layer).__name__, layout_of(layer).count
             recurrent = hasattr(layer, "cell")  # whose activation is inside of each step
             activation = None if recurrent else getattr(layer, "activation", None)

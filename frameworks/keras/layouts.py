@@ -5,7 +5,15 @@ import numpy as np
 from frameworks.keras.loading import keras
 from frameworks.layout import Arrays, Layout
 
-__all__ = ["canonical_states", "layout_of"]
+__all__ = ["canonical_states", "in_order", "layout_of"]
+
+_KERNELS = (
+    keras.layers.Dense,
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+)
 
 _NORMALIZATIONS = (
     keras.layers.BatchNormalization,
@@ -16,8 +24,10 @@ _NORMALIZATIONS = (
 
 def layout_of(layer: keras.layers.Layer) -> Layout:
     """Return the layout of one layer's own weights; TypeError for an unknown one of Keras."""
-    if isinstance(layer, keras.layers.Dense | keras.layers.Conv2D):
+    if isinstance(layer, _KERNELS):
         return Layout.same(layer.kernel, layer.bias)
+    if isinstance(layer, keras.layers.DepthwiseConv1D | keras.layers.DepthwiseConv2D):
+        return _depthwise(layer)
     if isinstance(layer, _NORMALIZATIONS):
         return Layout.same(layer.gamma, layer.beta)
     if isinstance(layer, keras.layers.RMSNormalization):
@@ -35,6 +45,18 @@ def layout_of(layer: keras.layers.Layer) -> Layout:
     if layer.weights:
         raise TypeError(f"the canonical layout of {type(layer).__name__} is not known")
     return Layout.same()
+
+
+def _depthwise(layer: keras.layers.Layer) -> Layout:
+    """The kernel (..., c, m) as a convolution in c groups has it, (..., 1, c·m); perhaps a bias."""
+    own = [w for w in (layer.kernel, layer.bias) if w is not None]
+    *size, c, m = layer.kernel.shape
+    return Layout(
+        own,
+        len(own),
+        lambda a: [a[0].reshape(*size, 1, c * m), *a[1:]],
+        lambda a: [a[0].reshape(*size, c, m), *a[1:]],
+    )
 
 
 def _recurrent(cell: keras.layers.Layer) -> Layout:
@@ -66,6 +88,31 @@ def _attention(layer: keras.layers.MultiHeadAttention) -> Layout:
 
 def _reshaped(arrays: Arrays, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
     return [a.reshape(shape) for a, shape in zip(arrays, shapes, strict=True)]
+
+
+def in_order(network: keras.Model) -> list[keras.layers.Layer]:
+    """Return a network's layers in the canonical order: branch by branch, each to its end.
+
+    That is the order of scratch's `Concatenate` and `Add`; Keras sorts a network that forks by the
+    distance to the output, which puts the branches' layers alternately.
+    """
+    if isinstance(network, keras.Sequential) or not hasattr(network, "operations"):
+        return network.layers
+    seen: set[tuple[int, int]] = set()
+    places: dict[int, int] = {}
+
+    def follow(tensor: keras.KerasTensor) -> None:
+        """Go back from a tensor to the inputs; count the operations on the way."""
+        operation, call, _ = tensor._keras_history
+        if (id(operation), call) not in seen:
+            seen.add((id(operation), call))
+            for source in operation._inbound_nodes[call].input_tensors:
+                follow(source)
+            places.setdefault(id(operation), len(places))
+
+    for output in network.outputs:
+        follow(output)
+    return sorted(network.layers, key=lambda layer: places.get(id(layer), len(places)))
 
 
 def canonical_states(layer: keras.layers.Layer) -> list[keras.Variable]:

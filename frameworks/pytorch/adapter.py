@@ -139,8 +139,8 @@ class PyTorchAdapter(Adapter):
             if isinstance(module, nn.MultiheadAttention):
                 output, own = output[0], own + layout_of(module.out_proj).count
             if isinstance(output, torch.Tensor):
-                if first and output.ndim == 4:
-                    output = output.permute(0, 2, 3, 1)
+                if first:
+                    output = output.movedim(1, -1)
                 output = output.numpy().copy(order="C")
             else:  # of a recurrent module: all outputs and the last states, of which one is used
                 output = None

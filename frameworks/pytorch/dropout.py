@@ -13,15 +13,23 @@ from frameworks.masks import Masks
 
 __all__ = ["DropoutModules", "channels_first", "nothing_else_drawn"]
 
-# The modules that return images as (n, c, h, w), and those that keep the layout of their input.
-_IMAGES = nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.BatchNorm2d
-_ELEMENTWISE = nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Dropout
+# The modules that return images (n, c, h, w) or sequences (n, c, t), and those that keep a layout.
+_IMAGES = (
+    *(nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.Upsample),
+    *(nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d),
+    *(nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d),
+)
+_ELEMENTWISE = (
+    *(nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU, nn.ELU, nn.SELU, nn.Softplus),
+    *(nn.Hardsigmoid, nn.Hardswish, nn.Dropout, nn.BatchNorm1d, nn.GroupNorm),
+    *(nn.ZeroPad1d, nn.ZeroPad2d),
+)
 
 
 def channels_first(module: nn.Module, before: bool) -> bool:
-    """Return whether a module's output images are (n, c, h, w); `before`: whether its inputs are.
+    """Return whether a module's outputs are (n, c, ...); `before`: whether its inputs are.
 
-    The images of other modules are taken as they are.
+    The outputs of other modules are taken as they are.
     """
     return isinstance(module, _IMAGES) or (before and isinstance(module, _ELEMENTWISE))
 
@@ -35,7 +43,7 @@ class DropoutModules:
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         self.masks = Masks()
-        self._first: list[bool] = []  # for each call: whether its input is (n, c, h, w)
+        self._first: list[bool] = []  # for each call: whether its input is (n, c, ...)
         self._paused: nn.Dropout | None = None  # in evaluation mode during its call
         modules = [module for network in networks for module in network.modules()]
         self.modules = [module for module in modules if type(module) is nn.Dropout]
@@ -44,7 +52,7 @@ class DropoutModules:
             module.register_forward_hook(self._resume)
 
     def find(self, network: nn.Module, X: torch.Tensor) -> list[Dropped]:
-        """Return what each call of a dropout module drops of rows like X, images channels-last."""
+        """Return what each call of a dropout module drops of rows like X, channels last."""
         self._first, first = [], False
         if not self.modules:
             return []
@@ -64,17 +72,17 @@ class DropoutModules:
             for hook in hooks:
                 hook.remove()
         for i, (rate, shape) in enumerate(found):
-            self._first[i] = self._first[i] and len(shape) == 3
+            self._first[i] = self._first[i] and len(shape) > 1
             if self._first[i]:
                 found[i] = Dropped(rate, (*shape[1:], shape[0]))
         return found
 
     @contextmanager
     def handed(self, masks: Sequence[np.ndarray]) -> Iterator[None]:
-        """Use these masks, images channels-last, in the next forward pass."""
+        """Use these masks, channels last, in the next forward pass."""
         tensors = map(torch.from_numpy, masks)
         pairs = zip(tensors, self._first, strict=True)
-        with self.masks.handed([m.permute(0, 3, 1, 2) if first else m for m, first in pairs]):
+        with self.masks.handed([m.movedim(-1, 1) if first else m for m, first in pairs]):
             yield
 
     def _apply(self, module: nn.Dropout, inputs: tuple[torch.Tensor]) -> torch.Tensor | None:

@@ -20,7 +20,9 @@ def layout_of(module: nn.Module) -> Layout:
     """Return the layout of one module's own parameters; TypeError for an unknown one of PyTorch."""
     if isinstance(module, nn.Linear):
         return _kernel(module, (1, 0), (1, 0))
-    if isinstance(module, nn.Conv2d):  # (c_out, c_in, kh, kw) and (kh, kw, c_in, c_out)
+    if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):  # a, b, k and k, b, a
+        return _kernel(module, (2, 1, 0), (2, 1, 0))
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):  # a, b, kh, kw and kh, kw, b, a
         return _kernel(module, (2, 3, 1, 0), (3, 2, 0, 1))
     if isinstance(module, nn.RNN | nn.LSTM | nn.GRU):
         return _recurrent(module)
@@ -33,8 +35,12 @@ def layout_of(module: nn.Module) -> Layout:
     return Layout.same(*own)
 
 
-def _kernel(module: nn.Linear | nn.Conv2d, there: tuple[int, ...], back: tuple[int, ...]) -> Layout:
-    """A kernel whose axes are in another order, and perhaps a bias."""
+def _kernel(module: nn.Module, there: tuple[int, ...], back: tuple[int, ...]) -> Layout:
+    """A kernel whose axes are in another order, and perhaps a bias.
+
+    A convolution's has the axes c_out, c_in/g and then height and width; a transposed one's begins
+    with c_in and c_out, so that both are turned in the same way.
+    """
     own = [module.weight, *([] if module.bias is None else [module.bias])]
     return Layout(
         own,

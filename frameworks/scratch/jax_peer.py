@@ -17,6 +17,7 @@ from scratch import (
     CategoricalCrossEntropy,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Flatten,
     HalfSquaredError,
     Layer,
@@ -30,8 +31,9 @@ from scratch import (
     Tanh,
 )
 from scratch.batches import take_batches
+from scratch.layers.windows import Windows
 
-__all__ = ["JaxLoop"]
+__all__ = ["JaxLoop", "layer_function"]
 
 Params = list[Any]
 Function = Callable[..., Any]
@@ -64,7 +66,7 @@ class JaxLoop:
         self.X, self.y = map(jax.numpy.asarray, data[:2])
         if self.X.dtype != data.X.dtype:
             raise Unavailable("JAX computes in float32 unless JAX_ENABLE_X64 is set")
-        self.layers = [_layer(layer) for layer in parts.network.layers]
+        self.layers = [layer_function(layer) for layer in parts.network.layers]
         self.loss = _loss(parts.loss)
         self.update, self.rates = _optimizer(parts.optimizer)
         self.threshold = task.threshold(parts.logits)
@@ -145,24 +147,32 @@ def _zeros(weights: Arrays) -> list[Arrays]:
     return [[np.zeros_like(w) for w in weights] for _ in range(2)]
 
 
-def _layer(layer: Layer) -> tuple[Function, int]:
+def layer_function(layer: Layer) -> tuple[Function, int]:
     """Return a layer as a function of its inputs and parameters, and the number of these."""
     import jax
     from jax import lax, nn
 
     def pool(x: Any) -> Any:
-        window, strides = (1, *layer.size, 1), (1, *layer.stride, 1)  # type: ignore[attr-defined]
-        return lax.reduce_window(x, -np.inf, lax.max, window, strides, "valid")
+        laid: Windows = layer.windows  # type: ignore[attr-defined]
+        window, strides, dilation = ((1, *p, 1) for p in (laid.size, laid.stride, laid.dilation))
+        around = ((0, 0), *laid.borders(x.shape[1:3]), (0, 0))
+        return lax.reduce_window(x, -np.inf, lax.max, window, strides, around, None, dilation)
 
     def convolution(x: Any, W: Any, *b: Any) -> Any:
-        padding = layer.padding.upper()  # type: ignore[attr-defined]
-        names = ("NHWC", "HWIO", "NHWC")
-        z = lax.conv_general_dilated(x, W, layer.stride, padding, dimension_numbers=names)  # type: ignore[attr-defined]
+        laid: Windows = layer.windows  # type: ignore[attr-defined]
+        names, around = ("NHWC", "HWIO", "NHWC"), laid.borders(x.shape[1:3])
+        z = lax.conv_general_dilated(
+            *(x, W, laid.stride, around),
+            rhs_dilation=laid.dilation,
+            dimension_numbers=names,
+            feature_group_count=layer.groups,  # type: ignore[attr-defined]
+        )
         return z + b[0] if b else z
 
     functions: dict[type[Layer], Function] = {
         Dense: lambda x, W, *b: x @ W + b[0] if b else x @ W,
         Conv2D: convolution,
+        DepthwiseConv2D: convolution,
         MaxPool2D: pool,
         ReLU: nn.relu,
         Sigmoid: nn.sigmoid,

@@ -1,10 +1,11 @@
 """A pass through a scratch network, layer by layer, nested ones too."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 
 import scratch
+from scratch.branches import Branches
 
 __all__ = ["leaves", "walk"]
 
@@ -18,19 +19,30 @@ def leaves(network: scratch.Sequential) -> Iterator[scratch.Layer]:
             yield layer
 
 
-def walk(
-    network: scratch.Sequential, x: np.ndarray, training: bool = False
-) -> Iterator[tuple[scratch.Layer, np.ndarray, np.ndarray]]:
+Step = tuple[scratch.Layer, np.ndarray, np.ndarray]
+
+
+def walk(layer: scratch.Layer, x: np.ndarray, training: bool = False) -> Iterator[Step]:
     """Pass x through; yield each layer, nested ones too, with its input and its output."""
-    start = x
-    for layer in network.layers:
-        if isinstance(layer, scratch.Sequential):
-            for step in walk(layer, x, training):
-                yield step
-                x = step[2]
-        else:
-            a = layer.forward(x, training)
-            yield layer, x, a
-            x = a
-    if isinstance(network, scratch.Residual):
-        yield network, x, start + x
+    if isinstance(layer, Branches):
+        outputs = []
+        for branch in layer.layers:
+            outputs.append((yield from _through([branch], x, training)))
+        yield layer, x, layer.join(outputs)
+    elif isinstance(layer, scratch.Sequential):
+        a = yield from _through(layer.layers, x, training)
+        if isinstance(layer, scratch.Residual):
+            yield layer, a, x + a
+    else:
+        yield layer, x, layer.forward(x, training)
+
+
+def _through(
+    layers: Sequence[scratch.Layer], x: np.ndarray, training: bool
+) -> Generator[Step, None, np.ndarray]:
+    """Pass x through layers in sequence, in the same way; return their output."""
+    for layer in layers:
+        for step in walk(layer, x, training):
+            yield step
+            x = step[2]
+    return x

@@ -35,6 +35,9 @@ class _Packing:
 
     def __init__(self, trace: Trace, calls: Calls, results: list[np.ndarray]) -> None:
         self.trace, self.calls, self.results = trace, calls, results
+        self._known: dict[
+            int, tuple[np.ndarray, Block | None]
+        ] = {}  # by id; kept, so that it stays
 
     def pack_two(self) -> bool:
         """Make one of the first two calls that can be one; return whether there are any."""
@@ -62,7 +65,13 @@ class _Packing:
 
     def _number(self, a: np.ndarray) -> object:
         """Return what tells a number that may change from all others; constants are all alike."""
-        return "constant" if self.trace.block(a) is None else a.ctypes.data
+        return "constant" if self._block(a) is None else a.ctypes.data
+
+    def _block(self, a: np.ndarray) -> Block | None:
+        """Return the memory that an array lies in; each one is asked for again and again."""
+        if id(a) not in self._known:
+            self._known[id(a)] = a, self.trace.block(a)
+        return self._known[id(a)][1]
 
     def _place(self, i: int, j: int) -> int | None:
         """Return where both calls can be made, at i or at j, or None."""
@@ -73,13 +82,13 @@ class _Packing:
 
     def _are_apart(self, call: Call, others: Sequence[Call]) -> bool:
         """Tell whether it makes no difference that a call is made before, or after, all others."""
-        own = self.trace.block(call.out)
-        read = {self.trace.block(a) for a in call.inputs}
+        own = self._block(call.out)
+        read = {self._block(a) for a in call.inputs}
         for other in others:
-            blocks = {self.trace.block(a) for a in other.arrays}
+            blocks = {self._block(a) for a in other.arrays}
             if own in blocks and self._meet(call.out, other.arrays):
                 return False
-            if self.trace.block(other.out) in read and self._meet(other.out, call.inputs):
+            if self._block(other.out) in read and self._meet(other.out, call.inputs):
                 return False
         return True
 
@@ -90,7 +99,7 @@ class _Packing:
         """Put one call in the place of both, if their arrays can lie one after the other."""
         first, second = self.calls[i], self.calls[j]
         pairs = [pair for pair in zip(first.arrays, second.arrays, strict=True) if pair[0].ndim]
-        blocks = [tuple(map(self.trace.block, pair)) for pair in pairs]
+        blocks = [tuple(map(self._block, pair)) for pair in pairs]
         apart = [k for k, pair in enumerate(pairs) if not self._follow(*pair)]
         merged = list(dict.fromkeys(blocks[k] for k in apart))
         involved = [block for pair in merged for block in pair]
@@ -108,13 +117,13 @@ class _Packing:
 
     def _is_whole(self, a: np.ndarray) -> bool:
         """Tell whether an array is all of a block that may lie elsewhere."""
-        block = self.trace.block(a)
+        block = self._block(a)
         return block is not None and block.own and a.nbytes == block.end - block.start
 
     def _follow(self, a: np.ndarray, b: np.ndarray) -> bool:
         """Tell whether b begins in memory where a ends."""
-        block = self.trace.block(a)
-        if block is None or block is not self.trace.block(b) or not block.base.flags.c_contiguous:
+        block = self._block(a)
+        if block is None or block is not self._block(b) or not block.base.flags.c_contiguous:
             return False
         return b.ctypes.data == a.ctypes.data + a.nbytes
 
@@ -125,7 +134,7 @@ class _Packing:
         starts = {one: 0, other: size}
 
         def move(a: np.ndarray) -> np.ndarray:
-            block = self.trace.block(a)
+            block = self._block(a)
             if block not in starts:
                 return a
             at = starts[block] + a.ctypes.data - block.start
@@ -149,6 +158,6 @@ class _Packing:
 
     def _one(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Return the vector of the numbers of a and then of b, which follow one another."""
-        base = self.trace.block(a).base  # type: ignore[union-attr]
+        base = self._block(a).base  # type: ignore[union-attr]
         at = a.ctypes.data - base.ctypes.data
         return np.ndarray((a.size + b.size,), a.dtype, base.data, at)

@@ -33,7 +33,9 @@ class StackedEpochs:
     def __init__(self, seeds: Sequence[Parts], data: Batch, batch_size: int) -> None:
         self.seeds, self.data, self.in_order = seeds, data, np.arange(len(data.X))
         self.master = deepcopy(seeds[0])  # its optimizer counts the steps of all
-        if not self.master.are_own() or self.master.drawing() or self.master.penalty is not None:
+        network = self.master.network  # a layer in two places has a gradient outside of `grad`
+        alone = self.master.drawing() or network.twins or self.master.penalty is not None
+        if alone or not self.master.are_own():
             raise CannotFollow("these parts cannot be stacked: train them one by one")
         size = min(batch_size, len(data.X))
         count, rest = divmod(len(data.X), size)

@@ -307,6 +307,7 @@ _OTHERS: dict[Any, Callable[..., Any]] = {
     np.where: _where,
     np.empty_like: lambda trace, a, *, shape=None: trace.room(np.empty_like(plain(a), shape=shape)),
     np.zeros_like: lambda trace, a, *, shape=None: _filled(trace, a, shape, 0),
+    np.full_like: lambda trace, a, value, *, shape=None: _filled(trace, a, shape, value),
 }
 # Methods that need no note: they make views, look at no number, or end in ufuncs.
 _SAFE = {"max", "min", "sum", "squeeze", "swapaxes", "transpose", "view"}

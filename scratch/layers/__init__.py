@@ -13,23 +13,39 @@ from scratch.layers.activations import (
 from scratch.layers.attention import SelfAttention, attend
 from scratch.layers.batch_norm import BatchNorm
 from scratch.layers.bidirectional import Bidirectional
-from scratch.layers.convolution import Conv2D
+from scratch.layers.convolution import Conv1D, Conv2D, DepthwiseConv2D
 from scratch.layers.dense import Dense
 from scratch.layers.dropout import Dropout
 from scratch.layers.embedding import Embedding, PositionEmbedding
 from scratch.layers.flatten import Flatten, Reshape
 from scratch.layers.gelu import GELU
+from scratch.layers.global_pooling import GlobalAveragePool, GlobalMaxPool
 from scratch.layers.gru import GRU
 from scratch.layers.hard_activations import HardSigmoid, HardSwish
 from scratch.layers.layer import Layer
 from scratch.layers.lstm import LSTM
 from scratch.layers.masking import Mask, Masking
 from scratch.layers.normalization import GroupNorm, LayerNorm, RMSNorm
-from scratch.layers.pooling import AveragePool2D, MaxPool2D
+from scratch.layers.padding import ZeroPadding1D, ZeroPadding2D
+from scratch.layers.pooling import AveragePool1D, AveragePool2D, MaxPool1D, MaxPool2D
 from scratch.layers.simple_rnn import SimpleRNN
 from scratch.layers.smooth_activations import ELU, SELU, SiLU, Softplus
+from scratch.layers.transposed import Conv1DTranspose, Conv2DTranspose
+from scratch.layers.upsampling import BilinearUpsample2D, NearestUpsample2D
 
 __all__ = [
+    "AveragePool1D",
+    "BilinearUpsample2D",
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2DTranspose",
+    "DepthwiseConv2D",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "MaxPool1D",
+    "NearestUpsample2D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
     "PositionEmbedding",
     "SelfAttention",
     "attend",

@@ -1,4 +1,4 @@
-"""Pooling: one number for every window of an image, channel by channel.
+"""Pooling: one number for every window of an image or a sequence, channel by channel.
 
 A window is pooled along its width first, then along its height. Along one axis, the first numbers
 of all windows are one view of the images, the second ones another, and so on (`_places`); the rest
@@ -8,43 +8,109 @@ is arithmetic on whole arrays.
 import numpy as np
 
 from scratch.layers.layer import Layer
-from scratch.layers.windows import Pair, pair, positions
+from scratch.layers.padding import inside, pad
+from scratch.layers.sequences import OfSequences, StepPadding, of_steps, on_steps
+from scratch.layers.windows import Padding, Pair, Windows, on_images, pair
 
-__all__ = ["AveragePool2D", "MaxPool2D"]
+__all__ = ["AveragePool1D", "AveragePool2D", "MaxPool1D", "MaxPool2D"]
 
 _HEIGHT, _WIDTH = 1, 2  # axes of X (n, h, w, c)
 
 
-class _Pool2D(Layer):
-    """Windows of a given size and stride."""
+class _Pool(Layer):
+    """Windows that are laid on an image with a border of one value."""
 
-    def __init__(self, size: int | Pair = 2, stride: int | Pair | None = None) -> None:
+    border = 0.0
+
+    def __init__(self, windows: Windows) -> None:
         super().__init__()
-        self.size = pair("size", size)
-        self.stride = self.size if stride is None else pair("stride", stride)
+        self.windows, self.size, self.stride = windows, windows.size, windows.stride
+        added = ((0, 0), (0, 0)) if isinstance(windows.padding, str) else windows.padding
+        if any(max(sides) >= size for size, sides in zip(windows.extent, added, strict=True)):
+            raise ValueError(f"padding must be below {windows.extent}, the window, got {added}")
+
+    def _pad(self, X: np.ndarray) -> np.ndarray:
+        """Return X with its border, and keep where X lies in it."""
+        added = self.windows.borders(X.shape[1:3])
+        self.inside = inside(X.shape[1:3], added)
+        padded = pad(X, added, self.border)
+        self.padded = padded.shape[1:3]
+        return padded
 
     def _places(self, X: np.ndarray, axis: int) -> list[np.ndarray]:
         """Return the numbers at the first, second, ... place of every window along an axis."""
-        size, stride = self.size[axis - 1], self.stride[axis - 1]
-        last = X.shape[axis] - size
-        return [X[(slice(None),) * axis + (slice(v, last + v + 1, stride),)] for v in range(size)]
+        count = self.windows.positions(self.padded)[axis - 1]
+        before = (slice(None),) * axis
+        places = (self.windows.places(axis - 1, v, count) for v in range(self.size[axis - 1]))
+        return [X[(*before, place)] for place in places]
 
-    def _put(self, shares: list[np.ndarray], length: int, axis: int) -> np.ndarray:
-        """Return an array of `length` along the axis, with the shares added at their places."""
+    def _put(self, shares: list[np.ndarray], axis: int) -> np.ndarray:
+        """Return an array of X's length along the axis, with the shares added at their places."""
         shape, size, stride = list(shares[0].shape), self.size[axis - 1], self.stride[axis - 1]
-        covered = size == stride and size * shape[axis] == length  # each place by one window
+        apart = size <= stride and self.windows.dilation[axis - 1] == 1  # each place in one window
+        length = self.padded[axis - 1]
+        covered = apart and size == stride and size * shape[axis] == length
         shape[axis] = length
         dX = (np.empty_like if covered else np.zeros_like)(shares[0], shape=tuple(shape))
         for place, share in zip(self._places(dX, axis), shares, strict=True):
-            place[...] = share if size <= stride else place + share
+            place[...] = share if apart else place + share
         return dX
 
 
-class MaxPool2D(_Pool2D):
-    """z[i, y, x, c] = max over u, v of X[i, s·y + u, s·x + v, c].
+class _MaxPool(_Pool):
+    """The maximum; a border of −∞ never is one."""
+
+    border = -np.inf
+
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
+        """Return z (n, oh, ow, c) for X (n, h, w, c)."""
+        X = self._pad(X)
+        rows, self.exceeds_in_width = _maximum(self._places(X, _WIDTH))
+        z, self.exceeds_in_height = _maximum(self._places(rows, _HEIGHT))
+        return z
+
+    def backward(self, dz: np.ndarray) -> np.ndarray:
+        """Return dX (n, h, w, c): for every place, the sum over the windows that it is in."""
+        drows = self._put(_to_first_maximum(dz, self.exceeds_in_height), _HEIGHT)
+        return self._put(_to_first_maximum(drows, self.exceeds_in_width), _WIDTH)[self.inside]
+
+
+class _AveragePool(_Pool):
+    """The mean; the zeros of the border add nothing, and count only with `count_padding`."""
+
+    def __init__(self, windows: Windows, count_padding: bool) -> None:
+        super().__init__(windows)
+        self.count_padding = count_padding
+
+    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
+        """Return z (n, oh, ow, c) for X (n, h, w, c)."""
+        ones = np.ones((1, *X.shape[1:3], 1), X.dtype)
+        X = self._pad(X)
+        self.count: int | np.ndarray = self.size[0] * self.size[1]
+        if X.shape[1:3] != ones.shape[1:3] and not self.count_padding:
+            self.count = self._sums(self._pad(ones))
+        return self._sums(X) / self.count
+
+    def backward(self, dz: np.ndarray) -> np.ndarray:
+        """Return dX (n, h, w, c): for every place, the sum over the windows that it is in."""
+        kh, kw = self.size
+        drows = self._put([dz / self.count] * kh, _HEIGHT)
+        return self._put([drows] * kw, _WIDTH)[self.inside]
+
+    def _sums(self, X: np.ndarray) -> np.ndarray:
+        """Return the sum of each window (n, oh, ow, c)."""
+        first, *others = self._places(X, _WIDTH)
+        first, *others = self._places(sum(others, first), _HEIGHT)
+        return sum(others, first)
+
+
+class MaxPool2D(_MaxPool):
+    """z[i, y, x, c] = max over u, v of X[i, s·y + d·u, s·x + d·v, c].
 
     Shapes: X (n, h, w, c), z (n, oh, ow, c) with oh = ⌊(h − kh)/s⌋ + 1; remaining rows and columns
-    are dropped. The stride s is the size unless given. ValueError for images smaller than a window.
+    are dropped. The stride s is the size unless given. `padding` and the dilation d are those of
+    `Conv2D`, except that the border is −∞. ValueError for images smaller than a window, and for a
+    border as large as a window.
 
     Gradient: dz goes to the place of the maximum; among equals to the first one, row by row, as in
     TensorFlow and PyTorch.
@@ -58,26 +124,45 @@ class MaxPool2D(_Pool2D):
            [0., 0.]])
     """
 
-    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
-        """Return z (n, oh, ow, c) for X (n, h, w, c)."""
-        self.image = X.shape[1:3]
-        positions(self.image, self.size, self.stride)
-        rows, self.exceeds_in_width = _maximum(self._places(X, _WIDTH))
-        z, self.exceeds_in_height = _maximum(self._places(rows, _HEIGHT))
-        return z
-
-    def backward(self, dz: np.ndarray) -> np.ndarray:
-        """Return dX (n, h, w, c): for every place, the sum over the windows that it is in."""
-        h, w = self.image
-        drows = self._put(_to_first_maximum(dz, self.exceeds_in_height), h, _HEIGHT)
-        return self._put(_to_first_maximum(drows, self.exceeds_in_width), w, _WIDTH)
+    def __init__(
+        self,
+        size: int | Pair = 2,
+        stride: int | Pair | None = None,
+        padding: Padding = "valid",
+        dilation: int | Pair = 1,
+    ) -> None:
+        size = pair("size", size)
+        super().__init__(on_images(size, size if stride is None else stride, padding, dilation))
 
 
-class AveragePool2D(_Pool2D):
-    """z[i, y, x, c] = 1/(kh kw) Σ_u Σ_v X[i, s·y + u, s·x + v, c].
+class MaxPool1D(OfSequences, _MaxPool):
+    """z[i, t, c] = max over u of X[i, s·t + d·u, c].
 
-    Shapes, stride and remaining rows and columns as in `MaxPool2D`.
-    Gradient: dz/(kh kw) to every place of the window.
+    Shapes: X (n, t, c), z (n, ot, c); everything else as in `MaxPool2D` at width 1.
+
+    >>> MaxPool1D(2, 1).forward(np.array([[[1.0], [5.0], [3.0]]])).ravel()
+    array([5., 5.])
+    """
+
+    def __init__(
+        self,
+        size: int = 2,
+        stride: int | None = None,
+        padding: StepPadding = "valid",
+        dilation: int = 1,
+    ) -> None:
+        stride = size if stride is None else stride
+        super().__init__(on_steps(of_steps("size", size), stride, padding, dilation))
+
+
+class AveragePool2D(_AveragePool):
+    """z[i, y, x, c] = 1/m Σ_u Σ_v X[i, s·y + u, s·x + v, c], with m = kh·kw.
+
+    Shapes, stride, padding and remaining rows and columns as in `MaxPool2D`, except that the border
+    is 0. With `count_padding` it counts, as in PyTorch by default; otherwise m is the number of
+    pixels of X in the window, as always in Keras.
+
+    Gradient: dz/m to every place of the window.
     Source: LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of
     the IEEE 86, 1998, section II.B, there with a trained factor and bias.
 
@@ -89,22 +174,42 @@ class AveragePool2D(_Pool2D):
            [2., 2.]])
     """
 
-    def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
-        """Return z (n, oh, ow, c) for X (n, h, w, c)."""
-        self.image = X.shape[1:3]
-        positions(self.image, self.size, self.stride)
-        rows = sum(self._places(X, _WIDTH)[1:], self._places(X, _WIDTH)[0])
-        return sum(self._places(rows, _HEIGHT)[1:], self._places(rows, _HEIGHT)[0]) / self._count
+    def __init__(
+        self,
+        size: int | Pair = 2,
+        stride: int | Pair | None = None,
+        padding: Padding = "valid",
+        *,
+        count_padding: bool = False,
+    ) -> None:
+        size = pair("size", size)
+        windows = on_images(size, size if stride is None else stride, padding, dilation=1)
+        super().__init__(windows, count_padding)
 
-    def backward(self, dz: np.ndarray) -> np.ndarray:
-        """Return dX (n, h, w, c): for every place, the sum over the windows that it is in."""
-        (h, w), (kh, kw) = self.image, self.size
-        drows = self._put([dz / self._count] * kh, h, _HEIGHT)
-        return self._put([drows] * kw, w, _WIDTH)
 
-    @property
-    def _count(self) -> int:
-        return self.size[0] * self.size[1]
+class AveragePool1D(OfSequences, _AveragePool):
+    """z[i, t, c] = 1/m Σ_u X[i, s·t + u, c], with m = k.
+
+    Shapes: X (n, t, c), z (n, ot, c); everything else as in `AveragePool2D` at width 1.
+
+    >>> X = np.array([[[6.0], [2.0]]])
+    >>> AveragePool1D(2, padding=1).forward(X).ravel()
+    array([6., 2.])
+    >>> AveragePool1D(2, padding=1, count_padding=True).forward(X).ravel()
+    array([3., 1.])
+    """
+
+    def __init__(
+        self,
+        size: int = 2,
+        stride: int | None = None,
+        padding: StepPadding = "valid",
+        *,
+        count_padding: bool = False,
+    ) -> None:
+        stride = size if stride is None else stride
+        windows = on_steps(of_steps("size", size), stride, padding, dilation=1)
+        super().__init__(windows, count_padding)
 
 
 def _maximum(places: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -27,7 +27,7 @@ from scratch import (
     Tanh,
 )
 
-from . import graph_activations, graph_recurrent, graph_sequences
+from . import graph_activations, graph_convolutions, graph_recurrent, graph_sequences
 from .layer_case import LayerCase, ties
 
 
@@ -140,6 +140,7 @@ LAYERS: dict[type, dict[str, LayerCase]] = {
             IMAGES,
             convolution((2, 2), [(0, 1), (1, 1)]),
         ),
+        **graph_convolutions.CONV2D,
     },
     MaxPool2D: {
         "": LayerCase(lambda: MaxPool2D(2), IMAGES, pool((2, 2), (2, 2), lambda taps: taps.max(3))),
@@ -149,6 +150,7 @@ LAYERS: dict[type, dict[str, LayerCase]] = {
         "of equal numbers": LayerCase(
             lambda: MaxPool2D(3, 2), IMAGES, pool((3, 3), (2, 2), lambda taps: taps.max(3)), ties
         ),
+        **graph_convolutions.MAX_POOL2D,
     },
     AveragePool2D: {
         "": LayerCase(
@@ -159,6 +161,7 @@ LAYERS: dict[type, dict[str, LayerCase]] = {
             IMAGES,
             pool((3, 2), (2, 1), lambda taps: taps.mean(3)),
         ),
+        **graph_convolutions.AVERAGE_POOL2D,
     },
     Sequential: {
         "": LayerCase(
@@ -184,6 +187,7 @@ LAYERS: dict[type, dict[str, LayerCase]] = {
         ),
     },
     **graph_activations.CASES,
+    **graph_convolutions.CASES,
     **graph_recurrent.CASES,
     **graph_sequences.CASES,
 }

@@ -11,24 +11,14 @@ from scratch import (
     BatchNorm,
     Conv2D,
     Dropout,
-    Flatten,
     LeakyReLU,
     MaxPool2D,
     Sequential,
     Step,
 )
 
-LAYERS = {
-    "valid": lambda: Conv2D(2, 3, 3),
-    "same": lambda: Conv2D(2, 3, 3, stride=2, padding="same"),
-    "MaxPool2D": MaxPool2D,
-    "overlapping": lambda: MaxPool2D(3, stride=1),
-    "AveragePool2D": AveragePool2D,
-    "BatchNorm": lambda: BatchNorm.keras(2),
-    "LeakyReLU": lambda: LeakyReLU(0.3),
-    "Flatten": Flatten,
-    "Dropout": lambda: Dropout(0.5, np.random.default_rng(0)),
-}
+from .image_cases import LAYERS
+
 every = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 
 

@@ -23,7 +23,6 @@ from scratch import (
     ReLU,
     Sequential,
 )
-from scratch.layers.windows import same_padding
 
 from .closeness import assert_close
 from .image_cases import convolutions, shapes
@@ -46,11 +45,10 @@ def from_torch(X):
 
 def torch_conv(X, W, *b, layer):
     """PyTorch's convolution on our layouts; what 'same' means is stated by padding the input."""
-    X, (kh, kw), (sy, sx) = to_torch(X), layer.kernel, layer.stride
-    if layer.padding == "same":
-        top, bottom = same_padding(X.shape[2], kh, sy)
-        X = functional.pad(X, (*same_padding(X.shape[3], kw, sx), top, bottom))
-    return from_torch(functional.conv2d(X, W.permute(3, 2, 0, 1).contiguous(), *b, (sy, sx)))
+    above_below, left_right = layer.windows.borders(tuple(X.shape[1:3]))
+    X = functional.pad(to_torch(X), (*left_right, *above_below))
+    W, dilation = W.permute(3, 2, 0, 1).contiguous(), layer.windows.dilation
+    return from_torch(functional.conv2d(X, W, *b, layer.stride, 0, dilation, layer.groups))
 
 
 @given(case=convolutions())

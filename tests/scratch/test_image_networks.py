@@ -1,4 +1,4 @@
-"""What networks of image layers promise: modes, state, and no array allocated twice."""
+"""What networks of image layers promise: modes, state, and no column copied without need."""
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from scratch import (
     train,
     train_step,
 )
+from scratch.layers import correlation
 
 
 def images(n, dtype=np.float64):
@@ -75,3 +76,18 @@ def test_state_of_a_network_is_the_running_statistics_in_its_own_type():
     assert mean.dtype == variance.dtype == np.float32
     assert mean is network.layers[1].state["mean"]
     assert variance is network.layers[1].state["variance"]
+
+
+def test_columns_of_a_window_are_copied_only_where_they_are_dilated(monkeypatch):
+    views, original = [], correlation._side_by_side
+
+    def noted(rows, *arguments):
+        columns = original(rows, *arguments)
+        views.append(np.may_share_memory(rows, columns))
+        return columns
+
+    monkeypatch.setattr(correlation, "_side_by_side", noted)
+    for options in ({"stride": 2}, {"groups": 2}, {"dilation": (2, 1)}, {"dilation": (1, 2)}):
+        layer = Conv2D(2, 4, 2, **options)
+        layer.backward(np.ones_like(layer.forward(images(3))))
+    assert views == [True] * 6 + [False] * 2

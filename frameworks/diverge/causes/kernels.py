@@ -45,11 +45,13 @@ def linear(X: Array, W: Array) -> Array | None:
     if W.ndim == 2:
         X = X.reshape(len(X), -1)
         return X @ W if X.shape[1] == W.shape[0] else None
-    if X.ndim == 2:
+    if X.ndim == 2 and W.ndim == 4:
         side = isqrt(X.shape[1] // W.shape[2])
         if side * side * W.shape[2] != X.shape[1]:
             return None
         X = X.reshape(len(X), side, side, W.shape[2])
+    if not X.ndim == W.ndim == 4 or X.shape[3] != W.shape[2]:  # of sequences, or in groups
+        return None
     if min(X.shape[1:3]) < max(W.shape[:2]):
         return None
     return np.einsum("nyxcuv,uvco->nyxo", sliding_window_view(X, W.shape[:2], axis=(1, 2)), W)

@@ -25,10 +25,10 @@ from frameworks.errors import RequestError
 from frameworks.peers import Unavailable
 from frameworks.pytorch.peers import PyTorchLoop
 from frameworks.scratch import peers
-from frameworks.scratch.jax_peer import JaxLoop
+from frameworks.scratch.jax_peer import JaxLoop, layer_function
 from frameworks.scratch.peers import ScratchLoop, SklearnFit
 from frameworks.task import CLASSIFICATION
-from scratch import Batch
+from scratch import Batch, Conv2D, DepthwiseConv2D, MaxPool2D
 
 CHURN = Cell("churn", "float64", 0, "scratch", 1, None, "stand-in", None, 1)
 
@@ -156,6 +156,28 @@ def test_plain_jax_does_the_work_of_scratch(x64, name, experiment):
     cell = replace(CHURN, experiment=experiment)
     expected = pytest.approx(reference_loss(cell, 6, False), rel=1e-12)  # lockstep's own limit
     assert timed(name, cell, 6).loss == expected
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Conv2D(4, 6, 3, groups=2, dilation=2, padding="same"),
+        Conv2D(4, 6, 3, stride=2, padding=((0, 1), (2, 0)), bias=False),
+        DepthwiseConv2D(4, 3, multiplier=2, stride=2),
+        MaxPool2D(3, 2, "same"),
+        MaxPool2D(2, 1, padding=1, dilation=2),
+    ],
+    ids=repr,
+)
+def test_plain_jax_lays_windows_as_scratch_does(x64, layer):
+    rng = np.random.default_rng(0)
+    for p in layer.params:
+        p[...] = rng.normal(size=p.shape)
+    X = rng.normal(size=(2, 7, 8, 4))
+    function, count = layer_function(layer)
+    assert count == len(layer.params)
+    # 1e-14: sums of up to 36 terms, in another order
+    assert np.asarray(function(X, *layer.params)) == pytest.approx(layer.forward(X), abs=1e-14)
 
 
 def test_plain_jax_trains_on_the_rows_left_over_and_twice_the_same(x64):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from frameworks.diverge.causes.kernels import linear
 from frameworks.diverge.differences import difference, not_identical
 from frameworks.diverge.layers import align, unmatched, weight_names
 from frameworks.probe import LayerOutput, computing
@@ -62,3 +63,12 @@ def test_weights_are_named_by_their_layer():
         "weights.1 (bias of layer 1, dense)",
         "weights.2 (kernel of layer 2, dense)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("X", "W"),
+    [((2, 9, 4), (3, 4, 5)), ((2, 36), (3, 4, 5)), ((2, 6, 6, 4), (3, 3, 2, 6))],
+    ids=["sequences", "sequences in rows", "groups"],
+)
+def test_kernels_of_sequences_and_of_groups_have_no_plain_correlation(X, W):
+    assert linear(np.ones(X), np.ones(W)) is None
