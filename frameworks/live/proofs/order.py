@@ -60,9 +60,10 @@ def _rearranged(a: LayerSide, b: LayerSide) -> Proof:
     words = _other_order(a.inputs[0], b.inputs[0])
     if words is None:
         return Proof()
-    one, other = sorted((a.name, b.name))
-    place = joined(a.place, b.place)
-    return Proof([Cause(f"{one} and {other} give {place} {words}", place, ("order",))])
+    one, other = sorted((a, b), key=lambda side: side.name)
+    where = joined(one.place, other.place)
+    sentence = f"{one.name} and {other.name} give {where} {words}"
+    return Proof([Cause(sentence, joined(a.place, b.place), ("order",))])
 
 
 def _other_order(x: np.ndarray, y: np.ndarray) -> str | None:

@@ -1,0 +1,371 @@
+"""Causes in a layer: each is confirmed where it is planted, and nowhere else."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from frameworks.diverge.differences import difference
+from frameworks.live.correspondence import Matching
+from frameworks.live.pairs import Compared, Pair
+from frameworks.live.proofs import Proof
+from frameworks.recordings.trace import Facts, LayerTrace, Trace
+from tests.live.hand_made import both_ways, forward_proof, layer_trace, trace, with_values
+
+RNG = np.random.default_rng(2)
+X, IMAGES, SEQUENCES = (
+    RNG.normal(size=(6, 4)),
+    RNG.normal(size=(3, 5, 6, 2)),
+    RNG.normal(size=(3, 5, 4)),
+)
+W, B = RNG.normal(size=(4, 4)), RNG.normal(size=4)
+KERNEL, K_BIAS = RNG.normal(size=(3, 3, 2, 2)), RNG.normal(size=2)
+GAMMA, BETA = RNG.uniform(1, 2, 4), RNG.normal(size=4)
+MEAN, VARIANCE = RNG.normal(size=4), RNG.uniform(1, 2, 4)
+Array = np.ndarray
+
+
+def t(x: Array) -> torch.Tensor:
+    return torch.tensor(np.ascontiguousarray(x))
+
+
+DENSE = with_values(Facts("dense"), units=4, bias=True)
+NORM = with_values(
+    Facts("batch normalization"), epsilon=1e-3, keep=0.75, scale=True, shift=True, unbiased=False
+)
+CONV = with_values(
+    Facts("convolution"),
+    kernel=(3, 3),
+    stride=(1, 1),
+    dilation=(1, 1),
+    filters=2,
+    groups=1,
+    bias=True,
+    padding=((0, 0), (0, 0)),
+)
+RELU, GELU = Facts("relu"), Facts("gelu", {"approximate": False, "constant": 0.5**0.5},
+                                  {"approximate": "approximate=False"})  # fmt: skip
+LSTM = with_values(
+    Facts("lstm"), units=4, activation="tanh", recurrent_activation="sigmoid", biases=1
+)
+
+
+def dense(x: Array = X, w: Array = W, b: Array = B) -> Array:
+    return F.linear(t(x), t(w.T), t(b)).numpy()
+
+
+def conv(
+    kernel: Array = KERNEL, bias: Array = K_BIAS, images: Array = IMAGES, **options: Any
+) -> Array:
+    z = F.conv2d(
+        t(images.transpose(0, 3, 1, 2)), t(kernel.transpose(3, 2, 0, 1)), t(bias), **options
+    )
+    return z.numpy().transpose(0, 2, 3, 1)
+
+
+def norm(training: bool, epsilon: float = 1e-3) -> Array:
+    mean, variance = t(MEAN), t(VARIANCE)
+    return F.batch_norm(t(X), mean, variance, t(GAMMA), t(BETA), training, 0.25, epsilon).numpy()
+
+
+def pair(
+    facts: Facts,
+    theirs: Facts,
+    outputs: tuple[Array, Array],
+    inputs: Array = X,
+    weights: Sequence[Array] = (),
+    states: Sequence[Array] = (),
+) -> tuple[Trace, Trace]:
+    """Return the traces of one layer, as keras and pytorch have it."""
+    ours = layer_trace("keras", facts, [inputs], outputs[0], weights, states)
+    return ours, layer_trace("pytorch", theirs, [inputs], outputs[1], weights, states)
+
+
+SETTINGS = {
+    "ε": (
+        pair(NORM, with_values(NORM, epsilon=1e-5), (norm(False), norm(False, 1e-5)),
+             weights=[GAMMA, BETA], states=[MEAN, VARIANCE]),
+        ("epsilon",),
+        "keras has epsilon=0.001 in here, pytorch epsilon=1e-05 in here",
+    ),
+    "padding": (
+        pair(CONV, with_values(CONV, padding=((1, 1), (1, 1))), (conv(), conv(padding=1)),
+             IMAGES, [KERNEL, K_BIAS]),
+        ("padding",),
+        "keras has padding=((0, 0), (0, 0)) in here; pytorch padding=((1, 1), (1, 1)) in here",
+    ),
+    "slope": (
+        pair(*(with_values(Facts("leaky relu"), slope=s) for s in (0.25, 0.5)),
+             (F.leaky_relu(t(X), 0.25).numpy(), F.leaky_relu(t(X), 0.5).numpy())),
+        ("slope",),
+        "keras has slope=0.25 in here, pytorch slope=0.5 in here",
+    ),
+    "approximation": (
+        pair(*(with_values(Facts("gelu"), approximate=a, constant=c)
+               for a, c in ((False, 0.5**0.5), (True, 0.044715))),
+             (F.gelu(t(X)).numpy(), F.gelu(t(X), approximate="tanh").numpy())),
+        ("approximate", "constant"),
+        None,
+    ),
+    "kind": (
+        pair(RELU, GELU, (F.relu(t(X)).numpy(), F.gelu(t(X)).numpy())),
+        ("kind",),
+        "keras applies a ReLU in here, pytorch a GELU in here",
+    ),
+    "axis": (
+        pair(*(with_values(Facts("softmax"), axis=axis) for axis in (-1, 0)),
+             (F.softmax(t(X), -1).numpy(), F.softmax(t(X), 0).numpy())),
+        ("axis",),
+        "keras has axis=-1 in here, pytorch axis=0 in here",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_whose_exchange_explains_a_layer_are_the_cause(name: str) -> None:
+    (a, b), settings, sentence = SETTINGS[name]
+    (cause,) = forward_proof(a, b).causes
+    assert (cause.settings, cause.odd) == (settings, None)
+    assert sentence in (None, cause.sentence)
+
+
+def test_a_layer_without_a_bias_is_the_cause() -> None:
+    a = layer_trace("keras", DENSE, [X], dense(), [W, B])
+    b = layer_trace("pytorch", with_values(DENSE, bias=False), [X], X @ W, [W])
+    (cause,) = forward_proof(a, b).causes
+    assert cause.settings == ("bias",)
+    assert cause.sentence == "keras has bias=True in here, pytorch bias=False in here"
+
+
+def test_dropout_at_another_rate_is_the_cause() -> None:
+    kept = RNG.random(X.shape) > 0.5
+    facts = [with_values(Facts("dropout"), rate=rate) for rate in (0.5, 0.25)]
+    outputs = kept * X / 0.5, kept * X / 0.75
+    (cause,) = forward_proof(*pair(facts[0], facts[1], outputs), training=True).causes
+    assert cause.settings == ("rate",)
+    assert [(c.place, c.name, c.value) for c in cause.remedy] == [("here", "rate", 0.5)]
+
+
+def test_a_mask_that_one_side_has_is_the_cause() -> None:
+    """An embedding that masks tokens is before an LSTM, whose weights are the same."""
+    tokens = np.array([[1, 2, 0, 0, 0], [1, 1, 1, 1, 0], [2, 1, 2, 1, 2]])
+    weights = [RNG.normal(size=s) for s in ((4, 16), (4, 16), (16,))]
+    cell = torch.nn.LSTM(4, 4, batch_first=True, dtype=torch.float64)
+    with torch.no_grad():
+        for p, w in zip(cell.parameters(), [weights[0].T, weights[1].T, weights[2]], strict=False):
+            p.copy_(t(w))
+        cell.bias_hh_l0.zero_()
+        every = cell(t(SEQUENCES))[0].numpy()
+        lengths = torch.tensor((tokens != 0).sum(axis=1))
+        packed = torch.nn.utils.rnn.pack_padded_sequence(
+            t(SEQUENCES), lengths, batch_first=True, enforce_sorted=False
+        )
+        last = cell(packed)[1][0][0].numpy()
+    facts = with_values(LSTM, return_sequences=False)
+    traces = []
+    for name, masked, output in (("keras", {"masked": 0}, last), ("pytorch", {}, every[:, -1])):
+        found = layer_trace(name, facts, [SEQUENCES], output, weights)
+        before = LayerTrace("tokens", Facts("embedding", masked), (), (), (tokens,), SEQUENCES)
+        traces.append(replace(found, layers=[before, *found.layers]))
+    (cause,) = forward_proof(*traces).causes
+    assert cause.sentence == (
+        "keras skips the steps that are padding in here, pytorch reads every step in here"
+    )
+
+
+# Mistakes: what a layer does instead of what it says.
+def lstm(x: Array, reverse: bool = False) -> Array:
+    cell = torch.nn.LSTM(4, 4, batch_first=True, dtype=torch.float64)
+    with torch.no_grad():
+        for p, w in zip(cell.parameters(), LSTM_WEIGHTS, strict=False):
+            p.copy_(t(w.T))
+        cell.bias_hh_l0.zero_()
+        return cell(t(x[:, ::-1] if reverse else x))[0].numpy()[:, :: -1 if reverse else 1]
+
+
+LSTM_WEIGHTS = [RNG.normal(size=s) for s in ((4, 16), (4, 16), (16,))]
+Planted = tuple[Facts, Array, Array, Array, list[Array], list[Array], str]
+PLANTED: dict[str, Planted] = {
+    "transposed": (
+        DENSE, X, dense(), dense(w=W.T), [W, B], [], "uses the kernel transposed",
+    ),
+    "no bias": (DENSE, X, dense(), X @ W, [W, B], [], "leaves out the bias"),
+    "bias twice": (DENSE, X, dense(), dense(b=2 * B), [W, B], [], "adds the bias twice"),
+    "turned": (
+        CONV, IMAGES, conv(), conv(KERNEL[::-1, ::-1]), [KERNEL, K_BIAS], [],
+        "turns the kernel by 180°",
+    ),
+    "sides": (
+        CONV, IMAGES, conv(), conv(KERNEL.swapaxes(0, 1)), [KERNEL, K_BIAS], [],
+        "exchanges the kernel's height and width",
+    ),
+    "input channels": (
+        CONV, IMAGES, conv(), conv(KERNEL[:, :, ::-1]), [KERNEL, K_BIAS], [],
+        "reverses the kernel's input channels",
+    ),
+    "running statistics": (
+        with_values(NORM, statistics="batch"), X, norm(True), norm(False), [GAMMA, BETA],
+        [MEAN, VARIANCE], "normalizes with the running statistics",
+    ),
+    "batch statistics": (
+        NORM, X, norm(False), norm(True), [GAMMA, BETA], [MEAN, VARIANCE],
+        "normalizes with the batch statistics",
+    ),
+    "another ε": (
+        NORM, X, norm(False), norm(False, 1e-5), [GAMMA, BETA], [MEAN, VARIANCE],
+        "does not use epsilon=0.001, but an ε of 1e-05",
+    ),
+    "no activation": (RELU, X, np.maximum(X, 0), X, [], [], "returns its input unchanged"),
+    "another activation": (RELU, X, np.maximum(X, 0), np.tanh(X), [], [], "computes a tanh"),
+    "backwards": (
+        LSTM, SEQUENCES, lstm(SEQUENCES), lstm(SEQUENCES, reverse=True),
+        [*LSTM_WEIGHTS], [], "reads the sequences backwards",
+    ),
+    "time first": (
+        LSTM, SEQUENCES, lstm(SEQUENCES), lstm(SEQUENCES.swapaxes(0, 1)).swapaxes(0, 1),
+        [*LSTM_WEIGHTS], [], "takes rows for steps, (t, n, d) for (n, t, d),",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_mistake_in_a_layer_is_named_and_its_side_is_odd(name: str) -> None:
+    facts, inputs, right, wrong, weights, states, sentence = PLANTED[name]
+    proof = forward_proof(*pair(facts, facts, (right, wrong), inputs, weights, states))
+    assert [cause.sentence for cause in proof.causes] == [f"pytorch {sentence} in here"]
+    assert proof.odd == "pytorch"
+
+
+def negatives() -> Iterator[tuple[str, str, Array]]:
+    rng = np.random.default_rng(9)
+    for name, (_, _, right, wrong, *_) in PLANTED.items():
+        yield f"{name}, not quite", name, wrong * (1 + 1e-6 * rng.normal(size=wrong.shape))
+        yield f"{name}, half of it", name, (right + wrong) / 2
+        mixed = wrong.copy()
+        mixed[0] = right[0]
+        yield f"{name}, but for one row", name, mixed
+        yield f"{name}, twice as large", name, 2 * wrong
+        yield f"{name}, and 1", name, wrong + 1
+    for one, two in combinations(PLANTED, 2):
+        same = PLANTED[one][2], PLANTED[two][2]
+        if same[0].shape == same[1].shape and np.array_equal(*same):
+            yield f"between {one} and {two}", one, (PLANTED[one][3] + PLANTED[two][3]) / 2
+
+
+NEGATIVES = list(negatives())
+
+
+@pytest.mark.parametrize("case", NEGATIVES, ids=[name for name, _, _ in NEGATIVES])
+def test_what_explains_only_a_part_of_a_layer_is_not_named(case: tuple[str, str, Array]) -> None:
+    _, name, output = case
+    facts, inputs, right, _, weights, states, _ = PLANTED[name]
+    proof = forward_proof(*pair(facts, facts, (right, output), inputs, weights, states))
+    assert proof == Proof(odd="pytorch")
+
+
+def test_there_are_enough_false_causes() -> None:
+    assert len(NEGATIVES) >= 60
+
+
+def test_a_symmetric_kernel_is_no_evidence_that_it_is_transposed() -> None:
+    symmetric = W + W.T
+    right = dense(w=symmetric)
+    a, b = pair(DENSE, DENSE, (right, right + 1e-3), weights=[symmetric, B])
+    assert forward_proof(a, b) == Proof(odd="pytorch")
+
+
+def test_two_mistakes_that_are_the_same_in_numbers_are_not_told_apart() -> None:
+    """Where every input is positive, a ReLU and no activation return the same."""
+    positive, facts = np.abs(X), Facts("sigmoid")
+    right = torch.sigmoid(t(positive)).numpy()
+    assert forward_proof(*pair(facts, facts, (right, positive), positive)) == Proof(odd="pytorch")
+
+
+def test_settings_that_differ_but_explain_nothing_are_not_the_cause() -> None:
+    other = with_values(NORM, epsilon=1e-5)
+    weights, states = [GAMMA, BETA], [MEAN, VARIANCE]
+    output = norm(False, 1e-5) + 1e-3
+    proof = forward_proof(*pair(NORM, other, (norm(False), output), weights=weights, states=states))
+    assert proof == Proof(odd="pytorch")
+
+
+def test_layers_that_scratch_does_not_have_have_no_proof() -> None:
+    unknown = Facts("spectral normalization")
+    assert forward_proof(*pair(unknown, unknown, (X, 2 * X))) == Proof()
+
+
+def test_a_layer_of_ones_own_that_transposes_its_kernel_is_named_but_says_nothing() -> None:
+    a, b = pair(DENSE, Facts("MyDense"), (dense(), dense(w=W.T)), weights=[W, B])
+    (cause,) = forward_proof(a, b).causes
+    assert cause.sentence == "pytorch uses the kernel transposed in here"
+
+
+# What stands between two layers.
+def chain(name: str, *calls: tuple[str, Facts, Array, Array]) -> Trace:
+    layers = [LayerTrace(p, f, (), (), (x,), z, (x,), z) for p, f, x, z in calls]
+    return trace(name, layers=layers)
+
+
+def between(a: Trace, b: Trace, only: tuple[list[int], list[int]]) -> Proof:
+    x, y = (each.layers[-1].output for each in (a, b))
+    assert x is not None
+    assert y is not None
+
+    place = len(a.layers) - 1, len(b.layers) - 1
+    matching = Matching(layers=[(0, 0), place], only=only)
+    found = Compared("here", difference("here (dense)", x, y, 1e-12), place, between=True)
+    return both_ways(Pair(a, b, (a.framework, b.framework), matching), "forward", found)
+
+
+def test_an_activation_that_one_side_lacks_is_the_cause() -> None:
+    z = dense()
+    active = np.maximum(z, 0)
+    a = chain(
+        "keras", ("first", DENSE, X, z), ("act", RELU, z, active), ("last", DENSE, active, active)
+    )
+    b = chain("pytorch", ("fc1", DENSE, X, z), ("fc2", DENSE, z, z))
+    (cause,) = between(a, b, ([1], [])).causes
+    assert cause.sentence == "keras has a ReLU (act) before last, pytorch has none before fc2"
+
+
+ORDERS: dict[str, tuple[Array, Array, str | None]] = {
+    "flattened otherwise": (
+        IMAGES.reshape(3, -1),
+        IMAGES.transpose(0, 3, 1, 2).reshape(3, -1),
+        "keras and pytorch give last / fc2 the same features in another order, as images "
+        "flattened otherwise have them",
+    ),
+    "time and rows exchanged": (
+        SEQUENCES,
+        SEQUENCES.swapaxes(0, 1),
+        "keras and pytorch give last / fc2 rows and steps exchanged, (n, t, d) and (t, n, d)",
+    ),
+    "backwards": (
+        SEQUENCES,
+        SEQUENCES[:, ::-1],
+        "keras and pytorch give last / fc2 the steps of the sequences in opposite orders",
+    ),
+    "transposed images": (
+        IMAGES,
+        IMAGES.swapaxes(1, 2),
+        "keras and pytorch give last / fc2 the height and the width of the images exchanged",
+    ),
+    "other numbers": (X, X + 1, None),
+    "rows in another order": (X, X[::-1], None),
+    "features of some rows in another order": (X, np.vstack([X[:3], 2 * X[3:, ::-1]]), None),
+    "the same numbers": (X, X, None),
+}
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_numbers_in_another_order_are_named_if_they_are_the_same_numbers(name: str) -> None:
+    x, y, sentence = ORDERS[name]
+    a = chain("keras", ("first", DENSE, X, X), ("last", DENSE, x, X))
+    b = chain("pytorch", ("fc1", DENSE, X, X), ("fc2", DENSE, y, 2 * X))
+    proof = between(a, b, ([], []))
+    assert [cause.sentence for cause in proof.causes] == [sentence] * (sentence is not None)
