@@ -132,6 +132,9 @@ class Judge:
             return found  # no rounding explains what is not finite
         noise = self.noise()
         if noise is None or not noise.finite:
+            if in_float32:
+                done.note("whole trainings were not judged: no nudged training says how far "
+                          "rounding drives them apart")  # fmt: skip
             return [_limited(each, None) for each in found] if in_float32 else found
         measured = noise.trajectory if level == "trajectory" else noise.result
         if len(measured) != len(found):
