@@ -46,7 +46,9 @@ def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
             else f"{x.facts.kind} against {y.facts.kind}"
         )
         suffix = ", in training mode" if training else ""
-        own, other = aligned(ours, theirs)
+        own, other = aligned(
+            ours, theirs, both_ways="bidirectional" in (x.facts.kind, y.facts.kind)
+        )
         found = difference(f"{place} ({kind}){suffix}", own, other, None)
         fed = _input_difference(f"what enters {place} ({kind}){suffix}", *inputs)
         between = fed is not None and fed.error > ONE_BATCH

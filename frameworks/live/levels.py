@@ -151,6 +151,8 @@ def _weights(
             continue
         x, y = (sum(z[k] for k in at) if added else z[at[0]]
                 for z, at in ((ours, each.a), (theirs, each.b)))  # fmt: skip
+        if np.shape(x) != np.shape(y) and np.size(x) == np.size(y):
+            y = np.reshape(y, np.shape(x))  # kernels that treat channels alone
         place = joined(pair.a.weights[each.a[0]].name, pair.b.weights[each.b[0]].name)
         scale = (
             0.0

@@ -78,6 +78,10 @@ class LiveModel(ABC):
         """Return inputs, given as the model takes them, with images channels-last."""
         return X
 
+    def canonical_targets(self, y: Arrays) -> Arrays:
+        """Return targets, given as `adapt_targets` returns them, with images channels-last."""
+        return y
+
     def adapt_targets(self, y: Arrays, outputs: Arrays) -> Arrays:
         """Return targets as the loss takes them; `outputs`: those of some rows, canonical."""
         return tuple(

@@ -51,7 +51,7 @@ def measure_noise(
         for level in ("trajectory", "result")
     }
     so_far = np.maximum.accumulate(errors["trajectory"])
-    return Noise(list(FACTOR * so_far), list(FACTOR * errors["result"]), NUDGED)
+    return Noise((FACTOR * so_far).tolist(), (FACTOR * errors["result"]).tolist(), NUDGED)
 
 
 def _errors(level: str, pair: Pair) -> Sequence[float]:

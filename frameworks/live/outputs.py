@@ -7,22 +7,29 @@ from frameworks.recordings.trace import Arrays, Facts, Trace
 __all__ = ["aligned", "as_probabilities", "comparable_outputs", "forms"]
 
 
-def aligned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def aligned(x: np.ndarray, y: np.ndarray, both_ways: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Return two outputs of corresponding layers, shaped alike where that is a matter of form.
 
-    Of a sequence (n, t, d) the last step is taken if the other is (n, d); arrays of as many numbers
-    for each row are compared row by row, as (n, 1, 1, d) and (n, d).
+    Of a sequence (n, t, d) the last step is taken if the other is (n, d); of one that is read
+    `both_ways` the last step of each way: the second half of d ends at the first step. Arrays of as
+    many numbers for each row are compared row by row, as (n, 1, 1, d) and (n, d).
 
     >>> [a.shape for a in aligned(np.zeros((2, 5, 3)), np.zeros((2, 3)))]
     [(2, 3), (2, 3)]
     """
     if x.ndim == 3 and y.ndim == 2 and x.shape[::2] == y.shape and x.shape[1] > 1:
-        return x[:, -1], y
+        return _end(x, both_ways), y
     if y.ndim == 3 and x.ndim == 2 and y.shape[::2] == x.shape and y.shape[1] > 1:
-        return x, y[:, -1]
+        return x, _end(y, both_ways)
     if x.shape != y.shape and x.size == y.size and x.shape[:1] == y.shape[:1] and x.ndim and y.ndim:
         return x.reshape(len(x), -1), y.reshape(len(y), -1)
     return x, y
+
+
+def _end(x: np.ndarray, both_ways: bool) -> np.ndarray:
+    """Return where a sequence (n, t, d) ends, read one way or both."""
+    half = x.shape[2] // 2
+    return np.hstack([x[:, -1, :half], x[:, 0, half:]]) if both_ways else x[:, -1]
 
 
 def forms(a: Trace, b: Trace) -> tuple[str, str]:

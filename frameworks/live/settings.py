@@ -10,7 +10,7 @@ from frameworks.live.pairs import Pair
 from frameworks.live.wording import spoken
 from frameworks.recordings.trace import Facts, Trace
 
-__all__ = ["Setting", "differing", "differing_settings"]
+__all__ = ["Setting", "differing", "differing_settings", "same_kind"]
 
 Values = Mapping[str, Any]
 
@@ -38,10 +38,15 @@ def differing(x: Facts, y: Facts) -> list[str]:
     What one side does not state is not set there. Numbers are equal to the last place but a few:
     1 − 0.05 is 0.95.
     """
-    if x.kind != y.kind:
+    if not same_kind(x, y):
         return []
     names = dict.fromkeys([*x.values, *y.values])
     return [name for name in names if _differs(name, x.values, y.values)]
+
+
+def same_kind(x: Facts, y: Facts) -> bool:
+    """Return whether two facts are of one kind; AdamW is Adam with a decay of its own."""
+    return x.kind == y.kind or {x.kind, y.kind} == {"adam", "adamw"}
 
 
 def _differs(name: str, x: Values, y: Values) -> bool:
@@ -71,7 +76,7 @@ def _rows(
     place: str, x: Facts, y: Facts, skipped: Mapping[str, bool] | None = None
 ) -> Iterator[Setting]:
     """Yield what differs between two facts; `skipped` names what is equal in meaning after all."""
-    if x.kind != y.kind:
+    if not same_kind(x, y):
         yield Setting(place, "kind", x.kind, y.kind)
     for name in differing(x, y):
         words = [each.said.get(name, "not set") for each in (x, y)]

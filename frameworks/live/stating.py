@@ -7,6 +7,8 @@ stated only if it is set. So both sides state the same, whatever else they could
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from frameworks.recordings.trace import Facts, Value
 from scratch.layers.windows import same_padding
 
@@ -41,7 +43,9 @@ def given(thing: Any, **names: str) -> dict[str, Entry]:
 
 
 def _plain(value: Any) -> Value:
-    """Return lists as tuples: facts are compared, and stored."""
+    """Return lists as tuples, and numbers of NumPy as Python's: facts are compared, and stored."""
+    if isinstance(value, np.generic):
+        return value.item()
     return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
 
 

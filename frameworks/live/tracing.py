@@ -129,7 +129,8 @@ class LiveSide:
         """Return the SHA-256 of all data, in canonical layout, and of the batches."""
         assert self._fitted is not None, "open the side first"
         X, y = self._fitted
-        inputs, targets = model.canonical_inputs(X), [canonical_target(t) for t in y]
+        inputs = model.canonical_inputs(X)
+        targets = [canonical_target(t) for t in model.canonical_targets(y)]
         return digests_of(inputs, targets, self.w, self.course.batches)
 
     def trace(
@@ -176,7 +177,7 @@ class _Tracer:
             final_states=[each.values for each in model.states()],
             final_outputs=model.outputs(first),
             inputs=model.canonical_inputs(first.X),
-            targets=tuple(canonical_target(t) for t in first.y),
+            targets=tuple(canonical_target(t) for t in model.canonical_targets(first.y)),
             digests=side.digests(model),
             notes=tuple(dict.fromkeys(model.notes)),
             batches=self.course.batches,

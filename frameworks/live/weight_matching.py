@@ -6,6 +6,7 @@ import numpy as np
 
 from frameworks.errors import RequestError
 from frameworks.live.correspondence import Matching, Network, WeightPair, place_of
+from frameworks.recordings.trace import Weight
 
 __all__ = ["Taken", "hand_over", "pair_rest", "pair_weights"]
 
@@ -21,7 +22,10 @@ def pair_weights(done: Matching, a: Network, b: Network, i: int, j: int, taken: 
     ]
     for pair in pairs:
         x, y = a.weights[pair.a[0]], b.weights[pair.b[0]]
-        if x.values.shape != y.values.shape:
+        fits = x.values.shape == y.values.shape or _one_by_one(x, y)
+        if not fits and len(ours) != len(theirs):
+            break  # parts of layers, which are matched by their shapes
+        if not fits:
             raise RequestError(
                 f"{a.name}'s {place_of(a.layers, i)} and {b.name}'s {place_of(b.layers, j)} do not "
                 f"fit: {x.name} is {x.values.shape}, {y.name} is {y.values.shape}; if they do not "
@@ -34,6 +38,13 @@ def pair_weights(done: Matching, a: Network, b: Network, i: int, j: int, taken: 
             done.notes.append(
                 f"{both.name} has two biases where the other has one: their sum is compared"
             )
+
+
+def _one_by_one(x: Weight, y: Weight) -> bool:
+    """Return whether two kernels, (k, ..., 1, c m) and (k, ..., c, m), treat channels alone."""
+    one, other = x.values.shape, y.values.shape
+    alike = len(one) == len(other) > 2 and one[:-2] == other[:-2]
+    return alike and 1 in (one[-2], other[-2]) and x.values.size == y.values.size
 
 
 def _with_two_biases(
@@ -87,5 +98,6 @@ def hand_over(
     for pair in done.weights:
         total = sum(from_a[i] for i in pair.a)
         for k, j in enumerate(pair.b):
-            found[j] = np.asarray(total if k == 0 else np.zeros_like(found[j]))
+            own = np.reshape(total, found[j].shape) if k == 0 else np.zeros_like(found[j])
+            found[j] = own
     return found

@@ -18,7 +18,7 @@ from frameworks.pytorch.facts import loss_facts, optimizer_facts, schedule_facts
 from frameworks.pytorch.handing import Handed, handing
 from frameworks.pytorch.live_weights import LiveWeights
 from frameworks.pytorch.orientation import AS_IT_IS
-from frameworks.pytorch.orienting import Orienter
+from frameworks.pytorch.orienting import Orienter, with_channels_first
 from frameworks.pytorch.stepping import loss_of, peek, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.watching import Call, Watched, tensors_in, watch
@@ -82,17 +82,15 @@ class PyTorchLive(LiveModel):
 
     @classmethod
     def adapt(cls, training: Training, X: Arrays) -> Arrays:
-        convolutions = [m for m in unwrapped(training.model).modules() if isinstance(m, nn.Conv1d
-                        | nn.Conv2d | nn.Conv3d)]  # fmt: skip
-        if not convolutions:
-            return X
-        first = convolutions[0]
-        channels, ndim = first.in_channels, 2 + len(first.kernel_size)
-        return tuple(_channels_first(x, channels) if x.ndim == ndim else x for x in X)
+        return with_channels_first(unwrapped(training.model), X)
 
     def canonical_inputs(self, X: Arrays) -> Arrays:
         pairs = zip(X, self._orienter.taken, strict=True)
         return tuple(orientation.to_canonical(x) for x, orientation in pairs)
+
+    def canonical_targets(self, y: Arrays) -> Arrays:
+        pairs = zip(y, (*self._orienter.returned, *[AS_IT_IS] * len(y)), strict=False)
+        return tuple(own.to_canonical(a) if a.ndim == len(own.axes) else a for a, own in pairs)
 
     def adapt_targets(self, y: Arrays, outputs: Arrays) -> Arrays:
         fitted = super().adapt_targets(y, outputs)
@@ -244,10 +242,3 @@ def _numbers(output: Any) -> list[torch.Tensor]:
 
 def _dense(gradient: torch.Tensor) -> torch.Tensor:
     return gradient.to_dense() if gradient.is_sparse else gradient
-
-
-def _channels_first(x: np.ndarray, channels: int) -> np.ndarray:
-    """Return images as a convolution takes them, if only its last axis can be the channels."""
-    if x.shape[-1] == channels and x.shape[1] != channels:
-        return np.ascontiguousarray(np.moveaxis(x, -1, 1))
-    return x

@@ -170,12 +170,26 @@ def _layout(module: nn.Module) -> tuple[Layout, list[str]]:
         layout = layout_of(module)
         if isinstance(module, nn.MultiheadAttention):
             layout = Layout.joined(layout, layout_of(module.out_proj))
-    except TypeError:  # a layer that has no canonical form stays as it is
-        layout = Layout.same(*own.values())
-        return layout, list(own)
+    except TypeError:
+        if not isinstance(module, nn.modules.conv._ConvNd):
+            return Layout.same(*own.values()), list(own)  # what has no canonical form stays
+        layout = _convolution(module)
     return layout, [
         part.replace("'", "").replace(" ", "_") for part in _parts(module, layout.count)
     ]
+
+
+def _convolution(module: nn.modules.conv._ConvNd) -> Layout:
+    """A kernel whose first two axes come last, in the other order, and perhaps a bias."""
+    own = [module.weight, *([] if module.bias is None else [module.bias])]
+    there = (*range(2, module.weight.ndim), 1, 0)
+    back = (module.weight.ndim - 1, module.weight.ndim - 2, *range(module.weight.ndim - 2))
+    return Layout(
+        own,
+        len(own),
+        lambda a: [a[0].transpose(there), *a[1:]],
+        lambda a: [a[0].transpose(back), *a[1:]],
+    )
 
 
 def _parts(module: nn.Module, count: int) -> list[str]:

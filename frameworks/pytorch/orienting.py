@@ -19,8 +19,9 @@ from frameworks.pytorch.orientation import (
     of_features,
 )
 from frameworks.pytorch.watching import Call, Watched
+from frameworks.recordings.trace import Arrays
 
-__all__ = ["Orienter"]
+__all__ = ["Orienter", "with_channels_first"]
 
 _IMAGE_MODULES = (
     *("Conv", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "LPPool", "BatchNorm"),
@@ -77,9 +78,10 @@ class Orienter:
         call, before = self.calls[source], self._sources[source]
         if _unflattens(call):
             self._assign(before[0], channels_last_features(call.shape[1:]))
-        elif not _mixes_features(call):
+        elif not (_mixes_features(call) or _views(call) or call.name in _PERMUTING):
             for each, x in zip(before, call.inputs, strict=True):
-                if tuple(x.shape) == call.shape:
+                padded = wanted.features is None and x.ndim == len(call.shape)
+                if padded or tuple(x.shape) == call.shape:
                     self._assign(each, wanted)
 
 
@@ -178,3 +180,22 @@ def _joined(call: Call, before: list[Orientation]) -> Orientation:
         parts.append(start + (np.arange(width) if each.features is None else each.features))
         start += width
     return of_features(np.concatenate(parts)) if call.shape[1] == start else AS_IT_IS
+
+
+def with_channels_first(network: nn.Module, X: Arrays) -> Arrays:
+    """Return inputs as the network's first convolution takes them, if it has one.
+
+    Images are taken to be channels-last only if no other axis can be the channels.
+    """
+    convolutions = [
+        m for m in network.modules() if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Conv3d)
+    ]
+    if not convolutions:
+        return X
+    channels, ndim = convolutions[0].in_channels, 2 + len(convolutions[0].kernel_size)
+    return tuple(
+        np.ascontiguousarray(np.moveaxis(x, -1, 1))
+        if x.ndim == ndim and x.shape[-1] == channels != x.shape[1]
+        else x
+        for x in X
+    )

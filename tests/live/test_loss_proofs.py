@@ -193,6 +193,7 @@ def gradient_proof(change: Change, trainable: tuple[bool, bool] = (True, True)) 
     return both_ways(pair, "gradient", first)
 
 
+NORM = float(np.sqrt((KERNEL**2).sum() + (BIAS**2).sum()))
 GRADIENTS: dict[str, tuple[Change, str, str | None]] = {
     "a factor": (
         lambda g, k: 3 * g,
@@ -215,6 +216,11 @@ GRADIENTS: dict[str, tuple[Change, str, str | None]] = {
     "clipped elements": (
         lambda g, k: np.clip(g, -0.25, 0.25),
         "pytorch clips every element of the gradient at ± 0.25",
+        None,
+    ),
+    "clipped norm": (
+        lambda g, k: g * (0.25 / (NORM + 1e-6)),
+        "pytorch clips the norm of the whole gradient at 0.25",
         None,
     ),
     "detached": (
@@ -251,6 +257,7 @@ def near() -> Iterator[tuple[str, Change]]:
         if name != "detached":  # noise on a gradient of zero is none
             yield f"{name}, not quite", lambda g, k, c=change, n=noise: c(g, k) * n[k]
         yield f"{name}, and 1", lambda g, k, c=change: c(g, k) + 1
+    yield "a norm that nobody asks for", lambda g, k: g * (1 + k) * 0.123456 / NORM
     yield "another factor for each", lambda g, k: (2 + k) * g
     yield "another decay for each", lambda g, k: g + (1 + k) * START[k]
 

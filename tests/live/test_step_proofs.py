@@ -103,6 +103,11 @@ SETTINGS: dict[str, tuple[Make, Make, tuple[str, ...]]] = {
         lambda w: torch.optim.SGD(w, 0.25, 0.75, nesterov=False),
         ("learning_rate", "momentum"),
     ),
+    "decay beside the gradient": (
+        lambda w: torch.optim.Adam(w, 0.125, weight_decay=0.1),
+        lambda w: torch.optim.AdamW(w, 0.125, weight_decay=0.1),
+        ("coupled_decay", "decoupled_decay"),
+    ),
     "another optimizer": (sgd, adam, ("kind",)),
 }
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -261,6 +262,13 @@ def test_reading_the_rates_of_a_scheduler_leaves_it_as_it_was() -> None:
     assert stated is not None
     assert stated.values["first_rates"][:3] == (0.5, 0.25, 0.125)  # type: ignore[index]
     assert (optimizer.param_groups[0]["lr"], scheduler.last_epoch) == (0.5, 0)
+
+
+def test_a_number_of_numpy_is_stated_as_the_number_it_is() -> None:
+    (found,) = pytorch_facts.optimizer_facts(torch.optim.SGD(weights(), momentum=np.float32(0.9)))
+    assert type(found.values["momentum"]) is float
+    (found,) = keras_facts.optimizer_facts(T.RMSprop(rho=np.float32(0.9)))
+    assert type(found.values["rho"]) is float
 
 
 def test_no_schedule_has_no_facts() -> None:

@@ -55,7 +55,7 @@ class KerasLive(LiveModel):
                 with unwarned():
                     self._batches.forward(rows, training=False)  # which builds them
             self._leaves = find_leaves(self.model)
-            self._dropout = HandedDropout(self._leaves)
+            self._dropout = HandedDropout(self.model, self._leaves)
             self.notes += self._dropout.notes
             self._stepper = stepper_of_backend()(self.model, self._dropout, self._training.step)
             return self._record(rows, training=False)
@@ -138,7 +138,7 @@ class KerasLive(LiveModel):
 
     def dropped(self, rows: Rows) -> list[Dropped]:
         with self._passing(), self._dropout.noting() as found:
-            self._batches.forward(rows, training=False)
+            self._batches.forward(rows, training=True)
         return found
 
     def hand_masks(self, masks: Sequence[np.ndarray] | None) -> None:
@@ -155,8 +155,13 @@ class KerasLive(LiveModel):
 
     def _record(self, rows: Rows, training: bool) -> tuple[list[Call], Any]:
         masks = self._mask_tensors() if training else None
+        states = self._dropout.generators
         with self._passing(), self._dropout.handed(masks), recorded(self._leaves) as calls:
-            return calls, self._batches.forward(rows, training)
+            before = self._values(states)
+            returned = self._batches.forward(rows, training)
+            if any(map(np.any, map(np.subtract, self._values(states), before))):
+                self.notes.append("a layer draws random numbers of its own: no two runs are equal")
+            return calls, returned
 
     @contextmanager
     def _passing(self) -> Iterator[None]:

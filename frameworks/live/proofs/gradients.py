@@ -14,6 +14,7 @@ from frameworks.live.proofs.sentences import both, listed
 __all__ = ["prove_gradient"]
 
 Array = np.ndarray
+_ROUNDING = 1e-9  # of a norm, which is clipped to a number that somebody wrote
 _LEAST = 1e-6  # a factor that is nearer to 1 is no factor
 
 
@@ -25,7 +26,7 @@ def prove_gradient(pair: Pair, found: Compared) -> Proof:
     differing = [each for each in _pairs(pair) if each.differs]
     if found.weights is None or not differing:
         return Proof()
-    for prove in (_frozen, _frozen_row, _in_order):
+    for prove in (_frozen, _frozen_row, _norm_clipped, _in_order):
         if (cause := prove(pair, differing)) is not None:
             return Proof([cause])
     return Proof()
@@ -126,6 +127,25 @@ def _frozen_row(pair: Pair, found: list[_Gradients]) -> Cause | None:
             words[side] += f" ({layer.facts.said['frozen_row']})"
             return Cause(both(pair.names, words[0], words[1]), g.place, ("frozen_row",))
     return None
+
+
+def _norm_clipped(pair: Pair, found: list[_Gradients]) -> Cause | None:
+    """G' = g min(1, c/(‖g‖ + ε)) for all weights, with a c of few digits: ε is 1e-6 in PyTorch."""
+    sides = [[g for w, g in zip(x.weights, x.gradients, strict=True) if w.trainable]
+             for x in (pair.a, pair.b)]  # fmt: skip
+    norms = [float(np.sqrt(sum(float((g * g).sum()) for g in each))) for each in sides]
+    clipped = int(norms[1] < norms[0])
+    least, largest = norms[clipped], norms[1 - clipped]
+    limit = float(f"{least:.2g}")
+    exact = [limit, limit * largest / (largest + 1e-6)]
+    if not limit or not any(abs(least - norm) <= _ROUNDING * norm for norm in exact):
+        return None
+    for g in found:
+        more, less = (g.a, g.b) if clipped else (g.b, g.a)
+        if more.shape != less.shape or not g.equal(more * (least / largest), less):
+            return None
+    name = pair.names[clipped]
+    return Cause(f"{name} clips the norm of the whole gradient at {limit:g}", "gradient")
 
 
 def _in_order(pair: Pair, found: list[_Gradients]) -> Cause | None:

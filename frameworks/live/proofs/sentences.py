@@ -49,9 +49,12 @@ def phrase(facts: Facts, settings: Sequence[str], where: str = "") -> str:
         numbers = [f"{_BETAS[name]} = {facts.values[name]:.10g}" for name in corrections]
         found.append(f"corrects the bias with {listed(numbers)}")
         rest = [name for name in rest if name not in corrections]
+    if _DECAYS.keys() & set(rest):
+        found.append(_decay(facts.values))
+        rest = [name for name in rest if name not in _DECAYS]
     found += [say(facts.values.get(name)) for name, say in _VERBS.items() if name in rest]
     rest = [name for name in rest if name not in _VERBS]
-    words = dict.fromkeys(facts.said.get(name, f"no {_briefly(name)}") for name in rest)
+    words = dict.fromkeys(facts.said.get(name, f"no {_briefly(name)}") for name in sorted(rest))
     found += [f"has {listed(list(words))}"] if words else []
     return listed(found) + (f" in {where}" if where else "")
 
@@ -65,6 +68,15 @@ _VERBS: dict[str, Callable[[Any], str]] = {
     "statistics": lambda which: f"normalizes with the {which} statistics",
 }
 _BETAS = {"correction_beta_1": "β₁", "correction_beta_2": "β₂"}
+
+
+_DECAYS = {"coupled_decay": "through the gradient", "decoupled_decay": "beside the gradient"}
+
+
+def _decay(values: Mapping[str, Any]) -> str:
+    """Return how the weights decay."""
+    said = [f"by {values[name]:.6g} {how}" for name, how in _DECAYS.items() if values.get(name)]
+    return f"decays the weights {listed(said)}" if said else "does not decay the weights"
 
 
 def _divides(values: Mapping[str, Any]) -> str:

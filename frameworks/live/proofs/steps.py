@@ -13,7 +13,7 @@ from frameworks.live.proofs.embeddings import by_occurrence, prove_occurrences
 from frameworks.live.proofs.mistakes import Mistake, mistakes
 from frameworks.live.proofs.sentences import advice, both, listed, phrase
 from frameworks.live.proofs.step_side import StepSide, apart, near
-from frameworks.live.settings import differing
+from frameworks.live.settings import differing, same_kind
 from frameworks.live.tracing import Change
 from frameworks.live.wording import a_kind
 from frameworks.recordings.trace import Facts
@@ -95,8 +95,8 @@ class _Steps:
                     yield cause
 
     def _other_kinds(self) -> bool:
-        kinds = [{facts.kind for facts in side.trace.optimizer} for side in (self.a, self.b)]
-        return kinds[0] != kinds[1]
+        a, b = self.a.trace.optimizer, self.b.trace.optimizer
+        return any(not same_kind(a[i], b[j]) for i, j in self.groups if min(i, j) >= 0)
 
     def _by_kind(self) -> Proof:
         a, b = self.a, self.b

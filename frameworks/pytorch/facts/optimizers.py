@@ -1,12 +1,13 @@
 """What a PyTorch optimizer says of itself, for each of its parameter groups."""
 
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
-from frameworks.live.stating import Entry, facts, number
+from frameworks.live.stating import Entry, facts, given, number
 from frameworks.recordings.trace import Facts
 
 __all__ = ["optimizer_facts"]
@@ -50,12 +51,12 @@ def _kind(optimizer: Optimizer) -> str:
 
 def _said(group: Group, **names: str) -> Entries:
     """Return entries of the settings that the group has under other names."""
-    return {name: (group[own], f"{own}={group[own]!r}") for name, own in names.items()}
+    return given(SimpleNamespace(**group), **names)
 
 
 def _common(kind: str, group: Group) -> Entries:
     eta = number(group["lr"])
-    entries: Entries = {"learning_rate": (eta, f"lr={eta:.10g}")}
+    entries: Entries = {"learning_rate": (eta, f"lr={eta!r}")}
     if decay := group.get("weight_decay"):
         decoupled = kind == "adamw" or group.get("decoupled_weight_decay", False)
         name = "decoupled_decay" if decoupled else "coupled_decay"

@@ -154,7 +154,7 @@ def test_two_inputs_weights_of_rows_and_states_are_recorded(tmp_path):
     trace = read_trace(tmp_path / "a")
     assert [a.tolist() for a in trace.inputs] == [[2, 3], [[4, 5], [6, 7]]]
     assert {*trace.digests} == {"inputs", "targets", "sample weights", "orders"}
-    assert [w.trainable for w in trace.weights] == [True, False]
+    assert [(w.trainable, w.group) for w in trace.weights] == [(True, 0), (False, -1)]
     assert trace.schedule.kind == "constant"
     (layer,) = trace.layers
     assert (layer.states, layer.output[0], layer.training_output[0]) == ((0,), 2, 3)

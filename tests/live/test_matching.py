@@ -1,0 +1,109 @@
+"""Which layers and weights correspond: by kind and order, by shape, or as the user says."""
+
+import numpy as np
+import pytest
+
+from frameworks.errors import RequestError
+from frameworks.live.correspondence import Network, WeightPair
+from frameworks.live.matching import match
+from frameworks.live.weight_matching import hand_over
+from frameworks.recordings.trace import Facts, LayerTrace, Weight
+
+
+def network(name, *layers):
+    """Return a network of layers (path, kind, shapes of the weights)."""
+    weights, traces = [], []
+    for path, kind, *shapes in layers:
+        start = len(weights)
+        weights += [
+            Weight(f"{path}.{k}", np.full(s, start + k + 1.0)) for k, s in enumerate(shapes)
+        ]
+        traces.append(
+            LayerTrace(
+                path,
+                Facts(kind),
+                tuple(range(start, len(weights))),
+                rearranges=kind == "rearrangement",
+            )
+        )
+    return Network(name, traces, weights, [])
+
+
+def paths(a, b, found):
+    return [(a.layers[i].path, b.layers[j].path) for i, j in found.layers]
+
+
+def test_layers_correspond_by_kind_in_the_order_of_running():
+    a = network("a", ("conv", "convolution", (3, 3, 1, 4), (4,)), ("", "relu"),
+                ("flat", "rearrangement"), ("fc", "dense", (36, 2), (2,)))  # fmt: skip
+    b = network("b", ("0", "convolution", (3, 3, 1, 4), (4,)), ("1", "relu"),
+                ("2", "dropout"), ("3", "dense", (36, 2), (2,)))  # fmt: skip
+    found = match(a, b)
+    assert paths(a, b, found) == [("conv", "0"), ("", "1"), ("fc", "3")]
+    assert found.only == ([], [2])
+    assert found.weights == [WeightPair((k,), (k,)) for k in range(4)]
+
+
+def test_branches_that_run_in_another_order_correspond_by_shape():
+    wide, narrow = (3, 3, 4, 8), (1, 1, 4, 8)
+    a = network("a", ("main", "convolution", wide), ("short", "convolution", narrow))
+    b = network("b", ("short", "convolution", narrow), ("main", "convolution", wide))
+    assert paths(a, b, match(a, b)) == [("main", "main"), ("short", "short")]
+
+
+def test_two_biases_correspond_to_the_one_that_is_their_sum():
+    kernels = (4, 20), (5, 20)
+    one = network("one", ("lstm", "lstm", *kernels, (20,)))
+    two = network("two", ("rnn", "lstm", *kernels, (20,), (20,)))
+    for a, b in ((one, two), (two, one)):
+        found = match(a, b)
+        assert "two has two biases where the other has one: their sum is compared" in found.notes
+        values = [[w.values for w in x.weights] for x in (a, b)]
+        new = hand_over(found, *values)
+        totals = [sum(x[2:]) for x in (values[0], new)]
+        np.testing.assert_array_equal(*totals)
+
+
+def test_both_directions_of_a_recurrent_layer_have_their_biases():
+    way = (4, 20), (5, 20), (20,)
+    one = network("one", ("b", "bidirectional", *way, *way))
+    two = network("two", ("b", "bidirectional", *way, (20,), *way, (20,)))
+    assert [pair.b for pair in match(one, two).weights] == [
+        (0,), (1,), (2, 3), (4,), (5,), (6, 7)
+    ]  # fmt: skip
+
+
+def test_weights_of_unlike_layers_correspond_by_shape_and_that_is_noted():
+    a = network("a", ("own", "dense", (2, 3)))
+    b = network("b", ("", "rearrangement", (2, 3)))
+    found = match(a, b)
+    assert found.weights == [WeightPair((0,), (0,))]
+    assert found.notes == ["own.0 is taken to correspond to .0, by its shape"]
+
+
+def test_weights_of_one_side_alone_are_named():
+    a = network("a", ("fc", "dense", (2, 3), (3,)), ("norm", "layer normalization", (7,)))
+    b = network("b", ("fc", "dense", (2, 3)))
+    assert "only a has fc.1, norm.0" in match(a, b).notes
+
+
+def test_a_mapping_goes_before_order_and_kind():
+    a = network("a", ("x", "dense", (2, 2)), ("y", "dense", (2, 2)))
+    b = network("b", ("x", "dense", (2, 2)), ("y", "dense", (2, 2)))
+    crossed = match(a, b, {"x": "y"})
+    assert paths(a, b, crossed) == [("x", "y"), ("y", "x")]
+    by_weight = match(a, b, {"x.0": "y.0"})
+    assert WeightPair((0,), (1,)) in by_weight.weights
+
+
+def test_layers_that_do_not_fit_are_refused_by_both_names():
+    a, b = network("a", ("fc", "dense", (2, 3))), network("b", ("lin", "dense", (2, 4)))
+    words = r"a's fc and b's lin do not fit: fc.0 is \(2, 3\), lin.0 is \(2, 4\)"
+    with pytest.raises(RequestError, match=words):
+        match(a, b)
+
+
+def test_names_that_are_not_there_are_refused_with_the_nearest():
+    a, b = network("a", ("fc", "dense", (2, 3))), network("b", ("linear", "dense", (2, 3)))
+    with pytest.raises(RequestError, match="did you mean 'linear'"):
+        match(a, b, {"fc": "liner"})
