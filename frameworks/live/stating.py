@@ -45,7 +45,7 @@ def given(thing: Any, **names: str) -> dict[str, Entry]:
 def _plain(value: Any) -> Value:
     """Return lists as tuples, and numbers of NumPy as Python's: facts are compared, and stored."""
     if isinstance(value, np.generic):
-        return value.item()  # type: ignore[no-any-return]
+        return value.item()
     return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
 
 
