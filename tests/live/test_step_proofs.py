@@ -148,8 +148,8 @@ def keras_adam() -> Trace:
 def test_adam_against_adam_is_explained_in_full() -> None:
     (cause,) = steps_proof(keras_adam(), pytorch(adam)).causes
     assert cause.sentence == (
-        "keras divides by √v̂ + 1e-07 before the bias correction and corrects the bias with "
-        "β₁ = 0.8999999762 and β₂ = 0.9990000129; pytorch divides by √v̂ + 1e-08 after it and "
+        "keras adds ε = 1e-07 before the bias correction and corrects the bias with "
+        "β₁ = 0.8999999762 and β₂ = 0.9990000129; pytorch adds ε = 1e-08 after it and "
         "corrects the bias with β₁ = 0.9 and β₂ = 0.999"
     )
     assert cause.settings == ("epsilon", "place", "correction_beta_1", "correction_beta_2")
@@ -164,7 +164,7 @@ def test_adam_whose_betas_float32_holds_differs_by_ε_alone() -> None:
     exact = steps_trace("keras", [facts], START, GRADIENTS, taken)
     (cause,) = steps_proof(exact, pytorch(adam)).causes
     assert cause.sentence == (
-        "keras divides by √v̂ + 1e-07 before the bias correction, pytorch by √v̂ + 1e-08 after it"
+        "keras adds ε = 1e-07 before the bias correction, pytorch ε = 1e-08 after it"
     )
 
 

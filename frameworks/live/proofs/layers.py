@@ -133,7 +133,7 @@ class _Layers:
         name = odd.name if says and odd.computed(odd.layer.facts) is not None else None
         facts = odd.layer.facts if says else even.layer.facts
         found: dict[str, Variant] = {}
-        for each in variants(facts):
+        for each in variants(facts) if odd.inputs else ():
             if self._equal(odd, each.output(odd, facts)):
                 found.setdefault(each.family, each)
         if len(found) != 1:

@@ -30,7 +30,7 @@ class LossSide:
     @property
     def outputs(self) -> np.ndarray | None:
         """The outputs in training mode: those of the last layer, if they are the model's."""
-        if len(self.trace.outputs) != 1 or not self.trace.targets:
+        if len(self.trace.outputs) != 1:
             return None
         last = next((x for x in reversed(self.trace.layers) if not x.rearranges), None)
         plain = self.trace.outputs[0]
@@ -43,7 +43,8 @@ class LossSide:
     def value(self, facts: Facts, outputs: np.ndarray | None = None) -> float | None:
         """Return the loss by these facts, without penalties."""
         z = self.outputs if outputs is None else outputs
-        return None if z is None else loss_value(facts, z, self.trace.targets[0])
+        targets = self.trace.targets or self.trace.inputs  # the inputs are to be reconstructed
+        return None if z is None else loss_value(facts, z, targets[0])
 
     @property
     def penalty(self) -> float | None:

@@ -42,7 +42,7 @@ def phrase(facts: Facts, settings: Sequence[str], where: str = "") -> str:
     """Return what a side does by some of its settings: "has epsilon=0.001 in bn"."""
     rest, found = list(settings), []
     if facts.kind in _ADAMS and {"place", "epsilon"} & set(rest):
-        found.append(_divides(facts.values))
+        found.append(_epsilon(facts.values))
         rest = [name for name in rest if name not in ("place", "epsilon")]
     corrections = [name for name in rest if name.startswith("correction_")]
     if facts.kind in _ADAMS and corrections:
@@ -79,11 +79,9 @@ def _decay(values: Mapping[str, Any]) -> str:
     return f"decays the weights {listed(said)}" if said else "does not decay the weights"
 
 
-def _divides(values: Mapping[str, Any]) -> str:
+def _epsilon(values: Mapping[str, Any]) -> str:
     """Return where Adam adds its ε."""
-    if values["place"] == "inside the root":
-        return f"divides by √(v̂ + {values['epsilon']:g})"
-    return f"divides by √v̂ + {values['epsilon']:g} {values['place']}"
+    return f"adds ε = {values['epsilon']:g} {values['place']}"
 
 
 def advice(name: str, place: str, own: Facts, target: Facts, settings: Sequence[str]) -> str:

@@ -113,13 +113,28 @@ class _Steps:
             computed = self._mixed(some).weights()
             return computed is not None and self._equal(self.a, computed)
 
-        if not names or not works(names):
+        if not (names and works(names) and self._settings_explain_all()):
             return Proof(self._two_biases(self.b.taken))
         causes = [self._cause(smallest(names, works))]
         if len(self.a.trace.optimizer) == 1:  # with a's settings, do two biases still move more?
             same = replace(self.b.descent, optimizer=self.a.trace.optimizer, groups=())
             causes += self._two_biases(same.weights() or [])
         return Proof(causes)
+
+    def _settings_explain_all(self) -> bool:
+        """Return whether b's settings lead to b's weights on a's gradients, where they first part.
+
+        Until then the gradients are equal, unless one side's are not those of its own weights.
+        """
+        computed = self._mixed(()).weights()
+        single = [each for each in self.compared if len(each.a) == len(each.b)]
+        limit = _ROUNDING[self.a.trace.dtype]
+        for k, (x, y) in enumerate(zip(self.a.taken, self.b.taken, strict=False)):
+            gaps = {each: apart(each, x, y) for each in single}
+            if computed is not None and max(gaps.values(), default=0.0) > limit:
+                rest = min(limit, _CLOSER * max(gaps.values()))
+                return all(apart(each, computed[k], y) <= rest for each in single)
+        return True
 
     @cached_property
     def groups(self) -> list[tuple[int, int]]:
