@@ -40,6 +40,7 @@ from scratch import (
     MeanAbsoluteError,
     MeanSquaredError,
     NAdam,
+    NegativeLogLikelihood,
     PerceptronLoss,
     ReLU,
     Reshape,
@@ -109,6 +110,10 @@ LOSSES = {
     "categorical": CategoricalCrossEntropy,
     "smoothed": lambda: CategoricalCrossEntropy(smoothing=0.1, class_weights=[1, 2, 3]),
     "weighted": lambda: CategoricalCrossEntropy(class_weights=[1, 2, 3], weighted_mean=True),
+    "ignoring": lambda: CategoricalCrossEntropy(
+        smoothing=0.1, class_weights=[1, 2, 3], weighted_mean=True, ignore=2
+    ),
+    "likelihood": lambda: NegativeLogLikelihood(ignore=1, reduction="sum"),
     "perceptron": PerceptronLoss,
     "absolute": MeanAbsoluteError,
     "huber": lambda: Huber(0.25),
@@ -132,7 +137,7 @@ def network(image_layers, layers, k, dtype):
 def data_for(loss, dtype, weighted):
     rng = np.random.default_rng(1)
     X, w = rng.normal(size=(ROWS, SIDE * SIDE * 2)).astype(dtype), rng.random(ROWS).astype(dtype)
-    classes = isinstance(loss, CategoricalCrossEntropy | PerceptronLoss)
+    classes = isinstance(loss, NegativeLogLikelihood | PerceptronLoss)
     k = K if classes else 1
     y = rng.integers(K, size=ROWS) if classes else rng.integers(2, size=(ROWS, k)).astype(dtype)
     return Batch(X, y, w if weighted else None), k
