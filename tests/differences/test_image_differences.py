@@ -66,6 +66,8 @@ def test_same_padding_at_stride_2():
     ours = convolution(W, strides=2, padding="same")(X)
     x, kernel = tensor(channels_first(X)), of_pytorch(W)
     symmetric = images(functional.conv2d(x, kernel, stride=2, padding=1))
+    with pytest.raises(RuntimeError, match="not supported for strided"):
+        functional.conv2d(x, kernel, stride=2, padding="same")
     assert symmetric.shape == ours.shape
     assert_apart(symmetric, ours, by=1.4)
     assert_same(ours, images(functional.conv2d(functional.pad(x, (0, 1, 0, 1)), kernel, stride=2)))
@@ -86,6 +88,20 @@ def test_strided_and_dilated():
         2,
         2,
     )
+
+
+def test_causal_padding():
+    """PyTorch has none: (k − 1) d zeros before are the same."""
+    W, x = random(3, 3, 4, seed=1), X[:, :, 0]
+
+    def make(**dtype):
+        own = {"padding": "causal", "dilation_rate": 2, "use_bias": False}
+        return keras.layers.Conv1D(4, 3, **own, **dtype)
+
+    ours = keras_layer(make, [W], *x.shape)(x)
+    padded = functional.pad(tensor(channels_first(x)), (4, 0))
+    theirs = functional.conv1d(padded, tensor(W.transpose(2, 1, 0)), dilation=2)
+    assert_same(ours, images(theirs))
 
 
 def test_depthwise_kernel():

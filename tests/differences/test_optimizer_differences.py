@@ -223,14 +223,15 @@ def test_schedules_count():
     """Keras reads its count of steps before it is raised; PyTorch's schedulers are stepped."""
     schedule = keras.optimizers.schedules.PiecewiseConstantDecay([2], [1.0, 0.1])
     assert [round(float(schedule(k)), 6) for k in range(4)] == [1.0, 1.0, 1.0, 0.1]  # inclusive
-    optimizer = torch.optim.SGD([tensor([0.0])], 1.0)
-    scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [2])
-    rates = []
-    for _ in range(4):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
-    assert rates == [1.0, 1.0, 0.1, 0.1]
+    for milestone, expected in ((2, [1.0, 1.0, 0.1, 0.1]), (3, [1.0, 1.0, 1.0, 0.1])):
+        optimizer = torch.optim.SGD([tensor([0.0])], 1.0)
+        scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [milestone])
+        rates = []
+        for _ in range(4):
+            rates.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            scheduler.step()
+        assert rates == expected
 
 
 @pytest.mark.parametrize("name", ["Lion", "Lamb"])
