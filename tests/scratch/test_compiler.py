@@ -306,7 +306,13 @@ def test_compiled_steps_take_less_memory_than_their_results():
 
 
 @dtypes
-@pytest.mark.parametrize("name", ["adam", "dampened", "scheduled", "adagrad", "clipped each"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("adam", "dampened", "scheduled", "adagrad", "clipped each"),
+        *("nadam", "adamax", "lion"),
+    ],
+)
 def test_stacked_seeds_are_trained_as_each_alone(name, dtype):
     data, seeds = table(dtype), range(3)
     nets = [

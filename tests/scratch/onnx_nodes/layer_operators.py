@@ -22,6 +22,8 @@ from scratch import (
     HardSwish,
     LayerNorm,
     LeakyReLU,
+    LogSoftmax,
+    Mish,
     ReLU,
     RMSNorm,
     Sigmoid,
@@ -72,6 +74,10 @@ def swish(x, *, alpha=1.0):
 
 def softmax(x, *, axis=-1):
     return np.moveaxis(Softmax().forward(np.moveaxis(x, axis, -1)), -1, axis)
+
+
+def log_softmax(x, *, axis=-1):
+    return np.moveaxis(LogSoftmax().forward(np.moveaxis(x, axis, -1)), -1, axis)
 
 
 def flatten(x, *, axis=1):
@@ -146,6 +152,8 @@ OPERATORS = {
     "InstanceNormalization": instance_normalization,
     "LayerNormalization": layer_normalization,
     "LeakyRelu": leaky_relu,
+    "LogSoftmax": log_softmax,
+    "Mish": elementwise(Mish),
     "RMSNormalization": rms_normalization,
     "Relu": elementwise(ReLU),
     "Selu": selu,

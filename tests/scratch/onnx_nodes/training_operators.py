@@ -9,8 +9,8 @@ from scratch import (
     CategoricalCrossEntropy,
     CoupledWeightDecay,
     InverseTimeRate,
+    LogSoftmax,
     NegativeLogLikelihood,
-    softmax,
 )
 
 from .layer_operators import channels_first, channels_last
@@ -29,7 +29,7 @@ def loss(make):
         z = channels_last(x)
         value = whole.forward(z.reshape(-1, z.shape[-1]), y.reshape(-1))
         value = whole.ell.reshape(y.shape) if reduction == "none" else value
-        return value, channels_first(np.log(softmax(z)))
+        return value, channels_first(LogSoftmax().forward(z))
 
     return forward
 
