@@ -187,8 +187,8 @@ class Softmax(Layer):
 class LogSoftmax(Layer):
     """a = log softmax(z) along the last axis: z − max z − log Σₖ e^(zₖ − max z).
 
-    No logarithm of 0 is taken. dz = da − softmax(z) Σₖ daₖ. `NegativeLogLikelihood` starts from it; together they are
-    `CategoricalCrossEntropy`.
+    dz = da − softmax(z) Σₖ daₖ. No logarithm of 0 is taken. `NegativeLogLikelihood` starts from
+    this layer; together they are `CategoricalCrossEntropy`.
 
     >>> layer = LogSoftmax()
     >>> layer.forward(np.array([[0.0, 0.0], [1e4, 0.0]])).round(6)
