@@ -123,12 +123,11 @@ def cropping(
 
 def in_one_group(W, group):
     """Return kernels (c_in, c_out, ...) for those of groups (c_in, c_out/g, ...)."""
-    (c_in, per_group), size = W.shape[:2], W.shape[2:]
-    whole = np.zeros((c_in, per_group * group, *size), W.dtype)
+    c_in, c_out = len(W) // group, W.shape[1]
+    whole = np.zeros((len(W), c_out * group, *W.shape[2:]))
     for j in range(group):
-        inputs, outputs = c_in // group, per_group
-        rows, columns = slice(j * inputs, (j + 1) * inputs), slice(j * outputs, (j + 1) * outputs)
-        whole[rows, columns] = W[rows]
+        inputs = slice(j * c_in, (j + 1) * c_in)
+        whole[inputs, j * c_out : (j + 1) * c_out] = W[inputs]
     return whole
 
 
