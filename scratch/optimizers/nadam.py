@@ -88,24 +88,25 @@ class NAdam:
             rho_in_mu=float(np.float32(0.96)),
         )
 
-    def advance(self, g: np.ndarray) -> tuple[float, float, float]:
-        """Count the step as t; return μₜ₊₁/(1 − Πₜ₊₁), (1−μₜ)/(1 − Πₜ), and 1 − β₂ᵗ."""
+    def advance(self, g: np.ndarray) -> tuple[float, float, float, float]:
+        """Count the step as t; return η, μₜ₊₁/(1 − Πₜ₊₁), (1−μₜ)/(1 − Πₜ), and 1 − β₂ᵗ."""
         t = count(self.state, g, "m", "v")
         before = self.state.setdefault("product", np.ones(()))
         mu, mu_next = self._mu(t, self.rho_in_mu), self._mu(t + 1, self.rho_in_mu)
         product = before.item() * self._mu(t, 0.96)
         before[...] = product
-        return mu_next / (1 - product * mu_next), (1 - mu) / (1 - product), 1 - self.beta_2**t
+        of_m, of_g = mu_next / (1 - product * mu_next), (1 - mu) / (1 - product)
+        return self.eta, of_m, of_g, 1 - self.beta_2**t
 
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""
-        of_m, of_g, correction = self.advance(g)
+        eta, of_m, of_g, correction = self.advance(g)
         m, v = self.state["m"], self.state["v"]
         m[...] = self.beta_1 * m + (1 - self.beta_1) * g
         v[...] = self.beta_2 * v + (1 - self.beta_2) * (g * g)
         m_hat = of_m * m + of_g * g
         v_hat = v / correction
-        theta -= self.eta * (m_hat / (np.sqrt(v_hat) + self.epsilon))
+        theta -= eta * (m_hat / (np.sqrt(v_hat) + self.epsilon))
 
     def _mu(self, t: int, rho: float) -> float:
         return self.beta_1 * (1 - 0.5 * rho ** (t * self.psi))

@@ -80,6 +80,13 @@ LAYERS = {
     "softmax": Softmax,
     "dropout": lambda: Dropout(0.3, np.random.default_rng(5)),
 }
+
+
+def falling(optimizer):
+    """With a rate that falls only after a step was compiled, and compared with the plain one."""
+    return Scheduled(StepRate(0.1, 0.5, 8), optimizer)
+
+
 OPTIMIZERS = {
     "sgd": lambda p: SGD(0.1),
     "dampened": lambda p: SGD(0.1, momentum=0.5, dampening=0.25),
@@ -89,13 +96,13 @@ OPTIMIZERS = {
     "centered": lambda p: RMSprop.keras(momentum=0.5, centered=True),
     "adam": lambda p: Adam(),
     "adam keras": lambda p: Adam.keras(),
-    "amsgrad": lambda p: AMSGrad.keras(),
-    "nadam": lambda p: NAdam.keras(),
-    "adamax": lambda p: Adamax.pytorch(),
-    "adamax keras": lambda p: Adamax.keras(),
-    "adadelta": lambda p: Adadelta(),
-    "lion": lambda p: Lion.keras(),
-    "lamb": lambda p: LAMB(sizes=[3, p - 3]),
+    "amsgrad": lambda p: falling(AMSGrad.keras()),
+    "nadam": lambda p: falling(NAdam.keras()),
+    "adamax": lambda p: falling(Adamax.pytorch()),
+    "adamax keras": lambda p: falling(Adamax.keras()),
+    "adadelta": lambda p: falling(Adadelta()),
+    "lion": lambda p: falling(Lion.keras()),
+    "lamb": lambda p: falling(LAMB(sizes=[3, p - 3])),
     "adamw": lambda p: AdamW(mask=np.arange(p) % 2 == 0),
     "scheduled": lambda p: DecoupledWeightDecay(0.1, Scheduled(StepRate(0.1, 0.5, 2), Adam())),
     "clipped": lambda p: ClipNorm.pytorch(0.1, CoupledWeightDecay(0.1, SGD(0.1))),
