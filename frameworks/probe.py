@@ -88,6 +88,7 @@ _KINDS = {
     "sigmoid": ("Sigmoid", "sigmoid"),
     "tanh": ("Tanh", "tanh"),
     "softmax": ("Softmax", "softmax"),
+    "log softmax": ("LogSoftmax", "log_softmax"),
     "gelu": ("GELU", "gelu"),
     "silu": ("SiLU", "silu"),
     "elu": ("ELU", "elu"),

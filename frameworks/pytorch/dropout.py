@@ -21,7 +21,7 @@ _IMAGES = (
 )
 _ELEMENTWISE = (
     *(nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU, nn.ELU, nn.SELU, nn.Softplus),
-    *(nn.Hardsigmoid, nn.Hardswish, nn.Dropout, nn.BatchNorm1d, nn.GroupNorm),
+    *(nn.Mish, nn.Hardsigmoid, nn.Hardswish, nn.Dropout, nn.BatchNorm1d, nn.GroupNorm),
     *(nn.ZeroPad1d, nn.ZeroPad2d),
 )
 

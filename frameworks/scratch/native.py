@@ -46,4 +46,6 @@ def _with_defaults(optimizer: Any) -> Any:
         return scratch.Scheduled(optimizer.schedule, inner, every=optimizer.every)
     if isinstance(optimizer, Wrapper):  # clipping, for example
         return _with_defaults(optimizer.optimizer)
+    if isinstance(optimizer, scratch.LAMB):
+        return scratch.LAMB(optimizer.eta, sizes=optimizer.sizes)
     return type(optimizer)(optimizer.eta)

@@ -97,7 +97,7 @@ def _options(parts: Parts, task: Task) -> dict[str, Any]:
     options = {"hidden_layer_sizes": widths, "activation": _ACTIVATIONS[activations.pop()]}
     numbers: dict[str, Any]
     match optimizer:
-        case Adam():
+        case Adam() if type(optimizer) is Adam:
             betas = {"beta_1": optimizer.beta_1, "beta_2": optimizer.beta_2}
             numbers = {"solver": "adam", "epsilon": optimizer.epsilon} | betas
         case SGD():

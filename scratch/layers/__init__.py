@@ -2,6 +2,7 @@
 
 from scratch.layers.activations import (
     LeakyReLU,
+    LogSoftmax,
     ReLU,
     Sigmoid,
     Softmax,
@@ -29,7 +30,7 @@ from scratch.layers.normalization import GroupNorm, LayerNorm, RMSNorm
 from scratch.layers.padding import ZeroPadding1D, ZeroPadding2D
 from scratch.layers.pooling import AveragePool1D, AveragePool2D, MaxPool1D, MaxPool2D
 from scratch.layers.simple_rnn import SimpleRNN
-from scratch.layers.smooth_activations import ELU, SELU, SiLU, Softplus
+from scratch.layers.smooth_activations import ELU, SELU, Mish, SiLU, Softplus
 from scratch.layers.transposed import Conv1DTranspose, Conv2DTranspose
 from scratch.layers.upsampling import BilinearUpsample2D, NearestUpsample2D
 
@@ -74,6 +75,8 @@ __all__ = [
     "Flatten",
     "Layer",
     "LeakyReLU",
+    "LogSoftmax",
+    "Mish",
     "MaxPool2D",
     "ReLU",
     "Reshape",

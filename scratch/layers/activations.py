@@ -8,7 +8,10 @@ import numpy as np
 from scratch.checks import require_fraction
 from scratch.layers.layer import Layer
 
-__all__ = ["LeakyReLU", "ReLU", "Sigmoid", "Softmax", "Step", "Tanh", "sigmoid", "softmax"]
+__all__ = [
+    *("LeakyReLU", "LogSoftmax", "ReLU", "Sigmoid", "Softmax", "Step", "Tanh"),
+    *("sigmoid", "softmax"),
+]
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
@@ -179,3 +182,31 @@ class Softmax(Layer):
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Return dz = a ⊙ (da − Σₖ daₖ aₖ)."""
         return self.a * (da - (da * self.a).sum(axis=-1, keepdims=True))
+
+
+class LogSoftmax(Layer):
+    """a = log softmax(z) along the last axis: z − max z − log Σₖ e^(zₖ − max z).
+
+    dz = da − softmax(z) Σₖ daₖ. No logarithm of 0 is taken. `NegativeLogLikelihood` starts from
+    this layer; together they are `CategoricalCrossEntropy`.
+
+    >>> layer = LogSoftmax()
+    >>> layer.forward(np.array([[0.0, 0.0], [1e4, 0.0]])).round(6)
+    array([[-6.93147e-01, -6.93147e-01],
+           [ 0.00000e+00, -1.00000e+04]])
+    >>> layer.backward(np.array([[1.0, 0.0], [1.0, 0.0]]))
+    array([[ 0.5, -0.5],
+           [ 0. ,  0. ]])
+    """
+
+    def forward(self, z: np.ndarray, training: bool = False) -> np.ndarray:
+        """Return a = log softmax(z)."""
+        z = z - z.max(axis=-1, keepdims=True)
+        e = np.exp(z)
+        total = e.sum(axis=-1, keepdims=True)
+        self.p = e / total
+        return z - np.log(total)
+
+    def backward(self, da: np.ndarray) -> np.ndarray:
+        """Return dz = da − softmax(z) Σₖ daₖ."""
+        return da - self.p * da.sum(axis=-1, keepdims=True)

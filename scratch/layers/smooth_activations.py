@@ -11,7 +11,7 @@ from scratch.checks import require_not_negative, require_positive
 from scratch.layers.activations import sigmoid
 from scratch.layers.layer import Layer
 
-__all__ = ["ELU", "SELU", "SiLU", "Softplus"]
+__all__ = ["ELU", "SELU", "Mish", "SiLU", "Softplus"]
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # the paper's λ and α
 
@@ -37,6 +37,32 @@ class SiLU(Layer):
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Return dz = da ⊙ σ(z) (1 + z (1 − σ(z)))."""
         return da * self.s * (1 + self.z * (1 - self.s))
+
+
+class Mish(Layer):
+    """a = z t with t = tanh(log(1 + eᶻ)); f′(z) = t + z σ(z) (1 − t²).
+
+    With n = e^−|z|: t = (1 + 2n)/(1 + 2n + 2n²) where z ≥ 0, else (n² + 2n)/(n² + 2n + 2), so that
+    nothing overflows and every digit of a small t is kept.
+    Source: Misra, "Mish: a self regularized non-monotonic activation function", BMVC 2020.
+
+    >>> layer = Mish()
+    >>> layer.forward(np.array([[0.0, 1.0]])).round(6)
+    array([[0.      , 0.865098]])
+    >>> layer.backward(np.ones((1, 2))).round(6)
+    array([[0.6     , 1.049036]])
+    """
+
+    def forward(self, z: np.ndarray, training: bool = False) -> np.ndarray:
+        """Return a = z tanh(log(1 + eᶻ))."""
+        n = np.exp(-np.abs(z))
+        above, below = 1 + 2 * n, n * n + 2 * n
+        self.z, self.t = z, np.where(z < 0, below / (below + 2), above / (above + 2 * n * n))
+        return z * self.t
+
+    def backward(self, da: np.ndarray) -> np.ndarray:
+        """Return dz = da ⊙ (t + z σ(z) (1 − t²))."""
+        return da * (self.t + self.z * sigmoid(self.z) * (1 - self.t * self.t))
 
 
 class Softplus(Layer):

@@ -2,7 +2,7 @@
 
 from scratch.losses.absolute_error import Huber, MeanAbsoluteError
 from scratch.losses.binary_cross_entropy import BinaryCrossEntropy
-from scratch.losses.categorical_cross_entropy import CategoricalCrossEntropy
+from scratch.losses.categorical_cross_entropy import CategoricalCrossEntropy, NegativeLogLikelihood
 from scratch.losses.cosine import CosineLoss
 from scratch.losses.divergence import KLDivergence
 from scratch.losses.loss import Loss
@@ -21,6 +21,7 @@ __all__ = [
     "HalfSquaredError",
     "Loss",
     "MeanSquaredError",
+    "NegativeLogLikelihood",
     "PerceptronLoss",
     "SumSquaredError",
 ]

@@ -16,10 +16,15 @@ outside in:
 >>> optimizer = Scheduled(lambda k: 1e-3 / (k + 1), ClipNorm.keras(1.0, adam))
 """
 
+from scratch.optimizers.adadelta import Adadelta
 from scratch.optimizers.adagrad import Adagrad
-from scratch.optimizers.adam import Adam
+from scratch.optimizers.adam import Adam, AMSGrad
+from scratch.optimizers.adamax import Adamax
 from scratch.optimizers.adamw import AdamW
 from scratch.optimizers.clipping import ClipEachNorm, ClipNorm, ClipValue
+from scratch.optimizers.lamb import LAMB
+from scratch.optimizers.lion import Lion
+from scratch.optimizers.nadam import NAdam
 from scratch.optimizers.optimizer import Learner, Optimizer, State
 from scratch.optimizers.rmsprop import RMSprop
 from scratch.optimizers.scheduled import Scheduled
@@ -28,16 +33,22 @@ from scratch.optimizers.trained import TrainOnly
 from scratch.optimizers.weight_decay import CoupledWeightDecay, DecoupledWeightDecay
 
 __all__ = [
+    "LAMB",
     "SGD",
+    "AMSGrad",
+    "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "ClipEachNorm",
     "ClipNorm",
     "ClipValue",
     "CoupledWeightDecay",
     "DecoupledWeightDecay",
     "Learner",
+    "Lion",
+    "NAdam",
     "Optimizer",
     "RMSprop",
     "Scheduled",

@@ -1,13 +1,14 @@
 """Adam: momentum over the root of the recent mean square, both bias-corrected."""
 
 import math
+from typing import Self
 
 import numpy as np
 
 from scratch.checks import require_fraction, require_not_negative, require_positive
-from scratch.optimizers.optimizer import State
+from scratch.optimizers.optimizer import State, count
 
-__all__ = ["Adam"]
+__all__ = ["AMSGrad", "Adam"]
 
 
 class Adam:
@@ -26,6 +27,8 @@ class Adam:
     >>> theta
     array([0.5])
     """
+
+    moments: tuple[str, ...] = ("m", "v")
 
     def __init__(
         self,
@@ -52,7 +55,7 @@ class Adam:
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
-    ) -> "Adam":
+    ) -> Self:
         """Return `torch.optim.Adam`: the paper's algorithm, and its numbers."""
         return cls(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
 
@@ -64,7 +67,7 @@ class Adam:
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-    ) -> "Adam":
+    ) -> Self:
         """Return `keras.optimizers.Adam`: with ε̂."""
         return cls(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, epsilon_hat=True)
 
@@ -76,19 +79,13 @@ class Adam:
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
-    ) -> "Adam":
+    ) -> Self:
         """Return scikit-learn's `MLPClassifier(solver="adam")`: with ε̂, and the paper's numbers."""
         return cls.keras(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
 
     def advance(self, g: np.ndarray) -> tuple[float, float]:
         """Count the step as t; return η √(1−β₂ᵗ)/(1−β₁ᵗ), and ε̂."""
-        if not self.state:
-            self.state["t"] = np.zeros((), int)
-            self.state |= {"m": np.zeros_like(g), "v": np.zeros_like(g)}
-        t = self.state["t"].item() + 1
-        self.state["t"][...] = t
-        if t % 128 == 0:
-            self._forget()
+        t = count(self.state, g, *self.moments)
         correction_1 = 1 - self.beta_1**t
         correction_2 = math.sqrt(1 - self.beta_2**t)
         epsilon_hat = self.epsilon if self.epsilon_hat else self.epsilon * correction_2
@@ -102,11 +99,29 @@ class Adam:
         v[...] = self.beta_2 * v + (1 - self.beta_2) * (g * g)
         theta -= rate * (m / (np.sqrt(v) + epsilon_hat))
 
-    def _forget(self) -> None:
-        """Set moments to zero whose gradients have long been zero.
 
-        They would decay to subnormal numbers, which have fewer digits and slow every operation
-        down, by up to a hundred times.
-        """
-        for a in (self.state["m"], self.state["v"]):
-            a[np.abs(a) < 1e8 * np.finfo(a.dtype).tiny] = 0
+class AMSGrad(Adam):
+    """AMSGrad: Adam with v̂ ← max(v̂, v) in the place of v, so that no step size grows again.
+
+    m and v as in Adam;  θ ← θ − η m̂ / (√v̂ + ε), both corrected for their bias; the maximum is
+    taken before the correction, in PyTorch and Keras alike (`amsgrad=True`). The paper corrects
+    neither.
+    Source: Reddi, Kale and Kumar, "On the convergence of Adam and beyond", ICLR 2018, algorithm 2.
+
+    >>> theta, amsgrad = np.array([1.0]), AMSGrad(learning_rate=0.5, beta_1=0.0, epsilon=0.0)
+    >>> for g in (3.0, 0.0):
+    ...     amsgrad.step(theta, np.array([g]))
+    >>> float(amsgrad.state["v_hat"][0]) > float(amsgrad.state["v"][0])
+    True
+    """
+
+    moments = ("m", "v", "v_hat")
+
+    def step(self, theta: np.ndarray, g: np.ndarray) -> None:
+        """Take one step."""
+        rate, epsilon_hat = self.advance(g)
+        m, v, v_hat = self.state["m"], self.state["v"], self.state["v_hat"]
+        m[...] = self.beta_1 * m + (1 - self.beta_1) * g
+        v[...] = self.beta_2 * v + (1 - self.beta_2) * (g * g)
+        v_hat[...] = np.maximum(v_hat, v)
+        theta -= rate * (m / (np.sqrt(v_hat) + epsilon_hat))

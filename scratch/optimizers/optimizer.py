@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-__all__ = ["Learner", "Optimizer", "State", "Wrapper", "epsilon_root", "start"]
+__all__ = ["Learner", "Optimizer", "State", "Wrapper", "count", "epsilon_root", "start"]
 
 State = dict[str, np.ndarray]
 
@@ -79,6 +79,28 @@ def start(state: State, g: np.ndarray, *names: str) -> None:
     """
     if not state:
         state.update({name: np.zeros_like(g) for name in names})
+
+
+def count(state: State, g: np.ndarray, *moments: str) -> int:
+    """Count a step in a state of zero moments, and return its number t = 1, 2, ...
+
+    Every 128 steps, moments are set to zero whose gradients have long been zero. They would decay
+    to subnormal numbers, which have fewer digits and slow every operation down, by up to a hundred
+    times.
+
+    >>> state: State = {}
+    >>> [count(state, np.array([1.0]), "m") for _ in range(2)], state
+    ([1, 2], {'t': array(2), 'm': array([0.])})
+    """
+    if not state:
+        state["t"] = np.zeros((), int)
+        state.update({name: np.zeros_like(g) for name in moments})
+    t = state["t"].item() + 1
+    state["t"][...] = t
+    if t % 128 == 0:
+        for a in (state[name] for name in moments):
+            a[np.abs(a) < 1e8 * np.finfo(a.dtype).tiny] = 0
+    return t
 
 
 def epsilon_root(v: np.ndarray, epsilon: float, inside: bool) -> np.ndarray:

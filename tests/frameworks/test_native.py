@@ -97,6 +97,20 @@ def test_of_an_optimizer_the_learning_rate_is_taken_and_nothing_else(name):
     assert told == [(i, epoch.loss) for i, epoch in enumerate(trained.history, 1)]
 
 
+def test_the_sizes_of_lamb_are_those_of_the_network_not_a_setting(monkeypatch):
+    def build(spec, sizes=(1, 1)):
+        from scratch import LAMB
+
+        return build_scratch(spec)._replace(optimizer=LAMB(0.0625, sizes=sizes, epsilon=0.5))
+
+    ends = []
+    for make in (build, lambda spec: build(spec, None)):
+        monkeypatch.setitem(BUILDERS, "scratch", make)
+        trained, _ = train("scratch")
+        ends.append(flat(trained.weights))
+    assert (ends[0] != ends[1]).any()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_schedule_is_taken_and_the_epsilon_is_the_frameworks_own(name):
     """After three steps the rate is 0; with an ε of 0.5 these would be far shorter than 0.25."""

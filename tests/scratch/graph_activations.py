@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from scratch import ELU, GELU, SELU, HardSigmoid, HardSwish, SiLU, Softplus
+from scratch import ELU, GELU, SELU, HardSigmoid, HardSwish, Mish, SiLU, Softplus
 
 from .layer_case import LayerCase, ties
 
@@ -47,6 +47,7 @@ CASES: dict[type, dict[str, LayerCase]] = {
             lambda: GELU.keras(approximate=True), SHAPE, gelu_by_tanh(float(np.float32(0.044715)))
         ),
     },
+    Mish: {"": LayerCase(Mish, SHAPE, lambda z: z - 2 * z / ((1 + z.exp()) ** 2 + 1))},
     SiLU: {"": LayerCase(SiLU, SHAPE, lambda z: z / (1 + (-z).exp()))},
     Softplus: {
         "": LayerCase(Softplus, SHAPE, softplus),

@@ -15,6 +15,7 @@ from scratch import (
     Dropout,
     Flatten,
     LeakyReLU,
+    LogSoftmax,
     MaxPool2D,
     Node,
     ReLU,
@@ -107,6 +108,9 @@ LAYERS: dict[type, dict[str, LayerCase]] = {
     },
     Step: {"": LayerCase(lambda: Step(0.5), (5, 4), lambda z: Node(z.value > 0.5))},
     Softmax: {"": LayerCase(Softmax, (5, 4), lambda z: z.exp() / z.exp().sum(1, keepdims=True))},
+    LogSoftmax: {
+        "": LayerCase(LogSoftmax, (5, 4), lambda z: z - z.exp().sum(1, keepdims=True).log())
+    },
     Flatten: {"": LayerCase(Flatten, IMAGES, lambda x: x.reshape((2, 90)))},
     Reshape: {
         "": LayerCase(lambda: Reshape(3, 2, 2), (2, 12), lambda x: x.reshape((2, 3, 2, 2))),

@@ -12,6 +12,7 @@ from scratch import (
     CategoricalCrossEntropy,
     HalfSquaredError,
     MeanSquaredError,
+    NegativeLogLikelihood,
     PerceptronLoss,
     SumSquaredError,
 )
@@ -43,18 +44,30 @@ def binary(smoothing=0.0, v=(1.0, 1.0)):
     return LossCase(lambda: BinaryCrossEntropy(**options), 1, bits, define)
 
 
-def categorical(smoothing=0.0, v=(1.0, 1.0, 1.0, 1.0), weighted_mean=False):
-    v = np.array(v)
+def of_softmax(z):
+    return (z.exp() / z.exp().sum(1, keepdims=True)).log()
+
+
+def categorical(smoothing=0.0, v=(1.0, 1.0, 1.0, 1.0), log_p=of_softmax, **options):
+    v, ignore, total = np.array(v), options.get("ignore"), options.get("reduction") == "sum"
 
     def define(z, y, w):
+        rows = np.flatnonzero(y != ignore) if ignore is not None else np.arange(len(y))
+        y, w = y[rows], w[rows]
         q = (1 - smoothing) * np.eye(len(v))[y] + smoothing / len(v)
-        terms = -q * (z.exp() / z.exp().sum(1, keepdims=True)).log()
-        if weighted_mean:
-            return ((terms * v).sum(1) * w).sum() / v[y].sum()
-        return (terms.sum(1) * w * v[y]).mean()
+        terms = -q * log_p(z)[rows]
+        if options.get("weighted_mean"):
+            return ((terms * v).sum(1) * w).sum() / (1 if total else v[y].sum() or 1)
+        return (terms.sum(1) * w * v[y]).sum() / (1 if total else max(len(rows), 1))
 
-    options = {"smoothing": smoothing, "class_weights": v, "weighted_mean": weighted_mean}
-    return LossCase(lambda: CategoricalCrossEntropy(**options), len(v), classes, define)
+    if log_p is of_softmax:
+        options["smoothing"] = smoothing
+    loss = CategoricalCrossEntropy if log_p is of_softmax else NegativeLogLikelihood
+    return LossCase(lambda: loss(class_weights=v, **options), len(v), classes, define)
+
+
+def likelihood(**options):
+    return categorical(log_p=lambda a: a, **options)
 
 
 def perceptron(z, y, w):
@@ -82,7 +95,17 @@ LOSSES: dict[type, dict[str, LossCase]] = {
         "class weights": categorical(v=V4),
         "smoothing and class weights": categorical(0.1, V4),
         "weighted mean": categorical(v=V4, weighted_mean=True),
-        "smoothing and weighted mean": categorical(0.1, V4, True),
+        "smoothing and weighted mean": categorical(0.1, V4, weighted_mean=True),
+        "ignored class": categorical(ignore=1),
+        "smoothing and ignored class": categorical(0.1, V4, ignore=1),
+        "weighted mean and ignored class": categorical(0.1, V4, weighted_mean=True, ignore=1),
+        "sum": categorical(0.1, V4, reduction="sum"),
+    },
+    NegativeLogLikelihood: {
+        "": likelihood(),
+        "weighted mean": likelihood(v=V4, weighted_mean=True),
+        "ignored class": likelihood(v=V4, ignore=1),
+        "sum": likelihood(v=V4, reduction="sum", weighted_mean=True),
     },
     **graph_more_losses.CASES,
     PerceptronLoss: {"": LossCase(PerceptronLoss, 4, classes, perceptron)},

@@ -8,7 +8,7 @@ import tensorflow as tf
 import torch
 from torch.nn import functional
 
-from scratch import ELU, GELU, SELU, HardSigmoid, HardSwish, SiLU, Softplus
+from scratch import ELU, GELU, SELU, HardSigmoid, HardSwish, LogSoftmax, Mish, SiLU, Softplus
 from scratch.layers.gelu import normal_tail
 
 from .closeness import assert_close
@@ -19,6 +19,8 @@ TORCH = {
     "gelu": (GELU(), functional.gelu),
     "gelu by tanh": (GELU(approximate=True), lambda z: functional.gelu(z, approximate="tanh")),
     "silu": (SiLU(), functional.silu),
+    "mish": (Mish(), functional.mish),
+    "log softmax": (LogSoftmax(), lambda z: functional.log_softmax(z, -1)),
     "softplus": (Softplus.pytorch(), functional.softplus),
     "softplus, no threshold": (Softplus(), lambda z: functional.softplus(z, threshold=100)),
     "elu": (ELU(), functional.elu),
@@ -34,6 +36,8 @@ KERAS = {
         lambda z: keras.activations.gelu(z, approximate=True),
     ),
     "silu": (SiLU(), keras.activations.silu),
+    "mish": (Mish(), keras.activations.mish),
+    "log softmax": (LogSoftmax(), keras.activations.log_softmax),
     "softplus": (Softplus(), keras.activations.softplus),
     "elu": (ELU(), keras.activations.elu),
     "selu": (SELU.keras(), keras.activations.selu),

@@ -25,8 +25,10 @@ from scratch import (
     HardSigmoid,
     HardSwish,
     LayerNorm,
+    LogSoftmax,
     Masking,
     MeanSquaredError,
+    Mish,
     PositionEmbedding,
     Reshape,
     Residual,
@@ -81,7 +83,9 @@ LAYERS = {
     "dense": lambda: [Dense(D, 7), SiLU(), Dense(7, D), *last()],
     **{
         activation.__name__: lambda activation=activation: [activation(), *last()]
-        for activation in (GELU, SiLU, Softplus, ELU, SELU, HardSigmoid, HardSwish)
+        for activation in (
+            *(GELU, SiLU, Softplus, ELU, SELU, HardSigmoid, HardSwish, Mish, LogSoftmax),
+        )
     },
     "gelu by tanh": lambda: [GELU(approximate=True), *last()],
 }

@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 
 from scratch import (
     L2,
+    LAMB,
     SGD,
+    Adadelta,
     Adagrad,
     Adam,
+    Adamax,
     AdamW,
+    AMSGrad,
     AveragePool2D,
     Batch,
     BatchNorm,
@@ -31,9 +35,12 @@ from scratch import (
     Huber,
     KLDivergence,
     LeakyReLU,
+    Lion,
     MaxPool2D,
     MeanAbsoluteError,
     MeanSquaredError,
+    NAdam,
+    NegativeLogLikelihood,
     PerceptronLoss,
     ReLU,
     Reshape,
@@ -73,6 +80,13 @@ LAYERS = {
     "softmax": Softmax,
     "dropout": lambda: Dropout(0.3, np.random.default_rng(5)),
 }
+
+
+def falling(optimizer):
+    """With a rate that falls only after a step was compiled, and compared with the plain one."""
+    return Scheduled(StepRate(0.1, 0.5, 8), optimizer)
+
+
 OPTIMIZERS = {
     "sgd": lambda p: SGD(0.1),
     "dampened": lambda p: SGD(0.1, momentum=0.5, dampening=0.25),
@@ -82,6 +96,13 @@ OPTIMIZERS = {
     "centered": lambda p: RMSprop.keras(momentum=0.5, centered=True),
     "adam": lambda p: Adam(),
     "adam keras": lambda p: Adam.keras(),
+    "amsgrad": lambda p: falling(AMSGrad.keras()),
+    "nadam": lambda p: falling(NAdam.keras()),
+    "adamax": lambda p: falling(Adamax.pytorch()),
+    "adamax keras": lambda p: falling(Adamax.keras()),
+    "adadelta": lambda p: falling(Adadelta()),
+    "lion": lambda p: falling(Lion.keras()),
+    "lamb": lambda p: falling(LAMB(sizes=[3, p - 3])),
     "adamw": lambda p: AdamW(mask=np.arange(p) % 2 == 0),
     "scheduled": lambda p: DecoupledWeightDecay(0.1, Scheduled(StepRate(0.1, 0.5, 2), Adam())),
     "clipped": lambda p: ClipNorm.pytorch(0.1, CoupledWeightDecay(0.1, SGD(0.1))),
@@ -96,6 +117,10 @@ LOSSES = {
     "categorical": CategoricalCrossEntropy,
     "smoothed": lambda: CategoricalCrossEntropy(smoothing=0.1, class_weights=[1, 2, 3]),
     "weighted": lambda: CategoricalCrossEntropy(class_weights=[1, 2, 3], weighted_mean=True),
+    "ignoring": lambda: CategoricalCrossEntropy(
+        smoothing=0.1, class_weights=[1, 2, 3], weighted_mean=True, ignore=2
+    ),
+    "likelihood": lambda: NegativeLogLikelihood(ignore=1, reduction="sum"),
     "perceptron": PerceptronLoss,
     "absolute": MeanAbsoluteError,
     "huber": lambda: Huber(0.25),
@@ -119,7 +144,7 @@ def network(image_layers, layers, k, dtype):
 def data_for(loss, dtype, weighted):
     rng = np.random.default_rng(1)
     X, w = rng.normal(size=(ROWS, SIDE * SIDE * 2)).astype(dtype), rng.random(ROWS).astype(dtype)
-    classes = isinstance(loss, CategoricalCrossEntropy | PerceptronLoss)
+    classes = isinstance(loss, NegativeLogLikelihood | PerceptronLoss)
     k = K if classes else 1
     y = rng.integers(K, size=ROWS) if classes else rng.integers(2, size=(ROWS, k)).astype(dtype)
     return Batch(X, y, w if weighted else None), k
@@ -288,7 +313,13 @@ def test_compiled_steps_take_less_memory_than_their_results():
 
 
 @dtypes
-@pytest.mark.parametrize("name", ["adam", "dampened", "scheduled", "adagrad", "clipped each"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("adam", "dampened", "scheduled", "adagrad", "clipped each"),
+        *("nadam", "adamax", "lion"),
+    ],
+)
 def test_stacked_seeds_are_trained_as_each_alone(name, dtype):
     data, seeds = table(dtype), range(3)
     nets = [

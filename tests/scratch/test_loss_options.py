@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from scratch import BinaryCrossEntropy, CategoricalCrossEntropy, PerceptronLoss
+from scratch import (
+    BinaryCrossEntropy,
+    CategoricalCrossEntropy,
+    NegativeLogLikelihood,
+    PerceptronLoss,
+)
 
 from .closeness import assert_close, assert_is_gradient
 from .graph_losses import LOSSES
@@ -47,6 +52,62 @@ def test_smoothing_alone_is_that_of_torch(n, k, smoothing, seed):
     their_z = leaf(z)
     theirs = functional.cross_entropy(their_z, torch.tensor(y), label_smoothing=smoothing)
     compare(CategoricalCrossEntropy(smoothing=smoothing), z, y, theirs, their_z)
+
+
+@given(k=st.integers(2, 6), smoothing=smoothings, ignore=st.sampled_from([1, -5]), seed=seeds)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_ignored_labels_weights_and_sums_are_those_of_torch(reduction, k, smoothing, ignore, seed):
+    rng = np.random.default_rng(seed)
+    z, y, v = rng.normal(scale=3, size=(9, k)), rng.integers(k, size=9), rng.uniform(0.1, 2, k)
+    y[0], y[1] = ignore, 0
+    options = {"ignore": ignore, "reduction": reduction, "class_weights": v, "weighted_mean": True}
+    theirs = {"ignore_index": ignore, "reduction": reduction, "weight": torch.tensor(v)}
+    their_z, their_y = leaf(z), torch.tensor(y)
+    value = functional.cross_entropy(their_z, their_y, label_smoothing=smoothing, **theirs)
+    compare(CategoricalCrossEntropy(smoothing=smoothing, **options), z, y, value, their_z)
+    their_z = leaf(z)
+    value = functional.nll_loss(their_z, their_y, **theirs)
+    compare(NegativeLogLikelihood(**options), z, y, value, their_z)
+
+
+def test_loss_of_each_row_is_kept_as_torch_returns_it_without_a_reduction():
+    rng = np.random.default_rng(0)
+    z, y, v = rng.normal(size=(4, 3)), np.array([0, 1, 2, 1]), np.array([0.5, 2.0, 3.0])
+    loss = CategoricalCrossEntropy(class_weights=v, ignore=2, smoothing=0.1, weighted_mean=True)
+    loss.forward(z, y)
+    theirs = functional.cross_entropy(
+        torch.tensor(z),
+        torch.tensor(y),
+        weight=torch.tensor(v),
+        ignore_index=2,
+        label_smoothing=0.1,
+        reduction="none",
+    )
+    assert_close(loss.ell, theirs, LIMIT)
+
+
+def test_probability_of_zero_counts_only_where_it_is_the_target():
+    a = np.array([[-np.inf, 0.0], [-1.0, -np.inf]])
+    assert NegativeLogLikelihood().forward(a, np.array([1, 0])) == 0.5
+    assert NegativeLogLikelihood().forward(a, np.array([0, 0])) == np.inf
+
+
+def test_loss_of_rows_that_are_all_ignored_is_zero():
+    weights = {"class_weights": [1, 2, 3], "weighted_mean": True}
+    for loss in (
+        CategoricalCrossEntropy(ignore=-1),
+        CategoricalCrossEntropy(ignore=-1, **weights),
+        NegativeLogLikelihood(ignore=-1),
+    ):
+        assert loss.forward(np.zeros((2, 3)), np.array([-1, -1])) == 0
+        assert not loss.backward().any()
+
+
+def test_label_to_be_ignored_is_no_wrong_label():
+    z, y = np.zeros((2, 3)), np.array([2, 7])
+    CategoricalCrossEntropy(ignore=7).require(z, y)
+    with pytest.raises(ValueError, match="y must hold classes from 0 to 2, got 2 to 7"):
+        CategoricalCrossEntropy(ignore=-1).require(z, y)
 
 
 @given(n=sizes, p=st.floats(0.1, 10), seed=seeds)
@@ -120,6 +181,8 @@ OPTIONS = [
     lambda: BinaryCrossEntropy(smoothing=0.1, class_weights=[2, 3]),
     lambda: CategoricalCrossEntropy(smoothing=0.1, class_weights=[1, 2, 3]),
     lambda: CategoricalCrossEntropy(smoothing=0.1, class_weights=[1, 2, 3], weighted_mean=True),
+    lambda: CategoricalCrossEntropy(smoothing=0.1, ignore=1, reduction="sum"),
+    lambda: NegativeLogLikelihood(class_weights=[1, 2, 3], ignore=1),
     PerceptronLoss,
 ]
 
@@ -168,6 +231,7 @@ def test_mean_over_no_rows_is_refused(make):
         (lambda: CategoricalCrossEntropy(class_weights=[1, np.nan]), "class_weights .* finite"),
         (lambda: BinaryCrossEntropy(class_weights=[1, 2, 3]), "class_weights must be two numbers"),
         (lambda: CategoricalCrossEntropy(weighted_mean=True), "weighted_mean needs class_weights"),
+        (lambda: NegativeLogLikelihood(reduction="none"), "must be 'mean' or 'sum', got 'none'"),
     ],
 )
 def test_options_that_make_no_sense_are_named(make, message):

@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 
 from scratch import (
+    LAMB,
     SGD,
+    Adadelta,
     Adagrad,
     Adam,
+    Adamax,
     AdamW,
+    AMSGrad,
     CoupledWeightDecay,
     DecoupledWeightDecay,
+    Lion,
+    NAdam,
     RMSprop,
 )
 
@@ -114,6 +120,62 @@ def test_adamw_steps_by_hand():
     assert positions(adamw, [2, -2]) == pytest.approx([-3, -0.5], rel=1e-15)  # √(7/16) is rounded
 
 
+def test_amsgrad_steps_by_hand():
+    # β₁ = 0, β₂ = 3/4: v = 1, then 3/4 (0 + 1) = 3/4, but v̂ stays 1; m = g
+    # ε̂ = 0: θ = -√(1/4) · 2/1 · 2 = -2; then √(7/16) · 1/1 · 2 further
+    amsgrad = AMSGrad.keras(2, beta_1=0, beta_2=0.75, epsilon=0)
+    assert positions(amsgrad, [2, 0, 1]) == pytest.approx(
+        [-2, -2, -2 - 2 * math.sqrt(37 / 64)], rel=1e-15
+    )  # the third: c₂ = 1 - 27/64, v = 9/16 + 1/4 < v̂ = 1; roots are rounded
+
+
+def test_nadam_steps_by_hand():
+    # ψ = 0: μ = β₁/2 = 1/4 at every step, Π = 1/4, 1/16, 1/64; β₂ = 3/4
+    # t = 1: m = 1, v = 1, v̂ = 4; m̂ = 1/4 · 1/(15/16) + 3/4 · 2/(3/4) = 34/15; θ = -15 · m̂/2
+    # t = 2: m = 3/2, v = 7/4, v̂ = 4; m̂ = 1/4 · 3/2/(63/64) + 3/4 · 2/(15/16) = 124/63 + 1/84
+    nadam = NAdam(15, beta_1=0.5, beta_2=0.75, epsilon=0, momentum_decay=0)
+    second = 0.25 * 1.5 / (63 / 64) + 0.75 * 2 / (15 / 16)
+    assert positions(nadam, [2, 2]) == pytest.approx([-17, -17 - 7.5 * second], rel=1e-14)  # roots
+
+
+def test_adamax_steps_by_hand():
+    # β₁ = 1/2, β₂ = 3/4: m = 1, then 1/2; u = 2, then max(3/2, 0); 1-β₁ᵗ = 1/2, 3/4
+    assert positions(Adamax(6, beta_1=0.5, beta_2=0.75, epsilon=0), [2, 0]) == [-6, -26 / 3]
+    # ε = 2 in the norm: u = 4, then max(3, 2); outside: u + 2 = 4, then 3/2 + 2
+    in_norm = Adamax.pytorch(6, beta_1=0.5, beta_2=0.75, epsilon=2)
+    assert positions(in_norm, [2, 0]) == pytest.approx([-3, -3 - 4 / 3], rel=1e-15)  # thirds
+    outside = Adamax.keras(6, beta_1=0.5, beta_2=0.75, epsilon=2)
+    assert positions(outside, [2, 0]) == pytest.approx([-3, -3 - 8 / 7], rel=1e-15)  # sevenths
+
+
+def test_adadelta_steps_by_hand():
+    # ρ = 1/2, ε = 1: v = 8, Δ = √1/√9 · 4 = 4/3; u = 8/9, v = 4 + 11/2 · 4 = 4 + 22
+    # the second gradient 2√11 gives √(26 + 1) = √27, and Δ = √(17/9)/√27 · 2√11
+    second = math.sqrt(17 / 9) / math.sqrt(27) * 2 * math.sqrt(11)
+    expected = pytest.approx([-4 / 3, -4 / 3 - second], rel=1e-14)  # roots are rounded
+    assert positions(Adadelta(rho=0.5, epsilon=1), [4, 2 * math.sqrt(11)]) == expected
+
+
+def test_lion_steps_by_hand():
+    # β₁ = 1/2, β₂ = 3/4: c = 2; m = 1; c = 1/2 - 1/4 > 0, m = 3/4 - 1/8 = 5/8; c = 5/16 - 1/2 < 0
+    assert positions(Lion(0.5, beta_1=0.5, beta_2=0.75), [4, -0.5, -1]) == [-0.5, -1, -0.5]
+
+
+def test_lamb_steps_by_hand():
+    # at the first step r = sign(g); arrays (3, 4) and (0), λ = 0: ratios 5/√2, and 1 at a norm of 0
+    theta, lamb = np.array([3.0, 4.0, 0.0]), LAMB(1, sizes=[2, 1], weight_decay=0, epsilon=0)
+    lamb.step(theta, np.array([2.0, -2.0, 8.0]))
+    side = 5 / math.sqrt(2)
+    assert theta == pytest.approx([3 - side, 4 + side, -1], rel=1e-14)  # roots are rounded
+    kept = theta.copy()
+    LAMB.keras(1, epsilon=1e-7).step(theta, np.zeros(3))  # r = 0: no ratio divides by its norm
+    assert theta.tolist() == kept.tolist()
+    # one array, λ = 1: u = (1 + 3, 0 + 4), ‖u‖ = √32; θ -= 5/√32 (4, 4)/10
+    theta, lamb = np.array([3.0, 4.0]), LAMB(0.1, weight_decay=1, epsilon=1e-9)
+    lamb.step(theta, np.array([2.0, 0.0]))
+    assert theta == pytest.approx(np.array([3, 4]) - 2 / math.sqrt(32), rel=1e-9)  # ε
+
+
 def test_weight_decay_steps_by_hand():
     # coupled: g = 1, then 1 - 0.5/4; θ -= g/2. Decoupled: θ = -0.5, then -0.5 + 0.5/8 - 0.5
     assert positions(CoupledWeightDecay(0.25, SGD(0.5)), [1, 1]) == [-0.5, -0.9375]
@@ -148,6 +210,11 @@ def test_weight_decay_steps_by_hand():
         (lambda: RMSprop(rho=1), "rho must be at least 0 and below 1, got 1"),
         (lambda: RMSprop(momentum=-1), "momentum must be at least 0 and below 1, got -1"),
         (lambda: RMSprop(epsilon=-1), "epsilon must be at least 0, got -1"),
+        (lambda: NAdam(momentum_decay=-1), "momentum_decay must be at least 0, got -1"),
+        (lambda: Adamax(beta_2=1), "beta_2 must be at least 0 and below 1, got 1"),
+        (lambda: Adadelta(rho=1), "rho must be at least 0 and below 1, got 1"),
+        (lambda: Lion(0), "learning_rate must be above 0, got 0"),
+        (lambda: LAMB(weight_decay=-1), "weight_decay must be at least 0, got -1"),
         (lambda: Adam(-1.0), r"learning_rate must be above 0, got -1\.0"),
         (lambda: Adam(beta_1=1.0), r"beta_1 must be at least 0 and below 1, got 1\.0"),
         (lambda: Adam(beta_2=1.5), r"beta_2 must be at least 0 and below 1, got 1\.5"),

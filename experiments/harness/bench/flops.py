@@ -22,6 +22,7 @@ from frameworks.spec import Shape
 from scratch import (
     SGD,
     Adam,
+    AMSGrad,
     Conv2D,
     Dense,
     Flatten,
@@ -113,8 +114,8 @@ def _of_optimizer(optimizer: object) -> int:
     match optimizer:
         case Scheduled():
             return _of_optimizer(optimizer.optimizer)
-        case Adam():  # m: 2 products, a sum; v: 3 and a sum; √, + ε, /, · η, −
-            return 12
+        case Adam():  # m: 2 products, a sum; v: 3 and a sum; √, + ε, /, · η, −; AMSGrad's maximum
+            return 12 + isinstance(optimizer, AMSGrad)
         case SGD():  # · η, −; with momentum μ v + g; with Nesterov's g + μ v
             return 2 + 2 * bool(optimizer.mu) + 2 * optimizer.nesterov
     raise TypeError(f"the operations of {type(optimizer).__name__} are not counted in flops.py")

@@ -8,6 +8,7 @@ from frameworks import Parts
 from scratch import (
     SGD,
     Adam,
+    AMSGrad,
     BatchNorm,
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
@@ -78,6 +79,7 @@ def test_a_second_convolution_also_has_the_gradient_of_its_inputs():
         (SGD(0.5, momentum=0.5), 4),
         (SGD(0.5, momentum=0.5, nesterov=True), 6),
         (Adam(), 12),
+        (AMSGrad(), 13),
         (Scheduled(lambda k: 0.5, SGD(0.5)), 2),
     ],
 )

@@ -28,7 +28,7 @@ from frameworks.scratch import peers
 from frameworks.scratch.jax_peer import JaxLoop, layer_function
 from frameworks.scratch.peers import ScratchLoop, SklearnFit
 from frameworks.task import CLASSIFICATION
-from scratch import Batch, Conv2D, DepthwiseConv2D, MaxPool2D
+from scratch import AMSGrad, Batch, Conv2D, DepthwiseConv2D, MaxPool2D
 
 CHURN = Cell("churn", "float64", 0, "scratch", 1, None, "stand-in", None, 1)
 
@@ -332,6 +332,16 @@ def test_scikit_learn_says_what_it_does_not_have(experiment, reason):
     experiment, data = find_experiment(experiment), Batch(np.zeros((2, 4)), np.zeros((2, 1)))
     build = experiment.blueprint.builders["scratch"]
     with pytest.raises(Unavailable, match=reason):
+        SklearnFit(build, data, experiment.spec, CLASSIFICATION)
+
+
+def test_scikit_learn_has_adam_but_not_its_kin():
+    experiment, data = find_experiment("churn"), Batch(np.zeros((2, 11)), np.zeros((2, 1)))
+
+    def build(spec=experiment.spec):
+        return experiment.blueprint.builders["scratch"](spec)._replace(optimizer=AMSGrad())
+
+    with pytest.raises(Unavailable, match="Adam and SGD, not AMSGrad"):
         SklearnFit(build, data, experiment.spec, CLASSIFICATION)
 
 
