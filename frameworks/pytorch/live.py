@@ -59,7 +59,9 @@ class PyTorchLive(LiveModel):
         own = self.training
         self.loss_facts = loss_facts(own.loss, None)
         stated = self._remedies.stated
-        self.optimizer_facts = [stated("optimizer", x) for x in optimizer_facts(own.optimizer)]
+        with handing(self.handed):  # NAdam keeps a product in the default dtype
+            read = optimizer_facts(own.optimizer)
+        self.optimizer_facts = [stated("optimizer", x) for x in read]
         self.schedule_facts = schedule_facts(own.scheduler, own.step_on)
 
     def _groups(self) -> dict[int, int]:

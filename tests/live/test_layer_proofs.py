@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+import scratch
 from frameworks.diverge.differences import difference
 from frameworks.live.correspondence import Matching
 from frameworks.live.pairs import Compared, Pair
@@ -369,3 +370,64 @@ def test_numbers_in_another_order_are_named_if_they_are_the_same_numbers(name: s
     b = chain("pytorch", ("fc1", DENSE, X, X), ("fc2", DENSE, y, 2 * X))
     proof = between(a, b, ([], []))
     assert [cause.sentence for cause in proof.causes] == [sentence] * (sentence is not None)
+
+
+# How a sequence is read.
+def both_directions(x: Array) -> Array:
+    return np.concatenate([lstm(x), lstm(x, reverse=True)], axis=-1)
+
+
+BOTH = with_values(
+    Facts("bidirectional"),
+    units=4,
+    activation="tanh",
+    recurrent_activation="sigmoid",
+    biases=1,
+    cell="lstm",
+    joined="side by side",
+)
+
+
+def test_the_last_step_of_both_directions_is_not_the_last_state_of_both() -> None:
+    whole = both_directions(SEQUENCES)
+    ends = np.concatenate([whole[:, -1, :4], whole[:, 0, 4:]], axis=1)
+    weights = [*LSTM_WEIGHTS, *LSTM_WEIGHTS]
+    a = layer_trace("keras", with_values(BOTH, return_sequences=False), [SEQUENCES], ends, weights)
+    b = layer_trace("pytorch", BOTH, [SEQUENCES], whole, weights)
+    pair = Pair(a, b, ("keras", "pytorch"), Matching([(0, 0)]))
+    found = Compared("here", difference("here (lstm)", ends, whole[:, -1], 1e-12), (0, 0))
+    (cause,) = both_ways(pair, "forward", found).causes
+    assert cause.sentence == (
+        "keras takes the last state of both directions of here; pytorch the last step of here, "
+        "where the backward direction has read one step"
+    )
+
+
+def test_a_layer_whose_output_is_taken_time_first_is_named() -> None:
+    tokens, vectors = np.array([[0, 1, 2], [2, 1, 0]]), RNG.normal(size=(3, 4))
+    z = vectors[tokens]
+    facts = with_values(Facts("embedding"), tokens=3, units=4)
+    a, b = pair(facts, facts, (z, np.ascontiguousarray(z.swapaxes(0, 1))), tokens, [vectors])
+    proof = forward_proof(a, b)
+    assert [cause.sentence for cause in proof.causes] == [
+        "in pytorch the layers after here take rows for steps, (n, t, d) for (t, n, d)"
+    ]
+
+
+def test_a_reset_gate_in_another_place_is_the_cause_though_the_biases_differ_too() -> None:
+    gru = with_values(Facts("gru"), units=4, activation="tanh", recurrent_activation="sigmoid")
+    old, new = (
+        with_values(gru, reset_after=after, biases=1 + after, return_sequences=True)
+        for after in (False, True)
+    )
+    weights = [RNG.normal(size=s) for s in ((4, 12), (4, 12), (12,))]
+    outputs = []
+    for after in (False, True):
+        layer = scratch.GRU(4, 4, reset_after=after, return_sequences=True)
+        given = [*weights, np.zeros(12)][: len(layer.params)]
+        layer.attach(given, [np.zeros_like(w) for w in given])
+        outputs.append(layer.forward(SEQUENCES))
+    a = layer_trace("keras", old, [SEQUENCES], outputs[0], weights)
+    b = layer_trace("pytorch", new, [SEQUENCES], outputs[1], [*weights, np.zeros(12)])
+    (cause,) = forward_proof(a, b).causes
+    assert cause.settings == ("reset_after",)

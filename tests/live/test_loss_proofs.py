@@ -1,6 +1,6 @@
 """Causes in the loss and its gradient: each is confirmed where it is planted, nowhere else."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -301,3 +301,67 @@ def test_a_running_variance_that_is_m_over_m_minus_1_times_as_large_is_unbiased(
 def test_levels_without_proofs_have_none() -> None:
     pair = pair_of(trace(), trace("pytorch"))
     assert prove(pair, "inputs", Compared("inputs", difference("", 1.0, 2.0, 0.0))) == Proof()
+
+
+# What the steps show of the gradient.
+def given(name: str, gradients: Sequence[np.ndarray | None], first: np.ndarray) -> Trace:
+    """Return steps of 0.5 g from given gradients; None is a step that is not taken."""
+    w, steps = np.ones(3), []
+    for g in gradients:
+        w = w if g is None else w - 0.5 * g
+        steps.append(StepTrace(1.0, [np.zeros(3) if g is None else g], [w]))
+    layer = LayerTrace("fc", Facts("dense"), (0,))
+    own = {"weights": [Weight("fc.kernel", np.ones(3))], "gradients": [first], "layers": [layer]}
+    return trace(name, steps=steps, **own)
+
+
+G = [RNG.normal(size=3) for _ in range(4)]
+
+
+def proof_of(a: Trace, b: Trace, level: str) -> Proof:
+    pair = pair_of(a, b)
+    found = difference("fc.kernel", a.gradients[0], b.gradients[0] + 1, 1e-12)
+    return both_ways(pair, level, Compared("fc.kernel", found, weights=pair.matching.weights[0]))
+
+
+def test_an_optimizer_that_waits_for_several_batches_is_named() -> None:
+    a, b = given("keras", G, G[0]), given("pytorch", [None, None, G[2], None], np.zeros(3))
+    (cause,) = proof_of(a, b, "gradient").causes
+    assert cause.sentence == "in pytorch the optimizer takes its first step after 3 batches"
+
+
+def test_a_weight_that_moves_has_a_gradient_whatever_was_recorded() -> None:
+    a, b = given("keras", G, G[0]), given("pytorch", G, np.zeros(3))
+    assert proof_of(a, b, "gradient") == Proof()
+
+
+LAGS = {
+    "the gradient of the previous step": [G[0], G[0], G[1], G[2]],
+    "the first gradient": [G[0]] * 4,
+}
+
+
+@pytest.mark.parametrize("which", LAGS)
+def test_a_step_that_is_given_an_earlier_gradient_is_named(which: str) -> None:
+    a, b = given("keras", G, G[0]), given("pytorch", LAGS[which], G[0])
+    proof = proof_of(a, b, "trajectory")
+    assert [cause.sentence for cause in proof.causes] == [f"in pytorch every step uses {which}"]
+    assert proof.odd == "pytorch"
+
+
+def test_a_gradient_that_repeats_on_both_sides_lags_on_none() -> None:
+    same = [G[0], G[0], G[1], G[2]]
+    assert (
+        proof_of(given("keras", same, G[0]), given("pytorch", same, G[0]), "trajectory") == Proof()
+    )
+
+
+def test_a_loss_in_evaluation_mode_is_named() -> None:
+    """The outputs in evaluation mode are others, as behind dropout."""
+    b = side("pytorch", CE, cross_entropy(Z / 2))
+    layer = replace(b.layers[0], output=Z / 2)
+    b = replace(b, layers=[layer], outputs=(Z / 2,))
+    a = side("keras", CE, cross_entropy(Z))
+    a = replace(a, layers=[layer], outputs=(Z / 2,))
+    (cause,) = loss_proof(a, b).causes
+    assert cause.sentence == "pytorch computes its loss in evaluation mode"

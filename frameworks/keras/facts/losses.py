@@ -71,7 +71,7 @@ def _reduction(kind: str, reduction: str | None) -> Entry:
     if reduction in (None, "sum_over_batch_size", "mean"):
         return "mean", said
     if reduction == "sum" and kind not in _OF_ROWS:
-        return "sum of the rows' means", said
+        return "sum of the rows' means", f"{said}, of means over the last axis"
     return {"mean_with_sample_weight": "weighted mean"}.get(reduction, reduction), said
 
 

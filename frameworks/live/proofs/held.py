@@ -51,10 +51,26 @@ def prove_uncleared(pair: Pair) -> Proof:
     if any(apart(each, after[0], after[1]) > _SAME for each in _compared(pair)):
         return Proof()
     for side, name in enumerate(pair.names):
+        if (words := _lags(pair, side)) is not None:
+            return Proof([Cause(f"in {name} {words}", "gradients", odd=name)], odd=name)
         if _adds_up(pair, side):
             sentence = f"in {name} the gradients of earlier steps are not cleared, and add up"
             return Proof([Cause(sentence, "gradients", odd=name)], odd=name)
     return Proof()
+
+
+def _lags(pair: Pair, side: int) -> str | None:
+    """Say which gradient a side uses again, if its second step uses its first one."""
+    trace, other = (pair.a, pair.b)[side], (pair.a, pair.b)[1 - side]
+    own = [step.gradients for step in trace.steps[:3] if step.gradients is not None]
+    theirs = other.steps[1].gradients
+    pairs = [(each.a, each.b)[:: 1 - 2 * side] for each in _compared(pair)]
+    if theirs is None or not all(np.array_equal(own[0][i[0]], own[1][i[0]]) for i, _ in pairs):
+        return None
+    if all(_gap(own[1][i[0]], theirs[j[0]]) <= _SAME for i, j in pairs):
+        return None
+    again = len(own) > 2 and all(np.array_equal(own[0][i[0]], own[2][i[0]]) for i, _ in pairs)
+    return f"every step uses the {'first gradient' if again else 'gradient of the previous step'}"
 
 
 def _adds_up(pair: Pair, side: int) -> bool:

@@ -36,6 +36,11 @@ class LayerSide:
         return self.layer.training_inputs if self.training else self.layer.inputs
 
     @property
+    def returns(self) -> bool:
+        """Whether the call returned one array, as `output` is."""
+        return (self.layer.training_output if self.training else self.layer.output) is not None
+
+    @property
     def output(self) -> np.ndarray:
         """What it returns."""
         output = self.layer.training_output if self.training else self.layer.output

@@ -1,7 +1,7 @@
 """Why a layer may return something else: proven with scratch, from what both say of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from frameworks.live.pairs import Compared, Pair, joined
 from frameworks.live.proofs.cause import Cause, Proof, equal_within, exchanged, smallest
 from frameworks.live.proofs.layer_side import LayerSide
 from frameworks.live.proofs.order import prove_order
+from frameworks.live.proofs.reading import prove_directions, prove_rows_for_steps
 from frameworks.live.proofs.sentences import advice, both, phrase
 from frameworks.live.proofs.variants import Variant, variants
 from frameworks.live.settings import differing
@@ -29,10 +30,21 @@ def prove_layer(pair: Pair, found: Compared) -> Proof:
     a = LayerSide(pair.names[0], pair.a, i, training)
     b = LayerSide(pair.names[1], pair.b, j, training)
     if found.between:
-        return prove_order(a, b, pair.matching.only)
+        proof = prove_order(a, b, pair.matching.only)
+        return proof if proof.causes else _before(pair, a, b)
     if not (np.isfinite(a.output).all() and np.isfinite(b.output).all()):
         return Proof()
     return _Layers(a, b, found.found.error).inside()
+
+
+def _before(pair: Pair, a: LayerSide, b: LayerSide) -> Proof:
+    """Prove that what is taken of a layer before is another part of the same sequence."""
+    for i, j in reversed(pair.matching.layers):
+        if i < a.position and j < b.position:
+            ours, theirs = replace(a, position=i), replace(b, position=j)
+            if ours.returns and theirs.returns:
+                return prove_directions(ours, theirs, _Layers(ours, theirs, 1.0)._equal)
+    return Proof()
 
 
 @dataclass(frozen=True)
@@ -46,11 +58,12 @@ class _Layers:
         a, b = self.a, self.b
         own = [self._equal(side, side.computed(side.layer.facts)) for side in (a, b)]
         if all(own):
-            return self._by_settings()
+            proof = self._by_settings()
+            return proof if proof.causes else prove_directions(a, b, self._equal)
         if own[0] == own[1]:
             return Proof()
         odd, even = (a, b) if own[1] else (b, a)
-        return self._by_variant(odd, even)
+        return prove_rows_for_steps(odd) or self._by_variant(odd, even)
 
     def _equal(self, side: LayerSide, computed: np.ndarray | None) -> bool:
         if computed is None:
@@ -62,13 +75,13 @@ class _Layers:
         a, b = self.a, self.b
         x, y = a.layer.facts, b.layer.facts
         masks = [side.steps for side in (a, b)]
-        names: tuple[str, ...]
         if x.kind != y.kind:
             return Proof([self._cause(("kind",), _kinds(a, b))])
         names = tuple(differing(x, y))
 
         def works(some: Sequence[str]) -> bool:
-            return self._gives(exchanged(x, y, some), masks[1])
+            there = self._gives(exchanged(x, y, some), masks[1])
+            return there or self._equal(b, a.computed(exchanged(y, x, some)))
 
         if names and works(names):
             settings = smallest(names, works)

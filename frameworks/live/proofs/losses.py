@@ -176,6 +176,9 @@ def _mistakes(side: LossSide) -> Iterator[tuple[str, float | None]]:
     for words, r in factors.items():
         if r != 1:
             yield words, r * value + penalty
+    evaluated = side.value(side.facts, side.trace.outputs[0])
+    if evaluated is not None and evaluated != value:
+        yield "computes its loss in evaluation mode", evaluated + penalty
     for words, outputs in _other_outputs(side.facts, z):
         other = side.value(side.facts, outputs)
         yield words, None if other is None else other + penalty

@@ -100,6 +100,8 @@ def advice(name: str, place: str, own: Facts, target: Facts, settings: Sequence[
         value: Any = target.values.get(setting)
         if not word.isidentifier() or not rest or value is None or "," in rest:
             return ""
+        if isinstance(value, str) and " " in value:  # our words, not the framework's
+            return ""
         if setting == "keep":
             value = _momentum(own, value)
         if own.values[setting] != target.values[setting] and rest != repr(own.values[setting]):
