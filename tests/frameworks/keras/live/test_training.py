@@ -306,6 +306,15 @@ def test_a_setting_can_be_changed_between_two_steps():
     assert not live.change("nowhere", "epsilon", 0.1)
 
 
+def test_a_setting_that_a_compiled_step_has_read_can_be_changed():
+    live = KerasLive(Training(trained("cnn")), rows_for("cnn"), "float64")
+    loss, _ = live.loss_and_gradients(rows_for("cnn"))
+    assert live.change("norm", "epsilon", 0.5)
+    assert abs(live.loss_and_gradients(rows_for("cnn"))[0] - loss) > 1e-3
+    assert live.change("norm", "epsilon", trained("cnn").get_layer("norm").epsilon)
+    assert live.loss_and_gradients(rows_for("cnn"))[0] == loss
+
+
 def test_a_model_without_loss_or_optimizer_is_refused():
     model = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
     with pytest.raises(RequestError, match="has no loss: compile it, or write Training"):
