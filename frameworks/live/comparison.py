@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from frameworks.console import Advance
-from frameworks.live.correspondence import Matching, Network
+from frameworks.live.correspondence import Matching, Network, names_in
 from frameworks.live.data import Data
 from frameworks.live.explaining import explain
 from frameworks.live.judging import Judge, Judged
@@ -215,7 +215,7 @@ class Comparison:
         )
 
     def _ignores(self, row: Setting) -> bool:
-        return bool({row.name, row.fact, *row.place.split(" / ")} & {*self.request.ignore})
+        return bool({row.name, row.fact, *names_in(row.place)} & {*self.request.ignore})
 
     def _layer_notes(self, pair: Pair) -> list[str]:
         """Name the layers that only one side has, and say what each side, or both, do otherwise."""
