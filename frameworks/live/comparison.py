@@ -10,7 +10,7 @@ import numpy as np
 
 from frameworks.console import Advance
 from frameworks.live.carried import sizes_of
-from frameworks.live.correspondence import Matching, Network, WeightPair
+from frameworks.live.correspondence import Matching, Network, WeightPair, names_in
 from frameworks.live.data import Data
 from frameworks.live.explaining import explain
 from frameworks.live.judging import Judge, Judged
@@ -211,7 +211,7 @@ class Comparison:
         )
 
     def _ignores(self, row: Setting) -> bool:
-        return bool({row.name, row.fact, *row.place.split(" / ")} & {*self.request.ignore})
+        return bool({row.name, row.fact, *names_in(row.place)} & {*self.request.ignore})
 
     def _layer_notes(self, pair: Pair) -> list[str]:
         """Name the layers that only one side has, and say what each side, or both, do otherwise."""
