@@ -26,6 +26,8 @@ class LayerOutput(NamedTuple):
     name: str  # the framework's own
     values: np.ndarray | None  # None if it includes an activation: that is the next entry
     weights: int = 0  # the number of weight arrays of the layer
+    inputs: np.ndarray | None = None  # what it was given; None if that was not one array
+    others: tuple[np.ndarray, ...] = ()  # all that it returned, if that was not one array
 
 
 class Opened(NamedTuple):

@@ -23,11 +23,12 @@ from frameworks.probe import LayerOutput, Opened, undisturbed
 from scratch import Batch
 
 __all__ = [
-    *("FACTOR", "FIRST_BATCH", "ROUNDOFF", "Compared", "First", "Exact"),
-    *("Item", "compare", "inputs", "names_of", "rounding_limit", "yardsticks"),
+    *("FACTOR", "FIRST_BATCH", "INPUT", "ROUNDOFF", "Compared", "First", "Exact"),
+    *("Item", "compare", "inputs", "names_of", "returned", "rounding_limit", "yardsticks"),
 ]
 
 FACTOR = 16  # float32: TensorFlow's sigmoid alone is 8 unit roundoffs from the exact one
+INPUT = "the input of "
 ROUNDOFF = float(np.finfo(np.float32).eps) / 2  # of float32
 
 
@@ -161,8 +162,9 @@ def _loss(a: First, b: First) -> Iterator[Item]:
 
 
 def _gradient(a: First, b: First) -> Iterator[Item]:
-    """Yield the gradient for every weight array."""
-    yield from _weights("gradient of ", a, a.loss_and_gradients[1], b.loss_and_gradients[1])
+    """Yield the gradient for every weight array, from the last layer to the first, as it flows."""
+    found = _weights("gradient of ", a, a.loss_and_gradients[1], b.loss_and_gradients[1])
+    yield from reversed([*found])
 
 
 def _step(a: First, b: First) -> Iterator[Item]:
@@ -183,11 +185,13 @@ def compare(level: str, a: First, b: First, exact: Exact | None) -> Iterator[Com
     """Compare a level of `FIRST_BATCH`; `exact` are the two in float64 if they are in float32.
 
     The error of a gradient above its limit is measured again relative to the terms of its sum,
-    which may cancel.
+    which may cancel. The inputs of a layer count only if its outputs differ: weights that are laid
+    out for another order of the inputs give the same outputs.
     """
     items = FIRST_BATCH[level]
     sides = () if exact is None else zip((a, b), exact, yardsticks(a, b), strict=True)
     noise = [_noise(level, side, its) if judges else {} for side, its, judges in sides]
+    given: Compared | None = None  # the inputs of a layer
     for item in items(a, b):
         limit = ONE_BATCH
         if exact is not None:
@@ -197,6 +201,12 @@ def compare(level: str, a: First, b: First, exact: Exact | None) -> Iterator[Com
         if level == "gradient" and found.parted:
             scale = min(x.gradient_terms[item.position] for x in (a, b))
             found = difference(*item[:3], limit, scale)
+        if item.where.startswith(INPUT):
+            given = item, found
+            continue
+        if given is not None and found.parted and given[1].parted:
+            yield given
+        given = None
         yield item, found
 
 
@@ -213,7 +223,8 @@ def _noise(level: str, side: First, exact: First) -> dict[tuple[int, ...], float
 
 def _key(item: Item) -> tuple[int, ...]:
     """Identify an item within its level, however a side numbers and names its layers."""
-    return item.position, *(word in item.where for word in ("training mode", "outputs", "loss"))
+    words = "training mode", "outputs", "loss", INPUT
+    return item.position, *(word in item.where for word in words)
 
 
 def rounding_limit(*noise: float) -> float:
@@ -237,11 +248,26 @@ def _weights(prefix: str, first: First, a: Any, b: Any) -> Iterator[Item]:
 
 
 def _layers(a: list[LayerOutput], b: list[LayerOutput], suffix: str) -> Iterator[Item]:
+    """Yield what each layer is given, if that has one shape on both sides, and what it returns."""
     for i, j in align(a, b):
         x, y = a[i], b[j]
-        if x.values is not None and y.values is not None:
-            kind = x.kind if x.kind == y.kind else f"{x.kind} against {y.kind}"
-            yield Item(f"layer {i + 1} ({kind}){suffix}", x.values, y.values, i, j)
+        kind = x.kind if x.kind == y.kind else f"{x.kind} against {y.kind}"
+        where = f"layer {i + 1} ({kind}){suffix}"
+        if x.inputs is not None and y.inputs is not None:
+            rows = x.inputs.reshape(len(x.inputs), -1), y.inputs.reshape(len(y.inputs), -1)
+            yield Item(INPUT + where, *(rows if rows[0].shape == rows[1].shape else
+                                        (x.inputs, y.inputs)), i, j)  # fmt: skip
+        if pair := returned(x, y):
+            yield Item(where, *pair, i, j)
+
+
+def returned(x: LayerOutput, y: LayerOutput) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return what two layers returned; of several arrays, the first two of one shape."""
+    ours, theirs = (each.others if each.values is None else (each.values,) for each in (x, y))
+    if not ours or not theirs:
+        return None
+    alike = ((p, q) for p in ours for q in theirs if p.shape == q.shape)
+    return next(alike, (ours[0], theirs[0]))
 
 
 def _orders(opened: Opened) -> Iterator[np.ndarray]:

@@ -14,10 +14,11 @@ from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_pytorch
 from frameworks.draws import Dropped, StepDraws
 from frameworks.layout import Layouts
-from frameworks.probe import LayerOutput, computing, kind_of
+from frameworks.probe import LayerOutput, computing
 from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
-from frameworks.pytorch.dropout import DropoutModules, channels_first, nothing_else_drawn
+from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn
 from frameworks.pytorch.layouts import canonical_states, layout_of
+from frameworks.pytorch.watching import watch
 from frameworks.regressor import LockstepRegressor
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
@@ -127,39 +128,10 @@ class PyTorchAdapter(Adapter):
             return self.parts.network.eval()(torch.from_numpy(X)).numpy()
 
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
-        network, found = self.parts.network.train(training), []
-        first = False
-
-        def note(module: nn.Module, inputs: Any, output: Any) -> None:
-            nonlocal first
-            first = channels_first(module, first)
-            kind, name, own = kind_of(module), type(module).__name__, layout_of(module).count
-            if isinstance(module, nn.RNNBase) and module.bidirectional:
-                kind = "bidirectional"
-            if isinstance(module, nn.MultiheadAttention):
-                output, own = output[0], own + layout_of(module.out_proj).count
-            if isinstance(output, torch.Tensor):
-                if first and output.ndim == 4:
-                    output = output.permute(0, 2, 3, 1)
-                output = output.numpy().copy(order="C")
-            else:  # of a recurrent module: all outputs and the last states, of which one is used
-                output = None
-            found.append(LayerOutput(kind, name, output, own))
-
+        network = self.parts.network.train(training)
         masks = self.stream.peek(len(X)).masks if training else ()
-        leaves = [
-            m
-            for m in network.modules()
-            if not list(m.children()) or isinstance(m, nn.MultiheadAttention)
-        ]
-        hooks = [module.register_forward_hook(note) for module in leaves]
-        try:
-            with torch.no_grad(), nothing_else_drawn(), self.dropout.handed(masks):
-                network(torch.from_numpy(X))
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return computing(X, found)
+        with torch.no_grad(), nothing_else_drawn(), self.dropout.handed(masks):
+            return computing(X, watch(network, torch.from_numpy(X)))
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
         trained = [p for p in self.layouts.own if p.requires_grad]

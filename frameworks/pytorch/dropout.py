@@ -11,11 +11,14 @@ from torch import nn
 from frameworks.draws import Dropped
 from frameworks.masks import Masks
 
-__all__ = ["DropoutModules", "channels_first", "nothing_else_drawn"]
+__all__ = ["DropoutModules", "channels_first", "nothing_else_drawn", "takes_images"]
 
 # The modules that return images as (n, c, h, w), and those that keep the layout of their input.
-_IMAGES = nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.BatchNorm2d
-_ELEMENTWISE = nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Dropout
+_IMAGES = nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.BatchNorm2d, nn.ZeroPad2d
+_ELEMENTWISE = (
+    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Softplus, nn.Sigmoid),
+    *(nn.Tanh, nn.Hardsigmoid, nn.Hardswish, nn.Dropout),
+)
 
 
 def channels_first(module: nn.Module, before: bool) -> bool:
@@ -24,6 +27,11 @@ def channels_first(module: nn.Module, before: bool) -> bool:
     The images of other modules are taken as they are.
     """
     return isinstance(module, _IMAGES) or (before and isinstance(module, _ELEMENTWISE))
+
+
+def takes_images(module: nn.Module) -> bool:
+    """Return whether a module's inputs are images, and so (n, c, h, w)."""
+    return isinstance(module, _IMAGES)
 
 
 class DropoutModules:

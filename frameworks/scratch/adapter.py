@@ -95,8 +95,9 @@ class ScratchAdapter(Adapter):
                 type(layer).__name__,
                 a.copy(),
                 0 if isinstance(layer, scratch.Sequential) else len(layer.params),
+                None if isinstance(layer, scratch.Sequential) else x.copy(),
             )
-            for layer, _, a in _pass(self.parts.network, X, training)
+            for layer, x, a in _pass(self.parts.network, X, training)
         ]
         return computing(X, found)
 

@@ -11,8 +11,7 @@ from frameworks.diverge.causes.layer import input_of, kind_of, weights_of
 from frameworks.diverge.evidence import Evidence, as_number
 
 __all__ = [
-    *("batch_statistics", "less_exact_sigmoid", "linear", "other_flattening", "other_kernel"),
-    "other_pooling",
+    *("batch_statistics", "less_exact_sigmoid", "linear", "other_kernel", "other_pooling"),
 ]
 
 Array = np.ndarray
@@ -53,27 +52,6 @@ def linear(X: Array, W: Array) -> Array | None:
     if min(X.shape[1:3]) < max(W.shape[:2]):
         return None
     return np.einsum("nyxcuv,uvco->nyxo", sliding_window_view(X, W.shape[:2], axis=(1, 2)), W)
-
-
-def other_flattening(evidence: Evidence) -> str | None:
-    """Z' = X' W + b, with X' the images flattened in another order."""
-    x, weights = input_of(evidence), weights_of(evidence)
-    if kind_of(evidence) != "dense" or x.ndim != 4 or not weights:
-        return None
-    plain = linear(x, weights[0])
-    if plain is None or not evidence.matches(plain + sum(weights[1:]), evidence.pair[0]):
-        return None
-    _, y = evidence.pair
-    ways = {
-        "channel by channel, (c, h, w)": (0, 3, 1, 2),
-        "column by column, (w, h, c)": (0, 2, 1, 3),
-        "in Fortran order, (c, w, h)": (0, 3, 2, 1),
-    }
-    for way, axes in ways.items():
-        z = linear(x.transpose(axes).reshape(len(x), -1), weights[0])
-        if z is not None and evidence.matches(z + sum(weights[1:]), y):
-            return f"{evidence.names[1]} flattens images {way}, not (h, w, c)"
-    return None
 
 
 def batch_statistics(evidence: Evidence) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from frameworks.diverge.causes.forward import ACTIVATIONS
+from frameworks.diverge.causes.activations import log_softmax, sigmoid, softmax
 from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
 
 __all__ = ["HYPOTHESES"]
@@ -63,7 +63,6 @@ def _of_numbers(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
 
 
 def _of_classes(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
-    sigmoid, softmax = ACTIVATIONS["a sigmoid"], ACTIVATIONS["a softmax"]
     p = sigmoid(z) if z.shape[1] == 1 else softmax(z)
     entropy = _binary if z.shape[1] == 1 else _categorical
     name = "sigmoid" if z.shape[1] == 1 else "softmax"
@@ -114,9 +113,7 @@ def smoothing(evidence: Evidence) -> str | None:
     if y.ndim != 1:  # labels of several classes
         return None
     a, b = evidence.a.loss_and_gradients[0], evidence.b.loss_and_gradients[0]
-    with np.errstate(divide="ignore"):
-        log_p = np.log(ACTIVATIONS["a softmax"](z))
-    uniform = -float(log_p.mean())
+    uniform = -float(log_softmax(z).mean())
     epsilon = (b - a) / (uniform - a) if uniform not in (a, np.inf) else 0.0
     if not _LEAST <= epsilon < 1 or abs(epsilon - float(f"{epsilon:.2g}")) > 1e-6 * epsilon:
         return None  # any loss in between gives some ε; one of two digits is no accident
