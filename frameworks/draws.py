@@ -10,7 +10,7 @@ import numpy as np
 
 from scratch.checks import require_fraction
 
-__all__ = ["Draws", "Dropped", "StepDraws", "StepStream"]
+__all__ = ["Draws", "Dropped", "StepDraws", "StepStream", "step_masks"]
 
 _BYTES_AHEAD = 2**25
 
@@ -130,6 +130,26 @@ class StepStream:
         own = drawn.named.items()
         named = {name: a.astype(self.dtype) if a.dtype.kind == "f" else a for name, a in own}
         return StepDraws(tuple(masks), named)
+
+
+def step_masks(
+    seed: int, step: int, rows: int, dropped: Sequence[Dropped], dtype: str
+) -> list[np.ndarray]:
+    """Return the masks (rows, *shape), 0 or 1/(1 − rate), of one step's calls of dropout layers.
+
+    Call i of step k draws u ~ U[0, 1) from a stream of its own, default_rng([seed, k, i]), so that
+    another number of calls, or another rate, changes no other mask; u ≥ rate is kept.
+
+    >>> step_masks(0, step=0, rows=2, dropped=[Dropped(0.5, (3,))], dtype="float64")
+    [array([[0., 2., 0.],
+           [0., 2., 0.]])]
+    """
+    masks = []
+    for call, (rate, shape) in enumerate(dropped):
+        u = np.random.default_rng([seed, step, call]).random((rows, *shape))
+        scale = 1 / (1 - rate) if rate < 1 else 0.0
+        masks.append(np.multiply(u >= rate, scale, dtype=dtype))
+    return masks
 
 
 def _seed(random_state: Any) -> int | None:

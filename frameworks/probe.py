@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from frameworks.adapter import Adapter
     from scratch import Batch
 
-__all__ = ["LayerOutput", "Opened", "computing", "kind_of", "open_training", "undisturbed"]
+__all__ = ["LayerOutput", "Opened", "computing", "kind_of", "open_training", "rearranges"]
+__all__ += ["undisturbed"]
 
 
 class LayerOutput(NamedTuple):
@@ -118,13 +119,17 @@ def computing(X: np.ndarray, layers: Iterable[LayerOutput]) -> list[LayerOutput]
     """Return the layers that compute, without those that only rearrange numbers."""
     found = []
     for layer in layers:
-        known, before = layer.kind in _KINDS, X
+        before = X
         if layer.values is not None:
             X = layer.values
-        moved = layer.kind == "rearrangement" or (not known and _same_numbers(before, X))
-        if layer.weights or not moved:
+        if layer.weights or not rearranges(layer.kind, before, X):
             found.append(layer)
     return found
+
+
+def rearranges(kind: str, before: np.ndarray, after: np.ndarray) -> bool:
+    """Return whether a layer without weights returns the numbers that it is given, in any order."""
+    return kind == "rearrangement" or (kind not in _KINDS and _same_numbers(before, after))
 
 
 def _same_numbers(a: np.ndarray, b: np.ndarray) -> bool:

@@ -1,12 +1,12 @@
 """Which layer of one network corresponds to which layer of the other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from frameworks.probe import LayerOutput
 
-__all__ = ["align", "unmatched", "weight_names"]
+__all__ = ["align", "parts_of", "price", "unmatched", "weight_names"]
 
 _ATTENTION = [
     f"{of} {part}"
@@ -22,11 +22,19 @@ _PARTS: dict[str, Sequence[str]] = {
 }
 
 Pairs = list[tuple[int, int]]
+Price = Callable[[LayerOutput, LayerOutput], float]
 
 _WITH_WEIGHTS, _A_PAIR = 2.0**-16, 2.0**-32  # break ties: their sums are exact, and below 1
 
 
-def align(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> Pairs:
+def price(x: LayerOutput, y: LayerOutput) -> float:
+    """Return what it costs to let two layers correspond."""
+    if bool(x.weights) != bool(y.weights):
+        return np.inf
+    return (0.0 if x.kind == y.kind else 1.0) - (_WITH_WEIGHTS if x.weights else _A_PAIR)
+
+
+def align(a: Sequence[LayerOutput], b: Sequence[LayerOutput], price: Price = price) -> Pairs:
     """Return the positions of the layers that correspond, in order.
 
     The alignment is the cheapest: layers of equal kinds cost 0, layers of different kinds (a
@@ -36,15 +44,15 @@ def align(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> Pairs:
     network comes first.
     """
     if [each[::3] for each in b] < [each[::3] for each in a]:  # kinds and numbers of weights
-        return [(i, j) for j, i in align(b, a)]
+        return [(i, j) for j, i in align(b, a, price)]
     cost = np.zeros((len(a) + 1, len(b) + 1))
     cost[:, 0], cost[0] = range(len(a) + 1), range(len(b) + 1)
     for i, j in np.ndindex(len(a), len(b)):
-        replaced = cost[i, j] + _price(a[i], b[j])
+        replaced = cost[i, j] + price(a[i], b[j])
         cost[i + 1, j + 1] = min(replaced, cost[i, j + 1] + 1, cost[i + 1, j] + 1)
     pairs, i, j = [], len(a), len(b)
     while i and j:
-        if cost[i, j] == cost[i - 1, j - 1] + _price(a[i - 1], b[j - 1]):
+        if cost[i, j] == cost[i - 1, j - 1] + price(a[i - 1], b[j - 1]):
             i, j = i - 1, j - 1
             pairs.append((i, j))
         elif cost[i, j] == cost[i - 1, j] + 1:
@@ -52,12 +60,6 @@ def align(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> Pairs:
         else:
             j -= 1
     return pairs[::-1]
-
-
-def _price(x: LayerOutput, y: LayerOutput) -> float:
-    if bool(x.weights) != bool(y.weights):
-        return np.inf
-    return (0.0 if x.kind == y.kind else 1.0) - (_WITH_WEIGHTS if x.weights else _A_PAIR)
 
 
 def unmatched(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> tuple[list[str], list[str]]:
@@ -70,13 +72,23 @@ def unmatched(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> tuple[list[
     )
 
 
+def parts_of(kind: str, count: int) -> list[str]:
+    """Return a name for each of the `count` weight arrays of a layer.
+
+    >>> parts_of("dense", 2), parts_of("bidirectional", 3)
+    (['kernel', 'bias'], ['array 1', 'array 2', 'array 3'])
+    """
+    parts = _PARTS.get(kind, ("kernel", "bias"))
+    if count > len(parts):
+        return [f"array {k}" for k in range(1, count + 1)]
+    return list(parts[:count])
+
+
 def weight_names(layers: Sequence[LayerOutput], count: int) -> Iterator[str]:
     """Yield a name for each of `count` weight arrays: its number and its place in the network."""
     names: list[str] = []
     for position, layer in enumerate(layers, 1):
-        parts = _PARTS.get(layer.kind, ("kernel", "bias"))
-        if layer.weights > len(parts):
-            parts = [f"array {k}" for k in range(1, layer.weights + 1)]
-        names += [f"{part} of layer {position}, {layer.kind}" for part in parts[: layer.weights]]
+        parts = parts_of(layer.kind, layer.weights)
+        names += [f"{part} of layer {position}, {layer.kind}" for part in parts]
     for i in range(count):
         yield f"weights.{i} ({names[i]})" if len(names) == count else f"weights.{i}"

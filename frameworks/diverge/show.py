@@ -1,6 +1,7 @@
 """The outcome of a walk: a table and sentences for people, JSON for programs."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Literal
@@ -16,7 +17,7 @@ from frameworks.diverge.findings import LEVELS, Finding, Level, Walk
 from frameworks.diverge.first_batch import FACTOR
 from frameworks.diverge.single_step import SingleSteps
 
-__all__ = ["Divergence", "as_json", "show"]
+__all__ = ["Divergence", "as_json", "level_table", "show", "where_of"]
 
 _WIDTH = 78
 _MARKS = {"same": ("✓", "green"), "parted": ("✗", "red"), "measured": ("~", "")}
@@ -81,14 +82,20 @@ def show(console: Console, walk: Walk) -> None:
     console.print(Text(_verdict(walk), style="red" if walk.parts else "green"))
 
 
-def _level_table(walk: Walk) -> Table:
+def level_table(names: Sequence[str], levels: Sequence[Level]) -> Table:
+    """Return the table of all levels; those that were not reached are blank."""
     table = make_table("level", "", "compared", "worst", "limit")
-    reached = {level.name: level for level in walk.levels}
-    for name in LEVELS:
+    reached = {level.name: level for level in levels}
+    for name in names:
         if level := reached.get(name):
             _add_row(table, name, level.verdict, level.compared, level.worst)
         else:
             table.add_row(name, "", "", "", "")
+    return table
+
+
+def _level_table(walk: Walk) -> Table:
+    table = level_table(LEVELS, walk.levels)
     if single := walk.single:
         worst, verdict = (single.worst, "same")
         if single.parted:
@@ -148,7 +155,7 @@ def _how_judged(walk: Walk) -> list[str]:
 def _show_finding(console: Console, walk: Walk, finding: Finding) -> None:
     each = finding.difference
     verb = "first differ" if finding is walk.findings[0] else "also differ"
-    _say(console, "✗ ", f"They {verb} at the {finding.level} level: {_where(each)}.", "red")
+    _say(console, "✗ ", f"They {verb} at the {finding.level} level: {where_of(each)}.", "red")
     if any(each.values):
         at = f"at {list(each.index)}: " if each.index else ""
         a, b = walk.a.implementation, walk.b.implementation
@@ -159,7 +166,8 @@ def _show_finding(console: Console, walk: Walk, finding: Finding) -> None:
         _say(console, "  ", f"Likely cause: {finding.cause}.", "bold")
 
 
-def _where(each: Difference) -> str:
+def where_of(each: Difference) -> str:
+    """Return where two sides differ, by how much, and what the limit was."""
     times = {"step": each.step, "epoch": each.epoch}
     when = ", ".join(f"{name} {number}" for name, number in times.items() if number is not None)
     where = f"{each.where} ({when})" if when else each.where

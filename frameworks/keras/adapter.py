@@ -12,10 +12,10 @@ import numpy as np
 from frameworks.adapter import Adapter, require_own
 from frameworks.draws import Dropped, StepDraws
 from frameworks.keras.dropout import DropoutLayers, nothing_else_drawn
+from frameworks.keras.layer_outputs import layer_outputs
 from frameworks.keras.layouts import canonical_states, layout_of
 from frameworks.keras.lending import lent_keras
 from frameworks.keras.loading import keras
-from frameworks.keras.watching import watch
 from frameworks.layout import Layouts
 from frameworks.probe import LayerOutput, computing
 from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
@@ -208,7 +208,7 @@ class KerasAdapter(Adapter):
         network = self.parts.network
         masks = self.stream.peek(len(X)).masks if training else ()
         with self.lent(), nothing_else_drawn([network]), self.dropout.handed([*map(_tensor, masks)]):
-            return computing(X, watch(network, _tensor(X), training, self._to_numpy))
+            return computing(X, layer_outputs(network, _tensor(X), training, self._to_numpy))
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
         network, masks = self.parts.network, self.stream.peek(len(batch.X)).masks

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from frameworks.draws import Dropped
+from frameworks.live.targets import fit_target
 from frameworks.recordings.trace import Arrays, Facts, LayerTrace, Weight
 
 __all__ = ["LiveModel", "Rows", "Training"]
@@ -55,10 +56,11 @@ class LiveModel(ABC):
     schedule_facts: Facts | None
     versions: Mapping[str, str]
     notes: list[str]
+    takes_labels: bool | None = None  # the loss: classes as labels, or one-hot; None: either
 
     @abstractmethod
     def __init__(self, training: Training, rows: Rows, dtype: str) -> None:
-        """Copy the model and find its layers by running it on some rows.
+        """Copy the model and find its layers by running it on some rows, with or without targets.
 
         RequestError, with a sentence that names the object and the remedy, for what cannot be
         copied, run or trained.
@@ -71,6 +73,17 @@ class LiveModel(ABC):
 
         Images are recognised by the channels of the model's first convolution.
         """
+
+    def canonical_inputs(self, X: Arrays) -> Arrays:
+        """Return inputs, given as the model takes them, with images channels-last."""
+        return X
+
+    def adapt_targets(self, y: Arrays, outputs: Arrays) -> Arrays:
+        """Return targets as the loss takes them; `outputs`: those of some rows, canonical."""
+        return tuple(
+            fit_target(target, output.shape, self.takes_labels, self.notes)
+            for target, output in zip(y, (*outputs, *y[len(outputs) :]), strict=False)
+        )
 
     @abstractmethod
     def weights(self) -> list[Weight]:

@@ -10,8 +10,9 @@ from typing import Any
 from frameworks.recordings.trace import Facts, Value
 from scratch.layers.windows import same_padding
 
-__all__ = ["Entry", "facts", "given", "number", "of_window", "window"]
+__all__ = ["STATED_RATES", "Entry", "facts", "given", "number", "of_window", "window"]
 
+STATED_RATES = 50  # of a schedule: the first ones, as the framework itself computes them
 Entry = tuple[Value, str]  # the meaning, and the framework's own words
 
 

@@ -17,8 +17,8 @@ from frameworks.layout import Layouts
 from frameworks.probe import LayerOutput, computing
 from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
 from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn
+from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of
-from frameworks.pytorch.watching import watch
 from frameworks.regressor import LockstepRegressor
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
@@ -131,7 +131,7 @@ class PyTorchAdapter(Adapter):
         network = self.parts.network.train(training)
         masks = self.stream.peek(len(X)).masks if training else ()
         with torch.no_grad(), nothing_else_drawn(), self.dropout.handed(masks):
-            return computing(X, watch(network, torch.from_numpy(X)))
+            return computing(X, layer_outputs(network, torch.from_numpy(X)))
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
         trained = [p for p in self.layouts.own if p.requires_grad]

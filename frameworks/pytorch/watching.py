@@ -1,79 +1,196 @@
-"""A look at what each module of a PyTorch network is given and returns."""
+"""What a module runs: every call of a leaf module or of a function, in the order of the calls.
 
+Leaves are seen through forward hooks. What runs between them (`F.relu`, `torch.cat`, `x + y`,
+views) is seen through a `TorchFunctionMode`, which sees the outermost function of each call only.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils.rnn import PackedSequence
+from torch.overrides import TorchFunctionMode
 
-from frameworks.probe import LayerOutput, kind_of
-from frameworks.pytorch.dropout import channels_first, takes_images
-from frameworks.pytorch.layouts import layout_of
+__all__ = ["Call", "Watched", "is_leaf", "tensors_in", "watch"]
 
-__all__ = ["watch"]
+_CONTAINERS = nn.Sequential, nn.ModuleList, nn.ModuleDict
 
 
-def watch(network: nn.Module, X: torch.Tensor) -> list[LayerOutput]:
-    """Run a network on X; return what each of its innermost modules computed, in call order.
+@dataclass
+class Call:
+    """One call of a leaf module or of a function, with copies of what went in and came out."""
 
-    Images are returned channels-last, sequences as (n, t, d).
-    """
-    found: list[LayerOutput] = []
-    seen: set[nn.Module] = set()
-    first = False  # whether images are (n, c, h, w)
+    path: str  # of the module; "" for a function
+    module: nn.Module | None
+    name: str  # of the function; "" for a module
+    arguments: Mapping[str, Any]  # of the function, without tensors
+    inputs: list[torch.Tensor]
+    parameters: list[nn.Parameter]  # that the function takes
+    output: torch.Tensor | None = None  # the first tensor of the output
+    tokens: list[int] = field(default_factory=list)  # identify the inputs
+    made: list[int] = field(default_factory=list)  # identify the tensors of the output
+    several: bool = False  # whether the output was more than one tensor
 
-    def note(module: nn.Module, inputs: Any, output: Any) -> None:
-        nonlocal first
-        before, first = takes_images(module) or first, channels_first(module, first)
-        own = 0 if module in seen else _weights(module)
-        given = _array(inputs[0], before) if inputs and torch.is_tensor(inputs[0]) else None
-        values, others = None, ()
-        if isinstance(module, nn.RNNBase):
-            others = _sequences(module, output)
-        elif isinstance(module, nn.MultiheadAttention):
-            output = output[0]
-        if torch.is_tensor(output):
-            values = _array(output, first)
-        seen.add(module)
-        found.append(
-            LayerOutput(_kind(module), type(module).__name__, values, own, given, others)
-        )
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the output; () without one."""
+        return () if self.output is None else tuple(self.output.shape)
 
-    hooks = [module.register_forward_hook(note) for module in network.modules() if _ends(module)]
+
+@dataclass
+class Watched:
+    """One forward pass: its calls, and what identifies the tensors that went in and came out."""
+
+    calls: list[Call] = field(default_factory=list)
+    taken: list[int] = field(default_factory=list)
+    returned: list[int] = field(default_factory=list)
+    outputs: list[torch.Tensor] = field(default_factory=list)
+    kept: list[Any] = field(default_factory=list)  # alive, so that no two have the same id
+
+
+def is_leaf(module: nn.Module) -> bool:
+    """Return whether a module is one of PyTorch's own layers, or the user's with its `forward`."""
+    if isinstance(module, nn.MultiheadAttention):
+        return True
+    own = type(module).forward.__module__.startswith("torch.nn.modules.")
+    return own and not isinstance(module, _CONTAINERS) and not list(module.children())
+
+
+def tensors_in(value: Any) -> Iterator[torch.Tensor]:
+    """Yield all tensors in nested tuples, lists and mappings, in order."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, PackedSequence):
+        yield value.data
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from tensors_in(each)
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from tensors_in(each)
+
+
+class _Functions(TorchFunctionMode):
+    """Notes the functions that run outside of leaf modules."""
+
+    def __init__(self, watched: Watched) -> None:
+        super().__init__()
+        self.watched, self.inside = watched, 0  # how many leaves are running
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        given = [] if self.inside else list(tensors_in((args, kwargs)))
+        name = getattr(func, "__name__", "")
+        if not given or name == "__get__":
+            return func(*args, **kwargs)
+        call = self.start(Call("", None, name, _bound(func, args, kwargs), *_split(given)), given)
+        output = func(*args, **kwargs)
+        if _has_tensor(output):
+            self.finish(call, output)
+        return output
+
+    def start(self, call: Call, given: list[torch.Tensor]) -> Call:
+        """Copy what goes in, before a call that works in place overwrites it."""
+        inputs = [each for each in given if not isinstance(each, nn.Parameter)]
+        call.tokens = [id(each) for each in inputs]
+        self.watched.kept += inputs
+        return call
+
+    def finish(self, call: Call, output: Any) -> None:
+        """Note a call, with a copy of the first tensor of its output."""
+        made = list(tensors_in(output))
+        call.made, call.several = [id(each) for each in made], not isinstance(output, torch.Tensor)
+        if made and not isinstance(output, PackedSequence):
+            call.output = made[0].detach().clone()
+        self.watched.kept += made
+        self.watched.calls.append(call)
+
+
+def _split(given: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[nn.Parameter]]:
+    """Return copies of the tensors, and the parameters among them."""
+    parameters = [each for each in given if isinstance(each, nn.Parameter)]
+    return (
+        [each.detach().clone() for each in given if not isinstance(each, nn.Parameter)],
+        parameters,
+    )
+
+
+_POOLING = ("input", "kernel_size", "stride", "padding")
+_NAMES = {  # of the arguments of functions that do not tell
+    **{f"max_pool{n}d": (*_POOLING, "dilation", "ceil_mode") for n in (1, 2, 3)},
+    **{f"avg_pool{n}d": (*_POOLING, "ceil_mode", "count_include_pad") for n in (1, 2, 3)},
+    **{f"adaptive_{kind}_pool{n}d": ("input", "output_size")
+       for kind in ("avg", "max") for n in (1, 2, 3)},
+    **{f"conv{n}d": ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
+       for n in (1, 2, 3)},
+    **dict.fromkeys(("cat", "concat", "concatenate", "stack"), ("tensors", "dim")),
+    **dict.fromkeys(("softmax", "log_softmax"), ("input", "dim")),
+    **dict.fromkeys(("mean", "sum", "amax", "amin"), ("input", "dim", "keepdim")),
+    **dict.fromkeys(("add", "sub", "mul", "div"), ("input", "other")),
+}  # fmt: skip
+
+
+def _bound(func: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
+    """Return the arguments that are no tensors, by name, or else by position."""
+    names = _NAMES.get(getattr(func, "__name__", ""))
+    if names is None:
+        try:
+            names = _parameters(func)
+        except (ValueError, TypeError):  # a built-in function
+            names = ()
+    known = dict(zip(names, args, strict=False))
+    rest = {str(i): each for i, each in enumerate(args[len(known) :], len(known))}
+    named = {**known, **rest, **kwargs}
+    return {name: value for name, value in named.items() if not _has_tensor(value)}
+
+
+def _parameters(func: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of a function's positional parameters, up to one that takes the rest."""
+    every = inspect.signature(func).parameters.values()
+    some = takewhile(lambda each: each.kind is not inspect.Parameter.VAR_POSITIONAL, every)
+    return tuple(each.name for each in some)
+
+
+def _has_tensor(value: Any) -> bool:
+    return next(tensors_in([value]), None) is not None
+
+
+@contextmanager
+def watch(network: nn.Module) -> Iterator[Watched]:
+    """Note all calls of the forward passes in this context."""
+    watched = Watched()
+    functions, hooks = _Functions(watched), []
+    pending: list[Call] = []
+
+    def enter(path: str) -> Callable[..., None]:
+        def before(module: nn.Module, args: Any, kwargs: Any) -> None:
+            functions.inside += 1
+            if functions.inside == 1:
+                given = list(tensors_in((args, kwargs)))
+                call = Call(path, module, "", {}, *_split(given))
+                pending.append(functions.start(call, given))
+
+        return before
+
+    def leave(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        if functions.inside == 1:
+            functions.finish(pending.pop(), output)
+        functions.inside -= 1
+
+    for path, module in network.named_modules():
+        if is_leaf(module):
+            hooks.append(module.register_forward_pre_hook(enter(path), with_kwargs=True))
+            hooks.append(module.register_forward_hook(leave, with_kwargs=True))
     try:
-        network(X)
+        with functions:
+            yield watched
     finally:
         for hook in hooks:
             hook.remove()
-    return found
-
-
-def _ends(module: nn.Module) -> bool:
-    return isinstance(module, nn.MultiheadAttention) or not list(module.children())
-
-
-def _kind(module: nn.Module) -> str:
-    both = isinstance(module, nn.RNNBase) and module.bidirectional
-    return "bidirectional" if both else kind_of(module)
-
-
-def _weights(module: nn.Module) -> int:
-    count = layout_of(module).count
-    if isinstance(module, nn.MultiheadAttention):
-        count += layout_of(module.out_proj).count
-    return count
-
-
-def _array(x: torch.Tensor, channels_first: bool) -> np.ndarray:
-    x = x.detach().permute(0, 2, 3, 1) if channels_first and x.ndim == 4 else x.detach()
-    return x.numpy().copy(order="C")
-
-
-def _sequences(module: nn.RNNBase, output: Any) -> tuple[np.ndarray, ...]:
-    """Return every step's output (n, t, d), unless it is packed, and the last states (n, d)."""
-    steps, last = output
-    h = last[0] if isinstance(last, tuple) else last
-    states = _array(torch.cat(list(h), dim=-1), False)
-    if not torch.is_tensor(steps):
-        return (states,)
-    return _array(steps if module.batch_first else steps.transpose(0, 1), False), states

@@ -39,7 +39,7 @@ class Weight:
     name: str  # "conv1.kernel", "dense_2.bias": the layer's own path, then the canonical part
     values: np.ndarray
     trainable: bool = True
-    group: int = 0  # of the optimizer's groups of settings, see `Trace.optimizer`
+    group: int = 0  # of the optimizer's groups of settings, see `Trace.optimizer`; -1: in none
 
 
 @dataclass(frozen=True)

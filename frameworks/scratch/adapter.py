@@ -14,6 +14,7 @@ from frameworks.draws import Dropped, StepDraws
 from frameworks.probe import LayerOutput, computing, kind_of
 from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
 from frameworks.regressor import LockstepRegressor
+from frameworks.scratch.walking import leaves, walk
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
 from scratch import Batch, EpochResult
@@ -50,7 +51,7 @@ class ScratchAdapter(Adapter):
     def dropped(self, X: np.ndarray) -> list[Dropped]:
         return [
             Dropped(layer.rate, x.shape[1:])
-            for layer, x, _ in _pass(self.parts.network, X)
+            for layer, x, _ in walk(self.parts.network, X)
             if isinstance(layer, scratch.Dropout)
         ]
 
@@ -97,7 +98,7 @@ class ScratchAdapter(Adapter):
                 0 if isinstance(layer, scratch.Sequential) else len(layer.params),
                 None if isinstance(layer, scratch.Sequential) else x.copy(),
             )
-            for layer, x, a in _pass(self.parts.network, X, training)
+            for layer, x, a in walk(self.parts.network, X, training)
         ]
         return computing(X, found)
 
@@ -106,7 +107,7 @@ class ScratchAdapter(Adapter):
         return self.parts.network.loss_and_grad(self.parts.loss, *batch, training=True)
 
     def _layers(self) -> list[Any]:
-        return [layer for network in self.parts.networks for layer in _leaves(network)]
+        return [layer for network in self.parts.networks for layer in leaves(network)]
 
     def _peek(self, X: np.ndarray) -> None:
         """Use the masks of the next step without consuming the draws."""
@@ -130,15 +131,6 @@ class ScratchAdapter(Adapter):
             layer.state = own
             if rng is not None:
                 layer.rng = rng
-
-
-def _leaves(network: scratch.Sequential) -> Iterator[Any]:
-    """Yield a network's layers, in order, those of its inner networks in their place."""
-    for layer in network.layers:
-        if isinstance(layer, scratch.Sequential):
-            yield from _leaves(layer)
-        else:
-            yield layer
 
 
 class ScratchRegressor(LockstepRegressor):
@@ -171,21 +163,3 @@ class ScratchTrainer(LockstepTrainer):
     """Programs in NumPy; parameters as in `LockstepTrainer`."""
 
     _adapter_class = ScratchAdapter
-
-
-def _pass(
-    network: scratch.Sequential, x: np.ndarray, training: bool = False
-) -> Iterator[tuple[scratch.Layer, np.ndarray, np.ndarray]]:
-    """Pass x through; yield each layer, nested ones too, with its input and its output."""
-    start = x
-    for layer in network.layers:
-        if isinstance(layer, scratch.Sequential):
-            for step in _pass(layer, x, training):
-                yield step
-                x = step[2]
-        else:
-            a = layer.forward(x, training)
-            yield layer, x, a
-            x = a
-    if isinstance(network, scratch.Residual):
-        yield network, x, start + x

@@ -1,7 +1,8 @@
 """Optimizers as functions of a sequence of gradients, independent of every implementation.
 
 A rule takes the weights θ₀ (p,) and the gradients g₁, g₂, ... and returns θ after the last step. It
-is compared with the steps that an implementation took, so it shares no code with any of them.
+is compared with the steps that an implementation took, so it shares no code with any of them. The
+formulas are those of `frameworks.live.rules`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from frameworks.live.rules import Adam, Momentum, State
 from frameworks.spec import Spec, float32
 
 __all__ = ["AdamRule", "MomentumRule", "Rule", "adam_rules", "learning_rate", "momentum_rules"]
@@ -22,7 +24,7 @@ class AdamRule:
     beta_1: float
     beta_2: float
     epsilon: float
-    place: str = "hat"  # of ε: "hat" before the bias correction, "outside" after, "root" inside √
+    place: str = "hat"  # of ε, see `_PLACES`
     correct: tuple[bool, bool] = (True, True)  # m, v
     first: int = 1  # the number of the first step
     coupled: float = 0.0  # g ← g + λ θ
@@ -30,25 +32,12 @@ class AdamRule:
 
     def __call__(self, theta: np.ndarray, gradients: Sequence[np.ndarray]) -> np.ndarray:
         """Return θ after a step on each of the gradients."""
-        m, v = np.zeros_like(theta), np.zeros_like(theta)
+        betas, place = (self.beta_1, self.beta_2), _PLACES[self.place]
+        rule, state = Adam(*betas, self.epsilon, place, corrects=self.correct), State()
         for t, g in enumerate(gradients, self.first):
             g = g + self.coupled * theta
-            m = self.beta_1 * m + (1 - self.beta_1) * g
-            v = self.beta_2 * v + (1 - self.beta_2) * g * g
-            c_1 = 1 - self.beta_1**t if self.correct[0] else 1.0
-            c_2 = 1 - self.beta_2**t if self.correct[1] else 1.0
-            with np.errstate(divide="ignore", invalid="ignore"):
-                theta = theta * (1 - self.eta * self.decoupled) - self.eta * (
-                    np.divide(m, c_1) / self._root(v, c_2)
-                )
+            theta = rule(theta * (1 - self.eta * self.decoupled), g, state, t, self.eta)
         return theta
-
-    def _root(self, v: np.ndarray, c_2: float) -> np.ndarray:
-        if self.place == "hat":
-            return (np.sqrt(v) + self.epsilon) / np.sqrt(c_2)
-        if self.place == "root":
-            return np.sqrt(v / c_2 + self.epsilon)
-        return np.sqrt(v / c_2) + self.epsilon
 
 
 @dataclass(frozen=True)
@@ -65,17 +54,20 @@ class MomentumRule:
 
     def __call__(self, theta: np.ndarray, gradients: Sequence[np.ndarray]) -> np.ndarray:
         """Return θ after a step on each of the gradients."""
-        v = np.zeros_like(theta)
-        for i, g in enumerate(gradients):
+        rule = Momentum(self.mu, self.nesterov, self.tau, damps_first=self.damp_first)
+        state = State()
+        for t, g in enumerate(gradients, 1):
             g = g + self.coupled * theta
-            damped = (1 - self.tau) * g if i or self.damp_first else g
-            v = self.mu * v + damped
-            theta = theta * (1 - self.eta * self.decoupled)
-            theta = theta - self.eta * (g + self.mu * v if self.nesterov else v)
+            theta = rule(theta * (1 - self.eta * self.decoupled), g, state, t, self.eta)
         return theta
 
 
 Rule = AdamRule | MomentumRule
+_PLACES = {
+    "hat": "before the bias correction",
+    "outside": "after the bias correction",
+    "root": "inside the root",
+}
 _DECAYS = (0.1, 0.05, 0.01, 0.005, 0.004, 1e-3, 5e-4, 1e-4, 0.5, 0.25, 0.125, 0.0625, 0.03125)
 
 

@@ -95,8 +95,6 @@ def _sgd(optimizer: Any) -> Entries:
 def _adam(optimizer: Any) -> Entries:
     entries = given(optimizer, beta_1="beta_1", beta_2="beta_2", epsilon="epsilon")
     entries |= given(optimizer, amsgrad="amsgrad")
-    if optimizer.amsgrad:
-        entries["largest"] = "before the bias correction", "the largest v"
     entries["place"] = BEFORE, "√v + epsilon, " + BEFORE
     return entries | {f"correction_{n}": _corrected(n, optimizer) for n in ("beta_1", "beta_2")}
 
@@ -140,7 +138,7 @@ def _adagrad(optimizer: Any) -> Entries:
     start = optimizer.initial_accumulator_value
     return {
         **given(optimizer, epsilon="epsilon"),
-        "start": (float(start), f"initial_accumulator_value={start}"),
+        "start": (rounded(start), words("initial_accumulator_value", float(start))),
         "place": (_INSIDE, "√(s + epsilon)"),
     }
 

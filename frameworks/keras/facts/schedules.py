@@ -1,10 +1,14 @@
-"""What a Keras learning-rate schedule says of itself; k counts steps, from 0."""
+"""What a Keras learning-rate schedule says of itself; k counts steps, from 0.
+
+On TensorFlow a schedule computes in float32, whatever the model's dtype: its first rates are stated
+as they come out.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 from frameworks.keras.loading import keras
-from frameworks.live.stating import Entry, facts, given
+from frameworks.live.stating import STATED_RATES, Entry, facts, given, number
 from frameworks.recordings.trace import Facts
 
 __all__ = ["schedule_facts", "schedule_of"]
@@ -30,7 +34,9 @@ def schedule_facts(scheduler: Any, step_on: str = "batch") -> Facts | None:
     kind = type(scheduler).__name__
     read = _READERS.get(kind)
     kind, entries = (kind, {}) if read is None else read(scheduler)
-    return facts(kind, {"counts": ("batches", "steps"), **entries})
+    rates = tuple(number(scheduler(k)) for k in range(STATED_RATES))
+    stated = {"first_rates": (rates, f"{kind}, from {rates[0]:.10g} on")}
+    return facts(kind, {"counts": ("batches", "steps"), **entries, **stated})
 
 
 def _exponential(schedule: Any) -> tuple[str, Entries]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch.optim import Optimizer
 
 from frameworks.live.stating import Entry, facts, number
@@ -72,8 +73,6 @@ def _betas(group: Group) -> Entries:
 
 def _adam(group: Group) -> Entries:
     entries = _betas(group) | _said(group, epsilon="eps", amsgrad="amsgrad")
-    if group["amsgrad"]:
-        entries["largest"] = "before the bias correction", "the largest v"
     entries |= {f"correction_{n}": entries[n] for n in ("beta_1", "beta_2")}
     return entries | {"place": (_AFTER, f"√v̂ + eps, {_AFTER}")}
 
@@ -81,6 +80,8 @@ def _adam(group: Group) -> Entries:
 def _nadam(group: Group) -> Entries:
     entries = _betas(group) | _said(group, epsilon="eps", momentum_decay="momentum_decay")
     entries["correction_beta_1"] = entries["beta_1"]
+    if torch.get_default_dtype() != torch.float64:
+        entries["product"] = "float32", "the product of the momenta is kept in float32"
     return entries | {"momentum_base": (0.96, "0.96")}
 
 

@@ -1,9 +1,14 @@
 """What a PyTorch scheduler says of itself; k counts the calls of its `step`, from 0."""
 
+import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
-from frameworks.live.stating import Entry, facts, number
+import torch
+from torch.optim import lr_scheduler
+
+from frameworks.live.stating import STATED_RATES, Entry, facts, number
 from frameworks.recordings.trace import Facts
 
 __all__ = ["schedule_facts"]
@@ -23,7 +28,30 @@ def schedule_facts(scheduler: Any, step_on: str = "batch") -> Facts | None:
     read = _READERS.get(name)
     kind, entries = (name, {}) if read is None else read(scheduler)
     counts = "epochs" if step_on == "epoch" else "batches"
-    return facts(kind, {"counts": (counts, f"step() after every {step_on}"), **entries})
+    stated = {"counts": (counts, f"step() after every {step_on}"), **entries}
+    if rates := _first_rates(scheduler):
+        stated["first_rates"] = rates, f"{name}, from {rates[0]:.10g} on"
+    return facts(kind, stated)
+
+
+def _first_rates(scheduler: Any) -> tuple[float, ...]:
+    """Return the rates of a copy that steps on an optimizer of no weights; () on a plateau."""
+    if isinstance(scheduler, lr_scheduler.ReduceLROnPlateau):
+        return ()
+    own = scheduler.optimizer
+    bare = torch.optim.SGD([{"params": [torch.zeros(1)]} for _ in own.param_groups], lr=1.0)
+    for group, settings in zip(bare.param_groups, own.param_groups, strict=True):
+        group.update({k: v for k, v in settings.items() if k != "params"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the optimizer has not stepped
+        copy, rates = deepcopy(scheduler, {id(own): bare}), []
+        for _ in range(STATED_RATES):
+            rates.append(number(bare.param_groups[0]["lr"]))
+            try:
+                copy.step()
+            except ValueError:  # some schedules have an end
+                break
+    return tuple(rates)
 
 
 def _start(scheduler: Any) -> float:

@@ -1,0 +1,215 @@
+"""Copies of Keras objects, in another dtype, that share nothing with the originals.
+
+Keras copies through configurations. They run the user's constructors, know nothing of what was set
+afterwards, and leave inputs, operators and inner layers in their dtype. Here the objects themselves
+are copied, one by one and without recursion, and every dtype on the way becomes the wanted one.
+"""
+
+import copy
+import types
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from keras.src import backend
+from keras.src.ops.node import Node
+from keras.src.utils.tracking import Tracker
+
+from frameworks.errors import RequestError
+from frameworks.keras.loading import keras
+
+__all__ = ["Copier", "is_float"]
+
+_ATOMS = (type, types.ModuleType, types.BuiltinFunctionType, str, bytes, int, float, complex)
+_FOREIGN = ("tensorflow", "jax", "jaxlib", "torch", "inspect")  # their objects are shared
+# What a model holds of a compilation; and where else its layers are used.
+_LEFT_OUT = {
+    **dict.fromkeys(("optimizer", "loss", "train_function", "test_function", "predict_function")),
+    **dict.fromkeys(("_compile_loss", "_compile_metrics", "_loss_tracker", "_compile_config")),
+    "compiled": False,
+}
+
+
+def is_float(dtype: Any) -> bool:
+    """Return whether this is the name of a type of floating-point numbers."""
+    return isinstance(dtype, str) and backend.is_float_dtype(dtype)
+
+
+class Copier:
+    """Copies objects with all they hold; what two of them share, their copies share.
+
+    Weights keep their values: a narrower type holds the nearest number, the same one the same bits.
+    Raises RequestError for quantized layers and for modules of PyTorch inside of a Keras model.
+    """
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = dtype
+        self._twins: dict[int, Any] = {}  # by the identity of the original
+        self._originals: list[Any] = []  # kept, so that identities stay unique
+        self._unfilled: deque[tuple[Callable[[Any, Any], None], Any, Any]] = deque()
+
+    def __call__(self, original: Any) -> Any:
+        twin, filled = self._twin(original), []
+        while self._unfilled:
+            fill, *pair = self._unfilled.popleft()
+            fill(*pair)
+            filled.append(pair[1])
+        for each in filled:
+            _renew_identities(each)
+        return twin
+
+    def _twin(self, x: Any) -> Any:
+        """Return the copy of x, which may be still empty."""
+        if x is None or isinstance(x, _ATOMS):
+            return x
+        if id(x) not in self._twins:
+            self._originals.append(x)
+            self._twins[id(x)] = self._new(x)
+        return self._twins[id(x)]
+
+    def _new(self, x: Any) -> Any:
+        if isinstance(x, keras.dtype_policies.DTypePolicy):
+            return self._policy(x)
+        if isinstance(x, list | dict | set):
+            return self._later(_empty_like(x), x, self._fill_container)
+        if isinstance(x, tuple) and not _is_foreign(type(x)):
+            items = [*map(self._twin, x)]
+            return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
+        if isinstance(x, types.MethodType):
+            return types.MethodType(x.__func__, self._twin(x.__self__))
+        if isinstance(x, types.FunctionType):
+            return self._function(x)
+        if isinstance(x, partial):
+            function, args, keywords = map(self._twin, (x.func, x.args, dict(x.keywords)))
+            return self._later(partial(function, *args), (keywords, x), _fill_partial)
+        if backend.is_tensor(x) and not isinstance(x, keras.Variable):
+            return self._tensor(x)
+        return self._object(x)
+
+    def _later(self, twin: Any, x: Any, fill: Callable[[Any, Any], None]) -> Any:
+        self._unfilled.append((fill, x, twin))
+        return twin
+
+    def _policy(self, x: Any) -> Any:
+        if x.quantization_mode is not None:
+            raise RequestError(
+                f"a layer is quantized ({x.name}): compare the model as it was before quantizing"
+            )
+        return keras.dtype_policies.DTypePolicy(self.dtype) if is_float(x.compute_dtype) else x
+
+    def _tensor(self, x: Any) -> Any:
+        value = keras.ops.copy(keras.ops.stop_gradient(x))
+        dtype = backend.standardize_dtype(x.dtype)
+        return keras.ops.cast(value, self.dtype) if is_float(dtype) else value
+
+    def _function(self, x: types.FunctionType) -> Any:
+        """Return x, or a copy if it refers to a part of a model by a variable around it."""
+        cells = [] if x.__closure__ is None else [c.cell_contents for c in x.__closure__ if _full(c)]
+        owners = [getattr(each, "__self__", each) for each in cells]
+        if not any(isinstance(each, keras.Operation | keras.Variable) for each in owners):
+            return x
+        closure = tuple(types.CellType() if _full(c) else c for c in x.__closure__ or ())
+        twin = types.FunctionType(x.__code__, x.__globals__, x.__name__, x.__defaults__, closure)
+        twin.__kwdefaults__ = x.__kwdefaults__
+        return self._later(twin, x, self._fill_function)
+
+    def _object(self, x: Any) -> Any:
+        cls = type(x)
+        if cls.__name__ == "TorchModuleWrapper":
+            raise RequestError(
+                f"{x.name} is a module of PyTorch inside of a Keras model: compare them apart"
+            )
+        if _is_foreign(cls):
+            return x
+        if isinstance(x, keras.Operation | keras.Variable | keras.optimizers.Optimizer) or _is_plain(cls):
+            return self._later(object.__new__(cls), x, self._fill_object)
+        try:
+            return copy.deepcopy(x, self._twins)
+        except Exception:  # whatever a class raises that cannot be copied: a file, a lock
+            return x
+
+    def _fill_container(self, x: Any, twin: Any) -> None:
+        for name, value in getattr(x, "__dict__", {}).items():
+            if hasattr(twin, "__dict__"):
+                vars(twin)[name] = self._twin(value)
+        if isinstance(x, list):  # by the base classes' methods: Keras' own keep account
+            list.extend(twin, map(self._twin, x))
+        elif isinstance(x, set):
+            set.update(twin, map(self._twin, x))
+        else:
+            base = OrderedDict if isinstance(x, OrderedDict) else dict
+            for key, value in x.items():
+                base.__setitem__(twin, self._twin(key), self._twin(value))
+
+    def _fill_function(self, x: types.FunctionType, twin: types.FunctionType) -> None:
+        for own, new in zip(x.__closure__ or (), twin.__closure__ or (), strict=True):
+            if own is not new:
+                new.cell_contents = self._twin(own.cell_contents)
+        for name, value in vars(x).items():
+            setattr(twin, name, self._twin(value))
+
+    def _fill_object(self, x: Any, twin: Any) -> None:
+        for name, value in vars(x).items():
+            if isinstance(x, keras.Model) and name in _LEFT_OUT:
+                vars(twin)[name] = _LEFT_OUT[name]
+            elif name == "_outbound_nodes":
+                vars(twin)[name] = []
+            elif name.startswith("_self_"):
+                pass  # of TensorFlow, for its checkpoints; made again where needed
+            elif name in ("dtype", "_dtype") and is_float(value):
+                vars(twin)[name] = self.dtype
+            elif name != "_value" or not isinstance(x, keras.Variable):
+                vars(twin)[name] = self._twin(value)
+        if isinstance(x, keras.Variable):
+            self._fill_variable(x, twin)
+
+    def _fill_variable(self, x: keras.Variable, twin: keras.Variable) -> None:
+        if x._value is None:
+            twin._value = None
+        else:
+            twin._initialize(self._tensor(x._value))
+
+
+def _full(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018 - it is asked whether there is any
+    except ValueError:
+        return False
+    return True
+
+
+def _is_foreign(cls: type) -> bool:
+    return cls.__module__.split(".")[0] in _FOREIGN
+
+
+def _is_plain(cls: type) -> bool:
+    """Return whether instances are copied by copying their attributes."""
+    own = (cls.__reduce__, cls.__reduce_ex__) != (object.__reduce__, object.__reduce_ex__)
+    return cls.__dictoffset__ != 0 and not own and not hasattr(cls, "__deepcopy__")
+
+
+def _empty_like(x: Any) -> Any:
+    """Return an empty container of the same class; a plain one for TensorFlow's wrappers."""
+    cls = type(x)
+    if _is_foreign(cls):
+        return next(plain for plain in (list, dict, set) if isinstance(x, plain))()
+    twin = cls.__new__(cls)
+    if isinstance(x, defaultdict):
+        twin.default_factory = x.default_factory
+    return twin
+
+
+def _fill_partial(found: tuple[dict[str, Any], partial], twin: partial) -> None:
+    keywords, x = found
+    twin.__setstate__((twin.func, twin.args, keywords, vars(x)))
+
+
+def _renew_identities(twin: Any) -> None:
+    """Replace what Keras remembers of objects by their identity."""
+    if isinstance(twin, Tracker):
+        stores = twin.config.items()
+        twin.stored_ids = {name: {*map(id, store)} for name, (_, store) in stores}
+    elif isinstance(twin, keras.optimizers.Optimizer) and twin.built:
+        own = enumerate(twin._trainable_variables)
+        twin._trainable_variables_indices = {id(v): i for i, v in own}

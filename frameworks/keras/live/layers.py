@@ -1,0 +1,115 @@
+"""The layers of a Keras model that compute, with their paths and their canonical weights."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from frameworks.keras.layouts import canonical_states, layout_of
+from frameworks.keras.loading import keras
+from frameworks.layout import Layout
+
+__all__ = ["Leaf", "find_leaves"]
+
+_RECURRENT = ("kernel", "recurrent_kernel", "bias", "recurrent_bias")
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A layer or operator that is not looked into, and what it learns."""
+
+    path: str
+    layer: keras.Operation
+    layout: Layout = field(default_factory=Layout.same)
+    names: tuple[str, ...] = ()  # of the canonical weights
+    states: tuple[keras.Variable, ...] = ()
+
+
+def find_leaves(model: keras.Model) -> list[Leaf]:
+    """Return all layers and operators, models and layers of the user's own unrolled.
+
+    What Keras composes itself, such as a bidirectional layer or attention, is one layer. A layer of
+    the user's own with weights is one too, beside the layers it is made of.
+    """
+    leaves: list[Leaf] = []
+    paths: set[str] = set()
+    for path, layer in _walk(model, "", set()):
+        number, unique = 1, path
+        while unique in paths:
+            unique, number = f"{path}#{number + 1}", number + 1
+        paths.add(unique)
+        leaves.append(_leaf(unique, layer))
+    return leaves
+
+
+def _walk(layer: Any, path: str, seen: set[int]) -> Iterator[tuple[str, keras.Operation]]:
+    for part in _parts(layer):
+        if id(part) in seen or isinstance(part, keras.layers.InputLayer):
+            continue
+        seen.add(id(part))
+        inside = f"{path}/{part.name}" if path else part.name
+        whole = not _parts(part)
+        if not whole:
+            yield from _walk(part, inside, seen)
+        if whole or part._trainable_variables:
+            yield inside, part
+    if not path and layer._trainable_variables:
+        yield layer.name, layer
+
+
+def _parts(layer: Any) -> list[Any]:
+    """Return what a model or a layer of the user's own is made of; nothing for a leaf."""
+    if isinstance(layer, keras.Sequential):
+        return layer.layers
+    if hasattr(layer, "operations"):
+        return layer.operations
+    if isinstance(layer, keras.Model):
+        return layer._layers
+    bases = type(layer).__mro__
+    at = bases.index(keras.Layer) if keras.Layer in bases else 0
+    of_keras = any(each.__module__.startswith("keras.") for each in bases[:at])
+    return layer._layers if at and not of_keras else []
+
+
+def _leaf(path: str, layer: keras.Operation) -> Leaf:
+    if not isinstance(layer, keras.Layer):
+        return Leaf(path, layer)
+    layout = _layout(layer)
+    names = _names(layer, layout)
+    canonical = canonical_states(layer)
+    states = canonical or [v for v in layer._non_trainable_variables if _is_learned(v)]
+    return Leaf(path, layer, layout, tuple(names), tuple(states))
+
+
+def _layout(layer: keras.Layer) -> Layout:
+    """Return the canonical layout of the layer's weights; as they are if it is not known."""
+    if _parts(layer):  # what its parts learn is theirs
+        return Layout.same(*layer._trainable_variables)
+    try:
+        layout = layout_of(layer)
+    except (AttributeError, TypeError):
+        return _as_they_are(layer)
+    known = {id(v) for v in layout.own if isinstance(v, keras.Variable)}
+    all_of_it = known == {id(v) for v in _as_they_are(layer).own}
+    return layout if all_of_it and len(known) == len(layout.own) else _as_they_are(layer)
+
+
+def _as_they_are(layer: keras.Layer) -> Layout:
+    """Return all that was made to be trained, now frozen or not."""
+    layers = layer._flatten_layers()
+    return Layout.same(*(v for each in layers for v in each._trainable_variables))
+
+
+def _names(layer: keras.Layer, layout: Layout) -> list[str]:
+    if isinstance(layer, keras.layers.Bidirectional):
+        sides = {"forward": layer.forward_layer, "backward": layer.backward_layer}
+        return [f"{s}.{name}" for s, each in sides.items() for name in _names(each, _layout(each))]
+    if hasattr(layer, "cell") and layout.count >= len(layout.own):
+        return [*_RECURRENT[: layout.count]]
+    names = [v.name for v in layout.own]
+    if len({*names}) < len(names):
+        names = [".".join(v.path.split("/")[-2:]) for v in layout.own]
+    return names
+
+
+def _is_learned(variable: keras.Variable) -> bool:
+    return variable.dtype.startswith(("float", "bfloat")) and "seed_generator" not in variable.path

@@ -1,0 +1,124 @@
+"""The training steps of a compiled Keras model, whatever the backend."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from frameworks.errors import RequestError
+from frameworks.keras.live.randomness import HandedDropout
+from frameworks.keras.live.recording import replaced
+from frameworks.keras.loading import keras
+
+__all__ = ["Data", "Stepper", "loss_in", "stepper_of_backend"]
+
+Gradients = dict[int, np.ndarray]  # by the identity of the variable
+
+
+class Data(NamedTuple):
+    """One batch as the model takes it: tensors of the backend, or structures of them."""
+
+    X: Any
+    y: Any
+    w: Any = None
+
+
+class Stepper(ABC):
+    """Takes the steps that `fit` would take: the model's own `train_step`, compiled as it asks.
+
+    The gradients are those that reach the optimizer, before it clips anything. `own`, if given, is
+    called as `own(model, optimizer, loss, X, y)` instead of `train_step`, and returns the loss.
+    """
+
+    def __init__(
+        self, model: keras.Model, dropout: HandedDropout, own: Callable[..., Any] | None = None
+    ) -> None:
+        self.model, self.dropout, self.own = model, dropout, own
+        self._trained: list[keras.Variable] = []  # by the latest step
+        self._gradients: list[Any] = []  # for each of them
+        self.reset()
+
+    @staticmethod
+    def lent() -> AbstractContextManager[Any]:
+        """Return a context in which the backend computes in 64 bits if it is asked to."""
+        return nullcontext()
+
+    @staticmethod
+    @abstractmethod
+    def to_numpy(tensor: Any) -> np.ndarray:
+        """Return a copy of a tensor."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget what was compiled: a setting of the model has changed."""
+
+    @abstractmethod
+    def step(self, data: Data, masks: Sequence[Any] | None) -> float:
+        """Take a step; return the loss before it."""
+
+    def gradients(self) -> Gradients:
+        """Return the gradients of the latest step; what scales the loss is taken out."""
+        scale = self.model.optimizer.loss_scale_factor or 1.0
+        pairs = zip(self._trained, self._gradients, strict=True)
+        return {id(v): self.to_numpy(g) / scale for v, g in pairs if g is not None}
+
+    def untracked(self) -> AbstractContextManager[Any]:
+        """Return a context in which a forward pass keeps nothing for gradients."""
+        return nullcontext()
+
+    def _take(self, data: Data, masks: Sequence[Any] | None) -> tuple[Any, list[Any]]:
+        """Take a step; return the loss and the gradients that reach the optimizer, as tensors."""
+        model, optimizer, seen = self.model, self.model.optimizer, []
+        apply = optimizer.apply
+
+        def watched(gradients: Sequence[Any], variables: Sequence[Any] | None = None) -> None:
+            trained = optimizer._trainable_variables if variables is None else variables
+            seen.append(([*gradients], [*trained]))
+            apply(*seen[-1])
+
+        model.reset_metrics()
+        with self.dropout.handed(masks), replaced(optimizer, apply=watched):
+            if self.own is None:
+                loss = loss_in(model.train_step(data))
+            else:
+                loss = self.own(model, optimizer, model.loss, data.X, data.y)
+        if len(seen) != 1:
+            raise RequestError(
+                f"a training step has to use the model's optimizer once, and this one uses it "
+                f"{len(seen)} times: compare one optimizer at a time, with a step that is its own"
+            )
+        ((gradients, self._trained),) = seen
+        return loss, gradients
+
+
+def loss_in(logs: Any) -> Any:
+    """Return the loss that a training step reports; RequestError if it does not."""
+    if not isinstance(logs, dict) or "loss" not in logs:
+        raise RequestError(
+            "the model's own train_step does not report the loss: let it return a dict with "
+            "'loss', or give Training a step"
+        )
+    return logs["loss"]
+
+
+def stepper_of_backend() -> type[Stepper]:
+    """Return the class for the backend of Keras in this process."""
+    match keras.backend.backend():
+        case "tensorflow":
+            from frameworks.keras.live.on_tensorflow import TensorFlowStepper
+
+            return TensorFlowStepper
+        case "jax":
+            from frameworks.keras.live.on_jax import JaxStepper
+
+            return JaxStepper
+        case "torch":
+            from frameworks.keras.live.on_torch import TorchStepper
+
+            return TorchStepper
+        case other:
+            raise RequestError(
+                f"Keras runs on {other!r} here: set KERAS_BACKEND to tensorflow, jax or torch"
+            )

@@ -1,0 +1,76 @@
+"""The layers of a live Keras model as traces: calls in evaluation and in training mode."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from frameworks.keras.facts import layer_facts
+from frameworks.keras.live.batches import Batches
+from frameworks.keras.live.recording import Call
+from frameworks.keras.live.weights import WeightTable
+from frameworks.probe import rearranges
+from frameworks.recordings.trace import Arrays, LayerTrace
+
+__all__ = ["trace_calls"]
+
+Key = tuple[str, bool, int]  # a leaf's path, whether it is its activation, the how-manieth call
+
+
+def trace_calls(
+    evaluated: Sequence[Call], trained: Sequence[Call], weights: WeightTable, batches: Batches
+) -> list[LayerTrace]:
+    """Return the layers of two passes over the same rows, in the order of the first."""
+    in_training = dict(zip(_keys(trained), trained, strict=True))
+    layers = []
+    for key, call in zip(_keys(evaluated), evaluated, strict=True):
+        inputs, output = _arrays(call, batches)
+        again = in_training.get(key)
+        training = ((), None) if again is None else _arrays(again, batches)
+        layers.append(_trace(call, inputs, output, training, weights))
+    return layers
+
+
+def _trace(
+    call: Call,
+    inputs: Arrays,
+    output: np.ndarray | None,
+    training: tuple[Arrays, np.ndarray | None],
+    weights: WeightTable,
+) -> LayerTrace:
+    leaf, activation = call.leaf, call.activation
+    shape = inputs[0].shape[1:] if inputs else None
+    facts = layer_facts(leaf.layer if activation is None else activation, shape)
+    own = activation is None
+    return LayerTrace(
+        path=leaf.path if own else f"{leaf.path}.activation",
+        facts=facts,
+        weights=weights.positions(leaf) if own else (),
+        states=weights.state_positions(leaf) if own else (),
+        inputs=inputs,
+        output=output,
+        training_inputs=training[0],
+        training_output=training[1],
+        rearranges=_rearranges(call, facts.kind, inputs, output),
+    )
+
+
+def _rearranges(call: Call, kind: str, inputs: Arrays, output: np.ndarray | None) -> bool:
+    if call.leaf.layout.own or output is None or len(inputs) != 1:
+        return False
+    return rearranges(kind, inputs[0], output)
+
+
+def _keys(calls: Sequence[Call]) -> list[Key]:
+    counts: Counter[tuple[str, bool]] = Counter()
+    keys = []
+    for call in calls:
+        of = (call.leaf.path, call.activation is not None)
+        keys.append((*of, counts[of]))
+        counts[of] += 1
+    return keys
+
+
+def _arrays(call: Call, batches: Batches) -> tuple[Arrays, np.ndarray | None]:
+    inputs = tuple(map(batches.canonical, call.inputs))
+    return inputs, None if call.output is None else batches.canonical(call.output)

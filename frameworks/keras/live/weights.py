@@ -1,0 +1,83 @@
+"""The canonical weights of a Keras model, in the order in which its layers run."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from frameworks.keras.live.layers import Leaf
+from frameworks.keras.loading import keras
+from frameworks.layout import Layout, Layouts
+
+__all__ = ["WeightTable"]
+
+
+class WeightTable:
+    """Weights and states by position; one that several layers share has one position."""
+
+    def __init__(self, leaves: Iterable[Leaf]) -> None:
+        self.names: list[str] = []
+        self.trainable: list[bool] = []
+        self.state_names: list[str] = []
+        self.states: list[keras.Variable] = []
+        self._layouts: list[Layout] = []
+        self._positions: dict[tuple[int, ...], tuple[int, ...]] = {}  # by the variables' identities
+        self._state_positions: dict[int, int] = {}
+        for leaf in leaves:
+            self._add(leaf)
+        self._all = Layouts(self._layouts)
+        self.own: list[keras.Variable] = self._all.own
+
+    def _add(self, leaf: Leaf) -> None:
+        names = [f"{leaf.path}.{name}" for name in leaf.names]
+        if leaf.layout.to_canonical is list:  # each variable is one array
+            for name, variable in zip(names, leaf.layout.own, strict=True):
+                self._add_layout(Layout.same(variable), [name])
+        else:
+            self._add_layout(leaf.layout, names)
+        for variable in leaf.states:
+            if id(variable) not in self._state_positions:
+                self._state_positions[id(variable)] = len(self.states)
+                self.states.append(variable)
+                self.state_names.append(f"{leaf.path}.{variable.name}")
+
+    def _add_layout(self, layout: Layout, names: list[str]) -> None:
+        key = _identities(layout)
+        if key in self._positions:
+            return
+        first = len(self.names)
+        self._positions[key] = tuple(range(first, first + layout.count))
+        self._layouts.append(layout)
+        self.names += names
+        self.trainable += [all(v.trainable for v in layout.own)] * layout.count
+
+    def positions(self, leaf: Leaf) -> tuple[int, ...]:
+        """Return the positions of a layer's weights."""
+        layout = leaf.layout
+        each = map(Layout.same, layout.own) if layout.to_canonical is list else [layout]
+        return tuple(i for part in each for i in self._positions[_identities(part)])
+
+    def state_positions(self, leaf: Leaf) -> tuple[int, ...]:
+        """Return the positions of what a layer learns without a gradient."""
+        return tuple(self._state_positions[id(variable)] for variable in leaf.states)
+
+    def canonical(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the canonical arrays for one of the shape of each of `own`."""
+        return self._all.to_canonical(values)
+
+    def by_variable(self, found: Mapping[int, np.ndarray]) -> list[np.ndarray]:
+        """Return the canonical arrays for those of variables by identity; zeros for the others."""
+        return self.canonical([_found(found, variable) for variable in self.own])
+
+    def values(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return an array of the shape of each of `own` for the canonical ones."""
+        return self._all.from_canonical(arrays)
+
+
+def _identities(layout: Layout) -> tuple[int, ...]:
+    return tuple(map(id, layout.own))
+
+
+def _found(found: Mapping[int, np.ndarray], variable: keras.Variable) -> np.ndarray:
+    if id(variable) in found:
+        return found[id(variable)]
+    return np.zeros(tuple(variable.shape), variable.dtype)

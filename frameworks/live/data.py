@@ -1,0 +1,90 @@
+"""The data that a user hands over, checked: inputs, targets and row weights as arrays."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from frameworks.errors import RequestError
+from frameworks.recordings.trace import Arrays
+
+__all__ = ["Data", "data_of"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """All rows: the inputs and targets of each side, and the rows' weights."""
+
+    X: tuple[Arrays, Arrays]
+    y: tuple[Arrays, Arrays]  # () where the inputs are the targets
+    w: np.ndarray | None
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.X[0][0])
+
+
+def data_of(X: Any, y: Any, sample_weight: Any, inputs: Any) -> Data:
+    """Return the data; RequestError for what nothing can be trained on.
+
+    `X` is an array, or a tuple of arrays for several inputs; `inputs`, a pair of functions (or
+    None), returns what each side takes of X. `y` is one target for both, an array, or a list of
+    arrays for several outputs; a tuple holds one of these for each side.
+    """
+    given = _arrays("X", X)
+    own = tuple(_own_inputs(given, side, each) for side, each in enumerate(_pair(inputs)))
+    targets = y if isinstance(y, tuple) and len(y) == 2 else (y, y)
+    both = tuple(() if each is None else _arrays("y", each) for each in targets)
+    w = None if sample_weight is None else _arrays("sample_weight", sample_weight)[0]
+    data = Data(own, both, w)  # type: ignore[arg-type]
+    for name, arrays in (
+        ("X", own[1]),
+        ("y", both[0] + both[1]),
+        ("sample_weight", () if w is None else (w,)),
+    ):
+        for each in arrays:
+            if len(each) != data.rows:
+                raise RequestError(f"{name} has {len(each)} rows, but X has {data.rows}")
+    if w is not None and w.ndim != 1:
+        raise RequestError(f"sample_weight must be one number for each row, got shape {w.shape}")
+    return data
+
+
+def _pair(inputs: Any) -> tuple[Any, Any]:
+    if inputs is None:
+        return None, None
+    if not isinstance(inputs, Sequence) or len(inputs) != 2:
+        raise RequestError("inputs must be a pair of functions, one for each side, or None in it")
+    return inputs[0], inputs[1]
+
+
+def _own_inputs(given: Arrays, side: int, function: Callable[..., Any] | None) -> Arrays:
+    if function is None:
+        return given
+    return _arrays(f"inputs[{side}](X)", function(given[0] if len(given) == 1 else given))
+
+
+def _arrays(name: str, values: Any) -> Arrays:
+    """Return finite arrays with rows; RequestError names what is not one."""
+    several = isinstance(values, tuple | list) and len(values) and hasattr(values[0], "shape")
+    many = several and len(np.shape(values[0])) > 0
+    found = tuple(_array(name, each) for each in (values if many else [values]))
+    for each in found:
+        if each.ndim == 0 or not len(each):
+            raise RequestError(f"{name} must have rows, got an array of shape {each.shape}")
+    return found
+
+
+def _array(name: str, values: Any) -> np.ndarray:
+    detached = values.detach().cpu() if hasattr(values, "detach") else values
+    try:
+        array = np.asarray(detached)
+    except ValueError as error:  # rows of different lengths
+        raise RequestError(f"{name} must be an array: {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise RequestError(f"{name} must hold numbers, got {array.dtype}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise RequestError(f"{name} must hold finite numbers, got NaN or infinity")
+    return array

@@ -1,0 +1,271 @@
+"""The levels of two traces: what each compares, in order.
+
+inputs -> forward -> loss -> gradient -> step -> trajectory -> result
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from frameworks.agreement.limits import FLOAT64, ONE_BATCH
+from frameworks.diverge.differences import Difference, difference, not_identical
+from frameworks.errors import RequestError, choose
+from frameworks.live.matching import Matching, WeightPair, place_of
+from frameworks.live.outputs import aligned, comparable_outputs
+from frameworks.recordings.trace import Arrays, Trace
+
+__all__ = ["LEVELS", "LIMITS", "Compared", "Pair", "cancels", "compare", "limits_of"]
+
+LEVELS = ("inputs", "forward", "loss", "gradient", "step", "trajectory", "result")
+
+# By level, in float64; of the weights at the end, whose outputs follow from them.
+LIMITS: Mapping[str, float] = {
+    "inputs": 0.0,
+    **dict.fromkeys(("forward", "loss", "gradient", "step"), ONE_BATCH),
+    "trajectory": FLOAT64.loss,
+    "result": FLOAT64.weight,
+}
+_NOISE = 1e-11  # a gradient below this share of its layer's largest is rounding: its sum cancels
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One comparison at a level: where, how far apart, and which layers or weights it is about."""
+
+    place: str
+    found: Difference
+    layers: tuple[int | None, int | None] = (None, None)  # positions, in each trace
+    weights: WeightPair | None = None
+    between: bool = False  # the layers' inputs differ, while what is before them agrees
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two traces, their names, and what corresponds."""
+
+    a: Trace
+    b: Trace
+    names: tuple[str, str]
+    matching: Matching
+
+    def own(self, side: int, exact: Trace) -> "Pair":
+        """Return one side paired with its own trace in another dtype, item by item as here."""
+        trace = (self.a, self.b)[side]
+        return Pair(trace, exact, (self.names[side],) * 2, self.matching.own(side))
+
+
+def limits_of(given: Mapping[str, float] | None) -> dict[str, float]:
+    """Return the limit of every level; RequestError for a level that is not there."""
+    for name, limit in (given or {}).items():
+        choose("level in limits", name, LIMITS)
+        if not limit >= 0:
+            raise RequestError(f"limits: {name} must be a number of at least 0, got {limit!r}")
+    return {**LIMITS, **(given or {})}
+
+
+def compare(level: str, pair: Pair, ignored: frozenset[str] = frozenset()) -> list[Compared]:
+    """Return all comparisons of a level, with limits of None, in order."""
+    found = _LEVELS[level](pair)
+    return [each for each in found if not ignored & set(each.place.split(" / "))]
+
+
+def _inputs(pair: Pair) -> Iterator[Compared]:
+    """Compare the data byte for byte, then the initial weights."""
+    a, b = pair.a, pair.b
+    for name in a.digests.keys() & b.digests.keys():
+        if a.digests[name] != b.digests[name]:
+            yield from _first_batch(name, a, b)
+    both = zip(("inputs", "targets"), (a.inputs, a.targets), (b.inputs, b.targets), strict=True)
+    for name, x, y in both:
+        for k, (one, other) in enumerate(zip(x, y, strict=False)):
+            yield Compared(name, not_identical(_numbered(f"the {name}", k, len(x)), one, other))
+    initial = [each.values for each in a.weights], [each.values for each in b.weights]
+    yield from _weights(pair, "initial ", *initial)
+
+
+def _first_batch(name: str, a: Trace, b: Trace) -> Iterator[Compared]:
+    """Say that data differ beyond the first batch, where no numbers are at hand."""
+    here = {"inputs": (a.inputs, b.inputs), "targets": (a.targets, b.targets)}
+    x, y = here.get(name, ((), ()))
+    same = all(one.tobytes() == other.tobytes() for one, other in zip(x, y, strict=False))
+    if same:
+        where = f"the {name} after the first batch" if name in here else f"the {name}"
+        yield Compared(name, Difference(where, np.inf, None, (), ("", "")))
+
+
+def _forward(pair: Pair) -> Iterator[Compared]:
+    """Compare every layer's output, in evaluation and in training mode, and the model's."""
+    yield from _layers(pair, training=False)
+    ours, theirs = comparable_outputs(pair.a, pair.b)
+    for k, (x, y) in enumerate(zip(ours, theirs, strict=False)):
+        yield Compared("outputs", difference(_numbered("the outputs", k, len(ours)), x, y, None))
+    yield from _layers(pair, training=True)
+
+
+def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
+    a, b = pair.a.layers, pair.b.layers
+    for i, j in pair.matching.layers:
+        x, y = a[i], b[j]
+        outputs = (x.training_output, y.training_output) if training else (x.output, y.output)
+        inputs = (x.training_inputs, y.training_inputs) if training else (x.inputs, y.inputs)
+        if outputs[0] is None or outputs[1] is None:
+            continue
+        place = _join(place_of(a, i), place_of(b, j))
+        kind = (
+            x.facts.kind
+            if x.facts.kind == y.facts.kind
+            else f"{x.facts.kind} against {y.facts.kind}"
+        )
+        suffix = ", in training mode" if training else ""
+        own, other = aligned(*outputs)
+        found = difference(f"{place} ({kind}){suffix}", own, other, None)
+        fed = _input_difference(f"what enters {place} ({kind}){suffix}", *inputs)
+        between = fed is not None and fed.error > ONE_BATCH
+        yield Compared(place, found, (i, j), between=between)
+
+
+def _input_difference(where: str, ours: Arrays, theirs: Arrays) -> Difference | None:
+    """Return the largest difference of two layers' inputs; None if they cannot be compared."""
+    if not ours or len(ours) != len(theirs):
+        return None
+    pairs = [aligned(x, y) for x, y in zip(ours, theirs, strict=True)]
+    found = [difference(where, x, y, None) for x, y in pairs if x.dtype.kind == y.dtype.kind]
+    return max(found, key=lambda each: each.error, default=None)
+
+
+def _loss(pair: Pair) -> Iterator[Compared]:
+    yield Compared("loss", difference("the loss", pair.a.first_loss, pair.b.first_loss, None))
+
+
+def _gradient(pair: Pair) -> Iterator[Compared]:
+    """Compare the gradient for every weight; what has no counterpart must have none."""
+    ours, theirs = pair.a.gradients, pair.b.gradients
+    yield from _weights(pair, "gradient of ", ours, theirs, added=False)
+    lone = _alone(pair)
+    for side, positions in enumerate(lone):
+        trace, gradients = (pair.a, ours) if side == 0 else (pair.b, theirs)
+        for k in positions:
+            place = trace.weights[k].name
+            where = f"gradient of {place}, which only {pair.names[side]} has"
+            zero = np.zeros_like(gradients[k])
+            both = (gradients[k], zero) if side == 0 else (zero, gradients[k])
+            yield Compared(place, difference(where, *both, None, _largest(gradients)))
+
+
+def _alone(pair: Pair) -> tuple[list[int], list[int]]:
+    """Return the trainable weights of each side that have no counterpart."""
+    ours = {i for each in pair.matching.weights for i in each.a}
+    theirs = {j for each in pair.matching.weights for j in each.b}
+    a, b = pair.a.weights, pair.b.weights
+    return (
+        [i for i, weight in enumerate(a) if i not in ours and weight.trainable],
+        [j for j, weight in enumerate(b) if j not in theirs and weight.trainable],
+    )
+
+
+def _step(pair: Pair) -> Iterator[Compared]:
+    """Compare the first step's loss, and every weight after it."""
+    one, other = pair.a.steps[0], pair.b.steps[0]
+    yield Compared("loss", difference("the loss of the step", one.loss, other.loss, None))
+    if one.weights is not None and other.weights is not None:
+        yield from _weights(pair, "", one.weights, other.weights)
+
+
+def _trajectory(pair: Pair) -> Iterator[Compared]:
+    """Compare the loss of every step, and the weights after the first few."""
+    losses = [np.array([each.loss for each in x.steps]) for x in (pair.a, pair.b)]
+    scale = float(np.median(np.abs(losses[0][np.isfinite(losses[0])] if losses[0].size else [0])))
+    for k, (x, y) in enumerate(zip(pair.a.steps, pair.b.steps, strict=False), 1):
+        found = difference("the loss", x.loss, y.loss, None, scale)
+        yield Compared("loss", replace(found, step=k))
+
+
+def _result(pair: Pair) -> Iterator[Compared]:
+    """Compare weights, states and outputs at the end."""
+    a, b = pair.a, pair.b
+    yield from _weights(pair, "", a.final_weights, b.final_weights, suffix=" at the end")
+    for i, j in pair.matching.states:
+        place = _join(a.states[i].name, b.states[j].name)
+        found = difference(f"{place} at the end", a.final_states[i], b.final_states[j], None)
+        yield Compared(place, found)
+    ours, theirs = comparable_outputs(a, b, final=True)
+    for k, (x, y) in enumerate(zip(ours, theirs, strict=False)):
+        where = _numbered("the outputs", k, len(ours)) + " at the end"
+        yield Compared("outputs", difference(where, x, y, None))
+
+
+def _weights(
+    pair: Pair,
+    prefix: str,
+    ours: Sequence[np.ndarray],
+    theirs: Sequence[np.ndarray],
+    suffix: str = "",
+    added: bool = True,
+) -> Iterator[Compared]:
+    """Compare arrays shaped as the weights, pair by pair; two biases by their sum, if `added`.
+
+    Where the gradient is nothing but rounding, optimizers that divide by its size move the weight
+    at random: it is compared only at the beginning.
+    """
+    moved = not prefix
+    for each in pair.matching.weights:
+        if moved and cancels(pair, each):
+            continue
+        x, y = (sum(z[k] for k in at) if added else z[at[0]]
+                for z, at in ((ours, each.a), (theirs, each.b)))  # fmt: skip
+        place = _join(pair.a.weights[each.a[0]].name, pair.b.weights[each.b[0]].name)
+        scale = (
+            0.0
+            if added
+            else max(_largest_beside(pair.a, each.a[0]), _largest_beside(pair.b, each.b[0]))
+        )
+        yield Compared(
+            place, difference(f"{prefix}{place}{suffix}", x, y, None, scale), weights=each
+        )
+
+
+def cancels(pair: Pair, weights: WeightPair) -> bool:
+    """Return whether the terms of a gradient cancel on both sides, and leave only rounding.
+
+    That of a bias before a batch normalization does, or that of the keys' bias of attention.
+    """
+    sides = ((pair.a, weights.a[0]), (pair.b, weights.b[0]))
+    return all(
+        0 < float(np.abs(trace.gradients[k]).max(initial=0)) < _NOISE * _largest_beside(trace, k)
+        for trace, k in sides
+    )
+
+
+def _largest_beside(trace: Trace, position: int) -> float:
+    """Return the largest gradient of any weight of the same layer."""
+    beside = {k for layer in trace.layers if position in layer.weights for k in layer.weights}
+    return _largest([trace.gradients[k] for k in beside | {position}])
+
+
+def _largest(arrays: Sequence[np.ndarray]) -> float:
+    return max((float(np.abs(a).max(initial=0)) for a in arrays), default=0.0)
+
+
+def _join(ours: str, theirs: str) -> str:
+    """Return one name, or both.
+
+    >>> _join("fc", "fc"), _join("dense", "fc1")
+    ('fc', 'dense / fc1')
+    """
+    return ours if ours == theirs else f"{ours} / {theirs}"
+
+
+def _numbered(what: str, position: int, count: int) -> str:
+    return what if count == 1 else f"{what}, number {position + 1}"
+
+
+_LEVELS: dict[str, Callable[[Pair], Iterator[Compared]]] = {
+    "inputs": _inputs,
+    "forward": _forward,
+    "loss": _loss,
+    "gradient": _gradient,
+    "step": _step,
+    "trajectory": _trajectory,
+    "result": _result,
+}

@@ -1,0 +1,56 @@
+"""Outputs of two sides in forms in which equal results are equal numbers."""
+
+import numpy as np
+
+from frameworks.recordings.trace import Arrays, Facts, Trace
+
+__all__ = ["aligned", "as_probabilities", "comparable_outputs", "forms"]
+
+
+def aligned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two outputs of corresponding layers, shaped alike where that is a matter of form.
+
+    Of a sequence (n, t, d) the last step is taken if the other is (n, d); arrays of as many numbers
+    for each row are compared row by row, as (n, 1, 1, d) and (n, d).
+
+    >>> [a.shape for a in aligned(np.zeros((2, 5, 3)), np.zeros((2, 3)))]
+    [(2, 3), (2, 3)]
+    """
+    if x.ndim == 3 and y.ndim == 2 and x.shape[::2] == y.shape and x.shape[1] > 1:
+        return x[:, -1], y
+    if y.ndim == 3 and x.ndim == 2 and y.shape[::2] == x.shape and y.shape[1] > 1:
+        return x, y[:, -1]
+    if x.shape != y.shape and x.size == y.size and x.shape[:1] == y.shape[:1] and x.ndim and y.ndim:
+        return x.reshape(len(x), -1), y.reshape(len(y), -1)
+    return x, y
+
+
+def forms(a: Trace, b: Trace) -> tuple[str, str]:
+    """Return what each side's loss takes: logits, probabilities, ...; "" if it is not known."""
+    first, second = (str(each.loss.values.get("takes", "")) for each in (a, b))
+    return first, second
+
+
+def comparable_outputs(a: Trace, b: Trace, final: bool = False) -> tuple[Arrays, Arrays]:
+    """Return both sides' outputs: as probabilities if one returns these and the other logits."""
+    ours, theirs = (each.final_outputs if final else each.outputs for each in (a, b))
+    first, second = forms(a, b)
+    if first != second and first and second:
+        ours = tuple(as_probabilities(x, a.loss) for x in ours)
+        theirs = tuple(as_probabilities(y, b.loss) for y in theirs)
+    pairs = [aligned(x, y) for x, y in zip(ours, theirs, strict=False)]
+    return tuple(x for x, _ in pairs), tuple(y for _, y in pairs)
+
+
+def as_probabilities(z: np.ndarray, loss: Facts) -> np.ndarray:
+    """Return the probabilities that outputs stand for, by what their loss takes."""
+    takes = loss.values.get("takes")
+    with np.errstate(over="ignore"):
+        if takes == "log-probabilities":
+            return np.exp(z)
+        if takes != "logits":
+            return z
+        if "categorical" in loss.kind:
+            e = np.exp(z - z.max(axis=-1, keepdims=True))
+            return e / e.sum(axis=-1, keepdims=True)
+        return 1 / (1 + np.exp(-z))

@@ -1,0 +1,178 @@
+"""The report on two trainings: one screen for people, a dictionary for programs."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from textwrap import wrap
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from frameworks.console import exponent, make_table
+from frameworks.diverge.differences import Difference
+from frameworks.diverge.findings import Level
+from frameworks.diverge.show import level_table, where_of
+from frameworks.live.levels import LEVELS
+
+__all__ = ["Report", "Setting"]
+
+_WIDTH = 79
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting in which two sides differ, in each framework's own words."""
+
+    place: str
+    name: str
+    a: str
+    b: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a comparison found.
+
+    `level` is the first level that differs, "" if none does; `place` names the layer, the weight or
+    the step there; `step` counts from 1. `cause` is a sentence that the numbers prove, or None.
+    """
+
+    names: tuple[str, str]
+    steps: int
+    batch_size: int
+    dtype: str
+    seed: int
+    levels: Sequence[Level]
+    level: str = ""
+    place: str = ""
+    difference: Difference | None = None
+    between: bool = False  # the difference arises on the way into the place
+    causes: Sequence[str] = ()
+    odd: str | None = None  # the side whose numbers do not follow from what it says of itself
+    settings: Sequence[Setting] = ()
+    remedies: Sequence[str] = field(default=())
+    notes: Sequence[str] = ()
+
+    @property
+    def same(self) -> bool:
+        """Whether the two trainings are the same, as far as they were judged."""
+        return not self.level
+
+    @property
+    def step(self) -> int | None:
+        """The first step that differs, where the level has steps."""
+        return None if self.difference is None else self.difference.step
+
+    @property
+    def cause(self) -> str | None:
+        """The first proven cause."""
+        return self.causes[0] if self.causes else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in plain types, for JSON; infinite numbers become None."""
+        found = self.difference
+        return {
+            "schema": 1,
+            "between": list(self.names),
+            "same": self.same,
+            **{name: getattr(self, name) for name in ("steps", "batch_size", "dtype", "seed")},
+            "levels": [_level(each) for each in self.levels],
+            "level": self.level,
+            "place": self.place,
+            "step": self.step,
+            "difference": None if found is None else _difference(found),
+            "causes": list(self.causes),
+            "odd": self.odd,
+            "settings": [vars(each) for each in self.settings],
+            "remedies": list(self.remedies),
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        target = io.StringIO()
+        self.print(Console(file=target, width=_WIDTH, highlight=False, markup=False, emoji=False))
+        return "\n".join(line.rstrip() for line in target.getvalue().rstrip().split("\n"))
+
+    def print(self, console: Console) -> None:
+        """Print the report."""
+        a, b = self.names
+        console.print(Text(f"{a} - {b}", style="bold"))
+        count = "1 step" if self.steps == 1 else f"{self.steps} steps"
+        console.print(f"{count}, batch {self.batch_size}, {self.dtype}, seed {self.seed}")
+        if self.settings:
+            console.print(_settings_table(self.names, self.settings))
+        console.print(level_table(LEVELS, self.levels))
+        if self.difference is not None:
+            self._print_difference(console, self.difference)
+        for cause in self.causes:
+            _say(console, "  ", f"Cause: {cause}.", "bold")
+        if self.odd:
+            _say(console, "  ", f"The numbers of {self.odd} do not follow from its own settings.")
+        for remedy in self.remedies:
+            _say(console, "  ", f"Remedy: {remedy}.")
+        for note in self.notes:
+            _say(console, "", f"{note[0].upper()}{note[1:]}.")
+        console.print(Text(self._verdict(), style="green" if self.same else "red"))
+
+    def _print_difference(self, console: Console, found: Difference) -> None:
+        _say(
+            console, "✗ ", f"They first differ at the {self.level} level: {where_of(found)}.", "red"
+        )
+        if any(found.values):
+            at = f"at {list(found.index)}: " if found.index else ""
+            pairs = [f"{name} {x}" for name, x in zip(self.names, found.values, strict=True)]
+            _say(console, "  ", f"{at}{', '.join(pairs)}")
+        if self.between:
+            text = "What enters it differs already, though every layer before it agrees: the two "
+            _say(console, "  ", f"{text}connect or arrange their layers differently.")
+
+    def _verdict(self) -> str:
+        a, b = self.names
+        if not self.same:
+            return f"{a} and {b} differ."
+        if any(level.verdict == "measured" and level.name == "result" for level in self.levels):
+            return f"{a} and {b} agree on the first batch; whole trainings were not judged."
+        return f"{a} and {b} agree."
+
+
+def _settings_table(names: tuple[str, str], settings: Sequence[Setting]) -> Table:
+    table = make_table("settings that differ", *names)
+    for column in table.columns[1:]:
+        column.justify = "left"
+    for each in settings:
+        table.add_row(f"{each.place}: {each.name}", each.a, each.b)
+    return table
+
+
+def _say(console: Console, first: str, text: str, style: str = "") -> None:
+    lines = wrap(text, _WIDTH - 1, initial_indent=first, subsequent_indent="  ")
+    console.print(Text("\n".join(lines), style=style), soft_wrap=True)
+
+
+def _difference(found: Difference) -> dict[str, Any]:
+    return {
+        "where": found.where,
+        "error": _finite(found.error),
+        "limit": found.limit,
+        "index": list(found.index),
+        "values": list(found.values),
+        "step": found.step,
+    }
+
+
+def _level(level: Level) -> dict[str, Any]:
+    worst = level.worst
+    return {
+        "name": level.name,
+        "verdict": level.verdict,
+        "compared": level.compared,
+        "worst": _finite(worst.error),
+        "limit": worst.limit,
+        "where": worst.where,
+    }
+
+
+def _finite(x: float) -> float | None:
+    return float(x) if exponent([x]) not in ("inf", "nan") else None

@@ -1,0 +1,193 @@
+"""The trace of a live model: trained on given batches, from given weights, with given masks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from frameworks.console import Advance
+from frameworks.draws import Dropped, step_masks
+from frameworks.live.model import LiveModel, Rows, Training
+from frameworks.live.targets import canonical_target
+from frameworks.recordings.digests import digests_of
+from frameworks.recordings.trace import Arrays, StepTrace, Trace
+
+__all__ = ["KEPT", "Change", "Course", "LiveSide", "Nudge", "draw_course"]
+
+KEPT = 8  # steps whose gradients and weights are kept: enough to tell optimizers apart
+
+
+@dataclass(frozen=True)
+class Course:
+    """What both sides do: the rows of every step, the length of an epoch, and the draws."""
+
+    batches: Arrays
+    steps_per_epoch: int
+    seed: int
+
+
+def draw_course(rows: int, batch_size: int, steps: int, seed: int) -> Course:
+    """Draw the batches: a new order of the rows in every epoch, whole batches only.
+
+    >>> [batch.tolist() for batch in draw_course(5, batch_size=2, steps=3, seed=0).batches]
+    [[2, 0], [1, 3], [2, 1]]
+    """
+    per_epoch, rng = max(1, rows // batch_size), np.random.default_rng(seed)
+    batches: list[np.ndarray] = []
+    while len(batches) < steps:
+        order = rng.permutation(rows)
+        batches += [order[k * batch_size : (k + 1) * batch_size] for k in range(per_epoch)]
+    return Course(tuple(batches[:steps]), per_epoch, seed)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A setting of a live model that is changed on its copy."""
+
+    place: str
+    name: str
+    value: Any
+
+
+class Nudge:
+    """Moves weights at random by up to one unit in the last place: x ← x (1 + ε u), |u| ≤ 1."""
+
+    def __init__(self, seed: int, dtype: str) -> None:
+        self._rng, self._eps = np.random.default_rng(seed), float(np.finfo(dtype).eps)
+
+    def __call__(self, model: LiveModel) -> None:
+        """Nudge every weight of a model."""
+        arrays = [weight.values for weight in model.weights()]
+        nudges = [1 + self._eps * self._rng.uniform(-1, 1, a.shape) for a in arrays]
+        model.set_weights([(a * n).astype(a.dtype) for a, n in zip(arrays, nudges, strict=True)])
+
+
+@dataclass
+class LiveSide:
+    """A user's training with its data; a new copy is opened for every trace.
+
+    `weights` and `states`, if given, are those it starts from instead of its own.
+    """
+
+    training: Training
+    kind: type[LiveModel]
+    X: Arrays  # all rows, as given
+    y: Arrays
+    w: np.ndarray | None
+    course: Course
+    weights: Sequence[np.ndarray] | None = None
+    states: Sequence[np.ndarray] | None = None
+    changes: list[Change] = field(default_factory=list)
+    _fitted: tuple[Arrays, Arrays] | None = None  # inputs and targets, as the model takes them
+
+    def open(self, dtype: str) -> LiveModel:
+        """Return a new copy of the model, at its start."""
+        if self._fitted is None:
+            X = self.kind.adapt(self.training, self.X)
+            model = self.kind(self.training, self._take(X, (), 0), dtype)
+            outputs = model.outputs(self._take(X, (), 0))
+            self._fitted = X, model.adapt_targets(self.y, outputs)
+            self._notes = model.notes
+        else:
+            model = self.kind(self.training, self.rows(0), dtype)
+            model.notes = list(dict.fromkeys([*self._notes, *model.notes]))
+        for change in self.changes:
+            model.change(change.place, change.name, change.value)
+        if self.weights is not None:
+            model.set_weights(self.weights)
+        if self.states is not None:
+            model.set_states(self.states)
+        return model
+
+    def rows(self, step: int) -> Rows:
+        """Return the rows of a step, as the model takes them."""
+        assert self._fitted is not None, "open the side first"
+        return self._take(*self._fitted, step)
+
+    def _take(self, X: Arrays, y: Arrays, step: int) -> Rows:
+        i = self.course.batches[step]
+        w = None if self.w is None else self.w[i]
+        return Rows(tuple(x[i] for x in X), tuple(t[i] for t in y), w)
+
+    def digests(self, model: LiveModel) -> dict[str, str]:
+        """Return the SHA-256 of all data, in canonical layout, and of the batches."""
+        assert self._fitted is not None, "open the side first"
+        X, y = self._fitted
+        inputs, targets = model.canonical_inputs(X), [canonical_target(t) for t in y]
+        return digests_of(inputs, targets, self.w, self.course.batches)
+
+    def trace(
+        self, dtype: str, report: Advance, nudge: Nudge | None = None, steps: int | None = None
+    ) -> Trace:
+        """Train a new copy, and return what it did; only the first `steps`, if given."""
+        batches = self.course.batches[:steps]
+        return _Tracer(self, self.open(dtype), replace(self.course, batches=batches), nudge).trace(
+            report
+        )
+
+
+class _Tracer:
+    """Takes the trace of one opened model."""
+
+    def __init__(
+        self, side: LiveSide, model: LiveModel, course: Course, nudge: Nudge | None
+    ) -> None:
+        self.side, self.model, self.course, self.nudge = side, model, course, nudge
+        self.dropped: list[Dropped] = model.dropped(side.rows(0))
+
+    def trace(self, report: Advance) -> Trace:
+        model, first, side = self.model, self.side.rows(0), self.side
+        weights, states = model.weights(), model.states()
+        self._hand(0)
+        layers, outputs = model.trace_layers(first)
+        loss, gradients = model.loss_and_gradients(first)
+        steps = list(self._steps(report))
+        return Trace(
+            framework=model.framework,
+            dtype=model.dtype,
+            versions=model.versions,
+            layers=layers,
+            weights=weights,
+            states=states,
+            loss=model.loss_facts,
+            optimizer=model.optimizer_facts,
+            schedule=model.schedule_facts,
+            outputs=outputs,
+            first_loss=loss,
+            gradients=gradients,
+            steps=steps,
+            final_weights=[each.values for each in model.weights()],
+            final_states=[each.values for each in model.states()],
+            final_outputs=model.outputs(first),
+            inputs=model.canonical_inputs(first.X),
+            targets=tuple(canonical_target(t) for t in first.y),
+            digests=side.digests(model),
+            notes=tuple(dict.fromkeys(model.notes)),
+            batches=self.course.batches,
+            steps_per_epoch=self.course.steps_per_epoch,
+            seed=self.course.seed if self.dropped else None,
+        )
+
+    def _hand(self, step: int) -> None:
+        course, model = self.course, self.model
+        if self.dropped:
+            rows = len(course.batches[step])
+            model.hand_masks(step_masks(course.seed, step, rows, self.dropped, model.dtype))
+
+    def _steps(self, report: Advance) -> Iterator[StepTrace]:
+        course, model = self.course, self.model
+        for step in range(len(course.batches)):
+            report(f"{model.framework}: steps", step, len(course.batches))
+            rows, kept, gradients = self.side.rows(step), step < KEPT and self.nudge is None, None
+            if step:
+                self._hand(step)
+            if kept:
+                gradients = model.loss_and_gradients(rows)[1]
+            loss = model.step(rows)
+            if (step + 1) % course.steps_per_epoch == 0:
+                model.end_epoch()
+            if self.nudge is not None:
+                self.nudge(model)
+            after = [each.values for each in model.weights()] if kept else None
+            yield StepTrace(loss, gradients, after)

@@ -1,0 +1,129 @@
+"""A copy of a user's training in another dtype: module, loss, optimizer and schedule, still tied."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from frameworks.errors import RequestError
+from frameworks.live.model import Training
+
+__all__ = ["copy_training", "unwrapped"]
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return the module inside of `torch.compile` or `DataParallel`."""
+    inner = getattr(model, "_orig_mod", None) or (
+        model.module if isinstance(model, nn.DataParallel) else None
+    )
+    return model if inner is None else unwrapped(inner)
+
+
+def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, list[str]]:
+    """Return a copy on the CPU, in a dtype, and notes of what works otherwise in the copy.
+
+    RequestError where something is missing or cannot be copied.
+    """
+    _require(training)
+    model = unwrapped(training.model)
+    originals = [model, training.loss, training.optimizer, training.scheduler]
+    try:
+        module, loss, optimizer, scheduler = copied = copy.deepcopy(originals)
+    except Exception as error:  # of whatever kind a user's object raises
+        why = str(error).partition("\n")[0]
+        raise RequestError(f"the PyTorch model cannot be copied: {why}") from error
+    if optimizer is not None:
+        _keep_attributes(training.optimizer, optimizer)
+    module.to("cpu", dtype)
+    for each in (module, *_modules(loss)):
+        each.to("cpu", dtype)
+        _cast_attributes(each, dtype)
+    if optimizer is not None:
+        _cast_state(optimizer, dtype)
+    notes = _without_inner_dropout(module)
+    _fold_frozen_biases(module)
+    module, loss, optimizer, scheduler = copied
+    return replace(
+        training, model=module, loss=loss, optimizer=optimizer, scheduler=scheduler
+    ), notes
+
+
+def _require(training: Training) -> None:
+    if training.loss is None and training.step is None:
+        raise RequestError(
+            "the PyTorch side has no loss: give Training(model, loss=nn.CrossEntropyLoss(), ...)"
+        )
+    if training.optimizer is None:
+        raise RequestError(
+            "the PyTorch side has no optimizer: give Training(model, loss=..., "
+            "optimizer=torch.optim.Adam(model.parameters()))"
+        )
+    model = unwrapped(training.model)
+    known = {id(p) for p in model.parameters()}
+    held = [p for group in training.optimizer.param_groups for p in group["params"]]
+    if held and not any(id(p) in known for p in held):
+        raise RequestError(
+            "the PyTorch optimizer holds none of the model's parameters: make it with "
+            "model.parameters(), of the very model that is compared"
+        )
+    if training.step_on not in ("batch", "epoch"):
+        raise RequestError(f"step_on must be 'batch' or 'epoch', got {training.step_on!r}")
+
+
+def _modules(loss: Any) -> Iterator[nn.Module]:
+    for each in loss if isinstance(loss, list | tuple) else [loss]:
+        if isinstance(each, nn.Module):
+            yield each
+
+
+def _keep_attributes(original: Any, copied: Any) -> None:
+    """Give the copied optimizer what deepcopy leaves out: hooks, and attributes of one's own."""
+    for name, value in vars(original).items():
+        if name.startswith("_optimizer_") and name.endswith("_hooks"):
+            setattr(copied, name, copy.copy(value))
+        elif name not in vars(copied) and name != "step":  # a scheduler's wrapper of the original
+            setattr(copied, name, value)
+
+
+def _cast_attributes(module: nn.Module, dtype: torch.dtype) -> None:
+    """Cast plain tensors, which `to` does not see."""
+    for each in module.modules():
+        for name, value in vars(each).items():
+            if isinstance(value, torch.Tensor) and value.is_floating_point():
+                setattr(each, name, value.detach().to("cpu", dtype))
+
+
+def _cast_state(optimizer: torch.optim.Optimizer, dtype: torch.dtype) -> None:
+    """Cast momentum and the like; Adam's step count stays a float32 of its own."""
+    for state in optimizer.state.values():
+        for name, value in state.items():
+            if isinstance(value, torch.Tensor):
+                counts = name == "step" or not value.is_floating_point()
+                state[name] = value.to("cpu") if counts else value.to("cpu", dtype)
+
+
+def _without_inner_dropout(module: nn.Module) -> list[str]:
+    """Switch off dropout that draws inside of PyTorch's own kernels; return notes that say so."""
+    notes = []
+    for path, each in module.named_modules():
+        if isinstance(each, nn.RNNBase | nn.MultiheadAttention) and each.dropout:
+            notes.append(
+                f"the dropout of {path} is switched off, since no masks can be given to it"
+            )
+            each.dropout = 0.0
+    return notes
+
+
+def _fold_frozen_biases(module: nn.Module) -> None:
+    """Add a recurrent module's frozen second bias to its first: the computation is the same."""
+    for each in module.modules():
+        if not isinstance(each, nn.RNNBase) or isinstance(each, nn.GRU):
+            continue
+        for name, second in each.named_parameters(recurse=False):
+            if name.startswith("bias_hh") and not second.requires_grad:
+                with torch.no_grad():
+                    getattr(each, name.replace("bias_hh", "bias_ih")).add_(second)
+                    second.zero_()

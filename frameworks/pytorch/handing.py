@@ -1,0 +1,103 @@
+"""The randomness of a live module: masks that are handed over, and nothing else drawn.
+
+Works for `nn.Dropout` and `F.dropout` alike, since a module calls the function. While it is active,
+`x.float()` and new tensors have the dtype of the comparison.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from frameworks.draws import Dropped
+from frameworks.pytorch.orientation import AS_IT_IS, Orientation
+
+__all__ = ["Handed", "handing"]
+
+_DROPOUT = {F.dropout, torch.dropout}
+_OTHERS = {
+    *(F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout),
+    *(torch.alpha_dropout, torch.feature_dropout, torch.feature_alpha_dropout),
+}
+
+
+class Handed(TorchFunctionMode):
+    """Gives the calls of dropout their masks, in order, and switches other noise off."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+        self.orientations: Sequence[Orientation] = ()  # of what each call drops from
+        self.masks: Sequence[np.ndarray] | None = None  # None: nothing is dropped
+        self.off: set[str] = set()  # names of other noise that was met
+        self.start()
+
+    def start(self) -> None:
+        """Begin a forward pass."""
+        self.found: list[tuple[float, tuple[int, ...]]] = []
+
+    def dropped(self) -> list[Dropped]:
+        """Return what the calls since `start` drop of a row, in canonical layout."""
+        found = []
+        for k, (rate, shape) in enumerate(self.found):
+            canonical = self._orientation(k).to_canonical(np.empty(shape, bool))
+            found.append(Dropped(rate, canonical.shape[1:]))
+        return found
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in _DROPOUT:
+            return self._drop(*args, **kwargs)
+        if func in _OTHERS:
+            self.off.add(func.__name__)
+            return args[0] if args else kwargs["input"]
+        if func is torch.Tensor.float:
+            return args[0].to(self.dtype)
+        return func(*self._in_dtype(args), **self._in_dtype(kwargs))
+
+    def _in_dtype(self, given: Any) -> Any:
+        """Return arguments that ask for the dtype of the comparison instead of float32."""
+        if isinstance(given, dict):
+            return {k: self.dtype if v is torch.float32 else v for k, v in given.items()}
+        return tuple(self.dtype if v is torch.float32 else v for v in given)
+
+    def _drop(
+        self, input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+    ) -> torch.Tensor:
+        number = len(self.found)
+        self.found.append((float(p), tuple(input.shape)))
+        if not training or self.masks is None or number >= len(self.masks) or p == 0:
+            return input
+        own = self._orientation(number).from_canonical(np.asarray(self.masks[number]))
+        return input * torch.from_numpy(own).to(input.dtype)
+
+    def _orientation(self, number: int) -> Orientation:
+        return self.orientations[number] if number < len(self.orientations) else AS_IT_IS
+
+
+@contextmanager
+def handing(handed: Handed) -> Iterator[None]:
+    """Run forward passes with handed masks; what is drawn all the same is always the same.
+
+    The user's random state and default dtype are restored.
+    """
+    before, fast = torch.get_default_dtype(), torch.backends.mha.get_fastpath_enabled()
+    torch.set_default_dtype(handed.dtype)
+    torch.backends.mha.set_fastpath_enabled(False)  # it would hide the layers inside
+    handed.start()
+    try:
+        with torch.random.fork_rng(devices=[]), handed:
+            torch.manual_seed(0)
+            start = torch.get_rng_state()
+            yield
+            if not torch.equal(start, torch.get_rng_state()):
+                handed.off.add("")
+    finally:
+        torch.set_default_dtype(before)
+        torch.backends.mha.set_fastpath_enabled(fast)

@@ -1,0 +1,217 @@
+"""A live `nn.Module` with its loss, optimizer and schedule, as comparisons see it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from frameworks.draws import Dropped
+from frameworks.errors import RequestError
+from frameworks.live.model import LiveModel, Rows, Training
+from frameworks.pytorch.copying import copy_training, unwrapped
+from frameworks.pytorch.facts import loss_facts, optimizer_facts, schedule_facts, set_fact
+from frameworks.pytorch.handing import Handed, handing
+from frameworks.pytorch.live_weights import LiveWeights
+from frameworks.pytorch.orientation import AS_IT_IS
+from frameworks.pytorch.orienting import Orienter
+from frameworks.pytorch.stepping import loss_of, step_schedule, take_step
+from frameworks.pytorch.tracing import trace_calls
+from frameworks.pytorch.watching import Call, Watched, tensors_in, watch
+from frameworks.recordings.trace import Arrays, LayerTrace, Weight
+
+__all__ = ["PyTorchLive"]
+
+
+class PyTorchLive(LiveModel):
+    """A copy of an `nn.Module` of any shape, on the CPU."""
+
+    framework = "pytorch"
+
+    def __init__(self, training: Training, rows: Rows, dtype: str) -> None:
+        self.dtype, self._dtype = dtype, getattr(torch, dtype)
+        self.training, self.notes = copy_training(training, self._dtype)
+        self._last = 0.0  # the latest step's loss
+        self.network: nn.Module = self.training.model
+        self.handed = Handed(self._dtype)
+        watched = self._discover(rows)
+        self._orienter = Orienter(watched)
+        self.handed.orientations = [
+            self._orienter.before(i)[0] for i, call in enumerate(watched.calls) if _drops(call)
+        ]
+        self._weights = LiveWeights(self.network, watched.calls, self._orienter, self._groups())
+        self.notes += [f"no layer uses {name}" for name in self._weights.unused]
+        self.versions = {"torch": torch.__version__, "device": "cpu"}
+        self._read_facts()
+        self.takes_labels = True if self.loss_facts.kind == "categorical cross-entropy" else None
+
+    def _read_facts(self) -> None:
+        own = self.training
+        self.loss_facts = loss_facts(own.loss, None)
+        self.optimizer_facts = optimizer_facts(own.optimizer)
+        self.schedule_facts = schedule_facts(own.scheduler, own.step_on)
+
+    def _groups(self) -> dict[int, int]:
+        groups = self.training.optimizer.param_groups
+        return {id(p): k for k, group in enumerate(groups) for p in group["params"]}
+
+    def _discover(self, rows: Rows) -> Watched:
+        """Run the rows once, in evaluation mode; RequestError if the model does not take them."""
+        shapes = " and ".join(str(tuple(x.shape[1:])) for x in rows.X)
+        try:
+            watched = self._watch(rows, training=False)
+        except Exception as error:  # of whatever kind a user's module raises
+            why = str(error).partition("\n")[0]
+            raise RequestError(
+                f"the PyTorch model fails on rows of shape {shapes}: {why}"
+            ) from error
+        if not watched.returned:
+            raise RequestError("the PyTorch model returns no tensor")
+        return watched
+
+    @classmethod
+    def adapt(cls, training: Training, X: Arrays) -> Arrays:
+        convolutions = [m for m in unwrapped(training.model).modules() if isinstance(m, nn.Conv1d
+                        | nn.Conv2d | nn.Conv3d)]  # fmt: skip
+        if not convolutions:
+            return X
+        first = convolutions[0]
+        channels, ndim = first.in_channels, 2 + len(first.kernel_size)
+        return tuple(_channels_first(x, channels) if x.ndim == ndim else x for x in X)
+
+    def canonical_inputs(self, X: Arrays) -> Arrays:
+        pairs = zip(X, self._orienter.taken, strict=True)
+        return tuple(orientation.to_canonical(x) for x, orientation in pairs)
+
+    def adapt_targets(self, y: Arrays, outputs: Arrays) -> Arrays:
+        fitted = super().adapt_targets(y, outputs)
+        returned = self._orienter.returned
+        triples = zip(fitted, (*outputs, *fitted), (*returned, *[AS_IT_IS] * len(y)), strict=False)
+        return tuple(
+            own.from_canonical(a) if a.shape[1:] == output.shape[1:] else a
+            for a, output, own in triples
+        )
+
+    def weights(self) -> list[Weight]:
+        return self._weights.read()
+
+    def set_weights(self, arrays: Sequence[np.ndarray]) -> None:
+        self._weights.write(arrays)
+
+    def states(self) -> list[Weight]:
+        return self._weights.read_states()
+
+    def set_states(self, arrays: Sequence[np.ndarray]) -> None:
+        self._weights.write_states(arrays)
+
+    def dropped(self, rows: Rows) -> list[Dropped]:
+        with self._forward(training=False):
+            self.network(*self._tensors(rows.X))
+            return self.handed.dropped()
+
+    def hand_masks(self, masks: Sequence[np.ndarray] | None) -> None:
+        self.handed.masks = masks
+
+    def trace_layers(self, rows: Rows) -> tuple[list[LayerTrace], Arrays]:
+        evaluated = self._watch(rows, training=False)
+        trained = self._watch(rows, training=True)
+        layers = trace_calls(evaluated, trained, self._weights)
+        return layers, self._canonical(evaluated.outputs)
+
+    def _watch(self, rows: Rows, training: bool) -> Watched:
+        """Run the rows, and note all calls, the inputs and the outputs."""
+        X = self._tensors(rows.X)
+        with self._forward(training), watch(self.network) as watched:
+            watched.kept += X
+            watched.taken = [id(x) for x in X]
+            output = self.network(*X)
+            returned = _numbers(output)
+            watched.kept.append(output)
+            watched.returned, watched.outputs = [id(each) for each in returned], returned
+        return watched
+
+    @contextmanager
+    def _forward(self, training: bool, grad: bool = False) -> Iterator[None]:
+        """Run in evaluation or in training mode; buffers that training changes are restored."""
+        kept = [(b, b.clone()) for b in self.network.buffers()]
+        modes = [(m, m.training) for m in self.network.modules()]
+        self.network.train(training)
+        try:
+            with handing(self.handed), torch.set_grad_enabled(grad):
+                yield
+        finally:
+            for module, mode in modes:
+                module.training = mode
+            with torch.no_grad():
+                for own, before in kept:
+                    own.data.copy_(before)
+
+    def _loss(self, rows: Rows) -> torch.Tensor:
+        X, (y, w) = self._tensors(rows.X), self._targets(rows)
+        return loss_of(self.training.loss, self.network(*X), y, w)
+
+    def _tensors(self, arrays: Arrays) -> list[torch.Tensor]:
+        """Return copies as tensors, floats in the dtype of the comparison."""
+        return [torch.tensor(a, dtype=self._dtype if a.dtype.kind == "f" else None) for a in arrays]
+
+    def _targets(self, rows: Rows) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+        w = None if rows.w is None else torch.tensor(rows.w, dtype=self._dtype)
+        return self._tensors(rows.y or rows.X), w
+
+    def _canonical(self, returned: Sequence[torch.Tensor]) -> Arrays:
+        pairs = zip(returned, self._orienter.returned, strict=False)
+        return tuple(own.to_canonical(each.detach().numpy()) for each, own in pairs)
+
+    def outputs(self, rows: Rows) -> Arrays:
+        with self._forward(training=False):
+            return self._canonical(_numbers(self.network(*self._tensors(rows.X))))
+
+    def loss_and_gradients(self, rows: Rows) -> tuple[float, list[np.ndarray]]:
+        own = self._weights.own.own
+        free = [p for p in own if p.requires_grad]
+        with self._forward(training=True, grad=True):
+            loss = self._loss(rows)
+        found = torch.autograd.grad(loss, free, allow_unused=True) if loss.requires_grad else []
+        gradients = {id(p): g for p, g in zip(free, found, strict=False) if g is not None}
+        dense = [_dense(gradients.get(id(p), torch.zeros_like(p))) for p in own]
+        return float(loss.detach()), self._weights.canonical(dense)
+
+    def step(self, rows: Rows) -> float:
+        X, (y, w) = self._tensors(rows.X), self._targets(rows)
+        with handing(self.handed):
+            self._last = take_step(self.training, X, y, w)
+        return self._last
+
+    def end_epoch(self) -> None:
+        if self.training.step_on == "epoch":
+            step_schedule(self.training.scheduler, self._last)
+
+    def change(self, place: str, name: str, value: Any) -> bool:
+        own = self.training
+        parts = {"loss": own.loss, "optimizer": own.optimizer, "schedule": own.scheduler}
+        thing = parts.get(place) or dict(self.network.named_modules()).get(place)
+        changed = thing is not None and set_fact(thing, name, value)
+        self._read_facts()
+        return changed
+
+
+def _drops(call: Call) -> bool:
+    return call.name == "dropout" or type(call.module) is nn.Dropout
+
+
+def _numbers(output: Any) -> list[torch.Tensor]:
+    """Return the floating-point tensors of whatever a module returns."""
+    return [each for each in tensors_in(output) if each.is_floating_point()]
+
+
+def _dense(gradient: torch.Tensor) -> torch.Tensor:
+    return gradient.to_dense() if gradient.is_sparse else gradient
+
+
+def _channels_first(x: np.ndarray, channels: int) -> np.ndarray:
+    """Return images as a convolution takes them, if only its last axis can be the channels."""
+    if x.shape[-1] == channels and x.shape[1] != channels:
+        return np.ascontiguousarray(np.moveaxis(x, -1, 1))
+    return x

@@ -1,0 +1,193 @@
+"""The canonical weights and states of any module, in the order in which its layers run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from frameworks.diverge.layers import parts_of
+from frameworks.layout import Arrays, Layout, Layouts
+from frameworks.probe import kind_of
+from frameworks.pytorch.layouts import canonical_states, layout_of
+from frameworks.pytorch.orientation import AS_IT_IS, Orientation
+from frameworks.pytorch.orienting import Orienter
+from frameworks.pytorch.watching import Call
+from frameworks.recordings.trace import Weight
+
+__all__ = ["LiveWeights"]
+
+
+@dataclass(frozen=True)
+class _State:
+    """One buffer that training changes."""
+
+    name: str
+    buffer: torch.Tensor
+    features: Orientation
+
+    def values(self) -> np.ndarray:
+        """Return a canonical copy."""
+        return self.features.to_canonical(self.buffer.detach().numpy()).copy()
+
+
+class LiveWeights:
+    """All parameters and running statistics of a network, found in one of its forward passes.
+
+    A parameter that several layers share stands once, where it is used first; those that no call
+    uses come last, as they are.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        calls: Sequence[Call],
+        orienter: Orienter,
+        group: Mapping[int, int],
+    ) -> None:
+        self._paths = {id(p): path for path, p in network.named_parameters(remove_duplicate=True)}
+        self._group = group
+        self._layouts: list[Layout] = []
+        self._positions: dict[int, list[int]] = {}  # of the canonical arrays, by parameter
+        self._named: list[Weight] = []  # without values
+        self._states: list[_State] = []
+        self._states_at: dict[int, tuple[int, ...]] = {}  # by module
+        self.of_call: list[tuple[int, ...]] = []
+        self.states_of_call: list[tuple[int, ...]] = []
+        for position, call in enumerate(calls):
+            before = orienter.before(position)
+            rows = before[0] if before else AS_IT_IS
+            self.of_call.append(self._take(call, rows, orienter.after(position)))
+            self.states_of_call.append(self._take_states(call, orienter.after(position)))
+        unused = [p for p in network.parameters() if id(p) not in self._positions]
+        self.unused = [self._paths[id(p)] for p in unused]
+        for p in unused:
+            self._add(Layout.same(p), [self._paths[id(p)]])
+        self.own = Layouts(self._layouts)
+
+    def read(self) -> list[Weight]:
+        """Return canonical copies of all weights."""
+        arrays = self.canonical([p.detach() for p in self.own.own])
+        pairs = zip(self._named, arrays, strict=True)
+        return [Weight(each.name, a, each.trainable, each.group) for each, a in pairs]
+
+    def canonical(self, tensors: Sequence[torch.Tensor]) -> list[np.ndarray]:
+        """Return canonical copies of tensors that are shaped as the parameters."""
+        return [a.copy() for a in self.own.to_canonical([t.numpy() for t in tensors])]
+
+    def write(self, arrays: Arrays) -> None:
+        """Copy canonical arrays into the parameters."""
+        with torch.no_grad():
+            for p, values in zip(self.own.own, self.own.from_canonical(arrays), strict=True):
+                p.copy_(torch.from_numpy(np.array(values)))
+
+    def read_states(self) -> list[Weight]:
+        """Return canonical copies of the running statistics."""
+        return [Weight(state.name, state.values(), trainable=False) for state in self._states]
+
+    def write_states(self, arrays: Arrays) -> None:
+        """Copy canonical arrays into the running statistics."""
+        for state, values in zip(self._states, arrays, strict=True):
+            own = state.features.from_canonical(np.asarray(values))
+            state.buffer.copy_(torch.from_numpy(np.array(own)))
+
+    def _take(self, call: Call, rows: Orientation, columns: Orientation) -> tuple[int, ...]:
+        """Return the positions of a call's weights; add those that are not known yet."""
+        if call.module is None:
+            parameters, layouts = call.parameters, [Layout.same(p) for p in call.parameters]
+            kernel = parameters[0] if parameters else None
+            if call.name == "linear" and kernel is not None and kernel.ndim == 2:
+                layouts[0] = _turned(_transposed(kernel), rows, columns)
+            named = [(layout, [self._paths.get(id(p), "parameter")])
+                     for layout, p in zip(layouts, parameters, strict=True)]  # fmt: skip
+        else:
+            layout, names = _layout(call.module)
+            if call.module.__class__ in (nn.Linear, nn.BatchNorm1d, nn.LayerNorm):
+                layout = _turned(layout, rows, columns)
+            named = [(layout, [f"{call.path}.{name}" if call.path else name for name in names])]
+        positions: list[int] = []
+        for layout, names in named:
+            new = [p for p in layout.own if id(p) not in self._positions]
+            if new and len(new) == len(layout.own):
+                self._add(layout, names)
+            for p in new if len(new) < len(layout.own) else []:  # others are shared
+                self._add(Layout.same(p), [self._paths[id(p)]])
+            positions += [i for p in layout.own for i in self._positions[id(p)]]
+        return tuple(dict.fromkeys(positions))
+
+    def _add(self, layout: Layout, names: Sequence[str]) -> None:
+        start = len(self._named)
+        self._layouts.append(layout)
+        every = list(range(start, start + layout.count))
+        one_to_one = layout.count == len(layout.own)
+        for k, p in enumerate(layout.own):
+            self._positions[id(p)] = [start + k] if one_to_one else every
+        trainable = all(p.requires_grad for p in layout.own)
+        for k, name in enumerate(names):
+            p = layout.own[k] if one_to_one else layout.own[0]
+            free = p.requires_grad if one_to_one else trainable
+            group = self._group.get(id(p), -1)
+            self._named.append(Weight(name, np.empty(0), free, group))
+
+    def _take_states(self, call: Call, columns: Orientation) -> tuple[int, ...]:
+        module = call.module
+        if module is None:
+            return ()
+        if id(module) not in self._states_at:
+            start = len(self._states)
+            features = columns if columns.features is not None else AS_IT_IS
+            buffers = _states(module)
+            for name, buffer in zip(("running_mean", "running_variance"), buffers, strict=False):
+                self._states.append(_State(f"{call.path}.{name}", buffer, features))
+            self._states_at[id(module)] = tuple(range(start, len(self._states)))
+        return self._states_at[id(module)]
+
+
+def _states(module: nn.Module) -> list[torch.Tensor]:
+    try:
+        return canonical_states(module)
+    except TypeError:  # without running statistics, or with a cumulative average
+        found = (getattr(module, "running_mean", None), getattr(module, "running_var", None))
+        return [each for each in found if each is not None]
+
+
+def _layout(module: nn.Module) -> tuple[Layout, list[str]]:
+    """Return a leaf's layout, and a name for each canonical array."""
+    own = dict(module.named_parameters())
+    try:
+        layout = layout_of(module)
+        if isinstance(module, nn.MultiheadAttention):
+            layout = Layout.joined(layout, layout_of(module.out_proj))
+    except TypeError:  # a layer that has no canonical form stays as it is
+        layout = Layout.same(*own.values())
+        return layout, list(own)
+    parts = parts_of(_kind(module), layout.count)
+    return layout, [part.replace("'", "").replace(" ", "_") for part in parts]
+
+
+def _kind(module: nn.Module) -> str:
+    return "bidirectional" if getattr(module, "bidirectional", False) else kind_of(module)
+
+
+def _transposed(kernel: Any) -> Layout:
+    return Layout([kernel], 1, lambda a: [a[0].T], lambda a: [a[0].T])
+
+
+def _turned(layout: Layout, rows: Orientation, columns: Orientation) -> Layout:
+    """Return a layout whose kernel rows and columns, or vectors, follow permuted features."""
+    if rows.features is None and columns.features is None:
+        return layout
+    of_rows = Orientation(features=rows.features)
+    of_columns = Orientation(features=columns.features)
+
+    def there(arrays: Arrays) -> list[np.ndarray]:
+        found = [of_columns.to_canonical(a) for a in layout.to_canonical(arrays)]
+        return [of_rows.to_canonical(a.T).T if a.ndim == 2 else a for a in found]
+
+    def back(arrays: Arrays) -> list[np.ndarray]:
+        own = [of_rows.from_canonical(a.T).T if a.ndim == 2 else a for a in arrays]
+        return list(layout.from_canonical([of_columns.from_canonical(a) for a in own]))
+
+    return Layout(layout.own, layout.count, there, back)
