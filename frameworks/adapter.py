@@ -11,6 +11,7 @@ import numpy as np
 from frameworks.draws import Draws, Dropped, StepDraws, StepStream
 from frameworks.probe import LayerOutput
 from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch, name_of
+from frameworks.recordings.trace import Facts
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch, EpochResult
@@ -84,6 +85,10 @@ class Adapter(ABC):
     @abstractmethod
     def set_optimizer_state(self, state: Any) -> None:
         """Restore what `get_optimizer_state` returned."""
+
+    def optimizer_facts(self) -> list[Facts]:
+        """Return what the optimizers say of themselves; nothing where that is not known."""
+        return []
 
     def draw_from(self, draws: Draws, X: np.ndarray) -> None:
         """Take the random numbers of each step on rows like X (n, d) from `draws`."""

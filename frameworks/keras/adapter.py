@@ -12,6 +12,7 @@ import numpy as np
 from frameworks.adapter import Adapter, require_own
 from frameworks.draws import Dropped, StepDraws
 from frameworks.keras.dropout import DropoutLayers, nothing_else_drawn
+from frameworks.keras.facts import optimizer_facts
 from frameworks.keras.layer_outputs import layer_outputs
 from frameworks.keras.layouts import canonical_states, layout_of
 from frameworks.keras.lending import lent_keras
@@ -19,6 +20,7 @@ from frameworks.keras.loading import keras
 from frameworks.layout import Layouts
 from frameworks.probe import LayerOutput, computing
 from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
+from frameworks.recordings.trace import Facts
 from frameworks.spec import Spec
 from scratch import Batch, EpochResult
 
@@ -144,6 +146,11 @@ class KerasAdapter(Adapter):
             self._compile(_tensors(data), batch_size)
         self._compiled_for = compiled_for
 
+    def optimizer_facts(self) -> list[Facts]:
+        return [
+            facts for optimizer in self.parts.optimizers for facts in optimizer_facts(optimizer)
+        ]
+
     def dropped(self, X: np.ndarray) -> list[Dropped]:
         with self.lent():
             return self.dropout.find(self.parts.network, _tensor(X))
@@ -207,7 +214,11 @@ class KerasAdapter(Adapter):
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
         network = self.parts.network
         masks = self.stream.peek(len(X)).masks if training else ()
-        with self.lent(), nothing_else_drawn([network]), self.dropout.handed([*map(_tensor, masks)]):
+        with (
+            self.lent(),
+            nothing_else_drawn([network]),
+            self.dropout.handed([*map(_tensor, masks)]),
+        ):
             return computing(X, layer_outputs(network, _tensor(X), training, self._to_numpy))
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:

@@ -15,7 +15,9 @@ __all__ = ["layer_outputs"]
 ToNumpy = Callable[[Any], np.ndarray]
 
 
-def layer_outputs(model: keras.Model, X: Any, training: bool, to_numpy: ToNumpy) -> list[LayerOutput]:
+def layer_outputs(
+    model: keras.Model, X: Any, training: bool, to_numpy: ToNumpy
+) -> list[LayerOutput]:
     """Run a model on X; return what each of its layers computed, in call order.
 
     `Dense(8, activation="relu")` is two layers in one, and returned as such.

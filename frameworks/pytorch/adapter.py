@@ -17,8 +17,10 @@ from frameworks.layout import Layouts
 from frameworks.probe import LayerOutput, computing
 from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
 from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn
+from frameworks.pytorch.facts import optimizer_facts
 from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of
+from frameworks.recordings.trace import Facts
 from frameworks.regressor import LockstepRegressor
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
@@ -57,6 +59,11 @@ class PyTorchAdapter(Adapter):
     def set_optimizer_state(self, state: Any) -> None:
         for optimizer, own in zip(self.parts.optimizers, state, strict=True):
             optimizer.load_state_dict(own)
+
+    def optimizer_facts(self) -> list[Facts]:
+        return [
+            facts for optimizer in self.parts.optimizers for facts in optimizer_facts(optimizer)
+        ]
 
     def dropped(self, X: np.ndarray) -> list[Dropped]:
         return self.dropout.find(self.parts.network, torch.from_numpy(X))

@@ -35,9 +35,7 @@ def layer_outputs(network: nn.Module, X: torch.Tensor) -> list[LayerOutput]:
         if torch.is_tensor(output):
             values = _array(output, first)
         seen.add(module)
-        found.append(
-            LayerOutput(_kind(module), type(module).__name__, values, own, given, others)
-        )
+        found.append(LayerOutput(_kind(module), type(module).__name__, values, own, given, others))
 
     hooks = [module.register_forward_hook(note) for module in network.modules() if _ends(module)]
     try:

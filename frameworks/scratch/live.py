@@ -40,7 +40,9 @@ class ScratchLive(LiveModel):
             self.outputs(rows)
         except Exception as error:  # NumPy's, of any kind
             shape, why = rows.X[0].shape[1:], str(error).partition("\n")[0]
-            raise RequestError(f"the scratch network fails on rows of shape {shape}: {why}") from error
+            raise RequestError(
+                f"the scratch network fails on rows of shape {shape}: {why}"
+            ) from error
         self.takes_labels = isinstance(self.loss, scratch.CategoricalCrossEntropy) or None
         self.versions = {"numpy": np.__version__}
         self._read_facts()
@@ -179,7 +181,9 @@ class ScratchLive(LiveModel):
 def _require(training: Training) -> None:
     for name in ("loss", "optimizer"):
         if getattr(training, name) is None:
-            raise RequestError(f"the scratch side has no {name}: give Training(network, {name}=...)")
+            raise RequestError(
+                f"the scratch side has no {name}: give Training(network, {name}=...)"
+            )
     if training.step is not None or training.scheduler is not None:
         raise RequestError("a scratch network takes no step or scheduler of its own: see Scheduled")
 

@@ -58,8 +58,9 @@ def _ways(x: Array, weights: list[Array], real: Array | None) -> Iterator[tuple[
             for order in [*permutations(range(3))][1:]:
                 moved = [*(pairs[i] for i in order), pairs[3]]
                 name = ", ".join("qkv"[i] for i in order)
-                yield f"{said}, with q, k, v taken from {name}", _attend(
-                    x, moved, heads, allowed, size**0.5
+                yield (
+                    f"{said}, with q, k, v taken from {name}",
+                    _attend(x, moved, heads, allowed, size**0.5),
                 )
 
 

@@ -18,7 +18,6 @@ from frameworks.diverge.evidence import Evidence, Hypothesis
 __all__ = ["HYPOTHESES", "INPUTS"]
 
 
-
 def other_shape(evidence: Evidence) -> str | None:
     """The outputs have different shapes: in a convolution, the padding or the stride differs."""
     (x, y), before = evidence.pair, input_of(evidence)

@@ -105,7 +105,9 @@ class Copier:
 
     def _function(self, x: types.FunctionType) -> Any:
         """Return x, or a copy if it refers to a part of a model by a variable around it."""
-        cells = [] if x.__closure__ is None else [c.cell_contents for c in x.__closure__ if _full(c)]
+        cells = (
+            [] if x.__closure__ is None else [c.cell_contents for c in x.__closure__ if _full(c)]
+        )
         owners = [getattr(each, "__self__", each) for each in cells]
         if not any(isinstance(each, keras.Operation | keras.Variable) for each in owners):
             return x
@@ -122,7 +124,9 @@ class Copier:
             )
         if _is_foreign(cls):
             return x
-        if isinstance(x, keras.Operation | keras.Variable | keras.optimizers.Optimizer) or _is_plain(cls):
+        if isinstance(
+            x, keras.Operation | keras.Variable | keras.optimizers.Optimizer
+        ) or _is_plain(cls):
             return self._later(object.__new__(cls), x, self._fill_object)
         try:
             return copy.deepcopy(x, self._twins)

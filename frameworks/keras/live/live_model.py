@@ -216,7 +216,9 @@ class KerasLive(LiveModel):
 
 def _reason(error: Exception) -> str:
     """Return the first line that says what is wrong; Keras writes in bold, and a heading first."""
-    lines = [line.removeprefix("\x1b[1m").removesuffix("\x1b[0m") for line in str(error).split("\n")]
+    lines = [
+        line.removeprefix("\x1b[1m").removesuffix("\x1b[0m") for line in str(error).split("\n")
+    ]
     said = [line for line in lines if line and not line.startswith("Exception encountered")]
     return said[0] if said else type(error).__name__
 
