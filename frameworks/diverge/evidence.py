@@ -111,7 +111,8 @@ class Evidence:
     def parting(self) -> StepPair | None:
         """The step that differs: the last of the history or, at the step level, the first."""
         if not self.history:
-            return None
+            pair = None if self.step is None else self.step.pair
+            return pair.swapped if pair is not None and self.flipped else pair
         return self.history[0 if self.level == "step" else -1]
 
     @property

@@ -52,6 +52,7 @@ class Parting:
     difference: Difference
     history: list[StepPair]  # from the training's first step to this one, or empty
     gradients: Difference  # of this step, both at the weights that side a had before it
+    pair: StepPair  # this step
 
 
 def epochs_apart(
@@ -78,13 +79,14 @@ def find_step(
 ) -> Parting | None:
     """Return the first step that differs, up to the end of epoch `last`; None if none does.
 
-    Both start again. The last two epochs are trained step by step on the same rows, earlier ones in
-    one call each. `loss` is the least scale of a batch loss's error. With a floor, the nudged
+    Both start again. The last two epochs are trained step by step on the same rows, and all of
+    them if they are but a few steps; earlier ones in one call each. `loss` is the least scale of a batch loss's error. With a floor, the nudged
     trainings run alongside; the first epoch whose weights exceed their limits becomes the last.
     """
     opened = [shorten(side.open()[1], steps, side.batch_size) for side in (a, b)]
     nudged = None if floor is None else NudgedSteps(floor)
-    first = max(1, last - 1)
+    few = last * -(-len(opened[0].batch.X) // a.batch_size) <= _KEPT
+    first = 1 if few else max(1, last - 1)
     for epoch in range(1, first):
         report("replaying epochs", epoch, first - 1)
         for x in opened:
@@ -121,7 +123,7 @@ def _walk(
                 if found.parted:
                     found = replace(found, epoch=epoch, step=number)
                     known = history if len(history) == number else []
-                    return Parting(found, known, _gradients(a, b, pair, other))
+                    return Parting(found, known, _gradients(a, b, pair, other), pair)
     return None
 
 

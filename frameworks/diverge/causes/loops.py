@@ -34,8 +34,13 @@ def other_batches(evidence: Evidence) -> str | None:
     if evidence.history or evidence.epochs is None:
         return None
     ours, theirs = _as_fit(evidence.a, evidence), _as_fit(evidence.b, evidence)
-    if "weights" not in _same(evidence, _one_by_one(evidence), ours):
+    alone = _one_by_one(evidence)
+    if "weights" not in _same(evidence, alone, ours):
         return None
+    last = -(-len(evidence.a.opened.batch.X) // evidence.a.side.batch_size)
+    mean = _Trained([float(np.mean(alone.losses[-last:]))], ours.weights)
+    if _same(evidence, mean, theirs) == {"weights", "loss"}:
+        return f"{evidence.names[1]} averages the batches' losses, whatever their numbers of rows"
     own = _same(evidence, _train(evidence, _reordered(lambda orders, e, size: orders[e])), theirs)
     for words, way in _WAYS.items():
         trained = _train(evidence, way)

@@ -73,9 +73,8 @@ def not_moved(evidence: Evidence) -> str | None:
     if not still or "loss" in evidence.found.where or _accumulated(evidence):
         return None
     if len(still) == len(b.after):
-        at = "" if len(evidence.history) < 2 or evidence.level == "step" else (
-            f" at step {len(evidence.history)}, as if the step were skipped"
-        )  # fmt: skip
+        number = None if evidence.step is None else evidence.step.difference.step
+        at = f" at step {number}, as if the step were skipped" if number else ""
         return f"no weight moves in {evidence.names[1]}{at}"
     which = ", ".join(f"weights.{i}" for i in still)
     return f"{evidence.names[1]} does not move {which}: frozen, or left out"
@@ -152,6 +151,8 @@ def other_loop(evidence: Evidence) -> str | None:
     seen = _seen(_ByIdentity(evidence))
     if seen is None or seen.ours is None or len(seen.b.moved) < 2:
         return None
+    if seen.theirs is not None and seen.theirs.rates is None:
+        return None  # another optimizer explains every step
     facts, rates = seen.ours.facts, seen.ours.rates
     if _follows(seen.b, predict(facts, seen.b, rates=rates), seen.limit):
         return None  # the unmodified formula explains it as well
@@ -167,6 +168,7 @@ def _loops(ours: Identified, taken: Taken) -> Iterator[tuple[str, np.ndarray | N
     ways = {
         "gradients add up from step to step, as without zero_grad": np.cumsum(g, axis=0),
         "every step uses the gradient of the previous step": np.concatenate([g[:1], g[:-1]]),
+        "every step comes before the gradient of its batch": np.concatenate([0 * g[:1], g[:-1]]),
         "every step uses the first gradient": np.repeat(g[:1], len(g), axis=0),
     }
     for words, changed in ways.items():
@@ -226,10 +228,10 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     rounded_to_float32,
     other_report,
     accumulated,
-    not_moved,
     other_rows,
-    other_optimizer,
     other_loop,
+    not_moved,
+    other_optimizer,
     other_rates,
     other_batches,
 )
