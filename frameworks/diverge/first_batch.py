@@ -79,9 +79,11 @@ class First:
 
         Where the terms cancel, rounding is relative to them, not to their sum. Where a row's
         gradient depends on the other rows, or on chance, the largest gradient of the layer stands
-        for them: a bias before a batch normalization has a gradient of 0, its kernel has not.
+        for them: a bias before a batch normalization has a gradient of 0, its kernel has not. The
+        same holds for the bias of attention's keys, which adds the same to all scores of a query.
         """
-        if {layer.kind for layer in self.layers} & {"batch normalization", "dropout"}:
+        kinds = {layer.kind for layer in self.layers}
+        if kinds & {"batch normalization", "dropout", "attention"}:
             return self._of_layers()
         rows = [take(self.batch, None, i, 1) for i in range(len(self.batch.X))]
         each = [self.opened.adapter.loss_and_gradients(row)[1] for row in rows]

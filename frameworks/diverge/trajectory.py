@@ -80,8 +80,9 @@ def find_step(
     """Return the first step that differs, up to the end of epoch `last`; None if none does.
 
     Both start again. The last two epochs are trained step by step on the same rows, and all of
-    them if they are but a few steps; earlier ones in one call each. `loss` is the least scale of a batch loss's error. With a floor, the nudged
-    trainings run alongside; the first epoch whose weights exceed their limits becomes the last.
+    them if they are but a few steps; earlier ones in one call each. `loss` is the least scale of a
+    batch loss's error. With a floor, the nudged trainings run alongside; the first epoch whose
+    weights exceed their limits becomes the last.
     """
     opened = [shorten(side.open()[1], steps, side.batch_size) for side in (a, b)]
     nudged = None if floor is None else NudgedSteps(floor)

@@ -1,12 +1,13 @@
 """All faults, area by area; a file of faults is entered here."""
 
 from . import layers, image_layers, training_layers, losses, adam, optimizers, loop  # isort: skip
-from . import builders, inputs, evaluation  # isort: skip
+from . import builders, inputs, evaluation, sequences, attention  # isort: skip
 from .fault import CATALOGUE
 
 __all__ = [
     "CATALOGUE",
     "adam",
+    "attention",
     "builders",
     "evaluation",
     "image_layers",
@@ -15,5 +16,6 @@ __all__ = [
     "loop",
     "losses",
     "optimizers",
+    "sequences",
     "training_layers",
 ]

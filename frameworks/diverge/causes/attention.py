@@ -116,18 +116,19 @@ def _normalized(evidence: Evidence, x: Array, weights: list[Array], y: Array) ->
             square = (shifted**2).mean(axis=axes, keepdims=True)
             count = x.size / square.size
             variance = square * count / max(count - ddof, 1)
-            epsilon = _epsilon(shifted, variance, (y - sum(beta)) / np.where(gamma, gamma, 1))
-            found = gamma * shifted / np.sqrt(variance + epsilon) + sum(beta)
-            if evidence.matches(found, y):
-                how = "" if center else " around 0"
-                unbiased = ", unbiased" if ddof else ""
-                return f"{words}{how} with ε = {as_number(epsilon)}{unbiased}"
+            fitted = _epsilon(shifted, variance, (y - sum(beta)) / np.where(gamma, gamma, 1))
+            for epsilon in (float(f"{fitted:.6g}"), fitted):
+                found = gamma * shifted / np.sqrt(variance + epsilon) + sum(beta)
+                if evidence.matches(found, y):
+                    how = "" if center else " around 0"
+                    unbiased = ", unbiased" if ddof else ""
+                    return f"{words}{how} with ε = {as_number(epsilon)}{unbiased}"
     return None
 
 
 def _epsilon(shifted: Array, variance: Array, x_hat: Array) -> float:
-    """Return ε of x̂ = (x − μ)/√(σ² + ε), to six digits, from the element that tells it best."""
+    """Return ε of x̂ = (x − μ)/√(σ² + ε), from the element that tells it best."""
     ratio = np.where(x_hat, shifted / np.where(x_hat, x_hat, 1), 0) ** 2 - variance
     small = np.broadcast_to(variance, shifted.shape)
     best = np.unravel_index(np.where(x_hat, small, np.inf).argmin(), shifted.shape)
-    return max(float(f"{ratio[best]:.6g}"), 0.0)
+    return max(float(ratio[best]), 0.0)

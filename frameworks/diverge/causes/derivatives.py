@@ -149,6 +149,30 @@ def _normalization(layer: Seen, da: Array, constants: bool = False) -> tuple[Arr
     return scale * (d - d.mean(axis=axes) - x_hat * (d * x_hat).mean(axis=axes)), gradients
 
 
+def _embedding(layer: Seen, da: Array) -> tuple[Array, list[Array]]:
+    dV = np.zeros_like(layer.weights[0])
+    np.add.at(dV, layer.x.astype(int), da)
+    return np.zeros_like(layer.x), [dV]
+
+
+def _last_word(layer: Seen, da: Array) -> tuple[Array, list[Array]]:
+    dV = np.zeros_like(layer.weights[0])
+    dV[layer.x.astype(int)] = da
+    return np.zeros_like(layer.x), [dV]
+
+
+def _no_padding(layer: Seen, da: Array) -> tuple[Array, list[Array]]:
+    dx, (dV,) = _embedding(layer, da)
+    dV[0] = 0
+    return dx, [dV]
+
+
+def _mean_of_word(layer: Seen, da: Array) -> tuple[Array, list[Array]]:
+    dx, (dV,) = _embedding(layer, da)
+    counts = np.bincount(layer.x.astype(int).ravel(), minlength=len(dV))
+    return dx, [dV / np.maximum(counts, 1)[:, None]]
+
+
 def _unchanged(layer: Seen, da: Array) -> tuple[Array, list[Array]]:
     return da, []
 
@@ -166,6 +190,7 @@ DERIVATIVES: dict[str, Derivative] = {
     "sigmoid": _elementwise(lambda z, a, da: da * a * (1 - a)),
     "tanh": _elementwise(lambda z, a, da: da * (1 - a * a)),
     "elu": _elementwise(lambda z, a, da: da * np.where(z > 0, 1, a + 1)),
+    "embedding": _embedding,
 }
 
 _BIASES = {
@@ -204,7 +229,7 @@ MISTAKES: dict[str, dict[str, Derivative]] = {
     | _PASSED,
     "leaky relu": {"takes 0 for the slope below zero": _relu} | _PASSED,
     "sigmoid": {
-        "takes a (1 − a) of z": _elementwise(lambda z, a, da: da * z * (1 - z)),
+        "takes z (1 − z) for a (1 − a)": _elementwise(lambda z, a, da: da * z * (1 - z)),
         "takes 1 − a for a (1 − a)": _elementwise(lambda z, a, da: da * (1 - a)),
         "takes a for a (1 − a)": _elementwise(lambda z, a, da: da * a),
         "takes 1 − a² for a (1 − a)": _elementwise(lambda z, a, da: da * (1 - a * a)),
@@ -218,5 +243,10 @@ MISTAKES: dict[str, dict[str, Derivative]] = {
         "takes 1 − tanh²a for 1 − a²": _elementwise(lambda z, a, da: da * (1 - np.tanh(a) ** 2)),
     }
     | _PASSED,
-    "elu": {"is that of a ReLU": _relu} | _PASSED,
+    "elu": {"takes 0 for the derivative below zero": _relu} | _PASSED,
+    "embedding": {
+        "gives word 0, the padding, no gradient": _no_padding,
+        "keeps the gradient of a word's last occurrence only": _last_word,
+        "averages the gradients of a word": _mean_of_word,
+    },
 }

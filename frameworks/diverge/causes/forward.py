@@ -12,7 +12,7 @@ from frameworks.diverge.causes.kernels import (
 )
 from frameworks.diverge.causes.layer import input_of, kind_of, weights_of
 from frameworks.diverge.causes.passing import passed_on
-from frameworks.diverge.causes.sequences import other_embedding, other_recurrence
+from frameworks.diverge.causes.sequences import other_direction, other_embedding, other_recurrence
 from frameworks.diverge.evidence import Evidence, Hypothesis
 
 __all__ = ["HYPOTHESES", "INPUTS"]
@@ -100,6 +100,7 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     batch_statistics,
     other_pooling,
     other_recurrence,
+    other_direction,
     other_attention,
     other_normalization,
     other_embedding,

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
-import numpy as np
-
 from frameworks.diverge.causes.identify import Identified
 from frameworks.diverge.causes.taken import Taken, predict, with_values
 from frameworks.diverge.differences import difference
 from frameworks.diverge.evidence import Evidence, as_number
 from frameworks.live.rules import rule_of
 from frameworks.recordings.trace import Facts
+from frameworks.spec import float32
 
 __all__ = ["say_difference"]
 
@@ -157,8 +156,6 @@ def _number(value: object, other: object) -> str:
         return str(value)
     short = as_number(float(value))
     alike = value != other and isinstance(other, int | float) and as_number(float(other)) == short
-    if alike and np.float32(value) == value and np.float32(other) != other:
-        return f"{short}, rounded to float32"
-    if alike and np.float32(value) != value and np.float32(other) == other:
-        return f"{short}, not rounded to float32"
+    if alike and (float32(value) == value) != (float32(other) == other):
+        return f"{short} ({'not ' if float32(value) != value else ''}rounded to float32)"
     return f"{value:.10g}" if alike else short

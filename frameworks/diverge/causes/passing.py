@@ -1,12 +1,14 @@
 """What happens to numbers between two layers: flattened, picked, rearranged, activated, or not."""
 
 from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
 
 from frameworks.diverge.causes.activations import activation_of
+from frameworks.diverge.causes.sequences import real_steps
 from frameworks.diverge.evidence import Evidence
-from frameworks.diverge.first_batch import INPUT, First, returned
+from frameworks.diverge.first_batch import INPUT, returned
 from frameworks.diverge.layers import align
 from frameworks.probe import LayerOutput
 
@@ -27,9 +29,25 @@ def passed_on(evidence: Evidence) -> str | None:
     before = _common(evidence, a, b, i)
     if before is None:
         return None
-    ours = _way(evidence, [before[0], *_others(evidence.a, a, i)], a[i].inputs)
-    theirs = _way(evidence, [before[1], *_others(evidence.b, b, j)], b[j].inputs)
-    return evidence.both("takes", ours, theirs)
+    ours = _way(evidence, [before[0], *_others(a, i)], a[i].inputs)
+    theirs = _way(evidence, [before[1], *_others(b, j)], b[j].inputs)
+    if said := evidence.both("takes", ours, theirs):
+        return said
+    return evidence.both("takes", ours or _sum(evidence, a, i), theirs or _sum(evidence, b, j))
+
+
+def _sum(evidence: Evidence, layers: list[LayerOutput], i: int) -> str | None:
+    """Say which two earlier outputs, or the input of one, add up to the input of layer i."""
+    earlier = [
+        (place, what, x)
+        for place, layer in enumerate(layers[:i], 1)
+        for what, x in (("output", layer.values), ("input", layer.inputs))
+        if x is not None and x.shape == np.shape(layers[i].inputs)
+    ]
+    for (p, what, x), (q, other, y) in combinations(earlier, 2):
+        if evidence.matches(x + y, layers[i].inputs):
+            return f"the sum of the {what} of layer {p} and the {other} of layer {q}"
+    return None
 
 
 def _common(
@@ -44,7 +62,7 @@ def _common(
     return pair if pair is not None and evidence.matches(*pair) else None
 
 
-def _others(first: First, layers: list[LayerOutput], i: int) -> Iterator[Array]:
+def _others(layers: list[LayerOutput], i: int) -> Iterator[Array]:
     """Yield what the layer before returns besides: every step's output, where it has steps."""
     if i:
         yield from layers[i - 1].others
@@ -54,7 +72,8 @@ def _way(evidence: Evidence, before: list[Array], given: Array | None) -> str | 
     if given is None:
         return None
     for x in before:
-        for words, changed in _ways(x):
+        ways = [*_ways(x), *_cut(x, given), *_halves(x), *_padded(evidence, x)]
+        for words, changed in ways:
             if changed.shape == given.shape and evidence.matches(changed, given):
                 return words
     for x in before:
@@ -71,6 +90,7 @@ def _ways(x: Array) -> Iterator[Way]:
     if x.ndim == 3:
         yield "the output of the last step", x[:, -1]
         yield "the output of the first step", x[:, 0]
+        yield from ((f"the output of step {i + 1}", x[:, i]) for i in range(1, x.shape[1] - 1))
         half = x.shape[2] // 2
         ends = np.concatenate([x[:, -1, :half], x[:, 0, half:]], axis=1)
         yield "the last step that each direction reads", ends
@@ -90,6 +110,32 @@ def _ways(x: Array) -> Iterator[Way]:
             yield f"images flattened {order}, not (h, w, c)", x.transpose(axes).reshape(n, -1)
         yield "the mean of every channel", x.mean(axis=(1, 2))
         yield "the maximum of every channel", x.max(axis=(1, 2))
+
+
+def _cut(x: Array, given: Array) -> Iterator[Way]:
+    """Yield sequences (n, t, d) that rows (n, t d) may be cut into."""
+    if x.ndim == 2 and given.ndim == 3 and x.shape[1] == given[0].size:
+        n, t, d = given.shape
+        steps = x.reshape(n, t, d)
+        yield "the rows, cut step by step", steps
+        yield "the rows, their steps in reverse", steps[:, ::-1]
+        yield "the rows, cut feature by feature", x.reshape(n, d, t).swapaxes(1, 2)
+
+
+def _halves(x: Array) -> Iterator[Way]:
+    """Yield what may become of the states of two directions, side by side."""
+    if x.ndim == 2 and x.shape[1] % 2 == 0:
+        first, second = np.split(x, 2, axis=1)
+        yield "the output before it, its halves swapped", np.hstack([second, first])
+        yield "the output before it, its first half twice", np.hstack([first, first])
+        yield "the output before it, its second half twice", np.hstack([second, second])
+
+
+def _padded(evidence: Evidence, x: Array) -> Iterator[Way]:
+    """Yield what becomes of the last state of rows of words where the last step is padding."""
+    real = real_steps(evidence)
+    if x.ndim == 2 and real is not None:
+        yield "zeros for rows that end in padding", x * real[:, -1:]
 
 
 _ORDERS = {

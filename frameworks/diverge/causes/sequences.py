@@ -9,7 +9,7 @@ from frameworks.diverge.causes.activations import sigmoid
 from frameworks.diverge.causes.layer import input_of, kind_of, weights_of
 from frameworks.diverge.evidence import Evidence
 
-__all__ = ["other_embedding", "other_recurrence", "real_steps"]
+__all__ = ["other_direction", "other_embedding", "other_recurrence", "real_steps"]
 
 Array = np.ndarray
 Way = tuple[str, Array]
@@ -46,16 +46,50 @@ def _recurrence(
     return None
 
 
+def other_direction(evidence: Evidence) -> str | None:
+    """Two directions, of which the second reads forwards, or both read in reverse."""
+    weights, x = weights_of(evidence), input_of(evidence)
+    if kind_of(evidence) != "bidirectional" or len(weights) % 2 or x.ndim != 3:
+        return None
+    half = len(weights) // 2
+    gates = {4: "lstm", 3: "gru", 1: "simple rnn"}[weights[1].shape[1] // weights[1].shape[0]]
+    runs = [
+        _run(_CELLS[gates][0], steps, W, U, *(b + [np.zeros(W.shape[1])] * 2)[:2])
+        for W, U, *b in (weights[:half], weights[half:])
+        for steps in (x, x[:, ::-1])
+    ]
+    ways = {
+        "its second direction read in reverse": (runs[0], runs[3]),
+        "its second direction read forwards": (runs[0], runs[2]),
+        "its first direction read in reverse": (runs[1], runs[3]),
+        "its directions confused": (runs[1], runs[2]),
+    }
+
+    def identified(y: Array) -> str | None:
+        for words, (first, second) in ways.items():
+            last = np.hstack([first[:, -1], second[:, -1]])
+            steps = np.concatenate([first, second[:, ::-1]], axis=2)
+            if any(a.shape == y.shape and evidence.matches(a, y) for a in (last, steps)):
+                return words
+        return None
+
+    return evidence.both("has", *map(identified, evidence.pair))
+
+
 def _states(kind: str, x: Array, weights: list[Array], real: Array | None) -> Iterator[Way]:
     """Yield every step's state (n, t, d), as it should be and with each mistake."""
     cell, gates = _CELLS[kind]
     W, U, *b = weights
     none = np.zeros(W.shape[1])
     first, second = (b + [none, none])[:2]
+    name = _NAMES[kind]
     if real is not None:
-        yield "no steps over padding", _run(cell, x, W, U, first, second, real)
-        yield "padding read backwards", _run(cell, x, W, U, first, second, ~real)
-    yield f"the steps of an {kind.upper()}", _run(cell, x, W, U, first, second)
+        words = f"the steps of {name}, without the padding"
+        yield words, _run(cell, x, W, U, first, second, real)
+        swapped = _run(cell, x, W, U, first, second, ~real)
+        yield "padding read for words, and words for padding", swapped
+    words = f"the steps of {name}" + (", padding and all" if real is not None else "")
+    yield words, _run(cell, x, W, U, first, second)
     back = _run(cell, x[:, ::-1], W, U, first, second)[:, ::-1]
     yield "its steps read in reverse", back
     yield "no bias", _run(cell, x, W, U, none, none, real)
@@ -136,6 +170,7 @@ _CELLS: dict[str, tuple[Cell, str]] = {
     "gru": (_gru, "zrg"),
     "simple rnn": (_simple, "h"),
 }
+_NAMES = {"lstm": "an LSTM", "gru": "a GRU", "simple rnn": "a simple RNN"}
 _VARIANTS: dict[str, dict[str, Cell]] = {
     "lstm": {"hard sigmoids for its gates": lambda *a: _lstm(*a, gate=_hard)},
     "gru": {
