@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -30,7 +31,26 @@ def require_own(build: Any, parts: Any, network: type, kind: str) -> Any:
         if not isinstance(each, network):
             other = f"{type(each).__module__}.{type(each).__qualname__}"
             raise TypeError(f"build: the network of {name_of(build)} must be a {kind}, got {other}")
+    _require_new(build, parts)
     return parts
+
+
+_BUILT: WeakValueDictionary[int, Any] = WeakValueDictionary()  # networks and optimizers, by id
+
+
+def _require_new(build: Any, parts: Any) -> None:
+    """Raise TypeError if a builder returns objects that it has returned before.
+
+    They would go on from where an earlier training left them: an optimizer remembers.
+    """
+    for what, objects in (("network", parts.networks), ("optimizer", parts.optimizers)):
+        for each in objects:
+            if _BUILT.get(id(each)) is each:
+                raise TypeError(
+                    f"build: {name_of(build)} returns a {what} again that it has returned before; "
+                    "it must make new ones at every call (is it cached?)"
+                )
+            _BUILT[id(each)] = each
 
 
 class Adapter(ABC):

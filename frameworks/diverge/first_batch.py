@@ -23,12 +23,12 @@ from frameworks.probe import LayerOutput, Opened, undisturbed
 from scratch import Batch
 
 __all__ = [
-    *("FACTOR", "FIRST_BATCH", "INPUT", "ROUNDOFF", "Compared", "First", "Exact"),
+    *("FACTOR", "FIRST_BATCH", "INPUT", "OUTPUTS", "ROUNDOFF", "Compared", "First", "Exact"),
     *("Item", "compare", "inputs", "names_of", "returned", "rounding_limit", "yardsticks"),
 ]
 
 FACTOR = 16  # float32: TensorFlow's sigmoid alone is 8 unit roundoffs from the exact one
-INPUT = "the input of "
+INPUT, OUTPUTS = "the input of ", "the network's outputs"
 ROUNDOFF = float(np.finfo(np.float32).eps) / 2  # of float32
 
 
@@ -154,7 +154,7 @@ def inputs(a: First, b: First) -> Iterator[Item]:
 def _forward(a: First, b: First) -> Iterator[Item]:
     """Yield every layer's output in evaluation and in training mode, and the network's."""
     yield from _layers(a.layers, b.layers, "")
-    yield Item("the network's outputs", a.outputs, b.outputs, len(a.layers), len(b.layers))
+    yield Item(OUTPUTS, a.outputs, b.outputs, len(a.layers), len(b.layers))
     yield from _layers(a.training_layers, b.training_layers, ", in training mode")
 
 

@@ -11,6 +11,7 @@ from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.agreement.verdict import NOT_FINITE, judge
 from frameworks.console import Advance
 from frameworks.diverge.differences import Difference, not_identical
+from frameworks.diverge.equivalent import settled, written_differently
 from frameworks.diverge.evidence import Epochs, Evidence
 from frameworks.diverge.findings import LEVELS, Finding, Level, Walk
 from frameworks.diverge.first_batch import (
@@ -65,6 +66,9 @@ def walk(
     for name in FIRST_BATCH:
         report(name, 0, 1)
         found = list(compare(name, *first, exact))
+        if name == "forward" and (ending := written_differently(found, *first)) is not None:
+            done.ending, found = ending, settled(found)
+            done.notes.append(ending.note)
         parted = any(each.parted for _, each in found)
         history = first_steps(a, b, _TELLING) if name == "step" and parted else []
         if done.keep(Evidence(name, found, *first, history)) and not single:
@@ -120,6 +124,10 @@ def _train(done: Walk, names: list[str], report: Advance) -> _Trained:
     if epochs[-1].parted:
         return _Trained(epochs, [], None, reached)
     results = Result.of(done.a, ours), Result.of(done.b, theirs)
+    if (ending := done.ending) is not None:
+        ended = (ending.apply(side, each.outputs) for side, each in enumerate(results))
+        x, y = (replace(r, outputs=z) for r, z in zip(results, ended, strict=True))
+        results = x, y
     found = [*compare_results(*results, names, limits)]
     return _Trained(epochs, found, results, reached)
 

@@ -38,6 +38,8 @@ class PyTorchAdapter(Adapter):
         modules = []
         for network in parts.networks:
             modules += network.to(getattr(torch, self.dtype)).modules()
+        for optimizer in parts.optimizers:
+            _convert(optimizer, getattr(torch, self.dtype))
         self.layouts = Layouts(map(layout_of, modules))
         self.states = [a for module in modules for a in canonical_states(module)]
         self.dropout = DropoutModules(parts.networks)
@@ -174,6 +176,14 @@ class PyTorchAdapter(Adapter):
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
         return float(self.parts.loss(torch.from_numpy(outputs), torch.from_numpy(y)))
+
+
+def _convert(optimizer: torch.optim.Optimizer, dtype: torch.dtype) -> None:
+    """Give an optimizer's state the dtype of the network, which it was made before: Adagrad's."""
+    for state in optimizer.state.values():
+        for name, value in state.items():
+            if torch.is_tensor(value) and value.is_floating_point() and name != "step":
+                state[name] = value.to(dtype)
 
 
 class PyTorchRegressor(LockstepRegressor):

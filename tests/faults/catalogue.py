@@ -1,7 +1,8 @@
 """All faults, area by area; a file of faults is entered here."""
 
 from . import layers, image_layers, training_layers, losses, adam, optimizers, loop  # isort: skip
-from . import builders, inputs, evaluation, sequences, attention  # isort: skip
+from . import moments, schedules, builders, inputs, evaluation  # isort: skip
+from . import sequences, attention  # isort: skip
 from .fault import CATALOGUE
 
 __all__ = [
@@ -15,7 +16,9 @@ __all__ = [
     "layers",
     "loop",
     "losses",
+    "moments",
     "optimizers",
+    "schedules",
     "sequences",
     "training_layers",
 ]

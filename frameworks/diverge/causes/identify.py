@@ -171,22 +171,31 @@ def _fit(taken: Taken, facts: Facts, names: Sequence[str], limit: float) -> Fact
         assert predicted is not None
         return np.nan_to_num((predicted - taken.after).ravel() / size, nan=1e3, posinf=1e3)
 
-    last, r = np.inf, residual(x)
-    for _ in range(_ITERATIONS):
-        error = float(np.abs(r).max())
-        if error <= 0.1 * limit or error > 0.9 * last:
-            break
-        steps = np.array([1e-6 * abs(v) or 1e-6 for v in x])
-        J = np.stack([(residual(x + h) - r) / h.sum() for h in np.diag(steps)], axis=1)
-        if not np.isfinite(J).all():
-            return None
-        x = _inside(names, x, x - np.linalg.lstsq(J, r, rcond=None)[0])
-        last, r = error, residual(x)
+    x, r = _descend(residual, names, x, 0.1 * limit)
     if float(np.abs(r).max()) > limit:
         return None
     values = dict(zip(names, x.tolist(), strict=True))
     both = {f"correction_{n}": values[n] for n in ("beta_1", "beta_2") if n in values}
     return with_values(facts, **values, **both)
+
+
+def _descend(
+    residual: Callable[[Array], Array], names: Sequence[str], x: Array, enough: float
+) -> tuple[Array, Array]:
+    """Return the numbers that Gauss and Newton's method ends at, and their residual."""
+    r = residual(x)
+    for _ in range(_ITERATIONS):
+        steps = np.array([1e-6 * abs(v) or 1e-6 for v in x])
+        J = np.stack([(residual(x + h) - r) / h.sum() for h in np.diag(steps)], axis=1)
+        if float(np.abs(r).max()) <= enough or not np.isfinite(J).all():
+            break
+        down = np.linalg.lstsq(J, r, rcond=None)[0]
+        tried = (_inside(names, x, x - down / 2**k) for k in range(5))
+        better = next(((y, s) for y in tried if (s := residual(y)) @ s < r @ r), None)
+        if better is None:
+            break
+        x, r = better
+    return x, r
 
 
 def _inside(names: Sequence[str], old: Array, new: Array) -> Array:

@@ -44,6 +44,10 @@ _DEFAULTS = {
     "amsgrad": False,
     "centered": False,
     "damps_first": False,
+    "clip_global_norm": 0.0,
+    "clip_value": 0.0,
+    "clip_epsilon": 0.0,
+    "rate_decay": 0.0,
 }
 _CORRECTED = {
     (False, False): "no bias correction",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -175,21 +176,32 @@ def _loops(ours: Identified, taken: Taken) -> Iterator[tuple[str, np.ndarray | N
         norms = np.sqrt((changed * changed).sum(axis=1))
         moved = replace(taken, gradients=changed, norms=norms)
         yield words, predict(facts, moved, rates=rates)
-    steps = range(1, len(g))
-    yield (
-        "the optimizer loses its memory at every step",
-        predict(facts, taken, rates=rates, resets=steps),
-    )
     last = len(g) - 1
-    yield (
-        f"the optimizer loses its memory before step {last + 1}",
-        predict(facts, taken, rates=rates, resets=[last]),
-    )
-    yield (
-        "the optimizer acts twice on every gradient",
-        predict(facts, taken, rates=rates, twice=True),
-    )
-    yield "the optimizer does not count its steps", predict(facts, taken, rates=rates, counts=False)
+    acts: dict[str, dict[str, Any]] = {
+        "loses its memory at every step": {"resets": range(1, last + 1)},
+        f"loses its memory before step {last + 1}": {"resets": [last]},
+        "acts twice on every gradient": {"twice": range(last + 1)},
+        f"acts twice on the gradient of step {last + 1}": {"twice": [last]},
+        "does not count its steps": {"counts": False},
+    }
+    for words, options in acts.items():
+        yield f"the optimizer {words}", predict(facts, taken, rates=rates, **options)
+
+
+def other_group(evidence: Evidence) -> str | None:
+    """The weights that differ move r times as far at every step: a learning rate of their own."""
+    pair = evidence.parting
+    if pair is None or len(evidence.parted) == len(pair.b.after) or "loss" in evidence.found.where:
+        return None
+    some = sorted(i for i in evidence.parted if i < len(pair.b.after))
+    seen = _seen(_ByIdentity(evidence))
+    moves = [
+        np.concatenate([(s.after[i] - s.before[i]).ravel() for i in some]) for s in (pair.a, pair.b)
+    ]
+    if seen is None or seen.ours is None or not some:
+        return None
+    names = ", ".join(f"weights.{i}" for i in some)
+    return evidence.times(f"the learning rate of {names}", *moves)
 
 
 def _follows(taken: Taken, predicted: np.ndarray | None, limit: float) -> bool:
@@ -233,5 +245,6 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     not_moved,
     other_optimizer,
     other_rates,
+    other_group,
     other_batches,
 )

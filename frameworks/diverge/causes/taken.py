@@ -78,15 +78,15 @@ def predict(
     *,
     rates: Sequence[float] | None = None,
     resets: Sequence[int] = (),
-    twice: bool = False,
+    twice: Sequence[int] = (),
     counts: bool = True,
 ) -> Array | None:
     """Return θ after each step (T, p), from θ before it; None if the facts are of no known rule.
 
-    `rates`: factors of η, step by step; `resets`: steps before which the optimizer forgets; `twice`
-    lets it act twice on each gradient; unless it `counts`, every step is its first. Beside the
-    facts of `frameworks.live.rules`: `first`, the number of the first step, and `decays`: "all",
-    "kernels" or "biases".
+    `rates`: factors of η, step by step; `resets`: steps before which the optimizer forgets;
+    `twice`: steps at which it acts twice on the gradient; unless it `counts`, every step is its
+    first. Beside the facts of `frameworks.live.rules`: `first`, the number of the first step, and
+    `decays`: "all", "kernels" or "biases".
     """
     rule, values = rule_of(facts), facts.values
     if rule is None:
@@ -100,7 +100,7 @@ def predict(
             state, t = {}, _number(values, "first", 1)
         eta = _number(values, "learning_rate", 0) * (1.0 if rates is None else rates[k])
         g = _clipped(g, float(norm), values)
-        for _ in range(1 + twice):
+        for _ in range(1 + (k in twice)):
             pull = _number(values, "coupled_decay", 0) * w * decaying
             w = w - eta * _number(values, "decoupled_decay", 0) * w * decaying
             with np.errstate(all="ignore"):
