@@ -57,15 +57,21 @@ class Parting:
 
 def epochs_apart(
     a: Opened, b: Opened, batch_size: int, limits: Sequence[float] | None
-) -> Iterator[Difference]:
-    """Train both to the end, in one call as `fit` does, and compare every epoch's loss.
+) -> Iterator[tuple[Difference, Difference | None]]:
+    """Train both to the end, in one call as `fit` does; compare every epoch's loss and accuracy.
 
-    `limits`: one per epoch; None: measured, not judged.
+    `limits`: one per epoch for the loss; None: measured, not judged. An accuracy is a count: where
+    the loss is judged, none may differ. It is None where the task has no answers.
     """
     trainings = [train(x, batch_size) for x in (a, b)]
     for epoch, (x, y) in enumerate(zip(*trainings, strict=True), 1):
         limit = None if limits is None else limits[epoch - 1]
-        yield replace(difference("the epoch's loss", x.loss, y.loss, limit), epoch=epoch)
+        counted = None
+        if x.accuracy is not None or y.accuracy is not None:
+            both = (np.nan if each.accuracy is None else each.accuracy for each in (x, y))
+            least = None if limits is None else 0.5 / len(a.batch.X)
+            counted = difference(f"the accuracy of epoch {epoch}", *both, least, scale=1.0)
+        yield replace(difference("the epoch's loss", x.loss, y.loss, limit), epoch=epoch), counted
 
 
 def find_step(

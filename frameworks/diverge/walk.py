@@ -114,9 +114,12 @@ def _train(done: Walk, names: list[str], report: Advance) -> _Trained:
     if done.floor is not None:
         of_epochs = done.floor.epochs
     epochs: list[Difference] = []
-    for each in epochs_apart(x, y, done.a.batch_size, of_epochs):
+    accuracies: list[Difference] = []
+    for each, counted in epochs_apart(x, y, done.a.batch_size, of_epochs):
         report("epochs", len(epochs) + 1, len(x.orders))
         epochs.append(each)
+        if counted is not None and done.floor is None and done.a.dtype == "float64":
+            accuracies.append(counted)
         if each.parted:
             break
     losses = float(epochs[-1].values[0]), float(epochs[-1].values[1])
@@ -128,7 +131,7 @@ def _train(done: Walk, names: list[str], report: Advance) -> _Trained:
         ended = (ending.apply(side, each.outputs) for side, each in enumerate(results))
         x, y = (replace(r, outputs=z) for r, z in zip(results, ended, strict=True))
         results = x, y
-    found = [*compare_results(*results, names, limits)]
+    found = [*compare_results(*results, names, limits), *accuracies]
     return _Trained(epochs, found, results, reached)
 
 

@@ -7,6 +7,7 @@ from torch import nn
 from experiments import churn
 from frameworks.diverge import LEVELS, walk
 from frameworks.errors import RequestError
+from frameworks.pytorch.adapter import PyTorchAdapter
 
 from ...experiments.planting import changed
 from .pairs import sides
@@ -81,3 +82,13 @@ def test_an_optimizer_made_before_its_network_is_converted_keeps_float64():
     _, opened = side("pytorch", adagrad).open()
     states = opened.adapter.parts.optimizer.state.values()
     assert {state["sum"].dtype for state in states} == {torch.float64}
+
+
+def test_a_training_accuracy_by_another_threshold_is_noticed(monkeypatch):
+    def lenient(self, outputs, y):
+        return float(((outputs > -1.0) == (y > 0.5)).double().mean())
+
+    monkeypatch.setattr(PyTorchAdapter, "_accuracy", lenient)
+    (finding,) = walk(*sides(churn.EXPERIMENT, "scratch,pytorch", epochs=1, limit=95)).findings
+    assert (finding.level, finding.difference.where) == ("result", "the accuracy of epoch 1")
+    assert finding.cause is None
