@@ -25,7 +25,7 @@ from frameworks.diverge.first_batch import (
     names_of,
 )
 from frameworks.diverge.floor import Floor, floor_of
-from frameworks.diverge.layers import unmatched
+from frameworks.diverge.left_out import not_compared
 from frameworks.diverge.result import Result, compare_results
 from frameworks.diverge.side import Side, shorten
 from frameworks.diverge.single_step import single_steps
@@ -59,7 +59,7 @@ def walk(
     found = [(item, not_identical(item.where, item.a, item.b)) for item in inputs(*first)]
     if done.keep(Evidence("inputs", found, *first)):
         return done
-    _note_layers(done, *first)
+    done.notes += not_compared(*first)
     exact: Any = None
     if a.dtype == "float32":
         exact = tuple(First(x.side.in_float64(x.opened.initial_weights)) for x in first)
@@ -78,13 +78,6 @@ def walk(
     else:
         _whole_training(done, *first, report, floor)
     return done
-
-
-def _note_layers(done: Walk, a: First, b: First) -> None:
-    """Note the layers without a counterpart, compared only through the layers after them."""
-    for side, kinds in zip((done.a, done.b), unmatched(a.layers, b.layers), strict=True):
-        if kinds:
-            done.notes.append(f"layers only in {side.implementation}: {', '.join(kinds)}")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from . import layers, image_layers, training_layers, losses, adam, optimizers, loop  # isort: skip
 from . import moments, schedules, builders, inputs, evaluation  # isort: skip
-from . import sequences, attention  # isort: skip
+from . import sequences, attention, criteria, shapes, tables  # isort: skip
 from .fault import CATALOGUE
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "adam",
     "attention",
     "builders",
+    "criteria",
     "evaluation",
     "image_layers",
     "inputs",
@@ -20,5 +21,7 @@ __all__ = [
     "optimizers",
     "schedules",
     "sequences",
+    "shapes",
+    "tables",
     "training_layers",
 ]

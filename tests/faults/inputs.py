@@ -87,7 +87,8 @@ def _(plant):
 
 
 @fault("PyTorch's own biases", "Biases keep the framework's draws instead of zeros.",
-       "inputs, initial weights.1", churn, "scratch,pytorch")  # fmt: skip
+       "inputs, initial weights.1", churn, "scratch,pytorch", "every number is 0 in scratch",
+       named="symptom")  # fmt: skip
 def _(plant):
     change_weights(
         plant, lambda w, rng: [x + rng.uniform(-0.3, 0.3, x.shape) * (x.ndim == 1) for x in w]
@@ -191,7 +192,7 @@ def _(plant):
 
 
 @fault("header read as a row", "The first row is lost.", "inputs, training rows", momentum,
-       "scratch,pytorch", "93 of the other's 94 rows")  # fmt: skip
+       "scratch,pytorch", "pytorch lacks row 1 of the 94 training rows")  # fmt: skip
 def _(plant):
     plant.data(lambda data: {"X_train": data.X_train[1:].copy(), "y_train": data.y_train[1:]})
 

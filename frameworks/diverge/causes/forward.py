@@ -9,6 +9,7 @@ from frameworks.diverge.causes.kernels import (
     linear,
     other_kernel,
     other_pooling,
+    other_window,
 )
 from frameworks.diverge.causes.layer import input_of, kind_of, weights_of
 from frameworks.diverge.causes.passing import passed_on
@@ -94,6 +95,7 @@ def other_scale(evidence: Evidence) -> str | None:
 INPUTS: tuple[Hypothesis, ...] = (passed_on, rounded_to_float32)
 
 HYPOTHESES: tuple[Hypothesis, ...] = (
+    other_window,
     other_shape,
     missing_bias,
     other_kernel,

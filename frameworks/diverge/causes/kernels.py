@@ -1,5 +1,6 @@
 """Why a linear, pooling, normalization or sigmoid layer may return a different output."""
 
+from itertools import product
 from math import isqrt
 
 import numpy as np
@@ -12,6 +13,7 @@ from frameworks.diverge.evidence import Evidence, as_number
 
 __all__ = [
     *("batch_statistics", "less_exact_sigmoid", "linear", "other_kernel", "other_pooling"),
+    "other_window",
 ]
 
 Array = np.ndarray
@@ -36,6 +38,38 @@ def other_kernel(evidence: Evidence) -> str | None:
         z = linear(input_of(evidence), changed)
         if z is not None and evidence.matches(z + bias, y):
             return f"in {evidence.names[1]} the kernel is {way}"
+    return None
+
+
+def other_window(evidence: Evidence) -> str | None:
+    """Windows of another stride or dilation, or that begin elsewhere: in other zeros around."""
+    x, weights = input_of(evidence), weights_of(evidence)
+    if kind_of(evidence) != "convolution" or not weights or x.ndim != 4:
+        return None
+    return evidence.both("has", *(_windows(evidence, x, weights, y) for y in evidence.pair))
+
+
+def _windows(evidence: Evidence, x: Array, weights: list[Array], y: Array) -> str | None:
+    """Identify the stride, the dilation, and how far before the image the first window begins."""
+    (W, *b), (kh, kw) = weights, weights[0].shape[:2]
+    if y.ndim != 4 or y.shape[-1] != W.shape[-1]:
+        return None
+    for stride, dilation, before in product((1, 2, 3), (1, 2), range(kh + 1)):
+        padded = np.zeros((len(x), *(s + 4 * max(kh, kw) + 8 for s in x.shape[1:3]), x.shape[3]))
+        padded[:, before : before + x.shape[1], before : before + x.shape[2]] = x
+        z = np.zeros(y.shape)
+        ends = [stride * n for n in y.shape[1:3]]
+        if max(ends) + dilation * max(kh, kw) > min(padded.shape[1:3]):
+            continue
+        for u, v in np.ndindex(kh, kw):
+            down, right = dilation * u, dilation * v
+            seen = padded[:, down : down + ends[0] : stride, right : right + ends[1] : stride]
+            z += seen @ W[u, v]
+        if evidence.matches(z + sum(b), y):
+            pixels = "pixel" if before == 1 else "pixels"
+            where = f"{before} {pixels} before the image" if before else "at its first pixel"
+            dilated = f" and dilation {dilation}" if dilation > 1 else ""
+            return f"windows at stride {stride}{dilated} that begin {where}"
     return None
 
 
