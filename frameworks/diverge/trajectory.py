@@ -68,9 +68,9 @@ def epochs_apart(
         limit = None if limits is None else limits[epoch - 1]
         counted = None
         if x.accuracy is not None or y.accuracy is not None:
-            both = (np.nan if each.accuracy is None else each.accuracy for each in (x, y))
+            p, q = (np.nan if each.accuracy is None else each.accuracy for each in (x, y))
             least = None if limits is None else 0.5 / len(a.batch.X)
-            counted = difference(f"the accuracy of epoch {epoch}", *both, least, scale=1.0)
+            counted = difference(f"the accuracy of epoch {epoch}", p, q, least, scale=1.0)
         yield replace(difference("the epoch's loss", x.loss, y.loss, limit), epoch=epoch), counted
 
 

@@ -122,8 +122,8 @@ def _train(done: Walk, names: list[str], report: Advance) -> _Trained:
     results = Result.of(done.a, ours), Result.of(done.b, theirs)
     if (ending := done.ending) is not None:
         ended = (ending.apply(side, each.outputs) for side, each in enumerate(results))
-        x, y = (replace(r, outputs=z) for r, z in zip(results, ended, strict=True))
-        results = x, y
+        one, other = (replace(r, outputs=z) for r, z in zip(results, ended, strict=True))
+        results = one, other
     found = [*compare_results(*results, names, limits), *accuracies]
     return _Trained(epochs, found, results, reached)
 

@@ -70,7 +70,8 @@ def _noted(layer: keras.layers.Layer, note: Callable[..., None]) -> Iterator[Non
     Keras has no hooks: `call` and `activation` are set on the instance, past Keras' own tracking,
     and taken away again.
     """
-    call, inner = layer.call, []
+    call = layer.call
+    inner: list[Any] = []
     changed = {"call": vars(layer).get("call"), "activation": vars(layer).get("activation")}
 
     def noting(*inputs: Any, **options: Any) -> Any:
@@ -81,7 +82,7 @@ def _noted(layer: keras.layers.Layer, note: Callable[..., None]) -> Iterator[Non
 
     def activate(z: Any) -> Any:
         inner.append(z)
-        return changed["activation"](z)  # type: ignore[misc]
+        return changed["activation"](z)
 
     object.__setattr__(layer, "call", noting)
     if callable(changed["activation"]) and not hasattr(layer, "cell"):

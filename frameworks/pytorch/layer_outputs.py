@@ -27,7 +27,8 @@ def layer_outputs(network: nn.Module, X: torch.Tensor) -> list[LayerOutput]:
         before, first = takes_images(module) or first, channels_first(module, first)
         own = 0 if module in seen else _weights(module)
         given = _array(inputs[0], before) if inputs and torch.is_tensor(inputs[0]) else None
-        values, others = None, ()
+        values: np.ndarray | None = None
+        others: tuple[np.ndarray, ...] = ()
         if isinstance(module, nn.RNNBase):
             others = _sequences(module, output)
         elif isinstance(module, nn.MultiheadAttention):

@@ -110,7 +110,12 @@ def _normalized(evidence: Evidence, x: Array, weights: list[Array], y: Array) ->
     if y.shape != x.shape:
         return None
     every = tuple(range(1, x.ndim))
-    for words, axes in {"every row's last axis": -1, "every row": every, "the steps": 1}.items():
+    ways: dict[str, tuple[int, ...]] = {
+        "every row's last axis": (-1,),
+        "every row": every,
+        "the steps": (1,),
+    }
+    for words, axes in ways.items():
         for center, ddof in ((1, 0), (1, 1), (0, 0)):
             shifted = x - center * x.mean(axis=axes, keepdims=True)
             square = (shifted**2).mean(axis=axes, keepdims=True)

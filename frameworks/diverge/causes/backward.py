@@ -2,7 +2,7 @@
 
     dL/dz of the outputs -> the gradient of every weight, and dL/dx of every layer
 
-Each layer's derivative is exchanged for one with a common mistake (see `derivatives`): the mistake
+Each layer's derivative is exchanged for one with a common mistake (see `mistakes`): the mistake
 that turns side a's gradients into side b's is the cause.
 """
 
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from frameworks.diverge.causes.activations import sigmoid, softmax
-from frameworks.diverge.causes.derivatives import DERIVATIVES, MISTAKES, Derivative, Seen
+from frameworks.diverge.causes.derivatives import DERIVATIVES, Derivative, Seen
+from frameworks.diverge.causes.mistakes import MISTAKES
 from frameworks.diverge.evidence import Evidence
 from frameworks.diverge.first_batch import First
 

@@ -156,10 +156,13 @@ _NAMES = {"beta_1": "β₁ =", "beta_2": "β₂ =", "rho": "ρ =", "start": "sum
 
 
 def _number(value: object, other: object) -> str:
+    """Write a number, with more digits or a remark where it is almost the other side's."""
     if not isinstance(value, int | float):
         return str(value)
     short = as_number(float(value))
-    alike = value != other and isinstance(other, int | float) and as_number(float(other)) == short
-    if alike and (float32(value) == value) != (float32(other) == other):
-        return f"{short} ({'not ' if float32(value) != value else ''}rounded to float32)"
-    return f"{value:.10g}" if alike else short
+    if not isinstance(other, int | float) or value == other or as_number(float(other)) != short:
+        return short
+    held = [float32(each) == each for each in (value, other)]
+    if held[0] != held[1]:
+        return f"{short} ({'' if held[0] else 'not '}rounded to float32)"
+    return f"{value:.10g}"

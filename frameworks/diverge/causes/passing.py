@@ -38,14 +38,15 @@ def passed_on(evidence: Evidence) -> str | None:
 
 def _sum(evidence: Evidence, layers: list[LayerOutput], i: int) -> str | None:
     """Say which two earlier outputs, or the input of one, add up to the input of layer i."""
+    given = layers[i].inputs
     earlier = [
         (place, what, x)
         for place, layer in enumerate(layers[:i], 1)
         for what, x in (("output", layer.values), ("input", layer.inputs))
-        if x is not None and x.shape == np.shape(layers[i].inputs)
+        if x is not None and given is not None and x.shape == given.shape
     ]
     for (p, what, x), (q, other, y) in combinations(earlier, 2):
-        if evidence.matches(x + y, layers[i].inputs):
+        if evidence.matches(x + y, given):
             return f"the sum of the {what} of layer {p} and the {other} of layer {q}"
     return None
 

@@ -1,6 +1,7 @@
 """Why a layer of sequences may return something else: its formula, written with common mistakes."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -102,9 +103,9 @@ def _states(kind: str, x: Array, weights: list[Array], real: Array | None) -> It
         forget = np.repeat([0.0, 1, 0, 0], U.shape[0])
         yield "1 added to the forget gate's bias", _run(cell, x, W, U, first + forget, second, real)
     for order in permutations(range(len(gates))):
-        moved = [_reordered(a, order) for a in (W, U, first, second)]
+        W_, U_, b_, c_ = (_reordered(a, order) for a in (W, U, first, second))
         words = f"its gates in the order {', '.join(gates[i] for i in order)}"
-        yield words, _run(cell, x, *moved, real)
+        yield words, _run(cell, x, W_, U_, b_, c_, real)
 
 
 def _reordered(a: Array, order: tuple[int, ...]) -> Array:
@@ -141,6 +142,10 @@ def _lstm(
     return gate(o) * np.tanh(cell), cell
 
 
+def _relu(z: Array) -> Array:
+    return np.maximum(z, 0)
+
+
 def _hard(z: Array) -> Array:
     return np.clip(z / 6 + 0.5, 0, 1)
 
@@ -172,12 +177,12 @@ _CELLS: dict[str, tuple[Cell, str]] = {
 }
 _NAMES = {"lstm": "an LSTM", "gru": "a GRU", "simple rnn": "a simple RNN"}
 _VARIANTS: dict[str, dict[str, Cell]] = {
-    "lstm": {"hard sigmoids for its gates": lambda *a: _lstm(*a, gate=_hard)},
+    "lstm": {"hard sigmoids for its gates": partial(_lstm, gate=_hard)},
     "gru": {
-        "its reset before the product": lambda *a: _gru(*a, after=False),
-        "1 − z where z should be": lambda *a: _gru(*a, swap=True),
+        "its reset before the product": partial(_gru, after=False),
+        "1 − z where z should be": partial(_gru, swap=True),
     },
-    "simple rnn": {"a ReLU for its tanh": lambda *a: _simple(*a, f=lambda z: np.maximum(z, 0))},
+    "simple rnn": {"a ReLU for its tanh": partial(_simple, f=_relu)},
 }
 
 
