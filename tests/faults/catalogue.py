@@ -1,8 +1,9 @@
 """All faults, area by area; a file of faults is entered here."""
 
-from . import layers, image_layers, training_layers, losses, adam, optimizers, loop  # isort: skip
-from . import moments, schedules, builders, inputs, evaluation  # isort: skip
-from . import sequences, attention, criteria, shapes, tables  # isort: skip
+from . import layers, image_layers, training_layers, shapes, keras_layers  # isort: skip
+from . import losses, criteria, adam, moments, optimizers, schedules, loop  # isort: skip
+from . import sequences, states, attention, transformers  # isort: skip
+from . import builders, inputs, tables, evaluation  # isort: skip
 from .fault import CATALOGUE
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "evaluation",
     "image_layers",
     "inputs",
+    "keras_layers",
     "layers",
     "loop",
     "losses",
@@ -22,6 +24,8 @@ __all__ = [
     "schedules",
     "sequences",
     "shapes",
+    "states",
     "tables",
     "training_layers",
+    "transformers",
 ]

@@ -39,7 +39,8 @@ def _(plant):
 
 
 @fault("same for valid", "The image is padded with zeros where it should shrink.",
-       "forward, layer 1", images, "scratch,pytorch", "padding or the stride differs")  # fmt: skip
+       "forward, layer 1", images, "scratch,pytorch",
+       "pytorch has windows at stride 1 that begin 1 pixel before the image")  # fmt: skip
 def _(plant):
     def change(parts):
         parts.network[1].padding = (1, 1)

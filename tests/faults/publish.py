@@ -48,8 +48,8 @@ def _summary(faults):
         level == fault.level and fault.place in place for fault, _, level, place, *_ in faults
     )
     judged = Counter(each[4] for each in faults)
-    n = len(faults)
-    yield f"{caught} of {n} caught, {levels} named at the right level, {places} at the right place."
+    n = len(faults) or 1  # only clean seeds were asked for
+    yield f"{caught} of {len(faults)} caught, {levels} named at the right level, {places} at the right place."
     shares = (f"{kind} {judged[kind]} ({judged[kind] / n:.0%})" for kind in JUDGED)
     yield f"Causes: {', '.join(shares)}."
 

@@ -32,7 +32,7 @@ def _(plant):
 
 
 @fault("dropout not scaled", "What is kept is not multiplied by 1/(1 − p).", "forward, layer 3",
-       dropout, "scratch,scratch", "the first scratch is 2 times that of the second")  # fmt: skip
+       dropout, "scratch,scratch", "what dropout keeps of the")  # fmt: skip
 def _(plant):
     class Dropout(scratch.Dropout):
         def forward(self, X, training=False):
