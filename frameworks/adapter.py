@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
 from frameworks.draws import Draws, Dropped, StepDraws, StepStream
 from frameworks.probe import LayerOutput
 from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch, name_of
+from frameworks.recordings.trace import Facts
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch, EpochResult
@@ -29,7 +31,26 @@ def require_own(build: Any, parts: Any, network: type, kind: str) -> Any:
         if not isinstance(each, network):
             other = f"{type(each).__module__}.{type(each).__qualname__}"
             raise TypeError(f"build: the network of {name_of(build)} must be a {kind}, got {other}")
+    _require_new(build, parts)
     return parts
+
+
+_BUILT: WeakValueDictionary[int, Any] = WeakValueDictionary()  # networks and optimizers, by id
+
+
+def _require_new(build: Any, parts: Any) -> None:
+    """Raise TypeError if a builder returns objects that it has returned before.
+
+    They would go on from where an earlier training left them: an optimizer remembers.
+    """
+    for what, objects in (("network", parts.networks), ("optimizer", parts.optimizers)):
+        for each in objects:
+            if _BUILT.get(id(each)) is each:
+                raise TypeError(
+                    f"build: {name_of(build)} returns a {what} again that it has returned before; "
+                    "it must make new ones at every call (is it cached?)"
+                )
+            _BUILT[id(each)] = each
 
 
 class Adapter(ABC):
@@ -84,6 +105,10 @@ class Adapter(ABC):
     @abstractmethod
     def set_optimizer_state(self, state: Any) -> None:
         """Restore what `get_optimizer_state` returned."""
+
+    def optimizer_facts(self) -> list[Facts]:
+        """Return what the optimizers say of themselves; nothing where that is not known."""
+        return []
 
     def draw_from(self, draws: Draws, X: np.ndarray) -> None:
         """Take the random numbers of each step on rows like X (n, d) from `draws`."""

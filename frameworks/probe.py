@@ -28,6 +28,8 @@ class LayerOutput(NamedTuple):
     name: str  # the framework's own
     values: np.ndarray | None  # None if it includes an activation: that is the next entry
     weights: int = 0  # the number of weight arrays of the layer
+    inputs: np.ndarray | None = None  # what it was given; None if that was not one array
+    others: tuple[np.ndarray, ...] = ()  # all that it returned, if that was not one array
 
 
 class Opened(NamedTuple):
@@ -103,7 +105,6 @@ _KINDS = {
     "softsign": ("Softsign", "softsign"),
     "exponential": ("exponential", "exp"),
     "log sigmoid": ("LogSigmoid", "logsigmoid", "log_sigmoid"),
-    "log softmax": ("LogSoftmax", "log_softmax"),
     "hard tanh": ("Hardtanh", "hardtanh", "hard_tanh"),
     "hard shrink": ("Hardshrink", "hardshrink", "hard_shrink"),
     "soft shrink": ("Softshrink", "softshrink", "soft_shrink"),

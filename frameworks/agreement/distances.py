@@ -10,8 +10,10 @@ import numpy as np
 from frameworks.agreement.limits import Limits
 
 __all__ = [
-    *("Distance", "Outcome", "measure", "relative_error", "too_far", "within"),
+    *("Distance", "Outcome", "measure", "miscounted", "relative_error", "too_far", "within"),
 ]
+
+_COUNTED = 1e-9  # far below 1/n for any n, and far above the rounding of a quotient
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Outcome:
     test_loss: float | None
     answers: np.ndarray | None  # labels of the test rows; None where the task has none
     outputs: np.ndarray | None = None  # of the test rows, (n, ...); None where they were not kept
+    accuracies: Sequence[float | None] = ()  # of every epoch, then of the test rows
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Distance:
     test_loss: float
     mismatches: np.ndarray  # test rows whose predictions differ; none without answers
     outputs: float | None  # relative difference of the outputs; None where neither kept them
+    accuracies: Sequence[float] = ()  # differences, of every epoch, then of the test rows
 
     @property
     def loss(self) -> float:
@@ -74,7 +78,24 @@ def measure(a: Outcome, b: Outcome) -> Distance:
         test_loss=relative_error(a.test_loss, b.test_loss),
         mismatches=_mismatches(a.answers, b.answers),
         outputs=relative_error(a.outputs, b.outputs) if kept else None,
+        accuracies=[
+            abs(x - y) if x is not None and y is not None else 0.0 if x is y else np.inf
+            for x, y in zip_longest(a.accuracies, b.accuracies)
+        ],
     )
+
+
+def miscounted(distance: Distance) -> str:
+    """Return a sentence on the first accuracy that differs although the predictions agree.
+
+    Accuracies are quotients of counts: any difference beyond rounding is another count.
+    """
+    last = len(distance.accuracies)
+    for number, error in enumerate(distance.accuracies, 1):
+        if error > _COUNTED:
+            of = "the test accuracy" if number == last else f"epoch {number}: the training accuracy"
+            return f"{of} differs by {error:.1e}, although outputs and losses agree"
+    return ""
 
 
 def _mismatches(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray:

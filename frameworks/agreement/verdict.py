@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from frameworks.agreement.distances import Distance, Outcome, measure, too_far
+from frameworks.agreement.distances import Distance, Outcome, measure, miscounted, too_far
 from frameworks.agreement.limits import FLOAT64, Limits
 from frameworks.agreement.noise_floor import NoiseFloor
 
@@ -33,7 +33,7 @@ def judge(a: Outcome, b: Outcome, dtype: str, floor: NoiseFloor | None) -> Judge
     """
     distance = measure(a, b)
     if dtype == "float64":
-        reason = too_far(distance, FLOAT64)
+        reason = too_far(distance, FLOAT64) or miscounted(distance)
         if not reason or floor is None:
             return _judged(distance, FLOAT64, None, reason)
         return _beyond_rounding(distance, floor)
@@ -47,8 +47,9 @@ def judge(a: Outcome, b: Outcome, dtype: str, floor: NoiseFloor | None) -> Judge
 def _beyond_rounding(distance: Distance, floor: NoiseFloor) -> Judgement:
     """Judge a distance that exceeds the fixed limits by the noise floor of float64."""
     wider = floor.at_least(FLOAT64)
-    if wider == FLOAT64:
-        return _judged(distance, FLOAT64, floor, too_far(distance, FLOAT64))
+    if wider == FLOAT64 or not too_far(distance, FLOAT64):
+        reason = too_far(distance, FLOAT64) or miscounted(distance)
+        return _judged(distance, FLOAT64, floor, reason)
     reason = too_far(distance, wider)
     if reason:
         return _judged(distance, wider, floor, f"{reason} (the noise floor)")

@@ -111,7 +111,8 @@ class Evidence:
     def parting(self) -> StepPair | None:
         """The step that differs: the last of the history or, at the step level, the first."""
         if not self.history:
-            return None
+            pair = None if self.step is None else self.step.pair
+            return pair.swapped if pair is not None and self.flipped else pair
         return self.history[0 if self.level == "step" else -1]
 
     @property
@@ -150,9 +151,12 @@ class Evidence:
         held = [np.array_equal(each, each.astype(np.float32)) for each in (x, y)]
         return held == [False, True] and difference("", x, y, None).error < _ROUNDED
 
-    def matches(self, x: Any, y: Any) -> bool:
-        """Return whether x equals y, to a small fraction of the difference between the sides."""
-        error = difference("", x, y, None).error
+    def matches(self, x: Any, y: Any, scale: float = 0.0) -> bool:
+        """Return whether x equals y, to a small fraction of the difference between the sides.
+
+        `scale`: the least magnitude that the error is relative to, as in `difference`.
+        """
+        error = difference("", x, y, None, scale).error
         largest = 1e-9 if self.a.side.dtype == "float64" else 1e-4
         return error <= min(largest, _CLOSER * self.found.error)
 

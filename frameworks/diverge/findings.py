@@ -9,6 +9,7 @@ from frameworks.agreement.limits import FLOAT64, Limits
 from frameworks.console import exponent
 from frameworks.diverge.causes import likely_cause
 from frameworks.diverge.differences import Difference
+from frameworks.diverge.equivalent import Ending
 from frameworks.diverge.evidence import Evidence
 from frameworks.diverge.first_batch import FIRST_BATCH
 from frameworks.diverge.floor import Floor
@@ -53,6 +54,7 @@ class Walk:
     single: SingleSteps | None = None
     floor: Floor | None = None  # the limit of whole trainings where no fixed limit holds
     distance: Distance | None = None  # of the whole trainings, if there is a floor
+    ending: Ending | None = None  # that one network has, and the other's loss
 
     @property
     def limits(self) -> Limits | None:

@@ -9,106 +9,24 @@ limit for one batch: in a sum whose terms cancel they can all agree exactly.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from frameworks.agreement.limits import ONE_BATCH
 from frameworks.diverge.differences import Difference, difference
+from frameworks.diverge.first import First
 from frameworks.diverge.layers import align, weight_names
-from frameworks.diverge.side import Side, Step, take, take_step
-from frameworks.errors import RequestError
-from frameworks.probe import LayerOutput, Opened, undisturbed
-from scratch import Batch
+from frameworks.probe import LayerOutput, Opened
 
 __all__ = [
-    *("FACTOR", "FIRST_BATCH", "ROUNDOFF", "Compared", "First", "Exact"),
-    *("Item", "compare", "inputs", "names_of", "rounding_limit", "yardsticks"),
+    *("FACTOR", "FIRST_BATCH", "INPUT", "OUTPUTS", "ROUNDOFF", "Compared", "First", "Exact"),
+    *("Item", "compare", "inputs", "names_of", "returned", "rounding_limit", "yardsticks"),
 ]
 
 FACTOR = 16  # float32: TensorFlow's sigmoid alone is 8 unit roundoffs from the exact one
+INPUT, OUTPUTS = "the input of ", "the network's outputs"
 ROUNDOFF = float(np.finfo(np.float32).eps) / 2  # of float32
-
-
-class First:
-    """What one side computes on its first batch, at `opened.initial_weights`: lazily and once."""
-
-    def __init__(
-        self, side: Side, opened: Opened | None = None, batch: Batch | None = None
-    ) -> None:
-        self.side = side
-        self.opened = opened or side.open()[1]
-        first = self.opened.orders[0]
-        self.batch = batch or take(self.opened.batch, first, 0, side.batch_size)
-
-    @cached_property
-    def layers(self) -> list[LayerOutput]:
-        """The layers' outputs in evaluation mode; RequestError if their shapes do not fit."""
-        try:
-            return self.opened.adapter.layer_outputs(self.batch.X)
-        except Exception as error:  # of the framework's own kind
-            network = f"the network of {self.side.blueprint.name} in {self.side.implementation}"
-            shape, why = self.batch.X.shape[1:], str(error).partition("\n")[0]
-            raise RequestError(f"{network} fails on rows of shape {shape}: {why}") from error
-
-    @cached_property
-    def training_layers(self) -> list[LayerOutput]:
-        """The layers' outputs in training mode."""
-        with undisturbed(self.opened.adapter):
-            return self.opened.adapter.layer_outputs(self.batch.X, training=True)
-
-    @cached_property
-    def outputs(self) -> np.ndarray:
-        """The network's outputs (n, ...), from which predictions are made."""
-        adapter, weights = self.opened.adapter, self.opened.initial_weights
-        outputs = adapter.outputs(self.batch.X)
-        adapter.set_weights(weights)  # in case the evaluation changes them: `result` reports that
-        return outputs
-
-    @cached_property
-    def loss_and_gradients(self) -> tuple[float, list[np.ndarray]]:
-        """The loss, and its gradient for every weight array."""
-        with undisturbed(self.opened.adapter):
-            return self.opened.adapter.loss_and_gradients(self.batch)
-
-    @cached_property
-    def gradient_terms(self) -> list[float]:
-        """For each weight array, the largest element of Σᵢ |gᵢ|; its gradient is Σᵢ gᵢ over rows.
-
-        Where the terms cancel, rounding is relative to them, not to their sum. Where a row's
-        gradient depends on the other rows, or on chance, the largest gradient of the layer stands
-        for them: a bias before a batch normalization has a gradient of 0, its kernel has not.
-        """
-        if {layer.kind for layer in self.layers} & {"batch normalization", "dropout"}:
-            return self._of_layers()
-        rows = [take(self.batch, None, i, 1) for i in range(len(self.batch.X))]
-        each = [self.opened.adapter.loss_and_gradients(row)[1] for row in rows]
-        sums = [sum(of_rows) for of_rows in zip(*each, strict=True)]
-        own = self.loss_and_gradients[1]
-        square = sum(float(np.vdot(s, s)) for s in sums)
-        share = sum(float(np.vdot(g, s)) for g, s in zip(own, sums, strict=True)) / (square or 1.0)
-        terms = (sum(np.abs(g) for g in of_rows) for of_rows in zip(*each, strict=True))
-        return [abs(share) * float(np.max(t)) for t in terms]  # 1/n of it, if the loss is a mean
-
-    def _of_layers(self) -> list[float]:
-        """Return the largest gradient of each weight array's layer."""
-        largest = [float(np.abs(g).max(initial=0)) for g in self.loss_and_gradients[1]]
-        counts = [layer.weights for layer in self.layers]
-        if sum(counts) != len(largest):
-            return [max(largest)] * len(largest)
-        of_layers, start = [], 0
-        for count in counts:
-            mine = largest[start : start + count]
-            of_layers += [max(mine, default=0.0)] * count
-            start += count
-        return of_layers
-
-    @cached_property
-    def step(self) -> Step:
-        """The first optimizer step."""
-        _, opened = self.side.open()  # a new one: this one keeps its weights
-        return take_step(opened, self.batch, self.side.batch_size)
 
 
 class Item(NamedTuple):
@@ -151,7 +69,7 @@ def inputs(a: First, b: First) -> Iterator[Item]:
 def _forward(a: First, b: First) -> Iterator[Item]:
     """Yield every layer's output in evaluation and in training mode, and the network's."""
     yield from _layers(a.layers, b.layers, "")
-    yield Item("the network's outputs", a.outputs, b.outputs, len(a.layers), len(b.layers))
+    yield Item(OUTPUTS, a.outputs, b.outputs, len(a.layers), len(b.layers))
     yield from _layers(a.training_layers, b.training_layers, ", in training mode")
 
 
@@ -161,8 +79,9 @@ def _loss(a: First, b: First) -> Iterator[Item]:
 
 
 def _gradient(a: First, b: First) -> Iterator[Item]:
-    """Yield the gradient for every weight array."""
-    yield from _weights("gradient of ", a, a.loss_and_gradients[1], b.loss_and_gradients[1])
+    """Yield the gradient for every weight array, from the last layer to the first, as it flows."""
+    found = _weights("gradient of ", a, a.loss_and_gradients[1], b.loss_and_gradients[1])
+    yield from reversed([*found])
 
 
 def _step(a: First, b: First) -> Iterator[Item]:
@@ -183,11 +102,13 @@ def compare(level: str, a: First, b: First, exact: Exact | None) -> Iterator[Com
     """Compare a level of `FIRST_BATCH`; `exact` are the two in float64 if they are in float32.
 
     The error of a gradient above its limit is measured again relative to the terms of its sum,
-    which may cancel.
+    which may cancel. The inputs of a layer count only if its outputs differ: weights that are laid
+    out for another order of the inputs give the same outputs.
     """
     items = FIRST_BATCH[level]
     sides = () if exact is None else zip((a, b), exact, yardsticks(a, b), strict=True)
     noise = [_noise(level, side, its) if judges else {} for side, its, judges in sides]
+    given: Compared | None = None  # the inputs of a layer
     for item in items(a, b):
         limit = ONE_BATCH
         if exact is not None:
@@ -197,6 +118,12 @@ def compare(level: str, a: First, b: First, exact: Exact | None) -> Iterator[Com
         if level == "gradient" and found.parted:
             scale = min(x.gradient_terms[item.position] for x in (a, b))
             found = difference(*item[:3], limit, scale)
+        if item.where.startswith(INPUT):
+            given = item, found
+            continue
+        if given is not None and found.parted and given[1].parted:
+            yield given
+        given = None
         yield item, found
 
 
@@ -213,7 +140,8 @@ def _noise(level: str, side: First, exact: First) -> dict[tuple[int, ...], float
 
 def _key(item: Item) -> tuple[int, ...]:
     """Identify an item within its level, however a side numbers and names its layers."""
-    return item.position, *(word in item.where for word in ("training mode", "outputs", "loss"))
+    words = "training mode", "outputs", "loss", INPUT
+    return item.position, *(word in item.where for word in words)
 
 
 def rounding_limit(*noise: float) -> float:
@@ -237,11 +165,26 @@ def _weights(prefix: str, first: First, a: Any, b: Any) -> Iterator[Item]:
 
 
 def _layers(a: list[LayerOutput], b: list[LayerOutput], suffix: str) -> Iterator[Item]:
+    """Yield what each layer is given, if that has one shape on both sides, and what it returns."""
     for i, j in align(a, b):
         x, y = a[i], b[j]
-        if x.values is not None and y.values is not None:
-            kind = x.kind if x.kind == y.kind else f"{x.kind} against {y.kind}"
-            yield Item(f"layer {i + 1} ({kind}){suffix}", x.values, y.values, i, j)
+        kind = x.kind if x.kind == y.kind else f"{x.kind} against {y.kind}"
+        where = f"layer {i + 1} ({kind}){suffix}"
+        if x.inputs is not None and y.inputs is not None:
+            rows = x.inputs.reshape(len(x.inputs), -1), y.inputs.reshape(len(y.inputs), -1)
+            yield Item(INPUT + where, *(rows if rows[0].shape == rows[1].shape else
+                                        (x.inputs, y.inputs)), i, j)  # fmt: skip
+        if pair := returned(x, y):
+            yield Item(where, *pair, i, j)
+
+
+def returned(x: LayerOutput, y: LayerOutput) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return what two layers returned; of several arrays, the first two of one shape."""
+    ours, theirs = (each.others if each.values is None else (each.values,) for each in (x, y))
+    if not ours or not theirs:
+        return None
+    alike = ((p, q) for p in ours for q in theirs if p.shape == q.shape)
+    return next(alike, (ours[0], theirs[0]))
 
 
 def _orders(opened: Opened) -> Iterator[np.ndarray]:

@@ -52,19 +52,26 @@ class Parting:
     difference: Difference
     history: list[StepPair]  # from the training's first step to this one, or empty
     gradients: Difference  # of this step, both at the weights that side a had before it
+    pair: StepPair  # this step
 
 
 def epochs_apart(
     a: Opened, b: Opened, batch_size: int, limits: Sequence[float] | None
-) -> Iterator[Difference]:
-    """Train both to the end, in one call as `fit` does, and compare every epoch's loss.
+) -> Iterator[tuple[Difference, Difference | None]]:
+    """Train both to the end, in one call as `fit` does; compare every epoch's loss and accuracy.
 
-    `limits`: one per epoch; None: measured, not judged.
+    `limits`: one per epoch for the loss; None: measured, not judged. An accuracy is a count: where
+    the loss is judged, none may differ. It is None where the task has no answers.
     """
     trainings = [train(x, batch_size) for x in (a, b)]
     for epoch, (x, y) in enumerate(zip(*trainings, strict=True), 1):
         limit = None if limits is None else limits[epoch - 1]
-        yield replace(difference("the epoch's loss", x.loss, y.loss, limit), epoch=epoch)
+        counted = None
+        if x.accuracy is not None or y.accuracy is not None:
+            p, q = (np.nan if each.accuracy is None else each.accuracy for each in (x, y))
+            least = None if limits is None else 0.5 / len(a.batch.X)
+            counted = difference(f"the accuracy of epoch {epoch}", p, q, least, scale=1.0)
+        yield replace(difference("the epoch's loss", x.loss, y.loss, limit), epoch=epoch), counted
 
 
 def find_step(
@@ -78,13 +85,15 @@ def find_step(
 ) -> Parting | None:
     """Return the first step that differs, up to the end of epoch `last`; None if none does.
 
-    Both start again. The last two epochs are trained step by step on the same rows, earlier ones in
-    one call each. `loss` is the least scale of a batch loss's error. With a floor, the nudged
-    trainings run alongside; the first epoch whose weights exceed their limits becomes the last.
+    Both start again. The last two epochs are trained step by step on the same rows, and all of
+    them if they are but a few steps; earlier ones in one call each. `loss` is the least scale of a
+    batch loss's error. With a floor, the nudged trainings run alongside; the first epoch whose
+    weights exceed their limits becomes the last.
     """
     opened = [shorten(side.open()[1], steps, side.batch_size) for side in (a, b)]
     nudged = None if floor is None else NudgedSteps(floor)
-    first = max(1, last - 1)
+    few = last * -(-len(opened[0].batch.X) // a.batch_size) <= _KEPT
+    first = 1 if few else max(1, last - 1)
     for epoch in range(1, first):
         report("replaying epochs", epoch, first - 1)
         for x in opened:
@@ -121,7 +130,7 @@ def _walk(
                 if found.parted:
                     found = replace(found, epoch=epoch, step=number)
                     known = history if len(history) == number else []
-                    return Parting(found, known, _gradients(a, b, pair, other))
+                    return Parting(found, known, _gradients(a, b, pair, other), pair)
     return None
 
 

@@ -11,6 +11,7 @@ from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.agreement.verdict import NOT_FINITE, judge
 from frameworks.console import Advance
 from frameworks.diverge.differences import Difference, not_identical
+from frameworks.diverge.equivalent import settled, written_differently
 from frameworks.diverge.evidence import Epochs, Evidence
 from frameworks.diverge.findings import LEVELS, Finding, Level, Walk
 from frameworks.diverge.first_batch import (
@@ -24,7 +25,7 @@ from frameworks.diverge.first_batch import (
     names_of,
 )
 from frameworks.diverge.floor import Floor, floor_of
-from frameworks.diverge.layers import unmatched
+from frameworks.diverge.left_out import not_compared
 from frameworks.diverge.result import Result, compare_results
 from frameworks.diverge.side import Side, shorten
 from frameworks.diverge.single_step import single_steps
@@ -58,13 +59,16 @@ def walk(
     found = [(item, not_identical(item.where, item.a, item.b)) for item in inputs(*first)]
     if done.keep(Evidence("inputs", found, *first)):
         return done
-    _note_layers(done, *first)
+    done.notes += not_compared(*first)
     exact: Any = None
     if a.dtype == "float32":
         exact = tuple(First(x.side.in_float64(x.opened.initial_weights)) for x in first)
     for name in FIRST_BATCH:
         report(name, 0, 1)
         found = list(compare(name, *first, exact))
+        if name == "forward" and (ending := written_differently(found, *first)) is not None:
+            done.ending, found = ending, settled(found)
+            done.notes.append(ending.note)
         parted = any(each.parted for _, each in found)
         history = first_steps(a, b, _TELLING) if name == "step" and parted else []
         if done.keep(Evidence(name, found, *first, history)) and not single:
@@ -74,13 +78,6 @@ def walk(
     else:
         _whole_training(done, *first, report, floor)
     return done
-
-
-def _note_layers(done: Walk, a: First, b: First) -> None:
-    """Note the layers without a counterpart, compared only through the layers after them."""
-    for side, kinds in zip((done.a, done.b), unmatched(a.layers, b.layers), strict=True):
-        if kinds:
-            done.notes.append(f"layers only in {side.implementation}: {', '.join(kinds)}")
 
 
 @dataclass(frozen=True)
@@ -110,9 +107,12 @@ def _train(done: Walk, names: list[str], report: Advance) -> _Trained:
     if done.floor is not None:
         of_epochs = done.floor.epochs
     epochs: list[Difference] = []
-    for each in epochs_apart(x, y, done.a.batch_size, of_epochs):
+    accuracies: list[Difference] = []
+    for each, counted in epochs_apart(x, y, done.a.batch_size, of_epochs):
         report("epochs", len(epochs) + 1, len(x.orders))
         epochs.append(each)
+        if counted is not None and done.floor is None and done.a.dtype == "float64":
+            accuracies.append(counted)
         if each.parted:
             break
     losses = float(epochs[-1].values[0]), float(epochs[-1].values[1])
@@ -120,7 +120,11 @@ def _train(done: Walk, names: list[str], report: Advance) -> _Trained:
     if epochs[-1].parted:
         return _Trained(epochs, [], None, reached)
     results = Result.of(done.a, ours), Result.of(done.b, theirs)
-    found = [*compare_results(*results, names, limits)]
+    if (ending := done.ending) is not None:
+        ended = (ending.apply(side, each.outputs) for side, each in enumerate(results))
+        one, other = (replace(r, outputs=z) for r, z in zip(results, ended, strict=True))
+        results = one, other
+    found = [*compare_results(*results, names, limits), *accuracies]
     return _Trained(epochs, found, results, reached)
 
 

@@ -12,12 +12,15 @@ import numpy as np
 from frameworks.adapter import Adapter, require_own
 from frameworks.draws import Dropped, StepDraws
 from frameworks.keras.dropout import DropoutLayers, nothing_else_drawn
+from frameworks.keras.facts import optimizer_facts
+from frameworks.keras.layer_outputs import layer_outputs
 from frameworks.keras.layouts import canonical_states, in_order, layout_of
 from frameworks.keras.lending import lent_keras
 from frameworks.keras.loading import keras
 from frameworks.layout import Layouts
-from frameworks.probe import LayerOutput, computing, kind_of
+from frameworks.probe import LayerOutput, computing
 from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
+from frameworks.recordings.trace import Facts
 from frameworks.spec import Spec
 from scratch import Batch, EpochResult
 
@@ -143,6 +146,11 @@ class KerasAdapter(Adapter):
             self._compile(_tensors(data), batch_size)
         self._compiled_for = compiled_for
 
+    def optimizer_facts(self) -> list[Facts]:
+        return [
+            facts for optimizer in self.parts.optimizers for facts in optimizer_facts(optimizer)
+        ]
+
     def dropped(self, X: np.ndarray) -> list[Dropped]:
         with self.lent():
             return self.dropout.find(self.parts.network, _tensor(X))
@@ -204,28 +212,14 @@ class KerasAdapter(Adapter):
             return self._to_numpy(self.parts.network(_tensor(X), training=False))
 
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
-        network, found = self.parts.network, []
-        layers = in_order(network)
-        with self.lent():
-            inside = keras.Model(network.inputs, [layer.output for layer in layers])
-            masks = map(_tensor, self.stream.peek(len(X)).masks if training else ())
-            with nothing_else_drawn([network]), self.dropout.handed([*masks]):
-                outputs = inside(_tensor(X), training=training)
-        values = outputs if len(layers) > 1 else [outputs]
-        for layer, output in zip(layers, values, strict=True):
-            kind, name, own = kind_of(layer), type(layer).__name__, layout_of(layer).count
-            recurrent = hasattr(layer, "cell")  # whose activation is inside of each step
-            activation = None if recurrent else getattr(layer, "activation", None)
-            if isinstance(activation, keras.layers.Layer):
-                activation = getattr(activation, "activation", None)
-            inner = getattr(activation, "__name__", "linear")
-            if own and inner != "linear":  # `Dense(8, activation="relu")`: two layers in one
-                found.append(LayerOutput(kind, name, None, own))
-                own = 0
-            if inner != "linear":
-                kind = inner.replace("_", " ")
-            found.append(LayerOutput(kind, name, self._to_numpy(output), own))
-        return computing(X, found)
+        network = self.parts.network
+        masks = self.stream.peek(len(X)).masks if training else ()
+        with (
+            self.lent(),
+            nothing_else_drawn([network]),
+            self.dropout.handed([*map(_tensor, masks)]),
+        ):
+            return computing(X, layer_outputs(network, _tensor(X), training, self._to_numpy))
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
         network, masks = self.parts.network, self.stream.peek(len(batch.X)).masks

@@ -14,10 +14,13 @@ from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_pytorch
 from frameworks.draws import Dropped, StepDraws
 from frameworks.layout import Layouts
-from frameworks.probe import LayerOutput, computing, kind_of
+from frameworks.probe import LayerOutput, computing
 from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
-from frameworks.pytorch.dropout import DropoutModules, channels_first, nothing_else_drawn
+from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn
+from frameworks.pytorch.facts import optimizer_facts
+from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of
+from frameworks.recordings.trace import Facts
 from frameworks.regressor import LockstepRegressor
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
@@ -35,6 +38,8 @@ class PyTorchAdapter(Adapter):
         modules = []
         for network in parts.networks:
             modules += network.to(getattr(torch, self.dtype)).modules()
+        for optimizer in parts.optimizers:
+            _convert(optimizer, getattr(torch, self.dtype))
         self.layouts = Layouts(map(layout_of, modules))
         self.states = [a for module in modules for a in canonical_states(module)]
         self.dropout = DropoutModules(parts.networks)
@@ -56,6 +61,11 @@ class PyTorchAdapter(Adapter):
     def set_optimizer_state(self, state: Any) -> None:
         for optimizer, own in zip(self.parts.optimizers, state, strict=True):
             optimizer.load_state_dict(own)
+
+    def optimizer_facts(self) -> list[Facts]:
+        return [
+            facts for optimizer in self.parts.optimizers for facts in optimizer_facts(optimizer)
+        ]
 
     def dropped(self, X: np.ndarray) -> list[Dropped]:
         return self.dropout.find(self.parts.network, torch.from_numpy(X))
@@ -127,39 +137,10 @@ class PyTorchAdapter(Adapter):
             return self.parts.network.eval()(torch.from_numpy(X)).numpy()
 
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
-        network, found = self.parts.network.train(training), []
-        first = False
-
-        def note(module: nn.Module, inputs: Any, output: Any) -> None:
-            nonlocal first
-            first = channels_first(module, first)
-            kind, name, own = kind_of(module), type(module).__name__, layout_of(module).count
-            if isinstance(module, nn.RNNBase) and module.bidirectional:
-                kind = "bidirectional"
-            if isinstance(module, nn.MultiheadAttention):
-                output, own = output[0], own + layout_of(module.out_proj).count
-            if isinstance(output, torch.Tensor):
-                if first:
-                    output = output.movedim(1, -1)
-                output = output.numpy().copy(order="C")
-            else:  # of a recurrent module: all outputs and the last states, of which one is used
-                output = None
-            found.append(LayerOutput(kind, name, output, own))
-
+        network = self.parts.network.train(training)
         masks = self.stream.peek(len(X)).masks if training else ()
-        leaves = [
-            m
-            for m in network.modules()
-            if not list(m.children()) or isinstance(m, nn.MultiheadAttention)
-        ]
-        hooks = [module.register_forward_hook(note) for module in leaves]
-        try:
-            with torch.no_grad(), nothing_else_drawn(), self.dropout.handed(masks):
-                network(torch.from_numpy(X))
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return computing(X, found)
+        with torch.no_grad(), nothing_else_drawn(), self.dropout.handed(masks):
+            return computing(X, layer_outputs(network, torch.from_numpy(X)))
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
         trained = [p for p in self.layouts.own if p.requires_grad]
@@ -195,6 +176,14 @@ class PyTorchAdapter(Adapter):
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
         return float(self.parts.loss(torch.from_numpy(outputs), torch.from_numpy(y)))
+
+
+def _convert(optimizer: torch.optim.Optimizer, dtype: torch.dtype) -> None:
+    """Give an optimizer's state the dtype of the network, which it was made before: Adagrad's."""
+    for state in optimizer.state.values():
+        for name, value in state.items():
+            if torch.is_tensor(value) and value.is_floating_point() and name != "step":
+                state[name] = value.to(dtype)
 
 
 class PyTorchRegressor(LockstepRegressor):

@@ -11,7 +11,7 @@ from torch import nn
 from frameworks.draws import Dropped
 from frameworks.masks import Masks
 
-__all__ = ["DropoutModules", "channels_first", "nothing_else_drawn"]
+__all__ = ["DropoutModules", "channels_first", "nothing_else_drawn", "takes_images"]
 
 # The modules that return images (n, c, h, w) or sequences (n, c, t), and those that keep a layout.
 _IMAGES = (
@@ -20,7 +20,18 @@ _IMAGES = (
     *(nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d),
 )
 _ELEMENTWISE = (
-    *(nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU, nn.ELU, nn.SELU, nn.Softplus),
+    *(
+        nn.ReLU,
+        nn.ReLU6,
+        nn.LeakyReLU,
+        nn.Sigmoid,
+        nn.Tanh,
+        nn.GELU,
+        nn.SiLU,
+        nn.ELU,
+        nn.SELU,
+        nn.Softplus,
+    ),
     *(nn.Mish, nn.Hardsigmoid, nn.Hardswish, nn.Dropout, nn.BatchNorm1d, nn.GroupNorm),
     *(nn.ZeroPad1d, nn.ZeroPad2d),
 )
@@ -32,6 +43,11 @@ def channels_first(module: nn.Module, before: bool) -> bool:
     The outputs of other modules are taken as they are.
     """
     return isinstance(module, _IMAGES) or (before and isinstance(module, _ELEMENTWISE))
+
+
+def takes_images(module: nn.Module) -> bool:
+    """Return whether a module's inputs are images, and so (n, c, h, w)."""
+    return isinstance(module, _IMAGES)
 
 
 class DropoutModules:

@@ -13,7 +13,9 @@ from frameworks.default_network import build_scratch
 from frameworks.draws import Dropped, StepDraws
 from frameworks.probe import LayerOutput, computing, kind_of
 from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
+from frameworks.recordings.trace import Facts
 from frameworks.regressor import LockstepRegressor
+from frameworks.scratch.facts import optimizer_facts
 from frameworks.scratch.walking import leaves, walk
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
@@ -47,6 +49,11 @@ class ScratchAdapter(Adapter):
     def set_optimizer_state(self, state: Any) -> None:
         for optimizer, own in zip(self.parts.optimizers, deepcopy(state), strict=True):
             optimizer.state = own
+
+    def optimizer_facts(self) -> list[Facts]:
+        return [
+            facts for optimizer in self.parts.optimizers for facts in optimizer_facts(optimizer)
+        ]
 
     def dropped(self, X: np.ndarray) -> list[Dropped]:
         return [
@@ -96,8 +103,9 @@ class ScratchAdapter(Adapter):
                 type(layer).__name__,
                 a.copy(),
                 0 if isinstance(layer, scratch.Sequential) else len(layer.params),
+                None if isinstance(layer, scratch.Sequential) else x.copy(),
             )
-            for layer, _, a in walk(self.parts.network, X, training)
+            for layer, x, a in walk(self.parts.network, X, training)
         ]
         return computing(X, found)
 

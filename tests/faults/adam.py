@@ -9,14 +9,16 @@ from experiments.churn import EXPERIMENT as churn
 from .fault import fault, of_class, optimizer
 
 
-@fault("ε after the correction", "PyTorch's Adam as it comes, held against Keras' ε̂.", "step",
-       churn, "scratch,pytorch", "ε after the bias correction")  # fmt: skip
+@fault("ε after the correction", "PyTorch's Adam as it comes, held against Keras' ε̂.",
+       "step, weights.0", churn, "scratch,pytorch",
+       "pytorch uses Adam with ε = 1e-07 after the bias correction")  # fmt: skip
 def _(plant):
     plant.patch.setattr(frameworks.pytorch.hooks, "use_epsilon_hat", lambda optimizer: optimizer)
 
 
-@fault("ε of another framework", "ε̂ = 1e-8 stands for 1e-7.", "step", churn, "pytorch,scratch",
-       "1e-08 before the bias correction")  # fmt: skip
+@fault("ε of another framework", "ε̂ = 1e-8 stands for 1e-7.", "step, weights.0", churn,
+       "pytorch,scratch",
+       "scratch uses Adam with ε = 1e-08 before the bias correction")  # fmt: skip
 def _(plant):
     def change(parts):
         parts.optimizer.epsilon = 1e-8
@@ -24,8 +26,8 @@ def _(plant):
     plant.parts(change)
 
 
-@fault("ε inside the root", "√(v + ε) stands for √v + ε.", "step", churn, "pytorch,scratch",
-       "inside the root")  # fmt: skip
+@fault("ε inside the root", "√(v + ε) stands for √v + ε.", "step, weights.0", churn,
+       "pytorch,scratch", "scratch uses Adam with ε = 1e-07 inside the root")  # fmt: skip
 def _(plant):
     class Adam(scratch.Adam):
         def step(self, theta, g):
@@ -66,37 +68,39 @@ def none(self, t):
     return 1.0
 
 
-@fault("no bias correction", "m and v are taken as they are.", "step", churn, "pytorch,scratch",
-       "without any bias correction")  # fmt: skip
+@fault("no bias correction", "m and v are taken as they are.", "step, weights.0", churn,
+       "pytorch,scratch", "scratch uses Adam with no bias correction")  # fmt: skip
 def _(plant):
     corrected(plant, none, none)
 
 
-@fault("only m corrected", "v̂ is forgotten.", "step", churn, "pytorch,scratch",
-       "without v's bias correction")  # fmt: skip
+@fault("only m corrected", "v̂ is forgotten.", "step, weights.0", churn, "pytorch,scratch",
+       "scratch uses Adam with no bias correction of v")  # fmt: skip
 def _(plant):
     corrected(plant, first, none)
 
 
-@fault("only v corrected", "m̂ is forgotten.", "step", churn, "pytorch,scratch",
-       "without m's bias correction")  # fmt: skip
+@fault("only v corrected", "m̂ is forgotten.", "step, weights.0", churn, "pytorch,scratch",
+       "scratch uses Adam with no bias correction of m")  # fmt: skip
 def _(plant):
     corrected(plant, none, second)
 
 
-@fault("t one ahead", "Steps count from 2.", "step", churn, "pytorch,scratch", "count from 2")
+@fault("t one ahead", "Steps count from 2.", "step, weights.0", churn, "pytorch,scratch",
+       "count from 2")  # fmt: skip
 def _(plant):
     corrected(plant, lambda self, t: first(self, t + 1), lambda self, t: second(self, t + 1))
 
 
-@fault("t counts epochs", "The correction stays what it was in the first step.", "trajectory",
-       churn, "pytorch,scratch")  # fmt: skip
+@fault("t counts epochs", "The correction stays what it was in the first step.",
+       "trajectory, weights.0", churn, "pytorch,scratch",
+       "in scratch the optimizer does not count its steps")  # fmt: skip
 def _(plant):
     corrected(plant, lambda self, t: first(self, 1), lambda self, t: second(self, 1))
 
 
-@fault("betas confused", "β₁ and β₂ change places.", "step", churn, "pytorch,scratch",
-       "β₁ and β₂ swapped")  # fmt: skip
+@fault("betas confused", "β₁ and β₂ change places.", "step, weights.0", churn, "pytorch,scratch",
+       "scratch uses Adam with β₁ = 0.999, β₂ = 0.9")  # fmt: skip
 def _(plant):
     def change(parts):
         own = parts.optimizer
@@ -105,8 +109,9 @@ def _(plant):
     plant.parts(change)
 
 
-@fault("betas that float32 does not hold", "0.9 and 0.999 are given as they are written.", "step",
-       churn, "pytorch,scratch", "not rounded to float32")  # fmt: skip
+@fault("betas that float32 does not hold", "0.9 and 0.999 are given as they are written.",
+       "step, weights.0", churn, "pytorch,scratch",
+       "scratch uses Adam with β₁ = 0.9 (not rounded to float32)")  # fmt: skip
 def _(plant):
     def change(parts):
         parts.optimizer.beta_1, parts.optimizer.beta_2 = 0.9, 0.999
@@ -115,7 +120,8 @@ def _(plant):
 
 
 @fault("rate that float32 does not hold", "η is 0.001, not the float32 number next to it.",
-       "step", churn, "pytorch,scratch", "learning_rate = 0.001")  # fmt: skip
+       "step, weights.0", churn, "pytorch,scratch",
+       "scratch uses Adam with learning rate 0.001 (not rounded")  # fmt: skip
 def _(plant):
     def change(parts):
         parts.optimizer.eta = 1e-3
@@ -123,8 +129,9 @@ def _(plant):
     plant.parts(change)
 
 
-@fault("rate of another optimizer", "η is 0.01, SGD's default, for Adam's 0.001.", "step", churn,
-       "pytorch,scratch", "learning rate of scratch is 10 times")  # fmt: skip
+@fault("rate of another optimizer", "η is 0.01, SGD's default, for Adam's 0.001.",
+       "step, weights.0", churn, "pytorch,scratch",
+       "learning rate of scratch is 10 times")  # fmt: skip
 def _(plant):
     def change(parts):
         parts.optimizer.eta = 10 * parts.optimizer.eta

@@ -19,14 +19,15 @@ def keras_parts(plant, make):
 
 
 @fault("channels flattened one by one", "PyTorch's images are flattened without a permute.",
-       "forward", images, "scratch,pytorch", "channel by channel")  # fmt: skip
+       "forward, the input of layer 6", images, "scratch,pytorch",
+       "channel by channel")  # fmt: skip
 def _(plant):
     own = images.spec
     plant.build(lambda build: lambda spec=own: pytorch_images(spec, channels_last=False))
 
 
 @fault("kernel not transposed", "PyTorch's (d_out, d_in) is taken for (d_in, d_out), both ways.",
-       "forward", churn, "scratch,pytorch", "kernel is transposed")  # fmt: skip
+       "forward, layer 3", churn, "scratch,pytorch", "kernel is transposed")  # fmt: skip
 def _(plant):
     original = frameworks.pytorch.adapter.layout_of
 
@@ -38,16 +39,16 @@ def _(plant):
     plant.patch.setattr(frameworks.pytorch.adapter, "layout_of", untransposed)
 
 
-@fault("ReLU after the last layer", "The output layer has an activation too.", "forward", mnist,
-       "scratch,pytorch", "applies a ReLU")  # fmt: skip
+@fault("ReLU after the last layer", "The output layer has an activation too.",
+       "forward, the network's outputs", mnist, "scratch,pytorch", "applies a ReLU")  # fmt: skip
 def _(plant):
     from torch import nn
 
     plant.parts(lambda parts: parts._replace(network=nn.Sequential(*parts.network, nn.ReLU())))
 
 
-@fault("softmax twice in Keras", "The last layer has a softmax, the loss takes logits.", "forward",
-       mnist, "scratch,keras", "applies a softmax")  # fmt: skip
+@fault("softmax twice in Keras", "The last layer has a softmax, the loss takes logits.",
+       "forward, the network's outputs", mnist, "scratch,keras", "applies a softmax")  # fmt: skip
 def _(plant):
     import keras
     from keras import layers
@@ -92,7 +93,8 @@ def _(plant):
 
 
 @fault("order of Keras' seeded shuffle", "fit(shuffle=True) repeats one permutation.",
-       "trajectory", churn, "scratch,keras", "repeats the first epoch's order")  # fmt: skip
+       "trajectory, the epoch's loss", churn, "scratch,keras",
+       "repeats the first epoch's order")  # fmt: skip
 def _(plant):
     train = KerasAdapter.train
 

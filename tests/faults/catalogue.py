@@ -1,19 +1,31 @@
 """All faults, area by area; a file of faults is entered here."""
 
-from . import layers, image_layers, training_layers, losses, adam, optimizers, loop  # isort: skip
-from . import builders, inputs, evaluation  # isort: skip
+from . import layers, image_layers, training_layers, shapes, keras_layers  # isort: skip
+from . import losses, criteria, adam, moments, optimizers, schedules, loop  # isort: skip
+from . import sequences, states, attention, transformers  # isort: skip
+from . import builders, inputs, tables, evaluation  # isort: skip
 from .fault import CATALOGUE
 
 __all__ = [
     "CATALOGUE",
     "adam",
+    "attention",
     "builders",
+    "criteria",
     "evaluation",
     "image_layers",
     "inputs",
+    "keras_layers",
     "layers",
     "loop",
     "losses",
+    "moments",
     "optimizers",
+    "schedules",
+    "sequences",
+    "shapes",
+    "states",
+    "tables",
     "training_layers",
+    "transformers",
 ]

@@ -12,8 +12,8 @@ from .fault import fault
 from .pages import momentum
 
 
-@fault("threshold of a logit", "Probabilities are held against 0, not ½.", "result", circle,
-       "scratch,pytorch", "decides at 0.0")  # fmt: skip
+@fault("threshold of a logit", "Probabilities are held against 0, not ½.",
+       "result, the test accuracy", circle, "scratch,pytorch", "decides at 0.0")  # fmt: skip
 def _(plant):
     original = PyTorchAdapter.__init__
 
@@ -25,7 +25,7 @@ def _(plant):
 
 
 @fault("smallest for largest", "The predicted class is the one with the smallest output.",
-       "result", mnist, "scratch,pytorch", "smallest output")  # fmt: skip
+       "result, 297 of 297 predictions", mnist, "scratch,pytorch", "smallest output")  # fmt: skip
 def _(plant):
     predict = LockstepClassifier.predict
 
@@ -38,14 +38,15 @@ def _(plant):
 
 
 @fault("another loss in the evaluation", "The test loss is twice what it is in training.",
-       "result", mnist, "scratch,pytorch", "pytorch is 2 times that of scratch")  # fmt: skip
+       "result, the test loss", mnist, "scratch,pytorch",
+       "pytorch is 2 times that of scratch")  # fmt: skip
 def _(plant):
     loss = PyTorchAdapter.loss
     plant.patch.setattr(PyTorchAdapter, "loss", lambda self, *arguments: 2 * loss(self, *arguments))
 
 
-@fault("weights updated by the evaluation", "Measuring takes a step of its own.", "result",
-       momentum, "scratch,pytorch", "changes the weights")  # fmt: skip
+@fault("weights updated by the evaluation", "Measuring takes a step of its own.",
+       "result, weights.7", momentum, "scratch,pytorch", "changes the weights")  # fmt: skip
 def _(plant):
     outputs = PyTorchAdapter.outputs
 
@@ -58,8 +59,9 @@ def _(plant):
     plant.patch.setattr(PyTorchAdapter, "outputs", changed)
 
 
-@fault("evaluated in float32", "Outputs are rounded when they are handed over.", "forward",
-       momentum, "scratch,pytorch", "representable in float32")  # fmt: skip
+@fault("evaluated in float32", "Outputs are rounded when they are handed over.",
+       "forward, the network's outputs", momentum, "scratch,pytorch",
+       "representable in float32")  # fmt: skip
 def _(plant):
     outputs = PyTorchAdapter.outputs
 
@@ -70,7 +72,9 @@ def _(plant):
 
 
 @fault("test rows in pieces that overlap", "The last row of a piece is predicted twice.",
-       "result", momentum, "scratch,pytorch")  # fmt: skip
+       "result, the test loss", momentum, "scratch,pytorch",
+       "the outputs on the test rows differ, although the weights agree",
+       named="symptom")  # fmt: skip
 def _(plant):
     outputs = PyTorchAdapter.outputs
 

@@ -25,6 +25,7 @@ SIZES = {
     "mnist": {"epochs": 2, "limit": 300},
 }
 CATALOGUE: list["Fault"] = []
+SEVERAL = 5  # in `make test` every fifth fault is planted
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,24 @@ class Fault:
     says: str  # in one sentence
     area: str
     level: str  # at which `diverge` has to name it
+    place: str  # a part of the place that it has to name
     experiment: Experiment
     faulty: str  # the implementation that it is planted in
     clean: str  # and the one that it is held against
-    cause: str  # a part of the cause that `diverge` has to name; "" where it may be silent
+    cause: str | None  # a part of the right cause; None where no numbers can show one
+    named: str  # what `diverge` makes of it: "right", "none", or "symptom", which is a shortcoming
     plant: Callable[["Plant"], None]
+
+    def judge(self, said: str | None) -> str:
+        """Return whether a cause that is named is the right one.
+
+        "right", "none", "wrong", or "symptom" if it is true, and follows from the fault.
+        """
+        if said is None:
+            return "none"
+        if self.cause is None or self.cause not in said:
+            return "wrong"
+        return "symptom" if self.named == "symptom" else "right"
 
     @contextmanager
     def planted(self) -> Iterator["Plant"]:
@@ -103,20 +117,26 @@ class Plant:
 def fault(
     name: str,
     says: str,
-    level: str,
+    at: str,
     experiment: Experiment,
     between: str,
-    cause: str = "",
+    cause: str | None = None,
+    named: str | None = None,
 ) -> Callable[[Callable[[Plant], None]], Callable[[Plant], None]]:
     """Enter a fault into the catalogue; `between` names the clean side, then the faulty one.
 
-    The area is the name of the file.
+    `at`: the level and the place that have to be named, as in "forward, layer 2". `cause`: a part
+    of the right cause, or of the symptom if that is all that is `named`. The area is the name of
+    the file.
     """
 
     def enter(plant: Callable[[Plant], None]) -> Callable[[Plant], None]:
         clean, faulty = between.split(",")
         area = plant.__module__.rpartition(".")[2].replace("_", " ")
-        found = Fault(name, says, area, level, experiment, faulty, clean, cause, plant)
+        level, _, place = at.partition(", ")
+        expected = named or ("none" if cause is None else "right")
+        found = Fault(name, says, area, level, place, experiment, faulty, clean, cause, expected,
+                      plant)  # fmt: skip
         CATALOGUE.append(found)
         return plant
 

@@ -20,26 +20,27 @@ def patch_convolution(plant, change):
     plant.layers(lambda layers: swap(layers, scratch.Conv2D, rebased(Conv2D)))
 
 
-@fault("kernel turned round", "A convolution as in mathematics, not a correlation.", "forward",
-       images, "pytorch,scratch", "rotated by 180°")  # fmt: skip
+@fault("kernel turned round", "A convolution as in mathematics, not a correlation.",
+       "forward, layer 1", images, "pytorch,scratch", "rotated by 180°")  # fmt: skip
 def _(plant):
     patch_convolution(plant, lambda W: W[::-1, ::-1].copy())
 
 
-@fault("kernel's height and width confused", "The kernel is applied transposed.", "forward",
-       images, "pytorch,scratch", "kernel is transposed")  # fmt: skip
+@fault("kernel's height and width confused", "The kernel is applied transposed.",
+       "forward, layer 1", images, "pytorch,scratch", "kernel is transposed")  # fmt: skip
 def _(plant):
     patch_convolution(plant, lambda W: W.swapaxes(0, 1).copy())
 
 
-@fault("kernel's channels confused", "The output channels are counted backwards.", "forward",
-       images, "pytorch,scratch", "channels reversed")  # fmt: skip
+@fault("kernel's channels confused", "The output channels are counted backwards.",
+       "forward, layer 1", images, "pytorch,scratch", "channels reversed")  # fmt: skip
 def _(plant):
     patch_convolution(plant, lambda W: W[..., ::-1].copy())
 
 
-@fault("same for valid", "The image is padded with zeros where it should shrink.", "forward",
-       images, "scratch,pytorch", "padding or the stride differs")  # fmt: skip
+@fault("same for valid", "The image is padded with zeros where it should shrink.",
+       "forward, layer 1", images, "scratch,pytorch",
+       "pytorch has windows at stride 1 that begin 1 pixel before the image")  # fmt: skip
 def _(plant):
     def change(parts):
         parts.network[1].padding = (1, 1)
@@ -47,8 +48,9 @@ def _(plant):
     plant.parts(change)
 
 
-@fault("convolution's bias gradient averaged", "db is a mean over rows and places.", "gradient",
-       images, "pytorch,scratch")  # fmt: skip
+@fault("convolution's bias gradient averaged", "db is a mean over rows and places.",
+       "gradient, weights.3", images, "pytorch,scratch",
+       "scratch averages the bias's gradient")  # fmt: skip
 def _(plant):
     class Conv2D(scratch.Conv2D):
         def backward_params(self, dz):
@@ -76,8 +78,9 @@ class Ties(scratch.MaxPool2D):
         return dX
 
 
-@fault("last maximum for the first", "In a tie the gradient goes to the last maximum.", "gradient",
-       ties, "pytorch,scratch")  # fmt: skip
+@fault("last maximum for the first", "In a tie the gradient goes to the last maximum.",
+       "gradient, weights.0", ties, "pytorch,scratch",
+       "scratch gives the gradient to the last of several maxima")  # fmt: skip
 def _(plant):
     class MaxPool2D(Ties):
         def chosen(self, maxima):
@@ -86,8 +89,9 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.MaxPool2D, rebased(MaxPool2D)))
 
 
-@fault("gradient to every maximum", "In a tie each maximum gets the whole gradient.", "gradient",
-       ties, "pytorch,scratch")  # fmt: skip
+@fault("gradient to every maximum", "In a tie each maximum gets the whole gradient.",
+       "gradient, weights.1", ties, "pytorch,scratch",
+       "scratch gives the whole gradient to each of several maxima")  # fmt: skip
 def _(plant):
     class MaxPool2D(Ties):
         def chosen(self, maxima):
@@ -96,14 +100,14 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.MaxPool2D, rebased(MaxPool2D)))
 
 
-@fault("mean for a maximum", "Average pooling stands where max-pooling was meant.", "forward",
-       images, "pytorch,scratch", "takes the mean")  # fmt: skip
+@fault("mean for a maximum", "Average pooling stands where max-pooling was meant.",
+       "forward, layer 5", images, "pytorch,scratch", "takes the mean")  # fmt: skip
 def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.MaxPool2D, lambda _: scratch.AveragePool2D(3)))
 
 
 @fault("flattened in Fortran's order", "Images become rows with the first axis fastest.",
-       "forward", images, "pytorch,scratch", "Fortran order")  # fmt: skip
+       "forward, the input of layer 6", images, "pytorch,scratch", "Fortran order")  # fmt: skip
 def _(plant):
     class Flatten(scratch.Flatten):
         def forward(self, X, training=False):

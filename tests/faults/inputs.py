@@ -26,14 +26,14 @@ def kernels(change):
     return lambda weights, rng: [change(w).copy() if w.ndim > 1 else w for w in weights]
 
 
-@fault("another seed", "One side draws its weights once more.", "inputs", churn,
+@fault("another seed", "One side draws its weights once more.", "inputs, initial weights.0", churn,
        "scratch,pytorch")  # fmt: skip
 def _(plant):
     plant.options["seed"] = 1
 
 
-@fault("kernel transposed on the way in", "A square kernel is copied as its transpose.", "inputs",
-       churn, "scratch,pytorch", "transposed")  # fmt: skip
+@fault("kernel transposed on the way in", "A square kernel is copied as its transpose.",
+       "inputs, initial weights.2", churn, "scratch,pytorch", "transposed")  # fmt: skip
 def _(plant):
     set_weights = PyTorchAdapter.set_weights
 
@@ -43,58 +43,60 @@ def _(plant):
     plant.patch.setattr(PyTorchAdapter, "set_weights", changed)
 
 
-@fault("reshaped in Fortran's order", "A flat array is cut with the first axis fastest.", "inputs",
-       churn, "scratch,pytorch", "Fortran order")  # fmt: skip
+@fault("reshaped in Fortran's order", "A flat array is cut with the first axis fastest.",
+       "inputs, initial weights.0", churn, "scratch,pytorch", "Fortran order")  # fmt: skip
 def _(plant):
     change_weights(plant, kernels(lambda w: w.ravel().reshape(w.shape, order="F")))
 
 
-@fault("kernels turned round on the way in", "Their height and width are reversed.", "inputs",
-       images, "scratch,pytorch", "reversed along both axes")  # fmt: skip
+@fault("kernels turned round on the way in", "Their height and width are reversed.",
+       "inputs, initial weights.0", images, "scratch,pytorch",
+       "reversed along both axes")  # fmt: skip
 def _(plant):
     change_weights(plant, kernels(lambda w: w[::-1, ::-1] if w.ndim == 4 else w))
 
 
-@fault("weights in another order", "Equal layers get each other's kernels.", "inputs", momentum,
-       "scratch,pytorch", "another order")  # fmt: skip
+@fault("weights in another order", "Equal layers get each other's kernels.",
+       "inputs, initial weights.2", momentum, "scratch,pytorch", "another order")  # fmt: skip
 def _(plant):
     change_weights(plant, lambda w, rng: [*w[:2], *w[4:6], *w[2:4], *w[6:]])
 
 
 @fault("one initializer used twice", "Two layers of one shape start from identical weights.",
-       "inputs", momentum, "scratch,pytorch", "identical weights")  # fmt: skip
+       "inputs, initial weights.4", momentum, "scratch,pytorch", "identical weights")  # fmt: skip
 def _(plant):
     change_weights(plant, lambda w, rng: [*w[:4], w[2], *w[5:]])
 
 
-@fault("weights rounded to float32", "They are handed over in single precision.", "inputs", churn,
-       "scratch,pytorch", "rounded to float32")  # fmt: skip
+@fault("weights rounded to float32", "They are handed over in single precision.",
+       "inputs, initial weights.0", churn, "scratch,pytorch", "rounded to float32")  # fmt: skip
 def _(plant):
     change_weights(plant, lambda w, rng: [x.astype(np.float32).astype(np.float64) for x in w])
 
 
-@fault("weights of another scale", "He's rule stands for a narrower one: √2 too wide.", "inputs",
-       mnist, "scratch,pytorch", "1.41421 times")  # fmt: skip
+@fault("weights of another scale", "He's rule stands for a narrower one: √2 too wide.",
+       "inputs, initial weights.0", mnist, "scratch,pytorch", "1.41421 times")  # fmt: skip
 def _(plant):
     change_weights(plant, kernels(lambda w: w * 2**0.5))
 
 
-@fault("weights start at zero", "The initialization is left out.", "inputs", churn,
-       "scratch,pytorch", "every number is 0")  # fmt: skip
+@fault("weights start at zero", "The initialization is left out.", "inputs, initial weights.0",
+       churn, "scratch,pytorch", "every number is 0")  # fmt: skip
 def _(plant):
     change_weights(plant, lambda weights, rng: [np.zeros_like(w) for w in weights])
 
 
-@fault("PyTorch's own biases", "Biases keep the framework's draws instead of zeros.", "inputs",
-       churn, "scratch,pytorch")  # fmt: skip
+@fault("PyTorch's own biases", "Biases keep the framework's draws instead of zeros.",
+       "inputs, initial weights.1", churn, "scratch,pytorch", "every number is 0 in scratch",
+       named="symptom")  # fmt: skip
 def _(plant):
     change_weights(
         plant, lambda w, rng: [x + rng.uniform(-0.3, 0.3, x.shape) * (x.ndim == 1) for x in w]
     )
 
 
-@fault("a seed that leaks", "Drawing a number elsewhere moves the order of the batches.", "inputs",
-       churn, "scratch,pytorch")  # fmt: skip
+@fault("a seed that leaks", "Drawing a number elsewhere moves the order of the batches.",
+       "inputs, batch order of epoch 1", churn, "scratch,pytorch")  # fmt: skip
 def _(plant):
     build, orders = PyTorchAdapter.build, Draws.orders
     leaked = []
@@ -116,20 +118,21 @@ def _(plant):
 # --- data ---
 
 
-@fault("labels shifted by a row", "Every row has its neighbour's label.", "inputs", churn,
-       "scratch,pytorch", "shifted by one row")  # fmt: skip
+@fault("labels shifted by a row", "Every row has its neighbour's label.", "inputs, training labels",
+       churn, "scratch,pytorch", "shifted by one row")  # fmt: skip
 def _(plant):
     plant.data(lambda data: {"y_train": np.roll(data.y_train, 1)})
 
 
-@fault("classes confused", "0 and 1 change places.", "inputs", churn, "scratch,pytorch",
-       "two classes are swapped")  # fmt: skip
+@fault("classes confused", "0 and 1 change places.", "inputs, training labels", churn,
+       "scratch,pytorch", "two classes are swapped")  # fmt: skip
 def _(plant):
     plant.data(lambda data: {"y_train": 1 - data.y_train})
 
 
-@fault("scaled with the test rows", "Means and deviations are those of all rows.", "inputs", churn,
-       "scratch,pytorch", "training and test rows together")  # fmt: skip
+@fault("scaled with the test rows", "Means and deviations are those of all rows.",
+       "inputs, training rows", churn, "scratch,pytorch",
+       "training and test rows together")  # fmt: skip
 def _(plant):
     def change(data):
         both = np.vstack([data.X_train, data.X_test])
@@ -142,8 +145,9 @@ def _(plant):
     plant.data(change)
 
 
-@fault("test rows scaled by themselves", "Each part is scaled by its own deviations.", "inputs",
-       churn, "scratch,pytorch", "means and deviations of the test rows")  # fmt: skip
+@fault("test rows scaled by themselves", "Each part is scaled by its own deviations.",
+       "inputs, test rows", churn, "scratch,pytorch",
+       "means and deviations of the test rows")  # fmt: skip
 def _(plant):
     def change(data):
         X = data.X_test
@@ -152,22 +156,22 @@ def _(plant):
     plant.data(change)
 
 
-@fault("pixels over 256", "Grey levels are divided by 256, not 255.", "inputs", mnist,
-       "scratch,pytorch", "1.00392 times")  # fmt: skip
+@fault("pixels over 256", "Grey levels are divided by 256, not 255.", "inputs, training rows",
+       mnist, "scratch,pytorch", "1.00392 times")  # fmt: skip
 def _(plant):
     plant.data(
         lambda data: {"X_train": data.X_train * 255 / 256, "X_test": data.X_test * 255 / 256}
     )
 
 
-@fault("pixels rounded to float32", "The rows were float32 once.", "inputs", mnist,
+@fault("pixels rounded to float32", "The rows were float32 once.", "inputs, training rows", mnist,
        "scratch,pytorch", "rounded to float32")  # fmt: skip
 def _(plant):
     plant.data(lambda data: {"X_train": data.X_train.astype(np.float32).astype(np.float64)})
 
 
-@fault("images transposed", "Rows and columns of the pixels change places.", "inputs", mnist,
-       "scratch,pytorch", "in another order")  # fmt: skip
+@fault("images transposed", "Rows and columns of the pixels change places.",
+       "inputs, training rows", mnist, "scratch,pytorch", "in another order")  # fmt: skip
 def _(plant):
     def change(data):
         X = data.X_train.reshape(-1, 28, 28).transpose(0, 2, 1)
@@ -176,8 +180,8 @@ def _(plant):
     plant.data(change)
 
 
-@fault("rows in another order", "The file is read backwards, labels and all.", "inputs", mnist,
-       "scratch,pytorch")  # fmt: skip
+@fault("rows in another order", "The file is read backwards, labels and all.",
+       "inputs, training rows", mnist, "scratch,pytorch")  # fmt: skip
 def _(plant):
     plant.data(
         lambda data: {
@@ -187,13 +191,13 @@ def _(plant):
     )
 
 
-@fault("header read as a row", "The first row is lost.", "inputs", momentum, "scratch,pytorch",
-       "93 of the other's 94 rows")  # fmt: skip
+@fault("header read as a row", "The first row is lost.", "inputs, training rows", momentum,
+       "scratch,pytorch", "pytorch lacks row 1 of the 94 training rows")  # fmt: skip
 def _(plant):
     plant.data(lambda data: {"X_train": data.X_train[1:].copy(), "y_train": data.y_train[1:]})
 
 
-@fault("test labels from the wrong file", "The test rows have other rows' labels.", "inputs",
-       mnist, "scratch,pytorch", "shifted by one row")  # fmt: skip
+@fault("test labels from the wrong file", "The test rows have other rows' labels.",
+       "inputs, test labels", mnist, "scratch,pytorch", "shifted by one row")  # fmt: skip
 def _(plant):
     plant.data(lambda data: {"y_test": np.roll(data.y_test, 1)})

@@ -12,7 +12,7 @@ from .image_pages import images
 from .pages import leaky, momentum
 
 
-@fault("bias not added", "A dense layer computes X W and forgets b.", "forward", momentum,
+@fault("bias not added", "A dense layer computes X W and forgets b.", "forward, layer 1", momentum,
        "pytorch,scratch", "leaves the bias out")  # fmt: skip
 def _(plant):
     class Dense(scratch.Dense):
@@ -23,8 +23,8 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.Dense, rebased(Dense)))
 
 
-@fault("kernel transposed in forward", "A square matrix is applied as its transpose.", "forward",
-       momentum, "pytorch,scratch", "kernel is transposed")  # fmt: skip
+@fault("kernel transposed in forward", "A square matrix is applied as its transpose.",
+       "forward, layer 3", momentum, "pytorch,scratch", "kernel is transposed")  # fmt: skip
 def _(plant):
     class Dense(scratch.Dense):
         def forward(self, X, training=False):
@@ -34,8 +34,9 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.Dense, rebased(Dense)))
 
 
-@fault("bias gradient averaged", "db is the mean of dz over the rows, not its sum.", "gradient",
-       momentum, "pytorch,scratch", "biases' gradient alone of pytorch is 12 times")  # fmt: skip
+@fault("bias gradient averaged", "db is the mean of dz over the rows, not its sum.",
+       "gradient, weights.7", momentum, "pytorch,scratch",
+       "scratch averages the bias's gradient over the rows")  # fmt: skip
 def _(plant):
     class Dense(scratch.Dense):
         def backward_params(self, dz):
@@ -45,8 +46,8 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.Dense, rebased(Dense)))
 
 
-@fault("bias gradient forgotten", "backward sets dW and leaves db at zero.", "gradient", momentum,
-       "pytorch,scratch", "no gradient for weights.1")  # fmt: skip
+@fault("bias gradient forgotten", "backward sets dW and leaves db at zero.", "gradient, weights.7",
+       momentum, "pytorch,scratch", "no gradient for weights.1")  # fmt: skip
 def _(plant):
     class Dense(scratch.Dense):
         def backward_params(self, dz):
@@ -55,8 +56,9 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.Dense, rebased(Dense)))
 
 
-@fault("dX without the transpose", "A square layer passes dz W back, not dz Wᵀ.", "gradient",
-       momentum, "pytorch,scratch")  # fmt: skip
+@fault("dX without the transpose", "A square layer passes dz W back, not dz Wᵀ.",
+       "gradient, weights.3", momentum, "pytorch,scratch",
+       "scratch passes dz W back, not dz Wᵀ")  # fmt: skip
 def _(plant):
     class Dense(scratch.Dense):
         def backward(self, dz):
@@ -66,8 +68,9 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.Dense, rebased(Dense)))
 
 
-@fault("wrong axis in a sum", "db is summed along the outputs, and spread over them.", "gradient",
-       momentum, "pytorch,scratch")  # fmt: skip
+@fault("wrong axis in a sum", "db is summed along the outputs, and spread over them.",
+       "gradient, weights.7", momentum, "pytorch,scratch",
+       "scratch sums the bias's gradient over the wrong axis")  # fmt: skip
 def _(plant):
     class Dense(scratch.Dense):
         def backward_params(self, dz):
@@ -77,14 +80,14 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.Dense, rebased(Dense)))
 
 
-@fault("sigmoid for a tanh", "One hidden layer has the wrong activation.", "forward", momentum,
-       "pytorch,scratch", "a sigmoid there")  # fmt: skip
+@fault("sigmoid for a tanh", "One hidden layer has the wrong activation.", "forward, layer 2",
+       momentum, "pytorch,scratch", "a sigmoid there")  # fmt: skip
 def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.Tanh, lambda layer: scratch.Sigmoid()))
 
 
-@fault("activation forgotten", "One hidden layer passes z on as it is.", "forward", momentum,
-       "pytorch,scratch", "no activation there")  # fmt: skip
+@fault("activation forgotten", "One hidden layer passes z on as it is.", "forward, layer 2",
+       momentum, "pytorch,scratch", "no activation there")  # fmt: skip
 def _(plant):
     class Tanh(scratch.Tanh):
         def forward(self, z, training=False):
@@ -94,8 +97,9 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.Tanh, rebased(Tanh)))
 
 
-@fault("relu'(0) = 1", "At the kink the derivative is 1, as that of maximum(z, 0).", "gradient",
-       images, "pytorch,scratch")  # fmt: skip
+@fault("relu'(0) = 1", "At the kink the derivative is 1, as that of maximum(z, 0).",
+       "gradient, weights.1", images, "pytorch,scratch",
+       "scratch takes 1 for the derivative at 0")  # fmt: skip
 def _(plant):
     class ReLU(scratch.ReLU):
         def forward(self, z, training=False):
@@ -108,8 +112,9 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.ReLU, rebased(ReLU)))
 
 
-@fault("ReLU masks by the gradient", "backward is max(da, 0), not da where z > 0.", "gradient",
-       images, "pytorch,scratch")  # fmt: skip
+@fault("ReLU masks by the gradient", "backward is max(da, 0), not da where z > 0.",
+       "gradient, weights.3", images, "pytorch,scratch",
+       "scratch masks by the gradient, not by z > 0")  # fmt: skip
 def _(plant):
     class ReLU(scratch.ReLU):
         def backward(self, da):
@@ -118,8 +123,8 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.ReLU, rebased(ReLU)))
 
 
-@fault("sigmoid' of z", "The derivative a (1 − a) is taken of z.", "gradient", xor,
-       "pytorch,scratch")  # fmt: skip
+@fault("sigmoid' of z", "The derivative a (1 − a) is taken of z.", "gradient, weights.1", xor,
+       "pytorch,scratch", "scratch takes z (1 − z) for a (1 − a)")  # fmt: skip
 def _(plant):
     class Sigmoid(scratch.Sigmoid):
         def forward(self, z, training=False):
@@ -132,8 +137,8 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.Sigmoid, rebased(Sigmoid)))
 
 
-@fault("tanh' without the square", "The derivative is 1 − a, not 1 − a².", "gradient", momentum,
-       "pytorch,scratch")  # fmt: skip
+@fault("tanh' without the square", "The derivative is 1 − a, not 1 − a².", "gradient, weights.5",
+       momentum, "pytorch,scratch", "scratch takes 1 − a for 1 − a²")  # fmt: skip
 def _(plant):
     class Tanh(scratch.Tanh):
         def backward(self, da):
@@ -142,14 +147,15 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.Tanh, rebased(Tanh)))
 
 
-@fault("another leaky slope", "Keras' slope of 0.3 stands where another was meant.", "forward",
-       leaky, "pytorch,scratch", "scratch has a slope of 0.3 below zero")  # fmt: skip
+@fault("another leaky slope", "Keras' slope of 0.3 stands where another was meant.",
+       "forward, layer 2", leaky, "pytorch,scratch",
+       "scratch has a slope of 0.3 below zero")  # fmt: skip
 def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.LeakyReLU, lambda _: scratch.LeakyReLU(0.3)))
 
 
-@fault("leaky slope lost in backward", "Backward is that of a plain ReLU.", "gradient", leaky,
-       "pytorch,scratch")  # fmt: skip
+@fault("leaky slope lost in backward", "Backward is that of a plain ReLU.", "gradient, weights.1",
+       leaky, "pytorch,scratch", "scratch takes 0 for the slope below zero")  # fmt: skip
 def _(plant):
     class LeakyReLU(scratch.LeakyReLU):
         def backward(self, da):
@@ -158,14 +164,14 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.LeakyReLU, rebased(LeakyReLU)))
 
 
-@fault("softmax on logits", "A softmax ends the network, before a loss on logits.", "forward",
-       mnist, "pytorch,scratch", "applies a softmax")  # fmt: skip
+@fault("softmax on logits", "A softmax ends the network, before a loss on logits.",
+       "forward, the network's outputs", mnist, "pytorch,scratch", "applies a softmax")  # fmt: skip
 def _(plant):
     plant.layers(lambda layers: [*layers, scratch.Softmax()])
 
 
-@fault("softmax along the rows", "The outputs are normalized over the batch.", "forward", mnist,
-       "pytorch,scratch", "over the rows")  # fmt: skip
+@fault("softmax along the rows", "The outputs are normalized over the batch.",
+       "forward, the network's outputs", mnist, "pytorch,scratch", "over the rows")  # fmt: skip
 def _(plant):
     class Softmax(scratch.Softmax):
         def forward(self, z, training=False):
@@ -175,8 +181,8 @@ def _(plant):
     plant.layers(lambda layers: [*layers, Softmax()])
 
 
-@fault("layer in float32", "One layer computes in float32 within a float64 network.", "forward",
-       momentum, "pytorch,scratch", "representable in float32")  # fmt: skip
+@fault("layer in float32", "One layer computes in float32 within a float64 network.",
+       "forward, layer 1", momentum, "pytorch,scratch", "representable in float32")  # fmt: skip
 def _(plant):
     class Dense(scratch.Dense):
         def forward(self, X, training=False):
@@ -188,7 +194,7 @@ def _(plant):
 
 
 @fault("two layers share an array", "An activation writes over what an earlier one has kept.",
-       "gradient", momentum, "pytorch,scratch")  # fmt: skip
+       "gradient, weights.4", momentum, "pytorch,scratch")  # fmt: skip
 def _(plant):
     shared = {}
 

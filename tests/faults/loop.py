@@ -25,8 +25,9 @@ def change_orders(plant, change, adapter=PyTorchAdapter):
     plant.patch.setattr(adapter, "train", changed)
 
 
-@fault("partial batch dropped", "The last batch of an epoch, not full, is left out.", "trajectory",
-       churn, "scratch,pytorch", "drops the last, incomplete batch")  # fmt: skip
+@fault("partial batch dropped", "The last batch of an epoch, not full, is left out.",
+       "trajectory, the epoch's loss", churn, "scratch,pytorch",
+       "drops the last, incomplete batch")  # fmt: skip
 def _(plant):
     def change(orders, n, size):
         return [order[: max(size, n // size * size)][:n] for order in orders]
@@ -34,20 +35,21 @@ def _(plant):
     change_orders(plant, lambda o, n, s: change(o, n, s) if n > s else o)
 
 
-@fault("first batch skipped", "Batches count from 1.", "trajectory", churn, "scratch,pytorch",
-       "drops the first batch")  # fmt: skip
+@fault("first batch skipped", "Batches count from 1.", "trajectory, the epoch's loss", churn,
+       "scratch,pytorch", "drops the first batch")  # fmt: skip
 def _(plant):
     change_orders(plant, lambda orders, n, s: [o[s:] if n > s else o for o in orders])
 
 
-@fault("last row skipped", "The range of the rows ends one too early.", "trajectory", churn,
-       "scratch,pytorch", "drops the last row")  # fmt: skip
+@fault("last row skipped", "The range of the rows ends one too early.",
+       "trajectory, the epoch's loss", churn, "scratch,pytorch", "drops the last row")  # fmt: skip
 def _(plant):
     change_orders(plant, lambda orders, n, s: [o[:-1] if n > s else o for o in orders])
 
 
-@fault("batches of one row less", "A batch ends one row before the next begins.", "step", churn,
-       "scratch,pytorch")  # fmt: skip
+@fault("batches of one row less", "A batch ends one row before the next begins.",
+       "step, loss of the step", churn, "scratch,pytorch",
+       "pytorch leaves the last row out of every batch")  # fmt: skip
 def _(plant):
     def change(orders, n, size):
         return [order[np.arange(len(order)) % size != size - 1] for order in orders]
@@ -55,26 +57,28 @@ def _(plant):
     change_orders(plant, change)
 
 
-@fault("rows shifted by one", "Every batch begins one row too early.", "trajectory", churn,
-       "scratch,pytorch", "shifted by one")  # fmt: skip
+@fault("rows shifted by one", "Every batch begins one row too early.",
+       "trajectory, the epoch's loss", churn, "scratch,pytorch", "shifted by one")  # fmt: skip
 def _(plant):
     change_orders(plant, lambda orders, n, s: [np.roll(o, 1) if n > s else o for o in orders])
 
 
-@fault("a shuffle that repeats", "Every epoch takes the first one's order.", "trajectory", churn,
-       "pytorch,scratch", "repeats the first epoch's order")  # fmt: skip
+@fault("a shuffle that repeats", "Every epoch takes the first one's order.",
+       "trajectory, the epoch's loss", churn, "pytorch,scratch",
+       "repeats the first epoch's order")  # fmt: skip
 def _(plant):
     change_orders(plant, lambda orders, n, s: [orders[0]] * len(orders), ScratchAdapter)
 
 
-@fault("no shuffle", "The rows stay in their order.", "trajectory", churn, "scratch,pytorch",
-       "does not shuffle")  # fmt: skip
+@fault("no shuffle", "The rows stay in their order.", "trajectory, the epoch's loss", churn,
+       "scratch,pytorch", "does not shuffle")  # fmt: skip
 def _(plant):
     change_orders(plant, lambda orders, n, s: [np.arange(n)] * len(orders))
 
 
-@fault("shuffled again", "Each epoch shuffles what the one before has shuffled.", "trajectory",
-       churn, "scratch,pytorch", "shuffles the previous epoch")  # fmt: skip
+@fault("shuffled again", "Each epoch shuffles what the one before has shuffled.",
+       "trajectory, the epoch's loss", churn, "scratch,pytorch",
+       "shuffles the previous epoch")  # fmt: skip
 def _(plant):
     def change(orders, n, size):
         rows = np.arange(n)
@@ -85,8 +89,9 @@ def _(plant):
     change_orders(plant, change)
 
 
-@fault("labels not shuffled", "The rows are put in order, their labels are not.", "trajectory",
-       churn, "scratch,pytorch", "shuffles the rows but not the labels")  # fmt: skip
+@fault("labels not shuffled", "The rows are put in order, their labels are not.",
+       "trajectory, the epoch's loss", churn, "scratch,pytorch",
+       "shuffles the rows but not the labels")  # fmt: skip
 def _(plant):
     train = PyTorchAdapter.train
 
@@ -98,7 +103,7 @@ def _(plant):
     plant.patch.setattr(PyTorchAdapter, "train", changed)
 
 
-@fault("zero_grad left out", "Gradients add up from step to step.", "trajectory", churn,
+@fault("zero_grad left out", "Gradients add up from step to step.", "trajectory, weights.0", churn,
        "scratch,pytorch", "gradients add up")  # fmt: skip
 def _(plant):
     def change(parts):
@@ -107,8 +112,8 @@ def _(plant):
     plant.parts(change)
 
 
-@fault("zero_grad after backward", "The gradients are cleared before the step.", "step", churn,
-       "scratch,pytorch", "no weight moves")  # fmt: skip
+@fault("zero_grad after backward", "The gradients are cleared before the step.", "step, weights.0",
+       churn, "scratch,pytorch", "no weight moves", named="symptom")  # fmt: skip
 def _(plant):
     def change(parts):
         step, zero = parts.optimizer.step, parts.optimizer.zero_grad
@@ -117,8 +122,9 @@ def _(plant):
     plant.parts(change)
 
 
-@fault("step before backward", "Each step takes the gradient of the batch before.", "step",
-       momentum, "pytorch,scratch", "no weight moves")  # fmt: skip
+@fault("step before backward", "Each step takes the gradient of the batch before.",
+       "step, weights.0", momentum, "pytorch,scratch",
+       "in scratch every step comes before the gradient of its batch")  # fmt: skip
 def _(plant):
     class Late(scratch.SGD):
         before = None
@@ -134,8 +140,9 @@ def _(plant):
     plant.parts(change)
 
 
-@fault("every second step left out", "The optimizer steps on every other batch.", "trajectory",
-       churn, "scratch,pytorch")  # fmt: skip
+@fault("every second step left out", "The optimizer steps on every other batch.",
+       "trajectory, weights.0", churn, "scratch,pytorch",
+       "no weight moves in pytorch at step 2")  # fmt: skip
 def _(plant):
     def change(parts):
         step, count = parts.optimizer.step, [0]
@@ -149,8 +156,8 @@ def _(plant):
     plant.parts(change)
 
 
-@fault("last step lost", "The training ends before its last step.", "result", churn,
-       "scratch,pytorch")  # fmt: skip
+@fault("last step lost", "The training ends before its last step.", "result, weights.0", churn,
+       "scratch,pytorch", "no weight moves in pytorch at step 30")  # fmt: skip
 def _(plant):
     def change(parts):
         taken, step = iter(range(1, 30)), parts.optimizer.step
@@ -159,8 +166,9 @@ def _(plant):
     plant.parts(change)
 
 
-@fault("loss after the update", "The loss is measured once the step is taken.", "step", churn,
-       "scratch,pytorch")  # fmt: skip
+@fault("loss after the update", "The loss is measured once the step is taken.",
+       "step, loss of the step", churn, "scratch,pytorch",
+       "pytorch measures the loss after the update")  # fmt: skip
 def _(plant):
     train = PyTorchAdapter.train
 
@@ -174,7 +182,8 @@ def _(plant):
 
 
 @fault("mean of the batches' means", "The unfilled batch counts as much as the others.",
-       "trajectory", mnist, "scratch,pytorch")  # fmt: skip
+       "trajectory, the epoch's loss", mnist, "scratch,pytorch",
+       "pytorch averages the batches' losses")  # fmt: skip
 def _(plant):
     def changed(self, data, orders, batch_size):
         for order in orders:
@@ -188,8 +197,9 @@ def _(plant):
     plant.patch.setattr(PyTorchAdapter, "train", changed)
 
 
-@fault("left in evaluation mode", "Nothing is dropped: layers are not told to train.", "forward",
-       dropout, "scratch,scratch", "drops nothing in training mode")  # fmt: skip
+@fault("left in evaluation mode", "Nothing is dropped: layers are not told to train.",
+       "forward, layer 3", dropout, "scratch,scratch",
+       "drops nothing in training mode")  # fmt: skip
 def _(plant):
     def changed(parts):
         for layer in parts.network.layers:

@@ -42,8 +42,8 @@ def _(plant):
     plant.parts(change)
 
 
-@fault("mean for a sum", "The squared errors are averaged where they are to be added.", "loss",
-       xor, "scratch,pytorch", "scratch is 4 times that of pytorch, as a sum")  # fmt: skip
+@fault("mean for a sum", "The squared errors are averaged where they are to be added.", "loss", xor,
+       "scratch,pytorch", "scratch is 4 times that of pytorch, as a sum")  # fmt: skip
 def _(plant):
     def change(parts):
         parts.loss.reduction = "mean"
@@ -58,7 +58,8 @@ def _(plant):
 
 
 @fault("derivative without its 2", "The gradient of the mean squared error lacks the factor.",
-       "gradient", circle, "pytorch,scratch", "pytorch is 2 times that of scratch")  # fmt: skip
+       "gradient, weights.3", circle, "pytorch,scratch",
+       "pytorch is 2 times that of scratch")  # fmt: skip
 def _(plant):
     class Halved(scratch.MeanSquaredError):
         def backward(self):
@@ -67,8 +68,8 @@ def _(plant):
     plant.parts(loss(lambda own: Halved()))
 
 
-@fault("gradient not averaged", "The loss is a mean, its gradient that of a sum.", "gradient",
-       mnist, "pytorch,scratch", "a sum over the rows")  # fmt: skip
+@fault("gradient not averaged", "The loss is a mean, its gradient that of a sum.",
+       "gradient, weights.3", mnist, "pytorch,scratch", "a sum over the rows")  # fmt: skip
 def _(plant):
     class Summed(scratch.CategoricalCrossEntropy):
         def backward(self):
@@ -77,8 +78,9 @@ def _(plant):
     plant.parts(loss(lambda own: Summed()))
 
 
-@fault("averaged twice", "The gradient is divided by the number of rows once more.", "gradient",
-       mnist, "pytorch,scratch", "pytorch is 128 times that of scratch")  # fmt: skip
+@fault("averaged twice", "The gradient is divided by the number of rows once more.",
+       "gradient, weights.3", mnist, "pytorch,scratch",
+       "pytorch is 128 times that of scratch")  # fmt: skip
 def _(plant):
     class Twice(scratch.CategoricalCrossEntropy):
         def backward(self):
@@ -87,7 +89,7 @@ def _(plant):
     plant.parts(loss(lambda own: Twice()))
 
 
-@fault("ascent for descent", "The gradient has the other sign.", "gradient", mnist,
+@fault("ascent for descent", "The gradient has the other sign.", "gradient, weights.3", mnist,
        "pytorch,scratch", "opposite signs")  # fmt: skip
 def _(plant):
     class Ascent(scratch.CategoricalCrossEntropy):
@@ -97,8 +99,8 @@ def _(plant):
     plant.parts(loss(lambda own: Ascent()))
 
 
-@fault("softmax before CrossEntropyLoss", "The loss takes probabilities for logits.", "loss",
-       mnist, "scratch,pytorch", "softmax is applied twice")  # fmt: skip
+@fault("softmax before CrossEntropyLoss", "The loss takes probabilities for logits.", "loss", mnist,
+       "scratch,pytorch", "softmax is applied twice")  # fmt: skip
 def _(plant):
     from torch.nn.functional import cross_entropy
 
@@ -179,8 +181,8 @@ def _(plant):
     plant.parts(loss(lambda own: torch_loss(lambda z, y: -(y * logsigmoid(z)).mean())))
 
 
-@fault("penalty in one of the two", "λ Σ w² over the kernels counts in the loss.", "loss",
-       momentum, "scratch,pytorch", "a penalty of 0.01")  # fmt: skip
+@fault("penalty in one of the two", "λ Σ w² over the kernels counts in the loss.", "loss", momentum,
+       "scratch,pytorch", "a penalty of 0.01")  # fmt: skip
 def _(plant):
     def change(parts):
         kernels, own = [p for p in parts.network.parameters() if p.ndim > 1], parts.loss
@@ -200,8 +202,8 @@ def _(plant):
     plant.parts(loss(lambda own: torch_loss(lambda z, y: ((z.sigmoid() - y) ** 2).mean())))
 
 
-@fault("gradient in float32", "The loss hands its gradient on in single precision.", "gradient",
-       mnist, "pytorch,scratch")  # fmt: skip
+@fault("gradient in float32", "The loss hands its gradient on in single precision.",
+       "gradient, weights.3", mnist, "pytorch,scratch", "scratch rounds to float32")  # fmt: skip
 def _(plant):
     class Single(scratch.CategoricalCrossEntropy):
         def backward(self):
@@ -210,8 +212,8 @@ def _(plant):
     plant.parts(loss(lambda own: Single()))
 
 
-@fault("largest gradients cut off", "Every element of dz is held to ± 0.001.", "gradient", mnist,
-       "pytorch,scratch")  # fmt: skip
+@fault("largest gradients cut off", "Every element of dz is held to ± 0.001.",
+       "gradient, weights.3", mnist, "pytorch,scratch", "scratch clips at ± 0.001")  # fmt: skip
 def _(plant):
     class Cut(scratch.CategoricalCrossEntropy):
         def backward(self):

@@ -14,8 +14,9 @@ from .fault import fault, of_class, optimizer
 from .pages import DECAY, MU, leaky, momentum, nesterov
 
 
-@fault("rate falls every epoch", "A schedule is left in one of the two.", "trajectory", churn,
-       "pytorch,scratch")  # fmt: skip
+@fault("rate falls every epoch", "A schedule is left in one of the two.", "trajectory, weights.0",
+       churn, "pytorch,scratch",
+       "the learning rate of pytorch is 2 times that of scratch at step 11")  # fmt: skip
 def _(plant):
     class Falling(scratch.Adam):
         steps = 0
@@ -29,8 +30,9 @@ def _(plant):
     optimizer(plant, of_class(Falling))
 
 
-@fault("dampened momentum", "v takes (1 − μ) of each gradient.", "step", momentum,
-       "pytorch,scratch", "gradient scaled by 1 − μ")  # fmt: skip
+@fault("dampened momentum", "v takes (1 − μ) of each gradient.", "step, weights.0", momentum,
+       "pytorch,scratch",
+       "scratch uses gradient descent with the gradient scaled by 1 − 0.9")  # fmt: skip
 def _(plant):
     class Dampened(scratch.SGD):
         def step(self, theta, g):
@@ -43,31 +45,34 @@ def _(plant):
 
 
 @fault("PyTorch's dampening", "The first gradient counts whole, each later one (1 − μ) times.",
-       "trajectory", momentum, "pytorch,scratch", "gradient scaled by 1 − μ")  # fmt: skip
+       "trajectory, weights.0", momentum, "pytorch,scratch",
+       "the gradient scaled by 1 − 0.9, except in the first step")  # fmt: skip
 def _(plant):
     optimizer(plant, lambda parts, own: scratch.SGD(own.eta, momentum=MU, dampening=MU))
 
 
-@fault("Nesterov missing", "Classical momentum stands for Nesterov's.", "step", nesterov,
-       "pytorch,scratch")  # fmt: skip
+@fault("Nesterov missing", "Classical momentum stands for Nesterov's.", "step, weights.0", nesterov,
+       "pytorch,scratch", "scratch uses gradient descent with classical momentum")  # fmt: skip
 def _(plant):
     optimizer(plant, lambda parts, own: scratch.SGD(own.eta, momentum=MU))
 
 
-@fault("Nesterov left on", "Nesterov's momentum stands for the classical one.", "step", momentum,
-       "pytorch,scratch")  # fmt: skip
+@fault("Nesterov left on", "Nesterov's momentum stands for the classical one.", "step, weights.0",
+       momentum, "pytorch,scratch",
+       "scratch uses gradient descent with Nesterov's momentum")  # fmt: skip
 def _(plant):
     optimizer(plant, lambda parts, own: scratch.SGD(own.eta, momentum=MU, nesterov=True))
 
 
-@fault("momentum forgotten", "Plain gradient descent stands for momentum.", "trajectory",
-       momentum, "pytorch,scratch", "plain gradient descent")  # fmt: skip
+@fault("momentum forgotten", "Plain gradient descent stands for momentum.", "trajectory, weights.0",
+       momentum, "pytorch,scratch", "scratch uses gradient descent with no momentum")  # fmt: skip
 def _(plant):
     optimizer(plant, lambda parts, own: scratch.SGD(own.eta))
 
 
-@fault("memory lost between steps", "The optimizer is made anew for every batch.", "trajectory",
-       churn, "pytorch,scratch", "loses its state")  # fmt: skip
+@fault("memory lost between steps", "The optimizer is made anew for every batch.",
+       "trajectory, weights.0", churn, "pytorch,scratch",
+       "in scratch the optimizer loses its memory at every step")  # fmt: skip
 def _(plant):
     class New(scratch.Adam):
         def step(self, theta, g):
@@ -77,8 +82,9 @@ def _(plant):
     optimizer(plant, of_class(New))
 
 
-@fault("memory lost between epochs", "Momentum starts from zero in every epoch.", "trajectory",
-       momentum, "pytorch,scratch")  # fmt: skip
+@fault("memory lost between epochs", "Momentum starts from zero in every epoch.",
+       "trajectory, weights.0", momentum, "pytorch,scratch",
+       "in scratch the optimizer loses its memory before step 9")  # fmt: skip
 def _(plant):
     class New(scratch.SGD):
         steps = 0
@@ -92,7 +98,8 @@ def _(plant):
     optimizer(plant, of_class(New))
 
 
-@fault("v of |g|", "The second moment gathers |g|, not g².", "step", churn, "pytorch,scratch")
+@fault("v of |g|", "The second moment gathers |g|, not g².", "step, weights.0", churn,
+       "pytorch,scratch")  # fmt: skip
 def _(plant):
     class Absolute(scratch.Adam):
         def step(self, theta, g):
@@ -106,14 +113,16 @@ def _(plant):
     optimizer(plant, of_class(Absolute))
 
 
-@fault("coupled for decoupled", "The decay goes through m and v: Adam's, not AdamW's.", "step",
-       leaky, "pytorch,scratch", "coupled decay of 0.05")  # fmt: skip
+@fault("coupled for decoupled", "The decay goes through m and v: Adam's, not AdamW's.",
+       "step, weights.0", leaky, "pytorch,scratch",
+       "scratch uses Adam with a coupled decay of 0.05")  # fmt: skip
 def _(plant):
     optimizer(plant, lambda parts, own: scratch.CoupledWeightDecay(DECAY, own.optimizer))
 
 
-@fault("biases not decayed", "One of the two leaves the biases out of the decay.", "step", leaky,
-       "pytorch,scratch", "biases only")  # fmt: skip
+@fault("biases not decayed", "One of the two leaves the biases out of the decay.",
+       "step, weights.1", leaky, "pytorch,scratch",
+       "scratch uses Adam with a decay of kernels only")  # fmt: skip
 def _(plant):
     def make(parts, own):
         mask = weight_mask(parts.network)
@@ -122,19 +131,21 @@ def _(plant):
     optimizer(plant, make)
 
 
-@fault("decay of another default", "Keras' AdamW decays by 0.004 unless told otherwise.", "step",
-       leaky, "pytorch,scratch")  # fmt: skip
+@fault("decay of another default", "Keras' AdamW decays by 0.004 unless told otherwise.",
+       "step, weights.0", leaky, "pytorch,scratch",
+       "scratch uses Adam with a decoupled decay of 0.004")  # fmt: skip
 def _(plant):
     optimizer(plant, lambda parts, own: scratch.DecoupledWeightDecay(0.004, own.optimizer))
 
 
-@fault("gradient clipped in one of the two", "Its norm is held to a millionth.", "step", mnist,
-       "pytorch,scratch")  # fmt: skip
+@fault("gradient clipped in one of the two", "Its norm is held to a millionth.", "step, weights.0",
+       mnist, "pytorch,scratch",
+       "scratch uses Adam with the gradient clipped: its norm at 1e-06")  # fmt: skip
 def _(plant):
     optimizer(plant, lambda parts, own: scratch.ClipNorm(1e-6, own))
 
 
-@fault("two steps for one", "The optimizer steps twice on each gradient.", "step", xor,
+@fault("two steps for one", "The optimizer steps twice on each gradient.", "step, weights.0", xor,
        "pytorch,scratch", "learning rate of scratch is 2 times")  # fmt: skip
 def _(plant):
     class Twice(scratch.SGD):
@@ -145,7 +156,7 @@ def _(plant):
     optimizer(plant, of_class(Twice))
 
 
-@fault("weights kept in float32", "Every step ends with a rounding.", "step", momentum,
+@fault("weights kept in float32", "Every step ends with a rounding.", "step, weights.0", momentum,
        "pytorch,scratch", "representable in float32")  # fmt: skip
 def _(plant):
     class Rounded(scratch.SGD):
@@ -156,8 +167,8 @@ def _(plant):
     optimizer(plant, of_class(Rounded))
 
 
-@fault("parameters left out", "The optimizer is given all layers but the last.", "step", churn,
-       "scratch,pytorch", "frozen, or left out")  # fmt: skip
+@fault("parameters left out", "The optimizer is given all layers but the last.", "step, weights.4",
+       churn, "scratch,pytorch", "frozen, or left out")  # fmt: skip
 def _(plant):
     def change(parts):
         group = parts.optimizer.param_groups[0]
@@ -166,8 +177,8 @@ def _(plant):
     plant.parts(change)
 
 
-@fault("last layer frozen", "Its parameters do not ask for a gradient.", "gradient", churn,
-       "scratch,pytorch", "has no gradient for")  # fmt: skip
+@fault("last layer frozen", "Its parameters do not ask for a gradient.", "gradient, weights.5",
+       churn, "scratch,pytorch", "has no gradient for")  # fmt: skip
 def _(plant):
     def change(parts):
         for parameter in parts.network[-1].parameters():
@@ -176,8 +187,9 @@ def _(plant):
     plant.parts(change)
 
 
-@fault("another learning rate on the page", "The faulty side halves the Spec's rate.", "step",
-       churn, "scratch,pytorch", "learning rate of pytorch is 0.5 times")  # fmt: skip
+@fault("another learning rate on the page", "The faulty side halves the Spec's rate.",
+       "step, weights.0", churn, "scratch,pytorch",
+       "the learning rate of scratch is 2 times that of pytorch")  # fmt: skip
 def _(plant):
     own = churn.spec
     half = replace(own, learning_rate=own.learning_rate / 2)

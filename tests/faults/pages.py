@@ -49,7 +49,7 @@ def load(policy="stand-in", data_dir=None) -> Dataset:
     )
 
 
-def page(name, spec, **builders):
+def page(name, spec, load=load, **builders):
     for key, build in builders.items():
         build.__name__ = f"build_{key}"
     every = tuple(builders.values())

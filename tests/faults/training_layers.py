@@ -10,7 +10,7 @@ from .pages import RATE, dropout, normal
 # --- dropout ---
 
 
-@fault("dropout left on", "Outputs are dropped in predictions too.", "forward", dropout,
+@fault("dropout left on", "Outputs are dropped in predictions too.", "forward, layer 3", dropout,
        "scratch,scratch", "dropout is active in evaluation mode")  # fmt: skip
 def _(plant):
     class Dropout(scratch.Dropout):
@@ -20,7 +20,7 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.Dropout, rebased(Dropout)))
 
 
-@fault("dropout left off", "Nothing is dropped in training.", "forward", dropout,
+@fault("dropout left off", "Nothing is dropped in training.", "forward, layer 3", dropout,
        "scratch,scratch", "drops nothing in training mode")  # fmt: skip
 def _(plant):
     class Dropout(scratch.Dropout):
@@ -31,8 +31,8 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.Dropout, rebased(Dropout)))
 
 
-@fault("dropout not scaled", "What is kept is not multiplied by 1/(1 − p).", "forward", dropout,
-       "scratch,scratch", "the first scratch is 2 times that of the second")  # fmt: skip
+@fault("dropout not scaled", "What is kept is not multiplied by 1/(1 − p).", "forward, layer 3",
+       dropout, "scratch,scratch", "what dropout keeps of the")  # fmt: skip
 def _(plant):
     class Dropout(scratch.Dropout):
         def forward(self, X, training=False):
@@ -42,7 +42,7 @@ def _(plant):
     plant.layers(lambda layers: swap(layers, scratch.Dropout, rebased(Dropout)))
 
 
-@fault("another mask in backward", "backward draws its own mask.", "gradient", dropout,
+@fault("another mask in backward", "backward draws its own mask.", "gradient, weights.1", dropout,
        "scratch,scratch")  # fmt: skip
 def _(plant):
     class Dropout(scratch.Dropout):
@@ -60,7 +60,7 @@ def normalize(plant, cls):
     plant.layers(lambda layers: swap(layers, scratch.BatchNorm, rebased(cls)))
 
 
-@fault("batch statistics at test time", "Predictions depend on the other rows.", "forward",
+@fault("batch statistics at test time", "Predictions depend on the other rows.", "forward, layer 2",
        normal, "scratch,scratch", "the batch's statistics")  # fmt: skip
 def _(plant):
     class BatchNorm(scratch.BatchNorm):
@@ -74,8 +74,8 @@ def _(plant):
     normalize(plant, BatchNorm)
 
 
-@fault("running statistics in training", "Batches are normalized as predictions are.", "forward",
-       normal, "scratch,scratch", "the running statistics")  # fmt: skip
+@fault("running statistics in training", "Batches are normalized as predictions are.",
+       "forward, layer 2", normal, "scratch,scratch", "the running statistics")  # fmt: skip
 def _(plant):
     class BatchNorm(scratch.BatchNorm):
         def forward(self, X, training=False):
@@ -85,7 +85,7 @@ def _(plant):
 
 
 @fault("unbiased variance in training", "Batches are divided by the variance over n − 1.",
-       "forward", normal, "scratch,scratch", "unbiased variance")  # fmt: skip
+       "forward, layer 2", normal, "scratch,scratch", "unbiased variance")  # fmt: skip
 def _(plant):
     class BatchNorm(scratch.BatchNorm):
         def forward(self, X, training=False):
@@ -101,8 +101,9 @@ def _(plant):
     normalize(plant, BatchNorm)
 
 
-@fault("unbiased running variance", "PyTorch's running variance stands for Keras'.", "result",
-       normal, "scratch,scratch", "only the running statistics differ")  # fmt: skip
+@fault("unbiased running variance", "PyTorch's running variance stands for Keras'.",
+       "result, states.1", normal, "scratch,scratch",
+       "only the running statistics differ")  # fmt: skip
 def _(plant):
     def change(layers):
         layers[1].unbiased = True
@@ -111,7 +112,8 @@ def _(plant):
 
 
 @fault("momentum for 1 − momentum", "Running statistics take 0.99 of each batch, not 0.01.",
-       "result", normal, "scratch,scratch", "only the running statistics differ")  # fmt: skip
+       "result, states.0", normal, "scratch,scratch",
+       "only the running statistics differ")  # fmt: skip
 def _(plant):
     def change(layers):
         layers[1].momentum = 1 - layers[1].momentum
@@ -119,7 +121,7 @@ def _(plant):
     plant.layers(change)
 
 
-@fault("batch norm's ε", "PyTorch's 1e-5 stands for Keras' 1e-3.", "forward", normal,
+@fault("batch norm's ε", "PyTorch's 1e-5 stands for Keras' 1e-3.", "forward, layer 2", normal,
        "scratch,scratch", "ε = 1e-05")  # fmt: skip
 def _(plant):
     def change(layers):
@@ -128,8 +130,8 @@ def _(plant):
     plant.layers(change)
 
 
-@fault("statistics taken for constants", "dX leaves out that μ and σ depend on X.", "gradient",
-       normal, "scratch,scratch")  # fmt: skip
+@fault("statistics taken for constants", "dX leaves out that μ and σ depend on X.",
+       "gradient, weights.1", normal, "scratch,scratch", "takes μ and σ for constants")  # fmt: skip
 def _(plant):
     class BatchNorm(scratch.BatchNorm):
         def backward(self, da):

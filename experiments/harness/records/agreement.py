@@ -37,6 +37,7 @@ class Finished:
             test_loss=record.test.loss,
             answers=arrays.get("predictions"),
             outputs=arrays.get("outputs"),
+            accuracies=[*(record.history.accuracy or ()), record.test.accuracy],
         )
         return cls(record, outcome)
 

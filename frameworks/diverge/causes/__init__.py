@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from frameworks.diverge.causes import forward, gradients, inputs, kernels, losses, results, steps
 from frameworks.diverge.evidence import Evidence, Hypothesis
+from frameworks.diverge.first_batch import INPUT
 
 __all__ = ["HYPOTHESES", "likely_cause"]
 
@@ -41,4 +42,6 @@ def _of(evidence: Evidence) -> Sequence[Hypothesis]:
         return (steps.divides_by_zero,) if evidence.level == "step" else ()
     if evidence.found.where.endswith("at the end"):  # the weights: it is the steps that differ
         return HYPOTHESES["trajectory"]
+    if evidence.found.where.startswith(INPUT):
+        return forward.INPUTS
     return HYPOTHESES[evidence.level]

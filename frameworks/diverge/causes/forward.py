@@ -1,41 +1,22 @@
 """Why a layer may return a different output for the same input."""
 
-from collections.abc import Callable
-
 import numpy as np
 
+from frameworks.diverge.causes.activations import ACTIVATIONS, activation_of
+from frameworks.diverge.causes.attention import other_attention, other_normalization
 from frameworks.diverge.causes.kernels import (
     batch_statistics,
     linear,
-    other_flattening,
     other_kernel,
     other_pooling,
+    other_window,
 )
 from frameworks.diverge.causes.layer import input_of, kind_of, weights_of
-from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
+from frameworks.diverge.causes.passing import passed_on
+from frameworks.diverge.causes.sequences import other_direction, other_embedding, other_recurrence
+from frameworks.diverge.evidence import Evidence, Hypothesis
 
-__all__ = ["ACTIVATIONS", "HYPOTHESES"]
-
-Array = np.ndarray
-
-
-def _sigmoid(z: Array) -> Array:
-    return 1 / (1 + np.exp(-np.clip(z, -700, 700)))
-
-
-def _softmax(z: Array, axis: int = -1) -> Array:
-    e = np.exp(z - z.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
-
-
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "no activation": lambda z: z,
-    "a ReLU": lambda z: np.maximum(z, 0),
-    "a sigmoid": _sigmoid,
-    "a tanh": np.tanh,
-    "a softmax": _softmax,
-    "a softmax over the rows instead of the classes": lambda z: _softmax(z, 0),
-}
+__all__ = ["HYPOTHESES", "INPUTS"]
 
 
 def other_shape(evidence: Evidence) -> str | None:
@@ -74,21 +55,8 @@ def other_activation(evidence: Evidence) -> str | None:
     if weights_of(evidence) or "pooling" in kind_of(evidence) or not kind_of(evidence):
         return None
     z, pair = input_of(evidence), evidence.pair
-    return evidence.both("has", *(_activation(evidence, z, a) for a in pair))
-
-
-def _activation(evidence: Evidence, z: Array, a: Array) -> str | None:
-    """Identify f in a = f(z); with a slope below zero, a = z where z > 0, else r z."""
-    if z.shape != a.shape:
-        return None
-    for name, f in ACTIVATIONS.items():
-        if evidence.matches(f(z), a):
-            return f"{name} there"
-    below = z < 0
-    r = float(np.median(a[below] / z[below])) if below.any() else 0.0
-    if not evidence.matches(np.where(below, r * z, z), a):
-        return None
-    return f"a slope of {as_number(r)} below zero"
+    found = (activation_of(evidence.matches, z, a) for a in pair)
+    return evidence.both("has", *(name and f"{name} there" for name in found))
 
 
 def applied_twice(evidence: Evidence) -> str | None:
@@ -124,13 +92,20 @@ def other_scale(evidence: Evidence) -> str | None:
     return evidence.times("the output", *evidence.pair)
 
 
+INPUTS: tuple[Hypothesis, ...] = (passed_on, rounded_to_float32)
+
 HYPOTHESES: tuple[Hypothesis, ...] = (
+    other_window,
     other_shape,
     missing_bias,
     other_kernel,
-    other_flattening,
     batch_statistics,
     other_pooling,
+    other_recurrence,
+    other_direction,
+    other_attention,
+    other_normalization,
+    other_embedding,
     other_activation,
     applied_twice,
     dropout,

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from frameworks.diverge.causes.backward import other_derivative
 from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
 
 __all__ = ["HYPOTHESES"]
@@ -107,6 +108,7 @@ def rounded_to_float32(evidence: Evidence) -> str | None:
 
 HYPOTHESES: tuple[Hypothesis, ...] = (
     clipped,
+    other_derivative,
     factor,
     missing,
     rearranged,

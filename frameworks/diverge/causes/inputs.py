@@ -5,6 +5,13 @@ from itertools import combinations
 
 import numpy as np
 
+from frameworks.diverge.causes.rows import (
+    leaked_rows,
+    missing_rows,
+    one_column,
+    some_labels,
+    some_rows,
+)
 from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
 
 __all__ = ["HYPOTHESES"]
@@ -47,6 +54,8 @@ def scaler_fitted_on_other_rows(evidence: Evidence) -> str | None:
     (x, y), data = evidence.pair, evidence.a.side.data
     if not evidence.matches(_standardized(x, data.X_train), x):
         return None
+    if said := _other_scale(evidence, x, y):
+        return said
     fits = {
         "the training and test rows together": np.vstack([data.X_train, data.X_test]),
         "the test rows": data.X_test,
@@ -56,6 +65,18 @@ def scaler_fitted_on_other_rows(evidence: Evidence) -> str | None:
             return (
                 f"{evidence.names[1]} standardizes the features by means and deviations of {rows}"
             )
+    return None
+
+
+def _other_scale(evidence: Evidence, x: np.ndarray, y: np.ndarray) -> str | None:
+    """Side b's columns lie between 0 and 1, or were divided by deviations over n − 1."""
+    train, name = evidence.a.side.data.X_train, evidence.names[1]
+    low, high = train.min(axis=0), train.max(axis=0)
+    if evidence.matches((x - low) / np.where(high > low, high - low, 1), y):
+        return f"{name} scales every column to the range from 0 to 1"
+    n = len(train)
+    if evidence.matches(x * ((n - 1) / n) ** 0.5, y):
+        return f"{name} standardizes the features by deviations over n − 1, not n"
     return None
 
 
@@ -167,11 +188,16 @@ def order_of_an_earlier_epoch(evidence: Evidence) -> str | None:
 
 _DATA: tuple[Hypothesis, ...] = (
     other_bytes,
+    missing_rows,
     fewer_rows,
     labels_shifted,
+    leaked_rows,
+    some_labels,
+    some_rows,
+    one_column,
     rounded_to_float32,
-    rescaled,
     scaler_fitted_on_other_rows,
+    rescaled,
     rearranged,
     in_another_order,
     weights_drawn_in_another_order,

@@ -1,5 +1,6 @@
 """Why a linear, pooling, normalization or sigmoid layer may return a different output."""
 
+from itertools import product
 from math import isqrt
 
 import numpy as np
@@ -11,8 +12,8 @@ from frameworks.diverge.causes.layer import input_of, kind_of, weights_of
 from frameworks.diverge.evidence import Evidence, as_number
 
 __all__ = [
-    *("batch_statistics", "less_exact_sigmoid", "linear", "other_flattening", "other_kernel"),
-    "other_pooling",
+    *("batch_statistics", "less_exact_sigmoid", "linear", "other_kernel", "other_pooling"),
+    "other_window",
 ]
 
 Array = np.ndarray
@@ -40,6 +41,38 @@ def other_kernel(evidence: Evidence) -> str | None:
     return None
 
 
+def other_window(evidence: Evidence) -> str | None:
+    """Windows of another stride or dilation, or that begin elsewhere: in other zeros around."""
+    x, weights = input_of(evidence), weights_of(evidence)
+    if kind_of(evidence) != "convolution" or not weights or x.ndim != 4:
+        return None
+    return evidence.both("has", *(_windows(evidence, x, weights, y) for y in evidence.pair))
+
+
+def _windows(evidence: Evidence, x: Array, weights: list[Array], y: Array) -> str | None:
+    """Identify the stride, the dilation, and how far before the image the first window begins."""
+    (W, *b), (kh, kw) = weights, weights[0].shape[:2]
+    if y.ndim != 4 or y.shape[-1] != W.shape[-1]:
+        return None
+    for stride, dilation, before in product((1, 2, 3), (1, 2), range(kh + 1)):
+        padded = np.zeros((len(x), *(s + 4 * max(kh, kw) + 8 for s in x.shape[1:3]), x.shape[3]))
+        padded[:, before : before + x.shape[1], before : before + x.shape[2]] = x
+        z = np.zeros(y.shape)
+        ends = [stride * n for n in y.shape[1:3]]
+        if max(ends) + dilation * max(kh, kw) > min(padded.shape[1:3]):
+            continue
+        for u, v in np.ndindex(kh, kw):
+            down, right = dilation * u, dilation * v
+            seen = padded[:, down : down + ends[0] : stride, right : right + ends[1] : stride]
+            z += seen @ W[u, v]
+        if evidence.matches(z + sum(b), y):
+            pixels = "pixel" if before == 1 else "pixels"
+            where = f"{before} {pixels} before the image" if before else "at its first pixel"
+            dilated = f" and dilation {dilation}" if dilation > 1 else ""
+            return f"windows at stride {stride}{dilated} that begin {where}"
+    return None
+
+
 def linear(X: Array, W: Array) -> Array | None:
     """Return the product or the cross-correlation; None if the shapes do not fit."""
     if W.ndim == 2:
@@ -55,27 +88,6 @@ def linear(X: Array, W: Array) -> Array | None:
     if min(X.shape[1:3]) < max(W.shape[:2]):
         return None
     return np.einsum("nyxcuv,uvco->nyxo", sliding_window_view(X, W.shape[:2], axis=(1, 2)), W)
-
-
-def other_flattening(evidence: Evidence) -> str | None:
-    """Z' = X' W + b, with X' the images flattened in another order."""
-    x, weights = input_of(evidence), weights_of(evidence)
-    if kind_of(evidence) != "dense" or x.ndim != 4 or not weights:
-        return None
-    plain = linear(x, weights[0])
-    if plain is None or not evidence.matches(plain + sum(weights[1:]), evidence.pair[0]):
-        return None
-    _, y = evidence.pair
-    ways = {
-        "channel by channel, (c, h, w)": (0, 3, 1, 2),
-        "column by column, (w, h, c)": (0, 2, 1, 3),
-        "in Fortran order, (c, w, h)": (0, 3, 2, 1),
-    }
-    for way, axes in ways.items():
-        z = linear(x.transpose(axes).reshape(len(x), -1), weights[0])
-        if z is not None and evidence.matches(z + sum(weights[1:]), y):
-            return f"{evidence.names[1]} flattens images {way}, not (h, w, c)"
-    return None
 
 
 def batch_statistics(evidence: Evidence) -> str | None:

@@ -11,7 +11,7 @@ from frameworks.diverge.first_batch import First
 from frameworks.diverge.side import batches, take_step
 from scratch import Batch
 
-__all__ = ["other_batches"]
+__all__ = ["other_batches", "other_rows"]
 
 Orders = list[np.ndarray]
 Epoch = tuple[Batch, np.ndarray, int]  # rows, their order, batch size
@@ -34,12 +34,36 @@ def other_batches(evidence: Evidence) -> str | None:
     if evidence.history or evidence.epochs is None:
         return None
     ours, theirs = _as_fit(evidence.a, evidence), _as_fit(evidence.b, evidence)
-    if "weights" not in _same(evidence, _one_by_one(evidence), ours):
+    alone = _one_by_one(evidence)
+    if "weights" not in _same(evidence, alone, ours):
         return None
+    last = -(-len(evidence.a.opened.batch.X) // evidence.a.side.batch_size)
+    mean = _Trained([float(np.mean(alone.losses[-last:]))], ours.weights)
+    if _same(evidence, mean, theirs) == {"weights", "loss"}:
+        return f"{evidence.names[1]} averages the batches' losses, whatever their numbers of rows"
     own = _same(evidence, _train(evidence, _reordered(lambda orders, e, size: orders[e])), theirs)
     for words, way in _WAYS.items():
         trained = _train(evidence, way)
         if trained.losses and _same(evidence, trained, theirs) - own:
+            return f"{evidence.names[1]} {words}"
+    return None
+
+
+def other_rows(evidence: Evidence) -> str | None:
+    """Side a's first step, on some of the batch's rows, is side b's."""
+    if evidence.level != "step" or not evidence.history:
+        return None
+    pair, size = evidence.history[0], evidence.a.side.batch_size
+    for words, rows in {
+        "leaves the last row out of every batch": slice(0, -1),
+        "leaves the first row out of every batch": slice(1, None),
+        "takes the first row of every batch only": slice(0, 1),
+    }.items():
+        batch = Batch(pair.batch.X[rows], pair.batch.y[rows])
+        if not len(batch.X):
+            continue
+        step = take_step(evidence.a.side.open()[1], batch, size)
+        if all(map(evidence.matches, step.after, pair.b.after)):
             return f"{evidence.names[1]} {words}"
     return None
 

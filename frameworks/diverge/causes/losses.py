@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from frameworks.diverge.causes.forward import ACTIVATIONS
+from frameworks.diverge.causes.activations import log_softmax, sigmoid, softmax
 from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
 
 __all__ = ["HYPOTHESES"]
@@ -56,14 +56,17 @@ def _of_numbers(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
     if z.shape != y.shape:
         return
     yield "that is a mean squared error", float(np.mean((z - y) ** 2))
-    yield "that is a mean absolute error", float(np.mean(np.abs(z - y)))
+    error = np.abs(z - y)
+    yield "that is a mean absolute error", float(np.mean(error))
+    for delta in (1.0, 1.35, 0.5):
+        bent = np.where(error < delta, error**2 / 2, delta * (error - delta / 2))
+        yield f"that is Huber's, with δ = {as_number(delta)}", float(np.mean(bent))
     if z.shape[1:] == (1,):
         pairs = float(np.mean((z - y.T) ** 2))
         yield "taken over all pairs: (n, 1) and (n,) are broadcast to (n, n)", pairs
 
 
 def _of_classes(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
-    sigmoid, softmax = ACTIVATIONS["a sigmoid"], ACTIVATIONS["a softmax"]
     p = sigmoid(z) if z.shape[1] == 1 else softmax(z)
     entropy = _binary if z.shape[1] == 1 else _categorical
     name = "sigmoid" if z.shape[1] == 1 else "softmax"
@@ -76,10 +79,38 @@ def _of_classes(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
     yield f"given probabilities for logits: the {name} is applied twice", entropy(again, y)
     yield "given logits for probabilities", entropy(np.clip(z, _CLIP, 1 - _CLIP), y)
     yield "that is a cross-entropy on probabilities", entropy(z, y)
+    single = z.astype(np.float32).astype(np.float64)
+    rounded = (sigmoid if z.shape[1] == 1 else softmax)(single)
+    yield "of logits rounded to float32", entropy(rounded, y)
+    if y.ndim == 1:
+        yield from _of_labels(z, p, y.astype(int))
     if y.ndim == 2:
+        yield from _of_ones(z, y)
         yield "that is a mean squared error of probabilities", float(np.mean((p - y) ** 2))
         yield "of only the first term, −y log p", -float(np.mean(y * np.log(p)))
         yield "computed with targets of 1 − y", entropy(p, 1 - y)
+
+
+def _of_labels(z: np.ndarray, p: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
+    """Yield losses of labels (n,) of several classes."""
+    own, one_hot = p[np.arange(len(y)), y], np.eye(z.shape[1])[y]
+    yield "of probabilities, without their logarithm", -float(np.mean(own))
+    yield "that is focal, with γ = 2", -float(np.mean((1 - own) ** 2 * np.log(own)))
+    for what, values in (("one-hot targets", z), ("probabilities and one-hot targets", p)):
+        yield f"that is a mean squared error of {what}", float(np.mean((values - one_hot) ** 2))
+        each = ((values - one_hot) ** 2).sum(axis=1)
+        yield f"that is a squared error of {what}, added up over them", float(np.mean(each))
+
+
+def _of_ones(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
+    """Yield losses of one output in which ones and zeros count differently, or are smoothed."""
+    ones, zeros = y * np.logaddexp(0, -z), (1 - y) * np.logaddexp(0, z)
+    for weight in (2, 3, 5, 10, 0.5):
+        yield f"in which ones weigh {weight:g} times", float(np.mean(weight * ones + zeros))
+    for by in (0.05, 0.1, 0.2):
+        smooth = (1 - by) * y + by / 2
+        value = smooth * np.logaddexp(0, -z) + (1 - smooth) * np.logaddexp(0, z)
+        yield f"of targets smoothed by {by:g}", float(np.mean(value))
 
 
 def _binary(p: np.ndarray, y: np.ndarray) -> float:
@@ -108,15 +139,32 @@ def penalty(evidence: Evidence) -> str | None:
     return None
 
 
+def absolute_penalty(evidence: Evidence) -> str | None:
+    """L' = L + λ Σ |w|, with λ from the gradient: g' − g = λ sign w."""
+    (a, ours), (b, theirs) = evidence.a.loss_and_gradients, evidence.b.loss_and_gradients
+    weights = evidence.a.opened.initial_weights
+    for which, chosen in {
+        "all weights": list(range(len(weights))),
+        "kernels": [i for i, w in enumerate(weights) if w.ndim > 1],
+    }.items():
+        d, w = (
+            np.concatenate([x.ravel() for x in arrays])
+            for arrays in ([theirs[i] - ours[i] for i in chosen], [weights[i] for i in chosen])
+        )
+        rate = float(np.median(d * np.sign(w)))
+        explained = rate > 0 and evidence.matches(rate * np.sign(w), d)
+        if explained and evidence.matches(a + rate * float(np.abs(w).sum()), b):
+            return f"{evidence.names[1]} adds a penalty of {as_number(rate)} Σ |w| over {which}"
+    return None
+
+
 def smoothing(evidence: Evidence) -> str | None:
     """Targets of (1 − ε) y + ε/k: the loss is linear in ε."""
     z, y = evidence.a.outputs, evidence.a.batch.y
     if y.ndim != 1:  # labels of several classes
         return None
     a, b = evidence.a.loss_and_gradients[0], evidence.b.loss_and_gradients[0]
-    with np.errstate(divide="ignore"):
-        log_p = np.log(ACTIVATIONS["a softmax"](z))
-    uniform = -float(log_p.mean())
+    uniform = -float(log_softmax(z).mean())
     epsilon = (b - a) / (uniform - a) if uniform not in (a, np.inf) else 0.0
     if not _LEAST <= epsilon < 1 or abs(epsilon - float(f"{epsilon:.2g}")) > 1e-6 * epsilon:
         return None  # any loss in between gives some ε; one of two digits is no accident
@@ -129,4 +177,10 @@ def smoothing(evidence: Evidence) -> str | None:
     return f"{evidence.names[1]} smooths the labels by {as_number(epsilon)}"
 
 
-HYPOTHESES: tuple[Hypothesis, ...] = (factor, other_formula, penalty, smoothing)
+HYPOTHESES: tuple[Hypothesis, ...] = (
+    penalty,
+    absolute_penalty,
+    factor,
+    other_formula,
+    smoothing,
+)

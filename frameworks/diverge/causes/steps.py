@@ -1,197 +1,250 @@
-"""Why an optimizer may take a different step on equal gradients, or a loop other batches."""
+"""Why an optimizer may take a different step on equal gradients, or a loop another step."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from frameworks.diverge.causes.loops import other_batches
-from frameworks.diverge.causes.rules import (
-    AdamRule,
-    MomentumRule,
-    Rule,
-    adam_rules,
-    learning_rate,
-    momentum_rules,
-)
+from frameworks.diverge.causes.identify import Identified, identify
+from frameworks.diverge.causes.loops import other_batches, other_rows
+from frameworks.diverge.causes.optimizers import say_difference
+from frameworks.diverge.causes.reported import other_report
+from frameworks.diverge.causes.taken import Taken, predict, taken_by
+from frameworks.diverge.differences import difference
 from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
-from frameworks.spec import float32
 
-__all__ = ["HYPOTHESES"]
+__all__ = ["HYPOTHESES", "divides_by_zero"]
 
-_MOMENTA = (0.9, 0.5, 0.99, 0.95, 0.8, 0.75)  # also tried rounded to float32
-
-
-def _flat(arrays: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([np.ravel(a) for a in arrays]).astype(np.float64)
+_LEAST = 1e-13  # by which the same step differs when it is computed in another order
+_CLOSE = {"float64": 1e-9, "float32": 1e-4}
+_PART = 1e-2  # a hypothesis must explain all but a hundredth of the difference
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """The steps that one side took: θ before them, their gradients, and θ after them."""
+    """The steps of both sides, the optimizers behind them, and how closely one must follow."""
 
-    start: np.ndarray
-    gradients: list[np.ndarray]
-    after: np.ndarray
+    a: Taken
+    b: Taken
+    ours: Identified | None
+    theirs: Identified | None
+    limit: float
 
 
-def _seen(evidence: Evidence) -> tuple[_Seen, _Seen] | None:
-    history = evidence.history
-    kept = [pair.gradients for pair in history if pair.gradients is not None]
-    if not history or len(kept) < len(history):
+@lru_cache(maxsize=4)  # all hypotheses look at the same steps, in both orders
+def _seen(evidence: "_ByIdentity") -> _Seen | None:
+    found = evidence.of
+    both = taken_by(found)
+    if both is None or not all(np.isfinite(each.after).all() for each in both):
         return None
-    first, last = history[0], history[-1]
-    return (
-        _Seen(_flat(first.a.before), [_flat(g) for g, _ in kept], _flat(last.a.after)),
-        _Seen(_flat(first.b.before), [_flat(g) for _, g in kept], _flat(last.b.after)),
-    )
+    a, b = both
+    gap = difference("", a.moved, b.moved, None).error
+    limit = max(min(_CLOSE[found.a.side.dtype], _PART * gap), _LEAST)
+    says = [x.opened.adapter.optimizer_facts()[:1] for x in (found.a, found.b)]
+    ours = identify(a, [*says[0], *says[1]], limit)
+    theirs = identify(b, [*says[1], *says[0]], limit)
+    return _Seen(a, b, ours, theirs, limit)
 
 
-def _follows(evidence: Evidence, seen: _Seen, rule: Rule) -> bool:
-    with np.errstate(over="ignore", invalid="ignore"):
-        moved = rule(seen.start, seen.gradients) - seen.start
-    return evidence.matches(moved, seen.after - seen.start)
+@dataclass(frozen=True, eq=False)
+class _ByIdentity:
+    """Evidence as a key: it holds arrays, and equals itself alone."""
 
+    of: Evidence
 
-def _rules(evidence: Evidence) -> Iterator[tuple[str, Rule]]:
-    yield from momentum_rules(evidence.spec, [*_MOMENTA, *map(float32, _MOMENTA)])
-    yield from adam_rules(evidence.spec)
+    def __hash__(self) -> int:
+        return id(self.of)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByIdentity) and other.of is self.of
 
 
 def not_moved(evidence: Evidence) -> str | None:
     """θ' = θ for some weights."""
     if evidence.parting is None:
         return None
-    b = evidence.parting.b
-    weights = sorted(evidence.parted & set(range(len(b.after))))  # a result has more than weights
-    a = evidence.parting.a
+    a, b = evidence.parting.a, evidence.parting.b
     still = [
         i
-        for i in weights
+        for i in range(len(b.after))
         if np.array_equal(b.before[i], b.after[i]) and not np.array_equal(a.before[i], a.after[i])
     ]
-    if not still or "loss" in evidence.found.where:
+    if not still or "loss" in evidence.found.where or _accumulated(evidence):
         return None
     if len(still) == len(b.after):
-        return f"no weight moves in {evidence.names[1]}"
+        number = None if evidence.step is None else evidence.step.difference.step
+        at = f" at step {number}, as if the step were skipped" if number else ""
+        return f"no weight moves in {evidence.names[1]}{at}"
     which = ", ".join(f"weights.{i}" for i in still)
     return f"{evidence.names[1]} does not move {which}: frozen, or left out"
 
 
-def other_rule(evidence: Evidence) -> str | None:
-    """Each side's θ follows from its gradients by a known rule, and the rules differ."""
-    seen = _seen(evidence)
-    if seen is None:
+def _accumulated(evidence: Evidence) -> str | None:
+    """Every m-th step is taken, on the sum or the mean of the last m gradients."""
+    seen = _seen(_ByIdentity(evidence))
+    if seen is None or seen.ours is None:
         return None
-    a, b = seen
-    ours, rule = next(
-        ((n, r) for n, r in _rules(evidence) if _follows(evidence, a, r)), (None, None)
-    )
-    theirs = next((n for n, r in _rules(evidence) if _follows(evidence, b, r)), None)
-    if said := evidence.both("uses", ours, theirs):
-        return said
-    return None if rule is None or theirs == ours else _other_rate(evidence, b, rule)
+    moves = np.flatnonzero(seen.b.moved.any(axis=1))
+    m = int(moves[0]) + 1 if len(moves) else 0
+    if m < 2 or not np.array_equal(moves, np.arange(m - 1, len(seen.b.moved), m)):
+        return None
+    whole = len(seen.b.moved) // m * m
+    groups = seen.b.gradients[:whole].reshape(-1, m, seen.b.gradients.shape[1])
+    for words, g in (("sum", groups.sum(axis=1)), ("mean", groups.mean(axis=1))):
+        taken = replace(
+            seen.b,
+            before=seen.b.before[m - 1 : whole : m],
+            after=seen.b.after[m - 1 : whole : m],
+            gradients=g,
+            norms=np.sqrt((g * g).sum(axis=1)),
+        )
+        if _follows(taken, predict(seen.ours.facts, taken), seen.limit):
+            name = evidence.names[1]
+            return f"{name} takes one step for every {m} batches, on the {words} of their gradients"
+    return None
+
+
+def accumulated(evidence: Evidence) -> str | None:
+    """Every m-th step is taken, on the sum or the mean of the last m gradients."""
+    return _accumulated(evidence)
+
+
+def other_optimizer(evidence: Evidence) -> str | None:
+    """The steps of both sides follow from optimizers whose settings differ."""
+    if evidence.names[0] > evidence.names[1]:
+        return None  # it treats both alike
+    seen = _seen(_ByIdentity(evidence))
+    if seen is None or seen.ours is None or seen.theirs is None:
+        return None
+    if seen.ours.rates or seen.theirs.rates:
+        return None
+    return say_difference(evidence, seen.ours, seen.theirs, seen.b, seen.limit)
+
+
+def other_rates(evidence: Evidence) -> str | None:
+    """The steps of both sides follow from one optimizer, whose learning rates differ by step."""
+    if evidence.names[0] > evidence.names[1]:
+        return None  # it treats both alike
+    seen = _seen(_ByIdentity(evidence))
+    if seen is None or seen.ours is None or seen.theirs is None:
+        return None
+    steps = len(seen.a.moved)
+    x, y = (np.array(each.etas(steps)) for each in (seen.ours, seen.theirs))
+    changes = ~np.isclose(y / x, 1, rtol=1e-7, atol=0)
+    if not changes.any():
+        return None
+    names = evidence.names
+    for ahead, behind, its, others in ((*names, x, y), (*names[::-1], y, x)):
+        vary = all(np.ptp(each) > 1e-7 * each.max() for each in (its, others))
+        if vary and steps > 2 and np.allclose(its[:-1], others[1:], rtol=1e-7, atol=0):
+            return f"the learning rates of {ahead} are one step ahead of those of {behind}"
+    k = int(changes.argmax())
+    slow, fast = names if y[k] > x[k] else names[::-1]
+    ratio = max(y[k] / x[k], x[k] / y[k])
+    since = f"at step {k + 1}" if k + 1 == steps else f"from step {k + 1} on"
+    return f"the learning rate of {fast} is {as_number(ratio)} times that of {slow} {since}"
+
+
+def other_loop(evidence: Evidence) -> str | None:
+    """Side a's optimizer, on other gradients than those of the step, or without its memory."""
+    seen = _seen(_ByIdentity(evidence))
+    if seen is None or seen.ours is None or len(seen.b.moved) < 2:
+        return None
+    if seen.theirs is not None and seen.theirs.rates is None:
+        return None  # another optimizer explains every step
+    facts, rates = seen.ours.facts, seen.ours.rates
+    if _follows(seen.b, predict(facts, seen.b, rates=rates), seen.limit):
+        return None  # the unmodified formula explains it as well
+    for words, predicted in _loops(seen.ours, seen.b):
+        if _follows(seen.b, predicted, seen.limit):
+            return f"in {evidence.names[1]} {words}"
+    return None
+
+
+def _loops(ours: Identified, taken: Taken) -> Iterator[tuple[str, np.ndarray | None]]:
+    """Yield what loops make of an optimizer."""
+    facts, rates, g = ours.facts, ours.rates, taken.gradients
+    ways = {
+        "gradients add up from step to step, as without zero_grad": np.cumsum(g, axis=0),
+        "every step uses the gradient of the previous step": np.concatenate([g[:1], g[:-1]]),
+        "every step comes before the gradient of its batch": np.concatenate([0 * g[:1], g[:-1]]),
+        "every step uses the first gradient": np.repeat(g[:1], len(g), axis=0),
+    }
+    for words, changed in ways.items():
+        norms = np.sqrt((changed * changed).sum(axis=1))
+        moved = replace(taken, gradients=changed, norms=norms)
+        yield words, predict(facts, moved, rates=rates)
+    last = len(g) - 1
+    acts: dict[str, dict[str, Any]] = {
+        "loses its memory at every step": {"resets": range(1, last + 1)},
+        f"loses its memory before step {last + 1}": {"resets": [last]},
+        "acts twice on every gradient": {"twice": range(last + 1)},
+        f"acts twice on the gradient of step {last + 1}": {"twice": [last]},
+        "does not count its steps": {"counts": False},
+    }
+    for words, options in acts.items():
+        yield f"the optimizer {words}", predict(facts, taken, rates=rates, **options)
+
+
+def other_group(evidence: Evidence) -> str | None:
+    """The weights that differ move r times as far at every step: a learning rate of their own."""
+    pair = evidence.parting
+    if pair is None or len(evidence.parted) == len(pair.b.after) or "loss" in evidence.found.where:
+        return None
+    some = sorted(i for i in evidence.parted if i < len(pair.b.after))
+    seen = _seen(_ByIdentity(evidence))
+    moves = [
+        np.concatenate([(s.after[i] - s.before[i]).ravel() for i in some]) for s in (pair.a, pair.b)
+    ]
+    if seen is None or seen.ours is None or not some:
+        return None
+    names = ", ".join(f"weights.{i}" for i in some)
+    return evidence.times(f"the learning rate of {names}", *moves)
+
+
+def _follows(taken: Taken, predicted: np.ndarray | None, limit: float) -> bool:
+    if predicted is None or not np.isfinite(predicted).all():
+        return False
+    return difference("", predicted - taken.before, taken.moved, None).error <= limit
 
 
 def divides_by_zero(evidence: Evidence) -> str | None:
     """θ' is not a number where, and only where, the gradient is 0: 0/0, as without an ε."""
-    seen = _seen(evidence)
-    if seen is None or evidence.parting is None:
+    both, step = taken_by(evidence), evidence.parting
+    if both is None or step is None:
         return None
-    (a, b), step = seen, evidence.parting
-    if not (np.isfinite(a.after).all() and all(np.isfinite(g).all() for g in b.gradients)):
+    a, b = both
+    if not (np.isfinite(a.after).all() and np.isfinite(b.gradients[0]).all()):
         return None
-    if not np.array_equal(~np.isfinite(_flat(step.b.after)), b.gradients[0] == 0):
+    if not np.array_equal(~np.isfinite(b.after[0]), b.gradients[0] == 0):
         return None
     return f"{evidence.names[1]} divides 0 by zero in the first step, where the gradient is 0"
-
-
-def _other_rate(evidence: Evidence, b: _Seen, rule: AdamRule | MomentumRule) -> str | None:
-    """Side a's rule with r η instead of η."""
-    pair = evidence.history[0]
-    start = _flat(pair.a.before)
-    r = evidence.ratio(_flat(pair.a.after) - start, _flat(pair.b.after) - start)
-    if r is None or not _follows(evidence, b, replace(rule, eta=r * rule.eta)):
-        return None
-    names = evidence.names
-    return f"the learning rate of {names[1]} is {as_number(r)} times that of {names[0]}"
-
-
-def other_first_step(evidence: Evidence) -> str | None:
-    """Δθ' = r Δθ on the first step."""
-    if not evidence.history:
-        return None
-    pair = evidence.history[0]
-    start = _flat(pair.a.before)
-    moved = _flat(pair.a.after) - start, _flat(pair.b.after) - start
-    return evidence.times("the first step", *moved)
-
-
-def other_gradients(evidence: Evidence) -> str | None:
-    """Side a's rule, on changed gradients or without the optimizer's state."""
-    seen = _seen(evidence)
-    if seen is None:
-        return None
-    a, b = seen
-    rule = next((r for _, r in _rules(evidence) if _follows(evidence, a, r)), None)
-    if rule is None or len(b.gradients) < 2 or not np.isfinite(b.after).all():
-        return None
-    if _follows(evidence, b, rule):
-        return None
-    g = b.gradients
-    ways = {
-        "gradients add up from step to step, as without zero_grad": list(np.cumsum(g, axis=0)),
-        "every step uses the gradient of the previous step": [g[0], *g[:-1]],
-        "every step uses the first gradient": [g[0]] * len(g),
-    }
-    for words, changed in ways.items():
-        if _follows(evidence, replace(b, gradients=changed), rule):
-            return f"in {evidence.names[1]} {words}"
-    each = [
-        _Seen(_flat(pair.b.before), [gradient], _flat(pair.b.after))
-        for pair, gradient in zip(evidence.history, g, strict=True)
-    ]
-    if all(_follows(evidence, step, rule) for step in each):
-        return f"in {evidence.names[1]} the optimizer loses its state at every step"
-    return None
-
-
-def decayed(evidence: Evidence) -> str | None:
-    """θ' − θ = −r θ₀ for all weights, kernels or biases: a decay that the other side lacks."""
-    pair = evidence.parting
-    if pair is None:
-        return None
-    for which in ("all weights", "kernels only", "biases only"):
-        some = [
-            i
-            for i, w in enumerate(pair.a.after)
-            if which == "all weights" or (w.ndim > 1) == (which == "kernels only")
-        ]
-        w = _flat([pair.a.before[i] for i in some]) if some else np.zeros(0)
-        d = _flat([pair.a.after[i] - pair.b.after[i] for i in some]) if some else w
-        rate = evidence.ratio(w, d)
-        if rate is not None and rate > 0:
-            decay = as_number(rate / learning_rate(evidence.spec))
-            more, less = evidence.names[::-1]
-            return f"{more} adds a decay of η times {decay} to {which}, {less} does not"
-    return None
 
 
 def rounded_to_float32(evidence: Evidence) -> str | None:
     """θ' = float32(θ)."""
     if evidence.parting is None or evidence.a.side.dtype != "float64":
         return None
-    if evidence.rounded(*(_flat(step.after) for step in (evidence.parting.a, evidence.parting.b))):
+    a, b = (
+        np.concatenate([np.ravel(w) for w in step.after])
+        for step in (evidence.parting.a, evidence.parting.b)
+    )
+    if evidence.rounded(a, b):
         return f"every weight of {evidence.names[1]} is exactly representable in float32"
     return None
 
 
 HYPOTHESES: tuple[Hypothesis, ...] = (
     rounded_to_float32,
+    other_report,
+    accumulated,
+    other_rows,
+    other_loop,
     not_moved,
-    other_rule,
-    other_gradients,
-    decayed,
-    other_first_step,
+    other_optimizer,
+    other_rates,
+    other_group,
     other_batches,
 )

@@ -48,7 +48,7 @@ def test_own_page_without_epsilon_hat_parts_at_the_step_for_its_reason(call, own
     answer = call("diverge", path, "--between", "scratch,pytorch", *SHORT)
     assert answer.code == 1
     assert "✗ They first differ at the step level: weights.0 (kernel of layer" in answer.out
-    assert "Adam with ε after the bias correction" in words(answer)
+    assert "pytorch uses Adam with ε = 1e-07 after the bias correction" in words(answer)
     assert "mine  scratch - pytorch" in answer.out
 
 

@@ -1,0 +1,94 @@
+"""What one side computes on its first batch."""
+
+from functools import cached_property
+
+import numpy as np
+
+from frameworks.diverge.side import Side, Step, take, take_step
+from frameworks.errors import RequestError
+from frameworks.probe import LayerOutput, Opened, undisturbed
+from scratch import Batch
+
+__all__ = ["First"]
+
+
+class First:
+    """What one side computes on its first batch, at `opened.initial_weights`: lazily and once."""
+
+    def __init__(
+        self, side: Side, opened: Opened | None = None, batch: Batch | None = None
+    ) -> None:
+        self.side = side
+        self.opened = opened or side.open()[1]
+        first = self.opened.orders[0]
+        self.batch = batch or take(self.opened.batch, first, 0, side.batch_size)
+
+    @cached_property
+    def layers(self) -> list[LayerOutput]:
+        """The layers' outputs in evaluation mode; RequestError if their shapes do not fit."""
+        try:
+            return self.opened.adapter.layer_outputs(self.batch.X)
+        except Exception as error:  # of the framework's own kind
+            network = f"the network of {self.side.blueprint.name} in {self.side.implementation}"
+            shape, why = self.batch.X.shape[1:], str(error).partition("\n")[0]
+            raise RequestError(f"{network} fails on rows of shape {shape}: {why}") from error
+
+    @cached_property
+    def training_layers(self) -> list[LayerOutput]:
+        """The layers' outputs in training mode."""
+        with undisturbed(self.opened.adapter):
+            return self.opened.adapter.layer_outputs(self.batch.X, training=True)
+
+    @cached_property
+    def outputs(self) -> np.ndarray:
+        """The network's outputs (n, ...), from which predictions are made."""
+        adapter, weights = self.opened.adapter, self.opened.initial_weights
+        outputs = adapter.outputs(self.batch.X)
+        adapter.set_weights(weights)  # in case the evaluation changes them: `result` reports that
+        return outputs
+
+    @cached_property
+    def loss_and_gradients(self) -> tuple[float, list[np.ndarray]]:
+        """The loss, and its gradient for every weight array."""
+        with undisturbed(self.opened.adapter):
+            return self.opened.adapter.loss_and_gradients(self.batch)
+
+    @cached_property
+    def gradient_terms(self) -> list[float]:
+        """For each weight array, the largest element of Σᵢ |gᵢ|; its gradient is Σᵢ gᵢ over rows.
+
+        Where the terms cancel, rounding is relative to them, not to their sum. Where a row's
+        gradient depends on the other rows, or on chance, the largest gradient of the layer stands
+        for them: a bias before a batch normalization has a gradient of 0, its kernel has not. The
+        same holds for the bias of attention's keys, which adds the same to all scores of a query.
+        """
+        kinds = {layer.kind for layer in self.layers}
+        if kinds & {"batch normalization", "dropout", "attention"}:
+            return self._of_layers()
+        rows = [take(self.batch, None, i, 1) for i in range(len(self.batch.X))]
+        each = [self.opened.adapter.loss_and_gradients(row)[1] for row in rows]
+        sums = [sum(of_rows) for of_rows in zip(*each, strict=True)]
+        own = self.loss_and_gradients[1]
+        square = sum(float(np.vdot(s, s)) for s in sums)
+        share = sum(float(np.vdot(g, s)) for g, s in zip(own, sums, strict=True)) / (square or 1.0)
+        terms = (sum(np.abs(g) for g in of_rows) for of_rows in zip(*each, strict=True))
+        return [abs(share) * float(np.max(t)) for t in terms]  # 1/n of it, if the loss is a mean
+
+    def _of_layers(self) -> list[float]:
+        """Return the largest gradient of each weight array's layer."""
+        largest = [float(np.abs(g).max(initial=0)) for g in self.loss_and_gradients[1]]
+        counts = [layer.weights for layer in self.layers]
+        if sum(counts) != len(largest):
+            return [max(largest)] * len(largest)
+        of_layers, start = [], 0
+        for count in counts:
+            mine = largest[start : start + count]
+            of_layers += [max(mine, default=0.0)] * count
+            start += count
+        return of_layers
+
+    @cached_property
+    def step(self) -> Step:
+        """The first optimizer step."""
+        _, opened = self.side.open()  # a new one: this one keeps its weights
+        return take_step(opened, self.batch, self.side.batch_size)

@@ -1,0 +1,52 @@
+"""What a walk does not compare, though both networks have it: said, so that nobody relies on it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from frameworks.agreement.limits import ONE_BATCH
+from frameworks.diverge.differences import difference
+from frameworks.diverge.first_batch import First, returned
+from frameworks.diverge.layers import align, unmatched
+from frameworks.probe import LayerOutput
+
+__all__ = ["not_compared"]
+
+
+def not_compared(a: First, b: First) -> list[str]:
+    """Return a sentence for each layer that is compared in part, or only through later ones."""
+    notes = []
+    for first, kinds in zip((a, b), unmatched(a.layers, b.layers), strict=True):
+        if kinds:
+            notes.append(f"layers only in {first.side.implementation}: {', '.join(kinds)}")
+    for i, j in align(a.layers, b.layers):
+        notes += _of_pair(f"layer {i + 1}", a.layers[i], b.layers[j])
+    return notes
+
+
+def _of_pair(name: str, x: LayerOutput, y: LayerOutput) -> Iterator[str]:
+    pair = returned(x, y)
+    if pair is None:
+        yield f"{name} ({x.kind}) is compared only through the layers after it"
+        return
+    if x.kind != y.kind and not difference("", *pair, ONE_BATCH).parted:
+        yield (
+            f"{name}: {x.kind} and {y.kind} return the same for these rows; what they make of "
+            "other numbers was not compared"
+        )
+    if x.kind == "max pooling" and x.inputs is not None and not _has_ties(x.inputs, pair[0]):
+        yield (
+            f"{name} (max pooling): no window of the first batch has two equal maxima; where their "
+            "gradient goes was not compared"
+        )
+
+
+def _has_ties(given: np.ndarray, pooled: np.ndarray) -> bool:
+    """Return whether a maximum occurs twice in a window of images (n, h, w, c)."""
+    if given.ndim != 4 or pooled.ndim != 4:
+        return True  # not known
+    kh, kw = (given.shape[k] // pooled.shape[k] for k in (1, 2))
+    windows = sliding_window_view(given, (kh, kw), axis=(1, 2))[:, ::kh, ::kw]
+    largest = windows.max(axis=(-2, -1), keepdims=True)
+    return bool(((windows == largest).sum(axis=(-2, -1)) > 1).any())
