@@ -58,7 +58,7 @@ def diverge_command(
     """
     from threadpoolctl import threadpool_limits
 
-    from experiments.harness.experiment import named
+    from experiments.harness.page_code import named
     from experiments.registry import find_experiment
     from frameworks.agreement.noise_floor import check_floor
     from frameworks.backends import BACKENDS

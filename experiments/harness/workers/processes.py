@@ -72,15 +72,15 @@ class Worker:
         """
         self._send(job)
         for event in self._events(timeout):
-            match event.pop("event"):
-                case "epoch":
-                    report(event["epoch"], event["loss"])
-                case "done":
-                    return event["result"]
-                case "failed":
-                    raise CellFailed(event["error"])
-                case "unwritable":
-                    raise CannotWrite(event["error"])
+            match event:
+                case {"event": "epoch", "epoch": int(epoch), "loss": float(loss)}:
+                    report(epoch, loss)
+                case {"event": "done", "result": result}:
+                    return result
+                case {"event": "failed", "error": str(error)}:
+                    raise CellFailed(error)
+                case {"event": "unwritable", "error": str(error)}:
+                    raise CannotWrite(error)
         raise WorkerDied(self._how_it_ended())
 
     def _events(self, timeout: float) -> Iterator[dict[str, Any]]:
@@ -143,7 +143,7 @@ def _event(line: str) -> dict[str, Any] | None:
         said = json.loads(line)
     except ValueError:
         return None
-    return said if isinstance(said, dict) and "event" in said else None
+    return said if isinstance(said, dict) else None
 
 
 def _signal(number: int) -> str:

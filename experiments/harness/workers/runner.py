@@ -109,9 +109,10 @@ class Runner:
 
     def _end(self, cell: Cell, head: Head, error: str | None, missing: bool) -> None:
         """Take a cell that was trained alone for finished, or else for failed."""
-        if error and self._is_finished(cell, head):
-            error = None  # the worker died between writing the record and saying so
-        if error:
+        if self._is_finished(cell, head):
+            error = None  # also where the worker died between writing the record and saying so
+        else:
+            error = error or "the worker process has written no record of it"
             self._store.save(_failed(head, error, missing), {})
         self._progress.ended((cell,), (cell,), error)
 
