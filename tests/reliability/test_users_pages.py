@@ -138,6 +138,11 @@ build_scratch.__name__ = "build_scratch"
 """
 
 
+def test_a_builder_that_leaves_at_once_is_refused_by_bench(page, command):
+    path = page(DEFINED["a builder leaves at once"])
+    assert_refused(command("bench", path, "--with", "scratch", "--steps", "1"), path)
+
+
 @pytest.mark.timeout(120)  # only who waits for the child takes that long
 def test_what_a_builder_does_besides_changes_no_record(page, command, here):
     options = ("--with", "scratch", "--epochs", "2", "--out", "run")

@@ -30,7 +30,9 @@ from frameworks.files import CannotWrite
 if TYPE_CHECKING:
     from experiments.harness.cell import Job
 
-__all__ = ["main"]
+__all__ = ["NO_THREAD", "main"]
+
+NO_THREAD = 75  # the exit code where the system allows no further thread
 
 _SECONDS_BETWEEN_REPORTS = 0.1
 
@@ -55,7 +57,10 @@ def _jobs(descriptor: int) -> Iterator[bytes]:
             jobs.put(line)
         os._exit(0)
 
-    threading.Thread(target=read, daemon=True).start()
+    try:
+        threading.Thread(target=read, daemon=True).start()
+    except RuntimeError:
+        os._exit(NO_THREAD)
     return iter(jobs.get, None)
 
 
