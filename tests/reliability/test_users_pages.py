@@ -169,3 +169,14 @@ def test_a_builder_that_ends_its_process_fails_its_training_and_the_report_is_dr
 def test_every_way_is_counted(figure):
     assert len(WAYS) == 47
     figure(f"{len(WAYS)} ways for a page to be wrong: each that passed is exit code 2, a sentence")
+
+
+def test_the_reason_is_the_page_and_not_what_follows_from_it(page, command):
+    says = {
+        "has numbers that cannot be stored": "must be a finite number, printable text, None",
+        "the weights are complex": "weights[0]: expected real numbers, got complex128",
+    }
+    for way, reason in says.items():
+        path = page(LOADING.get(way, DEFINED.get(way)))
+        _, _, err = command("diverge", path, "--between", "scratch,python", "--epochs", "1")
+        assert reason in err
