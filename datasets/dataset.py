@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -58,6 +58,7 @@ class Dataset:
     scaler: StandardScaler | None = None
 
     def __post_init__(self) -> None:
+        self._check_texts()
         for part, X, y in [
             ("training", self.X_train, self.y_train),
             ("test", self.X_test, self.y_test),
@@ -65,6 +66,18 @@ class Dataset:
             problem = _problem(X, len(self.feature_names)) or self.targets.problem(X, y)
             if problem:
                 raise DataError(f"{self.name}, {part} rows: {problem}")
+
+    def _check_texts(self) -> None:
+        for field in ("name", "source", "sha256", "origin", "note"):
+            if not isinstance(value := getattr(self, field), str):
+                raise DataError(f"{field} of a data set: expected text, found {value!r}")
+        if self.source not in get_args(Source):
+            raise DataError(
+                f"{self.name}: expected the source real or stand-in, found {self.source!r}"
+            )
+        names = self.feature_names
+        if not isinstance(names, tuple) or not all(isinstance(each, str) for each in names):
+            raise DataError(f"{self.name}: expected a tuple of feature names, found {names!r}")
 
     def in_units(self, y: np.ndarray) -> np.ndarray:
         """Return targets or outputs in the unit of a measured quantity; others unchanged."""

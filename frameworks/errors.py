@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["RequestError", "choose", "printable"]
+__all__ = ["RequestError", "choose", "first_line", "printable"]
+
+_QUOTED = 500  # characters of an error
 
 # C0, DEL, C1 and lone surrogates: what terminals interpret, and what UTF-8 cannot encode. Line
 # feeds and tabs stay.
@@ -18,6 +20,20 @@ def printable(text: str) -> str:
     \x1b[31mred\x07
     """
     return text if text.isprintable() else text.translate(_ESCAPED)
+
+
+def first_line(error: BaseException) -> str:
+    r"""Return the first line of what an error says, cut short; others' code may say anything.
+
+    >>> first_line(ValueError("no room\nhere")), len(first_line(ValueError("x" * 10**6)))
+    ('no room', 503)
+    """
+    try:
+        text = str(getattr(error, "msg", error))  # a SyntaxError's: without its place
+    except Exception:  # an error of others' may fail to print
+        return "its message cannot be printed"
+    line = text[: _QUOTED + 1].partition("\n")[0]
+    return line if len(line) <= _QUOTED else f"{line[:_QUOTED]}..."
 
 
 class RequestError(Exception):

@@ -131,6 +131,9 @@ def check_weights(
     """Return weights as arrays of the network's dtype; ValueError names one that does not fit."""
     if len(weights) != len(like):
         raise ValueError(f"{name}: expected {len(like)} arrays, got {len(weights)}")
+    for i, weight in enumerate(map(np.asarray, weights)):
+        if weight.dtype.kind not in "fiu":
+            raise ValueError(f"{name}[{i}]: expected real numbers, got {weight.dtype}")
     arrays = [np.asarray(w, dtype=own.dtype) for w, own in zip(weights, like, strict=True)]
     for i, (array, own) in enumerate(zip(arrays, like, strict=True)):
         if array.shape != own.shape:

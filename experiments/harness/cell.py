@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from datasets import Policy
+from datasets import Dataset, Policy
 from experiments.harness.experiment import Experiment
 from experiments.harness.records.identity import key_of
-from experiments.harness.records.models import Head
+from experiments.harness.records.models import Head, SpecNumbers
 from experiments.registry import find_experiment
 
 __all__ = ["Cell", "Group", "Job"]
@@ -47,6 +47,11 @@ class Cell:
     def find(self) -> Experiment:
         """Return its experiment, in whatever process this is."""
         return find_experiment(self.page or self.experiment)
+
+    def numbers(self, experiment: Experiment, data: Dataset) -> SpecNumbers:
+        """Return the numbers of its training, as its record has them."""
+        spec = replace(experiment.spec_for(data), epochs=self.epochs)
+        return SpecNumbers.model_validate_json(json.dumps(asdict(spec)))
 
 
 Group = tuple[Cell, ...]  # that are trained together; mostly one

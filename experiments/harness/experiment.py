@@ -4,8 +4,7 @@ Every page ends in one `Experiment`, those in this repository and those in a use
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from inspect import cleandoc
@@ -15,13 +14,14 @@ from typing import Any, Literal
 
 from datasets import DataError, Dataset, Policy
 from experiments.harness.page_checks import check_experiment
+from experiments.harness.page_code import named
 from frameworks.blueprint import Blueprint
 from frameworks.errors import RequestError
 from frameworks.program import Builder
 from frameworks.spec import Shape, Spec, as_shape, outputs_for
 from frameworks.task import CLASSIFICATION, Task
 
-__all__ = ["PREFIX", "Band", "Experiment", "in_one_line", "named", "widths"]
+__all__ = ["PREFIX", "Band", "Experiment", "widths"]
 
 Band = tuple[float, float]
 Load = Callable[[Policy, str | None], Dataset]
@@ -88,7 +88,8 @@ class Experiment:
     @property
     def about(self) -> str:
         """The page's docstring."""
-        return cleandoc(self.module.__doc__ or "")
+        about = self.module.__doc__
+        return cleandoc(about) if isinstance(about, str) else ""
 
     @property
     def question(self) -> str:
@@ -103,8 +104,14 @@ class Experiment:
 
     def load_data(self, policy: Policy, data_dir: str | None) -> Dataset:
         """Load the data; RequestError for what a user's own `load` raises or returns besides."""
-        with named(f"load() of {self.name} failed", self.source):
-            data = self.load(policy, data_dir)
+        failed = f"load() of {self.name} failed"
+        try:
+            with named(failed, self.source):
+                data = self.load(policy, data_dir)
+        except DataError as error:
+            if self.is_users:
+                raise DataError(f"{failed}: {error}") from error
+            raise
         if not isinstance(data, Dataset):
             kind = type(data).__name__
             raise RequestError(f"load() of {self.name} returned {kind}, not a Dataset")
@@ -140,25 +147,3 @@ def widths(spec: Any) -> str:
 
 def _side(shape: Any) -> str:
     return "x".join(map(_side, shape)) if isinstance(shape, tuple | list) else str(shape)
-
-
-@contextmanager
-def named(what: str, page: Path) -> Iterator[None]:
-    """Raise RequestError for whatever a page's own code raises, and if it ends the program."""
-    try:
-        yield
-    except (DataError, RequestError):
-        raise
-    except (Exception, SystemExit) as error:
-        raise RequestError(f"{what}: {in_one_line(error, page)}") from error
-
-
-def in_one_line(error: BaseException, path: Path) -> str:
-    """Return the error with the page's line at which it was raised."""
-    line, trace = getattr(error, "lineno", None), error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path.resolve()):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    message, _, _ = str(getattr(error, "msg", error)).partition("\n")  # a SyntaxError's: no place
-    return f"{type(error).__name__}: {message}" + (f" (line {line})" if line else "")

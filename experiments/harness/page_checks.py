@@ -5,6 +5,7 @@ from dataclasses import fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from frameworks.errors import printable
 from frameworks.spec import Spec
 from frameworks.task import TASKS, Task
 from frameworks.validation import spec_of
@@ -27,7 +28,7 @@ def check_experiment(experiment: "Experiment") -> None:
     _check_spec(experiment.spec)
     if not callable(experiment.load):
         raise TypeError(f"load must be a function, got {experiment.load!r}")
-    _check_builders(experiment.builders)
+    _check_builders(experiment.builders, experiment.spec)
     if not isinstance(experiment.task, Task):
         tasks = ", ".join(name.upper() for name in TASKS)
         raise TypeError(f"task must be one of frameworks.task's {tasks}, got {experiment.task!r}")
@@ -38,8 +39,8 @@ def _check_spec(spec: Spec) -> None:
     for field in fields(spec):
         if not _is_storable(value := getattr(spec, field.name)):
             raise TypeError(
-                f"spec.{field.name} must be a finite number, text, None, or a tuple of such, "
-                f"got {value!r}"
+                f"spec.{field.name} must be a finite number, printable text, None, or a tuple of "
+                f"such, got {value!r}"
             )
     for name in ("epochs", "batch_size", "inputs", "outputs"):
         value, is_shape = getattr(spec, name), name in ("inputs", "outputs")
@@ -55,10 +56,12 @@ def _is_storable(value: Any, depth: int = 2) -> bool:
         return depth > 0 and all(_is_storable(each, depth - 1) for each in value)
     if isinstance(value, float):
         return isfinite(value)
-    return value is None or isinstance(value, str) or (isinstance(value, int) and value < _LARGEST)
+    if isinstance(value, str):
+        return value == printable(value)
+    return value is None or (isinstance(value, int) and abs(value) < _LARGEST)
 
 
-def _check_builders(builders: Any) -> None:
+def _check_builders(builders: Any, spec: Spec) -> None:
     if not isinstance(builders, Sequence) or not builders:
         raise TypeError(f"builders must be a tuple of functions, got {builders!r}")
     for build in builders:
@@ -67,7 +70,11 @@ def _check_builders(builders: Any) -> None:
                 "builders must be functions named build_ and an implementation, as build_scratch "
                 f"is; got {build!r}"
             )
-        spec_of(build)
+        if spec_of(build) != spec:
+            raise ValueError(
+                f"{build.__name__} has another spec by default than spec={spec!r}; records would "
+                "name numbers that nothing was trained with"
+            )
 
 
 def _check_band(band: Any) -> None:

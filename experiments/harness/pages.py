@@ -8,7 +8,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from experiments.harness.experiment import PREFIX, Experiment, named
+from experiments.harness.experiment import PREFIX, Experiment
+from experiments.harness.page_code import named
 from frameworks.errors import RequestError
 
 __all__ = ["load_page"]
@@ -37,6 +38,7 @@ def load_page(path: Path) -> Experiment:
     module = sys.modules[name] = module_from_spec(spec)
     with named(f"{path} cannot be loaded", path), _beside(path.resolve().parent, module):
         spec.loader.exec_module(module)
+    module.__file__, sys.modules[name] = file, module  # also where the page has removed them
     experiment = getattr(module, "EXPERIMENT", None)
     if not isinstance(experiment, Experiment):
         raise RequestError(

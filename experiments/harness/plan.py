@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
 from datasets import Dataset
 from experiments.harness.cell import Cell
-from experiments.harness.experiment import Experiment, in_one_line
+from experiments.harness.experiment import Experiment
+from experiments.harness.page_code import named
 from experiments.harness.records import RUNS
 from experiments.harness.records.environment import (
     environment,
@@ -165,11 +166,8 @@ def _cells(
 
 def _judges(experiment: Experiment, data: Dataset, able: list[str], floor: int) -> list[str]:
     """Return the modes that judge an experiment; RequestError if build_scratch fails."""
-    try:
+    with named(f"build_scratch of {experiment.name} failed", experiment.source):
         return variants(experiment.blueprint_for(data), able, floor)
-    except Exception as error:  # whatever the user's own code raises
-        why = in_one_line(error, experiment.source)
-        raise RequestError(f"build_scratch of {experiment.name} failed: {why}") from error
 
 
 _UNLIKE = {
@@ -187,14 +185,13 @@ def _unlike(record: Record, head: Head) -> str:
 
 def _head(cell: Cell, experiment: Experiment, data: Dataset, common: dict[str, Any]) -> Head:
     """Return what a cell's record says before its training; `common` is the same for others."""
-    spec = replace(experiment.spec_for(data), epochs=cell.epochs)
     values = {
         "experiment": cell.experiment,
         "task": experiment.task.name,
         "dtype": cell.dtype,
         "seed": cell.seed,
         "data": {"name": data.name, "source": data.source, "sha256": data.sha256},
-        "spec": asdict(spec),
+        "spec": cell.numbers(experiment, data).items(),
         "epochs": cell.epochs,
         "limit": cell.limit,
         "acceptance": _acceptance(cell, experiment, data),

@@ -11,7 +11,7 @@ from frameworks.adapter import Adapter
 from frameworks.agreement.variants import change
 from frameworks.backends import BACKENDS
 from frameworks.blueprint import Blueprint
-from frameworks.errors import RequestError
+from frameworks.errors import RequestError, first_line
 from frameworks.probe import Opened, open_training, undisturbed
 from scratch import Batch, EpochResult
 
@@ -85,7 +85,7 @@ class Side:
             return estimator, open_training(estimator, X, y, **options)
         except (TypeError, ValueError) as error:
             builder = f"build_{backend.builders} of {self.blueprint.name}"
-            raise RequestError(f"{builder} cannot be trained: {error}") from error
+            raise RequestError(f"{builder} cannot be trained: {first_line(error)}") from error
 
     def in_float64(self, weights: list[np.ndarray]) -> "Side":
         """Return the side in float64, with exactly the numbers that it computes with."""

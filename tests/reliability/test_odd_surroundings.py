@@ -62,6 +62,19 @@ def test_a_folder_that_cannot_be_looked_at_hides_no_other_run(loops, here, comma
     assert (code, [run["name"] for run in json.loads(out)["runs"]]) == (0, ["a"])
 
 
+def test_a_file_that_goes_while_runs_are_listed_hides_no_other_run(here, command):
+    """As `lockstep runs rm` removes them; a link to nowhere is found and has no date, too."""
+    store_run(here / "runs" / "a", training())
+    (here / "runs" / "b" / "cells").mkdir(parents=True)
+    for name in ("results.json", "cells/gone.json"):
+        (here / "runs" / "b" / name).symlink_to("nowhere")
+    code, out, _ = command("runs", "--json")
+    assert (code, {run["name"] for run in json.loads(out)["runs"]}) == (0, {"a", "b"})
+    code, out, _ = command("list", "--json")
+    last = {each["name"]: each["last"] for each in json.loads(out)["experiments"]}
+    assert (code, last["churn"]["run"]) == (0, "runs/a")
+
+
 def test_a_file_that_may_not_be_read_is_not_to_be_deleted(here, monkeypatch):
     def refuse(path, limit):
         raise PermissionError(13, "Permission denied", str(path))

@@ -13,6 +13,7 @@ from .hostile_server import MISBEHAVIOURS, serving
 
 MAX_BYTES = 10**6
 SHORT = Limits(answer=1.0, silence=0.5, total=2.0)
+PROMISED = 300  # seconds, in docs/reliability.md
 MEMORY = 200 * 2**20  # bytes, for all of them together
 HARMLESS = {  # what comes of it is refused by its digest
     *("redirects with an endless body", "redirects with a bombed body"),
@@ -62,9 +63,9 @@ def test_no_server_takes_more_memory_or_time_than_it_may(torture, figure):
     assert left == []
     assert most < MEMORY
     slowest = max(seconds for _, seconds in outcomes.values())
-    assert slowest < limits.total + 30  # a download without limits never ends
+    assert slowest < (PROMISED if torture else limits.total + 30)  # without limits, it never ends
     figure(
         f"{len(outcomes)} misbehaviours at once, {len(refused)} refused with a sentence: "
-        f"{most / 2**20:.0f} MiB in all, the longest {slowest:.1f} s with a limit of "
+        f"{most / 2**20:.0f} MiB in all, the longest {slowest:.1f} s, given up after "
         f"{limits.total:g} s"
     )

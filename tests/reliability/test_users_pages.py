@@ -1,4 +1,7 @@
-"""Users' pages that are wrong: 31 ways, each exit code 2 with a sentence that names the page."""
+"""Users' pages that are wrong: 47 ways, each exit code 2 with a sentence that names the page."""
+
+import os
+import signal
 
 import pytest
 
@@ -6,6 +9,8 @@ from experiments.registry import find_experiment
 
 SCRATCH = "def build_scratch(spec=SPEC):\n    "
 LOAD = "def load(policy, data_dir):\n    "
+DATA = "from dataclasses import replace\n\n\n" + LOAD + "return replace(load_truth_table(), "
+UNPRINTABLE = "class No(Exception):\n    def __str__(self):\n        raise self\n\n\n"
 EXPERIMENT = "EXPERIMENT = Experiment("
 
 # What stands before the page's EXPERIMENT, where it is loaded.
@@ -24,6 +29,13 @@ LOADING = {
     "has another encoding": "x = '\udcff'",
     "asserts": "assert False, 'never'",
     "stops an iteration": "next(iter(()))",
+    "leaves at once": "import os; os._exit(0)",
+    "leaves with a verdict's code": "import os; os._exit(1)",
+    "raises what is no Exception": "raise GeneratorExit",
+    "raises a group": "raise BaseExceptionGroup('two', [SystemExit(0)])",
+    "raises what cannot be printed": UNPRINTABLE + "raise No",
+    "has other numbers than its builders": "SPEC = Numbers(learning_rate=0.5)",
+    "has numbers that cannot be stored": "SPEC = Numbers(learning_rate='\\udcff')",
 }
 # What stands in the place of what the page defines.
 DEFINED = {
@@ -33,6 +45,15 @@ DEFINED = {
     "load returns arrays": LOAD + "return [[1.0]], [0]",
     "load takes nothing": "def load():\n    return None",
     "load is a number": "load = 3",
+    "load leaves at once": LOAD + "import os; os._exit(0)",
+    "load names no data": DATA + "name=None)",
+    "load gives no digest": DATA + "sha256=None)",
+    "load gives another source": DATA + "source='mine')",
+    "load names no columns": DATA + "feature_names=(1, 2, 3))",
+    "a builder leaves at once": SCRATCH + "import os; os._exit(0)",
+    "a builder raises what cannot be printed": UNPRINTABLE + SCRATCH + "raise No",
+    "a builder raises megabytes": SCRATCH + "raise ValueError('x' * 10**7)",
+    "the weights are complex": "def initial_weights(spec, rng):\n    return [np.ones((3, 1)) * 1j]",
     "a builder ends the program": SCRATCH + "raise SystemExit(0)",
     "a builder ends it with a verdict's code": SCRATCH + "import sys; sys.exit(1)",
     "a builder raises": SCRATCH + "raise OSError('no room')",
@@ -72,6 +93,7 @@ def assert_refused(answer, path):
     assert code == 2, (out, err)
     assert err.startswith("error: ")
     assert len(err.splitlines()) == 1
+    assert len(err) < 1_000
     assert "Traceback" not in err
     assert path.stem in err
 
@@ -93,6 +115,68 @@ def test_a_page_that_is_wrong_is_refused_by_run(way, page, command, here):
     assert not (here / "run").exists()
 
 
+MEDDLES = """
+def build_and_meddle(spec=SPEC):
+    import os, sys, time
+    if sys.argv[0].endswith("worker.py"):
+        if os.fork() == 0:
+            open("child", "w").write(str(os.getpid()))
+            time.sleep(1_000)
+        os.fork()  # and this one goes on
+        for descriptor in range(3, 20):
+            try:
+                os.write(descriptor, b'\\n{"event": "epoch"}\\n{"event": "done"}\\n[]\\n')
+            except OSError:
+                pass
+        os.chdir("/")
+        print("hello")
+    return build(spec)
+
+
+build, build_scratch = build_scratch, build_and_meddle
+build_scratch.__name__ = "build_scratch"
+"""
+
+
+def test_a_builder_that_leaves_at_once_is_refused_by_bench(page, command):
+    path = page(DEFINED["a builder leaves at once"])
+    assert_refused(command("bench", path, "--with", "scratch", "--steps", "1"), path)
+
+
+@pytest.mark.timeout(120)  # only who waits for the child takes that long
+def test_what_a_builder_does_besides_changes_no_record(page, command, here):
+    options = ("--with", "scratch", "--epochs", "2", "--out", "run")
+    try:
+        code, out, err = command("run", page(MEDDLES), *options)
+        assert (code, "1 of 1 trainings finished" in out) == (0, True), err
+        assert (here / "run" / "cells" / "mine-float64-seed0-scratch.json").exists()
+    finally:
+        for child in here.glob("child"):
+            os.kill(int(child.read_text()), signal.SIGKILL)
+
+
+def test_a_builder_that_ends_its_process_fails_its_training_and_the_report_is_drawn(
+    page, command, here
+):
+    path = page(SCRATCH + "import os; os.kill(os.getpid(), 9)")
+    code, out, _ = command("run", path, "--with", "scratch", "--out", "run")
+    assert code == 1
+    assert "failed: the worker process was killed by SIGKILL" in " ".join(out.split())
+    report = (here / "run" / "report.html").read_text()
+    assert "The network is not drawn: no training of build_scratch was finished." in report
+
+
 def test_every_way_is_counted(figure):
-    assert len(WAYS) == 31
+    assert len(WAYS) == 47
     figure(f"{len(WAYS)} ways for a page to be wrong: each that passed is exit code 2, a sentence")
+
+
+def test_the_reason_is_the_page_and_not_what_follows_from_it(page, command):
+    says = {
+        "has numbers that cannot be stored": "must be a finite number, printable text, None",
+        "the weights are complex": "weights[0]: expected real numbers, got complex128",
+    }
+    for way, reason in says.items():
+        path = page(LOADING.get(way, DEFINED.get(way)))
+        _, _, err = command("diverge", path, "--between", "scratch,python", "--epochs", "1")
+        assert reason in err

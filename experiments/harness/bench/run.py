@@ -13,6 +13,7 @@ from experiments.harness.bench.tables import headline, markdown, show
 from experiments.harness.bench.timing import size
 from experiments.harness.bench.variants import choose_variants
 from experiments.harness.experiment import Experiment
+from experiments.harness.page_code import named
 from experiments.harness.plan import first_cell
 from experiments.harness.records.environment import environment
 from experiments.harness.request import Request
@@ -97,15 +98,16 @@ def _count(experiment: Experiment, spec: Spec, rows: float) -> tuple[Flops | Non
     """Return the operations of a step of so many rows; or None, and why they are not counted."""
     if "scratch" not in experiment.blueprint.builders:
         return None, "operations are counted from build_scratch, which the page does not have"
-    try:
+    with named(f"build_scratch of {experiment.name} failed", experiment.source):
         parts = experiment.blueprint.builders["scratch"](spec=spec)
-        if isinstance(parts, Program):
-            raise RequestError(
-                f"{experiment.name} returns a Program; bench times networks with a loss and an "
-                "optimizer, so leave it out"
-            )
+    if isinstance(parts, Program):
+        raise RequestError(
+            f"{experiment.name} returns a Program; bench times networks with a loss and an "
+            "optimizer, so leave it out"
+        )
+    try:
         return count_flops(parts, rows, spec.inputs), ""
-    except TypeError as error:
+    except (AttributeError, TypeError) as error:  # of parts that are none, the training tells
         return None, str(error)
 
 

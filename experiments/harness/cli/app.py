@@ -13,12 +13,12 @@ from datasets import DataError
 from experiments.harness.cli import bench, certify, compare, data, diverge, report, run, runs
 from experiments.harness.cli.list import list_command
 from experiments.harness.interruption import interruptible
+from experiments.harness.page_code import said
 from frameworks.errors import RequestError, printable
 
 __all__ = ["app", "main"]
 
 _SHOWN = 200  # characters of a file's name
-_QUOTED = 500  # of an error
 
 app = typer.Typer(
     help="Train the same experiment in NumPy, Keras and PyTorch, and see whether they agree.",
@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(_with_help(error))
     except KeyboardInterrupt:
         result = 130
-    except (Exception, SystemExit) as error:  # Python's own exit code would be a verdict's
+    except BaseException as error:  # Python's own exit code would be a verdict's
         return _fail(_unforeseen(error))
     if result == 130:
         command = shlex.join(["lockstep", *(arguments or [])])
@@ -97,11 +97,7 @@ def _unforeseen(error: BaseException) -> str:
     """Return an error that no part of the program expected, and how to see where it came from."""
     if os.environ.get("LOCKSTEP_TRACEBACK"):
         traceback.print_exception(error)
-    said = " ".join(str(error).split())
-    return (
-        f"{type(error).__name__}: {said[:_QUOTED]}; this was not expected: "
-        "LOCKSTEP_TRACEBACK=1 shows where it came from"
-    )
+    return f"{said(error)}; this was not expected: LOCKSTEP_TRACEBACK=1 shows where it came from"
 
 
 def _fail(message: str) -> int:

@@ -68,7 +68,7 @@ def diverge_command(
         raise typer.Exit(_compare_recordings(context, what, after, as_json))
     from threadpoolctl import threadpool_limits
 
-    from experiments.harness.experiment import named
+    from experiments.harness.page_code import named
     from experiments.registry import find_experiment
     from frameworks.agreement.noise_floor import check_floor
     from frameworks.backends import BACKENDS

@@ -91,7 +91,7 @@ def last_results(folder: Path) -> dict[str, LastResult]:
     """
     found: dict[str, LastResult] = {}
     paths = folder.glob("*/results.json")
-    for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
+    for path in sorted(paths, key=_changed, reverse=True):
         if _experiments(path.parent) <= found.keys():
             continue  # nothing in it that a newer run has not: spare reading it
         try:
@@ -121,7 +121,7 @@ def _last(path: Path, results: Results, experiment: str) -> LastResult:
             values.setdefault(cell.implementation, []).append(cell.headline)
     return LastResult(
         run=str(path.parent),
-        date=_moment(path.stat().st_mtime).date().isoformat(),
+        date=_moment(_changed(path)).date().isoformat(),
         task=cells[0].task,
         source=cells[0].data.source,
         epochs=cells[0].epochs,
@@ -171,7 +171,15 @@ def _is_ours(path: Path, cells: Path) -> bool:
 
 def _written(folder: Path) -> float:
     """Return when a run was last written to, in seconds since 1970."""
-    return max(path.stat().st_mtime for path in _paths(folder))
+    return max(map(_changed, _paths(folder)))
+
+
+def _changed(path: Path) -> float:
+    """Return when a file was last changed; long ago where another command has just removed it."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _moment(seconds: float) -> datetime:

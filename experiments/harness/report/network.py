@@ -6,13 +6,16 @@ from typing import Any
 import numpy as np
 
 from datasets import Dataset
-from experiments.harness.experiment import Experiment, named
+from experiments.harness.experiment import Experiment
+from experiments.harness.page_code import named
+from experiments.harness.report.trained import Trained
+from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
 from frameworks.program import Parts, Program
 from frameworks.spec import Shape
 from scratch import Sequential
 
-__all__ = ["Diagram", "Layer", "diagram"]
+__all__ = ["Diagram", "Layer", "diagram", "drawn"]
 
 _DRAWN = 6  # the most neurons drawn per layer
 _STEP, _WIDTH, _HEIGHT = 16, 118, 146
@@ -49,20 +52,33 @@ class Diagram:
         return f"Network: {', then '.join(steps)}; {self.parameters:,} parameters"
 
 
-def diagram(page: Experiment | None, data: Dataset | None = None) -> Diagram | None:
-    """Return the diagram of the network of a page's scratch builder; None without one that works.
+def drawn(trained: Trained) -> tuple[Diagram | None, str]:
+    """Return the diagram of an experiment, or None and why there is none.
+
+    A user's builder that no worker has finished a training with is not executed: it may end this
+    process as it did end the worker's.
+    """
+    page = trained.experiment
+    if page is None or "scratch" not in page.blueprint.builders:
+        return None, ""
+    builders = {BACKENDS[name].builders for name in trained.implementations if name in BACKENDS}
+    if page.is_users and "scratch" not in builders:
+        return None, "no training of build_scratch was finished"
+    try:
+        with named(f"build_scratch() of {page.name} failed", page.source):
+            return diagram(page, trained.data), ""
+    except RequestError as error:
+        return None, str(error)
+
+
+def diagram(page: Experiment, data: Dataset | None = None) -> Diagram | None:
+    """Return the diagram of the network of a page's scratch builder; None if it is in no order.
 
     `data`: what it is trained on; None if it is unavailable.
     """
-    if page is None or "scratch" not in page.blueprint.builders:
-        return None
     spec = page.spec if data is None else page.spec_for(data)
-    try:
-        with named(f"build_scratch() of {page.name} failed", page.source):
-            parts = page.blueprint.builders["scratch"](spec=spec)
-            return _draw(parts, spec.inputs) if isinstance(parts.network, Sequential) else None
-    except RequestError:  # of a user's builder, which the run need not have trained
-        return None
+    parts = page.blueprint.builders["scratch"](spec=spec)
+    return _draw(parts, spec.inputs) if isinstance(parts.network, Sequential) else None
 
 
 def _draw(parts: Parts | Program, inputs: Shape) -> Diagram:

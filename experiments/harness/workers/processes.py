@@ -13,12 +13,14 @@ from typing import Any
 
 import experiments
 from experiments.harness.records.environment import thread_variables
+from experiments.harness.workers.worker import NO_THREAD
 from frameworks.backends import BACKENDS
 from frameworks.files import CannotWrite
 
-__all__ = ["CellFailed", "Worker", "WorkerDied"]
+__all__ = ["CellFailed", "NoRoom", "Worker", "WorkerDied"]
 
 _LAST_WORDS = 2**16  # bytes of standard error: a worker may print without end
+_ALLOW = "allow more processes, as by ulimit -u"
 _SHOWN = 500  # characters of the last of its lines
 
 
@@ -27,6 +29,10 @@ _NONE: Mapping[str, str] = {}
 
 class CellFailed(Exception):
     """A cell that could not be done; the message says why."""
+
+
+class NoRoom(CellFailed):
+    """The system allows no further process or thread; the message says what it refused."""
 
 
 class WorkerDied(CellFailed):
@@ -66,28 +72,34 @@ class Worker:
         report: Callable[[int, float], None] = lambda epoch, loss: None,
         timeout: float = threading.TIMEOUT_MAX,
     ) -> Any:
-        """Do a job (see `worker`) and return its result. Raises CellFailed or WorkerDied.
+        """Do a job (see `worker`) and return its result. Raises CellFailed, or a kind of it.
 
         The process is ended when it says nothing for `timeout` seconds.
         """
         self._send(job)
         for event in self._events(timeout):
-            match event.pop("event"):
-                case "epoch":
-                    report(event["epoch"], event["loss"])
-                case "done":
-                    return event["result"]
-                case "failed":
-                    raise CellFailed(event["error"])
-                case "unwritable":
-                    raise CannotWrite(event["error"])
+            match event:
+                case {"event": "epoch", "epoch": int(epoch), "loss": float(loss)}:
+                    report(epoch, loss)
+                case {"event": "done", "result": result}:
+                    return result
+                case {"event": "failed", "error": str(error)}:
+                    raise CellFailed(error)
+                case {"event": "unwritable", "error": str(error)}:
+                    raise CannotWrite(error)
+        if self._process.wait() == NO_THREAD:
+            raise NoRoom(f"the worker process could not start a thread; {_ALLOW}")
         raise WorkerDied(self._how_it_ended())
 
     def _events(self, timeout: float) -> Iterator[dict[str, Any]]:
         """Yield what the process says, until it ends."""
         assert self._process.stdout is not None
         enough, self._silent_for = threading.Event(), 0.0
-        threading.Thread(target=self._watch, args=(timeout, enough), daemon=True).start()
+        watch = threading.Thread(target=self._watch, args=(timeout, enough), daemon=True)
+        try:
+            watch.start()
+        except RuntimeError as error:
+            raise NoRoom(f"{error}; {_ALLOW}") from error
         try:
             for line in self._process.stdout:
                 self._silent_for = 0.0
@@ -143,7 +155,7 @@ def _event(line: str) -> dict[str, Any] | None:
         said = json.loads(line)
     except ValueError:
         return None
-    return said if isinstance(said, dict) and "event" in said else None
+    return said if isinstance(said, dict) else None
 
 
 def _signal(number: int) -> str:

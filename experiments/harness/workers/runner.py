@@ -3,7 +3,7 @@
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Generator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import suppress
 from functools import partial
 from typing import Protocol
@@ -11,7 +11,8 @@ from typing import Protocol
 from experiments.harness.cell import Cell, Group, Job
 from experiments.harness.records.models import Head, Record
 from experiments.harness.records.store import Store
-from experiments.harness.workers.processes import CellFailed, Worker, WorkerDied
+from experiments.harness.workers.crew import Crew
+from experiments.harness.workers.processes import CellFailed, NoRoom, Worker, WorkerDied
 from frameworks.backends import BACKENDS
 
 __all__ = ["Progress", "Runner"]
@@ -59,21 +60,21 @@ class Runner:
         returns more to train. Left early, by Ctrl-C for example, the processes are ended; the
         records written so far stay. RequestError where nothing can be written any more.
         """
-        pool = ThreadPoolExecutor(self._jobs)
+        self._crew = Crew(self._jobs, self._train)
         try:
-            futures = {pool.submit(self._train, group): group for group in self._grouped(heads)}
+            futures = {self._crew.submit(group): group for group in self._grouped(heads)}
             while futures:
                 done, _ = wait(futures, _SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
                 for future in done:
                     group, left = futures.pop(future), future.result()
-                    futures |= {pool.submit(self._train, each): each for each in left}
+                    futures |= {self._crew.submit(each): each for each in left}
                     for cell in [cell for cell in group if not any(cell in each for each in left)]:
                         more = self._grouped(then(cell))
-                        futures |= {pool.submit(self._train, each): each for each in more}
+                        futures |= {self._crew.submit(each): each for each in more}
                         yield cell
         finally:
             self._stop()
-            pool.shutdown(cancel_futures=True)
+            self._crew.close()
 
     def _grouped(self, heads: Heads) -> list[Heads]:
         """Put together what can be trained together, divided among the jobs; keep the order."""
@@ -109,20 +110,34 @@ class Runner:
 
     def _end(self, cell: Cell, head: Head, error: str | None, missing: bool) -> None:
         """Take a cell that was trained alone for finished, or else for failed."""
-        if error and self._is_finished(cell, head):
-            error = None  # the worker died between writing the record and saying so
-        if error:
+        if self._is_finished(cell, head):
+            error = None  # also where the worker died between writing the record and saying so
+        else:
+            error = error or "the worker process has written no record of it"
             self._store.save(_failed(head, error, missing), {})
         self._progress.ended((cell,), (cell,), error)
 
     def _train_in_worker(self, heads: Heads) -> str | None:
+        """Return why it failed, or None; NoRoom if others can do it later."""
+        while True:
+            try:
+                return self._train_in_one(heads)
+            except NoRoom as failure:
+                if self._close_idle():
+                    continue
+                if self._stopped or not self._crew.shrink():
+                    return str(failure)
+                self._progress.ended(tuple(heads), (), None)
+                raise
+
+    def _train_in_one(self, heads: Heads) -> str | None:
         cells = [Job(*each, self._store.folder).to_json() for each in heads.items()]
         group = tuple(heads)
         name = group[0].implementation
         try:
             worker, error = self._borrow(name), None
         except OSError as failure:  # too many processes, for example
-            return f"no worker process could be started: {failure}"
+            raise NoRoom(f"no worker process could be started: {failure}") from failure
         try:
             report = partial(self._progress.at, group)
             worker.run({"cells": cells}, report, self._timeout)
@@ -130,10 +145,12 @@ class Runner:
             error = failure
         with self._lock:
             self._busy.remove(worker)
-            if isinstance(error, WorkerDied):
+            if isinstance(error, WorkerDied | NoRoom):
                 worker.close()
             else:
                 self._idle[name].append(worker)
+        if isinstance(error, NoRoom):
+            raise error
         return str(error) if error else None
 
     def _is_finished(self, cell: Cell, head: Head) -> bool:
@@ -142,6 +159,8 @@ class Runner:
 
     def _borrow(self, implementation: str) -> Worker:
         with self._lock:
+            if self._stopped:
+                raise NoRoom("stopped")
             idle = self._idle[implementation]
             while idle:
                 worker = idle.pop()
@@ -153,12 +172,22 @@ class Runner:
             self._busy.append(worker)
             return worker
 
+    def _close_idle(self) -> bool:
+        """End the processes that wait for work; say whether there were any."""
+        with self._lock:
+            idle = [worker for waiting in self._idle.values() for worker in waiting]
+            self._idle.clear()
+            for worker in idle:
+                worker.close()
+        return bool(idle)
+
     def _stop(self) -> None:
         with self._lock:
             self._stopped = True
             for worker in [*self._busy, *(w for idle in self._idle.values() for w in idle)]:
                 with suppress(OSError):
                     worker.close()
+            self._idle.clear()
 
 
 def _failed(head: Head, error: str, missing: bool) -> Record:

@@ -23,13 +23,16 @@ from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
+from experiments.harness.page_code import said
 from frameworks.errors import RequestError
 from frameworks.files import CannotWrite
 
 if TYPE_CHECKING:
     from experiments.harness.cell import Job
 
-__all__ = ["main"]
+__all__ = ["NO_THREAD", "main"]
+
+NO_THREAD = 75  # the exit code where the system allows no further thread
 
 _SECONDS_BETWEEN_REPORTS = 0.1
 
@@ -41,6 +44,7 @@ def main() -> None:
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     events.write("\n")  # whatever was printed before, such as by a sitecustomize, ends here
+    os.register_at_fork(after_in_child=events.close)  # who holds them keeps our end from being seen
     serve(sys.argv[1], _jobs(sys.stdin.fileno()), events)
 
 
@@ -53,7 +57,10 @@ def _jobs(descriptor: int) -> Iterator[bytes]:
             jobs.put(line)
         os._exit(0)
 
-    threading.Thread(target=read, daemon=True).start()
+    try:
+        threading.Thread(target=read, daemon=True).start()
+    except RuntimeError:
+        os._exit(NO_THREAD)
     return iter(jobs.get, None)
 
 
@@ -80,7 +87,7 @@ def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
         except RequestError as error:
             send("failed", error=str(error))
         except Exception as error:  # a failed cell, with its reason; the next one may do better
-            send("failed", error=f"{type(error).__name__}: {error}")
+            send("failed", error=said(error))
 
 
 def _time(job: dict[str, Any]) -> Any:
@@ -101,7 +108,7 @@ def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> list[str]:
     from experiments.harness.workers.training import load_data, train_job, train_together
 
     jobs = [Job.from_json(each) for each in sent["cells"]]
-    cell, latest = jobs[0].cell, [0.0]
+    cell, latest, here = jobs[0].cell, [0.0], os.getcwd()
     keys: list[str] = []
 
     def report(epoch: int, loss: float) -> None:
@@ -114,11 +121,17 @@ def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> list[str]:
     data = load_data(cell.find(), cell.policy, cell.data_dir)
     if data.sha256 != jobs[0].head.data.sha256:
         raise RequestError(f"the data of {cell.experiment} changed since the run began; run again")
+    if cell.numbers(cell.find(), data) != jobs[0].head.spec:
+        raise RequestError(
+            f"the spec of {cell.experiment} is another one each time that its page is executed, "
+            "so that its records would be wrong; write numbers that stay the same"
+        )
     train = train_natively if cell.mode == "native" else train_job
     alone = (train(job, data, seconds_import, report) for job in jobs)
     together = train_together(jobs, data, seconds_import, report)
     for record, arrays in together if len(jobs) > 1 else alone:
         _check_source(jobs[0])  # again: what was not loaded before has been now
+        os.chdir(here)  # a builder may have gone elsewhere; the run's folder may be relative
         Store(jobs[0].folder).save(record, arrays)
         keys.append(record.key)
     return keys

@@ -105,8 +105,21 @@ def test_what_users_set_for_keras_changes_no_training(call, tmp_path, monkeypatc
     assert "1 of 1 pairs agree" in answer.out
 
 
+def test_numbers_that_change_with_every_execution_are_refused(call, page, tmp_path):
+    """A record would say what was planned, not what was trained."""
+    drawn = "float(np.float32(np.random.default_rng().random()))"
+    page.write_text(
+        page.read_text().replace("learning_rate: float = 10.0", f"learning_rate: float = {drawn}")
+    )
+    answer = call("run", page, "--with", "scratch", "--epochs", "2", "--out", tmp_path / "run")
+    assert answer.code == 1
+    error = cells(tmp_path / "run")["scratch"]["error"]
+    assert error.startswith("the spec of mine is another one each time that its page is executed")
+
+
 @pytest.mark.parametrize(
-    "variable", ["ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "TF_DETERMINISTIC_OPS"]
+    "variable",
+    ["ATEN_CPU_CAPABILITY", "NPY_ENABLE_CPU_FEATURES", "DNNL_MAX_CPU_ISA", "TF_DETERMINISTIC_OPS"],
 )
 def test_a_variable_that_chooses_other_kernels_is_in_every_record(variable, monkeypatch):
     monkeypatch.setenv(variable, "default")

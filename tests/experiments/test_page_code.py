@@ -1,0 +1,91 @@
+"""What a page's code does to the process that it runs in is undone, or becomes an error."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from experiments.harness.page_code import contained, named
+from frameworks.errors import RequestError
+
+PAGE = Path("mine.py")
+
+
+def exit_code(of):
+    """Return the exit code of a child that calls a function."""
+    child = os.fork()
+    if child == 0:
+        try:
+            of()
+        finally:
+            os._exit(99)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def leave():
+    with contained():
+        os._exit(0)
+
+
+def leave_in_a_thread():
+    with contained():
+        thread = threading.Thread(target=os._exit, args=(3,))
+        thread.start()
+        thread.join()
+
+
+def fork_and_go_on():
+    parent = os.getpid()
+    with contained():
+        child = os.fork()
+    if os.getpid() == parent:
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) + 5)
+    os._exit(1)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # a short-lived child
+@pytest.mark.parametrize(("of", "code"), [(leave, 99), (leave_in_a_thread, 3), (fork_and_go_on, 5)])
+def test_only_the_code_itself_cannot_end_the_process(of, code):
+    assert exit_code(of) == code
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(0), GeneratorExit(), BaseExceptionGroup("two", [SystemExit(0)])]
+)
+def test_whatever_is_raised_is_a_request_that_cannot_be_carried_out(error):
+    with pytest.raises(RequestError, match=f"^mine: {type(error).__name__}"), named("mine", PAGE):
+        raise error
+
+
+def test_ctrl_c_is_no_error_of_the_page():
+    with pytest.raises(KeyboardInterrupt), named("mine", PAGE):
+        raise KeyboardInterrupt
+
+
+def test_the_folder_and_the_streams_are_put_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    streams = sys.stdout, sys.stderr
+    with contained(), contained():
+        os.chdir("/")
+        sys.stdout = sys.stderr = None
+    assert Path.cwd() == tmp_path
+    assert (sys.stdout, sys.stderr) == streams
+
+
+def test_a_folder_that_has_been_removed_is_not_gone_back_to(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with contained():
+        os.chdir(tmp_path)
+    assert Path.cwd() == tmp_path
+
+
+def test_nothing_is_left_behind():
+    before = os._exit
+    with contained(), contained():
+        assert os._exit is not before
+    assert os._exit is before
