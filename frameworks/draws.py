@@ -141,8 +141,8 @@ def step_masks(
     another number of calls, or another rate, changes no other mask; u ≥ rate is kept.
 
     >>> step_masks(0, step=0, rows=2, dropped=[Dropped(0.5, (3,))], dtype="float64")
-    [array([[0., 2., 0.],
-           [0., 2., 0.]])]
+    [array([[2., 0., 0.],
+           [0., 2., 2.]])]
     """
     masks = []
     for call, (rate, shape) in enumerate(dropped):

@@ -4,16 +4,19 @@ import argparse
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from frameworks.errors import RequestError
+from frameworks.errors import RequestError, printable
 
 if TYPE_CHECKING:
     from frameworks.live.report import Report
 
 __all__ = ["compare_recordings", "main"]
+
+_QUOTED = 500  # characters of an error
 
 _EXAMPLES = """\
 exit codes: 0 the same training, 1 they differ, 2 a file cannot be read
@@ -35,6 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except Exception as error:  # Python's own exit code would be the verdict's
+        if os.environ.get("LOCKSTEP_TRACEBACK"):
+            traceback.print_exc()
+        text = printable(f"unforeseen {type(error).__name__}: {error}"[:_QUOTED])
+        print(f"error: {text}; LOCKSTEP_TRACEBACK=1 shows where", file=sys.stderr)
+        return 2
 
 
 def compare_recordings(before: str, after: str, as_json: bool) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from frameworks.console import Advance
-from frameworks.live.correspondence import Matching, Network
+from frameworks.live.correspondence import Matching, Network, names_in
 from frameworks.live.data import Data
 from frameworks.live.explaining import explain
 from frameworks.live.judging import Judge, Judged
@@ -63,11 +63,22 @@ class Comparison:
         judged = self.judge(pair)
         if judged.found is None:
             return self.as_report(pair, judged, Proof())
-        proof = prove(pair, judged.level, judged.found)
+        proof = self._prove(pair, judged)
         report = self.as_report(pair, judged, proof)
         if not explain_all:
             return report
         return replace(report, explanation=explain(pair, judged, partial(self._again, pair)))
+
+    def _prove(self, pair: Pair, judged: Judged) -> Proof:
+        """Return the proven causes; settings of a recording may be such that none can be sought."""
+        assert judged.found is not None
+        try:
+            return prove(pair, judged.level, judged.found)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            if not any(self.recorded):
+                raise
+        judged.notes.append("no cause was sought: a recording's settings are not as they should be")
+        return Proof()
 
     def _again(self, pair: Pair, changes: Sequence[Change]) -> tuple[Pair, Judged] | None:
         """Train the second side again with changes; None if they cannot be made."""
@@ -204,7 +215,7 @@ class Comparison:
         )
 
     def _ignores(self, row: Setting) -> bool:
-        return bool({row.name, row.fact, *row.place.split(" / ")} & {*self.request.ignore})
+        return bool({row.name, row.fact, *names_in(row.place)} & {*self.request.ignore})
 
     def _layer_notes(self, pair: Pair) -> list[str]:
         """Name the layers that only one side has, and say what each side, or both, do otherwise."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from frameworks.recordings.trace import LayerTrace, Trace, Weight
 
-__all__ = ["Matching", "Network", "WeightPair", "place_of"]
+__all__ = ["Matching", "Network", "WeightPair", "names_in", "place_of"]
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,22 @@ class Matching:
 
 
 def place_of(layers: Sequence[LayerTrace], position: int) -> str:
-    """Return the name of a layer: its path, or the kind of a function and what it comes after."""
+    """Return the name of a layer: its path, or the kind of a function and what it comes after.
+
+    A path that is a number, as in `nn.Sequential`, is called a layer: "layer 3".
+    """
     layer = layers[position]
     if layer.path:
-        return layer.path
+        return _called(layer.path)
     before = next((each.path for each in reversed(layers[:position]) if each.path), "")
-    return f"{layer.facts.kind} after {before}" if before else layer.facts.kind
+    return f"{layer.facts.kind} after {_called(before)}" if before else layer.facts.kind
+
+
+def names_in(place: str) -> set[str]:
+    """Return all names by which a place may be asked for: both sides', with or without "layer"."""
+    names = place.split(" / ")
+    return {*names, *(name.removeprefix("layer ") for name in names)}
+
+
+def _called(path: str) -> str:
+    return f"layer {path}" if path.replace(".", "").isdigit() else path

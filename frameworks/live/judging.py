@@ -16,6 +16,8 @@ from frameworks.recordings.trace import Trace
 
 __all__ = ["Judge", "Judged"]
 
+_HOLLOW = 1e-3  # relative: a limit above it would excuse faults that people make
+
 Verdict = Literal["same", "parted", "measured"]
 
 
@@ -27,6 +29,11 @@ class Judged:
     level: str = ""  # the first that differs; "" if none does
     found: Compared | None = None
     notes: list[str] = field(default_factory=list)
+
+    def note(self, sentence: str) -> None:
+        """Add a note, once."""
+        if sentence and sentence not in self.notes:
+            self.notes.append(sentence)
 
     @property
     def same(self) -> bool:
@@ -125,25 +132,20 @@ class Judge:
             return found  # no rounding explains what is not finite
         noise = self.noise()
         if noise is None or not noise.finite:
+            if in_float32:
+                done.note("whole trainings were not judged: no nudged training says how far "
+                          "rounding drives them apart")  # fmt: skip
             return [_limited(each, None) for each in found] if in_float32 else found
         measured = noise.trajectory if level == "trajectory" else noise.result
         if len(measured) != len(found):
             return found
-        if in_float32:
-            return [_limited(x, limit) for x, limit in zip(found, measured, strict=True)]
-        return self._excused_by(noise, done, found, measured)
-
-    def _excused_by(
-        self, noise: Noise, done: Judged, found: list[Compared], measured: list[float]
-    ) -> list[Compared]:
-        """Return the comparisons of float64 with the larger of the fixed and measured limits."""
         pairs = zip(found, measured, strict=True)
-        wider = [_limited(x, max(x.found.limit or 0.0, limit)) for x, limit in pairs]
-        many = f"{noise.trainings} trainings of one side, nudged in the last place,"
-        if any(each.found.parted for each in wider):
-            done.notes.append(f"this is not rounding: {many} stay closer together")
-        else:
-            done.notes.append(f"the training amplifies rounding: {many} are as far apart")
+        least = [0.0 if in_float32 else each.found.limit or 0.0 for each in found]
+        wider = [
+            _limited(each, None if limit > _HOLLOW else max(fixed, limit))
+            for (each, limit), fixed in zip(pairs, least, strict=True)
+        ]
+        done.note(_on_noise(noise, wider, in_float32))
         return wider
 
     def _only_losses_differ(self) -> bool:
@@ -154,6 +156,22 @@ class Judge:
         steps = [each for each in levels["step"] if each.weights is not None]
         others = [*levels["forward"], *steps, *levels["result"]]
         return loss and bool(steps) and not any(each.found.parted for each in others)
+
+
+def _on_noise(noise: Noise, found: list[Compared], in_float32: bool) -> str:
+    """Say what the noise means: it excuses the difference, or does not, or hides everything."""
+    many = f"{noise.trainings} trainings of one side, nudged in the last place,"
+    hidden = next((each for each in found if each.found.limit is None), None)
+    if hidden is not None and hidden.found.step is not None:
+        step = hidden.found.step
+        return (
+            f"from step {step} on rounding alone moves the loss by a thousandth: it is not judged"
+        )
+    if in_float32 or hidden is not None:
+        return ""
+    if any(each.found.parted for each in found):
+        return f"this is not rounding: {many} stay closer together"
+    return f"the training amplifies rounding: {many} are as far apart"
 
 
 def _of_loss(level: str, each: Compared) -> bool:

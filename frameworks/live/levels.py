@@ -11,7 +11,7 @@ import numpy as np
 from frameworks.agreement.limits import FLOAT64, ONE_BATCH
 from frameworks.diverge.differences import Difference, difference, not_identical
 from frameworks.errors import RequestError, choose
-from frameworks.live.correspondence import WeightPair
+from frameworks.live.correspondence import WeightPair, names_in
 from frameworks.live.forward import compare_layers
 from frameworks.live.outputs import comparable_outputs
 from frameworks.live.pairs import Compared, Pair, joined, numbered
@@ -43,7 +43,7 @@ def limits_of(given: Mapping[str, float] | None) -> dict[str, float]:
 def compare(level: str, pair: Pair, ignored: frozenset[str] = frozenset()) -> list[Compared]:
     """Return all comparisons of a level, with limits of None, in order."""
     found = _LEVELS[level](pair)
-    return [each for each in found if not ignored & set(each.place.split(" / "))]
+    return [each for each in found if not ignored & names_in(each.place)]
 
 
 def _inputs(pair: Pair) -> Iterator[Compared]:

@@ -50,7 +50,7 @@ def measure_noise(
         for level in ("trajectory", "result")
     }
     so_far = np.maximum.accumulate(errors["trajectory"])
-    return Noise(list(FACTOR * so_far), list(FACTOR * errors["result"]), count)
+    return Noise((FACTOR * so_far).tolist(), (FACTOR * errors["result"]).tolist(), count)
 
 
 def _errors(level: str, pair: Pair) -> Sequence[float]:

@@ -141,7 +141,7 @@ class Report:
         if not self.same:
             return f"{a} and {b} differ."
         if any(level.verdict == "measured" and level.name == "result" for level in self.levels):
-            return f"{a} and {b} agree on the first batch; whole trainings were not judged."
+            return f"{a} and {b} agree, as far as they were judged."
         return f"{a} and {b} agree."
 
 

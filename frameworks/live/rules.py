@@ -7,7 +7,7 @@ any of them. What surrounds a rule (clipping, weight decay, schedules) is in `de
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 
 import numpy as np
 
@@ -27,11 +27,14 @@ _INSIDE = "inside the root"
 
 
 def rule_of(facts: Facts) -> Rule | None:
-    """Return the rule of an optimizer with these facts; None for a kind that has none here."""
+    """Return the rule of an optimizer; None for a kind that has none here, or missing settings."""
     rule = _RULES.get(facts.kind)
     if rule is None:
         return None
     own = {field.name for field in fields(rule)}
+    needed = {field.name for field in fields(rule) if field.default is MISSING}
+    if not needed <= facts.values.keys():
+        return None
     return rule(**{name: value for name, value in facts.values.items() if name in own})
 
 

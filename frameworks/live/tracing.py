@@ -30,7 +30,7 @@ def draw_course(rows: int, batch_size: int, steps: int, seed: int) -> Course:
     """Draw the batches: a new order of the rows in every epoch, whole batches only.
 
     >>> [batch.tolist() for batch in draw_course(5, batch_size=2, steps=3, seed=0).batches]
-    [[2, 0], [1, 3], [2, 1]]
+    [[2, 4], [3, 0], [4, 1]]
     """
     per_epoch, rng = max(1, rows // batch_size), np.random.default_rng(seed)
     batches: list[np.ndarray] = []

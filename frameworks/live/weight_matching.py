@@ -22,7 +22,10 @@ def pair_weights(done: Matching, a: Network, b: Network, i: int, j: int, taken: 
     ]
     for pair in pairs:
         x, y = a.weights[pair.a[0]], b.weights[pair.b[0]]
-        if x.values.shape != y.values.shape and not _one_by_one(x, y):
+        fits = x.values.shape == y.values.shape or _one_by_one(x, y)
+        if not fits and len(ours) != len(theirs):
+            break  # parts of layers, which are matched by their shapes
+        if not fits:
             raise RequestError(
                 f"{a.name}'s {place_of(a.layers, i)} and {b.name}'s {place_of(b.layers, j)} do not "
                 f"fit: {x.name} is {x.values.shape}, {y.name} is {y.values.shape}; if they do not "

@@ -114,13 +114,15 @@ class Recording:
         *,
         gradients: Sequence[np.ndarray] | None = None,
         weights: Sequence[np.ndarray] | None = None,
+        states: Sequence[np.ndarray] | None = None,
     ) -> None:
         """Add a step: its loss before it, its rows of X, and, of the first at least, the rest.
 
-        gradients: of the loss, for every weight in their order. weights: after the step.
+        gradients: of the loss, for every weight in their order. weights, states: after the step.
         """
         self._batches.append(np.array(rows, np.int64))
-        self._steps.append(StepTrace(float(loss), _copies(gradients), _copies(weights)))
+        kept = (_copies(arrays) for arrays in (gradients, weights, states))
+        self._steps.append(StepTrace(float(loss), *kept))
 
     def outputs(self, before: Given, after: Given) -> None:
         """Say what the model returns for the first batch in evaluation mode.
@@ -179,11 +181,12 @@ class Recording:
             calls = "; ".join(call for call, is_missing in missing.items() if is_missing)
             raise ValueError(f"the recording is not complete; call: {calls}")
         shapes = [w.values.shape for w in self._weights]
+        states = [s.values.shape for s in self._states]
         for i, step in enumerate(self._steps, start=1):
             _check_shapes(f"gradients of step {i}", step.gradients, shapes)
             _check_shapes(f"weights after step {i}", step.weights, shapes)
+            _check_shapes(f"states after step {i}", step.states, states)
         _check_shapes("weights at the end", self._given["weights"], shapes)
-        states = [s.values.shape for s in self._states]
         _check_shapes("states at the end", self._given["states"], states)
 
 

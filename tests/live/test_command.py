@@ -65,6 +65,21 @@ def test_a_file_that_is_no_recording_exits_2_with_one_sentence(call, recordings)
         assert len(err.splitlines()) == 1
 
 
+def test_an_error_that_nobody_expected_is_no_verdict(call, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError("by \x1b[31mzero")
+
+    monkeypatch.setattr("frameworks.live.entry.diverge", fail)
+    code, out, err = call("diverge", "a", "b")
+    assert (code, out) == (2, "")
+    assert err == (
+        r"error: unforeseen ZeroDivisionError: by \x1b[31mzero; LOCKSTEP_TRACEBACK=1 shows where"
+        "\n"
+    )
+    monkeypatch.setenv("LOCKSTEP_TRACEBACK", "1")
+    assert "Traceback" in call("diverge", "a", "b")[2]
+
+
 def test_wrong_arguments_exit_2_and_help_has_examples(call, capsys):
     for arguments in ((), ("diverge", "a"), ("run",)):
         with pytest.raises(SystemExit, match="2"):

@@ -218,7 +218,7 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(name):
 
 def test_layers_that_do_not_fit_are_both_named():
     wider = training(nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 3)))
-    words = r"0 and the second pytorch's 0 do not fit: 0.kernel is \(6, 8\)"
+    words = r"layer 0 and the second pytorch's layer 0 do not fit: 0.kernel is \(6, 8\)"
     with pytest.raises(RequestError, match=words):
         compared(training(mlp()), wider)
 
@@ -238,5 +238,5 @@ def test_a_report_fits_a_screen_and_is_plain_json():
     assert lines[0] == "mine - yours"
     assert lines[-1] == "mine and yours differ."
     found = json.loads(json.dumps(report.to_dict(), allow_nan=False))
-    assert (found["same"], found["level"], found["place"]) == (False, "forward", "1")
+    assert (found["same"], found["level"], found["place"]) == (False, "forward", "layer 1")
     assert found["between"] == ["mine", "yours"]

@@ -63,7 +63,7 @@ def test_rows_of_a_dense_kernel_after_a_flatten_follow_channels_last():
     fc = next(layer for layer in layers if layer.path == "fc")
     kernel, bias = (model.weights()[k].values for k in fc.weights)
     expected = fc.inputs[0] @ kernel + bias
-    np.testing.assert_allclose(fc.output, expected, rtol=1e-13)  # one product of 16 terms
+    np.testing.assert_allclose(fc.output, expected, atol=1e-14)  # sums of 16 terms of about 1
     pooled = next(layer for layer in layers if layer.facts.kind == "max pooling").output
     np.testing.assert_array_equal(fc.inputs[0], pooled.reshape(24, -1))
 
@@ -88,7 +88,7 @@ def test_columns_of_a_dense_kernel_before_an_image_follow_channels_last():
     by_path = {layer.path: layer for layer in layers}
     kernel, bias = (model.weights()[k].values for k in by_path["fc"].weights)
     expected = X[0] @ kernel + bias
-    np.testing.assert_allclose(by_path["fc"].output, expected, rtol=1e-13)  # sums of 3 terms
+    np.testing.assert_allclose(by_path["fc"].output, expected, atol=1e-14)  # sums of 3 terms
     image = by_path["conv"].inputs[0]
     np.testing.assert_array_equal(image.reshape(5, -1), np.maximum(by_path["norm"].output, 0))
     assert output.shape == (5, 2, 2, 1)

@@ -7,7 +7,7 @@ import pytest
 
 from frameworks.live.entry import diverge, record
 from frameworks.live.model import Training
-from frameworks.recordings import RecordingError, read_trace, write_trace
+from frameworks.recordings import Facts, RecordingError, read_trace, write_trace
 from lockstep import RequestError
 from scratch import SGD, CategoricalCrossEntropy, Dense, Dropout, Sequential, Tanh
 
@@ -95,7 +95,7 @@ def test_two_recordings_in_float32_are_judged_on_the_first_batch(tmp_path):
     write_trace(replace(trace, layers=layers), tmp_path / "b")
     report = diverge(tmp_path / "a", tmp_path / "b")
     assert report.same, str(report)
-    assert "whole trainings were not judged" in " ".join(str(report).split())
+    assert "whole trainings were not judged" in " ".join(report.notes)
     layers[0] = replace(trace.layers[0], output=trace.layers[0].output * np.float32(1.001))
     write_trace(replace(trace, layers=layers), tmp_path / "c")
     assert diverge(tmp_path / "a", tmp_path / "c").level == "forward"
@@ -111,6 +111,24 @@ def test_other_data_than_the_recorded_are_refused(path):
         diverge(path, training(), X[:9], y[:9])
     with pytest.raises(RequestError, match="X is needed: only two recordings"):
         diverge(path, training())
+
+
+@pytest.mark.parametrize("rate", ["fast", (0.5,), None, True])
+def test_a_recorded_setting_that_makes_no_sense_proves_nothing(path, rate):
+    trace = read_trace(path)
+    nonsense = Facts("sgd", {"learning_rate": rate, "momentum": "some"})
+    write_trace(replace(trace, optimizer=[nonsense]), path)
+    report = diverge(path, training(rate=0.25), X, y)
+    assert (report.level, report.cause) == ("step", None)
+
+
+def test_settings_that_a_recording_does_not_state_are_no_difference_of_numbers(path):
+    trace = read_trace(path)
+    layers = [replace(layer, facts=Facts(layer.facts.kind)) for layer in trace.layers]
+    bare = replace(trace, layers=layers, loss=Facts(trace.loss.kind), optimizer=[Facts("sgd")])
+    write_trace(bare, path)
+    assert diverge(path, training(), X, y).same
+    assert diverge(path, training(rate=0.25), X, y).level == "step"
 
 
 def test_a_recording_that_cannot_be_read_is_refused(path, tmp_path):

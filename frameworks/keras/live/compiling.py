@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
+from inspect import signature
 from typing import Any
 
+import numpy as np
 from keras.src.backend.common import global_state
 
 from frameworks.errors import RequestError
@@ -14,7 +17,7 @@ from frameworks.keras.live.stepping import stepper_of_backend
 from frameworks.keras.loading import keras
 from frameworks.live.model import Training
 
-__all__ = ["compiled_copy", "lent"]
+__all__ = ["compiled_copy", "lent", "set_rate", "versions"]
 
 _NAMES = "object_name_uids"
 
@@ -49,6 +52,8 @@ def compiled_copy(training: Training, dtype: str) -> tuple[keras.Model, list[str
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         notes.append(f"the loss is not scaled: in {dtype} nothing underflows")
         optimizer = optimizer.inner_optimizer
+    if optimizer.use_ema:
+        notes.append("the weights stay those of the last step: fit puts their averages in place")
     if isinstance(training.scheduler, keras.optimizers.schedules.LearningRateSchedule):
         optimizer._learning_rate = copied(training.scheduler)
     elif training.scheduler is not None and not _by_epoch(training):
@@ -91,3 +96,18 @@ def _mixed(model: keras.Model, dtype: str) -> list[str]:
     names = {layer.dtype_policy.name for layer in model._flatten_layers()}
     mixed = sorted(name for name in names if name.startswith("mixed"))
     return [f"{', '.join(mixed)} is computed in {dtype} throughout"] if mixed else []
+
+
+def set_rate(optimizer: keras.optimizers.Optimizer, scheduler: Any, epoch: int) -> None:
+    """Set the rate η(epoch) or η(epoch, η) of a schedule by epochs, as `LearningRateScheduler`."""
+    if scheduler is not None:
+        rate = getattr(scheduler, "schedule", scheduler)
+        arguments = (epoch, float(optimizer.learning_rate))
+        optimizer.learning_rate = float(rate(*arguments[: len(signature(rate).parameters)]))
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Keras and of what it computes with, and the device."""
+    backend, tensor = keras.config.backend(), keras.ops.convert_to_tensor(0.0)
+    own = {"keras": keras.__version__, backend: version(backend), "numpy": np.__version__}
+    return own | {"device": str(getattr(tensor, "device", ""))}

@@ -1,9 +1,7 @@
 """A live Keras model with its loss, optimizer and schedule, as comparisons see it."""
 
-import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ from frameworks.draws import Dropped
 from frameworks.errors import RequestError
 from frameworks.keras.facts import optimizer_facts, schedule_facts, set_fact
 from frameworks.keras.live.batches import Batches, adapt_inputs
-from frameworks.keras.live.compiling import compiled_copy, lent
+from frameworks.keras.live.compiling import compiled_copy, lent, set_rate, versions
 from frameworks.keras.live.layers import carried_states, find_leaves
 from frameworks.keras.live.losses import facts_of, takes_labels
 from frameworks.keras.live.randomness import HandedDropout
@@ -45,7 +43,7 @@ class KerasLive(LiveModel):
         self._find_weights(calls)
         self._read_facts()
         self.takes_labels = takes_labels(self.model.loss)
-        self.versions = _versions()
+        self.versions = versions()
 
     def _discover(self, rows: Rows) -> tuple[list[Call], Any]:
         """Run the rows in evaluation mode; RequestError if the model does not take them."""
@@ -55,7 +53,7 @@ class KerasLive(LiveModel):
                 with unwarned():
                     self._batches.forward(rows, training=False)  # which builds them
             self._leaves = find_leaves(self.model)
-            self._dropout = HandedDropout(self._leaves)
+            self._dropout = HandedDropout(self.model, self._leaves)
             self.notes += self._dropout.notes
             self._stepper = stepper_of_backend()(self.model, self._dropout, self._training.step)
             return self._record(rows, training=False)
@@ -138,7 +136,7 @@ class KerasLive(LiveModel):
 
     def dropped(self, rows: Rows) -> list[Dropped]:
         with self._passing(), self._dropout.noting() as found:
-            self._batches.forward(rows, training=False)
+            self._batches.forward(rows, training=True)
         return found
 
     def hand_masks(self, masks: Sequence[np.ndarray] | None) -> None:
@@ -155,8 +153,13 @@ class KerasLive(LiveModel):
 
     def _record(self, rows: Rows, training: bool) -> tuple[list[Call], Any]:
         masks = self._mask_tensors() if training else None
+        states = self._dropout.generators
         with self._passing(), self._dropout.handed(masks), recorded(self._leaves) as calls:
-            return calls, self._batches.forward(rows, training)
+            before = self._values(states)
+            returned = self._batches.forward(rows, training)
+            if any(map(np.any, map(np.subtract, self._values(states), before))):
+                self.notes.append("a layer draws random numbers of its own: no two runs are equal")
+            return calls, returned
 
     @contextmanager
     def _passing(self) -> Iterator[None]:
@@ -214,14 +217,8 @@ class KerasLive(LiveModel):
             self._set_rate()
 
     def _set_rate(self) -> None:
-        """Set the learning rate of a schedule by epochs; Keras' own count steps by themselves."""
-        scheduler, optimizer = self._training.scheduler, self.model.optimizer
-        if scheduler is not None and self._training.step_on == "epoch":
-            rate = getattr(scheduler, "schedule", scheduler)
-            own = inspect.signature(rate).parameters
-            now = float(optimizer.learning_rate)
-            arguments = (self._epoch, now) if len(own) > 1 else (self._epoch,)
-            optimizer.learning_rate = float(rate(*arguments))
+        if self._training.step_on == "epoch":
+            set_rate(self.model.optimizer, self._training.scheduler, self._epoch)
 
     def change(self, place: str, name: str, value: Any) -> bool:
         optimizer = self.model.optimizer
@@ -243,14 +240,3 @@ def _reason(error: Exception) -> str:
     ]
     said = [line for line in lines if line and not line.startswith("Exception encountered")]
     return said[0] if said else type(error).__name__
-
-
-def _versions() -> dict[str, str]:
-    backend = keras.config.backend()
-    device = keras.ops.convert_to_tensor(0.0)
-    return {
-        "keras": keras.__version__,
-        backend: version(backend),
-        "numpy": np.__version__,
-        "device": str(getattr(device, "device", "")),
-    }

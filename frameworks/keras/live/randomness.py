@@ -19,11 +19,13 @@ class HandedDropout:
     """The dropout layers of a copy, with masks that are handed over; other noise is switched off.
 
     `call` is set on the instances, as Keras has no hooks. Layers that are random in other ways run
-    as in evaluation, where none of them draws anything; `notes` names them.
+    as in evaluation, where nothing depends on what they draw; `notes` names them. `generators` are
+    the states of all other random generators: one that draws moves.
     """
 
-    def __init__(self, leaves: Sequence[Leaf]) -> None:
+    def __init__(self, model: keras.Model, leaves: Sequence[Leaf]) -> None:
         self.notes: list[str] = []
+        silent: set[int] = set()
         self._masks, self._dropping = Masks(), False
         for leaf in leaves:
             layer = leaf.layer
@@ -34,26 +36,39 @@ class HandedDropout:
                 layer.call = partial(self._drop, layer.rate)
             else:
                 layer.call = partial(_in_evaluation, layer.call)
+                silent |= {*map(id, layer.variables)}
                 self.notes.append(
                     f"{leaf.path} ({type(layer).__name__}) draws nothing: "
                     "its random numbers cannot be handed over"
                 )
 
+        states = (v for v in model.variables if v.path.endswith("seed_generator_state"))
+        self.generators = [v for v in states if id(v) not in silent]
+
     @contextmanager
     def noting(self) -> Iterator[list[Dropped]]:
-        """Note, in the yielded list, what a pass in evaluation mode would drop in training."""
-        with self._masks.noting() as found:
-            yield found
+        """Note, in the yielded list, what a pass in training mode would drop; drop nothing."""
+        self._dropping = True
+        try:
+            with self._masks.noting() as found:
+                yield found
+        finally:
+            self._dropping = False
 
     @contextmanager
     def handed(self, masks: Sequence[Any] | None) -> Iterator[None]:
         """Use these masks in the next pass in training mode; drop nothing if there are none."""
         self._dropping = masks is not None
-        with self._masks.handed(masks or ()):
-            yield
+        try:
+            with self._masks.handed(masks or ()):
+                yield
+        finally:
+            self._dropping = False
 
     def _drop(self, rate: float, inputs: Any, training: bool = False) -> Any:
-        mask = self._masks.take(rate, inputs.shape[1:], bool(training) and self._dropping)
+        if not training or not self._dropping:
+            return inputs
+        mask = self._masks.take(rate, inputs.shape[1:], training=True)
         return inputs if mask is None else inputs * mask
 
 

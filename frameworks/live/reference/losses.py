@@ -38,7 +38,7 @@ def loss_value(facts: Facts, outputs: Array, targets: Array) -> float | None:
 
 
 def _reduced(values: Values, parts: Array, weights: Array | None) -> float | None:
-    reduction = values["reduction"]
+    reduction = values.get("reduction")
     if reduction == "mean":
         return float(parts.mean() if weights is None else parts.sum() / weights.sum())
     if reduction == "sum":

@@ -50,7 +50,7 @@ def _said(group: Group, **names: str) -> Entries:
 
 def _common(kind: str, group: Group) -> Entries:
     eta = number(group["lr"])
-    entries: Entries = {"learning_rate": (eta, f"lr={eta:.10g}")}
+    entries: Entries = {"learning_rate": (eta, f"lr={eta!r}")}
     if decay := group.get("weight_decay"):
         decoupled = kind == "adamw" or group.get("decoupled_weight_decay", False)
         name = "decoupled_decay" if decoupled else "coupled_decay"

@@ -113,18 +113,20 @@ def test_what_is_missing_is_named():
     [
         ({"gradients": [np.zeros(3)]}, "gradients of step 1: expected shapes"),
         ({"weights": [np.zeros(3)]}, "weights after step 1: expected shapes"),
+        ({"after": [np.zeros(3)]}, "states after step 1: expected shapes"),
         ({"end": [np.zeros(3)]}, "weights at the end: expected shapes"),
         ({"states": [np.zeros(3)]}, "states at the end: expected shapes"),
     ],
 )
 def test_arrays_of_another_shape_are_named(wrong, message):
     given = {"gradients": [np.zeros(2)], "weights": None, "end": [np.zeros(2)], "states": ()}
-    given |= wrong
+    given |= {"after": None} | wrong
     recording = Recording("numpy", np.zeros((4, 2)))
     recording.weights({"w": np.zeros(2)})
     recording.loss("mean squared error")
     recording.optimizer("sgd", learning_rate=0.5)
-    recording.step(1.0, [0, 1], gradients=given["gradients"], weights=given["weights"])
+    own = {name: given[name] for name in ("gradients", "weights")}
+    recording.step(1.0, [0, 1], **own, states=given["after"])
     recording.outputs(np.zeros(2), np.zeros(2))
     recording.end(given["end"], given["states"])
     with pytest.raises(ValueError, match=message):
@@ -152,7 +154,7 @@ def test_two_inputs_weights_of_rows_and_states_are_recorded(tmp_path):
     trace = read_trace(tmp_path / "a")
     assert [a.tolist() for a in trace.inputs] == [[2, 3], [[4, 5], [6, 7]]]
     assert {*trace.digests} == {"inputs", "targets", "sample weights", "orders"}
-    assert [w.trainable for w in trace.weights] == [True, False]
+    assert [(w.trainable, w.group) for w in trace.weights] == [(True, 0), (False, -1)]
     assert trace.schedule.kind == "constant"
     (layer,) = trace.layers
     assert (layer.states, layer.output[0], layer.training_output[0]) == ((0,), 2, 3)

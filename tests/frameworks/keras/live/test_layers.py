@@ -119,6 +119,26 @@ def test_a_shared_layer_runs_twice_with_the_same_weights():
     assert [weight.name for weight in live.weights()][:2] == ["twice.kernel", "twice.bias"]
 
 
+def test_a_weight_of_two_layers_stands_once():
+    class Back(keras.layers.Layer):
+        def __init__(self, forth):
+            super().__init__(name="back")
+            self.kernel, self.shift = forth.kernel, self.add_weight(shape=(3,), name="shift")
+
+        def call(self, x):
+            return x @ keras.ops.transpose(self.kernel) + self.shift
+
+    forth = keras.layers.Dense(2, use_bias=False, name="forth")
+    forth.build((None, 3))
+    model = keras.Sequential([keras.Input((3,)), forth, Back(forth)])
+    model.compile("sgd", "mse")
+    rows = Rows((np.ones((4, 3)),), ())
+    live = KerasLive(Training(model), rows, "float64")
+    assert [weight.name for weight in live.weights()] == ["forth.kernel", "back.shift"]
+    first, second = live.trace_layers(rows)[0]
+    assert (first.weights, {*second.weights}) == ((0,), {0, 1})
+
+
 def test_what_a_subclass_computes_itself_shows_between_two_layers():
     _, (first, second, head, _), _ = traced("shared")
     assert np.array_equal(second.inputs[0], np.maximum(first.output, 0))

@@ -15,7 +15,7 @@ from frameworks.keras.live import KerasLive
 from frameworks.live.model import Rows, Training
 from tests.frameworks.world import state_of_the_world
 
-from .models import MODELS, rows_for, trained
+from .models import MODELS, drawn, rows_for, trained
 
 ROUNDING = 1e-14  # relative: the same float64 sums, compiled by TensorFlow and not
 X = np.random.default_rng(0).normal(size=(8, 4))
@@ -25,7 +25,7 @@ ROWS = Rows((X,), (Y,))
 
 def small(optimizer="sgd", loss="mse", **options):
     """Return a compiled model of one layer."""
-    model = keras.Sequential([keras.Input((4,)), layers.Dense(2, name="out")])
+    model = drawn(keras.Sequential([keras.Input((4,)), layers.Dense(2, name="out")]))
     model.compile(optimizer, loss, **options)
     return model
 
@@ -59,30 +59,41 @@ def test_nothing_of_the_user_changes():
     assert state_of_the_world() == world
 
 
+def regularized(optimizer, **options):
+    """Return a compiled model in mid-training, in float32, and its next steps by itself."""
+    inputs = keras.Input((4,))
+    hidden = layers.Dense(3, "relu", kernel_regularizer="l2")(inputs)
+    outputs = layers.Dense(2, activity_regularizer="l1")(layers.BatchNormalization()(hidden))
+    model = drawn(keras.Model(inputs, outputs))
+    model.compile(optimizer, "mse", **options)
+    batch = X.astype("float32"), Y.astype("float32")
+    model.train_on_batch(*batch)
+    return model, lambda: [float(model.train_on_batch(*batch)) for _ in range(3)]
+
+
 @pytest.mark.parametrize(
     ("optimizer", "options"),
     [
         (keras.optimizers.SGD(0.1, momentum=0.9, global_clipnorm=0.5), {}),
         (keras.optimizers.AdamW(0.01, gradient_accumulation_steps=2, use_ema=True), {}),
         (keras.optimizers.RMSprop(keras.optimizers.schedules.InverseTimeDecay(0.1, 2, 0.5)), {}),
-        (keras.optimizers.Adam(0.1), {"jit_compile": True}),
         (keras.optimizers.Adam(0.1), {"run_eagerly": True}),
     ],
-    ids=["clipped", "accumulated", "schedule", "XLA", "eager"],
+    ids=["clipped", "accumulated", "schedule", "eager"],
 )
 def test_steps_are_those_of_the_users_own_training_bit_for_bit(optimizer, options):
-    inputs = keras.Input((4,))
-    hidden = layers.Dense(3, "relu", kernel_regularizer="l2")(inputs)
-    outputs = layers.Dense(2, activity_regularizer="l1")(layers.BatchNormalization()(hidden))
-    model = keras.Model(inputs, outputs)
-    model.compile(optimizer, "mse", **options)
-    X32, Y32 = X.astype("float32"), Y.astype("float32")
-    model.train_on_batch(X32, Y32)  # the comparison begins in mid-training
+    model, steps = regularized(optimizer, **options)
     live = KerasLive(Training(model), ROWS, "float32")
     live.loss_and_gradients(ROWS)
-    losses = [live.step(ROWS) for _ in range(3)]
-    assert losses == [float(model.train_on_batch(X32, Y32)) for _ in range(3)]
+    assert [live.step(ROWS) for _ in range(3)] == steps()
     assert bits(model) == bits(live.model)
+
+
+def test_steps_compiled_by_xla_are_those_of_the_users_own_training():
+    model, steps = regularized(keras.optimizers.SGD(0.1), jit_compile=True)
+    live = KerasLive(Training(model), ROWS, "float32")
+    losses = [live.step(ROWS) for _ in range(3)]
+    assert np.allclose(losses, steps(), rtol=1e-6)  # XLA fuses sums of float32 in another order
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -147,6 +158,39 @@ def test_other_randomness_is_switched_off_and_named():
     assert live.dropped(rows) == []
     for layer in live.trace_layers(rows)[0]:
         assert np.array_equal(layer.output, layer.training_output)
+
+
+def test_randomness_of_a_layer_of_ones_own_is_named():
+    class Noise(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.seeds = keras.random.SeedGenerator(0)
+
+        def call(self, x):
+            return x + keras.random.normal(keras.ops.shape(x), dtype=x.dtype, seed=self.seeds)
+
+    model = keras.Sequential([keras.Input((4,)), Noise()])
+    model.compile("sgd", "mse")
+    live = KerasLive(Training(model), ROWS, "float64")
+    assert "draws random numbers of its own" in live.notes[0]
+
+
+def test_dropout_that_runs_in_training_only_gets_its_mask():
+    class Only(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.drop = layers.Dropout(0.5)
+
+        def call(self, x, training=False):
+            return self.drop(x, training=True) if training else x
+
+    model = keras.Sequential([keras.Input((4,)), Only()])
+    model.compile("sgd", "mse")
+    live = KerasLive(Training(model), ROWS, "float64")
+    assert live.dropped(ROWS) == [(0.5, (4,))]
+    live.hand_masks([np.zeros((8, 4))])
+    assert live.outputs(ROWS)[0].any()
+    live.trace_layers(ROWS)
 
 
 def test_rows_are_weighted_as_by_fit():
@@ -260,6 +304,15 @@ def test_a_setting_can_be_changed_between_two_steps():
     assert live.optimizer_facts[0].values["learning_rate"] == 0.25
     assert not live.change("out", "epsilon", 0.1)
     assert not live.change("nowhere", "epsilon", 0.1)
+
+
+def test_a_setting_that_a_compiled_step_has_read_can_be_changed():
+    live = KerasLive(Training(trained("cnn")), rows_for("cnn"), "float64")
+    loss, _ = live.loss_and_gradients(rows_for("cnn"))
+    assert live.change("norm", "epsilon", 0.5)
+    assert abs(live.loss_and_gradients(rows_for("cnn"))[0] - loss) > 1e-3
+    assert live.change("norm", "epsilon", trained("cnn").get_layer("norm").epsilon)
+    assert live.loss_and_gradients(rows_for("cnn"))[0] == loss
 
 
 def test_a_model_without_loss_or_optimizer_is_refused():

@@ -1,0 +1,76 @@
+"""Trainings that amplify rounding are judged by their own noise, which excuses no fault."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from lockstep import diverge
+
+from .modules import training
+
+RNG = np.random.default_rng(3)
+X, Y = RNG.normal(size=(16, 6)), RNG.normal(size=(16, 1))
+
+
+class Steep(nn.Module):
+    """A network in which a small change grows from step to step."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+        self.first, self.out = nn.Linear(6, 16), nn.Linear(16, 1)
+
+    def forward(self, x):
+        return self.out(torch.sin(self.factor * self.first(x)))
+
+
+def squares(output, y):
+    """Return the mean squared error, rounded otherwise than PyTorch's."""
+    return (((output - y) / len(y) ** 0.5) ** 2).sum()
+
+
+def descent(rate):
+    return lambda p: torch.optim.SGD(p, lr=rate)
+
+
+def steep(loss, rate=0.25, factor=6):
+    torch.manual_seed(0)
+    return training(Steep(factor), loss=loss, optimizer=descent(rate))
+
+
+def both(factor, steps):
+    sides = [steep(loss, factor=factor) for loss in (nn.MSELoss(), squares)]
+    return diverge(*sides, X, Y, steps=steps, batch_size=7)
+
+
+def test_a_training_that_amplifies_rounding_is_the_same_within_its_own_noise():
+    report = both(factor=4, steps=50)
+    result = report.levels[-1].worst
+    assert result.error > 1e-9  # the fixed limit, which rounding alone exceeds here
+    assert result.limit < 1e-3  # and which the measured one does not exceed by far
+    assert report.same, str(report)
+    assert any("the training amplifies rounding" in note for note in report.notes)
+
+
+def test_what_rounding_alone_moves_by_a_thousandth_is_not_judged_and_that_is_said():
+    report = both(factor=6, steps=60)
+    assert [level.verdict for level in report.levels[-2:]] == ["measured", "measured"]
+    assert any("on rounding alone moves the loss" in note for note in report.notes)
+    assert str(report).endswith("agree, as far as they were judged.")
+
+
+def test_a_fault_in_a_steep_training_is_not_excused_by_its_noise():
+    faulty = steep(squares, rate=0.25 * (1 + 1e-9))
+    report = diverge(steep(nn.MSELoss()), faulty, X, Y, steps=20, batch_size=7)
+    assert report.level in ("step", "trajectory"), str(report)
+
+
+def test_a_fault_in_a_calm_training_is_said_not_to_be_rounding():
+    calm = [training(nn.Linear(6, 1), loss=nn.MSELoss(), optimizer=descent(2**-6))
+            for _ in range(2)]  # fmt: skip
+    later = torch.optim.lr_scheduler.LambdaLR(calm[1].optimizer, lambda k: 1 + 1e-9 * (k > 2))
+    report = diverge(calm[0], replace(calm[1], scheduler=later), X, Y, steps=40, batch_size=8)
+    assert report.level == "trajectory", str(report)
+    assert any("this is not rounding" in note for note in report.notes)
