@@ -246,7 +246,7 @@ def test_an_embedding_whose_repeats_are_squared_one_by_one_is_the_cause(single: 
         )
     causes = steps_proof(*traces).causes
     if single:
-        assert causes == []
+        assert not causes
         return
     (cause,) = causes
     assert cause.sentence == (
