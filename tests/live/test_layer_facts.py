@@ -213,3 +213,9 @@ def test_a_function_that_moves_numbers_only_rearranges() -> None:
 def test_padding_is_unknown_where_the_shape_is() -> None:
     layer = L.Conv2D(2, 3, padding="same")
     assert keras_facts.layer_facts(layer, None).values["padding"] == "same"
+
+
+def test_a_penalty_is_stated_as_the_decay_of_the_gradient_that_it_is() -> None:
+    """0.125 Σ w² has the gradient 0.25 w."""
+    layer = L.Dense(3, kernel_regularizer=keras.regularizers.L2(0.125))
+    assert stated(layer, (4,)).values["kernel_decay"] == 0.25

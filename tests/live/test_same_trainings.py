@@ -1,7 +1,10 @@
 """Trainings that are the same agree to 1e-12 over 200 steps, however they are written."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 import scratch
@@ -65,3 +68,17 @@ def test_scratch_and_pytorch_are_one_training(network):
     assert [level.verdict for level in report.levels] == ["same"] * 7
     worst = max(level.worst.error for level in report.levels)
     assert worst < 1e-12  # the limit of a step; that of the weights at the end is wider
+
+
+def scheduled(step_on, size):
+    made = training(nn.Linear(6, 3))
+    schedule = torch.optim.lr_scheduler.StepLR(made.optimizer, size, gamma=0.5)
+    return replace(made, scheduler=schedule, step_on=step_on)
+
+
+def test_a_schedule_by_epochs_is_one_by_as_many_batches():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(24, 6)), rng.integers(0, 3, 24)  # three batches of 8 an epoch
+    by_epoch = scheduled("epoch", 1)
+    assert diverge(by_epoch, scheduled("batch", 3), X, y, steps=9, batch_size=8).same
+    assert diverge(by_epoch, scheduled("batch", 4), X, y, steps=9, batch_size=8).step == 5

@@ -16,7 +16,7 @@ from . import figures as program
 from .figures import figures
 
 LIMIT = 1e-12  # the design's limit in float64; 1e-15 is measured
-NAMES = {"keras-jax": ["mlp", "images"], "keras-torch": ["mlp", "cnn", "sentences", "images"]}
+NAMES = {"keras-jax": ["mlp", "images"], "keras-torch": ["mlp", "cnn", "images"]}
 here = cache(figures)
 
 

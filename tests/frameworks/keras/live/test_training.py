@@ -21,6 +21,7 @@ ROUNDING = 1e-14  # relative: the same float64 sums, compiled by TensorFlow and 
 X = np.random.default_rng(0).normal(size=(8, 4))
 Y = np.random.default_rng(1).normal(size=(8, 2))
 ROWS = Rows((X,), (Y,))
+SCHEDULE = keras.optimizers.schedules.InverseTimeDecay(0.1, 2, 0.5)
 
 
 def small(optimizer="sgd", loss="mse", **options):
@@ -74,12 +75,11 @@ def regularized(optimizer, **options):
 @pytest.mark.parametrize(
     ("optimizer", "options"),
     [
-        (keras.optimizers.SGD(0.1, momentum=0.9, global_clipnorm=0.5), {}),
+        (keras.optimizers.RMSprop(SCHEDULE, momentum=0.9, global_clipnorm=0.5), {}),
         (keras.optimizers.AdamW(0.01, gradient_accumulation_steps=2, use_ema=True), {}),
-        (keras.optimizers.RMSprop(keras.optimizers.schedules.InverseTimeDecay(0.1, 2, 0.5)), {}),
         (keras.optimizers.Adam(0.1), {"run_eagerly": True}),
     ],
-    ids=["clipped", "accumulated", "schedule", "eager"],
+    ids=["schedule, clipped", "accumulated", "eager"],
 )
 def test_steps_are_those_of_the_users_own_training_bit_for_bit(optimizer, options):
     model, steps = regularized(optimizer, **options)
