@@ -19,7 +19,7 @@ from frameworks.pytorch.handing import Handed, handing
 from frameworks.pytorch.live_weights import LiveWeights
 from frameworks.pytorch.orientation import AS_IT_IS
 from frameworks.pytorch.orienting import Orienter, with_channels_first
-from frameworks.pytorch.stepping import loss_of, peek, step_schedule, take_step
+from frameworks.pytorch.stepping import OwnStep, loss_of, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.watching import Call, Watched, tensors_in, watch
 from frameworks.recordings.trace import Arrays, LayerTrace, Weight
@@ -41,6 +41,7 @@ class PyTorchLive(LiveModel):
         self.dtype, self._dtype = dtype, getattr(torch, dtype)
         self.training, self.notes = copy_training(training, self._dtype)
         self._last = 0.0  # the latest step's loss
+        self._pending: OwnStep | None = None  # taken, seen and taken back
         self.network: nn.Module = self.training.model
         self.handed = Handed(self._dtype)
         watched = self._discover(rows)
@@ -212,13 +213,24 @@ class PyTorchLive(LiveModel):
         return float(loss.detach()), {id(p): g for p, g in pairs if g is not None}
 
     def _own_step(self, rows: Rows) -> tuple[float, dict[int, torch.Tensor]]:
-        """Return what the user's own step hands to the optimizer: clipped gradients, perhaps."""
+        """Return what the user's own step hands to the optimizer: clipped gradients, perhaps.
+
+        The function may count its calls, and so is called once for each batch: `step` then moves to
+        where it led.
+        """
         X, (y, w) = self._tensors(rows.X), self._targets(rows)
-        with self._forward(training=True, grad=True):
-            return peek(self.training, X, y, w)
+        if self._pending is None or not self._pending.on(X):
+            with handing(self.handed):
+                self._pending = OwnStep.peek(self.training, X, y, w)
+        return self._pending.loss, self._pending.gradients
 
     def step(self, rows: Rows) -> float:
         X, (y, w) = self._tensors(rows.X), self._targets(rows)
+        taken, self._pending = self._pending, None
+        if taken is not None and taken.on(X):
+            taken.after.restore()
+            self._last = taken.loss
+            return self._last
         with handing(self.handed):
             self._last = take_step(self.training, X, y, w)
         return self._last

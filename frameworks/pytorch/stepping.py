@@ -3,6 +3,7 @@
 import copy
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
 
-__all__ = ["loss_of", "peek", "step_schedule", "take_step"]
+__all__ = ["OwnStep", "Snapshot", "loss_of", "step_schedule", "take_step"]
 
 Tensors = Sequence[torch.Tensor]
 
@@ -68,35 +69,71 @@ def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None
     return loss
 
 
-def peek(
-    training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None
-) -> tuple[float, dict[int, torch.Tensor]]:
-    """Take a step and take it back; return its loss, and the gradients the optimizer is handed.
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that a step changes, as it was at one moment."""
 
-    The gradients are those of the first time that the optimizer steps, by the parameters' ids.
-    """
-    optimizer, scheduler = training.optimizer, training.scheduler
-    kept = [(p, p.detach().clone(), None if p.grad is None else p.grad.clone())
-            for p in training.model.parameters()]  # fmt: skip
-    states = [copy.deepcopy(each.state_dict()) for each in (optimizer, scheduler) if each]
-    found: dict[int, torch.Tensor] = {}
+    tensors: list[tuple[torch.Tensor, torch.Tensor]]  # parameters and buffers
+    gradients: list[tuple[nn.Parameter, torch.Tensor | None]]
+    states: list[tuple[Any, Any]]  # of the optimizer and the schedule
 
-    def note(*_: Any) -> None:
-        if not found:
-            found.update({id(p): p.grad.clone() for p, *_ in kept if p.grad is not None})
+    @classmethod
+    def of(cls, training: Training) -> "Snapshot":
+        """Copy the state of a training."""
+        module = training.model
+        owners = [each for each in (training.optimizer, training.scheduler) if each is not None]
+        return cls(
+            [(t, t.detach().clone()) for t in (*module.parameters(), *module.buffers())],
+            [(p, None if p.grad is None else p.grad.clone()) for p in module.parameters()],
+            [(each, copy.deepcopy(each.state_dict())) for each in owners],
+        )
 
-    handle = optimizer.register_step_pre_hook(note)
-    try:
-        loss = take_step(training, X, y, w)
-    finally:
-        handle.remove()
+    def restore(self) -> None:
+        """Bring that moment back."""
         with torch.no_grad():
-            for p, before, gradient in kept:
-                p.copy_(before)
-                p.grad = gradient
-        for each, state in zip([e for e in (optimizer, scheduler) if e], states, strict=True):
-            each.load_state_dict(state)
-    return loss, found
+            for tensor, before in self.tensors:
+                tensor.data.copy_(before)
+        for parameter, gradient in self.gradients:
+            parameter.grad = None if gradient is None else gradient.clone()
+        for owner, state in self.states:
+            owner.load_state_dict(copy.deepcopy(state))
+
+
+@dataclass(frozen=True)
+class OwnStep:
+    """A step by the user's own function, taken and then taken back: it must not run twice."""
+
+    X: Tensors
+    loss: float
+    gradients: dict[int, torch.Tensor]  # that the optimizer was handed, by the parameters' ids
+    after: Snapshot
+
+    @classmethod
+    def peek(cls, training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None) -> "OwnStep":
+        """Take a step, see what it does, and take it back.
+
+        The gradients are those of the first time that the optimizer steps, or what has been
+        gathered until then if it waits for more.
+        """
+        before, found = Snapshot.of(training), dict[int, torch.Tensor]()
+
+        def note(*_: Any) -> None:
+            if not found:
+                parameters = training.model.parameters()
+                found.update({id(p): p.grad.clone() for p in parameters if p.grad is not None})
+
+        handle = training.optimizer.register_step_pre_hook(note)
+        try:
+            loss = take_step(training, X, y, w)
+            note()
+            return cls(X, loss, found, Snapshot.of(training))
+        finally:
+            handle.remove()
+            before.restore()
+
+    def on(self, X: Tensors) -> bool:
+        """Return whether it was taken on these rows."""
+        return all(torch.equal(ours, theirs) for ours, theirs in zip(self.X, X, strict=True))
 
 
 def step_schedule(scheduler: Any, loss: float) -> None:
