@@ -89,9 +89,12 @@ def _(plant):
 def _(plant):
     def change(parts):
         kernels, own = [p for p in parts.network.parameters() if p.ndim > 1], parts.loss
-        return parts._replace(
-            loss=torch_loss(lambda z, y: own(z, y) + 0.001 * sum(w.abs().sum() for w in kernels))
-        )
+
+        def penalized(z, y):
+            total = own(z, y) + 0.001 * sum(w.abs().sum() for w in kernels)
+            return total if z.requires_grad else total.detach()
+
+        return parts._replace(loss=torch_loss(penalized))
 
     plant.parts(change)
 

@@ -233,6 +233,6 @@ def _(plant):
 
 
 @fault("Adagrad's own decay", "The rate falls by 1 + (t − 1)/10.", "trajectory, weights.0", adagrad,
-       "scratch,pytorch", "pytorch uses Adagrad with rate decay 0.1")  # fmt: skip
+       "scratch,pytorch", "pytorch uses Adagrad with a rate decay of 0.1")  # fmt: skip
 def _(plant):
     pytorch(plant, lambda own: torch.optim.Adagrad(own, lr=ETA, eps=1e-6, lr_decay=0.1))

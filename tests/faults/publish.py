@@ -49,10 +49,8 @@ def _summary(faults):
     )
     judged = Counter(each[4] for each in faults)
     n = len(faults) or 1  # only clean seeds were asked for
-    yield (
-        f"{caught} of {len(faults)} caught, {levels} named at the right level, {places} at the "
-        "right place."
-    )
+    yield f"{caught} of {len(faults)} caught, {levels} named at the right level,"
+    yield f"{places} at the right place."
     shares = (f"{kind} {judged[kind]} ({judged[kind] / n:.0%})" for kind in JUDGED)
     yield f"Causes: {', '.join(shares)}."
 

@@ -75,20 +75,6 @@ def _(plant):
     other(plant, scratch.LSTM, LSTM)
 
 
-@fault("hard sigmoids in the gates", "As in Keras before version 2.3, though with another slope.",
-       GATES, words, "pytorch,scratch", "scratch has hard sigmoids for its gates")  # fmt: skip
-def _(plant):
-    class LSTM(scratch.LSTM):
-        def advance(self, z, state):
-            (h, c), (_, U, *_) = state, self.params
-            i, f, g, o = self._parts(z + h @ U)
-            i, f, o = (np.clip(s / 6 + 0.5, 0, 1) for s in (i, f, o))
-            tanh_c = np.tanh(new := f * c + i * np.tanh(g))
-            return (o * tanh_c, new), (i, f, np.tanh(g), o, c, tanh_c)
-
-    other(plant, scratch.LSTM, LSTM)
-
-
 @fault("mask lost", "A reshape drops the mask, and padding is read as a word.", GATES, words,
        "pytorch,scratch", "scratch has the steps of an LSTM, padding and all")  # fmt: skip
 def _(plant):
