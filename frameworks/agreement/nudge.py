@@ -133,9 +133,13 @@ class NudgedLayer(Layer):
         self.state = self.layer.state  # which `attach` may have replaced
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        """Return the layer's output, nudged."""
+        """Return the layer's output, nudged unless it is whole numbers, which are exact.
+
+        Words of a vocabulary, passed on by a layer that rearranges them, would become other words.
+        """
         self.rows = self.output.order(len(x))
-        return self.output(self._in_order(self.layer.forward(x[self.rows], training)))
+        a = self._in_order(self.layer.forward(x[self.rows], training))
+        return a if np.array_equal(a, np.rint(a)) else self.output(a)
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Set the gradients of the parameters; return dx, nudged."""

@@ -11,12 +11,12 @@ from frameworks.live.pairs import Pair
 from frameworks.live.proofs.cause import Cause, Proof, exchanged, smallest
 from frameworks.live.proofs.embeddings import by_occurrence, prove_occurrences
 from frameworks.live.proofs.mistakes import Mistake, mistakes
+from frameworks.live.proofs.schedules import describe_schedules
 from frameworks.live.proofs.sentences import advice, both, listed, phrase
 from frameworks.live.proofs.step_side import StepSide, apart, near
 from frameworks.live.settings import differing, same_kind
 from frameworks.live.tracing import Change
 from frameworks.live.wording import a_kind
-from frameworks.recordings.trace import Facts
 
 __all__ = ["prove_steps"]
 
@@ -191,8 +191,9 @@ class _Steps:
         own = [name for name in settings if name != _SCHEDULE]
         parts = [[phrase(facts, own)] if own else [] for facts in (x, y)]
         if _SCHEDULE in settings:
-            for side, said in zip((a, b), parts, strict=True):
-                said.append(f"follows {_schedule(side.trace.schedule)}")
+            words = describe_schedules(a.trace.schedule, b.trace.schedule)
+            for part, text in zip(parts, words, strict=True):
+                part.append(text)
         several = len(a.trace.optimizer) > 1 or len(b.trace.optimizer) > 1
         where = f" for {a.trace.weights[self.groups.index((i, j))].name}" if several else ""
         said = [listed(part) + where for part in parts]
@@ -235,11 +236,3 @@ class _Steps:
         (mistake,) = found.values()
         sentence = f"in {odd.name} {mistake.says}"
         return Proof([Cause(sentence, "optimizer", odd=odd.name)], odd=odd.name)
-
-
-def _schedule(facts: Facts | None) -> str:
-    if facts is None:
-        return "no schedule"
-    words = [said for name, said in facts.said.items() if name not in ("first_rates", "counts")]
-    counts = facts.said.get("counts", "")
-    return f"{a_kind(facts.kind)} schedule ({listed([*words, counts])})"

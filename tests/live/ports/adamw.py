@@ -69,4 +69,5 @@ PORT = Port(
                 "schedule|optimizer|loss|kernel|weight|bias", "(?i)schedule|128|steps"),
         Mistake("label smoothing", {"smoothing": 0.125}, "loss", "loss", "(?i)smooth"),
     ),
+    explained="keras computes its learning rates in float32",
 )  # fmt: skip

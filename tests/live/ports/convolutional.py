@@ -67,7 +67,7 @@ PORT = Port(
     torch_side,
     (
         Mistake("a ReLU forgotten", {"relu": False}, "forward", "relu|conv|fc1|dense",
-                "(?i)(only|no|without|lacks|missing).*relu|relu.*(only|missing)"),
+                "(?i)(only|no|without|lacks|missing).*relu|relu.*(only|missing|none)"),
         Mistake("softmax before CrossEntropyLoss", {"softmax": True}, "forward|loss",
                 "loss|softmax|output|fc2", "softmax.*(twice|again)|probabilities.*logits"),
         Mistake("another dropout rate", {"dropout": 0.5}, "forward", "dropout", "rate|0.5"),

@@ -31,6 +31,7 @@ class Port(NamedTuple):
     pytorch: Callable[..., Training]
     mistakes: tuple[Mistake, ...]
     options: Mapping[str, Any] = {}
+    explained: str = ""  # the cause of a difference that no argument of the frameworks closes
 
     def compare(
         self, steps: int, mistake: Mistake | None = None, *, swapped: bool = False, **options: Any

@@ -4,6 +4,8 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
+from frameworks.diverge.findings import Level
+
 from .port import Mistake
 
 __all__ = ["Said", "to_markdown"]
@@ -16,6 +18,9 @@ PyTorch side first. What it should name was written down before. A cause is `rig
 mistake itself, `wrong` if it names anything else, and `none` if it names nothing.
 Written by `make ports`; the models and mistakes are in `tests/live/ports/`.
 """
+
+
+WRITTEN_DIFFERENTLY = "equal, written differently: only one side's loss has the penalty in it"
 
 
 class Said(NamedTuple):
@@ -47,11 +52,13 @@ class Said(NamedTuple):
         return "right" if re.search(self.mistake.cause, self.cause) else "wrong"
 
 
-def to_markdown(ports: dict[str, tuple[int, float]], said: list[Said]) -> str:
-    """Return the page; `ports`: the steps and the largest difference of each port's losses."""
-    lines = [HEAD, *_sum(said), "", "## The ports", "", "| port | steps | losses differ by |"]
-    lines.append("|---|---|---|")
-    lines += [f"| {name} | {steps} | {apart:.1e} |" for name, (steps, apart) in ports.items()]
+def to_markdown(ports: dict[str, tuple[int, Level, str | None]], said: list[Said]) -> str:
+    """Return the page; `ports`: each port's steps, its level of losses, and why it differs."""
+    lines = [HEAD, *_sum(said), "", "## The ports", "", "| port | steps | losses differ by | |"]
+    lines.append("|---|---|---|---|")
+    for name, (steps, level, cause) in ports.items():
+        why = cause or (WRITTEN_DIFFERENTLY if level.verdict == "measured" else "")
+        lines.append(f"| {name} | {steps} | {level.worst.error:.1e} | {why} |")
     for port in dict.fromkeys(each.port for each in said):
         lines += ["", f"## {port.capitalize()}", "", "| mistake | first | level | place | cause |"]
         lines.append("|---|---|---|---|---|")
