@@ -12,6 +12,7 @@ from frameworks.console import Advance
 from frameworks.live.carried import sizes_of
 from frameworks.live.correspondence import Matching, Network, WeightPair, names_in
 from frameworks.live.data import Data
+from frameworks.live.descent import UNREADABLE
 from frameworks.live.explaining import explain
 from frameworks.live.judging import Judge, Judged
 from frameworks.live.levels import limits_of
@@ -78,7 +79,7 @@ class Comparison:
         assert judged.found is not None
         try:
             return prove(pair, judged.level, judged.found)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        except UNREADABLE:
             if not any(self.recorded):
                 raise
         judged.notes.append("no cause was sought: a recording's settings are not as they should be")

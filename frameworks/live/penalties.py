@@ -60,7 +60,10 @@ class _Penalties:
                 others = f"{part}_penalty", f"{part}_l1", "activity_penalty"
                 if any(values.get(name) for name in others):
                     return None
-                rates[k] = float(values.get(f"{part}_decay", 0.0))  # type: ignore[arg-type]
+                rate = values.get(f"{part}_decay", 0.0)
+                if not isinstance(rate, float | int):
+                    return None
+                rates[k] = float(rate)
                 said[k] = layer.facts.said.get(f"{part}_decay", "").partition(", ")[0]
         return cls(trace, rates, said)
 
