@@ -22,12 +22,12 @@ def load_adding(steps: int = 30) -> Dataset:
 
     >>> data = load_adding(steps=4)
     >>> data.X_train[0].reshape(4, 2).round(3)
-    array([[0.637, 1.   ],
-           [0.27 , 0.   ],
-           [0.041, 1.   ],
-           [0.017, 0.   ]])
-    >>> data.y_train[0].round(3)
-    np.float64(0.678)
+    array([[0.637, 0.   ],
+           [0.27 , 1.   ],
+           [0.041, 0.   ],
+           [0.017, 1.   ]])
+    >>> data.y_train[0].round(3).item()
+    0.286
     """
     rng = np.random.default_rng(0)
     parts = [*_draw(rng, _ROWS, steps), *_draw(rng, _TEST_ROWS, steps)]

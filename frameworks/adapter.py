@@ -50,7 +50,8 @@ def _require_new(build: Any, parts: Any) -> None:
                     f"build: {name_of(build)} returns a {what} again that it has returned before; "
                     "it must make new ones at every call (is it cached?)"
                 )
-            _BUILT[id(each)] = each
+            if not isinstance(each, float):  # the neuron's optimizer is its learning rate
+                _BUILT[id(each)] = each
 
 
 class Adapter(ABC):

@@ -11,7 +11,7 @@ import numpy as np
 
 from frameworks.diverge.differences import difference
 from frameworks.live.correspondence import WeightPair
-from frameworks.live.descent import Descent, Weights
+from frameworks.live.descent import UNREADABLE, Descent, Weights
 from frameworks.live.pairs import Pair
 from frameworks.recordings.trace import Trace
 
@@ -28,7 +28,10 @@ def carried(pair: Pair) -> dict[WeightPair, float]:
     if not descent.gradients or not pair.b.steps or pair.b.steps[0].gradients is None:
         return {}
     other = replace(descent, gradients=[_as_of_a(pair, pair.b.steps[0].gradients)])
-    ours, theirs = descent.weights(), other.weights()
+    try:
+        ours, theirs = descent.weights(), other.weights()
+    except UNREADABLE:
+        return {}
     if ours is None or theirs is None:
         return {}
     return {

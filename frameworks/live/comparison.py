@@ -12,12 +12,14 @@ from frameworks.console import Advance
 from frameworks.live.carried import sizes_of
 from frameworks.live.correspondence import Matching, Network, WeightPair, names_in
 from frameworks.live.data import Data
+from frameworks.live.descent import UNREADABLE
 from frameworks.live.explaining import explain
 from frameworks.live.judging import Judge, Judged
 from frameworks.live.levels import limits_of
 from frameworks.live.matching import match
 from frameworks.live.noise import Noise, measure_noise
 from frameworks.live.pairs import Pair
+from frameworks.live.penalties import penalties_as_decay
 from frameworks.live.proofs import Proof, prove
 from frameworks.live.report import Report
 from frameworks.live.request import Given, Request, open_side
@@ -60,7 +62,9 @@ class Comparison:
         """Compare, prove why the two first differ, and report; or why they differ at all."""
         self._share_weights()
         first, second = (self._trace(side) for side in self.sides)
-        pair = Pair(first, second, self.names, self.matching)
+        self.steps = min(len(first.steps), len(second.steps))
+        pair, note = penalties_as_decay(Pair(first, second, self.names, self.matching))
+        self.notes += [note] if note else []
         judged = self.judge(pair)
         if judged.found is None:
             return self.as_report(pair, judged, Proof())
@@ -75,7 +79,7 @@ class Comparison:
         assert judged.found is not None
         try:
             return prove(pair, judged.level, judged.found)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        except UNREADABLE:
             if not any(self.recorded):
                 raise
         judged.notes.append("no cause was sought: a recording's settings are not as they should be")
@@ -87,7 +91,7 @@ class Comparison:
         if not isinstance(side, LiveSide) or not all(map(side.can_change, changes)):
             return None
         side.changes += changes
-        again = replace(pair, b=self._trace(side))
+        again, _ = penalties_as_decay(replace(pair, b=self._trace(side)))
         return again, self.judge(again)
 
     @cached_property
@@ -195,7 +199,7 @@ class Comparison:
         found, request = judged.found, self.request
         return Report(
             names=self.names,
-            steps=min(len(pair.a.steps), len(pair.b.steps)),
+            steps=self.steps,
             batch_size=len(pair.a.batches[0]) if pair.a.batches else request.batch_size,
             dtype=pair.a.dtype,
             seed=request.seed,
@@ -207,7 +211,7 @@ class Comparison:
             causes=proof.causes,
             odd=proof.odd,
             settings=[row for row in differing_settings(pair) if not self._ignores(row)],
-            notes=[*self._layer_notes(pair), *self.matching.notes, *judged.notes],
+            notes=[*self._layer_notes(pair), *self.matching.notes, *self.notes, *judged.notes],
         )
 
     def _ignores(self, row: Setting) -> bool:

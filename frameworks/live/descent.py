@@ -10,7 +10,10 @@ from frameworks.live.rates import rates
 from frameworks.live.rules import Rule, rule_of
 from frameworks.recordings.trace import Facts, Trace
 
-__all__ = ["Descent"]
+__all__ = ["UNREADABLE", "Descent"]
+
+# What settings raise that are not as they should be: those of a recording may be anything.
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 Weights = list[np.ndarray]
 Values = Mapping[str, Any]

@@ -153,7 +153,7 @@ class Judge:
                 done.note("whole trainings were not judged: no nudged training says how far "
                           "rounding drives them apart")  # fmt: skip
             return [_limited(each, None) for each in found] if in_float32 else found
-        measured = noise.trajectory if level == "trajectory" else noise.result
+        measured = noise.trajectory[: len(found)] if level == "trajectory" else noise.result
         if len(measured) != len(found):
             return found
         pairs = zip(found, measured, strict=True)

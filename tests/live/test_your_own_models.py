@@ -10,8 +10,12 @@ BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def without_digits(text: str) -> str:
-    """Replace numbers, whose last digits depend on the processor, and the space that they take."""
-    return re.sub(r"\s+", " ", re.sub(r"\d[\d.e+\-,]*", "#", text)).strip()
+    """Replace numbers, whose last digits depend on the processor, and the space that they take.
+
+    Keras numbers its layers through the whole process: without the page, others come before.
+    """
+    unnumbered = re.sub(r"(?<=[a-z])_\d+\b", "", text)
+    return re.sub(r"\s+", " ", re.sub(r"\d[\d.e+\-,]*", "#", unnumbered)).strip()
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,6 @@ Written by `make ports`; the models and mistakes are in `tests/live/ports/`.
 """
 
 
-WRITTEN_DIFFERENTLY = "equal, written differently: only one side's loss has the penalty in it"
-
-
 class Said(NamedTuple):
     """What `diverge` says of a mistake."""
 
@@ -57,8 +54,7 @@ def to_markdown(ports: dict[str, tuple[int, Level, str | None]], said: list[Said
     lines = [HEAD, *_sum(said), "", "## The ports", "", "| port | steps | losses differ by | |"]
     lines.append("|---|---|---|---|")
     for name, (steps, level, cause) in ports.items():
-        why = cause or (WRITTEN_DIFFERENTLY if level.verdict == "measured" else "")
-        lines.append(f"| {name} | {steps} | {level.worst.error:.1e} | {why} |")
+        lines.append(f"| {name} | {steps} | {level.worst.error:.1e} | {cause or ''} |")
     for port in dict.fromkeys(each.port for each in said):
         lines += ["", f"## {port.capitalize()}", "", "| mistake | first | level | place | cause |"]
         lines.append("|---|---|---|---|---|")

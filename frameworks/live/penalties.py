@@ -1,0 +1,121 @@
+"""A penalty in one side's loss against weight decay in the other side's optimizer.
+
+l Σ w² adds 2 l w to the gradient, and so does a coupled decay of 2 l, but to the gradient alone. To
+compare the two, the penalty is taken out of the loss and its gradient, and stated as a decay.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from frameworks.live.pairs import Pair
+from frameworks.recordings.trace import Facts, LayerTrace, StepTrace, Trace, Weight
+
+__all__ = ["penalties_as_decay"]
+
+Arrays = Sequence[np.ndarray]
+
+
+def penalties_as_decay(pair: Pair) -> tuple[Pair, str]:
+    """Return the pair with a penalty as a decay, if only the other side decays, and a note of it.
+
+    Else the pair as it is, without a note. Of the losses those of the first steps are left.
+    """
+    sides = [_Penalties.of(trace) for trace in (pair.a, pair.b)]
+    decays = [any(facts.values.get("coupled_decay") for facts in x.optimizer)
+              for x in (pair.a, pair.b)]  # fmt: skip
+    for k, (own, other) in enumerate((sides, sides[::-1])):
+        if own is None or other is None or pair.a.dtype != "float64":
+            continue
+        if any(own.rates) and not any(other.rates) and decays[1 - k] and not decays[k]:
+            traces = [pair.a, pair.b]
+            traces[k] = own.as_decay()
+            names = pair.names[k], pair.names[1 - k]
+            note = (
+                f"the penalties of {names[0]} and the weight decay of {names[1]} are compared as "
+                "one: losses and gradients without them"
+            )
+            return replace(pair, a=traces[0], b=traces[1]), note
+    return pair, ""
+
+
+@dataclass(frozen=True)
+class _Penalties:
+    """A trace, and for each weight the λ of its penalty's gradient λ w, in words, too."""
+
+    trace: Trace
+    rates: Sequence[float]
+    said: Sequence[str]
+
+    @classmethod
+    def of(cls, trace: Trace) -> "_Penalties | None":
+        """Read the penalties; None if there is one of another form, or gradients are clipped."""
+        rates, said = [0.0] * len(trace.weights), [""] * len(trace.weights)
+        if any("clip" in name for facts in trace.optimizer for name in facts.values):
+            return None
+        for layer in trace.layers:
+            for k in layer.weights:
+                part, values = trace.weights[k].name.rsplit(".", 1)[-1], layer.facts.values
+                others = f"{part}_penalty", f"{part}_l1", "activity_penalty"
+                if any(values.get(name) for name in others):
+                    return None
+                rate = values.get(f"{part}_decay", 0.0)
+                if not isinstance(rate, float | int):
+                    return None
+                rates[k] = float(rate)
+                said[k] = layer.facts.said.get(f"{part}_decay", "").partition(", ")[0]
+        return cls(trace, rates, said)
+
+    def as_decay(self) -> Trace:
+        """Return the trace with decays in the optimizer's groups instead of penalties."""
+        trace, groups = self.trace, dict[tuple[int, float, str], int]()
+        weights = []
+        for weight, rate, said in zip(trace.weights, self.rates, self.said, strict=True):
+            key = weight.group, rate, said
+            held = weight.group >= 0
+            group = groups.setdefault(key, len(groups)) if held else weight.group
+            weights.append(replace(weight, group=group))
+        optimizer = [self._group(*key) for key in groups]
+        values = [weight.values for weight in trace.weights]
+        return replace(
+            trace,
+            layers=[self._layer(layer) for layer in trace.layers],
+            weights=weights,
+            optimizer=optimizer,
+            first_loss=trace.first_loss - self._penalty(values),
+            gradients=self._without(trace.gradients, values),
+            steps=list(self._steps(weights)),
+        )
+
+    def _layer(self, layer: LayerTrace) -> LayerTrace:
+        values = {k: v for k, v in layer.facts.values.items() if not k.endswith("_decay")}
+        return replace(layer, facts=replace(layer.facts, values=values))
+
+    def _group(self, group: int, rate: float, said: str) -> Facts:
+        facts = self.trace.optimizer[group]
+        if not rate:
+            return facts
+        return replace(
+            facts,
+            values={**facts.values, "coupled_decay": rate},
+            said={**facts.said, "coupled_decay": said},
+        )
+
+    def _steps(self, weights: Sequence[Weight]) -> "list[StepTrace]":
+        before, found = [weight.values for weight in weights], []
+        for step in self.trace.steps:
+            if step.gradients is None or step.weights is None:
+                break
+            loss = step.loss - self._penalty(before)
+            found.append(replace(step, loss=loss, gradients=self._without(step.gradients, before)))
+            before = step.weights
+        return found
+
+    def _penalty(self, weights: Arrays) -> float:
+        pairs = zip(self.rates, weights, strict=True)
+        return sum(rate / 2 * float((w * w).sum()) for rate, w in pairs)
+
+    def _without(self, gradients: Arrays, weights: Arrays) -> list[np.ndarray]:
+        triples = zip(gradients, self.rates, weights, strict=True)
+        return [g - rate * w if rate else g for g, rate, w in triples]
