@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from frameworks.keras.layouts import in_order, layout_of
 from frameworks.keras.lending import lent_keras
 from frameworks.keras.loading import keras
+from frameworks.layout import Layouts
 from frameworks.peers import Arrays
 from frameworks.program import Builder
 from frameworks.spec import Spec
@@ -47,8 +49,11 @@ class KerasLoop:
 
     def _start(self, weights: Arrays) -> None:
         """Take these weights, and an optimizer without memory."""
-        variables = [*self.parts.network.trainable_variables, *self.parts.optimizer.variables]
-        for own, new in zip(variables, [*weights, *self.fresh], strict=True):
+        layouts = Layouts(map(layout_of, in_order(self.parts.network)))
+        variables = [*layouts.own, *self.parts.optimizer.variables]
+        for own, new in zip(
+            variables, [*layouts.from_canonical(weights), *self.fresh], strict=True
+        ):
             own.assign(new)
 
     def _compile(self, steps: int) -> None:

@@ -5,9 +5,11 @@ from typing import Any
 
 import torch
 
+from frameworks.layout import Layouts
 from frameworks.peers import Arrays, Unavailable
 from frameworks.program import Builder
 from frameworks.pytorch.hooks import stock_optimizer
+from frameworks.pytorch.layouts import layout_of
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch
@@ -39,6 +41,7 @@ class PyTorchLoop:
         self.threshold = task.threshold(self.parts.logits)
         network, loss, self.optimizer = self.parts[:3]
         network.to(self.X.dtype).train()
+        self.layouts = Layouts(map(layout_of, network.modules()))
 
         def forward(X: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             output = network(X)
@@ -51,8 +54,10 @@ class PyTorchLoop:
     def train(self, weights: Arrays, orders: Arrays) -> float:
         """See `Loop.train`."""
         with torch.no_grad():
-            for own, new in zip(self.parts.network.parameters(), weights, strict=True):
-                own.copy_(torch.from_numpy(new.T if new.ndim < 4 else new.transpose(3, 2, 0, 1)))
+            for own, new in zip(
+                self.layouts.own, self.layouts.from_canonical(weights), strict=True
+            ):
+                own.copy_(torch.tensor(new))
         self._start_optimizer()
         total = correct = 0.0
         for order in map(torch.from_numpy, orders):
