@@ -12,13 +12,18 @@ _ROUNDED = 1e-6  # relative: a few roundings to float32
 
 def describe_schedules(x: Facts | None, y: Facts | None) -> tuple[str, str]:
     """Return what each side does, as "follows ..."."""
-    if x is not None and y is not None and x.kind == y.kind:
+    if x is not None and y is not None and _counts(x) == _counts(y):
         rates = [np.array(each.values.get("first_rates", ())) for each in (x, y)]
         if rates[0].shape == rates[1].shape and rates[0].size and _close(*rates):
             first, second = (_in_words(each) for each in rates)
             if first != second:
                 return first, second
     return f"follows {_stated(x)}", f"follows {_stated(y)}"
+
+
+def _counts(facts: Facts) -> tuple[object, ...]:
+    """Return the schedule's kind, and whether it counts steps or epochs."""
+    return facts.kind, facts.values.get("counts")
 
 
 def _close(x: np.ndarray, y: np.ndarray) -> bool:

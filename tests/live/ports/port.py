@@ -6,6 +6,9 @@ The expectations of a mistake were written down before `diverge` was asked.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import keras
+import torch
+
 from lockstep import Report, Training, diverge
 
 __all__ = ["Mistake", "Port"]
@@ -37,6 +40,8 @@ class Port(NamedTuple):
         self, steps: int, mistake: Mistake | None = None, *, swapped: bool = False, **options: Any
     ) -> Report:
         """Compare the two sides, one perhaps with a mistake; swapped, the PyTorch side first."""
+        keras.utils.set_random_seed(0)
+        torch.manual_seed(0)
         changes = {} if mistake is None else {mistake.side: mistake.changes}
         sides = [
             build(**changes.get(name, {}))

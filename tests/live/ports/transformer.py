@@ -26,7 +26,7 @@ def keras_side() -> Training:
     x = layers.GlobalAveragePooling1D()(x)
     model = keras.Model(inputs, layers.Dense(3)(x))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer=keras.optimizers.SGD(0.0625, momentum=0.875), loss=loss)
+    model.compile(optimizer=keras.optimizers.SGD(0.015625, momentum=0.875), loss=loss)
     return Training(model)
 
 
@@ -52,7 +52,7 @@ class Network(nn.Module):
 
 def torch_side(**changes) -> Training:
     model = Network(**changes)
-    optimizer = torch.optim.SGD(model.parameters(), 0.0625, momentum=0.875)
+    optimizer = torch.optim.SGD(model.parameters(), 0.015625, momentum=0.875)
     return Training(model, loss=nn.CrossEntropyLoss(), optimizer=optimizer)
 
 
