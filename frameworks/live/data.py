@@ -1,6 +1,6 @@
 """The data that a user hands over, checked: inputs, targets and row weights as arrays."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +32,10 @@ NO_DATA = Data(X=((), ()), y=((), ()), w=None)  # all that two recordings need
 def data_of(X: Any, y: Any, sample_weight: Any, inputs: Any) -> Data:
     """Return the data; RequestError for what nothing can be trained on.
 
-    `X` is an array, or a tuple of arrays for several inputs; `inputs`, a pair of functions (or
-    None), returns what each side takes of X. `y` is one target for both, an array, or a list of
-    arrays for several outputs; a tuple holds one of these for each side.
+    `X` is an array, or a tuple of arrays for several inputs; `inputs` has what each
+    side takes instead: arrays of its own, a function of X, or None for X itself. `y` is one target
+    for both, an array, or a list of arrays for several outputs; a tuple holds one of these for each
+    side.
     """
     if X is None:
         raise RequestError("X is needed: only two recordings are compared without data")
@@ -61,14 +62,16 @@ def _pair(inputs: Any) -> tuple[Any, Any]:
     if inputs is None:
         return None, None
     if not isinstance(inputs, Sequence) or len(inputs) != 2:
-        raise RequestError("inputs must be a pair of functions, one for each side, or None in it")
+        raise RequestError("inputs must be a pair, for each side arrays, a function of X, or None")
     return inputs[0], inputs[1]
 
 
-def _own_inputs(given: Arrays, side: int, function: Callable[..., Any] | None) -> Arrays:
-    if function is None:
+def _own_inputs(given: Arrays, side: int, own: Any) -> Arrays:
+    if own is None:
         return given
-    return _arrays(f"inputs[{side}](X)", function(given[0] if len(given) == 1 else given))
+    if not callable(own):
+        return _arrays(f"inputs[{side}]", own)
+    return _arrays(f"inputs[{side}](X)", own(given[0] if len(given) == 1 else given))
 
 
 def _arrays(name: str, values: Any) -> Arrays:

@@ -74,11 +74,25 @@ def kind_of_training(training: Training) -> type[LiveModel]:
 
 def open_side(given: Any, side: int, data: Data, course: Course, dtype: str) -> LiveSide:
     """Return a live side; RequestError for what is no training."""
-    if not isinstance(given, Training):
-        given = Training(given)
+    given = _as_training(given)
     kind = kind_of_training(given)
     X, y = (tuple(_in_dtype(a, dtype) for a in each[side]) for each in (data.X, data.y))
     return LiveSide(given, kind, X, y, data.w, course)
+
+
+def _as_training(given: Any) -> Training:
+    """Return what was given as a training: of an estimator of ours, its network as fitted."""
+    if isinstance(given, Training):
+        return given
+    parts = getattr(getattr(given, "_adapter", None), "parts", None)
+    if parts is None and hasattr(given, "partial_fit"):
+        name = type(given).__name__
+        raise RequestError(f"fit the {name} first, if for one epoch: the data tell its network")
+    if parts is None:
+        return Training(given)
+    if not hasattr(parts, "optimizer"):
+        raise RequestError(f"{type(given).__name__} trains a program, which diverge cannot take")
+    return Training(parts.network, parts.loss, parts.optimizer)
 
 
 def _in_dtype(a: np.ndarray, dtype: str) -> np.ndarray:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from frameworks import PyTorchClassifier, ScratchClassifier
 from lockstep import RequestError, assert_same_training, diverge
 
 from .modules import training
@@ -50,6 +51,37 @@ class TwoHeads(nn.Module):
 
 def of_both(outputs, targets):
     return F.cross_entropy(outputs[0], targets[0]) + F.mse_loss(outputs[1], targets[1])
+
+
+def test_each_side_may_have_arrays_of_its_own_for_X():
+    wide = np.concatenate([X, np.zeros((40, 1))], axis=1)
+    one, other = mlp(), nn.Sequential(nn.Linear(7, 8), nn.ReLU(), nn.Linear(8, 3))
+    with pytest.raises(RequestError, match="do not fit"):
+        compared(training(one), training(other), inputs=(X, wide))
+    assert compared(training(one), training(mlp()), inputs=(X, X.copy())).same
+    assert not compared(training(one), training(mlp()), inputs=(X, 2 * X)).same
+
+
+def test_a_fitted_classifier_is_a_side():
+    fitted = [
+        cls(hidden=(5,), epochs=1, batch_size=8, dtype="float64", random_state=0).fit(X, LABELS)
+        for cls in (ScratchClassifier, PyTorchClassifier)
+    ]
+    report = compared(*fitted)
+    assert report.names == ("scratch", "pytorch")
+    assert report.same, str(report)
+
+
+def test_a_classifier_that_is_not_fitted_is_no_side_yet():
+    with pytest.raises(RequestError, match="fit the ScratchClassifier first"):
+        compared(ScratchClassifier(), training(mlp()))
+
+
+def test_with_row_weights_no_loss_is_called_odd():
+    weights = RNG.random(40)
+    one, other = training(mlp()), training(mlp(), loss=nn.CrossEntropyLoss(label_smoothing=0.25))
+    report = compared(one, other, sample_weight=weights)
+    assert (report.level, report.odd, report.cause) == ("loss", None, None)
 
 
 def test_several_inputs_outputs_and_losses_are_compared():
@@ -203,7 +235,7 @@ REFUSED = {
     "an unknown level": (dict(limits={"foward": 1}), "did you mean 'forward'"),
     "an unknown layer": (dict(mapping={"0": "9"}), "unknown layer of the second pytorch"),
     "no side of the weights": (dict(weights="c"), "'a', 'b' or None"),
-    "one function for inputs": (dict(inputs=abs), "a pair of functions"),
+    "one function for inputs": (dict(inputs=abs), "a pair, for each side arrays"),
 }
 
 

@@ -29,8 +29,11 @@ class LossSide:
 
     @property
     def outputs(self) -> np.ndarray | None:
-        """The outputs in training mode: those of the last layer, if they are the model's."""
-        if len(self.trace.outputs) != 1:
+        """The outputs in training mode: those of the last layer, if they are the model's.
+
+        None also where rows have weights, which a trace does not hold.
+        """
+        if len(self.trace.outputs) != 1 or "sample weights" in self.trace.digests:
             return None
         last = next((x for x in reversed(self.trace.layers) if not x.rearranges), None)
         plain = self.trace.outputs[0]
