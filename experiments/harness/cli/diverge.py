@@ -1,8 +1,9 @@
 """``lockstep diverge``: where two implementations, or two recordings, first differ."""
 
+import json
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from frameworks.diverge import Split, Walk
 
 __all__ = ["diverge_command", "split_of"]
+
+_STEPS = 200  # of an explanation, unless --steps is given
 
 
 def diverge_command(
@@ -41,6 +44,10 @@ def diverge_command(
     single_step: Annotated[
         bool, typer.Option("--single-step", help="Start A from B's weights at every step.")
     ] = False,
+    explain_all: Annotated[
+        bool,
+        typer.Option("--explain-all", help="Apply each proven cause's remedy to B, and go on."),
+    ] = False,
     floor: Floor = TRAININGS,
     limit: Limit = None,
     data: Data = "auto",
@@ -54,6 +61,10 @@ def diverge_command(
     times more: its distances from itself are the limit of the last two levels. Two recordings of
     models of your own (docs/recordings.md) take no option but --json.
 
+    With --explain-all the page's networks are compared as models of your own are, step by step
+    (docs/your-own-models.md): the settings that differ, every proven cause, and its share of the
+    difference between the final losses. --steps is 200 then, unless given.
+
     For example:
 
     lockstep diverge churn --between scratch,pytorch --data stand-in --epochs 5
@@ -61,6 +72,8 @@ def diverge_command(
     lockstep diverge mnist --between keras,pytorch --dtype float32 --steps 100 --single-step
 
     lockstep diverge ./my_experiment.py --between scratch,keras
+
+    lockstep diverge ./my_experiment.py --between keras,pytorch --explain-all
 
     lockstep diverge before.trace after.trace
     """
@@ -83,6 +96,7 @@ def diverge_command(
         for name in names:
             BACKENDS[name].settled()
         from frameworks.diverge import Side, walk
+        from frameworks.live.entry import diverge
 
         loaded = found.load_data(data, data_dir)
         split, blueprint = split_of(found, loaded), found.blueprint_for(loaded)
@@ -90,8 +104,16 @@ def diverge_command(
             rows = len(split.X_train[:limit])
             epochs = -(-steps // -(-rows // found.spec.batch_size))
         a, b = (Side(blueprint, name, split, dtype, seed, epochs, limit) for name in names)
-        done = walk(a, b, steps, single_step, report, floor)
-    raise typer.Exit(_print(done, as_json))
+        if not explain_all:
+            done = walk(a, b, steps, single_step, report, floor)
+    if not explain_all:
+        raise typer.Exit(_print(done, as_json))
+    with named(failure, found.source), threadpool_limits(1):
+        options: Any = {"steps": steps or _STEPS, "batch_size": min(a.batch_size, len(a.rows[0]))}
+        (ours, _), (theirs, _), (X, y) = a.open(), b.open(), a.rows
+        explained = diverge(ours, theirs, X, y, dtype=dtype, seed=seed, explain_all=True, **options)
+    print(json.dumps(explained.to_dict(), indent=2) if as_json else explained)
+    raise typer.Exit(0 if explained.same else 1)
 
 
 def _compare_recordings(

@@ -52,6 +52,22 @@ def test_own_page_without_epsilon_hat_parts_at_the_step_for_its_reason(call, own
     assert "mine  scratch - pytorch" in answer.out
 
 
+def test_explain_all_names_every_cause_and_goes_on_until_the_two_agree(call, own_page):
+    path = own_page(
+        {
+            "    use_epsilon_hat(optimizer)": "    pass",
+            "nn.BCEWithLogitsLoss()": "nn.BCEWithLogitsLoss(reduction='sum')",
+        }
+    )
+    options = "--between", "scratch,pytorch", "--explain-all", "--steps", "6", *SHORT
+    answer = call("diverge", path, *options)
+    assert answer.code == 1
+    assert "They first differ at the loss level" in answer.out
+    assert "reduction='sum'" in words(answer)
+    assert "adds ε = 1e-07" in words(answer)
+    assert "With all remedies the two agree." in answer.out
+
+
 def test_json_holds_levels_and_findings(call, own_page):
     path = own_page({"nn.BCEWithLogitsLoss()": "nn.BCEWithLogitsLoss(reduction='sum')"})
     answer = call("diverge", path, "--json", *SHORT)
