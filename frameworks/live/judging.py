@@ -70,8 +70,8 @@ class Judge:
                 return done
         if excused:
             done.notes.append(
-                "the losses and their gradients differ, but every step moves the weights alike: "
-                "the same training, whose loss is written differently"
+                "the losses or their gradients differ, but every step moves the weights alike: the "
+                "same training, whose loss is written differently, or clipped at another place"
             )
         return done
 
@@ -166,10 +166,10 @@ class Judge:
         return wider
 
     def _only_losses_differ(self) -> bool:
-        """Return whether the loss differs, but neither the outputs nor what any step does."""
+        """Return whether the loss or gradient differs, but neither outputs nor what steps do."""
         levels = {level: self._with_limits(level, compare(level, self.pair, self.ignored))
-                  for level in ("forward", "loss", "step", "result")}  # fmt: skip
-        loss = any(each.found.parted for each in levels["loss"])
+                  for level in ("forward", "loss", "gradient", "step", "result")}  # fmt: skip
+        loss = any(each.found.parted for each in (*levels["loss"], *levels["gradient"]))
         steps = [each for each in levels["step"] if each.weights is not None]
         others = [*levels["forward"], *steps, *levels["result"]]
         return loss and bool(steps) and not any(each.found.parted for each in others)

@@ -76,6 +76,8 @@ def open_side(given: Any, side: int, data: Data, course: Course, dtype: str) -> 
     """Return a live side; RequestError for what is no training."""
     given = _as_training(given)
     kind = kind_of_training(given)
+    if given.step is not None and data.w is not None:
+        raise RequestError("sample_weight cannot be handed to a step of your own; leave one out")
     X, y = (tuple(_in_dtype(a, dtype) for a in each[side]) for each in (data.X, data.y))
     return LiveSide(given, kind, X, y, data.w, course)
 

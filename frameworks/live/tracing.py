@@ -8,6 +8,7 @@ import numpy as np
 
 from frameworks.console import Advance
 from frameworks.draws import Dropped, step_masks
+from frameworks.errors import RequestError
 from frameworks.live.model import LiveModel, Rows, Training
 from frameworks.recordings.digests import canonical_target, digests_of
 from frameworks.recordings.trace import Arrays, StepTrace, Trace
@@ -95,8 +96,7 @@ class LiveSide:
     def open(self, dtype: str) -> LiveModel:
         """Return a new copy of the model, at its start."""
         if self._fitted is None:
-            X = self.kind.adapt(self.training, self.X)
-            model = self.kind(self.training, self._take(X, (), 0), dtype)
+            X, model = self._first(dtype)
             outputs = model.outputs(self._take(X, (), 0))
             self._fitted = X, model.adapt_targets(self.y, outputs)
             self._notes = model.notes
@@ -110,6 +110,16 @@ class LiveSide:
         if self.states is not None:
             model.set_states(self.states)
         return model
+
+    def _first(self, dtype: str) -> tuple[Arrays, LiveModel]:
+        """Return the inputs as the model takes them, and the model: as they are, if it can."""
+        try:
+            return self.X, self.kind(self.training, self._take(self.X, (), 0), dtype)
+        except RequestError:
+            moved = self.kind.adapt(self.training, self.X)
+            if all(map(np.array_equal, moved, self.X)):
+                raise
+            return moved, self.kind(self.training, self._take(moved, (), 0), dtype)
 
     def can_change(self, change: Change) -> bool:
         """Return whether a setting can be changed on a copy."""

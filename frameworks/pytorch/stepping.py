@@ -63,7 +63,11 @@ def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None
             closure()
             optimizer.step()
         value = losses[0]
-    loss = float(value.detach() if isinstance(value, torch.Tensor) else value)
+    try:
+        loss = float(value.detach() if isinstance(value, torch.Tensor) else value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        returned = type(value).__name__
+        raise RequestError(f"the step must return the loss, but returned {returned}") from error
     if training.step_on == "batch":
         step_schedule(training.scheduler, loss)
     return loss

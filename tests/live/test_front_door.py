@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from frameworks import PyTorchClassifier, ScratchClassifier
-from lockstep import RequestError, assert_same_training, diverge
+from lockstep import RequestError, Training, assert_same_training, diverge
 
 from .modules import training
 
@@ -82,6 +82,66 @@ def test_with_row_weights_no_loss_is_called_odd():
     one, other = training(mlp()), training(mlp(), loss=nn.CrossEntropyLoss(label_smoothing=0.25))
     report = compared(one, other, sample_weight=weights)
     assert (report.level, report.odd, report.cause) == ("loss", None, None)
+
+
+class Permuting(nn.Module):
+    """Takes images channels-last, and permutes them itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(2, 3, 2), nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.head(torch.relu(self.conv(x.permute(0, 3, 1, 2))).mean((2, 3)))
+
+
+def test_a_model_that_permutes_its_images_is_given_them_as_they_are():
+    images = RNG.normal(size=(40, 5, 5, 2))
+    assert compared(training(Permuting()), training(Permuting()), images, LABELS).same
+
+
+def clipping(limit):
+    def step(model, optimizer, loss, inputs, targets):
+        optimizer.zero_grad()
+        value = loss(model(inputs), targets)
+        value.backward()
+        nn.utils.clip_grad_value_(model.parameters(), limit)
+        optimizer.step()
+        return value
+
+    return step
+
+
+def test_gradients_that_are_clipped_at_another_place_but_move_alike_are_the_same():
+    class Clipped(torch.optim.SGD):
+        def step(self, closure=None):
+            nn.utils.clip_grad_value_(self.param_groups[0]["params"], 0.125)
+            return super().step(closure)
+
+    def side(optimizer, step=None):
+        model = mlp()
+        return Training(
+            model, nn.CrossEntropyLoss(), optimizer(model.parameters(), lr=0.125), step=step
+        )
+
+    report = compared(side(Clipped), side(torch.optim.SGD, clipping(0.125)))
+    assert report.same, str(report)
+    assert any("clipped at another place" in note for note in report.notes)
+
+
+def test_a_step_that_returns_nothing_is_refused():
+    def step(model, optimizer, loss, inputs, targets):
+        optimizer.zero_grad()
+        loss(model(inputs), targets).backward()
+        optimizer.step()
+
+    with pytest.raises(RequestError, match="must return the loss"):
+        compared(training(mlp(), step=step), training(mlp()))
+
+
+def test_row_weights_are_not_lost_in_a_step_of_ones_own():
+    with pytest.raises(RequestError, match="cannot be handed to a step"):
+        compared(training(mlp(), step=clipping(1.0)), training(mlp()), sample_weight=RNG.random(40))
 
 
 def test_several_inputs_outputs_and_losses_are_compared():

@@ -61,7 +61,7 @@ class JaxStepper(Stepper):
             return apply(slots, gradients, weights)
 
         with self.dropout.handed(masks), replaced(optimizer, stateless_apply=watched), unwarned():
-            logs, after = self.model.train_step(state, data)
+            logs, after = self.model.train_step(state, data if data.w is not None else data[:2])
         return loss_in(logs), seen[0], after[:3]
 
     def _variables(self) -> list[list[Any]]:

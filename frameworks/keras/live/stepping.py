@@ -82,7 +82,8 @@ class Stepper(ABC):
         model.reset_metrics()
         with self.dropout.handed(masks), replaced(optimizer, apply=watched), unwarned():
             if self.own is None:
-                loss = loss_in(model.train_step(data))
+                handed = data if data.w is not None else data[:2]  # as `fit` hands it over
+                loss = loss_in(model.train_step(handed))
             else:
                 loss = self.own(model, optimizer, model.loss, data.X, data.y)
         if len(seen) != 1:

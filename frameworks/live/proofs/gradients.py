@@ -20,15 +20,24 @@ _ROUNDING = 1e-9  # of a norm, which is clipped to a number that somebody wrote
 def prove_gradient(pair: Pair, found: Compared) -> Proof:
     """Prove a frozen or detached weight, a factor, a clipping, or a decay in the gradient.
 
-    No side's facts say what its gradient is: only what both numbers show is named.
+    No side's facts say what its gradient is: only what both numbers show is named. Where an
+    optimizer clips, a step of one's own may clip at another place: then no factor is a cause.
     """
     differing = [each for each in _pairs(pair) if each.differs]
     if found.weights is None or not differing:
         return Proof()
-    for prove in (_waiting, _frozen, _frozen_row, _norm_clipped, _in_order):
+    proofs = [_waiting, _frozen, _frozen_row]
+    if not _clips(pair.a) and not _clips(pair.b):
+        proofs += [_norm_clipped, _in_order]
+    for prove in proofs:
         if (cause := prove(pair, differing)) is not None:
             return Proof([cause])
     return Proof()
+
+
+def _clips(trace: Trace) -> bool:
+    every = (item for facts in trace.optimizer for item in facts.values.items())
+    return any(name.startswith("clip") and value for name, value in every)
 
 
 def _pairs(pair: Pair) -> Iterator[Gradients]:
