@@ -148,10 +148,8 @@ from dataclasses import replace
 
 
 SPEC = replace(SPEC, learning_rate=5.0)
-
-
-def build_scratch(spec: Numbers = SPEC, good=build_scratch):
-    return good(spec)
+for build in (build_python, build_scratch, build_keras, build_pytorch):
+    build.__defaults__ = (SPEC,)
 """
 
 
