@@ -167,9 +167,13 @@ class Judge:
 
     def _only_losses_differ(self) -> bool:
         """Return whether the loss or gradient differs, but neither outputs nor what steps do."""
-        levels = {level: self._with_limits(level, compare(level, self.pair, self.ignored))
-                  for level in ("forward", "loss", "gradient", "step", "result")}  # fmt: skip
-        loss = any(each.found.parted for each in (*levels["loss"], *levels["gradient"]))
+        levels = {
+            level: self._with_limits(level, compare(level, self.pair, self.ignored))
+            for level in LEVELS[1:]
+        }
+        apart = {level: any(each.found.parted for each in found) for level, found in levels.items()}
+        # A gradient that is clipped elsewhere leaves every loss as it is.
+        loss = apart["loss"] or (apart["gradient"] and not apart["trajectory"])
         steps = [each for each in levels["step"] if each.weights is not None]
         others = [*levels["forward"], *steps, *levels["result"]]
         return loss and bool(steps) and not any(each.found.parted for each in others)

@@ -46,6 +46,7 @@ def fork_and_go_on():
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # a short-lived child
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # of JAX, if another test loaded it
 @pytest.mark.parametrize(("of", "code"), [(leave, 99), (leave_in_a_thread, 3), (fork_and_go_on, 5)])
 def test_only_the_code_itself_cannot_end_the_process(of, code):
     assert exit_code(of) == code
