@@ -14,7 +14,7 @@ from frameworks.live.correspondence import WeightPair
 from frameworks.live.levels import LEVELS, cancels, compare
 from frameworks.live.noise import Noise, exact_errors
 from frameworks.live.outputs import forms
-from frameworks.live.pairs import Compared, Pair
+from frameworks.live.pairs import Compared, Pair, clips
 from frameworks.recordings.trace import Trace
 
 __all__ = ["Judge", "Judged"]
@@ -166,17 +166,25 @@ class Judge:
         return wider
 
     def _only_losses_differ(self) -> bool:
-        """Return whether the loss or gradient differs, but neither outputs nor what steps do."""
+        """Return whether the loss or gradient differs, but neither outputs nor what steps do.
+
+        A gradient alone is excused only where an optimizer clips, as a step of one's own may do at
+        another place, and only if every loss agrees.
+        """
         levels = {
             level: self._with_limits(level, compare(level, self.pair, self.ignored))
             for level in LEVELS[1:]
         }
         apart = {level: any(each.found.parted for each in found) for level, found in levels.items()}
-        # A gradient that is clipped elsewhere leaves every loss as it is.
-        loss = apart["loss"] or (apart["gradient"] and not apart["trajectory"])
+        clipped = clips(self.pair.a) or clips(self.pair.b)
+        elsewhere = clipped and apart["gradient"] and not apart["trajectory"]
         steps = [each for each in levels["step"] if each.weights is not None]
         others = [*levels["forward"], *steps, *levels["result"]]
-        return loss and bool(steps) and not any(each.found.parted for each in others)
+        return (
+            (apart["loss"] or elsewhere)
+            and bool(steps)
+            and not any(each.found.parted for each in others)
+        )
 
 
 def _on_noise(noise: Noise, found: list[Compared], in_float32: bool) -> str:

@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from frameworks.diverge.differences import Difference
 from frameworks.live.correspondence import Matching, WeightPair
 from frameworks.recordings.trace import Trace
 
-__all__ = ["Compared", "Pair", "joined", "numbered"]
+__all__ = ["Compared", "Pair", "clips", "joined", "numbered"]
+
+
+_CLIPPING = ("clip_value", "clip_norm", "clip_global_norm")
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,13 @@ class Pair:
         """Return one side paired with its own trace in another dtype, item by item as here."""
         trace = (self.a, self.b)[side]
         return Pair(trace, exact, (self.names[side],) * 2, self.matching.own(side))
+
+
+def clips(trace: Trace) -> bool:
+    """Return whether an optimizer says that it clips gradients."""
+    every = (item for facts in trace.optimizer for item in facts.values.items())
+    limits = [value for name, value in every if name in _CLIPPING]
+    return any(isinstance(limit, int | float) and 0 < limit < np.inf for limit in limits)
 
 
 def joined(ours: str, theirs: str) -> str:

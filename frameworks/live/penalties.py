@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from frameworks.live.pairs import Pair
+from frameworks.live.pairs import Pair, clips
 from frameworks.recordings.trace import Facts, LayerTrace, StepTrace, Trace, Weight
 
 __all__ = ["penalties_as_decay"]
@@ -52,7 +52,7 @@ class _Penalties:
     def of(cls, trace: Trace) -> "_Penalties | None":
         """Read the penalties; None if there is one of another form, or gradients are clipped."""
         rates, said = [0.0] * len(trace.weights), [""] * len(trace.weights)
-        if any("clip" in name for facts in trace.optimizer for name in facts.values):
+        if clips(trace):
             return None
         for layer in trace.layers:
             for k in layer.weights:

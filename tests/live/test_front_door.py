@@ -12,6 +12,7 @@ from torch import nn
 
 from frameworks import PyTorchClassifier, ScratchClassifier
 from lockstep import RequestError, Training, assert_same_training, diverge
+from scratch import SGD, CategoricalCrossEntropy, ClipValue, Dense, ReLU, Sequential
 
 from .modules import training
 
@@ -113,20 +114,22 @@ def clipping(limit):
 
 
 def test_gradients_that_are_clipped_at_another_place_but_move_alike_are_the_same():
-    class Clipped(torch.optim.SGD):
-        def step(self, closure=None):
-            nn.utils.clip_grad_value_(self.param_groups[0]["params"], 0.125)
-            return super().step(closure)
+    network = Sequential(Dense(6, 8), ReLU(), Dense(8, 3)).initialize(np.random.default_rng(0))
+    optimizer = ClipValue(0.03125, SGD(learning_rate=0.125))
+    inside = Training(network, CategoricalCrossEntropy(), optimizer)
 
-    def side(optimizer, step=None):
+    def own(limit):
         model = mlp()
-        return Training(
-            model, nn.CrossEntropyLoss(), optimizer(model.parameters(), lr=0.125), step=step
-        )
+        stock = torch.optim.SGD(model.parameters(), lr=0.125)
+        return Training(model, nn.CrossEntropyLoss(), stock, step=clipping(limit))
 
-    report = compared(side(Clipped), side(torch.optim.SGD, clipping(0.125)))
-    assert report.same, str(report)
-    assert any("clipped at another place" in note for note in report.notes)
+    for pair in ((inside, own(0.03125)), (own(0.03125), inside)):
+        report = compared(*pair)
+        assert report.same, str(report)
+        assert any("clipped at another place" in note for note in report.notes)
+    for pair in ((inside, own(0.015625)), (own(0.015625), inside)):
+        report = compared(*pair)
+        assert (report.level, report.cause) == ("gradient", None)
 
 
 def test_a_step_that_returns_nothing_is_refused():

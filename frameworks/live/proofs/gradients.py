@@ -6,7 +6,7 @@ import numpy as np
 
 from frameworks.live.correspondence import WeightPair
 from frameworks.live.levels import cancels
-from frameworks.live.pairs import Compared, Pair
+from frameworks.live.pairs import Compared, Pair, clips
 from frameworks.live.proofs.cause import Cause, Proof
 from frameworks.live.proofs.gradient_changes import CHANGES, Gradients
 from frameworks.live.proofs.sentences import both, listed
@@ -27,17 +27,12 @@ def prove_gradient(pair: Pair, found: Compared) -> Proof:
     if found.weights is None or not differing:
         return Proof()
     proofs = [_waiting, _frozen, _frozen_row]
-    if not _clips(pair.a) and not _clips(pair.b):
+    if not clips(pair.a) and not clips(pair.b):
         proofs += [_norm_clipped, _in_order]
     for prove in proofs:
         if (cause := prove(pair, differing)) is not None:
             return Proof([cause])
     return Proof()
-
-
-def _clips(trace: Trace) -> bool:
-    every = (item for facts in trace.optimizer for item in facts.values.items())
-    return any(name.startswith("clip") and value for name, value in every)
 
 
 def _pairs(pair: Pair) -> Iterator[Gradients]:

@@ -210,13 +210,12 @@ def test_chaos_on_a_users_page_agrees_by_the_floor_of_float64(call, own_page):
 def test_two_recordings_are_compared_by_the_same_command(call, tmp_path):
     trace, (a, b) = sample_trace(steps=2), (tmp_path / "a.trace", tmp_path / "b.trace")
     write_trace(trace, a)
-    steps = [replace(step, weights=[2 * w for w in step.weights]) for step in trace.steps]
-    write_trace(replace(trace, steps=steps), b)
+    write_trace(replace(trace, gradients=[2 * g for g in trace.gradients]), b)
     assert call("diverge", a, a).code == 0
     answer = call("diverge", a, b, "--json")
     found = json.loads(answer.out)
     assert (answer.code, found["between"]) == (1, ["the first keras", "the second keras"])
-    assert found["level"] == "step"
+    assert found["level"] == "gradient"
 
 
 def test_recordings_take_no_option_of_experiments(call, tmp_path):
