@@ -19,6 +19,7 @@ class Data:
     X: tuple[Arrays, Arrays]
     y: tuple[Arrays, Arrays]  # () where the inputs are the targets
     w: np.ndarray | None
+    own_targets: bool = False  # each side was given its own
 
     @property
     def rows(self) -> int:
@@ -41,10 +42,11 @@ def data_of(X: Any, y: Any, sample_weight: Any, inputs: Any) -> Data:
         raise RequestError("X is needed: only two recordings are compared without data")
     given = _arrays("X", X)
     own = tuple(_own_inputs(given, side, each) for side, each in enumerate(_pair(inputs)))
-    targets = y if isinstance(y, tuple) and len(y) == 2 else (y, y)
+    apart = isinstance(y, tuple) and len(y) == 2
+    targets = y if apart else (y, y)
     both = tuple(() if each is None else _arrays("y", each) for each in targets)
     w = None if sample_weight is None else _arrays("sample_weight", sample_weight)[0]
-    data = Data(own, both, w)  # type: ignore[arg-type]
+    data = Data(own, both, w, apart)  # type: ignore[arg-type]
     for name, arrays in (
         ("X", own[1]),
         ("y", both[0] + both[1]),

@@ -38,6 +38,7 @@ class Explanation:
     found: Sequence[Explained]
     rest: str  # "" if nothing differs any more
     place: str
+    stuck: bool = False  # the last cause has no remedy that a copy of side b can be given
 
 
 def explain(pair: Pair, judged: Judged, again: Again) -> Explanation:
@@ -64,7 +65,7 @@ def explain(pair: Pair, judged: Judged, again: Again) -> Explanation:
         found += [Explained(new[0], level, place, share)]
         found += [Explained(cause, level, place, None) for cause in new[1:]]
         if after is None:
-            break
+            return Explanation(found, level, place, stuck=True)
     place = "" if judged.found is None else judged.found.place
     return Explanation(found, judged.level, place)
 

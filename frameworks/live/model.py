@@ -57,6 +57,7 @@ class LiveModel(ABC):
     versions: Mapping[str, str]
     notes: list[str]
     takes_labels: bool | None = None  # the loss: classes as labels, or one-hot; None: either
+    targets_as_given: bool = False  # those of one side's own are not shaped as the outputs
 
     @abstractmethod
     def __init__(self, training: Training, rows: Rows, dtype: str) -> None:
@@ -85,7 +86,7 @@ class LiveModel(ABC):
     def adapt_targets(self, y: Arrays, outputs: Arrays) -> Arrays:
         """Return targets as the loss takes them; `outputs`: those of some rows, canonical."""
         return tuple(
-            fit_target(target, output.shape, self.takes_labels, self.notes)
+            fit_target(target, output.shape, self.takes_labels, self.notes, self.targets_as_given)
             for target, output in zip(y, (*outputs, *y[len(outputs) :]), strict=False)
         )
 

@@ -130,7 +130,12 @@ class Report:
             share = "" if each.share is None else f"{each.share:.0%}"
             table.add_row(each.cause.sentence, each.level, share)
         console.print(table)
-        if explanation.rest:
+        if explanation.stuck:
+            rest = (
+                f"no copy of {self.names[1]} can be given a remedy of the last one: what differs "
+                "besides it is not known"
+            )
+        elif explanation.rest:
             rest = f"then they differ at the {explanation.rest} level: {explanation.place}"
         else:
             rest = "with all remedies the two agree"

@@ -79,7 +79,7 @@ def open_side(given: Any, side: int, data: Data, course: Course, dtype: str) -> 
     if given.step is not None and data.w is not None:
         raise RequestError("sample_weight cannot be handed to a step of your own; leave one out")
     X, y = (tuple(_in_dtype(a, dtype) for a in each[side]) for each in (data.X, data.y))
-    return LiveSide(given, kind, X, y, data.w, course)
+    return LiveSide(given, kind, X, y, data.w, course, data.own_targets)
 
 
 def _as_training(given: Any) -> Training:

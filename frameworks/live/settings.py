@@ -64,7 +64,7 @@ def _equal(x: Any, y: Any) -> bool:
     if isinstance(x, tuple) and isinstance(y, tuple):
         return len(x) == len(y) and all(map(_equal, x, y))
     if _is_number(x) and _is_number(y):
-        return math.isclose(x, y, rel_tol=1e-14)
+        return math.isclose(x, y, rel_tol=1e-14)  # 1 − 0.01 is not the 0.99 of the other side
     return bool(x == y)
 
 

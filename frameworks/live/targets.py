@@ -10,13 +10,18 @@ __all__ = ["fit_target"]
 
 
 def fit_target(
-    y: np.ndarray, shape: Sequence[int], labels: bool | None, notes: list[str]
+    y: np.ndarray,
+    shape: Sequence[int],
+    labels: bool | None,
+    notes: list[str],
+    as_given: bool = False,
 ) -> np.ndarray:
     """Return targets y (n, ...) for outputs of a shape (m, ..., k).
 
     `labels`: whether classes are given as labels (n, ...) or one-hot (n, ..., k); None leaves
     them as they are. Numbers (n,) for outputs (m, 1), or the other way round, take the outputs'
-    shape, which is noted: broadcast against each other they would be n² pairs.
+    shape, which is noted: broadcast against each other they would be n² pairs. With `as_given`,
+    for targets that were given for this side alone, they do not: its loss may well broadcast.
 
     >>> fit_target(np.array([2, 0]), (2, 3), labels=False, notes=[])
     array([[0., 0., 1.],
@@ -38,7 +43,7 @@ def fit_target(
         return y.astype(np.int64) if labels and y.shape[1:] == inner[:-1] and _whole(y) else y
     if y.ndim == len(shape) > 2 and y.shape[1:] != inner == np.moveaxis(y, 1, -1).shape[1:]:
         return np.ascontiguousarray(np.moveaxis(y, 1, -1))  # images with their channels first
-    if {y.shape[1:], inner} == {(), (1,)}:
+    if {y.shape[1:], inner} == {(), (1,)} and not as_given:
         given, taken = ("(n,)", "(n, 1)") if inner else ("(n, 1)", "(n,)")
         note = f"targets {given} are taken as {taken}, as the outputs are"
         if note not in notes:

@@ -88,6 +88,7 @@ class LiveSide:
     y: Arrays
     w: np.ndarray | None
     course: Course
+    own_targets: bool = False  # given for this side alone, and so left as they are
     weights: Sequence[np.ndarray] | None = None
     states: Sequence[np.ndarray] | None = None
     changes: list[Change] = field(default_factory=list)
@@ -98,6 +99,7 @@ class LiveSide:
         if self._fitted is None:
             X, model = self._first(dtype)
             outputs = model.outputs(self._take(X, (), 0))
+            model.targets_as_given = self.own_targets
             self._fitted = X, model.adapt_targets(self.y, outputs)
             self._notes = model.notes
         else:

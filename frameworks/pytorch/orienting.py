@@ -65,8 +65,21 @@ class Orienter:
     def _visit(self, position: int, call: Call) -> None:
         wanted = _wanted(call)
         if wanted is not None and self._sources[position]:
-            self._assign(self._sources[position][0], wanted)
+            source = self._sources[position][0]
+            if wanted is not TIME_FIRST[3] or not self._rows_first(source):
+                self._assign(source, wanted)
         self.known[position] = _through(call, self.before(position))
+
+    def _rows_first(self, source: int | None) -> bool:
+        """Return whether a tensor comes from the network's input with its axes where they were.
+
+        The rows are first then, whatever a module that wants the time there makes of it.
+        """
+        while source is not None and source >= 0:
+            if self.calls[source].name in _PERMUTING or not self._sources[source]:
+                return False
+            source = self._sources[source][0]
+        return source is not None
 
     def _assign(self, source: int | None, wanted: Orientation) -> None:
         """Give a tensor an orientation, and with it whatever elementwise calls made it from."""

@@ -132,6 +132,41 @@ def test_gradients_that_are_clipped_at_another_place_but_move_alike_are_the_same
         assert (report.level, report.cause) == ("gradient", None)
 
 
+class Reads(nn.Module):
+    """A GRU over sequences (n, t, d), perhaps without saying that the rows come first."""
+
+    def __init__(self, batch_first, dense=False):
+        super().__init__()
+        self.dense = nn.Linear(3, 3) if dense else nn.Identity()
+        self.gru = nn.GRU(3, 4, batch_first=batch_first)
+
+    def forward(self, x):
+        return self.gru(self.dense(x))[0]
+
+
+@pytest.mark.parametrize("dense", [False, True], ids=["at once", "after a dense layer"])
+def test_a_forgotten_batch_first_is_named_at_the_recurrent_layer(dense):
+    sequences, targets = RNG.normal(size=(40, 5, 3)), RNG.normal(size=(40, 5, 4))
+    right, wrong = (training(Reads(first, dense), loss=nn.MSELoss()) for first in (True, False))
+    for pair in ((right, wrong), (wrong, right)):
+        report = compared(*pair, sequences, targets)
+        assert (report.level, report.place) == ("forward", "gru"), str(report)
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size:UserWarning")  # of PyTorch, for the user
+def test_targets_given_for_each_side_are_handed_over_as_they_are():
+    def side():
+        return training(nn.Linear(6, 1), loss=nn.MSELoss())
+
+    column, flat = RNG.normal(size=(40, 1)), RNG.normal(size=40)
+    assert compared(side(), side(), X, flat).same
+    flat = column[:, 0]
+    for y in ((column, flat), (flat, column)):
+        report = compared(side(), side(), X, y)
+        assert not report.same
+        assert not any("are taken as" in note for note in report.notes)
+
+
 def test_a_step_that_returns_nothing_is_refused():
     def step(model, optimizer, loss, inputs, targets):
         optimizer.zero_grad()

@@ -63,18 +63,28 @@ def test_a_padded_image_is_one_before_its_padding():
     np.testing.assert_array_equal(given, IMAGE)
 
 
-def test_a_sequence_with_time_first_reads_rows_first():
-    x = torch.arange(24.0).reshape(4, 2, 3)  # (t, n, d)
-    lstm = nn.LSTM(3, 3)
+class TimeFirst(nn.Module):
+    """An LSTM that reads (t, n, d), as modules do unless they are told otherwise."""
 
-    class First(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.lstm = lstm
+    def __init__(self, transposes):
+        super().__init__()
+        self.lstm, self.transposes = nn.LSTM(3, 3), transposes
 
-        def forward(self, x):
-            return self.lstm(x)[0]
+    def forward(self, x):
+        return self.lstm(x.transpose(0, 1) if self.transposes else x)[0]
 
-    output, given = oriented(First(), x)
-    np.testing.assert_array_equal(given, x.numpy().swapaxes(0, 1))
-    assert output.shape == (2, 4, 3)
+
+def test_a_sequence_that_is_transposed_to_time_first_reads_rows_first():
+    x = torch.arange(24.0).reshape(2, 4, 3)  # (n, t, d)
+    module = TimeFirst(transposes=True)
+    output, given = oriented(module, x)
+    np.testing.assert_array_equal(given, x.numpy())
+    np.testing.assert_array_equal(output, module(x).detach().numpy().swapaxes(0, 1))
+
+
+def test_the_rows_of_a_networks_input_stay_its_first_axis_whatever_an_lstm_makes_of_it():
+    x = torch.arange(24.0).reshape(2, 4, 3)
+    module = TimeFirst(transposes=False)
+    output, given = oriented(module, x)
+    np.testing.assert_array_equal(given, x.numpy())
+    np.testing.assert_array_equal(output, module(x).detach().numpy())

@@ -23,7 +23,7 @@ def training(rate=0.125, seed=0, dropout=False, activation=Tanh):
 
 
 def torch_training(rate=0.125):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="needs PyTorch, which this environment is without")
     nn = torch.nn
     module = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3))
     optimizer = torch.optim.SGD(module.parameters(), lr=rate)

@@ -15,7 +15,7 @@ def test_there_are_recordings_of_two_versions():
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
 def test_the_installed_keras_trains_as_the_recorded_one_did(path):
-    pytest.importorskip("keras")
+    pytest.importorskip("keras", reason="needs Keras, which this environment is without")
     report = diverge(path, Training(build()), X, y)
     assert report.same, str(report)
     assert report.steps == 6
@@ -23,7 +23,7 @@ def test_the_installed_keras_trains_as_the_recorded_one_did(path):
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
 def test_a_changed_learning_rate_is_a_difference_in_any_version(path):
-    pytest.importorskip("keras")
+    pytest.importorskip("keras", reason="needs Keras, which this environment is without")
     report = diverge(path, Training(build(rate=2.0**-6)), X, y)
     assert (report.same, report.level) == (False, "step")
 

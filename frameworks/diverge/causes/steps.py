@@ -21,6 +21,8 @@ _LEAST = 1e-13  # by which the same step differs when it is computed in another 
 _CLOSE = {"float64": 1e-9, "float32": 1e-4}
 _PART = 1e-2  # a hypothesis must explain all but a hundredth of the difference
 
+_RATE = 1e-7  # relative: a rate is a quotient of differences of weights, which lose digits
+
 
 @dataclass(frozen=True)
 class _Seen:
@@ -132,13 +134,13 @@ def other_rates(evidence: Evidence) -> str | None:
         return None
     steps = len(seen.a.moved)
     x, y = (np.array(each.etas(steps)) for each in (seen.ours, seen.theirs))
-    changes = ~np.isclose(y / x, 1, rtol=1e-7, atol=0)
+    changes = ~np.isclose(y / x, 1, rtol=_RATE, atol=0)
     if not changes.any():
         return None
     names = evidence.names
     for ahead, behind, its, others in ((*names, x, y), (*names[::-1], y, x)):
-        vary = all(np.ptp(each) > 1e-7 * each.max() for each in (its, others))
-        if vary and steps > 2 and np.allclose(its[:-1], others[1:], rtol=1e-7, atol=0):
+        vary = all(np.ptp(each) > _RATE * each.max() for each in (its, others))
+        if vary and steps > 2 and np.allclose(its[:-1], others[1:], rtol=_RATE, atol=0):
             return f"the learning rates of {ahead} are one step ahead of those of {behind}"
     k = int(changes.argmax())
     slow, fast = names if y[k] > x[k] else names[::-1]

@@ -199,7 +199,7 @@ class _Steps:
         where = f" for {a.trace.weights[self.groups.index((i, j))].name}" if several else ""
         said = [listed(part) + where for part in parts]
         changes = tuple(Change("optimizer", name, x.values.get(name)) for name in own)
-        complete = len(changes) == len(settings)
+        complete = len(changes) == len(settings) and not several  # a change is for all groups
         return Cause(
             both((a.name, b.name), said[0], said[1]),
             "optimizer" if own else "schedule",
