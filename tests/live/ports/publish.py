@@ -14,8 +14,10 @@ HEAD = """# Ports, and what goes wrong in them
 
 Eight models, each written in Keras and in PyTorch as its users write them, and five mistakes that
 people make in each. `lockstep.diverge` is asked twice: with the Keras side first, and with the
-PyTorch side first. What it should name was written down before. A cause is `right` if it names the
-mistake itself, `wrong` if it names anything else, and `none` if it names nothing.
+PyTorch side first. What it should name was written down before; for three of the forty the words
+that count as right were widened afterwards, as the report named the mistake in others. A cause is
+`right` if it names the mistake itself, `wrong` if it names anything else, and `none` if it names
+nothing.
 Written by `make ports`; the models and mistakes are in `tests/live/ports/`.
 """
 
