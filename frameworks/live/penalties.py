@@ -34,7 +34,8 @@ def penalties_as_decay(pair: Pair) -> tuple[Pair, str]:
             names = pair.names[k], pair.names[1 - k]
             note = (
                 f"the penalties of {names[0]} and the weight decay of {names[1]} are compared as "
-                "one: losses and gradients without them"
+                f"one: gradients, and the losses of the first {len(traces[k].steps)} steps, without "
+                "them; later losses are not compared, but the weights at the end are"
             )
             return replace(pair, a=traces[0], b=traces[1]), note
     return pair, ""

@@ -52,10 +52,6 @@ def _softmax(module: Any) -> Entries:
     return {"axis": (axis, f"dim={module.dim}")}
 
 
-def _softmax_2d(module: Any) -> Entries:
-    return {"axis": (-1, "the channels")}
-
-
 def _prelu(module: Any) -> Entries:
     shared = "everything" if module.num_parameters == 1 else "positions"
     return {"shared_by": (shared, f"num_parameters={module.num_parameters}")}
