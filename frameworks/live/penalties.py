@@ -32,10 +32,11 @@ def penalties_as_decay(pair: Pair) -> tuple[Pair, str]:
             traces = [pair.a, pair.b]
             traces[k] = own.as_decay()
             names = pair.names[k], pair.names[1 - k]
+            steps = len(traces[k].steps)
             note = (
                 f"the penalties of {names[0]} and the weight decay of {names[1]} are compared as "
-                f"one: gradients, and the losses of the first {len(traces[k].steps)} steps, without "
-                "them; later losses are not compared, but the weights at the end are"
+                f"one: gradients, and the losses of the first {steps} steps, without them; later "
+                "losses are not compared, but the weights at the end are"
             )
             return replace(pair, a=traces[0], b=traces[1]), note
     return pair, ""
