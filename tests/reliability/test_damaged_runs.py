@@ -125,3 +125,12 @@ def test_other_arrays_are_read_or_refused(folder, whole, html, torture, figure):
 
     count = (150 if html else 1500) if torture else (5 if html else 60)
     figure(fuzz(read, [store.arrays_of(record)], count, RequestError, other_arrays))
+
+
+def test_a_list_among_the_facts_of_a_machine_is_a_change(folder, whole):
+    for path in (folder / "cells").glob("*.json"):
+        record = json.loads(path.read_text())
+        record["environment"]["threads"] = [0]
+        path.write_text(json.dumps(record))
+    damaged = StoredRun.open(folder)
+    assert any(each.after == "[0]" for each in compare_runs(whole, damaged).environment)

@@ -55,11 +55,16 @@ def _surroundings(record: Record) -> dict[str, bool | int | float | str | None]:
     """Return versions, threads, processor, Python, source and data, by name."""
     return {
         **record.environment.versions,
-        **record.environment.items(),
+        **{name: _scalar(value) for name, value in record.environment.items().items()},
         f"packages of {record.implementation}": record.packages_sha256[:12],
         f"source of {record.experiment}": record.source_sha256[:12],
         f"data of {record.experiment}": _data(record),
     }
+
+
+def _scalar(value: object) -> bool | int | float | str | None:
+    """Return what a record says of its machine; a list, which only a damaged one has, as text."""
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def _data(record: Record) -> str:
