@@ -33,8 +33,8 @@ def fitted(make):
         ({"learning_rate": 1e300}, ValueError, "above 0, and within float32, got 1e+300"),
         ({"learning_rate": "fast"}, TypeError, "above 0, and within float32, got 'fast'"),
         ({"dtype": "float16"}, ValueError, "'float32' or 'float64', got 'float16'"),
-        ({"hidden": 4}, TypeError, "a tuple of widths, got 4"),
-        ({"hidden": "44"}, TypeError, "a tuple of widths, got '44'"),
+        ({"hidden": 4.0}, TypeError, "a width or a tuple of widths, got 4.0"),
+        ({"hidden": "44"}, TypeError, "a width or a tuple of widths, got '44'"),
         ({"hidden": (4, 0)}, ValueError, "widths of 1 or more, got 0"),
         ({"hidden": (2.5,)}, TypeError, "widths of 1 or more, got 2.5"),
         (
