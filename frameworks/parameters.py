@@ -21,7 +21,7 @@ class HasSpec(BaseEstimator):
     >>> from frameworks import ScratchClassifier
     >>> classifier = ScratchClassifier(circle.build_scratch).set_params(spec__hidden=(3,))
     >>> classifier.spec.hidden, classifier.get_params()["spec__learning_rate"]
-    ((3,), 0.5)
+    ((3,), 10.0)
 
     So `GridSearchCV(classifier, {"spec__hidden": [(3,), (5,)]})` searches over a builder's numbers.
     """
@@ -54,8 +54,10 @@ class HasSpec(BaseEstimator):
     def _numbers(self) -> dict[str, Any]:
         """Return the numbers that may be set; none without a builder or a spec."""
         try:
-            spec = self._builders_spec()
-        except TypeError:  # an invalid builder is refused when it is needed
+            spec: Any = self._builders_spec()
+        except TypeError:
+            spec = None
+        if not isinstance(spec, Spec):  # an invalid builder or spec is refused by `fit`
             return {}
         names = (field.name for field in fields(spec) if field.name not in _OF_THE_ESTIMATOR)
         return {name: getattr(spec, name) for name in names}

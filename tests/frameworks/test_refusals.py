@@ -55,7 +55,7 @@ def test_parameter_is_named_with_its_value_and_what_was_expected(make, parameter
     assert expected in str(caught.value)
 
 
-@pytest.mark.parametrize("parameter", [{"batch_size": 0}, {"epochs": 0}, {"hidden": 4}], ids=str)
+@pytest.mark.parametrize("parameter", [{"batch_size": 0}, {"epochs": 0}, {"hidden": 4.0}], ids=str)
 def test_parameters_are_checked_whenever_training_goes_on(make, parameter):
     """Keras would train for ever in batches of no rows."""
     classifier = make(epochs=1).partial_fit(*table())

@@ -77,10 +77,11 @@ def _title(cells: Sequence[Record]) -> Text:
 
 def _cells_table(cells: Sequence[Record]) -> Table:
     metrics = find_task(cells[0].task).metrics
-    # Several figures of several seeds fit into 80 columns as cells of two lines.
-    between, space = ("..", " ") if len(metrics) == 1 else ("..\n", "\n")
+    # Several figures, or those of several seeds, fit into 80 columns as cells of two lines.
+    one_seed = len({cell.seed for cell in cells}) == 1
+    between, space = ("..", " ") if len(metrics) == 1 and one_seed else ("..\n", "\n")
     certified = ["digits"] if any(map(certified_digits, cells)) else []
-    titles = [metric.title for metric in metrics]
+    titles = [metric.title.replace(" ", space) for metric in metrics]
     names = (f"training{space}loss", f"test{space}loss", *titles, *certified, "seconds")
     table = make_table("implementation", *names)
     table.columns[0].no_wrap = True
@@ -105,7 +106,7 @@ def _cells_table(cells: Sequence[Record]) -> Table:
 
 
 def _figure(cells: Sequence[Record], metric: Metric, between: str) -> str:
-    form = metric.form if between == ".." or len(cells) == 1 else ".4g"
+    form = metric.form if len(cells) == 1 or metric.form == ".4f" else ".4g"
     return spread([cell.test.metric(metric.name) for cell in cells if cell.test], form, between)
 
 

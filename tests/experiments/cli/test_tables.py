@@ -39,6 +39,18 @@ def test_three_figures_of_a_regression_fit_into_80_columns(seeds):
     assert [word for word in expected if word not in text.split()] == []
 
 
+def test_losses_of_several_seeds_are_shown_whole():
+    cells = []
+    for seed in range(3):
+        record, _ = training(implementation="keras-torch", seed=seed)
+        record["history"]["loss"][-1] = 0.3367 + seed / 20
+        record["test"]["loss"] = 0.3401 + seed / 20
+        cells.append(as_record(record))
+    text = shown(cells)
+    ends = ["0.3367..", "0.4367", "0.3401..", "0.4401"]
+    assert [word for word in ends if word not in text.split()] == []
+
+
 def test_a_training_that_failed_has_no_figures():
     record, _ = training()
     failed = record | dict.fromkeys(("history", "test", "seconds", "digests"))
