@@ -38,8 +38,9 @@ def show_experiment(
 def show_summary(
     console: Console, results: Results, objections: list[str], counts: str = ""
 ) -> None:
-    """Print the verdict over all: each objection, what was trained, and what agrees.
+    """Print the verdict over all: the experiments, each objection, what was trained and agrees.
 
+    A single experiment has shown its own tables, and gets no table of experiments.
     `counts` says how much of it was trained just now.
     """
     cells, agreement = results.cells, results.agreement
@@ -53,9 +54,38 @@ def show_summary(
         parts.append(f"{tests.count('equivalent')} of {len(tests)} pairs shown equivalent")
     if len(judged) < len(agreement):
         parts.append(f"{len(agreement) - len(judged)} pairs in float32 measured, not judged")
+    if len({cell.experiment for cell in cells}) > 1:
+        console.print(_experiments_table(results))
+        console.print()
     for line in objections:
         console.print(Text(f"✗ {line}", style="red"))
     console.print(Text("; ".join(parts) + ".", style="red" if objections else "green"))
+
+
+def _experiments_table(results: Results) -> Table:
+    """Give a row for each experiment: the worst of its verdicts and digits, its main figure, time.
+
+    `seconds` is the sum of all its trainings.
+    """
+    names = ("verdict", "digits", "predictions", "test figure", "seconds")
+    table = make_table("experiment", *names)
+    table.columns[0].no_wrap = True
+    for name in dict.fromkeys(cell.experiment for cell in results.cells):
+        done = [cell for cell in results.cells if cell.experiment == name and cell.ok]
+        entries = [entry for entry in results.agreement if entry.experiment == name]
+        headline = find_task(done[0].task).headline if done else None
+        tests = [cell.test for cell in done if cell.test]
+        found = [test.metric(headline.name) for test in tests] if headline else []
+        figures = spread(found, ".4g", "..\n") if found else "-"
+        table.add_row(
+            name,
+            _verdict({entry.verdict for entry in entries}) if entries else "-",
+            _digits(done),
+            _mismatches(entries) if entries else "-",
+            f"{headline.name} {figures}" if headline and found else figures,
+            f"{sum(cell.seconds.fit for cell in done if cell.seconds):.1f}",
+        )
+    return table
 
 
 def _title(cells: Sequence[Record]) -> Text:

@@ -5,7 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from experiments.harness.cli.tables import show_experiment
+from experiments.harness.cli.tables import show_experiment, show_summary
+from experiments.harness.records.models import Results
 from frameworks.task import REGRESSION
 
 from ..stored_runs import as_record, training
@@ -56,3 +57,19 @@ def test_a_training_that_failed_has_no_figures():
     failed = record | dict.fromkeys(("history", "test", "seconds", "digests"))
     text = shown([as_record(failed | {"status": "failed", "error": "no room"})])
     assert "failed" in text
+
+
+def test_summary_of_several_experiments_has_a_row_for_each():
+    cells = [
+        as_record(training(implementation="scratch", experiment=name)[0])
+        for name in ("mnist_perceptron", "circle")
+    ]
+    results = Results(environment=cells[0].environment, cells=cells, agreement=[])
+    out = io.StringIO()
+    show_summary(Console(file=out, width=80), results, [])
+    lines = out.getvalue().splitlines()
+    assert lines[0].split()[0] == "experiment"
+    assert [line.split()[0] for line in lines[2:4]] == ["mnist_perceptron", "circle"]
+    assert f"accuracy {cells[0].test.metric('accuracy'):.4g}" in lines[2]
+    assert lines[-1] == "2 of 2 trainings finished."
+    assert max(map(len, lines)) <= 80
