@@ -17,11 +17,13 @@ _OF_THE_ESTIMATOR = ("inputs", "epochs", "batch_size")  # which it sets in every
 class HasSpec(BaseEstimator):
     """Parameters `spec__NAME`, one for each number of a builder's spec.
 
-    >>> from experiments import circle
+    >>> from functools import partial
     >>> from frameworks import ScratchClassifier
-    >>> classifier = ScratchClassifier(circle.build_scratch).set_params(spec__hidden=(3,))
-    >>> classifier.spec.hidden, classifier.get_params()["spec__learning_rate"]
-    ((3,), 10.0)
+    >>> from frameworks.default_network import DenseSpec, build_scratch
+    >>> build = partial(build_scratch, spec=DenseSpec(hidden=(4,)))
+    >>> classifier = ScratchClassifier(build).set_params(spec__hidden=(3,))
+    >>> classifier.spec.hidden, classifier.get_params()["spec__activation"]
+    ((3,), 'relu')
 
     So `GridSearchCV(classifier, {"spec__hidden": [(3,), (5,)]})` searches over a builder's numbers.
     """
