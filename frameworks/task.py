@@ -119,7 +119,9 @@ def _mean_square(x: np.ndarray) -> float:
     return float(np.mean(np.square(x, dtype=np.float64)))
 
 
-CLASSIFICATION, REGRESSION, RECONSTRUCTION = Classification(), Regression(), Reconstruction()
+CLASSIFICATION = Classification()
+REGRESSION = Regression()
+RECONSTRUCTION = Reconstruction()
 TASKS: Mapping[str, Task] = {
     task.name: task for task in (CLASSIFICATION, REGRESSION, RECONSTRUCTION)
 }
