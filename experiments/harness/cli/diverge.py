@@ -9,6 +9,7 @@ import typer
 
 from datasets import Dataset
 from experiments.harness.cli.options import AsJson, Data, DataDir, Dtype, Epochs, Floor, Limit
+from experiments.harness.interruption import time_limit
 from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.errors import RequestError, choose
 
@@ -52,6 +53,15 @@ def diverge_command(
     limit: Limit = None,
     data: Data = "auto",
     data_dir: DataDir = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help="End when no level, epoch or step is finished for so long; with --explain-all, "
+            "when the whole is not.",
+        ),
+    ] = 3_600,
     as_json: AsJson = False,
 ) -> None:
     """Compare level by level, and name the first that parts: where, by how much, likely why.
@@ -89,6 +99,7 @@ def diverge_command(
 
     check_floor(floor)
     names = _two(between)
+    heard = context.with_resource(time_limit(timeout))
     found = find_experiment(what)
     _check(found, names, dtype)
     failure = f"comparing {' and '.join(names)} on {found.name} failed"
@@ -104,8 +115,13 @@ def diverge_command(
             rows = len(split.X_train[:limit])
             epochs = -(-steps // -(-rows // found.spec.batch_size))
         a, b = (Side(blueprint, name, split, dtype, seed, epochs, limit) for name in names)
+
+        def advance(what: str, done: float, total: float | None) -> None:
+            heard()
+            report(what, done, total)
+
         if not explain_all:
-            done = walk(a, b, steps, single_step, report, floor)
+            done = walk(a, b, steps, single_step, advance, floor)
     if not explain_all:
         raise typer.Exit(_print(done, as_json))
     with named(failure, found.source), threadpool_limits(1):
