@@ -5,7 +5,6 @@ from typing import Self
 import numpy as np
 
 from scratch.initializers import glorot_uniform
-from scratch.layers.activations import sigmoid
 from scratch.layers.layer import Draw
 from scratch.layers.recurrent import Recurrent, State
 
@@ -15,8 +14,8 @@ __all__ = ["LSTM"]
 class LSTM(Recurrent):
     """A cell c that is kept, forgotten and added to; the output h is what it shows of itself.
 
-    With s_t = [x_t h_{t−1} 1] V, which is x_t W + h_{t−1} U + b, cut into four parts for the gates i, f, the new content g and
-    the gate o, in this order:
+    With s_t = [x_t h_{t−1} 1] V, that is x_t W + h_{t−1} U + b, cut into four parts for the gates
+    i, f, the new content g and the gate o, in this order:
 
         i, f, o = σ(s_i), σ(s_f), σ(s_o);  g = tanh(s_g)
         c_t = f ⊙ c_{t−1} + i ⊙ g
@@ -51,7 +50,7 @@ class LSTM(Recurrent):
         return self
 
     def joined(self) -> np.ndarray:
-        """Return V, half of it for i, f and o: with σ(s) = ½ + ½ tanh(½ s) one tanh does for all."""
+        """Return V, halved for i, f and o: since σ(s) = ½ + ½ tanh(½ s), one tanh serves all."""
         V = super().joined()
         halved = 0.5 * V
         halved[2] = V[2]
@@ -84,7 +83,7 @@ class LSTM(Recurrent):
         self.slopes[:, 3] = tanh_c * o * (1 - o)
         self.slope_c = o * (1 - tanh_c * tanh_c)
         U = self.params[1]
-        self.UT = np.empty_like(U, shape=U.shape[::-1])  # BLAS is faster where its rows are rows
+        self.UT = np.empty_like(U, shape=U.shape[::-1])  # BLAS multiplies faster by a copy
         self.UT[...] = U.T
 
     def retreat(self, t: int, d: State) -> State:

@@ -3,10 +3,11 @@
     s_t = x_t W + h_{t−1} U + b = [x_t h_{t−1} 1] V,  V = [W; U; b]
     state_t = f(s_t, state_{t−1}),  h_t its first part
 
-The same W, U and b serve every step, one below the other as one matrix V. The gradient is the chain rule backwards through the steps ("backpropagation through
-time"): what reaches state_t comes from the output at t and from all later steps. What does not
-depend on it, the derivatives of the gates, is computed for all steps at once before; and so is
-dV = Σ_t [x_t h_{t−1} 1]ᵀ ds_t, afterwards.
+The same W, U and b serve every step, one below the other as one matrix V. The gradient is the chain
+rule backwards through the steps ("backpropagation through time"): what reaches state_t comes from
+the output at t and from all later steps. The factors that do not depend on it, the derivatives of
+the gates, are computed for all steps at once before the way back; dV = Σ_t [x_t h_{t−1} 1]ᵀ ds_t is
+one product over all steps after it.
 Source: Werbos, "Backpropagation through time: what it does and how to do it", Proceedings of the
 IEEE 78, 1990.
 """
