@@ -1,13 +1,14 @@
 """What a builder returns: a network with its loss and optimizer, or a program with its own step."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 __all__ = [
     *("Builder", "InitialWeights", "Parts", "Program", "ProgramBuilder", "Step", "StepArrays"),
-    *("StepBatch", "name_of"),
+    *("StepBatch", "name_of", "with_spec"),
 ]
 
 InitialWeights = Callable[[Any, np.random.Generator], list[np.ndarray]]
@@ -78,6 +79,11 @@ def name_of(build: Any) -> str:
     'sorted'
     """
     return getattr(build, "__name__", "") or name_of(getattr(build, "func", type(build)))
+
+
+def with_spec(build: Any, spec: Any) -> Any:
+    """Return a builder whose default spec is another one."""
+    return partial(build, spec=spec)
 
 
 Builder = Callable[..., Parts]  # called as build(spec=Spec(...))

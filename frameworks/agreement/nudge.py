@@ -194,7 +194,7 @@ def nudged(build: Builder, seed: int | Sequence[int]) -> Builder:
 
     @wraps(build)
     def build_nudged(spec: Spec) -> Parts:
-        parts = build(spec)
+        parts = build(spec=spec)
         places = (Nudge([*np.ravel(seed), i]) for i in count())
         layers = [  # a Dropout takes masks, and the next layer nudges
             layer if isinstance(layer, Dropout) else NudgedLayer(layer, next(places), next(places))

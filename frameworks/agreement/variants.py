@@ -79,7 +79,7 @@ def with_keras_sigmoid(build: Builder) -> Builder:
 
     @wraps(build)
     def build_with_keras_sigmoid(spec: Spec) -> Parts:
-        parts = build(spec)
+        parts = build(spec=spec)
         return parts._replace(network=Sequential(*map(swap, parts.network.layers)))
 
     return build_with_keras_sigmoid
