@@ -55,6 +55,11 @@ class Program(NamedTuple):
     in training mode. It performs one whole step, in the framework's own idiom, and returns the
     losses (or other scalars worth recording) by name; an epoch records their means over the rows.
     Dropout layers get masks if there is one network, run once per step, on all rows of the batch.
+
+    `evaluate` is for a training without targets, or without a loss of outputs and targets: it is
+    called as a step is, on whichever rows are to be measured, with draws that are always the same.
+    `states` are attributes of a page's own layers, arrays such as the chains of a sampler: entries
+    of `state` in scratch, weights that are not trained in Keras, buffers in PyTorch.
     """
 
     networks: tuple[Any, ...]  # weights are concatenated; `outputs` are those of the first
@@ -64,6 +69,8 @@ class Program(NamedTuple):
     draws: StepArrays | None = None  # such as noise; floats are cast to the network's dtype
     loss: Any = None  # of the first network's outputs and targets, if it can be evaluated
     logits: bool = True  # as in `Parts`
+    evaluate: Step | None = None  # returns the loss of rows, and other figures; changes nothing
+    states: tuple[str, ...] = ()  # what the page's own layers keep from step to step, by name
 
     @property
     def network(self) -> Any:

@@ -10,7 +10,10 @@ import numpy as np
 from frameworks.errors import choose
 from scratch import count_correct
 
-__all__ = ["CLASSIFICATION", "RECONSTRUCTION", "REGRESSION", "TASKS", "Metric", "Task", "find_task"]
+__all__ = [
+    *("CLASSIFICATION", "FEATURES", "RECONSTRUCTION", "REGRESSION", "TASKS"),
+    *("Metric", "Task", "find_task"),
+]
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Task(ABC):
     name: ClassVar[str]
     metrics: ClassVar[tuple[Metric, ...]]
     has_answers: ClassVar[bool] = False  # labels, which can be right or wrong
-    estimator: ClassVar[str]  # the kind of estimator that trains it
+    has_targets: ClassVar[bool] = True  # False: it learns from the rows alone
+    estimator: ClassVar[str]  # the kind of estimator that trains it, a field of `Backend`
     margin: ClassVar[float | None] = None  # of the headline: means so close are equivalent
     margin_below: ClassVar[float] = float("inf")  # what every margin must be below
 
@@ -115,13 +119,38 @@ class Reconstruction(Task):
         return {"mse": _mean_square(outputs - targets)}
 
 
+class Features(Task):
+    """Features of the rows, learned without targets; labels only tell how much they are worth.
+
+    Once the features are learned, a logistic regression is fitted to them and to the labels of the
+    training rows: its accuracy on the test rows, and that of one fitted to the rows themselves.
+    """
+
+    name = "features"
+    metrics = (
+        Metric("accuracy", "accuracy on features", ".4f", higher_is_better=True),
+        Metric("accuracy_on_inputs", "accuracy on inputs", ".4f", higher_is_better=True),
+    )
+    has_targets = False
+    estimator = "feature_learner"
+    margin = 0.01  # one percentage point
+    margin_below = 1.0
+
+    def measure(
+        self, outputs: np.ndarray, targets: np.ndarray, threshold: float | None
+    ) -> dict[str, float]:
+        """Return nothing: features alone say nothing of labels (see `experiments.harness`)."""
+        return {}
+
+
 def _mean_square(x: np.ndarray) -> float:
     return float(np.mean(np.square(x, dtype=np.float64)))
 
 
 CLASSIFICATION, REGRESSION, RECONSTRUCTION = Classification(), Regression(), Reconstruction()
+FEATURES = Features()
 TASKS: Mapping[str, Task] = {
-    task.name: task for task in (CLASSIFICATION, REGRESSION, RECONSTRUCTION)
+    task.name: task for task in (CLASSIFICATION, REGRESSION, RECONSTRUCTION, FEATURES)
 }
 
 

@@ -19,7 +19,7 @@ from experiments.harness.phases import Before, Phase, Stage
 from frameworks.blueprint import Blueprint
 from frameworks.draws import Draws
 from frameworks.errors import RequestError
-from frameworks.program import Builder, with_spec
+from frameworks.program import ProgramBuilder, with_spec
 from frameworks.spec import Shape, Spec, as_shape, outputs_for
 from frameworks.task import CLASSIFICATION, Task
 
@@ -65,7 +65,7 @@ class Experiment:
     data: str
     spec: Spec
     load: Load
-    builders: Sequence[Builder]
+    builders: Sequence[ProgramBuilder]
     task: Task = CLASSIFICATION
     band: dict[str, Band] = field(default_factory=dict)
     certified: Literal["mpmath", "longdouble"] | None = None
@@ -141,6 +141,8 @@ class Experiment:
         spec = spec or self.spec
         if self.task.has_answers:
             outputs: Shape = outputs_for(len(data.class_names), spec.outputs)
+        elif not self.task.has_targets:
+            outputs = spec.outputs
         else:
             outputs = as_shape(data.y_train.shape[1:])
         return replace(spec, inputs=as_shape(data.X_train.shape[1:]), outputs=outputs)

@@ -22,10 +22,11 @@ from experiments.harness.records.models import (
     Seconds,
     TestFigures,
 )
+from experiments.harness.workers.probing import probe
 from frameworks.agreement.variants import change
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
-from frameworks.task import REGRESSION
+from frameworks.task import FEATURES, REGRESSION
 from frameworks.training import FitTogether
 
 __all__ = ["Report", "confusion_matrix", "finish", "load_data", "train_job", "train_together"]
@@ -133,6 +134,11 @@ def _tested(job: Job, course: Course, times: dict[str, float]) -> tuple[Record, 
         arrays |= {"probabilities": estimator.predict_proba(data.X_test)}
         arrays |= _on_the_plane(data, estimator)
         figures["confusion"] = confusion_matrix(data, predictions)
+    if experiment.task is FEATURES:
+        found = probe(estimator, data, *stage.rows)
+        arrays |= {"predictions": found.predictions, "labels": data.y_test}
+        figures |= found.figures
+        figures["confusion"] = confusion_matrix(data, found.predictions)
     digests = Digests(
         initial_weights=digest(*course.drawn_weights),
         batch_order=course.digest("orders_sha256_"),
@@ -176,7 +182,7 @@ def _figures(
         y = data.y_test.reshape(outputs.shape)
         figures |= experiment.task.measure(data.in_units(outputs), data.in_units(y), None)
     wanted = ("loss", *(metric.name for metric in experiment.task.metrics))
-    return {name: figures[name] for name in wanted}
+    return {name: figures[name] for name in wanted if name in figures}
 
 
 def finish(
