@@ -73,7 +73,10 @@ def build_scratch(spec: Numbers = SPEC) -> Program:
     class RBM(Layer):
         def __init__(self, visible: int, hidden: int, chains: int) -> None:
             super().__init__([np.zeros((visible, hidden)), np.zeros(hidden), np.zeros(visible)])
-            self.state = {"chain": np.zeros((chains, hidden))}
+            self.state = {
+                "chain": np.zeros((chains, hidden)),
+                "dreams": np.zeros((chains, visible)),
+            }
 
         def attach(self, params: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
             super().attach(params, grads)
@@ -103,7 +106,8 @@ def build_scratch(spec: Numbers = SPEC) -> Program:
     def step(batch: StepBatch, draws: Mapping[str, Any]) -> dict[str, Any]:
         measured = evaluate(batch, draws)
         v, chain = batch.X, rbm.state["chain"]
-        dreams = (draws["visible"] < rbm.visible(chain)).astype(v.dtype)
+        rbm.state["dreams"][...] = rbm.visible(chain)
+        dreams = (draws["visible"] < rbm.state["dreams"]).astype(v.dtype)
         h, dreamt = rbm.forward(v), rbm.forward(dreams)
 
         gap = (rbm.free_energy(v).sum() - rbm.free_energy(dreams).sum()) / len(v)
@@ -123,7 +127,7 @@ def build_scratch(spec: Numbers = SPEC) -> Program:
         initial_weights=initial_weights,
         draws=draws,
         evaluate=evaluate,
-        states=("chain",),
+        states=("chain", "dreams"),
     )
 
 
@@ -139,9 +143,9 @@ def build_keras(spec: Numbers = SPEC) -> Program:
             self.W = self.add_weight(shape=(visible, hidden), initializer="zeros")
             self.c = self.add_weight(shape=(hidden,), initializer="zeros")
             self.b = self.add_weight(shape=(visible,), initializer="zeros")
-            self.chain = self.add_weight(
-                shape=(chains, hidden), initializer="zeros", trainable=False
-            )
+            zeros = {"initializer": "zeros", "trainable": False}
+            self.chain = self.add_weight(shape=(chains, hidden), **zeros)
+            self.dreams = self.add_weight(shape=(chains, visible), **zeros)
 
         def call(self, v: Any) -> Any:  # P(h = 1 | v)
             return ops.sigmoid(ops.matmul(v, self.W) + self.c)
@@ -166,7 +170,8 @@ def build_keras(spec: Numbers = SPEC) -> Program:
     def step(batch: StepBatch, draws: Mapping[str, Any]) -> dict[str, Any]:
         measured = evaluate(batch, draws)
         v, chain = batch.X, rbm.chain
-        dreams = ops.cast(draws["visible"] < rbm.visible(chain), v.dtype)
+        rbm.dreams.assign(rbm.visible(chain))
+        dreams = ops.cast(draws["visible"] < rbm.dreams, v.dtype)
         dreamt = rbm(dreams)
 
         with tf.GradientTape() as tape:
@@ -184,7 +189,7 @@ def build_keras(spec: Numbers = SPEC) -> Program:
         initial_weights=initial_weights,
         draws=draws,
         evaluate=evaluate,
-        states=("chain",),
+        states=("chain", "dreams"),
     )
 
 
@@ -201,7 +206,9 @@ def build_pytorch(spec: Numbers = SPEC) -> Program:
             self.c = nn.Parameter(torch.zeros(hidden))
             self.b = nn.Parameter(torch.zeros(visible))
             self.chain: torch.Tensor
+            self.dreams: torch.Tensor
             self.register_buffer("chain", torch.zeros(chains, hidden))
+            self.register_buffer("dreams", torch.zeros(chains, visible))
 
         def forward(self, v: torch.Tensor) -> torch.Tensor:  # P(h = 1 | v)
             return torch.sigmoid(v @ self.W + self.c)
@@ -226,7 +233,8 @@ def build_pytorch(spec: Numbers = SPEC) -> Program:
         with torch.no_grad():
             measured = evaluate(batch, draws)
             v, chain = batch.X, rbm.chain
-            dreams = (draws["visible"] < rbm.visible(chain)).to(v.dtype)
+            rbm.dreams.copy_(rbm.visible(chain))
+            dreams = (draws["visible"] < rbm.dreams).to(v.dtype)
             dreamt = rbm(dreams)
 
         gap = (rbm.free_energy(v).sum() - rbm.free_energy(dreams).sum()) / len(v)
@@ -244,7 +252,7 @@ def build_pytorch(spec: Numbers = SPEC) -> Program:
         initial_weights=initial_weights,
         draws=draws,
         evaluate=evaluate,
-        states=("chain",),
+        states=("chain", "dreams"),
     )
 
 
