@@ -27,6 +27,7 @@ EXPERIMENTS = (
     "adding_rnn",
     "adding_lstm",
     "rbm",
+    "dbn",
 )
 
 _NAME = re.compile(r"[^\W\d]\w*(-\w+)*")  # of a user's page: a word, or several joined by hyphens
