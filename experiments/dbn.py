@@ -1,6 +1,6 @@
 """dbn: what are unlabelled images worth when only a tenth of them has labels?
 
-10,000 MNIST images in 0..1, the first 1,000 with their labels; 10,000 for testing. A deep belief
+10,000 MNIST images in 0..1, 1,000 of them with their labels; 10,000 for testing. A deep belief
 network 784-256-256-10: two Bernoulli restricted Boltzmann machines are trained one after the other
 on all images, without labels, the second on the first one's hidden probabilities. Each takes ten
 passes in batches of 50, with learning rate 0.05, by one step of contrastive divergence: hidden
@@ -51,13 +51,14 @@ SECOND = replace(FIRST, inputs=256)
 
 
 def load(policy: Policy = "auto", data_dir: str | None = None) -> Dataset:
-    """Load MNIST, or its stand-in, with the first 10,000 training images."""
+    """Load MNIST, or its stand-in, with 10,000 training images: the same for every seed."""
     data = load_mnist(policy, data_dir)
-    return replace(data, X_train=data.X_train[:IMAGES], y_train=data.y_train[:IMAGES])
+    drawn = np.random.default_rng(0).permutation(len(data.X_train))[:IMAGES]
+    return replace(data, X_train=data.X_train[drawn], y_train=data.y_train[drawn])
 
 
 def labelled(data: Dataset, before: Before) -> Dataset:
-    """Return the data with the first tenth of the training images only."""
+    """Return the data with the 1,000 training images only that have labels."""
     return replace(data, X_train=data.X_train[:LABELLED], y_train=data.y_train[:LABELLED])
 
 
