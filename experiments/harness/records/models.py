@@ -160,6 +160,7 @@ class TestFigures(_Model):
     rmse: Finite = None
     mse: Finite = None
     r2: Finite = None
+    cross_entropy: Finite = None
 
     def metric(self, name: str) -> float | None:
         """Return one of the task's metrics (see `frameworks.task`)."""

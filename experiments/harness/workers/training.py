@@ -25,7 +25,6 @@ from experiments.harness.records.models import (
 from frameworks.agreement.variants import change
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
-from frameworks.task import REGRESSION
 from frameworks.training import FitTogether
 
 __all__ = ["Report", "confusion_matrix", "finish", "load_data", "train_job", "train_together"]
@@ -172,7 +171,7 @@ def _figures(
 ) -> dict[str, Any]:
     """Return the loss and the task's metrics on the test rows, those of a quantity in its unit."""
     figures = estimator.evaluate(data.X_test, data.y_test)
-    if experiment.task is REGRESSION:
+    if not experiment.task.has_answers:
         y = data.y_test.reshape(outputs.shape)
         figures |= experiment.task.measure(data.in_units(outputs), data.in_units(y), None)
     wanted = ("loss", *(metric.name for metric in experiment.task.metrics))
