@@ -24,6 +24,8 @@ EXPERIMENTS = (
     "mnist_cnn",
     "diabetes",
     "digits_autoencoder",
+    "autoencoder",
+    "transfer",
     "adding_rnn",
     "adding_lstm",
     "rbm",

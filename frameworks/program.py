@@ -22,6 +22,7 @@ class Parts(NamedTuple):
     optimizer: Any
     initial_weights: InitialWeights  # drawn once and handed to every implementation
     logits: bool = True  # False: the network ends in its own sigmoid, and returns probabilities
+    code: int | None = None  # `transform` returns what so many of its layers compute
 
     @property
     def networks(self) -> tuple[Any, ...]:

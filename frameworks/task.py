@@ -8,10 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from frameworks.errors import choose
-from scratch import count_correct
+from scratch import count_correct, sigmoid
 
 __all__ = [
-    *("CLASSIFICATION", "FEATURES", "RECONSTRUCTION", "REGRESSION", "TASKS"),
+    *("BINARY_RECONSTRUCTION", "CLASSIFICATION", "FEATURES", "RECONSTRUCTION", "REGRESSION"),
+    "TASKS",
     *("Metric", "Task", "find_task"),
 ]
 
@@ -55,6 +56,10 @@ class Task(ABC):
     def threshold(self, logits: bool) -> float | None:
         """Return the threshold of `measure` for outputs that are logits, or probabilities."""
         return None
+
+    def restored(self, outputs: np.ndarray) -> np.ndarray:
+        """Return outputs as what they stand for, such as pixels for their logits."""
+        return outputs
 
 
 class Classification(Task):
@@ -143,14 +148,43 @@ class Features(Task):
         return {}
 
 
+class BinaryReconstruction(Task):
+    """The inputs, from 0 to 1, are the targets of logits: a yes or no for each of their elements.
+
+    The cross-entropy, mean (|z| (z > 0 ? 1 − y : y) + log(1 + e^−|z|)), is over all elements, as is
+    the mean squared error, that of σ(z).
+    """
+
+    name = "binary reconstruction"
+    metrics = (
+        Metric("cross_entropy", "cross-entropy", ".5f", higher_is_better=False),
+        Metric("mse", "MSE", ".6f", higher_is_better=False),
+    )
+    estimator = "regressor"
+
+    def measure(
+        self, outputs: np.ndarray, targets: np.ndarray, threshold: float | None
+    ) -> dict[str, float]:
+        """Return the cross-entropy and the mean squared error."""
+        size, wrong = np.abs(outputs), np.where(outputs > 0, 1 - targets, targets)
+        bits = size * wrong + np.log1p(np.exp(-size))
+        mse = _mean_square(self.restored(outputs) - targets)
+        return {"cross_entropy": float(bits.mean(dtype=np.float64)), "mse": mse}
+
+    def restored(self, outputs: np.ndarray) -> np.ndarray:
+        """Return σ(z), from 0 to 1."""
+        return sigmoid(outputs)
+
+
 def _mean_square(x: np.ndarray) -> float:
     return float(np.mean(np.square(x, dtype=np.float64)))
 
 
 CLASSIFICATION, REGRESSION, RECONSTRUCTION = Classification(), Regression(), Reconstruction()
-FEATURES = Features()
+BINARY_RECONSTRUCTION, FEATURES = BinaryReconstruction(), Features()
 TASKS: Mapping[str, Task] = {
-    task.name: task for task in (CLASSIFICATION, REGRESSION, RECONSTRUCTION, FEATURES)
+    task.name: task
+    for task in (CLASSIFICATION, REGRESSION, RECONSTRUCTION, BINARY_RECONSTRUCTION, FEATURES)
 }
 
 

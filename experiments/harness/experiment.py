@@ -156,6 +156,16 @@ class Experiment:
         """Its phases: at least one."""
         return self.phases or (Phase(self.name, self.spec),)
 
+    def tested_on(self, data: Dataset) -> Dataset:
+        """Return the rows of the last phase, which the outputs and answers of a record belong to.
+
+        Where they follow from an earlier phase's training, the experiment's own are returned.
+        """
+        try:
+            return self.all_phases[-1].data(data, {})
+        except KeyError:
+            return data
+
     def stage(self, phase: Phase, data: Dataset, before: Before, cell: Trained) -> Stage:
         """Return a phase, ready to be trained; `before` holds the estimators of those before it."""
         own = phase.data(data, before)

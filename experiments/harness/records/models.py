@@ -161,6 +161,7 @@ class TestFigures(_Model):
     mse: Finite = None
     r2: Finite = None
     accuracy_on_inputs: Share | None = None
+    cross_entropy: Finite = None
 
     def metric(self, name: str) -> float | None:
         """Return one of the task's metrics (see `frameworks.task`)."""

@@ -25,7 +25,7 @@ from experiments.harness.workers.probing import probe
 from frameworks.agreement.variants import change
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
-from frameworks.task import FEATURES, REGRESSION, Task
+from frameworks.task import FEATURES, Task
 from frameworks.training import FitTogether
 
 __all__ = ["Report", "confusion_matrix", "finish", "load_data", "train_job", "train_together"]
@@ -173,7 +173,7 @@ def _phase_figures(stage: Stage, estimator: Any, outputs: np.ndarray) -> PhaseFi
 def _figures(task: Task, data: Dataset, estimator: Any, outputs: np.ndarray) -> dict[str, Any]:
     """Return the loss and the task's metrics on the test rows, those of a quantity in its unit."""
     figures = estimator.evaluate(data.X_test, data.y_test)
-    if task is REGRESSION:
+    if task.has_targets and not task.has_answers:
         y = data.y_test.reshape(outputs.shape)
         figures |= task.measure(data.in_units(outputs), data.in_units(y), None)
     wanted = ("loss", *(metric.name for metric in task.metrics))
