@@ -4,12 +4,14 @@ from . import layers, image_layers, training_layers, shapes, keras_layers  # iso
 from . import losses, criteria, adam, moments, optimizers, schedules, loop  # isort: skip
 from . import sequences, states, attention, transformers  # isort: skip
 from . import builders, inputs, tables, evaluation  # isort: skip
+from . import boltzmann  # isort: skip
 from .fault import CATALOGUE
 
 __all__ = [
     "CATALOGUE",
     "adam",
     "attention",
+    "boltzmann",
     "builders",
     "criteria",
     "evaluation",
