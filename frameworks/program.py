@@ -7,11 +7,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 __all__ = [
-    *("Builder", "InitialWeights", "Parts", "Program", "ProgramBuilder", "Step", "StepArrays"),
+    *(
+        "Augment",
+        "Builder",
+        "InitialWeights",
+        "Parts",
+        "Program",
+        "ProgramBuilder",
+        "Step",
+        "StepArrays",
+    ),
     *("StepBatch", "name_of", "with_spec"),
 ]
 
 InitialWeights = Callable[[Any, np.random.Generator], list[np.ndarray]]
+
+# Returns the rows X (n, ...) to train on in one epoch: called as augment(spec, rng, X).
+Augment = Callable[[Any, np.random.Generator, np.ndarray], np.ndarray]
 
 
 class Parts(NamedTuple):
@@ -23,6 +35,8 @@ class Parts(NamedTuple):
     initial_weights: InitialWeights  # drawn once and handed to every implementation
     logits: bool = True  # False: the network ends in its own sigmoid, and returns probabilities
     code: int | None = None  # `transform` returns what so many of its layers compute
+    augment: "Augment | None" = None  # the rows of each epoch, changed at random
+    stopping: Any = None  # the framework's own early stopping; it needs validation data
 
     @property
     def networks(self) -> tuple[Any, ...]:

@@ -79,6 +79,16 @@ class ScratchAdapter(Adapter):
             ahead=_AHEAD,
         )
 
+    def stop(self, epoch: int, loss: float) -> bool:
+        return self.parts.stopping.stop(loss, *self._learned())
+
+    def restore_best(self) -> None:
+        self.parts.stopping.restore(*self._learned())
+
+    def _learned(self) -> list[np.ndarray]:
+        network = self.parts.network
+        return [network.theta, *network.state.values()]
+
     def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
         if draws.masks:
             self.parts.network.use_masks(draws.masks)
