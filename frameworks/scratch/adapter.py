@@ -121,7 +121,11 @@ class ScratchAdapter(Adapter):
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
         self._peek(batch.X)
-        return self.parts.network.loss_and_grad(self.parts.loss, *batch, training=True)
+        loss, gradients = self.parts.network.loss_and_grad(self.parts.loss, *batch, training=True)
+        (optimizer,) = self.parts.optimizers
+        if isinstance(optimizer, scratch.TrainOnly):  # which has no use for the others
+            gradients = optimizer.only_trained(gradients)
+        return loss, gradients
 
     def _layers(self) -> list[Any]:
         return [layer for network in self.parts.networks for layer in leaves(network)]
