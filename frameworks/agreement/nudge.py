@@ -25,7 +25,7 @@ for reliable scientific computation", Mathematics and Computers in Simulation 35
 and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from itertools import count
 from typing import Any, NamedTuple
@@ -197,7 +197,8 @@ def _nudged_in_place(program: Program, places: Iterator[Nudge]) -> Program:
     """
     for layer in (each for network in program.networks for each in leaves(network)):
         if not isinstance(layer, Dropout):
-            _nudge_layer(layer, next(places), next(places))
+            for name in _methods(layer):
+                setattr(layer, name, _nudged_method(getattr(layer, name), next(places)))
     for optimizer in program.optimizers:
         _nudge_optimizer(optimizer, next(places), next(places))
     step, value = program.step, next(places)
@@ -209,15 +210,22 @@ def _nudged_in_place(program: Program, places: Iterator[Nudge]) -> Program:
     return program._replace(step=nudged_step)
 
 
-def _nudge_layer(layer: Any, output: Nudge, gradient: Nudge) -> None:
-    forward, backward = layer.forward, layer.backward
+def _methods(layer: Layer) -> list[str]:
+    """Return the names of what a layer computes; of one of the page's own, all its methods."""
+    own = [name for name in vars(type(layer)) if name not in vars(Layer) and name[0] != "_"]
+    others = [] if type(layer).__module__.startswith("scratch.") else own
+    return ["forward", "backward", *(name for name in others if callable(getattr(layer, name)))]
 
-    def nudged_forward(x: np.ndarray, training: bool = False) -> np.ndarray:
-        a = forward(x, training)
-        return a if np.array_equal(a, np.rint(a)) else output(a.copy())
 
-    layer.forward = nudged_forward
-    layer.backward = lambda da: gradient(backward(da).copy())
+def _nudged_method(method: Callable[..., Any], nudge: Nudge) -> Callable[..., Any]:
+    """Return a method whose results are nudged if they are numbers, and not whole ones."""
+
+    def nudged_method(*arguments: Any, **options: Any) -> Any:
+        a = method(*arguments, **options)
+        exact = not isinstance(a, np.ndarray) or a.dtype.kind != "f" or (a == np.rint(a)).all()
+        return a if exact else nudge(a.copy())
+
+    return nudged_method
 
 
 def _nudge_optimizer(optimizer: Any, gradient: Nudge, value: Nudge) -> None:
