@@ -10,7 +10,9 @@ learning rate 0.1, batches of 20, 50 epochs. The same network starts from Glorot
 
 Source: Hinton, Osindero and Teh, "A fast learning algorithm for deep belief nets", Neural
 Computation 18, 2006; with back-propagation on top as in Bengio, Lamblin, Popovici and Larochelle,
-"Greedy layer-wise training of deep networks", NIPS 2006. EXPECTED
+"Greedy layer-wise training of deep networks", NIPS 2006; there all 60,000 images have labels, and
+errors are smaller. Expected here: 7.5 to 9.5 %. Over four seeds it was 8.4 to 8.7 %, and 12.0 to
+12.6 % from Glorot's weights.
 
 The loss of a machine is the binary cross-entropy of its reconstructions. It is not what the steps
 descend, but falls with it.
@@ -302,6 +304,6 @@ EXPERIMENT = Experiment(
         Phase("without the machines", SPEC, data=labelled, stream=2),
         Phase("pre-trained", SPEC, data=labelled, weights=unrolled, stream=2),
     ),
-    band={"real": (0.9, 0.925), "stand-in": (0.92, 0.98)},
+    band={"real": (0.905, 0.925), "stand-in": (0.92, 0.98)},
     long=True,
 )
