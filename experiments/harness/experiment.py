@@ -145,6 +145,10 @@ class Experiment:
         """Its phases: at least one."""
         return self.phases or (Phase(self.name, self.spec),)
 
+    def begun_on(self, data: Dataset) -> Dataset:
+        """Return the rows of the first phase, which the benchmark times."""
+        return self.all_phases[0].data(data, {})
+
     def tested_on(self, data: Dataset) -> Dataset:
         """Return the rows of the last phase, which the outputs and answers of a record belong to.
 
