@@ -114,8 +114,9 @@ def test_features_of_one_class_have_one_answer():
 @needs_real_data
 def test_features_are_worth_more_than_pixels():
     data, spec = rbm.load(), rbm.SPEC
-    learner = ScratchFeatureLearner(rbm.build_scratch, spec.epochs, dtype="float64", random_state=0)
-    learner.set_params(batch_size=spec.batch_size).fit(data.X_train)
+    options = {"epochs": spec.epochs, "batch_size": spec.batch_size, "dtype": "float64"}
+    learner = ScratchFeatureLearner(rbm.build_scratch, random_state=0, **options)
+    learner.fit(data.X_train)
     found = probe(learner, data, data.X_train, data.y_train).figures
     low, high = rbm.EXPERIMENT.band["real"]
     assert low <= found["accuracy"] <= high

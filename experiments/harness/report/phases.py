@@ -62,7 +62,7 @@ def _row(trained: Trained, i: int) -> PhaseRow:
     metric, figures = trained.task.headline, []
     for name in trained.implementations:
         values = [each.record.phases[i].test.metric(metric.name) for each in trained.by(name)]
-        ends = dict.fromkeys("nan" if v is None else format(v, metric.form) for v in _ends(values))
+        ends = dict.fromkeys("–" if v is None else format(v, metric.form) for v in _ends(values))
         figures.append(" to ".join(ends))
     phases = [each.record.phases[i] for each in trained.done]
     epochs = dict.fromkeys(f"{n:,}" for n in sorted({phase.epochs for phase in phases}))
