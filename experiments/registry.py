@@ -24,8 +24,13 @@ EXPERIMENTS = (
     "mnist_cnn",
     "diabetes",
     "digits_autoencoder",
+    "autoencoder",
+    "transfer",
+    "regularisation",
     "adding_rnn",
     "adding_lstm",
+    "rbm",
+    "dbn",
 )
 
 _NAME = re.compile(r"[^\W\d]\w*(-\w+)*")  # of a user's page: a word, or several joined by hyphens

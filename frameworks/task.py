@@ -8,9 +8,13 @@ from typing import ClassVar
 import numpy as np
 
 from frameworks.errors import choose
-from scratch import count_correct
+from scratch import count_correct, sigmoid
 
-__all__ = ["CLASSIFICATION", "RECONSTRUCTION", "REGRESSION", "TASKS", "Metric", "Task", "find_task"]
+__all__ = [
+    *("BINARY_RECONSTRUCTION", "CLASSIFICATION", "FEATURES", "RECONSTRUCTION", "REGRESSION"),
+    "TASKS",
+    *("Metric", "Task", "find_task"),
+]
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class Task(ABC):
     name: ClassVar[str]
     metrics: ClassVar[tuple[Metric, ...]]
     has_answers: ClassVar[bool] = False  # labels, which can be right or wrong
-    estimator: ClassVar[str]  # the kind of estimator that trains it
+    has_targets: ClassVar[bool] = True  # False: it learns from the rows alone
+    estimator: ClassVar[str]  # the kind of estimator that trains it, a field of `Backend`
     margin: ClassVar[float | None] = None  # of the headline: means so close are equivalent
     margin_below: ClassVar[float] = float("inf")  # what every margin must be below
 
@@ -51,6 +56,10 @@ class Task(ABC):
     def threshold(self, logits: bool) -> float | None:
         """Return the threshold of `measure` for outputs that are logits, or probabilities."""
         return None
+
+    def restored(self, outputs: np.ndarray) -> np.ndarray:
+        """Return outputs as what they stand for, such as pixels for their logits."""
+        return outputs
 
 
 class Classification(Task):
@@ -115,6 +124,58 @@ class Reconstruction(Task):
         return {"mse": _mean_square(outputs - targets)}
 
 
+class Features(Task):
+    """Features of the rows, learned without targets; labels only tell how much they are worth.
+
+    Once the features are learned, a logistic regression is fitted to them and to the labels of the
+    training rows: its accuracy on the test rows, and that of one fitted to the rows themselves.
+    """
+
+    name = "features"
+    metrics = (
+        Metric("accuracy", "accuracy on features", ".4f", higher_is_better=True),
+        Metric("accuracy_on_inputs", "accuracy on inputs", ".4f", higher_is_better=True),
+    )
+    has_targets = False
+    estimator = "feature_learner"
+    margin = 0.01  # one percentage point
+    margin_below = 1.0
+
+    def measure(
+        self, outputs: np.ndarray, targets: np.ndarray, threshold: float | None
+    ) -> dict[str, float]:
+        """Return nothing: features alone say nothing of labels (see `experiments.harness`)."""
+        return {}
+
+
+class BinaryReconstruction(Task):
+    """The inputs, from 0 to 1, are the targets of logits: a yes or no for each of their elements.
+
+    The cross-entropy, mean (|z| (z > 0 ? 1 − y : y) + log(1 + e^−|z|)), is over all elements, as is
+    the mean squared error, that of σ(z).
+    """
+
+    name = "binary reconstruction"
+    metrics = (
+        Metric("cross_entropy", "cross-entropy", ".5f", higher_is_better=False),
+        Metric("mse", "MSE", ".6f", higher_is_better=False),
+    )
+    estimator = "regressor"
+
+    def measure(
+        self, outputs: np.ndarray, targets: np.ndarray, threshold: float | None
+    ) -> dict[str, float]:
+        """Return the cross-entropy and the mean squared error."""
+        size, wrong = np.abs(outputs), np.where(outputs > 0, 1 - targets, targets)
+        bits = size * wrong + np.log1p(np.exp(-size))
+        mse = _mean_square(self.restored(outputs) - targets)
+        return {"cross_entropy": float(bits.mean(dtype=np.float64)), "mse": mse}
+
+    def restored(self, outputs: np.ndarray) -> np.ndarray:
+        """Return σ(z), from 0 to 1."""
+        return sigmoid(outputs)
+
+
 def _mean_square(x: np.ndarray) -> float:
     return float(np.mean(np.square(x, dtype=np.float64)))
 
@@ -122,8 +183,11 @@ def _mean_square(x: np.ndarray) -> float:
 CLASSIFICATION = Classification()
 REGRESSION = Regression()
 RECONSTRUCTION = Reconstruction()
+BINARY_RECONSTRUCTION = BinaryReconstruction()
+FEATURES = Features()
 TASKS: Mapping[str, Task] = {
-    task.name: task for task in (CLASSIFICATION, REGRESSION, RECONSTRUCTION)
+    task.name: task
+    for task in (CLASSIFICATION, REGRESSION, RECONSTRUCTION, BINARY_RECONSTRUCTION, FEATURES)
 }
 
 

@@ -15,9 +15,11 @@ from typing import Any, Literal
 from datasets import DataError, Dataset, Policy
 from experiments.harness.page_checks import check_experiment
 from experiments.harness.page_code import named
+from experiments.harness.phases import Before, How, Phase, Stage
 from frameworks.blueprint import Blueprint
+from frameworks.draws import Draws
 from frameworks.errors import RequestError
-from frameworks.program import Builder
+from frameworks.program import ProgramBuilder, with_spec
 from frameworks.spec import Shape, Spec, as_shape, outputs_for
 from frameworks.task import CLASSIFICATION, Task
 
@@ -44,18 +46,21 @@ class Experiment:
     certified : the arithmetic that the certified losses are computed in; None: there are none
     benchmarked : `lockstep bench` times it unless others are named
     long : `lockstep run` trains it only if it is named, or with --all
+    phases : the trainings of which it consists, where it is not just one; `epochs` of the spec are
+        those of the longest
     """
 
     page: str
     data: str
     spec: Spec
     load: Load
-    builders: Sequence[Builder]
+    builders: Sequence[ProgramBuilder]
     task: Task = CLASSIFICATION
     band: dict[str, Band] = field(default_factory=dict)
     certified: Literal["mpmath", "longdouble"] | None = None
     benchmarked: bool = False
     long: bool = False
+    phases: Sequence[Phase] = ()
 
     def __post_init__(self) -> None:
         check_experiment(self)
@@ -117,20 +122,57 @@ class Experiment:
             raise RequestError(f"load() of {self.name} returned {kind}, not a Dataset")
         return data
 
-    def spec_for(self, data: Dataset) -> Spec:
-        """Return the numbers of a training on these data.
+    def spec_for(self, data: Dataset, spec: Spec | None = None, task: Task | None = None) -> Spec:
+        """Return the numbers of a training on these data; `spec` and `task` are those of a phase.
 
         Inputs and outputs are those of the data, as estimators set them; a page may leave them out.
         """
-        if self.task.has_answers:
-            outputs: Shape = outputs_for(len(data.class_names), self.spec.outputs)
+        spec, task = spec or self.spec, task or self.task
+        if task.has_answers:
+            outputs: Shape = outputs_for(len(data.class_names), spec.outputs)
+        elif not task.has_targets:
+            outputs = spec.outputs
         else:
             outputs = as_shape(data.y_train.shape[1:])
-        return replace(self.spec, inputs=as_shape(data.X_train.shape[1:]), outputs=outputs)
+        return replace(spec, inputs=as_shape(data.X_train.shape[1:]), outputs=outputs)
 
     def blueprint_for(self, data: Dataset) -> Blueprint:
         """Return what implementations train on these data."""
         return replace(self.blueprint, spec=self.spec_for(data))
+
+    @property
+    def all_phases(self) -> Sequence[Phase]:
+        """Its phases: at least one."""
+        return self.phases or (Phase(self.name, self.spec),)
+
+    def begun_on(self, data: Dataset) -> Dataset:
+        """Return the rows of the first phase, which the benchmark times."""
+        return self.all_phases[0].data(data, {})
+
+    def tested_on(self, data: Dataset) -> Dataset:
+        """Return the rows of the last phase, which the outputs and answers of a record belong to.
+
+        Where they follow from an earlier phase's training, the experiment's own are returned.
+        """
+        try:
+            return self.all_phases[-1].data(data, {})
+        except KeyError:
+            return data
+
+    def stage(self, phase: Phase, data: Dataset, before: Before, how: How) -> Stage:
+        """Return a phase, ready to be trained; `before` holds the estimators of those before it."""
+        own = phase.data(data, before)
+        task, seed, weights = phase.task or self.task, phase.seed(how.seed), None
+        spec = self.spec_for(own, phase.spec, task)
+        if phase.weights is not None:
+            weights = phase.weights(spec, Draws(seed).weights, before)
+        builders = self.blueprint.builders
+        if phase.spec != self.spec:
+            builders = {name: with_spec(build, phase.spec) for name, build in builders.items()}
+        name = f"{self.name}, {phase.name}" if self.phases else self.name
+        blueprint = Blueprint(name, spec, builders, task)
+        epochs = phase.epochs(how.epochs, self.spec.epochs)
+        return Stage(phase, blueprint, own, epochs, seed, how.limit, weights)
 
     @cached_property
     def text(self) -> bytes:

@@ -22,6 +22,7 @@ from experiments.harness.report import (
     differences,
     network,
     numbers,
+    phases,
     pictures,
     plane,
     predictions,
@@ -38,7 +39,7 @@ __all__ = ["render"]
 
 # The modules from which templates take their contents; empty where a part does not apply.
 _PARTS = (
-    *(answers, curves, differences, network, numbers, pictures, plane, predictions),
+    *(answers, curves, differences, network, numbers, phases, pictures, plane, predictions),
     *(probabilities, source, svg, verdict),
 )
 

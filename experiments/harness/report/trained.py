@@ -123,6 +123,11 @@ class Trained:
         """The seeds of the trainings, each once."""
         return list(dict.fromkeys(each.record.seed for each in self.done))
 
+    @property
+    def epochs(self) -> int:
+        """The number of epochs, of all phases together, that the longest training took."""
+        return max((len(each.history.loss) for each in self.done), default=self.head.epochs)
+
     def by(self, implementation: str) -> list[Training]:
         """Return an implementation's trainings, one per seed."""
         return [each for each in self.done if each.by == implementation]
@@ -174,6 +179,7 @@ def _data_of(record: Record, data_dir: str | None) -> tuple[Dataset | None, str]
         return None, str(error).splitlines()[0]
     if data.sha256 != record.data.sha256:
         return None, f"the data now have a different SHA-256, {data.sha256[:12]}"
+    data = experiment.tested_on(data)
     X = data.X_train[:MOST_ROWS].copy()
     y = X if data.y_train is data.X_train else data.y_train[:MOST_ROWS].copy()
     return replace(data, X_train=X, y_train=y), ""
