@@ -26,6 +26,8 @@ EXPERIMENTS = (
     "digits_autoencoder",
     "adding_rnn",
     "adding_lstm",
+    "gan",
+    "sorting_transformer",
 )
 
 _NAME = re.compile(r"[^\W\d]\w*(-\w+)*")  # of a user's page: a word, or several joined by hyphens

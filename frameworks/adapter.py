@@ -160,8 +160,8 @@ class Adapter(ABC):
         raise NotImplementedError(f"{type(self).__name__} runs no programs")
 
     @abstractmethod
-    def outputs(self, X: np.ndarray) -> np.ndarray:
-        """Return the network's outputs (n, k) for X (n, d), in evaluation mode."""
+    def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
+        """Return a network's outputs (n, k) for its inputs X (n, d), in evaluation mode."""
 
     @abstractmethod
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:

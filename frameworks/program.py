@@ -63,6 +63,7 @@ class Program(NamedTuple):
     draws: StepArrays | None = None  # such as noise; floats are cast to the network's dtype
     loss: Any = None  # of the first network's outputs and targets, if it can be evaluated
     logits: bool = True  # as in `Parts`
+    names: tuple[str, ...] = ()  # of the networks, by which `lockstep diverge` calls them
 
     @property
     def network(self) -> Any:

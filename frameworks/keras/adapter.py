@@ -207,9 +207,9 @@ class KerasAdapter(Adapter):
         with self.dropout.handed(masks):
             return self.step(batch, named)
 
-    def outputs(self, X: np.ndarray) -> np.ndarray:
+    def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
         with self.lent():
-            return self._to_numpy(self.parts.network(_tensor(X), training=False))
+            return self._to_numpy(self.parts.networks[network](_tensor(X), training=False))
 
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
         network = self.parts.network

@@ -132,9 +132,9 @@ class PyTorchAdapter(Adapter):
         right = (output > self.threshold) == y if output.shape[1] == 1 else output.argmax(1) == y
         return float(right.sum()) / len(y)
 
-    def outputs(self, X: np.ndarray) -> np.ndarray:
+    def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
         with torch.inference_mode():
-            return self.parts.network.eval()(torch.from_numpy(X)).numpy()
+            return self.parts.networks[network].eval()(torch.from_numpy(X)).numpy()
 
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
         network = self.parts.network.train(training)
@@ -175,7 +175,8 @@ class PyTorchAdapter(Adapter):
         return (torch.sigmoid(z) if z.shape[1] == 1 else torch.softmax(z, 1)).numpy()
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
-        return float(self.parts.loss(torch.from_numpy(outputs), torch.from_numpy(y)))
+        with torch.inference_mode():
+            return float(self.parts.loss(torch.from_numpy(outputs), torch.from_numpy(y)))
 
 
 def _convert(optimizer: torch.optim.Optimizer, dtype: torch.dtype) -> None:

@@ -85,14 +85,15 @@ class ScratchAdapter(Adapter):
         values = self.step(batch, draws.named)
         return {name: float(value) for name, value in values.items()}
 
-    def outputs(self, X: np.ndarray) -> np.ndarray:
-        return self.parts.network.predict(X)
+    def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
+        return self.parts.networks[network].predict(X)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return (scratch.sigmoid if outputs.shape[1] == 1 else scratch.softmax)(outputs)
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
-        return float(self.parts.loss.forward(outputs, y))
+        loss = self.parts.loss
+        return float(getattr(loss, "forward", loss)(outputs, y))
 
     def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
         if training:
