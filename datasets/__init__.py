@@ -5,7 +5,7 @@
 ('circle', 'real', (121, 2))
 """
 
-from datasets.bundled import load_diabetes, load_digits
+from datasets.bundled import load_diabetes, load_digits, load_shifted_digits
 from datasets.churn import encode_customer, load_churn
 from datasets.dataset import Dataset
 from datasets.errors import DataError
@@ -39,6 +39,7 @@ __all__ = [
     "load_mnist",
     "load_ring",
     "load_sorting",
+    "load_shifted_digits",
     "load_truth_table",
     "load_xor",
     "status",

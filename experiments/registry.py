@@ -28,6 +28,7 @@ EXPERIMENTS = (
     "adding_lstm",
     "gan",
     "sorting_transformer",
+    "rbm",
 )
 
 _NAME = re.compile(r"[^\W\d]\w*(-\w+)*")  # of a user's page: a word, or several joined by hyphens

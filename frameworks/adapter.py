@@ -159,6 +159,21 @@ class Adapter(ABC):
         """Run a program's step on a batch of arrays and return its values."""
         raise NotImplementedError(f"{type(self).__name__} runs no programs")
 
+    def evaluate(self, batch: Batch) -> dict[str, float]:
+        """Return a program's own figures of rows, with draws that are the same at every call."""
+        parts = self.parts
+        if not isinstance(parts, Program) or parts.evaluate is None:
+            raise TypeError("build must return a Program with an `evaluate`")
+        own = None if parts.draws is None else partial(parts.draws, self.spec)
+        draws = StepStream(Draws(0), self.dtype, own=own)(len(batch.X))
+        return self.run_evaluation(parts.evaluate, StepBatch(*batch), draws)
+
+    def run_evaluation(
+        self, evaluate: Step, batch: StepBatch, draws: StepDraws
+    ) -> dict[str, float]:
+        """Call a program's `evaluate` with arrays and return its values."""
+        raise NotImplementedError(f"{type(self).__name__} runs no programs")
+
     @abstractmethod
     def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
         """Return a network's outputs (n, k) for its inputs X (n, d), in evaluation mode."""

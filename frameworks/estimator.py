@@ -61,7 +61,7 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
     """
 
     task: ClassVar[Task]
-    _default_build: Builder
+    _default_build: Builder | None = None
 
     def __init__(
         self,
@@ -174,6 +174,8 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         return np.concatenate([self._adapter.outputs(piece, network) for piece in pieces])
 
     def _measure(self, batch: Batch) -> dict[str, float]:
+        if isinstance(self._adapter.parts, Program) and self._adapter.parts.evaluate is not None:
+            return self._adapter.evaluate(batch)
         if isinstance(self._adapter.parts, Program) and self._adapter.parts.loss is None:
             raise TypeError(
                 f"build: the program of {name_of(self.build)} has no loss by which its outputs can "
@@ -238,6 +240,7 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
             batch_size=self.batch_size,
         )
         build = self._default_build if self.build is None else self.build
+        assert build is not None
         adapter = self._adapter_class(build, spec, self.dtype, self.task)
         self._check_outputs(adapter)
         return adapter

@@ -1,13 +1,14 @@
 """What a builder returns: a network with its loss and optimizer, or a program with its own step."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 __all__ = [
     *("Builder", "InitialWeights", "Parts", "Program", "ProgramBuilder", "Step", "StepArrays"),
-    *("StepBatch", "name_of"),
+    *("StepBatch", "name_of", "with_spec"),
 ]
 
 InitialWeights = Callable[[Any, np.random.Generator], list[np.ndarray]]
@@ -54,6 +55,11 @@ class Program(NamedTuple):
     in training mode. It performs one whole step, in the framework's own idiom, and returns the
     losses (or other scalars worth recording) by name; an epoch records their means over the rows.
     Dropout layers get masks if there is one network, run once per step, on all rows of the batch.
+
+    `evaluate` is for a training without targets, or without a loss of outputs and targets: it is
+    called as a step is, on whichever rows are to be measured, with draws that are always the same.
+    `states` are attributes of a page's own layers, arrays such as the chains of a sampler: entries
+    of `state` in scratch, weights that are not trained in Keras, buffers in PyTorch.
     """
 
     networks: tuple[Any, ...]  # weights are concatenated; `outputs` are those of the first
@@ -64,6 +70,8 @@ class Program(NamedTuple):
     loss: Any = None  # of the first network's outputs and targets, if it can be evaluated
     logits: bool = True  # as in `Parts`
     names: tuple[str, ...] = ()  # of the networks, by which `lockstep diverge` calls them
+    evaluate: Step | None = None  # returns the loss of rows, and other figures; changes nothing
+    states: tuple[str, ...] = ()  # what the page's own layers keep from step to step, by name
 
     @property
     def network(self) -> Any:
@@ -79,6 +87,11 @@ def name_of(build: Any) -> str:
     'sorted'
     """
     return getattr(build, "__name__", "") or name_of(getattr(build, "func", type(build)))
+
+
+def with_spec(build: Any, spec: Any) -> Any:
+    """Return a builder whose default spec is another one."""
+    return partial(build, spec=spec)
 
 
 Builder = Callable[..., Parts]  # called as build(spec=Spec(...))

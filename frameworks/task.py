@@ -11,7 +11,8 @@ from frameworks.errors import choose
 from scratch import count_correct
 
 __all__ = [
-    *("CLASSIFICATION", "GENERATION", "RECONSTRUCTION", "REGRESSION", "SEQUENCES", "TASKS"),
+    *("CLASSIFICATION", "FEATURES", "GENERATION", "RECONSTRUCTION", "REGRESSION", "SEQUENCES"),
+    "TASKS",
     *("Metric", "Task", "find_task"),
 ]
 
@@ -33,7 +34,8 @@ class Task(ABC):
     metrics: ClassVar[tuple[Metric, ...]]
     has_answers: ClassVar[bool] = False  # labels, which can be right or wrong
     decodes: ClassVar[bool] = False  # its predictions are sequences, which can be right or wrong
-    estimator: ClassVar[str]  # the kind of estimator that trains it
+    has_targets: ClassVar[bool] = True  # False: it learns from the rows alone
+    estimator: ClassVar[str]  # the kind of estimator that trains it, a field of `Backend`
     margin: ClassVar[float | None] = None  # of the headline: means so close are equivalent
     margin_below: ClassVar[float] = float("inf")  # what every margin must be below
 
@@ -167,6 +169,20 @@ class Sequences(Task):
     )
     decodes = True
     estimator = "sequencer"
+class Features(Task):
+    """Features of the rows, learned without targets; labels only tell how much they are worth.
+
+    Once the features are learned, a logistic regression is fitted to them and to the labels of the
+    training rows: its accuracy on the test rows, and that of one fitted to the rows themselves.
+    """
+
+    name = "features"
+    metrics = (
+        Metric("accuracy", "accuracy on features", ".4f", higher_is_better=True),
+        Metric("accuracy_on_inputs", "accuracy on inputs", ".4f", higher_is_better=True),
+    )
+    has_targets = False
+    estimator = "feature_learner"
     margin = 0.01  # one percentage point
     margin_below = 1.0
 
@@ -185,6 +201,8 @@ class Sequences(Task):
             "sequence_accuracy": float(right.all(axis=1).mean()),
             "token_accuracy": float(right[counted].mean()),
         }
+        """Return nothing: features alone say nothing of labels (see `experiments.harness`)."""
+        return {}
 
 
 def _mean_square(x: np.ndarray) -> float:
@@ -196,6 +214,9 @@ GENERATION, SEQUENCES = Generation(), Sequences()
 TASKS: Mapping[str, Task] = {
     task.name: task
     for task in (CLASSIFICATION, REGRESSION, RECONSTRUCTION, GENERATION, SEQUENCES)
+FEATURES = Features()
+TASKS: Mapping[str, Task] = {
+    task.name: task for task in (CLASSIFICATION, REGRESSION, RECONSTRUCTION, FEATURES)
 }
 
 

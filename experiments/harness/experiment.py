@@ -10,14 +10,16 @@ from functools import cached_property
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from datasets import DataError, Dataset, Policy
 from experiments.harness.page_checks import check_experiment
 from experiments.harness.page_code import named
+from experiments.harness.phases import Before, Phase, Stage
 from frameworks.blueprint import Blueprint
+from frameworks.draws import Draws
 from frameworks.errors import RequestError
-from frameworks.program import Builder
+from frameworks.program import ProgramBuilder, with_spec
 from frameworks.spec import Shape, Spec, as_shape, outputs_for
 from frameworks.task import CLASSIFICATION, Task
 
@@ -27,6 +29,17 @@ Band = tuple[float, float]
 Load = Callable[[Policy, str | None], Dataset]
 
 PREFIX = "lockstep_page_"  # of the module that a user's page becomes
+
+
+class Trained(Protocol):
+    """Whatever says how an experiment is trained, such as a cell."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def limit(self) -> int | None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,18 +57,21 @@ class Experiment:
     certified : the arithmetic that the certified losses are computed in; None: there are none
     benchmarked : `lockstep bench` times it unless others are named
     long : `lockstep run` trains it only if it is named, or with --all
+    phases : the trainings of which it consists, where it is not just one; `epochs` of the spec are
+        those of the longest
     """
 
     page: str
     data: str
     spec: Spec
     load: Load
-    builders: Sequence[Builder]
+    builders: Sequence[ProgramBuilder]
     task: Task = CLASSIFICATION
     band: dict[str, Band] = field(default_factory=dict)
     certified: Literal["mpmath", "longdouble"] | None = None
     benchmarked: bool = False
     long: bool = False
+    phases: Sequence[Phase] = ()
 
     def __post_init__(self) -> None:
         check_experiment(self)
@@ -117,20 +133,41 @@ class Experiment:
             raise RequestError(f"load() of {self.name} returned {kind}, not a Dataset")
         return data
 
-    def spec_for(self, data: Dataset) -> Spec:
-        """Return the numbers of a training on these data.
+    def spec_for(self, data: Dataset, spec: Spec | None = None) -> Spec:
+        """Return the numbers of a training on these data; `spec` is that of a phase.
 
         Inputs and outputs are those of the data, as estimators set them; a page may leave them out.
         """
+        spec = spec or self.spec
         if self.task.has_answers:
-            outputs: Shape = outputs_for(len(data.class_names), self.spec.outputs)
+            outputs: Shape = outputs_for(len(data.class_names), spec.outputs)
+        elif not self.task.has_targets:
+            outputs = spec.outputs
         else:
             outputs = as_shape(data.y_train.shape[1:])
-        return replace(self.spec, inputs=as_shape(data.X_train.shape[1:]), outputs=outputs)
+        return replace(spec, inputs=as_shape(data.X_train.shape[1:]), outputs=outputs)
 
     def blueprint_for(self, data: Dataset) -> Blueprint:
         """Return what implementations train on these data."""
         return replace(self.blueprint, spec=self.spec_for(data))
+
+    @property
+    def all_phases(self) -> Sequence[Phase]:
+        """Its phases: at least one."""
+        return self.phases or (Phase(self.name, self.spec),)
+
+    def stage(self, phase: Phase, data: Dataset, before: Before, cell: Trained) -> Stage:
+        """Return a phase, ready to be trained; `before` holds the estimators of those before it."""
+        own = phase.data(data, before)
+        spec, seed, weights = self.spec_for(own, phase.spec), phase.seed(cell.seed), None
+        if phase.weights is not None:
+            weights = phase.weights(spec, Draws(seed).weights, before)
+        builders = self.blueprint.builders
+        if phase.spec != self.spec:
+            builders = {name: with_spec(build, phase.spec) for name, build in builders.items()}
+        blueprint = replace(self.blueprint, spec=spec, builders=builders)
+        epochs = phase.epochs(cell.epochs, self.spec.epochs)
+        return Stage(phase, blueprint, own, epochs, seed, cell.limit, weights)
 
     @cached_property
     def text(self) -> bytes:

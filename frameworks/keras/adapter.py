@@ -19,7 +19,7 @@ from frameworks.keras.lending import lent_keras
 from frameworks.keras.loading import keras
 from frameworks.layout import Layouts
 from frameworks.probe import LayerOutput, computing
-from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
+from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch
 from frameworks.recordings.trace import Facts
 from frameworks.spec import Spec
 from scratch import Batch, EpochResult
@@ -47,7 +47,8 @@ class KerasAdapter(Adapter):
             raise TypeError("a program must build its optimizers on the variables they train")
         layers = [layer for network in parts.networks for layer in in_order(network)]
         self.layouts = Layouts(map(layout_of, layers))
-        self.states = [a for layer in layers for a in canonical_states(layer)]
+        kept = parts.states if isinstance(parts, Program) else ()
+        self.states = [a for layer in layers for a in canonical_states(layer, kept)]
         self.dropout = DropoutLayers(parts.networks)
         self._compiled_for: tuple[Any, ...] = ()
         return parts
@@ -206,6 +207,15 @@ class KerasAdapter(Adapter):
         """Run a program's step on the backend's tensors."""
         with self.dropout.handed(masks):
             return self.step(batch, named)
+
+    def run_evaluation(
+        self, evaluate: Step, batch: StepBatch, draws: StepDraws
+    ) -> dict[str, float]:
+        with self.lent():
+            tensors = StepBatch(*(None if a is None else _tensor(a) for a in batch))
+            named = {name: _tensor(a) for name, a in draws.named.items()}
+            values = evaluate(tensors, named)
+        return {name: float(value) for name, value in values.items()}
 
     def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
         with self.lent():

@@ -2,12 +2,13 @@
 
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_keras
+from frameworks.feature_learner import LockstepFeatureLearner
 from frameworks.keras.adapter import KerasAdapter
 from frameworks.keras.loading import keras
 from frameworks.regressor import LockstepRegressor
 from frameworks.trainer import LockstepTrainer
 
-__all__ = ["KerasClassifier", "KerasRegressor", "KerasTrainer"]
+__all__ = ["KerasClassifier", "KerasFeatureLearner", "KerasRegressor", "KerasTrainer"]
 
 
 def _on_backend() -> type[KerasAdapter]:
@@ -47,5 +48,11 @@ class KerasRegressor(LockstepRegressor):
 
 class KerasTrainer(LockstepTrainer):
     """Programs in Keras; parameters as in `LockstepTrainer`."""
+
+    _adapter_class = _on_backend()
+
+
+class KerasFeatureLearner(LockstepFeatureLearner):
+    """Features without targets, in Keras; parameters as in `LockstepFeatureLearner`."""
 
     _adapter_class = _on_backend()

@@ -13,9 +13,10 @@ from frameworks.adapter import Adapter, require_own
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_pytorch
 from frameworks.draws import Dropped, StepDraws
+from frameworks.feature_learner import LockstepFeatureLearner
 from frameworks.layout import Layouts
 from frameworks.probe import LayerOutput, computing
-from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
+from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch
 from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn
 from frameworks.pytorch.facts import optimizer_facts
 from frameworks.pytorch.layer_outputs import layer_outputs
@@ -26,7 +27,10 @@ from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
 from scratch import Batch, EpochResult
 
-__all__ = ["PyTorchAdapter", "PyTorchClassifier", "PyTorchRegressor", "PyTorchTrainer"]
+__all__ = [
+    *("PyTorchAdapter", "PyTorchClassifier", "PyTorchFeatureLearner", "PyTorchRegressor"),
+    "PyTorchTrainer",
+]
 
 
 class PyTorchAdapter(Adapter):
@@ -41,7 +45,8 @@ class PyTorchAdapter(Adapter):
         for optimizer in parts.optimizers:
             _convert(optimizer, getattr(torch, self.dtype))
         self.layouts = Layouts(map(layout_of, modules))
-        self.states = [a for module in modules for a in canonical_states(module)]
+        kept = parts.states if isinstance(parts, Program) else ()
+        self.states = [a for module in modules for a in canonical_states(module, kept)]
         self.dropout = DropoutModules(parts.networks)
         return parts
 
@@ -112,6 +117,17 @@ class PyTorchAdapter(Adapter):
         named = {name: torch.from_numpy(a) for name, a in draws.named.items()}
         with self.dropout.handed(draws.masks):
             values = self.step(tensors, named)
+        return {name: value.item() for name, value in values.items()}
+
+    def run_evaluation(
+        self, evaluate: Step, batch: StepBatch, draws: StepDraws
+    ) -> dict[str, float]:
+        for network in self.parts.networks:
+            network.eval()
+        tensors = StepBatch(*(None if a is None else torch.from_numpy(a) for a in batch))
+        named = {name: torch.from_numpy(a) for name, a in draws.named.items()}
+        with torch.no_grad():
+            values = evaluate(tensors, named)
         return {name: value.item() for name, value in values.items()}
 
     def _loss(
@@ -203,5 +219,11 @@ class PyTorchClassifier(LockstepClassifier):
 
 class PyTorchTrainer(LockstepTrainer):
     """Programs in PyTorch; parameters as in `LockstepTrainer`."""
+
+    _adapter_class = PyTorchAdapter
+
+
+class PyTorchFeatureLearner(LockstepFeatureLearner):
+    """Features without targets, in PyTorch; parameters as in `LockstepFeatureLearner`."""
 
     _adapter_class = PyTorchAdapter

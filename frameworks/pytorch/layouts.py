@@ -99,10 +99,13 @@ def _one(arrays: Arrays) -> list[np.ndarray]:
     return [np.concatenate([W.T for W in arrays[::2]]), np.concatenate(arrays[1::2])]
 
 
-def canonical_states(module: nn.Module) -> list[torch.Tensor]:
-    """Return what one module learns without a gradient; TypeError where it has no counterpart."""
+def canonical_states(module: nn.Module, names: tuple[str, ...] = ()) -> list[torch.Tensor]:
+    """Return what one module learns without a gradient; TypeError where it has no counterpart.
+
+    `names`: what modules of a page's own keep (see `frameworks.program.Program`).
+    """
     if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-        return []
+        return [getattr(module, name) for name in names if hasattr(module, name)]
     mean, variance = module.running_mean, module.running_var
     if mean is None or variance is None or module.momentum is None:
         raise TypeError("BatchNorm needs a momentum, and running statistics")

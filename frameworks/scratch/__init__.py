@@ -21,6 +21,7 @@ BACKEND = Backend(
     packages=("numpy",),
     classifier="ScratchClassifier",
     regressor="ScratchRegressor",
+    feature_learner="ScratchFeatureLearner",
     style=LineStyle(colour=0, width=3.2, dashes=(), marker="o"),
     together="fit_together",
     loop="ScratchLoop",

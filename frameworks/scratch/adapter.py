@@ -11,8 +11,9 @@ from frameworks.adapter import Adapter, require_own
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_scratch
 from frameworks.draws import Dropped, StepDraws
+from frameworks.feature_learner import LockstepFeatureLearner
 from frameworks.probe import LayerOutput, computing, kind_of
-from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
+from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch
 from frameworks.recordings.trace import Facts
 from frameworks.regressor import LockstepRegressor
 from frameworks.scratch.facts import optimizer_facts
@@ -21,7 +22,10 @@ from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
 from scratch import Batch, EpochResult
 
-__all__ = ["ScratchAdapter", "ScratchClassifier", "ScratchRegressor", "ScratchTrainer"]
+__all__ = [
+    *("ScratchAdapter", "ScratchClassifier", "ScratchFeatureLearner", "ScratchRegressor"),
+    "ScratchTrainer",
+]
 
 _AHEAD = 64  # epochs of a small network that may be trained before the first is reported
 
@@ -83,6 +87,12 @@ class ScratchAdapter(Adapter):
         if draws.masks:
             self.parts.network.use_masks(draws.masks)
         values = self.step(batch, draws.named)
+        return {name: float(value) for name, value in values.items()}
+
+    def run_evaluation(
+        self, evaluate: Step, batch: StepBatch, draws: StepDraws
+    ) -> dict[str, float]:
+        values = evaluate(batch, draws.named)
         return {name: float(value) for name, value in values.items()}
 
     def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
@@ -169,5 +179,11 @@ class ScratchClassifier(LockstepClassifier):
 
 class ScratchTrainer(LockstepTrainer):
     """Programs in NumPy; parameters as in `LockstepTrainer`."""
+
+    _adapter_class = ScratchAdapter
+
+
+class ScratchFeatureLearner(LockstepFeatureLearner):
+    """Features without targets, in NumPy; parameters as in `LockstepFeatureLearner`."""
 
     _adapter_class = ScratchAdapter

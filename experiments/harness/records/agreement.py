@@ -30,7 +30,7 @@ class Finished:
         """Return what a record and its arrays say."""
         assert record.history is not None
         assert record.test is not None
-        kept = ("weights.", "states.")
+        kept = ("weights.", "states.", "outputs.")  # the last are those of earlier phases
         outcome = Outcome(
             losses=record.history.loss,
             weights={name: a for name, a in arrays.items() if name.startswith(kept)},

@@ -27,7 +27,8 @@ from frameworks.task import TASKS, find_task
 
 __all__ = [
     *("AgreementEntry", "Certified", "DataId", "Digests", "Environment"),
-    *("FloorEntry", "Head", "History", "NativeEntry", "NativePair", "Plan", "Record", "Results"),
+    *("FloorEntry", "Head", "History", "NativeEntry", "NativePair", "PhaseFigures", "Plan"),
+    *("Record", "Results"),
     *("Seconds", "SpecNumbers", "TestFigures", "read_plan", "read_record", "read_results"),
 ]
 
@@ -159,10 +160,20 @@ class TestFigures(_Model):
     rmse: Finite = None
     mse: Finite = None
     r2: Finite = None
+    accuracy_on_inputs: Share | None = None
 
     def metric(self, name: str) -> float | None:
         """Return one of the task's metrics (see `frameworks.task`)."""
         return getattr(self, name)
+
+
+class PhaseFigures(_Model):
+    """One phase of a training that has several: its epochs stand in the history, in their turn."""
+
+    name: Text
+    epochs: Whole
+    n_train: Whole
+    test: TestFigures
 
 
 class Seconds(_Model):
@@ -204,6 +215,7 @@ class Record(Head):
     test: TestFigures | None
     seconds: Seconds | None = None
     digests: Digests | None = None
+    phases: Many[PhaseFigures] = []
     status: Literal["ok", "failed"]
     error: Text | None
     missing: bool = False  # it failed because a package is not installed
@@ -234,9 +246,10 @@ class Record(Head):
         assert self.digests is not None
         if self.mode != "native" and self.digests.batch_order is None:
             raise ValueError("digests.batch_order: expected text, found nothing")
+        epochs = sum(phase.epochs for phase in self.phases) or self.epochs
         for name, values in self.history:
-            if values is not None and len(values) != self.epochs:
-                found = f"expected {self.epochs} numbers, one an epoch, found {len(values)}"
+            if values is not None and len(values) != epochs:
+                found = f"expected {epochs} numbers, one an epoch, found {len(values)}"
                 raise ValueError(f"history.{name}: {found}")
         if self.task == "classification":
             self._check_confusion(self.test)

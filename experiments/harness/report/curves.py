@@ -26,11 +26,12 @@ _LOGARITHMIC_FROM = 20  # ratio of largest to smallest loss: a linear axis would
 
 
 def curves(trained: Trained) -> list[Figure]:
-    """Draw the losses, and the accuracies if there are any; nothing for a single epoch."""
+    """Draw the losses, and whatever else all of them recorded; nothing for a single epoch."""
     if trained.head.epochs < 2 or not trained.done:
         return []
-    answered = all(each.history.accuracy for each in trained.done)
-    return [_curve(trained, name) for name in ("loss", *["accuracy"] * answered)]
+    recorded = [{name for name, values in each.history if values} for each in trained.done]
+    names = [name for name, _ in trained.done[0].history]
+    return [_curve(trained, name) for name in names if all(name in each for each in recorded)]
 
 
 def figures_of_seeds(trained: Trained) -> Figure | None:
@@ -101,10 +102,15 @@ def _curve(trained: Trained, name: str) -> Figure:
                 draw_line(axes, at + 1, values[at], style, position)
                 finite.append(values[np.isfinite(values)])
         axes.set_xlabel("epoch")
-        axes.set_ylabel(f"training {name}")
+        axes.set_ylabel(f"training {_words(name)}")
         _scale(axes, name, np.concatenate(finite))
         svg = to_svg(drawn, trained.title, _in_words(trained, name))
     return Figure(_caption(trained, name, stretch), svg)
+
+
+def _words(name: str) -> str:
+    """Return the name of what a step returned, as it is written in a sentence."""
+    return name.replace("_", " ")
 
 
 def _scale(axes: Any, name: str, values: np.ndarray) -> None:
@@ -121,11 +127,11 @@ def _in_words(trained: Trained, name: str) -> str:
     for each in trained.first_seed():
         first, *_, last = np.array(getattr(each.history, name), float)
         words.append(f"{each.by} from {first:.4g} to {last:.4g}")
-    return f"Training {name} over {trained.head.epochs} epochs: {', '.join(words)}"
+    return f"Training {_words(name)} over {trained.head.epochs} epochs: {', '.join(words)}"
 
 
 def _caption(trained: Trained, name: str, stretch: int) -> str:
-    words = f"Training {name}, the mean over the rows, each batch before its update."
+    words = f"Training {_words(name)}, the mean over the rows, each batch before its update."
     if len(trained.seeds) > 1:
         words += f" One line for each of {len(trained.seeds)} seeds."
     if stretch > 1:
