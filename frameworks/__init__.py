@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         KerasClassifier,
         KerasFeatureLearner,
         KerasRegressor,
+        KerasSequencer,
         KerasTrainer,
     )
     from frameworks.python.adapter import PythonClassifier, PythonRegressor
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
         PyTorchClassifier,
         PyTorchFeatureLearner,
         PyTorchRegressor,
+        PyTorchSequencer,
         PyTorchTrainer,
     )
     from frameworks.scratch.adapter import (
         ScratchClassifier,
         ScratchFeatureLearner,
         ScratchRegressor,
+        ScratchSequencer,
         ScratchTrainer,
     )
 
@@ -48,6 +51,7 @@ __all__ = [
     "KerasClassifier",
     "KerasFeatureLearner",
     "KerasRegressor",
+    "KerasSequencer",
     "KerasTrainer",
     "MissingFrameworkError",
     "Parts",
@@ -55,12 +59,14 @@ __all__ = [
     "PyTorchClassifier",
     "PyTorchFeatureLearner",
     "PyTorchRegressor",
+    "PyTorchSequencer",
     "PyTorchTrainer",
     "PythonClassifier",
     "PythonRegressor",
     "ScratchClassifier",
     "ScratchFeatureLearner",
     "ScratchRegressor",
+    "ScratchSequencer",
     "ScratchTrainer",
     "Spec",
     "Task",
@@ -84,7 +90,7 @@ class MissingFrameworkError(ImportError):
 
 def __getattr__(name: str) -> Any:
     """Load an estimator's module, and with it the framework."""
-    family = re.sub("(Classifier|FeatureLearner|Regressor|Trainer)$", "", name)
+    family = re.sub("(Classifier|FeatureLearner|Regressor|Sequencer|Trainer)$", "", name)
     module = _MODULES.get(family)
     if module is None or name not in __all__:
         raise AttributeError(f"module 'frameworks' has no attribute {name!r}")

@@ -12,8 +12,7 @@ from scratch import count_correct
 
 __all__ = [
     *("CLASSIFICATION", "FEATURES", "GENERATION", "RECONSTRUCTION", "REGRESSION", "SEQUENCES"),
-    "TASKS",
-    *("Metric", "Task", "find_task"),
+    *("TASKS", "Metric", "Task", "find_task"),
 ]
 
 
@@ -121,8 +120,32 @@ class Reconstruction(Task):
         return {"mse": _mean_square(outputs - targets)}
 
 
+class Features(Task):
+    """Features of the rows, learned without targets; labels only tell how much they are worth.
+
+    Once the features are learned, a logistic regression is fitted to them and to the labels of the
+    training rows: its accuracy on the test rows, and that of one fitted to the rows themselves.
+    """
+
+    name = "features"
+    metrics = (
+        Metric("accuracy", "accuracy on features", ".4f", higher_is_better=True),
+        Metric("accuracy_on_inputs", "accuracy on inputs", ".4f", higher_is_better=True),
+    )
+    has_targets = False
+    estimator = "feature_learner"
+    margin = 0.01  # one percentage point
+    margin_below = 1.0
+
+    def measure(
+        self, outputs: np.ndarray, targets: np.ndarray, threshold: float | None
+    ) -> dict[str, float]:
+        """Return nothing: features alone say nothing of labels (see `experiments.harness`)."""
+        return {}
+
+
 class Generation(Task):
-    """Samples of a distribution, made from noise: how far they are from true ones, column by column.
+    """Samples of a distribution, made from noise: how far they are from true ones.
 
     The distance is Wasserstein's: between m samples x and m true ones y of one number it is
     mean |x₍ᵢ₎ − y₍ᵢ₎|, both in ascending order; of several numbers, the mean over the columns.
@@ -169,20 +192,6 @@ class Sequences(Task):
     )
     decodes = True
     estimator = "sequencer"
-class Features(Task):
-    """Features of the rows, learned without targets; labels only tell how much they are worth.
-
-    Once the features are learned, a logistic regression is fitted to them and to the labels of the
-    training rows: its accuracy on the test rows, and that of one fitted to the rows themselves.
-    """
-
-    name = "features"
-    metrics = (
-        Metric("accuracy", "accuracy on features", ".4f", higher_is_better=True),
-        Metric("accuracy_on_inputs", "accuracy on inputs", ".4f", higher_is_better=True),
-    )
-    has_targets = False
-    estimator = "feature_learner"
     margin = 0.01  # one percentage point
     margin_below = 1.0
 
@@ -201,8 +210,6 @@ class Features(Task):
             "sequence_accuracy": float(right.all(axis=1).mean()),
             "token_accuracy": float(right[counted].mean()),
         }
-        """Return nothing: features alone say nothing of labels (see `experiments.harness`)."""
-        return {}
 
 
 def _mean_square(x: np.ndarray) -> float:
@@ -210,14 +217,9 @@ def _mean_square(x: np.ndarray) -> float:
 
 
 CLASSIFICATION, REGRESSION, RECONSTRUCTION = Classification(), Regression(), Reconstruction()
-GENERATION, SEQUENCES = Generation(), Sequences()
-TASKS: Mapping[str, Task] = {
-    task.name: task
-    for task in (CLASSIFICATION, REGRESSION, RECONSTRUCTION, GENERATION, SEQUENCES)
-FEATURES = Features()
-TASKS: Mapping[str, Task] = {
-    task.name: task for task in (CLASSIFICATION, REGRESSION, RECONSTRUCTION, FEATURES)
-}
+FEATURES, GENERATION, SEQUENCES = Features(), Generation(), Sequences()
+_ALL = (CLASSIFICATION, REGRESSION, RECONSTRUCTION, FEATURES, GENERATION, SEQUENCES)
+TASKS: Mapping[str, Task] = {task.name: task for task in _ALL}
 
 
 def find_task(name: str) -> Task:

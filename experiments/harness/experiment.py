@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
-from datasets import DataError, Dataset, Policy
+from datasets import DataError, Dataset, Policy, Sequences
 from experiments.harness.page_checks import check_experiment
 from experiments.harness.page_code import named
 from experiments.harness.phases import Before, Phase, Stage
@@ -141,6 +141,8 @@ class Experiment:
         spec = spec or self.spec
         if self.task.has_answers:
             outputs: Shape = outputs_for(len(data.class_names), spec.outputs)
+        elif isinstance(data.targets, Sequences):
+            outputs = (data.X_train.shape[1], len(data.targets.tokens))
         elif not self.task.has_targets:
             outputs = spec.outputs
         else:

@@ -23,13 +23,14 @@ from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of
 from frameworks.recordings.trace import Facts
 from frameworks.regressor import LockstepRegressor
+from frameworks.sequencer import LockstepSequencer
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
 from scratch import Batch, EpochResult
 
 __all__ = [
     *("PyTorchAdapter", "PyTorchClassifier", "PyTorchFeatureLearner", "PyTorchRegressor"),
-    "PyTorchTrainer",
+    *("PyTorchSequencer", "PyTorchTrainer"),
 ]
 
 
@@ -225,5 +226,11 @@ class PyTorchTrainer(LockstepTrainer):
 
 class PyTorchFeatureLearner(LockstepFeatureLearner):
     """Features without targets, in PyTorch; parameters as in `LockstepFeatureLearner`."""
+
+    _adapter_class = PyTorchAdapter
+
+
+class PyTorchSequencer(LockstepSequencer):
+    """Sequences of tokens, in PyTorch; parameters as in `LockstepSequencer`."""
 
     _adapter_class = PyTorchAdapter

@@ -18,13 +18,14 @@ from frameworks.recordings.trace import Facts
 from frameworks.regressor import LockstepRegressor
 from frameworks.scratch.facts import optimizer_facts
 from frameworks.scratch.walking import leaves, walk
+from frameworks.sequencer import LockstepSequencer
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
 from scratch import Batch, EpochResult
 
 __all__ = [
     *("ScratchAdapter", "ScratchClassifier", "ScratchFeatureLearner", "ScratchRegressor"),
-    "ScratchTrainer",
+    *("ScratchSequencer", "ScratchTrainer"),
 ]
 
 _AHEAD = 64  # epochs of a small network that may be trained before the first is reported
@@ -185,5 +186,11 @@ class ScratchTrainer(LockstepTrainer):
 
 class ScratchFeatureLearner(LockstepFeatureLearner):
     """Features without targets, in NumPy; parameters as in `LockstepFeatureLearner`."""
+
+    _adapter_class = ScratchAdapter
+
+
+class ScratchSequencer(LockstepSequencer):
+    """Sequences of tokens, in NumPy; parameters as in `LockstepSequencer`."""
 
     _adapter_class = ScratchAdapter

@@ -161,6 +161,11 @@ class TestFigures(_Model):
     mse: Finite = None
     r2: Finite = None
     accuracy_on_inputs: Share | None = None
+    wasserstein: Finite = None
+    mean: Finite = None
+    deviation: Finite = None
+    sequence_accuracy: Share | None = None
+    token_accuracy: Share | None = None
 
     def metric(self, name: str) -> float | None:
         """Return one of the task's metrics (see `frameworks.task`)."""
