@@ -79,6 +79,8 @@ def parts_of(kind: str, count: int) -> list[str]:
     (['kernel', 'bias'], ['array 1', 'array 2', 'array 3'])
     """
     parts = _PARTS.get(kind, ("kernel", "bias"))
+    if kind == "attention" and count == len(parts) // 2:
+        parts = parts[::2]  # without biases
     if count > len(parts):
         return [f"array {k}" for k in range(1, count + 1)]
     return list(parts[:count])
