@@ -24,11 +24,14 @@ EXPERIMENTS = (
     "mnist_cnn",
     "diabetes",
     "digits_autoencoder",
+    "autoencoder",
+    "transfer",
     "adding_rnn",
     "adding_lstm",
     "gan",
     "sorting_transformer",
     "rbm",
+    "dbn",
 )
 
 _NAME = re.compile(r"[^\W\d]\w*(-\w+)*")  # of a user's page: a word, or several joined by hyphens

@@ -77,8 +77,8 @@ def build_scratch(spec: Numbers = SPEC) -> Parts:
         ReLU,
         Residual,
         SelfAttention,
-        Sequential,
         SequenceLoss,
+        Sequential,
     )
 
     (d, inner), (steps, tokens) = spec.hidden, spec.outputs

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 from frameworks.blueprint import Blueprint
 from frameworks.program import Builder, Parts, Program
 from frameworks.spec import Spec, float32
-from frameworks.task import CLASSIFICATION, FEATURES, RECONSTRUCTION, REGRESSION, Task
+from frameworks.task import (
+    BINARY_RECONSTRUCTION,
+    CLASSIFICATION,
+    FEATURES,
+    RECONSTRUCTION,
+    REGRESSION,
+    Task,
+)
 from frameworks.weight_files import WeightFileError
 
 if TYPE_CHECKING:
@@ -43,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLASSIFICATION",
+    "BINARY_RECONSTRUCTION",
     "FEATURES",
     "RECONSTRUCTION",
     "REGRESSION",

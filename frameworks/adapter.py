@@ -11,7 +11,7 @@ import numpy as np
 
 from frameworks.draws import Draws, Dropped, StepDraws, StepStream
 from frameworks.probe import LayerOutput
-from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch, name_of
+from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch, loss_of, name_of
 from frameworks.recordings.trace import Facts
 from frameworks.spec import Spec
 from frameworks.task import Task
@@ -157,6 +157,37 @@ class Adapter(ABC):
 
     def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
         """Run a program's step on a batch of arrays and return its values."""
+        raise NotImplementedError(f"{type(self).__name__} runs no programs")
+
+    def epochs(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[EpochResult]:
+        """Train as `train` does, or run a program, whose first value stands for a missing loss."""
+        if not isinstance(self.parts, Program):
+            yield from self.train(data, orders, batch_size)
+            return
+        for means in self.run(data, orders, batch_size):
+            yield EpochResult(loss_of(means), means.get("accuracy"))
+
+    def gradients_of_step(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
+        """Return the loss of a program's next step, and the gradients given to its optimizers.
+
+        They are laid out as `get_weights`, 0 where no optimizer is given any. The step is undone.
+        """
+        weights, states = self.get_weights(), (self.get_optimizer_state(), self.get_layer_state())
+        try:
+            draws = self.stream.peek(len(batch.X))
+            values, gradients = self.watch_step(StepBatch(*batch), draws)
+        finally:
+            self.set_weights(weights)
+            self.set_optimizer_state(states[0])
+            self.set_layer_state(states[1])
+        return loss_of(values), gradients
+
+    def watch_step(
+        self, batch: StepBatch, draws: StepDraws
+    ) -> tuple[dict[str, float], list[np.ndarray]]:
+        """Run a program's step; return its values, and the gradients given to its optimizers."""
         raise NotImplementedError(f"{type(self).__name__} runs no programs")
 
     def evaluate(self, batch: Batch) -> dict[str, float]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from frameworks.adapter import Adapter
@@ -160,6 +161,25 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         """
         check_is_fitted(self)
         return self._outputs(self._check_X(X), network)
+
+    @available_if(lambda self: self.build is not None)
+    def transform(self, X: Any) -> np.ndarray:
+        """Return the codes (n, k) of X (n, ...): what the builder's `Parts(code=...)` points to.
+
+        That many of the network's layers compute them, an activation counted as a layer. Raises
+        TypeError if the builder names no code.
+        """
+        check_is_fitted(self)
+        count = getattr(self._adapter.parts, "code", None)
+        if count is None:
+            raise TypeError(
+                f"build: {name_of(self.build)} says of none of its layers that it computes a code; "
+                "let it return Parts(..., code=number of layers)"
+            )
+        X = self._check_X(X)
+        pieces = range(0, len(X), _ROWS_AT_ONCE)
+        layers = (self._adapter.layer_outputs(X[i : i + _ROWS_AT_ONCE]) for i in pieces)
+        return np.concatenate([found[count - 1].values for found in layers])
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """Return the loss and the task's metrics on X (n, ...) and y, in evaluation mode.

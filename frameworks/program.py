@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = [
     *("Builder", "InitialWeights", "Parts", "Program", "ProgramBuilder", "Step", "StepArrays"),
-    *("StepBatch", "name_of", "with_spec"),
+    *("StepBatch", "loss_of", "name_of", "with_spec"),
 ]
 
 InitialWeights = Callable[[Any, np.random.Generator], list[np.ndarray]]
@@ -22,6 +22,7 @@ class Parts(NamedTuple):
     optimizer: Any
     initial_weights: InitialWeights  # drawn once and handed to every implementation
     logits: bool = True  # False: the network ends in its own sigmoid, and returns probabilities
+    code: int | None = None  # `transform` returns what so many of its layers compute
 
     @property
     def networks(self) -> tuple[Any, ...]:
@@ -77,6 +78,11 @@ class Program(NamedTuple):
     def network(self) -> Any:
         """The network that computes the outputs."""
         return self.networks[0]
+
+
+def loss_of(values: Mapping[str, float]) -> float:
+    """Return the loss among the values of a step, or the first of them if none is so called."""
+    return values.get("loss", next(iter(values.values())))
 
 
 def name_of(build: Any) -> str:

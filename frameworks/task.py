@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from frameworks.errors import choose
-from scratch import count_correct
+from scratch import count_correct, sigmoid
 
 __all__ = [
-    *("CLASSIFICATION", "FEATURES", "GENERATION", "RECONSTRUCTION", "REGRESSION", "SEQUENCES"),
-    *("TASKS", "Metric", "Task", "find_task"),
+    *("BINARY_RECONSTRUCTION", "CLASSIFICATION", "FEATURES", "GENERATION", "RECONSTRUCTION"),
+    *("REGRESSION", "SEQUENCES", "TASKS", "Metric", "Task", "find_task"),
 ]
 
 
@@ -56,6 +56,10 @@ class Task(ABC):
     def threshold(self, logits: bool) -> float | None:
         """Return the threshold of `measure` for outputs that are logits, or probabilities."""
         return None
+
+    def restored(self, outputs: np.ndarray) -> np.ndarray:
+        """Return outputs as what they stand for, such as pixels for their logits."""
+        return outputs
 
 
 class Classification(Task):
@@ -144,6 +148,34 @@ class Features(Task):
         return {}
 
 
+class BinaryReconstruction(Task):
+    """The inputs, from 0 to 1, are the targets of logits: a yes or no for each of their elements.
+
+    The cross-entropy, mean (|z| (z > 0 ? 1 − y : y) + log(1 + e^−|z|)), is over all elements, as is
+    the mean squared error, that of σ(z).
+    """
+
+    name = "binary reconstruction"
+    metrics = (
+        Metric("cross_entropy", "cross-entropy", ".5f", higher_is_better=False),
+        Metric("mse", "MSE", ".6f", higher_is_better=False),
+    )
+    estimator = "regressor"
+
+    def measure(
+        self, outputs: np.ndarray, targets: np.ndarray, threshold: float | None
+    ) -> dict[str, float]:
+        """Return the cross-entropy and the mean squared error."""
+        size, wrong = np.abs(outputs), np.where(outputs > 0, 1 - targets, targets)
+        bits = size * wrong + np.log1p(np.exp(-size))
+        mse = _mean_square(self.restored(outputs) - targets)
+        return {"cross_entropy": float(bits.mean(dtype=np.float64)), "mse": mse}
+
+    def restored(self, outputs: np.ndarray) -> np.ndarray:
+        """Return σ(z), from 0 to 1."""
+        return sigmoid(outputs)
+
+
 class Generation(Task):
     """Samples of a distribution, made from noise: how far they are from true ones.
 
@@ -217,9 +249,10 @@ def _mean_square(x: np.ndarray) -> float:
 
 
 CLASSIFICATION, REGRESSION, RECONSTRUCTION = Classification(), Regression(), Reconstruction()
-FEATURES, GENERATION, SEQUENCES = Features(), Generation(), Sequences()
-_ALL = (CLASSIFICATION, REGRESSION, RECONSTRUCTION, FEATURES, GENERATION, SEQUENCES)
-TASKS: Mapping[str, Task] = {task.name: task for task in _ALL}
+BINARY_RECONSTRUCTION, FEATURES = BinaryReconstruction(), Features()
+GENERATION, SEQUENCES = Generation(), Sequences()
+_SUPERVISED = (CLASSIFICATION, REGRESSION, RECONSTRUCTION, BINARY_RECONSTRUCTION, SEQUENCES)
+TASKS: Mapping[str, Task] = {task.name: task for task in (*_SUPERVISED, FEATURES, GENERATION)}
 
 
 def find_task(name: str) -> Task:

@@ -133,17 +133,17 @@ class Experiment:
             raise RequestError(f"load() of {self.name} returned {kind}, not a Dataset")
         return data
 
-    def spec_for(self, data: Dataset, spec: Spec | None = None) -> Spec:
-        """Return the numbers of a training on these data; `spec` is that of a phase.
+    def spec_for(self, data: Dataset, spec: Spec | None = None, task: Task | None = None) -> Spec:
+        """Return the numbers of a training on these data; `spec` and `task` are those of a phase.
 
         Inputs and outputs are those of the data, as estimators set them; a page may leave them out.
         """
-        spec = spec or self.spec
-        if self.task.has_answers:
+        spec, task = spec or self.spec, task or self.task
+        if task.has_answers:
             outputs: Shape = outputs_for(len(data.class_names), spec.outputs)
         elif isinstance(data.targets, Sequences):
             outputs = (data.X_train.shape[1], len(data.targets.tokens))
-        elif not self.task.has_targets:
+        elif not task.has_targets:
             outputs = spec.outputs
         else:
             outputs = as_shape(data.y_train.shape[1:])
@@ -158,16 +158,27 @@ class Experiment:
         """Its phases: at least one."""
         return self.phases or (Phase(self.name, self.spec),)
 
+    def tested_on(self, data: Dataset) -> Dataset:
+        """Return the rows of the last phase, which the outputs and answers of a record belong to.
+
+        Where they follow from an earlier phase's training, the experiment's own are returned.
+        """
+        try:
+            return self.all_phases[-1].data(data, {})
+        except KeyError:
+            return data
+
     def stage(self, phase: Phase, data: Dataset, before: Before, cell: Trained) -> Stage:
         """Return a phase, ready to be trained; `before` holds the estimators of those before it."""
         own = phase.data(data, before)
-        spec, seed, weights = self.spec_for(own, phase.spec), phase.seed(cell.seed), None
+        task, seed, weights = phase.task or self.task, phase.seed(cell.seed), None
+        spec = self.spec_for(own, phase.spec, task)
         if phase.weights is not None:
             weights = phase.weights(spec, Draws(seed).weights, before)
         builders = self.blueprint.builders
         if phase.spec != self.spec:
             builders = {name: with_spec(build, phase.spec) for name, build in builders.items()}
-        blueprint = replace(self.blueprint, spec=spec, builders=builders)
+        blueprint = replace(self.blueprint, spec=spec, builders=builders, task=task)
         epochs = phase.epochs(cell.epochs, self.spec.epochs)
         return Stage(phase, blueprint, own, epochs, seed, cell.limit, weights)
 

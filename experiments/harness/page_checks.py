@@ -30,7 +30,7 @@ def check_experiment(experiment: "Experiment") -> None:
         raise TypeError(f"load must be a function, got {experiment.load!r}")
     _check_builders(experiment.builders, experiment.spec)
     if not isinstance(experiment.task, Task):
-        tasks = ", ".join(name.upper() for name in TASKS)
+        tasks = ", ".join(name.upper().replace(" ", "_") for name in TASKS)
         raise TypeError(f"task must be one of frameworks.task's {tasks}, got {experiment.task!r}")
     _check_band(experiment.band)
 

@@ -36,6 +36,7 @@ import numpy as np
 from datasets import Dataset
 from frameworks.blueprint import Blueprint
 from frameworks.spec import Spec
+from frameworks.task import Task
 
 if TYPE_CHECKING:
     from experiments.harness.cell import Cell
@@ -58,6 +59,7 @@ class Phase:
     validate : the share of the training rows, the last of them, that are not trained on, but
         measured after every epoch
     stream : phases with equal numbers draw the same initial weights, orders and other draws
+    task : what the network is to do, where it is another task than the experiment's
     """
 
     name: str
@@ -66,6 +68,7 @@ class Phase:
     weights: Callable[[Any, np.random.Generator, Before], list[np.ndarray]] | None = None
     validate: float = 0.0
     stream: int = 0
+    task: Task | None = None
 
     def seed(self, seed: int) -> int:
         """Return the seed of this phase in a training with a seed.

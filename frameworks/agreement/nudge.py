@@ -35,7 +35,7 @@ import numpy as np
 from frameworks.program import Parts, Program, ProgramBuilder
 from frameworks.scratch.walking import leaves
 from frameworks.spec import Spec
-from scratch import Dropout, Layer, Loss, Sequential
+from scratch import Dropout, Layer, Loss, Sequential, TrainOnly
 from scratch.optimizers.optimizer import Learner, Wrapper
 
 __all__ = ["Nudge", "NudgedNumber", "nudged"]
@@ -243,10 +243,12 @@ def nudged(build: ProgramBuilder, seed: int | Sequence[int]) -> ProgramBuilder:
             layer if isinstance(layer, Dropout) else NudgedLayer(layer, next(places), next(places))
             for layer in parts.network.layers
         ]
-        return parts._replace(
-            network=Sequential(*layers),
-            loss=NudgedLoss(parts.loss, next(places), next(places)),
-            optimizer=NudgedOptimizer(parts.optimizer, next(places), next(places)),
-        )
+        loss = NudgedLoss(parts.loss, next(places), next(places))
+        optimizer, nudges = parts.optimizer, (next(places), next(places))
+        if isinstance(optimizer, TrainOnly):  # nobody rounds a weight that stays as it is
+            optimizer.optimizer = NudgedOptimizer(optimizer.optimizer, *nudges)
+        else:
+            optimizer = NudgedOptimizer(optimizer, *nudges)
+        return parts._replace(network=Sequential(*layers), loss=loss, optimizer=optimizer)
 
     return build_nudged

@@ -7,6 +7,7 @@ import numpy as np
 from frameworks.diverge.side import Side, Step, take, take_step
 from frameworks.errors import RequestError
 from frameworks.probe import LayerOutput, Opened, undisturbed
+from frameworks.program import Program
 from scratch import Batch
 
 __all__ = ["First"]
@@ -63,7 +64,8 @@ class First:
         same holds for the bias of attention's keys, which adds the same to all scores of a query.
         """
         kinds = {layer.kind for layer in self.layers}
-        if kinds & {"batch normalization", "dropout", "attention"}:
+        whole = isinstance(self.opened.adapter.parts, Program)  # its step is one of many rows
+        if whole or kinds & {"batch normalization", "dropout", "attention"}:
             return self._of_layers()
         rows = [take(self.batch, None, i, 1) for i in range(len(self.batch.X))]
         each = [self.opened.adapter.loss_and_gradients(row)[1] for row in rows]

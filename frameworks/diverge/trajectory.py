@@ -97,7 +97,7 @@ def find_step(
     for epoch in range(1, first):
         report("replaying epochs", epoch, first - 1)
         for x in opened:
-            list(x.adapter.train(x.batch, [x.orders[epoch - 1]], a.batch_size))
+            list(x.adapter.epochs(x.batch, [x.orders[epoch - 1]], a.batch_size))
         if nudged is not None and _outside(opened, nudged.replay(epoch)):
             return find_step(a, b, steps, epoch, loss, report, floor)
     sides = First(a, opened[0]), First(b, opened[1])

@@ -2,7 +2,7 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any
@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 
 from frameworks.adapter import Adapter, require_own
-from frameworks.draws import Dropped, StepDraws
+from frameworks.draws import Dropped
 from frameworks.keras.dropout import DropoutLayers, nothing_else_drawn
 from frameworks.keras.facts import optimizer_facts
 from frameworks.keras.layer_outputs import layer_outputs
 from frameworks.keras.layouts import canonical_states, in_order, layout_of
 from frameworks.keras.lending import lent_keras
 from frameworks.keras.loading import keras
+from frameworks.keras.programs import RunsPrograms
 from frameworks.layout import Layouts
 from frameworks.probe import LayerOutput, computing
-from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch
+from frameworks.program import Parts, Program, ProgramBuilder
 from frameworks.recordings.trace import Facts
 from frameworks.spec import Spec
 from scratch import Batch, EpochResult
@@ -30,7 +31,7 @@ Tensors = list[Any]  # of the backend
 _SECONDS_PER_CALL = 0.5  # of `_train_epochs`, about, so that progress is reported
 
 
-class KerasAdapter(Adapter):
+class KerasAdapter(RunsPrograms, Adapter):
     """A compiled `keras.Model` with its loss and a `keras.optimizers` optimizer.
 
     `Model.fit` costs milliseconds per epoch, however small the epoch. Here one call trains many
@@ -187,36 +188,6 @@ class KerasAdapter(Adapter):
             right += correct
         return losses, right
 
-    def run(
-        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
-    ) -> Iterator[dict[str, float]]:
-        for order in orders:
-            with self.lent(), nothing_else_drawn(self.parts.networks):
-                means = [*super().run(data, [order], batch_size)]
-            yield from means
-
-    def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
-        tensors = StepBatch(*(None if a is None else _tensor(a) for a in batch))
-        named = {name: _tensor(a) for name, a in draws.named.items()}
-        values = self._run_step(tensors, [_tensor(mask) for mask in draws.masks], named)
-        return {name: float(value) for name, value in values.items()}
-
-    def _run_step(
-        self, batch: StepBatch, masks: Tensors, named: dict[str, Any]
-    ) -> Mapping[str, Any]:
-        """Run a program's step on the backend's tensors."""
-        with self.dropout.handed(masks):
-            return self.step(batch, named)
-
-    def run_evaluation(
-        self, evaluate: Step, batch: StepBatch, draws: StepDraws
-    ) -> dict[str, float]:
-        with self.lent():
-            tensors = StepBatch(*(None if a is None else _tensor(a) for a in batch))
-            named = {name: _tensor(a) for name, a in draws.named.items()}
-            values = evaluate(tensors, named)
-        return {name: float(value) for name, value in values.items()}
-
     def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
         with self.lent():
             return self._to_numpy(self.parts.networks[network](_tensor(X), training=False))
@@ -232,6 +203,8 @@ class KerasAdapter(Adapter):
             return computing(X, layer_outputs(network, _tensor(X), training, self._to_numpy))
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
+        if isinstance(self.parts, Program):
+            return self.gradients_of_step(batch)
         network, masks = self.parts.network, self.stream.peek(len(batch.X)).masks
         with self.lent(), nothing_else_drawn([network]):
             with self.dropout.handed([_tensor(mask) for mask in masks]):

@@ -120,6 +120,25 @@ class PyTorchAdapter(Adapter):
             values = self.step(tensors, named)
         return {name: value.item() for name, value in values.items()}
 
+    def watch_step(
+        self, batch: StepBatch, draws: StepDraws
+    ) -> tuple[dict[str, float], list[np.ndarray]]:
+        given: dict[int, torch.Tensor] = {}
+
+        def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+            for p in (p for group in optimizer.param_groups for p in group["params"]):
+                given[id(p)] = torch.zeros_like(p) if p.grad is None else p.grad.clone()
+
+        hooks = [each.register_step_pre_hook(note) for each in self.parts.optimizers]
+        try:
+            with nothing_else_drawn():
+                values = self.run_step(batch, draws)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        own = [given.get(id(p), torch.zeros_like(p)).detach().numpy() for p in self.layouts.own]
+        return values, self.layouts.to_canonical(own)
+
     def run_evaluation(
         self, evaluate: Step, batch: StepBatch, draws: StepDraws
     ) -> dict[str, float]:
@@ -160,6 +179,8 @@ class PyTorchAdapter(Adapter):
             return computing(X, layer_outputs(network, torch.from_numpy(X)))
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
+        if isinstance(self.parts, Program):
+            return self.gradients_of_step(batch)
         trained = [p for p in self.layouts.own if p.requires_grad]
         columns = [torch.from_numpy(a) for a in batch if a is not None]
         masks = self.stream.peek(len(batch.X)).masks

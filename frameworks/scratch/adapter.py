@@ -1,6 +1,7 @@
 """scratch behind the shared interface."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -90,6 +91,19 @@ class ScratchAdapter(Adapter):
         values = self.step(batch, draws.named)
         return {name: float(value) for name, value in values.items()}
 
+    def watch_step(
+        self, batch: StepBatch, draws: StepDraws
+    ) -> tuple[dict[str, float], list[np.ndarray]]:
+        found: list[np.ndarray] = []
+        with gradients_given(self.parts.optimizers) as given:
+            values = self.run_step(batch, draws)
+        for network in self.parts.networks:
+            flat = given.get(id(network.flat), np.zeros_like(network.flat))
+            ends = np.cumsum([w.size for w in network.weights])
+            pieces = zip(np.split(flat, ends[:-1]), network.weights, strict=True)
+            found += [piece.reshape(w.shape) for piece, w in pieces]
+        return values, found
+
     def run_evaluation(
         self, evaluate: Step, batch: StepBatch, draws: StepDraws
     ) -> dict[str, float]:
@@ -122,6 +136,8 @@ class ScratchAdapter(Adapter):
         return computing(X, found)
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
+        if isinstance(self.parts, Program):
+            return self.gradients_of_step(batch)
         self._peek(batch.X)
         return self.parts.network.loss_and_grad(self.parts.loss, *batch, training=True)
 
@@ -150,6 +166,32 @@ class ScratchAdapter(Adapter):
             layer.state = own
             if rng is not None:
                 layer.rng = rng
+
+
+@contextmanager
+def gradients_given(optimizers: Iterable[Any]) -> Iterator[dict[int, np.ndarray]]:
+    """Note the gradient that each optimizer is given, by the identity of the θ that it updates."""
+    given: dict[int, np.ndarray] = {}
+
+    def watching(step: Any) -> Any:
+        def noting(theta: np.ndarray, g: np.ndarray) -> None:
+            given[id(theta)] = g.copy()
+            step(theta, g)
+
+        return noting
+
+    optimizers = list(optimizers)
+    before = [vars(optimizer).get("step") for optimizer in optimizers]
+    for optimizer in optimizers:
+        optimizer.step = watching(optimizer.step)
+    try:
+        yield given
+    finally:
+        for optimizer, own in zip(optimizers, before, strict=True):
+            if own is None:
+                del optimizer.step
+            else:
+                optimizer.step = own
 
 
 class ScratchRegressor(LockstepRegressor):

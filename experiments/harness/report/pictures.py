@@ -108,7 +108,7 @@ def reconstructions(trained: Trained) -> list[Pictures]:
         return []
     shown = min(_RECONSTRUCTED, len(data.X_test))
     rows = {"input": data.X_test} | {
-        name: outputs
+        name: trained.task.restored(outputs)
         for name, outputs in trained.found("outputs").items()
         if outputs.shape == data.X_test.shape and np.isfinite(outputs).all()
     }

@@ -174,6 +174,7 @@ def _data_of(record: Record, data_dir: str | None) -> tuple[Dataset | None, str]
         return None, str(error).splitlines()[0]
     if data.sha256 != record.data.sha256:
         return None, f"the data now have a different SHA-256, {data.sha256[:12]}"
+    data = experiment.tested_on(data)
     X = data.X_train[:MOST_ROWS].copy()
     y = X if data.y_train is data.X_train else data.y_train[:MOST_ROWS].copy()
     return replace(data, X_train=X, y_train=y), ""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
-from itertools import repeat
 from math import isfinite
 from typing import Any
 
@@ -26,7 +25,7 @@ from experiments.harness.workers.probing import probe
 from frameworks.agreement.variants import change
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
-from frameworks.task import FEATURES, GENERATION, REGRESSION
+from frameworks.task import FEATURES, GENERATION, Task
 from frameworks.training import FitTogether
 
 __all__ = ["Report", "confusion_matrix", "finish", "load_data", "train_job", "train_together"]
@@ -57,7 +56,7 @@ def train_job(
     for epoch, record in enumerate(course.train(), 1):
         stage, estimator = course.stages[-1], course.estimators[-1]
         if len(estimator.history_) == 1 and cell.mode == "lockstep":  # a judge's outputs are nudged
-            _check_measurable(experiment, stage.data, estimator)
+            _check_measurable(experiment, stage, estimator)
         report(epoch, record["loss"])
     return _tested(job, course, {"import": seconds_import})
 
@@ -97,10 +96,10 @@ def _estimator(cell: Cell, stage: Stage) -> Any:
     )
 
 
-def _check_measurable(experiment: Experiment, data: Dataset, estimator: Any) -> None:
+def _check_measurable(experiment: Experiment, stage: Stage, estimator: Any) -> None:
     """Raise, after the first epoch and not after the last, if the training cannot be tested."""
-    first = estimator.history_[0]
-    needed = ["loss", "accuracy"] if experiment.task.has_answers else ["loss"]
+    first, data = estimator.history_[0], stage.data
+    needed = ["loss", "accuracy"] if stage.blueprint.task.has_answers else ["loss"]
     if not first.keys() >= set(needed):
         found = ", ".join(name for name in first if name != "seconds") or "nothing"
         raise RequestError(
@@ -126,7 +125,7 @@ def _tested(job: Job, course: Course, times: dict[str, float]) -> tuple[Record, 
     arrays = {f"weights.{i}": w for i, w in enumerate(weights)} | {"outputs": outputs[-1]}
     arrays |= {f"states.{i}": a for i, a in enumerate(states)}
     arrays |= {f"outputs.{i}": a for i, a in enumerate(outputs[:-1])}
-    phases = [*map(_phase_figures, repeat(experiment), course.stages, course.estimators, outputs)]
+    phases = [*map(_phase_figures, course.stages, course.estimators, outputs)]
     figures = phases[-1].test.model_dump()
     if experiment.task.has_answers:
         predictions = estimator.predict(data.X_test)
@@ -164,10 +163,8 @@ def _tested(job: Job, course: Course, times: dict[str, float]) -> tuple[Record, 
     return record, arrays
 
 
-def _phase_figures(
-    experiment: Experiment, stage: Stage, estimator: Any, outputs: np.ndarray
-) -> PhaseFigures:
-    figures = _figures(experiment, stage.data, estimator, outputs)
+def _phase_figures(stage: Stage, estimator: Any, outputs: np.ndarray) -> PhaseFigures:
+    figures = _figures(stage.blueprint.task, stage.data, estimator, outputs)
     known = {name: _finite(value) for name, value in figures.items()}
     return PhaseFigures(
         name=stage.phase.name,
@@ -177,17 +174,13 @@ def _phase_figures(
     )
 
 
-def _figures(
-    experiment: Experiment, data: Dataset, estimator: Any, outputs: np.ndarray
-) -> dict[str, Any]:
+def _figures(task: Task, data: Dataset, estimator: Any, outputs: np.ndarray) -> dict[str, Any]:
     """Return the loss and the task's metrics on the test rows, those of a quantity in its unit."""
     figures = estimator.evaluate(data.X_test, data.y_test)
-    if experiment.task is GENERATION:
-        figures |= experiment.task.measure(outputs, data.y_test, None)
-    if experiment.task is REGRESSION:
+    if task.has_targets and not task.has_answers and not task.decodes:
         y = data.y_test.reshape(outputs.shape)
-        figures |= experiment.task.measure(data.in_units(outputs), data.in_units(y), None)
-    wanted = ("loss", *(metric.name for metric in experiment.task.metrics))
+        figures |= task.measure(data.in_units(outputs), data.in_units(y), None)
+    wanted = ("loss", *(metric.name for metric in task.metrics))
     return {name: figures[name] for name in wanted if name in figures}
 
 
