@@ -1,6 +1,6 @@
 """What a builder returns: a network with its loss and optimizer, or a program with its own step."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = [
     *("Builder", "InitialWeights", "Parts", "Program", "ProgramBuilder", "Step", "StepArrays"),
-    *("StepBatch", "loss_of", "name_of", "with_spec"),
+    *("StepBatch", "Watched", "loss_of", "name_of", "updated_in", "with_spec"),
 ]
 
 InitialWeights = Callable[[Any, np.random.Generator], list[np.ndarray]]
@@ -78,6 +78,23 @@ class Program(NamedTuple):
     def network(self) -> Any:
         """The network that computes the outputs."""
         return self.networks[0]
+
+
+class Watched(NamedTuple):
+    """What was seen of one step of a program."""
+
+    values: dict[str, float]  # that it returned
+    gradients: list[np.ndarray]  # given to the optimizers; 0 where they are given none
+    order: tuple[int, ...]  # of the networks, by number, as they were updated
+
+
+def updated_in(given: Iterable[int], owned: Sequence[Iterable[Any]]) -> tuple[int, ...]:
+    """Return the networks in the order of their updates.
+
+    `given`: the identities of what was updated, in turn; `owned`: what each network owns of that.
+    """
+    owner = {id(each): i for i, arrays in enumerate(owned) for each in arrays}
+    return tuple(dict.fromkeys(owner[key] for key in given if key in owner))
 
 
 def loss_of(values: Mapping[str, float]) -> float:

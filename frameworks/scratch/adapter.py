@@ -14,7 +14,15 @@ from frameworks.default_network import build_scratch
 from frameworks.draws import Dropped, StepDraws
 from frameworks.feature_learner import LockstepFeatureLearner
 from frameworks.probe import LayerOutput, computing, kind_of
-from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch
+from frameworks.program import (
+    Parts,
+    Program,
+    ProgramBuilder,
+    Step,
+    StepBatch,
+    Watched,
+    updated_in,
+)
 from frameworks.recordings.trace import Facts
 from frameworks.regressor import LockstepRegressor
 from frameworks.scratch.facts import optimizer_facts
@@ -91,9 +99,7 @@ class ScratchAdapter(Adapter):
         values = self.step(batch, draws.named)
         return {name: float(value) for name, value in values.items()}
 
-    def watch_step(
-        self, batch: StepBatch, draws: StepDraws
-    ) -> tuple[dict[str, float], list[np.ndarray]]:
+    def watch_step(self, batch: StepBatch, draws: StepDraws) -> Watched:
         found: list[np.ndarray] = []
         with gradients_given(self.parts.optimizers) as given:
             values = self.run_step(batch, draws)
@@ -102,7 +108,11 @@ class ScratchAdapter(Adapter):
             ends = np.cumsum([w.size for w in network.weights])
             pieces = zip(np.split(flat, ends[:-1]), network.weights, strict=True)
             found += [piece.reshape(w.shape) for piece, w in pieces]
-        return values, found
+        order = updated_in(given, [[network.flat] for network in self.parts.networks])
+        return Watched(values, found, order)
+
+    def weights_of_networks(self) -> list[int]:
+        return [len(network.weights) for network in self.parts.networks]
 
     def run_evaluation(
         self, evaluate: Step, batch: StepBatch, draws: StepDraws
@@ -120,7 +130,9 @@ class ScratchAdapter(Adapter):
         loss = self.parts.loss
         return float(getattr(loss, "forward", loss)(outputs, y))
 
-    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
+    def layer_outputs(
+        self, X: np.ndarray, training: bool = False, network: int = 0
+    ) -> list[LayerOutput]:
         if training:
             self._peek(X)
         found = [
@@ -131,7 +143,7 @@ class ScratchAdapter(Adapter):
                 0 if isinstance(layer, scratch.Sequential) else len(layer.params),
                 None if isinstance(layer, scratch.Sequential) else x.copy(),
             )
-            for layer, x, a in walk(self.parts.network, X, training)
+            for layer, x, a in walk(self.parts.networks[network], X, training)
         ]
         return computing(X, found)
 
