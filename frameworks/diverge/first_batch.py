@@ -112,9 +112,15 @@ def _same_update(a: First, b: First, number: int) -> bool:
 
 
 def _gradient(a: First, b: First) -> Iterator[Item]:
-    """Yield the gradient for every weight array, from the last layer to the first, as it flows."""
+    """Yield the gradient for every weight array, from the last layer to the first, as it flows.
+
+    Of several networks, those of the one updated first come first, and those of the others only if
+    that update is the same.
+    """
     found = [*_weights("gradient of ", a, a.loss_and_gradients[1], b.loss_and_gradients[1])]
-    for network in a.in_order_of_updates:
+    for number, network in enumerate(a.in_order_of_updates):
+        if number and not _same_update(a, b, number - 1):
+            return
         yield from (found[i] for i in reversed(network))
 
 
