@@ -54,7 +54,9 @@ class First:
                 found.append(("", []))
         if len(found) == 1:
             return found
-        names = adapter.parts.names or [f"network {i}" for i in range(1, len(found) + 1)]
+        names = getattr(adapter.parts, "names", ()) or [
+            f"network {i}" for i in range(1, len(found) + 1)
+        ]
         return [(f" of the {name}", each) for name, (_, each) in zip(names, found, strict=True)]
 
     @cached_property

@@ -26,14 +26,14 @@ class Answered:
 
 
 def sequences(trained: Trained) -> Answered | None:
-    """Return the first test rows, and all that any implementation answers wrong; None if none."""
+    """Return some test rows, and those that any implementation answers wrong."""
     data, found = trained.data, trained.found("predictions")
     if data is None or not isinstance(data.targets, Sequences) or not found:
         return None
     asked, true = _questions(data), data.y_test[:, -data.targets.answer :]
     wrong = {name: (answers != true).any(axis=1) for name, answers in found.items()}
     missed = np.flatnonzero(np.any([*wrong.values()], axis=0))[:_MOST_WRONG]
-    shown = list(dict.fromkeys([*missed.tolist(), *range(min(_SHOWN, len(true)))]))
+    shown = list(dict.fromkeys([*missed.tolist(), *_spread(len(true), _SHOWN)]))
     rows = [
         [_text(data, asked[i]), _text(data, true[i]), *(_text(data, a[i]) for a in found.values())]
         for i in shown
@@ -44,7 +44,7 @@ def sequences(trained: Trained) -> Answered | None:
 
 
 def draw_attention(trained: Trained) -> list[Figure]:
-    """Draw the attention of each head for the first test rows; nothing without attention.
+    """Draw the attention of each head for some test rows; nothing without attention.
 
     The weights are those of the first implementation's training; build_scratch computes with them.
     """
@@ -55,12 +55,13 @@ def draw_attention(trained: Trained) -> list[Figure]:
     parts = page.blueprint.builders["scratch"](spec=page.spec_for(data))
     parts.network.bind(weights[0].dtype)
     parts.network.set_weights([done[0].arrays[f"weights.{i}"] for i in range(len(weights))])
-    parts.network.forward(data.X_test[:_PICTURED].astype(weights[0].dtype))
+    shown = _spread(len(data.X_test), _PICTURED)
+    parts.network.forward(data.X_test[shown].astype(weights[0].dtype))
     layers = [each for each in leaves(parts.network) if isinstance(each, SelfAttention)]
     return [
-        _heads(trained, f"{_text(data, data.X_test[row])}, layer {number}", layer.weights[row])
+        _heads(trained, f"{_text(data, data.X_test[row])}, layer {number}", layer.weights[i])
         for number, layer in enumerate(layers, 1)
-        for row in range(_PICTURED)
+        for i, row in enumerate(shown)
     ]
 
 
@@ -79,6 +80,11 @@ def _heads(trained: Trained, which: str, weights: np.ndarray) -> Figure:
         caption = f"Attention for {tokens}: each row is a position that is read, each column one "
         caption += f"that it looks at; {heads} heads, white 0, dark 1."
         return Figure(caption, to_svg(drawn, trained.title, f"{which}: {caption}"), which)
+
+
+def _spread(n: int, count: int) -> list[int]:
+    """Return rows all over the n: their middle parts, as their first are much alike."""
+    return [n * (2 * i + 1) // (2 * count) for i in range(count)]
 
 
 def _questions(data: Dataset) -> np.ndarray:

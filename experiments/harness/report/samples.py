@@ -81,8 +81,8 @@ def _discriminator(trained: Trained) -> Figure:
 def _losses(trained: Trained) -> list[Figure]:
     """Draw both losses of the first implementation, with where they end if nothing can be told."""
     first = trained.first_seed()[0]
-    both = first.history.loss, getattr(first.history, "generator_loss", None)
-    if both[1] is None or len(both[0]) < 2:
+    both = first.history.loss, getattr(first.history, "generator_loss", None) or []
+    if len(both[1]) < 2:
         return []
     with figure() as (drawn, axes):
         named = zip(
