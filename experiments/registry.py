@@ -29,6 +29,8 @@ EXPERIMENTS = (
     "regularisation",
     "adding_rnn",
     "adding_lstm",
+    "gan",
+    "sorting_transformer",
     "rbm",
     "dbn",
 )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         KerasClassifier,
         KerasFeatureLearner,
         KerasRegressor,
+        KerasSequencer,
         KerasTrainer,
     )
     from frameworks.python.adapter import PythonClassifier, PythonRegressor
@@ -36,12 +37,14 @@ if TYPE_CHECKING:
         PyTorchClassifier,
         PyTorchFeatureLearner,
         PyTorchRegressor,
+        PyTorchSequencer,
         PyTorchTrainer,
     )
     from frameworks.scratch.adapter import (
         ScratchClassifier,
         ScratchFeatureLearner,
         ScratchRegressor,
+        ScratchSequencer,
         ScratchTrainer,
     )
 
@@ -56,6 +59,7 @@ __all__ = [
     "KerasClassifier",
     "KerasFeatureLearner",
     "KerasRegressor",
+    "KerasSequencer",
     "KerasTrainer",
     "MissingFrameworkError",
     "Parts",
@@ -63,12 +67,14 @@ __all__ = [
     "PyTorchClassifier",
     "PyTorchFeatureLearner",
     "PyTorchRegressor",
+    "PyTorchSequencer",
     "PyTorchTrainer",
     "PythonClassifier",
     "PythonRegressor",
     "ScratchClassifier",
     "ScratchFeatureLearner",
     "ScratchRegressor",
+    "ScratchSequencer",
     "ScratchTrainer",
     "Spec",
     "Task",
@@ -92,7 +98,7 @@ class MissingFrameworkError(ImportError):
 
 def __getattr__(name: str) -> Any:
     """Load an estimator's module, and with it the framework."""
-    family = re.sub("(Classifier|FeatureLearner|Regressor|Trainer)$", "", name)
+    family = re.sub("(Classifier|FeatureLearner|Regressor|Sequencer|Trainer)$", "", name)
     module = _MODULES.get(family)
     if module is None or name not in __all__:
         raise AttributeError(f"module 'frameworks' has no attribute {name!r}")

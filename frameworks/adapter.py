@@ -11,7 +11,16 @@ import numpy as np
 
 from frameworks.draws import Draws, Dropped, StepDraws, StepStream
 from frameworks.probe import LayerOutput
-from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch, loss_of, name_of
+from frameworks.program import (
+    Parts,
+    Program,
+    ProgramBuilder,
+    Step,
+    StepBatch,
+    Watched,
+    loss_of,
+    name_of,
+)
 from frameworks.recordings.trace import Facts
 from frameworks.spec import Spec
 from frameworks.task import Task
@@ -200,20 +209,22 @@ class Adapter(ABC):
 
         They are laid out as `get_weights`, 0 where no optimizer is given any. The step is undone.
         """
+        found = self.watched(batch)
+        return loss_of(found.values), found.gradients
+
+    def watched(self, batch: Batch) -> Watched:
+        """Return what is seen of a program's next step, which is undone."""
         weights, states = self.get_weights(), (self.get_optimizer_state(), self.get_layer_state())
         try:
             draws = self.stream.peek(len(batch.X))
-            values, gradients = self.watch_step(StepBatch(*batch), draws)
+            return self.watch_step(StepBatch(*batch), draws)
         finally:
             self.set_weights(weights)
             self.set_optimizer_state(states[0])
             self.set_layer_state(states[1])
-        return loss_of(values), gradients
 
-    def watch_step(
-        self, batch: StepBatch, draws: StepDraws
-    ) -> tuple[dict[str, float], list[np.ndarray]]:
-        """Run a program's step; return its values, and the gradients given to its optimizers."""
+    def watch_step(self, batch: StepBatch, draws: StepDraws) -> Watched:
+        """Run a program's step; return what is seen of it."""
         raise NotImplementedError(f"{type(self).__name__} runs no programs")
 
     def evaluate(self, batch: Batch) -> dict[str, float]:
@@ -232,8 +243,8 @@ class Adapter(ABC):
         raise NotImplementedError(f"{type(self).__name__} runs no programs")
 
     @abstractmethod
-    def outputs(self, X: np.ndarray) -> np.ndarray:
-        """Return the network's outputs (n, k) for X (n, d), in evaluation mode."""
+    def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
+        """Return a network's outputs (n, k) for its inputs X (n, d), in evaluation mode."""
 
     @abstractmethod
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
@@ -243,9 +254,15 @@ class Adapter(ABC):
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
         """Return the loss of outputs (n, k) against targets y."""
 
+    def weights_of_networks(self) -> list[int]:
+        """Return how many weight arrays each network has."""
+        return [len(self.get_weights())]
+
     @abstractmethod
-    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
-        """Return the output of every computing layer, in order, for X (n, d).
+    def layer_outputs(
+        self, X: np.ndarray, training: bool = False, network: int = 0
+    ) -> list[LayerOutput]:
+        """Return the output of every computing layer of a network, in order, for X (n, d).
 
         Images are (n, h, w, c). In training mode layers use the dropout masks of the next step, and
         update their states: see `frameworks.probe.undisturbed`.

@@ -57,6 +57,7 @@ class Backend:
     regressor: str
     style: LineStyle
     feature_learner: str = ""  # "": it trains none
+    sequencer: str = ""
     estimators: str = "adapter"  # the module of its folder that defines the estimators
     builder: str = ""  # the name of the builders that it trains, if not its own
     variables: Mapping[str, str] = field(default_factory=dict)  # environment of its processes

@@ -154,10 +154,13 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
             list(self._train(batch, 1, None))
         return self
 
-    def outputs(self, X: Any) -> np.ndarray:
-        """Return the network's outputs (n, k) for X (n, ...): logits, probabilities or numbers."""
+    def outputs(self, X: Any, network: int = 0) -> np.ndarray:
+        """Return the network's outputs (n, k) for X (n, ...): logits, probabilities or numbers.
+
+        `network`: the number of one of a program's networks.
+        """
         check_is_fitted(self)
-        return self._outputs(self._check_X(X))
+        return self._outputs(self._check_X(X), network)
 
     @available_if(lambda self: self.build is not None)
     def transform(self, X: Any) -> np.ndarray:
@@ -186,9 +189,9 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         check_is_fitted(self)
         return self._measure(self._check_rows(X, y, self._adapter.dtype))
 
-    def _outputs(self, X: np.ndarray) -> np.ndarray:
-        pieces = range(0, len(X), _ROWS_AT_ONCE)
-        return np.concatenate([self._adapter.outputs(X[i : i + _ROWS_AT_ONCE]) for i in pieces])
+    def _outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
+        pieces = (X[i : i + _ROWS_AT_ONCE] for i in range(0, len(X), _ROWS_AT_ONCE))
+        return np.concatenate([self._adapter.outputs(piece, network) for piece in pieces])
 
     def _measure(self, batch: Batch) -> dict[str, float]:
         if isinstance(self._adapter.parts, Program) and self._adapter.parts.evaluate is not None:

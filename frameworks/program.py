@@ -1,6 +1,6 @@
 """What a builder returns: a network with its loss and optimizer, or a program with its own step."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = [
     *("Augment", "Builder", "InitialWeights", "Parts", "Program", "ProgramBuilder", "Step"),
-    *("StepArrays", "StepBatch", "loss_of", "name_of", "with_spec"),
+    *("StepArrays", "StepBatch", "Watched", "loss_of", "name_of", "updated_in", "with_spec"),
 ]
 
 InitialWeights = Callable[[Any, np.random.Generator], list[np.ndarray]]
@@ -75,6 +75,7 @@ class Program(NamedTuple):
     draws: StepArrays | None = None  # such as noise; floats are cast to the network's dtype
     loss: Any = None  # of the first network's outputs and targets, if it can be evaluated
     logits: bool = True  # as in `Parts`
+    names: tuple[str, ...] = ()  # of the networks, by which `lockstep diverge` calls them
     evaluate: Step | None = None  # returns the loss of rows, and other figures; changes nothing
     states: tuple[str, ...] = ()  # what the page's own layers keep from step to step, by name
     stopping: Any = None  # as in `Parts`
@@ -83,6 +84,23 @@ class Program(NamedTuple):
     def network(self) -> Any:
         """The network that computes the outputs."""
         return self.networks[0]
+
+
+class Watched(NamedTuple):
+    """What was seen of one step of a program."""
+
+    values: dict[str, float]  # that it returned
+    gradients: list[np.ndarray]  # given to the optimizers; 0 where they are given none
+    order: tuple[int, ...]  # of the networks, by number, as they were updated
+
+
+def updated_in(given: Iterable[int], owned: Sequence[Iterable[Any]]) -> tuple[int, ...]:
+    """Return the networks in the order of their updates.
+
+    `given`: the identities of what was updated, in turn; `owned`: what each network owns of that.
+    """
+    owner = {id(each): i for i, arrays in enumerate(owned) for each in arrays}
+    return tuple(dict.fromkeys(owner[key] for key in given if key in owner))
 
 
 def loss_of(values: Mapping[str, float]) -> float:

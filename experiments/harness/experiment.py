@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from datasets import DataError, Dataset, Policy
+from datasets import DataError, Dataset, Policy, Sequences
 from experiments.harness.page_checks import check_experiment
 from experiments.harness.page_code import named
 from experiments.harness.phases import Before, How, Phase, Stage
@@ -130,6 +130,8 @@ class Experiment:
         spec, task = spec or self.spec, task or self.task
         if task.has_answers:
             outputs: Shape = outputs_for(len(data.class_names), spec.outputs)
+        elif isinstance(data.targets, Sequences):
+            outputs = (data.X_train.shape[1], len(data.targets.tokens))
         elif not task.has_targets:
             outputs = spec.outputs
         else:

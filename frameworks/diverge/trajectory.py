@@ -126,12 +126,19 @@ def _walk(
             if number == len(history) + 1:
                 history.append(pair)
             limits = None if nudged is None else nudged.step(batch, loss)
-            for found in _compare(pair, names, loss, limits):
+            for found in _in_order(a, [*_compare(pair, names, loss, limits)]):
                 if found.parted:
                     found = replace(found, epoch=epoch, step=number)
                     known = history if len(history) == number else []
                     return Parting(found, known, _gradients(a, b, pair, other), pair)
     return None
+
+
+def _in_order(a: First, compared: list[Difference]) -> Iterator[Difference]:
+    """Yield a step's loss, then its weights in the order in which they were updated."""
+    loss, *weights = compared
+    yield loss
+    yield from (weights[i] for network in a.in_order_of_updates for i in network)
 
 
 def first_steps(a: Side, b: Side, count: int) -> list[StepPair]:

@@ -202,19 +202,24 @@ class KerasAdapter(RunsPrograms, Adapter):
         with self.lent():
             self.parts.stopping.on_train_end()
 
-    def outputs(self, X: np.ndarray) -> np.ndarray:
+    def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
         with self.lent():
-            return self._to_numpy(self.parts.network(_tensor(X), training=False))
+            return self._to_numpy(self.parts.networks[network](_tensor(X), training=False))
 
-    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
-        network = self.parts.network
+    def weights_of_networks(self) -> list[int]:
+        return [sum(layout_of(each).count for each in in_order(n)) for n in self.parts.networks]
+
+    def layer_outputs(
+        self, X: np.ndarray, training: bool = False, network: int = 0
+    ) -> list[LayerOutput]:
+        model = self.parts.networks[network]
         masks = self.stream.peek(len(X)).masks if training else ()
         with (
             self.lent(),
-            nothing_else_drawn([network]),
+            nothing_else_drawn([model]),
             self.dropout.handed([*map(_tensor, masks)]),
         ):
-            return computing(X, layer_outputs(network, _tensor(X), training, self._to_numpy))
+            return computing(X, layer_outputs(model, _tensor(X), training, self._to_numpy))
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
         if isinstance(self.parts, Program):

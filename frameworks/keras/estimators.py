@@ -6,9 +6,11 @@ from frameworks.feature_learner import LockstepFeatureLearner
 from frameworks.keras.adapter import KerasAdapter
 from frameworks.keras.loading import keras
 from frameworks.regressor import LockstepRegressor
+from frameworks.sequencer import LockstepSequencer
 from frameworks.trainer import LockstepTrainer
 
-__all__ = ["KerasClassifier", "KerasFeatureLearner", "KerasRegressor", "KerasTrainer"]
+__all__ = ["KerasClassifier", "KerasFeatureLearner", "KerasRegressor", "KerasSequencer"]
+__all__ += ["KerasTrainer"]
 
 
 def _on_backend() -> type[KerasAdapter]:
@@ -54,5 +56,11 @@ class KerasTrainer(LockstepTrainer):
 
 class KerasFeatureLearner(LockstepFeatureLearner):
     """Features without targets, in Keras; parameters as in `LockstepFeatureLearner`."""
+
+    _adapter_class = _on_backend()
+
+
+class KerasSequencer(LockstepSequencer):
+    """Sequences of tokens, in Keras; parameters as in `LockstepSequencer`."""
 
     _adapter_class = _on_backend()

@@ -10,7 +10,7 @@ from frameworks.adapter import Adapter
 from frameworks.draws import StepDraws
 from frameworks.keras.dropout import nothing_else_drawn
 from frameworks.keras.loading import keras
-from frameworks.program import Step, StepBatch
+from frameworks.program import Step, StepBatch, Watched, updated_in
 from scratch import Batch
 
 __all__ = ["RunsPrograms"]
@@ -48,10 +48,8 @@ class RunsPrograms(Adapter):
         with self.dropout.handed(masks):
             return self.step(batch, named)
 
-    def watch_step(
-        self, batch: StepBatch, draws: StepDraws
-    ) -> tuple[dict[str, float], list[np.ndarray]]:
-        """Run a program's step eagerly; return its values, and the gradients that it gave."""
+    def watch_step(self, batch: StepBatch, draws: StepDraws) -> Watched:
+        """Run a program's step eagerly; return what is seen of it."""
         with self.lent(), nothing_else_drawn(self.parts.networks):
             tensors, named = _tensors(batch, draws)
             with gradients_given(self.parts.optimizers) as given:
@@ -59,7 +57,8 @@ class RunsPrograms(Adapter):
         found = {key: self._to_numpy(keras.ops.convert_to_tensor(g)) for key, g in given.items()}
         own = [found.get(id(w), np.zeros(w.shape, self.dtype)) for w in self.layouts.own]
         losses = {name: float(value) for name, value in values.items()}
-        return losses, self.layouts.to_canonical(own)
+        order = updated_in(given, [n.trainable_variables for n in self.parts.networks])
+        return Watched(losses, self.layouts.to_canonical(own), order)
 
     def run_evaluation(
         self, evaluate: Step, batch: StepBatch, draws: StepDraws

@@ -16,20 +16,29 @@ from frameworks.draws import Dropped, StepDraws
 from frameworks.feature_learner import LockstepFeatureLearner
 from frameworks.layout import Layouts
 from frameworks.probe import LayerOutput, computing
-from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch
+from frameworks.program import (
+    Parts,
+    Program,
+    ProgramBuilder,
+    Step,
+    StepBatch,
+    Watched,
+    updated_in,
+)
 from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn
 from frameworks.pytorch.facts import optimizer_facts
 from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of
 from frameworks.recordings.trace import Facts
 from frameworks.regressor import LockstepRegressor
+from frameworks.sequencer import LockstepSequencer
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
 from scratch import Batch, EpochResult
 
 __all__ = [
     *("PyTorchAdapter", "PyTorchClassifier", "PyTorchFeatureLearner", "PyTorchRegressor"),
-    "PyTorchTrainer",
+    *("PyTorchSequencer", "PyTorchTrainer"),
 ]
 
 
@@ -125,9 +134,7 @@ class PyTorchAdapter(Adapter):
             values = self.step(tensors, named)
         return {name: value.item() for name, value in values.items()}
 
-    def watch_step(
-        self, batch: StepBatch, draws: StepDraws
-    ) -> tuple[dict[str, float], list[np.ndarray]]:
+    def watch_step(self, batch: StepBatch, draws: StepDraws) -> Watched:
         given: dict[int, torch.Tensor] = {}
 
         def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
@@ -142,7 +149,11 @@ class PyTorchAdapter(Adapter):
             for hook in hooks:
                 hook.remove()
         own = [given.get(id(p), torch.zeros_like(p)).detach().numpy() for p in self.layouts.own]
-        return values, self.layouts.to_canonical(own)
+        order = updated_in(given, [network.parameters() for network in self.parts.networks])
+        return Watched(values, self.layouts.to_canonical(own), order)
+
+    def weights_of_networks(self) -> list[int]:
+        return [sum(layout_of(m).count for m in n.modules()) for n in self.parts.networks]
 
     def run_evaluation(
         self, evaluate: Step, batch: StepBatch, draws: StepDraws
@@ -173,15 +184,17 @@ class PyTorchAdapter(Adapter):
         right = (output > self.threshold) == y if output.shape[1] == 1 else output.argmax(1) == y
         return float(right.sum()) / len(y)
 
-    def outputs(self, X: np.ndarray) -> np.ndarray:
+    def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
         with torch.inference_mode():
-            return self.parts.network.eval()(torch.from_numpy(X)).numpy()
+            return self.parts.networks[network].eval()(torch.from_numpy(X)).numpy()
 
-    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
-        network = self.parts.network.train(training)
+    def layer_outputs(
+        self, X: np.ndarray, training: bool = False, network: int = 0
+    ) -> list[LayerOutput]:
+        module = self.parts.networks[network].train(training)
         masks = self.stream.peek(len(X)).masks if training else ()
         with torch.no_grad(), nothing_else_drawn(), self.dropout.handed(masks):
-            return computing(X, layer_outputs(network, torch.from_numpy(X)))
+            return computing(X, layer_outputs(module, torch.from_numpy(X)))
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
         if isinstance(self.parts, Program):
@@ -218,7 +231,8 @@ class PyTorchAdapter(Adapter):
         return (torch.sigmoid(z) if z.shape[1] == 1 else torch.softmax(z, 1)).numpy()
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
-        return float(self.parts.loss(torch.from_numpy(outputs), torch.from_numpy(y)))
+        with torch.inference_mode():
+            return float(self.parts.loss(torch.from_numpy(outputs), torch.from_numpy(y)))
 
 
 def _convert(optimizer: torch.optim.Optimizer, dtype: torch.dtype) -> None:
@@ -251,5 +265,11 @@ class PyTorchTrainer(LockstepTrainer):
 
 class PyTorchFeatureLearner(LockstepFeatureLearner):
     """Features without targets, in PyTorch; parameters as in `LockstepFeatureLearner`."""
+
+    _adapter_class = PyTorchAdapter
+
+
+class PyTorchSequencer(LockstepSequencer):
+    """Sequences of tokens, in PyTorch; parameters as in `LockstepSequencer`."""
 
     _adapter_class = PyTorchAdapter

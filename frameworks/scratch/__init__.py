@@ -22,6 +22,7 @@ BACKEND = Backend(
     classifier="ScratchClassifier",
     regressor="ScratchRegressor",
     feature_learner="ScratchFeatureLearner",
+    sequencer="ScratchSequencer",
     style=LineStyle(colour=0, width=3.2, dashes=(), marker="o"),
     together="fit_together",
     loop="ScratchLoop",

@@ -14,18 +14,27 @@ from frameworks.default_network import build_scratch
 from frameworks.draws import Dropped, StepDraws
 from frameworks.feature_learner import LockstepFeatureLearner
 from frameworks.probe import LayerOutput, computing, kind_of
-from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch
+from frameworks.program import (
+    Parts,
+    Program,
+    ProgramBuilder,
+    Step,
+    StepBatch,
+    Watched,
+    updated_in,
+)
 from frameworks.recordings.trace import Facts
 from frameworks.regressor import LockstepRegressor
 from frameworks.scratch.facts import optimizer_facts
 from frameworks.scratch.walking import leaves, walk
+from frameworks.sequencer import LockstepSequencer
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
 from scratch import Batch, EpochResult
 
 __all__ = [
     *("ScratchAdapter", "ScratchClassifier", "ScratchFeatureLearner", "ScratchRegressor"),
-    "ScratchTrainer",
+    *("ScratchSequencer", "ScratchTrainer"),
 ]
 
 _AHEAD = 64  # epochs of a small network that may be trained before the first is reported
@@ -100,9 +109,7 @@ class ScratchAdapter(Adapter):
         values = self.step(batch, draws.named)
         return {name: float(value) for name, value in values.items()}
 
-    def watch_step(
-        self, batch: StepBatch, draws: StepDraws
-    ) -> tuple[dict[str, float], list[np.ndarray]]:
+    def watch_step(self, batch: StepBatch, draws: StepDraws) -> Watched:
         found: list[np.ndarray] = []
         with gradients_given(self.parts.optimizers) as given:
             values = self.run_step(batch, draws)
@@ -111,7 +118,11 @@ class ScratchAdapter(Adapter):
             ends = np.cumsum([w.size for w in network.weights])
             pieces = zip(np.split(flat, ends[:-1]), network.weights, strict=True)
             found += [piece.reshape(w.shape) for piece, w in pieces]
-        return values, found
+        order = updated_in(given, [[network.flat] for network in self.parts.networks])
+        return Watched(values, found, order)
+
+    def weights_of_networks(self) -> list[int]:
+        return [len(network.weights) for network in self.parts.networks]
 
     def run_evaluation(
         self, evaluate: Step, batch: StepBatch, draws: StepDraws
@@ -119,16 +130,19 @@ class ScratchAdapter(Adapter):
         values = evaluate(batch, draws.named)
         return {name: float(value) for name, value in values.items()}
 
-    def outputs(self, X: np.ndarray) -> np.ndarray:
-        return self.parts.network.predict(X)
+    def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
+        return self.parts.networks[network].predict(X)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return (scratch.sigmoid if outputs.shape[1] == 1 else scratch.softmax)(outputs)
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
-        return float(self.parts.loss.forward(outputs, y))
+        loss = self.parts.loss
+        return float(getattr(loss, "forward", loss)(outputs, y))
 
-    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
+    def layer_outputs(
+        self, X: np.ndarray, training: bool = False, network: int = 0
+    ) -> list[LayerOutput]:
         if training:
             self._peek(X)
         found = [
@@ -139,7 +153,7 @@ class ScratchAdapter(Adapter):
                 0 if isinstance(layer, scratch.Sequential) else len(layer.params),
                 None if isinstance(layer, scratch.Sequential) else x.copy(),
             )
-            for layer, x, a in walk(self.parts.network, X, training)
+            for layer, x, a in walk(self.parts.networks[network], X, training)
         ]
         return computing(X, found)
 
@@ -240,5 +254,11 @@ class ScratchTrainer(LockstepTrainer):
 
 class ScratchFeatureLearner(LockstepFeatureLearner):
     """Features without targets, in NumPy; parameters as in `LockstepFeatureLearner`."""
+
+    _adapter_class = ScratchAdapter
+
+
+class ScratchSequencer(LockstepSequencer):
+    """Sequences of tokens, in NumPy; parameters as in `LockstepSequencer`."""
 
     _adapter_class = ScratchAdapter

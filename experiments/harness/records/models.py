@@ -161,6 +161,11 @@ class TestFigures(_Model):
     mse: Finite = None
     r2: Finite = None
     accuracy_on_inputs: Share | None = None
+    wasserstein: Finite = None
+    mean: Finite = None
+    deviation: Finite = None
+    sequence_accuracy: Share | None = None
+    token_accuracy: Share | None = None
     cross_entropy: Finite = None
 
     def metric(self, name: str) -> float | None:

@@ -19,6 +19,7 @@ from experiments.harness.records.store import Store
 from experiments.harness.report import (
     answers,
     curves,
+    decoded,
     differences,
     network,
     numbers,
@@ -27,6 +28,7 @@ from experiments.harness.report import (
     plane,
     predictions,
     probabilities,
+    samples,
     source,
     svg,
     verdict,
@@ -39,8 +41,8 @@ __all__ = ["render"]
 
 # The modules from which templates take their contents; empty where a part does not apply.
 _PARTS = (
-    *(answers, curves, differences, network, numbers, phases, pictures, plane, predictions),
-    *(probabilities, source, svg, verdict),
+    *(answers, curves, decoded, differences, network, numbers, phases, pictures, plane),
+    *(predictions, probabilities, samples, source, svg, verdict),
 )
 
 

@@ -24,7 +24,7 @@ from experiments.harness.records.models import (
 from experiments.harness.workers.probing import probe
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
-from frameworks.task import FEATURES, Task
+from frameworks.task import FEATURES, GENERATION, Task
 from frameworks.training import FitTogether
 
 __all__ = ["Report", "confusion_matrix", "finish", "load_data", "train_job", "train_together"]
@@ -121,6 +121,10 @@ def _tested(job: Job, course: Course, times: dict[str, float]) -> tuple[Record, 
         arrays |= {"probabilities": estimator.predict_proba(data.X_test)}
         arrays |= _on_the_plane(data, estimator)
         figures["confusion"] = confusion_matrix(data, predictions)
+    if experiment.task.decodes:
+        arrays |= {"predictions": estimator.predict(data.X_test)}
+    if experiment.task is GENERATION:
+        arrays |= _along_the_line(data, estimator)
     if experiment.task is FEATURES:
         found = probe(estimator, data, *stage.rows)
         arrays |= {"predictions": found.predictions, "labels": data.y_test}
@@ -161,7 +165,7 @@ def _phase_figures(stage: Stage, estimator: Any, outputs: np.ndarray) -> PhaseFi
 def _figures(task: Task, data: Dataset, estimator: Any, outputs: np.ndarray) -> dict[str, Any]:
     """Return the loss and the task's metrics on the test rows, those of a quantity in its unit."""
     figures = estimator.evaluate(data.X_test, data.y_test)
-    if task.has_targets and not task.has_answers:
+    if task.has_targets and not task.has_answers and not task.decodes:
         y = data.y_test.reshape(outputs.shape)
         figures |= task.measure(data.in_units(outputs), data.in_units(y), None)
     wanted = ("loss", *(metric.name for metric in task.metrics))
@@ -226,3 +230,16 @@ def _on_the_plane(data: Dataset, estimator: Any) -> Arrays:
     x, y = np.meshgrid(*axes)
     points = np.column_stack([x.ravel(), y.ravel()])
     return {"grid_axes": axes, "grid_probabilities": estimator.predict_proba(points)}
+
+
+def _along_the_line(data: Dataset, estimator: Any) -> Arrays:
+    """Return what the second network, a discriminator, makes of samples of one number.
+
+    "line" (201, 1) has the points, over all that samples and true samples cover, and "line_outputs"
+    the logits there; nothing for samples of more numbers.
+    """
+    if data.X_train.shape[1] > 1:
+        return {}
+    rows = np.vstack([data.X_train, data.y_test])
+    line = np.linspace(rows.min(), rows.max(), 201).reshape(-1, 1)
+    return {"line": line, "line_outputs": estimator.outputs(line, network=1)}
