@@ -6,7 +6,7 @@ Every page ends in one `Experiment`, those in this repository and those in a use
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
@@ -16,9 +16,10 @@ from datasets import DataError, Dataset, Policy
 from experiments.harness.page_checks import check_experiment
 from experiments.harness.page_code import named
 from frameworks.blueprint import Blueprint
-from frameworks.errors import RequestError
-from frameworks.program import Builder
+from frameworks.errors import RequestError, first_line
+from frameworks.program import Builder, name_of
 from frameworks.spec import Shape, Spec, as_shape, outputs_for
+from frameworks.spec_values import Setting, label_of
 from frameworks.task import CLASSIFICATION, Task
 
 __all__ = ["PREFIX", "Band", "Experiment", "widths"]
@@ -132,10 +133,38 @@ class Experiment:
         """Return what implementations train on these data."""
         return replace(self.blueprint, spec=self.spec_for(data))
 
+    def changed(self, setting: Setting) -> "Experiment":
+        """Return the experiment with other numbers; RequestError if it cannot have them.
+
+        Where one of them is not the page's own, nothing published holds: there is no band.
+        """
+        return _changed(self, setting) if setting else self
+
     @cached_property
     def text(self) -> bytes:
         """What is in the page's file, read once: `find_experiment` does so as it loads the page."""
         return self.source.read_bytes()
+
+
+@lru_cache(maxsize=128)  # a worker asks for the same one several times a training
+def _changed(experiment: Experiment, setting: Setting) -> Experiment:
+    try:
+        spec = replace(experiment.spec, **dict(setting))
+        builders = tuple(_with_spec(build, spec) for build in experiment.builders)
+        band = experiment.band if spec == experiment.spec else {}
+        changed = replace(experiment, spec=spec, builders=builders, band=band)
+    except (TypeError, ValueError) as error:
+        what = f"{experiment.name} with {label_of(setting)}"
+        raise RequestError(f"{what}: {first_line(error)}") from error
+    changed.__dict__["text"] = experiment.text  # what was executed, not what is there now
+    return changed
+
+
+def _with_spec(build: Builder, spec: Spec) -> Builder:
+    """Return a builder with another spec by default."""
+    given = partial(build, spec=spec)
+    given.__name__ = name_of(build)  # type: ignore[attr-defined]
+    return given
 
 
 def widths(spec: Any) -> str:
