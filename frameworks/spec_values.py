@@ -17,7 +17,7 @@ import numpy as np
 from frameworks.errors import RequestError, choose, printable
 from frameworks.spec import Spec, float32
 
-__all__ = ["Setting", "label_of", "parse_grid", "rank_of"]
+__all__ = ["Setting", "label_of", "parse_grid", "rank_of", "value_text"]
 
 Setting = tuple[tuple[str, Any], ...]  # names and values that stand in for a spec's own
 
@@ -76,7 +76,7 @@ def label_of(setting: Setting | Mapping[str, Any]) -> str:
     'hidden=6-6 learning_rate=0.1 shuffle=false'
     """
     items = setting.items() if isinstance(setting, Mapping) else setting
-    return " ".join(f"{name}={_shown(value)}" for name, value in items)
+    return " ".join(f"{name}={value_text(value)}" for name, value in items)
 
 
 def rank_of(setting: Setting | Mapping[str, Any]) -> tuple[Any, ...]:
@@ -93,9 +93,14 @@ def _rank(value: Any) -> tuple[bool, float, str]:
     return (False, value, "") if isinstance(value, int | float) else (True, 0.0, str(value))
 
 
-def _shown(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """Return a value as a user writes it.
+
+    >>> value_text(float32(1e-7)), value_text((6, 6)), value_text(None)
+    ('1e-07', '6-6', 'none')
+    """
     if isinstance(value, tuple | list):
-        return "-".join(map(_shown, value))
+        return "-".join(map(value_text, value))
     if isinstance(value, bool) or value is None:
         return str(value).lower()
     if isinstance(value, float):
@@ -188,4 +193,6 @@ def _expected(kind: Any) -> str:
         return f"one of {', '.join(map(str, get_args(kind)))}"
     if get_args(kind):
         return " or ".join(map(_expected, get_args(kind)))
-    return "none" if kind is NoneType else _WORDS.get(kind, "what --set cannot write; edit the page")
+    return (
+        "none" if kind is NoneType else _WORDS.get(kind, "what --set cannot write; edit the page")
+    )

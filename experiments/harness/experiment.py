@@ -6,7 +6,7 @@ Every page ends in one `Experiment`, those in this repository and those in a use
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
@@ -162,8 +162,11 @@ def _changed(experiment: Experiment, setting: Setting) -> Experiment:
 
 def _with_spec(build: Builder, spec: Spec) -> Builder:
     """Return a builder with another spec by default."""
-    given = partial(build, spec=spec)
-    given.__name__ = name_of(build)  # type: ignore[attr-defined]
+
+    def given(spec: Spec = spec) -> Any:
+        return build(spec=spec)
+
+    given.__name__ = name_of(build)
     return given
 
 

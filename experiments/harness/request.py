@@ -49,7 +49,9 @@ class Request:
         choose("dtype", self.dtype, ("float64", "float32"))
         choose("data", self.policy, get_args(Policy))
         check_floor(self.floor)
-        if self.epochs and any(text.partition("=")[0].strip() == "epochs" for text in self.settings):
+        if self.epochs and any(
+            text.partition("=")[0].strip() == "epochs" for text in self.settings
+        ):
             raise RequestError("epochs are given by --epochs and by --set; leave one out")
 
     @property

@@ -1,12 +1,15 @@
 """``lockstep compare``: what changed between two runs, with an exit code for a maintainer's CI."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experiments.harness.cli.options import AsJson
+from experiments.harness.cli.options import AsJson, Junit
 from frameworks.errors import RequestError, printable
+
+if TYPE_CHECKING:
+    from experiments.harness.outcomes.announcing import Announcer
 
 __all__ = ["compare"]
 
@@ -29,6 +32,7 @@ def compare(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write it as an HTML file.")
     ] = None,
+    junit: Junit = None,
 ) -> None:
     """Show what changed between two runs, and whether it is for the worse.
 
@@ -54,12 +58,19 @@ def compare(
     before, after = (run_a, run_b) if baseline is None else (baseline, run_a)
     if after is None or (baseline is not None and run_b is not None):
         raise typer.BadParameter("name two runs, or one run and a --baseline", param_hint="RUN_B")
-    raise typer.Exit(_compare(before, after, as_json, html))
+    from experiments.harness.outcomes.announcing import announcing
+
+    with announcing("lockstep compare", junit, as_json) as announcer:
+        code = _compare(before, after, as_json, html, announcer)
+    raise typer.Exit(code)
 
 
-def _compare(before: Path, after: Path, as_json: bool, html: Path | None) -> int:
-    """Compare two runs, show what changed, and return 1 if something is worse."""
+def _compare(
+    before: Path, after: Path, as_json: bool, html: Path | None, announcer: "Announcer"
+) -> int:
+    """Compare two runs, show what changed, and return the exit code."""
     from experiments.harness.compare.comparison import compare_runs
+    from experiments.harness.compare.judged import outcome_of
     from experiments.harness.compare.stored_run import StoredRun
     from experiments.harness.compare.views import render, show_comparison
     from experiments.harness.records.runs import locate
@@ -72,6 +83,7 @@ def _compare(before: Path, after: Path, as_json: bool, html: Path | None) -> int
     comparison = compare_runs(StoredRun.open(locate(before)), StoredRun.open(locate(after)))
     if html:
         write_atomically(html, render(comparison).encode())
+    code = announcer.announce(outcome_of(comparison))
     if as_json:
         print(to_json(comparison).decode(), end="")
     else:
@@ -79,4 +91,4 @@ def _compare(before: Path, after: Path, as_json: bool, html: Path | None) -> int
         show_comparison(console, comparison)
         if html:
             console.print(printable(str(html)), soft_wrap=True)
-    return 1 if comparison.verdict == "worse" else 0
+    return code

@@ -8,7 +8,13 @@ from typing import Any
 
 from experiments.harness.compare.schema import PairName, TrainingName
 from experiments.harness.records.arrays import Arrays
-from experiments.harness.records.models import AgreementEntry, Record, Results, read_results
+from experiments.harness.records.models import (
+    AgreementEntry,
+    FloorEntry,
+    Record,
+    Results,
+    read_results,
+)
 from experiments.harness.records.results import build_results
 from experiments.harness.records.store import Store
 from frameworks.agreement.noise_floor import NoiseFloor
@@ -50,12 +56,20 @@ class StoredRun:
 
     def floor(self, record: Record) -> NoiseFloor | None:
         """Return the noise floor that the run measured for a training, or None."""
-        if record.mode != "lockstep":
+        which = record.experiment, record.dtype, record.label, record.seed
+        entry = self._floors.get(which) if record.mode == "lockstep" else None
+        if entry is None:
             return None
+        known: dict[str, Any] = {k: inf if v is None else v for k, v in entry}
+        known["epochs"] = [inf if v is None else v for v in known["epochs"]]
+        return NoiseFloor(**known | {"outputs": entry.outputs})
+
+    @cached_property
+    def _floors(self) -> dict[tuple[str, str, str, int], FloorEntry]:
+        """The first noise floor of each group that is compared."""
+        found: dict[tuple[str, str, str, int], FloorEntry] = {}
         for entry in self.results.agreement:
-            of = (entry.experiment, entry.dtype, entry.seed)
-            if entry.noise_floor and of == (record.experiment, record.dtype, record.seed):
-                known: dict[str, Any] = {k: inf if v is None else v for k, v in entry.noise_floor}
-                known["epochs"] = [inf if v is None else v for v in known["epochs"]]
-                return NoiseFloor(**known | {"outputs": entry.noise_floor.outputs})
-        return None
+            if entry.noise_floor:
+                which = entry.experiment, entry.dtype, entry.label, entry.seed
+                found.setdefault(which, entry.noise_floor)
+        return found

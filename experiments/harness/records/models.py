@@ -341,6 +341,8 @@ class Results(_Model):
     agreement: Many[AgreementEntry]
     native: Many[NativeEntry] = []
     missing: Many[Text] = []  # the names of trainings that were asked for and have no record
+    verdict: Text = ""  # see `outcomes`; empty in files of older versions
+    against: Many[Text] = []  # all that went against, a sentence each
 
 
 class Plan(_Model):
@@ -359,8 +361,8 @@ def read_record(path: Path) -> Record:
     record = read(path, Record)
     if record.key != path.stem:
         raise RequestError(f"{path}: is the record of {record.key!r}; delete it, and run again")
-    own = record.experiment, record.dtype, record.seed, record.implementation, record.mode
-    own += (record.label,)
+    which = record.experiment, record.dtype, record.seed, record.implementation, record.mode
+    own = *which, record.label
     whole = record.source_sha256 and record.packages_sha256
     if whole and key_of(*own) != record.key:
         raise RequestError(

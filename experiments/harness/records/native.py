@@ -27,9 +27,10 @@ def check_margin(margin: float | None, tasks: Iterable[Task]) -> None:
 def compare_native(cells: list[Record], margin: float | None = None) -> list[NativeEntry]:
     """Compare the implementations on each experiment.
 
-    `cells` are records of native trainings, ordered by experiment, dtype and setting. Figures within
-    `margin` are equivalent; None is the task's own. A task whose headline has a unit has none:
-    without a margin its means are shown, and not tested. RequestError for one that cannot be.
+    `cells` are records of native trainings, ordered by experiment, dtype and setting.
+    Figures within `margin` are equivalent; None is the task's own. A task whose headline has a unit
+    has none: without a margin its means are shown, and not tested. RequestError for one that cannot
+    be.
     """
     groups = groupby(cells, lambda cell: (cell.experiment, cell.dtype, cell.label))
     return [_compare(list(group), margin) for _, group in groups]
