@@ -17,7 +17,7 @@ import numpy as np
 from frameworks.errors import RequestError, choose, printable
 from frameworks.spec import Spec, float32
 
-__all__ = ["Setting", "label_of", "parse_grid", "rank_of", "value_text"]
+__all__ = ["Setting", "as_setting", "label_of", "parse_grid", "rank_of", "value_text"]
 
 Setting = tuple[tuple[str, Any], ...]  # names and values that stand in for a spec's own
 
@@ -77,6 +77,19 @@ def label_of(setting: Setting | Mapping[str, Any]) -> str:
     """
     items = setting.items() if isinstance(setting, Mapping) else setting
     return " ".join(f"{name}={value_text(value)}" for name, value in items)
+
+
+def as_setting(values: Mapping[str, Any]) -> Setting:
+    """Return the setting that JSON holds as an object, with lists for tuples.
+
+    >>> as_setting({"hidden": [6, 6]})
+    (('hidden', (6, 6)),)
+    """
+    return tuple((name, _hashable(value)) for name, value in values.items())
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 def rank_of(setting: Setting | Mapping[str, Any]) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from experiments.harness.experiment import Experiment
 from experiments.harness.records.identity import key_of
 from experiments.harness.records.models import Head, SpecNumbers
 from experiments.registry import find_experiment
-from frameworks.spec_values import Setting, label_of
+from frameworks.spec_values import Setting, as_setting, label_of
 
 __all__ = ["Cell", "Group", "Job"]
 
@@ -86,9 +86,5 @@ class Job:
     def from_json(cls, sent: dict[str, Any]) -> "Job":
         """Return what was sent."""
         head = Head.model_validate_json(json.dumps(sent["head"]))
-        setting = tuple((name, _hashable(value)) for name, value in sent["cell"]["setting"])
+        setting = as_setting(dict(sent["cell"]["setting"]))
         return cls(Cell(**sent["cell"] | {"setting": setting}), head, Path(sent["folder"]))
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(map(_hashable, value)) if isinstance(value, list) else value

@@ -14,7 +14,7 @@ from experiments.harness.records.store import Store
 from experiments.registry import EXPERIMENTS, known_experiment
 from frameworks.backends import BACKENDS
 from frameworks.spec import Spec
-from frameworks.spec_values import rank_of
+from frameworks.spec_values import as_setting, rank_of
 from frameworks.task import find_task
 
 __all__ = [
@@ -182,8 +182,7 @@ def _unpublished(cells: Sequence[Record]) -> str:
 
 def _is_changed(cell: Record, own: Spec) -> bool:
     """Say whether a number was set that is not the page's own."""
-    values = ((name, tuple(v) if isinstance(v, list) else v) for name, v in cell.setting.items())
-    return any(getattr(own, name, None) != value for name, value in values)
+    return any(getattr(own, name, None) != value for name, value in as_setting(cell.setting))
 
 
 def accepted(cell: Record) -> bool | None:
