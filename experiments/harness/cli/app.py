@@ -12,7 +12,18 @@ import typer
 from typer.exceptions import TyperException
 
 from datasets import DataError
-from experiments.harness.cli import bench, certify, compare, data, diverge, report, run, runs
+from experiments.harness.cli import (
+    baseline,
+    bench,
+    certify,
+    compare,
+    data,
+    diverge,
+    new,
+    report,
+    run,
+    runs,
+)
 from experiments.harness.cli.list import list_command
 from experiments.harness.interruption import interruptible
 from experiments.harness.page_code import said
@@ -30,11 +41,13 @@ app = typer.Typer(
 )
 app.command("list")(list_command)
 app.command("run")(run.run)
+app.command("new")(new.new)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("diverge")(diverge.diverge_command)
 app.command("bench")(bench.bench)
 app.command("certify")(certify.certify)
+app.add_typer(baseline.app, name="baseline")
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
 

@@ -18,15 +18,21 @@ def compare(
     run_a: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN_A", help="The run before: a name, a folder, or a results.json."
+            metavar="RUN_A",
+            help="The run before: a name, a folder, a results.json, or a baseline.",
         ),
     ],
     run_b: Annotated[
-        Path | None, typer.Argument(metavar="[RUN_B]", help="The run after, likewise.")
+        Path | None,
+        typer.Argument(
+            metavar="[RUN_B]", help="The run after, likewise; of a baseline, the newest."
+        ),
     ] = None,
     baseline: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A stored results.json; RUN_A is then the run after."),
+        typer.Option(
+            metavar="FILE", help="A stored results.json or baseline; RUN_A is then the run after."
+        ),
     ] = None,
     as_json: AsJson = False,
     html: Annotated[
@@ -54,8 +60,12 @@ def compare(
     lockstep compare float64-1a2b3c4d float64-5e6f7a8b
 
     lockstep compare runs/after --baseline results-2026.json --html comparison.html
+
+    lockstep compare baseline.json runs/after --junit comparison.xml
     """
     before, after = (run_a, run_b) if baseline is None else (baseline, run_a)
+    if after is None and baseline is None:
+        after = _newest(before)
     if after is None or (baseline is not None and run_b is not None):
         raise typer.BadParameter("name two runs, or one run and a --baseline", param_hint="RUN_B")
     from experiments.harness.outcomes.announcing import announcing
@@ -63,6 +73,19 @@ def compare(
     with announcing("lockstep compare", junit, as_json) as announcer:
         code = _compare(before, after, as_json, html, announcer)
     raise typer.Exit(code)
+
+
+def _newest(baseline: Path) -> Path | None:
+    """Return the newest run where there is but a baseline to hold against it."""
+    from experiments.harness.compare.baseline import is_baseline
+    from experiments.harness.records import RUNS
+    from experiments.harness.records.runs import find_runs
+
+    if not is_baseline(baseline):
+        return None
+    if not (found := find_runs(RUNS)):
+        raise RequestError(f"{baseline}: there is no run in {RUNS} to hold against it")
+    return found[0]
 
 
 def _compare(

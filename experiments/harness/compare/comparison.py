@@ -120,7 +120,7 @@ def _times(
     ratios: dict[str, list[float]] = defaultdict(list)
     shared_otherwise: set[str] = set()
     for training in trainings:
-        if isinstance(training, schema.MeasuredTraining):
+        if isinstance(training, schema.MeasuredTraining) and training.seconds:
             ratios[training.implementation].append(training.seconds.ratio)
             if not training.seconds.same_pass:
                 shared_otherwise.add(training.implementation)

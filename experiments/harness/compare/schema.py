@@ -112,7 +112,7 @@ class MeasuredTraining(ComparedTraining):
     certified_digits: BeforeAfter | None  # null unless both runs have them
     digits: float  # in common: -log10(error) of the loss that changed most
     flips: Flips | None  # null for a task without answers
-    seconds: TimeRatio
+    seconds: TimeRatio | None  # null: a baseline has none
 
 
 class ComparedPair(PairName):

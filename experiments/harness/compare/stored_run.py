@@ -1,4 +1,4 @@
-"""A stored run: its folder, or a results.json alone."""
+"""A stored run: its folder, a results.json alone, or a baseline."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,6 +6,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from experiments.harness.compare.baseline import is_baseline, read_baseline
 from experiments.harness.compare.schema import PairName, TrainingName
 from experiments.harness.records.arrays import Arrays
 from experiments.harness.records.models import (
@@ -33,7 +34,9 @@ class StoredRun:
 
     @classmethod
     def open(cls, path: Path) -> "StoredRun":
-        """Read a run's folder or a results.json; RequestError if it is neither."""
+        """Read a run's folder, a results.json or a baseline; RequestError if it is none of them."""
+        if is_baseline(path):
+            return cls(path, read_baseline(path), None)
         if path.is_dir():
             return cls(path, build_results(Store(path)), Store(path))
         if not path.exists():

@@ -16,7 +16,7 @@ from frameworks.spec_values import label_of, rank_of, value_text
 __all__ = ["SettingRow", "figures", "rows"]
 
 _MARKERS = "os^vPD"
-_LOGARITHMIC_FROM = 10  # ratio of the largest value of a number to the smallest
+_LOGARITHMIC_FROM = 5  # ratio of the largest value of a number to the smallest
 _MOST_POINTS = 200  # along an axis
 _MOST_LABELS = 12
 _MOST_ROWS = 200
@@ -108,10 +108,9 @@ def _points(
         at[place[value_text(each.setting[name])]].append((each.lowest, each.mean, each.highest))
     x = sorted(at)[:: -(-len(at) // _MOST_POINTS)]
     found = [drawable(np.array(at[each], float)) for each in x]
-    low, mean, high = (
-        np.array([end(ends[:, i]) for ends in found])
-        for i, end in enumerate((np.min, np.mean, np.max))
-    )
+    low = np.array([ends[:, 0].min() for ends in found])
+    mean = np.array([ends[:, 1].mean() for ends in found])
+    high = np.array([ends[:, 2].max() for ends in found])
     return np.array(x), low, mean, high
 
 

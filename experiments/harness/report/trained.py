@@ -178,13 +178,15 @@ def trained_in(results: Results, store: Store, data_dir: str | None) -> Iterator
         is_only = [name for name, *_ in keys].count(key[0]) == 1
         whole = _trained(is_only, mine, store, data, why_not)
         yield whole
-        for part in _in_detail(whole):
-            yield _trained(is_only, part, store, data, why_not, is_part=True)
+        for detail in _in_detail(whole):
+            yield _trained(is_only, detail, store, data, why_not, is_part=True)
 
 
 def _in_detail(whole: Trained) -> list[Results]:
     """Return the results of those settings of a sweep that have sections of their own."""
-    parts = by_setting(whole.results) if whole.sweep else {}
+    if not whole.sweep:
+        return []
+    parts = by_setting(whole.results)
     if len(parts) > MOST_DETAILED:
         against = [each.label for each in whole.sweep if each.against] or [whole.sweep[0].label]
         parts = {label: parts[label] for label in against[:MOST_DETAILED]}
