@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from datasets import DataError
@@ -35,10 +35,8 @@ class Announcer:
         if self.done:
             return
         outcome = Outcome.without_result(self.command, verdict, reason)
-        try:
+        with suppress(OSError, RequestError):  # the file itself may be the reason
             self.announce(outcome)
-        except OSError:  # the file itself may be the reason
-            pass
         if self._as_json:
             said = {"schema": 1, "verdict": outcome.verdict, "against": outcome.against}
             print(json.dumps(said, ensure_ascii=False))
