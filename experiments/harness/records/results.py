@@ -107,8 +107,7 @@ def judged(results: Results) -> list[Case]:
 
 def _name(who: str, entry: Record | AgreementEntry) -> str:
     """Name a training or a pair within its experiment."""
-    dtype = "" if entry.dtype == "float64" else entry.dtype
-    return ", ".join(filter(None, [who, dtype, entry.label, f"seed {entry.seed}"]))
+    return ", ".join(filter(None, [who, entry.label, f"seed {entry.seed}"]))
 
 
 def objections(results: Results) -> list[str]:
