@@ -17,7 +17,7 @@ __all__ = ["markdown", "show_on_github"]
 _ANNOTATIONS = 10  # GitHub shows no more of a step
 _LINES = 20
 _SIGNS = {0: "✅", 1: "❌", 2: "⚠️", 130: "⚠️"}
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@-])")
+_SPECIAL = re.compile(r"([\\`*_\[\]#|~@])")
 
 
 def show_on_github(outcome: Outcome) -> None:
