@@ -41,6 +41,7 @@ def run(
     implementations: str | Sequence[str] = (),
     dtype: Literal["float64", "float32"] | None = None,
     seeds: int | str | Sequence[int] = 1,
+    settings: Sequence[str] = (),
     epochs: int | None = None,
     limit: int | None = None,
     data: Policy = "auto",
@@ -59,7 +60,8 @@ def run(
     An experiment is named as `lockstep list` does, or by the path of a page of your own. None
     named: all but the long ones; no implementation named: those that `lockstep run` trains.
     `epochs=None` trains as long as each experiment says, `limit` on the first rows only. `seeds` is
-    a number of seeds, from 0 on, a sequence of them, or a text such as "3,7" or "10-19". `native`
+    a number of seeds, from 0 on, a sequence of them, or a text such as "3,7" or "10-19". `settings`
+    are numbers instead of the pages' own, as `--set` takes them: ["hidden=8,16"]. `native`
     leaves each framework to its own defaults, in float32 unless `dtype` says otherwise; figures
     within `margin` then count as equivalent: 0.01 for accuracies, while a figure with a unit has no
     margin of its own. `floor` is the number of nudged trainings by which float32 is judged.
@@ -75,6 +77,7 @@ def run(
         implementations=_names(implementations),
         dtype=dtype or ("float32" if native else "float64"),
         seeds=_seeds(seeds),
+        settings=(settings,) if isinstance(settings, str) else tuple(settings),
         epochs=epochs,
         limit=limit,
         policy=data,

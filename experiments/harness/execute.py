@@ -85,14 +85,15 @@ class _Unfinished:
 def _judges(planned: Plan, experiment: str, results: Results) -> Heads:
     """Return the nudged trainings by which float64 pairs that differ are still to be judged."""
     differ = {
-        entry.seed
+        (entry.label, entry.seed)
         for entry in results.agreement
         if (entry.dtype, entry.verdict) == ("float64", "differ") and not entry.inputs_differ
     }
     found: Heads = {}
     for cell in planned.heads:
         mine = (cell.experiment, cell.dtype, cell.mode) == (experiment, "float64", "lockstep")
-        if mine and cell.seed in differ and "scratch" in cell.find().blueprint.builders:
+        differs = mine and (cell.label, cell.seed) in differ
+        if differs and "scratch" in cell.find().blueprint.builders:
             found |= planned.beside(cell, nudges(planned.floor))
     return {cell: head for cell, head in found.items() if not _is_finished(planned.store, head)}
 

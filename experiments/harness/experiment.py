@@ -6,7 +6,7 @@ Every page ends in one `Experiment`, those in this repository and those in a use
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
@@ -18,9 +18,10 @@ from experiments.harness.page_code import named
 from experiments.harness.phases import Before, How, Phase, Stage
 from frameworks.blueprint import Blueprint
 from frameworks.draws import Draws
-from frameworks.errors import RequestError
-from frameworks.program import ProgramBuilder, with_spec
+from frameworks.errors import RequestError, first_line
+from frameworks.program import ProgramBuilder, name_of, with_spec
 from frameworks.spec import Shape, Spec, as_shape, outputs_for
+from frameworks.spec_values import Setting, label_of
 from frameworks.task import CLASSIFICATION, Task
 
 __all__ = ["PREFIX", "Band", "Experiment", "widths"]
@@ -104,7 +105,7 @@ class Experiment:
     @cached_property
     def blueprint(self) -> Blueprint:
         """What implementations train."""
-        builders = {build.__name__.removeprefix("build_"): build for build in self.builders}
+        builders = {name_of(build).removeprefix("build_"): build for build in self.builders}
         return Blueprint(self.name, self.spec, builders, self.task)
 
     def load_data(self, policy: Policy, data_dir: str | None) -> Dataset:
@@ -176,10 +177,38 @@ class Experiment:
         epochs = phase.epochs(how.epochs, self.spec.epochs)
         return Stage(phase, blueprint, own, epochs, seed, how.limit, weights)
 
+    def changed(self, setting: Setting) -> "Experiment":
+        """Return the experiment with other numbers; RequestError if it cannot have them.
+
+        Where one of them is not the page's own, nothing published holds: there is no band.
+        """
+        return _changed(self, setting) if setting else self
+
     @cached_property
     def text(self) -> bytes:
         """What is in the page's file, read once: `find_experiment` does so as it loads the page."""
         return self.source.read_bytes()
+
+
+@lru_cache(maxsize=128)  # a worker asks for the same one several times a training
+def _changed(experiment: Experiment, setting: Setting) -> Experiment:
+    try:
+        spec = replace(experiment.spec, **dict(setting))
+        builders = tuple(with_spec(build, spec) for build in experiment.builders)
+        band = experiment.band if spec == experiment.spec else {}
+        phases = [_changed_phase(phase, experiment.spec, setting) for phase in experiment.phases]
+        changed = replace(experiment, spec=spec, builders=builders, band=band, phases=phases)
+    except (TypeError, ValueError) as error:
+        what = f"{experiment.name} with {label_of(setting)}"
+        raise RequestError(f"{what}: {first_line(error)}") from error
+    changed.__dict__["text"] = experiment.text  # what was executed, not what is there now
+    return changed
+
+
+def _changed_phase(phase: Phase, spec: Spec, setting: Setting) -> Phase:
+    """Return a phase with other numbers; one that differs from the experiment's own is kept."""
+    shared = {n: x for n, x in setting if getattr(phase.spec, n) == getattr(spec, n)}
+    return replace(phase, spec=replace(phase.spec, **shared))
 
 
 def widths(spec: Any) -> str:

@@ -24,6 +24,7 @@ from experiments.registry import EXPERIMENTS, find_experiments
 from frameworks.agreement.variants import variants
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError, choose, printable
+from frameworks.spec_values import parse_grid
 
 __all__ = ["Plan", "first_cell", "plan"]
 
@@ -87,14 +88,18 @@ def plan(request: Request) -> Plan:
             "source_sha256": source_digest(experiment.source, experiment.text, *experiment.beside)
         }
         used.append(experiment)
-        notes += [data.note, *_rounded(experiment)]
-        for cell in _cells(request, data, experiment, able):
-            heads[cell] = _head(cell, experiment, data, common)
+        notes.append(data.note)
+        for setting in parse_grid(experiment.spec, request.settings, experiment.name):
+            changed = experiment.changed(setting)
+            notes += _rounded(changed)
+            for cell in _cells(request, data, changed, able, [name for name, _ in setting]):
+                heads[cell] = _head(cell, changed, data, common)
     if not heads:
         raise RequestError(f"nothing to train: {'; '.join(left_out)}")
     together = "".join(sorted(head.fingerprint for head in heads.values()))
     kind = request.kind.replace(" ", "-")
     name = f"{kind}-{sha256(together.encode()).hexdigest()[:8]}"
+    notes = list(dict.fromkeys(notes))
     return Plan(Store(request.out or RUNS / name), heads, used, notes, left_out, request.floor)
 
 
@@ -135,8 +140,13 @@ def _rounded(experiment: Experiment) -> Iterator[str]:
         )
 
 
-def first_cell(request: Request, data: Dataset, experiment: Experiment) -> Cell:
-    """Return scratch's training with seed 0, from which the others are made."""
+def first_cell(
+    request: Request, data: Dataset, experiment: Experiment, names: Iterable[str] = ()
+) -> Cell:
+    """Return scratch's training with seed 0, from which the others are made.
+
+    `names` are those of the numbers that the experiment was changed in.
+    """
     return Cell(
         experiment=experiment.name,
         dtype=request.dtype,
@@ -149,14 +159,19 @@ def first_cell(request: Request, data: Dataset, experiment: Experiment) -> Cell:
         threads=request.threads,
         mode="native" if request.native else "lockstep",
         page=str(experiment.source.resolve()) if experiment.is_users else "",
+        setting=tuple((name, getattr(experiment.spec, name)) for name in names),
     )
 
 
 def _cells(
-    request: Request, data: Dataset, experiment: Experiment, able: Iterable[str]
+    request: Request,
+    data: Dataset,
+    experiment: Experiment,
+    able: Iterable[str],
+    names: Iterable[str],
 ) -> Iterator[Cell]:
     """Yield an experiment's cells: for each seed the implementations, then what judges them."""
-    able, first = list(able), first_cell(request, data, experiment)
+    able, first = list(able), first_cell(request, data, experiment, names)
     judged = request.dtype == "float32" and not request.native and len(able) > 1
     beside = _judges(experiment, data, able, request.floor) if judged else []
     for seed in request.seeds:
@@ -193,6 +208,7 @@ def _head(cell: Cell, experiment: Experiment, data: Dataset, common: dict[str, A
         "dtype": cell.dtype,
         "seed": cell.seed,
         "data": {"name": data.name, "source": data.source, "sha256": data.sha256},
+        "setting": dict(cell.setting),
         "spec": cell.numbers(experiment, data).items(),
         "epochs": cell.epochs,
         "limit": cell.limit,

@@ -2,15 +2,27 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from datasets import Dataset
-from experiments.harness.cli.options import AsJson, Data, DataDir, Dtype, Epochs, Floor, Limit
+from datasets import Dataset, Policy
+from experiments.harness.cli.options import (
+    AsJson,
+    Data,
+    DataDir,
+    Dtype,
+    Epochs,
+    Floor,
+    Junit,
+    Limit,
+    Set,
+)
 from experiments.harness.interruption import time_limit
+from experiments.harness.outcomes import Case, Outcome, Verdict
+from experiments.harness.outcomes.announcing import announcing
 from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.errors import RequestError, choose
 
@@ -18,6 +30,8 @@ if TYPE_CHECKING:
     from experiments.harness.experiment import Experiment
     from experiments.harness.phases import How
     from frameworks.diverge import Side, Split, Walk
+    from frameworks.diverge.findings import Level
+    from frameworks.live.report import Report
 
 __all__ = ["diverge_command", "split_of"]
 
@@ -42,6 +56,7 @@ def diverge_command(
     ] = "scratch,pytorch",
     dtype: Dtype = "float64",
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    settings: Set = None,
     epochs: Epochs = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Train N steps only.")] = None,
     single_step: Annotated[
@@ -65,13 +80,14 @@ def diverge_command(
         ),
     ] = 3_600,
     as_json: AsJson = False,
+    junit: Junit = None,
 ) -> None:
     """Compare level by level, and name the first that parts: where, by how much, likely why.
 
     The levels: inputs, forward, loss, gradient, step, trajectory, result. Exit code 1: they part.
     In float32, and in float64 where a training exceeds the fixed limits, scratch is trained --floor
     times more: its distances from itself are the limit of the last two levels. Two recordings of
-    models of your own (docs/recordings.md) take no option but --json.
+    models of your own (docs/recordings.md) take no options but --json and --junit.
 
     The phases of an experiment that has several are compared one after the other.
 
@@ -91,8 +107,35 @@ def diverge_command(
 
     lockstep diverge before.trace after.trace
     """
-    if after is not None or what.endswith(".trace"):
-        raise typer.Exit(_compare_recordings(context, what, after, as_json))
+    with announcing("lockstep diverge", junit, as_json) as announcer:
+        if after is not None or what.endswith(".trace"):
+            outcome = _compare_recordings(context, what, after, as_json)
+        else:
+            with time_limit(timeout) as heard:  # a user's page, and its builders, may loop
+                outcome = _compare_page(heard, **context.params)
+        code = announcer.announce(outcome)
+    raise typer.Exit(code)
+
+
+def _compare_page(
+    heard: Callable[[], None],
+    what: str,
+    between: str,
+    dtype: str,
+    seed: int,
+    settings: list[str] | None,
+    epochs: int | None,
+    steps: int | None,
+    single_step: bool,
+    explain_all: bool,
+    floor: int,
+    limit: int | None,
+    data: Policy,
+    data_dir: str | None,
+    as_json: bool,
+    **_others: Any,
+) -> Outcome:
+    """Compare two implementations of a page, and print what was found."""
     from threadpoolctl import threadpool_limits
 
     from experiments.harness.page_code import named
@@ -103,8 +146,7 @@ def diverge_command(
 
     check_floor(floor)
     names = _two(between)
-    heard = context.with_resource(time_limit(timeout))
-    found = find_experiment(what)
+    found = _with_settings(find_experiment(what), settings or [])
     _check(found, names, dtype)
     failure = f"comparing {' and '.join(names)} on {found.name} failed"
     with named(failure, found.source), threadpool_limits(1), progress_bar() as report:
@@ -112,7 +154,6 @@ def diverge_command(
             BACKENDS[name].settled()
         from experiments.harness.phases import How
         from frameworks.diverge import Walk, walk
-        from frameworks.live.entry import diverge
 
         how = How(dtype, seed, epochs or found.spec.epochs, limit)
         walks: list[Walk] = []
@@ -128,18 +169,26 @@ def diverge_command(
             if walks[-1].parts:
                 break
     if not explain_all:
-        raise typer.Exit(_print(walks, as_json))
+        return _print(walks, as_json)
     with named(failure, found.source), threadpool_limits(1):
-        options: Any = {"steps": steps or _STEPS, "batch_size": min(a.batch_size, len(a.rows[0]))}
-        (ours, _), (theirs, _), (X, y) = a.open(), b.open(), a.rows
-        explained = diverge(ours, theirs, X, y, dtype=dtype, seed=seed, explain_all=True, **options)
+        explained = _explain(a, b, dtype, seed, steps or _STEPS)
     print(json.dumps(explained.to_dict(), indent=2) if as_json else explained)
-    raise typer.Exit(0 if explained.same else 1)
+    return _outcome(explained.verdict, explained.levels, explained.against)
+
+
+def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "Report":
+    """Compare the networks of two sides as models of one's own, to the last cause."""
+    from frameworks.live.entry import diverge
+
+    size = min(a.batch_size, len(a.rows[0]))
+    (ours, _), (theirs, _), (X, y) = a.open(), b.open(), a.rows
+    options: Any = {"dtype": dtype, "seed": seed, "steps": steps, "batch_size": size}
+    return diverge(ours, theirs, X, y, explain_all=True, **options)
 
 
 def _compare_recordings(
     context: typer.Context, before: str, after: str | None, as_json: bool
-) -> int:
+) -> Outcome:
     """Compare two recordings; RequestError for options that are for experiments only."""
     from frameworks.live.command import compare_recordings
 
@@ -147,12 +196,37 @@ def _compare_recordings(
         raise RequestError(
             f"{before}: a recording is compared with another: lockstep diverge {before} AFTER.trace"
         )
-    for name in context.params.keys() - {"what", "after", "as_json"}:
+    for name in context.params.keys() - {"what", "after", "as_json", "junit"}:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
             option = f"--{name.replace('_', '-')}"
-            raise RequestError(f"{option} is for experiments; two recordings take --json only")
-    return compare_recordings(before, after, as_json)
+            takes = "two recordings take --json and --junit"
+            raise RequestError(f"{option} is for experiments; {takes}")
+    report = compare_recordings(before, after, as_json)
+    return _outcome(report.verdict, report.levels, report.against)
+
+
+def _with_settings(experiment: "Experiment", settings: list[str]) -> "Experiment":
+    """Return an experiment with other numbers, one value each."""
+    from frameworks.spec_values import parse_grid
+
+    grid = parse_grid(experiment.spec, settings, experiment.name)
+    if len(grid) > 1:
+        raise RequestError(f"diverge compares one training: give one value each, not {len(grid)}")
+    return experiment.changed(grid[0])
+
+
+def _outcome(verdict: Verdict, levels: "Sequence[Level]", against: list[str]) -> Outcome:
+    """Return the outcome of levels; the first that differs has all that went against."""
+    cases, left = [], tuple(against)
+    for level in levels:
+        why = "no limit applies" if level.verdict == "measured" else ""
+        mine = left if level.verdict == "parted" else ()
+        left = () if mine else left
+        cases.append(Case("levels", level.name, mine, not_judged=why))
+    if left:
+        cases.append(Case("levels", "single steps", left))
+    return Outcome("lockstep diverge", verdict, cases, " ".join(against))
 
 
 def _two(between: str) -> list[str]:
@@ -239,17 +313,18 @@ def split_of(experiment: "Experiment", data: Dataset) -> "Split":
     )
 
 
-def _print(walks: "list[Walk]", as_json: bool) -> int:
-    """Print what was found, phase by phase; return the exit code."""
+def _print(walks: "list[Walk]", as_json: bool) -> Outcome:
+    """Print what was found, phase by phase."""
     from pydantic import TypeAdapter
 
     from frameworks.console import make_console
     from frameworks.diverge.show import Divergence, show
     from frameworks.diverge.show import as_json as document
 
-    if as_json:  # of several phases the last that was walked: they agree up to it
-        print(TypeAdapter(Divergence).dump_json(document(walks[-1]), indent=2).decode())
+    found = document(walks[-1])  # of several phases the last that was walked: they agree up to it
+    if as_json:
+        print(TypeAdapter(Divergence).dump_json(found, indent=2).decode())
     else:
         for done in walks:
             show(make_console(), done)
-    return 1 if walks[-1].parts else 0
+    return _outcome(found.verdict, found.levels, found.against)

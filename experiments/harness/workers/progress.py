@@ -87,4 +87,6 @@ def make_progress(quiet: bool) -> LineProgress:
 
 def _name(cell: Cell) -> str:
     how = "" if cell.mode == "lockstep" else f" {cell.mode}"
-    return f"{cell.experiment} {cell.implementation}{how} {cell.seed}"
+    return " ".join(
+        filter(None, [f"{cell.experiment} {cell.implementation}{how}", cell.label, f"{cell.seed}"])
+    )

@@ -118,7 +118,7 @@ def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> list[str]:
             send("epoch", epoch=epoch, loss=loss)
 
     _check_source(jobs[0])
-    data = load_data(cell.find(), cell.policy, cell.data_dir)
+    data = load_data(cell.find_page(), cell.policy, cell.data_dir)
     if data.sha256 != jobs[0].head.data.sha256:
         raise RequestError(f"the data of {cell.experiment} changed since the run began; run again")
     if cell.numbers(cell.find(), data) != jobs[0].head.spec:
