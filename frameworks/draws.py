@@ -23,8 +23,9 @@ class Draws:
     """
 
     def __init__(self, random_state: Any) -> None:
-        streams = np.random.SeedSequence(_seed(random_state)).spawn(3)
-        self.weights, self._orders, self.steps = map(np.random.default_rng, streams)
+        streams = np.random.SeedSequence(_seed(random_state)).spawn(4)
+        self.weights, self._orders, self.steps, split = map(np.random.default_rng, streams)
+        self.split_seed = int(split.integers(2**31))  # of the rows held out for validation
         self.orders_sha256 = ""  # of its previous value and the latest order
         self.draws_sha256 = ""  # of its previous value and the latest step's draws
 

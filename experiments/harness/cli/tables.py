@@ -66,10 +66,14 @@ def _style(row: SettingSummary) -> str:
 def show_summary(
     console: Console, results: Results, objections: list[str], counts: str = ""
 ) -> None:
-    """Print the verdict over all: each objection, what was trained, and what agrees.
+    """Print the verdict over all: the experiments, each objection, what was trained and agrees.
 
+    A single experiment has shown its own tables, and gets no table of experiments.
     `counts` says how much of it was trained just now.
     """
+    if len({cell.experiment for cell in results.cells}) > 1:
+        console.print(_experiments_table(results))
+        console.print()
     for line in objections[:_LINES]:
         console.print(Text(f"✗ {line}", style="red"))
     if len(objections) > _LINES:
@@ -92,6 +96,32 @@ def in_a_sentence(results: Results, counts: str = "") -> str:
     if len(judged) < len(agreement):
         parts.append(f"{len(agreement) - len(judged)} pairs in float32 measured, not judged")
     return "; ".join(parts) + "."
+
+
+def _experiments_table(results: Results) -> Table:
+    """Give a row for each experiment: the worst of its verdicts and digits, its main figure, time.
+
+    `seconds` is the sum of all its trainings.
+    """
+    names = ("verdict", "digits", "predictions", "test figure", "seconds")
+    table = make_table("experiment", *names)
+    table.columns[0].no_wrap = True
+    for name in dict.fromkeys(cell.experiment for cell in results.cells):
+        done = [cell for cell in results.cells if cell.experiment == name and cell.ok]
+        entries = [entry for entry in results.agreement if entry.experiment == name]
+        headline = find_task(done[0].task).headline if done else None
+        tests = [cell.test for cell in done if cell.test]
+        found = [test.metric(headline.name) for test in tests] if headline else []
+        figures = spread(found, ".4g", "..\n") if found else "-"
+        table.add_row(
+            name,
+            _verdict({entry.verdict for entry in entries}) if entries else "-",
+            _digits(done),
+            _mismatches(entries) if entries else "-",
+            f"{headline.name} {figures}" if headline and found else figures,
+            f"{sum(cell.seconds.fit for cell in done if cell.seconds):.1f}",
+        )
+    return table
 
 
 def _title(cells: Sequence[Record], sweep: int = 0) -> Text:
@@ -119,10 +149,11 @@ def _title(cells: Sequence[Record], sweep: int = 0) -> Text:
 
 def _cells_table(cells: Sequence[Record]) -> Table:
     metrics = find_task(cells[0].task).metrics
-    # Several figures of several seeds fit into 80 columns as cells of two lines.
-    between, space = ("..", " ") if len(metrics) == 1 else ("..\n", "\n")
+    # Several figures, or those of several seeds, fit into 80 columns as cells of two lines.
+    one_seed = len({cell.seed for cell in cells}) == 1
+    between, space = ("..", " ") if len(metrics) == 1 and one_seed else ("..\n", "\n")
     certified = ["digits"] if any(map(certified_digits, cells)) else []
-    titles = [metric.title for metric in metrics]
+    titles = [metric.title.replace(" ", space) for metric in metrics]
     names = (f"training{space}loss", f"test{space}loss", *titles, *certified, "seconds")
     table = make_table("implementation", *names)
     table.columns[0].no_wrap = True
@@ -147,7 +178,7 @@ def _cells_table(cells: Sequence[Record]) -> Table:
 
 
 def _figure(cells: Sequence[Record], metric: Metric, between: str) -> str:
-    form = metric.form if between == ".." or len(cells) == 1 else ".4g"
+    form = metric.form if len(cells) == 1 or metric.form == ".4f" else ".4g"
     return spread([cell.test.metric(metric.name) for cell in cells if cell.test], form, between)
 
 
