@@ -9,15 +9,15 @@ from experiments.harness.plan import Plan
 from experiments.harness.records.models import Head, Results
 from experiments.harness.records.results import build_results
 from experiments.harness.records.store import Store
-from experiments.harness.workers.runner import Progress, Runner
+from experiments.harness.workers.local import LocalProcesses
+from experiments.harness.workers.place import Heads, Progress
+from experiments.harness.workers.runner import Runner
 from frameworks.agreement.variants import nudges
 from frameworks.errors import RequestError
 
 __all__ = ["TIMEOUT", "check_limits", "rebuild", "train", "write"]
 
 TIMEOUT = 3_600.0  # seconds for an epoch: far more than the longest takes on one thread
-
-Heads = dict[Cell, Head]
 
 
 def check_limits(jobs: int, timeout: float) -> None:
@@ -48,7 +48,9 @@ def train(
     unfinished = _Unfinished(planned, missing, margin)
     for name in names:
         unfinished.conclude(name)
-    runner = Runner(planned.store, jobs, next(iter(planned.heads)).threads, timeout, progress)
+    threads = next(iter(planned.heads)).threads
+    place = LocalProcesses(planned.store, jobs, threads, timeout, progress)
+    runner = Runner(planned.store, place, progress)
     with closing(runner.run(dict(unfinished.missing), unfinished.then)) as cells:
         for _ in chain([None], cells):
             while names and names[0] in unfinished.results:
