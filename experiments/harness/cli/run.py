@@ -54,6 +54,21 @@ def run(
             min=1, metavar="SECONDS", help="End a training that finishes no epoch for so long."
         ),
     ] = 3_600,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Train on the Dask cluster of this scheduler, tcp://HOST:8786 for example. Name "
+            "only one that you trust: Dask executes what it is sent, on both sides.",
+        ),
+    ] = None,
+    send_pages: Annotated[
+        bool,
+        typer.Option(
+            "--send-pages",
+            help="With --dask: send pages of your own, whose code its workers then execute.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Default: a folder under runs/.")
     ] = None,
@@ -89,12 +104,18 @@ def run(
     lockstep run churn --dtype float32 --floor 8
 
     lockstep run churn --native --seeds 20 --margin 0.01
+
+    lockstep run --all --seeds 10 --dask tcp://node1:8786
     """
     from experiments.harness.cli import session
     from experiments.harness.request import Request, parse_seeds
 
     if everything and experiments:
         raise RequestError(f"--all takes no names, got {' '.join(experiments)}; leave one out")
+    if dask is not None and jobs != 1:
+        raise RequestError("--jobs is for this machine; with --dask the workers' threads decide")
+    if send_pages and dask is None:
+        raise RequestError("--send-pages sends pages to a cluster; name it with --dask")
     names = () if implementations is None else implementations.split(",")  # an empty one is unknown
     request = Request(
         experiments=EXPERIMENTS if everything else tuple(experiments or ()),
@@ -110,4 +131,4 @@ def run(
         floor=floor,
         out=out,
     )
-    raise typer.Exit(session.run(request, jobs, as_json, quiet, margin, timeout))
+    raise typer.Exit(session.run(request, jobs, as_json, quiet, margin, timeout, dask, send_pages))

@@ -19,6 +19,7 @@ from experiments.harness.records.results import build_results, objections
 from experiments.harness.records.runs import locate
 from experiments.harness.records.store import Store, to_json
 from experiments.harness.request import Request
+from experiments.harness.workers.cluster.admission import Cluster, joined
 from experiments.harness.workers.progress import make_progress
 from experiments.registry import find_experiments
 from frameworks.console import make_console
@@ -36,41 +37,51 @@ def run(
     quiet: bool = False,
     margin: float | None = None,
     timeout: float = TIMEOUT,
+    dask: str | None = None,
+    send_pages: bool = False,
 ) -> int:
     """Train what is missing, show the results, and return the exit code.
 
-    Quietly, only what is left out, what goes against, and the last lines are shown.
+    Quietly, only what is left out, what goes against, and the last lines are shown. `dask` is the
+    address of a cluster that trains, and `send_pages` lets a user's own page travel there.
     """
     check_limits(jobs, timeout)
     console = make_console(as_json or quiet)
-    planned = _planned(request, console)
-    check_margin(margin, (experiment.task for experiment in planned.experiments))
-    with planned.store.at_work(make=True):
-        missing = planned.missing()
-        kept = len(planned.heads) - len(missing)
-        if kept:
-            console.print(Text(f"{kept} of {len(planned.heads)} trainings are in {planned.folder}"))
-        known: list[Results] = []
-        with (
-            _told_what_is_kept(planned),
-            interruptible(),
-            make_progress(quiet) as progress,
-            closing(train(planned, missing, jobs, timeout, progress, margin)) as finished,
-        ):
-            for results in finished:
-                known.append(results)
-                _show(results, console)
-        console.print()
-        results = rebuild(planned.store, request.data_dir, margin, known)
+    with joined(dask, request, send_pages) as cluster:
+        planned = _planned(request, console, cluster)
+        check_margin(margin, (experiment.task for experiment in planned.experiments))
+        with planned.store.at_work(make=True):
+            missing = planned.missing()
+            kept = len(planned.heads) - len(missing)
+            if kept:
+                line = f"{kept} of {len(planned.heads)} trainings are in {planned.folder}"
+                console.print(Text(line))
+            known: list[Results] = []
+            with (
+                _told_what_is_kept(planned),
+                interruptible(),
+                make_progress(quiet) as progress,
+                closing(
+                    train(planned, missing, jobs, timeout, progress, margin, cluster)
+                ) as finished,
+            ):
+                for results in finished:
+                    known.append(results)
+                    _show(results, console)
+            console.print()
+            results = rebuild(planned.store, request.data_dir, margin, known)
     counts = f"{len(missing)} trained, {kept} kept" if quiet else ""
     return _conclude(planned.store, results, make_console(as_json), as_json, counts)
 
 
-def _planned(request: Request, console: Console) -> Plan:
+def _planned(request: Request, console: Console, cluster: Cluster | None) -> Plan:
     """Lay out the trainings, and say what there is to know of them."""
     if len(request.seeds) >= _MANY:
         print(f"planning the trainings of {len(request.seeds):,} seeds", file=sys.stderr)
-    planned = plan(request)
+    planned = plan(request, cluster and cluster.surroundings)
+    if cluster:
+        planned.notes.extend(cluster.notes)
+        planned.left_out.extend(cluster.left_out)
     _print_notes(planned, console)
     return planned
 
