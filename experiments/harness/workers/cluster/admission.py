@@ -151,7 +151,7 @@ class Cluster:
         for address, about in workers.items():
             if about["nthreads"] < self._threads:
                 self._refused[address] = (
-                    f"it has {about['nthreads']} threads, and a training asks for {self._threads}"
+                    f"a training asks for {self._threads} threads, and it has {about['nthreads']}"
                 )
         able = [address for address in workers if address not in self._refused]
         if not able:
