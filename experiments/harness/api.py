@@ -93,7 +93,7 @@ def run(
         out=None if out is None else Path(out),
     )
     with joined(dask, request, send_pages) as cluster:
-        planned = plan(request, cluster and cluster.surroundings)
+        planned = plan(request, cluster.surroundings if cluster else None)
         check_margin(margin, (experiment.task for experiment in planned.experiments))
         with planned.store.at_work(make=True), make_progress(quiet) as progress:
             for remark in [*cluster.notes, *cluster.left_out] if cluster else ():

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from .commands import HERE, wait_until
@@ -47,7 +48,8 @@ class DaskCluster:
     def close(self) -> None:
         """End all of it, the trainings too: they end with their workers."""
         for process in self._processes:
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     def _launch(self, name: str, *arguments: str) -> subprocess.Popen:

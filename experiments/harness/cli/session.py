@@ -78,7 +78,7 @@ def _planned(request: Request, console: Console, cluster: Cluster | None) -> Pla
     """Lay out the trainings, and say what there is to know of them."""
     if len(request.seeds) >= _MANY:
         print(f"planning the trainings of {len(request.seeds):,} seeds", file=sys.stderr)
-    planned = plan(request, cluster and cluster.surroundings)
+    planned = plan(request, cluster.surroundings if cluster else None)
     if cluster:
         planned.notes.extend(cluster.notes)
         planned.left_out.extend(cluster.left_out)

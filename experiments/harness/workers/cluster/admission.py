@@ -62,6 +62,7 @@ class Cluster:
 
     def __init__(self, client: "Client", request: Request) -> None:
         self.client, self._threads = client, request.threads
+        self.address = str(getattr(client.scheduler, "address", ""))
         asked = {*request.implementations, "scratch"}  # scratch is what others are judged by
         self._names = [
             name
@@ -135,8 +136,8 @@ class Cluster:
             self.client.wait_for_workers(1, timeout=_SECONDS_FOR_WORKERS)
         except TimeoutError:
             raise RequestError(
-                f"dask: the scheduler at {self.client.scheduler.address} has no workers; "
-                f"start some, as by: dask worker {self.client.scheduler.address}"
+                f"dask: the scheduler at {self.address} has no workers; "
+                f"start some, as by: dask worker {self.address}"
             ) from None
         finally:
             wanted.release()

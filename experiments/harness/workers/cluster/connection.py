@@ -41,15 +41,28 @@ def connected(dask: "str | Client") -> Iterator["Client"]:
     if not isinstance(dask, str):
         yield _usable(dask)
         return
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)  # what matters is said in one sentence
-    client = _connect(dask)
+    with _without_log():
+        client = _connect(dask)
+        try:
+            yield client
+        finally:
+            politely(lambda: client.close(timeout=_SECONDS_TO_LEAVE))
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Keep Dask from logging: what matters is said in one sentence."""
+    import distributed  # noqa: F401 - it gives its loggers levels of their own
+
+    named = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
+    levels = {each: each.level for each in named if each.name.startswith("distributed")}
+    for logger in levels:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
-        yield client
+        yield
     finally:
-        politely(lambda: client.close(timeout=_SECONDS_TO_LEAVE))
-        logger.setLevel(before)
+        for logger, level in levels.items():
+            logger.setLevel(level)
 
 
 def _connect(address: str) -> "Client":

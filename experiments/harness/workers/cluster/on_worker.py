@@ -27,6 +27,10 @@ __all__ = ["Order", "Traits", "admit", "release", "survey", "train"]
 _IDLE = 60.0  # seconds after which processes are ended that wait for a command that may be gone
 
 
+class Abandoned(Exception):
+    """A training that nobody waits for any more."""
+
+
 @dataclass(frozen=True)
 class Traits:
     """What a worker is like: equal traits, equal bytes."""
@@ -134,7 +138,7 @@ def _reporter(worker: Worker, say: Callable[..., None]) -> Callable[[int, float]
     def report(epoch: int, loss: float) -> None:
         task = worker.state.tasks.get(key)
         if task is None or task.state == "cancelled":
-            raise CellFailed("the command that asked for it has gone")
+            raise Abandoned(str(key))
         say(epoch=epoch, loss=loss)
 
     return report
@@ -165,6 +169,7 @@ def _keep_page(folder: Path, files: dict[str, bytes]) -> str:
 
 _pools: dict[str, Pool] = {}  # of the commands that are served here, by run
 _closing: dict[str, threading.Timer] = {}
+_released: set[str] = set()  # runs that have ended: a task of theirs may still be on its way
 _lock = threading.Lock()
 
 
@@ -176,6 +181,8 @@ class _Serving:
 
     def __enter__(self) -> Pool:
         with _lock:
+            if self._order.run in _released:
+                raise Abandoned(self._order.run)
             if timer := _closing.pop(self._order.run, None):
                 timer.cancel()
             return _pools.setdefault(self._order.run, Pool(self._order.threads))
@@ -197,6 +204,7 @@ async def release(run: str) -> None:
 
 def _release(run: str) -> None:
     with _lock:
+        _released.add(run)
         pool, timer = _pools.pop(run, None), _closing.pop(run, None)
     if timer:
         timer.cancel()

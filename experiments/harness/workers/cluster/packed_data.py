@@ -43,7 +43,8 @@ def unpack(content: bytes) -> Dataset:
     if isinstance(targets, Inputs):
         arrays |= {"y_train": arrays["X_train"], "y_test": arrays["X_test"]}
     text["feature_names"] = tuple(text["feature_names"])
-    return Dataset(**text, **arrays, targets=targets)
+    values: dict[str, Any] = text | arrays
+    return Dataset(**values, targets=targets)
 
 
 def _targets(kind: str, values: dict[str, Any]) -> Targets:

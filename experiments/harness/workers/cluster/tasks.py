@@ -199,7 +199,7 @@ class ClusterTasks:
 
     def _lose(self) -> None:
         """Let all that is waited for end: the scheduler has forgotten it."""
-        lost = Lost(self._cluster.client.scheduler.address)
+        lost = Lost(self._cluster.address)
         for task in [*self._tasks.values()]:
             self._end(task, lost)
 
