@@ -16,7 +16,7 @@ Nothing has to be guarded by `if __name__ == "__main__"`: trainings are processe
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -29,9 +29,13 @@ from experiments.harness.plan import plan
 from experiments.harness.records.native import check_margin
 from experiments.harness.records.runs import locate
 from experiments.harness.request import Request, parse_seeds
+from experiments.harness.workers.cluster.admission import joined
 from experiments.harness.workers.progress import make_progress
 from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.errors import RequestError
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = ["Comparison", "RequestError", "Run", "compare", "load_run", "run"]
 
@@ -52,6 +56,8 @@ def run(
     jobs: int = 1,
     threads: int = 1,
     timeout: float = TIMEOUT,
+    dask: "str | Client | None" = None,
+    send_pages: bool = False,
     out: str | Path | None = None,
     quiet: bool = False,
 ) -> Run:
@@ -65,8 +71,10 @@ def run(
     leaves each framework to its own defaults, in float32 unless `dtype` says otherwise; figures
     within `margin` then count as equivalent: 0.01 for accuracies, while a figure with a unit has no
     margin of its own. `floor` is the number of nudged trainings by which float32 is judged.
-    What the folder `out` already holds is not trained again. A training that finishes no epoch for
-    `timeout` seconds is ended, and has failed.
+    `dask`, a connected client or a scheduler's address, has a cluster train, with as many at a time
+    as its workers have threads; `send_pages` lets pages of your own travel there, whose code it
+    then executes. What the folder `out` already holds is not trained again. A training that
+    finishes no epoch for `timeout` seconds is ended, and has failed.
 
     Raises RequestError for what cannot be carried out, and DataError for data that cannot be had.
     A training that fails raises nothing: its row in `cells` says "failed", and why.
@@ -87,15 +95,16 @@ def run(
         floor=floor,
         out=None if out is None else Path(out),
     )
-    planned = plan(request)
-    check_margin(margin, (experiment.task for experiment in planned.experiments))
-    with planned.store.at_work(make=True):
-        with (
-            make_progress(quiet) as progress,
-            closing(train(planned, planned.missing(), jobs, timeout, progress, margin)) as finished,
-        ):
-            known = list(finished)
-        rebuild(planned.store, request.data_dir, margin, known)
+    with joined(dask, request, send_pages) as cluster:
+        planned = plan(request, cluster.surroundings if cluster else None)
+        check_margin(margin, (experiment.task for experiment in planned.experiments))
+        with planned.store.at_work(make=True), make_progress(quiet) as progress:
+            for remark in [*cluster.notes, *cluster.left_out] if cluster else ():
+                progress.remark(remark)
+            trained = train(planned, planned.missing(), jobs, timeout, progress, margin, cluster)
+            with closing(trained) as finished:
+                known = list(finished)
+            rebuild(planned.store, request.data_dir, margin, known)
     return Run(planned.store.folder, margin)
 
 

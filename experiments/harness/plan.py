@@ -12,9 +12,9 @@ from experiments.harness.experiment import Experiment
 from experiments.harness.page_code import named
 from experiments.harness.records import RUNS
 from experiments.harness.records.environment import (
-    environment,
-    packages_digest,
+    Surroundings,
     source_digest,
+    surroundings_here,
 )
 from experiments.harness.records.identity import IDENTITY, fingerprint_of
 from experiments.harness.records.models import Head, Record
@@ -39,6 +39,7 @@ class Plan:
     notes: list[str]  # for each experiment, which data is used and why, and rounded numbers
     left_out: list[str]  # what was asked for and cannot be done, and why
     floor: int  # nudged trainings where they are needed
+    around: Surroundings  # of whoever trains
 
     @property
     def folder(self) -> str:
@@ -65,16 +66,19 @@ class Plan:
         for mode in modes:
             other = replace(cell, implementation="scratch", mode=mode)
             values = self.heads[cell].model_dump(by_alias=True)
-            found[other] = _signed(other, values | {"acceptance": None})
+            found[other] = _signed(other, values | {"acceptance": None}, self.around)
         return found
 
 
-def plan(request: Request) -> Plan:
-    """Check a request, load its data once to see which it is, and lay out the cells."""
+def plan(request: Request, around: Surroundings | None = None) -> Plan:
+    """Check a request, load its data once to see which it is, and lay out the cells.
+
+    `around` are the surroundings in which they will be trained; None: those of this machine.
+    """
+    around = around or surroundings_here(request.threads)
     experiments = _experiments(request)
     heads: dict[Cell, Head] = {}
     used, notes, left_out = [], [], []
-    around: dict[str, Any] = {"environment": environment(request.threads)}
     for experiment in experiments:
         able, reasons = _able(experiment, request)
         if not able and request.experiments:
@@ -84,23 +88,21 @@ def plan(request: Request) -> Plan:
         if not able:
             continue
         data = experiment.load_data(request.policy, request.data_dir)
-        common = around | {
-            "source_sha256": source_digest(experiment.source, experiment.text, *experiment.beside)
-        }
+        source = source_digest(experiment.source, experiment.text, *experiment.beside)
         used.append(experiment)
         notes.append(data.note)
         for setting in parse_grid(experiment.spec, request.settings, experiment.name):
             changed = experiment.changed(setting)
             notes += _rounded(changed)
             for cell in _cells(request, data, changed, able, [name for name, _ in setting]):
-                heads[cell] = _head(cell, changed, data, common)
+                heads[cell] = _head(cell, changed, data, source, around)
     if not heads:
         raise RequestError(f"nothing to train: {'; '.join(left_out)}")
     together = "".join(sorted(head.fingerprint for head in heads.values()))
     kind = request.kind.replace(" ", "-")
     name = f"{kind}-{sha256(together.encode()).hexdigest()[:8]}"
-    notes = list(dict.fromkeys(notes))
-    return Plan(Store(request.out or RUNS / name), heads, used, notes, left_out, request.floor)
+    notes, store = list(dict.fromkeys(notes)), Store(request.out or RUNS / name)
+    return Plan(store, heads, used, notes, left_out, request.floor, around)
 
 
 def _experiments(request: Request) -> list[Experiment]:
@@ -200,8 +202,10 @@ def _unlike(record: Record, head: Head) -> str:
     return f"with {_UNLIKE.get(name, f'another {name}')}"
 
 
-def _head(cell: Cell, experiment: Experiment, data: Dataset, common: dict[str, Any]) -> Head:
-    """Return what a cell's record says before its training; `common` is the same for others."""
+def _head(
+    cell: Cell, experiment: Experiment, data: Dataset, source: str, around: Surroundings
+) -> Head:
+    """Return what a cell's record says before its training; `source` is its code's digest."""
     values = {
         "experiment": cell.experiment,
         "task": experiment.task.name,
@@ -213,17 +217,19 @@ def _head(cell: Cell, experiment: Experiment, data: Dataset, common: dict[str, A
         "epochs": cell.epochs,
         "limit": cell.limit,
         "acceptance": _acceptance(cell, experiment, data),
+        "environment": around.environment,
+        "source_sha256": source,
     }
-    return _signed(cell, common | values)
+    return _signed(cell, values, around)
 
 
-def _signed(cell: Cell, values: dict[str, Any]) -> Head:
+def _signed(cell: Cell, values: dict[str, Any], around: Surroundings) -> Head:
     """Return the head of a cell's record, with the fingerprint of all that makes its result."""
     values = values | {
         "key": cell.key,
         "implementation": cell.implementation,
         "mode": cell.mode,
-        "packages_sha256": packages_digest(BACKENDS[cell.implementation].packages),
+        "packages_sha256": around.packages(cell.implementation),
     }
     head = Head.model_validate_json(json.dumps(values | {"fingerprint": ""}))
     return head.model_copy(update={"fingerprint": fingerprint_of(head.model_dump())})

@@ -60,6 +60,21 @@ def run(
             min=1, metavar="SECONDS", help="End a training that finishes no epoch for so long."
         ),
     ] = 3_600,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Train on the Dask cluster of this scheduler, tcp://HOST:8786 for example. Name "
+            "only one that you trust: Dask executes what it is sent, on both sides.",
+        ),
+    ] = None,
+    send_pages: Annotated[
+        bool,
+        typer.Option(
+            "--send-pages",
+            help="With --dask: send pages of your own, whose code its workers then execute.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Default: a folder under runs/.")
     ] = None,
@@ -104,6 +119,8 @@ def run(
     lockstep run circle --set hidden=8 --set learning_rate=1 --seed 7
 
     lockstep run xor --set learning_rate=0.1,0.3,1 --set hidden=4,8 --seeds 0-99 --with scratch
+
+    lockstep run --all --seeds 10 --dask tcp://node1:8786
     """
     from experiments.harness.cli import session
     from experiments.harness.request import Request, parse_seeds
@@ -112,6 +129,10 @@ def run(
         raise RequestError(f"--all takes no names, got {' '.join(experiments)}; leave one out")
     if seed is not None and seeds != "1":
         raise RequestError("--seed and --seeds are two ways to say the same; leave one out")
+    if dask is not None and jobs != 1:
+        raise RequestError("--jobs is for this machine; with --dask the workers' threads decide")
+    if send_pages and dask is None:
+        raise RequestError("--send-pages sends pages to a cluster; name it with --dask")
     names = () if implementations is None else implementations.split(",")  # an empty one is unknown
     request = Request(
         experiments=EXPERIMENTS if everything else tuple(experiments or ()),
@@ -128,4 +149,5 @@ def run(
         floor=floor,
         out=out,
     )
-    raise typer.Exit(session.run(request, jobs, as_json, quiet, margin, timeout, junit))
+    manner = session.Manner(jobs, as_json, quiet, margin, timeout, dask, send_pages)
+    raise typer.Exit(session.run(request, manner, junit))

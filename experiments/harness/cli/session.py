@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.text import Text
@@ -21,72 +22,80 @@ from experiments.harness.records.results import build_results, judged, verdict_o
 from experiments.harness.records.runs import locate
 from experiments.harness.records.store import Store, to_json
 from experiments.harness.request import Request
+from experiments.harness.workers.cluster.admission import Cluster, joined
 from experiments.harness.workers.progress import make_progress
 from experiments.registry import find_experiments
 from frameworks.console import make_console
 from frameworks.errors import RequestError, printable
 
-__all__ = ["report", "run"]
+__all__ = ["Manner", "report", "run"]
 
 _MANY = 10_000  # seeds, whose plan takes seconds
 
 
-def run(
-    request: Request,
-    jobs: int,
-    as_json: bool,
-    quiet: bool = False,
-    margin: float | None = None,
-    timeout: float = TIMEOUT,
-    junit: Path | None = None,
-) -> int:
-    """Train what is missing, show the results, and return the exit code.
+class Manner(NamedTuple):
+    """How a run is carried out and shown, whatever is trained."""
 
-    Quietly, only what is left out, what goes against, and the last lines are shown.
-    """
-    with announcing("lockstep run", junit, as_json) as announcer:
-        results, counts, store = _run(request, jobs, as_json, quiet, margin, timeout)
+    jobs: int = 1  # trainings at once
+    as_json: bool = False
+    quiet: bool = False  # only what is left out, what goes against, and the last lines are shown
+    margin: float | None = None
+    timeout: float = TIMEOUT
+    dask: str | None = None  # the address of a cluster that trains
+    send_pages: bool = False  # a user's own page may travel there
+
+
+def run(request: Request, manner: Manner, junit: Path | None = None) -> int:
+    """Train what is missing, show the results, and return the exit code."""
+    with announcing("lockstep run", junit, manner.as_json) as announcer:
+        results, counts, store = _run(request, manner)
         outcome = _outcome(announcer.command, results, counts)
         code = announcer.announce(outcome)
-        _conclude(store, results, make_console(as_json), as_json, counts)
+        _conclude(store, results, make_console(manner.as_json), manner.as_json, counts)
     return code
 
 
-def _run(
-    request: Request, jobs: int, as_json: bool, quiet: bool, margin: float | None, timeout: float
-) -> tuple[Results, str, Store]:
+def _run(request: Request, manner: Manner) -> tuple[Results, str, Store]:
     """Return the results, how much of them was trained just now, and where they are."""
+    jobs, as_json, quiet, margin, timeout, dask, send_pages = manner
     check_limits(jobs, timeout)
     console = make_console(as_json or quiet)
-    with time_limit(timeout):  # a user's page, and its load(), may loop
-        planned = _planned(request, console)
-    check_margin(margin, (experiment.task for experiment in planned.experiments))
-    with planned.store.at_work(make=True):
-        missing = planned.missing()
-        kept = len(planned.heads) - len(missing)
-        if kept:
-            console.print(Text(f"{kept} of {len(planned.heads)} trainings are in {planned.folder}"))
-        known: list[Results] = []
-        with (
-            _told_what_is_kept(planned),
-            interruptible(),
-            make_progress(quiet) as progress,
-            closing(train(planned, missing, jobs, timeout, progress, margin)) as finished,
-        ):
-            for results in finished:
-                known.append(results)
-                _show(results, console)
-        console.print()
-        results = rebuild(planned.store, request.data_dir, margin, known)
+    with joined(dask, request, send_pages) as cluster:
+        with time_limit(timeout):  # a user's page, and its load(), may loop
+            planned = _planned(request, console, cluster)
+        check_margin(margin, (experiment.task for experiment in planned.experiments))
+        with planned.store.at_work(make=True):
+            missing = planned.missing()
+            kept = len(planned.heads) - len(missing)
+            if kept:
+                line = f"{kept} of {len(planned.heads)} trainings are in {planned.folder}"
+                console.print(Text(line))
+            known: list[Results] = []
+            with (
+                _told_what_is_kept(planned),
+                interruptible(),
+                make_progress(quiet) as progress,
+                closing(
+                    train(planned, missing, jobs, timeout, progress, margin, cluster)
+                ) as finished,
+            ):
+                for results in finished:
+                    known.append(results)
+                    _show(results, console)
+            console.print()
+            results = rebuild(planned.store, request.data_dir, margin, known)
     counts = f"{len(missing)} trained, {kept} kept" if quiet else ""
     return results, counts, planned.store
 
 
-def _planned(request: Request, console: Console) -> Plan:
+def _planned(request: Request, console: Console, cluster: Cluster | None) -> Plan:
     """Lay out the trainings, and say what there is to know of them."""
     if len(request.seeds) >= _MANY:
         print(f"planning the trainings of {len(request.seeds):,} seeds", file=sys.stderr)
-    planned = plan(request)
+    planned = plan(request, cluster.surroundings if cluster else None)
+    if cluster:
+        planned.notes.extend(cluster.notes)
+        planned.left_out.extend(cluster.left_out)
     _print_notes(planned, console)
     return planned
 
