@@ -87,10 +87,10 @@ def build_scratch(spec: Numbers = SPEC) -> Parts:
         Sequential,
     )
 
-    (hidden,) = spec.hidden
+    inputs, (hidden,) = spec.inputs, spec.hidden
     network = Sequential(
         Dropout(spec.drop_inputs),
-        Dense(spec.inputs, hidden),
+        Dense(inputs, hidden),
         ReLU(),
         Dropout(spec.drop_hidden),
         Dense(hidden, spec.outputs),
@@ -114,10 +114,10 @@ def build_keras(spec: Numbers = SPEC) -> Parts:
     from keras import layers
     from keras.callbacks import EarlyStopping
 
-    (hidden,) = spec.hidden
+    inputs, (hidden,) = spec.inputs, spec.hidden
     network = keras.Sequential(
         [
-            layers.Input((spec.inputs,)),
+            layers.Input((inputs,)),
             layers.Dropout(spec.drop_inputs),
             layers.Dense(hidden),
             layers.ReLU(),
@@ -146,10 +146,10 @@ def build_pytorch(spec: Numbers = SPEC) -> Parts:
 
     from frameworks.pytorch.hooks import EarlyStopping, use_epsilon_hat
 
-    (hidden,) = spec.hidden
+    inputs, (hidden,) = spec.inputs, spec.hidden
     network = nn.Sequential(
         nn.Dropout(spec.drop_inputs),
-        nn.Linear(spec.inputs, hidden),
+        nn.Linear(inputs, hidden),
         nn.ReLU(),
         nn.Dropout(spec.drop_hidden),
         nn.Linear(hidden, spec.outputs),
