@@ -10,7 +10,9 @@ learning rate 0.1, batches of 20, 50 epochs. The same network starts from Glorot
 
 Source: Hinton, Osindero and Teh, "A fast learning algorithm for deep belief nets", Neural
 Computation 18, 2006; with back-propagation on top as in Bengio, Lamblin, Popovici and Larochelle,
-"Greedy layer-wise training of deep networks", NIPS 2006. EXPECTED
+"Greedy layer-wise training of deep networks", NIPS 2006; there all 60,000 images have labels, and
+errors are smaller. Expected here: 7.5 to 9.5 %. Over four seeds it was 8.4 to 8.7 %, and 12.0 to
+12.6 % from Glorot's weights.
 
 The loss of a machine is the binary cross-entropy of its reconstructions. It is not what the steps
 descend, but falls with it.
@@ -30,7 +32,8 @@ from frameworks.program import StepBatch
 from frameworks.task import FEATURES
 from scratch import glorot_uniform, zeros
 
-IMAGES, LABELLED = 10_000, 1_000
+IMAGES = 10_000
+LABELLED = 1_000  # of them
 
 
 @dataclass(frozen=True)
@@ -57,19 +60,6 @@ def load(policy: Policy = "auto", data_dir: str | None = None) -> Dataset:
     return replace(data, X_train=data.X_train[drawn], y_train=data.y_train[drawn])
 
 
-def labelled(data: Dataset, before: Before) -> Dataset:
-    """Return the data with the 1,000 training images only that have labels."""
-    return replace(data, X_train=data.X_train[:LABELLED], y_train=data.y_train[:LABELLED])
-
-
-def hidden(data: Dataset, before: Before) -> Dataset:
-    """Return the data as the first machine sees them: its hidden units' probabilities."""
-    first = before["first machine"]
-    X_train, X_test = (first.transform(X).astype(float) for X in (data.X_train, data.X_test))
-    names = tuple(f"unit {i}" for i in range(X_train.shape[1]))
-    return replace(data, X_train=X_train, X_test=X_test, feature_names=names)
-
-
 def initial_weights(spec: Numbers, rng: np.random.Generator) -> list[np.ndarray]:
     """Draw W by Glorot's rule, or N(0, 0.01²) for a machine; biases are 0."""
     if not spec.hidden:
@@ -81,6 +71,19 @@ def initial_weights(spec: Numbers, rng: np.random.Generator) -> list[np.ndarray]
         *(glorot_uniform(rng, (first, second)), zeros(second)),
         *(glorot_uniform(rng, (second, spec.outputs)), zeros(spec.outputs)),
     ]
+
+
+def labelled(data: Dataset, before: Before) -> Dataset:
+    """Return the data with the 1,000 training images only that have labels."""
+    return replace(data, X_train=data.X_train[:LABELLED], y_train=data.y_train[:LABELLED])
+
+
+def hidden(data: Dataset, before: Before) -> Dataset:
+    """Return the data as the first machine sees them: its hidden units' probabilities."""
+    first = before["first machine"]
+    X_train, X_test = (first.transform(X).astype(float) for X in (data.X_train, data.X_test))
+    names = tuple(f"unit {i}" for i in range(X_train.shape[1]))
+    return replace(data, X_train=X_train, X_test=X_test, feature_names=names)
 
 
 def unrolled(spec: Numbers, rng: np.random.Generator, before: Before) -> list[np.ndarray]:
@@ -159,10 +162,10 @@ def machine_in_keras(spec: Numbers) -> Program:
             return -ops.sum(v * self.b, axis=1) - ops.sum(softplus, axis=1)
 
     rbm = RBM(spec.inputs, spec.outputs)
-    network = keras.Sequential([layers.Input((spec.inputs,)), rbm])
+    network = keras.Sequential([rbm])
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     optimizer = keras.optimizers.SGD(learning_rate=spec.learning_rate)
-    optimizer.build(network.trainable_weights)
+    optimizer.build(rbm.trainable_weights)
 
     def evaluate(batch: StepBatch, draws: Mapping[str, Any]) -> dict[str, Any]:
         h = ops.cast(draws["hidden"] < rbm(batch.X), batch.X.dtype)
@@ -175,8 +178,8 @@ def machine_in_keras(spec: Numbers) -> Program:
 
         with tf.GradientTape() as tape:
             gap = ops.mean(rbm.free_energy(v) - rbm.free_energy(again))
-        gradients = tape.gradient(gap, network.trainable_weights)
-        optimizer.apply(gradients, network.trainable_weights)
+        gradients = tape.gradient(gap, rbm.trainable_weights)
+        optimizer.apply(gradients, rbm.trainable_weights)
         return measured
 
     return Program((network,), (optimizer,), step, initial_weights, draws, evaluate=evaluate)
@@ -291,7 +294,7 @@ def build_pytorch(spec: Numbers = SPEC) -> Parts | Program:
 
 EXPERIMENT = Experiment(
     page=__name__,
-    data="20,000 images",
+    data="20,000 digits, or the stand-in",
     spec=SPEC,
     load=load,
     builders=(build_scratch, build_keras, build_pytorch),
@@ -301,6 +304,6 @@ EXPERIMENT = Experiment(
         Phase("without the machines", SPEC, data=labelled, stream=2),
         Phase("pre-trained", SPEC, data=labelled, weights=unrolled, stream=2),
     ),
-    band={"real": (0.9, 0.925)},
+    band={"real": (0.905, 0.925), "stand-in": (0.92, 0.98)},
     long=True,
 )

@@ -26,6 +26,7 @@ EXPERIMENTS = (
     "digits_autoencoder",
     "autoencoder",
     "transfer",
+    "regularisation",
     "adding_rnn",
     "adding_lstm",
     "gan",

@@ -147,6 +147,32 @@ class Adapter(ABC):
         the network draws any itself.
         """
 
+    def train_augmented(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[EpochResult]:
+        """Train as `train` does, each epoch on rows that the builder's `augment` has changed anew.
+
+        They are drawn for the rows as they lie in `data`, before these are put in order.
+        """
+        augment = getattr(self.parts, "augment", None)
+        if augment is None:
+            yield from self.train(data, orders, batch_size)
+            return
+        for order in orders:
+            X = self.stream.augmented(partial(augment, self.spec), data.X)
+            yield from self.train(data._replace(X=X), [order], batch_size)
+
+    def stop(self, epoch: int, loss: float) -> bool:
+        """Tell the builder's early stopping the validation loss of an epoch, counted from 0.
+
+        Return whether it ends the training here; `restore_best` has to follow.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot stop early")
+
+    def restore_best(self) -> None:
+        """Go back to the weights of the epoch that early stopping took for the best."""
+        raise NotImplementedError(f"{type(self).__name__} cannot stop early")
+
     def run(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[dict[str, float]]:
@@ -171,9 +197,9 @@ class Adapter(ABC):
     def epochs(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[EpochResult]:
-        """Train as `train` does, or run a program, whose first value stands for a missing loss."""
+        """Train, or run a program: its first value stands for a loss that it does not return."""
         if not isinstance(self.parts, Program):
-            yield from self.train(data, orders, batch_size)
+            yield from self.train_augmented(data, orders, batch_size)
             return
         for means in self.run(data, orders, batch_size):
             yield EpochResult(loss_of(means), means.get("accuracy"))

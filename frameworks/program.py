@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 __all__ = [
-    *("Builder", "InitialWeights", "Parts", "Program", "ProgramBuilder", "Step", "StepArrays"),
-    *("StepBatch", "Watched", "loss_of", "name_of", "updated_in", "with_spec"),
+    *("Augment", "Builder", "InitialWeights", "Parts", "Program", "ProgramBuilder", "Step"),
+    *("StepArrays", "StepBatch", "Watched", "loss_of", "name_of", "updated_in", "with_spec"),
 ]
 
 InitialWeights = Callable[[Any, np.random.Generator], list[np.ndarray]]
+
+# Returns the rows X (n, ...) to train on in one epoch: called as augment(spec, rng, X).
+Augment = Callable[[Any, np.random.Generator, np.ndarray], np.ndarray]
 
 
 class Parts(NamedTuple):
@@ -23,6 +26,8 @@ class Parts(NamedTuple):
     initial_weights: InitialWeights  # drawn once and handed to every implementation
     logits: bool = True  # False: the network ends in its own sigmoid, and returns probabilities
     code: int | None = None  # `transform` returns what so many of its layers compute
+    augment: "Augment | None" = None  # the rows of each epoch, changed at random
+    stopping: Any = None  # the framework's own early stopping; it needs validation data
 
     @property
     def networks(self) -> tuple[Any, ...]:
@@ -73,6 +78,7 @@ class Program(NamedTuple):
     names: tuple[str, ...] = ()  # of the networks, by which `lockstep diverge` calls them
     evaluate: Step | None = None  # returns the loss of rows, and other figures; changes nothing
     states: tuple[str, ...] = ()  # what the page's own layers keep from step to step, by name
+    stopping: Any = None  # as in `Parts`
 
     @property
     def network(self) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from datasets import Dataset, Policy
 from experiments.harness.experiment import Experiment
+from experiments.harness.phases import How
 from experiments.harness.records.identity import key_of
 from experiments.harness.records.models import Head, SpecNumbers
 from experiments.registry import find_experiment
@@ -43,6 +44,11 @@ class Cell:
     def alike(self) -> "Cell":
         """The same for all cells that may be trained together: those of other seeds."""
         return replace(self, seed=0)
+
+    @property
+    def how(self) -> How:
+        """How it is trained."""
+        return How(self.dtype, self.seed, self.epochs, self.limit)
 
     def find(self) -> Experiment:
         """Return its experiment, in whatever process this is."""

@@ -10,12 +10,12 @@ from functools import cached_property
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from datasets import DataError, Dataset, Policy, Sequences
 from experiments.harness.page_checks import check_experiment
 from experiments.harness.page_code import named
-from experiments.harness.phases import Before, Phase, Stage
+from experiments.harness.phases import Before, How, Phase, Stage
 from frameworks.blueprint import Blueprint
 from frameworks.draws import Draws
 from frameworks.errors import RequestError
@@ -29,17 +29,6 @@ Band = tuple[float, float]
 Load = Callable[[Policy, str | None], Dataset]
 
 PREFIX = "lockstep_page_"  # of the module that a user's page becomes
-
-
-class Trained(Protocol):
-    """Whatever says how an experiment is trained, such as a cell."""
-
-    @property
-    def seed(self) -> int: ...
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def limit(self) -> int | None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +147,10 @@ class Experiment:
         """Its phases: at least one."""
         return self.phases or (Phase(self.name, self.spec),)
 
+    def begun_on(self, data: Dataset) -> Dataset:
+        """Return the rows of the first phase, which the benchmark times."""
+        return self.all_phases[0].data(data, {})
+
     def tested_on(self, data: Dataset) -> Dataset:
         """Return the rows of the last phase, which the outputs and answers of a record belong to.
 
@@ -168,19 +161,20 @@ class Experiment:
         except KeyError:
             return data
 
-    def stage(self, phase: Phase, data: Dataset, before: Before, cell: Trained) -> Stage:
+    def stage(self, phase: Phase, data: Dataset, before: Before, how: How) -> Stage:
         """Return a phase, ready to be trained; `before` holds the estimators of those before it."""
         own = phase.data(data, before)
-        task, seed, weights = phase.task or self.task, phase.seed(cell.seed), None
+        task, seed, weights = phase.task or self.task, phase.seed(how.seed), None
         spec = self.spec_for(own, phase.spec, task)
         if phase.weights is not None:
             weights = phase.weights(spec, Draws(seed).weights, before)
         builders = self.blueprint.builders
         if phase.spec != self.spec:
             builders = {name: with_spec(build, phase.spec) for name, build in builders.items()}
-        blueprint = replace(self.blueprint, spec=spec, builders=builders, task=task)
-        epochs = phase.epochs(cell.epochs, self.spec.epochs)
-        return Stage(phase, blueprint, own, epochs, seed, cell.limit, weights)
+        name = f"{self.name}, {phase.name}" if self.phases else self.name
+        blueprint = Blueprint(name, spec, builders, task)
+        epochs = phase.epochs(how.epochs, self.spec.epochs)
+        return Stage(phase, blueprint, own, epochs, seed, how.limit, weights)
 
     @cached_property
     def text(self) -> bytes:

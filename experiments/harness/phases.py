@@ -29,11 +29,13 @@ rows. The experiment's outputs, answers and band are those of the last.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from datasets import Dataset
+from frameworks.agreement.variants import change
+from frameworks.backends import BACKENDS
 from frameworks.blueprint import Blueprint
 from frameworks.spec import Spec
 from frameworks.task import Task
@@ -42,9 +44,18 @@ if TYPE_CHECKING:
     from experiments.harness.cell import Cell
     from experiments.harness.experiment import Experiment
 
-__all__ = ["Before", "Course", "Phase", "Stage"]
+__all__ = ["Before", "Course", "How", "OnDemand", "Phase", "Stage"]
 
 Before = Mapping[str, Any]  # the estimators of the finished phases, by the phase's name
+
+
+class How(NamedTuple):
+    """How an experiment is trained: what its phases have in common."""
+
+    dtype: str
+    seed: int
+    epochs: int  # of the longest phase
+    limit: int | None  # on the first so many rows of each phase; None: all
 
 
 @dataclass(frozen=True)
@@ -121,6 +132,27 @@ class Stage:
         X, y = self._limited
         return (X[self._trained :], y[self._trained :]) if self._trained < len(X) else None
 
+    def make(self, implementation: str, mode: str, dtype: str) -> Any:
+        """Return the estimator, untrained."""
+        return BACKENDS[implementation].make(
+            self.blueprint,
+            change(mode, self.seed),
+            epochs=self.epochs,
+            batch_size=self.blueprint.spec.batch_size,
+            dtype=dtype,
+            random_state=self.seed,
+        )
+
+    def iter_fit(self, estimator: Any) -> Iterator[dict[str, float]]:
+        """Train an estimator on the rows of this phase; yield each epoch's record."""
+        yield from estimator.iter_fit(
+            *self.rows,
+            classes=self.classes,
+            validation_data=self.held_out,
+            initial_weights=self.weights,
+            ahead=True,
+        )
+
     @property
     def _limited(self) -> tuple[np.ndarray, np.ndarray]:
         return self.data.X_train[: self.limit], self.data.y_train[: self.limit]
@@ -132,36 +164,21 @@ class Stage:
 
 
 class Course:
-    """The trainings of one cell: a phase after the other, each by an estimator of its own.
+    """The trainings of one cell: a phase after the other, each by an estimator of its own."""
 
-    `make(stage)` returns the estimator of a stage, and `experiment` says which phases there are.
-    """
-
-    def __init__(
-        self,
-        experiment: "Experiment",
-        data: Dataset,
-        cell: "Cell",
-        make: Callable[[Stage], Any],
-    ) -> None:
-        self.experiment, self.data, self.cell, self._make = experiment, data, cell, make
+    def __init__(self, experiment: "Experiment", data: Dataset, cell: "Cell") -> None:
+        self.experiment, self.data, self.cell = experiment, data, cell
         self.stages: list[Stage] = []
         self.estimators: list[Any] = []
 
     def train(self) -> Iterator[dict[str, float]]:
         """Train phase after phase, and yield each epoch's record when it is known."""
         for phase in self.experiment.all_phases:
-            stage = self.experiment.stage(phase, self.data, self.before, self.cell)
-            estimator = self._make(stage)
+            stage = self.experiment.stage(phase, self.data, self.before, self.cell.how)
+            estimator = stage.make(self.cell.implementation, self.cell.mode, self.cell.dtype)
             self.stages.append(stage)
             self.estimators.append(estimator)
-            yield from estimator.iter_fit(
-                *stage.rows,
-                classes=stage.classes,
-                validation_data=stage.held_out,
-                initial_weights=stage.weights,
-                ahead=True,
-            )
+            yield from stage.iter_fit(estimator)
 
     @property
     def before(self) -> Before:
@@ -195,3 +212,23 @@ class Course:
         """The times of all phases together, as in `LockstepEstimator.seconds_`."""
         times = [each.seconds_ for each in self.estimators]
         return {name: sum(each[name] for each in times) for name in times[0]}
+
+
+class OnDemand(dict[str, Any]):
+    """The estimators of earlier phases, each trained by one implementation when it is asked for."""
+
+    def __init__(
+        self, experiment: "Experiment", data: Dataset, how: How, implementation: str
+    ) -> None:
+        super().__init__()
+        self._of, self._by = (experiment, data, how), implementation
+
+    def __missing__(self, name: str) -> Any:
+        experiment, data, how = self._of
+        (phase,) = (each for each in experiment.all_phases if each.name == name)
+        stage = experiment.stage(phase, data, self, how)
+        estimator = stage.make(self._by, "lockstep", how.dtype)
+        for _ in stage.iter_fit(estimator):
+            pass
+        self[name] = estimator
+        return estimator

@@ -117,6 +117,8 @@ def _able(experiment: Experiment, request: Request) -> tuple[list[str], list[str
     for name, backend in BACKENDS.items():
         if name in asked or (not asked and backend.default):
             why = backend.cannot_train(experiment.blueprint, request.dtype, request.native)
+            if request.native and experiment.phases:
+                why = f"{experiment.name} is several trainings, of which --native knows one alone"
             if why:
                 left_out.append(why)
             else:

@@ -25,15 +25,15 @@ for reliable scientific computation", Mathematics and Computers in Simulation 35
 and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import wraps
 from itertools import count
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from frameworks.agreement.nudged_programs import nudged_in_place
 from frameworks.program import Parts, Program, ProgramBuilder
-from frameworks.scratch.walking import leaves
 from frameworks.spec import Spec
 from scratch import Dropout, Layer, Loss, Sequential, TrainOnly
 from scratch.optimizers.optimizer import Learner, Wrapper
@@ -190,46 +190,6 @@ class NudgedOptimizer(Wrapper):
         self.value(theta)
 
 
-def _nudged_in_place(program: Program, places: Iterator[Nudge]) -> Program:
-    """Nudge a program's own layers and optimizers, which its step holds on to, and its values.
-
-    What a step computes otherwise is not nudged: its numbers follow from those that are.
-    """
-    for layer in (each for network in program.networks for each in leaves(network)):
-        if not isinstance(layer, Dropout):
-            _nudge_layer(layer, next(places), next(places))
-    for optimizer in program.optimizers:
-        _nudge_optimizer(optimizer, next(places), next(places))
-    step, value = program.step, next(places)
-
-    def nudged_step(*arguments: Any) -> dict[str, float]:
-        found = step(*arguments)
-        return {name: value(np.array([float(x)]))[0] for name, x in found.items()}
-
-    return program._replace(step=nudged_step)
-
-
-def _nudge_layer(layer: Any, output: Nudge, gradient: Nudge) -> None:
-    forward, backward = layer.forward, layer.backward
-
-    def nudged_forward(x: np.ndarray, training: bool = False) -> np.ndarray:
-        a = forward(x, training)
-        return a if np.array_equal(a, np.rint(a)) else output(a.copy())
-
-    layer.forward = nudged_forward
-    layer.backward = lambda da: gradient(backward(da).copy())
-
-
-def _nudge_optimizer(optimizer: Any, gradient: Nudge, value: Nudge) -> None:
-    step = optimizer.step
-
-    def nudged_step(theta: np.ndarray, g: np.ndarray) -> None:
-        step(theta, gradient(g))
-        value(theta)
-
-    optimizer.step = nudged_step
-
-
 def nudged(build: ProgramBuilder, seed: int | Sequence[int]) -> ProgramBuilder:
     """Return a builder of the same network in NumPy whose training is nudged throughout."""
 
@@ -238,7 +198,7 @@ def nudged(build: ProgramBuilder, seed: int | Sequence[int]) -> ProgramBuilder:
         parts: Parts | Program = build(spec=spec)
         places = (Nudge([*np.ravel(seed), i]) for i in count())
         if isinstance(parts, Program):
-            return _nudged_in_place(parts, places)
+            return nudged_in_place(parts, places)
         layers = [  # a Dropout takes masks, and the next layer nudges
             layer if isinstance(layer, Dropout) else NudgedLayer(layer, next(places), next(places))
             for layer in parts.network.layers

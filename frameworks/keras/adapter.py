@@ -188,6 +188,20 @@ class KerasAdapter(RunsPrograms, Adapter):
             right += correct
         return losses, right
 
+    def stop(self, epoch: int, loss: float) -> bool:
+        callback, model = self.parts.stopping, self.parts.network
+        with self.lent():
+            if not epoch:
+                callback.set_model(model)
+                model.stop_training = False
+                callback.on_train_begin()
+            callback.on_epoch_end(epoch, {"loss": loss, "val_loss": loss})
+        return model.stop_training
+
+    def restore_best(self) -> None:
+        with self.lent():
+            self.parts.stopping.on_train_end()
+
     def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
         with self.lent():
             return self._to_numpy(self.parts.networks[network](_tensor(X), training=False))

@@ -111,6 +111,12 @@ class PyTorchAdapter(Adapter):
         total = float(torch.stack(losses).sum())
         return EpochResult(total / len(X), self._accuracy(torch.cat(outputs), y))
 
+    def stop(self, epoch: int, loss: float) -> bool:
+        return self.parts.stopping.stop(loss, self.parts.network)
+
+    def restore_best(self) -> None:
+        self.parts.stopping.restore(self.parts.network)
+
     def run(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[dict[str, float]]:

@@ -93,6 +93,16 @@ class ScratchAdapter(Adapter):
             ahead=_AHEAD,
         )
 
+    def stop(self, epoch: int, loss: float) -> bool:
+        return self.parts.stopping.stop(loss, *self._learned())
+
+    def restore_best(self) -> None:
+        self.parts.stopping.restore(*self._learned())
+
+    def _learned(self) -> list[np.ndarray]:
+        network = self.parts.network
+        return [network.theta, *network.state.values()]
+
     def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
         if draws.masks:
             self.parts.network.use_masks(draws.masks)
@@ -151,7 +161,11 @@ class ScratchAdapter(Adapter):
         if isinstance(self.parts, Program):
             return self.gradients_of_step(batch)
         self._peek(batch.X)
-        return self.parts.network.loss_and_grad(self.parts.loss, *batch, training=True)
+        loss, gradients = self.parts.network.loss_and_grad(self.parts.loss, *batch, training=True)
+        (optimizer,) = self.parts.optimizers
+        if isinstance(optimizer, scratch.TrainOnly):  # which has no use for the others
+            gradients = optimizer.only_trained(gradients)
+        return loss, gradients
 
     def _layers(self) -> list[Any]:
         return [layer for network in self.parts.networks for layer in leaves(network)]

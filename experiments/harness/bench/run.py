@@ -74,7 +74,7 @@ def _prepare(request: Request, steps: int | None, experiment: Experiment) -> tup
             unavailable[variant.name] = why
     if not able:
         raise RequestError("; ".join(dict.fromkeys(unavailable.values())))
-    data = experiment.load_data(request.policy, request.data_dir)
+    data = experiment.begun_on(experiment.load_data(request.policy, request.data_dir))
     spec = experiment.spec_for(data)
     first = first_cell(request, data, experiment)
     cells = [(each, replace(first, implementation=each.backend.name)) for each in able]

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +15,8 @@ from frameworks.errors import RequestError, choose
 
 if TYPE_CHECKING:
     from experiments.harness.experiment import Experiment
-    from frameworks.diverge import Split, Walk
+    from experiments.harness.phases import How
+    from frameworks.diverge import Side, Split, Walk
 
 __all__ = ["diverge_command", "split_of"]
 
@@ -61,6 +63,8 @@ def diverge_command(
     times more: its distances from itself are the limit of the last two levels. Two recordings of
     models of your own (docs/recordings.md) take no option but --json.
 
+    The phases of an experiment that has several are compared one after the other.
+
     With --explain-all the page's networks are compared as models of your own are, step by step
     (docs/your-own-models.md): the settings that differ, every proven cause, and its share of the
     difference between the final losses. --steps is 200 then, unless given.
@@ -95,19 +99,20 @@ def diverge_command(
     with named(failure, found.source), threadpool_limits(1), progress_bar() as report:
         for name in names:
             BACKENDS[name].settled()
-        from frameworks.diverge import Side, walk
+        from experiments.harness.phases import How
+        from frameworks.diverge import Walk, walk
         from frameworks.live.entry import diverge
 
-        loaded = found.load_data(data, data_dir)
-        split, blueprint = split_of(found, loaded), found.blueprint_for(loaded)
-        if steps is not None:
-            rows = len(split.X_train[:limit])
-            epochs = -(-steps // -(-rows // found.spec.batch_size))
-        a, b = (Side(blueprint, name, split, dtype, seed, epochs, limit) for name in names)
-        if not explain_all:
-            done = walk(a, b, steps, single_step, report, floor)
+        how = How(dtype, seed, epochs or found.spec.epochs, limit)
+        walks: list[Walk] = []
+        for a, b in sides(found, found.load_data(data, data_dir), how, names, steps):
+            if explain_all:  # of several phases the first
+                break
+            walks.append(walk(a, b, steps, single_step, report, floor))
+            if walks[-1].parts:
+                break
     if not explain_all:
-        raise typer.Exit(_print(done, as_json))
+        raise typer.Exit(_print(walks, as_json))
     with named(failure, found.source), threadpool_limits(1):
         options: Any = {"steps": steps or _STEPS, "batch_size": min(a.batch_size, len(a.rows[0]))}
         (ours, _), (theirs, _), (X, y) = a.open(), b.open(), a.rows
@@ -165,6 +170,41 @@ def _check(experiment: "Experiment", names: Iterable[str], dtype: str) -> None:
     os.environ.update(together)
 
 
+def sides(
+    experiment: "Experiment", data: Dataset, how: "How", names: list[str], steps: int | None
+) -> Iterator[tuple["Side", "Side"]]:
+    """Yield both sides of each phase of an experiment, which most have but one of.
+
+    Where a phase goes on from earlier ones, both sides start from what these come to in the first
+    implementation. Rows that are held out are left out; no training stops early.
+    """
+    from experiments.harness.phases import OnDemand
+    from frameworks.diverge import Side
+
+    before = OnDemand(experiment, data, how, names[0])
+    for phase in experiment.all_phases:
+        stage = experiment.stage(phase, data, before, how)
+        split, epochs = split_of(experiment, stage.data), stage.epochs
+        X, y = stage.rows
+        split = replace(split, X_train=X, y_train=y)
+        if steps is not None:
+            epochs = -(-steps // -(-len(X) // stage.blueprint.spec.batch_size))
+        a, b = (
+            Side(
+                stage.blueprint,
+                name,
+                split,
+                how.dtype,
+                stage.seed,
+                epochs,
+                how.limit,
+                initial_weights=stage.weights,
+            )
+            for name in names
+        )  # fmt: skip
+        yield a, b
+
+
 def split_of(experiment: "Experiment", data: Dataset) -> "Split":
     """Return the rows of a data set, as implementations are compared on them."""
     import numpy as np
@@ -183,16 +223,17 @@ def split_of(experiment: "Experiment", data: Dataset) -> "Split":
     )
 
 
-def _print(done: "Walk", as_json: bool) -> int:
-    """Print what was found; return the exit code."""
+def _print(walks: "list[Walk]", as_json: bool) -> int:
+    """Print what was found, phase by phase; return the exit code."""
     from pydantic import TypeAdapter
 
     from frameworks.console import make_console
     from frameworks.diverge.show import Divergence, show
     from frameworks.diverge.show import as_json as document
 
-    if as_json:
-        print(TypeAdapter(Divergence).dump_json(document(done), indent=2).decode())
+    if as_json:  # of several phases the last that was walked: they agree up to it
+        print(TypeAdapter(Divergence).dump_json(document(walks[-1]), indent=2).decode())
     else:
-        show(make_console(), done)
-    return 1 if done.parts else 0
+        for done in walks:
+            show(make_console(), done)
+    return 1 if walks[-1].parts else 0

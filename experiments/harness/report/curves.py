@@ -127,7 +127,7 @@ def _in_words(trained: Trained, name: str) -> str:
     for each in trained.first_seed():
         first, *_, last = np.array(getattr(each.history, name), float)
         words.append(f"{each.by} from {first:.4g} to {last:.4g}")
-    return f"Training {_words(name)} over {trained.head.epochs} epochs: {', '.join(words)}"
+    return f"Training {_words(name)} over {trained.epochs} epochs: {', '.join(words)}"
 
 
 def _caption(trained: Trained, name: str, stretch: int) -> str:

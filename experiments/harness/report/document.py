@@ -23,6 +23,7 @@ from experiments.harness.report import (
     differences,
     network,
     numbers,
+    phases,
     pictures,
     plane,
     predictions,
@@ -40,8 +41,8 @@ __all__ = ["render"]
 
 # The modules from which templates take their contents; empty where a part does not apply.
 _PARTS = (
-    *(answers, curves, decoded, differences, network, numbers, pictures, plane, predictions),
-    *(probabilities, samples, source, svg, verdict),
+    *(answers, curves, decoded, differences, network, numbers, phases, pictures, plane),
+    *(predictions, probabilities, samples, source, svg, verdict),
 )
 
 

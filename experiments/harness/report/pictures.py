@@ -121,8 +121,8 @@ def reconstructions(trained: Trained) -> list[Pictures]:
 def features(trained: Trained) -> list[Pictures]:
     """Return what each feature learned without labels looks for, and what the chains dream of.
 
-    The weights of a feature are drawn about zero, from the most negative in white to the most
-    positive in black. Dreams are states that are rows of probabilities, as wide as the data.
+    The weights of a feature are drawn about zero: the largest in either direction is white if it is
+    negative, black if it is positive. Dreams are states that are as wide as the rows of the data.
     """
     data, shown = trained.data, []
     weights = trained.found("weights.0")
@@ -130,8 +130,7 @@ def features(trained: Trained) -> list[Pictures]:
         return []
     name, W = next(iter(weights.items()))
     if np.isfinite(W).all() and W.shape[0] == data.X_test.shape[1]:
-        most, which = float(np.abs(W).max()), range(min(_FEATURES, W.shape[1]))
-        drawn = [Picture(_grey(W[:, j], -most, most), f"feature {j}") for j in which]
+        drawn = [Picture(_about_zero(w), f"feature {j}") for j, w in enumerate(W.T[:_FEATURES])]
         shown.append(Pictures(f"What each feature looks for: its weights ({name})", drawn))
     states = {key for each in trained.first_seed() for key in each.arrays if "states." in key}
     for state in sorted(states):
@@ -155,6 +154,11 @@ def _png(data: Dataset, row: np.ndarray) -> str:
     """
     (pixels,) = unscaled(data, row[None])
     return _grey(pixels, *_ends(data))
+
+
+def _about_zero(weights: np.ndarray) -> str:
+    most = float(np.abs(weights).max())
+    return _grey(weights, -most, most)
 
 
 def _grey(pixels: np.ndarray, low: float, high: float) -> str:

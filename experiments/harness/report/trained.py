@@ -123,6 +123,11 @@ class Trained:
         """The seeds of the trainings, each once."""
         return list(dict.fromkeys(each.record.seed for each in self.done))
 
+    @property
+    def epochs(self) -> int:
+        """The number of epochs, of all phases together, that the longest training took."""
+        return max((len(each.history.loss) for each in self.done), default=self.head.epochs)
+
     def by(self, implementation: str) -> list[Training]:
         """Return an implementation's trainings, one per seed."""
         return [each for each in self.done if each.by == implementation]

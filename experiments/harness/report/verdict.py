@@ -86,7 +86,7 @@ def _sentence(trained: Trained, equal_to: str, differences: str) -> str:
     if not trained.agreement:
         return f"Only {names[0]} was trained: there is nothing to compare it with."
     who = f"{_NUMBERS[len(names)] if len(names) < 10 else len(names)} implementations".capitalize()
-    which = f"all {head.epochs:,} epochs" if head.epochs > 1 else "the only epoch"
+    which = f"all {trained.epochs:,} epochs" if trained.epochs > 1 else "the only epoch"
     which += f" with each of {seeds} seeds" if seeds > 1 else ""
     match _word(trained):
         case "differ":

@@ -1,14 +1,14 @@
 """Train one cell: what a worker process does, from the data to the record."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from datasets import Dataset, Policy
-from experiments.harness.cell import Cell, Job
+from experiments.harness.cell import Job
 from experiments.harness.experiment import Experiment
 from experiments.harness.phases import Course, Stage
 from experiments.harness.records.arrays import Arrays, digest, digest_by_name
@@ -22,7 +22,6 @@ from experiments.harness.records.models import (
     TestFigures,
 )
 from experiments.harness.workers.probing import probe
-from frameworks.agreement.variants import change
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
 from frameworks.task import FEATURES, GENERATION, Task
@@ -52,7 +51,7 @@ def train_job(
     `report(epoch, loss)` is called as epochs are finished.
     """
     cell, experiment = job.cell, job.cell.find()
-    course = Course(experiment, data, cell, partial(_estimator, cell))
+    course = Course(experiment, data, cell)
     for epoch, record in enumerate(course.train(), 1):
         stage, estimator = course.stages[-1], course.estimators[-1]
         if len(estimator.history_) == 1 and cell.mode == "lockstep":  # a judge's outputs are nudged
@@ -73,27 +72,16 @@ def train_together(
     if len(experiment.all_phases) > 1:
         raise RequestError(f"the phases of {experiment.name} are trained one seed after the other")
     (phase,) = experiment.all_phases
-    stages = [experiment.stage(phase, data, {}, job.cell) for job in jobs]
-    estimators = [_estimator(job.cell, stage) for job, stage in zip(jobs, stages, strict=True)]
+    stages = [experiment.stage(phase, data, {}, job.cell.how) for job in jobs]
+    estimators = [stage.make(cell.implementation, cell.mode, cell.dtype) for stage in stages]
     backend = BACKENDS[cell.implementation]
     fit: FitTogether = backend.load("together", str(backend.together))
     for records in fit(estimators, *stages[0].rows, classes=stages[0].classes):
         report(len(estimators[0].history_), sum(each["loss"] for each in records) / len(records))
     for job, stage, estimator in zip(jobs, stages, estimators[: len(records)], strict=False):
-        course = Course(experiment, data, job.cell, partial(_estimator, job.cell))
+        course = Course(experiment, data, job.cell)
         course.stages, course.estimators = [stage], [estimator]
         yield _tested(job, course, {"import": seconds_import, "together": len(records)})
-
-
-def _estimator(cell: Cell, stage: Stage) -> Any:
-    return BACKENDS[cell.implementation].make(
-        stage.blueprint,
-        change(cell.mode, stage.seed),
-        epochs=stage.epochs,
-        batch_size=stage.blueprint.spec.batch_size,
-        dtype=cell.dtype,
-        random_state=stage.seed,
-    )
 
 
 def _check_measurable(experiment: Experiment, stage: Stage, estimator: Any) -> None:
