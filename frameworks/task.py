@@ -248,9 +248,13 @@ def _mean_square(x: np.ndarray) -> float:
     return float(np.mean(np.square(x, dtype=np.float64)))
 
 
-CLASSIFICATION, REGRESSION, RECONSTRUCTION = Classification(), Regression(), Reconstruction()
-BINARY_RECONSTRUCTION, FEATURES = BinaryReconstruction(), Features()
-GENERATION, SEQUENCES = Generation(), Sequences()
+CLASSIFICATION = Classification()
+REGRESSION = Regression()
+RECONSTRUCTION = Reconstruction()
+BINARY_RECONSTRUCTION = BinaryReconstruction()
+SEQUENCES = Sequences()
+FEATURES = Features()
+GENERATION = Generation()
 _SUPERVISED = (CLASSIFICATION, REGRESSION, RECONSTRUCTION, BINARY_RECONSTRUCTION, SEQUENCES)
 TASKS: Mapping[str, Task] = {task.name: task for task in (*_SUPERVISED, FEATURES, GENERATION)}
 

@@ -10,6 +10,7 @@ import typer
 
 from datasets import Dataset
 from experiments.harness.cli.options import AsJson, Data, DataDir, Dtype, Epochs, Floor, Limit
+from experiments.harness.interruption import time_limit
 from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.errors import RequestError, choose
 
@@ -54,6 +55,15 @@ def diverge_command(
     limit: Limit = None,
     data: Data = "auto",
     data_dir: DataDir = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help="End when no level, epoch or step is finished for so long; with --explain-all, "
+            "when the whole is not.",
+        ),
+    ] = 3_600,
     as_json: AsJson = False,
 ) -> None:
     """Compare level by level, and name the first that parts: where, by how much, likely why.
@@ -93,6 +103,7 @@ def diverge_command(
 
     check_floor(floor)
     names = _two(between)
+    heard = context.with_resource(time_limit(timeout))
     found = find_experiment(what)
     _check(found, names, dtype)
     failure = f"comparing {' and '.join(names)} on {found.name} failed"
@@ -105,10 +116,15 @@ def diverge_command(
 
         how = How(dtype, seed, epochs or found.spec.epochs, limit)
         walks: list[Walk] = []
+
+        def advance(what: str, done: float, total: float | None) -> None:
+            heard()
+            report(what, done, total)
+
         for a, b in sides(found, found.load_data(data, data_dir), how, names, steps):
             if explain_all:  # of several phases the first
                 break
-            walks.append(walk(a, b, steps, single_step, report, floor))
+            walks.append(walk(a, b, steps, single_step, advance, floor))
             if walks[-1].parts:
                 break
     if not explain_all:

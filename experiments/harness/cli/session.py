@@ -11,7 +11,7 @@ from rich.text import Text
 from experiments.harness.cli.native_tables import show_native
 from experiments.harness.cli.tables import show_experiment, show_summary
 from experiments.harness.execute import TIMEOUT, check_limits, rebuild, train, write
-from experiments.harness.interruption import interruptible
+from experiments.harness.interruption import interruptible, time_limit
 from experiments.harness.plan import Plan, plan
 from experiments.harness.records.models import Results
 from experiments.harness.records.native import check_margin
@@ -43,7 +43,8 @@ def run(
     """
     check_limits(jobs, timeout)
     console = make_console(as_json or quiet)
-    planned = _planned(request, console)
+    with time_limit(timeout):  # a user's page, and its load(), may loop
+        planned = _planned(request, console)
     check_margin(margin, (experiment.task for experiment in planned.experiments))
     with planned.store.at_work(make=True):
         missing = planned.missing()
