@@ -130,7 +130,7 @@ def test_data_say_what_is_wrong_with_samples_and_tokens():
 def test_the_report_shows_samples_discriminator_answers_and_attention(call, tmp_path):
     command = ("run", "gan", "sorting_transformer", "--with", "scratch", "--epochs", "2")
     answer = call(*command, "--limit", "500", "--out", tmp_path / "run")
-    assert answer.out, answer.err
+    assert answer.code == 0, answer.out + answer.err
     html = (tmp_path / "run" / "report.html").read_text()
     for words in ("Shaded: the true density", "2 log 2 = 1.3863", "right answers: scratch"):
         assert words in html

@@ -53,7 +53,7 @@ def _density(trained: Trained, targets: Samples, found: dict[str, np.ndarray]) -
         for name, x in found.items():
             style, ends = styles[name], (line[0, 0], line[-1, 0])
             options = {"color": SERIES[style.colour], "linewidth": style.width / 1.5}
-            axes.hist(x[:, 0], _BARS, ends, density=True, histtype="step", **options)
+            axes.hist(x[:, 0], bins=_BARS, range=ends, density=True, histtype="step", **options)
             words.append(f"{name} mean {x.mean():.3f}, standard deviation {x.std():.3f}")
         axes.set_xlabel("sample")
         axes.set_ylabel("density")
