@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from experiments.harness import interruption, output
+from experiments.harness.supervision import supervised
 
 __all__ = ["main"]
 
@@ -13,9 +14,15 @@ _OURS = ("datasets", "frameworks", "scratch")
 
 
 def main() -> int:
-    """Run the command line; a reader of its output may close the pipe, as `head` does."""
+    """Run the command line, in a process of its own if it executes a user's page."""
     interruption.watch()
     output.make_tolerant()
+    pages = [argument for argument in sys.argv[1:] if argument.endswith(".py")]
+    return supervised(_command, pages[0]) if pages else _command()
+
+
+def _command() -> int:
+    """Run the command line; a reader of its output may close the pipe, as `head` does."""
     try:
         code = _run()
         sys.stdout.flush()
@@ -28,6 +35,7 @@ def main() -> int:
 
 def _run() -> int:
     """Run the command line, unless another package stands where ours should be."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # workers train; it sends SIGINT where it gets no more
     if os.environ.get("COLUMNS", "80").strip("0") == "":  # no width at all: rich would try it
         del os.environ["COLUMNS"]
     for name in _OURS:

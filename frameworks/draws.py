@@ -98,6 +98,15 @@ class StepStream:
         self.draws.draws_sha256 = digest.hexdigest()
         return self._in_dtype(drawn)
 
+    def augmented(
+        self, augment: Callable[[np.random.Generator, np.ndarray], np.ndarray], X: np.ndarray
+    ) -> np.ndarray:
+        """Return rows X (n, ...) that augment(rng, X) has changed at random, in the same dtype."""
+        changed = np.ascontiguousarray(augment(self.draws.steps, X), dtype=X.dtype)
+        digest = sha256(self.draws.draws_sha256.encode() + changed.tobytes())
+        self.draws.draws_sha256 = digest.hexdigest()
+        return changed
+
     def peek(self, rows: int) -> StepDraws:
         """Return the draws of the next step of `rows` rows without consuming them."""
         return self._in_dtype(self._draw(deepcopy(self.draws.steps), rows))

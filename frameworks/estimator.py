@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from frameworks.adapter import Adapter
@@ -78,7 +79,7 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
     """
 
     task: ClassVar[Task]
-    _default_build: Builder
+    _default_build: Builder | None = None
 
     # More than seven arguments: scikit-learn clones, searches and prints an estimator by what its
     # constructor is given, so each setting that it is to know must stand here, under the name by
@@ -210,10 +211,32 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
             list(self._train(batch, 1, None))
         return self
 
-    def outputs(self, X: Any) -> np.ndarray:
-        """Return the network's outputs (n, k) for X (n, ...): logits, probabilities or numbers."""
+    def outputs(self, X: Any, network: int = 0) -> np.ndarray:
+        """Return the network's outputs (n, k) for X (n, ...): logits, probabilities or numbers.
+
+        `network`: the number of one of a program's networks.
+        """
         check_is_fitted(self)
-        return self._outputs(self._check_X(X))
+        return self._outputs(self._check_X(X), network)
+
+    @available_if(lambda self: self.build is not None)
+    def transform(self, X: Any) -> np.ndarray:
+        """Return the codes (n, k) of X (n, ...): what the builder's `Parts(code=...)` points to.
+
+        That many of the network's layers compute them, an activation counted as a layer. Raises
+        TypeError if the builder names no code.
+        """
+        check_is_fitted(self)
+        count = getattr(self._adapter.parts, "code", None)
+        if count is None:
+            raise TypeError(
+                f"build: {name_of(self.build)} says of none of its layers that it computes a code; "
+                "let it return Parts(..., code=number of layers)"
+            )
+        X = self._check_X(X)
+        pieces = range(0, len(X), _ROWS_AT_ONCE)
+        layers = (self._adapter.layer_outputs(X[i : i + _ROWS_AT_ONCE]) for i in pieces)
+        return np.concatenate([found[count - 1].values for found in layers])
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """Return the loss and the task's metrics on X (n, ...) and y, in evaluation mode.
@@ -223,11 +246,13 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
         check_is_fitted(self)
         return self._measure(self._check_rows(X, y, self._adapter.dtype))
 
-    def _outputs(self, X: np.ndarray) -> np.ndarray:
-        pieces = range(0, len(X), _ROWS_AT_ONCE)
-        return np.concatenate([self._adapter.outputs(X[i : i + _ROWS_AT_ONCE]) for i in pieces])
+    def _outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
+        pieces = (X[i : i + _ROWS_AT_ONCE] for i in range(0, len(X), _ROWS_AT_ONCE))
+        return np.concatenate([self._adapter.outputs(piece, network) for piece in pieces])
 
     def _measure(self, batch: Batch) -> dict[str, float]:
+        if isinstance(self._adapter.parts, Program) and self._adapter.parts.evaluate is not None:
+            return self._adapter.evaluate(batch)
         if isinstance(self._adapter.parts, Program) and self._adapter.parts.loss is None:
             raise TypeError(
                 f"build: the program of {name_of(self.build)} has no loss by which its outputs can "
@@ -248,6 +273,7 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
             batch_size=self.batch_size,
         )
         build = self._default_build if self.build is None else self.build
+        assert build is not None
         adapter = self._adapter_class(build, spec, self.dtype, self.task)
         self._check_outputs(adapter)
         return adapter

@@ -42,7 +42,7 @@ class SavesWeights:
         """
         check_is_fitted(self)
         adapter = self._adapter
-        rows = weight_files.check_rows(self._row_shape, adapter.dtype)
+        rows = self._rows_of_file()
         network = StoredNetwork(
             weights=adapter.get_weights(),
             classes=getattr(self, "classes_", None),
@@ -58,6 +58,10 @@ class SavesWeights:
             weight_files.write(Path(path), content)
         except WeightFileError as error:
             raise WeightFileError(f"{path}: {error}") from error
+
+    def _rows_of_file(self) -> np.ndarray:
+        """Return made-up rows, with whose outputs a file is checked."""
+        return weight_files.check_rows(self._row_shape, self._adapter.dtype)
 
     def load_weights(self, path: str | Path) -> Self:
         """Load labels, weights and states saved by any implementation; return self, as if fitted.

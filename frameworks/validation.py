@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from inspect import signature
+from itertools import zip_longest
 from numbers import Integral, Real
 from operator import itemgetter
 from typing import Any
@@ -195,7 +196,8 @@ def check_weights(
 ) -> list[np.ndarray]:
     """Return weights as arrays of the network's dtype; ValueError names one that does not fit."""
     if len(weights) != len(like):
-        raise ValueError(f"{name}: expected {len(like)} arrays, got {len(weights)}")
+        first = _first_unlike(weights, like, name)
+        raise ValueError(f"{name}: expected {len(like)} arrays, got {len(weights)}; {first}")
     for i, weight in enumerate(map(np.asarray, weights)):
         if weight.dtype.kind not in "fiu":
             raise ValueError(f"{name}[{i}]: expected real numbers, got {weight.dtype}")
@@ -206,3 +208,11 @@ def check_weights(
         if not np.isfinite(array).all():
             raise ValueError(f"{name}[{i}]: expected finite numbers, got NaN or infinity")
     return arrays
+
+
+def _first_unlike(weights: Sequence[np.ndarray], like: Sequence[np.ndarray], name: str) -> str:
+    """Say which is the first array by whose shape two lists differ: it tells the layer."""
+    shapes = [str(np.shape(weight)) for weight in weights], [str(own.shape) for own in like]
+    both = enumerate(zip_longest(*shapes, fillvalue="none"))
+    i, (got, expected) = next((i, pair) for i, pair in both if pair[0] != pair[1])
+    return f"the first that differs is {name}[{i}]: expected shape {expected}, got {got}"

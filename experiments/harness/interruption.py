@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a `KeyboardInterrupt` that no library can lose or rename.
+"""Ctrl-C and SIGTERM as a `KeyboardInterrupt` that no library can lose or rename; a time limit.
 
 It comes at any moment, and so inside others' code: Python ignores what is raised in a finalizer,
 and an extension module may take any exception for bad input and raise its own.
@@ -8,11 +8,11 @@ import _thread
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["interruptible", "watch"]
+__all__ = ["interruptible", "time_limit", "watch"]
 
 _asked = threading.Event()  # to stop
 
@@ -46,3 +46,37 @@ def interruptible() -> Iterator[None]:
         if _asked.is_set():
             raise KeyboardInterrupt from error
         raise
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[Callable[[], None]]:
+    """Raise TimeoutError, here, when the function that it yields is not called for so long.
+
+    Only the main thread may use it; where no timer is to be had, as on Windows, there is no limit.
+    Seconds are counted one by one: while the machine sleeps, or the process is stopped, none is.
+    The error is raised again each second, as others' code may catch it.
+    """
+    if not hasattr(signal, "setitimer"):
+        yield lambda: None
+        return
+    silent = 0
+
+    def tick(*_: Any) -> None:
+        nonlocal silent
+        silent += 1
+        if silent >= seconds:
+            raise TimeoutError(
+                f"nothing was finished within {seconds:g} s; --timeout sets how long to wait"
+            )
+
+    def heard() -> None:
+        nonlocal silent
+        silent = 0
+
+    before = signal.signal(signal.SIGALRM, tick)
+    timer = signal.setitimer(signal.ITIMER_REAL, 1, 1)
+    try:
+        yield heard
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+        signal.signal(signal.SIGALRM, before)

@@ -1,16 +1,14 @@
 """A page's own code, as it runs in our process: whatever it does is one sentence.
 
-It may raise anything, end the process or its output, go to another folder, or fork. None of that
-may pass for a verdict, whose exit code would be 0 or 1.
+It may raise anything, `SystemExit` included, close the output, go to another folder, or fork. None
+of that may pass for a verdict, whose exit code would be 0 or 1; see also `supervision`.
 """
 
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 from datasets import DataError
 from frameworks.errors import RequestError, first_line
@@ -32,39 +30,16 @@ def named(what: str, page: Path) -> Iterator[None]:
 
 @contextmanager
 def contained() -> Iterator[None]:
-    """Undo what a page's code does to this process, and end a child that escapes from it.
-
-    `os._exit` raises SystemExit meanwhile, in this thread and process: it would end the command
-    with the page's exit code.
-    """
-    here, folder, streams = _place(), _folder(), (sys.stdout, sys.stderr)
-    _inside.append(here)
-    os._exit = _raise_inside  # type: ignore[assignment]
+    """Undo what a page's code does to this process, and end a child that escapes from it."""
+    process, folder, streams = os.getpid(), _folder(), (sys.stdout, sys.stderr)
     try:
         yield
     finally:
-        if _place() != here:  # a fork that went on, beside us
-            _leave(0)
-        _inside.remove(here)
-        if not _inside:
-            os._exit = _leave
+        if os.getpid() != process:  # a fork that went on, beside us
+            os._exit(0)
         sys.stdout, sys.stderr = streams
         if folder and folder != _folder():
             os.chdir(folder)
-
-
-_leave = os._exit
-_inside: list[tuple[int, int]] = []  # where a page's code runs; threads may run several
-
-
-def _raise_inside(code: int) -> NoReturn:
-    if _place() in _inside:
-        raise SystemExit(code)
-    _leave(code)
-
-
-def _place() -> tuple[int, int]:
-    return os.getpid(), threading.get_ident()
 
 
 def _folder() -> str:

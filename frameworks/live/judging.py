@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import isfinite
 from typing import Literal
 
 import numpy as np
@@ -169,13 +170,17 @@ class Judge:
         """Return whether the loss or gradient differs, but neither outputs nor what steps do.
 
         A gradient alone is excused only where an optimizer clips, as a step of one's own may do at
-        another place, and only if every loss agrees.
+        another place, and only if every loss agrees. A loss that is not finite is none that is
+        written differently.
         """
         levels = {
             level: self._with_limits(level, compare(level, self.pair, self.ignored))
             for level in LEVELS[1:]
         }
         apart = {level: any(each.found.parted for each in found) for level, found in levels.items()}
+        losses = [*levels["loss"], *levels["trajectory"]]
+        if not all(isfinite(each.found.error) for each in losses):
+            return False
         clipped = clips(self.pair.a) or clips(self.pair.b)
         elsewhere = clipped and apart["gradient"] and not apart["trajectory"]
         steps = [each for each in levels["step"] if each.weights is not None]

@@ -82,12 +82,13 @@ def _gradient(pair: Pair) -> Iterator[Compared]:
     lone = _alone(pair)
     for side, positions in enumerate(lone):
         trace, gradients = (pair.a, ours) if side == 0 else (pair.b, theirs)
+        largest = _largest(gradients)
         for k in positions:
             place = trace.weights[k].name
             where = f"gradient of {place}, which only {pair.names[side]} has"
             zero = np.zeros_like(gradients[k])
             both = (gradients[k], zero) if side == 0 else (zero, gradients[k])
-            yield Compared(place, difference(where, *both, None, _largest(gradients)))
+            yield Compared(place, difference(where, *both, None, largest))
 
 
 def _alone(pair: Pair) -> tuple[list[int], list[int]]:

@@ -20,6 +20,7 @@ from frameworks.recordings.writing import RecordingError
 __all__ = ["decode", "read_trace"]
 
 _MAX_STEPS = 10**6
+_MAX_LISTED = 5_000  # layers, weights or states: each is compared with each, to find its partner
 
 
 def read_trace(path: str | Path) -> Trace:
@@ -142,9 +143,16 @@ class _Stored:
             raise Malformed(f"unknown array {ascii(min(self._left))[:80]}")
 
 
+def _listed(fields: Fields, name: str) -> list[tuple[str, Any]]:
+    found = list(fields.items(name, []))
+    if len(found) > _MAX_LISTED:
+        raise Malformed(f"{name}: expected at most {_MAX_LISTED:,}, found {len(found):,}")
+    return found
+
+
 def _weights(fields: Fields, name: str, stored: _Stored, groups: int) -> list[Weight]:
     found = []
-    for i, (where, item) in enumerate(fields.items(name, [])):
+    for i, (where, item) in enumerate(_listed(fields, name)):
         array = stored.one(f"{name}.{i}")
         shape = () if array is None else array.shape
         each = Fields(item, where)
@@ -164,7 +172,7 @@ def _weights(fields: Fields, name: str, stored: _Stored, groups: int) -> list[We
 
 def _layers(fields: Fields, stored: _Stored, weights: int, states: int) -> list[LayerTrace]:
     found = []
-    for i, (where, item) in enumerate(fields.items("layers", [])):
+    for i, (where, item) in enumerate(_listed(fields, "layers")):
         each = Fields(item, where)
         layer = LayerTrace(
             path=each.text("path"),

@@ -65,6 +65,19 @@ def test_two_recordings_are_compared_without_data(path, tmp_path):
     assert diverge(str(path), str(tmp_path / "other")).level == "inputs"
 
 
+@pytest.mark.parametrize(("step", "level"), [(0, "loss"), (1, "step"), (8, "trajectory")])
+def test_a_loss_that_is_not_finite_is_a_difference_though_the_steps_agree(
+    path, tmp_path, step, level
+):
+    trace = read_trace(path)
+    if step:
+        steps = [replace(s, loss=np.nan) if k == step else s for k, s in enumerate(trace.steps, 1)]
+        write_trace(replace(trace, steps=steps), tmp_path / "nan")
+    else:
+        write_trace(replace(trace, first_loss=np.inf), tmp_path / "nan")
+    assert diverge(path, tmp_path / "nan").level == level
+
+
 def test_recordings_on_other_batches_differ_at_the_inputs(path, tmp_path):
     record(training(), X, y, path=tmp_path / "other", **SHORT, seed=1)
     report = diverge(path, tmp_path / "other")

@@ -64,7 +64,7 @@ def assert_nothing_went_wrong(tally: Tally) -> None:
 def test_commands_at_once_on_one_host(commands, torture, figure, tmp_path):
     others = [Commands() for _ in range(3 if torture else 1)]
     try:
-        tally = play([commands, *others], 100 if torture else 4, tmp_path, seed=1)
+        tally = play([commands, *others], 200 if torture else 4, tmp_path, seed=1)
     finally:
         for other in others:
             other.close()
@@ -79,7 +79,7 @@ def test_commands_at_once_in_two_containers(torture, figure, tmp_path):
         pytest.skip("for make torture: the short form is test_no_two_writers_have_the_same_...")
     places = [Commands(*CONTAINER) for _ in range(2)]
     try:
-        tally = play(places, 60, tmp_path, seed=2)
+        tally = play(places, 200, tmp_path, seed=2)
     finally:
         for place in places:
             place.close()
@@ -89,7 +89,7 @@ def test_commands_at_once_in_two_containers(torture, figure, tmp_path):
 
 @pytest.mark.timeout(7_200)
 def test_threads_of_one_program_at_once(torture, figure, tmp_path):
-    rounds = 40 if torture else 1
+    rounds = 200 if torture else 1
     outs = [str(tmp_path / str(i)) for i in range(rounds)]
     done = subprocess.run(
         [sys.executable, "-c", THREADS, *outs],

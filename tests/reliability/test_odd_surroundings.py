@@ -130,6 +130,22 @@ def test_a_year_beyond_9999_is_a_date_like_any_other(here, command, monkeypatch)
     assert (code, "9999-12-31" in out) == (0, True)
 
 
+NO_MORE_THREADS = """
+import os, signal
+if os.environ.get("OPENBLAS_NUM_THREADS") != "1":
+    signal.raise_signal(signal.SIGINT)  # as OpenBLAS does where it can start no thread
+raise ImportError("no NumPy here")
+"""
+
+
+def test_a_limit_of_one_thread_is_not_taken_for_ctrl_c(here):
+    (here / "numpy.py").write_text(NO_MORE_THREADS)
+    paths = {"PYTHONPATH": os.pathsep.join([str(here), str(ROOT)]), "OPENBLAS_NUM_THREADS": "8"}
+    command = [sys.executable, "-P", "-m", "experiments", "run", "xor"]
+    done = subprocess.run(command, env=os.environ | paths, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.startswith("error: no NumPy here")) == (2, True)
+
+
 HANGS = "import time\ntime.sleep(1_000)\n"
 
 

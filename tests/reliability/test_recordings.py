@@ -117,6 +117,10 @@ WRONG = {
     "weights in a file of weights": (lambda raw: save(load(raw)), "is no recording"),
     "metadata of another program": (lambda raw: save(load(raw), {"format": "pt"}), "is no record"),
     "no JSON": (with_text(lambda text: text[:-1]), "its JSON cannot be read"),
+    "more layers than can be compared": (
+        with_document(lambda document: document.update(layers=document["layers"][:1] * 5_001)),
+        "layers: expected at most 5,000, found 5,001",
+    ),
     "nested deeply": (with_text(lambda text: "[" * 10**5), "its JSON cannot be read"),
     "no object": (with_text(lambda text: "[]"), "expected an object, found a list of 0"),
     "a field twice": (

@@ -1,11 +1,14 @@
-"""Users' pages that are wrong: 47 ways, each exit code 2 with a sentence that names the page."""
+"""Users' pages that are wrong: 52 ways, each exit code 2 with a sentence that names the page."""
 
 import os
 import signal
+import time
 
 import pytest
 
 from experiments.registry import find_experiment
+
+from .commands import wait_until, wait_until_gone
 
 SCRATCH = "def build_scratch(spec=SPEC):\n    "
 LOAD = "def load(policy, data_dir):\n    "
@@ -29,8 +32,6 @@ LOADING = {
     "has another encoding": "x = '\udcff'",
     "asserts": "assert False, 'never'",
     "stops an iteration": "next(iter(()))",
-    "leaves at once": "import os; os._exit(0)",
-    "leaves with a verdict's code": "import os; os._exit(1)",
     "raises what is no Exception": "raise GeneratorExit",
     "raises a group": "raise BaseExceptionGroup('two', [SystemExit(0)])",
     "raises what cannot be printed": UNPRINTABLE + "raise No",
@@ -45,12 +46,10 @@ DEFINED = {
     "load returns arrays": LOAD + "return [[1.0]], [0]",
     "load takes nothing": "def load():\n    return None",
     "load is a number": "load = 3",
-    "load leaves at once": LOAD + "import os; os._exit(0)",
     "load names no data": DATA + "name=None)",
     "load gives no digest": DATA + "sha256=None)",
     "load gives another source": DATA + "source='mine')",
     "load names no columns": DATA + "feature_names=(1, 2, 3))",
-    "a builder leaves at once": SCRATCH + "import os; os._exit(0)",
     "a builder raises what cannot be printed": UNPRINTABLE + SCRATCH + "raise No",
     "a builder raises megabytes": SCRATCH + "raise ValueError('x' * 10**7)",
     "the weights are complex": "def initial_weights(spec, rng):\n    return [np.ones((3, 1)) * 1j]",
@@ -64,6 +63,23 @@ DEFINED = {
     "a builder's spec is a number": "def build_scratch(spec=3):\n    return None",
     "a builder needs another package": SCRATCH + "import no_such_package",
 }
+# What ends the process that executes the page, and how that ends.
+CRASH = "import ctypes; ctypes.string_at(0)"
+ENDING = {
+    "leaves at once": ("import os; os._exit(0)", "ended with exit code 0"),
+    "leaves with a verdict's code": ("import os; os._exit(1)", "ended with exit code 1"),
+    "crashes": (CRASH, "was killed by SIGSEGV"),
+    "leaves in a thread": (
+        "import os, threading, time\n"
+        "threading.Thread(target=os._exit, args=(0,)).start()\ntime.sleep(1_000)",
+        "ended with exit code 0",
+    ),
+    "load leaves at once": (LOAD + "import os; os._exit(0)", "ended with exit code 0"),
+    "a builder leaves at once": (SCRATCH + "import os; os._exit(0)", "ended with exit code 0"),
+    "a builder crashes": (SCRATCH + CRASH, "was killed by SIGSEGV"),
+}
+LOOP = "while True:\n{0}    try:\n{0}        while True: pass\n{0}    except Exception: pass"
+LOOPING = {"loops": LOOP.format(""), "a builder loops": SCRATCH + LOOP.format("    ")}
 # What stands in the place of EXPERIMENT.
 ENDS = {
     "has no experiment": "",
@@ -99,6 +115,7 @@ def assert_refused(answer, path):
 
 
 WAYS = [*LOADING, *DEFINED, *ENDS]
+DIVERGE = ("diverge", "mine.py", "--between", "scratch,python", "--epochs", "1")
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -113,6 +130,62 @@ def test_a_page_that_is_wrong_is_refused_by_run(way, page, command, here):
     path = page(LOADING.get(way, DEFINED.get(way, "")), end=ENDS.get(way))
     assert_refused(command("run", path, "--with", "scratch", "--out", "run"), path)
     assert not (here / "run").exists()
+
+
+@pytest.mark.parametrize("way", ENDING)
+def test_a_page_that_ends_its_process_gives_no_verdict(way, page, commands, here):
+    code, ended = ENDING[way]
+    page(code)
+    assert commands.run(here, *DIVERGE) == 2
+    said = f"error: the process that executed 'mine.py' {ended}\n"
+    assert (here / "log").read_text() == said
+
+
+@pytest.mark.parametrize("way", LOOPING)
+def test_a_page_that_loops_is_ended_by_diverge(way, page, commands, here):
+    page(LOOPING[way])
+    assert commands.run(here, *DIVERGE, "--timeout", "1") == 2
+    said = (here / "log").read_text()
+    assert said.startswith("error: ")
+    assert "TimeoutError: nothing was finished within 1 s; --timeout sets how long" in said
+
+
+def test_ctrl_c_ends_a_page_that_loops(page, commands, here):
+    page("open('started', 'w').close()\n" + LOOPING["loops"])
+
+    def stop(process):
+        wait_until((here / "started").exists)
+        os.killpg(process, signal.SIGINT)
+
+    assert commands.run(here, *DIVERGE, meanwhile=stop) == 130
+    assert (here / "log").read_text().startswith("\nstopped; repeat with: lockstep diverge mine.py")
+
+
+def test_a_second_ctrl_c_ends_a_page_that_no_signal_reaches(page, commands, here):
+    page(
+        "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "open('started', 'w').close()\nwhile True: pass"
+    )
+
+    def stop(process):
+        wait_until((here / "started").exists)
+        for _ in range(2):
+            time.sleep(0.1)
+            os.kill(process, signal.SIGINT)
+
+    assert commands.run(here, *DIVERGE, meanwhile=stop) == 130
+    assert (here / "log").read_text() == "\nstopped\n"
+
+
+def test_what_executes_a_page_ends_with_its_command(page, commands, here):
+    page("import os\nopen('started', 'w').write(str(os.getpid()))\n" + LOOPING["loops"])
+
+    def kill(process):
+        wait_until(lambda: (here / "started").exists() and (here / "started").read_text())
+        os.kill(process, signal.SIGKILL)
+
+    assert commands.run(here, *DIVERGE, meanwhile=kill) == -signal.SIGKILL
+    wait_until_gone([int((here / "started").read_text())])
 
 
 MEDDLES = """
@@ -138,9 +211,10 @@ build_scratch.__name__ = "build_scratch"
 """
 
 
-def test_a_builder_that_leaves_at_once_is_refused_by_bench(page, command):
-    path = page(DEFINED["a builder leaves at once"])
-    assert_refused(command("bench", path, "--with", "scratch", "--steps", "1"), path)
+def test_a_builder_that_leaves_at_once_gives_bench_no_verdict(page, commands, here):
+    page(ENDING["a builder leaves at once"][0])
+    assert commands.run(here, "bench", "mine.py", "--with", "scratch", "--steps", "1") == 2
+    assert (here / "log").read_text().endswith("'mine.py' ended with exit code 0\n")
 
 
 @pytest.mark.timeout(120)  # only who waits for the child takes that long
@@ -167,8 +241,9 @@ def test_a_builder_that_ends_its_process_fails_its_training_and_the_report_is_dr
 
 
 def test_every_way_is_counted(figure):
-    assert len(WAYS) == 47
-    figure(f"{len(WAYS)} ways for a page to be wrong: each that passed is exit code 2, a sentence")
+    count = len(WAYS) + len(ENDING) + len(LOOPING)
+    assert count == 52
+    figure(f"{count} ways for a page to be wrong: each that passed is exit code 2, a sentence")
 
 
 def test_the_reason_is_the_page_and_not_what_follows_from_it(page, command):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from typing import Any
 
 import experiments
 from experiments.harness.records.environment import thread_variables
+from experiments.harness.supervision import how_it_ended
 from experiments.harness.workers.worker import NO_THREAD
 from frameworks.backends import BACKENDS
 from frameworks.files import CannotWrite
@@ -138,9 +138,8 @@ class Worker:
         said = self._errors.seek(0, os.SEEK_END)
         self._errors.seek(max(0, said - _LAST_WORDS))
         lines = self._errors.read(_LAST_WORDS).decode(errors="replace").strip().splitlines()
-        killed = f"was killed by {_signal(-code)}" if code < 0 else ""
-        ended = killed or f"ended with exit code {code}"
-        return f"the worker process {ended}" + (f": {lines[-1][-_SHOWN:]}" if lines else "")
+        said_last = f": {lines[-1][-_SHOWN:]}" if lines else ""
+        return f"the worker process {how_it_ended(code)}{said_last}"
 
     def close(self) -> None:
         """End the process, also in the middle of a cell."""
@@ -156,13 +155,6 @@ def _event(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return said if isinstance(said, dict) else None
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal has a number only
-        return f"signal {number}"
 
 
 def _variables(implementation: str, threads: int) -> dict[str, str]:
