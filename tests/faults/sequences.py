@@ -13,10 +13,16 @@ from .sequence_pages import gru, words
 def ordered(cls, order):
     """Return a recurrent layer whose parts are taken in another order."""
 
+    def turned(p):
+        parts = np.split(p, len(order), axis=-1)
+        return np.concatenate([parts[i] for i in order], axis=-1)
+
     class Other(cls):
-        def _parts(self, s):
-            found = super()._parts(s)
-            return [found[i] for i in order]
+        def joined(self):
+            own, self.params = self.params, [turned(p) for p in self.params]
+            V = super().joined()
+            self.params = own
+            return V
 
     Other.__name__ = cls.__name__
     return Other
