@@ -6,7 +6,7 @@ ARGS =
 PYTHON =
 VENV = .venv
 
-.PHONY: help setup run test faults ports check format bench certify floor torture mutants versions clean
+.PHONY: help setup run test faults ports docs check format bench certify floor torture mutants versions clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,12 @@ faults: setup ## plant every fault, look for false alarms, and write docs/faults
 
 ports: setup ## compare eight ported models and forty mistakes, and write docs/ports.md
 	'$(VENV)/bin/pytest' -q tests/live/ports --ports-steps 200 --ports-table docs/ports.md $(ARGS)
+
+docs: setup ## build the pages, the API reference and a run's report into site/index.html
+	'$(VENV)/bin/lockstep' run --data stand-in --out runs/site
+	[ -x .versions/docs/bin/mkdocs ] || '$(VENV)/bin/python' -m venv .versions/docs
+	.versions/docs/bin/pip install --quiet --requirement docs/site/requirements.txt
+	NO_MKDOCS_2_WARNING=1 .versions/docs/bin/mkdocs build --strict --config-file docs/site/mkdocs.yml
 
 check: setup ## lint, check the formatting and the types
 	'$(VENV)/bin/ruff' check
@@ -56,5 +62,5 @@ versions: ## test the library beside other versions: make versions ARGS="keras -
 
 clean: ## remove .venv, caches and build products; runs/ is kept
 	@if [ -e '$(VENV)/pyvenv.cfg' ]; then rm -rf '$(VENV)'; fi
-	rm -rf build *.egg-info .versions .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build site *.egg-info .versions .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

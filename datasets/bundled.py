@@ -1,4 +1,4 @@
-"""The tables that come with scikit-learn: diabetes, to predict, and digits, to reconstruct."""
+"""The tables that come with scikit-learn: diabetes, and digits as they are and shifted."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datasets.dataset import Dataset, digest_arrays
-from datasets.targets import Inputs, Quantity, Targets
+from datasets.targets import Classes, Inputs, Quantity, Targets
 
 if TYPE_CHECKING:
     from sklearn.preprocessing import StandardScaler
 
 Part = tuple[np.ndarray, np.ndarray]  # X, y
+
+_SHIFTS = ((0, 0), (1, 0), (0, 1), (0, -1), (-1, 0))  # none, up, left, right, down
 
 # Features and targets as scikit-learn 1.9 has them.
 SHA256 = {
@@ -81,12 +83,52 @@ def load_digits() -> Dataset:
     )
 
 
+def load_shifted_digits() -> Dataset:
+    """Shifted digits: 1,797 handwritten digits of 8 x 8 pixels, each in five places.
+
+    Every image as it is, and shifted by one pixel up, left, right and down; what enters is 0.
+    ``X_train (7188, 64)`` and ``X_test (1797, 64)``: grey levels 0 to 16, divided by 16. The split
+    is scikit-learn's ``train_test_split(test_size=0.2, random_state=0)``, so an image may be in one
+    part and its shifted copies in the other. A linear classifier of pixels gets worse by the
+    shifts, one of good features hardly.
+    Source: as of `load_digits`; the shifts are those of scikit-learn's example "Restricted
+    Boltzmann Machine features for digit classification".
+
+    >>> data = load_shifted_digits()
+    >>> data.X_train.shape, data.X_test.shape, len(data.class_names)
+    ((7188, 64), (1797, 64), 10)
+    """
+    from sklearn import datasets
+    from sklearn.model_selection import train_test_split
+
+    table = datasets.load_digits()
+    n, around = len(table.data), np.pad(table.images / 16, ((0, 0), (1, 1), (1, 1)))
+    moved = [around[:, 1 + down : 9 + down, 1 + right : 9 + right] for down, right in _SHIFTS]
+    X, y = np.concatenate(moved).reshape(len(_SHIFTS) * n, 64), np.tile(table.target, len(_SHIFTS))
+    X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=0)
+    return _bundled(
+        "shifted_digits",
+        table,
+        train=(X_train, y_train),
+        test=(X_test, y_test),
+        targets=Classes(tuple("0123456789")),
+        original="digits",
+    )
+
+
 def _bundled(
-    name: str, table: Any, *, train: Part, test: Part, targets: Targets, scaler: StandardScaler
+    name: str,
+    table: Any,
+    *,
+    train: Part,
+    test: Part,
+    targets: Targets,
+    scaler: StandardScaler | None = None,
+    original: str = "",
 ) -> Dataset:
-    """Wrap a scaled table from scikit-learn; `table` is the original one."""
+    """Wrap a scaled table from scikit-learn; `table` is the original one, named `original`."""
     sha256 = digest_arrays(np.ascontiguousarray(table.data), table.target)
-    canonical = sha256 == SHA256[name]
+    canonical = sha256 == SHA256[original or name]
     changed = "" if canonical else f", but not the canonical content: it has SHA-256 {sha256}"
     return Dataset(
         name=name,

@@ -22,8 +22,8 @@ class Dataset:
     """A data set, split into training and test rows, with its provenance.
 
     Shapes: ``X_train (n, d)`` and ``X_test (m, d)``, float64 and C-contiguous. ``targets`` says
-    what ``y_train`` and ``y_test`` are: labels (n,), a standardised quantity (n,), or the inputs
-    (n, d) themselves (see `datasets.targets`).
+    what ``y_train`` and ``y_test`` are: labels (n,), a standardised quantity (n,), the inputs
+    (n, d) themselves, samples (n, d) or tokens (n, d) (see `datasets.targets`).
 
     ``sha256`` identifies the content, so that results on different data are never compared as if
     they were the same. It is the digest of

@@ -1,4 +1,4 @@
-"""The targets of a data set: classes, a measured quantity, or the inputs themselves."""
+"""The targets of a data set: classes, a quantity, the inputs, samples to imitate, or sequences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from datasets.errors import DataError
 
-__all__ = ["Classes", "Inputs", "Quantity", "Targets"]
+__all__ = ["Classes", "Inputs", "Quantity", "Samples", "Sequences", "Targets"]
 
 
 @dataclass(frozen=True)
@@ -87,4 +87,70 @@ class Inputs:
         return "" if y is X else "expected the inputs themselves as targets, found another array"
 
 
-Targets = Classes | Quantity | Inputs
+@dataclass(frozen=True)
+class Samples:
+    """Samples of a distribution that a generator is to imitate: y (n, d), float64.
+
+    The distribution: normal distributions around ``centres``, all with the same ``deviation`` in
+    every direction, and equally likely. In training X is y itself. In a test X is the noise from
+    which the generator makes samples, as many numbers as a sample has, and y are true ones.
+    """
+
+    centres: tuple[tuple[float, ...], ...]
+    deviation: float
+
+    def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Return n samples (n, d)."""
+        around = np.array(self.centres)[rng.integers(len(self.centres), size=n)]
+        return around + self.deviation * rng.normal(size=around.shape)
+
+    def density(self, X: np.ndarray) -> np.ndarray:
+        """Return the probability density (n,) at X (n, d).
+
+        >>> Samples(((0.0,),), deviation=1.0).density(np.zeros((1, 1))).round(6)
+        array([0.398942])
+        """
+        centres, d = np.array(self.centres), X.shape[1]
+        squares = np.square(X[:, None] - centres).sum(axis=2) / self.deviation**2
+        return np.exp(-squares / 2).mean(axis=1) / (self.deviation * np.sqrt(2 * np.pi)) ** d
+
+    def covered(self, X: np.ndarray) -> int:
+        """Return how many centres have a sample of X (n, d) within three deviations.
+
+        >>> Samples(((0.0,), (9.0,)), deviation=1.0).covered(np.array([[0.5], [5.0]]))
+        1
+        """
+        distances = np.linalg.norm(X[:, None] - np.array(self.centres), axis=2)
+        return int((distances < 3 * self.deviation).any(axis=0).sum())
+
+    def problem(self, X: np.ndarray, y: np.ndarray) -> str:
+        """Return what is wrong with y as samples beside X (n, d), or an empty string."""
+        if y.dtype != np.float64 or y.shape != X.shape:
+            return f"expected float64 samples {X.shape}, found {y.dtype} {y.shape}"
+        return "" if np.isfinite(y).all() else "a sample is NaN or infinite"
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """The next token at each step of a sequence: y (n, t), int64, indices into ``tokens``.
+
+    Tokens of the question have no target, -1; the last ``answer`` steps have one.
+    """
+
+    tokens: tuple[str, ...]
+    answer: int
+
+    def problem(self, X: np.ndarray, y: np.ndarray) -> str:
+        """Return what is wrong with y as the targets of X (n, t), or an empty string."""
+        if y.dtype != np.int64 or y.shape != X.shape:
+            return f"expected int64 tokens {X.shape}, found {y.dtype} {y.shape}"
+        asked, answered = y[:, : -self.answer], y[:, -self.answer :]
+        if (asked != -1).any():
+            return f"expected -1 before the last {self.answer} steps, found {asked.max()}"
+        if answered.min() < 0 or answered.max() >= len(self.tokens):
+            found = f"{answered.min()} to {answered.max()}"
+            return f"expected tokens 0 to {len(self.tokens) - 1}, found {found}"
+        return ""
+
+
+Targets = Classes | Quantity | Inputs | Samples | Sequences

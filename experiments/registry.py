@@ -11,7 +11,10 @@ from experiments.harness.experiment import Experiment
 from experiments.harness.pages import load_page
 from frameworks.errors import RequestError, choose
 
-__all__ = ["EXPERIMENTS", "find_experiment", "find_experiments", "known_experiment"]
+__all__ = [
+    *("EXPERIMENTS", "check_page_name", "find_experiment", "find_experiments"),
+    "known_experiment",
+]
 
 # One line for each experiment: the name of its page in this folder.
 EXPERIMENTS = (
@@ -24,8 +27,15 @@ EXPERIMENTS = (
     "mnist_cnn",
     "diabetes",
     "digits_autoencoder",
+    "autoencoder",
+    "transfer",
+    "regularisation",
     "adding_rnn",
     "adding_lstm",
+    "gan",
+    "sorting_transformer",
+    "rbm",
+    "dbn",
 )
 
 _NAME = re.compile(r"[^\W\d]\w*(-\w+)*")  # of a user's page: a word, or several joined by hyphens
@@ -49,16 +59,21 @@ def find_experiment(name: str) -> Experiment:
         assert spec is not None
         return _unchanged(Path(str(spec.origin)), lambda: import_module(module).EXPERIMENT)
     path = Path(name)
-    if not _NAME.fullmatch(path.stem):
-        raise RequestError(
-            f"{name}: a page is named with letters, digits and _, as my_page.py is; rename the page"
-        )
-    if path.stem in EXPERIMENTS:
-        raise RequestError(f"{name}: {path.stem} is an experiment of the suite; rename the page")
+    check_page_name(path)
     known = _PAGES.get(path.stem)
     if known is None or known.source != path.resolve() or known.text != _text(path):
         _PAGES[path.stem] = _unchanged(path, lambda: load_page(path))
     return _PAGES[path.stem]
+
+
+def check_page_name(path: Path) -> None:
+    """Raise RequestError for a name that no page of a user's own can have."""
+    if not _NAME.fullmatch(path.stem):
+        raise RequestError(
+            f"{path}: a page is named with letters, digits and _, as my_page.py is; rename the page"
+        )
+    if path.stem in EXPERIMENTS:
+        raise RequestError(f"{path}: {path.stem} is an experiment of the suite; rename the page")
 
 
 def _unchanged(path: Path, load: Callable[[], Experiment]) -> Experiment:

@@ -14,34 +14,67 @@ from typing import TYPE_CHECKING, Any
 from frameworks.blueprint import Blueprint
 from frameworks.program import Builder, Parts, Program
 from frameworks.spec import Spec, float32
-from frameworks.task import CLASSIFICATION, RECONSTRUCTION, REGRESSION, Task
+from frameworks.task import (
+    BINARY_RECONSTRUCTION,
+    CLASSIFICATION,
+    FEATURES,
+    RECONSTRUCTION,
+    REGRESSION,
+    Task,
+)
 from frameworks.weight_files import WeightFileError
 
 if TYPE_CHECKING:
-    from frameworks.keras.estimators import KerasClassifier, KerasRegressor, KerasTrainer
+    from frameworks.keras.estimators import (
+        KerasClassifier,
+        KerasFeatureLearner,
+        KerasRegressor,
+        KerasSequencer,
+        KerasTrainer,
+    )
     from frameworks.python.adapter import PythonClassifier, PythonRegressor
-    from frameworks.pytorch.adapter import PyTorchClassifier, PyTorchRegressor, PyTorchTrainer
-    from frameworks.scratch.adapter import ScratchClassifier, ScratchRegressor, ScratchTrainer
+    from frameworks.pytorch.adapter import (
+        PyTorchClassifier,
+        PyTorchFeatureLearner,
+        PyTorchRegressor,
+        PyTorchSequencer,
+        PyTorchTrainer,
+    )
+    from frameworks.scratch.adapter import (
+        ScratchClassifier,
+        ScratchFeatureLearner,
+        ScratchRegressor,
+        ScratchSequencer,
+        ScratchTrainer,
+    )
 
 __all__ = [
     "CLASSIFICATION",
+    "BINARY_RECONSTRUCTION",
+    "FEATURES",
     "RECONSTRUCTION",
     "REGRESSION",
     "Blueprint",
     "Builder",
     "KerasClassifier",
+    "KerasFeatureLearner",
     "KerasRegressor",
+    "KerasSequencer",
     "KerasTrainer",
     "MissingFrameworkError",
     "Parts",
     "Program",
     "PyTorchClassifier",
+    "PyTorchFeatureLearner",
     "PyTorchRegressor",
+    "PyTorchSequencer",
     "PyTorchTrainer",
     "PythonClassifier",
     "PythonRegressor",
     "ScratchClassifier",
+    "ScratchFeatureLearner",
     "ScratchRegressor",
+    "ScratchSequencer",
     "ScratchTrainer",
     "Spec",
     "Task",
@@ -65,7 +98,7 @@ class MissingFrameworkError(ImportError):
 
 def __getattr__(name: str) -> Any:
     """Load an estimator's module, and with it the framework."""
-    family = re.sub("(Classifier|Regressor|Trainer)$", "", name)
+    family = re.sub("(Classifier|FeatureLearner|Regressor|Sequencer|Trainer)$", "", name)
     module = _MODULES.get(family)
     if module is None or name not in __all__:
         raise AttributeError(f"module 'frameworks' has no attribute {name!r}")

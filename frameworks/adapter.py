@@ -11,7 +11,16 @@ import numpy as np
 
 from frameworks.draws import Draws, Dropped, StepDraws, StepStream
 from frameworks.probe import LayerOutput
-from frameworks.program import Parts, Program, ProgramBuilder, Step, StepBatch, name_of
+from frameworks.program import (
+    Parts,
+    Program,
+    ProgramBuilder,
+    Step,
+    StepBatch,
+    Watched,
+    loss_of,
+    name_of,
+)
 from frameworks.recordings.trace import Facts
 from frameworks.spec import Spec
 from frameworks.task import Task
@@ -138,6 +147,32 @@ class Adapter(ABC):
         the network draws any itself.
         """
 
+    def train_augmented(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[EpochResult]:
+        """Train as `train` does, each epoch on rows that the builder's `augment` has changed anew.
+
+        They are drawn for the rows as they lie in `data`, before these are put in order.
+        """
+        augment = getattr(self.parts, "augment", None)
+        if augment is None:
+            yield from self.train(data, orders, batch_size)
+            return
+        for order in orders:
+            X = self.stream.augmented(partial(augment, self.spec), data.X)
+            yield from self.train(data._replace(X=X), [order], batch_size)
+
+    def stop(self, epoch: int, loss: float) -> bool:
+        """Tell the builder's early stopping the validation loss of an epoch, counted from 0.
+
+        Return whether it ends the training here; `restore_best` has to follow.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot stop early")
+
+    def restore_best(self) -> None:
+        """Go back to the weights of the epoch that early stopping took for the best."""
+        raise NotImplementedError(f"{type(self).__name__} cannot stop early")
+
     def run(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[dict[str, float]]:
@@ -159,9 +194,57 @@ class Adapter(ABC):
         """Run a program's step on a batch of arrays and return its values."""
         raise NotImplementedError(f"{type(self).__name__} runs no programs")
 
+    def epochs(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[EpochResult]:
+        """Train, or run a program: its first value stands for a loss that it does not return."""
+        if not isinstance(self.parts, Program):
+            yield from self.train_augmented(data, orders, batch_size)
+            return
+        for means in self.run(data, orders, batch_size):
+            yield EpochResult(loss_of(means), means.get("accuracy"))
+
+    def gradients_of_step(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
+        """Return the loss of a program's next step, and the gradients given to its optimizers.
+
+        They are laid out as `get_weights`, 0 where no optimizer is given any. The step is undone.
+        """
+        found = self.watched(batch)
+        return loss_of(found.values), found.gradients
+
+    def watched(self, batch: Batch) -> Watched:
+        """Return what is seen of a program's next step, which is undone."""
+        weights, states = self.get_weights(), (self.get_optimizer_state(), self.get_layer_state())
+        try:
+            draws = self.stream.peek(len(batch.X))
+            return self.watch_step(StepBatch(*batch), draws)
+        finally:
+            self.set_weights(weights)
+            self.set_optimizer_state(states[0])
+            self.set_layer_state(states[1])
+
+    def watch_step(self, batch: StepBatch, draws: StepDraws) -> Watched:
+        """Run a program's step; return what is seen of it."""
+        raise NotImplementedError(f"{type(self).__name__} runs no programs")
+
+    def evaluate(self, batch: Batch) -> dict[str, float]:
+        """Return a program's own figures of rows, with draws that are the same at every call."""
+        parts = self.parts
+        if not isinstance(parts, Program) or parts.evaluate is None:
+            raise TypeError("build must return a Program with an `evaluate`")
+        own = None if parts.draws is None else partial(parts.draws, self.spec)
+        draws = StepStream(Draws(0), self.dtype, own=own)(len(batch.X))
+        return self.run_evaluation(parts.evaluate, StepBatch(*batch), draws)
+
+    def run_evaluation(
+        self, evaluate: Step, batch: StepBatch, draws: StepDraws
+    ) -> dict[str, float]:
+        """Call a program's `evaluate` with arrays and return its values."""
+        raise NotImplementedError(f"{type(self).__name__} runs no programs")
+
     @abstractmethod
-    def outputs(self, X: np.ndarray) -> np.ndarray:
-        """Return the network's outputs (n, k) for X (n, d), in evaluation mode."""
+    def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
+        """Return a network's outputs (n, k) for its inputs X (n, d), in evaluation mode."""
 
     @abstractmethod
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
@@ -171,9 +254,15 @@ class Adapter(ABC):
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
         """Return the loss of outputs (n, k) against targets y."""
 
+    def weights_of_networks(self) -> list[int]:
+        """Return how many weight arrays each network has."""
+        return [len(self.get_weights())]
+
     @abstractmethod
-    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
-        """Return the output of every computing layer, in order, for X (n, d).
+    def layer_outputs(
+        self, X: np.ndarray, training: bool = False, network: int = 0
+    ) -> list[LayerOutput]:
+        """Return the output of every computing layer of a network, in order, for X (n, d).
 
         Images are (n, h, w, c). In training mode layers use the dropout masks of the next step, and
         update their states: see `frameworks.probe.undisturbed`.

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from frameworks.blueprint import Blueprint
-from frameworks.program import Builder
+from frameworks.program import ProgramBuilder
 
 __all__ = ["Backend", "LineStyle", "Peer"]
 
@@ -56,6 +56,8 @@ class Backend:
     classifier: str  # the names of its estimators
     regressor: str
     style: LineStyle
+    feature_learner: str = ""  # "": it trains none
+    sequencer: str = ""
     estimators: str = "adapter"  # the module of its folder that defines the estimators
     builder: str = ""  # the name of the builders that it trains, if not its own
     variables: Mapping[str, str] = field(default_factory=dict)  # environment of its processes
@@ -83,6 +85,8 @@ class Backend:
             return f"{self.name} has no defaults of its own, which --native requires"
         if dtype not in self.dtypes:
             return f"{self.name} computes in {' and '.join(self.dtypes)} only, not in {dtype}"
+        if not getattr(self, blueprint.task.estimator):
+            return f"{self.name} has no estimator for the task of {blueprint.name}"
         if self.builders not in blueprint.builders:
             there_are = ", ".join(f"build_{name}" for name in blueprint.builders) or "none"
             return f"{blueprint.name} has no build_{self.builders}; there are: {there_are}"
@@ -95,7 +99,7 @@ class Backend:
     def make(
         self,
         blueprint: Blueprint,
-        change: Callable[[Builder], Builder] = lambda build: build,
+        change: Callable[[ProgramBuilder], ProgramBuilder] = lambda build: build,
         **parameters: Any,
     ) -> Any:
         """Return the estimator for a blueprint, with its builder changed by `change`.
@@ -103,7 +107,7 @@ class Backend:
         Loads the framework.
         """
         build = change(blueprint.builders[self.builders])
-        kind = self.classifier if blueprint.task.estimator == "classifier" else self.regressor
+        kind = getattr(self, blueprint.task.estimator)
         return self.load(self.estimators, kind)(build=build, **parameters)
 
     def settled(self) -> None:

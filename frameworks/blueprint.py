@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from frameworks.program import Builder
+from frameworks.program import ProgramBuilder
 from frameworks.spec import Spec
 from frameworks.task import CLASSIFICATION, Task
 
@@ -16,5 +16,5 @@ class Blueprint:
 
     name: str
     spec: Spec
-    builders: Mapping[str, Builder]  # by dialect: "scratch", "keras", "pytorch"
+    builders: Mapping[str, ProgramBuilder]  # by dialect: "scratch", "keras", "pytorch"
     task: Task = CLASSIFICATION

@@ -1,13 +1,17 @@
 """The shared interface for labels: one scikit-learn classifier for every implementation."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 
+from frameworks.callbacks import Callback
 from frameworks.estimator import LockstepEstimator
-from frameworks.spec import Shape, outputs_for
+from frameworks.program import ProgramBuilder
+from frameworks.spec import Shape, Spec, outputs_for
 from frameworks.task import CLASSIFICATION
 from frameworks.validation import builders_spec, encode_labels
 from frameworks.weight_files import StoredNetwork, WeightFileError
@@ -16,8 +20,11 @@ __all__ = ["LockstepClassifier"]
 
 
 class LockstepClassifier(ClassifierMixin, LockstepEstimator):
-    """A classifier; parameters and attributes as in `LockstepEstimator`, and `classes_`.
+    """A classifier; parameters and attributes as in `LockstepEstimator`, and these.
 
+    class_weight : {label: weight}, where labels that are left out have 1, or "balanced" for
+        n / (k · rows of the class) over the n rows and k classes of `fit`, or None. The weights
+        multiply those of the rows, and count in `fit`'s losses, not in those of validation
     classes_ : the sorted labels
 
     Two classes give one output and the binary cross-entropy, k > 2 classes k outputs and the
@@ -25,6 +32,42 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
     """
 
     task = CLASSIFICATION
+
+    # All arguments once more: scikit-learn reads the signature of the class itself.
+    def __init__(
+        self,
+        build: ProgramBuilder | None = None,
+        hidden: int | tuple[int, ...] = (16,),
+        epochs: int = 50,
+        batch_size: int = 32,
+        learning_rate: float = 1e-3,
+        dtype: str = "float32",
+        random_state: Any = None,
+        *,
+        spec: Spec | None = None,
+        activation: str = "relu",
+        class_weight: Mapping[Any, float] | str | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        callbacks: Sequence[Callback | Callable[[Any, dict[str, float]], Any]] = (),
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(
+            *(build, hidden, epochs, batch_size, learning_rate, dtype, random_state),
+            spec=spec,
+            activation=activation,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
+        self.class_weight = class_weight
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train one more epoch on X, y; the first call must see all labels in y or `classes`.
@@ -39,6 +82,11 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
                     f"classes: {given.tolist()} are not those of the first call, "
                     f"{self.classes_.tolist()}"
                 )
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight: 'balanced' needs all rows, and partial_fit sees some; give a "
+                "mapping, {label: weight}"
+            )
         return self._partial_fit(X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -54,6 +102,44 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
         if self._adapter.parts.logits:
             p = self._adapter.probabilities(p)
         return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithms (n, k) of the probabilities; those of logits are never log 0."""
+        z = self.outputs(X)
+        if not self._adapter.parts.logits:
+            with np.errstate(divide="ignore"):  # log 0 is −∞
+                return np.log(np.hstack([1 - z, z]) if z.shape[1] == 1 else z)
+        if z.shape[1] == 1:  # log(1 − σ(z)) = −log(1 + e^z),  log σ(z) = −log(1 + e^−z)
+            return -np.logaddexp(0, np.hstack([z, -z]))
+        z = z - z.max(axis=1, keepdims=True)
+        return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return the scores by which `predict` decides: (n,) for two classes, else (n, k).
+
+        The score of two classes is the log-odds of `classes_[1]`, positive where it is predicted;
+        of more, the logits, or the logarithms of a network's own probabilities.
+        """
+        z = self.outputs(X)
+        if self._adapter.parts.logits and len(self.classes_) > 2:
+            return z
+        with np.errstate(divide="ignore"):  # log 0 is −∞, and the odds of 1 are ∞
+            if z.shape[1] == 2 and len(self.classes_) == 2:
+                z = z if self._adapter.parts.logits else np.log(z)
+                return z[:, 1] - z[:, 0]
+            if self._adapter.parts.logits:
+                return z[:, 0]
+            return np.log(z[:, 0] / (1 - z[:, 0])) if z.shape[1] == 1 else np.log(z)
+
+    def _row_weights(self, X: np.ndarray, y: np.ndarray, given: Any) -> np.ndarray | None:
+        w = super()._row_weights(X, y, given)
+        if self.class_weight is None:
+            return w
+        v = self.class_weight
+        if isinstance(v, Mapping) and not all(0 <= x < np.inf for x in v.values()):
+            raise ValueError(f"class_weight must hold finite weights of at least 0, got {v!r}")
+        of_class = compute_sample_weight(v, y).astype(X.dtype)
+        return of_class if w is None else w * of_class
 
     def _learn_targets(self, y: np.ndarray, classes: Any) -> None:
         check_classification_targets(y)

@@ -1,4 +1,4 @@
-"""The estimators' network when no builder is given: dense layers with ReLU between them.
+"""The estimators' network when no builder is given: dense layers with an activation between them.
 
 Three builders of one network, written like an experiment's page. The loss is the cross-entropy of
 a final sigmoid or softmax, or the mean squared error for a regression.
@@ -12,7 +12,12 @@ from frameworks.program import Parts
 from frameworks.spec import Spec, float32
 from scratch.initializers import glorot_uniform, zeros
 
-__all__ = ["DenseSpec", "build_keras", "build_pytorch", "build_scratch", "initial_weights"]
+__all__ = [
+    *("ACTIVATIONS", "DenseSpec", "build_keras", "build_pytorch", "build_scratch"),
+    "initial_weights",
+]
+
+ACTIVATIONS = ("identity", "logistic", "relu", "tanh")  # scikit-learn's names
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,7 @@ class DenseSpec(Spec):
     inputs: int = 1
     outputs: int = 1
     hidden: tuple[int, ...] = ()  # widths
+    activation: str = "relu"  # of the hidden layers; one of ACTIVATIONS
     regression: bool = False
     learning_rate: float = float32(1e-3)
     beta_1: float = float32(0.9)  # decay of the mean of g
@@ -45,14 +51,18 @@ def build_scratch(spec: DenseSpec) -> Parts:
         BinaryCrossEntropy,
         CategoricalCrossEntropy,
         Dense,
+        Identity,
         MeanSquaredError,
         ReLU,
         Sequential,
+        Sigmoid,
+        Tanh,
     )
 
+    activations = {"identity": Identity, "logistic": Sigmoid, "relu": ReLU, "tanh": Tanh}
     layers, width = [], spec.inputs
     for hidden in spec.hidden:
-        layers += [Dense(width, hidden), ReLU()]
+        layers += [Dense(width, hidden), activations[spec.activation]()]
         width = hidden
     network = Sequential(*layers, Dense(width, spec.outputs))
     cross_entropy = BinaryCrossEntropy if spec.outputs == 1 else CategoricalCrossEntropy
@@ -70,16 +80,17 @@ def build_scratch(spec: DenseSpec) -> Parts:
 def build_keras(spec: DenseSpec) -> Parts:
     """Build the network in Keras."""
     import keras
-    from keras.layers import Dense, Input, ReLU
+    from keras.layers import Activation, Dense, Input
     from keras.losses import (
         BinaryCrossentropy,
         MeanSquaredError,
         SparseCategoricalCrossentropy,
     )
 
+    activations = {"identity": "linear", "logistic": "sigmoid", "relu": "relu", "tanh": "tanh"}
     layers = [Input((spec.inputs,))]
     for hidden in spec.hidden:
-        layers += [Dense(hidden), ReLU()]
+        layers += [Dense(hidden), Activation(activations[spec.activation])]
     network = keras.Sequential([*layers, Dense(spec.outputs)])
     cross_entropy = BinaryCrossentropy if spec.outputs == 1 else SparseCategoricalCrossentropy
     loss = MeanSquaredError() if spec.regression else cross_entropy(from_logits=True)
@@ -99,9 +110,15 @@ def build_pytorch(spec: DenseSpec) -> Parts:
 
     from frameworks.pytorch.hooks import use_epsilon_hat
 
+    activations = {
+        "identity": nn.Identity,
+        "logistic": nn.Sigmoid,
+        "relu": nn.ReLU,
+        "tanh": nn.Tanh,
+    }
     layers, width = [], spec.inputs
     for hidden in spec.hidden:
-        layers += [nn.Linear(width, hidden), nn.ReLU()]
+        layers += [nn.Linear(width, hidden), activations[spec.activation]()]
         width = hidden
     network = nn.Sequential(*layers, nn.Linear(width, spec.outputs))
     cross_entropy = nn.BCEWithLogitsLoss if spec.outputs == 1 else nn.CrossEntropyLoss

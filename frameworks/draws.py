@@ -23,8 +23,9 @@ class Draws:
     """
 
     def __init__(self, random_state: Any) -> None:
-        streams = np.random.SeedSequence(_seed(random_state)).spawn(3)
-        self.weights, self._orders, self.steps = map(np.random.default_rng, streams)
+        streams = np.random.SeedSequence(_seed(random_state)).spawn(4)
+        self.weights, self._orders, self.steps, split = map(np.random.default_rng, streams)
+        self.split_seed = int(split.integers(2**31))  # of the rows held out for validation
         self.orders_sha256 = ""  # of its previous value and the latest order
         self.draws_sha256 = ""  # of its previous value and the latest step's draws
 
@@ -96,6 +97,15 @@ class StepStream:
             digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
         self.draws.draws_sha256 = digest.hexdigest()
         return self._in_dtype(drawn)
+
+    def augmented(
+        self, augment: Callable[[np.random.Generator, np.ndarray], np.ndarray], X: np.ndarray
+    ) -> np.ndarray:
+        """Return rows X (n, ...) that augment(rng, X) has changed at random, in the same dtype."""
+        changed = np.ascontiguousarray(augment(self.draws.steps, X), dtype=X.dtype)
+        digest = sha256(self.draws.draws_sha256.encode() + changed.tobytes())
+        self.draws.draws_sha256 = digest.hexdigest()
+        return changed
 
     def peek(self, rows: int) -> StepDraws:
         """Return the draws of the next step of `rows` rows without consuming them."""

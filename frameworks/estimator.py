@@ -1,34 +1,39 @@
 """The shared interface: what classifiers and regressors of all implementations have in common."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from frameworks.adapter import Adapter
+from frameworks.callbacks import Callback, EarlyStopping, PrintEpochs, called, watched
+from frameworks.fitted import HasCoefficients
+from frameworks.parameters import HasSpec
 from frameworks.program import Builder, Program, ProgramBuilder, name_of
+from frameworks.rows import ChecksRows
 from frameworks.saving import SavesWeights
-from frameworks.spec import Shape, as_shape
+from frameworks.spec import Shape, Spec, as_shape
 from frameworks.task import Task
 from frameworks.training import LockstepTraining
 from frameworks.validation import (
     builders_spec,
-    check_parameters,
     check_validation_data,
+    hold_out,
     unchanged_if_it_fails,
 )
 from frameworks.weight_files import StoredNetwork
-from scratch import Batch
+from scratch import Batch, SklearnEarlyStopping
 
 __all__ = ["LockstepEstimator"]
 
 _ROWS_AT_ONCE = 4096  # of predictions
 
 
-class LockstepEstimator(SavesWeights, LockstepTraining):
+class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, LockstepTraining):
     """A neural network whose training is the same in every implementation.
 
     With equal arguments and an integer `random_state` all implementations draw the same initial
@@ -37,15 +42,27 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
 
     Parameters
     ----------
-    build : an experiment's builder, or None for a dense ReLU network trained with Adam. A builder
+    build : an experiment's builder, or None for a dense network trained with Adam. A builder
         brings its own layers, loss, optimizer and learning rate
-    hidden : widths of the hidden layers, without a builder
+    hidden : widths of the hidden layers, without a builder; 8 is one layer, as (8,) is
     epochs : passes over the data in `fit`
     batch_size : rows per step; the last batch of an epoch holds the remaining rows. If it is at
         least the number of rows, every step takes all rows, in their order
     learning_rate : Adam's, without a builder; rounded to float32 once (see `Spec`)
     dtype : "float32" or "float64"
     random_state : int, None, or a NumPy `RandomState` or `Generator`
+    spec : the builder's numbers, if not its own; searches set each one as `spec__NAME`
+    activation : of the hidden layers, without a builder: "identity", "logistic", "relu" or "tanh"
+    early_stopping : hold out `validation_fraction` of the rows, a share of each class, or take
+        `validation_data` instead; stop when the loss on them has improved on the best by less than
+        `tol` for more than `n_iter_no_change` epochs in a row; then restore the best epoch's
+        weights. It is scikit-learn's rule on the loss, where scikit-learn takes the score. The same
+        rows are held out in every implementation, and whatever weights they have count as 1
+    warm_start : `fit` goes on from where the last one ended, with the same network, optimizer,
+        random numbers and `history_`, instead of anew
+    callbacks : `Callback` objects or functions (estimator, record), called after each epoch of
+        `fit`; one that returns True ends the training (see `frameworks.callbacks`)
+    verbose : print a line for each epoch of `fit`
 
     Attributes
     ----------
@@ -58,20 +75,34 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
     draws_sha256_ : a digest of the draws of all steps, such as dropout masks; empty if nothing
         was drawn
     seconds_ : {"compile": ..., "fit": ...}, the times of building and of training
+    n_iter_, loss_, loss_curve_, coefs_, intercepts_ : see `HasCoefficients`
     """
 
     task: ClassVar[Task]
-    _default_build: Builder
+    _default_build: Builder | None = None
 
+    # More than seven arguments: scikit-learn clones, searches and prints an estimator by what its
+    # constructor is given, so each setting that it is to know must stand here, under the name by
+    # which its users look for it. The first seven may be given in this order, the others by name.
     def __init__(
         self,
         build: ProgramBuilder | None = None,
-        hidden: tuple[int, ...] = (16,),
+        hidden: int | tuple[int, ...] = (16,),
         epochs: int = 50,
         batch_size: int = 32,
         learning_rate: float = 1e-3,
         dtype: str = "float32",
         random_state: Any = None,
+        *,
+        spec: Spec | None = None,
+        activation: str = "relu",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        callbacks: Sequence[Callback | Callable[[Any, dict[str, float]], Any]] = (),
+        verbose: bool = False,
     ) -> None:
         self.build = build
         self.hidden = hidden
@@ -80,22 +111,19 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         self.learning_rate = learning_rate
         self.dtype = dtype
         self.random_state = random_state
-
-    @abstractmethod
-    def _learn_targets(self, y: np.ndarray, classes: Any) -> None:
-        """Set what is known about the targets from the first y."""
+        self.spec = spec
+        self.activation = activation
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.verbose = verbose
 
     @abstractmethod
     def _take_targets(self, network: StoredNetwork) -> None:
         """Set what a weight file says about the targets; WeightFileError for the wrong kind."""
-
-    @abstractmethod
-    def _encode(self, y: np.ndarray, dtype: str) -> np.ndarray:
-        """Return y (n, ...) as a loss takes it; ValueError for what the first y did not have."""
-
-    def _target_checks(self, y: Any) -> dict[str, Any]:
-        """Return the options by which scikit-learn accepts other targets than labels (n,)."""
-        return {}
 
     @abstractmethod
     def _outputs_of(self, spec_outputs: Shape) -> Shape:
@@ -110,8 +138,9 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         validation_data: tuple[Any, Any] | None = None,
         initial_weights: Sequence[np.ndarray] | None = None,
     ) -> Self:
-        """Train `epochs` epochs on X (n, ...) and targets y, from new weights; return self.
+        """Train `epochs` epochs on X (n, ...) and targets y; return self.
 
+        It starts from new weights, unless `warm_start` is set and there are some.
         `sample_weight` (n,): row i's loss is multiplied by wᵢ, and a batch's mean is still over its
         number of rows. `validation_data`: (X, y) to evaluate after every epoch. `initial_weights`:
         arrays in the canonical layout to start from instead of drawn ones. Raises ValueError for
@@ -138,13 +167,42 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         `classes`: all labels, in case y lacks some. `ahead`: several epochs may be trained before
         the first of their records is yielded, as in `fit`, which is faster for small networks.
         """
+        first = not (self.warm_start and hasattr(self, "_adapter"))
+        if not first and initial_weights is not None:
+            raise ValueError("initial_weights: a warm start goes on from the network's own")
         with unchanged_if_it_fails(self):
-            batch = self._prepare(X, y, sample_weight, classes, first=True)
+            batch = self._prepare(X, y, sample_weight, classes, first=first)
             validation = check_validation_data(self, validation_data, str(batch.X.dtype))
-            self._start(initial_weights)
-            yield from self._train(batch, self.epochs, validation, ahead)
+            if first:
+                self._start(initial_weights)
+            if self.early_stopping and validation is None:
+                split = self.validation_fraction, self._draws.split_seed, self.task.has_answers
+                batch, validation = hold_out(batch, *split)
+            yield from self._train_watched(batch, validation, ahead)
+
+    def _train_watched(
+        self, batch: Batch, validation: Batch | None, ahead: bool
+    ) -> Iterator[dict[str, float]]:
+        """Train until the last epoch, or until a callback says to stop."""
+        callbacks = self._all_callbacks()
+        with watched(self, callbacks):
+            for record in self._train(batch, self.epochs, validation, ahead and not callbacks):
+                stop = [each.on_epoch_end(self, record) for each in callbacks]  # all are told
+                yield record
+                if any(stop):
+                    return
+
+    def _all_callbacks(self) -> list[Callback]:
+        """Return the callbacks that the parameters ask for; the one that restores weights last."""
+        found = [PrintEpochs()] * self.verbose + [called(each) for each in self.callbacks]
+        if self.early_stopping:
+            rule = SklearnEarlyStopping(self.n_iter_no_change, self.tol)
+            found.append(EarlyStopping("val_loss", rule))
+        return found
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
+        if self.early_stopping:
+            raise ValueError("early_stopping: partial_fit trains one epoch, and stops after it")
         first = not hasattr(self, "_adapter")
         with unchanged_if_it_fails(self):
             batch = self._prepare(X, y, sample_weight, classes, first=first)
@@ -153,10 +211,32 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
             list(self._train(batch, 1, None))
         return self
 
-    def outputs(self, X: Any) -> np.ndarray:
-        """Return the network's outputs (n, k) for X (n, ...): logits, probabilities or numbers."""
+    def outputs(self, X: Any, network: int = 0) -> np.ndarray:
+        """Return the network's outputs (n, k) for X (n, ...): logits, probabilities or numbers.
+
+        `network`: the number of one of a program's networks.
+        """
         check_is_fitted(self)
-        return self._outputs(self._check_X(X))
+        return self._outputs(self._check_X(X), network)
+
+    @available_if(lambda self: self.build is not None)
+    def transform(self, X: Any) -> np.ndarray:
+        """Return the codes (n, k) of X (n, ...): what the builder's `Parts(code=...)` points to.
+
+        That many of the network's layers compute them, an activation counted as a layer. Raises
+        TypeError if the builder names no code.
+        """
+        check_is_fitted(self)
+        count = getattr(self._adapter.parts, "code", None)
+        if count is None:
+            raise TypeError(
+                f"build: {name_of(self.build)} says of none of its layers that it computes a code; "
+                "let it return Parts(..., code=number of layers)"
+            )
+        X = self._check_X(X)
+        pieces = range(0, len(X), _ROWS_AT_ONCE)
+        layers = (self._adapter.layer_outputs(X[i : i + _ROWS_AT_ONCE]) for i in pieces)
+        return np.concatenate([found[count - 1].values for found in layers])
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """Return the loss and the task's metrics on X (n, ...) and y, in evaluation mode.
@@ -166,11 +246,13 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         check_is_fitted(self)
         return self._measure(self._check_rows(X, y, self._adapter.dtype))
 
-    def _outputs(self, X: np.ndarray) -> np.ndarray:
-        pieces = range(0, len(X), _ROWS_AT_ONCE)
-        return np.concatenate([self._adapter.outputs(X[i : i + _ROWS_AT_ONCE]) for i in pieces])
+    def _outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
+        pieces = (X[i : i + _ROWS_AT_ONCE] for i in range(0, len(X), _ROWS_AT_ONCE))
+        return np.concatenate([self._adapter.outputs(piece, network) for piece in pieces])
 
     def _measure(self, batch: Batch) -> dict[str, float]:
+        if isinstance(self._adapter.parts, Program) and self._adapter.parts.evaluate is not None:
+            return self._adapter.evaluate(batch)
         if isinstance(self._adapter.parts, Program) and self._adapter.parts.loss is None:
             raise TypeError(
                 f"build: the program of {name_of(self.build)} has no loss by which its outputs can "
@@ -179,50 +261,6 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
         outputs = self._outputs(batch.X)
         metrics = self.task.measure(outputs, batch.y, self._adapter.threshold)
         return {"loss": self._adapter.loss(outputs, batch.y)} | metrics
-
-    def _check_X(self, X: Any) -> np.ndarray:
-        dtype = self._adapter.dtype
-        X = validate_data(self, X, dtype=dtype, order="C", reset=False, allow_nd=True)
-        self._check_shape(X)
-        return X
-
-    def _check_rows(self, X: Any, y: Any, dtype: str) -> Batch:
-        """Return X and its targets as a loss takes them; ValueError if they do not fit."""
-        X, y = self._validate(X, y, dtype, first=False)
-        return Batch(X, self._encode(y, dtype))
-
-    def _validate(self, X: Any, y: Any, dtype: str, first: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Return X and y as arrays that fit each other and, unless `first`, the first X."""
-        rows = {"dtype": dtype, "order": "C", "allow_nd": True}
-        X, y = validate_data(self, X, y, reset=first, **rows, **self._target_checks(y))
-        if first:
-            self._row_shape = X.shape[1:]
-        self._check_shape(X)
-        return X, y
-
-    def _check_shape(self, X: np.ndarray) -> None:
-        if X.shape[1:] != self._row_shape:
-            raise ValueError(f"X: expected rows of shape {self._row_shape}, got {X.shape[1:]}")
-        if X.ndim > 2 and self.build is None:
-            raise ValueError(
-                f"X: expected two dimensions, got {X.ndim}; only a builder's network takes more"
-            )
-
-    def _prepare(
-        self, X: Any, y: Any, sample_weight: Any, classes: Any = None, *, first: bool
-    ) -> Batch:
-        """Check the parameters and the data; set what is known from them if `first`."""
-        check_parameters(self)
-        dtype = self.dtype if first else self._adapter.dtype
-        X, y = self._validate(X, y, dtype, first)
-        if first:
-            self._learn_targets(y, classes)
-        targets = self._encode(y, dtype)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, dtype=X.dtype, ensure_non_negative=True
-            )
-        return Batch(X, targets, sample_weight)
 
     def _build_adapter(self) -> Adapter:
         """Build the network for rows and targets like those of the first X and y."""
@@ -235,6 +273,7 @@ class LockstepEstimator(SavesWeights, LockstepTraining):
             batch_size=self.batch_size,
         )
         build = self._default_build if self.build is None else self.build
+        assert build is not None
         adapter = self._adapter_class(build, spec, self.dtype, self.task)
         self._check_outputs(adapter)
         return adapter

@@ -1,16 +1,20 @@
 """What a builder returns: a network with its loss and optimizer, or a program with its own step."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 __all__ = [
-    *("Builder", "InitialWeights", "Parts", "Program", "ProgramBuilder", "Step", "StepArrays"),
-    *("StepBatch", "name_of"),
+    *("Augment", "Builder", "InitialWeights", "Parts", "Program", "ProgramBuilder", "Step"),
+    *("StepArrays", "StepBatch", "Watched", "loss_of", "name_of", "updated_in", "with_spec"),
 ]
 
 InitialWeights = Callable[[Any, np.random.Generator], list[np.ndarray]]
+
+# Returns the rows X (n, ...) to train on in one epoch: called as augment(spec, rng, X).
+Augment = Callable[[Any, np.random.Generator, np.ndarray], np.ndarray]
 
 
 class Parts(NamedTuple):
@@ -21,6 +25,9 @@ class Parts(NamedTuple):
     optimizer: Any
     initial_weights: InitialWeights  # drawn once and handed to every implementation
     logits: bool = True  # False: the network ends in its own sigmoid, and returns probabilities
+    code: int | None = None  # `transform` returns what so many of its layers compute
+    augment: "Augment | None" = None  # the rows of each epoch, changed at random
+    stopping: Any = None  # the framework's own early stopping; it needs validation data
 
     @property
     def networks(self) -> tuple[Any, ...]:
@@ -54,6 +61,11 @@ class Program(NamedTuple):
     in training mode. It performs one whole step, in the framework's own idiom, and returns the
     losses (or other scalars worth recording) by name; an epoch records their means over the rows.
     Dropout layers get masks if there is one network, run once per step, on all rows of the batch.
+
+    `evaluate` is for a training without targets, or without a loss of outputs and targets: it is
+    called as a step is, on whichever rows are to be measured, with draws that are always the same.
+    `states` are attributes of a page's own layers, arrays such as the chains of a sampler: entries
+    of `state` in scratch, weights that are not trained in Keras, buffers in PyTorch.
     """
 
     networks: tuple[Any, ...]  # weights are concatenated; `outputs` are those of the first
@@ -63,11 +75,37 @@ class Program(NamedTuple):
     draws: StepArrays | None = None  # such as noise; floats are cast to the network's dtype
     loss: Any = None  # of the first network's outputs and targets, if it can be evaluated
     logits: bool = True  # as in `Parts`
+    names: tuple[str, ...] = ()  # of the networks, by which `lockstep diverge` calls them
+    evaluate: Step | None = None  # returns the loss of rows, and other figures; changes nothing
+    states: tuple[str, ...] = ()  # what the page's own layers keep from step to step, by name
+    stopping: Any = None  # as in `Parts`
 
     @property
     def network(self) -> Any:
         """The network that computes the outputs."""
         return self.networks[0]
+
+
+class Watched(NamedTuple):
+    """What was seen of one step of a program."""
+
+    values: dict[str, float]  # that it returned
+    gradients: list[np.ndarray]  # given to the optimizers; 0 where they are given none
+    order: tuple[int, ...]  # of the networks, by number, as they were updated
+
+
+def updated_in(given: Iterable[int], owned: Sequence[Iterable[Any]]) -> tuple[int, ...]:
+    """Return the networks in the order of their updates.
+
+    `given`: the identities of what was updated, in turn; `owned`: what each network owns of that.
+    """
+    owner = {id(each): i for i, arrays in enumerate(owned) for each in arrays}
+    return tuple(dict.fromkeys(owner[key] for key in given if key in owner))
+
+
+def loss_of(values: Mapping[str, float]) -> float:
+    """Return the loss among the values of a step, or the first of them if none is so called."""
+    return values.get("loss", next(iter(values.values())))
 
 
 def name_of(build: Any) -> str:
@@ -78,6 +116,11 @@ def name_of(build: Any) -> str:
     'sorted'
     """
     return getattr(build, "__name__", "") or name_of(getattr(build, "func", type(build)))
+
+
+def with_spec(build: Any, spec: Any) -> Any:
+    """Return a builder whose default spec is another one."""
+    return partial(build, spec=spec)
 
 
 Builder = Callable[..., Parts]  # called as build(spec=Spec(...))

@@ -36,12 +36,13 @@ class SavesWeights:
     def save_weights(self, path: str | Path) -> None:
         """Write weights, states and labels to a safetensors file that every implementation loads.
 
-        The file does not hold `build` or `hidden`, `dtype`, or the optimizer's state. Raises
-        WeightFileError if it cannot be written, or the network could not be loaded from it.
+        The file holds neither `build`, `hidden` and `activation`, nor `dtype`, nor the optimizer's
+        state. Raises WeightFileError if it cannot be written, or the network could not be loaded
+        from it.
         """
         check_is_fitted(self)
         adapter = self._adapter
-        rows = weight_files.check_rows(self._row_shape, adapter.dtype)
+        rows = self._rows_of_file()
         network = StoredNetwork(
             weights=adapter.get_weights(),
             classes=getattr(self, "classes_", None),
@@ -58,12 +59,16 @@ class SavesWeights:
         except WeightFileError as error:
             raise WeightFileError(f"{path}: {error}") from error
 
+    def _rows_of_file(self) -> np.ndarray:
+        """Return made-up rows, with whose outputs a file is checked."""
+        return weight_files.check_rows(self._row_shape, self._adapter.dtype)
+
     def load_weights(self, path: str | Path) -> Self:
         """Load labels, weights and states saved by any implementation; return self, as if fitted.
 
-        `build` or `hidden`, and `dtype`, must be those of the estimator that saved them. The
-        optimizer and `history_` start afresh. Raises WeightFileError if the file does not fit or is
-        damaged, and leaves the estimator as it was.
+        `build`, or `hidden` and `activation`, and `dtype` must be those of the estimator that saved
+        them. The optimizer and `history_` start afresh. Raises WeightFileError if the file does not
+        fit or is damaged, and leaves the estimator as it was.
         """
         check_parameters(self)
         try:

@@ -127,6 +127,9 @@ class LockstepTraining(BaseEstimator, ABC):
     def _train(
         self, batch: Batch, epochs: int, validation: Batch | None, ahead: bool = False
     ) -> Iterator[dict]:
+        stopping = getattr(self._adapter.parts, "stopping", None) is not None
+        if stopping and validation is None:
+            raise ValueError("validation_data: the builder's early stopping needs them, got None")
         orders = _Timed(self._orders(batch, epochs))
         # Epochs may be trained ahead of their results; validation needs them one by one.
         together = ahead and validation is None
@@ -137,7 +140,11 @@ class LockstepTraining(BaseEstimator, ABC):
                 record |= {f"val_{name}": value for name, value in measured.items()}
             self._note(record, orders.seconds())
             yield record
+            if stopping and self._adapter.stop(len(self.history_) - 1, record["val_loss"]):
+                break
             orders.resume()
+        if stopping:
+            self._adapter.restore_best()
 
     def _orders(self, batch: Batch, epochs: int) -> Iterator[np.ndarray | None]:
         """Prepare to train on a batch, and return the order of its rows for each epoch."""
@@ -163,7 +170,7 @@ class LockstepTraining(BaseEstimator, ABC):
         if isinstance(adapter.parts, Program):
             yield from adapter.run(batch, orders, self.batch_size)
             return
-        for result in adapter.train(batch, orders, self.batch_size):
+        for result in adapter.train_augmented(batch, orders, self.batch_size):
             yield measured(result)
 
     def __sklearn_is_fitted__(self) -> bool:

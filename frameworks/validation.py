@@ -5,17 +5,27 @@ from contextlib import contextmanager
 from inspect import signature
 from itertools import zip_longest
 from numbers import Integral, Real
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import train_test_split
 
-from frameworks.default_network import DenseSpec
+from frameworks.callbacks import Callback
+from frameworks.default_network import ACTIVATIONS, DenseSpec
 from frameworks.spec import Spec
 from scratch import Batch
 
 __all__ = [
     *("builders_spec", "check_parameters", "check_training", "check_validation_data"),
-    *("check_weights", "encode_labels", "spec_of", "unchanged_if_it_fails"),
+    *(
+        "check_weights",
+        "encode_labels",
+        "hold_out",
+        "spec_of",
+        "unchanged_if_it_fails",
+        "widths_of",
+    ),
 ]
 
 _FLOAT32 = np.finfo(np.float32)
@@ -27,12 +37,43 @@ def check_parameters(estimator: Any) -> None:
     check_training(estimator)
     rate, expected = estimator.learning_rate, "above 0, and within float32"
     _check("learning_rate", rate, Real, lambda v: _SMALLEST <= v <= _LARGEST, expected)
-    if isinstance(estimator.hidden, str) or not isinstance(estimator.hidden, Sequence):
-        raise TypeError(f"hidden must be a tuple of widths, got {estimator.hidden!r}")
-    for width in estimator.hidden:
+    for width in widths_of(estimator.hidden):
         _check("hidden", width, Integral, lambda v: v >= 1, "widths of 1 or more")
+    if estimator.activation not in ACTIVATIONS:
+        known = ", ".join(map(repr, ACTIVATIONS))
+        raise ValueError(f"activation must be one of {known}, got {estimator.activation!r}")
     if estimator.build is not None and not callable(estimator.build):
         raise TypeError(f"build must be a function or None, got {estimator.build!r}")
+    if estimator.spec is not None and not isinstance(estimator.spec, Spec):
+        raise TypeError(f"spec must be a Spec or None, got {estimator.spec!r}")
+    _check_how_to_fit(estimator)
+
+
+def widths_of(hidden: Any) -> tuple[Any, ...]:
+    """Return the widths of the hidden layers; a number is one layer's. TypeError for others."""
+    if isinstance(hidden, Integral):
+        return (hidden,)
+    if isinstance(hidden, str) or not isinstance(hidden, Sequence):
+        raise TypeError(f"hidden must be a width or a tuple of widths, got {hidden!r}")
+    return tuple(hidden)
+
+
+def _check_how_to_fit(estimator: Any) -> None:
+    fraction, patience, tol = "between 0 and 1", "an integer, 1 or more", "0 or more"
+    _check(
+        "validation_fraction", estimator.validation_fraction, Real, lambda v: 0 < v < 1, fraction
+    )
+    _check("n_iter_no_change", estimator.n_iter_no_change, Integral, lambda v: v >= 1, patience)
+    _check("tol", estimator.tol, Real, lambda v: v >= 0, tol)
+    for name in ("early_stopping", "warm_start", "verbose"):
+        if not isinstance(getattr(estimator, name), bool | np.bool_):
+            raise TypeError(f"{name} must be True or False, got {getattr(estimator, name)!r}")
+    given = estimator.callbacks
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise TypeError(f"callbacks must be a list or tuple, got {given!r}")
+    for each in given:
+        if isinstance(each, type) or not (isinstance(each, Callback) or callable(each)):
+            raise TypeError(f"callbacks must be Callback objects or functions, got {each!r}")
 
 
 def check_training(estimator: Any) -> None:
@@ -60,14 +101,21 @@ def builders_spec(estimator: Any) -> Spec:
     if build is None:
         rate = float(estimator.learning_rate)
         regression = not estimator.task.has_answers
-        return DenseSpec(hidden=tuple(estimator.hidden), learning_rate=rate, regression=regression)
-    spec = spec_of(build)
+        if estimator.spec is not None:
+            raise ValueError("spec belongs to a builder, and build is None; set hidden, activation")
+        return DenseSpec(
+            hidden=tuple(map(int, widths_of(estimator.hidden))),
+            activation=estimator.activation,
+            learning_rate=rate,
+            regression=regression,
+        )
+    spec = spec_of(build) if estimator.spec is None else estimator.spec
     defaults = signature(type(estimator)).parameters
-    for name in ("hidden", "learning_rate"):
+    for name in ("hidden", "activation", "learning_rate"):
         if getattr(estimator, name) != defaults[name].default:
             raise ValueError(
                 f"{name} belongs to the builder if one is given, got {getattr(estimator, name)!r}; "
-                "give the builder another Spec: functools.partial(build, spec=replace(SPEC, ...))"
+                "give the builder others: spec=replace(SPEC, ...), or set_params(spec__NAME=...)"
             )
     return spec
 
@@ -106,6 +154,23 @@ def check_validation_data(estimator: Any, data: Any, dtype: str) -> Batch | None
         return estimator._check_rows(X, y, dtype)
     except ValueError as error:
         raise ValueError(f"validation_data: {error}") from error
+
+
+def hold_out(batch: Batch, fraction: float, seed: int, labels: bool) -> tuple[Batch, Batch]:
+    """Return the rows to train on and those held out, both in their order.
+
+    Of n rows ⌈fraction·n⌉ are held out, of each class its share if the targets are `labels`.
+    Raises ValueError if too few rows are left, or a class has too few.
+    """
+    y = batch.y.ravel() if labels else None
+    try:
+        parts = train_test_split(
+            np.arange(len(batch.X)), test_size=fraction, stratify=y, random_state=seed
+        )
+    except ValueError as error:
+        raise ValueError(f"validation_fraction={fraction}: {error}") from error
+    train, held = (batch.map(itemgetter(np.sort(part))) for part in parts)
+    return train, held._replace(w=None)
 
 
 @contextmanager

@@ -112,6 +112,7 @@ from scratch.losses import (
     PerceptronLoss,
     SequenceLoss,
     SumSquaredError,
+    WeightedMean,
 )
 from scratch.masks import layer_mask, weight_mask
 from scratch.network import Residual, Sequential
@@ -179,6 +180,7 @@ __all__ = [
     "CosineLoss",
     "KLDivergence",
     "SequenceLoss",
+    "WeightedMean",
     "PositionEmbedding",
     "SelfAttention",
     "attend",

@@ -40,7 +40,10 @@ class L2:
 
     @classmethod
     def sklearn(cls, alpha: float, mask: np.ndarray | None) -> "L2":
-        """Return `alpha` of scikit-learn's MLP; its mask is that of the weights."""
+        """Return `alpha` of scikit-learn's MLP; its mask is that of the weights.
+
+        With weights of rows, its loss is a `WeightedMean`.
+        """
         return cls(alpha, mask=mask, half_per_row=True)
 
     def forward(self, theta: np.ndarray, n: float) -> float:

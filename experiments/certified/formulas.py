@@ -7,6 +7,7 @@ from experiments.certified.stored import Formulas
 from experiments.harness.experiment import Experiment
 from frameworks.errors import RequestError
 from frameworks.probe import kind_of
+from frameworks.program import Parts, Program
 
 __all__ = ["formulas_of"]
 
@@ -29,7 +30,13 @@ def formulas_of(experiment: Experiment) -> Formulas:
     build = experiment.blueprint.builders.get("scratch")
     if build is None:
         raise RequestError(f"{experiment.name}: only what scratch builds can be certified")
-    network, loss, optimizer, *_ = build()
+    parts: Parts | Program = build()
+    if isinstance(parts, Program):
+        raise RequestError(
+            f"{experiment.name}: only a network with a loss and an optimizer can be certified, not "
+            "a program with a step of its own"
+        )
+    network, loss, optimizer, *_ = parts
     found: list[str] = []  # the activation after each layer with weights
     for layer in network.layers:
         if layer.params:

@@ -16,7 +16,7 @@ Nothing has to be guarded by `if __name__ == "__main__"`: trainings are processe
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -29,9 +29,13 @@ from experiments.harness.plan import plan
 from experiments.harness.records.native import check_margin
 from experiments.harness.records.runs import locate
 from experiments.harness.request import Request, parse_seeds
+from experiments.harness.workers.cluster.admission import joined
 from experiments.harness.workers.progress import make_progress
 from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.errors import RequestError
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = ["Comparison", "RequestError", "Run", "compare", "load_run", "run"]
 
@@ -41,6 +45,7 @@ def run(
     implementations: str | Sequence[str] = (),
     dtype: Literal["float64", "float32"] | None = None,
     seeds: int | str | Sequence[int] = 1,
+    settings: Sequence[str] = (),
     epochs: int | None = None,
     limit: int | None = None,
     data: Policy = "auto",
@@ -51,6 +56,8 @@ def run(
     jobs: int = 1,
     threads: int = 1,
     timeout: float = TIMEOUT,
+    dask: "str | Client | None" = None,
+    send_pages: bool = False,
     out: str | Path | None = None,
     quiet: bool = False,
 ) -> Run:
@@ -59,12 +66,15 @@ def run(
     An experiment is named as `lockstep list` does, or by the path of a page of your own. None
     named: all but the long ones; no implementation named: those that `lockstep run` trains.
     `epochs=None` trains as long as each experiment says, `limit` on the first rows only. `seeds` is
-    a number of seeds, from 0 on, a sequence of them, or a text such as "3,7" or "10-19". `native`
+    a number of seeds, from 0 on, a sequence of them, or a text such as "3,7" or "10-19". `settings`
+    are numbers instead of the pages' own, as `--set` takes them: ["hidden=8,16"]. `native`
     leaves each framework to its own defaults, in float32 unless `dtype` says otherwise; figures
     within `margin` then count as equivalent: 0.01 for accuracies, while a figure with a unit has no
     margin of its own. `floor` is the number of nudged trainings by which float32 is judged.
-    What the folder `out` already holds is not trained again. A training that finishes no epoch for
-    `timeout` seconds is ended, and has failed.
+    `dask`, a connected client or a scheduler's address, has a cluster train, with as many at a time
+    as its workers have threads; `send_pages` lets pages of your own travel there, whose code it
+    then executes. What the folder `out` already holds is not trained again. A training that
+    finishes no epoch for `timeout` seconds is ended, and has failed.
 
     Raises RequestError for what cannot be carried out, and DataError for data that cannot be had.
     A training that fails raises nothing: its row in `cells` says "failed", and why.
@@ -75,6 +85,7 @@ def run(
         implementations=_names(implementations),
         dtype=dtype or ("float32" if native else "float64"),
         seeds=_seeds(seeds),
+        settings=(settings,) if isinstance(settings, str) else tuple(settings),
         epochs=epochs,
         limit=limit,
         policy=data,
@@ -84,15 +95,16 @@ def run(
         floor=floor,
         out=None if out is None else Path(out),
     )
-    planned = plan(request)
-    check_margin(margin, (experiment.task for experiment in planned.experiments))
-    with planned.store.at_work(make=True):
-        with (
-            make_progress(quiet) as progress,
-            closing(train(planned, planned.missing(), jobs, timeout, progress, margin)) as finished,
-        ):
-            known = list(finished)
-        rebuild(planned.store, request.data_dir, margin, known)
+    with joined(dask, request, send_pages) as cluster:
+        planned = plan(request, cluster.surroundings if cluster else None)
+        check_margin(margin, (experiment.task for experiment in planned.experiments))
+        with planned.store.at_work(make=True), make_progress(quiet) as progress:
+            for remark in [*cluster.notes, *cluster.left_out] if cluster else ():
+                progress.remark(remark)
+            trained = train(planned, planned.missing(), jobs, timeout, progress, margin, cluster)
+            with closing(trained) as finished:
+                known = list(finished)
+            rebuild(planned.store, request.data_dir, margin, known)
     return Run(planned.store.folder, margin)
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from datasets import Dataset, Policy
 from experiments.harness.experiment import Experiment
+from experiments.harness.phases import How
 from experiments.harness.records.identity import key_of
 from experiments.harness.records.models import Head, SpecNumbers
 from experiments.registry import find_experiment
+from frameworks.spec_values import Setting, as_setting, label_of
 
 __all__ = ["Cell", "Group", "Job"]
 
@@ -29,6 +31,7 @@ class Cell:
     threads: int
     mode: str = "lockstep"  # or "native", or one of `frameworks.agreement.variants`
     page: str = ""  # the file of a user's own page
+    setting: Setting = ()  # numbers of its spec that are not the page's own
 
     @property
     def key(self) -> str:
@@ -37,15 +40,30 @@ class Cell:
         >>> Cell("mnist", "float64", 0, "keras", 10, None, "real", None, 1).key
         'mnist-float64-seed0-keras'
         """
-        return key_of(self.experiment, self.dtype, self.seed, self.implementation, self.mode)
+        own = self.experiment, self.dtype, self.seed, self.implementation, self.mode
+        return key_of(*own, self.label)
+
+    @property
+    def label(self) -> str:
+        """Its setting in words."""
+        return label_of(self.setting)
 
     @property
     def alike(self) -> "Cell":
         """The same for all cells that may be trained together: those of other seeds."""
         return replace(self, seed=0)
 
+    @property
+    def how(self) -> How:
+        """How it is trained."""
+        return How(self.dtype, self.seed, self.epochs, self.limit)
+
     def find(self) -> Experiment:
-        """Return its experiment, in whatever process this is."""
+        """Return its experiment, with its setting, in whatever process this is."""
+        return self.find_page().changed(self.setting)
+
+    def find_page(self) -> Experiment:
+        """Return its experiment as the page has it."""
         return find_experiment(self.page or self.experiment)
 
     def numbers(self, experiment: Experiment, data: Dataset) -> SpecNumbers:
@@ -74,4 +92,5 @@ class Job:
     def from_json(cls, sent: dict[str, Any]) -> "Job":
         """Return what was sent."""
         head = Head.model_validate_json(json.dumps(sent["head"]))
-        return cls(Cell(**sent["cell"]), head, Path(sent["folder"]))
+        setting = as_setting(dict(sent["cell"]["setting"]))
+        return cls(Cell(**sent["cell"] | {"setting": setting}), head, Path(sent["folder"]))

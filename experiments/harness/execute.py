@@ -9,15 +9,17 @@ from experiments.harness.plan import Plan
 from experiments.harness.records.models import Head, Results
 from experiments.harness.records.results import build_results
 from experiments.harness.records.store import Store
-from experiments.harness.workers.runner import Progress, Runner
+from experiments.harness.workers.cluster.admission import Cluster
+from experiments.harness.workers.cluster.tasks import ClusterTasks
+from experiments.harness.workers.local import LocalProcesses
+from experiments.harness.workers.place import Heads, Place, Progress
+from experiments.harness.workers.runner import Runner
 from frameworks.agreement.variants import nudges
 from frameworks.errors import RequestError
 
 __all__ = ["TIMEOUT", "check_limits", "rebuild", "train", "write"]
 
 TIMEOUT = 3_600.0  # seconds for an epoch: far more than the longest takes on one thread
-
-Heads = dict[Cell, Head]
 
 
 def check_limits(jobs: int, timeout: float) -> None:
@@ -34,13 +36,15 @@ def train(
     timeout: float,
     progress: Progress,
     margin: float | None = None,
+    cluster: Cluster | None = None,
 ) -> Generator[Results]:
     """Train what is missing of a plan; yield the results of each experiment, in the plan's order.
 
     Where float64 trainings exceed the fixed limits, scratch is trained nudged, too: the noise floor
     tells a training that is chaotic in itself from an implementation that computes something else.
-    A training that finishes no epoch for `timeout` seconds is ended, and has failed. The caller is
-    `at_work` in the run's folder.
+    A training that finishes no epoch for `timeout` seconds is ended, and has failed. Trained is on
+    the cluster, if there is one, or else here, with `jobs` at a time. The caller is `at_work` in
+    the run's folder.
     """
     check_limits(jobs, timeout)
     planned.store.create(cell.key for cell in planned.heads)
@@ -48,7 +52,13 @@ def train(
     unfinished = _Unfinished(planned, missing, margin)
     for name in names:
         unfinished.conclude(name)
-    runner = Runner(planned.store, jobs, next(iter(planned.heads)).threads, timeout, progress)
+    place: Place
+    if cluster:
+        place = ClusterTasks(cluster, planned.store, timeout, progress)
+    else:
+        threads = next(iter(planned.heads)).threads
+        place = LocalProcesses(planned.store, jobs, threads, timeout, progress)
+    runner = Runner(planned.store, place, progress)
     with closing(runner.run(dict(unfinished.missing), unfinished.then)) as cells:
         for _ in chain([None], cells):
             while names and names[0] in unfinished.results:
@@ -85,14 +95,15 @@ class _Unfinished:
 def _judges(planned: Plan, experiment: str, results: Results) -> Heads:
     """Return the nudged trainings by which float64 pairs that differ are still to be judged."""
     differ = {
-        entry.seed
+        (entry.label, entry.seed)
         for entry in results.agreement
         if (entry.dtype, entry.verdict) == ("float64", "differ") and not entry.inputs_differ
     }
     found: Heads = {}
     for cell in planned.heads:
         mine = (cell.experiment, cell.dtype, cell.mode) == (experiment, "float64", "lockstep")
-        if mine and cell.seed in differ and "scratch" in cell.find().blueprint.builders:
+        differs = mine and (cell.label, cell.seed) in differ
+        if differs and "scratch" in cell.find().blueprint.builders:
             found |= planned.beside(cell, nudges(planned.floor))
     return {cell: head for cell, head in found.items() if not _is_finished(planned.store, head)}
 

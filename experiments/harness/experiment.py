@@ -6,19 +6,22 @@ Every page ends in one `Experiment`, those in this repository and those in a use
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from datasets import DataError, Dataset, Policy
+from datasets import DataError, Dataset, Policy, Sequences
 from experiments.harness.page_checks import check_experiment
 from experiments.harness.page_code import named
+from experiments.harness.phases import Before, How, Phase, Stage
 from frameworks.blueprint import Blueprint
-from frameworks.errors import RequestError
-from frameworks.program import Builder
+from frameworks.draws import Draws
+from frameworks.errors import RequestError, first_line
+from frameworks.program import ProgramBuilder, name_of, with_spec
 from frameworks.spec import Shape, Spec, as_shape, outputs_for
+from frameworks.spec_values import Setting, label_of
 from frameworks.task import CLASSIFICATION, Task
 
 __all__ = ["PREFIX", "Band", "Experiment", "widths"]
@@ -44,18 +47,21 @@ class Experiment:
     certified : the arithmetic that the certified losses are computed in; None: there are none
     benchmarked : `lockstep bench` times it unless others are named
     long : `lockstep run` trains it only if it is named, or with --all
+    phases : the trainings of which it consists, where it is not just one; `epochs` of the spec are
+        those of the longest
     """
 
     page: str
     data: str
     spec: Spec
     load: Load
-    builders: Sequence[Builder]
+    builders: Sequence[ProgramBuilder]
     task: Task = CLASSIFICATION
     band: dict[str, Band] = field(default_factory=dict)
     certified: Literal["mpmath", "longdouble"] | None = None
     benchmarked: bool = False
     long: bool = False
+    phases: Sequence[Phase] = ()
 
     def __post_init__(self) -> None:
         check_experiment(self)
@@ -99,7 +105,7 @@ class Experiment:
     @cached_property
     def blueprint(self) -> Blueprint:
         """What implementations train."""
-        builders = {build.__name__.removeprefix("build_"): build for build in self.builders}
+        builders = {name_of(build).removeprefix("build_"): build for build in self.builders}
         return Blueprint(self.name, self.spec, builders, self.task)
 
     def load_data(self, policy: Policy, data_dir: str | None) -> Dataset:
@@ -117,25 +123,92 @@ class Experiment:
             raise RequestError(f"load() of {self.name} returned {kind}, not a Dataset")
         return data
 
-    def spec_for(self, data: Dataset) -> Spec:
-        """Return the numbers of a training on these data.
+    def spec_for(self, data: Dataset, spec: Spec | None = None, task: Task | None = None) -> Spec:
+        """Return the numbers of a training on these data; `spec` and `task` are those of a phase.
 
         Inputs and outputs are those of the data, as estimators set them; a page may leave them out.
         """
-        if self.task.has_answers:
-            outputs: Shape = outputs_for(len(data.class_names), self.spec.outputs)
+        spec, task = spec or self.spec, task or self.task
+        if task.has_answers:
+            outputs: Shape = outputs_for(len(data.class_names), spec.outputs)
+        elif isinstance(data.targets, Sequences):
+            outputs = (data.X_train.shape[1], len(data.targets.tokens))
+        elif not task.has_targets:
+            outputs = spec.outputs
         else:
             outputs = as_shape(data.y_train.shape[1:])
-        return replace(self.spec, inputs=as_shape(data.X_train.shape[1:]), outputs=outputs)
+        return replace(spec, inputs=as_shape(data.X_train.shape[1:]), outputs=outputs)
 
     def blueprint_for(self, data: Dataset) -> Blueprint:
         """Return what implementations train on these data."""
         return replace(self.blueprint, spec=self.spec_for(data))
 
+    @property
+    def all_phases(self) -> Sequence[Phase]:
+        """Its phases: at least one."""
+        return self.phases or (Phase(self.name, self.spec),)
+
+    def begun_on(self, data: Dataset) -> Dataset:
+        """Return the rows of the first phase, which the benchmark times."""
+        return self.all_phases[0].data(data, {})
+
+    def tested_on(self, data: Dataset) -> Dataset:
+        """Return the rows of the last phase, which the outputs and answers of a record belong to.
+
+        Where they follow from an earlier phase's training, the experiment's own are returned.
+        """
+        try:
+            return self.all_phases[-1].data(data, {})
+        except KeyError:
+            return data
+
+    def stage(self, phase: Phase, data: Dataset, before: Before, how: How) -> Stage:
+        """Return a phase, ready to be trained; `before` holds the estimators of those before it."""
+        own = phase.data(data, before)
+        task, seed, weights = phase.task or self.task, phase.seed(how.seed), None
+        spec = self.spec_for(own, phase.spec, task)
+        if phase.weights is not None:
+            weights = phase.weights(spec, Draws(seed).weights, before)
+        builders = self.blueprint.builders
+        if phase.spec != self.spec:
+            builders = {name: with_spec(build, phase.spec) for name, build in builders.items()}
+        name = f"{self.name}, {phase.name}" if self.phases else self.name
+        blueprint = Blueprint(name, spec, builders, task)
+        epochs = phase.epochs(how.epochs, self.spec.epochs)
+        return Stage(phase, blueprint, own, epochs, seed, how.limit, weights)
+
+    def changed(self, setting: Setting) -> "Experiment":
+        """Return the experiment with other numbers; RequestError if it cannot have them.
+
+        Where one of them is not the page's own, nothing published holds: there is no band.
+        """
+        return _changed(self, setting) if setting else self
+
     @cached_property
     def text(self) -> bytes:
         """What is in the page's file, read once: `find_experiment` does so as it loads the page."""
         return self.source.read_bytes()
+
+
+@lru_cache(maxsize=128)  # a worker asks for the same one several times a training
+def _changed(experiment: Experiment, setting: Setting) -> Experiment:
+    try:
+        spec = replace(experiment.spec, **dict(setting))
+        builders = tuple(with_spec(build, spec) for build in experiment.builders)
+        band = experiment.band if spec == experiment.spec else {}
+        phases = [_changed_phase(phase, experiment.spec, setting) for phase in experiment.phases]
+        changed = replace(experiment, spec=spec, builders=builders, band=band, phases=phases)
+    except (TypeError, ValueError) as error:
+        what = f"{experiment.name} with {label_of(setting)}"
+        raise RequestError(f"{what}: {first_line(error)}") from error
+    changed.__dict__["text"] = experiment.text  # what was executed, not what is there now
+    return changed
+
+
+def _changed_phase(phase: Phase, spec: Spec, setting: Setting) -> Phase:
+    """Return a phase with other numbers; one that differs from the experiment's own is kept."""
+    shared = {n: x for n, x in setting if getattr(phase.spec, n) == getattr(spec, n)}
+    return replace(phase, spec=replace(phase.spec, **shared))
 
 
 def widths(spec: Any) -> str:

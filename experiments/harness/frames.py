@@ -11,7 +11,7 @@ from experiments.harness.compare.views import findings, render, summary
 from experiments.harness.records.arrays import Arrays, weights_in
 from experiments.harness.records.models import Record
 from experiments.harness.records.results import asked_for, build_results
-from experiments.harness.records.store import EpochRow, Store, epoch_rows
+from experiments.harness.records.store import Store, epochs_table, set_names, set_values
 from frameworks.errors import choose
 from frameworks.files import write_atomically
 from frameworks.task import find_task
@@ -41,17 +41,19 @@ class Run:
 
         The columns of figures are those of the tasks: test_accuracy, or test_rmse, test_mse and
         test_r2; a training of another task, or one that failed, has NaN there. Of several that were
-        trained in one pass, the seconds are each one's share.
+        trained in one pass, the seconds are each one's share. Numbers that were set instead of the
+        page's own have a column each, set_hidden for example; "" is the page's own.
         """
-        rows = {cell.key: _row(cell) for cell in self.results.cells}
+        names = set_names(self.results.cells)
+        rows = {cell.key: _row(cell, names) for cell in self.results.cells}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("cell")
 
     @cached_property
     def history(self) -> pd.DataFrame:
         """One row for each training and epoch, as in results.csv: loss and accuracy."""
-        rows = epoch_rows(self.results.cells)
+        columns, rows = epochs_table(self.results.cells)
         types = {"loss": float, "accuracy": float}
-        return pd.DataFrame(rows, columns=EpochRow._fields).astype(types)
+        return pd.DataFrame(rows, columns=columns).astype(types)
 
     @cached_property
     def agreement(self) -> pd.DataFrame:
@@ -83,7 +85,7 @@ class Run:
         return self._store.arrays_of(finished[choose("finished cell", key, finished)])
 
 
-def _row(cell: Record) -> dict[str, object]:
+def _row(cell: Record, set_: list[str]) -> dict[str, object]:
     history, test, seconds = cell.history, cell.test, cell.seconds
     names = ("experiment", "implementation", "mode", "dtype", "seed", "epochs", "status")
     accuracies = history.accuracy if history else None
@@ -93,6 +95,7 @@ def _row(cell: Record) -> dict[str, object]:
     }
     return {
         **{name: getattr(cell, name) for name in names},
+        **dict(zip((f"set_{name}" for name in set_), set_values(cell, set_), strict=True)),
         "training_loss": _number(history.loss[-1] if history else None),
         "training_accuracy": _number(accuracies[-1] if accuracies else None),
         "test_loss": _number(test.loss if test else None),

@@ -6,6 +6,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from frameworks.errors import printable
+from frameworks.program import name_of
 from frameworks.spec import Spec
 from frameworks.task import TASKS, Task
 from frameworks.validation import spec_of
@@ -30,7 +31,7 @@ def check_experiment(experiment: "Experiment") -> None:
         raise TypeError(f"load must be a function, got {experiment.load!r}")
     _check_builders(experiment.builders, experiment.spec)
     if not isinstance(experiment.task, Task):
-        tasks = ", ".join(name.upper() for name in TASKS)
+        tasks = ", ".join(name.upper().replace(" ", "_") for name in TASKS)
         raise TypeError(f"task must be one of frameworks.task's {tasks}, got {experiment.task!r}")
     _check_band(experiment.band)
 
@@ -65,14 +66,14 @@ def _check_builders(builders: Any, spec: Spec) -> None:
     if not isinstance(builders, Sequence) or not builders:
         raise TypeError(f"builders must be a tuple of functions, got {builders!r}")
     for build in builders:
-        if not callable(build) or not getattr(build, "__name__", "").startswith("build_"):
+        if not callable(build) or not name_of(build).startswith("build_"):
             raise TypeError(
                 "builders must be functions named build_ and an implementation, as build_scratch "
                 f"is; got {build!r}"
             )
         if spec_of(build) != spec:
             raise ValueError(
-                f"{build.__name__} has another spec by default than spec={spec!r}; records would "
+                f"{name_of(build)} has another spec by default than spec={spec!r}; records would "
                 "name numbers that nothing was trained with"
             )
 

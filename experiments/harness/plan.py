@@ -12,9 +12,9 @@ from experiments.harness.experiment import Experiment
 from experiments.harness.page_code import named
 from experiments.harness.records import RUNS
 from experiments.harness.records.environment import (
-    environment,
-    packages_digest,
+    Surroundings,
     source_digest,
+    surroundings_here,
 )
 from experiments.harness.records.identity import IDENTITY, fingerprint_of
 from experiments.harness.records.models import Head, Record
@@ -24,6 +24,7 @@ from experiments.registry import EXPERIMENTS, find_experiments
 from frameworks.agreement.variants import variants
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError, choose, printable
+from frameworks.spec_values import parse_grid
 
 __all__ = ["Plan", "first_cell", "plan"]
 
@@ -38,6 +39,7 @@ class Plan:
     notes: list[str]  # for each experiment, which data is used and why, and rounded numbers
     left_out: list[str]  # what was asked for and cannot be done, and why
     floor: int  # nudged trainings where they are needed
+    around: Surroundings  # of whoever trains
 
     @property
     def folder(self) -> str:
@@ -64,16 +66,19 @@ class Plan:
         for mode in modes:
             other = replace(cell, implementation="scratch", mode=mode)
             values = self.heads[cell].model_dump(by_alias=True)
-            found[other] = _signed(other, values | {"acceptance": None})
+            found[other] = _signed(other, values | {"acceptance": None}, self.around)
         return found
 
 
-def plan(request: Request) -> Plan:
-    """Check a request, load its data once to see which it is, and lay out the cells."""
+def plan(request: Request, around: Surroundings | None = None) -> Plan:
+    """Check a request, load its data once to see which it is, and lay out the cells.
+
+    `around` are the surroundings in which they will be trained; None: those of this machine.
+    """
+    around = around or surroundings_here(request.threads)
     experiments = _experiments(request)
     heads: dict[Cell, Head] = {}
     used, notes, left_out = [], [], []
-    around: dict[str, Any] = {"environment": environment(request.threads)}
     for experiment in experiments:
         able, reasons = _able(experiment, request)
         if not able and request.experiments:
@@ -83,19 +88,21 @@ def plan(request: Request) -> Plan:
         if not able:
             continue
         data = experiment.load_data(request.policy, request.data_dir)
-        common = around | {
-            "source_sha256": source_digest(experiment.source, experiment.text, *experiment.beside)
-        }
+        source = source_digest(experiment.source, experiment.text, *experiment.beside)
         used.append(experiment)
-        notes += [data.note, *_rounded(experiment)]
-        for cell in _cells(request, data, experiment, able):
-            heads[cell] = _head(cell, experiment, data, common)
+        notes.append(data.note)
+        for setting in parse_grid(experiment.spec, request.settings, experiment.name):
+            changed = experiment.changed(setting)
+            notes += _rounded(changed)
+            for cell in _cells(request, data, changed, able, [name for name, _ in setting]):
+                heads[cell] = _head(cell, changed, data, source, around)
     if not heads:
         raise RequestError(f"nothing to train: {'; '.join(left_out)}")
     together = "".join(sorted(head.fingerprint for head in heads.values()))
     kind = request.kind.replace(" ", "-")
     name = f"{kind}-{sha256(together.encode()).hexdigest()[:8]}"
-    return Plan(Store(request.out or RUNS / name), heads, used, notes, left_out, request.floor)
+    notes, store = list(dict.fromkeys(notes)), Store(request.out or RUNS / name)
+    return Plan(store, heads, used, notes, left_out, request.floor, around)
 
 
 def _experiments(request: Request) -> list[Experiment]:
@@ -117,6 +124,8 @@ def _able(experiment: Experiment, request: Request) -> tuple[list[str], list[str
     for name, backend in BACKENDS.items():
         if name in asked or (not asked and backend.default):
             why = backend.cannot_train(experiment.blueprint, request.dtype, request.native)
+            if request.native and experiment.phases:
+                why = f"{experiment.name} is several trainings, of which --native knows one alone"
             if why:
                 left_out.append(why)
             else:
@@ -133,8 +142,13 @@ def _rounded(experiment: Experiment) -> Iterator[str]:
         )
 
 
-def first_cell(request: Request, data: Dataset, experiment: Experiment) -> Cell:
-    """Return scratch's training with seed 0, from which the others are made."""
+def first_cell(
+    request: Request, data: Dataset, experiment: Experiment, names: Iterable[str] = ()
+) -> Cell:
+    """Return scratch's training with seed 0, from which the others are made.
+
+    `names` are those of the numbers that the experiment was changed in.
+    """
     return Cell(
         experiment=experiment.name,
         dtype=request.dtype,
@@ -147,14 +161,19 @@ def first_cell(request: Request, data: Dataset, experiment: Experiment) -> Cell:
         threads=request.threads,
         mode="native" if request.native else "lockstep",
         page=str(experiment.source.resolve()) if experiment.is_users else "",
+        setting=tuple((name, getattr(experiment.spec, name)) for name in names),
     )
 
 
 def _cells(
-    request: Request, data: Dataset, experiment: Experiment, able: Iterable[str]
+    request: Request,
+    data: Dataset,
+    experiment: Experiment,
+    able: Iterable[str],
+    names: Iterable[str],
 ) -> Iterator[Cell]:
     """Yield an experiment's cells: for each seed the implementations, then what judges them."""
-    able, first = list(able), first_cell(request, data, experiment)
+    able, first = list(able), first_cell(request, data, experiment, names)
     judged = request.dtype == "float32" and not request.native and len(able) > 1
     beside = _judges(experiment, data, able, request.floor) if judged else []
     for seed in request.seeds:
@@ -183,29 +202,34 @@ def _unlike(record: Record, head: Head) -> str:
     return f"with {_UNLIKE.get(name, f'another {name}')}"
 
 
-def _head(cell: Cell, experiment: Experiment, data: Dataset, common: dict[str, Any]) -> Head:
-    """Return what a cell's record says before its training; `common` is the same for others."""
+def _head(
+    cell: Cell, experiment: Experiment, data: Dataset, source: str, around: Surroundings
+) -> Head:
+    """Return what a cell's record says before its training; `source` is its code's digest."""
     values = {
         "experiment": cell.experiment,
         "task": experiment.task.name,
         "dtype": cell.dtype,
         "seed": cell.seed,
         "data": {"name": data.name, "source": data.source, "sha256": data.sha256},
+        "setting": dict(cell.setting),
         "spec": cell.numbers(experiment, data).items(),
         "epochs": cell.epochs,
         "limit": cell.limit,
         "acceptance": _acceptance(cell, experiment, data),
+        "environment": around.environment,
+        "source_sha256": source,
     }
-    return _signed(cell, common | values)
+    return _signed(cell, values, around)
 
 
-def _signed(cell: Cell, values: dict[str, Any]) -> Head:
+def _signed(cell: Cell, values: dict[str, Any], around: Surroundings) -> Head:
     """Return the head of a cell's record, with the fingerprint of all that makes its result."""
     values = values | {
         "key": cell.key,
         "implementation": cell.implementation,
         "mode": cell.mode,
-        "packages_sha256": packages_digest(BACKENDS[cell.implementation].packages),
+        "packages_sha256": around.packages(cell.implementation),
     }
     head = Head.model_validate_json(json.dumps(values | {"fingerprint": ""}))
     return head.model_copy(update={"fingerprint": fingerprint_of(head.model_dump())})

@@ -32,6 +32,7 @@ class Request:
     threads: int = 1
     native: bool = False  # each framework's own defaults, nothing aligned
     floor: int = TRAININGS  # that are nudged, and judge where no fixed limit holds
+    settings: Sequence[str] = ()  # of a spec's numbers: "hidden=8,16", each list a side of a grid
     out: Path | None = None  # None: a folder under runs/ that follows from all of this
 
     def __post_init__(self) -> None:
@@ -48,6 +49,10 @@ class Request:
         choose("dtype", self.dtype, ("float64", "float32"))
         choose("data", self.policy, get_args(Policy))
         check_floor(self.floor)
+        if self.epochs and any(
+            text.partition("=")[0].strip() == "epochs" for text in self.settings
+        ):
+            raise RequestError("epochs are given by --epochs and by --set; leave one out")
 
     @property
     def kind(self) -> str:

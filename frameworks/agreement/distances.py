@@ -100,7 +100,7 @@ def miscounted(distance: Distance) -> str:
 
 def _mismatches(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray:
     pairs = zip_longest(() if a is None else a, () if b is None else b)
-    return np.flatnonzero([x != y for x, y in pairs])
+    return np.flatnonzero([not np.array_equal(x, y) for x, y in pairs])
 
 
 def relative_errors(a: Sequence[float | None], b: Sequence[float | None]) -> list[float]:

@@ -8,7 +8,7 @@ numbers show nothing. Two implementations agree if they are no farther apart tha
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, zip_longest
 
 import numpy as np
 
@@ -90,7 +90,7 @@ def measure_floor(trainings: Sequence[Outcome], dtype: str) -> NoiseFloor | None
     unit = float(np.finfo(dtype).eps)
     return NoiseFloor(
         loss=max(unit, *(distance.loss for distance in distances)),
-        epochs=[max(errors) for errors in zip(*(d.epochs for d in distances), strict=True)],
+        epochs=[*map(max, zip_longest(*(d.epochs for d in distances), fillvalue=np.inf))],
         weight=max(unit, *(distance.weight for distance in distances)),
         test_loss=max(unit, *(distance.test_loss for distance in distances)),
         predictions=max(len(distance.mismatches) for distance in distances),

@@ -32,9 +32,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from frameworks.program import Builder, Parts
+from frameworks.agreement.nudged_programs import nudged_in_place
+from frameworks.program import Parts, Program, ProgramBuilder
 from frameworks.spec import Spec
-from scratch import Dropout, Layer, Loss, Sequential
+from scratch import Dropout, Layer, Loss, Sequential, TrainOnly
 from scratch.optimizers.optimizer import Learner, Wrapper
 
 __all__ = ["Nudge", "NudgedNumber", "nudged"]
@@ -189,21 +190,25 @@ class NudgedOptimizer(Wrapper):
         self.value(theta)
 
 
-def nudged(build: Builder, seed: int | Sequence[int]) -> Builder:
+def nudged(build: ProgramBuilder, seed: int | Sequence[int]) -> ProgramBuilder:
     """Return a builder of the same network in NumPy whose training is nudged throughout."""
 
     @wraps(build)
-    def build_nudged(spec: Spec) -> Parts:
-        parts = build(spec)
+    def build_nudged(spec: Spec) -> Parts | Program:
+        parts: Parts | Program = build(spec=spec)
         places = (Nudge([*np.ravel(seed), i]) for i in count())
+        if isinstance(parts, Program):
+            return nudged_in_place(parts, places)
         layers = [  # a Dropout takes masks, and the next layer nudges
             layer if isinstance(layer, Dropout) else NudgedLayer(layer, next(places), next(places))
             for layer in parts.network.layers
         ]
-        return parts._replace(
-            network=Sequential(*layers),
-            loss=NudgedLoss(parts.loss, next(places), next(places)),
-            optimizer=NudgedOptimizer(parts.optimizer, next(places), next(places)),
-        )
+        loss = NudgedLoss(parts.loss, next(places), next(places))
+        optimizer, nudges = parts.optimizer, (next(places), next(places))
+        if isinstance(optimizer, TrainOnly):  # nobody rounds a weight that stays as it is
+            optimizer.optimizer = NudgedOptimizer(optimizer.optimizer, *nudges)
+        else:
+            optimizer = NudgedOptimizer(optimizer, *nudges)
+        return parts._replace(network=Sequential(*layers), loss=loss, optimizer=optimizer)
 
     return build_nudged

@@ -18,7 +18,7 @@ import numpy as np
 from frameworks.agreement.nudge import nudged
 from frameworks.backends import BACKENDS
 from frameworks.blueprint import Blueprint
-from frameworks.program import Builder, Parts
+from frameworks.program import Parts, Program, ProgramBuilder
 from frameworks.spec import Spec
 from scratch import Layer, Sequential, Sigmoid
 
@@ -45,12 +45,13 @@ def variants(blueprint: Blueprint, implementations: Sequence[str], count: int) -
 
 
 def has_sigmoid(blueprint: Blueprint) -> bool:
-    """Return whether scratch's network has a sigmoid."""
-    network = blueprint.builders["scratch"](spec=blueprint.spec).network
-    return any(isinstance(each, Sigmoid) for each in network.layers)
+    """Return whether scratch's network has a sigmoid; a program's step computes its own."""
+    parts: Parts | Program = blueprint.builders["scratch"](spec=blueprint.spec)
+    layers = () if isinstance(parts, Program) else parts.network.layers
+    return any(isinstance(each, Sigmoid) for each in layers)
 
 
-def change(mode: str, seed: int) -> Callable[[Builder], Builder]:
+def change(mode: str, seed: int) -> Callable[[ProgramBuilder], ProgramBuilder]:
     """Return how a mode changes scratch's builder: "lockstep" does not."""
     if mode == "lockstep":
         return lambda build: build
@@ -71,7 +72,7 @@ class KerasSigmoid(Sigmoid):
         return self.a
 
 
-def with_keras_sigmoid(build: Builder) -> Builder:
+def with_keras_sigmoid(build: ProgramBuilder) -> ProgramBuilder:
     """Return a builder of the same network in NumPy, with TensorFlow's sigmoid."""
 
     def swap(layer: Layer) -> Layer:
@@ -79,7 +80,8 @@ def with_keras_sigmoid(build: Builder) -> Builder:
 
     @wraps(build)
     def build_with_keras_sigmoid(spec: Spec) -> Parts:
-        parts = build(spec)
+        parts = build(spec=spec)
+        assert isinstance(parts, Parts)  # see `has_sigmoid`
         return parts._replace(network=Sequential(*map(swap, parts.network.layers)))
 
     return build_with_keras_sigmoid

@@ -7,6 +7,7 @@ import numpy as np
 from frameworks.diverge.side import Side, Step, take, take_step
 from frameworks.errors import RequestError
 from frameworks.probe import LayerOutput, Opened, undisturbed
+from frameworks.program import Program, Watched, loss_of
 from scratch import Batch
 
 __all__ = ["First"]
@@ -40,6 +41,41 @@ class First:
             return self.opened.adapter.layer_outputs(self.batch.X, training=True)
 
     @cached_property
+    def networks(self) -> list[tuple[str, list[LayerOutput]]]:
+        """The name of every network, " of the generator", and its layers' outputs for the rows.
+
+        A single network has no name; one that takes other inputs than rows has no outputs here.
+        """
+        adapter, found = self.opened.adapter, [("", self.layers)]
+        for i in range(1, len(adapter.parts.networks)):
+            try:
+                found.append(("", adapter.layer_outputs(self.batch.X, network=i)))
+            except Exception:  # noqa: BLE001 - of the framework's own kind
+                found.append(("", []))
+        if len(found) == 1:
+            return found
+        names = getattr(adapter.parts, "names", ()) or [
+            f"network {i}" for i in range(1, len(found) + 1)
+        ]
+        return [(f" of the {name}", each) for name, (_, each) in zip(names, found, strict=True)]
+
+    @cached_property
+    def watched(self) -> Watched | None:
+        """What is seen of the first step of a program; None for a network."""
+        adapter = self.opened.adapter
+        return adapter.watched(self.batch) if isinstance(adapter.parts, Program) else None
+
+    @cached_property
+    def in_order_of_updates(self) -> list[list[int]]:
+        """The numbers of the weight arrays, network by network, as a step updates them."""
+        counts = self.opened.adapter.weights_of_networks()
+        ends = np.cumsum(counts)
+        own = [[*range(end - count, end)] for end, count in zip(ends, counts, strict=True)]
+        order = () if self.watched is None else self.watched.order
+        rest = [i for i in range(len(own)) if i not in order]
+        return [own[i] for i in (*order, *rest)]
+
+    @cached_property
     def outputs(self) -> np.ndarray:
         """The network's outputs (n, ...), from which predictions are made."""
         adapter, weights = self.opened.adapter, self.opened.initial_weights
@@ -50,6 +86,8 @@ class First:
     @cached_property
     def loss_and_gradients(self) -> tuple[float, list[np.ndarray]]:
         """The loss, and its gradient for every weight array."""
+        if self.watched is not None:
+            return loss_of(self.watched.values), self.watched.gradients
         with undisturbed(self.opened.adapter):
             return self.opened.adapter.loss_and_gradients(self.batch)
 
@@ -63,7 +101,8 @@ class First:
         same holds for the bias of attention's keys, which adds the same to all scores of a query.
         """
         kinds = {layer.kind for layer in self.layers}
-        if kinds & {"batch normalization", "dropout", "attention"}:
+        whole = isinstance(self.opened.adapter.parts, Program)  # its step is one of many rows
+        if whole or kinds & {"batch normalization", "dropout", "attention"}:
             return self._of_layers()
         rows = [take(self.batch, None, i, 1) for i in range(len(self.batch.X))]
         each = [self.opened.adapter.loss_and_gradients(row)[1] for row in rows]

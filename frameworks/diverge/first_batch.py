@@ -26,6 +26,8 @@ __all__ = [
 
 FACTOR = 16  # float32: TensorFlow's sigmoid alone is 8 unit roundoffs from the exact one
 INPUT, OUTPUTS = "the input of ", "the network's outputs"
+_APART = 1_000  # between the positions of the layers of different networks
+_ALIKE = 1e-3  # float32: relative; a mistake is larger, rounding far smaller
 ROUNDOFF = float(np.finfo(np.float32).eps) / 2  # of float32
 
 
@@ -68,26 +70,66 @@ def inputs(a: First, b: First) -> Iterator[Item]:
 
 def _forward(a: First, b: First) -> Iterator[Item]:
     """Yield every layer's output in evaluation and in training mode, and the network's."""
-    yield from _layers(a.layers, b.layers, "")
+    pairs = zip(a.networks, b.networks, strict=False)
+    for number, ((name, ours), (_, theirs)) in enumerate(pairs):
+        yield from _layers(ours, theirs, name, number * _APART)
     yield Item(OUTPUTS, a.outputs, b.outputs, len(a.layers), len(b.layers))
     yield from _layers(a.training_layers, b.training_layers, ", in training mode")
 
 
 def _loss(a: First, b: First) -> Iterator[Item]:
-    """Yield the training loss."""
-    yield Item("loss", a.loss_and_gradients[0], b.loss_and_gradients[0])
+    """Yield the training loss; of a program, all the values that its step returns.
+
+    Of several networks the second is updated against the first: a value that stands at its place
+    is compared only if the updates before it are the same, as it would differ in any case.
+    """
+    if a.watched is None or b.watched is None:
+        yield Item("loss", a.loss_and_gradients[0], b.loss_and_gradients[0])
+        return
+    if len(a.networks) > 1:
+        orders = np.array(a.watched.order), np.array(b.watched.order)
+        yield Item("the order of the updates", *orders)
+    same = True
+    for i, (name, x) in enumerate(a.watched.values.items()):
+        if i and i < len(a.networks):
+            same = same and _same_update(a, b, i - 1)
+        if same:
+            yield Item(name, x, b.watched.values.get(name, np.nan), i)
+
+
+def _same_update(a: First, b: First, number: int) -> bool:
+    """Return whether one update of a step has the same gradients, and the same new weights."""
+    limit = ONE_BATCH if a.side.dtype == "float64" else _ALIKE
+    pairs = [
+        (x[i], y[i])
+        for i in a.in_order_of_updates[number]
+        for x, y in (
+            (a.loss_and_gradients[1], b.loss_and_gradients[1]),
+            (a.step.after, b.step.after),
+        )
+    ]
+    return not any(difference("", x, y, limit).parted for x, y in pairs)
 
 
 def _gradient(a: First, b: First) -> Iterator[Item]:
-    """Yield the gradient for every weight array, from the last layer to the first, as it flows."""
-    found = _weights("gradient of ", a, a.loss_and_gradients[1], b.loss_and_gradients[1])
-    yield from reversed([*found])
+    """Yield the gradient for every weight array, from the last layer to the first, as it flows.
+
+    Of several networks, those of the one updated first come first, and those of the others only if
+    that update is the same.
+    """
+    found = [*_weights("gradient of ", a, a.loss_and_gradients[1], b.loss_and_gradients[1])]
+    for number, network in enumerate(a.in_order_of_updates):
+        if number and not _same_update(a, b, number - 1):
+            return
+        yield from (found[i] for i in reversed(network))
 
 
 def _step(a: First, b: First) -> Iterator[Item]:
     """Yield every weight array after one optimizer step, taken by the training code itself."""
     yield Item("loss of the step", a.step.loss, b.step.loss)
-    yield from _weights("", a, a.step.after, b.step.after)
+    found = [*_weights("", a, a.step.after, b.step.after)]
+    for network in a.in_order_of_updates:
+        yield from (found[i] for i in network)
 
 
 FIRST_BATCH: dict[str, Callable[[First, First], Iterable[Item]]] = {
@@ -156,7 +198,13 @@ def rounding_limit(*noise: float) -> float:
 
 def names_of(first: First) -> list[str]:
     """Return a name for each weight array of the network."""
-    return list(weight_names(first.layers, len(first.opened.initial_weights)))
+    if len(first.networks) == 1:
+        return list(weight_names(first.layers, len(first.opened.initial_weights)))
+    names: list[str] = []
+    counts = first.opened.adapter.weights_of_networks()
+    for (network, layers), count in zip(first.networks, counts, strict=True):
+        names += weight_names(layers, count, network, len(names))
+    return names
 
 
 def _weights(prefix: str, first: First, a: Any, b: Any) -> Iterator[Item]:
@@ -164,8 +212,13 @@ def _weights(prefix: str, first: First, a: Any, b: Any) -> Iterator[Item]:
         yield Item(prefix + name, x, y, i)
 
 
-def _layers(a: list[LayerOutput], b: list[LayerOutput], suffix: str) -> Iterator[Item]:
-    """Yield what each layer is given, if that has one shape on both sides, and what it returns."""
+def _layers(
+    a: list[LayerOutput], b: list[LayerOutput], suffix: str, before: int = 0
+) -> Iterator[Item]:
+    """Yield what each layer is given, if that has one shape on both sides, and what it returns.
+
+    `before`: is added to the positions of the layers.
+    """
     for i, j in align(a, b):
         x, y = a[i], b[j]
         kind = x.kind if x.kind == y.kind else f"{x.kind} against {y.kind}"
@@ -173,9 +226,9 @@ def _layers(a: list[LayerOutput], b: list[LayerOutput], suffix: str) -> Iterator
         if x.inputs is not None and y.inputs is not None:
             rows = x.inputs.reshape(len(x.inputs), -1), y.inputs.reshape(len(y.inputs), -1)
             yield Item(INPUT + where, *(rows if rows[0].shape == rows[1].shape else
-                                        (x.inputs, y.inputs)), i, j)  # fmt: skip
+                                        (x.inputs, y.inputs)), before + i, before + j)  # fmt: skip
         if pair := returned(x, y):
-            yield Item(where, *pair, i, j)
+            yield Item(where, *pair, before + i, before + j)
 
 
 def returned(x: LayerOutput, y: LayerOutput) -> tuple[np.ndarray, np.ndarray] | None:

@@ -101,7 +101,7 @@ class NudgedSteps:
     def replay(self, epoch: int) -> list[float]:
         """Train one epoch in one call; return the limits of all weights after it."""
         for each in self._trainings:
-            list(each.adapter.train(each.batch, [each.orders[epoch - 1]], self._size))
+            list(each.adapter.epochs(each.batch, [each.orders[epoch - 1]], self._size))
         weights = [each.adapter.get_weights() for each in self._trainings]
         self._widen([[0.0, *map(relative_error, a, b)] for a, b in combinations(weights, 2)])
         return self.limits[1:]

@@ -79,16 +79,24 @@ def parts_of(kind: str, count: int) -> list[str]:
     (['kernel', 'bias'], ['array 1', 'array 2', 'array 3'])
     """
     parts = _PARTS.get(kind, ("kernel", "bias"))
+    if kind == "attention" and count == len(parts) // 2:
+        parts = parts[::2]  # without biases
     if count > len(parts):
         return [f"array {k}" for k in range(1, count + 1)]
     return list(parts[:count])
 
 
-def weight_names(layers: Sequence[LayerOutput], count: int) -> Iterator[str]:
-    """Yield a name for each of `count` weight arrays: its number and its place in the network."""
+def weight_names(
+    layers: Sequence[LayerOutput], count: int, network: str = "", first: int = 0
+) -> Iterator[str]:
+    """Yield a name for each of `count` weight arrays: its number and its place in the network.
+
+    `network` says which of several, as in " of the generator", `first` the number of its first.
+    """
     names: list[str] = []
     for position, layer in enumerate(layers, 1):
         parts = parts_of(layer.kind, layer.weights)
-        names += [f"{part} of layer {position}, {layer.kind}" for part in parts]
+        names += [f"{part} of layer {position}, {layer.kind},{network}" for part in parts]
     for i in range(count):
-        yield f"weights.{i} ({names[i]})" if len(names) == count else f"weights.{i}"
+        where = names[i].rstrip(",") if len(names) == count else network.strip()
+        yield f"weights.{first + i} ({where})" if where else f"weights.{first + i}"

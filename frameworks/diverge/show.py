@@ -17,7 +17,7 @@ from frameworks.diverge.findings import LEVELS, Finding, Level, Walk
 from frameworks.diverge.first_batch import FACTOR
 from frameworks.diverge.single_step import SingleSteps
 
-__all__ = ["Divergence", "as_json", "level_table", "show", "where_of"]
+__all__ = ["Divergence", "against", "as_json", "level_table", "show", "where_of"]
 
 _WIDTH = 78
 _MARKS = {"same": ("✓", "green"), "parted": ("✗", "red"), "measured": ("~", "")}
@@ -37,6 +37,7 @@ class Divergence:
     noise_floor: NoiseFloor | None
     notes: list[str]
     single_steps: SingleSteps | None
+    against: list[str]  # all that went against, a sentence each
 
 
 def as_json(walk: Walk) -> Divergence:
@@ -52,7 +53,19 @@ def as_json(walk: Walk) -> Divergence:
         noise_floor=None if walk.floor is None else walk.floor.noise,
         notes=walk.notes,
         single_steps=walk.single,
+        against=against(walk),
     )
+
+
+def against(walk: Walk) -> list[str]:
+    """Return a sentence for every difference; none if the two agree."""
+    found = [_first(walk, finding) for finding in walk.findings]
+    return found + ([_single(walk.single)] if walk.single and walk.single.parted else [])
+
+
+def _first(walk: Walk, finding: Finding) -> str:
+    verb = "first differ" if finding is walk.findings[0] else "also differ"
+    return f"They {verb} at the {finding.level} level: {where_of(finding.difference)}."
 
 
 def _measured(walk: Walk) -> bool:
@@ -78,7 +91,7 @@ def show(console: Console, walk: Walk) -> None:
     for finding in walk.findings:
         _show_finding(console, walk, finding)
     if walk.single is not None and walk.single.parted:
-        _show_single(console, walk.single)
+        _say(console, "✗ ", _single(walk.single), "red")
     console.print(Text(_verdict(walk), style="red" if walk.parts else "green"))
 
 
@@ -154,8 +167,7 @@ def _how_judged(walk: Walk) -> list[str]:
 
 def _show_finding(console: Console, walk: Walk, finding: Finding) -> None:
     each = finding.difference
-    verb = "first differ" if finding is walk.findings[0] else "also differ"
-    _say(console, "✗ ", f"They {verb} at the {finding.level} level: {where_of(each)}.", "red")
+    _say(console, "✗ ", _first(walk, finding), "red")
     if any(each.values):
         at = f"at {list(each.index)}: " if each.index else ""
         a, b = walk.a.implementation, walk.b.implementation
@@ -176,15 +188,14 @@ def where_of(each: Difference) -> str:
     return f"{where}, {error}, {limit}"
 
 
-def _show_single(console: Console, single: SingleSteps) -> None:
+def _single(single: SingleSteps) -> str:
     steps = [each.step for each in single.parted]
     worst = max(single.parted, key=lambda each: each.error)
-    text = (
+    return (
         f"{len(steps)} of {single.steps} single steps differ, from step {steps[0]} to step "
         f"{steps[-1]}; the worst is step {worst.step}: {worst.where}, by "
         f"{exponent([worst.error])}."
     )
-    _say(console, "✗ ", text, "red")
 
 
 def _verdict(walk: Walk) -> str:

@@ -106,7 +106,7 @@ class Step:
 def take_step(opened: Opened, batch: Batch, batch_size: int) -> Step:
     """Take one step with the same code that `fit` uses."""
     before = opened.adapter.get_weights()
-    (result,) = opened.adapter.train(batch, [None], batch_size)
+    (result,) = opened.adapter.epochs(batch, [None], batch_size)
     return Step(result.loss, before, opened.adapter.get_weights())
 
 
@@ -142,10 +142,10 @@ def train(opened: Opened, batch_size: int) -> Iterator[EpochResult]:
         if order is None or len(order) == n:
             whole.append(order)
     if whole:
-        yield from opened.adapter.train(opened.batch, whole, batch_size)
+        yield from opened.adapter.epochs(opened.batch, whole, batch_size)
     for order in opened.orders[len(whole) :]:
         rows = take(opened.batch, order, 0, n if order is None else len(order))
-        yield from opened.adapter.train(rows, [None], batch_size)
+        yield from opened.adapter.epochs(rows, [None], batch_size)
 
 
 def take(data: Batch, order: np.ndarray | None, start: int, count: int) -> Batch:

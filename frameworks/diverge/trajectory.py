@@ -97,7 +97,7 @@ def find_step(
     for epoch in range(1, first):
         report("replaying epochs", epoch, first - 1)
         for x in opened:
-            list(x.adapter.train(x.batch, [x.orders[epoch - 1]], a.batch_size))
+            list(x.adapter.epochs(x.batch, [x.orders[epoch - 1]], a.batch_size))
         if nudged is not None and _outside(opened, nudged.replay(epoch)):
             return find_step(a, b, steps, epoch, loss, report, floor)
     sides = First(a, opened[0]), First(b, opened[1])
@@ -126,12 +126,19 @@ def _walk(
             if number == len(history) + 1:
                 history.append(pair)
             limits = None if nudged is None else nudged.step(batch, loss)
-            for found in _compare(pair, names, loss, limits):
+            for found in _in_order(a, [*_compare(pair, names, loss, limits)]):
                 if found.parted:
                     found = replace(found, epoch=epoch, step=number)
                     known = history if len(history) == number else []
                     return Parting(found, known, _gradients(a, b, pair, other), pair)
     return None
+
+
+def _in_order(a: First, compared: list[Difference]) -> Iterator[Difference]:
+    """Yield a step's loss, then its weights in the order in which they were updated."""
+    loss, *weights = compared
+    yield loss
+    yield from (weights[i] for network in a.in_order_of_updates for i in network)
 
 
 def first_steps(a: Side, b: Side, count: int) -> list[StepPair]:

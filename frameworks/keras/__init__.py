@@ -13,6 +13,8 @@ BACKEND = Backend(
     packages=("keras", "tensorflow"),
     classifier="KerasClassifier",
     regressor="KerasRegressor",
+    feature_learner="KerasFeatureLearner",
+    sequencer="KerasSequencer",
     estimators="estimators",
     style=LineStyle(colour=1, width=1.7, dashes=(5, 2), marker="s"),
     variables={"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"},

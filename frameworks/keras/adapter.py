@@ -2,7 +2,7 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any
@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 
 from frameworks.adapter import Adapter, require_own
-from frameworks.draws import Dropped, StepDraws
+from frameworks.draws import Dropped
 from frameworks.keras.dropout import DropoutLayers, nothing_else_drawn
 from frameworks.keras.facts import optimizer_facts
 from frameworks.keras.layer_outputs import layer_outputs
 from frameworks.keras.layouts import canonical_states, in_order, layout_of
 from frameworks.keras.lending import lent_keras
 from frameworks.keras.loading import keras
+from frameworks.keras.programs import RunsPrograms
 from frameworks.layout import Layouts
 from frameworks.probe import LayerOutput, computing
-from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
+from frameworks.program import Parts, Program, ProgramBuilder
 from frameworks.recordings.trace import Facts
 from frameworks.spec import Spec
 from scratch import Batch, EpochResult
@@ -30,7 +31,7 @@ Tensors = list[Any]  # of the backend
 _SECONDS_PER_CALL = 0.5  # of `_train_epochs`, about, so that progress is reported
 
 
-class KerasAdapter(Adapter):
+class KerasAdapter(RunsPrograms, Adapter):
     """A compiled `keras.Model` with its loss and a `keras.optimizers` optimizer.
 
     `Model.fit` costs milliseconds per epoch, however small the epoch. Here one call trains many
@@ -47,7 +48,8 @@ class KerasAdapter(Adapter):
             raise TypeError("a program must build its optimizers on the variables they train")
         layers = [layer for network in parts.networks for layer in in_order(network)]
         self.layouts = Layouts(map(layout_of, layers))
-        self.states = [a for layer in layers for a in canonical_states(layer)]
+        kept = parts.states if isinstance(parts, Program) else ()
+        self.states = [a for layer in layers for a in canonical_states(layer, kept)]
         self.dropout = DropoutLayers(parts.networks)
         self._compiled_for: tuple[Any, ...] = ()
         return parts
@@ -186,42 +188,42 @@ class KerasAdapter(Adapter):
             right += correct
         return losses, right
 
-    def run(
-        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
-    ) -> Iterator[dict[str, float]]:
-        for order in orders:
-            with self.lent(), nothing_else_drawn(self.parts.networks):
-                means = [*super().run(data, [order], batch_size)]
-            yield from means
-
-    def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
-        tensors = StepBatch(*(None if a is None else _tensor(a) for a in batch))
-        named = {name: _tensor(a) for name, a in draws.named.items()}
-        values = self._run_step(tensors, [_tensor(mask) for mask in draws.masks], named)
-        return {name: float(value) for name, value in values.items()}
-
-    def _run_step(
-        self, batch: StepBatch, masks: Tensors, named: dict[str, Any]
-    ) -> Mapping[str, Any]:
-        """Run a program's step on the backend's tensors."""
-        with self.dropout.handed(masks):
-            return self.step(batch, named)
-
-    def outputs(self, X: np.ndarray) -> np.ndarray:
+    def stop(self, epoch: int, loss: float) -> bool:
+        callback, model = self.parts.stopping, self.parts.network
         with self.lent():
-            return self._to_numpy(self.parts.network(_tensor(X), training=False))
+            if not epoch:
+                callback.set_model(model)
+                model.stop_training = False
+                callback.on_train_begin()
+            callback.on_epoch_end(epoch, {"loss": loss, "val_loss": loss})
+        return model.stop_training
 
-    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
-        network = self.parts.network
+    def restore_best(self) -> None:
+        with self.lent():
+            self.parts.stopping.on_train_end()
+
+    def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
+        with self.lent():
+            return self._to_numpy(self.parts.networks[network](_tensor(X), training=False))
+
+    def weights_of_networks(self) -> list[int]:
+        return [sum(layout_of(each).count for each in in_order(n)) for n in self.parts.networks]
+
+    def layer_outputs(
+        self, X: np.ndarray, training: bool = False, network: int = 0
+    ) -> list[LayerOutput]:
+        model = self.parts.networks[network]
         masks = self.stream.peek(len(X)).masks if training else ()
         with (
             self.lent(),
-            nothing_else_drawn([network]),
+            nothing_else_drawn([model]),
             self.dropout.handed([*map(_tensor, masks)]),
         ):
-            return computing(X, layer_outputs(network, _tensor(X), training, self._to_numpy))
+            return computing(X, layer_outputs(model, _tensor(X), training, self._to_numpy))
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
+        if isinstance(self.parts, Program):
+            return self.gradients_of_step(batch)
         network, masks = self.parts.network, self.stream.peek(len(batch.X)).masks
         with self.lent(), nothing_else_drawn([network]):
             with self.dropout.handed([_tensor(mask) for mask in masks]):

@@ -2,12 +2,15 @@
 
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_keras
+from frameworks.feature_learner import LockstepFeatureLearner
 from frameworks.keras.adapter import KerasAdapter
 from frameworks.keras.loading import keras
 from frameworks.regressor import LockstepRegressor
+from frameworks.sequencer import LockstepSequencer
 from frameworks.trainer import LockstepTrainer
 
-__all__ = ["KerasClassifier", "KerasRegressor", "KerasTrainer"]
+__all__ = ["KerasClassifier", "KerasFeatureLearner", "KerasRegressor", "KerasSequencer"]
+__all__ += ["KerasTrainer"]
 
 
 def _on_backend() -> type[KerasAdapter]:
@@ -47,5 +50,17 @@ class KerasRegressor(LockstepRegressor):
 
 class KerasTrainer(LockstepTrainer):
     """Programs in Keras; parameters as in `LockstepTrainer`."""
+
+    _adapter_class = _on_backend()
+
+
+class KerasFeatureLearner(LockstepFeatureLearner):
+    """Features without targets, in Keras; parameters as in `LockstepFeatureLearner`."""
+
+    _adapter_class = _on_backend()
+
+
+class KerasSequencer(LockstepSequencer):
+    """Sequences of tokens, in Keras; parameters as in `LockstepSequencer`."""
 
     _adapter_class = _on_backend()

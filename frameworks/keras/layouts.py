@@ -115,8 +115,13 @@ def in_order(network: keras.Model) -> list[keras.layers.Layer]:
     return sorted(network.layers, key=lambda layer: places.get(id(layer), len(places)))
 
 
-def canonical_states(layer: keras.layers.Layer) -> list[keras.Variable]:
-    """Return what one layer learns without a gradient, in the canonical order."""
+def canonical_states(
+    layer: keras.layers.Layer, names: tuple[str, ...] = ()
+) -> list[keras.Variable]:
+    """Return what one layer learns without a gradient, in the canonical order.
+
+    `names`: what layers of a page's own keep (see `frameworks.program.Program`).
+    """
     if isinstance(layer, keras.layers.BatchNormalization):
         return [layer.moving_mean, layer.moving_variance]
-    return []
+    return [getattr(layer, name) for name in names if hasattr(layer, name)]

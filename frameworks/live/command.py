@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     given = _parser().parse_args(arguments)
     try:
-        return compare_recordings(given.before, given.after, given.json)
+        return 0 if compare_recordings(given.before, given.after, given.json).same else 1
     except RequestError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def compare_recordings(before: str, after: str, as_json: bool) -> int:
-    """Compare two recordings and print what was found; return 1 if they differ, else 0."""
+def compare_recordings(before: str, after: str, as_json: bool) -> "Report":
+    """Compare two recordings, print what was found, and return it."""
     from frameworks.live.entry import diverge
 
     report = diverge(before, after)
@@ -56,7 +56,7 @@ def compare_recordings(before: str, after: str, as_json: bool) -> int:
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # a reader that has read enough, as `head` has; rich ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0 if report.same else 1
+    return report
 
 
 def _print(report: "Report", as_json: bool) -> None:

@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from textwrap import wrap
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -63,6 +63,19 @@ class Report:
         """The first proven cause."""
         return self.causes[0].sentence if self.causes else None
 
+    @property
+    def verdict(self) -> Literal["part", "same"]:
+        """In one word."""
+        return "same" if self.same else "part"
+
+    @property
+    def against(self) -> list[str]:
+        """All that went against, a sentence each; empty if the two are the same."""
+        if self.same:
+            return []
+        where = self.place if self.difference is None else where_of(self.difference)
+        return [f"They first differ at the {self.level} level: {where}."]
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything in plain types, for JSON; infinite numbers become None."""
         found = self.difference
@@ -70,6 +83,8 @@ class Report:
             "schema": 1,
             "between": list(self.names),
             "same": self.same,
+            "verdict": self.verdict,
+            "against": self.against,
             **{name: getattr(self, name) for name in ("steps", "batch_size", "dtype", "seed")},
             "levels": [_level(each) for each in self.levels],
             "level": self.level,
@@ -113,9 +128,7 @@ class Report:
         console.print(Text(self._verdict(), style="green" if self.same else "red"))
 
     def _print_difference(self, console: Console, found: Difference) -> None:
-        _say(
-            console, "✗ ", f"They first differ at the {self.level} level: {where_of(found)}.", "red"
-        )
+        _say(console, "✗ ", self.against[0], "red")
         if any(found.values):
             at = f"at {list(found.index)}: " if found.index else ""
             pairs = [f"{name} {x}" for name, x in zip(self.names, found.values, strict=True)]

@@ -62,7 +62,7 @@ class PythonAdapter(Adapter):
                     correct += count_correct(np.array(outputs), np.array(y_i), threshold)
             yield EpochResult(total / len(X), None if threshold is None else correct / len(X))
 
-    def outputs(self, X: np.ndarray) -> np.ndarray:
+    def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
         return np.array(self.parts.network.predict(X.tolist()))
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
@@ -71,7 +71,9 @@ class PythonAdapter(Adapter):
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
         return self.parts.network.loss(outputs.tolist(), y.tolist())
 
-    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
+    def layer_outputs(
+        self, X: np.ndarray, training: bool = False, network: int = 0
+    ) -> list[LayerOutput]:
         rows, found = X.tolist(), []
         for layer in self.parts.network.layers:  # a neuron's sum and its sigmoid are one step
             rows = [[neuron.forward(x) for neuron in layer] for x in rows]

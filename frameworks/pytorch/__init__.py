@@ -11,6 +11,8 @@ BACKEND = Backend(
     packages=("torch",),
     classifier="PyTorchClassifier",
     regressor="PyTorchRegressor",
+    feature_learner="PyTorchFeatureLearner",
+    sequencer="PyTorchSequencer",
     style=LineStyle(colour=2, width=1.7, dashes=(1.5, 1.5), marker="^"),
     loop="PyTorchLoop",
     peers=(

@@ -13,20 +13,33 @@ from frameworks.adapter import Adapter, require_own
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_pytorch
 from frameworks.draws import Dropped, StepDraws
+from frameworks.feature_learner import LockstepFeatureLearner
 from frameworks.layout import Layouts
 from frameworks.probe import LayerOutput, computing
-from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
+from frameworks.program import (
+    Parts,
+    Program,
+    ProgramBuilder,
+    Step,
+    StepBatch,
+    Watched,
+    updated_in,
+)
 from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn
 from frameworks.pytorch.facts import optimizer_facts
 from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of
 from frameworks.recordings.trace import Facts
 from frameworks.regressor import LockstepRegressor
+from frameworks.sequencer import LockstepSequencer
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
 from scratch import Batch, EpochResult
 
-__all__ = ["PyTorchAdapter", "PyTorchClassifier", "PyTorchRegressor", "PyTorchTrainer"]
+__all__ = [
+    *("PyTorchAdapter", "PyTorchClassifier", "PyTorchFeatureLearner", "PyTorchRegressor"),
+    *("PyTorchSequencer", "PyTorchTrainer"),
+]
 
 
 class PyTorchAdapter(Adapter):
@@ -41,7 +54,8 @@ class PyTorchAdapter(Adapter):
         for optimizer in parts.optimizers:
             _convert(optimizer, getattr(torch, self.dtype))
         self.layouts = Layouts(map(layout_of, modules))
-        self.states = [a for module in modules for a in canonical_states(module)]
+        kept = parts.states if isinstance(parts, Program) else ()
+        self.states = [a for module in modules for a in canonical_states(module, kept)]
         self.dropout = DropoutModules(parts.networks)
         return parts
 
@@ -97,6 +111,12 @@ class PyTorchAdapter(Adapter):
         total = float(torch.stack(losses).sum())
         return EpochResult(total / len(X), self._accuracy(torch.cat(outputs), y))
 
+    def stop(self, epoch: int, loss: float) -> bool:
+        return self.parts.stopping.stop(loss, self.parts.network)
+
+    def restore_best(self) -> None:
+        self.parts.stopping.restore(self.parts.network)
+
     def run(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[dict[str, float]]:
@@ -112,6 +132,38 @@ class PyTorchAdapter(Adapter):
         named = {name: torch.from_numpy(a) for name, a in draws.named.items()}
         with self.dropout.handed(draws.masks):
             values = self.step(tensors, named)
+        return {name: value.item() for name, value in values.items()}
+
+    def watch_step(self, batch: StepBatch, draws: StepDraws) -> Watched:
+        given: dict[int, torch.Tensor] = {}
+
+        def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+            for p in (p for group in optimizer.param_groups for p in group["params"]):
+                given[id(p)] = torch.zeros_like(p) if p.grad is None else p.grad.clone()
+
+        hooks = [each.register_step_pre_hook(note) for each in self.parts.optimizers]
+        try:
+            with nothing_else_drawn():
+                values = self.run_step(batch, draws)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        own = [given.get(id(p), torch.zeros_like(p)).detach().numpy() for p in self.layouts.own]
+        order = updated_in(given, [network.parameters() for network in self.parts.networks])
+        return Watched(values, self.layouts.to_canonical(own), order)
+
+    def weights_of_networks(self) -> list[int]:
+        return [sum(layout_of(m).count for m in n.modules()) for n in self.parts.networks]
+
+    def run_evaluation(
+        self, evaluate: Step, batch: StepBatch, draws: StepDraws
+    ) -> dict[str, float]:
+        for network in self.parts.networks:
+            network.eval()
+        tensors = StepBatch(*(None if a is None else torch.from_numpy(a) for a in batch))
+        named = {name: torch.from_numpy(a) for name, a in draws.named.items()}
+        with torch.no_grad():
+            values = evaluate(tensors, named)
         return {name: value.item() for name, value in values.items()}
 
     def _loss(
@@ -132,17 +184,21 @@ class PyTorchAdapter(Adapter):
         right = (output > self.threshold) == y if output.shape[1] == 1 else output.argmax(1) == y
         return float(right.sum()) / len(y)
 
-    def outputs(self, X: np.ndarray) -> np.ndarray:
+    def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
         with torch.inference_mode():
-            return self.parts.network.eval()(torch.from_numpy(X)).numpy()
+            return self.parts.networks[network].eval()(torch.from_numpy(X)).numpy()
 
-    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
-        network = self.parts.network.train(training)
+    def layer_outputs(
+        self, X: np.ndarray, training: bool = False, network: int = 0
+    ) -> list[LayerOutput]:
+        module = self.parts.networks[network].train(training)
         masks = self.stream.peek(len(X)).masks if training else ()
         with torch.no_grad(), nothing_else_drawn(), self.dropout.handed(masks):
-            return computing(X, layer_outputs(network, torch.from_numpy(X)))
+            return computing(X, layer_outputs(module, torch.from_numpy(X)))
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
+        if isinstance(self.parts, Program):
+            return self.gradients_of_step(batch)
         trained = [p for p in self.layouts.own if p.requires_grad]
         columns = [torch.from_numpy(a) for a in batch if a is not None]
         masks = self.stream.peek(len(batch.X)).masks
@@ -175,7 +231,8 @@ class PyTorchAdapter(Adapter):
         return (torch.sigmoid(z) if z.shape[1] == 1 else torch.softmax(z, 1)).numpy()
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
-        return float(self.parts.loss(torch.from_numpy(outputs), torch.from_numpy(y)))
+        with torch.inference_mode():
+            return float(self.parts.loss(torch.from_numpy(outputs), torch.from_numpy(y)))
 
 
 def _convert(optimizer: torch.optim.Optimizer, dtype: torch.dtype) -> None:
@@ -202,5 +259,17 @@ class PyTorchClassifier(LockstepClassifier):
 
 class PyTorchTrainer(LockstepTrainer):
     """Programs in PyTorch; parameters as in `LockstepTrainer`."""
+
+    _adapter_class = PyTorchAdapter
+
+
+class PyTorchFeatureLearner(LockstepFeatureLearner):
+    """Features without targets, in PyTorch; parameters as in `LockstepFeatureLearner`."""
+
+    _adapter_class = PyTorchAdapter
+
+
+class PyTorchSequencer(LockstepSequencer):
+    """Sequences of tokens, in PyTorch; parameters as in `LockstepSequencer`."""
 
     _adapter_class = PyTorchAdapter

@@ -95,9 +95,9 @@ class DropoutModules:
 
     @contextmanager
     def handed(self, masks: Sequence[np.ndarray]) -> Iterator[None]:
-        """Use these masks, channels last, in the next forward pass."""
+        """Use these masks, channels last, in the next forward pass; none in evaluation mode."""
         tensors = map(torch.from_numpy, masks)
-        pairs = zip(tensors, self._first, strict=True)
+        pairs = zip(tensors, self._first if masks else (), strict=True)
         with self.masks.handed([m.movedim(-1, 1) if first else m for m, first in pairs]):
             yield
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 __all__ = [
+    "EarlyStopping",
     *("step_rate", "stock_optimizer", "use_biased_running_variance", "use_epsilon_hat"),
     *("tracks_biased_variance", "use_one_bias", "use_rate"),
 ]
@@ -33,6 +35,31 @@ def use_epsilon_hat(optimizer: Adam) -> Adam:
     optimizer.epsilon_hat = epsilon_hat  # type: ignore[attr-defined]  # for `optimizer_facts`
     optimizer.register_step_pre_hook(rescale)
     return optimizer
+
+
+class EarlyStopping:
+    """The loop's own early stopping, as every user of PyTorch writes it: the rule is Keras'.
+
+    Training ends after `patience` epochs in a row whose validation loss was not below the best.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience, self.best, self.waited = patience, math.inf, 0
+        self.best_state: dict[str, Any] | None = None
+
+    def stop(self, loss: float, network: nn.Module) -> bool:
+        """Take note of an epoch's loss and of the network; return whether to stop."""
+        if self.best_state is None or loss < self.best:
+            self.best, self.best_state = loss, deepcopy(network.state_dict())
+            self.waited = 0
+            return False
+        self.waited += 1
+        return self.waited >= self.patience
+
+    def restore(self, network: nn.Module) -> None:
+        """Give the network the weights of its best epoch."""
+        if self.best_state is not None:
+            network.load_state_dict(self.best_state)
 
 
 def step_rate(start: float, factor: float, size: int) -> Callable[[int], float]:

@@ -84,25 +84,31 @@ def _gates(a: np.ndarray, parts: int) -> np.ndarray:
 
 def _attention(module: nn.MultiheadAttention) -> Layout:
     """W and b for queries, keys and values, from one array; those of the outputs are a Linear's."""
-    own = [module.in_proj_weight, module.in_proj_bias]
-    if own[0] is None or own[1] is None or module.bias_k is not None:
-        raise TypeError("attention needs equal sizes of q, k and v, bias=True, and no add_bias_kv")
-    return Layout(own, 6, _three, _one)
+    if module.in_proj_weight is None or module.bias_k is not None:
+        raise TypeError("attention needs equal sizes of q, k and v, and no add_bias_kv")
+    if module.in_proj_bias is None:
+        return Layout([module.in_proj_weight], 3, _three, _one)
+    return Layout([module.in_proj_weight, module.in_proj_bias], 6, _three, _one)
 
 
 def _three(arrays: Arrays) -> list[np.ndarray]:
-    W, b = (np.split(a, 3) for a in arrays)
-    return [a for pair in zip((w.T for w in W), b, strict=True) for a in pair]
+    W, *b = (np.split(a, 3) for a in arrays)
+    return [a for part in zip((w.T for w in W), *b, strict=True) for a in part]
 
 
 def _one(arrays: Arrays) -> list[np.ndarray]:
-    return [np.concatenate([W.T for W in arrays[::2]]), np.concatenate(arrays[1::2])]
+    step = len(arrays) // 3  # W and b, or W alone
+    W, *b = (arrays[i::step] for i in range(step))
+    return [np.concatenate([w.T for w in W]), *map(np.concatenate, b)]
 
 
-def canonical_states(module: nn.Module) -> list[torch.Tensor]:
-    """Return what one module learns without a gradient; TypeError where it has no counterpart."""
+def canonical_states(module: nn.Module, names: tuple[str, ...] = ()) -> list[torch.Tensor]:
+    """Return what one module learns without a gradient; TypeError where it has no counterpart.
+
+    `names`: what modules of a page's own keep (see `frameworks.program.Program`).
+    """
     if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-        return []
+        return [getattr(module, name) for name in names if hasattr(module, name)]
     mean, variance = module.running_mean, module.running_var
     if mean is None or variance is None or module.momentum is None:
         raise TypeError("BatchNorm needs a momentum, and running statistics")

@@ -21,6 +21,8 @@ BACKEND = Backend(
     packages=("numpy",),
     classifier="ScratchClassifier",
     regressor="ScratchRegressor",
+    feature_learner="ScratchFeatureLearner",
+    sequencer="ScratchSequencer",
     style=LineStyle(colour=0, width=3.2, dashes=(), marker="o"),
     together="fit_together",
     loop="ScratchLoop",

@@ -1,6 +1,7 @@
 """scratch behind the shared interface."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -11,17 +12,30 @@ from frameworks.adapter import Adapter, require_own
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_scratch
 from frameworks.draws import Dropped, StepDraws
+from frameworks.feature_learner import LockstepFeatureLearner
 from frameworks.probe import LayerOutput, computing, kind_of
-from frameworks.program import Parts, Program, ProgramBuilder, StepBatch
+from frameworks.program import (
+    Parts,
+    Program,
+    ProgramBuilder,
+    Step,
+    StepBatch,
+    Watched,
+    updated_in,
+)
 from frameworks.recordings.trace import Facts
 from frameworks.regressor import LockstepRegressor
 from frameworks.scratch.facts import optimizer_facts
 from frameworks.scratch.walking import leaves, walk
+from frameworks.sequencer import LockstepSequencer
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
 from scratch import Batch, EpochResult
 
-__all__ = ["ScratchAdapter", "ScratchClassifier", "ScratchRegressor", "ScratchTrainer"]
+__all__ = [
+    *("ScratchAdapter", "ScratchClassifier", "ScratchFeatureLearner", "ScratchRegressor"),
+    *("ScratchSequencer", "ScratchTrainer"),
+]
 
 _AHEAD = 64  # epochs of a small network that may be trained before the first is reported
 
@@ -79,22 +93,56 @@ class ScratchAdapter(Adapter):
             ahead=_AHEAD,
         )
 
+    def stop(self, epoch: int, loss: float) -> bool:
+        return self.parts.stopping.stop(loss, *self._learned())
+
+    def restore_best(self) -> None:
+        self.parts.stopping.restore(*self._learned())
+
+    def _learned(self) -> list[np.ndarray]:
+        network = self.parts.network
+        return [network.theta, *network.state.values()]
+
     def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
         if draws.masks:
             self.parts.network.use_masks(draws.masks)
         values = self.step(batch, draws.named)
         return {name: float(value) for name, value in values.items()}
 
-    def outputs(self, X: np.ndarray) -> np.ndarray:
-        return self.parts.network.predict(X)
+    def watch_step(self, batch: StepBatch, draws: StepDraws) -> Watched:
+        found: list[np.ndarray] = []
+        with gradients_given(self.parts.optimizers) as given:
+            values = self.run_step(batch, draws)
+        for network in self.parts.networks:
+            flat = given.get(id(network.flat), np.zeros_like(network.flat))
+            ends = np.cumsum([w.size for w in network.weights])
+            pieces = zip(np.split(flat, ends[:-1]), network.weights, strict=True)
+            found += [piece.reshape(w.shape) for piece, w in pieces]
+        order = updated_in(given, [[network.flat] for network in self.parts.networks])
+        return Watched(values, found, order)
+
+    def weights_of_networks(self) -> list[int]:
+        return [len(network.weights) for network in self.parts.networks]
+
+    def run_evaluation(
+        self, evaluate: Step, batch: StepBatch, draws: StepDraws
+    ) -> dict[str, float]:
+        values = evaluate(batch, draws.named)
+        return {name: float(value) for name, value in values.items()}
+
+    def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
+        return self.parts.networks[network].predict(X)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return (scratch.sigmoid if outputs.shape[1] == 1 else scratch.softmax)(outputs)
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
-        return float(self.parts.loss.forward(outputs, y))
+        loss = self.parts.loss
+        return float(getattr(loss, "forward", loss)(outputs, y))
 
-    def layer_outputs(self, X: np.ndarray, training: bool = False) -> list[LayerOutput]:
+    def layer_outputs(
+        self, X: np.ndarray, training: bool = False, network: int = 0
+    ) -> list[LayerOutput]:
         if training:
             self._peek(X)
         found = [
@@ -105,13 +153,19 @@ class ScratchAdapter(Adapter):
                 0 if isinstance(layer, scratch.Sequential) else len(layer.params),
                 None if isinstance(layer, scratch.Sequential) else x.copy(),
             )
-            for layer, x, a in walk(self.parts.network, X, training)
+            for layer, x, a in walk(self.parts.networks[network], X, training)
         ]
         return computing(X, found)
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
+        if isinstance(self.parts, Program):
+            return self.gradients_of_step(batch)
         self._peek(batch.X)
-        return self.parts.network.loss_and_grad(self.parts.loss, *batch, training=True)
+        loss, gradients = self.parts.network.loss_and_grad(self.parts.loss, *batch, training=True)
+        (optimizer,) = self.parts.optimizers
+        if isinstance(optimizer, scratch.TrainOnly):  # which has no use for the others
+            gradients = optimizer.only_trained(gradients)
+        return loss, gradients
 
     def _layers(self) -> list[Any]:
         return [layer for network in self.parts.networks for layer in leaves(network)]
@@ -138,6 +192,32 @@ class ScratchAdapter(Adapter):
             layer.state = own
             if rng is not None:
                 layer.rng = rng
+
+
+@contextmanager
+def gradients_given(optimizers: Iterable[Any]) -> Iterator[dict[int, np.ndarray]]:
+    """Note the gradient that each optimizer is given, by the identity of the θ that it updates."""
+    given: dict[int, np.ndarray] = {}
+
+    def watching(step: Any) -> Any:
+        def noting(theta: np.ndarray, g: np.ndarray) -> None:
+            given[id(theta)] = g.copy()
+            step(theta, g)
+
+        return noting
+
+    optimizers = list(optimizers)
+    before = [vars(optimizer).get("step") for optimizer in optimizers]
+    for optimizer in optimizers:
+        optimizer.step = watching(optimizer.step)
+    try:
+        yield given
+    finally:
+        for optimizer, own in zip(optimizers, before, strict=True):
+            if own is None:
+                del optimizer.step
+            else:
+                optimizer.step = own
 
 
 class ScratchRegressor(LockstepRegressor):
@@ -168,5 +248,17 @@ class ScratchClassifier(LockstepClassifier):
 
 class ScratchTrainer(LockstepTrainer):
     """Programs in NumPy; parameters as in `LockstepTrainer`."""
+
+    _adapter_class = ScratchAdapter
+
+
+class ScratchFeatureLearner(LockstepFeatureLearner):
+    """Features without targets, in NumPy; parameters as in `LockstepFeatureLearner`."""
+
+    _adapter_class = ScratchAdapter
+
+
+class ScratchSequencer(LockstepSequencer):
+    """Sequences of tokens, in NumPy; parameters as in `LockstepSequencer`."""
 
     _adapter_class = ScratchAdapter

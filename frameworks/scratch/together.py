@@ -31,6 +31,8 @@ def fit_together(
     CannotFollow for a network that has to be trained alone (with dropout, for example) or might as
     well be: where a step works in more than 256 KiB, stacked arrays only leave the cache.
     """
+    if estimators[0].early_stopping or estimators[0].callbacks or estimators[0].verbose:
+        raise CannotFollow("each epoch of each training has to be looked at")
     first, batch = estimators[0], _begin(estimators[0], X, y, classes)
     size = first.batch_size
     fit = _MOST_BYTES // _bytes(first, batch, size)

@@ -20,7 +20,7 @@ from scratch.compiler.tables import has_ones, to_batch, to_tables
 from scratch.compiler.tracing import CannotFollow, Trace, plain
 from scratch.layers.layer import Layer
 from scratch.layers.masking import Mask
-from scratch.losses import Loss, SequenceLoss
+from scratch.losses import Loss, SequenceLoss, WeightedMean
 from scratch.network import Sequential
 from scratch.optimizers import Optimizer
 from scratch.penalties import L2
@@ -40,7 +40,7 @@ class Parts:
     def objects(self) -> list[Any]:
         """Return the layers and masks, the loss, the optimizers, outermost first, the penalty."""
         found: list[Any] = [*_layers(self.network), self.loss, *self.optimizers()]
-        found += [self.loss.loss] if isinstance(self.loss, SequenceLoss) else []
+        found += [self.loss.loss] if isinstance(self.loss, SequenceLoss | WeightedMean) else []
         masks = (getattr(each, "mask", None) for each in found)
         found += [mask for mask in masks if isinstance(mask, Mask)]
         return found + [self.penalty] * (self.penalty is not None)

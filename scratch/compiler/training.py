@@ -123,7 +123,8 @@ class _Batches:
         self.is_new = True
         self.penalties = np.zeros(self.slots, self.parts.network.theta.dtype)
         self.y = self._room_for(self.data.y)
-        self.w = None if self.data.w is None else self._room_for(self.data.w)
+        # a loss may be divided by Σ w, in the slots that are still empty as well: so 1, not 0
+        self.w = None if self.data.w is None else self._room_for(self.data.w) + 1
 
     @property
     def is_compiled(self) -> bool:

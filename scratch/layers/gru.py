@@ -54,50 +54,70 @@ class GRU(Recurrent):
         super().__init__(d_in, d_out, return_sequences=return_sequences, biases=biases, **options)
         self.reset_after = reset_after
 
-    def advance(self, z: np.ndarray, state: State) -> tuple[State, State]:
-        """Return (h,), and what its derivative needs."""
-        (h,), (_, U, *biases), d = state, self.params, self.d_out
-        a_z, a_r, a_g = self._parts(z)
+    @property
+    def columns(self) -> int:
+        """The numbers of s: those of z, r and g, with reset_after q_g apart from a_g."""
+        return (4 if self.reset_after else 3) * self.d_out
+
+    def joined(self) -> np.ndarray:
+        """Return V (g, k, d_out): a_g has nothing from h in it, and q_g nothing from x."""
+        gates, (h, b) = super().joined(), self._rows_of_h()
+        V = np.zeros_like(gates, shape=(self.columns // self.d_out, *gates.shape[1:]))
+        V[:3] = gates
+        V[2, h] = 0
         if self.reset_after:
-            q = h @ U + biases[1]
-            q_z, q_r, q_g = self._parts(q)
+            V[2, b] = 0
+            V[3, h], V[3, b] = gates[2, h], gates[2, b]
+        return V
+
+    def share(self, dV: np.ndarray) -> None:
+        """Set the gradients to W, U and the biases from dV (k, g·d_out)."""
+        (h, b), d = self._rows_of_h(), self.d_out
+        g = slice(2 * d, 3 * d)
+        if self.reset_after:
+            dV[h, g], dV[b, g] = dV[h, 3 * d :], dV[b, 3 * d :]
         else:
-            q = h @ U[:, : 2 * d]
-            q_z, q_r = q[:, :d], q[:, d:]
-        keep, r = sigmoid(a_z + q_z), sigmoid(a_r + q_r)
-        p = q_g if self.reset_after else r * h
-        g = np.tanh(a_g + (r * q_g if self.reset_after else p @ U[:, 2 * d :]))
-        return (keep * h + (1 - keep) * g,), (h, keep, r, p, g)
+            dV[h, g] = (self.p.swapaxes(1, 2) @ self.dS[:, :, g]).sum(axis=0)
+        super().share(dV[:, : 3 * d])
 
-    def retreat(self, i: int, d: State) -> tuple[np.ndarray, np.ndarray, State]:
-        """Return the gradients to x W, to h U, and to the h of the step before."""
-        (dh,), (h, keep, r, p, g), U = d, self.kept[i], self.params[1]
-        da = np.empty_like(dh, shape=(len(dh), 3 * self.d_out))
-        da_z, da_r, da_g = self._parts(da)
-        da_g[...] = dh * (1 - keep) * (1 - g * g)
-        da_z[...] = dh * (h - g) * keep * (1 - keep)
+    def begin(self, t: int, n: int) -> None:
+        """Make room for z and r, for q_g or r ⊙ h, and for g."""
+        self.gate = np.empty_like(self.read, shape=(t, 2, n, self.d_out))
+        self.p = np.empty_like(self.read, shape=(t, n, self.d_out))
+        self.g = np.empty_like(self.p)
+
+    def advance(self, i: int, s: np.ndarray) -> None:
+        """Keep h."""
+        (h,), U_g = self.states, self.params[1][:, 2 * self.d_out :]
+        self.gate[i] = sigmoid(s[:2])
+        z, r = self.gate[i, 0], self.gate[i, 1]
+        self.p[i] = s[3] if self.reset_after else r * h[i]
+        self.g[i] = np.tanh(s[2] + (r * self.p[i] if self.reset_after else self.p[i] @ U_g))
+        h[i + 1] = z * h[i] + (1 - z) * self.g[i]
+
+    def derive(self, t: int) -> None:
+        """Compute what dh is multiplied by for ds_z and ds_g, and ds_g or dp for ds_r."""
+        z, r, h, g = self.gate[:, 0], self.gate[:, 1], self.states[0][:t], self.g
+        self.slope_z = (h - g) * z * (1 - z)
+        self.slope_g = (1 - z) * (1 - g * g)
+        self.slope_r = (self.p if self.reset_after else h) * r * (1 - r)
+
+    def retreat(self, i: int, d: State) -> State:
+        """Keep ds; return the gradient to the h of the step before."""
+        (dh,), z, r, ds = d, self.gate[i, 0], self.gate[i, 1], self.ds(i)
+        gates, content = slice(0, 2 * self.d_out), slice(2 * self.d_out, None)
+        U = self.params[1]
+        ds[0], ds[2] = dh * self.slope_z[i], dh * self.slope_g[i]
         if self.reset_after:
-            da_r[...] = da_g * p * r * (1 - r)
-            dq = np.empty_like(da)
-            dq[...] = da
-            self._parts(dq)[2][...] = da_g * r
-            return da, dq, (dh * keep + dq @ U.T,)
-        gates = slice(0, 2 * self.d_out)
-        dp = da_g @ U[:, 2 * self.d_out :].T
-        da_r[...] = dp * h * r * (1 - r)
-        return da, da, (dh * keep + da[:, gates] @ U[:, gates].T + dp * r,)
+            ds[1], ds[3] = ds[2] * self.slope_r[i], ds[2] * r
+            past = ds[3] @ U[:, content].T
+        else:
+            dp = ds[2] @ U[:, content].T
+            ds[1] = dp * self.slope_r[i]
+            past = dp * r
+        return (dh * z + self.dS[i, :, gates] @ U[:, gates].T + past,)
 
-    def dU(self, dS: np.ndarray) -> np.ndarray:
-        """Return Σ_t h_{t−1}ᵀ dS_t; for the content, without reset_after, Σ_t (r h_{t−1})ᵀ dS_t."""
-        dU = super().dU(dS)
-        if not self.reset_after:
-            content = slice(2 * self.d_out, None)
-            reset = np.empty_like(dS, shape=(*dS.shape[:2], self.d_out))
-            for i, (_, _, _, p, _) in enumerate(self.kept):
-                reset[i] = p
-            dU[:, content] = (reset.swapaxes(1, 2) @ dS[:, :, content]).sum(axis=0)
-        return dU
-
-    def _parts(self, s: np.ndarray) -> list[np.ndarray]:
-        """Return the parts of s (n, 3 d_out) that belong to z, r and g."""
-        return [s[:, k * self.d_out : (k + 1) * self.d_out] for k in range(3)]
+    def _rows_of_h(self) -> tuple[slice, slice]:
+        """Return the rows of V that belong to h: those of U, and with reset_after that of b′."""
+        d_in, d = len(self.params[0]), self.d_out
+        return slice(d_in, d_in + d), slice(d_in + d + 1, None)

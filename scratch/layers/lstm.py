@@ -5,7 +5,6 @@ from typing import Self
 import numpy as np
 
 from scratch.initializers import glorot_uniform
-from scratch.layers.activations import sigmoid
 from scratch.layers.layer import Draw
 from scratch.layers.recurrent import Recurrent, State
 
@@ -15,8 +14,8 @@ __all__ = ["LSTM"]
 class LSTM(Recurrent):
     """A cell c that is kept, forgotten and added to; the output h is what it shows of itself.
 
-    With s_t = x_t W + h_{t−1} U + b, cut into four parts for the gates i, f, the new content g and
-    the gate o, in this order:
+    With s_t = [x_t h_{t−1} 1] V, that is x_t W + h_{t−1} U + b, cut into four parts for the gates
+    i, f, the new content g and the gate o, in this order:
 
         i, f, o = σ(s_i), σ(s_f), σ(s_o);  g = tanh(s_g)
         c_t = f ⊙ c_{t−1} + i ⊙ g
@@ -50,27 +49,52 @@ class LSTM(Recurrent):
             b[self.d_out : 2 * self.d_out] = 1
         return self
 
-    def advance(self, z: np.ndarray, state: State) -> tuple[State, State]:
-        """Return (h, c), and what their derivative needs."""
-        (h, c), (_, U, *biases) = state, self.params
-        s = z + h @ U
-        s_i, s_f, s_g, s_o = self._parts(s + biases[1] if len(biases) > 1 else s)
-        i, f, g, o = sigmoid(s_i), sigmoid(s_f), np.tanh(s_g), sigmoid(s_o)
-        tanh_c = np.tanh(c_new := f * c + i * g)
-        return (o * tanh_c, c_new), (i, f, g, o, c, tanh_c)
+    def joined(self) -> np.ndarray:
+        """Return V, halved for i, f and o: since σ(s) = ½ + ½ tanh(½ s), one tanh serves all."""
+        V = super().joined()
+        halved = 0.5 * V
+        halved[2] = V[2]
+        return halved
 
-    def retreat(self, i: int, d: State) -> tuple[np.ndarray, np.ndarray, State]:
-        """Return ds, twice, and the gradients to (h, c) of the step before."""
-        (dh, dc), (i_, f, g, o, c, tanh_c) = d, self.kept[i]
-        dc = dc + dh * o * (1 - tanh_c * tanh_c)
-        ds = np.empty_like(dh, shape=(len(dh), 4 * self.d_out))
-        ds_i, ds_f, ds_g, ds_o = self._parts(ds)
-        ds_i[...] = dc * g * i_ * (1 - i_)
-        ds_f[...] = dc * c * f * (1 - f)
-        ds_g[...] = dc * i_ * (1 - g * g)
-        ds_o[...] = dh * tanh_c * o * (1 - o)
-        return ds, ds, (ds @ self.params[1].T, dc * f)
+    def begin(self, t: int, n: int) -> None:
+        """Make room for tanh and σ of the four gates, and for tanh(c)."""
+        self.tanh = np.empty_like(self.read, shape=(t, 4, n, self.d_out))
+        self.sigma = np.empty_like(self.tanh)
+        self.tanh_c = np.empty_like(self.read, shape=(t, n, self.d_out))
 
-    def _parts(self, s: np.ndarray) -> list[np.ndarray]:
-        """Return the parts of s (n, 4 d_out) that belong to i, f, g and o."""
-        return [s[:, k * self.d_out : (k + 1) * self.d_out] for k in range(4)]
+    def advance(self, t: int, s: np.ndarray) -> None:
+        """Keep h and c."""
+        h, c = self.states
+        self.tanh[t] = np.tanh(s)
+        self.sigma[t] = 0.5 * self.tanh[t] + 0.5
+        i, f, g, o = self._gates(t)
+        c[t + 1] = f * c[t] + i * g
+        self.tanh_c[t] = np.tanh(c[t + 1])
+        h[t + 1] = o * self.tanh_c[t]
+
+    def derive(self, t: int) -> None:
+        """Compute what dc is multiplied by for ds_i, ds_f and ds_g, and dh for ds_o and for dc."""
+        i, f, g, o = self._gates(slice(t))
+        c, tanh_c = self.states[1][:t], self.tanh_c
+        self.slopes = np.empty_like(self.tanh)
+        self.slopes[:, 0] = g * i * (1 - i)
+        self.slopes[:, 1] = c * f * (1 - f)
+        self.slopes[:, 2] = i * (1 - g * g)
+        self.slopes[:, 3] = tanh_c * o * (1 - o)
+        self.slope_c = o * (1 - tanh_c * tanh_c)
+        U = self.params[1]
+        self.UT = np.empty_like(U, shape=U.shape[::-1])  # BLAS multiplies faster by a copy
+        self.UT[...] = U.T
+
+    def retreat(self, t: int, d: State) -> State:
+        """Keep ds; return the gradients to (h, c) of the step before."""
+        (dh, dc), (_, f, _, _), ds = d, self._gates(t), self.ds(t)
+        dc = dc + dh * self.slope_c[t]
+        ds[:3] = dc * self.slopes[t, :3]
+        ds[3] = dh * self.slopes[t, 3]
+        return self.dS[t] @ self.UT, dc * f
+
+    def _gates(self, t: int | slice) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return i, f, g and o of a step (n, d_out), or of many (t, n, d_out)."""
+        sigma = self.sigma[t].swapaxes(0, -3)
+        return sigma[0], sigma[1], self.tanh[t].swapaxes(0, -3)[2], sigma[3]

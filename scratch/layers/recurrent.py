@@ -1,15 +1,18 @@
 """What recurrent layers have in common: a state that is carried from step to step.
 
-    z_t = x_t W + b,   state_t = f(z_t, state_{t−1}),   h_t the first part of state_t
+    s_t = x_t W + h_{t−1} U + b = [x_t h_{t−1} 1] V,  V = [W; U; b]
+    state_t = f(s_t, state_{t−1}),  h_t its first part
 
-The same W, U and b serve every step. The gradient is the chain rule backwards through the steps
-("backpropagation through time"): what reaches state_t comes from the output at t and from all later
-steps. All x_t W are one product, and so are dW and dU, sums over all steps.
+The same W, U and b serve every step, one below the other as one matrix V. The gradient is the chain
+rule backwards through the steps ("backpropagation through time"): what reaches state_t comes from
+the output at t and from all later steps. The factors that do not depend on it, the derivatives of
+the gates, are computed for all steps at once before the way back; dV = Σ_t [x_t h_{t−1} 1]ᵀ ds_t is
+one product over all steps after it.
 Source: Werbos, "Backpropagation through time: what it does and how to do it", Proceedings of the
 IEEE 78, 1990.
 """
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -35,6 +38,11 @@ class Recurrent(Layer):
     side; then the biases (g·d_out,): one, or with `biases=2` one for x W and one for h U. Two are
     the same function as their sum, but an optimizer moves both: PyTorch has two, Keras one.
     `start_from` gives the first state, which is 0 otherwise; `dstart` is the gradient to it.
+
+    Inside, steps come first and in the order in which they are read: `read` (t + 1, n, k) holds the
+    rows [x_t h_{t−1} 1], and `states` the parts of the state (t + 1, n, d_out), each from the first
+    one on; h lies in `read`. V is cut into its gates (g, k, d_out), and so is s (g, n, d_out): what
+    is computed of a gate lies together in memory. ds lies in rows again, `dS` (t, n, g·d_out).
     """
 
     gates = 1
@@ -78,92 +86,117 @@ class Recurrent(Layer):
 
     def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return h after the last step (n, d_out), or after every step (n, t, d_out)."""
-        n, t, _ = X.shape
-        W, _, *biases = self.params
-        self.X, self.real = X, None if self.mask is None else self.mask.over(X)
-        Z = X.swapaxes(0, 1) @ W
-        Z = Z + biases[0] if biases else Z
-        nothing = np.zeros_like(Z, shape=(n, self.d_out))
-        state = (nothing,) * self.parts if self.start is None else self.start
-        self.before: list[State] = [state] * t
-        self.kept: list[Any] = [None] * t
-        H = np.empty_like(Z, shape=(n, t, self.d_out))
-        for i in self._order(t):
-            self.before[i] = state
-            new, self.kept[i] = self.advance(Z[i], state)
-            state = new if self.real is None else self._where_real(i, new, state)
-            H[:, i] = self._where_real(i, (state[0],), (nothing,))[0] if self._zeroes else state[0]
-        return H if self.return_sequences else state[0]
+        n, t, d_in = X.shape
+        V, d = self.joined(), self.d_out
+        self.real = None if self.mask is None else self._as_read(self.mask.over(X))
+        self.read = np.empty_like(V, shape=(t + 1, n, V.shape[1]))
+        self.read[:t, :, :d_in] = self._as_read(X).swapaxes(0, 1)
+        self.read[:, :, d_in + d :] = 1
+        others = [np.empty_like(V, shape=(t + 1, n, d)) for _ in range(self.parts - 1)]
+        self.states = self.read[:, :, d_in : d_in + d], *others
+        for part, first in zip(self.states, self.start or (0,) * self.parts, strict=True):
+            part[0] = first
+        self.begin(t, n)
+        for i in range(t):
+            self.advance(i, self.read[i] @ V)
+            if self.real is not None:
+                for part in self.states:
+                    part[i + 1] = self._where_real(i, part[i + 1], part[i])
+        return self._outputs() if self.return_sequences else self.states[0][t].copy()
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Set the gradients and `dstart`; return dX (n, t, d_in)."""
-        dZ = self._through_time(da)
-        return (dZ @ self.params[0].T).swapaxes(0, 1)
+        self.backward_params(da)
+        W = self.params[0]
+        return self._as_read((self.dS[:, :, : W.shape[1]] @ W.T).swapaxes(0, 1))
 
     def backward_params(self, da: np.ndarray) -> None:
         """Set the gradients and `dstart`."""
-        self._through_time(da)
+        t, n = len(self.read) - 1, self.read.shape[1]
+        self.dS = np.empty_like(self.read, shape=(t, n, self.columns))
+        self.derive(t)
+        self.dstart = self._through_time(da, t)
+        self.share((self.read[:t].swapaxes(1, 2) @ self.dS).sum(axis=0))
 
-    def advance(self, z: np.ndarray, state: State) -> tuple[State, Any]:
-        """Return the next state for z = x W + b (n, g·d_out), and what its derivative needs."""
+    @property
+    def columns(self) -> int:
+        """The numbers of s: g·d_out."""
+        return self.gates * self.d_out
+
+    def joined(self) -> np.ndarray:
+        """Return V (g, k, d_out)."""
+        W, U, *biases = self.params
+        d_in, d = len(W), self.d_out
+        V = np.empty_like(W, shape=(self.gates, d_in + d + len(biases), d))
+        rows = V.swapaxes(0, 1)
+        rows[:d_in], rows[d_in : d_in + d] = (a.reshape(len(a), -1, d) for a in (W, U))
+        for k, b in enumerate(biases, d_in + d):
+            rows[k] = b.reshape(-1, d)
+        return V
+
+    def share(self, dV: np.ndarray) -> None:
+        """Set the gradients to W, U and the biases from dV (k, g·d_out)."""
+        dW, dU, *db = self.grads
+        d = len(dW) + len(dU)
+        dW[...], dU[...] = dV[: len(dW)], dV[len(dW) : d]
+        for k, own in enumerate(db, d):
+            own[...] = dV[k]
+
+    def ds(self, i: int) -> np.ndarray:
+        """Return the place of ds (g, n, d_out) of step i in `dS`."""
+        rows = self.dS[i]
+        return rows.reshape(len(rows), -1, self.d_out).swapaxes(0, 1)
+
+    def begin(self, t: int, n: int) -> None:
+        """Make room for what `advance` keeps of t steps of n sequences."""
+
+    def advance(self, i: int, s: np.ndarray) -> None:
+        """Put the state after step i at i + 1 of `states`, for s = [x h 1] V (g, n, d_out)."""
         raise NotImplementedError
 
-    def retreat(self, i: int, d: State) -> tuple[np.ndarray, np.ndarray, State]:
-        """Return dz (n, g·d_out), the gradient to h U, and to the state before, at step i.
+    def derive(self, t: int) -> None:
+        """Compute the factors of the gradients that are known from `advance`, of all t steps."""
+        raise NotImplementedError
+
+    def retreat(self, i: int, d: State) -> State:
+        """Put ds into `ds(i)`; return the gradients to the state before step i.
 
         d are the gradients to the parts of the state after it.
         """
         raise NotImplementedError
 
-    def dU(self, dS: np.ndarray) -> np.ndarray:
-        """Return Σ_t h_{t−1}ᵀ dS_t for the gradients dS (t, n, g·d_out) to h U."""
-        h = np.empty_like(dS, shape=(*dS.shape[:2], self.d_out))
-        for i, (before, *_) in enumerate(self.before):
-            h[i] = before
-        return _over_steps(h, dS)
-
-    def _through_time(self, da: np.ndarray) -> np.ndarray:
-        """Go back through the steps; set the gradients, and return dZ (t, n, g·d_out)."""
-        n, t, _ = self.X.shape
-        dZ = np.empty_like(da, shape=(t, n, self.gates * self.d_out))
-        dS = np.empty_like(dZ)
-        nothing = np.zeros_like(da, shape=(n, self.d_out))
+    def _through_time(self, da: np.ndarray, t: int) -> State:
+        """Go back through the steps; return the gradients to the first state."""
+        nothing = np.zeros_like(da, shape=(len(da), self.d_out))
         d = (nothing if self.return_sequences else da, *(nothing,) * (self.parts - 1))
-        for i in reversed(self._order(t)):
-            if self.return_sequences:
-                reached = da[:, i]
-                if self._zeroes:
-                    (reached,) = self._where_real(i, (reached,), (nothing,))
-                d = (d[0] + reached, *d[1:])
-            passed = d
-            if self.real is not None:
-                d = self._where_real(i, d, (nothing,) * self.parts)
-            dZ[i], dS[i], before = self.retreat(i, d)
-            d = before if self.real is None else self._where_real(i, before, passed)
-        self.dstart = d
-        self._set_gradients(dZ, dS)
-        return dZ
+        reached = self._as_read(da) if self.return_sequences else None
+        for i in reversed(range(t)):
+            if reached is not None:
+                at = reached[:, i]
+                at = self._where_real(i, at, nothing) if self._zeroes else at
+                d = (d[0] + at, *d[1:])
+            if self.real is None:
+                d = self.retreat(i, d)
+            else:
+                before = self.retreat(i, tuple(self._where_real(i, a, nothing) for a in d))
+                d = tuple(self._where_real(i, a, b) for a, b in zip(before, d, strict=True))
+        return d
 
-    def _set_gradients(self, dZ: np.ndarray, dS: np.ndarray) -> None:
-        dW, dU, *db = self.grads
-        dW[...] = _over_steps(self.X.swapaxes(0, 1), dZ)
-        dU[...] = self.dU(dS)
-        for own, dz in zip(db, (dZ, dS), strict=False):
-            own[...] = dz.sum(axis=(0, 1))
+    def _outputs(self) -> np.ndarray:
+        """Return every h (n, t, d_out), at the place of its step."""
+        h = self.states[0][1:].swapaxes(0, 1)
+        H = np.empty_like(self.read, shape=h.shape)
+        H[...] = np.where(self.real[:, :, None], h, 0) if self._zeroes else h  # type: ignore[index]
+        return self._as_read(H)
 
-    def _order(self, t: int) -> list[int]:
-        return list(reversed(range(t))) if self.reverse else list(range(t))
+    def _as_read(self, a: np.ndarray) -> np.ndarray:
+        """Return a (n, t, ...) in the order of reading; or what was in it as it was before."""
+        return a[:, ::-1] if self.reverse else a
 
     @property
     def _zeroes(self) -> bool:
         return self.zero_at_padding and self.real is not None
 
-    def _where_real(self, i: int, a: State, b: State) -> State:
+    def _where_real(self, i: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Return a where step i is real, else b."""
-        real = self.real[:, i : i + 1]  # type: ignore[index]
-        return tuple(np.where(real, x, y) for x, y in zip(a, b, strict=True))
-
-
-def _over_steps(x: np.ndarray, dz: np.ndarray) -> np.ndarray:
-    """Return Σ_t x_tᵀ dz_t (d, k) of x (t, n, d) and dz (t, n, k)."""
-    return (x.swapaxes(1, 2) @ dz).sum(axis=0)
+        return np.where(self.real[:, i : i + 1], a, b)  # type: ignore[index]

@@ -25,16 +25,18 @@ class SimpleRNN(Recurrent):
     array([0.739528, 0.47017 ])
     """
 
-    def advance(self, z: np.ndarray, state: State) -> tuple[State, np.ndarray]:
-        """Return h = tanh(z + h U)."""
-        (h,) = state
-        _, U, *biases = self.params
-        s = z + h @ U
-        h = np.tanh(s + biases[1] if len(biases) > 1 else s)
-        return (h,), h
+    def advance(self, i: int, s: np.ndarray) -> None:
+        """Keep h = tanh(s)."""
+        (h,) = self.states
+        h[i + 1] = np.tanh(s[0])
 
-    def retreat(self, i: int, d: State) -> tuple[np.ndarray, np.ndarray, State]:
-        """Return dz = dh ⊙ (1 − h²), twice, and (dz Uᵀ,)."""
-        (dh,), h = d, self.kept[i]
-        dz = dh * (1 - h * h)
-        return dz, dz, (dz @ self.params[1].T,)
+    def derive(self, t: int) -> None:
+        """Compute 1 − h²."""
+        h = self.states[0][1:]
+        self.slope = 1 - h * h
+
+    def retreat(self, i: int, d: State) -> State:
+        """Keep ds = dh ⊙ (1 − h²); return ds Uᵀ."""
+        (dh,) = d
+        self.dS[i] = dh * self.slope[i]
+        return (self.dS[i] @ self.params[1].T,)

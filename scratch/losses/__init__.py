@@ -9,6 +9,7 @@ from scratch.losses.loss import Loss
 from scratch.losses.perceptron import PerceptronLoss
 from scratch.losses.sequence import SequenceLoss
 from scratch.losses.squared_error import HalfSquaredError, MeanSquaredError, SumSquaredError
+from scratch.losses.weighted_mean import WeightedMean
 
 __all__ = [
     "Huber",
@@ -24,4 +25,5 @@ __all__ = [
     "NegativeLogLikelihood",
     "PerceptronLoss",
     "SumSquaredError",
+    "WeightedMean",
 ]

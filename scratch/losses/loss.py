@@ -2,7 +2,7 @@
 
 `forward(outputs, y)` returns L; `backward()` returns dL/d(outputs) for that call. With row weights
 w (n,), row i's loss ℓᵢ is multiplied by wᵢ and the divisor stays the same: L = 1/n Σᵢ wᵢ ℓᵢ, as
-in Keras.
+in Keras; for scikit-learn's divisor, Σ w, see `WeightedMean`.
 """
 
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """Train some parameters and freeze the others."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from scratch.optimizers.optimizer import Learner, Wrapper
@@ -39,6 +41,14 @@ class TrainOnly(Wrapper):
     def select(self, a: np.ndarray) -> np.ndarray:
         """Return the elements that are trained."""
         return a.take(self.trained)
+
+    def only_trained(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return arrays that together are shaped as θ, with zeros where parameters are frozen."""
+        flat = np.concatenate([a.ravel() for a in arrays])
+        kept = np.zeros_like(flat)
+        kept[self.trained] = flat[self.trained]
+        ends = np.cumsum([a.size for a in arrays])[:-1]
+        return [part.reshape(a.shape) for part, a in zip(np.split(kept, ends), arrays, strict=True)]
 
     def step(self, theta: np.ndarray, g: np.ndarray) -> None:
         """Take one step."""

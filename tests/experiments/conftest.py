@@ -50,7 +50,7 @@ def compare(call, tmp_path):
             trainings = trainings if isinstance(trainings, list) else [trainings]
             store_run(tmp_path / name, *trainings)
         answer = call("compare", tmp_path / "before", tmp_path / "after", "--json")
-        return answer.code, json.loads(answer.out) if answer.out else answer.err
+        return answer.code, answer.err if answer.code == 2 else json.loads(answer.out)
 
     return run_command
 

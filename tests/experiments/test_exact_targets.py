@@ -13,7 +13,7 @@ from scratch import Batch, train_step
 def train(page, seed):
     """Train a page's full-batch scratch network; return its outputs (m, k) on the test rows."""
     data, spec = page.load(), page.SPEC
-    network, loss, optimizer, initial_weights, _ = page.build_scratch(spec)
+    network, loss, optimizer, initial_weights, *_ = page.build_scratch(spec)
     network.set_weights(initial_weights(spec, np.random.default_rng(seed)))
     batch = Batch(data.X_train, data.y_train.reshape(len(data.X_train), -1))
     assert len(batch.X) <= spec.batch_size

@@ -12,7 +12,7 @@ def as_program(build, names, measured=True):
     def build_scratch(spec=SPEC):
         from frameworks import Program
 
-        network, loss, optimizer, weights, logits = build(spec)
+        network, loss, optimizer, weights, logits, *_ = build(spec)
 
         def step(batch, draws):
             value = loss.forward(network.forward(batch.X, training=True), batch.y)

@@ -23,6 +23,10 @@ SIZES = {
     "circle": {"epochs": 40},
     "churn": {"epochs": 3, "limit": 95},
     "mnist": {"epochs": 2, "limit": 300},
+    "chains": {"epochs": 2, "limit": 28},
+    "machine": {"epochs": 2, "limit": 28},
+    "small_gan": {"epochs": 2, "limit": 600},
+    "small_sorting": {"epochs": 2, "limit": 100},
 }
 CATALOGUE: list["Fault"] = []
 SEVERAL = 5  # in `make test` every fifth fault is planted

@@ -13,10 +13,16 @@ from .sequence_pages import gru, words
 def ordered(cls, order):
     """Return a recurrent layer whose parts are taken in another order."""
 
+    def turned(p):
+        parts = np.split(p, len(order), axis=-1)
+        return np.concatenate([parts[i] for i in order], axis=-1)
+
     class Other(cls):
-        def _parts(self, s):
-            found = super()._parts(s)
-            return [found[i] for i in order]
+        def joined(self):
+            own, self.params = self.params, [turned(p) for p in self.params]
+            V = super().joined()
+            self.params = own
+            return V
 
     Other.__name__ = cls.__name__
     return Other
@@ -67,10 +73,10 @@ def _(plant):
        "pytorch,scratch", "scratch has 1 added to the forget gate's bias")  # fmt: skip
 def _(plant):
     class LSTM(scratch.LSTM):
-        def advance(self, z, state):
-            z = z.copy()
-            z[:, self.d_out : 2 * self.d_out] += 1
-            return super().advance(z, state)
+        def joined(self):
+            V = super().joined()
+            V[1, -1] += 0.5  # of ½ s
+            return V
 
     other(plant, scratch.LSTM, LSTM)
 
@@ -134,13 +140,12 @@ UNIT = "forward, layer 1 (gru)"
 class Reset(scratch.GRU):
     """Its reset gate acts on the state, before the product."""
 
-    def advance(self, z, state):
-        (h,), (_, U, _, b), d = state, self.params, self.d_out
-        a_z, a_r, a_g = self._parts(z)
-        q = h @ U + b
-        keep, r = sigmoid(a_z + q[:, :d]), sigmoid(a_r + q[:, d : 2 * d])
-        g = np.tanh(a_g + (r * h) @ U[:, 2 * d :] + b[2 * d :])
-        return (keep * h + (1 - keep) * g,), (h, keep, r, q[:, 2 * d :], g)
+    def advance(self, i, s):
+        (h,), (_, U, _, b), d = self.states, self.params, self.d_out
+        self.gate[i], self.p[i] = sigmoid(s[:2]), s[3]
+        z, r = self.gate[i]
+        self.g[i] = np.tanh(s[2] + (r * h[i]) @ U[:, 2 * d :] + b[2 * d :])
+        h[i + 1] = z * h[i] + (1 - z) * self.g[i]
 
 
 @fault("reset before the product", "The paper's GRU stands for that of both frameworks.", UNIT, gru,
@@ -159,10 +164,10 @@ def _(plant):
        gru, "pytorch,scratch", "scratch has 1 − z where z should be")  # fmt: skip
 def _(plant):
     class GRU(scratch.GRU):
-        def advance(self, z, state):
-            (new,), kept = super().advance(z, state)
-            h, _, _, _, g = kept
-            return (h + g - new,), kept
+        def advance(self, i, s):
+            super().advance(i, s)
+            (h,) = self.states
+            h[i + 1] = h[i] + self.g[i] - h[i + 1]
 
     other(plant, scratch.GRU, GRU)
 
@@ -171,12 +176,10 @@ def _(plant):
        "pytorch,scratch", "scratch has its first bias only")  # fmt: skip
 def _(plant):
     class GRU(scratch.GRU):
-        def advance(self, z, state):
-            kept = self.params[3].copy()
-            self.params[3][...] = 0
-            found = super().advance(z, state)
-            self.params[3][...] = kept
-            return found
+        def joined(self):
+            V = super().joined()
+            V[:, -1] = 0
+            return V
 
     other(plant, scratch.GRU, GRU)
 

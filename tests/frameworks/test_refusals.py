@@ -33,8 +33,8 @@ def fitted(make):
         ({"learning_rate": 1e300}, ValueError, "above 0, and within float32, got 1e+300"),
         ({"learning_rate": "fast"}, TypeError, "above 0, and within float32, got 'fast'"),
         ({"dtype": "float16"}, ValueError, "'float32' or 'float64', got 'float16'"),
-        ({"hidden": 4}, TypeError, "a tuple of widths, got 4"),
-        ({"hidden": "44"}, TypeError, "a tuple of widths, got '44'"),
+        ({"hidden": 4.0}, TypeError, "a width or a tuple of widths, got 4.0"),
+        ({"hidden": "44"}, TypeError, "a width or a tuple of widths, got '44'"),
         ({"hidden": (4, 0)}, ValueError, "widths of 1 or more, got 0"),
         ({"hidden": (2.5,)}, TypeError, "widths of 1 or more, got 2.5"),
         (
@@ -55,7 +55,7 @@ def test_parameter_is_named_with_its_value_and_what_was_expected(make, parameter
     assert expected in str(caught.value)
 
 
-@pytest.mark.parametrize("parameter", [{"batch_size": 0}, {"epochs": 0}, {"hidden": 4}], ids=str)
+@pytest.mark.parametrize("parameter", [{"batch_size": 0}, {"epochs": 0}, {"hidden": 4.0}], ids=str)
 def test_parameters_are_checked_whenever_training_goes_on(make, parameter):
     """Keras would train for ever in batches of no rows."""
     classifier = make(epochs=1).partial_fit(*table())

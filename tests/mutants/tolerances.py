@@ -22,9 +22,13 @@ def widen(factor):
         return approx(expected, rel and rel * factor, abs * factor, nan_ok)
 
     pytest.approx = wider_approx
-    # the defaults are NumPy's own
-    np.allclose = lambda a, b, rtol=1e-5, atol=1e-8: allclose(a, b, rtol * factor, atol * factor)
-    math.isclose = lambda a, b, rel_tol: isclose(a, b, rel_tol=rel_tol * factor)
+    # the defaults are NumPy's and Python's own; onnx calls both functions, with other options, too
+    np.allclose = lambda a, b, rtol=1e-5, atol=1e-8, **options: allclose(
+        a, b, rtol * factor, atol * factor, **options
+    )
+    math.isclose = lambda a, b, *, rel_tol=1e-9, abs_tol=0.0: isclose(
+        a, b, rel_tol=rel_tol * factor, abs_tol=abs_tol * factor
+    )
     closeness.assert_close = lambda a, b, tolerance: close(a, b, tolerance * factor)
     closeness.assert_is_gradient = functools.partial(
         is_gradient, tolerance=closeness.OF_DIFFERENCES * factor

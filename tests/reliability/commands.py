@@ -20,7 +20,7 @@ RUN += ("--out", "run")
 CELLS = ["perceptron-float64-seed0-scratch", "perceptron-float64-seed0-python"]
 CELLS += ["perceptron-float64-seed1-scratch", "perceptron-float64-seed1-python"]
 CELLS += ["xor-float64-seed0-scratch", "xor-float64-seed1-scratch"]
-RESULTS = ("results.json", "results.csv", "report.html")
+RESULTS = ("results.json", "results.csv", "trainings.csv", "report.html")
 
 _TIMINGS = re.compile(rb'(<td class="n">[\d.]+( to [\d.]+)?</td>){3}(?=</tr>)')  # of the report
 

@@ -12,6 +12,7 @@ from scratch import (
     MeanAbsoluteError,
     Node,
     SequenceLoss,
+    WeightedMean,
 )
 
 from .loss_case import LossCase, bits, classes, distributions, numbers
@@ -87,6 +88,10 @@ def ignoring(z, y, w):
     return cross_entropy_where(real, z, y, w).sum() / max(real.sum(), 1)
 
 
+def by_weight(z, y, w):
+    return (absolute(z - y).mean(1) * w).sum() / w.sum()
+
+
 IMAGES = {
     "of images": LossCase(BinaryCrossEntropy, 3, bits, pixels(12), (4,)),
     "of images, summed": LossCase(
@@ -108,6 +113,9 @@ CASES: dict[type, dict[str, LossCase]] = {
     CosineLoss: {
         "from -1": LossCase(CosineLoss.keras, 3, numbers, cosine(0)),
         "from 0": LossCase(CosineLoss.pytorch, 3, numbers, cosine(1)),
+    },
+    WeightedMean: {
+        "": LossCase(lambda: WeightedMean(MeanAbsoluteError()), 3, numbers, by_weight),
     },
     SequenceLoss: {
         "over real steps": LossCase(sequence, 3, classes, over_steps("real"), (4,)),

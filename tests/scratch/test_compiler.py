@@ -54,6 +54,7 @@ from scratch import (
     SumSquaredError,
     Tanh,
     TrainOnly,
+    WeightedMean,
     iter_epochs,
     train,
 )
@@ -126,6 +127,7 @@ LOSSES = {
     "huber": lambda: Huber(0.25),
     "divergence": KLDivergence.keras,
     "summed": lambda: BinaryCrossEntropy(sum_over_rows=True),
+    "by weight": lambda: WeightedMean(MeanSquaredError()),
 }
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 

@@ -16,6 +16,7 @@ from scratch import (
     Sequential,
     Sigmoid,
     Tanh,
+    WeightedMean,
     softmax,
     train,
     weight_mask,
@@ -36,12 +37,16 @@ LIMIT = 1e-12  # the suite's limit for float64; measured: below 1e-14
         ("sgd", lambda: SGD.sklearn(0.01)),
     ],
 )
-@pytest.mark.parametrize(("classes", "alpha"), [(2, 0.0), (3, 0.0), (2, 0.5), (3, 0.5)])
+@pytest.mark.parametrize(
+    ("classes", "alpha", "weighted"),
+    [(2, 0.0, False), (3, 0.0, True), (2, 0.5, True), (3, 0.5, False)],
+)
 def test_50_epochs_equal_those_of_scikit_learn(
-    activation, layer, solver, optimizer, classes, alpha
+    activation, layer, solver, optimizer, classes, alpha, weighted
 ):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(30, 4)), rng.integers(classes, size=30)
+    w = rng.uniform(0.2, 4, size=30) if weighted else None
     theirs = MLPClassifier(
         (6, 5),
         activation,
@@ -59,13 +64,13 @@ def test_50_epochs_equal_those_of_scikit_learn(
     pairs = zip(theirs.coefs_, theirs.intercepts_, strict=True)
     network.set_weights([w for pair in pairs for w in pair])
 
-    loss = BinaryCrossEntropy() if classes == 2 else CategoricalCrossEntropy()
-    data = Batch(X, y[:, np.newaxis].astype(float) if classes == 2 else y)
+    loss = WeightedMean(BinaryCrossEntropy() if classes == 2 else CategoricalCrossEntropy())
+    data = Batch(X, y[:, np.newaxis].astype(float) if classes == 2 else y, w)
     penalty = L2.sklearn(alpha, weight_mask(network))
     epochs = train(network, loss, optimizer(), data, [None] * 50, batch_size=8, penalty=penalty)
     ours = [epoch.loss for epoch in epochs]
     for _ in range(50):
-        theirs.partial_fit(X, y)
+        theirs.partial_fit(X, y, sample_weight=w)
     assert_close(ours, theirs.loss_curve_[-50:], LIMIT)
     for w, coefs, b, intercepts in zip(
         network.weights[::2], theirs.coefs_, network.weights[1::2], theirs.intercepts_, strict=True

@@ -74,7 +74,7 @@ def _prepare(request: Request, steps: int | None, experiment: Experiment) -> tup
             unavailable[variant.name] = why
     if not able:
         raise RequestError("; ".join(dict.fromkeys(unavailable.values())))
-    data = experiment.load_data(request.policy, request.data_dir)
+    data = experiment.begun_on(experiment.load_data(request.policy, request.data_dir))
     spec = experiment.spec_for(data)
     first = first_cell(request, data, experiment)
     cells = [(each, replace(first, implementation=each.backend.name)) for each in able]
@@ -101,10 +101,7 @@ def _count(experiment: Experiment, spec: Spec, rows: float) -> tuple[Flops | Non
     with named(f"build_scratch of {experiment.name} failed", experiment.source):
         parts = experiment.blueprint.builders["scratch"](spec=spec)
     if isinstance(parts, Program):
-        raise RequestError(
-            f"{experiment.name} returns a Program; bench times networks with a loss and an "
-            "optimizer, so leave it out"
-        )
+        return None, f"{experiment.name} has a step of its own, whose operations are not counted"
     try:
         return count_flops(parts, rows, spec.inputs), ""
     except (AttributeError, TypeError) as error:  # of parts that are none, the training tells

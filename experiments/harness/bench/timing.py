@@ -149,7 +149,7 @@ def load_work(cell: Cell, steps: int) -> Work:
     scratch draws where it can, so that nothing of another framework is warm before it is timed.
     """
     experiment = cell.find()
-    data = load_data(experiment, cell.policy, cell.data_dir)
+    data = experiment.begun_on(load_data(experiment, cell.policy, cell.data_dir))
     batch_size = experiment.spec.batch_size
     rows, epochs = size(len(data.X_train), batch_size, steps)
     X, y = data.X_train[:rows].astype(cell.dtype), data.y_train[:rows]

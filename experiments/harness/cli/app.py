@@ -4,13 +4,26 @@ import os
 import shlex
 import sys
 import traceback
+from dataclasses import fields
+from difflib import get_close_matches
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from datasets import DataError
-from experiments.harness.cli import bench, certify, compare, data, diverge, report, run, runs
+from experiments.harness.cli import (
+    baseline,
+    bench,
+    certify,
+    compare,
+    data,
+    diverge,
+    new,
+    report,
+    run,
+    runs,
+)
 from experiments.harness.cli.list import list_command
 from experiments.harness.interruption import interruptible
 from experiments.harness.page_code import said
@@ -28,11 +41,13 @@ app = typer.Typer(
 )
 app.command("list")(list_command)
 app.command("run")(run.run)
+app.command("new")(new.new)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("diverge")(diverge.diverge_command)
 app.command("bench")(bench.bench)
 app.command("certify")(certify.certify)
+app.add_typer(baseline.app, name="baseline")
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
 
@@ -81,7 +96,26 @@ def _with_help(error: TyperException) -> str:
     """Return what is wrong with the arguments, and the command that helps."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "lockstep"
+    takes = {parameter.name for parameter in context.command.params} if context else set()
+    option = getattr(error, "option_name", "")
+    if "settings" in takes and (name := _number_of_a_page(option)):
+        return (
+            f"No such option: {option}; numbers of a page are set by --set, as --set {name}=VALUE"
+        )
     return f"{error.format_message()}\nTry: {command} --help"
+
+
+_SHORT = {"lr": "learning_rate", "bs": "batch_size", "wd": "weight_decay"}
+
+
+def _number_of_a_page(option: str) -> str:
+    """Return the number of some page's spec that an option is named like, or an empty string."""
+    from experiments.registry import EXPERIMENTS, find_experiment
+
+    name = option.lstrip("-").partition("=")[0].replace("-", "_")
+    name = _SHORT.get(name, name)
+    known = {field.name for each in EXPERIMENTS for field in fields(find_experiment(each).spec)}
+    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=0.8)), "")
 
 
 def _in_words(error: OSError) -> str:

@@ -1,12 +1,15 @@
 """``lockstep compare``: what changed between two runs, with an exit code for a maintainer's CI."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experiments.harness.cli.options import AsJson
+from experiments.harness.cli.options import AsJson, Junit
 from frameworks.errors import RequestError, printable
+
+if TYPE_CHECKING:
+    from experiments.harness.outcomes.announcing import Announcer
 
 __all__ = ["compare"]
 
@@ -15,20 +18,27 @@ def compare(
     run_a: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN_A", help="The run before: a name, a folder, or a results.json."
+            metavar="RUN_A",
+            help="The run before: a name, a folder, a results.json, or a baseline.",
         ),
     ],
     run_b: Annotated[
-        Path | None, typer.Argument(metavar="[RUN_B]", help="The run after, likewise.")
+        Path | None,
+        typer.Argument(
+            metavar="[RUN_B]", help="The run after, likewise; of a baseline, the newest."
+        ),
     ] = None,
     baseline: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A stored results.json; RUN_A is then the run after."),
+        typer.Option(
+            metavar="FILE", help="A stored results.json or baseline; RUN_A is then the run after."
+        ),
     ] = None,
     as_json: AsJson = False,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write it as an HTML file.")
     ] = None,
+    junit: Junit = None,
 ) -> None:
     """Show what changed between two runs, and whether it is for the worse.
 
@@ -50,16 +60,40 @@ def compare(
     lockstep compare float64-1a2b3c4d float64-5e6f7a8b
 
     lockstep compare runs/after --baseline results-2026.json --html comparison.html
+
+    lockstep compare baseline.json runs/after --junit comparison.xml
     """
     before, after = (run_a, run_b) if baseline is None else (baseline, run_a)
+    if after is None and baseline is None:
+        after = _newest(before)
     if after is None or (baseline is not None and run_b is not None):
         raise typer.BadParameter("name two runs, or one run and a --baseline", param_hint="RUN_B")
-    raise typer.Exit(_compare(before, after, as_json, html))
+    from experiments.harness.outcomes.announcing import announcing
+
+    with announcing("lockstep compare", junit, as_json) as announcer:
+        code = _compare(before, after, as_json, html, announcer)
+    raise typer.Exit(code)
 
 
-def _compare(before: Path, after: Path, as_json: bool, html: Path | None) -> int:
-    """Compare two runs, show what changed, and return 1 if something is worse."""
+def _newest(baseline: Path) -> Path | None:
+    """Return the newest run where there is but a baseline to hold against it."""
+    from experiments.harness.compare.baseline import is_baseline
+    from experiments.harness.records import RUNS
+    from experiments.harness.records.runs import find_runs
+
+    if not is_baseline(baseline):
+        return None
+    if not (found := find_runs(RUNS)):
+        raise RequestError(f"{baseline}: there is no run in {RUNS} to hold against it")
+    return found[0]
+
+
+def _compare(
+    before: Path, after: Path, as_json: bool, html: Path | None, announcer: "Announcer"
+) -> int:
+    """Compare two runs, show what changed, and return the exit code."""
     from experiments.harness.compare.comparison import compare_runs
+    from experiments.harness.compare.judged import outcome_of
     from experiments.harness.compare.stored_run import StoredRun
     from experiments.harness.compare.views import render, show_comparison
     from experiments.harness.records.runs import locate
@@ -72,6 +106,7 @@ def _compare(before: Path, after: Path, as_json: bool, html: Path | None) -> int
     comparison = compare_runs(StoredRun.open(locate(before)), StoredRun.open(locate(after)))
     if html:
         write_atomically(html, render(comparison).encode())
+    code = announcer.announce(outcome_of(comparison))
     if as_json:
         print(to_json(comparison).decode(), end="")
     else:
@@ -79,4 +114,4 @@ def _compare(before: Path, after: Path, as_json: bool, html: Path | None) -> int
         show_comparison(console, comparison)
         if html:
             console.print(printable(str(html)), soft_wrap=True)
-    return 1 if comparison.verdict == "worse" else 0
+    return code

@@ -2,20 +2,36 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from datasets import Dataset
-from experiments.harness.cli.options import AsJson, Data, DataDir, Dtype, Epochs, Floor, Limit
+from datasets import Dataset, Policy
+from experiments.harness.cli.options import (
+    AsJson,
+    Data,
+    DataDir,
+    Dtype,
+    Epochs,
+    Floor,
+    Junit,
+    Limit,
+    Set,
+)
 from experiments.harness.interruption import time_limit
+from experiments.harness.outcomes import Case, Outcome, Verdict
+from experiments.harness.outcomes.announcing import announcing
 from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.errors import RequestError, choose
 
 if TYPE_CHECKING:
     from experiments.harness.experiment import Experiment
-    from frameworks.diverge import Split, Walk
+    from experiments.harness.phases import How
+    from frameworks.diverge import Side, Split, Walk
+    from frameworks.diverge.findings import Level
+    from frameworks.live.report import Report
 
 __all__ = ["diverge_command", "split_of"]
 
@@ -40,6 +56,7 @@ def diverge_command(
     ] = "scratch,pytorch",
     dtype: Dtype = "float64",
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    settings: Set = None,
     epochs: Epochs = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Train N steps only.")] = None,
     single_step: Annotated[
@@ -63,13 +80,16 @@ def diverge_command(
         ),
     ] = 3_600,
     as_json: AsJson = False,
+    junit: Junit = None,
 ) -> None:
     """Compare level by level, and name the first that parts: where, by how much, likely why.
 
     The levels: inputs, forward, loss, gradient, step, trajectory, result. Exit code 1: they part.
     In float32, and in float64 where a training exceeds the fixed limits, scratch is trained --floor
     times more: its distances from itself are the limit of the last two levels. Two recordings of
-    models of your own (docs/recordings.md) take no option but --json.
+    models of your own (docs/recordings.md) take no options but --json and --junit.
+
+    The phases of an experiment that has several are compared one after the other.
 
     With --explain-all the page's networks are compared as models of your own are, step by step
     (docs/your-own-models.md): the settings that differ, every proven cause, and its share of the
@@ -87,8 +107,35 @@ def diverge_command(
 
     lockstep diverge before.trace after.trace
     """
-    if after is not None or what.endswith(".trace"):
-        raise typer.Exit(_compare_recordings(context, what, after, as_json))
+    with announcing("lockstep diverge", junit, as_json) as announcer:
+        if after is not None or what.endswith(".trace"):
+            outcome = _compare_recordings(context, what, after, as_json)
+        else:
+            with time_limit(timeout) as heard:  # a user's page, and its builders, may loop
+                outcome = _compare_page(heard, **context.params)
+        code = announcer.announce(outcome)
+    raise typer.Exit(code)
+
+
+def _compare_page(
+    heard: Callable[[], None],
+    what: str,
+    between: str,
+    dtype: str,
+    seed: int,
+    settings: list[str] | None,
+    epochs: int | None,
+    steps: int | None,
+    single_step: bool,
+    explain_all: bool,
+    floor: int,
+    limit: int | None,
+    data: Policy,
+    data_dir: str | None,
+    as_json: bool,
+    **_others: Any,
+) -> Outcome:
+    """Compare two implementations of a page, and print what was found."""
     from threadpoolctl import threadpool_limits
 
     from experiments.harness.page_code import named
@@ -99,42 +146,49 @@ def diverge_command(
 
     check_floor(floor)
     names = _two(between)
-    heard = context.with_resource(time_limit(timeout))
-    found = find_experiment(what)
+    found = _with_settings(find_experiment(what), settings or [])
     _check(found, names, dtype)
     failure = f"comparing {' and '.join(names)} on {found.name} failed"
     with named(failure, found.source), threadpool_limits(1), progress_bar() as report:
         for name in names:
             BACKENDS[name].settled()
-        from frameworks.diverge import Side, walk
-        from frameworks.live.entry import diverge
+        from experiments.harness.phases import How
+        from frameworks.diverge import Walk, walk
 
-        loaded = found.load_data(data, data_dir)
-        split, blueprint = split_of(found, loaded), found.blueprint_for(loaded)
-        if steps is not None:
-            rows = len(split.X_train[:limit])
-            epochs = -(-steps // -(-rows // found.spec.batch_size))
-        a, b = (Side(blueprint, name, split, dtype, seed, epochs, limit) for name in names)
+        how = How(dtype, seed, epochs or found.spec.epochs, limit)
+        walks: list[Walk] = []
 
         def advance(what: str, done: float, total: float | None) -> None:
             heard()
             report(what, done, total)
 
-        if not explain_all:
-            done = walk(a, b, steps, single_step, advance, floor)
+        for a, b in sides(found, found.load_data(data, data_dir), how, names, steps):
+            if explain_all:  # of several phases the first
+                break
+            walks.append(walk(a, b, steps, single_step, advance, floor))
+            if walks[-1].parts:
+                break
     if not explain_all:
-        raise typer.Exit(_print(done, as_json))
+        return _print(walks, as_json)
     with named(failure, found.source), threadpool_limits(1):
-        options: Any = {"steps": steps or _STEPS, "batch_size": min(a.batch_size, len(a.rows[0]))}
-        (ours, _), (theirs, _), (X, y) = a.open(), b.open(), a.rows
-        explained = diverge(ours, theirs, X, y, dtype=dtype, seed=seed, explain_all=True, **options)
+        explained = _explain(a, b, dtype, seed, steps or _STEPS)
     print(json.dumps(explained.to_dict(), indent=2) if as_json else explained)
-    raise typer.Exit(0 if explained.same else 1)
+    return _outcome(explained.verdict, explained.levels, explained.against)
+
+
+def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "Report":
+    """Compare the networks of two sides as models of one's own, to the last cause."""
+    from frameworks.live.entry import diverge
+
+    size = min(a.batch_size, len(a.rows[0]))
+    (ours, _), (theirs, _), (X, y) = a.open(), b.open(), a.rows
+    options: Any = {"dtype": dtype, "seed": seed, "steps": steps, "batch_size": size}
+    return diverge(ours, theirs, X, y, explain_all=True, **options)
 
 
 def _compare_recordings(
     context: typer.Context, before: str, after: str | None, as_json: bool
-) -> int:
+) -> Outcome:
     """Compare two recordings; RequestError for options that are for experiments only."""
     from frameworks.live.command import compare_recordings
 
@@ -142,12 +196,37 @@ def _compare_recordings(
         raise RequestError(
             f"{before}: a recording is compared with another: lockstep diverge {before} AFTER.trace"
         )
-    for name in context.params.keys() - {"what", "after", "as_json"}:
+    for name in context.params.keys() - {"what", "after", "as_json", "junit"}:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
             option = f"--{name.replace('_', '-')}"
-            raise RequestError(f"{option} is for experiments; two recordings take --json only")
-    return compare_recordings(before, after, as_json)
+            takes = "two recordings take --json and --junit"
+            raise RequestError(f"{option} is for experiments; {takes}")
+    report = compare_recordings(before, after, as_json)
+    return _outcome(report.verdict, report.levels, report.against)
+
+
+def _with_settings(experiment: "Experiment", settings: list[str]) -> "Experiment":
+    """Return an experiment with other numbers, one value each."""
+    from frameworks.spec_values import parse_grid
+
+    grid = parse_grid(experiment.spec, settings, experiment.name)
+    if len(grid) > 1:
+        raise RequestError(f"diverge compares one training: give one value each, not {len(grid)}")
+    return experiment.changed(grid[0])
+
+
+def _outcome(verdict: Verdict, levels: "Sequence[Level]", against: list[str]) -> Outcome:
+    """Return the outcome of levels; the first that differs has all that went against."""
+    cases, left = [], tuple(against)
+    for level in levels:
+        why = "no limit applies" if level.verdict == "measured" else ""
+        mine = left if level.verdict == "parted" else ()
+        left = () if mine else left
+        cases.append(Case("levels", level.name, mine, not_judged=why))
+    if left:
+        cases.append(Case("levels", "single steps", left))
+    return Outcome("lockstep diverge", verdict, cases, " ".join(against))
 
 
 def _two(between: str) -> list[str]:
@@ -181,6 +260,41 @@ def _check(experiment: "Experiment", names: Iterable[str], dtype: str) -> None:
     os.environ.update(together)
 
 
+def sides(
+    experiment: "Experiment", data: Dataset, how: "How", names: list[str], steps: int | None
+) -> Iterator[tuple["Side", "Side"]]:
+    """Yield both sides of each phase of an experiment, which most have but one of.
+
+    Where a phase goes on from earlier ones, both sides start from what these come to in the first
+    implementation. Rows that are held out are left out; no training stops early.
+    """
+    from experiments.harness.phases import OnDemand
+    from frameworks.diverge import Side
+
+    before = OnDemand(experiment, data, how, names[0])
+    for phase in experiment.all_phases:
+        stage = experiment.stage(phase, data, before, how)
+        split, epochs = split_of(experiment, stage.data), stage.epochs
+        X, y = stage.rows
+        split = replace(split, X_train=X, y_train=y)
+        if steps is not None:
+            epochs = -(-steps // -(-len(X) // stage.blueprint.spec.batch_size))
+        a, b = (
+            Side(
+                stage.blueprint,
+                name,
+                split,
+                how.dtype,
+                stage.seed,
+                epochs,
+                how.limit,
+                initial_weights=stage.weights,
+            )
+            for name in names
+        )  # fmt: skip
+        yield a, b
+
+
 def split_of(experiment: "Experiment", data: Dataset) -> "Split":
     """Return the rows of a data set, as implementations are compared on them."""
     import numpy as np
@@ -199,16 +313,18 @@ def split_of(experiment: "Experiment", data: Dataset) -> "Split":
     )
 
 
-def _print(done: "Walk", as_json: bool) -> int:
-    """Print what was found; return the exit code."""
+def _print(walks: "list[Walk]", as_json: bool) -> Outcome:
+    """Print what was found, phase by phase."""
     from pydantic import TypeAdapter
 
     from frameworks.console import make_console
     from frameworks.diverge.show import Divergence, show
     from frameworks.diverge.show import as_json as document
 
+    found = document(walks[-1])  # of several phases the last that was walked: they agree up to it
     if as_json:
-        print(TypeAdapter(Divergence).dump_json(document(done), indent=2).decode())
+        print(TypeAdapter(Divergence).dump_json(found, indent=2).decode())
     else:
-        show(make_console(), done)
-    return 1 if done.parts else 0
+        for done in walks:
+            show(make_console(), done)
+    return _outcome(found.verdict, found.levels, found.against)

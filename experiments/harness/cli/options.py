@@ -1,5 +1,6 @@
 """The arguments and options that several commands take."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -8,7 +9,7 @@ from datasets import Policy
 
 __all__ = [
     *("AsJson", "Data", "DataDir", "Dtype", "Epochs", "Experiments", "Floor", "Limit", "Margin"),
-    *("Threads", "With"),
+    *("Junit", "Set", "Threads", "With"),
 ]
 
 Experiments = Annotated[
@@ -47,5 +48,19 @@ Margin = Annotated[
         "with a unit has none, and is not tested."
     ),
 ]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUES",
+        help="Numbers of a page's spec instead of its own: learning_rate=0.1, or several with "
+        "commas, hidden=8,16. The numbers of one tuple have hyphens between them: hidden=6-6,12-12 "
+        "are two tuples.",
+    ),
+]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of each training.")]
+Junit = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Also write what was judged as a JUnit file."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]

@@ -12,8 +12,10 @@ from experiments.harness.cli.options import (
     Epochs,
     Experiments,
     Floor,
+    Junit,
     Limit,
     Margin,
+    Set,
     Threads,
     With,
 )
@@ -37,6 +39,10 @@ def run(
     seeds: Annotated[
         str, typer.Option(metavar="SEEDS", help="How many from 0 on, or a list: 3,7 or 10-19.")
     ] = "1",
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="SEED", help="This seed alone.")
+    ] = None,
+    settings: Set = None,
     epochs: Epochs = None,
     limit: Limit = None,
     data: Data = "auto",
@@ -54,6 +60,21 @@ def run(
             min=1, metavar="SECONDS", help="End a training that finishes no epoch for so long."
         ),
     ] = 3_600,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Train on the Dask cluster of this scheduler, tcp://HOST:8786 for example. Name "
+            "only one that you trust: Dask executes what it is sent, on both sides.",
+        ),
+    ] = None,
+    send_pages: Annotated[
+        bool,
+        typer.Option(
+            "--send-pages",
+            help="With --dask: send pages of your own, whose code its workers then execute.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Default: a folder under runs/.")
     ] = None,
@@ -61,6 +82,7 @@ def run(
         bool, typer.Option("--quiet", help="Only what goes against, what is left out, and the sum.")
     ] = False,
     as_json: AsJson = False,
+    junit: Junit = None,
 ) -> None:
     """Train side by side, print the tables, and write the run's folder.
 
@@ -73,6 +95,10 @@ def run(
 
     Seeds and nudged trainings of a small network are trained by scratch in one pass, each with the
     bits of a single training.
+
+    With --set, numbers of a page are others than its own. Every combination of the values listed is
+    trained with every seed, and judged by itself: by agreement, since the figures that a page
+    expects, and its certificate, are those of its own numbers.
 
     For example:
 
@@ -89,18 +115,31 @@ def run(
     lockstep run churn --dtype float32 --floor 8
 
     lockstep run churn --native --seeds 20 --margin 0.01
+
+    lockstep run circle --set hidden=8 --set learning_rate=1 --seed 7
+
+    lockstep run xor --set learning_rate=0.1,0.3,1 --set hidden=4,8 --seeds 0-99 --with scratch
+
+    lockstep run --all --seeds 10 --dask tcp://node1:8786
     """
     from experiments.harness.cli import session
     from experiments.harness.request import Request, parse_seeds
 
     if everything and experiments:
         raise RequestError(f"--all takes no names, got {' '.join(experiments)}; leave one out")
+    if seed is not None and seeds != "1":
+        raise RequestError("--seed and --seeds are two ways to say the same; leave one out")
+    if dask is not None and jobs != 1:
+        raise RequestError("--jobs is for this machine; with --dask the workers' threads decide")
+    if send_pages and dask is None:
+        raise RequestError("--send-pages sends pages to a cluster; name it with --dask")
     names = () if implementations is None else implementations.split(",")  # an empty one is unknown
     request = Request(
         experiments=EXPERIMENTS if everything else tuple(experiments or ()),
         implementations=tuple(name.strip() for name in names),
         dtype=dtype or ("float32" if native else "float64"),
-        seeds=parse_seeds(seeds),
+        seeds=parse_seeds(seeds) if seed is None else (seed,),
+        settings=tuple(settings or ()),
         epochs=epochs,
         limit=limit,
         policy=data,
@@ -110,4 +149,5 @@ def run(
         floor=floor,
         out=out,
     )
-    raise typer.Exit(session.run(request, jobs, as_json, quiet, margin, timeout))
+    manner = session.Manner(jobs, as_json, quiet, margin, timeout, dask, send_pages)
+    raise typer.Exit(session.run(request, manner, junit))

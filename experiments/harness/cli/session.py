@@ -4,74 +4,98 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.text import Text
 
 from experiments.harness.cli.native_tables import show_native
-from experiments.harness.cli.tables import show_experiment, show_summary
+from experiments.harness.cli.tables import in_a_sentence, show_experiment, show_summary, show_sweep
 from experiments.harness.execute import TIMEOUT, check_limits, rebuild, train, write
 from experiments.harness.interruption import interruptible, time_limit
+from experiments.harness.outcomes import Outcome
+from experiments.harness.outcomes.announcing import announcing
 from experiments.harness.plan import Plan, plan
 from experiments.harness.records.models import Results
 from experiments.harness.records.native import check_margin
-from experiments.harness.records.results import build_results, objections
+from experiments.harness.records.results import build_results, judged, verdict_on
 from experiments.harness.records.runs import locate
 from experiments.harness.records.store import Store, to_json
 from experiments.harness.request import Request
+from experiments.harness.workers.cluster.admission import Cluster, joined
 from experiments.harness.workers.progress import make_progress
 from experiments.registry import find_experiments
 from frameworks.console import make_console
 from frameworks.errors import RequestError, printable
 
-__all__ = ["report", "run"]
+__all__ = ["Manner", "report", "run"]
 
 _MANY = 10_000  # seeds, whose plan takes seconds
 
 
-def run(
-    request: Request,
-    jobs: int,
-    as_json: bool,
-    quiet: bool = False,
-    margin: float | None = None,
-    timeout: float = TIMEOUT,
-) -> int:
-    """Train what is missing, show the results, and return the exit code.
+class Manner(NamedTuple):
+    """How a run is carried out and shown, whatever is trained."""
 
-    Quietly, only what is left out, what goes against, and the last lines are shown.
-    """
+    jobs: int = 1  # trainings at once
+    as_json: bool = False
+    quiet: bool = False  # only what is left out, what goes against, and the last lines are shown
+    margin: float | None = None
+    timeout: float = TIMEOUT
+    dask: str | None = None  # the address of a cluster that trains
+    send_pages: bool = False  # a user's own page may travel there
+
+
+def run(request: Request, manner: Manner, junit: Path | None = None) -> int:
+    """Train what is missing, show the results, and return the exit code."""
+    with announcing("lockstep run", junit, manner.as_json) as announcer:
+        results, counts, store = _run(request, manner)
+        outcome = _outcome(announcer.command, results, counts)
+        code = announcer.announce(outcome)
+        _conclude(store, results, make_console(manner.as_json), manner.as_json, counts)
+    return code
+
+
+def _run(request: Request, manner: Manner) -> tuple[Results, str, Store]:
+    """Return the results, how much of them was trained just now, and where they are."""
+    jobs, as_json, quiet, margin, timeout, dask, send_pages = manner
     check_limits(jobs, timeout)
     console = make_console(as_json or quiet)
-    with time_limit(timeout):  # a user's page, and its load(), may loop
-        planned = _planned(request, console)
-    check_margin(margin, (experiment.task for experiment in planned.experiments))
-    with planned.store.at_work(make=True):
-        missing = planned.missing()
-        kept = len(planned.heads) - len(missing)
-        if kept:
-            console.print(Text(f"{kept} of {len(planned.heads)} trainings are in {planned.folder}"))
-        known: list[Results] = []
-        with (
-            _told_what_is_kept(planned),
-            interruptible(),
-            make_progress(quiet) as progress,
-            closing(train(planned, missing, jobs, timeout, progress, margin)) as finished,
-        ):
-            for results in finished:
-                known.append(results)
-                _show(results, console)
-        console.print()
-        results = rebuild(planned.store, request.data_dir, margin, known)
+    with joined(dask, request, send_pages) as cluster:
+        with time_limit(timeout):  # a user's page, and its load(), may loop
+            planned = _planned(request, console, cluster)
+        check_margin(margin, (experiment.task for experiment in planned.experiments))
+        with planned.store.at_work(make=True):
+            missing = planned.missing()
+            kept = len(planned.heads) - len(missing)
+            if kept:
+                line = f"{kept} of {len(planned.heads)} trainings are in {planned.folder}"
+                console.print(Text(line))
+            known: list[Results] = []
+            with (
+                _told_what_is_kept(planned),
+                interruptible(),
+                make_progress(quiet) as progress,
+                closing(
+                    train(planned, missing, jobs, timeout, progress, margin, cluster)
+                ) as finished,
+            ):
+                for results in finished:
+                    known.append(results)
+                    _show(results, console)
+            console.print()
+            results = rebuild(planned.store, request.data_dir, margin, known)
     counts = f"{len(missing)} trained, {kept} kept" if quiet else ""
-    return _conclude(planned.store, results, make_console(as_json), as_json, counts)
+    return results, counts, planned.store
 
 
-def _planned(request: Request, console: Console) -> Plan:
+def _planned(request: Request, console: Console, cluster: Cluster | None) -> Plan:
     """Lay out the trainings, and say what there is to know of them."""
     if len(request.seeds) >= _MANY:
         print(f"planning the trainings of {len(request.seeds):,} seeds", file=sys.stderr)
-    planned = plan(request)
+    planned = plan(request, cluster.surroundings if cluster else None)
+    if cluster:
+        planned.notes.extend(cluster.notes)
+        planned.left_out.extend(cluster.left_out)
     _print_notes(planned, console)
     return planned
 
@@ -102,7 +126,8 @@ def report(
     console, store = make_console(as_json), Store(locate(run))
     with store.at_work():
         results = _rebuilt(store, pages, data_dir, console, margin)
-    return _conclude(store, results, console, as_json)
+    _conclude(store, results, console, as_json)
+    return _outcome("lockstep report", results).exit_code
 
 
 def _rebuilt(
@@ -138,24 +163,30 @@ def _print_notes(planned: Plan, console: Console) -> None:
 def _show(results: Results, console: Console) -> None:
     """Print the tables of each experiment."""
     for name in dict.fromkeys(cell.experiment for cell in results.cells):
-        cells = [cell for cell in results.cells if cell.experiment == name]
-        agreement = [entry for entry in results.agreement if entry.experiment == name]
-        show_experiment(console, cells, agreement)
-        for entry in results.native:
-            if entry.experiment == name:
-                show_native(console, entry)
+        part = {
+            kind: [entry for entry in getattr(results, kind) if entry.experiment == name]
+            for kind in ("cells", "agreement", "native")
+        }
+        mine = results.model_copy(update=part)
+        if len({cell.label for cell in mine.cells}) > 1:
+            show_sweep(console, mine)
+            continue
+        show_experiment(console, mine.cells, mine.agreement)
+        for entry in mine.native:
+            show_native(console, entry)
+
+
+def _outcome(command: str, results: Results, counts: str = "") -> Outcome:
+    """Return what a run came to, from which the exit code and all the rest follow."""
+    return Outcome(command, verdict_on(results), judged(results), in_a_sentence(results, counts))
 
 
 def _conclude(
     store: Store, results: Results, console: Console, as_json: bool, counts: str = ""
-) -> int:
-    """Show what the results come to, and where they are; return the exit code."""
-    against = objections(results)
-    show_summary(console, results, against, counts)
-    written = f"{store.folder / 'results.json'}, results.csv, report.html"
+) -> None:
+    """Show what the results come to, and where they are."""
+    show_summary(console, results, results.against, counts)
+    written = f"{store.folder / 'results.json'}, results.csv, trainings.csv, report.html"
     console.print(Text(printable(written)), soft_wrap=True)
     if as_json:
         print(to_json(results).decode(), end="")
-    if any(not cell.ok and cell.missing for cell in results.cells):
-        return 2
-    return 1 if against else 0

@@ -15,11 +15,15 @@ from experiments.harness.records.results import (
     certified_digits,
     remarks,
 )
+from experiments.harness.records.sweeps import SettingSummary, figure_of, summaries
 from experiments.registry import known_experiment
 from frameworks.console import exponent, make_table, spread, two_decimals
 from frameworks.task import Metric, find_task
 
-__all__ = ["show_experiment", "show_summary"]
+__all__ = ["in_a_sentence", "show_experiment", "show_summary", "show_sweep"]
+
+_ROWS = 50  # of a sweep
+_LINES = 50  # of what went against
 
 
 def show_experiment(
@@ -35,13 +39,51 @@ def show_experiment(
         console.print(Text(line))
 
 
+def show_sweep(console: Console, results: Results) -> None:
+    """Print one experiment with several settings: a row for each of them."""
+    rows, task = summaries(results), find_task(results.cells[0].task)
+    console.print()
+    console.print(_title(results.cells, sweep=len(rows)))
+    table = make_table("setting", "seeds", task.headline.title, "range", "losses", "verdict")
+    for row in rows[:_ROWS]:
+        ends = spread([row.lowest, row.highest], task.headline.form) if row.finished else ""
+        losses = "" if row.worst is None else exponent([row.worst])
+        figure = figure_of(row, task.headline.form)
+        verdict = Text(row.word, style=_style(row))
+        table.add_row(row.label or "the page's own", str(row.seeds), figure, ends, losses, verdict)
+    console.print(table)
+    if len(rows) > _ROWS:
+        more = f"and {len(rows) - _ROWS:,} settings more"
+        console.print(f"{more}; trainings.csv has a row for every training")
+    for line in list(remarks(results.cells, results.agreement))[:_LINES]:
+        console.print(Text(line))
+
+
+def _style(row: SettingSummary) -> str:
+    return "red" if row.against else "green" if row.word == "agree" else ""
+
+
 def show_summary(
     console: Console, results: Results, objections: list[str], counts: str = ""
 ) -> None:
-    """Print the verdict over all: each objection, what was trained, and what agrees.
+    """Print the verdict over all: the experiments, each objection, what was trained and agrees.
 
+    A single experiment has shown its own tables, and gets no table of experiments.
     `counts` says how much of it was trained just now.
     """
+    if len({cell.experiment for cell in results.cells}) > 1:
+        console.print(_experiments_table(results))
+        console.print()
+    for line in objections[:_LINES]:
+        console.print(Text(f"✗ {line}", style="red"))
+    if len(objections) > _LINES:
+        more = f"✗ and {len(objections) - _LINES:,} more, in results.json"
+        console.print(Text(more, style="red"))
+    console.print(Text(in_a_sentence(results, counts), style="red" if objections else "green"))
+
+
+def in_a_sentence(results: Results, counts: str = "") -> str:
+    """Count what was trained, and what agrees."""
     cells, agreement = results.cells, results.agreement
     judged = [entry.verdict for entry in agreement if entry.verdict]
     parts = [f"{sum(cell.ok for cell in cells)} of {asked_for(results)} trainings finished"]
@@ -53,22 +95,52 @@ def show_summary(
         parts.append(f"{tests.count('equivalent')} of {len(tests)} pairs shown equivalent")
     if len(judged) < len(agreement):
         parts.append(f"{len(agreement) - len(judged)} pairs in float32 measured, not judged")
-    for line in objections:
-        console.print(Text(f"✗ {line}", style="red"))
-    console.print(Text("; ".join(parts) + ".", style="red" if objections else "green"))
+    return "; ".join(parts) + "."
 
 
-def _title(cells: Sequence[Record]) -> Text:
+def _experiments_table(results: Results) -> Table:
+    """Give a row for each experiment: the worst of its verdicts and digits, its main figure, time.
+
+    `seconds` is the sum of all its trainings.
+    """
+    names = ("verdict", "digits", "predictions", "test figure", "seconds")
+    table = make_table("experiment", *names)
+    table.columns[0].no_wrap = True
+    for name in dict.fromkeys(cell.experiment for cell in results.cells):
+        done = [cell for cell in results.cells if cell.experiment == name and cell.ok]
+        entries = [entry for entry in results.agreement if entry.experiment == name]
+        headline = find_task(done[0].task).headline if done else None
+        tests = [cell.test for cell in done if cell.test]
+        found = [test.metric(headline.name) for test in tests] if headline else []
+        figures = spread(found, ".4g", "..\n") if found else "-"
+        table.add_row(
+            name,
+            _verdict({entry.verdict for entry in entries}) if entries else "-",
+            _digits(done),
+            _mismatches(entries) if entries else "-",
+            f"{headline.name} {figures}" if headline and found else figures,
+            f"{sum(cell.seconds.fit for cell in done if cell.seconds):.1f}",
+        )
+    return table
+
+
+def _title(cells: Sequence[Record], sweep: int = 0) -> Text:
+    """Name an experiment, and what is the same for all of its trainings."""
     first = cells[0]
     experiment, data = known_experiment(first.experiment), first.data
     network = f"{widths(first.spec)}, " if experiment else ""
+    if sweep:
+        network = f"{sweep:,} settings, "
+    setting = f"{first.label}, " if first.setting and not sweep else ""
     seeds = len({cell.seed for cell in cells})
     which = f"seed {first.seed}" if seeds == 1 else f"{seeds} seeds"
     title = Text(first.experiment, style="bold")
     how = "native, " if first.mode == "native" else ""
     rows = "" if first.limit is None else f", first {first.limit} rows"
+    alike = len({(cell.epochs, cell.spec.batch_size) for cell in cells}) == 1
+    length = f"{first.epochs} epochs, batch {first.spec.batch_size}" if alike else "each its length"
     title.append(
-        f"  {network}{first.epochs} epochs, batch {first.spec.batch_size}, {first.dtype}, "
+        f"  {network}{setting}{length}, {first.dtype}, "
         f"{how}{which}\n{data.name}, {data.source}{rows}, SHA-256 {data.sha256[:12]}",
         style="not bold",
     )
@@ -77,10 +149,11 @@ def _title(cells: Sequence[Record]) -> Text:
 
 def _cells_table(cells: Sequence[Record]) -> Table:
     metrics = find_task(cells[0].task).metrics
-    # Several figures of several seeds fit into 80 columns as cells of two lines.
-    between, space = ("..", " ") if len(metrics) == 1 else ("..\n", "\n")
+    # Several figures, or those of several seeds, fit into 80 columns as cells of two lines.
+    one_seed = len({cell.seed for cell in cells}) == 1
+    between, space = ("..", " ") if len(metrics) == 1 and one_seed else ("..\n", "\n")
     certified = ["digits"] if any(map(certified_digits, cells)) else []
-    titles = [metric.title for metric in metrics]
+    titles = [metric.title.replace(" ", space) for metric in metrics]
     names = (f"training{space}loss", f"test{space}loss", *titles, *certified, "seconds")
     table = make_table("implementation", *names)
     table.columns[0].no_wrap = True
@@ -105,7 +178,7 @@ def _cells_table(cells: Sequence[Record]) -> Table:
 
 
 def _figure(cells: Sequence[Record], metric: Metric, between: str) -> str:
-    form = metric.form if between == ".." or len(cells) == 1 else ".4g"
+    form = metric.form if len(cells) == 1 or metric.form == ".4f" else ".4g"
     return spread([cell.test.metric(metric.name) for cell in cells if cell.test], form, between)
 
 

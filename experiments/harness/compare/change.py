@@ -1,12 +1,13 @@
 """The changes between two trainings of the same name, in numbers; `rules` judges them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from math import inf, log10
 
 import numpy as np
 
 from experiments.harness.compare import schema
+from experiments.harness.compare.baseline import at_epochs, epochs_of
 from experiments.harness.compare.stored_run import StoredRun
 from experiments.harness.records.agreement import Finished
 from experiments.harness.records.models import Digests, Record, Seconds, TestFigures
@@ -24,8 +25,10 @@ class Change:
 
     before: Finished
     after: Finished
+    epochs: Sequence[int]  # whose losses are compared
     judgement: Judgement  # as if they were two implementations in one run
     flips: schema.Flips | None  # None for a task without answers
+    unknown: bool  # whether weights or predictions differ by an amount that nothing stored can tell
 
     @classmethod
     def between(cls, before: StoredRun, after: StoredRun, name: schema.TrainingName) -> "Change":
@@ -37,12 +40,18 @@ class Change:
         elif ("outputs" in arrays[0]) != ("outputs" in arrays[1]):  # older versions kept none
             for each in arrays:
                 each.pop("outputs", None)
-        a, b = Finished.of(old, arrays[0]), Finished.of(new, arrays[1])
-        floor = _floor(before.floor(new), after.floor(new))
+        epochs = sorted({*epochs_of(old)} & {*epochs_of(new)})  # a baseline has a few
+        a, b = (
+            at_epochs(Finished.of(record, kept), epochs)
+            for record, kept in zip((old, new), arrays, strict=True)
+        )
+        floor = _floor(before.floor(new), after.floor(new), epochs)
         judgement = judge(a.outcome, b.outcome, new.dtype, floor)
         labels = arrays[1].get("labels", arrays[0].get("labels"))
         answers = find_task(new.task).has_answers
-        return cls(a, b, judgement, _count_flips(a, b, labels) if answers else None)
+        flips = _count_flips(a, b, labels) if answers else None
+        unknown = _unknown(a, b)
+        return cls(_lean(a), _lean(b), epochs, judgement, flips, unknown)
 
     @property
     def records(self) -> tuple[Record, Record]:
@@ -61,13 +70,6 @@ class Change:
         a, b = map(_digests, self.records)
         losses = (old.losses, old.test_loss) == (new.losses, new.test_loss)
         return losses and (a.weights, a.predictions) == (b.weights, b.predictions)
-
-    @property
-    def unknown(self) -> bool:
-        """Whether weights or predictions differ by an amount that nothing stored can tell."""
-        a, b = map(_digests, self.records)
-        same = (a.weights, a.predictions) == (b.weights, b.predictions)
-        return not (same or self.after.outcome.weights)
 
     @property
     def errors(self) -> list[float]:
@@ -93,18 +95,34 @@ class Change:
             final_loss=_pair((old.losses[-1], new.losses[-1])),
             test_loss=_pair((old.test_loss, new.test_loss)),
             accuracy=metrics.get("accuracy"),
-            worst_epoch=schema.WorstEpoch(epoch=1 + epochs.index(error), error=error),
+            worst_epoch=schema.WorstEpoch(epoch=self.epochs[epochs.index(error)], error=error),
             certified_digits=None if None in scores else _pair(scores),
             digits=_digits_in_common(max(self.errors)),
             flips=self.flips,
-            seconds=_ratio(*(record.seconds for record in records if record.seconds)),
+            seconds=_ratio(*(record.seconds for record in records)),
         )
 
 
-def _floor(*floors: NoiseFloor | None) -> NoiseFloor | None:
+def _unknown(a: Finished, b: Finished) -> bool:
+    old, new = _digests(a.record), _digests(b.record)
+    same = (old.weights, old.predictions) == (new.weights, new.predictions)
+    return not (same or b.outcome.weights)
+
+
+def _lean(training: Finished) -> Finished:
+    """Return a training without its arrays: of many, they would not fit into memory."""
+    return replace(training, outcome=replace(training.outcome, weights={}, outputs=None))
+
+
+def _floor(
+    before: NoiseFloor | None, after: NoiseFloor | None, epochs: Sequence[int]
+) -> NoiseFloor | None:
     """Return the floor by which a change is judged, whichever run is the earlier: the smaller."""
-    known = [each for each in floors if each is not None]
-    return known[0].narrowed(known[-1]) if known else None
+    known = [each for each in (before, after) if each is not None]
+    floor = known[0].narrowed(known[-1]) if known else None
+    if floor is None or len(floor.epochs) <= len(epochs):
+        return floor
+    return replace(floor, epochs=[floor.epochs[epoch - 1] for epoch in epochs])
 
 
 def _pair(both: Iterable[float | None]) -> schema.BeforeAfter:
@@ -112,7 +130,9 @@ def _pair(both: Iterable[float | None]) -> schema.BeforeAfter:
     return schema.BeforeAfter(before=before, after=after)
 
 
-def _ratio(before: Seconds, after: Seconds) -> schema.TimeRatio:
+def _ratio(before: Seconds | None, after: Seconds | None) -> schema.TimeRatio | None:
+    if before is None or after is None:
+        return None
     return schema.TimeRatio(
         before=before.fit,
         after=after.fit,

@@ -90,10 +90,11 @@ def _trainings(
 
 def _pairs(before: StoredRun, after: StoredRun, comparable: Both) -> list[schema.ComparedPair]:
     """Compare the verdicts on pairs whose two trainings are both comparable."""
-    known = {(name.experiment, name.dtype, name.seed, name.implementation) for name in comparable}
+    known = {(n.experiment, n.dtype, n.setting, n.seed, n.implementation) for n in comparable}
     entries = []
     for name, old in before.pairs.items():
-        new, of = after.pairs.get(name), (name.experiment, name.dtype, name.seed)
+        of = name.experiment, name.dtype, name.setting, name.seed
+        new = after.pairs.get(name)
         if new and {(*of, each) for each in name.pair} <= known:
             entries.append(
                 schema.ComparedPair(
@@ -119,7 +120,7 @@ def _times(
     ratios: dict[str, list[float]] = defaultdict(list)
     shared_otherwise: set[str] = set()
     for training in trainings:
-        if isinstance(training, schema.MeasuredTraining):
+        if isinstance(training, schema.MeasuredTraining) and training.seconds:
             ratios[training.implementation].append(training.seconds.ratio)
             if not training.seconds.same_pass:
                 shared_otherwise.add(training.implementation)

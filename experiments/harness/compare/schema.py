@@ -1,8 +1,11 @@
 """What `lockstep compare --json` prints; fields may be added, never renamed."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from frameworks.spec_values import label_of
 
 __all__ = [
     *("BeforeAfter", "ComparedPair", "ComparedRuns", "ComparedTimes", "ComparedTraining", "Flips"),
@@ -18,6 +21,14 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, populate_by_name=True, from_attributes=True)
 
 
+def _in_words(setting: Any) -> Any:
+    return label_of(setting) if isinstance(setting, Mapping) else setting
+
+
+# Numbers that are not the page's own, in words: "hidden=8 learning_rate=0.1".
+SettingInWords = Annotated[str, BeforeValidator(_in_words)]
+
+
 class TrainingName(_Model):
     """The name of a training: trainings of two runs are compared if it is equal."""
 
@@ -25,13 +36,15 @@ class TrainingName(_Model):
     implementation: str
     mode: str
     dtype: str
+    setting: SettingInWords = ""
     seed: int
 
     def __str__(self) -> str:
         """Return the name in words, without the defaults lockstep and float64."""
         mode = "" if self.mode == "lockstep" else f" {self.mode}"
         dtype = "" if self.dtype == "float64" else f" {self.dtype}"
-        return f"{self.experiment} {self.implementation}{mode}{dtype} {self.seed}"
+        setting = f" {self.setting}" if self.setting else ""
+        return f"{self.experiment} {self.implementation}{mode}{dtype}{setting} {self.seed}"
 
 
 class PairName(_Model):
@@ -39,8 +52,14 @@ class PairName(_Model):
 
     experiment: str
     dtype: str
+    setting: SettingInWords = ""
     seed: int
     pair: tuple[str, str]
+
+    def __str__(self) -> str:
+        """Return the name in words."""
+        setting = f" {self.setting}" if self.setting else ""
+        return f"{self.experiment} {' and '.join(self.pair)}{setting} {self.seed}"
 
 
 class BeforeAfter(_Model):
@@ -93,7 +112,7 @@ class MeasuredTraining(ComparedTraining):
     certified_digits: BeforeAfter | None  # null unless both runs have them
     digits: float  # in common: -log10(error) of the loss that changed most
     flips: Flips | None  # null for a task without answers
-    seconds: TimeRatio
+    seconds: TimeRatio | None  # null: a baseline has none
 
 
 class ComparedPair(PairName):

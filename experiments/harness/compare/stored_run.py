@@ -1,4 +1,4 @@
-"""A stored run: its folder, or a results.json alone."""
+"""A stored run: its folder, a results.json alone, or a baseline."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,9 +6,16 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from experiments.harness.compare.baseline import is_baseline, read_baseline
 from experiments.harness.compare.schema import PairName, TrainingName
 from experiments.harness.records.arrays import Arrays
-from experiments.harness.records.models import AgreementEntry, Record, Results, read_results
+from experiments.harness.records.models import (
+    AgreementEntry,
+    FloorEntry,
+    Record,
+    Results,
+    read_results,
+)
 from experiments.harness.records.results import build_results
 from experiments.harness.records.store import Store
 from frameworks.agreement.noise_floor import NoiseFloor
@@ -27,7 +34,9 @@ class StoredRun:
 
     @classmethod
     def open(cls, path: Path) -> "StoredRun":
-        """Read a run's folder or a results.json; RequestError if it is neither."""
+        """Read a run's folder, a results.json or a baseline; RequestError if it is none of them."""
+        if is_baseline(path):
+            return cls(path, read_baseline(path), None)
         if path.is_dir():
             return cls(path, build_results(Store(path)), Store(path))
         if not path.exists():
@@ -50,12 +59,20 @@ class StoredRun:
 
     def floor(self, record: Record) -> NoiseFloor | None:
         """Return the noise floor that the run measured for a training, or None."""
-        if record.mode != "lockstep":
+        which = record.experiment, record.dtype, record.label, record.seed
+        entry = self._floors.get(which) if record.mode == "lockstep" else None
+        if entry is None:
             return None
+        known: dict[str, Any] = {k: inf if v is None else v for k, v in entry}
+        known["epochs"] = [inf if v is None else v for v in known["epochs"]]
+        return NoiseFloor(**known | {"outputs": entry.outputs})
+
+    @cached_property
+    def _floors(self) -> dict[tuple[str, str, str, int], FloorEntry]:
+        """The first noise floor of each group that is compared."""
+        found: dict[tuple[str, str, str, int], FloorEntry] = {}
         for entry in self.results.agreement:
-            of = (entry.experiment, entry.dtype, entry.seed)
-            if entry.noise_floor and of == (record.experiment, record.dtype, record.seed):
-                known: dict[str, Any] = {k: inf if v is None else v for k, v in entry.noise_floor}
-                known["epochs"] = [inf if v is None else v for v in known["epochs"]]
-                return NoiseFloor(**known | {"outputs": entry.noise_floor.outputs})
-        return None
+            if entry.noise_floor:
+                which = entry.experiment, entry.dtype, entry.label, entry.seed
+                found.setdefault(which, entry.noise_floor)
+        return found

@@ -28,9 +28,8 @@ def findings(comparison: schema.ComparedRuns) -> list[tuple[str, str]]:
     ]
     for pair in comparison.pairs:
         if pair.verdict in ("worse", "better"):
-            name = f"{pair.experiment} {' and '.join(pair.pair)} {pair.seed}"
             now = f"{pair.after} now{': ' if pair.reason else ''}{pair.reason}"
-            found.append((pair.verdict, f"{name}: {pair.verdict}: {pair.before} before, {now}"))
+            found.append((pair.verdict, f"{pair}: {pair.verdict}: {pair.before} before, {now}"))
     for refused in comparison.not_comparable:
         found.append(("not comparable", f"{refused.training}: not comparable: {refused.reason}"))
     found += [("only before", f"{name}: only before") for name in comparison.only_before]

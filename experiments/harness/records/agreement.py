@@ -15,7 +15,7 @@ from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
 from frameworks.agreement.variants import KERAS_SIGMOID
 from frameworks.agreement.verdict import judge
 
-__all__ = ["Finished", "compare_all", "different_inputs"]
+__all__ = ["Finished", "compare_all", "different_inputs", "grouping"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Finished:
         """Return what a record and its arrays say."""
         assert record.history is not None
         assert record.test is not None
-        kept = ("weights.", "states.")
+        kept = ("weights.", "states.", "outputs.")  # the last are those of earlier phases
         outcome = Outcome(
             losses=record.history.loss,
             weights={name: a for name, a in arrays.items() if name.startswith(kept)},
@@ -77,6 +77,7 @@ def _compare(
         experiment=first.experiment,
         dtype=first.dtype,
         seed=first.seed,
+        setting=first.setting,
         pair=(first.implementation, second.implementation),
         max_rel_loss=_finite(distance.loss),
         max_rel_weight=_finite(distance.weight),
@@ -149,10 +150,14 @@ def different_inputs(a: Record, b: Record) -> str:
     return ""
 
 
-def _grouped(finished: Iterable[Finished]) -> dict[tuple[str, str, int], list[Finished]]:
-    """Return trainings by experiment, dtype and seed, in the order they come in."""
-    groups: dict[tuple[str, str, int], list[Finished]] = defaultdict(list)
+def grouping(record: Record) -> tuple[str, str, str, int]:
+    """Return what trainings that are compared have in common."""
+    return record.experiment, record.dtype, record.label, record.seed
+
+
+def _grouped(finished: Iterable[Finished]) -> dict[tuple[str, str, str, int], list[Finished]]:
+    """Return trainings that are compared together, in the order they come in."""
+    groups: dict[tuple[str, str, str, int], list[Finished]] = defaultdict(list)
     for each in finished:
-        record = each.record
-        groups[record.experiment, record.dtype, record.seed].append(each)
+        groups[grouping(each.record)].append(each)
     return groups

@@ -4,6 +4,8 @@ weights.0, weights.1, ...    the weights at the end, in the canonical layout
 states.0, states.1, ...      what layers keep besides, such as running means
 outputs (n, ...)             the network's outputs on the n test rows
 predictions, labels (n,)     classes, where the task has answers
+predictions (n, t)           tokens, where it decodes sequences
+line (m, 1), line_outputs (m, k)   the second network's outputs along a line
 probabilities (n, classes)   of the classes
 grid_axes (2, m), grid_probabilities (m * m, classes)   on a grid over two inputs
 """
@@ -17,6 +19,7 @@ import numpy as np
 
 from experiments.harness.records.models import Record
 from frameworks.errors import RequestError
+from frameworks.task import find_task
 
 __all__ = [
     "MAX_BYTES",
@@ -102,9 +105,14 @@ def _problems(arrays: Arrays, record: Record) -> Iterator[str]:
         yield f"expected {needed}, found none"
     if "outputs" in arrays and len(arrays["outputs"]) != n:
         yield f"outputs: expected {n} rows, found shape {arrays['outputs'].shape}"
-    for name in sorted(arrays.keys() & _SHAPES.keys()):
+    decoded = {"predictions"} if find_task(record.task).decodes else set()
+    for name in sorted(arrays.keys() & _SHAPES.keys() - decoded):
         yield from _wrong_shape(name, arrays, {"n": n, "classes": classes})
-    for name in sorted(arrays.keys() & _ANSWERS):
+    for name in sorted(arrays.keys() & decoded):
+        found = arrays[name]
+        if found.dtype.kind not in "iu" or found.ndim != 2 or len(found) != n or (found < 0).any():
+            yield f"{name}: expected tokens ({n}, t), found {found.dtype} {found.shape}"
+    for name in sorted(arrays.keys() & _ANSWERS - decoded):
         if arrays[name].dtype.kind not in "iu" or not np.isin(arrays[name], range(classes)).all():
             yield f"{name}: expected whole numbers from 0 to {classes - 1}"
     for name in sorted(arrays.keys() - _ANSWERS):

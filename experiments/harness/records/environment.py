@@ -3,6 +3,8 @@
 import os
 import platform
 import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.machinery import ModuleSpec
@@ -13,7 +15,8 @@ import experiments
 from frameworks.backends import BACKENDS
 
 __all__ = [
-    *("environment", "installed_version", "packages_digest", "source_digest", "thread_variables"),
+    *("Surroundings", "environment", "installed_version", "packages_digest", "source_digest"),
+    *("suite_digest", "surroundings_here", "thread_variables"),
 ]
 
 _THREAD_VARIABLES = (
@@ -35,6 +38,23 @@ _KERNEL_VARIABLES = (
 )
 _CODE = (".py", ".so", ".pyd", ".dll", ".dylib")  # the files of a package that compute
 _ROOT = Path(experiments.__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What trainings in one place depend on, whatever the experiment.
+
+    environment : see `environment`
+    packages : returns the digest of an implementation's packages (see `packages_digest`)
+    """
+
+    environment: Mapping[str, object]
+    packages: Callable[[str], str]
+
+
+def surroundings_here(threads: int) -> Surroundings:
+    """Return the surroundings of this machine's processes."""
+    return Surroundings(environment(threads), lambda name: packages_digest(BACKENDS[name].packages))
 
 
 def environment(threads: int) -> dict[str, object]:
@@ -66,17 +86,29 @@ def source_digest(page: Path, text: bytes | None = None, *beside: Path) -> str:
     """Return the SHA-256 of the code that computes an experiment's results.
 
     `page` is its file, `text` what was in it when it was loaded; None: what is in it now. `beside`
-    are the files that it imports from its folder.
+    are the files that it imports from its folder. These go by their names alone: a page is the same
+    in whatever folder.
     """
+    own = {page, *beside}
     files = [page, *beside, *sorted((_ROOT / "experiments/harness/workers").glob("*training.py"))]
     for package in ("scratch", "frameworks", "datasets"):
         files += sorted((_ROOT / package).rglob("*.py"))
     digest = sha256()
     for file in files:
-        name = file.relative_to(_ROOT) if file.is_relative_to(_ROOT) else Path(file.name)
+        ours = file not in own and file.is_relative_to(_ROOT)
+        name = file.relative_to(_ROOT) if ours else Path(file.name)
         content = text if file == page and text is not None else file.read_bytes()
         digest.update(f"{name.as_posix()}\n".encode() + content)
     return digest.hexdigest()
+
+
+def suite_digest() -> str:
+    """Return the SHA-256 of all code of the suite that computes results, or has them computed."""
+    folder = _ROOT / "experiments"
+    workers = (folder / "harness/workers").rglob("*.py")
+    return source_digest(
+        Path(experiments.__file__), None, *sorted([*folder.glob("*.py"), *workers])
+    )
 
 
 @cache

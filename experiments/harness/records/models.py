@@ -23,11 +23,13 @@ from pydantic import (
 from experiments.harness.records.identity import fingerprint_of, key_of
 from experiments.harness.records.reading import SCHEMA, first_problem, read
 from frameworks.errors import RequestError, printable
+from frameworks.spec_values import label_of
 from frameworks.task import TASKS, find_task
 
 __all__ = [
     *("AgreementEntry", "Certified", "DataId", "Digests", "Environment"),
-    *("FloorEntry", "Head", "History", "NativeEntry", "NativePair", "Plan", "Record", "Results"),
+    *("FloorEntry", "Head", "History", "NativeEntry", "NativePair", "PhaseFigures", "Plan"),
+    *("Record", "Results"),
     *("Seconds", "SpecNumbers", "TestFigures", "read_plan", "read_record", "read_results"),
 ]
 
@@ -47,6 +49,7 @@ Scalar = Text | bool | Integer | Number | None
 Dtype = Literal["float64", "float32"]
 Mode = Annotated[str, Field(pattern=r"^(lockstep|native|keras-sigmoid|nudged-[0-9]+)$")]
 Verdict = Literal["agree", "differ"] | None
+Values = Named[Scalar | Many[Scalar]]  # of a spec that are not the page's own, by name
 _STRICT = ConfigDict(strict=True)
 _FLAT = TypeAdapter(Named[Scalar | Many[Scalar]], config=_STRICT)
 _NESTED = TypeAdapter(Named[Scalar | Many[Scalar | Many[Scalar]]], config=_STRICT)
@@ -123,12 +126,18 @@ class Head(_Model):
     seed: Whole
     data: DataId
     spec: SpecNumbers
+    setting: Values = {}
     epochs: Whole
     limit: Whole | None
     acceptance: Annotated[tuple[Number, Number], _LISTED] | None
     environment: Environment
     source_sha256: Text = ""
     packages_sha256: Text = ""  # of the files of the frameworks
+
+    @property
+    def label(self) -> str:
+        """The setting in words; empty for the page's own numbers."""
+        return label_of(self.setting)
 
     @property
     def is_judge(self) -> bool:
@@ -159,10 +168,26 @@ class TestFigures(_Model):
     rmse: Finite = None
     mse: Finite = None
     r2: Finite = None
+    accuracy_on_inputs: Share | None = None
+    wasserstein: Finite = None
+    mean: Finite = None
+    deviation: Finite = None
+    sequence_accuracy: Share | None = None
+    token_accuracy: Share | None = None
+    cross_entropy: Finite = None
 
     def metric(self, name: str) -> float | None:
         """Return one of the task's metrics (see `frameworks.task`)."""
         return getattr(self, name)
+
+
+class PhaseFigures(_Model):
+    """One phase of a training that has several: its epochs stand in the history, in their turn."""
+
+    name: Text
+    epochs: Whole
+    n_train: Whole
+    test: TestFigures
 
 
 class Seconds(_Model):
@@ -204,6 +229,7 @@ class Record(Head):
     test: TestFigures | None
     seconds: Seconds | None = None
     digests: Digests | None = None
+    phases: Many[PhaseFigures] = []
     status: Literal["ok", "failed"]
     error: Text | None
     missing: bool = False  # it failed because a package is not installed
@@ -234,9 +260,10 @@ class Record(Head):
         assert self.digests is not None
         if self.mode != "native" and self.digests.batch_order is None:
             raise ValueError("digests.batch_order: expected text, found nothing")
+        epochs = sum(phase.epochs for phase in self.phases) or self.epochs
         for name, values in self.history:
-            if values is not None and len(values) != self.epochs:
-                found = f"expected {self.epochs} numbers, one an epoch, found {len(values)}"
+            if values is not None and len(values) != epochs:
+                found = f"expected {epochs} numbers, one an epoch, found {len(values)}"
                 raise ValueError(f"history.{name}: {found}")
         if self.task == "classification":
             self._check_confusion(self.test)
@@ -244,7 +271,8 @@ class Record(Head):
 
     def _check_confusion(self, test: TestFigures) -> None:
         matrix = test.confusion
-        if test.accuracy is None or self.history is None or self.history.accuracy is None:
+        some = self.history is not None and self.history.accuracy is not None
+        if test.accuracy is None or not (some or self.phases):  # a phase may have no answers
             raise ValueError("test.accuracy: expected a number, found nothing")
         if not matrix or any(len(row) != len(matrix) for row in matrix):
             raise ValueError("test.confusion: expected as many columns as rows")
@@ -270,6 +298,7 @@ class AgreementEntry(_Model):
     experiment: Text
     dtype: Dtype
     seed: Whole
+    setting: Values = {}
     pair: Annotated[tuple[Text, Text], _LISTED]
     max_rel_loss: Finite  # null: infinite
     max_rel_weight: Finite
@@ -282,6 +311,11 @@ class AgreementEntry(_Model):
     tolerance: Finite
     reason: Text
     noise_floor: FloorEntry | None = None
+
+    @property
+    def label(self) -> str:
+        """The setting of both in words."""
+        return label_of(self.setting)
 
 
 class NativePair(_Model):
@@ -302,6 +336,7 @@ class NativeEntry(_Model):
 
     experiment: Text
     dtype: Dtype
+    setting: Values = {}
     data: DataId
     epochs: Whole
     margin: Number | None  # null: the pairs were not tested
@@ -310,6 +345,11 @@ class NativeEntry(_Model):
     accuracies: Named[Many[Finite]]
     losses: Named[Many[Finite]]
     pairs: Many[NativePair]
+
+    @property
+    def label(self) -> str:
+        """The setting of all in words."""
+        return label_of(self.setting)
 
 
 class Results(_Model):
@@ -321,6 +361,8 @@ class Results(_Model):
     agreement: Many[AgreementEntry]
     native: Many[NativeEntry] = []
     missing: Many[Text] = []  # the names of trainings that were asked for and have no record
+    verdict: Text = ""  # see `outcomes`; empty in files of older versions
+    against: Many[Text] = []  # all that went against, a sentence each
 
 
 class Plan(_Model):
@@ -339,12 +381,19 @@ def read_record(path: Path) -> Record:
     record = read(path, Record)
     if record.key != path.stem:
         raise RequestError(f"{path}: is the record of {record.key!r}; delete it, and run again")
-    own = record.experiment, record.dtype, record.seed, record.implementation, record.mode
+    which = record.experiment, record.dtype, record.seed, record.implementation, record.mode
+    own = *which, record.label
     whole = record.source_sha256 and record.packages_sha256
     if whole and key_of(*own) != record.key:
         raise RequestError(
             f"{path}: was altered: its fields are those of {key_of(*own)!r}; delete it, and run "
             "again"
+        )
+    spec = record.spec.items()
+    if wrong := [name for name in record.setting if spec.get(name) != record.setting[name]]:
+        raise RequestError(
+            f"{path}: was altered: {wrong[0]} of its setting is not that of its spec; delete it, "
+            "and run again"
         )
     if whole and fingerprint_of(record.model_dump()) != record.fingerprint:
         raise RequestError(

@@ -27,11 +27,12 @@ def check_margin(margin: float | None, tasks: Iterable[Task]) -> None:
 def compare_native(cells: list[Record], margin: float | None = None) -> list[NativeEntry]:
     """Compare the implementations on each experiment.
 
-    `cells` are records of native trainings, ordered by experiment and dtype. Figures within
-    `margin` are equivalent; None is the task's own. A task whose headline has a unit has none:
-    without a margin its means are shown, and not tested. RequestError for one that cannot be.
+    `cells` are records of native trainings, ordered by experiment, dtype and setting.
+    Figures within `margin` are equivalent; None is the task's own. A task whose headline has a unit
+    has none: without a margin its means are shown, and not tested. RequestError for one that cannot
+    be.
     """
-    groups = groupby(cells, lambda cell: (cell.experiment, cell.dtype))
+    groups = groupby(cells, lambda cell: (cell.experiment, cell.dtype, cell.label))
     return [_compare(list(group), margin) for _, group in groups]
 
 
@@ -40,10 +41,11 @@ def different(entry: NativeEntry) -> Iterator[str]:
 
     And one for each implementation with trainings whose loss or figure is not finite at the end.
     """
+    what = ", ".join(filter(None, [entry.experiment, entry.label]))
     for name, bad in _diverged(entry.accuracies, entry.losses).items():
         if bad:
             yield (
-                f"{entry.experiment}, {name}, native: {bad} of {len(entry.losses[name])} trainings "
+                f"{what}, {name}, native: {bad} of {len(entry.losses[name])} trainings "
                 "ended in a loss that is not finite"
             )
     for pair in entry.pairs:
@@ -51,7 +53,7 @@ def different(entry: NativeEntry) -> Iterator[str]:
             names = " and ".join(pair.pair)
             apart = "nan" if pair.difference is None else f"{abs(pair.difference):.4f}"
             yield (
-                f"{entry.experiment}, {names}, native: the mean {entry.metric} differs by {apart}, "
+                f"{what}, {names}, native: the mean {entry.metric} differs by {apart}, "
                 f"margin {entry.margin:g}"
             )
 
@@ -73,6 +75,7 @@ def _compare(cells: list[Record], margin: float | None) -> NativeEntry:
     return NativeEntry(
         experiment=first.experiment,
         dtype=first.dtype,
+        setting=first.setting,
         data=first.data,
         epochs=first.epochs,
         margin=margin,

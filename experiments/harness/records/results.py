@@ -2,25 +2,28 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 from experiments.certified.score import score
-from experiments.harness.records.agreement import Finished, compare_all
+from experiments.harness.outcomes.outcome import Case, Verdict
+from experiments.harness.records.agreement import Finished, compare_all, grouping
 from experiments.harness.records.models import AgreementEntry, Record, Results
 from experiments.harness.records.native import compare_native, different
 from experiments.harness.records.store import Store
-from experiments.registry import EXPERIMENTS
+from experiments.registry import EXPERIMENTS, known_experiment
 from frameworks.backends import BACKENDS
+from frameworks.spec import Spec
+from frameworks.spec_values import as_setting, rank_of
 from frameworks.task import find_task
 
 __all__ = [
-    *("DIGITS", "accepted", "asked_for", "build_results", "certified_digits", "objections"),
-    *("objections_to", "remarks"),
+    *("DIGITS", "accepted", "asked_for", "build_results", "certified_digits", "judged"),
+    *("objections", "objections_to", "remarks", "verdict_on"),
 ]
 
 _NAMED = 3  # of the trainings that are missing
-_JUDGE = re.compile(r"-(keras-sigmoid|nudged-\d+)$")  # see `Head.is_judge`
+_JUDGE = re.compile(r"-(keras-sigmoid|nudged-\d+)($|\+)")  # see `Head.is_judge`
 DIGITS = 12  # of every certified loss that a float64 training has to have right
 
 
@@ -43,13 +46,15 @@ def build_results(
         if experiment in (None, name):
             beside = [judge for judge in judges if judge.ok and judge.experiment == name]
             parts.append(built.get(name) or _compare(store, list(group), beside, margin))
-    return Results(
+    results = Results(
         environment=parts[0].environment,
         cells=[cell for part in parts for cell in part.cells],
         agreement=[entry for part in parts for entry in part.agreement],
         native=[entry for part in parts for entry in part.native],
         missing=[] if experiment else [key for key in store.planned() if key not in stored],
     )
+    said = {"verdict": verdict_on(results), "against": objections(results)}
+    return results.model_copy(update={} if experiment else said)
 
 
 def _compare(
@@ -57,30 +62,64 @@ def _compare(
 ) -> Results:
     """Return the results of one experiment."""
     cells = [record.model_copy(update={"certified": score(record)}) for record in records]
-    lockstep = [cell for cell in cells if cell.mode == "lockstep" and cell.ok]
+    compared: dict[Any, tuple[list[Record], list[Record]]] = {}
+    for cell in cells:
+        if cell.mode == "lockstep" and cell.ok:
+            compared.setdefault(grouping(cell), ([], []))[0].append(cell)
+    for judge in judges:
+        if grouping(judge) in compared:
+            compared[grouping(judge)][1].append(judge)
     return Results(
         environment=cells[0].environment,
         cells=cells,
-        agreement=compare_all(_with_arrays(store, lockstep), _with_arrays(store, judges)),
+        # One group after the other: the arrays of all would not fit into memory.
+        agreement=list(chain.from_iterable(_pairs(store, *each) for each in compared.values())),
         native=compare_native([cell for cell in cells if cell.mode == "native"], margin),
     )
 
 
-def objections(results: Results) -> list[str]:
-    """Return, a line each, all that went against.
+def _pairs(store: Store, cells: list[Record], judges: list[Record]) -> list[AgreementEntry]:
+    return compare_all(_with_arrays(store, cells), _with_arrays(store, judges))
+
+
+def judged(results: Results) -> list[Case]:
+    """Return everything of a run that is judged, with all that went against.
 
     That is a training that is missing or failed, a figure out of its band, too few certified
     digits, and disagreement.
     """
-    lines = [missing] if (missing := _missing(results)) else []
+    cases = [Case("run", "all trainings", (missing,))] if (missing := _missing(results)) else []
     for cell in results.cells:
-        name = f"{cell.experiment}, {cell.implementation}, seed {cell.seed}"
-        lines += [f"{name}: {objection}" for objection in objections_to(cell)]
+        name = _name(cell.implementation, cell)
+        found = tuple(f"{cell.experiment}, {name}: {each}" for each in objections_to(cell))
+        cases.append(Case(cell.experiment, name, found, cell.seconds.fit if cell.seconds else 0.0))
     for entry in results.agreement:
-        if entry.verdict == "differ":
-            pair = " and ".join(entry.pair)
-            lines.append(f"{entry.experiment}, {pair}, seed {entry.seed}: {entry.reason}")
-    return lines + [line for entry in results.native for line in different(entry)]
+        name = _name(" and ".join(entry.pair), entry)
+        line = f"{entry.experiment}, {name}: {entry.reason}"
+        why = "" if entry.verdict else "no limit applies: no noise floor was measured"
+        found = (line,) if entry.verdict == "differ" else ()
+        cases.append(Case(entry.experiment, name, found, not_judged=why))
+    for each in results.native:
+        name = ", ".join(filter(None, ["native", each.label]))
+        cases.append(Case(each.experiment, name, tuple(different(each))))
+    return cases
+
+
+def _name(who: str, entry: Record | AgreementEntry) -> str:
+    """Name a training or a pair within its experiment."""
+    return ", ".join(filter(None, [who, entry.label, f"seed {entry.seed}"]))
+
+
+def objections(results: Results) -> list[str]:
+    """Return, a line each, all that went against."""
+    return [line for case in judged(results) for line in case.against]
+
+
+def verdict_on(results: Results) -> Verdict:
+    """Return the verdict on a run; incomplete where a package is missing that it needs."""
+    if any(not cell.ok and cell.missing for cell in results.cells):
+        return "incomplete"
+    return "failed" if objections(results) else "passed"
 
 
 def asked_for(results: Results) -> int:
@@ -117,12 +156,32 @@ def objections_to(cell: Record) -> list[str]:
 
 def remarks(cells: Sequence[Record], agreement: Sequence[AgreementEntry]) -> Iterator[str]:
     """Yield what there is to know of the verdicts: certificates and limits that do not hold."""
-    outdated = {cell.certified.outdated: None for cell in cells if cell.certified}
+    own = [cell for cell in cells if not cell.setting]
+    outdated = {cell.certified.outdated: None for cell in own if cell.certified}
     for change in filter(None, outdated):
         yield f"the page has changed since it was certified ({change}): no digits are counted"
+    if words := _unpublished(cells):
+        yield words
     for entry in agreement:
         if entry.verdict != "differ" and entry.reason:
-            yield f"{' - '.join(entry.pair)}, seed {entry.seed}: {entry.reason}"
+            which = ", ".join(filter(None, [" - ".join(entry.pair), entry.label]))
+            yield f"{which}, seed {entry.seed}: {entry.reason}"
+
+
+def _unpublished(cells: Sequence[Record]) -> str:
+    """Say of changed trainings that what their page publishes is not about them."""
+    page = known_experiment(cells[0].experiment) if cells else None
+    if page is None or not any(_is_changed(cell, page.spec) for cell in cells):
+        return ""
+    own = [f"its expected {page.task.headline.title}"] * bool(page.band)
+    own += ["its certificate"] * bool(page.certified)
+    of_page = f"{' and '.join(own)} hold for its own numbers" if own else "it publishes no figures"
+    return f"the page was changed, and is judged by agreement alone: {of_page}"
+
+
+def _is_changed(cell: Record, own: Spec) -> bool:
+    """Say whether a number was set that is not the page's own."""
+    return any(getattr(own, name, None) != value for name, value in as_setting(cell.setting))
 
 
 def accepted(cell: Record) -> bool | None:
@@ -157,6 +216,7 @@ def _order(record: Record) -> tuple[Any, ...]:
     return (
         position(record.experiment, EXPERIMENTS),
         record.dtype,
+        rank_of(record.setting),
         record.seed,
         position(record.implementation, BACKENDS),
     )

@@ -17,7 +17,7 @@ __all__ = [
     "remove",
 ]
 
-_OF_A_RUN = (LOCK, "plan.json", "results.json", "results.csv", "report.html")
+_OF_A_RUN = (LOCK, "plan.json", "results.json", "results.csv", "trainings.csv", "report.html")
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 _OF_A_CELL = (".json", ".safetensors")
 
@@ -85,7 +85,7 @@ class LastResult:
 
 
 def last_results(folder: Path) -> dict[str, LastResult]:
-    """Return, for each experiment, what the newest run in a folder says that holds it.
+    """Return, for each experiment, what the newest run in a folder says that holds it unchanged.
 
     A run that was not finished has no results.json yet, and is passed over, as a damaged one is.
     """
@@ -104,16 +104,17 @@ def last_results(folder: Path) -> dict[str, LastResult]:
 
 def _experiments(run: Path) -> set[str]:
     """Return the experiments of a run as the names of its records say them."""
-    return {path.name.rpartition("-float")[0] for path in (run / "cells").glob("*.json")}
+    keys = (path.name.partition("+") for path in (run / "cells").glob("*.json"))
+    return {own.rpartition("-float")[0] for own, changed, _ in keys if not changed}
 
 
 def _names(results: Results) -> set[str]:
-    return {cell.experiment for cell in results.cells}
+    return {cell.experiment for cell in results.cells if not cell.setting}
 
 
 def _last(path: Path, results: Results, experiment: str) -> LastResult:
-    cells = [cell for cell in results.cells if cell.experiment == experiment]
-    entries = [entry for entry in results.agreement if entry.experiment == experiment]
+    cells = [c for c in results.cells if c.experiment == experiment and not c.setting]
+    entries = [e for e in results.agreement if e.experiment == experiment and not e.setting]
     verdicts = [entry.verdict for entry in entries if entry.verdict]
     values: dict[str, list[float | None]] = {}
     for cell in cells:

@@ -5,6 +5,7 @@ RUN/cells/KEY.safetensors    its weights at the end, its outputs on the test row
 RUN/plan.json                the names of all cells that were asked for, whether trained or not
 RUN/results.json             all records and the agreement; rebuilt at will
 RUN/results.csv              one row for each cell and epoch; rebuilt at will
+RUN/trainings.csv            one row for each cell; rebuilt at will
 RUN/report.html              all of it to look at; rebuilt at will
 
 A file is written under another name, `.NAME.RANDOM`, and renamed when it is whole. What a killed
@@ -31,8 +32,12 @@ from experiments.harness.records.lock import hold, only_writer, remove_left_lock
 from experiments.harness.records.models import Plan, Record, Results, read_plan, read_record
 from frameworks.errors import RequestError
 from frameworks.files import remove_unfinished, write_atomically
+from frameworks.spec_values import value_text
+from frameworks.task import find_task
 
-__all__ = ["EpochRow", "Store", "epoch_rows", "to_json"]
+__all__ = [
+    *("EpochRow", "Store", "epochs_table", "set_names", "set_values", "to_json", "trainings_table"),
+]
 
 _SUFFIXES = (".json", ".safetensors", ".csv", ".html")
 
@@ -50,6 +55,13 @@ class EpochRow(NamedTuple):
     epoch: int  # from 1 on
     loss: float | None  # None: not finite
     accuracy: float | None  # None: the task has no answers
+
+
+class Table(NamedTuple):
+    """Rows of a CSV file, and the names of their columns."""
+
+    columns: list[str]
+    rows: Iterator[Sequence[Any]]
 
 
 class Store:
@@ -155,7 +167,8 @@ class Store:
         """Write results.json and results.csv; remove what an orphan left after `create`."""
         self._remove_unfinished()
         write_atomically(self.folder / "results.json", to_json(results))
-        write_atomically(self.folder / "results.csv", _csv(results.cells))
+        write_atomically(self.folder / "results.csv", _csv(epochs_table(results.cells)))
+        write_atomically(self.folder / "trainings.csv", _csv(trainings_table(results.cells)))
 
     def _no_run(self) -> RequestError:
         return RequestError(f"{self.folder}: holds no run; a run has a folder named cells/")
@@ -204,9 +217,52 @@ def epoch_rows(cells: Sequence[Record]) -> Iterator[EpochRow]:
             yield EpochRow(*training, cell.data.name, cell.data.source, epoch, loss, accuracy)
 
 
-def _csv(cells: Sequence[Record]) -> bytes:
+def set_names(cells: Iterable[Record]) -> list[str]:
+    """Return the names of all numbers that some training has instead of its page's own."""
+    return list(dict.fromkeys(name for cell in cells for name in cell.setting))
+
+
+def set_values(cell: Record, names: Iterable[str]) -> list[str]:
+    """Return the values that a training has for them, as they were written; "" for the page's."""
+    return [value_text(cell.setting[name]) if name in cell.setting else "" for name in names]
+
+
+def epochs_table(cells: Sequence[Record]) -> Table:
+    """Return one row for each cell and epoch, with a column `set_NAME` for each changed number."""
+    names = set_names(cells)
+    columns = [*EpochRow._fields, *(f"set_{name}" for name in names)]
+    rows = ((*row, *set_values(cell, names)) for cell in cells for row in epoch_rows([cell]))
+    return Table(columns, rows)
+
+
+_OF_A_TRAINING = ("experiment", "implementation", "mode", "dtype", "seed", "epochs", "status")
+
+
+def trainings_table(cells: Sequence[Record]) -> Table:
+    """Return one row for each cell: which it is, what it came to, and how long it took."""
+    names = set_names(cells)
+    known = (metric.name for cell in cells for metric in find_task(cell.task).metrics)
+    figures = ["loss", *dict.fromkeys(known)]
+    columns = [*_OF_A_TRAINING, *(f"set_{name}" for name in names), "training_loss"]
+    columns += [*(f"test_{name}" for name in figures), "seconds", "data", "source", "error"]
+    return Table(columns, (_training_row(cell, names, figures) for cell in cells))
+
+
+def _training_row(cell: Record, names: list[str], figures: list[str]) -> list[Any]:
+    history, test, seconds = cell.history, cell.test, cell.seconds
+    return [
+        *(getattr(cell, name) for name in _OF_A_TRAINING),
+        *set_values(cell, names),
+        history.loss[-1] if history else None,
+        *(test.metric(name) if test else None for name in figures),
+        seconds.fit if seconds else None,
+        *(cell.data.name, cell.data.source, cell.error),
+    ]
+
+
+def _csv(table: Table) -> bytes:
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(EpochRow._fields)
-    rows.writerows(epoch_rows(cells))
+    rows.writerow(table.columns)
+    rows.writerows(table.rows)
     return out.getvalue().encode()

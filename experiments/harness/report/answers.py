@@ -5,7 +5,7 @@ from math import sqrt
 
 import numpy as np
 
-from datasets import Classes, Dataset, Inputs
+from datasets import Classes, Dataset, Quantity
 from experiments.harness.report.pictures import has_images, unscaled
 from experiments.harness.report.trained import Trained
 
@@ -87,12 +87,12 @@ def without_outputs(trained: Trained) -> list[str]:
 def _rows(data: Dataset, X: np.ndarray, y: np.ndarray) -> Rows:
     columns, targets = list(data.feature_names), data.targets
     rows = [[_number(value) for value in row] for row in unscaled(data, X)]
-    if isinstance(targets, Inputs):
-        return Rows(columns, rows)
     if isinstance(targets, Classes):
         name, last = "class", [targets.names[label] for label in y]
-    else:
+    elif isinstance(targets, Quantity):
         name, last = targets.name, [_number(value) for value in targets.restore(y)]
+    else:
+        return Rows(columns, rows)
     return Rows([*columns, name], [[*row, end] for row, end in zip(rows, last, strict=True)])
 
 

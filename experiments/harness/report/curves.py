@@ -17,20 +17,24 @@ from experiments.harness.report.svg import (
     to_svg,
 )
 from experiments.harness.report.trained import Trained
+from frameworks.backend import LineStyle
 from frameworks.console import spread
 
 __all__ = ["MOST_POINTS", "curves", "figures_of_seeds", "peaks", "thin"]
 
 MOST_POINTS = 300  # more cannot be distinguished at the width of a page
+_MOST_SEEDS = 30  # that are drawn as a line each
+_MOST_DOTS = 200
 _LOGARITHMIC_FROM = 20  # ratio of largest to smallest loss: a linear axis would hide the end
 
 
 def curves(trained: Trained) -> list[Figure]:
-    """Draw the losses, and the accuracies if there are any; nothing for a single epoch."""
+    """Draw the losses, and whatever else all of them recorded; nothing for a single epoch."""
     if trained.head.epochs < 2 or not trained.done:
         return []
-    answered = all(each.history.accuracy for each in trained.done)
-    return [_curve(trained, name) for name in ("loss", *["accuracy"] * answered)]
+    recorded = [{name for name, values in each.history if values} for each in trained.done]
+    names = [name for name, _ in trained.done[0].history]
+    return [_curve(trained, name) for name in names if all(name in each for each in recorded)]
 
 
 def figures_of_seeds(trained: Trained) -> Figure | None:
@@ -44,7 +48,13 @@ def figures_of_seeds(trained: Trained) -> Figure | None:
             values = np.array([each.record.headline for each in trained.by(name)], float)
             values = drawable(values)
             at = np.full(len(values), height)
-            axes.plot(values, at, style.marker, color=SERIES[style.colour], mfc="none", mew=1.3)
+            colour = SERIES[style.colour]
+            if len(values) <= _MOST_DOTS:
+                axes.plot(values, at, style.marker, color=colour, mfc="none", mew=1.3)
+            else:
+                low, high = np.nanpercentile(values, [5, 95])
+                axes.plot([np.nanmin(values), np.nanmax(values)], [height] * 2, color=colour, lw=1)
+                axes.plot([low, high], [height] * 2, color=colour, lw=5, solid_capstyle="butt")
             axes.plot([values.mean()] * 2, [height - 0.3, height + 0.3], color=INK, lw=1.6)
             ends = spread(values.tolist(), metric.form, " to ")
             words.append(f"{name} {ends}, mean {values.mean():{metric.form}}")
@@ -52,7 +62,10 @@ def figures_of_seeds(trained: Trained) -> Figure | None:
         axes.set_ylim(len(styles) - 0.4, -0.6)
         axes.set_xlabel(metric.title)
         title = f"{metric.title[0].upper()}{metric.title[1:]}"
-        caption = f"{title} with {len(trained.seeds)} seeds, one dot each; the bar is the mean."
+        dots = "one dot each"
+        if len(trained.seeds) > _MOST_DOTS:
+            dots = "lowest to highest, nine in ten of them on the broad line"
+        caption = f"{title} with {len(trained.seeds):,} seeds, {dots}; the bar is the mean."
         caption += f" {'; '.join(words)}."
         return Figure(caption, to_svg(drawn, trained.title, caption))
 
@@ -95,16 +108,38 @@ def _curve(trained: Trained, name: str) -> Figure:
     with figure() as (drawn, axes):
         styles = line_styles(trained.implementations)
         for position, (implementation, style) in enumerate(styles.items()):
-            for training in trained.by(implementation):
-                values = drawable(np.array(getattr(training.history, name), float))
-                at, stretch = thin(values, most)
-                draw_line(axes, at + 1, values[at], style, position)
-                finite.append(values[np.isfinite(values)])
+            found = [getattr(each.history, name) for each in trained.by(implementation)]
+            values = drawable(np.array(found, float))
+            finite.append(values[np.isfinite(values)])
+            if len(values) > _MOST_SEEDS:
+                stretch = _draw_band(axes, values, style, position)
+                continue
+            for each in values:
+                at, stretch = thin(each, most)
+                draw_line(axes, at + 1, each[at], style, position)
         axes.set_xlabel("epoch")
-        axes.set_ylabel(f"training {name}")
+        axes.set_ylabel(f"training {_words(name)}")
         _scale(axes, name, np.concatenate(finite))
         svg = to_svg(drawn, trained.title, _in_words(trained, name))
     return Figure(_caption(trained, name, stretch), svg)
+
+
+def _words(name: str) -> str:
+    """Return the name of what a step returned, as it is written in a sentence."""
+    return name.replace("_", " ")
+
+
+def _draw_band(axes: Any, values: np.ndarray, style: LineStyle, position: int) -> int:
+    """Draw the median of many seeds' curves (seeds, epochs), in a band of all; return the stretch.
+
+    An epoch in which one of them is not finite has no band.
+    """
+    median = np.median(values, axis=0)
+    at, stretch = thin(median)
+    ends = values.min(axis=0)[at], values.max(axis=0)[at]
+    axes.fill_between(at + 1, *ends, color=SERIES[style.colour], alpha=0.18, linewidth=0)
+    draw_line(axes, at + 1, median[at], style, position)
+    return stretch
 
 
 def _scale(axes: Any, name: str, values: np.ndarray) -> None:
@@ -121,12 +156,14 @@ def _in_words(trained: Trained, name: str) -> str:
     for each in trained.first_seed():
         first, *_, last = np.array(getattr(each.history, name), float)
         words.append(f"{each.by} from {first:.4g} to {last:.4g}")
-    return f"Training {name} over {trained.head.epochs} epochs: {', '.join(words)}"
+    return f"Training {_words(name)} over {trained.epochs} epochs: {', '.join(words)}"
 
 
 def _caption(trained: Trained, name: str, stretch: int) -> str:
-    words = f"Training {name}, the mean over the rows, each batch before its update."
-    if len(trained.seeds) > 1:
+    words = f"Training {_words(name)}, the mean over the rows, each batch before its update."
+    if len(trained.seeds) > _MOST_SEEDS:
+        words += f" The median of {len(trained.seeds):,} seeds, in a band from lowest to highest."
+    elif len(trained.seeds) > 1:
         words += f" One line for each of {len(trained.seeds)} seeds."
     if stretch > 1:
         words += f" Of every {stretch} epochs the lowest and the highest are drawn."

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def _distance(trained: Trained, reference: str, name: str) -> np.ndarray:
         for each in trained.by(reference)
         if each.record.seed in mine
     ]
-    largest = np.max(rows, axis=0) if rows else np.empty(0)
+    largest = np.array([max(errors) for errors in zip_longest(*rows, fillvalue=0.0)], float)
     return np.where(np.isfinite(largest), largest, np.nan)
 
 

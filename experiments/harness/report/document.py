@@ -3,7 +3,7 @@
 import base64
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from importlib.resources import files
@@ -19,15 +19,19 @@ from experiments.harness.records.store import Store
 from experiments.harness.report import (
     answers,
     curves,
+    decoded,
     differences,
     network,
     numbers,
+    phases,
     pictures,
     plane,
     predictions,
     probabilities,
+    samples,
     source,
     svg,
+    sweep,
     verdict,
 )
 from experiments.harness.report.trained import trained_in
@@ -38,8 +42,8 @@ __all__ = ["render"]
 
 # The modules from which templates take their contents; empty where a part does not apply.
 _PARTS = (
-    *(answers, curves, differences, network, numbers, pictures, plane, predictions),
-    *(probabilities, source, svg, verdict),
+    *(answers, curves, decoded, differences, network, numbers, phases, pictures, plane),
+    *(predictions, probabilities, samples, source, svg, sweep, verdict),
 )
 
 
@@ -91,7 +95,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"spec": _spec_value, "code": _code, "spread": spread}
+    templates.filters |= {"spec": _spec_value, "code": _code, "spread": spread, "ranges": _ranges}
     templates.globals |= {part.__name__.rpartition(".")[2]: part for part in _PARTS}
     return templates
 
@@ -107,6 +111,24 @@ def _spec_value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Format whole numbers, those that follow one another as a range.
+
+    >>> _ranges([0, 1, 2, 7, 9, 10])
+    '0-2, 7, 9, 10'
+    """
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts = [
+        [f"{run[0]}-{run[-1]}"] if len(run) > 2 else [str(number) for number in run] for run in runs
+    ]
+    return ", ".join(part for each in parts for part in each)
 
 
 def _code(text: str) -> Markup:

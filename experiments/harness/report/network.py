@@ -13,6 +13,7 @@ from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
 from frameworks.program import Parts, Program
 from frameworks.spec import Shape
+from frameworks.spec_values import as_setting
 from scratch import Sequential
 
 __all__ = ["Diagram", "Layer", "diagram", "drawn"]
@@ -66,7 +67,8 @@ def drawn(trained: Trained) -> tuple[Diagram | None, str]:
         return None, "no training of build_scratch was finished"
     try:
         with named(f"build_scratch() of {page.name} failed", page.source):
-            return diagram(page, trained.data), ""
+            changed = page.changed(as_setting(trained.head.setting))
+            return diagram(changed, trained.data), ""
     except RequestError as error:
         return None, str(error)
 

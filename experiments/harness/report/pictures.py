@@ -1,4 +1,4 @@
-"""Images as small pictures: samples, misclassified images, and reconstructions."""
+"""Images as small pictures: samples, misclassified images, reconstructions and features."""
 
 import base64
 import io
@@ -10,10 +10,12 @@ import numpy as np
 
 from datasets import Dataset, Inputs
 from experiments.harness.report.trained import Trained
+from frameworks.task import FEATURES
 
 __all__ = [
     "Picture",
     "Pictures",
+    "features",
     "has_images",
     "mistakes",
     "reconstructions",
@@ -23,6 +25,7 @@ __all__ = [
 
 _MOST = 32  # pictures of a kind; all of them would take megabytes
 _RECONSTRUCTED = 10
+_FEATURES = 100
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def reconstructions(trained: Trained) -> list[Pictures]:
         return []
     shown = min(_RECONSTRUCTED, len(data.X_test))
     rows = {"input": data.X_test} | {
-        name: outputs
+        name: trained.task.restored(outputs)
         for name, outputs in trained.found("outputs").items()
         if outputs.shape == data.X_test.shape and np.isfinite(outputs).all()
     }
@@ -113,6 +116,29 @@ def reconstructions(trained: Trained) -> list[Pictures]:
         Pictures(name, [Picture(_png(data, X[i]), f"row {i}, {name}") for i in range(shown)])
         for name, X in rows.items()
     ]
+
+
+def features(trained: Trained) -> list[Pictures]:
+    """Return what each feature learned without labels looks for, and what the chains dream of.
+
+    The weights of a feature are drawn about zero: the largest in either direction is white if it is
+    negative, black if it is positive. Dreams are states that are as wide as the rows of the data.
+    """
+    data, shown = trained.data, []
+    weights = trained.found("weights.0")
+    if data is None or trained.task is not FEATURES or not has_images(data) or not weights:
+        return []
+    name, W = next(iter(weights.items()))
+    if np.isfinite(W).all() and W.shape[0] == data.X_test.shape[1]:
+        drawn = [Picture(_about_zero(w), f"feature {j}") for j, w in enumerate(W.T[:_FEATURES])]
+        shown.append(Pictures(f"What each feature looks for: its weights ({name})", drawn))
+    states = {key for each in trained.first_seed() for key in each.arrays if "states." in key}
+    for state in sorted(states):
+        for name, rows in trained.found(state).items():
+            if rows.shape[1:] == data.X_test.shape[1:] and np.isfinite(rows).all():
+                drawn = [Picture(_png(data, row), f"dream {i}") for i, row in enumerate(rows)]
+                shown.append(Pictures(f"What the chains dreamt of last ({name})", drawn[:_MOST]))
+    return shown
 
 
 @lru_cache(maxsize=1)
@@ -126,10 +152,20 @@ def _png(data: Dataset, row: np.ndarray) -> str:
 
     Pixels outside the range of the data, as a network may output them, are white or black.
     """
+    (pixels,) = unscaled(data, row[None])
+    return _grey(pixels, *_ends(data))
+
+
+def _about_zero(weights: np.ndarray) -> str:
+    most = float(np.abs(weights).max())
+    return _grey(weights, -most, most)
+
+
+def _grey(pixels: np.ndarray, low: float, high: float) -> str:
+    """Return pixels as a data URL, from `low` in white to `high` in black."""
     from PIL import Image
 
-    low, high = _ends(data)
-    side, (pixels,) = isqrt(len(row)), unscaled(data, row[None])
+    side = isqrt(len(pixels))
     share = np.clip((pixels - low) / ((high - low) or 1), 0, 1)
     grey = (255 - np.rint(share * 255)).astype(np.uint8).reshape(side, side)
     out = io.BytesIO()

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from experiments.harness.records.environment import source_digest
 from experiments.harness.report.trained import Trained
 from frameworks.backends import BACKENDS
-from frameworks.program import Builder
+from frameworks.program import ProgramBuilder
 
 __all__ = ["Line", "SideBySide", "align", "highlighting", "side_by_side"]
 
@@ -75,7 +75,7 @@ def highlighting() -> str:
     return "\n".join([*light, "@media screen and (prefers-color-scheme: dark) {", *dark, "}"])
 
 
-def _source(build: Builder) -> list[str]:
+def _source(build: ProgramBuilder) -> list[str]:
     return inspect.getsource(build).rstrip().split("\n")
 
 

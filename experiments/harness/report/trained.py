@@ -20,12 +20,14 @@ from experiments.harness.records.models import (
     TestFigures,
 )
 from experiments.harness.records.store import Store
+from experiments.harness.records.sweeps import SettingSummary, by_setting, summaries
 from experiments.registry import known_experiment
 from frameworks.errors import RequestError
 from frameworks.task import Task, find_task
 
-__all__ = ["MOST_ROWS", "Trained", "Training", "trained_in"]
+__all__ = ["MOST_DETAILED", "MOST_ROWS", "Trained", "Training", "trained_in"]
 
+MOST_DETAILED = 4  # settings of a sweep that have sections of their own
 MOST_ROWS = 1_000  # training rows kept for display; nothing needs all 60,000 images
 
 
@@ -37,7 +39,12 @@ class Training:
     history: History
     test: TestFigures
     seconds: Seconds
-    arrays: Arrays = field(repr=False)
+    store: Store = field(repr=False)
+
+    @cached_property
+    def arrays(self) -> Arrays:
+        """What is kept beside the record, read when it is asked for: of few trainings it is."""
+        return self.store.arrays_of(self.record)
 
     @property
     def by(self) -> str:
@@ -49,6 +56,8 @@ class Training:
 class Trained:
     """All trainings of one experiment with one dtype in one mode, and their data.
 
+    Either of one setting, or of all: a sweep.
+
     In lockstep mode, where all start from the same weights, there are agreement entries; in native
     mode, each with its own start, the task's headline figures are compared.
     """
@@ -58,6 +67,7 @@ class Trained:
     done: list[Training]
     data: Dataset | None  # with only the first training rows
     without_data: str  # why there are none
+    is_part: bool = False  # of a sweep whose section comes before
 
     @property
     def head(self) -> Record:
@@ -68,17 +78,27 @@ class Trained:
     def title(self) -> str:
         """A name that is unique in the run."""
         mode = "" if self.head.mode == "lockstep" else f", {self.head.mode}"
-        return f"{self.head.experiment}, {self.head.dtype}{mode}"
+        setting = f", {self.head.label}" if self.head.label and not self.sweep else ""
+        return f"{self.head.experiment}, {self.head.dtype}{mode}{setting}"
 
     @property
     def label(self) -> str:
         """The heading."""
-        return self.head.experiment if self.is_only else self.title
+        if not self.is_only:
+            return self.title
+        setting = f", {self.head.label}" if self.head.label and not self.sweep else ""
+        return f"{self.head.experiment}{setting}"
 
     @property
     def anchor(self) -> str:
         """The HTML id of the section."""
         return re.sub(r"[^A-Za-z0-9]+", "-", self.title)
+
+    @cached_property
+    def sweep(self) -> list[SettingSummary]:
+        """Each setting of a sweep; empty if there is but one."""
+        found = summaries(self.results)
+        return found if len(found) > 1 else []
 
     @property
     def task(self) -> Task:
@@ -123,6 +143,11 @@ class Trained:
         """The seeds of the trainings, each once."""
         return list(dict.fromkeys(each.record.seed for each in self.done))
 
+    @property
+    def epochs(self) -> int:
+        """The number of epochs, of all phases together, that the longest training took."""
+        return max((len(each.history.loss) for each in self.done), default=self.head.epochs)
+
     def by(self, implementation: str) -> list[Training]:
         """Return an implementation's trainings, one per seed."""
         return [each for each in self.done if each.by == implementation]
@@ -137,7 +162,11 @@ class Trained:
 
 
 def trained_in(results: Results, store: Store, data_dir: str | None) -> Iterator[Trained]:
-    """Yield the experiments of a run's results, in their order."""
+    """Yield the experiments of a run's results, in their order.
+
+    A sweep comes as a whole, followed by some of its settings: all if they are few, otherwise the
+    first that something went against.
+    """
 
     def which(entry: Record | AgreementEntry | NativeEntry) -> tuple[str, str, str]:
         mode = "native" if isinstance(entry, NativeEntry) else getattr(entry, "mode", "lockstep")
@@ -151,16 +180,41 @@ def trained_in(results: Results, store: Store, data_dir: str | None) -> Iterator
         }
         mine = results.model_copy(update=part)
         data, why_not = _data_of(mine.cells[0], data_dir)
-        done = [_training(cell, store) for cell in mine.cells if cell.ok]
         is_only = [name for name, *_ in keys].count(key[0]) == 1
-        yield Trained(is_only, mine, done, data, why_not)
+        whole = _trained(is_only, mine, store, data, why_not)
+        yield whole
+        for detail in _in_detail(whole):
+            yield _trained(is_only, detail, store, data, why_not, is_part=True)
+
+
+def _in_detail(whole: Trained) -> list[Results]:
+    """Return the results of those settings of a sweep that have sections of their own."""
+    if not whole.sweep:
+        return []
+    parts = by_setting(whole.results)
+    if len(parts) > MOST_DETAILED:
+        against = [each.label for each in whole.sweep if each.against] or [whole.sweep[0].label]
+        parts = {label: parts[label] for label in against[:MOST_DETAILED]}
+    return [*parts.values()]
+
+
+def _trained(
+    is_only: bool,
+    results: Results,
+    store: Store,
+    data: Dataset | None,
+    why_not: str,
+    is_part: bool = False,
+) -> Trained:
+    done = [_training(cell, store) for cell in results.cells if cell.ok]
+    return Trained(is_only, results, done, data, why_not, is_part)
 
 
 def _training(cell: Record, store: Store) -> Training:
     assert cell.history is not None
     assert cell.test is not None
     assert cell.seconds is not None
-    return Training(cell, cell.history, cell.test, cell.seconds, store.arrays_of(cell))
+    return Training(cell, cell.history, cell.test, cell.seconds, store)
 
 
 def _data_of(record: Record, data_dir: str | None) -> tuple[Dataset | None, str]:
@@ -174,6 +228,7 @@ def _data_of(record: Record, data_dir: str | None) -> tuple[Dataset | None, str]
         return None, str(error).splitlines()[0]
     if data.sha256 != record.data.sha256:
         return None, f"the data now have a different SHA-256, {data.sha256[:12]}"
+    data = experiment.tested_on(data)
     X = data.X_train[:MOST_ROWS].copy()
     y = X if data.y_train is data.X_train else data.y_train[:MOST_ROWS].copy()
     return replace(data, X_train=X, y_train=y), ""

@@ -10,6 +10,7 @@ from frameworks.console import exponent
 
 __all__ = ["Verdict", "digits", "judge", "worst_of"]
 
+_LINES = 50
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -33,11 +34,17 @@ def judge(trained: Trained) -> Verdict:
     return Verdict(
         word=_word(trained),
         sentence=_sentence(trained, equal_to, differences),
-        objections=objections(trained.results),
-        remarks=list(remarks(trained.results.cells, trained.agreement)),
+        objections=_few(objections(trained.results)),
+        remarks=_few(list(remarks(trained.results.cells, trained.agreement))),
         digits=equal_to if pairs else "–",
         differences=differences if pairs else "–",
     )
+
+
+def _few(lines: list[str]) -> list[str]:
+    """Return the first lines, and how many more there are."""
+    more = len(lines) - _LINES
+    return [*lines[:_LINES], f"and {more:,} more, in results.json"] if more > 0 else lines
 
 
 def digits(errors: Iterable[float | None]) -> str:
@@ -86,8 +93,12 @@ def _sentence(trained: Trained, equal_to: str, differences: str) -> str:
     if not trained.agreement:
         return f"Only {names[0]} was trained: there is nothing to compare it with."
     who = f"{_NUMBERS[len(names)] if len(names) < 10 else len(names)} implementations".capitalize()
-    which = f"all {head.epochs:,} epochs" if head.epochs > 1 else "the only epoch"
-    which += f" with each of {seeds} seeds" if seeds > 1 else ""
+    which = f"all {trained.epochs:,} epochs" if trained.epochs > 1 else "the only epoch"
+    if trained.sweep:
+        which = "every epoch"
+    which += f" with each of {seeds:,} seeds" if seeds > 1 else ""
+    if trained.sweep:
+        which += f" and each of {len(trained.sweep):,} settings"
     match _word(trained):
         case "differ":
             return f"{who} were trained from the same start, and they differ; {differences}."

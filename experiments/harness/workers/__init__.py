@@ -1,1 +1,1 @@
-"""Who trains what: processes, a worker for each implementation, and how far they are."""
+"""Who trains what, and where: processes of this machine or of a cluster, and how far they are."""

@@ -17,7 +17,7 @@ from experiments.harness.workers.training import confusion_matrix, finish
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
 from frameworks.native import Trained, TrainNatively
-from frameworks.program import Builder, Parts, Program, name_of
+from frameworks.program import Builder, Parts, Program, ProgramBuilder, name_of
 from frameworks.spec import Spec
 from frameworks.validation import encode_labels
 from scratch import Batch
@@ -62,7 +62,7 @@ def train_natively(
     return finish(job.head, len(X), history, figures, seconds, digests), arrays
 
 
-def _parts_only(build: Builder) -> Builder:
+def _parts_only(build: ProgramBuilder) -> Builder:
     """Return a builder that refuses to build a program, whose step is not a framework's own."""
 
     @wraps(build)

@@ -41,6 +41,10 @@ class LineProgress:
             line = f"{_name(cell)}: {how}, {seconds:.1f} s{together}"
             self._console.print(Text(line), soft_wrap=True)
 
+    def remark(self, text: str) -> None:
+        """Print a line of its own."""
+        self._console.print(Text(text), soft_wrap=True)
+
 
 class TerminalProgress(LineProgress):
     """One bar for what is trained together, with its loss and the time left, gone when it ends."""
@@ -87,4 +91,6 @@ def make_progress(quiet: bool) -> LineProgress:
 
 def _name(cell: Cell) -> str:
     how = "" if cell.mode == "lockstep" else f" {cell.mode}"
-    return f"{cell.experiment} {cell.implementation}{how} {cell.seed}"
+    return " ".join(
+        filter(None, [f"{cell.experiment} {cell.implementation}{how}", cell.label, f"{cell.seed}"])
+    )

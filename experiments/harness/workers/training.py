@@ -8,14 +8,23 @@ from typing import Any
 import numpy as np
 
 from datasets import Dataset, Policy
-from experiments.harness.cell import Cell, Job
+from experiments.harness.cell import Job
 from experiments.harness.experiment import Experiment
+from experiments.harness.phases import Course, Stage
 from experiments.harness.records.arrays import Arrays, digest, digest_by_name
-from experiments.harness.records.models import Digests, Head, History, Record, Seconds, TestFigures
-from frameworks.agreement.variants import change
+from experiments.harness.records.models import (
+    Digests,
+    Head,
+    History,
+    PhaseFigures,
+    Record,
+    Seconds,
+    TestFigures,
+)
+from experiments.harness.workers.probing import probe
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
-from frameworks.task import REGRESSION
+from frameworks.task import FEATURES, GENERATION, Task
 from frameworks.training import FitTogether
 
 __all__ = ["Report", "confusion_matrix", "finish", "load_data", "train_job", "train_together"]
@@ -42,13 +51,13 @@ def train_job(
     `report(epoch, loss)` is called as epochs are finished.
     """
     cell, experiment = job.cell, job.cell.find()
-    estimator = _estimator(cell, experiment)
-    X, y = data.X_train[: cell.limit], data.y_train[: cell.limit]
-    for record in estimator.iter_fit(X, y, classes=_classes(experiment, data), ahead=True):
+    course = Course(experiment, data, cell)
+    for epoch, record in enumerate(course.train(), 1):
+        stage, estimator = course.stages[-1], course.estimators[-1]
         if len(estimator.history_) == 1 and cell.mode == "lockstep":  # a judge's outputs are nudged
-            _check_measurable(experiment, data, estimator)
-        report(len(estimator.history_), record["loss"])
-    return _tested(job, experiment, data, estimator, {"import": seconds_import})
+            _check_measurable(experiment, stage, estimator)
+        report(epoch, record["loss"])
+    return _tested(job, course, {"import": seconds_import})
 
 
 def train_together(
@@ -60,32 +69,25 @@ def train_together(
     whatever keeps them from being trained together. `report` is told the mean of their losses.
     """
     cell, experiment = jobs[0].cell, jobs[0].cell.find()
-    estimators = [_estimator(job.cell, experiment) for job in jobs]
+    if len(experiment.all_phases) > 1:
+        raise RequestError(f"the phases of {experiment.name} are trained one seed after the other")
+    (phase,) = experiment.all_phases
+    stages = [experiment.stage(phase, data, {}, job.cell.how) for job in jobs]
+    estimators = [stage.make(cell.implementation, cell.mode, cell.dtype) for stage in stages]
     backend = BACKENDS[cell.implementation]
     fit: FitTogether = backend.load("together", str(backend.together))
-    X, y = data.X_train[: cell.limit], data.y_train[: cell.limit]
-    for records in fit(estimators, X, y, classes=_classes(experiment, data)):
+    for records in fit(estimators, *stages[0].rows, classes=stages[0].classes):
         report(len(estimators[0].history_), sum(each["loss"] for each in records) / len(records))
-    for job, estimator in zip(jobs, estimators[: len(records)], strict=False):
-        times = {"import": seconds_import, "together": len(records)}
-        yield _tested(job, experiment, data, estimator, times)
+    for job, stage, estimator in zip(jobs, stages, estimators[: len(records)], strict=False):
+        course = Course(experiment, data, job.cell)
+        course.stages, course.estimators = [stage], [estimator]
+        yield _tested(job, course, {"import": seconds_import, "together": len(records)})
 
 
-def _estimator(cell: Cell, experiment: Experiment) -> Any:
-    return BACKENDS[cell.implementation].make(
-        experiment.blueprint,
-        change(cell.mode, cell.seed),
-        epochs=cell.epochs,
-        batch_size=experiment.spec.batch_size,
-        dtype=cell.dtype,
-        random_state=cell.seed,
-    )
-
-
-def _check_measurable(experiment: Experiment, data: Dataset, estimator: Any) -> None:
+def _check_measurable(experiment: Experiment, stage: Stage, estimator: Any) -> None:
     """Raise, after the first epoch and not after the last, if the training cannot be tested."""
-    first = estimator.history_[0]
-    needed = ["loss", "accuracy"] if experiment.task.has_answers else ["loss"]
+    first, data = estimator.history_[0], stage.data
+    needed = ["loss", "accuracy"] if stage.blueprint.task.has_answers else ["loss"]
     if not first.keys() >= set(needed):
         found = ", ".join(name for name in first if name != "seconds") or "nothing"
         raise RequestError(
@@ -99,49 +101,75 @@ def _check_measurable(experiment: Experiment, data: Dataset, estimator: Any) -> 
     estimator.evaluate(data.X_test[:1], data.y_test[:1])
 
 
-def _classes(experiment: Experiment, data: Dataset) -> np.ndarray | None:
-    return np.arange(len(data.class_names)) if experiment.task.has_answers else None
-
-
-def _tested(
-    job: Job, experiment: Experiment, data: Dataset, estimator: Any, times: dict[str, float]
-) -> tuple[Record, Arrays]:
-    outputs, weights = estimator.outputs(data.X_test), estimator.get_weights()
-    states = estimator.get_states()
-    arrays = {f"weights.{i}": w for i, w in enumerate(weights)} | {"outputs": outputs}
+def _tested(job: Job, course: Course, times: dict[str, float]) -> tuple[Record, Arrays]:
+    experiment, stage, estimator = course.experiment, course.stages[-1], course.estimators[-1]
+    data = stage.data
+    outputs = [
+        each.outputs(at.data.X_test)
+        for at, each in zip(course.stages, course.estimators, strict=True)
+    ]
+    weights = [w for each in course.estimators for w in each.get_weights()]
+    states = [a for each in course.estimators for a in each.get_states()]
+    arrays = {f"weights.{i}": w for i, w in enumerate(weights)} | {"outputs": outputs[-1]}
     arrays |= {f"states.{i}": a for i, a in enumerate(states)}
-    figures = _figures(experiment, data, estimator, outputs) | {"n": len(outputs)}
+    arrays |= {f"outputs.{i}": a for i, a in enumerate(outputs[:-1])}
+    phases = [*map(_phase_figures, course.stages, course.estimators, outputs)]
+    figures = phases[-1].test.model_dump()
     if experiment.task.has_answers:
         predictions = estimator.predict(data.X_test)
         arrays |= {"predictions": predictions, "labels": data.y_test}
         arrays |= {"probabilities": estimator.predict_proba(data.X_test)}
         arrays |= _on_the_plane(data, estimator)
         figures["confusion"] = confusion_matrix(data, predictions)
-    names = [name for name in estimator.history_[0] if name != "seconds"]
-    history = {name: [epoch[name] for epoch in estimator.history_] for name in names}
+    if experiment.task.decodes:
+        arrays |= {"predictions": estimator.predict(data.X_test)}
+    if experiment.task is GENERATION:
+        arrays |= _along_the_line(data, estimator)
+    if experiment.task is FEATURES:
+        found = probe(estimator, data, *stage.rows)
+        arrays |= {"predictions": found.predictions, "labels": data.y_test}
+        figures |= found.figures
+        figures["confusion"] = confusion_matrix(data, found.predictions)
     digests = Digests(
-        initial_weights=digest(*estimator.initial_weights_),
-        batch_order=estimator.orders_sha256_,
-        draws=estimator.draws_sha256_,
+        initial_weights=digest(*course.drawn_weights),
+        batch_order=course.digest("orders_sha256_"),
+        draws=course.digest("draws_sha256_"),
         weights=digest(*weights, *states),
-        predictions=digest(arrays.get("predictions", outputs)),
+        predictions=digest(arrays.get("predictions", outputs[-1])),
         arrays=digest_by_name(arrays),
     )
-    seconds = Seconds.model_validate(times | estimator.seconds_)
-    n_train = len(data.X_train[: job.cell.limit])
-    return finish(job.head, n_train, history, figures, seconds, digests), arrays
+    seconds = Seconds.model_validate(times | course.seconds)
+    record = finish(
+        job.head,
+        len(stage.rows[0]),
+        course.history,
+        figures,
+        seconds,
+        digests,
+        phases if len(phases) > 1 else [],
+    )
+    return record, arrays
 
 
-def _figures(
-    experiment: Experiment, data: Dataset, estimator: Any, outputs: np.ndarray
-) -> dict[str, Any]:
+def _phase_figures(stage: Stage, estimator: Any, outputs: np.ndarray) -> PhaseFigures:
+    figures = _figures(stage.blueprint.task, stage.data, estimator, outputs)
+    known = {name: _finite(value) for name, value in figures.items()}
+    return PhaseFigures(
+        name=stage.phase.name,
+        epochs=len(estimator.history_),
+        n_train=len(stage.rows[0]),
+        test=TestFigures(n=len(outputs), **known),
+    )
+
+
+def _figures(task: Task, data: Dataset, estimator: Any, outputs: np.ndarray) -> dict[str, Any]:
     """Return the loss and the task's metrics on the test rows, those of a quantity in its unit."""
     figures = estimator.evaluate(data.X_test, data.y_test)
-    if experiment.task is REGRESSION:
+    if task.has_targets and not task.has_answers and not task.decodes:
         y = data.y_test.reshape(outputs.shape)
-        figures |= experiment.task.measure(data.in_units(outputs), data.in_units(y), None)
-    wanted = ("loss", *(metric.name for metric in experiment.task.metrics))
-    return {name: figures[name] for name in wanted}
+        figures |= task.measure(data.in_units(outputs), data.in_units(y), None)
+    wanted = ("loss", *(metric.name for metric in task.metrics))
+    return {name: figures[name] for name in wanted if name in figures}
 
 
 def finish(
@@ -151,10 +179,11 @@ def finish(
     figures: dict[str, Any],
     seconds: Seconds,
     digests: Digests,
+    phases: Sequence[PhaseFigures] = (),
 ) -> Record:
     """Return the record of a finished training; numbers that are not finite become null.
 
-    `figures` are those on the test rows, by name.
+    `figures` are those on the test rows, by name; `phases` are there if there are several.
     """
     known = {name: _finite(value) for name, value in figures.items()}
     n = known.pop("n")
@@ -165,6 +194,7 @@ def finish(
         test=TestFigures(n=n, **known),
         seconds=seconds,
         digests=digests,
+        phases=list(phases),
         status="ok",
         error=None,
     )
@@ -200,3 +230,16 @@ def _on_the_plane(data: Dataset, estimator: Any) -> Arrays:
     x, y = np.meshgrid(*axes)
     points = np.column_stack([x.ravel(), y.ravel()])
     return {"grid_axes": axes, "grid_probabilities": estimator.predict_proba(points)}
+
+
+def _along_the_line(data: Dataset, estimator: Any) -> Arrays:
+    """Return what the second network, a discriminator, makes of samples of one number.
+
+    "line" (201, 1) has the points, over all that samples and true samples cover, and "line_outputs"
+    the logits there; nothing for samples of more numbers.
+    """
+    if data.X_train.shape[1] > 1:
+        return {}
+    rows = np.vstack([data.X_train, data.y_test])
+    line = np.linspace(rows.min(), rows.max(), 201).reshape(-1, 1)
+    return {"line": line, "line_outputs": estimator.outputs(line, network=1)}

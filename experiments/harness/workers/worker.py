@@ -100,10 +100,12 @@ def _time(job: dict[str, Any]) -> Any:
 def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> list[str]:
     """Train cells and write them to the run's folder; return their keys.
 
+    The data are those of a file that was sent with them, or else what their experiment loads.
     Of several that are trained together, there may be more than the implementation takes at once.
     """
     from experiments.harness.cell import Job
     from experiments.harness.records.store import Store
+    from experiments.harness.workers.cluster.packed_data import read_packed
     from experiments.harness.workers.native_training import train_natively
     from experiments.harness.workers.training import load_data, train_job, train_together
 
@@ -118,7 +120,11 @@ def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> list[str]:
             send("epoch", epoch=epoch, loss=loss)
 
     _check_source(jobs[0])
-    data = load_data(cell.find(), cell.policy, cell.data_dir)
+    data = (
+        read_packed(sent["data"])
+        if "data" in sent
+        else load_data(cell.find_page(), cell.policy, cell.data_dir)
+    )
     if data.sha256 != jobs[0].head.data.sha256:
         raise RequestError(f"the data of {cell.experiment} changed since the run began; run again")
     if cell.numbers(cell.find(), data) != jobs[0].head.spec:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from frameworks.diverge.causes import forward, gradients, inputs, kernels, losses, results, steps
 from frameworks.diverge.evidence import Evidence, Hypothesis
 from frameworks.diverge.first_batch import INPUT
+from frameworks.program import Program
 
 __all__ = ["HYPOTHESES", "likely_cause"]
 
@@ -38,6 +39,8 @@ def likely_cause(evidence: Evidence) -> str | None:
 
 def _of(evidence: Evidence) -> Sequence[Hypothesis]:
     """Return the hypotheses that apply: what is not finite has one, at the step level."""
+    if evidence.level != "inputs" and isinstance(evidence.a.opened.adapter.parts, Program):
+        return ()  # a step of the page's own may be wrong in ways of its own
     if not evidence.finite:
         return (steps.divides_by_zero,) if evidence.level == "step" else ()
     if evidence.found.where.endswith("at the end"):  # the weights: it is the steps that differ

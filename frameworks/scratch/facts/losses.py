@@ -29,6 +29,8 @@ def loss_facts(loss: Any, logits: bool | None = None) -> Facts:
     name = type(loss).__name__
     if isinstance(loss, scratch.SequenceLoss):
         return _of_sequences(loss)
+    if isinstance(loss, scratch.WeightedMean):  # without weights of rows, the loss inside
+        return loss_facts(loss.loss, logits)
     kind = _KINDS.get(type(loss), name)
     summed = isinstance(loss, scratch.SumSquaredError | scratch.HalfSquaredError)
     entries: Entries = {"reduction": ("sum" if summed else "mean", name)}

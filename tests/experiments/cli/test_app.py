@@ -19,7 +19,7 @@ from ..stored_runs import correct_but, store_run, training
 IMPLEMENTATIONS = ["scratch", "keras", "pytorch", "python", "keras-jax", "keras-torch"]
 COMMANDS = ["list", "run", "report", "compare", "bench", "certify", "diverge", "runs", "runs rm"]
 TRY_RUN = "\nTry: lockstep run --help\n"
-COMMANDS += ["data", "data fetch", "data verify"]
+COMMANDS += ["data", "data fetch", "data verify", "new", "baseline", "baseline save"]
 
 
 def assert_refused(answer, *words) -> None:
@@ -219,7 +219,7 @@ def test_run_quietly_shows_the_sum_and_nothing_else(call, tmp_path):
     first, second = answer.out.splitlines()
     assert (answer.code, answer.err) == (0, "")
     assert first == "1 of 1 trainings finished; 1 trained, 0 kept."
-    assert second.endswith("results.json, results.csv, report.html")
+    assert second.endswith("results.json, results.csv, trainings.csv, report.html")
     again = call("run", "xor", *options, "--quiet")
     assert again.out.splitlines()[0] == "1 of 1 trainings finished; 0 trained, 1 kept."
 

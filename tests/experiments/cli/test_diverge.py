@@ -74,7 +74,7 @@ def test_json_holds_levels_and_findings(call, own_page):
     found = json.loads(answer.out)
     assert list(found) == [
         *("schema", "between", "dtype", "seed", "verdict", "levels", "findings"),
-        *("noise_floor", "notes", "single_steps"),
+        *("noise_floor", "notes", "single_steps", "against"),
     ]
     assert (answer.code, found["verdict"]) == (1, "part")
     assert [level["verdict"] for level in found["levels"]] == ["same", "same", "parted"]
@@ -222,7 +222,7 @@ def test_recordings_take_no_option_of_experiments(call, tmp_path):
     path = tmp_path / "a.trace"
     answer = call("diverge", path, path, "--single-step")
     assert (answer.code, answer.out) == (2, "")
-    assert "--single-step is for experiments; two recordings take --json only" in answer.err
+    assert "--single-step is for experiments; two recordings take --json and --junit" in answer.err
     answer = call("diverge", path)
     assert answer.code == 2
     assert f"a recording is compared with another: lockstep diverge {path}" in answer.err

@@ -94,7 +94,7 @@ def test_rm_asks_on_a_terminal(call, runs, monkeypatch, typed, removed):
     monkeypatch.setattr("sys.stdin", stdin)
     answer = call("runs", "rm", "old")
     assert answer.code == 0
-    assert "runs/old: 5 files\nRemove? [y/N] " in answer.err
+    assert "runs/old: 6 files\nRemove? [y/N] " in answer.err
     assert (runs / "old").exists() is not removed
 
 

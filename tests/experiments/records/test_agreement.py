@@ -59,6 +59,7 @@ def test_an_entry_has_the_fields_of_the_schema():
         "experiment": "churn",
         "dtype": "float64",
         "seed": 0,
+        "setting": {},
         "pair": ("scratch", "keras"),
         "max_rel_loss": 0.0,
         "max_rel_weight": 0.0,

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from experiments.harness.workers import runner
+from experiments.harness.workers import pool
 from experiments.harness.workers.crew import Crew
 from experiments.harness.workers.processes import NoRoom, Worker
 from frameworks.errors import RequestError
@@ -91,7 +91,7 @@ def test_a_run_goes_on_with_the_processes_that_it_gets(call, tmp_path, monkeypat
             alive.remove(self)
             super().close()
 
-    monkeypatch.setattr(runner, "Worker", OneAtATime)
+    monkeypatch.setattr(pool, "Worker", OneAtATime)
     options = (
         "--with",
         "scratch,python",

@@ -53,8 +53,7 @@ def gates_in(a, order):
 
 def last_cell(layer):
     """Return the cell of an LSTM after the last step that it has read."""
-    i, f, g, _, c, _ = layer.kept[0 if layer.reverse else -1]
-    return f * c + i * g
+    return layer.states[1][-1]
 
 
 def attention(

@@ -1,0 +1,99 @@
+"""The connection to a Dask scheduler, and everything that can be wrong with it in one sentence."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from experiments.harness.page_code import said
+from frameworks.errors import RequestError, printable
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["Lost", "connected", "politely"]
+
+_SECONDS_TO_CONNECT = 10
+_SECONDS_TO_LEAVE = 5.0
+_INSTALL = "run: make setup, or pip install -c constraints.txt -e '.[dask]'"
+
+
+class Lost(RequestError):
+    """The scheduler has gone."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"the Dask scheduler at {address} was lost; finished trainings are kept: "
+            "start it again, then repeat the command"
+        )
+
+
+@contextmanager
+def connected(dask: "str | Client") -> Iterator["Client"]:
+    """Connect to the scheduler at an address, or use a client that is connected already.
+
+    RequestError if Dask is not installed, or if no scheduler answers.
+    """
+    if find_spec("distributed") is None:
+        raise RequestError(f"dask: the package distributed is not installed; {_INSTALL}")
+    if not isinstance(dask, str):
+        yield _usable(dask)
+        return
+    with _without_log():
+        client = _connect(dask)
+        try:
+            yield client
+        finally:
+            politely(lambda: client.close(timeout=_SECONDS_TO_LEAVE))
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Keep Dask from logging: what matters is said in one sentence."""
+    import distributed  # noqa: F401 - it gives its loggers levels of their own
+
+    named = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
+    levels = {each: each.level for each in named if each.name.startswith("distributed")}
+    for logger in levels:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in levels.items():
+            logger.setLevel(level)
+
+
+def _connect(address: str) -> "Client":
+    from distributed import Client
+
+    try:
+        return Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False, name="lockstep")
+    except (OSError, ValueError, TypeError) as error:
+        raise RequestError(
+            f"dask: no scheduler answers at {printable(address)} ({said(error)}); "
+            "expected an address such as tcp://host:8786, which `dask scheduler` prints"
+        ) from error
+
+
+def _usable(client: Any) -> "Client":
+    from distributed import Client
+
+    if not isinstance(client, Client):
+        raise RequestError(f"dask: expected an address or a distributed.Client, got {client!r}")
+    if client.asynchronous or client.status != "running":
+        raise RequestError("dask: expected a connected client that is not asynchronous")
+    return client
+
+
+def politely(leave: Callable[[], Any]) -> None:
+    """Tell a cluster that we are leaving; one that does not answer is left all the same."""
+
+    def tell() -> None:
+        with suppress(Exception):
+            leave()
+
+    thread = Thread(target=tell, daemon=True)
+    thread.start()
+    thread.join(_SECONDS_TO_LEAVE)

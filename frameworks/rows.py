@@ -1,0 +1,79 @@
+"""What an estimator accepts as rows and targets, and what it refuses."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from frameworks.adapter import Adapter
+from frameworks.validation import check_parameters
+from scratch import Batch
+
+__all__ = ["ChecksRows"]
+
+
+class ChecksRows(ABC):
+    """The checks of `LockstepEstimator`, which has these attributes; ValueError for what fails."""
+
+    build: Any
+    dtype: str
+    _adapter: Adapter
+
+    @abstractmethod
+    def _learn_targets(self, y: np.ndarray, classes: Any) -> None:
+        """Set what is known about the targets from the first y."""
+
+    @abstractmethod
+    def _encode(self, y: np.ndarray, dtype: str) -> np.ndarray:
+        """Return y (n, ...) as a loss takes it; ValueError for what the first y did not have."""
+
+    def _target_checks(self, y: Any) -> dict[str, Any]:
+        """Return the options by which scikit-learn accepts other targets than labels (n,)."""
+        return {}
+
+    def _check_X(self, X: Any) -> np.ndarray:
+        dtype = self._adapter.dtype
+        X = validate_data(self, X, dtype=dtype, order="C", reset=False, allow_nd=True)
+        self._check_shape(X)
+        return X
+
+    def _check_rows(self, X: Any, y: Any, dtype: str) -> Batch:
+        """Return X and its targets as a loss takes them; ValueError if they do not fit."""
+        X, y = self._validate(X, y, dtype, first=False)
+        return Batch(X, self._encode(y, dtype))
+
+    def _validate(self, X: Any, y: Any, dtype: str, first: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Return X and y as arrays that fit each other and, unless `first`, the first X."""
+        rows = {"dtype": dtype, "order": "C", "allow_nd": True}
+        X, y = validate_data(self, X, y, reset=first, **rows, **self._target_checks(y))
+        if first:
+            self._row_shape = X.shape[1:]
+        self._check_shape(X)
+        return X, y
+
+    def _check_shape(self, X: np.ndarray) -> None:
+        if X.shape[1:] != self._row_shape:
+            raise ValueError(f"X: expected rows of shape {self._row_shape}, got {X.shape[1:]}")
+        if X.ndim > 2 and self.build is None:
+            raise ValueError(
+                f"X: expected two dimensions, got {X.ndim}; only a builder's network takes more"
+            )
+
+    def _prepare(
+        self, X: Any, y: Any, sample_weight: Any, classes: Any = None, *, first: bool
+    ) -> Batch:
+        """Check the parameters and the data; set what is known from them if `first`."""
+        check_parameters(self)
+        dtype = self.dtype if first else self._adapter.dtype
+        X, y = self._validate(X, y, dtype, first)
+        if first:
+            self._learn_targets(y, classes)
+        targets = self._encode(y, dtype)
+        return Batch(X, targets, self._row_weights(X, y, sample_weight))
+
+    def _row_weights(self, X: np.ndarray, y: np.ndarray, given: Any) -> np.ndarray | None:
+        """Return the weight of each row (n,), None if all are 1; ValueError for negative ones."""
+        if given is None:
+            return None
+        return _check_sample_weight(given, X, dtype=X.dtype, ensure_non_negative=True)

@@ -1,0 +1,92 @@
+"""The shared interface for sequences: networks that name the next token, decoded greedily."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from frameworks.estimator import LockstepEstimator
+from frameworks.spec import Shape
+from frameworks.task import SEQUENCES
+from frameworks.validation import builders_spec
+from frameworks.weight_files import StoredNetwork, WeightFileError
+
+__all__ = ["LockstepSequencer"]
+
+
+class LockstepSequencer(LockstepEstimator):
+    """Answers a sequence of tokens with another; parameters as in `LockstepEstimator`.
+
+    `build` is required. A row of X (n, t) is a question and all but the last token of its answer,
+    as numbers 0, 1, ...; y (n, t) is the token that follows at each step, -1 where it belongs to
+    the question. Its network returns a logit for every token at every step, (n, t, k), and looks at
+    no later steps: `spec.outputs` is (t, k).
+    """
+
+    task = SEQUENCES
+
+    def partial_fit(self, X: Any, y: Any) -> Self:
+        """Train one more epoch on X and y (n, t); return self."""
+        return self._partial_fit(X, y, None)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the answers (n, a), int64, to the questions at the start of the rows X (n, t).
+
+        Each token is the likeliest, the first of equally likely ones, after the question and the
+        tokens decoded before it; what else is in a row is not looked at.
+        """
+        check_is_fitted(self)
+        rows = self._check_X(X).copy()
+        (length,), steps = self._target_shape, rows.shape[1]
+        asked = steps - length + 1
+        rows[:, asked:] = 0
+        answers = np.empty((len(rows), length), np.int64)
+        for i in range(length):
+            answers[:, i] = self._outputs(rows)[:, asked - 1 + i].argmax(axis=1)
+            rows[:, asked + i : asked + i + 1] = answers[:, i : i + 1]
+        return answers
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return the fraction of the answers to X that are those in y, in every token."""
+        right = self.predict(X) == np.asarray(y)[:, -self._target_shape[0] :]
+        return float(right.all(axis=1).mean())
+
+    def _prepare(self, X: Any, y: Any, *others: Any, first: bool) -> Any:
+        if self.build is None:
+            raise ValueError("build must be a builder, as sequences have no default network")
+        return super()._prepare(X, y, *others, first=first)
+
+    def _validate(self, X: Any, y: Any, dtype: str, first: bool) -> tuple[np.ndarray, np.ndarray]:
+        targets = check_array(y, dtype=np.int64, input_name="y")
+        X, _ = super()._validate(X, np.arange(len(targets)), dtype, first)
+        if targets.shape != X.shape:
+            raise ValueError(f"y: expected a token for each of X, {X.shape}, got {targets.shape}")
+        return X, targets
+
+    def _learn_targets(self, y: np.ndarray, classes: Any) -> None:
+        answered = (y != -1).any(axis=0)
+        if not answered.any():
+            raise ValueError("y: expected tokens to learn, got -1 everywhere")
+        self._target_shape = (y.shape[1] - int(answered.argmax()),)
+
+    def _take_targets(self, network: StoredNetwork) -> None:
+        if network.targets is None or len(network.targets) != 1:
+            raise WeightFileError("holds no network of sequences")
+        self._target_shape = network.targets
+
+    def _encode(self, y: np.ndarray, dtype: str) -> np.ndarray:
+        _, tokens = self._outputs_of(builders_spec(self).outputs)
+        if y.min() < -1 or y.max() >= tokens:
+            raise ValueError(f"y: expected -1 to {tokens - 1}, got {y.min()} to {y.max()}")
+        return y
+
+    def _outputs_of(self, spec_outputs: Shape) -> tuple[int, ...]:
+        if not isinstance(spec_outputs, tuple) or len(spec_outputs) != 2:
+            raise ValueError(f"spec.outputs must be (steps, tokens), got {spec_outputs!r}")
+        return self._row_shape[0], spec_outputs[1]
+
+    def _rows_of_file(self) -> np.ndarray:
+        """Return tokens, which a network of sequences takes, and no other numbers."""
+        _, tokens = self._outputs_of(builders_spec(self).outputs)
+        rows = np.arange(3 * self._row_shape[0]) % tokens
+        return rows.reshape(3, -1).astype(self._adapter.dtype)

@@ -1,0 +1,38 @@
+"""`lockstep new`: a page to start from."""
+
+from pathlib import Path
+
+from experiments.harness.records.store import Store
+
+from ..command import lockstep
+
+
+def test_a_new_page_agrees_in_all_three_implementations(tmp_path):
+    made = lockstep("new", "my_page", cwd=tmp_path)
+    assert made.out.endswith("lockstep run ./my_page.py\n"), made.err
+    options = ("--epochs", "2", "--jobs", "2", "--out", "run")
+    done = lockstep("run", "./my_page.py", *options, cwd=tmp_path)
+    assert done.code == 0, done.out + done.err
+    assert "my_page  4-8-3, 2 epochs" in done.out
+    assert "3 of 3 pairs agree" in done.out
+
+
+def test_its_own_numbers_reach_what_it_expects(call):
+    call("new", "my_page")
+    assert call("run", "./my_page.py", "--with", "scratch", "--out", "run").code == 0
+    (record,) = Store(Path("run")).records()
+    assert record.acceptance == (0.9, 1.0)
+    assert record.headline >= 0.9
+
+
+def test_no_file_is_written_over(call):
+    Path("my_page.py").write_text("mine")
+    answer = call("new", "my_page.py")
+    assert (answer.code, "is there already" in answer.err) == (2, True)
+    assert Path("my_page.py").read_text() == "mine"
+
+
+def test_a_name_that_no_page_can_have_is_refused(call):
+    assert "is an experiment of the suite" in call("new", "xor").err
+    assert "a page is named with letters" in call("new", "1st").err
+    assert not [*Path().glob("*.py")]

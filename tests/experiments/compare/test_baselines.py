@@ -1,0 +1,110 @@
+"""Baselines: the figures of a run in a small file, and a later run held against it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from experiments.harness.compare.baseline import read_baseline
+from frameworks.errors import RequestError
+
+from ..stored_runs import correct_but, store_run, training
+
+KERAS = {"implementation": "keras"}
+LOSSES = [1 / (epoch + 1) for epoch in range(100)]
+LONG = {
+    "epochs": 100,
+    "spec": {"epochs": 100},
+    "history": {"loss": LOSSES, "accuracy": [0.5] * 100},
+}
+
+
+@pytest.fixture
+def baseline(call, tmp_path) -> Path:
+    store_run(tmp_path / "before", training(**LONG), training(**LONG, **KERAS))
+    assert call("baseline", "save", tmp_path / "before").code == 0
+    return tmp_path / "baseline.json"
+
+
+@pytest.fixture
+def against(call, baseline, tmp_path):
+    """Return a function that holds a run of these trainings against the baseline."""
+
+    def compare(*trainings):
+        after = store_run(tmp_path / "after", *trainings)
+        answer = call("compare", baseline, after, "--json")
+        return answer.code, json.loads(answer.out)
+
+    return compare
+
+
+def changed_at(epoch):
+    losses = [*LOSSES[: epoch - 1], *(2 * loss for loss in LOSSES[epoch - 1 :])]
+    return {**LONG, "history": {"loss": losses, "accuracy": [0.5] * 100}}
+
+
+def test_the_run_itself_is_unchanged(against):
+    code, found = against(training(**LONG), training(**LONG, **KERAS))
+    assert (code, found["verdict"], len(found["trainings"])) == (0, "unchanged", 2)
+    assert found["times"] == []
+    assert found["trainings"][0]["seconds"] is None
+
+
+def test_a_loss_that_differs_from_some_epoch_on_is_found_at_the_next_that_is_kept(against):
+    _, found = against(training(**changed_at(30)), training(**LONG, **KERAS))
+    (first, _) = found["trainings"]
+    assert (first["verdict"], first["worst_epoch"]["epoch"]) == ("changed", 50)
+    assert first["worst_epoch"]["error"] == pytest.approx(0.5)  # 2x and x: half of the larger
+
+
+def test_a_pair_that_no_longer_agrees_is_worse(against):
+    code, found = against(training(**LONG), training(correct_but(1), **LONG, **KERAS))
+    assert (code, found["verdict"]) == (1, "worse")
+    assert found["pairs"][0]["verdict"] == "worse"
+
+
+def test_an_accuracy_that_falls_beyond_chance_is_worse(against):
+    worse = training(correct_but(*range(100)), **LONG, **KERAS)
+    _, found = against(training(**LONG), worse)
+    assert found["trainings"][1]["verdict"] == "worse"
+    assert "test accuracy fell from 1.0000 to 0.9000" in found["trainings"][1]["reasons"][0]
+
+
+def test_it_is_small_and_has_a_line_for_each_field(baseline):
+    text = baseline.read_text()
+    assert len(text) < 5_000
+    assert json.loads(text)["trainings"][0]["kept"] == [1, 2, 5, 10, 20, 50, 100]
+    assert '\n  "seed": 0,\n' in text
+
+
+def test_the_newest_run_is_held_against_it(call, baseline):
+    refused = call("compare", baseline)
+    assert (refused.code, "there is no run in runs" in refused.err) == (2, True)
+    store_run(Path("runs/newest"), training(**LONG), training(**LONG, **KERAS))
+    answer = call("compare", baseline)
+    assert answer.code == 0
+    assert "after   runs/newest, 2 trainings" in answer.out
+
+
+def test_only_a_baseline_is_written_over(call, baseline):
+    assert call("baseline", "save", "before").code == 0
+    Path("notes.json").write_text("{}")
+    answer = call("baseline", "save", "before", "notes.json")
+    assert (answer.code, "is no baseline; choose another name" in answer.err) == (2, True)
+    assert Path("notes.json").read_text() == "{}"
+    assert call("baseline", "save", "before", "nowhere/b.json").code == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"kept": [1, 2, 5, 10, 20, 50, 100]', '"kept": [1]'),
+        ('"dtype": "float64"', '"dtype": "float16"'),
+        ('"trainings": [', '"training": ['),
+        ("}", ""),
+    ],
+)
+def test_a_damaged_baseline_is_refused(baseline, old, new):
+    baseline.write_text(baseline.read_text().replace(old, new, 1))
+    with pytest.raises(RequestError, match="baseline"):
+        read_baseline(baseline)

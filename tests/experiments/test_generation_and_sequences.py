@@ -1,0 +1,137 @@
+"""The GAN and the sorting transformer: what they reach, and what is made of their outputs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from datasets import DataError, load_gaussian, load_ring, load_sorting
+from experiments import gan, sorting_transformer
+from frameworks import PyTorchSequencer, ScratchRegressor, ScratchSequencer
+from frameworks.task import GENERATION
+
+ASKED = 6  # digits to be sorted
+
+
+def parameters(page, **others):
+    spec = page.SPEC
+    options = {"epochs": spec.epochs, "batch_size": spec.batch_size, "random_state": 0}
+    return options | {"dtype": "float64"} | others
+
+
+@pytest.fixture(scope="module")
+def generator():
+    data = load_gaussian()
+    model = ScratchRegressor(build=gan.build_scratch, **parameters(gan))
+    return model.fit(data.X_train, data.y_train)
+
+
+def sequencer(cls, build, **others):
+    data = load_sorting()
+    model = cls(build=build, **parameters(sorting_transformer, **others))
+    return model.fit(data.X_train, data.y_train)
+
+
+@pytest.fixture(scope="module")
+def sorter():
+    return sequencer(ScratchSequencer, sorting_transformer.build_scratch)
+
+
+@pytest.fixture(scope="module")
+def beginners():
+    scratch = sequencer(ScratchSequencer, sorting_transformer.build_scratch, epochs=3)
+    return scratch, sequencer(PyTorchSequencer, sorting_transformer.build_pytorch, epochs=3)
+
+
+def test_the_generator_has_the_distribution(generator):
+    data = load_gaussian()
+    found = GENERATION.measure(generator.outputs(data.X_test), data.y_test, None)
+    low, high = gan.EXPERIMENT.band["real"]
+    assert low <= found["wasserstein"] <= high
+    # Over five seeds the mean was off by up to 0.009, the standard deviation by up to 0.017.
+    assert found["mean"] == pytest.approx(4, abs=0.05)
+    assert found["deviation"] == pytest.approx(1.25, abs=0.05)
+
+
+def test_both_losses_end_where_nothing_can_be_told_apart(generator):
+    last = generator.history_[-5:]  # 500 steps
+    means = (np.mean([epoch[name] for epoch in last]) for name in ("loss", "generator_loss"))
+    # Over five seeds they were off by up to 0.00015 and 0.00037.
+    assert [*means] == pytest.approx([2 * np.log(2), np.log(2)], abs=1e-3)
+
+
+def test_a_saved_generator_and_its_discriminator_are_loaded_again(generator, tmp_path):
+    generator.save_weights(tmp_path / "gan.safetensors")
+    model = ScratchRegressor(build=gan.build_scratch, **parameters(gan))
+    model.load_weights(tmp_path / "gan.safetensors")
+    line = np.linspace(0, 8, 5).reshape(-1, 1)
+    for network in (0, 1):
+        assert np.array_equal(model.outputs(line, network), generator.outputs(line, network))
+
+
+def test_every_unseen_sequence_is_sorted(sorter):
+    data = load_sorting()
+    assert len(data.X_test) == 182
+    assert np.array_equal(sorter.predict(data.X_test), np.sort(data.X_test[:, :ASKED], axis=1))
+    assert sorter.score(data.X_test, data.y_test) == 1
+
+
+def test_decoding_does_not_look_at_the_answer(beginners):
+    X = load_sorting().X_test
+    hidden = X.copy()
+    hidden[:, ASKED:] = 2
+    for model in beginners:
+        assert np.array_equal(model.predict(X), model.predict(hidden))
+
+
+def test_answers_are_right_where_every_token_after_true_ones_is(beginners):
+    data, (model, _) = load_sorting(), beginners
+    accuracy = model.evaluate(data.X_test, data.y_test)["sequence_accuracy"]
+    assert 0 < accuracy < 1
+    assert model.score(data.X_test, data.y_test) == accuracy
+
+
+def test_pytorch_loads_what_scratch_has_learned_and_decodes_the_same(beginners, tmp_path):
+    scratch, pytorch = beginners
+    X = load_sorting().X_test
+    assert np.array_equal(scratch.predict(X), pytorch.predict(X))
+    scratch.save_weights(tmp_path / "sorter.safetensors")
+    build = sorting_transformer.build_pytorch
+    loaded = PyTorchSequencer(build=build, **parameters(sorting_transformer))
+    loaded.load_weights(tmp_path / "sorter.safetensors")
+    assert np.array_equal(loaded.predict(X), scratch.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda y: y[:, 1:], "expected a token for each of X"),
+        (lambda y: np.full_like(y, -1), "got -1 everywhere"),
+        (lambda y: y + 1, "expected -1 to 2, got 0 to 3"),
+    ],
+)
+def test_targets_that_are_no_sequences_are_refused(change, says):
+    data = load_sorting()
+    build = sorting_transformer.build_scratch
+    model = ScratchSequencer(build=build, **parameters(sorting_transformer))
+    with pytest.raises(ValueError, match=says):
+        model.fit(data.X_train, change(data.y_train))
+
+
+def test_data_say_what_is_wrong_with_samples_and_tokens():
+    ring, digits = load_ring(), load_sorting()
+    with pytest.raises(DataError, match="expected float64 samples"):
+        replace(ring, y_train=ring.y_train[:-1])
+    with pytest.raises(DataError, match="expected -1 before the last 6 steps"):
+        replace(digits, y_train=np.abs(digits.y_train))
+    assert ring.targets.covered(ring.y_test) == 8
+
+
+def test_the_report_shows_samples_discriminator_answers_and_attention(call, tmp_path):
+    command = ("run", "gan", "sorting_transformer", "--with", "scratch", "--epochs", "2")
+    answer = call(*command, "--limit", "500", "--out", tmp_path / "run")
+    assert answer.code == 0, answer.out + answer.err
+    html = (tmp_path / "run" / "report.html").read_text()
+    for words in ("Shaded: the true density", "2 log 2 = 1.3863", "right answers: scratch"):
+        assert words in html
+    assert html.count("Attention for ") >= 2

@@ -1,0 +1,195 @@
+"""A Dask cluster trains as this machine does: equal bytes, and no worker that is unlike the others.
+
+The cluster is in this process; the trainings are processes of their own, as on any worker.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from datasets import load_circle, load_diabetes, load_digits
+from experiments import run as run_in_python
+from experiments.harness.workers.cluster import admission, connection
+from experiments.harness.workers.cluster.admission import Cluster
+from experiments.harness.workers.cluster.on_worker import Traits
+from experiments.harness.workers.cluster.packed_data import pack, unpack
+from experiments.harness.workers.cluster.tasks import ClusterTasks
+from frameworks.errors import RequestError
+
+from ...reliability.timings import contents, different
+
+distributed = pytest.importorskip("distributed")
+
+ASKED = ("perceptron", "--with", "scratch,python", "--epochs", "3", "--seeds", "4")
+PAGE = """
+from circle_numbers import SPEC, initial_weights, load  # beside the page
+
+
+def build_scratch(spec=SPEC):
+    from experiments.circle import build_scratch as build
+
+    return build(spec)
+
+
+EXPERIMENT = Experiment(
+    page=__name__, data="the circle", spec=SPEC, load=load, builders=(build_scratch,)
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two workers of a thread each."""
+    options = {"processes": False, "dashboard_address": ":0", "silence_logs": 60}
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **options) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def client(cluster):
+    with distributed.Client(cluster, set_as_default=False) as client:
+        yield client
+
+
+def test_a_cluster_gives_the_bytes_of_local_processes_and_repeating_trains_nothing(
+    cluster, call, tmp_path
+):
+    there = ("--dask", cluster.scheduler_address, "--out", tmp_path / "there")
+    answer = call("run", *ASKED, *there)
+    assert (answer.code, answer.err.count("3 epochs")) == (0, 8), answer
+    assert call("run", *ASKED, "--jobs", "2", "--out", tmp_path / "here").code == 0
+    assert different(contents(tmp_path / "there"), contents(tmp_path / "here")) == []
+    assert {path.name for path in (tmp_path / "there").iterdir()} == {
+        *("cells", "plan.json", "report.html", "results.csv", "results.json")
+    }
+
+    answer = call("run", *ASKED, *there)
+    assert "8 of 8 trainings are in" in answer.out
+    assert "3 epochs" not in answer.err
+
+
+def test_a_page_of_ones_own_travels_only_where_that_is_allowed(cluster, client, call, tmp_path):
+    (tmp_path / "circle_numbers.py").write_text(
+        "from experiments.circle import SPEC, initial_weights, load\n"
+    )
+    page = tmp_path / "my_circle.py"
+    imports = "from experiments.harness.experiment import Experiment\n"
+    page.write_text(f'"""my_circle: is it the same?"""\n\n{imports}{PAGE}')
+    options = ("run", page, "--epochs", "2", "--seeds", "7,", "--dask", cluster.scheduler_address)
+    refused = call(*options, "--out", tmp_path / "refused")
+    assert (refused.code, refused.out) == (2, "")
+    assert "whose code every worker would execute; --send-pages" in refused.err
+    assert call(*options, "--send-pages", "--out", tmp_path / "there").code == 0
+    here = run_in_python(str(page), epochs=2, seeds=[7], out=tmp_path / "here", quiet=True)
+    assert different(contents(tmp_path / "there"), contents(here.folder)) == []
+
+
+def test_a_training_that_fails_has_its_reason_and_the_others_go_on(
+    client, append_to_page, tmp_path
+):
+    append_to_page("perceptron", "def build_scratch(spec=SPEC):\n    raise MemoryError('no room')")
+    options = {"epochs": 2, "out": tmp_path / "run", "quiet": True, "dask": client}
+    cells = run_in_python("perceptron", "xor", implementations="scratch", **options).cells
+    assert cells["status"].tolist() == ["failed", "ok"]
+    assert cells["error"].iloc[0] == "MemoryError: no room"
+
+
+def test_workers_with_too_few_threads_are_refused(client, tmp_path):
+    with pytest.raises(RequestError, match="a training asks for 2 threads, and it has 1"):
+        run_in_python("xor", threads=2, dask=client, out=tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_a_scheduler_one_sentence_says_so(call, monkeypatch):
+    monkeypatch.setattr(connection, "_SECONDS_TO_CONNECT", 0.2)
+    answer = call("run", "xor", "--dask", "tcp://127.0.0.1:1")
+    assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert answer.err.startswith("error: dask: no scheduler answers at tcp://127.0.0.1:1 (")
+
+
+def test_without_dask_the_option_says_what_to_install(call, monkeypatch):
+    monkeypatch.setattr(connection, "find_spec", lambda name: None)
+    answer = call("run", "xor", "--dask", "tcp://127.0.0.1:1")
+    assert answer.code == 2
+    assert answer.err == (
+        "error: dask: the package distributed is not installed; "
+        "run: make setup, or pip install -c constraints.txt -e '.[dask]'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--dask", "tcp://127.0.0.1:1", "--jobs", "2"), "with --dask the workers' threads decide"),
+        (("--send-pages",), "name it with --dask"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options, said, call):
+    answer = call("run", "xor", *options)
+    assert (answer.code, said in answer.err) == (2, True)
+
+
+HERE = Traits({"processor": "A", "versions": {"torch": "2.13.0"}}, {"pytorch": "11"}, "code")
+OTHER = replace(HERE, environment={"processor": "B", "versions": {"torch": None}})
+THIRD = replace(HERE, packages={"pytorch": "22"})
+
+
+def test_workers_like_this_machine_are_chosen_and_the_others_named_with_their_difference():
+    refused = {}
+    found = {"a": OTHER, "b": HERE, "c": OTHER, "d": THIRD}
+    assert admission._choose(found, HERE, refused) == HERE
+    other = "processor B, not A; torch not installed, not 2.13.0"
+    assert refused == {"a": other, "c": other, "d": "files of pytorch's packages 22, not 11"}
+
+
+def test_where_none_is_like_this_machine_the_largest_group_is_chosen():
+    refused = {}
+    assert admission._choose({"a": THIRD, "b": OTHER, "c": OTHER}, HERE, refused) == OTHER
+    assert refused.keys() == {"a"}
+
+
+def test_a_worker_that_joins_is_admitted_only_if_it_is_like_the_others(client, monkeypatch):
+    from experiments.harness.request import Request
+
+    joined = Cluster(client, Request(("xor",), ("scratch",)))
+    assert (joined.slots, joined.look()) == (2, (False, []))
+    joined._chosen = replace(joined._chosen, packages={"scratch": "of another version"})
+    joined.ticket += "-other"  # as if both had just joined
+    first, remarks = joined.look()
+    assert (first, len(remarks), joined.slots) == (False, 2, 1)
+    assert all("files of scratch's packages" in remark for remark in remarks)
+    assert joined.look() == (False, [])  # said once
+
+
+@pytest.mark.parametrize("load", [load_circle, load_diabetes, load_digits])
+def test_packed_data_are_the_same_data(load):
+    data = load()
+    again = unpack(pack(data))
+    assert pack(again) == pack(data)
+    for name in ("X_train", "y_train", "X_test", "y_test"):
+        sent, arrived = getattr(data, name), getattr(again, name)
+        assert (arrived.dtype, arrived.flags.writeable) == (sent.dtype, True)
+        np.testing.assert_array_equal(arrived, sent)
+    assert (again.targets, again.sha256) == (data.targets, data.sha256)
+    assert (again.feature_names, again.note) == (data.feature_names, data.note)
+
+
+def test_a_delivery_that_is_not_what_was_asked_for_is_refused(client, tmp_path):
+    result = run_in_python("xor", implementations="scratch", epochs=2, out=tmp_path, quiet=True)
+    from experiments.harness.plan import plan
+    from experiments.harness.request import Request
+
+    request = Request(("xor",), ("scratch",), epochs=2, out=tmp_path / "new")
+    planned = plan(request)
+    planned.store.create()
+    tasks = ClusterTasks(None, planned.store, 60, None)
+    key = next(iter(planned.heads.values())).key
+    record = (result.folder / "cells" / f"{key}.json").read_bytes()
+    arrays = (result.folder / "cells" / f"{key}.safetensors").read_bytes()
+    flipped = arrays[:-1] + bytes([arrays[-1] ^ 1])
+    for content in [(record, flipped), (record.replace(b'"seed": 0', b'"seed": 1'), arrays)]:
+        with pytest.raises(ValueError, match=f"what a worker sent for {key} is damaged"):
+            tasks._save(planned.heads, *content)
+    tasks._save(planned.heads, record, arrays)
+    assert planned.missing() == {}
