@@ -13,7 +13,7 @@ def data_lines(used: Sequence[DataUsed], policy: Policy, width: int = 80) -> Ite
     """Yield a line that names all data, notes on altered files, and how to get the real data."""
     invented = {each.name: each.origin for each in used if each.source == "stand-in"}
     real = dict.fromkeys(each.name for each in used if each.source == "real")
-    kinds = {"real": real, "stand-ins": invented}
+    kinds: dict[str, Iterable[str]] = {"real": real, "stand-ins": invented}
     parts = [f"{kind} for {_listed(names)}" for kind, names in kinds.items() if names]
     yield fill(f"data: {'; '.join(parts)}", width, subsequent_indent="  ", break_long_words=False)
     for each in used:
