@@ -95,6 +95,7 @@ def _draw_yardsticks(axes: Any, trained: Trained, epsilon: float, lowest: float)
 def _level(axes: Any, y: float, words: str, colour: str, linestyle: str) -> None:
     """Draw a line across the axes, and write what it is to the right of them."""
     axes.axhline(y, color=colour, linewidth=1.1, linestyle=linestyle)
+    words = words.replace("-", "−")  # as on the axis
     axes.annotate(words, (1, y), (5, 0), xycoords=("axes fraction", "data"), size=8,
                   textcoords="offset points", va="center", color=colour)  # fmt: skip
 

@@ -29,6 +29,7 @@ _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "rule", LIMIT: "bad"} | {
     colour: f"s{i}" for i, colour in enumerate(SERIES, 1)
 }
 
+_TOO_FINE = re.compile(r"(\d\.\d\d)\d+")  # of a hundredth of a point nobody sees a fraction
 _LARGEST = 1e100  # the ticks of an axis are computed with squares and differences of its ends
 
 _STYLE: Any = {
@@ -147,6 +148,7 @@ def to_svg(drawn: matplotlib.figure.Figure, title: str, words: str) -> Markup:
     body = re.sub(r"#0000[01]\d", lambda match: f"var(--{_VARIABLES[match[0]]})", body)
     body = re.sub(r"font: ([\d.]+)px[^;\"]*", r"font-size: \1px", body)
     body = re.sub(r"\n\s*", "\n", body)
+    body = re.sub(r"<[^>]*>", lambda tag: _TOO_FINE.sub(r"\1", tag[0]), body)
     width, height = (72 * inches for inches in drawn.get_size_inches())
     start = Markup('<svg role="img" aria-label="{}" viewBox="0 0 {:g} {:g}" style="--w:{:g}">')
     return start.format(label, width, height, width) + Markup(body) + Markup("</svg>")

@@ -106,6 +106,12 @@ class Trained:
         return find_task(self.head.task)
 
     @property
+    def is_limited(self) -> bool:
+        """Whether --limit left rows out: a smaller data set is trained on whole."""
+        rows = {each.record.n_train for each in self.done}
+        return self.head.limit is not None and rows in (set(), {self.head.limit})
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes; empty without data or for other targets."""
         targets = self.data and self.data.targets

@@ -72,7 +72,7 @@ def test_a_small_experiment_shows_every_row_and_answer(page):
 
 
 def test_limit_and_rounding_are_drawn_into_the_differences(page):
-    assert page.text.count("limit 1e-12") == page.text.count("rounding 2.2e-16") == 6
+    assert page.text.count("limit 1e−12") == page.text.count("rounding 2.2e−16") == 6
 
 
 def test_the_source_stands_side_by_side(page):
@@ -141,8 +141,8 @@ def test_float32_is_measured_and_not_judged(tmp_path):
     page = Page(html(tmp_path, by_all("xor", dtype="float32")))
     assert "Three implementations in float32, measured but not judged" in page.text
     assert "3 pairs measured, not judged" in page.text
-    assert "rounding 1.2e-07" in page.text
-    assert "limit 1e-12" not in page.text
+    assert "rounding 1.2e−07" in page.text
+    assert "limit 1e−12" not in page.text
 
 
 def test_several_seeds_are_drawn_as_a_spread(tmp_path):
