@@ -86,8 +86,6 @@ def _draw_yardsticks(axes: Any, trained: Trained, epsilon: float, lowest: float)
     if np.isfinite(floor).any():
         at, _ = peaks(floor, _MOST_POINTS)
         axes.plot(at + 1, floor[at], color=INK, linewidth=1, linestyle=(0, (3, 1.5)))
-        axes.annotate("noise floor", (1, floor[np.isfinite(floor)][-1]), (0, 3), ha="right",
-                      xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
     axes.set_ylim(lowest * 0.6, None)
     axes.margins(x=0.01)
 
@@ -117,6 +115,8 @@ def _caption(trained: Trained, reference: str, stretch: int) -> str:
     words += ", the largest over the seeds." if len(trained.seeds) > 1 else "."
     words += " Equal losses are drawn at the bottom; rounding is the relative distance between two"
     words += f" neighbouring {trained.head.dtype} numbers."
+    if np.isfinite(_noise_floor(trained.agreement)).any():
+        words += " Thin and dashed: the noise floor."
     if stretch > 1:
         words += f" Of every {stretch} epochs the largest is drawn."
     return words

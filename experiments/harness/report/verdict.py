@@ -143,7 +143,7 @@ def _accused(trained: Trained) -> list[str]:
         if any(accepted(cell) is False for cell in cells):
             against.append(f"{trained.task.headline.title} out of range")
         if name == apart:
-            against.append("in every pair that differs")
+            against.append("part of every pair that differs")
         if against:
             lines.append(f"{name}: {', '.join(against)}")
     return lines
