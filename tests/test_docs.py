@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-GLOBS = ("*.md", "docs/*.md", "scratch/**/*.md")
+GLOBS = ("*.md", "docs/*.md", "scratch/**/*.md", "examples/**/*.md")
 PAGES = sorted(chain.from_iterable(map(ROOT.glob, GLOBS)))
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
