@@ -11,6 +11,8 @@ tell about the mistake? Mend `step`, until the last line says that the two agree
 `solutions/adam.py`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 import scratch
@@ -38,7 +40,7 @@ class Adam:
         theta -= self.eta * m_hat / (np.sqrt(v_hat) + self.epsilon)
 
 
-def check(adam: type[Optimizer] = Adam) -> Report:
+def check(adam: Callable[[float], Optimizer] = Adam) -> Report:
     """Train with this optimizer, and with the one of scratch."""
     rng = np.random.default_rng(0)
     network = Sequential(Dense(3, 4), Tanh(), Dense(4, 1)).initialize(rng)

@@ -52,4 +52,8 @@ def check(linear: type = Linear, rows: int = 8) -> list[WrongGradient]:
 
 
 if __name__ == "__main__":
-    print(*check() or ["Right."], sep="\n")
+    found = check()
+    for where, of, error in found:
+        print(f"{where}: the gradient of {of} is wrong by {error:.0%}")
+    if not found:
+        print("Right.")
