@@ -47,7 +47,7 @@ def train(
     the run's folder.
     """
     check_limits(jobs, timeout)
-    planned.store.create(cell.key for cell in planned.heads)
+    planned.store.create((cell.key for cell in planned.heads), planned.command)
     names = [experiment.name for experiment in planned.experiments]
     unfinished = _Unfinished(planned, missing, margin)
     for name in names:

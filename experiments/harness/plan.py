@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from datasets import Dataset
+from datasets.dataset import Source
 from experiments.harness.cell import Cell
 from experiments.harness.experiment import Experiment
 from experiments.harness.page_code import named
@@ -26,7 +27,18 @@ from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError, choose, printable
 from frameworks.spec_values import parse_grid
 
-__all__ = ["Plan", "first_cell", "plan"]
+__all__ = ["DataUsed", "Plan", "first_cell", "plan"]
+
+
+@dataclass(frozen=True)
+class DataUsed:
+    """Which data a run uses: the fields of a `Dataset` without its arrays."""
+
+    name: str
+    source: Source
+    canonical: bool
+    origin: str
+    note: str
 
 
 @dataclass(frozen=True)
@@ -36,10 +48,12 @@ class Plan:
     store: Store
     heads: dict[Cell, Head]
     experiments: list[Experiment]
-    notes: list[str]  # for each experiment, which data is used and why, and rounded numbers
+    data: list[DataUsed]  # of all experiments, each once
+    notes: list[str]  # rounded numbers, and what differs in a cluster
     left_out: list[str]  # what was asked for and cannot be done, and why
     floor: int  # nudged trainings where they are needed
     around: Surroundings  # of whoever trains
+    command: str = ""  # that asked for it; empty where there was none
 
     @property
     def folder(self) -> str:
@@ -78,7 +92,9 @@ def plan(request: Request, around: Surroundings | None = None) -> Plan:
     around = around or surroundings_here(request.threads)
     experiments = _experiments(request)
     heads: dict[Cell, Head] = {}
-    used, notes, left_out = [], [], []
+    data_used: dict[str, DataUsed] = {}
+    notes: list[str] = []
+    used, left_out = [], []
     for experiment in experiments:
         able, reasons = _able(experiment, request)
         if not able and request.experiments:
@@ -90,7 +106,8 @@ def plan(request: Request, around: Surroundings | None = None) -> Plan:
         data = experiment.load_data(request.policy, request.data_dir)
         source = source_digest(experiment.source, experiment.text, *experiment.beside)
         used.append(experiment)
-        notes.append(data.note)
+        about = DataUsed(data.name, data.source, data.canonical, data.origin, data.note)
+        data_used.setdefault(data.sha256, about)
         for setting in parse_grid(experiment.spec, request.settings, experiment.name):
             changed = experiment.changed(setting)
             notes += _rounded(changed)
@@ -102,7 +119,10 @@ def plan(request: Request, around: Surroundings | None = None) -> Plan:
     kind = request.kind.replace(" ", "-")
     name = f"{kind}-{sha256(together.encode()).hexdigest()[:8]}"
     notes, store = list(dict.fromkeys(notes)), Store(request.out or RUNS / name)
-    return Plan(store, heads, used, notes, left_out, request.floor, around)
+    return Plan(
+        *(store, heads, used, [*data_used.values()], notes, left_out, request.floor, around),
+        command=request.command,
+    )
 
 
 def _experiments(request: Request) -> list[Experiment]:

@@ -34,6 +34,7 @@ class Request:
     floor: int = TRAININGS  # that are nudged, and judge where no fixed limit holds
     settings: Sequence[str] = ()  # of a spec's numbers: "hidden=8,16", each list a side of a grid
     out: Path | None = None  # None: a folder under runs/ that follows from all of this
+    command: str = ""  # as it was typed, for the record; empty where there was none
 
     def __post_init__(self) -> None:
         for name in ("epochs", "limit", "threads"):

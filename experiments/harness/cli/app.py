@@ -72,10 +72,13 @@ def _options(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    command = shlex.join(["lockstep", *arguments])
     try:
-        arguments = sys.argv[1:] if arguments is None else arguments
         with interruptible():
-            result = app(arguments or ["--help"], prog_name="lockstep", standalone_mode=False)
+            result = app(
+                arguments or ["--help"], prog_name="lockstep", standalone_mode=False, obj=command
+            )
     except (DataError, RequestError) as error:
         return _fail(str(error))
     except OSError as error:  # a full disk, for example
@@ -87,7 +90,6 @@ def main(arguments: list[str] | None = None) -> int:
     except BaseException as error:  # Python's own exit code would be a verdict's
         return _fail(_unforeseen(error))
     if result == 130:
-        command = shlex.join(["lockstep", *(arguments or [])])
         print(f"\nstopped; repeat with: {command}", file=sys.stderr)
     return result or 0
 

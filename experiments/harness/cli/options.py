@@ -16,8 +16,8 @@ Experiments = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="EXPERIMENT",
-        help="Names, or paths of pages of your own (my_page.py), whose code is executed. "
-        "Default: all but those that `lockstep list` calls long.",
+        help="Names of experiments, or paths of your own pages (my_page.py), whose code is "
+        "executed. Default: all experiments but the long ones (see `lockstep list`).",
     ),
 ]
 With = Annotated[
@@ -25,27 +25,37 @@ With = Annotated[
     typer.Option(
         "--with",
         metavar="NAMES",
-        help="Implementations, with commas. Default: those that `lockstep list` does not mark.",
+        help="Implementations, separated by commas. Default: those that `lockstep list` does not "
+        "mark.",
     ),
 ]
 Dtype = Annotated[Literal["float64", "float32"], typer.Option()]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of each one's own.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Train on the first N rows.")]
-Data = Annotated[Policy, typer.Option(help="auto: real if it can be had, else the stand-in.")]
+Epochs = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Default: each experiment's own number.")
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Train on the first N rows only.")
+]
+Data = Annotated[
+    Policy, typer.Option(help="auto: the real data if they are found, else a built-in stand-in.")
+]
 DataDir = Annotated[
-    str | None, typer.Option(metavar="DIR", help="Default: the variable LOCKSTEP_DATA.")
+    str | None, typer.Option(metavar="DIR", help="Where the real data are. Default: LOCKSTEP_DATA.")
 ]
 Floor = Annotated[
     int,
     typer.Option(
-        min=0, help="Nudged trainings that judge where no fixed limit holds; 0: do not judge."
+        min=0,
+        metavar="N",
+        help="How many nudged trainings the limit is measured with; 0: do not measure, nor judge.",
     ),
 ]
 Margin = Annotated[
     float | None,
     typer.Option(
-        help="Native results this close are equivalent. Default: 0.01 for an accuracy; a figure "
-        "with a unit has none, and is not tested."
+        metavar="X",
+        help="With --native: means that differ by less are equivalent. Default: 0.01 for an "
+        "accuracy; figures with a unit have no default, and are not tested.",
     ),
 ]
 Set = Annotated[
@@ -53,14 +63,15 @@ Set = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUES",
-        help="Numbers of a page's spec instead of its own: learning_rate=0.1, or several with "
-        "commas, hidden=8,16. The numbers of one tuple have hyphens between them: hidden=6-6,12-12 "
-        "are two tuples.",
+        help="Change a hyperparameter: learning_rate=0.1. Several values have commas between them, "
+        "the widths of several layers hyphens: hidden=6-6,12-12 are two settings.",
     ),
 ]
-Threads = Annotated[int, typer.Option(min=1, help="Threads of each training.")]
+Threads = Annotated[
+    int, typer.Option(min=1, metavar="N", help="How many threads each training uses.")
+]
 Junit = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Also write what was judged as a JUnit file."),
+    typer.Option(metavar="FILE", help="Also write the verdicts as a JUnit file."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]

@@ -27,20 +27,24 @@ __all__ = ["run"]
 
 
 def run(
+    context: typer.Context,
     experiments: Experiments = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="All experiments, the long ones too.")
+        bool, typer.Option("--all", help="Train all experiments, the long ones too.")
     ] = False,
     implementations: With = None,
     dtype: Annotated[
         Literal["float64", "float32"] | None,
-        typer.Option(help="Default: float64; with --native float32, as in the frameworks."),
+        typer.Option(help="Default: float64; with --native float32, as the frameworks have it."),
     ] = None,
     seeds: Annotated[
-        str, typer.Option(metavar="SEEDS", help="How many from 0 on, or a list: 3,7 or 10-19.")
+        str,
+        typer.Option(
+            metavar="SEEDS", help="How many seeds, from 0 on, or which ones: 3,7 or 10-19."
+        ),
     ] = "1",
     seed: Annotated[
-        int | None, typer.Option(min=0, metavar="SEED", help="This seed alone.")
+        int | None, typer.Option(min=0, metavar="SEED", help="Train with this seed alone.")
     ] = None,
     settings: Set = None,
     epochs: Epochs = None,
@@ -49,15 +53,20 @@ def run(
     data_dir: DataDir = None,
     floor: Floor = TRAININGS,
     native: Annotated[
-        bool, typer.Option("--native", help="Each framework's own defaults, nothing aligned.")
+        bool,
+        typer.Option(
+            "--native", help="Train as each framework would by default: nothing is aligned."
+        ),
     ] = False,
     margin: Margin = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Trainings to run in parallel.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many trainings run in parallel.")
+    ] = 1,
     threads: Threads = 1,
     timeout: Annotated[
         float,
         typer.Option(
-            min=1, metavar="SECONDS", help="End a training that finishes no epoch for so long."
+            min=1, metavar="SECONDS", help="Stop a training in which an epoch takes longer."
         ),
     ] = 3_600,
     dask: Annotated[
@@ -72,33 +81,36 @@ def run(
         bool,
         typer.Option(
             "--send-pages",
-            help="With --dask: send pages of your own, whose code its workers then execute.",
+            help="With --dask: send your own pages to the workers, which execute their code.",
         ),
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Default: a folder under runs/.")
+        Path | None, typer.Option(metavar="DIR", help="The run's folder. Default: one under runs/.")
     ] = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", help="Only what goes against, what is left out, and the sum.")
+        bool, typer.Option("--quiet", help="Print problems and the summary only.")
     ] = False,
     as_json: AsJson = False,
     junit: Junit = None,
 ) -> None:
-    """Train side by side, print the tables, and write the run's folder.
+    """Train experiments in several frameworks side by side, and judge whether they agree.
 
-    Repeating a command trains what is missing and nothing else. Exit code 1: implementations
-    disagree, or a figure is not what it should be; 2: the request cannot be carried out.
+    All implementations of an experiment start from the same weights and train on the same batches.
+    For each experiment the command prints its results and their differences; the run's folder gets
+    them as results.json, results.csv, trainings.csv, and as report.html for your browser.
 
-    Where no fixed limit holds, scratch is trained --floor times more, nudged in the last place, and
-    its distances from itself are the limit: always in float32; in float64 where trainings exceed
-    the fixed limits.
+    You may interrupt it at any time: the same command then trains only what is missing. The exit
+    code is 0 if everything agrees and every figure is as expected, 1 if not, and 2 if the request
+    cannot be carried out.
 
-    Seeds and nudged trainings of a small network are trained by scratch in one pass, each with the
-    bits of a single training.
+    In float64, implementations agree if they differ by no more than a fixed limit. Where rounding
+    alone exceeds it, and always in float32, the limit is measured: scratch is trained a few more
+    times (--floor) with every result nudged in its last place, and the limit is how far these
+    trainings are apart.
 
-    With --set, numbers of a page are others than its own. Every combination of the values listed is
-    trained with every seed, and judged by itself: by agreement, since the figures that a page
-    expects, and its certificate, are those of its own numbers.
+    --set changes hyperparameters. With several values, every combination is trained with every seed
+    and judged on its own, by agreement alone: the figures that an experiment expects are those of
+    its own hyperparameters.
 
     For example:
 
@@ -148,6 +160,7 @@ def run(
         native=native,
         floor=floor,
         out=out,
+        command=context.obj or "",
     )
     manner = session.Manner(jobs, as_json, quiet, margin, timeout, dask, send_pages)
     raise typer.Exit(session.run(request, manner, junit))

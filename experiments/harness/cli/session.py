@@ -9,6 +9,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.text import Text
 
+from datasets import Policy
+from experiments.harness.cli.data_lines import data_lines
 from experiments.harness.cli.native_tables import show_native
 from experiments.harness.cli.tables import in_a_sentence, show_experiment, show_summary, show_sweep
 from experiments.harness.execute import TIMEOUT, check_limits, rebuild, train, write
@@ -96,7 +98,7 @@ def _planned(request: Request, console: Console, cluster: Cluster | None) -> Pla
     if cluster:
         planned.notes.extend(cluster.notes)
         planned.left_out.extend(cluster.left_out)
-    _print_notes(planned, console)
+    _print_notes(planned, request.policy, console)
     return planned
 
 
@@ -148,7 +150,7 @@ def _rebuilt(
     return results
 
 
-def _print_notes(planned: Plan, console: Console) -> None:
+def _print_notes(planned: Plan, policy: Policy, console: Console) -> None:
     """Say which data is used, and what is left out: the latter also where all else is quiet."""
     for reason in planned.left_out:
         line = printable(f"left out: {reason}")
@@ -156,7 +158,7 @@ def _print_notes(planned: Plan, console: Console) -> None:
             print(line, file=sys.stderr)
         else:
             console.print(Text(line))
-    for note in planned.notes:
+    for note in [*data_lines(planned.data, policy, console.width), *planned.notes]:
         console.print(Text(printable(note)))
 
 

@@ -13,6 +13,7 @@ from experiments.harness.records.results import (
     accepted,
     asked_for,
     certified_digits,
+    different_predictions,
     remarks,
 )
 from experiments.harness.records.sweeps import SettingSummary, figure_of, summaries
@@ -216,10 +217,9 @@ def _agreement_table(agreement: Sequence[AgreementEntry]) -> Table:
 
 def _mismatches(entries: Sequence[AgreementEntry]) -> str:
     """Count the predictions that differ; outputs are compared where there are none."""
-    counts = [entry.prediction_mismatches for entry in entries]
-    if None in counts:
-        return f"outputs {exponent(entry.max_rel_output for entry in entries)}"
-    return f"{sum(filter(None, counts))} of {sum(entry.n_predictions for entry in entries)}"
+    if counts := different_predictions(entries):
+        return f"{counts[0]} of {counts[1]}"
+    return f"outputs {exponent(entry.max_rel_output for entry in entries)}"
 
 
 def _verdict(verdicts: set[str | None]) -> Text:

@@ -27,7 +27,7 @@ from frameworks.spec_values import label_of
 from frameworks.task import TASKS, find_task
 
 __all__ = [
-    *("AgreementEntry", "Certified", "DataId", "Digests", "Environment"),
+    *("AgreementEntry", "Asked", "Certified", "DataId", "Digests", "Environment"),
     *("FloorEntry", "Head", "History", "NativeEntry", "NativePair", "PhaseFigures", "Plan"),
     *("Record", "Results"),
     *("Seconds", "SpecNumbers", "TestFigures", "read_plan", "read_record", "read_results"),
@@ -365,11 +365,20 @@ class Results(_Model):
     against: Many[Text] = []  # all that went against, a sentence each
 
 
+class Asked(_Model):
+    """One command that asked for trainings: when, in which words, and of which lockstep."""
+
+    date: Text  # ISO 8601, in UTC
+    command: Text
+    version: Text
+
+
 class Plan(_Model):
-    """What plan.json holds: the names of all trainings that were asked for."""
+    """What plan.json holds: the names of all trainings that were asked for, and by what."""
 
     schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     cells: Many[Text]
+    asked: Many[Asked] = []  # each command once, when it was first given; empty in older plans
 
 
 def read_record(path: Path) -> Record:

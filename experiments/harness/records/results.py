@@ -18,8 +18,8 @@ from frameworks.spec_values import as_setting, rank_of
 from frameworks.task import find_task
 
 __all__ = [
-    *("DIGITS", "accepted", "asked_for", "build_results", "certified_digits", "judged"),
-    *("objections", "objections_to", "remarks", "verdict_on"),
+    *("DIGITS", "accepted", "asked_for", "build_results", "certified_digits"),
+    *("different_predictions", "judged", "objections", "objections_to", "remarks", "verdict_on"),
 ]
 
 _NAMED = 3  # of the trainings that are missing
@@ -201,6 +201,17 @@ def certified_digits(cell: Record) -> tuple[float, str] | None:
     if certified.test_lre is not None:
         scores.append((certified.test_lre, "test loss"))
     return min(scores)
+
+
+def different_predictions(entries: Sequence[AgreementEntry]) -> tuple[int, int] | None:
+    """Count the predictions that differ over all pairs, and all that were compared.
+
+    None where the task has no answers: outputs are compared there.
+    """
+    counts = [entry.prediction_mismatches for entry in entries]
+    if None in counts:
+        return None
+    return sum(filter(None, counts)), sum(entry.n_predictions for entry in entries)
 
 
 def _with_arrays(store: Store, records: list[Record]) -> list[Finished]:

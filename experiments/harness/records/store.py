@@ -2,7 +2,8 @@
 
 RUN/cells/KEY.json           the record of a cell; written last, so where it is, the cell is whole
 RUN/cells/KEY.safetensors    its weights at the end, its outputs on the test rows, and their labels
-RUN/plan.json                the names of all cells that were asked for, whether trained or not
+RUN/plan.json                the names of all cells that were asked for, whether trained or not,
+                             and the commands that asked for them
 RUN/results.json             all records and the agreement; rebuilt at will
 RUN/results.csv              one row for each cell and epoch; rebuilt at will
 RUN/trainings.csv            one row for each cell; rebuilt at will
@@ -19,6 +20,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import zip_longest
 from math import isfinite
 from pathlib import Path
@@ -28,9 +30,17 @@ import numpy as np
 from pydantic import BaseModel
 
 from experiments.harness.records.arrays import Arrays, load_arrays, read_arrays
+from experiments.harness.records.environment import installed_version
 from experiments.harness.records.lock import hold, only_writer, remove_left_locks
-from experiments.harness.records.models import Plan, Record, Results, read_plan, read_record
-from frameworks.errors import RequestError
+from experiments.harness.records.models import (
+    Asked,
+    Plan,
+    Record,
+    Results,
+    read_plan,
+    read_record,
+)
+from frameworks.errors import RequestError, printable
 from frameworks.files import remove_unfinished, write_atomically
 from frameworks.spec_values import value_text
 from frameworks.task import find_task
@@ -94,20 +104,30 @@ class Store:
                 f"{self.folder}: cannot be written to ({error.strerror}); choose another --out"
             ) from error
 
-    def create(self, keys: Iterable[str] = ()) -> None:
+    def create(self, keys: Iterable[str] = (), command: str = "") -> None:
         """Make the folder, and add the keys to its plan; RequestError if it cannot be written.
 
+        A command that the plan does not know is added, with the time and the version of lockstep.
         What killed processes left unfinished is removed; so be `at_work`.
         """
         self._make()
         self._remove_unfinished()
-        planned = dict.fromkeys([*self.planned(), *keys])
-        write_atomically(self.folder / "plan.json", to_json(Plan(cells=[*planned])))
+        known = self.plan()
+        planned, asked = dict.fromkeys([*known.cells, *keys]), known.asked
+        if command and command not in [each.command for each in asked]:
+            version = installed_version("lockstep-suite") or "(not installed)"
+            date = datetime.now(UTC).isoformat(timespec="minutes")
+            asked = [*asked, Asked(date=date, command=printable(command), version=version)]
+        write_atomically(self.folder / "plan.json", to_json(Plan(cells=[*planned], asked=asked)))
+
+    def plan(self) -> Plan:
+        """Return what was asked for; an empty plan where none was kept."""
+        path = self.folder / "plan.json"
+        return read_plan(self._own(path)) if path.exists() else Plan(cells=[])
 
     def planned(self) -> list[str]:
         """Return the keys of all cells that were asked for; none where no plan was kept."""
-        path = self.folder / "plan.json"
-        return read_plan(self._own(path)).cells if path.exists() else []
+        return self.plan().cells
 
     def save(self, record: Record, arrays: Arrays) -> None:
         """Write a cell: first the arrays, then the record that says they are whole.

@@ -39,7 +39,7 @@ def differences(trained: Trained) -> Figure | None:
         return None
     epsilon = float(np.finfo(trained.head.dtype).eps)
     lowest = epsilon / 20  # equal losses are drawn here: a logarithmic axis has no 0
-    with figure(9.4, 2.9, right=1.3) as (drawn, axes):
+    with figure(right=0.68) as (drawn, axes):
         axes.set_yscale("log")
         set_powers(axes.yaxis)
         stretch = _draw(axes, trained, distances, lowest)
@@ -80,25 +80,22 @@ def _draw_yardsticks(axes: Any, trained: Trained, epsilon: float, lowest: float)
     """Draw what the differences are compared with: limit, noise floor, rounding."""
     limits = [entry.tolerance for entry in trained.agreement if entry.tolerance]
     if limits:
-        _level(axes, max(limits), f"limit {max(limits):.0e}", LIMIT, "-")
-    _level(axes, epsilon, f"rounding {epsilon:.1e}", MUTED, ":")
+        _level(axes, max(limits), f"limit\n{max(limits):.0e}", LIMIT, "-")
+    _level(axes, epsilon, f"rounding\n{epsilon:.1e}", MUTED, ":")
     floor = np.maximum(_noise_floor(trained.agreement), lowest)
     if np.isfinite(floor).any():
         at, _ = peaks(floor, _MOST_POINTS)
         axes.plot(at + 1, floor[at], color=INK, linewidth=1, linestyle=(0, (3, 1.5)))
-        _beside(axes, floor[np.isfinite(floor)][-1], "noise floor", INK)
+        axes.annotate("noise floor", (1, floor[np.isfinite(floor)][-1]), (0, 3), ha="right",
+                      xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
     axes.set_ylim(lowest * 0.6, None)
     axes.margins(x=0.01)
 
 
 def _level(axes: Any, y: float, words: str, colour: str, linestyle: str) -> None:
+    """Draw a line across the axes, and write what it is to the right of them."""
     axes.axhline(y, color=colour, linewidth=1.1, linestyle=linestyle)
-    _beside(axes, y, words, colour)
-
-
-def _beside(axes: Any, y: float, words: str, colour: str) -> None:
-    """Write words to the right of the axes, at the height of a line."""
-    axes.annotate(words, (1, y), (5, 0), xycoords=("axes fraction", "data"),
+    axes.annotate(words, (1, y), (5, 0), xycoords=("axes fraction", "data"), size=8,
                   textcoords="offset points", va="center", color=colour)  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,15 +19,14 @@ from experiments.harness.report import (
     answers,
     curves,
     decoded,
-    differences,
+    highlights,
+    hyperparameters,
     network,
     numbers,
     phases,
     pictures,
     plane,
-    predictions,
     probabilities,
-    samples,
     source,
     svg,
     sweep,
@@ -42,8 +40,8 @@ __all__ = ["render"]
 
 # The modules from which templates take their contents; empty where a part does not apply.
 _PARTS = (
-    *(answers, curves, decoded, differences, network, numbers, phases, pictures, plane),
-    *(predictions, probabilities, samples, source, svg, sweep, verdict),
+    *(answers, curves, decoded, highlights, hyperparameters, network, numbers, phases, pictures),
+    *(plane, probabilities, source, svg, sweep, verdict),
 )
 
 
@@ -78,6 +76,7 @@ def render(
         sections=sections,
         cells=results.cells,
         asked_for=asked_for(results),
+        asked=store.plan().asked,
         agreement=results.agreement,
         environments=list({str(c.environment): c.environment for c in results.cells}.values()),
         limits=FLOAT64,
@@ -95,22 +94,9 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"spec": _spec_value, "code": _code, "spread": spread, "ranges": _ranges}
+    templates.filters |= {"code": _code, "whole": _whole, "spread": spread, "ranges": _ranges}
     templates.globals |= {part.__name__.rpartition(".")[2]: part for part in _PARTS}
     return templates
-
-
-def _spec_value(value: Any) -> str:
-    """Format a number of a spec in the digits that were meant, not in those of float32.
-
-    >>> _spec_value(0.0010000000474974513), _spec_value([6, 6]), _spec_value(True), _spec_value([])
-    ('0.001', '6, 6', 'yes', 'none')
-    """
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
 def _ranges(numbers: Sequence[int]) -> str:
@@ -138,6 +124,15 @@ def _code(text: str) -> Markup:
     Markup('<code>a &lt; b</code> holds')
     """
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _whole(text: str) -> Markup:
+    """Return text as HTML in which no line ends within a number such as 1e-12.
+
+    >>> _whole("at most 1.3e-15")
+    Markup('at most <span class="whole">1.3e-15</span>')
+    """
+    return Markup(re.sub(r"([\d.]+e-\d+)", r'<span class="whole">\1</span>', str(escape(text))))
 
 
 def _asset(name: str) -> str:

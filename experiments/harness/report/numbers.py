@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 from datasets import Quantity
 from experiments.harness.records.models import AgreementEntry
-from experiments.harness.records.results import accepted, certified_digits
+from experiments.harness.records.results import (
+    accepted,
+    certified_digits,
+    different_predictions,
+)
 from experiments.harness.report.trained import Trained, Training
 from experiments.harness.report.verdict import worst_of
 from frameworks.console import exponent, spread, two_decimals
@@ -121,17 +125,16 @@ def _excess(trained: Trained, done: Sequence[Training]) -> str:
 
 def _pair(pair: tuple[str, str], entries: Sequence[AgreementEntry]) -> PairRow:
     floors = [entry.noise_floor.loss for entry in entries if entry.noise_floor]
-    counts = [entry.prediction_mismatches for entry in entries]
+    counts = different_predictions(entries)
     outputs = [entry.max_rel_output for entry in entries]
-    answers = None not in counts  # without answers outputs are always kept; None is infinite
-    rows = f"{sum(filter(None, counts)):,} of {sum(entry.n_predictions for entry in entries):,}"
     return PairRow(
         pair,
         loss=exponent(entry.max_rel_loss for entry in entries),
         weight=exponent(entry.max_rel_weight for entry in entries),
         test_loss=exponent(entry.rel_test_loss for entry in entries),
-        outputs="" if answers and None in outputs else exponent(outputs),
-        predictions=rows if answers else "",
+        # Without answers outputs are always kept; None is infinite.
+        outputs="" if counts and None in outputs else exponent(outputs),
+        predictions="{:,} of {:,}".format(*counts) if counts else "",
         floor=exponent(floors) if floors else "",
         verdict=worst_of(entry.verdict for entry in entries),
     )

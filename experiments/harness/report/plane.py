@@ -20,7 +20,7 @@ def draw_points(trained: Trained) -> Figure | None:
         return None
     first = "the first " if len(data.X_train) == MOST_ROWS else ""
     rows = f"{first}{len(data.X_train):,} training rows"
-    with figure(2.9, 2.9, left=0.3, right=0.05, bottom=0.25) as (drawn, axes):
+    with figure(2.9, 2.9, left=0.4, right=0.05, bottom=0.25) as (drawn, axes):
         for label, (colour, face) in enumerate([(INK, "none"), (SERIES[1], SERIES[1])]):
             points = data.X_train[data.y_train == label]
             axes.scatter(*points.T, s=16, c=face, edgecolors=colour, linewidths=0.8)
@@ -46,7 +46,7 @@ def boundaries(trained: Trained) -> list[Figure]:
 
 def _field(trained: Trained, name: str, p: np.ndarray, at: np.ndarray) -> Figure:
     data, accuracy = trained.data, trained.by(name)[0].test.accuracy
-    with figure(3.2, 2.7, left=0.3, right=0.3, bottom=0.2) as (drawn, axes):
+    with figure(3.2, 2.7, left=0.4, right=0.3, bottom=0.2) as (drawn, axes):
         image = _show(axes, p, at, cmap="PuOr", vmin=-0.3, vmax=1.3)
         axes.contour(at[0], at[1], p, levels=[0.5], colors=_DARK, linewidths=1.6)
         if data is not None:
@@ -55,7 +55,8 @@ def _field(trained: Trained, name: str, p: np.ndarray, at: np.ndarray) -> Figure
                 axes.scatter(*points.T, s=11, c=face, edgecolors=_DARK, linewidths=0.6)
         _bar(drawn, image, axes).ax.set_ylim(0, 1)
         words = f"Probability in the plane by {name}; test accuracy {accuracy:.4f}"
-        return Figure("", to_svg(drawn, trained.title, words), name)
+        caption = f"The probability that {name} gives; black line: one half."
+        return Figure(caption, to_svg(drawn, trained.title, words), name)
 
 
 def _difference(title: str, fields: dict[str, np.ndarray], at: np.ndarray) -> Figure:
@@ -64,7 +65,7 @@ def _difference(title: str, fields: dict[str, np.ndarray], at: np.ndarray) -> Fi
         return Figure("The implementations are identical to the last bit on the whole grid.")
     from matplotlib.colors import LogNorm
 
-    with figure(3.2, 2.7, left=0.3, right=0.3, bottom=0.2) as (drawn, axes):
+    with figure(3.2, 2.7, left=0.4, right=0.3, bottom=0.2) as (drawn, axes):
         floor = np.finfo(largest.dtype).eps / 4
         norm = LogNorm(floor, max(largest.max(), floor * 100))
         image = _show(axes, np.maximum(largest, floor), at, cmap="cividis", norm=norm)

@@ -20,6 +20,9 @@ __all__ = ["Line", "SideBySide", "align", "highlighting", "side_by_side"]
 Row = list[int | None]  # the line number in each column; None where it has no line
 
 _ALIKE = 0.45  # the likeness from which two lines correspond
+_NARROW = 30  # characters; a longer piece of a line may be broken before a dot
+_AFTER = re.compile(r'(<span class="p">[^<]*[(\[{,]</span>)')
+_DOT = re.compile(r'(<span class="o">\.</span>)')
 _MODULE = re.compile(r"\b\w+\.(?=[A-Z])")  # nn.ReLU and layers.ReLU are the same to a reader
 
 
@@ -91,7 +94,18 @@ def _highlight(lines: list[str]) -> list[Markup]:
 
     lexer = PythonLexer(stripnl=False, ensurenl=False)
     html = highlight("\n".join(lines), lexer, HtmlFormatter(nowrap=True))
-    return [Markup(line) for line in html.rstrip("\n").split("\n")]
+    return [
+        _breakable(line, source)
+        for line, source in zip(html.rstrip("\n").split("\n"), lines, strict=True)
+    ]
+
+
+def _breakable(html: str, source: str) -> Markup:
+    """Let a line be broken between two tokens: after a bracket or a comma, else before a dot."""
+    html = _AFTER.sub(r"\1<wbr>", html)
+    if max(map(len, re.split(r"\s+|(?<=[(\[{,])", source))) > _NARROW:
+        html = _DOT.sub(r"<wbr>\1", html)
+    return Markup(html)
 
 
 def align(columns: Sequence[Sequence[str]]) -> list[Row]:

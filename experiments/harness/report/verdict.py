@@ -1,12 +1,20 @@
 """The outcome of an experiment, in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import floor, inf, log10
 
-from experiments.harness.records.results import objections, remarks
+from experiments.harness.records.models import AgreementEntry, Record
+from experiments.harness.records.results import (
+    DIGITS,
+    accepted,
+    certified_digits,
+    different_predictions,
+    objections,
+    remarks,
+)
 from experiments.harness.report.trained import Trained
-from frameworks.console import exponent
+from frameworks.console import exponent, two_decimals
 
 __all__ = ["Verdict", "digits", "judge", "worst_of"]
 
@@ -20,6 +28,7 @@ class Verdict:
 
     word: str  # agree, differ, measured, native, alone or failed
     sentence: str
+    accused: list[str]  # who is wrong, and in what
     objections: list[str]
     remarks: list[str]
     digits: str
@@ -34,6 +43,7 @@ def judge(trained: Trained) -> Verdict:
     return Verdict(
         word=_word(trained),
         sentence=_sentence(trained, equal_to, differences),
+        accused=_accused(trained),
         objections=_few(objections(trained.results)),
         remarks=_few(list(remarks(trained.results.cells, trained.agreement))),
         digits=equal_to if pairs else "–",
@@ -109,10 +119,42 @@ def _sentence(trained: Trained, equal_to: str, differences: str) -> str:
 
 
 def _differences(trained: Trained) -> str:
-    """Return how many predictions differ between two implementations, or how far outputs do."""
+    """Return how many predictions differ over all pairs, or how far outputs do."""
     pairs = trained.agreement
-    counts = [entry.prediction_mismatches for entry in pairs]
-    if None in counts:
-        return f"outputs differ by at most {exponent(entry.max_rel_output for entry in pairs)}"
-    most = max(filter(None, counts), default=0)
-    return f"{most:,} of {pairs[0].n_predictions:,} predictions differ" if pairs else ""
+    if not pairs:
+        return ""
+    if counts := different_predictions(pairs):
+        return "{:,} of {:,} predictions differ".format(*counts)
+    return f"outputs differ by at most {exponent(entry.max_rel_output for entry in pairs)}"
+
+
+def _accused(trained: Trained) -> list[str]:
+    """Return each implementation that something speaks against, and what: "keras: failed"."""
+    apart = odd_one_out(trained.agreement)
+    names: dict[str, list[Record]] = {}
+    for cell in trained.results.cells:
+        names.setdefault(cell.implementation, []).append(cell)
+    lines = []
+    for name, cells in names.items():
+        against = ["failed"] * any(not cell.ok for cell in cells)
+        digits_right = [found for cell in cells if (found := certified_digits(cell))]
+        if digits_right and min(digits_right)[0] < DIGITS:
+            against.append(f"{two_decimals(min(digits_right)[0])} certified digits")
+        if any(accepted(cell) is False for cell in cells):
+            against.append(f"{trained.task.headline.title} out of range")
+        if name == apart:
+            against.append("in every pair that differs")
+        if against:
+            lines.append(f"{name}: {', '.join(against)}")
+    return lines
+
+
+def odd_one_out(agreement: Sequence[AgreementEntry]) -> str:
+    """Return the only implementation that is in every pair that differs; "" if none stands out."""
+    apart = [set(entry.pair) for entry in agreement if entry.verdict == "differ"]
+    suspects = set.intersection(*apart) if apart else set()
+    if len(suspects) != 1:
+        return ""
+    (name,) = suspects
+    others_agree = any(each.verdict == "agree" and name not in each.pair for each in agreement)
+    return name if others_agree else ""

@@ -29,6 +29,7 @@ OURS |= {"lineargradient", "stop", "html", "head", "meta", "title", "link", "sty
 OURS |= {"header", "p", "h1", "h2", "h3", "h4", "ul", "li", "strong", "nav", "main", "section"}
 OURS |= {"table", "thead", "tbody", "tr", "th", "td", "caption", "aside", "span", "div", "figure"}
 OURS |= {"figcaption", "code", "dl", "dt", "dd", "footer", "script", "img"}
+OURS |= {"details", "summary", "wbr"}
 
 
 def check(text: str, name: str) -> Page:

@@ -3,7 +3,9 @@
 Needs Chromium and its driver: `apt-get install chromium chromium-driver` on Debian.
 """
 
+import re
 import shutil
+from base64 import b64decode
 
 import pytest
 from selenium import webdriver
@@ -18,6 +20,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 PHONE, DESK = 375, 1280  # CSS pixels
+WIDTHS = (390, 768, DESK)
+UNFOLD = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +65,47 @@ def test_the_console_is_silent_and_nothing_was_requested(opened):
     assert [name for name in requested if not name.startswith("data:")] == []
 
 
-def test_the_page_is_no_wider_than_the_window(opened):
-    widths = opened.execute_script(
-        "return [document.documentElement.scrollWidth, document.body.scrollWidth, innerWidth]"
-    )
-    assert max(widths) <= opened.width
+@pytest.fixture(params=WIDTHS)
+def unfolded(request, chromium, report):
+    """Open the report in a window of some width, and every section in it."""
+    size = {"width": request.param, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    chromium.get(report.as_uri())
+    chromium.folded_width = chromium.execute_script(WIDEST)
+    chromium.execute_script(UNFOLD)
+    chromium.width = request.param
+    return chromium
+
+
+WIDEST = "return Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
+
+
+def test_the_page_is_no_wider_than_the_window_folded_or_not(unfolded):
+    assert unfolded.folded_width <= unfolded.width
+    assert unfolded.execute_script(WIDEST) <= unfolded.width
+
+
+def test_verdicts_and_the_limit_are_in_sight_at_every_width(unfolded):
+    ends = unfolded.execute_script("""
+        const limits = [...document.querySelectorAll(".best text")].filter((text) =>
+            text.textContent.includes("limit"));
+        const seen = [...document.querySelectorAll(".badge"), ...limits];
+        return [limits.length, Math.max(...seen.map((e) => e.getBoundingClientRect().right))]""")
+    assert ends[0] == 6
+    assert ends[1] <= unfolded.width
+
+
+def test_the_source_is_broken_between_tokens_only(unfolded):
+    broken = unfolded.execute_script("""
+        const tokens = document.querySelectorAll(".code span:not([class^=c]):not([class^=s])");
+        return [tokens.length, [...tokens].filter((token) => !token.textContent.includes(" ")
+            && token.getClientRects().length > 1).map((token) => token.textContent)]""")
+    assert broken[0] > 500
+    assert broken[1] == []
 
 
 def test_every_picture_is_drawn_and_has_words(opened):
+    opened.execute_script(UNFOLD)
     silent = opened.execute_script("""
         return [...document.querySelectorAll("svg, img")].filter((picture) =>
             !(picture.getAttribute("aria-label") || picture.alt || picture.ariaHidden === "true")
@@ -140,3 +177,11 @@ def test_it_prints_dark_on_white_without_the_contents(chromium, report):
         return [style.backgroundColor, style.color,
             getComputedStyle(document.querySelector("nav")).display]""")
     assert (page, ink, contents) == ("rgb(255, 255, 255)", "rgb(29, 33, 38)", "none")
+
+
+def test_six_experiments_are_printed_on_four_pages_unfolded_or_not(chromium, report):
+    chromium.get(report.as_uri())
+    chromium.execute_script(UNFOLD)
+    printed = chromium.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
+    pages = re.findall(rb"/Type\s*/Page\b", b64decode(printed["data"]))
+    assert 1 < len(pages) <= 4

@@ -1,0 +1,44 @@
+"""What `lockstep run` says of its data before it trains."""
+
+from experiments.harness.cli.data_lines import data_lines
+from experiments.harness.plan import DataUsed, plan
+from experiments.harness.request import Request
+
+XOR = DataUsed("xor", "real", True, "computed", "xor: computed from its definition")
+CHURN = DataUsed("churn", "stand-in", False, "10,000 invented customers", "churn: a stand-in")
+DIGITS = DataUsed("mnist", "stand-in", False, "enlarged digits", "mnist: a stand-in")
+EDITED = DataUsed("mnist", "real", False, "mnist/", "mnist: not the canonical content")
+
+
+def test_all_data_share_one_line():
+    (line,) = data_lines([XOR, CHURN, DIGITS], "stand-in")
+    assert line == "data: real for xor; stand-ins for churn and mnist"
+
+
+def test_a_stand_in_nobody_asked_for_is_explained_with_the_way_to_the_real_data():
+    line, what, how = (" ".join(each.split()) for each in data_lines([XOR, CHURN, DIGITS], "auto"))
+    assert line == "data: real for xor; stand-ins for churn and mnist"
+    assert "10,000 invented customers for churn and enlarged digits for mnist" in what
+    assert "accuracies are not those of the real data" in what
+    assert "`lockstep data fetch`, which downloads MNIST" in how
+    assert "LOCKSTEP_DATA" in how
+
+
+def test_no_download_is_offered_where_there_is_none():
+    *_, how = data_lines([CHURN], "auto")
+    assert "fetch" not in how
+
+
+def test_real_data_need_no_explanation_unless_they_were_edited():
+    assert list(data_lines([XOR], "auto")) == ["data: real for xor"]
+    assert list(data_lines([EDITED], "auto"))[1:] == [EDITED.note]
+
+
+def test_every_line_fits_the_terminal():
+    lines = "\n".join(data_lines([XOR, CHURN, DIGITS], "auto", 60)).split("\n")
+    assert max(map(len, lines)) <= 60
+
+
+def test_experiments_on_the_same_data_name_them_once(tmp_path):
+    request = Request(("mnist", "mnist_perceptron"), ("scratch",), policy="stand-in", out=tmp_path)
+    assert [each.name for each in plan(request).data] == ["mnist"]
