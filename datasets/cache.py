@@ -9,7 +9,7 @@ from pathlib import Path
 from datasets.download import PATIENT, QUICK, Progress, receive
 from datasets.errors import DataError, naming
 from datasets.folders import cache_folder
-from datasets.recipe import DataFile, Recipe
+from datasets.recipe import DataFile, Mirror, Recipe
 
 Transfer = Callable[[str, int], bytes]
 """Receives a URL, up to a number of bytes."""
@@ -47,13 +47,13 @@ def ensure_cached(
     changed = [file.path for file in wanted if file.path in present]
     reasons = [f"{present[path]}: the cached file has changed and is not used" for path in changed]
     transfer = partial(receive, limits=PATIENT if patient else QUICK, progress=progress)
-    for base in mirrors(recipe):
-        key = (recipe.name, base)
+    for mirror in mirrors(recipe):
+        key = (recipe.name, mirror.base)
         if patient or key not in _failed:
-            failure = _download(recipe, wanted, folder, base, transfer)
+            failure = _download(recipe, wanted, folder, mirror, transfer)
             if failure is None:
                 anew = f" (again: the cached {', '.join(changed)} had changed)" if changed else ""
-                return Cached(folder, f"downloaded from {base} to {folder}{anew}")
+                return Cached(folder, f"downloaded from {mirror.base} to {folder}{anew}")
             _failed[key] = failure
         reasons.append(_failed[key])
     if not mirrors(recipe):
@@ -61,10 +61,10 @@ def ensure_cached(
     raise DataError("\n".join([f"the cache {folder} does not hold {recipe.name}", *reasons]))
 
 
-def mirrors(recipe: Recipe) -> tuple[str, ...]:
-    """Base URLs to try, LOCKSTEP_MIRROR first; each serves the layout of a data folder."""
+def mirrors(recipe: Recipe) -> tuple[Mirror, ...]:
+    """The mirrors to try, LOCKSTEP_MIRROR first, which serves the layout of a data folder."""
     own = os.environ.get("LOCKSTEP_MIRROR", "").rstrip("/")
-    return (own, *recipe.mirrors) if own else recipe.mirrors
+    return (Mirror(own), *recipe.mirrors) if own else recipe.mirrors
 
 
 def forget_failures() -> None:
@@ -94,27 +94,30 @@ def _changed(file: DataFile, path: Path) -> bool:
 
 
 def _download(
-    recipe: Recipe, wanted: list[DataFile], folder: Path, base: str, transfer: Transfer
+    recipe: Recipe, wanted: list[DataFile], folder: Path, mirror: Mirror, transfer: Transfer
 ) -> str | None:
     """Fetch ``wanted`` from one mirror; return None, or why it failed.
 
     pooch writes to a temporary file, compares its hash, and only then moves it to its place. The
-    hash is of the unwrapped content: the same bytes circulate under several gzip wrappers.
+    hash is of the unwrapped content: the same bytes circulate under several gzip wrappers, and the
+    same text with either line end. Where a mirror's own bytes are known, they are checked first.
     """
     import pooch
 
     pooch.get_logger().setLevel("WARNING")
-    files = {f"{base}/{file.spellings[0]}": file for file in wanted}
+    files = {mirror.url(file): file for file in wanted}
 
     def save(url: str, output_file: str, _: pooch.Pooch) -> None:
         file = files[url]
         raw = transfer(url, file.size + 2**16)
+        with naming("not usable", "The download was discarded."):
+            mirror.check(raw, file)
         with naming("not usable", f"Expected SHA-256 {file.sha256}; the download was discarded."):
             Path(output_file).write_bytes(recipe.unwrap(raw, file))
 
     store = pooch.create(
         path=folder,
-        base_url=base,
+        base_url=mirror.base,
         registry={file.path: f"sha256:{file.sha256}" for file in wanted},
         urls={file.path: url for url, file in files.items()},
     )

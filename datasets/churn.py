@@ -17,7 +17,7 @@ from datasets.churn_table import read_churn, report, to_numbers
 from datasets.dataset import Dataset
 from datasets.errors import DataError
 from datasets.policy import Policy, obtain
-from datasets.recipe import Content, Contents, DataFile, Recipe
+from datasets.recipe import Content, Contents, DataFile, Mirror, Pinned, Recipe
 from datasets.targets import Classes
 
 if TYPE_CHECKING:
@@ -135,11 +135,23 @@ _FILE = DataFile(
     spellings=("churn/Churn_Modelling.csv",),
 )
 
+# One commit of a repository, whose content cannot change; there every line ends in CRLF.
+_GITHUB = Mirror(
+    "https://raw.githubusercontent.com/sharmaroshan/Churn-Modelling-Dataset/"
+    "143fb57740dbde8bb764cd6b7287881079ddf6ee",
+    pinned={
+        _FILE.path: Pinned(
+            path="Churn_Modelling.csv",
+            sha256="3996cd1fa372e0db0cd9c0ebac35bbd4e8e3c65fb942bb010c826e7b1eeef0a0",
+        )
+    },
+)
+
 CHURN = Recipe(
     name="churn",
     files=(_FILE,),
     archives=(),
-    mirrors=(),
+    mirrors=(_GITHUB,),
     unwrap=lambda raw, file: raw.replace(b"\r\n", b"\n"),
     check=lambda content, file: read_churn(content),
     parse=_parse,

@@ -21,8 +21,8 @@ def load_gaussian() -> Dataset:
     makes of it has no sampling error; ``y_test`` are the same quantiles of N(4, 1.25²), 4 + 1.25 z.
 
     >>> data = load_gaussian()
-    >>> round(data.X_train.mean(), 3), round(data.y_test.mean(), 9), data.y_test[0].round(3)
-    (4.006, 4.0, array([-0.113]))
+    >>> f"{data.X_train.mean():.3f}, {data.y_test.mean():.9f}, {data.y_test[0, 0]:.3f}"
+    '4.006, 4.000000000, -0.113'
     """
     rng = np.random.default_rng(0)
     X = rng.normal(4, 1.25, size=(_ROWS, 1))

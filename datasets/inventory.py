@@ -62,18 +62,22 @@ def fetch(names: Sequence[str] = (), progress: Progress | None = None) -> list[F
 
     Files already in the cache are kept. Returns the rows of the cache for these data sets.
 
-    Raises DataError if a name is unknown or a data set cannot be obtained.
+    Raises DataError if a name is unknown, or, after the others have been fetched, with every data
+    set that could not be obtained.
     """
     known = {recipe.name: recipe for recipe in RECIPES}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise DataError(f"no such data set to fetch: {unknown[0]!r}; expected {' or '.join(known)}")
     wanted = [known[name] for name in names] or [r for r in RECIPES if mirrors(r)]
+    failures = []
     for recipe in wanted:
         try:
             ensure_cached(recipe, patient=True, progress=progress)
         except DataError as error:
-            raise DataError(f"{recipe.name} was not fetched\n{error}\n{recipe.remedy}") from error
+            failures.append(f"{recipe.name} was not fetched\n{error}\n{recipe.remedy}")
+    if failures:
+        raise DataError("\n".join(failures))
     return [row for recipe in wanted for row in _inspect(recipe, cache_folder(), "cache")]
 
 

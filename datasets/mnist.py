@@ -14,7 +14,7 @@ from datasets.idx import encode_idx, gunzip_idx, parse_idx
 from datasets.mnist_stand_in import draw_digits
 from datasets.npz import read_npz
 from datasets.policy import Policy, obtain
-from datasets.recipe import Content, Contents, DataFile, Recipe
+from datasets.recipe import Content, Contents, DataFile, Mirror, Recipe
 from datasets.targets import Classes
 
 
@@ -153,8 +153,8 @@ MNIST = Recipe(
     ),
     archives=("mnist/mnist.npz", "mnist.npz"),
     mirrors=(
-        "https://storage.googleapis.com/cvdf-datasets",
-        "https://ossci-datasets.s3.amazonaws.com",
+        Mirror("https://storage.googleapis.com/cvdf-datasets"),
+        Mirror("https://ossci-datasets.s3.amazonaws.com"),
     ),
     unwrap=_unwrap,
     check=_check,

@@ -1,9 +1,11 @@
 """How a data set is recognised, obtained and checked: a recipe for each data set."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
+
+from datasets.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,46 @@ class DataFile:
 
 
 @dataclass(frozen=True)
+class Pinned:
+    """A file at an address whose bytes never change.
+
+    ``path`` is what follows the mirror's base URL; ``sha256`` is that of the bytes as they are
+    served, before anything is unwrapped.
+    """
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A server of every file of a data set.
+
+    ``base`` is the URL before each path. A file lies at its first spelling, unless ``pinned``
+    holds another place for it, by `DataFile.path`.
+    """
+
+    base: str
+    pinned: Mapping[str, Pinned] = field(default_factory=dict)
+
+    def url(self, file: DataFile) -> str:
+        """The address of one file."""
+        place = self.pinned.get(file.path)
+        return f"{self.base}/{place.path if place else file.spellings[0]}"
+
+    def check(self, raw: bytes, file: DataFile) -> None:
+        """Raise DataError if ``raw`` is not what the mirror is known to serve for this file."""
+        place = self.pinned.get(file.path)
+        if place and (found := sha256(raw).hexdigest()) != place.sha256:
+            raise DataError(f"expected a file of SHA-256 {place.sha256}, received {found}")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything needed to find and check a data set.
 
     - ``files``: its files; ``archives``: paths of single files that hold all of them;
-    - ``mirrors``: base URLs that serve the first spelling of every file;
+    - ``mirrors``: public servers of its files, in the order in which they are tried;
     - ``unwrap(raw, file)``: the content of a file as it was found or served;
     - ``check(content, file)``: raises DataError if the content cannot be that file;
     - ``parse(contents)``: the arrays; raises DataError if the files do not fit together;
@@ -53,7 +90,7 @@ class Recipe:
     name: str
     files: tuple[DataFile, ...]
     archives: tuple[str, ...]
-    mirrors: tuple[str, ...]
+    mirrors: tuple[Mirror, ...]
     unwrap: Callable[[bytes, DataFile], bytes]
     check: Callable[[bytes, DataFile], object]
     parse: Callable[[Contents], object]

@@ -16,7 +16,7 @@ __all__ = [
     "known_experiment",
 ]
 
-# One line for each experiment: the name of its page in this folder.
+# The name of each experiment's page in this folder, from the threshold to attention.
 EXPERIMENTS = (
     "perceptron",
     "xor",
@@ -26,16 +26,16 @@ EXPERIMENTS = (
     "mnist",
     "mnist_cnn",
     "diabetes",
+    "regularisation",
+    "transfer",
     "digits_autoencoder",
     "autoencoder",
-    "transfer",
-    "regularisation",
-    "adding_rnn",
-    "adding_lstm",
-    "gan",
-    "sorting_transformer",
     "rbm",
     "dbn",
+    "gan",
+    "adding_rnn",
+    "adding_lstm",
+    "sorting_transformer",
 )
 
 _NAME = re.compile(r"[^\W\d]\w*(-\w+)*")  # of a user's page: a word, or several joined by hyphens

@@ -109,7 +109,7 @@ def build_scratch(spec: Numbers = SPEC) -> Parts:
 def build_keras(spec: Numbers = SPEC) -> Parts:
     """Build it in Keras."""
     import keras
-    from keras import layers
+    from keras import layers, ops
 
     class PositionEmbedding(layers.Layer):
         def build(self, shape: tuple[int, ...]) -> None:
@@ -118,20 +118,25 @@ def build_keras(spec: Numbers = SPEC) -> Parts:
         def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
             return x + self.P
 
+    def dense_gradient(W: keras.KerasTensor) -> keras.KerasTensor:
+        return 0 * ops.sum(W)
+
+    def transformer() -> keras.Model:
+        X = layers.Input((steps,))
+        # differs: Adam squares each occurrence of a token, unless the gradient is dense
+        x = layers.Embedding(tokens, d, embeddings_regularizer=dense_gradient)(X)
+        x = PositionEmbedding()(x)
+        y = layers.LayerNormalization(epsilon=epsilon)(x)
+        attention = layers.MultiHeadAttention(heads, d // heads, use_bias=False)
+        x = x + attention(y, y, use_causal_mask=True)
+        y = layers.LayerNormalization(epsilon=epsilon)(x)
+        x = x + layers.Dense(d)(layers.Dense(inner, activation="relu")(y))
+        x = layers.LayerNormalization(epsilon=epsilon)(x)
+        return keras.Model(X, layers.Dense(tokens, use_bias=False)(x))
+
     (d, inner), (steps, tokens) = spec.hidden, spec.outputs
     heads, epsilon = spec.heads, spec.norm_epsilon
-    dense_gradient = keras.regularizers.L2(0.0)
-    X = layers.Input((steps,))
-    # differs: Adam squares each occurrence of a token, unless the gradient is dense
-    x = layers.Embedding(tokens, d, embeddings_regularizer=dense_gradient)(X)
-    x = PositionEmbedding()(x)
-    y = layers.LayerNormalization(epsilon=epsilon)(x)
-    attention = layers.MultiHeadAttention(heads, d // heads, use_bias=False)
-    x = x + attention(y, y, use_causal_mask=True)
-    y = layers.LayerNormalization(epsilon=epsilon)(x)
-    x = x + layers.Dense(d)(layers.Dense(inner, activation="relu")(y))
-    x = layers.LayerNormalization(epsilon=epsilon)(x)
-    network = keras.Model(X, layers.Dense(tokens, use_bias=False)(x))
+    network = transformer()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
     optimizer = keras.optimizers.Adam(
         learning_rate=spec.learning_rate,

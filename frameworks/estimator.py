@@ -14,7 +14,7 @@ from frameworks.callbacks import Callback, EarlyStopping, PrintEpochs, called, w
 from frameworks.fitted import HasCoefficients
 from frameworks.parameters import HasSpec
 from frameworks.program import Builder, Program, ProgramBuilder, name_of
-from frameworks.rows import ChecksRows
+from frameworks.rows import ChecksRows, hold_out
 from frameworks.saving import SavesWeights
 from frameworks.spec import Shape, Spec, as_shape
 from frameworks.task import Task
@@ -22,7 +22,6 @@ from frameworks.training import LockstepTraining
 from frameworks.validation import (
     builders_spec,
     check_validation_data,
-    hold_out,
     unchanged_if_it_fails,
 )
 from frameworks.weight_files import StoredNetwork

@@ -1,16 +1,18 @@
 """What an estimator accepts as rows and targets, and what it refuses."""
 
 from abc import ABC, abstractmethod
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from frameworks.adapter import Adapter
 from frameworks.validation import check_parameters
 from scratch import Batch
 
-__all__ = ["ChecksRows"]
+__all__ = ["ChecksRows", "hold_out"]
 
 
 class ChecksRows(ABC):
@@ -77,3 +79,20 @@ class ChecksRows(ABC):
         if given is None:
             return None
         return _check_sample_weight(given, X, dtype=X.dtype, ensure_non_negative=True)
+
+
+def hold_out(batch: Batch, fraction: float, seed: int, labels: bool) -> tuple[Batch, Batch]:
+    """Return the rows to train on and those held out, both in their order.
+
+    Of n rows ⌈fraction·n⌉ are held out, of each class its share if the targets are `labels`.
+    Raises ValueError if too few rows are left, or a class has too few.
+    """
+    y = batch.y.ravel() if labels else None
+    try:
+        parts = train_test_split(
+            np.arange(len(batch.X)), test_size=fraction, stratify=y, random_state=seed
+        )
+    except ValueError as error:
+        raise ValueError(f"validation_fraction={fraction}: {error}") from error
+    train, held = (batch.map(itemgetter(np.sort(part))) for part in parts)
+    return train, held._replace(w=None)

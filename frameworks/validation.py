@@ -5,11 +5,9 @@ from contextlib import contextmanager
 from inspect import signature
 from itertools import zip_longest
 from numbers import Integral, Real
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from frameworks.callbacks import Callback
 from frameworks.default_network import ACTIVATIONS, DenseSpec
@@ -18,14 +16,7 @@ from scratch import Batch
 
 __all__ = [
     *("builders_spec", "check_parameters", "check_training", "check_validation_data"),
-    *(
-        "check_weights",
-        "encode_labels",
-        "hold_out",
-        "spec_of",
-        "unchanged_if_it_fails",
-        "widths_of",
-    ),
+    *("check_weights", "encode_labels", "spec_of", "unchanged_if_it_fails", "widths_of"),
 ]
 
 _FLOAT32 = np.finfo(np.float32)
@@ -154,23 +145,6 @@ def check_validation_data(estimator: Any, data: Any, dtype: str) -> Batch | None
         return estimator._check_rows(X, y, dtype)
     except ValueError as error:
         raise ValueError(f"validation_data: {error}") from error
-
-
-def hold_out(batch: Batch, fraction: float, seed: int, labels: bool) -> tuple[Batch, Batch]:
-    """Return the rows to train on and those held out, both in their order.
-
-    Of n rows ⌈fraction·n⌉ are held out, of each class its share if the targets are `labels`.
-    Raises ValueError if too few rows are left, or a class has too few.
-    """
-    y = batch.y.ravel() if labels else None
-    try:
-        parts = train_test_split(
-            np.arange(len(batch.X)), test_size=fraction, stratify=y, random_state=seed
-        )
-    except ValueError as error:
-        raise ValueError(f"validation_fraction={fraction}: {error}") from error
-    train, held = (batch.map(itemgetter(np.sort(part))) for part in parts)
-    return train, held._replace(w=None)
 
 
 @contextmanager

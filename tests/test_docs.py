@@ -1,17 +1,23 @@
-"""Links in the pages: each leads to a file that is there, and to a heading that it has."""
+"""The pages: every link leads somewhere, and every command is one that lockstep has."""
 
 import re
+import shlex
 from itertools import chain
 from pathlib import Path
 
 import pytest
+import typer.main
+from typer.exceptions import TyperException
+
+from experiments.harness.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[1]
-GLOBS = ("*.md", "docs/*.md", "scratch/**/*.md")
+GLOBS = ("*.md", "docs/*.md", "scratch/**/*.md", "examples/**/*.md")
 PAGES = sorted(chain.from_iterable(map(ROOT.glob, GLOBS)))
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 OWN = re.compile(r'<a id="([^"]+)"')
+COMMAND = re.compile(r"^(?:\$ )?lockstep +([^#\n]+)", re.MULTILINE)
 HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 
 
@@ -52,3 +58,26 @@ def test_a_broken_link_is_found(tmp_path):
     good = "# Top\n[a](other.md) [b](other.md#one) [c](#top)"
     bad = "[d](gone.md) [e](other.md#two) [f](#no)"
     assert broken(f"{good} {bad}", tmp_path) == ["gone.md", "other.md#two", "#no"]
+
+
+def parse(command):
+    """Parse a command as lockstep does, without carrying it out; an error if it would be refused.
+
+    Whether a file or an experiment that it names is there is not asked.
+    """
+    found, words = typer.main.get_command(app), shlex.split(command)
+    while words and hasattr(found, "commands") and not words[0].startswith("-"):
+        _, found, words = found.resolve_command(typer.Context(found), words)
+    found.make_context("lockstep", words).close()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_command_is_one_that_lockstep_has(page):
+    for command in COMMAND.findall(page.read_text()):
+        parse(command)
+
+
+@pytest.mark.parametrize("command", ["run xor --seed-count 3", "runn xor", "bench --rounds many"])
+def test_a_command_that_lockstep_does_not_have_is_found(command):
+    with pytest.raises(TyperException):
+        parse(command)

@@ -14,7 +14,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/*.md", "scratch/**/README.md"]
+PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/*.md"]
+PAGES += ["scratch/**/README.md", "examples/**/README.md"]
 PACKAGES = ["lockstep", "frameworks", "scratch", "experiments", "datasets"]
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 

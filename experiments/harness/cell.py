@@ -58,6 +58,11 @@ class Cell:
         """How it is trained."""
         return How(self.dtype, self.seed, self.epochs, self.limit)
 
+    @classmethod
+    def from_json(cls, sent: dict[str, Any]) -> "Cell":
+        """Return a cell whose fields were sent as JSON."""
+        return cls(**sent | {"setting": as_setting(dict(sent["setting"]))})
+
     def find(self) -> Experiment:
         """Return its experiment, with its setting, in whatever process this is."""
         return self.find_page().changed(self.setting)
@@ -92,5 +97,4 @@ class Job:
     def from_json(cls, sent: dict[str, Any]) -> "Job":
         """Return what was sent."""
         head = Head.model_validate_json(json.dumps(sent["head"]))
-        setting = as_setting(dict(sent["cell"]["setting"]))
-        return cls(Cell(**sent["cell"] | {"setting": setting}), head, Path(sent["folder"]))
+        return cls(Cell.from_json(sent["cell"]), head, Path(sent["folder"]))

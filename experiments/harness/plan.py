@@ -98,7 +98,7 @@ def plan(request: Request, around: Surroundings | None = None) -> Plan:
     for experiment in experiments:
         able, reasons = _able(experiment, request)
         if not able and request.experiments:
-            raise RequestError("; ".join(reasons))
+            raise RequestError("; ".join(dict.fromkeys(reasons)))
         if request.implementations:
             left_out += [reason for reason in reasons if reason not in left_out]
         if not able:

@@ -1,7 +1,7 @@
 """The distance of two trainings: the largest differences; NaN equals nothing."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
@@ -26,13 +26,14 @@ class Outcome:
     answers: np.ndarray | None  # labels of the test rows; None where the task has none
     outputs: np.ndarray | None = None  # of the test rows, (n, ...); None where they were not kept
     accuracies: Sequence[float | None] = ()  # of every epoch, then of the test rows
+    others: Mapping[str, Sequence[float | None]] = field(default_factory=dict)  # as losses, by name
 
 
 @dataclass(frozen=True)
 class Distance:
     """How far apart two trainings are."""
 
-    epochs: list[float]  # relative differences of the losses, epoch by epoch
+    values: dict[str, list[float]]  # relative differences, epoch by epoch, of "loss" and others
     weights: dict[str, float]  # relative differences of the arrays at the end
     test_loss: float
     mismatches: np.ndarray  # test rows whose predictions differ; none without answers
@@ -40,8 +41,13 @@ class Distance:
     accuracies: Sequence[float] = ()  # differences, of every epoch, then of the test rows
 
     @property
+    def epochs(self) -> list[float]:
+        """The largest difference of each epoch's values: its loss, a generator's and so on."""
+        return [max(errors) for errors in zip_longest(*self.values.values(), fillvalue=np.inf)]
+
+    @property
     def loss(self) -> float:
-        """The largest difference in any epoch's loss."""
+        """The largest difference in any epoch's values."""
         return max(self.epochs)
 
     @property
@@ -73,7 +79,7 @@ def measure(a: Outcome, b: Outcome) -> Distance:
     weights = {name: relative_error(a.weights.get(name), b.weights.get(name)) for name in names}
     kept = a.outputs is not None or b.outputs is not None
     return Distance(
-        epochs=relative_errors(a.losses, b.losses),
+        values=_value_errors(a, b),
         weights=weights,
         test_loss=relative_error(a.test_loss, b.test_loss),
         mismatches=_mismatches(a.answers, b.answers),
@@ -83,6 +89,15 @@ def measure(a: Outcome, b: Outcome) -> Distance:
             for x, y in zip_longest(a.accuracies, b.accuracies)
         ],
     )
+
+
+def _value_errors(a: Outcome, b: Outcome) -> dict[str, list[float]]:
+    lacking = [None] * len(a.losses)
+    others = {
+        name: relative_errors(a.others.get(name, lacking), b.others.get(name, lacking))
+        for name in {**a.others, **b.others}
+    }
+    return {"loss": relative_errors(a.losses, b.losses), **others}
 
 
 def miscounted(distance: Distance) -> str:
@@ -127,9 +142,12 @@ def within(error: float | None, limit: float) -> bool:
 
 def too_far(distance: Distance, limits: Limits) -> str:
     """Return a sentence on where a distance first exceeds the limits, or an empty string."""
-    for epoch, error in enumerate(distance.epochs, 1):
-        if not within(error, limits.loss):
-            return f"epoch {epoch}: the loss differs by {error:.1e}, limit {limits.loss:.1e}"
+    by_epoch = zip_longest(*distance.values.values(), fillvalue=np.inf)
+    for epoch, errors in enumerate(by_epoch, 1):
+        for name, error in zip(distance.values, errors, strict=True):
+            if not within(error, limits.loss):
+                what = name.replace("_", " ")
+                return f"epoch {epoch}: the {what} differs by {error:.1e}, limit {limits.loss:.1e}"
     for name, error in distance.weights.items():
         if not within(error, limits.weight):
             return f"{name} differs by {error:.1e}, limit {limits.weight:.1e}"

@@ -33,15 +33,23 @@ from scratch import Node
 
 
 def main() -> None:
-    """Print and check the published values and derivatives."""
+    """Print and check the published values and derivatives, a small change, and a step."""
     x, y, z = Node(1), Node(3), Node(-3)
     p = x + y
     g = p * z
     g.backward()
     for name, node in {"x": x, "y": y, "z": z, "p": p, "g": g}.items():
         print(f"{name} = {node.value:3.0f}   dg/d{name} = {node.grad:2.0f}")
+    nudged = (1.001 + 3) * -3
+    slope = (nudged - -12) / 0.001
+    print(f"at x = 1.001, g = {nudged:.3f}: ({nudged:.3f} - -12) / 0.001 = {slope:.1f}")
+    a, b, c = (float(node.value - 0.1 * node.grad) for node in (x, y, z))
+    less = (a + b) * c
+    print(f"after a step against the gradient, g = ({a:.1f} + {b:.1f}) * {c:.1f} = {less:.2f}")
     assert (p.value, g.value) == (4, -12)
     assert [node.grad for node in (p, z, x, y)] == [-3, 4, -3, -3]
+    assert round(slope, 6) == -3
+    assert round(less, 2) == -15.64
 
 
 if __name__ == "__main__":

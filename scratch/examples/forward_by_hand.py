@@ -61,18 +61,28 @@ def network(weights: Sequence[Any], activation: type[Layer]) -> Sequential:
     return result
 
 
+def show(network: Sequential, x: Sequence[Sequence[float]]) -> np.ndarray:
+    """Print what each layer makes of the rows x, and return what the last one does."""
+    a = np.array(x, dtype=float)
+    print(f"x = {a.tolist()}")
+    for layer in network.layers:
+        product = " @ ".join(["", *(str(W.astype(int).tolist()) for W in layer.params)])
+        a = layer.forward(a)
+        print(f"  {type(layer).__name__}{product}: {a.tolist()}")
+    return a
+
+
 def main() -> None:
-    """Print and check the published outputs."""
-    W1, W2, x = np.array([[3, 1], [3, 5]]), np.array([[2], [-1]]), np.array([[-1.0, 2.0]])
+    """Print the way of every input through the networks, and check the published outputs."""
+    W1, W2 = np.array([[3, 1], [3, 5]]), np.array([[2], [-1]])
     with_relu, with_tanh = network([W1, W2], ReLU), network([W1, W2], Tanh)
-    print("hidden sums", x @ W1, "  ReLU", with_relu.forward(x), "  tanh", with_tanh.forward(x))
-    assert with_relu.forward(x) == -3
+    assert show(with_relu, [[-1, 2]]) == -3
     assert np.isclose(np.tanh(3), 0.9950547536867305, rtol=1e-15)  # a last digit of tanh
-    assert np.isclose(with_tanh.forward(x), 0.99010953783342, rtol=1e-14)  # the digits published
-    assert with_relu.forward(np.array([[-1.0, -1.0], [2.0, 2.0]])).ravel().tolist() == [0, 12]
+    # 1e-14: the digits published
+    assert np.isclose(show(with_tanh, [[-1, 2]]), 0.99010953783342, rtol=1e-14)
+    assert show(with_relu, [[-1, -1], [2, 2]]).ravel().tolist() == [0, 12]
     deeper = network([[[2, 4], [4, -5]], [[-1, 2], [1, 2]], [[2], [7]]], ReLU)
-    print("deeper", deeper.forward(np.array([[3.0, 5.0]])))
-    assert deeper.forward(np.array([[3.0, 5.0]])) == 364
+    assert show(deeper, [[3, 5]]) == 364
 
 
 if __name__ == "__main__":

@@ -40,10 +40,11 @@ def exactly_one(x: Sequence[float]) -> int:
 
 
 def main() -> None:
-    """Print the three gates."""
-    print("x       OR  AND  XOR")
+    """Print the weighted sum of the inputs, and what the three gates make of it."""
+    print("x       sum   OR: sum > 0.4   AND: sum > 0.7   XOR: OR - AND > 0.5")
     for x in SITUATIONS:
-        print(f"{x}   {fires(x, HALVES, 0.4)}    {fires(x, HALVES, 0.7)}    {exactly_one(x)}")
+        gates = fires(x, HALVES, 0.4), fires(x, HALVES, 0.7), exactly_one(x)
+        print("{}  {:.1f}   {:<13}   {:<14}   {}".format(x, sum(x) / 2, *gates))
     assert [fires(x, HALVES, 0.4) for x in SITUATIONS] == [0, 1, 1, 1]
     assert [fires(x, HALVES, 0.7) for x in SITUATIONS] == [0, 0, 0, 1]
     assert [exactly_one(x) for x in SITUATIONS] == [0, 1, 1, 0]

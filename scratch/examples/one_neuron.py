@@ -24,10 +24,16 @@ from scratch.neuron import Neuron, sigmoid
 
 
 def main() -> None:
-    """Show the neuron's output, and that it is a yes."""
+    """Work out the sum, the sigmoid around 0, and the neuron's output, which is a yes."""
+    z = 7 * 1 + 3 * 1 - 5
+    print(f"z = 7 * 1 + 3 * 1 - 5 = {z}")
+    for number in (-5, 0, 5):
+        print(f"sigma({number}) = 1 / (1 + exp({-number})) = {sigmoid(number):.6f}")
     a = Neuron([7, 3], bias=-5).forward([1, 1])
-    print(f"sigma(7 + 3 - 5) = {a:.6f}, which rounds to {round(a)}")
+    print(f"the neuron: a = sigma({z}) = {a:.6f}, which rounds to {round(a)}")
+    assert z == 5
     assert a == sigmoid(5)
+    assert [round(sigmoid(number), 4) for number in (-5, 0, 5)] == [0.0067, 0.5, 0.9933]
     assert round(a) == 1
 
 

@@ -43,10 +43,14 @@ def build() -> Sequential:
 
 
 def main() -> None:
-    """Print and check the published probabilities."""
-    x = np.array([[2.0, 1.0]])
-    by_hand = softmax(sigmoid(sigmoid(x @ W1 + b1) @ W2 + b2) @ W3 + b3)
-    print(by_hand)
+    """Print every layer's z and a, and check the published probabilities."""
+    x = a = np.array([[2.0, 1.0]])
+    print(f"x = {x.tolist()}")
+    for k, (W, b) in enumerate([(W1, b1), (W2, b2), (W3, b3)], start=1):
+        z = a @ W + b
+        a = sigmoid(z) if k < 3 else softmax(z)
+        print(f"z{k} = {z.round(8).tolist()}, a{k} = {a.round(8).tolist()}")
+    by_hand = a
     assert by_hand[0].round(8).tolist() == [0.40442364, 0.59557636]
     assert np.array_equal(build().forward(x), by_hand)
 

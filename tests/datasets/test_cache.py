@@ -7,7 +7,10 @@ import pytest
 
 from datasets import DataError
 from datasets.cache import ensure_cached, forget_failures
+from datasets.churn import CHURN
+from datasets.churn_stand_in import invent_customers
 from datasets.idx import encode_idx, parse_idx
+from datasets.recipe import Content, Mirror, Pinned, Recipe
 
 IMAGES = "mnist/train-images-idx3-ubyte"
 
@@ -102,7 +105,7 @@ def test_a_hanging_server_leaves_nothing_in_the_cache(mirror, tiny, cached):
 
 def test_mirrors_are_tried_in_order_until_one_has_everything(mirror, tiny, monkeypatch):
     monkeypatch.delenv("LOCKSTEP_MIRROR")
-    second = replace(tiny.recipe, mirrors=(f"{mirror.url}/gone", mirror.url))
+    second = replace(tiny.recipe, mirrors=(Mirror(f"{mirror.url}/gone"), Mirror(mirror.url)))
     assert f"downloaded from {mirror.url} to" in ensure_cached(second).how
     assert mirror.asked[0] == f"/gone/{IMAGES}.gz"
 
@@ -134,6 +137,57 @@ def test_forgetting_failures_asks_a_failed_mirror_again(mirror, tiny):
     forget_failures()
     mirror.replies.update(tiny.served())
     assert ensure_cached(tiny.recipe).how.startswith("downloaded")
+
+
+UNIX = invent_customers()
+DOS = UNIX.replace(b"\n", b"\r\n")
+CSV = "churn/Churn_Modelling.csv"
+
+
+@pytest.fixture
+def pinned(server, monkeypatch) -> Recipe:
+    """Churn, canonical as the stand-in is, from a mirror that pins the file with CRLF."""
+    monkeypatch.delenv("LOCKSTEP_MIRROR")
+    there = Pinned(path="Customers.csv", sha256=Content(DOS).sha256)
+    file = replace(CHURN.files[0], sha256=Content(UNIX).sha256, size=len(UNIX))
+    mirror = Mirror(f"{server.url}/commit", pinned={CSV: there})
+    return replace(CHURN, files=(file,), mirrors=(mirror,))
+
+
+def test_a_pinned_file_is_verified_as_served_and_kept_with_unix_line_ends(server, pinned, cached):
+    server.replies["/commit/Customers.csv"] = DOS
+    found = ensure_cached(pinned)
+    assert found.how == f"downloaded from {server.url}/commit to {found.folder}"
+    assert server.asked == ["/commit/Customers.csv"]
+    assert cached() == [CSV]
+    assert (found.folder / CSV).read_bytes() == UNIX
+
+
+def test_other_bytes_than_the_pinned_ones_are_refused_whatever_they_hold(server, pinned, cached):
+    server.replies["/commit/Customers.csv"] = UNIX  # canonical, but not what is pinned
+    wanted, received = (Content(text).sha256 for text in (DOS, UNIX))
+    with pytest.raises(
+        DataError, match=f"a file of SHA-256 {wanted}, received {received}"
+    ) as error:
+        ensure_cached(pinned)
+    assert f"{server.url}/commit/Customers.csv: not usable: " in str(error.value)
+    assert "The download was discarded." in str(error.value)
+    assert cached() == []
+
+
+def test_a_pinned_file_must_also_be_canonical_once_unwrapped(server, pinned, cached):
+    server.replies["/commit/Customers.csv"] = DOS
+    other = "0" * 64
+    with pytest.raises(DataError, match=f"expected sha256:{other} but got"):
+        ensure_cached(replace(pinned, files=(replace(pinned.files[0], sha256=other),)))
+    assert cached() == []
+
+
+def test_a_mirror_of_ones_own_serves_the_layout_of_a_data_folder(server, pinned, monkeypatch):
+    monkeypatch.setenv("LOCKSTEP_MIRROR", f"{server.url}/own")
+    server.replies[f"/own/{CSV}"] = UNIX
+    assert f"downloaded from {server.url}/own to" in ensure_cached(pinned).how
+    assert server.asked == [f"/own/{CSV}"]
 
 
 def test_without_any_mirror_the_error_says_so(tiny):

@@ -1,9 +1,14 @@
+import re
+
 import numpy as np
 import pytest
 
 from datasets import DataError, encode_customer, load_churn
-from datasets.churn import FEATURES
+from datasets.churn import CHURN, FEATURES
 from datasets.churn_stand_in import invent_customers
+from datasets.recipe import Content
+
+MIRRORS = CHURN.mirrors  # none of them is left while a test runs
 
 COUNTRY_AND_GENDER = {"Germany": (1, 0), "Spain": (0, 1), "France": (0, 0)}
 CUSTOMER = {
@@ -167,6 +172,22 @@ def test_real_churn_gives_the_published_test_set(real_folder):
     assert data.X_train.shape == (8000, 11)
     np.testing.assert_allclose(data.X_train.mean(axis=0), 0, atol=1e-14)  # rounding of 8,000 terms
     np.testing.assert_allclose(data.X_train.std(axis=0), 1, rtol=1e-12)  # rounding of 8,000 terms
+
+
+def test_the_public_mirror_names_one_commit_and_one_file():
+    (mirror,) = MIRRORS
+    address = r"https://raw\.githubusercontent\.com/[\w-]+/[\w-]+/[0-9a-f]{40}/Churn_Modelling\.csv"
+    assert re.fullmatch(address, mirror.url(CHURN.files[0]))
+
+
+def test_the_public_mirror_pins_the_canonical_file_with_crlf(real_folder):
+    (mirror,), (file,) = MIRRORS, CHURN.files
+    unix = (real_folder / "churn" / "Churn_Modelling.csv").read_bytes().replace(b"\r\n", b"\n")
+    dos = unix.replace(b"\n", b"\r\n")
+    mirror.check(dos, file)
+    assert Content(CHURN.unwrap(dos, file)).sha256 == file.sha256
+    with pytest.raises(DataError, match="received ee2a5c9d8daf"):
+        mirror.check(unix, file)
 
 
 def test_stand_in_holds_no_real_customer(real_folder, lines):

@@ -77,6 +77,15 @@ def test_fetch_without_names_takes_what_has_a_mirror():
     assert fetch() == []
 
 
+def test_fetch_goes_on_after_a_data_set_that_cannot_be_obtained(server, tiny, monkeypatch):
+    server.replies.update(tiny.served())
+    monkeypatch.setattr(inventory, "RECIPES", (CHURN, tiny.recipe))
+    with pytest.raises(DataError, match="churn was not fetched(.|\n)*404(.|\n)*Kaggle") as error:
+        fetch()
+    assert "mnist" not in str(error.value)
+    assert {row.state for row in status() if row.dataset == "mnist"} == {"canonical"}
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

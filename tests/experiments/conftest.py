@@ -121,6 +121,6 @@ def toys(tmp_path_factory) -> Trained:
 def tables(tmp_path_factory) -> Trained:
     """Three epochs of all that is no toy, by all implementations, the last batches not full."""
     experiments = ("churn", "mnist_perceptron", "mnist", "mnist_cnn", "diabetes")
-    experiments += ("digits_autoencoder",)
+    experiments += ("digits_autoencoder", "gan", "sorting_transformer")
     options = (*experiments, "--epochs", "3", "--limit", "1003", "--jobs", "2")
     return _train(tmp_path_factory.mktemp("tables"), *options)

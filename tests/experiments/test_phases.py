@@ -102,14 +102,14 @@ def error_of(spec, validate=0.0):
 
 @NEEDS_REAL
 def test_dropout_lowers_the_error_on_noisy_labels_by_two_and_a_half_points():
-    """The least gain over five seeds was 4.1 points."""
+    """With seed 0 it is 6 points less: 14.1 % instead of 20.1 %."""
     phases = {phase.name: phase.spec for phase in regularisation.EXPERIMENT.phases}
     assert error_of(phases["nothing"]) - error_of(phases["dropout"]) > 0.025
 
 
 @NEEDS_REAL
 def test_early_stopping_lowers_the_error_on_noisy_labels_by_two_and_a_half_points():
-    """The least gain over five seeds was 4.2 points."""
+    """Of five seeds of another program the least gain was 4.2 points; 2.5 leaves room."""
     (stopped,) = (p for p in regularisation.EXPERIMENT.phases if p.name == "early stopping")
     at_the_end = error_of(replace(stopped.spec, patience=0), validate=0.2)
     assert at_the_end - error_of(stopped.spec, validate=0.2) > 0.025

@@ -12,6 +12,7 @@ from experiments.harness.records.models import read_record
 from experiments.harness.records.sweeps import summaries
 from experiments.harness.request import Request
 from experiments.registry import find_experiment
+from frameworks.program import name_of
 
 from .command import Answer, lockstep
 
@@ -215,4 +216,4 @@ def test_the_page_itself_stays_as_it_is():
     changed = page.changed((("hidden", (8,)),))
     assert (changed.spec.hidden, changed.band) == ((8,), {})
     assert (page.spec.hidden, page.band["real"]) == ((4,), (1.0, 1.0))
-    assert [build.__name__ for build in changed.builders] == [b.__name__ for b in page.builders]
+    assert [*map(name_of, changed.builders)] == [*map(name_of, page.builders)]

@@ -49,7 +49,7 @@ def _(plant):
 
 
 @fault("convolution's bias gradient averaged", "db is a mean over rows and places.",
-       "gradient, weights.3", images, "pytorch,scratch",
+       "gradient, weights.1", images, "pytorch,scratch",
        "scratch averages the bias's gradient")  # fmt: skip
 def _(plant):
     class Conv2D(scratch.Conv2D):

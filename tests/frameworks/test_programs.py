@@ -117,7 +117,7 @@ def test_what_is_random_in_a_step_shows_in_its_loss(name):
     """Masks first, then what the page draws, from the third stream; the first step by hand."""
     rows, y = (a[:5] for a in table(3, 23, 4))
     model = classifier(name)
-    parameters = {**model.get_params(), "epochs": 1}
+    parameters = {**model.get_params(deep=False), "epochs": 1}
     model = type(model)(**parameters).partial_fit(rows, y, classes=[0, 1, 2])
     rng = np.random.default_rng(np.random.SeedSequence(1).spawn(3)[2])
     mask = (rng.random((5, 6)) >= programs.RATE) / (1 - programs.RATE)

@@ -207,6 +207,23 @@ def test_an_optimizer_with_a_step_of_its_own_has_a_kind_of_its_own() -> None:
     assert pytorch_facts.optimizer_facts(Mine(weights()))[0].kind == "Mine"
 
 
+@pytest.mark.parametrize("base", [object, scratch.Adam])
+def test_scratch_tells_an_optimizer_of_the_same_name_from_its_own(base: type) -> None:
+    class Adam(base):
+        eta = 0.5
+
+        def __init__(self) -> None:
+            """Say nothing of any setting."""
+
+        def step(self, theta: np.ndarray, g: np.ndarray) -> None:
+            """Do nothing."""
+
+    (found,) = scratch_facts.optimizer_facts(Adam())
+    assert (found.kind, found.values) == ("Adam", {"learning_rate": 0.5})
+    assert scratch_facts.optimizer_facts(scratch.Adam())[0].kind == "adam"
+    assert scratch_facts.optimizer_facts(scratch.AMSGrad())[0].kind == "amsgrad"
+
+
 def test_scratch_says_what_its_wrappers_do() -> None:
     optimizer = scratch.ClipNorm.pytorch(1.0, scratch.AdamW.pytorch())
     (found,) = scratch_facts.optimizer_facts(optimizer)

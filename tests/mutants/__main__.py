@@ -13,6 +13,7 @@ from .session import MutantSession, is_killed
 PYTEST = ["-q", "-x", "--assert=plain", "--tb=native", "-p", "no:cacheprovider", "-p", "no:xdist"]
 PYTEST += ["tests/scratch", "scratch"]
 SCRATCH = sorted(map(str, Path("scratch").rglob("*.py")))
+LESSONS = ("scratch/examples/", "scratch/neuron/__main__.py")
 WIDE = 100  # how many times as wide the tolerances are the second time
 
 
@@ -23,7 +24,7 @@ def main():
     parser.add_argument("--report", action="store_true", help="try nothing")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at a time")
     options = parser.parse_args()
-    files = options.files or [file for file in SCRATCH if not file.startswith("scratch/examples/")]
+    files = options.files or [file for file in SCRATCH if not file.startswith(LESSONS)]
     outcomes = Outcomes()
     if not options.report:
         try_mutants(files, outcomes, options)

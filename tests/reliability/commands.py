@@ -1,5 +1,6 @@
 """Commands as processes that can be killed at any moment, and what they leave behind."""
 
+import csv
 import json
 import os
 import re
@@ -129,6 +130,9 @@ def contents(run: Path) -> dict[str, Any]:
 def _without_timings(path: Path) -> Any:
     if path.suffix == ".json":
         return json.loads(path.read_bytes(), object_hook=_drop_seconds)
+    if path.name == "trainings.csv":
+        with path.open(newline="") as file:
+            return [_drop_seconds(row) for row in csv.DictReader(file)]
     return _TIMINGS.sub(b"", path.read_bytes()) if path.suffix == ".html" else path.read_bytes()
 
 

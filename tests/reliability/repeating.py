@@ -18,8 +18,8 @@ from experiments.harness.cli.app import main
 
 plan = session.plan
 
-def mixed(request):
-    both = [plan(replace(request, dtype=dtype)) for dtype in ("float64", "float32")]
+def mixed(request, *others):
+    both = [plan(replace(request, dtype=dtype), *others) for dtype in ("float64", "float32")]
     heads = [pair for planned in both for pair in planned.heads.items()]
     random.Random(seed).shuffle(heads)
     return replace(both[0], heads=dict(heads))

@@ -20,9 +20,9 @@ pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds workers in /proc")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def at_length(torture):
-    """Skip a test of many commands, unless it is asked for."""
+    """Skip a test of many commands, and all that it needs, unless it is asked for."""
     if not torture:
         pytest.skip("takes long: make torture")
 

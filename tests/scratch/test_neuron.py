@@ -1,6 +1,7 @@
 """The neuron in pure Python: published numbers, and the NumPy network on the same weights."""
 
 import random
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -197,8 +198,20 @@ def test_step_after_a_refused_one_is_as_if_that_had_not_been():
     assert used.weights == new.weights
 
 
+def test_neurons_train_and_print_when_the_package_is_run(capsys):
+    lesson = runpy.run_module("scratch.neuron", run_name="lesson")  # no warning: those are errors
+    lesson["main"](steps=200)
+    head, columns, *rows = capsys.readouterr().out.splitlines()
+    assert head == "121 points, 21 of them inside the circle"
+    assert columns.split() == ["step", "loss", "right"]
+    assert [row.split()[:2] for row in rows[:2]] == [["1", "0.2919"], ["200", "0.0663"]]
+    drawn = [mark for row in reversed(rows[-11:]) for mark in row.split()]
+    assert len(drawn) == 121
+    assert sum([mark == "#"] == inside for mark, inside in zip(drawn, INSIDE, strict=True)) == 111
+
+
 def test_file_runs_without_any_installed_package():
-    file = Path(scratch.__file__).parent / "neuron.py"
+    file = Path(scratch.__file__).parent / "neuron" / "neuron.py"
     # -I: nothing of the user's; -S: no site-packages
     lesson = "import runpy, sys; runpy.run_path(sys.argv[1]); print('numpy' in sys.modules)"
     command = [sys.executable, "-I", "-S", "-c", lesson, str(file)]

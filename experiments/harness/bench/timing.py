@@ -58,7 +58,7 @@ def answer(job: dict[str, Any]) -> Any:
     """
     if "product" in job:
         return time_product(job["product"], job["dtype"])
-    cell, steps = Cell(**job["cell"]), job["steps"]
+    cell, steps = Cell.from_json(job["cell"]), job["steps"]
     try:
         if "stock_epsilon" in job:
             return {"loss": reference_loss(cell, steps, job["stock_epsilon"])}

@@ -29,7 +29,7 @@ def show(context: typer.Context, data_dir: DataDir = None, as_json: AsJson = Fal
 
     lockstep data --data-dir ~/data --json
 
-    lockstep data fetch mnist
+    lockstep data fetch
     """
     if context.invoked_subcommand is None:
         _print(status(data_dir), named_folder(data_dir), as_json)
@@ -39,15 +39,19 @@ def show(context: typer.Context, data_dir: DataDir = None, as_json: AsJson = Fal
 def fetch_command(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="mnist|churn", help="Default: all that have a mirror."),
+        typer.Argument(metavar="mnist|churn", help="Default: both."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Download into the cache, verified; LOCKSTEP_MIRROR names a server of your own.
+    """Download MNIST and churn into the cache, where only what has been verified is kept.
+
+    LOCKSTEP_MIRROR names a server of your own, which is asked first.
 
     For example:
 
     lockstep data fetch
+
+    lockstep data fetch churn
 
     LOCKSTEP_MIRROR=http://files.example/data lockstep data fetch churn
     """

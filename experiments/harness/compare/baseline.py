@@ -63,6 +63,8 @@ class Baseline(BaseModel):
 
 def is_baseline(path: Path) -> bool:
     """Say whether a file begins as a baseline does; False for what cannot be read."""
+    if not path.is_file():  # a pipe would be waited for
+        return False
     try:
         with path.open("rb") as file:
             return f'"kind": "{_KIND}"'.encode() in file.read(100)

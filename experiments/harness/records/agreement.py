@@ -38,6 +38,7 @@ class Finished:
             answers=arrays.get("predictions"),
             outputs=arrays.get("outputs"),
             accuracies=[*(record.history.accuracy or ()), record.test.accuracy],
+            others=record.history.model_extra or {},
         )
         return cls(record, outcome)
 

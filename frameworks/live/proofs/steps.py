@@ -102,7 +102,8 @@ class _Steps:
     def _by_kind(self) -> Proof:
         a, b = self.a, self.b
         kinds = [listed(sorted({facts.kind for facts in s.trace.optimizer})) for s in (a, b)]
-        said = [f"trains with {a_kind(kind)} optimizer" for kind in kinds]
+        own = ["" if kind == kind.lower() else " of its own" for kind in kinds]  # a class's name
+        said = [f"trains with {a_kind(k)} optimizer{o}" for k, o in zip(kinds, own, strict=True)]
         sentence = both((a.name, b.name), said[0], said[1])
         return Proof([Cause(sentence, "optimizer", ("kind",))])
 

@@ -19,13 +19,22 @@ def optimizer_facts(optimizer: Any) -> list[Facts]:
     while hasattr(optimizer, "optimizer"):
         entries |= _wrapped(optimizer)
         optimizer = optimizer.optimizer
-    kind = type(optimizer).__name__.lower()
+    kind = _kind(optimizer)
     if kind in _READERS:
         entries |= _READERS[kind](optimizer)
     eta = entries.get("learning_rate", (optimizer.eta, f"learning_rate={optimizer.eta!r}"))
     if kind == "adam" and "decoupled_decay" in entries:
         kind = "adamw"
     return [facts(kind, {"learning_rate": eta, **entries})]
+
+
+def _kind(optimizer: Any) -> str:
+    """Return the kind whose step the optimizer takes; a user's own step has a name of its own."""
+    classes = type(optimizer).__mro__
+    owner = next(cls for cls in classes if "step" in vars(cls))
+    if not owner.__module__.startswith("scratch."):
+        return type(optimizer).__name__
+    return next(cls for cls in classes if cls.__module__.startswith("scratch.")).__name__.lower()
 
 
 def _wrapped(wrapper: Any) -> Entries:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from datasets import DataError, cache, inventory
+from datasets.churn import CHURN
 from datasets.idx import encode_idx
 from datasets.mnist import MNIST
 from datasets.recipe import Content
@@ -26,7 +27,7 @@ def tiny(monkeypatch, tmp_path):
         replace(file, sha256=content.sha256, size=len(content.data))
         for file, content in zip(MNIST.files, contents, strict=True)
     )
-    recipes = (replace(MNIST, files=files, mirrors=()), inventory.RECIPES[1])
+    recipes = (replace(MNIST, files=files, mirrors=()), replace(CHURN, mirrors=()))
     monkeypatch.setattr(inventory, "RECIPES", recipes)
     monkeypatch.setattr(data_command, "RECIPES", recipes)
     monkeypatch.setenv("LOCKSTEP_CACHE", str(tmp_path / "cache"))
@@ -62,7 +63,8 @@ def test_what_is_missing_comes_with_the_way_to_get_it(run, monkeypatch):
     result = run()
     assert "churn: Download the data set 'Churn Modelling' from Kaggle" in result.output
     monkeypatch.setenv("LOCKSTEP_MIRROR", "http://127.0.0.1:1")
-    assert "mnist: Run `lockstep data fetch mnist`." in run().output
+    for name in ("mnist", "churn"):
+        assert f"{name}: Run `lockstep data fetch {name}`." in run().output
 
 
 @pytest.mark.parametrize("command", [(), ("verify",)])

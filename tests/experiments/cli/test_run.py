@@ -25,6 +25,7 @@ CELL = {
     *("experiment", "implementation", "dtype", "seed", "data", "epochs", "history", "test"),
     *("seconds", "status", "error"),
 }
+WITHOUT_ANSWERS = ("diabetes", "digits_autoencoder", "gan")
 AGREEMENT = {
     *("experiment", "dtype", "seed", "pair", "max_rel_loss", "max_rel_weight"),
     *("prediction_mismatches", "n_predictions", "verdict", "tolerance", "reason"),
@@ -90,7 +91,7 @@ def test_every_two_implementations_agree_on_every_experiment(trained):
         assert entry["max_rel_loss"] <= 1e-12, entry  # the design's limit; rounding reaches 4e-15
         assert entry["max_rel_weight"] <= 1e-9, entry  # the design's limit; rounding reaches 1e-14
         answered = entry["prediction_mismatches"] is not None  # where there is nothing to be right
-        assert answered == (entry["experiment"] not in ("diabetes", "digits_autoencoder"))
+        assert answered == (entry["experiment"] not in WITHOUT_ANSWERS)
         assert not entry["prediction_mismatches"], entry
         assert entry["max_rel_output"] <= 1e-12, entry  # the design's limit of a forward pass
 

@@ -61,7 +61,7 @@ def test_a_cluster_gives_the_bytes_of_local_processes_and_repeating_trains_nothi
     assert call("run", *ASKED, "--jobs", "2", "--out", tmp_path / "here").code == 0
     assert different(contents(tmp_path / "there"), contents(tmp_path / "here")) == []
     assert {path.name for path in (tmp_path / "there").iterdir()} == {
-        *("cells", "plan.json", "report.html", "results.csv", "results.json")
+        *("cells", "plan.json", "report.html", "results.csv", "results.json", "trainings.csv")
     }
 
     answer = call("run", *ASKED, *there)

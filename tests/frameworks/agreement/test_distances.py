@@ -16,7 +16,8 @@ SIXTEENTHS = Limits(1 / 16, 1 / 16, 1 / 16, 1, 1 / 16)  # exact in binary: no ro
 def outcome():
     """Return what a training came to: losses of 1, and ten rows of class 0."""
     weights = {"weights.0": np.array([[-2.0, 0.5]]), "weights.1": np.array([1.0, 0.0])}
-    return Outcome([1.0] * EPOCHS, weights, test_loss=1.0, answers=np.zeros(ROWS, int))
+    others = {"generator_loss": [1.0] * EPOCHS}
+    return Outcome([1.0] * EPOCHS, weights, 1.0, answers=np.zeros(ROWS, int), others=others)
 
 
 @pytest.fixture
@@ -73,6 +74,8 @@ def part(pair, where, number):
     """Change one number of the second training, which is 1 in both."""
     if where == "loss":
         pair[1] = replace(pair[1], losses=[1.0] * 36 + [number] + [1.0] * 13)
+    elif where == "other loss":
+        pair[1] = replace(pair[1], others={"generator_loss": [1.0] * 36 + [number] + [1.0] * 13})
     elif where == "weight":
         pair[1].weights["weights.1"] = np.array([number, 0.0])
     else:
@@ -81,6 +84,7 @@ def part(pair, where, number):
 
 REASONS = {
     "loss": "epoch 37: the loss differs by {}, limit {}",
+    "other loss": "epoch 37: the generator loss differs by {}, limit {}",
     "weight": "weights.1 differs by {}, limit {}",
     "test loss": "the test loss differs by {}, limit {}",
 }
@@ -107,6 +111,12 @@ def test_the_first_epoch_that_parts_is_named_and_the_farthest_is_measured(pair):
     assert measure(*pair).loss == 0.5
 
 
+def test_a_loss_that_one_side_lacks_is_infinitely_far(pair):
+    pair[1] = replace(pair[1], others={})
+    assert measure(*pair).loss == np.inf
+    assert judged(pair, SIXTEENTHS).startswith("epoch 1: the generator loss differs by inf")
+
+
 def test_a_single_prediction_parts_and_its_row_is_named(pair):
     pair[1].answers[7] = 1
     assert measure(*pair).mismatches.tolist() == [7]
@@ -126,7 +136,7 @@ def test_what_comes_first_in_a_training_is_named_first(pair):
 
 
 @pytest.mark.parametrize("nothing", [np.nan, None])
-@pytest.mark.parametrize("where", ["loss", "test loss"])
+@pytest.mark.parametrize("where", ["loss", "other loss", "test loss"])
 def test_losses_that_are_not_numbers_never_agree(pair, where, nothing):
     for _ in range(2):
         part(pair, where, nothing)

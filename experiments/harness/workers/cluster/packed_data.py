@@ -35,7 +35,7 @@ def unpack(content: bytes) -> Dataset:
 
     >>> from datasets import load_circle
     >>> unpack(pack(load_circle())).class_names
-    ('outer', 'inner')
+    ('outside', 'inside')
     """
     arrays = {name: np.array(array) for name, array in load(zlib.decompress(content)).items()}
     text = json.loads(arrays.pop("text").tobytes())
