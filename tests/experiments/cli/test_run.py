@@ -19,7 +19,12 @@ from ..command import REAL_DATA, Trained, lockstep
 
 IMPLEMENTATIONS = ["scratch", "keras", "pytorch"]
 NEURONS = {"perceptron", "circle"}  # what pure Python trains too
-FIGURES = {"regression": {"rmse", "mse", "r2"}, "reconstruction": {"mse"}}
+FIGURES = {
+    "regression": {"rmse", "mse", "r2"},
+    "reconstruction": {"mse"},
+    "generation": {"wasserstein", "mean", "deviation"},
+    "sequences": {"sequence_accuracy", "token_accuracy"},
+}
 
 CELL = {
     *("experiment", "implementation", "dtype", "seed", "data", "epochs", "history", "test"),
