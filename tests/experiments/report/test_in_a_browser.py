@@ -65,7 +65,7 @@ def test_the_console_is_silent_and_nothing_was_requested(opened):
     assert [name for name in requested if not name.startswith("data:")] == []
 
 
-@pytest.fixture(params=WIDTHS)
+@pytest.fixture(scope="module", params=WIDTHS)
 def unfolded(request, chromium, report):
     """Open the report in a window of some width, and every section in it."""
     size = {"width": request.param, "height": 800, "deviceScaleFactor": 1, "mobile": False}
