@@ -29,7 +29,7 @@ def _(plant):
 def _(plant):
     predict = LockstepClassifier.predict
 
-    def changed(self, X):
+    def changed(self, X, network=0):
         if isinstance(self._adapter, PyTorchAdapter):
             return self.classes_[self.outputs(X).argmin(axis=1)]
         return predict(self, X)
@@ -50,8 +50,8 @@ def _(plant):
 def _(plant):
     outputs = PyTorchAdapter.outputs
 
-    def changed(self, X):
-        found = outputs(self, X)
+    def changed(self, X, network=0):
+        found = outputs(self, X, network)
         with torch.no_grad():
             self.layouts.own[-1].mul_(1.001)
         return found
@@ -65,8 +65,8 @@ def _(plant):
 def _(plant):
     outputs = PyTorchAdapter.outputs
 
-    def changed(self, X):
-        return outputs(self, X).astype(np.float32).astype(np.float64)
+    def changed(self, X, network=0):
+        return outputs(self, X, network).astype(np.float32).astype(np.float64)
 
     plant.patch.setattr(PyTorchAdapter, "outputs", changed)
 
@@ -78,8 +78,8 @@ def _(plant):
 def _(plant):
     outputs = PyTorchAdapter.outputs
 
-    def changed(self, X):
-        found = outputs(self, X)
+    def changed(self, X, network=0):
+        found = outputs(self, X, network)
         if len(found) > 20:
             found[20:] = found[19:-1].copy()
         return found

@@ -1,5 +1,6 @@
 """What `lockstep run` says of its data: one line, and what a stand-in is where one was needed."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from textwrap import fill
 
@@ -8,10 +9,12 @@ from experiments.harness.plan import DataUsed
 
 __all__ = ["data_lines"]
 
+_ADDRESS = re.compile(r"https?://([^/\s]+)/\S*:(?= )")  # of a file; its server says enough
+
 
 def data_lines(used: Sequence[DataUsed], policy: Policy, width: int = 80) -> Iterator[str]:
     """Yield a line that names all data, notes on altered files, and how to get the real data."""
-    invented = {each.name: each.origin for each in used if each.source == "stand-in"}
+    invented = {each.name: each for each in used if each.source == "stand-in"}
     real = dict.fromkeys(each.name for each in used if each.source == "real")
     kinds: dict[str, Iterable[str]] = {"real": real, "stand-ins": invented}
     parts = [f"{kind} for {_listed(names)}" for kind, names in kinds.items() if names]
@@ -23,18 +26,20 @@ def data_lines(used: Sequence[DataUsed], policy: Policy, width: int = 80) -> Ite
         yield from _about_stand_ins(invented, width)
 
 
-def _about_stand_ins(invented: dict[str, str], width: int) -> Iterator[str]:
-    """Say what they are, what they are good for, and where the real data come from."""
-    which = _listed(f"{origin} for {name}" for name, origin in invented.items())
+def _about_stand_ins(invented: dict[str, DataUsed], width: int) -> Iterator[str]:
+    """Say what they are, why they are used, and where the real data come from."""
+    which = _listed(f"{each.origin} for {name}" for name, each in invented.items())
+    reasons = "; ".join(each.note.partition(", because ")[2] for each in invented.values())
+    reasons = _ADDRESS.sub(r"\1:", reasons)
     what = (
-        f"A stand-in is built in, and used where the real data are not found: {which}. "
+        f"A stand-in is built in, for where the real data are not found: {which}. "
         "Implementations must agree on it all the same; accuracies are not those of the real data."
     )
-    how = "To get the real data, "
-    how += "run `lockstep data fetch`, which downloads MNIST, or " if "mnist" in invented else ""
-    how += "put the files into a folder and name it in LOCKSTEP_DATA. "
-    how += "With --data real, the command says where it looked for them."
-    for sentence in (what, how):
+    how = (
+        "To get the real data, run `lockstep data fetch`, which downloads and verifies them, or "
+        "put the files into a folder and name it in LOCKSTEP_DATA."
+    )
+    for sentence in (what, f"They are used because {reasons}.", how):
         yield fill(sentence, width, initial_indent="  ", subsequent_indent="  ")
 
 
