@@ -23,7 +23,10 @@ CELLS += ["perceptron-float64-seed1-scratch", "perceptron-float64-seed1-python"]
 CELLS += ["xor-float64-seed0-scratch", "xor-float64-seed1-scratch"]
 RESULTS = ("results.json", "results.csv", "trainings.csv", "report.html")
 
-_TIMINGS = re.compile(rb'(<td class="n">[\d.]+( to [\d.]+)?</td>){3}(?=</tr>)')  # of the report
+# Of the report: how long each training took, and when by which commands they were asked for.
+_TIMINGS = re.compile(
+    rb'(<td class="n">[\d.]+( to [\d.]+)?</td>){3}(?=</tr>)|<p class="asked">.*?</p>\s*'
+)
 
 
 class Commands:
@@ -137,4 +140,4 @@ def _without_timings(path: Path) -> Any:
 
 
 def _drop_seconds(found: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in found.items() if name != "seconds"}
+    return {name: value for name, value in found.items() if name not in ("seconds", "asked")}
