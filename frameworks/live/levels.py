@@ -111,7 +111,7 @@ def _step(pair: Pair) -> Iterator[Compared]:
 
 
 def _trajectory(pair: Pair) -> Iterator[Compared]:
-    """Compare the loss of every step, and the weights after the first few."""
+    """Compare the loss of every step."""
     losses = [np.array([each.loss for each in x.steps]) for x in (pair.a, pair.b)]
     scale = float(np.median(np.abs(losses[0][np.isfinite(losses[0])] if losses[0].size else [0])))
     for k, (x, y) in enumerate(zip(pair.a.steps, pair.b.steps, strict=False), 1):

@@ -217,3 +217,13 @@ def test_the_page_itself_stays_as_it_is():
     assert (changed.spec.hidden, changed.band) == ((8,), {})
     assert (page.spec.hidden, page.band["real"]) == ((4,), (1.0, 1.0))
     assert [*map(name_of, changed.builders)] == [*map(name_of, page.builders)]
+
+
+def test_a_setting_holds_in_every_phase_that_has_no_number_of_its_own():
+    page = find_experiment("transfer")
+    changed = page.changed((("learning_rate", 0.5),))
+    assert {phase.spec.learning_rate for phase in changed.phases} == {0.5}
+    frozen = [phase.spec.frozen for phase in page.phases]
+    other = page.changed((("frozen", True),))
+    assert frozen[0] is page.spec.frozen is False
+    assert [phase.spec.frozen for phase in other.phases] == [True, *frozen[1:]]

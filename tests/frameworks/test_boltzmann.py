@@ -76,7 +76,9 @@ def test_weights_chains_and_features_are_those_of_scikit_learn(name):
     assert_learns_as_scikit_learn(name, X[:ROWS], epochs=3)
 
 
-@pytest.mark.skipif(not REAL_DATA, reason="7,190 updates take minutes: set LOCKSTEP_DATA for them")
+@pytest.mark.skipif(
+    not REAL_DATA, reason="long: all updates are compared where LOCKSTEP_DATA is set"
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_all_7190_updates_are_those_of_scikit_learn(name):
     assert_learns_as_scikit_learn(name, X, rbm.SPEC.epochs)

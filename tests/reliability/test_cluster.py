@@ -16,7 +16,7 @@ from .commands import HERE, finished, wait_until, wait_until_gone
 from .dask_cluster import DaskCluster
 from .timings import contents, different
 
-pytest.importorskip("distributed")
+pytest.importorskip("distributed", reason="needs Dask: pip install distributed")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds workers in /proc")
 
 

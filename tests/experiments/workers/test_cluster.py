@@ -19,7 +19,7 @@ from frameworks.errors import RequestError
 
 from ...reliability.timings import contents, different
 
-distributed = pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed", reason="needs Dask: pip install distributed")
 
 ASKED = ("perceptron", "--with", "scratch,python", "--epochs", "3", "--seeds", "4")
 PAGE = """
