@@ -84,7 +84,7 @@ def test_the_generator_of_the_ring_covers_at_least_seven_of_eight_modes():
 
 def test_a_record_holds_how_many_modes_the_samples_cover():
     trained = train(ring_gan.EXPERIMENT, "scratch", epochs=1, limit=256)
-    targets, samples = load_ring().targets, trained.arrays["outputs"]
+    targets, samples = load_ring().targets, trained.outcome.outputs
     assert trained.record.headline == trained.record.test.modes == targets.covered(samples)
     assert trained.record.test.near_modes == targets.near(samples)
 
