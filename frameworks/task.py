@@ -184,7 +184,7 @@ class Generation(Task):
     """
 
     name = "generation"
-    metrics = (
+    metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("wasserstein", "Wasserstein distance", ".4f", higher_is_better=False),
         Metric("mean", "mean", ".4f", higher_is_better=None),
         Metric("deviation", "standard deviation", ".4f", higher_is_better=None),

@@ -109,6 +109,7 @@ def _in_the_plane(trained: Trained, name: str, x: np.ndarray) -> Figure:
         axes.scatter(*trained.data.y_test[:, :2].T, s=9, c=MUTED, alpha=0.4, linewidths=0)
         axes.scatter(*x[:, :2].T, s=6, c=SERIES[0], linewidths=0)
         axes.set_aspect("equal")
+        axes.set_axisbelow(True)
         count, of = targets.covered(x), len(targets.centres)
         caption = f"{count} of {of} modes have a sample within three standard deviations; so near "
         caption += f"to one are {targets.near(x):.1%} of the samples. Grey: true ones."
