@@ -7,6 +7,7 @@ import pytest
 
 from datasets import DataError, load_gaussian, load_ring, load_sorting
 from experiments import gan, ring_gan, sorting_transformer
+from experiments.harness.records.agreement import compare_all
 from frameworks import PyTorchSequencer, ScratchRegressor, ScratchSequencer
 from frameworks.program import with_spec
 from frameworks.task import GENERATION
@@ -87,6 +88,12 @@ def test_a_record_holds_how_many_modes_the_samples_cover():
     targets, samples = load_ring().targets, trained.outcome.outputs
     assert trained.record.headline == trained.record.test.modes == targets.covered(samples)
     assert trained.record.test.near_modes == targets.near(samples)
+
+
+def test_the_three_games_on_the_ring_agree():
+    names = ("scratch", "keras", "pytorch")
+    pairs = compare_all([train(ring_gan.EXPERIMENT, name, epochs=2, limit=200) for name in names])
+    assert [pair.verdict for pair in pairs] == ["agree"] * 3, [pair.reason for pair in pairs]
 
 
 def test_every_unseen_sequence_is_sorted(sorter):
