@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from scratch.compiler.memory import plan, prune, shorten
+from scratch.compiler.memory import compare_early, plan, prune, shorten
 from scratch.compiler.packing import pack
 from scratch.compiler.rewriting import rewrite
 from scratch.compiler.source import is_elementwise, write
@@ -50,7 +50,7 @@ class Program:
         self.trace, self.stack = trace, stack
         self._outer = {trace.block(a): stacked for a, stacked in outer}
         calls, ones = rewrite(trace, shorten(trace, prune(trace, trace.calls, results)), results)
-        calls = prune(trace, calls, results)
+        calls = compare_early(trace, prune(trace, calls, results))
         if stack is None:
             calls, results = pack(trace, calls, results)
         else:  # whose calls are on many numbers
