@@ -12,7 +12,7 @@ import numpy as np
 from scratch.compiler.source import is_elementwise
 from scratch.compiler.tracing import Block, Call, Trace, copy_into, is_same
 
-__all__ = ["compare_early", "plan", "prune", "shorten"]
+__all__ = ["plan", "prune", "shorten"]
 
 _LARGE = 2**16  # bytes of an array whose copy costs more than a call
 _MOST_WORK = 10**4  # of NumPy, to find out whether two arrays share memory
@@ -78,7 +78,8 @@ def _with_copy(call: Call, copy: Call) -> Call:
     """Return a call that works on the copy instead of what is copied."""
     (a,) = copy.inputs
     inputs, out = (
-        tuple(copy.out if is_same(x, a) else x for x in arrays) for arrays in (call.inputs, [call.out])
+        tuple(copy.out if is_same(x, a) else x for x in arrays)
+        for arrays in (call.inputs, [call.out])
     )
     return call._replace(inputs=inputs, out=out[0])
 
@@ -86,32 +87,9 @@ def _with_copy(call: Call, copy: Call) -> Call:
 def _meet(a: np.ndarray, b: np.ndarray) -> bool:
     """Tell whether two arrays have a number in common, or may have one."""
     try:
-        return np.shares_memory(a, b, max_work=_MOST_WORK)
+        return np.shares_memory(a, b, max_work=_MOST_WORK)  # type: ignore[arg-type]  # any number
     except np.exceptions.TooHardError:
         return True
-
-
-def compare_early(trace: Trace, calls: Sequence[Call]) -> list[Call]:
-    """Compare many numbers as soon as they are there: in the cache, and before they are needed.
-
-    What is kept of z > 0 for the backward pass is then a quarter or less of z.
-    """
-    ordered: list[Call] = []
-    for call in calls:
-        at = len(ordered)
-        if is_elementwise(call) and call.out.dtype == bool and call.out.size >= _LARGE // 4:
-            while at and not _depend(trace, ordered[at - 1], call):
-                at -= 1
-        ordered.insert(at, call)
-    return ordered
-
-
-def _depend(trace: Trace, first: Call, second: Call) -> bool:
-    """Tell whether it matters which of two calls is made first."""
-    one, other = (
-        (trace.block(c.out), {trace.block(a) for a in c.arrays}) for c in (first, second)
-    )
-    return one[0] in other[1] or other[0] in one[1]
 
 
 def plan(

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from scratch.compiler.memory import compare_early, plan, prune, shorten
+from scratch.compiler.large import compare_early, maximum_with_rows
+from scratch.compiler.memory import plan, prune, shorten
 from scratch.compiler.packing import pack
 from scratch.compiler.rewriting import rewrite
 from scratch.compiler.source import is_elementwise, write
@@ -50,7 +51,8 @@ class Program:
         self.trace, self.stack = trace, stack
         self._outer = {trace.block(a): stacked for a, stacked in outer}
         calls, ones = rewrite(trace, shorten(trace, prune(trace, trace.calls, results)), results)
-        calls = compare_early(trace, prune(trace, calls, results))
+        calls = prune(trace, calls, results)
+        calls = maximum_with_rows(trace, compare_early(trace, calls))
         if stack is None:
             calls, results = pack(trace, calls, results)
         else:  # whose calls are on many numbers

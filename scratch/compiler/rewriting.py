@@ -9,7 +9,6 @@ That saves two calls for a product of one more column. BLAS may well sum it in a
 then the last digits differ: it is done only for shapes where random numbers give equal bits.
 """
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
@@ -20,8 +19,6 @@ from scratch.compiler.tracing import Call, Trace, copy_into, is_same
 
 __all__ = ["give_equal_bits", "rewrite"]
 
-_MANY = 2**13  # numbers, whose maximum with a row takes less time than making it two arrays costs
-_LOOP = 512  # numbers that NumPy takes in one go; fewer cost as much
 _LARGEST = 4096  # numbers of an input beside which a column of ones is put; copying more costs more
 
 
@@ -29,7 +26,7 @@ def rewrite(
     trace: Trace, calls: Sequence[Call], results: Sequence[np.ndarray]
 ) -> tuple[list[Call], list[np.ndarray]]:
     """Return calls that do the same, and arrays of ones (n, d + 1) that they put an input into."""
-    calls = _join_signs(_with_rows(trace, calls))
+    calls = _join_signs(calls)
     biased = _Biases(trace, calls, results)
     return biased.rewritten(), biased.made
 
@@ -48,34 +45,6 @@ def _join_signs(calls: Sequence[Call]) -> list[Call]:
             call = call._replace(function=np.copysign, inputs=inputs)
         joined.append(call)
     return joined
-
-
-def _with_rows(trace: Trace, calls: Sequence[Call]) -> list[Call]:
-    """Write max(x, 0), of many numbers, as that of x and rows of zeros.
-
-    NumPy's loop for two arrays takes half the time of that for an array and a number.
-    """
-
-    def row(a: np.ndarray, out: np.ndarray) -> np.ndarray:
-        return _row(a, out) if not a.ndim and trace.block(a) is None else a
-
-    return [
-        call._replace(inputs=tuple(row(a, call.out) for a in call.inputs))
-        if call.function in (np.maximum, np.minimum) and call.out.ndim > 1 and call.out.size >= _MANY
-        else call
-        for call in calls
-    ]
-
-
-def _row(number: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Return a number for each place of the innermost axes in memory, 512 or more of them."""
-    shape = [1] * out.ndim
-    for axis in sorted(range(out.ndim), key=lambda k: abs(out.strides[k])):
-        if math.prod(shape) < _LOOP:
-            shape[axis] = out.shape[axis]
-    row = np.empty_like(out, shape=tuple(shape))
-    row.fill(number)
-    return row
 
 
 class _Biases:
