@@ -32,7 +32,7 @@ def test_a_notebook_runs_and_prints_what_is_stored(path):
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
             exec(compile(cell.source, path.name, "exec"), names)
-        assert said.getvalue() == printed(cell)
+        assert said.getvalue() == printed(cell), "to store what is printed now: make lesson"
         drawn = any("image/png" in out.get("data", {}) for out in cell.outputs)
         assert drawn == bool(plt.get_fignums())
         plt.close("all")
