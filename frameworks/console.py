@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 __all__ = [
-    *("Advance", "exponent", "make_console", "make_table", "progress_bar", "spread"),
+    *("Advance", "counted", "exponent", "make_console", "make_table", "progress_bar", "spread"),
     "two_decimals",
 ]
 
@@ -45,6 +45,15 @@ def spread(values: Sequence[float | None], form: str, between: str = "..") -> st
         return "nan"
     ends = dict.fromkeys(format(value, form) for value in (min(finite), max(finite)))
     return between.join(ends)
+
+
+def counted(number: int, what: str) -> str:
+    """Say how many there are of something.
+
+    >>> counted(1, "epoch"), counted(10_000, "epoch"), counted(0, "step")
+    ('1 epoch', '10,000 epochs', '0 steps')
+    """
+    return f"{number:,} {what}" + "s" * (number != 1)
 
 
 def exponent(errors: Iterable[float | None]) -> str:

@@ -22,7 +22,7 @@ def test_elsewhere_each_training_is_one_plain_line():
         progress.started(ALONE)
         progress.ended(ALONE, ALONE, "no room [left]")
     first, second = out.getvalue().splitlines()
-    assert first.startswith("mnist_perceptron pytorch 0: 10000 epochs, ")
+    assert first.startswith("mnist_perceptron pytorch 0: 10,000 epochs, ")
     assert second.startswith("mnist_perceptron pytorch 0: failed: no room [left], ")
 
 
@@ -32,8 +32,8 @@ def test_of_trainings_together_a_line_each_is_printed_for_those_that_ended():
         progress.started(group)
         progress.ended(group, group[:2], None)
     first, second = out.getvalue().splitlines()
-    assert first.startswith("mnist_perceptron pytorch 0: 10000 epochs, ")
-    assert second.startswith("mnist_perceptron pytorch 1: 10000 epochs, ")
+    assert first.startswith("mnist_perceptron pytorch 0: 10,000 epochs, ")
+    assert second.startswith("mnist_perceptron pytorch 1: 10,000 epochs, ")
     assert second.endswith(" s for 2 together")
 
 
