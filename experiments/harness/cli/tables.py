@@ -25,6 +25,7 @@ __all__ = ["in_a_sentence", "show_experiment", "show_summary", "show_sweep"]
 
 _ROWS = 50  # of a sweep
 _LINES = 50  # of what went against
+_NARROW = (0, 1, 0, 0)  # two blanks between columns, where three are too many for 80
 
 
 def show_experiment(
@@ -114,6 +115,7 @@ def _experiments_table(results: Results) -> Table:
     names = ("verdict", "digits", "predictions", "test figure", "seconds")
     table = make_table("experiment", *names)
     table.columns[0].no_wrap = True
+    table.padding = _NARROW
     for name in dict.fromkeys(cell.experiment for cell in results.cells):
         done = [cell for cell in results.cells if cell.experiment == name and cell.ok]
         entries = [entry for entry in results.agreement if entry.experiment == name]
@@ -126,7 +128,7 @@ def _experiments_table(results: Results) -> Table:
             _verdict({entry.verdict for entry in entries}) if entries else "-",
             _digits(done),
             _mismatches(entries) if entries else "-",
-            f"{headline.name} {figures}" if headline and found else figures,
+            f"{headline.title.replace('test ', '')} {figures}" if headline and found else figures,
             f"{sum(cell.seconds.fit for cell in done if cell.seconds):.1f}",
         )
     return table
@@ -167,7 +169,7 @@ def _cells_table(cells: Sequence[Record]) -> Table:
     table = make_table("implementation", *names)
     table.columns[0].no_wrap = True
     if len(metrics) > 2:
-        table.padding = (0, 1, 0, 0)  # two blanks between columns: three are too many for 80
+        table.padding = _NARROW
     for name in dict.fromkeys(cell.implementation for cell in cells):
         done = [cell for cell in cells if cell.implementation == name and cell.ok]
         if not done:

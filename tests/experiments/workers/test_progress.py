@@ -49,7 +49,7 @@ def test_a_terminal_shows_the_loss_and_the_time_left_in_80_columns(seeds, others
         (line,) = console.render_lines(progress._bars.get_renderable(), pad=False)
     text = "".join(segment.text for segment in line)
     assert f"mnist_perceptron pytorch 0{others} " in text
-    assert "5000/10000 loss 0.1235" in text
+    assert "5,000/10,000 loss 0.1235" in text
     assert "-:--:--" in text  # the time left: known from the second report on
     assert len(text) <= 80
 
