@@ -15,7 +15,16 @@ from rich.progress import Progress
 from rich.table import Table
 
 __all__ = [
-    *("Advance", "counted", "exponent", "make_console", "make_table", "progress_bar", "spread"),
+    *(
+        "Advance",
+        "agreeing",
+        "counted",
+        "exponent",
+        "make_console",
+        "make_table",
+        "progress_bar",
+        "spread",
+    ),
     "two_decimals",
 ]
 
@@ -54,6 +63,15 @@ def counted(number: int, what: str) -> str:
     ('1 epoch', '10,000 epochs', '0 steps')
     """
     return f"{number:,} {what}" + "s" * (number != 1)
+
+
+def agreeing(pairs: int) -> str:
+    """Say of a number of pairs that they agree.
+
+    >>> agreeing(1), agreeing(3)
+    ('1 pair agrees', '3 pairs agree')
+    """
+    return f"{counted(pairs, 'pair')} agree" + "s" * (pairs == 1)
 
 
 def exponent(errors: Iterable[float | None]) -> str:

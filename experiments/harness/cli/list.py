@@ -12,7 +12,7 @@ from experiments.harness.records import RUNS
 from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks.backend import Backend
 from frameworks.backends import BACKENDS
-from frameworks.console import counted, spread
+from frameworks.console import agreeing, counted, spread
 
 if TYPE_CHECKING:
     from experiments.harness.records.runs import LastResult
@@ -77,7 +77,7 @@ def _in_words(last: "LastResult") -> str:
     metric = find_task(last.task).headline
     values = [value for each in last.values.values() for value in each]
     reached = f"{metric.title} {spread(values, metric.form)}" if values else "every training failed"
-    pairs = f", {last.agree} of {last.pairs} pairs agree" if last.pairs else ""
+    pairs = f", {last.agree:,} of {agreeing(last.pairs)}" if last.pairs else ""
     data = "stand-in" if last.source == "stand-in" else f"{last.source} data"
     return f"{last.date}, {data}, {counted(last.epochs, 'epoch')}: {reached}{pairs}"
 

@@ -18,7 +18,7 @@ from experiments.harness.records.results import (
 )
 from experiments.harness.records.sweeps import SettingSummary, figure_of, summaries
 from experiments.registry import known_experiment
-from frameworks.console import counted, exponent, make_table, spread, two_decimals
+from frameworks.console import agreeing, counted, exponent, make_table, spread, two_decimals
 from frameworks.task import Metric, find_task
 
 __all__ = ["in_a_sentence", "show_experiment", "show_summary", "show_sweep"]
@@ -95,16 +95,16 @@ def in_a_sentence(results: Results, counts: str = "") -> str:
     if counts:
         parts.append(counts)
     if judged:
-        parts.append(f"{judged.count('agree'):,} of {_pairs(len(judged))} agree")
+        parts.append(f"{judged.count('agree'):,} of {agreeing(len(judged))}")
     if tests := [pair.verdict for entry in results.native for pair in entry.pairs]:
-        parts.append(f"{tests.count('equivalent'):,} of {_pairs(len(tests))} shown equivalent")
+        parts.append(
+            f"{tests.count('equivalent'):,} of {counted(len(tests), 'pair')} shown equivalent"
+        )
     if len(judged) < len(agreement):
-        parts.append(f"{_pairs(len(agreement) - len(judged))} in float32 measured, not judged")
+        parts.append(
+            f"{counted(len(agreement) - len(judged), 'pair')} in float32 measured, not judged"
+        )
     return "; ".join(parts) + "."
-
-
-def _pairs(number: int) -> str:
-    return counted(number, "pair")
 
 
 def _experiments_table(results: Results) -> Table:
