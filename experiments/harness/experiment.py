@@ -83,8 +83,15 @@ class Experiment:
 
     @property
     def beside(self) -> tuple[Path, ...]:
-        """The files that a user's page imports from its own folder."""
-        return self.module.__dict__.get("lockstep_beside", ())
+        """The files that a page imports from its own folder; of the suite's, other pages."""
+        page = self.module
+        if self.is_users:
+            return page.__dict__.get("lockstep_beside", ())
+        used = {getattr(each, "__module__", None) or "" for each in vars(page).values()}
+        pages = (name for name in used if name.rpartition(".")[0] == page.__package__)
+        return tuple(
+            sorted(Path(str(sys.modules[name].__file__)) for name in {*pages} - {self.page})
+        )
 
     @property
     def is_users(self) -> bool:
