@@ -265,7 +265,8 @@ class Adapter(ABC):
             raise TypeError("build must return a Program with an `evaluate`")
         own = None if parts.draws is None else partial(parts.draws, self.spec)
         draws = StepStream(Draws(0), self.dtype, own=own)(len(batch.X))
-        return self.run_evaluation(parts.evaluate, StepBatch(*batch), draws)
+        rows = StepBatch(*(None if a is None else a.copy() for a in batch))  # to write into
+        return self.run_evaluation(parts.evaluate, rows, draws)
 
     def run_evaluation(
         self, evaluate: Step, batch: StepBatch, draws: StepDraws

@@ -102,7 +102,13 @@ class StepStream:
         self, augment: Callable[[np.random.Generator, np.ndarray], np.ndarray], X: np.ndarray
     ) -> np.ndarray:
         """Return rows X (n, ...) that augment(rng, X) has changed at random, in the same dtype."""
-        changed = np.ascontiguousarray(augment(self.draws.steps, X), dtype=X.dtype)
+        returned = np.asarray(augment(self.draws.steps, X.copy()))  # which may write into its rows
+        if returned.shape != X.shape or returned.dtype.kind not in "biuf":
+            raise ValueError(
+                f"augment must return real numbers of shape {X.shape}, as it was given; "
+                f"got {returned.dtype} of shape {returned.shape}"
+            )
+        changed = np.ascontiguousarray(returned, dtype=X.dtype)
         digest = sha256(self.draws.draws_sha256.encode() + changed.tobytes())
         self.draws.draws_sha256 = digest.hexdigest()
         return changed
