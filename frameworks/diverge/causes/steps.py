@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from frameworks.diverge.causes.augmentation import other_augmentation
 from frameworks.diverge.causes.identify import Identified, identify
 from frameworks.diverge.causes.loops import other_batches, other_rows
 from frameworks.diverge.causes.optimizers import say_difference
@@ -14,8 +15,10 @@ from frameworks.diverge.causes.reported import other_report
 from frameworks.diverge.causes.taken import Taken, predict, taken_by
 from frameworks.diverge.differences import difference
 from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
+from frameworks.diverge.first_batch import First
+from frameworks.recordings.trace import Facts
 
-__all__ = ["HYPOTHESES", "divides_by_zero"]
+__all__ = ["HYPOTHESES", "OF_PROGRAMS", "divides_by_zero"]
 
 _LEAST = 1e-13  # by which the same step differs when it is computed in another order
 _CLOSE = {"float64": 1e-9, "float32": 1e-4}
@@ -44,10 +47,18 @@ def _seen(evidence: "_ByIdentity") -> _Seen | None:
     a, b = both
     gap = difference("", a.moved, b.moved, None).error
     limit = max(min(_CLOSE[found.a.side.dtype], _PART * gap), _LEAST)
-    says = [x.opened.adapter.optimizer_facts()[:1] for x in (found.a, found.b)]
+    says = [_says(found, x) for x in (found.a, found.b)]
     ours = identify(a, [*says[0], *says[1]], limit)
     theirs = identify(b, [*says[1], *says[0]], limit)
     return _Seen(a, b, ours, theirs, limit)
+
+
+def _says(evidence: Evidence, side: First) -> list[Facts]:
+    """Return what the optimizer of the network that differs first says of itself."""
+    every = side.opened.adapter.optimizer_facts()
+    if len(every) == len(side.weights_of) > 1:
+        return [every[evidence.network]]
+    return every[:1] if len(side.weights_of) == 1 else every
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +81,12 @@ def not_moved(evidence: Evidence) -> str | None:
     a, b = evidence.parting.a, evidence.parting.b
     still = [
         i
-        for i in range(len(b.after))
+        for i in evidence.arrays
         if np.array_equal(b.before[i], b.after[i]) and not np.array_equal(a.before[i], a.after[i])
     ]
-    if not still or "loss" in evidence.found.where or _accumulated(evidence):
+    if not still or "loss" in evidence.found.where or accumulated(evidence):
         return None
-    if len(still) == len(b.after):
+    if len(still) == len(evidence.arrays):
         number = None if evidence.step is None else evidence.step.difference.step
         at = f" at step {number}, as if the step were skipped" if number else ""
         return f"no weight moves in {evidence.names[1]}{at}"
@@ -83,7 +94,7 @@ def not_moved(evidence: Evidence) -> str | None:
     return f"{evidence.names[1]} does not move {which}: frozen, or left out"
 
 
-def _accumulated(evidence: Evidence) -> str | None:
+def accumulated(evidence: Evidence) -> str | None:
     """Every m-th step is taken, on the sum or the mean of the last m gradients."""
     seen = _seen(_ByIdentity(evidence))
     if seen is None or seen.ours is None:
@@ -106,11 +117,6 @@ def _accumulated(evidence: Evidence) -> str | None:
             name = evidence.names[1]
             return f"{name} takes one step for every {m} batches, on the {words} of their gradients"
     return None
-
-
-def accumulated(evidence: Evidence) -> str | None:
-    """Every m-th step is taken, on the sum or the mean of the last m gradients."""
-    return _accumulated(evidence)
 
 
 def other_optimizer(evidence: Evidence) -> str | None:
@@ -193,9 +199,9 @@ def _loops(ours: Identified, taken: Taken) -> Iterator[tuple[str, np.ndarray | N
 def other_group(evidence: Evidence) -> str | None:
     """The weights that differ move r times as far at every step: a learning rate of their own."""
     pair = evidence.parting
-    if pair is None or len(evidence.parted) == len(pair.b.after) or "loss" in evidence.found.where:
+    some = sorted(evidence.parted.intersection(evidence.arrays))
+    if pair is None or len(some) == len(evidence.arrays) or "loss" in evidence.found.where:
         return None
-    some = sorted(i for i in evidence.parted if i < len(pair.b.after))
     seen = _seen(_ByIdentity(evidence))
     moves = [
         np.concatenate([(s.after[i] - s.before[i]).ravel() for i in some]) for s in (pair.a, pair.b)
@@ -239,6 +245,7 @@ def rounded_to_float32(evidence: Evidence) -> str | None:
 
 
 HYPOTHESES: tuple[Hypothesis, ...] = (
+    other_augmentation,
     rounded_to_float32,
     other_report,
     accumulated,
@@ -249,4 +256,8 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     other_rates,
     other_group,
     other_batches,
+)
+
+OF_PROGRAMS: tuple[Hypothesis, ...] = tuple(  # whose steps may not be taken on other rows
+    each for each in HYPOTHESES if each not in (other_rows, other_batches)
 )
