@@ -70,7 +70,7 @@ def _(plant):
 
 @fault("shifted once for all", "The second epoch trains on the images of the first.",
        "trajectory, the batch's loss", shifts, "scratch,scratch",
-       "augments all rows by the first draws")  # fmt: skip
+       "scratch augments by the same draws every time")  # fmt: skip
 def _(plant):
     kept = {}
 

@@ -28,10 +28,15 @@ def other_augmentation(evidence: Evidence) -> str | None:
         return None
     if not evidence.matches(_loss(evidence.a, pair, theirs, stream), pair.b.loss):
         return None
-    if np.array_equal(theirs, X):
-        return f"{name} does not augment the rows"
-    if len(steps) > 1 and np.array_equal(theirs, _rows(evidence.a, [pair])[0]):
-        return f"{name} augments all rows by the first draws"
+    ways = {"does not augment the rows": [X, X]}
+    if len(steps) > 1:
+        again = [_rows(each, [pair])[0] for each in (evidence.b, evidence.a)]
+        ways["augments by the same draws every time"] = again
+    for words, (first, second) in ways.items():
+        if np.array_equal(theirs, second):
+            return f"{name} {words}"
+        if np.array_equal(ours, first):
+            return None  # which is named with the sides swapped
     differ = (ours != theirs).reshape(len(X), -1).any(axis=1).sum()
     return f"the two augment {differ} of the {len(X)} rows of a batch differently"
 
