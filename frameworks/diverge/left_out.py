@@ -32,7 +32,7 @@ def not_compared(a: First, b: First) -> list[str]:
 def _not_walked(a: First, b: First, number: int) -> str:
     """Say that the layers of a network are not compared one by one, and why."""
     failed = [each for each in (a, b) if number in each.failures]
-    where = " and ".join(each.side.implementation for each in failed)
+    where = " and ".join(dict.fromkeys(each.side.implementation for each in failed))
     shape, why = a.batch.X.shape[1:], failed[0].failures[number]
     return (
         f"{a.names[number]} fails in {where} on rows of shape {shape} ({why}): its layers are not "

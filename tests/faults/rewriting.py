@@ -11,12 +11,18 @@ def small(name, module, task, **builders):
     return replace(page(name, module.SPEC, module.load, **builders), task=task)
 
 
-def write(plant, build, lines):
-    """Let a builder of a page have other lines, each in the place of one that stands there once."""
+def rewritten(build, lines):
+    """Return a builder of a page with other lines, each in the place of one that is there once."""
     source = inspect.getsource(build)
     for right, wrong in lines.items():
         assert source.count(right) == 1, right
         source = source.replace(right, wrong)
     names = dict(vars(inspect.getmodule(build)))
     exec(source, names)
-    plant.build(lambda own: lambda spec=plant.experiment.spec: names[build.__name__](spec))
+    return names[build.__name__]
+
+
+def write(plant, build, lines):
+    """Let a builder of a page have other lines."""
+    found = rewritten(build, lines)
+    plant.build(lambda own: lambda spec=plant.experiment.spec: found(spec))

@@ -70,11 +70,12 @@ def likely_cause(evidence: Evidence) -> str | None:
 
 def _of_network(evidence: Evidence, said: str) -> str:
     """Say in which of several networks it is, where its gradients or steps differ."""
-    names = evidence.a.names
-    if len(names) == 1 or evidence.level not in ("gradient", "step", "trajectory"):
+    names, where = evidence.a.names, evidence.found.where
+    of_steps = evidence.level in ("gradient", "step", "trajectory") or where.endswith("at the end")
+    if len(names) == 1 or not of_steps or "weights." not in where:
         return said
     name = names[evidence.network]
-    return said if name in said or "weights." not in evidence.found.where else f"for {name}, {said}"
+    return said if name in said else f"for {name}, {said}"
 
 
 def _of(evidence: Evidence) -> Sequence[Hypothesis]:
