@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from datasets import Samples
 from experiments.harness.report.svg import (
@@ -93,7 +94,8 @@ def _losses(trained: Trained) -> list[Figure]:
             epochs = np.arange(1, len(values) + 1)
             axes.plot(epochs, np.array(values, float), color=colour, linewidth=1.5, label=name)
             axes.axhline(end, color=LIMIT, linewidth=0.9, linestyle=":")
-        axes.legend(frameon=False, loc="center right")
+        axes.legend(frameon=False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("epoch")
         axes.set_ylabel("training loss")
         caption = f"Both losses of {first.by}. Dotted: 2 log 2 = 1.3863 and log 2 = 0.6931, where "

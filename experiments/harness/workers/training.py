@@ -94,11 +94,8 @@ def _check_measurable(experiment: Experiment, stage: Stage, estimator: Any) -> N
             f"a step of {experiment.name} returns {found}; it must return {' and '.join(needed)}, "
             "by which trainings are compared"
         )
-    if not 0 <= first.get("accuracy", 0) <= 1:
-        raise RequestError(
-            f"a step of {experiment.name} returns an accuracy that is not between 0 and 1"
-        )
-    estimator.evaluate(data.X_test[:1], data.y_test[:1])
+    if "loss" not in estimator.evaluate(data.X_test[:1], data.y_test[:1]):
+        raise RequestError(f"`evaluate` of {experiment.name} returns no loss of the test rows")
 
 
 def _tested(job: Job, course: Course, times: dict[str, float]) -> tuple[Record, Arrays]:
