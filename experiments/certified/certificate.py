@@ -86,7 +86,7 @@ def recipe_of(problem: Problem) -> Recipe:
     values = {
         "experiment": problem.experiment.name,
         "data": {"name": data.name, "source": data.source, "sha256": data.sha256},
-        "spec": asdict(problem.spec),
+        "spec": asdict(problem.experiment.spec_for(data, problem.spec)),  # as a record has it
         "seed": problem.seed,
         "digests": {
             "initial_weights": digest(*drawn),

@@ -145,7 +145,7 @@ def test_every_experiment_that_says_so_is_certified_on_all_its_data():
     expected = {(name, "real") for name in known}
     expected |= {(name, "stand-in") for name in known if has_stand_in(known[name])}
     assert set(stored()) == expected
-    assert len(known) >= 11
+    assert len(known) >= 14
 
 
 @pytest.mark.parametrize(("experiment", "source"), stored())

@@ -1,6 +1,7 @@
 """Certified losses of programs, phases, dropout and attention: scratch's, in more digits."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from functools import cache
 
 import numpy as np
@@ -12,12 +13,13 @@ from experiments.certified.lre import digits
 from experiments.certified.problem import Problem
 from experiments.certified.programs import PROGRAMS, AdversarialTraining
 from experiments.certified.session import difference
+from experiments.harness.records.models import SpecNumbers
 from experiments.registry import find_experiment
 from frameworks.errors import RequestError
 from frameworks.program import StepBatch
 from scratch import SGD
 
-from ..planting import train
+from ..planting import load, train
 from .small_pages import NARROW, narrow
 
 experiment_of = cache(narrow)
@@ -30,7 +32,8 @@ def certified(name):
 
 @pytest.mark.parametrize("name", NARROW)
 def test_scratch_trains_what_is_certified_and_has_its_digits(name):
-    record, exact = train(experiment_of(name), "scratch").record, certified(name)
+    page, exact = experiment_of(name), certified(name)
+    record = train(page, "scratch").record
     pairs = zip(
         [*record.history.loss, record.test.loss], [*exact.loss, exact.test_loss], strict=True
     )
@@ -39,6 +42,8 @@ def test_scratch_trains_what_is_certified_and_has_its_digits(name):
     assert exact.trained == trained
     assert exact.batch_order(trained or [record.epochs]) == (record.digests.batch_order or "")
     assert exact.digests.initial_weights == record.digests.initial_weights
+    spec = SpecNumbers.model_validate_json(json.dumps(asdict(page.spec_for(load(page)))))
+    assert exact.spec_changed(spec) == ""
     assert exact.digits >= 16
 
 
