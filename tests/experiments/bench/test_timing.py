@@ -432,5 +432,13 @@ def test_a_network_that_drops_at_random_is_timed_by_fit_alone(tmp_path):
         time_variant(cell, "sklearn", 20)
 
 
+def test_a_page_with_a_step_of_its_own_is_timed_by_fit_alone():
+    cell = replace(CHURN, experiment="gan")
+    result = timed("scratch", cell, steps=4)
+    assert (result.steps, result.plain, result.plain_loss) == (4, None, None)
+    with pytest.raises(Unavailable, match="a step of its own, which only `fit` performs"):
+        time_variant(cell, "pytorch-fused", 4)
+
+
 def test_a_product_of_matrices_takes_time():
     assert time_product(64, "float32") > 0
