@@ -45,6 +45,8 @@ class Experiment:
     band : by the data's source, the least and the largest value of the task's headline figure that
         the whole training may come to; where there is none, no value is expected
     certified : the arithmetic that the certified losses are computed in; None: there are none
+    certified_epochs : by the data's source, how many of the first epochs are certified where all
+        would take too long
     benchmarked : `lockstep bench` times it unless others are named
     long : `lockstep run` trains it only if it is named, or with --all
     phases : the trainings of which it consists, where it is not just one; `epochs` of the spec are
@@ -59,6 +61,7 @@ class Experiment:
     task: Task = CLASSIFICATION
     band: dict[str, Band] = field(default_factory=dict)
     certified: Literal["mpmath", "longdouble"] | None = None
+    certified_epochs: dict[str, int] = field(default_factory=dict)
     benchmarked: bool = False
     long: bool = False
     phases: Sequence[Phase] = ()
