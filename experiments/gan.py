@@ -93,20 +93,7 @@ def game_in_scratch(
         on_real, on_fake = discriminator.predict(real), discriminator.predict(fake)
         return loss.forward(on_real, ones) + loss.forward(on_fake, 0 * ones)
 
-<<<<<<< HEAD
     return step, loss_d
-=======
-    return Program(
-        networks=(generator, discriminator),
-        optimizers=(optimizer_g, optimizer_d),
-        step=step,
-        initial_weights=initial_weights,
-        draws=draw_noise,
-        loss=loss_d,
-        names=("generator", "discriminator"),
-        algorithm="adversarial training",
-    )
->>>>>>> certified
 
 
 def game_in_keras(
@@ -217,6 +204,7 @@ def build_scratch(spec: Numbers = SPEC) -> Program:
         draws=draw_noise,
         loss=loss_d,
         names=("generator", "discriminator"),
+        algorithm="adversarial training",
     )
 
 
