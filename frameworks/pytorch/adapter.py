@@ -1,7 +1,7 @@
 """PyTorch behind the shared interface."""
 
 from collections.abc import Iterable, Iterator
-from copy import copy
+from copy import copy, deepcopy
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from frameworks.program import (
     Step,
     StepBatch,
     Watched,
+    numbers_of,
     updated_in,
 )
 from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn
@@ -54,8 +55,6 @@ class PyTorchAdapter(Adapter):
         for optimizer in parts.optimizers:
             _convert(optimizer, getattr(torch, self.dtype))
         self.layouts = Layouts(map(layout_of, modules))
-        kept = parts.states if isinstance(parts, Program) else ()
-        self.states = [a for module in modules for a in canonical_states(module, kept)]
         self.dropout = DropoutModules(parts.networks)
         return parts
 
@@ -70,7 +69,7 @@ class PyTorchAdapter(Adapter):
                 own.copy_(torch.tensor(np.ascontiguousarray(values)))
 
     def get_optimizer_state(self) -> Any:
-        return [optimizer.state_dict() for optimizer in self.parts.optimizers]
+        return deepcopy([optimizer.state_dict() for optimizer in self.parts.optimizers])
 
     def set_optimizer_state(self, state: Any) -> None:
         for optimizer, own in zip(self.parts.optimizers, state, strict=True):
@@ -132,7 +131,7 @@ class PyTorchAdapter(Adapter):
         named = {name: torch.from_numpy(a) for name, a in draws.named.items()}
         with self.dropout.handed(draws.masks):
             values = self.step(tensors, named)
-        return {name: value.item() for name, value in values.items()}
+        return numbers_of(values)
 
     def watch_step(self, batch: StepBatch, draws: StepDraws) -> Watched:
         given: dict[int, torch.Tensor] = {}
@@ -142,10 +141,15 @@ class PyTorchAdapter(Adapter):
                 given[id(p)] = torch.zeros_like(p) if p.grad is None else p.grad.clone()
 
         hooks = [each.register_step_pre_hook(note) for each in self.parts.optimizers]
+        left = [p.grad for p in self.layouts.own]  # a step may rely on what the last one leaves
+        for p in self.layouts.own:
+            p.grad = None if p.grad is None else p.grad.clone()
         try:
             with nothing_else_drawn():
                 values = self.run_step(batch, draws)
         finally:
+            for p, gradient in zip(self.layouts.own, left, strict=True):
+                p.grad = gradient
             for hook in hooks:
                 hook.remove()
         own = [given.get(id(p), torch.zeros_like(p)).detach().numpy() for p in self.layouts.own]
@@ -164,7 +168,7 @@ class PyTorchAdapter(Adapter):
         named = {name: torch.from_numpy(a) for name, a in draws.named.items()}
         with torch.no_grad():
             values = evaluate(tensors, named)
-        return {name: value.item() for name, value in values.items()}
+        return numbers_of(values)
 
     def _loss(
         self, output: torch.Tensor, y: torch.Tensor, w: torch.Tensor | None = None
@@ -208,6 +212,17 @@ class PyTorchAdapter(Adapter):
         gradients = {id(p): g for p, g in zip(trained, found, strict=True) if g is not None}
         own = [gradients.get(id(p), torch.zeros_like(p)).numpy() for p in self.layouts.own]
         return float(loss.detach()), self.layouts.to_canonical(own)
+
+    @property
+    def states(self) -> list[torch.Tensor]:
+        """What modules learn without a gradient: a step may put other tensors in their place."""
+        kept = self.parts.states if isinstance(self.parts, Program) else ()
+        modules = [module for network in self.parts.networks for module in network.modules()]
+        return [a for module in modules for a in canonical_states(module, kept)]
+
+    def has_state(self, name: str) -> bool:
+        buffers = (key for network in self.parts.networks for key, _ in network.named_buffers())
+        return name in {key.rpartition(".")[2] for key in buffers}
 
     def get_states(self) -> list[np.ndarray]:
         return [a.numpy().copy() for a in self.states]

@@ -30,6 +30,8 @@ __all__ = [
     "take_rows",
 ]
 
+_MANY = 2**17  # numbers: a copy of more of them takes longer than the conversion within a call
+
 
 class CannotFollow(TypeError):
     """Plain code did something that the noted calls would not repeat."""
@@ -155,7 +157,8 @@ class Trace:
     def _of_one_type(self, ufunc: np.ufunc, inputs: Any) -> list[np.ndarray]:
         """Return the inputs as arrays of the types that the ufunc computes with.
 
-        It would convert them itself, by way of a buffer, which takes longer than a copy.
+        It would convert them itself, by way of a buffer: of few numbers, that takes longer than a
+        copy; of many, to write and read the copy takes longer.
         """
         weak = tuple(
             plain(x).dtype if isinstance(x, np.ndarray | np.generic) else type(x) for x in inputs
@@ -165,7 +168,7 @@ class Trace:
         for x, dtype in zip(inputs, types, strict=False):
             if not isinstance(x, np.ndarray):
                 x = np.asarray(x, dtype)
-            elif x.dtype != dtype and isinstance(x, TracedArray):
+            elif x.dtype != dtype and isinstance(x, TracedArray) and x.size <= _MANY:
                 x = x.astype(dtype)
             arrays.append(x)
         return arrays

@@ -34,8 +34,8 @@ def certify(
     """Compute every epoch's loss in higher precision, and store it; or check what is stored.
 
     The small networks are trained with mpmath in 50 digits, the others with NumPy's longdouble. All
-    of it takes about two hours. Exit code 1: a stored loss is not reproduced; 2: the request cannot
-    be carried out.
+    of it takes two and a half hours. Exit code 1: a stored loss is not reproduced; 2: the request
+    cannot be carried out.
 
     For example:
 

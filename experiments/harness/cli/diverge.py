@@ -181,9 +181,15 @@ def _compare_page(
 def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "Report":
     """Compare the networks of two sides as models of one's own, to the last cause."""
     from frameworks.live.entry import diverge
+    from frameworks.program import Program
 
     size = min(a.batch_size, len(a.rows[0]))
-    (ours, _), (theirs, _), (X, y) = a.open(), b.open(), a.rows
+    (ours, opened), (theirs, _), (X, y) = a.open(), b.open(), a.rows
+    if isinstance(opened.adapter.parts, Program):
+        raise RequestError(
+            f"--explain-all remedies one network with one loss, and {a.blueprint.name} has a step "
+            "of its own: without the option, the first difference is named with its cause"
+        )
     options: Any = {"dtype": dtype, "seed": seed, "steps": steps, "batch_size": size}
     return diverge(ours, theirs, X, y, explain_all=True, **options)
 

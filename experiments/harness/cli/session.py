@@ -16,7 +16,7 @@ from experiments.harness.cli.tables import in_a_sentence, show_experiment, show_
 from experiments.harness.execute import TIMEOUT, check_limits, rebuild, train, write
 from experiments.harness.interruption import interruptible, time_limit
 from experiments.harness.outcomes import Outcome
-from experiments.harness.outcomes.announcing import announcing
+from experiments.harness.outcomes.announcing import Announcer
 from experiments.harness.plan import Plan, plan
 from experiments.harness.records.models import Results
 from experiments.harness.records.native import check_margin
@@ -47,13 +47,11 @@ class Manner(NamedTuple):
     send_pages: bool = False  # a user's own page may travel there
 
 
-def run(request: Request, manner: Manner, junit: Path | None = None) -> int:
+def run(request: Request, manner: Manner, announcer: Announcer) -> int:
     """Train what is missing, show the results, and return the exit code."""
-    with announcing("lockstep run", junit, manner.as_json) as announcer:
-        results, counts, store = _run(request, manner)
-        outcome = _outcome(announcer.command, results, counts)
-        code = announcer.announce(outcome)
-        _conclude(store, results, make_console(manner.as_json), manner.as_json, counts)
+    results, counts, store = _run(request, manner)
+    code = announcer.announce(_outcome(announcer.command, results, counts))
+    _conclude(store, results, make_console(manner.as_json), manner.as_json, counts)
     return code
 
 

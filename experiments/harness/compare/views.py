@@ -22,14 +22,15 @@ _SIGNS = {"worse": "✗", "better": "✓"}
 def findings(comparison: schema.ComparedRuns) -> list[tuple[str, str]]:
     """Return (verdict, sentence) for everything that changed or was not compared."""
     found: list[tuple[str, str]] = [
-        (each.verdict, f"{each}: {each.verdict}: {'; '.join(each.reasons)}")
+        (each.verdict, each.sentence)
         for each in comparison.trainings
         if each.verdict != "unchanged"
     ]
-    for pair in comparison.pairs:
-        if pair.verdict in ("worse", "better"):
-            now = f"{pair.after} now{': ' if pair.reason else ''}{pair.reason}"
-            found.append((pair.verdict, f"{pair}: {pair.verdict}: {pair.before} before, {now}"))
+    found += [
+        (pair.verdict, pair.sentence)
+        for pair in comparison.pairs
+        if pair.verdict in ("worse", "better")
+    ]
     for refused in comparison.not_comparable:
         found.append(("not comparable", f"{refused.training}: not comparable: {refused.reason}"))
     found += [("only before", f"{name}: only before") for name in comparison.only_before]

@@ -38,7 +38,8 @@ def draw_samples(trained: Trained) -> list[Figure]:
     if not found:
         return []
     if d > 1:
-        return [_in_the_plane(trained, name, x) for name, x in found.items()]
+        planes = [_in_the_plane(trained, name, x) for name, x in found.items()]
+        return [*planes, *_losses(trained)]
     judged = [_discriminator(trained)] if trained.found("line_outputs") else []
     return [_density(trained, trained.data.targets, found), *judged, *_losses(trained)]
 
@@ -110,6 +111,8 @@ def _in_the_plane(trained: Trained, name: str, x: np.ndarray) -> Figure:
         axes.scatter(*trained.data.y_test[:, :2].T, s=9, c=MUTED, alpha=0.4, linewidths=0)
         axes.scatter(*x[:, :2].T, s=6, c=SERIES[0], linewidths=0)
         axes.set_aspect("equal")
+        axes.set_axisbelow(True)
         count, of = targets.covered(x), len(targets.centres)
-        caption = f"{count} of {of} modes have a sample within three standard deviations."
+        caption = f"{count} of {of} modes have a sample within three standard deviations; so near "
+        caption += f"to one are {targets.near(x):.1%} of the samples. Grey: true ones."
         return Figure(caption, to_svg(drawn, trained.title, f"Samples of {name}: {caption}"), name)
