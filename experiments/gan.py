@@ -24,7 +24,7 @@ import numpy as np
 from datasets import Dataset, Policy, load_gaussian
 from experiments.harness.experiment import Experiment
 from frameworks import Program, Spec, float32
-from frameworks.program import StepBatch
+from frameworks.program import Step, StepBatch
 from frameworks.task import GENERATION
 from scratch import glorot_uniform, zeros
 
@@ -64,38 +64,13 @@ def draw_noise(spec: Numbers, rng: np.random.Generator, n: int) -> dict[str, np.
     return {name: rng.normal(size=(n, spec.inputs)) for name in ("noise_d", "noise_g")}
 
 
-def build_scratch(spec: Numbers = SPEC) -> Program:
-    """Build it in NumPy."""
-    from scratch import (
-        Adam,
-        BinaryCrossEntropy,
-        Dense,
-        Scheduled,
-        Sequential,
-        StepRate,
-        Tanh,
-    )
+def game_in_scratch(
+    generator: Any, discriminator: Any, optimizer_g: Any, optimizer_d: Any
+) -> tuple[Step, Any]:
+    """Return, in NumPy, a step of both networks, and the discriminator's loss."""
+    from scratch import BinaryCrossEntropy
 
-    (hidden,) = spec.hidden
-    generator = Sequential(Dense(spec.inputs, spec.inputs))
-    discriminator = Sequential(
-        Dense(spec.inputs, hidden),
-        Tanh(),
-        Dense(hidden, 1),
-    )
     loss = BinaryCrossEntropy()
-
-    def adam() -> Scheduled:
-        rate = StepRate(spec.learning_rate, factor=0.5, size=spec.halve_every)
-        optimizer = Adam(
-            beta_1=spec.beta_1,
-            beta_2=spec.beta_2,
-            epsilon=spec.epsilon_hat,
-            epsilon_hat=True,
-        )
-        return Scheduled(rate, optimizer)
-
-    optimizer_g, optimizer_d = adam(), adam()
 
     def step(batch: StepBatch, draws: Mapping[str, Any]) -> dict[str, Any]:
         real, ones = batch.X, np.ones((len(batch.X), 1))
@@ -118,49 +93,18 @@ def build_scratch(spec: Numbers = SPEC) -> Program:
         on_real, on_fake = discriminator.predict(real), discriminator.predict(fake)
         return loss.forward(on_real, ones) + loss.forward(on_fake, 0 * ones)
 
-    return Program(
-        networks=(generator, discriminator),
-        optimizers=(optimizer_g, optimizer_d),
-        step=step,
-        initial_weights=initial_weights,
-        draws=draw_noise,
-        loss=loss_d,
-        names=("generator", "discriminator"),
-    )
+    return step, loss_d
 
 
-def build_keras(spec: Numbers = SPEC) -> Program:
-    """Build it in Keras."""
+def game_in_keras(
+    generator: Any, discriminator: Any, optimizer_g: Any, optimizer_d: Any
+) -> tuple[Step, Any]:
+    """Return, in Keras, a step of both networks, and the discriminator's loss."""
     import keras
     import tensorflow as tf
-    from keras import layers, ops
+    from keras import ops
 
-    (hidden,) = spec.hidden
-    generator = keras.Sequential([layers.Input((spec.inputs,)), layers.Dense(spec.inputs)])
-    discriminator = keras.Sequential(
-        [
-            layers.Input((spec.inputs,)),
-            layers.Dense(hidden),
-            layers.Activation("tanh"),
-            layers.Dense(1),
-        ]
-    )
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-
-    def adam(network: keras.Model) -> keras.optimizers.Adam:
-        rate = keras.optimizers.schedules.ExponentialDecay(
-            spec.learning_rate, spec.halve_every, decay_rate=0.5, staircase=True
-        )
-        optimizer = keras.optimizers.Adam(
-            rate,
-            beta_1=spec.beta_1,
-            beta_2=spec.beta_2,
-            epsilon=spec.epsilon_hat,
-        )
-        optimizer.build(network.trainable_variables)
-        return optimizer
-
-    optimizer_g, optimizer_d = adam(generator), adam(discriminator)
 
     def step(batch: StepBatch, draws: Mapping[str, Any]) -> dict[str, Any]:
         real, ones = batch.X, ops.ones_like(batch.X[:, :1])
@@ -184,6 +128,116 @@ def build_keras(spec: Numbers = SPEC) -> Program:
         on_real, on_fake = discriminator(real), discriminator(fake)
         return loss(ones, on_real) + loss(0 * ones, on_fake)
 
+    return step, loss_d
+
+
+def game_in_pytorch(
+    generator: Any, discriminator: Any, optimizer_g: Any, optimizer_d: Any
+) -> tuple[Step, Any]:
+    """Return, in PyTorch, a step of both networks, and the discriminator's loss."""
+    import torch
+    from torch import nn
+
+    loss = nn.BCEWithLogitsLoss()
+
+    def step(batch: StepBatch, draws: Mapping[str, Any]) -> dict[str, Any]:
+        real, ones = batch.X, torch.ones_like(batch.X[:, :1])
+        fake = generator(draws["noise_d"]).detach()
+        loss_real = loss(discriminator(real), ones)
+        loss_fake = loss(discriminator(fake), 0 * ones)
+        loss_d = loss_real + loss_fake
+        optimizer_d.zero_grad()
+        loss_d.backward()
+        optimizer_d.step()
+
+        fake = generator(draws["noise_g"])
+        loss_g = loss(discriminator(fake), ones)
+        optimizer_g.zero_grad()
+        loss_g.backward()
+        optimizer_g.step()
+        return {"loss": loss_d, "generator_loss": loss_g}
+
+    def loss_d(fake: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        ones = torch.ones_like(real[:, :1])
+        on_real, on_fake = discriminator(real), discriminator(fake)
+        return loss(on_real, ones) + loss(on_fake, 0 * ones)
+
+    return step, loss_d
+
+
+def build_scratch(spec: Numbers = SPEC) -> Program:
+    """Build it in NumPy."""
+    from scratch import (
+        Adam,
+        Dense,
+        Scheduled,
+        Sequential,
+        StepRate,
+        Tanh,
+    )
+
+    (hidden,) = spec.hidden
+    generator = Sequential(Dense(spec.inputs, spec.inputs))
+    discriminator = Sequential(
+        Dense(spec.inputs, hidden),
+        Tanh(),
+        Dense(hidden, 1),
+    )
+
+    def adam() -> Scheduled:
+        rate = StepRate(spec.learning_rate, factor=0.5, size=spec.halve_every)
+        optimizer = Adam(
+            beta_1=spec.beta_1,
+            beta_2=spec.beta_2,
+            epsilon=spec.epsilon_hat,
+            epsilon_hat=True,
+        )
+        return Scheduled(rate, optimizer)
+
+    optimizer_g, optimizer_d = adam(), adam()
+    step, loss_d = game_in_scratch(generator, discriminator, optimizer_g, optimizer_d)
+    return Program(
+        networks=(generator, discriminator),
+        optimizers=(optimizer_g, optimizer_d),
+        step=step,
+        initial_weights=initial_weights,
+        draws=draw_noise,
+        loss=loss_d,
+        names=("generator", "discriminator"),
+    )
+
+
+def build_keras(spec: Numbers = SPEC) -> Program:
+    """Build it in Keras."""
+    import keras
+    from keras import layers
+
+    (hidden,) = spec.hidden
+    generator = keras.Sequential([layers.Input((spec.inputs,)), layers.Dense(spec.inputs)])
+    discriminator = keras.Sequential(
+        [
+            layers.Input((spec.inputs,)),
+            layers.Dense(hidden),
+            layers.Activation("tanh"),
+            layers.Dense(1),
+        ]
+    )
+
+    def adam(network: keras.Model) -> keras.optimizers.Adam:
+        rate = keras.optimizers.schedules.ExponentialDecay(
+            spec.learning_rate, spec.halve_every, decay_rate=0.5, staircase=True
+        )
+        optimizer = keras.optimizers.Adam(
+            rate,
+            beta_1=spec.beta_1,
+            beta_2=spec.beta_2,
+            epsilon=spec.epsilon_hat,
+        )
+        optimizer.build(network.trainable_variables)
+        return optimizer
+
+    optimizer_g, optimizer_d = adam(generator), adam(discriminator)
+    step, loss_d = game_in_keras(generator, discriminator, optimizer_g, optimizer_d)
     return Program(
         networks=(generator, discriminator),
         optimizers=(optimizer_g, optimizer_d),
@@ -209,7 +263,6 @@ def build_pytorch(spec: Numbers = SPEC) -> Program:
         nn.Tanh(),
         nn.Linear(hidden, 1),
     )
-    loss = nn.BCEWithLogitsLoss()
 
     def adam(network: nn.Module) -> torch.optim.Adam:
         rate = step_rate(spec.learning_rate, factor=0.5, size=spec.halve_every)
@@ -222,29 +275,7 @@ def build_pytorch(spec: Numbers = SPEC) -> Program:
         return use_rate(optimizer, rate)  # differs: its own schedulers count apart from it
 
     optimizer_g, optimizer_d = adam(generator), adam(discriminator)
-
-    def step(batch: StepBatch, draws: Mapping[str, Any]) -> dict[str, Any]:
-        real, ones = batch.X, torch.ones_like(batch.X[:, :1])
-        fake = generator(draws["noise_d"]).detach()
-        loss_real = loss(discriminator(real), ones)
-        loss_fake = loss(discriminator(fake), 0 * ones)
-        loss_d = loss_real + loss_fake
-        optimizer_d.zero_grad()
-        loss_d.backward()
-        optimizer_d.step()
-
-        fake = generator(draws["noise_g"])
-        loss_g = loss(discriminator(fake), ones)
-        optimizer_g.zero_grad()
-        loss_g.backward()
-        optimizer_g.step()
-        return {"loss": loss_d, "generator_loss": loss_g}
-
-    def loss_d(fake: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
-        ones = torch.ones_like(real[:, :1])
-        on_real, on_fake = discriminator(real), discriminator(fake)
-        return loss(on_real, ones) + loss(on_fake, 0 * ones)
-
+    step, loss_d = game_in_pytorch(generator, discriminator, optimizer_g, optimizer_d)
     return Program(
         networks=(generator, discriminator),
         optimizers=(optimizer_g, optimizer_d),

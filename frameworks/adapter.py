@@ -54,13 +54,16 @@ def _require_new(build: Any, parts: Any) -> None:
     """
     for what, objects in (("network", parts.networks), ("optimizer", parts.optimizers)):
         for each in objects:
+            if isinstance(each, float):  # the neuron's optimizer is its learning rate
+                continue
+            if each is None or isinstance(each, str):
+                raise TypeError(f"build: {name_of(build)} must return its {what}, got {each!r}")
             if _BUILT.get(id(each)) is each:
                 raise TypeError(
-                    f"build: {name_of(build)} returns a {what} again that it has returned before; "
+                    f"build: {name_of(build)} returns the same {what} as before; "
                     "it must make new ones at every call (is it cached?)"
                 )
-            if not isinstance(each, float):  # the neuron's optimizer is its learning rate
-                _BUILT[id(each)] = each
+            _BUILT[id(each)] = each
 
 
 class Adapter(ABC):
@@ -74,6 +77,8 @@ class Adapter(ABC):
         self._arguments = build, spec, dtype, task
         self.spec, self.dtype, self.task = spec, dtype, task
         self.parts = self.build(build, spec)
+        self._returned: tuple[str, ...] | None = None  # the names of a program's values
+        self._check_names(name_of(build))
         self.stream = StepStream(Draws(0), dtype)  # draws nothing until `draw_from`
         self.threshold = task.threshold(self.parts.logits)
 
@@ -88,6 +93,22 @@ class Adapter(ABC):
         self.set_weights(weights)
         self.set_layer_state(layer_state)
         self.set_optimizer_state(optimizer_state)
+
+    def _check_names(self, build: str) -> None:
+        """Raise ValueError if a program names networks or states that are not there."""
+        if not isinstance(self.parts, Program):
+            return
+        names, states = self.parts.names, self.parts.states
+        if isinstance(names, str) or len({*names}) not in (0, len(self.parts.networks)):
+            raise ValueError(
+                f"build: {build} must name each of its {len(self.parts.networks)} networks "
+                f"differently, or none; got names={names!r}"
+            )
+        for name in [states] if isinstance(states, str) else states:
+            if isinstance(states, str) or not self.has_state(name):
+                raise ValueError(
+                    f"build: {build} has states={states!r}, of which no layer keeps {name!r}"
+                )
 
     @property
     def step(self) -> Step:
@@ -187,8 +208,18 @@ class Adapter(ABC):
                 i = rows[start : start + batch_size]
                 batch = StepBatch(*(None if a is None else a[i] for a in data))
                 values = self.run_step(batch, self.stream(len(i)))
+                self._check_values(values)
                 totals.update({name: value * len(i) for name, value in values.items()})
             yield {name: total / n for name, total in totals.items()}
+
+    def _check_values(self, values: dict[str, float]) -> None:
+        """Raise ValueError if a step returns other values than those before: no mean has them."""
+        self._returned = self._returned or (*values,)
+        if {*values} != {*self._returned}:
+            before, now = (", ".join(names) or "nothing" for names in (self._returned, values))
+            raise ValueError(
+                f"every step must return the same values; one returned {before}, a later one {now}"
+            )
 
     def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
         """Run a program's step on a batch of arrays and return its values."""
@@ -234,7 +265,8 @@ class Adapter(ABC):
             raise TypeError("build must return a Program with an `evaluate`")
         own = None if parts.draws is None else partial(parts.draws, self.spec)
         draws = StepStream(Draws(0), self.dtype, own=own)(len(batch.X))
-        return self.run_evaluation(parts.evaluate, StepBatch(*batch), draws)
+        rows = StepBatch(*(None if a is None else a.copy() for a in batch))  # to write into
+        return self.run_evaluation(parts.evaluate, rows, draws)
 
     def run_evaluation(
         self, evaluate: Step, batch: StepBatch, draws: StepDraws
@@ -275,6 +307,10 @@ class Adapter(ABC):
         The gradients are laid out as `get_weights`. No step is taken and nothing is drawn: layers
         use the dropout masks of the next step.
         """
+
+    def has_state(self, name: str) -> bool:
+        """Return whether a layer of a page's own keeps a state of this name."""
+        return False
 
     def get_states(self) -> list[np.ndarray]:
         """Return copies of what layers learn without a gradient, in layer order.

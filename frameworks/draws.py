@@ -1,7 +1,7 @@
 """Everything random in a training, drawn once and handed to every implementation."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -102,7 +102,13 @@ class StepStream:
         self, augment: Callable[[np.random.Generator, np.ndarray], np.ndarray], X: np.ndarray
     ) -> np.ndarray:
         """Return rows X (n, ...) that augment(rng, X) has changed at random, in the same dtype."""
-        changed = np.ascontiguousarray(augment(self.draws.steps, X), dtype=X.dtype)
+        returned = np.asarray(augment(self.draws.steps, X.copy()))  # which may write into its rows
+        if returned.shape != X.shape or returned.dtype.kind not in "biuf":
+            raise ValueError(
+                f"augment must return real numbers of shape {X.shape}, as it was given; "
+                f"got {returned.dtype} of shape {returned.shape}"
+            )
+        changed = np.ascontiguousarray(returned, dtype=X.dtype)
         digest = sha256(self.draws.draws_sha256.encode() + changed.tobytes())
         self.draws.draws_sha256 = digest.hexdigest()
         return changed
@@ -130,7 +136,13 @@ class StepStream:
         """Return boolean masks of what is kept, and the program's draws before any cast."""
         kept = [rng.random((rows, *shape)) >= rate for rate, shape in self.dropped]
         own = {} if self._own is None else self._own(rng, rows)
-        return StepDraws(tuple(kept), {name: np.asarray(a) for name, a in own.items()})
+        if not isinstance(own, Mapping):
+            raise TypeError(f"draws must return arrays by name, got {type(own).__name__}")
+        named = {name: np.asarray(a) for name, a in own.items()}
+        for name, array in named.items():
+            if array.dtype.kind not in "biuf":
+                raise TypeError(f"draws must return real numbers, got {array.dtype} for {name!r}")
+        return StepDraws(tuple(kept), named)
 
     def _in_dtype(self, drawn: StepDraws) -> StepDraws:
         masks = [

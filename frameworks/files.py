@@ -1,5 +1,6 @@
 """Files that are written whole or not at all, and the removal of unfinished ones."""
 
+import errno
 import os
 import re
 import secrets
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from frameworks.errors import RequestError
 
-__all__ = ["CannotWrite", "remove_unfinished", "write_atomically", "write_whole"]
+__all__ = ["CannotWrite", "can_be_written", "remove_unfinished", "write_atomically", "write_whole"]
 
 # Ours end in a random number; those of earlier versions in a process number.
 _UNFINISHED = re.compile(r"\.(?P<name>.+)\.([0-9a-f]{16}|\d+)")
@@ -18,12 +19,24 @@ class CannotWrite(RequestError):
     """A file that cannot be written: a full disk, for example, where no other would do better."""
 
 
+def can_be_written(path: Path) -> bool:
+    """Return whether a path is a file's, or free: a device, a pipe or a folder stays what it is.
+
+    Nor is a link replaced that leads to one, as /dev/stdout does.
+    """
+    if path.is_symlink() and os.readlink(path).startswith("/proc/"):
+        return False
+    return path.is_file() or not path.exists()
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file atomically: at any time it is either complete or as it was before.
 
-    Raises OSError, for example if the disk is full. Only a killed process leaves an unfinished
-    file.
+    Raises OSError, for example if the disk is full, or if something else than a file is there. Only
+    a killed process leaves an unfinished file.
     """
+    if not can_be_written(path):
+        raise OSError(errno.EEXIST, "there is something else than a file", str(path))
     # A process number names no writer: threads share it, and so do processes in two containers.
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:

@@ -80,7 +80,8 @@ _KINDS = {
     "concatenation": ("Concatenate",),
     "maximum": ("Maximum",),
     "up-sampling": (
-        *("Upsample", "NearestUpsample2D", "BilinearUpsample2D"),
+        *("Upsample", "NearestUpsample1D", "NearestUpsample2D"),
+        *("LinearUpsample1D", "BilinearUpsample2D"),
         *_in_dimensions("UpSampling{}D"),
     ),
     "zero padding": _in_dimensions("ZeroPadding{}D", "ZeroPad{}d"),

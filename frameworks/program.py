@@ -8,7 +8,8 @@ import numpy as np
 
 __all__ = [
     *("Augment", "Builder", "InitialWeights", "Parts", "Program", "ProgramBuilder", "Step"),
-    *("StepArrays", "StepBatch", "Watched", "loss_of", "name_of", "updated_in", "with_spec"),
+    *("StepArrays", "StepBatch", "Watched", "loss_of", "name_of", "numbers_of", "updated_in"),
+    "with_spec",
 ]
 
 InitialWeights = Callable[[Any, np.random.Generator], list[np.ndarray]]
@@ -106,6 +107,26 @@ def updated_in(given: Iterable[int], owned: Sequence[Iterable[Any]]) -> tuple[in
 def loss_of(values: Mapping[str, float]) -> float:
     """Return the loss among the values of a step, or the first of them if none is so called."""
     return values.get("loss", next(iter(values.values())))
+
+
+def numbers_of(values: Any) -> dict[str, float]:
+    """Return the values of a step, or of an evaluation; TypeError or ValueError for what is none.
+
+    >>> numbers_of({"loss": np.float32(0.5)})
+    {'loss': 0.5}
+    """
+    if not isinstance(values, Mapping):
+        kind = type(values).__name__
+        raise TypeError(f"a step must return its values by name, as {{'loss': loss}}; got {kind}")
+    for name in values:
+        if not isinstance(name, str) or not name.isidentifier() or name == "seconds":
+            raise ValueError(
+                f"a value of a step must have a name, other than seconds; got {name!r}"
+            )
+    found = {name: float(x.item() if hasattr(x, "item") else x) for name, x in values.items()}
+    if not 0 <= found.get("accuracy", 0) <= 1:
+        raise ValueError(f"accuracy must be between 0 and 1, got {found['accuracy']!r}")
+    return found
 
 
 def name_of(build: Any) -> str:

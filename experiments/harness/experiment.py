@@ -83,8 +83,15 @@ class Experiment:
 
     @property
     def beside(self) -> tuple[Path, ...]:
-        """The files that a user's page imports from its own folder."""
-        return self.module.__dict__.get("lockstep_beside", ())
+        """The files that a page imports from its own folder; of the suite's, other pages."""
+        page = self.module
+        if self.is_users:
+            return page.__dict__.get("lockstep_beside", ())
+        used = {getattr(each, "__module__", None) or "" for each in vars(page).values()}
+        pages = (name for name in used if name.rpartition(".")[0] == page.__package__)
+        return tuple(
+            sorted(Path(str(sys.modules[name].__file__)) for name in {*pages} - {self.page})
+        )
 
     @property
     def is_users(self) -> bool:
@@ -150,7 +157,7 @@ class Experiment:
 
     def begun_on(self, data: Dataset) -> Dataset:
         """Return the rows of the first phase, which the benchmark times."""
-        return self.all_phases[0].data(data, {})
+        return self._rows_of(self.all_phases[0], data, {})
 
     def tested_on(self, data: Dataset) -> Dataset:
         """Return the rows of the last phase, which the outputs and answers of a record belong to.
@@ -158,13 +165,20 @@ class Experiment:
         Where they follow from an earlier phase's training, the experiment's own are returned.
         """
         try:
-            return self.all_phases[-1].data(data, {})
+            return self._rows_of(self.all_phases[-1], data, {})
         except KeyError:
             return data
 
+    def _rows_of(self, phase: Phase, data: Dataset, before: Before) -> Dataset:
+        """Return a phase's data; a user's page may write into its rows, unseen by the next seed."""
+        if self.is_users and self.phases:
+            names = ("X_train", "y_train", "X_test", "y_test")
+            data = replace(data, **{name: getattr(data, name).copy() for name in names})
+        return phase.data(data, before)
+
     def stage(self, phase: Phase, data: Dataset, before: Before, how: How) -> Stage:
         """Return a phase, ready to be trained; `before` holds the estimators of those before it."""
-        own = phase.data(data, before)
+        own = self._rows_of(phase, data, before)
         task, seed, weights = phase.task or self.task, phase.seed(how.seed), None
         spec = self.spec_for(own, phase.spec, task)
         if phase.weights is not None:

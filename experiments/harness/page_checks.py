@@ -34,6 +34,7 @@ def check_experiment(experiment: "Experiment") -> None:
         tasks = ", ".join(name.upper().replace(" ", "_") for name in TASKS)
         raise TypeError(f"task must be one of frameworks.task's {tasks}, got {experiment.task!r}")
     _check_band(experiment.band)
+    _check_phases(experiment.phases, experiment.task)
 
 
 def _check_spec(spec: Spec) -> None:
@@ -76,6 +77,33 @@ def _check_builders(builders: Any, spec: Spec) -> None:
                 f"{name_of(build)} has another spec by default than spec={spec!r}; records would "
                 "name numbers that nothing was trained with"
             )
+
+
+def _check_phases(phases: Any, task: Task) -> None:
+    from experiments.harness.phases import Phase
+
+    if not isinstance(phases, Sequence) or not all(isinstance(each, Phase) for each in phases):
+        raise TypeError(f"phases must be a tuple of Phase, got {phases!r}")
+    names = [each.name for each in phases]
+    for name in names:
+        if not isinstance(name, str) or not name.strip() or name != printable(name):
+            raise TypeError(f"a phase must be named by printable text, got {name!r}")
+        if names.count(name) > 1:
+            raise ValueError(f"two phases are called {name!r}; the later could not name the other")
+    for each in phases:
+        if not isinstance(each.spec, Spec):
+            raise TypeError(f"spec of phase {each.name!r} must be a frameworks.Spec")
+        _check_spec(each.spec)
+        if not isinstance(each.validate, int | float) or not 0 <= each.validate < 1:
+            raise ValueError(
+                f"validate of phase {each.name!r} must be a share of the rows, from 0 to less than "
+                f"1, got {each.validate!r}"
+            )
+    if phases and phases[-1].task not in (None, task):
+        raise ValueError(
+            f"task of the last phase, {names[-1]!r}, must be the experiment's, whose answers it "
+            "gives"
+        )
 
 
 def _check_band(band: Any) -> None:

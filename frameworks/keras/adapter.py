@@ -50,6 +50,7 @@ class KerasAdapter(RunsPrograms, Adapter):
         self.layouts = Layouts(map(layout_of, layers))
         kept = parts.states if isinstance(parts, Program) else ()
         self.states = [a for layer in layers for a in canonical_states(layer, kept)]
+        self._kept = {name for layer in layers for name in kept if hasattr(layer, name)}
         self.dropout = DropoutLayers(parts.networks)
         self._compiled_for: tuple[Any, ...] = ()
         return parts
@@ -113,6 +114,9 @@ class KerasAdapter(RunsPrograms, Adapter):
 
     def _optimizer_variables(self) -> list[keras.Variable]:
         return [v for optimizer in self.parts.optimizers for v in optimizer.variables]
+
+    def has_state(self, name: str) -> bool:
+        return name in self._kept
 
     def get_states(self) -> list[np.ndarray]:
         return self._values(self.states)

@@ -10,7 +10,7 @@ from frameworks.adapter import Adapter
 from frameworks.draws import StepDraws
 from frameworks.keras.dropout import nothing_else_drawn
 from frameworks.keras.loading import keras
-from frameworks.program import Step, StepBatch, Watched, updated_in
+from frameworks.program import Step, StepBatch, Watched, numbers_of, updated_in
 from scratch import Batch
 
 __all__ = ["RunsPrograms"]
@@ -39,7 +39,7 @@ class RunsPrograms(Adapter):
         """Run a program's step on a batch of arrays and return its values."""
         tensors, named = _tensors(batch, draws)
         values = self._run_step(tensors, [_tensor(mask) for mask in draws.masks], named)
-        return {name: float(value) for name, value in values.items()}
+        return numbers_of(values)
 
     def _run_step(
         self, batch: StepBatch, masks: Tensors, named: dict[str, Any]
@@ -56,7 +56,7 @@ class RunsPrograms(Adapter):
                 values = RunsPrograms._run_step(self, tensors, [*map(_tensor, draws.masks)], named)
         found = {key: self._to_numpy(keras.ops.convert_to_tensor(g)) for key, g in given.items()}
         own = [found.get(id(w), np.zeros(w.shape, self.dtype)) for w in self.layouts.own]
-        losses = {name: float(value) for name, value in values.items()}
+        losses = numbers_of(values)
         order = updated_in(given, [n.trainable_variables for n in self.parts.networks])
         return Watched(losses, self.layouts.to_canonical(own), order)
 
@@ -67,7 +67,7 @@ class RunsPrograms(Adapter):
         with self.lent():
             tensors, named = _tensors(batch, draws)
             values = evaluate(tensors, named)
-        return {name: float(value) for name, value in values.items()}
+        return numbers_of(values)
 
 
 def _tensor(array: np.ndarray) -> Any:

@@ -89,9 +89,13 @@ def _arrays(name: str, values: Any) -> Arrays:
 
 def _array(name: str, values: Any) -> np.ndarray:
     detached = values.detach().cpu() if hasattr(values, "detach") else values
+    if np.ma.is_masked(values):
+        raise RequestError(
+            f"{name} has masked values, which would be trained on; fill or drop them"
+        )
     try:
         array = np.asarray(detached)
-    except ValueError as error:  # rows of different lengths
+    except (TypeError, ValueError) as error:  # rows of different lengths, or torch's bfloat16
         raise RequestError(f"{name} must be an array: {error}") from error
     if array.dtype.kind not in "fiub":
         raise RequestError(f"{name} must hold numbers, got {array.dtype}")

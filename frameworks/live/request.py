@@ -26,6 +26,9 @@ _LIVE = {
 }
 
 
+MOST_STEPS = 1_000_000  # as many as a recording may have
+
+
 @dataclass(frozen=True)
 class Request:
     """How two trainings are to be compared; see `frameworks.live.entry.diverge`."""
@@ -46,6 +49,12 @@ class Request:
             value = getattr(self, name)
             if not isinstance(value, int | np.integer) or value < 1:
                 raise RequestError(f"{name} must be an integer of at least 1, got {value!r}")
+        if self.steps > MOST_STEPS:
+            raise RequestError(f"steps must be at most {MOST_STEPS:,}, got {self.steps:,}")
+        if not isinstance(self.seed, int | np.integer) or self.seed < 0:
+            raise RequestError(f"seed must be an integer of at least 0, got {self.seed!r}")
+        if not isinstance(self.mapping, Mapping | None):
+            raise RequestError(f"mapping must be a dict of layers' names, got {self.mapping!r}")
         if rows is not None and rows < self.batch_size:
             raise RequestError(
                 f"X has {rows} rows, fewer than a batch of {self.batch_size}; give a smaller "

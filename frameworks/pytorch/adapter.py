@@ -23,6 +23,7 @@ from frameworks.program import (
     Step,
     StepBatch,
     Watched,
+    numbers_of,
     updated_in,
 )
 from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn
@@ -54,8 +55,6 @@ class PyTorchAdapter(Adapter):
         for optimizer in parts.optimizers:
             _convert(optimizer, getattr(torch, self.dtype))
         self.layouts = Layouts(map(layout_of, modules))
-        kept = parts.states if isinstance(parts, Program) else ()
-        self.states = [a for module in modules for a in canonical_states(module, kept)]
         self.dropout = DropoutModules(parts.networks)
         return parts
 
@@ -132,7 +131,7 @@ class PyTorchAdapter(Adapter):
         named = {name: torch.from_numpy(a) for name, a in draws.named.items()}
         with self.dropout.handed(draws.masks):
             values = self.step(tensors, named)
-        return {name: value.item() for name, value in values.items()}
+        return numbers_of(values)
 
     def watch_step(self, batch: StepBatch, draws: StepDraws) -> Watched:
         given: dict[int, torch.Tensor] = {}
@@ -164,7 +163,7 @@ class PyTorchAdapter(Adapter):
         named = {name: torch.from_numpy(a) for name, a in draws.named.items()}
         with torch.no_grad():
             values = evaluate(tensors, named)
-        return {name: value.item() for name, value in values.items()}
+        return numbers_of(values)
 
     def _loss(
         self, output: torch.Tensor, y: torch.Tensor, w: torch.Tensor | None = None
@@ -208,6 +207,17 @@ class PyTorchAdapter(Adapter):
         gradients = {id(p): g for p, g in zip(trained, found, strict=True) if g is not None}
         own = [gradients.get(id(p), torch.zeros_like(p)).numpy() for p in self.layouts.own]
         return float(loss.detach()), self.layouts.to_canonical(own)
+
+    @property
+    def states(self) -> list[torch.Tensor]:
+        """What modules learn without a gradient: a step may put other tensors in their place."""
+        kept = self.parts.states if isinstance(self.parts, Program) else ()
+        modules = [module for network in self.parts.networks for module in network.modules()]
+        return [a for module in modules for a in canonical_states(module, kept)]
+
+    def has_state(self, name: str) -> bool:
+        buffers = (key for network in self.parts.networks for key, _ in network.named_buffers())
+        return name in {key.rpartition(".")[2] for key in buffers}
 
     def get_states(self) -> list[np.ndarray]:
         return [a.numpy().copy() for a in self.states]

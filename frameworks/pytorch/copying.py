@@ -62,6 +62,8 @@ def _require(training: Training) -> None:
             "optimizer=torch.optim.Adam(model.parameters()))"
         )
     model = unwrapped(training.model)
+    if training.step is None and not any(p.requires_grad for p in model.parameters()):
+        raise RequestError("the PyTorch model has no weight that is trained: all are frozen")
     known = {id(p) for p in model.parameters()}
     held = [p for group in training.optimizer.param_groups for p in group["params"]]
     if held and not any(id(p) in known for p in held):

@@ -21,6 +21,7 @@ from frameworks.program import (
     Step,
     StepBatch,
     Watched,
+    numbers_of,
     updated_in,
 )
 from frameworks.recordings.trace import Facts
@@ -107,7 +108,7 @@ class ScratchAdapter(Adapter):
         if draws.masks:
             self.parts.network.use_masks(draws.masks)
         values = self.step(batch, draws.named)
-        return {name: float(value) for name, value in values.items()}
+        return numbers_of(values)
 
     def watch_step(self, batch: StepBatch, draws: StepDraws) -> Watched:
         found: list[np.ndarray] = []
@@ -128,7 +129,7 @@ class ScratchAdapter(Adapter):
         self, evaluate: Step, batch: StepBatch, draws: StepDraws
     ) -> dict[str, float]:
         values = evaluate(batch, draws.named)
-        return {name: float(value) for name, value in values.items()}
+        return numbers_of(values)
 
     def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
         return self.parts.networks[network].predict(X)
@@ -182,6 +183,9 @@ class ScratchAdapter(Adapter):
         own = [a for network in self.parts.networks for a in network.state.values()]
         for a, new in zip(own, states, strict=True):
             a[...] = new
+
+    def has_state(self, name: str) -> bool:
+        return any(name in layer.state for layer in self._layers())
 
     def get_layer_state(self) -> Any:
         layers = self._layers()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from scratch.compiler.large import compare_early, maximum_with_rows
 from scratch.compiler.memory import aligned, plan, prune, shorten
 from scratch.compiler.packing import pack
 from scratch.compiler.products import rearrange
@@ -51,6 +52,7 @@ class Program:
         self._outer = {trace.block(a): stacked for a, stacked in outer}
         calls, ones = rewrite(trace, shorten(trace, prune(trace, trace.calls, results)), results)
         calls = prune(trace, calls, results)
+        calls = maximum_with_rows(trace, compare_early(trace, calls))
         if stack is None:
             calls, results = pack(trace, calls, results)
         else:  # whose calls are on many numbers

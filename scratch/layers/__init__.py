@@ -32,7 +32,12 @@ from scratch.layers.pooling import AveragePool1D, AveragePool2D, MaxPool1D, MaxP
 from scratch.layers.simple_rnn import SimpleRNN
 from scratch.layers.smooth_activations import ELU, SELU, Mish, SiLU, Softplus
 from scratch.layers.transposed import Conv1DTranspose, Conv2DTranspose
-from scratch.layers.upsampling import BilinearUpsample2D, NearestUpsample2D
+from scratch.layers.upsampling import (
+    BilinearUpsample2D,
+    LinearUpsample1D,
+    NearestUpsample1D,
+    NearestUpsample2D,
+)
 
 __all__ = [
     "AveragePool1D",
@@ -44,6 +49,7 @@ __all__ = [
     "GlobalAveragePool",
     "GlobalMaxPool",
     "MaxPool1D",
+    "NearestUpsample1D",
     "NearestUpsample2D",
     "ZeroPadding1D",
     "ZeroPadding2D",
@@ -60,6 +66,7 @@ __all__ = [
     "Masking",
     "GroupNorm",
     "LayerNorm",
+    "LinearUpsample1D",
     "RMSNorm",
     "SimpleRNN",
     "ELU",

@@ -16,7 +16,7 @@ from scratch.layers.padding import inside, pad
 from scratch.layers.sequences import OfSequences, StepPadding, of_steps, on_steps
 from scratch.layers.windows import Padding, Pair, Windows, on_images, pair
 
-__all__ = ["Conv1D", "Conv2D", "DepthwiseConv2D", "WithKernels"]
+__all__ = ["Conv1D", "Conv2D", "DepthwiseConv2D", "WithKernels", "require_groups"]
 
 
 class WithKernels(Layer):
@@ -62,11 +62,7 @@ class _Convolution(WithKernels):
     def __init__(
         self, channels: Pair, size: tuple[int, ...], windows: Windows, *, groups: int, bias: bool
     ) -> None:
-        c_in, c_out = channels
-        for name, channel in (("c_in", c_in), ("c_out", c_out)):
-            require_positive(name, channel)
-            if groups < 1 or channel % groups:
-                raise ValueError(f"groups must divide {name} = {channel}, got {groups}")
+        c_in, c_out = require_groups(channels, groups)
         super().__init__(zeros(*size, c_in // groups, c_out), c_out, windows, bias=bias)
         self.groups = groups
 
@@ -223,3 +219,12 @@ class Conv1D(OfSequences, _Convolution):
         """Set dW and db = Σ dz."""
         dz = dz[:, :, np.newaxis]
         self.set_grads(self.columns, dz, dz)
+
+
+def require_groups(channels: Pair, groups: int) -> Pair:
+    """Return (c_in, c_out); ValueError unless both are positive and in so many equal groups."""
+    for name, channel in zip(("c_in", "c_out"), channels, strict=True):
+        require_positive(name, channel)
+        if groups < 1 or channel % groups:
+            raise ValueError(f"groups must divide {name} = {channel}, got {groups}")
+    return channels

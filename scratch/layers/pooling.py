@@ -18,9 +18,7 @@ _HEIGHT, _WIDTH = 1, 2  # axes of X (n, h, w, c)
 
 
 class _Pool(Layer):
-    """Windows that are laid on an image with a border of one value."""
-
-    border = 0.0
+    """Windows that are laid on an image with a border."""
 
     def __init__(self, windows: Windows) -> None:
         super().__init__()
@@ -29,11 +27,14 @@ class _Pool(Layer):
         if any(max(sides) >= size for size, sides in zip(windows.extent, added, strict=True)):
             raise ValueError(f"padding must be below {windows.extent}, the window, got {added}")
 
-    def _pad(self, X: np.ndarray) -> np.ndarray:
-        """Return X with its border, and keep where X lies in it."""
+    def _pad(self, X: np.ndarray, border: float, beyond: float) -> np.ndarray:
+        """Return X with its border, and with what a last window reaches beyond it.
+
+        Both have one value each. Where X lies in it is kept.
+        """
         added = self.windows.borders(X.shape[1:3])
         self.inside = inside(X.shape[1:3], added)
-        padded = pad(X, added, self.border)
+        padded = pad(pad(X, added, border), self.windows.beyond(X.shape[1:3]), beyond)
         self.padded = padded.shape[1:3]
         return padded
 
@@ -48,10 +49,10 @@ class _Pool(Layer):
         """Return an array of X's length along the axis, with the shares added at their places."""
         shape, size, stride = list(shares[0].shape), self.size[axis - 1], self.stride[axis - 1]
         apart = size <= stride and self.windows.dilation[axis - 1] == 1  # each place in one window
-        length = self.padded[axis - 1]
-        covered = apart and size == stride and size * shape[axis] == length
-        shape[axis] = length
-        dX = (np.empty_like if covered else np.zeros_like)(shares[0], shape=tuple(shape))
+        covered = size * shape[axis] if apart and size == stride else 0
+        shape[axis] = self.padded[axis - 1]
+        dX = np.empty_like(shares[0], shape=tuple(shape))
+        dX[(*(slice(None),) * axis, slice(covered, None))] = 0
         for place, share in zip(self._places(dX, axis), shares, strict=True):
             place[...] = share if apart else place + share
         return dX
@@ -60,11 +61,9 @@ class _Pool(Layer):
 class _MaxPool(_Pool):
     """The maximum; a border of −∞ never is one."""
 
-    border = -np.inf
-
     def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return z (n, oh, ow, c) for X (n, h, w, c)."""
-        X = self._pad(X)
+        X = self._pad(X, -np.inf, -np.inf)
         rows, self.exceeds_in_width = _maximum(self._places(X, _WIDTH))
         z, self.exceeds_in_height = _maximum(self._places(rows, _HEIGHT))
         return z
@@ -85,11 +84,12 @@ class _AveragePool(_Pool):
     def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return z (n, oh, ow, c) for X (n, h, w, c)."""
         ones = np.ones((1, *X.shape[1:3], 1), X.dtype)
-        X = self._pad(X)
+        added = any(map(any, self.windows.borders(X.shape[1:3])))
+        partial = any(map(any, self.windows.beyond(X.shape[1:3])))
         self.count: int | np.ndarray = self.size[0] * self.size[1]
-        if X.shape[1:3] != ones.shape[1:3] and not self.count_padding:
-            self.count = self._sums(self._pad(ones))
-        return self._sums(X) / self.count
+        if partial or (added and not self.count_padding):
+            self.count = self._sums(self._pad(ones, float(self.count_padding), 0.0))
+        return self._sums(self._pad(X, 0.0, 0.0)) / self.count
 
     def backward(self, dz: np.ndarray) -> np.ndarray:
         """Return dX (n, h, w, c): for every place, the sum over the windows that it is in."""
@@ -109,8 +109,9 @@ class MaxPool2D(_MaxPool):
 
     Shapes: X (n, h, w, c), z (n, oh, ow, c) with oh = ⌊(h − kh)/s⌋ + 1; remaining rows and columns
     are dropped. The stride s is the size unless given. `padding` and the dilation d are those of
-    `Conv2D`, except that the border is −∞. ValueError for images smaller than a window, and for a
-    border as large as a window.
+    `Conv2D`, except that the border is −∞. With `ceil_mode`, as in PyTorch, oh is rounded up: a
+    last window may reach beyond the border, unless it would begin there. ValueError for images
+    smaller than a window, and for a border as large as a window.
 
     Gradient: dz goes to the place of the maximum; among equals to the first one, row by row, as in
     TensorFlow and PyTorch.
@@ -130,9 +131,12 @@ class MaxPool2D(_MaxPool):
         stride: int | Pair | None = None,
         padding: Padding = "valid",
         dilation: int | Pair = 1,
+        *,
+        ceil_mode: bool = False,
     ) -> None:
         size = pair("size", size)
-        super().__init__(on_images(size, size if stride is None else stride, padding, dilation))
+        stride = size if stride is None else stride
+        super().__init__(on_images(size, stride, padding, dilation, ceil_mode=ceil_mode))
 
 
 class MaxPool1D(OfSequences, _MaxPool):
@@ -150,9 +154,12 @@ class MaxPool1D(OfSequences, _MaxPool):
         stride: int | None = None,
         padding: StepPadding = "valid",
         dilation: int = 1,
+        *,
+        ceil_mode: bool = False,
     ) -> None:
         stride = size if stride is None else stride
-        super().__init__(on_steps(of_steps("size", size), stride, padding, dilation))
+        steps = of_steps("size", size)
+        super().__init__(on_steps(steps, stride, padding, dilation, ceil_mode=ceil_mode))
 
 
 class AveragePool2D(_AveragePool):
@@ -160,7 +167,8 @@ class AveragePool2D(_AveragePool):
 
     Shapes, stride, padding and remaining rows and columns as in `MaxPool2D`, except that the border
     is 0. With `count_padding` it counts, as in PyTorch by default; otherwise m is the number of
-    pixels of X in the window, as always in Keras.
+    pixels of X in the window, as always in Keras. What a last window of `ceil_mode` reaches beyond
+    the border never counts.
 
     Gradient: dz/m to every place of the window.
     Source: LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of
@@ -181,9 +189,11 @@ class AveragePool2D(_AveragePool):
         padding: Padding = "valid",
         *,
         count_padding: bool = False,
+        ceil_mode: bool = False,
     ) -> None:
         size = pair("size", size)
-        windows = on_images(size, size if stride is None else stride, padding, dilation=1)
+        stride = size if stride is None else stride
+        windows = on_images(size, stride, padding, dilation=1, ceil_mode=ceil_mode)
         super().__init__(windows, count_padding)
 
 
@@ -206,9 +216,10 @@ class AveragePool1D(OfSequences, _AveragePool):
         padding: StepPadding = "valid",
         *,
         count_padding: bool = False,
+        ceil_mode: bool = False,
     ) -> None:
         stride = size if stride is None else stride
-        windows = on_steps(of_steps("size", size), stride, padding, dilation=1)
+        windows = on_steps(of_steps("size", size), stride, padding, 1, ceil_mode=ceil_mode)
         super().__init__(windows, count_padding)
 
 

@@ -29,7 +29,13 @@ class OfSequences(Layer):
 
 
 def on_steps(
-    size: Pair, stride: int, padding: StepPadding, dilation: int, *, causal: bool = False
+    size: Pair,
+    stride: int,
+    padding: StepPadding,
+    dilation: int,
+    *,
+    causal: bool = False,
+    ceil_mode: bool = False,
 ) -> Windows:
     """Return the windows that a layer of sequences is asked for; ValueError names what is wrong.
 
@@ -40,7 +46,8 @@ def on_steps(
     if isinstance(around, str) and around not in ("valid", "same", *["causal"] * causal):
         names = "'valid', 'same' or 'causal'" if causal else "'valid' or 'same'"
         raise ValueError(f"padding must be {names}, got {padding!r}")
-    return Windows(size, of_steps("stride", stride), of_steps("dilation", dilation), around)
+    steps = of_steps("stride", stride), of_steps("dilation", dilation)
+    return Windows(size, *steps, around, ceil_mode)
 
 
 def of_steps(name: str, value: int) -> Pair:

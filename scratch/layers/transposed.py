@@ -4,9 +4,8 @@ from typing import Literal, Self
 
 import numpy as np
 
-from scratch.checks import require_positive
 from scratch.initializers import zeros
-from scratch.layers.convolution import WithKernels
+from scratch.layers.convolution import WithKernels, require_groups
 from scratch.layers.correlation import correlate, correlate_inputs, gather_columns
 from scratch.layers.padding import inside, pad
 from scratch.layers.sequences import OfSequences, around_steps, of_steps
@@ -16,7 +15,7 @@ __all__ = ["Conv1DTranspose", "Conv2DTranspose"]
 
 
 class _Transposed(WithKernels):
-    """The adjoint of a convolution with kernels W (*size, c_out, c_in), cropped; and biases b.
+    """The adjoint of a convolution with kernels W (*size, c_out/g, c_in), cropped; and biases b.
 
     `crop` is cut off on each side of what the kernels cover; `added` rows and columns follow below
     and on the right, which hold what was cut off there, or else zeros.
@@ -29,18 +28,18 @@ class _Transposed(WithKernels):
         windows: Windows,
         crop: Borders,
         added: Pair,
+        *,
+        groups: int,
         bias: bool,
     ) -> None:
-        c_in, c_out = channels
-        require_positive("c_in", c_in)
-        require_positive("c_out", c_out)
+        c_in, c_out = require_groups(channels, groups)
         for more, stride in zip(added, windows.stride, strict=True):
             if not 0 <= more < stride:
                 raise ValueError(
                     f"output_padding must be at least 0 and below the stride {stride}, got {more}"
                 )
-        super().__init__(zeros(*size, c_out, c_in), c_out, windows, bias=bias)
-        self.crop, self.added = crop, added
+        super().__init__(zeros(*size, c_out // groups, c_in), c_out, windows, bias=bias)
+        self.crop, self.added, self.groups = crop, added, groups
 
     def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return z: the kernels of all pixels, added where they overlap, cropped, plus b."""
@@ -48,7 +47,7 @@ class _Transposed(WithKernels):
         (h, whole_h), (w, whole_w) = self._lengths(0), self._lengths(1)
         (top, _), (left, _) = self.crop
         self.around = (top, whole_h - top - h), (left, whole_w - left - w)
-        z = correlate_inputs(X, self.kernels, self.windows, (whole_h, whole_w))
+        z = correlate_inputs(X, self.kernels, self.windows, (whole_h, whole_w), self.groups)
         return self.plus_bias(z[inside((h, w), self.around)])
 
     def backward(self, dz: np.ndarray) -> np.ndarray:
@@ -58,14 +57,14 @@ class _Transposed(WithKernels):
 
     def _backward_params(self, dz: np.ndarray) -> np.ndarray:
         """Set dW and db; return the columns of dz."""
-        columns = gather_columns(pad(dz, self.around), self.windows)
+        columns = gather_columns(pad(dz, self.around), self.windows, self.groups)
         self.set_grads(columns, self.X, dz)
         return columns
 
     def _lengths(self, axis: int) -> Pair:
         """Return the length of z along an axis, and that of which it is a part."""
         steps, (before, after) = self.image[axis] - 1, self.crop[axis]
-        covered = steps * self.windows.stride[axis] + self.windows.size[axis]
+        covered = steps * self.windows.stride[axis] + self.windows.extent[axis]
         length = covered - before - after + self.added[axis]
         if length < 1:
             raise ValueError(
@@ -76,22 +75,24 @@ class _Transposed(WithKernels):
 
 
 class Conv2DTranspose(_Transposed):
-    """z[i, s·y + u − p, s·x + v − p, o] = b[o] + Σ X[i, y, x, c] W[u, v, o, c].
+    """z[i, s·y + d·u − p, s·x + d·v − p, o] = b[o] + Σ X[i, y, x, c] W[u, v, o, c].
 
     The sum is over all y, u, x, v and c that lead to the same place: each pixel of X lays its
     kernel on the output. That is what the gradient of a `Conv2D` with this W, stride and padding
     does; here it is the layer, and a convolution is its gradient.
 
     Shapes: X (n, h, w, c_in), W (kh, kw, c_out, c_in), b (c_out,), z (n, oh, ow, c_out) with
-    oh = (h − 1)·s + kh − (p above) − (p below) + output_padding. `padding` p is cut off: one number
+    oh = (h − 1)·s + kh − (p above) − (p below) + output_padding, where kh stands for the
+    (kh − 1)·d + 1 pixels that the kernel extends over. `padding` p is cut off: one number
     for all sides, (height, width), or ((above, below), (left, right)); `output_padding` is added
     below and on the right. ValueError unless it is below the stride, and if z would be empty.
-    PyTorch has W as (c_in, c_out, kh, kw).
+    Dilation d and `groups` are those of `Conv2D`: in g groups W is (kh, kw, c_out/g, c_in).
+    PyTorch has W as (c_in, c_out/g, kh, kw).
 
     The dialects differ where the stride and the kernel do not fit: see `keras` and `pytorch`.
 
-    Gradients: dX[y, x] = Σ dz[s·y + u − p, s·x + v − p] W[u, v], dW[u, v] likewise, with X for W;
-    db = Σ dz.
+    Gradients: dX[y, x] = Σ dz[s·y + d·u − p, s·x + d·v − p] W[u, v]; dW[u, v] likewise, with X for
+    W; db = Σ dz.
     Source: Zeiler, Krishnan, Taylor and Fergus, "Deconvolutional networks", CVPR 2010; as the
     adjoint, Dumoulin and Visin, "A guide to convolution arithmetic for deep learning",
     arXiv:1603.07285, 2016, chapter 4.
@@ -113,12 +114,14 @@ class Conv2DTranspose(_Transposed):
         stride: int | Pair = 1,
         padding: int | Pair | Borders = 0,
         output_padding: int | Pair = 0,
+        dilation: int | Pair = 1,
+        groups: int = 1,
         bias: bool = True,
     ) -> None:
         size, more = pair("kernel", kernel), output_padding
-        windows, crop = Windows(size, pair("stride", stride)), borders("padding", padding)
-        added = (more, more) if isinstance(more, int) else more
-        super().__init__((c_in, c_out), size, windows, crop, added, bias)
+        windows = Windows(size, pair("stride", stride), pair("dilation", dilation))
+        crop, added = borders("padding", padding), (more, more) if isinstance(more, int) else more
+        super().__init__((c_in, c_out), size, windows, crop, added, groups=groups, bias=bias)
 
     @classmethod
     def keras(
@@ -157,11 +160,20 @@ class Conv2DTranspose(_Transposed):
         stride: int | Pair = 1,
         padding: int | Pair = 0,
         output_padding: int | Pair = 0,
+        dilation: int | Pair = 1,
+        groups: int = 1,
         bias: bool = True,
     ) -> Self:
         """Return `torch.nn.ConvTranspose2d`, which cuts off the same on opposite sides."""
-        options = {"stride": stride, "padding": padding, "output_padding": output_padding}
-        return cls(c_in, c_out, kernel, bias=bias, **options)
+        return cls(
+            *(c_in, c_out, kernel),
+            stride=stride,
+            padding=padding,
+            output_padding=output_padding,
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
+        )
 
     def backward_params(self, dz: np.ndarray) -> None:
         """Set dW and db = Σ dz."""
@@ -169,9 +181,9 @@ class Conv2DTranspose(_Transposed):
 
 
 class Conv1DTranspose(OfSequences, _Transposed):
-    """z[i, s·t + u − p, o] = b[o] + Σ X[i, t, c] W[u, o, c], summed over t, u and c.
+    """z[i, s·t + d·u − p, o] = b[o] + Σ X[i, t, c] W[u, o, c], summed over t, u and c.
 
-    Shapes: X (n, t, c_in), W (k, c_out, c_in), b (c_out,), z (n, ot, c_out) with
+    Shapes: X (n, t, c_in), W (k, c_out/g, c_in), b (c_out,), z (n, ot, c_out) with
     ot = (t − 1)·s + k − (p before) − (p after) + output_padding. `padding` p: one number, or
     (before, after). Everything else as in `Conv2DTranspose`.
 
@@ -194,11 +206,17 @@ class Conv1DTranspose(OfSequences, _Transposed):
         stride: int = 1,
         padding: int | Pair = 0,
         output_padding: int = 0,
+        dilation: int = 1,
+        groups: int = 1,
         bias: bool = True,
     ) -> None:
-        windows = Windows(of_steps("kernel", kernel), of_steps("stride", stride))
-        crop, added = around_steps("padding", padding), (output_padding, 0)
-        super().__init__((c_in, c_out), (kernel,), windows, crop, added, bias)
+        apart = of_steps("stride", stride), of_steps("dilation", dilation)
+        windows, crop = (
+            Windows(of_steps("kernel", kernel), *apart),
+            around_steps("padding", padding),
+        )
+        channels, added = (c_in, c_out), (output_padding, 0)
+        super().__init__(channels, (kernel,), windows, crop, added, groups=groups, bias=bias)
 
     @classmethod
     def keras(
@@ -225,11 +243,20 @@ class Conv1DTranspose(OfSequences, _Transposed):
         stride: int = 1,
         padding: int = 0,
         output_padding: int = 0,
+        dilation: int = 1,
+        groups: int = 1,
         bias: bool = True,
     ) -> Self:
         """Return `torch.nn.ConvTranspose1d`, which cuts off the same on both sides."""
-        options = {"stride": stride, "padding": padding, "output_padding": output_padding}
-        return cls(c_in, c_out, kernel, bias=bias, **options)
+        return cls(
+            *(c_in, c_out, kernel),
+            stride=stride,
+            padding=padding,
+            output_padding=output_padding,
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
+        )
 
     def backward_params(self, dz: np.ndarray) -> None:
         """Set dW and db = Σ dz."""

@@ -1,11 +1,15 @@
-"""Upsampling: larger images, by repeating pixels or by drawing straight lines between them."""
+"""Upsampling: larger images, by repeating pixels or by drawing straight lines between them.
+
+Sequences become longer in the same ways.
+"""
 
 import numpy as np
 
 from scratch.layers.layer import Layer
+from scratch.layers.sequences import OfSequences, of_steps
 from scratch.layers.windows import Pair, pair
 
-__all__ = ["BilinearUpsample2D", "NearestUpsample2D"]
+__all__ = ["BilinearUpsample2D", "LinearUpsample1D", "NearestUpsample1D", "NearestUpsample2D"]
 
 
 class NearestUpsample2D(Layer):
@@ -91,6 +95,33 @@ class BilinearUpsample2D(Layer):
         else:
             at = np.clip((new + 0.5) / factor - 0.5, 0, length - 1)
         return np.maximum(1 - np.abs(at[:, np.newaxis] - np.arange(length)), 0).astype(dtype)
+
+
+class NearestUpsample1D(OfSequences, NearestUpsample2D):
+    """a[i, t, c] = X[i, ⌊t/f⌋, c]: every step becomes f steps.
+
+    Shapes: X (n, t, c), a (n, f·t, c). Gradient: dX is the sum of da over these steps.
+
+    >>> NearestUpsample1D(2).forward(np.array([[[3.0], [5.0]]])).ravel()
+    array([3., 3., 5., 5.])
+    """
+
+    def __init__(self, factor: int = 2) -> None:
+        super().__init__(of_steps("factor", factor))
+
+
+class LinearUpsample1D(OfSequences, BilinearUpsample2D):
+    """a[i, t, c] = Σ_p A[t, p] X[i, p, c]: a straight line from each step to the next.
+
+    Shapes: X (n, t, c), a (n, f·t, c); A and `align_corners` are those of `BilinearUpsample2D`.
+    PyTorch has it as `Upsample(mode="linear")`; Keras' `UpSampling1D` repeats steps.
+
+    >>> LinearUpsample1D(2).forward(np.array([[[0.0], [4.0]]])).ravel()
+    array([0., 1., 3., 4.])
+    """
+
+    def __init__(self, factor: int = 2, *, align_corners: bool = False) -> None:
+        super().__init__(of_steps("factor", factor), align_corners=align_corners)
 
 
 def _resample(X: np.ndarray, A: np.ndarray, B: np.ndarray) -> np.ndarray:

@@ -21,12 +21,16 @@ class Windows:
     - "same": as much as ⌈h/s⌉ windows need along each axis, see `same_padding`;
     - "causal": k − 1 places before and none after, so that no window reaches beyond its step;
     - ((above, below), (left, right)): so much, whatever the image.
+
+    With `ceil_mode`, PyTorch's name for it, one more window may reach beyond the border on the
+    bottom and on the right, see `beyond`.
     """
 
     size: Pair
     stride: Pair
     dilation: Pair = (1, 1)
     padding: Literal["valid", "same", "causal"] | Borders = "valid"
+    ceil_mode: bool = False
 
     @property
     def extent(self) -> Pair:
@@ -55,6 +59,26 @@ class Windows:
             raise ValueError(_too_small(self.extent, padded, added))
         return added
 
+    def beyond(self, image: Pair) -> Borders:
+        """Return what follows the border of an image (h, w) for a last window: none above or left.
+
+        Nothing unless `ceil_mode` is set, and nothing if that window would begin in the border.
+
+        >>> Windows((2, 2), (2, 2), ceil_mode=True).beyond((5, 4))
+        ((0, 1), (0, 0))
+        """
+        if not self.ceil_mode:
+            return (0, 0), (0, 0)
+        rows, columns = self.borders(image)
+        return (0, self._reach(0, image[0], rows)), (0, self._reach(1, image[1], columns))
+
+    def _reach(self, axis: int, length: int, added: Pair) -> int:
+        """Return how far a last window reaches beyond the border along an axis."""
+        stride = self.stride[axis]
+        room = length + sum(added) - self.extent[axis]
+        last = -(-room // stride) * stride
+        return last - room if last < added[0] + length else 0
+
     def positions(self, image: Pair) -> Pair:
         """Return how many windows fit along height and width of an image with its borders.
 
@@ -78,17 +102,24 @@ class Windows:
         return slice(start, start + stride * (count - 1) + 1, stride)
 
 
-def on_images(size: Pair, stride: int | Pair, padding: Padding, dilation: int | Pair) -> Windows:
+def on_images(
+    size: Pair,
+    stride: int | Pair,
+    padding: Padding,
+    dilation: int | Pair,
+    *,
+    ceil_mode: bool = False,
+) -> Windows:
     """Return the windows that a layer of images is asked for; ValueError names what is wrong.
 
-    >>> on_images((3, 3), 2, padding=1, dilation=1)
-    Windows(size=(3, 3), stride=(2, 2), dilation=(1, 1), padding=((1, 1), (1, 1)))
+    >>> on_images((3, 3), 2, padding=1, dilation=1).borders((5, 5))
+    ((1, 1), (1, 1))
     """
     if not isinstance(padding, str):
         padding = borders("padding", padding)
     elif padding not in ("valid", "same"):
         raise ValueError(f"padding must be 'valid' or 'same', got {padding!r}")
-    return Windows(size, pair("stride", stride), pair("dilation", dilation), padding)
+    return Windows(size, pair("stride", stride), pair("dilation", dilation), padding, ceil_mode)
 
 
 def pair(name: str, value: int | Pair) -> Pair:

@@ -11,9 +11,12 @@ def small(name, module, task, **builders):
     return replace(page(name, module.SPEC, module.load, **builders), task=task)
 
 
-def write(plant, build, lines):
-    """Let a builder of a page have other lines, each in the place of one that stands there once."""
-    source = inspect.getsource(build)
+def write(plant, build, lines, called=()):
+    """Let a builder of a page have other lines, each in the place of one that stands there once.
+
+    They may also stand in functions of the page that are `called` by the builder.
+    """
+    source = "\n\n".join(map(inspect.getsource, (*called, build)))
     for right, wrong in lines.items():
         assert source.count(right) == 1, right
         source = source.replace(right, wrong)

@@ -10,6 +10,7 @@ import torch
 
 import frameworks
 from experiments import circle
+from frameworks import Program
 
 from . import programs
 from .cases import table
@@ -219,3 +220,68 @@ def test_an_epoch_s_record_is_a_mean_over_its_rows(name):
     means = [record["mean"] for record in trainer.history_]
     assert means == pytest.approx([X[:, 0].mean()] * 2, rel=1e-14)  # a sum of 23 terms
     assert trainer.initial_weights_[0].tobytes() == trainer.get_weights()[0].tobytes()
+
+
+def with_values(change):
+    """Return what lets a program's steps return other values: change(values, step's number)."""
+
+    def replaced(parts):
+        taken = []
+
+        def step(batch, draws):
+            taken.append(1)
+            return change(parts.step(batch, draws), len(taken))
+
+        return parts._replace(step=step)
+
+    return replaced
+
+
+WRONG = {
+    "must return its values by name": with_values(lambda values, n: None),
+    "must have a name, ": with_values(lambda values, n: values | {"\x1b[31m": values["critic"]}),
+    "other than seconds": with_values(lambda values, n: values | {"seconds": values["critic"]}),
+    "between 0 and 1": with_values(lambda values, n: values | {"accuracy": n}),
+    "return the same values": with_values(
+        lambda values, n: values | ({"late": values["critic"]} if n > 6 else {})
+    ),
+    "of which no layer keeps 'chains'": lambda parts: parts._replace(states=("chains",)),
+    "must name each of its 2 networks": lambda parts: parts._replace(names=("one",)),
+    "draws must return arrays by name": lambda parts: parts._replace(draws=lambda *_: None),
+    "draws must return real numbers": lambda parts: parts._replace(draws=lambda *_: {"z": "a"}),
+    "must return its optimizer, got None": lambda parts: parts._replace(optimizers=(None, None)),
+}
+
+
+@pytest.mark.parametrize("says", WRONG)
+@pytest.mark.parametrize("name", ["Scratch", "PyTorch"])
+def test_a_program_that_is_wrong_is_refused_by_what_is_wrong(name, says):
+    def build(spec=programs.SPEC):
+        return WRONG[says](programs.BUILDERS[name](spec))
+
+    trainer = getattr(frameworks, f"{name}Trainer")(build, epochs=2, batch_size=5)
+    with pytest.raises((TypeError, ValueError), match=says):
+        trainer.fit(X)
+    assert not hasattr(trainer, "history_")
+
+
+def test_a_buffer_that_a_step_replaces_is_compared_as_it_is_at_the_end():
+    class Counting(torch.nn.Linear):
+        def __init__(self):
+            super().__init__(2, 2)
+            self.register_buffer("chains", torch.zeros(2))
+
+    def build(spec=programs.SPEC):
+        network = Counting()
+
+        def step(batch, draws):
+            network.chains = network.chains + 1
+            return {"loss": batch.X.sum()}
+
+        optimizer = torch.optim.SGD(network.parameters())
+        return Program(
+            (network,), (optimizer,), step, lambda *_: [np.eye(2), np.zeros(2)], states=("chains",)
+        )
+
+    trainer = frameworks.PyTorchTrainer(build, epochs=1, batch_size=5).fit(X)
+    assert trainer.get_states()[0].tolist() == [5, 5]

@@ -17,8 +17,10 @@ from scratch import (
     GlobalAveragePool,
     GlobalMaxPool,
     Identity,
+    LinearUpsample1D,
     MaxPool1D,
     MaxPool2D,
+    NearestUpsample1D,
     NearestUpsample2D,
     Sequential,
     Tanh,
@@ -169,6 +171,13 @@ CASES: dict[type, dict[str, LayerCase]] = {
             SMALL,
             partial(transpose, stride=(2, 2), first=(1, 1), shape=(6, 8)),
         ),
+        "dilated, in groups": LayerCase(
+            lambda: Conv2DTranspose(3, 6, 2, stride=2, dilation=(1, 3), groups=3),
+            SMALL,
+            partial(
+                transpose, stride=(2, 2), first=(0, 0), shape=(6, 10), dilation=(1, 3), groups=3
+            ),
+        ),
     },
     Conv1DTranspose: {
         "of Keras": LayerCase(
@@ -200,6 +209,11 @@ CASES: dict[type, dict[str, LayerCase]] = {
             of_steps(maximum, (2, 1), (1, 1), ((1, 1), (0, 0)), (2, 1)),
             ties,
         ),
+        "the last window beyond the end": LayerCase(
+            lambda: MaxPool1D(4, 2, ceil_mode=True),
+            STEPS,
+            of_steps(maximum, (4, 1), (2, 1), ((0, 1), (0, 0))),
+        ),
     },
     AveragePool1D: {
         "": LayerCase(AveragePool1D, STEPS, of_steps(mean_of_window, (2, 1), (2, 1))),
@@ -207,6 +221,11 @@ CASES: dict[type, dict[str, LayerCase]] = {
             lambda: AveragePool1D(3, 2, padding="same"),
             STEPS,
             of_steps(mean_of_pixels, (3, 1), (2, 1), ((1, 1), (0, 0))),
+        ),
+        "the last window beyond the end": LayerCase(
+            lambda: AveragePool1D(4, 2, ceil_mode=True),
+            STEPS,
+            of_steps(mean_of_pixels, (4, 1), (2, 1), ((0, 1), (0, 0))),
         ),
     },
     GlobalAveragePool: {
@@ -222,6 +241,17 @@ CASES: dict[type, dict[str, LayerCase]] = {
     },
     NearestUpsample2D: {
         "": LayerCase(lambda: NearestUpsample2D((2, 3)), SMALL, lambda x: repeated(x, 2, 3)),
+    },
+    NearestUpsample1D: {
+        "": LayerCase(lambda: NearestUpsample1D(3), STEPS, of_steps(repeated, 3, 1)),
+    },
+    LinearUpsample1D: {
+        "": LayerCase(lambda: LinearUpsample1D(3), STEPS, of_steps(interpolated, 3, 1, False)),
+        "ends aligned": LayerCase(
+            lambda: LinearUpsample1D(align_corners=True),
+            STEPS,
+            of_steps(interpolated, 2, 1, True),
+        ),
     },
     BilinearUpsample2D: {
         "": LayerCase(

@@ -73,15 +73,19 @@ def convolve_steps(x, W, *b, stride=1, pads=(0, 0), dilation=1, groups=1):
     return z.reshape((*z.shape[:2], z.shape[3]))
 
 
-def transpose(x, W, *b, stride, first, shape):
+def transpose(x, W, *b, stride, first, shape, dilation=(1, 1), groups=1):
     """Return the part of this shape, from `first` on, of all pixels' kernels."""
-    (n, h, w, c), (sy, sx), (kh, kw) = x.shape, stride, W.shape[:2]
+    W = all_channels(W, groups)
+    (n, h, w, c), (sy, sx), (kh, kw), (dy, dx) = x.shape, stride, W.shape[:2], dilation
     apart = x.reshape((n, h, 1, w, 1, c)).pad(
         [(0, 0)] * 2 + [(0, sy - 1), (0, 0), (0, sx - 1), (0, 0)]
     )
     apart = apart.reshape((n, h * sy, w * sx, c))
     z = total(
-        around(apart @ W[u, v].transpose(), ((u, kh - 1 - u), (v, kw - 1 - v)))
+        around(
+            apart @ W[u, v].transpose(),
+            ((u * dy, (kh - 1 - u) * dy), (v * dx, (kw - 1 - v) * dx)),
+        )
         for u in range(kh)
         for v in range(kw)
     )
@@ -152,7 +156,7 @@ def between(length, factor, corners):
     """Return the shares (f·length, length) of neighbouring pixels, one new pixel at a time."""
     shares = np.zeros((length * factor, length))
     for i in range(length * factor):
-        at = i * (length - 1) / (length * factor - 1) if corners else (i + 0.5) / factor - 0.5
+        at = i * (length - 1) / max(length * factor - 1, 1) if corners else (i + 0.5) / factor - 0.5
         at = min(max(at, 0), length - 1)
         left = min(int(at), length - 2)
         shares[i, left], shares[i, left + 1] = 1 - (at - left), at - left

@@ -22,6 +22,7 @@ from scratch import (
     GlobalMaxPool,
     MaxPool1D,
     MaxPool2D,
+    NearestUpsample1D,
     NearestUpsample2D,
     ZeroPadding1D,
     ZeroPadding2D,
@@ -80,6 +81,7 @@ ON_STEPS = {
     "zero padding": (ZeroPadding1D((2, 1)), lambda: layers.ZeroPadding1D((2, 1))),
     "maximum": (MaxPool1D(3, 2, "same"), lambda: layers.MaxPooling1D(3, 2, "same")),
     "mean": (AveragePool1D(3, 1, "same"), lambda: layers.AveragePooling1D(3, 1, "same")),
+    "nearest": (NearestUpsample1D(3), lambda: layers.UpSampling1D(3)),
     "global mean": (GlobalAveragePool(), layers.GlobalAveragePooling1D),
     "global maximum": (GlobalMaxPool.keras(), layers.GlobalMaxPooling1D),
 }

@@ -20,8 +20,10 @@ from scratch import (
     DepthwiseConv2D,
     GlobalAveragePool,
     GlobalMaxPool,
+    LinearUpsample1D,
     MaxPool1D,
     MaxPool2D,
+    NearestUpsample1D,
     NearestUpsample2D,
     ZeroPadding1D,
     ZeroPadding2D,
@@ -54,6 +56,10 @@ ON_IMAGES = {
     "transposed, the crop larger than what is added": (
         Conv2DTranspose.pytorch(4, 3, 4, stride=2, padding=2, output_padding=1, bias=False),
         nn.ConvTranspose2d(4, 3, 4, 2, padding=2, output_padding=1, bias=False),
+    ),
+    "transposed, dilated, in groups": (
+        Conv2DTranspose.pytorch(4, 6, (2, 3), stride=2, padding=1, dilation=(3, 1), groups=2),
+        nn.ConvTranspose2d(4, 6, (2, 3), 2, padding=1, dilation=(3, 1), groups=2),
     ),
     "zero padding": (ZeroPadding2D(((0, 1), (2, 3))), nn.ZeroPad2d((2, 3, 0, 1))),
     "maximum": (
@@ -94,6 +100,10 @@ ON_STEPS = {
         Conv1DTranspose.pytorch(4, 3, 2, stride=3, output_padding=2),
         nn.ConvTranspose1d(4, 3, 2, 3, output_padding=2),
     ),
+    "transposed steps, dilated, in groups": (
+        Conv1DTranspose.pytorch(4, 2, 3, stride=2, output_padding=1, dilation=2, groups=2),
+        nn.ConvTranspose1d(4, 2, 3, 2, output_padding=1, dilation=2, groups=2),
+    ),
     "zero padding of steps": (ZeroPadding1D((2, 1)), nn.ZeroPad1d((2, 1))),
     "maximum of steps": (
         MaxPool1D(3, 1, padding=1, dilation=2),
@@ -102,6 +112,12 @@ ON_STEPS = {
     "mean of steps": (
         AveragePool1D(2, padding=1, count_padding=True),
         nn.AvgPool1d(2, padding=1),
+    ),
+    "nearest steps": (NearestUpsample1D(3), nn.Upsample(scale_factor=3)),
+    "linear": (LinearUpsample1D(3), nn.Upsample(scale_factor=3, mode="linear")),
+    "linear, ends aligned": (
+        LinearUpsample1D(3, align_corners=True),
+        nn.Upsample(scale_factor=3, mode="linear", align_corners=True),
     ),
 }
 
@@ -164,6 +180,23 @@ def test_values_and_gradients_on_steps_are_those_of_torch(layer, module):
 def test_the_first_of_equal_maxima_is_torchs(pair, shape):
     X = np.random.default_rng(1).integers(1, 4, size=shape).astype(float)  # with many ties
     assert_equal(*pair, X)
+
+
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("size", [2, 3, 5])
+@pytest.mark.parametrize("stride", [1, 2, 3, 4])
+@pytest.mark.parametrize("padding", [0, 1])
+def test_a_last_window_beyond_the_border_is_torchs(size, stride, padding, counted):
+    for length in range(size, size + stride + 2):
+        X = np.random.default_rng(length).normal(size=(2, length, length + 1, 2))
+        options = {"padding": padding, "ceil_mode": True}
+        mean = AveragePool2D(size, stride, count_padding=counted, **options)
+        assert_equal(mean, nn.AvgPool2d(size, stride, count_include_pad=counted, **options), X)
+        assert_equal(MaxPool2D(size, stride, **options), nn.MaxPool2d(size, stride, **options), X)
+        X = X[:, :, 0]
+        mean = AveragePool1D(size, stride, count_padding=counted, **options)
+        assert_equal(mean, nn.AvgPool1d(size, stride, count_include_pad=counted, **options), X)
+        assert_equal(MaxPool1D(size, stride, **options), nn.MaxPool1d(size, stride, **options), X)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])

@@ -27,7 +27,7 @@ from experiments.harness.request import Request
 from experiments.harness.workers.cluster.admission import Cluster, joined
 from experiments.harness.workers.progress import make_progress
 from experiments.registry import find_experiments
-from frameworks.console import make_console
+from frameworks.console import counted, make_console
 from frameworks.errors import RequestError, printable
 
 __all__ = ["Manner", "report", "run"]
@@ -68,7 +68,7 @@ def _run(request: Request, manner: Manner) -> tuple[Results, str, Store]:
             missing = planned.missing()
             kept = len(planned.heads) - len(missing)
             if kept:
-                line = f"{kept} of {len(planned.heads)} trainings are in {planned.folder}"
+                line = f"{_kept(planned, kept)} in {planned.folder}"
                 console.print(Text(line))
             known: list[Results] = []
             with (
@@ -86,6 +86,12 @@ def _run(request: Request, manner: Manner) -> tuple[Results, str, Store]:
             results = rebuild(planned.store, request.data_dir, margin, known)
     counts = f"{len(missing)} trained, {kept} kept" if quiet else ""
     return results, counts, planned.store
+
+
+def _kept(planned: Plan, kept: int) -> str:
+    """Say how many trainings are there already: "2 of 3 trainings are"."""
+    count = len(planned.heads)
+    return f"{kept:,} of {counted(count, 'training')} {'is' if count == 1 else 'are'}"
 
 
 def _planned(request: Request, console: Console, cluster: Cluster | None) -> Plan:
@@ -107,7 +113,7 @@ def _told_what_is_kept(planned: Plan) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         kept = len(planned.heads) - len(planned.missing())
-        line = f"\n{kept} of {len(planned.heads)} trainings are kept in {planned.folder}"
+        line = f"\n{_kept(planned, kept)} kept in {planned.folder}"
         print(line, end="", file=sys.stderr)
         raise
 

@@ -7,7 +7,6 @@ import os
 import re
 import sys
 from html import escape
-from pathlib import Path
 
 from experiments.harness.outcomes.outcome import Outcome
 from frameworks.errors import printable
@@ -31,10 +30,15 @@ def show_on_github(outcome: Outcome) -> None:
     for line in outcome.against[:_ANNOTATIONS]:
         print(f"::error title={outcome.command}::{_data(line)}", file=sys.stderr)
     try:
-        with Path(path).open("a", encoding="utf-8") as summary:
+        with open(path, "a", encoding="utf-8", opener=_at_once) as summary:
             summary.write(markdown(outcome))
     except OSError as error:
         print(printable(f"{path}: no summary was written ({error.strerror})"), file=sys.stderr)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for a reader, as one would at a pipe that nobody reads."""
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)
 
 
 def markdown(outcome: Outcome) -> str:

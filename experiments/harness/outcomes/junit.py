@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from experiments.harness.outcomes.outcome import Case, Outcome
 from frameworks.errors import RequestError, printable
-from frameworks.files import write_atomically
+from frameworks.files import can_be_written, write_atomically
 
 __all__ = ["check_junit", "write_junit"]
 
@@ -15,7 +15,7 @@ _NOT_XML = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def check_junit(path: Path | None) -> None:
     """Raise RequestError, before anything is trained, for a file that cannot be written."""
-    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+    if path is not None and not (path.parent.is_dir() and can_be_written(path)):
         raise RequestError(f"{path}: cannot be a file there; choose another --junit")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from datasets import Dataset, Policy
+from datasets import Dataset, Policy, Samples
 from experiments.harness.cell import Job
 from experiments.harness.experiment import Experiment
 from experiments.harness.phases import Course, Stage
@@ -94,11 +94,8 @@ def _check_measurable(experiment: Experiment, stage: Stage, estimator: Any) -> N
             f"a step of {experiment.name} returns {found}; it must return {' and '.join(needed)}, "
             "by which trainings are compared"
         )
-    if not 0 <= first.get("accuracy", 0) <= 1:
-        raise RequestError(
-            f"a step of {experiment.name} returns an accuracy that is not between 0 and 1"
-        )
-    estimator.evaluate(data.X_test[:1], data.y_test[:1])
+    if "loss" not in estimator.evaluate(data.X_test[:1], data.y_test[:1]):
+        raise RequestError(f"`evaluate` of {experiment.name} returns no loss of the test rows")
 
 
 def _tested(job: Job, course: Course, times: dict[str, float]) -> tuple[Record, Arrays]:
@@ -168,6 +165,11 @@ def _figures(task: Task, data: Dataset, estimator: Any, outputs: np.ndarray) -> 
     if task.has_targets and not task.has_answers and not task.decodes:
         y = data.y_test.reshape(outputs.shape)
         figures |= task.measure(data.in_units(outputs), data.in_units(y), None)
+    if isinstance(data.targets, Samples):
+        figures |= {
+            "modes": data.targets.covered(outputs),
+            "near_modes": data.targets.near(outputs),
+        }
     wanted = ("loss", *(metric.name for metric in task.metrics))
     return {name: figures[name] for name in wanted if name in figures}
 

@@ -70,7 +70,7 @@ def test_a_builder_that_returns_the_same_objects_again_is_refused(what):
         network = kept[-1].network
         return parts._replace(network=network, optimizer=kept[0].optimizer)
 
-    with pytest.raises(RequestError, match=f"returns a {what} again that it has returned before"):
+    with pytest.raises(RequestError, match=f"returns the same {what} as before"):
         walk(side("scratch"), side("pytorch", cached))
 
 

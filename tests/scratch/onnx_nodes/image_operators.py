@@ -35,23 +35,14 @@ def sides(pads, axes):
     return list(zip(pads[:axes], pads[axes:], strict=True)) if pads else [(0, 0)] * axes
 
 
-def borders(x, size, strides, dilations, *, pads=None, auto_pad="NOTSET", ceil_mode=0):
-    """Return what is added before and after each axis of the image.
-
-    With `ceil_mode` the last window may reach beyond the end, but may not begin there.
-    """
+def borders(x, size, strides, dilations, *, pads=None, auto_pad="NOTSET"):
+    """Return what is added before and after each axis of the image."""
     added = sides(pads, len(size))
     for i, n in enumerate(x.shape[2:]):
         extent = (size[i] - 1) * dilations[i] + 1
         if auto_pad.startswith("SAME"):
             around = same_padding(n, extent, strides[i])
             added[i] = around if auto_pad == "SAME_UPPER" else around[::-1]
-        if ceil_mode:
-            before, after = added[i]
-            room = n + before + after - extent
-            steps = -(-room // strides[i])
-            steps -= steps * strides[i] >= n + before
-            added[i] = before, after + max(steps * strides[i] - room, 0)
     return added
 
 
@@ -89,18 +80,18 @@ def conv_transpose(
     group=1,
     **ends,
 ):
-    """Groups and dilation are kernels with zeros: between the groups, and between the places."""
-    strides, dilations = numbers(x, strides, dilations)
-    W = spread(in_one_group(W, group), dilations)
-    size = W.shape[2:]
-    cut, added = cropping(x, size, strides, **ends)
+    (strides, dilations), size = numbers(x, strides, dilations), W.shape[2:]
+    extents = [(k - 1) * d + 1 for k, d in zip(size, dilations, strict=True)]
+    cut, added = cropping(x, extents, strides, **ends)
     layer = layer_of("Conv{}DTranspose", len(size))(
         len(W),
-        W.shape[1],
+        W.shape[1] * group,
         of_axes(size),
         stride=of_axes(strides),
         padding=of_axes(cut),
         output_padding=of_axes(added),
+        dilation=of_axes(dilations),
+        groups=group,
         bias=b is not None,
     )
     set_params(layer, W, b)
@@ -121,33 +112,15 @@ def cropping(
     return cut, [max(-each, 0) for each in excess]
 
 
-def in_one_group(W, group):
-    """Return kernels (c_in, c_out, ...) for those of groups (c_in, c_out/g, ...)."""
-    c_in, c_out = len(W) // group, W.shape[1]
-    whole = np.zeros((len(W), c_out * group, *W.shape[2:]))
-    for j in range(group):
-        inputs = slice(j * c_in, (j + 1) * c_in)
-        whole[inputs, j * c_out : (j + 1) * c_out] = W[inputs]
-    return whole
-
-
-def spread(W, dilations):
-    """Return kernels with zeros between their places."""
-    extents = [(k - 1) * d + 1 for k, d in zip(W.shape[2:], dilations, strict=True)]
-    whole = np.zeros((*W.shape[:2], *extents), W.dtype)
-    whole[(slice(None), slice(None), *(slice(None, None, d) for d in dilations))] = W
-    return whole
-
-
 def pool(name):
-    def forward(x, *, kernel_shape, strides=None, dilations=None, count_include_pad=0, **ends):
+    def forward(
+        x, *, kernel_shape, strides=None, dilations=None, count_include_pad=0, ceil_mode=0, **ends
+    ):
         strides, dilations = numbers(x, strides, dilations)
         added = borders(x, kernel_shape, strides, dilations, **ends)
         own = {"dilation": of_axes(dilations)} if max(dilations) > 1 else {}
-        if count_include_pad:
-            own["count_padding"] = True
-            if added != borders(x, kernel_shape, strides, dilations, **ends | {"ceil_mode": 0}):
-                raise NotInScratch("what the last window reaches beyond the border would count")
+        own |= {"count_padding": True} if count_include_pad else {}
+        own["ceil_mode"] = bool(ceil_mode)
         layer = layer_of(name, len(kernel_shape))(
             of_axes(kernel_shape), of_axes(strides), of_axes(added), **own
         )

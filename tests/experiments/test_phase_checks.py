@@ -1,0 +1,70 @@
+"""What no phases can be is refused where the page says it, in a sentence."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments import regularisation, xor
+from experiments.harness.pages import load_page
+from experiments.harness.phases import How, Phase
+from frameworks.draws import Draws, StepStream
+from frameworks.task import REGRESSION
+
+PAGE = regularisation.EXPERIMENT
+SPEC = PAGE.spec
+HOW = How("float64", 0, epochs=1, limit=None)
+
+
+@pytest.mark.parametrize(
+    ("phases", "says"),
+    [
+        (Phase("one", SPEC), "phases must be a tuple of Phase"),
+        ((1, 2), "phases must be a tuple of Phase"),
+        ((Phase("one", SPEC), Phase("one", SPEC)), "two phases are called 'one'"),
+        ((Phase("\x1b[31m", SPEC),), "must be named by printable text"),
+        ((Phase("", SPEC),), "must be named by printable text"),
+        ((Phase("one", None),), "spec of phase 'one' must be"),
+        ((Phase("one", replace(SPEC, epochs=0)),), "spec.epochs must be"),
+        ((Phase("one", SPEC, validate=-1),), "validate of phase 'one' must be a share"),
+        ((Phase("one", SPEC, validate=1.0),), "validate of phase 'one' must be a share"),
+        ((Phase("one", SPEC, validate=float("nan")),), "validate of phase 'one' must be a share"),
+        ((Phase("one", SPEC, task=REGRESSION),), "task of the last phase, 'one', must be"),
+    ],
+)
+def test_phases_that_cannot_be_are_refused(phases, says):
+    with pytest.raises((TypeError, ValueError), match=says):
+        replace(PAGE, phases=phases)
+
+
+def test_a_users_phase_that_writes_into_its_rows_leaves_the_next_seeds_rows(tmp_path):
+    text = (Path(xor.__file__).read_text()).replace(
+        "EXPERIMENT = Experiment(",
+        "from experiments.harness.phases import Phase\n\n\ndef doubled(data, before):\n"
+        "    data.X_train[:] *= 2\n    return data\n\n\n"
+        "EXPERIMENT = Experiment(\n    phases=(Phase('one', SPEC, data=doubled),),",
+    )
+    (tmp_path / "mine.py").write_text(text)
+    page = load_page(tmp_path / "mine.py")
+    data = page.load_data("auto", None)
+    before = data.X_train.copy()
+    stages = [page.stage(page.phases[0], data, {}, HOW) for _ in range(2)]
+    assert np.array_equal(data.X_train, before)
+    assert np.array_equal(stages[1].data.X_train, 2 * before)
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [lambda rng, X: X[:1], lambda rng, X: np.vstack([X, X]), lambda rng, X: X * 1j],
+    ids=["fewer rows", "more rows", "complex numbers"],
+)
+def test_rows_that_augmentation_returns_in_another_form_are_refused(augment):
+    with pytest.raises(ValueError, match="augment must return real numbers of shape"):
+        StepStream(Draws(0), "float64").augmented(augment, np.ones((2, 3)))
+
+
+def test_augmentation_that_writes_into_its_rows_leaves_the_next_epochs_rows():
+    X = np.ones((2, 3))
+    StepStream(Draws(0), "float64").augmented(lambda rng, X: np.multiply(X, 2, out=X), X)
+    assert (X == 1).all()

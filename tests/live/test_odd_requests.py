@@ -1,0 +1,44 @@
+"""Requests and data that no comparison can be made of are refused in a sentence."""
+
+import numpy as np
+import pytest
+import torch
+
+from frameworks.errors import RequestError
+from lockstep import Training, diverge
+
+X, y = np.random.default_rng(0).normal(size=(8, 2)), np.arange(8) % 2
+
+
+def training(frozen=False):
+    torch.manual_seed(0)
+    model = torch.nn.Linear(2, 2).requires_grad_(not frozen)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    return Training(model, loss=torch.nn.CrossEntropyLoss(), optimizer=optimizer)
+
+
+@pytest.mark.parametrize(
+    ("says", "options"),
+    [
+        ("X has masked values", {"X": np.ma.masked_array(X, X > 1)}),
+        ("y has masked values", {"y": np.ma.masked_array(y, y == 1)}),
+        ("X must be an array", {"X": torch.tensor(X).bfloat16()}),
+        ("steps must be at most 1,000,000", {"steps": 10**30}),
+        ("seed must be an integer of at least 0", {"seed": -1}),
+        ("mapping must be a dict", {"mapping": ["0"]}),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(says, options):
+    given = {"X": X, "y": y, "steps": 1, "batch_size": 4} | options
+    with pytest.raises(RequestError, match=says):
+        diverge(training(), training(), **given)
+
+
+def test_a_mask_that_hides_nothing_is_no_mask():
+    given = np.ma.masked_array(X, np.zeros(X.shape, bool))
+    assert diverge(training(), training(), given, y, steps=1, batch_size=4).same
+
+
+def test_a_model_whose_weights_are_all_frozen_is_refused():
+    with pytest.raises(RequestError, match="no weight that is trained"):
+        diverge(training(frozen=True), training(), X, y, steps=1, batch_size=4)
