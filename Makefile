@@ -6,7 +6,7 @@ ARGS =
 PYTHON =
 VENV = .venv
 
-.PHONY: help setup run test faults ports docs check format bench certify floor torture mutants versions clean
+.PHONY: help setup run test faults lesson ports docs check format bench certify floor torture mutants versions clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ test: setup ## run the tests
 
 faults: setup ## plant every fault, look for false alarms, and write docs/faults.md
 	'$(VENV)/bin/pytest' -q tests/faults --clean-seeds 200 --faults-table docs/faults.md $(ARGS)
+
+lesson: setup ## run the notebooks of the lesson, and keep what they print and draw
+	'$(VENV)/bin/python' tools/notebooks.py $(ARGS)
 
 ports: setup ## compare eight ported models and forty mistakes, and write docs/ports.md
 	'$(VENV)/bin/pytest' -q tests/live/ports --ports-steps 200 --ports-table docs/ports.md $(ARGS)

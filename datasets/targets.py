@@ -120,8 +120,20 @@ class Samples:
         >>> Samples(((0.0,), (9.0,)), deviation=1.0).covered(np.array([[0.5], [5.0]]))
         1
         """
+        return int(self._is_near(X).any(axis=0).sum())
+
+    def near(self, X: np.ndarray) -> float:
+        """Return the share of X (n, d) that is within three deviations of a centre.
+
+        >>> Samples(((0.0,), (9.0,)), deviation=1.0).near(np.array([[0.5], [5.0]]))
+        0.5
+        """
+        return float(self._is_near(X).any(axis=1).mean())
+
+    def _is_near(self, X: np.ndarray) -> np.ndarray:
+        """Return for X (n, d) and each centre, as booleans (n, centres), whether it is near."""
         distances = np.linalg.norm(X[:, None] - np.array(self.centres), axis=2)
-        return int((distances < 3 * self.deviation).any(axis=0).sum())
+        return distances < 3 * self.deviation
 
     def problem(self, X: np.ndarray, y: np.ndarray) -> str:
         """Return what is wrong with y as samples beside X (n, d), or an empty string."""

@@ -24,7 +24,7 @@ import numpy as np
 from datasets import Dataset, Policy, load_gaussian
 from experiments.harness.experiment import Experiment
 from frameworks import Program, Spec, float32
-from frameworks.program import StepBatch
+from frameworks.program import Step, StepBatch
 from frameworks.task import GENERATION
 from scratch import glorot_uniform, zeros
 
@@ -64,38 +64,13 @@ def draw_noise(spec: Numbers, rng: np.random.Generator, n: int) -> dict[str, np.
     return {name: rng.normal(size=(n, spec.inputs)) for name in ("noise_d", "noise_g")}
 
 
-def build_scratch(spec: Numbers = SPEC) -> Program:
-    """Build it in NumPy."""
-    from scratch import (
-        Adam,
-        BinaryCrossEntropy,
-        Dense,
-        Scheduled,
-        Sequential,
-        StepRate,
-        Tanh,
-    )
+def game_in_scratch(
+    generator: Any, discriminator: Any, optimizer_g: Any, optimizer_d: Any
+) -> tuple[Step, Any]:
+    """Return, in NumPy, a step of both networks, and the discriminator's loss."""
+    from scratch import BinaryCrossEntropy
 
-    (hidden,) = spec.hidden
-    generator = Sequential(Dense(spec.inputs, spec.inputs))
-    discriminator = Sequential(
-        Dense(spec.inputs, hidden),
-        Tanh(),
-        Dense(hidden, 1),
-    )
     loss = BinaryCrossEntropy()
-
-    def adam() -> Scheduled:
-        rate = StepRate(spec.learning_rate, factor=0.5, size=spec.halve_every)
-        optimizer = Adam(
-            beta_1=spec.beta_1,
-            beta_2=spec.beta_2,
-            epsilon=spec.epsilon_hat,
-            epsilon_hat=True,
-        )
-        return Scheduled(rate, optimizer)
-
-    optimizer_g, optimizer_d = adam(), adam()
 
     def step(batch: StepBatch, draws: Mapping[str, Any]) -> dict[str, Any]:
         real, ones = batch.X, np.ones((len(batch.X), 1))
@@ -118,49 +93,18 @@ def build_scratch(spec: Numbers = SPEC) -> Program:
         on_real, on_fake = discriminator.predict(real), discriminator.predict(fake)
         return loss.forward(on_real, ones) + loss.forward(on_fake, 0 * ones)
 
-    return Program(
-        networks=(generator, discriminator),
-        optimizers=(optimizer_g, optimizer_d),
-        step=step,
-        initial_weights=initial_weights,
-        draws=draw_noise,
-        loss=loss_d,
-        names=("generator", "discriminator"),
-    )
+    return step, loss_d
 
 
-def build_keras(spec: Numbers = SPEC) -> Program:
-    """Build it in Keras."""
+def game_in_keras(
+    generator: Any, discriminator: Any, optimizer_g: Any, optimizer_d: Any
+) -> tuple[Step, Any]:
+    """Return, in Keras, a step of both networks, and the discriminator's loss."""
     import keras
     import tensorflow as tf
-    from keras import layers, ops
+    from keras import ops
 
-    (hidden,) = spec.hidden
-    generator = keras.Sequential([layers.Input((spec.inputs,)), layers.Dense(spec.inputs)])
-    discriminator = keras.Sequential(
-        [
-            layers.Input((spec.inputs,)),
-            layers.Dense(hidden),
-            layers.Activation("tanh"),
-            layers.Dense(1),
-        ]
-    )
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-
-    def adam(network: keras.Model) -> keras.optimizers.Adam:
-        rate = keras.optimizers.schedules.ExponentialDecay(
-            spec.learning_rate, spec.halve_every, decay_rate=0.5, staircase=True
-        )
-        optimizer = keras.optimizers.Adam(
-            rate,
-            beta_1=spec.beta_1,
-            beta_2=spec.beta_2,
-            epsilon=spec.epsilon_hat,
-        )
-        optimizer.build(network.trainable_variables)
-        return optimizer
-
-    optimizer_g, optimizer_d = adam(generator), adam(discriminator)
 
     def step(batch: StepBatch, draws: Mapping[str, Any]) -> dict[str, Any]:
         real, ones = batch.X, ops.ones_like(batch.X[:, :1])
@@ -184,44 +128,17 @@ def build_keras(spec: Numbers = SPEC) -> Program:
         on_real, on_fake = discriminator(real), discriminator(fake)
         return loss(ones, on_real) + loss(0 * ones, on_fake)
 
-    return Program(
-        networks=(generator, discriminator),
-        optimizers=(optimizer_g, optimizer_d),
-        step=step,
-        initial_weights=initial_weights,
-        draws=draw_noise,
-        loss=loss_d,
-        names=("generator", "discriminator"),
-    )
+    return step, loss_d
 
 
-def build_pytorch(spec: Numbers = SPEC) -> Program:
-    """Build it in PyTorch."""
+def game_in_pytorch(
+    generator: Any, discriminator: Any, optimizer_g: Any, optimizer_d: Any
+) -> tuple[Step, Any]:
+    """Return, in PyTorch, a step of both networks, and the discriminator's loss."""
     import torch
     from torch import nn
 
-    from frameworks.pytorch.hooks import step_rate, use_epsilon_hat, use_rate
-
-    (hidden,) = spec.hidden
-    generator = nn.Sequential(nn.Linear(spec.inputs, spec.inputs))
-    discriminator = nn.Sequential(
-        nn.Linear(spec.inputs, hidden),
-        nn.Tanh(),
-        nn.Linear(hidden, 1),
-    )
     loss = nn.BCEWithLogitsLoss()
-
-    def adam(network: nn.Module) -> torch.optim.Adam:
-        rate = step_rate(spec.learning_rate, factor=0.5, size=spec.halve_every)
-        optimizer = torch.optim.Adam(
-            network.parameters(),
-            betas=(spec.beta_1, spec.beta_2),
-            eps=spec.epsilon_hat,
-        )
-        use_epsilon_hat(optimizer)  # differs: PyTorch adds ε after the bias correction
-        return use_rate(optimizer, rate)  # differs: its own schedulers count apart from it
-
-    optimizer_g, optimizer_d = adam(generator), adam(discriminator)
 
     def step(batch: StepBatch, draws: Mapping[str, Any]) -> dict[str, Any]:
         real, ones = batch.X, torch.ones_like(batch.X[:, :1])
@@ -245,6 +162,40 @@ def build_pytorch(spec: Numbers = SPEC) -> Program:
         on_real, on_fake = discriminator(real), discriminator(fake)
         return loss(on_real, ones) + loss(on_fake, 0 * ones)
 
+    return step, loss_d
+
+
+def build_scratch(spec: Numbers = SPEC) -> Program:
+    """Build it in NumPy."""
+    from scratch import (
+        Adam,
+        Dense,
+        Scheduled,
+        Sequential,
+        StepRate,
+        Tanh,
+    )
+
+    (hidden,) = spec.hidden
+    generator = Sequential(Dense(spec.inputs, spec.inputs))
+    discriminator = Sequential(
+        Dense(spec.inputs, hidden),
+        Tanh(),
+        Dense(hidden, 1),
+    )
+
+    def adam() -> Scheduled:
+        rate = StepRate(spec.learning_rate, factor=0.5, size=spec.halve_every)
+        optimizer = Adam(
+            beta_1=spec.beta_1,
+            beta_2=spec.beta_2,
+            epsilon=spec.epsilon_hat,
+            epsilon_hat=True,
+        )
+        return Scheduled(rate, optimizer)
+
+    optimizer_g, optimizer_d = adam(), adam()
+    step, loss_d = game_in_scratch(generator, discriminator, optimizer_g, optimizer_d)
     return Program(
         networks=(generator, discriminator),
         optimizers=(optimizer_g, optimizer_d),
@@ -253,6 +204,89 @@ def build_pytorch(spec: Numbers = SPEC) -> Program:
         draws=draw_noise,
         loss=loss_d,
         names=("generator", "discriminator"),
+        algorithm="adversarial training",
+    )
+
+
+def build_keras(spec: Numbers = SPEC) -> Program:
+    """Build it in Keras."""
+    import keras
+    from keras import layers
+
+    (hidden,) = spec.hidden
+    generator = keras.Sequential([layers.Input((spec.inputs,)), layers.Dense(spec.inputs)])
+    discriminator = keras.Sequential(
+        [
+            layers.Input((spec.inputs,)),
+            layers.Dense(hidden),
+            layers.Activation("tanh"),
+            layers.Dense(1),
+        ]
+    )
+
+    def adam(network: keras.Model) -> keras.optimizers.Adam:
+        rate = keras.optimizers.schedules.ExponentialDecay(
+            spec.learning_rate, spec.halve_every, decay_rate=0.5, staircase=True
+        )
+        optimizer = keras.optimizers.Adam(
+            rate,
+            beta_1=spec.beta_1,
+            beta_2=spec.beta_2,
+            epsilon=spec.epsilon_hat,
+        )
+        optimizer.build(network.trainable_variables)
+        return optimizer
+
+    optimizer_g, optimizer_d = adam(generator), adam(discriminator)
+    step, loss_d = game_in_keras(generator, discriminator, optimizer_g, optimizer_d)
+    return Program(
+        networks=(generator, discriminator),
+        optimizers=(optimizer_g, optimizer_d),
+        step=step,
+        initial_weights=initial_weights,
+        draws=draw_noise,
+        loss=loss_d,
+        names=("generator", "discriminator"),
+        algorithm="adversarial training",
+    )
+
+
+def build_pytorch(spec: Numbers = SPEC) -> Program:
+    """Build it in PyTorch."""
+    import torch
+    from torch import nn
+
+    from frameworks.pytorch.hooks import step_rate, use_epsilon_hat, use_rate
+
+    (hidden,) = spec.hidden
+    generator = nn.Sequential(nn.Linear(spec.inputs, spec.inputs))
+    discriminator = nn.Sequential(
+        nn.Linear(spec.inputs, hidden),
+        nn.Tanh(),
+        nn.Linear(hidden, 1),
+    )
+
+    def adam(network: nn.Module) -> torch.optim.Adam:
+        rate = step_rate(spec.learning_rate, factor=0.5, size=spec.halve_every)
+        optimizer = torch.optim.Adam(
+            network.parameters(),
+            betas=(spec.beta_1, spec.beta_2),
+            eps=spec.epsilon_hat,
+        )
+        use_epsilon_hat(optimizer)  # differs: PyTorch adds ε after the bias correction
+        return use_rate(optimizer, rate)  # differs: its own schedulers count apart from it
+
+    optimizer_g, optimizer_d = adam(generator), adam(discriminator)
+    step, loss_d = game_in_pytorch(generator, discriminator, optimizer_g, optimizer_d)
+    return Program(
+        networks=(generator, discriminator),
+        optimizers=(optimizer_g, optimizer_d),
+        step=step,
+        initial_weights=initial_weights,
+        draws=draw_noise,
+        loss=loss_d,
+        names=("generator", "discriminator"),
+        algorithm="adversarial training",
     )
 
 
@@ -264,4 +298,5 @@ EXPERIMENT = Experiment(
     builders=(build_scratch, build_keras, build_pytorch),
     task=GENERATION,
     band={"real": (1e-4, 0.08)},  # Wasserstein distance to N(4, 1.25²)
+    certified="longdouble",
 )

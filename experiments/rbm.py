@@ -130,6 +130,7 @@ def build_scratch(spec: Numbers = SPEC) -> Program:
         draws=draws,
         evaluate=evaluate,
         states=("chain", "dreams"),
+        algorithm="persistent contrastive divergence",
     )
 
 
@@ -192,6 +193,7 @@ def build_keras(spec: Numbers = SPEC) -> Program:
         draws=draws,
         evaluate=evaluate,
         states=("chain", "dreams"),
+        algorithm="persistent contrastive divergence",
     )
 
 
@@ -255,6 +257,7 @@ def build_pytorch(spec: Numbers = SPEC) -> Program:
         draws=draws,
         evaluate=evaluate,
         states=("chain", "dreams"),
+        algorithm="persistent contrastive divergence",
     )
 
 
@@ -266,5 +269,6 @@ EXPERIMENT = Experiment(
     builders=(build_scratch, build_keras, build_pytorch),
     task=FEATURES,
     band={"real": (0.93, 0.96)},
+    certified="longdouble",
     long=True,
 )

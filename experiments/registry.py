@@ -33,6 +33,7 @@ EXPERIMENTS = (
     "rbm",
     "dbn",
     "gan",
+    "ring_gan",
     "adding_rnn",
     "adding_lstm",
     "sorting_transformer",

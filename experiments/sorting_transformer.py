@@ -10,7 +10,8 @@ Attention has no biases: that of the keys has the gradient 0, and Adam would fol
 
 Source: Karpathy, minGPT, `demo.ipynb`, 2022, which sorts with three such blocks. Expected: all
 unseen sequences sorted right, each digit decoded from those decoded before it: so it was on each of
-five seeds.
+five seeds. The companion, `lockstep run sorting_transformer --set heads=0`, is the same network
+without attention, in which no position learns of another: on five seeds it sorted 7.7 to 9.9 %.
 """
 
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ class Numbers(Spec):
     inputs: int = 11  # tokens that are read: six digits, and five of the sorted ones
     outputs: tuple[int, int] = (11, 3)  # a logit for each token at each position
     hidden: tuple[int, int] = (32, 128)
-    heads: int = 2  # of 16 numbers each, whose scale 1/√16 Keras does not round
+    heads: int = 2  # of 16 numbers each, whose scale 1/√16 Keras does not round; 0: no attention
     epochs: int = 60
     batch_size: int = 64
     norm_epsilon: float = float32(1e-5)
@@ -60,10 +61,11 @@ def initial_weights(spec: Numbers, rng: np.random.Generator) -> list[np.ndarray]
         return [np.ones(d), zeros(d)]
 
     residual = 2**-0.5  # of the two layers that add to the residual stream
-    attention = [normal(d, d), normal(d, d), normal(d, d), residual * normal(d, d)]
+    attention = [*norm(), normal(d, d), normal(d, d), normal(d, d), residual * normal(d, d)]
     dense = [normal(d, inner), zeros(inner), residual * normal(inner, d), zeros(d)]
     embeddings = [normal(tokens, d), normal(steps, d)]
-    return [*embeddings, *norm(), *attention, *norm(), *dense, *norm(), normal(d, tokens)]
+    inside = [*attention, *norm(), *dense] if spec.heads else [*norm(), *dense]
+    return [*embeddings, *inside, *norm(), normal(d, tokens)]
 
 
 def build_scratch(spec: Numbers = SPEC) -> Parts:
@@ -82,15 +84,18 @@ def build_scratch(spec: Numbers = SPEC) -> Parts:
         Sequential,
     )
 
+    def attention() -> Residual:
+        return Residual(
+            LayerNorm(d, epsilon=epsilon),
+            SelfAttention(d, heads, causal=True, bias=False),
+        )
+
     (d, inner), (steps, tokens) = spec.hidden, spec.outputs
     heads, epsilon = spec.heads, spec.norm_epsilon
     network = Sequential(
         Embedding(tokens, d),
         PositionEmbedding(steps, d),
-        Residual(
-            LayerNorm(d, epsilon=epsilon),
-            SelfAttention(d, heads, causal=True, bias=False),
-        ),
+        *([attention()] if heads else []),
         Residual(LayerNorm(d, epsilon=epsilon), Dense(d, inner), ReLU(), Dense(inner, d)),
         LayerNorm(d, epsilon=epsilon),
         Dense(d, tokens, bias=False),
@@ -126,9 +131,10 @@ def build_keras(spec: Numbers = SPEC) -> Parts:
         # differs: Adam squares each occurrence of a token, unless the gradient is dense
         x = layers.Embedding(tokens, d, embeddings_regularizer=dense_gradient)(X)
         x = PositionEmbedding()(x)
-        y = layers.LayerNormalization(epsilon=epsilon)(x)
-        attention = layers.MultiHeadAttention(heads, d // heads, use_bias=False)
-        x = x + attention(y, y, use_causal_mask=True)
+        if heads:
+            y = layers.LayerNormalization(epsilon=epsilon)(x)
+            attention = layers.MultiHeadAttention(heads, d // heads, use_bias=False)
+            x = x + attention(y, y, use_causal_mask=True)
         y = layers.LayerNormalization(epsilon=epsilon)(x)
         x = x + layers.Dense(d)(layers.Dense(inner, activation="relu")(y))
         x = layers.LayerNormalization(epsilon=epsilon)(x)
@@ -195,7 +201,7 @@ def build_pytorch(spec: Numbers = SPEC) -> Parts:
     network = nn.Sequential(
         Tokens(tokens, d),
         PositionEmbedding(),
-        Attention(),
+        *([Attention()] if heads else []),
         Inner(),
         nn.LayerNorm(d, eps=epsilon),
         nn.Linear(d, tokens, bias=False),
@@ -220,4 +226,5 @@ EXPERIMENT = Experiment(
     builders=(build_scratch, build_keras, build_pytorch),
     task=SEQUENCES,
     band={"real": (1.0, 1.0)},  # every unseen sequence is sorted right
+    certified="longdouble",
 )

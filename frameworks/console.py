@@ -15,7 +15,16 @@ from rich.progress import Progress
 from rich.table import Table
 
 __all__ = [
-    *("Advance", "exponent", "make_console", "make_table", "progress_bar", "spread"),
+    *(
+        "Advance",
+        "agreeing",
+        "counted",
+        "exponent",
+        "make_console",
+        "make_table",
+        "progress_bar",
+        "spread",
+    ),
     "two_decimals",
 ]
 
@@ -45,6 +54,24 @@ def spread(values: Sequence[float | None], form: str, between: str = "..") -> st
         return "nan"
     ends = dict.fromkeys(format(value, form) for value in (min(finite), max(finite)))
     return between.join(ends)
+
+
+def counted(number: int, what: str) -> str:
+    """Say how many there are of something.
+
+    >>> counted(1, "epoch"), counted(10_000, "epoch"), counted(0, "step")
+    ('1 epoch', '10,000 epochs', '0 steps')
+    """
+    return f"{number:,} {what}" + "s" * (number != 1)
+
+
+def agreeing(pairs: int) -> str:
+    """Say of a number of pairs that they agree.
+
+    >>> agreeing(1), agreeing(3)
+    ('1 pair agrees', '3 pairs agree')
+    """
+    return f"{counted(pairs, 'pair')} agree" + "s" * (pairs == 1)
 
 
 def exponent(errors: Iterable[float | None]) -> str:

@@ -185,7 +185,10 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
         """Train until the last epoch, or until a callback says to stop."""
         callbacks = self._all_callbacks()
         with watched(self, callbacks):
-            for record in self._train(batch, self.epochs, validation, ahead and not callbacks):
+            if not callbacks:
+                yield from self._train(batch, self.epochs, validation, ahead)
+                return
+            for record in self._train(batch, self.epochs, validation):
                 stop = [each.on_epoch_end(self, record) for each in callbacks]  # all are told
                 yield record
                 if any(stop):

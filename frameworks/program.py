@@ -80,6 +80,7 @@ class Program(NamedTuple):
     evaluate: Step | None = None  # returns the loss of rows, and other figures; changes nothing
     states: tuple[str, ...] = ()  # what the page's own layers keep from step to step, by name
     stopping: Any = None  # as in `Parts`
+    algorithm: str = ""  # the published one, by which the losses of a page are certified
 
     @property
     def network(self) -> Any:

@@ -170,8 +170,7 @@ class LockstepTraining(BaseEstimator, ABC):
         if isinstance(adapter.parts, Program):
             yield from adapter.run(batch, orders, self.batch_size)
             return
-        for result in adapter.train_augmented(batch, orders, self.batch_size):
-            yield measured(result)
+        yield from map(measured, adapter.train_augmented(batch, orders, self.batch_size))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_adapter")
@@ -179,4 +178,5 @@ class LockstepTraining(BaseEstimator, ABC):
 
 def measured(result: EpochResult) -> dict[str, float]:
     """Return what an epoch's record says of its result."""
-    return {name: x for name, x in result._asdict().items() if x is not None}
+    loss, accuracy = result
+    return {"loss": loss} if accuracy is None else {"loss": loss, "accuracy": accuracy}

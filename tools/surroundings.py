@@ -19,6 +19,7 @@ import numpy as np
 
 from experiments import Run, run
 from frameworks.agreement.distances import relative_errors
+from frameworks.console import exponent
 
 IMPLEMENTATIONS = ("scratch", "keras", "pytorch")
 EPOCHS = 3
@@ -84,7 +85,7 @@ def difference(usual: Run, changed: Run, name: str) -> str:
     if losses[0] == losses[1] and all(map(np.array_equal, *weights)):
         return "same"
     flips = np.count_nonzero(weights[0][-1] != weights[1][-1])
-    return f"{max(relative_errors(*losses)):.1e}, {flips}"
+    return f"{exponent(relative_errors(*losses))}, {flips}"
 
 
 @contextmanager

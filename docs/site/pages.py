@@ -16,7 +16,10 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/*.md"]
 PAGES += ["scratch/**/README.md", "examples/**/README.md"]
-PACKAGES = ["lockstep", "frameworks", "scratch", "experiments", "datasets"]
+PACKAGES = ["lockstep", "frameworks", "frameworks.recordings", "frameworks.pytorch.hooks"]
+PACKAGES += ["scratch", "experiments", "experiments.certified"]
+PACKAGES += ["experiments.harness.experiment", "datasets"]
+DEFINITIONS = (ast.ClassDef, ast.FunctionDef)
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 
 
@@ -28,22 +31,31 @@ def linked(page: str) -> set[str]:
 
 
 def reference(package: str) -> str:
-    """Return the page that documents what a package exports, in the order of its imports."""
-    path = ROOT / package / "__init__.py"
-    tree = ast.parse((path if path.exists() else ROOT / f"{package}.py").read_text())
+    """Return the page that documents what a package or module exports, in the order of its code."""
+    path = ROOT / package.replace(".", "/")
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    tree = ast.parse(file.read_text())
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     origin = {name.name: str(node.module) for node in imports for name in node.names}
-    exports = [
-        name
-        for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
-        for name in ast.literal_eval(node.value)
-    ]
+    defined = [str(node.name) for node in tree.body if isinstance(node, DEFINITIONS)]
+    order = [*origin, *defined]
     lines = [f"# {package}", "", f"::: {package}", "    options:", "      members: false"]
     lines += ["      show_root_heading: false", ""]
-    for name in sorted(exports, key=lambda name: [*origin, *exports].index(name)):
+    exports = sorted(exported(tree), key=lambda name: [*order, name].index(name))
+    for name in exports:
         lines += [f"::: {origin.get(name, package)}.{name}", ""]
     return "\n".join(lines)
+
+
+def exported(tree: ast.Module) -> list[str]:
+    """Return the names in `__all__`, those in its tuples included."""
+    lists = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
+    parts = [part for each in lists for part in ast.walk(each)]
+    return [part.value for part in parts if isinstance(part, ast.Constant)]
 
 
 def on_config(config: MkDocsConfig) -> None:

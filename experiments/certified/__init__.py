@@ -24,6 +24,8 @@ __all__ = ["digits", "loss_on_test_rows", "losses"]
 def losses(experiment: str, source: Literal["real", "stand-in"] = "real") -> list[Decimal]:
     """Return the certified training loss of every epoch, each batch's loss before its update.
 
+    Of an experiment with phases, those of all phases, one after the other. Where the whole training
+    takes too long, they are those of the first epochs.
     Raises LookupError if nothing is certified for this experiment on these data.
 
     >>> losses("xor")[-1]
@@ -35,12 +37,16 @@ def losses(experiment: str, source: Literal["real", "stand-in"] = "real") -> lis
 def loss_on_test_rows(experiment: str, source: Literal["real", "stand-in"] = "real") -> Decimal:
     """Return the certified loss on the test rows after the last epoch.
 
-    Raises LookupError if nothing is certified for this experiment on these data.
+    Raises LookupError if it is not certified for this experiment on these data.
 
     >>> loss_on_test_rows("xor")
     Decimal('0.002802628794719680234108282')
     """
-    return Decimal(_certificate(experiment, source).test_loss)
+    if (loss := _certificate(experiment, source).test_loss) is None:
+        raise LookupError(
+            f"only the first epochs of {experiment!r} are certified on {source!r} data"
+        )
+    return Decimal(loss)
 
 
 def _certificate(experiment: str, source: str) -> Certificate:

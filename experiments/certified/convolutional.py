@@ -33,10 +33,15 @@ def forward(weights: list[np.ndarray], X: np.ndarray, formulas: Formulas) -> lis
 def backward(
     weights: list[np.ndarray], outputs: list[np.ndarray], da: np.ndarray, formulas: Formulas
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return dL/dw for every weight, and dL/dz of the first convolution (see `dense.backward`)."""
+    """Return dL/dw for every weight, and dL/dz of the first convolution (see `dense.backward`).
+
+    If all convolutions are frozen, theirs are 0, and dL/dz is that of the first dense layer.
+    """
     kernels = _kernels(weights)
     split = 2 * len(kernels)
     grads, dz = dense.backward(weights[split:], outputs[split:], da, formulas)
+    if set(range(split)) <= set(formulas.frozen):
+        return [*map(np.zeros_like, weights[:split]), *grads], dz
     d_images = product(dz, weights[split].T)
     for i, (K, _) in reversed([*enumerate(kernels)]):
         images, a = outputs[2 * i : 2 * i + 2]

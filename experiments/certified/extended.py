@@ -5,84 +5,137 @@ numbers, integers, or computed in the dtype itself: a Python float in between, s
 would cost the very digits that are to be certified.
 """
 
-from types import ModuleType
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from experiments.certified import convolutional, dense
+from experiments.certified import convolutional, dense, transformer
 from experiments.certified.loss_functions import LOSSES
-from experiments.certified.problem import Problem
+from experiments.certified.optimizers import Optimizer
+from experiments.certified.problem import TRANSFORMER, Problem
 
-__all__ = ["Training"]
+__all__ = ["NetworkTraining", "Training"]
 
 _ROWS_AT_ONCE = 500  # of the test rows
 
 
-class Training:
-    """The problem's network, trained epoch by epoch in one dtype."""
+class Training(ABC):
+    """One training in one dtype, epoch by epoch: of a network, or of a program (see `programs`).
+
+    To the pages it is what an estimator is to them: a phase may ask an earlier one for its weights
+    and its features.
+    """
 
     def __init__(self, problem: Problem, dtype: type[np.floating] = np.longdouble) -> None:
         self.problem, self.dtype = problem, dtype
         self.bits, self.written = np.finfo(dtype).nmant + 1, 21
-        kernels = any(w.ndim == 4 for w in problem.weights)
-        self.network: ModuleType = convolutional if kernels else dense
-        self.loss = LOSSES[problem.formulas.loss]
         self.weights = [w.astype(dtype) for w in problem.weights]
-        self.t = 0
-        self.m = [np.zeros_like(w) for w in self.weights]
-        self.v = [np.zeros_like(w) for w in self.weights]
+        self.draw = problem.steps()
+
+    @abstractmethod
+    def step(self, X: np.ndarray, y: np.ndarray) -> np.floating:
+        """Take one step on a batch; return its loss before the step."""
+
+    @abstractmethod
+    def test_loss(self) -> np.floating:
+        """Return L on the test rows."""
+
+    def epochs(self) -> Iterator[np.floating]:
+        """Train, and yield each epoch's loss."""
+        for order, _ in self.problem.orders():
+            yield self.epoch(order)
 
     def epoch(self, order: np.ndarray) -> np.floating:
         """Train one epoch; return Σ n L / Σ n over its batches of n rows, L before the update."""
-        total, data = self.dtype(0), self.problem.data
+        total, (X, y) = self.dtype(0), self.problem.rows
+        if augment := getattr(self.problem.parts, "augment", None):
+            X = self.draw.augmented(partial(augment, self.problem.spec), X)
         for batch in self.problem.batches(order):
-            loss, grads = self.gradient(data.X_train[batch], data.y_train[batch])
-            total += loss * len(batch)
-            self.step(grads)
+            total += self.step(X[batch].astype(self.dtype), y[batch]) * len(batch)
         return total / len(order)
-
-    def test_loss(self) -> np.floating:
-        """Return L on the test rows."""
-        data = self.problem.data
-        starts = range(0, len(data.X_test), _ROWS_AT_ONCE)
-        pieces = [self.forward(data.X_test[i : i + _ROWS_AT_ONCE])[-1] for i in starts]
-        return self.loss(np.concatenate(pieces), data.y_test)[0]
 
     def write(self, x: np.floating) -> str:
         """Format a number; 21 digits distinguish any two longdoubles of 64 bits."""
         return np.format_float_scientific(x, precision=self.written - 1, unique=False)
 
-    def forward(self, X: np.ndarray) -> list[np.ndarray]:
-        """Return what `backward` needs of every layer; the last are the network's outputs."""
-        return self.network.forward(self.weights, X.astype(self.dtype), self.problem.formulas)
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of the weights."""
+        return [w.copy() for w in self.weights]
 
-    def gradient(self, X: np.ndarray, y: np.ndarray) -> tuple[np.floating, list[np.ndarray]]:
+
+class NetworkTraining(Training):
+    """The problem's network, trained by its loss and its optimizer."""
+
+    def __init__(self, problem: Problem, dtype: type[np.floating] = np.longdouble) -> None:
+        super().__init__(problem, dtype)
+        self.network = _network(problem)
+        self.loss = LOSSES[problem.formulas.loss]
+        self.optimizer = Optimizer(problem, self.weights)
+
+    def epochs(self) -> Iterator[np.floating]:
+        """Train, and yield each epoch's loss; stop early where the page says so.
+
+        That is after `patience` epochs in a row whose loss on the held-out rows was not below the
+        least so far. The weights of the least one are then restored.
+        """
+        if not (patience := self.problem.formulas.patience):
+            yield from super().epochs()
+            return
+        assert self.problem.held_out is not None
+        least, best, waited = self.dtype(np.inf), self.get_weights(), 0
+        for loss in super().epochs():
+            yield loss
+            if (measured := self.loss_on(*self.problem.held_out)) < least:
+                least, best, waited = measured, self.get_weights(), 0
+            elif (waited := waited + 1) >= patience:
+                break
+        for w, kept in zip(self.weights, best, strict=True):
+            w[...] = kept
+
+    def step(self, X: np.ndarray, y: np.ndarray) -> np.floating:
+        """Take one step on a batch; return its loss before the step."""
+        loss, grads = self.gradient(X, y, self.masks(len(X)))
+        self.optimizer.step(grads)
+        return loss
+
+    def test_loss(self) -> np.floating:
+        """Return L on the test rows."""
+        return self.loss_on(self.problem.data.X_test, self.problem.data.y_test)
+
+    def loss_on(self, X: np.ndarray, y: np.ndarray) -> np.floating:
+        """Return L on rows, without dropout."""
+        starts = range(0, len(X), _ROWS_AT_ONCE)
+        pieces = [self.forward(X[i : i + _ROWS_AT_ONCE])[-1] for i in starts]
+        return self.loss(np.concatenate(pieces), y)[0]
+
+    def masks(self, n: int) -> list[np.ndarray]:
+        """Draw the masks of the next step of n rows: 0, or exactly 1/(1 − rate)."""
+        pairs = zip(self.draw(n).masks, map(self.dtype, self.problem.formulas.dropout), strict=True)
+        return [(mask != 0) / (1 - rate) for mask, rate in pairs]
+
+    def forward(self, X: np.ndarray, masks: Sequence[np.ndarray] = ()) -> list[np.ndarray]:
+        """Return what `backward` needs of every layer; the last are the network's outputs."""
+        return self.network.forward(
+            self.weights, X.astype(self.dtype), self.problem.formulas, *([masks] if masks else [])
+        )
+
+    def gradient(
+        self, X: np.ndarray, y: np.ndarray, masks: Sequence[np.ndarray] = ()
+    ) -> tuple[np.floating, list[np.ndarray]]:
         """Return L, and its gradient in the order of the weights."""
-        outputs = self.forward(X)
+        outputs = self.forward(X, masks)
         loss, da = self.loss(outputs[-1], y)
-        grads, _ = self.network.backward(self.weights, outputs, da, self.problem.formulas)
+        grads, _ = self.network.backward(
+            self.weights, outputs, da, self.problem.formulas, *([masks] if masks else [])
+        )
         return loss, grads
 
-    def step(self, grads: list[np.ndarray]) -> None:
-        """Take one step of the optimizer."""
-        self.t += 1
-        eta = self.dtype(self.problem.number("learning_rate")) / 2 ** self.problem.halvings(self.t)
-        if self.problem.formulas.optimizer == "adam":
-            self.adam(grads, eta)
-        else:
-            self.descend(grads, eta)
 
-    def descend(self, grads: list[np.ndarray], eta: np.floating) -> None:
-        """θ ← θ − η g."""
-        for w, g in zip(self.weights, grads, strict=True):
-            w -= eta * g
-
-    def adam(self, grads: list[np.ndarray], eta: np.floating) -> None:
-        """m, v ← averages of g, g²;  θ ← θ − η √(1−β₂ᵗ)/(1−β₁ᵗ) m / (√v + ε̂)."""
-        numbers = map(self.problem.number, ("beta_1", "beta_2", "epsilon_hat"))
-        beta_1, beta_2, epsilon = map(self.dtype, numbers)
-        rate = eta * np.sqrt(1 - beta_2**self.t) / (1 - beta_1**self.t)
-        for w, g, m, v in zip(self.weights, grads, self.m, self.v, strict=True):
-            m[...] = beta_1 * m + (1 - beta_1) * g
-            v[...] = beta_2 * v + (1 - beta_2) * g * g
-            w -= rate * m / (np.sqrt(v) + epsilon)
+def _network(problem: Problem) -> Any:
+    """Return what has the `forward` and `backward` of the problem's layers."""
+    if problem.formulas.network == TRANSFORMER:
+        return transformer.Transformer(problem.number("heads"), problem.number("norm_epsilon"))
+    return convolutional if any(w.ndim == 4 for w in problem.weights) else dense

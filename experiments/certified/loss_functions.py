@@ -1,4 +1,8 @@
-"""The losses for certified results: L of outputs (n, k) and labels y (n,), and its derivative."""
+"""The losses for certified results: L of outputs and targets, and its derivative.
+
+Outputs are (n, k); targets y are labels or numbers (n,), or numbers (n, k). Tokens are (n, t), -1
+where none is asked for, with outputs (n, t, k).
+"""
 
 from collections.abc import Callable
 
@@ -11,27 +15,27 @@ Loss = Callable[[np.ndarray, np.ndarray], tuple[np.floating, np.ndarray]]
 
 def sum_of_squares(a: np.ndarray, y: np.ndarray) -> tuple[np.floating, np.ndarray]:
     """L = Σ (a − y)²; da = 2 (a − y)."""
-    error = a - y[:, None]
+    error = a - y.reshape(a.shape)
     return (error * error).sum(), 2 * error
 
 
 def half_the_sum_of_squares(a: np.ndarray, y: np.ndarray) -> tuple[np.floating, np.ndarray]:
     """L = ½ Σ (a − y)²; da = a − y."""
-    error = a - y[:, None]
+    error = a - y.reshape(a.shape)
     return (error * error).sum() / 2, error
 
 
 def mean_of_squares(a: np.ndarray, y: np.ndarray) -> tuple[np.floating, np.ndarray]:
-    """L = 1/n Σ (a − y)²; da = 2/n (a − y)."""
-    error = a - y[:, None]
-    return (error * error).sum() / len(y), 2 * error / len(y)
+    """L = 1/nk Σ (a − y)²; da = 2/nk (a − y)."""
+    error = a - y.reshape(a.shape)
+    return (error * error).sum() / a.size, 2 * error / a.size
 
 
 def binary_cross_entropy(z: np.ndarray, y: np.ndarray) -> tuple[np.floating, np.ndarray]:
-    """L = 1/n Σ log(1 + e^±z), with − where y = 1; dz = (σ(z) − y)/n."""
-    wrong = np.where(y[:, None] == 1, -z, z)
-    losses = np.maximum(wrong, 0) + np.log1p(np.exp(-np.abs(wrong)))
-    return losses.sum() / len(y), (1 / (1 + np.exp(-z)) - y[:, None]) / len(y)
+    """L = 1/nk Σ (log(1 + e^z) − z y); dz = (σ(z) − y)/nk."""
+    y = y.reshape(z.shape)
+    losses = np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
+    return losses.sum() / z.size, (1 / (1 + np.exp(-z)) - y) / z.size
 
 
 def categorical_cross_entropy(z: np.ndarray, y: np.ndarray) -> tuple[np.floating, np.ndarray]:
@@ -43,6 +47,13 @@ def categorical_cross_entropy(z: np.ndarray, y: np.ndarray) -> tuple[np.floating
     dz = exponentials / totals[:, None]
     dz[rows, y] -= 1
     return (np.log(totals) - shifted[rows, y]).sum() / len(y), dz / len(y)
+
+
+def categorical_of_tokens(z: np.ndarray, y: np.ndarray) -> tuple[np.floating, np.ndarray]:
+    """L and dz of the categorical cross-entropy over all tokens that are asked for."""
+    asked, dz = y >= 0, np.zeros_like(z)
+    loss, dz[asked] = categorical_cross_entropy(z[asked], y[asked])
+    return loss, dz
 
 
 def perceptron_criterion(z: np.ndarray, y: np.ndarray) -> tuple[np.floating, np.ndarray]:
@@ -60,5 +71,6 @@ LOSSES: dict[str, Loss] = {
     "mean of squares": mean_of_squares,
     "binary cross-entropy": binary_cross_entropy,
     "categorical cross-entropy": categorical_cross_entropy,
+    "categorical cross-entropy of tokens": categorical_of_tokens,
     "perceptron criterion": perceptron_criterion,
 }

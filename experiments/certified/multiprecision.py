@@ -4,6 +4,7 @@ Nothing here is shared with any other implementation, not even NumPy's arithmeti
 of each formula will do: fifty digits leave room for cancellation.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import mpmath
@@ -22,7 +23,10 @@ class Training:
 
     def __init__(self, problem: Problem, digits: int = 50) -> None:
         self.problem, self.formulas = problem, problem.formulas
-        if any(w.ndim > 2 for w in problem.weights):
+        formulas = problem.formulas
+        beyond = formulas.algorithm or formulas.network or formulas.dropout or formulas.frozen
+        rows = problem.stage is not None or problem.data.y_train.ndim > 1
+        if beyond or rows or any(w.ndim > 2 for w in problem.weights):
             raise RequestError(f"{problem.name}: mpmath computes dense layers; take longdouble")
         mp = self.mp = mpmath.MPContext()
         mp.dps = digits
@@ -38,6 +42,11 @@ class Training:
         self.depth = len(self.weights[:: 2 if self.biased else 1])
         self.t = 0
         self.moments = [[[(mp.zero, mp.zero)] * len(row) for row in w] for w in self.weights]
+
+    def epochs(self) -> Iterator[Any]:
+        """Train, and yield each epoch's loss."""
+        for order, _ in self.problem.orders():
+            yield self.epoch(order)
 
     def epoch(self, order: np.ndarray) -> Any:
         """Train one epoch; return Σ n L / Σ n over its batches of n rows, L before the update."""
@@ -139,15 +148,19 @@ class Training:
         return self.beta_1 * m + self.rest_1 * g, self.beta_2 * v + self.rest_2 * (g * g)
 
     def activate(self, f: str, z: Any) -> Any:
-        """Return a = f(z): 1 / (1 + e⁻ᶻ), max(z, 0) or z."""
+        """Return a = f(z): 1 / (1 + e⁻ᶻ), tanh z, max(z, 0) or z."""
         if f == "sigmoid":
             return 1 / (1 + self.mp.exp(-z))
+        if f == "tanh":
+            return self.mp.tanh(z)
         return max(z, self.mp.zero) if f == "relu" else z
 
     def slope(self, f: str, a: Any) -> Any:
         """Return f′(z), which follows from a = f(z)."""
         if f == "sigmoid":
             return a * (1 - a)
+        if f == "tanh":
+            return 1 - a * a
         return int(a > 0) if f == "relu" else 1
 
     def matrix(self, array: np.ndarray) -> Matrix:

@@ -1,9 +1,8 @@
-"""The problem to be certified: one training, specified completely."""
+"""The problem to be certified: one training, specified completely, or one phase of it."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -11,21 +10,30 @@ import numpy as np
 from datasets import Dataset, Policy
 from experiments.certified.formulas import formulas_of
 from experiments.certified.loss_functions import LOSSES
-from experiments.certified.stored import Formulas, Recipe
+from experiments.certified.stored import Formulas
 from experiments.harness.experiment import Experiment
-from experiments.harness.records.arrays import digest
-from frameworks.draws import Draws
+from experiments.harness.phases import Before, How, Phase, Stage
+from frameworks.draws import Draws, Dropped, StepStream
 from frameworks.errors import RequestError
+from frameworks.program import Parts, Program
 from frameworks.spec import Spec
 
-__all__ = ["Problem"]
+__all__ = ["TRANSFORMER", "Problem"]
 
-
+TRANSFORMER = (
+    "Embedding, PositionEmbedding, Residual(LayerNorm, SelfAttention), "
+    "Residual(LayerNorm, Dense, ReLU, Dense), LayerNorm, Dense"
+)
 _KNOWN = {
-    "hidden": ("", "identity", "sigmoid", "relu"),
+    "hidden": ("", "identity", "sigmoid", "relu", "tanh"),
     "output": ("identity", "sigmoid"),
-    "loss": LOSSES,
+    "loss": ("", *LOSSES),
     "optimizer": ("gradient descent", "adam"),
+    "algorithm": (
+        *("", "adversarial training"),
+        *("contrastive divergence", "persistent contrastive divergence"),
+    ),
+    "network": ("", TRANSFORMER),
 }
 
 
@@ -34,7 +42,7 @@ class Problem:
     """A training on exact inputs: data as loaded and initial weights as drawn, both float64.
 
     Certified is the loss in exact arithmetic from there on, with every number of the spec taken as
-    its exact float64 value.
+    its exact float64 value. What is drawn on the way, such as noise and masks, is exact as well.
     """
 
     experiment: Experiment
@@ -42,6 +50,7 @@ class Problem:
     formulas: Formulas
     spec: Spec
     seed: int = 0
+    stage: Stage | None = None  # if it is one of several phases
 
     @classmethod
     def load(
@@ -52,10 +61,12 @@ class Problem:
         epochs: int | None = None,
     ) -> "Problem":
         """Return an experiment's problem on the data that the policy finds, perhaps shortened."""
+        for phase in experiment.all_phases:
+            formulas = formulas_of(experiment, phase.spec)
+            for name, known in _KNOWN.items():
+                if (found := getattr(formulas, name)) not in known:
+                    raise RequestError(f"{experiment.name}: {name} {found!r} cannot be certified")
         spec, formulas = experiment.spec, formulas_of(experiment)
-        for name, known in _KNOWN.items():
-            if (found := getattr(formulas, name)) not in known:
-                raise RequestError(f"{experiment.name}: {name} {found!r} cannot be certified")
         spec = replace(spec, epochs=epochs or spec.epochs)
         return cls(experiment, experiment.load(policy, data_dir), formulas, spec)
 
@@ -64,34 +75,66 @@ class Problem:
         """The experiment and its data."""
         return f"{self.experiment.name}, {self.data.source}"
 
+    @property
+    def first(self) -> int | None:
+        """How many of the first epochs are certified; None: all."""
+        return self.experiment.certified_epochs.get(self.data.source)
+
+    def at(self, phase: Phase, before: Before) -> "Problem":
+        """Return the problem of a phase; `before` holds the trainings of those before it."""
+        if not self.experiment.phases:
+            return self
+        how = How("float64", self.seed, self.spec.epochs, limit=None)
+        stage = self.experiment.stage(phase, _Unrounded(**vars(self.data)), before, how)
+        spec = replace(stage.blueprint.spec, epochs=stage.epochs)
+        formulas = formulas_of(self.experiment, phase.spec)
+        return replace(
+            self, data=stage.data, formulas=formulas, spec=spec, seed=stage.seed, stage=stage
+        )
+
+    @property
+    def parts(self) -> Parts | Program:
+        """What scratch builds: only what is drawn for it is used, and how it is laid out."""
+        return self.experiment.blueprint.builders["scratch"](spec=self.spec)
+
     @cached_property
     def weights(self) -> list[np.ndarray]:
         """The weights before the first step, in the canonical layout."""
-        parts = self.experiment.blueprint.builders["scratch"](spec=self.spec)
-        return parts.initial_weights(self.spec, Draws(self.seed).weights)
+        if self.stage is not None and self.stage.weights is not None:
+            return self.stage.weights
+        return self.parts.initial_weights(self.spec, Draws(self.seed).weights)
+
+    @property
+    def draws_weights(self) -> bool:
+        """Whether it starts from weights that are drawn, and not from those of earlier phases."""
+        return self.stage is None or self.stage.phase.weights is None
+
+    @property
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows to train on, X and y."""
+        return self.stage.rows if self.stage else (self.data.X_train, self.data.y_train)
+
+    @property
+    def held_out(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The rows to measure after every epoch, X and y; None if there are none."""
+        return self.stage.held_out if self.stage else None
 
     def orders(self) -> Iterator[tuple[np.ndarray, str]]:
         """Yield the order (n,) of the rows for each epoch, and the digest of all orders so far."""
-        draws, spec, n = Draws(self.seed), self.spec, len(self.data.X_train)
+        draws, spec, n = Draws(self.seed), self.spec, len(self.rows[0])
         for order in draws.orders(n, spec.batch_size, spec.epochs, spec.shuffle):
             yield np.arange(n) if order is None else order, draws.orders_sha256
 
-    def recipe(self) -> Recipe:
-        """Return everything that determines the losses."""
-        data, orders = self.data, [so_far for _, so_far in self.orders()]
-        digests = {
-            "initial_weights": digest(*self.weights),
-            "batch_order": orders if any(orders) else [],
-        }
-        values = {
-            "experiment": self.experiment.name,
-            "data": {"name": data.name, "source": data.source, "sha256": data.sha256},
-            "spec": asdict(self.spec),
-            "seed": self.seed,
-            "digests": digests,
-            "model": self.formulas.model_dump(),
-        }
-        return Recipe.model_validate_json(json.dumps(values))
+    def steps(self, seed: int | None = None) -> StepStream:
+        """Return what draws for each step, as float64; from the problem's seed by default."""
+        layers = [w for w in self.weights if w.ndim > 1] if self.formulas.dropout else []
+        dropped = [
+            Dropped(rate, W.shape[:1])
+            for rate, W in zip(self.formulas.dropout, layers, strict=True)
+        ]
+        draw = getattr(self.parts, "draws", None)
+        own = draw and partial(draw, self.spec)
+        return StepStream(Draws(self.seed if seed is None else seed), "float64", dropped, own)
 
     def number(self, name: str) -> Any:
         """Return a number of the page's spec; RequestError if the spec does not have it."""
@@ -108,3 +151,10 @@ class Problem:
         """Cut an order into batches; the last one holds the remaining rows."""
         for start in range(0, len(order), self.spec.batch_size):
             yield order[start : start + self.spec.batch_size]
+
+
+class _Unrounded(Dataset):
+    """Data whose features may be of any precision: one phase's features are the next one's rows."""
+
+    def __post_init__(self) -> None:
+        pass

@@ -69,9 +69,13 @@ def certified_experiments() -> dict[str, Experiment]:
 def difference(stored: Certificate, computed: Certificate) -> str:
     """Return where a certificate first differs from a recomputed one, perhaps of fewer epochs.
 
+    Of several phases, it is the first that has epochs in common with a shorter training.
+
     Losses differ if one of their certified digits does.
     """
     n = len(computed.loss)
+    if computed.trained and computed.epochs < stored.epochs:
+        n = computed.trained[0]  # later phases start from a shorter one
     orders = {"batch_order": stored.digests.batch_order[:n]}
     drawn = stored.digests.model_copy(update=orders)
     for name, was, now in (
@@ -85,9 +89,11 @@ def difference(stored: Certificate, computed: Certificate) -> str:
         return f"spec differ: {changed}"
     if changed := stored.model.changed(computed.model):
         return f"model differ: {changed}"
-    pairs = [*zip_longest(stored.loss[:n], computed.loss)]
+    if changed := stored.phases_changed(computed.phases):
+        return f"phases differ: {changed}"
+    pairs = [*zip_longest(stored.loss[:n], computed.loss[:n])]
     named = [(f"epoch {epoch}", *pair) for epoch, pair in enumerate(pairs, 1)]
-    if n == len(stored.loss):
+    if n == len(stored.loss) and stored.test_loss is not None:
         named.append(("test loss", stored.test_loss, computed.test_loss))
     for name, c, q in named:
         if c is None or not relative_error(q, c) <= 10.0**-stored.digits:
@@ -126,15 +132,19 @@ def _announcement(request: CertifyRequest, problems: list[Problem]) -> str:
     seconds = 0.0
     for problem in problems:
         if stored := find(problem.experiment.name, problem.data.source, request.folder):
-            seconds += stored.seconds * problem.spec.epochs / max(1, len(stored.loss))
+            whole = max(1, min(stored.epochs, len(stored.loss)))
+            seconds += stored.seconds * min(1, problem.spec.epochs / whole)
     count = "1 training" if len(problems) == 1 else f"{len(problems)} trainings"
     took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
     return f"{count}, about {took} of computing" if seconds else count
 
 
 def _compute(problem: Problem) -> Certificate:
+    experiment, asked = problem.experiment, problem.spec.epochs
+    total = sum(each.epochs(asked, experiment.spec.epochs) for each in experiment.all_phases)
+    total = min(total, problem.first or total)
     with progress_bar() as advance:
-        return certify(problem, lambda epoch: advance(problem.name, epoch, problem.spec.epochs))
+        return certify(problem, lambda epoch: advance(problem.name, epoch, total))
 
 
 def _conclude(certificate: Certificate, request: CertifyRequest) -> str:

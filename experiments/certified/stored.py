@@ -5,11 +5,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from experiments.harness.phases import digest_of_phases
 from experiments.harness.records.models import DataId, SpecNumbers
 from frameworks.errors import RequestError
 from frameworks.files import write_atomically
 
-__all__ = ["FOLDER", "Certificate", "Drawn", "Formulas", "Recipe", "find", "write"]
+__all__ = ["FOLDER", "Certificate", "Drawn", "Formulas", "PhaseRecipe", "Recipe", "find", "write"]
 
 FOLDER = Path(__file__).parent
 
@@ -26,6 +27,11 @@ class Formulas(_Model):
     loss: str = Field(description="the loss")
     optimizer: str = Field(description="the optimizer")
     method: Literal["mpmath", "longdouble"]  # the arithmetic that it is certified in
+    algorithm: str = Field("", description="the algorithm of a step")  # of a program
+    network: str = Field("", description="the network")  # if layers are not just stacked
+    dropout: list[float] = Field([], description="the rates of dropout")  # of the layers' inputs
+    frozen: list[int] = Field([], description="the numbers of the frozen weights")
+    patience: int = Field(0, description="the patience of early stopping")  # 0: there is none
 
     def changed(self, now: "Formulas") -> str:
         """Return which formula has changed, or an empty string."""
@@ -43,6 +49,15 @@ class Drawn(_Model):
     batch_order: list[str]  # of all orders so far, for each epoch; empty if rows stay in order
 
 
+class PhaseRecipe(_Model):
+    """What determines one of several trainings."""
+
+    name: str
+    spec: SpecNumbers
+    model: Formulas
+    batch_order: list[str]  # as in `Drawn`
+
+
 class Recipe(_Model):
     """Everything that determines the losses of one training."""
 
@@ -53,13 +68,22 @@ class Recipe(_Model):
     seed: int
     digests: Drawn
     model: Formulas
+    phases: list[PhaseRecipe] = []  # if there are several
 
     def spec_changed(self, now: SpecNumbers) -> str:
         """Return which number of the spec has changed, or an empty string."""
-        stored = self.spec.items()
-        for name, value in now.items().items():
-            if name != "epochs" and name in stored and stored[name] != value:
-                return f"{name} was {stored[name]}, and is {value}"
+        return _changed(self.spec, now)
+
+    def phases_changed(self, now: "list[PhaseRecipe]") -> str:
+        """Return what has changed in which phase, or an empty string."""
+        names, others = ([phase.name for phase in each] for each in (self.phases, now))
+        if names != others:
+            return f"the phases were {', '.join(names)}, and are {', '.join(others)}"
+        for was, new in zip(self.phases, now, strict=True):
+            if changed := _changed(was.spec, new.spec) or was.model.changed(new.model):
+                return f"{was.name}: {changed}"
+            if was.batch_order[: len(new.batch_order)] != new.batch_order:
+                return f"{was.name}: other batches are drawn"
         return ""
 
 
@@ -71,8 +95,20 @@ class Certificate(Recipe):
     worst_error: dict[str, float]  # of the same training in other arithmetics, by name
     seconds: float
     versions: dict[str, str]
-    loss: list[str]  # of every epoch
-    test_loss: str
+    trained: list[int] = []  # the number of epochs of each phase, if there are several
+    loss: list[str]  # of every epoch, phase after phase
+    test_loss: str | None  # on the last phase's test rows; null if only the first epochs are here
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs that were asked for; of the longest phase, if there are several."""
+        return self.spec.items().get("epochs", len(self.loss))
+
+    def batch_order(self, trained: list[int]) -> str:
+        """Return the digest of all orders after so many epochs of each phase."""
+        several = [phase.batch_order for phase in self.phases]
+        pairs = zip(several or [self.digests.batch_order], trained, strict=True)
+        return digest_of_phases([orders[n - 1] if n <= len(orders) else "" for orders, n in pairs])
 
 
 def find(experiment: str, source: str, folder: Path = FOLDER) -> Certificate | None:
@@ -97,6 +133,14 @@ def write(certificate: Certificate, folder: Path = FOLDER) -> None:
     file = _path(certificate.experiment, certificate.data.source, folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(file, f"{certificate.model_dump_json(by_alias=True, indent=1)}\n".encode())
+
+
+def _changed(was: SpecNumbers, now: SpecNumbers) -> str:
+    stored = was.items()
+    for name, value in now.items().items():
+        if name != "epochs" and name in stored and stored[name] != value:
+            return f"{name} was {stored[name]}, and is {value}"
+    return ""
 
 
 def _path(experiment: str, source: str, folder: Path) -> Path:

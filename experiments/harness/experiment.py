@@ -45,6 +45,8 @@ class Experiment:
     band : by the data's source, the least and the largest value of the task's headline figure that
         the whole training may come to; where there is none, no value is expected
     certified : the arithmetic that the certified losses are computed in; None: there are none
+    certified_epochs : by the data's source, how many of the first epochs are certified where all
+        would take too long
     benchmarked : `lockstep bench` times it unless others are named
     long : `lockstep run` trains it only if it is named, or with --all
     phases : the trainings of which it consists, where it is not just one; `epochs` of the spec are
@@ -59,6 +61,7 @@ class Experiment:
     task: Task = CLASSIFICATION
     band: dict[str, Band] = field(default_factory=dict)
     certified: Literal["mpmath", "longdouble"] | None = None
+    certified_epochs: dict[str, int] = field(default_factory=dict)
     benchmarked: bool = False
     long: bool = False
     phases: Sequence[Phase] = ()
@@ -83,8 +86,15 @@ class Experiment:
 
     @property
     def beside(self) -> tuple[Path, ...]:
-        """The files that a user's page imports from its own folder."""
-        return self.module.__dict__.get("lockstep_beside", ())
+        """The files that a page imports from its own folder; of the suite's, other pages."""
+        page = self.module
+        if self.is_users:
+            return page.__dict__.get("lockstep_beside", ())
+        used = {getattr(each, "__module__", None) or "" for each in vars(page).values()}
+        pages = (name for name in used if name.rpartition(".")[0] == page.__package__)
+        return tuple(
+            sorted(Path(str(sys.modules[name].__file__)) for name in {*pages} - {self.page})
+        )
 
     @property
     def is_users(self) -> bool:

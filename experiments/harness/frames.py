@@ -12,6 +12,7 @@ from experiments.harness.records.arrays import Arrays, weights_in
 from experiments.harness.records.models import Record
 from experiments.harness.records.results import asked_for, build_results
 from experiments.harness.records.store import Store, epochs_table, set_names, set_values
+from frameworks.console import counted
 from frameworks.errors import choose
 from frameworks.files import write_atomically
 from frameworks.task import find_task
@@ -33,7 +34,8 @@ class Run:
 
     def __repr__(self) -> str:
         done = sum(cell.ok for cell in self.results.cells)
-        return f"<Run {self.folder}: {done} of {asked_for(self.results)} trainings finished>"
+        asked = counted(asked_for(self.results), "training")
+        return f"<Run {self.folder}: {done:,} of {asked} finished>"
 
     @cached_property
     def cells(self) -> pd.DataFrame:

@@ -26,7 +26,7 @@ every epoch of every phase, all weights at the end of each, and the figures of e
 rows. The experiment's outputs, answers and band are those of the last.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from experiments.harness.cell import Cell
     from experiments.harness.experiment import Experiment
 
-__all__ = ["Before", "Course", "How", "OnDemand", "Phase", "Stage"]
+__all__ = ["Before", "Course", "How", "OnDemand", "Phase", "Stage", "digest_of_phases"]
 
 Before = Mapping[str, Any]  # the estimators of the finished phases, by the phase's name
 
@@ -202,16 +202,25 @@ class Course:
 
     def digest(self, name: str) -> str:
         """Return a digest, such as `orders_sha256_`, over all phases; empty if all are."""
-        first, *others = (getattr(each, name) for each in self.estimators)
-        if not others or not any((first, *others)):
-            return first
-        return sha256(" ".join((first, *others)).encode()).hexdigest()
+        return digest_of_phases([getattr(each, name) for each in self.estimators])
 
     @property
     def seconds(self) -> dict[str, float]:
         """The times of all phases together, as in `LockstepEstimator.seconds_`."""
         times = [each.seconds_ for each in self.estimators]
         return {name: sum(each[name] for each in times) for name in times[0]}
+
+
+def digest_of_phases(digests: Sequence[str]) -> str:
+    """Return a digest of the phases' digests; that of a single one, and empty if all are.
+
+    >>> digest_of_phases(["ab"]), digest_of_phases(["", ""])
+    ('ab', '')
+    """
+    first, *others = digests
+    if not others or not any(digests):
+        return first
+    return sha256(" ".join(digests).encode()).hexdigest()
 
 
 class OnDemand(dict[str, Any]):

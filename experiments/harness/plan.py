@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -25,6 +26,7 @@ from experiments.registry import EXPERIMENTS, find_experiments
 from frameworks.agreement.variants import variants
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError, choose, printable
+from frameworks.program import Program
 from frameworks.spec_values import parse_grid
 
 __all__ = ["DataUsed", "Plan", "first_cell", "plan"]
@@ -144,13 +146,28 @@ def _able(experiment: Experiment, request: Request) -> tuple[list[str], list[str
     for name, backend in BACKENDS.items():
         if name in asked or (not asked and backend.default):
             why = backend.cannot_train(experiment.blueprint, request.dtype, request.native)
-            if request.native and experiment.phases:
-                why = f"{experiment.name} is several trainings, of which --native knows one alone"
+            if request.native:
+                why = _not_native(experiment) or why
             if why:
                 left_out.append(why)
             else:
                 able.append(name)
     return able, left_out
+
+
+def _not_native(experiment: Experiment) -> str:
+    """Return why no framework could train it by its own defaults, and what to do; "" if all can."""
+    instead = "; leave out --native to train it in lockstep"
+    if experiment.phases:
+        return f"{experiment.name} is several trainings, of which --native knows one alone{instead}"
+    build = experiment.blueprint.builders.get("scratch")
+    with suppress(Exception):  # a builder that fails is reported by the worker that calls it
+        if build is not None and isinstance(build(), Program):
+            return (
+                f"{experiment.name} has a step of its own, where --native takes the usual step of "
+                f"each framework{instead}"
+            )
+    return ""
 
 
 def _rounded(experiment: Experiment) -> Iterator[str]:

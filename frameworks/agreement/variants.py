@@ -79,9 +79,10 @@ def with_keras_sigmoid(build: ProgramBuilder) -> ProgramBuilder:
         return KerasSigmoid() if isinstance(layer, Sigmoid) else layer
 
     @wraps(build)
-    def build_with_keras_sigmoid(spec: Spec) -> Parts:
+    def build_with_keras_sigmoid(spec: Spec) -> Parts | Program:
         parts = build(spec=spec)
-        assert isinstance(parts, Parts)  # see `has_sigmoid`
+        if isinstance(parts, Program):  # of an earlier phase: its step computes its own
+            return parts
         return parts._replace(network=Sequential(*map(swap, parts.network.layers)))
 
     return build_with_keras_sigmoid

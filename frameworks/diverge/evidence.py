@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from frameworks.diverge.differences import Difference, difference
-from frameworks.diverge.first_batch import Compared, First, Item
+from frameworks.diverge.first_batch import APART, Compared, First, Item
 from frameworks.diverge.floor import Floor
 from frameworks.diverge.result import Result
 from frameworks.diverge.trajectory import Parting, StepPair
+from frameworks.probe import LayerOutput
+from frameworks.program import Program
 from frameworks.spec import Spec
 
 __all__ = ["Epochs", "Evidence", "Hypothesis", "as_number"]
@@ -101,6 +103,38 @@ class Evidence:
     def parted(self) -> set[int]:
         """The positions of all items that differ: layers, or weights."""
         return {item.position for item, each in self.compared if each.parted}
+
+    @property
+    def of_program(self) -> bool:
+        """Whether the steps are a page's own, of one network or several."""
+        return isinstance(self.a.opened.adapter.parts, Program)
+
+    @cached_property
+    def network(self) -> int:
+        """The number of the network whose layer, weight or gradient differs first; else 0."""
+        if self.level == "forward":
+            return self.item.position // APART
+        if self.level in ("inputs", "loss") or "weights." not in self.found.where:
+            return 0
+        return next(i for i, own in enumerate(self.a.weights_of) if self.item.position in own)
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """The places, in each side's network, of the layer that differs first."""
+        item = self.item
+        return item.position % APART, (item.position if item.other is None else item.other) % APART
+
+    @property
+    def layers(self) -> tuple[list[LayerOutput], list[LayerOutput]]:
+        """Each side's layers of the network that differs first, in the mode in which they do."""
+        if self.found.where.endswith("training mode"):
+            return self.a.training_layers, self.b.training_layers
+        return self.a.networks[self.network][1], self.b.networks[self.network][1]
+
+    @property
+    def arrays(self) -> list[int]:
+        """The numbers of the weight arrays of the network that differs first, mostly of all."""
+        return self.a.weights_of[self.network]
 
     @property
     def spec(self) -> Spec:

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from frameworks.diverge.side import Side, Step, take, take_step
-from frameworks.errors import RequestError
+from frameworks.errors import RequestError, first_line
 from frameworks.probe import LayerOutput, Opened, undisturbed
 from frameworks.program import Program, Watched, loss_of
 from scratch import Batch
@@ -31,7 +31,7 @@ class First:
             return self.opened.adapter.layer_outputs(self.batch.X)
         except Exception as error:  # of the framework's own kind
             network = f"the network of {self.side.blueprint.name} in {self.side.implementation}"
-            shape, why = self.batch.X.shape[1:], str(error).partition("\n")[0]
+            shape, why = self.batch.X.shape[1:], first_line(error)
             raise RequestError(f"{network} fails on rows of shape {shape}: {why}") from error
 
     @cached_property
@@ -44,20 +44,40 @@ class First:
     def networks(self) -> list[tuple[str, list[LayerOutput]]]:
         """The name of every network, " of the generator", and its layers' outputs for the rows.
 
-        A single network has no name; one that takes other inputs than rows has no outputs here.
+        A single network has no name; one that fails on the rows has no outputs: see `failures`.
         """
-        adapter, found = self.opened.adapter, [("", self.layers)]
+        if not self._others:
+            return [("", self.layers)]
+        outputs = [self.layers, *([] if isinstance(x, str) else x for x in self._others)]
+        return [(f" of {name}", x) for name, x in zip(self.names, outputs, strict=True)]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What the networks are called: "the generator"; a single one is "the network"."""
+        parts = self.opened.adapter.parts
+        if len(parts.networks) == 1:
+            return ["the network"]
+        own = getattr(parts, "names", ())
+        return [f"the {name}" for name in own] or [
+            f"network {i}" for i in range(1, len(parts.networks) + 1)
+        ]
+
+    @property
+    def failures(self) -> dict[int, str]:
+        """Why networks fail on the rows, by number: they may take other inputs, such as a code."""
+        return {i: why for i, why in enumerate(self._others, 1) if isinstance(why, str)}
+
+    @cached_property
+    def _others(self) -> list[list[LayerOutput] | str]:
+        """For each network after the first, its layers' outputs for the rows, or why it fails."""
+        adapter = self.opened.adapter
+        found: list[list[LayerOutput] | str] = []
         for i in range(1, len(adapter.parts.networks)):
             try:
-                found.append(("", adapter.layer_outputs(self.batch.X, network=i)))
-            except Exception:  # noqa: BLE001 - of the framework's own kind
-                found.append(("", []))
-        if len(found) == 1:
-            return found
-        names = getattr(adapter.parts, "names", ()) or [
-            f"network {i}" for i in range(1, len(found) + 1)
-        ]
-        return [(f" of the {name}", each) for name, (_, each) in zip(names, found, strict=True)]
+                found.append(adapter.layer_outputs(self.batch.X, network=i))
+            except Exception as error:  # noqa: BLE001 - of the framework's own kind
+                found.append(first_line(error))
+        return found
 
     @cached_property
     def watched(self) -> Watched | None:
@@ -66,11 +86,16 @@ class First:
         return adapter.watched(self.batch) if isinstance(adapter.parts, Program) else None
 
     @cached_property
-    def in_order_of_updates(self) -> list[list[int]]:
-        """The numbers of the weight arrays, network by network, as a step updates them."""
+    def weights_of(self) -> list[list[int]]:
+        """The numbers of the weight arrays of each network."""
         counts = self.opened.adapter.weights_of_networks()
         ends = np.cumsum(counts)
-        own = [[*range(end - count, end)] for end, count in zip(ends, counts, strict=True)]
+        return [[*range(end - count, end)] for end, count in zip(ends, counts, strict=True)]
+
+    @cached_property
+    def in_order_of_updates(self) -> list[list[int]]:
+        """The numbers of the weight arrays, network by network, as a step updates them."""
+        own = self.weights_of
         order = () if self.watched is None else self.watched.order
         rest = [i for i in range(len(own)) if i not in order]
         return [own[i] for i in (*order, *rest)]

@@ -20,13 +20,23 @@ from frameworks.diverge.layers import align, weight_names
 from frameworks.probe import LayerOutput, Opened
 
 __all__ = [
-    *("FACTOR", "FIRST_BATCH", "INPUT", "OUTPUTS", "ROUNDOFF", "Compared", "First", "Exact"),
+    *(
+        "APART",
+        "FACTOR",
+        "FIRST_BATCH",
+        "INPUT",
+        "OUTPUTS",
+        "ROUNDOFF",
+        "Compared",
+        "First",
+        "Exact",
+    ),
     *("Item", "compare", "inputs", "names_of", "returned", "rounding_limit", "yardsticks"),
 ]
 
 FACTOR = 16  # float32: TensorFlow's sigmoid alone is 8 unit roundoffs from the exact one
 INPUT, OUTPUTS = "the input of ", "the network's outputs"
-_APART = 1_000  # between the positions of the layers of different networks
+APART = 1_000  # between the positions of the layers of different networks
 _ALIKE = 1e-3  # float32: relative; a mistake is larger, rounding far smaller
 ROUNDOFF = float(np.finfo(np.float32).eps) / 2  # of float32
 
@@ -72,7 +82,7 @@ def _forward(a: First, b: First) -> Iterator[Item]:
     """Yield every layer's output in evaluation and in training mode, and the network's."""
     pairs = zip(a.networks, b.networks, strict=False)
     for number, ((name, ours), (_, theirs)) in enumerate(pairs):
-        yield from _layers(ours, theirs, name, number * _APART)
+        yield from _layers(ours, theirs, name, number * APART)
     yield Item(OUTPUTS, a.outputs, b.outputs, len(a.layers), len(b.layers))
     yield from _layers(a.training_layers, b.training_layers, ", in training mode")
 

@@ -17,12 +17,27 @@ __all__ = ["not_compared"]
 def not_compared(a: First, b: First) -> list[str]:
     """Return a sentence for each layer that is compared in part, or only through later ones."""
     notes = []
-    for first, kinds in zip((a, b), unmatched(a.layers, b.layers), strict=True):
-        if kinds:
-            notes.append(f"layers only in {first.side.implementation}: {', '.join(kinds)}")
-    for i, j in align(a.layers, b.layers):
-        notes += _of_pair(f"layer {i + 1}", a.layers[i], b.layers[j])
+    for (name, ours), (_, theirs) in zip(a.networks, b.networks, strict=False):
+        for first, kinds in zip((a, b), unmatched(ours, theirs), strict=True):
+            if kinds and ours and theirs:
+                who = first.side.implementation
+                notes.append(f"layers{name} only in {who}: {', '.join(kinds)}")
+        for i, j in align(ours, theirs):
+            notes += _of_pair(f"layer {i + 1}{name}", ours[i], theirs[j])
+    for number in sorted(a.failures | b.failures):
+        notes.append(_not_walked(a, b, number))
     return notes
+
+
+def _not_walked(a: First, b: First, number: int) -> str:
+    """Say that the layers of a network are not compared one by one, and why."""
+    failed = [each for each in (a, b) if number in each.failures]
+    where = " and ".join(dict.fromkeys(each.side.implementation for each in failed))
+    shape, why = a.batch.X.shape[1:], failed[0].failures[number]
+    return (
+        f"{a.names[number]} fails in {where} on rows of shape {shape} ({why}): its layers are not "
+        "compared one by one, only its gradients and steps"
+    )
 
 
 def _of_pair(name: str, x: LayerOutput, y: LayerOutput) -> Iterator[str]:

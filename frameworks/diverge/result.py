@@ -99,5 +99,5 @@ def _mismatches(a: np.ndarray, b: np.ndarray, limit: float | None) -> Difference
         return Difference("the predictions", 0.0, limit, (), ("", ""))
     first = int(rows[0])
     values = (str(a[first]), str(b[first]))
-    where, share = f"{len(rows)} of {len(a)} predictions", len(rows) / len(a)
+    where, share = f"{len(rows):,} of {len(a):,} predictions", len(rows) / len(a)
     return Difference(where, share, limit, (first,), values)

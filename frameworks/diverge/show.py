@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from frameworks.agreement.noise_floor import NoiseFloor
-from frameworks.console import exponent, make_table
+from frameworks.console import counted, exponent, make_table
 from frameworks.diverge.differences import Difference
 from frameworks.diverge.findings import LEVELS, Finding, Level, Walk
 from frameworks.diverge.first_batch import FACTOR
@@ -75,14 +75,14 @@ def _measured(walk: Walk) -> bool:
 def show(console: Console, walk: Walk) -> None:
     """Print the levels, the first difference and its likely cause."""
     a, b = walk.a, walk.b
-    length = f"{a.epochs or a.blueprint.spec.epochs} epochs"
+    length = counted(a.epochs or a.blueprint.spec.epochs, "epoch")
     if walk.steps:
-        length = f"{walk.steps} steps"
-    rows = "" if a.limit is None else f", first {a.limit} rows"
+        length = counted(walk.steps, "step")
+    rows = "" if a.limit is None else f", first {a.limit:,} rows"
     data = ", ".join(filter(None, (a.data.name, a.data.source)))
     title = f"{a.blueprint.name}  {a.implementation} - {b.implementation}"
     console.print(Text(title, style="bold"))
-    console.print(f"{length}, batch {a.batch_size}, {a.dtype}, seed {a.seed}; {data}{rows}")
+    console.print(f"{length}, batch {a.batch_size:,}, {a.dtype}, seed {a.seed}; {data}{rows}")
     console.print(_level_table(walk))
     if walk.floor is not None:
         console.print(_floor_table(walk))
@@ -192,8 +192,8 @@ def _single(single: SingleSteps) -> str:
     steps = [each.step for each in single.parted]
     worst = max(single.parted, key=lambda each: each.error)
     return (
-        f"{len(steps)} of {single.steps} single steps differ, from step {steps[0]} to step "
-        f"{steps[-1]}; the worst is step {worst.step}: {worst.where}, by "
+        f"{len(steps):,} of {single.steps:,} single steps differ, from step {steps[0]:,} to step "
+        f"{steps[-1]:,}; the worst is step {worst.step:,}: {worst.where}, by "
         f"{exponent([worst.error])}."
     )
 

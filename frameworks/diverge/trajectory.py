@@ -130,7 +130,8 @@ def _walk(
                 if found.parted:
                     found = replace(found, epoch=epoch, step=number)
                     known = history if len(history) == number else []
-                    return Parting(found, known, _gradients(a, b, pair, other), pair)
+                    place = names.index(found.where) if found.where in names else None
+                    return Parting(found, known, _gradients(a, b, pair, other, place), pair)
     return None
 
 
@@ -179,11 +180,12 @@ def _compare(
         yield difference(name, x, y, limit)
 
 
-def _gradients(a: First, b: First, pair: StepPair, other: Batch) -> Difference:
+def _gradients(a: First, b: First, pair: StepPair, other: Batch, place: int | None) -> Difference:
     """Compare the gradients of a step as the gradient level does, both at side a's weights.
 
     By now the weights of the two sides have drifted apart, though within the limit: gradients at
-    each side's own weights would differ even if both compute them correctly.
+    each side's own weights would differ even if both compute them correctly. Of several networks,
+    those updated after that of weight `place`, which differs first, learn from it and are left out.
     """
     weights = pair.a.before
     ours, theirs = (
@@ -194,7 +196,11 @@ def _gradients(a: First, b: First, pair: StepPair, other: Batch) -> Difference:
     if a.side.dtype == "float32":
         exact = tuple(_exact(*each, weights) for each in ((a, pair.batch), (b, other)))
     with at_weights(ours.opened.adapter, weights), at_weights(theirs.opened.adapter, weights):
-        compared = [found for _, found in compare("gradient", ours, theirs, exact)]
+        every = [*compare("gradient", ours, theirs, exact)]
+    networks = a.in_order_of_updates
+    last = next((i for i, own in enumerate(networks) if place in own), 0)
+    before = {i for own in networks[: last + 1] for i in own}
+    compared = [found for item, found in every if item.position in before]
     return max(compared, key=lambda each: each.of_limit)
 
 

@@ -146,11 +146,17 @@ def _whole_training(done: Walk, a: First, b: First, report: Advance, count: int)
     if trained.results is not None:
         done.keep(seen)
         _note_distance(done, trained, *trained.results)
-        found, results = _compared(trained.found), trained.results
+        found, results = _compared(_in_order(a, trained.found)), trained.results
         seen = replace(seen, level="result", compared=found, results=results)
     if trained.parted and (trained.results is None or seen.found.where.endswith("at the end")):
         seen = _with_step(done, seen, trained, report)
     done.keep(seen)
+
+
+def _in_order(a: First, found: list[Difference]) -> list[Difference]:
+    """Return results, with the weights, which come first, in the order of their updates."""
+    order = [i for network in a.in_order_of_updates for i in network]
+    return [*(found[i] for i in order), *found[len(order) :]]
 
 
 def _with_step(done: Walk, seen: Evidence, trained: _Trained, report: Advance) -> Evidence:

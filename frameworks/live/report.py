@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from frameworks.console import exponent, make_table
+from frameworks.console import counted, exponent, make_table
 from frameworks.diverge.differences import Difference
 from frameworks.diverge.findings import Level
 from frameworks.diverge.show import level_table, where_of
@@ -107,8 +107,8 @@ class Report:
         """Print the report."""
         a, b = self.names
         console.print(Text(f"{a} - {b}", style="bold"))
-        count = "1 step" if self.steps == 1 else f"{self.steps} steps"
-        console.print(f"{count}, batch {self.batch_size}, {self.dtype}, seed {self.seed}")
+        count = counted(self.steps, "step")
+        console.print(f"{count}, batch {self.batch_size:,}, {self.dtype}, seed {self.seed}")
         if self.settings:
             console.print(_settings_table(self.names, self.settings))
         console.print(level_table(LEVELS, self.levels))

@@ -1,7 +1,7 @@
 """PyTorch behind the shared interface."""
 
 from collections.abc import Iterable, Iterator
-from copy import copy
+from copy import copy, deepcopy
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ class PyTorchAdapter(Adapter):
                 own.copy_(torch.tensor(np.ascontiguousarray(values)))
 
     def get_optimizer_state(self) -> Any:
-        return [optimizer.state_dict() for optimizer in self.parts.optimizers]
+        return deepcopy([optimizer.state_dict() for optimizer in self.parts.optimizers])
 
     def set_optimizer_state(self, state: Any) -> None:
         for optimizer, own in zip(self.parts.optimizers, state, strict=True):
@@ -141,10 +141,15 @@ class PyTorchAdapter(Adapter):
                 given[id(p)] = torch.zeros_like(p) if p.grad is None else p.grad.clone()
 
         hooks = [each.register_step_pre_hook(note) for each in self.parts.optimizers]
+        left = [p.grad for p in self.layouts.own]  # a step may rely on what the last one leaves
+        for p in self.layouts.own:
+            p.grad = None if p.grad is None else p.grad.clone()
         try:
             with nothing_else_drawn():
                 values = self.run_step(batch, draws)
         finally:
+            for p, gradient in zip(self.layouts.own, left, strict=True):
+                p.grad = gradient
             for hook in hooks:
                 hook.remove()
         own = [given.get(id(p), torch.zeros_like(p)).detach().numpy() for p in self.layouts.own]

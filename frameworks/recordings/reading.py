@@ -8,6 +8,7 @@ import numpy as np
 
 from frameworks.recordings.container import MAX_BYTES, unpack
 from frameworks.recordings.container import Arrays as Named
+from frameworks.recordings.digests import digest
 from frameworks.recordings.strict_json import (
     Fields,
     Malformed,
@@ -224,7 +225,7 @@ def _steps(stored: _Stored, weights: list[Weight], states: list[Weight]) -> list
 
 
 def _batches(stored: _Stored) -> Arrays:
-    """Return the rows of every step, which the file holds one after another."""
+    """Return the rows of every step, held one after another."""
     if not {"batches.rows", "batches.sizes"} & stored.names:
         return ()
     rows, sizes = stored.whole("batches.rows", 0), stored.whole("batches.sizes", 1)
@@ -244,5 +245,7 @@ def _check(trace: Trace) -> None:
         counts.add(len(trace.batches[0]))
         if len(trace.batches) != len(trace.steps):
             raise Malformed(f"has {len(trace.steps)} losses, and {len(trace.batches)} batches")
+        if trace.digests.get("orders") not in (None, digest(trace.batches)):
+            raise Malformed("batches.rows: the rows of the steps have not the digest of orders")
     if len(counts) > 1:
         raise Malformed("inputs, targets and the first batch do not have equally many rows")

@@ -4,6 +4,7 @@ Of each array it is known from which call to which its numbers are needed. Array
 overlap can lie in the same place. A call whose input is needed no more afterwards writes over it.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -12,9 +13,23 @@ import numpy as np
 from scratch.compiler.source import is_elementwise
 from scratch.compiler.tracing import Block, Call, Trace, copy_into, is_same
 
-__all__ = ["plan", "prune", "shorten"]
+__all__ = ["aligned", "plan", "prune", "shorten"]
 
+_LARGE = 2**16  # bytes of an array whose copy costs more than a call
+_MOST_WORK = 10**4  # of NumPy, to find out whether two arrays share memory
 _ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector register
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return an array to fill that begins at a multiple of 64 bytes, where NumPy's are at 16.
+
+    >>> aligned((3, 2), np.dtype(float)).ctypes.data % 64
+    0
+    """
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def prune(trace: Trace, calls: Sequence[Call], results: Sequence[np.ndarray]) -> list[Call]:
@@ -30,27 +45,64 @@ def prune(trace: Trace, calls: Sequence[Call], results: Sequence[np.ndarray]) ->
 
 
 def shorten(trace: Trace, calls: Sequence[Call]) -> list[Call]:
-    """Let a call write where its result is copied to at once, if nothing else reads the result.
+    """Let a call write where its result is copied to.
 
-    Not so `np.negative`: NumPy 2.4 gets every second number wrong that it writes 64 bytes apart.
+    Few numbers have to be copied at once, and be read by nothing else. Many may be read by other
+    calls before they are copied; these then read the copy.
     """
     written = Counter(trace.block(call.out) for call in calls)
     read = Counter(block for call in calls for block in {trace.block(a) for a in call.inputs})
     short: list[Call] = []
     for call in calls:
         block = trace.block(call.inputs[0]) if call.function is copy_into else None
-        once = block is not None and block.own and written[block] == read[block] == 1
-        if (
-            once
-            and short
-            and short[-1].function is not np.negative
-            and is_same(short[-1].out, call.inputs[0])
-            and _alike(call)
-        ):
-            short[-1] = short[-1]._replace(out=call.out)
-        else:
-            short.append(call)
+        if block is not None and block.own and written[block] == 1 and _alike(call):
+            k = _written(trace, short, block, call.inputs[0])
+            if k is not None and _can_move(trace, short[k:], call, read[block]):
+                short[k:] = [_with_copy(each, call) for each in short[k:]]
+                continue
+        short.append(call)
     return short
+
+
+def _written(trace: Trace, calls: Sequence[Call], block: Block, a: np.ndarray) -> int | None:
+    """Return which call has written a, among the last one, or among all if a is large."""
+    farthest = 0 if a.nbytes >= _LARGE else max(len(calls) - 1, 0)
+    places = range(len(calls) - 1, farthest - 1, -1)
+    k = next((k for k in places if trace.block(calls[k].out) is block), None)
+    return k if k is not None and is_same(calls[k].out, a) else None
+
+
+def _can_move(trace: Trace, calls: Sequence[Call], copy: Call, reads: int) -> bool:
+    """Tell whether the first of the calls may write to the copy, and the others may read that.
+
+    Not so `np.negative`: NumPy 2.4 gets every second number wrong that it writes 64 bytes apart.
+    """
+    (a,), (first, *others) = copy.inputs, calls
+    readers = [call for call in others if any(is_same(x, a) for x in call.inputs)]
+    return (
+        first.function is not np.negative
+        and len(readers) + 1 == reads
+        and all(is_elementwise(call) for call in readers)
+        and not any(_meet(copy.out, x) for call in others for x in call.arrays)
+    )
+
+
+def _with_copy(call: Call, copy: Call) -> Call:
+    """Return a call that works on the copy instead of what is copied."""
+    (a,) = copy.inputs
+    inputs, out = (
+        tuple(copy.out if is_same(x, a) else x for x in arrays)
+        for arrays in (call.inputs, [call.out])
+    )
+    return call._replace(inputs=inputs, out=out[0])
+
+
+def _meet(a: np.ndarray, b: np.ndarray) -> bool:
+    """Tell whether two arrays have a number in common, or may have one."""
+    try:
+        return np.shares_memory(a, b, max_work=_MOST_WORK)  # type: ignore[arg-type]  # any number
+    except np.exceptions.TooHardError:
+        return True
 
 
 def plan(
@@ -129,5 +181,11 @@ def _is_whole(a: np.ndarray, block: Block | None) -> bool:
 
 
 def _alike(call: Call) -> bool:
+    """Tell whether a copy keeps the type and the order of the axes in memory."""
     (a,), out = call.inputs, call.out
-    return (a.shape, a.dtype) == (out.shape, out.dtype)
+    return (a.shape, a.dtype, _order(a)) == (out.shape, out.dtype, _order(out))
+
+
+def _order(a: np.ndarray) -> list[int]:
+    """Return the axes that are longer than 1, the outermost in memory first."""
+    return sorted((k for k in range(a.ndim) if a.shape[k] > 1), key=lambda k: -a.strides[k])

@@ -5,15 +5,16 @@ once: every array that the calls work on gets a first axis of length s, and NumP
 each of the s, one after the other, in one call.
 """
 
-import math
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
 
-from scratch.compiler.memory import plan, prune, shorten
+from scratch.compiler.large import compare_early, maximum_with_rows
+from scratch.compiler.memory import aligned, plan, prune, shorten
 from scratch.compiler.packing import pack
+from scratch.compiler.products import rearrange
 from scratch.compiler.rewriting import rewrite
 from scratch.compiler.source import is_elementwise, write
 from scratch.compiler.tracing import Call, Trace, copy_into, fill_with, select_into
@@ -51,6 +52,7 @@ class Program:
         self._outer = {trace.block(a): stacked for a, stacked in outer}
         calls, ones = rewrite(trace, shorten(trace, prune(trace, trace.calls, results)), results)
         calls = prune(trace, calls, results)
+        calls = maximum_with_rows(trace, compare_early(trace, calls))
         if stack is None:
             calls, results = pack(trace, calls, results)
         else:  # whose calls are on many numbers
@@ -59,7 +61,7 @@ class Program:
         self._memory = aligned((self.nbytes,), np.dtype(np.uint8))
         self._memory[...] = 0
         moved = [call._replace(**self._move_call(call)) for call in calls]
-        self.run = write(moved if stack else _in_parts(moved))
+        self.run = write(rearrange(moved) if stack else _in_parts(moved))
         self.results = [self._move(a, a.ndim) for a in results]
 
     def _move_call(self, call: Call) -> dict[str, Any]:
@@ -97,18 +99,6 @@ class Program:
         ones = (1,) * max(ndim - a.ndim, 0)
         shape, strides = (self.stack, *ones, *a.shape), (step, *(0 for _ in ones), *a.strides)
         return np.ndarray(shape, a.dtype, memory.data, at, strides)
-
-
-def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return an array to fill that begins at a multiple of 64 bytes, where NumPy's are at 16.
-
-    >>> aligned((3, 2), np.dtype(float)).ctypes.data % 64
-    0
-    """
-    size = math.prod(shape) * dtype.itemsize
-    memory = np.empty(size + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def _shift(call: Call) -> dict[str, Any]:

@@ -135,7 +135,10 @@ class Step:
         if not self.is_checked:
             self._check()
         elif self.repeats:
-            self.program.run()
+            try:
+                self.program.run()
+            except IndexError:  # a word that is not there, before anything has moved
+                self._take_plainly()  # which says so
         else:
             self._take_plainly()
 

@@ -20,13 +20,17 @@ __all__ = [
     "CannotFollow",
     "Drawing",
     "Trace",
+    "add_at",
     "copy_into",
     "fill_with",
     "is_same",
     "plain",
     "put_into",
     "select_into",
+    "take_rows",
 ]
+
+_MANY = 2**17  # numbers: a copy of more of them takes longer than the conversion within a call
 
 
 class CannotFollow(TypeError):
@@ -115,6 +119,8 @@ class Trace:
 
     def call(self, ufunc: np.ufunc, method: str, inputs: Any, out: Any, options: Any) -> Any:
         """Call a ufunc on plain arrays, and note it."""
+        if ufunc is np.add and method == "at":
+            return self._add_at(*inputs)
         name = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
         options = {k: v for k, v in options.items() if k not in _DEFAULTS or v is not _DEFAULTS[k]}
         known = options.keys() <= {"axis", "keepdims"} if method == "reduce" else not options
@@ -127,14 +133,32 @@ class Trace:
         arrays = tuple(map(plain, arrays))
         if out is None:
             result = function(*arrays, **options)
+            if function == np.maximum.reduce and _is_of_short_rows(arrays[0], options):
+                return self._maximum_of_columns(arrays[0], result)
             return self.keep(function, *arrays, result=result, **options)
         function(*arrays, out=plain(out), **options)
         return self.note(function, *arrays, out=out, **options)
 
+    def _maximum_of_columns(self, a: np.ndarray, result: np.ndarray) -> Any:
+        """Note the maximum of short rows as that of its columns, of which NumPy is faster."""
+        out = self.room(result)
+        plain(out)[...] = result
+        largest, columns = plain(out).reshape(a.shape[:-1]), np.moveaxis(a, -1, 0)
+        for i, column in enumerate(columns[1:]):
+            self.note(np.maximum, largest if i else columns[0], column, out=largest)
+        return out
+
+    def _add_at(self, out: Any, indices: Any, a: np.ndarray) -> None:
+        if self.block(out) is None or not isinstance(indices, TracedArray):
+            raise CannotFollow("np.add.at is repeated at computed places of a known array alone")
+        np.add.at(plain(out), plain(indices), plain(a))
+        self.note(add_at, indices, a, out=out)
+
     def _of_one_type(self, ufunc: np.ufunc, inputs: Any) -> list[np.ndarray]:
         """Return the inputs as arrays of the types that the ufunc computes with.
 
-        It would convert them itself, by way of a buffer, which takes longer than a copy.
+        It would convert them itself, by way of a buffer: of few numbers, that takes longer than a
+        copy; of many, to write and read the copy takes longer.
         """
         weak = tuple(
             plain(x).dtype if isinstance(x, np.ndarray | np.generic) else type(x) for x in inputs
@@ -144,7 +168,7 @@ class Trace:
         for x, dtype in zip(inputs, types, strict=False):
             if not isinstance(x, np.ndarray):
                 x = np.asarray(x, dtype)
-            elif x.dtype != dtype and isinstance(x, TracedArray):
+            elif x.dtype != dtype and isinstance(x, TracedArray) and x.size <= _MANY:
                 x = x.astype(dtype)
             arrays.append(x)
         return arrays
@@ -216,7 +240,10 @@ class TracedArray(np.ndarray):
         return self.noted_in.keep(np.argmax, self, result=result, axis=axis)
 
     def take(self, indices: Any, axis: int | None = None) -> Any:  # type: ignore[override]
-        """Return the elements at constant places along an axis; a vector has one."""
+        """Return the elements at constant places along an axis, or rows; a vector has one axis."""
+        if axis == 0 and self.ndim == 2 and not self.noted_in.is_constant(indices):
+            rows = plain(self).take(plain(indices), 0)
+            return self.noted_in.keep(take_rows, self, indices, result=rows)
         if not self.noted_in.is_constant(indices) or (axis is None and self.ndim > 1):
             raise CannotFollow(
                 "take from more than an axis, or at computed places, is not repeated"
@@ -255,6 +282,31 @@ def put_into(a: np.ndarray, *, out: np.ndarray, index: np.ndarray) -> None:
     out[index] = a
 
 
+def take_rows(W: np.ndarray, indices: np.ndarray, *, out: np.ndarray) -> None:
+    """Copy the rows of W (v, d) that the indices name; IndexError for one that is not there.
+
+    In a stack W is (s, v, d), and each training has its own indices.
+    """
+    if W.ndim == 2:
+        W.take(indices, 0, out)
+        return
+    for each in zip(W, indices, out, strict=True):
+        take_rows(*each[:2], out=each[2])
+
+
+def add_at(indices: np.ndarray, a: np.ndarray, *, out: np.ndarray) -> None:
+    """Add each row of a to the row of `out` (v, d) that its index names, in a stack (s, v, d).
+
+    The sums are those of `np.add.at` on rows, taken number by number, for which NumPy is faster.
+    """
+    if out.ndim == 2:
+        places = indices.reshape(-1, 1) * out.shape[1] + np.arange(out.shape[1])
+        np.add.at(out.reshape(-1), places.ravel(), a.reshape(-1))
+        return
+    for each in zip(indices, a, out, strict=True):
+        add_at(*each[:2], out=each[2])
+
+
 def select_into(a: np.ndarray, condition: np.ndarray, *, out: np.ndarray) -> None:
     """Copy a into `out` where the condition holds."""
     np.copyto(out, a, where=condition)
@@ -279,6 +331,11 @@ def _aligned_like(a: np.ndarray) -> np.ndarray:
     return ordered.transpose(np.argsort(order)) if order else ordered.reshape(())
 
 
+def _is_of_short_rows(a: np.ndarray, options: dict[str, Any]) -> bool:
+    """Tell whether each reduction is over a row of few numbers."""
+    return options.get("axis") in (-1, a.ndim - 1) and 1 < a.shape[-1] <= _SHORT and a.ndim > 1
+
+
 def _filled(trace: Trace, like: Any, shape: Any, value: Any) -> Any:
     out = np.full_like(plain(like), value, shape=shape)
     return trace.keep(copy_into, np.asarray(value, out.dtype), result=out)
@@ -290,6 +347,7 @@ def _where(trace: Trace, condition: Any, a: Any, b: Any) -> Any:
     return trace.note(select_into, a, condition, out=trace.copy(b, result))
 
 
+_SHORT = 16  # numbers in a row
 _DEFAULTS = {"where": True, "dtype": None}
 _MADE_OF_METHODS = {
     np.transpose,

@@ -7,6 +7,7 @@ import numpy as np
 from scratch.checks import require_positive
 from scratch.initializers import zeros
 from scratch.layers.activations import softmax
+from scratch.layers.dense import affine, affine_backward
 from scratch.layers.layer import Layer
 from scratch.layers.masking import Mask
 
@@ -92,20 +93,20 @@ class SelfAttention(Layer):
         """Return a (n, t, d)."""
         self.X = X
         *inner, outer = self._pairs(self.params)
-        self.q, self.k, self.v = (self._split(_dense(X, *pair)) for pair in inner)
+        self.q, self.k, self.v = (self._split(affine(X, *pair)) for pair in inner)
         heads, self.weights = attend(self.q, self.k, self.v, self._allowed(X))
         self.joined = self._join(heads)
-        return _dense(self.joined, *outer)
+        return affine(self.joined, *outer)
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Set the gradients; return dX (n, t, d)."""
         *inner, outer = self._pairs(self.params)
         *d_inner, d_outer = self._pairs(self.grads)
-        joined = _dense_backward(da, self.joined, outer[0], d_outer)
+        joined = affine_backward(da, self.joined, outer[0], d_outer)
         parts = attend_backward(self._split(joined), self.q, self.k, self.v, self.weights)
         dX = np.zeros_like(self.X)
         for dz, (W, *_), grads in zip(parts, inner, d_inner, strict=True):
-            dX = dX + _dense_backward(self._join(dz), self.X, W, grads)
+            dX = dX + affine_backward(self._join(dz), self.X, W, grads)
         return dX
 
     def _pairs(self, arrays: list[np.ndarray]) -> list[list[np.ndarray]]:
@@ -131,19 +132,3 @@ class SelfAttention(Layer):
             return allowed
         real = self.mask.over(X)[:, None, None, :]
         return real if allowed is None else real & allowed
-
-
-def _dense(X: np.ndarray, W: np.ndarray, *b: np.ndarray) -> np.ndarray:
-    """Return X W + b for rows X (n, t, d)."""
-    return X @ W + b[0] if b else X @ W
-
-
-def _dense_backward(
-    dz: np.ndarray, X: np.ndarray, W: np.ndarray, grads: list[np.ndarray]
-) -> np.ndarray:
-    """Set dW = Σ Xᵀ dz and db = Σ dz; return dX = dz Wᵀ."""
-    dW, *db = grads
-    dW[...] = (X.swapaxes(1, 2) @ dz).sum(axis=0)
-    if db:
-        db[0][...] = dz.sum(axis=(0, 1))
-    return dz @ W.T

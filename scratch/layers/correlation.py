@@ -36,9 +36,12 @@ def gather_columns(X: np.ndarray, windows: Windows, groups: int = 1) -> np.ndarr
     """Return the windows at every x as columns of a matrix: (g, ow, kw·kh·c_in/g, oh·n)."""
     (kh, _), (n, h, w, c) = windows.size, X.shape
     oh, ow = windows.positions((h, w))
+    images = _in_memory(X, groups)
+    if kh > 1 and images.strides[-1] > images.itemsize:  # once, not for each row of a window
+        images = images.copy("C")
     rows = np.empty_like(X, shape=(groups, w, kh, c // groups, oh, n))
     for u in range(kh):
-        rows[:, :, u] = _in_memory(X, groups)[:, :, :, windows.places(0, u, oh)]
+        rows[:, :, u] = images[:, :, :, windows.places(0, u, oh)]
     rows = rows.reshape(groups, w, kh * (c // groups), oh * n)
     return _side_by_side(rows, windows.size[1], windows.dilation[1], windows.stride[1], ow)
 
@@ -83,10 +86,12 @@ def correlate_inputs(
     (kh, kw, c, c_out), (n, oh, ow, _), (h, w) = W.shape, dz.shape, image
     step, apart = windows.dilation[1], windows.stride[1]
     first = (kw - 1) * step
-    spread = np.zeros_like(dz, shape=(groups * (first + w), c_out // groups, oh * n))
+    last = first + (ow - 1) * apart
+    spread = np.empty_like(dz, shape=(groups * (first + w), c_out // groups, oh * n))
     spread = spread.reshape(groups, first + w, c_out // groups, oh * n)
+    spread[:, :first], spread[:, first if apart > 1 else last + 1 :] = 0, 0
     rows = _in_memory(dz, groups).reshape(groups, ow, c_out // groups, oh * n)
-    spread[:, first : first + (ow - 1) * apart + 1 : apart] = rows
+    spread[:, first : last + 1 : apart] = rows
     turned = W[:, ::-1].reshape(kh, kw, c, groups, c_out // groups).transpose(3, 0, 2, 1, 4)
     turned = turned.reshape(groups, 1, kh * c, kw * (c_out // groups))
     parts = _product(turned, _side_by_side(spread, kw, step, 1, w))

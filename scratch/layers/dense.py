@@ -1,11 +1,13 @@
 """The dense (fully connected, linear) layer."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from scratch.initializers import zeros
 from scratch.layers.layer import Layer
 
-__all__ = ["Dense"]
+__all__ = ["Dense", "affine", "affine_backward"]
 
 
 class Dense(Layer):
@@ -49,18 +51,43 @@ class Dense(Layer):
     def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return z = X W + b."""
         self.X = X
-        W, *b = self.params
-        return X @ W + b[0] if b else X @ W
+        return affine(X, *self.params)
 
     def backward(self, dz: np.ndarray) -> np.ndarray:
         """Set dW and db; return dX = dz Wᵀ."""
-        self.backward_params(dz)
-        return dz @ self.W.T
+        return affine_backward(dz, self.X, self.W, self.grads)
 
     def backward_params(self, dz: np.ndarray) -> None:
         """Set dW = Xᵀ dz and db = Σᵢ dzᵢ."""
-        dW, *db = self.grads
-        X, dz = (a.reshape(-1, a.shape[-1]) for a in (self.X, dz))
-        dW[...] = X.T @ dz
-        if db:
-            db[0][...] = dz.sum(axis=0)
+        _set_grads(_rows(dz), _rows(self.X), self.grads)
+
+
+def affine(X: np.ndarray, W: np.ndarray, *b: np.ndarray) -> np.ndarray:
+    """Return X W + b (..., d_out) for X (..., d_in): one product, of all rows.
+
+    >>> affine(np.ones((2, 3, 1)), np.array([[5.0]]), np.array([0.5])).shape
+    (2, 3, 1)
+    """
+    z = _rows(X) @ W
+    return (z + b[0] if b else z).reshape(*X.shape[:-1], W.shape[1])
+
+
+def affine_backward(
+    dz: np.ndarray, X: np.ndarray, W: np.ndarray, grads: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Set dW = Xᵀ dz and, where there are biases, db = Σ dz over all rows; return dX = dz Wᵀ."""
+    dz = _rows(dz)
+    _set_grads(dz, _rows(X), grads)
+    return (dz @ W.T).reshape(X.shape)
+
+
+def _set_grads(dz: np.ndarray, X: np.ndarray, grads: Sequence[np.ndarray]) -> None:
+    dW, *db = grads
+    dW[...] = X.T @ dz
+    if db:
+        db[0][...] = dz.sum(axis=0)
+
+
+def _rows(X: np.ndarray) -> np.ndarray:
+    """Return X (..., d) as rows (n, d)."""
+    return X.reshape(-1, X.shape[-1])

@@ -58,15 +58,16 @@ class Embedding(Layer):
 
     def forward(self, X: np.ndarray, training: bool = False) -> np.ndarray:
         """Return W[X] (n, t, d), and note the real steps if there is a padding."""
-        W = self.params[0]
-        self.indices = X.astype(int)
-        if X.size and not (0 <= X.min() and X.max() < len(W)):
-            raise ValueError(
-                f"X must hold indices from 0 to {len(W) - 1}, got {X.min()} to {X.max()}"
-            )
+        (W,), self.indices = self.params, X.astype(int)
         if self.padding is not None:
             self.mask.steps = self.indices != self.padding
-        return W.take(self.indices, axis=0)
+        beyond = np.where(self.indices < 0, len(W), self.indices)  # −1 would be the last row
+        try:
+            return W.take(beyond, axis=0)
+        except IndexError:
+            raise ValueError(
+                f"X must hold indices from 0 to {len(W) - 1}, got {X.min()} to {X.max()}"
+            ) from None
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Set dW; return zeros (n, t)."""

@@ -49,10 +49,10 @@ class _Pool(Layer):
         """Return an array of X's length along the axis, with the shares added at their places."""
         shape, size, stride = list(shares[0].shape), self.size[axis - 1], self.stride[axis - 1]
         apart = size <= stride and self.windows.dilation[axis - 1] == 1  # each place in one window
-        length = self.padded[axis - 1]
-        covered = apart and size == stride and size * shape[axis] == length
-        shape[axis] = length
-        dX = (np.empty_like if covered else np.zeros_like)(shares[0], shape=tuple(shape))
+        covered = size * shape[axis] if apart and size == stride else 0
+        shape[axis] = self.padded[axis - 1]
+        dX = np.empty_like(shares[0], shape=tuple(shape))
+        dX[(*(slice(None),) * axis, slice(covered, None))] = 0
         for place, share in zip(self._places(dX, axis), shares, strict=True):
             place[...] = share if apart else place + share
         return dX

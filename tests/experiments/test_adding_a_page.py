@@ -42,7 +42,7 @@ def test_a_file_and_a_line_are_an_experiment(tmp_path):
 
     done = lockstep("run", "nor", *OPTIONS, "--out", "run", cwd=tmp_path, **paths)
     assert done.code == 0, done.out + done.err
-    assert "1 of 1 pairs agree" in done.out
+    assert "1 of 1 pair agrees" in done.out
     listed = lockstep("list", cwd=tmp_path, **paths)
     assert re.search(r"\nnor +can a hidden layer learn what one neuron cannot\?\n", listed.out)
     assert "unknown experiment" in lockstep("run", "nor", cwd=tmp_path).err  # without the line
@@ -63,7 +63,7 @@ def test_it_needs_no_build_scratch(call, page, tmp_path):
         out = tmp_path / "-".join(["run", *option])
         answer = call("run", page, "--epochs", "3", "--with", "pytorch", *option, "--out", out)
         assert answer.code == 0, answer.out + answer.err
-        assert "1 of 1 trainings finished" in answer.out
+        assert "1 of 1 training finished" in answer.out
     assert "left out: my-page has no build_scratch" in " ".join(
         call("run", page, *OPTIONS, "--out", tmp_path / "run").out.split()
     )
@@ -153,7 +153,7 @@ def test_two_pages_of_one_name_are_refused_and_one_page_twice_is_one(call, tmp_p
     assert "a/p.py and b/p.py are both named p" in answer.err
     assert not (tmp_path / "run").exists()
     once = call("run", "a/p.py", "./a/p.py", "--with", "scratch", "--epochs", "1", "--out", "run")
-    assert (once.code, "1 of 1 trainings finished" in once.out) == (0, True)
+    assert (once.code, "1 of 1 training finished" in once.out) == (0, True)
 
 
 @pytest.mark.parametrize(

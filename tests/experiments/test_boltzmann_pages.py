@@ -10,8 +10,9 @@ from datasets import load_shifted_digits
 from experiments import dbn, rbm
 from experiments.dbn import FIRST, machine_in_keras, machine_in_pytorch, machine_in_scratch
 from experiments.harness.workers.probing import probe
-from frameworks import ScratchFeatureLearner
+from frameworks import Program, ScratchFeatureLearner
 from frameworks.agreement.nudge import nudged
+from frameworks.agreement.variants import KerasSigmoid, with_keras_sigmoid
 
 from ..frameworks.parity import distance
 from .planting import train
@@ -99,6 +100,13 @@ def test_a_nudged_program_is_another_by_rounding_alone():
     losses = [[record["loss"] for record in each.history_] for each in trained]
     pairs = [distance(losses[i], losses[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
     assert all(0 < pair < 1e-5 for pair in pairs)  # six steps, each of some 2⁻²³
+
+
+def test_the_control_of_a_sigmoid_leaves_machines_as_they_are():
+    build = with_keras_sigmoid(dbn.build_scratch)
+    machine, classifier = build(spec=FIRST), build(spec=dbn.SPEC)
+    assert isinstance(machine, Program)
+    assert sum(isinstance(each, KerasSigmoid) for each in classifier.network.layers) == 2
 
 
 def test_features_of_one_class_have_one_answer():

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from datasets import DataError, load_gaussian, load_ring, load_sorting
-from experiments import gan, sorting_transformer
+from experiments import gan, ring_gan, sorting_transformer
+from experiments.harness.records.agreement import compare_all
 from frameworks import PyTorchSequencer, ScratchRegressor, ScratchSequencer
+from frameworks.program import with_spec
 from frameworks.task import GENERATION
+
+from .planting import train
 
 ASKED = 6  # digits to be sorted
 
@@ -69,11 +73,41 @@ def test_a_saved_generator_and_its_discriminator_are_loaded_again(generator, tmp
         assert np.array_equal(model.outputs(line, network), generator.outputs(line, network))
 
 
+def test_the_generator_of_the_ring_covers_at_least_seven_of_eight_modes():
+    data, options = load_ring(), parameters(ring_gan, dtype="float32")
+    model = ScratchRegressor(build=ring_gan.build_scratch, **options)
+    samples = model.fit(data.X_train, data.y_train).outputs(data.X_test)
+    low, high = ring_gan.EXPERIMENT.band["real"]
+    assert (low, high) == (7, len(data.targets.centres))
+    assert low <= data.targets.covered(samples) <= high
+    assert data.targets.near(samples) > 0.6  # over six seeds 0.666 to 0.916
+
+
+def test_a_record_holds_how_many_modes_the_samples_cover():
+    trained = train(ring_gan.EXPERIMENT, "scratch", epochs=1, limit=256)
+    targets, samples = load_ring().targets, trained.outcome.outputs
+    assert trained.record.headline == trained.record.test.modes == targets.covered(samples)
+    assert trained.record.test.near_modes == targets.near(samples)
+
+
+def test_the_three_games_on_the_ring_agree():
+    names = ("scratch", "keras", "pytorch")
+    pairs = compare_all([train(ring_gan.EXPERIMENT, name, epochs=2, limit=200) for name in names])
+    assert [pair.verdict for pair in pairs] == ["agree"] * 3, [pair.reason for pair in pairs]
+
+
 def test_every_unseen_sequence_is_sorted(sorter):
     data = load_sorting()
     assert len(data.X_test) == 182
     assert np.array_equal(sorter.predict(data.X_test), np.sort(data.X_test[:, :ASKED], axis=1))
     assert sorter.score(data.X_test, data.y_test) == 1
+
+
+def test_without_attention_few_sequences_are_sorted():
+    data, spec = load_sorting(), replace(sorting_transformer.SPEC, heads=0)
+    build = with_spec(sorting_transformer.build_scratch, spec)
+    right = sequencer(ScratchSequencer, build).score(data.X_test, data.y_test)
+    assert 0.05 < right < 0.10  # over five seeds 0.077 to 0.099
 
 
 def test_decoding_does_not_look_at_the_answer(beginners):
@@ -128,10 +162,20 @@ def test_data_say_what_is_wrong_with_samples_and_tokens():
 
 
 def test_the_report_shows_samples_discriminator_answers_and_attention(call, tmp_path):
-    command = ("run", "gan", "sorting_transformer", "--with", "scratch", "--epochs", "2")
-    answer = call(*command, "--limit", "500", "--out", tmp_path / "run")
+    pages = ("gan", "ring_gan", "sorting_transformer")
+    command = ("run", *pages, "--with", "scratch", "--epochs", "2", "--limit", "500")
+    answer = call(*command, "--out", tmp_path / "run")
     assert answer.code == 0, answer.out + answer.err
     html = (tmp_path / "run" / "report.html").read_text()
     for words in ("Shaded: the true density", "2 log 2 = 1.3863", "right answers: scratch"):
         assert words in html
+    assert "of 8 modes have a sample" in html
+    assert html.count("game_in_scratch") == 4  # defined and called, in both reports' sources
     assert html.count("Attention for ") >= 2
+
+
+def test_the_report_draws_no_attention_where_there_is_none(call, tmp_path):
+    command = ("run", "sorting_transformer", "--set", "heads=0", "--with", "scratch")
+    answer = call(*command, "--epochs", "1", "--limit", "100", "--out", tmp_path / "run")
+    assert answer.code == 0, answer.out + answer.err
+    assert "Attention for " not in (tmp_path / "run" / "report.html").read_text()

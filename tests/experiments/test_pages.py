@@ -38,12 +38,14 @@ WEIGHTS = {  # counted by hand
     "rbm": 64 * 100 + 100 + 64,
     "dbn": (784 + 1) * 256 + (256 + 1) * 256 + (256 + 1) * 10,
     "gan": (1 + 1) + (1 + 1) * 32 + (32 + 1),
+    "ring_gan": 2 * ((2 + 1) * 64 + (64 + 1) * 64) + (64 + 1) * 2 + (64 + 1),
     "sorting_transformer": (3 + 11) * 32 + 3 * 64 + 4 * 32**2 + 2 * 32 * 128 + 128 + 32 + 32 * 3,
 }
 # The numbers that are no Spec's: an image's channels, kernel, pool, kernel, pool, and the factor
 # of the learning rate; which layer computes the code.
 WRITTEN = {"mnist_cnn": [1, 3, 2, 3, 2, 0.5], "transfer": [1, 3, 2, 3, 2], "autoencoder": [2]}
-WRITTEN |= {"gan": [1], "sorting_transformer": [1]}  # a logit; the label −1, which is not counted
+WRITTEN |= {"gan": [1], "ring_gan": [1]}  # a logit
+WRITTEN |= {"sorting_transformer": [1]}  # the label −1, which is not counted
 # Their first argument is what Keras infers: the inputs of a layer, or the axis of the columns. A
 # wrong one fails, or shows in the shapes of the weights.
 STATING_INPUTS = {
@@ -174,9 +176,10 @@ def test_the_spec_has_the_numbers_that_its_builders_read_and_no_others(experimen
 
 def test_builders_have_the_same_local_names_in_the_same_order(builders):
     first, *others = map(local_names, builders)
-    parts = [name for name in first if name in ("network", "loss", "optimizer")]
-    assert parts in (["network", "loss", "optimizer"], ["network", "optimizer"], ["loss"])
-    assert first[-1] in ("optimizer", "optimizer_d")
+    parts = [name for name in first if re.match("network|loss|optimizer", name)]
+    game = ["optimizer_g", "optimizer_d", "loss_d"]
+    assert parts in (["network", "loss", "optimizer"], ["network", "optimizer"], game)
+    assert first[-1] in ("optimizer", "loss_d")
     assert others == [first, first]
 
 
@@ -276,6 +279,12 @@ def test_published_weights_of_the_circle_give_the_published_first_output():
     assert (hidden.shape, output.shape) == ((2, 4), (4, 1))
     at_origin = 1 / (1 + np.exp(-(np.full(4, 0.5) @ output)))  # each hidden sigmoid is at 0
     assert at_origin.round(8).tolist() == [0.55882367]
+
+
+def test_a_page_that_plays_another_ones_game_depends_on_its_file_too():
+    game = find_experiment("gan").source
+    assert find_experiment("ring_gan").beside == (game,)
+    assert all(find_experiment(name).beside == () for name in EXPERIMENTS if name != "ring_gan")
 
 
 def test_importing_every_page_loads_no_framework(tmp_path):

@@ -77,9 +77,14 @@ def test_variants_start_equally_and_early_stopping_holds_rows_out():
     assert len({nothing, stopped, shifted, dropped}) == 4
 
 
-def test_native_refuses_an_experiment_of_several_trainings():
-    request = Request(experiments=("transfer",), policy="stand-in", dtype="float32", native=True)
-    with pytest.raises(RequestError, match="transfer is several trainings"):
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("transfer", "is several trainings, of which"), ("gan", "has a step of its own, where")],
+)
+def test_native_refuses_phases_and_programs_before_any_training_and_says_what_to_do(name, reason):
+    request = Request(experiments=(name,), policy="stand-in", dtype="float32", native=True)
+    sentence = f"{name} {reason} --native .*; leave out --native to train it in lockstep"
+    with pytest.raises(RequestError, match=sentence):  # the command ends with 2
         plan(request)
 
 

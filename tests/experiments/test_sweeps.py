@@ -99,7 +99,7 @@ def test_a_summary_spreads_over_the_seeds(swept):
 
 def test_the_report_draws_the_figure_against_the_number_and_has_a_row_for_each_setting(swept):
     report = (swept[0] / "report.html").read_text()
-    assert "Test accuracy against learning_rate" in report
+    assert "Test accuracy against learning rate" in report
     assert "<h1>1 experiment, trained" in report
     for rate in RATES:
         assert f'<th scope="row">learning_rate={rate}</th>' in report

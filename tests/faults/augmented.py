@@ -25,13 +25,15 @@ def offsets(rng, images, pixels=1):
 
 
 @fault("not shifted", "The images stay as they are.", "step, loss of the step", shifts,
-       "scratch,scratch")  # fmt: skip
+       "scratch,scratch",
+       "scratch does not augment the rows")  # fmt: skip
 def _(plant):
     plant.parts(lambda parts: parts._replace(augment=None))
 
 
 @fault("shifts that wrap around", "What leaves an image comes in on its other side.",
-       "step, loss of the step", shifts, "scratch,scratch")  # fmt: skip
+       "step, loss of the step", shifts, "scratch,scratch",
+       "the two augment")  # fmt: skip
 def _(plant):
     def move(rng, images):
         pairs = zip(images, offsets(rng, images).T, strict=True)
@@ -42,19 +44,22 @@ def _(plant):
 
 
 @fault("shifts one way", "Shifts are drawn from 0 to 2.", "step, loss of the step", shifts,
-       "scratch,scratch")  # fmt: skip
+       "scratch,scratch",
+       "the two augment")  # fmt: skip
 def _(plant):
     moving(plant, lambda rng, images: scratch.shift(images, *(offsets(rng, images) + 1)))
 
 
 @fault("axes of shifts swapped", "The first draw moves images to the right.",
-       "step, loss of the step", shifts, "scratch,scratch")  # fmt: skip
+       "step, loss of the step", shifts, "scratch,scratch",
+       "the two augment")  # fmt: skip
 def _(plant):
     moving(plant, lambda rng, images: scratch.shift(images, *offsets(rng, images)[::-1]))
 
 
 @fault("one shift for a batch", "All images are shifted alike.", "step, loss of the step", shifts,
-       "scratch,scratch")  # fmt: skip
+       "scratch,scratch",
+       "the two augment")  # fmt: skip
 def _(plant):
     def move(rng, images):
         down, right = offsets(rng, images)
@@ -64,7 +69,8 @@ def _(plant):
 
 
 @fault("shifted once for all", "The second epoch trains on the images of the first.",
-       "trajectory, the batch's loss", shifts, "scratch,scratch")  # fmt: skip
+       "trajectory, the batch's loss", shifts, "scratch,scratch",
+       "scratch augments by the same draws every time")  # fmt: skip
 def _(plant):
     kept = {}
 

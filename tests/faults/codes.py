@@ -19,13 +19,15 @@ def _(plant):
 
 
 @fault("squares for bits", "The mean squared error of logits stands for the cross-entropy.",
-       "loss, loss", images, "scratch,scratch")  # fmt: skip
+       "loss, loss", images, "scratch,scratch",
+       "has a loss that is a mean squared error")  # fmt: skip
 def _(plant):
     criterion(plant, scratch.MeanSquaredError())
 
 
 @fault("pixels made black or white", "The loss rounds the pixels that it compares with.",
-       "loss, loss", images, "scratch,scratch")  # fmt: skip
+       "loss, loss", images, "scratch,scratch",
+       "with targets rounded to 0 or 1")  # fmt: skip
 def _(plant):
     class Rounded(BinaryCrossEntropy):
         def forward(self, z, y, w=None):

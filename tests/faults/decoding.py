@@ -46,20 +46,23 @@ def _(plant):
 
 
 @fault("no positions", "Tokens are read without the vectors of their positions.",
-       "forward, layer 2", sorted_digits, "scratch,pytorch")  # fmt: skip
+       "forward, layer 2", sorted_digits, "scratch,pytorch",
+       "pytorch does not add the layer's weights")  # fmt: skip
 def _(plant):
     write(plant, sorting.build_pytorch, {"return x + self.P": "return x"})
 
 
 @fault("all positions counted", "The sum of the losses is divided by all positions.",
-       "loss", sorted_digits, "scratch,pytorch")  # fmt: skip
+       "loss", sorted_digits, "scratch,pytorch",
+       "pytorch has a loss averaged over all positions")  # fmt: skip
 def _(plant):
     right = "super().forward(z.flatten(0, 1), y.flatten())"
     write(plant, sorting.build_pytorch, {right: f"{right} * (y != -1).double().mean()"})
 
 
 @fault("targets a step late", "Position t is to name the digit of position t, not of t + 1.",
-       "loss", sorted_digits, "scratch,pytorch")  # fmt: skip
+       "loss", sorted_digits, "scratch,pytorch",
+       "pytorch has a loss averaged over the positions that count, with targets a")  # fmt: skip
 def _(plant):
     write(plant, sorting.build_pytorch, {"y.flatten()": "y.roll(1, 1).flatten()"})
 

@@ -25,7 +25,8 @@ def _(plant):
 
 
 @fault("features trained, head frozen", "The mask is the wrong way round.", "gradient, weights.",
-       frozen, "scratch,scratch")  # fmt: skip
+       frozen, "scratch,scratch",
+       "has a gradient for weights.0, weights.1, weights.2, weights.3 only")  # fmt: skip
 def _(plant):
     train_only(plant, lambda layers: layers[:8])
 

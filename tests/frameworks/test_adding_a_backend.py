@@ -117,7 +117,7 @@ def test_a_folder_and_a_line_are_an_implementation(lockstep, tmp_path):
         options = ("--with", "scratch,toy", "--epochs", epochs, "--out", experiment)
         done = lockstep("run", experiment, *options)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "1 of 1 pairs agree" in done.stdout
+        assert "1 of 1 pair agrees" in done.stdout
         assert "toy" in (tmp_path / experiment / "report.html").read_text()
 
 

@@ -45,4 +45,5 @@ def fuzz(read, originals, count, error, damage=damaged):
         except BaseException as raised:
             raised.add_note(f"input {i}: {str(content)[:3000]}")
             raise
+    assert outcomes["refused"], "nothing was refused: has anything been read?"
     return f"{count:,} damaged: {outcomes['refused']:,} refused, {outcomes['read']:,} read"

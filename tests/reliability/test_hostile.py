@@ -87,6 +87,19 @@ def test_text_in_a_record_is_text(kind, here, command, torture):
         assert text[:12] in out
 
 
+def test_the_name_of_a_surrounding_is_text(here, command):
+    run, other = run_in(here / "runs" / "a"), run_in(here / "runs" / "b")
+    for name in ("clear the screen", "markup of rich"):
+        path = run / f"cells/{KEY}.json"
+        record = as_json(path)
+        record["environment"] |= {TEXTS[name]: TEXTS[name]}
+        path.write_text(json.dumps(record))
+    code, out, _ = command("compare", run, other)
+    assert code == 0
+    assert "\x1b" not in out
+    assert "[red]x" in out
+
+
 @pytest.mark.parametrize("kind", [k for k in TEXTS if k not in ("NUL", "half a character")])
 def test_text_in_a_name_is_a_name(kind, here, command):
     """Of an experiment, an implementation, a data set, a run, a folder, a page."""

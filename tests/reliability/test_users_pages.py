@@ -222,7 +222,7 @@ def test_what_a_builder_does_besides_changes_no_record(page, command, here):
     options = ("--with", "scratch", "--epochs", "2", "--out", "run")
     try:
         code, out, err = command("run", page(MEDDLES), *options)
-        assert (code, "1 of 1 trainings finished" in out) == (0, True), err
+        assert (code, "1 of 1 training finished" in out) == (0, True), err
         assert (here / "run" / "cells" / "mine-float64-seed0-scratch.json").exists()
     finally:
         for child in here.glob("child"):

@@ -27,7 +27,6 @@ from scratch import (
     LayerNorm,
     LogSoftmax,
     Masking,
-    MeanSquaredError,
     Mish,
     PositionEmbedding,
     Reshape,
@@ -44,6 +43,7 @@ from scratch import (
 )
 from scratch.batches import take_batches
 from scratch.compiler import Parts
+from scratch.compiler.seeds import StackedEpochs
 from scratch.compiler.step import Step
 from scratch.training import train_epoch
 
@@ -173,14 +173,74 @@ def test_a_program_that_does_not_repeat_is_left_for_the_plain_code(dtype, monkey
     assert spoilt[0].theta.tobytes() == plain[0].theta.tobytes()
 
 
+def words(vocabulary, dtype):
+    """Return sequences of words, with the next word of each as its target, or -1 at padding."""
+    X = np.random.default_rng(0).integers(vocabulary, size=(ROWS, T))
+    return Batch(X.astype(dtype), np.where(X == 0, -1, np.roll(X, 1, axis=1)))
+
+
+def reader(dtype, d=6, vocabulary=5, **options):
+    embedding = Embedding(vocabulary, d, padding=0, **options)
+    layers = PositionEmbedding(T, d), Residual(SelfAttention(d, 2, mask=embedding.mask, bias=False))
+    network = Sequential(embedding, *layers, Dense(d, vocabulary), dtype=dtype)
+    return network.initialize(np.random.default_rng(1))
+
+
+@dtypes
+@pytest.mark.parametrize("freeze", [True, False])
+def test_embeddings_and_losses_that_leave_words_out_are_compiled(dtype, freeze):
+    compiled = (
+        reader(dtype, freeze_padding=freeze),
+        SequenceLoss(CategoricalCrossEntropy(), ignore=-1),
+        Adam(),
+    )
+    plain, data = deepcopy(compiled), words(5, dtype)
+    assert Parts(*deepcopy(compiled)).can_be_compiled(data)
+    epochs = iter_epochs(*compiled, data, orders(), 4, count=False)
+    for epoch, order in zip(epochs, orders(), strict=True):
+        assert epoch == train_epoch(*plain, take_batches(data, order, 4), count=False)
+    assert compiled[0].theta.tobytes() == plain[0].theta.tobytes()
+
+
+def test_embeddings_of_many_seeds_are_those_of_each_alone():
+    def parts():
+        return SequenceLoss(CategoricalCrossEntropy(), ignore=-1), Adam()
+
+    networks, data = [reader(float, d=2 * s) for s in (2, 2)], words(5, float)
+    networks[1].initialize(np.random.default_rng(7))
+    alone = deepcopy(networks)
+    seeds = [(network, *parts()) for network in networks]
+    assert StackedEpochs([Parts(*each) for each in seeds], data, 4).train([None, None])
+    for network, stacked in zip(alone, networks, strict=True):
+        train_epoch(network, *parts(), take_batches(data, None, 4), count=False)
+        assert network.theta.tobytes() == stacked.theta.tobytes()
+
+
+@pytest.mark.parametrize("word", [-1, 5])
+def test_a_word_that_is_not_there_is_named_in_a_compiled_step_too(word):
+    parts, data = (
+        Parts(reader(float), SequenceLoss(CategoricalCrossEntropy()), Adam()),
+        words(5, float),
+    )
+    step = Step(parts, data._replace(y=np.maximum(data.y, 0)))
+    step.run()
+    assert step.repeats
+    step.batch.X[2, 1] = word
+    before = parts.network.theta.copy()
+    with pytest.raises(ValueError, match="X must hold indices from 0 to 4, got"):
+        step.run()
+    assert np.array_equal(parts.network.theta, before)
+
+
 def test_what_the_compiler_cannot_follow_is_trained_all_the_same():
-    """An embedding takes rows at places that are only known when they are computed."""
-    rng = np.random.default_rng(0)
-    data = Batch(rng.integers(5, size=(ROWS, T)).astype(float), rng.normal(size=(ROWS, 1)))
-    embedding = Embedding(5, 2, padding=0)
-    made = Sequential(embedding, LSTM(2, 3, mask=embedding.mask), Dense(3, 1)).initialize(rng)
-    plain = deepcopy(made)
-    for epoch in train(made, MeanSquaredError(), SGD(0.1), data, [None] * 3, 4):
-        batches = take_batches(data, None, 4)
-        assert epoch == train_epoch(plain, MeanSquaredError(), SGD(0.1), batches)
-    assert made.theta.tobytes() == plain.theta.tobytes()
+    """A mask of the loss is that of another batch when an epoch's losses are measured."""
+    masking, rng = Masking(), np.random.default_rng(0)
+    layers = Reshape(T, D), masking, Dense(D, K)
+    made = Sequential(*layers).initialize(rng)
+    loss = SequenceLoss(CategoricalCrossEntropy(), mask=masking.mask)
+    plain, data = deepcopy((made, loss)), data_for(float)
+    data = data._replace(y=rng.integers(K, size=(ROWS, T)))
+    assert not Parts(made, loss, SGD(0.1)).are_own()
+    for epoch in iter_epochs(made, loss, SGD(0.1), data, [None] * 3, 4, count=False):
+        assert epoch == train_epoch(*plain, SGD(0.1), take_batches(data, None, 4), count=False)
+    assert made.theta.tobytes() == plain[0].theta.tobytes()

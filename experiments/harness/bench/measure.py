@@ -33,6 +33,7 @@ class Measured:
     steps: int  # that each training was asked for
     flops: Flops | None  # of a step
     uncounted: str = ""  # why there are none
+    part: str = ""  # what is timed of an experiment that has several phases
     reference: str = "scratch"  # whose times the others' are divided by
     unavailable: dict[str, str] = field(default_factory=dict)  # why, by name
     timings: dict[str, list[Timing]] = field(default_factory=dict)  # a round after the other

@@ -23,7 +23,7 @@ from frameworks.errors import RequestError
 from frameworks.program import Program
 from frameworks.spec import Spec
 
-__all__ = ["SCHEMA", "default_steps", "run"]
+__all__ = ["SCHEMA", "default_steps", "prepare", "run"]
 
 Form = Literal["table", "markdown", "json"]
 
@@ -56,13 +56,13 @@ def _measure(request: Request, steps: int | None, rounds: int) -> Iterator[Measu
     names = dict.fromkeys(request.experiments)
     experiments = [find_experiment(name) for name in names or EXPERIMENTS]
     asked = [each for each in experiments if names or each.benchmarked]
-    prepared = [_prepare(request, steps, each) for each in asked]
+    prepared = [prepare(request, steps, each) for each in asked]
     with progress_bar() as bar:
         for measured, cells in prepared:
             yield measure(measured, cells, rounds, bar)
 
 
-def _prepare(request: Request, steps: int | None, experiment: Experiment) -> tuple[Measured, Cells]:
+def prepare(request: Request, steps: int | None, experiment: Experiment) -> tuple[Measured, Cells]:
     """Load the data once to see which it is, and choose what can be timed on it."""
     able, unavailable = [], {}
     for variant in choose_variants(request.implementations):
@@ -82,8 +82,16 @@ def _prepare(request: Request, steps: int | None, experiment: Experiment) -> tup
     rows, _ = size(len(data.X_train), spec.batch_size, steps)
     flops, uncounted = _count(experiment, spec, rows / -(-rows // spec.batch_size))
     reference = "scratch" if "scratch" in experiment.blueprint.builders else cells[0][0].name
-    known = experiment.name, data.note, steps, flops, uncounted, reference
+    known = experiment.name, data.note, steps, flops, uncounted, _part(experiment), reference
     return Measured(*known, unavailable=unavailable), cells
+
+
+def _part(experiment: Experiment) -> str:
+    """Say which of an experiment's phases are timed; empty if it has none."""
+    if not experiment.phases:
+        return ""
+    names = [phase.name for phase in experiment.phases if phase.spec == experiment.spec]
+    return f"Timed: the network of {' and '.join(names)}, on the rows of the first phase."
 
 
 def default_steps(experiment: Experiment, spec: Spec) -> int:
@@ -123,6 +131,7 @@ def _experiment(measured: Measured) -> dict[str, Any]:
     rows, flops = figures(measured), measured.flops
     return {
         "data": measured.note,
+        "part": measured.part,
         "reference": measured.reference,
         "flops": flops and asdict(flops) | {"step": flops.step},
         "limit_gflops": median(measured.limit) / 1e9,

@@ -10,7 +10,7 @@ from experiments.harness.bench.figures import Figures, Ratio, best_of_families, 
 from experiments.harness.bench.measure import Measured
 from frameworks.console import make_table
 
-__all__ = ["headline", "markdown", "show"]
+__all__ = ["headline", "markdown", "sentences", "show"]
 
 
 def show(console: Console, measured: Measured, title: str) -> None:
@@ -22,7 +22,7 @@ def show(console: Console, measured: Measured, title: str) -> None:
     for row in rows:
         table.add_row(*_cells(row))
     console.print(table)
-    for line in _lines(measured, rows):
+    for line in sentences(measured, rows):
         console.print(Text(textwrap.fill(line, 80)))
 
 
@@ -33,7 +33,7 @@ def markdown(measured: Measured, title: str) -> str:
     headings = _headings(measured)
     lines += [_markdown_row(headings), "| --- |" + " ---: |" * (len(headings) - 1)]
     lines += [_markdown_row(_cells(row)) for row in rows]
-    for line in _lines(measured, rows):
+    for line in sentences(measured, rows):
         lines += ["", textwrap.fill(line, 120)]
     return "\n".join([*lines, ""])
 
@@ -57,10 +57,13 @@ def _headings(measured: Measured) -> tuple[str, ...]:
     return ("implementation", "µs/step", ratio, "GFLOP/s", "of limit", "start s")
 
 
-def _lines(measured: Measured, rows: list[Figures]) -> Iterator[str]:
+def sentences(measured: Measured, rows: list[Figures]) -> Iterator[str]:
+    """Yield what is said below the figures."""
     first = headline(measured, rows)
     if first:
         yield first
+    if measured.part:
+        yield measured.part
     overheads = [f"{row.name} {_spread(row.overhead)}" for row in rows if row.overhead]
     if overheads:
         yield f"fit / plain loop: {', '.join(overheads)}."

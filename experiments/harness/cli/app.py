@@ -6,9 +6,11 @@ import sys
 import traceback
 from dataclasses import fields
 from difflib import get_close_matches
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+import typer.main
 from typer.exceptions import TyperException
 
 from datasets import DataError
@@ -26,6 +28,7 @@ from experiments.harness.cli import (
 )
 from experiments.harness.cli.list import list_command
 from experiments.harness.interruption import interruptible
+from experiments.harness.outcomes.announcing import Announcer
 from experiments.harness.page_code import said
 from frameworks.errors import RequestError, printable
 
@@ -84,7 +87,9 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:  # a full disk, for example
         return _fail(_in_words(error))
     except TyperException as error:
-        return _fail(_with_help(error))
+        reason, remedy = _what_is_wrong(error)
+        _announce_refusal(arguments, reason)
+        return _fail(reason + remedy)
     except KeyboardInterrupt:
         result = 130
     except BaseException as error:  # Python's own exit code would be a verdict's
@@ -94,17 +99,35 @@ def main(arguments: list[str] | None = None) -> int:
     return result or 0
 
 
-def _with_help(error: TyperException) -> str:
-    """Return what is wrong with the arguments, and the command that helps."""
+_ANNOUNCING = ("run", "compare", "diverge")
+
+
+def _announce_refusal(arguments: list[str], reason: str) -> None:
+    """Announce that a command was refused, as its arguments could not be parsed.
+
+    Where to is said by those of its options that can be, whatever the others are.
+    """
+    name = next((each for each in arguments if not each.startswith("-")), "")
+    if name not in _ANNOUNCING:
+        return
+    options = arguments[arguments.index(name) + 1 :]
+    command = typer.main.get_group(app).commands[name]
+    leniently: dict[str, Any] = {"resilient_parsing": True, "ignore_unknown_options": True}
+    found = command.make_context(name, options, **leniently).params
+    junit = Path(found["junit"]) if found.get("junit") else None
+    Announcer(f"lockstep {name}", junit, bool(found.get("as_json"))).give_up("refused", reason)
+
+
+def _what_is_wrong(error: TyperException) -> tuple[str, str]:
+    """Return what is wrong with the arguments, and the line that says which command helps."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "lockstep"
     takes = {parameter.name for parameter in context.command.params} if context else set()
     option = getattr(error, "option_name", "")
     if "settings" in takes and (name := _number_of_a_page(option)):
-        return (
-            f"No such option: {option}; numbers of a page are set by --set, as --set {name}=VALUE"
-        )
-    return f"{error.format_message()}\nTry: {command} --help"
+        set_instead = f"numbers of a page are set by --set, as --set {name}=VALUE"
+        return f"No such option: {option}; {set_instead}", ""
+    return error.format_message(), f"\nTry: {command} --help"
 
 
 _SHORT = {"lr": "learning_rate", "bs": "batch_size", "wd": "weight_decay"}

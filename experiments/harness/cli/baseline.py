@@ -27,7 +27,7 @@ def save(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="A run's folder, or its name in runs/.")
     ],
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="Where it goes.")] = Path(
+    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to write.")] = Path(
         "baseline.json"
     ),
 ) -> None:

@@ -25,9 +25,11 @@ def bench(
     dtype: Dtype = "float64",
     steps: Annotated[
         int | None,
-        typer.Option(min=1, help="Steps to time. Default: 1,000, fewer where they are long."),
+        typer.Option(min=1, metavar="N", help="Steps to time. Default: 1,000, or fewer long ones."),
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Time each so many times, in turn.")] = 5,
+    rounds: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How often each is timed, in turn.")
+    ] = 5,
     threads: Threads = 1,
     data: Data = "auto",
     data_dir: DataDir = None,

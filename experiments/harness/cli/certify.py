@@ -19,23 +19,23 @@ def certify(
         bool, typer.Option("--check", help="Compare with what is stored; write nothing.")
     ] = False,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Check the first N epochs only.")
+        int | None, typer.Option(min=1, metavar="N", help="Check the first N epochs only.")
     ] = None,
     data: Annotated[
-        Policy, typer.Option(help="auto: the stand-in, and the real data if they can be had.")
+        Policy, typer.Option(help="auto: the stand-in, and the real data if they are found.")
     ] = "auto",
     data_dir: DataDir = None,
     folder: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Of the certificates. Default: lockstep's own."),
+        typer.Option(metavar="DIR", help="Where the certificates are. Default: lockstep's own."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute every epoch's loss in higher precision, and store it; or check what is stored.
 
     The small networks are trained with mpmath in 50 digits, the others with NumPy's longdouble. All
-    of it takes about two hours. Exit code 1: a stored loss is not reproduced; 2: the request cannot
-    be carried out.
+    of it takes two and a half hours. Exit code 1: a stored loss is not reproduced; 2: the request
+    cannot be carried out.
 
     For example:
 

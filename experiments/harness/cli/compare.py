@@ -64,25 +64,21 @@ def compare(
     lockstep compare baseline.json runs/after --junit comparison.xml
     """
     before, after = (run_a, run_b) if baseline is None else (baseline, run_a)
-    if after is None and baseline is None:
-        after = _newest(before)
-    if after is None or (baseline is not None and run_b is not None):
-        raise typer.BadParameter("name two runs, or one run and a --baseline", param_hint="RUN_B")
+    from experiments.harness.compare.baseline import is_baseline
     from experiments.harness.outcomes.announcing import announcing
 
+    if (after is None and not is_baseline(before)) or (baseline is not None and run_b is not None):
+        raise typer.BadParameter("name two runs, or one run and a --baseline", param_hint="RUN_B")
     with announcing("lockstep compare", junit, as_json) as announcer:
-        code = _compare(before, after, as_json, html, announcer)
+        code = _compare(before, after or _newest(before), as_json, html, announcer)
     raise typer.Exit(code)
 
 
-def _newest(baseline: Path) -> Path | None:
-    """Return the newest run where there is but a baseline to hold against it."""
-    from experiments.harness.compare.baseline import is_baseline
+def _newest(baseline: Path) -> Path:
+    """Return the newest run, where there is but a baseline to hold against it."""
     from experiments.harness.records import RUNS
     from experiments.harness.records.runs import find_runs
 
-    if not is_baseline(baseline):
-        return None
     if not (found := find_runs(RUNS)):
         raise RequestError(f"{baseline}: there is no run in {RUNS} to hold against it")
     return found[0]

@@ -21,7 +21,7 @@ app = typer.Typer(invoke_without_command=True)
 
 @app.callback()
 def show(context: typer.Context, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Show which data is there, from where, and with which checksum.
+    """Show which data is available, its source and its checksum.
 
     For example:
 

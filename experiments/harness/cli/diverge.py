@@ -58,7 +58,9 @@ def diverge_command(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     settings: Set = None,
     epochs: Epochs = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Train N steps only.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Train for N steps.")
+    ] = None,
     single_step: Annotated[
         bool, typer.Option("--single-step", help="Start A from B's weights at every step.")
     ] = False,
@@ -75,18 +77,18 @@ def diverge_command(
         typer.Option(
             min=1,
             metavar="SECONDS",
-            help="End when no level, epoch or step is finished for so long; with --explain-all, "
-            "when the whole is not.",
+            help="Stop if no level, epoch or step finishes within this time; with --explain-all, "
+            "if the whole comparison does not.",
         ),
     ] = 3_600,
     as_json: AsJson = False,
     junit: Junit = None,
 ) -> None:
-    """Compare level by level, and name the first that parts: where, by how much, likely why.
+    """Compare two trainings level by level: where they first differ, by how much, and likely why.
 
-    The levels: inputs, forward, loss, gradient, step, trajectory, result. Exit code 1: they part.
+    The levels: inputs, forward, loss, gradient, step, trajectory, result. Exit code 1: they differ.
     In float32, and in float64 where a training exceeds the fixed limits, scratch is trained --floor
-    times more: its distances from itself are the limit of the last two levels. Two recordings of
+    more times: how far it comes from itself is the limit of the last two levels. Two recordings of
     models of your own (docs/recordings.md) take no options but --json and --junit.
 
     The phases of an experiment that has several are compared one after the other.
@@ -179,9 +181,15 @@ def _compare_page(
 def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "Report":
     """Compare the networks of two sides as models of one's own, to the last cause."""
     from frameworks.live.entry import diverge
+    from frameworks.program import Program
 
     size = min(a.batch_size, len(a.rows[0]))
-    (ours, _), (theirs, _), (X, y) = a.open(), b.open(), a.rows
+    (ours, opened), (theirs, _), (X, y) = a.open(), b.open(), a.rows
+    if isinstance(opened.adapter.parts, Program):
+        raise RequestError(
+            f"--explain-all remedies one network with one loss, and {a.blueprint.name} has a step "
+            "of its own: without the option, the first difference is named with its cause"
+        )
     options: Any = {"dtype": dtype, "seed": seed, "steps": steps, "batch_size": size}
     return diverge(ours, theirs, X, y, explain_all=True, **options)
 

@@ -12,6 +12,7 @@ from experiments.harness.records import RUNS
 from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks.backend import Backend
 from frameworks.backends import BACKENDS
+from frameworks.console import agreeing, counted, spread
 
 if TYPE_CHECKING:
     from experiments.harness.records.runs import LastResult
@@ -61,7 +62,7 @@ def _last_results(folder: Path) -> "dict[str, LastResult]":
 def _print(experiment: Experiment, last: "LastResult | None", indent: int) -> None:
     """Print what an experiment asks, what is trained on which data, and its last results."""
     _print_beside(experiment.name, experiment.question, indent)
-    trained = [widths(experiment.spec), _epochs(experiment.spec.epochs), experiment.data]
+    trained = [widths(experiment.spec), counted(experiment.spec.epochs, "epoch"), experiment.data]
     if experiment.long:
         trained.append("long: trained if named, or with --all")
     _print_beside("", ", ".join(trained), indent)
@@ -71,15 +72,14 @@ def _print(experiment: Experiment, last: "LastResult | None", indent: int) -> No
 
 def _in_words(last: "LastResult") -> str:
     """Return last results in words: when, on which data, and what came out."""
-    from frameworks.console import spread
     from frameworks.task import find_task
 
     metric = find_task(last.task).headline
     values = [value for each in last.values.values() for value in each]
     reached = f"{metric.title} {spread(values, metric.form)}" if values else "every training failed"
-    pairs = f", {last.agree} of {last.pairs} pairs agree" if last.pairs else ""
+    pairs = f", {last.agree:,} of {agreeing(last.pairs)}" if last.pairs else ""
     data = "stand-in" if last.source == "stand-in" else f"{last.source} data"
-    return f"{last.date}, {data}, {_epochs(last.epochs)}: {reached}{pairs}"
+    return f"{last.date}, {data}, {counted(last.epochs, 'epoch')}: {reached}{pairs}"
 
 
 def _as_json(experiment: Experiment, last: "LastResult | None") -> dict[str, Any]:
@@ -99,10 +99,6 @@ def _as_json(experiment: Experiment, last: "LastResult | None") -> dict[str, Any
 def _about(backend: Backend) -> str:
     packages = backend.missing() or " ".join(backend.packages) or "Python's standard library"
     return packages if backend.default else f"{packages} (trained if --with names it)"
-
-
-def _epochs(count: int) -> str:
-    return f"{count} epoch{'s' if count > 1 else ''}"
 
 
 def _print_beside(name: str, text: str, indent: int) -> None:

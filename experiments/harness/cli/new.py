@@ -13,13 +13,13 @@ _TEMPLATE = Path(__file__).with_name("starting_page.py")
 def new(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="Of the page, or its path: my_page, my_page.py."),
+        typer.Argument(metavar="NAME", help="The page's name, or its path: my_page, my_page.py."),
     ],
 ) -> None:
     """Write a page of your own to start from: an experiment with its three builders.
 
-    It trains a small network on 150 flowers, and agrees; change the data, the network and the
-    numbers, in all three builders alike. A file that is there is never written over.
+    It trains a small network on 150 flowers, and its implementations agree. Change the data, the
+    network and the numbers, in all three builders alike. An existing file is never written over.
 
     For example:
 

@@ -25,8 +25,8 @@ With = Annotated[
     typer.Option(
         "--with",
         metavar="NAMES",
-        help="Implementations, separated by commas. Default: those that `lockstep list` does not "
-        "mark.",
+        help="Implementations, separated by commas. Default: those that `lockstep list` shows "
+        "without a remark.",
     ),
 ]
 Dtype = Annotated[Literal["float64", "float32"], typer.Option()]
@@ -47,7 +47,7 @@ Floor = Annotated[
     typer.Option(
         min=0,
         metavar="N",
-        help="How many nudged trainings the limit is measured with; 0: do not measure, nor judge.",
+        help="How many nudged trainings the limit is measured with; 0: no limit, and no verdict.",
     ),
 ]
 Margin = Annotated[

@@ -19,6 +19,7 @@ from experiments.harness.cli.options import (
     Threads,
     With,
 )
+from experiments.harness.outcomes.announcing import announcing
 from experiments.registry import EXPERIMENTS
 from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.errors import RequestError
@@ -137,30 +138,35 @@ def run(
     from experiments.harness.cli import session
     from experiments.harness.request import Request, parse_seeds
 
-    if everything and experiments:
-        raise RequestError(f"--all takes no names, got {' '.join(experiments)}; leave one out")
-    if seed is not None and seeds != "1":
-        raise RequestError("--seed and --seeds are two ways to say the same; leave one out")
-    if dask is not None and jobs != 1:
-        raise RequestError("--jobs is for this machine; with --dask the workers' threads decide")
-    if send_pages and dask is None:
-        raise RequestError("--send-pages sends pages to a cluster; name it with --dask")
-    names = () if implementations is None else implementations.split(",")  # an empty one is unknown
-    request = Request(
-        experiments=EXPERIMENTS if everything else tuple(experiments or ()),
-        implementations=tuple(name.strip() for name in names),
-        dtype=dtype or ("float32" if native else "float64"),
-        seeds=parse_seeds(seeds) if seed is None else (seed,),
-        settings=tuple(settings or ()),
-        epochs=epochs,
-        limit=limit,
-        policy=data,
-        data_dir=data_dir,
-        threads=threads,
-        native=native,
-        floor=floor,
-        out=out,
-        command=context.obj or "",
-    )
-    manner = session.Manner(jobs, as_json, quiet, margin, timeout, dask, send_pages)
-    raise typer.Exit(session.run(request, manner, junit))
+    with announcing("lockstep run", junit, as_json) as announcer:
+        if everything and experiments:
+            raise RequestError(f"--all takes no names, got {' '.join(experiments)}; leave one out")
+        if seed is not None and seeds != "1":
+            raise RequestError("--seed and --seeds are two ways to say the same; leave one out")
+        if dask is not None and jobs != 1:
+            raise RequestError(
+                "--jobs is for this machine; with --dask the workers' threads decide"
+            )
+        if send_pages and dask is None:
+            raise RequestError("--send-pages sends pages to a cluster; name it with --dask")
+        # An empty name is an unknown one.
+        names = () if implementations is None else implementations.split(",")
+        request = Request(
+            experiments=EXPERIMENTS if everything else tuple(experiments or ()),
+            implementations=tuple(name.strip() for name in names),
+            dtype=dtype or ("float32" if native else "float64"),
+            seeds=parse_seeds(seeds) if seed is None else (seed,),
+            settings=tuple(settings or ()),
+            epochs=epochs,
+            limit=limit,
+            policy=data,
+            data_dir=data_dir,
+            threads=threads,
+            native=native,
+            floor=floor,
+            out=out,
+            command=context.obj or "",
+        )
+        manner = session.Manner(jobs, as_json, quiet, margin, timeout, dask, send_pages)
+        code = session.run(request, manner, announcer)
+    raise typer.Exit(code)

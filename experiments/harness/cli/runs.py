@@ -50,13 +50,13 @@ def show(context: typer.Context, folder: Folder = RUNS, as_json: AsJson = False)
 @app.command("rm")
 def remove_command(
     context: typer.Context,
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Names, or folders.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Names or folders of runs.")],
     folder: Annotated[
         Path | None, typer.Option("--dir", metavar="DIR", help="Where the runs are.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove runs, after asking; what is not a run is refused, and nothing is removed.
+    """Remove runs, after asking; if one of them is not a run, none is removed.
 
     For example:
 

@@ -16,7 +16,7 @@ from experiments.harness.cli.tables import in_a_sentence, show_experiment, show_
 from experiments.harness.execute import TIMEOUT, check_limits, rebuild, train, write
 from experiments.harness.interruption import interruptible, time_limit
 from experiments.harness.outcomes import Outcome
-from experiments.harness.outcomes.announcing import announcing
+from experiments.harness.outcomes.announcing import Announcer
 from experiments.harness.plan import Plan, plan
 from experiments.harness.records.models import Results
 from experiments.harness.records.native import check_margin
@@ -27,7 +27,7 @@ from experiments.harness.request import Request
 from experiments.harness.workers.cluster.admission import Cluster, joined
 from experiments.harness.workers.progress import make_progress
 from experiments.registry import find_experiments
-from frameworks.console import make_console
+from frameworks.console import counted, make_console
 from frameworks.errors import RequestError, printable
 
 __all__ = ["Manner", "report", "run"]
@@ -47,13 +47,11 @@ class Manner(NamedTuple):
     send_pages: bool = False  # a user's own page may travel there
 
 
-def run(request: Request, manner: Manner, junit: Path | None = None) -> int:
+def run(request: Request, manner: Manner, announcer: Announcer) -> int:
     """Train what is missing, show the results, and return the exit code."""
-    with announcing("lockstep run", junit, manner.as_json) as announcer:
-        results, counts, store = _run(request, manner)
-        outcome = _outcome(announcer.command, results, counts)
-        code = announcer.announce(outcome)
-        _conclude(store, results, make_console(manner.as_json), manner.as_json, counts)
+    results, counts, store = _run(request, manner)
+    code = announcer.announce(_outcome(announcer.command, results, counts))
+    _conclude(store, results, make_console(manner.as_json), manner.as_json, counts)
     return code
 
 
@@ -70,7 +68,7 @@ def _run(request: Request, manner: Manner) -> tuple[Results, str, Store]:
             missing = planned.missing()
             kept = len(planned.heads) - len(missing)
             if kept:
-                line = f"{kept} of {len(planned.heads)} trainings are in {planned.folder}"
+                line = f"{_kept(planned, kept)} in {planned.folder}"
                 console.print(Text(line))
             known: list[Results] = []
             with (
@@ -88,6 +86,12 @@ def _run(request: Request, manner: Manner) -> tuple[Results, str, Store]:
             results = rebuild(planned.store, request.data_dir, margin, known)
     counts = f"{len(missing)} trained, {kept} kept" if quiet else ""
     return results, counts, planned.store
+
+
+def _kept(planned: Plan, kept: int) -> str:
+    """Say how many trainings are there already: "2 of 3 trainings are"."""
+    count = len(planned.heads)
+    return f"{kept:,} of {counted(count, 'training')} {'is' if count == 1 else 'are'}"
 
 
 def _planned(request: Request, console: Console, cluster: Cluster | None) -> Plan:
@@ -109,7 +113,7 @@ def _told_what_is_kept(planned: Plan) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         kept = len(planned.heads) - len(planned.missing())
-        line = f"\n{kept} of {len(planned.heads)} trainings are kept in {planned.folder}"
+        line = f"\n{_kept(planned, kept)} kept in {planned.folder}"
         print(line, end="", file=sys.stderr)
         raise
 

@@ -18,13 +18,14 @@ from experiments.harness.records.results import (
 )
 from experiments.harness.records.sweeps import SettingSummary, figure_of, summaries
 from experiments.registry import known_experiment
-from frameworks.console import exponent, make_table, spread, two_decimals
+from frameworks.console import agreeing, counted, exponent, make_table, spread, two_decimals
 from frameworks.task import Metric, find_task
 
 __all__ = ["in_a_sentence", "show_experiment", "show_summary", "show_sweep"]
 
 _ROWS = 50  # of a sweep
 _LINES = 50  # of what went against
+_NARROW = (0, 1, 0, 0)  # two blanks between columns, where three are too many for 80
 
 
 def show_experiment(
@@ -51,7 +52,9 @@ def show_sweep(console: Console, results: Results) -> None:
         losses = "" if row.worst is None else exponent([row.worst])
         figure = figure_of(row, task.headline.form)
         verdict = Text(row.word, style=_style(row))
-        table.add_row(row.label or "the page's own", str(row.seeds), figure, ends, losses, verdict)
+        table.add_row(
+            row.label or "the page's own", f"{row.seeds:,}", figure, ends, losses, verdict
+        )
     console.print(table)
     if len(rows) > _ROWS:
         more = f"and {len(rows) - _ROWS:,} settings more"
@@ -87,15 +90,20 @@ def in_a_sentence(results: Results, counts: str = "") -> str:
     """Count what was trained, and what agrees."""
     cells, agreement = results.cells, results.agreement
     judged = [entry.verdict for entry in agreement if entry.verdict]
-    parts = [f"{sum(cell.ok for cell in cells)} of {asked_for(results)} trainings finished"]
+    asked = asked_for(results)
+    parts = [f"{sum(cell.ok for cell in cells):,} of {counted(asked, 'training')} finished"]
     if counts:
         parts.append(counts)
     if judged:
-        parts.append(f"{judged.count('agree')} of {len(judged)} pairs agree")
+        parts.append(f"{judged.count('agree'):,} of {agreeing(len(judged))}")
     if tests := [pair.verdict for entry in results.native for pair in entry.pairs]:
-        parts.append(f"{tests.count('equivalent')} of {len(tests)} pairs shown equivalent")
+        parts.append(
+            f"{tests.count('equivalent'):,} of {counted(len(tests), 'pair')} shown equivalent"
+        )
     if len(judged) < len(agreement):
-        parts.append(f"{len(agreement) - len(judged)} pairs in float32 measured, not judged")
+        parts.append(
+            f"{counted(len(agreement) - len(judged), 'pair')} in float32 measured, not judged"
+        )
     return "; ".join(parts) + "."
 
 
@@ -107,6 +115,7 @@ def _experiments_table(results: Results) -> Table:
     names = ("verdict", "digits", "predictions", "test figure", "seconds")
     table = make_table("experiment", *names)
     table.columns[0].no_wrap = True
+    table.padding = _NARROW
     for name in dict.fromkeys(cell.experiment for cell in results.cells):
         done = [cell for cell in results.cells if cell.experiment == name and cell.ok]
         entries = [entry for entry in results.agreement if entry.experiment == name]
@@ -119,7 +128,7 @@ def _experiments_table(results: Results) -> Table:
             _verdict({entry.verdict for entry in entries}) if entries else "-",
             _digits(done),
             _mismatches(entries) if entries else "-",
-            f"{headline.name} {figures}" if headline and found else figures,
+            f"{headline.title.replace('test ', '')} {figures}" if headline and found else figures,
             f"{sum(cell.seconds.fit for cell in done if cell.seconds):.1f}",
         )
     return table
@@ -134,12 +143,13 @@ def _title(cells: Sequence[Record], sweep: int = 0) -> Text:
         network = f"{sweep:,} settings, "
     setting = f"{first.label}, " if first.setting and not sweep else ""
     seeds = len({cell.seed for cell in cells})
-    which = f"seed {first.seed}" if seeds == 1 else f"{seeds} seeds"
+    which = f"seed {first.seed}" if seeds == 1 else counted(seeds, "seed")
     title = Text(first.experiment, style="bold")
     how = "native, " if first.mode == "native" else ""
-    rows = "" if first.limit is None else f", first {first.limit} rows"
+    rows = "" if first.limit is None else f", first {first.limit:,} rows"
     alike = len({(cell.epochs, cell.spec.batch_size) for cell in cells}) == 1
-    length = f"{first.epochs} epochs, batch {first.spec.batch_size}" if alike else "each its length"
+    length = f"{counted(first.epochs, 'epoch')}, batch {first.spec.batch_size:,}"
+    length = length if alike else "of different lengths"
     title.append(
         f"  {network}{setting}{length}, {first.dtype}, "
         f"{how}{which}\n{data.name}, {data.source}{rows}, SHA-256 {data.sha256[:12]}",
@@ -158,6 +168,8 @@ def _cells_table(cells: Sequence[Record]) -> Table:
     names = (f"training{space}loss", f"test{space}loss", *titles, *certified, "seconds")
     table = make_table("implementation", *names)
     table.columns[0].no_wrap = True
+    if len(metrics) > 2:
+        table.padding = _NARROW
     for name in dict.fromkeys(cell.implementation for cell in cells):
         done = [cell for cell in cells if cell.implementation == name and cell.ok]
         if not done:
@@ -208,7 +220,7 @@ def _agreement_table(agreement: Sequence[AgreementEntry]) -> Table:
             "noise floor",
             exponent(floor.loss for floor in floors),
             exponent(floor.weight for floor in floors),
-            str(max(floor.predictions for floor in floors)),
+            f"{max(floor.predictions for floor in floors):,}",
             f"scratch x{floors[0].trainings}",
             style="dim",
         )
@@ -218,7 +230,7 @@ def _agreement_table(agreement: Sequence[AgreementEntry]) -> Table:
 def _mismatches(entries: Sequence[AgreementEntry]) -> str:
     """Count the predictions that differ; outputs are compared where there are none."""
     if counts := different_predictions(entries):
-        return f"{counts[0]} of {counts[1]}"
+        return "{:,} of {:,}".format(*counts)
     return f"outputs {exponent(entry.max_rel_output for entry in entries)}"
 
 

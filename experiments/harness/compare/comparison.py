@@ -37,8 +37,10 @@ def compare_runs(before: StoredRun, after: StoredRun) -> schema.ComparedRuns:
     environment = changes_around(both.values())
     trainings = _trainings(before, after, comparable)
     pairs = _pairs(before, after, comparable)
+    judged: list[schema.ComparedTraining | schema.ComparedPair] = [*trainings, *pairs]
     return schema.ComparedRuns(
-        verdict=overall([each.verdict for each in trainings] + [pair.verdict for pair in pairs]),
+        verdict=overall([each.verdict for each in judged]),
+        against=[each.sentence for each in judged if each.verdict == "worse"],
         before=schema.WhichRun(path=str(before.path), trainings=len(old)),
         after=schema.WhichRun(path=str(after.path), trainings=len(new)),
         environment=environment,

@@ -99,6 +99,11 @@ class ComparedTraining(TrainingName):
     verdict: Verdict
     reasons: list[str]
 
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        return f"{self}: {self.verdict}: {'; '.join(self.reasons)}"
+
 
 class MeasuredTraining(ComparedTraining):
     """A training that was finished in both runs."""
@@ -122,6 +127,12 @@ class ComparedPair(PairName):
     after: str | None
     verdict: Verdict
     reason: str
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        now = f"{self.after} now{': ' if self.reason else ''}{self.reason}"
+        return f"{self}: {self.verdict}: {self.before} before, {now}"
 
 
 class ComparedTimes(_Model):
@@ -162,6 +173,7 @@ class ComparedRuns(_Model):
 
     schema_: Literal[1] = Field(default=1, alias="schema")
     verdict: Verdict
+    against: list[str]  # all that is worse, a sentence each
     before: WhichRun
     after: WhichRun
     environment: list[SurroundingChange]  # what changed, and nothing else

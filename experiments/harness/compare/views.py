@@ -22,14 +22,15 @@ _SIGNS = {"worse": "✗", "better": "✓"}
 def findings(comparison: schema.ComparedRuns) -> list[tuple[str, str]]:
     """Return (verdict, sentence) for everything that changed or was not compared."""
     found: list[tuple[str, str]] = [
-        (each.verdict, f"{each}: {each.verdict}: {'; '.join(each.reasons)}")
+        (each.verdict, each.sentence)
         for each in comparison.trainings
         if each.verdict != "unchanged"
     ]
-    for pair in comparison.pairs:
-        if pair.verdict in ("worse", "better"):
-            now = f"{pair.after} now{': ' if pair.reason else ''}{pair.reason}"
-            found.append((pair.verdict, f"{pair}: {pair.verdict}: {pair.before} before, {now}"))
+    found += [
+        (pair.verdict, pair.sentence)
+        for pair in comparison.pairs
+        if pair.verdict in ("worse", "better")
+    ]
     for refused in comparison.not_comparable:
         found.append(("not comparable", f"{refused.training}: not comparable: {refused.reason}"))
     found += [("only before", f"{name}: only before") for name in comparison.only_before]
@@ -59,7 +60,8 @@ def show_comparison(console: Console, comparison: schema.ComparedRuns) -> None:
     if comparison.environment:
         table = make_table("changed", "before", "after")
         for change in comparison.environment:
-            table.add_row(change.name, _shown(change.before), _shown(change.after))
+            shown = change.name, _shown(change.before), _shown(change.after)
+            table.add_row(*map(_text, shown))
         console.print(table)
     else:
         console.print("The environment, the source and the data are the same.")
@@ -71,7 +73,7 @@ def show_comparison(console: Console, comparison: schema.ComparedRuns) -> None:
     console.print()
     for verdict, line in findings(comparison):
         sign = _SIGNS.get(verdict, "·")
-        console.print(Text(f"{sign} {line}", style=_STYLES.get(verdict, "")))
+        console.print(_text(f"{sign} {line}", style=_STYLES.get(verdict, "")))
     style = _STYLES.get(comparison.verdict, "")
     console.print(Text(summary(comparison), style=style))
 
@@ -97,6 +99,11 @@ def render(comparison: schema.ComparedRuns) -> str:
     )
 
 
+def _text(shown: str, style: str = "") -> Text:
+    """Return what a record says as text that no terminal obeys."""
+    return Text(printable(shown), style=style)
+
+
 def _trainings_table(trainings: Sequence[schema.ComparedTraining]) -> Table:
     title = _figure_title(trainings)
     table = make_table("training", "losses", title, "digits", "rows", "verdict")
@@ -106,7 +113,7 @@ def _trainings_table(trainings: Sequence[schema.ComparedTraining]) -> Table:
             losses = exponent([each.worst_epoch.error])
             numbers = (losses, _gain(each), _digits(each), _flips(each.flips))
         verdict = Text(each.verdict, style=_STYLES.get(each.verdict, ""))
-        table.add_row(str(each), *numbers, verdict)
+        table.add_row(_text(str(each)), *numbers, verdict)
     return table
 
 
@@ -114,7 +121,7 @@ def _times_table(times: Sequence[schema.ComparedTimes]) -> Table:
     table = make_table("time, after / before", "trainings", "median (range)", "verdict")
     for each in times:
         verdict = each.verdict or "not judged"
-        table.add_row(each.implementation, str(each.trainings), _band(each), verdict)
+        table.add_row(_text(each.implementation), str(each.trainings), _band(each), verdict)
     return table
 
 

@@ -24,9 +24,9 @@ class Announcer:
 
     def announce(self, outcome: Outcome) -> int:
         """Write the JUnit file and what GitHub shows; return the exit code."""
-        self.done = True
         if self._junit is not None:
-            write_junit(outcome, self._junit)
+            write_junit(outcome, self._junit)  # if it cannot be, the verdict is another one
+        self.done = True
         show_on_github(outcome)
         return outcome.exit_code
 
@@ -34,9 +34,12 @@ class Announcer:
         """Announce that there is no result, in JSON too, where nothing was announced yet."""
         if self.done:
             return
+        self.done = True
         outcome = Outcome.without_result(self.command, verdict, reason)
-        with suppress(OSError, RequestError):  # the file itself may be the reason
-            self.announce(outcome)
+        if self._junit is not None:
+            with suppress(OSError, RequestError):  # the file itself may be the reason
+                write_junit(outcome, self._junit)
+        show_on_github(outcome)
         if self._as_json:
             said = {"schema": 1, "verdict": outcome.verdict, "against": outcome.against}
             print(json.dumps(said, ensure_ascii=False))

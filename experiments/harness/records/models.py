@@ -172,6 +172,8 @@ class TestFigures(_Model):
     wasserstein: Finite = None
     mean: Finite = None
     deviation: Finite = None
+    modes: Whole | None = None
+    near_modes: Share | None = None
     sequence_accuracy: Share | None = None
     token_accuracy: Share | None = None
     cross_entropy: Finite = None

@@ -18,7 +18,7 @@ from experiments.harness.report.svg import (
 )
 from experiments.harness.report.trained import Trained
 from frameworks.backend import LineStyle
-from frameworks.console import spread
+from frameworks.console import counted, spread
 
 __all__ = ["MOST_POINTS", "curves", "figures_of_seeds", "peaks", "thin"]
 
@@ -156,7 +156,7 @@ def _in_words(trained: Trained, name: str) -> str:
     for each in trained.first_seed():
         first, *_, last = np.array(getattr(each.history, name), float)
         words.append(f"{each.by} from {first:.4g} to {last:.4g}")
-    return f"Training {_words(name)} over {trained.epochs} epochs: {', '.join(words)}"
+    return f"Training {_words(name)} over {counted(trained.epochs, 'epoch')}: {', '.join(words)}"
 
 
 def _caption(trained: Trained, name: str, stretch: int) -> str:

@@ -8,6 +8,7 @@ from datasets import Dataset, Sequences
 from experiments.harness.report.svg import Figure, figure, plain, to_svg
 from experiments.harness.report.trained import Trained
 from frameworks.scratch.walking import leaves
+from frameworks.spec_values import as_setting
 from scratch import SelfAttention
 
 __all__ = ["Answered", "draw_attention", "sequences"]
@@ -52,6 +53,7 @@ def draw_attention(trained: Trained) -> list[Figure]:
     if data is None or not isinstance(data.targets, Sequences) or page is None or page.is_users:
         return []
     weights = [w for name, w in done[0].arrays.items() if name.startswith("weights.")]
+    page = page.changed(as_setting(done[0].record.setting))
     parts = page.blueprint.builders["scratch"](spec=page.spec_for(data))
     parts.network.bind(weights[0].dtype)
     parts.network.set_weights([done[0].arrays[f"weights.{i}"] for i in range(len(weights))])

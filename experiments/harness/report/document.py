@@ -19,8 +19,10 @@ from experiments.harness.report import (
     answers,
     curves,
     decoded,
+    equations,
     highlights,
     hyperparameters,
+    initial,
     network,
     numbers,
     phases,
@@ -42,7 +44,9 @@ __all__ = ["render"]
 _PARTS = (
     *(answers, curves, decoded, highlights, hyperparameters, network, numbers, phases, pictures),
     *(plane, probabilities, source, svg, sweep, verdict),
+    *(equations, initial),
 )
+_STYLES = ("report.css", "equations.css")
 
 
 @contextmanager
@@ -80,7 +84,7 @@ def render(
         agreement=results.agreement,
         environments=list({str(c.environment): c.environment for c in results.cells}.values()),
         limits=FLOAT64,
-        style=Markup(f"{_asset('report.css')}\n{source.highlighting()}"),
+        style=Markup("\n".join([*map(_asset, _STYLES), source.highlighting()])),
         script=Markup(script),
         script_digest=base64.b64encode(sha256(script.encode()).digest()).decode(),
     )

@@ -1,5 +1,6 @@
 """An experiment's network as a row of layers: shapes and numbers of parameters."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from frameworks.errors import RequestError
 from frameworks.program import Parts, Program
 from frameworks.spec import Shape
 from frameworks.spec_values import as_setting
-from scratch import Sequential
+from scratch import Loss, Sequential
 
 __all__ = ["Diagram", "Layer", "diagram", "drawn"]
 
@@ -97,8 +98,8 @@ def _draw(parts: Parts | Program, inputs: Shape) -> Diagram:
     return Diagram(
         layers,
         sum(layer.parameters for layer in layers),
-        "in its own step" if parts.loss is None else type(parts.loss).__name__,
-        ", ".join(map(_optimizer, parts.optimizers)),
+        type(parts.loss).__name__ if isinstance(parts.loss, Loss) else "in its own step",
+        "; ".join(dict.fromkeys(map(_optimizer, parts.optimizers))),
         _WIDTH * len(layers),
     )
 
@@ -106,7 +107,8 @@ def _draw(parts: Parts | Program, inputs: Shape) -> Diagram:
 def _optimizer(optimizer: Any) -> str:
     """Return an optimizer's name, followed by the wrapper's if it has one."""
     name, inner = type(optimizer).__name__, getattr(optimizer, "optimizer", None)
-    return f"{_optimizer(inner)}, {name.lower()}" if inner else name
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()  # TrainOnly is "train only"
+    return f"{_optimizer(inner)}, {words}" if inner else name
 
 
 def _column(

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from datasets import Samples
 from experiments.harness.report.svg import (
@@ -37,7 +38,8 @@ def draw_samples(trained: Trained) -> list[Figure]:
     if not found:
         return []
     if d > 1:
-        return [_in_the_plane(trained, name, x) for name, x in found.items()]
+        planes = [_in_the_plane(trained, name, x) for name, x in found.items()]
+        return [*planes, *_losses(trained)]
     judged = [_discriminator(trained)] if trained.found("line_outputs") else []
     return [_density(trained, trained.data.targets, found), *judged, *_losses(trained)]
 
@@ -92,7 +94,8 @@ def _losses(trained: Trained) -> list[Figure]:
             epochs = np.arange(1, len(values) + 1)
             axes.plot(epochs, np.array(values, float), color=colour, linewidth=1.5, label=name)
             axes.axhline(end, color=LIMIT, linewidth=0.9, linestyle=":")
-        axes.legend(frameon=False, loc="center right")
+        axes.legend(frameon=False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("epoch")
         axes.set_ylabel("training loss")
         caption = f"Both losses of {first.by}. Dotted: 2 log 2 = 1.3863 and log 2 = 0.6931, where "
@@ -108,6 +111,8 @@ def _in_the_plane(trained: Trained, name: str, x: np.ndarray) -> Figure:
         axes.scatter(*trained.data.y_test[:, :2].T, s=9, c=MUTED, alpha=0.4, linewidths=0)
         axes.scatter(*x[:, :2].T, s=6, c=SERIES[0], linewidths=0)
         axes.set_aspect("equal")
+        axes.set_axisbelow(True)
         count, of = targets.covered(x), len(targets.centres)
-        caption = f"{count} of {of} modes have a sample within three standard deviations."
+        caption = f"{count} of {of} modes have a sample within three standard deviations; so near "
+        caption += f"to one are {targets.near(x):.1%} of the samples. Grey: true ones."
         return Figure(caption, to_svg(drawn, trained.title, f"Samples of {name}: {caption}"), name)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import pairwise
+from types import FunctionType
+from typing import cast
 
 from markupsafe import Markup
 
@@ -56,7 +58,7 @@ def side_by_side(trained: Trained) -> SideBySide | None:
     names = [name for name in dict.fromkeys(names) if name in page.blueprint.builders]
     if not names:
         return None
-    sources = [_source(page.blueprint.builders[name]) for name in names]
+    sources = [_source(page.blueprint.builders[name], name) for name in names]
     lines = [_highlight(source) for source in sources]
     rows = [
         [Line() if at is None else _line(sources[c][at], lines[c][at]) for c, at in enumerate(row)]
@@ -78,8 +80,13 @@ def highlighting() -> str:
     return "\n".join([*light, "@media screen and (prefers-color-scheme: dark) {", *dark, "}"])
 
 
-def _source(build: ProgramBuilder) -> list[str]:
-    return inspect.getsource(build).rstrip().split("\n")
+def _source(build: ProgramBuilder, name: str) -> list[str]:
+    """Return the lines of a builder, after those of what it calls that ends in `_in_` its name."""
+    own = cast("FunctionType", inspect.unwrap(build))
+    called = [own.__globals__.get(each) for each in own.__code__.co_names]
+    parts = [f for f in called if inspect.isfunction(f) and f.__name__.endswith(f"_in_{name}")]
+    whole = "\n\n".join(inspect.getsource(each) for each in (*parts, own))
+    return whole.rstrip().split("\n")
 
 
 def _line(source: str, code: Markup) -> Line:

@@ -83,7 +83,7 @@ def _draw(trained: Trained, name: str) -> Figure:
         axes.set_ylabel(metric.title)
         if len(lines) > 1:
             axes.legend(frameon=False, fontsize=7)
-        title = f"{metric.title[0].upper()}{metric.title[1:]} against {name}"
+        title = f"{metric.title[0].upper()}{metric.title[1:]} against {name.replace('_', ' ')}"
         svg = to_svg(drawn, trained.title, f"{title}: {'; '.join(words)}")
     return Figure(_caption(trained.sweep, lines), svg, title)
 

@@ -103,7 +103,9 @@ def _sentence(trained: Trained, equal_to: str, differences: str) -> str:
     if not trained.agreement:
         return f"Only {names[0]} was trained: there is nothing to compare it with."
     who = f"{_NUMBERS[len(names)] if len(names) < 10 else len(names)} implementations".capitalize()
-    which = f"all {trained.epochs:,} epochs" if trained.epochs > 1 else "the only epoch"
+    which = {1: "the only epoch", 2: "both epochs"}.get(
+        trained.epochs, f"all {trained.epochs:,} epochs"
+    )
     if trained.sweep:
         which = "every epoch"
     which += f" with each of {seeds:,} seeds" if seeds > 1 else ""

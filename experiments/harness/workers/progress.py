@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from experiments.harness.cell import Cell, Group
+from frameworks.console import counted
 
 __all__ = ["LineProgress", "TerminalProgress", "make_progress"]
 
@@ -37,7 +38,7 @@ class LineProgress:
         seconds = time.monotonic() - self._started.pop(group)
         together = f" for {len(done)} together" if len(done) > 1 else ""
         for cell in done:
-            how = f"failed: {error}" if error else f"{cell.epochs} epochs"
+            how = f"failed: {error}" if error else counted(cell.epochs, "epoch")
             line = f"{_name(cell)}: {how}, {seconds:.1f} s{together}"
             self._console.print(Text(line), soft_wrap=True)
 
@@ -75,7 +76,7 @@ class TerminalProgress(LineProgress):
 
     def at(self, group: Group, epoch: int, loss: float) -> None:
         """Move a bar."""
-        state = f"{epoch}/{group[0].epochs} loss {loss:.4f}"
+        state = f"{epoch:,}/{group[0].epochs:,} loss {loss:.4f}"
         self._bars.update(self._tasks[group], completed=epoch, state=state)
 
     def ended(self, group: Group, done: Group, error: str | None) -> None:

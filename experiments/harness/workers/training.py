@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from datasets import Dataset, Policy
+from datasets import Dataset, Policy, Samples
 from experiments.harness.cell import Job
 from experiments.harness.experiment import Experiment
 from experiments.harness.phases import Course, Stage
@@ -165,6 +165,11 @@ def _figures(task: Task, data: Dataset, estimator: Any, outputs: np.ndarray) -> 
     if task.has_targets and not task.has_answers and not task.decodes:
         y = data.y_test.reshape(outputs.shape)
         figures |= task.measure(data.in_units(outputs), data.in_units(y), None)
+    if isinstance(data.targets, Samples):
+        figures |= {
+            "modes": data.targets.covered(outputs),
+            "near_modes": data.targets.near(outputs),
+        }
     wanted = ("loss", *(metric.name for metric in task.metrics))
     return {name: figures[name] for name in wanted if name in figures}
 

@@ -10,12 +10,22 @@ first in the list that is confirmed is named.
 
 from collections.abc import Sequence
 
-from frameworks.diverge.causes import forward, gradients, inputs, kernels, losses, results, steps
+from frameworks.diverge.causes import (
+    adversarial,
+    boltzmann,
+    forward,
+    gradients,
+    inputs,
+    kernels,
+    losses,
+    programs,
+    results,
+    steps,
+)
 from frameworks.diverge.evidence import Evidence, Hypothesis
 from frameworks.diverge.first_batch import INPUT
-from frameworks.program import Program
 
-__all__ = ["HYPOTHESES", "likely_cause"]
+__all__ = ["HYPOTHESES", "PROGRAMS", "likely_cause"]
 
 HYPOTHESES: dict[str, Sequence[Hypothesis]] = {
     "inputs": inputs.HYPOTHESES,
@@ -27,24 +37,54 @@ HYPOTHESES: dict[str, Sequence[Hypothesis]] = {
     "result": (kernels.less_exact_sigmoid, *results.HYPOTHESES),
 }
 
+PROGRAMS: dict[str, Sequence[Hypothesis]] = {  # steps of a page's own, of one network or several
+    "inputs": inputs.HYPOTHESES,
+    "forward": forward.HYPOTHESES,
+    "loss": (
+        programs.scaled,
+        adversarial.other_adversary,
+        boltzmann.other_step,
+        boltzmann.other_measure,
+    ),
+    "gradient": (adversarial.not_detached, boltzmann.other_step, *gradients.HYPOTHESES),
+    "step": steps.OF_PROGRAMS,
+    "trajectory": (
+        adversarial.left_over,
+        programs.add_up,
+        boltzmann.other_step,
+        *steps.OF_PROGRAMS,
+    ),
+    "result": results.OF_PROGRAMS,
+}
+
 
 def likely_cause(evidence: Evidence) -> str | None:
     """Return the sentence of the level's first hypothesis that the numbers confirm, or None."""
     for hypothesis in _of(evidence):
-        said = {hypothesis(each) for each in (evidence, evidence.swapped)} - {None}
+        both = (hypothesis(each) for each in (evidence, evidence.swapped))
+        said = {sentence for sentence in both if sentence is not None}
         if len(said) == 1:
-            return said.pop()
+            return _of_network(evidence, said.pop())
     return None
+
+
+def _of_network(evidence: Evidence, said: str) -> str:
+    """Say in which of several networks it is, where its gradients or steps differ."""
+    names, where = evidence.a.names, evidence.found.where
+    of_steps = evidence.level in ("gradient", "step", "trajectory") or where.endswith("at the end")
+    if len(names) == 1 or not of_steps or "weights." not in where:
+        return said
+    name = names[evidence.network]
+    return said if name in said else f"for {name}, {said}"
 
 
 def _of(evidence: Evidence) -> Sequence[Hypothesis]:
     """Return the hypotheses that apply: what is not finite has one, at the step level."""
-    if evidence.level != "inputs" and isinstance(evidence.a.opened.adapter.parts, Program):
-        return ()  # a step of the page's own may be wrong in ways of its own
+    known = PROGRAMS if evidence.of_program else HYPOTHESES
     if not evidence.finite:
         return (steps.divides_by_zero,) if evidence.level == "step" else ()
     if evidence.found.where.endswith("at the end"):  # the weights: it is the steps that differ
-        return HYPOTHESES["trajectory"]
+        return known["trajectory"]
     if evidence.found.where.startswith(INPUT):
         return forward.INPUTS
-    return HYPOTHESES[evidence.level]
+    return known[evidence.level]

@@ -50,6 +50,16 @@ def missing_bias(evidence: Evidence) -> str | None:
     return f"{evidence.names[1]} leaves the bias out"
 
 
+def missing_vectors(evidence: Evidence) -> str | None:
+    """A' = x instead of x + P, where P is all that the layer has."""
+    (x, y), weights, given = evidence.pair, weights_of(evidence), input_of(evidence)
+    if len(weights) != 1 or given.shape != x.shape or given.shape[1:] != weights[0].shape:
+        return None
+    if not (evidence.matches(given + weights[0], x) and evidence.matches(given, y)):
+        return None
+    return f"{evidence.names[1]} does not add the layer's weights to what it is given"
+
+
 def other_activation(evidence: Evidence) -> str | None:
     """A' = g(z) instead of f(z)."""
     if weights_of(evidence) or "pooling" in kind_of(evidence) or not kind_of(evidence):
@@ -98,6 +108,7 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     other_window,
     other_shape,
     missing_bias,
+    missing_vectors,
     other_kernel,
     batch_statistics,
     other_pooling,

@@ -30,7 +30,7 @@ def _known_factor(r: float, n: int, k: int) -> str:
 
 def clipped(evidence: Evidence) -> str | None:
     """G' = g min(1, c/‖g‖), or each element clipped to ± c."""
-    ours, theirs = (_flat(g) for g in _pair(evidence))
+    ours, theirs = (_flat([g[i] for i in evidence.arrays]) for g in _pair(evidence))
     c = float(np.abs(theirs).max())
     if c and (np.abs(theirs) == c).sum() > 1 and evidence.matches(np.clip(ours, -c, c), theirs):
         return f"{evidence.names[1]} clips every element of the gradient at ± {as_number(c)}"
@@ -45,7 +45,7 @@ def factor(evidence: Evidence) -> str | None:
     """G' = r g for all weights, or for those that differ."""
     ours, theirs = _pair(evidence)
     some = sorted(evidence.parted)
-    for which, chosen in (("the whole gradient", range(len(ours))), (_which(ours, some), some)):
+    for which, chosen in (("the whole gradient", evidence.arrays), (_which(evidence, some), some)):
         pair = [_flat([g[i] for i in chosen]) for g in (ours, theirs)]
         if (r := evidence.ratio(*pair)) is not None and (said := evidence.say_times(which, r)):
             n, k = len(evidence.a.outputs), evidence.a.outputs[0].size
@@ -53,16 +53,16 @@ def factor(evidence: Evidence) -> str | None:
     return None
 
 
-def _which(gradients: Gradients, some: list[int]) -> str:
-    if all(gradients[i].ndim == 1 for i in some):
-        return "the biases' gradient alone"
-    return (
-        "the kernels' gradient alone" if _kernels(gradients, some) else "the gradient that differs"
-    )
-
-
-def _kernels(gradients: Gradients, some: list[int]) -> bool:
-    return all(gradients[i].ndim > 1 for i in some)
+def _which(evidence: Evidence, some: list[int]) -> str:
+    gradients = evidence.a.loss_and_gradients[1]
+    kernels = [i for i in evidence.arrays if gradients[i].ndim > 1]
+    for what, group in (
+        ("kernels'", kernels),
+        ("biases'", [i for i in evidence.arrays if i not in kernels]),
+    ):
+        if some == group:
+            return f"the {what} gradient alone"
+    return f"the gradient of {', '.join(f'weights.{i}' for i in some)} alone"
 
 
 def missing(evidence: Evidence) -> str | None:
@@ -72,6 +72,18 @@ def missing(evidence: Evidence) -> str | None:
         return None
     which = ", ".join(f"weights.{i}" for i in sorted(evidence.parted))
     return f"{evidence.names[1]} has no gradient for {which}: frozen, or left out"
+
+
+def exchanged(evidence: Evidence) -> str | None:
+    """G' = 0 for some of the weights that differ, g = 0 for all others."""
+    ours, theirs = _pair(evidence)
+    some = sorted(evidence.parted)
+    if any(ours[i].any() and theirs[i].any() for i in some):
+        return None
+    alone = [", ".join(f"weights.{i}" for i in some if g[i].any()) for g in (ours, theirs)]
+    return evidence.both(
+        "has a gradient for", *(f"{each} only" if each else None for each in alone)
+    )
 
 
 def rearranged(evidence: Evidence) -> str | None:
@@ -111,6 +123,7 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     other_derivative,
     factor,
     missing,
+    exchanged,
     rearranged,
     penalty,
     rounded_to_float32,

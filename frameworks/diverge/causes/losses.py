@@ -53,6 +53,8 @@ def _formula(evidence: Evidence, loss: float) -> str | None:
 
 
 def _of_numbers(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
+    if z.ndim == 3 and y.ndim == 2:
+        yield from _of_sequences(z, y.astype(int))
     if z.shape != y.shape:
         return
     yield "that is a mean squared error", float(np.mean((z - y) ** 2))
@@ -61,9 +63,30 @@ def _of_numbers(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
     for delta in (1.0, 1.35, 0.5):
         bent = np.where(error < delta, error**2 / 2, delta * (error - delta / 2))
         yield f"that is Huber's, with δ = {as_number(delta)}", float(np.mean(bent))
+    if y.min() >= 0 and y.max() <= 1:
+        for which, t in (("", y), (" with targets rounded to 0 or 1", np.rint(y))):
+            yield f"that is a cross-entropy on logits{which}", float(np.mean(_on_logits(z, t)))
     if z.shape[1:] == (1,):
         pairs = float(np.mean((z - y.T) ** 2))
         yield "taken over all pairs: (n, 1) and (n,) are broadcast to (n, n)", pairs
+
+
+def _on_logits(z: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.logaddexp(0, z) - y * z
+
+
+def _of_sequences(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:
+    """Yield losses of a token at every position of sequences; those of -1 do not count."""
+    p = log_softmax(z)
+    for which, t in (
+        ("", y),
+        (", with targets a step late", np.roll(y, 1, axis=1)),
+        (", with targets a step early", np.roll(y, -1, axis=1)),
+    ):
+        total = -np.take_along_axis(p, np.maximum(t, 0)[..., None], axis=-1)[t >= 0].sum()
+        yield f"averaged over the positions that count{which}", float(total / (t >= 0).sum())
+        yield f"averaged over all positions{which}", float(total / t.size)
+        yield f"added up over the positions that count{which}", float(total)
 
 
 def _of_classes(z: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, float]]:

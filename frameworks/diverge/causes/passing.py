@@ -22,10 +22,7 @@ def passed_on(evidence: Evidence) -> str | None:
     """Each side's input of a layer follows from what both sides have before it."""
     if not evidence.found.where.startswith(INPUT) or evidence.flipped:  # it treats both alike
         return None
-    training = evidence.found.where.endswith("training mode")
-    a, b = (x.training_layers if training else x.layers for x in (evidence.a, evidence.b))
-    i, j = evidence.item.position, evidence.item.other
-    assert j is not None
+    (a, b), (i, j) = evidence.layers, evidence.places
     before = _common(evidence, a, b, i)
     if before is None:
         return None

@@ -5,7 +5,7 @@ import numpy as np
 from frameworks.diverge.evidence import Evidence, Hypothesis
 from frameworks.diverge.result import Result
 
-__all__ = ["HYPOTHESES"]
+__all__ = ["HYPOTHESES", "OF_PROGRAMS"]
 
 
 def evaluation_learns(evidence: Evidence) -> str | None:
@@ -80,3 +80,5 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     other_threshold,
     other_choice,
 )
+
+OF_PROGRAMS = HYPOTHESES[1:]  # what their steps keep are no running statistics

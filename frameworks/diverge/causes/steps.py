@@ -1,66 +1,24 @@
 """Why an optimizer may take a different step on equal gradients, or a loop another step."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from frameworks.diverge.causes.identify import Identified, identify
+from frameworks.diverge.causes.augmentation import other_augmentation
+from frameworks.diverge.causes.identify import Identified
 from frameworks.diverge.causes.loops import other_batches, other_rows
 from frameworks.diverge.causes.optimizers import say_difference
 from frameworks.diverge.causes.reported import other_report
+from frameworks.diverge.causes.steps_seen import steps_seen
 from frameworks.diverge.causes.taken import Taken, predict, taken_by
 from frameworks.diverge.differences import difference
 from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
 
-__all__ = ["HYPOTHESES", "divides_by_zero"]
-
-_LEAST = 1e-13  # by which the same step differs when it is computed in another order
-_CLOSE = {"float64": 1e-9, "float32": 1e-4}
-_PART = 1e-2  # a hypothesis must explain all but a hundredth of the difference
+__all__ = ["HYPOTHESES", "OF_PROGRAMS", "divides_by_zero"]
 
 _RATE = 1e-7  # relative: a rate is a quotient of differences of weights, which lose digits
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """The steps of both sides, the optimizers behind them, and how closely one must follow."""
-
-    a: Taken
-    b: Taken
-    ours: Identified | None
-    theirs: Identified | None
-    limit: float
-
-
-@lru_cache(maxsize=4)  # all hypotheses look at the same steps, in both orders
-def _seen(evidence: "_ByIdentity") -> _Seen | None:
-    found = evidence.of
-    both = taken_by(found)
-    if both is None or not all(np.isfinite(each.after).all() for each in both):
-        return None
-    a, b = both
-    gap = difference("", a.moved, b.moved, None).error
-    limit = max(min(_CLOSE[found.a.side.dtype], _PART * gap), _LEAST)
-    says = [x.opened.adapter.optimizer_facts()[:1] for x in (found.a, found.b)]
-    ours = identify(a, [*says[0], *says[1]], limit)
-    theirs = identify(b, [*says[1], *says[0]], limit)
-    return _Seen(a, b, ours, theirs, limit)
-
-
-@dataclass(frozen=True, eq=False)
-class _ByIdentity:
-    """Evidence as a key: it holds arrays, and equals itself alone."""
-
-    of: Evidence
-
-    def __hash__(self) -> int:
-        return id(self.of)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByIdentity) and other.of is self.of
 
 
 def not_moved(evidence: Evidence) -> str | None:
@@ -70,12 +28,12 @@ def not_moved(evidence: Evidence) -> str | None:
     a, b = evidence.parting.a, evidence.parting.b
     still = [
         i
-        for i in range(len(b.after))
+        for i in evidence.arrays
         if np.array_equal(b.before[i], b.after[i]) and not np.array_equal(a.before[i], a.after[i])
     ]
-    if not still or "loss" in evidence.found.where or _accumulated(evidence):
+    if not still or "loss" in evidence.found.where or accumulated(evidence):
         return None
-    if len(still) == len(b.after):
+    if len(still) == len(evidence.arrays):
         number = None if evidence.step is None else evidence.step.difference.step
         at = f" at step {number}, as if the step were skipped" if number else ""
         return f"no weight moves in {evidence.names[1]}{at}"
@@ -83,9 +41,9 @@ def not_moved(evidence: Evidence) -> str | None:
     return f"{evidence.names[1]} does not move {which}: frozen, or left out"
 
 
-def _accumulated(evidence: Evidence) -> str | None:
+def accumulated(evidence: Evidence) -> str | None:
     """Every m-th step is taken, on the sum or the mean of the last m gradients."""
-    seen = _seen(_ByIdentity(evidence))
+    seen = steps_seen(evidence)
     if seen is None or seen.ours is None:
         return None
     moves = np.flatnonzero(seen.b.moved.any(axis=1))
@@ -108,16 +66,11 @@ def _accumulated(evidence: Evidence) -> str | None:
     return None
 
 
-def accumulated(evidence: Evidence) -> str | None:
-    """Every m-th step is taken, on the sum or the mean of the last m gradients."""
-    return _accumulated(evidence)
-
-
 def other_optimizer(evidence: Evidence) -> str | None:
     """The steps of both sides follow from optimizers whose settings differ."""
     if evidence.names[0] > evidence.names[1]:
         return None  # it treats both alike
-    seen = _seen(_ByIdentity(evidence))
+    seen = steps_seen(evidence)
     if seen is None or seen.ours is None or seen.theirs is None:
         return None
     if seen.ours.rates or seen.theirs.rates:
@@ -129,7 +82,7 @@ def other_rates(evidence: Evidence) -> str | None:
     """The steps of both sides follow from one optimizer, whose learning rates differ by step."""
     if evidence.names[0] > evidence.names[1]:
         return None  # it treats both alike
-    seen = _seen(_ByIdentity(evidence))
+    seen = steps_seen(evidence)
     if seen is None or seen.ours is None or seen.theirs is None:
         return None
     steps = len(seen.a.moved)
@@ -151,7 +104,7 @@ def other_rates(evidence: Evidence) -> str | None:
 
 def other_loop(evidence: Evidence) -> str | None:
     """Side a's optimizer, on other gradients than those of the step, or without its memory."""
-    seen = _seen(_ByIdentity(evidence))
+    seen = steps_seen(evidence)
     if seen is None or seen.ours is None or len(seen.b.moved) < 2:
         return None
     if seen.theirs is not None and seen.theirs.rates is None:
@@ -193,10 +146,10 @@ def _loops(ours: Identified, taken: Taken) -> Iterator[tuple[str, np.ndarray | N
 def other_group(evidence: Evidence) -> str | None:
     """The weights that differ move r times as far at every step: a learning rate of their own."""
     pair = evidence.parting
-    if pair is None or len(evidence.parted) == len(pair.b.after) or "loss" in evidence.found.where:
+    some = sorted(evidence.parted.intersection(evidence.arrays))
+    if pair is None or len(some) == len(evidence.arrays) or "loss" in evidence.found.where:
         return None
-    some = sorted(i for i in evidence.parted if i < len(pair.b.after))
-    seen = _seen(_ByIdentity(evidence))
+    seen = steps_seen(evidence)
     moves = [
         np.concatenate([(s.after[i] - s.before[i]).ravel() for i in some]) for s in (pair.a, pair.b)
     ]
@@ -239,6 +192,7 @@ def rounded_to_float32(evidence: Evidence) -> str | None:
 
 
 HYPOTHESES: tuple[Hypothesis, ...] = (
+    other_augmentation,
     rounded_to_float32,
     other_report,
     accumulated,
@@ -249,4 +203,8 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     other_rates,
     other_group,
     other_batches,
+)
+
+OF_PROGRAMS: tuple[Hypothesis, ...] = tuple(  # whose steps may not be taken on other rows
+    each for each in HYPOTHESES if each not in (other_rows, other_batches)
 )

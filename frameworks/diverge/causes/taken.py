@@ -43,21 +43,25 @@ class Taken:
 
 
 def taken_by(evidence: Evidence) -> tuple[Taken, Taken] | None:
-    """Return the steps of both sides; None unless the gradients of all are known."""
+    """Return the steps of both sides; None unless the gradients of all are known.
+
+    Of several networks, those of the one that differs first.
+    """
     history = evidence.history
     if not history or any(pair.gradients is None for pair in history):
         return None
-    sides = []
+    sides, some = [], evidence.arrays
     for side, steps in enumerate(([p.a for p in history], [p.b for p in history])):
+        before = [steps[0].before[i] for i in some]
         gradients = [pair.gradients[side] for pair in history if pair.gradients is not None]
-        g = np.stack([_flat(each) for each in gradients])
+        g = np.stack([_flat([each[i] for i in some]) for each in gradients])
         sides.append(
             Taken(
-                before=np.stack([_flat(step.before) for step in steps]),
+                before=np.stack([_flat([step.before[i] for i in some]) for step in steps]),
                 gradients=g,
-                after=np.stack([_flat(step.after) for step in steps]),
+                after=np.stack([_flat([step.after[i] for i in some]) for step in steps]),
                 norms=np.sqrt((g * g).sum(axis=1)),
-                kernels=_flat([np.full(w.shape, w.ndim > 1) for w in steps[0].before]) > 0,
+                kernels=_flat([np.full(w.shape, w.ndim > 1) for w in before]) > 0,
             )
         )
     return sides[0], sides[1]

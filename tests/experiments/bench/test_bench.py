@@ -5,8 +5,10 @@ import json
 import pytest
 
 from experiments.harness.bench import run
-from experiments.harness.bench.run import default_steps
+from experiments.harness.bench.run import default_steps, prepare
+from experiments.harness.bench.tables import sentences
 from experiments.harness.bench.variants import VARIANTS, choose_variants
+from experiments.harness.request import Request
 from experiments.registry import find_experiment
 from frameworks import backend
 from frameworks.backends import BACKENDS
@@ -25,8 +27,8 @@ def test_bench_gives_all_figures_as_json(call):
     assert report["environment"]["processor"]
     churn = report["experiments"]["churn"]
     assert set(churn) == {
-        *("data", "reference", "flops", "limit_gflops", "headline", "variants", "unavailable"),
-        "timings",
+        *("data", "part", "reference", "flops", "limit_gflops", "headline", "variants"),
+        *("unavailable", "timings"),
     }
     assert set(churn["flops"]) == {"forward", "backward", "optimizer", "step"}
     assert churn["limit_gflops"] > 0
@@ -154,6 +156,13 @@ def test_numbers_and_reconstructions_are_timed_like_classes(call):
     diabetes, _, autoencoder = answer.out.partition("digits_autoencoder")
     assert "as fast as scikit-learn." in " ".join(diabetes.split())
     assert "Without sklearn: scikit-learn has dense layers with biases only." in autoencoder
+
+
+def test_a_page_with_phases_says_which_of_them_is_timed():
+    request = Request(experiments=("dbn",), implementations=("scratch",), policy="stand-in")
+    measured, _ = prepare(request, 4, find_experiment("dbn"))
+    (line,) = sentences(measured, [])
+    assert line.startswith("Timed: the network of without the machines and pre-trained, on the ")
 
 
 @pytest.mark.parametrize(("experiment", "steps"), [("churn", 1_000), ("circle", 1_000)])

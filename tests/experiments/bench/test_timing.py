@@ -86,6 +86,28 @@ def test_fit_and_its_plain_loop_do_the_work_of_scratch(name):
     assert result.plain_loss == expected
 
 
+def test_what_comes_before_the_first_record_is_no_part_of_the_steps(monkeypatch):
+    class Clock:
+        now = 0.0
+
+        def perf_counter(self):
+            return self.now
+
+    class Estimator:
+        def iter_fit(self, X, y, **options):
+            for seconds in (100.0, 0.0, 1.0, 2.0):  # as scratch, which trains two epochs at once
+                clock.now += seconds
+                yield {"loss": 1.0}
+
+    work, clock = load_work(CHURN, 20), Clock()
+    monkeypatch.setattr(timing, "load_work", lambda *which: replace(work, draws=True))
+    monkeypatch.setattr(timing, "_estimator", lambda *which: Estimator())
+    monkeypatch.setattr(timing, "time", clock)
+    result = time_variant(CHURN, "scratch", 20)
+    assert (result.train, result.steps) == (3.0, 3 * work.steps_per_epoch)
+    assert (result.whole, result.trained) == (103.0, 4 * work.steps_per_epoch)
+
+
 @pytest.mark.parametrize("name", ["pytorch-foreach", "pytorch-fused"])
 def test_peers_in_pytorch_have_its_epsilon_and_otherwise_do_the_same_work(name):
     result = timed(name)
@@ -408,6 +430,14 @@ def test_a_network_that_drops_at_random_is_timed_by_fit_alone(tmp_path):
     assert (result.steps, result.plain, result.plain_loss) == (20, None, None)
     with pytest.raises(Unavailable, match="a loop would draw masks of its own"):
         time_variant(cell, "sklearn", 20)
+
+
+def test_a_page_with_a_step_of_its_own_is_timed_by_fit_alone():
+    cell = replace(CHURN, experiment="gan")
+    result = timed("scratch", cell, steps=4)
+    assert (result.steps, result.plain, result.plain_loss) == (4, None, None)
+    with pytest.raises(Unavailable, match="a step of its own, which only `fit` performs"):
+        time_variant(cell, "pytorch-fused", 4)
 
 
 def test_a_product_of_matrices_takes_time():

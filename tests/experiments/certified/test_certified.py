@@ -7,14 +7,27 @@ import pytest
 
 from experiments import mnist
 from experiments.certified import extended, multiprecision
-from experiments.certified.certificate import certify, expected_digits
+from experiments.certified.certificate import certify, expected_digits, recipe_of
 from experiments.certified.loss_functions import LOSSES
 from experiments.certified.problem import Problem
 from experiments.certified.session import certified_experiments, difference
 from experiments.certified.stored import FOLDER, Certificate, find
 from experiments.registry import find_experiment
 from frameworks.errors import RequestError
-from scratch import SGD, ClipNorm, Dense, ReLU, Scheduled, Sequential, Sigmoid, Tanh
+from scratch import (
+    SGD,
+    ClipNorm,
+    Dense,
+    Dropout,
+    LayerNorm,
+    LeakyReLU,
+    ReLU,
+    Scheduled,
+    Sequential,
+    Sigmoid,
+    SklearnEarlyStopping,
+    TrainOnly,
+)
 
 from ..command import REAL_DATA
 
@@ -89,10 +102,10 @@ def test_fifty_digits_are_enough_for_the_ones_that_are_kept():
     assert fifty.write(fifty.test_loss()) == seventy.write(seventy.test_loss())
 
 
-@pytest.mark.parametrize("experiment", ["mnist_cnn", "mnist_perceptron"])
+@pytest.mark.parametrize("experiment", ["mnist_cnn", "mnist_perceptron", "sorting_transformer"])
 def test_longdouble_gradient_is_that_of_the_layers_in_longdouble(experiment):
     small = problem(experiment, epochs=1, rows=3)
-    training = extended.Training(small)
+    training = extended.NetworkTraining(small)
     X, y = small.data.X_train, small.data.y_train
     loss, grads = training.gradient(X, y)
     network, criterion, *_ = small.experiment.blueprint.builders["scratch"]()
@@ -132,7 +145,7 @@ def test_every_experiment_that_says_so_is_certified_on_all_its_data():
     expected = {(name, "real") for name in known}
     expected |= {(name, "stand-in") for name in known if has_stand_in(known[name])}
     assert set(stored()) == expected
-    assert len(known) >= 7
+    assert len(known) >= 14
 
 
 @pytest.mark.parametrize(("experiment", "source"), stored())
@@ -141,10 +154,14 @@ def test_stored_certificate_is_whole_and_for_the_training_as_it_is_now(experimen
     if source == "real" and has_stand_in(page) and not REAL_DATA:
         pytest.skip(f"the real {experiment} data are needed: set LOCKSTEP_DATA to their folder")
     now = Problem.load(page, source, REAL_DATA or None)
-    assert len(certificate.loss) == certificate.spec.epochs == now.spec.epochs
+    recipe = recipe_of(now)
+    whole = sum(certificate.trained) or certificate.epochs
+    assert len(certificate.loss) == min(whole, now.first or whole)
+    assert (certificate.test_loss is None) == (now.first is not None)
+    assert certificate.epochs == now.spec.epochs
     assert certificate.digits >= 16
-    results = certificate.model_dump(exclude=set(type(now.recipe()).model_fields))
-    assert difference(certificate, Certificate(**dict(now.recipe()), **results)) == ""
+    results = certificate.model_dump(exclude=set(type(recipe).model_fields))
+    assert difference(certificate, Certificate(**dict(recipe), **results)) == ""
     assert certificate.model == now.formulas  # the method, too
 
 
@@ -157,14 +174,17 @@ def with_parts(experiment, **changed):
     return replace(experiment, builders=(build_scratch,))
 
 
-HIDDEN_TANH = Sequential(Dense(3, 4), Tanh(), Dense(4, 1), Sigmoid())
+LEAKY = Sequential(Dense(3, 4), LeakyReLU(0.1), Dense(4, 1), Sigmoid())
+NORMED = Sequential(Dense(3, 4), LayerNorm(4, epsilon=1e-3), Dense(4, 1), Sigmoid())
+DROPPED = Sequential(Dense(3, 4), Dropout(0.5), Sigmoid(), Dropout(0.5), Dense(4, 1), Sigmoid())
 TWO_KINDS = Sequential(Dense(3, 4), ReLU(), Dense(4, 4), Sigmoid(), Dense(4, 1), Sigmoid())
 
 
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"network": HIDDEN_TANH}, "hidden 'tanh'"),
+        ({"network": LEAKY}, "hidden 'leaky relu'"),
+        ({"network": NORMED}, "network 'Dense, LayerNorm, Dense, Sigmoid'"),
         ({"network": TWO_KINDS}, "hidden 'relu or sigmoid'"),
         ({"optimizer": SGD(1.0, momentum=0.5)}, "optimizer 'SGD'"),
         ({"optimizer": ClipNorm(1.0, SGD(1.0))}, "optimizer 'ClipNorm'"),
@@ -174,6 +194,23 @@ TWO_KINDS = Sequential(Dense(3, 4), ReLU(), Dense(4, 4), Sigmoid(), Dense(4, 1),
 def test_what_is_computed_by_no_formula_here_is_refused_by_name(changed, reason):
     experiment = with_parts(find_experiment("xor"), **changed)
     with pytest.raises(RequestError, match=f"xor: {reason} cannot be certified"):
+        Problem.load(experiment, "stand-in")
+
+
+PART = TrainOnly(np.arange(21) > 2, SGD(1.0))  # not all of the first array
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"network": DROPPED}, "dropout can only be certified once before each layer"),
+        ({"optimizer": PART}, "weights frozen in part cannot be certified"),
+        ({"stopping": SklearnEarlyStopping()}, "early stopping 'SklearnEarlyStopping' cannot be"),
+    ],
+)
+def test_what_is_known_only_in_part_is_refused(changed, reason):
+    experiment = with_parts(find_experiment("xor"), **changed)
+    with pytest.raises(RequestError, match=f"xor: {reason}"):
         Problem.load(experiment, "stand-in")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.certified.session import certified_experiments
-from experiments.certified.stored import FOLDER
+from experiments.certified.stored import FOLDER, find
 
 from ..cli.test_app import assert_refused
 from ..command import lockstep
@@ -133,6 +133,17 @@ def test_wrong_epsilon_is_seen_without_any_other_implementation(call, append_to_
     answer = call("run", "churn", *options, "--out", tmp_path / "wrong")
     assert answer.code == 1
     assert "✗ churn, scratch, seed 0: epoch " in answer.out
+    assert "certified digits, expected 12" in " ".join(answer.out.split())
+
+
+def test_wrong_certificate_of_a_program_is_an_objection_to_its_run(call, monkeypatch, tmp_path):
+    options = ("--with", "scratch", "--epochs", "1", "--out")
+    assert call("run", "gan", *options, tmp_path / "honest").code == 0
+    stored = find("gan", "real")
+    wrong = stored.model_copy(update={"loss": [f"{stored.loss[0][:12]}0e-01", *stored.loss[1:]]})
+    monkeypatch.setattr("experiments.certified.score.find", lambda name, source: wrong)
+    answer = call("run", "gan", *options, tmp_path / "wrong")
+    assert answer.code == 1
     assert "certified digits, expected 12" in " ".join(answer.out.split())
 
 

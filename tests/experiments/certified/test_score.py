@@ -1,6 +1,7 @@
 """How many certified digits a training has right: the arithmetic, and which trainings count."""
 
 from copy import deepcopy
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -12,6 +13,7 @@ from experiments.certified.score import score
 from experiments.certified.stored import find
 from experiments.harness.records.models import Results
 from experiments.harness.records.results import objections
+from experiments.registry import find_experiment
 
 from ..stored_runs import FAILED, as_record, training
 
@@ -144,6 +146,83 @@ def test_longer_training_is_not_scored():
     for values in cell["history"].values():
         values.append(values[-1])
     assert score(as_record(cell | {"epochs": 1_501})) is None
+
+
+BEYOND = ["autoencoder", "gan", "rbm", "sorting_transformer", "transfer", "regularisation", "dbn"]
+
+
+def right_cell(name):
+    """Return the values of a record that gets all losses right that are certified of a page."""
+    source = "stand-in" if find(name, "stand-in") else "real"
+    certificate = find(name, source)
+    trained = certificate.trained or [certificate.epochs]
+    named = [phase.name for phase in certificate.phases]
+    done = [*trained, *[10] * (len(named) - len(trained))]  # 10 epochs of phases that follow
+    losses = [float(loss) for loss in certificate.loss]
+    values, _ = training(
+        experiment=name,
+        data=certificate.data.model_dump(),
+        epochs=certificate.epochs,
+        history={"loss": losses + [0.5] * (sum(done) - len(losses)), "accuracy": [0.5] * sum(done)},
+        test={"loss": float(certificate.test_loss or 0.25)},
+        digests={
+            "initial_weights": certificate.digests.initial_weights,
+            "batch_order": certificate.batch_order(done),
+        },
+    )
+    phases = [
+        {"name": phase, "epochs": epochs, "n_train": 9, "test": {"loss": 0.5, "n": 9}}
+        for phase, epochs in zip(named, done, strict=bool(named))
+    ]
+    return values | {"spec": certificate.spec.model_dump(), "phases": phases}
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_certified_losses_of_programs_and_phases_are_enforced(name):
+    cell = right_cell(name)
+    scored = score(as_record(cell))
+    assert (scored.worst_lre, scored.outdated) == (15.95, "")
+    assert certified_objections(cell) == []
+    cell["history"]["loss"][scored.epochs - 1] *= 1 + 1e-10
+    (objection,) = certified_objections(cell)
+    assert f"epoch {scored.epochs}: " in objection
+    assert objection.endswith(" certified digits, expected 12")
+
+
+def test_only_the_epochs_of_the_first_phase_are_those_of_a_shorter_training():
+    certificate, cell = find("transfer", "stand-in"), right_cell("transfer")
+    assert certificate.trained == [5, 5, 5]
+    losses = [*cell["history"]["loss"][:2], 0.1, 0.1, 0.1, 0.1]
+    cell |= {"epochs": 2, "history": {"loss": losses, "accuracy": [0.5] * 6}}
+    cell["phases"] = [phase | {"epochs": 2} for phase in cell["phases"]]
+    cell["digests"]["batch_order"] = certificate.batch_order([2, 2, 2])
+    scored = score(as_record(cell))
+    assert (scored.worst_lre, scored.epochs, scored.test_lre) == (15.95, 2, None)
+
+
+def test_other_batches_in_any_phase_make_another_training():
+    cell = right_cell("transfer")
+    cell["digests"]["batch_order"] = find("transfer", "stand-in").batch_order([5, 4, 5])
+    assert score(as_record(cell)).outdated == "other batches are drawn"
+
+
+@pytest.mark.parametrize("changes", [{"outputs": 4}, {"frozen": False}])
+def test_a_phase_that_has_changed_is_named(monkeypatch, changes):
+    page = find_experiment("transfer")
+    last = page.phases[-1]
+    phases = [*page.phases[:-1], replace(last, spec=replace(last.spec, **changes))]
+    changed_page = replace(page, phases=phases)
+    monkeypatch.setattr("experiments.certified.score.find_experiment", lambda name: changed_page)
+    (name, value), *_ = changes.items()
+    was = getattr(last.spec, name)
+    outdated = score(as_record(right_cell("transfer"))).outdated
+    assert outdated == f"5 to 9: {name} was {was}, and is {value}"
+
+
+def test_first_epochs_of_a_training_that_is_certified_in_part_have_no_test_loss():
+    with pytest.raises(LookupError, match="only the first epochs of 'autoencoder' are certified"):
+        certified.loss_on_test_rows("autoencoder")
+    assert len(certified.losses("autoencoder")) == 3
 
 
 def certified_objections(cell):

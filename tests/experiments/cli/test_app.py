@@ -209,7 +209,7 @@ def test_list_shows_the_last_results_of_each_experiment(call, tmp_path, monkeypa
     assert (last["xor"]["run"], last["xor"]["date"]) == ("runs/old", "1970-01-01")
     assert last["mnist"] is None
     shown = " ".join(call("list").out.split())
-    assert "stand-in, 3 epochs: test accuracy 0.9980..1.0000, 0 of 1 pairs agree" in shown
+    assert "stand-in, 3 epochs: test accuracy 0.9980..1.0000, 0 of 1 pair agrees" in shown
     assert "not run here yet" in shown
 
 
@@ -218,10 +218,10 @@ def test_run_quietly_shows_the_sum_and_nothing_else(call, tmp_path):
     answer = call("run", "xor", *options, "--quiet")
     first, second = answer.out.splitlines()
     assert (answer.code, answer.err) == (0, "")
-    assert first == "1 of 1 trainings finished; 1 trained, 0 kept."
+    assert first == "1 of 1 training finished; 1 trained, 0 kept."
     assert second.endswith("results.json, results.csv, trainings.csv, report.html")
     again = call("run", "xor", *options, "--quiet")
-    assert again.out.splitlines()[0] == "1 of 1 trainings finished; 0 trained, 1 kept."
+    assert again.out.splitlines()[0] == "1 of 1 training finished; 0 trained, 1 kept."
 
 
 def test_what_is_asked_for_and_cannot_be_done_is_said(call, tmp_path):

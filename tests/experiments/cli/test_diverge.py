@@ -1,7 +1,9 @@
 """`lockstep diverge`: what it prints, its exit codes, a user's own page, what it refuses."""
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from frameworks.recordings import write_trace
 from ...frameworks.recordings.samples import sample_trace
 from ..command import lockstep
 
+ROOT = Path(__file__).parents[3]
 SHORT = ("--data", "stand-in", "--epochs", "2", "--limit", "95")
 FLOAT32 = (*SHORT, "--dtype", "float32")
 
@@ -29,6 +32,11 @@ def own_page(tmp_path):
         return tmp_path / "mine.py"
 
     return write
+
+
+def without_roundings(text):
+    """Return a text without the numbers whose last digits depend on the machine."""
+    return re.sub(r"-?0\.\d{9,}|\d\.\de-\d+", "#", text)
 
 
 def words(answer):
@@ -66,6 +74,24 @@ def test_explain_all_names_every_cause_and_goes_on_until_the_two_agree(call, own
     assert "reduction='sum'" in words(answer)
     assert "adds ε = 1e-07" in words(answer)
     assert "With all remedies the two agree." in answer.out
+
+
+def test_several_networks_are_named_as_the_documentation_shows(call, own_page):
+    page = own_page({"betas=(spec.beta_1, spec.beta_2)": "betas=(0.9, spec.beta_2)"}, "gan")
+    path = page.rename(page.with_name("my_gan.py"))
+    answer = call(
+        "diverge", path, "--between", "scratch,pytorch", "--epochs", "1", "--limit", "768"
+    )
+    shown = (ROOT / "docs" / "diverge.md").read_text(encoding="utf-8")
+    said = answer.out[answer.out.index("✗ They first differ") :]
+    assert answer.code == 1
+    assert without_roundings(said) in without_roundings(shown)
+
+
+def test_explain_all_says_why_it_takes_no_program(call):
+    answer = call("diverge", "gan", "--between", "scratch,pytorch", "--explain-all")
+    assert answer.code == 2
+    assert "remedies one network with one loss, and gan has a step of its own" in answer.err
 
 
 def test_json_holds_levels_and_findings(call, own_page):

@@ -55,7 +55,7 @@ def test_a_chaotic_training_is_judged_by_its_noise_floor(call, entry, tanh_circl
         "scratch - pytorch, seed 0: the training amplifies rounding: its losses differ by up to"
     )
     assert reason in " ".join(answer.out.split())
-    assert "1 of 1 pairs agree" in answer.out
+    assert "1 of 1 pair agrees" in answer.out
     files = {path.name: path.read_bytes() for path in (tmp_path / "run" / "cells").iterdir()}
     assert call("run", tanh_circle, *OPTIONS, "--out", tmp_path / "run").code == 0
     again = {path.name: path.read_bytes() for path in (tmp_path / "run" / "cells").iterdir()}

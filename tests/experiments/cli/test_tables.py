@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 
 from experiments.harness.cli.tables import show_experiment, show_summary
-from experiments.harness.records.models import Results
-from frameworks.task import REGRESSION
+from experiments.harness.records.models import AgreementEntry, Results
+from experiments.registry import EXPERIMENTS, find_experiment
+from frameworks.task import GENERATION, REGRESSION
 
 from ..stored_runs import as_record, training
 
@@ -18,6 +19,13 @@ def regression(implementation, seed):
     record["history"]["accuracy"] = None
     figures = {"rmse": mse**0.5, "mse": mse, "r2": 0.2052 + 0.0163 * seed}
     record["test"] = {"loss": 0.664769, "n": 89} | figures
+    return as_record(record)
+
+
+def generation(implementation, seed):
+    record, _ = training(task="generation", implementation=implementation, seed=seed)
+    figures = {"wasserstein": 13.9363, "mean": -0.0637, "deviation": 1.4694 + seed}
+    record["test"] = {"loss": 10.757172, "n": 1_000} | figures
     return as_record(record)
 
 
@@ -38,6 +46,22 @@ def test_three_figures_of_a_regression_fit_into_80_columns(seeds):
     assert [metric.title in heading for metric in REGRESSION.metrics] == [True] * 3
     expected = ["63.8396", "4075.5", "0.2052"] if seeds == 1 else ["63.84..", "4195", "0.2052.."]
     assert [word for word in expected if word not in text.split()] == []
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_three_figures_of_a_generator_fit_into_80_columns(seeds):
+    names = ("scratch", "keras-torch")
+    text = shown([generation(name, seed) for seed in range(seeds) for name in names])
+    words = " ".join(metric.title for metric in GENERATION.metrics).split()
+    assert [word for word in words if word not in text.split()] == []
+
+
+def test_one_is_singular_and_thousands_have_separators():
+    record, _ = training(epochs=1, limit=1_003, spec={"batch_size": 1_797})
+    record["history"] = {"loss": [0.25], "accuracy": [0.5]}
+    title = shown([as_record(record)]).strip().splitlines()
+    assert ", 1 epoch, batch 1,797, float64, seed 0" in title[0]
+    assert ", first 1,003 rows, " in title[1]
 
 
 def test_losses_of_several_seeds_are_shown_whole():
@@ -73,3 +97,27 @@ def test_summary_of_several_experiments_has_a_row_for_each():
     assert f"accuracy {cells[0].test.metric('accuracy'):.4g}" in lines[2]
     assert lines[-1] == "2 of 2 trainings finished."
     assert max(map(len, lines)) <= 80
+
+
+def test_the_table_of_all_experiments_with_three_seeds_is_whole_at_80_columns():
+    cells, pairs = [], []
+    for name in EXPERIMENTS:
+        headline = find_experiment(name).task.headline
+        compared = {"prediction_mismatches": None, "n_predictions": None, "max_rel_output": 8.8e-16}
+        if find_experiment(name).task.has_answers:
+            compared |= {"prediction_mismatches": 0, "n_predictions": 10_000}
+        values = {"experiment": name, "verdict": "agree", **compared}
+        pairs.append(AgreementEntry.model_construct(**values))
+        for seed in range(3):
+            values = {"experiment": name, "task": find_experiment(name).task.name, "seed": seed}
+            record, _ = training(**values, seconds={"import": 1.0, "compile": 0.0, "fit": 4_321.5})
+            record["test"][headline.name] = 0.7125631 + seed / 7
+            cells.append(as_record(record))
+    results = Results(environment=cells[0].environment, cells=cells, agreement=pairs)
+    out = io.StringIO()
+    show_summary(Console(file=out, width=80), results, [])
+    text = out.getvalue()
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert [name for name in EXPERIMENTS if name not in text.split()] == []
+    assert text.count("0.7126..") == text.count("0.9983") == len(EXPERIMENTS)

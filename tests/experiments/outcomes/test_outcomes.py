@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from experiments.harness.cli import session
-from experiments.harness.outcomes import Case, Outcome
+from experiments.harness.compare.baseline import write_baseline
+from experiments.harness.outcomes import Case, Outcome, announcing
 from experiments.harness.outcomes.github import markdown
 from experiments.harness.outcomes.junit import document
 from frameworks.recordings import write_trace
@@ -46,7 +47,7 @@ class Told:
     def check(self, verdict: str, code: int) -> None:
         """Hold every place against what is expected, and so against each other."""
         assert (self.code, self.json["verdict"]) == (code, verdict)
-        assert bool(self.json.get("against")) == bool(code)
+        assert bool(self.json["against"]) == bool(code)
         assert bool(self.annotations) == bool(code)
         bad = self.suite.findall(".//failure"), self.suite.findall(".//error")
         assert [bool(each) for each in bad] == [code == 1, code not in (0, 1)]
@@ -54,6 +55,12 @@ class Told:
             *(len(bad[0]), len(bad[1])),
         )
         assert self.summary.splitlines()[0].endswith(f": {verdict}")
+        assert self.sentences() == self.json["against"]
+
+    def sentences(self) -> list[str]:
+        """All that went against, as the JUnit file has it."""
+        bad = [*self.suite.iter("failure"), *self.suite.iter("error")]
+        return [line for each in bad for line in each.text.splitlines()]
 
 
 @pytest.fixture
@@ -95,10 +102,56 @@ def test_a_run_that_is_interrupted_says_so_everywhere(monkeypatch, told):
     told("run", "churn").check("interrupted", 130)
 
 
-def test_a_run_that_is_refused_says_so_everywhere(told):
-    found = told("run", "xor", "--set", "hiden=3")
+REFUSED = {
+    "run xor --set hiden=3": "did you mean 'hidden'?",
+    "run mnits": "unknown experiment 'mnits'",
+    "run xor --quite": "No such option: --quite (Possible options: --junit, --out, --quiet)",
+    "run xor --learning-rate=0.1 --junit elsewhere.xml": "as --set learning_rate=VALUE",
+    "run xor --epochs many": "Invalid value for '--epochs'",
+    "run xor --seeds x": "expected a number of seeds, or a list",
+    "run xor --all": "--all takes no names, got xor",
+    "compare": "Missing argument 'RUN_A'",
+    "compare before": "name two runs, or one run and a --baseline",
+    "compare before after --htlm x": "No such option: --htlm",
+    "diverge xor --seed -1": "Invalid value for '--seed'",
+    "diverge xor --between scratch": "--between takes two names",
+}
+
+
+@pytest.mark.parametrize("arguments", REFUSED)
+def test_a_command_that_is_refused_says_so_everywhere_in_one_sentence(arguments, told):
+    found = told(*arguments.split())
     found.check("refused", 2)
-    assert "did you mean 'hidden'?" in found.json["against"][0]
+    (sentence,) = found.json["against"]
+    assert REFUSED[arguments] in sentence
+    assert "Try:" not in sentence
+
+
+def test_a_baseline_without_a_run_to_hold_against_it_is_refused_everywhere(tmp_path, told):
+    run = store_run(tmp_path / "run", training())
+    write_baseline(session.build_results(session.Store(run)), tmp_path / "baseline.json")
+    told("compare", tmp_path / "baseline.json").check("refused", 2)
+
+
+def test_options_that_cannot_be_parsed_leave_no_file_of_a_name_that_is_an_option(call, tmp_path):
+    for arguments in (["run", "xor", "--junit"], ["run", "xor", "--quite", "--junit"], ["rnu"]):
+        answer = call(*arguments)
+        assert (answer.code, answer.out, [*tmp_path.iterdir()]) == (2, "", [])
+        assert answer.err.count("error: ") == 1
+
+
+def test_a_junit_file_that_cannot_be_written_in_the_end_is_no_verdict(
+    monkeypatch, tmp_path, run_of, call
+):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    run_of(OUTCOMES["agree"][0])
+    monkeypatch.setattr(announcing, "write_junit", full)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    answer = call("run", "churn", "--json", "--junit", tmp_path / "junit.xml")
+    assert (answer.code, json.loads(answer.out)["verdict"]) == (2, "refused")
+    assert (tmp_path / "summary.md").read_text().startswith("### ⚠️ lockstep run: refused")
 
 
 def test_a_run_that_breaks_unforeseen_says_so_everywhere(monkeypatch, told):
@@ -112,7 +165,8 @@ def test_a_comparison_says_the_same_everywhere(tmp_path, told):
     told("compare", before, before).check("unchanged", 0)
     (tmp_path / "summary.md").unlink()
     found = told("compare", before, after)
-    assert (found.code, found.json["verdict"]) == (1, "worse")
+    found.check("worse", 1)
+    assert found.json["against"][0].startswith("churn keras 0: worse: ")
     assert [each.get("name") for each in found.suite.iter("testcase") if len(each)] == [
         "churn keras 0"
     ]

@@ -78,7 +78,7 @@ def test_the_command_judges_float32_and_repeats_no_nudged_training(call, tmp_pat
     command += ("--floor", "5", "--out", tmp_path / "run")
     answer = call(*command)
     assert answer.code == 0, answer.out + answer.err
-    assert "2 of 2 trainings finished; 1 of 1 pairs agree." in answer.out
+    assert "2 of 2 trainings finished; 1 of 1 pair agrees." in answer.out
     assert any(line.startswith("noise floor") for line in answer.out.splitlines())
     found = json.loads((tmp_path / "run" / "results.json").read_text())
     assert [cell["implementation"] for cell in found["cells"]] == ["scratch", "pytorch"]
@@ -109,7 +109,7 @@ def test_without_a_floor_the_command_does_not_judge(call, tmp_path):
     options = ("--epochs", "5", "--with", "scratch,pytorch", "--floor", "0")
     answer = call("run", "xor", "--dtype", "float32", *options, "--out", tmp_path / "run")
     assert answer.code == 0
-    assert "1 pairs in float32 measured, not judged" in answer.out
+    assert "1 pair in float32 measured, not judged" in answer.out
 
 
 def test_a_floor_of_one_training_is_refused(call, tmp_path):

@@ -30,6 +30,8 @@ OURS |= {"header", "p", "h1", "h2", "h3", "h4", "ul", "li", "strong", "nav", "ma
 OURS |= {"table", "thead", "tbody", "tr", "th", "td", "caption", "aside", "span", "div", "figure"}
 OURS |= {"figcaption", "code", "dl", "dt", "dd", "footer", "script", "img"}
 OURS |= {"details", "summary", "wbr"}
+OURS |= {"math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mfrac", "msqrt"}
+OURS |= {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
 
 
 def check(text: str, name: str) -> Page:

@@ -10,6 +10,7 @@ import pytest
 
 from datasets import load_circle, load_diabetes, load_digits
 from experiments import run as run_in_python
+from experiments.harness.records.store import Store
 from experiments.harness.workers.cluster import admission, connection
 from experiments.harness.workers.cluster.admission import Cluster
 from experiments.harness.workers.cluster.on_worker import Traits
@@ -19,7 +20,7 @@ from frameworks.errors import RequestError
 
 from ...reliability.timings import contents, different
 
-distributed = pytest.importorskip("distributed", reason="needs Dask: pip install distributed")
+pytest.importorskip("distributed", reason="needs Dask: pip install distributed")
 
 ASKED = ("perceptron", "--with", "scratch,python", "--epochs", "3", "--seeds", "4")
 PAGE = """
@@ -38,26 +39,27 @@ EXPERIMENT = Experiment(
 """
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """Two workers of a thread each."""
-    options = {"processes": False, "dashboard_address": ":0", "silence_logs": 60}
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **options) as cluster:
-        yield cluster
+@pytest.fixture
+def saved(monkeypatch):
+    """The names of the records that this process writes, from now on."""
+    names, save = [], Store.save
 
+    def note(store, record, arrays):
+        names.append(record.key)
+        save(store, record, arrays)
 
-@pytest.fixture(scope="module")
-def client(cluster):
-    with distributed.Client(cluster, set_as_default=False) as client:
-        yield client
+    monkeypatch.setattr(Store, "save", note)
+    return names
 
 
 def test_a_cluster_gives_the_bytes_of_local_processes_and_repeating_trains_nothing(
-    cluster, call, tmp_path
+    cluster, call, saved, tmp_path
 ):
     there = ("--dask", cluster.scheduler_address, "--out", tmp_path / "there")
     answer = call("run", *ASKED, *there)
     assert (answer.code, answer.err.count("3 epochs")) == (0, 8), answer
+    assert len(saved) == len(set(saved)) == 8  # by the command, and each once
+    saved.clear()
     assert call("run", *ASKED, "--jobs", "2", "--out", tmp_path / "here").code == 0
     assert different(contents(tmp_path / "there"), contents(tmp_path / "here")) == []
     assert {path.name for path in (tmp_path / "there").iterdir()} == {
@@ -66,7 +68,7 @@ def test_a_cluster_gives_the_bytes_of_local_processes_and_repeating_trains_nothi
 
     answer = call("run", *ASKED, *there)
     assert "8 of 8 trainings are in" in answer.out
-    assert "3 epochs" not in answer.err
+    assert ("3 epochs" in answer.err, saved) == (False, [])
 
 
 def test_a_page_of_ones_own_travels_only_where_that_is_allowed(cluster, client, call, tmp_path):

@@ -22,7 +22,7 @@ def test_elsewhere_each_training_is_one_plain_line():
         progress.started(ALONE)
         progress.ended(ALONE, ALONE, "no room [left]")
     first, second = out.getvalue().splitlines()
-    assert first.startswith("mnist_perceptron pytorch 0: 10000 epochs, ")
+    assert first.startswith("mnist_perceptron pytorch 0: 10,000 epochs, ")
     assert second.startswith("mnist_perceptron pytorch 0: failed: no room [left], ")
 
 
@@ -32,8 +32,8 @@ def test_of_trainings_together_a_line_each_is_printed_for_those_that_ended():
         progress.started(group)
         progress.ended(group, group[:2], None)
     first, second = out.getvalue().splitlines()
-    assert first.startswith("mnist_perceptron pytorch 0: 10000 epochs, ")
-    assert second.startswith("mnist_perceptron pytorch 1: 10000 epochs, ")
+    assert first.startswith("mnist_perceptron pytorch 0: 10,000 epochs, ")
+    assert second.startswith("mnist_perceptron pytorch 1: 10,000 epochs, ")
     assert second.endswith(" s for 2 together")
 
 
@@ -49,7 +49,7 @@ def test_a_terminal_shows_the_loss_and_the_time_left_in_80_columns(seeds, others
         (line,) = console.render_lines(progress._bars.get_renderable(), pad=False)
     text = "".join(segment.text for segment in line)
     assert f"mnist_perceptron pytorch 0{others} " in text
-    assert "5000/10000 loss 0.1235" in text
+    assert "5,000/10,000 loss 0.1235" in text
     assert "-:--:--" in text  # the time left: known from the second report on
     assert len(text) <= 80
 

@@ -102,7 +102,7 @@ def test_what_users_set_for_keras_changes_no_training(call, tmp_path, monkeypatc
     options = ("--epochs", "2", "--limit", "320", "--out", tmp_path / "run")
     answer = call("run", "mnist_cnn", "--with", "scratch,keras", "--data", "stand-in", *options)
     assert answer.code == 0, answer
-    assert "1 of 1 pairs agree" in answer.out
+    assert "1 of 1 pair agrees" in answer.out
 
 
 def test_numbers_that_change_with_every_execution_are_refused(call, page, tmp_path):

@@ -6,14 +6,13 @@ import pytest
 
 from frameworks.diverge import causes
 
-OPENED = SimpleNamespace(adapter=SimpleNamespace(parts=None))  # no program
-
 
 @pytest.fixture
 def evidence():
     """Evidence at the loss level, which knows itself from its swapped twin."""
     there = SimpleNamespace(level="loss", finite=True, found=SimpleNamespace(where="loss"))
-    there.a, there.b = (SimpleNamespace(name=name, opened=OPENED) for name in "ab")
+    there.of_program = False
+    there.a, there.b = (SimpleNamespace(name=name, names=["the network"]) for name in "ab")
     back = SimpleNamespace(**vars(there) | {"a": there.b, "b": there.a, "swapped": there})
     there.swapped = back
     return there

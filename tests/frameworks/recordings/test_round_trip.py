@@ -159,6 +159,16 @@ def test_rows_that_are_not_there_are_refused():
         check_rows(replace(trace, batches=()), 10)
 
 
+def test_batches_that_have_not_the_digest_of_their_orders_are_refused(tmp_path):
+    trace = sample_trace()
+    first, *rest = trace.batches
+    write_trace(replace(trace, batches=(first[::-1], *rest)), tmp_path / "a")
+    with pytest.raises(RecordingError, match="the rows of the steps have not the digest of orders"):
+        read_trace(tmp_path / "a")
+    write_trace(replace(trace, batches=(first[::-1], *rest), digests={}), tmp_path / "b")
+    assert flat(read_trace(tmp_path / "b"))  # a recording need not give digests
+
+
 def test_a_recording_is_read_without_any_framework(tmp_path):
     write_trace(sample_trace(), tmp_path / "a")
     program = (

@@ -58,7 +58,8 @@ def to_markdown(ports: dict[str, tuple[int, Level, str | None]], said: list[Said
     for name, (steps, level, cause) in ports.items():
         lines.append(f"| {name} | {steps} | {level.worst.error:.1e} | {cause or ''} |")
     for port in dict.fromkeys(each.port for each in said):
-        lines += ["", f"## {port.capitalize()}", "", "| mistake | first | level | place | cause |"]
+        heading = port[0].upper() + port[1:]  # LSTM stays as it is
+        lines += ["", f"## {heading}", "", "| mistake | first | level | place | cause |"]
         lines.append("|---|---|---|---|---|")
         lines += [_row(each) for each in said if each.port == port]
     return "\n".join([*lines, ""])

@@ -1,0 +1,143 @@
+"""What a cluster is asked for: who carries an order out, how often it is tried, and what counts.
+
+A stand-in takes the place of the training, and notes who was asked.
+"""
+
+import threading
+import time
+from dataclasses import replace
+from hashlib import sha256
+from unittest.mock import Mock
+
+import pytest
+
+from experiments.harness.plan import plan
+from experiments.harness.request import Request
+from experiments.harness.workers.cluster import on_worker
+from experiments.harness.workers.cluster.admission import Cluster
+from experiments.harness.workers.cluster.tasks import ClusterTasks, _Task
+from experiments.harness.workers.processes import NoRoom
+
+distributed = pytest.importorskip("distributed", reason="needs Dask: pip install distributed")
+
+
+@pytest.fixture
+def carried_out(monkeypatch, tmp_path):
+    """Return a function that has a cluster carry out orders, and returns what they came to."""
+
+    def carry_out(client, stand_in, orders=1, threads=1):
+        monkeypatch.setattr(on_worker, "_train_in_pool", lambda *_: stand_in())
+        seeds = tuple(range(orders))
+        names = ("perceptron",), ("python",)
+        planned = plan(Request(*names, seeds=seeds, threads=threads, out=tmp_path / "run"))
+        planned.store.create()
+        cluster = Cluster(client, Request(*names, threads=threads))
+        with ClusterTasks(cluster, planned.store, 60, Mock()) as tasks:
+            outcomes = [tasks.submit({cell: head}) for cell, head in planned.heads.items()]
+            return [outcome.result(20) for outcome in outcomes]
+
+    return carry_out
+
+
+def test_no_order_goes_to_a_worker_that_is_unlike_the_others(client, carried_out, monkeypatch):
+    traits, asked, addresses = on_worker.traits, [], []
+
+    def with_another_numpy(*arguments):
+        asked.append(arguments)  # by the command, then by both workers
+        numpy = "2.4.4" if len(asked) == 3 else "of this test"
+        return replace(traits(*arguments), environment={"versions": {"numpy": numpy}})
+
+    def train():
+        addresses.append(distributed.get_worker().address)
+
+    def tickets():
+        workers = client.scheduler_info(n_workers=-1)["workers"]
+        return {(name, each) for name, about in workers.items() for each in about["resources"]}
+
+    before = tickets()
+    monkeypatch.setattr(on_worker, "traits", with_another_numpy)
+    assert carried_out(client, train, orders=6) == [None] * 6
+    ((admitted, _),) = tickets() - before
+    assert addresses == [admitted] * 6
+
+
+def test_a_worker_trains_no_more_at_a_time_than_it_has_threads_for(carried_out):
+    at_work, most, lock = [], [], threading.Lock()
+
+    def train():
+        with lock:
+            at_work.append(1)
+            most.append(len(at_work))
+        time.sleep(0.05)
+        at_work.pop()
+
+    options = {"processes": False, "dashboard_address": ":0", "silence_logs": 60}
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=3, **options) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        carried_out(client, train, orders=3, threads=2)
+    assert most == [1, 1, 1]
+
+
+def test_where_a_worker_has_no_room_an_order_is_tried_three_times(client, carried_out):
+    tries = []
+
+    def train():
+        tries.append(1)
+        if len(tries) != wanted:
+            raise NoRoom("no process")
+
+    wanted = 3
+    assert (carried_out(client, train), len(tries)) == ([None], 3)
+    tries.clear()
+    wanted = 4
+    (said,) = carried_out(client, train)
+    assert ("no process" in said, len(tries)) == (True, 3)
+
+
+@pytest.fixture
+def tasks(monkeypatch):
+    """Tasks without a cluster, which note what they send."""
+    tasks = ClusterTasks(None, Mock(), 60, Mock())
+    monkeypatch.setattr(tasks, "_send", Mock())
+    return tasks
+
+
+def task_of(tasks, **known):
+    """Return a task that was sent."""
+    task = _Task(0, {}, sent=Mock(), **known)
+    tasks._tasks[0] = task
+    return task
+
+
+def test_a_training_during_which_four_workers_died_has_failed(tasks):
+    task = task_of(tasks, begins=3)
+    task.sent.result.side_effect = distributed.KilledWorker("cell", "tcp://node1:1", 3)
+    tasks._receive(task, task.sent)
+    assert (tasks._send.call_count, task.outcome.done()) == (1, False)
+    task.begins = 4
+    tasks._receive(task, task.sent)
+    assert tasks._send.call_count == 1
+    assert task.outcome.result().startswith("4 workers died while they trained it: ")
+
+
+def test_what_was_sent_again_counts_once(tasks):
+    task = task_of(tasks)
+    earlier = Mock()
+    earlier.result.return_value = ("too late", [])
+    tasks._receive(task, earlier)
+    assert not task.outcome.done()
+    task.sent.result.return_value = (None, [])
+    for _ in range(2):
+        tasks._receive(task, task.sent)
+    assert task.outcome.result() is None
+    assert not earlier.result.called
+
+
+def test_data_that_are_damaged_on_their_way_are_not_kept(tmp_path):
+    path = tmp_path / "lockstep" / "data-1"
+    with pytest.raises(OSError, match="what arrived has another SHA-256"):
+        on_worker._keep(path, b"dbta", sha256(b"data").hexdigest())
+    assert not path.exists()
+    assert on_worker._keep(path, b"data", sha256(b"data").hexdigest()).read_bytes() == b"data"
