@@ -10,6 +10,7 @@ from bisect import bisect_right, insort
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from weakref import ReferenceType, ref
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -175,17 +176,26 @@ class Trace:
 
     def _traced(self, a: np.ndarray) -> "TracedArray":
         traced = a.view(TracedArray)
-        traced.noted_in = self
+        traced._noted_in = ref(self)
         return traced
 
 
 class TracedArray(np.ndarray):
-    """An array that notes the calls it takes part in; so do its views and their results."""
+    """An array that notes the calls it takes part in; so do its views and their results.
 
-    noted_in: Trace
+    It does not keep its trace alive: the trace keeps views of it, and no collector follows an array
+    to what it is a view of, so that both would stay for ever. Without its trace it notes nothing.
+    """
+
+    _noted_in: ReferenceType[Trace] | None
 
     def __array_finalize__(self, source: Any) -> None:
-        self.noted_in = getattr(source, "noted_in", None)  # type: ignore[assignment]
+        self._noted_in = getattr(source, "_noted_in", None)
+
+    @property
+    def noted_in(self) -> Trace:
+        """The trace that it is part of; a new one if that is gone."""
+        return (self._noted_in and self._noted_in()) or Trace()
 
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = (None,), **options: Any

@@ -1,6 +1,8 @@
 """Compiled steps are those of the plain code, bit for bit: every layer, loss and optimizer."""
 
+import gc
 from copy import deepcopy
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -59,8 +61,8 @@ from scratch import (
     train,
 )
 from scratch.batches import take_batches
-from scratch.compiler import CannotFollow, CompiledEpochs, Parts, StackedEpochs
-from scratch.compiler.tracing import TracedArray
+from scratch.compiler import CannotFollow, CompiledEpochs, Parts, StackedEpochs, step
+from scratch.compiler.tracing import Trace, TracedArray
 from scratch.training import train_epoch
 
 ROWS, SIDE, K = 13, 5, 3
@@ -284,6 +286,21 @@ def test_layers_are_left_without_traced_arrays():
     train(*parts, table(), [None] * 5, batch_size=7)
     for each in Parts(*parts).objects():
         assert not any(isinstance(value, TracedArray) for value in vars(each).values())
+
+
+def test_a_finished_training_leaves_no_trace_behind(monkeypatch):
+    traces = []
+
+    class Kept(Trace):
+        def __init__(self):
+            super().__init__()
+            traces.append(ref(self))
+
+    monkeypatch.setattr(step, "Trace", Kept)
+    train(small(), MeanSquaredError(), Adam(), table(), [None] * 5, batch_size=7)
+    gc.collect()
+    assert traces
+    assert [trace() for trace in traces] == [None] * len(traces)
 
 
 def test_code_that_is_not_scratchs_is_not_compiled(monkeypatch):
