@@ -76,7 +76,8 @@ def difference(stored: Certificate, computed: Certificate) -> str:
     n = len(computed.loss)
     if computed.trained and computed.epochs < stored.epochs:
         n = computed.trained[0]  # later phases start from a shorter one
-    orders = {"batch_order": stored.digests.batch_order[:n]}
+    known = len(computed.digests.batch_order)  # of more epochs, if only the first are computed
+    orders = {"batch_order": stored.digests.batch_order[:known]}
     drawn = stored.digests.model_copy(update=orders)
     for name, was, now in (
         ("data", stored.data, computed.data),

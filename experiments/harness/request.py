@@ -47,6 +47,9 @@ class Request:
             if number >= _MOST:
                 raise RequestError(f"{name}: expected less than {_MOST:,}, got {number:,}")
             object.__setattr__(self, name, number)
+        for seed in self.seeds:
+            if not isinstance(seed, Integral) or not 0 <= seed < _MOST:
+                raise RequestError(f"seeds: expected whole numbers below {_MOST:,}, got {seed!r}")
         choose("dtype", self.dtype, ("float64", "float32"))
         choose("data", self.policy, get_args(Policy))
         check_floor(self.floor)

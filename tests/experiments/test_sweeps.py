@@ -3,16 +3,19 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from experiments import RequestError, load_run
 from experiments.harness.plan import plan
 from experiments.harness.records.models import read_record
-from experiments.harness.records.sweeps import summaries
+from experiments.harness.records.sweeps import SettingSummary, summaries
+from experiments.harness.report.sweep import figures
 from experiments.harness.request import Request
 from experiments.registry import find_experiment
 from frameworks.program import name_of
+from frameworks.task import CLASSIFICATION
 
 from .command import Answer, lockstep
 
@@ -228,3 +231,20 @@ def test_a_setting_holds_in_every_phase_that_has_no_number_of_its_own():
     assert any(frozen)
     other = page.changed((("frozen", False),))
     assert [phase.spec.frozen for phase in other.phases] == frozen
+
+
+def test_a_folder_of_several_sweeps_is_drawn_with_what_each_has_set():
+    def summary(value, **setting):
+        return SettingSummary(setting, "", 1, 1, 1, (value,), value, value, None, "alone", ())
+
+    sweep = [summary(0.5), summary(0.6, hidden=4), summary(0.7, hidden=8), summary(0.8, rate=1.0)]
+    trained = SimpleNamespace(sweep=sweep, task=CLASSIFICATION, title="mine")
+    (drawn,) = figures(trained)
+    assert drawn.title == "Test accuracy against hidden"
+    assert "0.6000 to 0.7000" in drawn.svg
+
+
+@pytest.mark.parametrize("seed", [-1, 2**53, 10**30, 0.5])
+def test_a_seed_that_no_record_can_hold_is_refused(seed):
+    with pytest.raises(RequestError, match="seeds: expected whole numbers below"):
+        Request(seeds=(seed,))

@@ -209,14 +209,10 @@ _ENTRIES: dict[type[Layer], Entry] = {
     kinds.AveragePool2D: _pool("avgpool", 2),
     kinds.GlobalMaxPool: _named("max", "over all places, for every channel"),
     kinds.GlobalAveragePool: _named("mean", "over all places, for every channel"),
-    **dict.fromkeys(
-        (kinds.NearestUpsample1D, kinds.NearestUpsample2D),
-        _named("upsample", "every place repeated"),
-    ),
-    **dict.fromkeys(
-        (kinds.LinearUpsample1D, kinds.BilinearUpsample2D),
-        _named("upsample", "straight lines between the places"),
-    ),
+    kinds.NearestUpsample1D: _named("upsample", "every step repeated"),
+    kinds.NearestUpsample2D: _named("upsample", "every pixel repeated"),
+    kinds.LinearUpsample1D: _named("upsample", "straight lines between the steps"),
+    kinds.BilinearUpsample2D: _named("upsample", "straight lines between the pixels"),
     **dict.fromkeys((kinds.ZeroPadding1D, kinds.ZeroPadding2D), _named("pad", "zeros around it")),
     kinds.Flatten: _named("flatten", "all numbers of an image in one row"),
     kinds.Reshape: _reshape,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from experiments.harness.report.forward_equations import Equation
 from scratch import losses as kinds
 
-__all__ = ["is_known", "loss_equation", "output_of"]
+__all__ = ["loss_equation", "output_of"]
 
 
 class _Term(NamedTuple):
@@ -27,11 +27,6 @@ def output_of(loss: Any) -> str:
     """
     found = _term(loss)
     return found.of if found else "a"
-
-
-def is_known(loss: Any) -> bool:
-    """Return whether a loss has an equation here."""
-    return _term(loss) is not None
 
 
 def loss_equation(loss: Any, outputs: int) -> Equation | None:

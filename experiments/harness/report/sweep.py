@@ -68,9 +68,10 @@ def figures(trained: Trained) -> list[Figure]:
 
 def _draw(trained: Trained, name: str) -> Figure:
     """Draw means over the seeds, a line for each combination of the other numbers."""
-    lines, metric = _lines(trained.sweep, name), trained.task.headline
-    place, words = _places(each.setting[name] for each in trained.sweep), []
-    is_number = all(_number(each.setting[name]) is not None for each in trained.sweep)
+    given = [each for each in trained.sweep if name in each.setting]  # a folder may hold others
+    lines, metric = _lines(given, name), trained.task.headline
+    place, words = _places(each.setting[name] for each in given), []
+    is_number = all(_number(each.setting[name]) is not None for each in given)
     with figure(bottom=0.47 if is_number else 0.62) as (drawn, axes):
         for i, (label, line) in enumerate(lines.items()):
             x, low, mean, high = _points(line, name, place)
@@ -85,7 +86,7 @@ def _draw(trained: Trained, name: str) -> Figure:
             axes.legend(frameon=False, fontsize=7)
         title = f"{metric.title[0].upper()}{metric.title[1:]} against {name.replace('_', ' ')}"
         svg = to_svg(drawn, trained.title, f"{title}: {'; '.join(words)}")
-    return Figure(_caption(trained.sweep, lines), svg, title)
+    return Figure(_caption(given, lines), svg, title)
 
 
 def _lines(summaries: Iterable[SettingSummary], name: str) -> dict[str, list[SettingSummary]]:

@@ -8,7 +8,7 @@ from scratch import optimizers as kinds
 from scratch import schedules
 from scratch.optimizers.optimizer import Wrapper
 
-__all__ = ["is_known", "update"]
+__all__ = ["update"]
 
 Lines = list[str]
 
@@ -39,11 +39,6 @@ def update(optimizer: Any, parameters: int = 0) -> list[Equation]:
             return [*lines, *_own(optimizer.optimizer, scheduled=True)]
         optimizer = optimizer.optimizer
     return [*lines, *_own(optimizer)]
-
-
-def is_known(optimizer: Any) -> bool:
-    """Return whether an optimizer, or what it wraps, has an equation here."""
-    return type(optimizer) in _STEPS or type(optimizer) in _WRAPPERS
 
 
 def _own(optimizer: Any, scheduled: bool = False) -> list[Equation]:

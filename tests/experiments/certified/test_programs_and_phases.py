@@ -122,12 +122,17 @@ def test_another_phase_is_another_certificate(changed, says):
     assert difference(stored, other).startswith(f"phases differ: {says}")
 
 
-def test_only_the_first_epochs_are_computed_where_the_page_says_so():
-    page = replace(experiment_of("dbn"), certified_epochs={"stand-in": 6})
-    first = certify(Problem.load(page, "stand-in"))
-    assert (first.loss, first.trained) == (certified("dbn").loss[:6], [4, 2])
+@pytest.mark.parametrize(
+    ("name", "epochs", "trained"), [("dbn", 6, [4, 2]), ("sorting_transformer", 1, [])]
+)
+def test_only_the_first_epochs_are_computed_where_the_page_says_so(name, epochs, trained):
+    page = replace(
+        experiment_of(name), certified_epochs=dict.fromkeys(("real", "stand-in"), epochs)
+    )
+    first, whole = certify(Problem.load(page, "stand-in")), certified(name)
+    assert (first.loss, first.trained) == (whole.loss[:epochs], trained)
     assert first.test_loss is None
-    assert first.phases == certified("dbn").phases
+    assert (first.phases, first.digests) == (whole.phases, whole.digests)
     assert difference(first, first) == ""
 
 

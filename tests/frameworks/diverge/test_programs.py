@@ -18,7 +18,7 @@ ROWS = {"limit": 512}  # two steps an epoch
 
 def sides(lines, **options):
     """Return scratch's side and PyTorch's, with other lines on its page."""
-    wrong = rewritten(gan.build_pytorch, lines)
+    wrong = rewritten(gan.build_pytorch, lines, called=[gan.game_in_pytorch])
     page = rebuilt(adversaries, "pytorch", lambda own: lambda spec=gan.SPEC: wrong(spec))
     options = ROWS | options
     return side(adversaries, "scratch", **options), side(page, "pytorch", **options)
