@@ -50,4 +50,5 @@ def narrow(name):
         builders=[with_spec(build, spec) for build in whole.builders],
         phases=phases,
         band={},
+        certified_epochs={},
     )
