@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.util import find_spec
+from keyword import iskeyword
 from pathlib import Path
 
 from experiments.harness.experiment import Experiment
@@ -40,6 +41,11 @@ EXPERIMENTS = (
 )
 
 _NAME = re.compile(r"[^\W\d]\w*(-\w+)*")  # of a user's page: a word, or several joined by hyphens
+# Packages that pages import: a page of such a name would be found in the place of the package.
+_IMPORTED = frozenset(
+    "datasets experiments frameworks jax keras lockstep matplotlib numpy pandas scipy scratch "
+    "sklearn tensorflow torch".split()
+)
 _PAGES: dict[str, Experiment] = {}  # users' pages, by name, once named by their path
 
 
@@ -75,6 +81,11 @@ def check_page_name(path: Path) -> None:
         )
     if path.stem in EXPERIMENTS:
         raise RequestError(f"{path}: {path.stem} is an experiment of the suite; rename the page")
+    if iskeyword(path.stem) or path.stem in sys.stdlib_module_names | _IMPORTED:
+        raise RequestError(
+            f"{path}: {path.stem} means something else in Python, or is a package that pages "
+            "import; rename the page"
+        )
 
 
 def _unchanged(path: Path, load: Callable[[], Experiment]) -> Experiment:

@@ -35,4 +35,6 @@ def test_no_file_is_written_over(call):
 def test_a_name_that_no_page_can_have_is_refused(call):
     assert "is an experiment of the suite" in call("new", "xor").err
     assert "a page is named with letters" in call("new", "1st").err
+    for name in ("class", "random", "numpy"):
+        assert "means something else in Python" in call("new", name).err
     assert not [*Path().glob("*.py")]
