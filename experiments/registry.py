@@ -59,6 +59,11 @@ def find_experiment(name: str) -> Experiment:
     (6, 6)
     """
     if not name.endswith(".py"):
+        if name not in EXPERIMENTS and Path(f"{name}.py").is_file():
+            raise RequestError(
+                f"{name} is no experiment of the suite; for the page in this folder, say "
+                f"./{name}.py"
+            )
         module = f"experiments.{choose('experiment', name, EXPERIMENTS)}"
         if module in sys.modules:
             return sys.modules[module].EXPERIMENT

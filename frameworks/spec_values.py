@@ -138,9 +138,12 @@ def _kind_of(value: Any) -> Any:
 def _read(page: str, name: str, kind: Any, text: str) -> Any:
     """Return a value of a field; RequestError says what it takes."""
     try:
-        return _parse(kind, text)
+        value = _parse(kind, text)
     except ValueError:
         raise RequestError(f"{name} of {page}: expected {_expected(kind)}, got {text!r}") from None
+    if name == "hidden" and not all(width > 0 for width in _listed(value)):
+        raise RequestError(f"hidden of {page}: a layer has at least 1 neuron, got {text!r}")
+    return value
 
 
 def _parse(kind: Any, text: str) -> Any:

@@ -92,11 +92,12 @@ def checkout(tmp_path):
     return checkout
 
 
-def test_first_setup_makes_the_venv_and_says_so_in_one_line(checkout):
+def test_first_setup_makes_the_venv_and_says_so_before_and_after(checkout):
     result = checkout.setup()
     assert (result.returncode, checkout.calls) == (0, ["venv", "pip"])
     assert result.stderr.startswith("lockstep: setting up .venv: installing pinned packages")
-    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.endswith("or lockstep after: . .venv/bin/activate\n")
+    assert len(result.stderr.splitlines()) == 2
 
 
 def test_setup_adds_what_is_no_part_of_the_library(checkout):

@@ -100,7 +100,8 @@ add_suite() {  # what is no part of the library: the checkout's other packages, 
 }
 
 install() {
-    say "setting up $venv: installing pinned packages, a few minutes the first time"
+    say "setting up $venv: installing pinned packages, $takes; the first time it takes minutes,\
+ most of them without a word"
     : >"$stamp"
     : >"$log"
     [ -t 1 ] || export PIP_QUIET=1 PIP_PROGRESS_BAR=off  # no terminal: warnings and errors only
@@ -109,6 +110,7 @@ install() {
         explain "pip could not install the packages; its log is $log" "$(cat "$log")"
     add_suite || explain "$venv could not be written" ''
     inputs >"$stamp" || explain "$stamp could not be written" ''
+    say "set up; the command is $venv/bin/lockstep, or lockstep after: . $venv/bin/activate"
 }
 
 trap 'exit 130' INT  # Ctrl-C is not a failure of pip to explain

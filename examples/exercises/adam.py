@@ -4,7 +4,7 @@ m ← β₁ m + (1−β₁) g;  v ← β₂ v + (1−β₂) g²;  θ ← θ − 
 for having started at zero. Optimizers have no gradient to check. `diverge` trains with this one and
 with `scratch.Adam` in lockstep: the single step agrees, and the trajectory does not.
 
-    python examples/exercises/adam.py
+    .venv/bin/python examples/exercises/adam.py
 
 Which step is the first to differ, given that a step's loss is measured before it? What does that
 tell about the mistake? Mend `step`, until the last line says that the two agree. The answers are in

@@ -4,7 +4,7 @@ L = −1/n Σᵢ log pᵢ[yᵢ] with p = softmax(z), for logits z (n, k) and cla
 with respect to the logits is famous for being simple. Is it as simple as below? `check_gradients`
 checks losses, too.
 
-    python examples/exercises/cross_entropy.py
+    .venv/bin/python examples/exercises/cross_entropy.py
 
 Mend `backward`, until this prints "Right." What would the mistake do to a training with `SGD`, and
 what to one with `Adam`? The answers are in `solutions/cross_entropy.py`.

@@ -5,7 +5,7 @@ between the two. `check_gradients` finds nothing below, for `backward` is the de
 `forward`. But is `forward` the Huber loss? `diverge` trains with it and with `scratch.Huber`, from
 the same weights on the same batches, and names the first difference.
 
-    python examples/exercises/huber.py
+    .venv/bin/python examples/exercises/huber.py
 
 Mend the loss, until the last line says that the two agree. The answer is in `solutions/huber.py`.
 """

@@ -3,7 +3,7 @@
 z = X W + b has a gradient for X, for W and for b. `check_gradients` says which of them disagrees
 with central differences: params[0] is W, params[1] is b.
 
-    python examples/exercises/linear.py
+    .venv/bin/python examples/exercises/linear.py
 
 Mend `backward`, until this prints "Right." And why does `check(rows=1)` find nothing? The answer
 is in `solutions/linear.py`.

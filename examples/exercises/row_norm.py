@@ -4,7 +4,7 @@ Each row is shifted to mean 0 and divided by its standard deviation: a = (X − 
 σ² = mean (X − μ)² + ε, means over the row. That is layer normalization without γ and β. The
 backward pass below knows that μ depends on X, and still `check_gradients` says that it is wrong.
 
-    python examples/exercises/row_norm.py
+    .venv/bin/python examples/exercises/row_norm.py
 
 Mend `backward`, until this prints "Right." The answer is in `solutions/row_norm.py`.
 """

@@ -3,7 +3,7 @@
 Swish is a = z σ(z) with σ(z) = 1/(1 + e⁻ᶻ), a ReLU with a soft bend. The forward pass below is
 right, and the backward pass is not: `check_gradients` compares it with central differences.
 
-    python examples/exercises/swish.py
+    .venv/bin/python examples/exercises/swish.py
 
 Mend `backward`, until this prints "Right." The answer is in `solutions/swish.py`.
 """

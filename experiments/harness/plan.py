@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
+import numpy as np
+
 from datasets import Dataset
 from datasets.dataset import Source
 from experiments.harness.cell import Cell
@@ -34,13 +36,17 @@ __all__ = ["DataUsed", "Plan", "first_cell", "plan"]
 
 @dataclass(frozen=True)
 class DataUsed:
-    """Which data a run uses: the fields of a `Dataset` without its arrays."""
+    """Which data a run uses: the fields of a `Dataset` without its arrays.
+
+    `tests_on_training_rows`: its test rows are those of the training.
+    """
 
     name: str
     source: Source
     canonical: bool
     origin: str
     note: str
+    tests_on_training_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,8 @@ def plan(request: Request, around: Surroundings | None = None) -> Plan:
         data = experiment.load_data(request.policy, request.data_dir)
         source = source_digest(experiment.source, experiment.text, *experiment.beside)
         used.append(experiment)
-        about = DataUsed(data.name, data.source, data.canonical, data.origin, data.note)
+        same = np.array_equal(data.X_train, data.X_test)
+        about = DataUsed(data.name, data.source, data.canonical, data.origin, data.note, same)
         data_used.setdefault(data.sha256, about)
         for setting in parse_grid(experiment.spec, request.settings, experiment.name):
             changed = experiment.changed(setting)

@@ -39,7 +39,7 @@ NOT_RUN = {
     r"pip install .*": "needs the network; tests/test_library.py builds what it installs",
     r"\.venv/bin/dask .*": "a scheduler and workers, on as many machines as there are",
     r"\.venv/bin/python tools/.*": "trains for minutes, with one thing changed after another",
-    r"python examples/exercises/.*": "tests/test_exercises.py does what each of them does",
+    r"\.venv/bin/python examples/exercises/.*": "tests/test_exercises.py does what each does",
     r".* --dask .*": "needs a cluster; tests/experiments/workers/test_cluster.py starts one",
     r"lockstep data fetch": "needs the network; tests/datasets asks servers of its own",
     r".* --data real.*": "needs the real data, which no test does",

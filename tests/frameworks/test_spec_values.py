@@ -22,6 +22,12 @@ class Numbers(Spec):
     nested: tuple[tuple[int, ...], ...] = ((1,),)
 
 
+@pytest.mark.parametrize("text", ["hidden=0-6", "hidden=6--1"])
+def test_a_layer_without_neurons_is_refused(text):
+    with pytest.raises(RequestError, match="hidden of page: a layer has at least 1 neuron, got"):
+        parse_grid(Numbers(), [text], "page")
+
+
 def only(text):
     ((setting,),) = parse_grid(Numbers(), [text], "page")
     return setting[1]

@@ -19,6 +19,9 @@ def data_lines(used: Sequence[DataUsed], policy: Policy, width: int = 80) -> Ite
     kinds: dict[str, Iterable[str]] = {"real": real, "stand-ins": invented}
     parts = [f"{kind} for {_listed(names)}" for kind, names in kinds.items() if names]
     yield fill(f"data: {'; '.join(parts)}", width, subsequent_indent="  ", break_long_words=False)
+    if same := dict.fromkeys(each.name for each in used if each.tests_on_training_rows):
+        rows = f"  tested on the rows that they are trained on: {_listed(same)}"
+        yield fill(rows, width, subsequent_indent="  ", break_long_words=False)
     for each in used:
         if each.source == "real" and not each.canonical:
             yield each.note

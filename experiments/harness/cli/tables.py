@@ -17,7 +17,7 @@ from experiments.harness.records.results import (
     remarks,
 )
 from experiments.harness.records.sweeps import SettingSummary, figure_of, summaries
-from experiments.registry import known_experiment
+from experiments.registry import EXPERIMENTS, known_experiment
 from frameworks.console import agreeing, counted, exponent, make_table, spread, two_decimals
 from frameworks.task import Metric, find_task
 
@@ -84,6 +84,22 @@ def show_summary(
         more = f"✗ and {len(objections) - _LINES:,} more, in results.json"
         console.print(Text(more, style="red"))
     console.print(Text(in_a_sentence(results, counts), style="red" if objections else "green"))
+    if command := _next(results):
+        console.print(Text(f"Where it begins, and why: {command}"), soft_wrap=True)
+
+
+def _next(results: Results) -> str:
+    """Return the command that says more of the first pair that differs, or an empty string."""
+    entry = next((each for each in results.agreement if each.verdict == "differ"), None)
+    if entry is None:
+        return ""
+    name = entry.experiment
+    words = ["lockstep diverge", name if name in EXPERIMENTS else f"./{name}.py"]
+    words += ["--between", ",".join(entry.pair)]
+    words += ["--dtype float32"] * (entry.dtype == "float32")
+    words += [f"--seed {entry.seed}"] * (entry.seed > 0)
+    words += [f"--set {each}" for each in entry.label.split()]
+    return " ".join(words)
 
 
 def in_a_sentence(results: Results, counts: str = "") -> str:

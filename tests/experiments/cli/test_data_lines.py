@@ -1,5 +1,7 @@
 """What `lockstep run` says of its data before it trains."""
 
+from dataclasses import replace
+
 from experiments.harness.cli.data_lines import data_lines
 from experiments.harness.plan import DataUsed, plan
 from experiments.harness.request import Request
@@ -32,6 +34,17 @@ def test_a_stand_in_nobody_asked_for_is_explained_with_the_way_to_the_real_data(
     assert why == "They are used because it rains; files.example: 404."
     assert "`lockstep data fetch`" in how
     assert "LOCKSTEP_DATA" in how
+
+
+def test_training_rows_that_are_tested_on_are_said_to_be():
+    same = replace(XOR, tests_on_training_rows=True)
+    assert list(data_lines([same, CHURN], "stand-in"))[1:] == [
+        "  tested on the rows that they are trained on: xor"
+    ]
+    assert [each.tests_on_training_rows for each in plan(Request(("xor", "diabetes"))).data] == [
+        True,
+        False,
+    ]
 
 
 def test_real_data_need_no_explanation_unless_they_were_edited():

@@ -125,3 +125,31 @@ def test_the_table_of_all_experiments_with_three_seeds_is_whole_at_80_columns():
     counts = sum(task.headline.form == ".0f" for task in tasks)  # such as modes covered
     assert text.count(" 4..") == counts
     assert text.count("0.7126..") == text.count("0.9983") == len(EXPERIMENTS) - counts
+
+
+@pytest.mark.parametrize(
+    ("values", "command"),
+    [
+        ({}, "lockstep diverge circle --between scratch,keras"),
+        (
+            {"experiment": "mine", "seed": 3, "dtype": "float32"},
+            "lockstep diverge ./mine.py --between scratch,keras --dtype float32 --seed 3",
+        ),
+        (
+            {"setting": {"hidden": [8], "learning_rate": 0.5}},
+            "lockstep diverge circle --between scratch,keras "
+            "--set hidden=8 --set learning_rate=0.5",
+        ),
+        ({"verdict": "agree"}, None),
+    ],
+)
+def test_the_command_that_finds_where_two_differ_is_named(values, command):
+    cell = as_record(training(implementation="scratch", experiment="circle")[0])
+    pair = {"experiment": "circle", "dtype": "float64", "seed": 0, "pair": ("scratch", "keras")}
+    entry = AgreementEntry.model_construct(**pair | {"verdict": "differ"} | values)
+    results = Results(environment=cell.environment, cells=[cell], agreement=[entry])
+    out = io.StringIO()
+    show_summary(Console(file=out, width=100), results, [])
+    last = out.getvalue().splitlines()[-1]
+    assert last == (f"Where it begins, and why: {command}" if command else last)
+    assert ("lockstep diverge" in last) == bool(command)
