@@ -19,7 +19,7 @@ from frameworks.live.levels import limits_of
 from frameworks.live.matching import match
 from frameworks.live.noise import Noise, measure_noise
 from frameworks.live.pairs import Pair
-from frameworks.live.penalties import penalties_as_decay
+from frameworks.live.penalties import penalties_as_decay, taken_out
 from frameworks.live.proofs import Proof, prove
 from frameworks.live.report import Report
 from frameworks.live.request import Given, Request, open_side
@@ -171,18 +171,20 @@ class Comparison:
             pair=pair,
             limits=limits_of(request.limits),
             ignored=frozenset(request.ignore),
-            exact=self._exact(),
+            exact=self._exact(pair),
             noise=partial(self._noise, pair),
             losses_equal=request.losses_equal,
         ).judge()
 
-    def _exact(self) -> tuple[Trace | None, Trace | None]:
+    def _exact(self, pair: Pair) -> tuple[Trace | None, Trace | None]:
         """Return the live sides in float64, for their rounding errors on the first batch."""
         if self.request.dtype == "float64":
             return None, None
         a, b = (
-            side.trace("float64", self.report, steps=1) if isinstance(side, LiveSide) else None
-            for side in self.sides
+            taken_out(side.trace("float64", self.report, steps=1), judged)
+            if isinstance(side, LiveSide)
+            else None
+            for side, judged in zip(self.sides, (pair.a, pair.b), strict=True)
         )
         return a, b
 

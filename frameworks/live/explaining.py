@@ -71,7 +71,8 @@ def explain(pair: Pair, judged: Judged, again: Again) -> Explanation:
 
 
 def _gap(pair: Pair) -> float:
-    """Return how far apart the losses of the last step are."""
-    a, b = (x.steps[-1].loss if x.steps else np.nan for x in (pair.a, pair.b))
+    """Return how far apart the losses of the last step are that both sides have."""
+    last = min(len(pair.a.steps), len(pair.b.steps)) - 1
+    a, b = (x.steps[last].loss if last >= 0 else np.nan for x in (pair.a, pair.b))
     gap = abs(a - b)
     return float(gap) if np.isfinite(gap) else 0.0

@@ -110,6 +110,9 @@ class Judge:
             limits = [of_outputs if each.place == "outputs" else limits[0] for each in found]
         if self._in_float32 and level in FIRST_BATCH:
             limits = self._rounding_limits(level, len(found))
+            magnified = [1.0 if each.weights else self.pair.magnified for each in found]
+            if level in ("loss", "step"):
+                limits = [limit * more for limit, more in zip(limits, magnified, strict=True)]
         elif level == "step":
             moved = self.carried
             limits = [limits[0] + moved.get(each.weights, 0.0) if each.weights else limits[0]
@@ -154,7 +157,9 @@ class Judge:
                 done.note("whole trainings were not judged: no nudged training says how far "
                           "rounding drives them apart")  # fmt: skip
             return [_limited(each, None) for each in found] if in_float32 else found
-        measured = noise.trajectory[: len(found)] if level == "trajectory" else noise.result
+        measured = noise.result
+        if level == "trajectory":
+            measured = [self.pair.magnified * limit for limit in noise.trajectory[: len(found)]]
         if len(measured) != len(found):
             return found
         pairs = zip(found, measured, strict=True)

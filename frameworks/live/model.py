@@ -141,5 +141,6 @@ class LiveModel(ABC):
     def change(self, place: str, name: str, value: Any) -> bool:
         """Change a setting of the copy; return whether that was possible.
 
-        `place` is a layer's path, "loss", "optimizer" or "schedule"; the name is that in its facts.
+        `place` is a layer's path, "loss", "optimizer", "optimizer, group 2" or "schedule"; the name
+        is that in its facts.
         """

@@ -1,6 +1,6 @@
 """Two traces and what corresponds in them; and one comparison of the two."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,12 +28,23 @@ class Compared:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two traces, their names, and what corresponds."""
+    """Two traces, their names, and what corresponds.
+
+    Where penalties are taken out of the losses of one side, rounding in them is `magnified`: the
+    loss with its penalties, divided by that without.
+    """
 
     a: Trace
     b: Trace
     names: tuple[str, str]
     matching: Matching
+    magnified: float = 1.0
+
+    @property
+    def swapped(self) -> "Pair":
+        """The same with the sides swapped."""
+        names = self.names[1], self.names[0]
+        return replace(self, a=self.b, b=self.a, names=names, matching=self.matching.swapped)
 
     def own(self, side: int, exact: Trace) -> "Pair":
         """Return one side paired with its own trace in another dtype, item by item as here."""

@@ -6,13 +6,14 @@ compare the two, the penalty is taken out of the loss and its gradient, and stat
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 
 import numpy as np
 
 from frameworks.live.pairs import Pair, clips
 from frameworks.recordings.trace import Facts, LayerTrace, StepTrace, Trace, Weight
 
-__all__ = ["penalties_as_decay"]
+__all__ = ["penalties_as_decay", "taken_out"]
 
 Arrays = Sequence[np.ndarray]
 
@@ -26,7 +27,7 @@ def penalties_as_decay(pair: Pair) -> tuple[Pair, str]:
     decays = [any(facts.values.get("coupled_decay") for facts in x.optimizer)
               for x in (pair.a, pair.b)]  # fmt: skip
     for k, (own, other) in enumerate((sides, sides[::-1])):
-        if own is None or other is None or pair.a.dtype != "float64":
+        if own is None or other is None:
             continue
         if any(own.rates) and not any(other.rates) and decays[1 - k] and not decays[k]:
             traces = [pair.a, pair.b]
@@ -38,8 +39,25 @@ def penalties_as_decay(pair: Pair) -> tuple[Pair, str]:
                 f"one: gradients, and the losses of the first {steps} steps, without them; later "
                 "losses are not compared, but the weights at the end are"
             )
-            return replace(pair, a=traces[0], b=traces[1]), note
+            magnified = _ratio(own.trace.first_loss, traces[k].first_loss)
+            return replace(pair, a=traces[0], b=traces[1], magnified=magnified), note
     return pair, ""
+
+
+def taken_out(trace: Trace, judged: Trace) -> Trace:
+    """Return another trace of a side as its judged one is: penalties as decays, if they are there.
+
+    So its own trace in float64 differs from that in float32 by rounding alone.
+    """
+    own, other = _Penalties.of(trace), _Penalties.of(judged)
+    if own is None or other is None or not any(own.rates) or any(other.rates):
+        return trace
+    return own.as_decay()
+
+
+def _ratio(whole: float, rest: float) -> float:
+    """Return how much larger the relative rounding of a loss is when a part is taken out of it."""
+    return max(1.0, abs(whole / rest)) if rest and isfinite(whole / rest) else 1.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +84,8 @@ class _Penalties:
                 if not isinstance(rate, float | int):
                     return None
                 rates[k] = float(rate)
-                said[k] = layer.facts.said.get(f"{part}_decay", "").partition(", ")[0]
+                words = layer.facts.said.get(f"{part}_decay", "")
+                said[k] = words.partition(", a gradient")[0]
         return cls(trace, rates, said)
 
     def as_decay(self) -> Trace:
@@ -116,7 +135,7 @@ class _Penalties:
 
     def _penalty(self, weights: Arrays) -> float:
         pairs = zip(self.rates, weights, strict=True)
-        return sum(rate / 2 * float((w * w).sum()) for rate, w in pairs)
+        return sum(rate / 2 * float((w * w).sum(dtype=float)) for rate, w in pairs)
 
     def _without(self, gradients: Arrays, weights: Arrays) -> list[np.ndarray]:
         triples = zip(gradients, self.rates, weights, strict=True)

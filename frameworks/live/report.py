@@ -140,7 +140,7 @@ class Report:
     def _print_explanation(self, console: Console, explanation: Explanation) -> None:
         table = make_table("difference by difference", "level", "final loss")
         for each in explanation.found:
-            share = "" if each.share is None else f"{each.share:.0%}"
+            share = "" if each.share is None else f"{each.share:z.0%}"
             table.add_row(each.cause.sentence, each.level, share)
         console.print(table)
         if explanation.stuck:
@@ -166,7 +166,7 @@ class Report:
 def _settings_table(names: tuple[str, str], settings: Sequence[Setting]) -> Table:
     table = make_table("settings that differ", *names)
     for column in table.columns[1:]:
-        column.justify = "left"
+        column.justify, column.overflow = "left", "fold"
     for each in settings:
         words = f"{each.name} (equal in meaning)" if each.equal else each.name
         table.add_row(f"{each.place}: {words}", each.a, each.b)

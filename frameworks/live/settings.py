@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from frameworks.live.correspondence import place_of
 from frameworks.live.pairs import Pair
 from frameworks.live.wording import spoken
@@ -149,10 +151,12 @@ def _optimizer(pair: Pair) -> Iterator[Setting]:
 def _decay_alike(pair: Pair) -> bool:
     """Return whether every weight is pulled to zero alike, by a penalty or by the optimizer.
 
-    A penalty l Σ w² is, for the gradient, a coupled decay of 2 l.
+    A penalty l Σ w² is, for the gradient, a coupled decay of 2 l; in float32, two numbers that it
+    rounds to one are equal.
     """
+    held = np.float32 if pair.a.dtype == pair.b.dtype == "float32" else float
     return all(
-        _equal(_decay(pair.a, each.a[0]), _decay(pair.b, each.b[0]))
+        _equal(float(held(_decay(pair.a, each.a[0]))), float(held(_decay(pair.b, each.b[0]))))
         for each in pair.matching.weights
     )
 

@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim import Adam, Optimizer
 
 from frameworks.live.model import Training
-from frameworks.pytorch.facts import set_fact
+from frameworks.pytorch.facts import set_fact, set_of_group
 from frameworks.pytorch.hooks import use_biased_running_variance
 from frameworks.recordings.trace import Facts
 
@@ -34,6 +34,9 @@ class Remedies:
     def change(self, place: str, name: str, value: Any) -> bool:
         """Change a setting by its name in the facts; return whether that was possible."""
         own = self.training
+        for k, group in enumerate(own.optimizer.param_groups):
+            if place == f"optimizer, group {k + 1}":
+                return set_of_group(own.optimizer, group, name, value)
         parts = {"loss": own.loss, "optimizer": own.optimizer, "schedule": own.scheduler}
         thing = parts.get(place) or dict(own.model.named_modules()).get(place)
         if thing is None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from frameworks.keras.facts.rounding import rounded
 from frameworks.keras.loading import keras
 from frameworks.live.stating import Entry, number
 
@@ -50,7 +51,7 @@ def _attribute(layer: Any, name: str) -> Any:
 
 
 def _penalty(part: str, name: str, regularizer: Any) -> Iterator[tuple[str, Entry]]:
-    """Yield the λ of g + λ w, which is 2 l for l Σ w², and the l of l Σ |w|."""
+    """Yield the λ of g + λ w, which is 2 l for l Σ w², and the l of l Σ |w|: those that act."""
     if regularizer is None:
         return
     l1, l2 = (getattr(regularizer, each, None) for each in ("l1", "l2"))
@@ -58,10 +59,14 @@ def _penalty(part: str, name: str, regularizer: Any) -> Iterator[tuple[str, Entr
         what = type(regularizer).__name__
         yield f"{part}_penalty", (what, f"{name}={what}")
     if l2 is not None and number(l2):
-        rate = number(l2)
-        yield (
-            f"{part}_decay",
-            (2 * rate, f"{name}=L2({rate:.10g}), a gradient of {2 * rate:.10g} w"),
-        )
+        rate, words = _acting(f"{name}=L2", number(l2))
+        yield f"{part}_decay", (2 * rate, f"{words}, a gradient of {2 * rate:.10g} w")
     if l1 is not None and number(l1):
-        yield f"{part}_l1", (number(l1), f"{name}=L1({number(l1):.10g})")
+        yield f"{part}_l1", _acting(f"{name}=L1", number(l1))
+
+
+def _acting(name: str, x: float) -> tuple[float, str]:
+    """Return the number that acts, as Keras casts it, and the words for it."""
+    acts = rounded(x)
+    said = f"{name}({x:.10g})"
+    return acts, said if acts == x else f"{said}, rounded to {acts:.10g}"

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from frameworks.live.correspondence import WeightPair
+from frameworks.live.correspondence import WeightPair, place_of
 from frameworks.live.levels import cancels
-from frameworks.live.pairs import Compared, Pair, clips
+from frameworks.live.pairs import Compared, Pair, clips, joined
 from frameworks.live.proofs.cause import Cause, Proof
 from frameworks.live.proofs.gradient_changes import CHANGES, Gradients
-from frameworks.live.proofs.sentences import both, listed
+from frameworks.live.proofs.sentences import advice, both, listed
 from frameworks.recordings.trace import Trace
 
 __all__ = ["prove_gradient"]
@@ -18,13 +18,15 @@ _ROUNDING = 1e-9  # of a norm, which is clipped to a number that somebody wrote
 
 
 def prove_gradient(pair: Pair, found: Compared) -> Proof:
-    """Prove a frozen or detached weight, a factor, a clipping, or a decay in the gradient.
+    """Prove a lone bias, a frozen or detached weight, a factor, a clipping, or a decay.
 
     No side's facts say what its gradient is: only what both numbers show is named. Where an
     optimizer clips, a step of one's own may clip at another place: then no factor is a cause.
     """
     differing = [each for each in _pairs(pair) if each.differs]
-    if found.weights is None or not differing:
+    if found.weights is None:
+        return _lone_bias(pair, found)
+    if not differing:
         return Proof()
     proofs = [_waiting, _frozen, _frozen_row]
     if not clips(pair.a) and not clips(pair.b):
@@ -52,6 +54,32 @@ def _gradients(pair: Pair, each: WeightPair) -> Gradients:
         b.gradients[j],
         a.dtype,
     )
+
+
+def _lone_bias(pair: Pair, found: Compared) -> Proof:
+    """A layer has a bias on one side only, as both sides say; it is zero until the first step."""
+    for i, j in pair.matching.layers:
+        for trace, layer, other in (
+            (pair.a, pair.a.layers[i], pair.b.layers[j]),
+            (pair.b, pair.b.layers[j], pair.a.layers[i]),
+        ):
+            names = [trace.weights[k].name for k in layer.weights]
+            has = [each.facts.values.get("bias") for each in (layer, other)]
+            if found.place in names and found.place.endswith(".bias") and has == [True, False]:
+                return Proof([_bias_cause(pair, i, j)])
+    return Proof()
+
+
+def _bias_cause(pair: Pair, i: int, j: int) -> Cause:
+    ours, theirs = place_of(pair.a.layers, i), place_of(pair.b.layers, j)
+    x, y = pair.a.layers[i].facts, pair.b.layers[j].facts
+    said = [
+        f"has {'a' if facts.values['bias'] else 'no'} bias in {place}"
+        for facts, place in ((x, ours), (y, theirs))
+    ]
+    remedy = advice(pair.names[1], theirs, y, x, ("bias",))
+    sentence = both(pair.names, said[0], said[1])
+    return Cause(sentence, joined(ours, theirs), ("bias",), advice=remedy)
 
 
 def _waiting(pair: Pair, found: list[Gradients]) -> Cause | None:

@@ -50,7 +50,7 @@ def phrase(facts: Facts, settings: Sequence[str], where: str = "") -> str:
         found.append(f"corrects the bias with {listed(numbers)}")
         rest = [name for name in rest if name not in corrections]
     if _DECAYS.keys() & set(rest):
-        found.append(_decay(facts.values))
+        found.append(_decay(facts))
         rest = [name for name in rest if name not in _DECAYS]
     found += [say(facts.values.get(name)) for name, say in _VERBS.items() if name in rest]
     rest = [name for name in rest if name not in _VERBS]
@@ -73,9 +73,14 @@ _BETAS = {"correction_beta_1": "β₁", "correction_beta_2": "β₂"}
 _DECAYS = {"coupled_decay": "through the gradient", "decoupled_decay": "beside the gradient"}
 
 
-def _decay(values: Mapping[str, Any]) -> str:
-    """Return how the weights decay."""
-    said = [f"by {values[name]:.6g} {how}" for name, how in _DECAYS.items() if values.get(name)]
+def _decay(facts: Facts) -> str:
+    """Return how the weights decay, and what was meant if the framework rounded it."""
+    said = []
+    for name, how in _DECAYS.items():
+        words = facts.said.get(name, "")
+        if facts.values.get(name):
+            rounded = f" ({words})" if "rounded to" in words else ""
+            said.append(f"by {facts.values[name]:.10g} {how}{rounded}")
     return f"decays the weights {listed(said)}" if said else "does not decay the weights"
 
 

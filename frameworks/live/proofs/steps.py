@@ -10,12 +10,12 @@ from frameworks.live.levels import cancels
 from frameworks.live.pairs import Pair
 from frameworks.live.proofs.cause import Cause, Proof, exchanged, smallest
 from frameworks.live.proofs.embeddings import by_occurrence, prove_occurrences
+from frameworks.live.proofs.groups import Groups
 from frameworks.live.proofs.mistakes import Mistake, mistakes
 from frameworks.live.proofs.schedules import describe_schedules
-from frameworks.live.proofs.sentences import advice, both, listed, phrase
+from frameworks.live.proofs.sentences import both, listed
 from frameworks.live.proofs.step_side import StepSide, apart, near
 from frameworks.live.settings import differing, same_kind
-from frameworks.live.tracing import Change
 from frameworks.live.wording import a_kind
 
 __all__ = ["prove_steps"]
@@ -184,29 +184,23 @@ class _Steps:
 
     def _cause(self, settings: tuple[str, ...]) -> Cause:
         a, b = self.a, self.b
-        i, j = next(
-            each for each in self.groups
-            if min(each) >= 0 and set(settings) & {
-                _SCHEDULE, *differing(a.trace.optimizer[each[0]], b.trace.optimizer[each[1]])}
-        )  # fmt: skip
-        x, y = a.trace.optimizer[i], b.trace.optimizer[j]
         own = [name for name in settings if name != _SCHEDULE]
-        parts = [[phrase(facts, own)] if own else [] for facts in (x, y)]
+        limit = _ROUNDING[a.trace.dtype]
+        moved = (each for each in self.compared if apart(each, a.taken[0], b.taken[0]) > limit)
+        groups = Groups(self.pair, own, frozenset(moved))
+        parts = [[text] for text in groups.phrases] if own else [[], []]
         if _SCHEDULE in settings:
             words = describe_schedules(a.trace.schedule, b.trace.schedule)
             for part, text in zip(parts, words, strict=True):
                 part.append(text)
-        several = len(a.trace.optimizer) > 1 or len(b.trace.optimizer) > 1
-        where = f" for {a.trace.weights[self.groups.index((i, j))].name}" if several else ""
-        said = [listed(part) + where for part in parts]
-        changes = tuple(Change("optimizer", name, x.values.get(name)) for name in own)
-        complete = len(changes) == len(settings) and not several  # a change is for all groups
+        said = [listed(part) for part in parts]
+        complete = len(own) == len(settings)
         return Cause(
             both((a.name, b.name), said[0], said[1]),
             "optimizer" if own else "schedule",
             tuple(own) or ("schedule",),
-            remedy=changes if complete else (),
-            advice=advice(b.name, "the optimizer", y, x, own) if complete else "",
+            remedy=groups.remedy if complete else (),
+            advice=groups.advice if complete else "",
         )
 
     def _two_biases(self, of_b: Sequence[Weights]) -> list[Cause]:

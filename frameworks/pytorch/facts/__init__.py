@@ -1,6 +1,6 @@
 """What PyTorch's modules, functions, losses, optimizers and schedulers say of themselves."""
 
-from frameworks.pytorch.facts.changing import set_fact
+from frameworks.pytorch.facts.changing import set_fact, set_of_group
 from frameworks.pytorch.facts.functions import function_facts
 from frameworks.pytorch.facts.layers import layer_facts
 from frameworks.pytorch.facts.losses import loss_facts
@@ -14,4 +14,5 @@ __all__ = [
     "optimizer_facts",
     "schedule_facts",
     "set_fact",
+    "set_of_group",
 ]

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-__all__ = ["set_fact"]
+__all__ = ["set_fact", "set_of_group"]
 
 _MODULES = {
     "epsilon": "eps",
@@ -37,13 +37,14 @@ def set_fact(thing: Any, name: str, value: Any) -> bool:
     Of an optimizer it is set in every parameter group.
     """
     if isinstance(thing, Optimizer):
-        return all([_set_of_group(thing, group, name, value) for group in thing.param_groups])
+        return all([set_of_group(thing, group, name, value) for group in thing.param_groups])
     if isinstance(thing, nn.Module):
         return _set_of_module(thing, name, value)
     return False
 
 
-def _set_of_group(optimizer: Optimizer, group: dict[str, Any], name: str, value: Any) -> bool:
+def set_of_group(optimizer: Optimizer, group: dict[str, Any], name: str, value: Any) -> bool:
+    """Set a fact of one parameter group of an optimizer; return if it could be."""
     if name in ("coupled_decay", "decoupled_decay"):
         decoupled = type(optimizer).__name__ == "AdamW" or group.get("decoupled_weight_decay")
         if bool(decoupled) != (name == "decoupled_decay"):
