@@ -68,6 +68,15 @@ def test_python_numbers_are_rounded():
     assert torch.tensor(0.9, dtype=torch.float64).item() == 0.9
 
 
+def test_penalty_is_rounded():
+    """Keras casts the λ of L2 and L1 by way of float32, in float64, too."""
+    W = random(4, 3)
+    for penalty, total in ((keras.regularizers.L2, W**2), (keras.regularizers.L1, np.abs(W))):
+        assert_apart(penalty(0.01)(constant(W)), 0.01 * total.sum(), 2.2e-8)
+        for held in (2.0**-7, float(np.float32(0.01))):
+            assert_same(penalty(held)(constant(W)), held * total.sum())
+
+
 def test_dropout_scale():
     """Both divide by 1 − rate in training; which numbers are dropped differs."""
     torch.manual_seed(0)

@@ -84,6 +84,48 @@ def test_a_second_bias_that_is_trained_is_found_at_the_first_step():
     assert "whose sum moves twice as far" in report.cause
 
 
+def penalized(l2, decay, reduction="mean"):
+    """Return a dense network with an L2 penalty, and its port that decays by so much."""
+    rng = np.random.default_rng(0)
+    ours = compiled(
+        L.Input((6,)), L.Dense(8, "relu", kernel_regularizer=keras.regularizers.L2(l2)), L.Dense(3),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )  # fmt: skip
+    theirs = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+    first, *others = theirs.parameters()
+    groups = [{"params": [first], "weight_decay": decay}, {"params": others}]
+    side = Training(
+        theirs,
+        loss=nn.CrossEntropyLoss(reduction=reduction),
+        optimizer=torch.optim.SGD(groups, lr=RATE),
+    )
+    return ours, side, rng.normal(size=(40, 6)), rng.integers(0, 3, 40)
+
+
+def test_the_rounded_rate_of_a_penalty_is_a_cause_and_hides_no_other():
+    report = diverge(*penalized(0.01, 0.02, "sum"), steps=10, batch_size=8, explain_all=True)
+    found = [(each.level, each.cause.settings) for each in report.explanation.found]
+    assert found == [("loss", ("reduction",)), ("step", ("coupled_decay",))]
+    assert report.explanation.rest == "", str(report)
+    cause = report.explanation.found[1].cause
+    assert "(kernel_regularizer=L2(0.01), rounded to 0.009999999776)" in cause.sentence
+    rate = 2 * float(np.float32(0.01))
+    assert cause.advice == (
+        f"give group 1 of the optimizer of pytorch weight_decay={rate!r}, or choose a λ that "
+        "float32 holds"
+    )
+    shares = [each.share for each in report.explanation.found]
+    assert sum(shares) == pytest.approx(1, abs=1e-9)  # all of it, but for rounding
+
+
+@pytest.mark.parametrize("l2", [0.01, 1.0])
+def test_a_penalty_is_taken_out_of_the_loss_in_float32_too(l2):
+    """The larger one is 15 times the rest of the loss, whose rounding it magnifies."""
+    report = diverge(*penalized(l2, 2 * l2), steps=10, batch_size=8, dtype="float32")
+    assert report.same, str(report)
+    assert all(level.verdict == "same" for level in report.levels)
+
+
 def test_every_stock_default_that_differs_is_explained_down_to_the_last_digit():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 6, 6, 2)), rng.integers(0, 3, 40)

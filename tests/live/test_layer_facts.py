@@ -12,6 +12,7 @@ from frameworks.live.settings import differing
 from frameworks.pytorch import facts as pytorch_facts
 from frameworks.recordings.trace import Facts
 from frameworks.scratch import facts as scratch_facts
+from frameworks.spec import float32
 from tests.live.layer_pairs import KERAS, PYTORCH, Pair
 
 L = keras.layers
@@ -219,3 +220,12 @@ def test_a_penalty_is_stated_as_the_decay_of_the_gradient_that_it_is() -> None:
     """0.125 Σ w² has the gradient 0.25 w."""
     layer = L.Dense(3, kernel_regularizer=keras.regularizers.L2(0.125))
     assert stated(layer, (4,)).values["kernel_decay"] == 0.25
+
+
+@pytest.mark.parametrize(("name", "times"), [("l2", 2), ("l1", 1)])
+def test_a_penalty_is_stated_as_keras_rounds_it_to_float32(name: str, times: int) -> None:
+    penalty = keras.regularizers.L1L2(**{name: 0.01})
+    found = stated(L.Dense(3, kernel_regularizer=penalty), (4,))
+    fact = {"l2": "kernel_decay", "l1": "kernel_l1"}[name]
+    assert found.values[fact] == times * float32(0.01) != times * 0.01
+    assert "(0.01), rounded to 0.009999999776" in found.said[fact]

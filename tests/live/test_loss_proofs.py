@@ -193,6 +193,24 @@ def gradient_proof(change: Change, trainable: tuple[bool, bool] = (True, True)) 
     return both_ways(pair, "gradient", first)
 
 
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_bias_that_one_side_lacks_is_the_cause_if_both_say_so(stated: bool) -> None:
+    traces = []
+    for name, word, has in (("keras", "use_bias", True), ("pytorch", "bias", not stated)):
+        facts = Facts("dense", {"bias": has}, {"bias": f"{word}={has}"})
+        layer = LayerTrace("fc", facts, (0, 1) if name == "keras" else (0,))
+        parts = [Weight("fc.kernel", START[0]), Weight("fc.bias", START[1])][: len(layer.weights)]
+        gradients = [KERNEL, BIAS][: len(parts)]
+        traces.append(trace(name, layers=[layer], weights=parts, gradients=gradients))
+    found = difference("gradient of fc.bias", BIAS, np.zeros(3), 1e-12)
+    proof = both_ways(pair_of(*traces), "gradient", Compared("fc.bias", found))
+    assert len(proof.causes) == stated
+    for cause in proof.causes:
+        assert (cause.place, cause.settings) == ("fc", ("bias",))
+        assert cause.sentence == "keras has a bias in fc, pytorch no bias in fc"
+        assert cause.advice == "give fc of pytorch bias=True"
+
+
 NORM = float(np.sqrt((KERNEL**2).sum() + (BIAS**2).sum()))
 GRADIENTS: dict[str, tuple[Change, str, str | None]] = {
     "a factor": (

@@ -117,6 +117,16 @@ def test_other_penalties_are_not_equal_to_a_coupled_decay(ours: tuple[float, ...
     assert not any(row.equal for row in found)
 
 
+@pytest.mark.parametrize(("dtype", "equal"), [("float32", True), ("float64", False)])
+def test_decays_that_float32_rounds_to_one_are_equal_in_float32(dtype: str, equal: bool) -> None:
+    rate = 2 * float32(0.01)
+    penalized = with_values(Facts("dense"), kernel_decay=rate, bias_decay=rate)
+    sgd = with_values(Facts("sgd"), learning_rate=0.5)
+    a = model("keras", penalized, optimizer=[sgd], dtype=dtype)
+    b = model("pytorch", Facts("dense"), optimizer=[with_values(sgd, coupled_decay=0.02)])
+    assert [row.equal for row in rows(a, replace(b, dtype=dtype))] == [equal] * 3
+
+
 FORMS = [
     # what the loss takes and what the model ends in, of each side; whether they come to the same
     ("probabilities", "softmax", "logits", "dense", True),

@@ -13,9 +13,10 @@ from frameworks.keras.loading import keras
 from frameworks.live.correspondence import WeightPair
 from frameworks.live.descent import Descent
 from frameworks.live.proofs import Proof
+from frameworks.live.tracing import Change
 from frameworks.pytorch import facts as pytorch_facts
 from frameworks.recordings.trace import Facts, LayerTrace, Trace
-from tests.live.hand_made import steps_proof, steps_trace
+from tests.live.hand_made import steps_proof, steps_trace, with_values
 
 STEPS, SHAPES = 8, [(3, 2), (2,)]
 Weights = list[np.ndarray]
@@ -200,6 +201,60 @@ def test_a_group_of_weights_with_another_rate_is_the_cause() -> None:
     (cause,) = steps_proof(a, b).causes
     assert cause.settings == ("learning_rate",)
     assert cause.sentence == "keras has lr=0.125 for w1, pytorch lr=0.5 for w1"
+
+
+def decaying_groups(*decays: float) -> list[Facts]:
+    return [
+        with_values(Facts("sgd"), learning_rate=0.125, **({"coupled_decay": d} if d else {}))
+        for d in decays
+    ]
+
+
+def decayed(decays: Sequence[float], weights: Sequence[float], **parts: Any) -> Trace:
+    """Return steps of gradient 1 from numbers, each of which decays."""
+    taken, now = [], list(weights)
+    for _ in range(STEPS):
+        now = [w - 0.125 * (1 + d * w) for w, d in zip(now, decays, strict=True)]
+        taken.append([np.full(2, w) for w in now])
+    start = [np.full(2, w) for w in weights]
+    ones = [[np.ones(2)] * len(start)] * STEPS
+    return steps_trace(start=start, gradients=ones, taken=taken, **parts)
+
+
+def test_all_weights_of_the_groups_that_decay_are_named_on_each_side() -> None:
+    """The bias is 0, so that only the kernel moves otherwise in the first step."""
+    weights, names = (0.0, 1.0, 2.0), ["one.bias", "two.kernel", "three"]
+    a = decayed((0, 0, 0.5), weights, framework="keras", names=names,
+                optimizer=decaying_groups(0, 0.5), groups=[0, 0, 1])  # fmt: skip
+    b = decayed((0.25, 0.25, 0.5), weights, framework="pytorch", names=["0", "1", "2"],
+                optimizer=decaying_groups(0.25, 0.5), groups=[0, 0, 1])  # fmt: skip
+    (cause,) = steps_proof(a, b).causes
+    assert cause.sentence == (
+        "keras does not decay one.bias and two.kernel; pytorch decays 0 and 1 by 0.25 through the "
+        "gradient"
+    )
+    assert cause.remedy == (Change("optimizer, group 1", "coupled_decay", None),)
+
+
+def test_of_many_weights_those_are_named_that_are_apart_first() -> None:
+    weights, names = (0.0, 0.0, 0.0, 1.0, 0.0), list("abcde")
+    a = decayed((0,) * 5, weights, framework="keras", names=names,
+                optimizer=decaying_groups(0, 0), groups=[0, 0, 0, 0, 1])  # fmt: skip
+    b = decayed((0.5,) * 5, weights, framework="pytorch", names=names,
+                optimizer=decaying_groups(0.5), groups=[0] * 5)  # fmt: skip
+    (cause,) = steps_proof(a, b).causes
+    assert cause.sentence.startswith("keras does not decay d, a, b and 2 others; pytorch decays d")
+
+
+def test_a_group_that_would_need_two_decays_has_no_remedy() -> None:
+    a = decayed((0, 0.5), (1.0, 2.0), framework="keras", optimizer=decaying_groups(0, 0.5),
+                groups=[0, 1])  # fmt: skip
+    b = decayed((0.5, 0.5), (1.0, 2.0), framework="pytorch", optimizer=decaying_groups(0.5))
+    (cause,) = steps_proof(a, b).causes
+    assert cause.sentence == (
+        "keras does not decay w0, pytorch decays w0 by 0.5 through the gradient"
+    )
+    assert (cause.remedy, cause.advice) == ((), "")
 
 
 def test_two_biases_that_both_move_are_the_cause() -> None:
