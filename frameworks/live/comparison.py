@@ -6,11 +6,9 @@ from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 
-import numpy as np
-
-from frameworks.console import Advance
+from frameworks.console import Advance, counted
 from frameworks.live.carried import sizes_of
-from frameworks.live.correspondence import Matching, Network, WeightPair, names_in
+from frameworks.live.correspondence import Matching, Network, WeightPair, check_ignored, names_in
 from frameworks.live.data import Data
 from frameworks.live.descent import UNREADABLE
 from frameworks.live.explaining import explain
@@ -25,7 +23,7 @@ from frameworks.live.report import Report
 from frameworks.live.request import Given, Request, open_side
 from frameworks.live.settings import Setting, differing_settings
 from frameworks.live.tracing import Change, Course, LiveSide, draw_course
-from frameworks.live.weight_matching import hand_over
+from frameworks.live.weight_matching import copied, hand_over
 from frameworks.recordings import check_rows, check_same_data, read_trace
 from frameworks.recordings.trace import Trace
 
@@ -57,10 +55,14 @@ class Comparison:
         ]
         for trace in filter(None, self.recorded):
             self.request = replace(self.request, dtype=trace.dtype, seed=trace.seed or 0)
+            if self.request.steps not in (Request.steps, len(trace.steps)):
+                taken = f"the recording's {counted(len(trace.steps), 'step')} are taken"
+                self.notes.append(f"{taken}, not {self.request.steps:,}")
 
     def run(self, explain_all: bool = False) -> Report:
         """Compare, prove why the two first differ, and report; or why they differ at all."""
         self._share_weights()
+        check_ignored(self.request.ignore, self.networks)
         first, second = (self._trace(side) for side in self.sides)
         self.steps = min(len(first.steps), len(second.steps))
         pair, note = penalties_as_decay(Pair(first, second, self.names, self.matching))
@@ -77,6 +79,11 @@ class Comparison:
     def _prove(self, pair: Pair, judged: Judged) -> Proof:
         """Return the proven causes; settings of a recording may be such that none can be sought."""
         assert judged.found is not None
+        if judged.level == "inputs" and judged.found.weights and all(self.recorded):
+            judged.note(
+                "the two were recorded from different initial weights and cannot be told apart "
+                "further; compare one of them live"
+            )
         try:
             return prove(pair, judged.level, judged.found)
         except UNREADABLE:
@@ -135,7 +142,8 @@ class Comparison:
         for recorded in filter(None, self.recorded):
             check_same_data(recorded, side.digests(model))
         layers, _ = model.trace_layers(side.rows(0))
-        return Network(name, layers, model.weights(), model.states())
+        stated = model.loss_facts, *model.optimizer_facts, *filter(None, [model.schedule_facts])
+        return Network(name, layers, model.weights(), model.states(), stated)
 
     @cached_property
     def matching(self) -> Matching:
@@ -154,12 +162,14 @@ class Comparison:
         source = self.request.weights
         if source is not None and any(self.recorded):
             source = "b" if self.recorded[0] is None else "a"
+        if source is not None and None in self.recorded:
+            self.notes.append(f"both start from the weights of {self.names[source == 'b']}")
         if source == "a":
             own[1] = hand_over(done, own[0], own[1])
-            states[1] = _copied(done.states, states[0], states[1])
+            states[1] = copied(done.states, states[0], states[1])
         elif source == "b":
             own[0] = hand_over(back, own[1], own[0])
-            states[0] = _copied(back.states, states[1], states[0])
+            states[0] = copied(back.states, states[1], states[0])
         for side, weights, learned in zip(self.sides, own, states, strict=True):
             if isinstance(side, LiveSide):
                 side.weights, side.states = weights, learned
@@ -236,12 +246,3 @@ class Comparison:
 def _described(trace: Trace, position: int) -> str:
     layer = trace.layers[position]
     return f"{layer.path} ({layer.facts.kind})" if layer.path else layer.facts.kind
-
-
-def _copied(
-    pairs: list[tuple[int, int]], source: list[np.ndarray], target: list[np.ndarray]
-) -> list[np.ndarray]:
-    found = list(target)
-    for i, j in pairs:
-        found[j] = source[i]
-    return found

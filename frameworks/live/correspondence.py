@@ -1,11 +1,13 @@
 """What corresponds in two models: layers, weights and states, by their positions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from frameworks.recordings.trace import LayerTrace, Trace, Weight
+from frameworks.errors import choose
+from frameworks.live.wording import spoken
+from frameworks.recordings.trace import Facts, LayerTrace, Trace, Weight
 
-__all__ = ["Matching", "Network", "WeightPair", "names_in", "place_of"]
+__all__ = ["Matching", "Network", "WeightPair", "check_ignored", "names_in", "place_of"]
 
 
 @dataclass(frozen=True)
@@ -16,11 +18,13 @@ class Network:
     layers: Sequence[LayerTrace]
     weights: Sequence[Weight]
     states: Sequence[Weight]
+    stated: Sequence[Facts] = ()  # of the loss, the optimizer and the schedule
 
     @classmethod
     def of(cls, name: str, trace: Trace) -> "Network":
         """Return the network of a trace."""
-        return cls(name, trace.layers, trace.weights, trace.states)
+        stated = [trace.loss, *trace.optimizer, *filter(None, [trace.schedule])]
+        return cls(name, trace.layers, trace.weights, trace.states, stated)
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,26 @@ def names_in(place: str) -> set[str]:
     """Return all names by which a place may be asked for: both sides', with or without "layer"."""
     names = place.split(" / ")
     return {*names, *(name.removeprefix("layer ") for name in names)}
+
+
+def check_ignored(names: Iterable[str], networks: Iterable[Network]) -> None:
+    """RequestError for a name by which nothing of any network is asked for."""
+    known = dict.fromkeys(name for network in networks for name in _known(network))
+    for name in names:
+        if not name.startswith("optimizer, groups "):
+            choose("name in ignore", name, known)
+
+
+def _known(network: Network) -> list[str]:
+    """Return the names of layers, weights and states, of parts of the training, and of settings."""
+    layers = network.layers
+    places = [layer.path for layer in layers] + [place_of(layers, k) for k in range(len(layers))]
+    places += [each.name for each in (*network.weights, *network.states)]
+    facts = [*(layer.facts for layer in layers), *network.stated]
+    settings = [name for each in facts for name in each.values]
+    found = [name for place in places if place for name in sorted(names_in(place))]
+    parts = ["inputs", "targets", "outputs", "loss", "optimizer", "schedule", "kind"]
+    return list(dict.fromkeys([*found, *parts, *settings, *map(spoken, settings)]))
 
 
 def _called(path: str) -> str:

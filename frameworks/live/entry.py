@@ -47,13 +47,15 @@ def diverge(
     other then takes the recorded steps in the recorded dtype. Two recordings need no X.
 
     X and y are arrays (n, ...). A list of arrays is several inputs, or several targets; without y
-    the inputs are the targets. A tuple (y_a, y_b) gives each side its own form of the targets, and
-    `inputs` its own form of X, as an array or by a function: `inputs=(None, to_tokens)`. `mapping`
-    names layers or weights that correspond where kind and order do not tell: {"dense_2": "fc"}.
-    `limits` replaces those of levels: {"trajectory": 1e-10}. `ignore` leaves out layers, weights
-    and settings, by name. With `losses_equal=True` a loss that is written differently, but moves
-    the weights alike, counts as a difference. With `explain_all=True` the remedy of each proven
-    cause is applied to a copy of b, and the comparison goes on to the next difference.
+    the inputs are the targets. A tuple (y_a, y_b) gives each side its own form of the targets; with
+    one y, PyTorch's losses of numbers and steps of the user's own take its shape as it is, (n,) or
+    (n, 1), and may broadcast it. `inputs` gives each its own form of X, as an array or by a
+    function: `inputs=(None, to_tokens)`. `mapping` names layers or weights that correspond where
+    kind and order do not tell: {"dense_2": "fc"}. `limits` replaces those of levels: {"trajectory":
+    1e-10}. `ignore` leaves out layers, weights and settings, by names that one of the two has. With
+    `losses_equal=True` a loss that is written differently, but moves the weights alike, counts as a
+    difference. With `explain_all=True` the remedy of each proven cause is applied to a copy of b,
+    and the comparison goes on to the next difference.
     RequestError says in one sentence why two trainings cannot be compared.
     """
     recorded = [isinstance(side, str | PathLike) for side in (a, b)]

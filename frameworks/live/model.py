@@ -57,7 +57,7 @@ class LiveModel(ABC):
     versions: Mapping[str, str]
     notes: list[str]
     takes_labels: bool | None = None  # the loss: classes as labels, or one-hot; None: either
-    targets_as_given: bool = False  # those of one side's own are not shaped as the outputs
+    targets_as_given: bool = False  # one side's own, or of a step of its own: not shaped
 
     @abstractmethod
     def __init__(self, training: Training, rows: Rows, dtype: str) -> None:
@@ -85,10 +85,15 @@ class LiveModel(ABC):
 
     def adapt_targets(self, y: Arrays, outputs: Arrays) -> Arrays:
         """Return targets as the loss takes them; `outputs`: those of some rows, canonical."""
+        pairs = zip(y, (*outputs, *y[len(outputs) :]), strict=False)
         return tuple(
-            fit_target(target, output.shape, self.takes_labels, self.notes, self.targets_as_given)
-            for target, output in zip(y, (*outputs, *y[len(outputs) :]), strict=False)
+            fit_target(target, output.shape, self.takes_labels, self.notes, self.leaves_target(k))
+            for k, (target, output) in enumerate(pairs)
         )
+
+    def leaves_target(self, position: int) -> bool:
+        """Return whether a target keeps its shape, (n,) or (n, 1), whatever the output's is."""
+        return self.targets_as_given
 
     @abstractmethod
     def weights(self) -> list[Weight]:

@@ -22,6 +22,10 @@ from frameworks.live.settings import Setting
 __all__ = ["Report"]
 
 _WIDTH = 79
+_UNREAD = (
+    "lockstep's reference does not reproduce {} here: something is at work that it does not read, "
+    "such as a mask; no cause can be proven."
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Report:
     difference: Difference | None = None
     between: bool = False  # the difference arises on the way into the place
     causes: Sequence[Cause] = ()  # proven
-    odd: str | None = None  # the side whose numbers do not follow from what it says of itself
+    odd: str | None = None  # the side whose numbers the reference does not reproduce
     settings: Sequence[Setting] = ()
     explanation: Explanation | None = None  # of all differences, if it was asked for
     notes: Sequence[str] = ()
@@ -118,8 +122,8 @@ class Report:
             _say(console, "  ", f"Cause: {cause.sentence}.", "bold")
             if cause.advice:
                 _say(console, "  ", f"Remedy: {cause.advice}.")
-        if self.odd:
-            _say(console, "  ", f"The numbers of {self.odd} do not follow from its own settings.")
+        if self.odd and not self.causes:
+            _say(console, "  ", _UNREAD.format(self.odd))
         if self.explanation is not None:
             self._print_explanation(console, self.explanation)
         for note in self.notes:
@@ -165,7 +169,7 @@ class Report:
 
 def _settings_table(names: tuple[str, str], settings: Sequence[Setting]) -> Table:
     table = make_table("settings that differ", *names)
-    for column in table.columns[1:]:
+    for column in table.columns:
         column.justify, column.overflow = "left", "fold"
     for each in settings:
         words = f"{each.name} (equal in meaning)" if each.equal else each.name

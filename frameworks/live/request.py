@@ -60,6 +60,8 @@ class Request:
                 f"X has {rows} rows, fewer than a batch of {self.batch_size}; give a smaller "
                 "batch_size"
             )
+        if isinstance(self.ignore, str) or not all(isinstance(x, str) for x in self.ignore):
+            raise RequestError(f"ignore must be a list of names, got {self.ignore!r}")
         if self.dtype not in ("float64", "float32"):
             raise RequestError(f"dtype must be 'float64' or 'float32', got {self.dtype!r}")
         if self.weights not in ("a", "b", None):
@@ -84,11 +86,42 @@ def kind_of_training(training: Training) -> type[LiveModel]:
 def open_side(given: Any, side: int, data: Data, course: Course, dtype: str) -> LiveSide:
     """Return a live side; RequestError for what is no training."""
     given = _as_training(given)
+    _refuse_classes(given)
     kind = kind_of_training(given)
     if given.step is not None and data.w is not None:
         raise RequestError("sample_weight cannot be handed to a step of your own; leave one out")
     X, y = (tuple(_in_dtype(a, dtype) for a in each[side]) for each in (data.X, data.y))
     return LiveSide(given, kind, X, y, data.w, course, data.own_targets)
+
+
+def _refuse_classes(training: Training) -> None:
+    """RequestError for a class where an object of it is needed."""
+    losses = training.loss if isinstance(training.loss, list | tuple) else [training.loss]
+    parts = [training.model, *losses, training.optimizer, training.scheduler]
+    for each in parts:
+        if isinstance(each, type):
+            name = _short(each)
+            given = "model.parameters()" if name.startswith("torch.optim.") else ""
+            given = "optimizer" if "lr_scheduler" in name else given
+            raise RequestError(f"{name} is a class; call it: {name}({given})")
+
+
+def _short(cls: type) -> str:
+    """Return the name under which people know a class: nn.CrossEntropyLoss, torch.optim.Adam."""
+    for place, name in _PLACES.items():
+        if cls.__module__.startswith(place):
+            return f"{name}.{cls.__name__}"
+    return cls.__name__
+
+
+_PLACES = {
+    "torch.nn.": "nn",
+    "torch.optim.lr_scheduler": "torch.optim.lr_scheduler",
+    "torch.optim": "torch.optim",
+    "keras.src.losses": "keras.losses",
+    "keras.src.optimizers": "keras.optimizers",
+    "scratch": "scratch",
+}
 
 
 def _as_training(given: Any) -> Training:

@@ -9,7 +9,7 @@ import numpy as np
 
 from frameworks.live.correspondence import place_of
 from frameworks.live.pairs import Pair
-from frameworks.live.wording import spoken
+from frameworks.live.wording import in_words, spoken
 from frameworks.recordings.trace import Facts, Trace
 
 __all__ = ["Setting", "differing", "differing_settings", "same_kind"]
@@ -81,7 +81,7 @@ def _rows(
     if not same_kind(x, y):
         yield Setting(place, "kind", x.kind, y.kind)
     for name in differing(x, y):
-        words = [each.said.get(name, "not set") for each in (x, y)]
+        words = [in_words(each, name, "not set") for each in (x, y)]
         equal = (skipped or {}).get(name, False)
         yield Setting(place, spoken(name), words[0], words[1], name, equal)
 

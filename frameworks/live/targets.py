@@ -1,12 +1,14 @@
 """Targets as a loss takes them: labels, one-hot, or numbers shaped as the outputs."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from frameworks.errors import RequestError
 from frameworks.recordings.digests import is_one_hot
 
-__all__ = ["fit_target"]
+__all__ = ["check_reconstruction", "fit_target"]
 
 
 def fit_target(
@@ -20,8 +22,8 @@ def fit_target(
 
     `labels`: whether classes are given as labels (n, ...) or one-hot (n, ..., k); None leaves
     them as they are. Numbers (n,) for outputs (m, 1), or the other way round, take the outputs'
-    shape, which is noted: broadcast against each other they would be n² pairs. With `as_given`,
-    for targets that were given for this side alone, they do not: its loss may well broadcast.
+    shape, which is noted. With `as_given` they do not: a loss that broadcasts the two against each
+    other, to n² pairs, does so in the user's own training, too.
 
     >>> fit_target(np.array([2, 0]), (2, 3), labels=False, notes=[])
     array([[0., 0., 1.],
@@ -50,6 +52,26 @@ def fit_target(
             notes.append(note)
         return y.reshape(len(y), *inner)
     return y
+
+
+def check_reconstruction(X: Sequence[int], output: Sequence[int], kind: str) -> None:
+    """RequestError unless inputs (n, ...) can be the targets of outputs (n, ...), by their shapes.
+
+    `kind` is that of the loss; of those that are not known nothing is.
+    """
+    size, own = math.prod(output[1:]), math.prod(X[1:])
+    labels = any(own * classes == size for classes in output[1:])
+    if kind in _SHAPED and own != size and not labels:
+        raise RequestError(
+            "y is missing; without it the inputs are the targets, and rows of shape "
+            f"{tuple(X[1:])} do not fit outputs of shape {tuple(output[1:])}"
+        )
+
+
+_SHAPED = (
+    *("categorical cross-entropy", "binary cross-entropy", "huber"),
+    *("mean squared error", "mean absolute error", "half squared error"),
+)
 
 
 def _whole(y: np.ndarray) -> bool:

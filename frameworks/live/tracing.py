@@ -10,6 +10,7 @@ from frameworks.console import Advance
 from frameworks.draws import Dropped, step_masks
 from frameworks.errors import RequestError
 from frameworks.live.model import LiveModel, Rows, Training
+from frameworks.live.targets import check_reconstruction
 from frameworks.recordings.digests import canonical_target, digests_of
 from frameworks.recordings.trace import Arrays, StepTrace, Trace
 
@@ -99,7 +100,9 @@ class LiveSide:
         if self._fitted is None:
             X, model = self._first(dtype)
             outputs = model.outputs(self._take(X, (), 0))
-            model.targets_as_given = self.own_targets
+            if not self.y and len(X) == 1 and self.training.step is None:
+                check_reconstruction(X[0].shape, outputs[0].shape, model.loss_facts.kind)
+            model.targets_as_given = self.own_targets or self.training.step is not None
             self._fitted = X, model.adapt_targets(self.y, outputs)
             self._notes = model.notes
         else:

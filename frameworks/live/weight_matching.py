@@ -8,7 +8,7 @@ from frameworks.errors import RequestError
 from frameworks.live.correspondence import Matching, Network, WeightPair, place_of
 from frameworks.recordings.trace import Weight
 
-__all__ = ["Taken", "hand_over", "pair_rest", "pair_weights"]
+__all__ = ["Taken", "copied", "hand_over", "pair_rest", "pair_weights"]
 
 Taken = set[tuple[int, int]]  # side and position of the weights that are paired
 
@@ -100,4 +100,14 @@ def hand_over(
         for k, j in enumerate(pair.b):
             own = np.reshape(total, found[j].shape) if k == 0 else np.zeros_like(found[j])
             found[j] = own
+    return found
+
+
+def copied(
+    pairs: Sequence[tuple[int, int]], source: Sequence[np.ndarray], target: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """Return the target's states with the source's in the places that correspond."""
+    found = list(target)
+    for i, j in pairs:
+        found[j] = source[i]
     return found

@@ -1,6 +1,8 @@
 """The names of settings and kinds in plain words, for tables and sentences."""
 
-__all__ = ["a_kind", "spoken"]
+from frameworks.recordings.trace import Facts
+
+__all__ = ["a_kind", "in_words", "spoken"]
 
 _KINDS = {
     "relu": "ReLU",
@@ -135,6 +137,20 @@ def spoken(name: str) -> str:
         if name.endswith(ending):
             return f"{name.removesuffix(ending).replace('_', ' ')}: {words}"
     return name.replace("_", " ")
+
+
+def in_words(facts: Facts, name: str, unstated: str) -> str:
+    """Return a setting in the framework's own words; `unstated` if it does not state it.
+
+    A momentum of running statistics is a share that is kept, or one that is replaced.
+
+    >>> in_words(Facts("batch normalization", {"keep": 0.9}, {"keep": "momentum=0.1"}), "keep", "")
+    'momentum=0.1 (keeps 90%)'
+    """
+    words, value = facts.said.get(name, unstated), facts.values.get(name)
+    if name == "keep" and isinstance(value, float):
+        return f"{words} (keeps {100 * value:.6g}%)"
+    return words
 
 
 _OF_WEIGHTS = {

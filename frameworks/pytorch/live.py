@@ -106,6 +106,13 @@ class PyTorchLive(LiveModel):
             for a, output, own in triples
         )
 
+    def leaves_target(self, position: int) -> bool:
+        """Return whether a loss is given a target as it is: all but those that would refuse it."""
+        loss = self.training.loss
+        several = isinstance(loss, list | tuple) and position < len(loss)
+        kind = loss_facts(loss[position] if several else loss).kind
+        return self.targets_as_given or kind != "binary cross-entropy"
+
     def weights(self) -> list[Weight]:
         return self._weights.read()
 

@@ -59,6 +59,10 @@ class ScratchLive(LiveModel):
         channels = convolutions[0].params[0].shape[2]
         return tuple(_channels_last(x, channels) if x.ndim == 4 else x for x in X)
 
+    def leaves_target(self, position: int) -> bool:
+        """Return False: a loss of scratch refuses targets of another shape than its outputs'."""
+        return False
+
     def weights(self) -> list[Weight]:
         return [
             Weight(f"{path}.{part.replace(' ', '_')}", p.copy())

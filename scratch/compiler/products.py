@@ -40,6 +40,8 @@ def _rearranged(call: Call) -> list[Call]:
     if call.function is not np.matmul or any(a.ndim != 3 for a in call.inputs):
         return [call]
     A, B = call.inputs
+    if np.may_share_memory(A, B):  # A Aᵀ, of which BLAS computes a half
+        return [call]
     (s, n, d), k = A.shape, B.shape[2]
     is_small = max(n * d, d * k) <= _LARGEST and A.dtype == B.dtype == call.out.dtype
     is_slow = d == 1 or (_in_rows(A) and _in_rows(B.mT) and not _in_rows(B))

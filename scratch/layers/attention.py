@@ -7,7 +7,7 @@ import numpy as np
 from scratch.checks import require_positive
 from scratch.initializers import zeros
 from scratch.layers.activations import softmax
-from scratch.layers.dense import affine, affine_backward
+from scratch.layers.dense import affine, affine_params
 from scratch.layers.layer import Layer
 from scratch.layers.masking import Mask
 
@@ -102,11 +102,14 @@ class SelfAttention(Layer):
         """Set the gradients; return dX (n, t, d)."""
         *inner, outer = self._pairs(self.params)
         *d_inner, d_outer = self._pairs(self.grads)
-        joined = affine_backward(da, self.joined, outer[0], d_outer)
-        parts = attend_backward(self._split(joined), self.q, self.k, self.v, self.weights)
+        affine_params(da, self.joined, d_outer)
+        joined = self._split(affine(da, outer[0].T))
+        parts = attend_backward(joined, self.q, self.k, self.v, self.weights)
         dX = np.zeros_like(self.X)
         for dz, (W, *_), grads in zip(parts, inner, d_inner, strict=True):
-            dX = dX + affine_backward(self._join(dz), self.X, W, grads)
+            dz = self._join(dz)
+            affine_params(dz, self.X, grads)
+            dX = dX + affine(dz, W.T)
         return dX
 
     def _pairs(self, arrays: list[np.ndarray]) -> list[list[np.ndarray]]:

@@ -7,7 +7,7 @@ import numpy as np
 from scratch.initializers import zeros
 from scratch.layers.layer import Layer
 
-__all__ = ["Dense", "affine", "affine_backward"]
+__all__ = ["Dense", "affine", "affine_params"]
 
 
 class Dense(Layer):
@@ -55,11 +55,12 @@ class Dense(Layer):
 
     def backward(self, dz: np.ndarray) -> np.ndarray:
         """Set dW and db; return dX = dz Wᵀ."""
-        return affine_backward(dz, self.X, self.W, self.grads)
+        self.backward_params(dz)
+        return affine(dz, self.W.T)
 
     def backward_params(self, dz: np.ndarray) -> None:
         """Set dW = Xᵀ dz and db = Σᵢ dzᵢ."""
-        _set_grads(_rows(dz), _rows(self.X), self.grads)
+        affine_params(dz, self.X, self.grads)
 
 
 def affine(X: np.ndarray, W: np.ndarray, *b: np.ndarray) -> np.ndarray:
@@ -72,16 +73,9 @@ def affine(X: np.ndarray, W: np.ndarray, *b: np.ndarray) -> np.ndarray:
     return (z + b[0] if b else z).reshape(*X.shape[:-1], W.shape[1])
 
 
-def affine_backward(
-    dz: np.ndarray, X: np.ndarray, W: np.ndarray, grads: Sequence[np.ndarray]
-) -> np.ndarray:
-    """Set dW = Xᵀ dz and, where there are biases, db = Σ dz over all rows; return dX = dz Wᵀ."""
-    dz = _rows(dz)
-    _set_grads(dz, _rows(X), grads)
-    return (dz @ W.T).reshape(X.shape)
-
-
-def _set_grads(dz: np.ndarray, X: np.ndarray, grads: Sequence[np.ndarray]) -> None:
+def affine_params(dz: np.ndarray, X: np.ndarray, grads: Sequence[np.ndarray]) -> None:
+    """Set dW = Xᵀ dz and, where there are biases, db = Σ dz, over all rows."""
+    X, dz = _rows(X), _rows(dz)
     dW, *db = grads
     dW[...] = X.T @ dz
     if db:

@@ -66,7 +66,7 @@ def recurrent(frozen=True):
     rng = np.random.default_rng(0)
     ours = compiled(L.Input((6, 4)), L.LSTM(5), L.Dense(1), loss="mse")
     theirs = descending(LastOfLSTM(frozen), loss=nn.MSELoss())
-    return ours, theirs, rng.normal(size=(40, 6, 4)), rng.normal(size=40)
+    return ours, theirs, rng.normal(size=(40, 6, 4)), rng.normal(size=(40, 1))
 
 
 @pytest.mark.parametrize("network", [dense, convolutional, recurrent])

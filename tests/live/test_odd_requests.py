@@ -1,5 +1,8 @@
 """Requests and data that no comparison can be made of are refused in a sentence."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -26,12 +29,37 @@ def training(frozen=False):
         ("steps must be at most 1,000,000", {"steps": 10**30}),
         ("seed must be an integer of at least 0", {"seed": -1}),
         ("mapping must be a dict", {"mapping": ["0"]}),
+        ("ignore must be a list of names, got 'bias'", {"ignore": "bias"}),
+        ("unknown name in ignore 'bais'; did you mean 'bias'", {"ignore": ["kernel", "bais"]}),
     ],
 )
 def test_what_cannot_be_compared_is_refused(says, options):
     given = {"X": X, "y": y, "steps": 1, "batch_size": 4} | options
     with pytest.raises(RequestError, match=says):
         diverge(training(), training(), **given)
+
+
+@pytest.mark.parametrize(
+    ("says", "parts"),
+    [
+        ("nn.CrossEntropyLoss is a class; call it: nn.CrossEntropyLoss()",
+         {"loss": torch.nn.CrossEntropyLoss}),
+        ("torch.optim.Adam is a class; call it: torch.optim.Adam(model.parameters())",
+         {"optimizer": torch.optim.Adam}),
+        ("nn.Linear is a class; call it: nn.Linear()", {"model": torch.nn.Linear}),
+    ],
+)  # fmt: skip
+def test_a_class_is_refused_where_an_object_of_it_is_needed(says, parts):
+    with pytest.raises(RequestError, match=f"^{re.escape(says)}$"):
+        diverge(training(), replace(training(), **parts), X, y, steps=1, batch_size=4)
+
+
+@pytest.mark.parametrize("loss", [torch.nn.CrossEntropyLoss(), torch.nn.MSELoss()])
+def test_a_forgotten_y_is_named_where_the_inputs_cannot_be_the_targets(loss):
+    model = torch.nn.Linear(2, 3)
+    side = Training(model, loss=loss, optimizer=torch.optim.SGD(model.parameters(), lr=0.5))
+    with pytest.raises(RequestError, match=r"^y is missing; .* shape \(2,\) .* shape \(3,\)$"):
+        diverge(side, side, X, steps=1, batch_size=4)
 
 
 def test_a_mask_that_hides_nothing_is_no_mask():

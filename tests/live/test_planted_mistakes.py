@@ -108,7 +108,7 @@ CAUSES = {  # what only the words of the second side tell
     "a layer the optimizer lacks": "optimizer of {two} was not given inner.kernel and inner.bias",
     "gradients that add up": "in {two} the gradients of earlier steps are not cleared",
     "a schedule": "follows no schedule; {two} follows an exponential schedule",
-    "another running mean": "has momentum=0.1 in norm, {two} momentum=0.5 in norm",
+    "another running mean": "has momentum=0.1 (keeps 90%) in norm, {two} momentum=0.5 (keeps 50%)",
 }
 
 

@@ -53,6 +53,13 @@ def test_a_live_side_with_its_own_weights_differs_at_the_inputs(path):
     assert diverge(path, training(), X, y, weights=None).same
 
 
+def test_another_number_of_steps_than_the_recorded_is_not_taken_and_noted(path):
+    for steps, notes in ((10, ["the recording's 12 steps are taken, not 10"]), (12, [])):
+        report = diverge(path, training(), X, y, steps=steps)
+        assert report.steps == 12
+        assert [note for note in report.notes if "steps" in note] == notes
+
+
 def test_another_learning_rate_than_the_recorded_differs_at_the_step(path):
     report = diverge(path, training(rate=0.25), X, y)
     assert (report.same, report.level) == (False, "step")
@@ -62,7 +69,9 @@ def test_two_recordings_are_compared_without_data(path, tmp_path):
     record(training(seed=1), X, y, path=tmp_path / "other", **SHORT)
     record(training(), X, y, path=tmp_path / "again", **SHORT)
     assert diverge(path, tmp_path / "again").same
-    assert diverge(str(path), str(tmp_path / "other")).level == "inputs"
+    report = diverge(str(path), str(tmp_path / "other"))
+    assert report.level == "inputs"
+    assert any("compare one of them live" in note for note in report.notes)
 
 
 @pytest.mark.parametrize(("step", "level"), [(0, "loss"), (1, "step"), (8, "trajectory")])

@@ -58,7 +58,7 @@ def recurrent():
     ours = from_scratch(scratch.LSTM(4, 5), scratch.Dense(5, 1), loss=MeanSquaredError())
     rng = np.random.default_rng(0)
     theirs = training(Last(), loss=nn.MSELoss())
-    return ours, theirs, rng.normal(size=(40, 6, 4)), rng.normal(size=40)
+    return ours, theirs, rng.normal(size=(40, 6, 4)), rng.normal(size=(40, 1))
 
 
 @pytest.mark.parametrize("network", [dense, convolutional, recurrent])

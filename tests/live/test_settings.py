@@ -9,6 +9,9 @@ import pytest
 
 from frameworks.live.correspondence import Matching, WeightPair
 from frameworks.live.pairs import Pair
+from frameworks.live.proofs import Cause
+from frameworks.live.proofs.sentences import phrase
+from frameworks.live.report import Report
 from frameworks.live.settings import Setting, differing, differing_settings
 from frameworks.recordings.trace import Facts, LayerTrace, Trace, Weight
 from frameworks.spec import float32
@@ -46,6 +49,31 @@ def test_a_row_says_each_side_in_its_own_words() -> None:
     theirs = {**SAID, "epsilon": "eps=1e-08"}
     b = model("pytorch", optimizer=[Facts("adam", {**ADAM, "epsilon": 1e-8}, theirs)])
     assert rows(a, b) == [Setting("optimizer", "ε", "epsilon=1e-07", "eps=1e-08", "epsilon")]
+
+
+def test_a_momentum_says_what_it_keeps_where_the_words_are_the_same() -> None:
+    a, b = (
+        Facts("batch normalization", {"keep": keep}, {"keep": "momentum=0.99"})
+        for keep in (0.99, 0.01)
+    )
+    (row,) = rows(model("keras", a), model("pytorch", b))
+    assert (row.a, row.b) == ("momentum=0.99 (keeps 99%)", "momentum=0.99 (keeps 1%)")
+    assert phrase(b, ["keep"], "bn") == "has momentum=0.99 (keeps 1%) in bn"
+
+
+def test_the_table_shows_long_settings_whole() -> None:
+    words = "kernel_regularizer=L2(0.0009765625)_and_more_that_cannot_be_broken"
+    row = Setting("a_layer_of_the_user", "kernel: pull towards zero", words, "weight_decay=0")
+    text = str(Report(("keras", "pytorch"), 1, 1, "float64", 0, levels=(), settings=[row]))
+    column = slice(text.splitlines()[2].index("keras"), text.splitlines()[2].index("pytorch"))
+    assert words in "".join(line[column].strip() for line in text.splitlines()[4:])
+
+
+def test_a_side_that_is_not_reproduced_is_not_blamed_where_nothing_is_proven() -> None:
+    report = Report(("keras", "pytorch"), 1, 1, "float64", 0, levels=(), odd="keras")
+    sentence = "lockstep's reference does not reproduce keras here: something is at work"
+    assert sentence in str(report)
+    assert sentence not in str(replace(report, causes=[Cause("keras doubles", "loss")]))
 
 
 def test_the_place_of_an_ε_of_0_has_no_meaning() -> None:

@@ -83,6 +83,8 @@ LOSSES = {
         nn.KLDivLoss(),
         ["reduction", "takes"],
     ),
+    "scratch's mean of squares": (scratch.MeanSquaredError(), nn.MSELoss(), []),
+    "scratch's sum of squares": (scratch.SumSquaredError(), nn.MSELoss(reduction="sum"), []),
     "scratch": (scratch.CategoricalCrossEntropy(), nn.CrossEntropyLoss(), []),
     "scratch's weighted mean": (
         scratch.CategoricalCrossEntropy(class_weights=[1, 2], weighted_mean=True),

@@ -28,8 +28,9 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(PATHS)}  # this checko
 def assert_stopped(said: str, kept: int, cells: int, arguments: tuple[str, ...]) -> None:
     """The command said what is kept and how to go on, and no more."""
     command = shlex.join(["lockstep", *arguments])
+    trainings = "training is" if cells == 1 else "trainings are"
     assert said.endswith(
-        f"\n{kept} of {cells} trainings are kept in run\nstopped; repeat with: {command}\n"
+        f"\n{kept} of {cells} {trainings} kept in run\nstopped; repeat with: {command}\n"
     ), said
     assert "Traceback" not in said
 

@@ -192,7 +192,8 @@ def _conclude(
 ) -> None:
     """Show what the results come to, and where they are."""
     show_summary(console, results, results.against, counts)
-    written = f"{store.folder / 'results.json'}, results.csv, trainings.csv, report.html"
+    report = store.folder / "report.html"
+    written = f"report: {report}; beside it results.json, results.csv, trainings.csv"
     console.print(Text(printable(written)), soft_wrap=True)
     if as_json:
         print(to_json(results).decode(), end="")

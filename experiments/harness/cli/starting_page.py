@@ -1,8 +1,8 @@
 """starting_page: which of three irises is this flower?
 
-Four lengths of 150 flowers, standardised on the 120 training rows; one hidden layer of eight ReLU
-neurons, three outputs; categorical cross-entropy, Glorot uniform weights, biases of zero, Adam with
-learning rate 0.01, batches of 16, 40 epochs.
+Four lengths of 150 flowers, standardised on the 120 training rows; one hidden layer of ReLU
+neurons, an output for each class; categorical cross-entropy, Glorot uniform weights, biases of
+zero, Adam in batches. How many of each is in `Numbers`.
 
 Source: Fisher, "The use of multiple measurements in taxonomic problems", Annals of Eugenics, 1936.
 Expected: a test accuracy of 0.9 to 1.
@@ -28,6 +28,7 @@ class Numbers(Spec):
     hidden: int = 8
     epochs: int = 40
     batch_size: int = 16
+    # Frameworks round some of their settings to float32: here they are rounded for all, once.
     learning_rate: float = float32(1e-2)
     beta_1: float = float32(0.9)
     beta_2: float = float32(0.999)

@@ -9,6 +9,8 @@ from frameworks.recordings.trace import Facts, Trace
 
 __all__ = ["LossSide"]
 
+_OF_ELEMENTS = ("mean squared error", "mean absolute error", "huber")  # they broadcast
+
 
 @dataclass(frozen=True)
 class LossSide:
@@ -48,6 +50,16 @@ class LossSide:
         z = self.outputs if outputs is None else outputs
         targets = self.trace.targets or self.trace.inputs  # the inputs are to be reconstructed
         return None if z is None else loss_value(facts, z, targets[0])
+
+    def of_all_pairs(self) -> float | None:
+        """Return the loss of every output with every target, as outputs (n, 1) give with (n,)."""
+        z, n = self.outputs, len(self.trace.outputs[0])
+        targets = self.trace.targets[:1]
+        if z is None or n < 2 or not targets or not z.size == targets[0].size == n:
+            return None
+        if self.facts.kind not in _OF_ELEMENTS:
+            return None
+        return loss_value(self.facts, np.repeat(z, n, axis=0), np.tile(targets[0].ravel(), n))
 
     @property
     def penalty(self) -> float | None:

@@ -145,7 +145,17 @@ class _Losses:
         if len(found) != 1:
             return Proof(odd=odd.name)
         (words,) = found
-        return Proof([Cause(f"{odd.name} {words}", "loss", odd=odd.name)], odd=odd.name)
+        column = self._column(odd) if words.startswith("broadcasts") else ""
+        cause = Cause(f"{odd.name} {words}", "loss", odd=odd.name, advice=column)
+        return Proof([cause], odd=odd.name)
+
+    def _column(self, odd: LossSide) -> str:
+        """Say how a loss that broadcasts is given targets that are shaped as its outputs."""
+        flat = odd.trace.outputs[0].ndim == 1
+        shaped, words = ("y[:, 0]", "without a") if flat else ("y[:, None]", "with a")
+        pair = f"({shaped}, y)" if odd is self.a else f"(y, {shaped})"
+        given = f"give {odd.name} targets {words} column"
+        return f"{given}, {shaped}, in its loop, and give diverge y={pair}"
 
 
 def _phrase(side: LossSide, settings: Sequence[str]) -> str:
@@ -179,6 +189,9 @@ def _mistakes(side: LossSide) -> Iterator[tuple[str, float | None]]:
     evaluated = side.value(side.facts, side.trace.outputs[0])
     if evaluated is not None and evaluated != value:
         yield "computes its loss in evaluation mode", evaluated + penalty
+    if (of_pairs := side.of_all_pairs()) is not None:
+        shapes = f"outputs {z.shape} with targets {(n,) if z.ndim > 1 else (n, 1)}"
+        yield f"broadcasts {shapes} to {(n, n)} in its loss", of_pairs + penalty
     for words, outputs in _other_outputs(side.facts, z):
         other = side.value(side.facts, outputs)
         yield words, None if other is None else other + penalty

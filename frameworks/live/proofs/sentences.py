@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from frameworks.live.wording import spoken
+from frameworks.live.wording import in_words, spoken
 from frameworks.recordings.trace import Facts
 
 __all__ = ["advice", "both", "listed", "phrase"]
@@ -54,7 +54,7 @@ def phrase(facts: Facts, settings: Sequence[str], where: str = "") -> str:
         rest = [name for name in rest if name not in _DECAYS]
     found += [say(facts.values.get(name)) for name, say in _VERBS.items() if name in rest]
     rest = [name for name in rest if name not in _VERBS]
-    words = dict.fromkeys(facts.said.get(name, f"no {_briefly(name)}") for name in sorted(rest))
+    words = dict.fromkeys(in_words(facts, name, f"no {_briefly(name)}") for name in sorted(rest))
     found += [f"has {listed(list(words))}"] if words else []
     return listed(found) + (f" in {where}" if where else "")
 

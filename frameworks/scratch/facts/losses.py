@@ -32,7 +32,7 @@ def loss_facts(loss: Any, logits: bool | None = None) -> Facts:
     if isinstance(loss, scratch.WeightedMean):  # without weights of rows, the loss inside
         return loss_facts(loss.loss, logits)
     kind = _KINDS.get(type(loss), name)
-    summed = isinstance(loss, scratch.SumSquaredError | scratch.HalfSquaredError)
+    summed = type(loss) in (scratch.SumSquaredError, scratch.HalfSquaredError)
     entries: Entries = {"reduction": ("sum" if summed else "mean", name)}
     if kind.endswith("cross-entropy"):
         entries |= _cross_entropy(loss)

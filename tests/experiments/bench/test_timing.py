@@ -100,7 +100,7 @@ def test_what_comes_before_the_first_record_is_no_part_of_the_steps(monkeypatch)
                 yield {"loss": 1.0}
 
     work, clock = load_work(CHURN, 20), Clock()
-    monkeypatch.setattr(timing, "load_work", lambda *which: replace(work, draws=True))
+    monkeypatch.setattr(timing, "load_work", lambda *which: replace(work, no_loop="it draws"))
     monkeypatch.setattr(timing, "_estimator", lambda *which: Estimator())
     monkeypatch.setattr(timing, "time", clock)
     result = time_variant(CHURN, "scratch", 20)

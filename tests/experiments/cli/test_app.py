@@ -219,7 +219,8 @@ def test_run_quietly_shows_the_sum_and_nothing_else(call, tmp_path):
     first, second = answer.out.splitlines()
     assert (answer.code, answer.err) == (0, "")
     assert first == "1 of 1 training finished; 1 trained, 0 kept."
-    assert second.endswith("results.json, results.csv, trainings.csv, report.html")
+    assert second.startswith("report: ")
+    assert second.endswith("report.html; beside it results.json, results.csv, trainings.csv")
     again = call("run", "xor", *options, "--quiet")
     assert again.out.splitlines()[0] == "1 of 1 training finished; 0 trained, 1 kept."
 

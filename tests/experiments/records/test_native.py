@@ -99,12 +99,16 @@ def test_a_native_plan_shares_nothing_with_a_lockstep_plan():
 
 def test_every_experiment_trains_natively_and_python_does_not():
     request = Request(EXPERIMENTS, dtype="float64", policy="stand-in", native=True)
-    single = [name for name in EXPERIMENTS if not find_experiment(name).phases]
+    games = "rbm", "gan", "ring_gan"
+    single = [each for each in EXPERIMENTS if not (each in games or find_experiment(each).phases)]
     heads = plan(replace(request, experiments=single)).heads
     assert [cell.experiment for cell in heads] == [name for name in single for _ in NAMES]
     assert [cell.implementation for cell in heads] == NAMES * len(single)
     with pytest.raises(RequestError, match="several trainings, of which --native knows one alone"):
         plan(request)
+    for name in games:
+        with pytest.raises(RequestError, match=f"{name} has a step of its own"):
+            plan(replace(request, experiments=[name]))
 
 
 def test_a_margin_of_nothing_is_refused(call, tmp_path):

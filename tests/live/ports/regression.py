@@ -15,7 +15,7 @@ from .port import Mistake, Port
 def data():
     rng = np.random.default_rng(3)
     X = rng.normal(size=(96, 5))
-    return X, np.sin(X[:, 0]) + X[:, 1] * X[:, 2]
+    return X, np.sin(X[:, :1]) + X[:, 1:2] * X[:, 2:3]
 
 
 def keras_side() -> Training:
