@@ -36,7 +36,7 @@ MENTION = re.compile(
 # The first pattern that fits a whole command says why it is not run here.
 NOT_RUN = {
     r"make .*": "a target trains, tests or installs for minutes, or removes what was installed",
-    r"(\.venv/bin/)?pip install .*": "needs the network; tests/test_library.py builds what it installs",
+    r"(\.venv/bin/)?pip install .*": "needs the network; tests/test_library.py does the like",
     r"\.venv/bin/dask .*": "a scheduler and workers, on as many machines as there are",
     r"\.venv/bin/python tools/.*": "trains for minutes, with one thing changed after another",
     r"\.venv/bin/python examples/exercises/.*": "tests/test_exercises.py does what each does",
