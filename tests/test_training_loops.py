@@ -34,5 +34,4 @@ def test_the_loops_of_the_page_give_the_losses_of_fit(keras_settings):
     assert fitted.shape == (3,)
     assert fitted[0] != fitted[-1]
     for name, values in losses.items():
-        # 1e-12: the roundings of 33 steps, as for every pair in float64
-        np.testing.assert_allclose(values, fitted, rtol=1e-12, err_msg=name)
+        np.testing.assert_allclose(values, fitted, rtol=1e-12, err_msg=name)  # as for every pair

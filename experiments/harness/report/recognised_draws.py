@@ -90,7 +90,8 @@ def rule_of(W: np.ndarray, rng: RememberingGenerator) -> str:
         most, least = values[counts.argmax()], values[counts.argmin()]
         return f"{most:.3g}, and {least:.3g} for {counts.min():,} of {W.size:,}"
     few = W.T @ W if W.shape[0] >= W.shape[-1] else W @ W.T
-    if W.ndim == 2 and np.allclose(few, np.eye(len(few)), atol=1e-12):
+    # the rounding of products of unit vectors
+    if W.ndim == 2 and np.allclose(few, np.eye(len(few)), rtol=0, atol=1e-12):
         return "orthogonal"
     return f"mean {W.mean():.3g}, standard deviation {W.std():.3g}".replace("-", "−")
 

@@ -75,8 +75,7 @@ def test_following_the_lines_of_an_update_takes_the_optimizers_step(name):
         g = rng.normal(size=4)
         optimizer.step(theta, g)
         values = follow(lines, values | {"g": g, "t": t})
-        # 1e-14 of numbers near 1: the roundings of a step that is written in another order
-        np.testing.assert_allclose(values["θ"], theta, rtol=1e-13, atol=1e-14)
+        np.testing.assert_allclose(values["θ"], theta, rtol=1e-13, atol=1e-14)  # another order
 
 
 def test_following_the_lines_of_a_forward_pass_gives_the_networks_outputs():
