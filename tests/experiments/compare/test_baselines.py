@@ -108,3 +108,33 @@ def test_a_damaged_baseline_is_refused(baseline, old, new):
     baseline.write_text(baseline.read_text().replace(old, new, 1))
     with pytest.raises(RequestError, match="baseline"):
         read_baseline(baseline)
+
+
+def of_two_phases(later, generator=(3.0, 2.0, 1.0)):
+    """Return a training of two phases of three epochs, the losses of the second given."""
+    phase = {"epochs": 3, "n_train": 100, "test": {"loss": 0.5, "n": 1000}}
+    history = {"loss": [0.75, 0.5, 0.25, *later], "accuracy": [0.5] * 6}
+    return training(
+        phases=[{"name": name, **phase} for name in ("one", "two")],
+        history=history | {"generator_loss": [3.0, 2.0, 1.0, *generator]},
+    )
+
+
+@pytest.mark.parametrize("kept", ["results", "baseline"])
+@pytest.mark.parametrize(
+    ("after", "verdict", "says"),
+    [
+        (of_two_phases([0.9, 0.8, 0.7]), "unchanged", ""),
+        (of_two_phases([0.9, 0.4, 0.7]), "changed", "epoch 5: the loss differs by 5.0e-01"),
+        (of_two_phases([0.9, None, 0.7]), "worse", "a loss is not finite"),
+        (of_two_phases([0.9, 0.8, 0.7], [3.0, 2.0, 2.0]), "changed", "epoch 6: the generator loss"),
+    ],
+    ids=["equal", "changed", "not finite", "another value"],
+)
+def test_every_phase_and_value_is_held_against_it(call, tmp_path, kept, after, verdict, says):
+    store_run(tmp_path / "before", of_two_phases([0.9, 0.8, 0.7]))
+    call("baseline", "save", tmp_path / "before")
+    before = tmp_path / {"results": "before/results.json", "baseline": "baseline.json"}[kept]
+    answer = call("compare", before, store_run(tmp_path / "after", after), "--json")
+    (found,) = json.loads(answer.out)["trainings"]
+    assert (found["verdict"], says in "".join(found["reasons"])) == (verdict, True)
