@@ -151,7 +151,7 @@ def different_inputs(a: Record, b: Record) -> str:
     return ""
 
 
-def grouping(record: Record) -> tuple[str, str, str, int]:
+def grouping(record: Record | AgreementEntry) -> tuple[str, str, str, int]:
     """Return what trainings that are compared have in common."""
     return record.experiment, record.dtype, record.label, record.seed
 
