@@ -140,6 +140,11 @@ class Head(_Model):
         return label_of(self.setting)
 
     @property
+    def threads(self) -> Any:
+        """How many it was trained with; None where older versions did not say."""
+        return self.environment.items().get("threads")
+
+    @property
     def is_judge(self) -> bool:
         """Whether others are judged by it (see `frameworks.agreement.variants`)."""
         return self.mode not in ("lockstep", "native")
