@@ -6,6 +6,7 @@ That holds within a phase, so an experiment of several has those of each.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ __all__ = ["BaselineRecord", "at_epochs", "epochs_of", "is_baseline", "read_base
 __all__ += ["write_baseline"]
 
 _KIND = "baseline"
+_BEGINS = re.compile(rb'"kind"\s*:\s*"baseline"')  # also where a formatter has rewritten it
 _LEFT_OUT = {"environment", "fingerprint", "schema", "seconds", "missing"}
 
 
@@ -43,10 +45,14 @@ class BaselineRecord(Record):
     def _whole(self) -> "BaselineRecord":
         """Take the place of the check that every epoch has a loss."""
         found = [] if self.history is None else self.history.loss
-        if self.ok and (self.test is None or self.digests is None):
-            raise ValueError("test: expected figures and digests, as it was finished")
+        if self.ok and None in (self.history, self.test, self.digests):
+            raise ValueError("test: expected losses, figures and digests, as it was finished")
         if len(found) != len(self.kept):
             raise ValueError(f"history.loss: expected {len(self.kept)} numbers, one an epoch kept")
+        last = sum(phase.epochs for phase in self.phases) or self.epochs
+        in_order = self.kept == sorted({*self.kept})
+        if found and not (in_order and 1 <= self.kept[0] and self.kept[-1] == last):
+            raise ValueError(f"kept: expected epochs in their order, up to the last, {last}")
         return self
 
 
@@ -68,7 +74,7 @@ def is_baseline(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            return f'"kind": "{_KIND}"'.encode() in file.read(100)
+            return _BEGINS.search(file.read(100)) is not None
     except OSError:
         return False
 

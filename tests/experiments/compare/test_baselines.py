@@ -89,6 +89,11 @@ def test_the_newest_run_is_held_against_it(call, baseline):
     assert "after   runs/newest, 2 trainings" in answer.out
 
 
+def test_a_baseline_that_a_formatter_has_rewritten_is_one_still(call, baseline):
+    baseline.write_text(json.dumps(json.loads(baseline.read_text()), separators=(",", ":")))
+    assert call("compare", baseline, "before").code == 0
+
+
 def test_only_a_baseline_is_written_over(call, baseline):
     assert call("baseline", "save", "before").code == 0
     Path("notes.json").write_text("{}")
@@ -102,6 +107,8 @@ def test_only_a_baseline_is_written_over(call, baseline):
     ("old", "new"),
     [
         ('"kept": [1, 2, 5, 10, 20, 50, 100]', '"kept": [1]'),
+        ('"kept": [1, 2, 5, 10, 20, 50, 100]', '"kept": [1, 2, 5, 10, 20, 50, 60]'),
+        ('"kept": [1, 2, 5, 10, 20, 50, 100]', '"kept": [1, 5, 2, 10, 20, 50, 100]'),
         ('"dtype": "float64"', '"dtype": "float16"'),
         ('"trainings": [', '"training": ['),
         ("}", ""),
