@@ -210,7 +210,7 @@ class _Tracer:
         course, model = self.course, self.model
         for step in range(len(course.batches)):
             report(f"{model.framework}: steps", step, len(course.batches))
-            rows, kept, gradients = self.side.rows(step), step < KEPT and self.nudge is None, None
+            rows, kept, gradients = self.side.rows(step), step < KEPT, None
             if step:
                 self._hand(step)
             if kept:

@@ -1,0 +1,99 @@
+"""Two recordings are compared in all that both hold, also in the middle of the training."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from frameworks.live.entry import diverge, record
+from frameworks.live.model import Training
+from frameworks.recordings import read_trace, write_trace
+from scratch import SGD, BatchNorm, CategoricalCrossEntropy, Dense, Sequential, Tanh
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(40, 4)), RNG.integers(0, 3, size=40)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Return the path of a recording of twelve steps, of which eight are held in full."""
+    network = Sequential(Dense(4, 5), BatchNorm.keras(5), Tanh(), Dense(5, 3))
+    network.initialize(np.random.default_rng(0))
+    training = Training(network, CategoricalCrossEntropy(), SGD(learning_rate=0.125))
+    path = tmp_path_factory.mktemp("recordings") / "whole"
+    record(training, X, Y, path=path, steps=12, batch_size=8)
+    return path
+
+
+def changed(path, to, step, what, change):
+    """Write a recording of which one array of one step is changed."""
+    trace = read_trace(path)
+    steps = list(trace.steps)
+    arrays = list(getattr(steps[step - 1], what))
+    arrays[-1] = change(arrays[-1])
+    steps[step - 1] = replace(steps[step - 1], **{what: arrays})
+    write_trace(replace(trace, steps=steps), to)
+    return to
+
+
+def slightly(a):
+    return a + 1e-6 * np.abs(a).max()
+
+
+@pytest.mark.parametrize("step", [2, 5, 8])
+@pytest.mark.parametrize("change", [slightly, lambda a: a * np.nan])
+@pytest.mark.parametrize(
+    ("what", "level"),
+    [("weights", "trajectory"), ("gradients", "trajectory"), ("states", "result")],
+)
+def test_a_difference_in_one_held_step_alone_is_found_there(
+    whole, tmp_path, step, what, level, change
+):
+    report = diverge(whole, changed(whole, tmp_path / "other", step, what, change))
+    assert (report.level, report.step) == (level, step), str(report)
+
+
+@pytest.mark.parametrize(("what", "level"), [("gradients", "trajectory"), ("states", "result")])
+def test_what_the_first_step_holds_beside_its_weights_is_compared(whole, tmp_path, what, level):
+    report = diverge(whole, changed(whole, tmp_path / "other", 1, what, slightly))
+    assert (report.level, report.step) == (level, 1), str(report)
+
+
+def test_other_initial_states_differ_at_the_inputs(whole, tmp_path):
+    trace = read_trace(whole)
+    states = [replace(each, values=slightly(each.values)) for each in trace.states]
+    write_trace(replace(trace, states=states), tmp_path / "other")
+    assert diverge(whole, tmp_path / "other").level == "inputs"
+
+
+def test_recordings_of_other_lengths_are_not_the_same_training(whole, tmp_path):
+    trace = read_trace(whole)
+    batches, digests = trace.batches[:10], {**trace.digests}
+    del digests["orders"]
+    write_trace(
+        replace(trace, steps=trace.steps[:10], batches=batches, digests=digests), tmp_path / "ten"
+    )
+    report = diverge(whole, tmp_path / "ten")
+    assert (report.level, report.place) == ("inputs", "steps"), str(report)
+    assert report.difference.values == ("12", "10")
+
+
+def test_what_one_recording_does_not_hold_is_said(whole, tmp_path):
+    trace = read_trace(whole)
+    bare = [replace(s, weights=None, gradients=None, states=None) for s in trace.steps]
+    fewer = [*trace.steps[:3], *bare[3:]]
+    write_trace(replace(trace, steps=fewer, final_outputs=(), outputs=()), tmp_path / "fewer")
+    report = diverge(whole, tmp_path / "fewer")
+    assert report.same, str(report)
+    said = "\n".join(report.notes)
+    assert "gradients and weights of steps 1 to 3 alone are compared" in said
+    assert "the outputs are not compared: the second scratch does not hold them" in said
+    write_trace(replace(trace, outputs=trace.outputs * 2), tmp_path / "more")
+    report = diverge(whole, tmp_path / "more")
+    assert "has 1 output, the second scratch 2" in "\n".join(report.notes)
+
+
+def test_recordings_in_two_precisions_are_said_to_be(whole, tmp_path):
+    write_trace(replace(read_trace(whole), dtype="float32"), tmp_path / "narrow")
+    notes = diverge(whole, tmp_path / "narrow").notes
+    assert any("in float64, the second scratch in float32" in note for note in notes)
