@@ -61,10 +61,10 @@ class Judge:
         excused = not self.losses_equal and self._only_losses_differ()
         for level in LEVELS:
             found = self._with_limits(level, compare(level, self.pair, self.ignored))
-            if level in ("trajectory", "result"):
-                found = self._with_noise(done, level, found)
             if excused:
                 found = [_limited(each, None) if _of_loss(level, each) else each for each in found]
+            if level in ("trajectory", "result"):
+                found = self._with_noise(done, found)
             if found and self._keep(done, level, found):
                 return done
         if excused:
@@ -141,7 +141,7 @@ class Judge:
         keys = [each.key for each in found]
         return [rounding_limit(*(own[key] for own in errors if key in own)) for key in keys]
 
-    def _with_noise(self, done: Judged, level: str, found: list[Compared]) -> list[Compared]:
+    def _with_noise(self, done: Judged, found: list[Compared]) -> list[Compared]:
         """Replace the limits by measured ones: in float32 always, in float64 where exceeded."""
         in_float32 = self._in_float32
         if not in_float32 and not any(each.found.parted for each in found):
@@ -155,12 +155,14 @@ class Judge:
                           "rounding drives them apart")  # fmt: skip
             return [_unjudged(each) for each in found] if in_float32 else found
         wider = [_limited(each, self._measured_limit(noise, each)) for each in found]
-        done.note(_on_noise(noise, wider, in_float32))
+        judged = {each.key for each in found if each.found.limit is not None}
+        done.note(_on_noise(noise, [each for each in wider if each.key in judged], in_float32))
         return wider
 
     def _measured_limit(self, noise: Noise, each: Compared) -> float | None:
         """Return the measured limit, in float64 at least the fixed one; None if it is hollow."""
-        if each.key not in noise.limits or not isfinite(each.found.error):
+        known = each.key in noise.limits and isfinite(each.found.error)
+        if each.found.limit is None or not known:
             return each.found.limit
         fixed = 0.0 if self._in_float32 else each.found.limit or 0.0
         magnified = self.pair.magnified if each.key[0] == "loss" else 1.0
