@@ -12,6 +12,7 @@ from frameworks.diverge.differences import Difference, difference
 from frameworks.live.correspondence import place_of
 from frameworks.live.outputs import aligned, comparable_outputs
 from frameworks.live.pairs import Compared, Pair, joined, numbered
+from frameworks.live.silent import compare_silent
 from frameworks.recordings.trace import Arrays
 
 __all__ = ["compare_layers"]
@@ -30,6 +31,7 @@ def compare_layers(pair: Pair) -> Iterator[Compared]:
         else:
             yield Compared("outputs", found, key=key)
     yield from _layers(pair, training=True)
+    yield from compare_silent(pair)
 
 
 def _layers(pair: Pair, training: bool) -> Iterator[Compared]:

@@ -194,7 +194,7 @@ class _Tracer:
             inputs=model.canonical_inputs(first.X),
             targets=tuple(canonical_target(t) for t in model.canonical_targets(first.y)),
             digests=side.digests(model),
-            notes=tuple(dict.fromkeys(model.notes)),
+            notes=tuple(dict.fromkeys([*model.notes, *model.remarks()])),
             batches=self.course.batches,
             steps_per_epoch=self.course.steps_per_epoch,
             seed=self.course.seed if self.dropped else None,

@@ -22,7 +22,7 @@ from frameworks.pytorch.orienting import Orienter, with_channels_first
 from frameworks.pytorch.stepping import OwnStep, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.user_code import compute_loss, run_model
-from frameworks.pytorch.watching import Call, Watched, tensors_in, watch
+from frameworks.pytorch.watching import Call, Watched, array_of, tensors_in, watch
 from frameworks.recordings.trace import Arrays, LayerTrace, Weight
 
 __all__ = ["PyTorchLive"]
@@ -181,7 +181,7 @@ class PyTorchLive(LiveModel):
 
     def _canonical(self, returned: Sequence[torch.Tensor]) -> Arrays:
         pairs = zip(returned, self._orienter.returned, strict=False)
-        return tuple(own.to_canonical(each.detach().numpy()) for each, own in pairs)
+        return tuple(own.to_canonical(array_of(each.detach())) for each, own in pairs)
 
     def outputs(self, rows: Rows) -> Arrays:
         with self._forward(training=False):
@@ -221,10 +221,16 @@ class PyTorchLive(LiveModel):
         if taken is not None and taken.on(X):
             taken.after.restore()
             self._last = taken.loss
-            return self._last
-        with handing(self.handed):
-            self._last = take_step(self.training, X, y, w)
+        else:
+            with handing(self.handed):
+                self._last = take_step(self.training, X, y, w)
+        self.handed.seed += 1
         return self._last
+
+    def remarks(self) -> list[str]:
+        moved = self._weights.moved_buffers()
+        others = [f"the buffer {name} changes in training, and is not compared" for name in moved]
+        return [*self.handed.remarks(), *others]
 
     def end_epoch(self) -> None:
         if self.training.step_on == "epoch":

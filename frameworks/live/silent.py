@@ -1,0 +1,29 @@
+"""Dropout that runs without masks: its numbers are equal whatever its rate, so the rates decide."""
+
+from collections.abc import Iterator
+
+from frameworks.diverge.differences import difference
+from frameworks.live.correspondence import place_of
+from frameworks.live.pairs import Compared, Pair, joined
+from frameworks.live.settings import differing
+
+__all__ = ["SILENT", "compare_silent"]
+
+# Settings of layers whose random numbers may be switched off.
+SILENT = ("rate", "input_dropout", "recurrent_dropout")
+
+
+def compare_silent(pair: Pair) -> Iterator[Compared]:
+    """Compare the rates of corresponding layers; one that states nothing at all has none."""
+    a, b = pair.a.layers, pair.b.layers
+    for k, (i, j) in enumerate(pair.matching.layers):
+        x, y = a[i].facts, b[j].facts
+        if not x.values or not y.values:
+            continue
+        for name in set(SILENT) & set(differing(x, y)):
+            rates = [values.get(name) or 0.0 for values in (x.values, y.values)]
+            if not all(isinstance(rate, int | float) for rate in rates):
+                continue
+            place = joined(place_of(a, i), place_of(b, j))
+            found = difference(f"{place} ({x.kind}): the rate of its dropout", *rates, None)
+            yield Compared(place, found, (i, j), key=(name, k, 0))
