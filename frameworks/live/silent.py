@@ -21,9 +21,9 @@ def compare_silent(pair: Pair) -> Iterator[Compared]:
         if not x.values or not y.values:
             continue
         for name in set(SILENT) & set(differing(x, y)):
-            rates = [values.get(name) or 0.0 for values in (x.values, y.values)]
-            if not all(isinstance(rate, int | float) for rate in rates):
+            ours, theirs = (values.get(name) or 0.0 for values in (x.values, y.values))
+            if not isinstance(ours, int | float) or not isinstance(theirs, int | float):
                 continue
             place = joined(place_of(a, i), place_of(b, j))
-            found = difference(f"{place} ({x.kind}): the rate of its dropout", *rates, None)
+            found = difference(f"{place} ({x.kind}): the rate of its dropout", ours, theirs, None)
             yield Compared(place, found, (i, j), key=(name, k, 0))
