@@ -5,6 +5,7 @@ inputs -> forward -> loss -> gradient -> step -> trajectory -> result
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 
@@ -33,9 +34,11 @@ _NOISE = 1e-11  # a gradient below this share of its layer's largest is rounding
 
 def limits_of(given: Mapping[str, float] | None) -> dict[str, float]:
     """Return the limit of every level; RequestError for a level that is not there."""
+    if not isinstance(given, Mapping | None):
+        raise RequestError(f"limits must be a dict of levels' limits, got {given!r}")
     for name, limit in (given or {}).items():
         choose("level in limits", name, LIMITS)
-        if not limit >= 0:
+        if not isinstance(limit, Real) or not limit >= 0:
             raise RequestError(f"limits: {name} must be a number of at least 0, got {limit!r}")
     return {**LIMITS, **(given or {})}
 

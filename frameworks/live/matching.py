@@ -12,6 +12,7 @@ __all__ = ["match"]
 
 Pairs = list[tuple[int, int]]
 
+_COUNT = "0123456789_."  # at the end of a name
 _OTHER_SHAPE = 1.5  # more than two layers without a counterpart cost than the same ones paired
 
 
@@ -30,6 +31,7 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
         pair_weights(done, a, b, i, j, taken)
         states = zip(a.layers[i].states, b.layers[j].states, strict=False)
         done.states += [pair for pair in states if pair not in done.states]
+    done.notes += _crossed(a, b, done.layers)
     pair_rest(done, a, b, taken)
     done.weights.sort(key=lambda pair: pair.a)
     paired = [{pair[side] for pair in done.layers} for side in (0, 1)]
@@ -39,6 +41,25 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
     )
     done.only = ours, theirs
     return done
+
+
+def _crossed(a: Network, b: Network, pairs: Pairs) -> list[str]:
+    """Say of layers that run in another order that they are not paired by their equal names.
+
+    Names that only count, as dense_1 and dense_2, say nothing.
+    """
+    names = {layer.path for layer in a.layers} & {layer.path for layer in b.layers}
+    crossed = {
+        (a.layers[i].path, b.layers[j].path)
+        for i, j in pairs
+        if a.layers[i].weights and {a.layers[i].path, b.layers[j].path} <= names
+    }
+    return [
+        f"{ours} is taken to correspond to {theirs}, as they run in this order, though both sides "
+        f"have a layer {ours}: mapping={{{ours!r}: {ours!r}}} pairs these"
+        for ours, theirs in sorted(crossed)
+        if ours.rstrip(_COUNT) != theirs.rstrip(_COUNT)
+    ]
 
 
 def _given(
