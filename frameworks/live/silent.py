@@ -1,4 +1,4 @@
-"""Dropout that runs without masks: its numbers are equal whatever its rate, so the rates decide."""
+"""Noise that is switched off: no numbers show how strong it is, so what the layers say decides."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,11 @@ from frameworks.live.settings import differing
 __all__ = ["SILENT", "compare_silent"]
 
 # Settings of layers whose random numbers may be switched off.
-SILENT = ("rate", "input_dropout", "recurrent_dropout")
+SILENT = ("rate", "stddev", "input_dropout", "recurrent_dropout")
 
 
 def compare_silent(pair: Pair) -> Iterator[Compared]:
-    """Compare the rates of corresponding layers; one that states nothing at all has none."""
+    """Compare how strong corresponding layers say their noise is, where both say anything."""
     a, b = pair.a.layers, pair.b.layers
     for k, (i, j) in enumerate(pair.matching.layers):
         x, y = a[i].facts, b[j].facts
@@ -25,5 +25,5 @@ def compare_silent(pair: Pair) -> Iterator[Compared]:
             if not isinstance(ours, int | float) or not isinstance(theirs, int | float):
                 continue
             place = joined(place_of(a, i), place_of(b, j))
-            found = difference(f"{place} ({x.kind}): the rate of its dropout", ours, theirs, None)
+            found = difference(f"{place} ({x.kind}): the strength of its noise", ours, theirs, None)
             yield Compared(place, found, (i, j), key=(name, k, 0))

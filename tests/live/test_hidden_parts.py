@@ -84,6 +84,27 @@ class Dropping(nn.Module):
         return self.out(self.drop(self.conv(x[:, None])).flatten(1))
 
 
+def test_rates_of_alpha_dropout_are_compared_as_they_are_stated():
+    def alpha(rate):
+        return nn.Sequential(linear(), nn.AlphaDropout(rate))
+
+    assert compared(alpha(0.5), alpha(0.25)).place == "layer 1"
+    assert compared(alpha(0.5), alpha(0.5)).same
+
+
+def test_a_parameter_of_a_single_number_keeps_its_shape():
+    class Scaled(nn.Linear):
+        def __init__(self):
+            super().__init__(6, 3)
+            self.scale = nn.Parameter(torch.tensor(2.0))
+
+        def forward(self, x):
+            return self.scale * super().forward(x)
+
+    report = compared(Scaled(), Scaled())
+    assert report.same, str(report)
+
+
 def test_rates_of_dropout_that_drops_nothing_here_are_compared_as_they_are_stated():
     report = compared(Dropping(0.5), Dropping(0.25), explain_all=True)
     assert report.cause == "the first pytorch has p=0.5 in drop, the second pytorch p=0.25 in drop"
@@ -107,7 +128,7 @@ class Skipping(nn.Linear):
 
 
 def test_what_is_drawn_beside_dropout_is_drawn_anew_in_every_step():
-    """Of the first numbers that the seeds 0, 1, 2, ... draw, only that of seed 6 lies between the two rates."""
+    """Of the first numbers that the seeds 0, 1, 2, ... draw, that of 6 is between the two rates."""
     report = compared(Skipping(0.5), Skipping(0.6))
     assert (report.level, report.step) == ("trajectory", 7), str(report)
     report = compared(Skipping(0.5), Skipping(0.5))
