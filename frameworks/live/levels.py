@@ -54,6 +54,9 @@ def _inputs(pair: Pair) -> Iterator[Compared]:
     a, b = pair.a, pair.b
     if pair.steps[0] != pair.steps[1]:
         yield Compared("steps", difference("the number of steps", *pair.steps, 0.0))
+    if "orders" not in a.digests.keys() & b.digests.keys() and a.batches and b.batches:
+        rows = np.concatenate(a.batches), np.concatenate(b.batches)
+        yield Compared("orders", not_identical("the rows of the steps", *rows))
     for name in a.digests.keys() & b.digests.keys():
         if a.digests[name] != b.digests[name]:
             yield from _first_batch(name, a, b)

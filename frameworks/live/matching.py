@@ -1,6 +1,6 @@
 """Which layers and weights of two models correspond."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from frameworks.diverge.layers import align, price
 from frameworks.errors import choose
@@ -31,7 +31,7 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
         pair_weights(done, a, b, i, j, taken)
         states = zip(a.layers[i].states, b.layers[j].states, strict=False)
         done.states += [pair for pair in states if pair not in done.states]
-    done.notes += _crossed(a, b, done.layers)
+    done.notes += [*_crossed(a, b, done.layers), *_misnamed(a, b, done)]
     pair_rest(done, a, b, taken)
     done.weights.sort(key=lambda pair: pair.a)
     paired = [{pair[side] for pair in done.layers} for side in (0, 1)]
@@ -60,6 +60,20 @@ def _crossed(a: Network, b: Network, pairs: Pairs) -> list[str]:
         for ours, theirs in sorted(crossed)
         if ours.rstrip(_COUNT) != theirs.rstrip(_COUNT)
     ]
+
+
+def _misnamed(a: Network, b: Network, done: Matching) -> Iterator[str]:
+    """Say of weights of one layer that they correspond though each has the name of another."""
+    known = {weight.name for weight in a.weights} & {weight.name for weight in b.weights}
+    same = {i for i, j in done.layers if a.layers[i].path == b.layers[j].path}
+    held = {k for i in same for k in a.layers[i].weights}
+    for pair in done.weights:
+        ours, theirs = a.weights[pair.a[0]].name, b.weights[pair.b[0]].name
+        if ours != theirs and pair.a[0] in held and {ours, theirs} <= known:
+            yield (
+                f"{ours} is taken to correspond to {theirs}, by the layer that has it, though both "
+                f"sides have a {ours}"
+            )
 
 
 def _given(

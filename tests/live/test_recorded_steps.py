@@ -97,3 +97,33 @@ def test_recordings_in_two_precisions_are_said_to_be(whole, tmp_path):
     write_trace(replace(read_trace(whole), dtype="float32"), tmp_path / "narrow")
     notes = diverge(whole, tmp_path / "narrow").notes
     assert any("in float64, the second scratch in float32" in note for note in notes)
+
+
+def test_weights_under_each_others_names_are_said_to_be(whole, tmp_path):
+    trace = read_trace(whole)
+    weights = list(trace.weights)
+    names = [each.name for each in weights]
+    weights[0], weights[-2] = (replace(weights[k], name=names[-2 - k]) for k in (0, -2))
+    write_trace(replace(trace, weights=weights), tmp_path / "swapped")
+    notes = diverge(whole, tmp_path / "swapped").notes
+    assert any(f"{names[0]} is taken to correspond to {names[-2]}" in note for note in notes)
+
+
+def test_arrays_that_are_exchanged_in_the_middle_are_found(whole, tmp_path):
+    trace = read_trace(whole)
+    steps = list(trace.steps)
+    arrays = list(steps[4].weights)
+    arrays[1], arrays[2] = arrays[2], arrays[1]
+    steps[4] = replace(steps[4], weights=arrays)
+    write_trace(replace(trace, steps=steps), tmp_path / "exchanged")
+    report = diverge(whole, tmp_path / "exchanged")
+    assert (report.level, report.step) == ("trajectory", 5), str(report)
+
+
+def test_other_rows_of_recordings_without_digests_differ_at_the_inputs(whole, tmp_path):
+    trace = replace(read_trace(whole), digests={})
+    write_trace(trace, tmp_path / "one")
+    first, *rest = trace.batches
+    write_trace(replace(trace, batches=(first, *rest[::-1])), tmp_path / "other")
+    report = diverge(tmp_path / "one", tmp_path / "other")
+    assert (report.level, report.place) == ("inputs", "orders"), str(report)
