@@ -127,3 +127,16 @@ def test_other_rows_of_recordings_without_digests_differ_at_the_inputs(whole, tm
     write_trace(replace(trace, batches=(first, *rest[::-1])), tmp_path / "other")
     report = diverge(tmp_path / "one", tmp_path / "other")
     assert (report.level, report.place) == ("inputs", "orders"), str(report)
+
+
+def test_a_loss_that_is_not_finite_is_found_where_rounding_is_not_judged(whole, tmp_path):
+    trace = replace(read_trace(whole), dtype="float32")
+    write_trace(trace, tmp_path / "one")
+    steps = list(trace.steps)
+    steps[2] = replace(steps[2], loss=steps[2].loss * (1 + 2**-23))
+    write_trace(replace(trace, steps=steps), tmp_path / "rounded")
+    assert diverge(tmp_path / "one", tmp_path / "rounded").same
+    steps[8] = replace(steps[8], loss=np.nan)
+    write_trace(replace(trace, steps=steps), tmp_path / "overflown")
+    report = diverge(tmp_path / "one", tmp_path / "overflown")
+    assert (report.level, report.step) == ("trajectory", 9), str(report)
