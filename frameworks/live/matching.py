@@ -7,6 +7,7 @@ from frameworks.errors import choose
 from frameworks.live.correspondence import Matching, Network, WeightPair
 from frameworks.live.weight_matching import Taken, pair_rest, pair_weights
 from frameworks.probe import LayerOutput
+from frameworks.recordings.trace import LayerTrace
 
 __all__ = ["match"]
 
@@ -36,7 +37,7 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
     done.weights.sort(key=lambda pair: pair.a)
     paired = [{pair[side] for pair in done.layers} for side in (0, 1)]
     ours, theirs = (
-        [i for i, layer in enumerate(x.layers) if i not in found and not layer.rearranges]
+        [i for i, layer in enumerate(x.layers) if i not in found and _computes(layer)]
         for x, found in zip((a, b), paired, strict=True)
     )
     done.only = ours, theirs
@@ -107,11 +108,16 @@ def _pair_layers(a: Network, b: Network, given: Pairs) -> Pairs:
     pairs = list(given)
     for together in (_in_order, _alike):
         left = [
-            [i for i, layer in enumerate(x.layers) if not layer.rearranges and i not in taken]
+            [i for i, layer in enumerate(x.layers) if _computes(layer) and i not in taken]
             for x, taken in zip((a, b), ({i for i, _ in pairs}, {j for _, j in pairs}), strict=True)
         ]
         pairs += together(a, b, *left)
     return pairs
+
+
+def _computes(layer: LayerTrace) -> bool:
+    """Return whether a layer changes numbers, or learns from them."""
+    return not layer.rearranges or bool(layer.states)
 
 
 def _in_order(a: Network, b: Network, ours: list[int], theirs: list[int]) -> Pairs:

@@ -140,3 +140,17 @@ def test_a_loss_that_is_not_finite_is_found_where_rounding_is_not_judged(whole, 
     write_trace(replace(trace, steps=steps), tmp_path / "overflown")
     report = diverge(tmp_path / "one", tmp_path / "overflown")
     assert (report.level, report.step) == ("trajectory", 9), str(report)
+
+
+def test_a_layer_that_only_learns_states_is_compared_in_them(whole, tmp_path):
+    """It returns what it is given, as a layer does that keeps a running mean for others."""
+    trace = read_trace(whole)
+    layers = [replace(each, rearranges=bool(each.states)) for each in trace.layers]
+    write_trace(replace(trace, layers=layers), tmp_path / "one")
+    states = [slightly(each) for each in trace.final_states]
+    write_trace(replace(trace, layers=layers, final_states=states), tmp_path / "other")
+    assert diverge(tmp_path / "one", tmp_path / "other").level == "result"
+    bare = [replace(each, states=()) for each in layers]
+    write_trace(replace(trace, layers=bare, final_states=states), tmp_path / "none")
+    notes = diverge(tmp_path / "one", tmp_path / "none").notes
+    assert any("only the first scratch has" in note and "mean" in note for note in notes), notes
