@@ -55,9 +55,13 @@ def shorten(trace: Trace, calls: Sequence[Call]) -> list[Call]:
     short: list[Call] = []
     for call in calls:
         block = trace.block(call.inputs[0]) if call.function is copy_into else None
-        if block is not None and block.own and written[block] == 1 and _alike(call):
+        if block is not None and block.own and written[block] == 1:
             k = _written(trace, short, block, call.inputs[0])
-            if k is not None and _can_move(trace, short[k:], call, read[block]):
+            if (
+                k is not None
+                and _fits(short[k], call)
+                and _can_move(trace, short[k:], call, read[block])
+            ):
                 short[k:] = [_with_copy(each, call) for each in short[k:]]
                 continue
         short.append(call)
@@ -180,10 +184,15 @@ def _is_whole(a: np.ndarray, block: Block | None) -> bool:
     return block is not None and a.nbytes == block.end - block.start
 
 
-def _alike(call: Call) -> bool:
-    """Tell whether a copy keeps the type and the order of the axes in memory."""
-    (a,), out = call.inputs, call.out
-    return (a.shape, a.dtype, _order(a)) == (out.shape, out.dtype, _order(out))
+def _fits(call: Call, copy: Call) -> bool:
+    """Tell whether a call may as well write to the copy, of the same type.
+
+    The axes have to be in the same order in memory, but for products of matrices that lie in rows.
+    """
+    (a,), out = copy.inputs, copy.out
+    alike = (a.shape, a.dtype) == (out.shape, out.dtype)
+    in_rows = out.ndim > 2 and out.strides[-1] == out.itemsize and out.strides[-2] > 0
+    return alike and (_order(a) == _order(out) or (call.function is np.matmul and in_rows))
 
 
 def _order(a: np.ndarray) -> list[int]:
