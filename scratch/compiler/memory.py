@@ -16,6 +16,7 @@ from scratch.compiler.tracing import Block, Call, Trace, copy_into, is_same
 __all__ = ["aligned", "plan", "prune", "shorten"]
 
 _LARGE = 2**16  # bytes of an array whose copy costs more than a call
+_SOON = 4  # calls
 _MOST_WORK = 10**4  # of NumPy, to find out whether two arrays share memory
 _ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector register
 
@@ -47,8 +48,8 @@ def prune(trace: Trace, calls: Sequence[Call], results: Sequence[np.ndarray]) ->
 def shorten(trace: Trace, calls: Sequence[Call]) -> list[Call]:
     """Let a call write where its result is copied to.
 
-    Few numbers have to be copied at once, and be read by nothing else. Many may be read by other
-    calls before they are copied; these then read the copy.
+    Few numbers have to be copied soon, and be read by nothing else. Many may be read by other calls
+    before they are copied; these then read the copy.
     """
     written = Counter(trace.block(call.out) for call in calls)
     read = Counter(block for call in calls for block in {trace.block(a) for a in call.inputs})
@@ -69,8 +70,8 @@ def shorten(trace: Trace, calls: Sequence[Call]) -> list[Call]:
 
 
 def _written(trace: Trace, calls: Sequence[Call], block: Block, a: np.ndarray) -> int | None:
-    """Return which call has written a, among the last one, or among all if a is large."""
-    farthest = 0 if a.nbytes >= _LARGE else max(len(calls) - 1, 0)
+    """Return which call has written a, among the last ones, or among all if a is large."""
+    farthest = 0 if a.nbytes >= _LARGE else max(len(calls) - _SOON, 0)
     places = range(len(calls) - 1, farthest - 1, -1)
     k = next((k for k in places if trace.block(calls[k].out) is block), None)
     return k if k is not None and is_same(calls[k].out, a) else None
@@ -86,6 +87,7 @@ def _can_move(trace: Trace, calls: Sequence[Call], copy: Call, reads: int) -> bo
     return (
         first.function is not np.negative
         and len(readers) + 1 == reads
+        and (not readers or a.nbytes >= _LARGE)
         and all(is_elementwise(call) for call in readers)
         and not any(_meet(copy.out, x) for call in others for x in call.arrays)
     )
