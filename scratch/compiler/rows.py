@@ -2,7 +2,8 @@
 
 - OpenBLAS copies what it multiplies into blocks, unless there are at most a million
   multiplications. A product of a few million takes up to 1.7 times as long as its rows in parts,
-  each of them a small product.
+  each of them a small product. Xᵀ dz, the sum over many rows, OpenBLAS itself makes in two halves:
+  so it is the sum of the products of both, and these are cut along their larger side.
 - A small product with a transposed matrix takes up to 1.7 times as long as one with the same matrix
   in rows. Of many rows that is more than the copy costs.
 - The sum of all rows, which is the gradient of a bias, is a product with ones, five to ten times as
@@ -37,7 +38,8 @@ def rearrange_rows(calls: Sequence[Call]) -> list[Call]:
     >>> call.out.shape
     (2, 200, 64)
     """
-    return [new for call in calls for new in _product(call) or _sum(call) or [call]]
+    forms = _product, _gradient, _sum
+    return [new for call in calls for new in next(filter(None, (f(call) for f in forms)), [call])]
 
 
 def _product(call: Call) -> list[Call]:
@@ -60,13 +62,46 @@ def _product(call: Call) -> list[Call]:
     return [*copied, call._replace(inputs=(X, W), out=out)]
 
 
+def _gradient(call: Call) -> list[Call]:
+    """Return Xᵀ dz in parts; nothing if it is small or large, or has other bits in parts."""
+    if call.function is not np.matmul or not _are_matrices(*call.arrays):
+        return []
+    (d, n), k, X = call.inputs[0].shape, call.out.shape[1], call.inputs[0].T
+    in_rows = X.flags.c_contiguous and call.inputs[1].flags.c_contiguous
+    if not in_rows or not _SMALL < d * n * k <= _LARGE:
+        return []
+    for halves in (1, 2):
+        cuts = (c for c in range(1, max(d, k) // _FEWEST + 1) if max(d, k) % c == 0)
+        cut = next((c for c in cuts if d * n * k <= _SMALL * halves * c), 0)
+        if cut and n % halves == 0 and _equal_gradients(d, n, k, halves, cut, X.dtype):
+            return _gradient_in_parts(call, halves, cut)
+    return []
+
+
+def _gradient_in_parts(call: Call, halves: int, cut: int) -> list[Call]:
+    """Return Xᵀ dz as the sum of the products of some halves of the rows, X or dz cut as well."""
+    (XT, dz), out = call.inputs, call.out
+    (d, n), k = XT.shape, dz.shape[1]
+    of_X, of_dz = (1, cut) if k >= d else (cut, 1)
+    X = XT.T.reshape(halves, n // halves, of_X, d // of_X).transpose(0, 2, 3, 1)
+    dz = dz.reshape(halves, n // halves, of_dz, k // of_dz).transpose(0, 2, 1, 3)
+    sums = out[None] if halves == 1 else aligned((halves, d, k), out.dtype)
+    places = sums.reshape(halves, of_X, d // of_X, of_dz, k // of_dz).swapaxes(2, 3)
+    places = places[:, 0] if of_X == 1 else places[:, :, 0]
+    products = call._replace(inputs=(X, dz), out=places)
+    return [products] if halves == 1 else [products, Call(np.add, (sums[0], sums[1]), out, {})]
+
+
 def _sum(call: Call) -> list[Call]:
     """Return the sum of the rows of X as a product with ones; nothing if there are few."""
     if call.function != np.add.reduce or call.options.get("axis", 0) != 0:
         return []
     (X,), out = call.inputs, call.out
-    in_rows = _are_matrices(X, out.reshape(1, -1)) and X.flags.c_contiguous
-    if not in_rows or len(X) < _FEWEST or not _equal_sums(*X.shape, X.dtype):
+    if not (X.flags.c_contiguous and out.flags.c_contiguous and X.ndim > 1):
+        return []
+    X = X.reshape(len(X), -1)
+    of_one_type = X.dtype == out.dtype and X.dtype.kind == "f"
+    if not of_one_type or len(X) < _FEWEST or not _equal_sums(*X.shape, X.dtype):
         return []
     ones, twice = np.ones((2, len(X)), X.dtype), aligned((2, X.shape[1]), X.dtype)
     first = twice[0].reshape(out.shape)
@@ -100,6 +135,20 @@ def _equal_products(n: int, d: int, k: int, is_transposed: bool, dtype: np.dtype
         rows, other = np.ascontiguousarray(WT.T), np.empty((n, k), dtype)
         np.matmul(X.reshape(parts, -1, d), rows, other.reshape(parts, -1, k))
         if X.dot(WT.T if is_transposed else rows).tobytes() != other.tobytes():
+            return False
+    return True
+
+
+@cache
+def _equal_gradients(d: int, n: int, k: int, halves: int, cut: int, dtype: np.dtype) -> bool:
+    """Tell whether (n, d)ᵀ times (n, k) has the same bits in parts."""
+    rng = np.random.default_rng(0)
+    for _ in range(-(-_TRIALS // (d * k))):
+        X, dz = (rng.normal(size=(n, columns)).astype(dtype) for columns in (d, k))
+        whole = Call(np.matmul, (X.T, dz), np.empty((d, k), dtype), {})
+        for call in _gradient_in_parts(whole, halves, cut):
+            call.function(*call.inputs, out=call.out)
+        if X.T.dot(dz).tobytes() != whole.out.tobytes():
             return False
     return True
 

@@ -125,7 +125,7 @@ class SelfAttention(Layer):
         """Return heads (n, h, t, d/h) side by side as (n, t, d)."""
         n, h, t, d = z.shape
         joined = np.empty_like(z, shape=(n, t, h * d))
-        self._split(joined)[...] = z
+        joined.reshape(n, t, h, d).swapaxes(1, 2)[...] = z
         return joined
 
     def _allowed(self, X: np.ndarray) -> np.ndarray | None:
