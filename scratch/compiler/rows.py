@@ -26,7 +26,7 @@ __all__ = ["rearrange_rows"]
 _SMALL = 10**6  # multiplications of a product that OpenBLAS computes from where its matrices are
 _LARGE = 4 * _SMALL  # of more, copying is a smaller part, and several threads may share them
 _FEWEST = 16  # rows of a part, or of a sum
-_MANY = 128  # rows, for which a transposed matrix is copied
+_MANY, _FEW = 128, 2**13  # rows for which a transposed matrix of so many numbers is copied
 _TRIALS = 64  # numbers, at least, that have to be equal
 
 
@@ -49,7 +49,7 @@ def _product(call: Call) -> list[Call]:
     (X, W), out = call.inputs, call.out
     (n, d), k, is_transposed = X.shape, W.shape[1], not W.flags.c_contiguous
     parts = _parts(n, d * k)
-    is_slow = parts > 1 or (parts == 1 and is_transposed and n >= _MANY)
+    is_slow = parts and n >= _MANY and W.size <= _FEW if is_transposed else parts > 1
     in_rows = X.flags.c_contiguous and W.T.flags.c_contiguous == is_transposed
     if not (is_slow and in_rows and _equal_products(n, d, k, is_transposed, X.dtype)):
         return []
@@ -101,7 +101,8 @@ def _sum(call: Call) -> list[Call]:
         return []
     X = X.reshape(len(X), -1)
     of_one_type = X.dtype == out.dtype and X.dtype.kind == "f"
-    if not of_one_type or len(X) < _FEWEST or not _equal_sums(*X.shape, X.dtype):
+    is_small = len(X) >= _FEWEST and 2 * X.size <= _SMALL
+    if not (of_one_type and is_small and _equal_sums(*X.shape, X.dtype)):
         return []
     ones, twice = np.ones((2, len(X)), X.dtype), aligned((2, X.shape[1]), X.dtype)
     first = twice[0].reshape(out.shape)

@@ -91,12 +91,15 @@ def test_what_is_fast_as_it_is_stays_so():
     calls = [
         product(200, 64, 64),  # small as a whole
         product(100, 32, 32, transposed=True),  # of few rows
+        product(32, 64, 800, transposed=True),  # whose copy would take longer
+        product(128, 64, 200, transposed=True),
         product(400, 128, 128),  # large
         product(307, 64, 64),  # a prime number of rows
         gradient(200, 64, 64),
         gradient(400, 128, 128),
         gradient(701, 32, 128),
         total(15, 32),
+        total(1000, 512),
     ]
     assert rearrange_rows(calls) == calls
 
