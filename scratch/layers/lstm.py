@@ -69,10 +69,10 @@ class LSTM(Recurrent):
         (h, c), kept = self.states, self.kept[t]
         kept[:4] = np.tanh(s)
         kept[:3] = 0.5 * kept[:3] + 0.5
-        parts = kept[:2] * kept[3:5]  # i ⊙ g and f ⊙ c
-        c[t + 1] = parts[0] + parts[1]
+        i, f, o, g = (kept[k] for k in range(4))
+        c[t + 1] = f * c[t] + i * g
         kept[5] = np.tanh(c[t + 1])
-        h[t + 1] = kept[2] * kept[5]
+        h[t + 1] = o * kept[5]
 
     def derive(self, steps: slice) -> None:
         """Compute what dc is multiplied by for dc, ds_i, ds_f, ds_g, and dh for ds_o and dc.
