@@ -65,6 +65,8 @@ def mutants(file, source):
     tree, lines, seen = ast.parse(source), source.splitlines(), Counter()
     for function, statement, node, put in _places(tree, "", None):
         for new in _variants(node):
+            if _brief(node) == _brief(new):
+                continue  # f(a, a) with its arguments swapped
             text, change = lines[node.lineno - 1].strip(), f"{_brief(node)} → {_brief(new)}"
             where = file, function, text, change
             seen[where] += 1

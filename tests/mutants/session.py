@@ -2,13 +2,11 @@
 
 The session itself imports what is slow to import, and nothing of `scratch`. It forks before any
 test is collected; the fork imports `scratch` with one file changed, collects the tests that execute
-the changed line, and runs them up to the first failure. Which tests those are, and how long each
-takes, is found by a fork without any change, under coverage.
+the changed line, and runs them up to the first failure.
 """
 
 import gc
 import importlib
-import json
 import os
 import resource
 import signal
@@ -20,22 +18,14 @@ from importlib.util import spec_from_file_location
 from itertools import zip_longest
 from pathlib import Path
 
-import coverage
 import pytest
 from hypothesis import Phase, settings
 
+from .measurement import MEASURED, STORE, Executed, Measurement, file_of
 from .tolerances import widen
 
 PRELOADED = ["keras", "torch", "scipy.ndimage", "scipy.stats", "sklearn.neural_network"]
-STORE = Path("build/mutants")
-MEASURED = STORE / "measured.json"
 KILLED, SURVIVED, TIMEOUT, UNTESTED = "killed", "survived", "timeout", "untested"
-
-
-def is_current(path):
-    """Tell whether a file is newer than all code and tests."""
-    sources = [p for folder in ("scratch", "tests/scratch") for p in Path(folder).rglob("*.py")]
-    return path.exists() and path.stat().st_mtime > max(p.stat().st_mtime for p in sources)
 
 
 def is_killed(outcome):
@@ -61,17 +51,24 @@ class MutantSession:
             importlib.import_module(name)
         gc.freeze()  # what is imported by now is not looked at again in each fork
         sys.dont_write_bytecode = False  # each fork imports the same files
-        if not is_current(MEASURED):
+        if (files := Executed.read().to_measure()) != []:
             if not os.fork():
-                return become(session, Measurement())
+                session.config.args = files or session.config.args
+                return become(session, Measurement(files))
             if os.wait()[1]:
                 pytest.exit("the tests fail without any change", 1)
-        tests = Tests(**json.loads(MEASURED.read_text(encoding="utf-8")))
-        for factor, mutants in self.rounds.items():
             if not os.fork():
-                return self._try(session, tests.seconds, factor)
+                return self._try(session, Executed.read().of_files(files), 1)
             if os.wait()[1]:
-                pytest.exit(f"the tests fail without any change, tolerances times {factor}", 1)
+                MEASURED.unlink()
+                pytest.exit("the tests fail without any change, in a fork of their own", 1)
+        tests = Executed.read()
+        for factor, mutants in self.rounds.items():
+            if factor != 1:
+                if not os.fork():
+                    return self._try(session, tests.seconds, factor)
+                if os.wait()[1]:
+                    pytest.exit(f"the tests fail without any change, tolerances times {factor}", 1)
             for mutant, lines, tree in mutants:
                 if not (chosen := tests.that_execute(mutant.file, lines)):
                     self.done(mutant, factor, UNTESTED)
@@ -106,49 +103,6 @@ def become(session, role):
     session.config.pluginmanager.register(role)
 
 
-class Tests:
-    """Which tests execute which line: `lines[file][line]` are ids, `seconds[id]` is their time."""
-
-    def __init__(self, lines, seconds):
-        self.lines, self.seconds = lines, seconds
-
-    def that_execute(self, file, lines):
-        """Return the ids and seconds; for a line that runs on import, of all in the same files."""
-        of_file = self.lines.get(file, {})
-        ids = {test for line in lines for test in of_file.get(str(line), [])}
-        if "" in ids:
-            files = {test.split("::")[0] for tests in of_file.values() for test in tests}
-            ids = {test for test in self.seconds if test.split("::")[0] in files}
-        return {test: self.seconds[test] for test in ids if test}
-
-
-class Measurement:
-    """The role of the first fork: all tests, and the lines of `scratch` that each executes."""
-
-    def __init__(self):
-        self.seconds = defaultdict(float)
-        self.coverage = coverage.Coverage(data_file=None, include=["scratch/*"])
-        self.coverage.start()
-
-    def pytest_runtest_logstart(self, nodeid):
-        self.coverage.switch_context(nodeid)
-
-    def pytest_runtest_logreport(self, report):
-        self.seconds[report.nodeid] += report.duration
-
-    def pytest_sessionfinish(self, session, exitstatus):
-        self.coverage.stop()
-        data, root = self.coverage.get_data(), Path.cwd()
-        lines = {
-            str(Path(file).relative_to(root)): data.contexts_by_lineno(file)
-            for file in data.measured_files()
-        }
-        if not exitstatus:
-            measured = json.dumps({"lines": lines, "seconds": self.seconds})
-            MEASURED.write_text(measured, encoding="utf-8")
-        os._exit(exitstatus)
-
-
 class Trial:
     """The role of every other fork: the chosen tests, with the seconds that each takes."""
 
@@ -167,12 +121,12 @@ class Trial:
             os._exit(1)
         files = defaultdict(float)
         for test, seconds in self.seconds.items():
-            files[test.split("::")[0]] += seconds
+            files[file_of(test)] += seconds
         for file in sorted(files, key=files.get):
-            limit_processor_time(30)
+            limit_processor_time(10)
             items = session.perform_collect([file])
             for item, following in zip_longest(items, items[1:]):
-                limit_processor_time(30 + 10 * self.seconds[item.nodeid])
+                limit_processor_time(10 + 10 * self.seconds[item.nodeid])
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 if session.testsfailed:
                     break
