@@ -1,6 +1,7 @@
 """Try the mutants of `scratch/`, and report what became of them: see docs/mutants.md."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def main():
     parser.add_argument("files", nargs="*", help="files or folders, if not all of scratch/")
     parser.add_argument("--sample", type=int, metavar="N", help="a random sample, not all")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
+    parser.add_argument("--seconds", type=float, metavar="S", help="at most so long for a mutant")
     parser.add_argument("--again", action="store_true", help="not what is killed or explained")
     parser.add_argument("--no-wide", action="store_true", help="do not try wide tolerances")
     parser.add_argument("--report", action="store_true", help="try nothing")
@@ -60,8 +62,9 @@ def try_mutants(files, chosen, outcomes, options):
                 if mutant in chosen and not lives_on and not settled:
                     yield mutant, lines, tree
 
+    most = options.seconds or math.inf
     rounds = {factor: to_try(factor) for factor in (1, *(() if options.no_wide else (WIDE,)))}
-    if pytest.main(PYTEST, plugins=[MutantSession(rounds, outcomes.add, options.jobs)]):
+    if pytest.main(PYTEST, plugins=[MutantSession(rounds, outcomes.add, options.jobs, most)]):
         sys.exit(1)
 
 

@@ -80,12 +80,13 @@ class Executed:
         MEASURED.write_text(json.dumps(vars(self)), encoding="utf-8")
 
     def that_execute(self, file, lines):
-        """Return the ids and seconds; for a line that runs on import, of all in the same files."""
+        """Return the ids and seconds; for a line that runs on import, of all that use the file."""
         of_file = self.lines.get(file, {})
         ids = {test for line in lines for test in of_file.get(str(line), [])}
         if "" in ids:
-            files = {file_of(test) for tests in of_file.values() for test in tests}
-            ids = {test for test in self.seconds if file_of(test) in files}
+            ids = {test for tests in of_file.values() for test in tests}
+            if ids == {""}:  # nothing but constants: whoever reads them
+                ids = set(self.seconds)
         return {test: self.seconds[test] for test in ids if test}
 
 

@@ -7,12 +7,13 @@ the changed line, and runs them up to the first failure.
 
 import gc
 import importlib
+import math
 import os
 import resource
 import signal
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from importlib.machinery import SourceFileLoader
 from importlib.util import spec_from_file_location
 from itertools import zip_longest
@@ -21,10 +22,12 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-from .measurement import MEASURED, STORE, Executed, Measurement, file_of
+from .measurement import MEASURED, STORE, Executed, Measurement, digests, file_of
 from .tolerances import widen
 
 PRELOADED = ["keras", "torch", "scipy.ndimage", "scipy.stats", "sklearn.neural_network"]
+FILES = [file for file in digests() if not file.startswith("tests/") or "/test_" in file]
+FIRST_FILE = 2  # the exit status of a trial in which the first of these noticed
 KILLED, SURVIVED, TIMEOUT, UNTESTED = "killed", "survived", "timeout", "untested"
 
 
@@ -37,11 +40,13 @@ class MutantSession:
     """A plugin: tries the (mutant, lines, tree) of each round, and calls `done` with the outcome.
 
     `rounds` has them by the factor of the tolerances; `done` takes mutant, factor and outcome.
+    `most` are the seconds of tests for a mutant, after which it counts as one that lives on.
     """
 
-    def __init__(self, rounds, done, jobs):
-        self.rounds, self.done, self.jobs = rounds, done, jobs
+    def __init__(self, rounds, done, jobs, most):
+        self.rounds, self.done, self.jobs, self.most = rounds, done, jobs, most
         self.running = {}  # process: mutant and factor
+        self.killers = defaultdict(Counter)  # by file of scratch: files of tests that noticed
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session):
@@ -77,22 +82,24 @@ class MutantSession:
                     self._wait()
                 if not (pid := os.fork()):
                     plant(mutant.file, tree)
-                    return self._try(session, chosen, factor)
+                    return self._try(session, chosen, factor, self.killers[mutant.file], self.most)
                 self.running[pid] = mutant, factor
             while self.running:
                 self._wait()
         pytest.exit("every mutant was tried", 0)
 
-    def _try(self, session, seconds, factor):
-        become(session, Trial(seconds))
+    def _try(self, session, seconds, factor, killers=(), most=math.inf):
+        become(session, Trial(seconds, killers, most))
         widen(factor)
         return True  # nothing to collect before the trial does
 
     def _wait(self):
         pid, status = os.wait()
         code = os.waitstatus_to_exitcode(status)
-        outcome = {0: SURVIVED, -signal.SIGXCPU: TIMEOUT}.get(code, KILLED)
-        self.done(*self.running.pop(pid), outcome)
+        mutant, factor = self.running.pop(pid)
+        if code >= FIRST_FILE:
+            self.killers[mutant.file][FILES[code - FIRST_FILE]] += 1
+        self.done(mutant, factor, {0: SURVIVED, -signal.SIGXCPU: TIMEOUT}.get(code, KILLED))
 
 
 def become(session, role):
@@ -106,15 +113,18 @@ def become(session, role):
 class Trial:
     """The role of every other fork: the chosen tests, with the seconds that each takes."""
 
-    def __init__(self, seconds):
-        self.seconds = seconds
+    def __init__(self, seconds, killers, most):
+        self.seconds, self.killers, self.most = seconds, killers, most
 
     def pytest_collection_modifyitems(self, items):
         items[:] = [item for item in items if item.nodeid in self.seconds]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
-        """Collect and run file by file, the quick ones first, up to the first failure."""
+        """Collect and run file by file, up to the first failure, and exit with the file's number.
+
+        First those that noticed other changes to the same file most often, then the quick ones.
+        """
         try:
             importlib.import_module("scratch")  # at once: a doctest would import its module twice
         except Exception:  # as every test would
@@ -122,17 +132,21 @@ class Trial:
         files = defaultdict(float)
         for test, seconds in self.seconds.items():
             files[file_of(test)] += seconds
-        for file in sorted(files, key=files.get):
+        noticed = Counter(self.killers)
+        for file in sorted(files, key=lambda file: (-noticed[file], files[file])):
+            self.most -= files[file]
+            if self.most < 0:
+                break
             limit_processor_time(10)
             items = session.perform_collect([file])
             for item, following in zip_longest(items, items[1:]):
                 limit_processor_time(10 + 10 * self.seconds[item.nodeid])
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 if session.testsfailed:
-                    break
-            if session.testsfailed:
-                break
-        os._exit(bool(session.testsfailed))
+                    os._exit(min(255, FIRST_FILE + FILES.index(file)))  # as many as there are
+            if session.testsfailed:  # it cannot be collected
+                os._exit(1)
+        os._exit(0)
 
 
 def limit_processor_time(seconds):
