@@ -111,6 +111,8 @@ def _left_alone(node, holder):
             return True
         case ast.BinOp(op=ast.BitOr(), right=ast.Constant(value=None)):
             return True  # the type `... | None`
+        case ast.BinOp(op=ast.BitOr(), left=left):
+            return _left_alone(left, node)  # the type `Literal[...] | ...`
         case ast.Subscript(value=value):
             return _name(value) in ALIASES
         case ast.Constant(value=str()) if isinstance(holder, ast.Call) and node in holder.args:

@@ -50,28 +50,44 @@ class MutantSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session):
-        """Fork; in the first fork, return None, and pytest goes on to collect and run all tests."""
+        """Measure what is not known, then try the mutants; each fork goes on from here in pytest.
+
+        What is returned in the fork that measures is None, so that pytest collects its tests; and
+        True in a trial, which collects its own.
+        """
         STORE.mkdir(parents=True, exist_ok=True)
         for name in PRELOADED:
             importlib.import_module(name)
         gc.freeze()  # what is imported by now is not looked at again in each fork
         sys.dont_write_bytecode = False  # each fork imports the same files
-        if (files := Executed.read().to_measure()) != []:
-            if not os.fork():
-                session.config.args = files or session.config.args
-                return become(session, Measurement(files))
-            if os.wait()[1]:
-                pytest.exit("the tests fail without any change", 1)
-            if not os.fork():
-                return self._try(session, Executed.read().of_files(files), 1)
-            if os.wait()[1]:
-                MEASURED.unlink()
-                pytest.exit("the tests fail without any change, in a fork of their own", 1)
+        if (role := self._measure(session.config) or self._try_all()) is None:
+            pytest.exit("every mutant was tried", 0)
+        become(session, role)
+        return isinstance(role, Trial) or None
+
+    def _measure(self, config):
+        """Measure the tests of changed files; return the role of a fork, None in the parent."""
+        if (files := Executed.read().to_measure()) == []:
+            return None
+        if not os.fork():
+            config.args = files or config.args
+            return Measurement(files)
+        if os.wait()[1]:
+            pytest.exit("the tests fail without any change", 1)
+        if not os.fork():
+            return Trial(Executed.read().of_files(files))
+        if os.wait()[1]:
+            MEASURED.unlink()
+            pytest.exit("the tests fail without any change, in a fork of their own", 1)
+        return None
+
+    def _try_all(self):
+        """Try every mutant of every round; return the role of a fork, None in the parent."""
         tests = Executed.read()
         for factor, mutants in self.rounds.items():
             if factor != 1:
                 if not os.fork():
-                    return self._try(session, tests.seconds, factor)
+                    return Trial(tests.seconds, factor)
                 if os.wait()[1]:
                     pytest.exit(f"the tests fail without any change, tolerances times {factor}", 1)
             for mutant, lines, tree in mutants:
@@ -82,16 +98,11 @@ class MutantSession:
                     self._wait()
                 if not (pid := os.fork()):
                     plant(mutant.file, tree)
-                    return self._try(session, chosen, factor, self.killers[mutant.file], self.most)
+                    return Trial(chosen, factor, self.killers[mutant.file], self.most)
                 self.running[pid] = mutant, factor
             while self.running:
                 self._wait()
-        pytest.exit("every mutant was tried", 0)
-
-    def _try(self, session, seconds, factor, killers=(), most=math.inf):
-        become(session, Trial(seconds, killers, most))
-        widen(factor)
-        return True  # nothing to collect before the trial does
+        return None
 
     def _wait(self):
         pid, status = os.wait()
@@ -113,8 +124,9 @@ def become(session, role):
 class Trial:
     """The role of every other fork: the chosen tests, with the seconds that each takes."""
 
-    def __init__(self, seconds, killers, most):
-        self.seconds, self.killers, self.most = seconds, killers, most
+    def __init__(self, seconds, factor=1, killers=(), most=math.inf):
+        self.seconds, self.noticed, self.most = seconds, Counter(killers), most
+        widen(factor)
 
     def pytest_collection_modifyitems(self, items):
         items[:] = [item for item in items if item.nodeid in self.seconds]
@@ -132,11 +144,10 @@ class Trial:
         files = defaultdict(float)
         for test, seconds in self.seconds.items():
             files[file_of(test)] += seconds
-        noticed = Counter(self.killers)
-        for file in sorted(files, key=lambda file: (-noticed[file], files[file])):
+        for file in sorted(files, key=lambda file: (-self.noticed[file], files[file])):
+            if files[file] > self.most:
+                continue
             self.most -= files[file]
-            if self.most < 0:
-                break
             limit_processor_time(10)
             items = session.perform_collect([file])
             for item, following in zip_longest(items, items[1:]):

@@ -1,4 +1,4 @@
-"""What layers of sequences promise beyond their numbers: repetition, copies, types, masks."""
+"""What layers promise beyond their numbers: repetition, copies, types, masks, boundaries."""
 
 from copy import copy
 
@@ -11,6 +11,7 @@ from scratch import (
     LSTM,
     Bidirectional,
     Concatenate,
+    Conv1D,
     Dense,
     Embedding,
     GroupNorm,
@@ -19,6 +20,7 @@ from scratch import (
     RMSNorm,
     SelfAttention,
     SimpleRNN,
+    Softplus,
 )
 from scratch.layers.attention import attend, attend_backward
 
@@ -85,6 +87,22 @@ def test_step_counts_as_padding_if_all_its_numbers_do():
     layer = Masking(5)
     layer.forward(np.array([[[5, 5], [5, 0], [0, 5], [1, 2]]]))
     assert layer.mask.steps.tolist() == [[False, True, True, True]]
+
+
+def test_zeros_at_padding_are_none_without_a_mask():
+    X = np.random.default_rng(0).normal(size=(1, 3, 2))
+    a = ready(LSTM(2, 2, return_sequences=True, zero_at_padding=True)).forward(X)
+    assert a.tolist() == ready(LSTM(2, 2, return_sequences=True)).forward(X).tolist()
+
+
+def test_last_window_of_a_convolution_ends_within_the_sequence():
+    assert Conv1D(1, 1, 2, stride=2).forward(np.ones((1, 5, 1))).shape == (1, 2, 1)
+
+
+def test_softplus_is_curved_at_its_threshold_and_straight_above():
+    layer, z = Softplus(threshold=1), np.array([1.0, np.nextafter(1, 2)])
+    assert (layer.forward(z) - z).tolist() == [pytest.approx(np.log(1 + np.e) - 1), 0]  # rounding
+    assert layer.backward(np.ones(2)).tolist() == [pytest.approx(np.e / (1 + np.e)), 1]  # rounding
 
 
 def test_embedding_without_padding_notes_no_steps():

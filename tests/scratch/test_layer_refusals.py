@@ -1,12 +1,14 @@
-"""What layers of sequences, normalizations and rules of initial weights refuse."""
+"""What layers refuse: those of sequences, normalizations, activations; and initial weights."""
 
 import numpy as np
 import pytest
 
 from scratch import (
+    ELU,
     GRU,
     LSTM,
     Bidirectional,
+    Conv1DTranspose,
     Embedding,
     GroupNorm,
     LayerNorm,
@@ -14,6 +16,7 @@ from scratch import (
     RMSNorm,
     SelfAttention,
     SimpleRNN,
+    Softplus,
     orthogonal,
 )
 
@@ -58,6 +61,10 @@ def both(first, second):
         (lambda: GroupNorm(4, 0, epsilon=0.1), "groups must be above 0, got 0"),
         (lambda: GroupNorm(4, 3, epsilon=0.1), "groups must divide d = 4, got 3"),
         (lambda: GroupNorm(4, 2, epsilon=-0.1), "epsilon must be at least 0, got -0.1"),
+        (lambda: Softplus(0), "threshold must be above 0, got 0"),
+        (lambda: ELU(-1), "alpha must be at least 0, got -1"),
+        (lambda: Conv1DTranspose(1, 1, 2, stride=0), "stride must be above 0, got 0"),
+        (lambda: Conv1DTranspose(1, 1, 2, dilation=0), "dilation must be above 0, got 0"),
         (
             lambda: orthogonal(np.random.default_rng(0), (2, 2, 2)),
             r"shape must have two axes, got \(2, 2, 2\)",
