@@ -258,7 +258,9 @@ def test_a_loss_that_moves_the_weights_alike_is_the_same_unless_losses_must_be_e
         return F.cross_entropy(output, y) + 1
 
     one, two = training(mlp()), training(mlp(), loss=shifted)
-    assert compared(one, two).same
+    report = compared(one, two)
+    assert report.same
+    assert not any("this is not rounding" in note for note in report.notes)
     assert compared(one, two, losses_equal=True).level == "loss"
 
 
@@ -304,8 +306,11 @@ def test_a_mapping_crosses_layers_that_would_pair_otherwise():
             return left - self.right(x)
 
     one, two = training(Towers(False)), training(Towers(True))
+    said = "left is taken to correspond to right, as they run in this order, though both sides have"
+    assert any(said in note for note in compared(one, two).notes)
     crossed = compared(one, two, mapping={"left": "left", "right": "right"})
     assert crossed.same, str(crossed)
+    assert not any("is taken to correspond" in note for note in crossed.notes)
 
 
 def test_float32_is_judged_by_the_rounding_of_the_models_themselves():
