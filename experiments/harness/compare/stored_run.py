@@ -94,7 +94,9 @@ def _checked(results: Results, path: Path) -> Results:
         if cell.ok and cell.mode == "lockstep":
             alike[grouping(cell)].append(cell.implementation)
     wanted = {(of, pair) for of, each in alike.items() for pair in combinations(sorted(each), 2)}
-    found = Counter((grouping(entry), (min(entry.pair), max(entry.pair))) for entry in results.agreement)
+    found = Counter(
+        (grouping(entry), (min(entry.pair), max(entry.pair))) for entry in results.agreement
+    )
     again = [name for name, count in names.items() if count > 1]
     wrong = {which: "lacks" for which in wanted - found.keys()}
     wrong |= {which: "holds, without both trainings," for which in found.keys() - wanted}
