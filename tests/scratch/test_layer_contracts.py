@@ -12,7 +12,6 @@ from scratch import (
     Bidirectional,
     BilinearUpsample2D,
     Concatenate,
-    Conv1D,
     Dense,
     Embedding,
     GroupNorm,
@@ -96,10 +95,6 @@ def test_zeros_at_padding_are_none_without_a_mask():
     X = np.random.default_rng(0).normal(size=(1, 3, 2))
     a = ready(LSTM(2, 2, return_sequences=True, zero_at_padding=True)).forward(X)
     assert a.tolist() == ready(LSTM(2, 2, return_sequences=True)).forward(X).tolist()
-
-
-def test_last_window_of_a_convolution_ends_within_the_sequence():
-    assert Conv1D(1, 1, 2, stride=2).forward(np.ones((1, 5, 1))).shape == (1, 2, 1)
 
 
 def test_images_enlarged_by_one_stay_as_they_are():

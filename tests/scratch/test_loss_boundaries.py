@@ -69,11 +69,15 @@ def test_loss_of_sequences_takes_its_ignored_label_in_place_of_a_class():
         SequenceLoss(CategoricalCrossEntropy()).require(np.zeros((1, 2, 1)), np.array([[0, -1]]))
 
 
-def test_loss_of_sequences_takes_several_targets_a_step_and_refuses_rows():
+def test_loss_of_sequences_takes_several_targets_a_step_and_refuses_rows_and_columns():
     loss = SequenceLoss(MeanSquaredError())
     loss.require(np.zeros((1, 3, 2)), np.zeros((1, 3, 2)))
     with pytest.raises(ValueError, match=r"^y must have a target for each step of z \(3, 2\)"):
         loss.require(np.zeros((3, 2)), np.zeros((3, 2)))
+    with pytest.raises(ValueError, match=r"^y must have the shape \(3,\)"):
+        SequenceLoss(CategoricalCrossEntropy()).require(
+            np.zeros((1, 3, 2)), np.zeros((1, 3, 1), int)
+        )
 
 
 def test_weighted_mean_refuses_the_targets_that_its_loss_refuses():

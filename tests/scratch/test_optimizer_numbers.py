@@ -51,5 +51,7 @@ def test_second_step_of_lamb_is_corrected_for_the_second_time():
     assert theta == pytest.approx(expected, rel=1e-14)  # a dozen operations, each rounded to 1e-16
 
 
-def test_nadam_multiplies_by_plain_numbers_which_leave_float32_as_it_is():
-    assert {type(number) for number in NAdam().advance(np.ones(2, np.float32))} == {float}
+def test_nadam_keeps_its_product_and_multiplies_by_numbers_that_leave_float32_as_it_is():
+    nadam = NAdam()
+    assert {type(number) for number in nadam.advance(np.ones(2, np.float32))} == {float}
+    assert nadam.state.keys() == {"t", "m", "v", "product"}
