@@ -22,7 +22,7 @@ def linear():
 
 def compared(one, other, **options):
     sides = [training(model, loss=nn.MSELoss()) for model in (one, other)]
-    return diverge(*sides, X, Y, **{"steps": 10, "batch_size": 8, **options})
+    return diverge(*sides, X, Y, **{"steps": 3, "batch_size": 8, **options})
 
 
 def said(report):
@@ -129,7 +129,7 @@ class Skipping(nn.Linear):
 
 def test_what_is_drawn_beside_dropout_is_drawn_anew_in_every_step():
     """Of the first numbers that the seeds 0, 1, 2, ... draw, that of 6 is between the two rates."""
-    report = compared(Skipping(0.5), Skipping(0.6))
+    report = compared(Skipping(0.5), Skipping(0.6), steps=7)
     assert (report.level, report.step) == ("trajectory", 7), str(report)
     report = compared(Skipping(0.5), Skipping(0.5))
     assert report.same

@@ -40,8 +40,9 @@ def slightly(a):
     return a + 1e-6 * np.abs(a).max()
 
 
-@pytest.mark.parametrize("step", [2, 5, 8])
-@pytest.mark.parametrize("change", [slightly, lambda a: a * np.nan])
+@pytest.mark.parametrize(
+    ("step", "change"), [(2, slightly), (5, lambda a: a * np.nan), (8, slightly)]
+)
 @pytest.mark.parametrize(
     ("what", "level"),
     [("weights", "trajectory"), ("gradients", "trajectory"), ("states", "result")],

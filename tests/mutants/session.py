@@ -150,6 +150,7 @@ class Trial:
             self.most -= files[file]
             limit_processor_time(10)
             items = session.perform_collect([file])
+            items.sort(key=lambda item: self.seconds[item.nodeid])
             for item, following in zip_longest(items, items[1:]):
                 limit_processor_time(10 + 10 * self.seconds[item.nodeid])
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)

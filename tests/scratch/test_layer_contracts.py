@@ -10,13 +10,15 @@ from scratch import (
     GRU,
     LSTM,
     Bidirectional,
+    BilinearUpsample2D,
     Concatenate,
-    Conv1D,
     Dense,
     Embedding,
     GroupNorm,
     LayerNorm,
+    LinearUpsample1D,
     Masking,
+    NearestUpsample1D,
     RMSNorm,
     SelfAttention,
     SimpleRNN,
@@ -95,8 +97,16 @@ def test_zeros_at_padding_are_none_without_a_mask():
     assert a.tolist() == ready(LSTM(2, 2, return_sequences=True)).forward(X).tolist()
 
 
-def test_last_window_of_a_convolution_ends_within_the_sequence():
-    assert Conv1D(1, 1, 2, stride=2).forward(np.ones((1, 5, 1))).shape == (1, 2, 1)
+def test_images_enlarged_by_one_stay_as_they_are():
+    X = np.random.default_rng(0).normal(size=(1, 2, 2, 1))
+    for layer in (BilinearUpsample2D(1), BilinearUpsample2D(1, align_corners=True)):
+        assert layer.forward(X).tolist() == X.tolist()
+
+
+def test_steps_are_doubled_unless_another_factor_is_named():
+    X = np.array([[[1.0], [3.0]]])
+    assert NearestUpsample1D().forward(X).ravel().tolist() == [1, 1, 3, 3]
+    assert LinearUpsample1D().forward(X).ravel().tolist() == [1, 1.5, 2.5, 3]
 
 
 def test_softplus_is_curved_at_its_threshold_and_straight_above():

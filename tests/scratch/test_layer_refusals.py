@@ -12,6 +12,8 @@ from scratch import (
     Embedding,
     GroupNorm,
     LayerNorm,
+    LinearUpsample1D,
+    NearestUpsample1D,
     PositionEmbedding,
     RMSNorm,
     SelfAttention,
@@ -65,6 +67,9 @@ def both(first, second):
         (lambda: ELU(-1), "alpha must be at least 0, got -1"),
         (lambda: Conv1DTranspose(1, 1, 2, stride=0), "stride must be above 0, got 0"),
         (lambda: Conv1DTranspose(1, 1, 2, dilation=0), "dilation must be above 0, got 0"),
+        (lambda: Conv1DTranspose(1, 1, 0), "kernel must be above 0, got 0"),
+        (lambda: NearestUpsample1D(0), "factor must be above 0, got 0"),
+        (lambda: LinearUpsample1D(0), "factor must be above 0, got 0"),
         (
             lambda: orthogonal(np.random.default_rng(0), (2, 2, 2)),
             r"shape must have two axes, got \(2, 2, 2\)",
