@@ -11,7 +11,7 @@ from torch import nn
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
 
-__all__ = ["copy_training", "unwrapped"]
+__all__ = ["copy_training", "left_in_evaluation", "unwrapped"]
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -20,6 +20,22 @@ def unwrapped(model: nn.Module) -> nn.Module:
         model.module if isinstance(model, nn.DataParallel) else None
     )
     return model if inner is None else unwrapped(inner)
+
+
+def left_in_evaluation(model: nn.Module) -> tuple[list[nn.Module], list[str]]:
+    """Return the modules that stay in evaluation mode while their model trains, and notes of them.
+
+    A model that is in evaluation mode as a whole has only been looked at: all of it trains.
+    """
+    if not model.training:
+        return [], []
+    left = [(path, each) for path, each in model.named_modules() if not each.training]
+    notes = [
+        f"{path} stays in evaluation mode, in which it was given"
+        for path, _ in left
+        if not any(path.startswith(f"{other}.") for other, _ in left)
+    ]
+    return [each for _, each in left], notes
 
 
 def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, list[str]]:
@@ -66,6 +82,11 @@ def _require(training: Training) -> None:
             "optimizer=torch.optim.Adam(model.parameters()))"
         )
     model = unwrapped(training.model)
+    if isinstance(model, torch.jit.ScriptModule):
+        raise RequestError(
+            "the PyTorch model is compiled to TorchScript, whose layers cannot be watched: give "
+            "the nn.Module that it was made from"
+        )
     if training.step is None and not any(p.requires_grad for p in model.parameters()):
         raise RequestError("the PyTorch model has no weight that is trained: all are frozen")
     if not isinstance(training.optimizer, torch.optim.Optimizer) and training.step is None:
@@ -152,7 +173,7 @@ def _without_inner_dropout(module: nn.Module) -> list[str]:
                 f"the dropout of {path}, {each.dropout:g}, is switched off, since no masks can be "
                 "given to it"
             )
-            each.dropout = 0.0
+            each.stated_dropout, each.dropout = each.dropout, 0.0
     return notes
 
 

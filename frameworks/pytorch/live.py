@@ -13,7 +13,7 @@ from frameworks.draws import Dropped
 from frameworks.errors import RequestError
 from frameworks.live.model import LiveModel, Rows, Training
 from frameworks.pytorch.aligning import Remedies
-from frameworks.pytorch.copying import copy_training, unwrapped
+from frameworks.pytorch.copying import copy_training, left_in_evaluation, unwrapped
 from frameworks.pytorch.facts import loss_facts, optimizer_facts, schedule_facts
 from frameworks.pytorch.handing import Handed, handing
 from frameworks.pytorch.live_weights import LiveWeights
@@ -44,6 +44,8 @@ class PyTorchLive(LiveModel):
         self._last = 0.0  # the latest step's loss
         self._pending: OwnStep | None = None  # taken, seen and taken back
         self.network: nn.Module = self.training.model
+        self._evaluated, notes = left_in_evaluation(self.network)
+        self.notes += notes
         self.handed = Handed(self._dtype)
         watched = self._discover(rows)
         self._orienter = Orienter(watched)
@@ -153,7 +155,7 @@ class PyTorchLive(LiveModel):
         """Run in evaluation or in training mode; buffers that training changes are restored."""
         kept = [(b, b.clone()) for b in self.network.buffers()]
         modes = [(m, m.training) for m in self.network.modules()]
-        self.network.train(training)
+        self._set_mode(training)
         try:
             with handing(self.handed), torch.set_grad_enabled(grad):
                 yield
@@ -163,6 +165,11 @@ class PyTorchLive(LiveModel):
             with torch.no_grad():
                 for own, before in kept:
                     own.data.copy_(before)
+
+    def _set_mode(self, training: bool) -> None:
+        self.network.train(training)
+        for module in self._evaluated:
+            module.training = False
 
     def _loss(self, rows: Rows) -> torch.Tensor:
         X, (y, w) = self._tensors(rows.X), self._targets(rows)
@@ -211,6 +218,7 @@ class PyTorchLive(LiveModel):
         """
         X, (y, w) = self._tensors(rows.X), self._targets(rows)
         if self._pending is None or not self._pending.on(X):
+            self._set_mode(training=True)
             with handing(self.handed):
                 self._pending = OwnStep.peek(self.training, X, y, w)
         return self._pending.loss, self._pending.gradients
@@ -222,6 +230,7 @@ class PyTorchLive(LiveModel):
             taken.after.restore()
             self._last = taken.loss
         else:
+            self._set_mode(training=True)
             with handing(self.handed):
                 self._last = take_step(self.training, X, y, w)
         self.handed.seed += 1

@@ -20,8 +20,11 @@ Tensors = Sequence[torch.Tensor]
 
 
 def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None) -> float:
-    """Take one optimizer step, and one of the schedule if it follows batches; return the loss."""
-    network, optimizer = training.model.train(), training.optimizer
+    """Take one optimizer step, and one of the schedule if it follows batches; return the loss.
+
+    The model is in the mode in which it trains.
+    """
+    network, optimizer = training.model, training.optimizer
     if training.step is not None:
         inputs, targets = (each[0] if len(each) == 1 else tuple(each) for each in (X, y))
         try:

@@ -92,6 +92,60 @@ def test_rates_of_alpha_dropout_are_compared_as_they_are_stated():
     assert compared(alpha(0.5), alpha(0.5)).same
 
 
+@pytest.mark.parametrize("noise", [nn.AlphaDropout(0.5), nn.Dropout1d(0.5)])
+def test_noise_that_one_side_alone_has_is_a_difference_though_it_is_switched_off(noise):
+    noisy = Dropping(0.0)
+    noisy.drop = noise
+    plain = Dropping(0.0)
+    plain.drop = nn.Identity()
+    for sides in ((noisy, plain), (plain, noisy)):
+        report = compared(*sides)
+        assert report.place == "drop", str(report)
+        assert "p=0.5 in drop" in report.cause
+
+
+def test_noise_of_two_kinds_differs_at_one_rate():
+    alpha = Dropping(0.5)
+    alpha.drop = nn.AlphaDropout(0.5)
+    assert not compared(Dropping(0.5), alpha).same
+
+
+class Attending(nn.MultiheadAttention):
+    """Attention of six numbers to themselves, whose weights may be dropped."""
+
+    def __init__(self, rate):
+        torch.manual_seed(0)
+        super().__init__(3, 1, dropout=rate)
+
+    def forward(self, x):
+        rows = x.unflatten(1, (2, 3)).movedim(1, 0)
+        return super().forward(rows, rows, rows)[0][0]
+
+
+def test_the_dropout_inside_of_attention_is_compared_as_it_is_stated():
+    report = compared(Attending(0.5), Attending(0.25))
+    assert report.level == "forward", str(report)
+    assert compared(Attending(0.5), Attending(0.5)).same
+
+
+def test_a_part_that_was_left_in_evaluation_mode_stays_in_it():
+    def followed_by(part):
+        return nn.Sequential(linear(), part)
+
+    report = compared(followed_by(nn.Dropout(0.5).eval()), followed_by(nn.Dropout(0.5)))
+    assert report.place == "layer 1", str(report)
+    assert "the first pytorch: 1 stays in evaluation mode, in which it was given" in report.notes
+    report = compared(followed_by(nn.BatchNorm1d(3).eval()), followed_by(nn.BatchNorm1d(3)))
+    assert report.cause == "the first pytorch normalizes with the running statistics in layer 1"
+
+
+def test_a_model_that_is_in_evaluation_mode_as_a_whole_is_trained():
+    model = nn.Sequential(linear(), nn.Dropout(0.5))
+    report = compared(model, nn.Sequential(linear(), nn.Dropout(0.5)).eval())
+    assert report.same, str(report)
+    assert "evaluation" not in said(report)
+
+
 def test_a_parameter_of_a_single_number_keeps_its_shape():
     class Scaled(nn.Linear):
         def __init__(self):

@@ -77,6 +77,16 @@ def test_a_model_whose_weights_are_all_frozen_is_refused():
         diverge(training(frozen=True), training(), X, y, steps=1, batch_size=4)
 
 
+def test_a_model_compiled_to_torchscript_is_refused():
+    with pytest.warns(DeprecationWarning, match="torch.jit"):
+        model = torch.jit.script(torch.nn.Linear(2, 2))
+    scripted = replace(
+        training(), model=model, optimizer=torch.optim.SGD(model.parameters(), lr=0.5)
+    )
+    with pytest.raises(RequestError, match="compiled to TorchScript, whose layers cannot be"):
+        diverge(scripted, training(), X, y, steps=1, batch_size=4)
+
+
 class FailsInTraining(torch.nn.Linear):
     """A layer that raises an error without a message, but not in evaluation mode."""
 

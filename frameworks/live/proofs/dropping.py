@@ -12,9 +12,9 @@ __all__ = ["prove_dropping"]
 def prove_dropping(pair: Pair, found: Compared) -> Proof:
     """Return the rates that both sides state: no numbers show them where nothing is dropped."""
     i, j = found.layers
-    assert i is not None
-    assert j is not None
     name = (found.key[0],)
+    if i is None or j is None:
+        return Proof([Cause(_alone(pair, found), found.place, name)])
     x, y = pair.a.layers[i], pair.b.layers[j]
     places = place_of(pair.a.layers, i), place_of(pair.b.layers, j)
     said = [phrase(each.facts, name, place) for each, place in zip((x, y), places, strict=True)]
@@ -29,3 +29,12 @@ def prove_dropping(pair: Pair, found: Compared) -> Proof:
             )
         ]
     )
+
+
+def _alone(pair: Pair, found: Compared) -> str:
+    """Say what noise one side has, in a layer that the other has not."""
+    side, position = (1, found.layers[1]) if found.layers[0] is None else (0, found.layers[0])
+    assert position is not None
+    facts = (pair.a, pair.b)[side].layers[position].facts
+    own, none = phrase(facts, (found.key[0],), found.place), "has no such layer"
+    return both(pair.names, *((own, none) if side == 0 else (none, own)))

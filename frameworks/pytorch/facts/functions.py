@@ -49,6 +49,8 @@ _MODULES: dict[str, Any] = {
     "dropout1d": nn.Dropout1d,
     "dropout2d": nn.Dropout2d,
     "dropout3d": nn.Dropout3d,
+    "alpha_dropout": nn.AlphaDropout,
+    "feature_alpha_dropout": nn.FeatureAlphaDropout,
     **{f"max_pool{n}d": getattr(nn, f"MaxPool{n}d") for n in (1, 2, 3)},
     **{f"avg_pool{n}d": getattr(nn, f"AvgPool{n}d") for n in (1, 2, 3)},
     **{f"adaptive_avg_pool{n}d": getattr(nn, f"AdaptiveAvgPool{n}d") for n in (1, 2, 3)},

@@ -55,8 +55,7 @@ def recurrent(layer: Any, input_shape: Shape) -> Entries:
     entries["biases"] = 2 * layer.bias, f"bias={layer.bias}: bias_ih and bias_hh"
     if layer.num_layers > 1:
         entries |= given(layer, layers="num_layers")
-        if layer.dropout:
-            entries |= given(layer, rate="dropout")
+        entries |= _inner_dropout(layer)
     if getattr(layer, "proj_size", 0):
         entries |= given(layer, projected="proj_size")
     if layer.bidirectional:
@@ -76,10 +75,15 @@ def attention(layer: Any, input_shape: Shape) -> Entries:
         "bias": (bias, f"bias={bias}"),
         "attention_scale": (1 / math.sqrt(size), f"1/√{size}"),
     }
-    if layer.dropout:
-        entries |= given(layer, rate="dropout")
+    entries |= _inner_dropout(layer)
     if layer.bias_k is not None:
         entries["added_key"] = "learned", "add_bias_kv=True"
     if layer.add_zero_attn:
         entries["added_key"] = "zero", "add_zero_attn=True"
     return entries
+
+
+def _inner_dropout(layer: Any) -> Entries:
+    """Return the rate at which a module drops inside, also where a copy has it switched off."""
+    rate = getattr(layer, "stated_dropout", layer.dropout)
+    return {"rate": (rate, f"dropout={rate}")} if rate else {}
