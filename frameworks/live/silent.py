@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 
-from frameworks.diverge.differences import difference
+import numpy as np
+
+from frameworks.diverge.differences import Difference, difference
 from frameworks.live.correspondence import place_of
 from frameworks.live.pairs import Compared, Pair, joined
 from frameworks.live.settings import differing
-from frameworks.recordings.trace import Facts
+from frameworks.recordings.trace import Facts, Value
 
 __all__ = ["SILENT", "compare_silent"]
 
 # Settings of layers whose random numbers may be switched off, and kinds whose numbers always are.
-SILENT = ("rate", "stddev", "input_dropout", "recurrent_dropout")
+SILENT = ("rate", "stddev", "input_dropout", "recurrent_dropout", "noise")
 _WITHOUT_MASKS = ("alpha dropout", "gaussian dropout", "gaussian noise")
 
 
@@ -23,15 +25,13 @@ def compare_silent(pair: Pair) -> Iterator[Compared]:
     a, b = pair.a.layers, pair.b.layers
     for k, (i, j) in enumerate(pair.matching.layers):
         x, y = a[i].facts, b[j].facts
-        if not x.values or not y.values:
-            continue
+        states_all = x.values and y.values
         for name in set(SILENT) & set(differing(x, y)):
-            ours, theirs = (values.get(name) or 0.0 for values in (x.values, y.values))
-            if not isinstance(ours, int | float) or not isinstance(theirs, int | float):
-                continue
-            place = joined(place_of(a, i), place_of(b, j))
-            found = difference(f"{place} ({x.kind}): the strength of its noise", ours, theirs, None)
-            yield Compared(place, found, (i, j), key=(name, k, 0))
+            ours, theirs = x.values.get(name), y.values.get(name)
+            if name == "noise" or states_all:
+                place = joined(place_of(a, i), place_of(b, j))
+                found = _apart(f"{place} ({x.kind})", ours, theirs)
+                yield Compared(place, found, (i, j), key=(name, k, 0))
     yield from _alone(pair)
 
 
@@ -45,9 +45,9 @@ def _alone(pair: Pair) -> Iterator[Compared]:
     ]
     strengths = [
         {
-            k: found
+            k: strength
             for k in (*pair.matching.only[side], *(pairs[side] for pairs in unlike))
-            if (found := _strength(layers[k].facts))
+            if (strength := _strength(layers[k].facts))
         }
         for side, layers in enumerate(traces)
     ]
@@ -58,17 +58,26 @@ def _alone(pair: Pair) -> Iterator[Compared]:
                 others.remove(strength)
                 continue
             place, (kind, name, value) = place_of(layers, k), strength
-            both = (value, 0.0) if side == 0 else (0.0, value)
-            where = (
-                f"{place} ({kind}), which only {pair.names[side]} has: the strength of its noise"
-            )
+            both = (value, None) if side == 0 else (None, value)
+            found = _apart(f"{place} ({kind}), which only {pair.names[side]} has", *both)
             at = (k, None) if side == 0 else (None, k)
-            yield Compared(place, difference(where, *both, None), at, key=(name, k, 1 + side))
+            yield Compared(place, found, at, key=(name, k, 1 + side))
 
 
-def _strength(facts: Facts) -> tuple[str, str, float] | None:
+def _apart(where: str, ours: Value, theirs: Value) -> Difference:
+    """Return how far two strengths are apart; what is stated in words is so without measure."""
+    if isinstance(ours, str) or isinstance(theirs, str):
+        return Difference(f"{where}: its noise", np.inf, None, (), ("", ""))
+    x, y = (float(each) if isinstance(each, int | float) else 0.0 for each in (ours, theirs))
+    return difference(f"{where}: the strength of its noise", x, y, None)
+
+
+def _strength(facts: Facts) -> tuple[str, str, float | str] | None:
     """Return the kind of a layer's noise, its setting and how strong it is; None without any."""
     values = facts.values
+    words = values.get("noise")
+    if isinstance(words, str):
+        return facts.kind, "noise", words
     masked = facts.kind == "dropout" and not {"whole_channels", "noise_shape"} & values.keys()
     if masked or facts.kind not in ("dropout", *_WITHOUT_MASKS):
         return None

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from frameworks.errors import RequestError
 from frameworks.keras.live.stepping import Data, stepper_of_backend
 from frameworks.keras.loading import keras
 from frameworks.live.model import Rows
 from frameworks.recordings.trace import Arrays
 
-__all__ = ["Batches", "adapt_inputs"]
+__all__ = ["Batches", "adapt_inputs", "reason"]
 
 
 class Batches:
@@ -42,10 +43,19 @@ class Batches:
         return Data(X, y, None if rows.w is None else self.tensor(rows.w))
 
     def forward(self, rows: Rows, training: bool) -> Any:
-        """Return what the model returns, called as its `train_step` calls it."""
-        if self.model._call_has_training_arg:
-            return self.model(self.inputs(rows), training=training)
-        return self.model(self.inputs(rows))
+        """Return what the model returns, called as its `train_step` calls it.
+
+        RequestError if it fails.
+        """
+        options = {"training": training} if self.model._call_has_training_arg else {}
+        try:
+            return self.model(self.inputs(rows), **options)
+        except Exception as error:  # of whatever kind a user's layer raises
+            shapes = " and ".join(str(x.shape[1:]) for x in rows.X)
+            mode = " in training mode" if training else ""
+            raise RequestError(
+                f"the Keras model fails{mode} on rows of shape {shapes}: {reason(error)}"
+            ) from error
 
     def tensor(self, array: np.ndarray) -> Any:
         """Return a tensor; floats and truth values in the dtype of the comparison."""
@@ -97,3 +107,12 @@ def _to_channels_first(x: np.ndarray, channels: int | None) -> np.ndarray:
     if channels is None or x.shape[-1] != channels or x.shape[1] == channels:
         return x
     return np.ascontiguousarray(np.moveaxis(x, -1, 1))
+
+
+def reason(error: Exception) -> str:
+    """Return the first line that says what is wrong; Keras writes in bold, and a heading first."""
+    lines = [
+        line.removeprefix("\x1b[1m").removesuffix("\x1b[0m") for line in str(error).split("\n")
+    ]
+    said = [line for line in lines if line and not line.startswith("Exception encountered")]
+    return said[0] if said else type(error).__name__

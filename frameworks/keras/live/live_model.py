@@ -9,7 +9,7 @@ import numpy as np
 from frameworks.draws import Dropped
 from frameworks.errors import RequestError
 from frameworks.keras.facts import optimizer_facts, schedule_facts, set_fact
-from frameworks.keras.live.batches import Batches, adapt_inputs
+from frameworks.keras.live.batches import Batches, adapt_inputs, reason
 from frameworks.keras.live.compiling import compiled_copy, lent, set_rate, versions
 from frameworks.keras.live.layers import carried_states, find_leaves
 from frameworks.keras.live.losses import facts_of, takes_labels
@@ -61,7 +61,7 @@ class KerasLive(LiveModel):
             raise
         except Exception as error:  # of whatever kind a user's layer raises
             raise RequestError(
-                f"the Keras model fails on rows of shape {shapes}: {_reason(error)}"
+                f"the Keras model fails on rows of shape {shapes}: {reason(error)}"
             ) from error
 
     def _build_optimizer(self) -> None:
@@ -191,8 +191,13 @@ class KerasLive(LiveModel):
     def step(self, rows: Rows) -> float:
         if not self._takes_targets:
             self._require_loss(rows)
-        with lent(self.dtype):
-            return self._stepper.step(self._batches.data(rows), self._mask_tensors())
+        try:
+            with lent(self.dtype):
+                return self._stepper.step(self._batches.data(rows), self._mask_tensors())
+        except RequestError:
+            raise
+        except Exception as error:  # of whatever kind a user's step or optimizer raises
+            raise RequestError(f"the step of the Keras side fails: {reason(error)}") from error
 
     def _require_loss(self, rows: Rows) -> None:
         """Compute the loss once, which builds what it needs; RequestError if it cannot be."""
@@ -208,7 +213,7 @@ class KerasLive(LiveModel):
         except Exception as error:  # of whatever kind a user's loss raises
             shapes = " and ".join(str(target.shape) for target in rows.y)
             raise RequestError(
-                f"the Keras model's loss does not take targets of shape {shapes}: {_reason(error)}"
+                f"the Keras model's loss does not take targets of shape {shapes}: {reason(error)}"
             ) from error
 
     def end_epoch(self) -> None:
@@ -231,12 +236,3 @@ class KerasLive(LiveModel):
                 self._stepper.reset()
         self._read_facts()
         return changed
-
-
-def _reason(error: Exception) -> str:
-    """Return the first line that says what is wrong; Keras writes in bold, and a heading first."""
-    lines = [
-        line.removeprefix("\x1b[1m").removesuffix("\x1b[0m") for line in str(error).split("\n")
-    ]
-    said = [line for line in lines if line and not line.startswith("Exception encountered")]
-    return said[0] if said else type(error).__name__

@@ -10,8 +10,9 @@ from frameworks.keras.live.layers import Leaf, of_keras
 from frameworks.keras.loading import keras
 from frameworks.masks import Masks
 
-__all__ = ["HandedDropout"]
+__all__ = ["HandedDropout", "noise_of"]
 
+_NOT_NOISE = ("name", "trainable", "dtype", "seed", "data_format")
 _STRENGTHS = ("rate", "stddev", "dropout", "recurrent_dropout", "_dropout", "factor")
 
 
@@ -29,10 +30,9 @@ class HandedDropout:
         self._masks, self._dropping = Masks(), False
         for leaf in leaves:
             layer = leaf.layer
-            known = isinstance(layer, keras.Layer) and of_keras(type(layer))
-            if not known or not any(map(_draws, layer._flatten_layers())):
+            if not _drawing(layer):
                 continue
-            if type(layer) is keras.layers.Dropout and layer.noise_shape is None:
+            if _takes_masks(layer):
                 layer.call = partial(self._drop, layer.rate)
             else:
                 layer.call = partial(_in_evaluation, layer.call)
@@ -70,6 +70,27 @@ class HandedDropout:
             return inputs
         mask = self._masks.take(rate, inputs.shape[1:], training=True)
         return inputs if mask is None else inputs * mask
+
+
+def noise_of(layer: Any) -> str:
+    """Return in words what a layer draws beside masks of dropout, and how; "" for nothing."""
+    return "" if _takes_masks(layer) else ", ".join(map(_in_words, _drawing(layer)))
+
+
+def _in_words(layer: keras.Layer) -> str:
+    config = layer.get_config() if of_keras(type(layer)) else {}
+    plain = {k: v for k, v in config.items() if not isinstance(v, dict) and k not in _NOT_NOISE}
+    return f"{type(layer).__name__}({', '.join(f'{k}={v}' for k, v in plain.items())})"
+
+
+def _drawing(layer: Any) -> list[keras.Layer]:
+    """Return what draws random numbers in a layer of Keras: itself, or layers inside of it."""
+    known = isinstance(layer, keras.Layer) and of_keras(type(layer))
+    return [each for each in layer._flatten_layers() if _draws(each)] if known else []
+
+
+def _takes_masks(layer: Any) -> bool:
+    return type(layer) is keras.layers.Dropout and layer.noise_shape is None
 
 
 def _draws(layer: keras.Layer) -> bool:

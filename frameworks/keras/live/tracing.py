@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from frameworks.keras.facts import layer_facts
 from frameworks.keras.live.batches import Batches
+from frameworks.keras.live.randomness import noise_of
 from frameworks.keras.live.recording import Call
 from frameworks.keras.live.weights import WeightTable
+from frameworks.live.silent import SILENT
 from frameworks.probe import rearranges
 from frameworks.recordings.trace import Arrays, LayerTrace
 
@@ -42,6 +45,10 @@ def _trace(
     shape = inputs[0].shape[1:] if inputs else None
     facts = layer_facts(leaf.layer if activation is None else activation, shape)
     own = activation is None
+    noise = noise_of(leaf.layer) if own and not facts.values.keys() & SILENT else ""
+    if noise:
+        values, said = {**facts.values, "noise": noise}, {**facts.said, "noise": noise}
+        facts = replace(facts, values=values, said=said)
     return LayerTrace(
         path=leaf.path if own else f"{leaf.path}.activation",
         facts=facts,
@@ -51,7 +58,7 @@ def _trace(
         output=output,
         training_inputs=training[0],
         training_output=training[1],
-        rearranges=_rearranges(call, facts.kind, inputs, output),
+        rearranges=not noise and _rearranges(call, facts.kind, inputs, output),
     )
 
 
