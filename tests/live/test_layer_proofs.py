@@ -15,7 +15,8 @@ from frameworks.diverge.differences import difference
 from frameworks.live.correspondence import Matching
 from frameworks.live.pairs import Compared, Pair
 from frameworks.live.proofs import Proof
-from frameworks.recordings.trace import Facts, LayerTrace, Trace
+from frameworks.live.reference import layer_output
+from frameworks.recordings.trace import Facts, LayerTrace, Trace, Weight
 from tests.live.hand_made import both_ways, forward_proof, layer_trace, trace, with_values
 
 RNG = np.random.default_rng(2)
@@ -332,6 +333,53 @@ def test_an_activation_that_one_side_lacks_is_the_cause() -> None:
     b = chain("pytorch", ("fc1", DENSE, X, z), ("fc2", DENSE, z, z))
     (cause,) = between(a, b, ([1], [])).causes
     assert cause.sentence == "keras has a ReLU (act) before last, pytorch has none before fc2"
+
+
+def test_no_layer_is_said_to_be_missing_before_layers_that_compute_different_things() -> None:
+    z = dense()
+    square, total = Facts("square"), Facts("reduction")
+    a = chain("keras", ("first", DENSE, X, z), ("sq", square, z, z**2), ("last", total, z**2, z))
+    b = chain("pytorch", ("fc1", DENSE, X, z), ("pow", Facts("pow"), z, z**2))
+    assert between(a, b, ([1], [])).causes == ()
+
+
+def padded_first(sides: Sequence[tuple[int, int]], **settings: Any) -> tuple[Trace, Trace]:
+    """Return a convolution that pads itself, as keras has it, and one behind a layer that does."""
+    window = {"kernel": (2,), "stride": (1,), "filters": 4, "groups": 1, "bias": False}
+    own = with_values(Facts("convolution"), **window, dilation=(2,), padding=((2, 0),))
+    after = with_values(own, padding=((0, 0),), **settings)
+    kernel = RNG.normal(size=(2, 4, 4))
+    wide = np.pad(SEQUENCES, ((0, 0), *sides, (0, 0)))
+
+    def traced(name: str, facts: Facts, x: Array, *before: LayerTrace) -> Trace:
+        z = layer_output(facts, [kernel], [], (x,))
+        conv = LayerTrace("conv", facts, (0,), (), (x,), z, (x,), z)
+        weights = [Weight("conv.kernel", kernel)]
+        first = LayerTrace("first", DENSE, (), (), (), SEQUENCES, (), SEQUENCES)
+        return trace(name, layers=[first, *before, conv], weights=weights)
+
+    pad = LayerTrace("", Facts("pad"), (), (), (SEQUENCES,), wide, (SEQUENCES,), wide)
+    return traced("keras", own, SEQUENCES), traced("pytorch", after, wide, pad)
+
+
+PADDED: dict[str, tuple[tuple[Trace, Trace], str]] = {
+    "on the wrong side": (
+        padded_first([(0, 2)]),
+        "keras has padding=((2, 0),) in conv; pytorch padding=((0, 0),) after a pad by (0, 2) in "
+        "conv",
+    ),
+    "with another dilation": (
+        padded_first([(1, 0)], dilation=(1,)),
+        "keras has dilation=(2,) and padding=((2, 0),) in conv; pytorch has dilation=(1,) and "
+        "padding=((0, 0),) after a pad by (1, 0) in conv",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PADDED)
+def test_zeros_before_a_convolution_are_compared_with_those_of_the_other_one(name: str) -> None:
+    (a, b), sentence = PADDED[name]
+    assert [cause.sentence for cause in between(a, b, ([], [1])).causes] == [sentence]
 
 
 ORDERS: dict[str, tuple[Array, Array, str | None]] = {
