@@ -382,6 +382,77 @@ def test_zeros_before_a_convolution_are_compared_with_those_of_the_other_one(nam
     assert [cause.sentence for cause in between(a, b, ([], [1])).causes] == [sentence]
 
 
+def test_an_activation_before_the_second_of_two_inputs_is_found_missing() -> None:
+    z, active, total = dense(), np.maximum(dense(), 0), Facts("sum")
+
+    def add(path: str, x: Array) -> LayerTrace:
+        return LayerTrace(path, total, (), (), (X, x), X + x, (X, x), X + x)
+
+    act = LayerTrace("act", RELU, (), (), (z,), active, (z,), active)
+    a = trace("keras", layers=[*chain("", ("first", DENSE, X, z)).layers, add("add", z)])
+    b = trace("pytorch", layers=[*chain("", ("fc", DENSE, X, z)).layers, act, add("plus", active)])
+    (cause,) = between(a, b, ([], [1])).causes
+    assert cause.sentence == "pytorch has a ReLU (act) before plus, keras has none before add"
+
+
+def joining(name: str, kind: str, *taken: int) -> Trace:
+    """Return two dense layers of X, and what joins the outputs of some layers."""
+    outputs = dense(), dense(w=W.T)
+    layers = chain("", ("one", DENSE, X, outputs[0]), ("two", DENSE, X, outputs[1])).layers
+    x = tuple(outputs[k] for k in taken)
+    z = np.concatenate(x, axis=1)
+    return trace(name, layers=[*layers, LayerTrace("join", Facts(kind), (), (), x, z, x, z)])
+
+
+JOINED: dict[str, tuple[str, tuple[int, ...], str | None]] = {
+    "the other order": (
+        "concatenation",
+        (1, 0),
+        "keras gives join the outputs of one and two; pytorch gives join the outputs of "
+        "two (keras's two) and one (keras's one)",
+    ),
+    "one layer twice": (
+        "concatenation",
+        (0, 0),
+        "keras gives join the outputs of one and two; pytorch gives join the outputs of "
+        "one and one (keras's one)",
+    ),
+    "a sum in the other order": ("sum", (1, 0), None),
+    "the same": ("concatenation", (0, 1), None),
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_other_layers_before_a_layer_are_named_with_their_counterparts(name: str) -> None:
+    kind, taken, sentence = JOINED[name]
+    a, b = joining("keras", kind, 0, 1), joining("pytorch", kind, *taken)
+    x, y = (each.layers[-1].output for each in (a, b))
+    assert x is not None
+    assert y is not None
+    found = Compared("join", difference("join", x, y, 1e-12), (2, 2), between=True)
+    matching = Matching(layers=[(k, k) for k in range(3)])
+    proof = both_ways(Pair(a, b, ("keras", "pytorch"), matching), "forward", found)
+    assert [cause.sentence for cause in proof.causes] == [sentence] * (sentence is not None)
+
+
+def test_one_layer_for_two_towers_is_told_from_two_layers() -> None:
+    other = RNG.normal(size=W.shape)
+
+    def towers(name: str, *kernels: Array, uses: tuple[int, int]) -> Trace:
+        calls = [(f"enc{k}", X + i, (X + i) @ kernels[k]) for i, k in enumerate(uses)]
+        facts = with_values(DENSE, bias=False)
+        layers = [LayerTrace(path, facts, (k,), (), (x,), z, (x,), z)
+                  for (path, x, z), k in zip(calls, uses, strict=True)]  # fmt: skip
+        weights = [Weight(f"enc{k}.kernel", w) for k, w in enumerate(kernels)]
+        return trace(name, layers=layers, weights=weights)
+
+    a = towers("keras", W, uses=(0, 0))
+    b = towers("pytorch", W, other, uses=(0, 1))
+    (cause,) = forward_proof(a, b).causes
+    assert cause.sentence == "keras uses enc0 again, pytorch has weights of its own in enc1"
+    assert forward_proof(a, towers("pytorch", other, uses=(0, 0))).causes == ()
+
+
 ORDERS: dict[str, tuple[Array, Array, str | None]] = {
     "flattened otherwise": (
         IMAGES.reshape(3, -1),

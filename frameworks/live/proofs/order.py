@@ -56,10 +56,13 @@ def _explains(side: LayerSide, other: LayerSide, k: int) -> bool:
         return False
     if side.layer.facts.kind != other.layer.facts.kind:
         return False
-    dtype, given = side.trace.dtype, other.inputs[0]
-    gap = _distance(side.inputs[0], given)
-    after = equal_within(*aligned(output, side.inputs[0]), gap, dtype)
-    return after and any(equal_within(*aligned(x, given), gap, dtype) for x in inputs)
+    dtype = side.trace.dtype
+    for entering, given in zip(side.inputs, other.inputs, strict=False):
+        gap = _distance(entering, given)
+        after = equal_within(*aligned(output, entering), gap, dtype)
+        if after and any(equal_within(*aligned(x, given), gap, dtype) for x in inputs):
+            return True
+    return False
 
 
 def _rearranged(a: LayerSide, b: LayerSide) -> Proof:
