@@ -1,7 +1,7 @@
 """Which layers and weights of two models correspond."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +10,13 @@ from frameworks.diverge.layers import align, price
 from frameworks.errors import choose
 from frameworks.live.correspondence import Matching, Network, WeightPair
 from frameworks.live.weight_matching import Taken, pair_rest, pair_weights
+from frameworks.recordings.trace import LayerTrace
 
 __all__ = ["match"]
 
 Pairs = list[tuple[int, int]]
 
+_COUNT = "0123456789_."  # at the end of a name
 _OTHER_SHAPE = 1.5  # more than two layers without a counterpart cost than the same ones paired
 
 # Kinds that correspond to each other only: no dropout stands for a sum.
@@ -40,15 +42,49 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
         pair_weights(done, a, b, i, j, taken)
         states = zip(a.layers[i].states, b.layers[j].states, strict=False)
         done.states += [pair for pair in states if pair not in done.states]
+    done.notes += [*_crossed(a, b, done.layers), *_misnamed(a, b, done)]
     pair_rest(done, a, b, taken)
     done.weights.sort(key=lambda pair: pair.a)
     paired = [{pair[side] for pair in done.layers} for side in (0, 1)]
     ours, theirs = (
-        [i for i, layer in enumerate(x.layers) if i not in found and not layer.rearranges]
+        [i for i, layer in enumerate(x.layers) if i not in found and _computes(layer)]
         for x, found in zip((a, b), paired, strict=True)
     )
     done.only = ours, theirs
     return done
+
+
+def _crossed(a: Network, b: Network, pairs: Pairs) -> list[str]:
+    """Say of layers that run in another order that they are not paired by their equal names.
+
+    Names that only count, as dense_1 and dense_2, say nothing.
+    """
+    names = {layer.path for layer in a.layers} & {layer.path for layer in b.layers}
+    crossed = {
+        (a.layers[i].path, b.layers[j].path)
+        for i, j in pairs
+        if a.layers[i].weights and {a.layers[i].path, b.layers[j].path} <= names
+    }
+    return [
+        f"{ours} is taken to correspond to {theirs}, as they run in this order, though both sides "
+        f"have a layer {ours}: mapping={{{ours!r}: {ours!r}}} pairs these"
+        for ours, theirs in sorted(crossed)
+        if ours.rstrip(_COUNT) != theirs.rstrip(_COUNT)
+    ]
+
+
+def _misnamed(a: Network, b: Network, done: Matching) -> Iterator[str]:
+    """Say of weights of one layer that they correspond though each has the name of another."""
+    known = {weight.name for weight in a.weights} & {weight.name for weight in b.weights}
+    same = {i for i, j in done.layers if a.layers[i].path == b.layers[j].path}
+    held = {k for i in same for k in a.layers[i].weights}
+    for pair in done.weights:
+        ours, theirs = a.weights[pair.a[0]].name, b.weights[pair.b[0]].name
+        if ours != theirs and pair.a[0] in held and {ours, theirs} <= known:
+            yield (
+                f"{ours} is taken to correspond to {theirs}, by the layer that has it, though both "
+                f"sides have a {ours}"
+            )
 
 
 def _given(
@@ -82,11 +118,16 @@ def _pair_layers(a: Network, b: Network, given: Pairs) -> Pairs:
     pairs = list(given)
     for together in (_in_order, _alike):
         left = [
-            [i for i, layer in enumerate(x.layers) if not layer.rearranges and i not in taken]
+            [i for i, layer in enumerate(x.layers) if _computes(layer) and i not in taken]
             for x, taken in zip((a, b), ({i for i, _ in pairs}, {j for _, j in pairs}), strict=True)
         ]
         pairs += together(a, b, *left)
     return pairs
+
+
+def _computes(layer: LayerTrace) -> bool:
+    """Return whether a layer changes numbers, or learns from them."""
+    return not layer.rearranges or bool(layer.states)
 
 
 def _in_order(a: Network, b: Network, ours: list[int], theirs: list[int]) -> Pairs:

@@ -126,6 +126,13 @@ def test_repeating_a_sweep_trains_what_is_missing(call, monkeypatch, swept):
     assert answer.out.startswith("12 of 12 trainings finished; 0 trained, 12 kept")
 
 
+def test_a_setting_is_the_same_in_whatever_order_its_numbers_are_given():
+    one = planned("learning_rate=0.25", "hidden=8", experiments=["xor"])
+    other = planned("hidden=8", "learning_rate=0.25", experiments=["xor"])
+    assert [cell.label for cell in one.heads] == ["hidden=8 learning_rate=0.25"]
+    assert [*one.heads] == [*other.heads]
+
+
 def test_sweeps_are_compared_setting_by_setting(call, swept):
     answer = call("compare", swept[0], swept[0], "--json")
     compared = json.loads(answer.out)

@@ -61,6 +61,16 @@ def test_names_decide_which_of_equal_layers_has_no_counterpart():
     assert paths(a, b, match(a, b)) == [("s0", "s.0"), ("s1", "s.1")]
 
 
+def test_names_do_not_decide_where_some_of_the_layers_have_others():
+    square = (4, 4)
+    a = network("a", *[(name, "dense", square) for name in ("left", "right", "last")])
+    b = network("b", *[(name, "dense", square) for name in ("right", "left", "end")])
+    found = match(a, b)
+    assert paths(a, b, found) == [("left", "right"), ("right", "left"), ("last", "end")]
+    said = "left is taken to correspond to right, as they run in this order, though both sides have"
+    assert any(said in note for note in found.notes)
+
+
 @pytest.mark.parametrize("other", ["concatenation", "relu", "pad"])
 def test_a_dropout_corresponds_to_no_layer_of_another_kind(other):
     a, b = network("a", ("x", "dropout")), network("b", ("x", other))

@@ -65,6 +65,8 @@ def mutants(file, source):
     tree, lines, seen = ast.parse(source), source.splitlines(), Counter()
     for function, statement, node, put in _places(tree, "", None):
         for new in _variants(node):
+            if _brief(node) == _brief(new):
+                continue  # f(a, a) with its arguments swapped
             text, change = lines[node.lineno - 1].strip(), f"{_brief(node)} → {_brief(new)}"
             where = file, function, text, change
             seen[where] += 1
@@ -109,6 +111,8 @@ def _left_alone(node, holder):
             return True
         case ast.BinOp(op=ast.BitOr(), right=ast.Constant(value=None)):
             return True  # the type `... | None`
+        case ast.BinOp(op=ast.BitOr(), left=left):
+            return _left_alone(left, node)  # the type `Literal[...] | ...`
         case ast.Subscript(value=value):
             return _name(value) in ALIASES
         case ast.Constant(value=str()) if isinstance(holder, ast.Call) and node in holder.args:

@@ -1,22 +1,24 @@
 """What became of the mutants: the scores, the table of docs/mutants.md, what is left to explain.
 
 `survivors.toml` explains those that live on, each by its file, its line as it is, and the change:
-as equivalent, where no result is different, or as accepted. An entry that fits no survivor is
-stale, and as much a failure as a survivor without an entry.
+as equivalent, where no result is different, or as accepted. An entry whose mutant is killed, or no
+longer exists, is stale, and as much a failure as a survivor without an entry.
 """
 
 import json
 import tomllib
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
+from .measurement import STORE
 from .operators import Mutant, mutants
-from .session import STORE, is_killed
+from .sampling import wilson
+from .session import is_killed
 
 PAGE = Path("docs/mutants.md")
 EXPLAINED = Path(__file__).with_name("survivors.toml")
 HEADING = "## Result"
-COLUMNS = "mutants", "killed", "timeout", "equivalent", "accepted", "open", "tried wide", "wide"
+COLUMNS = "mutants", "tried", "killed", "timeout", "equivalent", "accepted", "open", "noticed"
 
 
 class Outcomes(dict):
@@ -35,8 +37,9 @@ class Outcomes(dict):
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps([*mutant, factor, outcome], ensure_ascii=False) + "\n")
 
-    def forget(self, files):
-        kept = [(*key, outcome) for key, outcome in self.items() if key[0].file not in files]
+    def forget(self, mutants):
+        forgotten = set(mutants)
+        kept = [(*key, outcome) for key, outcome in self.items() if key[0] not in forgotten]
         self.clear()
         self.path.unlink(missing_ok=True)
         for entry in kept:
@@ -44,40 +47,45 @@ class Outcomes(dict):
 
 
 class Report:
-    """The counts for each file, the survivors without an entry, the entries without a survivor."""
+    """The counts for each group, the survivors without an entry, the entries without a survivor.
 
-    def __init__(self, files, outcomes, wide):
+    The groups are the files, or the folders of a sample: a file's share of it would say little.
+    """
+
+    def __init__(self, files, chosen, outcomes, wide, is_sample):
+        entries = tomllib.loads(EXPLAINED.read_text(encoding="utf-8")).items()
         explained = self.explained = {
-            tuple(mutant): kind
-            for kind, groups in tomllib.loads(EXPLAINED.read_text(encoding="utf-8")).items()
+            tuple(key): kind
+            for kind, groups in entries
             for group in groups
-            for mutant in group["mutants"]
+            for key in group["mutants"]
         }
-        self.counts, self.open, used = {}, [], set()
-        for file in files:
-            counts = self.counts[file] = Counter()
-            for mutant, _, _ in mutants(file, Path(file).read_text(encoding="utf-8")):
-                outcome = outcomes.get((mutant, 1), "not tried")
-                if not is_killed(outcome):
-                    used.add(mutant.key)
-                    if mutant.key not in explained:
-                        self.open.append((outcome, mutant))
-                    outcome = explained.get(mutant.key, "open")
-                counts.update(["mutants", outcome])
-                if is_killed(outcome) and (widely := outcomes.get((mutant, wide))):
-                    counts.update({"tried wide": 1, "wide": is_killed(widely)})
-        self.stale = [key for key in explained if key[0] in files and key not in used]
+        self.counts, self.open, alive = defaultdict(Counter), [], set()
+        chosen = set(chosen)
+        for mutant in (mutant for file in files for mutant in mutants_of(file)):
+            counts, outcome = self.counts[_group(mutant.file, is_sample)], outcomes.get((mutant, 1))
+            counts["mutants"] += 1
+            if not is_killed(outcome):
+                alive.add(mutant.key)
+            if mutant not in chosen or not outcome:
+                continue
+            if not is_killed(outcome):
+                if mutant.key not in explained:
+                    self.open.append((outcome, mutant))
+                outcome = explained.get(mutant.key, "open")
+            counts.update(["tried", outcome])
+            if is_killed(outcome) and (widely := outcomes.get((mutant, wide))):
+                counts.update({"tried wide": 1, "wide": is_killed(widely)})
+        self.stale = [
+            key
+            for key in explained
+            if not Path(key[0]).exists() or (key[0] in files and key not in alive)
+        ]
         self.total = sum(self.counts.values(), Counter())
 
     @property
     def is_bad(self):
         return bool(self.open or self.stale)
-
-    def scores(self):
-        """Return the shares killed: of all, of the not equivalent ones, of those tried widely."""
-        n = self.total
-        killed, different = n["killed"] + n["timeout"], n["mutants"] - n["equivalent"]
-        return killed / n["mutants"], killed / different, n["wide"] / max(1, n["tried wide"])
 
     def for_terminal(self):
         """Return what is still to do, and the scores."""
@@ -86,23 +94,55 @@ class Report:
             for outcome, m in self.open
         ]
         lines += [f"stale entry: {file}\n  {line}\n  {change}" for file, line, change in self.stale]
-        return "\n".join([*lines, self.summary()])
+        return "\n".join([*lines, self.summary(), "", *self.table()])
 
     def summary(self):
-        raw, after, wide = self.scores()
-        return (
-            f"{self.total['mutants']} mutants: {raw:.1%} killed; without the equivalent ones "
-            f"{after:.1%}. With tolerances 100 times as wide {self.total['tried wide']} of those "
-            f"killed were tried once more: {wide:.1%} killed again."
-        )
+        """Return the shares killed: of those tried, of the not equivalent ones, of those widely."""
+        n = self.total
+        share = _killed(n) / max(1, n["tried"])
+        text = f"{n['tried']:,} of {n['mutants']:,} mutants tried: {share:.1%} killed; "
+        text += f"without the equivalent ones {_share(n)}."
+        if n["tried wide"]:
+            text += f" With tolerances 100 times as wide {n['tried wide']:,} of those killed were "
+            text += f"tried once more: {n['wide'] / n['tried wide']:.1%} killed again."
+        return text
+
+    def table(self):
+        """Return the lines of the table: counts and share by group, and of all."""
+        lines = [
+            f"| | {' | '.join(COLUMNS)} |",
+            "|---" + "|--:" * len(COLUMNS) + "|",
+        ]
+        for group, counts in [*self.counts.items(), ("all", self.total)]:
+            cells = [group, *(f"{counts[name]:,}" for name in COLUMNS[:-1]), _share(counts)]
+            lines.append(f"| {' | '.join(cells)} |")
+        return lines
 
     def write(self, page):
         """Write summary and table at the end of the page, below its last heading."""
         text = page.read_text(encoding="utf-8")
         head = text[: text.index(HEADING)] + HEADING
-        lines = [self.summary(), "", f"| file | {' | '.join(COLUMNS)} |", "|---" + "|--:" * 8 + "|"]
-        for file, counts in [*self.counts.items(), ("all", self.total)]:
-            if counts:
-                cells = [file.removeprefix("scratch/"), *(str(counts[name]) for name in COLUMNS)]
-                lines.append(f"| {' | '.join(cells)} |")
-        page.write_text(head + "\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
+        page.write_text("\n".join([head, "", self.summary(), "", *self.table(), ""]), "utf-8")
+
+
+def mutants_of(file):
+    """Yield the mutants of a file alone, without their trees."""
+    return (mutant for mutant, _, _ in mutants(file, Path(file).read_text(encoding="utf-8")))
+
+
+def _group(file, is_sample):
+    path = file.removeprefix("scratch/")
+    return (path.rpartition("/")[0] or "its own files") if is_sample else path
+
+
+def _killed(counts):
+    return counts["killed"] + counts["timeout"]
+
+
+def _share(counts):
+    """Return the share killed of those tried that are not equivalent, and its 95 % interval."""
+    killed, n = _killed(counts), counts["tried"] - counts["equivalent"]
+    if not n:
+        return "–"
+    low, high = wilson(killed, n)
+    return f"{killed / n:.1%} ({low:.1%} to {high:.1%})"

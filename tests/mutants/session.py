@@ -2,40 +2,33 @@
 
 The session itself imports what is slow to import, and nothing of `scratch`. It forks before any
 test is collected; the fork imports `scratch` with one file changed, collects the tests that execute
-the changed line, and runs them up to the first failure. Which tests those are, and how long each
-takes, is found by a fork without any change, under coverage.
+the changed line, and runs them up to the first failure.
 """
 
 import gc
 import importlib
-import json
+import math
 import os
 import resource
 import signal
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from importlib.machinery import SourceFileLoader
 from importlib.util import spec_from_file_location
 from itertools import zip_longest
 from pathlib import Path
 
-import coverage
 import pytest
 from hypothesis import Phase, settings
 
+from .measurement import MEASURED, STORE, Executed, Measurement, digests, file_of
 from .tolerances import widen
 
 PRELOADED = ["keras", "torch", "scipy.ndimage", "scipy.stats", "sklearn.neural_network"]
-STORE = Path("build/mutants")
-MEASURED = STORE / "measured.json"
+FILES = [file for file in digests() if not file.startswith("tests/") or "/test_" in file]
+FIRST_FILE = 2  # the exit status of a trial in which the first of these noticed
 KILLED, SURVIVED, TIMEOUT, UNTESTED = "killed", "survived", "timeout", "untested"
-
-
-def is_current(path):
-    """Tell whether a file is newer than all code and tests."""
-    sources = [p for folder in ("scratch", "tests/scratch") for p in Path(folder).rglob("*.py")]
-    return path.exists() and path.stat().st_mtime > max(p.stat().st_mtime for p in sources)
 
 
 def is_killed(outcome):
@@ -47,31 +40,56 @@ class MutantSession:
     """A plugin: tries the (mutant, lines, tree) of each round, and calls `done` with the outcome.
 
     `rounds` has them by the factor of the tolerances; `done` takes mutant, factor and outcome.
+    `most` are the seconds of tests for a mutant, after which it counts as one that lives on.
     """
 
-    def __init__(self, rounds, done, jobs):
-        self.rounds, self.done, self.jobs = rounds, done, jobs
+    def __init__(self, rounds, done, jobs, most):
+        self.rounds, self.done, self.jobs, self.most = rounds, done, jobs, most
         self.running = {}  # process: mutant and factor
+        self.killers = defaultdict(Counter)  # by file of scratch: files of tests that noticed
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session):
-        """Fork; in the first fork, return None, and pytest goes on to collect and run all tests."""
+        """Measure what is not known, then try the mutants; each fork goes on from here in pytest.
+
+        What is returned in the fork that measures is None, so that pytest collects its tests; and
+        True in a trial, which collects its own.
+        """
         STORE.mkdir(parents=True, exist_ok=True)
         for name in PRELOADED:
             importlib.import_module(name)
         gc.freeze()  # what is imported by now is not looked at again in each fork
         sys.dont_write_bytecode = False  # each fork imports the same files
-        if not is_current(MEASURED):
-            if not os.fork():
-                return become(session, Measurement())
-            if os.wait()[1]:
-                pytest.exit("the tests fail without any change", 1)
-        tests = Tests(**json.loads(MEASURED.read_text(encoding="utf-8")))
+        if (role := self._measure(session.config) or self._try_all()) is None:
+            pytest.exit("every mutant was tried", 0)
+        become(session, role)
+        return isinstance(role, Trial) or None
+
+    def _measure(self, config):
+        """Measure the tests of changed files; return the role of a fork, None in the parent."""
+        if (files := Executed.read().to_measure()) == []:
+            return None
+        if not os.fork():
+            config.args = files or config.args
+            return Measurement(files)
+        if os.wait()[1]:
+            pytest.exit("the tests fail without any change", 1)
+        if not os.fork():
+            return Trial(Executed.read().of_files(files))
+        if os.wait()[1]:
+            MEASURED.unlink()
+            pytest.exit("the tests fail without any change, in a fork of their own", 1)
+        return None
+
+    def _try_all(self):
+        """Try every mutant of every round; return the role of a fork, None in the parent."""
+        tests = Executed.read()
         for factor, mutants in self.rounds.items():
-            if not os.fork():
-                return self._try(session, tests.seconds, factor)
-            if os.wait()[1]:
-                pytest.exit(f"the tests fail without any change, tolerances times {factor}", 1)
+            if factor != 1:
+                if not os.fork():
+                    return Trial(tests.seconds, factor)
+                if os.wait()[1]:
+                    pytest.exit(f"the tests fail without any change, tolerances times {factor}", 1)
             for mutant, lines, tree in mutants:
                 if not (chosen := tests.that_execute(mutant.file, lines)):
                     self.done(mutant, factor, UNTESTED)
@@ -80,22 +98,19 @@ class MutantSession:
                     self._wait()
                 if not (pid := os.fork()):
                     plant(mutant.file, tree)
-                    return self._try(session, chosen, factor)
+                    return Trial(chosen, factor, self.killers[mutant.file], self.most)
                 self.running[pid] = mutant, factor
             while self.running:
                 self._wait()
-        pytest.exit("every mutant was tried", 0)
-
-    def _try(self, session, seconds, factor):
-        become(session, Trial(seconds))
-        widen(factor)
-        return True  # nothing to collect before the trial does
+        return None
 
     def _wait(self):
         pid, status = os.wait()
         code = os.waitstatus_to_exitcode(status)
-        outcome = {0: SURVIVED, -signal.SIGXCPU: TIMEOUT}.get(code, KILLED)
-        self.done(*self.running.pop(pid), outcome)
+        mutant, factor = self.running.pop(pid)
+        if code >= FIRST_FILE:
+            self.killers[mutant.file][FILES[code - FIRST_FILE]] += 1
+        self.done(mutant, factor, {0: SURVIVED, -signal.SIGXCPU: TIMEOUT}.get(code, KILLED))
 
 
 def become(session, role):
@@ -106,79 +121,43 @@ def become(session, role):
     session.config.pluginmanager.register(role)
 
 
-class Tests:
-    """Which tests execute which line: `lines[file][line]` are ids, `seconds[id]` is their time."""
-
-    def __init__(self, lines, seconds):
-        self.lines, self.seconds = lines, seconds
-
-    def that_execute(self, file, lines):
-        """Return the ids and seconds; for a line that runs on import, of all in the same files."""
-        of_file = self.lines.get(file, {})
-        ids = {test for line in lines for test in of_file.get(str(line), [])}
-        if "" in ids:
-            files = {test.split("::")[0] for tests in of_file.values() for test in tests}
-            ids = {test for test in self.seconds if test.split("::")[0] in files}
-        return {test: self.seconds[test] for test in ids if test}
-
-
-class Measurement:
-    """The role of the first fork: all tests, and the lines of `scratch` that each executes."""
-
-    def __init__(self):
-        self.seconds = defaultdict(float)
-        self.coverage = coverage.Coverage(data_file=None, include=["scratch/*"])
-        self.coverage.start()
-
-    def pytest_runtest_logstart(self, nodeid):
-        self.coverage.switch_context(nodeid)
-
-    def pytest_runtest_logreport(self, report):
-        self.seconds[report.nodeid] += report.duration
-
-    def pytest_sessionfinish(self, session, exitstatus):
-        self.coverage.stop()
-        data, root = self.coverage.get_data(), Path.cwd()
-        lines = {
-            str(Path(file).relative_to(root)): data.contexts_by_lineno(file)
-            for file in data.measured_files()
-        }
-        if not exitstatus:
-            measured = json.dumps({"lines": lines, "seconds": self.seconds})
-            MEASURED.write_text(measured, encoding="utf-8")
-        os._exit(exitstatus)
-
-
 class Trial:
     """The role of every other fork: the chosen tests, with the seconds that each takes."""
 
-    def __init__(self, seconds):
-        self.seconds = seconds
+    def __init__(self, seconds, factor=1, killers=(), most=math.inf):
+        self.seconds, self.noticed, self.most = seconds, Counter(killers), most
+        widen(factor)
 
     def pytest_collection_modifyitems(self, items):
         items[:] = [item for item in items if item.nodeid in self.seconds]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
-        """Collect and run file by file, the quick ones first, up to the first failure."""
+        """Collect and run file by file, up to the first failure, and exit with the file's number.
+
+        First those that noticed other changes to the same file most often, then the quick ones.
+        """
         try:
             importlib.import_module("scratch")  # at once: a doctest would import its module twice
         except Exception:  # as every test would
             os._exit(1)
         files = defaultdict(float)
         for test, seconds in self.seconds.items():
-            files[test.split("::")[0]] += seconds
-        for file in sorted(files, key=files.get):
-            limit_processor_time(30)
+            files[file_of(test)] += seconds
+        for file in sorted(files, key=lambda file: (-self.noticed[file], files[file])):
+            if files[file] > self.most:
+                continue
+            self.most -= files[file]
+            limit_processor_time(10)
             items = session.perform_collect([file])
             for item, following in zip_longest(items, items[1:]):
-                limit_processor_time(30 + 10 * self.seconds[item.nodeid])
+                limit_processor_time(10 + 10 * self.seconds[item.nodeid])
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 if session.testsfailed:
-                    break
-            if session.testsfailed:
-                break
-        os._exit(bool(session.testsfailed))
+                    os._exit(min(255, FIRST_FILE + FILES.index(file)))  # as many as there are
+            if session.testsfailed:  # it cannot be collected
+                os._exit(1)
+        os._exit(0)
 
 
 def limit_processor_time(seconds):

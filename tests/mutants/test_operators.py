@@ -40,6 +40,7 @@ def test_each_kind_of_change_is_made(source, expected):
         "def __repr__(self): return 1",
         "def f(a: int | None) -> dict[str, 1]: pass",
         "Order = Callable[[int], float]",
+        "Border = Literal['same'] | int | Pair",
         "if __name__ == '__main__': main()",
         "@dataclass(frozen=True)\nclass A: pass",
         "x = work.take",
