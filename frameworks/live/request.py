@@ -12,6 +12,7 @@ from frameworks.errors import RequestError
 from frameworks.live.data import Data
 from frameworks.live.levels import limits_of
 from frameworks.live.model import LiveModel, Training
+from frameworks.live.originals import refuse_originals
 from frameworks.live.tracing import Course, LiveSide
 
 __all__ = ["Given", "Request", "kind_of_training", "open_side"]
@@ -90,6 +91,7 @@ def open_side(given: Any, side: int, data: Data, course: Course, dtype: str) -> 
     """Return a live side; RequestError for what is no training."""
     given = _as_training(given)
     _refuse_classes(given)
+    refuse_originals(given)
     kind = kind_of_training(given)
     if given.step is not None and data.w is not None:
         raise RequestError("sample_weight cannot be handed to a step of your own; leave one out")

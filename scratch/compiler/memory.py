@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scratch.compiler.calls import Call, copy_into, is_same
 from scratch.compiler.source import is_elementwise
-from scratch.compiler.tracing import Block, Call, Trace, copy_into, is_same
+from scratch.compiler.tracing import Block, Trace
 
 __all__ = ["aligned", "plan", "prune", "shorten"]
 

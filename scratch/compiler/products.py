@@ -19,8 +19,8 @@ from functools import cache
 
 import numpy as np
 
+from scratch.compiler.calls import Call, copy_into
 from scratch.compiler.memory import aligned
-from scratch.compiler.tracing import Call, copy_into
 
 __all__ = ["rearrange"]
 

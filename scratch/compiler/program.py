@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from scratch.compiler.calls import Call, copy_into, fill_with, select_into
 from scratch.compiler.large import compare_early, maximum_with_rows
 from scratch.compiler.memory import aligned, plan, prune, shorten
 from scratch.compiler.packing import pack
@@ -18,7 +19,7 @@ from scratch.compiler.products import rearrange
 from scratch.compiler.rewriting import rewrite
 from scratch.compiler.rows import rearrange_rows
 from scratch.compiler.source import is_elementwise, write
-from scratch.compiler.tracing import Call, Trace, copy_into, fill_with, select_into
+from scratch.compiler.tracing import Trace
 
 __all__ = ["Program", "aligned"]
 

@@ -120,3 +120,27 @@ def test_what_fails_in_a_pytorch_training_is_refused_in_a_sentence(says, parts):
 
 def raises():
     raise ZeroDivisionError
+
+
+def test_a_step_or_a_loss_that_uses_the_model_itself_is_refused_by_its_name():
+    one = training()
+    net, optimizer = one.model, one.optimizer
+
+    def trains_the_original(model, optimizer, loss, X, y):
+        return loss(net(X), y)
+
+    def steps_the_original(model, _, loss, X, y):
+        optimizer.step()
+
+    def penalised(outputs, y):
+        return one.loss(outputs, y) + net.weight.square().sum()
+
+    net.loss = penalised.__get__(net)
+    for says, parts in {
+        "the step uses net itself": {"step": trains_the_original},
+        "the step uses optimizer itself": {"step": steps_the_original},
+        "the loss uses net itself, of which a copy is trained": {"loss": penalised},
+        "the loss uses Linear itself": {"loss": net.loss},
+    }.items():
+        with pytest.raises(RequestError, match=says):
+            diverge(replace(one, **parts), training(), X, y, steps=1, batch_size=4)

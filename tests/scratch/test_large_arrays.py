@@ -16,8 +16,9 @@ from scratch import (
     Sequential,
 )
 from scratch.compiler import Parts, Step, large, memory, program, tracing
+from scratch.compiler.calls import copy_into
 from scratch.compiler.program import Program
-from scratch.compiler.tracing import Trace, copy_into, plain
+from scratch.compiler.tracing import Trace, plain
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from scratch.compiler import rows
+from scratch.compiler.calls import Call
 from scratch.compiler.rows import rearrange_rows
 from scratch.compiler.source import write
-from scratch.compiler.tracing import Call
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 

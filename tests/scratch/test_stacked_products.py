@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from scratch.compiler import products
+from scratch.compiler.calls import Call
 from scratch.compiler.products import rearrange
 from scratch.compiler.source import write
-from scratch.compiler.tracing import Call
 
 
 def product(n, d, k, dtype=float, stack=(3,)):
