@@ -122,6 +122,14 @@ def test_a_training_during_which_four_workers_died_has_failed(tasks):
     assert task.outcome.result().startswith("4 workers died while they trained it: ")
 
 
+def test_that_no_worker_is_left_is_said_once(tasks, monkeypatch):
+    looks = iter([True, True, True, False])
+    monkeypatch.setattr(tasks, "_left", Mock(wait=lambda _: not next(looks)))
+    tasks._cluster = Mock(deserted=True, look=lambda: (False, []))
+    tasks._look_after()
+    tasks._progress.remark.assert_called_once_with("no worker is left: waiting for one to join")
+
+
 def test_what_was_sent_again_counts_once(tasks):
     task = task_of(tasks)
     earlier = Mock()

@@ -92,6 +92,11 @@ class Cluster:
         admitted = self._admitted(self._workers())
         return max(1, sum(threads // self._threads for threads in admitted.values()))
 
+    @property
+    def deserted(self) -> bool:
+        """Whether no admitted worker is there now."""
+        return not self._admitted(self._workers())
+
     def missing(self, implementation: str) -> str | None:
         """Return which packages of an implementation the workers lack, or None."""
         versions: Any = self._chosen.environment["versions"]

@@ -221,7 +221,8 @@ class ClusterTasks:
                 task.begun = True
 
     def _look_after(self) -> None:
-        """Admit workers as they join, until we leave."""
+        """Admit workers as they join, until we leave; say so once when none is left."""
+        deserted = False
         while not self._left.wait(_SECONDS_BETWEEN_LOOKS):
             client = self._cluster.client
             if client.status == "closed":
@@ -229,10 +230,13 @@ class ClusterTasks:
                 return
             try:
                 first, remarks = self._cluster.look()
+                before, deserted = deserted, self._cluster.deserted
             except Exception:  # the scheduler does not answer: the client notices, too
                 continue
             for remark in remarks:
                 self._progress.remark(f"left out: {remark}")
+            if deserted and not before:
+                self._progress.remark("no worker is left: waiting for one to join")
             if first:  # the scheduler does not look again at what nobody could do
                 self._send_all_again()
 
