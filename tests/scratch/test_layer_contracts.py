@@ -21,6 +21,7 @@ from scratch import (
     NearestUpsample1D,
     RMSNorm,
     SelfAttention,
+    Sequential,
     SimpleRNN,
     Softplus,
 )
@@ -138,3 +139,8 @@ def test_one_branch_alone_is_concatenated_with_nothing():
     layer = Concatenate(Dense(1, 2))
     layer.theta = [1, 2, 3, 4]
     assert layer.forward(np.array([[10.0]])).tolist() == [[13, 24]]
+
+
+def test_no_rows_have_no_predictions():
+    assert Dense(2, 3).forward(np.ones((0, 2))).shape == (0, 3)
+    assert Sequential(Dense(2, 3)).predict(np.ones((0, 2))).shape == (0, 3)

@@ -1,0 +1,58 @@
+"""What the compiler does about long vectors; here five numbers are long, and two of them a part."""
+
+import numpy as np
+import pytest
+
+from scratch.compiler import program
+from scratch.compiler.program import Program
+from scratch.compiler.tracing import Trace, plain
+
+PART = 2  # numbers
+
+
+@pytest.fixture(params=[np.float32, np.float64])
+def x(request, monkeypatch):
+    monkeypatch.setattr(program, "_PART", PART * np.dtype(request.param).itemsize)
+    return np.random.default_rng(0).normal(size=5).astype(request.param)
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """Return the calls of the programs that are written while the test runs."""
+    calls, write = [], program.write
+    monkeypatch.setattr(program, "write", lambda made: calls.extend(made) or write(made))
+    return calls
+
+
+def repeated(function, x):
+    """Compile a function of x, and repeat it on other numbers, bit for bit."""
+    trace = Trace()
+    made = Program(trace, [plain(a) for a in function(trace.watch(x))])
+    x[...] = np.random.default_rng(1).normal(size=x.shape)
+    made.run()
+    for actual, expected in zip(made.results, function(x), strict=True):
+        assert actual.tobytes() == expected.tobytes()
+
+
+def test_run_of_calls_takes_a_vector_part_by_part(written, x):
+    repeated(lambda x: [np.exp(x * 2 + 1)], x)
+    assert [call.function for call in written] == [np.multiply, np.add, np.exp] * 3
+    assert [call.out.size for call in written[::3]] == [2, 2, 1]
+
+
+def test_vector_of_one_part_and_call_on_its_own_are_taken_whole(written, x):
+    repeated(lambda x: [np.exp(x * 2)], x[:PART])
+    repeated(lambda x: [np.exp(x)], x)
+    assert [call.out.size for call in written] == [2, 2, 5]
+
+
+def shifted(x):
+    y = x * 2
+    y[1:] += y[:-1]
+    y[1:] *= 3
+    return [y]
+
+
+def test_vectors_that_overlap_are_taken_whole(written, x):
+    repeated(shifted, x)
+    assert {call.out.size for call in written} == {5, 4}
