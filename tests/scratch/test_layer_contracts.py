@@ -18,12 +18,14 @@ from scratch import (
     LayerNorm,
     LinearUpsample1D,
     Masking,
+    MeanSquaredError,
     NearestUpsample1D,
     RMSNorm,
     SelfAttention,
     Sequential,
     SimpleRNN,
     Softplus,
+    check_gradients,
 )
 from scratch.layers.attention import attend, attend_backward
 
@@ -144,3 +146,8 @@ def test_one_branch_alone_is_concatenated_with_nothing():
 def test_no_rows_have_no_predictions():
     assert Dense(2, 3).forward(np.ones((0, 2))).shape == (0, 3)
     assert Sequential(Dense(2, 3)).predict(np.ones((0, 2))).shape == (0, 3)
+
+
+def test_gradient_of_nothing_is_right():
+    network = Sequential(Dense(2, 1))  # W is 0, and so is dX
+    assert check_gradients(network, MeanSquaredError(), np.ones((2, 2)), np.ones((2, 1))) == []

@@ -1,4 +1,4 @@
-"""What the compiler does about long vectors; here five numbers are long, and two of them a part."""
+"""Calls that the compiler writes otherwise: on long vectors, which are five numbers here; biases."""
 
 import numpy as np
 import pytest
@@ -53,6 +53,34 @@ def shifted(x):
     return [y]
 
 
-def test_vectors_that_overlap_are_taken_whole(written, x):
-    repeated(shifted, x)
-    assert {call.out.size for call in written} == {5, 4}
+def spread(x):
+    y = x * 2
+    y[::2] += y[:3]
+    y[::2] *= 3
+    return [y]
+
+
+@pytest.mark.parametrize(("function", "length"), [(shifted, 4), (spread, 3)])
+def test_vectors_that_overlap_are_taken_whole(written, x, function, length):
+    repeated(function, x)
+    assert {call.out.size for call in written} == {5, length}
+
+
+def product_and_bias(theta):
+    W, b, X = theta[:6].reshape(3, 2), theta[6:8], theta[8:14].reshape(2, 3)
+    return [(X * 2) @ W + b]
+
+
+def product_and_another_sum(theta):
+    W, b, X = theta[:6].reshape(3, 2), theta[6:8], theta[8:14].reshape(2, 3)
+    X, Y = X * 2, theta[14:].reshape(2, 2) * 3
+    product = X @ W
+    return [Y + b, product]
+
+
+@pytest.mark.parametrize(
+    ("function", "sums"), [(product_and_bias, 0), (product_and_another_sum, 1)]
+)
+def test_bias_is_one_more_row_of_the_product_that_it_is_added_to(written, function, sums):
+    repeated(function, np.random.default_rng(0).normal(size=18))
+    assert [call.function for call in written].count(np.add) == sums
