@@ -1,4 +1,4 @@
-"""Calls that the compiler writes otherwise: on long vectors, which are five numbers here; biases."""
+"""Calls that the compiler writes otherwise: on long vectors, here of five numbers; and biases."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,38 @@
+"""What keeps the compiler from code that is not scratch's own, and seeds from one another."""
+
+import numpy as np
+import pytest
+
+from scratch import SGD, Adam, Batch, Dense, MeanSquaredError, Sequential, Tanh, iter_seeds
+from scratch.compiler import Parts
+
+
+def with_own(kind, method):
+    """Return an instance of a class of one's own that overrides a method with what it does."""
+
+    def own(self, *args, **options):
+        return getattr(super(cls, self), method)(*args, **options)
+
+    cls = type("Own", (kind,), {method: own})
+    return cls()
+
+
+@pytest.mark.parametrize("method", ["forward", "backward", "backward_params"])
+def test_layer_with_a_method_of_ones_own_is_not_compiled(method):
+    assert Parts(Sequential(Tanh()), MeanSquaredError(), SGD(0.1)).are_own()
+    network = Sequential(with_own(Tanh, method))
+    assert not Parts(network, MeanSquaredError(), SGD(0.1)).are_own()
+
+
+@pytest.mark.parametrize("method", ["step", "advance"])
+def test_optimizer_with_a_method_of_ones_own_is_not_compiled(method):
+    network = Sequential(Dense(1, 1))
+    assert not Parts(network, MeanSquaredError(), with_own(Adam, method)).are_own()
+
+
+def test_seeds_trained_at_once_count_their_steps_apart_afterwards():
+    networks, optimizers = [Sequential(Dense(1, 1)) for _ in range(2)], [Adam(), Adam()]
+    X = np.ones((2, 1))
+    next(iter_seeds(networks, MeanSquaredError(), optimizers, Batch(X, X), [[None] * 2], 2))
+    optimizers[0].step(networks[0].theta, networks[0].grad)
+    assert [int(optimizer.state["t"]) for optimizer in optimizers] == [2, 1]
