@@ -76,10 +76,11 @@ def test_only_what_is_trained_is_kept_of_arrays_that_are_cut_from_the_parameters
     assert (W.tolist(), b.tolist()) == ([[1, 0, 3]], [0])
 
 
-def test_seeds_trained_at_once_count_no_classes_unless_asked():
-    networks, X = [Sequential(Dense(1, 1)) for _ in range(2)], np.ones((2, 1))
-    optimizers = [SGD(0.1) for _ in networks]
-    rows = iter_seeds(
-        networks, MeanSquaredError(), optimizers, Batch(X, X), [[None] * 2], 2, count=False
+@pytest.mark.parametrize(("count", "accuracy"), [(True, 0.5), (False, None)])
+def test_seeds_trained_at_once_count_classes_where_that_is_asked_for(count, accuracy):
+    networks = [Sequential(Dense(1, 1)) for _ in range(2)]  # with outputs of 0: the first class
+    data, optimizers = Batch(np.ones((2, 1)), np.array([[0.0], [1.0]])), [SGD(0.1), SGD(0.1)]
+    (epoch,) = iter_seeds(
+        networks, MeanSquaredError(), optimizers, data, [[None] * 2], 2, count=count
     )
-    assert [epoch.accuracy for epoch in next(rows)] == [None, None]
+    assert [each.accuracy for each in epoch] == [accuracy, accuracy]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scratch.compiler import program
+from scratch.compiler import large, program
 from scratch.compiler.program import Program
 from scratch.compiler.tracing import Trace, plain
 
@@ -84,3 +84,11 @@ def product_and_another_sum(theta):
 def test_bias_is_one_more_row_of_the_product_that_it_is_added_to(written, function, sums):
     repeated(function, np.random.default_rng(0).normal(size=18))
     assert [call.function for call in written].count(np.add) == sums
+
+
+def test_maximum_with_an_array_of_the_code_is_left_as_it_is(written, x, monkeypatch):
+    for few in ("_MANY", "_LOOP"):
+        monkeypatch.setattr(large, few, 2)
+    factors, bounds = np.array([1, -1], x.dtype), np.linspace(-1, 1, 10, dtype=x.dtype)
+    repeated(lambda x: [np.maximum(x[:, np.newaxis] * factors, bounds.reshape(5, 2))], x)
+    assert [call.inputs[1].shape for call in written if call.function is np.maximum] == [(5, 2)]
