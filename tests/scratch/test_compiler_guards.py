@@ -5,6 +5,7 @@ import pytest
 
 from scratch import SGD, Adam, Batch, Dense, MeanSquaredError, Sequential, Tanh, iter_seeds
 from scratch.compiler import Parts
+from scratch.compiler.tracing import CannotFollow, Trace, plain
 
 
 def with_own(kind, method):
@@ -36,3 +37,11 @@ def test_seeds_trained_at_once_count_their_steps_apart_afterwards():
     next(iter_seeds(networks, MeanSquaredError(), optimizers, Batch(X, X), [[None] * 2], 2))
     optimizers[0].step(networks[0].theta, networks[0].grad)
     assert [int(optimizer.state["t"]) for optimizer in optimizers] == [2, 1]
+
+
+def test_elements_at_computed_places_are_not_followed():
+    trace = Trace()
+    x, places = trace.watch(np.arange(3.0)), trace.watch(np.array([0, 1]))
+    assert plain(x.take(np.array([0, 2]))).tolist() == [0, 2]
+    with pytest.raises(CannotFollow, match="at computed places"):
+        x.take(places * 2)
