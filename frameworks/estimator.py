@@ -253,9 +253,10 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
         return np.concatenate([self._adapter.outputs(piece, network) for piece in pieces])
 
     def _measure(self, batch: Batch) -> dict[str, float]:
-        if isinstance(self._adapter.parts, Program) and self._adapter.parts.evaluate is not None:
-            return self._adapter.evaluate(batch)
-        if isinstance(self._adapter.parts, Program) and self._adapter.parts.loss is None:
+        program = self._adapter.program
+        if program and program.has_own_figures:
+            return program.evaluate(batch)
+        if program and program.parts.loss is None:
             raise TypeError(
                 f"build: the program of {name_of(self.build)} has no loss by which its outputs can "
                 "be measured; give it one, as Program(..., loss=loss)"

@@ -53,7 +53,7 @@ class Layouts:
             k = len(layout.own)
             found += layout.to_canonical(rest[:k])
             rest = rest[k:]
-        return [np.ascontiguousarray(a) for a in found]
+        return [np.asarray(a, order="C") for a in found]  # which leaves a single number one
 
     def from_canonical(self, arrays: Arrays) -> list[np.ndarray]:
         """Return one array of each own parameter's shape for the canonical ones."""

@@ -30,9 +30,10 @@ _MOST = 100_000  # combinations
 def parse_grid(spec: Spec, texts: Iterable[str], page: str) -> list[Setting]:
     """Return every combination of the values that texts such as "hidden=8,16" list.
 
-    The last name varies fastest; without texts it is one empty setting. RequestError, in one
-    sentence, for a name that the spec of `page` does not have, and for a value that its field
-    cannot take.
+    The last text varies fastest; without texts it is one empty setting. The names of a setting are
+    in the order of the spec, however they are given, so that equal settings are called the same.
+    RequestError, in one sentence, for a name that the spec of `page` does not have, and for a value
+    that its field cannot take.
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
@@ -66,7 +67,8 @@ There are: epochs, batch_size, shuffle, hidden, momentum
     if count > _MOST:
         raise RequestError(f"--set: expected at most {_MOST:,} combinations, got {count:,}")
     grid = product(*([(name, value) for value in each] for name, each in values.items()))
-    return list(dict.fromkeys(grid))
+    settings = (tuple(sorted(each, key=lambda item: known.index(item[0]))) for each in grid)
+    return list(dict.fromkeys(settings))
 
 
 def label_of(setting: Setting | Mapping[str, Any]) -> str:

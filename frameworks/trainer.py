@@ -109,5 +109,7 @@ class LockstepTrainer(LockstepTraining):
         spec = replace(spec_of(self.build), inputs=self.n_features_in_)
         spec = replace(spec, epochs=self.epochs, batch_size=self.batch_size)
         adapter = self._adapter_class(self.build, spec, self.dtype, REGRESSION)
-        adapter.step  # noqa: B018 - raises TypeError if there is none
+        if adapter.program is None:
+            got = type(adapter.parts).__name__
+            raise TypeError(f"build must return a Program, got {got}")
         return adapter

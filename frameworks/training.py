@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from frameworks.adapter import Adapter
 from frameworks.draws import Draws
-from frameworks.program import Program
 from frameworks.validation import check_weights
 from scratch import Batch, EpochResult
 
@@ -166,11 +165,10 @@ class LockstepTraining(BaseEstimator, ABC):
         self, batch: Batch, orders: Iterable[np.ndarray | None]
     ) -> Iterator[dict[str, float]]:
         """Train one epoch for each order, and yield its record."""
-        adapter = self._adapter
-        if isinstance(adapter.parts, Program):
-            yield from adapter.run(batch, orders, self.batch_size)
+        if program := self._adapter.program:
+            yield from program.run(batch, orders, self.batch_size)
             return
-        yield from map(measured, adapter.train_augmented(batch, orders, self.batch_size))
+        yield from map(measured, self._adapter.train_augmented(batch, orders, self.batch_size))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_adapter")

@@ -11,6 +11,7 @@ from scratch.initializers import glorot_uniform
 from scratch.layers.dropout import Dropout
 from scratch.layers.layer import Draw, Layer
 from scratch.losses import Loss
+from scratch.receptive import in_order
 
 __all__ = ["Residual", "Sequential"]
 
@@ -35,6 +36,8 @@ class Sequential(Layer):
     >>> network.predict(np.zeros((3, 2))).shape
     (3, 1)
     """
+
+    passed: list[Layer]  # in the order of the latest `forward`, see `in_order`
 
     def __init__(self, *layers: Layer, dtype: np.dtype | type = np.float64) -> None:
         if not layers:
@@ -144,23 +147,24 @@ class Sequential(Layer):
         """Return the outputs (n, d_out) for X (n, d_in)."""
         if X.dtype.kind != "f":
             X = X.astype(self.flat.dtype)
-        for layer in self.layers:
+        self.passed = in_order(self.layers)
+        for layer in self.passed:
             X = layer.forward(X, training)
         return X
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Set `grad` from da = dL/d(outputs) (n, d_out), for the latest `forward`; return dX."""
-        for layer in reversed(self.layers):
+        for layer in reversed(self.passed):
             da = layer.backward(da)
         self._add_twins()
         return da
 
     def backward_params(self, da: np.ndarray) -> None:
         """Set only `grad`; stop at the first layer with parameters."""
-        learns_from = next((i for i, layer in enumerate(self.layers) if layer.params), 0)
-        for layer in reversed(self.layers[learns_from + 1 :]):
+        learns_from = next((i for i, layer in enumerate(self.passed) if layer.params), 0)
+        for layer in reversed(self.passed[learns_from + 1 :]):
             da = layer.backward(da)
-        self.layers[learns_from].backward_params(da)
+        self.passed[learns_from].backward_params(da)
         self._add_twins()
 
     def predict(self, X: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
 """The certificates in the repository: one JSON file per experiment and data source."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from experiments.harness.phases import digest_of_phases
 from experiments.harness.records.models import DataId, SpecNumbers
@@ -13,6 +13,9 @@ from frameworks.files import write_atomically
 __all__ = ["FOLDER", "Certificate", "Drawn", "Formulas", "PhaseRecipe", "Recipe", "find", "write"]
 
 FOLDER = Path(__file__).parent
+
+# A finite number in decimal digits; mpmath writes 25 of them, longdouble 21.
+Loss = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,4})?$", max_length=100)]
 
 
 class _Model(BaseModel):
@@ -91,13 +94,22 @@ class Certificate(Recipe):
     """The losses of one training, in more digits than any implementation computes."""
 
     bits: int  # of a number's significand
-    digits: int  # the number of certified digits
+    digits: int = Field(ge=13)  # that are certified: more than the 12 that trainings must have
     worst_error: dict[str, float]  # of the same training in other arithmetics, by name
     seconds: float
     versions: dict[str, str]
     trained: list[int] = []  # the number of epochs of each phase, if there are several
-    loss: list[str]  # of every epoch, phase after phase
-    test_loss: str | None  # on the last phase's test rows; null if only the first epochs are here
+    loss: list[Loss] = Field(min_length=1)  # of every epoch, phase after phase
+    test_loss: Loss | None  # on the last phase's test rows; null if only the first epochs are here
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Certificate":
+        if type(self.epochs) is not int:
+            raise ValueError(f"spec.epochs: expected a whole number, found {self.epochs!r}")
+        known, whole = len(self.loss), sum(self.trained) or self.epochs
+        if known > whole or (known < whole and self.test_loss is not None):
+            raise ValueError(f"loss: expected those of {whole} epochs, found {known}")
+        return self
 
     @property
     def epochs(self) -> int:
@@ -120,12 +132,15 @@ def find(experiment: str, source: str, folder: Path = FOLDER) -> Certificate | N
     if file not in folder.glob("*.json"):  # the name comes from a record, and could be any path
         return None
     try:
-        return Certificate.model_validate_json(file.read_bytes())
-    except (OSError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
+        certificate = Certificate.model_validate_json(file.read_bytes())
+        if file != _path(certificate.experiment, certificate.data.source, folder):
+            raise ValueError(f"it is that of {certificate.experiment}")
+    except (OSError, ValueError) as error:
+        reason = _first_problem(error) if isinstance(error, ValidationError) else str(error)
         raise RequestError(
             f"{file}: is no certificate ({reason}); run: lockstep certify {experiment}"
         ) from error
+    return certificate
 
 
 def write(certificate: Certificate, folder: Path = FOLDER) -> None:
@@ -133,6 +148,12 @@ def write(certificate: Certificate, folder: Path = FOLDER) -> None:
     file = _path(certificate.experiment, certificate.data.source, folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(file, f"{certificate.model_dump_json(by_alias=True, indent=1)}\n".encode())
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    said = first["msg"].removeprefix("Value error, ")
+    return ": ".join(filter(None, [".".join(map(str, first["loc"])), said]))
 
 
 def _changed(was: SpecNumbers, now: SpecNumbers) -> str:

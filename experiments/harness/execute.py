@@ -48,6 +48,8 @@ def train(
     """
     check_limits(jobs, timeout)
     planned.store.create((cell.key for cell in planned.heads), planned.command)
+    if missing:  # until they are trained, no file says that the run has passed
+        planned.store.remove_results()
     names = [experiment.name for experiment in planned.experiments]
     unfinished = _Unfinished(planned, missing, margin)
     for name in names:

@@ -37,6 +37,7 @@ from datasets import Dataset
 from frameworks.agreement.variants import change
 from frameworks.backends import BACKENDS
 from frameworks.blueprint import Blueprint
+from frameworks.errors import RequestError
 from frameworks.spec import Spec
 from frameworks.task import Task
 
@@ -170,15 +171,30 @@ class Course:
         self.experiment, self.data, self.cell = experiment, data, cell
         self.stages: list[Stage] = []
         self.estimators: list[Any] = []
+        self._finished: list[tuple[str, int]] = []  # what each phase came to
 
     def train(self) -> Iterator[dict[str, float]]:
         """Train phase after phase, and yield each epoch's record when it is known."""
         for phase in self.experiment.all_phases:
             stage = self.experiment.stage(phase, self.data, self.before, self.cell.how)
             estimator = stage.make(self.cell.implementation, self.cell.mode, self.cell.dtype)
+            self._check_earlier(phase.name)
             self.stages.append(stage)
             self.estimators.append(estimator)
             yield from stage.iter_fit(estimator)
+            self._check_earlier(phase.name)
+            self._finished.append(_come_to(estimator))
+
+    def _check_earlier(self, name: str) -> None:
+        """Raise RequestError if a phase has changed what an earlier one came to."""
+        for stage, estimator, was in zip(
+            self.stages, self.estimators, self._finished, strict=False
+        ):
+            if _come_to(estimator) != was:
+                raise RequestError(
+                    f"phase {name!r} changes the estimator of phase {stage.phase.name!r}, which is "
+                    "finished; let it change a copy"
+                )
 
     @property
     def before(self) -> Before:
@@ -209,6 +225,14 @@ class Course:
         """The times of all phases together, as in `LockstepEstimator.seconds_`."""
         times = [each.seconds_ for each in self.estimators]
         return {name: sum(each[name] for each in times) for name in times[0]}
+
+
+def _come_to(estimator: Any) -> tuple[str, int]:
+    """Return the digest of all that an estimator has learnt, and how many epochs that took."""
+    learnt = sha256()
+    for array in (*estimator.get_weights(), *estimator.get_states()):
+        learnt.update(np.ascontiguousarray(array).tobytes())
+    return learnt.hexdigest(), len(estimator.history_)
 
 
 def digest_of_phases(digests: Sequence[str]) -> str:

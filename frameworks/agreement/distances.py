@@ -27,6 +27,7 @@ class Outcome:
     outputs: np.ndarray | None = None  # of the test rows, (n, ...); None where they were not kept
     accuracies: Sequence[float | None] = ()  # of every epoch, then of the test rows
     others: Mapping[str, Sequence[float | None]] = field(default_factory=dict)  # as losses, by name
+    kept: Sequence[int] = ()  # the epochs, from 1 on, whose losses these are; empty: all
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Distance:
     mismatches: np.ndarray  # test rows whose predictions differ; none without answers
     outputs: float | None  # relative difference of the outputs; None where neither kept them
     accuracies: Sequence[float] = ()  # differences, of every epoch, then of the test rows
+    kept: Sequence[int] = ()  # see `Outcome`
 
     @property
     def epochs(self) -> list[float]:
@@ -49,6 +51,10 @@ class Distance:
     def loss(self) -> float:
         """The largest difference in any epoch's values."""
         return max(self.epochs)
+
+    def epoch(self, place: int) -> int:
+        """Return the number of an epoch, from 1 on, by its place among those that are compared."""
+        return self.kept[place] if place < len(self.kept) else place + 1
 
     @property
     def weight(self) -> float:
@@ -88,6 +94,7 @@ def measure(a: Outcome, b: Outcome) -> Distance:
             abs(x - y) if x is not None and y is not None else 0.0 if x is y else np.inf
             for x, y in zip_longest(a.accuracies, b.accuracies)
         ],
+        kept=a.kept,
     )
 
 
@@ -105,10 +112,12 @@ def miscounted(distance: Distance) -> str:
 
     Accuracies are quotients of counts: any difference beyond rounding is another count.
     """
-    last = len(distance.accuracies)
-    for number, error in enumerate(distance.accuracies, 1):
+    last = len(distance.accuracies) - 1
+    for place, error in enumerate(distance.accuracies):
         if error > _COUNTED:
-            of = "the test accuracy" if number == last else f"epoch {number}: the training accuracy"
+            of = "the test accuracy"
+            if place < last:
+                of = f"epoch {distance.epoch(place)}: the training accuracy"
             return f"{of} differs by {error:.1e}, although outputs and losses agree"
     return ""
 
@@ -143,11 +152,11 @@ def within(error: float | None, limit: float) -> bool:
 def too_far(distance: Distance, limits: Limits) -> str:
     """Return a sentence on where a distance first exceeds the limits, or an empty string."""
     by_epoch = zip_longest(*distance.values.values(), fillvalue=np.inf)
-    for epoch, errors in enumerate(by_epoch, 1):
+    for place, errors in enumerate(by_epoch):
         for name, error in zip(distance.values, errors, strict=True):
             if not within(error, limits.loss):
-                what = name.replace("_", " ")
-                return f"epoch {epoch}: the {what} differs by {error:.1e}, limit {limits.loss:.1e}"
+                what = f"epoch {distance.epoch(place)}: the {name.replace('_', ' ')}"
+                return f"{what} differs by {error:.1e}, limit {limits.loss:.1e}"
     for name, error in distance.weights.items():
         if not within(error, limits.weight):
             return f"{name} differs by {error:.1e}, limit {limits.weight:.1e}"

@@ -82,8 +82,8 @@ class First:
     @cached_property
     def watched(self) -> Watched | None:
         """What is seen of the first step of a program; None for a network."""
-        adapter = self.opened.adapter
-        return adapter.watched(self.batch) if isinstance(adapter.parts, Program) else None
+        program = self.opened.adapter.program
+        return program.watched(self.batch) if program else None
 
     @cached_property
     def weights_of(self) -> list[list[int]]:

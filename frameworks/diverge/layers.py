@@ -1,6 +1,7 @@
 """Which layer of one network corresponds to which layer of the other."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -22,19 +23,30 @@ _PARTS: dict[str, Sequence[str]] = {
 }
 
 Pairs = list[tuple[int, int]]
-Price = Callable[[LayerOutput, LayerOutput], float]
+
+
+class _Layer(Protocol):
+    """What is aligned."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def weights(self) -> int: ...  # their number
+
+
+_L = TypeVar("_L", bound=_Layer)
 
 _WITH_WEIGHTS, _A_PAIR = 2.0**-16, 2.0**-32  # break ties: their sums are exact, and below 1
 
 
-def price(x: LayerOutput, y: LayerOutput) -> float:
+def price(x: _Layer, y: _Layer) -> float:
     """Return what it costs to let two layers correspond."""
     if bool(x.weights) != bool(y.weights):
         return np.inf
     return (0.0 if x.kind == y.kind else 1.0) - (_WITH_WEIGHTS if x.weights else _A_PAIR)
 
 
-def align(a: Sequence[LayerOutput], b: Sequence[LayerOutput], price: Price = price) -> Pairs:
+def align(a: Sequence[_L], b: Sequence[_L], price: Callable[[_L, _L], float] = price) -> Pairs:
     """Return the positions of the layers that correspond, in order.
 
     The alignment is the cheapest: layers of equal kinds cost 0, layers of different kinds (a
@@ -43,7 +55,8 @@ def align(a: Sequence[LayerOutput], b: Sequence[LayerOutput], price: Price = pri
     with weights in it is taken, then that with the most layers; then the same one whichever
     network comes first.
     """
-    if [each[::3] for each in b] < [each[::3] for each in a]:  # kinds and numbers of weights
+    kinds, theirs = ([(each.kind, each.weights) for each in x] for x in (a, b))
+    if theirs < kinds:
         return [(i, j) for j, i in align(b, a, price)]
     cost = np.zeros((len(a) + 1, len(b) + 1))
     cost[:, 0], cost[0] = range(len(a) + 1), range(len(b) + 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.adapter import Adapter, require_own
+from frameworks.built import require_own
 from frameworks.draws import Dropped
 from frameworks.keras.dropout import DropoutLayers, nothing_else_drawn
 from frameworks.keras.facts import optimizer_facts
@@ -31,7 +31,7 @@ Tensors = list[Any]  # of the backend
 _SECONDS_PER_CALL = 0.5  # of `_train_epochs`, about, so that progress is reported
 
 
-class KerasAdapter(RunsPrograms, Adapter):
+class KerasAdapter(RunsPrograms):
     """A compiled `keras.Model` with its loss and a `keras.optimizers` optimizer.
 
     `Model.fit` costs milliseconds per epoch, however small the epoch. Here one call trains many

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.adapter import Adapter
 from frameworks.draws import StepDraws
 from frameworks.keras.dropout import nothing_else_drawn
 from frameworks.keras.loading import keras
 from frameworks.program import Step, StepBatch, Watched, numbers_of, updated_in
+from frameworks.program_adapter import ProgramAdapter
 from scratch import Batch
 
 __all__ = ["RunsPrograms"]
@@ -18,7 +18,7 @@ __all__ = ["RunsPrograms"]
 Tensors = list[Any]  # of the backend
 
 
-class RunsPrograms(Adapter):
+class RunsPrograms(ProgramAdapter):
     """What an adapter needs in order to run programs."""
 
     dropout: Any
@@ -29,7 +29,7 @@ class RunsPrograms(Adapter):
     def run(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[dict[str, float]]:
-        """Run a program's step on every batch: see `Adapter.run`."""
+        """Run a program's step on every batch: see `ProgramAdapter.run`."""
         for order in orders:
             with self.lent(), nothing_else_drawn(self.parts.networks):
                 means = [*super().run(data, [order], batch_size)]

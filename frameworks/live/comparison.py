@@ -16,6 +16,7 @@ from frameworks.live.judging import Judge, Judged
 from frameworks.live.levels import limits_of
 from frameworks.live.matching import match
 from frameworks.live.noise import Noise, measure_noise
+from frameworks.live.one_sided import one_sided
 from frameworks.live.pairs import Pair
 from frameworks.live.penalties import penalties_as_decay, taken_out
 from frameworks.live.proofs import Proof, prove
@@ -55,17 +56,19 @@ class Comparison:
         ]
         for trace in filter(None, self.recorded):
             self.request = replace(self.request, dtype=trace.dtype, seed=trace.seed or 0)
+            own = counted(len(trace.steps), "step")
             if self.request.steps not in (Request.steps, len(trace.steps)):
-                taken = f"the recording's {counted(len(trace.steps), 'step')} are taken"
-                self.notes.append(f"{taken}, not {self.request.steps:,}")
+                self.notes.append(f"the recording's {own} are taken, not {self.request.steps:,}")
 
     def run(self, explain_all: bool = False) -> Report:
         """Compare, prove why the two first differ, and report; or why they differ at all."""
         self._share_weights()
         check_ignored(self.request.ignore, self.networks)
         first, second = (self._trace(side) for side in self.sides)
-        self.steps = min(len(first.steps), len(second.steps))
-        pair, note = penalties_as_decay(Pair(first, second, self.names, self.matching))
+        taken = len(first.steps), len(second.steps)
+        whole = Pair(first, second, self.names, self.matching, steps=taken)
+        self.notes += one_sided(whole)
+        pair, note = penalties_as_decay(whole)
         self.notes += [note] if note else []
         judged = self.judge(pair)
         if judged.found is None:
@@ -211,8 +214,8 @@ class Comparison:
         found, request = judged.found, self.request
         return Report(
             names=self.names,
-            steps=self.steps,
-            batch_size=len(pair.a.batches[0]) if pair.a.batches else request.batch_size,
+            steps=min(pair.steps),
+            batch_size=len(pair.a.inputs[0]),
             dtype=pair.a.dtype,
             seed=request.seed,
             levels=judged.levels,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.errors import RequestError
+from frameworks.errors import RequestError, first_line
 from frameworks.recordings.trace import Arrays
 
 __all__ = ["NO_DATA", "Data", "data_of"]
@@ -73,7 +73,11 @@ def _own_inputs(given: Arrays, side: int, own: Any) -> Arrays:
         return given
     if not callable(own):
         return _arrays(f"inputs[{side}]", own)
-    return _arrays(f"inputs[{side}](X)", own(given[0] if len(given) == 1 else given))
+    try:
+        made = own(given[0] if len(given) == 1 else given)
+    except Exception as error:  # of whatever kind a user's function raises
+        raise RequestError(f"inputs[{side}](X) fails: {first_line(error)}") from error
+    return _arrays(f"inputs[{side}](X)", made)
 
 
 def _arrays(name: str, values: Any) -> Arrays:

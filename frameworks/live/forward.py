@@ -12,6 +12,7 @@ from frameworks.diverge.differences import Difference, difference
 from frameworks.live.correspondence import place_of
 from frameworks.live.outputs import aligned, comparable_outputs
 from frameworks.live.pairs import Compared, Pair, joined, numbered
+from frameworks.live.silent import compare_silent
 from frameworks.recordings.trace import Arrays
 
 __all__ = ["compare_layers"]
@@ -24,16 +25,18 @@ def compare_layers(pair: Pair) -> Iterator[Compared]:
     lone = _lone_before(pair, None, None)
     for k, (x, y) in enumerate(zip(ours, theirs, strict=False)):
         found = difference(numbered("the outputs", k, len(ours)), x, y, None)
+        key = "outputs", k, 0
         if lone is not None and found.error > ONE_BATCH:
-            yield Compared(lone[0], replace(found, where=lone[1]), lone=True)
+            yield Compared(lone[0], replace(found, where=lone[1]), lone=True, key=key)
         else:
-            yield Compared("outputs", found)
+            yield Compared("outputs", found, key=key)
     yield from _layers(pair, training=True)
+    yield from compare_silent(pair)
 
 
 def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
     a, b = pair.a.layers, pair.b.layers
-    for i, j in pair.matching.layers:
+    for k, (i, j) in enumerate(pair.matching.layers):
         x, y = a[i], b[j]
         ours, theirs = (each.training_output if training else each.output for each in (x, y))
         inputs = (x.training_inputs, y.training_inputs) if training else (x.inputs, y.inputs)
@@ -46,6 +49,7 @@ def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
             else f"{x.facts.kind} against {y.facts.kind}"
         )
         suffix = ", in training mode" if training else ""
+        key = ("layer in training mode" if training else "layer", k, 0)
         own, other = aligned(
             ours, theirs, both_ways="bidirectional" in (x.facts.kind, y.facts.kind)
         )
@@ -55,9 +59,9 @@ def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
         lone = _lone_before(pair, i, j) if between else None
         if lone is not None:
             found = replace(found, where=f"{lone[1]}{suffix}")
-            yield Compared(lone[0], found, (i, j), between=True, lone=True)
+            yield Compared(lone[0], found, (i, j), between=True, lone=True, key=key)
         else:
-            yield Compared(place, found, (i, j), between=between)
+            yield Compared(place, found, (i, j), between=between, key=key)
 
 
 def _lone_before(pair: Pair, i: int | None, j: int | None) -> tuple[str, str] | None:

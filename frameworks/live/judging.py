@@ -6,8 +6,6 @@ from functools import cached_property
 from math import isfinite
 from typing import Literal
 
-import numpy as np
-
 from frameworks.diverge.findings import Level
 from frameworks.diverge.first_batch import FIRST_BATCH, rounding_limit
 from frameworks.live.carried import carried
@@ -63,10 +61,10 @@ class Judge:
         excused = not self.losses_equal and self._only_losses_differ()
         for level in LEVELS:
             found = self._with_limits(level, compare(level, self.pair, self.ignored))
-            if level in ("trajectory", "result"):
-                found = self._with_noise(done, level, found)
             if excused:
                 found = [_limited(each, None) if _of_loss(level, each) else each for each in found]
+            if level in ("trajectory", "result"):
+                found = self._with_noise(done, found)
             if found and self._keep(done, level, found):
                 return done
         if excused:
@@ -105,11 +103,11 @@ class Judge:
 
     def _with_limits(self, level: str, found: list[Compared]) -> list[Compared]:
         limits = [self.limits[level]] * len(found)
-        if level == "result":
-            of_outputs = self.limits["result"]
-            limits = [of_outputs if each.place == "outputs" else limits[0] for each in found]
+        if level == "trajectory":
+            of_others = self.limits["result"]
+            limits = [limits[0] if each.key[0] == "loss" else of_others for each in found]
         if self._in_float32 and level in FIRST_BATCH:
-            limits = self._rounding_limits(level, len(found))
+            limits = self._rounding_limits(level, found)
             magnified = [1.0 if each.weights else self.pair.magnified for each in found]
             if level in ("loss", "step"):
                 limits = [limit * more for limit, more in zip(limits, magnified, strict=True)]
@@ -133,43 +131,43 @@ class Judge:
     def _in_float32(self) -> bool:
         return "float32" in (self.pair.a.dtype, self.pair.b.dtype)
 
-    def _rounding_limits(self, level: str, count: int) -> list[float]:
+    def _rounding_limits(self, level: str, found: list[Compared]) -> list[float]:
         """Return the limits of a level in float32, from the rounding errors of the live sides."""
         errors = [
             exact_errors(level, self.pair, k, exact)
             for k, exact in enumerate(self.exact)
             if exact is not None
         ]
-        if not errors or any(len(each) != count for each in errors):
-            return [rounding_limit()] * count
-        return [rounding_limit(*each) for each in zip(*errors, strict=True)]
+        keys = [each.key for each in found]
+        return [rounding_limit(*(own[key] for own in errors if key in own)) for key in keys]
 
-    def _with_noise(self, done: Judged, level: str, found: list[Compared]) -> list[Compared]:
+    def _with_noise(self, done: Judged, found: list[Compared]) -> list[Compared]:
         """Replace the limits by measured ones: in float32 always, in float64 where exceeded."""
         in_float32 = self._in_float32
         if not in_float32 and not any(each.found.parted for each in found):
             return found
-        if not np.isfinite([each.found.error for each in found]).all():
+        if not in_float32 and not all(isfinite(each.found.error) for each in found):
             return found  # no rounding explains what is not finite
         noise = self._measured
         if noise is None or not noise.finite:
             if in_float32:
                 done.note("whole trainings were not judged: no nudged training says how far "
                           "rounding drives them apart")  # fmt: skip
-            return [_limited(each, None) for each in found] if in_float32 else found
-        measured = noise.result
-        if level == "trajectory":
-            measured = [self.pair.magnified * limit for limit in noise.trajectory[: len(found)]]
-        if len(measured) != len(found):
-            return found
-        pairs = zip(found, measured, strict=True)
-        least = [0.0 if in_float32 else each.found.limit or 0.0 for each in found]
-        wider = [
-            _limited(each, None if limit > _HOLLOW else max(fixed, limit))
-            for (each, limit), fixed in zip(pairs, least, strict=True)
-        ]
-        done.note(_on_noise(noise, wider, in_float32))
+            return [_unjudged(each) for each in found] if in_float32 else found
+        wider = [_limited(each, self._measured_limit(noise, each)) for each in found]
+        judged = {each.key for each in found if each.found.limit is not None}
+        done.note(_on_noise(noise, [each for each in wider if each.key in judged], in_float32))
         return wider
+
+    def _measured_limit(self, noise: Noise, each: Compared) -> float | None:
+        """Return the measured limit, in float64 at least the fixed one; None if it is hollow."""
+        known = each.key in noise.limits and isfinite(each.found.error)
+        if each.found.limit is None or not known:
+            return each.found.limit
+        fixed = 0.0 if self._in_float32 else each.found.limit or 0.0
+        magnified = self.pair.magnified if each.key[0] == "loss" else 1.0
+        limit = magnified * noise.limits[each.key]
+        return None if limit > _HOLLOW else max(fixed, limit)
 
     def _only_losses_differ(self) -> bool:
         """Return whether the loss or gradient differs, but neither outputs nor what steps do.
@@ -183,13 +181,14 @@ class Judge:
             for level in LEVELS[1:]
         }
         apart = {level: any(each.found.parted for each in found) for level, found in levels.items()}
-        losses = [*levels["loss"], *levels["trajectory"]]
-        if not all(isfinite(each.found.error) for each in losses):
+        if not all(isfinite(x.found.error) for x in (*levels["loss"], *levels["trajectory"])):
             return False
         clipped = clips(self.pair.a) or clips(self.pair.b)
-        elsewhere = clipped and apart["gradient"] and not apart["trajectory"]
+        later = any(each.found.parted for each in levels["trajectory"] if each.key[0] == "loss")
+        elsewhere = clipped and apart["gradient"] and not later
         steps = [each for each in levels["step"] if each.weights is not None]
-        others = [*levels["forward"], *steps, *levels["result"]]
+        moved = [each for each in levels["trajectory"] if each.key[0] == "weight"]
+        others = [*levels["forward"], *steps, *moved, *levels["result"]]
         return (
             (apart["loss"] or elsewhere)
             and bool(steps)
@@ -202,10 +201,13 @@ def _on_noise(noise: Noise, found: list[Compared], in_float32: bool) -> str:
     many = f"{noise.trainings} trainings of one side, nudged in the last place,"
     hidden = next((each for each in found if each.found.limit is None), None)
     if hidden is not None and hidden.found.step is not None:
-        step = hidden.found.step
-        return (
-            f"from step {step} on rounding alone moves the loss by a thousandth: it is not judged"
+        step, of_loss = hidden.found.step, hidden.key[0] == "loss"
+        when, what = (
+            (f"from step {step} on", "the loss")
+            if of_loss
+            else (f"at step {step}", hidden.found.where)
         )
+        return f"{when} rounding alone moves {what} by a thousandth: it is not judged"
     if in_float32 or hidden is not None:
         return ""
     if any(each.found.parted for each in found):
@@ -215,11 +217,18 @@ def _on_noise(noise: Noise, found: list[Compared], in_float32: bool) -> str:
 
 def _of_loss(level: str, each: Compared) -> bool:
     """Return whether a comparison is of the loss or its gradient, not of what a step does."""
-    return level == "gradient" or (level in ("loss", "step", "trajectory") and not each.weights)
+    if level in ("gradient", "trajectory"):
+        return each.key[0] != "weight"
+    return level in ("loss", "step") and not each.weights
 
 
 def _limited(each: Compared, limit: float | None) -> Compared:
     return replace(each, found=replace(each.found, limit=limit))
+
+
+def _unjudged(each: Compared) -> Compared:
+    """Return a comparison without a limit, unless no rounding could explain it."""
+    return _limited(each, None) if isfinite(each.found.error) else each
 
 
 def _first(level: str, found: list[Compared]) -> Compared | None:

@@ -5,6 +5,7 @@ inputs -> forward -> loss -> gradient -> step -> trajectory -> result
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from frameworks.live.correspondence import WeightPair, names_in
 from frameworks.live.forward import compare_layers
 from frameworks.live.outputs import comparable_outputs
 from frameworks.live.pairs import Compared, Pair, joined, numbered
-from frameworks.recordings.trace import Trace
+from frameworks.recordings.trace import StepTrace, Trace
 
 __all__ = ["LEVELS", "LIMITS", "cancels", "compare", "limits_of"]
 
@@ -26,16 +27,18 @@ LIMITS: Mapping[str, float] = {
     "inputs": 0.0,
     **dict.fromkeys(("forward", "loss", "gradient", "step"), ONE_BATCH),
     "trajectory": FLOAT64.loss,
-    "result": FLOAT64.weight,
+    "result": FLOAT64.weight,  # and of all else that later steps are known by
 }
 _NOISE = 1e-11  # a gradient below this share of its layer's largest is rounding: its sum cancels
 
 
 def limits_of(given: Mapping[str, float] | None) -> dict[str, float]:
     """Return the limit of every level; RequestError for a level that is not there."""
+    if not isinstance(given, Mapping | None):
+        raise RequestError(f"limits must be a dict of levels' limits, got {given!r}")
     for name, limit in (given or {}).items():
         choose("level in limits", name, LIMITS)
-        if not limit >= 0:
+        if not isinstance(limit, Real) or not limit >= 0:
             raise RequestError(f"limits: {name} must be a number of at least 0, got {limit!r}")
     return {**LIMITS, **(given or {})}
 
@@ -47,8 +50,13 @@ def compare(level: str, pair: Pair, ignored: frozenset[str] = frozenset()) -> li
 
 
 def _inputs(pair: Pair) -> Iterator[Compared]:
-    """Compare the data byte for byte, then the initial weights."""
+    """Compare the data byte for byte, then the initial weights and states."""
     a, b = pair.a, pair.b
+    if pair.steps[0] != pair.steps[1]:
+        yield Compared("steps", difference("the number of steps", *pair.steps, 0.0))
+    if "orders" not in a.digests.keys() & b.digests.keys() and a.batches and b.batches:
+        rows = np.concatenate(a.batches), np.concatenate(b.batches)
+        yield Compared("orders", not_identical("the rows of the steps", *rows))
     for name in a.digests.keys() & b.digests.keys():
         if a.digests[name] != b.digests[name]:
             yield from _first_batch(name, a, b)
@@ -59,6 +67,8 @@ def _inputs(pair: Pair) -> Iterator[Compared]:
             yield Compared(name, not_identical(numbered(f"the {name}", k, len(x)), *numbers))
     initial = [each.values for each in a.weights], [each.values for each in b.weights]
     yield from _weights(pair, "initial ", *initial)
+    learned = [each.values for each in a.states], [each.values for each in b.states]
+    yield from _states(pair, *learned, prefix="initial ")
 
 
 def _first_batch(name: str, a: Trace, b: Trace) -> Iterator[Compared]:
@@ -72,7 +82,8 @@ def _first_batch(name: str, a: Trace, b: Trace) -> Iterator[Compared]:
 
 
 def _loss(pair: Pair) -> Iterator[Compared]:
-    yield Compared("loss", difference("the loss", pair.a.first_loss, pair.b.first_loss, None))
+    found = difference("the loss", pair.a.first_loss, pair.b.first_loss, None)
+    yield Compared("loss", found, key=("loss", 0, 0))
 
 
 def _gradient(pair: Pair) -> Iterator[Compared]:
@@ -88,7 +99,8 @@ def _gradient(pair: Pair) -> Iterator[Compared]:
             where = f"gradient of {place}, which only {pair.names[side]} has"
             zero = np.zeros_like(gradients[k])
             both = (gradients[k], zero) if side == 0 else (zero, gradients[k])
-            yield Compared(place, difference(where, *both, None, largest))
+            found = difference(where, *both, None, largest)
+            yield Compared(place, found, key=("lone", k, side))
 
 
 def _alone(pair: Pair) -> tuple[list[int], list[int]]:
@@ -105,32 +117,65 @@ def _alone(pair: Pair) -> tuple[list[int], list[int]]:
 def _step(pair: Pair) -> Iterator[Compared]:
     """Compare the first step's loss, and every weight after it."""
     one, other = pair.a.steps[0], pair.b.steps[0]
-    yield Compared("loss", difference("the loss of the step", one.loss, other.loss, None))
+    found = difference("the loss of the step", one.loss, other.loss, None)
+    yield Compared("loss", found, key=("loss", 0, 0))
     if one.weights is not None and other.weights is not None:
         yield from _weights(pair, "", one.weights, other.weights)
 
 
 def _trajectory(pair: Pair) -> Iterator[Compared]:
-    """Compare the loss of every step."""
+    """Compare the loss of every step, then what is known of the weights on the way."""
     losses = [np.array([each.loss for each in x.steps]) for x in (pair.a, pair.b)]
     scale = float(np.median(np.abs(losses[0][np.isfinite(losses[0])] if losses[0].size else [0])))
     for k, (x, y) in enumerate(zip(pair.a.steps, pair.b.steps, strict=False), 1):
-        found = difference("the loss", x.loss, y.loss, None, scale)
-        yield Compared("loss", replace(found, step=k))
+        found = replace(difference("the loss", x.loss, y.loss, None, scale), step=k)
+        yield Compared("loss", found, key=("loss", 0, k))
+    for k, (x, y) in enumerate(zip(pair.a.steps, pair.b.steps, strict=False), 1):
+        for each in _of_step(pair, x, y):
+            if k > 1 or each.key[0] == "gradient":  # the weights after the first have their level
+                yield _at_step(each, k)
+
+
+def _of_step(pair: Pair, x: StepTrace, y: StepTrace) -> Iterator[Compared]:
+    """Compare a step's gradients, and the weights after it, where both sides hold them."""
+    if x.gradients is not None and y.gradients is not None:
+        yield from _weights(pair, "gradient of ", x.gradients, y.gradients, added=False)
+    if x.weights is not None and y.weights is not None:
+        yield from _weights(pair, "", x.weights, y.weights)
+
+
+def _at_step(each: Compared, step: int) -> Compared:
+    what, position, _ = each.key
+    return replace(each, found=replace(each.found, step=step), key=(what, position, step))
 
 
 def _result(pair: Pair) -> Iterator[Compared]:
-    """Compare weights, states and outputs at the end."""
+    """Compare weights, states and outputs at the end, then the states on the way."""
     a, b = pair.a, pair.b
     yield from _weights(pair, "", a.final_weights, b.final_weights, suffix=" at the end")
-    for i, j in pair.matching.states:
-        place = joined(a.states[i].name, b.states[j].name)
-        found = difference(f"{place} at the end", a.final_states[i], b.final_states[j], None)
-        yield Compared(place, found)
+    yield from _states(pair, a.final_states, b.final_states, suffix=" at the end")
     ours, theirs = comparable_outputs(a, b, final=True)
     for k, (x, y) in enumerate(zip(ours, theirs, strict=False)):
         where = numbered("the outputs", k, len(ours)) + " at the end"
-        yield Compared("outputs", difference(where, x, y, None))
+        yield Compared("outputs", difference(where, x, y, None), key=("outputs", k, 0))
+    for k, (one, other) in enumerate(zip(a.steps, b.steps, strict=False), 1):
+        if one.states is not None and other.states is not None:
+            for each in _states(pair, one.states, other.states):
+                yield _at_step(each, k)
+
+
+def _states(
+    pair: Pair,
+    ours: Sequence[np.ndarray],
+    theirs: Sequence[np.ndarray],
+    prefix: str = "",
+    suffix: str = "",
+) -> Iterator[Compared]:
+    """Compare arrays shaped as the states, pair by pair."""
+    for k, (i, j) in enumerate(pair.matching.states):
+        place = joined(pair.a.states[i].name, pair.b.states[j].name)
+        found = difference(f"{prefix}{place}{suffix}", ours[i], theirs[j], None)
+        yield Compared(place, found, key=("state", k, 0))
 
 
 def _weights(
@@ -147,7 +192,7 @@ def _weights(
     at random: it is compared only at the beginning.
     """
     moved = not prefix
-    for each in pair.matching.weights:
+    for position, each in enumerate(pair.matching.weights):
         if moved and cancels(pair, each):
             continue
         x, y = (sum(z[k] for k in at) if added else z[at[0]]
@@ -160,9 +205,9 @@ def _weights(
             if added
             else max(_largest_beside(pair.a, each.a[0]), _largest_beside(pair.b, each.b[0]))
         )
-        yield Compared(
-            place, difference(f"{prefix}{place}{suffix}", x, y, None, scale), weights=each
-        )
+        found = difference(f"{prefix}{place}{suffix}", x, y, None, scale)
+        key = ("weight" if added else "gradient", position, 0)
+        yield Compared(place, found, weights=each, key=key)
 
 
 def cancels(pair: Pair, weights: WeightPair) -> bool:

@@ -1,18 +1,30 @@
 """Which layers and weights of two models correspond."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from frameworks.diverge.layers import align, price
 from frameworks.errors import choose
 from frameworks.live.correspondence import Matching, Network, WeightPair
 from frameworks.live.weight_matching import Taken, pair_rest, pair_weights
-from frameworks.probe import LayerOutput
+from frameworks.recordings.trace import LayerTrace
 
 __all__ = ["match"]
 
 Pairs = list[tuple[int, int]]
 
+_COUNT = "0123456789_."  # at the end of a name
 _OTHER_SHAPE = 1.5  # more than two layers without a counterpart cost than the same ones paired
+
+# Kinds that correspond to each other only: no dropout stands for a sum.
+_GROUPS = (
+    {"dropout"},
+    {"pad", "zero padding"},
+    {"sum", "difference", "product", "concatenation", "stack"},
+)
 
 
 def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> Matching:
@@ -30,15 +42,49 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
         pair_weights(done, a, b, i, j, taken)
         states = zip(a.layers[i].states, b.layers[j].states, strict=False)
         done.states += [pair for pair in states if pair not in done.states]
+    done.notes += [*_crossed(a, b, done.layers), *_misnamed(a, b, done)]
     pair_rest(done, a, b, taken)
     done.weights.sort(key=lambda pair: pair.a)
     paired = [{pair[side] for pair in done.layers} for side in (0, 1)]
     ours, theirs = (
-        [i for i, layer in enumerate(x.layers) if i not in found and not layer.rearranges]
+        [i for i, layer in enumerate(x.layers) if i not in found and _computes(layer)]
         for x, found in zip((a, b), paired, strict=True)
     )
     done.only = ours, theirs
     return done
+
+
+def _crossed(a: Network, b: Network, pairs: Pairs) -> list[str]:
+    """Say of layers that run in another order that they are not paired by their equal names.
+
+    Names that only count, as dense_1 and dense_2, say nothing.
+    """
+    names = {layer.path for layer in a.layers} & {layer.path for layer in b.layers}
+    crossed = {
+        (a.layers[i].path, b.layers[j].path)
+        for i, j in pairs
+        if a.layers[i].weights and {a.layers[i].path, b.layers[j].path} <= names
+    }
+    return [
+        f"{ours} is taken to correspond to {theirs}, as they run in this order, though both sides "
+        f"have a layer {ours}: mapping={{{ours!r}: {ours!r}}} pairs these"
+        for ours, theirs in sorted(crossed)
+        if ours.rstrip(_COUNT) != theirs.rstrip(_COUNT)
+    ]
+
+
+def _misnamed(a: Network, b: Network, done: Matching) -> Iterator[str]:
+    """Say of weights of one layer that they correspond though each has the name of another."""
+    known = {weight.name for weight in a.weights} & {weight.name for weight in b.weights}
+    same = {i for i, j in done.layers if a.layers[i].path == b.layers[j].path}
+    held = {k for i in same for k in a.layers[i].weights}
+    for pair in done.weights:
+        ours, theirs = a.weights[pair.a[0]].name, b.weights[pair.b[0]].name
+        if ours != theirs and pair.a[0] in held and {ours, theirs} <= known:
+            yield (
+                f"{ours} is taken to correspond to {theirs}, by the layer that has it, though both "
+                f"sides have a {ours}"
+            )
 
 
 def _given(
@@ -72,39 +118,111 @@ def _pair_layers(a: Network, b: Network, given: Pairs) -> Pairs:
     pairs = list(given)
     for together in (_in_order, _alike):
         left = [
-            [i for i, layer in enumerate(x.layers) if not layer.rearranges and i not in taken]
+            [i for i, layer in enumerate(x.layers) if _computes(layer) and i not in taken]
             for x, taken in zip((a, b), ({i for i, _ in pairs}, {j for _, j in pairs}), strict=True)
         ]
         pairs += together(a, b, *left)
     return pairs
 
 
+def _computes(layer: LayerTrace) -> bool:
+    """Return whether a layer changes numbers, or learns from them."""
+    return not layer.rearranges or bool(layer.states)
+
+
 def _in_order(a: Network, b: Network, ours: list[int], theirs: list[int]) -> Pairs:
-    """Align the layers in the order of running."""
-    x, y = [_outline(a, i) for i in ours], [_outline(b, j) for j in theirs]
-    return [(ours[i], theirs[j]) for i, j in align(x, y, _price)]
+    """Align the layers in the order of running, but for those that are told apart otherwise."""
+    told = _told_apart(a, b, ours, theirs)
+    x = [_outline(a, i, told.get(i)) for i in ours]
+    partners = set(told.values())
+    y = [_outline(b, j, j if j in partners else None) for j in theirs]
+    found = dict(told)
+    found.update((ours[i], theirs[j]) for i, j in align(x, y, _price))
+    return list(found.items())
 
 
 def _alike(a: Network, b: Network, ours: list[int], theirs: list[int]) -> Pairs:
     """Pair layers of equal kind and shapes that run in another order, as branches may."""
     pairs, left = [], list(theirs)
     for i in ours:
-        own = _outline(a, i)
-        same = [j for j in left if own.weights and _outline(b, j)[:2] == own[:2]]
+        same = [j for j in left if _outline(a, i).twin_of(_outline(b, j))]
         if same:
             pairs.append((i, same[0]))
             left.remove(same[0])
     return pairs
 
 
-def _outline(network: Network, position: int) -> LayerOutput:
-    """Return what a layer is aligned by: its kind, its matrices' shapes for a name, its weights."""
+def _told_apart(a: Network, b: Network, ours: list[int], theirs: list[int]) -> dict[int, int]:
+    """Return which of several layers of equal kind and shapes correspond for sure.
+
+    One that is given the same array as one of the other side alone, before any weights are shared,
+    as the embeddings of several inputs are; or one of equal name, if each of these layers has such
+    a counterpart on the other side, or is one.
+    """
+    found: dict[int, int] = {}
+    for i in ours:
+        own, others = ([k for k in some if _outline(x, k).twin_of(_outline(a, i))]
+                       for x, some in ((a, ours), (b, theirs)))  # fmt: skip
+        if len(own) == 1:
+            continue
+        fed = _only_pairs(own, others, lambda k, j: _reads_alike(a, k, b, j))
+        named = _only_pairs(own, others, lambda k, j: _named_alike(a, k, b, j))
+        complete = len(named) == min(len(own), len(others))
+        partner = fed.get(i, named.get(i) if complete else None)
+        if partner is not None and partner not in found.values():
+            found[i] = partner
+    return found
+
+
+def _only_pairs(
+    own: list[int], others: list[int], alike: Callable[[int, int], bool]
+) -> dict[int, int]:
+    """Return the pairs of which each part is like the other, and like nothing else."""
+    pairs = [(k, j) for k in own for j in others if alike(k, j)]
+    ours, theirs = [k for k, _ in pairs], [j for _, j in pairs]
+    return {k: j for k, j in pairs if ours.count(k) == theirs.count(j) == 1}
+
+
+def _reads_alike(a: Network, i: int, b: Network, j: int) -> bool:
+    """Return whether two layers are given one array each, of the same numbers."""
+    ours, theirs = a.layers[i].inputs, b.layers[j].inputs
+    return len(ours) == len(theirs) == 1 and np.array_equal(ours[0], theirs[0])
+
+
+def _named_alike(a: Network, i: int, b: Network, j: int) -> bool:
+    """Return whether two layers have one name, but for what joins its parts: f.0 and f0.
+
+    Names that Keras has numbered, as dense_4, say nothing.
+    """
+    ours, theirs = (x.layers[k].path for x, k in ((a, i), (b, j)))
+    numbered = re.search(r"_[0-9]+$", ours) or re.search(r"_[0-9]+$", theirs)
+    return ours != "" and not numbered and re.sub("[./]", "", ours) == re.sub("[./]", "", theirs)
+
+
+class _Outline(NamedTuple):
+    """What a layer is aligned by."""
+
+    kind: str
+    weights: int  # their number
+    shapes: str  # of its matrices, or else of all its weights
+    partner: int | None  # the layer of b, if that is known
+
+    def twin_of(self, other: "_Outline") -> bool:
+        """Return whether both have weights, and equal kinds and shapes of them."""
+        return self.weights > 0 and (self.kind, self.shapes) == (other.kind, other.shapes)
+
+
+def _outline(network: Network, position: int, partner: int | None = None) -> _Outline:
     layer = network.layers[position]
     shapes = [network.weights[k].values.shape for k in layer.weights]
     matrices = [shape for shape in shapes if len(shape) > 1] or shapes
-    return LayerOutput(layer.facts.kind, str(matrices), None, len(shapes))
+    return _Outline(layer.facts.kind, len(shapes), str(matrices), partner)
 
 
-def _price(x: LayerOutput, y: LayerOutput) -> float:
-    """Return the price of `align`, more for shapes that differ."""
-    return price(x, y) + (_OTHER_SHAPE if x.name != y.name and x.weights else 0.0)
+def _price(x: _Outline, y: _Outline) -> float:
+    """Return the price of `align`: more for shapes that differ, too much for others' partners."""
+    kinds = {x.kind, y.kind}
+    apart = len(kinds) == 2 and any(len(kinds & group) == 1 for group in _GROUPS)
+    if x.partner != y.partner or apart:
+        return np.inf
+    return price(x, y) + (_OTHER_SHAPE if x.shapes != y.shapes and x.weights else 0.0)

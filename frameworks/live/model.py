@@ -142,6 +142,10 @@ class LiveModel(ABC):
     def end_epoch(self) -> None:
         """Step what steps once in an epoch."""
 
+    def remarks(self) -> list[str]:
+        """Say what was met in training that is not compared, or runs otherwise."""
+        return []
+
     @abstractmethod
     def change(self, place: str, name: str, value: Any) -> bool:
         """Change a setting of the copy; return whether that was possible.

@@ -6,7 +6,7 @@ last place after every step, and by what rounding in the gradients moved it at t
 between any two of these trainings; of a step's loss, up to this step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -16,7 +16,7 @@ from frameworks.console import Advance
 from frameworks.diverge.first_batch import FACTOR
 from frameworks.live.correspondence import Matching
 from frameworks.live.levels import compare
-from frameworks.live.pairs import Pair
+from frameworks.live.pairs import Key, Pair
 from frameworks.live.tracing import LiveSide, Nudge
 from frameworks.recordings.trace import Trace
 
@@ -27,16 +27,15 @@ NUDGED = 4  # trainings: six distances
 
 @dataclass(frozen=True)
 class Noise:
-    """The limits of each comparison at the levels of whole trainings."""
+    """The limits of each comparison at the levels of whole trainings, by its key."""
 
-    trajectory: list[float]
-    result: list[float]
+    limits: Mapping[Key, float]
     trainings: int
 
     @property
     def finite(self) -> bool:
         """Whether it can judge: a nudged training that overflowed is no yardstick."""
-        return bool(np.isfinite([*self.trajectory, *self.result]).all())
+        return bool(np.isfinite([*self.limits.values()]).all())
 
 
 def measure_noise(
@@ -45,19 +44,25 @@ def measure_noise(
     """Train nudged copies of a side; `own` matches it with itself, `sizes` is as in `Nudge`."""
     traces = [side.trace(dtype, report, Nudge(seed, dtype, sizes)) for seed in range(NUDGED)]
     pairs = [Pair(x, y, ("", ""), own) for x, y in combinations(traces, 2)]
-    unit = float(np.finfo(dtype).eps)
-    errors = {
-        level: np.array([_errors(level, pair) for pair in pairs]).max(axis=0, initial=unit)
-        for level in ("trajectory", "result")
-    }
-    so_far = np.maximum.accumulate(errors["trajectory"])
-    return Noise((FACTOR * so_far).tolist(), (FACTOR * errors["result"]).tolist(), NUDGED)
+    errors: dict[Key, float] = {}
+    for pair in pairs:
+        for each in (*compare("trajectory", pair), *compare("result", pair)):
+            errors[each.key] = max(errors.get(each.key, 0.0), each.found.error)
+    return Noise(_limits(errors, float(np.finfo(dtype).eps)), NUDGED)
 
 
-def _errors(level: str, pair: Pair) -> Sequence[float]:
-    return [each.found.error for each in compare(level, pair)]
+def _limits(errors: Mapping[Key, float], unit: float) -> dict[Key, float]:
+    """Return the limits: of a step's loss from the largest distance so far, which may only grow."""
+    limits, so_far = {}, unit
+    for key, error in errors.items():
+        error = max(unit, error)
+        if key[0] == "loss":
+            error = so_far = max(so_far, error)
+        limits[key] = FACTOR * error
+    return limits
 
 
-def exact_errors(level: str, pair: Pair, side: int, exact: Trace) -> list[float]:
+def exact_errors(level: str, pair: Pair, side: int, exact: Trace) -> dict[Key, float]:
     """Return one side's rounding errors at a level: its distances from its own trace in float64."""
-    return [each.found.error for each in compare(level, pair.own(side, exact))]
+    found = compare(level, pair.own(side, exact))
+    return {each.key: each.found.error for each in found if each.key[0] != "lone"}

@@ -8,8 +8,10 @@ from frameworks.diverge.differences import Difference
 from frameworks.live.correspondence import Matching, WeightPair
 from frameworks.recordings.trace import Trace
 
-__all__ = ["Compared", "Pair", "clips", "joined", "numbered"]
+__all__ = ["Compared", "Key", "Pair", "clips", "joined", "numbered"]
 
+
+Key = tuple[str, int, int]  # what, its position, and the step: 0 for none
 
 _CLIPPING = ("clip_value", "clip_norm", "clip_global_norm")
 
@@ -24,6 +26,7 @@ class Compared:
     weights: WeightPair | None = None
     between: bool = False  # the layers' inputs differ, while what is before them agrees
     lone: bool = False  # the place is a layer that only one side has, before these layers
+    key: Key = ("", 0, 0)  # the same for the same comparison of any two traces of these sides
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,15 @@ class Pair:
     names: tuple[str, str]
     matching: Matching
     magnified: float = 1.0
+    steps: tuple[int, int] = (0, 0)  # that each side took, of which its trace may hold fewer
 
     @property
     def swapped(self) -> "Pair":
         """The same with the sides swapped."""
         names = self.names[1], self.names[0]
-        return replace(self, a=self.b, b=self.a, names=names, matching=self.matching.swapped)
+        steps = self.steps[1], self.steps[0]
+        matching = self.matching.swapped
+        return replace(self, a=self.b, b=self.a, names=names, matching=matching, steps=steps)
 
     def own(self, side: int, exact: Trace) -> "Pair":
         """Return one side paired with its own trace in another dtype, item by item as here."""

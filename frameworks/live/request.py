@@ -12,6 +12,7 @@ from frameworks.errors import RequestError
 from frameworks.live.data import Data
 from frameworks.live.levels import limits_of
 from frameworks.live.model import LiveModel, Training
+from frameworks.live.originals import refuse_originals
 from frameworks.live.tracing import Course, LiveSide
 
 __all__ = ["Given", "Request", "kind_of_training", "open_side"]
@@ -53,14 +54,17 @@ class Request:
             raise RequestError(f"steps must be at most {MOST_STEPS:,}, got {self.steps:,}")
         if not isinstance(self.seed, int | np.integer) or self.seed < 0:
             raise RequestError(f"seed must be an integer of at least 0, got {self.seed!r}")
-        if not isinstance(self.mapping, Mapping | None):
+        names = [*self.mapping.items()] if isinstance(self.mapping, Mapping) else []
+        texts = all(isinstance(name, str) for pair in names for name in pair)
+        if not isinstance(self.mapping, Mapping | None) or not texts:
             raise RequestError(f"mapping must be a dict of layers' names, got {self.mapping!r}")
         if rows is not None and rows < self.batch_size:
             raise RequestError(
                 f"X has {rows} rows, fewer than a batch of {self.batch_size}; give a smaller "
                 "batch_size"
             )
-        if isinstance(self.ignore, str) or not all(isinstance(x, str) for x in self.ignore):
+        listed = isinstance(self.ignore, Collection) and not isinstance(self.ignore, str)
+        if not listed or not all(isinstance(x, str) for x in self.ignore):
             raise RequestError(f"ignore must be a list of names, got {self.ignore!r}")
         if self.dtype not in ("float64", "float32"):
             raise RequestError(f"dtype must be 'float64' or 'float32', got {self.dtype!r}")
@@ -87,6 +91,7 @@ def open_side(given: Any, side: int, data: Data, course: Course, dtype: str) -> 
     """Return a live side; RequestError for what is no training."""
     given = _as_training(given)
     _refuse_classes(given)
+    refuse_originals(given)
     kind = kind_of_training(given)
     if given.step is not None and data.w is not None:
         raise RequestError("sample_weight cannot be handed to a step of your own; leave one out")

@@ -194,7 +194,7 @@ class _Tracer:
             inputs=model.canonical_inputs(first.X),
             targets=tuple(canonical_target(t) for t in model.canonical_targets(first.y)),
             digests=side.digests(model),
-            notes=tuple(dict.fromkeys(model.notes)),
+            notes=tuple(dict.fromkeys([*model.notes, *model.remarks()])),
             batches=self.course.batches,
             steps_per_epoch=self.course.steps_per_epoch,
             seed=self.course.seed if self.dropped else None,
@@ -210,7 +210,7 @@ class _Tracer:
         course, model = self.course, self.model
         for step in range(len(course.batches)):
             report(f"{model.framework}: steps", step, len(course.batches))
-            rows, kept, gradients = self.side.rows(step), step < KEPT and self.nudge is None, None
+            rows, kept, gradients = self.side.rows(step), step < KEPT, None
             if step:
                 self._hand(step)
             if kept:

@@ -84,10 +84,12 @@ def pair_rest(done: Matching, a: Network, b: Network, taken: Taken) -> None:
             )
             left[0].remove(i)
             left[1].remove(same[0])
-    for x, rest in zip((a, b), left, strict=True):
-        if rest:
-            names = ", ".join(x.weights[k].name for k in rest)
-            done.notes.append(f"only {x.name} has {names}")
+    for side, (x, rest) in enumerate(zip((a, b), left, strict=True)):
+        paired = {pair[side] for pair in done.states}
+        lone = [x.weights[k] for k in rest]
+        lone += [state for k, state in enumerate(x.states) if k not in paired]
+        if lone:
+            done.notes.append(f"only {x.name} has {', '.join(each.name for each in lone)}")
 
 
 def hand_over(

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.adapter import Adapter, require_own
+from frameworks.adapter import Adapter
+from frameworks.built import require_own
 from frameworks.classifier import LockstepClassifier
 from frameworks.probe import LayerOutput
 from frameworks.program import Parts, Program, ProgramBuilder

@@ -9,7 +9,7 @@ import torch
 import torch._dynamo  # otherwise the first optimizer loads it, which changes the environment
 from torch import nn
 
-from frameworks.adapter import Adapter, require_own
+from frameworks.built import require_own
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_pytorch
 from frameworks.draws import Dropped, StepDraws
@@ -26,6 +26,7 @@ from frameworks.program import (
     numbers_of,
     updated_in,
 )
+from frameworks.program_adapter import ProgramAdapter
 from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn
 from frameworks.pytorch.facts import optimizer_facts
 from frameworks.pytorch.layer_outputs import layer_outputs
@@ -43,7 +44,7 @@ __all__ = [
 ]
 
 
-class PyTorchAdapter(Adapter):
+class PyTorchAdapter(ProgramAdapter):
     """A `torch.nn.Module` with its loss and a `torch.optim` optimizer."""
 
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:

@@ -45,6 +45,10 @@ def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, lis
         _cast_state(optimizer, dtype)
     notes = _without_inner_dropout(module)
     _fold_frozen_biases(module)
+    _carry_hooks(model, module)
+    notes += _narrower(model, dtype)
+    if getattr(scheduler, "optimizer", optimizer) is not optimizer:
+        notes.append("the scheduler is of another optimizer, whose learning rate it changes")
     module, loss, optimizer, scheduler = copied
     return replace(
         training, model=module, loss=loss, optimizer=optimizer, scheduler=scheduler
@@ -64,6 +68,9 @@ def _require(training: Training) -> None:
     model = unwrapped(training.model)
     if training.step is None and not any(p.requires_grad for p in model.parameters()):
         raise RequestError("the PyTorch model has no weight that is trained: all are frozen")
+    if not isinstance(training.optimizer, torch.optim.Optimizer) and training.step is None:
+        kind = type(training.optimizer).__name__
+        raise RequestError(f"the optimizer of a PyTorch model is a torch.optim one, not {kind}")
     known = {id(p) for p in model.parameters()}
     held = [p for group in training.optimizer.param_groups for p in group["params"]]
     if held and not any(id(p) in known for p in held):
@@ -71,8 +78,37 @@ def _require(training: Training) -> None:
             "the PyTorch optimizer holds none of the model's parameters: make it with "
             "model.parameters(), of the very model that is compared"
         )
+    if training.scheduler is not None and not callable(getattr(training.scheduler, "step", None)):
+        kind = type(training.scheduler).__name__
+        raise RequestError(
+            f"the scheduler of a PyTorch model has a method step, but {kind} has none"
+        )
     if training.step_on not in ("batch", "epoch"):
         raise RequestError(f"step_on must be 'batch' or 'epoch', got {training.step_on!r}")
+
+
+def _carry_hooks(model: nn.Module, module: nn.Module) -> None:
+    """Register what a user's hooks do to gradients with a copy, whose parameters are without them.
+
+    RequestError for hooks that run once a gradient is stored: they step the user's own optimizers.
+    """
+    pairs = zip(model.named_parameters(), module.parameters(), strict=True)
+    for (name, own), copied in pairs:
+        if getattr(own, "_post_accumulate_grad_hooks", None):
+            raise RequestError(
+                f"{name} has a hook that runs after its gradient is accumulated, which cannot be "
+                "copied: remove it, and give Training a step that does the same"
+            )
+        for hook in (own._backward_hooks or {}).values():
+            copied.register_hook(hook)
+
+
+def _narrower(model: nn.Module, dtype: torch.dtype) -> list[str]:
+    """Say that weights of half precision are computed with in another one."""
+    dtypes = {p.dtype for p in model.parameters()} & {torch.float16, torch.bfloat16}
+    names = ", ".join(sorted(str(each).removeprefix("torch.") for each in dtypes))
+    wide = str(dtype).removeprefix("torch.")
+    return [f"{names} is computed in {wide} throughout"] if dtypes else []
 
 
 def _modules(loss: Any) -> Iterator[nn.Module]:
@@ -113,7 +149,8 @@ def _without_inner_dropout(module: nn.Module) -> list[str]:
     for path, each in module.named_modules():
         if isinstance(each, nn.RNNBase | nn.MultiheadAttention) and each.dropout:
             notes.append(
-                f"the dropout of {path} is switched off, since no masks can be given to it"
+                f"the dropout of {path}, {each.dropout:g}, is switched off, since no masks can be "
+                "given to it"
             )
             each.dropout = 0.0
     return notes

@@ -33,12 +33,25 @@ class Handed(TorchFunctionMode):
         self.dtype = dtype
         self.orientations: Sequence[Orientation] = ()  # of what each call drops from
         self.masks: Sequence[np.ndarray] | None = None  # None: nothing is dropped
-        self.off: set[str] = set()  # names of other noise that was met
+        self.off: set[str] = set()  # names of other dropout that was met
+        self.seed = 0  # of all other random numbers
+        self.drew = False  # whether any were drawn
+        self.in_autocast = False  # whether anything ran in it
         self.start()
 
     def start(self) -> None:
         """Begin a forward pass."""
         self.found: list[tuple[float, tuple[int, ...]]] = []
+
+    def remarks(self) -> list[str]:
+        """Say what runs otherwise than in the user's own training."""
+        found = [f"{name} drops nothing: its masks cannot be handed over"
+                 for name in sorted(self.off)]  # fmt: skip
+        if self.drew:
+            found.append("random numbers are drawn beside dropout: the same ones in every run")
+        if self.in_autocast:
+            found.append(f"autocast leaves {str(self.dtype).removeprefix('torch.')} as it is")
+        return found
 
     def dropped(self) -> list[Dropped]:
         """Return what the calls since `start` drop of a row, in canonical layout."""
@@ -52,6 +65,7 @@ class Handed(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
+        self.in_autocast |= torch.is_autocast_enabled("cpu")
         if func in _DROPOUT:
             return self._drop(*args, **kwargs)
         if func in _OTHERS:
@@ -83,7 +97,7 @@ class Handed(TorchFunctionMode):
 
 @contextmanager
 def handing(handed: Handed) -> Iterator[None]:
-    """Run forward passes with handed masks; what is drawn all the same is always the same.
+    """Run forward passes with handed masks; what is drawn all the same is that of `handed.seed`.
 
     The user's random state and default dtype are restored.
     """
@@ -93,11 +107,11 @@ def handing(handed: Handed) -> Iterator[None]:
     handed.start()
     try:
         with torch.random.fork_rng(devices=[]), handed:
-            torch.manual_seed(0)
+            torch.manual_seed(handed.seed)
             start = torch.get_rng_state()
             yield
             if not torch.equal(start, torch.get_rng_state()):
-                handed.off.add("")
+                handed.drew = True
     finally:
         torch.set_default_dtype(before)
         torch.backends.mha.set_fastpath_enabled(fast)

@@ -19,9 +19,10 @@ from frameworks.pytorch.handing import Handed, handing
 from frameworks.pytorch.live_weights import LiveWeights
 from frameworks.pytorch.orientation import AS_IT_IS
 from frameworks.pytorch.orienting import Orienter, with_channels_first
-from frameworks.pytorch.stepping import OwnStep, loss_of, step_schedule, take_step
+from frameworks.pytorch.stepping import OwnStep, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
-from frameworks.pytorch.watching import Call, Watched, tensors_in, watch
+from frameworks.pytorch.user_code import compute_loss, run_model
+from frameworks.pytorch.watching import Call, Watched, array_of, tensors_in, watch
 from frameworks.recordings.trace import Arrays, LayerTrace, Weight
 
 __all__ = ["PyTorchLive"]
@@ -71,14 +72,7 @@ class PyTorchLive(LiveModel):
 
     def _discover(self, rows: Rows) -> Watched:
         """Run the rows once, in evaluation mode; RequestError if the model does not take them."""
-        shapes = " and ".join(str(tuple(x.shape[1:])) for x in rows.X)
-        try:
-            watched = self._watch(rows, training=False)
-        except Exception as error:  # of whatever kind a user's module raises
-            why = str(error).partition("\n")[0]
-            raise RequestError(
-                f"the PyTorch model fails on rows of shape {shapes}: {why}"
-            ) from error
+        watched = self._watch(rows, training=False)
         if not watched.returned:
             raise RequestError("the PyTorch model returns no tensor")
         return watched
@@ -127,7 +121,7 @@ class PyTorchLive(LiveModel):
 
     def dropped(self, rows: Rows) -> list[Dropped]:
         with self._forward(training=False):
-            self.network(*self._tensors(rows.X))
+            run_model(self.network, self._tensors(rows.X))
             return self.handed.dropped()
 
     def hand_masks(self, masks: Sequence[np.ndarray] | None) -> None:
@@ -148,7 +142,7 @@ class PyTorchLive(LiveModel):
         with self._forward(training), watch(self.network) as watched:
             watched.kept += X
             watched.taken = [id(x) for x in X]
-            output = self.network(*X)
+            output = run_model(self.network, X)
             returned = _numbers(output)
             watched.kept.append(output)
             watched.returned, watched.outputs = [id(each) for each in returned], returned
@@ -172,17 +166,7 @@ class PyTorchLive(LiveModel):
 
     def _loss(self, rows: Rows) -> torch.Tensor:
         X, (y, w) = self._tensors(rows.X), self._targets(rows)
-        output = self.network(*X)
-        try:
-            return loss_of(self.training.loss, output, y, w)
-        except (IndexError, RuntimeError, TypeError, ValueError) as error:
-            shapes, why = (
-                " and ".join(str(tuple(t.shape)) for t in y),
-                str(error).partition("\n")[0],
-            )
-            raise RequestError(
-                f"the PyTorch loss does not take these targets, of shape {shapes}: {why}"
-            ) from error
+        return compute_loss(self.training.loss, run_model(self.network, X), y, w)
 
     def _tensors(self, arrays: Arrays) -> list[torch.Tensor]:
         """Return copies as tensors, floats in the dtype of the comparison."""
@@ -197,11 +181,11 @@ class PyTorchLive(LiveModel):
 
     def _canonical(self, returned: Sequence[torch.Tensor]) -> Arrays:
         pairs = zip(returned, self._orienter.returned, strict=False)
-        return tuple(own.to_canonical(each.detach().numpy()) for each, own in pairs)
+        return tuple(own.to_canonical(array_of(each.detach())) for each, own in pairs)
 
     def outputs(self, rows: Rows) -> Arrays:
         with self._forward(training=False):
-            return self._canonical(_numbers(self.network(*self._tensors(rows.X))))
+            return self._canonical(_numbers(run_model(self.network, self._tensors(rows.X))))
 
     def loss_and_gradients(self, rows: Rows) -> tuple[float, list[np.ndarray]]:
         own = self._weights.own.own
@@ -237,10 +221,16 @@ class PyTorchLive(LiveModel):
         if taken is not None and taken.on(X):
             taken.after.restore()
             self._last = taken.loss
-            return self._last
-        with handing(self.handed):
-            self._last = take_step(self.training, X, y, w)
+        else:
+            with handing(self.handed):
+                self._last = take_step(self.training, X, y, w)
+        self.handed.seed += 1
         return self._last
+
+    def remarks(self) -> list[str]:
+        moved = self._weights.moved_buffers()
+        others = [f"the buffer {name} changes in training, and is not compared" for name in moved]
+        return [*self.handed.remarks(), *others]
 
     def end_epoch(self) -> None:
         if self.training.step_on == "epoch":

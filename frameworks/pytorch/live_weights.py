@@ -68,6 +68,17 @@ class LiveWeights:
         for p in unused:
             self._add(Layout.same(p), [self._paths[id(p)]])
         self.own = Layouts(self._layouts)
+        known_buffers = {id(state.buffer) for state in self._states}
+        self._others = [(name, buffer, buffer.clone()) for name, buffer in network.named_buffers()
+                        if id(buffer) not in known_buffers]  # fmt: skip
+
+    def moved_buffers(self) -> list[str]:
+        """Return the names of other buffers of numbers that have changed since the beginning."""
+        return [
+            name
+            for name, now, before in self._others
+            if now.is_floating_point() and not torch.equal(now, before)
+        ]
 
     def read(self) -> list[Weight]:
         """Return canonical copies of all weights."""

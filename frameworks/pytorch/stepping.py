@@ -12,31 +12,11 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
+from frameworks.pytorch.user_code import compute_loss, run_model
 
-__all__ = ["OwnStep", "Snapshot", "loss_of", "step_schedule", "take_step"]
+__all__ = ["OwnStep", "Snapshot", "step_schedule", "take_step"]
 
 Tensors = Sequence[torch.Tensor]
-
-
-def loss_of(loss: Any, output: Any, y: Tensors, w: torch.Tensor | None) -> torch.Tensor:
-    """Return the user's loss; with row weights, its sum or mean over wᵢ ℓᵢ.
-
-    Several losses are one for each output, and are added. One loss is given the single output and
-    target, or all of them.
-    """
-    if isinstance(loss, list | tuple):
-        parts = zip(loss, output, y, strict=True)
-        return torch.stack([loss_of(each, a, [b], w) for each, a, b in parts]).sum()
-    targets = y[0] if len(y) == 1 else tuple(y)
-    if w is None:
-        return loss(output, targets)
-    if not isinstance(loss, nn.Module) or not hasattr(loss, "reduction"):
-        raise RequestError("sample_weight needs a loss of torch.nn with a reduction")
-    rows: Any = copy.copy(loss)
-    rows.reduction = "none"
-    each = rows(output, targets)
-    weighted = each * w.reshape(-1, *[1] * (each.ndim - 1))
-    return weighted.sum() if loss.reduction == "sum" else weighted.mean()
 
 
 def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None) -> float:
@@ -53,15 +33,20 @@ def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None
 
         def closure() -> torch.Tensor:
             optimizer.zero_grad()
-            losses.append(loss_of(training.loss, network(*X), y, w))
+            losses.append(compute_loss(training.loss, run_model(network, X), y, w))
             losses[-1].backward()
             return losses[-1]
 
-        if isinstance(optimizer, torch.optim.LBFGS):  # which calls it as often as it likes
-            optimizer.step(closure)
-        else:
-            closure()
-            optimizer.step()
+        try:
+            if isinstance(optimizer, torch.optim.LBFGS):  # which calls it as often as it likes
+                optimizer.step(closure)
+            else:
+                closure()
+                optimizer.step()
+        except RequestError:
+            raise
+        except Exception as error:  # of whatever kind an optimizer raises
+            raise RequestError(f"the optimizer of the PyTorch side fails: {error}") from error
         value = losses[0]
     try:
         loss = float(value.detach() if isinstance(value, torch.Tensor) else value)

@@ -12,7 +12,7 @@ from frameworks.pytorch.facts import function_facts, layer_facts
 from frameworks.pytorch.live_weights import LiveWeights
 from frameworks.pytorch.orientation import Orientation
 from frameworks.pytorch.orienting import Orienter
-from frameworks.pytorch.watching import Call, Watched
+from frameworks.pytorch.watching import Call, Watched, array_of
 from frameworks.recordings.trace import Arrays, Facts, LayerTrace
 
 __all__ = ["trace_calls"]
@@ -85,7 +85,7 @@ def _arrays(call: Call, orienter: Orienter, position: int) -> tuple[Arrays, np.n
 
 
 def _canonical(x: torch.Tensor, orientation: Orientation) -> np.ndarray:
-    return orientation.to_canonical(x.numpy())
+    return orientation.to_canonical(array_of(x))
 
 
 def _counts(call: Call) -> bool:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["Call", "Watched", "is_leaf", "tensors_in", "watch"]
+__all__ = ["Call", "Watched", "array_of", "is_leaf", "tensors_in", "watch"]
 
 _CONTAINERS = nn.Sequential, nn.ModuleList, nn.ModuleDict
 
@@ -60,6 +61,11 @@ def is_leaf(module: nn.Module) -> bool:
         return True
     own = type(module).forward.__module__.startswith("torch.nn.modules.")
     return own and not isinstance(module, _CONTAINERS) and not list(module.children())
+
+
+def array_of(x: torch.Tensor) -> np.ndarray:
+    """Return a tensor as an array; bfloat16, which NumPy does not have, as float32."""
+    return (x.float() if x.dtype is torch.bfloat16 else x).numpy()
 
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:

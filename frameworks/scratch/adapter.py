@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import scratch
-from frameworks.adapter import Adapter, require_own
+from frameworks.built import require_own
 from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_scratch
 from frameworks.draws import Dropped, StepDraws
@@ -24,6 +24,7 @@ from frameworks.program import (
     numbers_of,
     updated_in,
 )
+from frameworks.program_adapter import ProgramAdapter
 from frameworks.recordings.trace import Facts
 from frameworks.regressor import LockstepRegressor
 from frameworks.scratch.facts import optimizer_facts
@@ -41,7 +42,7 @@ __all__ = [
 _AHEAD = 64  # epochs of a small network that may be trained before the first is reported
 
 
-class ScratchAdapter(Adapter):
+class ScratchAdapter(ProgramAdapter):
     """A `scratch.Sequential` with its loss and optimizer."""
 
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:

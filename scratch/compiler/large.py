@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scratch.compiler.calls import Call
 from scratch.compiler.source import is_elementwise
-from scratch.compiler.tracing import Call, Trace
+from scratch.compiler.tracing import Trace
 
 __all__ = ["compare_early", "maximum_with_rows"]
 

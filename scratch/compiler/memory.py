@@ -10,12 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scratch.compiler.calls import Call, copy_into, is_same
 from scratch.compiler.source import is_elementwise
-from scratch.compiler.tracing import Block, Call, Trace, copy_into, is_same
+from scratch.compiler.tracing import Block, Trace
 
 __all__ = ["aligned", "plan", "prune", "shorten"]
 
 _LARGE = 2**16  # bytes of an array whose copy costs more than a call
+_SOON = 4  # calls
 _MOST_WORK = 10**4  # of NumPy, to find out whether two arrays share memory
 _ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector register
 
@@ -47,17 +49,21 @@ def prune(trace: Trace, calls: Sequence[Call], results: Sequence[np.ndarray]) ->
 def shorten(trace: Trace, calls: Sequence[Call]) -> list[Call]:
     """Let a call write where its result is copied to.
 
-    Few numbers have to be copied at once, and be read by nothing else. Many may be read by other
-    calls before they are copied; these then read the copy.
+    Few numbers have to be copied soon, and be read by nothing else. Many may be read by other calls
+    before they are copied; these then read the copy.
     """
     written = Counter(trace.block(call.out) for call in calls)
     read = Counter(block for call in calls for block in {trace.block(a) for a in call.inputs})
     short: list[Call] = []
     for call in calls:
         block = trace.block(call.inputs[0]) if call.function is copy_into else None
-        if block is not None and block.own and written[block] == 1 and _alike(call):
+        if block is not None and block.own and written[block] == 1:
             k = _written(trace, short, block, call.inputs[0])
-            if k is not None and _can_move(trace, short[k:], call, read[block]):
+            if (
+                k is not None
+                and _fits(short[k], call)
+                and _can_move(trace, short[k:], call, read[block])
+            ):
                 short[k:] = [_with_copy(each, call) for each in short[k:]]
                 continue
         short.append(call)
@@ -65,8 +71,8 @@ def shorten(trace: Trace, calls: Sequence[Call]) -> list[Call]:
 
 
 def _written(trace: Trace, calls: Sequence[Call], block: Block, a: np.ndarray) -> int | None:
-    """Return which call has written a, among the last one, or among all if a is large."""
-    farthest = 0 if a.nbytes >= _LARGE else max(len(calls) - 1, 0)
+    """Return which call has written a, among the last ones, or among all if a is large."""
+    farthest = 0 if a.nbytes >= _LARGE else max(len(calls) - _SOON, 0)
     places = range(len(calls) - 1, farthest - 1, -1)
     k = next((k for k in places if trace.block(calls[k].out) is block), None)
     return k if k is not None and is_same(calls[k].out, a) else None
@@ -82,6 +88,7 @@ def _can_move(trace: Trace, calls: Sequence[Call], copy: Call, reads: int) -> bo
     return (
         first.function is not np.negative
         and len(readers) + 1 == reads
+        and (not readers or a.nbytes >= _LARGE)
         and all(is_elementwise(call) for call in readers)
         and not any(_meet(copy.out, x) for call in others for x in call.arrays)
     )
@@ -180,10 +187,15 @@ def _is_whole(a: np.ndarray, block: Block | None) -> bool:
     return block is not None and a.nbytes == block.end - block.start
 
 
-def _alike(call: Call) -> bool:
-    """Tell whether a copy keeps the type and the order of the axes in memory."""
-    (a,), out = call.inputs, call.out
-    return (a.shape, a.dtype, _order(a)) == (out.shape, out.dtype, _order(out))
+def _fits(call: Call, copy: Call) -> bool:
+    """Tell whether a call may as well write to the copy, of the same type.
+
+    The axes have to be in the same order in memory, but for products of matrices that lie in rows.
+    """
+    (a,), out = copy.inputs, copy.out
+    alike = (a.shape, a.dtype) == (out.shape, out.dtype)
+    in_rows = out.ndim > 2 and out.strides[-1] == out.itemsize and out.strides[-2] > 0
+    return alike and (_order(a) == _order(out) or (call.function is np.matmul and in_rows))
 
 
 def _order(a: np.ndarray) -> list[int]:

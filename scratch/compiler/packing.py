@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from scratch.compiler.calls import Call, copy_into
 from scratch.compiler.source import is_elementwise
-from scratch.compiler.tracing import Block, Call, Trace, copy_into
+from scratch.compiler.tracing import Block, Trace
 
 __all__ = ["FEW", "pack"]
 

@@ -1,10 +1,11 @@
 """Many small products at once, in the form that BLAS computes soonest.
 
 A product of stacked matrices is a call of BLAS for each of them, and these calls are the larger
-part of a step of many trainings. Two products take far longer than their arithmetic:
+part of a step of many trainings, and much of attention's. Two products take far longer than their
+arithmetic:
 
-- A Bᵀ, a gradient by the inputs of a layer, takes two to three times as long as a product with a
-  matrix that lies in rows. So Bᵀ is copied into rows first, by one call for all trainings.
+- A Bᵀ, a gradient by the inputs of a layer or q kᵀ of a head, takes two to three times as long as a
+  product with a matrix that lies in rows. So Bᵀ is copied into rows first, by one call for all.
 - u vᵀ, the same gradient where the layer has one output, NumPy does not leave to BLAS, and takes up
   to seven times as long. With a column and a row of zeros it does, and adds zeros:
 
@@ -18,8 +19,8 @@ from functools import cache
 
 import numpy as np
 
+from scratch.compiler.calls import Call, copy_into
 from scratch.compiler.memory import aligned
-from scratch.compiler.tracing import Call, copy_into
 
 __all__ = ["rearrange"]
 
@@ -37,27 +38,27 @@ def rearrange(calls: Sequence[Call]) -> list[Call]:
 
 
 def _rearranged(call: Call) -> list[Call]:
-    if call.function is not np.matmul or any(a.ndim != 3 for a in call.inputs):
+    A, B, *_ = (*call.inputs, call.out, call.out)
+    if call.function is not np.matmul or A.ndim < 3 or A.shape[:-2] != B.shape[:-2]:
         return [call]
-    A, B = call.inputs
     if np.may_share_memory(A, B):  # A Aᵀ, of which BLAS computes a half
         return [call]
-    (s, n, d), k = A.shape, B.shape[2]
+    (*stack, n, d), k = A.shape, B.shape[-1]
     is_small = max(n * d, d * k) <= _LARGEST and A.dtype == B.dtype == call.out.dtype
     is_slow = d == 1 or (_in_rows(A) and _in_rows(B.mT) and not _in_rows(B))
     if not (is_small and is_slow and _give_equal_bits(n, d, k, B.dtype)):
         return [call]
-    rows = _zeros((s, max(d, 2), k), B.dtype)
-    copied = [Call(copy_into, (B,), rows[:, :d], {})]
+    rows = _zeros((*stack, max(d, 2), k), B.dtype)
+    copied = [Call(copy_into, (B,), rows[..., :d, :], {})]
     if d == 1:
-        columns = _zeros((s, n, 2), A.dtype)
-        copied.append(Call(copy_into, (A,), columns[:, :, :1], {}))
+        columns = _zeros((*stack, n, 2), A.dtype)
+        copied.append(Call(copy_into, (A,), columns[..., :1], {}))
         A = columns
     return [*copied, call._replace(inputs=(A, rows))]
 
 
 def _in_rows(A: np.ndarray) -> bool:
-    return A.strides[2] == A.itemsize
+    return A.strides[-1] == A.itemsize
 
 
 def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from scratch.compiler.calls import Call, copy_into, fill_with, select_into
 from scratch.compiler.large import compare_early, maximum_with_rows
 from scratch.compiler.memory import aligned, plan, prune, shorten
 from scratch.compiler.packing import pack
 from scratch.compiler.products import rearrange
 from scratch.compiler.rewriting import rewrite
+from scratch.compiler.rows import rearrange_rows
 from scratch.compiler.source import is_elementwise, write
-from scratch.compiler.tracing import Call, Trace, copy_into, fill_with, select_into
+from scratch.compiler.tracing import Trace
 
 __all__ = ["Program", "aligned"]
 
@@ -61,7 +63,7 @@ class Program:
         self._memory = aligned((self.nbytes,), np.dtype(np.uint8))
         self._memory[...] = 0
         moved = [call._replace(**self._move_call(call)) for call in calls]
-        self.run = write(rearrange(moved) if stack else _in_parts(moved))
+        self.run = write(rearrange(moved if stack else rearrange_rows(_in_parts(moved))))
         self.results = [self._move(a, a.ndim) for a in results]
 
     def _move_call(self, call: Call) -> dict[str, Any]:

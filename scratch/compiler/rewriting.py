@@ -15,7 +15,8 @@ from functools import cache
 
 import numpy as np
 
-from scratch.compiler.tracing import Call, Trace, copy_into, is_same
+from scratch.compiler.calls import Call, copy_into, is_same
+from scratch.compiler.tracing import Trace
 
 __all__ = ["give_equal_bits", "rewrite"]
 

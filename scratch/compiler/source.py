@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scratch.compiler.tracing import Call, copy_into, fill_with, put_into, select_into
+from scratch.compiler.calls import Call, copy_into, fill_with, put_into, select_into
 
 __all__ = ["is_elementwise", "write"]
 

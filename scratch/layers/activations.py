@@ -6,6 +6,7 @@ Each works on arrays of any shape (n, ...) and keeps what its derivative needs.
 import numpy as np
 
 from scratch.checks import require_fraction
+from scratch.layers.dense import row_sums
 from scratch.layers.layer import Layer
 
 __all__ = [
@@ -35,7 +36,7 @@ def softmax(z: np.ndarray) -> np.ndarray:
            [1. , 0. ]])
     """
     e = np.exp(z - z.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+    return e / row_sums(e)
 
 
 class Sigmoid(Layer):

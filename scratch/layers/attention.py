@@ -7,7 +7,7 @@ import numpy as np
 from scratch.checks import require_positive
 from scratch.initializers import zeros
 from scratch.layers.activations import softmax
-from scratch.layers.dense import affine, affine_params
+from scratch.layers.dense import affine, affine_params, row_sums
 from scratch.layers.layer import Layer
 from scratch.layers.masking import Mask
 
@@ -31,7 +31,7 @@ def attend(
     """
     scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
     if allowed is not None:
-        scores = np.where(allowed, scores, np.finfo(scores.dtype).min)
+        scores = np.minimum(scores, np.where(allowed, np.inf, np.finfo(scores.dtype).min))
     weights = softmax(scores)
     return weights @ v, weights
 
@@ -45,7 +45,7 @@ def attend_backward(
     dk = dsᵀ q/√d. Where a query may not look w is 0, and so is ds.
     """
     dw = da @ v.swapaxes(-1, -2)
-    ds = weights * (dw - (dw * weights).sum(axis=-1, keepdims=True)) / math.sqrt(q.shape[-1])
+    ds = weights * (dw - row_sums(dw * weights)) / math.sqrt(q.shape[-1])
     return ds @ k, ds.swapaxes(-1, -2) @ q, weights.swapaxes(-1, -2) @ da
 
 
@@ -105,12 +105,11 @@ class SelfAttention(Layer):
         affine_params(da, self.joined, d_outer)
         joined = self._split(affine(da, outer[0].T))
         parts = attend_backward(joined, self.q, self.k, self.v, self.weights)
-        dX = np.zeros_like(self.X)
-        for dz, (W, *_), grads in zip(parts, inner, d_inner, strict=True):
-            dz = self._join(dz)
+        dzs = [self._join(dz) for dz in parts]
+        for dz, grads in zip(dzs, d_inner, strict=True):
             affine_params(dz, self.X, grads)
-            dX = dX + affine(dz, W.T)
-        return dX
+        dq, dk, dv = (affine(dz, W.T) for dz, (W, *_) in zip(dzs, inner, strict=True))
+        return dq + dk + dv
 
     def _pairs(self, arrays: list[np.ndarray]) -> list[list[np.ndarray]]:
         """Return W and b, or W alone, for q, k, v and the output."""
@@ -125,7 +124,9 @@ class SelfAttention(Layer):
     def _join(self, z: np.ndarray) -> np.ndarray:
         """Return heads (n, h, t, d/h) side by side as (n, t, d)."""
         n, h, t, d = z.shape
-        return z.swapaxes(1, 2).reshape(n, t, h * d)
+        joined = np.empty_like(z, shape=(n, t, h * d))
+        joined.reshape(n, t, h, d).swapaxes(1, 2)[...] = z
+        return joined
 
     def _allowed(self, X: np.ndarray) -> np.ndarray | None:
         """Return where steps may look, to be broadcast to (n, h, t, t); None for everywhere."""

@@ -23,7 +23,8 @@ class Embedding(Layer):
     mask follows.
     ValueError for an index outside the vocabulary, which Keras would wrap to the last rows.
 
-    Gradient: dW[v] = Σ da over all places where X is v; X has none: `backward` returns zeros.
+    Gradient: dW[v] = Σ da over all places where X is v, for few words by the product with one-hot
+    columns, which is sooner done; X has none: `backward` returns zeros.
     Source: Bengio, Ducharme, Vincent and Jauvin, "A neural probabilistic language model", JMLR 3,
     2003, section 2, the mapping C.
 
@@ -77,8 +78,13 @@ class Embedding(Layer):
     def backward_params(self, da: np.ndarray) -> None:
         """Set dW."""
         (dW,) = self.grads
-        dW[...] = 0
-        np.add.at(dW, self.indices, da)
+        v, d = dW.shape
+        if v <= d:  # what is one-hot takes no more memory than da
+            words = np.arange(v)[:, None]
+            dW[...] = (words == self.indices.reshape(1, -1)).astype(da.dtype) @ da.reshape(-1, d)
+        else:
+            dW[...] = 0
+            np.add.at(dW, self.indices, da)
         if self.freeze_padding:
             dW[self.padding] = 0
 

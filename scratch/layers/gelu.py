@@ -49,7 +49,7 @@ class GELU(Layer):
             self.tanh_u = np.tanh(math.sqrt(2 / math.pi) * (z + self.cubic * (z * z * z)))
             return 0.5 * z * (1 + self.tanh_u)
         tail = normal_tail(self.root_half * np.abs(z))
-        self.below = np.where(z < 0, tail, 1 - tail)
+        self.below = np.abs((z >= 0) - tail)  # 1 − tail, or tail where z < 0
         return z * self.below
 
     def backward(self, da: np.ndarray) -> np.ndarray:

@@ -80,11 +80,12 @@ class GRU(Recurrent):
             dV[h, g] = (self.p.swapaxes(1, 2) @ self.dS[:, :, g]).sum(axis=0)
         super().share(dV[:, : 3 * d])
 
-    def begin(self, t: int, n: int) -> None:
+    def begin(self, t: int, n: int) -> list[np.ndarray]:
         """Make room for z and r, for q_g or r ⊙ h, and for g."""
         self.gate = np.empty_like(self.read, shape=(t, 2, n, self.d_out))
         self.p = np.empty_like(self.read, shape=(t, n, self.d_out))
         self.g = np.empty_like(self.p)
+        return []
 
     def advance(self, i: int, s: np.ndarray) -> None:
         """Keep h."""
@@ -95,25 +96,26 @@ class GRU(Recurrent):
         self.g[i] = np.tanh(s[2] + (r * self.p[i] if self.reset_after else self.p[i] @ U_g))
         h[i + 1] = z * h[i] + (1 - z) * self.g[i]
 
-    def derive(self, t: int) -> None:
+    def derive(self, steps: slice) -> None:
         """Compute what dh is multiplied by for ds_z and ds_g, and ds_g or dp for ds_r."""
-        z, r, h, g = self.gate[:, 0], self.gate[:, 1], self.states[0][:t], self.g
+        z, r = self.gate[steps, 0], self.gate[steps, 1]
+        h, g, p = self.states[0][steps], self.g[steps], self.p[steps]
         self.slope_z = (h - g) * z * (1 - z)
         self.slope_g = (1 - z) * (1 - g * g)
-        self.slope_r = (self.p if self.reset_after else h) * r * (1 - r)
+        self.slope_r = (p if self.reset_after else h) * r * (1 - r)
 
-    def retreat(self, i: int, d: State) -> State:
+    def retreat(self, i: int, k: int, d: State) -> State:
         """Keep ds; return the gradient to the h of the step before."""
         (dh,), z, r, ds = d, self.gate[i, 0], self.gate[i, 1], self.ds(i)
         gates, content = slice(0, 2 * self.d_out), slice(2 * self.d_out, None)
         U = self.params[1]
-        ds[0], ds[2] = dh * self.slope_z[i], dh * self.slope_g[i]
+        ds[0], ds[2] = dh * self.slope_z[k], dh * self.slope_g[k]
         if self.reset_after:
-            ds[1], ds[3] = ds[2] * self.slope_r[i], ds[2] * r
+            ds[1], ds[3] = ds[2] * self.slope_r[k], ds[2] * r
             past = ds[3] @ U[:, content].T
         else:
             dp = ds[2] @ U[:, content].T
-            ds[1] = dp * self.slope_r[i]
+            ds[1] = dp * self.slope_r[k]
             past = dp * r
         return (dh * z + self.dS[i, :, gates] @ U[:, gates].T + past,)
 

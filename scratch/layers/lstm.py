@@ -50,51 +50,56 @@ class LSTM(Recurrent):
         return self
 
     def joined(self) -> np.ndarray:
-        """Return V, halved for i, f and o: since σ(s) = ½ + ½ tanh(½ s), one tanh serves all."""
+        """Return V, its gates as i, f, o, g; halved for the first three: σ(s) = ½ + ½ tanh(½ s)."""
         V = super().joined()
-        halved = 0.5 * V
-        halved[2] = V[2]
-        return halved
+        ordered = np.empty_like(V)
+        ordered[:2], ordered[2], ordered[3] = 0.5 * V[:2], 0.5 * V[3], V[2]
+        return ordered
 
-    def begin(self, t: int, n: int) -> None:
-        """Make room for tanh and σ of the four gates, and for tanh(c)."""
-        self.tanh = np.empty_like(self.read, shape=(t, 4, n, self.d_out))
-        self.sigma = np.empty_like(self.tanh)
-        self.tanh_c = np.empty_like(self.read, shape=(t, n, self.d_out))
+    def begin(self, t: int, n: int) -> list[np.ndarray]:
+        """Make room for i, f, o; g, c, tanh(c) of each step, of which c is the one before it.
+
+        In this order i, f and o lie beside what they are multiplied with.
+        """
+        self.kept = np.empty_like(self.read, shape=(t + 1, 6, n, self.d_out))
+        return [self.kept[:, 4]]
 
     def advance(self, t: int, s: np.ndarray) -> None:
         """Keep h and c."""
-        h, c = self.states
-        self.tanh[t] = np.tanh(s)
-        self.sigma[t] = 0.5 * self.tanh[t] + 0.5
-        i, f, g, o = self._gates(t)
+        (h, c), kept = self.states, self.kept[t]
+        kept[:4] = np.tanh(s)
+        kept[:3] = 0.5 * kept[:3] + 0.5
+        i, f, o, g = (kept[k] for k in range(4))
         c[t + 1] = f * c[t] + i * g
-        self.tanh_c[t] = np.tanh(c[t + 1])
-        h[t + 1] = o * self.tanh_c[t]
+        kept[5] = np.tanh(c[t + 1])
+        h[t + 1] = o * kept[5]
 
-    def derive(self, t: int) -> None:
-        """Compute what dc is multiplied by for ds_i, ds_f and ds_g, and dh for ds_o and for dc."""
-        i, f, g, o = self._gates(slice(t))
-        c, tanh_c = self.states[1][:t], self.tanh_c
-        self.slopes = np.empty_like(self.tanh)
-        self.slopes[:, 0] = g * i * (1 - i)
-        self.slopes[:, 1] = c * f * (1 - f)
-        self.slopes[:, 2] = i * (1 - g * g)
-        self.slopes[:, 3] = tanh_c * o * (1 - o)
-        self.slope_c = o * (1 - tanh_c * tanh_c)
+    def derive(self, steps: slice) -> None:
+        """Compute what dc is multiplied by for dc, ds_i, ds_f, ds_g, and dh for ds_o and dc.
+
+        In this order they lie in `slopes`.
+        """
+        kept = self.kept[steps]
+        gates, tanhs = kept[:, :3], kept[:, 3::2]  # i, f, o; g and tanh(c)
+        of_gates = gates * (1 - gates)
+        self.slopes = np.empty_like(kept)
+        self.slopes[:, 0] = gates[:, 1]
+        self.slopes[:, 1:3] = of_gates[:, :2] * kept[:, 3:5]
+        self.slopes[:, 4] = of_gates[:, 2] * kept[:, 5]
+        self.slopes[:, 3::2] = gates[:, ::2] * (1 - tanhs * tanhs)
+
+    def backward_params(self, da: np.ndarray) -> None:
+        """Set the gradients and `dstart`."""
         U = self.params[1]
         self.UT = np.empty_like(U, shape=U.shape[::-1])  # BLAS multiplies faster by a copy
         self.UT[...] = U.T
+        super().backward_params(da)
 
-    def retreat(self, t: int, d: State) -> State:
+    def retreat(self, t: int, k: int, d: State) -> State:
         """Keep ds; return the gradients to (h, c) of the step before."""
-        (dh, dc), (_, f, _, _), ds = d, self._gates(t), self.ds(t)
-        dc = dc + dh * self.slope_c[t]
-        ds[:3] = dc * self.slopes[t, :3]
-        ds[3] = dh * self.slopes[t, 3]
-        return self.dS[t] @ self.UT, dc * f
-
-    def _gates(self, t: int | slice) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return i, f, g and o of a step (n, d_out), or of many (t, n, d_out)."""
-        sigma = self.sigma[t].swapaxes(0, -3)
-        return sigma[0], sigma[1], self.tanh[t].swapaxes(0, -3)[2], sigma[3]
+        (dh, dc), slopes = d, self.slopes[k]
+        reached = np.empty_like(slopes)
+        reached[4:] = dh * slopes[4:]
+        reached[:4] = (dc + reached[5]) * slopes[:4]
+        self.ds(t)[...] = reached[1:5]
+        return self.dS[t] @ self.UT, reached[0]

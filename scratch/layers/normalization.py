@@ -10,6 +10,7 @@ import numpy as np
 
 from scratch.checks import require_not_negative, require_positive
 from scratch.initializers import glorot_uniform, zeros
+from scratch.layers.dense import affine, row_sums
 from scratch.layers.layer import Draw, Layer
 
 __all__ = ["GroupNorm", "LayerNorm", "RMSNorm"]
@@ -64,9 +65,12 @@ class LayerNorm(Layer):
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Set dγ and dβ; return dX."""
-        dgamma, dbeta = self.grads
-        dgamma[...], dbeta[...] = _over_rows(da * self.x_hat), _over_rows(da)
-        return _through_standardize(self.params[0] * da, self.x_hat, self.scale)
+        gamma, (dgamma, dbeta) = self.params[0], self.grads
+        products = da * self.x_hat
+        dgamma[...], dbeta[...] = _over_rows(products), _over_rows(da)
+        dx_hat = gamma * da
+        means = _mean(da, gamma), _mean(products, gamma)  # of dx̂ and dx̂ x̂, as dx̂ = γ da
+        return self.scale * (dx_hat - means[0] - self.x_hat * means[1])
 
 
 class GroupNorm(Layer):
@@ -178,14 +182,16 @@ class RMSNorm(Layer):
 
     def backward(self, da: np.ndarray) -> np.ndarray:
         """Set dγ; return dX."""
-        self.grads[0][...] = _over_rows(da * self.x_hat)
-        dx_hat = self.params[0] * da
-        return self.scale * (dx_hat - self.x_hat * _mean(dx_hat * self.x_hat))
+        products = da * self.x_hat
+        self.grads[0][...] = _over_rows(products)
+        gamma = self.params[0]
+        return self.scale * (gamma * da - self.x_hat * _mean(products, gamma))
 
 
-def _mean(X: np.ndarray) -> np.ndarray:
-    """Return the mean over the last axis (..., 1)."""
-    return X.sum(axis=-1, keepdims=True) / X.shape[-1]
+def _mean(X: np.ndarray, *w: np.ndarray) -> np.ndarray:
+    """Return the mean of X, or of w X for w (d,), over the last axis (..., 1)."""
+    total = affine(X, w[0][:, None]) if w else row_sums(X)
+    return total / X.shape[-1]
 
 
 def _standardize(X: np.ndarray, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
@@ -202,4 +208,4 @@ def _through_standardize(dx_hat: np.ndarray, x_hat: np.ndarray, scale: np.ndarra
 
 def _over_rows(X: np.ndarray) -> np.ndarray:
     """Return the sum over all axes but the last (d,)."""
-    return X.sum(axis=tuple(range(X.ndim - 1)))
+    return X.reshape(-1, X.shape[-1]).sum(axis=0)

@@ -6,8 +6,8 @@
 The same W, U and b serve every step, one below the other as one matrix V. The gradient is the chain
 rule backwards through the steps ("backpropagation through time"): what reaches state_t comes from
 the output at t and from all later steps. The factors that do not depend on it, the derivatives of
-the gates, are computed for all steps at once before the way back; dV = Σ_t [x_t h_{t−1} 1]ᵀ ds_t is
-one product over all steps after it.
+the gates, are computed for many steps at once before the way back through these, and their part of
+dV = Σ_t [x_t h_{t−1} 1]ᵀ ds_t after it: for as many as fit into the processor's cache.
 Source: Werbos, "Backpropagation through time: what it does and how to do it", Proceedings of the
 IEEE 78, 1990.
 """
@@ -24,6 +24,8 @@ from scratch.layers.masking import Mask
 __all__ = ["Recurrent", "State"]
 
 State = tuple[np.ndarray, ...]  # (n, d_out) each; the first is the output h
+
+_CACHED = 2**16  # numbers of ds that are computed together
 
 
 class Recurrent(Layer):
@@ -92,11 +94,9 @@ class Recurrent(Layer):
         self.read = np.empty_like(V, shape=(t + 1, n, V.shape[1]))
         self.read[:t, :, :d_in] = self._as_read(X).swapaxes(0, 1)
         self.read[:, :, d_in + d :] = 1
-        others = [np.empty_like(V, shape=(t + 1, n, d)) for _ in range(self.parts - 1)]
-        self.states = self.read[:, :, d_in : d_in + d], *others
+        self.states = self.read[:, :, d_in : d_in + d], *self.begin(t, n)
         for part, first in zip(self.states, self.start or (0,) * self.parts, strict=True):
             part[0] = first
-        self.begin(t, n)
         for i in range(t):
             self.advance(i, self.read[i] @ V)
             if self.real is not None:
@@ -114,9 +114,17 @@ class Recurrent(Layer):
         """Set the gradients and `dstart`."""
         t, n = len(self.read) - 1, self.read.shape[1]
         self.dS = np.empty_like(self.read, shape=(t, n, self.columns))
-        self.derive(t)
-        self.dstart = self._through_time(da, t)
-        self.share((self.read[:t].swapaxes(1, 2) @ self.dS).sum(axis=0))
+        together = max(_CACHED // self.dS[0].size, 1)
+        nothing = np.zeros_like(da, shape=(n, self.d_out))
+        d = (nothing if self.return_sequences else da, *(nothing,) * (self.parts - 1))
+        dVs = []
+        for start in reversed(range(0, t, together)):
+            steps = slice(start, min(start + together, t))
+            self.derive(steps)
+            d = self._through_time(da, steps, d)
+            dVs.append((self.read[steps].swapaxes(1, 2) @ self.dS[steps]).sum(axis=0))
+        self.dstart = d
+        self.share(sum(dVs[1:], dVs[0]))
 
     @property
     def columns(self) -> int:
@@ -147,38 +155,44 @@ class Recurrent(Layer):
         rows = self.dS[i]
         return rows.reshape(len(rows), -1, self.d_out).swapaxes(0, 1)
 
-    def begin(self, t: int, n: int) -> None:
-        """Make room for what `advance` keeps of t steps of n sequences."""
+    def begin(self, t: int, n: int) -> list[np.ndarray]:
+        """Make room for what `advance` keeps of t steps of n sequences.
+
+        Return the arrays (t + 1, n, d_out) of the state's other parts, if there are any.
+        """
+        return []
 
     def advance(self, i: int, s: np.ndarray) -> None:
         """Put the state after step i at i + 1 of `states`, for s = [x h 1] V (g, n, d_out)."""
         raise NotImplementedError
 
-    def derive(self, t: int) -> None:
-        """Compute the factors of the gradients that are known from `advance`, of all t steps."""
+    def derive(self, steps: slice) -> None:
+        """Compute the factors of the gradients that are known from `advance`, of some steps."""
         raise NotImplementedError
 
-    def retreat(self, i: int, d: State) -> State:
+    def retreat(self, i: int, k: int, d: State) -> State:
         """Put ds into `ds(i)`; return the gradients to the state before step i.
 
-        d are the gradients to the parts of the state after it.
+        It is the k-th of those for which `derive` was called. d are the gradients to the parts of
+        the state after it.
         """
         raise NotImplementedError
 
-    def _through_time(self, da: np.ndarray, t: int) -> State:
-        """Go back through the steps; return the gradients to the first state."""
-        nothing = np.zeros_like(da, shape=(len(da), self.d_out))
-        d = (nothing if self.return_sequences else da, *(nothing,) * (self.parts - 1))
-        reached = self._as_read(da) if self.return_sequences else None
-        for i in reversed(range(t)):
+    def _through_time(self, da: np.ndarray, steps: slice, d: State) -> State:
+        """Go back through some steps, and return the gradients to the state before them."""
+        reached, nothing = None, np.zeros_like(d[0])
+        if self.return_sequences:
+            reached = self._as_read(da)
+        for i in reversed(range(steps.start, steps.stop)):
             if reached is not None:
                 at = reached[:, i]
                 at = self._where_real(i, at, nothing) if self._zeroes else at
                 d = (d[0] + at, *d[1:])
             if self.real is None:
-                d = self.retreat(i, d)
+                d = self.retreat(i, i - steps.start, d)
             else:
-                before = self.retreat(i, tuple(self._where_real(i, a, nothing) for a in d))
+                reaching = tuple(self._where_real(i, a, nothing) for a in d)
+                before = self.retreat(i, i - steps.start, reaching)
                 d = tuple(self._where_real(i, a, b) for a, b in zip(before, d, strict=True))
         return d
 

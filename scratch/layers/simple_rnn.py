@@ -30,13 +30,13 @@ class SimpleRNN(Recurrent):
         (h,) = self.states
         h[i + 1] = np.tanh(s[0])
 
-    def derive(self, t: int) -> None:
+    def derive(self, steps: slice) -> None:
         """Compute 1 − h²."""
-        h = self.states[0][1:]
+        h = self.states[0][1:][steps]
         self.slope = 1 - h * h
 
-    def retreat(self, i: int, d: State) -> State:
+    def retreat(self, i: int, k: int, d: State) -> State:
         """Keep ds = dh ⊙ (1 − h²); return ds Uᵀ."""
         (dh,) = d
-        self.dS[i] = dh * self.slope[i]
+        self.dS[i] = dh * self.slope[k]
         return (self.dS[i] @ self.params[1].T,)

@@ -38,6 +38,11 @@ class Windows:
         (kh, kw), (dh, dw) = self.size, self.dilation
         return (kh - 1) * dh + 1, (kw - 1) * dw + 1
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether no window reaches beyond the image."""
+        return self.padding in ("valid", ((0, 0), (0, 0))) and not self.ceil_mode
+
     def borders(self, image: Pair) -> Borders:
         """Return what is added around an image (h, w).
 
@@ -90,6 +95,15 @@ class Windows:
         """
         (kh, kw), (h, w) = self.extent, image
         return (h - kh) // self.stride[0] + 1, (w - kw) // self.stride[1] + 1
+
+    def reach(self, count: Pair) -> Pair:
+        """Return the pixels (h, w) over which so many windows extend, along each axis.
+
+        >>> Windows((3, 3), (2, 2)).reach((2, 2))
+        (5, 5)
+        """
+        (h, w), (dh, dw), (oh, ow) = self.extent, self.stride, count
+        return h + (oh - 1) * dh, w + (ow - 1) * dw
 
     def places(self, axis: int, u: int, count: int) -> slice:
         """Return where the u-th place of each of `count` windows lies; axis 0 is the height.

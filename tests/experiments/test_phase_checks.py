@@ -8,8 +8,11 @@ import pytest
 
 from experiments import regularisation, xor
 from experiments.harness.pages import load_page
-from experiments.harness.phases import How, Phase
+from experiments.harness.phases import Course, How, Phase
+from experiments.harness.plan import first_cell
+from experiments.harness.request import Request
 from frameworks.draws import Draws, StepStream
+from frameworks.errors import RequestError
 from frameworks.task import REGRESSION
 
 PAGE = regularisation.EXPERIMENT
@@ -68,3 +71,15 @@ def test_augmentation_that_writes_into_its_rows_leaves_the_next_epochs_rows():
     X = np.ones((2, 3))
     StepStream(Draws(0), "float64").augmented(lambda rng, X: np.multiply(X, 2, out=X), X)
     assert (X == 1).all()
+
+
+def test_a_phase_that_trains_the_estimator_of_an_earlier_one_again_is_refused():
+    def again(data, before):
+        before["one"].partial_fit(data.X_train, data.y_train)
+        return data
+
+    page = replace(xor.EXPERIMENT, phases=(Phase("one", xor.SPEC), Phase("two", xor.SPEC, again)))
+    data = page.load_data("auto", None)
+    cell = first_cell(Request(epochs=1), data, page)
+    with pytest.raises(RequestError, match="phase 'two' changes the estimator of phase 'one'"):
+        list(Course(page, data, cell).train())

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from experiments import regularisation, transfer
-from experiments.harness.cli.diverge import sides
 from experiments.harness.phases import How
 from experiments.harness.plan import plan
 from experiments.harness.records.agreement import compare_all
 from experiments.harness.request import Request
+from experiments.harness.sides import sides
 from frameworks import ScratchClassifier
 from frameworks.errors import RequestError
 

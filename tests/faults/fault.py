@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from datasets import Dataset
-from experiments.harness.cli.diverge import split_of
 from experiments.harness.experiment import Experiment
+from experiments.harness.sides import split_of
 from frameworks import Builder, Parts
 from frameworks.diverge import Side
 from scratch import Sequential

@@ -84,8 +84,8 @@ def test_what_no_field_takes_is_refused_in_one_sentence(text, says):
 def test_values_of_several_numbers_make_a_grid_in_which_the_last_varies_fastest():
     grid = parse_grid(Numbers(), ["rate=0.25,0.5", "batch_size=1,2,1"], "page")
     assert [label_of(setting) for setting in grid] == [
-        *("rate=0.25 batch_size=1", "rate=0.25 batch_size=2"),
-        *("rate=0.5 batch_size=1", "rate=0.5 batch_size=2"),
+        *("batch_size=1 rate=0.25", "batch_size=2 rate=0.25"),
+        *("batch_size=1 rate=0.5", "batch_size=2 rate=0.5"),
     ]
     assert parse_grid(Numbers(), [], "page") == [()]
 

@@ -15,7 +15,8 @@ from frameworks.diverge.differences import difference
 from frameworks.live.correspondence import Matching
 from frameworks.live.pairs import Compared, Pair
 from frameworks.live.proofs import Proof
-from frameworks.recordings.trace import Facts, LayerTrace, Trace
+from frameworks.live.reference import layer_output
+from frameworks.recordings.trace import Facts, LayerTrace, Trace, Weight
 from tests.live.hand_made import both_ways, forward_proof, layer_trace, trace, with_values
 
 RNG = np.random.default_rng(2)
@@ -332,6 +333,124 @@ def test_an_activation_that_one_side_lacks_is_the_cause() -> None:
     b = chain("pytorch", ("fc1", DENSE, X, z), ("fc2", DENSE, z, z))
     (cause,) = between(a, b, ([1], [])).causes
     assert cause.sentence == "keras has a ReLU (act) before last, pytorch has none before fc2"
+
+
+def test_no_layer_is_said_to_be_missing_before_layers_that_compute_different_things() -> None:
+    z = dense()
+    square, total = Facts("square"), Facts("reduction")
+    a = chain("keras", ("first", DENSE, X, z), ("sq", square, z, z**2), ("last", total, z**2, z))
+    b = chain("pytorch", ("fc1", DENSE, X, z), ("pow", Facts("pow"), z, z**2))
+    assert between(a, b, ([1], [])).causes == ()
+
+
+def padded_first(sides: Sequence[tuple[int, int]], **settings: Any) -> tuple[Trace, Trace]:
+    """Return a convolution that pads itself, as keras has it, and one behind a layer that does."""
+    window = {"kernel": (2,), "stride": (1,), "filters": 4, "groups": 1, "bias": False}
+    own = with_values(Facts("convolution"), **window, dilation=(2,), padding=((2, 0),))
+    after = with_values(own, padding=((0, 0),), **settings)
+    kernel = RNG.normal(size=(2, 4, 4))
+    wide = np.pad(SEQUENCES, ((0, 0), *sides, (0, 0)))
+
+    def traced(name: str, facts: Facts, x: Array, *before: LayerTrace) -> Trace:
+        z = layer_output(facts, [kernel], [], (x,))
+        conv = LayerTrace("conv", facts, (0,), (), (x,), z, (x,), z)
+        weights = [Weight("conv.kernel", kernel)]
+        first = LayerTrace("first", DENSE, (), (), (), SEQUENCES, (), SEQUENCES)
+        return trace(name, layers=[first, *before, conv], weights=weights)
+
+    pad = LayerTrace("", Facts("pad"), (), (), (SEQUENCES,), wide, (SEQUENCES,), wide)
+    return traced("keras", own, SEQUENCES), traced("pytorch", after, wide, pad)
+
+
+PADDED: dict[str, tuple[tuple[Trace, Trace], str]] = {
+    "on the wrong side": (
+        padded_first([(0, 2)]),
+        "keras has padding=((2, 0),) in conv; pytorch padding=((0, 0),) after a pad by (0, 2) in "
+        "conv",
+    ),
+    "with another dilation": (
+        padded_first([(1, 0)], dilation=(1,)),
+        "keras has dilation=(2,) and padding=((2, 0),) in conv; pytorch has dilation=(1,) and "
+        "padding=((0, 0),) after a pad by (1, 0) in conv",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PADDED)
+def test_zeros_before_a_convolution_are_compared_with_those_of_the_other_one(name: str) -> None:
+    (a, b), sentence = PADDED[name]
+    assert [cause.sentence for cause in between(a, b, ([], [1])).causes] == [sentence]
+
+
+def test_an_activation_before_the_second_of_two_inputs_is_found_missing() -> None:
+    z, active, total = dense(), np.maximum(dense(), 0), Facts("sum")
+
+    def add(path: str, x: Array) -> LayerTrace:
+        return LayerTrace(path, total, (), (), (X, x), X + x, (X, x), X + x)
+
+    act = LayerTrace("act", RELU, (), (), (z,), active, (z,), active)
+    a = trace("keras", layers=[*chain("", ("first", DENSE, X, z)).layers, add("add", z)])
+    b = trace("pytorch", layers=[*chain("", ("fc", DENSE, X, z)).layers, act, add("plus", active)])
+    (cause,) = between(a, b, ([], [1])).causes
+    assert cause.sentence == "pytorch has a ReLU (act) before plus, keras has none before add"
+
+
+def joining(name: str, kind: str, *taken: int) -> Trace:
+    """Return two dense layers of X, and what joins the outputs of some layers."""
+    outputs = dense(), dense(w=W.T)
+    layers = chain("", ("one", DENSE, X, outputs[0]), ("two", DENSE, X, outputs[1])).layers
+    x = tuple(outputs[k] for k in taken)
+    z = np.concatenate(x, axis=1)
+    return trace(name, layers=[*layers, LayerTrace("join", Facts(kind), (), (), x, z, x, z)])
+
+
+JOINED: dict[str, tuple[str, tuple[int, ...], str | None]] = {
+    "the other order": (
+        "concatenation",
+        (1, 0),
+        "keras gives join the outputs of one and two; pytorch gives join the outputs of "
+        "two (keras's two) and one (keras's one)",
+    ),
+    "one layer twice": (
+        "concatenation",
+        (0, 0),
+        "keras gives join the outputs of one and two; pytorch gives join the outputs of "
+        "one and one (keras's one)",
+    ),
+    "a sum in the other order": ("sum", (1, 0), None),
+    "the same": ("concatenation", (0, 1), None),
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_other_layers_before_a_layer_are_named_with_their_counterparts(name: str) -> None:
+    kind, taken, sentence = JOINED[name]
+    a, b = joining("keras", kind, 0, 1), joining("pytorch", kind, *taken)
+    x, y = (each.layers[-1].output for each in (a, b))
+    assert x is not None
+    assert y is not None
+    found = Compared("join", difference("join", x, y, 1e-12), (2, 2), between=True)
+    matching = Matching(layers=[(k, k) for k in range(3)])
+    proof = both_ways(Pair(a, b, ("keras", "pytorch"), matching), "forward", found)
+    assert [cause.sentence for cause in proof.causes] == [sentence] * (sentence is not None)
+
+
+def test_one_layer_for_two_towers_is_told_from_two_layers() -> None:
+    other = RNG.normal(size=W.shape)
+
+    def towers(name: str, *kernels: Array, uses: tuple[int, int]) -> Trace:
+        calls = [(f"enc{k}", X + i, (X + i) @ kernels[k]) for i, k in enumerate(uses)]
+        facts = with_values(DENSE, bias=False)
+        layers = [LayerTrace(path, facts, (k,), (), (x,), z, (x,), z)
+                  for (path, x, z), k in zip(calls, uses, strict=True)]  # fmt: skip
+        weights = [Weight(f"enc{k}.kernel", w) for k, w in enumerate(kernels)]
+        return trace(name, layers=layers, weights=weights)
+
+    a = towers("keras", W, uses=(0, 0))
+    b = towers("pytorch", W, other, uses=(0, 1))
+    (cause,) = forward_proof(a, b).causes
+    assert cause.sentence == "keras uses enc0 again, pytorch has weights of its own in enc1"
+    assert forward_proof(a, towers("pytorch", other, uses=(0, 0))).causes == ()
 
 
 ORDERS: dict[str, tuple[Array, Array, str | None]] = {

@@ -1,5 +1,7 @@
 """Which layers and weights correspond: by kind and order, by shape, or as the user says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,43 @@ def test_branches_that_run_in_another_order_correspond_by_shape():
     a = network("a", ("main", "convolution", wide), ("short", "convolution", narrow))
     b = network("b", ("short", "convolution", narrow), ("main", "convolution", wide))
     assert paths(a, b, match(a, b)) == [("main", "main"), ("short", "short")]
+
+
+def test_names_decide_which_of_equal_layers_has_no_counterpart():
+    square = (1, 4, 4)
+    a = network("a", ("s0", "convolution", square), ("s1", "convolution", square))
+    rest = ("r.0", "convolution", square), ("s.1", "convolution", square)
+    b = network("b", ("s.0", "convolution", square), *rest)
+    assert paths(a, b, match(a, b)) == [("s0", "s.0"), ("s1", "s.1")]
+
+
+def test_names_do_not_decide_where_some_of_the_layers_have_others():
+    square = (4, 4)
+    a = network("a", *[(name, "dense", square) for name in ("left", "right", "last")])
+    b = network("b", *[(name, "dense", square) for name in ("right", "left", "end")])
+    found = match(a, b)
+    assert paths(a, b, found) == [("left", "right"), ("right", "left"), ("last", "end")]
+    said = "left is taken to correspond to right, as they run in this order, though both sides have"
+    assert any(said in note for note in found.notes)
+
+
+@pytest.mark.parametrize("other", ["concatenation", "relu", "pad"])
+def test_a_dropout_corresponds_to_no_layer_of_another_kind(other):
+    a, b = network("a", ("x", "dropout")), network("b", ("x", other))
+    assert match(a, b).layers == []
+    assert match(a, b).only == ([0], [0])
+
+
+def test_embeddings_of_several_inputs_correspond_by_what_they_read():
+    names, table, tokens = "pqr", (5, 8), np.arange(3)
+    networks = [
+        network(side, *[(name, "embedding", table) for name in names]) for side in ("a", "b")
+    ]
+    for x, order in zip(networks, ((0, 1, 2), (2, 0, 1)), strict=True):
+        x.layers[:] = [
+            replace(layer, inputs=(tokens + k,)) for layer, k in zip(x.layers, order, strict=True)
+        ]
+    assert paths(*networks, match(*networks)) == [("p", "q"), ("q", "r"), ("r", "p")]
 
 
 def test_two_biases_correspond_to_the_one_that_is_their_sum():

@@ -74,3 +74,11 @@ def test_a_fault_in_a_calm_training_is_said_not_to_be_rounding():
     report = diverge(calm[0], replace(calm[1], scheduler=later), X, Y, steps=40, batch_size=8)
     assert report.level == "trajectory", str(report)
     assert any("this is not rounding" in note for note in report.notes)
+
+
+def test_what_is_ignored_leaves_the_measured_limits_of_the_rest_as_they_are():
+    sides = [steep(loss, factor=2) for loss in (nn.MSELoss(), squares)]
+    options = {"steps": 20, "batch_size": 7, "dtype": "float32", "ignore": ["out.bias"]}
+    report = diverge(*sides, X, Y, **options)
+    assert report.same, str(report)
+    assert report.levels[-1].worst.limit > 1e-7  # measured: 16 units of float32 and more

@@ -29,6 +29,11 @@ def training(frozen=False):
         ("steps must be at most 1,000,000", {"steps": 10**30}),
         ("seed must be an integer of at least 0", {"seed": -1}),
         ("mapping must be a dict", {"mapping": ["0"]}),
+        ("mapping must be a dict of layers' names", {"mapping": {"0": 3}}),
+        ("limits must be a dict", {"limits": ["loss"]}),
+        ("limits: loss must be a number of at least 0", {"limits": {"loss": "1e-9"}}),
+        ("ignore must be a list of names, got 3", {"ignore": 3}),
+        (r"inputs\[1\]\(X\) fails: division by zero", {"inputs": (None, lambda X: 1 / 0)}),
         ("ignore must be a list of names, got 'bias'", {"ignore": "bias"}),
         ("unknown name in ignore 'bais'; did you mean 'bias'", {"ignore": ["kernel", "bais"]}),
     ],
@@ -70,3 +75,62 @@ def test_a_mask_that_hides_nothing_is_no_mask():
 def test_a_model_whose_weights_are_all_frozen_is_refused():
     with pytest.raises(RequestError, match="no weight that is trained"):
         diverge(training(frozen=True), training(), X, y, steps=1, batch_size=4)
+
+
+class FailsInTraining(torch.nn.Linear):
+    """A layer that raises an error without a message, but not in evaluation mode."""
+
+    def forward(self, x):
+        if self.training:
+            raise KeyError
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(
+    ("says", "parts"),
+    [
+        ("must return one number, but returned a tensor of shape (4,)",
+         {"loss": torch.nn.CrossEntropyLoss(reduction="none")}),
+        ("must return a tensor, but returned float", {"loss": lambda a, y: 0.5}),
+        ("the PyTorch loss has no gradient", {"loss": lambda a, y: a.detach().mean()}),
+        ("targets, of shape (4,): ZeroDivisionError", {"loss": lambda a, y: raises()}),
+        ("the PyTorch model fails in training mode on rows of shape (2,): KeyError",
+         {"model": FailsInTraining(2, 2)}),
+        ("the optimizer of the PyTorch side fails: SparseAdam does not support dense gradients",
+         {"optimizer": torch.optim.SparseAdam}),
+    ],
+)  # fmt: skip
+def test_what_fails_in_a_pytorch_training_is_refused_in_a_sentence(says, parts):
+    side = replace(training(), **parts)
+    kind = side.optimizer if isinstance(side.optimizer, type) else torch.optim.SGD
+    side = replace(side, optimizer=kind(side.model.parameters(), lr=0.5))
+    with pytest.raises(RequestError, match=re.escape(says)):
+        diverge(side, training(), X, y, steps=1, batch_size=4)
+
+
+def raises():
+    raise ZeroDivisionError
+
+
+def test_a_step_or_a_loss_that_uses_the_model_itself_is_refused_by_its_name():
+    one = training()
+    net, optimizer = one.model, one.optimizer
+
+    def trains_the_original(model, optimizer, loss, X, y):
+        return loss(net(X), y)
+
+    def steps_the_original(model, _, loss, X, y):
+        optimizer.step()
+
+    def penalised(outputs, y):
+        return one.loss(outputs, y) + net.weight.square().sum()
+
+    net.loss = penalised.__get__(net)
+    for says, parts in {
+        "the step uses net itself": {"step": trains_the_original},
+        "the step uses optimizer itself": {"step": steps_the_original},
+        "the loss uses net itself, of which a copy is trained": {"loss": penalised},
+        "the loss uses Linear itself": {"loss": net.loss},
+    }.items():
+        with pytest.raises(RequestError, match=says):
+            diverge(replace(one, **parts), training(), X, y, steps=1, batch_size=4)

@@ -55,7 +55,7 @@ def test_rounding_in_a_large_penalty_is_no_difference(error: float, level: str) 
     So is the limit of later losses, if the penalized ones are 10⁻⁶ apart for a nudge.
     """
     pair = judged(REST * (1 + error))
-    noise = Noise([1e-6], [1e-6], 4)
+    noise = Noise({("loss", 0, 1): 1e-6}, 4)
     found = Judge(pair, dict(LIMITS), noise=lambda _: noise, losses_equal=True).judge()
     assert found.level == level
 

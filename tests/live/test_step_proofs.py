@@ -1,6 +1,7 @@
 """Causes at the optimizer's steps: each is confirmed where it is planted, and nowhere else."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -255,6 +256,26 @@ def test_a_group_that_would_need_two_decays_has_no_remedy() -> None:
         "keras does not decay w0, pytorch decays w0 by 0.5 through the gradient"
     )
     assert (cause.remedy, cause.advice) == ((), "")
+
+
+def test_groups_that_differ_in_other_settings_are_each_said_with_their_own() -> None:
+    a = decayed((0, 0), (1.0, 2.0), framework="keras", optimizer=decaying_groups(0, 0),
+                groups=[0, 1])  # fmt: skip
+    b = decayed((0.5, 0.25), (1.0, 2.0), framework="pytorch",
+                optimizer=decaying_groups(0.5, 0.25), groups=[0, 1])  # fmt: skip
+    (cause,) = steps_proof(a, b).causes
+    assert cause.sentence == (
+        "keras does not decay w0 and does not decay w1; pytorch decays w0 by 0.5 through the "
+        "gradient and decays w1 by 0.25 through the gradient"
+    )
+    faster = with_values(Facts("sgd"), learning_rate=0.25)
+    taken = [[s.weights[0], 2 - 0.25 * k * np.ones(2)] for k, s in enumerate(b.steps, 1)]
+    steps = [replace(s, weights=w) for s, w in zip(b.steps, taken, strict=True)]
+    (cause,) = steps_proof(a, replace(b, optimizer=[b.optimizer[0], faster], steps=steps)).causes
+    assert cause.sentence == (
+        "keras does not decay w0 and has learning_rate=0.125 for w1; pytorch decays w0 by 0.5 "
+        "through the gradient and has learning_rate=0.25 for w1"
+    )
 
 
 def test_two_biases_that_both_move_are_the_cause() -> None:

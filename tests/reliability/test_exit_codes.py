@@ -106,6 +106,7 @@ def test_2_no_thread_can_be_started(here, command, monkeypatch):
 
 
 def test_130_it_was_interrupted(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["lockstep"])  # pytest's own may name a file like a page
     monkeypatch.setattr(program, "_run", lambda: signal.raise_signal(signal.SIGINT))
     monkeypatch.setattr(program.output, "make_tolerant", lambda: None)
     monkeypatch.setattr(program.interruption, "watch", lambda: None)

@@ -187,14 +187,14 @@ def reader(dtype, d=6, vocabulary=5, **options):
 
 
 @dtypes
-@pytest.mark.parametrize("freeze", [True, False])
-def test_embeddings_and_losses_that_leave_words_out_are_compiled(dtype, freeze):
+@pytest.mark.parametrize(("freeze", "vocabulary"), [(True, 5), (False, 9)])
+def test_embeddings_and_losses_that_leave_words_out_are_compiled(dtype, freeze, vocabulary):
     compiled = (
-        reader(dtype, freeze_padding=freeze),
+        reader(dtype, vocabulary=vocabulary, freeze_padding=freeze),
         SequenceLoss(CategoricalCrossEntropy(), ignore=-1),
         Adam(),
     )
-    plain, data = deepcopy(compiled), words(5, dtype)
+    plain, data = deepcopy(compiled), words(vocabulary, dtype)
     assert Parts(*deepcopy(compiled)).can_be_compiled(data)
     epochs = iter_epochs(*compiled, data, orders(), 4, count=False)
     for epoch, order in zip(epochs, orders(), strict=True):

@@ -18,10 +18,11 @@ from scratch import (
     iter_epochs,
 )
 from scratch.compiler import Parts, Step, program, rewriting
+from scratch.compiler.calls import copy_into
 from scratch.compiler.program import Program
 from scratch.compiler.rewriting import give_equal_bits
 from scratch.compiler.source import Names
-from scratch.compiler.tracing import Trace, copy_into, plain
+from scratch.compiler.tracing import Trace, plain
 
 ROWS = 10
 

@@ -16,8 +16,9 @@ from scratch import (
     Sequential,
 )
 from scratch.compiler import Parts, Step, large, memory, program, tracing
+from scratch.compiler.calls import copy_into
 from scratch.compiler.program import Program
-from scratch.compiler.tracing import Trace, copy_into, plain
+from scratch.compiler.tracing import Trace, plain
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +106,21 @@ def test_results_are_written_where_they_are_copied_to_and_read_there(written, x)
     assert [call.function for call in written[-1]] == [np.multiply, np.subtract]
 
 
+def heads_side_by_side(x):
+    """As attention puts what its heads have found into their places."""
+    W = np.ones((6, 3), x.dtype)
+    both = np.empty_like(x, shape=(4, 2, 5, 3))
+    products = x @ W, (x * 2) @ W
+    for place, product in zip((0, 1), products, strict=True):
+        both[:, place].swapaxes(0, 1)[...] = product
+    return [both]
+
+
+def test_products_are_written_where_their_rows_belong(written, x):
+    repeated(heads_side_by_side, x)
+    assert [call.function for call in written[-1]] == [np.matmul, np.multiply, np.matmul]
+
+
 def written_to_between(x):
     first = x * 3
     both = np.empty_like(x)
@@ -128,6 +144,12 @@ def in_another_order(x):
     return [turned]
 
 
+def product_into_columns(x):
+    turned = np.empty_like(x, shape=(5, 4, 4))
+    turned.swapaxes(1, 2)[...] = x @ x.swapaxes(1, 2)
+    return [turned]
+
+
 def read_by_a_product(x):
     first = x * 3
     both = np.empty_like(x, shape=(2, *x.shape))
@@ -137,7 +159,8 @@ def read_by_a_product(x):
 
 
 @pytest.mark.parametrize(
-    "function", [written_to_between, read_later, in_another_order, read_by_a_product]
+    "function",
+    [written_to_between, read_later, in_another_order, product_into_columns, read_by_a_product],
 )
 def test_results_are_copied_where_writing_them_there_would_change_or_slow_a_call(
     written, x, function

@@ -90,12 +90,13 @@ def test_group_normalization_equals_that_of_pytorch():
         assert_close(own, their.grad, LIMIT)
 
 
+@pytest.mark.parametrize("d", [3, 5])  # fewer numbers than words, and no fewer
 @pytest.mark.parametrize("frozen", [False, True])
-def test_embedding_and_its_dense_gradient_equal_those_of_both(frozen):
+def test_embedding_and_its_dense_gradient_equal_those_of_both(frozen, d):
     rng = np.random.default_rng(2)
-    layer = filled(Embedding(5, 3, padding=0, freeze_padding=frozen))
-    X, da = rng.integers(5, size=(4, 6)), rng.normal(size=(4, 6, 3))
-    other = torch.nn.Embedding(5, 3, padding_idx=0 if frozen else None, dtype=torch.float64)
+    layer = filled(Embedding(5, d, padding=0, freeze_padding=frozen))
+    X, da = rng.integers(5, size=(4, 6)), rng.normal(size=(4, 6, d))
+    other = torch.nn.Embedding(5, d, padding_idx=0 if frozen else None, dtype=torch.float64)
     with torch.no_grad():
         other.weight.copy_(torch.tensor(layer.params[0]))
     b = other(torch.tensor(X))
@@ -104,7 +105,7 @@ def test_embedding_and_its_dense_gradient_equal_those_of_both(frozen):
     layer.backward(da)
     assert_close(layer.grads[0], other.weight.grad, LIMIT)
     if not frozen:
-        theirs = keras.layers.Embedding(5, 3, mask_zero=True, dtype="float64")
+        theirs = keras.layers.Embedding(5, d, mask_zero=True, dtype="float64")
         theirs.build(None)
         theirs.set_weights(layer.params)
         with tf.GradientTape() as tape:

@@ -4,7 +4,9 @@ The convention, the same for every implementation, however it computes:
 
 - a matrix product (m, k) (k, n) is 2 m n k operations, a multiplication and an addition each;
 - a convolution is the matrix product of its windows with its kernels;
-- every elementwise operation is 1 for each number, an exponential too; a bias is 1 for each output;
+- every elementwise operation is 1 for each number, an exponential too, and so is an activation; a
+  bias is 1 for each output;
+- the gradient of an activation is 1 for each number, that of a product of two numbers 2;
 - a maximum or mean over windows is 1 for each number in a window, and so is its gradient;
 - the gradient by the network's inputs is not counted, since nobody asks for it;
 - an optimizer is its operations on each parameter, as counted below;
@@ -18,22 +20,33 @@ from math import prod
 import numpy as np
 
 from frameworks import Parts
+from frameworks.scratch.walking import walk
 from frameworks.spec import Shape
 from scratch import (
+    GELU,
+    GRU,
+    LSTM,
     SGD,
     Adam,
     AMSGrad,
     Conv2D,
     Dense,
+    Embedding,
     Flatten,
     Layer,
+    LayerNorm,
+    PositionEmbedding,
     ReLU,
     Reshape,
+    Residual,
     Scheduled,
+    SelfAttention,
     Sigmoid,
+    SimpleRNN,
     Tanh,
 )
 from scratch.layers import AveragePool2D, MaxPool2D
+from scratch.layers.recurrent import Recurrent
 
 __all__ = ["Flops", "count_flops"]
 
@@ -57,15 +70,13 @@ def count_flops(parts: Parts, rows: float, inputs: Shape) -> Flops:
 
     Raises TypeError for a layer or an optimizer that is not counted here.
     """
-    X, forward, backward, inside = np.zeros((1, *np.atleast_1d(inputs))), 0, 0, False
-    for layer in parts.network.layers:
-        z = layer.forward(X).copy()
+    forward, backward, inside = 0, 0, False
+    for layer, X, z in walk(parts.network, np.zeros((1, *np.atleast_1d(inputs)))):
         ahead, by_params, by_inputs = _operations(layer, X, z)
         forward += ahead
         backward += by_params + (by_inputs if inside else 0)
         inside = inside or bool(layer.params)
-        X = z
-    elementwise_loss = X.size
+    elementwise_loss = z.size
     optimizer = _of_optimizer(parts.optimizer) * parts.network.theta.size
     return Flops(
         rows * (forward + elementwise_loss), rows * (backward + elementwise_loss), optimizer
@@ -80,7 +91,7 @@ def _operations(layer: Layer, X: np.ndarray, z: np.ndarray) -> tuple[int, int, i
 
 @_operations.register
 def _(layer: Dense, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
-    product, bias = 2 * X.size * z.size, z.size * (len(layer.params) - 1)
+    product, bias = 2 * z.size * len(layer.W), z.size * (len(layer.params) - 1)
     return product + bias, product + bias, product
 
 
@@ -90,9 +101,59 @@ def _(layer: Conv2D, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
     return product + bias, product + bias, product
 
 
+@_operations.register(Embedding)
+def _(layer: Embedding, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
+    return 0, z.size, 0
+
+
+@_operations.register(PositionEmbedding)
+def _(layer: PositionEmbedding, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
+    return z.size, z.size, 0
+
+
+@_operations.register(Residual)
+def _(layer: Residual, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
+    return z.size, 0, z.size  # the sum; what is added is counted layer by layer
+
+
+@_operations.register(LayerNorm)
+def _(layer: LayerNorm, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
+    # (x − μ)/σ with both means: 5, γ x̂ + β: 2; dγ: 2, dβ: 1; (γ da − mean − x̂ mean)/σ: 8
+    return 7 * z.size, 3 * z.size, 8 * z.size
+
+
+@_operations.register(SelfAttention)
+def _(layer: SelfAttention, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
+    (t, d), weights = X.shape[1:], layer.weights.size
+    dense, bias = 2 * t * d * d, z.size * (len(layer.params) // 4 - 1)
+    scores = 2 * t * t * d  # of all heads, and so are the weighted sums of v
+    ahead = 4 * (dense + bias) + 2 * scores + 6 * weights  # scaled; softmax: 5
+    inside = dense + 4 * scores + 5 * weights  # through W_o; dv, dw, dq, dk; softmax and scale
+    return ahead, 4 * (dense + bias) + inside, 3 * dense + 2 * z.size
+
+
+@_operations.register(Recurrent)
+def _(layer: Recurrent, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
+    t, d, (W, _, *biases) = X.shape[1], layer.d_out, layer.params
+    by_x, by_h, bias = 2 * W.size, 2 * d * W.shape[1], W.shape[1] * len(biases)
+    elementwise, back = _ELEMENTWISE[type(layer)]
+    through_time = by_h + back * d
+    ahead = by_x + by_h + bias + elementwise * d
+    return t * ahead, t * (by_x + by_h + bias + through_time), t * by_x
+
+
+# Of each step and unit, forward and back: activations, products, sums.
+_ELEMENTWISE: dict[type, tuple[int, int]] = {
+    SimpleRNN: (1, 1),
+    LSTM: (5 + 3 + 1, 5 + 2 * 3 + 1),
+    GRU: (3 + 3 + 2, 3 + 2 * 3 + 2),
+}
+
+
 @_operations.register(ReLU)
 @_operations.register(Sigmoid)
 @_operations.register(Tanh)
+@_operations.register(GELU)
 def _(layer: Layer, X: np.ndarray, z: np.ndarray) -> tuple[int, int, int]:
     return z.size, 0, z.size
 

@@ -49,4 +49,5 @@ def save(
 
     results = build_results(Store(locate(run)))
     size = write_baseline(results, file)
-    print(printable(f"{file}: {len(results.cells)} trainings, {size:,} bytes"))
+    lacking = f"; {len(results.missing):,} are missing" if results.missing else ""
+    print(printable(f"{file}: {len(results.cells):,} trainings, {size:,} bytes{lacking}"))

@@ -2,9 +2,11 @@
 
 Of the losses, those of the epochs 1, 2, 5, 10, 20, 50 and so on are kept, and that of the last. A
 difference that comes in between is still there at the next: each step begins where the last ended.
+That holds within a phase, so an experiment of several has those of each.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +32,7 @@ __all__ = ["BaselineRecord", "at_epochs", "epochs_of", "is_baseline", "read_base
 __all__ += ["write_baseline"]
 
 _KIND = "baseline"
+_BEGINS = re.compile(rb'"kind"\s*:\s*"baseline"')  # also where a formatter has rewritten it
 _LEFT_OUT = {"environment", "fingerprint", "schema", "seconds", "missing"}
 
 
@@ -42,10 +45,14 @@ class BaselineRecord(Record):
     def _whole(self) -> "BaselineRecord":
         """Take the place of the check that every epoch has a loss."""
         found = [] if self.history is None else self.history.loss
-        if self.ok and (self.test is None or self.digests is None):
-            raise ValueError("test: expected figures and digests, as it was finished")
+        if self.ok and None in (self.history, self.test, self.digests):
+            raise ValueError("test: expected losses, figures and digests, as it was finished")
         if len(found) != len(self.kept):
             raise ValueError(f"history.loss: expected {len(self.kept)} numbers, one an epoch kept")
+        last = sum(phase.epochs for phase in self.phases) or self.epochs
+        in_order = self.kept == sorted({*self.kept})
+        if found and not (in_order and 1 <= self.kept[0] and self.kept[-1] == last):
+            raise ValueError(f"kept: expected epochs in their order, up to the last, {last}")
         return self
 
 
@@ -67,7 +74,7 @@ def is_baseline(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            return f'"kind": "{_KIND}"'.encode() in file.read(100)
+            return _BEGINS.search(file.read(100)) is not None
     except OSError:
         return False
 
@@ -107,8 +114,10 @@ def read_baseline(path: Path) -> Results:
 
 
 def epochs_of(record: Record) -> Sequence[int]:
-    """Return the epochs of which a record has the losses."""
-    return record.kept if isinstance(record, BaselineRecord) else range(1, record.epochs + 1)
+    """Return the epochs of which a record has the losses, counted through all phases."""
+    if isinstance(record, BaselineRecord):
+        return record.kept
+    return range(1, 1 + (len(record.history.loss) if record.history else 0))
 
 
 def at_epochs(training: Finished, epochs: Sequence[int]) -> Finished:
@@ -116,12 +125,14 @@ def at_epochs(training: Finished, epochs: Sequence[int]) -> Finished:
     place = {epoch: i for i, epoch in enumerate(epochs_of(training.record))}
     outcome, wanted = training.outcome, [place[epoch] for epoch in epochs]
     if len(wanted) == len(outcome.losses):
-        return training
+        return replace(training, outcome=replace(outcome, kept=epochs))
     *known, test = outcome.accuracies
     thinned = replace(
         outcome,
         losses=[outcome.losses[i] for i in wanted],
         accuracies=[*(known[i] for i in wanted if known), test],
+        others={name: [values[i] for i in wanted] for name, values in outcome.others.items()},
+        kept=epochs,
     )
     return replace(training, outcome=thinned)
 
@@ -136,14 +147,22 @@ def _kept(epochs: int) -> list[int]:
     return sorted({epochs, *(epoch for epoch in series if epoch < epochs)})
 
 
+def _kept_of(cell: Record) -> list[int]:
+    """Return the epochs of a training that are kept, those of a later phase after the earlier."""
+    kept, done = [], 0
+    for epochs in [phase.epochs for phase in cell.phases] or [cell.epochs]:
+        kept += [done + epoch for epoch in _kept(epochs)]
+        done += epochs
+    return kept
+
+
 def _thinned(cell: Record) -> dict[str, Any]:
     """Return what is kept of a training."""
-    kept = _kept(cell.epochs) if cell.history else []
+    kept = _kept_of(cell) if cell.history else []
     values = cell.model_dump(by_alias=True, exclude_none=False)
     history = None
     if cell.history:
-        every = {"loss": cell.history.loss, "accuracy": cell.history.accuracy}
-        history = {n: v and [v[epoch - 1] for epoch in kept] for n, v in every.items()}
+        history = {n: v and [v[epoch - 1] for epoch in kept] for n, v in cell.history}
     certified = cell.certified and cell.certified.model_copy(update={"lre": []})
     changed = {"kept": kept, "history": history, "certified": certified}
     return {k: v for k, v in (values | changed).items() if k not in _LEFT_OUT}

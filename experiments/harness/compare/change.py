@@ -45,6 +45,7 @@ class Change:
             at_epochs(Finished.of(record, kept), epochs)
             for record, kept in zip((old, new), arrays, strict=True)
         )
+        a, b = _without_others(a, b), _without_others(b, a)
         floor = _floor(before.floor(new), after.floor(new), epochs)
         judgement = judge(a.outcome, b.outcome, new.dtype, floor)
         labels = arrays[1].get("labels", arrays[0].get("labels"))
@@ -68,8 +69,9 @@ class Change:
         """Whether every loss, weight and prediction is identical to the last bit."""
         old, new = self.before.outcome, self.after.outcome
         a, b = map(_digests, self.records)
-        losses = (old.losses, old.test_loss) == (new.losses, new.test_loss)
-        return losses and (a.weights, a.predictions) == (b.weights, b.predictions)
+        values = (old.losses, old.test_loss, old.others) == (new.losses, new.test_loss, new.others)
+        same = values and old.accuracies == new.accuracies
+        return same and (a.weights, a.predictions) == (b.weights, b.predictions)
 
     @property
     def errors(self) -> list[float]:
@@ -101,6 +103,12 @@ class Change:
             flips=self.flips,
             seconds=_ratio(*(record.seconds for record in records)),
         )
+
+
+def _without_others(training: Finished, other: Finished) -> Finished:
+    """Leave out the values of a step that the other training has not: pages gain some."""
+    known = {k: v for k, v in training.outcome.others.items() if k in other.outcome.others}
+    return replace(training, outcome=replace(training.outcome, others=known))
 
 
 def _unknown(a: Finished, b: Finished) -> bool:

@@ -93,10 +93,11 @@ def _trainings(
 def _pairs(before: StoredRun, after: StoredRun, comparable: Both) -> list[schema.ComparedPair]:
     """Compare the verdicts on pairs whose two trainings are both comparable."""
     known = {(n.experiment, n.dtype, n.setting, n.seed, n.implementation) for n in comparable}
+    later = {name.in_any_order: entry for name, entry in after.pairs.items()}
     entries = []
     for name, old in before.pairs.items():
         of = name.experiment, name.dtype, name.setting, name.seed
-        new = after.pairs.get(name)
+        new = later.get(name.in_any_order)
         if new and {(*of, each) for each in name.pair} <= known:
             entries.append(
                 schema.ComparedPair(

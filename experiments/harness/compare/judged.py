@@ -16,4 +16,11 @@ def outcome_of(comparison: schema.ComparedRuns) -> Outcome:
         not_judged = "; ".join(reasons) if each.verdict == "not judged" else ""
         against = (each.sentence,) if each.verdict == "worse" else ()
         cases.append(Case(each.experiment, str(each), against, not_judged=not_judged))
+    refused = [
+        (each.training, f"not comparable: {each.reason}") for each in comparison.not_comparable
+    ]
+    refused += [(name, "only before") for name in comparison.only_before]
+    refused += [(name, "only after") for name in comparison.only_after]
+    for name, why in refused:
+        cases.append(Case(name.partition(" ")[0], name, not_judged=why))
     return Outcome("lockstep compare", comparison.verdict, cases, summary(comparison))

@@ -49,14 +49,14 @@ def judge(change: Change, comparisons: int) -> Judged:
     `comparisons` is the number of trainings whose predictions changed. Each accuracy is tested at
     5 % / comparisons (Bonferroni), so that many trainings do not turn noise into a change.
     """
-    if change.identical:
-        return "unchanged", []
     found = [*_accuracy(change, _CHANCE / max(1, comparisons))]
     found += [*_losses(change), *_band(change), *_certified(change)]
     if worse := [what for is_better, what in found if not is_better]:
         return "worse", worse
     if found:
         return "better", [what for _, what in found]
+    if change.identical:
+        return "unchanged", []
     judgement = change.judgement
     reasons = [judgement.reason] if judgement.reason else []
     if judgement.limits is None or change.after.record.mode == "native":

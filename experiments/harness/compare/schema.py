@@ -56,6 +56,12 @@ class PairName(_Model):
     seed: int
     pair: tuple[str, str]
 
+    @property
+    def in_any_order(self) -> "PairName":
+        """The same name for both orders of the two: other versions may list them otherwise."""
+        first, second = sorted(self.pair)
+        return self.model_copy(update={"pair": (first, second)})
+
     def __str__(self) -> str:
         """Return the name in words."""
         setting = f" {self.setting}" if self.setting else ""

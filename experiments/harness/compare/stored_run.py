@@ -1,13 +1,16 @@
 """A stored run: its folder, a results.json alone, or a baseline."""
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from math import inf
 from pathlib import Path
 from typing import Any
 
 from experiments.harness.compare.baseline import is_baseline, read_baseline
 from experiments.harness.compare.schema import PairName, TrainingName
+from experiments.harness.records.agreement import grouping
 from experiments.harness.records.arrays import Arrays
 from experiments.harness.records.models import (
     AgreementEntry,
@@ -23,6 +26,8 @@ from frameworks.errors import RequestError
 
 __all__ = ["StoredRun"]
 
+_AGAIN = "write it again from its run"
+
 
 @dataclass(frozen=True)
 class StoredRun:
@@ -36,12 +41,12 @@ class StoredRun:
     def open(cls, path: Path) -> "StoredRun":
         """Read a run's folder, a results.json or a baseline; RequestError if it is none of them."""
         if is_baseline(path):
-            return cls(path, read_baseline(path), None)
+            return cls(path, _checked(read_baseline(path), path), None)
         if path.is_dir():
             return cls(path, build_results(Store(path)), Store(path))
         if not path.exists():
             raise RequestError(f"{path}: there is no such run; `lockstep runs` lists the runs")
-        return cls(path, read_results(path), None)
+        return cls(path, _checked(read_results(path), path), None)
 
     @cached_property
     def trainings(self) -> dict[TrainingName, Record]:
@@ -76,3 +81,30 @@ class StoredRun:
                 which = entry.experiment, entry.dtype, entry.label, entry.seed
                 found.setdefault(which, entry.noise_floor)
         return found
+
+
+def _checked(results: Results, path: Path) -> Results:
+    """Return what a file holds; RequestError where its pairs are not those of its trainings.
+
+    A pair that is missing would not be compared, and a training that is there twice only once.
+    """
+    names = Counter(str(TrainingName.model_validate(cell)) for cell in results.cells)
+    alike = defaultdict(list)
+    for cell in results.cells:
+        if cell.ok and cell.mode == "lockstep":
+            alike[grouping(cell)].append(cell.implementation)
+    wanted = {(of, pair) for of, each in alike.items() for pair in combinations(sorted(each), 2)}
+    found = Counter(
+        (grouping(entry), (min(entry.pair), max(entry.pair))) for entry in results.agreement
+    )
+    again = [name for name, count in names.items() if count > 1]
+    wrong = {which: "lacks" for which in wanted - found.keys()}
+    wrong |= {which: "holds, without both trainings," for which in found.keys() - wanted}
+    wrong |= {which: "holds more than once" for which, count in found.items() if count > 1}
+    if again:
+        raise RequestError(f"{path}: was altered: it holds {again[0]} twice; {_AGAIN}")
+    if wrong:
+        which = ((experiment, _, label, seed), pair) = min(wrong)
+        named = " ".join(filter(None, [experiment, " and ".join(pair), label, str(seed)]))
+        raise RequestError(f"{path}: was altered: it {wrong[which]} {named}; {_AGAIN}")
+    return results

@@ -46,8 +46,9 @@ def summary(comparison: schema.ComparedRuns) -> str:
         total = f"{len(entries)} {noun}{'s' if len(entries) > 1 else ''}"
         compared = " compared" if noun == "training" else ""
         parts += [f"{total}{compared}: {counts}"] if entries else []
-    if refused := len(comparison.not_comparable):
-        parts.append(f"{refused} not comparable")
+    for what in ("not_comparable", "only_before", "only_after"):
+        if count := len(getattr(comparison, what)):
+            parts.append(f"{count} {what.replace('_', ' ')}")
     return "; ".join(parts) + "."
 
 

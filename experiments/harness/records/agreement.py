@@ -138,6 +138,10 @@ def different_inputs(a: Record, b: Record) -> str:
         return "the specs differ"
     if a.n_train != b.n_train or a.limit != b.limit:
         return "the numbers of training rows differ"
+    if a.source_sha256 != b.source_sha256 and a.source_sha256 and b.source_sha256:
+        return "the source code differs: one was trained before it was changed"
+    if a.threads != b.threads:
+        return f"the numbers of threads differ: {a.threads}, and {b.threads}"
     assert a.digests is not None
     assert b.digests is not None
     names = {
@@ -151,7 +155,7 @@ def different_inputs(a: Record, b: Record) -> str:
     return ""
 
 
-def grouping(record: Record) -> tuple[str, str, str, int]:
+def grouping(record: Record | AgreementEntry) -> tuple[str, str, str, int]:
     """Return what trainings that are compared have in common."""
     return record.experiment, record.dtype, record.label, record.seed
 

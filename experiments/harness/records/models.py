@@ -140,6 +140,11 @@ class Head(_Model):
         return label_of(self.setting)
 
     @property
+    def threads(self) -> Any:
+        """How many it was trained with; None where older versions did not say."""
+        return self.environment.items().get("threads")
+
+    @property
     def is_judge(self) -> bool:
         """Whether others are judged by it (see `frameworks.agreement.variants`)."""
         return self.mode not in ("lockstep", "native")
@@ -384,34 +389,32 @@ class Plan(_Model):
 
 
 def read_record(path: Path) -> Record:
-    """Return a training's record; RequestError if it is damaged, or not the record of that name.
+    """Return a training's record; RequestError if it is damaged, or not the record of that name."""
+    record = read(path, Record)
+    if record.key != path.stem:
+        raise RequestError(f"{path}: is the record of {record.key!r}; delete it, and run again")
+    if altered := _altered(record):
+        raise RequestError(f"{path}: was altered: {altered}; delete it, and run again")
+    return record
+
+
+def _altered(record: Record) -> str:
+    """Say what does not follow from a record's fields, or return an empty string.
 
     What makes a training this one and no other must be as it was written: the name follows from
     it, and so does the fingerprint. Records of older versions lack a part of it, and are believed.
     """
-    record = read(path, Record)
-    if record.key != path.stem:
-        raise RequestError(f"{path}: is the record of {record.key!r}; delete it, and run again")
     which = record.experiment, record.dtype, record.seed, record.implementation, record.mode
     own = *which, record.label
     whole = record.source_sha256 and record.packages_sha256
     if whole and key_of(*own) != record.key:
-        raise RequestError(
-            f"{path}: was altered: its fields are those of {key_of(*own)!r}; delete it, and run "
-            "again"
-        )
+        return f"its fields are those of {key_of(*own)!r}"
     spec = record.spec.items()
     if wrong := [name for name in record.setting if spec.get(name) != record.setting[name]]:
-        raise RequestError(
-            f"{path}: was altered: {wrong[0]} of its setting is not that of its spec; delete it, "
-            "and run again"
-        )
+        return f"{wrong[0]} of its setting is not that of its spec"
     if whole and fingerprint_of(record.model_dump()) != record.fingerprint:
-        raise RequestError(
-            f"{path}: was altered: its fingerprint does not follow from its fields; delete it, and "
-            "run again"
-        )
-    return record
+        return "its fingerprint does not follow from its fields"
+    return ""
 
 
 def read_plan(path: Path) -> Plan:
@@ -421,4 +424,8 @@ def read_plan(path: Path) -> Plan:
 
 def read_results(path: Path) -> Results:
     """Return what a results.json holds; RequestError if it is damaged, or is none."""
-    return read(path, Results)
+    results = read(path, Results)
+    for cell in results.cells:
+        if altered := _altered(cell):
+            raise RequestError(f"{path}: {cell.key} was altered: {altered}; build it again")
+    return results

@@ -14,7 +14,7 @@ from experiments.harness.records.store import Store
 from experiments.registry import EXPERIMENTS, known_experiment
 from frameworks.backends import BACKENDS
 from frameworks.spec import Spec
-from frameworks.spec_values import as_setting, rank_of
+from frameworks.spec_values import as_setting, label_of, rank_of
 from frameworks.task import find_task
 
 __all__ = [
@@ -171,17 +171,19 @@ def remarks(cells: Sequence[Record], agreement: Sequence[AgreementEntry]) -> Ite
 def _unpublished(cells: Sequence[Record]) -> str:
     """Say of changed trainings that what their page publishes is not about them."""
     page = known_experiment(cells[0].experiment) if cells else None
-    if page is None or not any(_is_changed(cell, page.spec) for cell in cells):
+    changed = {} if page is None else {k: v for cell in cells for k, v in _changed(cell, page.spec)}
+    if page is None or not changed:
         return ""
-    own = [f"its expected {page.task.headline.title}"] * bool(page.band)
-    own += ["its certificate"] * bool(page.certified)
-    of_page = f"{' and '.join(own)} hold for its own numbers" if own else "it publishes no figures"
-    return f"the page was changed, and is judged by agreement alone: {of_page}"
+    about = ["what the page says", *[f"its expected {page.task.headline.title}"] * bool(page.band)]
+    about += ["its certificate"] * bool(page.certified)
+    of_page = " and ".join(filter(None, [", ".join(about[:-1]), about[-1]]))
+    return f"judged by agreement alone: {of_page} hold for its own {label_of(changed)}"
 
 
-def _is_changed(cell: Record, own: Spec) -> bool:
-    """Say whether a number was set that is not the page's own."""
-    return any(getattr(own, name, None) != value for name, value in as_setting(cell.setting))
+def _changed(cell: Record, own: Spec) -> list[tuple[str, object]]:
+    """Return what the page has where a number was set that is not the page's own."""
+    numbers = [(name, getattr(own, name, None), value) for name, value in as_setting(cell.setting)]
+    return [(name, mine) for name, mine, value in numbers if mine != value]
 
 
 def accepted(cell: Record) -> bool | None:

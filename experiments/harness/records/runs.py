@@ -9,7 +9,7 @@ from datasets.folders import is_folder
 from experiments.harness.records import RUNS
 from experiments.harness.records.lock import LOCK, hold
 from experiments.harness.records.models import Results, read_results
-from experiments.harness.records.store import Store
+from experiments.harness.records.store import BUILT, Store
 from frameworks.errors import RequestError
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "remove",
 ]
 
-_OF_A_RUN = (LOCK, "plan.json", "results.json", "results.csv", "trainings.csv", "report.html")
+_OF_A_RUN = (LOCK, "plan.json", *BUILT)
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 _OF_A_CELL = (".json", ".safetensors")
 

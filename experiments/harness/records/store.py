@@ -46,9 +46,11 @@ from frameworks.spec_values import value_text
 from frameworks.task import find_task
 
 __all__ = [
-    *("EpochRow", "Store", "epochs_table", "set_names", "set_values", "to_json", "trainings_table"),
+    *("BUILT", "EpochRow", "Store", "epochs_table", "set_names", "set_values", "to_json"),
+    "trainings_table",
 ]
 
+BUILT = ("results.json", "results.csv", "trainings.csv", "report.html")  # from a run's records
 _SUFFIXES = (".json", ".safetensors", ".csv", ".html")
 
 
@@ -189,6 +191,12 @@ class Store:
         write_atomically(self.folder / "results.json", to_json(results))
         write_atomically(self.folder / "results.csv", _csv(epochs_table(results.cells)))
         write_atomically(self.folder / "trainings.csv", _csv(trainings_table(results.cells)))
+
+    def remove_results(self) -> None:
+        """Remove what was built from fewer records than there will be: it would be outdated."""
+        for path in (self.folder / name for name in BUILT):
+            if path.is_file() and not path.is_symlink():  # writing refuses all else
+                path.unlink(missing_ok=True)
 
     def _no_run(self) -> RequestError:
         return RequestError(f"{self.folder}: holds no run; a run has a folder named cells/")

@@ -126,7 +126,11 @@ def _differences(trained: Trained) -> str:
     if not pairs:
         return ""
     if counts := different_predictions(pairs):
-        return "{:,} of {:,} predictions differ".format(*counts)
+        return (
+            "{:,} of {:,} predictions differ".format(*counts)
+            if counts[0]
+            else "no prediction differs"
+        )
     return f"outputs differ by at most {exponent(entry.max_rel_output for entry in pairs)}"
 
 

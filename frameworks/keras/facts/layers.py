@@ -86,6 +86,11 @@ def _dropout(layer: Any, input_shape: Shape) -> Entries:
     return entries
 
 
+def _noise(layer: Any, input_shape: Shape) -> Entries:
+    return given(layer, **{name: name for name in ("rate", "stddev")
+                           if isinstance(getattr(layer, name, None), int | float)})  # fmt: skip
+
+
 _READERS: dict[str, Callable[[Any, Shape], Entries]] = {
     "dense": _dense,
     "convolution": convolution,
@@ -98,6 +103,7 @@ _READERS: dict[str, Callable[[Any, Shape], Entries]] = {
     "group normalization": _group_normalization,
     "rms normalization": _rms_normalization,
     "dropout": _dropout,
+    **dict.fromkeys(("alpha dropout", "gaussian dropout", "gaussian noise"), _noise),
     "embedding": embedding,
     "simple rnn": recurrent,
     "lstm": recurrent,

@@ -9,6 +9,7 @@ alone explains everything.
 
 from frameworks.live.pairs import Compared, Pair
 from frameworks.live.proofs.cause import Cause, Proof
+from frameworks.live.proofs.dropping import prove_dropping
 from frameworks.live.proofs.ending import prove_ending
 from frameworks.live.proofs.gradients import prove_gradient
 from frameworks.live.proofs.held import prove_held, prove_uncleared
@@ -16,12 +17,15 @@ from frameworks.live.proofs.layers import prove_layer
 from frameworks.live.proofs.losses import prove_loss, prove_outputs
 from frameworks.live.proofs.results import prove_result
 from frameworks.live.proofs.steps import prove_steps
+from frameworks.live.silent import SILENT
 
 __all__ = ["Cause", "Proof", "prove"]
 
 
 def prove(pair: Pair, level: str, found: Compared) -> Proof:
     """Return the proven causes of the first difference, found at this level."""
+    if level == "forward" and found.key[0] in SILENT:
+        return prove_dropping(pair, found)
     if level == "forward":
         if found.layers[0] is not None:
             return prove_layer(pair, found)

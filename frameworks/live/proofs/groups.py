@@ -16,6 +16,7 @@ from frameworks.recordings.trace import Facts, Value
 __all__ = ["Groups"]
 
 _DECAYS = {"coupled_decay", "decoupled_decay"}
+_KINDS = 3  # of groups that differ alike; what the others do is not said
 _NAMED = 4  # weights; of more, the first three are named
 
 
@@ -42,16 +43,23 @@ class Groups:
     @property
     def phrases(self) -> list[str]:
         """What each side does, and in which weights, where not all are in one group."""
-        first = self._facts(self.differing[0])
-        said = [phrase(facts, self.settings) for facts in first]
         if not self._several:
-            return said
-        pairs = zip(said, self._names(), strict=True)
+            return [phrase(facts, self.settings) for facts in self._facts(self.differing[0])]
+        kinds: dict[str, list[tuple[int, int]]] = {}
+        for each in self.differing:
+            kinds.setdefault(repr(self._settings_of(each)), []).append(each)
+        said = [self._phrases_of(alike) for alike in [*kinds.values()][:_KINDS]]
+        more = [f"has {len(kinds) - _KINDS} more such groups"] if len(kinds) > _KINDS else []
+        return [listed([*texts, *more]) for texts in zip(*said, strict=True)]
+
+    def _phrases_of(self, alike: Sequence[tuple[int, int]]) -> list[str]:
+        """Return what each side does in groups that differ alike, and in which weights."""
+        both = self._facts(alike[0])
+        own = [name for name in self.settings if name in differing(*both)]
+        pairs = zip(both, self._names(alike), strict=True)
         return [
-            text.replace("the weights", names, 1)
-            if set(self.settings) <= _DECAYS
-            else f"{text} for {names}"
-            for text, names in pairs
+            text.replace("the weights", names, 1) if set(own) <= _DECAYS else f"{text} for {names}"
+            for text, names in ((phrase(facts, own), names) for facts, names in pairs)
         ]
 
     @property
@@ -113,10 +121,8 @@ class Groups:
         several = len(self.pair.b.optimizer) > 1
         return {j: of_several.format(j + 1) if several else of_one for _, j in self.differing}
 
-    def _names(self) -> list[str]:
-        """Return the names of the weights that differ as the first ones do, for each side."""
-        first = self._settings_of(self.differing[0])
-        alike = {each for each in self.differing if self._settings_of(each) == first}
+    def _names(self, alike: Sequence[tuple[int, int]]) -> list[str]:
+        """Return the names of the weights in some groups, for each side."""
         found = [each for each in self.pair.matching.weights if self._of(each) in alike]
         if len(found) > _NAMED:  # the place is among those that are apart
             found.sort(key=lambda each: each not in self.apart)

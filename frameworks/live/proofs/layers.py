@@ -12,6 +12,7 @@ from frameworks.live.proofs.layer_side import LayerSide
 from frameworks.live.proofs.order import prove_order
 from frameworks.live.proofs.reading import prove_directions, prove_rows_for_steps
 from frameworks.live.proofs.sentences import advice, both, phrase
+from frameworks.live.proofs.sources import prove_sources
 from frameworks.live.proofs.variants import Variant, variants
 from frameworks.live.settings import differing
 from frameworks.live.tracing import Change
@@ -30,11 +31,15 @@ def prove_layer(pair: Pair, found: Compared) -> Proof:
     a = LayerSide(pair.names[0], pair.a, i, training)
     b = LayerSide(pair.names[1], pair.b, j, training)
     if found.between:
-        proof = prove_order(a, b, pair.matching.only)
-        return proof if proof.causes else _before(pair, a, b)
+        proofs = (
+            prove_order(a, b, pair.matching.only),
+            Proof() if found.lone else prove_sources(pair, a, b),
+        )
+        return next((proof for proof in proofs if proof.causes), None) or _before(pair, a, b)
     if not (np.isfinite(a.output).all() and np.isfinite(b.output).all()):
         return Proof()
-    return _Layers(a, b, found.found.error).inside()
+    layers = _Layers(a, b, found.found.error)
+    return layers.of_other_weights(pair) or layers.inside()
 
 
 def _before(pair: Pair, a: LayerSide, b: LayerSide) -> Proof:
@@ -64,6 +69,27 @@ class _Layers:
             return Proof()
         odd, even = (a, b) if own[1] else (b, a)
         return prove_rows_for_steps(odd) or self._by_variant(odd, even)
+
+    def of_other_weights(self, pair: Pair) -> Proof | None:
+        """Prove that one side uses a layer again where the other has one of its own."""
+        a, b = self.a, self.b
+        weights = [(pair_.a[0], pair_.b[0]) for pair_ in pair.matching.weights]
+        own = list(zip(a.layer.weights, b.layer.weights, strict=False))
+        again = [
+            any(k != s.position and each.weights == s.layer.weights for k, each in calls)
+            for s in (a, b) for calls in [list(enumerate(s.trace.layers))]
+        ]  # fmt: skip
+        if not own or set(own) & set(weights) or again[0] == again[1]:
+            return None
+        facts = a.layer.facts
+        if not (
+            self._equal(a, a.computed(facts))
+            and self._equal(b, a.computed(facts, weights=b.weights))
+        ):
+            return None
+        said = [f"uses {s.place} again" if twice else f"has weights of its own in {s.place}"
+                for s, twice in zip((a, b), again, strict=True)]  # fmt: skip
+        return Proof([self._cause(("weights",), both((a.name, b.name), *said))])
 
     def _equal(self, side: LayerSide, computed: np.ndarray | None) -> bool:
         if computed is None:

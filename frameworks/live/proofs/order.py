@@ -9,11 +9,13 @@ from frameworks.live.outputs import aligned
 from frameworks.live.pairs import joined
 from frameworks.live.proofs.cause import Cause, Proof, equal_within
 from frameworks.live.proofs.layer_side import LayerSide
+from frameworks.live.proofs.padding import prove_padding
 from frameworks.live.proofs.selection import prove_selection
 from frameworks.live.wording import a_kind
 
 __all__ = ["prove_order"]
 
+_PAD = ("pad", "zero padding")
 _SAME = 1e-12  # rearranged numbers are equal, but for what came before
 
 
@@ -25,6 +27,8 @@ def prove_order(a: LayerSide, b: LayerSide, only: Sequence[Sequence[int]]) -> Pr
     for side, other, alone in ((a, b, only[0]), (b, a, only[1])):
         for k in reversed([k for k in alone if k < side.position]):
             if _explains(side, other, k):
+                if "padding" in side.layer.facts.values and side.trace.layers[k].facts.kind in _PAD:
+                    return prove_padding(a, b, side)
                 return Proof([_one_more(side, other, k, joined(a.place, b.place))])
     taken = prove_selection(a, b)
     return taken if taken.causes else _rearranged(a, b)
@@ -40,17 +44,25 @@ def _one_more(side: LayerSide, other: LayerSide, k: int, place: str) -> Cause:
 
 
 def _explains(side: LayerSide, other: LayerSide, k: int) -> bool:
-    """Return whether the layer stands between what both have and what only one is given."""
+    """Return whether the layer stands between what both have and what only one is given.
+
+    If the layers that are given it compute different things, nothing tells what corresponds.
+    """
     layer = side.trace.layers[k]
     inputs, output = layer.inputs, layer.output
     if side.training:
         inputs, output = layer.training_inputs, layer.training_output
     if output is None or not side.inputs or not other.inputs:
         return False
-    dtype, given = side.trace.dtype, other.inputs[0]
-    gap = _distance(side.inputs[0], given)
-    after = equal_within(*aligned(output, side.inputs[0]), gap, dtype)
-    return after and any(equal_within(*aligned(x, given), gap, dtype) for x in inputs)
+    if side.layer.facts.kind != other.layer.facts.kind:
+        return False
+    dtype = side.trace.dtype
+    for entering, given in zip(side.inputs, other.inputs, strict=False):
+        gap = _distance(entering, given)
+        after = equal_within(*aligned(output, entering), gap, dtype)
+        if after and any(equal_within(*aligned(x, given), gap, dtype) for x in inputs):
+            return True
+    return False
 
 
 def _rearranged(a: LayerSide, b: LayerSide) -> Proof:

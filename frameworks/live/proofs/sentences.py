@@ -39,7 +39,11 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def phrase(facts: Facts, settings: Sequence[str], where: str = "") -> str:
-    """Return what a side does by some of its settings: "has epsilon=0.001 in bn"."""
+    """Return what a side does by some of its settings: "has epsilon=0.001 in bn".
+
+    >>> phrase(Facts("batch normalization"), ["statistics"], "norm")
+    'normalizes, in training mode alone, with the batch statistics in norm'
+    """
     rest, found = list(settings), []
     if facts.kind in _ADAMS and {"place", "epsilon"} & set(rest):
         found.append(_epsilon(facts.values))
@@ -65,7 +69,11 @@ def _briefly(name: str) -> str:
 
 _VERBS: dict[str, Callable[[Any], str]] = {
     "unbiased": lambda is_so: f"averages the {'unbiased' if is_so else 'biased'} variance",
-    "statistics": lambda which: f"normalizes with the {which} statistics",
+    "statistics": lambda which: (
+        f"normalizes with the {which} statistics"
+        if which
+        else "normalizes, in training mode alone, with the batch statistics"
+    ),
 }
 _BETAS = {"correction_beta_1": "β₁", "correction_beta_2": "β₂"}
 

@@ -105,7 +105,7 @@ def _instance_normalization(layer: Any) -> Entries:
 
 def _dropout(layer: Any, input_shape: Shape) -> Entries:
     entries = given(layer, rate="p")
-    if type(layer).__name__ != "Dropout":
+    if type(layer).__name__ not in ("Dropout", "AlphaDropout"):
         entries["whole_channels"] = True, type(layer).__name__
     return entries
 
@@ -144,6 +144,7 @@ _READERS: dict[str, Callable[[Any, Shape], Entries]] = {
     "group normalization": _group_normalization,
     "rms normalization": _rms_normalization,
     "dropout": _dropout,
+    "alpha dropout": _dropout,
     "embedding": embedding,
     "simple rnn": recurrent,
     "lstm": recurrent,

@@ -35,10 +35,13 @@ def schedule_facts(scheduler: Any, step_on: str = "batch") -> Facts | None:
 
 
 def _first_rates(scheduler: Any) -> tuple[float, ...]:
-    """Return the rates of a copy that steps on an optimizer of no weights; () on a plateau."""
-    if isinstance(scheduler, lr_scheduler.ReduceLROnPlateau):
+    """Return the rates of a copy that steps on an optimizer of no weights.
+
+    () on a plateau, and for a user's own that does not name its optimizer.
+    """
+    own = getattr(scheduler, "optimizer", None)
+    if own is None or isinstance(scheduler, lr_scheduler.ReduceLROnPlateau):
         return ()
-    own = scheduler.optimizer
     bare = torch.optim.SGD([{"params": [torch.zeros(1)]} for _ in own.param_groups], lr=1.0)
     for group, settings in zip(bare.param_groups, own.param_groups, strict=True):
         group.update({k: v for k, v in settings.items() if k != "params"})

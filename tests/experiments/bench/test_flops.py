@@ -6,6 +6,7 @@ from experiments.harness.bench.flops import Flops, count_flops
 from experiments.registry import find_experiment
 from frameworks import Parts
 from scratch import (
+    LSTM,
     SGD,
     Adam,
     AMSGrad,
@@ -14,12 +15,16 @@ from scratch import (
     CategoricalCrossEntropy,
     Conv2D,
     Dense,
+    Embedding,
     Flatten,
+    LayerNorm,
     MaxPool2D,
     ReLU,
     Reshape,
+    Residual,
     RMSprop,
     Scheduled,
+    SelfAttention,
     Sequential,
     Sigmoid,
 )
@@ -86,6 +91,28 @@ def test_a_second_convolution_also_has_the_gradient_of_its_inputs():
 def test_optimizers_by_hand(optimizer, operations):
     counted = count_flops(parts(Dense(1, 1), optimizer=optimizer), 1, 1)
     assert counted.optimizer == 2 * operations
+
+
+def test_a_recurrent_layer_by_hand():
+    # 3 steps of 2 numbers, LSTM of 4 units. Each step: 2·2·16 for x W, 2·4·16 for h U, 16 for b,
+    # and 9 for each unit: σ thrice, tanh twice, i g, f c, o tanh(c), a sum: 64 + 128 + 16 + 36.
+    # Back: the same products and sums for dW, dU and db, ds Uᵀ, and 12 for each unit: activations
+    # 5, products of two numbers 3, a sum: 64 + 128 + 16 + 128 + 48.
+    # Dense: 8 + 1; back 8 + 1 and 8. Loss: 1 and 1.
+    layers = Reshape(3, 2), LSTM(2, 4), Dense(4, 1)
+    counted = count_flops(parts(*layers), rows=1, inputs=6)
+    assert counted == Flops(3 * 244 + 9 + 1, 3 * 384 + 17 + 1, 2 * (8 * 4 + 16 * 4 + 16 + 5))
+
+
+def test_a_block_of_attention_by_hand():
+    # 3 tokens of 2 numbers, 2 heads. The embedding moves rows; its gradient adds 6 numbers.
+    # Attention: 4 products of 2·3·2·2 = 24, no biases; scores and weighted sums 2·3·3·2 = 36 each,
+    # and 6 for each of 18 weights: 96 + 72 + 108. Back: 96 for the four dW; 24 through W_o, four
+    # products of 36, 5 for each weight: 24 + 144 + 90; dX: 3 products of 24, two sums of 6: 84.
+    # The residual sum: 6, and 6. Norm of 6 numbers: 42; back 18 and 48. Loss: 6 and 6.
+    layers = Embedding(5, 2), Residual(SelfAttention(2, heads=2, bias=False)), LayerNorm.keras(2)
+    counted = count_flops(parts(*layers), rows=1, inputs=3)
+    assert counted == Flops(276 + 6 + 42 + 6, 6 + 96 + 258 + 84 + 6 + 66 + 6, 2 * (10 + 16 + 4))
 
 
 def test_operations_grow_with_the_rows_but_not_the_optimizers():

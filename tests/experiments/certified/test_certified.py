@@ -1,5 +1,6 @@
 """The certified losses: two methods agree that share nothing, and what is stored is theirs."""
 
+import json
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -227,3 +228,22 @@ def test_mpmath_computes_dense_layers_only():
     small = by_mpmath(problem("mnist_cnn", epochs=1, rows=3))
     with pytest.raises(RequestError, match="mpmath computes dense layers; take longdouble"):
         certify(small)
+
+
+ALTERED = {
+    "fewer digits": (lambda v: v | {"digits": 1, "loss": ["1.0"] * 1500}, "digits: "),
+    "no number": (lambda v: v | {"loss": ["nan", *v["loss"][1:]]}, r"loss\.0: "),
+    "epochs cut off": (lambda v: v | {"loss": v["loss"][:9]}, "expected those of 1500 epochs"),
+    "epochs added": (lambda v: v | {"loss": v["loss"] * 2}, "expected those of 1500 epochs"),
+    "epochs in words": (lambda v: v | {"spec": v["spec"] | {"epochs": "9"}}, "a whole number"),
+    "of another": (lambda v: v | {"experiment": "circle"}, "it is that of circle"),
+}
+
+
+@pytest.mark.parametrize("case", ALTERED)
+def test_an_altered_certificate_is_refused_before_anything_is_held_against_it(tmp_path, case):
+    alter, says = ALTERED[case]
+    stored = json.loads((FOLDER / "xor-real.json").read_text())
+    (tmp_path / "xor-real.json").write_text(json.dumps(alter(stored)))
+    with pytest.raises(RequestError, match=rf"xor-real.json: is no certificate \(.*{says}"):
+        find("xor", "real", tmp_path)

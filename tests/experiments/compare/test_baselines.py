@@ -19,6 +19,9 @@ LONG = {
 }
 
 
+WORSE = training(correct_but(1), **LONG, **KERAS)
+
+
 @pytest.fixture
 def baseline(call, tmp_path) -> Path:
     store_run(tmp_path / "before", training(**LONG), training(**LONG, **KERAS))
@@ -58,7 +61,7 @@ def test_a_loss_that_differs_from_some_epoch_on_is_found_at_the_next_that_is_kep
 
 
 def test_a_pair_that_no_longer_agrees_is_worse(against):
-    code, found = against(training(**LONG), training(correct_but(1), **LONG, **KERAS))
+    code, found = against(training(**LONG), WORSE)
     assert (code, found["verdict"]) == (1, "worse")
     assert found["pairs"][0]["verdict"] == "worse"
 
@@ -86,6 +89,11 @@ def test_the_newest_run_is_held_against_it(call, baseline):
     assert "after   runs/newest, 2 trainings" in answer.out
 
 
+def test_a_baseline_that_a_formatter_has_rewritten_is_one_still(call, baseline):
+    baseline.write_text(json.dumps(json.loads(baseline.read_text()), separators=(",", ":")))
+    assert call("compare", baseline, "before").code == 0
+
+
 def test_only_a_baseline_is_written_over(call, baseline):
     assert call("baseline", "save", "before").code == 0
     Path("notes.json").write_text("{}")
@@ -99,6 +107,8 @@ def test_only_a_baseline_is_written_over(call, baseline):
     ("old", "new"),
     [
         ('"kept": [1, 2, 5, 10, 20, 50, 100]', '"kept": [1]'),
+        ('"kept": [1, 2, 5, 10, 20, 50, 100]', '"kept": [1, 2, 5, 10, 20, 50, 60]'),
+        ('"kept": [1, 2, 5, 10, 20, 50, 100]', '"kept": [1, 5, 2, 10, 20, 50, 100]'),
         ('"dtype": "float64"', '"dtype": "float16"'),
         ('"trainings": [', '"training": ['),
         ("}", ""),
@@ -108,3 +118,76 @@ def test_a_damaged_baseline_is_refused(baseline, old, new):
     baseline.write_text(baseline.read_text().replace(old, new, 1))
     with pytest.raises(RequestError, match="baseline"):
         read_baseline(baseline)
+
+
+def without_its_pair(found):
+    found.pop()
+
+
+def with_its_pair_twice(found):
+    found.append(found[0])
+
+
+def with_a_pair_of_others(found):
+    found.append(found[0] | {"pair": ["scratch", "pytorch"]})
+
+
+def with_its_pair_the_other_way_round(found):
+    found[0]["pair"].reverse()
+
+
+@pytest.mark.parametrize("name", ["results.json", "baseline.json"])
+@pytest.mark.parametrize(
+    ("alter", "says"),
+    [
+        (without_its_pair, "it lacks churn keras and scratch 0"),
+        (with_its_pair_twice, "it holds more than once churn keras and scratch 0"),
+        (with_a_pair_of_others, "holds, without both trainings, churn pytorch and scratch 0"),
+        (with_its_pair_the_other_way_round, ""),
+    ],
+)
+def test_the_pairs_of_a_file_are_those_of_its_trainings(call, baseline, name, alter, says):
+    path = baseline if name == "baseline.json" else baseline.parent / "before" / name
+    stored = json.loads(path.read_text())
+    alter(stored["pairs" if path == baseline else "agreement"])
+    path.write_text(json.dumps(stored))
+    answer = call("compare", path, store_run(Path("after"), training(**LONG), WORSE))
+    assert (answer.code, says in answer.err) == (2 if says else 1, True)
+
+
+def test_a_training_that_a_file_holds_twice_is_refused(call, baseline):
+    path = baseline.parent / "before/results.json"
+    stored = json.loads(path.read_text())
+    path.write_text(json.dumps(stored | {"cells": [*stored["cells"], stored["cells"][0]]}))
+    answer = call("compare", path, "before")
+    assert (answer.code, "it holds churn scratch 0 twice" in answer.err) == (2, True)
+
+
+def of_two_phases(later, generator=(3.0, 2.0, 1.0)):
+    """Return a training of two phases of three epochs, the losses of the second given."""
+    phase = {"epochs": 3, "n_train": 100, "test": {"loss": 0.5, "n": 1000}}
+    history = {"loss": [0.75, 0.5, 0.25, *later], "accuracy": [0.5] * 6}
+    return training(
+        phases=[{"name": name, **phase} for name in ("one", "two")],
+        history=history | {"generator_loss": [3.0, 2.0, 1.0, *generator]},
+    )
+
+
+@pytest.mark.parametrize("kept", ["results", "baseline"])
+@pytest.mark.parametrize(
+    ("after", "verdict", "says"),
+    [
+        (of_two_phases([0.9, 0.8, 0.7]), "unchanged", ""),
+        (of_two_phases([0.9, 0.4, 0.7]), "changed", "epoch 5: the loss differs by 5.0e-01"),
+        (of_two_phases([0.9, None, 0.7]), "worse", "a loss is not finite"),
+        (of_two_phases([0.9, 0.8, 0.7], [3.0, 2.0, 2.0]), "changed", "epoch 6: the generator loss"),
+    ],
+    ids=["equal", "changed", "not finite", "another value"],
+)
+def test_every_phase_and_value_is_held_against_it(call, tmp_path, kept, after, verdict, says):
+    store_run(tmp_path / "before", of_two_phases([0.9, 0.8, 0.7]))
+    call("baseline", "save", tmp_path / "before")
+    before = tmp_path / {"results": "before/results.json", "baseline": "baseline.json"}[kept]
+    answer = call("compare", before, store_run(tmp_path / "after", after), "--json")
+    (found,) = json.loads(answer.out)["trainings"]
+    assert (found["verdict"], says in "".join(found["reasons"])) == (verdict, True)

@@ -40,6 +40,11 @@ WORSE = {  # before, after, and what the reason says
         training(correct_but(0, 1), acceptance=[0.999, 1.0]),
         "test accuracy 0.9980 left its band, 0.999 to 1.0",
     ),
+    "out of a band that moved": (
+        training(acceptance=[0.9, 1.0]),
+        training(acceptance=[0.1, 0.2]),
+        "test accuracy 1.0000 left its band, 0.1 to 0.2",
+    ),
 }
 
 

@@ -174,6 +174,21 @@ def test_a_comparison_says_the_same_everywhere(tmp_path, told):
     told("compare", before, "nowhere").check("refused", 2)
 
 
+def test_trainings_that_cannot_be_compared_are_skipped_and_counted(tmp_path, told):
+    kept, gone, new = (training(experiment=name) for name in ("xor", "circle", "mnist"))
+    before = store_run(tmp_path / "before", kept, gone, training())
+    after = store_run(tmp_path / "after", kept, new, training(data={"sha256": "ff" * 32}))
+    found = told("compare", before, after)
+    found.check("unchanged", 0)
+    skipped = {case.get("name"): case.find("skipped") for case in found.suite.iter("testcase")}
+    said = {name: each.get("message")[:14] for name, each in skipped.items() if each is not None}
+    assert said == {
+        **{"churn scratch 0": "not comparable", "circle scratch 0": "only before"},
+        "mnist scratch 0": "only after",
+    }
+    assert "1 not comparable; 1 only before; 1 only after." in found.summary
+
+
 def test_a_junit_file_that_cannot_be_written_is_refused_before_anything_is_done(call, tmp_path):
     answer = call("run", "xor", "--junit", tmp_path / "nowhere" / "junit.xml")
     assert answer.code == 2

@@ -101,6 +101,20 @@ def test_trainings_with_other_limits_have_other_inputs_whatever_they_say_of_thei
     assert entry.reason == "the numbers of training rows differ"
 
 
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"source_sha256": "d1"}, "the source code differs: one was trained before it was changed"),
+        ({"environment": {"threads": 2}}, "the numbers of threads differ: 1, and 2"),
+    ],
+)
+def test_trainings_by_other_code_or_threads_are_no_pair_that_agrees(other, reason):
+    (entry,) = compare_all(pair("float64", **other))
+    assert (entry.verdict, entry.inputs_differ, entry.reason) == ("differ", True, reason)
+    (entry,) = compare_all(pair("float64", **other, losses=[0.5]))
+    assert entry.reason == reason
+
+
 def test_without_a_floor_float32_is_judged_by_its_inputs_only():
     (entry,) = compare_all(pair(losses=[0.75]))
     assert (entry.verdict, entry.tolerance, entry.reason) == (None, None, "")

@@ -10,8 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.harness import execute
+from experiments.harness.plan import plan
 from experiments.harness.records.models import Results
-from experiments.harness.records.store import Store, to_json
+from experiments.harness.records.store import BUILT, Store, to_json
+from experiments.harness.request import Request
+from experiments.harness.workers.progress import make_progress
 from frameworks import weight_files
 from frameworks.errors import RequestError
 from frameworks.files import write_atomically
@@ -216,3 +220,20 @@ def test_results_csv_is_tidy_and_opens_in_one_line(tmp_path):
     assert {name: kind.kind for name, kind in table.dtypes.items() if name not in cell} == {
         **{"data": "O", "source": "O", "loss": "f", "accuracy": "f"}
     }
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def test_results_of_fewer_trainings_are_removed_before_the_others_are_trained(
+    monkeypatch, tmp_path
+):
+    planned = plan(Request(["xor"], ["scratch"], out=tmp_path))
+    monkeypatch.setattr(execute, "Runner", interrupted)
+    with planned.store.at_work(make=True), make_progress(quiet=True) as progress:
+        for name in BUILT:
+            (tmp_path / name).touch()
+        with pytest.raises(KeyboardInterrupt):
+            list(execute.train(planned, planned.missing(), 1, 60, progress))
+    assert not [name for name in BUILT if (tmp_path / name).exists()]

@@ -1,7 +1,7 @@
 """Two sides of an experiment, to be walked."""
 
-from experiments.harness.cli.diverge import split_of
 from experiments.harness.experiment import Experiment
+from experiments.harness.sides import split_of
 from experiments.registry import find_experiment
 from frameworks.diverge import Side
 

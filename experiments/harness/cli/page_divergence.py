@@ -1,0 +1,167 @@
+"""Where two implementations of a page first differ: found, and printed."""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from datasets import Policy
+from experiments.harness.outcomes import Case, Outcome, Verdict
+from frameworks.errors import RequestError, choose
+
+if TYPE_CHECKING:
+    from experiments.harness.experiment import Experiment
+    from frameworks.diverge import Side, Walk
+    from frameworks.diverge.findings import Level
+    from frameworks.live.report import Report
+
+__all__ = ["compare_page", "outcome_of"]
+
+_STEPS = 200  # of an explanation, unless --steps is given
+
+
+def compare_page(
+    heard: Callable[[], None],
+    what: str,
+    between: str,
+    dtype: str,
+    seed: int,
+    settings: list[str] | None,
+    epochs: int | None,
+    steps: int | None,
+    single_step: bool,
+    explain_all: bool,
+    floor: int,
+    limit: int | None,
+    data: Policy,
+    data_dir: str | None,
+    as_json: bool,
+    **_others: Any,
+) -> Outcome:
+    """Compare two implementations of a page, and print what was found."""
+    from threadpoolctl import threadpool_limits
+
+    from experiments.harness.page_code import named
+    from experiments.registry import find_experiment
+    from frameworks.agreement.noise_floor import check_floor
+    from frameworks.backends import BACKENDS
+    from frameworks.console import progress_bar
+
+    check_floor(floor)
+    names = _two(between)
+    found = _with_settings(find_experiment(what), settings or [])
+    _check(found, names, dtype)
+    failure = f"comparing {' and '.join(names)} on {found.name} failed"
+    with named(failure, found.source), threadpool_limits(1), progress_bar() as report:
+        for name in names:
+            BACKENDS[name].settled()
+        from experiments.harness.phases import How
+        from experiments.harness.sides import sides
+        from frameworks.diverge import Walk, walk
+
+        how = How(dtype, seed, epochs or found.spec.epochs, limit)
+        walks: list[Walk] = []
+
+        def advance(what: str, done: float, total: float | None) -> None:
+            heard()
+            report(what, done, total)
+
+        for a, b in sides(found, found.load_data(data, data_dir), how, names, steps):
+            if explain_all:  # of several phases the first
+                break
+            walks.append(walk(a, b, steps, single_step, advance, floor))
+            if walks[-1].parts:
+                break
+    if not explain_all:
+        return _print(walks, as_json)
+    with named(failure, found.source), threadpool_limits(1):
+        explained = _explain(a, b, dtype, seed, steps or _STEPS)
+    print(json.dumps(explained.to_dict(), indent=2) if as_json else explained)
+    return outcome_of(explained.verdict, explained.levels, explained.against)
+
+
+def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "Report":
+    """Compare the networks of two sides as models of one's own, to the last cause."""
+    from frameworks.live.entry import diverge
+    from frameworks.program import Program
+
+    size = min(a.batch_size, len(a.rows[0]))
+    (ours, opened), (theirs, _), (X, y) = a.open(), b.open(), a.rows
+    if isinstance(opened.adapter.parts, Program):
+        raise RequestError(
+            f"--explain-all remedies one network with one loss, and {a.blueprint.name} has a step "
+            "of its own: without the option, the first difference is named with its cause"
+        )
+    options: Any = {"dtype": dtype, "seed": seed, "steps": steps, "batch_size": size}
+    return diverge(ours, theirs, X, y, explain_all=True, **options)
+
+
+def outcome_of(verdict: Verdict, levels: "Sequence[Level]", against: list[str]) -> Outcome:
+    """Return the outcome of levels; the first that differs has all that went against."""
+    cases, left = [], tuple(against)
+    for level in levels:
+        why = "no limit applies" if level.verdict == "measured" else ""
+        mine = left if level.verdict == "parted" else ()
+        left = () if mine else left
+        cases.append(Case("levels", level.name, mine, not_judged=why))
+    if left:
+        cases.append(Case("levels", "single steps", left))
+    return Outcome("lockstep diverge", verdict, cases, " ".join(against))
+
+
+def _with_settings(experiment: "Experiment", settings: list[str]) -> "Experiment":
+    """Return an experiment with other numbers, one value each."""
+    from frameworks.spec_values import parse_grid
+
+    grid = parse_grid(experiment.spec, settings, experiment.name)
+    if len(grid) > 1:
+        raise RequestError(f"diverge compares one training: give one value each, not {len(grid)}")
+    return experiment.changed(grid[0])
+
+
+def _two(between: str) -> list[str]:
+    from frameworks.backends import BACKENDS
+
+    names = [name.strip() for name in between.split(",")]
+    if len(names) != 2:
+        raise RequestError(f"--between takes two names, as in scratch,keras; got {between!r}")
+    return [choose("implementation", name, BACKENDS) for name in names]
+
+
+def _check(experiment: "Experiment", names: Iterable[str], dtype: str) -> None:
+    """Give this process the environment that both need, before either is loaded.
+
+    RequestError if one of them cannot train the experiment, or both not in one process.
+    """
+    from experiments.harness.records.environment import thread_variables
+    from frameworks.backends import BACKENDS
+
+    together = thread_variables(1)
+    for name in names:
+        backend = BACKENDS[name]
+        if why := backend.cannot_train(experiment.blueprint, dtype) or backend.missing():
+            raise RequestError(why)
+        for variable, value in backend.variables.items():
+            if together.setdefault(variable, value) != value:
+                raise RequestError(
+                    f"{' and '.join(names)} cannot be compared in one process: one needs "
+                    f"{variable}={together[variable]}, the other {variable}={value}"
+                )
+    os.environ.update(together)
+
+
+def _print(walks: "list[Walk]", as_json: bool) -> Outcome:
+    """Print what was found, phase by phase."""
+    from pydantic import TypeAdapter
+
+    from frameworks.console import make_console
+    from frameworks.diverge.show import Divergence, show
+    from frameworks.diverge.show import as_json as document
+
+    found = document(walks[-1])  # of several phases the last that was walked: they agree up to it
+    if as_json:
+        print(TypeAdapter(Divergence).dump_json(found, indent=2).decode())
+    else:
+        for done in walks:
+            show(make_console(), done)
+    return outcome_of(found.verdict, found.levels, found.against)

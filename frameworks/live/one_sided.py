@@ -1,0 +1,51 @@
+"""What one of two traces does not hold, and which is therefore not compared: said, not passed over.
+
+Layers and weights without a counterpart are said where they are matched.
+"""
+
+from collections.abc import Iterator
+
+from frameworks.console import counted
+from frameworks.live.pairs import Pair
+from frameworks.recordings.trace import Trace
+
+__all__ = ["one_sided"]
+
+
+def one_sided(pair: Pair) -> Iterator[str]:
+    """Yield a sentence on the precision, the steps and the outputs that only one side has."""
+    a, b = pair.names
+    if pair.a.dtype != pair.b.dtype:
+        yield f"{a} computed in {pair.a.dtype}, {b} in {pair.b.dtype}: compare two of one precision"
+    held = [_steps_held(trace) for trace in (pair.a, pair.b)]
+    if held[0] != held[1]:
+        both = min(held)
+        first = f"steps 1 to {both}" if both > 1 else "step 1"
+        which = f"{first} alone" if both else "no step"
+        yield (
+            f"the gradients and weights of {which} are compared: {a} holds those of "
+            f"{counted(held[0], 'step')}, {b} of {held[1]}"
+        )
+    yield from _lone_outputs(pair)
+
+
+def _lone_outputs(pair: Pair) -> Iterator[str]:
+    counts = len(pair.a.outputs), len(pair.b.outputs)
+    if counts[0] == counts[1]:
+        return
+    a, b = pair.names
+    if 0 in counts:
+        yield f"the outputs are not compared: {(a, b)[counts[1] == 0]} does not hold them"
+        return
+    said = f"{a} has {counted(counts[0], 'output')}, {b} {counts[1]}"
+    yield f"{said}: what only one of them has is not compared"
+
+
+def _steps_held(trace: Trace) -> int:
+    """Return of how many steps, from the first, a trace holds the gradients and the weights."""
+    held = 0
+    for step in trace.steps:
+        if step.gradients is None or step.weights is None:
+            break
+        held += 1
+    return held

@@ -1,0 +1,193 @@
+"""What a PyTorch model does beside its layers is compared, or said not to be compared."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lockstep import RequestError, diverge
+
+from .modules import training
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(16, 6)), RNG.normal(size=(16, 3))
+
+
+def linear():
+    torch.manual_seed(0)
+    return nn.Linear(6, 3)
+
+
+def compared(one, other, **options):
+    sides = [training(model, loss=nn.MSELoss()) for model in (one, other)]
+    return diverge(*sides, X, Y, **{"steps": 3, "batch_size": 8, **options})
+
+
+def said(report):
+    return "\n".join(report.notes)
+
+
+def hooked(hook):
+    model = linear()
+    model.weight.register_hook(hook)
+    return model
+
+
+def test_hooks_of_gradients_act_on_the_copies_that_are_trained():
+    report = compared(linear(), hooked(lambda g: 3 * g))
+    assert report.cause == "the gradient of kernel in the second pytorch is 3 times that in the " \
+                           "first pytorch", str(report)  # fmt: skip
+    assert compared(hooked(lambda g: 3 * g), hooked(lambda g: 3 * g)).same
+
+
+def test_hooks_that_step_optimizers_of_their_own_are_refused():
+    model = linear()
+    model.bias.register_post_accumulate_grad_hook(lambda p: None)
+    with pytest.raises(RequestError, match="bias has a hook that runs after its gradient"):
+        compared(model, linear())
+
+
+class Averaged(nn.Linear):
+    """Keeps a running mean that no layer of PyTorch's knows of, and returns without it."""
+
+    def __init__(self):
+        super().__init__(6, 3)
+        self.register_buffer("running", torch.zeros(3))
+        self.register_buffer("constant", torch.ones(3))
+
+    def forward(self, x):
+        output = super().forward(x)
+        if self.training:
+            self.running += output.detach().mean(0)
+        return output
+
+
+def test_a_buffer_that_changes_and_is_not_compared_is_said_to_be():
+    report = compared(Averaged(), Averaged())
+    assert report.same
+    assert "the buffer running changes in training, and is not compared" in report.notes
+    assert "constant" not in said(report)
+
+
+class Dropping(nn.Module):
+    """A convolution whose whole channels may be dropped."""
+
+    def __init__(self, rate):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.drop = nn.Conv1d(1, 4, 3), nn.Dropout1d(rate)
+        self.out = nn.Linear(16, 3)
+
+    def forward(self, x):
+        return self.out(self.drop(self.conv(x[:, None])).flatten(1))
+
+
+def test_rates_of_alpha_dropout_are_compared_as_they_are_stated():
+    def alpha(rate):
+        return nn.Sequential(linear(), nn.AlphaDropout(rate))
+
+    assert compared(alpha(0.5), alpha(0.25)).place == "layer 1"
+    assert compared(alpha(0.5), alpha(0.5)).same
+
+
+def test_a_parameter_of_a_single_number_keeps_its_shape():
+    class Scaled(nn.Linear):
+        def __init__(self):
+            super().__init__(6, 3)
+            self.scale = nn.Parameter(torch.tensor(2.0))
+
+        def forward(self, x):
+            return self.scale * super().forward(x)
+
+    report = compared(Scaled(), Scaled())
+    assert report.same, str(report)
+
+
+def test_rates_of_dropout_that_drops_nothing_here_are_compared_as_they_are_stated():
+    report = compared(Dropping(0.5), Dropping(0.25), explain_all=True)
+    assert report.cause == "the first pytorch has p=0.5 in drop, the second pytorch p=0.25 in drop"
+    assert report.explanation.rest == "", str(report)
+    same = compared(Dropping(0.5), Dropping(0.5))
+    assert same.same
+    assert "dropout1d drops nothing: its masks cannot be handed over" in same.notes
+
+
+class Skipping(nn.Linear):
+    """Returns zeros at random, more or less often."""
+
+    def __init__(self, rate):
+        torch.manual_seed(0)
+        super().__init__(6, 3)
+        self.rate = rate
+
+    def forward(self, x):
+        output = super().forward(x)
+        return 0 * output if self.training and torch.rand(()) < self.rate else output
+
+
+def test_what_is_drawn_beside_dropout_is_drawn_anew_in_every_step():
+    """Of the first numbers that the seeds 0, 1, 2, ... draw, that of 6 is between the two rates."""
+    report = compared(Skipping(0.5), Skipping(0.6), steps=7)
+    assert (report.level, report.step) == ("trajectory", 7), str(report)
+    report = compared(Skipping(0.5), Skipping(0.5))
+    assert report.same
+    assert "random numbers are drawn beside dropout" in said(report)
+
+
+class Autocast(nn.Linear):
+    """A dense layer in the precision that autocast chooses."""
+
+    def __init__(self, enabled):
+        torch.manual_seed(0)
+        super().__init__(6, 3)
+        self.enabled = enabled
+
+    def forward(self, x):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.enabled):
+            return super().forward(x)
+
+
+def test_narrow_precision_is_said_not_to_be_compared_in_float64():
+    report = compared(Autocast(True), linear().bfloat16())
+    assert "autocast leaves float64 as it is" in said(report)
+    assert "bfloat16 is computed in float64 throughout" in said(report)
+
+
+def test_autocast_is_a_difference_in_float32():
+    assert compared(Autocast(False), Autocast(True), dtype="float32").level == "forward"
+
+
+class OwnSchedule:
+    """Halves the rate in every step, and does not say of which optimizer."""
+
+    def __init__(self, optimizer):
+        self.trained = optimizer
+
+    def step(self):
+        self.trained.param_groups[0]["lr"] /= 2
+
+
+def test_schedules_are_those_of_the_optimizer_given_or_said_not_to_be():
+    side = training(linear(), loss=nn.MSELoss())
+    other = torch.optim.SGD(side.model.parameters(), lr=1.0)
+    stale = torch.optim.lr_scheduler.StepLR(other, 1)
+    plain = training(linear(), loss=nn.MSELoss())
+
+    def with_schedule(scheduler):
+        given = training(linear(), loss=nn.MSELoss(), scheduler=scheduler)
+        return diverge(plain, given, X, Y, steps=4, batch_size=8)
+
+    report = with_schedule(stale)
+    assert report.same
+    assert "the scheduler is of another optimizer" in said(report)
+    with pytest.raises(RequestError, match=re.escape("has a method step, but int has none")):
+        with_schedule(3)
+
+
+def test_a_schedule_of_ones_own_is_followed():
+    side = training(linear(), loss=nn.MSELoss())
+    object.__setattr__(side, "scheduler", OwnSchedule(side.optimizer))
+    report = diverge(training(linear(), loss=nn.MSELoss()), side, X, Y, steps=4, batch_size=8)
+    assert report.level == "trajectory", str(report)
