@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from scratch import SGD, Adam, Batch, Dense, MeanSquaredError, Sequential, Tanh, iter_seeds
+from scratch import (
+    SGD,
+    Adam,
+    Batch,
+    Dense,
+    Dropout,
+    MeanSquaredError,
+    Sequential,
+    Tanh,
+    iter_epochs,
+    iter_seeds,
+)
 from scratch.compiler import Parts
 from scratch.compiler.tracing import CannotFollow, Trace, plain
 
@@ -45,3 +56,22 @@ def test_elements_at_computed_places_are_not_followed():
     assert plain(x.take(np.array([0, 2]))).tolist() == [0, 2]
     with pytest.raises(CannotFollow, match="at computed places"):
         x.take(places * 2)
+
+
+def test_compiled_steps_take_the_masks_that_are_handed_over_for_each():
+    def trained(compiled):
+        layers = Dropout(0.5), Dense(2, 3), Tanh() if compiled else with_own(Tanh, "forward")
+        network = Sequential(*layers, Dense(3, 1)).initialize(np.random.default_rng(0))
+        rng, X = np.random.default_rng(1), np.random.default_rng(2).normal(size=(12, 2))
+        results = iter_epochs(
+            network,
+            MeanSquaredError(),
+            SGD(0.1),
+            Batch(X, X[:, :1]),
+            [None] * 4,
+            2,
+            masks=lambda n: [2.0 * (rng.random((n, 2)) >= 0.5)],
+        )
+        return [result.loss for result in results], network.theta.tolist()
+
+    assert trained(compiled=True) == trained(compiled=False)
