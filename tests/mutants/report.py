@@ -150,7 +150,7 @@ def mutants_of(file):
 
 def _group(file, is_sample):
     path = file.removeprefix("scratch/")
-    return (path.rpartition("/")[0] or "its own files") if is_sample else path
+    return (path.rpartition("/")[0] or "scratch") if is_sample else path
 
 
 def _killed(counts):
