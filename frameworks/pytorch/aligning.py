@@ -7,8 +7,10 @@ are set before each step and taken back after it.
 """
 
 import math
+from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Adam, Optimizer
 
@@ -60,6 +62,8 @@ class Remedies:
             False,
         ):
             use_biased_running_variance(thing)
+        elif isinstance(thing, nn.GELU) and name == "constant":
+            thing.forward = partial(_gelu, value, thing.approximate == "tanh")  # type: ignore[method-assign]
         else:
             return False
         self._hooked.setdefault(place, {})[name] = value
@@ -82,3 +86,10 @@ class Remedies:
     def _after(self, optimizer: Optimizer, *_: Any) -> None:
         for group, (lr, eps) in zip(optimizer.param_groups, self._own, strict=True):
             group["lr"], group["eps"] = lr, eps
+
+
+def _gelu(constant: float, approximate: bool, z: torch.Tensor) -> torch.Tensor:
+    """Return GELU with √½, or with 0.044715 in its approximation, rounded as elsewhere."""
+    if approximate:
+        return 0.5 * z * (1 + torch.tanh(math.sqrt(2 / math.pi) * (z + constant * z**3)))
+    return 0.5 * z * (1 + torch.erf(constant * z))

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from frameworks.pytorch.aligning import Remedies
 from frameworks.pytorch.hooks import use_biased_running_variance
 from lockstep import Training, diverge
+from scratch import GELU
 
 from .modules import training
 
@@ -145,3 +147,27 @@ def test_every_stock_default_that_differs_is_explained_down_to_the_last_digit():
     assert report.explanation.rest == "", str(report)
     shares = [each.share for each in report.explanation.found]
     assert sum(shares) == pytest.approx(1, abs=1e-9)  # all of it, but for rounding
+
+
+def test_what_lies_behind_the_rounded_constant_of_a_gelu_is_found():
+    ours = compiled(L.Input((6,)), L.Dense(8, "gelu"), L.Dense(3, activation="softmax"))
+    theirs = nn.Sequential(nn.Linear(6, 8), nn.GELU(), nn.Linear(8, 3))
+    faster = training(theirs, optimizer=lambda p: torch.optim.SGD(p, lr=2 * RATE))
+    *_, X, y = dense()
+    report = diverge(ours, faster, X, y, steps=10, batch_size=8, explain_all=True)
+    constant, rate = (each.cause.sentence for each in report.explanation.found)
+    assert "keras has √½ = 0.7071067691 in dense" in constant
+    assert "learning_rate=0.03125" in rate
+    assert "With all remedies the two agree." in str(report)
+    assert "ops.erf(x * 2**-0.5)" in str(report)
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+def test_a_gelu_that_is_given_tensorflows_constant_computes_what_tensorflow_does(approximate):
+    module = nn.Sequential(nn.GELU("tanh" if approximate else "none"), nn.Linear(1, 1))
+    constant = float(np.float32(0.044715 if approximate else 0.5**0.5))
+    assert Remedies(descending(module)).change("0", "constant", constant)
+    X = np.linspace(-3, 3, 101)[:, None]
+    expected = GELU.keras(approximate=approximate).forward(X)
+    # 1 + erf and 2 - erfc round otherwise: 3e-16 of numbers up to 3
+    assert module[0](torch.tensor(X)).numpy() == pytest.approx(expected, rel=1e-13, abs=1e-15)

@@ -75,6 +75,7 @@ _VERBS: dict[str, Callable[[Any], str]] = {
         else "normalizes, in training mode alone, with the batch statistics"
     ),
 }
+_EXACT_GELU = "write Keras' GELU as x * 0.5 * (1 + ops.erf(x * 2**-0.5)), which rounds no constant"
 _BETAS = {"correction_beta_1": "β₁", "correction_beta_2": "β₂"}
 
 
@@ -105,6 +106,8 @@ def advice(name: str, place: str, own: Facts, target: Facts, settings: Sequence[
     >>> advice("pytorch", "drop", theirs, ours, ["rate"])
     'give drop of pytorch p=0.5'
     """
+    if own.kind == "gelu" and [*settings] == ["constant"]:
+        return "" if own.values.get("approximate") else _EXACT_GELU
     written = []
     for setting in settings:
         word, _, rest = own.said.get(setting, "").partition("=")
