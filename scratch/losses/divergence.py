@@ -45,6 +45,6 @@ class KLDivergence(Loss):
         return weighted(w, y * np.log(ratio)).sum() / len(a)
 
     def backward(self) -> np.ndarray:
-        """Return da = −w y/(n a), 0 where a was clipped."""
-        da = weighted(self.w, -self.y / self.a) / len(self.a)
+        """Return da = −w y/(n a): 0 where y is 0, whatever a is, and where a was clipped."""
+        da = weighted(self.w, -self.y / np.where(self.y > 0, self.a, 1)) / len(self.a)
         return da if self.inside is None else da * self.inside

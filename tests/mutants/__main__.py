@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .operators import mutants
-from .report import PAGE, Outcomes, Report, mutants_of
+from .report import PAGE, Outcomes, Report, explained, mutants_of
 from .sampling import draw
 from .session import MutantSession, is_killed
 
@@ -48,7 +48,7 @@ def main():
 
 def try_mutants(files, chosen, outcomes, options):
     """Run the tests for the mutants; then once more, more widely, for those that were killed."""
-    known = Report(files, chosen, outcomes, WIDE, False).explained if options.again else {}
+    known = explained() if options.again else {}
     if not options.again:
         outcomes.forget(chosen)
     chosen = set(chosen)

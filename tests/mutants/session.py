@@ -145,13 +145,13 @@ class Trial:
         for test, seconds in self.seconds.items():
             files[file_of(test)] += seconds
         for file in sorted(files, key=lambda file: (-self.noticed[file], files[file])):
-            if files[file] > self.most:
-                continue
-            self.most -= files[file]
             limit_processor_time(10)
             items = session.perform_collect([file])
             items.sort(key=lambda item: self.seconds[item.nodeid])
             for item, following in zip_longest(items, items[1:]):
+                self.most -= self.seconds[item.nodeid]
+                if self.most < 0:
+                    os._exit(0)
                 limit_processor_time(10 + 10 * self.seconds[item.nodeid])
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 if session.testsfailed:

@@ -65,3 +65,8 @@ def test_tests_of_a_deleted_file_are_forgotten(measured):
 def test_line_that_runs_on_import_is_tried_with_all_tests_of_the_files_that_use_it(measured):
     assert measured.that_execute("scratch/a.py", [1]) == {OF_A: 1.0}
     assert measured.that_execute("scratch/a.py", [2]) == {OF_A: 1.0}
+
+
+def test_constants_of_a_file_that_no_test_executes_are_tried_with_all_tests(measured):
+    measured.lines["scratch/constants.py"] = {"1": [""]}
+    assert measured.that_execute("scratch/constants.py", [1]) == {OF_A: 1.0, OF_B: 2.0}

@@ -13,16 +13,21 @@ from scratch import (
     BilinearUpsample2D,
     Concatenate,
     Dense,
+    Dropout,
     Embedding,
     GroupNorm,
     LayerNorm,
     LinearUpsample1D,
     Masking,
+    MeanSquaredError,
     NearestUpsample1D,
     RMSNorm,
     SelfAttention,
+    Sequential,
     SimpleRNN,
     Softplus,
+    Tanh,
+    check_gradients,
 )
 from scratch.layers.attention import attend, attend_backward
 
@@ -138,3 +143,39 @@ def test_one_branch_alone_is_concatenated_with_nothing():
     layer = Concatenate(Dense(1, 2))
     layer.theta = [1, 2, 3, 4]
     assert layer.forward(np.array([[10.0]])).tolist() == [[13, 24]]
+
+
+def test_no_rows_have_no_predictions():
+    assert Dense(2, 3).forward(np.ones((0, 2))).shape == (0, 3)
+    assert Sequential(Dense(2, 3)).predict(np.ones((0, 2))).shape == (0, 3)
+
+
+def test_gradient_of_nothing_is_right():
+    network = Sequential(Dense(2, 1))  # W is 0, and so is dX
+    assert check_gradients(network, MeanSquaredError(), np.ones((2, 2)), np.ones((2, 1))) == []
+
+
+def test_layer_that_stands_in_two_places_has_one_gradient_for_both():
+    dense = Dense(1, 1)
+    network = Sequential(dense, Tanh(), dense)
+    network.theta = [2, 0]
+    network.forward(np.array([[1.0]]))
+    network.backward(np.ones((1, 1)))
+    both = network.grad.copy()
+    network.backward_params(np.ones((1, 1)))
+    # da/dW = tanh 2 + 2 (1 − tanh² 2) where a = 2 tanh(2 · 1), and da/db is 1 + 2 (1 − tanh² 2)
+    slope = 2 * (1 - np.tanh(2) ** 2)
+    assert network.grad.tolist() == both.tolist()
+    assert both[:2] == pytest.approx([np.tanh(2) + slope, 1 + slope])  # rounding
+
+
+def test_gradient_of_a_network_can_be_set():
+    network = Sequential(Dense(1, 1))
+    network.grad = [3, 4]
+    assert [g.tolist() for g in network.layers[0].grads] == [[[3]], [4]]
+
+
+def test_loss_and_gradient_are_those_of_evaluation_unless_training_is_asked_for():
+    network, X, y = Sequential(Dense(2, 1), Dropout(0.5)), np.ones((4, 2)), np.ones((4, 1))
+    network.theta = [1, 1, 0]
+    assert network.loss_and_grad(MeanSquaredError(), X, y)[0] == 1

@@ -24,8 +24,10 @@ def test_targets_of_another_shape_than_the_outputs_are_refused(loss, shape):
         loss().forward(np.ones((2, 2)), np.ones(shape))
 
 
-def test_divergence_from_nothing_where_nothing_is_expected_is_zero():
-    assert KLDivergence().forward(np.array([[0.0, 1.0]]), np.array([[0.0, 1.0]])) == 0
+def test_divergence_from_nothing_where_nothing_is_expected_is_zero_and_so_is_its_gradient():
+    loss = KLDivergence()
+    assert loss.forward(np.array([[0.0, 1.0]]), np.array([[0.0, 1.0]])) == 0
+    assert loss.backward().tolist() == [[0, -1]]
 
 
 def test_divergence_without_a_clip_takes_numbers_above_one_as_they_are():

@@ -3,7 +3,20 @@
 import numpy as np
 import pytest
 
-from scratch import LAMB, Adadelta, Adamax, Lion, NAdam
+from scratch import (
+    LAMB,
+    SGD,
+    Adadelta,
+    Adamax,
+    Batch,
+    Dense,
+    Lion,
+    MeanSquaredError,
+    NAdam,
+    Sequential,
+    TrainOnly,
+    iter_seeds,
+)
 
 ABOVE_0, FRACTION = "must be above 0, got 0", "must be at least 0 and below 1, got 1"
 NOT_NEGATIVE = "must be at least 0, got -1"
@@ -55,3 +68,19 @@ def test_nadam_keeps_its_product_and_multiplies_by_numbers_that_leave_float32_as
     nadam = NAdam()
     assert {type(number) for number in nadam.advance(np.ones(2, np.float32))} == {float}
     assert nadam.state.keys() == {"t", "m", "v", "product"}
+
+
+def test_only_what_is_trained_is_kept_of_arrays_that_are_cut_from_the_parameters():
+    optimizer = TrainOnly(np.array([True, False, True, False]), SGD(1))
+    W, b = optimizer.only_trained([np.array([[1.0, 2.0, 3.0]]), np.array([4.0])])
+    assert (W.tolist(), b.tolist()) == ([[1, 0, 3]], [0])
+
+
+@pytest.mark.parametrize(("count", "accuracy"), [(True, 0.5), (False, None)])
+def test_seeds_trained_at_once_count_classes_where_that_is_asked_for(count, accuracy):
+    networks = [Sequential(Dense(1, 1)) for _ in range(2)]  # with outputs of 0: the first class
+    data, optimizers = Batch(np.ones((2, 1)), np.array([[0.0], [1.0]])), [SGD(0.1), SGD(0.1)]
+    (epoch,) = iter_seeds(
+        networks, MeanSquaredError(), optimizers, data, [[None] * 2], 2, count=count
+    )
+    assert [each.accuracy for each in epoch] == [accuracy, accuracy]
