@@ -18,9 +18,9 @@ from scratch import (
     iter_epochs,
 )
 from scratch.compiler import Parts, Step, program, rewriting
-from scratch.compiler.calls import copy_into
+from scratch.compiler.calls import Call, copy_into
 from scratch.compiler.program import Program
-from scratch.compiler.rewriting import give_equal_bits
+from scratch.compiler.rewriting import give_equal_bits, rewrite
 from scratch.compiler.source import Names
 from scratch.compiler.tracing import Trace, plain
 
@@ -180,3 +180,26 @@ def test_the_first_results_are_known_after_as_many_steps_as_compiling_takes():
     for _ in range(3):
         next(epochs)
     assert len(asked) == 3 + 64
+
+
+def watched(trace, *arrays):
+    for a in arrays:
+        trace.watch(a)
+    return arrays
+
+
+def test_gradients_that_do_not_lie_one_after_the_other_stay_two_calls():
+    trace = Trace()
+    X, ones, dz = watched(trace, np.ones((4, 2)), np.ones((4, 3)), np.ones((4, 3)))
+    dW, db = watched(trace, np.zeros((2, 3)), np.zeros(3))
+    trace.padded.append((X, ones))
+    calls = [Call(np.matmul, (X.T, dz), dW, {}), Call(np.add.reduce, (dz,), db, {"axis": 0})]
+    assert rewrite(trace, calls, [dW, db]) == (calls, [])
+
+
+def test_a_bias_behind_a_matrix_that_has_gaps_stays_a_call_of_its_own():
+    trace = Trace()
+    X, base, z, sum_ = watched(trace, *(np.ones(n) for n in ((4, 2), (3, 4), (4, 2), (4, 2))))
+    W, b = base[:2, :2], base[1, :2]  # W's second row, which lies where its numbers would end
+    calls = [Call(np.matmul, (X, W), z, {}), Call(np.add, (z, b), sum_, {})]
+    assert rewrite(trace, calls, [sum_]) == (calls, [])

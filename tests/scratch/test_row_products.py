@@ -112,3 +112,15 @@ def test_sums_along_other_axes_of_other_layouts_and_types_stay_as_they_are():
         Call(np.add.reduce, (X > 0,), np.empty(32, int), {"axis": 0}),
     ]
     assert rearrange_rows(calls) == calls
+
+
+def test_rows_are_not_cut_into_parts_of_fewer_than_sixteen():
+    call = product(32, 64, 1600)  # 3 million multiplications; small in parts of 8 rows
+    assert rearrange_rows([call]) == [call]
+
+
+def test_a_sum_that_is_not_written_in_a_row_stays_a_sum():
+    call = total(64, 8)
+    apart = call._replace(out=np.empty((8, 2))[:, 0])
+    assert len(rearrange_rows([call])) == 2
+    assert rearrange_rows([apart]) == [apart]
