@@ -66,7 +66,7 @@ def find_experiment(name: str) -> Experiment:
             )
         module = f"experiments.{choose('experiment', name, EXPERIMENTS)}"
         if module in sys.modules:
-            return sys.modules[module].EXPERIMENT
+            return import_module(module).EXPERIMENT  # once another thread has loaded all of it
         spec = find_spec(module)
         assert spec is not None
         return _unchanged(Path(str(spec.origin)), lambda: import_module(module).EXPERIMENT)

@@ -107,3 +107,34 @@ def test_threads_of_one_program_at_once(torture, figure, tmp_path):
     assert all("another command is at work" in w or "choose another folder" in w for w in refusals)
     assert not [path for out in outs for path in Path(out).rglob(".*")]
     figure(f"{rounds} rounds of 4 threads: {trained} trained, {len(refusals)} refused, 0 failed")
+
+
+FINDING = """
+import sys, threading
+from experiments.registry import EXPERIMENTS, find_experiment
+
+sys.setswitchinterval(1e-6)
+barrier = threading.Barrier(8)
+
+def find():
+    try:
+        for name in EXPERIMENTS:
+            barrier.wait()
+            find_experiment(name)
+    except BaseException:
+        barrier.abort()  # which ends the other threads, too
+        raise
+
+threads = [threading.Thread(target=find) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_threads_that_need_a_page_at_once_all_get_it_whole():
+    done = subprocess.run(
+        [sys.executable, "-c", FINDING], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == ""
