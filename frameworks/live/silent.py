@@ -26,7 +26,8 @@ def compare_silent(pair: Pair) -> Iterator[Compared]:
     for k, (i, j) in enumerate(pair.matching.layers):
         x, y = a[i].facts, b[j].facts
         states_all = x.values and y.values
-        for name in set(SILENT) & set(differing(x, y)):
+        unequal = differing(x, y)
+        for name in (each for each in SILENT if each in unequal):
             ours, theirs = x.values.get(name), y.values.get(name)
             if name == "noise" or states_all:
                 place = joined(place_of(a, i), place_of(b, j))

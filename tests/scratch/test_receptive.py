@@ -48,8 +48,7 @@ def test_outputs_and_gradients_are_those_of_the_layers_one_by_one(name):
     outputs = network.forward(X, training=True)
     dX = network.backward(np.sin(np.arange(outputs.size)).reshape(outputs.shape))
     for actual, wanted in zip([outputs, dX, *network.grads], expected, strict=True):
-        # sums over fewer zeros are rounded in another order: 2e-16 of numbers of the size of 1
-        np.testing.assert_allclose(actual, wanted, rtol=1e-13, atol=1e-14)
+        np.testing.assert_allclose(actual, wanted, rtol=1e-13, atol=1e-14)  # sums in another order
 
 
 def test_a_convolution_is_not_computed_where_its_pool_drops_it():
