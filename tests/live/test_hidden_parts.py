@@ -7,8 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from frameworks.live.silent import SILENT, compare_silent
+from frameworks.recordings.trace import Facts
 from lockstep import RequestError, diverge
 
+from .hand_made import layer_trace, pair_of
 from .modules import training
 
 RNG = np.random.default_rng(0)
@@ -245,3 +248,11 @@ def test_a_schedule_of_ones_own_is_followed():
     object.__setattr__(side, "scheduler", OwnSchedule(side.optimizer))
     report = diverge(training(linear(), loss=nn.MSELoss()), side, X, Y, steps=4, batch_size=8)
     assert report.level == "trajectory", str(report)
+
+
+def test_the_strengths_of_switched_off_noise_are_compared_in_one_order():
+    some, other = (Facts("lstm", dict.fromkeys(SILENT, value)) for value in (0.25, 0.5))
+    a, b = (
+        layer_trace(name, facts, [X], X) for name, facts in (("keras", some), ("pytorch", other))
+    )
+    assert [found.key[0] for found in compare_silent(pair_of(a, b))] == [*SILENT]
