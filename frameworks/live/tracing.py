@@ -202,9 +202,8 @@ class _Tracer:
 
     def _hand(self, step: int) -> None:
         course, model = self.course, self.model
-        if self.dropped:
-            rows = len(course.batches[step])
-            model.hand_masks(step_masks(course.seed, step, rows, self.dropped, model.dtype))
+        rows = len(course.batches[step])
+        model.hand_masks(step_masks(course.seed, step, rows, self.dropped, model.dtype))
 
     def _steps(self, report: Advance) -> Iterator[StepTrace]:
         course, model = self.course, self.model

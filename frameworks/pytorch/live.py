@@ -17,12 +17,12 @@ from frameworks.pytorch.copying import copy_training, left_in_evaluation, unwrap
 from frameworks.pytorch.facts import loss_facts, optimizer_facts, schedule_facts
 from frameworks.pytorch.handing import Handed, handing
 from frameworks.pytorch.live_weights import LiveWeights
-from frameworks.pytorch.orientation import AS_IT_IS
+from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.orienting import Orienter, with_channels_first
 from frameworks.pytorch.stepping import OwnStep, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.user_code import compute_loss, run_model
-from frameworks.pytorch.watching import Call, Watched, array_of, tensors_in, watch
+from frameworks.pytorch.watching import Watched, array_of, tensors_in, watch
 from frameworks.recordings.trace import Arrays, LayerTrace, Weight
 
 __all__ = ["PyTorchLive"]
@@ -49,9 +49,7 @@ class PyTorchLive(LiveModel):
         self.handed = Handed(self._dtype)
         watched = self._discover(rows)
         self._orienter = Orienter(watched)
-        self.handed.orientations = [
-            self._orienter.before(i)[0] for i, call in enumerate(watched.calls) if _drops(call)
-        ]
+        self.handed.orientations = self._orientations(rows)
         self._weights = LiveWeights(self.network, watched.calls, self._orienter, self._groups())
         self.notes += [f"no layer uses {name}" for name in self._weights.unused]
         self._remedies = Remedies(self.training)
@@ -78,6 +76,17 @@ class PyTorchLive(LiveModel):
         if not watched.returned:
             raise RequestError("the PyTorch model returns no tensor")
         return watched
+
+    def _orientations(self, rows: Rows) -> list[Orientation]:
+        """Return how what each call of dropout drops from is arranged, in training mode."""
+        watched = self._watch(rows, training=True)
+        orienter = Orienter(watched)
+        known = {
+            call.tokens[0]: orienter.before(i)[0]
+            for i, call in enumerate(watched.calls)
+            if call.tokens
+        }
+        return [known.get(each, AS_IT_IS) for each in self.handed.read]
 
     @classmethod
     def adapt(cls, training: Training, X: Arrays) -> Arrays:
@@ -122,9 +131,11 @@ class PyTorchLive(LiveModel):
         self._weights.write_states(arrays)
 
     def dropped(self, rows: Rows) -> list[Dropped]:
-        with self._forward(training=False):
+        masks, self.handed.masks = self.handed.masks, None
+        with self._forward(training=True):
             run_model(self.network, self._tensors(rows.X))
-            return self.handed.dropped()
+        self.handed.masks = masks
+        return self.handed.dropped()
 
     def hand_masks(self, masks: Sequence[np.ndarray] | None) -> None:
         self.handed.masks = masks
@@ -249,10 +260,6 @@ class PyTorchLive(LiveModel):
         changed = self._remedies.change(place, name, value)
         self._read_facts()
         return changed
-
-
-def _drops(call: Call) -> bool:
-    return call.name == "dropout" or type(call.module) is nn.Dropout
 
 
 def _numbers(output: Any) -> list[torch.Tensor]:
