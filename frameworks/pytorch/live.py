@@ -13,12 +13,13 @@ from frameworks.draws import Dropped
 from frameworks.errors import RequestError
 from frameworks.live.model import LiveModel, Rows, Training
 from frameworks.pytorch.aligning import Remedies
-from frameworks.pytorch.copying import copy_training, left_in_evaluation, unwrapped
+from frameworks.pytorch.copying import copy_training, left_in_evaluation, modules_in, unwrapped
 from frameworks.pytorch.facts import loss_facts, optimizer_facts, schedule_facts
 from frameworks.pytorch.handing import Handed, handing
 from frameworks.pytorch.live_weights import LiveWeights
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.orienting import Orienter, with_channels_first
+from frameworks.pytorch.restoring import restored
 from frameworks.pytorch.stepping import OwnStep, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.user_code import compute_loss, run_model
@@ -163,19 +164,12 @@ class PyTorchLive(LiveModel):
 
     @contextmanager
     def _forward(self, training: bool, grad: bool = False) -> Iterator[None]:
-        """Run in evaluation or in training mode; buffers that training changes are restored."""
-        kept = [(b, b.clone()) for b in self.network.buffers()]
-        modes = [(m, m.training) for m in self.network.modules()]
-        self._set_mode(training)
-        try:
+        """Run in evaluation or in training mode; what that changes in the modules is restored."""
+        every = (self.network, *modules_in(self.training.loss))
+        with restored(part for each in every for part in each.modules()):
+            self._set_mode(training)
             with handing(self.handed), torch.set_grad_enabled(grad):
                 yield
-        finally:
-            for module, mode in modes:
-                module.training = mode
-            with torch.no_grad():
-                for own, before in kept:
-                    own.data.copy_(before)
 
     def _set_mode(self, training: bool) -> None:
         self.network.train(training)

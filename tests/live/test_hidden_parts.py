@@ -1,6 +1,7 @@
 """What a PyTorch model does beside its layers is compared, or said not to be compared."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -256,3 +257,43 @@ def test_the_strengths_of_switched_off_noise_are_compared_in_one_order():
         layer_trace(name, facts, [X], X) for name, facts in (("keras", some), ("pytorch", other))
     )
     assert [found.key[0] for found in compare_silent(pair_of(a, b))] == [*SILENT]
+
+
+class Counting(nn.Linear):
+    """Is damped in its first four calls, and centres its rows on an average that it keeps."""
+
+    def __init__(self, keep):
+        torch.manual_seed(0)
+        super().__init__(6, 3)
+        self.keep, self.calls, self.seen = keep, 0, []
+        self.register_buffer("average", torch.zeros(3))
+        self.held = torch.zeros(3)
+
+    def forward(self, x):
+        self.calls += 1
+        self.seen.append(len(x))
+        assert len(self.seen) == self.calls
+        h = super().forward(x) * min(1.0, self.calls / 4)
+        if not self.training:
+            return h
+        if self.keep == "in place":
+            self.average.mul_(0.75).add_(h.detach().mean(0))
+        elif self.keep == "another tensor":
+            self.average = 0.75 * self.average + h.detach().mean(0)
+        elif self.keep == "attribute":
+            self.held = 0.75 * self.held + h.detach().mean(0)
+        return h - self.average - self.held
+
+
+@pytest.mark.parametrize("keep", ["another tensor", "attribute"])
+def test_what_a_model_keeps_is_moved_by_its_own_steps_alone(keep):
+    report = compared(Counting(keep), Counting("in place"))
+    assert report.same, str(report)
+    assert ("average changes" in said(report)) and not compared(Counting(keep), Counting("")).same
+
+
+def test_a_loss_is_not_excused_where_no_step_has_moved_a_weight():
+    losses = nn.MSELoss(), nn.MSELoss(reduction="sum")
+    still = partial(torch.optim.SGD, lr=0.0)
+    sides = [training(linear(), loss=loss, optimizer=still) for loss in losses]
+    assert diverge(*sides, X, Y, steps=2, batch_size=8).level == "loss"
