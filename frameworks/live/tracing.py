@@ -174,6 +174,7 @@ class _Tracer:
         layers, outputs = model.trace_layers(first)
         loss, gradients = model.loss_and_gradients(first)
         steps = list(self._steps(report))
+        model.end()
         return Trace(
             framework=model.framework,
             dtype=model.dtype,

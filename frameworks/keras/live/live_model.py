@@ -110,6 +110,10 @@ class KerasLive(LiveModel):
         pairs = zip(fitted, (*outputs, *fitted), strict=False)
         return tuple(self._batches.adapt_target(*pair) for pair in pairs)
 
+    def leaves_target(self, position: int) -> bool:
+        """Keras' own losses fit (n,) and (n, 1) to each other; one of the user's may not."""
+        return True
+
     def weights(self) -> list[Weight]:
         arrays = self._weights.canonical(self._values(self._weights.own))
         triples = zip(self._weights.names, arrays, self._weights.trainable, strict=True)
@@ -224,6 +228,12 @@ class KerasLive(LiveModel):
     def _set_rate(self) -> None:
         if self._training.step_on == "epoch":
             set_rate(self.model.optimizer, self._training.scheduler, self._epoch)
+
+    def end(self) -> None:
+        """Put the averages of the weights into their places, if the optimizer keeps any."""
+        model = self.model
+        with lent(self.dtype):
+            model.optimizer.finalize_variable_values(model.trainable_variables)
 
     def change(self, place: str, name: str, value: Any) -> bool:
         optimizer = self.model.optimizer
