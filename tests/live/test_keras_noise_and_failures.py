@@ -83,3 +83,26 @@ def test_a_loss_of_ones_own_is_given_targets_as_fit_hands_them_over():
     X, y = RNG.normal(size=(8, 3)), RNG.normal(size=8)
     assert diverge(dense(), dense(Squared()), X, y, steps=1, batch_size=8).level == "loss"
     assert diverge(dense(), dense(Squared()), X, y[:, None], steps=1, batch_size=8).same
+
+
+class Noisy(keras.Model):
+    """Calls its noise with options of its own, before a dense layer."""
+
+    def __init__(self, noise, **options):
+        super().__init__()
+        self.noise, self.flat, self.out, self.options = noise, L.Flatten(), L.Dense(2), options
+
+    def call(self, inputs, training=False):
+        return self.out(self.flat(self.noise(inputs, **{"training": training, **self.options})))
+
+
+@pytest.mark.parametrize("noise", [L.Dropout, L.GaussianNoise])
+def test_noise_that_is_not_switched_off_in_evaluation_is_a_difference(noise):
+    def side(**options):
+        model = Noisy(noise(0.25), **options)
+        model.compile(keras.optimizers.SGD(2**-5), "mse")
+        return Training(model)
+
+    report = compared(side(training=True), side())
+    assert report.level == "forward" and "its noise" in report.difference.where, str(report)
+    assert compared(side(training=True), side(training=True)).same

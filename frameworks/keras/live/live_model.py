@@ -150,9 +150,11 @@ class KerasLive(LiveModel):
         return None if self._masks is None else [*map(self._batches.tensor, self._masks)]
 
     def trace_layers(self, rows: Rows) -> tuple[list[LayerTrace], Arrays]:
-        evaluated, outputs = self._record(rows, training=False)
+        with self._dropout.evaluated():
+            evaluated, outputs = self._record(rows, training=False)
         trained, _ = self._record(rows, training=True)
-        layers = trace_calls(evaluated, trained, self._weights, self._batches)
+        always = self._dropout.always
+        layers = trace_calls(evaluated, trained, self._weights, self._batches, always)
         return layers, self._batches.outputs(outputs)
 
     def _record(self, rows: Rows, training: bool) -> tuple[list[Call], Any]:
