@@ -76,7 +76,8 @@ def test_averages_of_weights_are_put_in_their_places_at_the_end_as_by_fit():
     rows = RNG.normal(size=(8, 3)), RNG.normal(size=8)
     sides = [dense(use_ema=True, ema_momentum=keep) for keep in (0.5, 0.75)]
     report = diverge(*sides, *rows, steps=2, batch_size=8)
-    assert report.level == "result" and "kernel" in report.place, report
+    assert report.level == "result", str(report)
+    assert "kernel" in report.place
 
 
 def test_a_loss_of_ones_own_is_given_targets_as_fit_hands_them_over():
@@ -104,5 +105,6 @@ def test_noise_that_is_not_switched_off_in_evaluation_is_a_difference(noise):
         return Training(model)
 
     report = compared(side(training=True), side())
-    assert report.level == "forward" and "its noise" in report.difference.where, str(report)
+    assert report.level == "forward", str(report)
+    assert "its noise" in report.difference.where
     assert compared(side(training=True), side(training=True)).same

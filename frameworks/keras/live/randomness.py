@@ -69,7 +69,7 @@ class HandedDropout:
 
     @contextmanager
     def evaluated(self) -> Iterator[None]:
-        """Note which layers are in training mode all the same: that is fixed where they are called."""
+        """Note which layers are in training mode all the same, as they are called so."""
         self._evaluating = True
         try:
             yield
