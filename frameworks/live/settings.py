@@ -38,13 +38,14 @@ def differing_settings(pair: Pair) -> list[Setting]:
 def without_effect(settings: Iterable[Setting], steps: int) -> str:
     """Say, of two trainings that agree, which settings differ all the same; "" if none does.
 
-    A schedule, or a limit of gradients, that acts in no step that was taken may act in a later one.
+    A schedule, a limit of gradients or the weight of a class that acts in no step that was taken
+    may act in a later one.
     """
     idle = [
         f"{row.place}: {row.name}"
         for row in settings
         if not row.equal
-        and (row.place == "schedule" or (row.place.startswith("optimizer") and row.fact))
+        and (row.place == "schedule" or (row.place.startswith(("loss", "optimizer")) and row.fact))
     ]
     taken = f"{counted(steps, 'step')}: {', '.join(idle)}"
     return f"settings that differ had no effect in {taken}" if idle else ""

@@ -312,3 +312,10 @@ def test_a_schedule_that_has_not_acted_yet_is_named_beside_the_verdict():
         "settings that differ had no effect in 1 step: schedule: kind"
     )
     assert not diverge(*sides, X, Y, steps=3, batch_size=8).same
+
+
+def test_a_setting_of_the_loss_that_no_target_meets_is_named_beside_the_verdict():
+    sides = [training(linear(), loss=nn.CrossEntropyLoss(ignore_index=k)) for k in (-100, 0)]
+    report = diverge(*sides, X, np.ones(16, int), steps=1, batch_size=8)
+    assert report.same, str(report)
+    assert "loss: class that is ignored" in report.without_effect
