@@ -152,11 +152,12 @@ class KerasLive(LiveModel):
         return layers, self._batches.outputs(outputs)
 
     def _record(self, rows: Rows, training: bool) -> tuple[list[Call], Any]:
-        masks = self._mask_tensors() if training else None
         states = self._dropout.generators
-        with self._passing(), self._dropout.handed(masks), recorded(self._leaves) as calls:
+        with self._passing(), recorded(self._leaves) as calls:
             before = self._values(states)
-            returned = self._batches.forward(rows, training)
+            masks = self._mask_tensors() if training else None
+            with self._dropout.handed(masks):
+                returned = self._batches.forward(rows, training)
             if any(map(np.any, map(np.subtract, self._values(states), before))):
                 self.notes.append("a layer draws random numbers of its own: no two runs are equal")
             return calls, returned

@@ -33,7 +33,7 @@ class HandedDropout:
             if not _drawing(layer):
                 continue
             if _takes_masks(layer):
-                layer.call = partial(self._drop, layer.rate)
+                layer.call = partial(self._drop, layer)
             else:
                 layer.call = partial(_in_evaluation, layer.call)
                 silent |= {*map(id, layer.variables)}
@@ -65,10 +65,10 @@ class HandedDropout:
         finally:
             self._dropping = False
 
-    def _drop(self, rate: float, inputs: Any, training: bool = False) -> Any:
+    def _drop(self, layer: keras.layers.Dropout, inputs: Any, training: bool = False) -> Any:
         if not training or not self._dropping:
             return inputs
-        mask = self._masks.take(rate, inputs.shape[1:], training=True)
+        mask = self._masks.take(layer.rate, inputs.shape[1:], training=True)
         return inputs if mask is None else inputs * mask
 
 
