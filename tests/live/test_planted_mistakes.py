@@ -142,3 +142,16 @@ def test_another_step_of_a_sequence_is_found_between_two_layers():
     report = diverge(plain(Sequences), mistaken, *sequences(), steps=4, batch_size=8)
     assert (report.level, report.place, report.between) == ("forward", "out", True)
     assert "takes the last step of lstm for out, the second pytorch step 1 of lstm" in report.cause
+
+
+class Averaging(Sequences):
+    def forward(self, tokens):
+        return self.out(self.lstm(self.embedding(tokens.T))[0].mean(0))
+
+
+def test_a_mean_over_the_steps_is_not_called_their_last_one():
+    report = diverge(
+        plain(Averaging), plain(Sequences, step=0), *sequences(), steps=4, batch_size=8
+    )
+    assert report.level == "forward"
+    assert report.cause is None
