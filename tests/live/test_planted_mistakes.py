@@ -1,5 +1,6 @@
 """One mistake at a time in a PyTorch training: the level, the place and the cause of each."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -155,3 +156,23 @@ def test_a_mean_over_the_steps_is_not_called_their_last_one():
     )
     assert report.level == "forward"
     assert report.cause is None
+
+
+class Counting(torch.optim.Adam):
+    def step(self, closure=None):
+        self.count = getattr(self, "count", 0) + 1
+        return super().step(closure)
+
+
+@pytest.mark.parametrize("stock", [torch.optim.Adam, Counting])
+def test_an_optimizer_of_ones_own_that_takes_the_stock_step_is_told_by_its_settings(stock):
+    torch.manual_seed(4)
+    module = nn.Sequential(nn.Linear(4, 3))
+    ours, theirs = (
+        training(module, optimizer=lambda p, of=of, lr=lr: of(p, lr=lr))
+        for of, lr in ((stock, 2**-6), (Counting, 2**-7))
+    )
+    rng = np.random.default_rng(5)
+    X, y = rng.normal(size=(16, 4)), rng.integers(0, 3, 16)
+    report = diverge(ours, theirs, X, y, steps=4, batch_size=8)
+    assert report.cause == "the first pytorch has lr=0.015625, the second pytorch lr=0.0078125"
