@@ -176,3 +176,15 @@ def test_an_optimizer_of_ones_own_that_takes_the_stock_step_is_told_by_its_setti
     X, y = rng.normal(size=(16, 4)), rng.integers(0, 3, 16)
     report = diverge(ours, theirs, X, y, steps=4, batch_size=8)
     assert report.cause == "the first pytorch has lr=0.015625, the second pytorch lr=0.0078125"
+
+
+@pytest.mark.parametrize("change", [lambda g: g.clamp(-1e-2, 1e-2), lambda g: 3 * g])
+def test_a_gradient_of_two_opposite_numbers_does_not_tell_a_factor_from_a_clip(change):
+    torch.manual_seed(4)
+    one, other = nn.Linear(4, 2), nn.Linear(4, 2)
+    other.bias.register_hook(change)
+    rng = np.random.default_rng(5)
+    X, y = rng.normal(size=(16, 4)), rng.integers(0, 2, 16)
+    report = diverge(training(one), training(other), X, y, steps=4, batch_size=8)
+    assert (report.level, report.place) == ("gradient", "bias")
+    assert report.cause is None
