@@ -8,7 +8,7 @@ import numpy as np
 
 from frameworks.draws import Dropped
 from frameworks.errors import RequestError
-from frameworks.keras.facts import optimizer_facts, schedule_facts, set_fact
+from frameworks.keras.facts import optimizer_facts, schedule_facts, set_fact, set_of_activation
 from frameworks.keras.live.batches import Batches, adapt_inputs, reason
 from frameworks.keras.live.compiling import compiled_copy, lent, set_rate, versions
 from frameworks.keras.live.layers import carried_states, find_leaves
@@ -229,10 +229,14 @@ class KerasLive(LiveModel):
     def change(self, place: str, name: str, value: Any) -> bool:
         optimizer = self.model.optimizer
         things = {leaf.path: leaf.layer for leaf in self._leaves}
+        inside = {f"{path}.activation": layer for path, layer in things.items()}
         things |= {"loss": self.model.loss, "optimizer": optimizer}
         things["schedule"] = optimizer._learning_rate
         with lent(self.dtype):
-            changed = place in things and set_fact(things[place], name, value)
+            if place in things:
+                changed = set_fact(things[place], name, value)
+            else:
+                changed = place in inside and set_of_activation(inside[place], name, value)
             if changed:
                 self._stepper.reset()
         self._read_facts()
