@@ -41,7 +41,8 @@ class KerasLive(LiveModel):
             self._build_optimizer()
             self._set_rate()
         self._find_weights(calls)
-        self._read_facts()
+        with lent(dtype):  # rates are read as training computes them
+            self._read_facts()
         self.takes_labels = takes_labels(self.model.loss)
         self.versions = versions()
 
@@ -239,5 +240,5 @@ class KerasLive(LiveModel):
                 changed = place in inside and set_of_activation(inside[place], name, value)
             if changed:
                 self._stepper.reset()
-        self._read_facts()
+            self._read_facts()
         return changed
