@@ -8,7 +8,7 @@ import numpy as np
 
 from frameworks.draws import Dropped
 from frameworks.errors import RequestError
-from frameworks.keras.facts import optimizer_facts, schedule_facts, set_fact
+from frameworks.keras.facts import optimizer_facts, schedule_facts, set_fact, set_of_activation
 from frameworks.keras.live.batches import Batches, adapt_inputs, reason
 from frameworks.keras.live.compiling import compiled_copy, lent, set_rate, versions
 from frameworks.keras.live.layers import carried_states, find_leaves
@@ -41,7 +41,8 @@ class KerasLive(LiveModel):
             self._build_optimizer()
             self._set_rate()
         self._find_weights(calls)
-        self._read_facts()
+        with lent(dtype):  # rates are read as training computes them
+            self._read_facts()
         self.takes_labels = takes_labels(self.model.loss)
         self.versions = versions()
 
@@ -158,11 +159,12 @@ class KerasLive(LiveModel):
         return layers, self._batches.outputs(outputs)
 
     def _record(self, rows: Rows, training: bool) -> tuple[list[Call], Any]:
-        masks = self._mask_tensors() if training else None
         states = self._dropout.generators
-        with self._passing(), self._dropout.handed(masks), recorded(self._leaves) as calls:
+        with self._passing(), recorded(self._leaves) as calls:
             before = self._values(states)
-            returned = self._batches.forward(rows, training)
+            masks = self._mask_tensors() if training else None
+            with self._dropout.handed(masks):
+                returned = self._batches.forward(rows, training)
             if any(map(np.any, map(np.subtract, self._values(states), before))):
                 self.notes.append("a layer draws random numbers of its own: no two runs are equal")
             return calls, returned
@@ -240,11 +242,15 @@ class KerasLive(LiveModel):
     def change(self, place: str, name: str, value: Any) -> bool:
         optimizer = self.model.optimizer
         things = {leaf.path: leaf.layer for leaf in self._leaves}
+        inside = {f"{path}.activation": layer for path, layer in things.items()}
         things |= {"loss": self.model.loss, "optimizer": optimizer}
         things["schedule"] = optimizer._learning_rate
         with lent(self.dtype):
-            changed = place in things and set_fact(things[place], name, value)
+            if place in things:
+                changed = set_fact(things[place], name, value)
+            else:
+                changed = place in inside and set_of_activation(inside[place], name, value)
             if changed:
                 self._stepper.reset()
-        self._read_facts()
+            self._read_facts()
         return changed

@@ -80,7 +80,7 @@ class HandedDropout:
         if self._evaluating and training:
             self.always.add(id(layer))
 
-    def _drop(self, layer: Any, inputs: Any, training: bool = False) -> Any:
+    def _drop(self, layer: keras.layers.Dropout, inputs: Any, training: bool = False) -> Any:
         self._note(layer, training)
         if not training or not self._dropping:
             return inputs
