@@ -5,7 +5,7 @@ of one forward pass in training mode, as in a step that runs the model twice, ha
 one itself. While it is active, `x.float()` and new tensors have the dtype of the comparison.
 
 A checkpoint (`torch.utils.checkpoint`) runs its calls again in the backward pass, from the random
-state in which they first ran. Every call moves that state, so the state tells which one is repeated.
+state in which they first ran. Every call moves that state, which so tells the call it repeats.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from frameworks.draws import Dropped
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
-from frameworks.pytorch.watching import tensors_in
+from frameworks.pytorch.watching import autocast_dtype, tensors_in
 
 __all__ = ["Handed", "handing"]
 
@@ -51,7 +51,7 @@ class Handed(TorchFunctionMode):
         self.off: set[str] = set()  # names of other dropout that was met
         self.seed = 0  # of all other random numbers
         self.drew = False  # whether any were drawn
-        self.in_autocast = False  # whether anything ran in it
+        self.autocast = ""  # the dtype to which anything was cast by it
         self.start()
 
     def start(self) -> None:
@@ -67,7 +67,7 @@ class Handed(TorchFunctionMode):
                  for name in sorted(self.off)]  # fmt: skip
         if self.drew:
             found.append("random numbers are drawn beside dropout: the same ones in every run")
-        if self.in_autocast:
+        if self.autocast:
             found.append(f"autocast leaves {str(self.dtype).removeprefix('torch.')} as it is")
         return found
 
@@ -83,7 +83,7 @@ class Handed(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        self.in_autocast |= torch.is_autocast_enabled("cpu")
+        self.autocast = self.autocast or autocast_dtype()
         if func in _DROPOUT:
             return self._drop(*args, **kwargs)
         if func in _OTHERS:

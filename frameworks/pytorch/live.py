@@ -149,6 +149,7 @@ class PyTorchLive(LiveModel):
             replace(layer, facts=self._remedies.stated(layer.path, layer.facts))
             for layer in trace_calls(evaluated, trained, self._weights)
         ]
+        self._shows_autocast = any(call.autocast for call in evaluated.calls)
         return layers, self._canonical(evaluated.outputs)
 
     def _watch(self, rows: Rows, training: bool) -> Watched:
@@ -254,6 +255,13 @@ class PyTorchLive(LiveModel):
                 self._last = take_step(self.training, X, y, w)
         self.handed.seed += 1
         return self._last
+
+    def end(self) -> None:
+        """State autocast that no layer shows, as around the model in a step of one's own."""
+        dtype, loss = self.handed.autocast, self.loss_facts
+        if dtype and not self._shows_autocast:
+            values, said = {**loss.values, "autocast": dtype}, {**loss.said, "autocast": dtype}
+            self.loss_facts = replace(loss, values=values, said=said)
 
     def remarks(self) -> list[str]:
         moved = self._weights.moved_buffers()
