@@ -251,11 +251,18 @@ def test_runs_without_a_common_training_are_refused(compare):
 
 
 def test_trainings_of_one_run_only_are_listed(compare):
-    circle, xor = training(experiment="circle"), training(experiment="xor")
+    circle, xor = failed(experiment="circle"), training(experiment="xor")
     code, comparison = compare([training(), circle], [training(), xor])
-    assert code == 0
+    assert (code, comparison["lost"]) == (0, [])
     assert comparison["only_before"] == ["circle scratch 0"]
     assert comparison["only_after"] == ["xor scratch 0"]
+
+
+def test_a_finished_training_that_the_later_run_lacks_is_worse(compare):
+    code, comparison = compare([training(), training(seed=1)], training())
+    lacking = "churn scratch 1: worse: it was finished before, and the later run lacks it"
+    assert (code, comparison["verdict"], comparison["against"]) == (1, "worse", [lacking])
+    assert compare(training(), [training(), training(seed=1)])[0] == 0  # one more is no harm
 
 
 # In float64, too, a training may amplify rounding; the floor that was measured then says so.

@@ -175,7 +175,8 @@ def test_a_comparison_says_the_same_everywhere(tmp_path, told):
 
 
 def test_trainings_that_cannot_be_compared_are_skipped_and_counted(tmp_path, told):
-    kept, gone, new = (training(experiment=name) for name in ("xor", "circle", "mnist"))
+    kept, new = training(experiment="xor"), training(experiment="mnist")
+    gone = failed(experiment="circle")
     before = store_run(tmp_path / "before", kept, gone, training())
     after = store_run(tmp_path / "after", kept, new, training(data={"sha256": "ff" * 32}))
     found = told("compare", before, after)
@@ -187,6 +188,15 @@ def test_trainings_that_cannot_be_compared_are_skipped_and_counted(tmp_path, tol
         "mnist scratch 0": "only after",
     }
     assert "1 not comparable; 1 only before; 1 only after." in found.summary
+
+
+def test_a_training_that_the_later_run_lacks_is_a_failure_everywhere(tmp_path, told):
+    before = store_run(tmp_path / "before", training(), training(**KERAS))
+    found = told("compare", before, store_run(tmp_path / "after", training()))
+    found.check("worse", 1)
+    (failure,) = found.suite.iter("failure")
+    assert failure.get("message") == found.json["against"][0]
+    assert failure.get("message").startswith("churn keras 0: worse: ")
 
 
 def test_a_junit_file_that_cannot_be_written_is_refused_before_anything_is_done(call, tmp_path):
