@@ -6,6 +6,8 @@ from functools import cached_property
 from math import isfinite
 from typing import Literal
 
+import numpy as np
+
 from frameworks.diverge.findings import Level
 from frameworks.diverge.first_batch import FIRST_BATCH, rounding_limit
 from frameworks.live.carried import carried
@@ -192,8 +194,15 @@ class Judge:
         return (
             (apart["loss"] or elsewhere)
             and bool(steps)
+            and _moves(self.pair.a)
             and not any(each.found.parted for each in others)
         )
+
+
+def _moves(trace: Trace) -> bool:
+    """Return whether any weight is another one at the end."""
+    pairs = zip(trace.weights, trace.final_weights, strict=True)
+    return any(not np.array_equal(weight.values, after) for weight, after in pairs)
 
 
 def _on_noise(noise: Noise, found: list[Compared], in_float32: bool) -> str:

@@ -142,6 +142,9 @@ class LiveModel(ABC):
     def end_epoch(self) -> None:
         """Step what steps once in an epoch."""
 
+    def end(self) -> None:  # noqa: B027 - most frameworks do nothing
+        """Do what the user's training does after its last step."""
+
     def remarks(self) -> list[str]:
         """Say what was met in training that is not compared, or runs otherwise."""
         return []

@@ -1,8 +1,8 @@
 """Functions of the user's that use the model itself, of which a copy is trained."""
 
 import dis
-from collections.abc import Iterator
-from types import FunctionType, MethodType
+from collections.abc import Collection, Iterator
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from frameworks.errors import RequestError
@@ -21,7 +21,7 @@ def refuse_originals(training: Training) -> None:
     if name:
         raise RequestError(
             f"the step uses {name} itself, of which a copy is trained; use what it is called with: "
-            "step(model, optimizer, loss, X, y)"
+            "step(model, optimizer, loss, X, y), and give a schedule as Training(scheduler=...)"
         )
     own = training.loss if training.loss is not None else getattr(training.model, "loss", None)
     for loss in own if isinstance(own, list | tuple) else [own]:
@@ -35,12 +35,61 @@ def refuse_originals(training: Training) -> None:
 
 def _original(function: Any, training: Training) -> str:
     """Return under which name a function uses the model or the optimizer; "" if it does not."""
-    whole = [x for x in (training.model, training.optimizer) if x is not None]
-    if isinstance(function, MethodType):
-        return type(function.__self__).__name__ if function.__self__ is training.model else ""
-    if not isinstance(function, FunctionType):
+    originals = _originals(training)
+    if not isinstance(function, MethodType):
+        return _in_function(function, originals, set())
+    name, holder = type(function.__self__).__name__, function.__self__
+    used = getattr(function.__func__, "__code__", None)
+    if holder is training.model or (used and _uses_held(holder, used.co_names, originals)):
+        return name
+    return _in_function(function.__func__, originals, set())
+
+
+def _originals(training: Training) -> set[int]:
+    """Return what identifies the model, the optimizer, and all parts of a PyTorch model.
+
+    A part of a Keras model that a function refers to is copied with it.
+    """
+    model = training.model
+    found = [x for x in (model, training.optimizer) if x is not None]
+    for parts in ("modules", "parameters"):
+        found += getattr(model, parts)() if callable(getattr(model, parts, None)) else []
+    return {*map(id, found)}
+
+
+def _in_function(function: Any, originals: set[int], seen: set[int]) -> str:
+    """Return under which name a function, or one that it calls, uses one of the originals."""
+    if not isinstance(function, FunctionType) or id(function) in seen:
         return ""
-    return next((name for name, x in _used(function) if any(x is one for one in whole)), "")
+    seen.add(id(function))
+    for name, x in _used(function):
+        if (
+            _is_among(x, originals)
+            or _in_function(x, originals, seen)
+            or _uses_held(x, function.__code__.co_names, originals)
+        ):
+            return name
+    return ""
+
+
+def _is_among(x: Any, originals: set[int]) -> bool:
+    """Return whether this is one of the originals, or holds some in a list or a dictionary."""
+    held = x.values() if isinstance(x, dict) else x if isinstance(x, list | tuple | set) else ()
+    return id(x) in originals or any(id(each) in originals for each in held)
+
+
+def _uses_held(x: Any, names: Collection[str], originals: set[int]) -> bool:
+    """Return whether an object holds an original, as a scheduler does, that these names reach.
+
+    They are attributes, and methods that use such an attribute; what can be called is one itself.
+    """
+    if isinstance(x, type | ModuleType | FunctionType):
+        return False
+    held = {name for name, each in getattr(x, "__dict__", {}).items() if _is_among(each, originals)}
+    methods = (getattr(type(x), name, None) for name in names)
+    reached = {each for method in methods if isinstance(method, FunctionType)
+               for each in method.__code__.co_names}  # fmt: skip
+    return bool(held & {*names, *reached}) or bool(held and callable(x))
 
 
 def _used(function: FunctionType) -> Iterator[tuple[str, Any]]:

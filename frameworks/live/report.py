@@ -17,7 +17,7 @@ from frameworks.diverge.show import level_table, where_of
 from frameworks.live.explaining import Explanation
 from frameworks.live.levels import LEVELS
 from frameworks.live.proofs import Cause
-from frameworks.live.settings import Setting
+from frameworks.live.settings import Setting, without_effect
 
 __all__ = ["Report"]
 
@@ -68,6 +68,11 @@ class Report:
         return self.causes[0].sentence if self.causes else None
 
     @property
+    def without_effect(self) -> str:
+        """Which settings differ though the two are the same, in a sentence; "" if none does."""
+        return without_effect(self.settings, self.steps) if self.same else ""
+
+    @property
     def verdict(self) -> Literal["part", "same"]:
         """In one word."""
         return "same" if self.same else "part"
@@ -99,7 +104,7 @@ class Report:
             "odd": self.odd,
             "settings": [vars(each) for each in self.settings],
             "explanation": None if self.explanation is None else asdict(self.explanation),
-            "notes": list(self.notes),
+            "notes": [*self.notes, *filter(None, [self.without_effect])],
         }
 
     def __str__(self) -> str:
@@ -126,7 +131,7 @@ class Report:
             _say(console, "  ", _UNREAD.format(self.odd))
         if self.explanation is not None:
             self._print_explanation(console, self.explanation)
-        for note in self.notes:
+        for note in (*self.notes, *filter(None, [self.without_effect])):
             named = note.startswith(self.names)  # which are written as they are
             _say(console, "", f"{note if named else note[0].upper() + note[1:]}.")
         console.print(Text(self._verdict(), style="green" if self.same else "red"))
@@ -162,7 +167,8 @@ class Report:
         a, b = self.names
         if not self.same:
             return f"{a} and {b} differ."
-        if any(level.verdict == "measured" and level.name == "result" for level in self.levels):
+        measured = [level.name for level in self.levels if level.verdict == "measured"]
+        if "result" in measured or self.without_effect:
             return f"{a} and {b} agree, as far as they were judged."
         return f"{a} and {b} agree."
 

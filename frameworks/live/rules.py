@@ -14,8 +14,8 @@ import numpy as np
 from frameworks.recordings.trace import Facts
 
 __all__ = [
-    *("Adadelta", "Adagrad", "Adam", "Adamax", "Momentum", "NAdam", "RMSprop", "Rule", "State"),
-    "rule_of",
+    *("KINDS", "Adadelta", "Adagrad", "Adam", "Adamax", "Momentum", "NAdam", "RMSprop", "Rule"),
+    *("State", "rule_of"),
 ]
 
 Array = np.ndarray
@@ -233,3 +233,4 @@ _RULES: dict[str, type] = {
     "adagrad": Adagrad,
     "adadelta": Adadelta,
 }
+KINDS = tuple(_RULES)  # of optimizers that have a rule

@@ -1,18 +1,19 @@
 """The settings in which two sides differ in meaning, each in its framework's own words."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from frameworks.console import counted
 from frameworks.live.correspondence import place_of
 from frameworks.live.pairs import Pair
 from frameworks.live.wording import in_words, spoken
 from frameworks.recordings.trace import Facts, Trace
 
-__all__ = ["Setting", "differing", "differing_settings", "same_kind"]
+__all__ = ["Setting", "differing", "differing_settings", "same_kind", "without_effect"]
 
 Values = Mapping[str, Any]
 
@@ -32,6 +33,22 @@ class Setting:
 def differing_settings(pair: Pair) -> list[Setting]:
     """Return what differs: of corresponding layers, the loss, the optimizer and the schedule."""
     return [*_layers(pair), *_loss(pair), *_optimizer(pair), *_schedule(pair)]
+
+
+def without_effect(settings: Iterable[Setting], steps: int) -> str:
+    """Say, of two trainings that agree, which settings differ all the same; "" if none does.
+
+    A schedule, a limit of gradients or the weight of a class that acts in no step that was taken
+    may act in a later one.
+    """
+    idle = [
+        f"{row.place}: {row.name}"
+        for row in settings
+        if not row.equal
+        and (row.place == "schedule" or (row.place.startswith(("loss", "optimizer")) and row.fact))
+    ]
+    taken = f"{counted(steps, 'step')}: {', '.join(idle)}"
+    return f"settings that differ had no effect in {taken}" if idle else ""
 
 
 def differing(x: Facts, y: Facts) -> list[str]:

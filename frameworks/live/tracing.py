@@ -174,6 +174,7 @@ class _Tracer:
         layers, outputs = model.trace_layers(first)
         loss, gradients = model.loss_and_gradients(first)
         steps = list(self._steps(report))
+        model.end()
         return Trace(
             framework=model.framework,
             dtype=model.dtype,
@@ -202,9 +203,8 @@ class _Tracer:
 
     def _hand(self, step: int) -> None:
         course, model = self.course, self.model
-        if self.dropped:
-            rows = len(course.batches[step])
-            model.hand_masks(step_masks(course.seed, step, rows, self.dropped, model.dtype))
+        rows = len(course.batches[step])
+        model.hand_masks(step_masks(course.seed, step, rows, self.dropped, model.dtype))
 
     def _steps(self, report: Advance) -> Iterator[StepTrace]:
         course, model = self.course, self.model

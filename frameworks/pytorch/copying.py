@@ -11,7 +11,7 @@ from torch import nn
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
 
-__all__ = ["copy_training", "left_in_evaluation", "unwrapped"]
+__all__ = ["copy_training", "left_in_evaluation", "modules_in", "unwrapped"]
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -54,7 +54,7 @@ def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, lis
     if optimizer is not None:
         _keep_attributes(training.optimizer, optimizer)
     module.to("cpu", dtype)
-    for each in (module, *_modules(loss)):
+    for each in (module, *modules_in(loss)):
         each.to("cpu", dtype)
         _cast_attributes(each, dtype)
     if optimizer is not None:
@@ -132,7 +132,8 @@ def _narrower(model: nn.Module, dtype: torch.dtype) -> list[str]:
     return [f"{names} is computed in {wide} throughout"] if dtypes else []
 
 
-def _modules(loss: Any) -> Iterator[nn.Module]:
+def modules_in(loss: Any) -> Iterator[nn.Module]:
+    """Yield the modules among the losses, one or several."""
     for each in loss if isinstance(loss, list | tuple) else [loss]:
         if isinstance(each, nn.Module):
             yield each

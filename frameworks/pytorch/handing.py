@@ -1,7 +1,8 @@
-"""The randomness of a live module: masks that are handed over, and nothing else drawn.
+"""The randomness of a live module: masks that are handed over, all else drawn from one seed.
 
-Works for `nn.Dropout` and `F.dropout` alike, since a module calls the function. While it is active,
-`x.float()` and new tensors have the dtype of the comparison.
+Works for `nn.Dropout` and `F.dropout` alike, since a module calls the function. A call beyond those
+of one forward pass in training mode, as in a step that runs the model twice, has no mask and draws
+one itself. While it is active, `x.float()` and new tensors have the dtype of the comparison.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,7 @@ _OTHERS = {
 
 
 class Handed(TorchFunctionMode):
-    """Gives the calls of dropout their masks, in order, and switches other noise off."""
+    """Gives the calls of dropout that drop their masks, in order, and switches other noise off."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
@@ -42,6 +43,7 @@ class Handed(TorchFunctionMode):
     def start(self) -> None:
         """Begin a forward pass."""
         self.found: list[tuple[float, tuple[int, ...]]] = []
+        self.read: list[int] = []  # identifies what each of them drops from
 
     def remarks(self) -> list[str]:
         """Say what runs otherwise than in the user's own training."""
@@ -84,12 +86,18 @@ class Handed(TorchFunctionMode):
     def _drop(
         self, input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
     ) -> torch.Tensor:
+        if not training or p == 0:
+            return input
         number = len(self.found)
         self.found.append((float(p), tuple(input.shape)))
-        if not training or self.masks is None or number >= len(self.masks) or p == 0:
+        self.read.append(id(input))
+        if self.masks is None:
             return input
-        own = self._orientation(number).from_canonical(np.asarray(self.masks[number]))
-        return input * torch.from_numpy(own).to(input.dtype)
+        if number < len(self.masks):
+            own = self._orientation(number).from_canonical(np.asarray(self.masks[number]))
+            if own.shape == input.shape:
+                return input * torch.from_numpy(own).to(input.dtype)
+        return F.dropout(input, p)
 
     def _orientation(self, number: int) -> Orientation:
         return self.orientations[number] if number < len(self.orientations) else AS_IT_IS

@@ -13,16 +13,17 @@ from frameworks.draws import Dropped
 from frameworks.errors import RequestError
 from frameworks.live.model import LiveModel, Rows, Training
 from frameworks.pytorch.aligning import Remedies
-from frameworks.pytorch.copying import copy_training, left_in_evaluation, unwrapped
+from frameworks.pytorch.copying import copy_training, left_in_evaluation, modules_in, unwrapped
 from frameworks.pytorch.facts import loss_facts, optimizer_facts, schedule_facts
 from frameworks.pytorch.handing import Handed, handing
 from frameworks.pytorch.live_weights import LiveWeights
-from frameworks.pytorch.orientation import AS_IT_IS
+from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.orienting import Orienter, with_channels_first
+from frameworks.pytorch.restoring import restored
 from frameworks.pytorch.stepping import OwnStep, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.user_code import compute_loss, run_model
-from frameworks.pytorch.watching import Call, Watched, array_of, tensors_in, watch
+from frameworks.pytorch.watching import Watched, array_of, tensors_in, watch
 from frameworks.recordings.trace import Arrays, LayerTrace, Weight
 
 __all__ = ["PyTorchLive"]
@@ -49,9 +50,7 @@ class PyTorchLive(LiveModel):
         self.handed = Handed(self._dtype)
         watched = self._discover(rows)
         self._orienter = Orienter(watched)
-        self.handed.orientations = [
-            self._orienter.before(i)[0] for i, call in enumerate(watched.calls) if _drops(call)
-        ]
+        self.handed.orientations = self._orientations(rows)
         self._weights = LiveWeights(self.network, watched.calls, self._orienter, self._groups())
         self.notes += [f"no layer uses {name}" for name in self._weights.unused]
         self._remedies = Remedies(self.training)
@@ -78,6 +77,17 @@ class PyTorchLive(LiveModel):
         if not watched.returned:
             raise RequestError("the PyTorch model returns no tensor")
         return watched
+
+    def _orientations(self, rows: Rows) -> list[Orientation]:
+        """Return how what each call of dropout drops from is arranged, in training mode."""
+        watched = self._watch(rows, training=True)
+        orienter = Orienter(watched)
+        known = {
+            call.tokens[0]: orienter.before(i)[0]
+            for i, call in enumerate(watched.calls)
+            if call.tokens
+        }
+        return [known.get(each, AS_IT_IS) for each in self.handed.read]
 
     @classmethod
     def adapt(cls, training: Training, X: Arrays) -> Arrays:
@@ -122,9 +132,11 @@ class PyTorchLive(LiveModel):
         self._weights.write_states(arrays)
 
     def dropped(self, rows: Rows) -> list[Dropped]:
-        with self._forward(training=False):
+        masks, self.handed.masks = self.handed.masks, None
+        with self._forward(training=True):
             run_model(self.network, self._tensors(rows.X))
-            return self.handed.dropped()
+        self.handed.masks = masks
+        return self.handed.dropped()
 
     def hand_masks(self, masks: Sequence[np.ndarray] | None) -> None:
         self.handed.masks = masks
@@ -152,19 +164,12 @@ class PyTorchLive(LiveModel):
 
     @contextmanager
     def _forward(self, training: bool, grad: bool = False) -> Iterator[None]:
-        """Run in evaluation or in training mode; buffers that training changes are restored."""
-        kept = [(b, b.clone()) for b in self.network.buffers()]
-        modes = [(m, m.training) for m in self.network.modules()]
-        self._set_mode(training)
-        try:
+        """Run in evaluation or in training mode; what that changes in the modules is restored."""
+        every = (self.network, *modules_in(self.training.loss))
+        with restored(part for each in every for part in each.modules()):
+            self._set_mode(training)
             with handing(self.handed), torch.set_grad_enabled(grad):
                 yield
-        finally:
-            for module, mode in modes:
-                module.training = mode
-            with torch.no_grad():
-                for own, before in kept:
-                    own.data.copy_(before)
 
     def _set_mode(self, training: bool) -> None:
         self.network.train(training)
@@ -249,10 +254,6 @@ class PyTorchLive(LiveModel):
         changed = self._remedies.change(place, name, value)
         self._read_facts()
         return changed
-
-
-def _drops(call: Call) -> bool:
-    return call.name == "dropout" or type(call.module) is nn.Dropout
 
 
 def _numbers(output: Any) -> list[torch.Tensor]:

@@ -69,15 +69,18 @@ class LiveWeights:
             self._add(Layout.same(p), [self._paths[id(p)]])
         self.own = Layouts(self._layouts)
         known_buffers = {id(state.buffer) for state in self._states}
-        self._others = [(name, buffer, buffer.clone()) for name, buffer in network.named_buffers()
-                        if id(buffer) not in known_buffers]  # fmt: skip
+        self._network = network
+        self._others = {name: buffer.clone() for name, buffer in network.named_buffers()
+                        if id(buffer) not in known_buffers}  # fmt: skip
 
     def moved_buffers(self) -> list[str]:
         """Return the names of other buffers of numbers that have changed since the beginning."""
         return [
             name
-            for name, now, before in self._others
-            if now.is_floating_point() and not torch.equal(now, before)
+            for name, now in self._network.named_buffers()
+            if now.is_floating_point()
+            and name in self._others
+            and not torch.equal(now, self._others[name])
         ]
 
     def read(self) -> list[Weight]:

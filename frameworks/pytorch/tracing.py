@@ -1,5 +1,6 @@
 """The layers of a live module as traces: calls in evaluation and in training mode."""
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -49,7 +50,19 @@ def trace_calls(evaluated: Watched, trained: Watched, weights: LiveWeights) -> l
             ),
             getattr(call.module, "num_layers", 1) if isinstance(call.module, nn.RNNBase) else 1,
         )
-    return layers
+    return layers if same else [*layers, *_noise_of_training(evaluated, trained)]
+
+
+def _noise_of_training(evaluated: Watched, trained: Watched) -> list[LayerTrace]:
+    """Return, without numbers, the dropout that is called in training mode alone."""
+    left, found = Counter(map(_name, evaluated.calls)), []
+    for position, call in enumerate(trained.calls):
+        left[_name(call)] -= 1
+        inputs, _ = _arrays(call, Orienter(trained), position)
+        facts = _facts(call, inputs)
+        if left[_name(call)] < 0 and "rate" in facts.values:
+            found.append(LayerTrace(call.path, facts))
+    return found
 
 
 def _apart(whole: LayerTrace, count: int) -> list[LayerTrace]:

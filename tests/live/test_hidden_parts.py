@@ -1,6 +1,8 @@
 """What a PyTorch model does beside its layers is compared, or said not to be compared."""
 
 import re
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -256,3 +258,64 @@ def test_the_strengths_of_switched_off_noise_are_compared_in_one_order():
         layer_trace(name, facts, [X], X) for name, facts in (("keras", some), ("pytorch", other))
     )
     assert [found.key[0] for found in compare_silent(pair_of(a, b))] == [*SILENT]
+
+
+class Counting(nn.Linear):
+    """Is damped in its first four calls, and centres its rows on an average that it keeps."""
+
+    def __init__(self, keep):
+        torch.manual_seed(0)
+        super().__init__(6, 3)
+        self.keep, self.calls, self.seen = keep, 0, []
+        self.register_buffer("average", torch.zeros(3))
+        self.held = torch.zeros(3)
+
+    def forward(self, x):
+        self.calls += 1
+        self.seen.append(len(x))
+        assert len(self.seen) == self.calls
+        h = super().forward(x) * min(1.0, self.calls / 4)
+        if not self.training:
+            return h
+        if self.keep == "in place":
+            self.average.mul_(0.75).add_(h.detach().mean(0))
+        elif self.keep == "another tensor":
+            self.average = 0.75 * self.average + h.detach().mean(0)
+        elif self.keep == "attribute":
+            self.held = 0.75 * self.held + h.detach().mean(0)
+        return h - self.average - self.held
+
+
+@pytest.mark.parametrize("keep", ["another tensor", "attribute"])
+def test_what_a_model_keeps_is_moved_by_its_own_steps_alone(keep):
+    report = compared(Counting(keep), Counting("in place"))
+    assert report.same, str(report)
+    assert "average changes" in said(report)
+    assert not compared(Counting(keep), Counting("")).same
+
+
+def test_a_loss_is_not_excused_where_no_step_has_moved_a_weight():
+    losses = nn.MSELoss(), nn.MSELoss(reduction="sum")
+    still = partial(torch.optim.SGD, lr=0.0)
+    sides = [training(linear(), loss=loss, optimizer=still) for loss in losses]
+    assert diverge(*sides, X, Y, steps=2, batch_size=8).level == "loss"
+
+
+def test_a_schedule_that_has_not_acted_yet_is_named_beside_the_verdict():
+    later = training(linear(), loss=nn.MSELoss(), step_on="epoch")
+    later = replace(later, scheduler=torch.optim.lr_scheduler.StepLR(later.optimizer, 1))
+    sides = training(linear(), loss=nn.MSELoss()), later
+    report = diverge(*sides, X, Y, steps=1, batch_size=8)
+    assert report.same, str(report)
+    assert str(report).endswith("agree, as far as they were judged.")
+    assert report.to_dict()["notes"][-1] == (
+        "settings that differ had no effect in 1 step: schedule: kind"
+    )
+    assert not diverge(*sides, X, Y, steps=3, batch_size=8).same
+
+
+def test_a_setting_of_the_loss_that_no_target_meets_is_named_beside_the_verdict():
+    sides = [training(linear(), loss=nn.CrossEntropyLoss(ignore_index=k)) for k in (-100, 0)]
+    report = diverge(*sides, X, np.ones(16, int), steps=1, batch_size=8)
+    assert report.same, str(report)
+    assert "loss: class that is ignored" in report.without_effect

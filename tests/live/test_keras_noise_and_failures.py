@@ -57,3 +57,54 @@ def test_what_fails_in_a_keras_training_is_refused_in_a_sentence(says, layers, o
 
 def test_a_recurrent_layer_of_any_cell_is_called_after_its_cell():
     assert layer_facts(L.RNN(L.LSTMCell(3))).kind == "rnn of LSTMCell"
+
+
+def dense(loss="mse", **options):
+    model = keras.Sequential([L.Input((3,)), L.Dense(1)])
+    model.compile(keras.optimizers.SGD(2**-5, **options), loss)
+    return Training(model)
+
+
+class Squared(keras.losses.Loss):
+    """Subtracts what it is given, and so broadcasts (n,) with (n, 1) to (n, n)."""
+
+    def call(self, y_true, y_pred):
+        return keras.ops.square(y_pred - y_true)
+
+
+def test_averages_of_weights_are_put_in_their_places_at_the_end_as_by_fit():
+    rows = RNG.normal(size=(8, 3)), RNG.normal(size=8)
+    sides = [dense(use_ema=True, ema_momentum=keep) for keep in (0.5, 0.75)]
+    report = diverge(*sides, *rows, steps=2, batch_size=8)
+    assert report.level == "result", str(report)
+    assert "kernel" in report.place
+
+
+def test_a_loss_of_ones_own_is_given_targets_as_fit_hands_them_over():
+    X, y = RNG.normal(size=(8, 3)), RNG.normal(size=8)
+    assert diverge(dense(), dense(Squared()), X, y, steps=1, batch_size=8).level == "loss"
+    assert diverge(dense(), dense(Squared()), X, y[:, None], steps=1, batch_size=8).same
+
+
+class Noisy(keras.Model):
+    """Calls its noise with options of its own, before a dense layer."""
+
+    def __init__(self, noise, **options):
+        super().__init__()
+        self.noise, self.flat, self.out, self.options = noise, L.Flatten(), L.Dense(2), options
+
+    def call(self, inputs, training=False):
+        return self.out(self.flat(self.noise(inputs, **{"training": training, **self.options})))
+
+
+@pytest.mark.parametrize("noise", [L.Dropout, L.GaussianNoise])
+def test_noise_that_is_not_switched_off_in_evaluation_is_a_difference(noise):
+    def side(**options):
+        model = Noisy(noise(0.25), **options)
+        model.compile(keras.optimizers.SGD(2**-5), "mse")
+        return Training(model)
+
+    report = compared(side(training=True), side())
+    assert report.level == "forward", str(report)
+    assert "its noise" in report.difference.where
+    assert compared(side(training=True), side(training=True)).same

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from frameworks.diverge.differences import difference
 from frameworks.live.pairs import Compared
 from frameworks.live.proofs import Proof, prove
+from frameworks.live.proofs.sentences import advice
 from frameworks.recordings.trace import Facts, LayerTrace, StepTrace, Trace, Weight
 from tests.live.hand_made import both_ways, loss_proof, pair_of, trace, with_values
 
@@ -383,3 +384,10 @@ def test_a_loss_in_evaluation_mode_is_named() -> None:
     a = replace(a, layers=[layer], outputs=(Z / 2,))
     (cause,) = loss_proof(a, b).causes
     assert cause.sentence == "pytorch computes its loss in evaluation mode"
+
+
+@pytest.mark.parametrize(("momentum", "keep"), [(0.5, 0.75), (0.25, "cumulative")])
+def test_no_momentum_is_advised_where_its_sense_is_not_known_or_no_number_does(momentum, keep):
+    own = Facts("batch normalization", {"keep": 1 - momentum}, {"keep": f"momentum={momentum}"})
+    target = Facts("batch normalization", {"keep": keep}, {"keep": "as it is"})
+    assert advice("pytorch", "norm", own, target, ["keep"]) == ""

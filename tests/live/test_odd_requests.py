@@ -144,3 +144,43 @@ def test_a_step_or_a_loss_that_uses_the_model_itself_is_refused_by_its_name():
     }.items():
         with pytest.raises(RequestError, match=says):
             diverge(replace(one, **parts), training(), X, y, steps=1, batch_size=4)
+
+
+class Trainer:
+    """Has a step that trains the model that it holds, and another that does not."""
+
+    def __init__(self, side, scale=0.5):
+        self.net, self.scale = side.model, scale
+
+    def trains_its_own(self, model, optimizer, loss, X, y):
+        return loss(self.net(X), y)
+
+    def trains_the_copy(self, model, optimizer, loss, X, y):
+        value = self.scale * loss(model(X), y)
+        value.backward()
+        optimizer.step()
+        return value
+
+
+def test_parts_of_the_model_are_refused_too_and_what_holds_the_model_or_the_optimizer():
+    one = training()
+    scheduler = torch.optim.lr_scheduler.StepLR(one.optimizer, 1)
+    weights, trainer = [*one.model.parameters()], Trainer(one)
+    fc = one.model
+
+    def penalty():
+        return fc.weight.square().sum()
+
+    def scheduled(model, optimizer, loss, X, y):
+        scheduler.step()
+
+    for says, parts in {
+        "the loss uses weights itself": {"loss": lambda a, y: one.loss(a, y) + weights[0].sum()},
+        "the loss uses penalty itself": {"loss": lambda a, y: one.loss(a, y) + penalty()},
+        "the step uses scheduler itself": {"step": scheduled},
+        "the step uses Trainer itself": {"step": trainer.trains_its_own},
+    }.items():
+        with pytest.raises(RequestError, match=says):
+            diverge(replace(one, **parts), training(), X, y, steps=1, batch_size=4)
+    same = replace(one, step=trainer.trains_the_copy)
+    assert diverge(same, same, X, y, steps=1, batch_size=4).same

@@ -1,5 +1,6 @@
 """One mistake at a time in a PyTorch training: the level, the place and the cause of each."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -142,3 +143,48 @@ def test_another_step_of_a_sequence_is_found_between_two_layers():
     report = diverge(plain(Sequences), mistaken, *sequences(), steps=4, batch_size=8)
     assert (report.level, report.place, report.between) == ("forward", "out", True)
     assert "takes the last step of lstm for out, the second pytorch step 1 of lstm" in report.cause
+
+
+class Averaging(Sequences):
+    def forward(self, tokens):
+        return self.out(self.lstm(self.embedding(tokens.T))[0].mean(0))
+
+
+def test_a_mean_over_the_steps_is_not_called_their_last_one():
+    report = diverge(
+        plain(Averaging), plain(Sequences, step=0), *sequences(), steps=4, batch_size=8
+    )
+    assert report.level == "forward"
+    assert report.cause is None
+
+
+class Counting(torch.optim.Adam):
+    def step(self, closure=None):
+        self.count = getattr(self, "count", 0) + 1
+        return super().step(closure)
+
+
+@pytest.mark.parametrize("stock", [torch.optim.Adam, Counting])
+def test_an_optimizer_of_ones_own_that_takes_the_stock_step_is_told_by_its_settings(stock):
+    torch.manual_seed(4)
+    module = nn.Sequential(nn.Linear(4, 3))
+    ours, theirs = (
+        training(module, optimizer=lambda p, of=of, lr=lr: of(p, lr=lr))
+        for of, lr in ((stock, 2**-6), (Counting, 2**-7))
+    )
+    rng = np.random.default_rng(5)
+    X, y = rng.normal(size=(16, 4)), rng.integers(0, 3, 16)
+    report = diverge(ours, theirs, X, y, steps=4, batch_size=8)
+    assert report.cause == "the first pytorch has lr=0.015625, the second pytorch lr=0.0078125"
+
+
+@pytest.mark.parametrize("change", [lambda g: g.clamp(-1e-2, 1e-2), lambda g: 3 * g])
+def test_a_gradient_of_two_opposite_numbers_does_not_tell_a_factor_from_a_clip(change):
+    torch.manual_seed(4)
+    one, other = nn.Linear(4, 2), nn.Linear(4, 2)
+    other.bias.register_hook(change)
+    rng = np.random.default_rng(5)
+    X, y = rng.normal(size=(16, 4)), rng.integers(0, 2, 16)
+    report = diverge(training(one), training(other), X, y, steps=4, batch_size=8)
+    assert (report.level, report.place) == ("gradient", "bias")
+    assert report.cause is None

@@ -18,11 +18,10 @@ from experiments.harness.records.agreement import Finished
 from experiments.harness.records.models import (
     AgreementEntry,
     Environment,
-    Many,
     Record,
     Results,
-    Whole,
 )
+from experiments.harness.records.models.fields import Many, Whole
 from experiments.harness.records.reading import read
 from experiments.harness.records.store import to_json
 from frameworks.errors import RequestError

@@ -1,6 +1,7 @@
 """What Keras' activations say of themselves: layers, functions, and functions inside a layer."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from frameworks.keras.facts.rounding import rounded, words
@@ -8,11 +9,26 @@ from frameworks.keras.loading import keras
 from frameworks.live.stating import Entry
 from frameworks.probe import kind_of
 
-__all__ = ["activation_entries"]
+__all__ = ["Gelu", "activation_entries"]
 
 Entries = dict[str, Entry]
 
 _NAMES = {"linear": "rearrangement", "swish": "silu"}
+
+
+@dataclass(frozen=True)
+class Gelu:
+    """GELU x Φ(x) with a given √½, or 0.044715 in its approximation, which no backend rounds."""
+
+    approximate: bool
+    constant: float
+
+    def __call__(self, x: Any) -> Any:
+        """Return the activation of a tensor."""
+        if self.approximate:
+            z = math.sqrt(2 / math.pi) * (x + self.constant * x**3)
+            return x * 0.5 * (1 + keras.ops.tanh(z))
+        return x * 0.5 * (1 + keras.ops.erf(x * self.constant))
 
 
 def activation_entries(thing: Any) -> tuple[str, Entries | None]:
@@ -25,6 +41,8 @@ def activation_entries(thing: Any) -> tuple[str, Entries | None]:
     if isinstance(thing, keras.layers.Layer):
         read = _LAYERS.get(type(thing).__name__)
         return ("", None) if read is None else read(thing)
+    if isinstance(thing, Gelu):
+        return _gelu(thing.approximate, thing.constant)
     name = getattr(thing, "__name__", type(thing).__name__)
     if name in _FUNCTIONS:
         return _FUNCTIONS[name]()
@@ -61,11 +79,11 @@ def _celu(alpha: float) -> tuple[str, Entries]:
     return "celu", {"alpha": (alpha, f"alpha={alpha}"), "slope_at_zero": (2.0, "celu'(0) = 2")}
 
 
-def _gelu(approximate: bool = False) -> tuple[str, Entries]:
+def _gelu(approximate: bool = False, constant: float | None = None) -> tuple[str, Entries]:
     name, exact = ("0.044715", 0.044715) if approximate else ("√½", math.sqrt(0.5))
-    said = f"approximate={approximate}"
-    constant = rounded(exact), f"{name} = {rounded(exact):.10g}"
-    return "gelu", {"approximate": (approximate, said), "constant": constant}
+    said, acts = f"approximate={approximate}", rounded(exact) if constant is None else constant
+    entry = acts, f"{name} = {acts:.10g}"
+    return "gelu", {"approximate": (approximate, said), "constant": entry}
 
 
 def _selu() -> tuple[str, Entries]:

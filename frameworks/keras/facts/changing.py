@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from frameworks.keras.facts.activations import Gelu, activation_entries
 from frameworks.keras.facts.schedules import schedule_of
 from frameworks.keras.loading import keras
 
-__all__ = ["set_fact"]
+__all__ = ["set_fact", "set_of_activation"]
 
 _LAYERS = {
     "epsilon": "epsilon",
@@ -62,10 +63,22 @@ def _set_of_layer(layer: Any, name: str, value: Any) -> bool:
     if name == "frozen":
         layer.trainable = not value
         return True
+    if isinstance(layer, keras.layers.Activation):
+        return set_of_activation(layer, name, value)
     own = _LAYERS.get(name)
     if own is None or not hasattr(layer, own):
         return False
     setattr(layer, own, value)
+    return True
+
+
+def set_of_activation(layer: Any, name: str, value: Any) -> bool:
+    """Set a fact of the activation that a layer was given: of a GELU; return if it could be."""
+    kind, entries = activation_entries(layer.activation)
+    if kind != "gelu" or not entries or name not in entries:
+        return False
+    values = {own: stated for own, (stated, _) in entries.items()}
+    layer.activation = Gelu(**(values | {name: value}))
     return True
 
 

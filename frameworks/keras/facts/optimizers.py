@@ -29,8 +29,8 @@ def optimizer_facts(optimizer: Any) -> list[Facts]:
         return [facts(found.kind, entries | {"loss_scale": scaled})]
     kind = _kind(optimizer)
     entries = _common(optimizer)
-    if kind in _READERS:
-        entries |= _READERS[kind](optimizer)
+    if (read := _READERS.get(_stock(optimizer))) is not None:
+        entries |= read(optimizer)
     if kind == "adam" and "decoupled_decay" in entries:
         kind = "adamw"
     return [facts(kind, entries)]
@@ -39,9 +39,14 @@ def optimizer_facts(optimizer: Any) -> list[Facts]:
 def _kind(optimizer: Any) -> str:
     """Return the kind whose step the optimizer takes; a user's own step has a name of its own."""
     owner = next(cls for cls in type(optimizer).__mro__ if "update_step" in vars(cls))
-    if not owner.__module__.startswith("keras."):
-        return type(optimizer).__name__
-    return owner.__name__.lower()
+    own_step = not owner.__module__.startswith("keras.")
+    return type(optimizer).__name__ if own_step else _stock(optimizer)
+
+
+def _stock(optimizer: Any) -> str:
+    """Return the kind of Keras' step that the optimizer has, or would have without its own."""
+    stock = (cls for cls in type(optimizer).__mro__ if cls.__module__.startswith("keras."))
+    return next(cls for cls in stock if "update_step" in vars(cls)).__name__.lower()
 
 
 def _common(optimizer: Any) -> Entries:

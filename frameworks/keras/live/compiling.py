@@ -52,8 +52,6 @@ def compiled_copy(training: Training, dtype: str) -> tuple[keras.Model, list[str
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         notes.append(f"the loss is not scaled: in {dtype} nothing underflows")
         optimizer = optimizer.inner_optimizer
-    if optimizer.use_ema:
-        notes.append("the weights stay those of the last step: fit puts their averages in place")
     if isinstance(training.scheduler, keras.optimizers.schedules.LearningRateSchedule):
         optimizer._learning_rate = copied(training.scheduler)
     elif training.scheduler is not None and not _by_epoch(training):

@@ -22,7 +22,7 @@ __all__ = ["Copier", "is_float"]
 
 _ATOMS = (type, types.ModuleType, types.BuiltinFunctionType, str, bytes, int, float, complex)
 _FOREIGN = ("tensorflow", "jax", "jaxlib", "torch", "inspect")  # their objects are shared
-_PARTS = (keras.Operation, keras.Variable, keras.optimizers.Optimizer)
+_PARTS = (keras.Operation, keras.Variable, keras.optimizers.Optimizer, keras.losses.Loss)
 # What a model holds of a compilation.
 _COMPILED = (
     *("optimizer", "loss", "train_function", "test_function", "predict_function"),

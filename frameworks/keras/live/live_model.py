@@ -8,7 +8,7 @@ import numpy as np
 
 from frameworks.draws import Dropped
 from frameworks.errors import RequestError
-from frameworks.keras.facts import optimizer_facts, schedule_facts, set_fact
+from frameworks.keras.facts import optimizer_facts, schedule_facts, set_fact, set_of_activation
 from frameworks.keras.live.batches import Batches, adapt_inputs, reason
 from frameworks.keras.live.compiling import compiled_copy, lent, set_rate, versions
 from frameworks.keras.live.layers import carried_states, find_leaves
@@ -41,7 +41,8 @@ class KerasLive(LiveModel):
             self._build_optimizer()
             self._set_rate()
         self._find_weights(calls)
-        self._read_facts()
+        with lent(dtype):  # rates are read as training computes them
+            self._read_facts()
         self.takes_labels = takes_labels(self.model.loss)
         self.versions = versions()
 
@@ -110,6 +111,10 @@ class KerasLive(LiveModel):
         pairs = zip(fitted, (*outputs, *fitted), strict=False)
         return tuple(self._batches.adapt_target(*pair) for pair in pairs)
 
+    def leaves_target(self, position: int) -> bool:
+        """Keras' own losses fit (n,) and (n, 1) to each other; one of the user's may not."""
+        return True
+
     def weights(self) -> list[Weight]:
         arrays = self._weights.canonical(self._values(self._weights.own))
         triples = zip(self._weights.names, arrays, self._weights.trainable, strict=True)
@@ -146,17 +151,20 @@ class KerasLive(LiveModel):
         return None if self._masks is None else [*map(self._batches.tensor, self._masks)]
 
     def trace_layers(self, rows: Rows) -> tuple[list[LayerTrace], Arrays]:
-        evaluated, outputs = self._record(rows, training=False)
+        with self._dropout.evaluated():
+            evaluated, outputs = self._record(rows, training=False)
         trained, _ = self._record(rows, training=True)
-        layers = trace_calls(evaluated, trained, self._weights, self._batches)
+        always = self._dropout.always
+        layers = trace_calls(evaluated, trained, self._weights, self._batches, always)
         return layers, self._batches.outputs(outputs)
 
     def _record(self, rows: Rows, training: bool) -> tuple[list[Call], Any]:
-        masks = self._mask_tensors() if training else None
         states = self._dropout.generators
-        with self._passing(), self._dropout.handed(masks), recorded(self._leaves) as calls:
+        with self._passing(), recorded(self._leaves) as calls:
             before = self._values(states)
-            returned = self._batches.forward(rows, training)
+            masks = self._mask_tensors() if training else None
+            with self._dropout.handed(masks):
+                returned = self._batches.forward(rows, training)
             if any(map(np.any, map(np.subtract, self._values(states), before))):
                 self.notes.append("a layer draws random numbers of its own: no two runs are equal")
             return calls, returned
@@ -225,14 +233,24 @@ class KerasLive(LiveModel):
         if self._training.step_on == "epoch":
             set_rate(self.model.optimizer, self._training.scheduler, self._epoch)
 
+    def end(self) -> None:
+        """Put the averages of the weights into their places, if the optimizer keeps any."""
+        model = self.model
+        with lent(self.dtype):
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+
     def change(self, place: str, name: str, value: Any) -> bool:
         optimizer = self.model.optimizer
         things = {leaf.path: leaf.layer for leaf in self._leaves}
+        inside = {f"{path}.activation": layer for path, layer in things.items()}
         things |= {"loss": self.model.loss, "optimizer": optimizer}
         things["schedule"] = optimizer._learning_rate
         with lent(self.dtype):
-            changed = place in things and set_fact(things[place], name, value)
+            if place in things:
+                changed = set_fact(things[place], name, value)
+            else:
+                changed = place in inside and set_of_activation(inside[place], name, value)
             if changed:
                 self._stepper.reset()
-        self._read_facts()
+            self._read_facts()
         return changed

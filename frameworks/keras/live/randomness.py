@@ -21,21 +21,23 @@ class HandedDropout:
 
     `call` is set on the instances, as Keras has no hooks. Layers that are random in other ways run
     as in evaluation, where nothing depends on what they draw; `notes` names them. `generators` are
-    the states of all other random generators: one that draws moves.
+    the states of all other random generators: one that draws moves. `always` holds the identities
+    of layers that were called in training mode while the model was `evaluated`.
     """
 
     def __init__(self, model: keras.Model, leaves: Sequence[Leaf]) -> None:
         self.notes: list[str] = []
         silent: set[int] = set()
         self._masks, self._dropping = Masks(), False
+        self._evaluating, self.always = False, set[int]()
         for leaf in leaves:
             layer = leaf.layer
             if not _drawing(layer):
                 continue
             if _takes_masks(layer):
-                layer.call = partial(self._drop, layer.rate)
+                layer.call = partial(self._drop, layer)
             else:
-                layer.call = partial(_in_evaluation, layer.call)
+                layer.call = partial(self._silently, layer, layer.call)
                 silent |= {*map(id, layer.variables)}
                 self.notes.append(
                     f"{leaf.path} ({type(layer).__name__}) draws nothing: "
@@ -65,11 +67,29 @@ class HandedDropout:
         finally:
             self._dropping = False
 
-    def _drop(self, rate: float, inputs: Any, training: bool = False) -> Any:
+    @contextmanager
+    def evaluated(self) -> Iterator[None]:
+        """Note which layers are in training mode all the same, as they are called so."""
+        self._evaluating = True
+        try:
+            yield
+        finally:
+            self._evaluating = False
+
+    def _note(self, layer: Any, training: Any) -> None:
+        if self._evaluating and training:
+            self.always.add(id(layer))
+
+    def _drop(self, layer: keras.layers.Dropout, inputs: Any, training: bool = False) -> Any:
+        self._note(layer, training)
         if not training or not self._dropping:
             return inputs
-        mask = self._masks.take(rate, inputs.shape[1:], training=True)
+        mask = self._masks.take(layer.rate, inputs.shape[1:], training=True)
         return inputs if mask is None else inputs * mask
+
+    def _silently(self, layer: Any, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self._note(layer, kwargs.get("training"))
+        return call(*args, **{**kwargs, "training": False})
 
 
 def noise_of(layer: Any) -> str:
@@ -99,7 +119,3 @@ def _draws(layer: keras.Layer) -> bool:
     strengths = [vars(layer)[name] for name in _STRENGTHS if name in vars(layer)]
     positive = any(x > 0 for x in strengths if isinstance(x, int | float))
     return positive or bool(generators and not strengths)
-
-
-def _in_evaluation(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return call(*args, **{**kwargs, "training": False})

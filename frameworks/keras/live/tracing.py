@@ -1,7 +1,7 @@
 """The layers of a live Keras model as traces: calls in evaluation and in training mode."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,16 +21,23 @@ Key = tuple[str, bool, int]  # a leaf's path, whether it is its activation, the 
 
 
 def trace_calls(
-    evaluated: Sequence[Call], trained: Sequence[Call], weights: WeightTable, batches: Batches
+    evaluated: Sequence[Call],
+    trained: Sequence[Call],
+    weights: WeightTable,
+    batches: Batches,
+    always: Collection[int] = (),
 ) -> list[LayerTrace]:
-    """Return the layers of two passes over the same rows, in the order of the first."""
+    """Return the layers of two passes over the same rows, in the order of the first.
+
+    `always` identifies the layers that are in training mode in evaluation, too.
+    """
     in_training = dict(zip(_keys(trained), trained, strict=True))
     layers = []
     for key, call in zip(_keys(evaluated), evaluated, strict=True):
         inputs, output = _arrays(call, batches)
         again = in_training.get(key)
         training = ((), None) if again is None else _arrays(again, batches)
-        layers.append(_trace(call, inputs, output, training, weights))
+        layers.append(_trace(call, inputs, output, training, weights, always))
     return layers
 
 
@@ -40,12 +47,15 @@ def _trace(
     output: np.ndarray | None,
     training: tuple[Arrays, np.ndarray | None],
     weights: WeightTable,
+    always: Collection[int],
 ) -> LayerTrace:
     leaf, activation = call.leaf, call.activation
     shape = inputs[0].shape[1:] if inputs else None
     facts = layer_facts(leaf.layer if activation is None else activation, shape)
     own = activation is None
     noise = noise_of(leaf.layer) if own and not facts.values.keys() & SILENT else ""
+    if own and id(leaf.layer) in always:
+        noise = f"{noise or type(leaf.layer).__name__}, in evaluation, too"
     if noise:
         values, said = {**facts.values, "noise": noise}, {**facts.said, "noise": noise}
         facts = replace(facts, values=values, said=said)

@@ -58,7 +58,7 @@ def _factor(
 ) -> str | None:
     """G' = r g with the same r > 1 for all that differs."""
     flat, scaled = (np.concatenate([x.ravel() for x in each]) for each in (ours, theirs))
-    if flat.shape != scaled.shape or np.count_nonzero(flat) < 2:
+    if flat.shape != scaled.shape or not _varies(flat):
         return None
     largest = int(np.abs(flat).argmax())
     r = float(scaled[largest] / flat[largest])
@@ -72,6 +72,12 @@ def _factor(
     return f"the gradient of {_which(found)} in {other} is {r:.6g} times that in {one}"
 
 
+def _varies(x: Array) -> bool:
+    """Return whether numbers have several sizes: any two pairs (g, −g) are multiples."""
+    sizes = np.abs(x[x != 0])
+    return sizes.size > 1 and bool(np.ptp(sizes) > _LEAST * sizes.max())
+
+
 def _which(found: list[Gradients]) -> str:
     return listed([g.place for g in found]) if len(found) < 4 else f"{len(found)} weights"
 
@@ -82,7 +88,7 @@ def _clipped(
     """G' = g, but no element exceeds ± c."""
     c = max(float(np.abs(y).max(initial=0)) for y in theirs)
     at_limit = sum(int((np.abs(y) == c).sum()) for y in theirs)
-    if at_limit < 2 or not c:
+    if at_limit < 2 or not c or not _varies(np.concatenate([x.ravel() for x in ours])):
         return None
     pairs = zip(found, ours, theirs, strict=True)
     if all(x.shape == y.shape and g.equal(np.clip(x, -c, c), y) for g, x, y in pairs):
@@ -98,7 +104,7 @@ def _decayed(
         return None
     w = np.concatenate([g.start.ravel() for g in found])
     d = np.concatenate([(y - x).ravel() for x, y in zip(ours, theirs, strict=True)])
-    if np.count_nonzero(w) < 2:
+    if not _varies(w):
         return None
     rate = float(d @ w / (w @ w))
     if rate <= 0 or not equal_within(rate * w, d, 1.0, found[0].dtype):

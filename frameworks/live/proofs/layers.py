@@ -32,7 +32,7 @@ def prove_layer(pair: Pair, found: Compared) -> Proof:
     b = LayerSide(pair.names[1], pair.b, j, training)
     if found.between:
         proofs = (
-            prove_order(a, b, pair.matching.only),
+            prove_order(a, b, pair.matching),
             Proof() if found.lone else prove_sources(pair, a, b),
         )
         return next((proof for proof in proofs if proof.causes), None) or _before(pair, a, b)

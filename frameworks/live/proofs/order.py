@@ -1,10 +1,8 @@
 """Why equal layers may be given different numbers: a layer between them, or another order."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from frameworks.live.correspondence import place_of
+from frameworks.live.correspondence import Matching, place_of
 from frameworks.live.outputs import aligned
 from frameworks.live.pairs import joined
 from frameworks.live.proofs.cause import Cause, Proof, equal_within
@@ -19,18 +17,15 @@ _PAD = ("pad", "zero padding")
 _SAME = 1e-12  # rearranged numbers are equal, but for what came before
 
 
-def prove_order(a: LayerSide, b: LayerSide, only: Sequence[Sequence[int]]) -> Proof:
-    """Prove that one side has a layer before this one that the other lacks, or another order.
-
-    `only` are the positions of the layers that have no counterpart, of each side.
-    """
-    for side, other, alone in ((a, b, only[0]), (b, a, only[1])):
+def prove_order(a: LayerSide, b: LayerSide, matching: Matching) -> Proof:
+    """Prove that one side has a layer before this one that the other lacks, or another order."""
+    for side, other, alone in ((a, b, matching.only[0]), (b, a, matching.only[1])):
         for k in reversed([k for k in alone if k < side.position]):
             if _explains(side, other, k):
                 if "padding" in side.layer.facts.values and side.trace.layers[k].facts.kind in _PAD:
                     return prove_padding(a, b, side)
                 return Proof([_one_more(side, other, k, joined(a.place, b.place))])
-    taken = prove_selection(a, b)
+    taken = prove_selection(a, b, matching.layers)
     return taken if taken.causes else _rearranged(a, b)
 
 

@@ -1,8 +1,10 @@
 """Why a layer may be given other numbers: another step of a sequence is taken."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
-from frameworks.live.correspondence import place_of
 from frameworks.live.pairs import joined
 from frameworks.live.proofs.cause import Cause, Proof
 from frameworks.live.proofs.layer_side import LayerSide
@@ -13,35 +15,39 @@ __all__ = ["prove_selection"]
 _SAME = 1e-12  # relative: the same numbers, but for what rounds before
 
 
-def prove_selection(a: LayerSide, b: LayerSide) -> Proof:
-    """Prove that the two sides take different steps (n, d) of a sequence (n, t, d)."""
-    ours, theirs = _step_taken(a), _step_taken(b)
-    if ours is None or theirs is None or ours[1] == theirs[1]:
-        return Proof()
-    said = [f"takes {words} of {layer} for {side.place}"
-            for side, (layer, words) in ((a, ours), (b, theirs))]  # fmt: skip
-    sentence = both((a.name, b.name), said[0], said[1])
-    return Proof([Cause(sentence, joined(a.place, b.place), ("step",))])
+def prove_selection(a: LayerSide, b: LayerSide, layers: Sequence[tuple[int, int]]) -> Proof:
+    """Prove that the two sides take different steps (n, d) of a sequence (n, t, d).
+
+    The sequence is one of corresponding layers; `layers` are the positions of all these.
+    """
+    for i, j in reversed([(i, j) for i, j in layers if i < a.position and j < b.position]):
+        x, y = replace(a, position=i), replace(b, position=j)
+        ours, theirs = _step_taken(a, x, y), _step_taken(b, y, x)
+        if ours and theirs and ours != theirs:
+            said = [f"takes {words} of {layer.place} for {side.place}"
+                    for side, layer, words in ((a, x, ours), (b, y, theirs))]  # fmt: skip
+            sentence = both((a.name, b.name), said[0], said[1])
+            return Proof([Cause(sentence, joined(a.place, b.place), ("step",))])
+    return Proof()
 
 
-def _step_taken(side: LayerSide) -> tuple[str, str] | None:
-    """Return of which layer's sequence the layer is given a step, and which; None if of none."""
-    if len(side.inputs) != 1 or side.inputs[0].ndim != 2:
-        return None
-    x, layers = side.inputs[0], side.trace.layers
-    for k in reversed(range(side.position)):
-        output = layers[k].training_output if side.training else layers[k].output
-        if output is None or layers[k].rearranges:
-            continue
-        if _same(output, x):  # a recurrent layer that returns its last step alone
-            return place_of(layers, k), "the last step"
-        if output.ndim == 3 and output.shape[::2] == x.shape:
-            count = output.shape[1]
-            steps = [t for t in range(count) if _same(output[:, t], x)]
-            if len(steps) == 1:
-                last = steps[0] == count - 1
-                return place_of(layers, k), "the last step" if last else f"step {steps[0] + 1}"
-    return None
+def _step_taken(side: LayerSide, layer: LayerSide, other: LayerSide) -> str:
+    """Return which step of a layer's sequence a side is given; "" if none, or if several are.
+
+    A recurrent layer may return one step alone: the sequence is then what the other one returns.
+    """
+    if len(side.inputs) != 1 or not (layer.returns and other.returns):
+        return ""
+    x, sequence = side.inputs[0], layer.output
+    if _same(sequence, x):
+        sequence = other.output
+    if sequence.ndim != 3 or sequence.shape[::2] != x.shape:
+        return ""
+    steps = [t for t in range(sequence.shape[1]) if _same(sequence[:, t], x)]
+    if len(steps) != 1:
+        return ""
+    last = steps[0] == sequence.shape[1] - 1
+    return "the last step" if last else f"step {steps[0] + 1}"
 
 
 def _same(x: np.ndarray, y: np.ndarray) -> bool:

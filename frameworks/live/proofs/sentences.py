@@ -116,8 +116,8 @@ def advice(name: str, place: str, own: Facts, target: Facts, settings: Sequence[
             return ""
         if isinstance(value, str) and " " in value:  # our words, not the framework's
             return ""
-        if setting == "keep":
-            value = _momentum(own, value)
+        if setting == "keep" and (value := _momentum(own, value)) is None:
+            return ""
         if own.values[setting] != target.values[setting] and rest != repr(own.values[setting]):
             if setting != "keep":  # the framework has other words for the value
                 return ""
@@ -125,7 +125,12 @@ def advice(name: str, place: str, own: Facts, target: Facts, settings: Sequence[
     return f"give {place} of {name} {listed(list(dict.fromkeys(written)))}" if written else ""
 
 
-def _momentum(own: Facts, keep: Any) -> Any:
-    """Return a momentum in the sense of one side: what is kept, or what is taken of the new."""
+def _momentum(own: Facts, keep: Any) -> float | None:
+    """Return a momentum in the sense of one side: what is kept, or what is taken of the new.
+
+    None where no number does, and where a half does not tell the sense.
+    """
+    if not isinstance(keep, float) or own.values["keep"] == 0.5:
+        return None
     kept = own.said["keep"] == f"momentum={own.values['keep']!r}"
-    return keep if kept or not isinstance(keep, float) else float(f"{1 - keep:.12g}")
+    return keep if kept else float(f"{1 - keep:.12g}")

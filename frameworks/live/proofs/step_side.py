@@ -1,15 +1,19 @@
 """One side's optimizer steps, and the distance of weights that correspond."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from frameworks.live.correspondence import WeightPair
 from frameworks.live.descent import Descent, Weights
+from frameworks.live.rules import KINDS
 from frameworks.recordings.trace import Trace
 
-__all__ = ["StepSide", "apart", "near"]
+__all__ = ["ROUNDING", "StepSide", "apart", "near"]
+
+ROUNDING = {"float64": 1e-12, "float32": 2e-6}  # of a weight's largest magnitude, in eight steps
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,26 @@ class StepSide:
         """The weights after every kept step."""
         kept = (step.weights for step in self.trace.steps[: len(self.descent.gradients)])
         return [weights for weights in kept if weights is not None]
+
+    def took(self, computed: Sequence[Weights], positions: Collection[int], limit: float) -> bool:
+        """Return whether the weights at these positions are the computed ones after every step."""
+        steps = zip(computed, self.taken, strict=True)
+        return all(near(x[k], y[k], limit) for x, y in steps for k in positions)
+
+    def by_rule(self, first: str, positions: Collection[int]) -> "StepSide":
+        """Return the side with the kind of optimizer whose steps it takes, if its own has no rule.
+
+        A user's own class may do no more than count before it calls PyTorch's or Keras' step. Of
+        the kinds that take the same steps with its settings, the `first` is preferred.
+        """
+        limit = ROUNDING[self.trace.dtype]
+        for kind in (first, *KINDS) if self.descent.weights() is None else ():
+            optimizer = [replace(facts, kind=kind) for facts in self.trace.optimizer]
+            side = replace(self, trace=replace(self.trace, optimizer=optimizer))
+            computed = side.descent.weights()
+            if computed is not None and self.took(computed, positions, limit):
+                return side
+        return self
 
 
 def apart(pair: WeightPair, x: Weights, y: Weights) -> float:

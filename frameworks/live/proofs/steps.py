@@ -14,13 +14,12 @@ from frameworks.live.proofs.groups import Groups
 from frameworks.live.proofs.mistakes import Mistake, mistakes
 from frameworks.live.proofs.schedules import describe_schedules
 from frameworks.live.proofs.sentences import both, listed
-from frameworks.live.proofs.step_side import StepSide, apart, near
+from frameworks.live.proofs.step_side import ROUNDING, StepSide, apart
 from frameworks.live.settings import differing, same_kind
 from frameworks.live.wording import a_kind
 
 __all__ = ["prove_steps"]
 
-_ROUNDING = {"float64": 1e-12, "float32": 2e-6}  # of a weight's largest magnitude, in eight steps
 _CARRIED = 1e-4  # of a gap may be rounding of gradients, of which an optimizer makes much
 _CLOSER = 1e-2  # a proof must explain all but a hundredth of the difference
 _SCHEDULE = "schedule: "
@@ -31,7 +30,7 @@ def prove_steps(pair: Pair) -> Proof:
     a, b = StepSide(pair.names[0], pair.a), StepSide(pair.names[1], pair.b)
     if not a.taken or not b.taken:
         return Proof()
-    return _Steps(pair, a, b).prove()
+    return _Steps(pair, a, b).by_rules().prove()
 
 
 @dataclass(frozen=True)
@@ -40,15 +39,26 @@ class _Steps:
     a: StepSide
     b: StepSide
 
+    def by_rules(self) -> "_Steps":
+        """Return the same with the rules that act, where an optimizer is a class of one's own.
+
+        Of two optimizers of one kind without a rule, both are known to follow one, or neither.
+        """
+        kinds = [side.trace.optimizer[0].kind for side in (self.a, self.b)]
+        a = self.a.by_rule(kinds[1], self._positions(self.a))
+        b = self.b.by_rule(kinds[0], self._positions(self.b))
+        found = _Steps(replace(self.pair, a=a.trace, b=b.trace), a, b)
+        return self if found._other_kinds() and not self._other_kinds() else found
+
     def prove(self) -> Proof:
         """Prove the cause by settings, or of an odd side."""
         a, b = self.a, self.b
-        if not self.gap > _ROUNDING[a.trace.dtype] and not self._lists:
+        if not self.gap > ROUNDING[a.trace.dtype] and not self._lists:
             return Proof()
         computed = [side.descent.weights() for side in (a, b)]
-        if None in computed:
-            return self._by_kind() if self._other_kinds() else Proof()
         own = [self._equal(s, c) for s, c in zip((a, b), computed, strict=True) if c is not None]
+        if None in computed:
+            return self._by_kind() if all(own) and self._other_kinds() else Proof()
         if all(own):
             found = self._by_kind() if self._other_kinds() else self._by_settings()
             return Proof([*found.causes, *self._by_occurrence(computed)])
@@ -80,12 +90,13 @@ class _Steps:
             and not listed_ones[1].keys() & set(each.b)
         ]
 
-    def _equal(self, side: StepSide, computed: Sequence[Weights], gap: float | None = None) -> bool:
+    def _equal(self, side: StepSide, computed: Sequence[Weights]) -> bool:
         """Return whether a side took these steps, but for rounding."""
-        positions = {k for each in self.compared for k in (each.a if side is self.a else each.b)}
-        limit = min(_ROUNDING[side.trace.dtype], _CLOSER * self.gap)
-        steps = zip(computed, side.taken, strict=True)
-        return all(near(x[k], y[k], limit) for x, y in steps for k in positions)
+        limit = min(ROUNDING[side.trace.dtype], _CLOSER * self.gap)
+        return side.took(computed, self._positions(side), limit)
+
+    def _positions(self, side: StepSide) -> set[int]:
+        return {k for each in self.compared for k in (each.a if side is self.a else each.b)}
 
     def _by_occurrence(self, computed: Sequence[Sequence[Weights] | None]) -> Iterator[Cause]:
         """Yield the embeddings that one side moves otherwise than its rule, as it says."""
@@ -130,7 +141,7 @@ class _Steps:
         """
         computed = self._mixed(()).weights()
         single = [each for each in self.compared if len(each.a) == len(each.b)]
-        limit = _ROUNDING[self.a.trace.dtype]
+        limit = ROUNDING[self.a.trace.dtype]
         for k, (x, y) in enumerate(zip(self.a.taken, self.b.taken, strict=False)):
             gaps = {each: apart(each, x, y) for each in single}
             if computed is not None and max(gaps.values(), default=0.0) > limit:
@@ -185,7 +196,7 @@ class _Steps:
     def _cause(self, settings: tuple[str, ...]) -> Cause:
         a, b = self.a, self.b
         own = [name for name in settings if name != _SCHEDULE]
-        limit = _ROUNDING[a.trace.dtype]
+        limit = ROUNDING[a.trace.dtype]
         moved = (each for each in self.compared if apart(each, a.taken[0], b.taken[0]) > limit)
         groups = Groups(self.pair, own, frozenset(moved))
         parts = [[text] for text in groups.phrases] if own else [[], []]
@@ -207,7 +218,7 @@ class _Steps:
         """Return that two biases which are added both move: their sum moves twice as far as one."""
         if not of_b:
             return []
-        limit, first = _ROUNDING["float64"], (self.a.taken[0], of_b[0])
+        limit, first = ROUNDING["float64"], (self.a.taken[0], of_b[0])
         moved = [each for each in self.compared if apart(each, *first) > limit]
         if not moved or any(len(each.a) == len(each.b) for each in moved):
             return []

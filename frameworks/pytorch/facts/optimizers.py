@@ -28,10 +28,10 @@ def optimizer_facts(optimizer: Optimizer) -> list[Facts]:
 
 def _group_facts(optimizer: Optimizer, group: Group, hat: float | None) -> Facts:
     """Return the facts of one group; `hat` is the ε that `use_epsilon_hat` was given, if it was."""
-    kind = _kind(optimizer)
-    entries = _common(kind, group)
-    if kind in _READERS:
-        entries |= _READERS[kind](group)
+    kind, stock = _kind(optimizer), _stock(optimizer)
+    entries = _common(stock, group)
+    if stock in _READERS:
+        entries |= _READERS[stock](group)
     if hat is not None:
         entries["epsilon"] = hat, f"eps={hat!r}"
         entries["place"] = _BEFORE, f"√v + eps, {_BEFORE}"
@@ -43,10 +43,14 @@ def _group_facts(optimizer: Optimizer, group: Group, hat: float | None) -> Facts
 def _kind(optimizer: Optimizer) -> str:
     """Return the kind whose step the optimizer takes; a user's own step has a name of its own."""
     owner = next(cls for cls in type(optimizer).__mro__ if "step" in vars(cls))
-    if owner.__module__.startswith("torch.optim"):
-        own = next(c for c in type(optimizer).__mro__ if c.__module__.startswith("torch.optim"))
-        return own.__name__.lower()
-    return type(optimizer).__name__
+    own_step = not owner.__module__.startswith("torch.optim")
+    return type(optimizer).__name__ if own_step else _stock(optimizer)
+
+
+def _stock(optimizer: Optimizer) -> str:
+    """Return the kind of the optimizer, or of PyTorch's that it is derived from."""
+    bases = type(optimizer).__mro__
+    return next(c for c in bases if c.__module__.startswith("torch.optim")).__name__.lower()
 
 
 def _said(group: Group, **names: str) -> Entries:

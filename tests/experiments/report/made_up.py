@@ -10,7 +10,8 @@ from datasets import Dataset
 from experiments.harness.experiment import Experiment
 from experiments.harness.records.arrays import digest_by_name
 from experiments.harness.records.environment import environment, source_digest
-from experiments.harness.records.models import SCHEMA, Record, Results
+from experiments.harness.records.models import Record, Results
+from experiments.harness.records.reading import SCHEMA
 from experiments.harness.records.results import build_results
 from experiments.harness.records.store import Store, to_json
 from experiments.harness.report.document import render

@@ -46,13 +46,14 @@ def figures(name):
     rows = Rows(KerasLive.adapt(training, rows.X), rows.y)
     live.set_weights([rng.normal(size=w.values.shape) for w in live.weights()])
     dropped = live.dropped(rows)
-    live.hand_masks([2.0 * (rng.random((8, *shape)) < 0.5) for _, shape in dropped] or None)
+    live.hand_masks([(rng.random((8, *shape)) < 0.75) / 0.75 for _, shape in dropped] or None)
     traced, outputs = live.trace_layers(rows)
     loss, gradients = live.loss_and_gradients(rows)
     losses = [live.step(rows) for _ in range(3)]
     pairs = zip(before, model.variables, strict=True)
     return {
         "untouched": all(bool(keras.ops.all(keras.ops.equal(a, b.value))) for a, b in pairs),
+        "takes the stated rates": name != "mlp" or takes_stated_rates(),
         "kinds": [layer.facts.kind for layer in traced],
         "layers": [summary(layer.training_output) for layer in traced],
         "inputs": [summary(x) for x in live.canonical_inputs(rows.X)],
@@ -63,6 +64,22 @@ def figures(name):
         "weights": [summary(w.values) for w in live.weights()],
         "states": [summary(w.values) for w in live.states()],
     }
+
+
+def takes_stated_rates():
+    """Return whether the second step is as long as the schedule says of itself, to 1e-15."""
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1, use_bias=False)])
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 3, 0.7)
+    model.compile(keras.optimizers.SGD(schedule), "mse", run_eagerly=True)
+    rng = np.random.default_rng(6)
+    rows = Rows((rng.normal(size=(8, 5)),), (rng.normal(size=(8, 1)),))
+    live = KerasLive(Training(model), rows, "float64")
+    live.step(rows)
+    before, (g,) = live.weights()[0].values, live.loss_and_gradients(rows)[1]
+    live.step(rows)
+    rate = live.schedule_facts.values["first_rates"][1]
+    error = np.abs(before - rate * g - live.weights()[0].values).max()
+    return bool(error <= 1e-15)  # a rounding of numbers of about 1
 
 
 def summary(array):

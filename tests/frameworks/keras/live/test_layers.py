@@ -8,6 +8,7 @@ import pytest
 
 from frameworks.keras.live import KerasLive
 from frameworks.live.model import Rows, Training
+from scratch import GELU
 
 from .models import MODELS, rows_for, trained
 
@@ -210,3 +211,22 @@ def test_two_layers_of_one_name_have_two_paths():
     live = KerasLive(Training(model), Rows((np.ones((4, 3)),), ()), "float64")
     layers, _ = live.trace_layers(Rows((np.ones((4, 3)),), ()))
     assert [layer.path for layer in layers] == ["part/dense", "part/dense#2"]
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+@pytest.mark.parametrize("of_a_layer", [False, True])
+def test_a_gelu_is_given_the_constant_that_no_backend_rounds(approximate, of_a_layer):
+    layers = [keras.layers.Dense(3, None if of_a_layer else "gelu", name="dense")]
+    layers += [keras.layers.Activation("gelu", name="gelu")] if of_a_layer else []
+    model = keras.Sequential([keras.Input((5,)), *layers])
+    model.compile("sgd", "mse")
+    live = KerasLive(Training(model), rows_for("mlp"), "float64")
+    place = "gelu" if of_a_layer else "dense.activation"
+    constant = 0.044715 if approximate else 0.5**0.5
+    assert live.change(place, "approximate", approximate)
+    assert live.change(place, "constant", constant)
+    layer = live.trace_layers(rows_for("mlp"))[0][-1]
+    assert (layer.path, layer.facts.values["constant"]) == (place, constant)
+    expected = GELU(approximate=approximate).forward(layer.inputs[0])
+    # 1 + erf and 2 - erfc round otherwise: 3e-16 of numbers up to 3
+    assert layer.output == pytest.approx(expected, rel=1e-13, abs=1e-15)

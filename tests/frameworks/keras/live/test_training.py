@@ -137,6 +137,8 @@ def test_dropout_multiplies_by_the_masks_that_are_handed_over():
         assert loss == pytest.approx((error**2).mean(), rel=1e-14)  # one sum of 16 numbers
         assert np.abs(gradient - seen.T @ error / 8).max() <= 1e-14  # as many
         assert np.array_equal(live.trace_layers(ROWS)[0][0].training_output, seen)
+    assert live.change(live.trace_layers(ROWS)[0][0].path, "rate", 0.25)
+    assert live.dropped(ROWS) == [(0.25, (4,))]
 
 
 def test_other_randomness_is_switched_off_and_named():

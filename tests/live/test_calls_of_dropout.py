@@ -1,0 +1,73 @@
+"""Dropout wherever it is called: in training alone, in the user's own step, or more than once."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lockstep import diverge
+
+from .modules import training
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(16, 6)), RNG.normal(size=(16, 3))
+
+
+class Dropping(nn.Module):
+    """Two layers, with what a function makes of the numbers between them."""
+
+    def __init__(self, between=lambda h, training: h):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.out, self.between = nn.Linear(6, 4), nn.Linear(4, 3), between
+
+    def forward(self, x):
+        return self.out(self.between(self.first(x), self.training))
+
+
+def in_training_alone(drop, rate):
+    return Dropping(lambda h, training: drop(h, rate) if training else h)
+
+
+def compared(one, other, steps=(None, None)):
+    sides = [
+        training(m, loss=nn.MSELoss(), step=s) for m, s in zip((one, other), steps, strict=True)
+    ]
+    return diverge(*sides, X, Y, steps=2, batch_size=8)
+
+
+@pytest.mark.parametrize("drop", [F.dropout, F.feature_alpha_dropout])
+def test_dropout_that_is_called_in_training_alone_is_compared(drop):
+    half = in_training_alone(drop, 0.5)
+    assert not compared(half, Dropping()).same
+    assert not compared(half, in_training_alone(drop, 0.25)).same
+    assert compared(half, in_training_alone(drop, 0.5)).same
+
+
+def test_dropout_that_drops_nothing_takes_no_mask():
+    one = Dropping(lambda h, training: F.dropout(F.dropout(h, 0.0, training), 0.5, training))
+    assert compared(one, Dropping(lambda h, training: F.dropout(h, 0.5, training))).same
+
+
+def taking(inputs=lambda X: X, times=1):
+    def step(model, optimizer, loss, X, y):
+        optimizer.zero_grad()
+        value = sum(loss(model(inputs(X)), y) for _ in range(times)) / times
+        value.backward()
+        optimizer.step()
+        return value
+
+    return step
+
+
+def test_dropout_in_a_step_of_ones_own_drops():
+    steps = taking(lambda X: F.dropout(X, 0.5)), taking()
+    assert compared(Dropping(), Dropping(), steps).level == "loss"
+    assert compared(Dropping(), Dropping(), (steps[0], steps[0])).same
+
+
+def test_a_second_pass_within_a_step_drops_too():
+    model = in_training_alone(F.dropout, 0.5)
+    assert compared(model, model, (taking(times=2), taking())).level == "loss"
+    assert compared(model, model, (taking(times=2), taking(times=2))).same
