@@ -36,12 +36,13 @@ class StoredRun:
     path: Path
     results: Results
     store: Store | None  # None for a file alone, which holds no weights and no predictions
+    is_baseline: bool = False
 
     @classmethod
     def open(cls, path: Path) -> "StoredRun":
         """Read a run's folder, a results.json or a baseline; RequestError if it is none of them."""
         if is_baseline(path):
-            return cls(path, _checked(read_baseline(path), path), None)
+            return cls(path, _checked(read_baseline(path), path), None, is_baseline=True)
         if path.is_dir():
             return cls(path, build_results(Store(path)), Store(path))
         if not path.exists():
