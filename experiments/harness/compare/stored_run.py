@@ -27,6 +27,7 @@ from frameworks.errors import RequestError
 __all__ = ["StoredRun"]
 
 _AGAIN = "write it again from its run"
+_NAME = "name a run's folder, its results.json or a baseline"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class StoredRun:
             return cls(path, build_results(Store(path)), Store(path))
         if not path.exists():
             raise RequestError(f"{path}: there is no such run; `lockstep runs` lists the runs")
-        return cls(path, _checked(read_results(path), path), None)
+        return cls(path, _checked(read_results(path, _NAME), path), None)
 
     @cached_property
     def trainings(self) -> dict[TrainingName, Record]:

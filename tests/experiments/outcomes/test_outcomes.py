@@ -109,6 +109,7 @@ REFUSED = {
     "run xor --learning-rate=0.1 --junit elsewhere.xml": "as --set learning_rate=VALUE",
     "run xor --epochs many": "Invalid value for '--epochs'",
     "run xor --seeds x": "expected a number of seeds, or a list",
+    "run xor --margin 0.01": "--margin is that of the means of native runs; add --native",
     "run xor --all": "--all takes no names, got xor",
     "compare": "Missing argument 'RUN_A'",
     "compare before": "name two runs, or one run and a --baseline",
