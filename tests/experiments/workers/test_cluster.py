@@ -110,6 +110,12 @@ def test_without_a_scheduler_one_sentence_says_so(call, monkeypatch):
     assert answer.err.startswith("error: dask: no scheduler answers at tcp://127.0.0.1:1 (")
 
 
+def test_an_empty_address_starts_no_cluster_of_its_own(call):
+    answer = call("run", "xor", "--dask", "")
+    assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert "the address is empty" in answer.err
+
+
 def test_without_dask_the_option_says_what_to_install(call, monkeypatch):
     monkeypatch.setattr(connection, "find_spec", lambda name: None)
     answer = call("run", "xor", "--dask", "tcp://127.0.0.1:1")

@@ -69,6 +69,8 @@ def _connect(address: str) -> "Client":
     from distributed import Client
 
     try:
+        if not address.strip():  # Dask would start a cluster of its own
+            raise ValueError("the address is empty")
         return Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False, name="lockstep")
     except (OSError, ValueError, TypeError) as error:
         raise RequestError(
