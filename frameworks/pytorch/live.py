@@ -167,8 +167,10 @@ class PyTorchLive(LiveModel):
     @contextmanager
     def _forward(self, training: bool, grad: bool = False) -> Iterator[None]:
         """Run in evaluation or in training mode; what that changes in the modules is restored."""
-        every = (self.network, *modules_in(self.training.loss))
-        with restored(part for each in every for part in each.modules()):
+        loss = self.training.loss
+        every = (self.network, *modules_in(loss))
+        plain = loss if isinstance(loss, list | tuple) else [loss]
+        with restored([*plain, *(part for each in every for part in each.modules())]):
             self._set_mode(training)
             with handing(self.handed), torch.set_grad_enabled(grad), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "None of the inputs have requires_grad")
