@@ -87,3 +87,9 @@ def test_a_mistake_in_a_gate_is_the_place_though_the_layer_beside_it_agrees():
     assert report(Gate(torch.sigmoid), Gate(torch.tanh)).place == (
         "sigmoid after gate / tanh after gate"
     )
+
+
+def test_a_part_of_a_function_is_no_cause():
+    found = report(Between(F.silu), Between(lambda z: z * F.hardsigmoid(z)))
+    assert found.place == "silu after first / hard sigmoid after first"
+    assert not found.cause

@@ -38,8 +38,24 @@ def prove_layer(pair: Pair, found: Compared) -> Proof:
         return next((proof for proof in proofs if proof.causes), None) or _before(pair, a, b)
     if not (np.isfinite(a.output).all() and np.isfinite(b.output).all()):
         return Proof()
+    if a.layer.facts.kind != b.layer.facts.kind and _composed(pair, i, j):
+        return Proof()
     layers = _Layers(a, b, found.found.error)
     return layers.of_other_weights(pair) or layers.inside()
+
+
+def _composed(pair: Pair, i: int, j: int) -> bool:
+    """Return whether one side goes on computing where the other may be done.
+
+    x * hard_sigmoid(x) stands beside silu(x): the hard sigmoid is a part of what differs.
+    """
+    for side, position in enumerate((i, j)):
+        layers, lone = (pair.a, pair.b)[side].layers, pair.matching.only[side]
+        paired = (each[side] for each in pair.matching.layers if each[side] > position)
+        after = [layers[k] for k in lone if position < k < min(paired, default=len(layers))]
+        if any(not each.weights and each.facts.kind != "dropout" for each in after):
+            return True
+    return False
 
 
 def _before(pair: Pair, a: LayerSide, b: LayerSide) -> Proof:
