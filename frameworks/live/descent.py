@@ -98,7 +98,8 @@ class Descent:
         schedule = rates(self.schedule)
         if schedule is None:
             return None
-        first = float(self.optimizer[0].values["learning_rate"])
+        common: Values = self.optimizer[0].values
+        first = float(common["learning_rate"])
         if not first and len(self.optimizer) > 1:
             return None
         factor = own / first if first else 1.0

@@ -110,7 +110,7 @@ class Judge:
         return self._with_limits(level, compare(level, self.pair, self.ignored))
 
     def _without_rewritten(self, done: Judged, found: list[Compared]) -> list[Compared]:
-        """Leave out functions that differ without effect, and say so."""
+        """Leave out what differs without effect, and say so."""
         left_out = rewritten(self.pair, found)
         if left_out:
             places = ", ".join(dict.fromkeys(each.place for each in left_out))

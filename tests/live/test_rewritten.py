@@ -93,3 +93,29 @@ def test_a_part_of_a_function_is_no_cause():
     found = report(Between(F.silu), Between(lambda z: z * F.hardsigmoid(z)))
     assert found.place == "silu after first / hard sigmoid after first"
     assert not found.cause
+
+
+class Padded(nn.Module):
+    """An LSTM whose last real step is read: of a packed sequence, or of all steps."""
+
+    def __init__(self, packed):
+        super().__init__()
+        self.packed = packed
+        self.embedding, self.lstm, self.out = nn.Embedding(9, 4), nn.LSTM(4, 5), nn.Linear(5, 3)
+
+    def forward(self, tokens):
+        x, lengths = self.embedding(tokens.T), (tokens != 0).sum(dim=1)
+        if self.packed:
+            x = nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+            return self.out(self.lstm(x)[1][0][0])
+        return self.out(self.lstm(x)[0][lengths - 1, torch.arange(len(tokens))])
+
+
+@pytest.mark.parametrize("longest", [4, 6])
+def test_padding_that_is_packed_or_not_read_is_no_difference(longest):
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(1, 9, size=(16, 6))
+    tokens[np.arange(6) >= rng.integers(1, longest + 1, size=(16, 1))] = 0
+    sides = training(Padded(True)), training(Padded(False))
+    report = diverge(*sides, tokens, rng.integers(0, 3, 16), steps=3, batch_size=16)
+    assert report.same, str(report)
