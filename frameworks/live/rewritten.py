@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from frameworks.live.outputs import aligned
 from frameworks.live.pairs import Compared, Pair
 from frameworks.live.proofs.cause import same_numbers
 from frameworks.live.reference import layer_output
@@ -61,11 +62,12 @@ def _may_differ(pair: Pair, each: Compared) -> bool:
     """Return whether what differs can be written differently.
 
     Not what both state alike, are given alike and the reference knows; of layers with weights, only
-    what they return for padding.
+    what they return for padding, and the order of the rows, which is another one where sequences
+    are sorted by their lengths.
     """
     x, y = _layers(pair, each)
     if not each.found.parted or _corresponds(pair, each):
-        return each.found.parted and _only_padding_differs(x, y)
+        return each.found.parted and (_only_padding_differs(x, y) or _rows_are_sorted(x, y))
     alike = not each.between and (x.facts.kind, x.facts.values) == (y.facts.kind, y.facts.values)
     return not alike or layer_output(x.facts, [], [], x.inputs) is None
 
@@ -78,6 +80,14 @@ def _only_padding_differs(x: LayerTrace, y: LayerTrace) -> bool:
     length = min(a.shape[1], b.shape[1])
     read = ~(_padding(a)[:, :length] | _padding(b)[:, :length])
     return same_numbers(*(np.where(read[..., None], z[:, :length], 0) for z in (a, b)))
+
+
+def _rows_are_sorted(x: LayerTrace, y: LayerTrace) -> bool:
+    """Return whether two layers return the same rows in another order."""
+    if x.output is None or y.output is None:
+        return False
+    rows = (np.sort(z, axis=0) for z in aligned(x.output, y.output))
+    return same_numbers(*rows)
 
 
 def _padding(x: np.ndarray) -> np.ndarray:

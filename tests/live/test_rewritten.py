@@ -98,13 +98,17 @@ def test_a_part_of_a_function_is_no_cause():
 class Padded(nn.Module):
     """An LSTM whose last real step is read: of a packed sequence, or of all steps."""
 
-    def __init__(self, packed):
+    def __init__(self, packed, by_length=False):
         super().__init__()
-        self.packed = packed
+        self.packed, self.by_length = packed, by_length
         self.embedding, self.lstm, self.out = nn.Embedding(9, 4), nn.LSTM(4, 5), nn.Linear(5, 3)
 
     def forward(self, tokens):
         x, lengths = self.embedding(tokens.T), (tokens != 0).sum(dim=1)
+        if self.by_length:
+            lengths, order = lengths.sort(descending=True)
+            x = nn.utils.rnn.pack_padded_sequence(x[:, order], lengths)
+            return self.out(self.lstm(x)[1][0][0][order.argsort()])
         if self.packed:
             x = nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
             return self.out(self.lstm(x)[1][0][0])
@@ -112,10 +116,11 @@ class Padded(nn.Module):
 
 
 @pytest.mark.parametrize("longest", [4, 6])
-def test_padding_that_is_packed_or_not_read_is_no_difference(longest):
+@pytest.mark.parametrize("other", [Padded(False), Padded(True, by_length=True)])
+def test_padding_that_is_packed_not_read_or_sorted_is_no_difference(longest, other):
     rng = np.random.default_rng(0)
     tokens = rng.integers(1, 9, size=(16, 6))
     tokens[np.arange(6) >= rng.integers(1, longest + 1, size=(16, 1))] = 0
-    sides = training(Padded(True)), training(Padded(False))
+    sides = training(Padded(True)), training(other)
     report = diverge(*sides, tokens, rng.integers(0, 3, 16), steps=3, batch_size=16)
     assert report.same, str(report)
