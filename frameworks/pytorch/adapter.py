@@ -27,7 +27,7 @@ from frameworks.program import (
     updated_in,
 )
 from frameworks.program_adapter import ProgramAdapter
-from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn
+from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn, random_numbers_kept
 from frameworks.pytorch.facts import optimizer_facts
 from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of
@@ -48,7 +48,7 @@ class PyTorchAdapter(ProgramAdapter):
     """A `torch.nn.Module` with its loss and a `torch.optim` optimizer."""
 
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
-        with torch.random.fork_rng(devices=[]):  # nn.Linear draws weights, which are replaced
+        with random_numbers_kept():  # nn.Linear draws weights, which are replaced
             parts = require_own(build, build(spec=spec), nn.Module, "torch.nn.Module")
         modules = []
         for network in parts.networks:

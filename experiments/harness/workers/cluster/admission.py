@@ -14,7 +14,7 @@ from experiments.harness.page_code import said
 from experiments.harness.records.environment import Surroundings
 from experiments.harness.records.store import to_json
 from experiments.harness.request import Request
-from experiments.harness.workers.cluster.connection import connected
+from experiments.harness.workers.cluster.connection import answers_of, connected
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
 
@@ -162,13 +162,14 @@ class Cluster:
         able = [address for address in workers if address not in self._refused]
         if not able:
             return {}
-        answers = self.client.run(
-            survey, self._threads, self._names, workers=able, on_error="return"
-        )
+        answers = answers_of(self.client, able, survey, self._threads, self._names)
         for address, answer in answers.items():
-            if isinstance(answer, Exception):
-                lacks = isinstance(answer, ImportError)
-                self._refused[address] = _NO_SUITE if lacks else said(answer)
+            if isinstance(answer, ImportError):
+                self._refused[address] = _NO_SUITE
+            elif isinstance(answer, TimeoutError):
+                self._refused[address] = str(answer)
+            elif isinstance(answer, Exception):
+                self._refused[address] = said(answer)
             elif answer.suite != expected.suite:
                 self._refused[address] = "its checkout of lockstep holds other source code"
         return {name: found for name, found in answers.items() if name not in self._refused}
@@ -176,8 +177,7 @@ class Cluster:
     def _admit(self, addresses: list[str]) -> None:
         from experiments.harness.workers.cluster.on_worker import admit
 
-        if addresses:
-            self.client.run(admit, self.ticket, workers=addresses, on_error="ignore")
+        answers_of(self.client, addresses, admit, self.ticket)
 
     def _refusal(self, address: str) -> str:
         return f"worker {address}: {self._refused[address]}"
