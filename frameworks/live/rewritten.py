@@ -21,17 +21,17 @@ __all__ = ["rewritten"]
 def rewritten(pair: Pair, found: Sequence[Compared]) -> list[Compared]:
     """Return what differs at the judged forward level without any effect.
 
-    In evaluation that is everything which can be written differently, if the outputs agree: losses,
-    gradients and steps have levels of their own. If they differ, it is what stands before the last
+    In evaluation that is everything, if the outputs agree and all of it can be written differently:
+    losses, gradients and steps have levels of their own. Else it is what stands before the last
     layer that agrees, if a difference arises after it: else it may be what differs, by a way around
     that layer. In training mode no outputs are at hand: what had no effect in evaluation has none.
     """
     outputs = [each for each in found if each.key[0] == "outputs"]
     evaluated = [each for each in found if each.key[0] == "layer"]
     trained = [each for each in found if each.key[0] == "layer in training mode"]
-    if outputs and not any(each.found.parted for each in outputs):
-        without = [each for each in evaluated if _may_differ(pair, each)]
-    else:
+    without = [each for each in evaluated if each.found.parted]
+    ends_alike = bool(outputs) and not any(each.found.parted for each in outputs)
+    if not (ends_alike and all(_may_differ(pair, each) for each in without)):
         without = _before_the_last_that_agrees(pair, [*evaluated, *outputs])
     known = {each.key[1] for each in without}
     again = [each for each in trained if each.key[1] in known]
@@ -45,7 +45,7 @@ def _before_the_last_that_agrees(pair: Pair, found: Sequence[Compared]) -> list[
     same = max((k for k in sure if k < first), default=0)
     if first < len(found) and not any(map(_arises, found[same + 1 : first + 1])):
         return []
-    return [each for each in found[:same] if _may_differ(pair, each)]
+    return [each for each in found[:same] if each.found.parted and _may_differ(pair, each)]
 
 
 def _corresponds(pair: Pair, each: Compared) -> bool:
@@ -59,16 +59,17 @@ def _arises(each: Compared) -> bool:
 
 
 def _may_differ(pair: Pair, each: Compared) -> bool:
-    """Return whether what differs can be written differently.
+    """Return whether what differs can be written differently, or is given what is.
 
-    Not what both state alike, are given alike and the reference knows; of layers with weights, only
-    what they return for padding, and the order of the rows, which is another one where sequences
-    are sorted by their lengths.
+    Not what both state alike and the reference knows; of layers with weights, only what they return
+    for padding, and the order of rows that are sorted by the lengths of their sequences.
     """
     x, y = _layers(pair, each)
-    if not each.found.parted or _corresponds(pair, each):
-        return each.found.parted and (_only_padding_differs(x, y) or _rows_are_sorted(x, y))
-    alike = not each.between and (x.facts.kind, x.facts.values) == (y.facts.kind, y.facts.values)
+    if each.between:
+        return True
+    if _corresponds(pair, each):
+        return _only_padding_differs(x, y) or _rows_are_sorted(x, y)
+    alike = (x.facts.kind, x.facts.values) == (y.facts.kind, y.facts.values)
     return not alike or layer_output(x.facts, [], [], x.inputs) is None
 
 

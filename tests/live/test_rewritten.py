@@ -36,10 +36,10 @@ class Gate(nn.Module):
         return self.out(gate * self.value(x))
 
 
-def report(a, b):
+def report(a, b, dtype="float64"):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(16, 6)), rng.integers(0, 3, 16)
-    return diverge(training(a), training(b), X, y, steps=3, batch_size=8)
+    return diverge(training(a), training(b), X, y, steps=3, batch_size=8, dtype=dtype)
 
 
 def softmax_of_masked(x):
@@ -124,3 +124,37 @@ def test_padding_that_is_packed_not_read_or_sorted_is_no_difference(longest, oth
     sides = training(Padded(True)), training(other)
     report = diverge(*sides, tokens, rng.integers(0, 3, 16), steps=3, batch_size=16)
     assert report.same, str(report)
+
+
+class Scaled(nn.Module):
+    """Scores of a batch against each other, scaled before or after the product."""
+
+    def __init__(self, early, masked):
+        super().__init__()
+        self.first, self.out = nn.Linear(6, 8), nn.Linear(8, 3)
+        self.early, self.masked = early, masked
+
+    def forward(self, x):
+        q = self.first(x)
+        scores = (q * 0.5) @ q.T if self.early else (q @ q.T) * 0.5
+        if self.masked:
+            scores = scores.masked_fill(torch.eye(len(x), dtype=torch.bool), -torch.inf)
+        return self.out(F.softmax(scores, -1) @ q)
+
+
+def test_no_product_is_said_to_lack_where_both_multiply_as_often():
+    assert report(Scaled(True, True), Scaled(False, True)).same
+    found = report(Scaled(False, True), Scaled(True, False))
+    assert (found.level, found.cause) == ("forward", None)
+
+
+def test_in_float32_too_a_mistake_is_the_place_and_lone_functions_are_not():
+    found = report(Between(F.silu), Between(lambda z: z * torch.sigmoid(z), F.relu), "float32")
+    assert found.place == "tanh after last / relu after last"
+
+
+def test_in_float32_too_one_side_may_have_many_functions_more():
+    def gelu(z):
+        return 0.5 * z * (1 + torch.tanh((2 / np.pi) ** 0.5 * (z + 0.044715 * z**3)))
+
+    assert report(Between(gelu), Between(lambda z: F.gelu(z, approximate="tanh")), "float32").same

@@ -21,12 +21,23 @@ def prove_order(a: LayerSide, b: LayerSide, matching: Matching) -> Proof:
     """Prove that one side has a layer before this one that the other lacks, or another order."""
     for side, other, alone in ((a, b, matching.only[0]), (b, a, matching.only[1])):
         for k in reversed([k for k in alone if k < side.position]):
-            if _explains(side, other, k):
+            if _explains(side, other, k) and not _moved(side, k, other):
                 if "padding" in side.layer.facts.values and side.trace.layers[k].facts.kind in _PAD:
                     return prove_padding(a, b, side)
                 return Proof([_one_more(side, other, k, joined(a.place, b.place))])
     taken = prove_selection(a, b, matching.layers)
     return taken if taken.causes else _rearranged(a, b)
+
+
+def _moved(side: LayerSide, k: int, other: LayerSide) -> bool:
+    """Return whether the other side calls the same function as often, and so elsewhere.
+
+    Before a function this says nothing, as functions are paired by their order alone: of
+    (q * c) @ k and (q @ k) * c neither lacks a product.
+    """
+    kind = side.trace.layers[k].facts.kind
+    ours, theirs = ([x.facts.kind for x in each.trace.layers].count(kind) for each in (side, other))
+    return not side.layer.weights and ours <= theirs
 
 
 def _one_more(side: LayerSide, other: LayerSide, k: int, place: str) -> Cause:
