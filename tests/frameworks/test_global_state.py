@@ -84,6 +84,23 @@ def test_nothing_is_changed_between_two_epochs_or_by_stopping_there(name):
     assert changes(before, state_of_the_world()) == []
 
 
+def build_writing(spec=circle.SPEC):
+    """Return circle's network, which halves the rows where they lie."""
+    parts = circle.build_pytorch(spec)
+    parts.network.register_forward_pre_hook(lambda module, given: given[0].div_(2))
+    return parts
+
+
+@pytest.mark.parametrize("batch_size", [16, len(X)])
+def test_a_module_that_writes_into_its_rows_changes_none_of_the_callers(batch_size):
+    rows = X.astype("float64")
+    options = {"epochs": 2, "batch_size": batch_size, "dtype": "float64", "random_state": 0}
+    classifier = frameworks.PyTorchClassifier(build_writing, **options).fit(rows, Y)
+    first = classifier.predict_proba(rows)
+    assert np.array_equal(classifier.predict_proba(rows), first)
+    assert np.array_equal(rows, X.astype("float64"))
+
+
 @pytest.mark.parametrize("lent", [random_numbers_kept, partial(lent_keras, "float64")])
 def test_what_is_set_for_the_process_is_set_by_one_thread_at_a_time(lent):
     """Else PyTorch takes another's draws for its own, and Keras computes in another's dtype."""

@@ -170,6 +170,13 @@ def test_a_worker_that_joins_is_admitted_only_if_it_is_like_the_others(client, m
     assert joined.look() == (False, [])  # said once
 
 
+def test_a_worker_that_was_started_with_other_code_is_refused(client, monkeypatch):
+    """It keeps what it has loaded, though its checkout has been updated since."""
+    monkeypatch.setattr(on_worker, "_LOADED", "of the last version")
+    with pytest.raises(RequestError, match="update it, and start the worker again"):
+        Cluster(client, Request(("perceptron",), ("scratch",)))
+
+
 def test_a_worker_that_does_not_answer_is_left_out(client, monkeypatch):
     async def survey(threads, names, dask_worker):
         if dask_worker.address == frozen:
@@ -182,6 +189,7 @@ def test_a_worker_that_does_not_answer_is_left_out(client, monkeypatch):
     monkeypatch.setattr(connection, "_SECONDS_TO_ANSWER", 0.5)
     joined = Cluster(client, Request(("perceptron",), ("scratch",)))
     assert joined.left_out == [f"worker {frozen}: it did not answer within 0.5 s"]
+    assert joined.slots == 1  # also where an earlier command has admitted it
 
 
 @pytest.mark.parametrize("load", [load_circle, load_diabetes, load_digits])
