@@ -16,6 +16,7 @@ from frameworks.live.levels import LEVELS, cancels, compare
 from frameworks.live.noise import Noise, exact_errors
 from frameworks.live.outputs import forms
 from frameworks.live.pairs import SHORTER, Compared, Pair, clips
+from frameworks.live.rewritten import rewritten
 from frameworks.recordings.trace import Trace
 
 __all__ = ["Judge", "Judged"]
@@ -63,7 +64,9 @@ class Judge:
         self._note_forms(done)
         excused = not self.losses_equal and self._only_losses_differ()
         for level in LEVELS:
-            found = self._with_limits(level, compare(level, self.pair, self.ignored))
+            found = self._compare(level)
+            if level == "forward":
+                found = self._without_rewritten(done, found)
             if excused:
                 found = self._excuse(level, found)
             if level in ("trajectory", "result"):
@@ -132,6 +135,17 @@ class Judge:
         done.levels.append(Level(level, verdict, worst, len(found)))
         return verdict == "parted"
 
+    def _compare(self, level: str) -> list[Compared]:
+        return self._with_limits(level, compare(level, self.pair, self.ignored))
+
+    def _without_rewritten(self, done: Judged, found: list[Compared]) -> list[Compared]:
+        """Leave out what differs without effect, and say so."""
+        left_out = rewritten(self.pair, found)
+        if left_out:
+            places = ", ".join(dict.fromkeys(each.place for each in left_out))
+            done.note(f"written differently, but what follows from it agrees: {places}")
+        return [each for each in found if each not in left_out]
+
     def _with_limits(self, level: str, found: list[Compared]) -> list[Compared]:
         limits = [self.limits[level]] * len(found)
         if level == "trajectory":
@@ -151,8 +165,11 @@ class Judge:
     @cached_property
     def carried(self) -> dict[WeightPair, float]:
         """What the gradients' rounding moves in the first step; nothing if they differ by more."""
-        gradients = self._with_limits("gradient", compare("gradient", self.pair, self.ignored))
-        return {} if any(each.found.parted for each in gradients) else carried(self.pair)
+        return (
+            {}
+            if any(each.found.parted for each in self._compare("gradient"))
+            else carried(self.pair)
+        )
 
     @cached_property
     def _measured(self) -> Noise | None:
@@ -207,10 +224,8 @@ class Judge:
         another place, and only if every loss agrees. A loss that is not finite is none that is
         written differently.
         """
-        levels = {
-            level: self._with_limits(level, compare(level, self.pair, self.ignored))
-            for level in LEVELS[1:]
-        }
+        levels = {level: self._compare(level) for level in LEVELS[1:]}
+        levels["forward"] = self._without_rewritten(Judged(), levels["forward"])
         apart = {
             level: any(each.found.parted for each in found if each.key != SHORTER)
             for level, found in levels.items()
