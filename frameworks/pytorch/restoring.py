@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["restored", "with_own_variables"]
+__all__ = ["gradients_restored", "restored", "with_own_variables"]
 
 _PYTORCHS_OWN = vars(nn.Module()).keys() - {"training"}
 
@@ -32,6 +32,19 @@ def restored(parts: Iterable[Any]) -> Iterator[None]:
         with torch.no_grad():
             for undo in back:
                 undo()
+
+
+@contextmanager
+def gradients_restored(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Let all parameters have no gradient, and afterwards the one that they have now."""
+    before = {p: p.grad for module in modules for p in module.parameters(recurse=False)}
+    for parameter in before:
+        parameter.grad = None
+    try:
+        yield
+    finally:
+        for parameter, gradient in before.items():
+            parameter.grad = gradient
 
 
 def with_own_variables(function: Any) -> Any:
