@@ -25,6 +25,7 @@ _FROM_DATA = ("inputs", "outputs")  # `Experiment.spec_for` sets them
 _BETWEEN = re.compile(r"(?<=[\w.])(?<![\d.][eE])-")  # a hyphen that is no sign, as in 1e-3--0.5
 _LARGEST = float(np.finfo(np.float32).max)
 _MOST = 100_000  # combinations
+_DIGITS = 15  # of a whole number, as many as float64 keeps
 
 
 def parse_grid(spec: Spec, texts: Iterable[str], page: str) -> list[Setting]:
@@ -141,6 +142,8 @@ def _read(page: str, name: str, kind: Any, text: str) -> Any:
     """Return a value of a field; RequestError says what it takes."""
     try:
         value = _parse(kind, text)
+    except _OutOfRange as error:
+        raise RequestError(f"{name} of {page}: {text} {error}") from None
     except ValueError:
         raise RequestError(f"{name} of {page}: expected {_expected(kind)}, got {text!r}") from None
     if name == "hidden" and not all(width > 0 for width in _listed(value)):
@@ -156,15 +159,21 @@ def _parse(kind: Any, text: str) -> Any:
         return _parse_one_of(kind, text)
     if kind in (bool, NoneType):
         return {"true": True, "false": False, "none": None}[_one_of(kind, text.lower())]
-    if kind is int and re.fullmatch(r"[+-]?\d{1,15}", text):
+    if kind is int and re.fullmatch(r"[+-]?\d+", text):
+        if len(text.lstrip("+-0")) > _DIGITS:
+            raise _OutOfRange(f"has more than {_DIGITS} digits")
         return int(text)
-    if kind is float and isfinite(number := float(text)) and abs(number) <= _LARGEST:
-        if number and not float32(number):
-            raise ValueError(text)
+    if kind is float and isfinite(number := float(text)):
+        if abs(number) > _LARGEST or (number and not float32(number)):
+            raise _OutOfRange("is beyond the range of float32, to which every number is rounded")
         return number
     if kind is str and text and text == printable(text):
         return text
     raise ValueError(text)
+
+
+class _OutOfRange(ValueError):
+    """A number that is one, and that no spec can hold; the message says why."""
 
 
 def _one_of(kind: Any, text: str) -> str:

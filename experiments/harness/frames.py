@@ -134,11 +134,12 @@ class Comparison:
 
     @cached_property
     def cells(self) -> pd.DataFrame:
-        """One row for each training that was compared: its verdict, its reasons, the numbers.
+        """One row for each training compared, or lost: its verdict, its reasons, the numbers.
 
         The figures of a task have columns of their names, rmse_before and rmse_after for example.
         """
-        rows = [each.model_dump(exclude_none=True) for each in self.results.trainings]
+        judged = [*self.results.trainings, *self.results.lost]
+        rows = [each.model_dump(exclude_none=True) for each in judged]
         return pd.json_normalize([row | row.pop("metrics", {}) for row in rows], sep="_")
 
     @cached_property

@@ -71,7 +71,7 @@ def parse_seeds(text: str | int) -> tuple[int, ...]:
     ((0, 1, 2), (3,), (3, 7), (10, 11, 12, 20))
     """
     text = str(text)
-    if text.isdecimal():
+    if re.fullmatch(r"\d{1,20}", text):
         count = int(text)
         if not 1 <= count <= _MOST_SEEDS:
             raise RequestError(f"seeds: expected 1 to {_MOST_SEEDS:,}, got {count}")

@@ -27,7 +27,7 @@ from frameworks.program import (
     updated_in,
 )
 from frameworks.program_adapter import ProgramAdapter
-from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn
+from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn, random_numbers_kept
 from frameworks.pytorch.facts import optimizer_facts
 from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of
@@ -48,7 +48,7 @@ class PyTorchAdapter(ProgramAdapter):
     """A `torch.nn.Module` with its loss and a `torch.optim` optimizer."""
 
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
-        with torch.random.fork_rng(devices=[]):  # nn.Linear draws weights, which are replaced
+        with random_numbers_kept():  # nn.Linear draws weights, which are replaced
             parts = require_own(build, build(spec=spec), nn.Module, "torch.nn.Module")
         modules = []
         for network in parts.networks:
@@ -82,14 +82,14 @@ class PyTorchAdapter(ProgramAdapter):
         ]
 
     def dropped(self, X: np.ndarray) -> list[Dropped]:
-        return self.dropout.find(self.parts.network, torch.from_numpy(X))
+        return self.dropout.find(self.parts.network, _own(X))
 
     def train(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[EpochResult]:
         columns = [torch.from_numpy(a) for a in data if a is not None]
         for order in orders:
-            rows = columns if order is None else [a[torch.from_numpy(order)] for a in columns]
+            rows = [a.clone() if order is None else a[torch.from_numpy(order)] for a in columns]
             with nothing_else_drawn():
                 result = self._train_epoch(*rows, batch_size=batch_size)
             yield result
@@ -191,7 +191,7 @@ class PyTorchAdapter(ProgramAdapter):
 
     def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
         with torch.inference_mode():
-            return self.parts.networks[network].eval()(torch.from_numpy(X)).numpy()
+            return self.parts.networks[network].eval()(_own(X)).numpy()
 
     def layer_outputs(
         self, X: np.ndarray, training: bool = False, network: int = 0
@@ -199,13 +199,13 @@ class PyTorchAdapter(ProgramAdapter):
         module = self.parts.networks[network].train(training)
         masks = self.stream.peek(len(X)).masks if training else ()
         with torch.no_grad(), nothing_else_drawn(), self.dropout.handed(masks):
-            return computing(X, layer_outputs(module, torch.from_numpy(X)))
+            return computing(X, layer_outputs(module, _own(X)))
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:
         if isinstance(self.parts, Program):
             return self.gradients_of_step(batch)
         trained = [p for p in self.layouts.own if p.requires_grad]
-        columns = [torch.from_numpy(a) for a in batch if a is not None]
+        columns = [_own(a) for a in batch if a is not None]
         masks = self.stream.peek(len(batch.X)).masks
         with nothing_else_drawn(), self.dropout.handed(masks):
             loss = self._loss(self.parts.network.train()(columns[0]), *columns[1:])
@@ -249,6 +249,11 @@ class PyTorchAdapter(ProgramAdapter):
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
         with torch.inference_mode():
             return float(self.parts.loss(torch.from_numpy(outputs), torch.from_numpy(y)))
+
+
+def _own(array: np.ndarray) -> torch.Tensor:
+    """Return a tensor with memory of its own: a module may write into what it is given."""
+    return torch.tensor(array)
 
 
 def _convert(optimizer: torch.optim.Optimizer, dtype: torch.dtype) -> None:

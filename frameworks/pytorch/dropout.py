@@ -1,5 +1,6 @@
 """PyTorch's dropout modules with masks that were drawn in NumPy."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,12 @@ from torch import nn
 from frameworks.draws import Dropped
 from frameworks.masks import Masks
 
-__all__ = ["DropoutModules", "channels_first", "nothing_else_drawn", "takes_images"]
+__all__ = [
+    *("DropoutModules", "channels_first", "nothing_else_drawn", "random_numbers_kept"),
+    "takes_images",
+]
+
+_ONE_AT_A_TIME = threading.RLock()
 
 # The modules that return images (n, c, h, w) or sequences (n, c, t), and those that keep a layout.
 _IMAGES = (
@@ -116,10 +122,21 @@ class DropoutModules:
 
 
 @contextmanager
+def random_numbers_kept() -> Iterator[None]:
+    """Put PyTorch's random numbers back afterwards.
+
+    They are the process's: other threads that want them wait meanwhile, so that none takes what
+    another draws for its own.
+    """
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
+        yield
+
+
+@contextmanager
 def nothing_else_drawn() -> Iterator[None]:
     """Raise RuntimeError if PyTorch draws random numbers in this context."""
-    before = torch.get_rng_state()
-    with torch.random.fork_rng(devices=[]):
+    with random_numbers_kept():
+        before = torch.get_rng_state()
         yield
         if not torch.equal(before, torch.get_rng_state()):
             raise RuntimeError(

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 from functools import partial
 
@@ -20,6 +21,8 @@ from tensorflow.python.eager import context
 import frameworks
 from experiments import circle
 from experiments.registry import EXPERIMENTS
+from frameworks.keras.lending import lent_keras
+from frameworks.pytorch.dropout import nothing_else_drawn, random_numbers_kept
 from frameworks.scratch.adapter import ScratchAdapter
 
 from .cases import NAMES, SMALL, table
@@ -79,6 +82,48 @@ def test_nothing_is_changed_between_two_epochs_or_by_stopping_there(name):
     assert changes(before, state_of_the_world()) == []
     epochs.close()
     assert changes(before, state_of_the_world()) == []
+
+
+def build_writing(spec=circle.SPEC):
+    """Return circle's network, which halves the rows where they lie."""
+    parts = circle.build_pytorch(spec)
+    parts.network.register_forward_pre_hook(lambda module, given: given[0].div_(2))
+    return parts
+
+
+@pytest.mark.parametrize("batch_size", [16, len(X)])
+def test_a_module_that_writes_into_its_rows_changes_none_of_the_callers(batch_size):
+    rows = X.astype("float64")
+    options = {"epochs": 2, "batch_size": batch_size, "dtype": "float64", "random_state": 0}
+    classifier = frameworks.PyTorchClassifier(build_writing, **options).fit(rows, Y)
+    first = classifier.predict_proba(rows)
+    assert np.array_equal(classifier.predict_proba(rows), first)
+    assert np.array_equal(rows, X.astype("float64"))
+
+
+@pytest.mark.parametrize("lent", [random_numbers_kept, partial(lent_keras, "float64")])
+def test_what_is_set_for_the_process_is_set_by_one_thread_at_a_time(lent):
+    """Else PyTorch takes another's draws for its own, and Keras computes in another's dtype."""
+
+    def use():
+        with lent():
+            entered.set()
+
+    entered, other = threading.Event(), threading.Thread(target=use)
+    with lent(), lent():
+        other.start()
+        assert not entered.wait(0.1)
+    other.join()
+    assert entered.is_set()
+
+
+def test_a_builder_that_draws_waits_for_a_training_that_must_not():
+    waiting = threading.Thread(target=new("PyTorchClassifier").fit, args=(X, Y))
+    with nothing_else_drawn():
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+    waiting.join()
 
 
 # What a training might set: how it is set, something to set it to, and how it is read.

@@ -237,7 +237,7 @@ def test_a_builder_that_ends_its_process_fails_its_training_and_the_report_is_dr
     assert code == 1
     assert "failed: the worker process was killed by SIGKILL" in " ".join(out.split())
     report = (here / "run" / "report.html").read_text()
-    assert "The network is not drawn: no training of build_scratch was finished." in report
+    assert "The network is not drawn: no training was finished." in report
 
 
 def test_every_way_is_counted(figure):

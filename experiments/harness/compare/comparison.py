@@ -37,7 +37,10 @@ def compare_runs(before: StoredRun, after: StoredRun) -> schema.ComparedRuns:
     environment = changes_around(both.values())
     trainings = _trainings(before, after, comparable)
     pairs = _pairs(before, after, comparable)
-    judged: list[schema.ComparedTraining | schema.ComparedPair] = [*trainings, *pairs]
+    gone = {name: record for name, record in old.items() if name not in new}
+    due = gone if before.is_baseline else _due(gone, after)
+    lost = [_lost(name) for name, record in due.items() if record.ok]
+    judged: list[schema.ComparedTraining | schema.ComparedPair] = [*trainings, *lost, *pairs]
     return schema.ComparedRuns(
         verdict=overall([each.verdict for each in judged]),
         against=[each.sentence for each in judged if each.verdict == "worse"],
@@ -45,10 +48,11 @@ def compare_runs(before: StoredRun, after: StoredRun) -> schema.ComparedRuns:
         after=schema.WhichRun(path=str(after.path), trainings=len(new)),
         environment=environment,
         trainings=trainings,
+        lost=lost,
         pairs=pairs,
         times=_times(trainings, same_machine(environment)),
         not_comparable=[schema.NotComparable(training=n, reason=r) for n, r in refused.items()],
-        only_before=[str(name) for name in old if name not in new],
+        only_before=[*map(str, gone)],
         only_after=[str(name) for name in new if name not in old],
     )
 
@@ -64,6 +68,19 @@ def _nothing(before: StoredRun, after: StoredRun, refused: dict[str, str]) -> st
         f"{runs} have nothing that can be compared: {name}: {reason}{more}; "
         "train both on the same data with the same options"
     )
+
+
+def _due(
+    gone: dict[schema.TrainingName, Record], after: StoredRun
+) -> dict[schema.TrainingName, Record]:
+    """Return those that a later run was asked for; a baseline asks for all that it holds."""
+    return {name: each for name, each in gone.items() if each.key in after.results.missing}
+
+
+def _lost(name: schema.TrainingName) -> schema.ComparedTraining:
+    """Judge a training that the later run lacks: nothing says that it would still succeed."""
+    reason = "it was finished before, and the later run lacks it"
+    return schema.ComparedTraining(**dict(name), verdict="worse", reasons=[reason])
 
 
 def _trainings(

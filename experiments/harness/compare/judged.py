@@ -11,7 +11,8 @@ def outcome_of(comparison: schema.ComparedRuns) -> Outcome:
     """Return the outcome of `lockstep compare`: only what is worse goes against."""
     cases = []
     compared: list[schema.ComparedTraining | schema.ComparedPair] = [*comparison.trainings]
-    for each in [*compared, *comparison.pairs]:
+    lost = {str(each) for each in comparison.lost}
+    for each in [*compared, *comparison.lost, *comparison.pairs]:
         reasons = each.reasons if isinstance(each, schema.ComparedTraining) else [each.reason]
         not_judged = "; ".join(reasons) if each.verdict == "not judged" else ""
         against = (each.sentence,) if each.verdict == "worse" else ()
@@ -19,7 +20,7 @@ def outcome_of(comparison: schema.ComparedRuns) -> Outcome:
     refused = [
         (each.training, f"not comparable: {each.reason}") for each in comparison.not_comparable
     ]
-    refused += [(name, "only before") for name in comparison.only_before]
+    refused += [(name, "only before") for name in comparison.only_before if name not in lost]
     refused += [(name, "only after") for name in comparison.only_after]
     for name, why in refused:
         cases.append(Case(name.partition(" ")[0], name, not_judged=why))

@@ -23,7 +23,7 @@ def findings(comparison: schema.ComparedRuns) -> list[tuple[str, str]]:
     """Return (verdict, sentence) for everything that changed or was not compared."""
     found: list[tuple[str, str]] = [
         (each.verdict, each.sentence)
-        for each in comparison.trainings
+        for each in [*comparison.trainings, *comparison.lost]
         if each.verdict != "unchanged"
     ]
     found += [
@@ -33,7 +33,9 @@ def findings(comparison: schema.ComparedRuns) -> list[tuple[str, str]]:
     ]
     for refused in comparison.not_comparable:
         found.append(("not comparable", f"{refused.training}: not comparable: {refused.reason}"))
-    found += [("only before", f"{name}: only before") for name in comparison.only_before]
+    lost = {str(each) for each in comparison.lost}
+    remaining = [name for name in comparison.only_before if name not in lost]
+    found += [("only before", f"{name}: only before") for name in remaining]
     return found + [("only after", f"{name}: only after") for name in comparison.only_after]
 
 

@@ -145,6 +145,7 @@ def different_inputs(a: Record, b: Record) -> str:
     assert a.digests is not None
     assert b.digests is not None
     names = {
+        "rows": "rows that load() returned",
         "initial_weights": "initial weights",
         "batch_order": "batch orders",
         "draws": "random draws",

@@ -16,7 +16,6 @@ from experiments.harness.report.loss_equations import loss_equation, output_of
 from experiments.harness.report.mathml import to_mathml
 from experiments.harness.report.trained import Trained
 from experiments.harness.report.update_equations import update
-from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
 from frameworks.program import Parts, Program
 from frameworks.spec import Spec
@@ -64,13 +63,12 @@ def equations(trained: Trained) -> list[Block]:
 def built(trained: Trained) -> list[Built]:
     """Return what the scratch builder returns, phase by phase; nothing where it may not be called.
 
-    A user's builder that no worker has finished a training with is not executed, as in `network`.
+    What no worker has finished a training with is not built: see `Trained.not_built`.
     """
     page = trained.experiment
     if page is None or "scratch" not in page.blueprint.builders:
         return []
-    builders = {BACKENDS[name].builders for name in trained.implementations if name in BACKENDS}
-    if page.is_users and "scratch" not in builders:
+    if trained.not_built:
         return []
     try:
         with named(f"build_scratch() of {page.name} failed", page.source):

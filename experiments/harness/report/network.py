@@ -10,7 +10,6 @@ from datasets import Dataset
 from experiments.harness.experiment import Experiment
 from experiments.harness.page_code import named
 from experiments.harness.report.trained import Trained
-from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
 from frameworks.program import Parts, Program
 from frameworks.spec import Shape
@@ -57,15 +56,13 @@ class Diagram:
 def drawn(trained: Trained) -> tuple[Diagram | None, str]:
     """Return the diagram of an experiment, or None and why there is none.
 
-    A user's builder that no worker has finished a training with is not executed: it may end this
-    process as it did end the worker's.
+    What no worker has finished a training with is not built: see `Trained.not_built`.
     """
     page = trained.experiment
     if page is None or "scratch" not in page.blueprint.builders:
         return None, ""
-    builders = {BACKENDS[name].builders for name in trained.implementations if name in BACKENDS}
-    if page.is_users and "scratch" not in builders:
-        return None, "no training of build_scratch was finished"
+    if why := trained.not_built:
+        return None, why
     try:
         with named(f"build_scratch() of {page.name} failed", page.source):
             changed = page.changed(as_setting(trained.head.setting))

@@ -22,6 +22,7 @@ from experiments.harness.records.models import (
 from experiments.harness.records.store import Store
 from experiments.harness.records.sweeps import SettingSummary, by_setting, summaries
 from experiments.registry import known_experiment
+from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
 from frameworks.task import Task, find_task
 
@@ -148,6 +149,21 @@ class Trained:
     def seeds(self) -> list[int]:
         """The seeds of the trainings, each once."""
         return list(dict.fromkeys(each.record.seed for each in self.done))
+
+    @property
+    def not_built(self) -> str:
+        """Why the scratch builder may not be called; empty where it may.
+
+        A network may end this process as it did end the worker's: a user's builder, or a layer that
+        does not fit into memory.
+        """
+        if not self.done:
+            return "no training was finished"
+        builders = {BACKENDS[name].builders for name in self.implementations if name in BACKENDS}
+        page = self.experiment
+        if page is not None and page.is_users and "scratch" not in builders:
+            return "no training of build_scratch was finished"
+        return ""
 
     @property
     def epochs(self) -> int:

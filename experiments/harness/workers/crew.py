@@ -14,31 +14,33 @@ __all__ = ["Crew"]
 
 
 class Crew:
-    """Threads that do jobs in turn.
+    """Threads that do jobs in turn, no more than there were jobs.
 
     A job that finds no room for what it needs, and raises NoRoom, is done later by those that had
     room: its own thread leaves. `work` does one job, and asks `shrink` whether it may raise that.
     """
 
     def __init__(self, size: int, work: Callable[[Any], Any]) -> None:
-        """Start the threads; RequestError if not even one can be started."""
+        """Start the first of `size` threads; RequestError if not even one can be started."""
         self._work, self._lock = work, threading.Lock()
         self._jobs: SimpleQueue[tuple[Future, Any] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._allowed, self._submitted, self._size = size, 0, 0
         try:
-            for _ in range(size):
-                thread = threading.Thread(target=self._serve)
-                thread.start()
-                self._threads.append(thread)
+            self._grow()
         except RuntimeError as error:
-            if not self._threads:
-                raise RequestError(f"{error}; allow more processes, as by ulimit -u") from error
-        self._size = len(self._threads)
+            raise RequestError(f"{error}; allow more processes, as by ulimit -u") from error
 
     def submit(self, job: Any) -> Future:
         """Return what a job will come to."""
         future: Future = Future()
         self._jobs.put((future, job))
+        self._submitted += 1
+        if len(self._threads) < min(self._submitted, self._allowed):
+            try:
+                self._grow()
+            except RuntimeError:  # those that there are do it
+                self._allowed = len(self._threads)
         return future
 
     def shrink(self) -> bool:
@@ -46,6 +48,7 @@ class Crew:
         with self._lock:
             may = self._size > 1
             self._size -= may
+            self._allowed = 0  # where there is no room, no further thread is of use
             return may
 
     def close(self) -> None:
@@ -57,6 +60,18 @@ class Crew:
             self._jobs.put(None)
         for thread in self._threads:
             thread.join()
+
+    def _grow(self) -> None:
+        thread = threading.Thread(target=self._serve)
+        with self._lock:
+            self._size += 1
+        try:
+            thread.start()
+        except RuntimeError:
+            with self._lock:
+                self._size -= 1
+            raise
+        self._threads.append(thread)
 
     def _serve(self) -> None:
         while item := self._jobs.get():

@@ -27,7 +27,10 @@ from frameworks.errors import RequestError
 from frameworks.task import FEATURES, GENERATION, Task
 from frameworks.training import FitTogether
 
-__all__ = ["Report", "confusion_matrix", "finish", "load_data", "train_job", "train_together"]
+__all__ = [
+    *("Report", "confusion_matrix", "digest_of_rows", "finish", "load_data"),
+    *("train_job", "train_together"),
+]
 
 Report = Callable[[int, float], None]  # told the number of an epoch, from 1 on, and its loss
 
@@ -131,6 +134,7 @@ def _tested(job: Job, course: Course, times: dict[str, float]) -> tuple[Record, 
         initial_weights=digest(*course.drawn_weights),
         batch_order=course.digest("orders_sha256_"),
         draws=course.digest("draws_sha256_"),
+        rows=digest_of_rows(experiment, course.data),
         weights=digest(*weights, *states),
         predictions=digest(arrays.get("predictions", outputs[-1])),
         arrays=digest_by_name(arrays),
@@ -146,6 +150,17 @@ def _tested(job: Job, course: Course, times: dict[str, float]) -> tuple[Record, 
         phases if len(phases) > 1 else [],
     )
     return record, arrays
+
+
+def digest_of_rows(experiment: Experiment, data: Dataset) -> str:
+    """Return the SHA-256 of what a user's own page has loaded; empty for a page of ours.
+
+    Ours check what they load. What another page says of its data may be wrong, as where it draws
+    its test rows anew whenever it is asked.
+    """
+    if not experiment.is_users:
+        return ""
+    return digest(data.X_train, data.y_train, data.X_test, data.y_test)
 
 
 def _phase_figures(stage: Stage, estimator: Any, outputs: np.ndarray) -> PhaseFigures:

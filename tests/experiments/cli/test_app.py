@@ -65,6 +65,7 @@ def assert_refused(answer, *words) -> None:
         ("run circle --data best", ["--data", "'best'", "'auto', 'real', 'stand-in'", TRY_RUN]),
         ("run circle --seeds 0", ["seeds: expected 1 to 100,000, got 0\n"]),
         ("run circle --seeds 3,x", ["seeds: expected a number of seeds, or a list", "'3,x'\n"]),
+        (f"run circle --seeds {'9' * 5_000}", ["seeds: expected a number of seeds, or a list"]),
         ("run circle --seeds 9-3", ["seeds: expected a number of seeds, or a list", "'9-3'\n"]),
         ("run circle --epochs -1", ["'--epochs'", TRY_RUN]),
         ("run circle --epochs many", ["'--epochs'", TRY_RUN]),

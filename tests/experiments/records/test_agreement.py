@@ -79,6 +79,7 @@ INPUTS = {  # from what is named last to what is named first
     "the random draws differ": {"digests": {"draws": "ff"}},
     "the batch orders differ": {"digests": {"batch_order": "ff"}},
     "the initial weights differ": {"digests": {"initial_weights": "ff"}},
+    "the rows that load() returned differ": {"digests": {"rows": "ff"}},
     "the numbers of training rows differ": {"n_train": 99},
     "the specs differ": {"spec": {"batch_size": 20}},
     "the data differ": {"data": {"sha256": "ff" * 32}},

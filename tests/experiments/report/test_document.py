@@ -115,6 +115,7 @@ def test_nothing_but_failures_is_a_report_too(tmp_path):
     page = Page(html(tmp_path, [failed("mnist", "keras", "no room")]))
     assert "No training finished." in page.text
     assert "failed: no room" in page.text
+    assert "The network is not drawn: no training was finished." in page.text  # it may fill memory
 
 
 def test_implementations_that_part_are_named_with_the_reason(tmp_path):

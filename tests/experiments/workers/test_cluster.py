@@ -3,6 +3,7 @@
 The cluster is in this process; the trainings are processes of their own, as on any worker.
 """
 
+import asyncio
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 from datasets import load_circle, load_diabetes, load_digits
 from experiments import run as run_in_python
 from experiments.harness.records.store import Store
-from experiments.harness.workers.cluster import admission, connection
+from experiments.harness.request import Request
+from experiments.harness.workers.cluster import admission, connection, on_worker
 from experiments.harness.workers.cluster.admission import Cluster
-from experiments.harness.workers.cluster.on_worker import Traits
+from experiments.harness.workers.cluster.on_worker import Traits, traits
 from experiments.harness.workers.cluster.packed_data import pack, unpack
 from experiments.harness.workers.cluster.tasks import ClusterTasks
 from frameworks.errors import RequestError
@@ -110,6 +112,12 @@ def test_without_a_scheduler_one_sentence_says_so(call, monkeypatch):
     assert answer.err.startswith("error: dask: no scheduler answers at tcp://127.0.0.1:1 (")
 
 
+def test_an_empty_address_starts_no_cluster_of_its_own(call):
+    answer = call("run", "xor", "--dask", "")
+    assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert "the address is empty" in answer.err
+
+
 def test_without_dask_the_option_says_what_to_install(call, monkeypatch):
     monkeypatch.setattr(connection, "find_spec", lambda name: None)
     answer = call("run", "xor", "--dask", "tcp://127.0.0.1:1")
@@ -152,8 +160,6 @@ def test_where_none_is_like_this_machine_the_largest_group_is_chosen():
 
 
 def test_a_worker_that_joins_is_admitted_only_if_it_is_like_the_others(client, monkeypatch):
-    from experiments.harness.request import Request
-
     joined = Cluster(client, Request(("xor",), ("scratch",)))
     assert (joined.slots, joined.look()) == (2, (False, []))
     joined._chosen = replace(joined._chosen, packages={"scratch": "of another version"})
@@ -162,6 +168,28 @@ def test_a_worker_that_joins_is_admitted_only_if_it_is_like_the_others(client, m
     assert (first, len(remarks), joined.slots) == (False, 2, 1)
     assert all("files of scratch's packages" in remark for remark in remarks)
     assert joined.look() == (False, [])  # said once
+
+
+def test_a_worker_that_was_started_with_other_code_is_refused(client, monkeypatch):
+    """It keeps what it has loaded, though its checkout has been updated since."""
+    monkeypatch.setattr(on_worker, "_LOADED", "of the last version")
+    with pytest.raises(RequestError, match="update it, and start the worker again"):
+        Cluster(client, Request(("perceptron",), ("scratch",)))
+
+
+def test_a_worker_that_does_not_answer_is_left_out(client, monkeypatch):
+    async def survey(threads, names, dask_worker):
+        if dask_worker.address == frozen:
+            await asyncio.sleep(60)
+        return known
+
+    known = traits(1, ["scratch"])
+    frozen = max(client.scheduler_info(n_workers=-1)["workers"])
+    monkeypatch.setattr(on_worker, "survey", survey)
+    monkeypatch.setattr(connection, "_SECONDS_TO_ANSWER", 0.5)
+    joined = Cluster(client, Request(("perceptron",), ("scratch",)))
+    assert joined.left_out == [f"worker {frozen}: it did not answer within 0.5 s"]
+    assert joined.slots == 1  # also where an earlier command has admitted it
 
 
 @pytest.mark.parametrize("load", [load_circle, load_diabetes, load_digits])
@@ -180,7 +208,6 @@ def test_packed_data_are_the_same_data(load):
 def test_a_delivery_that_is_not_what_was_asked_for_is_refused(client, tmp_path):
     result = run_in_python("xor", implementations="scratch", epochs=2, out=tmp_path, quiet=True)
     from experiments.harness.plan import plan
-    from experiments.harness.request import Request
 
     request = Request(("xor",), ("scratch",), epochs=2, out=tmp_path / "new")
     planned = plan(request)

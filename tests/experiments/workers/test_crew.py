@@ -104,3 +104,11 @@ def test_a_run_goes_on_with_the_processes_that_it_gets(call, tmp_path, monkeypat
     )
     answer = call("run", "perceptron", *options)
     assert (answer.code, "2 of 2 trainings finished" in answer.out) == (0, True), answer
+
+
+def test_no_more_threads_are_started_than_there_are_jobs():
+    before, crew = threading.active_count(), Crew(8, str)
+    crew.submit("one")
+    started = threading.active_count() - before
+    crew.close()
+    assert started == 1

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ import pytest
 from safetensors.numpy import save
 
 import experiments
+from datasets import load_circle
 from experiments.harness.plan import plan
 from experiments.harness.records.store import Store
 from experiments.harness.request import Request
 from experiments.harness.workers.progress import LineProgress
+from experiments.harness.workers.training import digest_of_rows
 from experiments.registry import find_experiment
 from frameworks.errors import RequestError
 
@@ -53,10 +56,21 @@ def test_a_page_that_is_saved_during_a_run_is_not_trained_any_more(
         assert call(*command).code == 1
     found = cells(tmp_path / "run")
     assert found["scratch"]["status"] == "ok"
+    assert found["scratch"]["digests"]["rows"] == digest_of_rows(
+        find_experiment(str(page)), load_circle()
+    )
     error = found["python"]["error"]
     assert error.startswith(f"the source code of mine ({page}) is not what was planned: it has ")
     page.write_text(text)
     assert call(*command).code == 0
+
+
+def test_rows_that_a_page_of_ones_own_loads_are_digested_and_not_believed(page):
+    data = load_circle()
+    moved = replace(data, X_test=np.nextafter(data.X_test, 2))
+    mine = find_experiment(str(page))
+    assert len({digest_of_rows(mine, data), digest_of_rows(mine, moved), ""}) == 3
+    assert digest_of_rows(find_experiment("circle"), data) == ""  # it checks what it loads
 
 
 def test_a_page_that_is_saved_while_it_is_loaded_is_refused(call, page):

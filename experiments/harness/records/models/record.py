@@ -83,6 +83,7 @@ class Digests(Model):
     initial_weights: Text
     batch_order: Text | None = None
     draws: Text = ""
+    rows: Text = ""  # that a user's own page has loaded
     weights: Text
     predictions: Text
     arrays: Text = ""  # all that are beside the record, by name

@@ -1,20 +1,21 @@
 """Which workers of a cluster may train: those that are alike, so that one run has one environment.
 
 Every worker says what it is like before it gets a cell. One that may train is given a resource of
-the scheduler's, and all cells ask for it: whoever joins later has to be looked at first.
+the scheduler's, and all that a command sends asks for it: whoever joins later, or has become
+another since the last command, has to be looked at first.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from hashlib import sha256
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from experiments.harness.page_code import said
 from experiments.harness.records.environment import Surroundings
 from experiments.harness.records.store import to_json
 from experiments.harness.request import Request
-from experiments.harness.workers.cluster.connection import connected
+from experiments.harness.workers.cluster.connection import answers_of, connected
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
 
@@ -27,6 +28,11 @@ __all__ = ["Cluster", "joined"]
 
 _SECONDS_FOR_WORKERS = 30
 _NO_SUITE = "it does not find lockstep; start it in an environment that has the same checkout"
+
+_OTHER_SUITE = (
+    "its checkout of lockstep holds other source code, or did when it was started; update it, and "
+    "start the worker again"
+)
 
 Workers = dict[str, int]  # their threads, by address
 
@@ -75,7 +81,7 @@ class Cluster:
         self._refused: dict[str, str] = {}
         found = self._ask(self._wait_for_workers(), here)
         self._chosen = _choose(found, here, self._refused)
-        self.ticket = f"lockstep-{sha256(to_json(vars(self._chosen))).hexdigest()[:16]}"
+        self.ticket = f"lockstep-{token_hex(8)}"  # no earlier command's: a worker may have changed
         differing = "; ".join(_differences(self._chosen, here))
         self.notes = [f"the workers differ from this machine: {differing}"] * bool(differing)
         self._admit([address for address, traits in found.items() if traits == self._chosen])
@@ -91,6 +97,12 @@ class Cluster:
         """How many trainings run at a time, at least 1."""
         admitted = self._admitted(self._workers())
         return max(1, sum(threads // self._threads for threads in admitted.values()))
+
+    @property
+    def preference(self) -> dict[str, Any]:
+        """What has Dask ask an admitted worker first, and another where there is none."""
+        admitted = [*self._admitted(self._workers())]
+        return {"workers": admitted, "allow_other_workers": True} if admitted else {}
 
     @property
     def deserted(self) -> bool:
@@ -162,22 +174,22 @@ class Cluster:
         able = [address for address in workers if address not in self._refused]
         if not able:
             return {}
-        answers = self.client.run(
-            survey, self._threads, self._names, workers=able, on_error="return"
-        )
+        answers = answers_of(self.client, able, survey, self._threads, self._names)
         for address, answer in answers.items():
-            if isinstance(answer, Exception):
-                lacks = isinstance(answer, ImportError)
-                self._refused[address] = _NO_SUITE if lacks else said(answer)
-            elif answer.suite != expected.suite:
-                self._refused[address] = "its checkout of lockstep holds other source code"
+            if isinstance(answer, ImportError):
+                self._refused[address] = _NO_SUITE
+            elif isinstance(answer, TimeoutError):
+                self._refused[address] = str(answer)
+            elif isinstance(answer, Exception):
+                self._refused[address] = said(answer)
+            elif not answer.suite or answer.suite != expected.suite:
+                self._refused[address] = _OTHER_SUITE
         return {name: found for name, found in answers.items() if name not in self._refused}
 
     def _admit(self, addresses: list[str]) -> None:
         from experiments.harness.workers.cluster.on_worker import admit
 
-        if addresses:
-            self.client.run(admit, self.ticket, workers=addresses, on_error="ignore")
+        answers_of(self.client, addresses, admit, self.ticket)
 
     def _refusal(self, address: str) -> str:
         return f"worker {address}: {self._refused[address]}"

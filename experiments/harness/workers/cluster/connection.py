@@ -1,7 +1,8 @@
 """The connection to a Dask scheduler, and everything that can be wrong with it in one sentence."""
 
+import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from threading import Thread
@@ -13,10 +14,11 @@ from frameworks.errors import RequestError, printable
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["Lost", "connected", "politely"]
+__all__ = ["Lost", "answers_of", "connected", "politely"]
 
 _SECONDS_TO_CONNECT = 10
 _SECONDS_TO_LEAVE = 5.0
+_SECONDS_TO_ANSWER = 60.0
 _INSTALL = "run: make setup, or pip install -c constraints.txt -e '.[dask]'"
 
 
@@ -69,6 +71,8 @@ def _connect(address: str) -> "Client":
     from distributed import Client
 
     try:
+        if not address.strip():  # Dask would start a cluster of its own
+            raise ValueError("the address is empty")
         return Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False, name="lockstep")
     except (OSError, ValueError, TypeError) as error:
         raise RequestError(
@@ -85,6 +89,29 @@ def _usable(client: Any) -> "Client":
     if client.asynchronous or client.status != "running":
         raise RequestError("dask: expected a connected client that is not asynchronous")
     return client
+
+
+def answers_of(
+    client: "Client", workers: Sequence[str], function: Callable[..., Any], *arguments: Any
+) -> dict[str, Any]:
+    """Have workers call a function; return what it returned or raised on each, by address.
+
+    TimeoutError stands for a worker that does not answer, as one whose machine is frozen: only the
+    others are heard, where `Client.run` would wait for it for ever.
+    """
+
+    async def ask(worker: str) -> Any:
+        options: Any = {"workers": [worker], "on_error": "return", "asynchronous": True}
+        asked = client.run(function, *arguments, **options)
+        try:
+            return (await asyncio.wait_for(asked, _SECONDS_TO_ANSWER))[worker]
+        except TimeoutError:
+            return TimeoutError(f"it did not answer within {_SECONDS_TO_ANSWER:g} s")
+
+    async def ask_all() -> list[Any]:
+        return await asyncio.gather(*map(ask, workers))
+
+    return dict(zip(workers, client.sync(ask_all), strict=True))
 
 
 def politely(leave: Callable[[], Any]) -> None:

@@ -22,8 +22,9 @@ from experiments.harness.workers.processes import CellFailed, NoRoom
 from frameworks.backends import BACKENDS
 from frameworks.files import write_whole
 
-__all__ = ["Order", "Traits", "admit", "release", "survey", "train"]
+__all__ = ["THREADS", "Order", "Traits", "admit", "release", "survey", "train"]
 
+THREADS = "lockstep-threads"  # the resource that the trainings of all commands share
 _IDLE = 60.0  # seconds after which processes are ended that wait for a command that may be gone
 
 
@@ -37,7 +38,7 @@ class Traits:
 
     environment: dict[str, Any]
     packages: dict[str, str]  # by implementation, the digest of the files of its frameworks
-    suite: str  # the digest of our own code
+    suite: str  # the digest of our own code; empty where it has changed since it was loaded
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,22 @@ def traits(threads: int, implementations: list[str]) -> Traits:
     """Return what this machine is like."""
     packages_digest.cache_clear()  # a worker may live longer than what is installed
     digests = {name: packages_digest(BACKENDS[name].packages) for name in implementations}
-    return Traits(environment(threads), digests, suite_digest())
+    suite = suite_digest() if _own_code() == _LOADED else ""
+    return Traits(environment(threads), digests, suite)
+
+
+def _own_code() -> str:
+    """Return the SHA-256 of the files that this process is made of, as they are now."""
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+_LOADED = _own_code()  # it stays that, whatever the checkout becomes
 
 
 async def admit(ticket: str, dask_worker: Worker) -> None:
-    """Give this worker the resource that cells ask for: as much as it has threads."""
-    if ticket not in dask_worker.state.total_resources:
-        await dask_worker.set_resources(**{ticket: dask_worker.state.nthreads})
+    """Give this worker what a command's tasks ask for: its ticket, and all commands' threads."""
+    await dask_worker.set_resources(**{ticket: 1, THREADS: dask_worker.state.nthreads})
 
 
 def train(order: Order, data: bytes) -> Delivery:

@@ -31,6 +31,7 @@ __all__ = ["ClusterTasks"]
 
 _RETRIES = 2  # of a task whose worker has no room, or no disk space
 _DEATHS = 4  # workers that a training may take with it
+_A_LOOK = 2.0**-20  # at a worker's ticket: any number of tasks may take one
 _SECONDS_BETWEEN_LOOKS = 1.0
 _SECONDS_TO_ARRIVE = 60
 
@@ -100,7 +101,7 @@ class ClusterTasks:
 
     def _send(self, task: _Task) -> None:
         """Send a task, or send it again."""
-        from experiments.harness.workers.cluster.on_worker import Order, train
+        from experiments.harness.workers.cluster.on_worker import THREADS, Order, train
 
         cell = next(iter(task.heads))
         experiment = cell.find()
@@ -123,7 +124,7 @@ class ClusterTasks:
             pure=False,
             retries=_RETRIES,
             priority=-[*self._data].index(cell.experiment),
-            resources={self._cluster.ticket: cell.threads},
+            resources={self._cluster.ticket: _A_LOOK, THREADS: cell.threads},
         )
         with self._lock:
             task.sent = sent
@@ -141,7 +142,9 @@ class ClusterTasks:
             digest = sha256(packed).hexdigest()
             quietly = {"distributed.admin.large-graph-warning-threshold": len(packed) + 2**20}
             with dask.config.set(quietly):
-                sent = self._cluster.client.submit(bytes, packed, key=f"data-{digest}")
+                sent = self._cluster.client.submit(
+                    bytes, packed, key=f"data-{digest}", **self._cluster.preference
+                )
             self._data[cell.experiment] = digest, sent
         return self._data[cell.experiment]
 
