@@ -78,7 +78,6 @@ def _header(content: bytes) -> tuple[tuple[int, ...], int]:
     if len(content) < start:
         raise DataError(f"the content is cut short: {len(content)} bytes of a {start}-byte header")
     shape = struct.unpack_from(f">{n_dims}I", content, 4)
-    size = start + prod(shape)
-    if size > MAX_BYTES:
+    if start + prod(filter(None, shape)) > MAX_BYTES:  # NumPy makes no such shape, empty or not
         raise DataError(f"the header declares {shape}, more than the {MAX_BYTES:,} bytes allowed")
-    return shape, size
+    return shape, start + prod(shape)

@@ -63,7 +63,6 @@ class Matching:
             [(pair[side], pair[side]) for pair in self.layers],
             [WeightPair(*((pair.a, pair.b)[side],) * 2) for pair in self.weights],
             [(pair[side], pair[side]) for pair in self.states],
-            self.only,
         )
 
 

@@ -88,15 +88,21 @@ class Descent:
         return _Mover(rule, facts.values, eta, decays)
 
     def _rate(self, values: Values) -> Callable[[int], float] | None:
-        """Return η of step k = 0, 1, ...; a group's own is to the schedule's as its first one."""
+        """Return η of step k = 0, 1, ...; a group's own is to the schedule's as its first one.
+
+        None where a warm-up from 0 hides how the rates of several groups are to each other.
+        """
         own = float(values["learning_rate"])
         if self.schedule is None:
             return lambda k: own
         schedule = rates(self.schedule)
         if schedule is None:
             return None
-        first: Values = self.optimizer[0].values
-        factor = own / first["learning_rate"]
+        common: Values = self.optimizer[0].values
+        first = float(common["learning_rate"])
+        if not first and len(self.optimizer) > 1:
+            return None
+        factor = own / first if first else 1.0
         return lambda k: factor * schedule(k // self.every)
 
     def _decays(self, i: int, values: Values) -> bool | None:

@@ -17,6 +17,8 @@ from frameworks.recordings.trace import Arrays
 
 __all__ = ["compare_layers"]
 
+_FED_ALIKE = {"float64": ONE_BATCH, "float32": 1e-5}  # relative: what layers before have rounded
+
 
 def compare_layers(pair: Pair) -> Iterator[Compared]:
     """Compare every layer's output, in evaluation and in training mode, and the model's."""
@@ -36,6 +38,7 @@ def compare_layers(pair: Pair) -> Iterator[Compared]:
 
 def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
     a, b = pair.a.layers, pair.b.layers
+    alike = max(_FED_ALIKE[x.dtype] for x in (pair.a, pair.b))
     for k, (i, j) in enumerate(pair.matching.layers):
         x, y = a[i], b[j]
         ours, theirs = (each.training_output if training else each.output for each in (x, y))
@@ -55,7 +58,7 @@ def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
         )
         found = difference(f"{place} ({kind}){suffix}", own, other, None)
         fed = _input_difference(f"what enters {place} ({kind}){suffix}", *inputs)
-        between = fed is not None and fed.error > ONE_BATCH
+        between = fed is not None and fed.error > alike
         lone = _lone_before(pair, i, j) if between else None
         if lone is not None:
             found = replace(found, where=f"{lone[1]}{suffix}")

@@ -15,12 +15,14 @@ from frameworks.live.correspondence import WeightPair
 from frameworks.live.levels import LEVELS, cancels, compare
 from frameworks.live.noise import Noise, exact_errors
 from frameworks.live.outputs import forms
-from frameworks.live.pairs import Compared, Pair, clips
+from frameworks.live.pairs import SHORTER, Compared, Pair, clips
+from frameworks.live.rewritten import rewritten
 from frameworks.recordings.trace import Trace
 
 __all__ = ["Judge", "Judged"]
 
 _HOLLOW = 1e-3  # relative: a limit above it would excuse faults that people make
+_RATIO = 1e-6  # relative: less is rounding, in float32, too
 
 Verdict = Literal["same", "parted", "measured"]
 
@@ -62,9 +64,11 @@ class Judge:
         self._note_forms(done)
         excused = not self.losses_equal and self._only_losses_differ()
         for level in LEVELS:
-            found = self._with_limits(level, compare(level, self.pair, self.ignored))
+            found = self._compare(level)
+            if level == "forward":
+                found = self._without_rewritten(done, found)
             if excused:
-                found = [_limited(each, None) if _of_loss(level, each) else each for each in found]
+                found = self._excuse(level, found)
             if level in ("trajectory", "result"):
                 found = self._with_noise(done, found)
             if found and self._keep(done, level, found):
@@ -74,7 +78,35 @@ class Judge:
                 "the losses or their gradients differ, but every step moves the weights alike: the "
                 "same training, whose loss is written differently, or clipped at another place"
             )
+            self._note_ratio(done)
         return done
+
+    def _excuse(self, level: str, found: list[Compared]) -> list[Compared]:
+        """Return a level without limits for losses; of a shorter batch, where a whole one differs.
+
+        What a shorter batch's loss does by itself, no step shows: all of them take whole ones.
+        """
+        whole = any(each.found.parted for each in found if each.key != SHORTER)
+        return [
+            _limited(each, None)
+            if _of_loss(level, each) and (each.key != SHORTER or whole)
+            else each
+            for each in found
+        ]
+
+    def _note_ratio(self, done: Judged) -> None:
+        """Say that a loss that is written differently is so in another way for fewer rows."""
+        a, b = self.pair.a, self.pair.b
+        if a.shorter_loss is None or b.shorter_loss is None:
+            return
+        whole, fewer = (a.first_loss, b.first_loss), (a.shorter_loss, b.shorter_loss)
+        ratio = abs(whole[0] * fewer[1] - fewer[0] * whole[1]) / abs(whole[0] * fewer[1] or 1.0)
+        change = abs((whole[0] - whole[1]) - (fewer[0] - fewer[1])) / max(map(abs, whole))
+        if min(ratio, change) > _RATIO:
+            done.notes.append(
+                "in a batch of fewer rows the losses differ by another factor: how such batches "
+                "train is not judged"
+            )
 
     def _note_forms(self, done: Judged) -> None:
         first, second = forms(self.pair.a, self.pair.b)
@@ -103,6 +135,17 @@ class Judge:
         done.levels.append(Level(level, verdict, worst, len(found)))
         return verdict == "parted"
 
+    def _compare(self, level: str) -> list[Compared]:
+        return self._with_limits(level, compare(level, self.pair, self.ignored))
+
+    def _without_rewritten(self, done: Judged, found: list[Compared]) -> list[Compared]:
+        """Leave out what differs without effect, and say so."""
+        left_out = rewritten(self.pair, found)
+        if left_out:
+            places = ", ".join(dict.fromkeys(each.place for each in left_out))
+            done.note(f"written differently, but what follows from it agrees: {places}")
+        return [each for each in found if each not in left_out]
+
     def _with_limits(self, level: str, found: list[Compared]) -> list[Compared]:
         limits = [self.limits[level]] * len(found)
         if level == "trajectory":
@@ -122,8 +165,11 @@ class Judge:
     @cached_property
     def carried(self) -> dict[WeightPair, float]:
         """What the gradients' rounding moves in the first step; nothing if they differ by more."""
-        gradients = self._with_limits("gradient", compare("gradient", self.pair, self.ignored))
-        return {} if any(each.found.parted for each in gradients) else carried(self.pair)
+        return (
+            {}
+            if any(each.found.parted for each in self._compare("gradient"))
+            else carried(self.pair)
+        )
 
     @cached_property
     def _measured(self) -> Noise | None:
@@ -178,11 +224,12 @@ class Judge:
         another place, and only if every loss agrees. A loss that is not finite is none that is
         written differently.
         """
-        levels = {
-            level: self._with_limits(level, compare(level, self.pair, self.ignored))
-            for level in LEVELS[1:]
+        levels = {level: self._compare(level) for level in LEVELS[1:]}
+        levels["forward"] = self._without_rewritten(Judged(), levels["forward"])
+        apart = {
+            level: any(each.found.parted for each in found if each.key != SHORTER)
+            for level, found in levels.items()
         }
-        apart = {level: any(each.found.parted for each in found) for level, found in levels.items()}
         if not all(isfinite(x.found.error) for x in (*levels["loss"], *levels["trajectory"])):
             return False
         clipped = clips(self.pair.a) or clips(self.pair.b)

@@ -15,7 +15,7 @@ from frameworks.errors import RequestError, choose
 from frameworks.live.correspondence import WeightPair, names_in
 from frameworks.live.forward import compare_layers
 from frameworks.live.outputs import comparable_outputs
-from frameworks.live.pairs import Compared, Pair, joined, numbered
+from frameworks.live.pairs import SHORTER, Compared, Pair, joined, numbered
 from frameworks.recordings.trace import StepTrace, Trace
 
 __all__ = ["LEVELS", "LIMITS", "cancels", "compare", "limits_of"]
@@ -82,8 +82,13 @@ def _first_batch(name: str, a: Trace, b: Trace) -> Iterator[Compared]:
 
 
 def _loss(pair: Pair) -> Iterator[Compared]:
+    """Compare the loss of the first batch, and of a shorter one: it may depend on their number."""
     found = difference("the loss", pair.a.first_loss, pair.b.first_loss, None)
     yield Compared("loss", found, key=("loss", 0, 0))
+    losses = pair.a.shorter_loss, pair.b.shorter_loss
+    if losses[0] is not None and losses[1] is not None:
+        where = f"the loss of a batch of {len(pair.a.inputs[0]) - 1} rows"
+        yield Compared("loss", difference(where, losses[0], losses[1], None), key=SHORTER)
 
 
 def _gradient(pair: Pair) -> Iterator[Compared]:

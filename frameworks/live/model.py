@@ -134,6 +134,13 @@ class LiveModel(ABC):
     def loss_and_gradients(self, rows: Rows) -> tuple[float, list[np.ndarray]]:
         """Return the loss in training mode and its gradient for every weight; nothing moves."""
 
+    def loss_of(self, rows: Rows) -> float:
+        """Return the loss in training mode of any number of rows; nothing moves.
+
+        RequestError where the model, or a step of the user's own, cannot take them.
+        """
+        return self.loss_and_gradients(rows)[0]
+
     @abstractmethod
     def step(self, rows: Rows) -> float:
         """Take one step as the user's training does; return its loss."""

@@ -12,11 +12,18 @@ def aligned(x: np.ndarray, y: np.ndarray, both_ways: bool = False) -> tuple[np.n
 
     Of a sequence (n, t, d) the last step is taken if the other is (n, d); of one that is read
     `both_ways` the last step of each way: the second half of d ends at the first step. Arrays of as
-    many numbers for each row are compared row by row, as (n, 1, 1, d) and (n, d).
+    many numbers for each row are compared row by row, as (n, 1, 1, d) and (n, d). Infinities that
+    both have, as where a mask fills scores with -inf, are equal: 0 stands for them.
 
     >>> [a.shape for a in aligned(np.zeros((2, 5, 3)), np.zeros((2, 3)))]
     [(2, 3), (2, 3)]
     """
+    x, y = _in_one_shape(x, y, both_ways)
+    masked = np.isinf(x) & (x == y) if x.shape == y.shape else np.zeros((), bool)
+    return (np.where(masked, 0, x), np.where(masked, 0, y)) if masked.any() else (x, y)
+
+
+def _in_one_shape(x: np.ndarray, y: np.ndarray, both_ways: bool) -> tuple[np.ndarray, np.ndarray]:
     if x.ndim == 3 and y.ndim == 2 and x.shape[::2] == y.shape and x.shape[1] > 1:
         return _end(x, both_ways), y
     if y.ndim == 3 and x.ndim == 2 and y.shape[::2] == x.shape and y.shape[1] > 1:

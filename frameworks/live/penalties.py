@@ -99,12 +99,14 @@ class _Penalties:
             weights.append(replace(weight, group=group))
         optimizer = [self._group(*key) for key in groups]
         values = [weight.values for weight in trace.weights]
+        shorter, penalty = trace.shorter_loss, self._penalty(values)
         return replace(
             trace,
             layers=[self._layer(layer) for layer in trace.layers],
             weights=weights,
             optimizer=optimizer,
-            first_loss=trace.first_loss - self._penalty(values),
+            first_loss=trace.first_loss - penalty,
+            shorter_loss=None if shorter is None else shorter - penalty,
             gradients=self._without(trace.gradients, values),
             steps=list(self._steps(weights)),
         )

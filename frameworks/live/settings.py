@@ -3,13 +3,14 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from frameworks.console import counted
 from frameworks.live.correspondence import place_of
-from frameworks.live.pairs import Pair
+from frameworks.live.pairs import Pair, joined
 from frameworks.live.wording import in_words, spoken
 from frameworks.recordings.trace import Facts, Trace
 
@@ -31,24 +32,45 @@ class Setting:
 
 
 def differing_settings(pair: Pair) -> list[Setting]:
-    """Return what differs: of corresponding layers, the loss, the optimizer and the schedule."""
-    return [*_layers(pair), *_loss(pair), *_optimizer(pair), *_schedule(pair)]
+    """Return what differs: of layers, the loss, the optimizer and the schedule."""
+    return [*_layers(pair), *_limits(pair), *_loss(pair), *_optimizer(pair), *_schedule(pair)]
 
 
 def without_effect(settings: Iterable[Setting], steps: int) -> str:
     """Say, of two trainings that agree, which settings differ all the same; "" if none does.
 
-    A schedule, a limit of gradients or the weight of a class that acts in no step that was taken
-    may act in a later one.
+    A schedule, a limit of gradients or of weights, or the weight of a class that acts in no step
+    that was taken may act in a later one; a precision may act in the original.
     """
-    idle = [
-        f"{row.place}: {row.name}"
-        for row in settings
-        if not row.equal
-        and (row.place == "schedule" or (row.place.startswith(("loss", "optimizer")) and row.fact))
-    ]
+    places: dict[tuple[str, str, str], list[str]] = {}
+    for row in filter(_may_act, settings):
+        places.setdefault((row.name, row.a, row.b), []).append(row.place)
+    idle: list[str] = []
+    for (name, _, _), found in places.items():
+        few = [f"{place}: {name}" for place in found]
+        idle += few if len(few) <= _NAMED else [f"{name} of {len(few)} layers"]
     taken = f"{counted(steps, 'step')}: {', '.join(idle)}"
     return f"settings that differ had no effect in {taken}" if idle else ""
+
+
+_NAMED = 3  # layers that differ alike; of more, the number is said
+_IF_SET = (  # limits, stated only where they are set
+    *("top", "bottom", "threshold", "min", "max", "largest_norm"),
+)
+_IF_SET_OF_WEIGHTS = ("_constraint", "_penalty", "_parametrization")
+
+
+def _may_act(row: Setting) -> bool:
+    """Return whether a setting differs that may act elsewhere.
+
+    A layer's, if both sides state it: what is read of one side alone, numbers tell. Some settings
+    are stated only where they are set.
+    """
+    if row.equal or not row.fact:
+        return row.place == "schedule" and not row.equal
+    if row.place.startswith(("loss", "optimizer", "schedule")) or row.fact in _IF_SET:
+        return True
+    return row.fact.endswith(_IF_SET_OF_WEIGHTS) or _UNSTATED not in (row.a, row.b)
 
 
 def differing(x: Facts, y: Facts) -> list[str]:
@@ -69,14 +91,16 @@ def same_kind(x: Facts, y: Facts) -> bool:
 
 
 def _differs(name: str, x: Values, y: Values) -> bool:
-    if name in _MAY_BE_UNSTATED and (name not in x or name not in y):
+    may_be_unstated = name in _MAY_BE_UNSTATED or name.startswith("attribute_")
+    if may_be_unstated and (name not in x or name not in y):
         return False
     if name == "place" and not x.get("epsilon") and not y.get("epsilon"):
         return False
     return not _equal(x.get(name), y.get(name))
 
 
-_MAY_BE_UNSTATED = ("return_sequences", "first_rates", "dim", "dtype")
+_UNSTATED = "not set"
+_MAY_BE_UNSTATED = ("return_sequences", "first_rates", "dim", "dtype", "precision")
 
 
 def _equal(x: Any, y: Any) -> bool:
@@ -98,7 +122,7 @@ def _rows(
     if not same_kind(x, y):
         yield Setting(place, "kind", x.kind, y.kind)
     for name in differing(x, y):
-        words = [in_words(each, name, "not set") for each in (x, y)]
+        words = [in_words(each, name, _UNSTATED) for each in (x, y)]
         equal = (skipped or {}).get(name, False)
         yield Setting(place, spoken(name), words[0], words[1], name, equal)
 
@@ -119,6 +143,31 @@ def _layers(pair: Pair) -> Iterator[Setting]:
             if row not in seen and not irrelevant:
                 seen.add(row)
                 yield row
+
+
+def _limits(pair: Pair) -> Iterator[Setting]:
+    """Yield what differs in layers that returned their inputs, such as a clamp that met no limit.
+
+    Nothing else corresponds to them, so they are taken in their order.
+    """
+    traces = pair.a, pair.b
+    sides = [
+        [k for k, x in enumerate(t.layers) if x.rearranges and any(map(_is_limit, x.facts.values))]
+        for t in traces
+    ]
+    for ks in zip_longest(*sides):
+        pairs = list(zip(traces, ks, strict=True))
+        x, y = (Facts("") if k is None else trace.layers[k].facts for trace, k in pairs)
+        places = [place_of(trace.layers, k) for trace, k in pairs if k is not None]
+        names = dict.fromkeys(name for name in (*x.values, *y.values) if _is_limit(name))
+        for name in names:
+            if _differs(name, x.values, y.values):
+                ours, theirs = (in_words(each, name, _UNSTATED) for each in (x, y))
+                yield Setting(joined(places[0], places[-1]), spoken(name), ours, theirs, name)
+
+
+def _is_limit(name: str) -> bool:
+    return name in _IF_SET or name.startswith("attribute_")
 
 
 def _one_bias_moves(x: Facts, y: Facts) -> bool:

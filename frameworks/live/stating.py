@@ -12,7 +12,10 @@ import numpy as np
 from frameworks.recordings.trace import Facts, Value
 from scratch.layers.windows import same_padding
 
-__all__ = ["STATED_RATES", "Entry", "facts", "given", "number", "of_window", "window"]
+__all__ = [
+    *("STATED_RATES", "Entry", "described", "facts", "given", "number", "of_window"),
+    *("plain_attributes", "window"),
+]
 
 STATED_RATES = 50  # of a schedule: the first ones, as the framework itself computes them
 Entry = tuple[Value, str]  # the meaning, and the framework's own words
@@ -47,6 +50,39 @@ def _plain(value: Any) -> Value:
     if isinstance(value, np.generic):
         return value.item()
     return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
+
+
+def described(thing: Any, beside: Iterable[str] = ()) -> str:
+    """Return the name of an object's class with the attributes that are plain values.
+
+    >>> from types import SimpleNamespace
+    >>> described(SimpleNamespace(limit=2.0, axis=(0, 1), other=[]))
+    'SimpleNamespace(limit=2.0, axis=(0, 1))'
+    """
+    if (name := getattr(thing, "__name__", None)) is not None:
+        return str(name)  # a function
+    own = (f"{k.lstrip('_')}={v!r}" for k, v in plain_attributes(thing, beside).items())
+    return f"{type(thing).__name__}({', '.join(own)})"
+
+
+def plain_attributes(thing: Any, beside: Iterable[str] = ()) -> dict[str, Value]:
+    """Return the attributes of an object that are numbers, words or tuples of them, by name.
+
+    A framework may hold a number in a tensor.
+    """
+    own = getattr(thing, "__dict__", {}).items()
+    every = {k: _plain(float(v) if _is_single(v) else v) for k, v in own if k not in beside}
+    return {name: value for name, value in every.items() if _is_plain(value)}
+
+
+def _is_single(value: Any) -> bool:
+    return getattr(value, "shape", None) == ()
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return bool(value) and all(map(_is_plain, value))
+    return isinstance(value, bool | int | float | str)
 
 
 def number(x: Any) -> float:

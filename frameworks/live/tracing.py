@@ -173,6 +173,7 @@ class _Tracer:
         self._hand(0)
         layers, outputs = model.trace_layers(first)
         loss, gradients = model.loss_and_gradients(first)
+        shorter = self._shorter(first) if self.nudge is None else None
         steps = list(self._steps(report))
         model.end()
         return Trace(
@@ -187,6 +188,7 @@ class _Tracer:
             schedule=model.schedule_facts,
             outputs=outputs,
             first_loss=loss,
+            shorter_loss=shorter,
             gradients=gradients,
             steps=steps,
             final_weights=[each.values for each in model.weights()],
@@ -201,10 +203,29 @@ class _Tracer:
             seed=self.course.seed if self.dropped else None,
         )
 
-    def _hand(self, step: int) -> None:
+    def _hand(self, step: int, without: int = 0) -> None:
+        """Hand over the masks of a step, those of its last rows left out."""
         course, model = self.course, self.model
-        rows = len(course.batches[step])
+        rows = len(course.batches[step]) - without
         model.hand_masks(step_masks(course.seed, step, rows, self.dropped, model.dtype))
+
+    def _shorter(self, first: Rows) -> float | None:
+        """Return the loss without the last row: that of an epoch's last batch, if it is shorter.
+
+        None where one row alone were left, or where the model takes no other number of rows.
+        """
+        w = None if first.w is None else first.w[:-1]
+        rows = Rows(tuple(x[:-1] for x in first.X), tuple(y[:-1] for y in first.y), w)
+        if len(rows.X[0]) < 2:
+            return None
+        self._hand(0, without=1)
+        try:
+            return self.model.loss_of(rows)
+        except RequestError as error:
+            self.model.notes.append(f"a shorter batch is not compared: {error}")
+            return None
+        finally:
+            self._hand(0)
 
     def _steps(self, report: Advance) -> Iterator[StepTrace]:
         course, model = self.course, self.model

@@ -68,19 +68,22 @@ def _with_two_biases(
 
 
 def pair_rest(done: Matching, a: Network, b: Network, taken: Taken) -> None:
-    """Pair what no pair of layers has, in order where the shapes are equal; name what is left."""
+    """Pair what no pair of layers has, in order where the shapes are equal; name what is left.
+
+    A separable convolution may stand beside two: depthwise kernels of either shape are equal.
+    """
     left = [
         [k for k, weight in enumerate(x.weights) if (side, k) not in taken]
         for side, x in enumerate((a, b))
     ]
     for i in list(left[0]):
-        shape = a.weights[i].values.shape
-        same = [j for j in left[1] if b.weights[j].values.shape == shape]
+        own = a.weights[i]
+        same = [j for j in left[1] if b.weights[j].values.shape == own.values.shape]
+        same += [j for j in left[1] if _one_by_one(own, b.weights[j])]
         if same:
             done.weights.append(WeightPair((i,), (same[0],)))
             done.notes.append(
-                f"{a.weights[i].name} is taken to correspond to {b.weights[same[0]].name}, "
-                "by its shape"
+                f"{own.name} is taken to correspond to {b.weights[same[0]].name}, by its shape"
             )
             left[0].remove(i)
             left[1].remove(same[0])

@@ -94,6 +94,7 @@ _SPOKEN = {
     "shared_by": "what shares a slope",
     "tokens": "size of the vocabulary",
     "masked": "index that is masked",
+    "largest_norm": "largest norm of a row",
     "frozen_row": "row without a gradient",
     "gradient": "gradient of an embedding",
     "return_sequences": "what is returned",
@@ -158,5 +159,6 @@ _OF_WEIGHTS = {
     "_l1": "penalty of the absolute values",
     "_penalty": "penalty",
     "_constraint": "constraint",
+    "_parametrization": "parametrization",
     "_frozen": "training",
 }

@@ -53,6 +53,8 @@ def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, lis
         raise RequestError(f"the PyTorch model cannot be copied: {why}") from error
     if optimizer is not None:
         _keep_attributes(training.optimizer, optimizer)
+    for parameter in module.parameters():
+        parameter.stated_dtype = parameter.dtype
     module.to("cpu", dtype)
     for each in (module, *modules_in(loss)):
         each.to("cpu", dtype)

@@ -3,10 +3,14 @@
 Works for `nn.Dropout` and `F.dropout` alike, since a module calls the function. A call beyond those
 of one forward pass in training mode, as in a step that runs the model twice, has no mask and draws
 one itself. While it is active, `x.float()` and new tensors have the dtype of the comparison.
+
+A checkpoint (`torch.utils.checkpoint`) runs its calls again in the backward pass, from the random
+state in which they first ran. Every call moves that state, which so tells the call it repeats.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -16,14 +20,24 @@ from torch.overrides import TorchFunctionMode
 
 from frameworks.draws import Dropped
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
+from frameworks.pytorch.watching import autocast_dtype, tensors_in
 
 __all__ = ["Handed", "handing"]
 
+_BACKWARD = {torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad}
 _DROPOUT = {F.dropout, torch.dropout}
 _OTHERS = {
     *(F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout),
     *(torch.alpha_dropout, torch.feature_dropout, torch.feature_alpha_dropout),
 }
+
+
+_Drop = tuple[float, tuple[int, ...]]  # the rate, and the shape of what is dropped from
+
+
+def _random_state() -> bytes:
+    """Return what identifies the state of PyTorch's random numbers."""
+    return sha256(torch.get_rng_state().numpy().tobytes()).digest()
 
 
 class Handed(TorchFunctionMode):
@@ -37,13 +51,15 @@ class Handed(TorchFunctionMode):
         self.off: set[str] = set()  # names of other dropout that was met
         self.seed = 0  # of all other random numbers
         self.drew = False  # whether any were drawn
-        self.in_autocast = False  # whether anything ran in it
+        self.autocast = ""  # the dtype to which anything was cast by it
         self.start()
 
     def start(self) -> None:
         """Begin a forward pass."""
-        self.found: list[tuple[float, tuple[int, ...]]] = []
+        self.found: list[_Drop] = []
         self.read: list[int] = []  # identifies what each of them drops from
+        self._numbers: dict[tuple[bytes, _Drop], int] = {}  # by the random state before each
+        self._left = _random_state()  # by the latest call, or at the start
 
     def remarks(self) -> list[str]:
         """Say what runs otherwise than in the user's own training."""
@@ -51,7 +67,7 @@ class Handed(TorchFunctionMode):
                  for name in sorted(self.off)]  # fmt: skip
         if self.drew:
             found.append("random numbers are drawn beside dropout: the same ones in every run")
-        if self.in_autocast:
+        if self.autocast:
             found.append(f"autocast leaves {str(self.dtype).removeprefix('torch.')} as it is")
         return found
 
@@ -67,7 +83,7 @@ class Handed(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        self.in_autocast |= torch.is_autocast_enabled("cpu")
+        self.autocast = self.autocast or autocast_dtype()
         if func in _DROPOUT:
             return self._drop(*args, **kwargs)
         if func in _OTHERS:
@@ -75,6 +91,9 @@ class Handed(TorchFunctionMode):
             return args[0] if args else kwargs["input"]
         if func is torch.Tensor.float:
             return args[0].to(self.dtype)
+        if func in _BACKWARD:
+            with _entered_in(self, tensors_in(args[0])):
+                return func(*args, **kwargs)
         return func(*self._in_dtype(args), **self._in_dtype(kwargs))
 
     def _in_dtype(self, given: Any) -> Any:
@@ -88,9 +107,7 @@ class Handed(TorchFunctionMode):
     ) -> torch.Tensor:
         if not training or p == 0:
             return input
-        number = len(self.found)
-        self.found.append((float(p), tuple(input.shape)))
-        self.read.append(id(input))
+        number = self._number(input, (float(p), tuple(input.shape)))
         if self.masks is None:
             return input
         if number < len(self.masks):
@@ -99,8 +116,46 @@ class Handed(TorchFunctionMode):
                 return input * torch.from_numpy(own).to(input.dtype)
         return F.dropout(input, p)
 
+    def _number(self, input: torch.Tensor, drop: _Drop) -> int:
+        """Return the number of a call: a new one, or that of the call which it repeats."""
+        state = _random_state()
+        number = self._numbers.setdefault((state, drop), len(self.found))
+        torch.rand(())  # the next call starts from another state
+        if number == len(self.found):
+            self.found.append(drop)
+            self.read.append(id(input))
+            self.note_draws(state)
+            self._left = _random_state()
+        return number
+
+    def note_draws(self, state: bytes) -> None:
+        """Note whether anything but dropout has drawn, in this state, since its latest call."""
+        self.drew |= state != self._left
+
     def _orientation(self, number: int) -> Orientation:
         return self.orientations[number] if number < len(self.orientations) else AS_IT_IS
+
+
+@contextmanager
+def _entered_in(mode: TorchFunctionMode, roots: Iterable[torch.Tensor]) -> Iterator[None]:
+    """Enter a mode anew in each node of a backward pass, which leaves it behind."""
+
+    def enter(_: Any) -> None:
+        mode.__enter__()  # the engine itself restores the modes after every node
+
+    left = [root.grad_fn for root in roots]
+    nodes: set[Any] = set()
+    while left:
+        node = left.pop()
+        if node is not None and node not in nodes:
+            nodes.add(node)
+            left += [following for following, _ in node.next_functions]
+    handles = [node.register_prehook(enter) for node in nodes]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 @contextmanager
@@ -112,14 +167,12 @@ def handing(handed: Handed) -> Iterator[None]:
     before, fast = torch.get_default_dtype(), torch.backends.mha.get_fastpath_enabled()
     torch.set_default_dtype(handed.dtype)
     torch.backends.mha.set_fastpath_enabled(False)  # it would hide the layers inside
-    handed.start()
     try:
         with torch.random.fork_rng(devices=[]), handed:
             torch.manual_seed(handed.seed)
-            start = torch.get_rng_state()
+            handed.start()
             yield
-            if not torch.equal(start, torch.get_rng_state()):
-                handed.drew = True
+            handed.note_draws(_random_state())
     finally:
         torch.set_default_dtype(before)
         torch.backends.mha.set_fastpath_enabled(fast)

@@ -1,5 +1,6 @@
 """A live `nn.Module` with its loss, optimizer and schedule, as comparisons see it."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -148,6 +149,7 @@ class PyTorchLive(LiveModel):
             replace(layer, facts=self._remedies.stated(layer.path, layer.facts))
             for layer in trace_calls(evaluated, trained, self._weights)
         ]
+        self._shows_autocast = any(call.autocast for call in evaluated.calls)
         return layers, self._canonical(evaluated.outputs)
 
     def _watch(self, rows: Rows, training: bool) -> Watched:
@@ -168,8 +170,9 @@ class PyTorchLive(LiveModel):
         every = (self.network, *modules_in(self.training.loss))
         with restored(part for each in every for part in each.modules()):
             self._set_mode(training)
-            with handing(self.handed), torch.set_grad_enabled(grad):
-                yield
+            with handing(self.handed), torch.set_grad_enabled(grad), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "None of the inputs have requires_grad")
+                yield  # where a checkpoint would say so
 
     def _set_mode(self, training: bool) -> None:
         self.network.train(training)
@@ -205,15 +208,33 @@ class PyTorchLive(LiveModel):
         dense = [_dense(found.get(id(p), torch.zeros_like(p))) for p in own]
         return loss, self._weights.canonical([each.detach() for each in dense])
 
+    def loss_of(self, rows: Rows) -> float:
+        if self.training.step is not None:
+            raise RequestError("a step of your own is not taken once more")
+        with self._forward(training=True):
+            return float(self._loss(rows))
+
     def _differentiate(
         self, rows: Rows, own: Sequence[torch.Tensor]
     ) -> tuple[float, dict[int, torch.Tensor]]:
-        free = [p for p in own if p.requires_grad]
-        with self._forward(training=True, grad=True):
+        with self._forward(training=True, grad=True), self._gradients_restored():
             loss = self._loss(rows)
-        found = torch.autograd.grad(loss, free, allow_unused=True) if loss.requires_grad else []
-        pairs = zip(free, found, strict=False)
-        return float(loss.detach()), {id(p): g for p, g in pairs if g is not None}
+            if loss.requires_grad:
+                loss.backward()
+            return float(loss.detach()), {id(p): p.grad for p in own if p.grad is not None}
+
+    @contextmanager
+    def _gradients_restored(self) -> Iterator[None]:
+        """Let all parameters have no gradient, and afterwards the one that they have now."""
+        every = (self.network, *modules_in(self.training.loss))
+        before = [(p, p.grad) for each in every for p in each.parameters()]
+        for parameter, _ in before:
+            parameter.grad = None
+        try:
+            yield
+        finally:
+            for parameter, gradient in before:
+                parameter.grad = gradient
 
     def _own_step(self, rows: Rows) -> tuple[float, dict[int, torch.Tensor]]:
         """Return what the user's own step hands to the optimizer: clipped gradients, perhaps.
@@ -240,6 +261,13 @@ class PyTorchLive(LiveModel):
                 self._last = take_step(self.training, X, y, w)
         self.handed.seed += 1
         return self._last
+
+    def end(self) -> None:
+        """State autocast that no layer shows, as around the model in a step of one's own."""
+        dtype, loss = self.handed.autocast, self.loss_facts
+        if dtype and not self._shows_autocast:
+            values, said = {**loss.values, "autocast": dtype}, {**loss.said, "autocast": dtype}
+            self.loss_facts = replace(loss, values=values, said=said)
 
     def remarks(self) -> list[str]:
         moved = self._weights.moved_buffers()

@@ -33,6 +33,8 @@ _IMAGE_FUNCTIONS = (
     *("batch_norm", "group_norm", "instance_norm", "pixel_shuffle"),
 )
 _PERMUTING = {"permute", "transpose", "swapaxes", "t", "movedim"}
+_PACKING, _UNPACKING = "_pack_padded_sequence", "_pad_packed_sequence"
+_BATCH_FIRST = "2"  # the position of their argument
 _VIEWING = {"view", "reshape", "flatten", "unflatten"}
 
 
@@ -117,6 +119,8 @@ def _wanted(call: Call) -> Orientation | None:
     ndim = call.inputs[0].ndim
     if isinstance(call.module, nn.RNNBase | nn.MultiheadAttention):
         return None if call.module.batch_first or ndim < 3 else TIME_FIRST[3]
+    if call.name == _PACKING:
+        return None if call.arguments.get(_BATCH_FIRST) else TIME_FIRST[3]
     name = type(call.module).__name__ if call.module is not None else call.name
     images = _IMAGE_MODULES if call.module is not None else _IMAGE_FUNCTIONS
     return CHANNELS_FIRST.get(ndim) if name.startswith(images) else None
@@ -128,6 +132,9 @@ def _through(call: Call, before: list[Orientation]) -> Orientation:
     if not call.inputs or call.output is None or first.plain:
         return AS_IT_IS
     shape = tuple(call.inputs[0].shape)
+    if call.packed or call.name in (_PACKING, _UNPACKING):
+        changes = call.name == _UNPACKING and call.arguments.get(_BATCH_FIRST)
+        return AS_IT_IS if changes else first
     if call.name in _PERMUTING:
         return first.permuted(_order(call, len(shape)))
     if _flattens(call, shape):

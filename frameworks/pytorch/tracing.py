@@ -35,7 +35,7 @@ def trace_calls(evaluated: Watched, trained: Watched, weights: LiveWeights) -> l
         if same:
             training = _arrays(trained.calls[position], orienters[1], position)
         known = position < len(weights.of_call)
-        facts = _facts(call, inputs)
+        facts = _precision(_facts(call, inputs), call)
         layers += _apart(
             LayerTrace(
                 path=call.path,
@@ -112,6 +112,18 @@ def _facts(call: Call, inputs: Arrays) -> Facts:
     if call.module is None:
         return function_facts(call.name, _keywords(call), shape)
     return layer_facts(call.module, shape)
+
+
+def _precision(facts: Facts, call: Call) -> Facts:
+    """Return a layer's facts with the dtypes in which it computes and holds its parameters."""
+    inside = () if call.module is None else call.module.parameters()
+    held = next(iter((*call.parameters, *inside)), None)
+    if held is None:
+        return facts
+    dtype = str(getattr(held, "stated_dtype", held.dtype)).removeprefix("torch.")
+    words = f"dtype={dtype}" + (f" in autocast to {call.autocast}" if call.autocast else "")
+    values = {**facts.values, "precision": (call.autocast or dtype, dtype)}
+    return replace(facts, values=values, said={**facts.said, "precision": words})
 
 
 def _keywords(call: Call) -> dict[str, Any]:

@@ -29,6 +29,8 @@ def run_model(model: nn.Module, X: Tensors) -> Any:
 def compute_loss(loss: Any, output: Any, y: Tensors, w: torch.Tensor | None) -> torch.Tensor:
     """Return the user's loss, of one number; with row weights, its sum or mean over wᵢ ℓᵢ.
 
+    A mean divides by what it divides by without them: with equal weights of 1 it is the loss.
+
     Several losses are one for each output, and are added. One loss is given the single output and
     target, or all of them. RequestError if it fails, or is no number that has a gradient.
     """
@@ -71,7 +73,23 @@ def _loss(loss: Any, output: Any, y: Tensors, w: torch.Tensor | None) -> Any:
     rows.reduction = "none"
     each = rows(output, targets)
     weighted = each * w.reshape(-1, *[1] * (each.ndim - 1))
-    return weighted.sum() if loss.reduction == "sum" else weighted.mean()
+    return weighted.sum() / _divisor(loss, each, targets)
+
+
+def _divisor(loss: Any, each: torch.Tensor, targets: Any) -> Any:
+    """Return what a loss divides the sum of its elements by, as without weights of the rows.
+
+    Of classes, PyTorch averages over those that are not ignored, by the weights of the classes:
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+    """
+    if loss.reduction == "sum":
+        return 1
+    if loss.reduction == "batchmean":
+        return len(each)
+    if not isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) or targets.is_floating_point():
+        return each.numel()
+    counted = targets[targets != loss.ignore_index]
+    return counted.numel() if loss.weight is None else loss.weight[counted].sum()
 
 
 def _reason(error: Exception) -> str:

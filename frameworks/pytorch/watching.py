@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["Call", "Watched", "array_of", "is_leaf", "tensors_in", "watch"]
+__all__ = ["Call", "Watched", "array_of", "autocast_dtype", "is_leaf", "tensors_in", "watch"]
 
 _CONTAINERS = nn.Sequential, nn.ModuleList, nn.ModuleDict
 
@@ -35,6 +35,7 @@ class Call:
     output: torch.Tensor | None = None  # the first tensor of the output
     tokens: list[int] = field(default_factory=list)  # identify the inputs
     made: list[int] = field(default_factory=list)  # identify the tensors of the output
+    autocast: str = ""  # the dtype that it casts to, where the call is in it
     several: bool = False  # whether the output was more than one tensor
     packed: bool = False  # whether it was a packed sequence, which `output` has unpacked
 
@@ -53,6 +54,13 @@ class Watched:
     returned: list[int] = field(default_factory=list)
     outputs: list[torch.Tensor] = field(default_factory=list)
     kept: list[Any] = field(default_factory=list)  # alive, so that no two have the same id
+
+
+def autocast_dtype() -> str:
+    """Return the dtype to which autocast casts here, on any device; "" outside of it."""
+    enabled = (kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.is_autocast_enabled(kind))
+    kind = next(enabled, None)
+    return "" if kind is None else str(torch.get_autocast_dtype(kind)).removeprefix("torch.")
 
 
 def is_leaf(module: nn.Module) -> bool:
@@ -97,7 +105,8 @@ class _Functions(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if not given or name == "__get__" or name.endswith("_like") or name.startswith("new_"):
             return func(*args, **kwargs)
-        call = self.start(Call("", None, name, _bound(func, args, kwargs), *_split(given)), given)
+        call = Call("", None, name, _bound(func, args, kwargs), *_split(given))
+        self.start(call, given)
         output = func(*args, **kwargs)
         if _has_tensor(output):
             self.finish(call, output)
@@ -105,6 +114,7 @@ class _Functions(TorchFunctionMode):
 
     def start(self, call: Call, given: list[torch.Tensor]) -> Call:
         """Copy what goes in, before a call that works in place overwrites it."""
+        call.autocast = autocast_dtype()
         inputs = [each for each in given if not isinstance(each, nn.Parameter)]
         call.tokens = [id(each) for each in inputs]
         self.watched.kept += inputs
@@ -152,6 +162,7 @@ _NAMES = {  # of the arguments of functions that do not tell
     **dict.fromkeys(("cat", "concat", "concatenate", "stack"), ("tensors", "dim")),
     **dict.fromkeys(("softmax", "log_softmax"), ("input", "dim")),
     **dict.fromkeys(("mean", "sum", "amax", "amin"), ("input", "dim", "keepdim")),
+    **dict.fromkeys(("clamp", "clamp_", "clip", "clip_"), ("input", "min", "max")),
     **dict.fromkeys(("add", "sub", "mul", "div"), ("input", "other")),
 }  # fmt: skip
 

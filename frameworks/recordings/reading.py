@@ -70,6 +70,7 @@ def _trace(fields: Fields, stored: "_Stored") -> Trace:
         schedule=fields.take("schedule", _schedule, None),
         outputs=stored.listed("outputs"),
         first_loss=float(stored.floats("first_loss", ())),
+        shorter_loss=stored.number_or_none("shorter_loss"),
         gradients=stored.like("gradients", weights),
         steps=_steps(stored, weights, states),
         final_weights=stored.like("final.weights", weights),
@@ -122,6 +123,10 @@ class _Stored:
                 f" {array.dtype} of shape {array.shape}"
             )
         return array
+
+    def number_or_none(self, name: str) -> float | None:
+        """Return a single floating-point number, or None if there is none of this name."""
+        return float(self.floats(name, ())) if name in self._arrays else None
 
     def whole(self, name: str, least: int) -> np.ndarray:
         """Return a list of whole numbers from `least`."""

@@ -93,4 +93,5 @@ class Trace:
     notes: tuple[str, ...] = ()  # what was done otherwise: "dropout is switched off"
     batches: Arrays = ()  # the rows of every step, by position among all rows
     steps_per_epoch: int | None = None  # after so many a schedule steps that does so by epoch
+    shorter_loss: float | None = None  # as `first_loss`, without the last row; None: not known
     seed: int | None = None  # of the dropout masks, see `frameworks.draws`; None: none are drawn

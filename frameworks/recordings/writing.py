@@ -50,6 +50,8 @@ def _essential(trace: Trace) -> Arrays:
         "losses": np.array([step.loss for step in trace.steps], float),
         "first_loss": np.array(trace.first_loss, float),
     }
+    if trace.shorter_loss is not None:
+        arrays["shorter_loss"] = np.array(trace.shorter_loss, float)
     if trace.batches:
         arrays["batches.rows"] = np.concatenate(trace.batches).astype(np.int64)
         arrays["batches.sizes"] = np.array([len(rows) for rows in trace.batches], np.int64)

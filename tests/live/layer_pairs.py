@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import nn
 
 from frameworks.keras.loading import keras
@@ -81,7 +80,6 @@ KERAS: list[Pair] = [
 PYTORCH: list[Pair] = [
     ("units", nn.Linear, {"in_features": 4, "out_features": 3}, {"out_features": 2}, ROW),
     ("bias", nn.Linear, {"in_features": 4, "out_features": 3}, {"bias": False}, ROW),
-    ("dtype", nn.Linear, {"in_features": 4, "out_features": 3}, {"dtype": torch.float64}, ROW),
     (
         "padding",
         nn.Conv2d,

@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from lockstep import diverge
 
@@ -71,3 +72,28 @@ def test_a_second_pass_within_a_step_drops_too():
     model = in_training_alone(F.dropout, 0.5)
     assert compared(model, model, (taking(times=2), taking())).level == "loss"
     assert compared(model, model, (taking(times=2), taking(times=2))).same
+
+
+def by_grad(model, optimizer, loss, X, y):
+    value, parameters = loss(model(X), y), list(model.parameters())
+    for parameter, gradient in zip(parameters, torch.autograd.grad(value, parameters), strict=True):
+        parameter.grad = gradient
+    optimizer.step()
+    return value
+
+
+@pytest.mark.parametrize(("reentrant", "step"), [(False, None), (True, None), (False, by_grad)])
+def test_what_a_checkpoint_computes_again_drops_what_it_dropped(reentrant, step):
+    def block(h):
+        return F.dropout(torch.tanh(F.dropout(h, 0.5)), 0.5)
+
+    def repeated(h, training):
+        return checkpoint(block, h, use_reentrant=reentrant) if training else h
+
+    def once(h, training):
+        return block(h) if training else h
+
+    def twice(f):
+        return Dropping(lambda h, training: f(f(h, training), training))
+
+    assert compared(twice(once), twice(repeated), (step, step)).same

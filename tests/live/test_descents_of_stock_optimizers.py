@@ -181,3 +181,25 @@ def test_a_rule_with_the_other_frameworks_facts_takes_other_steps(name: str) -> 
     assert ours is not None
     assert theirs is not None
     assert any(np.abs(a - b).max() > EQUAL for a, b in zip(ours[-1], theirs[-1], strict=True))
+
+
+def warming_up(groups: int) -> tuple[Descent, list[list[np.ndarray]]]:
+    """Return what is said of a warm-up from a rate of 0, and the steps that it takes."""
+    start, gradients = draw()
+    weights = [torch.nn.Parameter(torch.tensor(w)) for w in start]
+    parts = [weights] if groups == 1 else [[w] for w in weights]
+    optimizer = torch.optim.SGD([{"params": part} for part in parts], lr=0.1)
+    scheduler = RATES.LambdaLR(optimizer, lambda k: k / 4)
+    found = pytorch_facts.optimizer_facts(optimizer)
+    schedule = pytorch_facts.schedule_facts(scheduler)
+    taken = pytorch_steps(optimizer, weights, scheduler)
+    return Descent(start, gradients, found, schedule, groups=range(groups)), taken
+
+
+def test_a_rule_follows_a_warm_up_from_0() -> None:
+    descent, taken = warming_up(groups=1)
+    assert_follows(replace(descent, groups=()), taken)
+
+
+def test_the_rates_of_groups_that_all_warm_up_from_0_are_not_known() -> None:
+    assert warming_up(groups=2)[0].weights() is None

@@ -212,6 +212,54 @@ def test_narrow_precision_is_said_not_to_be_compared_in_float64():
     report = compared(Autocast(True), linear().bfloat16())
     assert "autocast leaves float64 as it is" in said(report)
     assert "bfloat16 is computed in float64 throughout" in said(report)
+    assert report.without_effect.endswith("dense: precision"), report.without_effect
+    assert not compared(Autocast(True), Autocast(True)).without_effect
+
+
+def test_autocast_in_a_step_of_ones_own_is_a_setting():
+    def step(model, optimizer, loss, X, y):
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            value = loss(model(X), y)
+        value.backward()
+        optimizer.step()
+        return value
+
+    own = training(linear(), loss=nn.MSELoss(), step=step)
+    report = diverge(own, training(linear(), loss=nn.MSELoss()), X, Y, steps=1, batch_size=8)
+    assert report.same
+    assert report.without_effect.endswith("loss: autocast"), report.without_effect
+
+
+class Limited(nn.Linear):
+    """A dense layer whose outputs are limited, far above what they are."""
+
+    def __init__(self, limit):
+        torch.manual_seed(0)
+        super().__init__(6, 3)
+        self.limit = limit
+
+    def forward(self, x):
+        return torch.clamp(super().forward(x), -9.0, self.limit)
+
+
+def test_a_limit_that_is_met_nowhere_is_a_setting():
+    report = compared(Limited(50.0), Limited(100.0), steps=1)
+    assert report.same
+    assert report.without_effect.endswith(": max"), report.without_effect
+    assert not compared(Limited(50.0), Limited(50.0), steps=1).without_effect
+
+
+def test_a_parametrization_is_a_setting():
+    def parametrized(limit):
+        model = linear()
+        within = nn.Hardtanh(-limit, limit)
+        nn.utils.parametrize.register_parametrization(model, "weight", within)
+        return model
+
+    report = compared(parametrized(50.0), parametrized(100.0), steps=1)
+    assert report.same
+    assert "parametrization" in report.without_effect, report.without_effect
 
 
 def test_autocast_is_a_difference_in_float32():

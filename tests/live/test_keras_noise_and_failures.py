@@ -31,6 +31,14 @@ def test_noise_without_a_rate_is_compared_as_it_is_stated():
     assert compared(training(L.RandomFlip()), training(L.RandomFlip())).same
 
 
+def test_a_layer_that_is_rematerialized_takes_one_mask():
+    with keras.RematScope():
+        again = L.Dropout(0.5)
+    report = compared(training(again), training(L.Dropout(0.5)))
+    assert report.same, str(report)
+    assert any("nothing is rematerialized" in note for note in report.notes)
+
+
 class FailsInTraining(L.Layer):
     """A layer that divides by zero in training mode."""
 

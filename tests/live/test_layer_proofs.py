@@ -453,6 +453,27 @@ def test_one_layer_for_two_towers_is_told_from_two_layers() -> None:
     assert forward_proof(a, towers("pytorch", other, uses=(0, 0))).causes == ()
 
 
+def test_the_weights_of_an_embedding_at_the_end_are_told_from_own_ones() -> None:
+    tokens, table, own = np.array([[0.0], [2.0], [1.0]]), RNG.normal(size=(4, 3)), W[:3, :4]
+
+    def language_model(name: str, *weights: Array) -> Trace:
+        kernel = weights[0].T if len(weights) == 1 else weights[1]
+        x = weights[0][tokens.astype(int)[:, 0]]
+        z = x @ kernel
+        embedding = LayerTrace("e", Facts("embedding"), (0,), (), (tokens,), x, (tokens,), x)
+        facts = with_values(DENSE, bias=False)
+        out = LayerTrace("out", facts, (len(weights) - 1,), (), (x,), z, (x,), z)
+        names = ("e.table", "out.kernel")
+        held = [Weight(name, w) for name, w in zip(names, weights, strict=False)]
+        return trace(name, layers=[embedding, out], weights=held)
+
+    a, b = language_model("keras", table), language_model("pytorch", table, own)
+    (cause,) = forward_proof(a, b).causes
+    assert cause.sentence == (
+        "keras uses the weights of e in out, pytorch has weights of its own in out"
+    )
+
+
 ORDERS: dict[str, tuple[Array, Array, str | None]] = {
     "flattened otherwise": (
         IMAGES.reshape(3, -1),

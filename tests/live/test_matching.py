@@ -146,3 +146,10 @@ def test_names_that_are_not_there_are_refused_with_the_nearest():
     a, b = network("a", ("fc", "dense", (2, 3))), network("b", ("linear", "dense", (2, 3)))
     with pytest.raises(RequestError, match="did you mean 'linear'"):
         match(a, b, {"fc": "liner"})
+
+
+def test_a_separable_convolution_has_the_kernels_of_two_convolutions():
+    a = network("a", ("both", "separable convolution", (3, 3, 5, 1), (1, 1, 5, 8), (8,)))
+    each = ("deep", "convolution", (3, 3, 1, 5)), ("point", "convolution", (1, 1, 5, 8), (8,))
+    b = network("b", *each)
+    assert match(a, b).weights == [WeightPair((k,), (k,)) for k in range(3)]

@@ -29,6 +29,8 @@ def side(name: str, rest: float = REST, penalized: bool = False) -> Trace:
         weights=[Weight("fc.kernel", W, group=0)],
         optimizer=[SGD if penalized else with_values(SGD, coupled_decay=RATE)],
         first_loss=loss,
+        shorter_loss=loss,
+        inputs=(np.ones((8, 1)),),
         gradients=[g],
         steps=[StepTrace(loss, [g], [W])],
         final_weights=[W],
@@ -43,7 +45,7 @@ def judged(rest: float) -> Pair:
 
 def test_a_loss_without_its_penalties_is_as_much_more_rounded_as_it_is_smaller() -> None:
     pair = judged(REST)
-    assert pair.a.first_loss == REST
+    assert pair.a.first_loss == pair.a.shorter_loss == REST
     np.testing.assert_array_equal(pair.a.gradients[0], G)
     assert pair.magnified == (REST + 4) / REST == 17
 

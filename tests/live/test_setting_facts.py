@@ -84,6 +84,33 @@ def test_a_layer_says_what_was_set(make: Any, name: str, value: Any) -> None:
     assert room(layer).layer_facts(layer, (4,)).values[name] == value
 
 
+class Limit(L.Layer):
+    """A layer of one's own with a number."""
+
+    def __init__(self, limit: float) -> None:
+        super().__init__()
+        self.limit = limit
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda x: L.Dense(3, kernel_constraint=keras.constraints.MaxNorm(x)), "kernel_constraint"),
+        (
+            lambda x: L.Dense(3, bias_regularizer=keras.regularizers.OrthogonalRegularizer(x)),
+            "bias_penalty",
+        ),
+        (lambda x: L.Dense(3, dtype="mixed_bfloat16" if x == 1 else "float16"), "precision"),
+        (Limit, "attribute_limit"),
+    ],
+)
+def test_objects_of_one_class_differ_by_their_numbers(make: Any, name: str) -> None:
+    one, same, other = (
+        keras_facts.layer_facts(a_layer(lambda x=x: make(x))).values[name] for x in (1, 1, 2)
+    )
+    assert one == same != other
+
+
 @pytest.mark.parametrize(("make", "name", "value"), OPTIMIZERS)
 def test_an_optimizer_says_what_was_set(make: Any, name: str, value: Any) -> None:
     optimizer = make()

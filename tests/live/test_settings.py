@@ -12,7 +12,7 @@ from frameworks.live.pairs import Pair
 from frameworks.live.proofs import Cause
 from frameworks.live.proofs.sentences import phrase
 from frameworks.live.report import Report
-from frameworks.live.settings import Setting, differing, differing_settings
+from frameworks.live.settings import Setting, differing, differing_settings, without_effect
 from frameworks.recordings.trace import Facts, LayerTrace, Trace, Weight
 from frameworks.spec import float32
 from tests.live.hand_made import pair_of, trace, with_values
@@ -59,6 +59,14 @@ def test_a_momentum_says_what_it_keeps_where_the_words_are_the_same() -> None:
     (row,) = rows(model("keras", a), model("pytorch", b))
     assert (row.a, row.b) == ("momentum=0.99 (keeps 99%)", "momentum=0.99 (keeps 1%)")
     assert phrase(b, ["keep"], "bn") == "has momentum=0.99 (keeps 1%) in bn"
+
+
+def test_of_many_settings_without_an_effect_the_number_is_said() -> None:
+    few = [Setting(f"fc{k}", "precision", "float32", "float16", "precision") for k in range(3)]
+    text = without_effect([*few, Setting("fc", "units", "not set", "units=3", "units")], 1)
+    assert text.endswith("1 step: fc0: precision, fc1: precision, fc2: precision")
+    more = replace(few[0], place="fc3")
+    assert without_effect([*few, more], 1).endswith("1 step: precision of 4 layers")
 
 
 def test_the_table_shows_long_settings_whole() -> None:

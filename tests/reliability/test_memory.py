@@ -82,6 +82,9 @@ BZIP2 = zipfile.ZIP_BZIP2
 CASES = {  # the reader, the file, and the bound in MiB
     "IDX that declares 2**40": (parse_idx, lambda: idx_head(2**20, 2**20) + b"\0" * 99, 1),
     "IDX that declares 2**64": (parse_idx, lambda: idx_head(2**32 - 1, 2**32 - 1), 1),
+    "IDX that declares no row of 2**64": (
+        *(parse_idx, lambda: idx_head(0, 2**32 - 1, 2**32 - 1), 1),
+    ),
     "gzip of 128 MiB that declares 1024": (read_gzip, lambda: bomb(idx_head(1024 * MIB)), 1),
     "gzip of 128 MiB that declares few": (read_gzip, lambda: bomb(idx_head(28, 28)), 1),
     "gzip of 128 MiB that declares 63": (read_gzip, lambda: bomb(idx_head(63 * MIB)), 130),

@@ -33,7 +33,8 @@ def test_a_pipe_in_the_place_of_results_is_not_waited_for(here, command):
     last = {each["name"]: each["last"] for each in json.loads(out)["experiments"]}
     assert last["churn"]["run"] == "runs/a"
     code, _, err = command("compare", "runs/a", "--baseline", "pipe")
-    assert (code, err) == (2, "error: pipe: is not a regular file; delete it, and run again\n")
+    remedy = "name a run's folder, its results.json or a baseline"
+    assert (code, err) == (2, f"error: pipe: is not a regular file; {remedy}\n")
 
 
 def test_a_cache_that_cannot_be_read_gives_the_stand_in(here, command, monkeypatch):

@@ -45,13 +45,13 @@ def compare(
     Trainings of the same experiment, implementation, dtype and seed are compared, if their data,
     specs and draws are equal; others are listed, not compared.
 
-    Worse: it failed, or was finished before and the later run lacks it; a loss is not finite; the
-    test accuracy fell by more than chance explains (McNemar's exact test on the rows lost and
-    gained, 5 % over all trainings); the test accuracy, or the first figure of another task, such as
-    the RMSE of a regression, left its band; its certified digits fell below 12; or a pair that
-    agreed now differs. Better: the same, the other way round. Changed: a loss, a weight, an output
-    or a prediction is further off than two implementations may be. Float32 without a measured noise
-    floor is not judged. Times are shown, and never decide.
+    Worse: it failed; it is not there, though a baseline holds it or the later run was asked for it;
+    a loss is not finite; the test accuracy fell by more than chance explains (McNemar's exact test
+    on the rows lost and gained, 5 % over all trainings); the test accuracy, or the first figure of
+    another task, such as the RMSE of a regression, left its band; its certified digits fell below
+    12; or a pair that agreed now differs. Better: the same, the other way round. Changed: a loss, a
+    weight, an output or a prediction is further off than two implementations may be. Float32
+    without a measured noise floor is not judged. Times are shown, and never decide.
 
     Exit code 1: something is worse; 2: nothing can be compared.
 

@@ -149,6 +149,8 @@ def run(
             )
         if send_pages and dask is None:
             raise RequestError("--send-pages sends pages to a cluster; name it with --dask")
+        if margin is not None and not native:
+            raise RequestError("--margin is that of the means of native runs; add --native")
         # An empty name is an unknown one.
         names = () if implementations is None else implementations.split(",")
         request = Request(

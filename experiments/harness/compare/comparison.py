@@ -38,7 +38,8 @@ def compare_runs(before: StoredRun, after: StoredRun) -> schema.ComparedRuns:
     trainings = _trainings(before, after, comparable)
     pairs = _pairs(before, after, comparable)
     gone = {name: record for name, record in old.items() if name not in new}
-    lost = [_lost(name) for name, record in gone.items() if record.ok]
+    due = gone if before.is_baseline else _due(gone, after)
+    lost = [_lost(name) for name, record in due.items() if record.ok]
     judged: list[schema.ComparedTraining | schema.ComparedPair] = [*trainings, *lost, *pairs]
     return schema.ComparedRuns(
         verdict=overall([each.verdict for each in judged]),
@@ -67,6 +68,13 @@ def _nothing(before: StoredRun, after: StoredRun, refused: dict[str, str]) -> st
         f"{runs} have nothing that can be compared: {name}: {reason}{more}; "
         "train both on the same data with the same options"
     )
+
+
+def _due(
+    gone: dict[schema.TrainingName, Record], after: StoredRun
+) -> dict[schema.TrainingName, Record]:
+    """Return those that a later run was asked for; a baseline asks for all that it holds."""
+    return {name: each for name, each in gone.items() if each.key in after.results.missing}
 
 
 def _lost(name: schema.TrainingName) -> schema.ComparedTraining:

@@ -2,10 +2,10 @@
 
 The first that holds decides. A training is
 
-- worse, if it failed, or is not there any more, and was finished before, if a loss is no longer
-  finite, if more predictions were lost than gained and chance explains that in fewer than 5 % of
-  comparisons, if its headline figure (the test accuracy of a classification) left its acceptance
-  band, or if its certified digits fell below 12;
+- worse, if it failed, or is not there though it should be, and was finished before, if a loss is
+  no longer finite, if more predictions were lost than gained and chance explains that in fewer than
+  5 % of comparisons, if its headline figure (the test accuracy of a classification) left its
+  acceptance band, or if its certified digits fell below 12;
 - better, if the reverse of one of these holds;
 - changed, if a loss, weight, output or prediction differs from the earlier one by more than two
   implementations may differ and still agree (`frameworks.agreement.verdict`), by the noise floor

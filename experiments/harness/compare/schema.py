@@ -184,7 +184,7 @@ class ComparedRuns(_Model):
     after: WhichRun
     environment: list[SurroundingChange]  # what changed, and nothing else
     trainings: list[MeasuredTraining | ComparedTraining]
-    lost: list[ComparedTraining]  # those of only_before that were finished: each is worse
+    lost: list[ComparedTraining]  # those of only_before that should be there: each is worse
     pairs: list[ComparedPair]
     times: list[ComparedTimes]
     not_comparable: list[NotComparable]

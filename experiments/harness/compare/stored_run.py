@@ -27,6 +27,7 @@ from frameworks.errors import RequestError
 __all__ = ["StoredRun"]
 
 _AGAIN = "write it again from its run"
+_NAME = "name a run's folder, its results.json or a baseline"
 
 
 @dataclass(frozen=True)
@@ -36,17 +37,18 @@ class StoredRun:
     path: Path
     results: Results
     store: Store | None  # None for a file alone, which holds no weights and no predictions
+    is_baseline: bool = False
 
     @classmethod
     def open(cls, path: Path) -> "StoredRun":
         """Read a run's folder, a results.json or a baseline; RequestError if it is none of them."""
         if is_baseline(path):
-            return cls(path, _checked(read_baseline(path), path), None)
+            return cls(path, _checked(read_baseline(path), path), None, is_baseline=True)
         if path.is_dir():
             return cls(path, build_results(Store(path)), Store(path))
         if not path.exists():
             raise RequestError(f"{path}: there is no such run; `lockstep runs` lists the runs")
-        return cls(path, _checked(read_results(path), path), None)
+        return cls(path, _checked(read_results(path, _NAME), path), None)
 
     @cached_property
     def trainings(self) -> dict[TrainingName, Record]:

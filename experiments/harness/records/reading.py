@@ -21,7 +21,7 @@ MAX_BYTES = 128 * 2**20  # of a file; a thousand trainings of as many epochs are
 _SHOWN = 40  # characters of a value in a message
 
 
-def read(path: Path, model: type[M]) -> M:
+def read(path: Path, model: type[M], remedy: str = "delete it, and run again") -> M:
     """Return what a JSON file holds; RequestError, in one line, if it is no such model."""
     value = None
     try:
@@ -42,7 +42,7 @@ def read(path: Path, model: type[M]) -> M:
             f"{path}: written by a newer lockstep (schema {schema}, this one reads {SCHEMA}); "
             "update lockstep to read it"
         )
-    raise RequestError(f"{path}: {problem}; delete it, and run again")
+    raise RequestError(f"{path}: {problem}; {remedy}")
 
 
 def first_problem(error: ValidationError, value: Any) -> str:

@@ -12,7 +12,8 @@ from frameworks.keras.facts.images import (
 )
 from frameworks.keras.facts.sequences import attention, bidirectional, embedding, recurrent
 from frameworks.keras.facts.weights import weight_entries
-from frameworks.live.stating import Entry, facts, given
+from frameworks.keras.loading import keras
+from frameworks.live.stating import Entry, facts, given, plain_attributes
 from frameworks.probe import kind_of
 from frameworks.recordings.trace import Facts
 
@@ -35,7 +36,16 @@ def layer_facts(layer: Any, input_shape: Shape = None) -> Facts:
         return facts(f"rnn of {type(layer.cell).__name__}", weight_entries(layer))
     kind = kind_of(layer)
     read = _READERS.get(kind)
-    return facts(kind, (read(layer, input_shape) if read else {}) | weight_entries(layer))
+    entries = (read(layer, input_shape) if read else {}) | weight_entries(layer)
+    return facts(kind, entries | _own_attributes(layer))
+
+
+def _own_attributes(layer: Any) -> Entries:
+    """Return the plain attributes of a layer of the user's own."""
+    if not isinstance(layer, keras.Layer) or type(layer).__module__.startswith("keras."):
+        return {}
+    own = plain_attributes(layer, {*vars(keras.Layer()), "built"})
+    return {f"attribute_{name}": (value, f"{name}={value!r}") for name, value in own.items()}
 
 
 def _dense(layer: Any, input_shape: Shape) -> Entries:

@@ -1,11 +1,11 @@
-"""What a Keras layer says of its weights: frozen, penalized, constrained, of which dtype."""
+"""What a Keras layer says of its weights: frozen, penalized, constrained, in which precision."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from frameworks.keras.facts.rounding import rounded
 from frameworks.keras.loading import keras
-from frameworks.live.stating import Entry, number
+from frameworks.live.stating import Entry, described, number
 
 __all__ = ["weight_entries"]
 
@@ -27,7 +27,7 @@ def weight_entries(layer: Any) -> dict[str, Entry]:
     """Return what is not the same for all layers with weights; nothing for a layer without."""
     if not isinstance(layer, keras.layers.Layer) or not layer.weights:
         return {}
-    entries: dict[str, Entry] = {"dtype": (layer.compute_dtype, f"dtype={layer.compute_dtype}")}
+    entries: dict[str, Entry] = {"precision": _precision(layer.dtype_policy)}
     if not layer.trainable:
         entries["frozen"] = True, "trainable=False"
     for prefix, part in _PARTS.items():
@@ -35,11 +35,18 @@ def weight_entries(layer: Any) -> dict[str, Entry]:
         regularizer, constraint = (_attribute(layer, name) for name in names)
         entries |= dict(_penalty(part, names[0], regularizer))
         if constraint is not None:
-            what = type(constraint).__name__
+            what = described(constraint)
             entries[f"{part}_constraint"] = what, f"{names[1]}={what}"
     if (activity := getattr(layer, "activity_regularizer", None)) is not None:
-        entries["activity_penalty"] = type(activity).__name__, "activity_regularizer"
+        what = described(activity)
+        entries["activity_penalty"] = what, f"activity_regularizer={what}"
     return entries
+
+
+def _precision(policy: Any) -> Entry:
+    """Return in which dtypes a layer computes and holds its weights: of a copy, in the original."""
+    given = getattr(policy, "given", policy)
+    return (given.compute_dtype, given.variable_dtype), f"dtype={given.name}"
 
 
 def _attribute(layer: Any, name: str) -> Any:
@@ -56,7 +63,7 @@ def _penalty(part: str, name: str, regularizer: Any) -> Iterator[tuple[str, Entr
         return
     l1, l2 = (getattr(regularizer, each, None) for each in ("l1", "l2"))
     if l1 is None and l2 is None:
-        what = type(regularizer).__name__
+        what = described(regularizer)
         yield f"{part}_penalty", (what, f"{name}={what}")
     if l2 is not None and number(l2):
         rate, words = _acting(f"{name}=L2", number(l2))

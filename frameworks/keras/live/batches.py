@@ -57,6 +57,19 @@ class Batches:
                 f"the Keras model fails{mode} on rows of shape {shapes}: {reason(error)}"
             ) from error
 
+    def loss(self, rows: Rows, training: bool) -> Any:
+        """Return the loss, without a step; RequestError if it cannot be computed."""
+        (X, y, w), returned = self.data(rows), self.forward(rows, training)
+        try:
+            return self.model._compute_loss(
+                x=X, y=y, y_pred=returned, sample_weight=w, training=True
+            )
+        except Exception as error:  # of whatever kind a user's loss raises
+            shapes = " and ".join(str(target.shape) for target in rows.y)
+            raise RequestError(
+                f"the Keras model's loss does not take targets of shape {shapes}: {reason(error)}"
+            ) from error
+
     def tensor(self, array: np.ndarray) -> Any:
         """Return a tensor; floats and truth values in the dtype of the comparison."""
         dtype = self.dtype if array.dtype.kind in "fb" else None

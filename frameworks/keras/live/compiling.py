@@ -47,6 +47,7 @@ def compiled_copy(training: Training, dtype: str) -> tuple[keras.Model, list[str
         raise RequestError(f"a keras.Model is needed, got {type(own).__name__}")
     notes = _mixed(own, dtype)
     model = copied(own)
+    notes += _computed_once(model)
     loss = copied(loss_of(training))
     optimizer = keras.optimizers.get(copied(_optimizer(training)))
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
@@ -94,6 +95,14 @@ def _mixed(model: keras.Model, dtype: str) -> list[str]:
     names = {layer.dtype_policy.name for layer in model._flatten_layers()}
     mixed = sorted(name for name in names if name.startswith("mixed"))
     return [f"{', '.join(mixed)} is computed in {dtype} throughout"] if mixed else []
+
+
+def _computed_once(model: keras.Model) -> list[str]:
+    """Let layers keep what a `RematScope` would compute again; return a note if any did."""
+    again = [layer for layer in model._flatten_layers() if getattr(layer, "_remat_mode", None)]
+    for layer in again:
+        layer._remat_mode = None
+    return ["nothing is rematerialized, so that dropout keeps its masks"] if again else []
 
 
 def set_rate(optimizer: keras.optimizers.Optimizer, scheduler: Any, epoch: int) -> None:

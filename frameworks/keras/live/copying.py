@@ -98,7 +98,11 @@ class Copier:
             raise RequestError(
                 f"a layer is quantized ({x.name}): compare the model as it was before quantizing"
             )
-        return keras.dtype_policies.DTypePolicy(self.dtype) if is_float(x.compute_dtype) else x
+        if not is_float(x.compute_dtype):
+            return x
+        twin = keras.dtype_policies.DTypePolicy(self.dtype)
+        twin.given = x  # as the facts state it
+        return twin
 
     def _tensor(self, x: Any) -> Any:
         try:

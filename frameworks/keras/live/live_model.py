@@ -196,6 +196,18 @@ class KerasLive(LiveModel):
             loss = self.step(rows)
         return loss, self._weights.by_variable(self._stepper.gradients())
 
+    def loss_of(self, rows: Rows) -> float:
+        """Compute it outside of any graph: one for this number of rows would cost time."""
+        if self._has_own_step:
+            return super().loss_of(rows)
+        with self._passing(), self._dropout.handed(self._mask_tensors()):
+            return float(self._batches.loss(rows, training=True))
+
+    @property
+    def _has_own_step(self) -> bool:
+        own = type(self.model).train_step is not keras.Model.train_step
+        return own or self._training.step is not None
+
     def step(self, rows: Rows) -> float:
         if not self._takes_targets:
             self._require_loss(rows)
@@ -210,19 +222,9 @@ class KerasLive(LiveModel):
     def _require_loss(self, rows: Rows) -> None:
         """Compute the loss once, which builds what it needs; RequestError if it cannot be."""
         self._takes_targets = True
-        own = type(self.model).train_step is not keras.Model.train_step
-        if own or self._training.step is not None:
-            return
-        try:
+        if not self._has_own_step:
             with self._passing():
-                X, y, w = self._batches.data(rows)
-                returned = self._batches.forward(rows, training=False)
-                self.model._compute_loss(x=X, y=y, y_pred=returned, sample_weight=w, training=True)
-        except Exception as error:  # of whatever kind a user's loss raises
-            shapes = " and ".join(str(target.shape) for target in rows.y)
-            raise RequestError(
-                f"the Keras model's loss does not take targets of shape {shapes}: {reason(error)}"
-            ) from error
+                self._batches.loss(rows, training=False)
 
     def end_epoch(self) -> None:
         self._epoch += 1

@@ -10,9 +10,10 @@ from frameworks.diverge.differences import difference
 from frameworks.live.tracing import Change
 from frameworks.recordings.trace import Facts
 
-__all__ = ["Cause", "Proof", "equal_within", "exchanged", "smallest"]
+__all__ = ["Cause", "Proof", "equal_within", "exchanged", "same_numbers", "smallest"]
 
 _LARGEST = {"float64": 1e-11, "float32": 1e-5}  # relative: a layer, or eight steps, round more
+_SAME = 1e-12  # relative: the same numbers, but for what rounds before
 _CLOSER = 1e-2  # a proof must explain all but a hundredth of the difference
 
 
@@ -47,6 +48,11 @@ def equal_within(x: np.ndarray | None, y: np.ndarray | None, gap: float, dtype: 
         return False
     error = difference("", x, y, None).error
     return bool(error <= min(_LARGEST[dtype], _CLOSER * gap))
+
+
+def same_numbers(x: np.ndarray, y: np.ndarray) -> bool:
+    """Return whether two arrays hold the same numbers in the same shape, but for rounding."""
+    return difference("", x, y, None).error <= _SAME
 
 
 def exchanged(x: Facts, y: Facts, names: Sequence[str]) -> Facts:

@@ -52,6 +52,13 @@ class LayerSide:
         """Its weights."""
         return [self.trace.weights[k].values for k in self.layer.weights]
 
+    @property
+    def other_holder(self) -> int | None:
+        """The position of the first other call with the same weights; None if there is none."""
+        layers, weights = self.trace.layers, self.layer.weights
+        others = (k for k in range(len(layers)) if k != self.position)
+        return next((k for k in others if layers[k].weights == weights), None)
+
     def computed(
         self,
         facts: Facts,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from frameworks.live.correspondence import place_of
 from frameworks.live.outputs import aligned
 from frameworks.live.pairs import Compared, Pair, joined
 from frameworks.live.proofs.cause import Cause, Proof, equal_within, exchanged, smallest
@@ -38,8 +39,24 @@ def prove_layer(pair: Pair, found: Compared) -> Proof:
         return next((proof for proof in proofs if proof.causes), None) or _before(pair, a, b)
     if not (np.isfinite(a.output).all() and np.isfinite(b.output).all()):
         return Proof()
+    if a.layer.facts.kind != b.layer.facts.kind and _composed(pair, i, j):
+        return Proof()
     layers = _Layers(a, b, found.found.error)
     return layers.of_other_weights(pair) or layers.inside()
+
+
+def _composed(pair: Pair, i: int, j: int) -> bool:
+    """Return whether one side goes on computing where the other may be done.
+
+    x * hard_sigmoid(x) stands beside silu(x): the hard sigmoid is a part of what differs.
+    """
+    for side, position in enumerate((i, j)):
+        layers, lone = (pair.a, pair.b)[side].layers, pair.matching.only[side]
+        paired = (each[side] for each in pair.matching.layers if each[side] > position)
+        after = [layers[k] for k in lone if position < k < min(paired, default=len(layers))]
+        if any(not each.weights and each.facts.kind != "dropout" for each in after):
+            return True
+    return False
 
 
 def _before(pair: Pair, a: LayerSide, b: LayerSide) -> Proof:
@@ -75,21 +92,21 @@ class _Layers:
         a, b = self.a, self.b
         weights = [(pair_.a[0], pair_.b[0]) for pair_ in pair.matching.weights]
         own = list(zip(a.layer.weights, b.layer.weights, strict=False))
-        again = [
-            any(k != s.position and each.weights == s.layer.weights for k, each in calls)
-            for s in (a, b) for calls in [list(enumerate(s.trace.layers))]
-        ]  # fmt: skip
-        if not own or set(own) & set(weights) or again[0] == again[1]:
+        holders = [s.other_holder for s in (a, b)]
+        if not own or set(own) & set(weights) or (holders[0] is None) == (holders[1] is None):
             return None
-        facts = a.layer.facts
-        if not (
-            self._equal(a, a.computed(facts))
-            and self._equal(b, a.computed(facts, weights=b.weights))
-        ):
+        if not (self._equal(a, self._with(a)) and self._equal(b, self._with(b))):
             return None
-        said = [f"uses {s.place} again" if twice else f"has weights of its own in {s.place}"
-                for s, twice in zip((a, b), again, strict=True)]  # fmt: skip
+        said = [_whose_weights(s, k) for s, k in zip((a, b), holders, strict=True)]
         return Proof([self._cause(("weights",), both((a.name, b.name), *said))])
+
+    def _with(self, side: LayerSide) -> np.ndarray | None:
+        """Return what side a's layer gives with a side's weights; an embedding's are transposed."""
+        facts, weights = self.a.layer.facts, side.weights
+        found = self.a.computed(facts, weights=weights)
+        turned = [w.T if w.ndim == 2 else w for w in weights]
+        again = self.a.computed(facts, weights=turned) if facts.kind == "dense" else None
+        return found if self._equal(side, found) else again
 
     def _equal(self, side: LayerSide, computed: np.ndarray | None) -> bool:
         if computed is None:
@@ -168,6 +185,16 @@ class _Layers:
         sentence = f"{variant.says.format(odd=odd.name)} in {odd.place}"
         cause = Cause(sentence, joined(self.a.place, self.b.place), odd=odd.name)
         return Proof([cause], odd=odd.name)
+
+
+def _whose_weights(side: LayerSide, holder: int | None) -> str:
+    """Say whose weights a side's layer uses: its own, or those of another call."""
+    if holder is None:
+        return f"has weights of its own in {side.place}"
+    layers = side.trace.layers
+    if layers[holder].path == side.layer.path:
+        return f"uses {side.place} again"
+    return f"uses the weights of {place_of(layers, holder)} in {side.place}"
 
 
 def _kinds(a: LayerSide, b: LayerSide) -> str:

@@ -51,6 +51,11 @@ class LossSide:
         targets = self.trace.targets or self.trace.inputs  # the inputs are to be reconstructed
         return None if z is None else loss_value(facts, z, targets[0])
 
+    def without_last_row(self) -> float | None:
+        """Return the loss of all rows but the last, without penalties, if no row acts on others."""
+        z, targets = self.outputs, self.trace.targets or self.trace.inputs
+        return None if z is None else loss_value(self.facts, z[:-1], targets[0][:-1])
+
     def of_all_pairs(self) -> float | None:
         """Return the loss of every output with every target, as outputs (n, 1) give with (n,)."""
         z, n = self.outputs, len(self.trace.outputs[0])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from frameworks.live.pairs import Compared, Pair
+from frameworks.live.pairs import SHORTER, Compared, Pair
 from frameworks.live.proofs.cause import Cause, Proof, equal_within, exchanged, smallest
 from frameworks.live.proofs.loss_side import LossSide
 from frameworks.live.proofs.sentences import advice, both, phrase
@@ -27,7 +27,24 @@ def prove_loss(pair: Pair, found: Compared) -> Proof:
     a, b = LossSide(pair.names[0], pair.a), LossSide(pair.names[1], pair.b)
     if a.outputs is None or b.outputs is None:
         return Proof()
+    if found.key == SHORTER:
+        return _of_shorter(a, b, found.found.error)
     return _Losses(a, b, found.found.error).prove()
+
+
+def _of_shorter(a: LossSide, b: LossSide, gap: float) -> Proof:
+    """Prove that one side divides its loss by a fixed number, and the other by that of the rows."""
+    for odd, even in ((a, b), (b, a)):
+        fewer, expected = odd.trace.shorter_loss, even.without_last_row()
+        if fewer is None or expected is None or odd.penalty is None or even.penalty is None:
+            continue
+        n = len(even.trace.inputs[0])
+        seen = np.array([even.trace.shorter_loss, fewer])
+        told = np.array([expected + even.penalty, expected * (n - 1) / n + odd.penalty])
+        if equal_within(told, seen, gap, odd.trace.dtype):
+            divided = f"divides its loss by {n}, however many rows a batch has"
+            return Proof([Cause(f"{odd.name} {divided}", "loss", odd=odd.name)], odd=odd.name)
+    return Proof()
 
 
 def prove_outputs(pair: Pair) -> Proof:

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from frameworks.diverge.differences import difference
 from frameworks.live.correspondence import Matching, place_of
 from frameworks.live.outputs import aligned
 from frameworks.live.pairs import joined
-from frameworks.live.proofs.cause import Cause, Proof, equal_within
+from frameworks.live.proofs.cause import Cause, Proof, equal_within, same_numbers
 from frameworks.live.proofs.layer_side import LayerSide
 from frameworks.live.proofs.padding import prove_padding
 from frameworks.live.proofs.selection import prove_selection
@@ -14,19 +15,29 @@ from frameworks.live.wording import a_kind
 __all__ = ["prove_order"]
 
 _PAD = ("pad", "zero padding")
-_SAME = 1e-12  # rearranged numbers are equal, but for what came before
 
 
 def prove_order(a: LayerSide, b: LayerSide, matching: Matching) -> Proof:
     """Prove that one side has a layer before this one that the other lacks, or another order."""
     for side, other, alone in ((a, b, matching.only[0]), (b, a, matching.only[1])):
         for k in reversed([k for k in alone if k < side.position]):
-            if _explains(side, other, k):
+            if _explains(side, other, k) and not _moved(side, k, other):
                 if "padding" in side.layer.facts.values and side.trace.layers[k].facts.kind in _PAD:
                     return prove_padding(a, b, side)
                 return Proof([_one_more(side, other, k, joined(a.place, b.place))])
     taken = prove_selection(a, b, matching.layers)
     return taken if taken.causes else _rearranged(a, b)
+
+
+def _moved(side: LayerSide, k: int, other: LayerSide) -> bool:
+    """Return whether the other side calls the same function as often, and so elsewhere.
+
+    Before a function this says nothing, as functions are paired by their order alone: of
+    (q * c) @ k and (q @ k) * c neither lacks a product.
+    """
+    kind = side.trace.layers[k].facts.kind
+    ours, theirs = ([x.facts.kind for x in each.trace.layers].count(kind) for each in (side, other))
+    return not side.layer.weights and ours <= theirs
 
 
 def _one_more(side: LayerSide, other: LayerSide, k: int, place: str) -> Cause:
@@ -53,7 +64,7 @@ def _explains(side: LayerSide, other: LayerSide, k: int) -> bool:
         return False
     dtype = side.trace.dtype
     for entering, given in zip(side.inputs, other.inputs, strict=False):
-        gap = _distance(entering, given)
+        gap = difference("", *aligned(entering, given), None).error
         after = equal_within(*aligned(output, entering), gap, dtype)
         if after and any(equal_within(*aligned(x, given), gap, dtype) for x in inputs):
             return True
@@ -74,27 +85,15 @@ def _rearranged(a: LayerSide, b: LayerSide) -> Proof:
 
 
 def _other_order(x: np.ndarray, y: np.ndarray) -> str | None:
-    if _same(x, y):
+    if same_numbers(x, y):
         return None
     if x.ndim == 3 and y.ndim == 3:
-        if _same(x[:, ::-1], y):
+        if same_numbers(x[:, ::-1], y):
             return "the steps of the sequences in opposite orders"
-        if _same(x.swapaxes(0, 1), y) or _same(x.swapaxes(0, 1).reshape(x.shape), y):
+        if same_numbers(x.swapaxes(0, 1), y) or same_numbers(x.swapaxes(0, 1).reshape(x.shape), y):
             return "rows and steps exchanged, (n, t, d) and (t, n, d)"
-    if x.ndim == 4 and y.ndim == 4 and _same(x.swapaxes(1, 2), y):
+    if x.ndim == 4 and y.ndim == 4 and same_numbers(x.swapaxes(1, 2), y):
         return "the height and the width of the images exchanged"
-    if x.ndim == 2 and x.shape == y.shape and _same(np.sort(x, axis=1), np.sort(y, axis=1)):
+    if x.ndim == 2 and x.shape == y.shape and same_numbers(np.sort(x, axis=1), np.sort(y, axis=1)):
         return "the same features in another order, as images flattened otherwise have them"
     return None
-
-
-def _distance(x: np.ndarray, y: np.ndarray) -> float:
-    x, y = aligned(x, y)
-    if x.shape != y.shape:
-        return np.inf
-    largest = max(float(np.abs(x).max(initial=0)), float(np.abs(y).max(initial=0)))
-    return float(np.abs(x - y).max(initial=0)) / largest if largest else 0.0
-
-
-def _same(x: np.ndarray, y: np.ndarray) -> bool:
-    return x.shape == y.shape and _distance(x, y) < _SAME

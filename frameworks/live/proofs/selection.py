@@ -3,16 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from frameworks.live.pairs import joined
-from frameworks.live.proofs.cause import Cause, Proof
+from frameworks.live.proofs.cause import Cause, Proof, same_numbers
 from frameworks.live.proofs.layer_side import LayerSide
 from frameworks.live.proofs.sentences import both
 
 __all__ = ["prove_selection"]
-
-_SAME = 1e-12  # relative: the same numbers, but for what rounds before
 
 
 def prove_selection(a: LayerSide, b: LayerSide, layers: Sequence[tuple[int, int]]) -> Proof:
@@ -39,18 +35,12 @@ def _step_taken(side: LayerSide, layer: LayerSide, other: LayerSide) -> str:
     if len(side.inputs) != 1 or not (layer.returns and other.returns):
         return ""
     x, sequence = side.inputs[0], layer.output
-    if _same(sequence, x):
+    if same_numbers(sequence, x):
         sequence = other.output
     if sequence.ndim != 3 or sequence.shape[::2] != x.shape:
         return ""
-    steps = [t for t in range(sequence.shape[1]) if _same(sequence[:, t], x)]
+    steps = [t for t in range(sequence.shape[1]) if same_numbers(sequence[:, t], x)]
     if len(steps) != 1:
         return ""
     last = steps[0] == sequence.shape[1] - 1
     return "the last step" if last else f"step {steps[0] + 1}"
-
-
-def _same(x: np.ndarray, y: np.ndarray) -> bool:
-    if x.shape != y.shape:
-        return False
-    return float(np.abs(x - y).max(initial=0)) <= _SAME * float(np.abs(y).max(initial=0))

@@ -9,13 +9,12 @@ import numpy as np
 from frameworks.live.correspondence import place_of
 from frameworks.live.outputs import aligned
 from frameworks.live.pairs import Pair, joined
-from frameworks.live.proofs.cause import Cause, Proof
+from frameworks.live.proofs.cause import Cause, Proof, same_numbers
 from frameworks.live.proofs.layer_side import LayerSide
 from frameworks.live.proofs.sentences import both, listed
 
 __all__ = ["prove_sources"]
 
-_SAME = 1e-12  # relative: the same numbers, but for what rounds before
 _IN_ANY_ORDER = ("sum", "product", "maximum", "minimum")
 
 
@@ -81,8 +80,4 @@ class _Sources:
 
 
 def _same(x: np.ndarray | None, y: np.ndarray | None) -> bool:
-    if x is None or y is None:
-        return False
-    x, y = aligned(x, y)
-    largest = np.abs(y).max(initial=0)
-    return x.shape == y.shape and bool(np.abs(x - y).max(initial=0) <= _SAME * largest)
+    return x is not None and y is not None and same_numbers(*aligned(x, y))

@@ -67,7 +67,7 @@ _KINDS = {
     "embedding": "embedding",
     "layer_norm": "layer normalization",
     "batch_norm": "batch normalization",
-    "clamp": "clamp",
+    **dict.fromkeys(("clamp", "clamp_", "clip", "clip_"), "clamp"),
     "mean": "mean",
     "amax": "maximum",
     "scaled_dot_product_attention": "attention product",

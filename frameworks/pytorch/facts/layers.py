@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from frameworks.live.stating import Entry, facts, given
+from frameworks.live.stating import Entry, described, facts, given
 from frameworks.probe import kind_of
 from frameworks.pytorch.facts.activations import activation_entries
 from frameworks.pytorch.facts.images import convolution, pooling, transposed_convolution
@@ -111,12 +111,14 @@ def _dropout(layer: Any, input_shape: Shape) -> Entries:
 
 
 def _weights(layer: nn.Module) -> Entries:
-    """Return the dtype of the module's own parameters, and that they are frozen, if all are."""
+    """Return which of the module's own parameters are frozen, and how they are parametrized."""
     own = list(layer.parameters())
     if not own:
         return {}
-    dtype = str(own[0].dtype).removeprefix("torch.")
-    entries: Entries = {"dtype": (dtype, f"dtype={dtype}")}
+    entries: Entries = {}
+    for name, parts in getattr(layer, "parametrizations", {}).items():
+        words = ", ".join(described(each, vars(nn.Module())) for each in parts)
+        entries[f"{_part(name)}_parametrization"] = words, words
     if not any(p.requires_grad for p in own):
         entries["frozen"] = True, "requires_grad=False"
         return entries

@@ -20,9 +20,6 @@ def layer_facts(layer: Any, input_shape: Shape = None) -> Facts:
     kind = kind_of(layer)
     read = _LAYERS.get(kind)
     entries = read(layer, input_shape) if read else {}
-    if layer.params:
-        dtype = str(layer.params[0].dtype)
-        entries["dtype"] = dtype, f"dtype={dtype}"
     return facts(kind, entries)
 
 

@@ -109,6 +109,7 @@ REFUSED = {
     "run xor --learning-rate=0.1 --junit elsewhere.xml": "as --set learning_rate=VALUE",
     "run xor --epochs many": "Invalid value for '--epochs'",
     "run xor --seeds x": "expected a number of seeds, or a list",
+    "run xor --margin 0.01": "--margin is that of the means of native runs; add --native",
     "run xor --all": "--all takes no names, got xor",
     "compare": "Missing argument 'RUN_A'",
     "compare before": "name two runs, or one run and a --baseline",
@@ -190,9 +191,10 @@ def test_trainings_that_cannot_be_compared_are_skipped_and_counted(tmp_path, tol
     assert "1 not comparable; 1 only before; 1 only after." in found.summary
 
 
-def test_a_training_that_the_later_run_lacks_is_a_failure_everywhere(tmp_path, told):
-    before = store_run(tmp_path / "before", training(), training(**KERAS))
-    found = told("compare", before, store_run(tmp_path / "after", training()))
+def test_a_training_of_a_baseline_that_a_run_lacks_is_a_failure_everywhere(tmp_path, told):
+    run = store_run(tmp_path / "before", training(), training(**KERAS))
+    write_baseline(session.build_results(session.Store(run)), tmp_path / "baseline.json")
+    found = told("compare", tmp_path / "baseline.json", store_run(tmp_path / "after", training()))
     found.check("worse", 1)
     (failure,) = found.suite.iter("failure")
     assert failure.get("message") == found.json["against"][0]

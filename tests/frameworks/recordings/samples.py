@@ -50,6 +50,7 @@ def sample_trace(dtype="float64", steps=3, rows=4):
         schedule=Facts("exponential", {"rate": 0.5}),
         outputs=(z,),
         first_loss=0.1 + 0.7,
+        shorter_loss=0.1 + 0.6,
         gradients=like_weights(),
         steps=[
             StepTrace(1 / (i + 3), like_weights(), like_weights(), [draw(3)])

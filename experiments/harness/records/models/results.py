@@ -110,10 +110,10 @@ class Results(Model):
     against: Many[Text] = []  # all that went against, a sentence each
 
 
-def read_results(path: Path) -> Results:
+def read_results(path: Path, remedy: str = "build it again") -> Results:
     """Return what a results.json holds; RequestError if it is damaged, or is none."""
-    results = read(path, Results)
+    results = read(path, Results, remedy)
     for cell in results.cells:
         if found := altered(cell):
-            raise RequestError(f"{path}: {cell.key} was altered: {found}; build it again")
+            raise RequestError(f"{path}: {cell.key} was altered: {found}; {remedy}")
     return results

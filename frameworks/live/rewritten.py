@@ -1,0 +1,105 @@
+"""What is written differently: numbers on the way differ, but the same follows from them.
+
+`x * sigmoid(x)` is `silu(x)`, attention may scale its queries or its scores, a mask be added or
+filled in, and a recurrent layer return zeros for padding that nobody reads. Which functions on the
+way correspond is a guess, by their order; outputs do correspond, and so do layers with weights.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from frameworks.live.outputs import aligned
+from frameworks.live.pairs import Compared, Pair
+from frameworks.live.proofs.cause import same_numbers
+from frameworks.live.reference import layer_output
+from frameworks.recordings.trace import LayerTrace
+
+__all__ = ["rewritten"]
+
+
+def rewritten(pair: Pair, found: Sequence[Compared]) -> list[Compared]:
+    """Return what differs at the judged forward level without any effect.
+
+    In evaluation that is everything, if the outputs agree and all of it can be written differently:
+    losses, gradients and steps have levels of their own. Else it is what stands before the last
+    layer that agrees, if a difference arises after it: else it may be what differs, by a way around
+    that layer. In training mode no outputs are at hand: what had no effect in evaluation has none.
+    """
+    outputs = [each for each in found if each.key[0] == "outputs"]
+    evaluated = [each for each in found if each.key[0] == "layer"]
+    trained = [each for each in found if each.key[0] == "layer in training mode"]
+    without = [each for each in evaluated if each.found.parted]
+    ends_alike = bool(outputs) and not any(each.found.parted for each in outputs)
+    if not (ends_alike and all(_may_differ(pair, each) for each in without)):
+        without = _before_the_last_that_agrees(pair, [*evaluated, *outputs])
+    known = {each.key[1] for each in without}
+    again = [each for each in trained if each.key[1] in known]
+    return [*without, *again, *_before_the_last_that_agrees(pair, trained)]
+
+
+def _before_the_last_that_agrees(pair: Pair, found: Sequence[Compared]) -> list[Compared]:
+    """Return the functions of one mode, in the order of running, that lead to no difference."""
+    sure = [k for k, each in enumerate(found) if _corresponds(pair, each)]
+    first = next((k for k in sure if found[k].found.parted), len(found))
+    same = max((k for k in sure if k < first), default=0)
+    if first < len(found) and not any(map(_arises, found[same + 1 : first + 1])):
+        return []
+    return [each for each in found[:same] if each.found.parted and _may_differ(pair, each)]
+
+
+def _corresponds(pair: Pair, each: Compared) -> bool:
+    """Return whether a comparison is of layers that learn, or of outputs."""
+    return each.key[0] == "outputs" or any(x.weights or x.states for x in _layers(pair, each))
+
+
+def _arises(each: Compared) -> bool:
+    """Return whether the two differ here and in nothing that enters, or in a layer just before."""
+    return each.found.parted and (each.lone or not each.between)
+
+
+def _may_differ(pair: Pair, each: Compared) -> bool:
+    """Return whether what differs can be written differently, or is given what is.
+
+    Not what both state alike and the reference knows; of layers with weights, only what they return
+    for padding, and the order of rows that are sorted by the lengths of their sequences.
+    """
+    x, y = _layers(pair, each)
+    if each.between:
+        return True
+    if _corresponds(pair, each):
+        return _only_padding_differs(x, y) or _rows_are_sorted(x, y)
+    alike = (x.facts.kind, x.facts.values) == (y.facts.kind, y.facts.values)
+    return not alike or layer_output(x.facts, [], [], x.inputs) is None
+
+
+def _only_padding_differs(x: LayerTrace, y: LayerTrace) -> bool:
+    """Return whether sequences (n, t, d) differ in steps alone that are padding to one side."""
+    a, b = x.output, y.output
+    if a is None or b is None or not a.ndim == b.ndim == 3 or a.shape[::2] != b.shape[::2]:
+        return False
+    length = min(a.shape[1], b.shape[1])
+    read = ~(_padding(a)[:, :length] | _padding(b)[:, :length])
+    return same_numbers(*(np.where(read[..., None], z[:, :length], 0) for z in (a, b)))
+
+
+def _rows_are_sorted(x: LayerTrace, y: LayerTrace) -> bool:
+    """Return whether two layers return the same rows in another order."""
+    if x.output is None or y.output is None:
+        return False
+    rows = (np.sort(z, axis=0) for z in aligned(x.output, y.output))
+    return same_numbers(*rows)
+
+
+def _padding(x: np.ndarray) -> np.ndarray:
+    """Return which steps of sequences (n, t) are zeros, or repeat the step before to the end."""
+    repeats = (x[:, 1:] == x[:, :-1]).all(axis=2)
+    to_the_end = np.logical_and.accumulate(repeats[:, ::-1], axis=1)[:, ::-1]
+    return np.pad(to_the_end, ((0, 0), (1, 0))) | ~x.any(axis=2)
+
+
+def _layers(pair: Pair, each: Compared) -> tuple[LayerTrace, LayerTrace]:
+    i, j = each.layers
+    assert i is not None
+    assert j is not None
+    return pair.a.layers[i], pair.b.layers[j]

@@ -1,0 +1,160 @@
+"""Functions that are written differently agree if all that follows does, and hide no mistake."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lockstep import diverge
+
+from .modules import training
+
+
+class Between(nn.Module):
+    """Two dense layers with a function between them, and one after."""
+
+    def __init__(self, function, after=torch.tanh):
+        super().__init__()
+        self.first, self.last, self.out = nn.Linear(6, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+        self.function, self.after = function, after
+
+    def forward(self, x):
+        return self.out(self.after(self.last(self.function(self.first(x)))))
+
+
+class Gate(nn.Module):
+    """A gate that goes around the layer that comes next."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.gate, self.value, self.out = nn.Linear(6, 8), nn.Linear(6, 8), nn.Linear(8, 3)
+        self.function = function
+
+    def forward(self, x):
+        gate = self.function(self.gate(x))
+        return self.out(gate * self.value(x))
+
+
+def report(a, b, dtype="float64"):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(16, 6)), rng.integers(0, 3, 16)
+    return diverge(training(a), training(b), X, y, steps=3, batch_size=8, dtype=dtype)
+
+
+def softmax_of_masked(x):
+    return F.softmax(x.masked_fill(torch.arange(8) > 5, -torch.inf), -1)
+
+
+def softmax_of_added(x):
+    mask = torch.zeros(8, dtype=x.dtype).masked_fill(torch.arange(8) > 5, -torch.inf)
+    return F.softmax(x + mask, -1)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(lambda z: z * torch.sigmoid(z), F.silu), (F.silu, lambda z: z * torch.sigmoid(z)),
+     (lambda z: torch.tanh(z) * 0.5 * z, lambda z: torch.tanh(z) * (z * 0.5)),
+     (softmax_of_masked, softmax_of_added)],
+    ids=["swish", "swish, the other way round", "scaled earlier", "mask"],
+)  # fmt: skip
+def test_functions_of_which_the_same_follows_agree_and_are_named(ours, theirs):
+    found = report(Between(ours), Between(theirs))
+    assert found.same
+    assert any(note.startswith("written differently, but what") for note in found.notes)
+
+
+def test_scores_that_both_mask_by_infinity_are_equal():
+    assert report(Between(softmax_of_masked), Between(softmax_of_masked)).same
+
+
+def test_a_mask_that_only_one_side_has_is_the_place():
+    assert report(Between(softmax_of_masked), Between(lambda z: F.softmax(z, -1))).place == (
+        "masked_fill after first"
+    )
+
+
+def test_a_mistake_after_functions_that_are_written_differently_is_the_place():
+    found = report(Between(F.silu), Between(lambda z: z * torch.sigmoid(z), after=F.relu))
+    assert (found.level, found.place) == ("forward", "tanh after last / relu after last")
+    assert found.cause == (
+        "the first pytorch applies a tanh in tanh after last, the second pytorch a ReLU in relu "
+        "after last"
+    )
+
+
+def test_a_mistake_in_a_gate_is_the_place_though_the_layer_beside_it_agrees():
+    assert report(Gate(torch.sigmoid), Gate(torch.tanh)).place == (
+        "sigmoid after gate / tanh after gate"
+    )
+
+
+def test_a_part_of_a_function_is_no_cause():
+    found = report(Between(F.silu), Between(lambda z: z * F.hardsigmoid(z)))
+    assert found.place == "silu after first / hard sigmoid after first"
+    assert not found.cause
+
+
+class Padded(nn.Module):
+    """An LSTM whose last real step is read: of a packed sequence, or of all steps."""
+
+    def __init__(self, packed, by_length=False):
+        super().__init__()
+        self.packed, self.by_length = packed, by_length
+        self.embedding, self.lstm, self.out = nn.Embedding(9, 4), nn.LSTM(4, 5), nn.Linear(5, 3)
+
+    def forward(self, tokens):
+        x, lengths = self.embedding(tokens.T), (tokens != 0).sum(dim=1)
+        if self.by_length:
+            lengths, order = lengths.sort(descending=True)
+            x = nn.utils.rnn.pack_padded_sequence(x[:, order], lengths)
+            return self.out(self.lstm(x)[1][0][0][order.argsort()])
+        if self.packed:
+            x = nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+            return self.out(self.lstm(x)[1][0][0])
+        return self.out(self.lstm(x)[0][lengths - 1, torch.arange(len(tokens))])
+
+
+@pytest.mark.parametrize("longest", [4, 6])
+@pytest.mark.parametrize("other", [Padded(False), Padded(True, by_length=True)])
+def test_padding_that_is_packed_not_read_or_sorted_is_no_difference(longest, other):
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(1, 9, size=(16, 6))
+    tokens[np.arange(6) >= rng.integers(1, longest + 1, size=(16, 1))] = 0
+    sides = training(Padded(True)), training(other)
+    report = diverge(*sides, tokens, rng.integers(0, 3, 16), steps=3, batch_size=16)
+    assert report.same, str(report)
+
+
+class Scaled(nn.Module):
+    """Scores of a batch against each other, scaled before or after the product."""
+
+    def __init__(self, early, masked):
+        super().__init__()
+        self.first, self.out = nn.Linear(6, 8), nn.Linear(8, 3)
+        self.early, self.masked = early, masked
+
+    def forward(self, x):
+        q = self.first(x)
+        scores = (q * 0.5) @ q.T if self.early else (q @ q.T) * 0.5
+        if self.masked:
+            scores = scores.masked_fill(torch.eye(len(x), dtype=torch.bool), -torch.inf)
+        return self.out(F.softmax(scores, -1) @ q)
+
+
+def test_no_product_is_said_to_lack_where_both_multiply_as_often():
+    assert report(Scaled(True, True), Scaled(False, True)).same
+    found = report(Scaled(False, True), Scaled(True, False))
+    assert (found.level, found.cause) == ("forward", None)
+
+
+def test_in_float32_too_a_mistake_is_the_place_and_lone_functions_are_not():
+    found = report(Between(F.silu), Between(lambda z: z * torch.sigmoid(z), F.relu), "float32")
+    assert found.place == "tanh after last / relu after last"
+
+
+def test_in_float32_too_one_side_may_have_many_functions_more():
+    def gelu(z):
+        return 0.5 * z * (1 + torch.tanh((2 / np.pi) ** 0.5 * (z + 0.044715 * z**3)))
+
+    assert report(Between(gelu), Between(lambda z: F.gelu(z, approximate="tanh")), "float32").same

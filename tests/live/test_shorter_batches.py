@@ -1,0 +1,82 @@
+"""The last batch of an epoch may have fewer rows: what a loss makes of their number is compared."""
+
+import keras
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lockstep import Training, diverge
+
+from .modules import training
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(8, 3)), RNG.normal(size=(8, 2))
+
+
+def by_eight(z, y):
+    return ((z - y) ** 2).sum() / 16  # two numbers in each of 8 rows
+
+
+def by_eight_in_keras(y, z):
+    return keras.ops.sum((z - y) ** 2) / 16
+
+
+def linear(loss, layer=None, rate=2**-4, **options):
+    descent = lambda p: torch.optim.SGD(p, lr=rate)  # noqa: E731 - as `training` takes one
+    return training(layer or nn.Linear(3, 2), loss=loss, optimizer=descent, **options)
+
+
+def dense(loss):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile(keras.optimizers.SGD(2**-4), loss)
+    return Training(model)
+
+
+def compared(one, other, **options):
+    return diverge(one, other, X, Y, steps=1, batch_size=8, **options)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("sides", "odd"),
+    [
+        (lambda: (linear(nn.MSELoss()), linear(by_eight)), "the second pytorch"),
+        (lambda: (dense(by_eight_in_keras), linear(nn.MSELoss())), "keras"),
+    ],
+)
+def test_a_loss_that_is_divided_by_a_fixed_number_differs_in_a_shorter_batch(sides, odd, dtype):
+    report = compared(*sides(), dtype=dtype)
+    assert report.level == "loss", str(report)
+    assert report.difference.where == "the loss of a batch of 7 rows"
+    assert report.cause == f"{odd} divides its loss by 8, however many rows a batch has"
+
+
+def test_two_losses_that_are_divided_by_the_same_number_agree():
+    assert compared(dense(by_eight_in_keras), linear(by_eight)).same
+
+
+@pytest.mark.parametrize(("factor", "said"), [(2.0, False), (None, True)])
+def test_of_a_loss_that_is_written_differently_another_ratio_is_said(factor, said):
+    """A sum over the 8 rows and 2 outputs with a sixteenth of the rate trains as the mean does."""
+    loss = nn.MSELoss(reduction="sum") if factor is None else lambda z, y: factor * F.mse_loss(z, y)
+    other = linear(loss, rate=2**-4 / (factor or 16))
+    report = compared(linear(nn.MSELoss()), other)
+    assert report.same
+    assert any("by another factor" in note for note in report.notes) == said
+
+
+class OfEight(nn.Linear):
+    """Takes eight rows, no others."""
+
+    def forward(self, x):
+        return super().forward(x.view(8, 3))
+
+
+def test_a_model_of_a_fixed_number_of_rows_is_said_not_to_be_compared_in_others():
+    report = compared(linear(nn.MSELoss(), OfEight(3, 2)), linear(nn.MSELoss()))
+    assert report.same
+    assert any(
+        "a shorter batch is not compared: the PyTorch model fails" in x for x in report.notes
+    )
