@@ -158,3 +158,13 @@ def test_in_float32_too_one_side_may_have_many_functions_more():
         return 0.5 * z * (1 + torch.tanh((2 / np.pi) ** 0.5 * (z + 0.044715 * z**3)))
 
     assert report(Between(gelu), Between(lambda z: F.gelu(z, approximate="tanh")), "float32").same
+
+
+def test_a_normalization_that_changes_nothing_in_evaluation_excuses_no_training():
+    """At first, running statistics are 0 and 1: a ReLU may stand on either side of them."""
+    one = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+    other = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.BatchNorm1d(8), nn.Linear(8, 3))
+    assert report(one, other).cause == (
+        "the second pytorch has a ReLU (layer 1) before layer 2, the first pytorch has none before "
+        "layer 1"
+    )
