@@ -121,10 +121,11 @@ class Judge:
     def _without_rewritten(self, done: Judged, found: list[Compared]) -> list[Compared]:
         """Leave out what differs without effect, and say so."""
         left_out = rewritten(self.pair, found)
-        if left_out:
+        rest = [each for each in found if each not in left_out]
+        if left_out and not any(each.found.parted for each in rest):
             places = ", ".join(dict.fromkeys(each.place for each in left_out))
             done.note(f"written differently, but what follows from it agrees: {places}")
-        return [each for each in found if each not in left_out]
+        return rest
 
     def _with_limits(self, level: str, found: list[Compared]) -> list[Compared]:
         limits = [self.limits[level]] * len(found)

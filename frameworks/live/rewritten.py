@@ -65,8 +65,12 @@ def _corresponds(pair: Pair, each: Compared) -> bool:
 
 
 def _arises(each: Compared) -> bool:
-    """Return whether the two differ here and in nothing that enters, or in a layer just before."""
-    return each.found.parted and (each.lone or not each.between)
+    """Return whether the two differ here and in nothing that enters, or in a layer just before.
+
+    What enters the outputs is not known.
+    """
+    here = each.key[0] != "outputs" and not each.between
+    return each.found.parted and (each.lone or here)
 
 
 def _may_differ(pair: Pair, each: Compared) -> bool:

@@ -26,9 +26,9 @@ class Between(nn.Module):
 class Gate(nn.Module):
     """A gate that goes around the layer that comes next."""
 
-    def __init__(self, function):
+    def __init__(self, function, out=None):
         super().__init__()
-        self.gate, self.value, self.out = nn.Linear(6, 8), nn.Linear(6, 8), nn.Linear(8, 3)
+        self.gate, self.value, self.out = nn.Linear(6, 8), nn.Linear(6, 8), out or nn.Linear(8, 3)
         self.function = function
 
     def forward(self, x):
@@ -83,10 +83,11 @@ def test_a_mistake_after_functions_that_are_written_differently_is_the_place():
     )
 
 
-def test_a_mistake_in_a_gate_is_the_place_though_the_layer_beside_it_agrees():
-    assert report(Gate(torch.sigmoid), Gate(torch.tanh)).place == (
-        "sigmoid after gate / tanh after gate"
-    )
+@pytest.mark.parametrize("out", [None, nn.Identity()])
+def test_a_mistake_in_a_gate_is_the_place_though_the_layer_beside_it_agrees(out):
+    found = report(Gate(torch.sigmoid, out), Gate(torch.tanh, out))
+    assert found.place == "sigmoid after gate / tanh after gate"
+    assert not any(note.startswith("written differently") for note in found.notes)
 
 
 def test_a_part_of_a_function_is_no_cause():
