@@ -1,13 +1,19 @@
 """Functions that are written differently agree if all that follows does, and hide no mistake."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from frameworks.live.forward import compare_layers
+from frameworks.live.rewritten import rewritten
+from frameworks.recordings.trace import Facts
 from lockstep import diverge
 
+from .hand_made import layer_trace, pair_of
 from .modules import training
 
 
@@ -169,3 +175,17 @@ def test_a_normalization_that_changes_nothing_in_evaluation_excuses_no_training(
         "the second pytorch has a ReLU (layer 1) before layer 2, the first pytorch has none before "
         "layer 1"
     )
+
+
+@pytest.mark.parametrize("kept", [[2, 0, 1], [0, 0, 1]])
+def test_ends_of_two_directions_may_be_those_of_sorted_rows_and_of_no_others(kept):
+    rng = np.random.default_rng(0)
+    x, steps, kernel = rng.normal(size=(3, 2, 4)), rng.normal(size=(3, 2, 6)), np.ones((2, 2))
+    ends = np.hstack([steps[:, -1, :3], steps[:, 0, 3:]])
+    sides = [
+        layer_trace(name, Facts("bidirectional"), (given,), output, (kernel,))
+        for name, given, output in (("a", x, steps), ("b", x, ends[kept]))
+    ]
+    pair = pair_of(*(replace(each, outputs=(np.ones(3),)) for each in sides))
+    found = [replace(each, found=replace(each.found, limit=1e-12)) for each in compare_layers(pair)]
+    assert [each.place for each in rewritten(pair, found)] == ["here"] * 2 * (kept == [2, 0, 1])
