@@ -15,9 +15,9 @@ from frameworks.live.pairs import Compared, Pair, joined, numbered
 from frameworks.live.silent import compare_silent
 from frameworks.recordings.trace import Arrays
 
-__all__ = ["compare_layers"]
+__all__ = ["ALIKE", "compare_layers"]
 
-_FED_ALIKE = {"float64": ONE_BATCH, "float32": 1e-5}  # relative: what layers before have rounded
+ALIKE = {"float64": ONE_BATCH, "float32": 1e-5}  # relative: what layers before have rounded
 
 
 def compare_layers(pair: Pair) -> Iterator[Compared]:
@@ -38,7 +38,7 @@ def compare_layers(pair: Pair) -> Iterator[Compared]:
 
 def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
     a, b = pair.a.layers, pair.b.layers
-    alike = max(_FED_ALIKE[x.dtype] for x in (pair.a, pair.b))
+    alike = max(ALIKE[x.dtype] for x in (pair.a, pair.b))
     for k, (i, j) in enumerate(pair.matching.layers):
         x, y = a[i], b[j]
         ours, theirs = (each.training_output if training else each.output for each in (x, y))

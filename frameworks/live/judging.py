@@ -1,28 +1,26 @@
 """The verdict on two traces: level by level, to the first that differs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
 from typing import Literal
-
-import numpy as np
 
 from frameworks.diverge.findings import Level
 from frameworks.diverge.first_batch import FIRST_BATCH, rounding_limit
 from frameworks.live.carried import carried
 from frameworks.live.correspondence import WeightPair
+from frameworks.live.excused import of_another_ratio, only_losses_differ, without_losses
 from frameworks.live.levels import LEVELS, cancels, compare
 from frameworks.live.noise import Noise, exact_errors
 from frameworks.live.outputs import forms
-from frameworks.live.pairs import SHORTER, Compared, Pair, clips
+from frameworks.live.pairs import Compared, Pair
 from frameworks.live.rewritten import rewritten
 from frameworks.recordings.trace import Trace
 
 __all__ = ["Judge", "Judged"]
 
 _HOLLOW = 1e-3  # relative: a limit above it would excuse faults that people make
-_RATIO = 1e-6  # relative: less is rounding, in float32, too
 
 Verdict = Literal["same", "parted", "measured"]
 
@@ -62,13 +60,13 @@ class Judge:
         """Compare all levels, to the first that differs."""
         done = Judged()
         self._note_forms(done)
-        excused = not self.losses_equal and self._only_losses_differ()
+        excused = not self.losses_equal and self._excuses()
         for level in LEVELS:
             found = self._compare(level)
             if level == "forward":
                 found = self._without_rewritten(done, found)
             if excused:
-                found = self._excuse(level, found)
+                found = without_losses(level, found)
             if level in ("trajectory", "result"):
                 found = self._with_noise(done, found)
             if found and self._keep(done, level, found):
@@ -78,35 +76,17 @@ class Judge:
                 "the losses or their gradients differ, but every step moves the weights alike: the "
                 "same training, whose loss is written differently, or clipped at another place"
             )
-            self._note_ratio(done)
+            if of_another_ratio(self.pair):
+                done.notes.append(
+                    "in a batch of fewer rows the losses differ by another factor: how such "
+                    "batches train is not judged"
+                )
         return done
 
-    def _excuse(self, level: str, found: list[Compared]) -> list[Compared]:
-        """Return a level without limits for losses; of a shorter batch, where a whole one differs.
-
-        What a shorter batch's loss does by itself, no step shows: all of them take whole ones.
-        """
-        whole = any(each.found.parted for each in found if each.key != SHORTER)
-        return [
-            _limited(each, None)
-            if _of_loss(level, each) and (each.key != SHORTER or whole)
-            else each
-            for each in found
-        ]
-
-    def _note_ratio(self, done: Judged) -> None:
-        """Say that a loss that is written differently is so in another way for fewer rows."""
-        a, b = self.pair.a, self.pair.b
-        if a.shorter_loss is None or b.shorter_loss is None:
-            return
-        whole, fewer = (a.first_loss, b.first_loss), (a.shorter_loss, b.shorter_loss)
-        ratio = abs(whole[0] * fewer[1] - fewer[0] * whole[1]) / abs(whole[0] * fewer[1] or 1.0)
-        change = abs((whole[0] - whole[1]) - (fewer[0] - fewer[1])) / max(map(abs, whole))
-        if min(ratio, change) > _RATIO:
-            done.notes.append(
-                "in a batch of fewer rows the losses differ by another factor: how such batches "
-                "train is not judged"
-            )
+    def _excuses(self) -> bool:
+        levels = {level: self._compare(level) for level in LEVELS[1:]}
+        levels["forward"] = self._without_rewritten(Judged(), levels["forward"])
+        return only_losses_differ(self.pair, levels)
 
     def _note_forms(self, done: Judged) -> None:
         first, second = forms(self.pair.a, self.pair.b)
@@ -141,10 +121,11 @@ class Judge:
     def _without_rewritten(self, done: Judged, found: list[Compared]) -> list[Compared]:
         """Leave out what differs without effect, and say so."""
         left_out = rewritten(self.pair, found)
-        if left_out:
+        rest = [each for each in found if each not in left_out]
+        if left_out and not any(each.found.parted for each in rest):
             places = ", ".join(dict.fromkeys(each.place for each in left_out))
             done.note(f"written differently, but what follows from it agrees: {places}")
-        return [each for each in found if each not in left_out]
+        return rest
 
     def _with_limits(self, level: str, found: list[Compared]) -> list[Compared]:
         limits = [self.limits[level]] * len(found)
@@ -160,7 +141,7 @@ class Judge:
             moved = self.carried
             limits = [limits[0] + moved.get(each.weights, 0.0) if each.weights else limits[0]
                       for each in found]  # fmt: skip
-        return [_limited(each, limit) for each, limit in zip(found, limits, strict=True)]
+        return [each.limited(limit) for each, limit in zip(found, limits, strict=True)]
 
     @cached_property
     def carried(self) -> dict[WeightPair, float]:
@@ -202,7 +183,7 @@ class Judge:
                 done.note("whole trainings were not judged: no nudged training says how far "
                           "rounding drives them apart")  # fmt: skip
             return [_unjudged(each) for each in found] if in_float32 else found
-        wider = [_limited(each, self._measured_limit(noise, each)) for each in found]
+        wider = [each.limited(self._measured_limit(noise, each)) for each in found]
         judged = {each.key for each in found if each.found.limit is not None}
         done.note(_on_noise(noise, [each for each in wider if each.key in judged], in_float32))
         return wider
@@ -216,40 +197,6 @@ class Judge:
         magnified = self.pair.magnified if each.key[0] == "loss" else 1.0
         limit = magnified * noise.limits[each.key]
         return None if limit > _HOLLOW else max(fixed, limit)
-
-    def _only_losses_differ(self) -> bool:
-        """Return whether the loss or gradient differs, but neither outputs nor what steps do.
-
-        A gradient alone is excused only where an optimizer clips, as a step of one's own may do at
-        another place, and only if every loss agrees. A loss that is not finite is none that is
-        written differently.
-        """
-        levels = {level: self._compare(level) for level in LEVELS[1:]}
-        levels["forward"] = self._without_rewritten(Judged(), levels["forward"])
-        apart = {
-            level: any(each.found.parted for each in found if each.key != SHORTER)
-            for level, found in levels.items()
-        }
-        if not all(isfinite(x.found.error) for x in (*levels["loss"], *levels["trajectory"])):
-            return False
-        clipped = clips(self.pair.a) or clips(self.pair.b)
-        later = any(each.found.parted for each in levels["trajectory"] if each.key[0] == "loss")
-        elsewhere = clipped and apart["gradient"] and not later
-        steps = [each for each in levels["step"] if each.weights is not None]
-        moved = [each for each in levels["trajectory"] if each.key[0] == "weight"]
-        others = [*levels["forward"], *steps, *moved, *levels["result"]]
-        return (
-            (apart["loss"] or elsewhere)
-            and bool(steps)
-            and _moves(self.pair.a)
-            and not any(each.found.parted for each in others)
-        )
-
-
-def _moves(trace: Trace) -> bool:
-    """Return whether any weight is another one at the end."""
-    pairs = zip(trace.weights, trace.final_weights, strict=True)
-    return any(not np.array_equal(weight.values, after) for weight, after in pairs)
 
 
 def _on_noise(noise: Noise, found: list[Compared], in_float32: bool) -> str:
@@ -271,20 +218,9 @@ def _on_noise(noise: Noise, found: list[Compared], in_float32: bool) -> str:
     return f"the training amplifies rounding: {many} are as far apart"
 
 
-def _of_loss(level: str, each: Compared) -> bool:
-    """Return whether a comparison is of the loss or its gradient, not of what a step does."""
-    if level in ("gradient", "trajectory"):
-        return each.key[0] != "weight"
-    return level in ("loss", "step") and not each.weights
-
-
-def _limited(each: Compared, limit: float | None) -> Compared:
-    return replace(each, found=replace(each.found, limit=limit))
-
-
 def _unjudged(each: Compared) -> Compared:
     """Return a comparison without a limit, unless no rounding could explain it."""
-    return _limited(each, None) if isfinite(each.found.error) else each
+    return each.limited(None) if isfinite(each.found.error) else each
 
 
 def _first(level: str, found: list[Compared]) -> Compared | None:

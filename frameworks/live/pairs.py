@@ -29,6 +29,10 @@ class Compared:
     lone: bool = False  # the place is a layer that only one side has, before these layers
     key: Key = ("", 0, 0)  # the same for the same comparison of any two traces of these sides
 
+    def limited(self, limit: float | None) -> "Compared":
+        """Return the same comparison with another limit, or with none."""
+        return replace(self, found=replace(self.found, limit=limit))
+
 
 @dataclass(frozen=True)
 class Pair:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from frameworks.diverge.differences import difference
+from frameworks.live.forward import ALIKE
 from frameworks.live.outputs import aligned
 from frameworks.live.pairs import Compared, Pair
 from frameworks.live.proofs.cause import same_numbers
@@ -24,7 +26,8 @@ def rewritten(pair: Pair, found: Sequence[Compared]) -> list[Compared]:
     In evaluation that is everything, if the outputs agree and all of it can be written differently:
     losses, gradients and steps have levels of their own. Else it is what stands before the last
     layer that agrees, if a difference arises after it: else it may be what differs, by a way around
-    that layer. In training mode no outputs are at hand: what had no effect in evaluation has none.
+    that layer. In training mode no outputs are at hand: what had no effect in evaluation has none
+    if the layers with weights agree, or at least the losses.
     """
     outputs = [each for each in found if each.key[0] == "outputs"]
     evaluated = [each for each in found if each.key[0] == "layer"]
@@ -34,8 +37,16 @@ def rewritten(pair: Pair, found: Sequence[Compared]) -> list[Compared]:
     if not (ends_alike and all(_may_differ(pair, each) for each in without)):
         without = _before_the_last_that_agrees(pair, [*evaluated, *outputs])
     known = {each.key[1] for each in without}
-    again = [each for each in trained if each.key[1] in known]
-    return [*without, *again, *_before_the_last_that_agrees(pair, trained)]
+    again = _before_the_last_that_agrees(pair, trained)
+    learning = [each for each in trained if _corresponds(pair, each)]
+    if not any(each.found.parted for each in learning) or _losses_agree(pair):
+        again += [each for each in trained if each.key[1] in known]
+    return [*without, *again]
+
+
+def _losses_agree(pair: Pair) -> bool:
+    limit = max(ALIKE[x.dtype] for x in (pair.a, pair.b))
+    return difference("", pair.a.first_loss, pair.b.first_loss, None).error <= limit
 
 
 def _before_the_last_that_agrees(pair: Pair, found: Sequence[Compared]) -> list[Compared]:
@@ -54,8 +65,12 @@ def _corresponds(pair: Pair, each: Compared) -> bool:
 
 
 def _arises(each: Compared) -> bool:
-    """Return whether the two differ here and in nothing that enters, or in a layer just before."""
-    return each.found.parted and (each.lone or not each.between)
+    """Return whether the two differ here and in nothing that enters, or in a layer just before.
+
+    What enters the outputs is not known.
+    """
+    here = each.key[0] != "outputs" and not each.between
+    return each.found.parted and (each.lone or here)
 
 
 def _may_differ(pair: Pair, each: Compared) -> bool:

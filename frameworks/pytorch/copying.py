@@ -10,6 +10,7 @@ from torch import nn
 
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
+from frameworks.pytorch.restoring import with_own_variables
 
 __all__ = ["copy_training", "left_in_evaluation", "modules_in", "unwrapped"]
 
@@ -47,10 +48,12 @@ def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, lis
     model = unwrapped(training.model)
     originals = [model, training.loss, training.optimizer, training.scheduler]
     try:
-        module, loss, optimizer, scheduler = copied = copy.deepcopy(originals)
+        module, loss, optimizer, scheduler = copy.deepcopy(originals)
     except Exception as error:  # of whatever kind a user's object raises
         why = str(error).partition("\n")[0]
         raise RequestError(f"the PyTorch model cannot be copied: {why}") from error
+    several = isinstance(loss, list | tuple)
+    loss = [*map(with_own_variables, loss)] if several else with_own_variables(loss)
     if optimizer is not None:
         _keep_attributes(training.optimizer, optimizer)
     for parameter in module.parameters():
@@ -67,7 +70,6 @@ def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, lis
     notes += _narrower(model, dtype)
     if getattr(scheduler, "optimizer", optimizer) is not optimizer:
         notes.append("the scheduler is of another optimizer, whose learning rate it changes")
-    module, loss, optimizer, scheduler = copied
     return replace(
         training, model=module, loss=loss, optimizer=optimizer, scheduler=scheduler
     ), notes

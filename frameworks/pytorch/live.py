@@ -20,7 +20,7 @@ from frameworks.pytorch.handing import Handed, handing
 from frameworks.pytorch.live_weights import LiveWeights
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.orienting import Orienter, with_channels_first
-from frameworks.pytorch.restoring import restored
+from frameworks.pytorch.restoring import gradients_restored, restored
 from frameworks.pytorch.stepping import OwnStep, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.user_code import compute_loss, run_model
@@ -167,12 +167,18 @@ class PyTorchLive(LiveModel):
     @contextmanager
     def _forward(self, training: bool, grad: bool = False) -> Iterator[None]:
         """Run in evaluation or in training mode; what that changes in the modules is restored."""
-        every = (self.network, *modules_in(self.training.loss))
-        with restored(part for each in every for part in each.modules()):
+        loss = self.training.loss
+        plain = loss if isinstance(loss, list | tuple) else [loss]
+        with restored([*plain, *self._modules()]):
             self._set_mode(training)
             with handing(self.handed), torch.set_grad_enabled(grad), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "None of the inputs have requires_grad")
                 yield  # where a checkpoint would say so
+
+    def _modules(self) -> list[nn.Module]:
+        """Return all modules of the network and of its losses."""
+        every = (self.network, *modules_in(self.training.loss))
+        return [part for each in every for part in each.modules()]
 
     def _set_mode(self, training: bool) -> None:
         self.network.train(training)
@@ -217,24 +223,11 @@ class PyTorchLive(LiveModel):
     def _differentiate(
         self, rows: Rows, own: Sequence[torch.Tensor]
     ) -> tuple[float, dict[int, torch.Tensor]]:
-        with self._forward(training=True, grad=True), self._gradients_restored():
+        with self._forward(training=True, grad=True), gradients_restored(self._modules()):
             loss = self._loss(rows)
             if loss.requires_grad:
                 loss.backward()
             return float(loss.detach()), {id(p): p.grad for p in own if p.grad is not None}
-
-    @contextmanager
-    def _gradients_restored(self) -> Iterator[None]:
-        """Let all parameters have no gradient, and afterwards the one that they have now."""
-        every = (self.network, *modules_in(self.training.loss))
-        before = [(p, p.grad) for each in every for p in each.parameters()]
-        for parameter, _ in before:
-            parameter.grad = None
-        try:
-            yield
-        finally:
-            for parameter, gradient in before:
-                parameter.grad = gradient
 
     def _own_step(self, rows: Rows) -> tuple[float, dict[int, torch.Tensor]]:
         """Return what the user's own step hands to the optimizer: clipped gradients, perhaps.

@@ -1,27 +1,31 @@
-"""What a forward pass leaves in a module beside its output, taken back."""
+"""What a forward pass leaves in a module, or in a plain loss, beside its output: taken back."""
 
+import copy
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import CellType, FunctionType
 from typing import Any
 
 import torch
 from torch import nn
 
-__all__ = ["restored"]
+__all__ = ["gradients_restored", "restored", "with_own_variables"]
 
 _PYTORCHS_OWN = vars(nn.Module()).keys() - {"training"}
 
 
 @contextmanager
-def restored(modules: Iterable[nn.Module]) -> Iterator[None]:
+def restored(parts: Iterable[Any]) -> Iterator[None]:
     """Let modules hold, afterwards, the buffers, modes and attributes that they hold now.
+
+    So do functions, in the variables around them, and other objects that can be called.
 
     A model may count its calls or keep an average in an attribute, and may put a new tensor in the
     place of a buffer. What lazy layers become in their first pass, they stay.
     """
-    back = [undo for module in modules for undo in _undoing(module)]
+    back = [undo for part in parts for undo in _undoing(part)]
     try:
         yield
     finally:
@@ -30,7 +34,67 @@ def restored(modules: Iterable[nn.Module]) -> Iterator[None]:
                 undo()
 
 
-def _undoing(module: nn.Module) -> Iterator[Callable[[], None]]:
+@contextmanager
+def gradients_restored(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Let all parameters have no gradient, and afterwards the one that they have now."""
+    before = {p: p.grad for module in modules for p in module.parameters(recurse=False)}
+    for parameter in before:
+        parameter.grad = None
+    try:
+        yield
+    finally:
+        for parameter, gradient in before.items():
+            parameter.grad = gradient
+
+
+def with_own_variables(function: Any) -> Any:
+    """Return a function with copies of the plain variables around it; other things as they are.
+
+    So a loss that counts its calls counts those of one copy of a training.
+    """
+    if not isinstance(function, FunctionType) or not function.__closure__:
+        return function
+    cells = tuple(CellType(copy.deepcopy(cell.cell_contents)) if _holds_plain(cell) else cell
+                  for cell in function.__closure__)  # fmt: skip
+    code, known = function.__code__, function.__globals__
+    twin = FunctionType(code, known, function.__name__, function.__defaults__, cells)
+    twin.__kwdefaults__ = function.__kwdefaults__
+    vars(twin).update(vars(function))
+    return twin
+
+
+def _holds_plain(cell: CellType) -> bool:
+    """Return whether a variable around a function holds numbers or words, or lists of them."""
+    try:
+        return _is_plain(cell.cell_contents)
+    except ValueError:  # not assigned yet
+        return False
+
+
+def _is_plain(x: Any) -> bool:
+    if isinstance(x, dict):
+        return all(map(_is_plain, x.values()))
+    if isinstance(x, list | tuple | deque | set):
+        return all(map(_is_plain, x))
+    return x is None or isinstance(x, bool | int | float | str)
+
+
+def _undoing(part: Any) -> Iterator[Callable[[], None]]:
+    if isinstance(part, nn.Module):
+        yield from _undoing_module(part)
+    elif isinstance(part, FunctionType):
+        for cell in filter(_holds_plain, part.__closure__ or ()):
+            yield partial(_cell_back, cell, _keep(cell.cell_contents))
+    elif hasattr(part, "__dict__"):
+        kept = {name: _keep(x) for name, x in vars(part).items()}
+        yield partial(_put_back, vars(part), kept)
+
+
+def _cell_back(cell: CellType, kept: Callable[[], Any]) -> None:
+    cell.cell_contents = kept()
+
+
+def _undoing_module(module: nn.Module) -> Iterator[Callable[[], None]]:
     """Yield what brings back the buffers and the attributes of a module, itself alone."""
     kept = {name: _keep(value) for name, value in module._buffers.items()}
     yield partial(_put_back, module._buffers, kept)

@@ -266,6 +266,37 @@ def test_autocast_is_a_difference_in_float32():
     assert compared(Autocast(False), Autocast(True), dtype="float32").level == "forward"
 
 
+class Growing(nn.Module):
+    """Multiplies the squared error by the number of the call."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, z, y):
+        self.calls += 1
+        return self.calls * nn.functional.mse_loss(z, y)
+
+
+def growing():
+    calls = 0
+
+    def loss(z, y):
+        nonlocal calls
+        calls += 1
+        return calls * nn.functional.mse_loss(z, y)
+
+    return loss
+
+
+def test_a_plain_loss_that_counts_its_calls_counts_those_of_steps_alone():
+    function = growing()
+    sides = training(linear(), loss=Growing()), training(linear(), loss=function)
+    report = diverge(*sides, X, Y, steps=3, batch_size=8)
+    assert report.same, str(report)
+    assert function(torch.ones(1), torch.zeros(1)) == 1  # the first call of the user's own
+
+
 class OwnSchedule:
     """Halves the rate in every step, and does not say of which optimizer."""
 

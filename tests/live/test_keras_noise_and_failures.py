@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from frameworks.keras.facts import layer_facts
+from frameworks.keras.live import KerasLive
+from frameworks.live.model import Rows
 from lockstep import RequestError, Training, diverge
 
 L = keras.layers
@@ -37,6 +39,38 @@ def test_a_layer_that_is_rematerialized_takes_one_mask():
     report = compared(training(again), training(L.Dropout(0.5)))
     assert report.same, str(report)
     assert any("nothing is rematerialized" in note for note in report.notes)
+
+
+class Growing(L.Layer):
+    """Multiplies by the number of its call, which it keeps in a number and in a list."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls, self.seen = 0, []
+
+    def call(self, x):
+        self.calls += 1
+        self.seen.append(self.calls)
+        return x * float(self.calls + len(self.seen))
+
+
+def test_a_layer_that_counts_its_calls_counts_those_of_steps_alone():
+    model = keras.Sequential([L.Input((4, 4, 1)), L.Flatten(), Growing(), L.Dense(2)])
+    model.compile(keras.optimizers.SGD(2**-9), "mse", run_eagerly=True)
+    (layer,) = (each for each in model.layers if isinstance(each, Growing))
+    layer.calls = 0
+    layer.seen.clear()
+    live = KerasLive(Training(model), rows := Rows((X,), (Y,)), "float64")
+    first = live.outputs(rows)[0]
+    live.loss_and_gradients(rows)
+    np.testing.assert_array_equal(live.outputs(rows)[0], first)
+    live.step(rows)
+    kernel = live.weights()[0].values
+    np.testing.assert_allclose(
+        live.outputs(rows)[0],
+        4 * X.reshape(8, -1) @ kernel + live.weights()[1].values,
+        rtol=1e-12,  # sums of 16 products are rounded in another order
+    )
 
 
 class FailsInTraining(L.Layer):

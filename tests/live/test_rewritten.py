@@ -26,9 +26,9 @@ class Between(nn.Module):
 class Gate(nn.Module):
     """A gate that goes around the layer that comes next."""
 
-    def __init__(self, function):
+    def __init__(self, function, out=None):
         super().__init__()
-        self.gate, self.value, self.out = nn.Linear(6, 8), nn.Linear(6, 8), nn.Linear(8, 3)
+        self.gate, self.value, self.out = nn.Linear(6, 8), nn.Linear(6, 8), out or nn.Linear(8, 3)
         self.function = function
 
     def forward(self, x):
@@ -83,10 +83,11 @@ def test_a_mistake_after_functions_that_are_written_differently_is_the_place():
     )
 
 
-def test_a_mistake_in_a_gate_is_the_place_though_the_layer_beside_it_agrees():
-    assert report(Gate(torch.sigmoid), Gate(torch.tanh)).place == (
-        "sigmoid after gate / tanh after gate"
-    )
+@pytest.mark.parametrize("out", [None, nn.Identity()])
+def test_a_mistake_in_a_gate_is_the_place_though_the_layer_beside_it_agrees(out):
+    found = report(Gate(torch.sigmoid, out), Gate(torch.tanh, out))
+    assert found.place == "sigmoid after gate / tanh after gate"
+    assert not any(note.startswith("written differently") for note in found.notes)
 
 
 def test_a_part_of_a_function_is_no_cause():
@@ -158,3 +159,13 @@ def test_in_float32_too_one_side_may_have_many_functions_more():
         return 0.5 * z * (1 + torch.tanh((2 / np.pi) ** 0.5 * (z + 0.044715 * z**3)))
 
     assert report(Between(gelu), Between(lambda z: F.gelu(z, approximate="tanh")), "float32").same
+
+
+def test_a_normalization_that_changes_nothing_in_evaluation_excuses_no_training():
+    """At first, running statistics are 0 and 1: a ReLU may stand on either side of them."""
+    one = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+    other = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.BatchNorm1d(8), nn.Linear(8, 3))
+    assert report(one, other).cause == (
+        "the second pytorch has a ReLU (layer 1) before layer 2, the first pytorch has none before "
+        "layer 1"
+    )

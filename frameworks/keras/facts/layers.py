@@ -44,7 +44,7 @@ def _own_attributes(layer: Any) -> Entries:
     """Return the plain attributes of a layer of the user's own."""
     if not isinstance(layer, keras.Layer) or type(layer).__module__.startswith("keras."):
         return {}
-    own = plain_attributes(layer, {*vars(keras.Layer()), "built"})
+    own = plain_attributes(layer, {*vars(keras.Layer(name="any")), "built"})
     return {f"attribute_{name}": (value, f"{name}={value!r}") for name, value in own.items()}
 
 

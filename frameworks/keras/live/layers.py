@@ -1,6 +1,7 @@
 """The layers of a Keras model that compute, with their paths and their canonical weights."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,8 +9,9 @@ from frameworks.keras.layouts import canonical_states, layout_of
 from frameworks.keras.loading import keras
 from frameworks.layout import Layout
 
-__all__ = ["Leaf", "carried_states", "find_leaves", "of_keras"]
+__all__ = ["Leaf", "attributes_restored", "carried_states", "find_leaves", "of_keras"]
 
+_PLAIN = bool | int | float | str | tuple | None
 _RECURRENT = ("kernel", "recurrent_kernel", "bias", "recurrent_bias")
 
 
@@ -46,6 +48,31 @@ def carried_states(model: keras.Model) -> list[keras.Variable]:
     stateful = [a for a in model._flatten_layers() if getattr(a, "stateful", False)]
     states = [v for layer in stateful for v in keras.tree.flatten(layer.states)]
     return [v for v in states if isinstance(v, keras.Variable)]
+
+
+@contextmanager
+def attributes_restored(model: keras.Model) -> Iterator[None]:
+    """Let the user's own layers hold, afterwards, the plain attributes that they hold now.
+
+    A layer may count its calls. What is made in a first call stays.
+    """
+    beside = {*vars(keras.Layer(name="any"))}
+    own = [vars(layer) for layer in model._flatten_layers() if not of_keras(type(layer))]
+    kept = [{k: v for k, v in each.items() if k not in beside and isinstance(v, _PLAIN)}
+            for each in own]  # fmt: skip
+    lists = [(x, [*x]) for each in own for x in each.values() if _is_own_list(x)]
+    try:
+        yield
+    finally:
+        for attributes, before in zip(own, kept, strict=True):
+            attributes.update(before)
+        for x, items in lists:
+            x[:] = items
+
+
+def _is_own_list(x: Any) -> bool:
+    """Return whether this is a list of plain values, not of layers."""
+    return isinstance(x, list) and all(isinstance(each, _PLAIN) for each in x)
 
 
 def _walk(layer: Any, path: str, seen: set[int]) -> Iterator[tuple[str, keras.Operation]]:

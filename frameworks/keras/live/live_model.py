@@ -11,7 +11,7 @@ from frameworks.errors import RequestError
 from frameworks.keras.facts import optimizer_facts, schedule_facts, set_fact, set_of_activation
 from frameworks.keras.live.batches import Batches, adapt_inputs, reason
 from frameworks.keras.live.compiling import compiled_copy, lent, set_rate, versions
-from frameworks.keras.live.layers import carried_states, find_leaves
+from frameworks.keras.live.layers import attributes_restored, carried_states, find_leaves
 from frameworks.keras.live.losses import facts_of, takes_labels
 from frameworks.keras.live.randomness import HandedDropout
 from frameworks.keras.live.recording import Call, recorded
@@ -178,10 +178,11 @@ class KerasLive(LiveModel):
 
     @contextmanager
     def _restored(self, variables: Sequence[keras.Variable]) -> Iterator[None]:
-        """Set variables, afterwards, to what they are now."""
+        """Set variables, and attributes of the user's layers, afterwards to what they are now."""
         values = self._values(variables)
         try:
-            yield
+            with attributes_restored(self.model):
+                yield
         finally:
             self._assign(variables, values)
 
