@@ -114,6 +114,8 @@ def _labels(text: str | None) -> np.ndarray:
     array = np.array(labels if {*map(type, labels)} in [{kind} for kind in _LABELS] else [])
     if len(array) < 2 or array.dtype == object or not np.array_equal(np.unique(array), array):
         raise WeightFileError(f"expected sorted labels of one type, found {str(text)[:80]!r}")
+    if json.dumps(array.tolist()) != json.dumps(labels):
+        raise WeightFileError(f"NumPy rounds or cuts the labels {str(text)[:80]!r}")
     return array
 
 
