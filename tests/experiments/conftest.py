@@ -55,6 +55,12 @@ def compare(call, tmp_path):
     return run_command
 
 
+@pytest.fixture
+def without_report(monkeypatch):
+    """Runs in this process draw no report: it takes longer than the trainings of most tests."""
+    monkeypatch.setattr("experiments.harness.report.write_report", lambda *_: None)
+
+
 class ChangedPage:
     """An experiment's page with code added, which stands before the real one on everyone's path."""
 

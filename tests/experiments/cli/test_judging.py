@@ -12,6 +12,8 @@ import pytest
 
 from experiments.registry import find_experiment
 
+pytestmark = pytest.mark.usefixtures("without_report")
+
 OPTIONS = ("--with", "scratch,pytorch", "--epochs", "600")
 FAULT = """
 from dataclasses import replace

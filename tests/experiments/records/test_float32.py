@@ -14,6 +14,8 @@ from frameworks.agreement.variants import KERAS_SIGMOID, nudges, variants
 
 from ..planting import changed, narrow_floor, train
 
+pytestmark = pytest.mark.usefixtures("without_report")
+
 CHURN, XOR = find_experiment("churn"), find_experiment("xor")
 OPTIONS = {"dtype": "float32", "epochs": 3, "limit": 95}
 

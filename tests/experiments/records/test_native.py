@@ -16,6 +16,8 @@ from frameworks.task import CLASSIFICATION, REGRESSION
 from ..command import lockstep
 from ..stored_runs import as_record, failed, training
 
+pytestmark = pytest.mark.usefixtures("without_report")
+
 OPTIONS = (
     "--native",
     "--margin",

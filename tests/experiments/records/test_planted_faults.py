@@ -17,6 +17,8 @@ from frameworks.pytorch.adapter import PyTorchAdapter
 from ..planting import changed
 from ..planting import train as train_experiment
 
+pytestmark = pytest.mark.usefixtures("without_report")
+
 CHURN, MNIST, CIRCLE = map(find_experiment, ("churn", "mnist", "circle"))
 EPOCHS, ROWS = 3, 95
 FIRST_EPOCH = "epoch 1: the loss differs by "

@@ -19,6 +19,8 @@ from frameworks.backends import BACKENDS
 
 from ..command import Answer, environment
 
+pytestmark = pytest.mark.usefixtures("without_report")
+
 BUILD = "def build_scratch(spec=SPEC):\n    "
 DEATHS = {  # what the builder does, and what the record then says
     "killed": (

@@ -23,6 +23,8 @@ from frameworks.errors import RequestError
 
 from ..command import environment
 
+pytestmark = pytest.mark.usefixtures("without_report")
+
 ROOT = Path(experiments.__file__).parents[1]
 SAVED_ANEW = """
 with open(__file__, 'a') as page:
