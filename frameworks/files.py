@@ -9,7 +9,14 @@ from pathlib import Path
 
 from frameworks.errors import RequestError
 
-__all__ = ["CannotWrite", "can_be_written", "remove_unfinished", "write_atomically", "write_whole"]
+__all__ = [
+    "CannotWrite",
+    "can_be_written",
+    "is_another",
+    "remove_unfinished",
+    "write_atomically",
+    "write_whole",
+]
 
 # Ours end in a random number; those of earlier versions in a process number.
 _UNFINISHED = re.compile(r"\.(?P<name>.+)\.([0-9a-f]{16}|\d+)")
@@ -27,6 +34,15 @@ def can_be_written(path: Path) -> bool:
     if path.is_symlink() and os.readlink(path).startswith("/proc/"):
         return False
     return path.is_file() or not path.exists()
+
+
+def is_another(path: Path, begins: bytes) -> bool:
+    """Return whether a file is there that begins otherwise; an empty one is like none."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(len(begins))
+    return bool(head) and head.lower() != begins.lower()
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -16,7 +16,7 @@ from frameworks.weight_files import StoredNetwork, WeightFileError
 __all__ = ["SavesWeights"]
 
 # The limit for outputs of the same network, relative to the largest: sums in another order change
-# them by about 1e-15 and 1e-6, another activation by far more than the limit.
+# them by about 1e-15 and 1e-6, another activation by far more, unless it acts alike on the rows.
 _CLOSE = {"float64": 1e-9, "float32": 1e-3}
 
 

@@ -95,10 +95,12 @@ def _compare(
     from experiments.harness.records.runs import locate
     from experiments.harness.records.store import to_json
     from frameworks.console import make_console
-    from frameworks.files import can_be_written, write_atomically
+    from frameworks.files import can_be_written, is_another, write_atomically
 
     if html and not (html.parent.is_dir() and can_be_written(html)):
         raise RequestError(f"{html}: cannot be a file there; choose another --html")
+    if html and is_another(html, b"<!doctype html"):
+        raise RequestError(f"{html}: is there already, and is no HTML file; choose another --html")
     comparison = compare_runs(StoredRun.open(locate(before)), StoredRun.open(locate(after)))
     if html:
         write_atomically(html, render(comparison).encode())

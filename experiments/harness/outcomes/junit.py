@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from experiments.harness.outcomes.outcome import Case, Outcome
 from frameworks.errors import RequestError, printable
-from frameworks.files import can_be_written, write_atomically
+from frameworks.files import can_be_written, is_another, write_atomically
 
 __all__ = ["check_junit", "write_junit"]
 
@@ -14,16 +14,27 @@ _NOT_XML = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def check_junit(path: Path | None) -> None:
-    """Raise RequestError, before anything is trained, for a file that cannot be written."""
-    if path is not None and not (path.parent.is_dir() and can_be_written(path)):
+    """Raise RequestError, before anything is trained, for a file that cannot be written.
+
+    Nor is a file replaced that is no XML: a page, say, where the name of the file was forgotten.
+    """
+    if path is None:
+        return
+    if not (path.parent.is_dir() and can_be_written(path)):
         raise RequestError(f"{path}: cannot be a file there; choose another --junit")
+    if is_another(path, b"<?xml"):
+        raise RequestError(
+            f"{path}: is there already, and is no JUnit file; choose another --junit"
+        )
 
 
 def write_junit(outcome: Outcome, path: Path) -> None:
     """Write an outcome's cases: those that a verdict went against as failures.
 
-    A request that could not be carried out to its end is an error instead.
+    A request that could not be carried out to its end is an error instead. RequestError in the
+    place of another file.
     """
+    check_junit(path)
     write_atomically(path, document(outcome))
 
 

@@ -153,6 +153,17 @@ def test_the_html_is_one_escaped_file(call, tmp_path):
         assert reference not in text
 
 
+def test_the_html_replaces_a_page_and_no_other_file(call, tmp_path):
+    run = store_run(tmp_path / "run", training())
+    page, results = tmp_path / "page.html", run / "results.json"
+    codes = [call("compare", run, run, "--html", page).code for _ in range(2)]
+    before = results.read_bytes()
+    answer = call("compare", run, run, "--html", results)
+    assert (codes, answer.code) == ([0, 0], 2)
+    assert "is there already, and is no HTML file" in answer.err
+    assert results.read_bytes() == before
+
+
 def test_a_comparison_fits_80_columns_without_colour(call, tmp_path, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     long = {"experiment": "mnist_perceptron", "implementation": "pytorch"}

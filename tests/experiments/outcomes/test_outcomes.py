@@ -208,6 +208,21 @@ def test_a_junit_file_that_cannot_be_written_is_refused_before_anything_is_done(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("arguments", [("run", "xor"), ("run", "xor", "--quite")])
+def test_a_file_that_is_no_junit_file_is_never_replaced(arguments, call, tmp_path):
+    page = tmp_path / "my_page.py"
+    page.write_text("SPEC = 1\n")
+    assert call(*arguments, "--junit", page).code == 2
+    assert page.read_text() == "SPEC = 1\n"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_junit_file_is_replaced_and_an_empty_one_filled(told, call, tmp_path):
+    (tmp_path / "junit.xml").touch()
+    told("run", "mnits").check("refused", 2)
+    told("run", "xor", "--seeds", "x").check("refused", 2)
+
+
 def test_a_verdict_that_its_cases_contradict_is_no_outcome():
     with pytest.raises(ValueError, match="'passed' with 1 objections"):
         Outcome("lockstep run", "passed", [Case("xor", "scratch", ("failed",))])

@@ -228,5 +228,4 @@ def test_a_gelu_is_given_the_constant_that_no_backend_rounds(approximate, of_a_l
     layer = live.trace_layers(rows_for("mlp"))[0][-1]
     assert (layer.path, layer.facts.values["constant"]) == (place, constant)
     expected = GELU(approximate=approximate).forward(layer.inputs[0])
-    # 1 + erf and 2 - erfc round otherwise: 3e-16 of numbers up to 3
-    assert layer.output == pytest.approx(expected, rel=1e-13, abs=1e-15)
+    assert layer.output == pytest.approx(expected, rel=1e-13, abs=1e-15)  # 1 + erf for 2 − erfc
