@@ -58,7 +58,8 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
         weights. It is scikit-learn's rule on the loss, where scikit-learn takes the score. The same
         rows are held out in every implementation, and whatever weights they have count as 1
     warm_start : `fit` goes on from where the last one ended, with the same network, optimizer,
-        random numbers and `history_`, instead of anew
+        random numbers and `history_`, instead of anew. Parameters of the network, its optimizer
+        and its random numbers may not change in between; those that say how to train may
     callbacks : `Callback` objects or functions (estimator, record), called after each epoch of
         `fit`; one that returns True ends the training (see `frameworks.callbacks`)
     verbose : print a line for each epoch of `fit`

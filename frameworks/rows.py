@@ -9,6 +9,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from frameworks.adapter import Adapter
+from frameworks.continuing import check_unchanged
 from frameworks.validation import check_parameters
 from scratch import Batch
 
@@ -67,6 +68,8 @@ class ChecksRows(ABC):
     ) -> Batch:
         """Check the parameters and the data; set what is known from them if `first`."""
         check_parameters(self)
+        if not first:
+            check_unchanged(self)
         dtype = self.dtype if first else self._adapter.dtype
         X, y = self._validate(X, y, dtype, first)
         if first:

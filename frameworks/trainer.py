@@ -13,6 +13,7 @@ from sklearn.utils.validation import (
 )
 
 from frameworks.adapter import Adapter
+from frameworks.continuing import check_unchanged
 from frameworks.program import ProgramBuilder
 from frameworks.task import REGRESSION
 from frameworks.training import LockstepTraining
@@ -97,6 +98,8 @@ class LockstepTrainer(LockstepTraining):
     def _prepare(self, X: Any, y: Any, *, first: bool) -> Batch:
         """Check the parameters and the data."""
         check_training(self)
+        if not first:
+            check_unchanged(self)
         dtype = self.dtype if first else self._adapter.dtype
         X = validate_data(self, X, dtype=dtype, order="C", reset=first)
         if y is None:

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from frameworks.adapter import Adapter
+from frameworks.continuing import parameters_of_network
 from frameworks.draws import Draws
 from frameworks.validation import check_weights
 from scratch import Batch, EpochResult
@@ -119,6 +120,7 @@ class LockstepTraining(BaseEstimator, ABC):
     def _begin(self, adapter: Adapter, draws: Draws, seconds: float) -> None:
         """Start an empty history with a network that has its initial weights."""
         self._adapter, self._draws = adapter, draws
+        self._began_with = parameters_of_network(self)
         self.initial_weights_ = adapter.get_weights()
         self.history_: list[dict[str, float]] = []
         self.seconds_ = {"compile": seconds, "fit": 0.0}

@@ -9,9 +9,9 @@ from sklearn.base import clone
 
 import scratch
 from frameworks import Parts, ScratchClassifier
-from frameworks.default_network import DenseSpec
+from frameworks.default_network import DenseSpec, build_scratch
 
-from .cases import table
+from .cases import SMALL, table
 
 
 def theta(classifier):
@@ -89,7 +89,69 @@ def test_parameters_set_after_the_fit_do_not_change_what_is_pickled(make):
     copy = pickle.loads(pickle.dumps(original))
     assert theta(copy) == theta(original)
     assert copy.outputs(X).dtype == original.outputs(X).dtype == np.float32
-    assert theta(copy.partial_fit(X, y)) == theta(original.partial_fit(X, y))
+    with pytest.raises(ValueError, match=r"^hidden: training goes on with \(4,\), as it began"):
+        copy.partial_fit(X, y)
+
+
+SEED = np.random.default_rng(0)
+WARM = {**SMALL, "warm_start": True, "epochs": 1}
+
+
+@pytest.mark.parametrize("goes_on", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    ("parameter", "value", "began"),
+    [
+        ("learning_rate", 0.5, "0.01"),
+        ("hidden", (5,), r"\(4,\)"),
+        ("activation", "tanh", "'relu'"),
+        ("dtype", "float64", "'float32'"),
+        ("random_state", SEED, "0"),
+        ("build", build_scratch, "None"),
+    ],
+)
+def test_what_a_trained_network_cannot_take_any_more_is_refused_by_name(
+    parameter, value, began, goes_on
+):
+    X, y = table()
+    classifier = ScratchClassifier(**WARM).fit(X, y)
+    before = theta(classifier)
+    message = f"^{parameter}: training goes on with {began}, as it began, and cannot change to "
+    with pytest.raises(ValueError, match=message):
+        getattr(classifier.set_params(**{parameter: value}), goes_on)(X, y)
+    assert theta(classifier) == before
+
+
+def test_what_training_can_take_takes_effect_when_it_goes_on():
+    X, y = table()
+    classifier = ScratchClassifier(**WARM).fit(X, y)
+    twin = deepcopy(classifier).fit(X, y)
+    same = {"hidden": [4], "epochs": 2, "batch_size": 5, "class_weight": {0: 2.0}}
+    assert classifier.set_params(**same).fit(X, y).n_iter_ == 3
+    assert classifier.history_[1]["loss"] != twin.history_[1]["loss"]
+    classifier.set_params(warm_start=False, learning_rate=0.5)
+    assert classifier.fit(X, y).n_iter_ == 2
+
+
+def test_a_builders_number_cannot_change_when_training_goes_on():
+    X, y = table(3)
+    classifier = ScratchClassifier(build_nested, epochs=1, warm_start=True, random_state=SEED)
+    classifier.fit(X, y).set_params(spec=STATEFUL).fit(X, y)
+    assert classifier.n_iter_ == 2
+    message = "^spec__learning_rate: training goes on with 0.0625, as it began, and cannot change"
+    with pytest.raises(ValueError, match=message):
+        classifier.set_params(spec__learning_rate=0.5).fit(X, y)
+
+
+def test_a_warm_start_from_loaded_weights_keeps_to_the_same_rule(tmp_path):
+    X, y = table()
+    saved, loaded = ScratchClassifier(**SMALL).fit(X, y), ScratchClassifier(**WARM)
+    saved.save_weights(tmp_path / "weights")
+    loaded.load_weights(tmp_path / "weights").set_params(learning_rate=0.5)
+    with pytest.raises(ValueError, match="^learning_rate: training goes on with 0.01, as it began"):
+        loaded.fit(X, y)
+    loaded.set_params(learning_rate=0.01).fit(X, y)
+    anew = ScratchClassifier(**WARM).fit(X, y, initial_weights=saved.get_weights())
+    assert theta(loaded) == theta(anew)
 
 
 def test_a_clone_is_not_fitted_and_trains_to_the_same_weights(make):
