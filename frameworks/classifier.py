@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from frameworks.callbacks import Callback
 from frameworks.estimator import LockstepEstimator
 from frameworks.program import ProgramBuilder
+from frameworks.rows import refuse_masked
 from frameworks.spec import Shape, Spec, outputs_for
 from frameworks.task import CLASSIFICATION
 from frameworks.validation import builders_spec, encode_labels
@@ -95,6 +96,11 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
         if outputs.shape[1] == 1:
             return self.classes_[(outputs[:, 0] > self._adapter.threshold).astype(int)]
         return self.classes_[outputs.argmax(axis=1)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy on X (n, ...) and labels y (n,)."""
+        refuse_masked(y=y, sample_weight=sample_weight)
+        return super().score(X, y, sample_weight)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probabilities (n, k) of the classes, in the order of `classes_`."""

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from frameworks.adapter import Adapter
 from frameworks.callbacks import Callback, EarlyStopping, PrintEpochs, called, watched
+from frameworks.default_network import DenseSpec
 from frameworks.fitted import HasCoefficients
 from frameworks.parameters import HasSpec
 from frameworks.program import Builder, Program, ProgramBuilder, name_of
@@ -21,6 +22,7 @@ from frameworks.task import Task
 from frameworks.training import LockstepTraining
 from frameworks.validation import (
     builders_spec,
+    check_memory,
     check_validation_data,
     unchanged_if_it_fails,
 )
@@ -276,6 +278,8 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
             epochs=self.epochs,
             batch_size=self.batch_size,
         )
+        if self.build is None and isinstance(spec, DenseSpec):
+            check_memory(spec, self.dtype)
         build = self._default_build if self.build is None else self.build
         assert build is not None
         adapter = self._adapter_class(build, spec, self.dtype, self.task)

@@ -3,8 +3,9 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -151,7 +152,7 @@ class LockstepTraining(BaseEstimator, ABC):
         """Prepare to train on a batch, and return the order of its rows for each epoch."""
         start, adapter = time.perf_counter(), self._adapter
         adapter.draw_from(self._draws, batch.X[:1])
-        adapter.compile(batch, self.batch_size)
+        adapter.compile(batch, self._rows_at_once(batch))
         self.seconds_["compile"] += time.perf_counter() - start
         return self._draws.orders(len(batch.X), self.batch_size, epochs, adapter.spec.shuffle)
 
@@ -167,10 +168,25 @@ class LockstepTraining(BaseEstimator, ABC):
         self, batch: Batch, orders: Iterable[np.ndarray | None]
     ) -> Iterator[dict[str, float]]:
         """Train one epoch for each order, and yield its record."""
+        size = self._rows_at_once(batch)
         if program := self._adapter.program:
-            yield from program.run(batch, orders, self.batch_size)
+            yield from program.run(batch, orders, size)
             return
-        yield from map(measured, self._adapter.train_augmented(batch, orders, self.batch_size))
+        yield from map(measured, self._adapter.train_augmented(batch, orders, size))
+
+    def _rows_at_once(self, batch: Batch) -> int:
+        """Return the rows of a step: frameworks take no number far above those there are."""
+        return min(self.batch_size, len(batch.X))
+
+    def __copy__(self) -> Self:
+        """Return an estimator with the same parameters and a network of its own.
+
+        With the same network, as by default, training one would train the other.
+        """
+        parameters = {id(value): value for value in self.get_params(deep=False).values()}
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(deepcopy(vars(self), parameters))  # which are not copied
+        return copied
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_adapter")

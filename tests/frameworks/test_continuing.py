@@ -1,7 +1,7 @@
 """Training on: partial_fit, and classifiers that were pickled, copied or cloned."""
 
 import pickle
-from copy import deepcopy
+from copy import copy, deepcopy
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_batch_size_and_weights_may_change_between_calls(make):
     X, y = table()
     classifier = make(batch_size=8).partial_fit(X, y)
     first = classifier.get_weights()
-    classifier.set_params(batch_size=50).partial_fit(X, y)
+    classifier.set_params(batch_size=10**30).partial_fit(X, y)  # all rows
     # Adam's first steps are close to the learning rate: three batches move further than one
     moved = [np.abs(a - b).max() for a, b in zip(first, classifier.initial_weights_, strict=True)]
     moves = [np.abs(a - b).max() for a, b in zip(first, classifier.get_weights(), strict=True)]
@@ -61,36 +61,41 @@ def test_batch_size_and_weights_may_change_between_calls(make):
     assert theta(weighted) != theta(classifier.partial_fit(X, y))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
-    "copied", [lambda c: pickle.loads(pickle.dumps(c)), deepcopy], ids=["pickle", "deepcopy"]
+    ("dtype", "copied"),
+    [
+        ("float32", lambda c: pickle.loads(pickle.dumps(c))),
+        ("float64", deepcopy),
+        ("float32", copy),
+    ],
+    ids=["pickle", "deepcopy", "copy"],
 )
 def test_a_copy_predicts_and_goes_on_as_the_original_does(make, dtype, copied):
     X, y = table(3)
     original = make(dtype=dtype).fit(X, y)
-    copy = copied(original)
-    assert theta(copy) == theta(original)
-    assert copy.outputs(X).tobytes() == original.outputs(X).tobytes()
-    assert copy.predict(X).tolist() == original.predict(X).tolist()
-    assert copy.history_ == original.history_
+    other = copied(original)
+    assert theta(other) == theta(original)
+    assert other.outputs(X).tobytes() == original.outputs(X).tobytes()
+    assert other.predict(X).tolist() == original.predict(X).tolist()
+    assert other.history_ == original.history_
     for _ in range(2):
-        copy.partial_fit(X, y)
-    assert theta(copy) != theta(original)
+        other.partial_fit(X, y)
+    assert theta(other) != theta(original)
     for _ in range(2):
         original.partial_fit(X, y)
-    assert theta(copy) == theta(original)
-    assert losses(copy) == losses(original)
+    assert theta(other) == theta(original)
+    assert losses(other) == losses(original)
 
 
 def test_parameters_set_after_the_fit_do_not_change_what_is_pickled(make):
     X, y = table()
     original = make().fit(X, y)
     original.set_params(dtype="float64", hidden=(9,), learning_rate=1.0)
-    copy = pickle.loads(pickle.dumps(original))
-    assert theta(copy) == theta(original)
-    assert copy.outputs(X).dtype == original.outputs(X).dtype == np.float32
+    other = pickle.loads(pickle.dumps(original))
+    assert theta(other) == theta(original)
+    assert other.outputs(X).dtype == original.outputs(X).dtype == np.float32
     with pytest.raises(ValueError, match=r"^hidden: training goes on with \(4,\), as it began"):
-        copy.partial_fit(X, y)
+        other.partial_fit(X, y)
 
 
 SEED = np.random.default_rng(0)
@@ -154,13 +159,21 @@ def test_a_warm_start_from_loaded_weights_keeps_to_the_same_rule(tmp_path):
     assert theta(loaded) == theta(anew)
 
 
+def test_a_copy_shares_the_parameters_and_nothing_that_training_changes():
+    random_state, (X, y) = np.random.RandomState(0), table()
+    original = ScratchClassifier(**{**WARM, "random_state": random_state}).fit(X, y)
+    other = copy(original).fit(X, y)
+    assert other.random_state is random_state
+    assert (original.n_iter_, other.n_iter_) == (1, 2)
+
+
 def test_a_clone_is_not_fitted_and_trains_to_the_same_weights(make):
     X, y = table()
     original = make().fit(X, y)
-    copy = clone(original)
-    assert not hasattr(copy, "classes_")
-    assert copy.get_params() == original.get_params()
-    assert theta(copy.fit(X, y)) == theta(original)
+    other = clone(original)
+    assert not hasattr(other, "classes_")
+    assert other.get_params() == original.get_params()
+    assert theta(other.fit(X, y)) == theta(original)
 
 
 def test_parameters_are_kept_as_they_are_given(make):
@@ -204,10 +217,10 @@ def nested_weights(spec, rng):
 def test_a_copy_keeps_what_layers_of_inner_networks_keep(copied):
     X, y = table(3)
     original = ScratchClassifier(build_nested, epochs=3, batch_size=8, random_state=0).fit(X, y)
-    copy = copied(original)
-    assert copy.outputs(X).tobytes() == original.outputs(X).tobytes()
-    assert theta(copy.partial_fit(X, y)) == theta(original.partial_fit(X, y))
-    assert copy.outputs(X).tobytes() == original.outputs(X).tobytes()
+    other = copied(original)
+    assert other.outputs(X).tobytes() == original.outputs(X).tobytes()
+    assert theta(other.partial_fit(X, y)) == theta(original.partial_fit(X, y))
+    assert other.outputs(X).tobytes() == original.outputs(X).tobytes()
 
 
 def stateful_weights(spec, rng):
@@ -219,7 +232,7 @@ def test_a_copy_keeps_what_layers_keep_besides_their_weights():
     """Running means, and the generator of dropout."""
     X, y = table(3)
     original = ScratchClassifier(build_stateful, epochs=3, batch_size=8, random_state=0).fit(X, y)
-    copy = pickle.loads(pickle.dumps(original))
-    assert copy.outputs(X).tobytes() == original.outputs(X).tobytes()
-    assert theta(copy.partial_fit(X, y)) == theta(original.partial_fit(X, y))
-    assert copy.outputs(X).tobytes() == original.outputs(X).tobytes()
+    other = pickle.loads(pickle.dumps(original))
+    assert other.outputs(X).tobytes() == original.outputs(X).tobytes()
+    assert theta(other.partial_fit(X, y)) == theta(original.partial_fit(X, y))
+    assert other.outputs(X).tobytes() == original.outputs(X).tobytes()

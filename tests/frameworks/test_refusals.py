@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 import frameworks
 from experiments import churn
 
-from .cases import table
+from .cases import SMALL, table
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +138,42 @@ HOLED = np.where(np.arange(63).reshape(21, 3) == 7, np.nan, X)
 def test_data_that_cannot_be_trained_on_are_refused(make, data, message):
     with pytest.raises(ValueError, match=message):
         make().fit(*data)
+
+
+MASKED = np.ma.masked_array(X, np.arange(63).reshape(21, 3) == 7)
+MASKED_Y = np.ma.masked_array(Y, np.arange(21) == 7)
+
+
+@pytest.mark.parametrize(
+    ("name_of_array", "method"),
+    [
+        ("X", lambda c: c.fit(MASKED, Y)),
+        ("y", lambda c: c.partial_fit(X, MASKED_Y)),
+        ("sample_weight", lambda c: c.fit(X, Y, np.ma.masked_equal(np.ones(21), 1))),
+        ("X", lambda c: c.predict(MASKED)),
+        ("y", lambda c: c.evaluate(X, MASKED_Y)),
+        ("y", lambda c: c.score(X, MASKED_Y)),
+        ("validation_data: X", lambda c: c.fit(X, Y, validation_data=(MASKED, Y))),
+    ],
+)
+def test_masked_values_are_refused_where_their_masks_would_be_ignored(name_of_array, method):
+    classifier = frameworks.ScratchClassifier(**SMALL).fit(np.ma.masked_array(X), Y)
+    with pytest.raises(ValueError, match=f"^{name_of_array} holds masked values; fill them"):
+        method(classifier)
+
+
+def test_a_network_larger_than_the_memory_is_refused_before_it_is_built(make):
+    message = r"^hidden: \(10+,\) makes 5,0[0,]+1 weights, .* need 80,000.0 GB in float32; this "
+    with pytest.raises(ValueError, match=message):
+        make(hidden=10**12).fit(X, Y)
+
+
+def test_pytorch_trains_on_read_only_rows_without_a_warning():
+    given = X.copy(), Y.copy(), np.ones(21)
+    for array in given:
+        array.flags.writeable = False
+    options = {**SMALL, "dtype": "float64"}  # that of the rows, which are not copied then
+    assert frameworks.PyTorchClassifier(**options).fit(*given).n_iter_ == 3
 
 
 def test_labels_never_seen_are_named(fitted):
