@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from frameworks.adapter import Adapter
 from frameworks.callbacks import Callback, EarlyStopping, PrintEpochs, called, watched
+from frameworks.continuing import check_unchanged
 from frameworks.default_network import DenseSpec
 from frameworks.fitted import HasCoefficients
 from frameworks.parameters import HasSpec
@@ -193,6 +194,7 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
                 return
             for record in self._train(batch, self.epochs, validation):
                 stop = [each.on_epoch_end(self, record) for each in callbacks]  # all are told
+                check_unchanged(self)
                 yield record
                 if any(stop):
                     return
@@ -222,6 +224,9 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
         `network`: the number of one of a program's networks.
         """
         check_is_fitted(self)
+        numbers = range(len(self._adapter.parts.networks))
+        if network not in numbers:
+            raise ValueError(f"network must be one of {[*numbers]}, got {network!r}")
         return self._outputs(self._check_X(X), network)
 
     @available_if(lambda self: self.build is not None)

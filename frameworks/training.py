@@ -115,7 +115,8 @@ class LockstepTraining(BaseEstimator, ABC):
         draws = Draws(self.random_state)
         if initial_weights is None:
             initial_weights = adapter.parts.initial_weights(adapter.spec, draws.weights)
-        adapter.set_weights(check_weights(initial_weights, adapter.get_weights()))
+        own = adapter.get_weights()
+        adapter.set_weights(check_weights(initial_weights, own, "initial_weights"))
         self._begin(adapter, draws, time.perf_counter() - start)
 
     def _begin(self, adapter: Adapter, draws: Draws, seconds: float) -> None:

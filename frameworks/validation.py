@@ -1,7 +1,7 @@
 """Checks of an estimator's arguments; each error names the parameter and the remedy."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from inspect import signature
 from itertools import pairwise, zip_longest
@@ -201,6 +201,9 @@ def check_weights(
     weights: Sequence[np.ndarray], like: Sequence[np.ndarray], name: str = "weights"
 ) -> list[np.ndarray]:
     """Return weights as arrays of the network's dtype; ValueError names one that does not fit."""
+    if not isinstance(weights, Iterable):
+        raise TypeError(f"{name} must be a list of arrays, got {weights!r}")
+    weights = [*weights]
     if len(weights) != len(like):
         first = _first_unlike(weights, like, name)
         raise ValueError(f"{name}: expected {len(like)} arrays, got {len(weights)}; {first}")

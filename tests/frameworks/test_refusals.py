@@ -176,6 +176,31 @@ def test_pytorch_trains_on_read_only_rows_without_a_warning():
     assert frameworks.PyTorchClassifier(**options).fit(*given).n_iter_ == 3
 
 
+def test_labels_are_not_predicted_from_outputs_that_are_nan():
+    diverged = frameworks.PyTorchClassifier(hidden=(), epochs=1).fit(X, Y)
+    diverged.set_weights([np.array([[3e38], [3e38], [-3e38]]), np.zeros(1)])
+    rows = np.array([[0.0, 0.0, 1.0], [3.0, 3.0, 3.0]])  # -3e38, and ∞ - ∞
+    assert np.isnan(diverged.predict_proba(rows)).any(axis=1).tolist() == [False, True]
+    with pytest.raises(ValueError, match="^predict: the network's outputs are NaN for 1 of 2 rows"):
+        diverged.predict(rows)
+    assert diverged.labels_of(np.array([[-1.0], [np.nan]])).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "message"),
+    [
+        (lambda c: c.outputs(X, network=1), ValueError, r"network must be one of \[0\], got 1"),
+        (lambda c: c.set_weights(3), TypeError, "weights must be a list of arrays, got 3"),
+        (lambda c: c.fit(X, Y, initial_weights=[]), ValueError, "initial_weights: expected 4"),
+        (lambda c: c.fit(X, np.array(["a", 1] * 10 + [2], object)), TypeError, "y: .* of one type"),
+        (lambda c: next(c.iter_fit(X, Y, classes=[])), ValueError, "classes must be two or more"),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_named(method, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        method(frameworks.ScratchClassifier(**SMALL).fit(X, Y))
+
+
 def test_labels_never_seen_are_named(fitted):
     other = np.where(Y == 1, 7, Y)
     message = r"^y holds labels that are not among the classes \[0, 1\]: \[7\]$"
