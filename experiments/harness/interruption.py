@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["interruptible", "time_limit", "watch"]
+__all__ = ["interruptible", "nothing_within", "time_limit", "watch"]
 
 _asked = threading.Event()  # to stop
 
@@ -48,6 +48,11 @@ def interruptible() -> Iterator[None]:
         raise
 
 
+def nothing_within(seconds: float) -> str:
+    """Say that what has a time limit, a training's epoch for example, has exceeded it."""
+    return f"nothing was finished within {seconds:g} s; --timeout sets how long to wait"
+
+
 @contextmanager
 def time_limit(seconds: float) -> Iterator[Callable[[], None]]:
     """Raise TimeoutError, here, when the function that it yields is not called for so long.
@@ -65,9 +70,7 @@ def time_limit(seconds: float) -> Iterator[Callable[[], None]]:
         nonlocal silent
         silent += 1
         if silent >= seconds:
-            raise TimeoutError(
-                f"nothing was finished within {seconds:g} s; --timeout sets how long to wait"
-            )
+            raise TimeoutError(nothing_within(seconds))
 
     def heard() -> None:
         nonlocal silent
