@@ -31,7 +31,7 @@ from pydantic import BaseModel
 
 from experiments.harness.records.arrays import Arrays, load_arrays, read_arrays
 from experiments.harness.records.environment import installed_version
-from experiments.harness.records.lock import hold, only_writer, remove_left_locks
+from experiments.harness.records.lock import ELSEWHERE, hold, only_writer, remove_left_locks
 from experiments.harness.records.models import (
     Asked,
     Plan,
@@ -93,7 +93,7 @@ class Store:
             self._make()
         elif not self.cells.is_dir():
             raise self._no_run()
-        with hold(self.folder):
+        with hold(self.folder, ELSEWHERE if make else ""):
             yield
 
     def _make(self) -> None:
@@ -103,7 +103,7 @@ class Store:
                 pass
         except OSError as error:
             raise RequestError(
-                f"{self.folder}: cannot be written to ({error.strerror}); choose another --out"
+                f"{self.folder}: cannot be written to ({error.strerror}); {ELSEWHERE}"
             ) from error
 
     def create(self, keys: Iterable[str] = (), command: str = "") -> None:
@@ -152,8 +152,7 @@ class Store:
             return False
         if record.ok and stored.fingerprint != record.fingerprint:
             raise RequestError(
-                f"{self.folder}: holds another {record.key} meanwhile, which is kept; "
-                "choose another --out"
+                f"{self.folder}: holds another {record.key} meanwhile, which is kept; {ELSEWHERE}"
             )
         return True
 
