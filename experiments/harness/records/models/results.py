@@ -74,6 +74,7 @@ class NativePair(Model):
     p_value: Finite
     interval: Annotated[tuple[Finite, Finite], LISTED]
     verdict: Literal["equivalent", "not shown", "different"]
+    inputs: Text = ""  # in which of them trainings differ, so that nothing else says anything
 
 
 class NativeEntry(Model):
