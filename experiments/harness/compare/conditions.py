@@ -81,9 +81,9 @@ def _rows(record: Record) -> dict[str, int | None]:
 
 def _loaded_otherwise(before: Record, after: Record) -> str:
     """Say that load() of a user's own page returned other rows, whatever it calls them."""
-    old, new = before.digests, after.digests
-    known = old and new and old.rows and new.rows  # older records have no digest of them
-    return "load() returned different rows" if known and old.rows != new.rows else ""
+    old, new = (each.digests.rows if each.digests else "" for each in (before, after))
+    known = old and new  # older records have no digest of them
+    return "load() returned different rows" if known and old != new else ""
 
 
 def _differing(what: str, a: Mapping[str, object], b: Mapping[str, object]) -> str:
