@@ -82,6 +82,7 @@ class LastResult:
     values: dict[str, list[float | None]]  # the task's headline figures, by implementation
     agree: int
     pairs: int  # that were judged
+    failed: int  # trainings
 
 
 def last_results(folder: Path) -> dict[str, LastResult]:
@@ -129,6 +130,7 @@ def _last(path: Path, results: Results, experiment: str) -> LastResult:
         values=values,
         agree=verdicts.count("agree"),
         pairs=len(verdicts),
+        failed=sum(not cell.ok for cell in cells),
     )
 
 

@@ -14,7 +14,7 @@ from experiments.harness.plan import plan
 from experiments.harness.request import Request
 from experiments.registry import EXPERIMENTS
 
-from ..stored_runs import correct_but, store_run, training
+from ..stored_runs import correct_but, failed, store_run, training
 
 IMPLEMENTATIONS = ["scratch", "keras", "pytorch", "python", "keras-jax", "keras-torch"]
 COMMANDS = ["list", "run", "report", "compare", "bench", "certify", "diverge", "runs", "runs rm"]
@@ -197,7 +197,12 @@ def test_list_shows_the_last_results_of_each_experiment(call, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     keras = {"implementation": "keras"}
     store_run(tmp_path / "runs" / "old", training(correct_but(0)), training(experiment="xor"))
-    store_run(tmp_path / "runs" / "new", training(correct_but(1, 2)), training(**keras))
+    store_run(
+        tmp_path / "runs" / "new",
+        training(correct_but(1, 2)),
+        training(**keras),
+        failed(implementation="pytorch"),
+    )
     for path in (tmp_path / "runs" / "old").rglob("*"):
         os.utime(path, (0, 0))
     (tmp_path / "runs" / "broken" / "cells").mkdir(parents=True)
@@ -210,8 +215,18 @@ def test_list_shows_the_last_results_of_each_experiment(call, tmp_path, monkeypa
     assert (last["xor"]["run"], last["xor"]["date"]) == ("runs/old", "1970-01-01")
     assert last["mnist"] is None
     shown = " ".join(call("list").out.split())
-    assert "stand-in, 3 epochs: test accuracy 0.9980..1.0000, 0 of 1 pair agrees" in shown
+    assert (
+        "stand-in, 3 epochs: test accuracy 0.9980..1.0000, 0 of 1 pair agrees, 1 training failed"
+        in shown
+    )
     assert "not run here yet" in shown
+
+
+def test_no_name_in_a_record_is_a_line_of_its_own_in_a_log(call, tmp_path, without_report):
+    store_run(tmp_path / "run", training(data={"name": "::error::a\n::error::b"}))
+    shown = call("report", tmp_path / "run").out
+    assert r"\x3a:error::a\n::error::b, stand-in" in shown
+    assert not [line for line in shown.splitlines() if line.lstrip().startswith("::")]
 
 
 def test_run_quietly_shows_the_sum_and_nothing_else(call, tmp_path):
