@@ -49,7 +49,8 @@ def train(
     """
     check_limits(jobs, timeout)
     with _told_what_is_kept():
-        planned.store.create((cell.key for cell in planned.heads), planned.command)
+        keys = (cell.key for cell in planned.heads)
+        planned.store.create(keys, planned.command, trains=bool(missing))
         if missing:  # until they are trained, no file says that the run has passed
             planned.store.remove_results()
     names = [experiment.name for experiment in planned.experiments]

@@ -106,20 +106,22 @@ class Store:
                 f"{self.folder}: cannot be written to ({error.strerror}); {ELSEWHERE}"
             ) from error
 
-    def create(self, keys: Iterable[str] = (), command: str = "") -> None:
+    def create(self, keys: Iterable[str] = (), command: str = "", trains: bool = True) -> None:
         """Make the folder, and add the keys to its plan; RequestError if it cannot be written.
 
-        A command that the plan does not know is added, with the time and the version of lockstep.
-        What killed processes left unfinished is removed; so be `at_work`.
+        The command is added, with the time and the version of lockstep; one that the plan knows
+        gets those of now, if it `trains` anything. What killed processes left unfinished is
+        removed; so be `at_work`.
         """
         self._make()
         self._remove_unfinished()
         known = self.plan()
         planned, asked = dict.fromkeys([*known.cells, *keys]), known.asked
-        if command and command not in [each.command for each in asked]:
+        if command and (trains or printable(command) not in [each.command for each in asked]):
             version = installed_version("lockstep-suite") or "(not installed)"
             date = datetime.now(UTC).isoformat(timespec="minutes")
-            asked = [*asked, Asked(date=date, command=printable(command), version=version)]
+            new = Asked(date=date, command=printable(command), version=version)
+            asked = [*(each for each in asked if each.command != new.command), new]
         write_atomically(self.folder / "plan.json", to_json(Plan(cells=[*planned], asked=asked)))
 
     def plan(self) -> Plan:
