@@ -10,11 +10,12 @@ which sum in different orders, were at most six such roundings apart: on every e
 every scale, in float64 and float32.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from frameworks.adapter import Adapter
+if TYPE_CHECKING:
+    from frameworks.adapter import Adapter
 
 __all__ = ["Check", "checks_of", "numbers", "tokens"]
 
@@ -63,7 +64,7 @@ def tokens(shape: tuple[int, ...], dtype: str, count: int = 2) -> np.ndarray:
     return np.random.default_rng(0).integers(count, size=(4, *shape)).astype(dtype)
 
 
-def checks_of(adapter: Adapter, rows: list[np.ndarray]) -> dict[int, Check]:
+def checks_of(adapter: "Adapter", rows: list[np.ndarray]) -> dict[int, Check]:
     """Return the checks of an adapter's networks, by their numbers, and round its weights.
 
     `rows` are tried in turn on the first network, which has to take some of them: what it raises is
@@ -85,7 +86,7 @@ def checks_of(adapter: Adapter, rows: list[np.ndarray]) -> dict[int, Check]:
     return {i: _check(*pair, _outputs(adapter, pair[0], i)) for i, pair in answered.items()}
 
 
-def _outputs(adapter: Adapter, rows: np.ndarray, network: int) -> np.ndarray:
+def _outputs(adapter: "Adapter", rows: np.ndarray, network: int) -> np.ndarray:
     with np.errstate(all="ignore"):  # large rows may overflow
         return adapter.outputs(rows, network)
 
