@@ -71,6 +71,8 @@ class Dataset:
         for field in ("name", "source", "sha256", "origin", "note"):
             if not isinstance(value := getattr(self, field), str):
                 raise DataError(f"{field} of a data set: expected text, found {value!r}")
+        if len(self.name.splitlines()) > 1:  # a log would show it as lines of its own
+            raise DataError(f"name of a data set: expected a line, found {self.name!r}")
         if self.source not in get_args(Source):
             raise DataError(
                 f"{self.name}: expected the source real or stand-in, found {self.source!r}"

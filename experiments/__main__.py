@@ -1,12 +1,12 @@
-"""`python -m experiments`, and the command `lockstep`."""
+"""`python -m experiments`, and the command `lockstep`.
+
+Only what takes signals is imported before it does: until then, one ends the process unheard.
+"""
 
 import os
 import sys
-from importlib.util import find_spec
-from pathlib import Path
 
-from experiments.harness import interruption, output
-from experiments.harness.supervision import supervised
+from experiments.harness import interruption
 
 __all__ = ["main"]
 
@@ -14,8 +14,24 @@ _OURS = ("datasets", "frameworks", "scratch")
 
 
 def main() -> int:
-    """Run the command line, in a process of its own if it executes a user's page."""
-    interruption.watch()
+    """Run the command line, in a process of its own if it executes a user's page.
+
+    A signal before the end, whatever it comes upon, gives 130; after it, the code that is settled.
+    """
+    try:
+        interruption.watch()
+        code = _supervised()
+        interruption.settle(code)
+    except KeyboardInterrupt:
+        code = 130
+        interruption.settle(code)
+    return code
+
+
+def _supervised() -> int:
+    from experiments.harness import output
+    from experiments.harness.supervision import supervised
+
     output.make_tolerant()
     pages = [argument for argument in sys.argv[1:] if argument.endswith(".py")]
     return supervised(_command, pages[0]) if pages else _command()
@@ -23,11 +39,10 @@ def main() -> int:
 
 def _command() -> int:
     """Run the command line; a reader of its output may close the pipe, as `head` does."""
-    try:
-        code = _run()
-        sys.stdout.flush()
-    except KeyboardInterrupt:  # before anything is kept, or after the end
-        return 130
+    from experiments.harness import output
+
+    code = _run()
+    sys.stdout.flush()
     if lost := output.lost():
         return _fail(lost)
     return code
@@ -53,6 +68,9 @@ def _run() -> int:
 
 def _hidden_by(name: str) -> str:
     """Return where another package of this name is found before ours; empty if none is."""
+    from importlib.util import find_spec
+    from pathlib import Path
+
     ours, found = Path(__file__).resolve().parents[1], find_spec(name)
     if found is None or found.origin is None:
         return str(list(found.submodule_search_locations or ())) if found else "no folder"

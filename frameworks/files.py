@@ -67,13 +67,12 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file of a run by `write_whole`; CannotWrite with the remedy if that fails."""
+    """Write a file by `write_whole`; CannotWrite with the remedy if that fails."""
     try:
         write_whole(path, content)
     except OSError as error:
         raise CannotWrite(
-            f"{path}: cannot be written ({error.strerror}); finished trainings are kept: "
-            "fix this, then repeat the command"
+            f"{path}: cannot be written ({error.strerror}); fix this, then repeat the command"
         ) from error
 
 

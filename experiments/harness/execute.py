@@ -1,7 +1,7 @@
 """One run, from its plan to its results: train what is missing, and build what is shown."""
 
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from itertools import chain
 from numbers import Integral, Real
 
@@ -17,6 +17,7 @@ from experiments.harness.workers.place import Heads, Place, Progress
 from experiments.harness.workers.runner import Runner
 from frameworks.agreement.variants import nudges
 from frameworks.errors import RequestError
+from frameworks.files import CannotWrite
 
 __all__ = ["TIMEOUT", "check_limits", "rebuild", "train", "write"]
 
@@ -52,9 +53,11 @@ def train(
     the run's folder.
     """
     check_limits(jobs, timeout)
-    planned.store.create((cell.key for cell in planned.heads), planned.command)
-    if missing:  # until they are trained, no file says that the run has passed
-        planned.store.remove_results()
+    with _told_what_is_kept():
+        keys = (cell.key for cell in planned.heads)
+        planned.store.create(keys, planned.command, trains=bool(missing))
+        if missing:  # until they are trained, no file says that the run has passed
+            planned.store.remove_results()
     names = [experiment.name for experiment in planned.experiments]
     unfinished = _Unfinished(planned, missing, margin)
     for name in names:
@@ -66,10 +69,20 @@ def train(
         threads = next(iter(planned.heads)).threads
         place = LocalProcesses(planned.store, jobs, threads, timeout, progress)
     runner = Runner(planned.store, place, progress)
-    with closing(runner.run(dict(unfinished.missing), unfinished.then)) as cells:
+    cells = runner.run(dict(unfinished.missing), unfinished.then)
+    with _told_what_is_kept(), closing(cells):
         for _ in chain([None], cells):
             while names and names[0] in unfinished.results:
                 yield unfinished.results[names.pop(0)]
+
+
+@contextmanager
+def _told_what_is_kept() -> Iterator[None]:
+    """Say of a file that cannot be written that no training is lost."""
+    try:
+        yield
+    except CannotWrite as error:
+        raise CannotWrite(f"{error}; finished trainings are kept") from error
 
 
 class _Unfinished:
@@ -128,7 +141,8 @@ def rebuild(
     `known` are results of its experiments that need not be built again.
     """
     results = build_results(store, margin, known=known)
-    write(store, results, data_dir)
+    with _told_what_is_kept():
+        write(store, results, data_dir)
     return results
 
 

@@ -5,6 +5,8 @@ and an extension module may take any exception for bad input and raise its own.
 """
 
 import _thread
+import atexit
+import os
 import signal
 import sys
 import threading
@@ -12,7 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["interruptible", "time_limit", "watch"]
+__all__ = ["interruptible", "nothing_within", "settle", "time_limit", "watch"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _asked = threading.Event()  # to stop
 
@@ -23,6 +27,24 @@ def watch() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, by nohup
         signal.signal(signal.SIGINT, _interrupt)
     sys.unraisablehook = _interrupt_again
+    atexit.register(_ignore)  # the first to be registered, and so the last to be called
+
+
+def settle(code: int) -> None:
+    """Let a signal end the process with this exit code: all that is left to do is to end."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: os._exit(code))
+    # CPython takes a KeyboardInterrupt in `exec` for unhandled until the next text is evaluated,
+    # and would end by SIGINT.
+    eval("0")
+
+
+def _ignore() -> None:
+    """Ignore both signals: what the interpreter then does is short, and it hears no handler."""
+    sys.stdout.flush()  # it may wait for a reader, and still be ended
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _interrupt(*_: Any) -> None:
@@ -48,6 +70,11 @@ def interruptible() -> Iterator[None]:
         raise
 
 
+def nothing_within(seconds: float) -> str:
+    """Say that what has a time limit, a training's epoch for example, has exceeded it."""
+    return f"nothing was finished within {seconds:g} s; --timeout sets how long to wait"
+
+
 @contextmanager
 def time_limit(seconds: float) -> Iterator[Callable[[], None]]:
     """Raise TimeoutError, here, when the function that it yields is not called for so long.
@@ -65,9 +92,7 @@ def time_limit(seconds: float) -> Iterator[Callable[[], None]]:
         nonlocal silent
         silent += 1
         if silent >= seconds:
-            raise TimeoutError(
-                f"nothing was finished within {seconds:g} s; --timeout sets how long to wait"
-            )
+            raise TimeoutError(nothing_within(seconds))
 
     def heard() -> None:
         nonlocal silent

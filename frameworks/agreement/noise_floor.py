@@ -17,16 +17,21 @@ from frameworks.agreement.distances import Outcome, measure
 from frameworks.agreement.limits import Limits
 from frameworks.errors import RequestError
 
-__all__ = ["TRAININGS", "NoiseFloor", "check_floor", "measure_floor"]
+__all__ = ["MOST_TRAININGS", "TRAININGS", "NoiseFloor", "check_floor", "measure_floor"]
 
 TRAININGS = 5  # nudged trainings, by default
+MOST_TRAININGS = 1_000  # whose pairs, half a million, are all measured
 
 
 def check_floor(count: int) -> None:
-    """Raise RequestError for a single nudged training, which has no distance to another."""
-    if not isinstance(count, Integral) or count < 0 or count == 1:
+    """Raise RequestError for a single nudged training, which has no distance to another.
+
+    Likewise for fewer than none, and for more than anybody can wait for.
+    """
+    if not isinstance(count, Integral) or (count != 0 and not 2 <= count <= MOST_TRAININGS):
         raise RequestError(
-            f"--floor must be 0, or at least 2, since a distance needs two trainings; got {count!r}"
+            f"--floor must be 0, or at least 2, since a distance needs two trainings, and at most "
+            f"{MOST_TRAININGS:,}; got {count!r}"
         )
 
 

@@ -15,6 +15,7 @@ y = np.array([0, 1, 1])
     [
         ({"X_train": X.astype(np.float32)}, "training rows: .*float64 features, found float32"),
         ({"X_test": np.asfortranarray(X)}, "test rows: expected C-contiguous"),
+        ({"name": "two\nlines"}, r"name of a data set: expected a line, found 'two\\nlines'"),
         ({"y_train": y.astype(np.int32)}, "int64 labels, found int32"),
         ({"X_train": np.zeros((3, 3))}, r"features \(n, 2\), found \(3, 3\)"),
         ({"X_train": np.zeros((3, 5, 2))}, r"features \(n, 2\), found \(3, 5, 2\)"),

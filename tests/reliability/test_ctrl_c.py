@@ -104,9 +104,8 @@ except BaseException:
 """
 
 
-@pytest.mark.parametrize("happens", [LOST, RENAMED], ids=["finalizer", "other exception"])
-def test_a_signal_inside_a_library_is_not_lost(happens, tmp_path):
-    """Python ignores what is raised in a finalizer; an extension may raise what it likes."""
+def lockstep_run(cwd: Path, happens: str) -> subprocess.CompletedProcess:
+    """Run `lockstep run xor`, in which something else happens than a training."""
     code = f"""
         import signal, sys, time
         from experiments.__main__ import main
@@ -114,15 +113,60 @@ def test_a_signal_inside_a_library_is_not_lost(happens, tmp_path):
 
         def stopped(*_):
             exec({happens!r})
+            return 1
 
         session.run = stopped
         sys.argv = ["lockstep", "run", "xor"]
         sys.exit(main())
     """
-    command = [sys.executable, "-c", dedent(code)]
-    done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+    (cwd / "program.py").write_text(dedent(code))
+    command = [sys.executable, "-m", "program"]
+    return subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("happens", [LOST, RENAMED], ids=["finalizer", "other exception"])
+def test_a_signal_inside_a_library_is_not_lost(happens, tmp_path):
+    """Python ignores what is raised in a finalizer; an extension may raise what it likes."""
+    done = lockstep_run(tmp_path, happens)
     said = "\nstopped; repeat with: lockstep run xor\n"
     assert (done.returncode, done.stderr) == (130, said)
+
+
+def test_an_interrupt_inside_exec_leaves_the_exit_code(tmp_path):
+    """Python ends a module's process by SIGINT if one came inside `exec`, caught or not."""
+    code = """
+        import sys
+        from experiments.harness.interruption import settle
+
+        try:
+            exec("raise KeyboardInterrupt")
+        except KeyboardInterrupt:
+            settle(130)
+        sys.exit(130)
+    """
+    (tmp_path / "program.py").write_text(dedent(code))
+    command = [sys.executable, "-m", "program"]
+    assert subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT).returncode == 130
+
+
+AT_EXIT = """
+import atexit
+atexit.register(signal.raise_signal, signal.SIGTERM)
+"""
+
+IN_TEARDOWN = """
+class Finalized:
+    def __del__(self, send=signal.raise_signal, number=signal.SIGTERM):
+        send(number)
+
+sys.kept = Finalized()
+"""
+
+
+@pytest.mark.parametrize("happens", [AT_EXIT, IN_TEARDOWN], ids=["at exit", "in teardown"])
+def test_a_signal_after_the_end_does_not_change_the_exit_code(happens, tmp_path):
+    done = lockstep_run(tmp_path, happens)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def children(process: int) -> list[int]:

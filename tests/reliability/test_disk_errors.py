@@ -25,7 +25,7 @@ def assert_one_error(cwd: Path, file: str, reason: str) -> None:
     assert "Traceback" not in said
     (line,) = [line for line in said.splitlines() if "error: " in line]
     place = Path("run") / ("cells" if "-" in file else "") / file
-    rest = "finished trainings are kept: fix this, then repeat the command"
+    rest = "fix this, then repeat the command; finished trainings are kept"
     assert line == f"error: {place}: cannot be written ({reason}); {rest}"
 
 
@@ -81,7 +81,8 @@ def test_a_disk_that_is_full_ends_the_command_with_one_sentence(tmp_path):
         pytest.skip("may not mount a small disk")
     assert done.returncode == 2, done
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert "cannot be written (No space left on device); finished trainings are kept" in line
+    assert "cannot be written (No space left on device); fix this, then repeat the comm" in line
+    assert line.endswith("; finished trainings are kept")
     assert "failed" not in done.stderr  # no other training was tried
     assert 0 < done.stderr.count("-scratch.json") < 18  # some were finished, and are kept
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from experiments import __main__ as program
+from experiments.harness import interruption, output
 from experiments.harness.records.lock import hold
 from experiments.harness.records.store import Store
 
@@ -108,9 +109,10 @@ def test_2_no_thread_can_be_started(here, command, monkeypatch):
 def test_130_it_was_interrupted(monkeypatch):
     monkeypatch.setattr("sys.argv", ["lockstep"])  # pytest's own may name a file like a page
     monkeypatch.setattr(program, "_run", lambda: signal.raise_signal(signal.SIGINT))
-    monkeypatch.setattr(program.output, "make_tolerant", lambda: None)
-    monkeypatch.setattr(program.interruption, "watch", lambda: None)
-    assert program.main() == 130
+    monkeypatch.setattr(output, "make_tolerant", lambda: None)
+    monkeypatch.setattr(interruption, "watch", lambda: None)
+    monkeypatch.setattr(interruption, "settle", (settled := []).append)
+    assert (program.main(), settled) == (130, [130])
 
 
 # Output: the exit code is the verdict's, if what was to be shown could be.

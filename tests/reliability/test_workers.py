@@ -58,7 +58,7 @@ def test_a_hang_is_ended_and_a_worker_that_dies_in_waiting_is_replaced(
     hang = sabotage(f"{PYTHON}.safetensors", "open", "hang")
     code = commands.run(tmp_path, *RUN, "--timeout", "5", meanwhile=kill_the_other, **hang)
     assert code == 1
-    reason = "no epoch was finished within 5 s; --timeout sets how long to wait"
+    reason = "nothing was finished within 5 s; --timeout sets how long to wait"
     assert errors(tmp_path) == dict.fromkeys(CELLS) | {PYTHON: reason}
     assert commands.run(tmp_path, *RUN) == 0
     assert "5 of 6 trainings are in run" in (tmp_path / "log").read_text()

@@ -41,12 +41,15 @@ class Measured:
     limit: list[float] = field(default_factory=list)  # operations a second of a matrix product
 
 
-def measure(measured: Measured, cells: Cells, rounds: int, advance: Advance) -> Measured:
+def measure(
+    measured: Measured, cells: Cells, rounds: int, advance: Advance, timeout: float
+) -> Measured:
     """Time each cell `rounds` times; a first round, in which all warm up, is kept apart.
 
-    Raises RequestError if one cannot be timed, or trained to another loss than the reference.
+    Raises RequestError if one cannot be timed, or not within `timeout` seconds, or trained to
+    another loss than the reference.
     """
-    bench, total = _Bench(measured, cells), len(cells) * (rounds + 1)
+    bench, total = _Bench(measured, cells, timeout), len(cells) * (rounds + 1)
     try:
         for turn in range(rounds + 1):
             measured.limit.append(bench.limit())
@@ -68,8 +71,8 @@ def measure(measured: Measured, cells: Cells, rounds: int, advance: Advance) -> 
 class _Bench:
     """A worker for each family of variants, and the losses that all are held against."""
 
-    def __init__(self, measured: Measured, cells: Cells) -> None:
-        self._measured, self._cells = measured, cells
+    def __init__(self, measured: Measured, cells: Cells, timeout: float) -> None:
+        self._measured, self._cells, self._timeout = measured, cells, timeout
         self._workers: dict[str, Worker] = {}
         self._references: dict[tuple[bool, str], tuple[str, float]] = {}
         self._same_in_float64: set[str] = set()
@@ -140,6 +143,6 @@ class _Bench:
             name, threads = variant.backend.name, self._cells[0][1].threads
             self._workers[variant.process] = Worker(name, threads, variant.peer.variables)
         try:
-            return self._workers[variant.process].run(job)
+            return self._workers[variant.process].run(job, timeout=self._timeout)
         except CellFailed as error:
             raise RequestError(f"{self._measured.experiment}, {variant.name}: {error}") from error

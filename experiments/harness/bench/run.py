@@ -12,7 +12,9 @@ from experiments.harness.bench.measure import Cells, Measured, measure
 from experiments.harness.bench.tables import headline, markdown, show
 from experiments.harness.bench.timing import size
 from experiments.harness.bench.variants import choose_variants
+from experiments.harness.execute import check_limits
 from experiments.harness.experiment import Experiment
+from experiments.harness.interruption import time_limit
 from experiments.harness.page_code import named
 from experiments.harness.plan import first_cell
 from experiments.harness.records.environment import environment
@@ -23,7 +25,7 @@ from frameworks.errors import RequestError
 from frameworks.program import Program
 from frameworks.spec import Spec
 
-__all__ = ["SCHEMA", "default_steps", "prepare", "run"]
+__all__ = ["SCHEMA", "Form", "default_steps", "prepare", "run"]
 
 Form = Literal["table", "markdown", "json"]
 
@@ -32,16 +34,17 @@ _OPERATIONS = 1.5e10  # of the timed steps, where their number was not given
 _UNCOUNTED_STEPS = 200  # the same, where operations cannot be counted
 
 
-def run(request: Request, steps: int | None, rounds: int, form: Form) -> None:
+def run(request: Request, steps: int | None, rounds: int, form: Form, timeout: float) -> None:
     """Time what is asked for, and print each experiment as soon as it is done; JSON at the end.
 
-    `steps`: of each experiment, or None for its own number.
-    Raises RequestError if something cannot be timed.
+    `steps`: of each experiment, or None for its own number. `timeout`: seconds for one timing.
+    Raises RequestError if something cannot be timed, and TimeoutError for a page that hangs.
     """
+    check_limits(1, timeout)
     done: list[Measured] = []
     title = f"{request.dtype}, {request.threads} thread(s), {rounds} rounds: median (min .. max)"
     try:
-        for measured in _measure(request, steps, rounds):
+        for measured in _measure(request, steps, rounds, timeout):
             done.append(measured)
             if form == "table":
                 show(make_console(), measured, title)
@@ -52,14 +55,19 @@ def run(request: Request, steps: int | None, rounds: int, form: Form) -> None:
             print(json.dumps(_report(request, rounds, done)))
 
 
-def _measure(request: Request, steps: int | None, rounds: int) -> Iterator[Measured]:
+def _measure(
+    request: Request, steps: int | None, rounds: int, timeout: float
+) -> Iterator[Measured]:
     names = dict.fromkeys(request.experiments)
-    experiments = [find_experiment(name) for name in names or EXPERIMENTS]
-    asked = [each for each in experiments if names or each.benchmarked]
-    prepared = [prepare(request, steps, each) for each in asked]
+    prepared = []
+    with time_limit(timeout) as heard:  # a user's page, its load() and its builders may loop
+        for experiment in [find_experiment(name) for name in names or EXPERIMENTS]:
+            if names or experiment.benchmarked:
+                prepared.append(prepare(request, steps, experiment))
+                heard()
     with progress_bar() as bar:
         for measured, cells in prepared:
-            yield measure(measured, cells, rounds, bar)
+            yield measure(measured, cells, rounds, bar, timeout)
 
 
 def prepare(request: Request, steps: int | None, experiment: Experiment) -> tuple[Measured, Cells]:

@@ -25,12 +25,23 @@ def bench(
     dtype: Dtype = "float64",
     steps: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Steps to time. Default: 1,000, or fewer long ones."),
+        typer.Option(
+            min=1,
+            max=1_000_000,
+            metavar="N",
+            help="Steps to time. Default: 1,000, or fewer long ones.",
+        ),
     ] = None,
     rounds: Annotated[
         int, typer.Option(min=1, metavar="N", help="How often each is timed, in turn.")
     ] = 5,
     threads: Threads = 1,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            min=1, metavar="SECONDS", help="Stop if one timing, compiling included, takes longer."
+        ),
+    ] = 3_600,
     data: Data = "auto",
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -53,7 +64,7 @@ def bench(
 
     lockstep bench --markdown > speed.md
     """
-    from experiments.harness.bench.run import run
+    from experiments.harness.bench.run import Form, run
     from experiments.harness.request import Request
     from frameworks.errors import RequestError
 
@@ -67,4 +78,5 @@ def bench(
         data_dir=data_dir,
         threads=threads,
     )
-    run(request, steps, rounds, "json" if as_json else "markdown" if as_markdown else "table")
+    form: Form = "json" if as_json else "markdown" if as_markdown else "table"
+    run(request, steps, rounds, form, timeout)

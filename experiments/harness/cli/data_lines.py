@@ -24,7 +24,7 @@ def data_lines(used: Sequence[DataUsed], policy: Policy, width: int = 80) -> Ite
         yield fill(rows, width, subsequent_indent="  ", break_long_words=False)
     for each in used:
         if each.source == "real" and not each.canonical:
-            yield each.note
+            yield " ".join(each.note.splitlines())  # it may name a folder
     if invented and policy == "auto":
         yield from _about_stand_ins(invented, width)
 

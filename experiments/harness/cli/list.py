@@ -78,8 +78,9 @@ def _in_words(last: "LastResult") -> str:
     values = [value for each in last.values.values() for value in each]
     reached = f"{metric.title} {spread(values, metric.form)}" if values else "every training failed"
     pairs = f", {last.agree:,} of {agreeing(last.pairs)}" if last.pairs else ""
+    failed = f", {counted(last.failed, 'training')} failed" if values and last.failed else ""
     data = "stand-in" if last.source == "stand-in" else f"{last.source} data"
-    return f"{last.date}, {data}, {counted(last.epochs, 'epoch')}: {reached}{pairs}"
+    return f"{last.date}, {data}, {counted(last.epochs, 'epoch')}: {reached}{pairs}{failed}"
 
 
 def _as_json(experiment: Experiment, last: "LastResult | None") -> dict[str, Any]:

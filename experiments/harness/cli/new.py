@@ -40,6 +40,10 @@ def new(
             page.write(text)
     except FileExistsError:
         raise RequestError(f"{path}: is there already; choose another name") from None
+    except OSError as error:
+        if error.filename is None:  # it was begun
+            path.unlink(missing_ok=True)
+        raise RequestError(f"{path}: cannot be written ({error.strerror})") from None
     shown = path if path.is_absolute() else f"./{path}"
     print(printable(f"{path}: an experiment with three builders; train it with"))
     print(printable(f"lockstep run {shlex.quote(str(shown))}"))

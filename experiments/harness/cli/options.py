@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from datasets import Policy
+from frameworks.agreement.noise_floor import MOST_TRAININGS
 
 __all__ = [
     *("AsJson", "Data", "DataDir", "Dtype", "Epochs", "Experiments", "Floor", "Limit", "Margin"),
@@ -46,6 +47,7 @@ Floor = Annotated[
     int,
     typer.Option(
         min=0,
+        max=MOST_TRAININGS,
         metavar="N",
         help="How many nudged trainings the limit is measured with; 0: no limit, and no verdict.",
     ),

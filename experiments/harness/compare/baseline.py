@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from experiments.harness.records.agreement import Finished
 from experiments.harness.records.models import (
@@ -22,14 +22,15 @@ from experiments.harness.records.models import (
     Results,
 )
 from experiments.harness.records.models.fields import Many, Whole
-from experiments.harness.records.reading import read
+from experiments.harness.records.reading import first_problem, read
 from experiments.harness.records.store import to_json
 from frameworks.errors import RequestError
 from frameworks.files import write_atomically
 
-__all__ = ["BaselineRecord", "at_epochs", "epochs_of", "is_baseline", "read_baseline"]
+__all__ = ["AGAIN", "BaselineRecord", "at_epochs", "epochs_of", "is_baseline", "read_baseline"]
 __all__ += ["write_baseline"]
 
+AGAIN = "write it again from its run"
 _KIND = "baseline"
 _BEGINS = re.compile(rb'"kind"\s*:\s*"baseline"')  # also where a formatter has rewritten it
 _LEFT_OUT = {"environment", "fingerprint", "schema", "seconds", "missing"}
@@ -98,16 +99,16 @@ def write_baseline(results: Results, path: Path) -> int:
 
 def read_baseline(path: Path) -> Results:
     """Return what a baseline says, as results; RequestError if it is damaged."""
-    stored = read(path, Baseline)
+    stored = read(path, Baseline, AGAIN)
     around = {"environment": stored.environment.model_dump(), "fingerprint": ""}
-    try:
-        cells = [
-            BaselineRecord.model_validate_json(json.dumps(each | around))
-            for each in stored.trainings
-        ]
-    except ValueError as error:
-        first = str(error).splitlines()[:3]
-        raise RequestError(f"{path}: is no baseline any more ({' '.join(first)})") from error
+    cells = []
+    for i, training in enumerate(stored.trainings):
+        whole = training | around
+        try:
+            cells.append(BaselineRecord.model_validate_json(json.dumps(whole)))
+        except ValidationError as error:
+            problem = f"trainings[{i}]: {first_problem(error, whole)}"
+            raise RequestError(f"{path}: {problem}; {AGAIN}") from error
     results = Results(environment=stored.environment, cells=[], agreement=stored.pairs)
     return results.model_copy(update={"cells": cells})  # which would be checked as whole records
 

@@ -21,6 +21,7 @@ def why_not(before: Record, after: Record) -> str:
         _differing("different tasks", {"task": before.task}, {"task": after.task})
         or _differing("different specs", before.spec.items(), after.spec.items())
         or _differing("different rows", _rows(before), _rows(after))
+        or _loaded_otherwise(before, after)
         or _drawn_otherwise(before, after)
     )
 
@@ -76,6 +77,13 @@ def _rows(record: Record) -> dict[str, int | None]:
     if record.test is None:
         return {"limit": record.limit}
     return {"limit": record.limit, "n_train": record.n_train, "n_test": record.test.n}
+
+
+def _loaded_otherwise(before: Record, after: Record) -> str:
+    """Say that load() of a user's own page returned other rows, whatever it calls them."""
+    old, new = (each.digests.rows if each.digests else "" for each in (before, after))
+    known = old and new  # older records have no digest of them
+    return "load() returned different rows" if known and old != new else ""
 
 
 def _differing(what: str, a: Mapping[str, object], b: Mapping[str, object]) -> str:

@@ -8,7 +8,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from experiments.harness.compare.baseline import is_baseline, read_baseline
+from experiments.harness.compare.baseline import AGAIN, is_baseline, read_baseline
 from experiments.harness.compare.schema import PairName, TrainingName
 from experiments.harness.records.agreement import grouping
 from experiments.harness.records.arrays import Arrays
@@ -26,7 +26,6 @@ from frameworks.errors import RequestError
 
 __all__ = ["StoredRun"]
 
-_AGAIN = "write it again from its run"
 _NAME = "name a run's folder, its results.json or a baseline"
 
 
@@ -104,9 +103,9 @@ def _checked(results: Results, path: Path) -> Results:
     wrong |= {which: "holds, without both trainings," for which in found.keys() - wanted}
     wrong |= {which: "holds more than once" for which, count in found.items() if count > 1}
     if again:
-        raise RequestError(f"{path}: was altered: it holds {again[0]} twice; {_AGAIN}")
+        raise RequestError(f"{path}: was altered: it holds {again[0]} twice; {AGAIN}")
     if wrong:
         which = ((experiment, _, label, seed), pair) = min(wrong)
         named = " ".join(filter(None, [experiment, " and ".join(pair), label, str(seed)]))
-        raise RequestError(f"{path}: was altered: it {wrong[which]} {named}; {_AGAIN}")
+        raise RequestError(f"{path}: was altered: it {wrong[which]} {named}; {AGAIN}")
     return results

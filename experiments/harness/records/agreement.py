@@ -15,7 +15,7 @@ from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
 from frameworks.agreement.variants import KERAS_SIGMOID
 from frameworks.agreement.verdict import judge
 
-__all__ = ["Finished", "compare_all", "different_inputs", "grouping"]
+__all__ = ["Finished", "compare_all", "different_conditions", "different_inputs", "grouping"]
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,16 @@ def _explanation(a: Finished, b: Finished, limits: Limits, beside: list[Finished
 
 def different_inputs(a: Record, b: Record) -> str:
     """Say in which input two records differ, or return an empty string."""
+    names = {
+        "initial_weights": "initial weights",
+        "batch_order": "batch orders",
+        "draws": "random draws",
+    }
+    return different_conditions(a, b) or _different_digests(a, b, names)
+
+
+def different_conditions(a: Record, b: Record) -> str:
+    """Say in what two records differ that also native trainings share, or return ""."""
     if a.data != b.data:
         return "the data differ"
     if a.spec != b.spec:
@@ -142,14 +152,12 @@ def different_inputs(a: Record, b: Record) -> str:
         return "the source code differs: one was trained before it was changed"
     if a.threads != b.threads:
         return f"the numbers of threads differ: {a.threads}, and {b.threads}"
+    return _different_digests(a, b, {"rows": "rows that load() returned"})
+
+
+def _different_digests(a: Record, b: Record, names: dict[str, str]) -> str:
     assert a.digests is not None
     assert b.digests is not None
-    names = {
-        "rows": "rows that load() returned",
-        "initial_weights": "initial weights",
-        "batch_order": "batch orders",
-        "draws": "random draws",
-    }
     for name, words in names.items():
         if getattr(a.digests, name) != getattr(b.digests, name):
             return f"the {words} differ"

@@ -13,23 +13,22 @@ from filelock import FileLock, Timeout
 
 from frameworks.errors import RequestError
 
-__all__ = ["LOCK", "hold", "only_writer", "remove_left_locks"]
+__all__ = ["ELSEWHERE", "LOCK", "hold", "only_writer", "remove_left_locks"]
 
 LOCK = ".lock"  # the name of the file in a run's folder
+ELSEWHERE = "choose another --out"  # the remedy of a command that trains
 _PATIENCE = 60.0  # seconds for another process to write the same record, which takes milliseconds
 
 
 @contextmanager
-def hold(folder: Path) -> Iterator[None]:
+def hold(folder: Path, remedy: str = "") -> Iterator[None]:
     """Be the only command at work in a run's folder, which exists.
 
-    RequestError if another one is, or if the folder's file system knows no locks.
+    RequestError if another one is, or if the folder's file system knows no locks: `remedy` helps in
+    both cases.
     """
-    with _locked(
-        folder / LOCK,
-        0,
-        f"{folder}: another command is at work there; wait until it ends, or choose another --out",
-    ):
+    wait = f"wait until it ends, or {remedy}" if remedy else "wait until it ends"
+    with _locked(folder / LOCK, 0, f"{folder}: another command is at work there; {wait}", remedy):
         yield
 
 
@@ -37,7 +36,8 @@ def hold(folder: Path) -> Iterator[None]:
 def only_writer(cells: Path, key: str) -> Iterator[None]:
     """Be the only one who writes a record: the worker of a killed command may have lived on."""
     path = cells / f".{key}{LOCK}"
-    with _locked(path, _PATIENCE, f"{path}: another process does not stop writing; end it"):
+    taken = f"{path}: another process does not stop writing; end it"
+    with _locked(path, _PATIENCE, taken, ELSEWHERE):
         yield
 
 
@@ -56,16 +56,15 @@ def _lock(path: Path, timeout: float) -> FileLock:
 
 
 @contextmanager
-def _locked(path: Path, timeout: float, taken: str) -> Iterator[None]:
+def _locked(path: Path, timeout: float, taken: str, remedy: str) -> Iterator[None]:
     lock = _lock(path, timeout)
     try:
         lock.acquire()
     except Timeout:
         raise RequestError(taken) from None
     except OSError as error:
-        raise RequestError(
-            f"{path}: cannot be locked ({error.strerror}); choose another --out"
-        ) from error
+        problem = f"{path}: cannot be locked ({error.strerror})"
+        raise RequestError(f"{problem}; {remedy}" if remedy else problem) from error
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations, groupby
 from numbers import Real
 
+from experiments.harness.records.agreement import different_conditions
 from experiments.harness.records.models import NativeEntry, NativePair, Record
 from frameworks.agreement.equivalence import compare_means
 from frameworks.errors import RequestError
@@ -38,7 +39,7 @@ def compare_native(cells: list[Record], margin: float | None = None) -> list[Nat
 
 
 def different(entry: NativeEntry) -> Iterator[str]:
-    """Yield a line for each pair whose figures are shown to be beyond the margin.
+    """Yield a line for each pair of other inputs, or of figures shown to be beyond the margin.
 
     And one for each implementation with trainings whose loss or figure is not finite at the end.
     """
@@ -50,8 +51,10 @@ def different(entry: NativeEntry) -> Iterator[str]:
                 "ended in a loss that is not finite"
             )
     for pair in entry.pairs:
-        if pair.verdict == "different":
-            names = " and ".join(pair.pair)
+        names = " and ".join(pair.pair)
+        if pair.inputs:
+            yield f"{what}, {names}, native: {pair.inputs}"
+        elif pair.verdict == "different":
             apart = "nan" if pair.difference is None else f"{abs(pair.difference):.4f}"
             yield (
                 f"{what}, {names}, native: the mean {entry.metric} differs by {apart}, "
@@ -73,6 +76,7 @@ def _compare(cells: list[Record], margin: float | None) -> NativeEntry:
         for name, mine in runs.items()
     }
     losses = {name: [_last_loss(cell) for cell in mine] for name, mine in runs.items()}
+    pairs = [] if margin is None else _pairs(by_seed, _diverged(figures, losses), margin)
     return NativeEntry(
         experiment=first.experiment,
         dtype=first.dtype,
@@ -84,8 +88,15 @@ def _compare(cells: list[Record], margin: float | None) -> NativeEntry:
         metric=metric,
         accuracies=figures,
         losses=losses,
-        pairs=[] if margin is None else list(_pairs(by_seed, _diverged(figures, losses), margin)),
+        pairs=[_told(runs, each) for each in pairs],
     )
+
+
+def _told(runs: dict[str, list[Record]], pair: NativePair) -> NativePair:
+    """Return a pair; nothing is shown by trainings that differ in their data, for example."""
+    first, *others = [cell for name in pair.pair for cell in runs[name]]
+    inputs = next(filter(None, (different_conditions(first, each) for each in others)), "")
+    return pair.model_copy(update={"verdict": "not shown", "inputs": inputs} if inputs else {})
 
 
 def _figure(cell: Record, metric: str) -> float | None:

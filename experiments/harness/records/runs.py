@@ -30,10 +30,10 @@ def locate(run: Path, folder: Path = RUNS) -> Path:
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Return the runs in a folder, the one that was written to last first."""
+    """Return the runs in a folder, the one that trained last first."""
     paths = folder.iterdir() if is_folder(folder) else ()
     runs = [path for path in paths if is_folder(path / "cells")]
-    return sorted(runs, key=_written, reverse=True)
+    return sorted(runs, key=_latest, reverse=True)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class RunSummary:
     """What `lockstep runs` says of a run."""
 
     name: str
-    date: str  # when it was last written to
+    date: str  # when it last trained
     problem: str | None = None  # why it cannot be read; then nothing else is known
     ok: int | None = None
     failed: int | None = None
@@ -53,7 +53,7 @@ class RunSummary:
 def describe(folder: Path) -> RunSummary:
     """Return what a run holds, or the problem if it cannot be read."""
     name, store = folder.name, Store(folder)
-    date = _moment(_written(folder)).isoformat(timespec="seconds")
+    date = _moment(_trained(folder)).isoformat(timespec="seconds")
     try:
         (records, judges), planned = store.records_and_judges(), store.planned()
     except RequestError as error:
@@ -82,6 +82,7 @@ class LastResult:
     values: dict[str, list[float | None]]  # the task's headline figures, by implementation
     agree: int
     pairs: int  # that were judged
+    failed: int  # trainings
 
 
 def last_results(folder: Path) -> dict[str, LastResult]:
@@ -91,7 +92,7 @@ def last_results(folder: Path) -> dict[str, LastResult]:
     """
     found: dict[str, LastResult] = {}
     paths = folder.glob("*/results.json")
-    for path in sorted(paths, key=_changed, reverse=True):
+    for path in sorted(paths, key=lambda path: _latest(path.parent), reverse=True):
         if _experiments(path.parent) <= found.keys():
             continue  # nothing in it that a newer run has not: spare reading it
         try:
@@ -122,13 +123,14 @@ def _last(path: Path, results: Results, experiment: str) -> LastResult:
             values.setdefault(cell.implementation, []).append(cell.headline)
     return LastResult(
         run=str(path.parent),
-        date=_moment(_changed(path)).date().isoformat(),
+        date=_moment(_trained(path.parent)).date().isoformat(),
         task=cells[0].task,
         source=cells[0].data.source,
         epochs=cells[0].epochs,
         values=values,
         agree=verdicts.count("agree"),
         pairs=len(verdicts),
+        failed=sum(not cell.ok for cell in cells),
     )
 
 
@@ -168,6 +170,23 @@ def _is_ours(path: Path, cells: Path) -> bool:
         return path.suffix in _OF_A_CELL or path.name.startswith(".")
     unfinished = any(path.name.startswith(f".{name}.") for name in _OF_A_RUN)
     return path.name in _OF_A_RUN or unfinished
+
+
+def _latest(folder: Path) -> tuple[float, float]:
+    """Return what runs are ordered by: two of the same minute by their files."""
+    return _trained(folder), _written(folder)
+
+
+def _trained(folder: Path) -> float:
+    """Return when a run last trained, in seconds since 1970, as its plan has it.
+
+    The files of a copy are newer. They decide where no command is known, as of a run from Python.
+    """
+    try:
+        dates = [datetime.fromisoformat(each.date) for each in Store(folder).plan().asked]
+        return max(date.timestamp() for date in dates)
+    except (RequestError, ValueError, OverflowError, OSError):
+        return _written(folder)
 
 
 def _written(folder: Path) -> float:

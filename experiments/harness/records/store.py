@@ -31,7 +31,7 @@ from pydantic import BaseModel
 
 from experiments.harness.records.arrays import Arrays, load_arrays, read_arrays
 from experiments.harness.records.environment import installed_version
-from experiments.harness.records.lock import hold, only_writer, remove_left_locks
+from experiments.harness.records.lock import ELSEWHERE, hold, only_writer, remove_left_locks
 from experiments.harness.records.models import (
     Asked,
     Plan,
@@ -93,7 +93,7 @@ class Store:
             self._make()
         elif not self.cells.is_dir():
             raise self._no_run()
-        with hold(self.folder):
+        with hold(self.folder, ELSEWHERE if make else ""):
             yield
 
     def _make(self) -> None:
@@ -103,23 +103,25 @@ class Store:
                 pass
         except OSError as error:
             raise RequestError(
-                f"{self.folder}: cannot be written to ({error.strerror}); choose another --out"
+                f"{self.folder}: cannot be written to ({error.strerror}); {ELSEWHERE}"
             ) from error
 
-    def create(self, keys: Iterable[str] = (), command: str = "") -> None:
+    def create(self, keys: Iterable[str] = (), command: str = "", trains: bool = True) -> None:
         """Make the folder, and add the keys to its plan; RequestError if it cannot be written.
 
-        A command that the plan does not know is added, with the time and the version of lockstep.
-        What killed processes left unfinished is removed; so be `at_work`.
+        The command is added, with the time and the version of lockstep; one that the plan knows
+        gets those of now, if it `trains` anything. What killed processes left unfinished is
+        removed; so be `at_work`.
         """
         self._make()
         self._remove_unfinished()
         known = self.plan()
         planned, asked = dict.fromkeys([*known.cells, *keys]), known.asked
-        if command and command not in [each.command for each in asked]:
+        if command and (trains or printable(command) not in [each.command for each in asked]):
             version = installed_version("lockstep-suite") or "(not installed)"
             date = datetime.now(UTC).isoformat(timespec="minutes")
-            asked = [*asked, Asked(date=date, command=printable(command), version=version)]
+            new = Asked(date=date, command=printable(command), version=version)
+            asked = [*(each for each in asked if each.command != new.command), new]
         write_atomically(self.folder / "plan.json", to_json(Plan(cells=[*planned], asked=asked)))
 
     def plan(self) -> Plan:
@@ -152,8 +154,7 @@ class Store:
             return False
         if record.ok and stored.fingerprint != record.fingerprint:
             raise RequestError(
-                f"{self.folder}: holds another {record.key} meanwhile, which is kept; "
-                "choose another --out"
+                f"{self.folder}: holds another {record.key} meanwhile, which is kept; {ELSEWHERE}"
             )
         return True
 

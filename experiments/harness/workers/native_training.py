@@ -13,7 +13,7 @@ from experiments.harness.cell import Job
 from experiments.harness.experiment import Experiment
 from experiments.harness.records.arrays import Arrays, digest, digest_by_name
 from experiments.harness.records.models import Digests, Record, Seconds
-from experiments.harness.workers.training import confusion_matrix, finish
+from experiments.harness.workers.training import confusion_matrix, digest_of_rows, finish
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
 from frameworks.native import Trained, TrainNatively
@@ -55,6 +55,7 @@ def train_natively(
         figures["confusion"] = confusion_matrix(data, arrays["predictions"])
     digests = Digests(
         initial_weights=digest(*trained.initial_weights),
+        rows=digest_of_rows(experiment, data),
         weights=digest(*trained.weights),
         predictions=digest(arrays.get("predictions", outputs)),
         arrays=digest_by_name(arrays),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import experiments
+from experiments.harness.interruption import nothing_within
 from experiments.harness.records.environment import thread_variables
 from experiments.harness.supervision import how_it_ended
 from experiments.harness.workers.worker import NO_THREAD
@@ -133,8 +134,7 @@ class Worker:
     def _how_it_ended(self) -> str:
         code = self._process.wait()
         if self._hung_for:
-            seconds = f"{self._hung_for:g} s"
-            return f"no epoch was finished within {seconds}; --timeout sets how long to wait"
+            return nothing_within(self._hung_for)
         said = self._errors.seek(0, os.SEEK_END)
         self._errors.seek(max(0, said - _LAST_WORDS))
         lines = self._errors.read(_LAST_WORDS).decode(errors="replace").strip().splitlines()

@@ -1,14 +1,17 @@
 """`lockstep bench`, as it is called."""
 
 import json
+import signal
 
 import pytest
 
-from experiments.harness.bench import run
+from experiments.harness.bench import measure, run
 from experiments.harness.bench.run import default_steps, prepare
 from experiments.harness.bench.tables import sentences
 from experiments.harness.bench.variants import VARIANTS, choose_variants
+from experiments.harness.interruption import nothing_within
 from experiments.harness.request import Request
+from experiments.harness.workers.processes import CellFailed
 from experiments.registry import find_experiment
 from frameworks import backend
 from frameworks.backends import BACKENDS
@@ -61,6 +64,46 @@ def test_bench_that_cannot_be_done_is_refused_with_the_reason(call, append_to_pa
     assert answer.err == "error: perceptron, python: OSError: full\n"
 
 
+def test_a_builder_that_hangs_in_a_worker_of_bench_is_ended_by_the_timeout(call, monkeypatch):
+    class Hangs:
+        """In place of a worker's process; tests/reliability/test_workers.py has a real one hang."""
+
+        def __init__(self, *_):
+            pass
+
+        def run(self, job, timeout):
+            raise CellFailed(nothing_within(timeout))
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(measure, "Worker", Hangs)
+    answer = call("bench", "perceptron", *SHORT, "--with", "python", "--timeout", "7")
+    said = "perceptron, scratch: nothing was finished within 7 s; --timeout sets how long to wait"
+    assert (answer.code, answer.err) == (2, f"error: {said}\n")
+
+
+def test_a_page_that_hangs_in_bench_itself_is_ended_by_the_timeout(call, monkeypatch):
+    timers = []
+
+    def prepare(*_):
+        timers.append(signal.getitimer(signal.ITIMER_REAL))
+        timer = signal.getsignal(signal.SIGALRM)
+        [timer() for _ in range(7)]  # seven seconds
+
+    monkeypatch.setattr(run, "prepare", prepare)
+    answer = call("bench", "perceptron", "--timeout", "7")
+    assert (answer.code, answer.err[:43]) == (2, "error: nothing was finished within 7 s; --t")
+    assert timers[0][1] == 1
+
+
+@pytest.mark.parametrize("option", ["--steps", "--floor"])
+def test_numbers_that_nobody_can_wait_for_are_refused(call, option):
+    answer = call("bench" if option == "--steps" else "run", "perceptron", option, "10000000000")
+    assert answer.code == 2
+    assert f"Invalid value for '{option}': Input should be less than or equal to 1000" in answer.err
+
+
 def test_bench_refuses_two_forms_at_once(call):
     answer = call("bench", "circle", "--json", "--markdown")
     assert answer.code == 2
@@ -68,13 +111,13 @@ def test_bench_refuses_two_forms_at_once(call):
 
 
 def test_what_was_finished_is_printed_when_bench_is_stopped(call, monkeypatch):
-    measure, calls = run.measure, []
+    measured, calls = run.measure, []
 
     def stopped(*arguments):
         calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return measure(*arguments)
+        return measured(*arguments)
 
     monkeypatch.setattr(run, "measure", stopped)
     options = "--rounds 1 --with scratch --json".split()

@@ -64,7 +64,7 @@ def timed(name, cell=CHURN, steps=20):
     variant = VARIANTS[name]
     cells = [(variant, replace(cell, implementation=variant.backend.name))]
     measured = Measured(cell.experiment, "", steps, flops=None)
-    return measure.measure(measured, cells, 1, lambda *how_far: None).timings[name][0]
+    return measure.measure(measured, cells, 1, lambda *how_far: None, timeout=600).timings[name][0]
 
 
 def use(monkeypatch, name, loop, **options):

@@ -11,10 +11,13 @@ import pytest
 from datasets.idx import encode_idx
 from datasets.mnist import MNIST
 from experiments.harness.plan import plan
+from experiments.harness.records.models import Asked, Plan
+from experiments.harness.records.runs import find_runs, last_results
+from experiments.harness.records.store import Store, to_json
 from experiments.harness.request import Request
 from experiments.registry import EXPERIMENTS
 
-from ..stored_runs import correct_but, store_run, training
+from ..stored_runs import correct_but, failed, store_run, training
 
 IMPLEMENTATIONS = ["scratch", "keras", "pytorch", "python", "keras-jax", "keras-torch"]
 COMMANDS = ["list", "run", "report", "compare", "bench", "certify", "diverge", "runs", "runs rm"]
@@ -197,7 +200,12 @@ def test_list_shows_the_last_results_of_each_experiment(call, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     keras = {"implementation": "keras"}
     store_run(tmp_path / "runs" / "old", training(correct_but(0)), training(experiment="xor"))
-    store_run(tmp_path / "runs" / "new", training(correct_but(1, 2)), training(**keras))
+    store_run(
+        tmp_path / "runs" / "new",
+        training(correct_but(1, 2)),
+        training(**keras),
+        failed(implementation="pytorch"),
+    )
     for path in (tmp_path / "runs" / "old").rglob("*"):
         os.utime(path, (0, 0))
     (tmp_path / "runs" / "broken" / "cells").mkdir(parents=True)
@@ -210,8 +218,36 @@ def test_list_shows_the_last_results_of_each_experiment(call, tmp_path, monkeypa
     assert (last["xor"]["run"], last["xor"]["date"]) == ("runs/old", "1970-01-01")
     assert last["mnist"] is None
     shown = " ".join(call("list").out.split())
-    assert "stand-in, 3 epochs: test accuracy 0.9980..1.0000, 0 of 1 pair agrees" in shown
+    assert (
+        "stand-in, 3 epochs: test accuracy 0.9980..1.0000, 0 of 1 pair agrees, 1 training failed"
+        in shown
+    )
     assert "not run here yet" in shown
+
+
+def test_the_newest_run_is_the_one_that_trained_last_whatever_was_copied_since(tmp_path):
+    asked = {"first": "2026-01-01T10:00+00:00", "last": "2026-01-02T10:00+00:00"}
+    for name, date in asked.items():
+        run = Store(store_run(tmp_path / name, training()))
+        given = Asked(date=date, command="lockstep run", version="1")
+        (run.folder / "plan.json").write_bytes(to_json(Plan(cells=[], asked=[given])))
+        for path in (run.folder / "cells").iterdir():
+            os.utime(path, (2**31, 2**31) if name == "first" else (0, 0))  # as a copy's
+    assert [path.name for path in find_runs(tmp_path)] == ["last", "first"]
+    assert last_results(tmp_path)["churn"].date == "2026-01-02"
+    store = Store(tmp_path / "first")
+    store.create(command="lockstep run", trains=False)  # repeated, and nothing is missing
+    assert find_runs(tmp_path)[0].name == "last"
+    store.create(command="lockstep run")
+    assert find_runs(tmp_path)[0].name == "first"
+    assert len(store.plan().asked) == 1
+
+
+def test_no_name_in_a_record_is_a_line_of_its_own_in_a_log(call, tmp_path, without_report):
+    store_run(tmp_path / "run", training(data={"name": "::error::a\n::error::b"}))
+    shown = call("report", tmp_path / "run").out
+    assert r"\x3a:error::a\n::error::b, stand-in" in shown
+    assert not [line for line in shown.splitlines() if line.lstrip().startswith("::")]
 
 
 def test_run_quietly_shows_the_sum_and_nothing_else(call, tmp_path):

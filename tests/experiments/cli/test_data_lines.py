@@ -50,6 +50,8 @@ def test_training_rows_that_are_tested_on_are_said_to_be():
 def test_real_data_need_no_explanation_unless_they_were_edited():
     assert list(data_lines([XOR], "auto")) == ["data: real for xor"]
     assert list(data_lines([EDITED], "auto"))[1:] == [EDITED.note]
+    in_two_lines = replace(EDITED, note=EDITED.note.replace(" ", "\n"))
+    assert list(data_lines([in_two_lines], "auto"))[1:] == [EDITED.note]
 
 
 def test_every_line_fits_the_terminal():

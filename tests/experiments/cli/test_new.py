@@ -1,6 +1,9 @@
 """`lockstep new`: a page to start from."""
 
+import os
 from pathlib import Path
+
+import pytest
 
 from experiments.harness.records.store import Store
 
@@ -30,6 +33,20 @@ def test_no_file_is_written_over(call):
     answer = call("new", "my_page.py")
     assert (answer.code, "is there already" in answer.err) == (2, True)
     assert Path("my_page.py").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits file sizes")
+def test_a_full_disk_is_named_with_the_file_and_leaves_none(call):
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        answer = call("new", "my_page")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    said = "error: my_page.py: cannot be written (File too large)\n"
+    assert (answer.code, answer.err, Path("my_page.py").exists()) == (2, said, False)
 
 
 def test_a_name_that_no_page_can_have_is_refused(call):

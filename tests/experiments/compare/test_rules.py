@@ -197,6 +197,7 @@ def test_without_labels_the_most_rows_that_fit_are_assumed(compare):
     assert flips["chance"] == exact[1]["trainings"][0]["flips"]["chance"]  # two classes: no other
 
 
+LOADED = training(digests={"rows": "c0"})
 NOT_COMPARABLE = {
     "data": (
         {"data": {"source": "real", "sha256": "ee" * 32}},
@@ -209,19 +210,21 @@ NOT_COMPARABLE = {
     ),
     "weights": ({"digests": {"initial_weights": "a1"}}, "different initial weights were drawn"),
     "batches": ({"digests": {"batch_order": "b1"}}, "different batches were drawn"),
+    "loaded": ({"digests": {"rows": "c1"}}, "load() returned different rows"),
 }
 
 
 @pytest.mark.parametrize("case", NOT_COMPARABLE)
 def test_what_is_not_equal_is_not_compared(compare, case):
     values, reason = NOT_COMPARABLE[case]
-    code, message = compare(training(), training(**values))
+    before = LOADED if case == "loaded" else training()
+    code, message = compare(before, training(**values))
     assert code == 2
     assert "nothing that can be compared" in message
     assert reason in message
 
     circle = training(experiment="circle")
-    code, comparison = compare([circle, training()], [circle, training(**values)])
+    code, comparison = compare([circle, before], [circle, training(**values)])
     assert (code, len(comparison["trainings"])) == (0, 1)
     (refused,) = comparison["not_comparable"]
     assert refused["training"] == "churn scratch 0"

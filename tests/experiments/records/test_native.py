@@ -188,6 +188,24 @@ def test_trainings_that_end_in_nan_are_not_equivalent(spoilt):
     ]
 
 
+@pytest.mark.parametrize(
+    ("values", "inputs"),
+    [
+        ({"data": {"sha256": "6b" * 32}}, "the data differ"),
+        ({"digests": {"rows": "6b" * 32}}, "the rows that load() returned differ"),
+        ({"spec": {"batch_size": 20}}, "the specs differ"),
+    ],
+)
+def test_nothing_is_shown_by_trainings_on_other_data(values, inputs):
+    cells = [native("scratch", seed, 0.8) for seed in (0, 1, 2)]
+    cells += [native("keras", seed, 0.8) for seed in (0, 1)]
+    record, _ = training(implementation="keras", mode="native", dtype="float32", seed=2, **values)
+    (entry,) = compare_native([*cells, as_record(record)], margin=0.5)
+    assert [(pair.verdict, pair.inputs) for pair in entry.pairs] == [("not shown", inputs)]
+    assert list(different(entry)) == [f"churn, scratch and keras, native: {inputs}"]
+    assert [pair.inputs for pair in compare_native(cells, margin=0.5)[0].pairs] == [""]
+
+
 def test_pairs_are_those_of_equal_seeds():
     def cell(implementation, seed, accuracy):
         record, _ = training(implementation=implementation, seed=seed, mode="native")

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import replace
 from hashlib import sha256
-from unittest.mock import Mock
+from unittest.mock import Mock, call
 
 import pytest
 
@@ -152,10 +152,30 @@ def test_a_training_during_which_four_workers_died_has_failed(tasks):
     assert task.outcome.result().startswith("4 workers died while they trained it: ")
 
 
+@pytest.mark.parametrize("worker", ["frozen", "gone", "heard of again", "done"])
+def test_a_worker_that_trains_and_says_nothing_for_too_long_is_given_up(tasks, worker):
+    task, where = task_of(tasks), "tcp://node1:1"
+    tasks._cluster = Mock()
+    tasks._hear((0.0, {"number": 0, "worker": where, "began": True}))
+    there = [] if worker == "gone" else [where]
+    for _ in range(89):  # seconds: those of --timeout, and half a minute to be heard
+        tasks._give_up_silent(there)
+    if worker == "heard of again":
+        tasks._hear((89.0, {"number": 0, "worker": where, "epoch": 1, "loss": 0.5}))
+    if worker == "done":
+        task.sent.result.side_effect = TimeoutError  # it has not arrived yet
+        tasks._receive(task, task.sent)
+    assert not tasks._cluster.give_up.called
+    tasks._give_up_silent(there)
+    assert tasks._cluster.give_up.mock_calls == [call(where)] * (worker == "frozen")
+    said = f"worker {where} said nothing for 90 s, and is given up"
+    assert tasks._progress.remark.mock_calls == [call(said)] * (worker == "frozen")
+
+
 def test_that_no_worker_is_left_is_said_once(tasks, monkeypatch):
     looks = iter([True, True, True, False])
     monkeypatch.setattr(tasks, "_left", Mock(wait=lambda _: not next(looks)))
-    tasks._cluster = Mock(deserted=True, look=lambda: (False, []))
+    tasks._cluster = Mock(deserted=True, look=lambda: (False, []), addresses={})
     tasks._look_after()
     tasks._progress.remark.assert_called_once_with("no worker is left: waiting for one to join")
 

@@ -13,9 +13,11 @@ from safetensors.numpy import save
 
 import experiments
 from datasets import load_circle
+from experiments.harness.cell import Job
 from experiments.harness.plan import plan
 from experiments.harness.records.store import Store
 from experiments.harness.request import Request
+from experiments.harness.workers.native_training import train_natively
 from experiments.harness.workers.progress import LineProgress
 from experiments.harness.workers.training import digest_of_rows
 from experiments.registry import find_experiment
@@ -73,6 +75,13 @@ def test_rows_that_a_page_of_ones_own_loads_are_digested_and_not_believed(page):
     mine = find_experiment(str(page))
     assert len({digest_of_rows(mine, data), digest_of_rows(mine, moved), ""}) == 3
     assert digest_of_rows(find_experiment("circle"), data) == ""  # it checks what it loads
+
+
+def test_a_native_training_says_on_which_rows_it_was(page, tmp_path):
+    request = Request((str(page),), ("scratch",), "float32", epochs=1, native=True)
+    ((cell, head),) = plan(request).heads.items()
+    record, _ = train_natively(Job(cell, head, tmp_path), load_circle(), 0.0, lambda *_: None)
+    assert record.digests.rows == digest_of_rows(find_experiment(str(page)), load_circle())
 
 
 def test_a_page_that_is_saved_while_it_is_loaded_is_refused(call, page):

@@ -17,10 +17,22 @@ from frameworks.errors import printable
 
 T = TypeVar("T")
 
+
+def _in_a_line(text: str) -> str:
+    r"""Return a name that a log shows as a part of its line, and no CI takes for a command.
+
+    >>> print(_in_a_line("a\n::error::b"), _in_a_line("::error::b"))
+    a\n::error::b \x3a:error::b
+    """
+    line = printable(text).replace("\n", r"\n").replace("\t", r"\t")
+    return line.replace("::", r"\x3a:", 1) if line.lstrip().startswith("::") else line
+
+
 # One damaged item is enough to refuse a file; a million would be a million messages.
 Many = Annotated[list[T], Field(fail_fast=True)]
 Named = Annotated[dict[str, T], Field(fail_fast=True)]
 Text = Annotated[str, AfterValidator(printable)]
+Name = Annotated[str, AfterValidator(_in_a_line)]
 Whole = Annotated[int, Field(ge=0, lt=2**53)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Finite = Number | None  # a number that was not finite is null, as JSON has no other name for it

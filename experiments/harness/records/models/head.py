@@ -11,6 +11,7 @@ from experiments.harness.records.models.fields import (
     Many,
     Mode,
     Model,
+    Name,
     Named,
     Number,
     Open,
@@ -32,9 +33,9 @@ def _known_task(name: str) -> str:
 class DataId(Model):
     """Which data: results on different data are never compared as if they were the same."""
 
-    name: Text
-    source: Text
-    sha256: Text
+    name: Name
+    source: Name
+    sha256: Name
 
 
 class SpecNumbers(Open):
@@ -64,10 +65,10 @@ class Head(Model):
     """What a record says before its training."""
 
     schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
-    key: Text
-    fingerprint: Text
-    experiment: Text
-    implementation: Text
+    key: Name
+    fingerprint: Name
+    experiment: Name
+    implementation: Name
     mode: Mode = "lockstep"
     task: Annotated[Text, AfterValidator(_known_task)] = "classification"
     dtype: Dtype

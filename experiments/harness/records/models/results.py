@@ -11,6 +11,7 @@ from experiments.harness.records.models.fields import (
     Finite,
     Many,
     Model,
+    Name,
     Named,
     Number,
     Text,
@@ -40,11 +41,11 @@ class FloorEntry(Model):
 class AgreementEntry(Model):
     """Two implementations compared: one entry of "agreement"."""
 
-    experiment: Text
+    experiment: Name
     dtype: Dtype
     seed: Whole
     setting: Values = {}
-    pair: Annotated[tuple[Text, Text], LISTED]
+    pair: Annotated[tuple[Name, Name], LISTED]
     max_rel_loss: Finite  # null: infinite
     max_rel_weight: Finite
     rel_test_loss: Finite = None
@@ -66,7 +67,7 @@ class AgreementEntry(Model):
 class NativePair(Model):
     """Whether the mean accuracies of two implementations are equal for practical purposes."""
 
-    pair: Annotated[tuple[Text, Text], LISTED]
+    pair: Annotated[tuple[Name, Name], LISTED]
     difference: Finite
     standard_error: Finite
     paired_standard_error: Finite
@@ -74,12 +75,13 @@ class NativePair(Model):
     p_value: Finite
     interval: Annotated[tuple[Finite, Finite], LISTED]
     verdict: Literal["equivalent", "not shown", "different"]
+    inputs: Text = ""  # in which of them trainings differ, so that nothing else says anything
 
 
 class NativeEntry(Model):
     """The native runs of one experiment: one entry of "native"."""
 
-    experiment: Text
+    experiment: Name
     dtype: Dtype
     setting: Values = {}
     data: DataId

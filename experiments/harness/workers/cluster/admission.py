@@ -109,6 +109,16 @@ class Cluster:
         """Whether no admitted worker is there now."""
         return not self._admitted(self._workers())
 
+    @property
+    def addresses(self) -> set[str]:
+        """Those of all workers that the scheduler knows now, also of one that is frozen."""
+        return set(self._workers())
+
+    def give_up(self, worker: str) -> None:
+        """Have the scheduler take a worker for dead: what it has begun is done again."""
+        scheduler: Any = self.client.scheduler
+        self.client.sync(scheduler.unregister, address=worker, stimulus_id=self.ticket)
+
     def missing(self, implementation: str) -> str | None:
         """Return which packages of an implementation the workers lack, or None."""
         versions: Any = self._chosen.environment["versions"]

@@ -136,7 +136,7 @@ def _placed(cell: dict[str, Any], folder: str, page: str) -> dict[str, Any]:
 
 def _speaker(worker: Worker, order: Order) -> Callable[..., None]:
     def say(**what: Any) -> None:
-        worker.log_event(order.run, {"number": order.number, **what})
+        worker.log_event(order.run, {"number": order.number, "worker": worker.address, **what})
 
     return say
 

@@ -1,7 +1,7 @@
 """Cells as tasks of a Dask cluster: sent, followed, and written down as they come back."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,6 +34,7 @@ _DEATHS = 4  # workers that a training may take with it
 _A_LOOK = 2.0**-20  # at a worker's ticket: any number of tasks may take one
 _SECONDS_BETWEEN_LOOKS = 1.0
 _SECONDS_TO_ARRIVE = 60
+_SECONDS_TO_BE_HEARD = 30.0  # after a worker has ended what took too long
 
 
 @dataclass(eq=False)
@@ -46,6 +47,8 @@ class _Task:
     sent: "distributed.Future | None" = None  # what is waited for; an earlier one does not count
     begun: bool = False  # the progress knows of it
     begins: int = 0  # how often a worker has said that it begins
+    worker: str = ""  # the address of the one that trains it, as far as we know
+    silent_for: float = 0.0  # seconds in which that one was there, and has said nothing
 
 
 class ClusterTasks:
@@ -104,6 +107,7 @@ class ClusterTasks:
         """Send a task, or send it again."""
         from experiments.harness.workers.cluster.on_worker import THREADS, Order, train
 
+        task.worker = ""
         cell = next(iter(task.heads))
         experiment = cell.find()
         digest, data = self._sent_data(cell, experiment)
@@ -157,6 +161,7 @@ class ClusterTasks:
 
         if self._left.is_set() or task.sent is not sent:
             return
+        task.worker = ""  # it has done its part
         try:
             error, records = sent.result(timeout=_SECONDS_TO_ARRIVE)
             for content in records:
@@ -217,6 +222,7 @@ class ClusterTasks:
             if task is None:
                 return
             group = tuple(task.heads)
+            task.silent_for = 0.0
             if "epoch" in what and task.begun:
                 self._progress.at(group, what["epoch"], what["loss"])
             if what.get("began"):
@@ -224,7 +230,7 @@ class ClusterTasks:
                 if task.begun:  # its worker died
                     self._progress.ended(group, (), None)
                 self._progress.started(group)
-                task.begun = True
+                task.begun, task.worker = True, what["worker"]
 
     def _look_after(self) -> None:
         """Admit workers as they join, until we leave; say so once when none is left."""
@@ -235,6 +241,7 @@ class ClusterTasks:
                 self._lose()
                 return
             try:
+                self._give_up_silent(self._cluster.addresses)
                 first, remarks = self._cluster.look()
                 before, deserted = deserted, self._cluster.deserted
             except Exception:  # the scheduler does not answer: the client notices, too
@@ -245,6 +252,22 @@ class ClusterTasks:
                 self._progress.remark("no worker is left: waiting for one to join")
             if first:  # the scheduler does not look again at what nobody could do
                 self._send_all_again()
+
+    def _give_up_silent(self, workers: Collection[str]) -> None:
+        """Give up those of the workers that are there, and frozen: Dask waits five minutes.
+
+        A worker ends by itself what takes too long, and says so. Looks are counted, and no time: of
+        one in which we were stopped the worker has no fault.
+        """
+        limit, silent = self._timeout + _SECONDS_TO_BE_HEARD, set()
+        for task in [*self._tasks.values()]:
+            there = task.worker in workers
+            task.silent_for = task.silent_for + _SECONDS_BETWEEN_LOOKS if there else 0.0
+            if task.silent_for >= limit:
+                silent.add(task.worker)
+        for worker in silent:
+            self._progress.remark(f"worker {worker} said nothing for {limit:g} s, and is given up")
+            self._cluster.give_up(worker)
 
     def _send_all_again(self) -> None:
         self._data.clear()  # to workers that have gone
