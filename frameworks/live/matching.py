@@ -43,6 +43,7 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
         states = zip(a.layers[i].states, b.layers[j].states, strict=False)
         done.states += [pair for pair in states if pair not in done.states]
     done.notes += [*_crossed(a, b, done.layers), *_misnamed(a, b, done)]
+    done.states += _lone_states(a, b, done)
     pair_rest(done, a, b, taken)
     done.weights.sort(key=lambda pair: pair.a)
     paired = [{pair[side] for pair in done.layers} for side in (0, 1)]
@@ -71,6 +72,23 @@ def _crossed(a: Network, b: Network, pairs: Pairs) -> list[str]:
         for ours, theirs in sorted(crossed)
         if ours.rstrip(_COUNT) != theirs.rstrip(_COUNT)
     ]
+
+
+def _lone_states(a: Network, b: Network, done: Matching) -> Pairs:
+    """Pair the states that no pair of layers has by their names, or by what they end in, in order.
+
+    The vectors of a spectral normalization belong to a weight, wherever it is used.
+    """
+    pairs: Pairs = []
+    for named in (lambda name: name, lambda name: name.rpartition(".")[2]):
+        for i, own in enumerate(a.states):
+            known = [*done.states, *pairs]
+            free = [j for j in range(len(b.states)) if j not in {other for _, other in known}]
+            same = [j for j in free if named(b.states[j].name) == named(own.name)
+                    and b.states[j].values.shape == own.values.shape]  # fmt: skip
+            if same and i not in {one for one, _ in known}:
+                pairs.append((i, same[0]))
+    return pairs
 
 
 def _misnamed(a: Network, b: Network, done: Matching) -> Iterator[str]:

@@ -171,8 +171,11 @@ class KerasLive(LiveModel):
 
     @contextmanager
     def _passing(self) -> Iterator[None]:
-        """Run the model forward only, and restore the states that this changes."""
-        changed = [*self.model.non_trainable_variables, *carried_states(self.model)]
+        """Run the model forward only, and restore what this changes.
+
+        A layer may assign its weights, too: spectral normalization divides its kernel in place.
+        """
+        changed = [*self.model.variables, *carried_states(self.model)]
         with lent(self.dtype), self._restored(changed), self._stepper.untracked():
             yield
 
