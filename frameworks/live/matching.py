@@ -48,9 +48,10 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
     done.weights.sort(key=lambda pair: pair.a)
     paired = [{pair[side] for pair in done.layers} for side in (0, 1)]
     ours, theirs = (
-        [i for i, layer in enumerate(x.layers) if i not in found and _computes(layer)]
+        [i for i, layer in enumerate(x.layers)
+         if i not in found and _computes(layer) and not _is_step_of(layer, x, found)]
         for x, found in zip((a, b), paired, strict=True)
-    )
+    )  # fmt: skip
     done.only = ours, theirs
     return done
 
@@ -72,6 +73,12 @@ def _crossed(a: Network, b: Network, pairs: Pairs) -> list[str]:
         for ours, theirs in sorted(crossed)
         if ours.rstrip(_COUNT) != theirs.rstrip(_COUNT)
     ]
+
+
+def _is_step_of(layer: LayerTrace, network: Network, paired: set[int]) -> bool:
+    """Return whether a call of a recurrent cell is a step of what another call of it stands for."""
+    is_cell = layer.facts.kind.endswith(" cell")
+    return is_cell and any(network.layers[i].path == layer.path for i in paired)
 
 
 def _lone_states(a: Network, b: Network, done: Matching) -> Pairs:

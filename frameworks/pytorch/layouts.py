@@ -29,6 +29,8 @@ def layout_of(module: nn.Module) -> Layout:
         return _kernel(module, (2, 3, 1, 0), (3, 2, 0, 1))
     if isinstance(module, nn.RNN | nn.LSTM | nn.GRU):
         return _recurrent(module)
+    if isinstance(module, nn.RNNCellBase):
+        return _direction(module, "")
     if isinstance(module, nn.MultiheadAttention):
         return _attention(module)
     own = list(module.parameters(recurse=False))
@@ -58,17 +60,17 @@ def _recurrent(module: nn.RNN | nn.LSTM | nn.GRU) -> Layout:
     if getattr(module, "proj_size", 0):
         raise TypeError("the canonical layout of a projected LSTM is not known")
     directions = ("", "_reverse") if module.bidirectional else ("",)
-    suffixes = [f"l{k}{way}" for k in range(module.num_layers) for way in directions]
+    suffixes = [f"_l{k}{way}" for k in range(module.num_layers) for way in directions]
     first, *others = (_direction(module, suffix) for suffix in suffixes)
     return reduce(Layout.joined, others, first)
 
 
-def _direction(module: nn.RNN | nn.LSTM | nn.GRU, suffix: str) -> Layout:
+def _direction(module: nn.RNNBase | nn.RNNCellBase, suffix: str) -> Layout:
     names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if module.bias else [])]
-    own = [getattr(module, f"{name}_{suffix}") for name in names]
+    own = [getattr(module, f"{name}{suffix}") for name in names]
     if len(own) == 4 and not own[3].requires_grad:
         own = own[:3]
-    parts = 3 if isinstance(module, nn.GRU) else 1
+    parts = 3 if isinstance(module, nn.GRU | nn.GRUCell) else 1
     return Layout(
         own,
         len(own),
