@@ -18,9 +18,9 @@ CELLS = {nn.RNN: nn.RNNCell, nn.LSTM: nn.LSTMCell, nn.GRU: nn.GRUCell}
 class Whole(nn.Module):
     """A recurrent layer, and what follows from its last step."""
 
-    def __init__(self, kind):
+    def __init__(self, kind, **options):
         super().__init__()
-        self.layer, self.out = kind(3, 5, batch_first=True), nn.Linear(5, 3)
+        self.layer, self.out = kind(3, 5, batch_first=True, **options), nn.Linear(5, 3)
 
     def forward(self, x):
         return self.out(self.layer(x)[0][:, -1])
@@ -65,6 +65,13 @@ def test_another_activation_of_a_cell_is_a_setting_that_differs():
     bent.cell = nn.RNNCell(3, 5, nonlinearity="relu")
     report = compared(bent, Whole(nn.RNN))
     assert [(row.place, row.fact) for row in report.settings] == [("cell / layer", "activation")]
+
+
+@pytest.mark.parametrize("names", [("tanh", "relu"), ("relu", "tanh")])
+def test_another_activation_of_a_layer_is_the_cause(names):
+    report = compared(*(Whole(nn.RNN, nonlinearity=name) for name in names))
+    ours, theirs = (f"nonlinearity={name!r} in layer" for name in names)
+    assert report.cause == f"the first pytorch has {ours}, the second pytorch {theirs}"
 
 
 @pytest.mark.parametrize("reset_after", [True, False])
