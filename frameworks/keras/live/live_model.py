@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -200,12 +201,14 @@ class KerasLive(LiveModel):
             loss = self.step(rows)
         return loss, self._weights.by_variable(self._stepper.gradients())
 
-    def loss_of(self, rows: Rows) -> float:
-        """Compute it outside of any graph: one for this number of rows would cost time."""
-        if self._has_own_step:
-            return super().loss_of(rows)
+    def of_fewer_rows(self, rows: Rows) -> tuple[float, list[np.ndarray] | None]:
+        """Compute them outside of any graph: one for this number of rows would cost time."""
+        if self._has_own_step or not self._stepper.compiles:
+            return super().of_fewer_rows(rows)
         with self._passing(), self._dropout.handed(self._mask_tensors()):
-            return float(self._batches.loss(rows, training=True))
+            loss = partial(self._batches.loss, rows, training=True)
+            value, gradients = self._stepper.differentiate(loss)
+        return value, None if gradients is None else self._weights.by_variable(gradients)
 
     @property
     def _has_own_step(self) -> bool:
