@@ -104,7 +104,7 @@ def _differs(name: str, x: Values, y: Values) -> bool:
 
 
 _UNSTATED = "not set"
-_MAY_BE_UNSTATED = ("return_sequences", "first_rates", "dim", "dtype", "precision")
+_MAY_BE_UNSTATED = "return_sequences", "first_rates", "dim", "dtype", "precision", "other"
 
 
 def _equal(x: Any, y: Any) -> bool:
