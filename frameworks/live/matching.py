@@ -43,7 +43,7 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
         states = zip(a.layers[i].states, b.layers[j].states, strict=False)
         done.states += [pair for pair in states if pair not in done.states]
     done.notes += [*_crossed(a, b, done.layers), *_misnamed(a, b, done)]
-    done.states += _lone_states(a, b, done)
+    done.states += _lone_states(a, b)
     pair_rest(done, a, b, taken)
     done.weights.sort(key=lambda pair: pair.a)
     paired = [{pair[side] for pair in done.layers} for side in (0, 1)]
@@ -81,20 +81,25 @@ def _is_step_of(layer: LayerTrace, network: Network, paired: set[int]) -> bool:
     return is_cell and any(network.layers[i].path == layer.path for i in paired)
 
 
-def _lone_states(a: Network, b: Network, done: Matching) -> Pairs:
-    """Pair the states that no pair of layers has by their names, or by what they end in, in order.
+def _lone_states(a: Network, b: Network) -> Pairs:
+    """Pair the states that no layer has by their names, else by what they end in, in order.
 
     The vectors of a spectral normalization belong to a weight, wherever it is used.
     """
+    left = [
+        [k for k in range(len(x.states)) if not any(k in layer.states for layer in x.layers)]
+        for x in (a, b)
+    ]
     pairs: Pairs = []
     for named in (lambda name: name, lambda name: name.rpartition(".")[2]):
-        for i, own in enumerate(a.states):
-            known = [*done.states, *pairs]
-            free = [j for j in range(len(b.states)) if j not in {other for _, other in known}]
-            same = [j for j in free if named(b.states[j].name) == named(own.name)
+        for i in list(left[0]):
+            own = a.states[i]
+            same = [j for j in left[1] if named(b.states[j].name) == named(own.name)
                     and b.states[j].values.shape == own.values.shape]  # fmt: skip
-            if same and i not in {one for one, _ in known}:
+            if same:
                 pairs.append((i, same[0]))
+                left[0].remove(i)
+                left[1].remove(same[0])
     return pairs
 
 
