@@ -7,17 +7,14 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from frameworks import weight_files
+from frameworks import weight_checks, weight_files
 from frameworks.adapter import Adapter
 from frameworks.draws import Draws
 from frameworks.validation import check_parameters, check_weights, unchanged_if_it_fails
+from frameworks.weight_checks import Check
 from frameworks.weight_files import StoredNetwork, WeightFileError
 
 __all__ = ["SavesWeights"]
-
-# The limit for outputs of the same network, relative to the largest: sums in another order change
-# them by about 1e-15 and 1e-6, another activation by far more, unless it acts alike on the rows.
-_CLOSE = {"float64": 1e-9, "float32": 1e-3}
 
 
 class SavesWeights:
@@ -42,26 +39,28 @@ class SavesWeights:
         """
         check_is_fitted(self)
         adapter = self._adapter
-        rows = self._rows_of_file()
-        network = StoredNetwork(
-            weights=adapter.get_weights(),
-            classes=getattr(self, "classes_", None),
-            features=getattr(self, "feature_names_in_", None),
-            inputs=rows,
-            outputs=adapter.outputs(rows),
-            states=adapter.get_states(),
-            targets=getattr(self, "_target_shape", None),
-        )
+        weights, states = adapter.get_weights(), adapter.get_states()
         try:
+            checks = _checks_of(self._rebuild(weights, states), self._rows_to_try())
+            _compare(adapter, checks)
+            network = StoredNetwork(
+                weights=weights,
+                classes=getattr(self, "classes_", None),
+                features=getattr(self, "feature_names_in_", None),
+                checks=checks,
+                states=states,
+                targets=getattr(self, "_target_shape", None),
+            )
             content = weight_files.encode(network)
-            self._rebuild(weight_files.decode(content))
+            weight_files.decode(content)
             weight_files.write(Path(path), content)
         except WeightFileError as error:
             raise WeightFileError(f"{path}: {error}") from error
 
-    def _rows_of_file(self) -> np.ndarray:
-        """Return made-up rows, with whose outputs a file is checked."""
-        return weight_files.check_rows(self._row_shape, self._adapter.dtype)
+    def _rows_to_try(self) -> list[np.ndarray]:
+        """Return made-up rows, with whose outputs a file is checked: numbers, or else tokens."""
+        shape, dtype = self._row_shape, self._adapter.dtype
+        return [weight_checks.numbers(shape, dtype), weight_checks.tokens(shape, dtype)]
 
     def load_weights(self, path: str | Path) -> Self:
         """Load labels, weights and states saved by any implementation; return self, as if fitted.
@@ -75,41 +74,50 @@ class SavesWeights:
             with unchanged_if_it_fails(self):
                 network = weight_files.decode(weight_files.read(Path(path)))
                 self._take_targets(network)
-                self._row_shape = network.inputs.shape[1:]
-                adapter = self._rebuild(network)
+                self._row_shape = network.checks[0].inputs.shape[1:]
+                adapter = self._rebuild(network.weights, network.states)
+                _compare(adapter, network.checks)
         except WeightFileError as error:
             raise WeightFileError(f"{path}: {error}") from error
-        self.n_features_in_ = network.inputs.shape[1]
+        self.n_features_in_ = self._row_shape[0]
         vars(self).pop("feature_names_in_", None)
         if network.features is not None:
             self.feature_names_in_ = network.features
         self._begin(adapter, Draws(self.random_state), 0.0)
         return self
 
-    def _rebuild(self, network: StoredNetwork) -> Adapter:
-        """Build the network with a file's weights; WeightFileError if they do not fit."""
-        checked = network.inputs, network.outputs
-        dtypes = {str(array.dtype) for array in [*network.weights, *network.states, *checked]}
+    def _rebuild(self, weights: list[np.ndarray], states: list[np.ndarray]) -> Adapter:
+        """Build the network with these weights and states; WeightFileError if they do not fit."""
+        dtypes = {str(array.dtype) for array in [*weights, *states]}
         if dtypes != {self.dtype}:
             raise WeightFileError(f"expected {self.dtype}, found {' and '.join(sorted(dtypes))}")
         try:
             adapter = self._build_adapter()
-            adapter.set_weights(check_weights(network.weights, adapter.get_weights()))
-            adapter.set_states(check_weights(network.states, adapter.get_states(), "states"))
-            outputs = adapter.outputs(network.inputs)
-        except (ValueError, TypeError, RuntimeError) as error:  # whatever a builder raises
+            adapter.set_weights(check_weights(weights, adapter.get_weights()))
+            adapter.set_states(check_weights(states, adapter.get_states(), "states"))
+        except Exception as error:  # whatever a builder raises
             raise WeightFileError(f"does not fit this network: {error}") from error
-        distance = _distance(outputs, network.outputs)
-        if not distance <= _CLOSE[self.dtype]:
-            raise WeightFileError(
-                f"holds another network, whose outputs differ by {distance:.1e}; build, or hidden, "
-                "must be that of its training, and layers may keep nothing but weights and states"
-            )
         return adapter
 
 
-def _distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the largest difference, relative to the largest magnitude; infinite for NaN."""
-    if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return float("inf")
-    return float(np.abs(a - b).max() / (max(np.abs(a).max(), np.abs(b).max()) or 1))
+def _checks_of(adapter: Adapter, rows: list[np.ndarray]) -> dict[int, Check]:
+    """Return the checks of a network that is built anew; WeightFileError if there are none."""
+    try:
+        return weight_checks.checks_of(adapter, rows)
+    except Exception as error:  # of a framework's own, or the user's
+        raise WeightFileError(f"has no outputs for made-up rows: {error}") from error
+
+
+def _compare(adapter: Adapter, checks: dict[int, Check]) -> None:
+    """WeightFileError unless an adapter answers as the checks say."""
+    for i, check in checks.items():
+        try:
+            distance = check.distance(adapter.outputs(check.inputs, i))
+        except Exception as error:  # of a framework's own, or the user's
+            raise WeightFileError(f"does not fit this network: {error}") from error
+        if distance:
+            raise WeightFileError(
+                f"holds another network, whose outputs differ by {distance:.1e}; build, or hidden "
+                "and activation, must be that of its training, and layers may keep nothing but "
+                "weights and states"
+            )

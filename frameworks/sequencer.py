@@ -5,6 +5,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from frameworks import weight_checks
 from frameworks.estimator import LockstepEstimator
 from frameworks.spec import Shape
 from frameworks.task import SEQUENCES
@@ -85,8 +86,7 @@ class LockstepSequencer(LockstepEstimator):
             raise ValueError(f"spec.outputs must be (steps, tokens), got {spec_outputs!r}")
         return self._row_shape[0], spec_outputs[1]
 
-    def _rows_of_file(self) -> np.ndarray:
-        """Return tokens, which a network of sequences takes, and no other numbers."""
-        _, tokens = self._outputs_of(builders_spec(self).outputs)
-        rows = np.arange(3 * self._row_shape[0]) % tokens
-        return rows.reshape(3, -1).astype(self._adapter.dtype)
+    def _rows_to_try(self) -> list[np.ndarray]:
+        """Return rows of tokens, which a network of sequences takes, and no other numbers."""
+        _, count = self._outputs_of(builders_spec(self).outputs)
+        return [weight_checks.tokens(self._row_shape, self._adapter.dtype, count)]

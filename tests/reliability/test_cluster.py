@@ -73,7 +73,7 @@ class Observer:
         self._run, self._seen = run, {}
         self.lost = self.repeated = 0
         self._enough = threading.Event()
-        self._thread = threading.Thread(target=self._look)
+        self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
 
     def close(self) -> None:

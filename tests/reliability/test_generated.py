@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
-from safetensors.numpy import save
 
 from datasets import DataError
 from datasets.churn_table import read_churn
@@ -19,6 +18,7 @@ from datasets.npz import read_npz
 from experiments.harness.records.models import read_record
 from frameworks import ScratchClassifier, WeightFileError
 from frameworks.errors import RequestError
+from frameworks.weight_files import sealed
 
 from .originals import STORED, as_json, csv_files
 
@@ -28,7 +28,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner),
     max_leaves=10,
 )
-WEIGHTS = st.sampled_from(["weights.0", "weights.1", "check.inputs", "check.outputs", "../x", ""])
+CHECKS = [f"check.0.{name}" for name in ("inputs", "outputs", "limits")]
+WEIGHTS = st.sampled_from(["weights.0", "weights.1", *CHECKS, "check.inputs", "check.outputs", ""])
 NUMBERS = st.sampled_from(["f8", "f4", "f2", "i8", "u1", "?"])
 
 
@@ -114,16 +115,16 @@ def test_weight_files_with_any_tensors_and_metadata(tmp_path, torture, figure):
     path = tmp_path / "w.safetensors"
 
     def read(example):
-        tensors, metadata = example
-        text = {"format": "lockstep weights", "version": "1"} | metadata
-        path.write_bytes(save(tensors, text))
+        tensors, metadata, version = example
+        text = {"format": "lockstep weights", "version": version} | metadata
+        path.write_bytes(sealed(tensors, text))
         ScratchClassifier(hidden=(), dtype="float64").load_weights(path)
 
     shapes = array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
     tensors = st.dictionaries(WEIGHTS, NUMBERS.flatmap(lambda dtype: arrays(dtype, shapes)))
     labels = st.just('["a", "b"]') | JSON.map(json.dumps) | st.text(max_size=20)
     metadata = st.fixed_dictionaries({}, optional={"classes": labels, "features": labels})
-    example = st.tuples(tensors, metadata)
+    example = st.tuples(tensors, metadata, st.sampled_from(["1", "2"]))
     figure(check(example, 3000 if torture else 100, read, WeightFileError))
 
 

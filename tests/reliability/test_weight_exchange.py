@@ -1,15 +1,19 @@
 """A model trained in one implementation predicts the same when another one loads its file."""
 
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 import pytest
 
 from experiments.registry import EXPERIMENTS, find_experiment
+from frameworks import PyTorchRegressor, ScratchRegressor, WeightFileError
 from frameworks.agreement.distances import relative_error
 from frameworks.backends import BACKENDS
 
 NAMES = ("scratch", "keras", "pytorch")
+ACTIVATIONS = ("identity", "logistic", "relu", "tanh")
+TARGETS = [(0, 1), (300, 6), (250_000, 30_000), (250_000, 30), (1_000_000, 1)]  # mean, deviation
+INPUTS = [(0, 1), (1000, 1), (0, 1e-3)]
 LENGTHS = {True: (1000, 3), False: (100, 1)}  # rows to train on, where there are, and epochs
 
 
@@ -70,3 +74,34 @@ def test_a_file_in_float32_is_exchanged_as_well(tmp_path, torture, figure):
     assert furthest <= 1e-5  # sums in another order: some roundings of 1e-7
     figure(f"churn, float32: {sum(f[2] for f in found)} of {6 * found[0][-1]} predictions "
            f"different, probabilities at most {furthest:.1e} apart")  # fmt: skip
+
+
+def loaded_by_others(options, inputs, targets, path):
+    """Return which activations load the file of which, in a network of another implementation."""
+    X = np.random.default_rng(0).normal(*inputs, size=(100, 3))
+    mean, deviation = targets
+    y = mean + deviation * np.tanh(2 * (X[:, 0] - X[:, 0].mean()) / X[:, 0].std())
+    taken = set()
+    for activation in ACTIVATIONS:
+        saved = ScratchRegressor(activation=activation, **options)
+        saved.fit(X, y).save_weights(path)
+        for other in ACTIVATIONS:
+            try:
+                PyTorchRegressor(activation=other, **options).load_weights(path)
+                taken.add((activation, other))
+            except WeightFileError:
+                continue
+    return taken
+
+
+def test_an_exchange_between_networks_of_other_activations_is_refused(tmp_path, torture, figure):
+    """Also where all units lie on one side of their kinks, as targets far from zero leave them."""
+    hidden = [(1,), (8,), (16, 8)] if torture else [(8,)]
+    inputs, epochs = (INPUTS, 30) if torture else (INPUTS[:1], 10)
+    cases = [*product(["float64", "float32"], hidden, inputs, TARGETS)]
+    for dtype, widths, X, y in cases:
+        options = {"hidden": widths, "dtype": dtype, "epochs": epochs, "learning_rate": 0.3}
+        taken = loaded_by_others(options | {"random_state": 0}, X, y, tmp_path / "a")
+        assert taken == {(each, each) for each in ACTIVATIONS}, (dtype, widths, X, y)
+    equal = len(cases) * len(ACTIVATIONS)
+    figure(f"{4 * equal:,} pairs of activations: {equal} equal, loaded; {3 * equal:,} refused")

@@ -10,9 +10,22 @@ import pytest
 from safetensors.numpy import load, save
 
 import frameworks
-from experiments import circle
-from frameworks import WeightFileError, weight_files
-from scratch import BatchNorm, Dense, Layer, Sequential
+from experiments import circle, gan
+from frameworks import Parts, Spec, WeightFileError, weight_files
+from scratch import (
+    SGD,
+    BatchNorm,
+    CategoricalCrossEntropy,
+    Dense,
+    Embedding,
+    Flatten,
+    Layer,
+    ReLU,
+    Sequential,
+    Tanh,
+)
+
+from .originals import as_version_1
 
 NAMES = ("ScratchClassifier", "KerasClassifier", "PyTorchClassifier")
 SMALL = {"hidden": (4,), "epochs": 2, "dtype": "float64", "random_state": 0}
@@ -49,7 +62,7 @@ def parts(raw):
 def with_tensors(change):
     def rewrite(raw):
         tensors, metadata = parts(raw)
-        return save(change(tensors), metadata)
+        return weight_files.sealed(change(tensors), metadata)
 
     return rewrite
 
@@ -57,13 +70,31 @@ def with_tensors(change):
 def with_metadata(**values):
     def rewrite(raw):
         tensors, metadata = parts(raw)
-        return save(tensors, {k: v for k, v in (metadata | values).items() if v is not None})
+        changed = {k: v for k, v in (metadata | values).items() if v is not None}
+        return weight_files.sealed(tensors, changed)
 
     return rewrite
 
 
 def set_to(name, value):
     return with_tensors(lambda tensors: tensors | {name: value})
+
+
+def changed_digit(raw):
+    """Change a weight by a part in 2⁴⁸, which no answer tells."""
+    tensors, metadata = parts(raw)
+    tensors["weights.0"].view("u8")[0, 0] ^= 16
+    return save(tensors, metadata)
+
+
+def without_digest(raw):
+    return {name: text for name, text in parts(raw)[1].items() if name != "sha256"}
+
+
+def one_network_more(raw):
+    tensors, metadata = parts(raw)
+    first = {name.replace("check.0", "check.1"): array for name, array in tensors.items()}
+    return weight_files.sealed(tensors | first, metadata)
 
 
 class Marker:
@@ -81,7 +112,10 @@ WRONG = {
     "a header that is no JSON": (lambda raw: raw[:8] + b"!" + raw[9:], "is damaged"),
     "no metadata": (lambda raw: save(load(raw)), "is not written by save_weights"),
     "another format": (with_metadata(format="pt"), "is not written by save_weights, .*'pt'"),
-    "a later version": (with_metadata(version="2"), "version 1: its metadata say .* version '2'"),
+    "a later version": (with_metadata(version="3"), "1 or 2: its metadata say .* version '3'"),
+    "a changed digit": (changed_digit, "was changed after it was written: its digest is another"),
+    "a changed label": (lambda raw: raw.replace(b"perhaps", b"perhapt"), "was changed after it"),
+    "no digest": (lambda raw: save(parts(raw)[0], without_digest(raw)), "was changed after it"),
     "no labels": (with_metadata(classes=None), "expected sorted labels of one type, found 'None'"),
     "labels that are no JSON": (with_metadata(classes="["), "expected sorted labels"),
     "labels nested deeply": (with_metadata(classes="[" * 9**5), "expected sorted labels"),
@@ -107,7 +141,7 @@ WRONG = {
     "a hostile name": (set_to("../../weights.4", np.zeros(1)), r"expected .*'../../weights.4'"),
     "no check": (
         with_tensors(lambda t: {k: v for k, v in t.items() if not k.startswith("check")}),
-        r"expected check.inputs \(3, d\) and check.outputs \(3, k\)",
+        r"expected rows for a check, \(n, d\), and outputs for them, \(n, k\)",
     ),
     "another width": (
         set_to("weights.0", np.zeros((3, 5))),
@@ -116,10 +150,12 @@ WRONG = {
     "another type": (set_to("weights.0", np.zeros((3, 4), "f4")), "expected float64, found float3"),
     "whole numbers": (set_to("weights.0", np.zeros((3, 4), int)), "expected float64, found .*int"),
     "NaN": (set_to("weights.1", np.full(4, np.nan)), r"weights\[1\]: expected finite numbers"),
-    "NaN in the check": (set_to("check.outputs", np.full((3, 3), np.nan)), "holds another network"),
+    "NaN in the check": (set_to("check.0.outputs", np.full((16, 3), np.nan)), "holds another net"),
+    "no limits": (set_to("check.0.limits", np.zeros(0)), "expected rows for a check"),
+    "a check of no network": (one_network_more, "does not fit this network: .*index out of range"),
     "other weights": (set_to("weights.2", np.ones((4, 3))), "holds another network, whose outputs"),
     "2**40 columns declared": (
-        lambda raw: raw.replace(b'"shape":[3,3]', b'"shape":[1099511627776,3]'.ljust(13)),
+        lambda raw: raw.replace(b'"shape": [3, 4]', b'"shape": [1099511627776, 3]'),
         "is damaged, or not safetensors",
     ),
 }
@@ -153,25 +189,49 @@ def test_a_file_of_another_network_is_refused(make, fitted, path, tmp_path):
         make().load_weights("/dev/zero")
 
 
-def test_an_activation_that_differs_is_noticed(tmp_path):
-    """Weights and shapes are the same; the rows in the file tell."""
+def test_another_activation_in_the_second_network_of_a_program_is_noticed(tmp_path):
+    def with_relu(spec=gan.SPEC):
+        program = gan.build_scratch(spec)
+        layers = [ReLU() if isinstance(each, Tanh) else each for each in program.networks[1].layers]
+        return program._replace(networks=(program.networks[0], Sequential(*layers)))
 
-    def with_relu(spec=circle.SPEC):
-        from scratch import ReLU, Sigmoid
-
-        parts = circle.build_scratch(spec)
-        layers = [
-            ReLU() if isinstance(each, Sigmoid) and i + 1 < len(parts.network.layers) else each
-            for i, each in enumerate(parts.network.layers)
-        ]
-        return parts._replace(network=Sequential(*layers))
-
-    data = circle.load()
-    options = {"epochs": 1, "dtype": "float64", "random_state": 0}
-    own = frameworks.ScratchClassifier(circle.build_scratch, **options)
-    own.fit(data.X_train, data.y_train).save_weights(tmp_path / "a")
+    data = gan.load()
+    options = {"epochs": 1, "dtype": "float64", "random_state": 0, "batch_size": 32}
+    model = frameworks.ScratchRegressor(gan.build_scratch, **options)
+    model.fit(data.X_train[:64], data.y_train[:64]).save_weights(tmp_path / "a")
     with pytest.raises(WeightFileError, match="holds another network, whose outputs differ by"):
-        frameworks.ScratchClassifier(with_relu, **options).load_weights(tmp_path / "a")
+        frameworks.ScratchRegressor(with_relu, **options).load_weights(tmp_path / "a")
+
+
+def build_of_tokens(spec=Spec(inputs=4, outputs=3)):  # noqa: B008
+    network = Sequential(Embedding(9, 2), Flatten(), Dense(8, spec.outputs))
+    weights = [np.linspace(-1, 1, n).reshape(s) for n, s in ((18, (9, 2)), (24, (8, 3)), (3, 3))]
+    return Parts(network, CategoricalCrossEntropy(), SGD(0.1), lambda spec, rng: weights)
+
+
+def test_a_network_that_takes_tokens_alone_is_saved(tmp_path):
+    X, y = np.arange(24).reshape(6, 4) % 9, np.arange(6) % 3
+    options = {"epochs": 1, "dtype": "float64", "random_state": 0}
+    model = frameworks.ScratchClassifier(build_of_tokens, **options).fit(X, y)
+    model.save_weights(tmp_path / "a")
+    loaded = frameworks.ScratchClassifier(build_of_tokens, **options).load_weights(tmp_path / "a")
+    assert loaded.outputs(X).tobytes() == model.outputs(X).tobytes()
+
+
+def test_the_same_network_is_saved_as_the_same_bytes(fitted, path):
+    before = path.read_bytes()
+    fitted.save_weights(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_the_first_version_is_read(make, fitted, path):
+    path.write_bytes(as_version_1(path.read_bytes()))
+    loaded = make().load_weights(path)
+    assert [w.tobytes() for w in loaded.get_weights()] == [
+        w.tobytes() for w in fitted.get_weights()
+    ]
+    with pytest.raises(WeightFileError, match="holds another network, whose outputs differ by"):
+        make(activation="tanh").load_weights(path)
 
 
 def build_with_running_means(spec=replace(circle.SPEC, learning_rate=0.125)):  # noqa: B008

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +25,9 @@ from experiments.harness.workers.probing import probe
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
 from frameworks.task import FEATURES, GENERATION, Task
-from frameworks.training import FitTogether
+
+if TYPE_CHECKING:  # it loads scikit-learn, which the command itself does without
+    from frameworks.training import FitTogether
 
 __all__ = [
     *("Report", "confusion_matrix", "digest_of_rows", "finish", "load_data"),

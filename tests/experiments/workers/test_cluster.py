@@ -192,6 +192,20 @@ def test_a_worker_that_does_not_answer_is_left_out(client, monkeypatch):
     assert joined.slots == 1  # also where an earlier command has admitted it
 
 
+def test_a_worker_that_goes_while_it_is_asked_is_not_left_out_but_gone(client, monkeypatch):
+    joined = Cluster(client, Request(("perceptron",), ("scratch",)))
+    workers = joined._workers()
+    gone = max(workers)
+    answers = dict.fromkeys(workers, traits(1, ["scratch"])) | {gone: OSError("closed")}
+    monkeypatch.setattr(admission, "answers_of", lambda *_: answers)
+    monkeypatch.setattr(
+        joined, "_workers", lambda: {name: workers[name] for name in [min(workers)]}
+    )
+    joined._refused.clear()
+    assert joined._ask(workers, joined._chosen).keys() == {min(workers)}
+    assert joined._refused == {}
+
+
 @pytest.mark.parametrize("load", [load_circle, load_diabetes, load_digits])
 def test_packed_data_are_the_same_data(load):
     data = load()

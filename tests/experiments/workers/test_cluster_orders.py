@@ -98,6 +98,34 @@ def test_where_a_worker_has_no_room_an_order_is_tried_three_times(client, carrie
     assert ("no process" in said, len(tries)) == (True, 3)
 
 
+def test_where_all_workers_went_at_once_those_that_join_go_on(carried_out):
+    """With the data, too, which only they held."""
+    options = {"processes": False, "dashboard_address": ":0", "silence_logs": 60}
+    done, joined = [], []
+
+    def train():
+        done.append(distributed.get_worker())
+        if len(done) == 2:
+            replacing.start()
+            time.sleep(1)
+
+    async def start_another():
+        return await distributed.Worker(cluster.scheduler_address, nthreads=1)
+
+    def replace_worker():
+        cluster.sync(done[-1].close, executor_wait=False)
+        joined.append(cluster.sync(start_another))
+
+    replacing = threading.Thread(target=replace_worker)
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, **options) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        assert carried_out(client, train, orders=4) == [None] * 4
+        cluster.sync(joined[0].close)
+    assert done[-1] is joined[0]
+
+
 @pytest.fixture
 def tasks(monkeypatch):
     """Tasks without a cluster, which note what they send."""

@@ -121,7 +121,7 @@ class Cluster:
     def look(self) -> tuple[bool, list[str]]:
         """Admit workers that have joined.
 
-        Return whether they are the first after all others had gone, and who was left out.
+        Return whether all others have gone before they were admitted, and who was left out.
         """
         workers = self._workers()
         admitted = self._admitted(workers)
@@ -132,8 +132,8 @@ class Cluster:
         for address in found.keys() - set(alike):
             self._refused[address] = "; ".join(_differences(found[address], self._chosen))
         self._admit(alike)
-        first = bool(alike) and not admitted
-        return first, [self._refusal(name) for name in self._refused if name not in before]
+        alone = bool(alike) and not admitted.keys() & self._workers().keys()
+        return alone, [self._refusal(name) for name in self._refused if name not in before]
 
     def _workers(self) -> dict[str, dict[str, Any]]:
         return self.client.scheduler_info(n_workers=-1)["workers"]
@@ -175,6 +175,8 @@ class Cluster:
         if not able:
             return {}
         answers = answers_of(self.client, able, survey, self._threads, self._names)
+        there = self._workers()
+        answers = {name: answer for name, answer in answers.items() if name in there}
         for address, answer in answers.items():
             if isinstance(answer, ImportError):
                 self._refused[address] = _NO_SUITE
@@ -202,7 +204,7 @@ def _choose(found: dict[str, "Traits"], here: "Traits", refused: dict[str, str])
         alike[to_json(vars(found[address]))].append(address)
     if not alike:
         reasons = "; ".join(f"{address}: {reason}" for address, reason in refused.items())
-        raise RequestError(f"dask: no worker can train: {reasons}")
+        raise RequestError(f"dask: no worker can train: {reasons or 'all have gone'}")
     ours = to_json(vars(here))
     key = ours if ours in alike else max(alike, key=lambda each: (len(alike[each]), each))
     chosen = found[alike[key][0]]

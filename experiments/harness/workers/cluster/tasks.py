@@ -59,7 +59,8 @@ class ClusterTasks:
         self._cluster, self._store, self._progress = cluster, store, progress
         self._timeout = timeout
         self._run = f"lockstep-{token_hex(8)}"
-        self._data: dict[str, tuple[str, distributed.Future]] = {}  # by experiment
+        self._packed: dict[str, tuple[str, bytes]] = {}  # data and their digest, by experiment
+        self._data: dict[str, distributed.Future] = {}  # the tasks that have them on the cluster
         self._tasks: dict[int, _Task] = {}  # that have not ended
         self._numbers = count()
         self._lock = threading.RLock()
@@ -123,7 +124,7 @@ class ClusterTasks:
             key=f"{cell.key}-{token_hex(8)}",
             pure=False,
             retries=_RETRIES,
-            priority=-[*self._data].index(cell.experiment),
+            priority=-[*self._packed].index(cell.experiment),
             resources={self._cluster.ticket: _A_LOOK, THREADS: cell.threads},
         )
         with self._lock:
@@ -137,16 +138,18 @@ class ClusterTasks:
         """
         import dask
 
-        if cell.experiment not in self._data:
+        name = cell.experiment
+        if name not in self._packed:
             packed = pack(load_data(experiment, cell.policy, cell.data_dir))
-            digest = sha256(packed).hexdigest()
+            self._packed[name] = sha256(packed).hexdigest(), packed
+        digest, packed = self._packed[name]
+        if name not in self._data:
             quietly = {"distributed.admin.large-graph-warning-threshold": len(packed) + 2**20}
             with dask.config.set(quietly):
-                sent = self._cluster.client.submit(
-                    bytes, packed, key=f"data-{digest}", **self._cluster.preference
-                )
-            self._data[cell.experiment] = digest, sent
-        return self._data[cell.experiment]
+                key = f"data-{digest}-{token_hex(8)}"
+                preference = self._cluster.preference
+                self._data[name] = self._cluster.client.submit(bytes, packed, key=key, **preference)
+        return digest, self._data[name]
 
     def _receive(self, task: _Task, sent: "distributed.Future") -> None:
         """Write down what a task has come to; called in a thread of the client's."""
@@ -244,6 +247,7 @@ class ClusterTasks:
                 self._send_all_again()
 
     def _send_all_again(self) -> None:
+        self._data.clear()  # to workers that have gone
         for task in [*self._tasks.values()]:
             old = task.sent
             self._send(task)
