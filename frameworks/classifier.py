@@ -1,6 +1,7 @@
 """The shared interface for labels: one scikit-learn classifier for every implementation."""
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from frameworks.callbacks import Callback
 from frameworks.estimator import LockstepEstimator
 from frameworks.program import ProgramBuilder
+from frameworks.rows import refuse_masked
 from frameworks.spec import Shape, Spec, outputs_for
 from frameworks.task import CLASSIFICATION
 from frameworks.validation import builders_spec, encode_labels
@@ -90,11 +92,25 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
         return self._partial_fit(X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the labels (n,) of X (n, ...): the first class with the largest output."""
+        """Return the labels (n,) of X (n, ...); ValueError where the network's outputs are NaN."""
         outputs = self.outputs(X)
+        if unknown := int(np.isnan(outputs).any(axis=1).sum()):
+            raise ValueError(
+                f"predict: the network's outputs are NaN for {unknown} of {len(outputs)} rows, as "
+                "they are after a training that diverged"
+            )
+        return self.labels_of(outputs)
+
+    def labels_of(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the labels (n,) for outputs (n, k): the first class with the largest output."""
         if outputs.shape[1] == 1:
             return self.classes_[(outputs[:, 0] > self._adapter.threshold).astype(int)]
         return self.classes_[outputs.argmax(axis=1)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy on X (n, ...) and labels y (n,)."""
+        refuse_masked(y=y, sample_weight=sample_weight)
+        return super().score(X, y, sample_weight)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probabilities (n, k) of the classes, in the order of `classes_`."""
@@ -135,16 +151,22 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
         w = super()._row_weights(X, y, given)
         if self.class_weight is None:
             return w
-        v = self.class_weight
-        if isinstance(v, Mapping) and not all(0 <= x < np.inf for x in v.values()):
-            raise ValueError(f"class_weight must hold finite weights of at least 0, got {v!r}")
+        v = _checked_class_weight(self.class_weight)
         of_class = compute_sample_weight(v, y).astype(X.dtype)
-        return of_class if w is None else w * of_class
+        w = of_class if w is None else w * of_class
+        if not w.any():
+            raise ValueError(f"class_weight gives every row of y the weight 0, got {v!r}")
+        return w
 
     def _learn_targets(self, y: np.ndarray, classes: Any) -> None:
-        check_classification_targets(y)
-        self.classes_ = unique_labels(y if classes is None else classes)
+        try:
+            check_classification_targets(y)
+            self.classes_ = unique_labels(y if classes is None else classes)
+        except TypeError as error:  # of labels that cannot be sorted
+            raise TypeError(f"y: {error}; give labels of one type, text or numbers") from error
         if len(self.classes_) < 2:
+            if classes is not None:
+                raise ValueError(f"classes must be two or more, got {self.classes_.tolist()}")
             (only,) = self.classes_.tolist()
             raise ValueError(f"y holds only one class, {only!r}; a classifier needs two or more")
         self._one_output = self._outputs_of(self._builders_outputs()) == 1
@@ -163,3 +185,13 @@ class LockstepClassifier(ClassifierMixin, LockstepEstimator):
 
     def _outputs_of(self, spec_outputs: Shape) -> Shape:
         return outputs_for(len(self.classes_), spec_outputs)
+
+
+def _checked_class_weight(given: Any) -> Mapping[Any, float] | str:
+    if not isinstance(given, Mapping):
+        if isinstance(given, str) and given == "balanced":
+            return given
+        raise TypeError(f"class_weight must be a mapping, 'balanced' or None, got {given!r}")
+    if not all(isinstance(x, Real) and 0 <= float(x) < np.inf for x in given.values()):
+        raise ValueError(f"class_weight must hold finite weights of at least 0, got {given!r}")
+    return given

@@ -57,6 +57,6 @@ There are: mnist, churn
     known = list(known)
     if name in known:
         return name
-    nearest = get_close_matches(name, known, n=1)
+    nearest = get_close_matches(name, known, n=1) if isinstance(name, str) else ()
     hint = f"; did you mean {nearest[0]!r}?" if nearest else "."
     raise RequestError(f"unknown {kind} {name!r}{hint} There are: {', '.join(known)}")

@@ -11,6 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from frameworks.adapter import Adapter
 from frameworks.callbacks import Callback, EarlyStopping, PrintEpochs, called, watched
+from frameworks.continuing import check_unchanged
+from frameworks.default_network import DenseSpec
 from frameworks.fitted import HasCoefficients
 from frameworks.parameters import HasSpec
 from frameworks.program import Builder, Program, ProgramBuilder, name_of
@@ -21,6 +23,7 @@ from frameworks.task import Task
 from frameworks.training import LockstepTraining
 from frameworks.validation import (
     builders_spec,
+    check_memory,
     check_validation_data,
     unchanged_if_it_fails,
 )
@@ -58,7 +61,8 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
         weights. It is scikit-learn's rule on the loss, where scikit-learn takes the score. The same
         rows are held out in every implementation, and whatever weights they have count as 1
     warm_start : `fit` goes on from where the last one ended, with the same network, optimizer,
-        random numbers and `history_`, instead of anew
+        random numbers and `history_`, instead of anew. Parameters of the network, its optimizer
+        and its random numbers may not change in between; those that say how to train may
     callbacks : `Callback` objects or functions (estimator, record), called after each epoch of
         `fit`; one that returns True ends the training (see `frameworks.callbacks`)
     verbose : print a line for each epoch of `fit`
@@ -190,6 +194,7 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
                 return
             for record in self._train(batch, self.epochs, validation):
                 stop = [each.on_epoch_end(self, record) for each in callbacks]  # all are told
+                check_unchanged(self)
                 yield record
                 if any(stop):
                     return
@@ -219,6 +224,9 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
         `network`: the number of one of a program's networks.
         """
         check_is_fitted(self)
+        numbers = range(len(self._adapter.parts.networks))
+        if network not in numbers:
+            raise ValueError(f"network must be one of {[*numbers]}, got {network!r}")
         return self._outputs(self._check_X(X), network)
 
     @available_if(lambda self: self.build is not None)
@@ -275,6 +283,8 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
             epochs=self.epochs,
             batch_size=self.batch_size,
         )
+        if self.build is None and isinstance(spec, DenseSpec):
+            check_memory(spec, self.dtype)
         build = self._default_build if self.build is None else self.build
         assert build is not None
         adapter = self._adapter_class(build, spec, self.dtype, self.task)

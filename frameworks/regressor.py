@@ -8,6 +8,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_array
 
 from frameworks.estimator import LockstepEstimator
+from frameworks.rows import refuse_masked
 from frameworks.spec import Shape, as_shape
 from frameworks.task import REGRESSION
 from frameworks.weight_files import StoredNetwork, WeightFileError
@@ -38,6 +39,7 @@ class LockstepRegressor(RegressorMixin, LockstepEstimator):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R² on X (n, ...) and targets y, the mean over all numbers of a target."""
+        refuse_masked(y=y, sample_weight=sample_weight)
         y = _as_array(y)
         if getattr(y, "ndim", 1) <= 2:
             return super().score(X, y, sample_weight)

@@ -9,10 +9,11 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from frameworks.adapter import Adapter
+from frameworks.continuing import check_unchanged
 from frameworks.validation import check_parameters
 from scratch import Batch
 
-__all__ = ["ChecksRows", "hold_out"]
+__all__ = ["ChecksRows", "hold_out", "refuse_masked"]
 
 
 class ChecksRows(ABC):
@@ -35,6 +36,7 @@ class ChecksRows(ABC):
         return {}
 
     def _check_X(self, X: Any) -> np.ndarray:
+        refuse_masked(X=X)
         dtype = self._adapter.dtype
         X = validate_data(self, X, dtype=dtype, order="C", reset=False, allow_nd=True)
         self._check_shape(X)
@@ -42,6 +44,7 @@ class ChecksRows(ABC):
 
     def _check_rows(self, X: Any, y: Any, dtype: str) -> Batch:
         """Return X and its targets as a loss takes them; ValueError if they do not fit."""
+        refuse_masked(X=X, y=y)
         X, y = self._validate(X, y, dtype, first=False)
         return Batch(X, self._encode(y, dtype))
 
@@ -67,6 +70,9 @@ class ChecksRows(ABC):
     ) -> Batch:
         """Check the parameters and the data; set what is known from them if `first`."""
         check_parameters(self)
+        if not first:
+            check_unchanged(self)
+        refuse_masked(X=X, y=y, sample_weight=sample_weight)
         dtype = self.dtype if first else self._adapter.dtype
         X, y = self._validate(X, y, dtype, first)
         if first:
@@ -79,6 +85,13 @@ class ChecksRows(ABC):
         if given is None:
             return None
         return _check_sample_weight(given, X, dtype=X.dtype, ensure_non_negative=True)
+
+
+def refuse_masked(**arrays: Any) -> None:
+    """Raise ValueError for an array with masked values, whose masks are read by nothing here."""
+    for name, array in arrays.items():
+        if np.ma.is_masked(array):
+            raise ValueError(f"{name} holds masked values; fill them, or leave their rows out")
 
 
 def hold_out(batch: Batch, fraction: float, seed: int, labels: bool) -> tuple[Batch, Batch]:

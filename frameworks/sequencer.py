@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from frameworks import weight_checks
 from frameworks.estimator import LockstepEstimator
+from frameworks.rows import refuse_masked
 from frameworks.spec import Shape
 from frameworks.task import SEQUENCES
 from frameworks.validation import builders_spec
@@ -49,6 +50,7 @@ class LockstepSequencer(LockstepEstimator):
 
     def score(self, X: Any, y: Any) -> float:
         """Return the fraction of the answers to X that are those in y, in every token."""
+        refuse_masked(y=y)
         right = self.predict(X) == np.asarray(y)[:, -self._target_shape[0] :]
         return float(right.all(axis=1).mean())
 

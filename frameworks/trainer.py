@@ -13,7 +13,9 @@ from sklearn.utils.validation import (
 )
 
 from frameworks.adapter import Adapter
+from frameworks.continuing import check_unchanged
 from frameworks.program import ProgramBuilder
+from frameworks.rows import refuse_masked
 from frameworks.task import REGRESSION
 from frameworks.training import LockstepTraining
 from frameworks.validation import check_training, spec_of, unchanged_if_it_fails
@@ -92,11 +94,15 @@ class LockstepTrainer(LockstepTraining):
     def outputs(self, X: Any) -> np.ndarray:
         """Return the first network's outputs (n, k) for its inputs X (n, d), in evaluation mode."""
         check_is_fitted(self)
+        refuse_masked(X=X)
         return self._adapter.outputs(check_array(X, dtype=self._adapter.dtype, order="C"))
 
     def _prepare(self, X: Any, y: Any, *, first: bool) -> Batch:
         """Check the parameters and the data."""
         check_training(self)
+        if not first:
+            check_unchanged(self)
+        refuse_masked(X=X, y=y)
         dtype = self.dtype if first else self._adapter.dtype
         X = validate_data(self, X, dtype=dtype, order="C", reset=first)
         if y is None:

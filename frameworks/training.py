@@ -3,14 +3,16 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from frameworks.adapter import Adapter
+from frameworks.continuing import parameters_of_network
 from frameworks.draws import Draws
 from frameworks.validation import check_weights
 from scratch import Batch, EpochResult
@@ -113,12 +115,14 @@ class LockstepTraining(BaseEstimator, ABC):
         draws = Draws(self.random_state)
         if initial_weights is None:
             initial_weights = adapter.parts.initial_weights(adapter.spec, draws.weights)
-        adapter.set_weights(check_weights(initial_weights, adapter.get_weights()))
+        own = adapter.get_weights()
+        adapter.set_weights(check_weights(initial_weights, own, "initial_weights"))
         self._begin(adapter, draws, time.perf_counter() - start)
 
     def _begin(self, adapter: Adapter, draws: Draws, seconds: float) -> None:
         """Start an empty history with a network that has its initial weights."""
         self._adapter, self._draws = adapter, draws
+        self._began_with = parameters_of_network(self)
         self.initial_weights_ = adapter.get_weights()
         self.history_: list[dict[str, float]] = []
         self.seconds_ = {"compile": seconds, "fit": 0.0}
@@ -149,7 +153,7 @@ class LockstepTraining(BaseEstimator, ABC):
         """Prepare to train on a batch, and return the order of its rows for each epoch."""
         start, adapter = time.perf_counter(), self._adapter
         adapter.draw_from(self._draws, batch.X[:1])
-        adapter.compile(batch, self.batch_size)
+        adapter.compile(batch, self._rows_at_once(batch))
         self.seconds_["compile"] += time.perf_counter() - start
         return self._draws.orders(len(batch.X), self.batch_size, epochs, adapter.spec.shuffle)
 
@@ -165,10 +169,25 @@ class LockstepTraining(BaseEstimator, ABC):
         self, batch: Batch, orders: Iterable[np.ndarray | None]
     ) -> Iterator[dict[str, float]]:
         """Train one epoch for each order, and yield its record."""
+        size = self._rows_at_once(batch)
         if program := self._adapter.program:
-            yield from program.run(batch, orders, self.batch_size)
+            yield from program.run(batch, orders, size)
             return
-        yield from map(measured, self._adapter.train_augmented(batch, orders, self.batch_size))
+        yield from map(measured, self._adapter.train_augmented(batch, orders, size))
+
+    def _rows_at_once(self, batch: Batch) -> int:
+        """Return the rows of a step: frameworks take no number far above those there are."""
+        return min(self.batch_size, len(batch.X))
+
+    def __copy__(self) -> Self:
+        """Return an estimator with the same parameters and a network of its own.
+
+        With the same network, as by default, training one would train the other.
+        """
+        parameters = {id(value): value for value in self.get_params(deep=False).values()}
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(deepcopy(vars(self), parameters))  # which are not copied
+        return copied
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_adapter")

@@ -1,9 +1,10 @@
 """Checks of an estimator's arguments; each error names the parameter and the remedy."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from inspect import signature
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from numbers import Integral, Real
 from typing import Any
 
@@ -15,8 +16,15 @@ from frameworks.spec import Spec
 from scratch import Batch
 
 __all__ = [
-    *("builders_spec", "check_parameters", "check_training", "check_validation_data"),
-    *("check_weights", "encode_labels", "spec_of", "unchanged_if_it_fails", "widths_of"),
+    *("builders_spec", "check_memory", "check_parameters", "check_training"),
+    *(
+        "check_validation_data",
+        "check_weights",
+        "encode_labels",
+        "spec_of",
+        "unchanged_if_it_fails",
+        "widths_of",
+    ),
 ]
 
 _FLOAT32 = np.finfo(np.float32)
@@ -119,6 +127,30 @@ def spec_of(build: Any) -> Spec:
     return parameter.default
 
 
+def check_memory(spec: DenseSpec, dtype: str) -> None:
+    """Raise ValueError for a network without a builder that is larger than the machine's memory.
+
+    Each weight has a gradient and Adam's two means beside it.
+    """
+    widths = spec.inputs, *spec.hidden, spec.outputs
+    weights = sum((d_in + 1) * d_out for d_in, d_out in pairwise(widths))
+    needed, memory = 4 * weights * np.dtype(dtype).itemsize, _memory()
+    if needed > memory:
+        raise ValueError(
+            f"hidden: {spec.hidden} makes {weights:,} weights, which with their gradients and "
+            f"Adam's means need {needed / 1e9:,.1f} GB in {dtype}; this machine has "
+            f"{memory / 1e9:,.1f} GB of memory"
+        )
+
+
+def _memory() -> float:
+    """Return the bytes of the machine's memory; infinity where the system does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):  # as on Windows
+        return float("inf")
+
+
 def encode_labels(y: np.ndarray, classes: np.ndarray, dtype: str, one_output: bool) -> np.ndarray:
     """Return labels y (n,) as a loss takes them.
 
@@ -169,6 +201,9 @@ def check_weights(
     weights: Sequence[np.ndarray], like: Sequence[np.ndarray], name: str = "weights"
 ) -> list[np.ndarray]:
     """Return weights as arrays of the network's dtype; ValueError names one that does not fit."""
+    if not isinstance(weights, Iterable):
+        raise TypeError(f"{name} must be a list of arrays, got {weights!r}")
+    weights = [*weights]
     if len(weights) != len(like):
         first = _first_unlike(weights, like, name)
         raise ValueError(f"{name}: expected {len(like)} arrays, got {len(weights)}; {first}")

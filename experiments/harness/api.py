@@ -13,7 +13,7 @@
 Nothing has to be guarded by `if __name__ == "__main__"`: trainings are processes of their own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -39,9 +39,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "RequestError", "Run", "compare", "load_run", "run"]
 
+_RUN = "a Run, its folder or name, or a results.json"
+
 
 def run(
-    *experiments: str,
+    *experiments: str | Path,
     implementations: str | Sequence[str] = (),
     dtype: Literal["float64", "float32"] | None = None,
     seeds: int | str | Sequence[int] = 1,
@@ -81,19 +83,21 @@ def run(
     """
     check_limits(jobs, timeout)
     request = Request(
-        experiments=experiments,
-        implementations=_names(implementations),
+        experiments=tuple(
+            _path("experiments", each, "names, or paths of pages") for each in experiments
+        ),
+        implementations=_texts("implementations", implementations, ","),
         dtype=dtype or ("float32" if native else "float64"),
         seeds=_seeds(seeds),
-        settings=(settings,) if isinstance(settings, str) else tuple(settings),
+        settings=_texts("settings", settings),
         epochs=epochs,
         limit=limit,
         policy=data,
-        data_dir=None if data_dir is None else str(data_dir),
+        data_dir=None if data_dir is None else _path("data_dir", data_dir),
         threads=threads,
         native=native,
         floor=floor,
-        out=None if out is None else Path(out),
+        out=None if out is None else Path(_path("out", out)),
     )
     with joined(dask, request, send_pages) as cluster:
         planned = plan(request, cluster.surroundings if cluster else None)
@@ -108,15 +112,27 @@ def run(
     return Run(planned.store.folder, margin)
 
 
-def _names(names: str | Sequence[str]) -> tuple[str, ...]:
-    """Return names that are given one by one, or in one text with commas."""
-    return tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else (*names,)
+def _texts(name: str, given: str | Sequence[str], separator: str | None = None) -> tuple[str, ...]:
+    """Return texts that are given one by one, or in one with a separator between them."""
+    if isinstance(given, str):
+        return tuple(text.strip() for text in given.split(separator)) if separator else (given,)
+    texts = tuple(given) if isinstance(given, Iterable) else (given,)
+    if not all(isinstance(text, str) for text in texts):
+        raise RequestError(f"{name}: expected a text or a list of texts, got {given!r}")
+    return texts
+
+
+def _path(name: str, given: str | Path, expected: str = "a path") -> str:
+    """Return a path as a text, which it is for the command line."""
+    if not isinstance(given, str | Path):
+        raise RequestError(f"{name}: expected {expected}, got {given!r}")
+    return str(given)
 
 
 def _seeds(seeds: int | str | Sequence[int]) -> tuple[int, ...]:
     """Return what `parse_seeds` makes of it; a trailing comma tells a list of one from a number."""
-    if isinstance(seeds, bool):
-        raise RequestError(f"seeds: expected a number of seeds, or a list of them, got {seeds}")
+    if isinstance(seeds, bool) or not isinstance(seeds, int | np.integer | Iterable):
+        raise RequestError(f"seeds: expected a number of seeds, or a list of them, got {seeds!r}")
     if isinstance(seeds, int | np.integer | str):
         return parse_seeds(str(seeds))
     return parse_seeds("".join(f"{seed}," for seed in seeds))
@@ -131,7 +147,7 @@ def load_run(folder: str | Path, margin: float | None = None) -> Run:
     Traceback (most recent call last):
     frameworks.errors.RequestError: nowhere: holds no run; a run has a folder named cells/
     """
-    return Run(locate(Path(folder)), margin)
+    return Run(locate(Path(_path("folder", folder))), margin)
 
 
 def compare(before: Run | str | Path, after: Run | str | Path) -> Comparison:
@@ -139,8 +155,10 @@ def compare(before: Run | str | Path, after: Run | str | Path) -> Comparison:
 
     The rule is that of `lockstep compare`. Raises RequestError if nothing can be compared.
     """
-    return Comparison(compare_runs(_open(before), _open(after)))
+    return Comparison(compare_runs(_open("before", before), _open("after", after)))
 
 
-def _open(run: Run | str | Path) -> StoredRun:
-    return StoredRun.open(run.folder if isinstance(run, Run) else locate(Path(run)))
+def _open(name: str, run: Run | str | Path) -> StoredRun:
+    if isinstance(run, Run):
+        return StoredRun.open(run.folder)
+    return StoredRun.open(locate(Path(_path(name, run, _RUN))))

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from itertools import chain
+from numbers import Integral, Real
 
 from experiments.harness.cell import Cell
 from experiments.harness.plan import Plan
@@ -25,8 +26,12 @@ TIMEOUT = 3_600.0  # seconds for an epoch: far more than the longest takes on on
 def check_limits(jobs: int, timeout: float) -> None:
     """Raise RequestError for a number of processes, or of seconds, that cannot be one."""
     for name, value in (("jobs", jobs), ("timeout", timeout)):
-        if not value >= 1:
-            raise RequestError(f"{name}: expected 1 or more, got {value:g}")
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        if not number or not value >= 1:
+            shown = f"{value:g}" if number else repr(value)
+            raise RequestError(f"{name}: expected 1 or more, got {shown}")
+    if not isinstance(jobs, Integral):
+        raise RequestError(f"jobs: expected a whole number, got {jobs!r}")
 
 
 def train(

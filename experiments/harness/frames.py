@@ -83,7 +83,7 @@ class Run:
     def _arrays(self, cell: str | pd.Series) -> Arrays:
         """Raises RequestError for a cell that the run does not have, or that failed."""
         finished = {each.key: each for each in self.results.cells if each.ok}
-        key = cell if isinstance(cell, str) else str(cell.name)
+        key = cell if isinstance(cell, str) else str(getattr(cell, "name", cell))
         return self._store.arrays_of(finished[choose("finished cell", key, finished)])
 
 

@@ -9,6 +9,7 @@ numbers show nothing. Two implementations agree if they are no farther apart tha
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, zip_longest
+from numbers import Integral
 
 import numpy as np
 
@@ -23,9 +24,9 @@ TRAININGS = 5  # nudged trainings, by default
 
 def check_floor(count: int) -> None:
     """Raise RequestError for a single nudged training, which has no distance to another."""
-    if count == 1:
+    if not isinstance(count, Integral) or count < 0 or count == 1:
         raise RequestError(
-            "--floor must be 0, or at least 2, since a distance needs two trainings; got 1"
+            f"--floor must be 0, or at least 2, since a distance needs two trainings; got {count!r}"
         )
 
 

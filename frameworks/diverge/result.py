@@ -35,7 +35,7 @@ class Result:
         outputs = estimator.outputs(data.X_test)
         test = estimator.evaluate(data.X_test, data.y_test)
         answers = side.blueprint.task.has_answers
-        predictions = estimator.predict(data.X_test) if answers else None
+        predictions = estimator.labels_of(outputs) if answers else None
         return cls(
             name=side.implementation,
             weights=weights,

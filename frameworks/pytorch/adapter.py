@@ -87,7 +87,7 @@ class PyTorchAdapter(ProgramAdapter):
     def train(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[EpochResult]:
-        columns = [torch.from_numpy(a) for a in data if a is not None]
+        columns = [_shared(a) for a in data if a is not None]
         for order in orders:
             rows = [a.clone() if order is None else a[torch.from_numpy(order)] for a in columns]
             with nothing_else_drawn():
@@ -248,12 +248,17 @@ class PyTorchAdapter(ProgramAdapter):
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
         with torch.inference_mode():
-            return float(self.parts.loss(torch.from_numpy(outputs), torch.from_numpy(y)))
+            return float(self.parts.loss(torch.from_numpy(outputs), _shared(y)))
 
 
 def _own(array: np.ndarray) -> torch.Tensor:
     """Return a tensor with memory of its own: a module may write into what it is given."""
     return torch.tensor(array)
+
+
+def _shared(array: np.ndarray) -> torch.Tensor:
+    """Return a tensor in the array's memory, or in its own if the array is read-only."""
+    return torch.from_numpy(array) if array.flags.writeable else torch.tensor(array)
 
 
 def _convert(optimizer: torch.optim.Optimizer, dtype: torch.dtype) -> None:

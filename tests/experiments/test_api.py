@@ -78,6 +78,17 @@ def test_what_cannot_be_run_is_refused_by_name(tmp_path):
         ({"seeds": True}, "seeds: expected a number of seeds, or a list of them, got True"),
         ({"implementations": "scrach"}, "unknown implementation 'scrach'; did you mean 'scratch'"),
         ({"jobs": 0}, "jobs: expected 1 or more, got 0"),
+        ({"jobs": 1.5}, "jobs: expected a whole number, got 1.5"),
+        ({"timeout": None}, "timeout: expected 1 or more, got None"),
+        ({"timeout": True}, "timeout: expected 1 or more, got True"),
+        ({"out": 3}, "out: expected a path, got 3"),
+        ({"data_dir": b"x"}, "data_dir: expected a path, got b'x'"),
+        ({"seeds": 1.5}, "seeds: expected a number of seeds, or a list of them, got 1.5"),
+        ({"implementations": None}, "implementations: expected a text or a list of .*, got None"),
+        ({"settings": [3]}, r"settings: expected a text or a list of texts, got \[3\]"),
+        ({"dtype": 64}, "unknown dtype 64. There are: float64, float32"),
+        ({"floor": 2.5}, "--floor must be 0, or at least 2, .*; got 2.5"),
+        ({"native": True, "margin": "1%"}, "--margin must be above 0 and below 1, .*; got '1%'"),
         ({"dtype": "float16"}, "unknown dtype 'float16'"),
         ({"data": "best"}, "unknown data 'best'"),
         ({"implementations": ["torch"]}, "did you mean 'pytorch'"),
@@ -87,7 +98,11 @@ def test_what_cannot_be_run_is_refused_by_name(tmp_path):
         ),
     ]:
         with pytest.raises(RequestError, match=message):
-            run("xor", out=tmp_path / "run", **options)
+            run("xor", **{"out": tmp_path / "run", **options})
+    with pytest.raises(RequestError, match="experiments: expected names, or paths of .*, got 3"):
+        run(3, out=tmp_path / "run")
+    with pytest.raises(RequestError, match="after: expected a Run, its folder or name, .* None"):
+        compare(store_run(tmp_path / "one", training()), None)
     assert not (tmp_path / "run").exists()
 
 
@@ -113,7 +128,7 @@ EXPERIMENT = Experiment(
 def test_a_page_of_ones_own_is_run_by_its_path(tmp_path):
     (tmp_path / "my_xor.py").write_text(PAGE)
     options = {"implementations": ["scratch"], "epochs": 1, "quiet": True}
-    own = run(str(tmp_path / "my_xor.py"), out=tmp_path / "own", **options)
+    own = run(tmp_path / "my_xor.py", out=tmp_path / "own", **options)
     assert own.cells.index.tolist() == ["my_xor-float64-seed0-scratch"]
     assert own.cells["status"].tolist() == ["ok"]
 

@@ -1,7 +1,7 @@
 """Training on: partial_fit, and classifiers that were pickled, copied or cloned."""
 
 import pickle
-from copy import deepcopy
+from copy import copy, deepcopy
 
 import numpy as np
 import pytest
@@ -9,9 +9,9 @@ from sklearn.base import clone
 
 import scratch
 from frameworks import Parts, ScratchClassifier
-from frameworks.default_network import DenseSpec
+from frameworks.default_network import DenseSpec, build_scratch
 
-from .cases import table
+from .cases import SMALL, table
 
 
 def theta(classifier):
@@ -52,7 +52,7 @@ def test_batch_size_and_weights_may_change_between_calls(make):
     X, y = table()
     classifier = make(batch_size=8).partial_fit(X, y)
     first = classifier.get_weights()
-    classifier.set_params(batch_size=50).partial_fit(X, y)
+    classifier.set_params(batch_size=10**30).partial_fit(X, y)  # all rows
     # Adam's first steps are close to the learning rate: three batches move further than one
     moved = [np.abs(a - b).max() for a, b in zip(first, classifier.initial_weights_, strict=True)]
     moves = [np.abs(a - b).max() for a, b in zip(first, classifier.get_weights(), strict=True)]
@@ -61,44 +61,119 @@ def test_batch_size_and_weights_may_change_between_calls(make):
     assert theta(weighted) != theta(classifier.partial_fit(X, y))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
-    "copied", [lambda c: pickle.loads(pickle.dumps(c)), deepcopy], ids=["pickle", "deepcopy"]
+    ("dtype", "copied"),
+    [
+        ("float32", lambda c: pickle.loads(pickle.dumps(c))),
+        ("float64", deepcopy),
+        ("float32", copy),
+    ],
+    ids=["pickle", "deepcopy", "copy"],
 )
 def test_a_copy_predicts_and_goes_on_as_the_original_does(make, dtype, copied):
     X, y = table(3)
     original = make(dtype=dtype).fit(X, y)
-    copy = copied(original)
-    assert theta(copy) == theta(original)
-    assert copy.outputs(X).tobytes() == original.outputs(X).tobytes()
-    assert copy.predict(X).tolist() == original.predict(X).tolist()
-    assert copy.history_ == original.history_
+    other = copied(original)
+    assert theta(other) == theta(original)
+    assert other.outputs(X).tobytes() == original.outputs(X).tobytes()
+    assert other.predict(X).tolist() == original.predict(X).tolist()
+    assert other.history_ == original.history_
     for _ in range(2):
-        copy.partial_fit(X, y)
-    assert theta(copy) != theta(original)
+        other.partial_fit(X, y)
+    assert theta(other) != theta(original)
     for _ in range(2):
         original.partial_fit(X, y)
-    assert theta(copy) == theta(original)
-    assert losses(copy) == losses(original)
+    assert theta(other) == theta(original)
+    assert losses(other) == losses(original)
 
 
 def test_parameters_set_after_the_fit_do_not_change_what_is_pickled(make):
     X, y = table()
     original = make().fit(X, y)
     original.set_params(dtype="float64", hidden=(9,), learning_rate=1.0)
-    copy = pickle.loads(pickle.dumps(original))
-    assert theta(copy) == theta(original)
-    assert copy.outputs(X).dtype == original.outputs(X).dtype == np.float32
-    assert theta(copy.partial_fit(X, y)) == theta(original.partial_fit(X, y))
+    other = pickle.loads(pickle.dumps(original))
+    assert theta(other) == theta(original)
+    assert other.outputs(X).dtype == original.outputs(X).dtype == np.float32
+    with pytest.raises(ValueError, match=r"^hidden: training goes on with \(4,\), as it began"):
+        other.partial_fit(X, y)
+
+
+SEED = np.random.default_rng(0)
+WARM = {**SMALL, "warm_start": True, "epochs": 1}
+
+
+@pytest.mark.parametrize("goes_on", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    ("parameter", "value", "began"),
+    [
+        ("learning_rate", 0.5, "0.01"),
+        ("hidden", (5,), r"\(4,\)"),
+        ("activation", "tanh", "'relu'"),
+        ("dtype", "float64", "'float32'"),
+        ("random_state", SEED, "0"),
+        ("build", build_scratch, "None"),
+    ],
+)
+def test_what_a_trained_network_cannot_take_any_more_is_refused_by_name(
+    parameter, value, began, goes_on
+):
+    X, y = table()
+    classifier = ScratchClassifier(**WARM).fit(X, y)
+    before = theta(classifier)
+    message = f"^{parameter}: training goes on with {began}, as it began, and cannot change to "
+    with pytest.raises(ValueError, match=message):
+        getattr(classifier.set_params(**{parameter: value}), goes_on)(X, y)
+    assert theta(classifier) == before
+
+
+def test_what_training_can_take_takes_effect_when_it_goes_on():
+    X, y = table()
+    classifier = ScratchClassifier(**WARM).fit(X, y)
+    twin = deepcopy(classifier).fit(X, y)
+    same = {"hidden": [4], "epochs": 2, "batch_size": 5, "class_weight": {0: 2.0}}
+    assert classifier.set_params(**same).fit(X, y).n_iter_ == 3
+    assert classifier.history_[1]["loss"] != twin.history_[1]["loss"]
+    classifier.set_params(warm_start=False, learning_rate=0.5)
+    assert classifier.fit(X, y).n_iter_ == 2
+
+
+def test_a_builders_number_cannot_change_when_training_goes_on():
+    X, y = table(3)
+    classifier = ScratchClassifier(build_nested, epochs=1, warm_start=True, random_state=SEED)
+    classifier.fit(X, y).set_params(spec=STATEFUL).fit(X, y)
+    assert classifier.n_iter_ == 2
+    message = "^spec__learning_rate: training goes on with 0.0625, as it began, and cannot change"
+    with pytest.raises(ValueError, match=message):
+        classifier.set_params(spec__learning_rate=0.5).fit(X, y)
+
+
+def test_a_warm_start_from_loaded_weights_keeps_to_the_same_rule(tmp_path):
+    X, y = table()
+    saved, loaded = ScratchClassifier(**SMALL).fit(X, y), ScratchClassifier(**WARM)
+    saved.save_weights(tmp_path / "weights")
+    loaded.load_weights(tmp_path / "weights").set_params(learning_rate=0.5)
+    with pytest.raises(ValueError, match="^learning_rate: training goes on with 0.01, as it began"):
+        loaded.fit(X, y)
+    loaded.set_params(learning_rate=0.01).fit(X, y)
+    anew = ScratchClassifier(**WARM).fit(X, y, initial_weights=saved.get_weights())
+    assert theta(loaded) == theta(anew)
+
+
+def test_a_copy_shares_the_parameters_and_nothing_that_training_changes():
+    random_state, (X, y) = np.random.RandomState(0), table()
+    original = ScratchClassifier(**{**WARM, "random_state": random_state}).fit(X, y)
+    other = copy(original).fit(X, y)
+    assert other.random_state is random_state
+    assert (original.n_iter_, other.n_iter_) == (1, 2)
 
 
 def test_a_clone_is_not_fitted_and_trains_to_the_same_weights(make):
     X, y = table()
     original = make().fit(X, y)
-    copy = clone(original)
-    assert not hasattr(copy, "classes_")
-    assert copy.get_params() == original.get_params()
-    assert theta(copy.fit(X, y)) == theta(original)
+    other = clone(original)
+    assert not hasattr(other, "classes_")
+    assert other.get_params() == original.get_params()
+    assert theta(other.fit(X, y)) == theta(original)
 
 
 def test_parameters_are_kept_as_they_are_given(make):
@@ -142,10 +217,10 @@ def nested_weights(spec, rng):
 def test_a_copy_keeps_what_layers_of_inner_networks_keep(copied):
     X, y = table(3)
     original = ScratchClassifier(build_nested, epochs=3, batch_size=8, random_state=0).fit(X, y)
-    copy = copied(original)
-    assert copy.outputs(X).tobytes() == original.outputs(X).tobytes()
-    assert theta(copy.partial_fit(X, y)) == theta(original.partial_fit(X, y))
-    assert copy.outputs(X).tobytes() == original.outputs(X).tobytes()
+    other = copied(original)
+    assert other.outputs(X).tobytes() == original.outputs(X).tobytes()
+    assert theta(other.partial_fit(X, y)) == theta(original.partial_fit(X, y))
+    assert other.outputs(X).tobytes() == original.outputs(X).tobytes()
 
 
 def stateful_weights(spec, rng):
@@ -157,7 +232,7 @@ def test_a_copy_keeps_what_layers_keep_besides_their_weights():
     """Running means, and the generator of dropout."""
     X, y = table(3)
     original = ScratchClassifier(build_stateful, epochs=3, batch_size=8, random_state=0).fit(X, y)
-    copy = pickle.loads(pickle.dumps(original))
-    assert copy.outputs(X).tobytes() == original.outputs(X).tobytes()
-    assert theta(copy.partial_fit(X, y)) == theta(original.partial_fit(X, y))
-    assert copy.outputs(X).tobytes() == original.outputs(X).tobytes()
+    other = pickle.loads(pickle.dumps(original))
+    assert other.outputs(X).tobytes() == original.outputs(X).tobytes()
+    assert theta(other.partial_fit(X, y)) == theta(original.partial_fit(X, y))
+    assert other.outputs(X).tobytes() == original.outputs(X).tobytes()

@@ -158,6 +158,10 @@ def test_grid_search_sets_the_numbers_of_a_builder(make, builder):
     assert search.best_estimator_.spec.learning_rate == 0.25
 
 
+def slower(estimator, record):
+    estimator.set_params(learning_rate=1e-4)
+
+
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
@@ -167,6 +171,10 @@ def test_grid_search_sets_the_numbers_of_a_builder(make, builder):
         ({"callbacks": [EarlyStopping()]}, ValueError, "monitor: expected one of loss, accuracy,"),
         ({"verbose": 1}, TypeError, "verbose must be True or False, got 1"),
         ({"class_weight": {0: -1}}, ValueError, "class_weight must hold finite weights"),
+        ({"class_weight": {0: "a"}}, ValueError, "class_weight must hold finite weights"),
+        ({"class_weight": dict.fromkeys(range(3), 0)}, ValueError, "class_weight gives every row"),
+        ({"class_weight": [1, 2]}, TypeError, "class_weight must be a mapping, 'balanced' or None"),
+        ({"callbacks": [slower]}, ValueError, "learning_rate: training goes on with 0.01, as it"),
         ({"spec": circle.SPEC}, ValueError, "spec belongs to a builder, and build is None"),
     ],
 )

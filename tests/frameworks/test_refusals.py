@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 import frameworks
 from experiments import churn
 
-from .cases import table
+from .cases import SMALL, table
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +138,67 @@ HOLED = np.where(np.arange(63).reshape(21, 3) == 7, np.nan, X)
 def test_data_that_cannot_be_trained_on_are_refused(make, data, message):
     with pytest.raises(ValueError, match=message):
         make().fit(*data)
+
+
+MASKED = np.ma.masked_array(X, np.arange(63).reshape(21, 3) == 7)
+MASKED_Y = np.ma.masked_array(Y, np.arange(21) == 7)
+
+
+@pytest.mark.parametrize(
+    ("name_of_array", "method"),
+    [
+        ("X", lambda c: c.fit(MASKED, Y)),
+        ("y", lambda c: c.partial_fit(X, MASKED_Y)),
+        ("sample_weight", lambda c: c.fit(X, Y, np.ma.masked_equal(np.ones(21), 1))),
+        ("X", lambda c: c.predict(MASKED)),
+        ("y", lambda c: c.evaluate(X, MASKED_Y)),
+        ("y", lambda c: c.score(X, MASKED_Y)),
+        ("validation_data: X", lambda c: c.fit(X, Y, validation_data=(MASKED, Y))),
+    ],
+)
+def test_masked_values_are_refused_where_their_masks_would_be_ignored(name_of_array, method):
+    classifier = frameworks.ScratchClassifier(**SMALL).fit(np.ma.masked_array(X), Y)
+    with pytest.raises(ValueError, match=f"^{name_of_array} holds masked values; fill them"):
+        method(classifier)
+
+
+def test_a_network_larger_than_the_memory_is_refused_before_it_is_built(make):
+    message = r"^hidden: \(10+,\) makes 5,0[0,]+1 weights, .* need 80,000.0 GB in float32; this "
+    with pytest.raises(ValueError, match=message):
+        make(hidden=10**12).fit(X, Y)
+
+
+def test_pytorch_trains_on_read_only_rows_without_a_warning():
+    given = X.copy(), Y.copy(), np.ones(21)
+    for array in given:
+        array.flags.writeable = False
+    options = {**SMALL, "dtype": "float64"}  # that of the rows, which are not copied then
+    assert frameworks.PyTorchClassifier(**options).fit(*given).n_iter_ == 3
+
+
+def test_labels_are_not_predicted_from_outputs_that_are_nan():
+    diverged = frameworks.PyTorchClassifier(hidden=(), epochs=1).fit(X, Y)
+    diverged.set_weights([np.array([[3e38], [3e38], [-3e38]]), np.zeros(1)])
+    rows = np.array([[0.0, 0.0, 1.0], [3.0, 3.0, 3.0]])  # -3e38, and ∞ - ∞
+    assert np.isnan(diverged.predict_proba(rows)).any(axis=1).tolist() == [False, True]
+    with pytest.raises(ValueError, match="^predict: the network's outputs are NaN for 1 of 2 rows"):
+        diverged.predict(rows)
+    assert diverged.labels_of(np.array([[-1.0], [np.nan]])).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "message"),
+    [
+        (lambda c: c.outputs(X, network=1), ValueError, r"network must be one of \[0\], got 1"),
+        (lambda c: c.set_weights(3), TypeError, "weights must be a list of arrays, got 3"),
+        (lambda c: c.fit(X, Y, initial_weights=[]), ValueError, "initial_weights: expected 4"),
+        (lambda c: c.fit(X, np.array(["a", 1] * 10 + [2], object)), TypeError, "y: .* of one type"),
+        (lambda c: next(c.iter_fit(X, Y, classes=[])), ValueError, "classes must be two or more"),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_named(method, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        method(frameworks.ScratchClassifier(**SMALL).fit(X, Y))
 
 
 def test_labels_never_seen_are_named(fitted):

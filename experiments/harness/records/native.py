@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import combinations, groupby
+from numbers import Real
 
 from experiments.harness.records.models import NativeEntry, NativePair, Record
 from frameworks.agreement.equivalence import compare_means
@@ -14,13 +15,13 @@ __all__ = ["check_margin", "compare_native", "different"]
 def check_margin(margin: float | None, tasks: Iterable[Task]) -> None:
     """Raise RequestError for a margin that the headline of a task cannot have; None is its own."""
     for task in tasks:
-        if margin is None or 0 < margin < task.margin_below:
+        if margin is None or (isinstance(margin, Real) and 0 < margin < task.margin_below):
             continue
         limit = "" if task.margin_below == float("inf") else f" and below {task.margin_below:g}"
         such = f", such as {task.margin}" if task.margin else ""
         raise RequestError(
             f"--margin must be above 0{limit}{such}, for the {task.headline.title} of a "
-            f"{task.name}; got {margin}"
+            f"{task.name}; got {margin!r}"
         )
 
 

@@ -118,7 +118,7 @@ def _tested(job: Job, course: Course, times: dict[str, float]) -> tuple[Record, 
     phases = [*map(_phase_figures, course.stages, course.estimators, outputs)]
     figures = phases[-1].test.model_dump()
     if experiment.task.has_answers:
-        predictions = estimator.predict(data.X_test)
+        predictions = estimator.labels_of(outputs[-1])
         arrays |= {"predictions": predictions, "labels": data.y_test}
         arrays |= {"probabilities": estimator.predict_proba(data.X_test)}
         arrays |= _on_the_plane(data, estimator)
