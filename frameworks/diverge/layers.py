@@ -17,6 +17,7 @@ _ATTENTION = [
 _RECURRENT = ("kernel", "recurrent kernel", "bias", "recurrent bias")
 _PARTS: dict[str, Sequence[str]] = {
     **dict.fromkeys(("simple rnn", "lstm", "gru"), _RECURRENT),
+    **dict.fromkeys(("simple rnn cell", "lstm cell", "gru cell"), _RECURRENT),
     **{f"{kind} normalization": ("gamma", "beta") for kind in ("batch", "layer", "group", "rms")},
     "attention": _ATTENTION,
     "embedding": ("vectors",),

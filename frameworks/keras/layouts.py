@@ -21,6 +21,8 @@ _NORMALIZATIONS = (
     keras.layers.GroupNormalization,
 )
 
+_CELLS = (keras.layers.SimpleRNNCell, keras.layers.LSTMCell, keras.layers.GRUCell)
+
 
 def layout_of(layer: keras.layers.Layer) -> Layout:
     """Return the layout of one layer's own weights; TypeError for an unknown one of Keras."""
@@ -34,8 +36,10 @@ def layout_of(layer: keras.layers.Layer) -> Layout:
         return Layout.same(layer.scale)
     if isinstance(layer, keras.layers.Embedding):
         return Layout.same(layer.embeddings)
-    if isinstance(layer, keras.layers.SimpleRNN | keras.layers.LSTM | keras.layers.GRU):
+    if isinstance(layer, keras.layers.RNN) and isinstance(layer.cell, _CELLS):
         return _recurrent(layer.cell)
+    if isinstance(layer, _CELLS):
+        return _recurrent(layer)
     if isinstance(layer, keras.layers.Bidirectional):
         return Layout.joined(layout_of(layer.forward_layer), layout_of(layer.backward_layer))
     if isinstance(layer, keras.layers.MultiHeadAttention):

@@ -5,7 +5,7 @@ from math import isfinite
 
 import numpy as np
 
-from frameworks.live.pairs import SHORTER, Compared, Pair, clips
+from frameworks.live.pairs import SHORTER, SHORTER_GRADIENT, Compared, Pair, clips
 from frameworks.recordings.trace import Trace
 
 __all__ = ["of_another_ratio", "only_losses_differ", "without_losses"]
@@ -39,12 +39,12 @@ def only_losses_differ(pair: Pair, levels: Mapping[str, list[Compared]]) -> bool
 def without_losses(level: str, found: list[Compared]) -> list[Compared]:
     """Return a level without limits for losses and their gradients.
 
-    What the loss of a shorter batch does by itself, no step shows: all of them take whole ones. It
-    is excused where that of a whole one differs.
+    What the loss of a shorter batch or its gradient does by itself, no step shows: all of them take
+    whole ones. It is excused where that of a whole one differs.
     """
     whole = _part(found)
     return [
-        each.limited(None) if _of_loss(level, each) and (each.key != SHORTER or whole) else each
+        each.limited(None) if _of_loss(level, each) and (whole or not _of_shorter(each)) else each
         for each in found
     ]
 
@@ -64,8 +64,12 @@ def of_another_ratio(pair: Pair) -> bool:
 
 
 def _part(found: list[Compared]) -> bool:
-    """Return whether anything differs but the loss of a shorter batch."""
-    return any(each.found.parted for each in found if each.key != SHORTER)
+    """Return whether anything differs but the loss of a shorter batch and its gradients."""
+    return any(each.found.parted for each in found if not _of_shorter(each))
+
+
+def _of_shorter(each: Compared) -> bool:
+    return each.key == SHORTER or each.key[0] == SHORTER_GRADIENT
 
 
 def _moves(trace: Trace) -> bool:

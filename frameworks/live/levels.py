@@ -15,7 +15,7 @@ from frameworks.errors import RequestError, choose
 from frameworks.live.correspondence import WeightPair, names_in
 from frameworks.live.forward import compare_layers
 from frameworks.live.outputs import comparable_outputs
-from frameworks.live.pairs import SHORTER, Compared, Pair, joined, numbered
+from frameworks.live.pairs import SHORTER, SHORTER_GRADIENT, Compared, Pair, joined, numbered
 from frameworks.recordings.trace import StepTrace, Trace
 
 __all__ = ["LEVELS", "LIMITS", "cancels", "compare", "limits_of"]
@@ -92,8 +92,16 @@ def _loss(pair: Pair) -> Iterator[Compared]:
 
 
 def _gradient(pair: Pair) -> Iterator[Compared]:
-    """Compare the gradient for every weight; what has no counterpart must have none."""
+    """Compare the gradient for every weight; what has no counterpart must have none.
+
+    Those of a shorter batch come first: a backward pass of one's own may count rows, too.
+    """
     ours, theirs = pair.a.gradients, pair.b.gradients
+    fewer, of_fewer = pair.a.shorter_gradients, pair.b.shorter_gradients
+    if fewer is not None and of_fewer is not None:
+        suffix = f", in a batch of {len(pair.a.inputs[0]) - 1} rows"
+        for each in _weights(pair, "gradient of ", fewer, of_fewer, suffix=suffix, added=False):
+            yield replace(each, key=(SHORTER_GRADIENT, each.key[1], 0))
     yield from _weights(pair, "gradient of ", ours, theirs, added=False)
     lone = _alone(pair)
     for side, positions in enumerate(lone):

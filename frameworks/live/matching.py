@@ -43,13 +43,15 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
         states = zip(a.layers[i].states, b.layers[j].states, strict=False)
         done.states += [pair for pair in states if pair not in done.states]
     done.notes += [*_crossed(a, b, done.layers), *_misnamed(a, b, done)]
+    done.states += _lone_states(a, b)
     pair_rest(done, a, b, taken)
     done.weights.sort(key=lambda pair: pair.a)
     paired = [{pair[side] for pair in done.layers} for side in (0, 1)]
     ours, theirs = (
-        [i for i, layer in enumerate(x.layers) if i not in found and _computes(layer)]
+        [i for i, layer in enumerate(x.layers)
+         if i not in found and _computes(layer) and not _is_step_of(layer, x, found)]
         for x, found in zip((a, b), paired, strict=True)
-    )
+    )  # fmt: skip
     done.only = ours, theirs
     return done
 
@@ -71,6 +73,34 @@ def _crossed(a: Network, b: Network, pairs: Pairs) -> list[str]:
         for ours, theirs in sorted(crossed)
         if ours.rstrip(_COUNT) != theirs.rstrip(_COUNT)
     ]
+
+
+def _is_step_of(layer: LayerTrace, network: Network, paired: set[int]) -> bool:
+    """Return whether a call of a recurrent cell is a step of what another call of it stands for."""
+    is_cell = layer.facts.kind.endswith(" cell")
+    return is_cell and any(network.layers[i].path == layer.path for i in paired)
+
+
+def _lone_states(a: Network, b: Network) -> Pairs:
+    """Pair the states that no layer has by their names, else by what they end in, in order.
+
+    The vectors of a spectral normalization belong to a weight, wherever it is used.
+    """
+    left = [
+        [k for k in range(len(x.states)) if not any(k in layer.states for layer in x.layers)]
+        for x in (a, b)
+    ]
+    pairs: Pairs = []
+    for named in (lambda name: name, lambda name: name.rpartition(".")[2]):
+        for i in list(left[0]):
+            own = a.states[i]
+            same = [j for j in left[1] if named(b.states[j].name) == named(own.name)
+                    and b.states[j].values.shape == own.values.shape]  # fmt: skip
+            if same:
+                pairs.append((i, same[0]))
+                left[0].remove(i)
+                left[1].remove(same[0])
+    return pairs
 
 
 def _misnamed(a: Network, b: Network, done: Matching) -> Iterator[str]:

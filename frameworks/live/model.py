@@ -134,12 +134,13 @@ class LiveModel(ABC):
     def loss_and_gradients(self, rows: Rows) -> tuple[float, list[np.ndarray]]:
         """Return the loss in training mode and its gradient for every weight; nothing moves."""
 
-    def loss_of(self, rows: Rows) -> float:
-        """Return the loss in training mode of any number of rows; nothing moves.
+    def of_fewer_rows(self, rows: Rows) -> tuple[float, list[np.ndarray] | None]:
+        """Return the loss in training mode of any number of rows, and its gradients; nothing moves.
 
-        RequestError where the model, or a step of the user's own, cannot take them.
+        None for gradients that would take too long. RequestError where the model, or a step of the
+        user's own, cannot take the rows.
         """
-        return self.loss_and_gradients(rows)[0]
+        return self.loss_and_gradients(rows)
 
     @abstractmethod
     def step(self, rows: Rows) -> float:

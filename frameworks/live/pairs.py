@@ -8,11 +8,12 @@ from frameworks.diverge.differences import Difference
 from frameworks.live.correspondence import Matching, WeightPair
 from frameworks.recordings.trace import Trace
 
-__all__ = ["SHORTER", "Compared", "Key", "Pair", "clips", "joined", "numbered"]
+__all__ = ["SHORTER", "SHORTER_GRADIENT", "Compared", "Key", "Pair", "clips", "joined", "numbered"]
 
 Key = tuple[str, int, int]  # what, its position, and the step: 0 for none
 
 SHORTER: Key = ("loss", 1, 0)  # the loss of a batch without its last row
+SHORTER_GRADIENT = "gradient of a shorter batch"  # what: of that loss
 
 _CLIPPING = ("clip_value", "clip_norm", "clip_global_norm")
 

@@ -108,6 +108,11 @@ class _Penalties:
             first_loss=trace.first_loss - penalty,
             shorter_loss=None if shorter is None else shorter - penalty,
             gradients=self._without(trace.gradients, values),
+            shorter_gradients=(
+                None
+                if trace.shorter_gradients is None
+                else self._without(trace.shorter_gradients, values)
+            ),
             steps=list(self._steps(weights)),
         )
 

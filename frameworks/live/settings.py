@@ -86,8 +86,12 @@ def differing(x: Facts, y: Facts) -> list[str]:
 
 
 def same_kind(x: Facts, y: Facts) -> bool:
-    """Return whether two facts are of one kind; AdamW is Adam with a decay of its own."""
-    return x.kind == y.kind or {x.kind, y.kind} == {"adam", "adamw"}
+    """Return whether two facts are of one kind.
+
+    AdamW is Adam with a decay of its own; a recurrent layer takes the steps of its cell.
+    """
+    kinds = {x.kind.removesuffix(" cell"), y.kind.removesuffix(" cell")}
+    return len(kinds) == 1 or kinds == {"adam", "adamw"}
 
 
 def _differs(name: str, x: Values, y: Values) -> bool:
@@ -100,7 +104,7 @@ def _differs(name: str, x: Values, y: Values) -> bool:
 
 
 _UNSTATED = "not set"
-_MAY_BE_UNSTATED = ("return_sequences", "first_rates", "dim", "dtype", "precision")
+_MAY_BE_UNSTATED = "return_sequences", "first_rates", "dim", "dtype", "precision", "other"
 
 
 def _equal(x: Any, y: Any) -> bool:

@@ -173,7 +173,7 @@ class _Tracer:
         self._hand(0)
         layers, outputs = model.trace_layers(first)
         loss, gradients = model.loss_and_gradients(first)
-        shorter = self._shorter(first) if self.nudge is None else None
+        shorter = self._shorter(first) if self.nudge is None else (None, None)
         steps = list(self._steps(report))
         model.end()
         return Trace(
@@ -188,7 +188,8 @@ class _Tracer:
             schedule=model.schedule_facts,
             outputs=outputs,
             first_loss=loss,
-            shorter_loss=shorter,
+            shorter_loss=shorter[0],
+            shorter_gradients=shorter[1],
             gradients=gradients,
             steps=steps,
             final_weights=[each.values for each in model.weights()],
@@ -209,21 +210,21 @@ class _Tracer:
         rows = len(course.batches[step]) - without
         model.hand_masks(step_masks(course.seed, step, rows, self.dropped, model.dtype))
 
-    def _shorter(self, first: Rows) -> float | None:
-        """Return the loss without the last row: that of an epoch's last batch, if it is shorter.
+    def _shorter(self, first: Rows) -> tuple[float | None, list[np.ndarray] | None]:
+        """Return loss and gradients without the last row, as of an epoch's last batch.
 
         None where one row alone were left, or where the model takes no other number of rows.
         """
         w = None if first.w is None else first.w[:-1]
         rows = Rows(tuple(x[:-1] for x in first.X), tuple(y[:-1] for y in first.y), w)
         if len(rows.X[0]) < 2:
-            return None
+            return None, None
         self._hand(0, without=1)
         try:
-            return self.model.loss_of(rows)
+            return self.model.of_fewer_rows(rows)
         except RequestError as error:
             self.model.notes.append(f"a shorter batch is not compared: {error}")
-            return None
+            return None, None
         finally:
             self._hand(0)
 

@@ -1,5 +1,6 @@
 """Which weights of two models correspond, and how one side starts from the other's."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -70,8 +71,10 @@ def _with_two_biases(
 def pair_rest(done: Matching, a: Network, b: Network, taken: Taken) -> None:
     """Pair what no pair of layers has, in order where the shapes are equal; name what is left.
 
-    A separable convolution may stand beside two: depthwise kernels of either shape are equal.
+    A separable convolution may stand beside two: depthwise kernels of either shape are equal. What
+    is named as queries, keys or values goes with its like, whichever of them runs first.
     """
+    guessed = False
     left = [
         [k for k, weight in enumerate(x.weights) if (side, k) not in taken]
         for side, x in enumerate((a, b))
@@ -81,18 +84,43 @@ def pair_rest(done: Matching, a: Network, b: Network, taken: Taken) -> None:
         same = [j for j in left[1] if b.weights[j].values.shape == own.values.shape]
         same += [j for j in left[1] if _one_by_one(own, b.weights[j])]
         if same:
-            done.weights.append(WeightPair((i,), (same[0],)))
+            alike = [j for j in same if _role(b.weights[j].name) == _role(own.name)]
+            chosen = (alike or same)[0]
+            guessed |= len(alike or same) > 1
+            done.weights.append(WeightPair((i,), (chosen,)))
             done.notes.append(
-                f"{own.name} is taken to correspond to {b.weights[same[0]].name}, by its shape"
+                f"{own.name} is taken to correspond to {b.weights[chosen].name}, by its shape"
             )
             left[0].remove(i)
-            left[1].remove(same[0])
+            left[1].remove(chosen)
+    if guessed:
+        done.notes.append(
+            "weights of equal shapes are taken to correspond in the order in which they run: where "
+            "they do not, that alone makes the two differ, and mapping={...} says which ones do"
+        )
     for side, (x, rest) in enumerate(zip((a, b), left, strict=True)):
         paired = {pair[side] for pair in done.states}
         lone = [x.weights[k] for k in rest]
         lone += [state for k, state in enumerate(x.states) if k not in paired]
         if lone:
             done.notes.append(f"only {x.name} has {', '.join(each.name for each in lone)}")
+
+
+_ROLES = {
+    **dict.fromkeys(("q", "wq", "query", "queries"), "queries"),
+    **dict.fromkeys(("k", "wk", "key", "keys"), "keys"),
+    **dict.fromkeys(("v", "wv", "value", "values"), "values"),
+}
+
+
+def _role(name: str) -> str:
+    """Return what attention takes a weight for, by its name or its layer's; "" if that is not said.
+
+    >>> _role("att.queries_kernel"), _role("block.q_proj.kernel"), _role("fc.kernel")
+    ('queries', 'queries', '')
+    """
+    words = re.split(r"[._/]", name.lower())
+    return next((_ROLES[word] for word in words if word in _ROLES), "")
 
 
 def hand_over(

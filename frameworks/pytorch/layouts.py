@@ -1,14 +1,17 @@
 """How each kind of PyTorch module maps to the canonical weights."""
 
+from collections.abc import Iterator
 from functools import reduce
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import _SpectralNorm
+from torch.nn.utils.spectral_norm import SpectralNorm
 
 from frameworks.layout import Arrays, Layout
 
-__all__ = ["canonical_states", "layout_of"]
+__all__ = ["canonical_states", "layout_of", "singular_vectors"]
 
 
 _AS_THEY_ARE = (
@@ -26,6 +29,8 @@ def layout_of(module: nn.Module) -> Layout:
         return _kernel(module, (2, 3, 1, 0), (3, 2, 0, 1))
     if isinstance(module, nn.RNN | nn.LSTM | nn.GRU):
         return _recurrent(module)
+    if isinstance(module, nn.RNNCellBase):
+        return _direction(module, "")
     if isinstance(module, nn.MultiheadAttention):
         return _attention(module)
     own = list(module.parameters(recurse=False))
@@ -55,17 +60,17 @@ def _recurrent(module: nn.RNN | nn.LSTM | nn.GRU) -> Layout:
     if getattr(module, "proj_size", 0):
         raise TypeError("the canonical layout of a projected LSTM is not known")
     directions = ("", "_reverse") if module.bidirectional else ("",)
-    suffixes = [f"l{k}{way}" for k in range(module.num_layers) for way in directions]
+    suffixes = [f"_l{k}{way}" for k in range(module.num_layers) for way in directions]
     first, *others = (_direction(module, suffix) for suffix in suffixes)
     return reduce(Layout.joined, others, first)
 
 
-def _direction(module: nn.RNN | nn.LSTM | nn.GRU, suffix: str) -> Layout:
+def _direction(module: nn.RNNBase | nn.RNNCellBase, suffix: str) -> Layout:
     names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if module.bias else [])]
-    own = [getattr(module, f"{name}_{suffix}") for name in names]
+    own = [getattr(module, f"{name}{suffix}") for name in names]
     if len(own) == 4 and not own[3].requires_grad:
         own = own[:3]
-    parts = 3 if isinstance(module, nn.GRU) else 1
+    parts = 3 if isinstance(module, nn.GRU | nn.GRUCell) else 1
     return Layout(
         own,
         len(own),
@@ -113,3 +118,28 @@ def canonical_states(module: nn.Module, names: tuple[str, ...] = ()) -> list[tor
     if mean is None or variance is None or module.momentum is None:
         raise TypeError("BatchNorm needs a momentum, and running statistics")
     return [mean, variance]
+
+
+def singular_vectors(network: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield u and v of each spectral normalization, the old one's or the new one's, as 0.weight.u.
+
+    They begin at random, every pass in training mode iterates them, and the weight is divided by
+    u W v: two equal networks with others compute otherwise.
+    """
+    for path, module in network.named_modules():
+        if isinstance(module, _SpectralNorm):
+            normalized = path.replace("parametrizations.", "", 1).rpartition(".")[0]
+            yield from _singular_vectors(normalized, module, "")
+        for hook in module._forward_pre_hooks.values():
+            if isinstance(hook, SpectralNorm):
+                normalized = f"{path}.{hook.name}" if path else hook.name
+                yield from _singular_vectors(normalized, module, hook.name)
+
+
+def _singular_vectors(
+    path: str, holder: nn.Module, prefix: str
+) -> Iterator[tuple[str, torch.Tensor]]:
+    for part in ("u", "v"):
+        buffer = getattr(holder, f"{prefix}_{part}", None)
+        if buffer is not None:  # a weight of one axis has none
+            yield f"{path}.{part}", buffer

@@ -214,11 +214,10 @@ class PyTorchLive(LiveModel):
         dense = [_dense(found.get(id(p), torch.zeros_like(p))) for p in own]
         return loss, self._weights.canonical([each.detach() for each in dense])
 
-    def loss_of(self, rows: Rows) -> float:
+    def of_fewer_rows(self, rows: Rows) -> tuple[float, list[np.ndarray] | None]:
         if self.training.step is not None:
             raise RequestError("a step of your own is not taken once more")
-        with self._forward(training=True):
-            return float(self._loss(rows))
+        return self.loss_and_gradients(rows)
 
     def _differentiate(
         self, rows: Rows, own: Sequence[torch.Tensor]

@@ -11,7 +11,7 @@ from torch import nn
 from frameworks.diverge.layers import parts_of
 from frameworks.layout import Arrays, Layout, Layouts
 from frameworks.probe import kind_of
-from frameworks.pytorch.layouts import canonical_states, layout_of
+from frameworks.pytorch.layouts import canonical_states, layout_of, singular_vectors
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.orienting import Orienter
 from frameworks.pytorch.watching import Call
@@ -68,6 +68,8 @@ class LiveWeights:
         for p in unused:
             self._add(Layout.same(p), [self._paths[id(p)]])
         self.own = Layouts(self._layouts)
+        vectors = singular_vectors(network)
+        self._states += [_State(name, buffer, AS_IT_IS) for name, buffer in vectors]
         known_buffers = {id(state.buffer) for state in self._states}
         self._network = network
         self._others = {name: buffer.clone() for name, buffer in network.named_buffers()
@@ -180,6 +182,9 @@ def _states(module: nn.Module) -> list[torch.Tensor]:
 def _layout(module: nn.Module) -> tuple[Layout, list[str]]:
     """Return a leaf's layout, and a name for each canonical array."""
     own = dict(module.named_parameters())
+    if behind := _behind_computed(module, own):
+        rest = {name: p for name, p in own.items() if name not in behind}
+        return Layout.same(*rest.values()), list(rest)
     try:
         layout = layout_of(module)
         if isinstance(module, nn.MultiheadAttention):
@@ -191,6 +196,15 @@ def _layout(module: nn.Module) -> tuple[Layout, list[str]]:
     return layout, [
         part.replace("'", "").replace(" ", "_") for part in _parts(module, layout.count)
     ]
+
+
+def _behind_computed(module: nn.Module, own: Mapping[str, nn.Parameter]) -> set[str]:
+    """Return the parameters from which a hook computes others: those of functions before a call.
+
+    The old spectral_norm and weight_norm put a plain tensor `weight` beside `weight_orig`.
+    """
+    computed = [name for name, x in vars(module).items() if isinstance(x, torch.Tensor)]
+    return {name for name in own for each in computed if name.startswith(f"{each}_")}
 
 
 def _convolution(module: nn.modules.conv._ConvNd) -> Layout:

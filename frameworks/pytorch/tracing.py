@@ -91,7 +91,7 @@ def _arrays(call: Call, orienter: Orienter, position: int) -> tuple[Arrays, np.n
     """Return canonical copies of a call's inputs, and of its output if it was one array."""
     pairs = zip(call.inputs, orienter.before(position), strict=True)
     inputs = tuple(_canonical(x, orientation) for x, orientation in pairs if not call.packed)
-    recurrent = isinstance(call.module, nn.RNNBase | nn.MultiheadAttention)
+    recurrent = isinstance(call.module, nn.RNNBase | nn.RNNCellBase | nn.MultiheadAttention)
     if call.output is None or (call.several and not recurrent):
         return inputs, None
     return inputs, _canonical(call.output, orienter.after(position))

@@ -71,6 +71,7 @@ def _trace(fields: Fields, stored: "_Stored") -> Trace:
         outputs=stored.listed("outputs"),
         first_loss=float(stored.floats("first_loss", ())),
         shorter_loss=stored.number_or_none("shorter_loss"),
+        shorter_gradients=stored.like_or_none("shorter_gradients", weights),
         gradients=stored.like("gradients", weights),
         steps=_steps(stored, weights, states),
         final_weights=stored.like("final.weights", weights),

@@ -94,4 +94,5 @@ class Trace:
     batches: Arrays = ()  # the rows of every step, by position among all rows
     steps_per_epoch: int | None = None  # after so many a schedule steps that does so by epoch
     shorter_loss: float | None = None  # as `first_loss`, without the last row; None: not known
+    shorter_gradients: list[np.ndarray] | None = None  # of it for every weight
     seed: int | None = None  # of the dropout masks, see `frameworks.draws`; None: none are drawn

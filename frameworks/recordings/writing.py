@@ -81,6 +81,9 @@ def _optional(trace: Trace) -> Iterator[tuple[str, Arrays]]:
     ]
     if steps:
         yield "the weights and gradients of step 1", steps[0]
+    if trace.shorter_gradients:
+        shorter = _numbered("shorter_gradients", trace.shorter_gradients)
+        yield "the gradients of a shorter batch", shorter
     for mode, prefix in (("evaluation", ""), ("training", "training_")):
         arrays: Arrays = {}
         for i, layer in enumerate(trace.layers):

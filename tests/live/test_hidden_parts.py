@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import utils
 
 from frameworks.live.silent import SILENT, compare_silent
 from frameworks.recordings.trace import Facts
@@ -398,3 +399,22 @@ def test_a_setting_of_the_loss_that_no_target_meets_is_named_beside_the_verdict(
     report = diverge(*sides, X, np.ones(16, int), steps=1, batch_size=8)
     assert report.same, str(report)
     assert "loss: class that is ignored" in report.without_effect
+
+
+def normalized(norm, seed=0, **options):
+    torch.manual_seed(seed)
+    return nn.Sequential(norm(nn.Linear(6, 4), **options), nn.Tanh(), nn.Linear(4, 3))
+
+
+@pytest.mark.parametrize("norm", [utils.spectral_norm, utils.parametrizations.spectral_norm])
+def test_both_sides_of_a_spectral_normalization_start_from_the_same_vectors(norm):
+    report = compared(normalized(norm), normalized(norm, seed=1))
+    assert report.same, str(report)
+    assert not any("0" in note for note in report.notes), said(report)  # nothing is left out
+    assert not compared(normalized(norm), normalized(norm, n_power_iterations=3)).same
+
+
+def test_weights_from_which_a_hook_computes_others_are_paired_as_they_are():
+    report = compared(normalized(utils.spectral_norm), normalized(lambda layer: layer))
+    assert not report.same
+    assert any("has 0.weight_orig, 0.weight.u, 0.weight.v" in note for note in report.notes)

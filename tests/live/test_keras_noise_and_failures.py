@@ -150,3 +150,11 @@ def test_noise_that_is_not_switched_off_in_evaluation_is_a_difference(noise):
     assert report.level == "forward", str(report)
     assert "its noise" in report.difference.where
     assert compared(side(training=True), side(training=True)).same
+
+
+def test_a_kernel_that_a_pass_normalizes_in_place_is_that_of_the_start_again():
+    sides = [training(L.Flatten(), L.SpectralNormalization(L.Dense(2), power_iterations=k))
+             for k in (1, 2)]  # fmt: skip
+    report = compared(*sides)
+    assert report.level == "forward", str(report)
+    assert report.difference.where.endswith("in training mode")

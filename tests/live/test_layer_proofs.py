@@ -107,6 +107,22 @@ SETTINGS = {
         ("slope",),
         "keras has slope=0.25 in here, pytorch slope=0.5 in here",
     ),
+    "factor": (
+        pair(*(with_values(Facts("product"), other=k) for k in (2, 3)), (2 * X, 3 * X)),
+        ("other",),
+        "keras computes with 2 in here, pytorch with 3 in here",
+    ),
+    "summand": (
+        pair(*(with_values(Facts("sum"), other=k) for k in (2, 3)), (X + 2, X + 3)),
+        ("other",),
+        "keras computes with 2 in here, pytorch with 3 in here",
+    ),
+    "limit": (
+        pair(*(with_values(Facts("clamp"), min=-0.5, max=k) for k in (0.5, 0.75)),
+             (X.clip(-0.5, 0.5), X.clip(-0.5, 0.75))),
+        ("max",),
+        "keras has max=0.5 in here, pytorch max=0.75 in here",
+    ),
     "approximation": (
         pair(*(with_values(Facts("gelu"), approximate=a, constant=c)
                for a, c in ((False, 0.5**0.5), (True, 0.044715))),

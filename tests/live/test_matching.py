@@ -153,3 +153,23 @@ def test_a_separable_convolution_has_the_kernels_of_two_convolutions():
     each = ("deep", "convolution", (3, 3, 1, 5)), ("point", "convolution", (1, 1, 5, 8), (8,))
     b = network("b", *each)
     assert match(a, b).weights == [WeightPair((k,), (k,)) for k in range(3)]
+
+
+def test_queries_keys_and_values_correspond_by_name_in_whatever_order_they_run():
+    square = (4, 4)
+    a = network("a", ("att", "attention", square, square, square, square))
+    for weight, part in zip(a.weights, ("queries", "keys", "values", "output"), strict=True):
+        object.__setattr__(weight, "name", f"att.{part}_kernel")
+    parts = ("v_proj", "key", "to.q", "out")
+    b = network("b", *((part, "dense", square) for part in parts))
+    for found in (match(a, b), match(b, a).swapped):
+        partners = {pair.a: pair.b for pair in found.weights}
+        assert partners == {(0,): (2,), (1,): (1,), (2,): (0,), (3,): (3,)}
+        assert not any("equal shapes" in note for note in found.notes)
+
+
+def test_it_is_said_where_only_the_order_tells_which_weights_correspond():
+    square = (4, 4)
+    a = network("a", ("own", "mixture", square, square))
+    b = network("b", ("x", "gate", square), ("y", "gate", square))
+    assert [note for note in match(a, b).notes if "equal shapes" in note]

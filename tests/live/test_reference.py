@@ -258,3 +258,13 @@ def test_a_loss_of_an_unknown_kind_or_form_is_none() -> None:
     assert loss_value(Facts("triplet", {"reduction": "mean"}), Z, LABELS) is None
     assert loss_value(Facts("mean squared error", {"reduction": "none"}), Z, NUMBERS) is None
     assert loss_value(Facts("mean squared error", {"reduction": "mean"}), Z, LABELS) is None
+
+
+def test_a_gru_that_resets_before_the_product_adds_both_biases() -> None:
+    rng = np.random.default_rng(0)
+    W, U, *b = (rng.normal(size=shape) for shape in ((3, 12), (4, 12), (12,), (12,)))
+    before = Facts("gru", {"activation": "tanh", "reset_after": False})
+    X = rng.normal(size=(2, 5, 3))
+    one, two = (layer_output(before, [W, U, *each], [], (X,)) for each in ([b[0] + b[1]], b))
+    assert one is not None
+    np.testing.assert_array_equal(two, one)

@@ -189,3 +189,15 @@ def test_ends_of_two_directions_may_be_those_of_sorted_rows_and_of_no_others(kep
     pair = pair_of(*(replace(each, outputs=(np.ones(3),)) for each in sides))
     found = [replace(each, found=replace(each.found, limit=1e-12)) for each in compare_layers(pair)]
     assert [each.place for each in rewritten(pair, found)] == ["here"] * 2 * (kept == [2, 0, 1])
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_columns_that_are_sorted_one_by_one_are_other_rows(whole):
+    rng = np.random.default_rng(0)
+    X, rows = rng.normal(size=(4, 3)), rng.normal(size=(4, 5))
+    other = rows[[2, 0, 3, 1]] if whole else np.column_stack([rng.permutation(c) for c in rows.T])
+    sides = [layer_trace(name, Facts("dense"), (X,), output, (np.ones((3, 5)),))
+             for name, output in (("a", rows), ("b", other))]  # fmt: skip
+    pair = pair_of(*(replace(each, outputs=(np.ones(3),)) for each in sides))
+    found = [replace(each, found=replace(each.found, limit=1e-12)) for each in compare_layers(pair)]
+    assert bool(rewritten(pair, found)) == whole

@@ -53,6 +53,38 @@ def test_a_loss_that_is_divided_by_a_fixed_number_differs_in_a_shorter_batch(sid
     assert report.cause == f"{odd} divides its loss by 8, however many rows a batch has"
 
 
+class MeanOfSixteen(torch.autograd.Function):
+    """A mean whose derivative is that of one of sixteen numbers, however many there are."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.shape = x.shape
+        return x.mean()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient.expand(ctx.shape) / 16
+
+
+def of_sixteen(z, y):
+    return MeanOfSixteen.apply((z - y) ** 2)
+
+
+@pytest.mark.parametrize("other", [lambda: linear(nn.MSELoss()), lambda: dense("mse")])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_gradient_that_is_divided_by_a_fixed_number_differs_in_a_shorter_batch(other, first):
+    sides = linear(of_sixteen), other()
+    report = compared(*(sides if first else sides[::-1]))
+    assert report.level == "gradient", str(report)
+    assert report.difference.where.endswith("in a batch of 7 rows")
+    assert report.cause is None
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_two_gradients_that_are_divided_by_the_same_number_agree(dtype):
+    assert compared(linear(of_sixteen), linear(of_sixteen), dtype=dtype).same
+
+
 def test_two_losses_that_are_divided_by_the_same_number_agree():
     assert compared(dense(by_eight_in_keras), linear(by_eight)).same
 

@@ -503,3 +503,19 @@ def test_no_cause_where_an_optimizer_has_no_rule() -> None:
     assert cause.settings == ("kind",)
     a.optimizer[0] = b.optimizer[0]
     assert steps_proof(a, b) == Proof()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_step_of_plain_descent_that_is_taken_twice_is_one_of_twice_the_rate(first: bool) -> None:
+    sides = other(sgd), pytorch(sgd, twice(sgd))
+    (cause,) = steps_proof(*(sides if first else sides[::-1])).causes
+    assert cause.sentence == (
+        "in pytorch every step is taken twice, or the learning rate is 2 times the one that is "
+        "stated: plain gradient descent cannot tell"
+    )
+
+
+def test_twice_the_rate_alone_is_the_cause_where_a_momentum_tells_the_two_apart() -> None:
+    doubled = stepped(lambda w: torch.optim.SGD(w, lr=0.25, momentum=0.5))
+    (cause,) = steps_proof(other(momentum), pytorch(momentum, doubled)).causes
+    assert cause.sentence == "in pytorch the learning rate is 2 times the one that is stated"

@@ -89,8 +89,12 @@ def show_summary(
 
 
 def _next(results: Results) -> str:
-    """Return the command that says more of the first pair that differs, or an empty string."""
-    entry = next((each for each in results.agreement if each.verdict == "differ"), None)
+    """Return the command that says more of the first pair that differs, or an empty string.
+
+    Of a pair with other inputs it would say nothing: it gives both the same.
+    """
+    differ = (each for each in results.agreement if each.verdict == "differ")
+    entry = next((each for each in differ if not each.inputs_differ), None)
     if entry is None:
         return ""
     name = entry.experiment

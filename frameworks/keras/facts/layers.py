@@ -10,7 +10,7 @@ from frameworks.keras.facts.images import (
     separable_convolution,
     transposed_convolution,
 )
-from frameworks.keras.facts.sequences import attention, bidirectional, embedding, recurrent
+from frameworks.keras.facts.sequences import attention, bidirectional, cell, embedding, recurrent
 from frameworks.keras.facts.weights import weight_entries
 from frameworks.keras.loading import keras
 from frameworks.live.stating import Entry, facts, given, plain_attributes
@@ -120,6 +120,7 @@ _READERS: dict[str, Callable[[Any, Shape], Entries]] = {
     "simple rnn": recurrent,
     "lstm": recurrent,
     "gru": recurrent,
+    **dict.fromkeys(("simple rnn cell", "lstm cell", "gru cell"), cell),
     "bidirectional": bidirectional,
     "attention": attention,
 }

@@ -1,5 +1,6 @@
 """What Keras' embeddings, recurrent layers and attention say of themselves."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from frameworks.keras.facts.activations import activation_entries
@@ -7,7 +8,7 @@ from frameworks.keras.facts.rounding import rounded
 from frameworks.keras.loading import keras
 from frameworks.live.stating import Entry, given
 
-__all__ = ["attention", "bidirectional", "embedding", "recurrent"]
+__all__ = ["attention", "bidirectional", "cell", "embedding", "recurrent"]
 
 Entries = dict[str, Entry]
 Shape = tuple[int, ...] | None
@@ -29,8 +30,22 @@ def embedding(layer: Any, input_shape: Shape) -> Entries:
 
 
 def recurrent(layer: Any, input_shape: Shape) -> Entries:
-    """Return a recurrent layer's entries; a GRU that resets after the product has two biases."""
-    entries = given(layer, units="units", return_sequences="return_sequences")
+    """Return a recurrent layer's entries: those of its cell, and how it goes through the steps."""
+    entries = cell(layer, input_shape) | given(layer, return_sequences="return_sequences")
+    options = {
+        "reverse": "go_backwards",
+        "zero_at_padding": "zero_output_for_mask",
+        "keeps_state": "stateful",
+    }
+    return entries | _if_set(layer, options)
+
+
+def cell(layer: Any, input_shape: Shape) -> Entries:
+    """Return what a recurrent layer and a cell, which takes one step, both state.
+
+    A GRU that resets after the product has two biases.
+    """
+    entries = given(layer, units="units")
     entries["activation"] = _function("activation", layer.activation)
     if hasattr(layer, "recurrent_activation"):
         gates = _function("recurrent_activation", layer.recurrent_activation)
@@ -40,14 +55,12 @@ def recurrent(layer: Any, input_shape: Shape) -> Entries:
         entries |= given(layer, reset_after="reset_after")
         biases *= 1 + layer.reset_after
     entries["biases"] = biases, f"use_bias={layer.use_bias}"
-    options = {
-        "reverse": "go_backwards",
-        "input_dropout": "dropout",
-        "recurrent_dropout": "recurrent_dropout",
-        "zero_at_padding": "zero_output_for_mask",
-        "keeps_state": "stateful",
-    }
-    return entries | given(layer, **{k: v for k, v in options.items() if getattr(layer, v)})
+    rates = {"input_dropout": "dropout", "recurrent_dropout": "recurrent_dropout"}
+    return entries | _if_set(layer, rates)
+
+
+def _if_set(layer: Any, options: Mapping[str, str]) -> Entries:
+    return given(layer, **{k: v for k, v in options.items() if getattr(layer, v)})
 
 
 def _function(name: str, function: Any) -> Entry:

@@ -141,7 +141,7 @@ def _names(layer: keras.Layer, layout: Layout) -> list[str]:
     if isinstance(layer, keras.layers.Bidirectional):
         sides = {"forward": layer.forward_layer, "backward": layer.backward_layer}
         return [f"{s}.{name}" for s, each in sides.items() for name in _names(each, _layout(each))]
-    if hasattr(layer, "cell") and layout.count >= len(layout.own):
+    if (hasattr(layer, "cell") or hasattr(layer, "state_size")) and layout.count >= len(layout.own):
         return [*_RECURRENT[: layout.count]]
     names = [v.name for v in layout.own]
     if len({*names}) < len(names):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -171,8 +172,11 @@ class KerasLive(LiveModel):
 
     @contextmanager
     def _passing(self) -> Iterator[None]:
-        """Run the model forward only, and restore the states that this changes."""
-        changed = [*self.model.non_trainable_variables, *carried_states(self.model)]
+        """Run the model forward only, and restore what this changes.
+
+        A layer may assign its weights, too: spectral normalization divides its kernel in place.
+        """
+        changed = [*self.model.variables, *carried_states(self.model)]
         with lent(self.dtype), self._restored(changed), self._stepper.untracked():
             yield
 
@@ -197,12 +201,14 @@ class KerasLive(LiveModel):
             loss = self.step(rows)
         return loss, self._weights.by_variable(self._stepper.gradients())
 
-    def loss_of(self, rows: Rows) -> float:
-        """Compute it outside of any graph: one for this number of rows would cost time."""
-        if self._has_own_step:
-            return super().loss_of(rows)
+    def of_fewer_rows(self, rows: Rows) -> tuple[float, list[np.ndarray] | None]:
+        """Compute them outside of any graph: one for this number of rows would cost time."""
+        if self._has_own_step or not self._stepper.compiles:
+            return super().of_fewer_rows(rows)
         with self._passing(), self._dropout.handed(self._mask_tensors()):
-            return float(self._batches.loss(rows, training=True))
+            loss = partial(self._batches.loss, rows, training=True)
+            value, gradients = self._stepper.differentiate(loss)
+        return value, None if gradients is None else self._weights.by_variable(gradients)
 
     @property
     def _has_own_step(self) -> bool:

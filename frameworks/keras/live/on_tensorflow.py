@@ -1,13 +1,13 @@
 """Training steps of a Keras model on TensorFlow: one graph, as `fit` compiles it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from frameworks.errors import RequestError
-from frameworks.keras.live.stepping import Data, Stepper
+from frameworks.keras.live.stepping import Data, Gradients, Stepper, unwarned
 
 __all__ = ["TensorFlowStepper"]
 
@@ -43,6 +43,13 @@ class TensorFlowStepper(Stepper):
         else:
             loss, self._gradients = run(data, masks)
         return float(loss)
+
+    def differentiate(self, loss: Callable[[], Any]) -> tuple[float, Gradients | None]:
+        trained = self.model.trainable_weights
+        with unwarned(), tf.GradientTape() as tape:
+            value = loss()
+        found = zip(trained, tape.gradient(value, trained), strict=True)
+        return float(value), {id(v): self.to_numpy(g) for v, g in found if g is not None}
 
     def _graph(self, data: Data, masks: Sequence[Any] | None) -> tuple[Any, list[Any]]:
         """Return a step compiled for batches of this shape, and the variables it trains."""

@@ -15,6 +15,8 @@ __all__ = ["TorchStepper"]
 class TorchStepper(Stepper):
     """Compiles nothing."""
 
+    compiles = False
+
     @staticmethod
     def to_numpy(tensor: torch.Tensor) -> np.ndarray:
         return np.array(tensor.detach().cpu().numpy())

@@ -13,7 +13,7 @@ from frameworks.keras.live.randomness import HandedDropout
 from frameworks.keras.live.recording import replaced
 from frameworks.keras.loading import keras
 
-__all__ = ["Data", "Stepper", "loss_in", "stepper_of_backend", "unwarned"]
+__all__ = ["Data", "Gradients", "Stepper", "loss_in", "stepper_of_backend", "unwarned"]
 
 Gradients = dict[int, np.ndarray]  # by the identity of the variable
 
@@ -32,6 +32,8 @@ class Stepper(ABC):
     The gradients are those that reach the optimizer, before it clips anything. `own`, if given, is
     called as `own(model, optimizer, loss, X, y)` instead of `train_step`, and returns the loss.
     """
+
+    compiles = True  # a step for each number of rows
 
     def __init__(
         self, model: keras.Model, dropout: HandedDropout, own: Callable[..., Any] | None = None
@@ -64,6 +66,10 @@ class Stepper(ABC):
         scale = self.model.optimizer.loss_scale_factor or 1.0
         pairs = zip(self._trained, self._gradients, strict=True)
         return {id(v): self.to_numpy(g) / scale for v, g in pairs if g is not None}
+
+    def differentiate(self, loss: Callable[[], Any]) -> tuple[float, Gradients | None]:
+        """Return a loss that is computed outside of any graph, and perhaps its gradients."""
+        return float(loss()), None
 
     def untracked(self) -> AbstractContextManager[Any]:
         """Return a context in which a forward pass keeps nothing for gradients."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from frameworks.live.correspondence import WeightPair, place_of
 from frameworks.live.levels import cancels
-from frameworks.live.pairs import Compared, Pair, clips, joined
+from frameworks.live.pairs import SHORTER_GRADIENT, Compared, Pair, clips, joined
 from frameworks.live.proofs.cause import Cause, Proof
 from frameworks.live.proofs.gradient_changes import CHANGES, Gradients
 from frameworks.live.proofs.sentences import advice, both, listed
@@ -24,6 +24,8 @@ def prove_gradient(pair: Pair, found: Compared) -> Proof:
     optimizer clips, a step of one's own may clip at another place: then no factor is a cause.
     """
     differing = [each for each in _pairs(pair) if each.differs]
+    if found.key[0] == SHORTER_GRADIENT:
+        return Proof()
     if found.weights is None:
         return _lone_bias(pair, found)
     if not differing:

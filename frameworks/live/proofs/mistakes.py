@@ -77,8 +77,13 @@ def _of_rate(stated: Descent, taken: Sequence[Weights]) -> Iterator[Mistake]:
         says = "the steps go up the gradient, not down"
     else:
         says = f"the learning rate is {r:g} times the one that is stated"
+    family = "rate"
+    decays = any(stated.optimizer[0].values.get(f"{how}_decay") for how in ("coupled", "decoupled"))
+    if r == 2 and _is_plain(stated) and not decays:
+        says = f"every step is taken twice, or {says}: plain gradient descent cannot tell"
+        family = "twice"
     eta = "learning_rate"
-    yield Mistake(says, "rate", _changed(stated, lambda values: {eta: r * values[eta]}))
+    yield Mistake(says, family, _changed(stated, lambda values: {eta: r * values[eta]}))
 
 
 def _changed(
@@ -141,9 +146,13 @@ def _of_decay(stated: Descent) -> Iterator[Mistake]:
 
 def _family(stated: Descent, name: str) -> str:
     """Return one family for both decays of plain gradient descent, which are the same there."""
+    return "decay" if _is_plain(stated) else name
+
+
+def _is_plain(stated: Descent) -> bool:
+    """Return whether a step is −η g and nothing else, or a decay."""
     facts = stated.optimizer[0]
-    plain = facts.kind == "sgd" and not facts.values.get("momentum")
-    return "decay" if plain else name
+    return facts.kind == "sgd" and not facts.values.get("momentum")
 
 
 def _of_counting(stated: Descent) -> Iterator[Mistake]:

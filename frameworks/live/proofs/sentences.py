@@ -69,6 +69,7 @@ def _briefly(name: str) -> str:
 
 _VERBS: dict[str, Callable[[Any], str]] = {
     "unbiased": lambda is_so: f"averages the {'unbiased' if is_so else 'biased'} variance",
+    "other": lambda number: f"computes with {number}",
     "statistics": lambda which: (
         f"normalizes with the {which} statistics"
         if which

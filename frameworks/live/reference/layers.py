@@ -139,6 +139,24 @@ def _softplus(call: Call) -> Array | None:
     return scratch.Softplus(call.values["threshold"]).forward(call.X)
 
 
+def _clamp(call: Call) -> Array | None:
+    limits = [call.values.get(name) for name in ("min", "max")]
+    return None if len(call.inputs) > 1 or limits == [None] * 2 else np.clip(call.X, *limits)
+
+
+def _sum(call: Call) -> Array | None:
+    """Return the sum of the inputs, or of one and a number, as of x + 1."""
+    if call.values.keys() - {"other"}:  # factors
+        return None
+    return np.asarray(sum(call.inputs[1:], call.inputs[0])) + call.values.get("other", 0)
+
+
+def _product(call: Call) -> Array | None:
+    """Return the product of one input and a number, as of x * 0.5."""
+    one = call.values.keys() == {"other"} and len(call.inputs) == 1
+    return call.X * call.values["other"] if one else None
+
+
 def _plain(layer: Callable[[], scratch.Layer]) -> Callable[[Call], Array]:
     return lambda call: layer().forward(call.X)
 
@@ -179,6 +197,8 @@ _READERS: dict[str, Callable[[Call], Array | None]] = {
     "softsign": lambda call: call.X / (1 + np.abs(call.X)),
     "exponential": lambda call: np.exp(call.X),
     "hard tanh": lambda call: np.clip(call.X, -1, 1),
-    "sum": lambda call: np.asarray(sum(call.inputs[1:], call.inputs[0])),
+    "clamp": _clamp,
+    "sum": _sum,
+    "product": _product,
     "rearrangement": lambda call: None,
 }

@@ -24,7 +24,7 @@ def recurrent(call: Call) -> Array | None:
     """Return the state after every step, or the last one; of both directions side by side."""
     values = call.values
     gates = values.get("recurrent_activation", "sigmoid")
-    if values["activation"] != "tanh" or gates != "sigmoid":
+    if values["activation"] not in ("tanh", "relu") or gates != "sigmoid":
         return None
     if "cell" not in values:
         return _layer(call, call.weights, bool(values.get("reverse"))).forward(call.X)
@@ -48,15 +48,33 @@ def _layer(call: Call, weights: list[Array], reverse: bool) -> Recurrent:
         options["mask"] = scratch.Mask()
         options["mask"].steps = call.steps
         options["zero_at_padding"] = bool(call.values.get("zero_at_padding"))
-    gates = W.shape[1] // d_out
-    if gates == 3:
-        layer: Recurrent = scratch.GRU(
-            d_in, d_out, reset_after=call.values.get("reset_after", True), **options
-        )
-        empty = [np.zeros(W.shape[1])] * (len(layer.params) - 2 - len(biases))
-        return using(layer, [*weights, *empty])
-    made = {1: scratch.SimpleRNN, 4: scratch.LSTM}[gates]
-    return using(made(d_in, d_out, biases=len(biases), **options), weights)
+    made: dict[tuple[int, str], type[Recurrent]] = {
+        (1, "tanh"): scratch.SimpleRNN,
+        (1, "relu"): _RectifiedRNN,
+        (3, "tanh"): scratch.GRU,
+        (4, "tanh"): scratch.LSTM,
+    }
+    kind = made[W.shape[1] // d_out, call.values["activation"]]
+    if kind is not scratch.GRU:
+        return using(kind(d_in, d_out, biases=len(biases), **options), weights)
+    layer = scratch.GRU(d_in, d_out, reset_after=call.values.get("reset_after", True), **options)
+    count = len(layer.params) - 2
+    return using(layer, [W, U, *_in_place_of(biases, count, W.shape[1])])
+
+
+def _in_place_of(biases: list[Array], count: int, width: int) -> list[Array]:
+    """Return as many biases as a GRU has: zeros for what is missing, and the sum of two for one."""
+    if len(biases) > count:
+        return [sum(biases[1:], biases[0])]
+    return [*biases, *[np.zeros(width)] * (count - len(biases))]
+
+
+class _RectifiedRNN(scratch.SimpleRNN):
+    """h_t = max(x_t W + h_{t−1} U + b, 0), forward alone."""
+
+    def advance(self, i: int, s: Array) -> None:
+        (h,) = self.states
+        h[i + 1] = np.maximum(s[0], 0)
 
 
 def attention(call: Call) -> Array | None:

@@ -10,7 +10,7 @@ from frameworks.live.stating import Entry, described, facts, given
 from frameworks.probe import kind_of
 from frameworks.pytorch.facts.activations import activation_entries
 from frameworks.pytorch.facts.images import convolution, pooling, transposed_convolution
-from frameworks.pytorch.facts.sequences import attention, embedding, recurrent, recurrent_kind
+from frameworks.pytorch.facts.sequences import attention, cell, embedding, recurrent, recurrent_kind
 from frameworks.pytorch.hooks import tracks_biased_variance
 from frameworks.recordings.trace import Facts
 
@@ -151,6 +151,7 @@ _READERS: dict[str, Callable[[Any, Shape], Entries]] = {
     "simple rnn": recurrent,
     "lstm": recurrent,
     "gru": recurrent,
+    **dict.fromkeys(("simple rnn cell", "lstm cell", "gru cell"), cell),
     "bidirectional": recurrent,
     "attention": attention,
 }

@@ -7,7 +7,7 @@ from torch import nn
 
 from frameworks.live.stating import Entry, given
 
-__all__ = ["attention", "embedding", "recurrent", "recurrent_kind"]
+__all__ = ["attention", "cell", "embedding", "recurrent", "recurrent_kind"]
 
 Entries = dict[str, Entry]
 Shape = tuple[int, ...] | None
@@ -34,7 +34,7 @@ def embedding(layer: Any, input_shape: Shape) -> Entries:
 
 def recurrent_kind(layer: nn.RNNBase) -> str:
     """Return the kind of a recurrent module: "bidirectional", or that of its cell."""
-    return "bidirectional" if layer.bidirectional else _CELLS[layer.mode.split("_")[0]]
+    return "bidirectional" if layer.bidirectional else _CELLS[_mode(layer)]
 
 
 def recurrent(layer: Any, input_shape: Shape) -> Entries:
@@ -42,26 +42,35 @@ def recurrent(layer: Any, input_shape: Shape) -> Entries:
 
     It always returns the whole sequence and the last state: which of them is used, it does not say.
     """
-    entries = given(layer, units="hidden_size")
-    mode = layer.mode.split("_")
-    entries["activation"] = (
-        (mode[1].lower() if len(mode) > 1 else "tanh"),
-        f"nonlinearity={getattr(layer, 'nonlinearity', 'tanh')!r}",
-    )
-    if mode[0] != "RNN":
-        entries["recurrent_activation"] = "sigmoid", "always sigmoid"
-    if mode[0] == "GRU":
-        entries["reset_after"] = True, "always after the product"
-    entries["biases"] = 2 * layer.bias, f"bias={layer.bias}: bias_ih and bias_hh"
+    mode, entries = _mode(layer), cell(layer, input_shape)
     if layer.num_layers > 1:
         entries |= given(layer, layers="num_layers")
         entries |= _inner_dropout(layer)
     if getattr(layer, "proj_size", 0):
         entries |= given(layer, projected="proj_size")
     if layer.bidirectional:
-        entries["cell"] = _CELLS[mode[0]], mode[0]
+        entries["cell"] = _CELLS[mode], mode
         entries["joined"] = "side by side", "bidirectional=True"
     return entries
+
+
+def cell(layer: Any, input_shape: Shape) -> Entries:
+    """Return what a recurrent module and a cell of it, which takes one step, both state."""
+    nonlinearity = getattr(layer, "nonlinearity", "tanh")
+    entries = given(layer, units="hidden_size")
+    entries["activation"] = nonlinearity, f"nonlinearity={nonlinearity!r}"
+    if _mode(layer) != "RNN":
+        entries["recurrent_activation"] = "sigmoid", "always sigmoid"
+    if _mode(layer) == "GRU":
+        entries["reset_after"] = True, "always after the product"
+    entries["biases"] = 2 * layer.bias, f"bias={layer.bias}: bias_ih and bias_hh"
+    return entries
+
+
+def _mode(layer: nn.RNNBase | nn.RNNCellBase) -> str:
+    """Return RNN, LSTM or GRU."""
+    kinds = {"RNN": nn.RNN | nn.RNNCell, "LSTM": nn.LSTM | nn.LSTMCell}
+    return next((name for name, kind in kinds.items() if isinstance(layer, kind)), "GRU")
 
 
 def attention(layer: Any, input_shape: Shape) -> Entries:

@@ -141,6 +141,7 @@ def test_the_table_of_all_experiments_with_three_seeds_is_whole_at_80_columns():
             "--set hidden=8 --set learning_rate=0.5",
         ),
         ({"verdict": "agree"}, None),
+        ({"inputs_differ": True}, None),
     ],
 )
 def test_the_command_that_finds_where_two_differ_is_named(values, command):

@@ -51,6 +51,7 @@ def sample_trace(dtype="float64", steps=3, rows=4):
         outputs=(z,),
         first_loss=0.1 + 0.7,
         shorter_loss=0.1 + 0.6,
+        shorter_gradients=like_weights(),
         gradients=like_weights(),
         steps=[
             StepTrace(1 / (i + 3), like_weights(), like_weights(), [draw(3)])
