@@ -37,9 +37,7 @@ def test_fewer_than_two_trainings_have_no_floor():
     assert measure_floor(nudged(1.0), "float32") is None
     assert measure_floor([], "float32") is None
     check_floor(0)
-    with pytest.raises(
-        RequestError, match="at least 2, since a distance needs two trainings; got 1"
-    ):
+    with pytest.raises(RequestError, match="since a distance needs two trainings, .*; got 1$"):
         check_floor(1)
 
 
