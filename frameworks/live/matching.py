@@ -1,13 +1,14 @@
 """Which layers and weights of two models correspond."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 import numpy as np
 
 from frameworks.diverge.layers import align, price
 from frameworks.errors import choose
+from frameworks.live.cells import steps_on_the_way
 from frameworks.live.correspondence import Matching, Network, WeightPair
 from frameworks.live.weight_matching import Taken, pair_rest, pair_weights
 from frameworks.recordings.trace import LayerTrace
@@ -15,6 +16,7 @@ from frameworks.recordings.trace import LayerTrace
 __all__ = ["match"]
 
 Pairs = list[tuple[int, int]]
+Steps = tuple[set[int], set[int]]  # of each side: calls of a cell before the last of their loop
 
 _COUNT = "0123456789_."  # at the end of a name
 _OTHER_SHAPE = 1.5  # more than two layers without a counterpart cost than the same ones paired
@@ -34,8 +36,9 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
     RequestError for names that are not there, and for layers whose weights do not fit.
     """
     done = Matching()
-    by_layer, by_weight = _given(a, b, mapping or {})
-    done.layers = sorted(_pair_layers(a, b, by_layer))
+    steps = steps_on_the_way(a, b), steps_on_the_way(b, a)
+    by_layer, by_weight = _given(a, b, mapping or {}, steps)
+    done.layers = sorted(_pair_layers(a, b, by_layer, steps))
     taken: Taken = {(0, i) for i, _ in by_weight} | {(1, j) for _, j in by_weight}
     done.weights = [WeightPair((i,), (j,)) for i, j in by_weight]
     for i, j in done.layers:
@@ -46,12 +49,7 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
     done.states += _lone_states(a, b)
     pair_rest(done, a, b, taken)
     done.weights.sort(key=lambda pair: pair.a)
-    paired = [{pair[side] for pair in done.layers} for side in (0, 1)]
-    ours, theirs = (
-        [i for i, layer in enumerate(x.layers)
-         if i not in found and _computes(layer) and not _is_step_of(layer, x, found)]
-        for x, found in zip((a, b), paired, strict=True)
-    )  # fmt: skip
+    ours, theirs = _left(a, b, done.layers, steps)
     done.only = ours, theirs
     return done
 
@@ -73,12 +71,6 @@ def _crossed(a: Network, b: Network, pairs: Pairs) -> list[str]:
         for ours, theirs in sorted(crossed)
         if ours.rstrip(_COUNT) != theirs.rstrip(_COUNT)
     ]
-
-
-def _is_step_of(layer: LayerTrace, network: Network, paired: set[int]) -> bool:
-    """Return whether a call of a recurrent cell is a step of what another call of it stands for."""
-    is_cell = layer.facts.kind.endswith(" cell")
-    return is_cell and any(network.layers[i].path == layer.path for i in paired)
 
 
 def _lone_states(a: Network, b: Network) -> Pairs:
@@ -118,12 +110,13 @@ def _misnamed(a: Network, b: Network, done: Matching) -> Iterator[str]:
 
 
 def _given(
-    a: Network, b: Network, mapping: Mapping[str, str]
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    a: Network, b: Network, mapping: Mapping[str, str], steps: Steps
+) -> tuple[Pairs, Pairs]:
     """Return the pairs of layers and of weights that the user names."""
     layers: Pairs = []
     weights: Pairs = []
-    paths = [_positions([layer.path for layer in x.layers]) for x in (a, b)]
+    paths = [_positions([layer.path for layer in x.layers], some)
+             for x, some in zip((a, b), steps, strict=True)]  # fmt: skip
     names = [_positions([weight.name for weight in x.weights]) for x in (a, b)]
     for own, other in mapping.items():
         if own in names[0] and own not in paths[0]:
@@ -136,23 +129,27 @@ def _given(
     return layers, weights
 
 
-def _positions(names: Sequence[str]) -> dict[str, list[int]]:
+def _positions(names: Sequence[str], without: Set[int] = frozenset()) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for position, name in enumerate(names):
-        found.setdefault(name, []).append(position)
+        if position not in without:
+            found.setdefault(name, []).append(position)
     return found
 
 
-def _pair_layers(a: Network, b: Network, given: Pairs) -> Pairs:
+def _pair_layers(a: Network, b: Network, given: Pairs, steps: Steps) -> Pairs:
     """Return the given pairs, those in order, and what is left over and alike."""
     pairs = list(given)
     for together in (_in_order, _alike):
-        left = [
-            [i for i, layer in enumerate(x.layers) if _computes(layer) and i not in taken]
-            for x, taken in zip((a, b), ({i for i, _ in pairs}, {j for _, j in pairs}), strict=True)
-        ]
-        pairs += together(a, b, *left)
+        pairs += together(a, b, *_left(a, b, pairs, steps))
     return pairs
+
+
+def _left(a: Network, b: Network, pairs: Pairs, steps: Steps) -> Iterator[list[int]]:
+    """Yield the layers of each side that compute and that no pair has, but for steps of a loop."""
+    for side, x in enumerate((a, b)):
+        taken = {pair[side] for pair in pairs} | steps[side]
+        yield [i for i, layer in enumerate(x.layers) if _computes(layer) and i not in taken]
 
 
 def _computes(layer: LayerTrace) -> bool:
