@@ -1,8 +1,6 @@
 """Which layers and weights of two models correspond."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from typing import NamedTuple
 
 import numpy as np
 
@@ -10,8 +8,9 @@ from frameworks.diverge.layers import align, price
 from frameworks.errors import choose
 from frameworks.live.cells import steps_on_the_way
 from frameworks.live.correspondence import Matching, Network, WeightPair
+from frameworks.live.outlines import Outline, outline, told_apart
 from frameworks.live.weight_matching import Taken, pair_rest, pair_weights
-from frameworks.recordings.trace import LayerTrace
+from frameworks.recordings.trace import LayerTrace, Weight
 
 __all__ = ["match"]
 
@@ -46,7 +45,7 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
         states = zip(a.layers[i].states, b.layers[j].states, strict=False)
         done.states += [pair for pair in states if pair not in done.states]
     done.notes += [*_crossed(a, b, done.layers), *_misnamed(a, b, done)]
-    done.states += _lone_states(a, b)
+    done.states += _lone_states(a, b, done)
     pair_rest(done, a, b, taken)
     done.weights.sort(key=lambda pair: pair.a)
     ours, theirs = _left(a, b, done.layers, steps)
@@ -73,26 +72,37 @@ def _crossed(a: Network, b: Network, pairs: Pairs) -> list[str]:
     ]
 
 
-def _lone_states(a: Network, b: Network) -> Pairs:
-    """Pair the states that no layer has by their names, else by what they end in, in order.
+def _lone_states(a: Network, b: Network, done: Matching) -> Pairs:
+    """Pair the states that no layer has: by the weights whose parts they are, else by their names.
 
-    The vectors of a spectral normalization belong to a weight, wherever it is used.
+    The vectors of a spectral normalization belong to a weight, wherever it is used. Where neither
+    tells, those of equal shape whose names end alike correspond, in order.
     """
     left = [
         [k for k in range(len(x.states)) if not any(k in layer.states for layer in x.layers)]
         for x in (a, b)
     ]
+    owners = {a.weights[each.a[0]].name: b.weights[each.b[0]].name for each in done.weights}
+    ways: list[Callable[[str, str], bool]] = [
+        lambda owner, other: owners.get(owner) == other,
+        lambda owner, other: owner == other,
+        lambda owner, other: True,
+    ]
     pairs: Pairs = []
-    for named in (lambda name: name, lambda name: name.rpartition(".")[2]):
+    for alike in ways:
         for i in list(left[0]):
-            own = a.states[i]
-            same = [j for j in left[1] if named(b.states[j].name) == named(own.name)
-                    and b.states[j].values.shape == own.values.shape]  # fmt: skip
+            same = [j for j in left[1] if _parts_alike(a.states[i], b.states[j], alike)]
             if same:
                 pairs.append((i, same[0]))
                 left[0].remove(i)
                 left[1].remove(same[0])
     return pairs
+
+
+def _parts_alike(x: Weight, y: Weight, alike: Callable[[str, str], bool]) -> bool:
+    """Return whether two states are the same part, in one shape, of what is `alike` by its name."""
+    (owner, _, part), (other, _, its) = x.name.rpartition("."), y.name.rpartition(".")
+    return part == its and x.values.shape == y.values.shape and alike(owner, other)
 
 
 def _misnamed(a: Network, b: Network, done: Matching) -> Iterator[str]:
@@ -109,9 +119,7 @@ def _misnamed(a: Network, b: Network, done: Matching) -> Iterator[str]:
             )
 
 
-def _given(
-    a: Network, b: Network, mapping: Mapping[str, str], steps: Steps
-) -> tuple[Pairs, Pairs]:
+def _given(a: Network, b: Network, mapping: Mapping[str, str], steps: Steps) -> tuple[Pairs, Pairs]:
     """Return the pairs of layers and of weights that the user names."""
     layers: Pairs = []
     weights: Pairs = []
@@ -159,10 +167,10 @@ def _computes(layer: LayerTrace) -> bool:
 
 def _in_order(a: Network, b: Network, ours: list[int], theirs: list[int]) -> Pairs:
     """Align the layers in the order of running, but for those that are told apart otherwise."""
-    told = _told_apart(a, b, ours, theirs)
-    x = [_outline(a, i, told.get(i)) for i in ours]
+    told = told_apart(a, b, ours, theirs)
+    x = [outline(a, i, told.get(i)) for i in ours]
     partners = set(told.values())
-    y = [_outline(b, j, j if j in partners else None) for j in theirs]
+    y = [outline(b, j, j if j in partners else None) for j in theirs]
     found = dict(told)
     found.update((ours[i], theirs[j]) for i, j in align(x, y, _price))
     return list(found.items())
@@ -172,81 +180,14 @@ def _alike(a: Network, b: Network, ours: list[int], theirs: list[int]) -> Pairs:
     """Pair layers of equal kind and shapes that run in another order, as branches may."""
     pairs, left = [], list(theirs)
     for i in ours:
-        same = [j for j in left if _outline(a, i).twin_of(_outline(b, j))]
+        same = [j for j in left if outline(a, i).twin_of(outline(b, j))]
         if same:
             pairs.append((i, same[0]))
             left.remove(same[0])
     return pairs
 
 
-def _told_apart(a: Network, b: Network, ours: list[int], theirs: list[int]) -> dict[int, int]:
-    """Return which of several layers of equal kind and shapes correspond for sure.
-
-    One that is given the same array as one of the other side alone, before any weights are shared,
-    as the embeddings of several inputs are; or one of equal name, if each of these layers has such
-    a counterpart on the other side, or is one.
-    """
-    found: dict[int, int] = {}
-    for i in ours:
-        own, others = ([k for k in some if _outline(x, k).twin_of(_outline(a, i))]
-                       for x, some in ((a, ours), (b, theirs)))  # fmt: skip
-        if len(own) == 1:
-            continue
-        fed = _only_pairs(own, others, lambda k, j: _reads_alike(a, k, b, j))
-        named = _only_pairs(own, others, lambda k, j: _named_alike(a, k, b, j))
-        complete = len(named) == min(len(own), len(others))
-        partner = fed.get(i, named.get(i) if complete else None)
-        if partner is not None and partner not in found.values():
-            found[i] = partner
-    return found
-
-
-def _only_pairs(
-    own: list[int], others: list[int], alike: Callable[[int, int], bool]
-) -> dict[int, int]:
-    """Return the pairs of which each part is like the other, and like nothing else."""
-    pairs = [(k, j) for k in own for j in others if alike(k, j)]
-    ours, theirs = [k for k, _ in pairs], [j for _, j in pairs]
-    return {k: j for k, j in pairs if ours.count(k) == theirs.count(j) == 1}
-
-
-def _reads_alike(a: Network, i: int, b: Network, j: int) -> bool:
-    """Return whether two layers are given one array each, of the same numbers."""
-    ours, theirs = a.layers[i].inputs, b.layers[j].inputs
-    return len(ours) == len(theirs) == 1 and np.array_equal(ours[0], theirs[0])
-
-
-def _named_alike(a: Network, i: int, b: Network, j: int) -> bool:
-    """Return whether two layers have one name, but for what joins its parts: f.0 and f0.
-
-    Names that Keras has numbered, as dense_4, say nothing.
-    """
-    ours, theirs = (x.layers[k].path for x, k in ((a, i), (b, j)))
-    numbered = re.search(r"_[0-9]+$", ours) or re.search(r"_[0-9]+$", theirs)
-    return ours != "" and not numbered and re.sub("[./]", "", ours) == re.sub("[./]", "", theirs)
-
-
-class _Outline(NamedTuple):
-    """What a layer is aligned by."""
-
-    kind: str
-    weights: int  # their number
-    shapes: str  # of its matrices, or else of all its weights
-    partner: int | None  # the layer of b, if that is known
-
-    def twin_of(self, other: "_Outline") -> bool:
-        """Return whether both have weights, and equal kinds and shapes of them."""
-        return self.weights > 0 and (self.kind, self.shapes) == (other.kind, other.shapes)
-
-
-def _outline(network: Network, position: int, partner: int | None = None) -> _Outline:
-    layer = network.layers[position]
-    shapes = [network.weights[k].values.shape for k in layer.weights]
-    matrices = [shape for shape in shapes if len(shape) > 1] or shapes
-    return _Outline(layer.facts.kind, len(shapes), str(matrices), partner)
-
-
-def _price(x: _Outline, y: _Outline) -> float:
+def _price(x: Outline, y: Outline) -> float:
     """Return the price of `align`: more for shapes that differ, too much for others' partners."""
     kinds = {x.kind, y.kind}
     apart = len(kinds) == 2 and any(len(kinds & group) == 1 for group in _GROUPS)

@@ -1,0 +1,92 @@
+"""Which of several layers that are alike correspond: by what they read, or by their names."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from frameworks.live.correspondence import Network
+from frameworks.live.weight_matching import role_of
+
+__all__ = ["Outline", "outline", "told_apart"]
+
+
+class Outline(NamedTuple):
+    """What a layer is aligned by."""
+
+    kind: str
+    weights: int  # their number
+    shapes: str  # of its matrices, or else of all its weights
+    partner: int | None  # the layer of b, if that is known
+
+    def twin_of(self, other: "Outline") -> bool:
+        """Return whether both have weights, and equal kinds and shapes of them."""
+        return self.weights > 0 and (self.kind, self.shapes) == (other.kind, other.shapes)
+
+
+def outline(network: Network, position: int, partner: int | None = None) -> Outline:
+    """Return the outline of the layer at a position, with its partner if that is known."""
+    layer = network.layers[position]
+    shapes = [network.weights[k].values.shape for k in layer.weights]
+    matrices = [shape for shape in shapes if len(shape) > 1] or shapes
+    return Outline(layer.facts.kind, len(shapes), str(matrices), partner)
+
+
+def told_apart(a: Network, b: Network, ours: list[int], theirs: list[int]) -> dict[int, int]:
+    """Return which of several layers of equal kind and shapes correspond for sure.
+
+    One that is given the same array as one of the other side alone, before any weights are shared,
+    as the embeddings of several inputs are; or one of equal name, if each of these layers has such
+    a counterpart on the other side, or is one; or queries, keys and values, if both sides name as
+    many of each.
+    """
+    found: dict[int, int] = {}
+    for i in ours:
+        own, others = ([k for k in some if outline(x, k).twin_of(outline(a, i))]
+                       for x, some in ((a, ours), (b, theirs)))  # fmt: skip
+        if len(own) == 1:
+            continue
+        fed = _only_pairs(own, others, lambda k, j: _reads_alike(a, k, b, j))
+        named = _only_pairs(own, others, lambda k, j: _named_alike(a, k, b, j))
+        complete = len(named) == min(len(own), len(others))
+        partner = fed.get(i, (named if complete else _by_roles(a, own, b, others)).get(i))
+        if partner is not None and partner not in found.values():
+            found[i] = partner
+    return found
+
+
+def _by_roles(a: Network, own: list[int], b: Network, others: list[int]) -> dict[int, int]:
+    """Return which layers of queries, keys and values correspond, each kind in its order."""
+    ours, theirs = ([(role_of(x.layers[k].path), k) for k in some]
+                    for x, some in ((a, own), (b, others)))  # fmt: skip
+    if Counter(role for role, _ in ours) != Counter(role for role, _ in theirs):
+        return {}
+    pairs = zip(sorted(ours), sorted(theirs), strict=True)
+    return {k: j for (role, k), (_, j) in pairs if role}
+
+
+def _only_pairs(
+    own: list[int], others: list[int], alike: Callable[[int, int], bool]
+) -> dict[int, int]:
+    """Return the pairs of which each part is like the other, and like nothing else."""
+    pairs = [(k, j) for k in own for j in others if alike(k, j)]
+    ours, theirs = [k for k, _ in pairs], [j for _, j in pairs]
+    return {k: j for k, j in pairs if ours.count(k) == theirs.count(j) == 1}
+
+
+def _reads_alike(a: Network, i: int, b: Network, j: int) -> bool:
+    """Return whether two layers are given one array each, of the same numbers."""
+    ours, theirs = a.layers[i].inputs, b.layers[j].inputs
+    return len(ours) == len(theirs) == 1 and np.array_equal(ours[0], theirs[0])
+
+
+def _named_alike(a: Network, i: int, b: Network, j: int) -> bool:
+    """Return whether two layers have one name, but for what joins its parts: f.0 and f0.
+
+    Names that Keras has numbered, as dense_4, say nothing.
+    """
+    ours, theirs = (x.layers[k].path for x, k in ((a, i), (b, j)))
+    numbered = re.search(r"_[0-9]+$", ours) or re.search(r"_[0-9]+$", theirs)
+    return ours != "" and not numbered and re.sub("[./]", "", ours) == re.sub("[./]", "", theirs)
