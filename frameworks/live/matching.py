@@ -8,7 +8,7 @@ from frameworks.diverge.layers import align, price
 from frameworks.errors import choose
 from frameworks.live.cells import steps_on_the_way
 from frameworks.live.correspondence import Matching, Network, WeightPair
-from frameworks.live.outlines import Outline, outline, told_apart
+from frameworks.live.outlines import Outline, note_on_branches, outline, told_apart
 from frameworks.live.weight_matching import Taken, pair_rest, pair_weights
 from frameworks.recordings.trace import LayerTrace, Weight
 
@@ -45,6 +45,8 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
         states = zip(a.layers[i].states, b.layers[j].states, strict=False)
         done.states += [pair for pair in states if pair not in done.states]
     done.notes += [*_crossed(a, b, done.layers), *_misnamed(a, b, done)]
+    guessed = [pair for pair in done.layers if pair not in by_layer]
+    done.notes += note_on_branches(a, b, guessed)
     done.states += _lone_states(a, b, done)
     pair_rest(done, a, b, taken)
     done.weights.sort(key=lambda pair: pair.a)

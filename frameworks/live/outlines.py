@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from frameworks.live.correspondence import Network
 from frameworks.live.weight_matching import role_of
 
-__all__ = ["Outline", "outline", "told_apart"]
+__all__ = ["Outline", "note_on_branches", "outline", "told_apart"]
 
 
 class Outline(NamedTuple):
@@ -55,6 +55,35 @@ def told_apart(a: Network, b: Network, ours: list[int], theirs: list[int]) -> di
         if partner is not None and partner not in found.values():
             found[i] = partner
     return found
+
+
+def note_on_branches(a: Network, b: Network, pairs: Collection[tuple[int, int]]) -> Iterator[str]:
+    """Say which layers their order alone tells apart.
+
+    They are alike and read the same array, on both sides, as the branches of one input do: neither
+    what runs first nor what is given to them says which is which.
+    """
+    told = told_apart(a, b, [i for i, _ in pairs], [j for _, j in pairs])
+    left = {
+        i: (_branch(a, i), _branch(b, j))
+        for i, j in pairs
+        if told.get(i) != j and a.layers[i].weights
+        if len(a.layers[i].inputs) == len(b.layers[j].inputs) == 1
+    }
+    several = Counter(each for _, each in {(a.layers[i].weights, left[i]) for i in left})
+    guessed = dict.fromkeys(a.layers[i].path for i, each in left.items() if several[each] > 1)
+    if guessed:
+        yield (
+            f"{', '.join(guessed)} read the same numbers and are taken to correspond in the order "
+            "in which they run: where they do not, that alone makes the two differ, and "
+            "mapping={...} says which ones do"
+        )
+
+
+def _branch(network: Network, position: int) -> tuple[Outline, int]:
+    """Return what the branches of one input have in common."""
+    (x,) = network.layers[position].inputs
+    return outline(network, position), hash(x.tobytes())
 
 
 def _by_roles(a: Network, own: list[int], b: Network, others: list[int]) -> dict[int, int]:

@@ -210,3 +210,17 @@ def test_a_state_that_no_layer_has_goes_with_the_weight_that_it_is_a_part_of():
 
     assert match(normalized("f", "g"), normalized("g", "f")).states == [(0, 1), (1, 0)]
     assert match(normalized("f", "g"), normalized("x", "y")).states == [(0, 0), (1, 1)]
+
+
+def test_it_is_said_of_branches_of_one_input_that_only_their_order_tells_them_apart():
+    def branches(*names):
+        plain = network("", *((name, "dense", (4, 4)) for name in (*names, "out")))
+        x, z = np.ones((2, 4)), np.zeros((2, 4))
+        layers = [replace(each, inputs=(z if each.path == "out" else x,)) for each in plain.layers]
+        return replace(plain, layers=layers)
+
+    a = branches("dense", "dense_1")
+    (said,) = match(a, branches("g", "f")).notes
+    assert said.startswith("dense, dense_1 read the same numbers")
+    assert match(a, branches("g", "f"), {"dense": "f", "dense_1": "g"}).notes == []
+    assert match(branches("f", "g"), branches("g", "f")).notes == []
