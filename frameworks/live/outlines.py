@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
-import numpy as np
-
 from frameworks.live.correspondence import Network
 from frameworks.live.weight_matching import role_of
 
@@ -42,18 +40,20 @@ def told_apart(a: Network, b: Network, ours: list[int], theirs: list[int]) -> di
     a counterpart on the other side, or is one; or queries, keys and values, if both sides name as
     many of each.
     """
+    alike: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
+    for side, (x, some) in enumerate(((a, ours), (b, theirs))):
+        for k in some:
+            kind, weights, shapes, _ = outline(x, k)
+            if weights:
+                alike.setdefault((kind, shapes), ([], []))[side].append(k)
     found: dict[int, int] = {}
-    for i in ours:
-        own, others = ([k for k in some if outline(x, k).twin_of(outline(a, i))]
-                       for x, some in ((a, ours), (b, theirs)))  # fmt: skip
-        if len(own) == 1:
-            continue
-        fed = _only_pairs(own, others, lambda k, j: _reads_alike(a, k, b, j))
-        named = _only_pairs(own, others, lambda k, j: _named_alike(a, k, b, j))
-        complete = len(named) == min(len(own), len(others))
-        partner = fed.get(i, (named if complete else _by_roles(a, own, b, others)).get(i))
-        if partner is not None and partner not in found.values():
-            found[i] = partner
+    for own, others in alike.values():
+        if len(own) > 1:
+            named = _only_pairs(own, others, lambda k, j: _named_alike(a, k, b, j))
+            complete = len(named) == min(len(own), len(others))
+            by_name = named if complete else _by_roles(a, own, b, others)
+            fed = _fed_alike(a, own, b, others)
+            found |= {k: j for k, j in by_name.items() if j not in fed.values()} | fed
     return found
 
 
@@ -80,10 +80,9 @@ def note_on_branches(a: Network, b: Network, pairs: Collection[tuple[int, int]])
         )
 
 
-def _branch(network: Network, position: int) -> tuple[Outline, int]:
+def _branch(network: Network, position: int) -> tuple[Outline, int | None]:
     """Return what the branches of one input have in common."""
-    (x,) = network.layers[position].inputs
-    return outline(network, position), hash(x.tobytes())
+    return outline(network, position), _read(network, position)
 
 
 def _by_roles(a: Network, own: list[int], b: Network, others: list[int]) -> dict[int, int]:
@@ -105,10 +104,19 @@ def _only_pairs(
     return {k: j for k, j in pairs if ours.count(k) == theirs.count(j) == 1}
 
 
-def _reads_alike(a: Network, i: int, b: Network, j: int) -> bool:
-    """Return whether two layers are given one array each, of the same numbers."""
-    ours, theirs = a.layers[i].inputs, b.layers[j].inputs
-    return len(ours) == len(theirs) == 1 and np.array_equal(ours[0], theirs[0])
+def _fed_alike(a: Network, own: list[int], b: Network, others: list[int]) -> dict[int, int]:
+    """Return the pairs of layers that are given one array each, of the same numbers."""
+    ours, theirs = ({k: _read(x, k) for k in some} for x, some in ((a, own), (b, others)))
+    return _only_pairs(own, others, lambda k, j: ours[k] == theirs[j] is not None)
+
+
+def _read(network: Network, position: int) -> int | None:
+    """Return a digest of the numbers that a layer is given, in whatever type, if in one array."""
+    inputs = network.layers[position].inputs
+    if len(inputs) != 1:
+        return None
+    x = inputs[0] if inputs[0].dtype.kind == "c" else inputs[0].astype(float)
+    return hash((x.shape, (x + 0.0).tobytes()))  # −0.0 is equal to 0.0, in other bytes
 
 
 def _named_alike(a: Network, i: int, b: Network, j: int) -> bool:
