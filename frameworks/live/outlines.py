@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
-from frameworks.live.correspondence import Network
+from frameworks.live.correspondence import Network, place_of
 from frameworks.live.weight_matching import role_of
 
 __all__ = ["Outline", "note_on_branches", "outline", "told_apart"]
@@ -71,7 +71,7 @@ def note_on_branches(a: Network, b: Network, pairs: Collection[tuple[int, int]])
         if len(a.layers[i].inputs) == len(b.layers[j].inputs) == 1
     }
     several = Counter(each for _, each in {(a.layers[i].weights, left[i]) for i in left})
-    guessed = dict.fromkeys(a.layers[i].path for i, each in left.items() if several[each] > 1)
+    guessed = dict.fromkeys(place_of(a.layers, i) for i, each in left.items() if several[each] > 1)
     if guessed:
         yield (
             f"{', '.join(guessed)} read the same numbers and are taken to correspond in the order "
