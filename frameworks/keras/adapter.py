@@ -255,5 +255,12 @@ def _tensor(array: np.ndarray) -> Any:
 
 
 def _tensors(batch: Batch) -> Tensors:
-    """Return X, y and, if rows have weights, w."""
-    return [_tensor(a) for a in batch if a is not None]
+    """Return X, y and, if rows have weights, w with as many axes as the losses of the elements.
+
+    Those are all of the axes of labels, and all but the last one of numbers. Keras adds none to w.
+    """
+    X, y, w = batch
+    if w is not None:
+        kept = y.ndim if y.dtype.kind in "iu" else y.ndim - 1
+        w = w.reshape(-1, *[1] * (kept - 1))
+    return [_tensor(a) for a in (X, y, w) if a is not None]

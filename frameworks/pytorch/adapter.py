@@ -1,7 +1,7 @@
 """PyTorch behind the shared interface."""
 
 from collections.abc import Iterable, Iterator
-from copy import copy, deepcopy
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn, rando
 from frameworks.pytorch.facts import optimizer_facts
 from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of
+from frameworks.pytorch.row_weights import require_losses_of_rows, weighted_loss
 from frameworks.recordings.trace import Facts
 from frameworks.regressor import LockstepRegressor
 from frameworks.sequencer import LockstepSequencer
@@ -83,6 +84,10 @@ class PyTorchAdapter(ProgramAdapter):
 
     def dropped(self, X: np.ndarray) -> list[Dropped]:
         return self.dropout.find(self.parts.network, _own(X))
+
+    def compile(self, data: Batch, batch_size: int) -> None:
+        if data.w is not None and not self.program:
+            require_losses_of_rows(self.parts.loss)
 
     def train(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
@@ -176,12 +181,7 @@ class PyTorchAdapter(ProgramAdapter):
     ) -> torch.Tensor:
         """Return the stock loss; with row weights, its sum or mean over wᵢ ℓᵢ."""
         stock = self.parts.loss
-        if w is None:
-            return stock(output, y)
-        rows = copy(stock)
-        rows.reduction = "none"
-        weighted = rows(output, y) * w.reshape(-1, *[1] * (y.ndim - 1))
-        return weighted.mean() if stock.reduction == "mean" else weighted.sum()
+        return stock(output, y) if w is None else weighted_loss(stock, output, y, w)
 
     def _accuracy(self, output: torch.Tensor, y: torch.Tensor) -> float | None:
         if self.threshold is None:

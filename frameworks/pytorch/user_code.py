@@ -1,6 +1,5 @@
 """The user's model and loss, called and differentiated: what they raise becomes one sentence."""
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ import torch
 from torch import nn
 
 from frameworks.errors import RequestError
+from frameworks.pytorch.row_weights import has_losses_of_rows, weighted_loss
 
 __all__ = ["compute_loss", "differentiate", "run_model"]
 
@@ -77,29 +77,9 @@ def _loss(loss: Any, output: Any, y: Tensors, w: torch.Tensor | None) -> Any:
     targets = y[0] if len(y) == 1 else tuple(y)
     if w is None:
         return loss(output, targets)
-    if not isinstance(loss, nn.Module) or not hasattr(loss, "reduction"):
+    if not has_losses_of_rows(loss):
         raise RequestError("sample_weight needs a loss of torch.nn with a reduction")
-    rows: Any = copy.copy(loss)
-    rows.reduction = "none"
-    each = rows(output, targets)
-    weighted = each * w.reshape(-1, *[1] * (each.ndim - 1))
-    return weighted.sum() / _divisor(loss, each, targets)
-
-
-def _divisor(loss: Any, each: torch.Tensor, targets: Any) -> Any:
-    """Return what a loss divides the sum of its elements by, as without weights of the rows.
-
-    Of classes, PyTorch averages over those that are not ignored, by the weights of the classes:
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
-    """
-    if loss.reduction == "sum":
-        return 1
-    if loss.reduction == "batchmean":
-        return len(each)
-    if not isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) or targets.is_floating_point():
-        return each.numel()
-    counted = targets[targets != loss.ignore_index]
-    return counted.numel() if loss.weight is None else loss.weight[counted].sum()
+    return weighted_loss(loss, output, targets, w)
 
 
 def _reason(error: Exception) -> str:
