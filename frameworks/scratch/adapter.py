@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ class ScratchAdapter(ProgramAdapter):
         parts = require_own(build, build(spec=spec), scratch.Sequential, "scratch.Sequential")
         for network in parts.networks:
             network.bind(self.dtype)
+        self._masks = Lock()  # a pass notes its masks in the layers, which threads share
         return parts
 
     def get_weights(self) -> list[np.ndarray]:
@@ -133,7 +135,8 @@ class ScratchAdapter(ProgramAdapter):
         return numbers_of(values)
 
     def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
-        return self.parts.networks[network].predict(X)
+        with self._masks:
+            return self.parts.networks[network].predict(X)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return (scratch.sigmoid if outputs.shape[1] == 1 else scratch.softmax)(outputs)
@@ -147,16 +150,17 @@ class ScratchAdapter(ProgramAdapter):
     ) -> list[LayerOutput]:
         if training:
             self._peek(X)
-        found = [
-            LayerOutput(
-                kind_of(layer),
-                type(layer).__name__,
-                a.copy(),
-                0 if isinstance(layer, scratch.Sequential) else len(layer.params),
-                None if isinstance(layer, scratch.Sequential) else x.copy(),
-            )
-            for layer, x, a in walk(self.parts.networks[network], X, training)
-        ]
+        with self._masks:
+            found = [
+                LayerOutput(
+                    kind_of(layer),
+                    type(layer).__name__,
+                    a.copy(),
+                    0 if isinstance(layer, scratch.Sequential) else len(layer.params),
+                    None if isinstance(layer, scratch.Sequential) else x.copy(),
+                )
+                for layer, x, a in walk(self.parts.networks[network], X, training)
+            ]
         return computing(X, found)
 
     def loss_and_gradients(self, batch: Batch) -> tuple[float, list[np.ndarray]]:

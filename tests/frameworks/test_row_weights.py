@@ -18,6 +18,7 @@ RNG = np.random.default_rng(0)
 X, CLASSES = RNG.normal(size=(12, 2)), np.arange(12) % 3
 Z, TOKENS = RNG.normal(size=(4, 3, 5)), np.array([[-1, 2, 0], [-1, 4, 1], [-1, -1, 3], [0, 1, 2]])
 W = np.array([0.0, 1, 2, 3])
+SPEC = Spec(inputs=2, outputs=1)
 LIMIT = 1e-14  # a sum of 12 rows is rounded
 
 
@@ -37,19 +38,19 @@ class Flattened(nn.CrossEntropyLoss):
         return super().forward(z.flatten(0, 1), y.flatten())
 
 
-def network(loss, outputs):
+def network(loss):
     """Return a builder of a linear network with this loss."""
 
-    def build(spec=Spec(inputs=2, outputs=outputs)):
-        linear = nn.Linear(2, outputs)
-        own = [np.ones((2, outputs)), np.arange(outputs)]
+    def build(spec=SPEC):
+        linear, k = nn.Linear(2, spec.outputs), spec.outputs
+        own = [np.ones((2, k)), np.arange(k)]
         return Parts(linear, loss, torch.optim.SGD(linear.parameters(), 0.125), lambda *_: own)
 
     return build
 
 
-def curve(estimator, loss, y, outputs, weights):
-    built = estimator(network(loss, outputs), epochs=2, batch_size=12, dtype="float64")
+def curve(estimator, loss, y, weights):
+    built = estimator(network(loss), epochs=2, batch_size=12, dtype="float64")
     return built.fit(X, y, weights).loss_curve_
 
 
@@ -62,7 +63,7 @@ def curve(estimator, loss, y, outputs, weights):
     ids=["class weights", "ignored class"],
 )
 def test_rows_of_weight_one_train_as_rows_without_weights(loss):
-    plain, ones = (curve(PyTorchClassifier, loss, CLASSES, 3, w) for w in (None, np.ones(12)))
+    plain, ones = (curve(PyTorchClassifier, loss, CLASSES, w) for w in (None, np.ones(12)))
     assert ones == pytest.approx(plain, rel=LIMIT, abs=0)
 
 
@@ -74,7 +75,7 @@ def test_rows_of_weight_one_train_as_rows_without_weights(loss):
 def test_a_loss_without_losses_of_its_rows_is_refused_by_name_and_left_as_it_is(loss, name):
     message = rf"^sample_weight, class_weight: PyTorch's loss {name} does not return the loss of"
     with pytest.raises(ValueError, match=message):
-        curve(PyTorchRegressor, loss, X[:, :1], 1, np.ones(12))
+        curve(PyTorchRegressor, loss, X[:, :1], np.ones(12))
     assert getattr(loss, "reduction", "mean") == "mean"
 
 
