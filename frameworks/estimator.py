@@ -280,8 +280,8 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
             spec,
             inputs=as_shape(self._row_shape),
             outputs=self._outputs_of(spec.outputs),
-            epochs=self.epochs,
-            batch_size=self.batch_size,
+            epochs=int(self.epochs),
+            batch_size=int(self.batch_size),
         )
         if self.build is None and isinstance(spec, DenseSpec):
             check_memory(spec, self.dtype)

@@ -113,7 +113,7 @@ class LockstepTrainer(LockstepTraining):
 
     def _build_adapter(self) -> Adapter:
         spec = replace(spec_of(self.build), inputs=self.n_features_in_)
-        spec = replace(spec, epochs=self.epochs, batch_size=self.batch_size)
+        spec = replace(spec, epochs=int(self.epochs), batch_size=int(self.batch_size))
         adapter = self._adapter_class(self.build, spec, self.dtype, REGRESSION)
         if adapter.program is None:
             got = type(adapter.parts).__name__

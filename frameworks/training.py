@@ -155,7 +155,8 @@ class LockstepTraining(BaseEstimator, ABC):
         adapter.draw_from(self._draws, batch.X[:1])
         adapter.compile(batch, self._rows_at_once(batch))
         self.seconds_["compile"] += time.perf_counter() - start
-        return self._draws.orders(len(batch.X), self.batch_size, epochs, adapter.spec.shuffle)
+        size = int(self.batch_size)
+        return self._draws.orders(len(batch.X), size, int(epochs), adapter.spec.shuffle)
 
     def _note(self, record: dict[str, float], seconds: float) -> None:
         """Add an epoch's record to the history."""
@@ -176,8 +177,8 @@ class LockstepTraining(BaseEstimator, ABC):
         yield from map(measured, self._adapter.train_augmented(batch, orders, size))
 
     def _rows_at_once(self, batch: Batch) -> int:
-        """Return the rows of a step: frameworks take no number far above those there are."""
-        return min(self.batch_size, len(batch.X))
+        """Return the rows of a step: frameworks take no number of NumPy's, or far above theirs."""
+        return min(int(self.batch_size), len(batch.X))
 
     def __copy__(self) -> Self:
         """Return an estimator with the same parameters and a network of its own.

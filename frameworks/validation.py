@@ -79,8 +79,9 @@ def check_training(estimator: Any) -> None:
     """Raise TypeError or ValueError for an invalid argument common to all estimators."""
     for name in ("epochs", "batch_size"):
         _check(name, getattr(estimator, name), Integral, lambda v: v >= 1, "an integer, 1 or more")
-    if estimator.dtype not in ("float32", "float64"):
-        raise ValueError(f"dtype must be 'float32' or 'float64', got {estimator.dtype!r}")
+    dtype = estimator.dtype  # np.dtype("float64") equals its name, which frameworks need
+    if not isinstance(dtype, str) or dtype not in ("float32", "float64"):
+        raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
 
 
 def _check(name: str, value: Any, kind: type, holds: Any, expected: str) -> None:

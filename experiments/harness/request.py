@@ -50,7 +50,8 @@ class Request:
         for seed in self.seeds:
             if not isinstance(seed, Integral) or not 0 <= seed < _MOST:
                 raise RequestError(f"seeds: expected whole numbers below {_MOST:,}, got {seed!r}")
-        choose("dtype", self.dtype, ("float64", "float32"))
+        dtype = choose("dtype", self.dtype, ("float64", "float32"))
+        object.__setattr__(self, "dtype", str(dtype))  # NumPy's equals its name, too
         choose("data", self.policy, get_args(Policy))
         check_floor(self.floor)
         if self.epochs and any(

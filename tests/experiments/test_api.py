@@ -12,6 +12,7 @@ import pytest
 import experiments
 from experiments import RequestError, compare, load_run, run
 from experiments.harness.records.store import Store, to_json
+from experiments.harness.request import Request
 
 from .command import environment
 from .stored_runs import correct_but, failed, store_run, training
@@ -104,6 +105,10 @@ def test_what_cannot_be_run_is_refused_by_name(tmp_path):
     with pytest.raises(RequestError, match="after: expected a Run, its folder or name, .* None"):
         compare(store_run(tmp_path / "one", training()), None)
     assert not (tmp_path / "run").exists()
+
+
+def test_numpys_dtype_is_noted_by_its_name():
+    assert json.dumps(Request(dtype=np.dtype("float32")).dtype) == '"float32"'
 
 
 def test_seeds_are_a_number_a_list_or_a_text(tmp_path):

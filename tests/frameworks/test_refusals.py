@@ -33,6 +33,11 @@ def fitted(make):
         ({"learning_rate": 1e300}, ValueError, "above 0, and within float32, got 1e+300"),
         ({"learning_rate": "fast"}, TypeError, "above 0, and within float32, got 'fast'"),
         ({"dtype": "float16"}, ValueError, "'float32' or 'float64', got 'float16'"),
+        (
+            {"dtype": np.dtype("float64")},
+            ValueError,
+            "'float32' or 'float64', got dtype('float64')",
+        ),
         ({"hidden": 4.0}, TypeError, "a width or a tuple of widths, got 4.0"),
         ({"hidden": "44"}, TypeError, "a width or a tuple of widths, got '44'"),
         ({"hidden": (4, 0)}, ValueError, "widths of 1 or more, got 0"),
@@ -53,6 +58,16 @@ def test_parameter_is_named_with_its_value_and_what_was_expected(make, parameter
     with pytest.raises(error, match=f"^{name} must") as caught:
         make(**parameter).fit(*table())
     assert expected in str(caught.value)
+
+
+def test_numbers_of_numpy_train_as_others_do(make):
+    """A small integer of NumPy's would overflow, and frameworks refuse all of them."""
+    numbers = {"epochs": 2, "batch_size": 8}
+    ours, theirs = (
+        make(**{name: kind(value) for name, value in numbers.items()}).fit(*table())
+        for kind in (int, np.uint8)
+    )
+    assert ours.loss_curve_ == theirs.loss_curve_
 
 
 @pytest.mark.parametrize("parameter", [{"batch_size": 0}, {"epochs": 0}, {"hidden": 4.0}], ids=str)
