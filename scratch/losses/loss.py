@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scratch.checks import require_row_weights
+
 __all__ = ["Loss", "as_class_weights", "one_hot", "require_labels", "require_shape", "weighted"]
 
 
@@ -35,7 +37,7 @@ class Loss:
 def weighted(w: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
     """Return row i of the rows (n, ...) times wᵢ; without weights, the rows themselves.
 
-    w is (n,), or has the shape of the rows.
+    w is (n,), or has the shape of the rows; ValueError for others.
 
     >>> weighted(np.array([10.0, 1.0]), np.array([[1.0], [2.0]]))
     array([[10.],
@@ -43,6 +45,7 @@ def weighted(w: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
     """
     if w is None:
         return rows
+    require_row_weights(w, rows.shape[:1], rows.shape)
     return w.astype(rows.dtype).reshape(*w.shape, *(1,) * (rows.ndim - w.ndim)) * rows
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 
+from scratch.checks import require_row_weights
 from scratch.layers.masking import Mask
 from scratch.losses.loss import Loss
 
@@ -48,7 +49,10 @@ class SequenceLoss(Loss):
         """Return L for outputs z (n, t, k), targets y (n, t, ...) and row weights w (n,)."""
         n, t, k = self.shape = z.shape
         real = self._real(z, y)
-        rows = None if w is None else (w[:, None] + np.zeros((1, t), w.dtype)).reshape(n * t)
+        rows = None
+        if w is not None:
+            require_row_weights(w, (n,))
+            rows = (w[:, None] + np.zeros((1, t), w.dtype)).reshape(n * t)
         self.factor = 1.0
         if real is not None:
             counted = real.reshape(n * t).astype(z.dtype)

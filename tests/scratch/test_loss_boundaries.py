@@ -85,3 +85,17 @@ def test_loss_of_sequences_takes_several_targets_a_step_and_refuses_rows_and_col
 def test_weighted_mean_refuses_the_targets_that_its_loss_refuses():
     with pytest.raises(ValueError, match="^y must hold classes from 0 to 2, got 3 to 3$"):
         WeightedMean(CategoricalCrossEntropy()).require(np.ones((1, 3)), np.array([3]))
+
+
+@pytest.mark.parametrize(
+    ("w", "got"),
+    [(np.ones((2, 1)), r"shape \(2, 1\)"), ([1, 1], r"\[1, 1\]"), (2.0, "2.0")],
+    ids=str,
+)
+def test_weights_that_are_no_vector_of_rows_are_refused(w, got):
+    message = rf"^w must be an array of shape \(2,\), a weight for each row, got {got}$"
+    loss, z, y = CategoricalCrossEntropy(), np.zeros((2, 3)), np.array([0, 1])
+    with pytest.raises(ValueError, match=message):
+        loss.forward(z, y, w)
+    with pytest.raises(ValueError, match=message):
+        SequenceLoss(loss).forward(z[:, None], y[:, None], w)
