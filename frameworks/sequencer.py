@@ -7,7 +7,6 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from frameworks import weight_checks
 from frameworks.estimator import LockstepEstimator
-from frameworks.rows import refuse_masked
 from frameworks.spec import Shape
 from frameworks.task import SEQUENCES
 from frameworks.validation import builders_spec
@@ -49,9 +48,10 @@ class LockstepSequencer(LockstepEstimator):
         return answers
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the fraction of the answers to X that are those in y, in every token."""
-        refuse_masked(y=y)
-        right = self.predict(X) == np.asarray(y)[:, -self._target_shape[0] :]
+        """Return the fraction of the answers to X that are those in y (n, t), in every token."""
+        check_is_fitted(self)
+        X, y = self._check_rows(X, y, self._adapter.dtype)[:2]
+        right = self.predict(X) == y[:, -self._target_shape[0] :]
         return float(right.all(axis=1).mean())
 
     def _prepare(self, X: Any, y: Any, *others: Any, first: bool) -> Any:
@@ -60,7 +60,11 @@ class LockstepSequencer(LockstepEstimator):
         return super()._prepare(X, y, *others, first=first)
 
     def _validate(self, X: Any, y: Any, dtype: str, first: bool) -> tuple[np.ndarray, np.ndarray]:
-        targets = check_array(y, dtype=np.int64, input_name="y")
+        given = check_array(y, dtype="numeric", input_name="y")
+        with np.errstate(invalid="ignore"):
+            targets = given.astype(np.int64)
+        if (wrong := targets != given).any():
+            raise ValueError(f"y: expected tokens, whole numbers, got {given[wrong][0]}")
         X, _ = super()._validate(X, np.arange(len(targets)), dtype, first)
         if targets.shape != X.shape:
             raise ValueError(f"y: expected a token for each of X, {X.shape}, got {targets.shape}")

@@ -142,6 +142,7 @@ def test_pytorch_loads_what_scratch_has_learned_and_decodes_the_same(beginners, 
         (lambda y: y[:, 1:], "expected a token for each of X"),
         (lambda y: np.full_like(y, -1), "got -1 everywhere"),
         (lambda y: y + 1, "expected -1 to 2, got 0 to 3"),
+        (lambda y: y + 0.5, "expected tokens, whole numbers, got -0.5"),
     ],
 )
 def test_targets_that_are_no_sequences_are_refused(change, says):
@@ -150,6 +151,21 @@ def test_targets_that_are_no_sequences_are_refused(change, says):
     model = ScratchSequencer(build=build, **parameters(sorting_transformer))
     with pytest.raises(ValueError, match=says):
         model.fit(data.X_train, change(data.y_train))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda y: y[:1], r"inconsistent numbers of samples: \[182, 1\]"),
+        (lambda y: np.hstack([y, y]), "expected a token for each of X"),
+        (lambda y: y.astype(str), "strings"),
+    ],
+    ids=["one row", "twice as wide", "text"],
+)
+def test_answers_are_scored_against_tokens_of_the_same_shape_only(beginners, change, says):
+    data, (model, _) = load_sorting(), beginners
+    with pytest.raises(ValueError, match=says):
+        model.score(data.X_test, change(data.y_test))
 
 
 def test_data_say_what_is_wrong_with_samples_and_tokens():
