@@ -18,7 +18,7 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import zip_longest
@@ -31,7 +31,13 @@ from pydantic import BaseModel
 
 from experiments.harness.records.arrays import Arrays, load_arrays, read_arrays
 from experiments.harness.records.environment import installed_version
-from experiments.harness.records.lock import ELSEWHERE, hold, only_writer, remove_left_locks
+from experiments.harness.records.lock import (
+    ELSEWHERE,
+    gone,
+    hold,
+    only_writer,
+    remove_left_locks,
+)
 from experiments.harness.records.models import (
     Asked,
     Plan,
@@ -82,6 +88,8 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.cells = folder / "cells"
+        self._is_held: Callable[[], bool] | None = None  # where the command is at work
+        self._asked: list[str] = []  # the keys of the plan that it wrote
 
     @contextmanager
     def at_work(self, make: bool = False) -> Iterator[None]:
@@ -93,8 +101,16 @@ class Store:
             self._make()
         elif not self.cells.is_dir():
             raise self._no_run()
-        with hold(self.folder, ELSEWHERE if make else ""):
-            yield
+        with hold(self.folder, ELSEWHERE if make else "") as self._is_held:
+            try:
+                yield
+            finally:
+                self._is_held = None
+
+    def check_held(self) -> None:
+        """Raise RequestError if the folder is another than that in which the command began."""
+        if self._is_held and not self._is_held():
+            raise RequestError(gone(self.folder))
 
     def _make(self) -> None:
         try:
@@ -113,6 +129,7 @@ class Store:
         gets those of now, if it `trains` anything. What killed processes left unfinished is
         removed; so be `at_work`.
         """
+        self.check_held()
         self._make()
         self._remove_unfinished()
         known = self.plan()
@@ -122,7 +139,8 @@ class Store:
             date = datetime.now(UTC).isoformat(timespec="minutes")
             new = Asked(date=date, command=printable(command), version=version)
             asked = [*(each for each in asked if each.command != new.command), new]
-        write_atomically(self.folder / "plan.json", to_json(Plan(cells=[*planned], asked=asked)))
+        self._asked = [*planned]
+        write_atomically(self.folder / "plan.json", to_json(Plan(cells=self._asked, asked=asked)))
 
     def plan(self) -> Plan:
         """Return what was asked for; an empty plan where none was kept."""
@@ -130,8 +148,15 @@ class Store:
         return read_plan(self._own(path)) if path.exists() else Plan(cells=[])
 
     def planned(self) -> list[str]:
-        """Return the keys of all cells that were asked for; none where no plan was kept."""
-        return self.plan().cells
+        """Return the keys of all cells that were asked for; none where no plan was kept.
+
+        What the command itself asked for counts, whatever has become of the file since.
+        """
+        return [*dict.fromkeys([*self._asked, *self.plan().cells])]
+
+    def lacks_plan(self) -> bool:
+        """Return whether no file says what was asked for, and nobody here knows it."""
+        return not self._asked and not (self.folder / "plan.json").exists()
 
     def save(self, record: Record, arrays: Arrays) -> None:
         """Write a cell: first the arrays, then the record that says they are whole.
@@ -160,6 +185,7 @@ class Store:
 
     def load(self, key: str) -> Record | None:
         """Return a cell's record, None if it is not there; RequestError if it is damaged."""
+        self.check_held()
         return self._read(self.cells / f"{key}.json")
 
     def load_arrays(self, key: str) -> Arrays:
@@ -179,6 +205,7 @@ class Store:
 
     def records_and_judges(self) -> tuple[list[Record], list[Record]]:
         """Return, besides, the records of the trainings by which others are judged."""
+        self.check_held()
         stored = map(self._read, sorted(self.cells.glob("*.json")))
         found = [record for record in stored if record is not None]
         asked_for = [record for record in found if not record.is_judge]
@@ -188,6 +215,7 @@ class Store:
 
     def write_results(self, results: Results) -> None:
         """Write results.json and results.csv; remove what an orphan left after `create`."""
+        self.check_held()
         self._remove_unfinished()
         write_atomically(self.folder / "results.json", to_json(results))
         write_atomically(self.folder / "results.csv", _csv(epochs_table(results.cells)))
