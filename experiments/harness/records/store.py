@@ -46,17 +46,23 @@ from experiments.harness.records.models import (
     read_plan,
     read_record,
 )
+from experiments.harness.records.own_files import (
+    BUILT,
+    PLAN,
+    holds_run,
+    is_of_a_training,
+    stranger_in,
+)
 from frameworks.errors import RequestError, printable
 from frameworks.files import remove_unfinished, write_atomically
 from frameworks.spec_values import value_text
 from frameworks.task import find_task
 
 __all__ = [
-    *("BUILT", "EpochRow", "Store", "epochs_table", "set_names", "set_values", "to_json"),
+    *("EpochRow", "Store", "epochs_table", "set_names", "set_values", "to_json"),
     "trainings_table",
 ]
 
-BUILT = ("results.json", "results.csv", "trainings.csv", "report.html")  # from a run's records
 _SUFFIXES = (".json", ".safetensors", ".csv", ".html")
 
 
@@ -95,11 +101,15 @@ class Store:
     def at_work(self, make: bool = False) -> Iterator[None]:
         """Be the only command that writes to the folder; `make` makes it where there is none.
 
-        RequestError if another one is at work, if nothing can be written, or if it holds no run.
+        RequestError if another one is at work, if nothing can be written, if it holds no run, or if
+        a file of somebody's own would be replaced.
         """
         if make:
+            if found := stranger_in(self.folder):
+                problem = f"holds no run, but {found}, which is not a run's"
+                raise RequestError(f"{self.folder}: {problem}; {ELSEWHERE}")
             self._make()
-        elif not self.cells.is_dir():
+        elif not holds_run(self.folder):
             raise self._no_run()
         with hold(self.folder, ELSEWHERE if make else "") as self._is_held:
             try:
@@ -140,11 +150,11 @@ class Store:
             new = Asked(date=date, command=printable(command), version=version)
             asked = [*(each for each in asked if each.command != new.command), new]
         self._asked = [*planned]
-        write_atomically(self.folder / "plan.json", to_json(Plan(cells=self._asked, asked=asked)))
+        write_atomically(self.folder / PLAN, to_json(Plan(cells=self._asked, asked=asked)))
 
     def plan(self) -> Plan:
         """Return what was asked for; an empty plan where none was kept."""
-        path = self.folder / "plan.json"
+        path = self.folder / PLAN
         return read_plan(self._own(path)) if path.exists() else Plan(cells=[])
 
     def planned(self) -> list[str]:
@@ -156,7 +166,7 @@ class Store:
 
     def lacks_plan(self) -> bool:
         """Return whether no file says what was asked for, and nobody here knows it."""
-        return not self._asked and not (self.folder / "plan.json").exists()
+        return not self._asked and not (self.folder / PLAN).exists()
 
     def save(self, record: Record, arrays: Arrays) -> None:
         """Write a cell: first the arrays, then the record that says they are whole.
@@ -206,7 +216,11 @@ class Store:
     def records_and_judges(self) -> tuple[list[Record], list[Record]]:
         """Return, besides, the records of the trainings by which others are judged."""
         self.check_held()
-        stored = map(self._read, sorted(self.cells.glob("*.json")))
+        paths = sorted(self.cells.glob("*.json"))
+        for path in paths:
+            if not is_of_a_training(path):
+                raise RequestError(f"{path}: is not of a run; move it away")
+        stored = map(self._read, paths)
         found = [record for record in stored if record is not None]
         asked_for = [record for record in found if not record.is_judge]
         if not asked_for:

@@ -10,6 +10,7 @@ import pytest
 
 from datasets.idx import encode_idx
 from datasets.mnist import MNIST
+from experiments import RequestError, run
 from experiments.harness.plan import plan
 from experiments.harness.records.models import Asked, Plan
 from experiments.harness.records.runs import find_runs, last_results
@@ -125,6 +126,12 @@ def test_a_file_in_the_place_of_the_folder_is_left_alone(call, tmp_path):
     path.write_text("two years of work")
     assert_refused(call("run", "circle", "--out", path), str(path), "choose another --out")
     assert path.read_text() == "two years of work"
+
+
+def test_an_empty_name_is_not_the_current_folder(call, tmp_path):
+    assert_refused(call("run", "circle", "--out", ""), "'--out'", "is empty", TRY_RUN)
+    with pytest.raises(RequestError, match="out: is empty"):
+        run("circle", out="")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")

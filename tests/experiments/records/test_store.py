@@ -14,8 +14,9 @@ from experiments.harness import execute
 from experiments.harness.plan import plan
 from experiments.harness.records.lock import LOCK
 from experiments.harness.records.models import Results
+from experiments.harness.records.own_files import BUILT
 from experiments.harness.records.results import build_results
-from experiments.harness.records.store import BUILT, Store, to_json
+from experiments.harness.records.store import Store, to_json
 from experiments.harness.request import Request
 from experiments.harness.workers.progress import make_progress
 from frameworks import weight_files
@@ -276,3 +277,25 @@ def test_a_run_without_a_plan_has_not_passed(tmp_path):
     results = build_results(Store(store.folder))
     assert (results.verdict, len(results.against)) == ("failed", 1)
     assert results.against[0].startswith("no plan.json says which trainings were asked for")
+
+
+@pytest.mark.parametrize(
+    "name", [*BUILT, "plan.json", LOCK, "cells/neuron.json", "cells/.lock", "cells/x/results.csv"]
+)
+def test_a_run_replaces_nothing_in_a_folder_that_is_none(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("two years of work")
+    with (
+        pytest.raises(RequestError, match="holds no run, but .*; choose another --out"),
+        Store(tmp_path).at_work(make=True),
+    ):
+        pass
+    assert path.read_text() == "two years of work"
+
+
+def test_a_command_goes_on_where_one_was_killed_that_had_just_begun(tmp_path):
+    (tmp_path / "cells").mkdir()
+    (tmp_path / LOCK).touch()
+    with Store(tmp_path).at_work(make=True):
+        pass
