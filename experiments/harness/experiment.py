@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from datasets import DataError, Dataset, Policy, Sequences
 from experiments.harness.page_checks import check_experiment
-from experiments.harness.page_code import named
+from experiments.harness.page_code import contained, named
 from experiments.harness.phases import Before, How, Phase, Stage
 from frameworks.blueprint import Blueprint
 from frameworks.draws import Draws
@@ -177,7 +177,8 @@ class Experiment:
         if self.is_users and self.phases:
             names = ("X_train", "y_train", "X_test", "y_test")
             data = replace(data, **{name: getattr(data, name).copy() for name in names})
-        return phase.data(data, before)
+        with contained():
+            return phase.data(data, before)
 
     def stage(self, phase: Phase, data: Dataset, before: Before, how: How) -> Stage:
         """Return a phase, ready to be trained; `before` holds the estimators of those before it."""

@@ -13,7 +13,7 @@ from datasets import Dataset
 from datasets.dataset import Source
 from experiments.harness.cell import Cell
 from experiments.harness.experiment import Experiment
-from experiments.harness.page_code import named
+from experiments.harness.page_code import contained, named
 from experiments.harness.records import RUNS
 from experiments.harness.records.environment import (
     Surroundings,
@@ -168,7 +168,10 @@ def _not_native(experiment: Experiment) -> str:
     if experiment.phases:
         return f"{experiment.name} is several trainings, of which --native knows one alone{instead}"
     build = experiment.blueprint.builders.get("scratch")
-    with suppress(Exception):  # a builder that fails is reported by the worker that calls it
+    with (
+        suppress(Exception),
+        contained(),
+    ):  # a builder that fails is reported by the worker that calls it
         if build is not None and isinstance(build(), Program):
             return (
                 f"{experiment.name} has a step of its own, where --native takes the usual step of "
