@@ -69,18 +69,26 @@ class Plan:
         return printable(str(self.store.folder))
 
     def missing(self) -> dict[Cell, Head]:
-        """Return the cells without a finished record; RequestError if one is of another run."""
-        missing = {}
-        for cell, head in self.heads.items():
-            record = self.store.load(cell.key)
-            if record is None or not record.ok:
-                missing[cell] = head
-            elif record.fingerprint != head.fingerprint:
+        """Return the cells without a finished record; RequestError if one is of another run.
+
+        A run has one environment, also where further trainings are asked for.
+        """
+        heads = {cell.key: head for cell, head in self.heads.items()}
+        environment = next(iter(heads.values())).environment  # all have the same
+        finished = set()
+        for record in filter(lambda record: record.ok, self.store.stored()):
+            head = heads.get(record.key)
+            if head:
+                unlike = _unlike(record, head) if record.fingerprint != head.fingerprint else ""
+            else:
+                unlike = "" if record.environment == environment else "with another environment"
+            if unlike:
                 raise RequestError(
-                    f"{self.store.folder}: holds {cell.key} {_unlike(record, head)}; "
+                    f"{self.store.folder}: holds {record.key} {unlike}; "
                     "choose another folder with --out, or delete this one"
                 )
-        return missing
+            finished.add(record.key)
+        return {cell: head for cell, head in self.heads.items() if cell.key not in finished}
 
     def beside(self, cell: Cell, modes: Sequence[str]) -> dict[Cell, Head]:
         """Return the trainings of scratch in these modes that a cell's are to be judged by."""

@@ -215,17 +215,20 @@ class Store:
 
     def records_and_judges(self) -> tuple[list[Record], list[Record]]:
         """Return, besides, the records of the trainings by which others are judged."""
+        found = self.stored()
+        asked_for = [record for record in found if not record.is_judge]
+        if not asked_for:
+            raise self._no_run()
+        return asked_for, [record for record in found if record.is_judge]
+
+    def stored(self) -> list[Record]:
+        """Return all records, ordered by name; RequestError for a file that is none."""
         self.check_held()
         paths = sorted(self.cells.glob("*.json"))
         for path in paths:
             if not is_of_a_training(path):
                 raise RequestError(f"{path}: is not of a run; move it away")
-        stored = map(self._read, paths)
-        found = [record for record in stored if record is not None]
-        asked_for = [record for record in found if not record.is_judge]
-        if not asked_for:
-            raise self._no_run()
-        return asked_for, [record for record in found if record.is_judge]
+        return [record for record in map(self._read, paths) if record is not None]
 
     def write_results(self, results: Results) -> None:
         """Write results.json and results.csv; remove what an orphan left after `create`."""
