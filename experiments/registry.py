@@ -73,7 +73,7 @@ def find_experiment(name: str) -> Experiment:
     path = Path(name)
     check_page_name(path)
     known = _PAGES.get(path.stem)
-    if known is None or known.source != path.resolve() or known.text != _text(path):
+    if known is None or known.source != path.resolve() or not known.is_current:
         _PAGES[path.stem] = _unchanged(path, lambda: load_page(path))
     return _PAGES[path.stem]
 
@@ -94,9 +94,9 @@ def check_page_name(path: Path) -> None:
 
 
 def _unchanged(path: Path, load: Callable[[], Experiment]) -> Experiment:
-    """Load a page and keep its text; RequestError if another is saved just then."""
+    """Load a page and keep its texts; RequestError if another is saved just then."""
     before, experiment = _text(path), load()
-    if experiment.text != before:
+    if experiment.text != before or not experiment.is_current:
         raise RequestError(f"{path}: was changed while it was loaded; repeat the command")
     return experiment
 
