@@ -1,20 +1,21 @@
 """Which layers and weights of two models correspond."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 
 import numpy as np
 
 from frameworks.diverge.layers import align, price
 from frameworks.errors import choose
+from frameworks.live.cells import steps_on_the_way
 from frameworks.live.correspondence import Matching, Network, WeightPair
+from frameworks.live.outlines import Outline, note_on_branches, outline, told_apart
 from frameworks.live.weight_matching import Taken, pair_rest, pair_weights
-from frameworks.recordings.trace import LayerTrace
+from frameworks.recordings.trace import LayerTrace, Weight
 
 __all__ = ["match"]
 
 Pairs = list[tuple[int, int]]
+Steps = tuple[set[int], set[int]]  # of each side: calls of a cell before the last of their loop
 
 _COUNT = "0123456789_."  # at the end of a name
 _OTHER_SHAPE = 1.5  # more than two layers without a counterpart cost than the same ones paired
@@ -34,8 +35,9 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
     RequestError for names that are not there, and for layers whose weights do not fit.
     """
     done = Matching()
-    by_layer, by_weight = _given(a, b, mapping or {})
-    done.layers = sorted(_pair_layers(a, b, by_layer))
+    steps = steps_on_the_way(a, b), steps_on_the_way(b, a)
+    by_layer, by_weight = _given(a, b, mapping or {}, steps)
+    done.layers = sorted(_pair_layers(a, b, by_layer, steps))
     taken: Taken = {(0, i) for i, _ in by_weight} | {(1, j) for _, j in by_weight}
     done.weights = [WeightPair((i,), (j,)) for i, j in by_weight]
     for i, j in done.layers:
@@ -43,15 +45,12 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
         states = zip(a.layers[i].states, b.layers[j].states, strict=False)
         done.states += [pair for pair in states if pair not in done.states]
     done.notes += [*_crossed(a, b, done.layers), *_misnamed(a, b, done)]
-    done.states += _lone_states(a, b)
+    guessed = [pair for pair in done.layers if pair not in by_layer]
+    done.notes += note_on_branches(a, b, guessed)
+    done.states += _lone_states(a, b, done)
     pair_rest(done, a, b, taken)
     done.weights.sort(key=lambda pair: pair.a)
-    paired = [{pair[side] for pair in done.layers} for side in (0, 1)]
-    ours, theirs = (
-        [i for i, layer in enumerate(x.layers)
-         if i not in found and _computes(layer) and not _is_step_of(layer, x, found)]
-        for x, found in zip((a, b), paired, strict=True)
-    )  # fmt: skip
+    ours, theirs = _left(a, b, done.layers, steps)
     done.only = ours, theirs
     return done
 
@@ -75,32 +74,37 @@ def _crossed(a: Network, b: Network, pairs: Pairs) -> list[str]:
     ]
 
 
-def _is_step_of(layer: LayerTrace, network: Network, paired: set[int]) -> bool:
-    """Return whether a call of a recurrent cell is a step of what another call of it stands for."""
-    is_cell = layer.facts.kind.endswith(" cell")
-    return is_cell and any(network.layers[i].path == layer.path for i in paired)
+def _lone_states(a: Network, b: Network, done: Matching) -> Pairs:
+    """Pair the states that no layer has: by the weights whose parts they are, else by their names.
 
-
-def _lone_states(a: Network, b: Network) -> Pairs:
-    """Pair the states that no layer has by their names, else by what they end in, in order.
-
-    The vectors of a spectral normalization belong to a weight, wherever it is used.
+    The vectors of a spectral normalization belong to a weight, wherever it is used. Where neither
+    tells, those of equal shape whose names end alike correspond, in order.
     """
     left = [
         [k for k in range(len(x.states)) if not any(k in layer.states for layer in x.layers)]
         for x in (a, b)
     ]
+    owners = {a.weights[each.a[0]].name: b.weights[each.b[0]].name for each in done.weights}
+    ways: list[Callable[[str, str], bool]] = [
+        lambda owner, other: owners.get(owner) == other,
+        lambda owner, other: owner == other,
+        lambda owner, other: True,
+    ]
     pairs: Pairs = []
-    for named in (lambda name: name, lambda name: name.rpartition(".")[2]):
+    for alike in ways:
         for i in list(left[0]):
-            own = a.states[i]
-            same = [j for j in left[1] if named(b.states[j].name) == named(own.name)
-                    and b.states[j].values.shape == own.values.shape]  # fmt: skip
+            same = [j for j in left[1] if _parts_alike(a.states[i], b.states[j], alike)]
             if same:
                 pairs.append((i, same[0]))
                 left[0].remove(i)
                 left[1].remove(same[0])
     return pairs
+
+
+def _parts_alike(x: Weight, y: Weight, alike: Callable[[str, str], bool]) -> bool:
+    """Return whether two states are the same part, in one shape, of what is `alike` by its name."""
+    (owner, _, part), (other, _, its) = x.name.rpartition("."), y.name.rpartition(".")
+    return part == its and x.values.shape == y.values.shape and alike(owner, other)
 
 
 def _misnamed(a: Network, b: Network, done: Matching) -> Iterator[str]:
@@ -117,13 +121,12 @@ def _misnamed(a: Network, b: Network, done: Matching) -> Iterator[str]:
             )
 
 
-def _given(
-    a: Network, b: Network, mapping: Mapping[str, str]
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def _given(a: Network, b: Network, mapping: Mapping[str, str], steps: Steps) -> tuple[Pairs, Pairs]:
     """Return the pairs of layers and of weights that the user names."""
     layers: Pairs = []
     weights: Pairs = []
-    paths = [_positions([layer.path for layer in x.layers]) for x in (a, b)]
+    paths = [_positions([layer.path for layer in x.layers], some)
+             for x, some in zip((a, b), steps, strict=True)]  # fmt: skip
     names = [_positions([weight.name for weight in x.weights]) for x in (a, b)]
     for own, other in mapping.items():
         if own in names[0] and own not in paths[0]:
@@ -136,23 +139,27 @@ def _given(
     return layers, weights
 
 
-def _positions(names: Sequence[str]) -> dict[str, list[int]]:
+def _positions(names: Sequence[str], without: Set[int] = frozenset()) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for position, name in enumerate(names):
-        found.setdefault(name, []).append(position)
+        if position not in without:
+            found.setdefault(name, []).append(position)
     return found
 
 
-def _pair_layers(a: Network, b: Network, given: Pairs) -> Pairs:
+def _pair_layers(a: Network, b: Network, given: Pairs, steps: Steps) -> Pairs:
     """Return the given pairs, those in order, and what is left over and alike."""
     pairs = list(given)
     for together in (_in_order, _alike):
-        left = [
-            [i for i, layer in enumerate(x.layers) if _computes(layer) and i not in taken]
-            for x, taken in zip((a, b), ({i for i, _ in pairs}, {j for _, j in pairs}), strict=True)
-        ]
-        pairs += together(a, b, *left)
+        pairs += together(a, b, *_left(a, b, pairs, steps))
     return pairs
+
+
+def _left(a: Network, b: Network, pairs: Pairs, steps: Steps) -> Iterator[list[int]]:
+    """Yield the layers of each side that compute and that no pair has, but for steps of a loop."""
+    for side, x in enumerate((a, b)):
+        taken = {pair[side] for pair in pairs} | steps[side]
+        yield [i for i, layer in enumerate(x.layers) if _computes(layer) and i not in taken]
 
 
 def _computes(layer: LayerTrace) -> bool:
@@ -162,10 +169,10 @@ def _computes(layer: LayerTrace) -> bool:
 
 def _in_order(a: Network, b: Network, ours: list[int], theirs: list[int]) -> Pairs:
     """Align the layers in the order of running, but for those that are told apart otherwise."""
-    told = _told_apart(a, b, ours, theirs)
-    x = [_outline(a, i, told.get(i)) for i in ours]
+    told = told_apart(a, b, ours, theirs)
+    x = [outline(a, i, told.get(i)) for i in ours]
     partners = set(told.values())
-    y = [_outline(b, j, j if j in partners else None) for j in theirs]
+    y = [outline(b, j, j if j in partners else None) for j in theirs]
     found = dict(told)
     found.update((ours[i], theirs[j]) for i, j in align(x, y, _price))
     return list(found.items())
@@ -175,81 +182,14 @@ def _alike(a: Network, b: Network, ours: list[int], theirs: list[int]) -> Pairs:
     """Pair layers of equal kind and shapes that run in another order, as branches may."""
     pairs, left = [], list(theirs)
     for i in ours:
-        same = [j for j in left if _outline(a, i).twin_of(_outline(b, j))]
+        same = [j for j in left if outline(a, i).twin_of(outline(b, j))]
         if same:
             pairs.append((i, same[0]))
             left.remove(same[0])
     return pairs
 
 
-def _told_apart(a: Network, b: Network, ours: list[int], theirs: list[int]) -> dict[int, int]:
-    """Return which of several layers of equal kind and shapes correspond for sure.
-
-    One that is given the same array as one of the other side alone, before any weights are shared,
-    as the embeddings of several inputs are; or one of equal name, if each of these layers has such
-    a counterpart on the other side, or is one.
-    """
-    found: dict[int, int] = {}
-    for i in ours:
-        own, others = ([k for k in some if _outline(x, k).twin_of(_outline(a, i))]
-                       for x, some in ((a, ours), (b, theirs)))  # fmt: skip
-        if len(own) == 1:
-            continue
-        fed = _only_pairs(own, others, lambda k, j: _reads_alike(a, k, b, j))
-        named = _only_pairs(own, others, lambda k, j: _named_alike(a, k, b, j))
-        complete = len(named) == min(len(own), len(others))
-        partner = fed.get(i, named.get(i) if complete else None)
-        if partner is not None and partner not in found.values():
-            found[i] = partner
-    return found
-
-
-def _only_pairs(
-    own: list[int], others: list[int], alike: Callable[[int, int], bool]
-) -> dict[int, int]:
-    """Return the pairs of which each part is like the other, and like nothing else."""
-    pairs = [(k, j) for k in own for j in others if alike(k, j)]
-    ours, theirs = [k for k, _ in pairs], [j for _, j in pairs]
-    return {k: j for k, j in pairs if ours.count(k) == theirs.count(j) == 1}
-
-
-def _reads_alike(a: Network, i: int, b: Network, j: int) -> bool:
-    """Return whether two layers are given one array each, of the same numbers."""
-    ours, theirs = a.layers[i].inputs, b.layers[j].inputs
-    return len(ours) == len(theirs) == 1 and np.array_equal(ours[0], theirs[0])
-
-
-def _named_alike(a: Network, i: int, b: Network, j: int) -> bool:
-    """Return whether two layers have one name, but for what joins its parts: f.0 and f0.
-
-    Names that Keras has numbered, as dense_4, say nothing.
-    """
-    ours, theirs = (x.layers[k].path for x, k in ((a, i), (b, j)))
-    numbered = re.search(r"_[0-9]+$", ours) or re.search(r"_[0-9]+$", theirs)
-    return ours != "" and not numbered and re.sub("[./]", "", ours) == re.sub("[./]", "", theirs)
-
-
-class _Outline(NamedTuple):
-    """What a layer is aligned by."""
-
-    kind: str
-    weights: int  # their number
-    shapes: str  # of its matrices, or else of all its weights
-    partner: int | None  # the layer of b, if that is known
-
-    def twin_of(self, other: "_Outline") -> bool:
-        """Return whether both have weights, and equal kinds and shapes of them."""
-        return self.weights > 0 and (self.kind, self.shapes) == (other.kind, other.shapes)
-
-
-def _outline(network: Network, position: int, partner: int | None = None) -> _Outline:
-    layer = network.layers[position]
-    shapes = [network.weights[k].values.shape for k in layer.weights]
-    matrices = [shape for shape in shapes if len(shape) > 1] or shapes
-    return _Outline(layer.facts.kind, len(shapes), str(matrices), partner)
-
-
-def _price(x: _Outline, y: _Outline) -> float:
+def _price(x: Outline, y: Outline) -> float:
     """Return the price of `align`: more for shapes that differ, too much for others' partners."""
     kinds = {x.kind, y.kind}
     apart = len(kinds) == 2 and any(len(kinds & group) == 1 for group in _GROUPS)

@@ -1,10 +1,12 @@
 """Outputs of two sides in forms in which equal results are equal numbers."""
 
+import math
+
 import numpy as np
 
 from frameworks.recordings.trace import Arrays, Facts, Trace
 
-__all__ = ["aligned", "as_probabilities", "comparable_outputs", "forms"]
+__all__ = ["aligned", "as_probabilities", "comparable_outputs", "forms", "in_rows"]
 
 
 def aligned(x: np.ndarray, y: np.ndarray, both_ways: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -29,8 +31,17 @@ def _in_one_shape(x: np.ndarray, y: np.ndarray, both_ways: bool) -> tuple[np.nda
     if y.ndim == 3 and x.ndim == 2 and y.shape[::2] == x.shape and y.shape[1] > 1:
         return x, _end(y, both_ways)
     if x.shape != y.shape and x.size == y.size and x.shape[:1] == y.shape[:1] and x.ndim and y.ndim:
-        return x.reshape(len(x), -1), y.reshape(len(y), -1)
+        return in_rows(x), in_rows(y)
     return x, y
+
+
+def in_rows(x: np.ndarray) -> np.ndarray:
+    """Return an array (n, ...) as n rows of numbers, of which there may be none.
+
+    >>> in_rows(np.zeros((0, 1, 5))).shape
+    (0, 5)
+    """
+    return x.reshape(len(x), math.prod(x.shape[1:]))
 
 
 def _end(x: np.ndarray, both_ways: bool) -> np.ndarray:

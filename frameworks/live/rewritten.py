@@ -11,7 +11,7 @@ import numpy as np
 
 from frameworks.diverge.differences import difference
 from frameworks.live.forward import ALIKE
-from frameworks.live.outputs import aligned
+from frameworks.live.outputs import aligned, in_rows
 from frameworks.live.pairs import Compared, Pair
 from frameworks.live.proofs.cause import same_numbers
 from frameworks.live.reference import layer_output
@@ -112,7 +112,7 @@ def _sorted_rows(x: np.ndarray) -> np.ndarray:
 
     Two rows that differ in more than rounding have the same sum with no probability.
     """
-    rows = x.reshape(len(x), -1) if x.ndim else x.reshape(1, 1)
+    rows = in_rows(x) if x.ndim else x.reshape(1, 1)
     factors = np.random.default_rng(0).normal(size=rows.shape[1])
     return rows[np.argsort(rows @ factors)]
 

@@ -9,7 +9,7 @@ from frameworks.errors import RequestError
 from frameworks.live.correspondence import Matching, Network, WeightPair, place_of
 from frameworks.recordings.trace import Weight
 
-__all__ = ["Taken", "copied", "hand_over", "pair_rest", "pair_weights"]
+__all__ = ["Taken", "copied", "hand_over", "pair_rest", "pair_weights", "role_of"]
 
 Taken = set[tuple[int, int]]  # side and position of the weights that are paired
 
@@ -72,27 +72,25 @@ def pair_rest(done: Matching, a: Network, b: Network, taken: Taken) -> None:
     """Pair what no pair of layers has, in order where the shapes are equal; name what is left.
 
     A separable convolution may stand beside two: depthwise kernels of either shape are equal. What
-    is named as queries, keys or values goes with its like, whichever of them runs first.
+    is named as queries, keys or values goes with its like before, whichever of them runs first.
     """
     guessed = False
     left = [
         [k for k, weight in enumerate(x.weights) if (side, k) not in taken]
         for side, x in enumerate((a, b))
     ]
-    for i in list(left[0]):
-        own = a.weights[i]
-        same = [j for j in left[1] if b.weights[j].values.shape == own.values.shape]
-        same += [j for j in left[1] if _one_by_one(own, b.weights[j])]
-        if same:
-            alike = [j for j in same if _role(b.weights[j].name) == _role(own.name)]
-            chosen = (alike or same)[0]
-            guessed |= len(alike or same) > 1
-            done.weights.append(WeightPair((i,), (chosen,)))
-            done.notes.append(
-                f"{own.name} is taken to correspond to {b.weights[chosen].name}, by its shape"
-            )
-            left[0].remove(i)
-            left[1].remove(chosen)
+    for by_role in (True, False):
+        for i in list(left[0]):
+            same = [j for j in left[1] if _may_stand_for(a.weights[i], b.weights[j], by_role)]
+            same.sort(key=lambda j: b.weights[j].values.shape != a.weights[i].values.shape)
+            if same:
+                guessed |= len(same) > 1
+                done.weights.append(WeightPair((i,), (same[0],)))
+                ours, theirs = a.weights[i].name, b.weights[same[0]].name
+                how = "name" if by_role else "shape"
+                done.notes.append(f"{ours} is taken to correspond to {theirs}, by its {how}")
+                left[0].remove(i)
+                left[1].remove(same[0])
     if guessed:
         done.notes.append(
             "weights of equal shapes are taken to correspond in the order in which they run: where "
@@ -106,6 +104,12 @@ def pair_rest(done: Matching, a: Network, b: Network, taken: Taken) -> None:
             done.notes.append(f"only {x.name} has {', '.join(each.name for each in lone)}")
 
 
+def _may_stand_for(x: Weight, y: Weight, by_role: bool) -> bool:
+    """Return whether two weights have one shape and, if asked, one role in attention."""
+    fits = x.values.shape == y.values.shape or _one_by_one(x, y)
+    return fits and (not by_role or role_of(x.name) == role_of(y.name) != "")
+
+
 _ROLES = {
     **dict.fromkeys(("q", "wq", "query", "queries"), "queries"),
     **dict.fromkeys(("k", "wk", "key", "keys"), "keys"),
@@ -113,10 +117,10 @@ _ROLES = {
 }
 
 
-def _role(name: str) -> str:
+def role_of(name: str) -> str:
     """Return what attention takes a weight for, by its name or its layer's; "" if that is not said.
 
-    >>> _role("att.queries_kernel"), _role("block.q_proj.kernel"), _role("fc.kernel")
+    >>> role_of("att.queries_kernel"), role_of("block.q_proj.kernel"), role_of("fc.kernel")
     ('queries', 'queries', '')
     """
     words = re.split(r"[._/]", name.lower())

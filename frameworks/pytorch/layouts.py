@@ -121,19 +121,19 @@ def canonical_states(module: nn.Module, names: tuple[str, ...] = ()) -> list[tor
 
 
 def singular_vectors(network: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield u and v of each spectral normalization, the old one's or the new one's, as 0.weight.u.
+    """Yield u and v of each spectral normalization, named as parts of the weight that is learned.
 
     They begin at random, every pass in training mode iterates them, and the weight is divided by
     u W v: two equal networks with others compute otherwise.
     """
     for path, module in network.named_modules():
         if isinstance(module, _SpectralNorm):
-            normalized = path.replace("parametrizations.", "", 1).rpartition(".")[0]
-            yield from _singular_vectors(normalized, module, "")
+            learned = f"{path.rpartition('.')[0]}.original"
+            yield from _singular_vectors(learned, module, "")
         for hook in module._forward_pre_hooks.values():
             if isinstance(hook, SpectralNorm):
-                normalized = f"{path}.{hook.name}" if path else hook.name
-                yield from _singular_vectors(normalized, module, hook.name)
+                learned = f"{path}.{hook.name}_orig" if path else f"{hook.name}_orig"
+                yield from _singular_vectors(learned, module, hook.name)
 
 
 def _singular_vectors(

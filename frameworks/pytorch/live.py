@@ -23,7 +23,7 @@ from frameworks.pytorch.orienting import Orienter, with_channels_first
 from frameworks.pytorch.restoring import gradients_restored, restored
 from frameworks.pytorch.stepping import OwnStep, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
-from frameworks.pytorch.user_code import compute_loss, run_model
+from frameworks.pytorch.user_code import compute_loss, differentiate, run_model
 from frameworks.pytorch.watching import Watched, array_of, tensors_in, watch
 from frameworks.recordings.trace import Arrays, LayerTrace, Weight
 
@@ -225,7 +225,7 @@ class PyTorchLive(LiveModel):
         with self._forward(training=True, grad=True), gradients_restored(self._modules()):
             loss = self._loss(rows)
             if loss.requires_grad:
-                loss.backward()
+                differentiate(loss)
             return float(loss.detach()), {id(p): p.grad for p in own if p.grad is not None}
 
     def _own_step(self, rows: Rows) -> tuple[float, dict[int, torch.Tensor]]:

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
-from frameworks.pytorch.user_code import compute_loss, run_model
+from frameworks.pytorch.user_code import compute_loss, differentiate, run_model
 
 __all__ = ["OwnStep", "Snapshot", "step_schedule", "take_step"]
 
@@ -37,7 +37,7 @@ def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None
         def closure() -> torch.Tensor:
             optimizer.zero_grad()
             losses.append(compute_loss(training.loss, run_model(network, X), y, w))
-            losses[-1].backward()
+            differentiate(losses[-1])
             return losses[-1]
 
         try:

@@ -1,4 +1,4 @@
-"""The user's model and loss, called: whatever they raise becomes one sentence."""
+"""The user's model and loss, called and differentiated: what they raise becomes one sentence."""
 
 import copy
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from torch import nn
 
 from frameworks.errors import RequestError
 
-__all__ = ["compute_loss", "run_model"]
+__all__ = ["compute_loss", "differentiate", "run_model"]
 
 Tensors = Sequence[torch.Tensor]
 
@@ -58,6 +58,16 @@ def compute_loss(loss: Any, output: Any, y: Tensors, w: torch.Tensor | None) -> 
             "no_grad"
         )
     return value
+
+
+def differentiate(loss: torch.Tensor) -> None:
+    """Add the gradients of a loss to the parameters' own; RequestError if a backward pass fails."""
+    try:
+        loss.backward()
+    except Exception as error:  # of whatever kind a user's backward pass or hook raises
+        raise RequestError(
+            f"the backward pass of the PyTorch side fails: {_reason(error)}"
+        ) from error
 
 
 def _loss(loss: Any, output: Any, y: Tensors, w: torch.Tensor | None) -> Any:

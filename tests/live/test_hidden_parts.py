@@ -417,4 +417,6 @@ def test_both_sides_of_a_spectral_normalization_start_from_the_same_vectors(norm
 def test_weights_from_which_a_hook_computes_others_are_paired_as_they_are():
     report = compared(normalized(utils.spectral_norm), normalized(lambda layer: layer))
     assert not report.same
-    assert any("has 0.weight_orig, 0.weight.u, 0.weight.v" in note for note in report.notes)
+    assert any(
+        "has 0.weight_orig, 0.weight_orig.u, 0.weight_orig.v" in note for note in report.notes
+    )

@@ -98,7 +98,15 @@ def test_what_fails_in_a_keras_training_is_refused_in_a_sentence(says, layers, o
 
 
 def test_a_recurrent_layer_of_any_cell_is_called_after_its_cell():
-    assert layer_facts(L.RNN(L.LSTMCell(3))).kind == "rnn of LSTMCell"
+    layer = L.RNN(L.LSTMCell(3))
+    assert layer_facts(layer).kind == "rnn of LSTMCell"
+    assert layer_facts(L.Bidirectional(layer)).kind == "bidirectional rnn of LSTMCell"
+
+
+def test_a_recurrent_layer_of_several_cells_has_the_weights_of_all():
+    side = training(L.Reshape((4, 4)), L.RNN([L.SimpleRNNCell(2), L.SimpleRNNCell(2)]), L.Dense(2))
+    live = KerasLive(side, Rows((X,), (Y,)), "float64")
+    assert len({weight.name for weight in live.weights()[:6]}) == 6
 
 
 def dense(loss="mse", **options):

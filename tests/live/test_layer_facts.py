@@ -207,6 +207,11 @@ def test_a_function_without_a_module_says_its_arguments() -> None:
     assert (found.kind, dict(found.values)) == ("concatenation", {"dim": 1})
 
 
+def test_a_function_says_its_slices_in_words_that_a_recording_can_hold() -> None:
+    found = pytorch_facts.function_facts("__getitem__", {"key": (slice(None), ..., -1, None)})
+    assert found.values == {"key": ("slice(None, None, None)", "Ellipsis", -1, None)}
+
+
 def test_a_function_that_moves_numbers_only_rearranges() -> None:
     assert pytorch_facts.function_facts("flatten", {"start_dim": 1}).kind == "rearrangement"
 

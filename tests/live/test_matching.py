@@ -173,3 +173,54 @@ def test_it_is_said_where_only_the_order_tells_which_weights_correspond():
     a = network("a", ("own", "mixture", square, square))
     b = network("b", ("x", "gate", square), ("y", "gate", square))
     assert [note for note in match(a, b).notes if "equal shapes" in note]
+
+
+def test_unnamed_layers_go_with_queries_keys_values_and_outputs_in_the_order_of_running():
+    square = (4, 4)
+    a = network("a", ("att", "attention", square, square, square, square))
+    for weight, part in zip(a.weights, ("queries", "keys", "values", "output"), strict=True):
+        object.__setattr__(weight, "name", f"att.{part}_kernel")
+    b = network("b", *((path, "dense", square) for path in ("w", "x", "y", "z")))
+    for found in (match(a, b), match(b, a)):
+        assert found.weights == [WeightPair((k,), (k,)) for k in range(4)]
+
+
+def test_layers_of_queries_keys_and_values_correspond_in_every_block_by_what_they_are_called():
+    def blocks(name, words, order):
+        parts = [*(words[k] for k in order), "out"]
+        every = [f"{block}.{part}" for block in (0, 1) for part in parts]
+        return network(name, *((path, "dense", (4, 4), (4,)) for path in every))
+
+    a = blocks("a", ("query", "key", "value"), (0, 1, 2))
+    b = blocks("b", ("to_q", "to_k", "to_v"), (2, 0, 1))
+    words = {"query": "to_q", "key": "to_k", "value": "to_v", "out": "out"}
+    for x, y, found in ((a, b, match(a, b)), (a, b, match(b, a).swapped)):
+        assert sorted(paths(x, y, found)) == sorted(
+            (f"{block}.{ours}", f"{block}.{theirs}")
+            for block in (0, 1) for ours, theirs in words.items()
+        )  # fmt: skip
+
+
+def test_a_state_that_no_layer_has_goes_with_the_weight_that_it_is_a_part_of():
+    def normalized(*names):
+        plain = network("", *(("", "dense", (4, 4)) for _ in names))
+        weights = [Weight(name, np.ones((4, 4))) for name in names]
+        states = [Weight(f"{name}.u", np.ones(4)) for name in sorted(names)]
+        return replace(plain, weights=weights, states=states)
+
+    assert match(normalized("f", "g"), normalized("g", "f")).states == [(0, 1), (1, 0)]
+    assert match(normalized("f", "g"), normalized("x", "y")).states == [(0, 0), (1, 1)]
+
+
+def test_it_is_said_of_branches_of_one_input_that_only_their_order_tells_them_apart():
+    def branches(*names):
+        plain = network("", *((name, "dense", (4, 4)) for name in (*names, "out")))
+        x, z = np.ones((2, 4)), np.zeros((2, 4))
+        layers = [replace(each, inputs=(z if each.path == "out" else x,)) for each in plain.layers]
+        return replace(plain, layers=layers)
+
+    a = branches("dense", "dense_1")
+    (said,) = match(a, branches("g", "f")).notes
+    assert said.startswith("dense, dense_1 read the same numbers")
+    assert match(a, branches("g", "f"), {"dense": "f", "dense_1": "g"}).notes == []
+    assert match(branches("f", "g"), branches("g", "f")).notes == []

@@ -60,6 +60,37 @@ def test_a_loop_that_leaves_out_a_step_differs_in_the_cell(kind):
     assert report.cause is None  # one step does not say what the steps before it were
 
 
+class Pair(nn.Module):
+    """An encoder, and a decoder that goes on from its state with fewer steps; or one of both."""
+
+    def __init__(self, kind, is_shared):
+        super().__init__()
+        self.encoder, self.out = kind(3, 5), nn.Linear(5, 3)
+        self.decoder = self.encoder if is_shared else kind(3, 5)
+
+    def forward(self, x):
+        state = None
+        for layer, steps in ((self.encoder, 4), (self.decoder, 2)):
+            if isinstance(layer, nn.GRU):
+                state = layer(x[:, :steps].transpose(0, 1), state)[1]
+                continue
+            for step in range(steps):
+                state = layer(x[:, step], state)
+        return self.out(state.reshape(len(x), -1))
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_each_loop_of_a_cell_is_one_call_of_a_layer(is_shared):
+    report = compared(Pair(nn.GRUCell, is_shared), Pair(nn.GRU, is_shared))
+    assert report.same, str(report)
+    assert not any("correspond" in note or "only" in note for note in report.notes)
+
+
+def test_a_mapping_means_the_end_of_the_loop():
+    sides = training(InSteps(nn.GRU)), training(Whole(nn.GRU))
+    assert diverge(*sides, X, Y, steps=1, batch_size=8, mapping={"cell": "layer"}).same
+
+
 def test_another_activation_of_a_cell_is_a_setting_that_differs():
     bent = InSteps(nn.RNN)
     bent.cell = nn.RNNCell(3, 5, nonlinearity="relu")

@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from frameworks.errors import RequestError
 from lockstep import Training, diverge
 
 from .modules import training
@@ -106,9 +108,37 @@ class OfEight(nn.Linear):
         return super().forward(x.view(8, 3))
 
 
-def test_a_model_of_a_fixed_number_of_rows_is_said_not_to_be_compared_in_others():
-    report = compared(linear(nn.MSELoss(), OfEight(3, 2)), linear(nn.MSELoss()))
-    assert report.same
-    assert any(
-        "a shorter batch is not compared: the PyTorch model fails" in x for x in report.notes
-    )
+class BackOfEight(nn.Linear):
+    """Takes any number of rows, but the gradients of eight alone."""
+
+    def forward(self, x):
+        z = super().forward(x)
+        if z.requires_grad:
+            z.register_hook(lambda gradient: gradient.view(8, 2))
+        return z
+
+
+@tf.custom_gradient
+def back_of_eight(y, z):
+    error = z - y
+    return tf.reduce_mean(error**2), lambda g: (None, g * tf.reshape(error, (8, 2)) / 8)
+
+
+@pytest.mark.parametrize(
+    ("side", "says"),
+    [
+        (lambda: linear(nn.MSELoss(), OfEight(3, 2)), "the PyTorch model fails"),
+        (lambda: linear(nn.MSELoss(), BackOfEight(3, 2)), "the backward pass of the PyTorch side"),
+        (lambda: dense(back_of_eight), "the backward pass of the Keras side fails"),
+    ],
+)
+def test_what_takes_a_fixed_number_of_rows_is_said_not_to_be_compared_in_others(side, says):
+    report = compared(side(), linear(nn.MSELoss()))
+    assert report.same, str(report)
+    assert any(f"a shorter batch is not compared: {says}" in note for note in report.notes)
+
+
+def test_a_backward_pass_that_fails_is_refused_in_a_sentence():
+    side = linear(lambda z, y: z.exp_().sum() + z.add_(1).sum())
+    with pytest.raises(RequestError, match="the backward pass of the PyTorch side fails: one of"):
+        compared(side, linear(nn.MSELoss()))

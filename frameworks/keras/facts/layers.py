@@ -32,8 +32,11 @@ def layer_facts(layer: Any, input_shape: Shape = None) -> Facts:
     kind, entries = activation_entries(layer)
     if entries is not None:
         return facts(kind, entries | weight_entries(layer))
-    if type(layer).__name__ == "RNN":  # of any cell, whose own facts are not read
-        return facts(f"rnn of {type(layer.cell).__name__}", weight_entries(layer))
+    inner = getattr(layer, "forward_layer", layer)
+    if type(inner).__name__ == "RNN":  # of any cell, whose own facts are not read
+        kind = f"rnn of {type(inner.cell).__name__}"
+        kind = kind if inner is layer else f"bidirectional {kind}"
+        return facts(kind, weight_entries(layer))
     kind = kind_of(layer)
     read = _READERS.get(kind)
     entries = (read(layer, input_shape) if read else {}) | weight_entries(layer)

@@ -141,7 +141,8 @@ def _names(layer: keras.Layer, layout: Layout) -> list[str]:
     if isinstance(layer, keras.layers.Bidirectional):
         sides = {"forward": layer.forward_layer, "backward": layer.backward_layer}
         return [f"{s}.{name}" for s, each in sides.items() for name in _names(each, _layout(each))]
-    if (hasattr(layer, "cell") or hasattr(layer, "state_size")) and layout.count >= len(layout.own):
+    recurrent = hasattr(layer, "cell") or hasattr(layer, "state_size")
+    if recurrent and len(layout.own) <= layout.count <= len(_RECURRENT):
         return [*_RECURRENT[: layout.count]]
     names = [v.name for v in layout.own]
     if len({*names}) < len(names):

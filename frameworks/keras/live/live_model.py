@@ -207,7 +207,13 @@ class KerasLive(LiveModel):
             return super().of_fewer_rows(rows)
         with self._passing(), self._dropout.handed(self._mask_tensors()):
             loss = partial(self._batches.loss, rows, training=True)
-            value, gradients = self._stepper.differentiate(loss)
+            try:
+                value, gradients = self._stepper.differentiate(loss)
+            except RequestError:
+                raise
+            except Exception as error:  # of whatever kind a user's gradient raises
+                said = f"the backward pass of the Keras side fails: {reason(error)}"
+                raise RequestError(said) from error
         return value, None if gradients is None else self._weights.by_variable(gradients)
 
     @property

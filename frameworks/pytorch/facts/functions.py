@@ -8,7 +8,7 @@ from torch import nn
 from frameworks.live.stating import facts
 from frameworks.probe import kind_of
 from frameworks.pytorch.facts.layers import layer_facts
-from frameworks.recordings.trace import Facts
+from frameworks.recordings.trace import Facts, Value
 
 __all__ = ["function_facts"]
 
@@ -91,4 +91,11 @@ def function_facts(
         return facts("rearrangement", {})
     kind = _KINDS.get(name) or kind_of(type(name, (), {})())
     stated = {k: v for k, v in own.items() if isinstance(v, bool | int | float | str | tuple)}
-    return facts(kind, {k: (v, f"{k}={v!r}") for k, v in stated.items()})
+    return facts(kind, {k: (_in_plain(v), f"{k}={v!r}") for k, v in stated.items()})
+
+
+def _in_plain(value: Any) -> Value:
+    """Return a value that a recording can hold: of x[:, -1], whose slices it cannot, the words."""
+    if isinstance(value, tuple):
+        return tuple(map(_in_plain, value))
+    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)

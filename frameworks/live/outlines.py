@@ -1,0 +1,129 @@
+"""Which of several layers that are alike correspond: by what they read, or by their names."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple
+
+from frameworks.live.correspondence import Network, place_of
+from frameworks.live.weight_matching import role_of
+
+__all__ = ["Outline", "note_on_branches", "outline", "told_apart"]
+
+
+class Outline(NamedTuple):
+    """What a layer is aligned by."""
+
+    kind: str
+    weights: int  # their number
+    shapes: str  # of its matrices, or else of all its weights
+    partner: int | None  # the layer of b, if that is known
+
+    def twin_of(self, other: "Outline") -> bool:
+        """Return whether both have weights, and equal kinds and shapes of them."""
+        return self.weights > 0 and (self.kind, self.shapes) == (other.kind, other.shapes)
+
+
+def outline(network: Network, position: int, partner: int | None = None) -> Outline:
+    """Return the outline of the layer at a position, with its partner if that is known."""
+    layer = network.layers[position]
+    shapes = [network.weights[k].values.shape for k in layer.weights]
+    matrices = [shape for shape in shapes if len(shape) > 1] or shapes
+    return Outline(layer.facts.kind, len(shapes), str(matrices), partner)
+
+
+def told_apart(a: Network, b: Network, ours: list[int], theirs: list[int]) -> dict[int, int]:
+    """Return which of several layers of equal kind and shapes correspond for sure.
+
+    One that is given the same array as one of the other side alone, before any weights are shared,
+    as the embeddings of several inputs are; or one of equal name, if each of these layers has such
+    a counterpart on the other side, or is one; or queries, keys and values, if both sides name as
+    many of each.
+    """
+    alike: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
+    for side, (x, some) in enumerate(((a, ours), (b, theirs))):
+        for k in some:
+            kind, weights, shapes, _ = outline(x, k)
+            if weights:
+                alike.setdefault((kind, shapes), ([], []))[side].append(k)
+    found: dict[int, int] = {}
+    for own, others in alike.values():
+        if len(own) > 1:
+            named = _only_pairs(own, others, lambda k, j: _named_alike(a, k, b, j))
+            complete = len(named) == min(len(own), len(others))
+            by_name = named if complete else _by_roles(a, own, b, others)
+            fed = _fed_alike(a, own, b, others)
+            found |= {k: j for k, j in by_name.items() if j not in fed.values()} | fed
+    return found
+
+
+def note_on_branches(a: Network, b: Network, pairs: Collection[tuple[int, int]]) -> Iterator[str]:
+    """Say which layers their order alone tells apart.
+
+    They are alike and read the same array, on both sides, as the branches of one input do: neither
+    what runs first nor what is given to them says which is which.
+    """
+    told = told_apart(a, b, [i for i, _ in pairs], [j for _, j in pairs])
+    left = {
+        i: (_branch(a, i), _branch(b, j))
+        for i, j in pairs
+        if told.get(i) != j and a.layers[i].weights
+        if len(a.layers[i].inputs) == len(b.layers[j].inputs) == 1
+    }
+    several = Counter(each for _, each in {(a.layers[i].weights, left[i]) for i in left})
+    guessed = dict.fromkeys(place_of(a.layers, i) for i, each in left.items() if several[each] > 1)
+    if guessed:
+        yield (
+            f"{', '.join(guessed)} read the same numbers and are taken to correspond in the order "
+            "in which they run: where they do not, that alone makes the two differ, and "
+            "mapping={...} says which ones do"
+        )
+
+
+def _branch(network: Network, position: int) -> tuple[Outline, int | None]:
+    """Return what the branches of one input have in common."""
+    return outline(network, position), _read(network, position)
+
+
+def _by_roles(a: Network, own: list[int], b: Network, others: list[int]) -> dict[int, int]:
+    """Return which layers of queries, keys and values correspond, each kind in its order."""
+    ours, theirs = ([(role_of(x.layers[k].path), k) for k in some]
+                    for x, some in ((a, own), (b, others)))  # fmt: skip
+    if Counter(role for role, _ in ours) != Counter(role for role, _ in theirs):
+        return {}
+    pairs = zip(sorted(ours), sorted(theirs), strict=True)
+    return {k: j for (role, k), (_, j) in pairs if role}
+
+
+def _only_pairs(
+    own: list[int], others: list[int], alike: Callable[[int, int], bool]
+) -> dict[int, int]:
+    """Return the pairs of which each part is like the other, and like nothing else."""
+    pairs = [(k, j) for k in own for j in others if alike(k, j)]
+    ours, theirs = [k for k, _ in pairs], [j for _, j in pairs]
+    return {k: j for k, j in pairs if ours.count(k) == theirs.count(j) == 1}
+
+
+def _fed_alike(a: Network, own: list[int], b: Network, others: list[int]) -> dict[int, int]:
+    """Return the pairs of layers that are given one array each, of the same numbers."""
+    ours, theirs = ({k: _read(x, k) for k in some} for x, some in ((a, own), (b, others)))
+    return _only_pairs(own, others, lambda k, j: ours[k] == theirs[j] is not None)
+
+
+def _read(network: Network, position: int) -> int | None:
+    """Return a digest of the numbers that a layer is given, in whatever type, if in one array."""
+    inputs = network.layers[position].inputs
+    if len(inputs) != 1:
+        return None
+    x = inputs[0] if inputs[0].dtype.kind == "c" else inputs[0].astype(float)
+    return hash((x.shape, (x + 0.0).tobytes()))  # −0.0 is equal to 0.0, in other bytes
+
+
+def _named_alike(a: Network, i: int, b: Network, j: int) -> bool:
+    """Return whether two layers have one name, but for what joins its parts: f.0 and f0.
+
+    Names that Keras has numbered, as dense_4, say nothing.
+    """
+    ours, theirs = (x.layers[k].path for x, k in ((a, i), (b, j)))
+    numbered = re.search(r"_[0-9]+$", ours) or re.search(r"_[0-9]+$", theirs)
+    return ours != "" and not numbered and re.sub("[./]", "", ours) == re.sub("[./]", "", theirs)
