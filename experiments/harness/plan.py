@@ -112,7 +112,7 @@ def plan(request: Request, around: Surroundings | None = None) -> Plan:
         if not able:
             continue
         data = experiment.load_data(request.policy, request.data_dir)
-        source = source_digest(experiment.source, experiment.text, *experiment.beside)
+        source = source_digest(experiment.source, experiment.text, experiment.beside)
         used.append(experiment)
         same = np.array_equal(data.X_train, data.X_test)
         about = DataUsed(data.name, data.source, data.canonical, data.origin, data.note, same)
