@@ -107,7 +107,7 @@ def plan(request: Request, around: Surroundings | None = None) -> Plan:
     notes: list[str] = []
     for experiment, able, settings in laid_out:
         data = experiment.load_data(request.policy, request.data_dir)
-        source = source_digest(experiment.source, experiment.text, *experiment.beside)
+        source = source_digest(experiment.source, experiment.text, experiment.beside)
         same = np.array_equal(data.X_train, data.X_test)
         about = DataUsed(data.name, data.source, data.canonical, data.origin, data.note, same)
         data_used.setdefault(data.sha256, about)

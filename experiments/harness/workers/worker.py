@@ -149,7 +149,7 @@ def _check_source(job: "Job") -> None:
 
     experiment = job.cell.find()
     if (
-        source_digest(experiment.source, experiment.text, *experiment.beside)
+        source_digest(experiment.source, experiment.text, experiment.beside)
         != job.head.source_sha256
     ):
         raise RequestError(

@@ -1,7 +1,7 @@
 """Cells as tasks of a Dask cluster: sent, followed, and written down as they come back."""
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -308,6 +308,5 @@ def _same(record: Record, heads: Heads) -> bool:
 def _files(experiment: Experiment) -> dict[str, bytes]:
     """Return the files of a user's own page by their paths below its folder, the page first."""
     folder = experiment.source.resolve().parent
-    beside: Sequence[Path] = experiment.beside
-    texts = {str(path.relative_to(folder)): path.read_bytes() for path in beside}
+    texts = {str(path.relative_to(folder)): text for path, text in experiment.beside.items()}
     return {experiment.source.name: experiment.text} | texts
