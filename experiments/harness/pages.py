@@ -15,8 +15,7 @@ from experiments.harness.experiment import PREFIX, Experiment
 from experiments.harness.page_code import named
 from frameworks.errors import RequestError
 
-__all__ = ["load_page"]
-
+__all__ = ["imported_late", "load_page"]
 
 # What no file beside a page replaces: Python's own modules, the program, and the suite.
 _OTHERS = sys.stdlib_module_names | frozenset(
@@ -65,6 +64,23 @@ def load_page(path: Path) -> Experiment:
             f"{path}: its EXPERIMENT is of the page {experiment.page!r}; write page=__name__"
         )
     return experiment
+
+
+def imported_late(page: Path) -> list[Path]:
+    """Return the files beside a page that were imported after it was loaded, inside a function.
+
+    No record knows them. They are taken out of `sys.modules`, where another page would find them.
+    """
+    folder, found = page.resolve().parent, []
+    for name, module in [*sys.modules.items()]:
+        file = getattr(module, "__file__", None)
+        if file is None or name.startswith(PREFIX) or name.partition(".")[0] in _OTHERS:
+            continue
+        path = Path(os.path.abspath(file))
+        if path.is_relative_to(folder) and not _is_installed(path.relative_to(folder)):
+            found.append(path)
+            del sys.modules[name]
+    return found
 
 
 class _Beside(MetaPathFinder):
