@@ -29,9 +29,12 @@ from frameworks.agreement.variants import variants
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError, choose, printable
 from frameworks.program import Program
-from frameworks.spec_values import parse_grid
+from frameworks.spec_values import Setting, parse_grid
 
 __all__ = ["DataUsed", "Plan", "first_cell", "plan"]
+
+_MOST = 1_000_000  # trainings of a run
+_LaidOut = tuple[Experiment, list[str], list[Setting]]  # who trains it, and with which numbers
 
 
 @dataclass(frozen=True)
@@ -106,40 +109,56 @@ def plan(request: Request, around: Surroundings | None = None) -> Plan:
     `around` are the surroundings in which they will be trained; None: those of this machine.
     """
     around = around or surroundings_here(request.threads)
-    experiments = _experiments(request)
+    laid_out, left_out = _laid_out(request)
     heads: dict[Cell, Head] = {}
     data_used: dict[str, DataUsed] = {}
     notes: list[str] = []
-    used, left_out = [], []
-    for experiment in experiments:
-        able, reasons = _able(experiment, request)
-        if not able and request.experiments:
-            raise RequestError("; ".join(dict.fromkeys(reasons)))
-        if request.implementations:
-            left_out += [reason for reason in reasons if reason not in left_out]
-        if not able:
-            continue
+    for experiment, able, settings in laid_out:
         data = experiment.load_data(request.policy, request.data_dir)
-        source = source_digest(experiment.source, experiment.text, *experiment.beside)
-        used.append(experiment)
+        source = source_digest(experiment.source, experiment.text, experiment.beside)
         same = np.array_equal(data.X_train, data.X_test)
         about = DataUsed(data.name, data.source, data.canonical, data.origin, data.note, same)
         data_used.setdefault(data.sha256, about)
-        for setting in parse_grid(experiment.spec, request.settings, experiment.name):
+        for setting in settings:
             changed = experiment.changed(setting)
             notes += _rounded(changed)
             for cell in _cells(request, data, changed, able, [name for name, _ in setting]):
                 heads[cell] = _head(cell, changed, data, source, around)
-    if not heads:
-        raise RequestError(f"nothing to train: {'; '.join(left_out)}")
     together = "".join(sorted(head.fingerprint for head in heads.values()))
     kind = request.kind.replace(" ", "-")
     name = f"{kind}-{sha256(together.encode()).hexdigest()[:8]}"
+    used = [experiment for experiment, _, _ in laid_out]
     notes, store = list(dict.fromkeys(notes)), Store(request.out or RUNS / name)
     return Plan(
         *(store, heads, used, [*data_used.values()], notes, left_out, request.floor, around),
         command=request.command,
     )
+
+
+def _laid_out(request: Request) -> tuple[list[_LaidOut], list[str]]:
+    """Return what is to be trained, and what is left out; RequestError if nothing, or too much."""
+    laid_out: list[_LaidOut] = []
+    left_out: list[str] = []
+    count = 0
+    for experiment in _experiments(request):
+        able, reasons = _able(experiment, request)
+        if not able and request.experiments:
+            raise RequestError("; ".join(dict.fromkeys(reasons)))
+        if request.implementations:
+            left_out += [reason for reason in reasons if reason not in left_out]
+        if able:
+            settings = parse_grid(experiment.spec, request.settings, experiment.name)
+            laid_out.append((experiment, able, settings))
+            beside = request.floor if _are_judged(able, request) else 0
+            count += len(settings) * len(request.seeds) * (len(able) + beside)
+    if not laid_out:
+        raise RequestError(f"nothing to train: {'; '.join(left_out)}")
+    if count > _MOST:
+        raise RequestError(
+            f"expected at most {_MOST:,} trainings, got {count:,}: each combination of --set is "
+            "trained with each seed by each implementation"
+        )
+    return laid_out, left_out
 
 
 def _experiments(request: Request) -> list[Experiment]:
@@ -229,13 +248,18 @@ def _cells(
 ) -> Iterator[Cell]:
     """Yield an experiment's cells: for each seed the implementations, then what judges them."""
     able, first = list(able), first_cell(request, data, experiment, names)
-    judged = request.dtype == "float32" and not request.native and len(able) > 1
+    judged = _are_judged(able, request)
     beside = _judges(experiment, data, able, request.floor) if judged else []
     for seed in request.seeds:
         for implementation in able:
             yield replace(first, seed=seed, implementation=implementation)
         for mode in beside:
             yield replace(first, seed=seed, mode=mode)
+
+
+def _are_judged(able: Sequence[str], request: Request) -> bool:
+    """Say whether nudged trainings are to judge the others from the start."""
+    return request.dtype == "float32" and not request.native and len(able) > 1
 
 
 def _judges(experiment: Experiment, data: Dataset, able: list[str], floor: int) -> list[str]:

@@ -22,6 +22,7 @@ from ..stored_runs import correct_but, failed, store_run, training
 
 IMPLEMENTATIONS = ["scratch", "keras", "pytorch", "python", "keras-jax", "keras-torch"]
 COMMANDS = ["list", "run", "report", "compare", "bench", "certify", "diverge", "runs", "runs rm"]
+EPOCHS = range(1, 202)
 TRY_RUN = "\nTry: lockstep run --help\n"
 COMMANDS += ["data", "data fetch", "data verify", "new", "baseline", "baseline save"]
 
@@ -67,6 +68,10 @@ def assert_refused(answer, *words) -> None:
         ("bench mnist --with python", ["mnist has no build_python"]),
         ("run circle --dtype float16", ["--dtype", "'float16'", "'float64', 'float32'", TRY_RUN]),
         ("run circle --data best", ["--data", "'best'", "'auto', 'real', 'stand-in'", TRY_RUN]),
+        (
+            f"run circle --with scratch --seeds 5000 --set epochs={','.join(map(str, EPOCHS))}",
+            ["error: expected at most 1,000,000 trainings, got 1,005,000: each combination of"],
+        ),
         ("run circle --seeds 0", ["seeds: expected 1 to 100,000, got 0\n"]),
         ("run circle --seeds 3,x", ["seeds: expected a number of seeds, or a list", "'3,x'\n"]),
         (f"run circle --seeds {'9' * 5_000}", ["seeds: expected a number of seeds, or a list"]),
