@@ -14,17 +14,14 @@ process left under such a name is removed when a command goes on with the run. A
 holds the folder meanwhile (see `lock`).
 """
 
-import csv
-import io
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import zip_longest
 from math import isfinite
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
@@ -53,39 +50,13 @@ from experiments.harness.records.own_files import (
     is_of_a_training,
     stranger_in,
 )
+from experiments.harness.records.tables import epochs_table, to_csv, trainings_table
 from frameworks.errors import RequestError, printable
 from frameworks.files import remove_unfinished, write_atomically
-from frameworks.spec_values import value_text
-from frameworks.task import find_task
 
-__all__ = [
-    *("EpochRow", "Store", "epochs_table", "set_names", "set_values", "to_json"),
-    "trainings_table",
-]
+__all__ = ["Store", "to_json"]
 
 _SUFFIXES = (".json", ".safetensors", ".csv", ".html")
-
-
-class EpochRow(NamedTuple):
-    """One epoch of one training: a row of results.csv, and of a history as a data frame."""
-
-    experiment: str
-    implementation: str
-    mode: str
-    dtype: str
-    seed: int
-    data: str
-    source: str
-    epoch: int  # from 1 on
-    loss: float | None  # None: not finite
-    accuracy: float | None  # None: the task has no answers
-
-
-class Table(NamedTuple):
-    """Rows of a CSV file, and the names of their columns."""
-
-    columns: list[str]
-    rows: Iterator[Sequence[Any]]
 
 
 class Store:
@@ -235,8 +206,8 @@ class Store:
         self.check_held()
         self._remove_unfinished()
         write_atomically(self.folder / "results.json", to_json(results))
-        write_atomically(self.folder / "results.csv", _csv(epochs_table(results.cells)))
-        write_atomically(self.folder / "trainings.csv", _csv(trainings_table(results.cells)))
+        write_atomically(self.folder / "results.csv", to_csv(epochs_table(results.cells)))
+        write_atomically(self.folder / "trainings.csv", to_csv(trainings_table(results.cells)))
 
     def remove_results(self) -> None:
         """Remove what was built from fewer records than there will be: it would be outdated."""
@@ -278,65 +249,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def epoch_rows(cells: Sequence[Record]) -> Iterator[EpochRow]:
-    """Yield one row for each cell and epoch."""
-    for cell in cells:
-        if cell.history is None:
-            continue
-        training = (cell.experiment, cell.implementation, cell.mode, cell.dtype, cell.seed)
-        pairs = zip_longest(cell.history.loss, cell.history.accuracy or ())
-        for epoch, (loss, accuracy) in enumerate(pairs, 1):
-            yield EpochRow(*training, cell.data.name, cell.data.source, epoch, loss, accuracy)
-
-
-def set_names(cells: Iterable[Record]) -> list[str]:
-    """Return the names of all numbers that some training has instead of its page's own."""
-    return list(dict.fromkeys(name for cell in cells for name in cell.setting))
-
-
-def set_values(cell: Record, names: Iterable[str]) -> list[str]:
-    """Return the values that a training has for them, as they were written; "" for the page's."""
-    return [value_text(cell.setting[name]) if name in cell.setting else "" for name in names]
-
-
-def epochs_table(cells: Sequence[Record]) -> Table:
-    """Return one row for each cell and epoch, with a column `set_NAME` for each changed number."""
-    names = set_names(cells)
-    columns = [*EpochRow._fields, *(f"set_{name}" for name in names)]
-    rows = ((*row, *set_values(cell, names)) for cell in cells for row in epoch_rows([cell]))
-    return Table(columns, rows)
-
-
-_OF_A_TRAINING = ("experiment", "implementation", "mode", "dtype", "seed", "epochs", "status")
-
-
-def trainings_table(cells: Sequence[Record]) -> Table:
-    """Return one row for each cell: which it is, what it came to, and how long it took."""
-    names = set_names(cells)
-    known = (metric.name for cell in cells for metric in find_task(cell.task).metrics)
-    figures = ["loss", *dict.fromkeys(known)]
-    columns = [*_OF_A_TRAINING, *(f"set_{name}" for name in names), "training_loss"]
-    columns += [*(f"test_{name}" for name in figures), "seconds", "data", "source", "error"]
-    return Table(columns, (_training_row(cell, names, figures) for cell in cells))
-
-
-def _training_row(cell: Record, names: list[str], figures: list[str]) -> list[Any]:
-    history, test, seconds = cell.history, cell.test, cell.seconds
-    return [
-        *(getattr(cell, name) for name in _OF_A_TRAINING),
-        *set_values(cell, names),
-        history.loss[-1] if history else None,
-        *(test.metric(name) if test else None for name in figures),
-        seconds.fit if seconds else None,
-        *(cell.data.name, cell.data.source, cell.error),
-    ]
-
-
-def _csv(table: Table) -> bytes:
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(table.columns)
-    rows.writerows(table.rows)
-    return out.getvalue().encode()
