@@ -113,16 +113,22 @@ def called(given: Callback | Callable[[Any, Record], Any]) -> Callback:
 
 @contextmanager
 def watched(estimator: Any, callbacks: Sequence[Callback]) -> Iterator[None]:
-    """Begin a training with each callback, and end it with those that have begun."""
+    """Begin a training with each callback, and end it with those that have begun.
+
+    If the estimator has begun another one since, the weights are that one's: none are restored.
+    """
     begun: list[Callback] = []
+    training = estimator._training
     try:
         for each in callbacks:
             each.on_train_begin(estimator)
             begun.append(each)
         yield
     finally:
+        newest = estimator._training is training
         for each in begun:
-            each.on_train_end(estimator)
+            if newest or not isinstance(each, EarlyStopping):
+                each.on_train_end(estimator)
 
 
 def _figures(record: Record) -> str:

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from frameworks.program import name_of
 from frameworks.validation import widths_of
 
-__all__ = ["check_unchanged", "parameters_of_network"]
+__all__ = ["UnderWay", "check_unchanged", "parameters_of_network"]
 
 _OF_THE_NETWORK = ("build", "hidden", "activation", "learning_rate", "dtype", "random_state")
 
@@ -37,6 +37,21 @@ def check_unchanged(estimator: Any) -> None:
             raise ValueError(
                 f"{name}: training goes on with {before}, as it began, and cannot change to "
                 f"{given}; fit with warm_start=False, or train a new estimator"
+            )
+
+
+class UnderWay:
+    """A training that has begun, and is over once its estimator begins another."""
+
+    def __init__(self, estimator: Any) -> None:
+        self._estimator, self._training = estimator, estimator._training
+
+    def check_newest(self) -> None:
+        """Raise RuntimeError if the estimator has begun another training since."""
+        if self._estimator._training is not self._training:
+            raise RuntimeError(
+                "iter_fit: this training is over, as its estimator has begun another, or loaded "
+                "weights, since; call iter_fit again"
             )
 
 

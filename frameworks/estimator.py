@@ -166,7 +166,9 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
     ) -> Iterator[dict[str, float]]:
         """Train like `fit`, and yield each epoch's record of `history_` when it is known.
 
-        Between two records the network is that of the first, and who stops there keeps it.
+        Between two records the network is that of the first, and who stops there keeps it. If
+        the estimator begins another training, or loads weights, this one is over, and going on with
+        it raises RuntimeError.
         `classes`: all labels, in case y lacks some. `ahead`: several epochs may be trained before
         the first of their records is yielded, as in `fit`, which is faster for small networks.
         """

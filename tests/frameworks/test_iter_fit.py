@@ -1,0 +1,62 @@
+"""`iter_fit` beside other trainings of the same estimator."""
+
+import numpy as np
+import pytest
+
+from frameworks import PyTorchClassifier
+
+from .cases import SMALL, table
+
+X, Y = table(2, 30)
+OTHER = table(3, 30, d=4)
+
+
+def fit(classifier, _):
+    classifier.fit(*OTHER)
+
+
+def train_on(classifier, _):
+    classifier.set_params(early_stopping=False).partial_fit(X, Y)
+
+
+def load(classifier, folder):
+    PyTorchClassifier(**SMALL).fit(X, Y).save_weights(folder / "weights")
+    classifier.load_weights(folder / "weights")
+
+
+def state(classifier):
+    """Return what a training makes, as far as it can be told apart."""
+    weights = [w.tobytes() for w in classifier.get_weights()]
+    return weights, classifier.n_features_in_, classifier.classes_.tolist(), classifier.history_[:]
+
+
+GIVEN_UP, GOES_ON, FAILS = ENDS = ("is given up", "goes on", "fails")
+CASES = [*((fit, end) for end in ENDS), (train_on, GIVEN_UP), (load, GIVEN_UP)]
+
+
+@pytest.mark.parametrize(("later", "end"), CASES)
+def test_an_older_training_changes_nothing_that_a_later_one_made(later, end, tmp_path):
+    classifier = PyTorchClassifier(**SMALL, early_stopping=True)
+    older = classifier.iter_fit(X, Y)
+    next(older)
+    later(classifier, tmp_path)
+    made = state(classifier)
+    if end == GIVEN_UP:
+        older.close()
+    elif end == FAILS:
+        with pytest.raises(OSError, match="no room"):
+            older.throw(OSError("no room"))
+    else:
+        with pytest.raises(RuntimeError, match="^iter_fit: this training is over, as its estima"):
+            next(older)
+    assert state(classifier) == made
+
+
+def test_a_later_training_that_is_refused_leaves_the_older_one_to_go_on():
+    classifier = PyTorchClassifier(**SMALL)
+    older = classifier.iter_fit(X, Y)
+    next(older)
+    with pytest.raises(ValueError, match="NaN"):
+        classifier.fit(X * np.nan, Y)
+    assert len(list(older)) == 2
+    assert state(classifier)[0] == state(PyTorchClassifier(**SMALL).fit(X, Y))[0]
