@@ -139,7 +139,8 @@ class LockstepTraining(BaseEstimator, ABC):
         # Epochs may be trained ahead of their results; validation needs them one by one.
         together = ahead and validation is None
         runs = [orders] if together else ([order] for order in orders)
-        for record in chain.from_iterable(self._epochs(batch, run) for run in runs):
+        records = chain.from_iterable(self._epochs(batch, run) for run in runs)
+        for epoch, record in enumerate(records, 1):
             if validation is not None:
                 measured = self._measure(validation)
                 record |= {f"val_{name}": value for name, value in measured.items()}
@@ -148,6 +149,8 @@ class LockstepTraining(BaseEstimator, ABC):
             under_way.check_newest()
             if stopping and self._adapter.stop(len(self.history_) - 1, record["val_loss"]):
                 break
+            if epoch < epochs:
+                under_way.check_parameters()
             orders.resume()
         if stopping:
             self._adapter.restore_best()

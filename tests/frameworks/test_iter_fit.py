@@ -1,9 +1,10 @@
-"""`iter_fit` beside other trainings of the same estimator."""
+"""`iter_fit` beside other trainings of the same estimator, and parameters that change meanwhile."""
 
 import numpy as np
 import pytest
 
 from frameworks import PyTorchClassifier
+from frameworks.continuing import UnderWay
 
 from .cases import SMALL, table
 
@@ -60,3 +61,47 @@ def test_a_later_training_that_is_refused_leaves_the_older_one_to_go_on():
         classifier.fit(X * np.nan, Y)
     assert len(list(older)) == 2
     assert state(classifier)[0] == state(PyTorchClassifier(**SMALL).fit(X, Y))[0]
+
+
+CHANGES = {
+    "batch_size": 32,
+    "epochs": 5,
+    "learning_rate": 0.5,
+    "hidden": (5,),
+    "dtype": "float64",
+    "random_state": 1,
+    "class_weight": {0: 2.0},
+    "tol": 0.5,
+}
+
+
+@pytest.mark.parametrize("parameter", CHANGES)
+def test_a_parameter_that_a_training_would_ignore_is_refused_by_name(parameter):
+    classifier = PyTorchClassifier(**SMALL)
+    under_way = UnderWay(classifier)
+    classifier.set_params(**{parameter: CHANGES[parameter]})
+    message = f"^{parameter}: training goes on with .*, as it began, and cannot change to .*let it"
+    with pytest.raises(ValueError, match=message):
+        under_way.check_parameters()
+
+
+@pytest.mark.parametrize("by_callback", [True, False])
+def test_between_two_epochs_no_batch_size_is_taken(by_callback):
+    def change(classifier, _):
+        classifier.set_params(batch_size=32)
+
+    classifier = PyTorchClassifier(**SMALL, callbacks=[change] * by_callback)
+    records = classifier.iter_fit(X, Y)
+    record = next(records)
+    if not by_callback:
+        change(classifier, record)
+    with pytest.raises(ValueError, match="^batch_size: training goes on with 8, as it began, and"):
+        next(records)
+
+
+def test_a_parameter_may_change_once_the_last_epoch_is_trained():
+    classifier = PyTorchClassifier(**SMALL)
+    for _ in classifier.iter_fit(X, Y):
+        if classifier.n_iter_ == classifier.epochs:
+            classifier.set_params(batch_size=32)
+    assert classifier.n_iter_ == 3
