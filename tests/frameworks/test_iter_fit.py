@@ -1,10 +1,12 @@
-"""`iter_fit` beside other trainings of the same estimator, and parameters that change meanwhile."""
+"""`iter_fit` beside other trainings: of the same estimator, and with the same early stopping."""
 
 import numpy as np
 import pytest
 
 from frameworks import PyTorchClassifier
+from frameworks.callbacks import EarlyStopping
 from frameworks.continuing import UnderWay
+from scratch import KerasEarlyStopping
 
 from .cases import SMALL, table
 
@@ -61,6 +63,27 @@ def test_a_later_training_that_is_refused_leaves_the_older_one_to_go_on():
         classifier.fit(X * np.nan, Y)
     assert len(list(older)) == 2
     assert state(classifier)[0] == state(PyTorchClassifier(**SMALL).fit(X, Y))[0]
+
+
+def test_estimators_that_train_in_turn_may_share_an_early_stopping():
+    def trained(seed, stopping):
+        chosen = {**SMALL, "random_state": seed, "epochs": 4, "callbacks": [stopping]}
+        classifier = PyTorchClassifier(**chosen)
+        return classifier, classifier.iter_fit(X, Y)
+
+    def stopping():
+        return EarlyStopping("loss", KerasEarlyStopping(patience=1, min_delta=0.01))
+
+    alone, in_turn, shared = [], [], stopping()
+    for seed in (0, 1):
+        classifier, records = trained(seed, stopping())
+        list(records)
+        alone.append(state(classifier)[0])
+        in_turn.append(trained(seed, shared))
+    for _ in range(4):
+        for _, records in in_turn:
+            next(records, None)
+    assert [state(classifier)[0] for classifier, _ in in_turn] == alone
 
 
 CHANGES = {
