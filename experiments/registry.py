@@ -13,7 +13,7 @@ from experiments.harness.pages import load_page
 from frameworks.errors import RequestError, choose
 
 __all__ = [
-    *("EXPERIMENTS", "check_page_name", "find_experiment", "find_experiments"),
+    *("EXPERIMENTS", "as_given", "check_page_name", "find_experiment", "find_experiments"),
     "known_experiment",
 ]
 
@@ -47,6 +47,7 @@ _IMPORTED = frozenset(
     "sklearn tensorflow torch".split()
 )
 _PAGES: dict[str, Experiment] = {}  # users' pages, by name, once named by their path
+_GIVEN: dict[str, str] = {}  # the paths by which they were asked for
 
 
 def find_experiment(name: str) -> Experiment:
@@ -73,7 +74,7 @@ def find_experiment(name: str) -> Experiment:
     path = Path(name)
     check_page_name(path)
     known = _PAGES.get(path.stem)
-    if known is None or known.source != path.resolve() or known.text != _text(path):
+    if known is None or known.source != path.resolve() or not known.is_current:
         _PAGES[path.stem] = _unchanged(path, lambda: load_page(path))
     return _PAGES[path.stem]
 
@@ -94,9 +95,9 @@ def check_page_name(path: Path) -> None:
 
 
 def _unchanged(path: Path, load: Callable[[], Experiment]) -> Experiment:
-    """Load a page and keep its text; RequestError if another is saved just then."""
+    """Load a page and keep its texts; RequestError if another is saved just then."""
     before, experiment = _text(path), load()
-    if experiment.text != before:
+    if experiment.text != before or not experiment.is_current:
         raise RequestError(f"{path}: was changed while it was loaded; repeat the command")
     return experiment
 
@@ -114,12 +115,21 @@ def find_experiments(names: Iterable[str]) -> list[Experiment]:
     for name in names:
         experiment = find_experiment(name)
         first, known = found.setdefault(experiment.name, (name, experiment))
+        _GIVEN[experiment.name] = first
         if known is not experiment:
             raise RequestError(
                 f"{first} and {name} are both named {experiment.name}, as their records would be; "
                 "rename one of the pages"
             )
     return [experiment for _, experiment in found.values()]
+
+
+def as_given(name: str) -> str:
+    """Return what a command calls the experiment of a record: its name, or the path of its page.
+
+    Of a page that nobody has named, it is the path that it has in its own folder.
+    """
+    return name if name in EXPERIMENTS else _GIVEN.get(name, f"./{name}.py")
 
 
 def known_experiment(name: str) -> Experiment | None:

@@ -44,7 +44,8 @@ class EarlyStopping(Callback):
 
     Weights and layer states become those of the epoch with the lowest figure; the optimizer's state
     remains that of the last. `monitor`: a name in the records of `history_`. `rule`: Keras' or
-    scikit-learn's, see `scratch.stopping`; each training starts with a copy of it.
+    scikit-learn's, see `scratch.stopping`; each training starts with a copy of it, so
+    that several estimators may share one, also at the same time.
     """
 
     def __init__(
@@ -53,10 +54,15 @@ class EarlyStopping(Callback):
         rule: KerasEarlyStopping | SklearnEarlyStopping | None = None,
     ) -> None:
         self.monitor, self.rule = monitor, rule or KerasEarlyStopping(patience=5)
+        self._rules: dict[int, KerasEarlyStopping | SklearnEarlyStopping] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied and pickled: no rule of a training that is under way."""
+        return vars(self) | {"_rules": {}}
 
     def on_train_begin(self, estimator: Any) -> None:
         """Start with a rule that has seen nothing."""
-        self._rule = deepcopy(self.rule)
+        self._rules[id(estimator)] = deepcopy(self.rule)
 
     def on_epoch_end(self, estimator: Any, record: Record) -> bool:
         """Tell whether the rule says to stop; ValueError if the record lacks the figure."""
@@ -66,11 +72,11 @@ class EarlyStopping(Callback):
                 "figures need validation_data or early_stopping"
             )
         arrays = estimator.get_weights() + estimator.get_states()
-        return self._rule.stop(record[self.monitor], *arrays)
+        return self._rules[id(estimator)].stop(record[self.monitor], *arrays)
 
     def on_train_end(self, estimator: Any) -> None:
         """Restore the weights and states of the best epoch, if any."""
-        best = self._rule.best_arrays
+        best = self._rules.pop(id(estimator)).best_arrays
         if best is not None:
             count = len(estimator.get_weights())
             estimator.set_weights(best[:count])
@@ -113,16 +119,22 @@ def called(given: Callback | Callable[[Any, Record], Any]) -> Callback:
 
 @contextmanager
 def watched(estimator: Any, callbacks: Sequence[Callback]) -> Iterator[None]:
-    """Begin a training with each callback, and end it with those that have begun."""
+    """Begin a training with each callback, and end it with those that have begun.
+
+    If the estimator has begun another one since, the weights are that one's: none are restored.
+    """
     begun: list[Callback] = []
+    training = estimator._training
     try:
         for each in callbacks:
             each.on_train_begin(estimator)
             begun.append(each)
         yield
     finally:
+        newest = estimator._training is training
         for each in begun:
-            each.on_train_end(estimator)
+            if newest or not isinstance(each, EarlyStopping):
+                each.on_train_end(estimator)
 
 
 def _figures(record: Record) -> str:

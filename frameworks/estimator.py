@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from frameworks.adapter import Adapter
 from frameworks.callbacks import Callback, EarlyStopping, PrintEpochs, called, watched
-from frameworks.continuing import check_unchanged
 from frameworks.default_network import DenseSpec
 from frameworks.fitted import HasCoefficients
 from frameworks.parameters import HasSpec
@@ -166,7 +165,9 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
     ) -> Iterator[dict[str, float]]:
         """Train like `fit`, and yield each epoch's record of `history_` when it is known.
 
-        Between two records the network is that of the first, and who stops there keeps it.
+        Between two records the network is that of the first, and who stops there keeps it. No
+        parameter of the training may change there. If the estimator begins another training, or
+        loads weights, this one is over, and going on with it raises RuntimeError.
         `classes`: all labels, in case y lacks some. `ahead`: several epochs may be trained before
         the first of their records is yielded, as in `fit`, which is faster for small networks.
         """
@@ -194,7 +195,6 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
                 return
             for record in self._train(batch, self.epochs, validation):
                 stop = [each.on_epoch_end(self, record) for each in callbacks]  # all are told
-                check_unchanged(self)
                 yield record
                 if any(stop):
                     return

@@ -58,9 +58,14 @@ class SavesWeights:
             raise WeightFileError(f"{path}: {error}") from error
 
     def _rows_to_try(self) -> list[np.ndarray]:
-        """Return made-up rows, with whose outputs a file is checked: numbers, or else tokens."""
+        """Return made-up rows, with whose outputs a file is checked: numbers, or else tokens.
+
+        Of tokens there are as many as an embedding has vectors.
+        """
         shape, dtype = self._row_shape, self._adapter.dtype
-        return [weight_checks.numbers(shape, dtype), weight_checks.tokens(shape, dtype)]
+        counts = {len(w) for w in self._adapter.get_weights() if w.ndim == 2}
+        tokens = (weight_checks.tokens(shape, dtype, n) for n in sorted(counts, reverse=True))
+        return [weight_checks.numbers(shape, dtype), *tokens]
 
     def load_weights(self, path: str | Path) -> Self:
         """Load labels, weights and states saved by any implementation; return self, as if fitted.

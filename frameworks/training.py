@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from frameworks.adapter import Adapter
-from frameworks.continuing import parameters_of_network
+from frameworks.continuing import UnderWay, parameters_of_network
 from frameworks.draws import Draws
 from frameworks.validation import check_weights
 from scratch import Batch, EpochResult
@@ -76,6 +76,7 @@ class LockstepTraining(BaseEstimator, ABC):
     random_state: Any
     _adapter_class: type[Adapter]
     _adapter: Adapter  # set by the first `fit`
+    _training: Any = None  # whatever tells the newest training from those before it
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights: kernels (d_in, d_out), biases (d_out,), layer by layer."""
@@ -133,18 +134,23 @@ class LockstepTraining(BaseEstimator, ABC):
         stopping = getattr(self._adapter.parts, "stopping", None) is not None
         if stopping and validation is None:
             raise ValueError("validation_data: the builder's early stopping needs them, got None")
+        under_way = UnderWay(self)
         orders = _Timed(self._orders(batch, epochs))
         # Epochs may be trained ahead of their results; validation needs them one by one.
         together = ahead and validation is None
         runs = [orders] if together else ([order] for order in orders)
-        for record in chain.from_iterable(self._epochs(batch, run) for run in runs):
+        records = chain.from_iterable(self._epochs(batch, run) for run in runs)
+        for epoch, record in enumerate(records, 1):
             if validation is not None:
                 measured = self._measure(validation)
                 record |= {f"val_{name}": value for name, value in measured.items()}
             self._note(record, orders.seconds())
             yield record
+            under_way.check_newest()
             if stopping and self._adapter.stop(len(self.history_) - 1, record["val_loss"]):
                 break
+            if epoch < epochs:
+                under_way.check_parameters()
             orders.resume()
         if stopping:
             self._adapter.restore_best()

@@ -182,19 +182,21 @@ def check_validation_data(estimator: Any, data: Any, dtype: str) -> Batch | None
 
 @contextmanager
 def unchanged_if_it_fails(estimator: Any) -> Iterator[None]:
-    """Restore an estimator's attributes if an error is raised.
+    """Begin a training, or a loading; restore the estimator's attributes if an error is raised.
 
     For a new training that is enough: it replaces all attributes without changing the objects. A
     continued one checks its data first, but goes on with the same network: if a step fails all the
     same, the steps before it stay taken. Stopping is no error: after Ctrl-C, or between two epochs,
-    what has been trained is kept.
+    what has been trained is kept. Nor is anything restored over what a later training has made.
     """
     before = dict(vars(estimator))
+    estimator._training = training = object()
     try:
         yield
     except Exception:
-        vars(estimator).clear()
-        vars(estimator).update(before)
+        if estimator._training is training:
+            vars(estimator).clear()
+            vars(estimator).update(before)
         raise
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Check", "checks_of", "numbers", "tokens"]
 
 _SCALES = (1e-3, 1, 1, 3, 30, 300, 1e4, 1e6)  # of the rows; most data lie around 1
+_MASKED = (0.0, -1.0, 1.0)  # what a mask may look for in steps that are padding
 _ROUNDINGS = 100  # allowed; six were seen
 _CLOSE = {"float64": 1e-9, "float32": 1e-3}  # of older files, relative to the largest output
 
@@ -53,15 +54,29 @@ class Check(NamedTuple):
 
 
 def numbers(shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    """Return rows (n, *shape) of numbers, each followed by its opposite; always the same."""
-    drawn = np.random.default_rng(0).standard_normal((len(_SCALES), *shape))
-    scaled = (drawn.T * _SCALES).T
-    return np.stack([scaled, -scaled], axis=1).reshape(-1, *shape).astype(dtype)
+    """Return rows (n, *shape) of numbers, each followed by its opposite; always the same.
+
+    If they have steps, some rows end in such as a mask may leave out.
+    """
+    scales = _SCALES + (1,) * len(_MASKED) * (len(shape) > 1)
+    drawn = np.random.default_rng(0).standard_normal((len(scales), *shape))
+    scaled = (drawn.T * scales).T
+    pairs = np.stack([scaled, -scaled], axis=1)
+    for pair, value in zip(pairs[len(_SCALES) :], _MASKED, strict=False):
+        pair[:, shape[0] // 2 :] = value
+    return pairs.reshape(-1, *shape).astype(dtype)
 
 
-def tokens(shape: tuple[int, ...], dtype: str, count: int = 2) -> np.ndarray:
-    """Return rows (n, *shape) of the tokens 0 to count - 1; always the same."""
-    return np.random.default_rng(0).integers(count, size=(4, *shape)).astype(dtype)
+def tokens(shape: tuple[int, ...], dtype: str, count: int) -> np.ndarray:
+    """Return rows (n, *shape) of the tokens 0 to count - 1; always the same.
+
+    The first two tokens and the last one, which may stand for padding, are there more often.
+    """
+    rng = np.random.default_rng(0)
+    rows = rng.integers(count, size=(4, *shape))
+    rows[:2] = rng.integers(min(2, count), size=(2, *shape))
+    rows[3, ..., shape[-1] // 2 :] = count - 1
+    return rows.astype(dtype)
 
 
 def checks_of(adapter: "Adapter", rows: list[np.ndarray]) -> dict[int, Check]:

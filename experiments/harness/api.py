@@ -82,6 +82,8 @@ def run(
     A training that fails raises nothing: its row in `cells` says "failed", and why.
     """
     check_limits(jobs, timeout)
+    if out == "":
+        raise RequestError("out: is empty; name a folder")
     request = Request(
         experiments=tuple(
             _path("experiments", each, "names, or paths of pages") for each in experiments

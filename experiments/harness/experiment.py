@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from datasets import DataError, Dataset, Policy, Sequences
 from experiments.harness.page_checks import check_experiment
-from experiments.harness.page_code import named
+from experiments.harness.page_code import contained, named
 from experiments.harness.phases import Before, How, Phase, Stage
 from frameworks.blueprint import Blueprint
 from frameworks.draws import Draws
@@ -84,17 +84,19 @@ class Experiment:
         """The page's file."""
         return Path(str(self.module.__file__))
 
-    @property
-    def beside(self) -> tuple[Path, ...]:
-        """The files that a page imports from its own folder; of the suite's, other pages."""
+    @cached_property
+    def beside(self) -> dict[Path, bytes]:
+        """What is in the files that a page imports from its own folder; of ours, other pages.
+
+        Of a user's page it is what was in them as they were imported.
+        """
         page = self.module
         if self.is_users:
-            return page.__dict__.get("lockstep_beside", ())
+            return page.__dict__.get("lockstep_beside", {})
         used = {getattr(each, "__module__", None) or "" for each in vars(page).values()}
         pages = (name for name in used if name.rpartition(".")[0] == page.__package__)
-        return tuple(
-            sorted(Path(str(sys.modules[name].__file__)) for name in {*pages} - {self.page})
-        )
+        files = [Path(str(sys.modules[name].__file__)) for name in {*pages} - {self.page}]
+        return {file: file.read_bytes() for file in files}
 
     @property
     def is_users(self) -> bool:
@@ -177,7 +179,8 @@ class Experiment:
         if self.is_users and self.phases:
             names = ("X_train", "y_train", "X_test", "y_test")
             data = replace(data, **{name: getattr(data, name).copy() for name in names})
-        return phase.data(data, before)
+        with contained():
+            return phase.data(data, before)
 
     def stage(self, phase: Phase, data: Dataset, before: Before, how: How) -> Stage:
         """Return a phase, ready to be trained; `before` holds the estimators of those before it."""
@@ -206,6 +209,12 @@ class Experiment:
         """What is in the page's file, read once: `find_experiment` does so as it loads the page."""
         return self.source.read_bytes()
 
+    @property
+    def is_current(self) -> bool:
+        """Whether its files hold what they held when it was loaded."""
+        files = {self.source: self.text, **self.beside}
+        return all(path.is_file() and path.read_bytes() == text for path, text in files.items())
+
 
 @lru_cache(maxsize=128)  # a worker asks for the same one several times a training
 def _changed(experiment: Experiment, setting: Setting) -> Experiment:
@@ -218,7 +227,8 @@ def _changed(experiment: Experiment, setting: Setting) -> Experiment:
     except (TypeError, ValueError) as error:
         what = f"{experiment.name} with {label_of(setting)}"
         raise RequestError(f"{what}: {first_line(error)}") from error
-    changed.__dict__["text"] = experiment.text  # what was executed, not what is there now
+    # What was executed, not what is there now.
+    changed.__dict__.update(text=experiment.text, beside=experiment.beside)
     return changed
 
 

@@ -11,7 +11,8 @@ from experiments.harness.compare.views import findings, render, summary
 from experiments.harness.records.arrays import Arrays, weights_in
 from experiments.harness.records.models import Record
 from experiments.harness.records.results import asked_for, build_results
-from experiments.harness.records.store import Store, epochs_table, set_names, set_values
+from experiments.harness.records.store import Store
+from experiments.harness.records.tables import epochs_table, set_names, set_values
 from frameworks.console import counted
 from frameworks.errors import choose
 from frameworks.files import write_atomically

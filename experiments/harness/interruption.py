@@ -10,15 +10,27 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["interruptible", "nothing_within", "settle", "time_limit", "watch"]
+__all__ = [
+    "interruptible",
+    "is_repeated",
+    "nothing_within",
+    "settle",
+    "time_limit",
+    "undisturbed",
+    "watch",
+]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+_SECONDS_BETWEEN_WISHES = 0.5
+
 _asked = threading.Event()  # to stop
+_latest = -float("inf")  # when that was, by the monotonic clock
 
 
 def watch() -> None:
@@ -47,13 +59,30 @@ def _ignore() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def is_repeated() -> bool:
+    """Note that a signal has come; say whether it repeats the one before, and asks nothing new.
+
+    `timeout` sends its own twice, to the process and to its group.
+    """
+    global _latest
+    now = time.monotonic()
+    if now - _latest < _SECONDS_BETWEEN_WISHES:
+        return True
+    _latest = now
+    return False
+
+
 def _interrupt(*_: Any) -> None:
+    if is_repeated():  # the first is on its way through what has to be closed
+        return
     _asked.set()
     raise KeyboardInterrupt
 
 
 def _interrupt_again(ignored: Any) -> None:
+    global _latest
     if ignored.exc_type is KeyboardInterrupt:
+        _latest = -float("inf")  # it has not been heard
         threading.Timer(0.01, _thread.interrupt_main, [signal.SIGTERM]).start()
     else:
         sys.__unraisablehook__(ignored)
@@ -68,6 +97,29 @@ def interruptible() -> Iterator[None]:
         if _asked.is_set():
             raise KeyboardInterrupt from error
         raise
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let a signal raise after the block, and not within: what it closes is then closed whole.
+
+    Only the main thread is ever disturbed. What the block waits for has to be short.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    raising = {number: handler for number, handler in handlers.items() if callable(handler)}
+    try:
+        for number in raising:
+            signal.signal(number, lambda number, _: came.append(number))
+        yield
+    finally:
+        for number, handler in raising.items():
+            signal.signal(number, handler)
+        for caught in came:
+            signal.raise_signal(caught)
 
 
 def nothing_within(seconds: float) -> str:

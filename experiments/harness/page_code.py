@@ -1,7 +1,8 @@
 """A page's own code, as it runs in our process: whatever it does is one sentence.
 
 It may raise anything, `SystemExit` included, close the output, go to another folder, or fork. None
-of that may pass for a verdict, whose exit code would be 0 or 1; see also `supervision`.
+of that may pass for a verdict, whose exit code would be 0 or 1; see also `supervision`. What it
+prints goes to standard error: standard output is the command's, and may be read by a program.
 """
 
 import os
@@ -33,13 +34,36 @@ def contained() -> Iterator[None]:
     """Undo what a page's code does to this process, and end a child that escapes from it."""
     process, folder, streams = os.getpid(), _folder(), (sys.stdout, sys.stderr)
     try:
-        yield
+        with _printing_to_stderr():
+            yield
     finally:
         if os.getpid() != process:  # a fork that went on, beside us
             os._exit(0)
         sys.stdout, sys.stderr = streams
         if folder and folder != _folder():
             os.chdir(folder)
+
+
+@contextmanager
+def _printing_to_stderr() -> Iterator[None]:
+    """Send there what is printed, also by programs that are started and by code that is no Python.
+
+    In a notebook `sys.stdout` is not the process's own, and a service may have none at all.
+    """
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    sys.stdout = sys.stderr
+    try:
+        kept = os.dup(1)
+    except OSError:
+        yield
+        return
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _folder() -> str:

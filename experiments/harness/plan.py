@@ -13,7 +13,7 @@ from datasets import Dataset
 from datasets.dataset import Source
 from experiments.harness.cell import Cell
 from experiments.harness.experiment import Experiment
-from experiments.harness.page_code import named
+from experiments.harness.page_code import contained, named
 from experiments.harness.records import RUNS
 from experiments.harness.records.environment import (
     Surroundings,
@@ -29,9 +29,12 @@ from frameworks.agreement.variants import variants
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError, choose, printable
 from frameworks.program import Program
-from frameworks.spec_values import parse_grid
+from frameworks.spec_values import Setting, parse_grid
 
 __all__ = ["DataUsed", "Plan", "first_cell", "plan"]
+
+_MOST = 1_000_000  # trainings of a run
+_LaidOut = tuple[Experiment, list[str], list[Setting]]  # who trains it, and with which numbers
 
 
 @dataclass(frozen=True)
@@ -69,18 +72,26 @@ class Plan:
         return printable(str(self.store.folder))
 
     def missing(self) -> dict[Cell, Head]:
-        """Return the cells without a finished record; RequestError if one is of another run."""
-        missing = {}
-        for cell, head in self.heads.items():
-            record = self.store.load(cell.key)
-            if record is None or not record.ok:
-                missing[cell] = head
-            elif record.fingerprint != head.fingerprint:
+        """Return the cells without a finished record; RequestError if one is of another run.
+
+        A run has one environment, also where further trainings are asked for.
+        """
+        heads = {cell.key: head for cell, head in self.heads.items()}
+        environment = next(iter(heads.values())).environment  # all have the same
+        finished = set()
+        for record in filter(lambda record: record.ok, self.store.stored()):
+            head = heads.get(record.key)
+            if head:
+                unlike = _unlike(record, head) if record.fingerprint != head.fingerprint else ""
+            else:
+                unlike = "" if record.environment == environment else "with another environment"
+            if unlike:
                 raise RequestError(
-                    f"{self.store.folder}: holds {cell.key} {_unlike(record, head)}; "
+                    f"{self.store.folder}: holds {record.key} {unlike}; "
                     "choose another folder with --out, or delete this one"
                 )
-        return missing
+            finished.add(record.key)
+        return {cell: head for cell, head in self.heads.items() if cell.key not in finished}
 
     def beside(self, cell: Cell, modes: Sequence[str]) -> dict[Cell, Head]:
         """Return the trainings of scratch in these modes that a cell's are to be judged by."""
@@ -98,40 +109,56 @@ def plan(request: Request, around: Surroundings | None = None) -> Plan:
     `around` are the surroundings in which they will be trained; None: those of this machine.
     """
     around = around or surroundings_here(request.threads)
-    experiments = _experiments(request)
+    laid_out, left_out = _laid_out(request)
     heads: dict[Cell, Head] = {}
     data_used: dict[str, DataUsed] = {}
     notes: list[str] = []
-    used, left_out = [], []
-    for experiment in experiments:
-        able, reasons = _able(experiment, request)
-        if not able and request.experiments:
-            raise RequestError("; ".join(dict.fromkeys(reasons)))
-        if request.implementations:
-            left_out += [reason for reason in reasons if reason not in left_out]
-        if not able:
-            continue
+    for experiment, able, settings in laid_out:
         data = experiment.load_data(request.policy, request.data_dir)
-        source = source_digest(experiment.source, experiment.text, *experiment.beside)
-        used.append(experiment)
+        source = source_digest(experiment.source, experiment.text, experiment.beside)
         same = np.array_equal(data.X_train, data.X_test)
         about = DataUsed(data.name, data.source, data.canonical, data.origin, data.note, same)
         data_used.setdefault(data.sha256, about)
-        for setting in parse_grid(experiment.spec, request.settings, experiment.name):
+        for setting in settings:
             changed = experiment.changed(setting)
             notes += _rounded(changed)
             for cell in _cells(request, data, changed, able, [name for name, _ in setting]):
                 heads[cell] = _head(cell, changed, data, source, around)
-    if not heads:
-        raise RequestError(f"nothing to train: {'; '.join(left_out)}")
     together = "".join(sorted(head.fingerprint for head in heads.values()))
     kind = request.kind.replace(" ", "-")
     name = f"{kind}-{sha256(together.encode()).hexdigest()[:8]}"
+    used = [experiment for experiment, _, _ in laid_out]
     notes, store = list(dict.fromkeys(notes)), Store(request.out or RUNS / name)
     return Plan(
         *(store, heads, used, [*data_used.values()], notes, left_out, request.floor, around),
         command=request.command,
     )
+
+
+def _laid_out(request: Request) -> tuple[list[_LaidOut], list[str]]:
+    """Return what is to be trained, and what is left out; RequestError if nothing, or too much."""
+    laid_out: list[_LaidOut] = []
+    left_out: list[str] = []
+    count = 0
+    for experiment in _experiments(request):
+        able, reasons = _able(experiment, request)
+        if not able and request.experiments:
+            raise RequestError("; ".join(dict.fromkeys(reasons)))
+        if request.implementations:
+            left_out += [reason for reason in reasons if reason not in left_out]
+        if able:
+            settings = parse_grid(experiment.spec, request.settings, experiment.name)
+            laid_out.append((experiment, able, settings))
+            beside = request.floor if _are_judged(able, request) else 0
+            count += len(settings) * len(request.seeds) * (len(able) + beside)
+    if not laid_out:
+        raise RequestError(f"nothing to train: {'; '.join(left_out)}")
+    if count > _MOST:
+        raise RequestError(
+            f"expected at most {_MOST:,} trainings, got {count:,}: each combination of --set is "
+            "trained with each seed by each implementation"
+        )
+    return laid_out, left_out
 
 
 def _experiments(request: Request) -> list[Experiment]:
@@ -168,7 +195,10 @@ def _not_native(experiment: Experiment) -> str:
     if experiment.phases:
         return f"{experiment.name} is several trainings, of which --native knows one alone{instead}"
     build = experiment.blueprint.builders.get("scratch")
-    with suppress(Exception):  # a builder that fails is reported by the worker that calls it
+    with (
+        suppress(Exception),
+        contained(),
+    ):  # a builder that fails is reported by the worker that calls it
         if build is not None and isinstance(build(), Program):
             return (
                 f"{experiment.name} has a step of its own, where --native takes the usual step of "
@@ -218,13 +248,18 @@ def _cells(
 ) -> Iterator[Cell]:
     """Yield an experiment's cells: for each seed the implementations, then what judges them."""
     able, first = list(able), first_cell(request, data, experiment, names)
-    judged = request.dtype == "float32" and not request.native and len(able) > 1
+    judged = _are_judged(able, request)
     beside = _judges(experiment, data, able, request.floor) if judged else []
     for seed in request.seeds:
         for implementation in able:
             yield replace(first, seed=seed, implementation=implementation)
         for mode in beside:
             yield replace(first, seed=seed, mode=mode)
+
+
+def _are_judged(able: Sequence[str], request: Request) -> bool:
+    """Say whether nudged trainings are to judge the others from the start."""
+    return request.dtype == "float32" and not request.native and len(able) > 1
 
 
 def _judges(experiment: Experiment, data: Dataset, able: list[str], floor: int) -> list[str]:

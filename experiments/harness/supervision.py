@@ -58,6 +58,8 @@ def _wait(child: int, outside: socket.socket, page: str) -> int:
     stops: list[int] = []
 
     def pass_on(number: int, _: Any) -> None:
+        if interruption.is_repeated():
+            return
         with suppress(ProcessLookupError):  # it has just ended
             os.kill(child, signal.SIGKILL if stops else signal.SIGTERM)
         stops.append(number)

@@ -13,20 +13,19 @@ __all__ = ["TensorFlowKeras"]
 
 
 class TensorFlowKeras(KerasAdapter):
-    """Trains in one `tf.function`, which TensorFlow compiles once for any number of rows."""
+    """Trains in one `tf.function`, compiled once for any number of rows and any batch size."""
 
     def _compile(self, columns: Tensors, batch_size: int) -> None:
-        def train_epochs(
-            orders: tf.Tensor, masks: list[tf.Tensor], *columns: tf.Tensor
-        ) -> tuple[tf.Tensor, tf.Tensor]:
-            return self._train_in_graph(orders, masks, columns, batch_size)
-
-        orders = tf.TensorSpec((None, None), tf.int64)
+        orders, size = tf.TensorSpec((None, None), tf.int64), tf.TensorSpec((), tf.int32)
         shapes = [each.shape for each in self.stream.dropped]
         masks = [tf.TensorSpec((None, None, *shape), self.dtype) for shape in shapes]
         any_rows = [tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in columns]
-        graph = tf.function(train_epochs)
-        self._compiled = graph.get_concrete_function(orders, masks, *any_rows)
+        self._compiled = self._graph.get_concrete_function(orders, size, masks, *any_rows)
+
+    @cached_property
+    def _graph(self) -> Any:
+        """Whole epochs, which TensorFlow compiles at the first call with such columns only."""
+        return tf.function(self._train_in_graph)
 
     def _run_step(
         self, batch: StepBatch, masks: Tensors, named: dict[str, tf.Tensor]
@@ -42,9 +41,9 @@ class TensorFlowKeras(KerasAdapter):
     def _train_in_graph(
         self,
         orders: tf.Tensor,
+        batch_size: tf.Tensor,
         masks: list[tf.Tensor],
-        columns: tuple[tf.Tensor, ...],
-        batch_size: int,
+        *columns: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Do what `_train_epochs` does, with the loops in TensorFlow's graph, not in Python."""
         model, loss, accuracy = self.parts.network, self.parts.network.metrics[0], self.accuracy
@@ -66,7 +65,9 @@ class TensorFlowKeras(KerasAdapter):
     def _train_epochs(
         self, columns: Tensors, masks: Tensors, orders: np.ndarray, batch_size: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        losses, right = self._compiled(tf.constant(orders), masks, *columns)
+        losses, right = self._compiled(
+            tf.constant(orders), tf.constant(batch_size, tf.int32), masks, *columns
+        )
         return losses.numpy(), right.numpy()
 
     def _to_numpy(self, tensor: Any) -> np.ndarray:

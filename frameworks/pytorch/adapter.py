@@ -32,6 +32,7 @@ from frameworks.pytorch.facts import optimizer_facts
 from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of
 from frameworks.pytorch.row_weights import require_losses_of_rows, weighted_loss
+from frameworks.pytorch.schedulers import schedulers_within
 from frameworks.recordings.trace import Facts
 from frameworks.regressor import LockstepRegressor
 from frameworks.sequencer import LockstepSequencer
@@ -56,6 +57,8 @@ class PyTorchAdapter(ProgramAdapter):
             modules += network.to(getattr(torch, self.dtype)).modules()
         for optimizer in parts.optimizers:
             _convert(optimizer, getattr(torch, self.dtype))
+        within = schedulers_within(*parts.optimizers, getattr(parts, "step", None))
+        self.stateful = [*parts.optimizers, *within]
         self.layouts = Layouts(map(layout_of, modules))
         self.dropout = DropoutModules(parts.networks)
         return parts
@@ -71,11 +74,11 @@ class PyTorchAdapter(ProgramAdapter):
                 own.copy_(torch.tensor(np.ascontiguousarray(values)))
 
     def get_optimizer_state(self) -> Any:
-        return deepcopy([optimizer.state_dict() for optimizer in self.parts.optimizers])
+        return deepcopy([each.state_dict() for each in self.stateful])
 
     def set_optimizer_state(self, state: Any) -> None:
-        for optimizer, own in zip(self.parts.optimizers, state, strict=True):
-            optimizer.load_state_dict(own)
+        for each, own in zip(self.stateful, state, strict=True):
+            each.load_state_dict(own)
 
     def optimizer_facts(self) -> list[Facts]:
         return [

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from frameworks.errors import RequestError
 from frameworks.recordings.strict_json import Fields, Malformed, parse
 
-__all__ = ["MAX_BYTES", "VERSION", "Arrays", "pack", "unpack"]
+__all__ = ["MAX_BYTES", "VERSION", "Arrays", "RecordingError", "pack", "unpack"]
 
 Arrays = dict[str, np.ndarray]
 
@@ -25,6 +26,10 @@ _KEY = "lockstep trace"
 _DTYPES = {"F64", "F32", "F16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"}
 
 
+class RecordingError(RequestError):
+    """A recording that cannot be written, read or used; the message names the file and why."""
+
+
 def identity(array: np.ndarray) -> bytes:
     """Return what two arrays share if and only if they are the same, byte by byte."""
     head = f"{array.dtype.str}{array.shape}".encode()
@@ -32,13 +37,15 @@ def identity(array: np.ndarray) -> bytes:
 
 
 def pack(arrays: Mapping[str, np.ndarray], document: Mapping[str, Any]) -> bytes:
-    """Return a file's bytes, the same for the same content."""
+    """Return a file's bytes, the same for the same content; ValueError for other than numbers."""
     from safetensors.numpy import save
 
     stored: Arrays = {}
     names: dict[bytes, str] = {}
     same = {}
     for name, array in arrays.items():
+        if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+            raise ValueError(f"{name}: expected numbers of at most 64 bits, got {array.dtype}")
         first = names.setdefault(identity(array), name)
         if first == name:
             little = array.dtype.newbyteorder("<")

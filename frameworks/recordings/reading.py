@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.recordings.container import MAX_BYTES, unpack
+from frameworks.recordings.container import MAX_BYTES, RecordingError, unpack
 from frameworks.recordings.container import Arrays as Named
 from frameworks.recordings.digests import digest
 from frameworks.recordings.strict_json import (
@@ -16,7 +16,6 @@ from frameworks.recordings.strict_json import (
     value_from_json,
 )
 from frameworks.recordings.trace import Arrays, Facts, LayerTrace, StepTrace, Trace, Weight
-from frameworks.recordings.writing import RecordingError
 
 __all__ = ["decode", "read_trace"]
 

@@ -4,7 +4,7 @@ It needs no framework. `docs/recordings.md` has a complete example, and the form
 without NumPy.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,12 @@ class Recording:
         self._weights += [Weight(name, np.array(w), trainable, group) for name, w in arrays.items()]
 
     def states(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Add what layers learn without a gradient, initially: "norm.running_mean"."""
-        self._states += [Weight(name, np.array(s), False) for name, s in arrays.items()]
+        """Add what layers learn without a gradient, initially: "norm.running_mean".
+
+        Whole numbers, such as a count of batches, are recorded as floating-point ones.
+        """
+        kept = zip(arrays, _states(arrays.values()) or (), strict=True)
+        self._states += [Weight(name, state, False) for name, state in kept]
 
     def loss(self, kind: str, **facts: Any) -> None:
         """Say what the loss is: "categorical cross-entropy", takes="logits"."""
@@ -119,9 +123,10 @@ class Recording:
         """Add a step: its loss before it, its rows of X, and, of the first at least, the rest.
 
         gradients: of the loss, for every weight in their order. weights, states: after the step.
+        Raises ValueError for rows that are not among those of X.
         """
-        self._batches.append(np.array(rows, np.int64))
-        kept = (_copies(arrays) for arrays in (gradients, weights, states))
+        self._batches.append(_rows(rows, len(self._X[0])))
+        kept = _copies(gradients), _copies(weights), _states(states)
         self._steps.append(StepTrace(float(loss), *kept))
 
     def outputs(self, before: Given, after: Given) -> None:
@@ -133,7 +138,7 @@ class Recording:
 
     def end(self, weights: Sequence[np.ndarray], states: Sequence[np.ndarray] = ()) -> None:
         """Give the weights, and the states, after the last step."""
-        self._given |= {"weights": _copies(weights), "states": _copies(states)}
+        self._given |= {"weights": _copies(weights), "states": _states(states)}
 
     def trace(self) -> Trace:
         """Return all that was given; ValueError that names what is missing."""
@@ -202,6 +207,24 @@ def _several(given: Given) -> Arrays:
 
 def _copies(arrays: Sequence[np.ndarray] | None) -> list[np.ndarray] | None:
     return None if arrays is None else [np.array(array) for array in arrays]
+
+
+def _states(arrays: Iterable[np.ndarray] | None) -> list[np.ndarray] | None:
+    """Return copies, in which whole numbers and truth values are floating-point numbers."""
+    if arrays is None:
+        return None
+    copies = [np.array(array) for array in arrays]
+    return [a.astype(np.float64) if a.dtype.kind in "iub" else a for a in copies]
+
+
+def _rows(given: Sequence[int] | np.ndarray, count: int) -> np.ndarray:
+    """Return the rows of a step; ValueError unless they are some of `count`."""
+    rows = np.array(given)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu" or not len(rows):
+        raise ValueError(f"rows: expected the positions of a batch's rows, got {rows!r:.80}")
+    if outside := [int(row) for row in rows if not 0 <= row < count]:
+        raise ValueError(f"rows: expected positions from 0 to {count - 1} in X, got {outside[0]}")
+    return rows.astype(np.int64)
 
 
 def _positions(names: Sequence[str], among: list[Weight]) -> tuple[int, ...]:

@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.errors import RequestError
 from frameworks.files import write_whole
-from frameworks.recordings.container import MAX_BYTES, Arrays, identity, pack
+from frameworks.recordings.container import MAX_BYTES, Arrays, RecordingError, identity, pack
+from frameworks.recordings.reading import decode
 from frameworks.recordings.trace import Facts, LayerTrace, Trace, Weight
 
-__all__ = ["RecordingError", "write_trace"]
+__all__ = ["write_trace"]
 
-
-class RecordingError(RequestError):
-    """A recording that cannot be written, read or used; the message names the file and why."""
+_NAMED = 20  # of what is left out, before the rest, which is steps, is counted
 
 
 def write_trace(trace: Trace, path: str | Path, *, max_bytes: int = MAX_BYTES) -> None:
@@ -26,20 +24,23 @@ def write_trace(trace: Trace, path: str | Path, *, max_bytes: int = MAX_BYTES) -
     What does not fit is left out, in this order: the arrays of the last steps, those of the layers
     in training mode, those of the layers in evaluation mode, those of the first step. A UserWarning
     and the notes in the file then say what. Raises RecordingError if the rest does not fit either,
-    a fact has no form in the file, or the file cannot be written.
+    anything has no form in the file or could not be read again, or the file cannot be written.
     """
     path = Path(path)
     try:
         arrays, left_out = _within(_essential(trace), list(_optional(trace)), max_bytes)
         document = _document(trace)
+        sentence = f"left out to keep the file below {max_bytes:,} bytes: {_named(left_out)}"
+        if left_out:
+            document["notes"].append(sentence)
+        content = pack(arrays, document)
+        decode(content)
     except ValueError as error:
         raise RecordingError(f"{path}: cannot be written: {error}") from error
     if left_out:
-        sentence = f"left out to keep the file below {max_bytes:,} bytes: {', '.join(left_out)}"
-        document["notes"].append(sentence)
         warnings.warn(f"{path}: {sentence}", stacklevel=2)
     try:
-        write_whole(path, pack(arrays, document))
+        write_whole(path, content)
     except OSError as error:
         raise RecordingError(f"{path}: cannot be written ({error.strerror})") from error
 
@@ -122,6 +123,12 @@ def _within(
             free -= needed
             arrays |= group
     return arrays, left_out
+
+
+def _named(left_out: Sequence[str]) -> str:
+    """Return what is left out as one text, of which a file holds so much."""
+    more = len(left_out) - _NAMED
+    return ", ".join(left_out[:_NAMED]) + (f", and {more} steps more" if more > 0 else "")
 
 
 def _new_bytes(arrays: Arrays, seen: set[bytes]) -> int:

@@ -2,8 +2,11 @@
 
 import json
 import os
+import py_compile
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -187,20 +190,75 @@ def test_a_mistake_on_a_page_is_one_sentence(call, page, tmp_path, before, after
     assert not (tmp_path / "run").exists()
 
 
+def write_page(folder: Path, helper: str, rate: float) -> Path:
+    """Write a page, named as its folder, that takes its learning rate from a helper's module."""
+    beside = folder / f"{helper.replace('.', '/')}.py"
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    beside.write_text(f"RATE = {rate}\n")
+    text = page_of(folder.name).replace("SPEC = Numbers()", "SPEC = Numbers(learning_rate=RATE)")
+    text = text.replace("import numpy", f"from {helper} import RATE\nimport numpy", 1)
+    (folder / f"{folder.name}.py").write_text(text)
+    return folder / f"{folder.name}.py"
+
+
+@pytest.mark.parametrize("helper", ["numbers_of_mine", "numbers_of_mine.rates"])
+def test_each_page_has_its_own_helpers_though_they_have_one_name(tmp_path, helper):
+    """Also in a folder without __init__.py; and none stays behind."""
+    for folder, rate in (("a", 0.5), ("b", 0.25)):
+        page = find_experiment(str(write_page(tmp_path / folder, helper, rate)))
+        assert page.spec.learning_rate == rate
+        assert list(page.beside.values()) == [f"RATE = {rate}\n".encode()]
+    assert not [name for name in sys.modules if name.startswith("numbers_of_mine")]
+
+
+def test_a_helper_is_the_pages_own_whatever_the_program_has_imported(tmp_path, monkeypatch):
+    page = write_page(tmp_path / "a", "numbers_of_mine", 0.5)
+    monkeypatch.syspath_prepend(str(tmp_path / "a"))
+    imported = ModuleType("numbers_of_mine")
+    monkeypatch.setitem(sys.modules, "numbers_of_mine", imported)
+    assert find_experiment(str(page)).spec.learning_rate == 0.5
+    assert sys.modules["numbers_of_mine"] is imported
+
+
+def test_a_page_whose_helper_was_changed_is_loaded_again(tmp_path):
+    page = write_page(tmp_path / "a", "numbers_of_mine", 0.5)
+    first = find_experiment(str(page))
+    assert find_experiment(str(page)) is first
+    write_page(tmp_path / "a", "numbers_of_mine", 0.25)
+    assert find_experiment(str(page)).spec.learning_rate == 0.25
+    assert list(first.beside.values()) == [b"RATE = 0.5\n"]
+
+
+def test_a_helper_is_executed_as_it_is_and_not_as_bytecode_has_it(tmp_path):
+    """Its size and time may be those of another text, as in an archive or after `cp -p`."""
+    page = write_page(tmp_path / "a", "numbers_of_mine", 0.25)
+    helper = page.parent / "numbers_of_mine.py"
+    py_compile.compile(str(helper))
+    stat = helper.stat()
+    helper.write_text("RATE = 0.75\n")
+    os.utime(helper, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert find_experiment(str(page)).spec.learning_rate == 0.75
+
+
+def test_a_package_comes_before_a_folder_of_its_name(tmp_path):
+    """As everywhere in Python: it may hold the package's data."""
+    page = write_page(tmp_path / "a", "numbers_of_mine", 0.5)
+    for name in ("numpy", "threadpoolctl", "experiments", "json"):
+        (tmp_path / "a" / name).mkdir()
+    page.write_text(page.read_text().replace("import numpy", "import threadpoolctl\nimport numpy"))
+    assert list(find_experiment(str(page)).beside) == [page.parent / "numbers_of_mine.py"]
+
+
 def test_a_page_may_import_what_lies_beside_it_and_its_text_is_part_of_the_run(call, tmp_path):
     """In the workers, too; and each page has its own, though they have one name."""
-    for folder, rate in (("a", "0.5"), ("b", "0.25")):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "numbers_of_mine.py").write_text(f"RATE = {rate}\n")
-        text = page_of(folder).replace("SPEC = Numbers()", "SPEC = Numbers(learning_rate=RATE)")
-        text = text.replace("import numpy", "from numbers_of_mine import RATE\nimport numpy", 1)
-        (tmp_path / folder / f"{folder}.py").write_text(text)
+    for folder, rate in (("a", 0.5), ("b", 0.25)):
+        write_page(tmp_path / folder, "mine.numbers_", rate)
     command = ("run", "a/a.py", "b/b.py", "--with", "scratch", "--epochs", "1", "--out", "run")
     answer = call(*command)
     assert answer.code == 0, answer.err
     cells = json.loads((tmp_path / "run" / "results.json").read_text())["cells"]
     assert [cell["spec"]["learning_rate"] for cell in cells] == [0.5, 0.25]
-    (tmp_path / "a" / "numbers_of_mine.py").write_text("RATE = 0.5  # the same\n")
+    (tmp_path / "a" / "mine" / "numbers_.py").write_text("RATE = 0.5  # the same\n")
     again = lockstep(*command, cwd=tmp_path)
     assert (again.code, "other source code" in again.err) == (2, True)
 

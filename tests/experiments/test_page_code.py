@@ -61,6 +61,27 @@ def test_the_folder_and_the_streams_are_put_back(tmp_path, monkeypatch):
     assert (sys.stdout, sys.stderr) == streams
 
 
+def test_what_a_page_prints_goes_to_standard_error(capfd):
+    """Standard output may be JSON; programs that the page starts write past `sys.stdout`."""
+    print("before")
+    with contained(), contained():
+        print("printed")
+        os.write(1, b"written\n")
+    print("after")
+    assert capfd.readouterr() == ("before\nafter\n", "printed\nwritten\n")
+
+
+def test_a_page_is_loaded_where_there_is_no_standard_output(monkeypatch):
+    def closed(descriptor):
+        raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr(os, "dup", closed)
+    monkeypatch.setattr(sys, "stdout", None)
+    with contained():
+        print("unheard")
+    assert sys.stdout is None
+
+
 def test_a_folder_that_has_been_removed_is_not_gone_back_to(tmp_path, monkeypatch):
     gone = tmp_path / "gone"
     gone.mkdir()

@@ -283,8 +283,8 @@ def test_published_weights_of_the_circle_give_the_published_first_output():
 
 def test_a_page_that_plays_another_ones_game_depends_on_its_file_too():
     game = find_experiment("gan").source
-    assert find_experiment("ring_gan").beside == (game,)
-    assert all(find_experiment(name).beside == () for name in EXPERIMENTS if name != "ring_gan")
+    assert find_experiment("ring_gan").beside == {game: game.read_bytes()}
+    assert all(find_experiment(name).beside == {} for name in EXPERIMENTS if name != "ring_gan")
 
 
 def test_importing_every_page_loads_no_framework(tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+import frameworks
 import scratch
 from frameworks import Parts, ScratchClassifier
 from frameworks.default_network import DenseSpec, build_scratch
@@ -59,6 +60,20 @@ def test_batch_size_and_weights_may_change_between_calls(make):
     assert max(moves) < 0.02 < max(moved)
     weighted = deepcopy(classifier).partial_fit(X, y, sample_weight=np.arange(21))
     assert theta(weighted) != theta(classifier.partial_fit(X, y))
+
+
+def test_tensorflow_compiles_once_for_any_number_of_rows_and_batch_size():
+    X, y = table(3)
+    ours = frameworks.KerasClassifier(**SMALL, dtype="float64")
+    scratchs = ScratchClassifier(**SMALL, dtype="float64")
+    compiled = []
+    for rows, batch_size in (21, 8), (9, 8), (20, 5), (4, 30):
+        for each in (ours, scratchs):
+            each.set_params(batch_size=batch_size).partial_fit(X[:rows], y[:rows], [0, 1, 2])
+        compiled.append(ours._adapter._compiled)
+    assert all(each is compiled[0] for each in compiled)
+    for own, other in zip(ours.get_weights(), scratchs.get_weights(), strict=True):
+        np.testing.assert_allclose(own, other, rtol=0, atol=1e-12)  # the design's limit
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,25 @@ def test_an_interrupt_inside_exec_leaves_the_exit_code(tmp_path):
     assert subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT).returncode == 130
 
 
+def test_a_signal_that_is_sent_twice_interrupts_once(tmp_path):
+    """As `timeout` sends it: to the process, and to its group."""
+    code = """
+        import signal
+        from experiments.harness import interruption
+
+        interruption.watch()
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            signal.raise_signal(signal.SIGTERM)
+            print("closed")
+    """
+    (tmp_path / "program.py").write_text(dedent(code))
+    command = [sys.executable, "-m", "program"]
+    done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "closed\n", "")
+
+
 AT_EXIT = """
 import atexit
 atexit.register(signal.raise_signal, signal.SIGTERM)

@@ -53,6 +53,9 @@ def what_could_run(path):
             yield f"{path.name}:{node.value.lineno}: allow_pickle"
         elif isinstance(node, ast.Call):
             called = ast.unparse(node.func)
+            written_out = all(isinstance(each, ast.Constant) for each in node.args)  # no data
+            if called == "eval" and node.args and written_out:
+                continue
             if called in CALLS or called.endswith(ENDS):
                 yield f"{path.name}:{node.lineno}: {called}"
         yield from (f"{path.name}:{node.lineno}: import {n}" for n in names if n in MODULES)

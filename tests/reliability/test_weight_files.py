@@ -13,6 +13,7 @@ import frameworks
 from experiments import circle, gan
 from frameworks import Parts, Spec, WeightFileError, weight_files
 from scratch import (
+    LSTM,
     SGD,
     BatchNorm,
     CategoricalCrossEntropy,
@@ -20,6 +21,8 @@ from scratch import (
     Embedding,
     Flatten,
     Layer,
+    Masking,
+    MeanSquaredError,
     ReLU,
     Sequential,
     Tanh,
@@ -201,6 +204,25 @@ def test_another_activation_in_the_second_network_of_a_program_is_noticed(tmp_pa
     model.fit(data.X_train[:64], data.y_train[:64]).save_weights(tmp_path / "a")
     with pytest.raises(WeightFileError, match="holds another network, whose outputs differ by"):
         frameworks.ScratchRegressor(with_relu, **options).load_weights(tmp_path / "a")
+
+
+@pytest.mark.parametrize(("padding", "other"), [(0.0, None), (0.0, -1.0), (-1.0, 1.0)])
+def test_another_mask_is_noticed(padding, other, tmp_path):
+    def builder(value):
+        def build(spec=Spec(inputs=(6, 2))):  # noqa: B008
+            masking = [] if value is None else [Masking(value)]
+            mask = masking[0].mask if masking else None
+            network = Sequential(*masking, LSTM(2, 3, mask=mask), Dense(3, 1))
+            weights = [np.full(w.shape, 0.5) for w in network.weights]
+            return Parts(network, MeanSquaredError(), SGD(0.1), lambda spec, rng: weights)
+
+        return build
+
+    X, options = np.ones((3, 6, 2)), {"epochs": 1, "dtype": "float64", "random_state": 0}
+    model = frameworks.ScratchRegressor(builder(padding), **options).fit(X, np.arange(3.0))
+    model.save_weights(tmp_path / "a")
+    with pytest.raises(WeightFileError, match="holds another network, whose outputs differ by"):
+        frameworks.ScratchRegressor(builder(other), **options).load_weights(tmp_path / "a")
 
 
 def build_of_tokens(spec=Spec(inputs=4, outputs=3)):  # noqa: B008

@@ -27,6 +27,13 @@ from frameworks.errors import RequestError
 __all__ = ["run"]
 
 
+def _folder(name: str) -> Path:
+    """Return a folder; an empty name, as that of a variable that is not set, would be this one."""
+    if not name:
+        raise typer.BadParameter("is empty; name a folder")
+    return Path(name)
+
+
 def run(
     context: typer.Context,
     experiments: Experiments = None,
@@ -86,7 +93,10 @@ def run(
         ),
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The run's folder. Default: one under runs/.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", parser=_folder, help="The run's folder. Default: one under runs/."
+        ),
     ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Print problems and the summary only.")

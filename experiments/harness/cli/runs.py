@@ -64,10 +64,12 @@ def remove_command(
 
     lockstep runs rm --yes runs/float64-1a2b3c4d runs/float32-5e6f7a8b
     """
-    from experiments.harness.records.runs import files_of, locate, remove
+    from experiments.harness.records.own_files import files_of
+    from experiments.harness.records.runs import locate, remove
 
     folder = context.obj if folder is None else folder  # it may stand before `rm`, too
-    found = dict.fromkeys(locate(run, folder) for run in runs)
+    named = (locate(run, folder) for run in runs)
+    found = {run if run.is_symlink() else run.resolve(): run for run in named}.values()
     for run in found:
         print(f"{printable(str(run))}: {len(files_of(run))} files", file=sys.stderr)
     if not yes:

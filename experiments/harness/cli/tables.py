@@ -1,6 +1,7 @@
 """The tables of a run on the terminal."""
 
 from collections.abc import Iterator, Sequence
+from shlex import quote
 
 from rich.console import Console
 from rich.table import Table
@@ -17,7 +18,7 @@ from experiments.harness.records.results import (
     remarks,
 )
 from experiments.harness.records.sweeps import SettingSummary, figure_of, summaries
-from experiments.registry import EXPERIMENTS, known_experiment
+from experiments.registry import as_given, known_experiment
 from frameworks.console import agreeing, counted, exponent, make_table, spread, two_decimals
 from frameworks.task import Metric, find_task
 
@@ -97,8 +98,7 @@ def _next(results: Results) -> str:
     entry = next((each for each in differ if not each.inputs_differ), None)
     if entry is None:
         return ""
-    name = entry.experiment
-    words = ["lockstep diverge", name if name in EXPERIMENTS else f"./{name}.py"]
+    words = ["lockstep diverge", quote(as_given(entry.experiment))]
     words += ["--between", ",".join(entry.pair)]
     words += ["--dtype float32"] * (entry.dtype == "float32")
     words += [f"--seed {entry.seed}"] * (entry.seed > 0)

@@ -82,22 +82,26 @@ def thread_variables(threads: int) -> dict[str, str]:
     return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
-def source_digest(page: Path, text: bytes | None = None, *beside: Path) -> str:
+def source_digest(
+    page: Path, text: bytes | None = None, beside: Mapping[Path, bytes] | None = None
+) -> str:
     """Return the SHA-256 of the code that computes an experiment's results.
 
     `page` is its file, `text` what was in it when it was loaded; None: what is in it now. `beside`
-    are the files that it imports from its folder. These go by their names alone: a page is the same
-    in whatever folder.
+    are the files that it imports from its folder, and what was in them. These go by their names
+    alone: a page is the same in whatever folder.
     """
-    own = {page, *beside}
-    files = [page, *beside, *sorted((_ROOT / "experiments/harness/workers").glob("*training.py"))]
+    beside = beside or {}
+    own = {page: page.read_bytes() if text is None else text, **beside}
+    files = [page, *sorted(beside)]
+    files += sorted((_ROOT / "experiments/harness/workers").glob("*training.py"))
     for package in ("scratch", "frameworks", "datasets"):
         files += sorted((_ROOT / package).rglob("*.py"))
     digest = sha256()
     for file in files:
         ours = file not in own and file.is_relative_to(_ROOT)
         name = file.relative_to(_ROOT) if ours else Path(file.name)
-        content = text if file == page and text is not None else file.read_bytes()
+        content = own[file] if file in own else file.read_bytes()
         digest.update(f"{name.as_posix()}\n".encode() + content)
     return digest.hexdigest()
 
@@ -106,9 +110,8 @@ def suite_digest() -> str:
     """Return the SHA-256 of all code of the suite that computes results, or has them computed."""
     folder = _ROOT / "experiments"
     workers = (folder / "harness/workers").rglob("*.py")
-    return source_digest(
-        Path(experiments.__file__), None, *sorted([*folder.glob("*.py"), *workers])
-    )
+    files = {file: file.read_bytes() for file in [*folder.glob("*.py"), *workers]}
+    return source_digest(Path(experiments.__file__), None, files)
 
 
 @cache

@@ -37,6 +37,7 @@ def build_results(
 
     `margin` is that of native runs (see `native`). What is `known` of an experiment of this run is
     taken from there: its arrays are not read again. What is missing is only said of the whole run.
+    One of an older version kept no plan, and is taken for whole.
     """
     records, judges = store.records_and_judges()
     stored = {record.key for record in (*records, *judges)}
@@ -52,6 +53,7 @@ def build_results(
         agreement=[entry for part in parts for entry in part.agreement],
         native=[entry for part in parts for entry in part.native],
         missing=[] if experiment else [key for key in store.planned() if key not in stored],
+        unplanned=store.lacks_plan() and any(record.packages_sha256 for record in records),
     )
     said = {"verdict": verdict_on(results), "against": objections(results)}
     return results.model_copy(update={} if experiment else said)
@@ -128,7 +130,12 @@ def asked_for(results: Results) -> int:
 
 
 def _missing(results: Results) -> str:
-    """Say which trainings are missing, or return an empty string."""
+    """Say which trainings are missing, or may be; or return an empty string."""
+    if results.unplanned:
+        return (
+            "no plan.json says which trainings were asked for, so that some may be missing; "
+            "repeat the commands that asked for them"
+        )
     if not results.missing:
         return ""
     count, shown = len(results.missing), ", ".join(results.missing[:_NAMED])

@@ -9,17 +9,15 @@ from datasets.folders import is_folder
 from experiments.harness.records import RUNS
 from experiments.harness.records.lock import LOCK, hold
 from experiments.harness.records.models import Results, read_results
-from experiments.harness.records.store import BUILT, Store
+from experiments.harness.records.own_files import PLAN, files_of, holds_run
+from experiments.harness.records.store import Store
 from frameworks.errors import RequestError
 
 __all__ = [
-    *("LastResult", "RunSummary", "describe", "files_of", "find_runs", "last_results", "locate"),
-    "remove",
+    *("LastResult", "RunSummary", "describe", "find_runs", "last_results", "locate", "remove"),
 ]
 
-_OF_A_RUN = (LOCK, "plan.json", *BUILT)
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
-_OF_A_CELL = (".json", ".safetensors")
 
 
 def locate(run: Path, folder: Path = RUNS) -> Path:
@@ -32,7 +30,7 @@ def locate(run: Path, folder: Path = RUNS) -> Path:
 def find_runs(folder: Path) -> list[Path]:
     """Return the runs in a folder, the one that trained last first."""
     paths = folder.iterdir() if is_folder(folder) else ()
-    runs = [path for path in paths if is_folder(path / "cells")]
+    runs = [path for path in paths if holds_run(path)]
     return sorted(runs, key=_latest, reverse=True)
 
 
@@ -134,42 +132,24 @@ def _last(path: Path, results: Results, experiment: str) -> LastResult:
     )
 
 
-def files_of(folder: Path) -> list[Path]:
-    """Return all files of a run; RequestError if it is not a run, or holds anything else.
-
-    Symbolic links are not followed, and a folder that holds one is not a run.
-    """
-    if folder.is_symlink():
-        raise RequestError(f"{folder}: is a link to a run, perhaps; remove the link itself by hand")
-    cells = folder / "cells"
-    if cells.is_symlink() or not cells.is_dir() or folder.resolve() == Path.cwd():
-        raise RequestError(f"{folder}: is not the folder of a run; `lockstep runs` lists them")
-    for path in [*folder.iterdir(), *cells.iterdir()]:
-        if path != cells and (path.is_symlink() or not path.is_file() or not _is_ours(path, cells)):
-            raise RequestError(f"{path}: is not of a run; move it away, then remove the run")
-    return [path for path in [*cells.iterdir(), *folder.iterdir()] if path != cells]
-
-
 def remove(folder: Path) -> None:
     """Remove a run: a record before its arrays, so that every one that is left stays whole.
 
+    Its plan goes last: until then, what is left of an interrupted removal is still a run.
     RequestError if another command is at work in it.
     """
+
+    def turn(path: Path) -> tuple[bool, bool, bool]:
+        return path.name == PLAN, path.parent != folder, path.suffix != ".json"
+
     files_of(folder)
+    folder = folder.resolve()  # a name that leads through `cells` would soon lead nowhere
     with hold(folder):
         files = [path for path in files_of(folder) if path != folder / LOCK]
-        for path in sorted(files, key=lambda path: path.suffix != ".json"):
+        for path in sorted(files, key=turn):
             path.unlink()
         (folder / "cells").rmdir()
     folder.rmdir()
-
-
-def _is_ours(path: Path, cells: Path) -> bool:
-    """Say whether a file's name is one that the store gives; unfinished ones begin with a dot."""
-    if path.parent == cells:
-        return path.suffix in _OF_A_CELL or path.name.startswith(".")
-    unfinished = any(path.name.startswith(f".{name}.") for name in _OF_A_RUN)
-    return path.name in _OF_A_RUN or unfinished
 
 
 def _latest(folder: Path) -> tuple[float, float]:

@@ -14,24 +14,27 @@ process left under such a name is removed when a command goes on with the run. A
 holds the folder meanwhile (see `lock`).
 """
 
-import csv
-import io
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import zip_longest
 from math import isfinite
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
 
 from experiments.harness.records.arrays import Arrays, load_arrays, read_arrays
 from experiments.harness.records.environment import installed_version
-from experiments.harness.records.lock import ELSEWHERE, hold, only_writer, remove_left_locks
+from experiments.harness.records.lock import (
+    ELSEWHERE,
+    gone,
+    hold,
+    only_writer,
+    remove_left_locks,
+)
 from experiments.harness.records.models import (
     Asked,
     Plan,
@@ -40,40 +43,20 @@ from experiments.harness.records.models import (
     read_plan,
     read_record,
 )
+from experiments.harness.records.own_files import (
+    BUILT,
+    PLAN,
+    holds_run,
+    is_of_a_training,
+    stranger_in,
+)
+from experiments.harness.records.tables import epochs_table, to_csv, trainings_table
 from frameworks.errors import RequestError, printable
 from frameworks.files import remove_unfinished, write_atomically
-from frameworks.spec_values import value_text
-from frameworks.task import find_task
 
-__all__ = [
-    *("BUILT", "EpochRow", "Store", "epochs_table", "set_names", "set_values", "to_json"),
-    "trainings_table",
-]
+__all__ = ["Store", "to_json"]
 
-BUILT = ("results.json", "results.csv", "trainings.csv", "report.html")  # from a run's records
 _SUFFIXES = (".json", ".safetensors", ".csv", ".html")
-
-
-class EpochRow(NamedTuple):
-    """One epoch of one training: a row of results.csv, and of a history as a data frame."""
-
-    experiment: str
-    implementation: str
-    mode: str
-    dtype: str
-    seed: int
-    data: str
-    source: str
-    epoch: int  # from 1 on
-    loss: float | None  # None: not finite
-    accuracy: float | None  # None: the task has no answers
-
-
-class Table(NamedTuple):
-    """Rows of a CSV file, and the names of their columns."""
-
-    columns: list[str]
-    rows: Iterator[Sequence[Any]]
 
 
 class Store:
@@ -82,19 +65,33 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.cells = folder / "cells"
+        self._is_held: Callable[[], bool] | None = None  # where the command is at work
+        self._asked: list[str] = []  # the keys of the plan that it wrote
 
     @contextmanager
     def at_work(self, make: bool = False) -> Iterator[None]:
         """Be the only command that writes to the folder; `make` makes it where there is none.
 
-        RequestError if another one is at work, if nothing can be written, or if it holds no run.
+        RequestError if another one is at work, if nothing can be written, if it holds no run, or if
+        a file of somebody's own would be replaced.
         """
         if make:
+            if found := stranger_in(self.folder):
+                problem = f"holds no run, but {found}, which is not a run's"
+                raise RequestError(f"{self.folder}: {problem}; {ELSEWHERE}")
             self._make()
-        elif not self.cells.is_dir():
+        elif not holds_run(self.folder):
             raise self._no_run()
-        with hold(self.folder, ELSEWHERE if make else ""):
-            yield
+        with hold(self.folder, ELSEWHERE if make else "") as self._is_held:
+            try:
+                yield
+            finally:
+                self._is_held = None
+
+    def check_held(self) -> None:
+        """Raise RequestError if the folder is another than that in which the command began."""
+        if self._is_held and not self._is_held():
+            raise RequestError(gone(self.folder))
 
     def _make(self) -> None:
         try:
@@ -113,6 +110,7 @@ class Store:
         gets those of now, if it `trains` anything. What killed processes left unfinished is
         removed; so be `at_work`.
         """
+        self.check_held()
         self._make()
         self._remove_unfinished()
         known = self.plan()
@@ -122,16 +120,24 @@ class Store:
             date = datetime.now(UTC).isoformat(timespec="minutes")
             new = Asked(date=date, command=printable(command), version=version)
             asked = [*(each for each in asked if each.command != new.command), new]
-        write_atomically(self.folder / "plan.json", to_json(Plan(cells=[*planned], asked=asked)))
+        self._asked = [*planned]
+        write_atomically(self.folder / PLAN, to_json(Plan(cells=self._asked, asked=asked)))
 
     def plan(self) -> Plan:
         """Return what was asked for; an empty plan where none was kept."""
-        path = self.folder / "plan.json"
+        path = self.folder / PLAN
         return read_plan(self._own(path)) if path.exists() else Plan(cells=[])
 
     def planned(self) -> list[str]:
-        """Return the keys of all cells that were asked for; none where no plan was kept."""
-        return self.plan().cells
+        """Return the keys of all cells that were asked for; none where no plan was kept.
+
+        What the command itself asked for counts, whatever has become of the file since.
+        """
+        return [*dict.fromkeys([*self._asked, *self.plan().cells])]
+
+    def lacks_plan(self) -> bool:
+        """Return whether no file says what was asked for, and nobody here knows it."""
+        return not self._asked and not (self.folder / PLAN).exists()
 
     def save(self, record: Record, arrays: Arrays) -> None:
         """Write a cell: first the arrays, then the record that says they are whole.
@@ -160,6 +166,7 @@ class Store:
 
     def load(self, key: str) -> Record | None:
         """Return a cell's record, None if it is not there; RequestError if it is damaged."""
+        self.check_held()
         return self._read(self.cells / f"{key}.json")
 
     def load_arrays(self, key: str) -> Arrays:
@@ -179,19 +186,28 @@ class Store:
 
     def records_and_judges(self) -> tuple[list[Record], list[Record]]:
         """Return, besides, the records of the trainings by which others are judged."""
-        stored = map(self._read, sorted(self.cells.glob("*.json")))
-        found = [record for record in stored if record is not None]
+        found = self.stored()
         asked_for = [record for record in found if not record.is_judge]
         if not asked_for:
             raise self._no_run()
         return asked_for, [record for record in found if record.is_judge]
 
+    def stored(self) -> list[Record]:
+        """Return all records, ordered by name; RequestError for a file that is none."""
+        self.check_held()
+        paths = sorted(self.cells.glob("*.json"))
+        for path in paths:
+            if not is_of_a_training(path):
+                raise RequestError(f"{path}: is not of a run; move it away")
+        return [record for record in map(self._read, paths) if record is not None]
+
     def write_results(self, results: Results) -> None:
         """Write results.json and results.csv; remove what an orphan left after `create`."""
+        self.check_held()
         self._remove_unfinished()
         write_atomically(self.folder / "results.json", to_json(results))
-        write_atomically(self.folder / "results.csv", _csv(epochs_table(results.cells)))
-        write_atomically(self.folder / "trainings.csv", _csv(trainings_table(results.cells)))
+        write_atomically(self.folder / "results.csv", to_csv(epochs_table(results.cells)))
+        write_atomically(self.folder / "trainings.csv", to_csv(trainings_table(results.cells)))
 
     def remove_results(self) -> None:
         """Remove what was built from fewer records than there will be: it would be outdated."""
@@ -233,65 +249,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def epoch_rows(cells: Sequence[Record]) -> Iterator[EpochRow]:
-    """Yield one row for each cell and epoch."""
-    for cell in cells:
-        if cell.history is None:
-            continue
-        training = (cell.experiment, cell.implementation, cell.mode, cell.dtype, cell.seed)
-        pairs = zip_longest(cell.history.loss, cell.history.accuracy or ())
-        for epoch, (loss, accuracy) in enumerate(pairs, 1):
-            yield EpochRow(*training, cell.data.name, cell.data.source, epoch, loss, accuracy)
-
-
-def set_names(cells: Iterable[Record]) -> list[str]:
-    """Return the names of all numbers that some training has instead of its page's own."""
-    return list(dict.fromkeys(name for cell in cells for name in cell.setting))
-
-
-def set_values(cell: Record, names: Iterable[str]) -> list[str]:
-    """Return the values that a training has for them, as they were written; "" for the page's."""
-    return [value_text(cell.setting[name]) if name in cell.setting else "" for name in names]
-
-
-def epochs_table(cells: Sequence[Record]) -> Table:
-    """Return one row for each cell and epoch, with a column `set_NAME` for each changed number."""
-    names = set_names(cells)
-    columns = [*EpochRow._fields, *(f"set_{name}" for name in names)]
-    rows = ((*row, *set_values(cell, names)) for cell in cells for row in epoch_rows([cell]))
-    return Table(columns, rows)
-
-
-_OF_A_TRAINING = ("experiment", "implementation", "mode", "dtype", "seed", "epochs", "status")
-
-
-def trainings_table(cells: Sequence[Record]) -> Table:
-    """Return one row for each cell: which it is, what it came to, and how long it took."""
-    names = set_names(cells)
-    known = (metric.name for cell in cells for metric in find_task(cell.task).metrics)
-    figures = ["loss", *dict.fromkeys(known)]
-    columns = [*_OF_A_TRAINING, *(f"set_{name}" for name in names), "training_loss"]
-    columns += [*(f"test_{name}" for name in figures), "seconds", "data", "source", "error"]
-    return Table(columns, (_training_row(cell, names, figures) for cell in cells))
-
-
-def _training_row(cell: Record, names: list[str], figures: list[str]) -> list[Any]:
-    history, test, seconds = cell.history, cell.test, cell.seconds
-    return [
-        *(getattr(cell, name) for name in _OF_A_TRAINING),
-        *set_values(cell, names),
-        history.loss[-1] if history else None,
-        *(test.metric(name) if test else None for name in figures),
-        seconds.fit if seconds else None,
-        *(cell.data.name, cell.data.source, cell.error),
-    ]
-
-
-def _csv(table: Table) -> bytes:
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(table.columns)
-    rows.writerows(table.rows)
-    return out.getvalue().encode()

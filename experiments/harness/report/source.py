@@ -65,7 +65,7 @@ def side_by_side(trained: Trained) -> SideBySide | None:
         for row in align(sources)
     ]
     rows = [row for above, row in pairwise([[], *rows]) if any(above) or any(row)]
-    now = source_digest(page.source, page.text, *page.beside)
+    now = source_digest(page.source, page.text, page.beside)
     return SideBySide(names, rows, any(each.record.source_sha256 != now for each in trained.done))
 
 

@@ -14,7 +14,7 @@ __all__ = ["Crew"]
 
 
 class Crew:
-    """Threads that do jobs in turn, no more than there were jobs.
+    """Threads that do jobs in turn, no more than there were jobs; they keep no process from ending.
 
     A job that finds no room for what it needs, and raises NoRoom, is done later by those that had
     room: its own thread leaves. `work` does one job, and asks `shrink` whether it may raise that.
@@ -62,7 +62,7 @@ class Crew:
             thread.join()
 
     def _grow(self) -> None:
-        thread = threading.Thread(target=self._serve)
+        thread = threading.Thread(target=self._serve, daemon=True)
         with self._lock:
             self._size += 1
         try:

@@ -1,10 +1,12 @@
 """Train on this machine, in worker processes."""
 
 from concurrent.futures import Future
+from contextlib import closing
 from functools import partial
 from typing import Self
 
 from experiments.harness.cell import Job
+from experiments.harness.interruption import undisturbed
 from experiments.harness.records.store import Store
 from experiments.harness.workers.crew import Crew
 from experiments.harness.workers.place import Heads, Progress
@@ -32,8 +34,9 @@ class LocalProcesses:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._pool.close()
-        self._crew.close()
+        """End the processes, then the threads, whatever comes in the middle of it."""
+        with undisturbed(), closing(self._crew), closing(self._pool):
+            pass
 
     @property
     def parts(self) -> int:

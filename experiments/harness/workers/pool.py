@@ -3,7 +3,7 @@
 import threading
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from experiments.harness.workers.processes import CellFailed, NoRoom, Worker, WorkerDied
@@ -66,11 +66,10 @@ class Pool:
 
     def close(self) -> None:
         """End all processes, also in the middle of a training; no other is started."""
-        with self._lock:
+        with self._lock, suppress(OSError), ExitStack() as closing:  # one that fails stops no other
             self.closed = True
             for worker in [*self._busy, *(w for idle in self._idle.values() for w in idle)]:
-                with suppress(OSError):
-                    worker.close()
+                closing.callback(worker.close)
             self._idle.clear()
 
     def _borrow(self, implementation: str) -> Worker:

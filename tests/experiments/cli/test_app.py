@@ -10,6 +10,7 @@ import pytest
 
 from datasets.idx import encode_idx
 from datasets.mnist import MNIST
+from experiments import RequestError, run
 from experiments.harness.plan import plan
 from experiments.harness.records.models import Asked, Plan
 from experiments.harness.records.runs import find_runs, last_results
@@ -21,6 +22,7 @@ from ..stored_runs import correct_but, failed, store_run, training
 
 IMPLEMENTATIONS = ["scratch", "keras", "pytorch", "python", "keras-jax", "keras-torch"]
 COMMANDS = ["list", "run", "report", "compare", "bench", "certify", "diverge", "runs", "runs rm"]
+EPOCHS = range(1, 202)
 TRY_RUN = "\nTry: lockstep run --help\n"
 COMMANDS += ["data", "data fetch", "data verify", "new", "baseline", "baseline save"]
 
@@ -66,6 +68,10 @@ def assert_refused(answer, *words) -> None:
         ("bench mnist --with python", ["mnist has no build_python"]),
         ("run circle --dtype float16", ["--dtype", "'float16'", "'float64', 'float32'", TRY_RUN]),
         ("run circle --data best", ["--data", "'best'", "'auto', 'real', 'stand-in'", TRY_RUN]),
+        (
+            f"run circle --with scratch --seeds 5000 --set epochs={','.join(map(str, EPOCHS))}",
+            ["error: expected at most 1,000,000 trainings, got 1,005,000: each combination of"],
+        ),
         ("run circle --seeds 0", ["seeds: expected 1 to 100,000, got 0\n"]),
         ("run circle --seeds 3,x", ["seeds: expected a number of seeds, or a list", "'3,x'\n"]),
         (f"run circle --seeds {'9' * 5_000}", ["seeds: expected a number of seeds, or a list"]),
@@ -127,6 +133,12 @@ def test_a_file_in_the_place_of_the_folder_is_left_alone(call, tmp_path):
     assert path.read_text() == "two years of work"
 
 
+def test_an_empty_name_is_not_the_current_folder(call, tmp_path):
+    assert_refused(call("run", "circle", "--out", ""), "'--out'", "is empty", TRY_RUN)
+    with pytest.raises(RequestError, match="out: is empty"):
+        run("circle", out="")
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")
 def test_a_folder_without_permission_is_named(call, tmp_path):
     locked = tmp_path / "locked"
@@ -147,7 +159,7 @@ def test_a_folder_that_holds_another_run_is_left_alone(call, toys, monkeypatch, 
     before = {path: path.read_bytes() for path in toys.folder.rglob("*") if path.is_file()}
     monkeypatch.chdir(toys.cwd)
     answer = call("run", "perceptron", "--data", "stand-in", "--out", "run", *options)
-    assert_refused(answer, "run: holds perceptron-", f"with another {differs};", "--out")
+    assert_refused(answer, "run: holds ", f"with another {differs};", "--out")
     assert {path: path.read_bytes() for path in toys.folder.rglob("*") if path.is_file()} == before
 
 

@@ -178,7 +178,7 @@ def test_builders_with_different_weights_are_refused(call, own_page):
     answer = call("diverge", path, "--between", "scratch,pytorch", *SHORT)
     assert answer.code == 2  # the page's weights do not fit one of its networks
     assert "build_pytorch of mine cannot be trained" in answer.err
-    assert "expected 5 arrays, got 6; the first that differs is weights[5]: " in answer.err
+    assert "expected 5 arrays, got 6; the first that differs is initial_weights[5]: " in answer.err
 
 
 # --- Keras in a process of its own ---

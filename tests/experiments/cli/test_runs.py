@@ -67,11 +67,27 @@ def test_no_runs_are_one_line(call, tmp_path, monkeypatch):
     assert json.loads(call("runs", "--json").out)["runs"] == []
 
 
-@pytest.mark.parametrize("name", ["old", "runs/old", "runs/old/"])
+def test_runs_lists_no_folder_of_other_files_and_advises_to_delete_none(call, runs):
+    make_foreign(runs, "cells of a microscope")
+    assert "thing" not in call("runs").out
+    store_run(runs / "both", training())
+    (runs / "both" / "cells" / "neuron.json").write_text("{}")
+    said = " ".join(call("runs").out.split())
+    assert "neuron.json: is not of a run; move it away" in said
+    assert "delete" not in said
+
+
+def test_rm_takes_two_names_of_a_run_for_one(call, runs):
+    answer = call("runs", "rm", "--yes", "old", "runs/old/cells/..")
+    assert (answer.code, (runs / "old").exists(), (runs / "new").exists()) == (0, False, True)
+
+
+@pytest.mark.parametrize("name", ["old", "runs/old", "runs/old/", "runs/old/cells/.."])
 def test_rm_removes_one_run_and_nothing_else(call, runs, name):
     kept = content(runs / "new")
     answer = call("runs", "rm", name, "--yes")
-    assert (answer.code, answer.out) == (0, "removed runs/old\n")
+    assert answer.code == 0
+    assert answer.out.startswith("removed runs/old")
     assert not (runs / "old").exists()
     assert content(runs / "new") == kept
 
@@ -119,6 +135,13 @@ def make_foreign(runs, kind):
     elif kind == "a linked record":
         store_run(target, training())
         (target / "cells" / "b.json").symlink_to(runs.parent / "elsewhere")
+    elif kind == "cells of a microscope":
+        (target / "cells").mkdir(parents=True)
+        (target / "cells" / "neuron.json").write_text('{"dendrites": 7}')
+        (target / "results.csv").write_text("neuron,dendrites")
+    elif kind == "results beside empty cells":
+        (target / "cells").mkdir(parents=True)
+        (target / "results.csv").write_text("neuron,dendrites")
     elif kind == "the folder of runs":
         return "runs"
     elif kind == "the folder above":
@@ -133,6 +156,7 @@ def make_foreign(runs, kind):
     [
         *("a folder without cells", "a file", "a link to a run", "a run with a thesis"),
         *("a run with a folder", "linked cells", "a linked record"),
+        *("cells of a microscope", "results beside empty cells"),
         *("the folder of runs", "the folder above", "nothing"),
     ],
 )

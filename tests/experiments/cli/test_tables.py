@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from experiments import registry
 from experiments.harness.cli.tables import show_experiment, show_summary
 from experiments.harness.records.models import AgreementEntry, Results
 from experiments.registry import EXPERIMENTS, find_experiment
@@ -136,6 +137,10 @@ def test_the_table_of_all_experiments_with_three_seeds_is_whole_at_80_columns():
             "lockstep diverge ./mine.py --between scratch,keras --dtype float32 --seed 3",
         ),
         (
+            {"experiment": "yours"},
+            "lockstep diverge 'my pages/yours.py' --between scratch,keras",
+        ),
+        (
             {"setting": {"hidden": [8], "learning_rate": 0.5}},
             "lockstep diverge circle --between scratch,keras "
             "--set hidden=8 --set learning_rate=0.5",
@@ -144,7 +149,8 @@ def test_the_table_of_all_experiments_with_three_seeds_is_whole_at_80_columns():
         ({"inputs_differ": True}, None),
     ],
 )
-def test_the_command_that_finds_where_two_differ_is_named(values, command):
+def test_the_command_that_finds_where_two_differ_is_named(values, command, monkeypatch):
+    monkeypatch.setitem(registry._GIVEN, "yours", "my pages/yours.py")
     cell = as_record(training(implementation="scratch", experiment="circle")[0])
     pair = {"experiment": "circle", "dtype": "float64", "seed": 0, "pair": ("scratch", "keras")}
     entry = AgreementEntry.model_construct(**pair | {"verdict": "differ"} | values)

@@ -82,6 +82,7 @@ def test_a_record_that_was_altered_is_one_error_of_every_command(
         ({"epochs": 3}, "another spec"),
         ({"limit": 3}, "another limit"),
         ({"threads": 2}, "another environment"),
+        ({"threads": 2, "seeds": (1,)}, "another environment"),  # one more would stand beside it
     ],
 )
 def test_another_request_is_refused_by_what_differs(request_again, changed, says):

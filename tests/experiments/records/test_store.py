@@ -12,8 +12,11 @@ import pytest
 
 from experiments.harness import execute
 from experiments.harness.plan import plan
+from experiments.harness.records.lock import LOCK
 from experiments.harness.records.models import Results
-from experiments.harness.records.store import BUILT, Store, to_json
+from experiments.harness.records.own_files import BUILT
+from experiments.harness.records.results import build_results
+from experiments.harness.records.store import Store, to_json
 from experiments.harness.request import Request
 from experiments.harness.workers.progress import make_progress
 from frameworks import weight_files
@@ -237,3 +240,62 @@ def test_results_of_fewer_trainings_are_removed_before_the_others_are_trained(
         with pytest.raises(KeyboardInterrupt):
             list(execute.train(planned, planned.missing(), 1, 60, progress))
     assert not [name for name in BUILT if (tmp_path / name).exists()]
+
+
+@pytest.mark.parametrize("then", ["nothing", "another run"])
+def test_a_folder_that_is_moved_away_ends_the_command_and_is_not_made_anew(tmp_path, then):
+    store, moved = Store(tmp_path / "run"), tmp_path / "moved"
+    with store.at_work(make=True):
+        store.create([KEY])
+        store.folder.rename(moved)
+        if then == "another run":
+            other = store_run(store.folder, training())
+            (other / LOCK).touch()  # its command is at work
+        for step in (
+            lambda: store.save(as_record(training(seed=1)[0]), ARRAYS),
+            lambda: store.load(KEY),
+            store.records,
+            lambda: store.create([KEY]),
+        ):
+            with pytest.raises(RequestError, match="run: was removed, moved or replaced while"):
+                step()
+    assert store.folder.exists() is (store.folder / LOCK).exists() is (then == "another run")
+
+
+def test_what_a_command_asked_for_is_missing_also_where_its_plan_was_removed(tmp_path):
+    store = Store(store_run(tmp_path / "run", training()))
+    with store.at_work():
+        store.create([KEY, "lost"])
+        (store.folder / "plan.json").unlink()
+        assert build_results(store).missing == ["lost"]
+
+
+def test_a_run_without_a_plan_has_not_passed(tmp_path):
+    store = Store(store_run(tmp_path / "run", training(packages_sha256="c0de")))
+    assert build_results(store).verdict == "passed"
+    (store.folder / "plan.json").unlink()
+    results = build_results(Store(store.folder))
+    assert (results.verdict, len(results.against)) == ("failed", 1)
+    assert results.against[0].startswith("no plan.json says which trainings were asked for")
+
+
+@pytest.mark.parametrize(
+    "name", [*BUILT, "plan.json", LOCK, "cells/neuron.json", "cells/.lock", "cells/x/results.csv"]
+)
+def test_a_run_replaces_nothing_in_a_folder_that_is_none(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("two years of work")
+    with (
+        pytest.raises(RequestError, match="holds no run, but .*; choose another --out"),
+        Store(tmp_path).at_work(make=True),
+    ):
+        pass
+    assert path.read_text() == "two years of work"
+
+
+def test_a_command_goes_on_where_one_was_killed_that_had_just_begun(tmp_path):
+    (tmp_path / "cells").mkdir()
+    (tmp_path / LOCK).touch()
+    with Store(tmp_path).at_work(make=True):
+        pass

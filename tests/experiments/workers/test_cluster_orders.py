@@ -15,6 +15,7 @@ from experiments.harness.plan import plan
 from experiments.harness.request import Request
 from experiments.harness.workers.cluster import on_worker
 from experiments.harness.workers.cluster.admission import Cluster
+from experiments.harness.workers.cluster.connection import Lost, Silent
 from experiments.harness.workers.cluster.tasks import ClusterTasks, _Task
 from experiments.harness.workers.processes import NoRoom
 
@@ -178,6 +179,33 @@ def test_that_no_worker_is_left_is_said_once(tasks, monkeypatch):
     tasks._cluster = Mock(deserted=True, look=lambda: (False, []), addresses={})
     tasks._look_after()
     tasks._progress.remark.assert_called_once_with("no worker is left: waiting for one to join")
+
+
+@pytest.mark.parametrize("attempts", [9, 8], ids=["for good", "for a while"])
+def test_a_scheduler_that_does_not_answer_is_said_to_and_then_given_up(
+    tasks, attempts, monkeypatch
+):
+    """--timeout is a minute here, and an attempt takes eleven seconds."""
+    task, answers = task_of(tasks), iter([False, True] + [False] * attempts + [True])
+
+    class Frozen(Mock):
+        @property
+        def addresses(self):
+            if next(answers):
+                return {}
+            raise Silent("tcp://node1:8786")
+
+    waits = iter([False] * (attempts + 3) + [True])
+    monkeypatch.setattr(tasks, "_left", Mock(wait=lambda _: next(waits)))
+    tasks._cluster = Frozen(deserted=False, look=lambda: (False, []))
+    tasks._look_after()
+    said = "the Dask scheduler does not answer: waiting for it"
+    tasks._progress.remark.assert_called_once_with(said)
+    if attempts == 8:
+        assert not task.outcome.done()
+        return
+    with pytest.raises(Lost, match="at tcp://node1:8786 does not answer; finished trainings are"):
+        task.outcome.result(0)
 
 
 def test_what_was_sent_again_counts_once(tasks):

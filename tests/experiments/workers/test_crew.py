@@ -1,11 +1,15 @@
 """Where the system allows fewer threads or processes than were asked for, fewer do the work."""
 
+import signal
 import threading
+from pathlib import Path
 
 import pytest
 
+from experiments.harness.records.store import Store
 from experiments.harness.workers import pool
 from experiments.harness.workers.crew import Crew
+from experiments.harness.workers.local import LocalProcesses
 from experiments.harness.workers.processes import NoRoom, Worker
 from frameworks.errors import RequestError
 
@@ -74,6 +78,35 @@ def test_what_was_not_begun_when_it_is_closed_is_left():
     threading.Timer(0.1, go_on.set).start()
     crew.close()
     assert done == [0]
+
+
+def send():
+    signal.raise_signal(signal.SIGINT)
+
+
+def fail():
+    raise ValueError("cannot be closed")
+
+
+@pytest.mark.parametrize(("happens", "error"), [(send, KeyboardInterrupt), (fail, ValueError)])
+def test_whatever_comes_while_it_is_closed_no_process_and_no_thread_is_left(
+    happens, error, monkeypatch
+):
+    closed, before = [], threading.active_count()
+
+    class Disturbed:
+        def close(self):
+            closed.append(self)
+            happens()
+
+    monkeypatch.setattr(pool, "Worker", lambda *_: Disturbed())
+    place = LocalProcesses(Store(Path("none")), jobs=2, threads=1, timeout=1, progress=None)
+    place.__enter__()
+    for name in ("scratch", "python"):
+        place._pool._borrow(name)
+    with pytest.raises(error):
+        place.__exit__()
+    assert (len(closed), threading.active_count()) == (2, before)
 
 
 def test_a_run_goes_on_with_the_processes_that_it_gets(call, tmp_path, monkeypatch):

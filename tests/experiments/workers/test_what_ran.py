@@ -179,3 +179,18 @@ def test_every_array_is_digested(call, tmp_path):
         path.write_bytes(save(arrays | {name: spoilt}))
         with pytest.raises(RequestError, match="not those of the record"):
             store.arrays_of(record)
+
+
+def test_what_a_builder_imports_from_beside_its_page_is_refused_and_not_kept(call, page, tmp_path):
+    """Another page would find it, and no record knows it."""
+    (tmp_path / "beside.py").write_text("FACTOR = 1.0\n")
+    late = f"import sys\n\n    sys.path.insert(0, {str(tmp_path)!r})\n    import beside\n"
+    before = "    from scratch import SGD, Dense, MeanSquaredError, Sequential, Sigmoid\n"
+    text = page.read_text()
+    page.write_text(text.replace(before, f"    {late}{before}"))
+    assert page.read_text() != text
+    command = ("run", page, "--with", "scratch", "--seeds", "2", "--epochs", "1")
+    answer = call(*command, "--out", tmp_path / "run")
+    assert answer.code == 1
+    said = " ".join(answer.out.split())
+    assert said.count("mine.py imports beside.py inside a function") == 2

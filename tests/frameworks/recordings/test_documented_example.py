@@ -133,21 +133,27 @@ def test_arrays_of_another_shape_are_named(wrong, message):
         recording.trace()
 
 
+@pytest.mark.parametrize("rows", [[0, 4], [-1], [], [0.5], 2, [[0, 1]]])
+def test_rows_that_are_not_among_those_of_X_are_refused(rows):
+    with pytest.raises(ValueError, match=r"^rows: expected (positions from 0 to 3|the positions)"):
+        Recording("numpy", np.zeros((4, 2))).step(1.0, rows)
+
+
 def test_two_inputs_weights_of_rows_and_states_are_recorded(tmp_path):
     X = [np.arange(4.0), np.arange(8.0).reshape(4, 2)]
     recording = Recording("own", X, np.arange(4), sample_weight=np.ones(4), dtype="float32")
     recording.weights({"w": np.zeros(2, "f4")})
     recording.weights({"frozen": np.ones(1, "f4")}, trainable=False)
-    recording.states({"mean": np.zeros(1, "f4")})
+    recording.states({"mean": np.zeros(1, "f4"), "count": np.array(3)})
     recording.loss("mean squared error")
     recording.optimizer("sgd", learning_rate=0.5)
     recording.schedule("constant")
     z = np.ones(2, "f4")
     recording.layer("n", "norm", z, 2 * z, weights=["w"], states=["mean"], training=(z, 3 * z))
     zeros = [np.zeros(2, "f4"), np.zeros(1, "f4")]
-    recording.step(1.0, [2, 3], gradients=zeros)
+    recording.step(1.0, [2, 3], gradients=zeros, states=[np.ones(1, "f4"), 4])
     recording.outputs(z, 2 * z)
-    recording.end(zeros, [np.ones(1, "f4")])
+    recording.end(zeros, [np.ones(1, "f4"), np.array(True)])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         recording.save(tmp_path / "a")
@@ -158,4 +164,5 @@ def test_two_inputs_weights_of_rows_and_states_are_recorded(tmp_path):
     assert trace.schedule.kind == "constant"
     (layer,) = trace.layers
     assert (layer.states, layer.output[0], layer.training_output[0]) == ((0,), 2, 3)
-    assert trace.final_states[0].tolist() == [1]
+    assert [a.sum() for a in trace.final_states] == [1, 1]
+    assert (trace.states[1].values, trace.steps[0].states[1]) == (3, 4)

@@ -87,6 +87,32 @@ def test_a_fact_that_has_no_form_in_json_is_named(tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"weights": [Weight("w", np.ones(2, int))]}, "weights.0: expected floating-point numb"),
+        ({"inputs": (np.ones((4, 2), complex),)}, "inputs.0: expected numbers of at most 64 bits"),
+        ({"targets": (np.array([None] * 4),)}, "targets.0: expected numbers of at most 64 bits"),
+        ({"dtype": "float16"}, "dtype: expected float64 or float32, found 'float16'"),
+        ({"framework": "a" * 10_001}, "framework: expected printable text of one line"),
+        ({"loss": Facts("own", {"big": 10**400})}, "values: expected a number"),
+        ({"targets": (np.arange(3),)}, "do not have equally many rows"),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_written(tmp_path, wrong, message):
+    with pytest.raises(RecordingError, match=f"a: cannot be written: .*{message}"):
+        write_trace(replace(sample_trace(), **wrong), tmp_path / "a")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_of_many_steps_left_out_the_last_are_counted(tmp_path):
+    trace = sample_trace()
+    many = replace(trace, steps=[trace.steps[0]] + [trace.steps[1]] * 500, batches=(), digests={})
+    with pytest.warns(UserWarning, match="step 29, and 472 steps more$"):
+        write_trace(many, tmp_path / "a", max_bytes=6_700)
+    assert len(read_trace(tmp_path / "a").steps) == 501
+
+
 def test_what_does_not_fit_is_left_out_from_the_last_step_on(tmp_path):
     trace = sample_trace()
     heavy = [np.random.default_rng(i).normal(size=(4, 1000)) for i in range(4)]
@@ -162,9 +188,8 @@ def test_rows_that_are_not_there_are_refused():
 def test_batches_that_have_not_the_digest_of_their_orders_are_refused(tmp_path):
     trace = sample_trace()
     first, *rest = trace.batches
-    write_trace(replace(trace, batches=(first[::-1], *rest)), tmp_path / "a")
     with pytest.raises(RecordingError, match="the rows of the steps have not the digest of orders"):
-        read_trace(tmp_path / "a")
+        write_trace(replace(trace, batches=(first[::-1], *rest)), tmp_path / "a")
     write_trace(replace(trace, batches=(first[::-1], *rest), digests={}), tmp_path / "b")
     assert flat(read_trace(tmp_path / "b"))  # a recording need not give digests
 

@@ -15,7 +15,7 @@ from experiments.harness.page_code import said
 from experiments.harness.records.environment import Surroundings
 from experiments.harness.records.store import to_json
 from experiments.harness.request import Request
-from experiments.harness.workers.cluster.connection import answers_of, connected
+from experiments.harness.workers.cluster.connection import Lost, answers_of, ask, connected
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
 
@@ -101,7 +101,10 @@ class Cluster:
     @property
     def preference(self) -> dict[str, Any]:
         """What has Dask ask an admitted worker first, and another where there is none."""
-        admitted = [*self._admitted(self._workers())]
+        try:
+            admitted = [*self._admitted(self._workers())]
+        except Lost:  # `ClusterTasks` sees to it
+            return {}
         return {"workers": admitted, "allow_other_workers": True} if admitted else {}
 
     @property
@@ -117,7 +120,7 @@ class Cluster:
     def give_up(self, worker: str) -> None:
         """Have the scheduler take a worker for dead: what it has begun is done again."""
         scheduler: Any = self.client.scheduler
-        self.client.sync(scheduler.unregister, address=worker, stimulus_id=self.ticket)
+        ask(self.client, scheduler.unregister, address=worker, stimulus_id=self.ticket)
 
     def missing(self, implementation: str) -> str | None:
         """Return which packages of an implementation the workers lack, or None."""
@@ -146,7 +149,8 @@ class Cluster:
         return alone, [self._refusal(name) for name in self._refused if name not in before]
 
     def _workers(self) -> dict[str, dict[str, Any]]:
-        return self.client.scheduler_info(n_workers=-1)["workers"]
+        scheduler: Any = self.client.scheduler
+        return ask(self.client, scheduler.identity, n_workers=-1)["workers"]
 
     def _admitted(self, workers: Mapping[str, dict[str, Any]]) -> Workers:
         """Return those that have the resource."""

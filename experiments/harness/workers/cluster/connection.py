@@ -14,8 +14,9 @@ from frameworks.errors import RequestError, printable
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["Lost", "answers_of", "connected", "politely"]
+__all__ = ["SECONDS_TO_HEAR", "Lost", "Silent", "answers_of", "ask", "connected", "politely"]
 
+SECONDS_TO_HEAR = 10.0  # of the scheduler, in one attempt
 _SECONDS_TO_CONNECT = 10
 _SECONDS_TO_LEAVE = 5.0
 _SECONDS_TO_ANSWER = 60.0
@@ -25,11 +26,18 @@ _INSTALL = "run: make setup, or pip install -c constraints.txt -e '.[dask]'"
 class Lost(RequestError):
     """The scheduler has gone."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, how: str = "was lost") -> None:
         super().__init__(
-            f"the Dask scheduler at {address} was lost; finished trainings are kept: "
+            f"the Dask scheduler at {address} {how}; finished trainings are kept: "
             "start it again, then repeat the command"
         )
+
+
+class Silent(Lost):
+    """The scheduler is there, and does not answer, as one whose machine is frozen."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address, "does not answer")
 
 
 @contextmanager
@@ -89,6 +97,17 @@ def _usable(client: Any) -> "Client":
     if client.asynchronous or client.status != "running":
         raise RequestError("dask: expected a connected client that is not asynchronous")
     return client
+
+
+def ask(client: "Client", question: Callable[..., Any], **arguments: Any) -> Any:
+    """Return what the scheduler answers. Raises Silent if it does not, and Lost if it has gone."""
+    address = str(getattr(client.scheduler, "address", ""))
+    try:
+        return client.sync(question, callback_timeout=SECONDS_TO_HEAR, **arguments)
+    except TimeoutError as error:
+        raise Silent(address) from error
+    except OSError as error:
+        raise Lost(address) from error
 
 
 def answers_of(

@@ -1,7 +1,7 @@
 """Cells as tasks of a Dask cluster: sent, followed, and written down as they come back."""
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +18,7 @@ from experiments.harness.records.arrays import digest_by_name
 from experiments.harness.records.models import Head, Record
 from experiments.harness.records.store import Store
 from experiments.harness.workers.cluster.admission import Cluster
-from experiments.harness.workers.cluster.connection import Lost, politely
+from experiments.harness.workers.cluster.connection import SECONDS_TO_HEAR, Lost, Silent, politely
 from experiments.harness.workers.cluster.packed_data import pack
 from experiments.harness.workers.place import Heads, Progress
 from experiments.harness.workers.training import load_data
@@ -33,6 +33,8 @@ _RETRIES = 2  # of a task whose worker has no room, or no disk space
 _DEATHS = 4  # workers that a training may take with it
 _A_LOOK = 2.0**-20  # at a worker's ticket: any number of tasks may take one
 _SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_OF_AN_ATTEMPT = SECONDS_TO_HEAR + _SECONDS_BETWEEN_LOOKS  # to hear of the scheduler
+_SECONDS_TO_REMARK = 60.0  # that it does not answer
 _SECONDS_TO_ARRIVE = 60
 _SECONDS_TO_BE_HEARD = 30.0  # after a worker has ended what took too long
 
@@ -169,7 +171,7 @@ class ClusterTasks:
         except TimeoutError:  # its worker died before it was fetched: it is done again
             sent.add_done_callback(partial(self._receive, task))
         except CancelledError:
-            self._lose()
+            self._lose(Lost(self._cluster.address))
         except RequestError as refused:
             self._end(task, refused)
         except KilledWorker as killed:
@@ -208,9 +210,8 @@ class ClusterTasks:
         else:
             task.outcome.set_result(outcome)
 
-    def _lose(self) -> None:
+    def _lose(self, lost: Lost) -> None:
         """Let all that is waited for end: the scheduler has forgotten it."""
-        lost = Lost(self._cluster.address)
         for task in [*self._tasks.values()]:
             self._end(task, lost)
 
@@ -233,18 +234,26 @@ class ClusterTasks:
                 task.begun, task.worker = True, what["worker"]
 
     def _look_after(self) -> None:
-        """Admit workers as they join, until we leave; say so once when none is left."""
-        deserted = False
+        """Admit workers as they join, until we leave; say so once when none is left.
+
+        A scheduler that does not answer is waited for as long as a worker that says nothing.
+        """
+        deserted, silent_for = False, 0.0
         while not self._left.wait(_SECONDS_BETWEEN_LOOKS):
-            client = self._cluster.client
-            if client.status == "closed":
-                self._lose()
+            if self._cluster.client.status == "closed":
+                self._lose(Lost(self._cluster.address))
                 return
             try:
                 self._give_up_silent(self._cluster.addresses)
+                silent_for = 0.0
                 first, remarks = self._cluster.look()
                 before, deserted = deserted, self._cluster.deserted
-            except Exception:  # the scheduler does not answer: the client notices, too
+            except Silent as silent:
+                silent_for += _SECONDS_OF_AN_ATTEMPT
+                if self._is_enough(silent_for, silent):
+                    return
+                continue
+            except Exception:  # the scheduler has gone: the client notices, too
                 continue
             for remark in remarks:
                 self._progress.remark(f"left out: {remark}")
@@ -252,6 +261,18 @@ class ClusterTasks:
                 self._progress.remark("no worker is left: waiting for one to join")
             if first:  # the scheduler does not look again at what nobody could do
                 self._send_all_again()
+
+    def _is_enough(self, silent_for: float, silent: Silent) -> bool:
+        """Say once that the scheduler does not answer; give it up in the end.
+
+        Attempts are counted, and no time: of one in which we were stopped it has no fault.
+        """
+        if 0 <= silent_for - _SECONDS_TO_REMARK < _SECONDS_OF_AN_ATTEMPT:
+            self._progress.remark("the Dask scheduler does not answer: waiting for it")
+        if silent_for < self._timeout + _SECONDS_TO_BE_HEARD:
+            return False
+        self._lose(silent)
+        return True
 
     def _give_up_silent(self, workers: Collection[str]) -> None:
         """Give up those of the workers that are there, and frozen: Dask waits five minutes.
@@ -287,6 +308,5 @@ def _same(record: Record, heads: Heads) -> bool:
 def _files(experiment: Experiment) -> dict[str, bytes]:
     """Return the files of a user's own page by their paths below its folder, the page first."""
     folder = experiment.source.resolve().parent
-    beside: Sequence[Path] = experiment.beside
-    texts = {str(path.relative_to(folder)): path.read_bytes() for path in beside}
+    texts = {str(path.relative_to(folder)): text for path, text in experiment.beside.items()}
     return {experiment.source.name: experiment.text} | texts
