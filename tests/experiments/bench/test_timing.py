@@ -39,7 +39,7 @@ class Here:
     def __init__(self, implementation, threads, variables):
         pass
 
-    def run(self, job):
+    def run(self, job, timeout):
         try:
             return answer(json.loads(json.dumps(job)))
         except Exception as error:
