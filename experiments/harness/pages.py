@@ -73,10 +73,10 @@ def imported_late(page: Path) -> list[Path]:
     """
     folder, found = page.resolve().parent, []
     for name, module in [*sys.modules.items()]:
-        file = getattr(module, "__file__", None)
-        if file is None or name.startswith(PREFIX) or name.partition(".")[0] in _OTHERS:
+        path = Path(getattr(module, "__file__", None) or "")
+        # That of `torch.ops` is no path of a file.
+        if name.startswith(PREFIX) or name.partition(".")[0] in _OTHERS or not path.is_absolute():
             continue
-        path = Path(os.path.abspath(file))
         if path.is_relative_to(folder) and not _is_installed(path.relative_to(folder)):
             found.append(path)
             del sys.modules[name]

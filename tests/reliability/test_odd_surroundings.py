@@ -67,7 +67,7 @@ def test_a_file_that_goes_while_runs_are_listed_hides_no_other_run(here, command
     """As `lockstep runs rm` removes them; a link to nowhere is found and has no date, too."""
     store_run(here / "runs" / "a", training())
     (here / "runs" / "b" / "cells").mkdir(parents=True)
-    for name in ("results.json", "cells/gone.json"):
+    for name in ("results.json", "cells/xor-float64-seed0-scratch.json"):
         (here / "runs" / "b" / name).symlink_to("nowhere")
     code, out, _ = command("runs", "--json")
     assert (code, {run["name"] for run in json.loads(out)["runs"]}) == (0, {"a", "b"})

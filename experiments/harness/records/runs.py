@@ -143,7 +143,8 @@ def remove(folder: Path) -> None:
         return path.name == PLAN, path.parent != folder, path.suffix != ".json"
 
     files_of(folder)
-    folder = folder.resolve()  # a name that leads through `cells` would soon lead nowhere
+    if ".." in folder.parts:  # through `cells`, perhaps, which will be gone
+        folder = folder.resolve()
     with hold(folder):
         files = [path for path in files_of(folder) if path != folder / LOCK]
         for path in sorted(files, key=turn):

@@ -17,7 +17,7 @@ holds the folder meanwhile (see `lock`).
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
@@ -76,7 +76,10 @@ class Store:
         a file of somebody's own would be replaced.
         """
         if make:
-            if found := stranger_in(self.folder):
+            found = ""
+            with suppress(OSError):  # of which `_make` tells
+                found = stranger_in(self.folder)
+            if found:
                 problem = f"holds no run, but {found}, which is not a run's"
                 raise RequestError(f"{self.folder}: {problem}; {ELSEWHERE}")
             self._make()

@@ -150,7 +150,7 @@ def test_the_table_of_all_experiments_with_three_seeds_is_whole_at_80_columns():
     ],
 )
 def test_the_command_that_finds_where_two_differ_is_named(values, command, monkeypatch):
-    monkeypatch.setitem(registry._GIVEN, "yours", "my pages/yours.py")
+    monkeypatch.setattr(registry, "_GIVEN", {"yours": "my pages/yours.py"})
     cell = as_record(training(implementation="scratch", experiment="circle")[0])
     pair = {"experiment": "circle", "dtype": "float64", "seed": 0, "pair": ("scratch", "keras")}
     entry = AgreementEntry.model_construct(**pair | {"verdict": "differ"} | values)

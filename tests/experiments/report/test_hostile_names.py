@@ -51,7 +51,7 @@ def hostile_run(name: str, **options):
     """Return cells that bear the name wherever a record has one."""
     cells = [cell("circle", implementation, **options) for implementation in ("scratch", "keras")]
     for i, (record, _) in enumerate(cells):
-        record |= {"experiment": name, "key": f"cell{i}-{record['seed']}"}
+        record |= {"experiment": name, "key": f"cell{i}-float64-seed{record['seed']}-a"}
         record["implementation"] += name
         record["data"] = {"name": name, "source": name, "sha256": name}
         record["spec"] |= {name: name}

@@ -5,6 +5,7 @@ A stand-in takes the place of the training, and notes who was asked.
 
 import threading
 import time
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from hashlib import sha256
 from unittest.mock import Mock, call
@@ -99,8 +100,9 @@ def test_where_a_worker_has_no_room_an_order_is_tried_three_times(client, carrie
     assert ("no process" in said, len(tries)) == (True, 3)
 
 
-def test_where_all_workers_went_at_once_those_that_join_go_on(carried_out):
-    """With the data, too, which only they held."""
+def test_where_all_workers_went_at_once_those_that_join_go_on(carried_out, monkeypatch):
+    """With the data, too, which only they held; a result that went with them is not waited for."""
+    monkeypatch.setattr("experiments.harness.workers.cluster.tasks._SECONDS_TO_ARRIVE", 2)
     options = {"processes": False, "dashboard_address": ":0", "silence_logs": 60}
     done, joined = [], []
 
@@ -219,6 +221,19 @@ def test_what_was_sent_again_counts_once(tasks):
         tasks._receive(task, task.sent)
     assert task.outcome.result() is None
     assert not earlier.result.called
+
+
+def test_what_is_sent_again_while_it_is_fetched_is_not_lost(tasks):
+    task = task_of(tasks)
+    first = task.sent
+
+    def cancelled(timeout):
+        task.sent = Mock()
+        raise CancelledError
+
+    first.result.side_effect = cancelled
+    tasks._receive(task, first)
+    assert not task.outcome.done()
 
 
 def test_data_that_are_damaged_on_their_way_are_not_kept(tmp_path):

@@ -171,7 +171,8 @@ class ClusterTasks:
         except TimeoutError:  # its worker died before it was fetched: it is done again
             sent.add_done_callback(partial(self._receive, task))
         except CancelledError:
-            self._lose(Lost(self._cluster.address))
+            if task.sent is sent:  # and was not sent again meanwhile
+                self._lose(Lost(self._cluster.address))
         except RequestError as refused:
             self._end(task, refused)
         except KilledWorker as killed:
