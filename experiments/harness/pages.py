@@ -15,7 +15,7 @@ from experiments.harness.experiment import PREFIX, Experiment
 from experiments.harness.page_code import named
 from frameworks.errors import RequestError
 
-__all__ = ["imported_late", "load_page"]
+__all__ = ["forget_late_imports", "load_page"]
 
 # What no file beside a page replaces: Python's own modules, the program, and the suite.
 _OTHERS = sys.stdlib_module_names | frozenset(
@@ -66,17 +66,16 @@ def load_page(path: Path) -> Experiment:
     return experiment
 
 
-def imported_late(page: Path) -> list[Path]:
-    """Return the files beside a page that were imported after it was loaded, inside a function.
+def forget_late_imports(page: Path) -> list[Path]:
+    """Take out of `sys.modules` what was imported from beside a page after it was loaded.
 
-    No record knows them. They are taken out of `sys.modules`, where another page would find them.
+    Another page would find it there. Return the files, which no record knows.
     """
     folder, found = page.resolve().parent, []
     for name, module in [*sys.modules.items()]:
-        path = Path(getattr(module, "__file__", None) or "")
-        # That of `torch.ops` is no path of a file.
-        if name.startswith(PREFIX) or name.partition(".")[0] in _OTHERS or not path.is_absolute():
+        if name.startswith(PREFIX) or name.partition(".")[0] in _OTHERS:
             continue
+        path = Path(getattr(module, "__file__", None) or "")  # relative: no file, as of `torch.ops`
         if path.is_relative_to(folder) and not _is_installed(path.relative_to(folder)):
             found.append(path)
             del sys.modules[name]

@@ -53,9 +53,6 @@ def what_could_run(path):
             yield f"{path.name}:{node.value.lineno}: allow_pickle"
         elif isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            written_out = all(isinstance(each, ast.Constant) for each in node.args)  # no data
-            if called == "eval" and node.args and written_out:
-                continue
             if called in CALLS or called.endswith(ENDS):
                 yield f"{path.name}:{node.lineno}: {called}"
         yield from (f"{path.name}:{node.lineno}: import {n}" for n in names if n in MODULES)
@@ -67,8 +64,9 @@ def test_the_source_has_no_call_that_makes_code_of_data(figure):
     found = [each for path in files for each in what_could_run(path)]
     # The compiler of scratch writes the calls that it has noted as lines: names and numbers of its
     # own making. NumPy unpickles nothing unless it is told to; that of its call is tried below.
-    # JUnit's file is written as XML, and none is read.
+    # JUnit's file is written as XML, and none is read. What a signal interrupts evaluates "0".
     known = ["source.py: exec", "source.py: compile", "network.py: np.load", "junit.py: import xml"]
+    known.insert(3, "interruption.py: eval")
     assert [re.sub(r":\d+", "", each) for each in found] == known
     figure(f"{len(files)} files of source, no import and no call that makes code of data")
 

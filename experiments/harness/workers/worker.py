@@ -145,11 +145,11 @@ def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> list[str]:
 
 def _check_source(job: "Job") -> None:
     """Raise RequestError if the code that is loaded here is not what the record says."""
-    from experiments.harness.pages import imported_late
+    from experiments.harness.pages import forget_late_imports
     from experiments.harness.records.environment import source_digest
 
     experiment = job.cell.find()
-    if experiment.is_users and (late := imported_late(experiment.source)):
+    if experiment.is_users and (late := forget_late_imports(experiment.source)):
         raise RequestError(
             f"{experiment.source} imports {late[0].name} inside a function, where no record knows "
             "it; import it at the top of the page"

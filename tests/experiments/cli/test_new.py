@@ -35,7 +35,7 @@ def test_no_file_is_written_over(call):
     assert Path("my_page.py").read_text() == "mine"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="limits file sizes")
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX limits how large a file may grow")
 def test_a_full_disk_is_named_with_the_file_and_leaves_none(call):
     import resource
 

@@ -210,6 +210,33 @@ def test_a_scheduler_that_does_not_answer_is_said_to_and_then_given_up(
         task.outcome.result(0)
 
 
+def test_a_question_that_fails_is_said_once_and_costs_no_sending_again(tasks, monkeypatch):
+    turns = iter([True, True, True, False])
+    monkeypatch.setattr(tasks, "_left", Mock(wait=lambda _: not next(turns)))
+    task_of(tasks)
+    answers = iter([KeyError("worker"), KeyError("worker"), False])
+
+    class Workers:
+        client, addresses = Mock(status="running"), ()
+        looks = iter([(True, []), (False, []), (False, [])])
+
+        def look(self):
+            return next(self.looks)
+
+        @property
+        def deserted(self):
+            answer = next(answers)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    tasks._cluster = Workers()
+    tasks._look_after()
+    assert tasks._send.call_count == 1
+    tasks._progress.remark.assert_called_once()
+    assert "workers that join cannot be looked at" in tasks._progress.remark.call_args[0][0]
+
+
 def test_what_was_sent_again_counts_once(tasks):
     task = task_of(tasks)
     earlier = Mock()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from safetensors.numpy import save
 import experiments
 from datasets import load_circle
 from experiments.harness.cell import Job
+from experiments.harness.pages import forget_late_imports
 from experiments.harness.plan import plan
 from experiments.harness.records.store import Store
 from experiments.harness.request import Request
@@ -194,3 +196,14 @@ def test_what_a_builder_imports_from_beside_its_page_is_refused_and_not_kept(cal
     assert answer.code == 1
     said = "".join(answer.out.split())  # lines end anywhere in a path
     assert said.count("mine.pyimportsbeside.pyinsideafunction") == 2
+
+
+def test_no_module_from_beside_a_page_is_left_for_another(page, monkeypatch):
+    """That of `torch.ops` is called _ops.py, and is no file there."""
+    late, elsewhere = ModuleType("late"), ModuleType("elsewhere")
+    late.__file__, elsewhere.__file__ = str(page.with_name("late.py")), "_ops.py"
+    monkeypatch.setitem(sys.modules, "late", late)
+    monkeypatch.setitem(sys.modules, "elsewhere", elsewhere)
+    monkeypatch.chdir(page.parent)
+    assert forget_late_imports(page) == [page.with_name("late.py")]
+    assert ("late" in sys.modules, "elsewhere" in sys.modules) == (False, True)

@@ -68,6 +68,7 @@ class ClusterTasks:
         self._data: dict[str, distributed.Future] = {}  # the tasks that have them on the cluster
         self._tasks: dict[int, _Task] = {}  # that have not ended
         self._numbers = count()
+        self._told = False  # why workers cannot be looked at
         self._lock = threading.RLock()
         self._left = threading.Event()
 
@@ -239,7 +240,7 @@ class ClusterTasks:
 
         A scheduler that does not answer is waited for as long as a worker that says nothing.
         """
-        deserted, silent_for = False, 0.0
+        deserted, again, silent_for = False, False, 0.0
         while not self._left.wait(_SECONDS_BETWEEN_LOOKS):
             if self._cluster.client.status == "closed":
                 self._lose(Lost(self._cluster.address))
@@ -248,20 +249,30 @@ class ClusterTasks:
                 self._give_up_silent(self._cluster.addresses)
                 silent_for = 0.0
                 first, remarks = self._cluster.look()
+                again |= first  # also where the next question is not answered
                 before, deserted = deserted, self._cluster.deserted
             except Silent as silent:
                 silent_for += _SECONDS_OF_AN_ATTEMPT
                 if self._is_enough(silent_for, silent):
                     return
                 continue
-            except Exception:  # the scheduler has gone: the client notices, too
+            except Exception as failure:  # the scheduler has gone, as a rule: the client notices
+                self._say_of(failure)
                 continue
             for remark in remarks:
                 self._progress.remark(f"left out: {remark}")
             if deserted and not before:
                 self._progress.remark("no worker is left: waiting for one to join")
-            if first:  # the scheduler does not look again at what nobody could do
+            if again:  # the scheduler does not look again at what nobody could do
+                again = False
                 self._send_all_again()
+
+    def _say_of(self, failure: Exception) -> None:
+        """Say once why workers cannot be looked at, where the connection is not the reason."""
+        connection = isinstance(failure, OSError) or self._cluster.client.status != "running"
+        if not connection and not self._told:
+            self._told = True
+            self._progress.remark(f"workers that join cannot be looked at: {said(failure)}")
 
     def _is_enough(self, silent_for: float, silent: Silent) -> bool:
         """Say once that the scheduler does not answer; give it up in the end.
