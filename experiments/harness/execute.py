@@ -7,7 +7,7 @@ from numbers import Integral, Real
 
 from experiments.harness.cell import Cell
 from experiments.harness.plan import Plan
-from experiments.harness.records.models import Head, Results
+from experiments.harness.records.models import AgreementEntry, Head, Results
 from experiments.harness.records.results import build_results
 from experiments.harness.records.store import Store
 from experiments.harness.workers.cluster.admission import Cluster
@@ -15,6 +15,8 @@ from experiments.harness.workers.cluster.tasks import ClusterTasks
 from experiments.harness.workers.local import LocalProcesses
 from experiments.harness.workers.place import Heads, Place, Progress
 from experiments.harness.workers.runner import Runner
+from frameworks.agreement.limits import FLOAT64
+from frameworks.agreement.noise_floor import for_doubts
 from frameworks.agreement.variants import nudges
 from frameworks.errors import RequestError
 from frameworks.files import CannotWrite
@@ -48,6 +50,7 @@ def train(
 
     Where float64 trainings exceed the fixed limits, scratch is trained nudged, too: the noise floor
     tells a training that is chaotic in itself from an implementation that computes something else.
+    Where a pair exceeds the floor, it is judged once more, by the floor of more such trainings.
     A training that finishes no epoch for `timeout` seconds is ended, and has failed. Trained is on
     the cluster, if there is one, or else here, with `jobs` at a time. The caller is `at_work` in
     the run's folder.
@@ -90,7 +93,7 @@ class _Unfinished:
 
     def __init__(self, planned: Plan, missing: Heads, margin: float | None) -> None:
         self._planned, self._margin = planned, margin
-        self._judged: set[str] = set()  # experiments whose judges have been trained, or failed
+        self._judges: set[Cell] = set()  # that have been trained, or failed
         self.missing = dict(missing)
         self.results: dict[str, Results] = {}
 
@@ -104,8 +107,9 @@ class _Unfinished:
         if any(cell.experiment == name for cell in self.missing):
             return {}
         results = build_results(self._planned.store, self._margin, name)
-        judges = {} if name in self._judged else _judges(self._planned, name, results)
-        self._judged.add(name)
+        judges = _judges(self._planned, name, results)
+        judges = {cell: head for cell, head in judges.items() if cell not in self._judges}
+        self._judges |= judges.keys()
         if not judges:
             self.results[name] = results
         self.missing |= judges
@@ -113,19 +117,28 @@ class _Unfinished:
 
 
 def _judges(planned: Plan, experiment: str, results: Results) -> Heads:
-    """Return the nudged trainings by which float64 pairs that differ are still to be judged."""
-    differ = {
-        (entry.label, entry.seed)
-        for entry in results.agreement
-        if (entry.dtype, entry.verdict) == ("float64", "differ") and not entry.inputs_differ
-    }
+    """Return the nudged trainings by which pairs that differ are still to be judged."""
+    counts: dict[tuple[str, int], int] = {}
+    for entry in results.agreement:
+        if entry.verdict == "differ" and not entry.inputs_differ:
+            group = entry.label, entry.seed
+            counts[group] = max(counts.get(group, 0), _how_many(planned.floor, entry))
     found: Heads = {}
     for cell in planned.heads:
-        mine = (cell.experiment, cell.dtype, cell.mode) == (experiment, "float64", "lockstep")
-        differs = mine and (cell.label, cell.seed) in differ
-        if differs and "scratch" in cell.find().blueprint.builders:
-            found |= planned.beside(cell, nudges(planned.floor))
+        mine = (cell.experiment, cell.mode) == (experiment, "lockstep")
+        count = counts.get((cell.label, cell.seed), 0) if mine else 0
+        if count and "scratch" in cell.find().blueprint.builders:
+            found |= planned.beside(cell, nudges(count))
     return {cell: head for cell, head in found.items() if not _is_finished(planned.store, head)}
+
+
+def _how_many(floor: int, entry: AgreementEntry) -> int:
+    """Return the number of nudged trainings that judge a pair that differs."""
+    measured = entry.noise_floor.measured if entry.noise_floor else None
+    if entry.dtype == "float32":
+        return for_doubts(floor) if measured else 0
+    chaotic = measured is not None and measured.at_least(FLOAT64) != FLOAT64
+    return for_doubts(floor) if chaotic else floor
 
 
 def _is_finished(store: Store, head: Head) -> bool:

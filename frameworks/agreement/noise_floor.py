@@ -2,8 +2,10 @@
 
 It is measured, never chosen: scratch is trained several times with every result nudged by up to one
 unit in the last place (`nudge`), and the floor is the largest distance between any two of these
-trainings, or one unit in the last place if that is larger: results that round to neighbouring
-numbers show nothing. Two implementations agree if they are no farther apart than the floor.
+trainings, or `UNITS` in the last place if that is larger: a training of a few steps says nothing of
+how exactly a library computes a function. Two implementations agree if they are no farther apart
+than the floor. The largest of a few distances is itself a matter of chance, so a pair that exceeds
+it is judged again, by three times as many trainings.
 """
 
 from collections.abc import Sequence
@@ -17,10 +19,18 @@ from frameworks.agreement.distances import Outcome, measure
 from frameworks.agreement.limits import Limits
 from frameworks.errors import RequestError
 
-__all__ = ["MOST_TRAININGS", "TRAININGS", "NoiseFloor", "check_floor", "measure_floor"]
+__all__ = [
+    "MOST_TRAININGS",
+    "TRAININGS",
+    "NoiseFloor",
+    "check_floor",
+    "for_doubts",
+    "measure_floor",
+]
 
 TRAININGS = 5  # nudged trainings, by default
 MOST_TRAININGS = 1_000  # whose pairs, half a million, are all measured
+UNITS = 8  # two sides, each off by 3.6 in one function: TensorFlow's sigmoid, in float32
 
 
 def check_floor(count: int) -> None:
@@ -35,9 +45,17 @@ def check_floor(count: int) -> None:
         )
 
 
+def for_doubts(count: int) -> int:
+    """Return how many nudged trainings judge a pair that exceeds the floor of `count`.
+
+    Of 5 alike, and two more, the two are the farthest apart once in 21 times; of 15, once in 136.
+    """
+    return min(3 * count, MOST_TRAININGS)
+
+
 @dataclass(frozen=True)
 class NoiseFloor:
-    """The largest distances between any two nudged trainings, at least one unit for each."""
+    """The largest distances between any two nudged trainings, at least `UNITS` for each."""
 
     loss: float  # of any epoch, relative
     epochs: list[float]  # of each epoch's loss, relative
@@ -88,17 +106,17 @@ class NoiseFloor:
 def measure_floor(trainings: Sequence[Outcome], dtype: str) -> NoiseFloor | None:
     """Measure the floor of nudged trainings of one experiment and seed; None for fewer than two.
 
-    A unit in the last place is 2⁻²³ in float32 and 2⁻⁵² in float64.
+    No distance is below `UNITS` in the last place, of 2⁻²³ in float32 and 2⁻⁵² in float64.
     """
     distances = [measure(a, b) for a, b in combinations(trainings, 2)]
     if not distances:
         return None
-    unit = float(np.finfo(dtype).eps)
+    least = UNITS * float(np.finfo(dtype).eps)
     return NoiseFloor(
-        loss=max(unit, *(distance.loss for distance in distances)),
+        loss=max(least, *(distance.loss for distance in distances)),
         epochs=[*map(max, zip_longest(*(d.epochs for d in distances), fillvalue=np.inf))],
-        weight=max(unit, *(distance.weight for distance in distances)),
-        test_loss=max(unit, *(distance.test_loss for distance in distances)),
+        weight=max(least, *(distance.weight for distance in distances)),
+        test_loss=max(least, *(distance.test_loss for distance in distances)),
         predictions=max(len(distance.mismatches) for distance in distances),
         trainings=len(trainings),
         outputs=max((d.outputs for d in distances if d.outputs is not None), default=None),

@@ -29,6 +29,7 @@ class Floor:
     """Nudged trainings, and the largest distances between any two of them."""
 
     nudged: Sequence[Side]
+    outcomes: Sequence[Outcome]
     steps: int | None  # per training; None: all
     noise: NoiseFloor
 
@@ -62,18 +63,23 @@ class Floor:
         return measure(control, its) if explains(control, plain, its, others, self.limits) else None
 
 
-def floor_of(side: Side, count: int, steps: int | None, report: Advance) -> Floor | None:
-    """Measure the floor of `count` nudged trainings; None for fewer than 2, or without scratch."""
+def floor_of(
+    side: Side, count: int, steps: int | None, report: Advance, known: Sequence[Outcome] = ()
+) -> Floor | None:
+    """Measure the floor of `count` nudged trainings; None for fewer than 2, or without scratch.
+
+    `known` are the first of these trainings, if they are there.
+    """
     if count < 2 or "scratch" not in side.blueprint.builders:
         return None
     sides = [_in_mode(side, mode) for mode in nudges(count)]
-    outcomes = []
-    for number, each in enumerate(sides, 1):
+    outcomes = [*known]
+    for number, each in enumerate(sides[len(known) :], len(known) + 1):
         report("noise floor: nudged training", number, count)
         outcomes.append(_train(each, steps))
     noise = measure_floor(outcomes, side.dtype)
     assert noise is not None
-    return Floor(sides, steps, noise)
+    return Floor(sides, outcomes, steps, noise)
 
 
 class NudgedSteps:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from frameworks.agreement.limits import FLOAT64
-from frameworks.agreement.noise_floor import TRAININGS
+from frameworks.agreement.noise_floor import TRAININGS, for_doubts
 from frameworks.agreement.verdict import NOT_FINITE, judge
 from frameworks.console import Advance
 from frameworks.diverge.differences import Difference, not_identical
@@ -132,16 +132,17 @@ def _whole_training(done: Walk, a: First, b: First, report: Advance, count: int)
     """Walk the levels of the whole training: trajectory and result."""
     names = names_of(a)
     if done.a.dtype == "float32":
-        done.floor = floor_of(done.a, count, done.steps, report)
-        if done.floor is not None and not done.floor.noise.finite:
-            done.notes.append(f"{NOT_FINITE}; whole trainings are not judged")
-            done.floor = None
+        done.floor = _judging(done, floor_of(done.a, count, done.steps, report))
     trained = _train(done, names, report)
     if trained.parted and done.a.dtype == "float64":
         per_epoch = -(-len(a.opened.batch.X) // done.a.batch_size)
         done.floor = _beyond_fixed_limits(done, trained, per_epoch, count, report)
         if done.floor is not None:
             trained = _train(done, names, report)
+    if trained.parted and done.floor is not None:
+        again = floor_of(done.a, for_doubts(count), done.steps, report, done.floor.outcomes)
+        done.floor = _judging(done, again)
+        trained = _train(done, names, report)
     seen = Evidence("trajectory", _compared(trained.epochs), a, b, floor=done.floor)
     if trained.results is not None:
         done.keep(seen)
@@ -151,6 +152,15 @@ def _whole_training(done: Walk, a: First, b: First, report: Advance, count: int)
     if trained.parted and (trained.results is None or seen.found.where.endswith("at the end")):
         seen = _with_step(done, seen, trained, report)
     done.keep(seen)
+
+
+def _judging(done: Walk, floor: Floor | None) -> Floor | None:
+    """Return a floor if it can judge; else add a note why not."""
+    if floor is None or floor.noise.finite:
+        return floor
+    rest = "the fixed limits hold" if floor.fixed else "whole trainings are not judged"
+    done.notes.append(f"{NOT_FINITE}; {rest}")
+    return None
 
 
 def _in_order(a: First, found: list[Difference]) -> list[Difference]:
@@ -204,7 +214,7 @@ def _beyond_fixed_limits(
         why = "was requested" if count < 2 else "can be measured without a build_scratch"
         done.notes.append(f"no noise floor {why}: this may be a fault or amplified rounding")
     elif not floor.noise.finite:
-        done.notes.append(f"{NOT_FINITE}; the fixed limits hold")
+        return _judging(done, floor)
     elif floor.limits == floor.fixed:
         done.notes.append(
             f"this is not rounding: {count} trainings of scratch, nudged in the last place, "

@@ -4,9 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from math import inf
 from pathlib import Path
-from typing import Any
 
 from experiments.harness.compare.baseline import AGAIN, is_baseline, read_baseline
 from experiments.harness.compare.schema import PairName, TrainingName
@@ -67,11 +65,7 @@ class StoredRun:
         """Return the noise floor that the run measured for a training, or None."""
         which = record.experiment, record.dtype, record.label, record.seed
         entry = self._floors.get(which) if record.mode == "lockstep" else None
-        if entry is None:
-            return None
-        known: dict[str, Any] = {k: inf if v is None else v for k, v in entry}
-        known["epochs"] = [inf if v is None else v for v in known["epochs"]]
-        return NoiseFloor(**known | {"outputs": entry.outputs})
+        return entry.measured if entry else None
 
     @cached_property
     def _floors(self) -> dict[tuple[str, str, str, int], FloorEntry]:

@@ -64,6 +64,14 @@ def test_a_chaotic_training_is_judged_by_its_noise_floor(call, entry, tanh_circl
     assert again == files  # what it was judged by is kept, too
 
 
+def test_a_fault_in_chaos_is_judged_again_by_more_trainings(call, entry, tanh_circle, tmp_path):
+    page, mark, end = tanh_circle.read_text().rpartition("EXPERIMENT = ")
+    tanh_circle.write_text(f"{page}{FAULT}\n\n{mark}{end}")
+    answer = call("run", tanh_circle, *OPTIONS, "--floor", "2", "--out", tmp_path / "run")
+    assert (answer.code, entry()["verdict"]) == (1, "differ")
+    assert entry()["noise_floor"]["trainings"] == 6
+
+
 def test_without_a_floor_it_differs_at_the_fixed_limit(call, entry, tanh_circle, tmp_path):
     answer = call("run", tanh_circle, *OPTIONS, "--floor", "0", "--out", tmp_path / "run")
     assert (answer.code, entry()["verdict"], entry()["noise_floor"]) == (1, "differ", None)

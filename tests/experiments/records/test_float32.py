@@ -105,6 +105,18 @@ def build_pytorch(spec=SPEC, good=build_pytorch):
     answer = call("run", "xor", "--dtype", "float32", *options)
     assert answer.code == 1
     assert "✗ xor, scratch and pytorch, seed 0: epoch " in answer.out
+    (entry,) = json.loads((tmp_path / "run" / "results.json").read_text())["agreement"]
+    assert entry["noise_floor"]["trainings"] == 15  # of which the last ten judged it again
+    assert call("run", "xor", "--dtype", "float32", *options).code == 1
+    assert len([*(tmp_path / "run" / "cells").glob("*nudged-*.json")]) == 15
+
+
+def test_a_gan_of_few_rows_agrees(call, tmp_path):
+    """Its floor is that of few roundings; Keras computes what is in its loss less exactly."""
+    options = ("--limit", "100", "--epochs", "20", "--seeds", "2", "--with", "scratch,keras")
+    answer = call("run", "gan", "--dtype", "float32", *options, "--out", tmp_path / "run")
+    assert answer.code == 0, answer.out
+    assert "2 of 2 pairs agree" in answer.out
 
 
 def test_without_a_floor_the_command_does_not_judge(call, tmp_path):

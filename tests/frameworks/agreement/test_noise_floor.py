@@ -7,7 +7,7 @@ import pytest
 
 from frameworks.agreement.distances import Outcome
 from frameworks.agreement.limits import FLOAT64, Limits
-from frameworks.agreement.noise_floor import NoiseFloor, check_floor, measure_floor
+from frameworks.agreement.noise_floor import NoiseFloor, check_floor, for_doubts, measure_floor
 from frameworks.agreement.verdict import NOT_FINITE, judge
 from frameworks.errors import RequestError
 
@@ -28,9 +28,13 @@ def test_the_floor_is_the_largest_distance_of_any_two():
 
 
 @pytest.mark.parametrize(("dtype", "unit"), [("float32", 2.0**-23), ("float64", 2.0**-52)])
-def test_the_floor_is_at_least_one_unit_in_the_last_place(dtype, unit):
+def test_the_floor_is_at_least_eight_units_in_the_last_place(dtype, unit):
     floor = measure_floor(nudged(1.0, 1.0), dtype)
-    assert (floor.loss, floor.weight, floor.test_loss) == (unit, unit, unit)
+    assert (floor.loss, floor.weight, floor.test_loss) == (8 * unit, 8 * unit, 8 * unit)
+
+
+def test_a_doubt_is_judged_by_three_times_as_many_up_to_a_thousand():
+    assert [for_doubts(count) for count in (0, 2, 5, 400)] == [0, 6, 15, 1_000]
 
 
 def test_fewer_than_two_trainings_have_no_floor():

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from experiments import churn
-from frameworks.agreement.distances import Outcome
 from frameworks.agreement.limits import FLOAT64
 from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
 from frameworks.agreement.variants import nudges
@@ -56,10 +55,19 @@ def test_the_floor_is_that_of_lockstep_run(dtype):
     assert found.noise == measure_floor(outcomes, dtype)
 
 
-def test_the_floor_is_never_below_one_unit_in_the_last_place():
-    same = Outcome([1.0], {"weights.0": np.ones(1)}, 1.0, np.zeros(1))
-    noise = measure_floor([same, same], "float32")
-    assert (noise.loss, noise.weight, noise.test_loss, noise.predictions) == (*[2.0**-23] * 3, 0)
+def test_what_exceeds_the_floor_is_held_against_more_nudged_trainings(monkeypatch):
+    """At first against trainings that by chance end alike."""
+    measured = []
+
+    def lucky_at_first(trainings, dtype):
+        measured.append(len(trainings))
+        return measure_floor(trainings[:1] * 2 if len(measured) == 1 else trainings, dtype)
+
+    monkeypatch.setattr("frameworks.diverge.floor.measure_floor", lucky_at_first)
+    found = walk(*sides("xor", "scratch,pytorch", dtype="float32", epochs=500), floor=2)
+    assert measured == [2, 6]
+    assert levels(found) == dict.fromkeys(LEVELS, "same")
+    assert found.floor.noise.loss > 2.0**-20
 
 
 def test_a_fault_that_one_step_hides_parts_in_the_trajectory_at_a_step():
@@ -155,7 +163,7 @@ def test_what_is_no_chaos_is_held_to_the_fixed_limits():
 
 def floor(dtype, epochs, loss):
     side = sides("churn", "scratch,pytorch", dtype=dtype)[0]
-    return Floor([side], None, NoiseFloor(loss, epochs, 1e-15, 1e-15, 0, 5))
+    return Floor([side], [], None, NoiseFloor(loss, epochs, 1e-15, 1e-15, 0, 5))
 
 
 def test_an_epoch_of_float64_is_held_to_16_times_the_floor_so_far_but_no_more_than_all():

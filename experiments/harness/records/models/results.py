@@ -1,7 +1,8 @@
 """What results.json holds: the records, and what was found by comparing them."""
 
+from math import inf
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -22,6 +23,7 @@ from experiments.harness.records.models.fields import (
 from experiments.harness.records.models.head import DataId, Environment
 from experiments.harness.records.models.record import Record, altered
 from experiments.harness.records.reading import SCHEMA, read
+from frameworks.agreement.noise_floor import NoiseFloor
 from frameworks.errors import RequestError
 from frameworks.spec_values import label_of
 
@@ -36,6 +38,13 @@ class FloorEntry(Model):
     predictions: Whole
     trainings: Whole = 0
     outputs: Finite = None  # null: not kept, or infinite
+
+    @property
+    def measured(self) -> NoiseFloor:
+        """The floor itself; what is null was infinite."""
+        known: dict[str, Any] = {k: inf if v is None else v for k, v in self}
+        known["epochs"] = [inf if v is None else v for v in self.epochs]
+        return NoiseFloor(**known | {"outputs": self.outputs})
 
 
 class AgreementEntry(Model):
