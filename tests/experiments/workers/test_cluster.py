@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datasets import load_circle, load_diabetes, load_digits
 from experiments import run as run_in_python
 from experiments.harness.records.store import Store
 from experiments.harness.request import Request
@@ -18,6 +17,7 @@ from experiments.harness.workers.cluster.admission import Cluster
 from experiments.harness.workers.cluster.on_worker import Traits, traits
 from experiments.harness.workers.cluster.packed_data import pack, unpack
 from experiments.harness.workers.cluster.tasks import ClusterTasks
+from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks.errors import RequestError
 
 from ...reliability.timings import contents, different
@@ -206,9 +206,9 @@ def test_a_worker_that_goes_while_it_is_asked_is_not_left_out_but_gone(client, m
     assert joined._refused == {}
 
 
-@pytest.mark.parametrize("load", [load_circle, load_diabetes, load_digits])
-def test_packed_data_are_the_same_data(load):
-    data = load()
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_packed_data_are_the_same_data(name):
+    data = find_experiment(name).load_data("stand-in", None)
     again = unpack(pack(data))
     assert pack(again) == pack(data)
     for name in ("X_train", "y_train", "X_test", "y_test"):

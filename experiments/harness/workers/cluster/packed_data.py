@@ -5,16 +5,16 @@ import zlib
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from safetensors.numpy import load, save
 
-from datasets import Classes, Dataset, Inputs, Quantity, Targets
+from datasets import Dataset, Inputs, Targets
 
 __all__ = ["pack", "read_packed", "unpack"]
 
-_KINDS: dict[str, Any] = {kind.__name__: kind for kind in (Classes, Inputs, Quantity)}
+_KINDS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Targets)}
 _TEXTS = ("name", "source", "sha256", "canonical", "origin", "note", "feature_names")
 _ARRAYS = ("X_train", "y_train", "X_test", "y_test")
 _LEVEL = 1  # of compression: MNIST's pixels shrink to a fourteenth, and the rest would take longer
@@ -48,8 +48,12 @@ def unpack(content: bytes) -> Dataset:
 
 
 def _targets(kind: str, values: dict[str, Any]) -> Targets:
-    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return _KINDS[kind](**(values | lists))
+    return _KINDS[kind](**{name: _with_tuples(value) for name, value in values.items()})
+
+
+def _with_tuples(value: Any) -> Any:
+    """Return tuples for the lists that JSON has made of them, in each other too."""
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
 
 
 @lru_cache(maxsize=1)  # the next seed wants the same
