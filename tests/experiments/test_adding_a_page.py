@@ -240,6 +240,24 @@ def test_a_helper_is_executed_as_it_is_and_not_as_bytecode_has_it(tmp_path):
     assert find_experiment(str(page)).spec.learning_rate == 0.75
 
 
+def test_a_helper_that_is_executed_by_its_path_is_the_pages_own_too(tmp_path):
+    """As the documentation of importlib has it."""
+    page = write_page(tmp_path / "a", "numbers_of_mine", 0.5)
+    by_path = """
+import importlib.util
+
+found = importlib.util.spec_from_file_location("named_by_me", f"{__file__[:-4]}numbers_of_mine.py")
+sys.modules["named_by_me"] = module = importlib.util.module_from_spec(found)
+found.loader.exec_module(module)
+RATE = module.RATE
+"""
+    imported = "from numbers_of_mine import RATE\n"
+    assert imported in page.read_text()
+    page.write_text(page.read_text().replace(imported, f"import sys\n{by_path}"))
+    assert list(find_experiment(str(page)).beside.values()) == [b"RATE = 0.5\n"]
+    assert "named_by_me" not in sys.modules
+
+
 def test_a_package_comes_before_a_folder_of_its_name(tmp_path):
     """As everywhere in Python: it may hold the package's data."""
     page = write_page(tmp_path / "a", "numbers_of_mine", 0.5)
