@@ -240,6 +240,18 @@ def test_a_helper_is_executed_as_it_is_and_not_as_bytecode_has_it(tmp_path):
     assert find_experiment(str(page)).spec.learning_rate == 0.75
 
 
+def test_no_page_finds_what_another_has_put_on_the_search_path(tmp_path):
+    """A package of another folder would be found before its own folder of that name."""
+    page = write_page(tmp_path / "a", "numbers_of_mine", 0.5)
+    first = f"import sys\nsys.path[:0] = [{str(tmp_path / 'a')!r}, {str(tmp_path)!r}]\n"
+    page.write_text(page.read_text().replace("from numbers_of", f"{first}from numbers_of"))
+    places = [*sys.path]
+    find_experiment(str(page))
+    added = [place for place in sys.path if place not in places]
+    sys.path[:] = places
+    assert added == [str(tmp_path)]  # what lies elsewhere may be imported later
+
+
 def test_a_helper_that_is_executed_by_its_path_is_the_pages_own_too(tmp_path):
     """As the documentation of importlib has it."""
     page = write_page(tmp_path / "a", "numbers_of_mine", 0.5)
