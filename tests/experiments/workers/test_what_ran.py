@@ -183,8 +183,10 @@ def test_every_array_is_digested(call, tmp_path):
             store.arrays_of(record)
 
 
-@pytest.mark.parametrize("place", ["", "import sys\n\n    sys.path.insert(0, {!r})\n    "])
-@pytest.mark.parametrize("top", ["", "import beside\n"])
+@pytest.mark.parametrize(
+    ("place", "top"),
+    [("", "import beside\n"), ("import sys\n\n    sys.path.insert(0, {!r})\n    ", "")],
+)
 def test_what_a_builder_imports_from_beside_its_page_is_refused_and_not_kept(
     call, page, tmp_path, place, top
 ):
