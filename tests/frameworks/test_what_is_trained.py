@@ -12,11 +12,14 @@ from torch.nn.utils import prune, spectral_norm, weight_norm
 
 import frameworks
 from frameworks import Parts, Spec
+from frameworks.callbacks import EarlyStopping
+from scratch import KerasEarlyStopping
 
 from .cases import table
 
 SPEC = Spec(inputs=3, outputs=1)
 X, Y = table(n=60)
+OTHERS = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30) % 2  # nothing to learn
 
 
 def weights(spec, rng):
@@ -109,3 +112,62 @@ def test_a_weight_that_is_computed_from_frozen_ones_is_refused():
 
     with pytest.raises(TypeError, match=r"^build: the weight of shape \(3, 3\) is computed from"):
         of_pytorch(first).fit(X, Y)
+
+
+class Centred(nn.Module):
+    """Subtracts a running mean of the rows; a buffer keeps it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(3))
+
+    def forward(self, x):
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * x.detach().mean(0)
+        return x - self.mean
+
+
+class CentredInKeras(keras.Layer):
+    """The same; a weight that is not trained keeps it."""
+
+    def build(self, shape):
+        self.mean = self.add_weight(shape=(3,), initializer="zeros", trainable=False)
+
+    def call(self, x, training=False):
+        if training:
+            self.mean.assign(0.9 * self.mean + 0.1 * keras.ops.mean(x, 0))
+        return x - self.mean
+
+
+class NormalizedInKeras(keras.Layer):
+    """A layer of one's own that holds one of Keras' with moving statistics."""
+
+    def build(self, shape):
+        self.inner = keras.layers.BatchNormalization(center=False, scale=False)
+        self.inner.build(shape)
+
+    def call(self, x, training=False):
+        return self.inner(x, training=training)
+
+
+def instances():
+    normalization = nn.InstanceNorm1d(1, track_running_stats=True)
+    return nn.Sequential(nn.Unflatten(1, (1, 3)), normalization, nn.Flatten(), nn.Linear(3, 1))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: of_pytorch(instances),
+        lambda: of_pytorch(lambda: nn.Sequential(Centred(), nn.Linear(3, 1))),
+        lambda: of_keras(lambda: keras.Sequential([CentredInKeras(), keras.layers.Dense(1)])),
+        lambda: of_keras(lambda: keras.Sequential([NormalizedInKeras(), keras.layers.Dense(1)])),
+    ],
+    ids=["InstanceNorm1d", "buffer", "weight that is not trained", "layer within"],
+)
+def test_early_stopping_restores_what_layers_keep_beside_weights_and_states(make):
+    estimator = make().set_params(callbacks=[EarlyStopping(rule=KerasEarlyStopping(patience=3))])
+    estimator.fit(X + [0, 5, 0], Y, validation_data=OTHERS)
+    losses = [epoch["val_loss"] for epoch in estimator.history_]
+    assert np.argmin(losses) < len(losses) - 1
+    assert estimator.evaluate(*OTHERS)["loss"] == min(losses)  # the same rows, weights and states
