@@ -172,13 +172,13 @@ def test_a_page_without_scratch_is_compared_with_its_first_implementation(call, 
 
 
 def test_other_work_is_refused_on_a_page_without_scratch(call, without_scratch):
-    text = without_scratch.read_text()
+    text = without_scratch.read_text().replace(NO_SCRATCH, "builders=(build_python, build_pytorch)")
     without_scratch.write_text(text.replace("lr=spec.learning_rate", "lr=spec.learning_rate / 2"))
-    options = ("--steps", "4", "--rounds", "1", "--with", "keras,pytorch")
+    options = ("--steps", "4", "--rounds", "1", "--with", "python,pytorch")
     answer = call("bench", without_scratch, *options)
     assert answer.code == 2
-    assert "my_circle, pytorch: other work was timed: a mean training loss of " in answer.err
-    assert "where keras has " in answer.err
+    assert "my_circle, python: other work was timed: a mean training loss of " in answer.err
+    assert "where pytorch has " in answer.err
 
 
 def test_what_an_experiment_does_not_have_is_named(call, without_scratch):
