@@ -9,18 +9,20 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from sysconfig import get_path
 from types import CodeType, ModuleType
 
 from experiments.harness.experiment import PREFIX, Experiment
 from experiments.harness.page_code import named
 from frameworks.errors import RequestError
 
-__all__ = ["forget_late_imports", "lies_beside", "load_page"]
+__all__ = ["forget_late_imports", "imports_late", "load_page"]
 
 # What no file beside a page replaces: Python's own modules, the program, and the suite.
 _OTHERS = sys.stdlib_module_names | frozenset(
     "__main__ datasets experiments frameworks lockstep scratch".split()
 )
+_STDLIB = get_path("stdlib")
 
 
 class _Loader(SourceFileLoader):
@@ -53,6 +55,7 @@ def load_page(path: Path) -> Experiment:
     with named(f"{path} cannot be loaded", path), beside.importable():
         spec.loader.exec_module(module)
     module.__dict__["lockstep_beside"] = beside.texts
+    _LATE.watch(path.resolve(), beside)
     module.__file__, sys.modules[name] = file, module  # also where the page has removed them
     experiment = getattr(module, "EXPERIMENT", None)
     if not isinstance(experiment, Experiment):
@@ -69,17 +72,21 @@ def load_page(path: Path) -> Experiment:
 def forget_late_imports(page: Path) -> list[Path]:
     """Take out of `sys.modules` what was imported from beside a page after it was loaded.
 
-    Another page would find it there. Return the files, which no record knows.
+    Another page would find it there. Return the files, which no record knows, and those whose
+    import was refused.
     """
     found = [*_modules_in(page.resolve().parent)]
     for name, _ in found:
         del sys.modules[name]
-    return [path for _, path in found]
+    return [path for _, path in found] + _LATE.refused.pop(page.resolve(), [])
 
 
-def lies_beside(name: str, page: Path) -> bool:
-    """Return whether a page would find a module of this name in its folder as it is loaded."""
-    return _Beside(page.resolve().parent).has(name)
+def imports_late(page: Path, name: str) -> str:
+    """Return the sentence on a module beside a page that is imported when it has been loaded."""
+    return (
+        f"{page} imports {name} inside a function, where no record knows it; import it at the top "
+        "of the page, and there alone"
+    )
 
 
 def _modules_in(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -88,7 +95,7 @@ def _modules_in(folder: Path) -> Iterator[tuple[str, Path]]:
         if name.startswith(PREFIX) or name.partition(".")[0] in _OTHERS:
             continue
         path = Path(getattr(module, "__file__", None) or "")  # relative: no file, as of `torch.ops`
-        if path.is_relative_to(folder) and not _is_installed(path.relative_to(folder)):
+        if _is_in(path, folder):
             yield name, path
 
 
@@ -110,7 +117,7 @@ class _Beside(MetaPathFinder):
         """Let a page import modules of its folder, and leave the program's modules as they were."""
         invalidate_caches()
         tops = {name.partition(".")[0] for name in sys.modules}
-        own = {top for top in tops if self._search(top)}
+        own = {top for top in tops if self.find(top)}
         names = [name for name in sys.modules if name.partition(".")[0] in own]
         aside = {name: sys.modules.pop(name) for name in names}
         before, places = {*sys.modules}, [*sys.path]
@@ -138,7 +145,7 @@ class _Beside(MetaPathFinder):
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return how to load a module of the folder; None if it is none."""
-        spec = self._search(name, path)
+        spec = self.find(name, path)
         if spec is None:
             return None
         self._names.add(name)
@@ -150,12 +157,8 @@ class _Beside(MetaPathFinder):
             self.texts[Path(str(spec.origin))] = Path(str(spec.origin)).read_bytes()
         return spec
 
-    def has(self, name: str) -> bool:
-        """Return whether a module of this name is imported from the folder."""
-        return self._search(name.partition(".")[0]) is not None
-
-    def _search(self, name: str, path: Sequence[str] | None = None) -> ModuleSpec | None:
-        """Find a module of the folder; `path` is that of its package, None at the top."""
+    def find(self, name: str, path: Sequence[str] | None = None) -> ModuleSpec | None:
+        """Return where a module of the folder is; `path` is its package's, None at the top."""
         if name.partition(".")[0] in _OTHERS:
             return None
         if path is not None:
@@ -170,12 +173,7 @@ class _Beside(MetaPathFinder):
     def _inside(self, places: Iterable[str]) -> list[str]:
         """Return those places that are the folder or in it, but for an environment's packages."""
         paths = {place: Path(os.path.abspath(place)) for place in places if isinstance(place, str)}
-        return [
-            place
-            for place, path in paths.items()
-            if path.is_relative_to(self._folder)
-            and not _is_installed(path.relative_to(self._folder))
-        ]
+        return [place for place, path in paths.items() if _is_in(path, self._folder)]
 
 
 def _comes_first(other: ModuleSpec, spec: ModuleSpec) -> bool:
@@ -184,6 +182,56 @@ def _comes_first(other: ModuleSpec, spec: ModuleSpec) -> bool:
         return True
     places = other.submodule_search_locations or [str(other.origin)]
     return any(_is_installed(Path(place)) for place in places)
+
+
+class _Late(MetaPathFinder):
+    """Refuses what a page's functions import from its folder, which is no place to look any more.
+
+    The error is no ImportError: a page that has something else for that case would train it.
+    """
+
+    def __init__(self) -> None:
+        self.refused: dict[Path, list[Path]] = {}  # of each page, as its code may catch anything
+        self._pages: dict[Path, _Beside] = {}
+
+    def watch(self, page: Path, beside: _Beside) -> None:
+        """Refuse late imports of a page that has been loaded."""
+        self._pages[page] = beside
+        if self not in sys.meta_path:
+            sys.meta_path.append(self)  # what is found in another place is none
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> None:
+        """Raise RequestError if code of a page, or of a file beside it, imports what lies there."""
+        importer = _importer()
+        for page, beside in self._pages.items():
+            if importer == page or importer in beside.texts:
+                spec = beside.find(name, path)
+                if spec is not None:
+                    self.refused.setdefault(page, []).append(Path(spec.origin or name))
+                    raise RequestError(imports_late(page, name))
+
+
+_LATE = _Late()
+
+
+def _importer() -> Path:
+    """Return the file whose code imports something just now."""
+    frame = sys._getframe(2)
+    while frame.f_back and "importlib" in frame.f_code.co_filename:
+        frame = frame.f_back
+    return Path(frame.f_code.co_filename)
+
+
+def _is_in(path: Path, folder: Path) -> bool:
+    """Return whether something lies in a page's folder, or below it, and is not installed there.
+
+    A page may lie above Python itself, as in a home folder.
+    """
+    if not path.is_relative_to(folder):
+        return False
+    return not (_is_installed(path.relative_to(folder)) or path.is_relative_to(_STDLIB))
 
 
 def _is_installed(path: Path) -> bool:

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -19,6 +20,7 @@ from experiments.harness import interruption
 __all__ = ["how_it_ended", "supervised"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_GRACE = 3.0  # seconds for what ends with Python
 
 
 def supervised(command: Callable[[], int], page: str) -> int:
@@ -45,7 +47,18 @@ def supervised(command: Callable[[], int], page: str) -> int:
         threading.Thread(target=_end_with_parent, args=(inside,), daemon=True).start()
     code = command()
     inside.send(bytes([code]))
+    with suppress(RuntimeError):
+        threading.Thread(target=_end_before_long, args=(code,), daemon=True).start()
     return code
+
+
+def _end_before_long(code: int) -> None:
+    """End this process, though threads that the page has started would go on."""
+    time.sleep(_GRACE)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # nobody may read it any more, or the page has closed it
+            stream.flush()
+    os._exit(code)
 
 
 def _end_with_parent(inside: socket.socket) -> None:

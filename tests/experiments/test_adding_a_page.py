@@ -11,7 +11,9 @@ from types import ModuleType
 import pytest
 
 import experiments
+from experiments.harness.pages import forget_late_imports
 from experiments.registry import find_experiment
+from frameworks.errors import RequestError
 
 from .command import lockstep
 
@@ -241,6 +243,39 @@ def test_a_helper_is_executed_as_it_is_and_not_as_bytecode_has_it(tmp_path):
     assert find_experiment(str(page)).spec.learning_rate == 0.75
 
 
+@pytest.mark.parametrize("imported", ["import numbers_of_mine", "from numbers_of_mine import RATE"])
+def test_a_function_that_imports_a_helper_is_refused_whatever_it_would_do_without(
+    tmp_path, imported
+):
+    """What it has instead of an optional helper would be trained, though the helper is there."""
+    page = write_page(tmp_path / "a", "numbers_of_mine", 0.5)
+    caught = "\n    try:\n        {}\n    except {}:\n        return None\n"
+    for error in ("ImportError", "Exception"):
+        function = f"def late_{error}():" + caught.format(imported, error)
+        page.write_text(function + page.read_text())
+    module = find_experiment(str(page)).module
+    with pytest.raises(RequestError, match="a.py imports numbers_of_mine inside a function"):
+        module.late_ImportError()
+    assert forget_late_imports(page) == [page.with_name("numbers_of_mine.py")]
+    assert module.late_Exception() is None
+    assert forget_late_imports(page) == [page.with_name("numbers_of_mine.py")]
+    with pytest.raises(ModuleNotFoundError):  # another page may have one
+        import numbers_of_mine  # noqa: F401
+    assert forget_late_imports(page) == []
+
+
+def test_python_itself_may_lie_below_a_page(tmp_path, monkeypatch):
+    """As in a home folder; its modules are imported at any time."""
+    page = write_page(tmp_path, "numbers_of_mine", 0.5)
+    monkeypatch.setattr("experiments.harness.pages._STDLIB", str(tmp_path / "lib"))
+    below, beside = ModuleType("below"), ModuleType("beside")
+    below.__file__, beside.__file__ = str(tmp_path / "lib/below.py"), str(tmp_path / "beside.py")
+    for module in (below, beside):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert forget_late_imports(page) == [tmp_path / "beside.py"]
+    assert "below" in sys.modules
+
+
 def test_no_page_finds_what_another_has_put_on_the_search_path(tmp_path):
     """A package of another folder would be found before its own folder of that name."""
     page = write_page(tmp_path / "a", "numbers_of_mine", 0.5)
@@ -292,6 +327,16 @@ def test_a_page_may_import_what_lies_beside_it_and_its_text_is_part_of_the_run(c
     (tmp_path / "a" / "mine" / "numbers_.py").write_text("RATE = 0.5  # the same\n")
     again = lockstep(*command, cwd=tmp_path)
     assert (again.code, "other source code" in again.err) == (2, True)
+
+
+@pytest.mark.timeout(60)  # only who waits for the thread takes that long
+def test_a_thread_that_a_page_leaves_running_does_not_keep_the_command_from_ending(page, tmp_path):
+    """As a prefetcher or a logger does; Python itself waits for it."""
+    leaves = "import threading\nthreading.Thread(target=threading.Event().wait).start()\n"
+    page.write_text(page.read_text().replace("import numpy", f"{leaves}import numpy", 1))
+    options = ("--with", "scratch", "--epochs", "1", "--out", "run")
+    answer = lockstep("run", str(page), *options, cwd=tmp_path)
+    assert (answer.code, "1 of 1 training finished" in answer.out) == (0, True), answer.err
 
 
 def test_the_numbers_of_a_page_may_be_nested(call, page, tmp_path):
