@@ -17,6 +17,9 @@ from frameworks.pytorch.twins import Twins
 __all__ = ["copy_training", "left_in_evaluation", "modules_in", "unwrapped"]
 
 
+_OF_OPTIMIZERS = ("param_groups", "state_dict", "load_state_dict", "register_step_pre_hook")
+
+
 def unwrapped(model: nn.Module) -> nn.Module:
     """Return the module inside of `torch.compile` or `DataParallel`."""
     inner = getattr(model, "_orig_mod", None) or (
@@ -97,12 +100,23 @@ def _require(training: Training) -> None:
     if not isinstance(training.optimizer, torch.optim.Optimizer) and training.step is None:
         kind = type(training.optimizer).__name__
         raise RequestError(f"the optimizer of a PyTorch model is a torch.optim one, not {kind}")
+    lacking = [name for name in _OF_OPTIMIZERS if not hasattr(training.optimizer, name)]
+    if lacking:
+        kind = type(training.optimizer).__name__
+        raise RequestError(
+            f"the optimizer {kind} has no {lacking[0]}: derive it from torch.optim.Optimizer"
+        )
     known = {id(p) for p in model.parameters()}
     held = [p for group in training.optimizer.param_groups for p in group["params"]]
     if held and not any(id(p) in known for p in held):
         raise RequestError(
             "the PyTorch optimizer holds none of the model's parameters: make it with "
             "model.parameters(), of the very model that is compared"
+        )
+    if not all("lr" in group for group in training.optimizer.param_groups):
+        kind = type(training.optimizer).__name__
+        raise RequestError(
+            f"the optimizer {kind} has a group without a learning rate: give it one, named 'lr'"
         )
     if training.scheduler is not None and not callable(getattr(training.scheduler, "step", None)):
         kind = type(training.scheduler).__name__
