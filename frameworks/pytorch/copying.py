@@ -11,6 +11,7 @@ from frameworks.errors import RequestError
 from frameworks.live.model import Training
 from frameworks.live.originals import refuse_originals_within
 from frameworks.live.own_steps import with_own_state
+from frameworks.pytorch.clones import Clones
 from frameworks.pytorch.restoring import with_own_variables
 from frameworks.pytorch.twins import Twins
 
@@ -44,8 +45,8 @@ def left_in_evaluation(model: nn.Module) -> tuple[list[nn.Module], list[str]]:
     return [each for _, each in left], notes
 
 
-def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, list[str]]:
-    """Return a copy on the CPU, in a dtype, and notes of what works otherwise in the copy.
+def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, Clones, list[str]]:
+    """Return a copy on the CPU, in a dtype, clones in it, and notes of what works otherwise there.
 
     RequestError where something is missing or cannot be copied.
     """
@@ -74,9 +75,11 @@ def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, lis
     notes += _narrower(model, dtype)
     if getattr(scheduler, "optimizer", optimizer) is not optimizer:
         notes.append("the scheduler is of another optimizer, whose learning rate it changes")
-    return replace(
+    clones = Clones(module, optimizer, twins.copied())
+    copied = replace(
         training, model=module, loss=loss, optimizer=optimizer, scheduler=scheduler, step=step
-    ), notes
+    )
+    return copied, clones, notes
 
 
 def _require(training: Training) -> None:
