@@ -42,10 +42,10 @@ class _Function(Callback):
 class EarlyStopping(Callback):
     """Stop by a rule when a figure of the record stops falling, and restore the best epoch.
 
-    Weights and layer states become those of the epoch with the lowest figure; the optimizer's state
-    remains that of the last. `monitor`: a name in the records of `history_`. `rule`: Keras' or
-    scikit-learn's, see `scratch.stopping`; each training starts with a copy of it, so
-    that several estimators may share one, also at the same time.
+    Weights, and all that layers keep besides, become those of the epoch with the lowest figure; the
+    optimizer's state remains that of the last. `monitor`: a name in the records of `history_`.
+    `rule`: Keras' or scikit-learn's, see `scratch.stopping`; each training starts with a copy of
+    it, so that several estimators may share one, also at the same time.
     """
 
     def __init__(
@@ -55,10 +55,11 @@ class EarlyStopping(Callback):
     ) -> None:
         self.monitor, self.rule = monitor, rule or KerasEarlyStopping(patience=5)
         self._rules: dict[int, KerasEarlyStopping | SklearnEarlyStopping] = {}
+        self._kept: dict[int, Any] = {}  # all that layers keep besides, in the best epoch
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is copied and pickled: no rule of a training that is under way."""
-        return vars(self) | {"_rules": {}}
+        """Return what is copied and pickled: nothing of a training that is under way."""
+        return vars(self) | {"_rules": {}, "_kept": {}}
 
     def on_train_begin(self, estimator: Any) -> None:
         """Start with a rule that has seen nothing."""
@@ -72,11 +73,19 @@ class EarlyStopping(Callback):
                 "figures need validation_data or early_stopping"
             )
         arrays = estimator.get_weights() + estimator.get_states()
-        return self._rules[id(estimator)].stop(record[self.monitor], *arrays)
+        rule = self._rules[id(estimator)]
+        before = rule.best_arrays
+        stop = rule.stop(record[self.monitor], *arrays)
+        if rule.best_arrays is not before:
+            self._kept[id(estimator)] = estimator._adapter.get_layer_state()
+        return stop
 
     def on_train_end(self, estimator: Any) -> None:
         """Restore the weights and states of the best epoch, if any."""
         best = self._rules.pop(id(estimator)).best_arrays
+        kept = self._kept.pop(id(estimator), None)
+        if kept is not None:
+            estimator._adapter.set_layer_state(kept)
         if best is not None:
             count = len(estimator.get_weights())
             estimator.set_weights(best[:count])

@@ -45,6 +45,27 @@ class Layouts:
         self._layouts = [layout for layout in layouts if layout.own]
         self.own = [parameter for layout in self._layouts for parameter in layout.own]
 
+    def require(self, trained: Iterable[tuple[str, Any]], others: Iterable[Any] = ()) -> None:
+        """Raise TypeError unless these are all that is trained, by name, and perhaps some others.
+
+        A hook may train another parameter than the layer's own, and compute that one from it.
+        """
+        own, there = {id(p) for p in self.own}, {id(p) for p in others}
+        for name, parameter in trained:
+            there.add(id(parameter))
+            if id(parameter) not in own:
+                raise TypeError(
+                    f"build: {name} is trained, but its canonical layout is not known, so that no "
+                    "initial weights would set it, nor early stopping restore it; let a layer of "
+                    "your own in the network hold it, derived from none of the framework's layers"
+                )
+        for parameter in self.own:
+            if id(parameter) not in there:
+                raise TypeError(
+                    f"build: the weight of shape {tuple(parameter.shape)} is computed from others, "
+                    "so that it cannot be set; compute it in a layer of your own"
+                )
+
     def to_canonical(self, arrays: Arrays) -> list[np.ndarray]:
         """Return the canonical arrays for one of each own parameter's shape."""
         found: list[np.ndarray] = []

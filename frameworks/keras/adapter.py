@@ -48,12 +48,20 @@ class KerasAdapter(RunsPrograms):
             raise TypeError("a program must build its optimizers on the variables they train")
         layers = [layer for network in parts.networks for layer in in_order(network)]
         self.layouts = Layouts(map(layout_of, layers))
+        self._require_all(parts)
         kept = parts.states if isinstance(parts, Program) else ()
         self.states = [a for layer in layers for a in canonical_states(layer, kept)]
         self._kept = {name for layer in layers for name in kept if hasattr(layer, name)}
         self.dropout = DropoutLayers(parts.networks)
         self._compiled_for: tuple[Any, ...] = ()
         return parts
+
+    def _require_all(self, parts: Parts | Program) -> None:
+        """Raise TypeError for a variable that is trained, and is not among the canonical ones."""
+        trained = [v for network in parts.networks for v in network.trainable_variables]
+        trained += [v for optimizer in parts.optimizers for v in optimizer._trainable_variables]
+        others = (v for network in parts.networks for v in network.variables)
+        self.layouts.require(((v.path, v) for v in trained), others)
 
     def _compile_model(self, parts: Parts, spec: Spec) -> None:
         self.accuracy = self._make_accuracy(parts, spec)

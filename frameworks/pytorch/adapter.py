@@ -30,7 +30,7 @@ from frameworks.program_adapter import ProgramAdapter
 from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn, random_numbers_kept
 from frameworks.pytorch.facts import optimizer_facts
 from frameworks.pytorch.layer_outputs import layer_outputs
-from frameworks.pytorch.layouts import canonical_states, layout_of
+from frameworks.pytorch.layouts import canonical_states, layout_of, trained_by
 from frameworks.pytorch.row_weights import require_losses_of_rows, weighted_loss
 from frameworks.pytorch.schedulers import schedulers_within
 from frameworks.recordings.trace import Facts
@@ -60,6 +60,8 @@ class PyTorchAdapter(ProgramAdapter):
         within = schedulers_within(*parts.optimizers, getattr(parts, "step", None))
         self.stateful = [*parts.optimizers, *within]
         self.layouts = Layouts(map(layout_of, modules))
+        trained = trained_by(parts.networks, parts.optimizers)
+        self.layouts.require(trained, (p for m in modules for p in m.parameters(recurse=False)))
         self.dropout = DropoutModules(parts.networks)
         return parts
 

@@ -1,6 +1,6 @@
 """How each kind of PyTorch module maps to the canonical weights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import reduce
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 
 from frameworks.layout import Arrays, Layout
 
-__all__ = ["canonical_states", "layout_of", "singular_vectors"]
+__all__ = ["canonical_states", "layout_of", "singular_vectors", "trained_by"]
 
 
 _AS_THEY_ARE = (
@@ -118,6 +118,16 @@ def canonical_states(module: nn.Module, names: tuple[str, ...] = ()) -> list[tor
     if mean is None or variance is None or module.momentum is None:
         raise TypeError("BatchNorm needs a momentum, and running statistics")
     return [mean, variance]
+
+
+def trained_by(
+    networks: Iterable[nn.Module], optimizers: Iterable[torch.optim.Optimizer]
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield whatever networks and optimizers train, by name."""
+    found = [pair for network in networks for pair in network.named_parameters()]
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    found += [("a parameter of an optimizer", p) for group in groups for p in group["params"]]
+    return ((name, p) for name, p in found if p.requires_grad)
 
 
 def singular_vectors(network: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
