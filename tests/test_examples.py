@@ -8,7 +8,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from experiments import load_run, run
+from experiments import load_run
+
+from .experiments.planting import differences
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -62,8 +64,5 @@ def test_notebooks_are_kept_without_outputs():
         assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
 
 
-def test_the_transformer_of_the_example_page_is_one_computation(tmp_path):
-    page = EXAMPLES / "digits_transformer.py"
-    done = run(str(page), epochs=1, limit=128, out=tmp_path / "run", quiet=True)
-    assert done.agreement["verdict"].tolist() == ["agree"] * 3
-    assert done.cells["status"].tolist() == ["ok"] * 3
+def test_the_transformer_of_the_example_page_is_one_computation():
+    assert differences(EXAMPLES / "digits_transformer.py", epochs=1, limit=128) == [""] * 3

@@ -15,7 +15,7 @@ from experiments.harness.experiment import PREFIX, Experiment
 from experiments.harness.page_code import named
 from frameworks.errors import RequestError
 
-__all__ = ["forget_late_imports", "load_page"]
+__all__ = ["forget_late_imports", "lies_beside", "load_page"]
 
 # What no file beside a page replaces: Python's own modules, the program, and the suite.
 _OTHERS = sys.stdlib_module_names | frozenset(
@@ -71,15 +71,25 @@ def forget_late_imports(page: Path) -> list[Path]:
 
     Another page would find it there. Return the files, which no record knows.
     """
-    folder, found = page.resolve().parent, []
+    found = [*_modules_in(page.resolve().parent)]
+    for name, _ in found:
+        del sys.modules[name]
+    return [path for _, path in found]
+
+
+def lies_beside(name: str, page: Path) -> bool:
+    """Return whether a page would find a module of this name in its folder as it is loaded."""
+    return _Beside(page.resolve().parent).has(name)
+
+
+def _modules_in(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the modules whose files are in a folder or below it, but for installed ones."""
     for name, module in [*sys.modules.items()]:
         if name.startswith(PREFIX) or name.partition(".")[0] in _OTHERS:
             continue
         path = Path(getattr(module, "__file__", None) or "")  # relative: no file, as of `torch.ops`
         if path.is_relative_to(folder) and not _is_installed(path.relative_to(folder)):
-            found.append(path)
-            del sys.modules[name]
-    return found
+            yield name, path
 
 
 class _Beside(MetaPathFinder):
@@ -103,15 +113,26 @@ class _Beside(MetaPathFinder):
         own = {top for top in tops if self._search(top)}
         names = [name for name in sys.modules if name.partition(".")[0] in own]
         aside = {name: sys.modules.pop(name) for name in names}
+        before, places = {*sys.modules}, [*sys.path]
         sys.meta_path.insert(sys.meta_path.index(PathFinder), self)
         try:
             yield
         finally:
             with suppress(ValueError):  # the page may have removed it
                 sys.meta_path.remove(self)
+            self._keep_made_by_hand(before)
+            added = {*self._inside(sys.path)} - {*places}  # where another page would look, too
+            sys.path[:] = [place for place in sys.path if place not in added]
             for name in self._names:
                 sys.modules.pop(name, None)
             sys.modules.update(aside)
+
+    def _keep_made_by_hand(self, before: set[str]) -> None:
+        """Keep the texts of modules that the page has put there itself, executed from a path."""
+        for name, path in _modules_in(self._folder):
+            if name not in before | self._names and path.is_file():
+                self._names.add(name)
+                self.texts.setdefault(path, path.read_bytes())
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -128,6 +149,10 @@ class _Beside(MetaPathFinder):
         else:  # compiled
             self.texts[Path(str(spec.origin))] = Path(str(spec.origin)).read_bytes()
         return spec
+
+    def has(self, name: str) -> bool:
+        """Return whether a module of this name is imported from the folder."""
+        return self._search(name.partition(".")[0]) is not None
 
     def _search(self, name: str, path: Sequence[str] | None = None) -> ModuleSpec | None:
         """Find a module of the folder; `path` is that of its package, None at the top."""

@@ -1,14 +1,14 @@
 """Functions of the user's that use the model itself, of which a copy is trained."""
 
 import dis
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
 
-__all__ = ["refuse_originals"]
+__all__ = ["refuse_originals", "refuse_originals_within"]
 
 
 def refuse_originals(training: Training) -> None:
@@ -30,6 +30,21 @@ def refuse_originals(training: Training) -> None:
             raise RequestError(
                 f"the loss uses {name} itself, of which a copy is trained; compute such a loss in "
                 "the model, or in a step of your own, which is given the copy"
+            )
+
+
+def refuse_originals_within(training: Training, functions: Iterable[FunctionType]) -> None:
+    """Raise RequestError for a function that a copy holds, such as a hook, and that uses originals.
+
+    What it knows by the variables around it has been copied; what it knows globally cannot be.
+    """
+    originals, seen = _originals(training), set[int]()
+    for function in functions:
+        name = _in_function(function, originals, seen)
+        if name:
+            raise RequestError(
+                f"the function {function.__qualname__} uses {name} itself, of which a copy is "
+                "trained; let it use what it is called with"
             )
 
 
@@ -74,6 +89,7 @@ def _in_function(function: Any, originals: set[int], seen: set[int]) -> str:
 
 def _is_among(x: Any, originals: set[int]) -> bool:
     """Return whether this is one of the originals, or holds some in a list or a dictionary."""
+    x = x.__self__ if isinstance(x, MethodType) else x
     held = x.values() if isinstance(x, dict) else x if isinstance(x, list | tuple | set) else ()
     return id(x) in originals or any(id(each) in originals for each in held)
 

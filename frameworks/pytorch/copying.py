@@ -1,6 +1,5 @@
 """A copy of a user's training in another dtype, all its parts still tied to each other."""
 
-import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,7 +9,9 @@ from torch import nn
 
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
+from frameworks.live.originals import refuse_originals_within
 from frameworks.pytorch.restoring import with_own_variables
+from frameworks.pytorch.twins import Twins
 
 __all__ = ["copy_training", "left_in_evaluation", "modules_in", "unwrapped"]
 
@@ -46,27 +47,25 @@ def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, lis
     """
     _require(training)
     model = unwrapped(training.model)
-    originals = [model, training.loss, training.optimizer, training.scheduler]
+    originals, twins = [model, training.loss, training.optimizer, training.scheduler], Twins()
     try:
-        module, loss, optimizer, scheduler = copy.deepcopy(originals)
+        module, loss, optimizer, scheduler = twins(originals)
     except Exception as error:  # of whatever kind a user's object raises
         why = str(error).partition("\n")[0]
         raise RequestError(f"the PyTorch model cannot be copied: {why}") from error
     several = isinstance(loss, list | tuple)
     loss = [*map(with_own_variables, loss)] if several else with_own_variables(loss)
-    if optimizer is not None:
-        _keep_attributes(training.optimizer, optimizer)
+    refuse_originals_within(training, twins.functions())
     for parameter in module.parameters():
         parameter.stated_dtype = parameter.dtype
+    twins.cast(dtype)
     module.to("cpu", dtype)
     for each in (module, *modules_in(loss)):
         each.to("cpu", dtype)
         _cast_attributes(each, dtype)
-    if optimizer is not None:
-        _cast_state(optimizer, dtype)
     notes = _without_inner_dropout(module)
     _fold_frozen_biases(module)
-    _carry_hooks(model, module)
+    _carry_hooks(model, module, twins)
     notes += _narrower(model, dtype)
     if getattr(scheduler, "optimizer", optimizer) is not optimizer:
         notes.append("the scheduler is of another optimizer, whose learning rate it changes")
@@ -112,7 +111,7 @@ def _require(training: Training) -> None:
         raise RequestError(f"step_on must be 'batch' or 'epoch', got {training.step_on!r}")
 
 
-def _carry_hooks(model: nn.Module, module: nn.Module) -> None:
+def _carry_hooks(model: nn.Module, module: nn.Module, twins: Twins) -> None:
     """Register what a user's hooks do to gradients with a copy, whose parameters are without them.
 
     RequestError for hooks that run once a gradient is stored: they step the user's own optimizers.
@@ -125,7 +124,7 @@ def _carry_hooks(model: nn.Module, module: nn.Module) -> None:
                 "copied: remove it, and give Training a step that does the same"
             )
         for hook in (own._backward_hooks or {}).values():
-            copied.register_hook(hook)
+            copied.register_hook(twins.bound(hook))
 
 
 def _narrower(model: nn.Module, dtype: torch.dtype) -> list[str]:
@@ -143,30 +142,12 @@ def modules_in(loss: Any) -> Iterator[nn.Module]:
             yield each
 
 
-def _keep_attributes(original: Any, copied: Any) -> None:
-    """Give the copied optimizer what deepcopy leaves out: hooks, and attributes of one's own."""
-    for name, value in vars(original).items():
-        if name.startswith("_optimizer_") and name.endswith("_hooks"):
-            setattr(copied, name, copy.copy(value))
-        elif name not in vars(copied) and name != "step":  # a scheduler's wrapper of the original
-            setattr(copied, name, value)
-
-
 def _cast_attributes(module: nn.Module, dtype: torch.dtype) -> None:
     """Cast plain tensors, which `to` does not see."""
     for each in module.modules():
         for name, value in vars(each).items():
             if isinstance(value, torch.Tensor) and value.is_floating_point():
                 setattr(each, name, value.detach().to("cpu", dtype))
-
-
-def _cast_state(optimizer: torch.optim.Optimizer, dtype: torch.dtype) -> None:
-    """Cast momentum and the like; Adam's step count stays a float32 of its own."""
-    for state in optimizer.state.values():
-        for name, value in state.items():
-            if isinstance(value, torch.Tensor):
-                counts = name == "step" or not value.is_floating_point()
-                state[name] = value.to("cpu") if counts else value.to("cpu", dtype)
 
 
 def _without_inner_dropout(module: nn.Module) -> list[str]:

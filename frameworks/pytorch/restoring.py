@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from frameworks.pytorch.twins import with_variables
+
 __all__ = ["gradients_restored", "restored", "with_own_variables"]
 
 _PYTORCHS_OWN = vars(nn.Module()).keys() - {"training"}
@@ -54,13 +56,9 @@ def with_own_variables(function: Any) -> Any:
     """
     if not isinstance(function, FunctionType) or not function.__closure__:
         return function
-    cells = tuple(CellType(copy.deepcopy(cell.cell_contents)) if _holds_plain(cell) else cell
-                  for cell in function.__closure__)  # fmt: skip
-    code, known = function.__code__, function.__globals__
-    twin = FunctionType(code, known, function.__name__, function.__defaults__, cells)
-    twin.__kwdefaults__ = function.__kwdefaults__
-    vars(twin).update(vars(function))
-    return twin
+    cells = [CellType(copy.deepcopy(cell.cell_contents)) if _holds_plain(cell) else cell
+             for cell in function.__closure__]  # fmt: skip
+    return with_variables(function, cells, function.__defaults__)
 
 
 def _holds_plain(cell: CellType) -> bool:

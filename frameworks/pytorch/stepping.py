@@ -88,7 +88,26 @@ class Snapshot:
         for parameter, gradient in self.gradients:
             parameter.grad = None if gradient is None else gradient.clone()
         for owner, state in self.states:
-            owner.load_state_dict(copy.deepcopy(state))
+            _load(owner, copy.deepcopy(state))
+
+
+def _load(owner: Any, state: Any) -> None:
+    """Load a state into an optimizer or a schedule, whose groups stay the same objects.
+
+    An optimizer that it holds may share them. `load_state_dict` makes new ones.
+    """
+    groups = getattr(owner, "param_groups", None)
+    owner.load_state_dict(state)
+    if not isinstance(groups, list):
+        return
+    own, loaded = [*groups], owner.param_groups
+    for group, new in zip(own, loaded, strict=True):
+        if group is not new:
+            content = dict(new)
+            group.clear()
+            group.update(content)
+    groups[:] = loaded[:] = own
+    owner.param_groups = groups
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib import invalidate_caches
 from pathlib import Path
 from textwrap import indent
@@ -111,16 +113,40 @@ def append_to_page(monkeypatch, tmp_path) -> Callable[..., ChangedPage]:
     return append
 
 
+def _request(*arguments: str) -> tuple[str, ...]:
+    return ("run", *arguments, "--data", "stand-in", "--out", "run")
+
+
 def _train(cwd: Path, *arguments: str) -> Trained:
-    arguments = ("run", *arguments, "--data", "stand-in", "--out", "run")
-    return Trained(arguments, lockstep(*arguments, cwd=cwd), cwd)
+    return Trained(_request(*arguments), lockstep(*_request(*arguments), cwd=cwd), cwd)
+
+
+def _train_once(tmp_path_factory, name: str, *arguments: str) -> Trained:
+    """Train in one of pytest's processes, whichever comes first; each has a copy of its own."""
+    own = tmp_path_factory.mktemp(name)
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"shared-{name}"
+    finished = shared / "finished.json"
+    try:
+        shared.mkdir()
+    except FileExistsError:
+        deadline = time.monotonic() + 400  # the command itself may take 300
+        while not finished.exists():
+            assert time.monotonic() < deadline, f"{name}: not trained in the other process"
+            time.sleep(0.1)
+    else:
+        answer = _train(shared, *arguments).answer
+        (shared / "answer.json").write_text(json.dumps(asdict(answer)))
+        (shared / "answer.json").rename(finished)  # whole at once
+    shutil.copytree(shared, own, dirs_exist_ok=True)
+    return Trained(_request(*arguments), Answer(**json.loads(finished.read_text())), own)
 
 
 @pytest.fixture(scope="session")
 def toys(tmp_path_factory) -> Trained:
     """500 epochs of the perceptron, xor and the circle, by all implementations."""
     options = ("perceptron", "xor", "circle", "--epochs", "500")
-    return _train(tmp_path_factory.mktemp("toys"), *options)
+    return _train_once(tmp_path_factory, "toys", *options)
 
 
 @pytest.fixture(scope="session")

@@ -4,15 +4,18 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import lru_cache
+from itertools import combinations
+from pathlib import Path
 
 import pytest
 
 from datasets import Dataset
 from experiments.harness.cell import Cell, Job
 from experiments.harness.experiment import Experiment
-from experiments.harness.records.agreement import Finished
+from experiments.harness.records.agreement import Finished, compare_all
 from experiments.harness.records.models import DataId, Environment, Head, SpecNumbers
 from experiments.harness.workers.training import train_job
+from experiments.registry import find_experiment
 from frameworks import Builder, Parts
 from frameworks.agreement.noise_floor import measure_floor
 
@@ -59,6 +62,18 @@ def narrow_floor(trainings, dtype):
 def load(experiment: Experiment) -> Dataset:
     """Load the stand-in, once."""
     return experiment.load("stand-in", None)
+
+
+def differences(page: Path, **options: int) -> list[str]:
+    """Train a user's page in the three libraries; return what `run` says of each pair: "" if equal.
+
+    Without the many seconds that it takes to start a process for each of them.
+    """
+    experiment = find_experiment(str(page))
+    names = "scratch", "keras", "pytorch"
+    entries = compare_all(train(experiment, name, **options) for name in names)
+    assert [entry.pair for entry in entries] == [*combinations(names, 2)]
+    return [entry.reason if entry.verdict == "agree" else f"{entry}" for entry in entries]
 
 
 def train(

@@ -85,16 +85,17 @@ def test_a_record_never_makes_us_execute_its_page(page, tmp_path):
     """Report is told by the user which page it is; without one, it does without."""
     marker = tmp_path / "executed"
     page.write_text(page.read_text() + f"\nopen({str(marker)!r}, 'a').close()\n")
-    run = lockstep("run", page, *OPTIONS, "--out", "run", cwd=tmp_path)
+    options = ("--epochs", "3", "--with", "scratch", "--out", "run")
+    run = lockstep("run", page, *options, cwd=tmp_path)
     assert (run.code, marker.exists()) == (0, True)
     marker.unlink()
     for command in (("report", "run"), ("compare", "run", "run"), ("runs",), ("list",)):
         assert lockstep(*command, cwd=tmp_path).code == 0
     assert not marker.exists()
-    assert "build_pytorch" not in (tmp_path / "run" / "report.html").read_text()
+    assert "build_scratch" not in (tmp_path / "run" / "report.html").read_text()
     assert lockstep("report", "run", "--page", page, cwd=tmp_path).code == 0
     assert marker.exists()
-    assert "build_pytorch" in (tmp_path / "run" / "report.html").read_text()
+    assert "build_scratch" in (tmp_path / "run" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -238,6 +239,36 @@ def test_a_helper_is_executed_as_it_is_and_not_as_bytecode_has_it(tmp_path):
     helper.write_text("RATE = 0.75\n")
     os.utime(helper, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert find_experiment(str(page)).spec.learning_rate == 0.75
+
+
+def test_no_page_finds_what_another_has_put_on_the_search_path(tmp_path):
+    """A package of another folder would be found before its own folder of that name."""
+    page = write_page(tmp_path / "a", "numbers_of_mine", 0.5)
+    first = f"import sys\nsys.path[:0] = [{str(tmp_path / 'a')!r}, {str(tmp_path)!r}]\n"
+    page.write_text(page.read_text().replace("from numbers_of", f"{first}from numbers_of"))
+    places = [*sys.path]
+    find_experiment(str(page))
+    added = [place for place in sys.path if place not in places]
+    sys.path[:] = places
+    assert added == [str(tmp_path)]  # what lies elsewhere may be imported later
+
+
+def test_a_helper_that_is_executed_by_its_path_is_the_pages_own_too(tmp_path):
+    """As the documentation of importlib has it."""
+    page = write_page(tmp_path / "a", "numbers_of_mine", 0.5)
+    by_path = """
+import importlib.util
+
+found = importlib.util.spec_from_file_location("named_by_me", f"{__file__[:-4]}numbers_of_mine.py")
+sys.modules["named_by_me"] = module = importlib.util.module_from_spec(found)
+found.loader.exec_module(module)
+RATE = module.RATE
+"""
+    imported = "from numbers_of_mine import RATE\n"
+    assert imported in page.read_text()
+    page.write_text(page.read_text().replace(imported, f"import sys\n{by_path}"))
+    assert list(find_experiment(str(page)).beside.values()) == [b"RATE = 0.5\n"]
+    assert "named_by_me" not in sys.modules
 
 
 def test_a_package_comes_before_a_folder_of_its_name(tmp_path):

@@ -54,7 +54,8 @@ NOT_RUN = {
     r"lockstep run xor --set hidden=4,8 .*": "120 whole trainings; a smaller sweep is run",
     r"lockstep run churn --with scratch --seeds 20": "tests/experiments/workers/test_together.py "
     "trains seeds in one pass",
-    r"lockstep run gan --limit .*": "shows where the noise floor is low: 26 trainings",
+    r"lockstep run gan --limit .*": "tests/experiments/records/test_float32.py does the like",
+    r"lockstep run xor --with scratch,keras .*": "48 seeds, some judged by 15 nudged trainings",
     r"lockstep run (--all|churn|circle|mnist|perceptron).*": "more than ten seconds, or minutes; "
     "tests/experiments/cli/test_run.py trains the same pages for a few epochs",
 }

@@ -26,9 +26,16 @@ def test_our_own_pages_say_what_the_data_say(name):
     assert experiment.spec_for(rows) == experiment.spec
 
 
-@pytest.mark.parametrize("options", [(), ("--native",), ("--dtype", "float32", "--floor", "2")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--with", "scratch,pytorch"),
+        ("--with", "scratch,pytorch", "--native"),
+        ("--with", "scratch", "--dtype", "float32", "--floor", "2"),
+    ],
+)
 def test_what_a_page_leaves_out_is_taken_from_the_data(call, page, tmp_path, options):
-    command = ("run", page, "--with", "scratch,pytorch", "--epochs", "2", *options)
+    command = ("run", page, "--epochs", "2", *options)
     answer = call(*command, "--out", tmp_path / "run")
     assert answer.code == 0, answer.out + answer.err
     assert "bare  3-4-1, 2 epochs" in answer.out

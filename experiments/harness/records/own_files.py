@@ -12,7 +12,15 @@ from experiments.harness.records.lock import LOCK
 from experiments.harness.records.models import read_plan
 from frameworks.errors import RequestError
 
-__all__ = ["BUILT", "PLAN", "files_of", "holds_run", "is_of_a_training", "stranger_in"]
+__all__ = [
+    "BUILT",
+    "PLAN",
+    "files_of",
+    "holds_run",
+    "is_of_a_training",
+    "run_around",
+    "stranger_in",
+]
 
 PLAN = "plan.json"
 BUILT = ("results.json", "results.csv", "trainings.csv", "report.html")  # from a run's records
@@ -40,6 +48,14 @@ def holds_run(folder: Path) -> bool:
     except RequestError:
         return False
     return planned is not None
+
+
+def run_around(folder: Path) -> Path | None:
+    """Return the run among whose trainings a folder lies, as `RUN/cells` does; or None."""
+    for path in (folder.absolute(), *folder.absolute().parents):
+        if path.name == "cells" and holds_run(path.parent):
+            return path.parent
+    return None
 
 
 def stranger_in(folder: Path) -> str:

@@ -48,6 +48,7 @@ from experiments.harness.records.own_files import (
     PLAN,
     holds_run,
     is_of_a_training,
+    run_around,
     stranger_in,
 )
 from experiments.harness.records.tables import epochs_table, to_csv, trainings_table
@@ -76,9 +77,11 @@ class Store:
         a file of somebody's own would be replaced.
         """
         if make:
-            found = ""
+            found, around = "", None
             with suppress(OSError):  # of which `_make` tells
-                found = stranger_in(self.folder)
+                found, around = stranger_in(self.folder), run_around(self.folder)
+            if around:
+                raise RequestError(f"{self.folder}: holds trainings of {around}; {ELSEWHERE}")
             if found:
                 problem = f"holds no run, but {found}, which is not a run's"
                 raise RequestError(f"{self.folder}: {problem}; {ELSEWHERE}")

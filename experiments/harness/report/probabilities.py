@@ -25,8 +25,6 @@ class Probabilities:
 
 def judge_probabilities(trained: Trained) -> Probabilities | None:
     """Judge the probabilities of the first seed; None for other tasks, and for too few rows."""
-    from sklearn.metrics import brier_score_loss, roc_auc_score
-
     if trained.data is None or len(trained.classes) != 2:
         return None
     y = trained.data.y_test
@@ -37,6 +35,8 @@ def judge_probabilities(trained: Trained) -> Probabilities | None:
     }
     if not found or len(y) < _FEWEST_ROWS or len(set(y.tolist())) < 2:
         return None
+    from sklearn.metrics import brier_score_loss, roc_auc_score  # here: it takes long to load
+
     scores = [
         (name, float(roc_auc_score(y, p)), float(brier_score_loss(y, p)))
         for name, p in found.items()

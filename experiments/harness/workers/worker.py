@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -29,6 +30,7 @@ from frameworks.files import CannotWrite
 
 if TYPE_CHECKING:
     from experiments.harness.cell import Job
+    from experiments.harness.experiment import Experiment
 
 __all__ = ["NO_THREAD", "main"]
 
@@ -135,12 +137,34 @@ def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> list[str]:
     train = train_natively if cell.mode == "native" else train_job
     alone = (train(job, data, seconds_import, report) for job in jobs)
     together = train_together(jobs, data, seconds_import, report)
-    for record, arrays in together if len(jobs) > 1 else alone:
-        _check_source(jobs[0])  # again: what was not loaded before has been now
-        os.chdir(here)  # a builder may have gone elsewhere; the run's folder may be relative
-        Store(jobs[0].folder).save(record, arrays)
-        keys.append(record.key)
+    with _late_imports_refused(cell.find()):
+        for record, arrays in together if len(jobs) > 1 else alone:
+            _check_source(jobs[0])  # again: what was not loaded before has been now
+            os.chdir(here)  # a builder may have gone elsewhere; the run's folder may be relative
+            Store(jobs[0].folder).save(record, arrays)
+            keys.append(record.key)
     return keys
+
+
+@contextmanager
+def _late_imports_refused(experiment: "Experiment") -> Iterator[None]:
+    """Say of a module that is not found where it is: beside the page, which has been loaded."""
+    from experiments.harness.pages import lies_beside
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        name = error.name or ""
+        if experiment.is_users and name and lies_beside(name, experiment.source):
+            raise RequestError(_imports_late(experiment, name)) from error
+        raise
+
+
+def _imports_late(experiment: "Experiment", name: str) -> str:
+    return (
+        f"{experiment.source} imports {name} inside a function, where no record knows it; import "
+        "it at the top of the page, and there alone"
+    )
 
 
 def _check_source(job: "Job") -> None:
@@ -150,10 +174,7 @@ def _check_source(job: "Job") -> None:
 
     experiment = job.cell.find()
     if experiment.is_users and (late := forget_late_imports(experiment.source)):
-        raise RequestError(
-            f"{experiment.source} imports {late[0].name} inside a function, where no record knows "
-            "it; import it at the top of the page"
-        )
+        raise RequestError(_imports_late(experiment, late[0].name))
     if (
         source_digest(experiment.source, experiment.text, experiment.beside)
         != job.head.source_sha256

@@ -11,6 +11,7 @@ import pytest
 from datasets.idx import encode_idx
 from datasets.mnist import MNIST
 from experiments import RequestError, run
+from experiments.harness.cli import session
 from experiments.harness.plan import plan
 from experiments.harness.records.models import Asked, Plan
 from experiments.harness.records.runs import find_runs, last_results
@@ -287,13 +288,17 @@ def test_what_nobody_asked_for_is_not_said_to_be_left_out():
     assert plan(Request(experiments=("xor",))).left_out == []
 
 
-def test_seeds_are_a_number_of_them_or_a_list(call, tmp_path):
-    for seeds, trained in {"2": [0, 1], "3,": [3], "7,3": [3, 7], "10-12": [10, 11, 12]}.items():
-        out = tmp_path / seeds
-        options = ("--with", "scratch", "--epochs", "1", "--quiet", "--seeds", seeds, "--out", out)
-        assert call("run", "xor", *options).code == 0
-        cells = json.loads((out / "results.json").read_text())["cells"]
-        assert [cell["seed"] for cell in cells] == trained
+def test_seeds_are_a_number_of_them_or_a_list(call, tmp_path, monkeypatch):
+    options = ("--with", "scratch", "--epochs", "1", "--quiet", "--out", tmp_path / "run")
+    assert call("run", "xor", *options, "--seeds", "7,3").code == 0
+    cells = json.loads((tmp_path / "run" / "results.json").read_text())["cells"]
+    assert [cell["seed"] for cell in cells] == [3, 7]
+
+    asked = []
+    monkeypatch.setattr(session, "run", lambda request, *_: asked.append(request) or 0)
+    for seeds, planned in {"2": [0, 1], "3,": [3], "7,3": [3, 7], "10-12": [10, 11, 12]}.items():
+        assert call("run", "xor", *options, "--seeds", seeds).code == 0
+        assert sorted(cell.seed for cell in plan(asked.pop()).heads) == planned
 
 
 def test_the_version_is_that_of_the_package(call):

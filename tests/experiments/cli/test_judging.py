@@ -15,11 +15,12 @@ from experiments.registry import find_experiment
 pytestmark = pytest.mark.usefixtures("without_report")
 
 OPTIONS = ("--with", "scratch,pytorch", "--epochs", "600")
+QUICK = ("--with", "scratch,python", "--epochs", "30")
 FAULT = """
 from dataclasses import replace
 
 
-def build_pytorch(spec=SPEC, good=build_pytorch):
+def build_python(spec=SPEC, good=build_python):
     return good(replace(spec, learning_rate=0.99951171875))
 """
 
@@ -48,6 +49,9 @@ def entry(tmp_path):
 
 
 def test_a_chaotic_training_is_judged_by_its_noise_floor(call, entry, tanh_circle, tmp_path):
+    """Without one it differs at the fixed limit; the same folder then needs no other training."""
+    answer = call("run", tanh_circle, *OPTIONS, "--floor", "0", "--out", tmp_path / "run")
+    assert (answer.code, entry()["verdict"], entry()["noise_floor"]) == (1, "differ", None)
     answer = call("run", tanh_circle, *OPTIONS, "--out", tmp_path / "run")
     assert answer.code == 0, answer.out + answer.err
     found = entry()
@@ -66,27 +70,21 @@ def test_a_chaotic_training_is_judged_by_its_noise_floor(call, entry, tanh_circl
 
 def test_a_fault_in_chaos_is_judged_again_by_more_trainings(call, entry, tanh_circle, tmp_path):
     page, mark, end = tanh_circle.read_text().rpartition("EXPERIMENT = ")
-    tanh_circle.write_text(f"{page}{FAULT}\n\n{mark}{end}")
+    tanh_circle.write_text(f"{page}{FAULT.replace('python', 'pytorch')}\n\n{mark}{end}")
     answer = call("run", tanh_circle, *OPTIONS, "--floor", "2", "--out", tmp_path / "run")
     assert (answer.code, entry()["verdict"]) == (1, "differ")
     assert entry()["noise_floor"]["trainings"] == 6
 
 
-def test_without_a_floor_it_differs_at_the_fixed_limit(call, entry, tanh_circle, tmp_path):
-    answer = call("run", tanh_circle, *OPTIONS, "--floor", "0", "--out", tmp_path / "run")
-    assert (answer.code, entry()["verdict"], entry()["noise_floor"]) == (1, "differ", None)
-
-
 def test_a_fault_in_a_training_that_is_not_chaotic_still_differs(
     call, entry, append_to_page, tmp_path
 ):
-    append_to_page("xor", FAULT)
-    options = ("--with", "scratch,pytorch", "--epochs", "30", "--out", tmp_path / "run")
-    answer = call("run", "xor", *options)
+    append_to_page("perceptron", FAULT)
+    answer = call("run", "perceptron", *QUICK, "--out", tmp_path / "run")
     assert answer.code == 1
     assert (entry()["verdict"], entry()["noise_floor"]["trainings"]) == ("differ", 5)
     assert entry()["reason"].startswith("epoch 2: the loss differs by ")
-    assert "✗ xor, scratch and pytorch, seed 0: epoch 2: the loss differs by" in answer.out
+    assert "✗ perceptron, scratch and python, seed 0: epoch 2: the loss differs by" in answer.out
 
 
 def test_where_all_agree_nothing_is_nudged(call, tmp_path):
@@ -98,9 +96,8 @@ def test_where_all_agree_nothing_is_nudged(call, tmp_path):
 def test_a_judge_that_fails_is_not_trained_forever(call, entry, append_to_page, tmp_path):
     broken = "\n\nimport frameworks.agreement.variants\n\n\ndef _broken(build, seed):\n"
     broken += "    raise OSError('no room')\n\n\nframeworks.agreement.variants.nudged = _broken\n"
-    append_to_page("xor", FAULT + broken)
-    options = ("--with", "scratch,pytorch", "--epochs", "30", "--out", tmp_path / "run")
-    assert call("run", "xor", *options).code == 1
+    append_to_page("perceptron", FAULT + broken)
+    assert call("run", "perceptron", *QUICK, "--out", tmp_path / "run").code == 1
     assert (entry()["verdict"], entry()["noise_floor"]) == ("differ", None)
 
 

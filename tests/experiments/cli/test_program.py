@@ -30,9 +30,11 @@ def test_a_reader_that_stops_reading_causes_no_traceback(tmp_path, arguments):
     process.wait()
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["runs"], ["--help"], ["run", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["runs"], ["report", "runs/a"], ["--help"], ["run", "--help"]]
+)
 def test_quick_answers_load_no_heavy_library(tmp_path, arguments):
-    store_run(tmp_path / "runs" / "a", training())
+    store_run(tmp_path / "runs" / "a", training(experiment="xor"))
     code = (
         "import sys; from experiments.__main__ import main; sys.argv[1:] = sys.argv[1:]; main();"
         "print('loaded', *sys.modules, file=sys.stderr)"

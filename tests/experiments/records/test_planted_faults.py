@@ -173,10 +173,10 @@ def test_threshold_of_a_logit_for_a_probability_parts_the_predictions_only(monke
 
 def test_a_fault_on_a_page_turns_the_command_red(append_to_page, call, tmp_path):
     append_to_page("perceptron", HALF_THE_RATE)
-    options = ("--with", "scratch,pytorch", "--epochs", "20")
+    options = ("--with", "scratch,python", "--epochs", "20")
     answer = call("run", "perceptron", "circle", *options, "--out", tmp_path / "run")
     assert answer.code == 1
-    assert "✗ perceptron, scratch and pytorch, seed 0: epoch 2: the loss differs" in answer.out
+    assert "✗ perceptron, scratch and python, seed 0: epoch 2: the loss differs" in answer.out
     assert "4 of 4 trainings finished; 1 of 2 pairs agree." in answer.out
     agreement = json.loads((tmp_path / "run" / "results.json").read_text())["agreement"]
     assert [entry["verdict"] for entry in agreement] == ["differ", "agree"]

@@ -294,6 +294,18 @@ def test_a_run_replaces_nothing_in_a_folder_that_is_none(tmp_path, name):
     assert path.read_text() == "two years of work"
 
 
+@pytest.mark.parametrize("name", ["cells", "cells/mine"])
+def test_a_run_is_not_written_among_the_trainings_of_another(tmp_path, name):
+    store_run(tmp_path, training())
+    before = [*tmp_path.rglob("*")]
+    with (
+        pytest.raises(RequestError, match=f"{name}: holds trainings of {tmp_path}; choose ano"),
+        Store(tmp_path / name).at_work(make=True),
+    ):
+        pass
+    assert [*tmp_path.rglob("*")] == before
+
+
 def test_a_command_goes_on_where_one_was_killed_that_had_just_begun(tmp_path):
     (tmp_path / "cells").mkdir()
     (tmp_path / LOCK).touch()
