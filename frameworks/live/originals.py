@@ -8,7 +8,7 @@ from typing import Any
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
 
-__all__ = ["refuse_originals", "refuse_originals_within"]
+__all__ = ["refuse_originals", "refuse_originals_within", "used_by"]
 
 
 def refuse_originals(training: Training) -> None:
@@ -77,7 +77,7 @@ def _in_function(function: Any, originals: set[int], seen: set[int]) -> str:
     if not isinstance(function, FunctionType) or id(function) in seen:
         return ""
     seen.add(id(function))
-    for name, x in _used(function):
+    for name, x in used_by(function):
         if (
             _is_among(x, originals)
             or _in_function(x, originals, seen)
@@ -108,7 +108,7 @@ def _uses_held(x: Any, names: Collection[str], originals: set[int]) -> bool:
     return bool(held & {*names, *reached}) or bool(held and callable(x))
 
 
-def _used(function: FunctionType) -> Iterator[tuple[str, Any]]:
+def used_by(function: FunctionType) -> Iterator[tuple[str, Any]]:
     """Yield what a function finds outside of itself: variables around it, and global ones."""
     code = function.__code__
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):

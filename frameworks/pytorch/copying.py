@@ -10,6 +10,7 @@ from torch import nn
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
 from frameworks.live.originals import refuse_originals_within
+from frameworks.live.own_steps import with_own_state
 from frameworks.pytorch.restoring import with_own_variables
 from frameworks.pytorch.twins import Twins
 
@@ -55,6 +56,7 @@ def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, lis
         raise RequestError(f"the PyTorch model cannot be copied: {why}") from error
     several = isinstance(loss, list | tuple)
     loss = [*map(with_own_variables, loss)] if several else with_own_variables(loss)
+    step = with_own_state(training.step, twins)
     refuse_originals_within(training, twins.functions())
     for parameter in module.parameters():
         parameter.stated_dtype = parameter.dtype
@@ -70,7 +72,7 @@ def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, lis
     if getattr(scheduler, "optimizer", optimizer) is not optimizer:
         notes.append("the scheduler is of another optimizer, whose learning rate it changes")
     return replace(
-        training, model=module, loss=loss, optimizer=optimizer, scheduler=scheduler
+        training, model=module, loss=loss, optimizer=optimizer, scheduler=scheduler, step=step
     ), notes
 
 

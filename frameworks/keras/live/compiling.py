@@ -16,6 +16,7 @@ from frameworks.keras.live.losses import loss_of
 from frameworks.keras.live.stepping import stepper_of_backend
 from frameworks.keras.loading import keras
 from frameworks.live.model import Training
+from frameworks.live.own_steps import with_own_state
 
 __all__ = ["compiled_copy", "lent", "set_rate", "versions"]
 
@@ -36,8 +37,8 @@ def lent(dtype: str) -> Iterator[None]:
                 names.update(before)
 
 
-def compiled_copy(training: Training, dtype: str) -> tuple[keras.Model, list[str]]:
-    """Return a copy of the model, compiled with copies of what trains it, and notes.
+def compiled_copy(training: Training, dtype: str) -> tuple[keras.Model, Any, list[str]]:
+    """Return a copy of the model, compiled with copies of what trains it, of a step, and notes.
 
     The learning rate, the slots of an optimizer in mid-training and the state of everything else
     are as they are now. Raises RequestError if there is no loss or no optimizer.
@@ -70,7 +71,11 @@ def compiled_copy(training: Training, dtype: str) -> tuple[keras.Model, list[str
         run_eagerly=bool(own.run_eagerly),
         jit_compile=own.jit_compile if own.compiled else "auto",
     )
-    return model, notes
+    step: Any = training.step
+    if hasattr(step, "get_concrete_function"):  # a tf.function, which keeps its variables
+        step = step.python_function
+        notes.append("the tf.function of the step is run eagerly: its Python runs in every step")
+    return model, with_own_state(step, copied), notes
 
 
 def _optimizer(training: Training) -> Any:

@@ -85,6 +85,8 @@ class Copier:
         if isinstance(x, partial):
             keywords = {name: self._twin(value) for name, value in x.keywords.items()}
             return partial(self._twin(x.func), *map(self._twin, x.args), **keywords)
+        if hasattr(x, "assign_add") and _is_foreign(type(x)):
+            return copy.deepcopy(x)  # a variable of TensorFlow's
         if backend.is_tensor(x) and not isinstance(x, keras.Variable):
             return self._tensor(x)
         return self._object(x)

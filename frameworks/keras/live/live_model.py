@@ -36,7 +36,7 @@ class KerasLive(LiveModel):
         self._masks: Sequence[np.ndarray] | None = None
         self._takes_targets = False  # not known yet
         with lent(dtype):
-            self.model, self.notes = compiled_copy(training, dtype)
+            self.model, self._own_step, self.notes = compiled_copy(training, dtype)
             self._batches = Batches(self.model, dtype)
             calls, self._batches.returned = self._discover(rows)
             self._build_optimizer()
@@ -57,7 +57,7 @@ class KerasLive(LiveModel):
             self._leaves = find_leaves(self.model)
             self._dropout = HandedDropout(self.model, self._leaves)
             self.notes += self._dropout.notes
-            self._stepper = stepper_of_backend()(self.model, self._dropout, self._training.step)
+            self._stepper = stepper_of_backend()(self.model, self._dropout, self._own_step)
             return self._record(rows, training=False)
         except RequestError:
             raise
@@ -197,7 +197,7 @@ class KerasLive(LiveModel):
     def loss_and_gradients(self, rows: Rows) -> tuple[float, list[np.ndarray]]:
         model = self.model
         changed = [*model.variables, *carried_states(model), *model.optimizer.variables]
-        with self._restored(changed):
+        with self._restored(changed), self._stepper.watching():
             loss = self.step(rows)
         return loss, self._weights.by_variable(self._stepper.gradients())
 

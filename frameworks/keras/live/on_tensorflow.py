@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from frameworks.errors import RequestError
 from frameworks.keras.live.stepping import Data, Gradients, Stepper, unwarned
 
 __all__ = ["TensorFlowStepper"]
 
 
 class TensorFlowStepper(Stepper):
-    """Compiles a step for each number of rows; a model that runs eagerly does so here, too."""
+    """Compiles a step for each number of rows; a model that runs eagerly does so here, too.
+
+    So does a step of the user's own: a graph would run its Python once, and what it counts would
+    stand still.
+    """
 
     @staticmethod
     def to_numpy(tensor: Any) -> np.ndarray:
@@ -25,23 +28,15 @@ class TensorFlowStepper(Stepper):
         return dense
 
     def reset(self) -> None:
-        self._eager = bool(self.model.run_eagerly)
+        self._eager = self.own is not None or bool(self.model.run_eagerly)
         self._compiled: dict[Any, tuple[Any, list[Any]]] = {}
 
     def step(self, data: Data, masks: Sequence[Any] | None) -> float:
         if not self._eager:
-            try:
-                run, self._trained = self._graph(data, masks)
-            except RequestError:
-                raise
-            except Exception:  # of whatever kind a step raises that needs the numbers
-                if self.own is None:
-                    raise
-                self._eager = True
-        if self._eager:
-            loss, self._gradients = self._take_eagerly(data, masks)
-        else:
+            run, self._trained = self._graph(data, masks)
             loss, self._gradients = run(data, masks)
+        else:
+            loss, self._gradients = self._take_eagerly(data, masks)
         return float(loss)
 
     def differentiate(self, loss: Callable[[], Any]) -> tuple[float, Gradients | None]:

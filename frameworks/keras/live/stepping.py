@@ -1,5 +1,6 @@
 """The training steps of a compiled Keras model, whatever the backend."""
 
+import copy
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from frameworks.errors import RequestError
 from frameworks.keras.live.randomness import HandedDropout
 from frameworks.keras.live.recording import replaced
 from frameworks.keras.loading import keras
+from frameworks.live.own_steps import copied_numbers, with_own_state
 
 __all__ = ["Data", "Gradients", "Stepper", "loss_in", "stepper_of_backend", "unwarned"]
 
@@ -74,6 +76,25 @@ class Stepper(ABC):
     def untracked(self) -> AbstractContextManager[Any]:
         """Return a context in which a forward pass keeps nothing for gradients."""
         return nullcontext()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Take steps that are taken back: a step of the user's own counts them nowhere."""
+        if self.own is None:
+            yield
+            return
+        held = {id(v): v for v in (*self.model.variables, *self.model.optimizer.variables)}
+        held |= {id(getattr(v, "value", v)): v for v in held.values()}
+
+        def copied(x: Any) -> Any:
+            own = isinstance(x, keras.Variable) or hasattr(x, "assign_add")
+            return copy.deepcopy(x) if own and id(x) not in held else copied_numbers(x)
+
+        own, self.own = self.own, with_own_state(self.own, copied)
+        try:
+            yield
+        finally:
+            self.own = own
 
     def _take(self, data: Data, masks: Sequence[Any] | None) -> tuple[Any, list[Any]]:
         """Take a step; return the loss and the gradients that reach the optimizer, as tensors."""

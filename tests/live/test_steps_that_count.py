@@ -1,0 +1,129 @@
+"""What a step of one's own keeps begins anew in every training, and stays as the user has it."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lockstep import diverge, record
+
+from .modules import training
+
+RNG = np.random.default_rng(0)
+X, y = RNG.normal(size=(32, 6)), RNG.integers(0, 3, 32)
+
+
+def stepped(model, optimizer, loss, X, y, rate=0.1):
+    optimizer.param_groups[0]["lr"] = rate
+    optimizer.zero_grad()
+    value = loss(model(X), y)
+    value.backward()
+    optimizer.step()
+    return value
+
+
+def by_a_list(k):
+    n = [0]
+
+    def step(*handed):
+        n[0] += 1
+        return stepped(*handed, rate=0.1 / (1 + n[0] // k))
+
+    return step, lambda: n[0]
+
+
+def by_a_variable_of_two_functions(k):
+    n = 0
+
+    def count():
+        nonlocal n
+        n += 1
+
+    def step(*handed):
+        count()
+        return stepped(*handed, rate=0.1 / (1 + n // k))
+
+    return step, lambda: n
+
+
+NUMBER, COUNTED = 0, {"n": 0}
+
+
+def count_globally():
+    global NUMBER
+    NUMBER += 1
+
+
+def by_global_names(k):
+    def step(*handed):
+        count_globally()
+        COUNTED["n"] += 1
+        return stepped(*handed, rate=0.1 / (1 + (NUMBER + COUNTED["n"]) // (2 * k)))
+
+    return step, lambda: NUMBER + COUNTED["n"]
+
+
+class Counting:
+    """Holds something that cannot be copied, too."""
+
+    def __init__(self, k):
+        self.k, self.n, self.rows = k, 0, iter(i for i in range(3))
+
+    @torch.enable_grad()
+    def step(self, *handed):
+        self.n += 1
+        return stepped(*handed, rate=0.1 / (1 + self.n // self.k))
+
+    __call__ = step
+
+
+def by_an_object(k):
+    one = Counting(k)
+    return one, lambda: one.n
+
+
+def by_a_method(k):
+    one = Counting(k)
+    return one.step, lambda: one.n
+
+
+def by_averages(k):
+    means = {}
+
+    @torch.no_grad()
+    def step(model, *handed):
+        with torch.enable_grad():
+            value = stepped(model, *handed)
+        for name, p in model.named_parameters():
+            means.setdefault(name, p.clone()).lerp_(p, 1 / k)
+            p.lerp_(means[name], 0.5)
+        return value
+
+    return step, lambda: len(means)
+
+
+def side(step):
+    return training(nn.Linear(6, 3), step=step)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [by_a_list, by_a_variable_of_two_functions, by_global_names, by_an_object, by_a_method,
+     by_averages],
+)  # fmt: skip
+def test_a_step_begins_anew_in_every_training(make):
+    (step, counted), (equal, _), (other, _) = make(3), make(3), make(4)
+    one = side(step)
+    for _ in range(2):
+        assert diverge(one, side(equal), X, y, steps=8, batch_size=16).same
+    report = diverge(one, side(other), X, y, steps=8, batch_size=16)
+    assert report.level == "trajectory", str(report)
+    assert counted() == 0
+
+
+def test_two_recordings_of_one_training_are_equal(tmp_path):
+    one = side(by_a_list(3)[0])
+    for name in ("a", "b"):
+        record(one, X, y, path=tmp_path / name, steps=8, batch_size=16)
+    assert diverge(tmp_path / "a", tmp_path / "b").same
+    assert diverge(tmp_path / "a", one, X, y).same
