@@ -45,9 +45,14 @@ class UnderWay:
         self._estimator, self._training = estimator, estimator._training
         self._given, self._began = self._values(), self._parameters()
 
+    @property
+    def is_newest(self) -> bool:
+        """Whether the estimator has begun no other training since."""
+        return self._estimator._training is self._training
+
     def check_newest(self) -> None:
         """Raise RuntimeError if the estimator has begun another training since."""
-        if self._estimator._training is not self._training:
+        if not self.is_newest:
             raise RuntimeError(
                 "iter_fit: this training is over, as its estimator has begun another, or loaded "
                 "weights, since; call iter_fit again"

@@ -169,7 +169,8 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
         parameter of the training may change there. If the estimator begins another training, or
         loads weights, this one is over, and going on with it raises RuntimeError.
         `classes`: all labels, in case y lacks some. `ahead`: several epochs may be trained before
-        the first of their records is yielded, as in `fit`, which is faster for small networks.
+        the first of their records is yielded, as in `fit`, which is faster for small networks. Who
+        stops there keeps all of them, and `history_` has their records.
         """
         first = not (self.warm_start and hasattr(self, "_adapter"))
         if not first and initial_weights is not None:

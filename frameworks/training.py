@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from frameworks.adapter import Adapter
+from frameworks.catching_up import BeforeEpochs
 from frameworks.continuing import UnderWay, parameters_of_network
 from frameworks.draws import Draws
 from frameworks.validation import check_weights
@@ -41,14 +42,32 @@ class _Timed:
     shared between them.
     """
 
-    def __init__(self, orders: Iterable[np.ndarray | None]) -> None:
+    def __init__(
+        self, orders: Iterable[np.ndarray | None], before: BeforeEpochs | None = None
+    ) -> None:
         self._orders, self._taken, self._known, self._together = orders, 0, 0, 0
+        self._before, self._ended = before, False
         self.resume()
 
     def __iter__(self) -> Iterator[np.ndarray | None]:
         for order in self._orders:
             self._taken += 1
+            if self._before is not None and self.unknown == 1:
+                self._before.forget()
+            if self._before is not None and self.unknown == 2:  # all are taken before any is used
+                self._before.keep()
             yield order
+            if self._ended:
+                return
+
+    @property
+    def unknown(self) -> int:
+        """The number of epochs that have begun, and whose results are not known."""
+        return self._taken - self._known
+
+    def end(self) -> None:
+        """Give no further order."""
+        self._ended = True
 
     def resume(self) -> None:
         """Start the clock after a pause."""
@@ -135,25 +154,46 @@ class LockstepTraining(BaseEstimator, ABC):
         if stopping and validation is None:
             raise ValueError("validation_data: the builder's early stopping needs them, got None")
         under_way = UnderWay(self)
-        orders = _Timed(self._orders(batch, epochs))
+        before = BeforeEpochs(self)
+        orders = _Timed(self._orders(batch, epochs), before)
         # Epochs may be trained ahead of their results; validation needs them one by one.
         together = ahead and validation is None
         runs = [orders] if together else ([order] for order in orders)
         records = chain.from_iterable(self._epochs(batch, run) for run in runs)
-        for epoch, record in enumerate(records, 1):
-            if validation is not None:
-                measured = self._measure(validation)
-                record |= {f"val_{name}": value for name, value in measured.items()}
-            self._note(record, orders.seconds())
-            yield record
-            under_way.check_newest()
-            if stopping and self._adapter.stop(len(self.history_) - 1, record["val_loss"]):
-                break
-            if epoch < epochs:
-                under_way.check_parameters()
-            orders.resume()
+        try:
+            for epoch, record in enumerate(records, 1):
+                if validation is not None:
+                    measured = self._measure(validation)
+                    record |= {f"val_{name}": value for name, value in measured.items()}
+                self._note(record, orders.seconds())
+                yield record
+                under_way.check_newest()
+                if stopping and self._adapter.stop(len(self.history_) - 1, record["val_loss"]):
+                    break
+                if epoch < epochs:
+                    under_way.check_parameters()
+                orders.resume()
+        except BaseException:
+            if together and under_way.is_newest:
+                self._catch_up(records, orders, before)
+            raise
         if stopping:
             self._adapter.restore_best()
+
+    def _catch_up(
+        self, records: Iterable[dict[str, float]], orders: _Timed, before: BeforeEpochs
+    ) -> None:
+        """Let the history be what the network was trained, where a training is given up.
+
+        Epochs trained ahead whose results are known are noted; those that are interrupted are
+        undone.
+        """
+        orders.end()
+        orders.resume()
+        for record in records:
+            self._note(record, orders.seconds())
+        if orders.unknown:
+            before.restore()
 
     def _orders(self, batch: Batch, epochs: int) -> Iterator[np.ndarray | None]:
         """Prepare to train on a batch, and return the order of its rows for each epoch."""

@@ -31,6 +31,7 @@ from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn, rando
 from frameworks.pytorch.facts import optimizer_facts
 from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of, trained_by
+from frameworks.pytorch.optimizer_attributes import own_attributes, set_own_attributes
 from frameworks.pytorch.row_weights import require_losses_of_rows, weighted_loss
 from frameworks.pytorch.schedulers import schedulers_within
 from frameworks.recordings.trace import Facts
@@ -76,11 +77,17 @@ class PyTorchAdapter(ProgramAdapter):
                 own.copy_(torch.tensor(np.ascontiguousarray(values)))
 
     def get_optimizer_state(self) -> Any:
-        return deepcopy([each.state_dict() for each in self.stateful])
+        states = deepcopy([each.state_dict() for each in self.stateful])
+        return states, own_attributes(self.parts.optimizers, self._parameters())
 
     def set_optimizer_state(self, state: Any) -> None:
-        for each, own in zip(self.stateful, state, strict=True):
+        states, attributes = state
+        for each, own in zip(self.stateful, states, strict=True):
             each.load_state_dict(own)
+        set_own_attributes(self.parts.optimizers, self._parameters(), attributes)
+
+    def _parameters(self) -> list[torch.Tensor]:
+        return [p for network in self.parts.networks for p in network.parameters()]
 
     def optimizer_facts(self) -> list[Facts]:
         return [

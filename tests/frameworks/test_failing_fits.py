@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from frameworks import training
+import frameworks
+from frameworks import KerasClassifier, training
+from scratch.compiler import CompiledEpochs
 
-from .cases import table
+from .cases import SMALL, table
 
 X, Y = table()
 BAD_VALIDATION = {
@@ -105,3 +107,54 @@ def test_epochs_that_are_trained_together_share_their_time(monkeypatch):
             now[0] += 1
             timed.resume()
     assert seconds == [2, 2, 2, 5]
+
+
+@pytest.mark.parametrize("after", [1, 4, 20])
+def test_who_gives_up_epochs_trained_ahead_keeps_them_with_their_records(make, after):
+    given_up = make(epochs=300)
+    records = given_up.iter_fit(X, Y, ahead=True)
+    for _ in range(after):
+        next(records)
+    records.close()
+    assert given_up.n_iter_ >= after
+    shorter = make(epochs=given_up.n_iter_).fit(X, Y)
+    assert state(given_up) == state(shorter)
+    assert state(given_up.partial_fit(X, Y)) == state(shorter.partial_fit(X, Y))
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "method"),
+    [
+        ("Scratch", CompiledEpochs, "train"),
+        ("Keras", KerasClassifier._adapter_class, "_train_epochs"),
+    ],
+)
+@pytest.mark.parametrize("before", [0, 1])  # epochs that are trained together and known
+def test_epochs_that_ctrl_c_interrupts_are_undone(monkeypatch, name, where, method, before):
+    train, calls = getattr(where, method), []
+
+    def interrupted(self, *arguments):
+        """Train; then raise what Ctrl-C does, if several epochs were trained."""
+        returned = train(self, *arguments)
+        orders = arguments[0] if len(arguments) == 1 else arguments[2]
+        calls.append(orders)
+        if len(orders) > 1 and sum(len(each) > 1 for each in calls) > before:
+            raise KeyboardInterrupt
+        return returned
+
+    made_by = getattr(frameworks, f"{name}Classifier")
+    options = SMALL | {"batch_size": len(X)}  # so that no order is drawn, and it can go on alike
+    given_up = made_by(**options | {"epochs": 10**6})
+    with monkeypatch.context() as patched:
+        patched.setattr(where, method, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            given_up.fit(X, Y)
+    known = sum(map(len, calls[:-1]))
+    assert given_up.n_iter_ == known
+    reference = made_by(**options | {"epochs": 1, "warm_start": True})
+    for _ in range(known + 1):
+        reference.fit(X, Y)
+    given_up.partial_fit(X, Y)
+    assert given_up.n_iter_ == reference.n_iter_
+    for own, theirs in zip(given_up.get_weights(), reference.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, theirs)

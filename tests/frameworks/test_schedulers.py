@@ -1,5 +1,6 @@
 """Stock schedulers of PyTorch that a builder gives its optimizer, in trainings that go on."""
 
+import copy
 import pickle
 from functools import partial
 
@@ -117,3 +118,35 @@ def test_watching_a_programs_step_leaves_its_schedule_where_it_was():
     for each in (watched, other):
         each.partial_fit(X, Y)
     np.testing.assert_array_equal(watched.get_weights()[0], other.get_weights()[0])
+
+
+class Own(torch.optim.SGD):
+    """An optimizer that counts its steps, lists its parameters, and follows each by an average."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters, 0.1)
+        self.count, self.mine = 0, self.param_groups[0]["params"][:]
+        self.averages = {p: p.detach().double() for p in self.mine}
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        self.count += 1
+        for p in self.mine:
+            self.averages[p].lerp_(p, 0.5)
+            p.sub_((p.grad + p - self.averages[p]) / (10 + self.count))
+
+
+def build_own(spec=SPEC):
+    network = nn.Linear(3, 1)
+    return Parts(network, nn.MSELoss(), Own(network.parameters()), weights)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_a_copy_goes_on_with_what_an_optimizer_keeps_in_attributes(copied):
+    original, untouched = (PyTorchRegressor(build_own, epochs=1, **SMALL).fit(X, Y) for _ in "ab")
+    other = copied(original)
+    for each in (other, original, untouched):  # one after the other: they share nothing
+        each.partial_fit(X, Y).partial_fit(X, Y)
+    for each in (other, original):
+        np.testing.assert_array_equal(each.get_weights()[0], untouched.get_weights()[0])
+        assert each._adapter.parts.optimizer.count == 15
