@@ -92,7 +92,7 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("documented")
     keras = {"implementation": "keras"}
     runs = ("before", "after", "keras-3.10", "keras-3.15", "runs/BEFORE", "runs/AFTER")
-    for name in (*runs, "runs/after", "runs/now"):
+    for name in (*runs, "runs/now"):
         store_run(folder / name, training(), training(**keras))
     store_run(folder / "edited", training(), training(correct_but(*range(50)), **keras))
     shutil.copy(folder / "before" / "results.json", folder)

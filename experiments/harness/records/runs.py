@@ -21,10 +21,20 @@ _LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
 def locate(run: Path, folder: Path = RUNS) -> Path:
-    """Take a bare name for one in the folder of runs, unless it is only here."""
+    """Take a bare name for one in the folder of runs, unless it is only here.
+
+    RequestError if there is a run of this name in either.
+    """
     inside = folder / run
     is_name = len(run.parts) == 1 and run.name not in ("", ".", "..")
-    return inside if is_name and (inside.is_symlink() or inside.exists()) else run
+    if not is_name or not (inside.is_symlink() or inside.exists()):
+        return run
+    both = all(is_folder(each) and holds_run(each) for each in (run, inside))
+    if both and not run.samefile(inside):
+        raise RequestError(
+            f"{run}: is a run here and in {folder}; write {run.absolute()} or {inside}"
+        )
+    return inside
 
 
 def find_runs(folder: Path) -> list[Path]:

@@ -183,3 +183,16 @@ def test_labels_are_stored_beside_the_predictions(toys):
     arrays = Store(toys.folder).load_arrays("xor-float64-seed0-scratch")
     np.testing.assert_array_equal(arrays["labels"], [0, 1, 1, 0])
     assert arrays["labels"].dtype == LABELS.dtype
+
+
+def test_a_name_that_is_a_run_here_and_in_runs_is_refused(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    here = tmp_path / "before"
+    for name in ("before", "runs/before", "runs/after"):
+        store_run(tmp_path / name, training())
+    for command in (("compare", "before", "after"), ("report", "before"), ("runs", "rm", "before")):
+        answer = call(*command)
+        said = f"error: before: is a run here and in runs; write {here} or runs/before\n"
+        assert (answer.code, answer.err) == (2, said)
+    assert call("compare", here, "runs/before").code == 0
+    assert call("compare", "runs/before", "after").code == 0
