@@ -1,10 +1,7 @@
 """Functions of the user's that use the model itself, of which a copy is trained."""
 
 import dis
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator
-from functools import partial
-from itertools import zip_longest
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -54,14 +51,11 @@ def refuse_originals_within(training: Training, functions: Iterable[FunctionType
 def _original(function: Any, training: Training) -> str:
     """Return under which name a function uses the model or the optimizer; "" if it does not."""
     originals = _originals(training)
-    call = type(function).__call__
-    if isinstance(call, FunctionType):  # an object of the user's that can be called
-        function = MethodType(call, function)
     if not isinstance(function, MethodType):
         return _in_function(function, originals, set())
     name, holder = type(function.__self__).__name__, function.__self__
     used = getattr(function.__func__, "__code__", None)
-    if holder is training.model or (used and _reaches(holder, used.co_names, originals)):
+    if holder is training.model or (used and _uses_held(holder, used.co_names, originals)):
         return name
     return _in_function(function.__func__, originals, set())
 
@@ -80,13 +74,10 @@ def _originals(training: Training) -> set[int]:
 
 def _in_function(function: Any, originals: set[int], seen: set[int]) -> str:
     """Return under which name a function, or one that it calls, uses one of the originals."""
-    if isinstance(function, partial):
-        given = next((name for name, x in _given(function) if _is_among(x, originals)), "")
-        return given or _in_function(function.func, originals, seen)
     if not isinstance(function, FunctionType) or id(function) in seen:
         return ""
     seen.add(id(function))
-    for name, x in (*used_by(function), *_defaults(function)):
+    for name, x in used_by(function):
         if (
             _is_among(x, originals)
             or _in_function(x, originals, seen)
@@ -96,67 +87,25 @@ def _in_function(function: Any, originals: set[int], seen: set[int]) -> str:
     return ""
 
 
-def _given(function: partial[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the arguments that are given in advance, by name where it is known."""
-    code = getattr(function.func, "__code__", None)
-    names = code.co_varnames[: code.co_argcount] if code else ()
-    yield from zip_longest(names[: len(function.args)], function.args, fillvalue="an argument")
-    yield from function.keywords.items()
-
-
-def _defaults(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    """Yield what stands for arguments that are not given."""
-    code, values = function.__code__, function.__defaults__ or ()
-    names = code.co_varnames[: code.co_argcount]
-    yield from zip(names[len(names) - len(values) :], values, strict=True)
-    yield from (function.__kwdefaults__ or {}).items()
-
-
 def _is_among(x: Any, originals: set[int]) -> bool:
-    """Return whether this is one of the originals, or holds some in collections, however deep."""
-    seen, ahead = set[int](), [x]
-    while ahead:
-        each = ahead.pop()
-        if id(each) in originals:
-            return True
-        if isinstance(each, MethodType):
-            ahead.append(each.__self__)
-        elif isinstance(each, partial | dict | list | tuple | set | frozenset | deque):
-            if id(each) not in seen:
-                seen.add(id(each))
-                ahead += _items(each)
-    return False
-
-
-def _items(holder: Any) -> Iterable[Any]:
-    if isinstance(holder, partial):
-        return *holder.args, *holder.keywords.values()
-    return [*holder.keys(), *holder.values()] if isinstance(holder, dict) else holder
+    """Return whether this is one of the originals, or holds some in a list or a dictionary."""
+    x = x.__self__ if isinstance(x, MethodType) else x
+    held = x.values() if isinstance(x, dict) else x if isinstance(x, list | tuple | set) else ()
+    return id(x) in originals or any(id(each) in originals for each in held)
 
 
 def _uses_held(x: Any, names: Collection[str], originals: set[int]) -> bool:
     """Return whether an object holds an original, as a scheduler does, that these names reach.
 
-    What can be called is reached itself.
+    They are attributes, and methods that use such an attribute; what can be called is one itself.
     """
-    called = callable(x) and any(_is_among(each, originals) for each in _attributes(x).values())
-    return called or _reaches(x, names, originals)
-
-
-def _attributes(x: Any) -> dict[str, Any]:
-    return {} if isinstance(x, type | ModuleType | FunctionType) else getattr(x, "__dict__", {})
-
-
-def _reaches(x: Any, names: Collection[str], originals: set[int], depth: int = 4) -> bool:
-    """Return whether names reach an original from an object, by attributes and methods."""
-    own = _attributes(x)
-    methods = (getattr(type(x), name, None) for name in names) if own else ()
-    used = {each for method in methods if isinstance(method, FunctionType)
-            for each in method.__code__.co_names}  # fmt: skip
-    reached = own.keys() & {*names, *used}
-    return any(_is_among(own[name], originals) for name in reached) or (
-        depth > 0 and any(_reaches(own[n], {*names, *used}, originals, depth - 1) for n in reached)
-    )
+    if isinstance(x, type | ModuleType | FunctionType):
+        return False
+    held = {name for name, each in getattr(x, "__dict__", {}).items() if _is_among(each, originals)}
+    methods = (getattr(type(x), name, None) for name in names)
+    reached = {each for method in methods if isinstance(method, FunctionType)
+               for each in method.__code__.co_names}  # fmt: skip
+    return bool(held & {*names, *reached}) or bool(held and callable(x))
 
 
 def used_by(function: FunctionType) -> Iterator[tuple[str, Any]]:

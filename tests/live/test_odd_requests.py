@@ -2,8 +2,6 @@
 
 import re
 from dataclasses import replace
-from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -185,86 +183,4 @@ def test_parts_of_the_model_are_refused_too_and_what_holds_the_model_or_the_opti
         with pytest.raises(RequestError, match=says):
             diverge(replace(one, **parts), training(), X, y, steps=1, batch_size=4)
     same = replace(one, step=trainer.trains_the_copy)
-    assert diverge(same, same, X, y, steps=1, batch_size=4).same
-
-
-class Clamps:
-    """A step that clamps the weights of the model that it holds, deep within."""
-
-    def __init__(self, net):
-        self.chosen = SimpleNamespace(inner={"a": [net]})
-
-    def __call__(self, model, optimizer, loss, X, y):
-        return clamped(self.chosen.inner["a"][0], model, optimizer, loss, X, y)
-
-
-def clamped(net, model, optimizer, loss, X, y):
-    value = loss(model(X), y)
-    value.backward()
-    optimizer.step()
-    with torch.no_grad():
-        for parameter in net.parameters():
-            parameter.clamp_(-0.1, 0.1)
-    return value
-
-
-def by_variable(net):
-    each = partial(clamped, net)
-    return lambda *given: each(*given)
-
-
-def by_default(net):
-    return lambda model, optimizer, loss, X, y, own=net: clamped(own, model, optimizer, loss, X, y)
-
-
-def by_keyword(net):
-    return lambda model, optimizer, loss, X, y, *, own=net: clamped(
-        own, model, optimizer, loss, X, y
-    )
-
-
-def by_collection(net):
-    within = {"a": [(net,)]}
-    return lambda *given: clamped(within["a"][0][0], *given)
-
-
-def by_names(net):
-    named = [*net.named_parameters()]
-
-    def step(model, optimizer, loss, X, y):
-        value = clamped(torch.nn.Identity(), model, optimizer, loss, X, y)
-        with torch.no_grad():
-            for _, parameter in named:
-                parameter.clamp_(-0.1, 0.1)
-        return value
-
-    return step
-
-
-@pytest.mark.parametrize(
-    ("made", "name"),
-    [
-        (lambda net: partial(clamped, net), "net"),
-        (by_variable, "each"),
-        (by_default, "own"),
-        (by_keyword, "own"),
-        (by_collection, "within"),
-        (by_names, "named"),
-        (Clamps, "Clamps"),
-    ],
-)
-def test_a_model_that_a_step_reaches_by_arguments_collections_or_objects_is_refused(made, name):
-    one = training()
-    with pytest.raises(RequestError, match=f"the step uses {name} itself, of which a copy is tr"):
-        diverge(replace(one, step=made(one.model)), training(), X, y, steps=1, batch_size=4)
-
-
-def test_a_step_may_be_an_object_that_holds_the_model_and_does_not_use_it():
-    one = training()
-
-    class Steps(Trainer):
-        def __call__(self, *given):
-            return self.trains_the_copy(*given)
-
-    same = replace(one, step=Steps(one))
     assert diverge(same, same, X, y, steps=1, batch_size=4).same
