@@ -11,10 +11,14 @@ from frameworks.errors import RequestError
 from frameworks.live.model import Training
 from frameworks.live.originals import refuse_originals_within
 from frameworks.live.own_steps import with_own_state
+from frameworks.pytorch.clones import Clones
 from frameworks.pytorch.restoring import with_own_variables
 from frameworks.pytorch.twins import Twins
 
 __all__ = ["copy_training", "left_in_evaluation", "modules_in", "unwrapped"]
+
+
+_OF_OPTIMIZERS = ("param_groups", "state_dict", "load_state_dict", "register_step_pre_hook")
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -41,8 +45,8 @@ def left_in_evaluation(model: nn.Module) -> tuple[list[nn.Module], list[str]]:
     return [each for _, each in left], notes
 
 
-def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, list[str]]:
-    """Return a copy on the CPU, in a dtype, and notes of what works otherwise in the copy.
+def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, Clones, list[str]]:
+    """Return a copy on the CPU, in a dtype, clones in it, and notes of what works otherwise there.
 
     RequestError where something is missing or cannot be copied.
     """
@@ -71,9 +75,11 @@ def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, lis
     notes += _narrower(model, dtype)
     if getattr(scheduler, "optimizer", optimizer) is not optimizer:
         notes.append("the scheduler is of another optimizer, whose learning rate it changes")
-    return replace(
+    clones = Clones(module, optimizer, twins.copied())
+    copied = replace(
         training, model=module, loss=loss, optimizer=optimizer, scheduler=scheduler, step=step
-    ), notes
+    )
+    return copied, clones, notes
 
 
 def _require(training: Training) -> None:
@@ -97,12 +103,23 @@ def _require(training: Training) -> None:
     if not isinstance(training.optimizer, torch.optim.Optimizer) and training.step is None:
         kind = type(training.optimizer).__name__
         raise RequestError(f"the optimizer of a PyTorch model is a torch.optim one, not {kind}")
+    lacking = [name for name in _OF_OPTIMIZERS if not hasattr(training.optimizer, name)]
+    if lacking:
+        kind = type(training.optimizer).__name__
+        raise RequestError(
+            f"the optimizer {kind} has no {lacking[0]}: derive it from torch.optim.Optimizer"
+        )
     known = {id(p) for p in model.parameters()}
     held = [p for group in training.optimizer.param_groups for p in group["params"]]
     if held and not any(id(p) in known for p in held):
         raise RequestError(
             "the PyTorch optimizer holds none of the model's parameters: make it with "
             "model.parameters(), of the very model that is compared"
+        )
+    if not all("lr" in group for group in training.optimizer.param_groups):
+        kind = type(training.optimizer).__name__
+        raise RequestError(
+            f"the optimizer {kind} has a group without a learning rate: give it one, named 'lr'"
         )
     if training.scheduler is not None and not callable(getattr(training.scheduler, "step", None)):
         kind = type(training.scheduler).__name__

@@ -8,6 +8,8 @@ A checkpoint (`torch.utils.checkpoint`) runs its calls again in the backward pas
 state in which they first ran. Every call moves that state, which so tells the call it repeats.
 """
 
+import pickle
+import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
@@ -170,9 +172,29 @@ def handing(handed: Handed) -> Iterator[None]:
     try:
         with torch.random.fork_rng(devices=[]), handed:
             torch.manual_seed(handed.seed)
-            handed.start()
-            yield
-            handed.note_draws(_random_state())
+            with _seeded_globally(handed):
+                handed.start()
+                yield
+                handed.note_draws(_random_state())
     finally:
         torch.set_default_dtype(before)
         torch.backends.mha.set_fastpath_enabled(fast)
+
+
+@contextmanager
+def _seeded_globally(handed: Handed) -> Iterator[None]:
+    """Let the global numbers of Python and NumPy be those of `handed.seed`, and restore them."""
+    before = _global_states()
+    random.seed(handed.seed)
+    np.random.seed(handed.seed)  # noqa: NPY002 - what the user's model draws from
+    start = pickle.dumps(_global_states())
+    try:
+        yield
+        handed.drew |= start != pickle.dumps(_global_states())
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])  # noqa: NPY002 - likewise
+
+
+def _global_states() -> tuple[Any, Any]:
+    return random.getstate(), np.random.get_state(legacy=False)  # noqa: NPY002 - likewise

@@ -42,7 +42,7 @@ class PyTorchLive(LiveModel):
 
     def __init__(self, training: Training, rows: Rows, dtype: str) -> None:
         self.dtype, self._dtype = dtype, getattr(torch, dtype)
-        self.training, self.notes = copy_training(training, self._dtype)
+        self.training, self._clones, self.notes = copy_training(training, self._dtype)
         self._last = 0.0  # the latest step's loss
         self._pending: OwnStep | None = None  # taken, seen and taken back
         self.network: nn.Module = self.training.model
@@ -124,7 +124,8 @@ class PyTorchLive(LiveModel):
         return self._weights.read()
 
     def set_weights(self, arrays: Sequence[np.ndarray]) -> None:
-        self._weights.write(arrays)
+        with self._clones.following():
+            self._weights.write(arrays)
 
     def states(self) -> list[Weight]:
         return self._weights.read_states()

@@ -73,7 +73,8 @@ class Snapshot:
     def of(cls, training: Training) -> "Snapshot":
         """Copy the state of a training."""
         module = training.model
-        owners = [each for each in (training.optimizer, training.scheduler) if each is not None]
+        parts = (training.optimizer, training.scheduler)
+        owners = [each for each in parts if hasattr(each, "state_dict")]  # a schedule may have none
         return cls(
             [(t, t.detach().clone()) for t in (*module.parameters(), *module.buffers())],
             [(p, None if p.grad is None else p.grad.clone()) for p in module.parameters()],

@@ -26,13 +26,13 @@ class Twins:
         """Return the copy of an object; the same one each time."""
         twin = copy.deepcopy(original, self._memo)
         self._complete_optimizers()
-        for holder in self._copied():
+        for holder in self.copied():
             self._rebind(holder)
         return twin
 
     def functions(self) -> Iterator[FunctionType]:
         """Yield the functions that copies hold, and those by which their classes do their work."""
-        for holder in self._copied():
+        for holder in self.copied():
             yield from (f for _, f in _slots(holder) if isinstance(f, FunctionType))
             for name in ("forward", "step", "__call__"):
                 function = getattr(type(holder), name, None)
@@ -41,7 +41,7 @@ class Twins:
 
     def cast(self, dtype: torch.dtype) -> None:
         """Cast all tensors, where they are; the step counts of optimizers stay as they are."""
-        copied = self._copied()
+        copied = self.copied()
         states = [s for x in copied if isinstance(x, Optimizer) for s in x.state.values()]
         counts = {id(state.get("step")) for state in states}
         for x in copied:
@@ -57,20 +57,23 @@ class Twins:
             return self._memo[id(function)]
         self._memo[id(function)] = function  # if it refers to itself
         held = [_content(cell) for cell in function.__closure__ or ()]
-        defaults = function.__defaults__ or ()
+        defaults, keywords = function.__defaults__ or (), function.__kwdefaults__ or {}
         twins, given = [*map(self._twin, held)], tuple(map(self._twin, defaults))
-        pairs = (*zip(held, twins, strict=True), *zip(defaults, given, strict=True))
-        if any(a is not b for a, b in pairs):
+        named = {name: self._twin(x) for name, x in keywords.items()}
+        before, after = (*held, *defaults, *keywords.values()), (*twins, *given, *named.values())
+        if any(a is not b for a, b in zip(before, after, strict=True)):
             cells = zip(function.__closure__ or (), held, twins, strict=True)
             new = [own if a is b else CellType(b) for own, a, b in cells]
-            self._memo[id(function)] = with_variables(function, new, given)
+            self._memo[id(function)] = twin = with_variables(function, new, given or None)
+            twin.__kwdefaults__ = named or None
         return self._memo[id(function)]
 
     def _originals(self) -> list[Any]:
         """Return what was copied: deepcopy keeps it in its memo, so that identities stay unique."""
         return list(self._memo.get(id(self._memo), ()))
 
-    def _copied(self) -> list[Any]:
+    def copied(self) -> list[Any]:
+        """Return the copies of all objects that were copied."""
         return [twin for key, twin in self._memo.items() if key != id(self._memo)]
 
     def _complete_optimizers(self) -> None:
@@ -106,10 +109,12 @@ class Twins:
         """
         if isinstance(x, FunctionType):
             return self.bound(x)
-        held = [x.__self__] if isinstance(x, MethodType) else _held(x)
-        if any(id(each) in self._memo or _is_torchs(each) for each in (x, *held)):
-            return copy.deepcopy(x, self._memo)
-        return x
+        return copy.deepcopy(x, self._memo) if self._reaches(x, 3) else x
+
+    def _reaches(self, x: Any, depth: int) -> bool:
+        if id(x) in self._memo or _is_torchs(x):
+            return True
+        return depth > 0 and any(self._reaches(each, depth - 1) for each in _held(x))
 
 
 def with_variables(
@@ -145,4 +150,6 @@ def _slots(holder: Any) -> list[tuple[Any, Any]]:
 
 
 def _held(x: Any) -> list[Any]:
+    if isinstance(x, MethodType):
+        return [x.__self__]
     return [*x] if isinstance(x, tuple | set) else [each for _, each in _slots(x)]

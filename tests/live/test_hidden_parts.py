@@ -1,5 +1,6 @@
 """What a PyTorch model does beside its layers is compared, or said not to be compared."""
 
+import random
 import re
 from dataclasses import replace
 from functools import partial
@@ -194,6 +195,34 @@ def test_what_is_drawn_beside_dropout_is_drawn_anew_in_every_step():
     report = compared(Skipping(0.5), Skipping(0.5))
     assert report.same
     assert "random numbers are drawn beside dropout" in said(report)
+
+
+def by_python():
+    return random.random()
+
+
+def by_numpy():
+    return np.random.rand()  # noqa: NPY002 - as a user's model may
+
+
+class Drawing(Skipping):
+    def __init__(self, rate, draw):
+        super().__init__(rate)
+        self.draw = draw
+
+    def forward(self, x):
+        output = nn.Linear.forward(self, x)
+        return 0 * output if self.training and self.draw() < self.rate else output
+
+
+@pytest.mark.parametrize("draw", [by_python, by_numpy])
+def test_global_numbers_of_python_and_numpy_are_drawn_from_the_seed_and_restored(draw):
+    expected = (random.getstate(), str(np.random.get_state()))  # noqa: NPY002 - likewise
+    report = compared(Drawing(0.5, draw), Drawing(0.5, draw))
+    assert report.same, str(report)
+    assert "random numbers are drawn beside dropout" in said(report)
+    assert not compared(Drawing(0.1, draw), Drawing(0.9, draw)).same
+    assert expected == (random.getstate(), str(np.random.get_state()))  # noqa: NPY002 - likewise
 
 
 class Autocast(nn.Linear):

@@ -40,6 +40,14 @@ def compared(a, b):
     return report
 
 
+def stepped(model, optimizer, loss, X, y):
+    optimizer.zero_grad()
+    value = loss(model(X), y)
+    value.backward()
+    optimizer.step()
+    return value
+
+
 class Listing(Optimizer):
     """Plain descent on parameters that it keeps in a list of its own."""
 
@@ -94,15 +102,8 @@ def test_lbfgs_goes_on_from_the_directions_that_it_has_found_in_float32():
 
 
 def test_a_schedule_reaches_an_optimizer_within_another_after_a_step_of_ones_own():
-    def step(model, optimizer, loss, X, y):
-        optimizer.zero_grad()
-        value = loss(model(X), y)
-        value.backward()
-        optimizer.step()
-        return value
-
     def scheduled(side):
-        return replace(side, step=step, scheduler=StepLR(side.optimizer, 2, 0.5))
+        return replace(side, step=stepped, scheduler=StepLR(side.optimizer, 2, 0.5))
 
     stock = scheduled(trained(SGD, lr=0.1, momentum=0.5))
     assert compared(scheduled(trained(Wrapping, lr=0.1)), stock).same
@@ -138,6 +139,19 @@ def clamped_by_a_method(limit):
     return side
 
 
+def clamped_by_what_is_in_a_collection(limit):
+    side = trained(SGD, lr=0.1)
+    held = {"models": [("first", side.model)]}
+
+    @torch.no_grad()
+    def hook(optimizer, args, kwargs):
+        for p in held["models"][0][1].parameters():
+            p.clamp_(-limit, limit)
+
+    side.optimizer.register_step_post_hook(hook)
+    return side
+
+
 def decayed(strength):
     """A step that was replaced on the optimizer, which a schedule then wraps."""
     side = trained(SGD, lr=0.1)
@@ -168,7 +182,10 @@ def tied(factor):
     return side
 
 
-@pytest.mark.parametrize("make", [clamped, clamped_by_a_method, decayed, scaled, tied])
+@pytest.mark.parametrize(
+    "make",
+    [clamped, clamped_by_a_method, clamped_by_what_is_in_a_collection, decayed, scaled, tied],
+)
 def test_hooks_and_replaced_methods_act_on_the_copy(make):
     assert compared(make(0.2), make(0.2)).same
     assert not compared(make(0.2), make(0.1)).same
@@ -210,3 +227,57 @@ def test_what_uses_the_model_by_a_global_name_or_from_within_a_class_is_refused(
 
     with pytest.raises(RequestError, match="step uses own itself, of which a copy is trained"):
         compared(replace(side, scheduler=Halving()), trained(SGD))
+
+
+class Schedule:
+    """A schedule without a state_dict."""
+
+    def __init__(self, optimizer, k):
+        self.optimizer, self.k, self.n = optimizer, k, 0
+
+    def step(self):
+        self.n += 1
+        self.optimizer.param_groups[0]["lr"] = 0.1 / (1 + self.n // self.k)
+
+
+def test_a_schedule_without_a_state_is_followed_beside_a_step_of_ones_own():
+    def side(k):
+        one = trained(SGD, lr=0.1)
+        return replace(one, step=stepped, scheduler=Schedule(one.optimizer, k))
+
+    assert compared(side(2), side(2)).same
+    assert not compared(side(2), side(3)).same
+
+
+class Bare:
+    """Wraps an optimizer, and is none of PyTorch's."""
+
+    def __init__(self, base):
+        self.base, self.param_groups = base, base.param_groups
+        self.step, self.zero_grad = base.step, base.zero_grad
+
+
+class Wrapper(Bare):
+    def __init__(self, base):
+        super().__init__(base)
+        self.state_dict, self.load_state_dict = base.state_dict, base.load_state_dict
+        self.register_step_pre_hook = base.register_step_pre_hook
+
+
+def test_what_wraps_an_optimizer_is_used_by_a_step_of_ones_own_or_refused():
+    def side(wrapper, lr):
+        one = trained(SGD, lr=lr)
+        return replace(one, step=stepped, optimizer=wrapper(one.optimizer))
+
+    stock = replace(trained(SGD, lr=0.1), step=stepped)
+    assert compared(side(Wrapper, 0.1), stock).same
+    assert not compared(side(Wrapper, 0.2), stock).same
+    with pytest.raises(RequestError, match="the optimizer Bare has no state_dict: derive it from"):
+        compared(side(Bare, 0.1), stock)
+
+
+def test_an_optimizer_without_a_learning_rate_is_refused():
+    side = trained(SGD, lr=0.1)
+    del side.optimizer.param_groups[0]["lr"]
+    with pytest.raises(RequestError, match="the optimizer SGD has a group without a learning rate"):
+        compared(side, trained(SGD, lr=0.1))

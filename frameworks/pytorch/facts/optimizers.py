@@ -42,7 +42,8 @@ def _group_facts(optimizer: Optimizer, group: Group, hat: float | None) -> Facts
 
 def _kind(optimizer: Optimizer) -> str:
     """Return the kind whose step the optimizer takes; a user's own step has a name of its own."""
-    owner = next(cls for cls in type(optimizer).__mro__ if "step" in vars(cls))
+    bases = type(optimizer).__mro__
+    owner = next((cls for cls in bases if "step" in vars(cls)), type(optimizer))
     own_step = not owner.__module__.startswith("torch.optim")
     return type(optimizer).__name__ if own_step else _stock(optimizer)
 
@@ -50,7 +51,8 @@ def _kind(optimizer: Optimizer) -> str:
 def _stock(optimizer: Optimizer) -> str:
     """Return the kind of the optimizer, or of PyTorch's that it is derived from."""
     bases = type(optimizer).__mro__
-    return next(c for c in bases if c.__module__.startswith("torch.optim")).__name__.lower()
+    stock = (c for c in bases if c.__module__.startswith("torch.optim"))
+    return next(stock, type(optimizer)).__name__.lower()
 
 
 def _said(group: Group, **names: str) -> Entries:

@@ -1,4 +1,6 @@
-"""What a step of one's own keeps begins anew in every training, and stays as the user has it."""
+"""A step of one's own acts on copies, begins anew in every training, and leaves all as it is."""
+
+from functools import partial
 
 import numpy as np
 import pytest
@@ -127,3 +129,69 @@ def test_two_recordings_of_one_training_are_equal(tmp_path):
         record(one, X, y, path=tmp_path / name, steps=8, batch_size=16)
     assert diverge(tmp_path / "a", tmp_path / "b").same
     assert diverge(tmp_path / "a", one, X, y).same
+
+
+def clamping(model, limit, net, optimizer, loss, X, y):
+    """Take a step that clamps the weights of a model that is known beforehand."""
+    value = stepped(net, optimizer, loss, X, y)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.clamp_(-limit, limit)
+    return value
+
+
+class Clamped:
+    def __init__(self, model, limit):
+        self.held, self.limit = {"a": {"model": model}}, limit
+
+    def __call__(self, *handed):
+        return clamping(self.held["a"]["model"], self.limit, *handed)
+
+
+def by_a_default(known, limit):
+    def step(net, optimizer, loss, X, y, model=known):
+        return clamping(model, limit, net, optimizer, loss, X, y)
+
+    return step
+
+
+def by_a_named_default(known, limit):
+    def step(net, optimizer, loss, X, y, *, model=known):
+        return clamping(model, limit, net, optimizer, loss, X, y)
+
+    return step
+
+
+def by_nested_collections(known, limit):
+    held = {"a": [known]}
+    return lambda *handed: clamping(held["a"][0], limit, *handed)
+
+
+def by_named_parameters(known, limit):
+    named = [*known.named_parameters()]
+
+    def step(*handed):
+        value = stepped(*handed)
+        with torch.no_grad():
+            for _, p in named:
+                p.clamp_(-limit, limit)
+        return value
+
+    return step
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda *known: partial(clamping, *known), Clamped, by_a_default, by_a_named_default,
+     by_nested_collections, by_named_parameters],
+)  # fmt: skip
+def test_a_step_acts_on_the_copy_however_it_knows_the_model(make):
+    def side(limit):
+        model = nn.Linear(6, 3)
+        return training(model, step=make(model, limit))
+
+    one = side(0.2)
+    before = [p.detach().clone() for p in one.model.parameters()]
+    assert diverge(one, side(0.2), X, y, steps=4, batch_size=16).same
+    assert not diverge(one, side(0.1), X, y, steps=4, batch_size=16).same
+    assert all(map(torch.equal, before, one.model.parameters()))
