@@ -73,6 +73,9 @@ def _check_how_to_fit(estimator: Any) -> None:
     for each in given:
         if isinstance(each, type) or not (isinstance(each, Callback) or callable(each)):
             raise TypeError(f"callbacks must be Callback objects or functions, got {each!r}")
+        if isinstance(each, Callback) and sum(each is other for other in given) > 1:
+            kind = type(each).__name__
+            raise ValueError(f"callbacks must be different objects, got the same {kind} twice")
 
 
 def check_training(estimator: Any) -> None:

@@ -168,6 +168,7 @@ def slower(estimator, record):
         ({"activation": "sigmoid"}, ValueError, "activation must be one of 'identity', "),
         ({"validation_fraction": 1.0}, ValueError, "validation_fraction must be between 0 and 1"),
         ({"callbacks": [EarlyStopping]}, TypeError, "callbacks must be Callback objects or"),
+        ({"callbacks": [ProgressBar()] * 2}, ValueError, "callbacks must be different objects"),
         ({"callbacks": [EarlyStopping()]}, ValueError, "monitor: expected one of loss, accuracy,"),
         ({"verbose": 1}, TypeError, "verbose must be True or False, got 1"),
         ({"class_weight": {0: -1}}, ValueError, "class_weight must hold finite weights"),
