@@ -17,8 +17,9 @@ setup: ## make .venv and install the pinned packages
 run: setup ## train the experiments side by side
 	'$(VENV)/bin/lockstep' run $(ARGS)
 
+# Some hundred processes start: each would compile all of this anew.
 test: setup ## run the tests
-	'$(VENV)/bin/pytest' -n 2 --dist loadfile $(ARGS)
+	env -u PYTHONDONTWRITEBYTECODE '$(VENV)/bin/pytest' -n 2 --dist loadfile $(ARGS)
 
 faults: setup ## plant every fault, look for false alarms, and write docs/faults.md
 	'$(VENV)/bin/pytest' -q tests/faults --clean-seeds 200 --faults-table docs/faults.md $(ARGS)
