@@ -17,7 +17,7 @@ from experiments.harness.workers.place import Heads, Place, Progress
 from experiments.harness.workers.runner import Runner
 from frameworks.agreement.limits import FLOAT64
 from frameworks.agreement.noise_floor import for_doubts
-from frameworks.agreement.variants import nudges
+from frameworks.agreement.variants import judges
 from frameworks.errors import RequestError
 from frameworks.files import CannotWrite
 
@@ -128,7 +128,7 @@ def _judges(planned: Plan, experiment: str, results: Results) -> Heads:
         mine = (cell.experiment, cell.mode) == (experiment, "lockstep")
         count = counts.get((cell.label, cell.seed), 0) if mine else 0
         if count and "scratch" in cell.find().blueprint.builders:
-            found |= planned.beside(cell, nudges(count))
+            found |= planned.beside(cell, judges(count))
     return {cell: head for cell, head in found.items() if not _is_finished(planned.store, head)}
 
 

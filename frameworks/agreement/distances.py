@@ -10,7 +10,8 @@ import numpy as np
 from frameworks.agreement.limits import Limits
 
 __all__ = [
-    *("Distance", "Outcome", "measure", "miscounted", "relative_error", "too_far", "within"),
+    *("Distance", "Outcome", "measure", "miscounted", "relative_error", "repeats", "too_far"),
+    "within",
 ]
 
 _COUNTED = 1e-9  # far below 1/n for any n, and far above the rounding of a quotient
@@ -96,6 +97,13 @@ def measure(a: Outcome, b: Outcome) -> Distance:
         ],
         kept=a.kept,
     )
+
+
+def repeats(a: Outcome, b: Outcome) -> bool:
+    """Return whether two trainings came to the same numbers, to the last bit."""
+    found = measure(a, b)
+    errors = (found.loss, found.weight, found.test_loss, found.outputs or 0.0)
+    return not any(errors) and not len(found.mismatches)
 
 
 def _value_errors(a: Outcome, b: Outcome) -> dict[str, list[float]]:

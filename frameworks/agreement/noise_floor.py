@@ -64,6 +64,7 @@ class NoiseFloor:
     predictions: int  # the number that differ
     trainings: int  # how many were nudged
     outputs: float | None = None  # of the test rows, relative; None if not kept
+    repeats: bool = True  # False: one of them, trained again, came to other numbers
 
     @property
     def finite(self) -> bool:
@@ -80,9 +81,10 @@ class NoiseFloor:
     def at_least(self, fixed: Limits) -> Limits:
         """Return, for each distance, the larger of the floor and a fixed limit.
 
-        A floor that is not finite explains nothing: then the fixed limits hold.
+        A floor that is not finite explains nothing, nor does one of trainings that do not repeat
+        themselves: then the fixed limits hold.
         """
-        if not self.finite:
+        if not self.finite or not self.repeats:
             return fixed
         pairs = {name: (limit, getattr(self.limits, name)) for name, limit in vars(fixed).items()}
         return Limits(**{name: max(both) for name, both in pairs.items()})
@@ -100,6 +102,7 @@ class NoiseFloor:
             predictions=min(self.predictions, other.predictions),
             trainings=min(self.trainings, other.trainings),
             outputs=min(outputs, default=None),
+            repeats=self.repeats and other.repeats,
         )
 
 

@@ -3,6 +3,7 @@
 They are cells with modes of their own:
 
     nudged-1, nudged-2, ...    each nudged differently: their distances are the noise floor
+    nudged-1-again             the first once more: whether a training repeats itself
     keras-sigmoid              a control, with TensorFlow's sigmoid instead of scratch's
 
 The error of TensorFlow's float32 sigmoid is up to 3.6 units of 2⁻²³; a nudge is up to one. If Keras
@@ -22,9 +23,10 @@ from frameworks.program import Parts, Program, ProgramBuilder
 from frameworks.spec import Spec
 from scratch import Layer, Sequential, Sigmoid
 
-__all__ = ["KERAS_SIGMOID", "change", "has_sigmoid", "nudges", "variants"]
+__all__ = ["AGAIN", "KERAS_SIGMOID", "change", "has_sigmoid", "judges", "nudges", "variants"]
 
 KERAS_SIGMOID = "keras-sigmoid"
+AGAIN = "nudged-1-again"
 
 
 def nudges(count: int) -> list[str]:
@@ -36,12 +38,21 @@ def nudges(count: int) -> list[str]:
     return [f"nudged-{k}" for k in range(1, count + 1)]
 
 
+def judges(count: int) -> list[str]:
+    """Return the modes of a floor's trainings: `count` nudged ones, and the first once more.
+
+    Where the two differ in a bit, the page draws numbers without a seed, and what it draws would
+    pass for rounding.
+    """
+    return [*nudges(count), AGAIN] if count else []
+
+
 def variants(blueprint: Blueprint, implementations: Sequence[str], count: int) -> list[str]:
     """Return the modes that judge an experiment: `count` nudged ones, and perhaps the control."""
     if not count or "scratch" not in blueprint.builders:
         return []
     control = any(name in BACKENDS and BACKENDS[name].control for name in implementations)
-    return nudges(count) + [KERAS_SIGMOID] * (control and has_sigmoid(blueprint))
+    return judges(count) + [KERAS_SIGMOID] * (control and has_sigmoid(blueprint))
 
 
 def has_sigmoid(blueprint: Blueprint) -> bool:
@@ -57,7 +68,7 @@ def change(mode: str, seed: int) -> Callable[[ProgramBuilder], ProgramBuilder]:
         return lambda build: build
     if mode == KERAS_SIGMOID:
         return with_keras_sigmoid
-    number = int(mode.removeprefix("nudged-"))
+    number = int(mode.removeprefix("nudged-").removesuffix("-again"))
     return lambda build: nudged(build, (seed, number))
 
 

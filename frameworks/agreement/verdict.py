@@ -7,9 +7,13 @@ from frameworks.agreement.distances import Distance, Outcome, measure, miscounte
 from frameworks.agreement.limits import FLOAT64, Limits
 from frameworks.agreement.noise_floor import NoiseFloor
 
-__all__ = ["NOT_FINITE", "Judgement", "judge"]
+__all__ = ["NOT_FINITE", "NOT_REPEATED", "Judgement", "judge"]
 
 NOT_FINITE = "the noise floor is not finite: nudged trainings of scratch overflow"
+NOT_REPEATED = (
+    "scratch, trained twice alike, came to other numbers, which is no rounding: something on the "
+    "page draws without a seed, or reads the time"
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ def judge(a: Outcome, b: Outcome, dtype: str, floor: NoiseFloor | None) -> Judge
     In float64 the limits are fixed. If they are exceeded, the training itself may be chaotic: if
     its noise floor was measured, the larger of the two is the limit, and the reason says so. In
     float32 how much training amplifies rounding depends on the experiment: the noise floor is the
-    only limit, and without one that is finite the distance is measured, not judged.
+    only limit, and without one that is finite the distance is measured, not judged. Nothing excuses
+    trainings that do not repeat themselves.
     """
     distance = measure(a, b)
     if dtype == "float64":
@@ -41,6 +46,8 @@ def judge(a: Outcome, b: Outcome, dtype: str, floor: NoiseFloor | None) -> Judge
         return Judgement(distance, None, None, None, "")
     if not floor.finite:
         return Judgement(distance, None, None, floor, NOT_FINITE)
+    if not floor.repeats:
+        return Judgement(distance, "differ", None, floor, NOT_REPEATED)
     return _judged(distance, floor.limits, floor, too_far(distance, floor.limits))
 
 
@@ -49,6 +56,7 @@ def _beyond_rounding(distance: Distance, floor: NoiseFloor) -> Judgement:
     wider = floor.at_least(FLOAT64)
     if wider == FLOAT64 or not too_far(distance, FLOAT64):
         reason = too_far(distance, FLOAT64) or miscounted(distance)
+        reason += "" if floor.repeats else f"; {NOT_REPEATED}"
         return _judged(distance, FLOAT64, floor, reason)
     reason = too_far(distance, wider)
     if reason:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, combinations
 
 from frameworks.agreement.controls import explains
-from frameworks.agreement.distances import Distance, Outcome, measure, relative_error
+from frameworks.agreement.distances import Distance, Outcome, measure, relative_error, repeats
 from frameworks.agreement.limits import FLOAT64, Limits
 from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
-from frameworks.agreement.variants import nudges
+from frameworks.agreement.variants import AGAIN, nudges
 from frameworks.console import Advance
 from frameworks.diverge.differences import difference
 from frameworks.diverge.first_batch import FACTOR
@@ -79,6 +79,9 @@ def floor_of(
         outcomes.append(_train(each, steps))
     noise = measure_floor(outcomes, side.dtype)
     assert noise is not None
+    if noise.finite and not known:
+        again = _train(_in_mode(side, AGAIN), steps)
+        noise = replace(noise, repeats=repeats(outcomes[0], again))
     return Floor(sides, outcomes, steps, noise)
 
 

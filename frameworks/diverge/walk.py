@@ -8,7 +8,7 @@ import numpy as np
 
 from frameworks.agreement.limits import FLOAT64
 from frameworks.agreement.noise_floor import TRAININGS, for_doubts
-from frameworks.agreement.verdict import NOT_FINITE, judge
+from frameworks.agreement.verdict import NOT_FINITE, NOT_REPEATED, judge
 from frameworks.console import Advance
 from frameworks.diverge.differences import Difference, not_identical
 from frameworks.diverge.equivalent import settled, written_differently
@@ -156,10 +156,10 @@ def _whole_training(done: Walk, a: First, b: First, report: Advance, count: int)
 
 def _judging(done: Walk, floor: Floor | None) -> Floor | None:
     """Return a floor if it can judge; else add a note why not."""
-    if floor is None or floor.noise.finite:
+    if floor is None or (floor.noise.finite and floor.noise.repeats):
         return floor
     rest = "the fixed limits hold" if floor.fixed else "whole trainings are not judged"
-    done.notes.append(f"{NOT_FINITE}; {rest}")
+    done.notes.append(f"{NOT_REPEATED if floor.noise.finite else NOT_FINITE}; {rest}")
     return None
 
 
@@ -213,8 +213,8 @@ def _beyond_fixed_limits(
     if floor is None:
         why = "was requested" if count < 2 else "can be measured without a build_scratch"
         done.notes.append(f"no noise floor {why}: this may be a fault or amplified rounding")
-    elif not floor.noise.finite:
-        return _judging(done, floor)
+    elif _judging(done, floor) is None:
+        return None
     elif floor.limits == floor.fixed:
         done.notes.append(
             f"this is not rounding: {count} trainings of scratch, nudged in the last place, "

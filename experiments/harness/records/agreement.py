@@ -2,17 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import isfinite
 
 from experiments.harness.records.arrays import Arrays
 from experiments.harness.records.models import AgreementEntry, FloorEntry, Record
 from frameworks.agreement.controls import controlled, explains
-from frameworks.agreement.distances import Outcome
+from frameworks.agreement.distances import Outcome, repeats
 from frameworks.agreement.limits import Limits
 from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
-from frameworks.agreement.variants import KERAS_SIGMOID
+from frameworks.agreement.variants import AGAIN, KERAS_SIGMOID, nudges
 from frameworks.agreement.verdict import judge
 
 __all__ = ["Finished", "compare_all", "different_conditions", "different_inputs", "grouping"]
@@ -53,10 +53,14 @@ def compare_all(
     """
     judges, entries = _grouped(beside), []
     for group, alike in _grouped(finished).items():
-        nudged = [each for each in judges[group] if each.record.mode != KERAS_SIGMOID]
-        controls = [each for each in judges[group] if each.record.mode == KERAS_SIGMOID]
+        modes = {each.record.mode: each for each in judges[group]}
+        again, control = modes.pop(AGAIN, None), modes.pop(KERAS_SIGMOID, None)
+        controls = [control] if control else []
         controls += [each for each in alike if each.record.implementation == "scratch"]
-        floor = measure_floor([each.outcome for each in nudged], group[1])
+        floor = measure_floor([each.outcome for each in modes.values()], group[1])
+        first = modes.get(nudges(1)[0])
+        if floor and floor.finite and again and first:
+            floor = replace(floor, repeats=repeats(first.outcome, again.outcome))
         entries += [_compare(a, b, floor, controls) for a, b in combinations(alike, 2)]
     return entries
 
@@ -110,6 +114,7 @@ def _floor_entry(floor: NoiseFloor | None) -> FloorEntry | None:
         predictions=floor.predictions,
         trainings=floor.trainings,
         outputs=_finite(floor.outputs),
+        repeats=floor.repeats,
     )
 
 

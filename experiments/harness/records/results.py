@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 _NAMED = 3  # of the trainings that are missing
-_JUDGE = re.compile(r"-(keras-sigmoid|nudged-\d+)($|\+)")  # see `Head.is_judge`
+_JUDGE = re.compile(r"-(keras-sigmoid|nudged-\d+(-again)?)($|\+)")  # see `Head.is_judge`
 DIGITS = 12  # of every certified loss that a float64 training has to have right
 
 

@@ -76,6 +76,26 @@ def test_a_fault_in_chaos_is_judged_again_by_more_trainings(call, entry, tanh_ci
     assert entry()["noise_floor"]["trainings"] == 6
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_what_a_page_draws_without_a_seed_is_not_taken_for_rounding(
+    call, entry, append_to_page, tmp_path, dtype
+):
+    drawn = """
+from dataclasses import replace
+
+
+def build_scratch(spec=SPEC, good=build_scratch):
+    rate = spec.learning_rate * (1 - np.float32(np.random.default_rng().uniform(0, 0.125)))
+    return good(replace(spec, learning_rate=float(rate)))
+"""
+    append_to_page("perceptron", drawn)
+    options = ("--dtype", dtype, "--out", tmp_path / "run")
+    answer = call("run", "perceptron", *QUICK, *options)
+    assert (answer.code, entry()["verdict"]) == (1, "differ")
+    assert "scratch, trained twice alike, came to other numbers" in entry()["reason"]
+    assert call("report", tmp_path / "run").code == 1
+
+
 def test_a_fault_in_a_training_that_is_not_chaotic_still_differs(
     call, entry, append_to_page, tmp_path
 ):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from experiments import churn
+from experiments.registry import find_experiment
 from frameworks.agreement.limits import FLOAT64
 from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
 from frameworks.agreement.variants import nudges
@@ -102,6 +103,25 @@ def test_the_sigmoid_of_tensorflow_is_named_as_the_cause(monkeypatch):
     (finding,) = found.findings
     assert finding.level in ("trajectory", "result")
     assert finding.cause.startswith("TensorFlow's sigmoid; with it scratch agrees with keras")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "rest"),
+    [("float32", "whole trainings are not judged"), ("float64", "the fixed limits hold")],
+)
+def test_what_is_drawn_without_a_seed_is_not_taken_for_rounding(dtype, rest):
+    rates = iter(np.linspace(1, 2, 99))
+
+    def draw(parts):
+        parts.optimizer.learning_rate *= next(rates)
+
+    options = {"dtype": dtype, "epochs": 30}
+    drawn = sides(
+        "xor", "scratch,pytorch", changed(find_experiment("xor"), "scratch", draw), **options
+    )
+    found = walk(*drawn)
+    assert any(note.endswith(f"or reads the time; {rest}") for note in found.notes), found.notes
+    assert found.floor is None
 
 
 # --- float64, where a training amplifies rounding by more than 1e4 ---

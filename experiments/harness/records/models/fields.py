@@ -41,7 +41,7 @@ LISTED = Field(strict=False)  # a tuple is a list in JSON
 Integer = Annotated[int, Field(gt=-(2**53), lt=2**53)]
 Scalar = Text | bool | Integer | Number | None
 Dtype = Literal["float64", "float32"]
-Mode = Annotated[str, Field(pattern=r"^(lockstep|native|keras-sigmoid|nudged-[0-9]+)$")]
+Mode = Annotated[str, Field(pattern=r"^(lockstep|native|keras-sigmoid|nudged-[0-9]+(-again)?)$")]
 Verdict = Literal["agree", "differ"] | None
 Values = Named[Scalar | Many[Scalar]]  # of a spec that are not the page's own, by name
 _STRICT = ConfigDict(strict=True)
