@@ -89,8 +89,8 @@ def build_scratch(spec=SPEC, good=build_scratch):
     return good(replace(spec, learning_rate=float(rate)))
 """
     append_to_page("perceptron", drawn)
-    options = ("--dtype", dtype, "--out", tmp_path / "run")
-    answer = call("run", "perceptron", *QUICK, *options)
+    options = ("--with", "scratch,pytorch", "--epochs", "30", "--dtype", dtype)
+    answer = call("run", "perceptron", *options, "--out", tmp_path / "run")
     assert (answer.code, entry()["verdict"]) == (1, "differ")
     assert "scratch, trained twice alike, came to other numbers" in entry()["reason"]
     assert call("report", tmp_path / "run").code == 1
