@@ -1,6 +1,8 @@
 """What hooks and functions keep, and know by an identity, is each training's own."""
 
 import weakref
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -58,6 +60,25 @@ def counted_by_a_default(k):
     return rate, lambda: held["n"]
 
 
+def counted_by_an_attribute(k):
+    def rate():
+        rate.n += 1
+        return 1 / (1 + rate.n // k)
+
+    rate.n = 0
+    return rate, lambda: rate.n
+
+
+def counted_by_an_object(k):
+    held = SimpleNamespace(n=0)
+
+    def rate():
+        held.n += 1
+        return 1 / (1 + held.n // k)
+
+    return rate, lambda: held.n
+
+
 def in_a_hook_of_the_optimizer(rate):
     side = training(nn.Linear(6, 3), optimizer=descent)
 
@@ -93,11 +114,29 @@ def in_a_function_of_the_model(rate):
     return training(Scaled(rate), optimizer=descent)
 
 
-@pytest.mark.parametrize("make", [counted_by_a_list, counted_by_a_number, counted_by_a_default])
+def in_a_loss(rate):
+    def loss(output, y):
+        return nn.functional.cross_entropy(output, y) * rate()
+
+    return training(nn.Linear(6, 3), optimizer=descent, loss=loss)
+
+
+def in_a_part_of_a_loss(rate):
+    def loss(weight, output, y):
+        return nn.functional.cross_entropy(output, y) * rate() * weight
+
+    return training(nn.Linear(6, 3), optimizer=descent, loss=partial(loss, 0.5))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [counted_by_a_list, counted_by_a_number, counted_by_a_default, counted_by_an_attribute,
+     counted_by_an_object],
+)  # fmt: skip
 @pytest.mark.parametrize(
     "held",
     [in_a_hook_of_the_optimizer, in_a_hook_of_a_gradient, in_a_schedule,
-     in_a_function_of_the_model],
+     in_a_function_of_the_model, in_a_loss, in_a_part_of_a_loss],
 )  # fmt: skip
 def test_what_functions_count_begins_anew_in_every_training(held, make):
     (rate, count), (equal, _), (other, _) = make(5), make(5), make(6)
