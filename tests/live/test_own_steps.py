@@ -182,6 +182,40 @@ def by_named_parameters(known, limit):
     return step
 
 
+def thawing(k):
+    """A step that trains the first layer, too, from its k-th call on."""
+    n = [0]
+
+    def step(model, optimizer, *handed):
+        n[0] += 1
+        if n[0] == k:
+            optimizer.add_param_group({"params": [*model[0].parameters()], "lr": 0.05})
+        optimizer.zero_grad()
+        value = handed[0](model(handed[1]), handed[2])
+        value.backward()
+        optimizer.step()
+        return value
+
+    return step
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_a_step_may_add_a_group_of_parameters(k, tmp_path):
+    def side(k):
+        model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+        return training(
+            model,
+            optimizer=lambda _: torch.optim.SGD(model[2].parameters(), lr=0.1),
+            step=thawing(k),
+        )
+
+    options = {"steps": 12, "batch_size": 16}
+    assert diverge(side(k), side(k), X, y, **options).same
+    report = diverge(side(k), side(k + 1), X, y, **options)
+    assert report.level == ("step" if k == 1 else "trajectory"), str(report)
+    record(side(k), X, y, path=tmp_path / "recorded", **options)
+
+
 class Locked:
     __slots__ = ("lock", "n")
 
