@@ -126,7 +126,8 @@ def trained_by(
     """Yield whatever networks and optimizers train, by name."""
     found = [pair for network in networks for pair in network.named_parameters()]
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-    found += [("a parameter of an optimizer", p) for group in groups for p in group["params"]]
+    other = "a parameter of an optimizer that is none of the network's"
+    found += [(other, p) for group in groups for p in group["params"]]
     return ((name, p) for name, p in found if p.requires_grad)
 
 

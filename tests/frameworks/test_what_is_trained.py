@@ -92,7 +92,7 @@ def with_lora():
         (lambda: of_pytorch(Scaled), r"0\.scale"),
         (
             lambda: of_pytorch(lambda: nn.Linear(3, 1), lambda: [nn.Parameter(torch.ones(1))]),
-            "a parameter of an optimizer",
+            "a parameter of an optimizer that is none of the network's",
         ),
         (lambda: of_keras(with_lora), ".*lora_kernel_a"),
         (lambda: of_keras(lambda: keras.Sequential([ScaledDense(1)])), ".*scale"),

@@ -11,13 +11,16 @@ from frameworks.diverge.causes.identify import Identified
 from frameworks.diverge.causes.loops import other_batches, other_rows
 from frameworks.diverge.causes.optimizers import say_difference
 from frameworks.diverge.causes.reported import other_report
-from frameworks.diverge.causes.steps_seen import steps_seen
+from frameworks.diverge.causes.steps_seen import StepsSeen, steps_seen
 from frameworks.diverge.causes.taken import Taken, predict, taken_by
 from frameworks.diverge.differences import difference
 from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
 
 __all__ = ["HYPOTHESES", "OF_PROGRAMS", "divides_by_zero"]
 
+_CLIPPED = 1e-6  # what PyTorch adds to a norm
+_CLOSE = 1e-4  # relative: so near its limit a norm may be on either side
+_NAMED = 4  # of the steps whose rates differ
 _RATE = 1e-7  # relative: a rate is a quotient of differences of weights, which lose digits
 
 
@@ -82,6 +85,8 @@ def other_rates(evidence: Evidence) -> str | None:
     """The steps of both sides follow from one optimizer, whose learning rates differ by step."""
     if evidence.names[0] > evidence.names[1]:
         return None  # it treats both alike
+    if evidence.step is not None and evidence.step.gradients.parted:
+        return None  # gradients of another size move as far as another rate
     seen = steps_seen(evidence)
     if seen is None or seen.ours is None or seen.theirs is None:
         return None
@@ -95,11 +100,37 @@ def other_rates(evidence: Evidence) -> str | None:
         vary = all(np.ptp(each) > _RATE * each.max() for each in (its, others))
         if vary and steps > 2 and np.allclose(its[:-1], others[1:], rtol=_RATE, atol=0):
             return f"the learning rates of {ahead} are one step ahead of those of {behind}"
-    k = int(changes.argmax())
-    slow, fast = names if y[k] > x[k] else names[::-1]
-    ratio = max(y[k] / x[k], x[k] / y[k])
-    since = f"at step {k + 1}" if k + 1 == steps else f"from step {k + 1} on"
-    return f"the learning rate of {fast} is {as_number(ratio)} times that of {slow} {since}"
+    return _clips(names, seen, y / x) or _rates_apart(names, y / x, changes)
+
+
+def _clips(names: tuple[str, str], seen: StepsSeen, ratio: np.ndarray) -> str | None:
+    """Say which side clips its gradients' norms, if each step is as long as one limit allows."""
+    for name, its, taken in ((names[1], ratio, seen.b), (names[0], 1 / ratio, seen.a)):
+        clipped = its < 1 - _RATE
+        for added in (0.0, _CLIPPED):  # to the norm, so that it is not divided by zero
+            limits = its[clipped] * (taken.norms[clipped] + added)
+            if len(limits) < 2 or np.ptp(limits) > _RATE * limits[0]:
+                continue
+            free = ~clipped & np.isclose(its, 1, rtol=_RATE, atol=0)
+            if (clipped | free).all() and (taken.norms[free] <= limits[0] * (1 + _CLOSE)).all():
+                return f"{name} clips the norm of its gradients at {as_number(float(limits[0]))}"
+    return None
+
+
+def _rates_apart(names: tuple[str, str], ratio: np.ndarray, changes: np.ndarray) -> str:
+    """Say by which factor the steps differ: one, as of a rate, or another at each of them."""
+    k, steps = int(changes.argmax()), len(ratio)
+    slow, fast = names if ratio[k] > 1 else names[::-1]
+    times = ratio if ratio[k] > 1 else 1 / ratio
+    if np.allclose(times[k:], times[k], rtol=_RATE, atol=0):
+        since = f"at step {k + 1}" if k + 1 == steps else f"from step {k + 1} on"
+        return f"the learning rate of {fast} is {as_number(times[k])} times that of {slow} {since}"
+    found = [f"{as_number(times[i])} at step {i + 1}" for i in np.flatnonzero(changes)]
+    more = [f"and so on, at {len(found)} of {steps} steps"] if len(found) > _NAMED else []
+    return (
+        f"the steps of {fast} are longer than those of {slow} by factors that vary: "
+        f"{', '.join(found[:_NAMED] + more)}: another schedule, or gradients that are scaled"
+    )
 
 
 def other_loop(evidence: Evidence) -> str | None:

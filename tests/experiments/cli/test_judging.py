@@ -74,6 +74,11 @@ def test_a_fault_in_chaos_is_judged_again_by_more_trainings(call, entry, tanh_ci
     answer = call("run", tanh_circle, *OPTIONS, "--floor", "2", "--out", tmp_path / "run")
     assert (answer.code, entry()["verdict"]) == (1, "differ")
     assert entry()["noise_floor"]["trainings"] == 6
+    assert "missing" not in call("report", tmp_path / "run").out
+    for path in (tmp_path / "run" / "cells").glob("*nudged-5.*"):
+        path.unlink()  # as where the command was killed
+    shown = call("report", tmp_path / "run")
+    assert (shown.code, "1 training is missing" in shown.out) == (1, True)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -89,8 +94,8 @@ def build_scratch(spec=SPEC, good=build_scratch):
     return good(replace(spec, learning_rate=float(rate)))
 """
     append_to_page("perceptron", drawn)
-    options = ("--dtype", dtype, "--out", tmp_path / "run")
-    answer = call("run", "perceptron", *QUICK, *options)
+    options = ("--with", "scratch,pytorch", "--epochs", "30", "--dtype", dtype)
+    answer = call("run", "perceptron", *options, "--out", tmp_path / "run")
     assert (answer.code, entry()["verdict"]) == (1, "differ")
     assert "scratch, trained twice alike, came to other numbers" in entry()["reason"]
     assert call("report", tmp_path / "run").code == 1

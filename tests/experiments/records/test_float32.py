@@ -10,7 +10,7 @@ import pytest
 import frameworks.pytorch.hooks
 from experiments.harness.records.agreement import compare_all
 from experiments.registry import find_experiment
-from frameworks.agreement.variants import KERAS_SIGMOID, nudges, variants
+from frameworks.agreement.variants import KERAS_SIGMOID, judges, nudges, variants
 
 from ..planting import changed, narrow_floor, train
 
@@ -69,9 +69,9 @@ def test_the_less_exact_sigmoid_of_tensorflow_is_named_as_the_cause(monkeypatch)
 
 def test_the_control_is_trained_where_keras_and_a_sigmoid_are():
     xor, churn = XOR.blueprint, CHURN.blueprint
-    assert variants(xor, ["scratch", "keras"], 2) == [*nudges(2), KERAS_SIGMOID]
-    assert variants(xor, ["scratch", "pytorch"], 2) == nudges(2)
-    assert variants(churn, ["scratch", "keras"], 2) == nudges(2)
+    assert variants(xor, ["scratch", "keras"], 2) == [*judges(2), KERAS_SIGMOID]
+    assert variants(xor, ["scratch", "pytorch"], 2) == judges(2)
+    assert variants(churn, ["scratch", "keras"], 2) == judges(2)
     assert variants(xor, ["scratch", "keras"], 0) == []
 
 
@@ -83,7 +83,7 @@ def test_the_command_judges_float32_by_a_floor_alone_and_repeats_no_training(cal
     command += ("--floor", "5")
     answer = call(*command)
     assert answer.code == 0, answer.out + answer.err
-    assert "2 of 7 trainings are in" in answer.out
+    assert "2 of 8 trainings are in" in answer.out
     assert "2 of 2 trainings finished; 1 of 1 pair agrees." in answer.out
     assert any(line.startswith("noise floor") for line in answer.out.splitlines())
     found = json.loads((tmp_path / "run" / "results.json").read_text())
@@ -92,7 +92,7 @@ def test_the_command_judges_float32_by_a_floor_alone_and_repeats_no_training(cal
     assert (entry["verdict"], entry["tolerance"]) == ("agree", entry["noise_floor"]["loss"])
     assert entry["noise_floor"]["trainings"] == 5
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "cells").iterdir()}
-    assert "7 of 7 trainings are in" in call(*command).out
+    assert "8 of 8 trainings are in" in call(*command).out
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
@@ -112,7 +112,7 @@ def build_pytorch(spec=SPEC, good=build_pytorch):
     (entry,) = json.loads((tmp_path / "run" / "results.json").read_text())["agreement"]
     assert entry["noise_floor"]["trainings"] == 15  # of which the last ten judged it again
     assert call("run", "xor", "--dtype", "float32", *options).code == 1
-    assert len([*(tmp_path / "run" / "cells").glob("*nudged-*.json")]) == 15
+    assert len([*(tmp_path / "run" / "cells").glob("*nudged-*.json")]) == 16
 
 
 def test_a_gan_of_few_rows_agrees(call, tmp_path):

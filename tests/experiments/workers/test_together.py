@@ -177,7 +177,7 @@ def test_nudged_trainings_are_single_ones_beside_the_pass(call, alone, tmp_path)
     assert call("run", *command, "--out", tmp_path / "run").code == 0
     found = [json.loads(file.read_text()) for file in (tmp_path / "run" / "cells").glob("*.json")]
     together = {(r["implementation"], r["mode"]): r["seconds"]["together"] for r in found}
-    nudged = {("scratch", f"nudged-{k}"): 1 for k in (1, 2, 3)}
+    nudged = {("scratch", f"nudged-{k}"): 1 for k in (1, 2, 3, "1-again")}
     assert together == {("scratch", "lockstep"): 2, ("pytorch", "lockstep"): 1, **nudged}
     assert different(contents(tmp_path / "run"), alone(*command)) == []
 

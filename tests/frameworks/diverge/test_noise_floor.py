@@ -1,12 +1,13 @@
 """Whole trainings are held against the noise floor of scratch: float32, and float64 in chaos."""
 
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
 
+import frameworks.diverge.floor
 from experiments import churn
-from experiments.registry import find_experiment
 from frameworks.agreement.limits import FLOAT64
 from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
 from frameworks.agreement.variants import nudges
@@ -109,17 +110,19 @@ def test_the_sigmoid_of_tensorflow_is_named_as_the_cause(monkeypatch):
     ("dtype", "rest"),
     [("float32", "whole trainings are not judged"), ("float64", "the fixed limits hold")],
 )
-def test_what_is_drawn_without_a_seed_is_not_taken_for_rounding(dtype, rest):
-    rates = iter(np.linspace(1, 2, 99))
+def test_what_is_drawn_without_a_seed_is_not_taken_for_rounding(monkeypatch, dtype, rest):
+    """Late draws, as the first batch has found the early ones."""
+    drawn = count(1)
 
-    def draw(parts):
-        parts.optimizer.learning_rate *= next(rates)
+    def trained(side, steps):
+        outcome = train_once(side, steps)
+        return replace(outcome, losses=[loss * (1 + next(drawn) / 64) for loss in outcome.losses])
 
-    options = {"dtype": dtype, "epochs": 30}
-    drawn = sides(
-        "xor", "scratch,pytorch", changed(find_experiment("xor"), "scratch", draw), **options
-    )
-    found = walk(*drawn)
+    train_once = frameworks.diverge.floor._train
+    monkeypatch.setattr(frameworks.diverge.floor, "_train", trained)
+    other = changed(CHURN, "pytorch", rate_changes(1 + 2**-20, step=15))
+    options = {"dtype": dtype, "epochs": 1, "limit": 200}
+    found = walk(*sides(CHURN, "scratch,pytorch", other, **options))
     assert any(note.endswith(f"or reads the time; {rest}") for note in found.notes), found.notes
     assert found.floor is None
 

@@ -77,6 +77,7 @@ def test_networks_with_other_numbers_of_weights_part_at_the_inputs():
         from torch import nn
 
         parts.network[-1] = nn.Linear(6, 1, bias=False)
+        parts.optimizer.param_groups[0]["params"] = [*parts.network.parameters()]
         draw = parts.initial_weights
         return parts._replace(initial_weights=lambda spec, rng: draw(spec, rng)[:-1])
 

@@ -1,0 +1,75 @@
+"""Steps of another length: a rate, a schedule, clipped gradients, or another loss, and no other."""
+
+import pytest
+
+from experiments.registry import find_experiment
+from frameworks.diverge import walk
+
+from ...experiments.planting import changed
+from .pairs import sides
+
+XOR = find_experiment("xor")
+
+
+def cause(change):
+    """Return the cause that is named, the same in both orders, of a change to PyTorch's parts."""
+    planted = sides(XOR, "scratch,pytorch", changed(XOR, "pytorch", change), epochs=8)
+    found = {walk(*pair).findings[0].cause for pair in (planted, planted[::-1])}
+    assert len(found) == 1
+    return found.pop()
+
+
+def at_each_step(factor):
+    """Multiply the learning rate by a factor of the step's number, which begins at 1."""
+
+    def change(parts):
+        group = parts.optimizer.param_groups[0]
+        rate, taken = group["lr"], []
+
+        def count(optimizer, args, kwargs):
+            taken.append(1)
+            group["lr"] = rate * factor(len(taken))
+
+        parts.optimizer.register_step_pre_hook(count)
+
+    return change
+
+
+def test_a_rate_that_is_another_from_a_step_on_is_named_with_it():
+    said = "the learning rate of scratch is 2 times that of pytorch from step 1 on"
+    assert cause(at_each_step(lambda t: 0.5)) in (said, said.removesuffix(" from step 1 on"))
+    said = "the learning rate of scratch is 2 times that of pytorch at step 3"
+    assert cause(at_each_step(lambda t: 0.5 if t > 2 else 1.0)) == said
+
+
+def test_a_warm_up_is_no_rate_of_all_steps():
+    assert cause(at_each_step(lambda t: min(1.0, t / 4))) == (
+        "the steps of scratch are longer than those of pytorch by factors that vary: 4 at step 1, "
+        "2 at step 2, 1.33333 at step 3: another schedule, or gradients that are scaled"
+    )
+
+
+@pytest.mark.parametrize("limit", [0.125, 0.0625])
+def test_clipped_gradients_are_no_rate(limit):
+    def change(parts):
+        from torch import nn
+
+        weights = parts.network.parameters
+        parts.optimizer.register_step_pre_hook(
+            lambda *_: nn.utils.clip_grad_norm_(weights(), limit) and None
+        )
+
+    assert cause(change) == f"pytorch clips the norm of its gradients at {limit}"
+
+
+def test_a_loss_that_grows_is_no_rate():
+    def change(parts):
+        calls, loss = [], parts.loss
+
+        def grown(outputs, targets):
+            calls.append(1)
+            return loss(outputs, targets) * (1.0 if len(calls) < 6 else 1.25)
+
+        return parts._replace(loss=grown)
+
+    assert "rate" not in (cause(change) or "")
