@@ -12,7 +12,6 @@ from frameworks.live.model import Training
 from frameworks.live.originals import refuse_originals_within
 from frameworks.live.own_steps import with_own_state
 from frameworks.pytorch.clones import Clones
-from frameworks.pytorch.restoring import with_own_variables
 from frameworks.pytorch.twins import Twins
 
 __all__ = ["copy_training", "left_in_evaluation", "modules_in", "unwrapped"]
@@ -52,14 +51,13 @@ def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, Clo
     """
     _require(training)
     model = unwrapped(training.model)
-    originals, twins = [model, training.loss, training.optimizer, training.scheduler], Twins()
+    loss = [*training.loss] if isinstance(training.loss, tuple) else training.loss
+    originals, twins = [model, loss, training.optimizer, training.scheduler], Twins()
     try:
         module, loss, optimizer, scheduler = twins(originals)
     except Exception as error:  # of whatever kind a user's object raises
         why = str(error).partition("\n")[0]
         raise RequestError(f"the PyTorch model cannot be copied: {why}") from error
-    several = isinstance(loss, list | tuple)
-    loss = [*map(with_own_variables, loss)] if several else with_own_variables(loss)
     step = with_own_state(training.step, twins)
     refuse_originals_within(training, twins.functions())
     for parameter in module.parameters():

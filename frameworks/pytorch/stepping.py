@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
-from frameworks.pytorch.user_code import compute_loss, differentiate, run_model
+from frameworks.pytorch.user_code import compute_loss, differentiate, reason, run_model
 
 __all__ = ["OwnStep", "Snapshot", "step_schedule", "take_step"]
 
@@ -30,7 +30,7 @@ def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None
         try:
             value = training.step(network, optimizer, training.loss, inputs, targets)
         except Exception as error:  # of whatever kind the user's function raises
-            raise RequestError(f"the step of the PyTorch side fails: {error}") from error
+            raise RequestError(f"the step of the PyTorch side fails: {reason(error)}") from error
     else:
         losses: list[torch.Tensor] = []
 
@@ -49,7 +49,9 @@ def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None
         except RequestError:
             raise
         except Exception as error:  # of whatever kind an optimizer raises
-            raise RequestError(f"the optimizer of the PyTorch side fails: {error}") from error
+            raise RequestError(
+                f"the optimizer of the PyTorch side fails: {reason(error)}"
+            ) from error
         value = losses[0]
     try:
         loss = float(value.detach() if isinstance(value, torch.Tensor) else value)
@@ -67,7 +69,7 @@ class Snapshot:
 
     tensors: list[tuple[torch.Tensor, torch.Tensor]]  # parameters and buffers
     gradients: list[tuple[nn.Parameter, torch.Tensor | None]]
-    states: list[tuple[Any, Any]]  # of the optimizer and the schedule
+    states: list[tuple[Any, Any, list[Any]]]  # of the optimizer and the schedule, and its groups
 
     @classmethod
     def of(cls, training: Training) -> "Snapshot":
@@ -78,7 +80,10 @@ class Snapshot:
         return cls(
             [(t, t.detach().clone()) for t in (*module.parameters(), *module.buffers())],
             [(p, None if p.grad is None else p.grad.clone()) for p in module.parameters()],
-            [(each, copy.deepcopy(each.state_dict())) for each in owners],
+            [
+                (each, copy.deepcopy(each.state_dict()), [*getattr(each, "param_groups", ())])
+                for each in owners
+            ],
         )
 
     def restore(self) -> None:
@@ -88,7 +93,9 @@ class Snapshot:
                 tensor.data.copy_(before)
         for parameter, gradient in self.gradients:
             parameter.grad = None if gradient is None else gradient.clone()
-        for owner, state in self.states:
+        for owner, state, groups in self.states:
+            if groups:  # a step may add one
+                owner.param_groups[:] = groups
             _load(owner, copy.deepcopy(state))
 
 

@@ -17,6 +17,7 @@ from frameworks.live.own_steps import copied_numbers, with_own_state
 
 __all__ = ["Data", "Gradients", "Stepper", "loss_in", "stepper_of_backend", "unwarned"]
 
+_PARTS = (keras.Operation, keras.optimizers.Optimizer, keras.losses.Loss, keras.metrics.Metric)
 Gradients = dict[int, np.ndarray]  # by the identity of the variable
 
 
@@ -86,15 +87,27 @@ class Stepper(ABC):
         held = {id(v): v for v in (*self.model.variables, *self.model.optimizer.variables)}
         held |= {id(getattr(v, "value", v)): v for v in held.values()}
 
+        before: dict[int, tuple[Any, np.ndarray]] = {}  # what other models and layers hold
+
         def copied(x: Any) -> Any:
-            own = isinstance(x, keras.Variable) or hasattr(x, "assign_add")
-            return copy.deepcopy(x) if own and id(x) not in held else copied_numbers(x)
+            if id(x) in held:
+                return x
+            if isinstance(x, keras.Variable) or hasattr(x, "assign_add"):
+                return copy.deepcopy(x)
+            if not _is_kerass(x):
+                return copied_numbers(x)
+            for v in getattr(x, "variables", ()):
+                if id(v) not in held:
+                    before[id(v)] = v, self.to_numpy(getattr(v, "value", v))
+            return x
 
         own, self.own = self.own, with_own_state(self.own, copied)
         try:
             yield
         finally:
             self.own = own
+            for variable, value in before.values():
+                variable.assign(value)
 
     def _take(self, data: Data, masks: Sequence[Any] | None) -> tuple[Any, list[Any]]:
         """Take a step; return the loss and the gradients that reach the optimizer, as tensors."""
@@ -120,6 +133,12 @@ class Stepper(ABC):
             )
         ((gradients, self._trained),) = seen
         return loss, gradients
+
+
+def _is_kerass(x: Any) -> bool:
+    """Return whether this is of Keras or its backend, or a user's layer, model or loss."""
+    foreign = type(x).__module__.split(".")[0] in ("keras", "tensorflow", "jax", "jaxlib", "torch")
+    return foreign or isinstance(x, _PARTS)
 
 
 @contextmanager

@@ -97,3 +97,54 @@ def test_a_compiled_step_is_said_to_run_eagerly():
     one = side(by_a_compiled_step, 4)
     report = diverge(one, one, X, y, steps=2, batch_size=16)
     assert "tf.function of the step is run eagerly" in " ".join(str(report).split())
+
+
+def by_a_teacher(k, model):
+    """A step towards the outputs of another model."""
+    teacher = keras.Sequential([keras.Input((6,)), layers.Dense(5, "tanh"), layers.Dense(3)])
+    teacher.set_weights([np.full(w.shape, 0.5) for w in teacher.get_weights()])
+
+    def step(model, optimizer, loss, X, y):
+        wanted = tf.cast(teacher(X), X.dtype)
+
+        def taught(y, z):
+            return loss(y, z) + tf.reduce_mean((z - wanted) ** 2) / k
+
+        return stepped(model, optimizer, taught, X, y)
+
+    return step
+
+
+def scaling(k, model):
+    """A step with a layer of its own, that was adapted before."""
+    known = {"by": [layers.Normalization()]}
+    known["by"][0].adapt(X * k)
+
+    def step(model, optimizer, loss, X, y):
+        return stepped(model, optimizer, loss, tf.cast(known["by"][0](X), X.dtype), y)
+
+    return step
+
+
+@pytest.mark.parametrize("make", [by_a_teacher, scaling])
+def test_a_step_uses_other_models_and_layers(make):
+    assert diverge(side(make, 4), side(make, 4), X, y, steps=4, batch_size=16).same
+    assert not diverge(side(make, 4), side(make, 5), X, y, steps=4, batch_size=16).same
+
+
+def by_a_count_in_a_layer(k, model):
+    own = layers.Layer()
+    own.n = own.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False)
+
+    def step(*handed):
+        own.n.assign_add(1)
+        return stepped(*handed, factor=tf.where(own.n.value % k == 0, 10.0, 1.0))
+
+    return step
+
+
+def test_what_another_layer_counts_is_counted_once_in_each_step():
+    sides = side(by_a_list, 4), side(by_a_count_in_a_layer, 4)
+    assert diverge(*sides, X, y, steps=8, batch_size=16).same
+    sides = side(by_a_list, 4), side(by_a_count_in_a_layer, 5)
+    assert not diverge(*sides, X, y, steps=8, batch_size=16).same
