@@ -23,15 +23,16 @@ from frameworks.program import (
     Step,
     StepBatch,
     Watched,
+    name_of,
     numbers_of,
     updated_in,
 )
 from frameworks.program_adapter import ProgramAdapter
 from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn, random_numbers_kept
 from frameworks.pytorch.facts import optimizer_facts
+from frameworks.pytorch.kept import kept_by_layers, kept_by_training, reached_from, set_kept
 from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of, trained_by
-from frameworks.pytorch.optimizer_attributes import own_attributes, set_own_attributes
 from frameworks.pytorch.row_weights import require_losses_of_rows, weighted_loss
 from frameworks.pytorch.schedulers import schedulers_within
 from frameworks.recordings.trace import Facts
@@ -50,7 +51,18 @@ __all__ = [
 class PyTorchAdapter(ProgramAdapter):
     """A `torch.nn.Module` with its loss and a `torch.optim` optimizer."""
 
+    def __getstate__(self) -> Any:
+        state = super().__getstate__()
+        _, _, layers, (_, training, _) = state
+        for name in layers.generators + training.generators:
+            raise TypeError(
+                f"build: {name_of(self._arguments[0])} keeps the generator {name!r}, which has "
+                "begun and cannot be copied; use an object that counts instead"
+            )
+        return state
+
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
+        shared = reached_from(build)
         with random_numbers_kept():  # nn.Linear draws weights, which are replaced
             parts = require_own(build, build(spec=spec), nn.Module, "torch.nn.Module")
         modules = []
@@ -64,6 +76,7 @@ class PyTorchAdapter(ProgramAdapter):
         trained = trained_by(parts.networks, parts.optimizers)
         self.layouts.require(trained, (p for m in modules for p in m.parameters(recurse=False)))
         self.dropout = DropoutModules(parts.networks)
+        self.shared = [*shared, spec, self.dropout]  # what is no training's own
         return parts
 
     def get_weights(self) -> list[np.ndarray]:
@@ -78,16 +91,21 @@ class PyTorchAdapter(ProgramAdapter):
 
     def get_optimizer_state(self) -> Any:
         states = deepcopy([each.state_dict() for each in self.stateful])
-        return states, own_attributes(self.parts.optimizers, self._parameters())
+        gradients = [None if p.grad is None else p.grad.clone() for p in self._accumulating()]
+        return states, kept_by_training(self.parts, self.shared), gradients
 
     def set_optimizer_state(self, state: Any) -> None:
-        states, attributes = state
+        states, kept, gradients = state
         for each, own in zip(self.stateful, states, strict=True):
             each.load_state_dict(own)
-        set_own_attributes(self.parts.optimizers, self._parameters(), attributes)
+        set_kept(self.parts, kept)
+        for p, gradient in zip(self._accumulating(), gradients, strict=True):
+            p.grad = None if gradient is None else gradient.clone()
 
-    def _parameters(self) -> list[torch.Tensor]:
-        return [p for network in self.parts.networks for p in network.parameters()]
+    def _accumulating(self) -> list[torch.Tensor]:
+        """Return the parameters whose gradients a later step may go on with: a program's."""
+        networks = self.parts.networks if self.program else ()
+        return [p for network in networks for p in network.parameters()]
 
     def optimizer_facts(self) -> list[Facts]:
         return [
@@ -245,14 +263,10 @@ class PyTorchAdapter(ProgramAdapter):
             own.copy_(torch.tensor(new))
 
     def get_layer_state(self) -> Any:
-        return [buffer.clone() for buffer in self._buffers()]
+        return kept_by_layers(self.parts, self.shared)
 
     def set_layer_state(self, state: Any) -> None:
-        for own, kept in zip(self._buffers(), state, strict=True):
-            own.copy_(kept)
-
-    def _buffers(self) -> list[torch.Tensor]:
-        return [buffer for network in self.parts.networks for buffer in network.buffers()]
+        set_kept(self.parts, state)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         z = torch.from_numpy(outputs)
