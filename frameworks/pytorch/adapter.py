@@ -1,5 +1,6 @@
 """PyTorch behind the shared interface."""
 
+import inspect
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from typing import Any
@@ -73,6 +74,8 @@ class PyTorchAdapter(ProgramAdapter):
         within = schedulers_within(*parts.optimizers, getattr(parts, "step", None))
         self.stateful = [*parts.optimizers, *within]
         self.layouts = Layouts(map(layout_of, modules))
+        if isinstance(parts, Parts):
+            _require_step_alone(build, parts.optimizer)
         trained = trained_by(parts.networks, parts.optimizers)
         self.layouts.require(trained, (p for m in modules for p in m.parameters(recurse=False)))
         self.dropout = DropoutModules(parts.networks)
@@ -293,6 +296,16 @@ def _convert(optimizer: torch.optim.Optimizer, dtype: torch.dtype) -> None:
         for name, value in state.items():
             if torch.is_tensor(value) and value.is_floating_point() and name != "step":
                 state[name] = value.to(dtype)
+
+
+def _require_step_alone(build: Any, optimizer: torch.optim.Optimizer) -> None:
+    """Raise TypeError for an optimizer whose step needs a closure, and so several passes."""
+    given = inspect.signature(optimizer.step).parameters.values()
+    if any(x.default is x.empty and x.kind is x.POSITIONAL_OR_KEYWORD for x in given):
+        raise TypeError(
+            f"build: {name_of(build)} has {type(optimizer).__name__} as its optimizer, whose step "
+            "needs a closure; return a Program, whose own step calls it with one"
+        )
 
 
 class PyTorchRegressor(LockstepRegressor):
