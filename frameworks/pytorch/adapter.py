@@ -1,7 +1,7 @@
 """PyTorch behind the shared interface."""
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -29,7 +29,13 @@ from frameworks.program import (
     updated_in,
 )
 from frameworks.program_adapter import ProgramAdapter
-from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn, random_numbers_kept
+from frameworks.pytorch.dropout import (
+    DropoutModules,
+    global_numbers,
+    nothing_else_drawn,
+    random_numbers_kept,
+    set_global_numbers,
+)
 from frameworks.pytorch.facts import optimizer_facts
 from frameworks.pytorch.kept import kept_by_layers, kept_by_training, reached_from, set_kept
 from frameworks.pytorch.layer_outputs import layer_outputs
@@ -128,8 +134,12 @@ class PyTorchAdapter(ProgramAdapter):
         columns = [_shared(a) for a in data if a is not None]
         for order in orders:
             rows = [a.clone() if order is None else a[torch.from_numpy(order)] for a in columns]
+            before = global_numbers()
             with nothing_else_drawn():
                 result = self._train_epoch(*rows, batch_size=batch_size)
+            if global_numbers() != before:
+                first = [a[:batch_size].numpy() for a in rows]
+                self._refuse_global_numbers(Batch(*first), before)
             yield result
 
     def _train_epoch(
@@ -138,16 +148,60 @@ class PyTorchAdapter(ProgramAdapter):
         network, (optimizer,) = self.parts.network.train(), self.parts.optimizers
         losses, outputs = [], []
         for rows in zip(*(a.split(batch_size) for a in (X, y, w) if a is not None), strict=True):
-            optimizer.zero_grad()
-            with self.dropout.handed(self.stream(len(rows[0])).masks):
-                output = network(rows[0])
-            loss = self._loss(output, *rows[1:])
-            loss.backward()
-            optimizer.step()
+            loss, output = self._step(network, optimizer, rows, self.stream(len(rows[0])).masks)
             losses.append(loss.detach() * len(output))
             outputs.append(output.detach())
         total = float(torch.stack(losses).sum())
         return EpochResult(total / len(X), self._accuracy(torch.cat(outputs), y))
+
+    def _step(
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        rows: Sequence[torch.Tensor],
+        masks: Sequence[np.ndarray],
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        optimizer.zero_grad()
+        with self.dropout.handed(masks):
+            output = network(rows[0])
+        loss = self._loss(output, *rows[1:])
+        loss.backward()
+        optimizer.step()
+        return loss, output
+
+    def _refuse_global_numbers(self, batch: Batch, before: bytes) -> None:
+        """Raise RuntimeError if a step draws Python's or NumPy's global numbers, and put them back.
+
+        They were drawn during an epoch, but perhaps by another thread: so two steps are taken, and
+        undone. What moves them in neither or in one was no step.
+        """
+        for _ in range(2):
+            start = global_numbers()
+            self._step_undone(batch)
+            if global_numbers() == start:
+                return
+        set_global_numbers(before)
+        raise RuntimeError(
+            "the network, or its step, draws Python's or NumPy's global random numbers, which "
+            "other implementations cannot reproduce: keep a generator of its own, with a seed"
+        )
+
+    def _step_undone(self, batch: Batch) -> None:
+        if self.program:
+            self.watched(batch)
+            return
+        weights, layers = self.get_weights(), self.get_layer_state()
+        optimizer_state = self.get_optimizer_state()
+        rows, masks = (
+            [_own(a) for a in batch if a is not None],
+            self.stream.peek(len(batch.X)).masks,
+        )
+        try:
+            self._step(self.parts.network.train(), self.parts.optimizers[0], rows, masks)
+        finally:
+            self.set_weights(weights)
+            self.set_layer_state(layers)
+            self.set_optimizer_state(optimizer_state)
 
     def stop(self, epoch: int, loss: float) -> bool:
         return self.parts.stopping.stop(loss, self.parts.network)
@@ -159,8 +213,12 @@ class PyTorchAdapter(ProgramAdapter):
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[dict[str, float]]:
         for order in orders:
+            before = global_numbers()
             with nothing_else_drawn():
                 means = [*super().run(data, [order], batch_size)]
+            if global_numbers() != before:
+                first = [a[:batch_size] for a in data if a is not None]
+                self._refuse_global_numbers(Batch(*first), before)
             yield from means
 
     def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:

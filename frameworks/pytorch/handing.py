@@ -8,7 +8,6 @@ A checkpoint (`torch.utils.checkpoint`) runs its calls again in the backward pas
 state in which they first ran. Every call moves that state, which so tells the call it repeats.
 """
 
-import pickle
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from frameworks.draws import Dropped
+from frameworks.pytorch.dropout import global_numbers, set_global_numbers
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.watching import autocast_dtype, tensors_in
 
@@ -184,17 +184,12 @@ def handing(handed: Handed) -> Iterator[None]:
 @contextmanager
 def _seeded_globally(handed: Handed) -> Iterator[None]:
     """Let the global numbers of Python and NumPy be those of `handed.seed`, and restore them."""
-    before = _global_states()
+    before = global_numbers()
     random.seed(handed.seed)
     np.random.seed(handed.seed)  # noqa: NPY002 - what the user's model draws from
-    start = pickle.dumps(_global_states())
+    start = global_numbers()
     try:
         yield
-        handed.drew |= start != pickle.dumps(_global_states())
+        handed.drew |= start != global_numbers()
     finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])  # noqa: NPY002 - likewise
-
-
-def _global_states() -> tuple[Any, Any]:
-    return random.getstate(), np.random.get_state(legacy=False)  # noqa: NPY002 - likewise
+        set_global_numbers(before)
