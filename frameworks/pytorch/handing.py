@@ -28,6 +28,7 @@ __all__ = ["Handed", "handing"]
 
 _BACKWARD = {torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad}
 _DROPOUT = {F.dropout, torch.dropout}
+_SCALING = {torch._amp_foreach_non_finite_check_and_unscale_, torch._amp_update_scale_}
 _OTHERS = {
     *(F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout),
     *(torch.alpha_dropout, torch.feature_dropout, torch.feature_alpha_dropout),
@@ -93,6 +94,8 @@ class Handed(TorchFunctionMode):
             return args[0] if args else kwargs["input"]
         if func is torch.Tensor.float:
             return args[0].to(self.dtype)
+        if func in _SCALING:
+            return _in_float32(func, *args, **kwargs)
         if func in _BACKWARD:
             with _entered_in(self, tensors_in(args[0])):
                 return func(*args, **kwargs)
@@ -136,6 +139,21 @@ class Handed(TorchFunctionMode):
 
     def _orientation(self, number: int) -> Orientation:
         return self.orientations[number] if number < len(self.orientations) else AS_IT_IS
+
+
+def _in_float32(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call what scales gradients with the scale, and all that is no gradient, in float32.
+
+    It takes no other, and the scaler's own float32 has become the dtype of the comparison.
+    """
+    singles = {
+        id(x): x.float() for x in args if isinstance(x, torch.Tensor) and x.is_floating_point()
+    }
+    found = func(*(singles.get(id(x), x) for x in args), **kwargs)
+    for x in args:
+        if id(x) in singles:
+            x.copy_(singles[id(x)])
+    return next((x for x in args if singles.get(id(x)) is found), found)
 
 
 @contextmanager
