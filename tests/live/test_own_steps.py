@@ -288,3 +288,32 @@ def test_a_step_acts_on_the_copy_however_it_knows_the_model(make):
     assert diverge(one, side(0.2), X, y, steps=4, batch_size=16).same
     assert not diverge(one, side(0.1), X, y, steps=4, batch_size=16).same
     assert all(map(torch.equal, before, one.model.parameters()))
+
+
+def scaled(limit=1.0, **options):
+    """A training in mixed precision as PyTorch's documentation has it."""
+    scaler = torch.amp.GradScaler("cpu", **{"init_scale": 1024.0, "growth_interval": 3} | options)
+
+    def step(model, optimizer, loss, X, y):
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            value = loss(model(X), y)
+        scaler.scale(value).backward()
+        scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(model.parameters(), limit)
+        scaler.step(optimizer)
+        scaler.update()
+        return value
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+    return training(model, step=step)
+
+
+def test_gradients_may_be_scaled_as_in_mixed_precision():
+    against = partial(diverge, scaled(), X=X, y=y, steps=9, batch_size=8)
+    assert against(scaled()).same
+    assert against(scaled(init_scale=4096.0)).same
+    assert against(scaled(enabled=False)).same
+    assert not against(scaled(limit=0.1)).same
+    assert not against(scaled(init_scale=2.0**130, growth_interval=99)).same  # leaves steps out
