@@ -17,6 +17,7 @@ from frameworks.live.levels import limits_of
 from frameworks.live.matching import match
 from frameworks.live.noise import Noise, measure_noise
 from frameworks.live.one_sided import one_sided
+from frameworks.live.own_steps import shared_iterators
 from frameworks.live.pairs import Pair
 from frameworks.live.penalties import penalties_as_decay, taken_out
 from frameworks.live.proofs import Proof, prove
@@ -187,7 +188,20 @@ class Comparison:
             exact=self._exact(pair),
             noise=partial(self._noise, pair),
             losses_equal=request.losses_equal,
+            unrepeated=self._unrepeated(),
         ).judge()
+
+    def _unrepeated(self) -> str:
+        """Return what to say where the side whose noise is measured does not repeat itself."""
+        pairs = zip(self.names, self.sides, strict=True)
+        name, side = next(((n, x) for n, x in pairs if isinstance(x, LiveSide)), ("", None))
+        kept = [] if side is None else shared_iterators(*vars(side.training).values())
+        why = (
+            f"its iterator {kept[0]}, which cannot be copied, goes on from one to the next"
+            if kept
+            else "something in it goes on from one to the next, or is drawn without a seed"
+        )
+        return f"{name}, trained twice alike, came to other numbers, which is no rounding: {why}"
 
     def _exact(self, pair: Pair) -> tuple[Trace | None, Trace | None]:
         """Return the live sides in float64, for their rounding errors on the first batch."""

@@ -55,6 +55,7 @@ class Judge:
     exact: tuple[Trace | None, Trace | None] = (None, None)  # live sides in float64, for float32
     noise: Callable[[dict[WeightPair, float]], Noise | None] = lambda carried: None
     losses_equal: bool = False
+    unrepeated: str = ""  # what to say where a training does not repeat itself
 
     def judge(self) -> Judged:
         """Compare all levels, to the first that differs."""
@@ -185,7 +186,10 @@ class Judge:
             return [_unjudged(each) for each in found] if in_float32 else found
         wider = [each.limited(self._measured_limit(noise, each)) for each in found]
         judged = {each.key for each in found if each.found.limit is not None}
-        done.note(_on_noise(noise, [each for each in wider if each.key in judged], in_float32))
+        if noise.repeats:
+            done.note(_on_noise(noise, [x for x in wider if x.key in judged], in_float32))
+        else:
+            done.note(self.unrepeated)
         return wider
 
     def _measured_limit(self, noise: Noise, each: Compared) -> float | None:

@@ -3,7 +3,7 @@
 import copy
 import sysconfig
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from frameworks.live.originals import used_by
 
-__all__ = ["copied_numbers", "with_own_state"]
+__all__ = ["copied_numbers", "shared_iterators", "with_own_state"]
 
 _SHARED = (type, ModuleType, BuiltinFunctionType, str, bytes, bool, int, float, complex)
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
@@ -26,6 +26,47 @@ def with_own_state(step: Any, copied: Callable[[Any], Any]) -> Any:
     holds is copied, one by one, and what cannot be is shared.
     """
     return _State(copied)(step)
+
+
+def shared_iterators(*holders: Any) -> list[str]:
+    """Return the names of the iterators that steps and others hold and that cannot be copied.
+
+    They go on from one training to the next, as generators do.
+    """
+    found, seen, ahead = list[str](), dict[int, Any](), [("", each) for each in holders]
+    while ahead:
+        name, x = ahead.pop()
+        if id(x) in seen or isinstance(x, _SHARED):
+            continue
+        seen[id(x)] = x  # kept, so that no other object gets its identity
+        if not isinstance(x, Iterator):
+            ahead += _held(name, x)
+        elif not _can_be_copied(x):
+            found.append(name)
+    return sorted({*found})
+
+
+def _held(name: str, x: Any) -> list[tuple[str, Any]]:
+    """Return what something holds, by names; what has none of its own by that of its holder."""
+    if isinstance(x, FunctionType):
+        installed = x.__code__.co_filename.startswith(_INSTALLED)
+        return [] if installed else [*used_by(x)]
+    if isinstance(x, MethodType):
+        return [(name, x.__func__), (name, x.__self__)]
+    if isinstance(x, partial):
+        return [(name, each) for each in (x.func, *x.args, *x.keywords.values())]
+    if isinstance(x, list | tuple | deque | set):
+        return [(name, each) for each in x]
+    own = x if isinstance(x, dict) else getattr(x, "__dict__", {})
+    return [(key if isinstance(key, str) else name, each) for key, each in own.items()]
+
+
+def _can_be_copied(x: Any) -> bool:
+    try:
+        copy.deepcopy(x)
+    except Exception:  # of whatever kind an object raises that cannot be copied
+        return False
+    return True
 
 
 def copied_numbers(x: Any) -> Any:

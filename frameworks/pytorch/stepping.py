@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
-from frameworks.pytorch.user_code import compute_loss, differentiate, run_model
+from frameworks.pytorch.user_code import compute_loss, differentiate, reason, run_model
 
 __all__ = ["OwnStep", "Snapshot", "step_schedule", "take_step"]
 
@@ -30,7 +30,7 @@ def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None
         try:
             value = training.step(network, optimizer, training.loss, inputs, targets)
         except Exception as error:  # of whatever kind the user's function raises
-            raise RequestError(f"the step of the PyTorch side fails: {error}") from error
+            raise RequestError(f"the step of the PyTorch side fails: {reason(error)}") from error
     else:
         losses: list[torch.Tensor] = []
 
@@ -49,7 +49,9 @@ def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None
         except RequestError:
             raise
         except Exception as error:  # of whatever kind an optimizer raises
-            raise RequestError(f"the optimizer of the PyTorch side fails: {error}") from error
+            raise RequestError(
+                f"the optimizer of the PyTorch side fails: {reason(error)}"
+            ) from error
         value = losses[0]
     try:
         loss = float(value.detach() if isinstance(value, torch.Tensor) else value)

@@ -9,7 +9,7 @@ from torch import nn
 from frameworks.errors import RequestError
 from frameworks.pytorch.row_weights import has_losses_of_rows, weighted_loss
 
-__all__ = ["compute_loss", "differentiate", "run_model"]
+__all__ = ["compute_loss", "differentiate", "reason", "run_model"]
 
 Tensors = Sequence[torch.Tensor]
 
@@ -22,7 +22,7 @@ def run_model(model: nn.Module, X: Tensors) -> Any:
         shapes = " and ".join(str(tuple(x.shape[1:])) for x in X)
         mode = " in training mode" if model.training else ""
         raise RequestError(
-            f"the PyTorch model fails{mode} on rows of shape {shapes}: {_reason(error)}"
+            f"the PyTorch model fails{mode} on rows of shape {shapes}: {reason(error)}"
         ) from error
 
 
@@ -41,7 +41,7 @@ def compute_loss(loss: Any, output: Any, y: Tensors, w: torch.Tensor | None) -> 
     except Exception as error:  # of whatever kind a user's loss raises
         shapes = " and ".join(str(tuple(t.shape)) for t in y)
         raise RequestError(
-            f"the PyTorch loss does not take these targets, of shape {shapes}: {_reason(error)}"
+            f"the PyTorch loss does not take these targets, of shape {shapes}: {reason(error)}"
         ) from error
     if not isinstance(value, torch.Tensor):
         returned = type(value).__name__
@@ -66,7 +66,7 @@ def differentiate(loss: torch.Tensor) -> None:
         loss.backward()
     except Exception as error:  # of whatever kind a user's backward pass or hook raises
         raise RequestError(
-            f"the backward pass of the PyTorch side fails: {_reason(error)}"
+            f"the backward pass of the PyTorch side fails: {reason(error)}"
         ) from error
 
 
@@ -82,6 +82,6 @@ def _loss(loss: Any, output: Any, y: Tensors, w: torch.Tensor | None) -> Any:
     return weighted_loss(loss, output, targets, w)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Return the first line of what an error says, or its type."""
     return str(error).partition("\n")[0] or type(error).__name__

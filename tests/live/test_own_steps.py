@@ -1,5 +1,7 @@
 """A step of one's own acts on copies, begins anew in every training, and leaves all as it is."""
 
+import threading
+from collections import deque
 from functools import partial
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from lockstep import diverge, record
+from lockstep import RequestError, diverge, record
 
 from .modules import training
 
@@ -178,6 +180,63 @@ def by_named_parameters(known, limit):
         return value
 
     return step
+
+
+class Locked:
+    __slots__ = ("lock", "n")
+
+    def __init__(self):
+        self.lock, self.n = threading.Lock(), [0]
+
+
+def by_a_generator(k):
+    rates = (0.1 / (1 + n // k) for n in range(1, 10_000))
+    return lambda *handed: stepped(*handed, rate=next(rates))
+
+
+def by_numbers_beside_a_lock(held, n):
+    def make(k):
+        own = held()
+
+        def step(*handed):
+            count = n(own)
+            count[0] += 1
+            return stepped(*handed, rate=0.1 / (1 + count[0] // k))
+
+        return step
+
+    return make
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (by_a_generator, "its iterator rates, which cannot be copied, goes on"),
+        (by_numbers_beside_a_lock(Locked, lambda x: x.n), "something in it goes on"),
+        (
+            by_numbers_beside_a_lock(lambda: (threading.Lock(), [0]), lambda x: x[1]),
+            "something in it goes on",
+        ),
+        (
+            by_numbers_beside_a_lock(lambda: deque([threading.Lock(), [0]]), lambda x: x[1]),
+            "something in it goes on",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_shared_by_all_trainings_is_not_taken_for_rounding(make, why, dtype):
+    options = {"steps": 8, "batch_size": 16, "dtype": dtype}
+    assert diverge(side(make(3)), side(make(3)), X, y, **options).same
+    report = diverge(side(make(3)), side(make(4)), X, y, **options)
+    assert report.level == "trajectory", str(report)
+    assert any(f"came to other numbers, which is no rounding: {why}" in x for x in report.notes)
+
+
+def test_a_step_whose_iterator_has_ended_is_refused_by_a_reason():
+    rates = iter([0.1])
+    ending = side(lambda *handed: stepped(*handed, rate=next(rates)))
+    with pytest.raises(RequestError, match="step of the PyTorch side fails: StopIteration"):
+        diverge(ending, side(stepped), X, y, steps=4, batch_size=16)
 
 
 @pytest.mark.parametrize(
