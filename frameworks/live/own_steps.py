@@ -85,6 +85,8 @@ class _State:
 
     def __call__(self, x: Any) -> Any:
         """Return the copy of x; the same one each time."""
+        if isinstance(x, int) and not isinstance(x, bool):
+            return self._copied(x)  # which may be the identity of an original
         if x is None or isinstance(x, _SHARED):
             return x
         if isinstance(x, MethodType):

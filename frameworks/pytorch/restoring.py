@@ -81,11 +81,32 @@ def _undoing(part: Any) -> Iterator[Callable[[], None]]:
     if isinstance(part, nn.Module):
         yield from _undoing_module(part)
     elif isinstance(part, FunctionType):
-        for cell in filter(_holds_plain, part.__closure__ or ()):
-            yield partial(_cell_back, cell, _keep(cell.cell_contents))
+        yield from _undoing_function(part, set())
     elif hasattr(part, "__dict__"):
         kept = {name: _keep(x) for name, x in vars(part).items()}
         yield partial(_put_back, vars(part), kept)
+
+
+def _undoing_function(function: FunctionType, seen: set[int]) -> Iterator[Callable[[], None]]:
+    """Yield what brings back plain variables around a function, or one that it calls so."""
+    if id(function) in seen:
+        return
+    seen.add(id(function))
+    for cell in function.__closure__ or ():
+        if _holds_plain(cell):
+            yield partial(_cell_back, cell, _keep(cell.cell_contents))
+        elif isinstance(inner := _content(cell), FunctionType):
+            yield from _undoing_function(inner, seen)
+    given = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+    for each in filter(_is_plain, given):
+        yield _keep(each)
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not assigned yet
+        return None
 
 
 def _cell_back(cell: CellType, kept: Callable[[], Any]) -> None:
@@ -98,6 +119,18 @@ def _undoing_module(module: nn.Module) -> Iterator[Callable[[], None]]:
     yield partial(_put_back, module._buffers, kept)
     own = {name: _keep(x) for name, x in vars(module).items() if name not in _PYTORCHS_OWN}
     yield partial(_attributes_back, module, _built(module), own)
+    seen = set[int]()
+    for each in _functions_of(module):
+        yield from _undoing_function(each, seen)
+
+
+def _functions_of(module: nn.Module) -> Iterator[FunctionType]:
+    """Yield the functions that a module holds in attributes, and its hooks, of gradients too."""
+    held = [*vars(module).values()]
+    hooks = [x for name, x in vars(module).items() if name.endswith("_hooks")]
+    hooks += [getattr(p, "_backward_hooks", None) for p in module._parameters.values()]
+    held += [each for group in hooks if isinstance(group, dict) for each in group.values()]
+    yield from (each for each in held if isinstance(each, FunctionType))
 
 
 def _built(module: nn.Module) -> tuple[Any, ...]:

@@ -9,26 +9,29 @@ import torch
 from torch.nn import Module
 from torch.optim import Optimizer
 
+from frameworks.live.identities import renew, renewed
+
 __all__ = ["Twins", "with_variables"]
 
 
 class Twins:
     """Copies objects with all they hold; what two of them share, their copies share.
 
-    `deepcopy` leaves three things at the originals: the attributes and hooks of optimizers, methods
-    that were replaced on one, and what functions, such as hooks, know by the variables around them.
+    `deepcopy` leaves four things at the originals: the attributes and hooks of optimizers, methods
+    that were replaced on one, what functions, such as hooks, know by the variables around them, and
+    what is known by an identity or a weak reference.
     """
 
     def __init__(self) -> None:
         self._memo: dict[int, Any] = {}
+        self._cells: dict[int, CellType] = {}  # by the identity of the original
+        self._finished = set[int]()  # the identities of copies that know no original any more
 
     def __call__(self, original: Any) -> Any:
         """Return the copy of an object; the same one each time."""
-        twin = copy.deepcopy(original, self._memo)
-        self._complete_optimizers()
-        for holder in self.copied():
-            self._rebind(holder)
-        return twin
+        twin = self._copy(original)
+        self._finish()
+        return renewed(twin, self._twin_of)
 
     def functions(self) -> Iterator[FunctionType]:
         """Yield the functions that copies hold, and those by which their classes do their work."""
@@ -50,23 +53,64 @@ class Twins:
                 x.data = x.data.to("cpu", dtype if floats else None)
 
     def bound(self, function: Any) -> Any:
-        """Return a function that uses the copies where this one uses originals by its variables."""
-        if not isinstance(function, FunctionType):
-            return self._twin(function)
+        """Return a function with copies of what it knows by its variables and its defaults.
+
+        So it uses the copies where this one uses originals, and counts for itself.
+        """
+        twin = self._twin(function)
+        self._finish()
+        return twin
+
+    def _copy(self, x: Any) -> Any:
+        """Return the copy of x as `deepcopy` makes it; where that fails, forget what it began."""
+        kept = self._originals()
+        before = {**self._memo}
+        try:
+            return copy.deepcopy(x, self._memo)
+        except Exception:  # of whatever kind a user's object raises
+            self._memo.clear()
+            self._memo.update(before)
+            self._memo[id(self._memo)] = kept
+            raise
+
+    def _finish(self) -> None:
+        """Let what was copied, and what that leads to, know copies alone."""
+        while ahead := [x for x in self.copied() if id(x) not in self._finished]:
+            self._complete_optimizers()
+            for holder in ahead:
+                self._finished.add(id(holder))
+                self._rebind(holder)
+                renew(holder, self._twin_of)
+
+    def _function(self, function: FunctionType) -> FunctionType:
+        """Return a function with variables and defaults of its own, if it has any."""
         if id(function) in self._memo:
-            return self._memo[id(function)]
-        self._memo[id(function)] = function  # if it refers to itself
-        held = [_content(cell) for cell in function.__closure__ or ()]
-        defaults, keywords = function.__defaults__ or (), function.__kwdefaults__ or {}
-        twins, given = [*map(self._twin, held)], tuple(map(self._twin, defaults))
-        named = {name: self._twin(x) for name, x in keywords.items()}
-        before, after = (*held, *defaults, *keywords.values()), (*twins, *given, *named.values())
-        if any(a is not b for a, b in zip(before, after, strict=True)):
-            cells = zip(function.__closure__ or (), held, twins, strict=True)
-            new = [own if a is b else CellType(b) for own, a, b in cells]
-            self._memo[id(function)] = twin = with_variables(function, new, given or None)
-            twin.__kwdefaults__ = named or None
-        return self._memo[id(function)]
+            found: FunctionType = self._memo[id(function)]
+            return found
+        cells = function.__closure__ or ()
+        defaults, named = function.__defaults__, function.__kwdefaults__
+        if not (cells or defaults or named):
+            return function
+        new = [self._cells.setdefault(id(cell), CellType()) for cell in cells]
+        self._memo[id(function)] = twin = with_variables(function, new, None)
+        self._finished.add(id(twin))
+        for cell, own in zip(cells, new, strict=True):
+            self._fill(cell, own)
+        twin.__defaults__ = None if defaults is None else tuple(map(self._twin, defaults))
+        twin.__kwdefaults__ = {k: self._twin(x) for k, x in named.items()} if named else None
+        vars(twin).update({name: self._twin(x) for name, x in vars(function).items()})
+        return twin
+
+    def _fill(self, cell: CellType, own: CellType) -> None:
+        try:
+            own.cell_contents = self._twin(cell.cell_contents)
+        except ValueError:  # not assigned yet
+            return
+
+    def _twin_of(self, identity: int) -> Any:
+        """Return the copy of a part of a model, or of an optimizer, by the original's identity."""
+        twin = self._memo.get(identity)
+        return twin if isinstance(twin, Module | Optimizer | torch.Tensor) else None
 
     def _originals(self) -> list[Any]:
         """Return what was copied: deepcopy keeps it in its memo, so that identities stay unique."""
@@ -100,16 +144,23 @@ class Twins:
         for name, value in _slots(holder):
             if isinstance(value, FunctionType):
                 own = holder if isinstance(holder, list | dict) else vars(holder)
-                own[name] = self.bound(value)
+                own[name] = self._function(value)
 
     def _twin(self, x: Any) -> Any:
-        """Return the copy of what a variable holds, if it is of PyTorch or copied, or holds such.
+        """Return the copy of what a variable holds.
 
-        Other things, such as a logger, are shared.
+        What cannot be copied, such as an open file, is shared, unless it is of PyTorch or holds
+        such: then it raises.
         """
         if isinstance(x, FunctionType):
-            return self.bound(x)
-        return copy.deepcopy(x, self._memo) if self._reaches(x, 3) else x
+            return self._function(x)
+        try:
+            twin = self._copy(x)
+        except Exception:  # of whatever kind a user's object raises
+            if self._reaches(x, 3):
+                raise
+            return x
+        return renewed(twin, self._twin_of)
 
     def _reaches(self, x: Any, depth: int) -> bool:
         if id(x) in self._memo or _is_torchs(x):
@@ -126,13 +177,6 @@ def with_variables(
     twin.__kwdefaults__ = function.__kwdefaults__
     vars(twin).update(vars(function))
     return twin
-
-
-def _content(cell: CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not assigned yet
-        return None
 
 
 def _is_torchs(x: Any) -> bool:
