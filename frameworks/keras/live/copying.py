@@ -17,6 +17,7 @@ from keras.src.utils.tracking import Tracker
 
 from frameworks.errors import RequestError
 from frameworks.keras.loading import keras
+from frameworks.live.identities import renew, renewed
 
 __all__ = ["PARTS", "Copier", "as_written", "is_float"]
 
@@ -67,7 +68,26 @@ class Copier:
             filled.append(pair[1])
         for each in filled:
             _renew_identities(each)
-        return twin
+            if isinstance(each, keras.optimizers.Optimizer):
+                self._renew_excluded(each)
+            renew(each, self._twin_of)
+        return renewed(twin, self._twin_of)
+
+    def _renew_excluded(self, optimizer: Any) -> None:
+        """Let a copied optimizer exclude copies from its decay, by their keys."""
+        own = [x for x in self._originals if isinstance(x, keras.Variable) and x._value is not None]
+        key = optimizer._var_key
+        keys = {key(x): key(self._twins[id(x)]) for x in own}
+        excluded: set[Any] = getattr(optimizer, "_exclude_from_weight_decay", set())
+        new = {keys.get(each, each) for each in excluded}
+        set.clear(excluded)
+        set.update(excluded, new)
+        optimizer._exclude_from_weight_decay_cache = {}  # filled anew
+
+    def _twin_of(self, identity: int) -> Any:
+        """Return the copy of a part of a model, by the original's identity."""
+        twin = self._twins.get(identity)
+        return twin if isinstance(twin, PARTS) else None
 
     def _twin(self, x: Any) -> Any:
         """Return the copy of x, which may be still empty."""

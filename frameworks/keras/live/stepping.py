@@ -96,7 +96,8 @@ class Stepper(ABC):
             if isinstance(x, PARTS):
                 of_keras.append(x)
                 return x
-            return copy.deepcopy(x) if hasattr(x, "assign_add") else copied_numbers(x)
+            of_backend = hasattr(x, "assign_add") or keras.ops.is_tensor(x)
+            return copy.deepcopy(x) if of_backend else copied_numbers(x)
 
         own, self.own = self.own, with_own_state(self.own, copied, as_written)
         try:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from frameworks.errors import RequestError
 from frameworks.keras.lending import lent_keras
 from frameworks.keras.live.copying import Copier
+from lockstep import Training, diverge
 
 from .models import MODELS, rows_for, trained
 
@@ -157,3 +158,19 @@ def test_a_quantized_layer_is_refused():
     layer = keras.layers.Dense(2, dtype=policy)
     with pytest.raises(RequestError, match="quantized"):
         Copier("float64")(layer)
+
+
+def test_weights_that_an_optimizer_excludes_from_its_decay_are_excluded_in_the_copy():
+    def side(excluded):
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        optimizer = keras.optimizers.AdamW(0.01, weight_decay=0.1)
+        optimizer.exclude_from_weight_decay(var_list=excluded(model))
+        model.compile(optimizer, "mse")
+        return Training(model)
+
+    X, y = np.random.default_rng(0).normal(size=(2, 16, 4))
+    sides = [side(lambda model: []), *(side(lambda model: model.weights[:1]) for _ in range(2))]
+    options = {"steps": 4, "batch_size": 8}
+    assert diverge(*sides[1:], X, y[:, :2], **options).same
+    report = diverge(*sides[:2], X, y[:, :2], **options)
+    assert report.level == "step", str(report)

@@ -227,3 +227,21 @@ def test_what_a_step_knows_of_keras_is_set_back_and_not_copied_where_the_step_is
         live.step(rows)
         assert not all(map(np.array_equal, before, [v.numpy() for v in own.variables]))
     assert all(map(np.array_equal, before, [v.numpy() for v in own.variables]))
+
+
+def by_a_count_in_a_layer(k, model):
+    own = layers.Layer()
+    own.n = own.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False)
+
+    def step(*handed):
+        own.n.assign_add(1)
+        return stepped(*handed, factor=tf.where(own.n.value % k == 0, 10.0, 1.0))
+
+    return step
+
+
+def test_what_another_layer_counts_is_counted_once_in_each_step():
+    sides = side(by_a_list, 4), side(by_a_count_in_a_layer, 4)
+    assert diverge(*sides, X, y, steps=8, batch_size=16).same
+    sides = side(by_a_list, 4), side(by_a_count_in_a_layer, 5)
+    assert not diverge(*sides, X, y, steps=8, batch_size=16).same
