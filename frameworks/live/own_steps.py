@@ -18,14 +18,21 @@ _SHARED = (type, ModuleType, BuiltinFunctionType, str, bytes, bool, int, float, 
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
-def with_own_state(step: Any, copied: Callable[[Any], Any]) -> Any:
+def _as_it_is(x: Any) -> Any:
+    return x
+
+
+def with_own_state(
+    step: Any, copied: Callable[[Any], Any], written: Callable[[Any], Any] = _as_it_is
+) -> Any:
     """Return a step that begins where this one is now, and leaves this one there.
 
     What it keeps may be in variables around it, in global ones, and in attributes of the object
     that it is a method of. `copied` copies such an object, or raises where it cannot: then what it
-    holds is copied, one by one, and what cannot be is shared.
+    holds is copied, one by one, and what cannot be is shared. `written` returns, for a function
+    that is compiled, the one that the user wrote.
     """
-    return _State(copied)(step)
+    return _State(copied, written)(step)
 
 
 def shared_iterators(*holders: Any) -> list[str]:
@@ -77,8 +84,8 @@ def copied_numbers(x: Any) -> Any:
 
 
 class _State:
-    def __init__(self, copied: Callable[[Any], Any]) -> None:
-        self._copied = copied
+    def __init__(self, copied: Callable[[Any], Any], written: Callable[[Any], Any]) -> None:
+        self._copied, self._written = copied, written
         self._twins: dict[int, Any] = {}  # by the identity of the original, as the next two
         self._cells: dict[int, CellType] = {}
         self._globals: dict[int, dict[str, Any]] = {}

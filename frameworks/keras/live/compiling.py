@@ -11,7 +11,7 @@ from keras.src.backend.common import global_state
 
 from frameworks.errors import RequestError
 from frameworks.keras.lending import lent_keras
-from frameworks.keras.live.copying import Copier
+from frameworks.keras.live.copying import Copier, as_written
 from frameworks.keras.live.losses import loss_of
 from frameworks.keras.live.stepping import stepper_of_backend
 from frameworks.keras.loading import keras
@@ -71,11 +71,10 @@ def compiled_copy(training: Training, dtype: str) -> tuple[keras.Model, Any, lis
         run_eagerly=bool(own.run_eagerly),
         jit_compile=own.jit_compile if own.compiled else "auto",
     )
-    step: Any = training.step
-    if hasattr(step, "get_concrete_function"):  # a tf.function, which keeps its variables
-        step = step.python_function
+    step = with_own_state(training.step, copied, as_written)
+    if hasattr(training.step, "get_concrete_function"):
         notes.append("the tf.function of the step is run eagerly: its Python runs in every step")
-    return model, with_own_state(step, copied), notes
+    return model, step, notes
 
 
 def _optimizer(training: Training) -> Any:

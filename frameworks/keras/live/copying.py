@@ -19,11 +19,14 @@ from frameworks.errors import RequestError
 from frameworks.keras.loading import keras
 from frameworks.live.identities import renew, renewed
 
-__all__ = ["Copier", "is_float"]
+__all__ = ["PARTS", "Copier", "as_written", "is_float"]
 
 _ATOMS = (type, types.ModuleType, types.BuiltinFunctionType, str, bytes, int, float, complex)
 _FOREIGN = ("tensorflow", "jax", "jaxlib", "torch", "inspect")  # their objects are shared
-_PARTS = (keras.Operation, keras.Variable, keras.optimizers.Optimizer, keras.losses.Loss)
+PARTS = (
+    *(keras.Operation, keras.Variable, keras.Metric),
+    *(keras.optimizers.Optimizer, keras.losses.Loss),
+)
 # What a model holds of a compilation.
 _COMPILED = (
     *("optimizer", "loss", "train_function", "test_function", "predict_function"),
@@ -36,6 +39,11 @@ _EMPTIED = {"_outbound_nodes": list, "_losses": list, "_losses_override": list, 
 def is_float(dtype: Any) -> bool:
     """Return whether this is the name of a type of floating-point numbers."""
     return isinstance(dtype, str) and backend.is_float_dtype(dtype)
+
+
+def as_written(x: Any) -> Any:
+    """Return the Python function that a `tf.function` compiles; anything else as it is."""
+    return x.python_function if hasattr(x, "get_concrete_function") else x
 
 
 class Copier:
@@ -79,7 +87,7 @@ class Copier:
     def _twin_of(self, identity: int) -> Any:
         """Return the copy of a part of a model, by the original's identity."""
         twin = self._twins.get(identity)
-        return twin if isinstance(twin, _PARTS) else None
+        return twin if isinstance(twin, PARTS) else None
 
     def _twin(self, x: Any) -> Any:
         """Return the copy of x, which may be still empty."""
@@ -138,7 +146,7 @@ class Copier:
         """Return x, or a copy if it refers to a part of a model by a variable around it."""
         cells = x.__closure__ or ()
         held = [cell.cell_contents for cell in cells if _is_full(cell)]
-        if not any(isinstance(getattr(each, "__self__", each), _PARTS) for each in held):
+        if not any(isinstance(getattr(each, "__self__", each), PARTS) for each in held):
             return x
         closure = tuple(types.CellType() if _is_full(cell) else cell for cell in cells)
         twin = types.FunctionType(x.__code__, x.__globals__, x.__name__, x.__defaults__, closure)
@@ -151,9 +159,12 @@ class Copier:
             raise RequestError(
                 f"{x.name} is a module of PyTorch inside of a Keras model: compare them apart"
             )
+        if hasattr(x, "get_concrete_function"):  # a tf.function, compiled anew for the copy
+            function = self._twin(as_written(x))
+            return x if function is as_written(x) else x._clone(function)
         if _is_foreign(cls):
             return x
-        if isinstance(x, _PARTS) or _is_plain(cls):
+        if isinstance(x, PARTS) or _is_plain(cls):
             return self._later(object.__new__(cls), x, self._fill_object)
         try:
             return copy.deepcopy(x, self._twins)

@@ -199,6 +199,8 @@ class KerasLive(LiveModel):
         changed = [*model.variables, *carried_states(model), *model.optimizer.variables]
         with self._restored(changed), self._stepper.watching():
             loss = self.step(rows)
+        if self._stepper.drew:
+            self.notes.append("the step draws random numbers of its own: no two runs are equal")
         return loss, self._weights.by_variable(self._stepper.gradients())
 
     def of_fewer_rows(self, rows: Rows) -> tuple[float, list[np.ndarray] | None]:

@@ -4,12 +4,14 @@ import copy
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from frameworks.errors import RequestError
+from frameworks.keras.live.copying import PARTS, as_written
+from frameworks.keras.live.layers import attributes_restored
 from frameworks.keras.live.randomness import HandedDropout
 from frameworks.keras.live.recording import replaced
 from frameworks.keras.loading import keras
@@ -17,7 +19,6 @@ from frameworks.live.own_steps import copied_numbers, with_own_state
 
 __all__ = ["Data", "Gradients", "Stepper", "loss_in", "stepper_of_backend", "unwarned"]
 
-_PARTS = (keras.Operation, keras.optimizers.Optimizer, keras.losses.Loss, keras.metrics.Metric)
 Gradients = dict[int, np.ndarray]  # by the identity of the variable
 
 
@@ -42,6 +43,7 @@ class Stepper(ABC):
         self, model: keras.Model, dropout: HandedDropout, own: Callable[..., Any] | None = None
     ) -> None:
         self.model, self.dropout, self.own = model, dropout, own
+        self.drew = False  # whether a step of the user's own did, by a layer beside the model
         self._trained: list[keras.Variable] = []  # by the latest step
         self._gradients: list[Any] = []  # for each of them
         self.reset()
@@ -80,34 +82,47 @@ class Stepper(ABC):
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Take steps that are taken back: a step of the user's own counts them nowhere."""
+        """Take steps that are taken back: a step of the user's own counts them nowhere.
+
+        Layers, optimizers and variables that it knows are not copied, as they may be those of the
+        model, but set back.
+        """
         if self.own is None:
             yield
             return
-        held = {id(v): v for v in (*self.model.variables, *self.model.optimizer.variables)}
-        held |= {id(getattr(v, "value", v)): v for v in held.values()}
-
-        before: dict[int, tuple[Any, np.ndarray]] = {}  # what other models and layers hold
+        of_keras: list[Any] = []
 
         def copied(x: Any) -> Any:
-            if id(x) in held:
+            if isinstance(x, PARTS):
+                of_keras.append(x)
                 return x
-            if isinstance(x, keras.Variable) or hasattr(x, "assign_add"):
-                return copy.deepcopy(x)
-            if not _is_kerass(x):
-                return copied_numbers(x)
-            for v in getattr(x, "variables", ()):
-                if id(v) not in held:
-                    before[id(v)] = v, self.to_numpy(getattr(v, "value", v))
-            return x
+            of_backend = hasattr(x, "assign_add") or keras.ops.is_tensor(x)
+            return copy.deepcopy(x) if of_backend else copied_numbers(x)
 
-        own, self.own = self.own, with_own_state(self.own, copied)
+        own, self.own = self.own, with_own_state(self.own, copied, as_written)
         try:
-            yield
+            with ExitStack() as stack:
+                for x in of_keras:
+                    stack.enter_context(self._set_back(x))
+                yield
         finally:
             self.own = own
-            for variable, value in before.values():
-                variable.assign(value)
+
+    @contextmanager
+    def _set_back(self, x: Any) -> Iterator[None]:
+        """Set what a layer, an optimizer or another part holds, afterwards, to what it is now."""
+        variables = [x] if isinstance(x, keras.Variable) else [*getattr(x, "variables", [])]
+        values = [self.to_numpy(v.value) for v in variables]
+        with attributes_restored(x) if isinstance(x, keras.Layer) else nullcontext():
+            try:
+                yield
+            finally:
+                for variable, value in zip(variables, values, strict=True):
+                    drawing = variable.path.endswith("seed_generator_state")
+                    self.drew |= drawing and not np.array_equal(
+                        self.to_numpy(variable.value), value
+                    )
+                    variable.assign(value)
 
     def _take(self, data: Data, masks: Sequence[Any] | None) -> tuple[Any, list[Any]]:
         """Take a step; return the loss and the gradients that reach the optimizer, as tensors."""
@@ -133,12 +148,6 @@ class Stepper(ABC):
             )
         ((gradients, self._trained),) = seen
         return loss, gradients
-
-
-def _is_kerass(x: Any) -> bool:
-    """Return whether this is of Keras or its backend, or a user's layer, model or loss."""
-    foreign = type(x).__module__.split(".")[0] in ("keras", "tensorflow", "jax", "jaxlib", "torch")
-    return foreign or isinstance(x, _PARTS)
 
 
 @contextmanager

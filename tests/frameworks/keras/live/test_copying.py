@@ -98,6 +98,23 @@ def test_a_function_around_a_layer_is_copied_with_the_layer():
     assert not np.array_equal(model(X).numpy(), before)
 
 
+def test_a_compiled_function_that_a_layer_holds_is_of_the_copy():
+    class Compiling(keras.layers.Dense):
+        def __init__(self, units):
+            super().__init__(units)
+            self.computed = tf.function(lambda x: x @ self.kernel)
+
+        def call(self, x):
+            return self.computed(x)
+
+    layer, X = Compiling(2), np.ones((1, 3), "float32")
+    before = layer(X).numpy()
+    twin = Copier("float32")(layer)
+    layer.kernel.assign(layer.kernel + 1.0)
+    assert np.array_equal(twin(X).numpy(), before)
+    assert not np.array_equal(layer(X).numpy(), before)
+
+
 def test_an_unbuilt_layer_is_built_apart_from_the_original():
     model = keras.Sequential([keras.layers.Dense(2)])
     twin = Copier("float32")(model)

@@ -1,11 +1,15 @@
 """A step of the user's own on TensorFlow runs as it is written, and what it keeps is its own."""
 
+from inspect import getclosurevars
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
 
+from frameworks.keras.live.live_model import KerasLive
+from frameworks.live.model import Rows
 from lockstep import Training, diverge
 
 RNG = np.random.default_rng(0)
@@ -13,7 +17,8 @@ X, y = RNG.normal(size=(32, 6)), RNG.integers(0, 3, 32)
 
 
 def side(make, k):
-    model = keras.Sequential([keras.Input((6,)), layers.Dense(3, "softmax")])
+    inner, last = layers.Dense(5, "tanh"), layers.Dense(3, "softmax")
+    model = keras.Sequential([keras.Input((6,)), inner, last])
     model.compile(keras.optimizers.SGD(0.125), keras.losses.SparseCategoricalCrossentropy())
     return Training(model, step=make(k, model))
 
@@ -75,7 +80,7 @@ def test_a_step_counts_the_steps_that_are_taken(make):
 
 def decaying(k, model):
     """A step that knows a layer of the model by a variable around it."""
-    (dense,) = model.layers
+    dense = model.layers[-1]
 
     def step(*handed):
         value = stepped(*handed)
@@ -93,43 +98,135 @@ def test_a_step_acts_on_the_copy_of_a_layer_that_it_knows():
     assert all(map(np.array_equal, before, one.model.get_weights()))
 
 
+def numbers(like):
+    return np.linspace(-1.0, 1.0, like.size).reshape(like.shape)
+
+
+def by_a_teacher(k, model):
+    teacher = keras.models.clone_model(model)
+    teacher.set_weights([numbers(each) / k for each in model.get_weights()])
+
+    def step(model, optimizer, loss, X, y):
+        return stepped(model, optimizer, lambda y, z: loss(y, z - 0.01 * teacher(X)), X, y)
+
+    return step
+
+
+def by_a_teacher_that_follows(k, model):
+    """A step that changes another model, which is set back where the step is."""
+    teacher = keras.models.clone_model(model)
+    teacher.set_weights([numbers(each) for each in model.get_weights()])
+
+    def step(model, optimizer, loss, X, y):
+        value = stepped(model, optimizer, lambda y, z: loss(y, z - 0.01 * teacher(X)), X, y)
+        for own, followed in zip(teacher.weights, model.weights, strict=True):
+            own.assign((1 - 1 / k) * own + followed / k)
+        return value
+
+    return step
+
+
+def by_a_layer_for_the_inputs(k, model):
+    normalization = layers.Normalization()
+    normalization.adapt(X * k)
+    return lambda model, optimizer, loss, X, y: stepped(model, optimizer, loss, normalization(X), y)
+
+
+def by_layers_in_a_list(k, model):
+    parts = [model.layers[0]]
+
+    def step(*handed):
+        value = stepped(*handed)
+        for weight in parts[0].weights:
+            weight.assign(tf.clip_by_value(weight, -1 / k, 1 / k))
+        return value
+
+    return step
+
+
+def by_a_function_that_is_compiled_once(k, model):
+    compiled = {}
+
+    def step(model, optimizer, loss, X, y):
+        if not compiled:
+            compiled["f"] = tf.function(lambda X, y: stepped(model, optimizer, loss, X, y, k))
+        return compiled["f"](X, y)
+
+    return step
+
+
+def by_a_compiled_function_of_the_model(k, model):
+    optimizer, loss = model.optimizer, model.loss
+    compiled = tf.function(lambda X, y: stepped(model, optimizer, loss, X, y, k))
+    return lambda model, optimizer, loss, X, y: compiled(X, y)
+
+
+def by_a_metric(k, model):
+    count = keras.metrics.Sum()
+
+    def step(*handed):
+        count.update_state(1.0)
+        return stepped(*handed, factor=1.0 if float(count.result()) % k else 10.0)
+
+    return step
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        by_a_teacher,
+        by_a_teacher_that_follows,
+        by_a_layer_for_the_inputs,
+        by_layers_in_a_list,
+        by_a_function_that_is_compiled_once,
+        by_a_compiled_function_of_the_model,
+        by_a_metric,
+    ],
+)
+def test_a_step_may_know_layers_and_functions_of_keras(make):
+    one, other = side(make, 4), side(make, 5)
+    before = one.model.get_weights()
+    for _ in range(2):
+        assert diverge(one, side(make, 4), X, y, steps=8, batch_size=16).same
+    assert not diverge(one, other, X, y, steps=8, batch_size=16).same
+    assert all(map(np.array_equal, before, one.model.get_weights()))
+
+
+def test_a_step_whose_layer_draws_is_said_to_draw():
+    def by_an_augmentation(k, model):
+        noise = keras.Sequential([layers.GaussianNoise(1.0 / k)])
+        return lambda model, optimizer, loss, X, y: stepped(
+            model, optimizer, loss, noise(X, training=True), y
+        )
+
+    one, other = side(by_an_augmentation, 4), side(by_an_augmentation, 4)
+    report = diverge(one, other, X, y, steps=2, batch_size=16)
+    assert "the step draws random numbers of its own: no two runs are equal" in report.notes
+
+
 def test_a_compiled_step_is_said_to_run_eagerly():
     one = side(by_a_compiled_step, 4)
     report = diverge(one, one, X, y, steps=2, batch_size=16)
     assert "tf.function of the step is run eagerly" in " ".join(str(report).split())
 
 
-def by_a_teacher(k, model):
-    """A step towards the outputs of another model."""
-    teacher = keras.Sequential([keras.Input((6,)), layers.Dense(5, "tanh"), layers.Dense(3)])
-    teacher.set_weights([np.full(w.shape, 0.5) for w in teacher.get_weights()])
+@pytest.mark.parametrize(
+    ("make", "name"), [(by_a_teacher_that_follows, "teacher"), (by_a_metric, "count")]
+)
+def test_what_a_step_knows_of_keras_is_set_back_and_not_copied_where_the_step_is(make, name):
+    rows = Rows((X[:16],), (y[:16],))
+    live = KerasLive(side(make, 4), rows, "float64")
 
-    def step(model, optimizer, loss, X, y):
-        wanted = tf.cast(teacher(X), X.dtype)
+    def known():
+        return getclosurevars(live._stepper.own).nonlocals[name]
 
-        def taught(y, z):
-            return loss(y, z) + tf.reduce_mean((z - wanted) ** 2) / k
-
-        return stepped(model, optimizer, taught, X, y)
-
-    return step
-
-
-def scaling(k, model):
-    """A step with a layer of its own, that was adapted before."""
-    known = {"by": [layers.Normalization()]}
-    known["by"][0].adapt(X * k)
-
-    def step(model, optimizer, loss, X, y):
-        return stepped(model, optimizer, loss, tf.cast(known["by"][0](X), X.dtype), y)
-
-    return step
-
-
-@pytest.mark.parametrize("make", [by_a_teacher, scaling])
-def test_a_step_uses_other_models_and_layers(make):
-    assert diverge(side(make, 4), side(make, 4), X, y, steps=4, batch_size=16).same
-    assert not diverge(side(make, 4), side(make, 5), X, y, steps=4, batch_size=16).same
+    own = known()
+    before = [v.numpy().copy() for v in own.variables]
+    with live._stepper.watching():
+        assert known() is own
+        live.step(rows)
+        assert not all(map(np.array_equal, before, [v.numpy() for v in own.variables]))
+    assert all(map(np.array_equal, before, [v.numpy() for v in own.variables]))
 
 
 def by_a_count_in_a_layer(k, model):
