@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from frameworks.pytorch.twins import Twins
-from lockstep import diverge
+from lockstep import RequestError, diverge
 
 from .modules import training
 
@@ -20,6 +20,14 @@ X, y = RNG.normal(size=(32, 6)), RNG.integers(0, 3, 32)
 
 def descent(parameters):
     return torch.optim.SGD(parameters, lr=0.1)
+
+
+def stepped(model, optimizer, loss, X, y):
+    optimizer.zero_grad()
+    value = loss(model(X), y)
+    value.backward()
+    optimizer.step()
+    return value
 
 
 def reported(a, b):
@@ -271,3 +279,20 @@ def test_a_copy_that_fails_leaves_nothing_half_copied():
     (copied,) = twins([held[0]])
     assert copied == [0]
     assert copied is not held[0]
+
+
+def test_a_training_that_reaches_the_own_model_all_the_same_is_refused_and_taken_back():
+    model = nn.Linear(6, 3)
+    before = [p.detach().clone() for p in model.parameters()]
+    endless = (model for _ in range(99))
+
+    def step(net, optimizer, loss, X, y):
+        with torch.no_grad():
+            for p in next(endless).parameters():
+                p.clamp_(-0.1, 0.1)
+        return stepped(net, optimizer, loss, X, y)
+
+    one = training(model, step=step)
+    with pytest.raises(RequestError, match="copy changes weight of the PyTorch model itself"):
+        reported(one, training(nn.Linear(6, 3), step=stepped))
+    assert all(map(torch.equal, before, model.parameters()))
