@@ -13,12 +13,14 @@ class Masks:
     """Hands a step's masks to the dropout layers, one per call, in call order.
 
     A layer that is called twice in a step takes two. Raises RuntimeError if a step makes more calls
-    than there are masks, or fewer: the implementations would drop different activations.
+    than there are masks, or fewer, or if a layer has another rate than when its calls were
+    recorded: the implementations would drop different activations.
     """
 
     def __init__(self) -> None:
         self._left: list[Any] = []
         self._calls: list[Dropped] | None = None
+        self._rates: list[float] = []  # for which masks are drawn, as last recorded
 
     @contextmanager
     def noting(self) -> Iterator[list[Dropped]]:
@@ -26,6 +28,7 @@ class Masks:
         self._calls = []
         try:
             yield self._calls
+            self._rates = [call.rate for call in self._calls]
         finally:
             self._calls = None
 
@@ -50,5 +53,11 @@ class Masks:
         elif training:
             if not self._left:
                 raise RuntimeError("a dropout layer runs in training without a mask")
+            number = len(self._rates) - len(self._left)
+            if 0 <= number < len(self._rates) and rate != self._rates[number]:
+                raise RuntimeError(
+                    f"the rate of a dropout layer has become {rate:g}, but its masks are drawn for "
+                    f"{self._rates[number]:g}: keep it during a training"
+                )
             return self._left.pop(0)
         return None

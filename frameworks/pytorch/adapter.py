@@ -358,7 +358,8 @@ def _convert(optimizer: torch.optim.Optimizer, dtype: torch.dtype) -> None:
 
 def _require_step_alone(build: Any, optimizer: torch.optim.Optimizer) -> None:
     """Raise TypeError for an optimizer whose step needs a closure, and so several passes."""
-    given = inspect.signature(optimizer.step).parameters.values()
+    # of the class: a scheduler puts a function in the place of the method
+    _, *given = inspect.signature(type(optimizer).step).parameters.values()
     if any(x.default is x.empty and x.kind is x.POSITIONAL_OR_KEYWORD for x in given):
         raise TypeError(
             f"build: {name_of(build)} has {type(optimizer).__name__} as its optimizer, whose step "

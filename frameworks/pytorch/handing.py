@@ -51,6 +51,8 @@ class Handed(TorchFunctionMode):
         self.dtype = dtype
         self.orientations: Sequence[Orientation] = ()  # of what each call drops from
         self.masks: Sequence[np.ndarray] | None = None  # None: nothing is dropped
+        self.rates: Sequence[float] = ()  # for which they are drawn
+        self.changed = False  # whether a call had another rate than its mask
         self.off: set[str] = set()  # names of other dropout that was met
         self.seed = 0  # of all other random numbers
         self.drew = False  # whether any were drawn
@@ -68,6 +70,8 @@ class Handed(TorchFunctionMode):
         """Say what runs otherwise than in the user's own training."""
         found = [f"{name} drops nothing: its masks cannot be handed over"
                  for name in sorted(self.off)]  # fmt: skip
+        if self.changed:
+            found.append("dropout whose rate changes draws masks of its own: the same in every run")
         if self.drew:
             found.append("random numbers are drawn beside dropout: the same ones in every run")
         if self.autocast:
@@ -76,7 +80,7 @@ class Handed(TorchFunctionMode):
 
     def dropped(self) -> list[Dropped]:
         """Return what the calls since `start` drop of a row, in canonical layout."""
-        found = []
+        found, self.rates = [], [rate for rate, _ in self.found]
         for k, (rate, shape) in enumerate(self.found):
             canonical = self._orientation(k).to_canonical(np.empty(shape, bool))
             found.append(Dropped(rate, canonical.shape[1:]))
@@ -115,7 +119,9 @@ class Handed(TorchFunctionMode):
         number = self._number(input, (float(p), tuple(input.shape)))
         if self.masks is None:
             return input
-        if number < len(self.masks):
+        changed = number < len(self.rates) and p != self.rates[number]
+        self.changed |= changed
+        if number < len(self.masks) and not changed:
             own = self._orientation(number).from_canonical(np.asarray(self.masks[number]))
             if own.shape == input.shape:
                 return input * torch.from_numpy(own).to(input.dtype)

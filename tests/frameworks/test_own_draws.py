@@ -91,6 +91,17 @@ def with_a_hook_that_draws(spec=DENSE):
     return parts
 
 
+def with_another_rate_later(spec=DENSE):
+    parts = dense_pytorch(spec)
+    first = next(m for m in parts.network.modules() if isinstance(m, torch.nn.Dropout))
+
+    def hook(*_):
+        first.p = 0.5
+
+    parts.optimizer.register_step_post_hook(hook)
+    return parts
+
+
 GLOBAL = "draws Python's or NumPy's global random numbers"
 OWN = "the network draws random numbers of its own"
 REFUSED = {
@@ -138,6 +149,12 @@ REFUSED = {
         in_evaluation_only,
         "dense",
         "1 of 3 dropout masks were not used",
+    ),
+    "another rate later": (
+        "PyTorchClassifier",
+        with_another_rate_later,
+        "dense",
+        r"the rate of a dropout layer has become 0\.5, but its masks are drawn for 0\.",
     ),
     "a rate of 1": (
         "PyTorchClassifier",

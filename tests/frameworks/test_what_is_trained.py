@@ -178,6 +178,14 @@ def with_lbfgs(spec=SPEC):
     return Parts(network, nn.MSELoss(), torch.optim.LBFGS(network.parameters(), 0.1), weights)
 
 
+def scheduled(spec=SPEC):
+    network = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 5)  # replaces the method of this object
+    optimizer.register_step_post_hook(lambda *_: schedule.step())
+    return Parts(network, nn.MSELoss(), optimizer, weights)
+
+
 def program_with_lbfgs(spec=SPEC):
     network, loss, optimizer, _ = with_lbfgs()[:4]
 
@@ -197,5 +205,6 @@ def test_an_optimizer_whose_step_needs_a_closure_is_one_of_programs():
     parameters = {"epochs": 2, "dtype": "float64", "random_state": 0}
     with pytest.raises(TypeError, match=r"^build: with_lbfgs has LBFGS as its optimizer, whose"):
         frameworks.PyTorchRegressor(with_lbfgs, **parameters).fit(X, Y)
+    frameworks.PyTorchRegressor(scheduled, **parameters).fit(X, Y)
     found = frameworks.PyTorchTrainer(program_with_lbfgs, **parameters).fit(X, Y[:, None])
     assert found.history_[1]["loss"] < found.history_[0]["loss"]

@@ -1,5 +1,7 @@
 """Dropout wherever it is called: in training alone, in the user's own step, or more than once."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -97,3 +99,26 @@ def test_what_a_checkpoint_computes_again_drops_what_it_dropped(reentrant, step)
         return Dropping(lambda h, training: f(f(h, training), training))
 
     assert compared(twice(once), twice(repeated), (step, step)).same
+
+
+def annealed(at):
+    """A training whose rate of dropout changes at a step."""
+    torch.manual_seed(0)
+    model, n = nn.Sequential(nn.Linear(6, 5), nn.Dropout(0.1), nn.Linear(5, 3)), [0]
+
+    def step(model, optimizer, loss, X, y):
+        n[0] += 1
+        if n[0] == at:
+            model[1].p = 0.6
+        return by_grad(model, optimizer, loss, X, y)
+
+    return training(model, loss=nn.MSELoss(), step=step)
+
+
+def test_a_rate_that_changes_in_training_is_obeyed():
+    against = partial(diverge, annealed(3), X=X, y=Y, steps=6, batch_size=8)
+    report = against(annealed(3))
+    assert report.same
+    assert "Dropout whose rate changes draws masks of its own" in " ".join(str(report).split())
+    assert not against(annealed(4)).same
+    assert not against(annealed(99)).same
