@@ -313,3 +313,24 @@ def test_steps_draw_other_numbers_one_after_the_other():
     live.step(rows)
     live.step(rows)
     assert drawn[0] == drawn[1] != drawn[2]
+
+
+def factors_from(k):
+    return (10.0 if n % k == 0 else 1.0 for n in range(1, 10_000))
+
+
+def by_a_generator(k):
+    factors = factors_from(k)
+    return side(lambda k, model: lambda *handed: stepped(*handed, factor=next(factors)), k)
+
+
+def by_a_schedule_with_a_generator(k):
+    factors = factors_from(k)
+    one = side(lambda k, model: None, k)
+    return Training(one.model, scheduler=lambda epoch: 0.01 * next(factors), step_on="epoch")
+
+
+@pytest.mark.parametrize("made", [by_a_generator, by_a_schedule_with_a_generator])
+def test_what_a_generator_gives_is_not_taken_for_rounding(made):
+    report = diverge(made(3), made(4), X, y, steps=8, batch_size=16)
+    assert not report.same, str(report)
