@@ -110,7 +110,9 @@ class _Unfinished:
         judges = _judges(self._planned, name, results)
         judges = {cell: head for cell, head in judges.items() if cell not in self._judges}
         self._judges |= judges.keys()
-        if not judges:
+        if judges:  # until they are trained, the pairs are not judged
+            self._planned.store.need(cell.key for cell in judges)
+        else:
             self.results[name] = results
         self.missing |= judges
         return judges

@@ -1,59 +1,40 @@
 """A user's own page: a file that is executed, and whose last statement is an experiment."""
 
-import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from importlib import invalidate_caches
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.machinery import PathFinder
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from sysconfig import get_path
-from types import CodeType, ModuleType
+from types import ModuleType
 
+from experiments.harness.beside import Beside, Loader
 from experiments.harness.experiment import PREFIX, Experiment
 from experiments.harness.page_code import named
 from frameworks.errors import RequestError
 
 __all__ = ["forget_late_imports", "imports_late", "load_page"]
 
-# What no file beside a page replaces: Python's own modules, the program, and the suite.
-_OTHERS = sys.stdlib_module_names | frozenset(
-    "__main__ datasets experiments frameworks lockstep scratch".split()
-)
-_STDLIB = get_path("stdlib")
-
-
-class _Loader(SourceFileLoader):
-    """Executes a file's text as it is now, and keeps it: bytecode may be that of another text."""
-
-    def __init__(self, name: str, file: str, texts: dict[Path, bytes]) -> None:
-        super().__init__(name, file)
-        self._texts = texts
-
-    def get_code(self, fullname: str) -> CodeType:
-        text = self._texts[Path(self.path)] = self.get_data(self.path)
-        return self.source_to_code(text, self.path)
-
 
 def load_page(path: Path) -> Experiment:
     """Execute a user's own page, and return its experiment.
 
-    While it is executed it can import what lies beside it. RequestError names the file, and what is
+    While it is executed it can import what lies beside it, and what places have that it adds to
+    `sys.path`, which is as before when it is loaded. RequestError names the file, and what is
     wrong with it.
     """
     if not path.is_file():
         raise RequestError(f"{path}: no such file; `lockstep list` shows the built-in experiments")
-    name = PREFIX + path.stem
-    file = str(path.resolve())
-    spec = spec_from_file_location(name, file, loader=_Loader(name, file, {}))
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[name] = module_from_spec(spec)
-    beside = _Beside(path.resolve().parent)
-    with named(f"{path} cannot be loaded", path), beside.importable():
-        spec.loader.exec_module(module)
+    name, file, beside = PREFIX + path.stem, str(path.resolve()), Beside(path.resolve().parent)
+    with named(f"{path} cannot be loaded", path), _LATE.silent():
+        try:
+            module = _execute(name, file, beside)
+        except Exception:
+            if not beside.hidden:
+                raise
+        if beside.hidden:  # by what was imported before the page said where its own lies
+            module = _execute(name, file, beside)
     module.__dict__["lockstep_beside"] = beside.texts
     _LATE.watch(path.resolve(), beside)
     module.__file__, sys.modules[name] = file, module  # also where the page has removed them
@@ -69,13 +50,23 @@ def load_page(path: Path) -> Experiment:
     return experiment
 
 
+def _execute(name: str, file: str, beside: Beside) -> ModuleType:
+    spec = spec_from_file_location(name, file, loader=Loader(name, file, {}))
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = module_from_spec(spec)
+    with beside.importable():
+        spec.loader.exec_module(module)
+    return module
+
+
 def forget_late_imports(page: Path) -> list[Path]:
-    """Take out of `sys.modules` what was imported from beside a page after it was loaded.
+    """Take out of `sys.modules` what was imported of a page's own after it was loaded.
 
     Another page would find it there. Return the files, which no record knows, and those whose
     import was refused.
     """
-    found = [*_modules_in(page.resolve().parent)]
+    found = [*_LATE.own_of(page.resolve()).imported()]
     for name, _ in found:
         del sys.modules[name]
     return [path for _, path in found] + _LATE.refused.pop(page.resolve(), [])
@@ -89,126 +80,53 @@ def imports_late(page: Path, name: str) -> str:
     )
 
 
-def _modules_in(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the modules whose files are in a folder or below it, but for installed ones."""
-    for name, module in [*sys.modules.items()]:
-        if name.startswith(PREFIX) or name.partition(".")[0] in _OTHERS:
-            continue
-        path = Path(getattr(module, "__file__", None) or "")  # relative: no file, as of `torch.ops`
-        if _is_in(path, folder):
-            yield name, path
-
-
-class _Beside(MetaPathFinder):
-    """Finds what a page imports from its folder, there or below, and keeps the texts.
-
-    It is the page's alone: another page, or the same one after an edit, may find another of the
-    same name. Installed packages come first, and so does a package of a search path before a mere
-    folder, as everywhere in Python.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.texts: dict[Path, bytes] = {}  # what each file held as it was imported
-        self._folder = folder
-        self._names: set[str] = set()  # of the modules that were found
-
-    @contextmanager
-    def importable(self) -> Iterator[None]:
-        """Let a page import modules of its folder, and leave the program's modules as they were."""
-        invalidate_caches()
-        tops = {name.partition(".")[0] for name in sys.modules}
-        own = {top for top in tops if self.find(top)}
-        names = [name for name in sys.modules if name.partition(".")[0] in own]
-        aside = {name: sys.modules.pop(name) for name in names}
-        before, places = {*sys.modules}, [*sys.path]
-        sys.meta_path.insert(sys.meta_path.index(PathFinder), self)
-        try:
-            yield
-        finally:
-            with suppress(ValueError):  # the page may have removed it
-                sys.meta_path.remove(self)
-            self._keep_made_by_hand(before)
-            added = {*self._inside(sys.path)} - {*places}  # where another page would look, too
-            sys.path[:] = [place for place in sys.path if place not in added]
-            for name in self._names:
-                sys.modules.pop(name, None)
-            sys.modules.update(aside)
-
-    def _keep_made_by_hand(self, before: set[str]) -> None:
-        """Keep the texts of modules that the page has put there itself, executed from a path."""
-        for name, path in _modules_in(self._folder):
-            if name not in before | self._names and path.is_file():
-                self._names.add(name)
-                self.texts.setdefault(path, path.read_bytes())
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Return how to load a module of the folder; None if it is none."""
-        spec = self.find(name, path)
-        if spec is None:
-            return None
-        self._names.add(name)
-        if spec.loader is None:  # a plain list: what Python has instead follows the search path
-            spec.submodule_search_locations = [*(spec.submodule_search_locations or ())]
-        elif isinstance(spec.loader, SourceFileLoader):
-            spec.loader = _Loader(name, str(spec.origin), self.texts)
-        else:  # compiled
-            self.texts[Path(str(spec.origin))] = Path(str(spec.origin)).read_bytes()
-        return spec
-
-    def find(self, name: str, path: Sequence[str] | None = None) -> ModuleSpec | None:
-        """Return where a module of the folder is; `path` is its package's, None at the top."""
-        if name.partition(".")[0] in _OTHERS:
-            return None
-        if path is not None:
-            return PathFinder.find_spec(name, self._inside(path))
-        inside = self._inside(sys.path)
-        spec = PathFinder.find_spec(name, [str(self._folder), *inside])
-        if spec is None:
-            return None
-        other = PathFinder.find_spec(name, [each for each in sys.path if each not in inside])
-        return None if other is not None and _comes_first(other, spec) else spec
-
-    def _inside(self, places: Iterable[str]) -> list[str]:
-        """Return those places that are the folder or in it, but for an environment's packages."""
-        paths = {place: Path(os.path.abspath(place)) for place in places if isinstance(place, str)}
-        return [place for place, path in paths.items() if _is_in(path, self._folder)]
-
-
-def _comes_first(other: ModuleSpec, spec: ModuleSpec) -> bool:
-    """Return whether a module of another place is imported, not the one of a page's folder."""
-    if spec.loader is None and other.loader is not None:
-        return True
-    places = other.submodule_search_locations or [str(other.origin)]
-    return any(_is_installed(Path(place)) for place in places)
-
-
 class _Late(MetaPathFinder):
-    """Refuses what a page's functions import from its folder, which is no place to look any more.
+    """Refuses what a page's functions import of its own, for which Python has no place any more.
 
     The error is no ImportError: a page that has something else for that case would train it.
     """
 
     def __init__(self) -> None:
         self.refused: dict[Path, list[Path]] = {}  # of each page, as its code may catch anything
-        self._pages: dict[Path, _Beside] = {}
+        self._pages: dict[Path, Beside] = {}
 
-    def watch(self, page: Path, beside: _Beside) -> None:
+    def watch(self, page: Path, beside: Beside) -> None:
         """Refuse late imports of a page that has been loaded."""
         self._pages[page] = beside
         if self not in sys.meta_path:
-            sys.meta_path.append(self)  # what is found in another place is none
+            sys.meta_path.insert(sys.meta_path.index(PathFinder), self)
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Refuse nothing, as a page that is being loaded may share helpers with another."""
+        watched = self in sys.meta_path
+        if watched:
+            sys.meta_path.remove(self)
+        try:
+            yield
+        finally:
+            if watched:
+                sys.meta_path.insert(sys.meta_path.index(PathFinder), self)
+
+    def own_of(self, page: Path) -> Beside:
+        """Return what is a page's own; of one that has not been loaded, what lies beside it."""
+        return self._pages.get(page) or Beside(page.parent)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> None:
-        """Raise RequestError if code of a page, or of a file beside it, imports what lies there."""
+        """Raise RequestError if code of a page, or of what is its own, imports more of its own.
+
+        Beside the page, only what is found in no other place; a place that the page had added to
+        the search path may have come before the others.
+        """
         importer = _importer()
         for page, beside in self._pages.items():
             if importer == page or importer in beside.texts:
                 spec = beside.find(name, path)
-                if spec is not None:
+                if spec is not None and (
+                    beside.is_added(spec) or PathFinder.find_spec(name, path) is None
+                ):
                     self.refused.setdefault(page, []).append(Path(spec.origin or name))
                     raise RequestError(imports_late(page, name))
 
@@ -222,17 +140,3 @@ def _importer() -> Path:
     while frame.f_back and "importlib" in frame.f_code.co_filename:
         frame = frame.f_back
     return Path(frame.f_code.co_filename)
-
-
-def _is_in(path: Path, folder: Path) -> bool:
-    """Return whether something lies in a page's folder, or below it, and is not installed there.
-
-    A page may lie above Python itself, as in a home folder.
-    """
-    if not path.is_relative_to(folder):
-        return False
-    return not (_is_installed(path.relative_to(folder)) or path.is_relative_to(_STDLIB))
-
-
-def _is_installed(path: Path) -> bool:
-    return not {"site-packages", "dist-packages"}.isdisjoint(path.parts)

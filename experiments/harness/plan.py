@@ -74,17 +74,20 @@ class Plan:
     def missing(self) -> dict[Cell, Head]:
         """Return the cells without a finished record; RequestError if one is of another run.
 
-        A run has one environment, also where further trainings are asked for.
+        A run has one environment, and of each experiment one data set, as many rows and one spec
+        for each setting, also where further trainings are asked for: its seeds are shown together.
         """
         heads = {cell.key: head for cell, head in self.heads.items()}
-        environment = next(iter(heads.values())).environment  # all have the same
+        alike = {(head.experiment, head.label): head for head in heads.values()}
+        some = next(iter(heads.values()))
         finished = set()
         for record in filter(lambda record: record.ok, self.store.stored()):
-            head = heads.get(record.key)
-            if head:
-                unlike = _unlike(record, head) if record.fingerprint != head.fingerprint else ""
+            if head := heads.get(record.key):
+                unlike = _unlike(record, head, IDENTITY)
             else:
-                unlike = "" if record.environment == environment else "with another environment"
+                other = alike.get((record.experiment, record.label))
+                unlike = _unlike(record, some, ["environment"])
+                unlike = unlike or (_unlike(record, other, _SHARED) if other else "")
             if unlike:
                 raise RequestError(
                     f"{self.store.folder}: holds {record.key} {unlike}; "
@@ -275,10 +278,13 @@ _UNLIKE = {
 }
 
 
-def _unlike(record: Record, head: Head) -> str:
-    """Say in what a stored record is not the one that would be made now."""
-    name = next(name for name in IDENTITY if getattr(record, name) != getattr(head, name))
-    return f"with {_UNLIKE.get(name, f'another {name}')}"
+_SHARED = ("data", "limit", "spec")  # by the trainings of one experiment and setting
+
+
+def _unlike(record: Record, head: Head, names: Iterable[str]) -> str:
+    """Say in what a stored record is not the one that would be made now; empty if in nothing."""
+    unlike = [name for name in names if getattr(record, name) != getattr(head, name)]
+    return f"with {_UNLIKE.get(unlike[0], f'another {unlike[0]}')}" if unlike else ""
 
 
 def _head(

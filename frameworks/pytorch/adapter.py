@@ -1,6 +1,7 @@
 """PyTorch behind the shared interface."""
 
-from collections.abc import Iterable, Iterator
+import inspect
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -23,15 +24,22 @@ from frameworks.program import (
     Step,
     StepBatch,
     Watched,
+    name_of,
     numbers_of,
     updated_in,
 )
 from frameworks.program_adapter import ProgramAdapter
-from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn, random_numbers_kept
+from frameworks.pytorch.dropout import (
+    DropoutModules,
+    global_numbers,
+    nothing_else_drawn,
+    random_numbers_kept,
+    set_global_numbers,
+)
 from frameworks.pytorch.facts import optimizer_facts
+from frameworks.pytorch.kept import kept_by_layers, kept_by_training, reached_from, set_kept
 from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of, trained_by
-from frameworks.pytorch.optimizer_attributes import own_attributes, set_own_attributes
 from frameworks.pytorch.row_weights import require_losses_of_rows, weighted_loss
 from frameworks.pytorch.schedulers import schedulers_within
 from frameworks.recordings.trace import Facts
@@ -50,7 +58,18 @@ __all__ = [
 class PyTorchAdapter(ProgramAdapter):
     """A `torch.nn.Module` with its loss and a `torch.optim` optimizer."""
 
+    def __getstate__(self) -> Any:
+        state = super().__getstate__()
+        _, _, layers, (_, training, _) = state
+        for name in layers.generators + training.generators:
+            raise TypeError(
+                f"build: {name_of(self._arguments[0])} keeps the generator {name!r}, which has "
+                "begun and cannot be copied; use an object that counts instead"
+            )
+        return state
+
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
+        shared = reached_from(build)
         with random_numbers_kept():  # nn.Linear draws weights, which are replaced
             parts = require_own(build, build(spec=spec), nn.Module, "torch.nn.Module")
         modules = []
@@ -61,9 +80,12 @@ class PyTorchAdapter(ProgramAdapter):
         within = schedulers_within(*parts.optimizers, getattr(parts, "step", None))
         self.stateful = [*parts.optimizers, *within]
         self.layouts = Layouts(map(layout_of, modules))
+        if isinstance(parts, Parts):
+            _require_step_alone(build, parts.optimizer)
         trained = trained_by(parts.networks, parts.optimizers)
         self.layouts.require(trained, (p for m in modules for p in m.parameters(recurse=False)))
         self.dropout = DropoutModules(parts.networks)
+        self.shared = [*shared, spec, self.dropout]  # what is no training's own
         return parts
 
     def get_weights(self) -> list[np.ndarray]:
@@ -78,16 +100,21 @@ class PyTorchAdapter(ProgramAdapter):
 
     def get_optimizer_state(self) -> Any:
         states = deepcopy([each.state_dict() for each in self.stateful])
-        return states, own_attributes(self.parts.optimizers, self._parameters())
+        gradients = [None if p.grad is None else p.grad.clone() for p in self._accumulating()]
+        return states, kept_by_training(self.parts, self.shared), gradients
 
     def set_optimizer_state(self, state: Any) -> None:
-        states, attributes = state
+        states, kept, gradients = state
         for each, own in zip(self.stateful, states, strict=True):
             each.load_state_dict(own)
-        set_own_attributes(self.parts.optimizers, self._parameters(), attributes)
+        set_kept(self.parts, kept)
+        for p, gradient in zip(self._accumulating(), gradients, strict=True):
+            p.grad = None if gradient is None else gradient.clone()
 
-    def _parameters(self) -> list[torch.Tensor]:
-        return [p for network in self.parts.networks for p in network.parameters()]
+    def _accumulating(self) -> list[torch.Tensor]:
+        """Return the parameters whose gradients a later step may go on with: a program's."""
+        networks = self.parts.networks if self.program else ()
+        return [p for network in networks for p in network.parameters()]
 
     def optimizer_facts(self) -> list[Facts]:
         return [
@@ -107,8 +134,12 @@ class PyTorchAdapter(ProgramAdapter):
         columns = [_shared(a) for a in data if a is not None]
         for order in orders:
             rows = [a.clone() if order is None else a[torch.from_numpy(order)] for a in columns]
+            before = global_numbers()
             with nothing_else_drawn():
                 result = self._train_epoch(*rows, batch_size=batch_size)
+            if global_numbers() != before:
+                first = [a[:batch_size].numpy() for a in rows]
+                self._refuse_global_numbers(Batch(*first), before)
             yield result
 
     def _train_epoch(
@@ -117,16 +148,60 @@ class PyTorchAdapter(ProgramAdapter):
         network, (optimizer,) = self.parts.network.train(), self.parts.optimizers
         losses, outputs = [], []
         for rows in zip(*(a.split(batch_size) for a in (X, y, w) if a is not None), strict=True):
-            optimizer.zero_grad()
-            with self.dropout.handed(self.stream(len(rows[0])).masks):
-                output = network(rows[0])
-            loss = self._loss(output, *rows[1:])
-            loss.backward()
-            optimizer.step()
+            loss, output = self._step(network, optimizer, rows, self.stream(len(rows[0])).masks)
             losses.append(loss.detach() * len(output))
             outputs.append(output.detach())
         total = float(torch.stack(losses).sum())
         return EpochResult(total / len(X), self._accuracy(torch.cat(outputs), y))
+
+    def _step(
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        rows: Sequence[torch.Tensor],
+        masks: Sequence[np.ndarray],
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        optimizer.zero_grad()
+        with self.dropout.handed(masks):
+            output = network(rows[0])
+        loss = self._loss(output, *rows[1:])
+        loss.backward()
+        optimizer.step()
+        return loss, output
+
+    def _refuse_global_numbers(self, batch: Batch, before: bytes) -> None:
+        """Raise RuntimeError if a step draws Python's or NumPy's global numbers, and put them back.
+
+        They were drawn during an epoch, but perhaps by another thread: so two steps are taken, and
+        undone. What moves them in neither or in one was no step.
+        """
+        for _ in range(2):
+            start = global_numbers()
+            self._step_undone(batch)
+            if global_numbers() == start:
+                return
+        set_global_numbers(before)
+        raise RuntimeError(
+            "the network, or its step, draws Python's or NumPy's global random numbers, which "
+            "other implementations cannot reproduce: keep a generator of its own, with a seed"
+        )
+
+    def _step_undone(self, batch: Batch) -> None:
+        if self.program:
+            self.watched(batch)
+            return
+        weights, layers = self.get_weights(), self.get_layer_state()
+        optimizer_state = self.get_optimizer_state()
+        rows, masks = (
+            [_own(a) for a in batch if a is not None],
+            self.stream.peek(len(batch.X)).masks,
+        )
+        try:
+            self._step(self.parts.network.train(), self.parts.optimizers[0], rows, masks)
+        finally:
+            self.set_weights(weights)
+            self.set_layer_state(layers)
+            self.set_optimizer_state(optimizer_state)
 
     def stop(self, epoch: int, loss: float) -> bool:
         return self.parts.stopping.stop(loss, self.parts.network)
@@ -138,8 +213,12 @@ class PyTorchAdapter(ProgramAdapter):
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[dict[str, float]]:
         for order in orders:
+            before = global_numbers()
             with nothing_else_drawn():
                 means = [*super().run(data, [order], batch_size)]
+            if global_numbers() != before:
+                first = [a[:batch_size] for a in data if a is not None]
+                self._refuse_global_numbers(Batch(*first), before)
             yield from means
 
     def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
@@ -245,14 +324,10 @@ class PyTorchAdapter(ProgramAdapter):
             own.copy_(torch.tensor(new))
 
     def get_layer_state(self) -> Any:
-        return [buffer.clone() for buffer in self._buffers()]
+        return kept_by_layers(self.parts, self.shared)
 
     def set_layer_state(self, state: Any) -> None:
-        for own, kept in zip(self._buffers(), state, strict=True):
-            own.copy_(kept)
-
-    def _buffers(self) -> list[torch.Tensor]:
-        return [buffer for network in self.parts.networks for buffer in network.buffers()]
+        set_kept(self.parts, state)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         z = torch.from_numpy(outputs)
@@ -279,6 +354,16 @@ def _convert(optimizer: torch.optim.Optimizer, dtype: torch.dtype) -> None:
         for name, value in state.items():
             if torch.is_tensor(value) and value.is_floating_point() and name != "step":
                 state[name] = value.to(dtype)
+
+
+def _require_step_alone(build: Any, optimizer: torch.optim.Optimizer) -> None:
+    """Raise TypeError for an optimizer whose step needs a closure, and so several passes."""
+    given = inspect.signature(optimizer.step).parameters.values()
+    if any(x.default is x.empty and x.kind is x.POSITIONAL_OR_KEYWORD for x in given):
+        raise TypeError(
+            f"build: {name_of(build)} has {type(optimizer).__name__} as its optimizer, whose step "
+            "needs a closure; return a Program, whose own step calls it with one"
+        )
 
 
 class PyTorchRegressor(LockstepRegressor):

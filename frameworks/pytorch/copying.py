@@ -6,16 +6,16 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
 from frameworks.live.originals import refuse_originals_within
 from frameworks.live.own_steps import with_own_state
 from frameworks.pytorch.clones import Clones
-from frameworks.pytorch.restoring import with_own_variables
 from frameworks.pytorch.twins import Twins
 
-__all__ = ["copy_training", "left_in_evaluation", "modules_in", "unwrapped"]
+__all__ = ["Untouched", "copy_training", "left_in_evaluation", "modules_in", "unwrapped"]
 
 
 _OF_OPTIMIZERS = ("param_groups", "state_dict", "load_state_dict", "register_step_pre_hook")
@@ -52,14 +52,13 @@ def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, Clo
     """
     _require(training)
     model = unwrapped(training.model)
-    originals, twins = [model, training.loss, training.optimizer, training.scheduler], Twins()
+    loss = [*training.loss] if isinstance(training.loss, tuple) else training.loss
+    originals, twins = [model, loss, training.optimizer, training.scheduler], Twins()
     try:
         module, loss, optimizer, scheduler = twins(originals)
     except Exception as error:  # of whatever kind a user's object raises
         why = str(error).partition("\n")[0]
         raise RequestError(f"the PyTorch model cannot be copied: {why}") from error
-    several = isinstance(loss, list | tuple)
-    loss = [*map(with_own_variables, loss)] if several else with_own_variables(loss)
     step = with_own_state(training.step, twins)
     refuse_originals_within(training, twins.functions())
     for parameter in module.parameters():
@@ -192,3 +191,31 @@ def _fold_frozen_biases(module: nn.Module) -> None:
                 with torch.no_grad():
                     getattr(each, name.replace("bias_hh", "bias_ih")).add_(second)
                     second.zero_()
+
+
+class Untouched:
+    """The weights and buffers of a user's own model, which no training of a copy may change."""
+
+    def __init__(self, model: nn.Module) -> None:
+        named = (*model.named_parameters(), *model.named_buffers())
+        kept = [(name, x) for name, x in named if not is_lazy(x)]
+        self._before = [(name, x, x.detach().clone()) for name, x in kept]
+
+    def check(self) -> None:
+        """Raise RequestError if something has changed, and take it back."""
+        changed = [each for each in self._before if not _equal(each[1].detach(), each[2])]
+        with torch.no_grad():
+            for _, own, before in changed:
+                own.data.copy_(before)
+        if changed:
+            raise RequestError(
+                f"the training of a copy changes {changed[0][0]} of the PyTorch model itself, "
+                "which something reaches in a way that cannot be copied: let it use what it is "
+                "called with"
+            )
+
+
+def _equal(a: torch.Tensor, b: torch.Tensor) -> bool:
+    if a.is_floating_point():
+        a, b = a.nan_to_num(), b.nan_to_num()
+    return torch.equal(a, b)

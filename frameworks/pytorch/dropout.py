@@ -1,5 +1,7 @@
 """PyTorch's dropout modules with masks that were drawn in NumPy."""
 
+import pickle
+import random
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,8 +15,8 @@ from frameworks.draws import Dropped
 from frameworks.masks import Masks
 
 __all__ = [
-    *("DropoutModules", "channels_first", "nothing_else_drawn", "random_numbers_kept"),
-    "takes_images",
+    *("DropoutModules", "channels_first", "global_numbers", "nothing_else_drawn"),
+    *("random_numbers_kept", "set_global_numbers", "takes_images"),
 ]
 
 _ONE_AT_A_TIME = threading.RLock()
@@ -144,3 +146,15 @@ def nothing_else_drawn() -> Iterator[None]:
                 "reproduce: use nn.Dropout modules, not functions or the dropout of recurrent and "
                 "attention modules"
             )
+
+
+def global_numbers() -> bytes:
+    """Return the states of Python's and NumPy's global random numbers."""
+    return pickle.dumps((random.getstate(), np.random.get_state(legacy=False)))  # noqa: NPY002
+
+
+def set_global_numbers(states: bytes) -> None:
+    """Restore what `global_numbers` returned."""
+    of_python, of_numpy = pickle.loads(states)
+    random.setstate(of_python)
+    np.random.set_state(of_numpy)  # noqa: NPY002 - what the user's model draws from

@@ -8,7 +8,6 @@ A checkpoint (`torch.utils.checkpoint`) runs its calls again in the backward pas
 state in which they first ran. Every call moves that state, which so tells the call it repeats.
 """
 
-import pickle
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from frameworks.draws import Dropped
+from frameworks.pytorch.dropout import global_numbers, set_global_numbers
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.watching import autocast_dtype, tensors_in
 
@@ -28,6 +28,7 @@ __all__ = ["Handed", "handing"]
 
 _BACKWARD = {torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad}
 _DROPOUT = {F.dropout, torch.dropout}
+_SCALING = {torch._amp_foreach_non_finite_check_and_unscale_, torch._amp_update_scale_}
 _OTHERS = {
     *(F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout),
     *(torch.alpha_dropout, torch.feature_dropout, torch.feature_alpha_dropout),
@@ -93,6 +94,8 @@ class Handed(TorchFunctionMode):
             return args[0] if args else kwargs["input"]
         if func is torch.Tensor.float:
             return args[0].to(self.dtype)
+        if func in _SCALING:
+            return _in_float32(func, *args, **kwargs)
         if func in _BACKWARD:
             with _entered_in(self, tensors_in(args[0])):
                 return func(*args, **kwargs)
@@ -136,6 +139,21 @@ class Handed(TorchFunctionMode):
 
     def _orientation(self, number: int) -> Orientation:
         return self.orientations[number] if number < len(self.orientations) else AS_IT_IS
+
+
+def _in_float32(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call what scales gradients with the scale, and all that is no gradient, in float32.
+
+    It takes no other, and the scaler's own float32 has become the dtype of the comparison.
+    """
+    singles = {
+        id(x): x.float() for x in args if isinstance(x, torch.Tensor) and x.is_floating_point()
+    }
+    found = func(*(singles.get(id(x), x) for x in args), **kwargs)
+    for x in args:
+        if id(x) in singles:
+            x.copy_(singles[id(x)])
+    return next((x for x in args if singles.get(id(x)) is found), found)
 
 
 @contextmanager
@@ -184,17 +202,12 @@ def handing(handed: Handed) -> Iterator[None]:
 @contextmanager
 def _seeded_globally(handed: Handed) -> Iterator[None]:
     """Let the global numbers of Python and NumPy be those of `handed.seed`, and restore them."""
-    before = _global_states()
+    before = global_numbers()
     random.seed(handed.seed)
     np.random.seed(handed.seed)  # noqa: NPY002 - what the user's model draws from
-    start = pickle.dumps(_global_states())
+    start = global_numbers()
     try:
         yield
-        handed.drew |= start != pickle.dumps(_global_states())
+        handed.drew |= start != global_numbers()
     finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])  # noqa: NPY002 - likewise
-
-
-def _global_states() -> tuple[Any, Any]:
-    return random.getstate(), np.random.get_state(legacy=False)  # noqa: NPY002 - likewise
+        set_global_numbers(before)

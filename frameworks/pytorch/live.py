@@ -14,7 +14,13 @@ from frameworks.draws import Dropped
 from frameworks.errors import RequestError
 from frameworks.live.model import LiveModel, Rows, Training
 from frameworks.pytorch.aligning import Remedies
-from frameworks.pytorch.copying import copy_training, left_in_evaluation, modules_in, unwrapped
+from frameworks.pytorch.copying import (
+    Untouched,
+    copy_training,
+    left_in_evaluation,
+    modules_in,
+    unwrapped,
+)
 from frameworks.pytorch.facts import loss_facts, optimizer_facts, schedule_facts
 from frameworks.pytorch.handing import Handed, handing
 from frameworks.pytorch.live_weights import LiveWeights
@@ -43,6 +49,7 @@ class PyTorchLive(LiveModel):
     def __init__(self, training: Training, rows: Rows, dtype: str) -> None:
         self.dtype, self._dtype = dtype, getattr(torch, dtype)
         self.training, self._clones, self.notes = copy_training(training, self._dtype)
+        self._untouched = Untouched(unwrapped(training.model))
         self._last = 0.0  # the latest step's loss
         self._pending: OwnStep | None = None  # taken, seen and taken back
         self.network: nn.Module = self.training.model
@@ -256,7 +263,11 @@ class PyTorchLive(LiveModel):
         return self._last
 
     def end(self) -> None:
-        """State autocast that no layer shows, as around the model in a step of one's own."""
+        """State autocast that no layer shows, as around the model in a step of one's own.
+
+        RequestError if the training has changed the user's own model.
+        """
+        self._untouched.check()
         dtype, loss = self.handed.autocast, self.loss_facts
         if dtype and not self._shows_autocast:
             values, said = {**loss.values, "autocast": dtype}, {**loss.said, "autocast": dtype}

@@ -5,15 +5,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from types import CellType, FunctionType
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 import torch
 from torch import nn
 
-from frameworks.pytorch.twins import with_variables
-
-__all__ = ["gradients_restored", "restored", "with_own_variables"]
+__all__ = ["gradients_restored", "restored"]
 
 _PYTORCHS_OWN = vars(nn.Module()).keys() - {"training"}
 
@@ -49,18 +47,6 @@ def gradients_restored(modules: Iterable[nn.Module]) -> Iterator[None]:
             parameter.grad = gradient
 
 
-def with_own_variables(function: Any) -> Any:
-    """Return a function with copies of the plain variables around it; other things as they are.
-
-    So a loss that counts its calls counts those of one copy of a training.
-    """
-    if not isinstance(function, FunctionType) or not function.__closure__:
-        return function
-    cells = [CellType(copy.deepcopy(cell.cell_contents)) if _holds_plain(cell) else cell
-             for cell in function.__closure__]  # fmt: skip
-    return with_variables(function, cells, function.__defaults__)
-
-
 def _holds_plain(cell: CellType) -> bool:
     """Return whether a variable around a function holds numbers or words, or lists of them."""
     try:
@@ -82,9 +68,14 @@ def _undoing(part: Any) -> Iterator[Callable[[], None]]:
         yield from _undoing_module(part)
     elif isinstance(part, FunctionType):
         yield from _undoing_function(part, set())
+    elif isinstance(part, partial):
+        yield from _undoing(part.func)
     elif hasattr(part, "__dict__"):
-        kept = {name: _keep(x) for name, x in vars(part).items()}
-        yield partial(_put_back, vars(part), kept)
+        yield partial(_put_back, vars(part), _kept(part))
+
+
+def _kept(part: Any) -> dict[str, Callable[[], Any]]:
+    return {name: _keep(x) for name, x in vars(part).items()}
 
 
 def _undoing_function(function: FunctionType, seen: set[int]) -> Iterator[Callable[[], None]]:
@@ -93,13 +84,17 @@ def _undoing_function(function: FunctionType, seen: set[int]) -> Iterator[Callab
         return
     seen.add(id(function))
     for cell in function.__closure__ or ():
-        if _holds_plain(cell):
-            yield partial(_cell_back, cell, _keep(cell.cell_contents))
-        elif isinstance(inner := _content(cell), FunctionType):
+        inner = _content(cell)
+        if _holds_plain(cell) or isinstance(inner, Iterator):
+            yield partial(_cell_back, cell, _keep(inner))
+        elif isinstance(inner, FunctionType):
             yield from _undoing_function(inner, seen)
+        elif not isinstance(inner, nn.Module | torch.Tensor | type | ModuleType):
+            yield from _undoing(inner)
     given = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     for each in filter(_is_plain, given):
         yield _keep(each)
+    yield partial(_put_back, vars(function), _kept(function))
 
 
 def _content(cell: CellType) -> Any:
@@ -160,6 +155,11 @@ def _keep(value: Any) -> Callable[[], Any]:
         return partial(_tensor_back, value, value.detach().clone())
     if isinstance(value, list | deque | set | dict):
         return partial(_container_back, value, value.copy())
+    if isinstance(value, Iterator):
+        try:
+            value = copy.copy(value)
+        except TypeError:  # a generator goes on
+            pass
     return lambda: value
 
 

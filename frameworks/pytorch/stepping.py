@@ -69,7 +69,7 @@ class Snapshot:
 
     tensors: list[tuple[torch.Tensor, torch.Tensor]]  # parameters and buffers
     gradients: list[tuple[nn.Parameter, torch.Tensor | None]]
-    states: list[tuple[Any, Any]]  # of the optimizer and the schedule
+    states: list[tuple[Any, Any, list[Any]]]  # of the optimizer and the schedule, and its groups
 
     @classmethod
     def of(cls, training: Training) -> "Snapshot":
@@ -80,7 +80,10 @@ class Snapshot:
         return cls(
             [(t, t.detach().clone()) for t in (*module.parameters(), *module.buffers())],
             [(p, None if p.grad is None else p.grad.clone()) for p in module.parameters()],
-            [(each, copy.deepcopy(each.state_dict())) for each in owners],
+            [
+                (each, copy.deepcopy(each.state_dict()), [*getattr(each, "param_groups", ())])
+                for each in owners
+            ],
         )
 
     def restore(self) -> None:
@@ -90,7 +93,9 @@ class Snapshot:
                 tensor.data.copy_(before)
         for parameter, gradient in self.gradients:
             parameter.grad = None if gradient is None else gradient.clone()
-        for owner, state in self.states:
+        for owner, state, groups in self.states:
+            if groups:  # a step may add one
+                owner.param_groups[:] = groups
             _load(owner, copy.deepcopy(state))
 
 

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -82,6 +83,9 @@ class Twins:
                 self._rebind(holder)
                 renew(holder, self._twin_of)
 
+    def _bound(self, x: Any) -> Any:
+        return self._function(x) if isinstance(x, FunctionType) else x
+
     def _function(self, function: FunctionType) -> FunctionType:
         """Return a function with variables and defaults of its own, if it has any."""
         if id(function) in self._memo:
@@ -141,6 +145,12 @@ class Twins:
                 setattr(twin, name, copy.deepcopy(value, self._memo))
 
     def _rebind(self, holder: Any) -> None:
+        if isinstance(holder, partial):
+            given = {name: self._bound(x) for name, x in holder.keywords.items()}
+            args = tuple(map(self._bound, holder.args))
+            own: Any = holder
+            own.__setstate__((self._bound(holder.func), args, given, vars(holder)))
+            return
         for name, value in _slots(holder):
             if isinstance(value, FunctionType):
                 own = holder if isinstance(holder, list | dict) else vars(holder)

@@ -195,9 +195,9 @@ def test_a_mistake_on_a_page_is_one_sentence(call, page, tmp_path, before, after
 
 def write_page(folder: Path, helper: str, rate: float) -> Path:
     """Write a page, named as its folder, that takes its learning rate from a helper's module."""
-    beside = folder / f"{helper.replace('.', '/')}.py"
-    beside.parent.mkdir(parents=True, exist_ok=True)
-    beside.write_text(f"RATE = {rate}\n")
+    helpers = folder / f"{helper.replace('.', '/')}.py"
+    helpers.parent.mkdir(parents=True, exist_ok=True)
+    helpers.write_text(f"RATE = {rate}\n")
     text = page_of(folder.name).replace("SPEC = Numbers()", "SPEC = Numbers(learning_rate=RATE)")
     text = text.replace("import numpy", f"from {helper} import RATE\nimport numpy", 1)
     (folder / f"{folder.name}.py").write_text(text)
@@ -267,25 +267,13 @@ def test_a_function_that_imports_a_helper_is_refused_whatever_it_would_do_withou
 def test_python_itself_may_lie_below_a_page(tmp_path, monkeypatch):
     """As in a home folder; its modules are imported at any time."""
     page = write_page(tmp_path, "numbers_of_mine", 0.5)
-    monkeypatch.setattr("experiments.harness.pages._STDLIB", str(tmp_path / "lib"))
+    monkeypatch.setattr("experiments.harness.search_path._STDLIB", str(tmp_path / "lib"))
     below, beside = ModuleType("below"), ModuleType("beside")
     below.__file__, beside.__file__ = str(tmp_path / "lib/below.py"), str(tmp_path / "beside.py")
     for module in (below, beside):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     assert forget_late_imports(page) == [tmp_path / "beside.py"]
     assert "below" in sys.modules
-
-
-def test_no_page_finds_what_another_has_put_on_the_search_path(tmp_path):
-    """A package of another folder would be found before its own folder of that name."""
-    page = write_page(tmp_path / "a", "numbers_of_mine", 0.5)
-    first = f"import sys\nsys.path[:0] = [{str(tmp_path / 'a')!r}, {str(tmp_path)!r}]\n"
-    page.write_text(page.read_text().replace("from numbers_of", f"{first}from numbers_of"))
-    places = [*sys.path]
-    find_experiment(str(page))
-    added = [place for place in sys.path if place not in places]
-    sys.path[:] = places
-    assert added == [str(tmp_path)]  # what lies elsewhere may be imported later
 
 
 def test_a_helper_that_is_executed_by_its_path_is_the_pages_own_too(tmp_path):

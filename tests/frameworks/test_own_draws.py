@@ -1,12 +1,15 @@
 """What would be dropped without a mask of ours is an error, and nothing is drawn."""
 
+import random
 from functools import partial
 
 import keras
+import numpy as np
 import pytest
 import torch
 
 import frameworks
+from frameworks.pytorch.dropout import global_numbers
 
 from .regularized import DENSE, IMAGES, RATE, data, dense_pytorch, images_keras, images_pytorch
 
@@ -68,9 +71,43 @@ def in_evaluation_only(spec=DENSE):
     return parts
 
 
+def with_global_numbers(draw, spec=DENSE):
+    class Noisy(torch.nn.Module):
+        def forward(self, x):
+            return x * (1 + draw()) if self.training else x
+
+    parts = dense_pytorch(spec)
+    parts.network.insert(0, Noisy())
+    return parts
+
+
+def with_a_hook_that_draws(spec=DENSE):
+    parts = dense_pytorch(spec)
+
+    def hook(optimizer, *_):
+        optimizer.param_groups[0]["lr"] = 0.1 * np.random.rand()  # noqa: NPY002 - of which it is told
+
+    parts.optimizer.register_step_post_hook(hook)
+    return parts
+
+
+GLOBAL = "draws Python's or NumPy's global random numbers"
 OWN = "the network draws random numbers of its own"
 REFUSED = {
     "a function": ("PyTorchClassifier", with_function, "dense", OWN),
+    "NumPy's global numbers": (
+        "PyTorchClassifier",
+        partial(with_global_numbers, lambda: np.random.rand()),  # noqa: NPY002 - likewise
+        "dense",
+        GLOBAL,
+    ),
+    "Python's global numbers": (
+        "PyTorchClassifier",
+        partial(with_global_numbers, lambda: random.random()),
+        "dense",
+        GLOBAL,
+    ),
+    "a hook": ("PyTorchClassifier", with_a_hook_that_draws, "dense", GLOBAL),
     "whole channels in PyTorch": ("PyTorchClassifier", with_whole_channels, "images", OWN),
     "whole channels in Keras": (
         "KerasClassifier",
@@ -114,9 +151,29 @@ REFUSED = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_is_dropped_without_a_mask_is_an_error(kind):
     name, build, network, message = REFUSED[kind]
-    before = torch.get_rng_state()
+    before, others = torch.get_rng_state(), global_numbers()
     model = getattr(frameworks, name)(build, epochs=1, batch_size=5, dtype="float64")
     with pytest.raises((RuntimeError, TypeError, ValueError), match=message):
         model.fit(*data(network))
     assert not hasattr(model, "classes_")
     assert torch.equal(before, torch.get_rng_state())
+    assert others == global_numbers()
+
+
+def test_global_numbers_that_another_draws_meanwhile_are_no_draws_of_the_network():
+    once = iter([random.random])
+
+    def of_another():
+        return 0 * next(once, int)()
+
+    def fitted(draw):
+        build = partial(with_global_numbers, draw)
+        parameters = {"epochs": 2, "batch_size": 5, "dtype": "float64", "random_state": 0}
+        return frameworks.PyTorchClassifier(build, **parameters).fit(*data("dense"))
+
+    before = random.getstate()
+    found, alone = fitted(of_another), fitted(int)
+    assert before != random.getstate()
+    assert found.draws_sha256_ == alone.draws_sha256_
+    for a, b in zip(found.get_weights(), alone.get_weights(), strict=True):
+        assert (a == b).all()

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils import prune, spectral_norm, weight_norm
 
 import frameworks
-from frameworks import Parts, Spec
+from frameworks import Parts, Program, Spec
 from frameworks.callbacks import EarlyStopping
 from scratch import KerasEarlyStopping
 
@@ -171,3 +171,31 @@ def test_early_stopping_restores_what_layers_keep_beside_weights_and_states(make
     losses = [epoch["val_loss"] for epoch in estimator.history_]
     assert np.argmin(losses) < len(losses) - 1
     assert estimator.evaluate(*OTHERS)["loss"] == min(losses)  # the same rows, weights and states
+
+
+def with_lbfgs(spec=SPEC):
+    network = nn.Linear(3, 1)
+    return Parts(network, nn.MSELoss(), torch.optim.LBFGS(network.parameters(), 0.1), weights)
+
+
+def program_with_lbfgs(spec=SPEC):
+    network, loss, optimizer, _ = with_lbfgs()[:4]
+
+    def step(batch, draws):
+        def closure():
+            optimizer.zero_grad()
+            value = loss(network(batch.X), batch.y)
+            value.backward()
+            return value
+
+        return {"loss": optimizer.step(closure)}
+
+    return Program((network,), (optimizer,), step, weights, loss=loss)
+
+
+def test_an_optimizer_whose_step_needs_a_closure_is_one_of_programs():
+    parameters = {"epochs": 2, "dtype": "float64", "random_state": 0}
+    with pytest.raises(TypeError, match=r"^build: with_lbfgs has LBFGS as its optimizer, whose"):
+        frameworks.PyTorchRegressor(with_lbfgs, **parameters).fit(X, Y)
+    found = frameworks.PyTorchTrainer(program_with_lbfgs, **parameters).fit(X, Y[:, None])
+    assert found.history_[1]["loss"] < found.history_[0]["loss"]

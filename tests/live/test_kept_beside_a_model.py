@@ -1,6 +1,8 @@
 """What hooks and functions keep, and know by an identity, is each training's own."""
 
 import weakref
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 from torch import nn
 
 from frameworks.pytorch.twins import Twins
-from lockstep import diverge
+from lockstep import RequestError, diverge
 
 from .modules import training
 
@@ -18,6 +20,14 @@ X, y = RNG.normal(size=(32, 6)), RNG.integers(0, 3, 32)
 
 def descent(parameters):
     return torch.optim.SGD(parameters, lr=0.1)
+
+
+def stepped(model, optimizer, loss, X, y):
+    optimizer.zero_grad()
+    value = loss(model(X), y)
+    value.backward()
+    optimizer.step()
+    return value
 
 
 def reported(a, b):
@@ -58,6 +68,25 @@ def counted_by_a_default(k):
     return rate, lambda: held["n"]
 
 
+def counted_by_an_attribute(k):
+    def rate():
+        rate.n += 1
+        return 1 / (1 + rate.n // k)
+
+    rate.n = 0
+    return rate, lambda: rate.n
+
+
+def counted_by_an_object(k):
+    held = SimpleNamespace(n=0)
+
+    def rate():
+        held.n += 1
+        return 1 / (1 + held.n // k)
+
+    return rate, lambda: held.n
+
+
 def in_a_hook_of_the_optimizer(rate):
     side = training(nn.Linear(6, 3), optimizer=descent)
 
@@ -93,11 +122,29 @@ def in_a_function_of_the_model(rate):
     return training(Scaled(rate), optimizer=descent)
 
 
-@pytest.mark.parametrize("make", [counted_by_a_list, counted_by_a_number, counted_by_a_default])
+def in_a_loss(rate):
+    def loss(output, y):
+        return nn.functional.cross_entropy(output, y) * rate()
+
+    return training(nn.Linear(6, 3), optimizer=descent, loss=loss)
+
+
+def in_a_part_of_a_loss(rate):
+    def loss(weight, output, y):
+        return nn.functional.cross_entropy(output, y) * rate() * weight
+
+    return training(nn.Linear(6, 3), optimizer=descent, loss=partial(loss, 0.5))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [counted_by_a_list, counted_by_a_number, counted_by_a_default, counted_by_an_attribute,
+     counted_by_an_object],
+)  # fmt: skip
 @pytest.mark.parametrize(
     "held",
     [in_a_hook_of_the_optimizer, in_a_hook_of_a_gradient, in_a_schedule,
-     in_a_function_of_the_model],
+     in_a_function_of_the_model, in_a_loss, in_a_part_of_a_loss],
 )  # fmt: skip
 def test_what_functions_count_begins_anew_in_every_training(held, make):
     (rate, count), (equal, _), (other, _) = make(5), make(5), make(6)
@@ -232,3 +279,20 @@ def test_a_copy_that_fails_leaves_nothing_half_copied():
     (copied,) = twins([held[0]])
     assert copied == [0]
     assert copied is not held[0]
+
+
+def test_a_training_that_reaches_the_own_model_all_the_same_is_refused_and_taken_back():
+    model = nn.Linear(6, 3)
+    before = [p.detach().clone() for p in model.parameters()]
+    endless = (model for _ in range(99))
+
+    def step(net, optimizer, loss, X, y):
+        with torch.no_grad():
+            for p in next(endless).parameters():
+                p.clamp_(-0.1, 0.1)
+        return stepped(net, optimizer, loss, X, y)
+
+    one = training(model, step=step)
+    with pytest.raises(RequestError, match="copy changes weight of the PyTorch model itself"):
+        reported(one, training(nn.Linear(6, 3), step=stepped))
+    assert all(map(torch.equal, before, model.parameters()))

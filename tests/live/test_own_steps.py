@@ -182,6 +182,40 @@ def by_named_parameters(known, limit):
     return step
 
 
+def thawing(k):
+    """A step that trains the first layer, too, from its k-th call on."""
+    n = [0]
+
+    def step(model, optimizer, *handed):
+        n[0] += 1
+        if n[0] == k:
+            optimizer.add_param_group({"params": [*model[0].parameters()], "lr": 0.05})
+        optimizer.zero_grad()
+        value = handed[0](model(handed[1]), handed[2])
+        value.backward()
+        optimizer.step()
+        return value
+
+    return step
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_a_step_may_add_a_group_of_parameters(k, tmp_path):
+    def side(k):
+        model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+        return training(
+            model,
+            optimizer=lambda _: torch.optim.SGD(model[2].parameters(), lr=0.1),
+            step=thawing(k),
+        )
+
+    options = {"steps": 12, "batch_size": 16}
+    assert diverge(side(k), side(k), X, y, **options).same
+    report = diverge(side(k), side(k + 1), X, y, **options)
+    assert report.level == ("step" if k == 1 else "trajectory"), str(report)
+    record(side(k), X, y, path=tmp_path / "recorded", **options)
+
+
 class Locked:
     __slots__ = ("lock", "n")
 
@@ -254,3 +288,32 @@ def test_a_step_acts_on_the_copy_however_it_knows_the_model(make):
     assert diverge(one, side(0.2), X, y, steps=4, batch_size=16).same
     assert not diverge(one, side(0.1), X, y, steps=4, batch_size=16).same
     assert all(map(torch.equal, before, one.model.parameters()))
+
+
+def scaled(limit=1.0, **options):
+    """A training in mixed precision as PyTorch's documentation has it."""
+    scaler = torch.amp.GradScaler("cpu", **{"init_scale": 1024.0, "growth_interval": 3} | options)
+
+    def step(model, optimizer, loss, X, y):
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            value = loss(model(X), y)
+        scaler.scale(value).backward()
+        scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(model.parameters(), limit)
+        scaler.step(optimizer)
+        scaler.update()
+        return value
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+    return training(model, step=step)
+
+
+def test_gradients_may_be_scaled_as_in_mixed_precision():
+    against = partial(diverge, scaled(), X=X, y=y, steps=9, batch_size=8)
+    assert against(scaled()).same
+    assert against(scaled(init_scale=4096.0)).same
+    assert against(scaled(enabled=False)).same
+    assert not against(scaled(limit=0.1)).same
+    assert not against(scaled(init_scale=2.0**130, growth_interval=99)).same  # leaves steps out

@@ -129,6 +129,15 @@ class Store:
         self._asked = [*planned]
         write_atomically(self.folder / PLAN, to_json(Plan(cells=self._asked, asked=asked)))
 
+    def need(self, keys: Iterable[str]) -> None:
+        """Add to the plan what the command finds that it needs besides; be `at_work`."""
+        self.check_held()
+        known = self.plan()
+        self._asked = [*dict.fromkeys([*known.cells, *keys])]
+        write_atomically(
+            self.folder / PLAN, to_json(known.model_copy(update={"cells": self._asked}))
+        )
+
     def plan(self) -> Plan:
         """Return what was asked for; an empty plan where none was kept."""
         path = self.folder / PLAN

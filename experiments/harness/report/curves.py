@@ -1,5 +1,6 @@
 """Training curves of all implementations in one picture, and the results of all seeds."""
 
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -109,10 +110,11 @@ def _curve(trained: Trained, name: str) -> Figure:
         styles = line_styles(trained.implementations)
         for position, (implementation, style) in enumerate(styles.items()):
             found = [getattr(each.history, name) for each in trained.by(implementation)]
-            values = drawable(np.array(found, float))
-            finite.append(values[np.isfinite(values)])
+            values = [drawable(np.array(each, float)) for each in found]
+            finite += [each[np.isfinite(each)] for each in values]
             if len(values) > _MOST_SEEDS:
-                stretch = _draw_band(axes, values, style, position)
+                epochs = [*zip_longest(*values, fillvalue=np.nan)]  # some may have been stopped
+                stretch = _draw_band(axes, np.array(epochs).T, style, position)
                 continue
             for each in values:
                 at, stretch = thin(each, most)
@@ -132,7 +134,7 @@ def _words(name: str) -> str:
 def _draw_band(axes: Any, values: np.ndarray, style: LineStyle, position: int) -> int:
     """Draw the median of many seeds' curves (seeds, epochs), in a band of all; return the stretch.
 
-    An epoch in which one of them is not finite has no band.
+    An epoch that one of them has not reached, or in which it is not finite, has no band.
     """
     median = np.median(values, axis=0)
     at, stretch = thin(median)

@@ -7,12 +7,11 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-import experiments
 from experiments.harness.interruption import nothing_within
 from experiments.harness.records.environment import thread_variables
+from experiments.harness.search_path import pythonpath
 from experiments.harness.supervision import how_it_ended
 from experiments.harness.workers.worker import NO_THREAD
 from frameworks.backends import BACKENDS
@@ -158,11 +157,6 @@ def _event(line: str) -> dict[str, Any] | None:
 
 
 def _variables(implementation: str, threads: int) -> dict[str, str]:
-    """Return what the process needs: our own packages, equal threads, and what its backend asks.
-
-    Our packages come first: the command may have found them in the folder that it was started in.
-    """
-    root = str(Path(experiments.__file__).parents[1])
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    """Return what the process needs: our own packages, equal threads, and what its backend asks."""
     own = BACKENDS[implementation].variables
-    return thread_variables(threads) | dict(own) | {"PYTHONPATH": path}
+    return thread_variables(threads) | dict(own) | {"PYTHONPATH": pythonpath()}

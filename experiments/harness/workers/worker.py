@@ -105,6 +105,7 @@ def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> list[str]:
     """
     from experiments.harness.cell import Job
     from experiments.harness.records.store import Store
+    from experiments.harness.search_path import no_place_left
     from experiments.harness.workers.cluster.packed_data import read_packed
     from experiments.harness.workers.native_training import train_natively
     from experiments.harness.workers.training import load_data, train_job, train_together
@@ -120,26 +121,29 @@ def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> list[str]:
             send("epoch", epoch=epoch, loss=loss)
 
     _check_source(jobs[0])
-    data = (
-        read_packed(sent["data"])
-        if "data" in sent
-        else load_data(cell.find_page(), cell.policy, cell.data_dir)
-    )
-    if data.sha256 != jobs[0].head.data.sha256:
-        raise RequestError(f"the data of {cell.experiment} changed since the run began; run again")
-    if cell.numbers(cell.find(), data) != jobs[0].head.spec:
-        raise RequestError(
-            f"the spec of {cell.experiment} is another one each time that its page is executed, "
-            "so that its records would be wrong; write numbers that stay the same"
+    with no_place_left():
+        data = (
+            read_packed(sent["data"])
+            if "data" in sent
+            else load_data(cell.find_page(), cell.policy, cell.data_dir)
         )
-    train = train_natively if cell.mode == "native" else train_job
-    alone = (train(job, data, seconds_import, report) for job in jobs)
-    together = train_together(jobs, data, seconds_import, report)
-    for record, arrays in together if len(jobs) > 1 else alone:
-        _check_source(jobs[0])  # again: what was not loaded before has been now
-        os.chdir(here)  # a builder may have gone elsewhere; the run's folder may be relative
-        Store(jobs[0].folder).save(record, arrays)
-        keys.append(record.key)
+        if data.sha256 != jobs[0].head.data.sha256:
+            raise RequestError(
+                f"the data of {cell.experiment} changed since the run began; run again"
+            )
+        if cell.numbers(cell.find(), data) != jobs[0].head.spec:
+            raise RequestError(
+                f"the spec of {cell.experiment} is another one each time that its page is "
+                "executed, so that its records would be wrong; write numbers that stay the same"
+            )
+        train = train_natively if cell.mode == "native" else train_job
+        alone = (train(job, data, seconds_import, report) for job in jobs)
+        together = train_together(jobs, data, seconds_import, report)
+        for record, arrays in together if len(jobs) > 1 else alone:
+            _check_source(jobs[0])  # again: what was not loaded before has been now
+            os.chdir(here)  # a builder may have gone elsewhere; the run's folder may be relative
+            Store(jobs[0].folder).save(record, arrays)
+            keys.append(record.key)
     return keys
 
 

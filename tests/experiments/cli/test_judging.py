@@ -74,6 +74,11 @@ def test_a_fault_in_chaos_is_judged_again_by_more_trainings(call, entry, tanh_ci
     answer = call("run", tanh_circle, *OPTIONS, "--floor", "2", "--out", tmp_path / "run")
     assert (answer.code, entry()["verdict"]) == (1, "differ")
     assert entry()["noise_floor"]["trainings"] == 6
+    assert "missing" not in call("report", tmp_path / "run").out
+    for path in (tmp_path / "run" / "cells").glob("*nudged-5.*"):
+        path.unlink()  # as where the command was killed
+    shown = call("report", tmp_path / "run")
+    assert (shown.code, "1 training is missing" in shown.out) == (1, True)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

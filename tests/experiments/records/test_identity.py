@@ -82,7 +82,11 @@ def test_a_record_that_was_altered_is_one_error_of_every_command(
         ({"epochs": 3}, "another spec"),
         ({"limit": 3}, "another limit"),
         ({"threads": 2}, "another environment"),
-        ({"threads": 2, "seeds": (1,)}, "another environment"),  # one more would stand beside it
+        # one more would stand beside it, in the same tables and pictures
+        ({"threads": 2, "seeds": (1,)}, "another environment"),
+        ({"epochs": 3, "seeds": (1,)}, "another spec"),
+        ({"limit": 3, "seeds": (1,)}, "another limit"),
+        ({"implementations": ("pytorch",), "limit": 3, "seeds": (1,)}, "another limit"),
     ],
 )
 def test_another_request_is_refused_by_what_differs(request_again, changed, says):

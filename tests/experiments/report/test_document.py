@@ -152,6 +152,14 @@ def test_several_seeds_are_drawn_as_a_spread(tmp_path):
     assert "A figure that shows a single training shows that with seed 0." in page.text
 
 
+@pytest.mark.parametrize("count", [3, 31])
+def test_seeds_that_were_stopped_after_other_numbers_of_epochs_are_drawn(tmp_path, count):
+    cells = [cell("xor", "scratch", seed, epochs=4 + seed % 3) for seed in range(count)]
+    page = Page(html(tmp_path, cells))
+    assert f"{count} seeds" in page.text
+    assert page.text.count("Training loss, the mean over the rows") == 1
+
+
 def test_certified_digits_and_noise_floor_are_shown_where_known(tmp_path):
     store = save(tmp_path, by_all("xor"))
     epochs = [1e-16, 2e-16, 3e-16, None]

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from experiments import run as run_in_python
+from experiments.harness.records.environment import source_digest
 from experiments.harness.records.store import Store
 from experiments.harness.request import Request
 from experiments.harness.workers.cluster import admission, connection, on_worker
 from experiments.harness.workers.cluster.admission import Cluster
 from experiments.harness.workers.cluster.on_worker import Traits, traits
 from experiments.harness.workers.cluster.packed_data import pack, unpack
-from experiments.harness.workers.cluster.tasks import ClusterTasks
+from experiments.harness.workers.cluster.tasks import ClusterTasks, _files
 from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks.errors import RequestError
 
@@ -87,6 +88,30 @@ def test_a_page_of_ones_own_travels_only_where_that_is_allowed(cluster, client, 
     assert call(*options, "--send-pages", "--out", tmp_path / "there").code == 0
     here = run_in_python(str(page), epochs=2, seeds=[7], out=tmp_path / "here", quiet=True)
     assert different(contents(tmp_path / "there"), contents(here.folder)) == []
+
+
+def test_files_of_a_page_lie_to_each_other_on_a_worker_as_they_do_here(tmp_path):
+    """Those above the page, too, which finds them by its own place; none lies outside."""
+    project = tmp_path / "project"
+    page, folder = project / "pages" / "circles" / "my_circle.py", tmp_path / "worker"
+    page.parent.mkdir(parents=True)
+    (project / "circle_numbers.py").write_text(
+        "from experiments.circle import SPEC, initial_weights, load\n"
+    )
+    above = (
+        "import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', '..'))"
+    )
+    imports = "from experiments.harness.experiment import Experiment\n"
+    page.write_text(f'"""my_circle: is it the same?"""\n\n{above}\n{imports}{PAGE}')
+    here = find_experiment(str(page))
+    planned = source_digest(here.source, here.text, here.beside)
+    files = _files(here)
+    assert [*files] == ["pages/circles/my_circle.py", "circle_numbers.py"]
+    project.rename(tmp_path / "elsewhere")
+    there = find_experiment(on_worker._keep_page(folder, files))
+    assert source_digest(there.source, there.text, there.beside) == planned
+    assert all(path.is_relative_to(folder) for path in [there.source, *there.beside])
+    assert [path.read_text() for path in there.beside] == [files["circle_numbers.py"].decode()]
 
 
 def test_a_training_that_fails_has_its_reason_and_the_others_go_on(

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -19,6 +20,7 @@ from experiments.harness.pages import forget_late_imports
 from experiments.harness.plan import plan
 from experiments.harness.records.store import Store
 from experiments.harness.request import Request
+from experiments.harness.search_path import no_place_left
 from experiments.harness.workers.native_training import train_natively
 from experiments.harness.workers.progress import LineProgress
 from experiments.harness.workers.training import digest_of_rows
@@ -215,3 +217,52 @@ def test_no_module_from_beside_a_page_is_left_for_another(page, monkeypatch):
     monkeypatch.chdir(page.parent)
     assert forget_late_imports(page) == [page.with_name("late.py")]
     assert ("late" in sys.modules, "elsewhere" in sys.modules) == (False, True)
+
+
+PLACE = """
+    import os, sys
+    sys.path.insert(0, os.path.dirname(os.path.dirname(__file__)))
+    from factors_of_mine import FACTOR
+"""
+
+
+def test_what_a_builder_adds_to_the_search_path_is_for_no_other_page(call, page, tmp_path):
+    """One process trains both; a record does not know what lies there, but it is the page's own."""
+    text = page.read_text().replace("te=spec.learning_rate)", "te=spec.learning_rate * FACTOR)", 1)
+    before = "    from scratch import SGD, Dense, MeanSquaredError, Sequential, Sigmoid\n"
+    assert "* FACTOR" in text
+    for name, factor in (("a", 0.5), ("b", 0.25)):
+        own = tmp_path / name / "pages" / f"{name}.py"
+        own.parent.mkdir(parents=True)
+        (tmp_path / name / "factors_of_mine.py").write_text(f"FACTOR = {factor}\n")
+        own.write_text(text.replace(before, f"{PLACE}{before}"))
+    options = ("--with", "scratch", "--epochs", "2", "--jobs", "1", "--out")
+    assert call("run", "a/pages/a.py", "b/pages/b.py", *options, "both").code == 0
+    assert call("run", "b/pages/b.py", *options, "alone").code == 0
+    both, alone = (
+        json.loads((tmp_path / run / "results.json").read_text()) for run in ("both", "alone")
+    )
+    first, second = (cell["history"]["loss"] for cell in both["cells"])
+    assert first != second == alone["cells"][0]["history"]["loss"]
+
+
+def test_a_training_leaves_no_place_to_look_and_nothing_from_there(tmp_path, monkeypatch):
+    """Also where it fails; what is installed stays, as it cannot be imported twice."""
+    for place in ("mine", "site-packages"):
+        (tmp_path / place / f"of_{place[:4]}").mkdir(parents=True)
+        (tmp_path / place / f"of_{place[:4]}" / "part.py").write_text("")
+    search_path, places = sys.path, [*sys.path]
+
+    def train():
+        sys.path = [str(tmp_path / "mine"), *places, str(tmp_path / "site-packages")]
+        for name in ("of_mine", "of_site"):
+            import_module(f"{name}.part")
+        raise MemoryError
+
+    with pytest.raises(MemoryError), no_place_left():
+        train()
+    assert (sys.path is search_path, sys.path) == (True, places)
+    left = [name for name in sys.modules if name.startswith(("of_mine", "of_site"))]
+    for name in left:
+        del sys.modules[name]
+    assert left == ["of_site", "of_site.part"]

@@ -49,7 +49,7 @@ class Order:
     number : of the order; what is said of its progress bears it
     cells : as `Job.to_json` gives them, but for the folder and the page
     data_sha256 : of the packed data set
-    page : the files of a user's own page by their paths below its folder, the page itself first
+    page : the files of a user's own page by their paths below a folder, the page itself first
     """
 
     run: str

@@ -1,5 +1,6 @@
 """Cells as tasks of a Dask cluster: sent, followed, and written down as they come back."""
 
+import os
 import threading
 from collections.abc import Collection
 from concurrent.futures import CancelledError, Future
@@ -318,7 +319,10 @@ def _same(record: Record, heads: Heads) -> bool:
 
 
 def _files(experiment: Experiment) -> dict[str, bytes]:
-    """Return the files of a user's own page by their paths below its folder, the page first."""
-    folder = experiment.source.resolve().parent
-    texts = {str(path.relative_to(folder)): text for path, text in experiment.beside.items()}
-    return {experiment.source.name: experiment.text} | texts
+    """Return the files of a user's own page, the page first, by their paths below them all.
+
+    So they lie to each other as here, where the page finds them by its own place.
+    """
+    texts = {experiment.source.resolve(): experiment.text} | experiment.beside
+    above = os.path.commonpath([path.parent for path in texts])
+    return {str(path.relative_to(above)): text for path, text in texts.items()}
