@@ -16,6 +16,7 @@ from frameworks.keras.live.layers import attributes_restored, carried_states, fi
 from frameworks.keras.live.losses import facts_of, takes_labels
 from frameworks.keras.live.randomness import HandedDropout
 from frameworks.keras.live.recording import Call, recorded
+from frameworks.keras.live.seeding import Seeding
 from frameworks.keras.live.stepping import stepper_of_backend, unwarned
 from frameworks.keras.live.tracing import trace_calls
 from frameworks.keras.live.weights import WeightTable
@@ -58,6 +59,7 @@ class KerasLive(LiveModel):
             self._dropout = HandedDropout(self.model, self._leaves)
             self.notes += self._dropout.notes
             self._stepper = stepper_of_backend()(self.model, self._dropout, self._own_step)
+            self._seeding = Seeding(self._stepper.seeded)
             return self._record(rows, training=False)
         except RequestError:
             raise
@@ -177,7 +179,12 @@ class KerasLive(LiveModel):
         A layer may assign its weights, too: spectral normalization divides its kernel in place.
         """
         changed = [*self.model.variables, *carried_states(self.model)]
-        with lent(self.dtype), self._restored(changed), self._stepper.untracked():
+        with (
+            lent(self.dtype),
+            self._restored(changed),
+            self._stepper.untracked(),
+            self._seeding.active(),
+        ):
             yield
 
     @contextmanager
@@ -198,7 +205,7 @@ class KerasLive(LiveModel):
         model = self.model
         changed = [*model.variables, *carried_states(model), *model.optimizer.variables]
         with self._restored(changed), self._stepper.watching():
-            loss = self.step(rows)
+            loss = self._take_step(rows)
         if self._stepper.drew:
             self.notes.append("the step draws random numbers of its own: no two runs are equal")
         return loss, self._weights.by_variable(self._stepper.gradients())
@@ -224,10 +231,19 @@ class KerasLive(LiveModel):
         return own or self._training.step is not None
 
     def step(self, rows: Rows) -> float:
+        loss = self._take_step(rows)
+        self._seeding.seed += 1
+        return loss
+
+    def remarks(self) -> list[str]:
+        drew = self._seeding.drew
+        return ["random numbers are drawn beside dropout: the same ones in every run"] * drew
+
+    def _take_step(self, rows: Rows) -> float:
         if not self._takes_targets:
             self._require_loss(rows)
         try:
-            with lent(self.dtype):
+            with lent(self.dtype), self._seeding.active():
                 return self._stepper.step(self._batches.data(rows), self._mask_tensors())
         except RequestError:
             raise

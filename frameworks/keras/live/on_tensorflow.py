@@ -1,14 +1,19 @@
 """Training steps of a Keras model on TensorFlow: one graph, as `fit` compiles it."""
 
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager.context import context
 
 from frameworks.keras.live.stepping import Data, Gradients, Stepper, unwarned
 
 __all__ = ["TensorFlowStepper"]
+
+_SEEDS = 1_027_000_000  # and above: seeds that a user hardly sets
 
 
 class TensorFlowStepper(Stepper):
@@ -17,6 +22,20 @@ class TensorFlowStepper(Stepper):
     So does a step of the user's own: a graph would run its Python once, and what it counts would
     stand still.
     """
+
+    @staticmethod
+    @contextmanager
+    def seeded(seed: int) -> Iterator[Callable[[], bool]]:
+        """Seed them as `tf.random.set_seed`, which forgets compiled functions, too, each time."""
+        own, rng = context(), random.Random(seed)
+        before, start = (own._seed, getattr(own, "_rng", None)), rng.getstate()
+        own._seed, own._rng = _SEEDS + seed, rng
+        try:
+            yield lambda: rng.getstate() != start
+        finally:
+            own._seed, own._rng = before
+            if rng.getstate() != start:
+                own.clear_kernel_cache()  # operations of these seeds would go on where they are
 
     @staticmethod
     def to_numpy(tensor: Any) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Training steps of a Keras model on PyTorch: eager, as Keras itself trains there."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,14 @@ class TorchStepper(Stepper):
     """Compiles nothing."""
 
     compiles = False
+
+    @staticmethod
+    @contextmanager
+    def seeded(seed: int) -> Iterator[Callable[[], bool]]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            start = torch.get_rng_state()
+            yield lambda: not torch.equal(start, torch.get_rng_state())
 
     @staticmethod
     def to_numpy(tensor: torch.Tensor) -> np.ndarray:

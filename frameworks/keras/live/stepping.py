@@ -54,6 +54,12 @@ class Stepper(ABC):
         return nullcontext()
 
     @staticmethod
+    @contextmanager
+    def seeded(seed: int) -> Iterator[Callable[[], bool]]:
+        """Seed the backend's own random numbers; yield whether any have been drawn since."""
+        yield lambda: False
+
+    @staticmethod
     @abstractmethod
     def to_numpy(tensor: Any) -> np.ndarray:
         """Return a copy of a tensor."""

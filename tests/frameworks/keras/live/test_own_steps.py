@@ -1,5 +1,6 @@
 """A step of the user's own on TensorFlow runs as it is written, and what it keeps is its own."""
 
+import random
 from inspect import getclosurevars
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+from keras.src.random.seed_generator import global_seed_generator
 
 from frameworks.keras.live.live_model import KerasLive
 from frameworks.live.model import Rows
@@ -245,3 +247,90 @@ def test_what_another_layer_counts_is_counted_once_in_each_step():
     assert diverge(*sides, X, y, steps=8, batch_size=16).same
     sides = side(by_a_list, 4), side(by_a_count_in_a_layer, 5)
     assert not diverge(*sides, X, y, steps=8, batch_size=16).same
+
+
+def drawing(draw):
+    def make(k, model):
+        def step(model, optimizer, loss, X, y):
+            noise = tf.cast(draw(X), X.dtype)
+            return stepped(model, optimizer, loss, X + noise / k, y)
+
+        return step
+
+    return make
+
+
+def numbers_to_come():
+    """Return what NumPy and Keras would draw next; Python's seed the layers of the sides."""
+    of_numpy = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - as users draw
+    return of_numpy["key"].tolist(), global_seed_generator().state.numpy().tolist()
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda X: tf.random.normal(X.shape),
+        lambda X: keras.random.normal(X.shape),
+        lambda X: np.random.normal(size=X.shape),  # noqa: NPY002 - as users write it
+        lambda X: random.random(),
+    ],
+    ids=["tensorflow", "keras", "numpy", "python"],
+)
+def test_what_a_step_draws_is_the_same_on_both_sides_and_for_all_else_as_before(draw):
+    make, before = drawing(draw), numbers_to_come()
+    report = diverge(side(make, 4), side(make, 4), X, y, steps=4, batch_size=16)
+    assert report.same, str(report)
+    assert "random numbers are drawn beside dropout: the same ones in every run" in report.notes
+    assert not diverge(side(make, 4), side(make, 5), X, y, steps=4, batch_size=16).same
+    assert numbers_to_come() == before
+
+
+def test_numbers_are_drawn_from_tensorflow_as_without_a_comparison():
+    def drawn(between):
+        tf.random.set_seed(0)
+        first = tf.random.normal((2,))
+        between()
+        return [*first.numpy(), *tf.random.normal((2,)).numpy()]
+
+    make = drawing(lambda X: tf.random.normal(X.shape))
+    one, other = side(make, 4), side(make, 4)
+    plain = drawn(lambda: None)
+    assert drawn(lambda: diverge(one, other, X, y, steps=2, batch_size=16)) == plain
+
+
+def test_steps_draw_other_numbers_one_after_the_other():
+    rows, drawn = Rows((X[:16],), (y[:16],)), []
+
+    class Drawing:
+        draws = drawn  # of the class, and so of all its copies
+
+        def __call__(self, *handed):
+            Drawing.draws.append(float(tf.random.normal(())))
+            return stepped(*handed)
+
+    live = KerasLive(side(lambda k, model: Drawing(), 4), rows, "float64")
+    live.loss_and_gradients(rows)
+    live.step(rows)
+    live.step(rows)
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def factors_from(k):
+    return (10.0 if n % k == 0 else 1.0 for n in range(1, 10_000))
+
+
+def by_a_generator(k):
+    factors = factors_from(k)
+    return side(lambda k, model: lambda *handed: stepped(*handed, factor=next(factors)), k)
+
+
+def by_a_schedule_with_a_generator(k):
+    factors = factors_from(k)
+    one = side(lambda k, model: None, k)
+    return Training(one.model, scheduler=lambda epoch: 0.01 * next(factors), step_on="epoch")
+
+
+@pytest.mark.parametrize("made", [by_a_generator, by_a_schedule_with_a_generator])
+def test_what_a_generator_gives_is_not_taken_for_rounding(made):
+    report = diverge(made(3), made(4), X, y, steps=8, batch_size=16)
+    assert not report.same, str(report)
