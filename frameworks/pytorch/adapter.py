@@ -31,6 +31,7 @@ from frameworks.program import (
 from frameworks.program_adapter import ProgramAdapter
 from frameworks.pytorch.dropout import (
     DropoutModules,
+    GlobalNumbers,
     global_numbers,
     nothing_else_drawn,
     random_numbers_kept,
@@ -169,7 +170,7 @@ class PyTorchAdapter(ProgramAdapter):
         optimizer.step()
         return loss, output
 
-    def _refuse_global_numbers(self, batch: Batch, before: bytes) -> None:
+    def _refuse_global_numbers(self, batch: Batch, before: GlobalNumbers) -> None:
         """Raise RuntimeError if a step draws Python's or NumPy's global numbers, and put them back.
 
         They were drawn during an epoch, but perhaps by another thread: so two steps are taken, and

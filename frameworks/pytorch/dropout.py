@@ -1,6 +1,5 @@
 """PyTorch's dropout modules with masks that were drawn in NumPy."""
 
-import pickle
 import random
 import threading
 from collections.abc import Iterator, Sequence
@@ -148,13 +147,18 @@ def nothing_else_drawn() -> Iterator[None]:
             )
 
 
-def global_numbers() -> bytes:
-    """Return the states of Python's and NumPy's global random numbers."""
-    return pickle.dumps((random.getstate(), np.random.get_state(legacy=False)))  # noqa: NPY002
+GlobalNumbers = tuple[Any, tuple[Any, ...]]
 
 
-def set_global_numbers(states: bytes) -> None:
+def global_numbers() -> GlobalNumbers:
+    """Return the states of Python's and NumPy's global random numbers; equal ones are equal."""
+    name, numbers, *rest = np.random.get_state()  # noqa: NPY002 - what the user's model draws from
+    return random.getstate(), (name, np.asarray(numbers).tobytes(), *rest)
+
+
+def set_global_numbers(states: GlobalNumbers) -> None:
     """Restore what `global_numbers` returned."""
-    of_python, of_numpy = pickle.loads(states)
+    of_python, (name, numbers, *rest) = states
     random.setstate(of_python)
-    np.random.set_state(of_numpy)  # noqa: NPY002 - what the user's model draws from
+    state = (name, np.frombuffer(numbers, np.uint32), *rest)
+    np.random.set_state(state)  # noqa: NPY002
