@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,11 @@ from frameworks.program import (
 from frameworks.program_adapter import ProgramAdapter
 from frameworks.pytorch.dropout import (
     DropoutModules,
-    GlobalNumbers,
-    global_numbers,
     nothing_else_drawn,
     random_numbers_kept,
-    set_global_numbers,
 )
 from frameworks.pytorch.facts import optimizer_facts
+from frameworks.pytorch.global_numbers import global_numbers, refuse_drawn
 from frameworks.pytorch.kept import kept_by_layers, kept_by_training, reached_from, set_kept
 from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of, trained_by
@@ -140,7 +139,7 @@ class PyTorchAdapter(ProgramAdapter):
                 result = self._train_epoch(*rows, batch_size=batch_size)
             if global_numbers() != before:
                 first = [a[:batch_size].numpy() for a in rows]
-                self._refuse_global_numbers(Batch(*first), before)
+                refuse_drawn(partial(self._step_undone, Batch(*first)), before)
             yield result
 
     def _train_epoch(
@@ -169,23 +168,6 @@ class PyTorchAdapter(ProgramAdapter):
         loss.backward()
         optimizer.step()
         return loss, output
-
-    def _refuse_global_numbers(self, batch: Batch, before: GlobalNumbers) -> None:
-        """Raise RuntimeError if a step draws Python's or NumPy's global numbers, and put them back.
-
-        They were drawn during an epoch, but perhaps by another thread: so two steps are taken, and
-        undone. What moves them in neither or in one was no step.
-        """
-        for _ in range(2):
-            start = global_numbers()
-            self._step_undone(batch)
-            if global_numbers() == start:
-                return
-        set_global_numbers(before)
-        raise RuntimeError(
-            "the network, or its step, draws Python's or NumPy's global random numbers, which "
-            "other implementations cannot reproduce: keep a generator of its own, with a seed"
-        )
 
     def _step_undone(self, batch: Batch) -> None:
         if self.program:
@@ -219,7 +201,7 @@ class PyTorchAdapter(ProgramAdapter):
                 means = [*super().run(data, [order], batch_size)]
             if global_numbers() != before:
                 first = [a[:batch_size] for a in data if a is not None]
-                self._refuse_global_numbers(Batch(*first), before)
+                refuse_drawn(partial(self._step_undone, Batch(*first)), before)
             yield from means
 
     def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:

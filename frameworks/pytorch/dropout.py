@@ -1,6 +1,5 @@
 """PyTorch's dropout modules with masks that were drawn in NumPy."""
 
-import random
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +13,8 @@ from frameworks.draws import Dropped
 from frameworks.masks import Masks
 
 __all__ = [
-    *("DropoutModules", "channels_first", "global_numbers", "nothing_else_drawn"),
-    *("random_numbers_kept", "set_global_numbers", "takes_images"),
+    *("DropoutModules", "channels_first", "nothing_else_drawn", "random_numbers_kept"),
+    "takes_images",
 ]
 
 _ONE_AT_A_TIME = threading.RLock()
@@ -145,20 +144,3 @@ def nothing_else_drawn() -> Iterator[None]:
                 "reproduce: use nn.Dropout modules, not functions or the dropout of recurrent and "
                 "attention modules"
             )
-
-
-GlobalNumbers = tuple[Any, tuple[Any, ...]]
-
-
-def global_numbers() -> GlobalNumbers:
-    """Return the states of Python's and NumPy's global random numbers; equal ones are equal."""
-    name, numbers, *rest = np.random.get_state()  # noqa: NPY002 - what the user's model draws from
-    return random.getstate(), (name, np.asarray(numbers).tobytes(), *rest)
-
-
-def set_global_numbers(states: GlobalNumbers) -> None:
-    """Restore what `global_numbers` returned."""
-    of_python, (name, numbers, *rest) = states
-    random.setstate(of_python)
-    state = (name, np.frombuffer(numbers, np.uint32), *rest)
-    np.random.set_state(state)  # noqa: NPY002

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from frameworks.draws import Dropped
-from frameworks.pytorch.dropout import global_numbers, set_global_numbers
+from frameworks.pytorch.global_numbers import global_numbers, set_global_numbers
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.watching import autocast_dtype, tensors_in
 
