@@ -16,6 +16,7 @@ from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_pytorch
 from frameworks.draws import Dropped, StepDraws
 from frameworks.feature_learner import LockstepFeatureLearner
+from frameworks.global_numbers import global_numbers, refuse_drawn
 from frameworks.layout import Layouts
 from frameworks.probe import LayerOutput, computing
 from frameworks.program import (
@@ -36,7 +37,6 @@ from frameworks.pytorch.dropout import (
     random_numbers_kept,
 )
 from frameworks.pytorch.facts import optimizer_facts
-from frameworks.pytorch.global_numbers import global_numbers, refuse_drawn
 from frameworks.pytorch.kept import kept_by_layers, kept_by_training, reached_from, set_kept
 from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of, trained_by

@@ -8,7 +8,6 @@ A checkpoint (`torch.utils.checkpoint`) runs its calls again in the backward pas
 state in which they first ran. Every call moves that state, which so tells the call it repeats.
 """
 
-import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
@@ -20,7 +19,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from frameworks.draws import Dropped
-from frameworks.pytorch.global_numbers import global_numbers, set_global_numbers
+from frameworks.global_numbers import global_numbers, seed_global_numbers, set_global_numbers
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.watching import autocast_dtype, tensors_in
 
@@ -209,8 +208,7 @@ def handing(handed: Handed) -> Iterator[None]:
 def _seeded_globally(handed: Handed) -> Iterator[None]:
     """Let the global numbers of Python and NumPy be those of `handed.seed`, and restore them."""
     before = global_numbers()
-    random.seed(handed.seed)
-    np.random.seed(handed.seed)  # noqa: NPY002 - what the user's model draws from
+    seed_global_numbers(handed.seed)
     start = global_numbers()
     try:
         yield

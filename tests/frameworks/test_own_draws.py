@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import frameworks
-from frameworks.pytorch.global_numbers import global_numbers
+from frameworks.global_numbers import global_numbers
 
 from .regularized import DENSE, IMAGES, RATE, data, dense_pytorch, images_keras, images_pytorch
 

@@ -1,15 +1,18 @@
 """What a user's step or layer draws from the generators of the process, from a seed instead."""
 
-import pickle
-import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
 
 import numpy as np
 from keras.src.backend.common import global_state
 from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 
+from frameworks.global_numbers import (
+    GlobalNumbers,
+    global_numbers,
+    seed_global_numbers,
+    set_global_numbers,
+)
 from frameworks.keras.loading import keras
 
 __all__ = ["Seeding"]
@@ -33,11 +36,10 @@ class Seeding:
     @contextmanager
     def active(self) -> Iterator[None]:
         """Draw from the seed; afterwards restore what is drawn from otherwise."""
-        before = random.getstate(), np.random.get_state(legacy=False)  # noqa: NPY002 - likewise
+        before = global_numbers()
         generator = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
         state = self._of_keras.state
-        random.seed(self.seed)
-        np.random.seed(self.seed)  # noqa: NPY002 - what the user's functions draw from
+        seed_global_numbers(self.seed)
         state.assign(np.array([self.seed, 0], state.dtype))
         global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, self._of_keras)
         start = self._states()
@@ -47,10 +49,7 @@ class Seeding:
                 self.drew |= drawn() or self._states() != start
         finally:
             global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, generator)
-            random.setstate(before[0])
-            np.random.set_state(before[1])  # noqa: NPY002 - likewise
+            set_global_numbers(before)
 
-    def _states(self) -> bytes:
-        of_keras = self._of_keras.state.numpy().tolist()
-        numpy: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - likewise
-        return pickle.dumps((random.getstate(), numpy, of_keras))
+    def _states(self) -> tuple[GlobalNumbers, list[int]]:
+        return global_numbers(), self._of_keras.state.numpy().tolist()

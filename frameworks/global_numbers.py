@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["GlobalNumbers", "global_numbers", "refuse_drawn", "set_global_numbers"]
+__all__ = [
+    *("GlobalNumbers", "global_numbers", "refuse_drawn", "seed_global_numbers"),
+    "set_global_numbers",
+]
 
 GlobalNumbers = tuple[Any, tuple[Any, ...]]
 
@@ -15,6 +18,12 @@ def global_numbers() -> GlobalNumbers:
     """Return the states of Python's and NumPy's global random numbers; equal ones are equal."""
     name, numbers, *rest = np.random.get_state()  # noqa: NPY002 - what the user's model draws from
     return random.getstate(), (name, np.asarray(numbers).tobytes(), *rest)
+
+
+def seed_global_numbers(seed: int) -> None:
+    """Begin both with a seed."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
 
 
 def set_global_numbers(states: GlobalNumbers) -> None:
