@@ -143,14 +143,18 @@ class Copier:
         return keras.ops.cast(value, self.dtype) if is_float(dtype) else value
 
     def _function(self, x: types.FunctionType) -> Any:
-        """Return x, or a copy if it refers to a part of a model by a variable around it."""
+        """Return x, or a copy if it refers to a part of a model by what it is given around it.
+
+        That is a variable or a default, or a list of them.
+        """
         cells = x.__closure__ or ()
         held = [cell.cell_contents for cell in cells if _is_full(cell)]
-        if not any(isinstance(getattr(each, "__self__", each), PARTS) for each in held):
+        if not _has_part([held, x.__defaults__, x.__kwdefaults__]):
             return x
         closure = tuple(types.CellType() if _is_full(cell) else cell for cell in cells)
-        twin = types.FunctionType(x.__code__, x.__globals__, x.__name__, x.__defaults__, closure)
-        twin.__kwdefaults__ = x.__kwdefaults__
+        defaults = self._twin(x.__defaults__)
+        twin = types.FunctionType(x.__code__, x.__globals__, x.__name__, defaults, closure)
+        twin.__kwdefaults__ = self._twin(x.__kwdefaults__)
         return self._later(twin, x, self._fill_function)
 
     def _object(self, x: Any) -> Any:
@@ -214,6 +218,20 @@ def _is_full(cell: types.CellType) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _has_part(x: Any) -> bool:
+    """Return whether this is a part of a model, or its method, or holds one in collections."""
+    seen, ahead = dict[int, Any](), [x]
+    while ahead:
+        x = ahead.pop()
+        x = getattr(x, "__self__", x)
+        if isinstance(x, PARTS):
+            return True
+        if isinstance(x, list | tuple | set | dict) and id(x) not in seen:
+            seen[id(x)] = x
+            ahead += [*x, *x.values()] if isinstance(x, dict) else x
+    return False
 
 
 def _is_foreign(cls: type) -> bool:

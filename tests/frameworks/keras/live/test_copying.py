@@ -98,6 +98,30 @@ def test_a_function_around_a_layer_is_copied_with_the_layer():
     assert not np.array_equal(model(X).numpy(), before)
 
 
+def by_list(encoder):
+    held = [encoder]
+    return lambda x: x @ keras.ops.transpose(held[0].kernel)
+
+
+def by_default(encoder):
+    return lambda x, held=encoder: x @ keras.ops.transpose(held.kernel)
+
+
+def by_keyword(encoder):
+    return lambda x, *, by=({"it": encoder},): x @ keras.ops.transpose(by[0]["it"].kernel)
+
+
+@pytest.mark.parametrize("tied", [by_list, by_default, by_keyword])
+def test_a_function_that_is_given_layers_in_collections_or_defaults_is_copied_with_them(tied):
+    encoder = keras.layers.Dense(2, use_bias=False)
+    model = keras.Sequential([keras.Input((3,)), encoder, keras.layers.Lambda(tied(encoder))])
+    twin = Copier("float64")(model)
+    X = np.ones((1, 3))
+    before = twin.predict(X, verbose=0)
+    encoder.kernel.assign(2 * encoder.kernel)
+    np.testing.assert_array_equal(twin.predict(X, verbose=0), before)
+
+
 def test_a_compiled_function_that_a_layer_holds_is_of_the_copy():
     class Compiling(keras.layers.Dense):
         def __init__(self, units):
