@@ -61,6 +61,12 @@ def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, Clo
         raise RequestError(f"the PyTorch model cannot be copied: {why}") from error
     step = with_own_state(training.step, twins)
     refuse_originals_within(training, twins.functions())
+    if twins.holds_views_of(model):
+        raise RequestError(
+            "an optimizer, a hook or a step holds weights of the PyTorch model by another name, "
+            "such as p.data, a flat buffer or an array, which those of a copy would not follow: "
+            "let it hold the parameters themselves"
+        )
     for parameter in module.parameters():
         parameter.stated_dtype = parameter.dtype
     twins.cast(dtype)

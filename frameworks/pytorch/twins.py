@@ -6,6 +6,7 @@ from functools import partial
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import Module
 from torch.optim import Optimizer
@@ -124,6 +125,20 @@ class Twins:
         """Return the copies of all objects that were copied."""
         return [twin for key, twin in self._memo.items() if key != id(self._memo)]
 
+    def holds_views_of(self, model: Module) -> bool:
+        """Return whether the numbers of a model's parameters were copied by another name, too.
+
+        Such as `p.data`, a flat buffer, or an array of NumPy: the copies of the two are apart. What
+        its modules have as an attribute, such as a normed weight, they compute anew in each pass.
+        """
+        own = [*model.parameters()]
+        attributes = (x for module in model.modules() for x in vars(module).values())
+        known = {id(x) for x in (*own, *model.buffers(), *attributes)}
+        stored = [p.untyped_storage() for p in own if p.device.type == "cpu"]
+        places = [range(x.data_ptr(), x.data_ptr() + x.nbytes()) for x in stored if x.nbytes()]
+        others = (x for x in self._originals() if id(x) not in known)
+        return any(address in each for x in others for each in places for address in _address(x))
+
     def _complete_optimizers(self) -> None:
         """Give copied optimizers what deepcopy leaves out, which may hold further optimizers."""
         done = set[int]()
@@ -201,6 +216,15 @@ def _slots(holder: Any) -> list[tuple[Any, Any]]:
     if isinstance(holder, list):
         return [*enumerate(holder)]
     return [*(holder if isinstance(holder, dict) else getattr(holder, "__dict__", {})).items()]
+
+
+def _address(x: Any) -> list[int]:
+    """Return where the numbers of a tensor or an array are."""
+    if isinstance(x, np.ndarray) and x.size:
+        return [x.__array_interface__["data"][0]]
+    if isinstance(x, torch.Tensor) and x.layout == torch.strided and x.numel():
+        return [x.data_ptr()] if x.device.type == "cpu" else []
+    return []
 
 
 def _held(x: Any) -> list[Any]:

@@ -296,3 +296,41 @@ def test_a_training_that_reaches_the_own_model_all_the_same_is_refused_and_taken
     with pytest.raises(RequestError, match="copy changes weight of the PyTorch model itself"):
         reported(one, training(nn.Linear(6, 3), step=stepped))
     assert all(map(torch.equal, before, model.parameters()))
+
+
+def by_data(model):
+    return [p.data for p in model.parameters()]
+
+
+def by_arrays(model):
+    return {"weights": [p.detach().numpy() for p in model.parameters()]}
+
+
+def by_a_flat_buffer(model):
+    flat = torch.cat([p.detach().flatten() for p in model.parameters()])
+    begin = 0
+    for p in model.parameters():
+        p.data = flat[begin : begin + p.numel()].view_as(p)
+        begin += p.numel()
+    return SimpleNamespace(flat=flat)
+
+
+@pytest.mark.parametrize("held_by", [by_data, by_arrays, by_a_flat_buffer])
+@pytest.mark.parametrize("beside", ["step", "optimizer"])
+def test_weights_that_are_held_by_another_name_are_refused(held_by, beside):
+    def clamped(*_):
+        model = nn.Sequential(nn.Linear(6, 3)).double()
+        held, optimizer = held_by(model), descent(model.parameters())
+        if beside == "optimizer":
+            optimizer.held = held
+            return training(model, optimizer=lambda _: optimizer)
+
+        def step(*given):
+            value = stepped(*given)
+            assert held
+            return value
+
+        return training(model, optimizer=lambda _: optimizer, step=step)
+
+    with pytest.raises(RequestError, match=r"holds weights .* by another name, such as p\.data"):
+        reported(clamped(), clamped())
