@@ -64,7 +64,7 @@ class NoiseFloor:
     predictions: int  # the number that differ
     trainings: int  # how many were nudged
     outputs: float | None = None  # of the test rows, relative; None if not kept
-    repeats: bool = True  # False: one of them, trained again, came to other numbers
+    repeats: bool = True  # False: one of them, trained again, came to different numbers
 
     @property
     def finite(self) -> bool:

@@ -11,8 +11,8 @@ __all__ = ["NOT_FINITE", "NOT_REPEATED", "Judgement", "judge"]
 
 NOT_FINITE = "the noise floor is not finite: nudged trainings of scratch overflow"
 NOT_REPEATED = (
-    "scratch, trained twice alike, came to other numbers, which is no rounding: something on the "
-    "page draws without a seed, or reads the time"
+    "scratch, trained twice in the same way, came to different numbers, which is not rounding: "
+    "something on the page draws without a seed, or reads the time"
 )
 
 

@@ -201,7 +201,8 @@ class Comparison:
             if kept
             else "something in it goes on from one to the next, or is drawn without a seed"
         )
-        return f"{name}, trained twice alike, came to other numbers, which is no rounding: {why}"
+        said = f"{name}, trained twice in the same way, came to different numbers"
+        return f"{said}, which is not rounding: {why}"
 
     def _exact(self, pair: Pair) -> tuple[Trace | None, Trace | None]:
         """Return the live sides in float64, for their rounding errors on the first batch."""

@@ -35,7 +35,7 @@ class Noise:
 
     limits: Mapping[Key, float]
     trainings: int
-    repeats: bool = True  # False: one of them, trained again, came to other numbers
+    repeats: bool = True  # False: one of them, trained again, came to different numbers
 
     @property
     def finite(self) -> bool:

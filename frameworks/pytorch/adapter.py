@@ -31,11 +31,7 @@ from frameworks.program import (
     updated_in,
 )
 from frameworks.program_adapter import ProgramAdapter
-from frameworks.pytorch.dropout import (
-    DropoutModules,
-    nothing_else_drawn,
-    random_numbers_kept,
-)
+from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn, random_numbers_kept
 from frameworks.pytorch.facts import optimizer_facts
 from frameworks.pytorch.kept import kept_by_layers, kept_by_training, reached_from, set_kept
 from frameworks.pytorch.layer_outputs import layer_outputs
@@ -175,10 +171,8 @@ class PyTorchAdapter(ProgramAdapter):
             return
         weights, layers = self.get_weights(), self.get_layer_state()
         optimizer_state = self.get_optimizer_state()
-        rows, masks = (
-            [_own(a) for a in batch if a is not None],
-            self.stream.peek(len(batch.X)).masks,
-        )
+        rows = [_own(a) for a in batch if a is not None]
+        masks = self.stream.peek(len(batch.X)).masks
         try:
             self._step(self.parts.network.train(), self.parts.optimizers[0], rows, masks)
         finally:

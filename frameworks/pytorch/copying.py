@@ -63,7 +63,7 @@ def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, Clo
     refuse_originals_within(training, twins.functions())
     if twins.holds_views_of(model):
         raise RequestError(
-            "an optimizer, a hook or a step holds weights of the PyTorch model by another name, "
+            "an optimizer, a hook or a step holds weights of the PyTorch model under another name, "
             "such as p.data, a flat buffer or an array, which those of a copy would not follow: "
             "let it hold the parameters themselves"
         )

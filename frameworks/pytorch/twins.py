@@ -126,7 +126,7 @@ class Twins:
         return [twin for key, twin in self._memo.items() if key != id(self._memo)]
 
     def holds_views_of(self, model: Module) -> bool:
-        """Return whether the numbers of a model's parameters were copied by another name, too.
+        """Return whether the numbers of a model's parameters were copied under another name, too.
 
         Such as `p.data`, a flat buffer, or an array of NumPy: the copies of the two are apart. What
         its modules have as an attribute, such as a normed weight, they compute anew in each pass.

@@ -50,6 +50,15 @@ class Sequences(nn.Module):
         return self.out(outputs[self.step])
 
 
+def stepped(model, optimizer, loss, X, y):
+    """Take the plain step, as one of a user's own does; return the loss."""
+    optimizer.zero_grad()
+    value = loss(model(X), y)
+    value.backward()
+    optimizer.step()
+    return value
+
+
 def training(module, *, loss=None, optimizer=None, **options):
     """Return a training with plain gradient descent, unless an optimizer is given."""
     descent = optimizer or (lambda p: torch.optim.SGD(p, lr=2**-4, momentum=0.5))

@@ -12,7 +12,7 @@ from torch import nn
 from frameworks.pytorch.twins import Twins
 from lockstep import RequestError, diverge
 
-from .modules import training
+from .modules import stepped, training
 
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(32, 6)), RNG.integers(0, 3, 32)
@@ -20,14 +20,6 @@ X, y = RNG.normal(size=(32, 6)), RNG.integers(0, 3, 32)
 
 def descent(parameters):
     return torch.optim.SGD(parameters, lr=0.1)
-
-
-def stepped(model, optimizer, loss, X, y):
-    optimizer.zero_grad()
-    value = loss(model(X), y)
-    value.backward()
-    optimizer.step()
-    return value
 
 
 def reported(a, b):
@@ -154,7 +146,7 @@ def test_what_functions_count_begins_anew_in_every_training(held, make):
         assert reported(one, same).same
     report = reported(one, differing)
     assert report.level == "trajectory", str(report)
-    assert not any("came to other numbers" in note for note in report.notes)
+    assert not any("came to different numbers" in note for note in report.notes)
     assert count() == before
 
 
@@ -332,5 +324,5 @@ def test_weights_that_are_held_by_another_name_are_refused(held_by, beside):
 
         return training(model, optimizer=lambda _: optimizer, step=step)
 
-    with pytest.raises(RequestError, match=r"holds weights .* by another name, such as p\.data"):
+    with pytest.raises(RequestError, match=r"holds weights .* under another name, such as p\.data"):
         reported(clamped(), clamped())

@@ -11,6 +11,7 @@ from torch import nn
 
 from lockstep import RequestError, diverge, record
 
+from . import modules
 from .modules import training
 
 RNG = np.random.default_rng(0)
@@ -19,11 +20,7 @@ X, y = RNG.normal(size=(32, 6)), RNG.integers(0, 3, 32)
 
 def stepped(model, optimizer, loss, X, y, rate=0.1):
     optimizer.param_groups[0]["lr"] = rate
-    optimizer.zero_grad()
-    value = loss(model(X), y)
-    value.backward()
-    optimizer.step()
-    return value
+    return modules.stepped(model, optimizer, loss, X, y)
 
 
 def by_a_list(k):
@@ -263,7 +260,7 @@ def test_what_is_shared_by_all_trainings_is_not_taken_for_rounding(make, why, dt
     assert diverge(side(make(3)), side(make(3)), X, y, **options).same
     report = diverge(side(make(3)), side(make(4)), X, y, **options)
     assert report.level == "trajectory", str(report)
-    assert any(f"came to other numbers, which is no rounding: {why}" in x for x in report.notes)
+    assert any(f"different numbers, which is not rounding: {why}" in x for x in report.notes)
 
 
 def test_a_step_whose_iterator_has_ended_is_refused_by_a_reason():

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import StepLR
 
 from lockstep import RequestError, diverge
 
-from .modules import training
+from .modules import stepped, training
 
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(32, 6)), RNG.integers(0, 3, 32)
@@ -38,14 +38,6 @@ def compared(a, b):
     after = [p for model in models for p in model.parameters()]
     assert all(map(torch.equal, before, after))
     return report
-
-
-def stepped(model, optimizer, loss, X, y):
-    optimizer.zero_grad()
-    value = loss(model(X), y)
-    value.backward()
-    optimizer.step()
-    return value
 
 
 class Listing(Optimizer):

@@ -23,7 +23,7 @@ _LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 def locate(run: Path, folder: Path = RUNS) -> Path:
     """Take a bare name for one in the folder of runs, unless it is only here.
 
-    RequestError if there is a run of this name in either.
+    RequestError if there is a run of this name in both.
     """
     inside = folder / run
     is_name = len(run.parts) == 1 and run.name not in ("", ".", "..")

@@ -104,16 +104,25 @@ def other_rates(evidence: Evidence) -> str | None:
 
 
 def _clips(names: tuple[str, str], seen: StepsSeen, ratio: np.ndarray) -> str | None:
-    """Say which side clips its gradients' norms, if each step is as long as one limit allows."""
+    """Say which side clips its gradients' norms, if each step is as long as one limit allows.
+
+    Where the steps of a side are shorter by one factor, so is its learning rate. Where all are of
+    one length, gradients of any norm may be scaled to it.
+    """
     for name, its, taken in ((names[1], ratio, seen.b), (names[0], 1 / ratio, seen.a)):
         clipped = its < 1 - _RATE
+        if clipped.sum() < 2 or np.ptp(its[clipped]) <= _RATE:
+            continue
         for added in (0.0, _CLIPPED):  # to the norm, so that it is not divided by zero
             limits = its[clipped] * (taken.norms[clipped] + added)
-            if len(limits) < 2 or np.ptp(limits) > _RATE * limits[0]:
+            if np.ptp(limits) > _RATE * limits[0]:
                 continue
             free = ~clipped & np.isclose(its, 1, rtol=_RATE, atol=0)
             if (clipped | free).all() and (taken.norms[free] <= limits[0] * (1 + _CLOSE)).all():
-                return f"{name} clips the norm of its gradients at {as_number(float(limits[0]))}"
+                limit = as_number(float(limits[0]))
+                if free.any():
+                    return f"{name} clips the norm of its gradients at {limit}"
+                return f"{name} scales its gradients to a norm of {limit}, as clipping does"
     return None
 
 

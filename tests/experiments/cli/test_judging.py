@@ -97,7 +97,7 @@ def build_scratch(spec=SPEC, good=build_scratch):
     options = ("--with", "scratch,pytorch", "--epochs", "30", "--dtype", dtype)
     answer = call("run", "perceptron", *options, "--out", tmp_path / "run")
     assert (answer.code, entry()["verdict"]) == (1, "differ")
-    assert "scratch, trained twice alike, came to other numbers" in entry()["reason"]
+    assert "scratch, trained twice in the same way, came to different numbers" in entry()["reason"]
     assert call("report", tmp_path / "run").code == 1
 
 

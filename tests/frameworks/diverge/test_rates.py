@@ -1,9 +1,14 @@
 """Steps of another length: a rate, a schedule, clipped gradients, or another loss, and no other."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 from experiments.registry import find_experiment
 from frameworks.diverge import walk
+from frameworks.diverge.causes.steps import _clips
+from frameworks.diverge.evidence import as_number
 
 from ...experiments.planting import changed
 from .pairs import sides
@@ -49,17 +54,40 @@ def test_a_warm_up_is_no_rate_of_all_steps():
     )
 
 
-@pytest.mark.parametrize("limit", [0.125, 0.0625])
-def test_clipped_gradients_are_no_rate(limit):
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [
+        (0.0625, "pytorch scales its gradients to a norm of 0.0625, as clipping does"),
+        (None, "pytorch clips the norm of its gradients at {}"),
+    ],
+)
+def test_clipped_gradients_are_no_rate(limit, says):
+    """At a small limit all are; at one between the first norms, some."""
+    norms = []
+
     def change(parts):
         from torch import nn
 
         weights = parts.network.parameters
-        parts.optimizer.register_step_pre_hook(
-            lambda *_: nn.utils.clip_grad_norm_(weights(), limit) and None
-        )
 
-    assert cause(change) == f"pytorch clips the norm of its gradients at {limit}"
+        def clip(*_):
+            norm = nn.utils.clip_grad_norm_(weights(), limit or float("inf"))
+            norms.append(float(norm))
+
+        parts.optimizer.register_step_pre_hook(clip)
+
+    if limit is None:
+        walk(*sides(XOR, "scratch,pytorch", changed(XOR, "pytorch", change), epochs=8))
+        *_, third, second, first = sorted({*norms[:4]})
+        limit = float(f"{(second + third) / 2:.6g}")
+        assert third < limit < second <= first
+    assert cause(change) == says.format(as_number(limit))
+
+
+def test_gradients_of_one_norm_do_not_tell_a_limit_from_a_rate():
+    taken = SimpleNamespace(norms=np.full(4, 0.5))
+    seen = SimpleNamespace(a=taken, b=taken)
+    assert _clips(("scratch", "pytorch"), seen, np.full(4, 0.5)) is None
 
 
 def test_a_loss_that_grows_is_no_rate():

@@ -38,7 +38,7 @@ class FloorEntry(Model):
     predictions: Whole
     trainings: Whole = 0
     outputs: Finite = None  # null: not kept, or infinite
-    repeats: bool = True  # false: trained again, one of them came to other numbers
+    repeats: bool = True  # false: trained again, one of them came to different numbers
 
     @property
     def measured(self) -> NoiseFloor:
