@@ -13,14 +13,14 @@ from frameworks.live.data import Data
 from frameworks.live.descent import UNREADABLE
 from frameworks.live.explaining import explain
 from frameworks.live.judging import Judge, Judged
-from frameworks.live.levels import limits_of
+from frameworks.live.levels import LEVELS, limits_of
 from frameworks.live.matching import match
 from frameworks.live.noise import Noise, measure_noise
 from frameworks.live.one_sided import one_sided
-from frameworks.live.own_steps import shared_iterators
 from frameworks.live.pairs import Pair
 from frameworks.live.penalties import penalties_as_decay, taken_out
 from frameworks.live.proofs import Proof, prove
+from frameworks.live.repeating import refuse_unrepeated
 from frameworks.live.report import Report
 from frameworks.live.request import Given, Request, open_side
 from frameworks.live.settings import Setting, differing_settings
@@ -51,6 +51,7 @@ class Comparison:
 
     def __post_init__(self) -> None:
         """Read the recordings; a live side follows one in its dtype, too."""
+        self._repeated = 0  # the level by which both sides are known to repeat themselves
         self.recorded = [
             read_trace(Path(each)) if isinstance(each, str | PathLike) else None
             for each in self.given
@@ -74,6 +75,7 @@ class Comparison:
         judged = self.judge(pair)
         if judged.found is None:
             return self.as_report(pair, judged, Proof())
+        self._refuse_unrepeated(pair, judged.level)
         proof = self._prove(pair, judged)
         report = self.as_report(pair, judged, proof)
         if not explain_all:
@@ -188,21 +190,16 @@ class Comparison:
             exact=self._exact(pair),
             noise=partial(self._noise, pair),
             losses_equal=request.losses_equal,
-            unrepeated=self._unrepeated(),
         ).judge()
 
-    def _unrepeated(self) -> str:
-        """Return what to say where the side whose noise is measured does not repeat itself."""
-        pairs = zip(self.names, self.sides, strict=True)
-        name, side = next(((n, x) for n, x in pairs if isinstance(x, LiveSide)), ("", None))
-        kept = [] if side is None else shared_iterators(*vars(side.training).values())
-        why = (
-            f"its iterator {kept[0]}, which cannot be copied, goes on from one to the next"
-            if kept
-            else "something in it goes on from one to the next, or is drawn without a seed"
-        )
-        said = f"{name}, trained twice in the same way, came to different numbers"
-        return f"{said}, which is not rounding: {why}"
+    def _refuse_unrepeated(self, pair: Pair, level: str) -> None:
+        """Raise RequestError if a live side, trained again, differs from itself by this level."""
+        reached = LEVELS.index(level)
+        for k, (side, trace) in enumerate(zip(self.sides, (pair.a, pair.b), strict=True)):
+            if isinstance(side, LiveSide) and reached > self._repeated:
+                limits, own = limits_of(self.request.limits), self.matching.own(k)
+                refuse_unrepeated(self.names[k], side, trace, own, level, limits, self.report)
+        self._repeated = max(self._repeated, reached)
 
     def _exact(self, pair: Pair) -> tuple[Trace | None, Trace | None]:
         """Return the live sides in float64, for their rounding errors on the first batch."""
@@ -218,6 +215,7 @@ class Comparison:
 
     def _noise(self, pair: Pair, carried: dict[WeightPair, float]) -> Noise | None:
         """Measure the noise of a live side, where rounding in gradients is carried on so far."""
+        self._refuse_unrepeated(pair, LEVELS[-1])
         for k, (side, trace) in enumerate(zip(self.sides, (pair.a, pair.b), strict=True)):
             if isinstance(side, LiveSide):
                 own, sizes = self.matching.own(k), sizes_of(trace, k, carried)

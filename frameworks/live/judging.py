@@ -11,7 +11,7 @@ from frameworks.diverge.first_batch import FIRST_BATCH, rounding_limit
 from frameworks.live.carried import carried
 from frameworks.live.correspondence import WeightPair
 from frameworks.live.excused import of_another_ratio, only_losses_differ, without_losses
-from frameworks.live.levels import LEVELS, cancels, compare
+from frameworks.live.levels import LEVELS, cancels, compare, limit_of
 from frameworks.live.noise import Noise, exact_errors
 from frameworks.live.outputs import forms
 from frameworks.live.pairs import Compared, Pair
@@ -55,7 +55,6 @@ class Judge:
     exact: tuple[Trace | None, Trace | None] = (None, None)  # live sides in float64, for float32
     noise: Callable[[dict[WeightPair, float]], Noise | None] = lambda carried: None
     losses_equal: bool = False
-    unrepeated: str = ""  # what to say where a training does not repeat itself
 
     def judge(self) -> Judged:
         """Compare all levels, to the first that differs."""
@@ -129,19 +128,15 @@ class Judge:
         return rest
 
     def _with_limits(self, level: str, found: list[Compared]) -> list[Compared]:
-        limits = [self.limits[level]] * len(found)
-        if level == "trajectory":
-            of_others = self.limits["result"]
-            limits = [limits[0] if each.key[0] == "loss" else of_others for each in found]
+        limits = [limit_of(level, each, self.limits) for each in found]
         if self._in_float32 and level in FIRST_BATCH:
             limits = self._rounding_limits(level, found)
             magnified = [1.0 if each.weights else self.pair.magnified for each in found]
             if level in ("loss", "step"):
                 limits = [limit * more for limit, more in zip(limits, magnified, strict=True)]
         elif level == "step":
-            moved = self.carried
-            limits = [limits[0] + moved.get(each.weights, 0.0) if each.weights else limits[0]
-                      for each in found]  # fmt: skip
+            carried_on = [self.carried.get(x.weights, 0.0) if x.weights else 0.0 for x in found]
+            limits = [limit + more for limit, more in zip(limits, carried_on, strict=True)]
         return [each.limited(limit) for each, limit in zip(found, limits, strict=True)]
 
     @cached_property
@@ -174,6 +169,8 @@ class Judge:
     def _with_noise(self, done: Judged, found: list[Compared]) -> list[Compared]:
         """Replace the limits by measured ones: in float32 always, in float64 where exceeded."""
         in_float32 = self._in_float32
+        if not any(each.found.error for each in found):
+            return found
         if not in_float32 and not any(each.found.parted for each in found):
             return found
         if not in_float32 and not all(isfinite(each.found.error) for each in found):
@@ -186,10 +183,7 @@ class Judge:
             return [_unjudged(each) for each in found] if in_float32 else found
         wider = [each.limited(self._measured_limit(noise, each)) for each in found]
         judged = {each.key for each in found if each.found.limit is not None}
-        if noise.repeats:
-            done.note(_on_noise(noise, [x for x in wider if x.key in judged], in_float32))
-        else:
-            done.note(self.unrepeated)
+        done.note(_on_noise(noise, [x for x in wider if x.key in judged], in_float32))
         return wider
 
     def _measured_limit(self, noise: Noise, each: Compared) -> float | None:

@@ -18,7 +18,7 @@ from frameworks.live.outputs import comparable_outputs
 from frameworks.live.pairs import SHORTER, SHORTER_GRADIENT, Compared, Pair, joined, numbered
 from frameworks.recordings.trace import StepTrace, Trace
 
-__all__ = ["LEVELS", "LIMITS", "cancels", "compare", "limits_of"]
+__all__ = ["LEVELS", "LIMITS", "cancels", "compare", "limit_of", "limits_of"]
 
 LEVELS = ("inputs", "forward", "loss", "gradient", "step", "trajectory", "result")
 
@@ -41,6 +41,12 @@ def limits_of(given: Mapping[str, float] | None) -> dict[str, float]:
         if not isinstance(limit, Real) or not limit >= 0:
             raise RequestError(f"limits: {name} must be a number of at least 0, got {limit!r}")
     return {**LIMITS, **(given or {})}
+
+
+def limit_of(level: str, each: Compared, limits: Mapping[str, float]) -> float:
+    """Return the fixed limit of a comparison: of a trajectory, the losses have one of their own."""
+    later = level == "trajectory" and each.key[0] != "loss"
+    return limits["result" if later else level]
 
 
 def compare(level: str, pair: Pair, ignored: frozenset[str] = frozenset()) -> list[Compared]:

@@ -4,10 +4,6 @@ The user's own model is trained several times, with every weight nudged by up to
 last place after every step, and by what rounding in the gradients moved it at the first step (see
 `carried`). One step rounds more often than that, so a limit is `FACTOR` times the largest distance
 between any two of these trainings; of a step's loss, up to this step.
-
-One of them is trained once more, alike. Where that leads elsewhere, by more than kernels that add
-up in any order do, the training does not repeat itself: its distances are no rounding, and the
-limits stay the smallest ones.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +31,6 @@ class Noise:
 
     limits: Mapping[Key, float]
     trainings: int
-    repeats: bool = True  # False: one of them, trained again, came to different numbers
 
     @property
     def finite(self) -> bool:
@@ -53,10 +48,7 @@ def measure_noise(
     for pair in combinations(traces, 2):
         for key, error in _distances(*pair, own).items():
             errors[key] = max(errors.get(key, 0.0), error)
-    noise = Noise(_limits(errors, unit), NUDGED)
-    if not noise.finite or _repeats(side, own, dtype, report, traces[0], Nudge(0, dtype, sizes)):
-        return noise
-    return Noise(_limits(dict.fromkeys(errors, 0.0), unit), NUDGED, repeats=False)
+    return Noise(_limits(errors, unit), NUDGED)
 
 
 def _distances(a: Trace, b: Trace, own: Matching) -> dict[Key, float]:
@@ -64,20 +56,6 @@ def _distances(a: Trace, b: Trace, own: Matching) -> dict[Key, float]:
     pair = Pair(a, b, ("", ""), own)
     found = (*compare("trajectory", pair), *compare("result", pair))
     return {each.key: each.found.error for each in found}
-
-
-def _repeats(
-    side: LiveSide, own: Matching, dtype: str, report: Advance, trace: Trace, nudge: Nudge
-) -> bool:
-    """Return whether a training leads where it has led before, and else parts by rounding.
-
-    What rounds may depend on threads; where it does, float64 tells it from all else.
-    """
-    moved = _distances(trace, side.trace(dtype, report, nudge), own)
-    if any(moved.values()) and dtype != "float64":
-        moved = _distances(side.trace("float64", report), side.trace("float64", report), own)
-    first = next(filter(None, moved.values()), 0.0)
-    return first <= FACTOR * float(np.finfo(np.float64).eps)
 
 
 def _limits(errors: Mapping[Key, float], unit: float) -> dict[Key, float]:
