@@ -47,8 +47,11 @@ def walk(
     single: bool = False,
     report: Advance = _silent,
     floor: int = TRAININGS,
+    until: str = LEVELS[-1],
 ) -> Walk:
     """Compare level by level, to the first that differs; with `single`, continue past it.
+
+    `until` is the last level to compare.
 
     Whole trainings are judged by the noise floor of `floor` nudged trainings: in float32 always, in
     float64 if they exceed the fixed limits. With `floor=0`, whole trainings in float32 are measured
@@ -71,7 +74,8 @@ def walk(
             done.notes.append(ending.note)
         parted = any(each.parted for _, each in found)
         history = first_steps(a, b, _TELLING) if name == "step" and parted else []
-        if done.keep(Evidence(name, found, *first, history)) and not single:
+        parts = done.keep(Evidence(name, found, *first, history)) and not single
+        if parts or name == until:
             return done
     if single:
         done.single = single_steps(a, b, steps, report)

@@ -58,6 +58,7 @@ def compare_page(
         from experiments.harness.phases import How
         from experiments.harness.sides import sides
         from frameworks.diverge import Walk, walk
+        from frameworks.diverge.repeating import refuse_unrepeated
 
         how = How(dtype, seed, epochs or found.spec.epochs, limit)
         walks: list[Walk] = []
@@ -71,6 +72,7 @@ def compare_page(
                 break
             walks.append(walk(a, b, steps, single_step, advance, floor))
             if walks[-1].parts:
+                refuse_unrepeated(walks[-1], advance)
                 break
     if not explain_all:
         return _print(walks, as_json)

@@ -218,6 +218,22 @@ def test_a_page_without_scratch_is_measured_and_says_why(call, own_page):
     assert "No noise floor can be measured without a build_scratch: whole" in words(answer)
 
 
+@pytest.mark.parametrize(
+    "rate", ["1 + next(COUNT)", "np.random.uniform(1, 2)"], ids=["a count", "without a seed"]
+)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_builder_whose_trainings_differ_among_themselves_is_not_judged(
+    call, own_page, rate, dtype
+):
+    counting = "import itertools\n\nimport numpy as np\n\nCOUNT = itertools.count()\n"
+    new = {"import numpy as np\n": counting, "lr=spec.learning_rate": f"lr={rate}"}
+    between = ("--between", "scratch,pytorch", "--epochs", "3", "--dtype", dtype)
+    answer = call("diverge", own_page(new, "xor"), *between)
+    assert answer.code == 2, answer.out + answer.err
+    said = "pytorch, trained twice in the same way on mine, differs from itself (weights.0"
+    assert said in " ".join(answer.err.split())
+
+
 def test_chaos_on_a_users_page_agrees_by_the_floor_of_float64(call, own_page):
     path = own_page(
         {
