@@ -179,10 +179,14 @@ START = [RNG.normal(size=(3, 3)), RNG.normal(size=3)]
 Change = Callable[[np.ndarray, int], np.ndarray]
 
 
-def gradient_proof(change: Change, trainable: tuple[bool, bool] = (True, True)) -> Proof:
-    """Prove why the gradients differ that a change makes of the other side's."""
+def gradient_proof(
+    change: Change,
+    trainable: tuple[bool, bool] = (True, True),
+    of_keras: Change = lambda g, k: g,
+) -> Proof:
+    """Prove why the gradients differ that changes make of the same ones."""
     names = [("keras", ["dense.kernel", "dense.bias"]), ("pytorch", ["fc.kernel", "fc.bias"])]
-    gradients = [[KERNEL, BIAS], [change(g, k) for k, g in enumerate((KERNEL, BIAS))]]
+    gradients = [[of(g, k) for k, g in enumerate((KERNEL, BIAS))] for of in (of_keras, change)]
     traces = []
     for (name, parts), g, free in zip(names, gradients, ((True, True), trainable), strict=True):
         weights = [Weight(p, w, f) for p, w, f in zip(parts, START, free, strict=True)]
@@ -267,6 +271,39 @@ def test_a_weight_that_is_frozen_as_it_says_is_a_setting() -> None:
     (cause,) = gradient_proof(lambda g, k: 0 * g if k == 0 else g, (False, True)).causes
     assert (cause.settings, cause.odd) == (("frozen",), None)
     assert cause.sentence == "keras trains dense.kernel, pytorch has fc.kernel frozen"
+
+
+def clipped(limit: float, norm: float) -> float:
+    return limit / (norm + 1e-6)
+
+
+def test_two_limits_of_the_norm_are_named_where_both_are_met() -> None:
+    proof = gradient_proof(
+        lambda g, k: g * clipped(0.5, NORM), of_keras=lambda g, k: g * clipped(0.25, NORM)
+    )
+    said = "keras clips the norm of the whole gradient at 0.25, pytorch at 0.5"
+    assert [cause.sentence for cause in proof.causes] == [said]
+
+
+def test_the_norm_of_each_weights_gradient_may_be_clipped_alone() -> None:
+    own = [float(np.linalg.norm(g)) for g in (KERNEL, BIAS)]
+    assert min(own) > 0.25
+    proof = gradient_proof(lambda g, k: g * clipped(0.25, own[k]))
+    said = "pytorch clips the norm of each weight's gradient at 0.25"
+    assert [cause.sentence for cause in proof.causes] == [said]
+
+
+def test_no_factor_is_a_cause_where_a_norm_may_have_been_clipped() -> None:
+    scaled = 65536  # what is clipped before the scale is taken out, and after
+    proof = gradient_proof(
+        lambda g, k: g * clipped(0.5, scaled * NORM), of_keras=lambda g, k: g * clipped(0.5, NORM)
+    )
+    assert proof == Proof()
+    before = gradient_proof(
+        lambda g, k: g * clipped(0.5, scaled * NORM) / scaled,
+        of_keras=lambda g, k: g * clipped(0.5, NORM),
+    )
+    assert before == Proof()
 
 
 def near() -> Iterator[tuple[str, Change]]:

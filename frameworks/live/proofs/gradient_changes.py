@@ -125,4 +125,5 @@ def _transposed(
     )
 
 
+# The factor is the first.
 CHANGES: tuple[Change, ...] = (_factor, _clipped, _decayed, _transposed)

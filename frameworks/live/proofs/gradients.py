@@ -8,13 +8,12 @@ from frameworks.live.correspondence import WeightPair, place_of
 from frameworks.live.levels import cancels
 from frameworks.live.pairs import SHORTER_GRADIENT, Compared, Pair, clips, joined
 from frameworks.live.proofs.cause import Cause, Proof
+from frameworks.live.proofs.clipping import any_at_a_limit, norms_clipped
 from frameworks.live.proofs.gradient_changes import CHANGES, Gradients
 from frameworks.live.proofs.sentences import advice, both, listed
 from frameworks.recordings.trace import Trace
 
 __all__ = ["prove_gradient"]
-
-_ROUNDING = 1e-9  # of a norm, which is clipped to a number that somebody wrote
 
 
 def prove_gradient(pair: Pair, found: Compared) -> Proof:
@@ -32,7 +31,7 @@ def prove_gradient(pair: Pair, found: Compared) -> Proof:
         return Proof()
     proofs = [_waiting, _frozen, _frozen_row]
     if not clips(pair.a) and not clips(pair.b):
-        proofs += [_norm_clipped, _in_order]
+        proofs += [norms_clipped, _in_order]
     for prove in proofs:
         if (cause := prove(pair, differing)) is not None:
             return Proof([cause])
@@ -156,28 +155,9 @@ def _frozen_row(pair: Pair, found: list[Gradients]) -> Cause | None:
     return None
 
 
-def _norm_clipped(pair: Pair, found: list[Gradients]) -> Cause | None:
-    """G' = g min(1, c/(‖g‖ + ε)) for all weights, with a c of few digits: ε is 1e-6 in PyTorch."""
-    sides = [[g for w, g in zip(x.weights, x.gradients, strict=True) if w.trainable]
-             for x in (pair.a, pair.b)]  # fmt: skip
-    norms = [float(np.sqrt(sum(float((g * g).sum()) for g in each))) for each in sides]
-    clipped = int(norms[1] < norms[0])
-    least, largest = norms[clipped], norms[1 - clipped]
-    limit = float(f"{least:.2g}")
-    exact = [limit, limit * largest / (largest + 1e-6)]
-    if not limit or not any(abs(least - norm) <= _ROUNDING * norm for norm in exact):
-        return None
-    for g in found:
-        more, less = (g.a, g.b) if clipped else (g.b, g.a)
-        if more.shape != less.shape or not g.equal(more * (least / largest), less):
-            return None
-    name = pair.names[clipped]
-    return Cause(f"{name} clips the norm of the whole gradient at {limit:g}", "gradient")
-
-
 def _in_order(pair: Pair, found: list[Gradients]) -> Cause | None:
     """Try each change of one side's gradient; both ways, unless it is its own inverse."""
-    for change in CHANGES:
+    for change in CHANGES[1:] if any_at_a_limit(pair, found) else CHANGES:
         said = []
         for names, x, y in ((pair.names, 0, 1), (pair.names[::-1], 1, 0)):
             ours = [(g.a, g.b)[x] for g in found]
