@@ -56,7 +56,7 @@ def _as_of_a(pair: Pair, gradients: Weights) -> Weights:
     found = list(own)
     for each in pair.matching.weights:
         for k, i in enumerate(each.a):
-            found[i] = gradients[each.b[min(k, len(each.b) - 1)]]
+            found[i] = gradients[each.b[min(k, len(each.b) - 1)]].reshape(found[i].shape)
     return found
 
 

@@ -132,7 +132,8 @@ class Report:
         if self.explanation is not None:
             self._print_explanation(console, self.explanation)
         for note in (*self.notes, *filter(None, [self.without_effect])):
-            named = note.startswith(self.names)  # which are written as they are
+            first = note.split(" ", 1)[0]
+            named = note.startswith(self.names) or not first.isalpha()  # written as they are
             _say(console, "", f"{note if named else note[0].upper() + note[1:]}.")
         console.print(Text(self._verdict(), style="green" if self.same else "red"))
 

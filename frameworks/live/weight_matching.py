@@ -23,7 +23,7 @@ def pair_weights(done: Matching, a: Network, b: Network, i: int, j: int, taken: 
     ]
     for pair in pairs:
         x, y = a.weights[pair.a[0]], b.weights[pair.b[0]]
-        fits = x.values.shape == y.values.shape or _one_by_one(x, y)
+        fits = _fit(x, y)
         if not fits and len(ours) != len(theirs):
             break  # parts of layers, which are matched by their shapes
         if not fits:
@@ -41,11 +41,21 @@ def pair_weights(done: Matching, a: Network, b: Network, i: int, j: int, taken: 
             )
 
 
-def _one_by_one(x: Weight, y: Weight) -> bool:
-    """Return whether two kernels, (k, ..., 1, c m) and (k, ..., c, m), treat channels alone."""
+def _fit(x: Weight, y: Weight) -> bool:
+    """Return whether the numbers of two weights have the same places.
+
+    Apart from equal shapes, these are kernels (k, ..., 1, c m) and (k, ..., c, m), which treat
+    channels alone, and kernels (1, ..., c, m) and (c, m), which treat positions alone.
+    """
     one, other = x.values.shape, y.values.shape
-    alike = len(one) == len(other) > 2 and one[:-2] == other[:-2]
-    return alike and 1 in (one[-2], other[-2]) and x.values.size == y.values.size
+    if one == other:
+        return True
+    if len(one) < 2 or len(other) < 2 or x.values.size != y.values.size:
+        return False
+    (*window, c, m), (*its, d, n) = one, other
+    if (c, m) == (d, n):
+        return {1}.issuperset(window + its)
+    return window == its != [] and 1 in (c, d)
 
 
 def _with_two_biases(
@@ -96,6 +106,11 @@ def pair_rest(done: Matching, a: Network, b: Network, taken: Taken) -> None:
             "weights of equal shapes are taken to correspond in the order in which they run: where "
             "they do not, that alone makes the two differ, and mapping={...} says which ones do"
         )
+    if all(any(x.weights[k].trainable for k in rest) for x, rest in zip((a, b), left, strict=True)):
+        done.notes.append(
+            "each side has weights without a counterpart, which keep their own numbers: that alone "
+            "may make the two differ"
+        )
     for side, (x, rest) in enumerate(zip((a, b), left, strict=True)):
         paired = {pair[side] for pair in done.states}
         lone = [x.weights[k] for k in rest]
@@ -106,8 +121,7 @@ def pair_rest(done: Matching, a: Network, b: Network, taken: Taken) -> None:
 
 def _may_stand_for(x: Weight, y: Weight, by_role: bool) -> bool:
     """Return whether two weights have one shape and, if asked, one role in attention."""
-    fits = x.values.shape == y.values.shape or _one_by_one(x, y)
-    return fits and (not by_role or role_of(x.name) == role_of(y.name) != "")
+    return _fit(x, y) and (not by_role or role_of(x.name) == role_of(y.name) != "")
 
 
 _ROLES = {

@@ -126,6 +126,23 @@ def test_weights_of_one_side_alone_are_named():
     assert "only a has fc.1, norm.0" in match(a, b).notes
 
 
+def test_it_is_said_where_both_sides_have_weights_of_their_own():
+    a = network("a", ("qkv", "dense", (2, 6)), ("fc", "dense", (2, 3)))
+    b = network("b", ("att", "attention", (2, 2), (2, 2), (2, 2)), ("fc", "dense", (2, 3)))
+    (note,) = [each for each in match(a, b).notes if "keep their own numbers" in each]
+    assert note.startswith("each side has weights without a counterpart")
+    assert not any("keep their own" in each for each in match(a, a).notes)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 3), (1, 1, 2, 3)])
+def test_a_convolution_of_single_positions_has_the_kernel_of_a_dense_layer(shape):
+    a, b = network("a", ("fc", "dense", (2, 3))), network("b", ("conv", "convolution", shape))
+    assert match(a, b).weights == match(b, a).weights == [WeightPair((0,), (0,))]
+    assert match(a, b, {"fc": "conv"}).layers == [(0, 0)]
+    wide = network("b", ("conv", "convolution", (2, 1, 3)))
+    assert match(a, wide).weights == []
+
+
 def test_a_mapping_goes_before_order_and_kind():
     a = network("a", ("x", "dense", (2, 2)), ("y", "dense", (2, 2)))
     b = network("b", ("x", "dense", (2, 2)), ("y", "dense", (2, 2)))

@@ -114,7 +114,8 @@ def test_two_recordings_in_float32_are_judged_on_the_first_batch(tmp_path):
     trace = read_trace(tmp_path / "a")
     nudged = trace.layers[0].output * np.float32(1 + 2**-22)
     layers = [replace(trace.layers[0], output=nudged), *trace.layers[1:]]
-    write_trace(replace(trace, layers=layers), tmp_path / "b")
+    final = [each * np.float32(1 + 2**-22) for each in trace.final_weights]
+    write_trace(replace(trace, layers=layers, final_weights=final), tmp_path / "b")
     report = diverge(tmp_path / "a", tmp_path / "b")
     assert report.same, str(report)
     assert "whole trainings were not judged" in " ".join(report.notes)
