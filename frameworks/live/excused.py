@@ -1,14 +1,14 @@
 """A loss that is written differently is no difference, if every step moves the weights alike."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
 
 import numpy as np
 
-from frameworks.live.pairs import SHORTER, SHORTER_GRADIENT, Compared, Pair, clips
+from frameworks.live.pairs import SHORTER, SHORTER_GRADIENT, Compared, Pair, clips, decays
 from frameworks.recordings.trace import Trace
 
-__all__ = ["of_another_ratio", "only_losses_differ", "without_losses"]
+__all__ = ["of_another_ratio", "of_still_weights", "only_losses_differ", "without_losses"]
 
 _RATIO = 1e-6  # relative: less is rounding, in float32, too
 
@@ -16,15 +16,15 @@ _RATIO = 1e-6  # relative: less is rounding, in float32, too
 def only_losses_differ(pair: Pair, levels: Mapping[str, list[Compared]]) -> bool:
     """Return whether the loss or gradient differs, but neither outputs nor what steps do.
 
-    A gradient alone is excused only where an optimizer clips, as a step of one's own may do at
-    another place, and only if every loss agrees. A loss that is not finite is none that is written
-    differently.
+    A gradient alone is excused only if every loss agrees, and only where an optimizer clips, or
+    where one alone decays, as a step of one's own may do at another place. A loss that is not
+    finite is none that is written differently.
     """
     if not all(isfinite(x.found.error) for x in (*levels["loss"], *levels["trajectory"])):
         return False
-    clipped = clips(pair.a) or clips(pair.b)
+    stated = clips(pair.a) or clips(pair.b) or decays(pair.a) != decays(pair.b)
     later = any(each.found.parted for each in levels["trajectory"] if each.key[0] == "loss")
-    elsewhere = clipped and _part(levels["gradient"]) and not later
+    elsewhere = stated and _part(levels["gradient"]) and not later
     steps = [each for each in levels["step"] if each.weights is not None]
     moved = [each for each in levels["trajectory"] if each.key[0] == "weight"]
     others = [*levels["forward"], *steps, *moved, *levels["result"]]
@@ -72,10 +72,32 @@ def _of_shorter(each: Compared) -> bool:
     return each.key == SHORTER or each.key[0] == SHORTER_GRADIENT
 
 
-def _moves(trace: Trace) -> bool:
-    """Return whether any weight is another one at the end."""
-    pairs = zip(trace.weights, trace.final_weights, strict=True)
-    return any(not np.array_equal(weight.values, after) for weight, after in pairs)
+def _moves(trace: Trace, positions: Sequence[int] | None = None) -> bool:
+    """Return whether any weight, or any of these, is another one at the end."""
+    every = range(len(trace.weights)) if positions is None else positions
+    return any(not np.array_equal(trace.weights[k].values, trace.final_weights[k]) for k in every)
+
+
+def of_still_weights(pair: Pair, found: list[Compared]) -> list[Compared]:
+    """Return the gradients that differ for weights which neither side moves, though it does others.
+
+    One may have frozen them, where the other's optimizer was not given them.
+    """
+    if not _moves(pair.a) or not _moves(pair.b):
+        return []
+    return [
+        each
+        for each in found
+        if each.found.parted
+        and each.weights is not None
+        and _of_gradient(each)
+        and not _moves(pair.a, each.weights.a)
+        and not _moves(pair.b, each.weights.b)
+    ]
+
+
+def _of_gradient(each: Compared) -> bool:
+    return each.key[0] in ("gradient", SHORTER_GRADIENT)
 
 
 def _of_loss(level: str, each: Compared) -> bool:

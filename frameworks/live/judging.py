@@ -10,7 +10,12 @@ from frameworks.diverge.findings import Level
 from frameworks.diverge.first_batch import FIRST_BATCH, rounding_limit
 from frameworks.live.carried import carried
 from frameworks.live.correspondence import WeightPair
-from frameworks.live.excused import of_another_ratio, only_losses_differ, without_losses
+from frameworks.live.excused import (
+    of_another_ratio,
+    of_still_weights,
+    only_losses_differ,
+    without_losses,
+)
 from frameworks.live.levels import LEVELS, cancels, compare, limit_of
 from frameworks.live.noise import Noise, exact_errors
 from frameworks.live.outputs import forms
@@ -65,6 +70,7 @@ class Judge:
             found = self._compare(level)
             if level == "forward":
                 found = self._without_rewritten(done, found)
+            found = self._without_still_weights(done, found)
             if excused:
                 found = without_losses(level, found)
             if level in ("trajectory", "result"):
@@ -74,7 +80,8 @@ class Judge:
         if excused:
             done.notes.append(
                 "the losses or their gradients differ, but every step moves the weights alike: the "
-                "same training, whose loss is written differently, or clipped at another place"
+                "same training, whose loss is written differently, or whose gradients are clipped "
+                "or decayed at another place"
             )
             if of_another_ratio(self.pair):
                 done.notes.append(
@@ -126,6 +133,14 @@ class Judge:
             places = ", ".join(dict.fromkeys(each.place for each in left_out))
             done.note(f"written differently, but what follows from it agrees: {places}")
         return rest
+
+    def _without_still_weights(self, done: Judged, found: list[Compared]) -> list[Compared]:
+        """Take the limits off gradients that move nothing, and say so where they differ."""
+        still = of_still_weights(self.pair, found)
+        if still:
+            places = ", ".join(dict.fromkeys(each.place for each in still))
+            done.note(f"neither side moves {places}, so that their gradients are not compared")
+        return [each.limited(None) if each in still else each for each in found]
 
     def _with_limits(self, level: str, found: list[Compared]) -> list[Compared]:
         limits = [limit_of(level, each, self.limits) for each in found]

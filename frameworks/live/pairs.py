@@ -8,7 +8,10 @@ from frameworks.diverge.differences import Difference
 from frameworks.live.correspondence import Matching, WeightPair
 from frameworks.recordings.trace import Trace
 
-__all__ = ["SHORTER", "SHORTER_GRADIENT", "Compared", "Key", "Pair", "clips", "joined", "numbered"]
+__all__ = [
+    *("SHORTER", "SHORTER_GRADIENT", "Compared", "Key", "Pair"),
+    *("clips", "decays", "joined", "numbered"),
+]
 
 Key = tuple[str, int, int]  # what, its position, and the step: 0 for none
 
@@ -69,6 +72,11 @@ def clips(trace: Trace) -> bool:
     every = (item for facts in trace.optimizer for item in facts.values.items())
     limits = [value for name, value in every if name in _CLIPPING]
     return any(isinstance(limit, int | float) and 0 < limit < np.inf for limit in limits)
+
+
+def decays(trace: Trace) -> bool:
+    """Return whether an optimizer says that it adds a decay to the gradients."""
+    return any(facts.values.get("coupled_decay") for facts in trace.optimizer)
 
 
 def joined(ours: str, theirs: str) -> str:

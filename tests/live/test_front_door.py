@@ -126,10 +126,57 @@ def test_gradients_that_are_clipped_at_another_place_but_move_alike_are_the_same
     for pair in ((inside, own(0.03125)), (own(0.03125), inside)):
         report = compared(*pair)
         assert report.same, str(report)
-        assert any("clipped at another place" in note for note in report.notes)
+        assert any("clipped or decayed at another place" in note for note in report.notes)
     for pair in ((inside, own(0.015625)), (own(0.015625), inside)):
         report = compared(*pair)
         assert (report.level, report.cause) == ("gradient", None)
+
+
+def penalizing(rate):
+    def step(model, optimizer, loss, inputs, targets):
+        optimizer.zero_grad()
+        value = loss(model(inputs), targets)
+        (value + rate / 2 * sum((p**2).sum() for p in model.parameters())).backward()
+        optimizer.step()
+        return value
+
+    return step
+
+
+def decaying(rate, step=None):
+    model = mlp()
+    stock = torch.optim.Adam(model.parameters(), lr=0.125, weight_decay=rate)
+    return Training(model, nn.CrossEntropyLoss(), stock, step=step)
+
+
+def test_a_penalty_in_a_step_is_the_same_as_the_optimizers_decay():
+    report = compared(decaying(0, penalizing(0.25)), decaying(0.25))
+    assert report.same, str(report)
+    report = compared(decaying(0, penalizing(0.25)), decaying(0.5))
+    said = (
+        "the first pytorch adds 0.25 w to the gradient, the optimizer of the second pytorch 0.5 w"
+    )
+    assert (report.level, report.cause) == ("gradient", f"the first pytorch {said}")
+    report = compared(decaying(0.5, penalizing(0.25)), decaying(0.5))
+    assert report.cause.endswith("to the gradient, the optimizer of the second pytorch 0.5 w")
+
+
+def frozen(by_the_model, rate=0.125):
+    model = mlp()
+    model[0].requires_grad_(not by_the_model)
+    trained = model if by_the_model else model[2]
+    stock = torch.optim.SGD(trained.parameters(), lr=rate)
+    return Training(model, nn.CrossEntropyLoss(), stock)
+
+
+def test_weights_that_are_frozen_are_those_that_the_optimizer_was_not_given():
+    for first in (True, False):
+        report = compared(frozen(first), frozen(not first))
+        assert report.same, str(report)
+        said = "neither side moves 0.kernel, 0.bias, so that their gradients are not compared"
+        assert said in report.notes
+    report = compared(frozen(True), frozen(False, rate=0.25))
+    assert report.cause == "the first pytorch has lr=0.125, the second pytorch lr=0.25"
 
 
 class Reads(nn.Module):

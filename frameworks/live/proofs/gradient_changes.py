@@ -9,7 +9,7 @@ from frameworks.live.pairs import joined
 from frameworks.live.proofs.cause import equal_within
 from frameworks.live.proofs.sentences import listed
 
-__all__ = ["CHANGES", "Gradients"]
+__all__ = ["CHANGES", "Gradients", "added_decay"]
 
 Array = np.ndarray
 _LEAST = 1e-6  # a factor that is nearer to 1 is no factor
@@ -100,16 +100,22 @@ def _decayed(
     found: list[Gradients], ours: list[Array], theirs: list[Array], one: str, other: str
 ) -> str | None:
     """G' = g + λ w with one λ > 0: a weight decay that is not in the loss."""
-    if any(x.shape != y.shape for x, y in zip(ours, theirs, strict=True)):
-        return None
-    w = np.concatenate([g.start.ravel() for g in found])
-    d = np.concatenate([(y - x).ravel() for x, y in zip(ours, theirs, strict=True)])
-    if not _varies(w):
-        return None
-    rate = float(d @ w / (w @ w))
-    if rate <= 0 or not equal_within(rate * w, d, 1.0, found[0].dtype):
+    rate = added_decay(found, ours, theirs)
+    if not rate:
         return None
     return f"{other} adds {rate:.6g} w to the gradient of {_which(found)}, {one} does not"
+
+
+def added_decay(found: list[Gradients], ours: list[Array], theirs: list[Array]) -> float:
+    """Return the λ > 0 of G' = g + λ w; 0 if there is none."""
+    if any(x.shape != y.shape for x, y in zip(ours, theirs, strict=True)):
+        return 0.0
+    w = np.concatenate([g.start.ravel() for g in found])
+    d = np.concatenate([(y - x).ravel() for x, y in zip(ours, theirs, strict=True)])
+    if w.shape != d.shape or not _varies(w):
+        return 0.0
+    rate = float(d @ w / (w @ w))
+    return rate if rate > 0 and equal_within(rate * w, d, 1.0, found[0].dtype) else 0.0
 
 
 def _transposed(

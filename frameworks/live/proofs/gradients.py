@@ -6,10 +6,10 @@ import numpy as np
 
 from frameworks.live.correspondence import WeightPair, place_of
 from frameworks.live.levels import cancels
-from frameworks.live.pairs import SHORTER_GRADIENT, Compared, Pair, clips, joined
+from frameworks.live.pairs import SHORTER_GRADIENT, Compared, Pair, clips, decays, joined
 from frameworks.live.proofs.cause import Cause, Proof
 from frameworks.live.proofs.clipping import any_at_a_limit, norms_clipped
-from frameworks.live.proofs.gradient_changes import CHANGES, Gradients
+from frameworks.live.proofs.gradient_changes import CHANGES, Gradients, added_decay
 from frameworks.live.proofs.sentences import advice, both, listed
 from frameworks.recordings.trace import Trace
 
@@ -31,7 +31,7 @@ def prove_gradient(pair: Pair, found: Compared) -> Proof:
         return Proof()
     proofs = [_waiting, _frozen, _frozen_row]
     if not clips(pair.a) and not clips(pair.b):
-        proofs += [norms_clipped, _in_order]
+        proofs += [norms_clipped, _decayed_elsewhere, _in_order]
     for prove in proofs:
         if (cause := prove(pair, differing)) is not None:
             return Proof([cause])
@@ -152,6 +152,22 @@ def _frozen_row(pair: Pair, found: list[Gradients]) -> Cause | None:
             words[side] = f"has no gradient for row {row} of {g.names[side]}"
             words[side] += f" ({layer.facts.said['frozen_row']})"
             return Cause(both(pair.names, words[0], words[1]), g.place, ("frozen_row",))
+    return None
+
+
+def _decayed_elsewhere(pair: Pair, found: list[Gradients]) -> Cause | None:
+    """One side adds λ w to its gradients, the other's optimizer another share of w."""
+    for k, trace in enumerate((pair.a, pair.b)):
+        own, others = ([(g.a, g.b)[side] for g in found] for side in (k, 1 - k))
+        if not decays(trace) or not (rate := added_decay(found, own, others)):
+            continue
+        stated = {facts.values.get("coupled_decay", 0) for facts in trace.optimizer}
+        shares = listed(sorted(f"{share:.6g} w" for share in stated))
+        sentence = (
+            f"{pair.names[1 - k]} adds {rate:.6g} w to the gradient, the optimizer of "
+            f"{pair.names[k]} {shares}"
+        )
+        return Cause(sentence, "gradient")
     return None
 
 
