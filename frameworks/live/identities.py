@@ -58,4 +58,4 @@ def _renew_keys(holder: dict[Any, Any], twin_of: TwinOf) -> None:
     pairs = [(renewed(key, twin_of), value) for key, value in holder.items()]
     if any(a is not b for a, (b, _) in zip(holder, pairs, strict=True)):
         holder.clear()
-        holder.update(pairs)
+        holder.update(dict(pairs))

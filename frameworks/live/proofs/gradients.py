@@ -156,7 +156,9 @@ def _frozen_row(pair: Pair, found: list[Gradients]) -> Cause | None:
 
 
 def _decayed_elsewhere(pair: Pair, found: list[Gradients]) -> Cause | None:
-    """One side adds λ w to its gradients, the other's optimizer another share of w."""
+    """One side adds λ w to its gradients, and the other's optimizer alone another share of w."""
+    if decays(pair.a) and decays(pair.b):
+        return None
     for k, trace in enumerate((pair.a, pair.b)):
         own, others = ([(g.a, g.b)[side] for g in found] for side in (k, 1 - k))
         if not decays(trace) or not (rate := added_decay(found, own, others)):

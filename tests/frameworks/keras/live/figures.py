@@ -9,6 +9,7 @@ from keras import layers
 
 from frameworks.keras.live import KerasLive
 from frameworks.live.model import Rows, Training
+from lockstep import diverge
 
 from .models import MODELS, rows_for
 
@@ -54,6 +55,7 @@ def figures(name):
     return {
         "untouched": all(bool(keras.ops.all(keras.ops.equal(a, b.value))) for a, b in pairs),
         "takes the stated rates": name != "mlp" or takes_stated_rates(),
+        "takes a fitted model": name != "mlp" or takes_a_fitted_model(),
         "kinds": [layer.facts.kind for layer in traced],
         "layers": [summary(layer.training_output) for layer in traced],
         "inputs": [summary(x) for x in live.canonical_inputs(rows.X)],
@@ -80,6 +82,17 @@ def takes_stated_rates():
     rate = live.schedule_facts.values["first_rates"][1]
     error = np.abs(before - rate * g - live.weights()[0].values).max()
     return bool(error <= 1e-15)  # a rounding of numbers of about 1
+
+
+def takes_a_fitted_model():
+    """Return whether a model that Keras has fitted and evaluated agrees with itself."""
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    rng = np.random.default_rng(7)
+    X, y = rng.normal(size=(16, 5)), rng.integers(0, 3, 16)
+    model.fit(X, y, verbose=0)
+    model.evaluate(X, y, verbose=0)
+    return diverge(Training(model), Training(model), X, y, steps=2, batch_size=8).same
 
 
 def summary(array):
