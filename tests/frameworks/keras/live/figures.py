@@ -87,7 +87,8 @@ def takes_stated_rates():
 def takes_a_fitted_model():
     """Return whether a model that Keras has fitted and evaluated agrees with itself."""
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    descent = keras.optimizers.SGD(0.125)
+    model.compile(descent, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     rng = np.random.default_rng(7)
     X, y = rng.normal(size=(16, 5)), rng.integers(0, 3, 16)
     model.fit(X, y, verbose=0)
