@@ -4,8 +4,10 @@ A layer whose inputs agree and whose output differs is the place. If its inputs 
 place is a layer that only one side has just before it; or the two connect their layers otherwise.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from frameworks.agreement.limits import ONE_BATCH
 from frameworks.diverge.differences import Difference, difference
@@ -13,7 +15,7 @@ from frameworks.live.correspondence import place_of
 from frameworks.live.outputs import aligned, comparable_outputs
 from frameworks.live.pairs import Compared, Pair, joined, numbered
 from frameworks.live.silent import compare_silent
-from frameworks.recordings.trace import Arrays
+from frameworks.recordings.trace import Arrays, LayerTrace
 
 __all__ = ["ALIKE", "compare_layers"]
 
@@ -40,7 +42,8 @@ def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
     a, b = pair.a.layers, pair.b.layers
     alike = max(ALIKE[x.dtype] for x in (pair.a, pair.b))
     for k, (i, j) in enumerate(pair.matching.layers):
-        x, y = a[i], b[j]
+        x = _with_its_bias(a, i, pair.matching.only[0], b[j])
+        y = _with_its_bias(b, j, pair.matching.only[1], a[i])
         ours, theirs = (each.training_output if training else each.output for each in (x, y))
         inputs = (x.training_inputs, y.training_inputs) if training else (x.inputs, y.inputs)
         if ours is None or theirs is None:
@@ -65,6 +68,21 @@ def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
             yield Compared(lone[0], found, (i, j), between=True, lone=True, key=key)
         else:
             yield Compared(place, found, (i, j), between=between, key=key)
+
+
+def _with_its_bias(
+    layers: Sequence[LayerTrace], position: int, lone: Sequence[int], other: LayerTrace
+) -> LayerTrace:
+    """Return a layer, with the bias that is added after it where the other's has one within it."""
+    layer = layers[position]
+    if len(layer.weights) >= len(other.weights) or layer.output is None:
+        return layer
+    for after in (layers[k] for k in lone if k > position):
+        if any(np.array_equal(x, layer.output) for x in after.inputs):
+            if after.facts.kind == "sum":
+                return replace(layer, output=after.output, training_output=after.training_output)
+            return layer
+    return layer
 
 
 def _lone_before(pair: Pair, i: int | None, j: int | None) -> tuple[str, str] | None:

@@ -60,8 +60,15 @@ def _before_the_last_that_agrees(pair: Pair, found: Sequence[Compared]) -> list[
 
 
 def _corresponds(pair: Pair, each: Compared) -> bool:
-    """Return whether a comparison is of layers that learn, or of outputs."""
-    return each.key[0] == "outputs" or any(x.weights or x.states for x in _layers(pair, each))
+    """Return whether a comparison is of outputs, or of layers that learn the same weights.
+
+    A layer that has a bias is another one than a product to which the bias is added afterwards.
+    """
+    if each.key[0] == "outputs":
+        return True
+    x, y = _layers(pair, each)
+    learns = any(layer.weights or layer.states for layer in (x, y))
+    return learns and len(x.weights) == len(y.weights)
 
 
 def _arises(each: Compared) -> bool:

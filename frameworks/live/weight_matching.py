@@ -19,7 +19,7 @@ def pair_weights(done: Matching, a: Network, b: Network, i: int, j: int, taken: 
     ours = [k for k in a.layers[i].weights if (0, k) not in taken]
     theirs = [k for k in b.layers[j].weights if (1, k) not in taken]
     pairs = _with_two_biases(a, b, ours, theirs) or [
-        WeightPair((k,), (m,)) for k, m in zip(ours, theirs, strict=False)
+        WeightPair((k,), (m,)) for k, m in zip(ours, _in_order_of(a, b, ours, theirs), strict=False)
     ]
     for pair in pairs:
         x, y = a.weights[pair.a[0]], b.weights[pair.b[0]]
@@ -41,21 +41,29 @@ def pair_weights(done: Matching, a: Network, b: Network, i: int, j: int, taken: 
             )
 
 
+def _in_order_of(a: Network, b: Network, ours: list[int], theirs: list[int]) -> list[int]:
+    """Return b's weights of a layer in the order of a's, if all fit in one way; else as they are.
+
+    A function may be given its bias before its kernel.
+    """
+    if len(ours) != len(theirs):
+        return theirs
+    fitting = [[m for m in theirs if _fit(a.weights[k], b.weights[m])] for k in ours]
+    only = [each[0] for each in fitting if len(each) == 1]
+    return only if len({*only}) == len(theirs) else theirs
+
+
 def _fit(x: Weight, y: Weight) -> bool:
     """Return whether the numbers of two weights have the same places.
 
-    Apart from equal shapes, these are kernels (k, ..., 1, c m) and (k, ..., c, m), which treat
-    channels alone, and kernels (1, ..., c, m) and (c, m), which treat positions alone.
+    Their shapes are equal but for ones, as of a kernel (1, ..., c, m) and a kernel (c, m), or they
+    are kernels (k, ..., 1, c m) and (k, ..., c, m), which treat channels alone.
     """
     one, other = x.values.shape, y.values.shape
-    if one == other:
+    if [k for k in one if k != 1] == [k for k in other if k != 1]:
         return True
-    if len(one) < 2 or len(other) < 2 or x.values.size != y.values.size:
-        return False
-    (*window, c, m), (*its, d, n) = one, other
-    if (c, m) == (d, n):
-        return {1}.issuperset(window + its)
-    return window == its != [] and 1 in (c, d)
+    alike = len(one) == len(other) > 2 and one[:-2] == other[:-2]
+    return alike and 1 in (one[-2], other[-2]) and x.values.size == y.values.size
 
 
 def _with_two_biases(
