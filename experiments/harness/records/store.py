@@ -251,8 +251,11 @@ class Store:
 
 
 def to_json(value: Any) -> bytes:
-    """Return JSON as UTF-8; NaN, which JSON does not have, becomes null."""
-    return (json.dumps(_plain(value), ensure_ascii=False) + "\n").encode()
+    """Return JSON as UTF-8; NaN, which JSON does not have, becomes null.
+
+    A byte of a file's name that is no UTF-8 is escaped, which is JSON, too.
+    """
+    return (json.dumps(_plain(value), ensure_ascii=False) + "\n").encode(errors="backslashreplace")
 
 
 def _plain(value: Any) -> Any:
