@@ -75,19 +75,23 @@ class Plan:
         """Return the cells without a finished record; RequestError if one is of another run.
 
         A run has one environment, and of each experiment one data set, as many rows and one spec
-        for each setting, also where further trainings are asked for: its seeds are shown together.
+        for each setting, and one source for each implementation, also where further trainings are
+        asked for: its seeds are shown together.
         """
         heads = {cell.key: head for cell, head in self.heads.items()}
         alike = {(head.experiment, head.label): head for head in heads.values()}
+        by = {(head.experiment, head.implementation): head for head in heads.values()}
         some = next(iter(heads.values()))
         finished = set()
         for record in filter(lambda record: record.ok, self.store.stored()):
             if head := heads.get(record.key):
                 unlike = _unlike(record, head, IDENTITY)
             else:
-                other = alike.get((record.experiment, record.label))
-                unlike = _unlike(record, some, ["environment"])
-                unlike = unlike or (_unlike(record, other, _SHARED) if other else "")
+                unlike = (
+                    _unlike(record, some, ["environment"])
+                    or _unlike(record, alike.get((record.experiment, record.label)), _SHARED)
+                    or _unlike(record, by.get((record.experiment, record.implementation)), _CODE)
+                )
             if unlike:
                 raise RequestError(
                     f"{self.store.folder}: holds {record.key} {unlike}; "
@@ -279,10 +283,13 @@ _UNLIKE = {
 
 
 _SHARED = ("data", "limit", "spec")  # by the trainings of one experiment and setting
+_CODE = ("source_sha256", "packages_sha256")  # of the trainings of one implementation
 
 
-def _unlike(record: Record, head: Head, names: Iterable[str]) -> str:
+def _unlike(record: Record, head: Head | None, names: Iterable[str]) -> str:
     """Say in what a stored record is not the one that would be made now; empty if in nothing."""
+    if head is None:
+        return ""
     unlike = [name for name in names if getattr(record, name) != getattr(head, name)]
     return f"with {_UNLIKE.get(unlike[0], f'another {unlike[0]}')}" if unlike else ""
 

@@ -313,8 +313,9 @@ def test_a_page_may_import_what_lies_beside_it_and_its_text_is_part_of_the_run(c
     cells = json.loads((tmp_path / "run" / "results.json").read_text())["cells"]
     assert [cell["spec"]["learning_rate"] for cell in cells] == [0.5, 0.25]
     (tmp_path / "a" / "mine" / "numbers_.py").write_text("RATE = 0.5  # the same\n")
-    again = lockstep(*command, cwd=tmp_path)
-    assert (again.code, "other source code" in again.err) == (2, True)
+    for more in ((), ("--seed", "1"), ("--seed", "1", "--set", "learning_rate=0.75")):
+        again = lockstep(*command, *more, cwd=tmp_path)  # seeds and settings are shown together
+        assert (again.code, "other source code" in again.err) == (2, True)
 
 
 @pytest.mark.timeout(60)  # only who waits for the thread takes that long
