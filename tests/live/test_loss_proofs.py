@@ -179,15 +179,34 @@ START = [RNG.normal(size=(3, 3)), RNG.normal(size=3)]
 Change = Callable[[np.ndarray, int], np.ndarray]
 
 
-def gradient_proof(change: Change, trainable: tuple[bool, bool] = (True, True)) -> Proof:
-    """Prove why the gradients differ that a change makes of the other side's."""
+def gradient_proof(
+    change: Change,
+    trainable: tuple[bool, bool] = (True, True),
+    shorter: Change | None = None,
+    later: Change | None = None,
+    size: float = 1.0,
+) -> Proof:
+    """Prove why the gradients differ that a change makes of the other side's.
+
+    Other changes may make those of the shorter batch, and of the second step.
+    """
     names = [("keras", ["dense.kernel", "dense.bias"]), ("pytorch", ["fc.kernel", "fc.bias"])]
-    gradients = [[KERNEL, BIAS], [change(g, k) for k, g in enumerate((KERNEL, BIAS))]]
+    own = [size * KERNEL, size * BIAS]
+    gradients = [own, [change(g, k) for k, g in enumerate(own)]]
     traces = []
     for (name, parts), g, free in zip(names, gradients, ((True, True), trainable), strict=True):
         weights = [Weight(p, w, f) for p, w, f in zip(parts, START, free, strict=True)]
         layer = LayerTrace("fc", Facts("dense"), (0, 1))
-        traces.append(trace(name, weights=weights, gradients=g, layers=[layer]))
+        fewer, second = (
+            each
+            and [x if name == "keras" else each(x, k) for k, x in enumerate(0.75 * y for y in own)]
+            for each in (shorter, later)
+        )
+        steps = [StepTrace(0.0, gradients=each) for each in (g, second)] if later else []
+        parts_of = {"layers": [layer], "inputs": (np.ones((4, 2)),), "steps": steps}
+        traces.append(
+            trace(name, weights=weights, gradients=g, shorter_gradients=fewer, **parts_of)
+        )
     pair = pair_of(*traces)
     found = difference("gradient", gradients[0][0], gradients[1][0], 1e-12)
     first = Compared("fc.kernel", found, weights=pair.matching.weights[0])
@@ -261,6 +280,50 @@ def test_a_change_of_the_gradient_is_named(name: str) -> None:
     (cause,) = gradient_proof(change).causes
     assert cause.odd == odd
     assert cause.sentence == sentence
+
+
+def times(factor: float) -> Change:
+    return lambda g, k: factor * g
+
+
+CLIPPED, CLIPPED_AGAIN = times(0.25 / NORM), times(0.25 / (0.75 * NORM))
+# Of the first batch, of the shorter one, of the second step; and what is said.
+IN_TWO_BATCHES: dict[str, tuple[Change, Change | None, Change | None, str]] = {
+    "a factor in both": (times(3), times(3), None, "is 3 times"),
+    "a sum over the rows": (times(4), times(3), None, "is 4 times"),
+    "another in each": (times(3), times(2), None, ""),
+    "none in the other": (times(3), times(1), None, ""),
+    "of many digits in both": (times(np.e), times(np.e), None, "is 2.71828 times"),
+    "of many digits in one": (times(np.e), None, None, ""),
+    "a clip in both": (
+        CLIPPED,
+        CLIPPED_AGAIN,
+        None,
+        "clips the norm of the whole gradient at 0.25",
+    ),
+    "another norm in the other": (CLIPPED, CLIPPED, None, "gradient of"),
+    "a clip in both steps": (CLIPPED, None, CLIPPED_AGAIN, "clips the norm"),
+    "a clip, then none": (CLIPPED, None, times(0.01), "clips the norm"),
+    "a clip that is exceeded": (CLIPPED, None, times(1), ""),
+}
+
+
+@pytest.mark.parametrize("name", IN_TWO_BATCHES)
+def test_what_is_done_to_the_gradient_shows_in_a_second_batch(name: str) -> None:
+    """A clip is a factor of its batch alone, and a factor may give a norm of two digits."""
+    change, shorter, later, says = IN_TWO_BATCHES[name]
+    causes = gradient_proof(change, shorter=shorter, later=later).causes
+    assert [says in cause.sentence for cause in causes] == [True] * bool(says)
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.25, 0.1])
+def test_a_factor_of_few_digits_is_no_clip_though_the_norm_has_two_digits(factor: float) -> None:
+    (cause,) = gradient_proof(times(factor), size=3 / (NORM * factor)).causes
+    assert f"is {1 / factor:g} times that" in cause.sentence
+    (cause,) = gradient_proof(
+        times(factor), size=3 / (NORM * factor), later=times(factor / 0.75)
+    ).causes
+    assert "clips the norm of the whole gradient at 3" in cause.sentence
 
 
 def test_a_weight_that_is_frozen_as_it_says_is_a_setting() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -9,9 +10,10 @@ from frameworks.live.pairs import joined
 from frameworks.live.proofs.cause import equal_within
 from frameworks.live.proofs.sentences import listed
 
-__all__ = ["CHANGES", "Gradients"]
+__all__ = ["CHANGES", "Change", "Gradients", "factor_between", "is_written"]
 
 Array = np.ndarray
+_WRITTEN = 1e-7  # a factor that was rounded to float32 is that near to the number written
 _LEAST = 1e-6  # a factor that is nearer to 1 is no factor
 
 
@@ -60,8 +62,7 @@ def _factor(
     flat, scaled = (np.concatenate([x.ravel() for x in each]) for each in (ours, theirs))
     if flat.shape != scaled.shape or not _varies(flat):
         return None
-    largest = int(np.abs(flat).argmax())
-    r = float(scaled[largest] / flat[largest])
+    r = _ratio(flat, scaled)
     if not abs(r) > 1 + _LEAST:
         if r == -1 and np.array_equal(-flat, scaled):
             names = " and ".join(sorted((one, other)))
@@ -70,6 +71,35 @@ def _factor(
     if not all(g.equal(r * x, y) for g, x, y in zip(found, ours, theirs, strict=True)):
         return None
     return f"the gradient of {_which(found)} in {other} is {r:.6g} times that in {one}"
+
+
+def _ratio(x: Array, y: Array) -> float:
+    largest = int(np.abs(x).argmax())
+    return float(y[largest] / x[largest])
+
+
+def is_written(r: float) -> bool:
+    """Return whether a factor is a number that somebody would write, or that shapes make.
+
+    That is one of three digits, or a ratio of whole numbers, or the root of one; or 1 over these.
+
+    >>> [is_written(r) for r in (2.0, 1 / 0.37, 65536.0, 16 / 15, 8**0.5, 5.7369041)]
+    [True, True, True, True, True, False]
+    """
+    r = max(abs(r), 1 / abs(r)) if r else 1.0
+    near = [float(f"{r:.3g}"), 1 / float(f"{1 / r:.3g}")]
+    near += [float(Fraction(r).limit_denominator(64)), float(round(r * r)) ** 0.5]
+    return any(abs(r - each) <= _WRITTEN * r for each in near)
+
+
+def factor_between(found: list[Gradients]) -> float:
+    """Return by what the gradients of one side are the other's, if by a factor."""
+    return _ratio(
+        *(
+            np.concatenate([x.ravel() for x in xs])
+            for xs in ([g.a for g in found], [g.b for g in found])
+        )
+    )
 
 
 def _varies(x: Array) -> bool:

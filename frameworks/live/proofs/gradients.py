@@ -1,6 +1,7 @@
 """Why the gradient may differ though the loss agrees: what one side does to it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,7 +9,13 @@ from frameworks.live.correspondence import WeightPair, place_of
 from frameworks.live.levels import cancels
 from frameworks.live.pairs import SHORTER_GRADIENT, Compared, Pair, clips, joined
 from frameworks.live.proofs.cause import Cause, Proof
-from frameworks.live.proofs.gradient_changes import CHANGES, Gradients
+from frameworks.live.proofs.gradient_changes import (
+    CHANGES,
+    Change,
+    Gradients,
+    factor_between,
+    is_written,
+)
 from frameworks.live.proofs.sentences import advice, both, listed
 from frameworks.recordings.trace import Trace
 
@@ -21,7 +28,10 @@ def prove_gradient(pair: Pair, found: Compared) -> Proof:
     """Prove a lone bias, a frozen or detached weight, a factor, a clipping, or a decay.
 
     No side's facts say what its gradient is: only what both numbers show is named. Where an
-    optimizer clips, a step of one's own may clip at another place: then no factor is a cause.
+    optimizer clips, a step of one's own may clip at another place: then no factor is a cause. What
+    is done to a gradient has to show in the shorter batch as well, as clipping is a factor, too,
+    but another one in each batch. Where that batch is not known, as of a step of one's own, the
+    norms of the later steps tell, and whether the factor is a number that somebody would write.
     """
     differing = [each for each in _pairs(pair) if each.differs]
     if found.key[0] == SHORTER_GRADIENT:
@@ -45,17 +55,35 @@ def _pairs(pair: Pair) -> Iterator[Gradients]:
             yield _gradients(pair, each)
 
 
-def _gradients(pair: Pair, each: WeightPair) -> Gradients:
+def _gradients(pair: Pair, each: WeightPair, shorter: bool = False) -> Gradients:
     a, b, i, j = pair.a, pair.b, each.a[0], each.b[0]
+    ours, theirs = (_all_of(trace, shorter) for trace in (a, b))
     return Gradients(
         pair.names,
         (a.weights[i].name, b.weights[j].name),
         (a.weights[i].trainable, b.weights[j].trainable),
         a.weights[i].values,
-        a.gradients[i],
-        b.gradients[j],
+        ours[i],
+        theirs[j],
         a.dtype,
     )
+
+
+def _all_of(trace: Trace, shorter: bool) -> list[np.ndarray]:
+    return (trace.shorter_gradients or []) if shorter else trace.gradients
+
+
+def _in_the_shorter(pair: Pair, found: list[Gradients]) -> list[Gradients]:
+    """Return the gradients of the shorter batch for the same weights; none where not both have any.
+
+    A gradient of zero there tells nothing.
+    """
+    if not pair.a.shorter_gradients or not pair.b.shorter_gradients:
+        return []
+    names = [g.names for g in found]
+    every = (_gradients(pair, each, shorter=True) for each in pair.matching.weights)
+    shorter = [g for g in every if g.names in names]
+    return shorter if all(g.a.any() or g.b.any() for g in shorter) else []
 
 
 def _lone_bias(pair: Pair, found: Compared) -> Proof:
@@ -158,33 +186,89 @@ def _frozen_row(pair: Pair, found: list[Gradients]) -> Cause | None:
 
 def _norm_clipped(pair: Pair, found: list[Gradients]) -> Cause | None:
     """G' = g min(1, c/(‖g‖ + ε)) for all weights, with a c of few digits: ε is 1e-6 in PyTorch."""
-    sides = [[g for w, g in zip(x.weights, x.gradients, strict=True) if w.trainable]
-             for x in (pair.a, pair.b)]  # fmt: skip
-    norms = [float(np.sqrt(sum(float((g * g).sum()) for g in each))) for each in sides]
+    norms = _norms(pair)
     clipped = int(norms[1] < norms[0])
-    least, largest = norms[clipped], norms[1 - clipped]
-    limit = float(f"{least:.2g}")
-    exact = [limit, limit * largest / (largest + 1e-6)]
-    if not limit or not any(abs(least - norm) <= _ROUNDING * norm for norm in exact):
+    limit = float(f"{norms[clipped]:.2g}")
+    if not limit or not _scaled_to(limit, found, norms, clipped):
         return None
-    for g in found:
-        more, less = (g.a, g.b) if clipped else (g.b, g.a)
-        if more.shape != less.shape or not g.equal(more * (least / largest), less):
+    if shorter := _in_the_shorter(pair, found):
+        norms = _norms(pair, shorter=True)
+        free = norms[1 - clipped] <= limit and not any(g.differs for g in shorter)
+        if not free and not _scaled_to(limit, shorter, norms, clipped):
             return None
+    elif not _clips_later((pair.a, pair.b)[clipped], limit, norms):
+        return None
     name = pair.names[clipped]
     return Cause(f"{name} clips the norm of the whole gradient at {limit:g}", "gradient")
+
+
+def _clips_later(trace: Trace, limit: float, norms: tuple[float, float]) -> bool:
+    """Return whether no later gradient exceeds a limit, and another one reaches it.
+
+    Where none reaches it, a factor of few digits explains the first one as well, or better.
+    """
+    later = [_norm(trace, step.gradients) for step in trace.steps[1:] if step.gradients]
+    if any(norm > limit * (1 + _ROUNDING) for norm in later):
+        return False
+    reached = limit * limit / (limit + 1e-6) * (1 - _ROUNDING)
+    return any(norm >= reached for norm in later) or not is_written(norms[0] / norms[1])
+
+
+def _norms(pair: Pair, shorter: bool = False) -> tuple[float, float]:
+    """Return the norms of both sides' gradients."""
+    a, b = (_norm(trace, _all_of(trace, shorter)) for trace in (pair.a, pair.b))
+    return a, b
+
+
+def _norm(trace: Trace, gradients: list[np.ndarray]) -> float:
+    """Return the norm of the gradients for all that is trained."""
+    pairs = zip(trace.weights, gradients, strict=True)
+    return float(np.sqrt(sum(float((g * g).sum()) for w, g in pairs if w.trainable)))
+
+
+def _scaled_to(
+    limit: float, found: list[Gradients], norms: tuple[float, float], clipped: int
+) -> bool:
+    """Return whether one side's gradients are the other's, scaled to a norm, as PyTorch does it."""
+    least, largest = norms[clipped], norms[1 - clipped]
+    exact = [limit, limit * largest / (largest + 1e-6)]
+    if not any(abs(least - norm) <= _ROUNDING * norm for norm in exact):
+        return False
+    pairs = [(g, g.a, g.b) if clipped else (g, g.b, g.a) for g in found]
+    return all(x.shape == y.shape and g.equal(x * (least / largest), y) for g, x, y in pairs)
 
 
 def _in_order(pair: Pair, found: list[Gradients]) -> Cause | None:
     """Try each change of one side's gradient; both ways, unless it is its own inverse."""
     for change in CHANGES:
-        said = []
-        for names, x, y in ((pair.names, 0, 1), (pair.names[::-1], 1, 0)):
-            ours = [(g.a, g.b)[x] for g in found]
-            theirs = [(g.a, g.b)[y] for g in found]
-            if (words := change(found, ours, theirs, names[0], names[1])) is not None:
-                said.append(words)
-        if len(set(said)) == 1:
+        said = _said_by(change, found, pair.names)
+        if len(said) == 1 and _holds(pair, change, found, said):
             place = found[0].place if len(found) == 1 else "gradient"
-            return Cause(said[0], place)
+            return Cause(said.pop(), place)
     return None
+
+
+def _holds(pair: Pair, change: Change, found: list[Gradients], said: set[str]) -> bool:
+    """Return whether what a change says of the first batch is said of the shorter one, too."""
+    if shorter := _in_the_shorter(pair, found):
+        return bool(said & _said_of_shorter(pair, change, shorter))
+    return change is not CHANGES[0] or is_written(factor_between(found))
+
+
+def _said_of_shorter(pair: Pair, change: Change, shorter: list[Gradients]) -> set[str]:
+    """Return what a change says of the shorter batch; a sum over the rows has a row less there."""
+    n = len(pair.a.inputs[0]) if pair.a.inputs else 2
+    return {
+        words
+        for factor in (1.0, n / (n - 1), (n - 1) / n)
+        for words in _said_by(change, [replace(g, b=factor * g.b) for g in shorter], pair.names)
+    }
+
+
+def _said_by(change: Change, found: list[Gradients], names: tuple[str, str]) -> set[str]:
+    """Return what a change says of one side's gradient, and of the other's."""
+    said = (
+        change(found, [g.a for g in found], [g.b for g in found], names[0], names[1]),
+        change(found, [g.b for g in found], [g.a for g in found], names[1], names[0]),
+    )
+    return {words for words in said if words is not None}
