@@ -9,6 +9,7 @@ from pathlib import Path
 from datasets.download import PATIENT, QUICK, Progress, receive
 from datasets.errors import DataError, naming
 from datasets.folders import cache_folder
+from datasets.printable import without_password
 from datasets.recipe import DataFile, Mirror, Recipe
 
 Transfer = Callable[[str, int], bytes]
@@ -53,7 +54,8 @@ def ensure_cached(
             failure = _download(recipe, wanted, folder, mirror, transfer)
             if failure is None:
                 anew = f" (again: the cached {', '.join(changed)} had changed)" if changed else ""
-                return Cached(folder, f"downloaded from {mirror.base} to {folder}{anew}")
+                base = without_password(mirror.base)
+                return Cached(folder, f"downloaded from {base} to {folder}{anew}")
             _failed[key] = failure
         reasons.append(_failed[key])
     if not mirrors(recipe):
@@ -125,5 +127,5 @@ def _download(
         try:
             store.fetch(file.path, downloader=save)
         except (DataError, OSError, ValueError) as error:
-            return f"{url}: {error}"
+            return without_password(f"{url}: {error}")
     return None

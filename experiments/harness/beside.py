@@ -10,6 +10,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from experiments.harness.executed import tell_no_more, tell_of_files
 from experiments.harness.experiment import PREFIX
 from experiments.harness.search_path import (
     added_to,
@@ -49,9 +50,9 @@ class Beside(MetaPathFinder):
     added it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, page: Path) -> None:
         self.texts: dict[Path, bytes] = {}  # what each file held as it was imported
-        self._folder = folder
+        self._page, self._folder = page, page.parent
         self._names: set[str] = set()  # of the modules that were found
         self._known: set[str] = set()  # of those that were there before
         self.hidden: set[str] = set()  # of those of its own that it could not import
@@ -76,9 +77,11 @@ class Beside(MetaPathFinder):
         kept[:] = self._left = [*self._begun]
         before = {*sys.modules}
         sys.meta_path.insert(sys.meta_path.index(PathFinder), self)
+        tell_of_files(self._keep_executed)
         try:
             yield
         finally:
+            tell_no_more(self._keep_executed)
             with suppress(ValueError):  # the page may have removed it
                 sys.meta_path.remove(self)
             self._left = _absolute(sys.path)
@@ -116,6 +119,16 @@ class Beside(MetaPathFinder):
                 self._names.add(name)
                 self.texts.setdefault(path, path.read_bytes())
 
+    def _keep_executed(self, file: Path, by: Path) -> None:
+        """Keep the text of a file that the page executes by its path, wherever that is."""
+        own = self.owns(file) or not is_installed(by)
+        if own and file != self._page and file.is_file():
+            self.texts.setdefault(file, file.read_bytes())
+
+    def owns(self, file: Path) -> bool:
+        """Return whether a file lies beside the page, or in a place that it has added."""
+        return is_in(file, self._folder) or any(map(file.is_relative_to, self._added()))
+
     def imported(self) -> Iterator[tuple[str, Path]]:
         """Yield the modules of the program whose files are the page's own."""
         added = self._added()
@@ -127,7 +140,7 @@ class Beside(MetaPathFinder):
                 continue
             file = Path(os.path.abspath(path))
             if is_in(path, self._folder) or (
-                name not in self._known and lies_at(name, file, added)
+                name not in self._known and (file in self.texts or lies_at(name, file, added))
             ):
                 yield name, file
 

@@ -69,8 +69,8 @@ def train(
     if cluster:
         place = ClusterTasks(cluster, planned.store, timeout, progress)
     else:
-        threads = next(iter(planned.heads)).threads
-        place = LocalProcesses(planned.store, jobs, threads, timeout, progress)
+        threads, begun = next(iter(planned.heads)).threads, planned.around.variables
+        place = LocalProcesses(planned.store, jobs, threads, timeout, progress, begun)
     runner = Runner(planned.store, place, progress)
     cells = runner.run(dict(unfinished.missing), unfinished.then)
     with _told_what_is_kept(), closing(cells):

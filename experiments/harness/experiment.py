@@ -16,6 +16,7 @@ from datasets import DataError, Dataset, Policy, Sequences
 from experiments.harness.page_checks import check_experiment
 from experiments.harness.page_code import contained, named
 from experiments.harness.phases import Before, How, Phase, Stage
+from experiments.harness.search_path import no_place_left
 from frameworks.blueprint import Blueprint
 from frameworks.draws import Draws
 from frameworks.errors import RequestError, first_line
@@ -124,7 +125,7 @@ class Experiment:
         """Load the data; RequestError for what a user's own `load` raises or returns besides."""
         failed = f"load() of {self.name} failed"
         try:
-            with named(failed, self.source):
+            with named(failed, self.source), no_place_left():
                 data = self.load(policy, data_dir)
         except DataError as error:
             if self.is_users:

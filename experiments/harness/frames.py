@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.harness.compare.schema import ComparedRuns
-from experiments.harness.compare.views import findings, render, summary
+from experiments.harness.compare.views import check_html, findings, render, summary
 from experiments.harness.records.arrays import Arrays, weights_in
 from experiments.harness.records.models import Record
 from experiments.harness.records.results import asked_for, build_results
@@ -156,5 +156,6 @@ class Comparison:
 
     def write_html(self, path: str | Path) -> Path:
         """Write the comparison as one HTML file, and return its path."""
-        write_atomically(Path(path), render(self.results).encode())
+        check_html(Path(path))
+        write_atomically(Path(path), render(self.results))
         return Path(path)

@@ -23,6 +23,8 @@ def make_tolerant() -> None:
         except OSError:  # closed: the next file that is opened would be taken for it
             os.open(os.devnull, os.O_RDWR)
     codecs.register_error(_ERRORS, _spelled_out)
+    if sys.stdin is None:  # it was closed as Python began
+        sys.stdin = open(0, encoding="utf-8", closefd=False)
     for number, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name) or open(number, "w", encoding="utf-8", closefd=False)
         if isinstance(stream, io.TextIOWrapper):

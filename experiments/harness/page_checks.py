@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import fields
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from datasets.dataset import Source
 from frameworks.errors import printable
 from frameworks.program import name_of
 from frameworks.spec import Spec
@@ -34,6 +35,7 @@ def check_experiment(experiment: "Experiment") -> None:
         tasks = ", ".join(name.upper().replace(" ", "_") for name in TASKS)
         raise TypeError(f"task must be one of frameworks.task's {tasks}, got {experiment.task!r}")
     _check_band(experiment.band)
+    _check_sources("certified_epochs", experiment.certified_epochs)
     _check_phases(experiment.phases, experiment.task)
 
 
@@ -106,9 +108,20 @@ def _check_phases(phases: Any, task: Task) -> None:
         )
 
 
+def _check_sources(name: str, by_source: Any) -> None:
+    """Raise for a key that is no source of data: nothing would ever look it up."""
+    for source in by_source:
+        if source not in get_args(Source):
+            raise ValueError(
+                f"{name} is by the data's source, {' or '.join(map(repr, get_args(Source)))}, "
+                f"got {source!r}"
+            )
+
+
 def _check_band(band: Any) -> None:
     if not isinstance(band, dict):
         raise TypeError(f"band must be a dict of pairs by the data's source, got {band!r}")
+    _check_sources("band", band)
     for source, pair in band.items():
         is_pair = isinstance(pair, tuple) and len(pair) == 2
         if not is_pair or not all(isinstance(x, int | float) and isfinite(x) for x in pair):

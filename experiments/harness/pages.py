@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from experiments.harness.beside import Beside, Loader
+from experiments.harness.executed import tell_no_more, tell_of_files
 from experiments.harness.experiment import PREFIX, Experiment
 from experiments.harness.page_code import named
 from frameworks.errors import RequestError
@@ -26,7 +27,7 @@ def load_page(path: Path) -> Experiment:
     """
     if not path.is_file():
         raise RequestError(f"{path}: no such file; `lockstep list` shows the built-in experiments")
-    name, file, beside = PREFIX + path.stem, str(path.resolve()), Beside(path.resolve().parent)
+    name, file, beside = PREFIX + path.stem, str(path.resolve()), Beside(path.resolve())
     with named(f"{path} cannot be loaded", path), _LATE.silent():
         try:
             module = _execute(name, file, beside)
@@ -92,6 +93,8 @@ class _Late(MetaPathFinder):
 
     def watch(self, page: Path, beside: Beside) -> None:
         """Refuse late imports of a page that has been loaded."""
+        if not self._pages:
+            tell_of_files(self.refuse_executed)
         self._pages[page] = beside
         if self not in sys.meta_path:
             sys.meta_path.insert(sys.meta_path.index(PathFinder), self)
@@ -99,18 +102,29 @@ class _Late(MetaPathFinder):
     @contextmanager
     def silent(self) -> Iterator[None]:
         """Refuse nothing, as a page that is being loaded may share helpers with another."""
-        watched = self in sys.meta_path
+        watched, told = self in sys.meta_path, bool(self._pages)
         if watched:
             sys.meta_path.remove(self)
+        if told:
+            tell_no_more(self.refuse_executed)
         try:
             yield
         finally:
+            if told:
+                tell_of_files(self.refuse_executed)
             if watched:
                 sys.meta_path.insert(sys.meta_path.index(PathFinder), self)
 
     def own_of(self, page: Path) -> Beside:
         """Return what is a page's own; of one that has not been loaded, what lies beside it."""
-        return self._pages.get(page) or Beside(page.parent)
+        return self._pages.get(page) or Beside(page)
+
+    def refuse_executed(self, file: Path, by: Path) -> None:
+        """Raise RequestError if code of a page, or of what is its own, executes a file of it."""
+        for page, beside in self._pages.items():
+            if (by == page or by in beside.texts) and beside.owns(file):
+                self.refused.setdefault(page, []).append(file)
+                raise RequestError(imports_late(page, file.name))
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None

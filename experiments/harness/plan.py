@@ -22,6 +22,7 @@ from experiments.harness.records.environment import (
 )
 from experiments.harness.records.identity import IDENTITY, fingerprint_of
 from experiments.harness.records.models import Head, Record
+from experiments.harness.records.own_files import holds_run
 from experiments.harness.records.store import Store
 from experiments.harness.request import Request
 from experiments.registry import EXPERIMENTS, find_experiments
@@ -34,6 +35,7 @@ from frameworks.spec_values import Setting, parse_grid
 __all__ = ["DataUsed", "Plan", "first_cell", "plan"]
 
 _MOST = 1_000_000  # trainings of a run
+_Held = dict[tuple[str, str, int], set[str]]  # implementations by experiment, setting and seed
 _LaidOut = tuple[Experiment, list[str], list[Setting]]  # who trains it, and with which numbers
 
 
@@ -75,19 +77,23 @@ class Plan:
         """Return the cells without a finished record; RequestError if one is of another run.
 
         A run has one environment, and of each experiment one data set, as many rows and one spec
-        for each setting, also where further trainings are asked for: its seeds are shown together.
+        for each setting, and one source for each implementation, also where further trainings are
+        asked for: its seeds are shown together.
         """
         heads = {cell.key: head for cell, head in self.heads.items()}
         alike = {(head.experiment, head.label): head for head in heads.values()}
+        by = {(head.experiment, head.implementation): head for head in heads.values()}
         some = next(iter(heads.values()))
         finished = set()
         for record in filter(lambda record: record.ok, self.store.stored()):
             if head := heads.get(record.key):
                 unlike = _unlike(record, head, IDENTITY)
             else:
-                other = alike.get((record.experiment, record.label))
-                unlike = _unlike(record, some, ["environment"])
-                unlike = unlike or (_unlike(record, other, _SHARED) if other else "")
+                unlike = (
+                    _unlike(record, some, ["environment"])
+                    or _unlike(record, alike.get((record.experiment, record.label)), _SHARED)
+                    or _unlike(record, by.get((record.experiment, record.implementation)), _CODE)
+                )
             if unlike:
                 raise RequestError(
                     f"{self.store.folder}: holds {record.key} {unlike}; "
@@ -113,6 +119,7 @@ def plan(request: Request, around: Surroundings | None = None) -> Plan:
     """
     around = around or surroundings_here(request.threads)
     laid_out, left_out = _laid_out(request)
+    held = _held(request)
     heads: dict[Cell, Head] = {}
     data_used: dict[str, DataUsed] = {}
     notes: list[str] = []
@@ -125,7 +132,8 @@ def plan(request: Request, around: Surroundings | None = None) -> Plan:
         for setting in settings:
             changed = experiment.changed(setting)
             notes += _rounded(changed)
-            for cell in _cells(request, data, changed, able, [name for name, _ in setting]):
+            names = [name for name, _ in setting]
+            for cell in _cells(request, data, changed, able, names, held):
                 heads[cell] = _head(cell, changed, data, source, around)
     together = "".join(sorted(head.fingerprint for head in heads.values()))
     kind = request.kind.replace(" ", "-")
@@ -248,16 +256,36 @@ def _cells(
     experiment: Experiment,
     able: Iterable[str],
     names: Iterable[str],
+    held: _Held,
 ) -> Iterator[Cell]:
-    """Yield an experiment's cells: for each seed the implementations, then what judges them."""
+    """Yield an experiment's cells: for each seed the implementations, then what judges them.
+
+    Judged are also pairs with a training that the run's folder holds already.
+    """
     able, first = list(able), first_cell(request, data, experiment, names)
-    judged = _are_judged(able, request)
-    beside = _judges(experiment, data, able, request.floor) if judged else []
+    beside: dict[tuple[str, ...], list[str]] = {}
     for seed in request.seeds:
         for implementation in able:
             yield replace(first, seed=seed, implementation=implementation)
-        for mode in beside:
+        known = {*able, *held.get((experiment.name, first.label, seed), ())}
+        pairs = tuple(name for name in BACKENDS if name in known)
+        if pairs not in beside:
+            judged = _are_judged(pairs, request)
+            beside[pairs] = _judges(experiment, data, pairs, request.floor) if judged else []
+        for mode in beside[pairs]:
             yield replace(first, seed=seed, mode=mode)
+
+
+def _held(request: Request) -> _Held:
+    """Return which implementations of the request's kind the folder that is named has trained."""
+    held: _Held = {}
+    if request.out is None or not holds_run(request.out):
+        return held
+    for record in Store(request.out).stored():
+        if record.ok and (record.mode, record.dtype) == ("lockstep", request.dtype):
+            which = record.experiment, record.label, record.seed
+            held.setdefault(which, set()).add(record.implementation)
+    return held
 
 
 def _are_judged(able: Sequence[str], request: Request) -> bool:
@@ -265,7 +293,7 @@ def _are_judged(able: Sequence[str], request: Request) -> bool:
     return request.dtype == "float32" and not request.native and len(able) > 1
 
 
-def _judges(experiment: Experiment, data: Dataset, able: list[str], floor: int) -> list[str]:
+def _judges(experiment: Experiment, data: Dataset, able: Sequence[str], floor: int) -> list[str]:
     """Return the modes that judge an experiment; RequestError if build_scratch fails."""
     with named(f"build_scratch of {experiment.name} failed", experiment.source):
         return variants(experiment.blueprint_for(data), able, floor)
@@ -279,10 +307,13 @@ _UNLIKE = {
 
 
 _SHARED = ("data", "limit", "spec")  # by the trainings of one experiment and setting
+_CODE = ("source_sha256", "packages_sha256")  # of the trainings of one implementation
 
 
-def _unlike(record: Record, head: Head, names: Iterable[str]) -> str:
+def _unlike(record: Record, head: Head | None, names: Iterable[str]) -> str:
     """Say in what a stored record is not the one that would be made now; empty if in nothing."""
+    if head is None:
+        return ""
     unlike = [name for name in names if getattr(record, name) != getattr(head, name)]
     return f"with {_UNLIKE.get(unlike[0], f'another {unlike[0]}')}" if unlike else ""
 

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from sysconfig import get_path
 
@@ -64,17 +65,31 @@ def added_to(before: Iterable[str], now: Iterable[str]) -> list[str]:
     return [place for place in Counter(now) - Counter(before) if isinstance(place, str)]
 
 
+class _Places(MetaPathFinder):
+    """Finds nothing, and notes which places the search path has whenever something is imported."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Note the places: one may be taken away again before long."""
+        self.seen.update(place for place in sys.path if isinstance(place, str))
+
+
 @contextmanager
 def no_place_left() -> Iterator[None]:
-    """Take what a training adds to the search path off it again, and what it imports from there.
+    """Take what a page's code adds to the search path off it again, and what it imports from there.
 
     Another page would find it. What is installed cannot be imported twice, as a rule, and stays.
     """
-    kept, places, before = sys.path, [*sys.path], {*sys.modules}
+    kept, places, before, noted = sys.path, [*sys.path], {*sys.modules}, _Places()
+    sys.meta_path.insert(0, noted)
     try:
         yield
     finally:
-        new = {os.path.abspath(place) for place in {*added_to(places, sys.path)} - {*places}}
+        with suppress(ValueError):  # the page may have removed it
+            sys.meta_path.remove(noted)
+        new = {os.path.abspath(place) for place in noted.seen.difference(places)}
         sys.path, kept[:] = kept, places
         mine = {place for place in new if not is_installed(Path(place))}
         found = [name for name in sys.modules if name not in before and is_of(name, mine)]

@@ -27,7 +27,7 @@ from frameworks.live.settings import Setting, differing_settings
 from frameworks.live.tracing import Change, Course, LiveSide, draw_course
 from frameworks.live.weight_matching import copied, hand_over
 from frameworks.recordings import check_rows, check_same_data, read_trace
-from frameworks.recordings.trace import Trace
+from frameworks.recordings.trace import Arrays, Trace
 
 __all__ = ["Comparison", "name_of_side"]
 
@@ -91,12 +91,27 @@ class Comparison:
                 "further; compare one of them live"
             )
         try:
+            if judged.level == "gradient":
+                pair = replace(pair, again=self._gradients_again(pair))
             return prove(pair, judged.level, judged.found)
         except UNREADABLE:
             if not any(self.recorded):
                 raise
         judged.notes.append("no cause was sought: a recording's settings are not as they should be")
         return Proof()
+
+    def _gradients_again(self, pair: Pair) -> tuple[Arrays, Arrays] | None:
+        """Return both sides' gradients of another batch, of a shorter one where one is recorded."""
+        found = []
+        for side, trace in zip(self.sides, (pair.a, pair.b), strict=True):
+            other = side.on_another_batch() if isinstance(side, LiveSide) else None
+            if other is not None:
+                again = taken_out(other.trace(trace.dtype, self.report), trace)
+                found.append(tuple(again.gradients))
+        if len(found) == 2:
+            return found[0], found[1]
+        a, b = pair.a.shorter_gradients, pair.b.shorter_gradients
+        return (tuple(a), tuple(b)) if a and b else None
 
     def _again(self, pair: Pair, changes: Sequence[Change]) -> tuple[Pair, Judged] | None:
         """Train the second side again with changes; None if they cannot be made."""

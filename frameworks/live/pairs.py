@@ -6,7 +6,7 @@ import numpy as np
 
 from frameworks.diverge.differences import Difference
 from frameworks.live.correspondence import Matching, WeightPair
-from frameworks.recordings.trace import Trace
+from frameworks.recordings.trace import Arrays, Trace
 
 __all__ = [
     *("SHORTER", "SHORTER_GRADIENT", "Compared", "Key", "Pair"),
@@ -42,7 +42,8 @@ class Compared:
 class Pair:
     """Two traces, their names, and what corresponds.
 
-    Where penalties are taken out of the losses of one side, rounding in them is `magnified`: the
+    `again` has the gradients of another batch at the same weights, if that was asked for. Where
+    penalties are taken out of the losses of one side, rounding in them is `magnified`: the
     loss with its penalties, divided by that without.
     """
 
@@ -52,14 +53,16 @@ class Pair:
     matching: Matching
     magnified: float = 1.0
     steps: tuple[int, int] = (0, 0)  # that each side took, of which its trace may hold fewer
+    again: tuple[Arrays, Arrays] | None = None
 
     @property
     def swapped(self) -> "Pair":
         """The same with the sides swapped."""
         names = self.names[1], self.names[0]
         steps = self.steps[1], self.steps[0]
+        again = None if self.again is None else (self.again[1], self.again[0])
         matching = self.matching.swapped
-        return replace(self, a=self.b, b=self.a, names=names, matching=matching, steps=steps)
+        return Pair(self.b, self.a, names, matching, self.magnified, steps, again)
 
     def own(self, side: int, exact: Trace) -> "Pair":
         """Return one side paired with its own trace in another dtype, item by item as here."""

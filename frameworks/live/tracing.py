@@ -126,6 +126,17 @@ class LiveSide:
                 raise
             return moved, self.kind(self.training, self._take(moved, (), 0), dtype)
 
+    def on_another_batch(self) -> "LiveSide | None":
+        """Return this side with one batch alone: half of the first one's rows, each taken twice.
+
+        None for a batch of one row, and where the rows of the two halves may be the same.
+        """
+        first = self.course.batches[0]
+        if len(first) < 2:
+            return None
+        rows = first[np.arange(len(first)) // 2]
+        return replace(self, course=replace(self.course, batches=(rows,)), _fitted=None)
+
     def can_change(self, change: Change) -> bool:
         """Return whether a setting can be changed on a copy."""
         return self.open("float64").change(change.place, change.name, change.value)

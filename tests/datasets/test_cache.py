@@ -29,6 +29,20 @@ def test_a_download_is_verified_unpacked_and_kept(mirror, tiny, cached, tmp_path
         assert (result.folder / path).read_bytes() == content
 
 
+def test_a_mirrors_password_is_shown_nowhere(mirror, tiny, monkeypatch, tmp_path):
+    monkeypatch.setenv("LOCKSTEP_MIRROR", mirror.url.replace("://", "://me:secret@"))
+    assert ensure_cached(tiny.recipe).how.startswith(f"downloaded from {mirror.url} to ")
+    monkeypatch.setenv("LOCKSTEP_CACHE", str(tmp_path / "another"))
+    for refused in (
+        "http://me:secret@[::1",
+        "http://me:secret@127.0.0.1:1",
+    ):
+        monkeypatch.setenv("LOCKSTEP_MIRROR", refused)
+        with pytest.raises(DataError) as error:
+            ensure_cached(tiny.recipe)
+        assert "secret" not in str(error.value)
+
+
 def test_what_is_cached_is_not_asked_for_again(mirror, tiny):
     ensure_cached(tiny.recipe)
     mirror.asked.clear()

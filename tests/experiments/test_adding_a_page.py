@@ -170,6 +170,16 @@ def test_two_pages_of_one_name_are_refused_and_one_page_twice_is_one(call, tmp_p
         ("builders=(", "builders=(load, ", "builders must be functions named build_ and an impl"),
         ("builders=(", "task='regression', builders=(", "task must be one of frameworks.task's CL"),
         ("    band=", "    band={'real': 0.9} or ", "band must hold a pair of numbers for "),
+        (
+            "    band=",
+            "    band={'rael': (0, 1)} or ",
+            "band is by the data's source, 'real' ",
+        ),
+        (
+            "    band=",
+            "    certified_epochs={'': 2}, band=",
+            "certified_epochs is by the data's",
+        ),
         ("SPEC = Numbers()", "SPEC = Numbers(epochs=0)", "spec.epochs must be a whole number, 1"),
         ("SPEC = Numbers()", "SPEC = Numbers(batch_size=0)", "spec.batch_size must be a whole nu"),
         ("SPEC = Numbers()", "SPEC = Numbers(learning_rate=float('inf'))", "spec.learning_rate mu"),
@@ -276,22 +286,49 @@ def test_python_itself_may_lie_below_a_page(tmp_path, monkeypatch):
     assert "below" in sys.modules
 
 
-def test_a_helper_that_is_executed_by_its_path_is_the_pages_own_too(tmp_path):
-    """As the documentation of importlib has it."""
-    page = write_page(tmp_path / "a", "numbers_of_mine", 0.5)
-    by_path = """
-import importlib.util
-
+BY_PATH = """
 found = importlib.util.spec_from_file_location("named_by_me", f"{__file__[:-4]}numbers_of_mine.py")
-sys.modules["named_by_me"] = module = importlib.util.module_from_spec(found)
+module = importlib.util.module_from_spec(found)
 found.loader.exec_module(module)
-RATE = module.RATE
 """
+LATER = "found.loader = importlib.util.LazyLoader(found.loader)"
+
+
+@pytest.mark.parametrize("place", ["a", "."])
+@pytest.mark.parametrize(
+    "by_path",
+    [
+        BY_PATH,
+        BY_PATH.replace("found.loader.e", 'sys.modules["named_by_me"] = module\nfound.loader.e'),
+        BY_PATH.replace("module =", f"{LATER}\nmodule ="),
+    ],
+)
+def test_a_helper_that_is_executed_by_its_path_is_the_pages_own_too(tmp_path, by_path, place):
+    """As the documentation of importlib has it, from whatever folder."""
+    page = write_page(tmp_path / "a", "numbers_of_mine", 0.5)
+    (tmp_path / "a" / "numbers_of_mine.py").rename(tmp_path / place / "numbers_of_mine.py")
+    by_path = by_path.replace("{__file__[:-4]}", f"{tmp_path / place}/")
     imported = "from numbers_of_mine import RATE\n"
     assert imported in page.read_text()
-    page.write_text(page.read_text().replace(imported, f"import sys\n{by_path}"))
+    by_path = f"import importlib.util, sys\n{by_path}RATE = module.RATE\ndel module\n"
+    page.write_text(page.read_text().replace(imported, by_path))
     assert list(find_experiment(str(page)).beside.values()) == [b"RATE = 0.5\n"]
     assert "named_by_me" not in sys.modules
+    (tmp_path / place / "numbers_of_mine.py").write_text("RATE = 0.75\n# another\n")
+    assert find_experiment(str(page)).spec.learning_rate == 0.75
+
+
+def test_a_helper_that_a_function_executes_by_its_path_is_refused(tmp_path):
+    """As one that it imports: no record knows it."""
+    page = write_page(tmp_path / "a", "numbers_of_mine", 0.5)
+    late = "\n    ".join(["def late():", "import importlib.util", *BY_PATH.split("\n")])
+    page.write_text(f"{page.read_text()}\n\n{late}\n")
+    experiment = find_experiment(str(page))
+    with pytest.raises(RequestError, match="imports numbers_of_mine.py inside a function"):
+        experiment.module.late()
+    helper = tmp_path / "a" / "numbers_of_mine.py"
+    assert forget_late_imports(page) == [helper]
+    find_experiment(str(write_page(tmp_path / "b", "numbers_of_mine", 0.5)))  # is being loaded
 
 
 def test_a_package_comes_before_a_folder_of_its_name(tmp_path):
@@ -313,8 +350,9 @@ def test_a_page_may_import_what_lies_beside_it_and_its_text_is_part_of_the_run(c
     cells = json.loads((tmp_path / "run" / "results.json").read_text())["cells"]
     assert [cell["spec"]["learning_rate"] for cell in cells] == [0.5, 0.25]
     (tmp_path / "a" / "mine" / "numbers_.py").write_text("RATE = 0.5  # the same\n")
-    again = lockstep(*command, cwd=tmp_path)
-    assert (again.code, "other source code" in again.err) == (2, True)
+    for more in ((), ("--seed", "1"), ("--seed", "1", "--set", "learning_rate=0.75")):
+        again = lockstep(*command, *more, cwd=tmp_path)  # seeds and settings are shown together
+        assert (again.code, "other source code" in again.err) == (2, True)
 
 
 @pytest.mark.timeout(60)  # only who waits for the thread takes that long

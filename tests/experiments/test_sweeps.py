@@ -143,6 +143,23 @@ def test_sweeps_are_compared_setting_by_setting(call, swept):
     assert compared["verdict"] == "unchanged"
 
 
+def test_a_pages_own_number_that_is_set_is_the_training_that_sets_nothing(call, tmp_path):
+    own = find_experiment("perceptron").spec.learning_rate
+    options = ("--with", "scratch,python", "--seeds", "2", "--epochs", "3")
+    for name, setting in (("plain", ()), ("set", ("--set", f"learning_rate={own},0.75"))):
+        assert call("run", "perceptron", *options, *setting, "--out", tmp_path / name).code == 0
+    for first, last in (("plain", "set"), ("set", "plain")):
+        answer = call("compare", tmp_path / first, tmp_path / last, "--json")
+        compared = json.loads(answer.out)
+        assert (answer.code, compared["verdict"]) == (0, "unchanged")
+        assert (len(compared["trainings"]), len(compared["pairs"])) == (4, 2)
+        assert all("0.75" in name for name in compared["only_before"] + compared["only_after"])
+    for path in (tmp_path / "set" / "cells").glob(f"*seed1-python+learning_rate={own:g}.*"):
+        path.unlink()
+    answer = call("compare", tmp_path / "plain", tmp_path / "set", "--json")
+    assert [each["seed"] for each in json.loads(answer.out)["lost"]] == [1]
+
+
 def test_a_setting_that_is_not_its_specs_was_altered(swept, tmp_path):
     name = "perceptron-float64-seed0-scratch+learning_rate=0.5.json"
     record = json.loads((swept[0] / "cells" / name).read_text())

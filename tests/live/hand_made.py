@@ -94,11 +94,10 @@ def pair_of(a: Trace, b: Trace, weights: Sequence[WeightPair] | None = None) -> 
 
 def both_ways(pair: Pair, level: str, found: Compared) -> Proof:
     """Prove with the sides in both orders; the sentences must be the same."""
-    swapped = Pair(pair.b, pair.a, (pair.names[1], pair.names[0]), pair.matching.swapped)
     turned = found.layers[1], found.layers[0]
     back = None if found.weights is None else WeightPair(found.weights.b, found.weights.a)
     other = replace(found, layers=turned, weights=back, found=found.found.swapped)
-    first, second = prove(pair, level, found), prove(swapped, level, other)
+    first, second = prove(pair, level, found), prove(pair.swapped, level, other)
     said, again = ([c.sentence for c in proof.causes] for proof in (first, second))
     assert said == again
     assert first.odd == second.odd

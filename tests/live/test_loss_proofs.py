@@ -175,6 +175,7 @@ def test_no_cause_for_a_loss_that_has_no_formula() -> None:
 
 # The gradient.
 KERNEL, BIAS = RNG.normal(size=(3, 3)), RNG.normal(size=3)
+AGAIN = RNG.normal(size=(3, 3)), RNG.normal(size=3)  # of another batch
 START = [RNG.normal(size=(3, 3)), RNG.normal(size=3)]
 Change = Callable[[np.ndarray, int], np.ndarray]
 
@@ -183,8 +184,13 @@ def gradient_proof(
     change: Change,
     trainable: tuple[bool, bool] = (True, True),
     of_keras: Change = lambda g, k: g,
+    again: tuple[Change, Change] | None = None,
+    known: bool = True,
 ) -> Proof:
-    """Prove why the gradients differ that changes make of the same ones."""
+    """Prove why the gradients differ that changes make of the same ones.
+
+    In another batch, if that is `known`, the changes are the same, unless `again` has others.
+    """
     names = [("keras", ["dense.kernel", "dense.bias"]), ("pytorch", ["fc.kernel", "fc.bias"])]
     gradients = [[of(g, k) for k, g in enumerate((KERNEL, BIAS))] for of in (of_keras, change)]
     traces = []
@@ -192,7 +198,9 @@ def gradient_proof(
         weights = [Weight(p, w, f) for p, w, f in zip(parts, START, free, strict=True)]
         layer = LayerTrace("fc", Facts("dense"), (0, 1))
         traces.append(trace(name, weights=weights, gradients=g, layers=[layer]))
-    pair = pair_of(*traces)
+    changes = again or (of_keras, change)
+    ours, theirs = (tuple(of(g, k) for k, g in enumerate(AGAIN)) for of in changes)
+    pair = replace(pair_of(*traces), again=(ours, theirs) if known else None)
     found = difference("gradient", gradients[0][0], gradients[1][0], 1e-12)
     first = Compared("fc.kernel", found, weights=pair.matching.weights[0])
     return both_ways(pair, "gradient", first)
@@ -241,11 +249,6 @@ GRADIENTS: dict[str, tuple[Change, str, str | None]] = {
         "pytorch clips every element of the gradient at ± 0.25",
         None,
     ),
-    "clipped norm": (
-        lambda g, k: g * (0.25 / (NORM + 1e-6)),
-        "pytorch clips the norm of the whole gradient at 0.25",
-        None,
-    ),
     "detached": (
         lambda g, k: 0 * g if k == 0 else g,
         "in pytorch no gradient reaches fc.kernel, though it is trained",
@@ -273,37 +276,70 @@ def test_a_weight_that_is_frozen_as_it_says_is_a_setting() -> None:
     assert cause.sentence == "keras trains dense.kernel, pytorch has fc.kernel frozen"
 
 
-def clipped(limit: float, norm: float) -> float:
-    return limit / (norm + 1e-6)
+NORM_AGAIN = float(np.sqrt(sum((g**2).sum() for g in AGAIN)))
 
 
-def test_two_limits_of_the_norm_are_named_where_both_are_met() -> None:
-    proof = gradient_proof(
-        lambda g, k: g * clipped(0.5, NORM), of_keras=lambda g, k: g * clipped(0.25, NORM)
+def as_it_is(g: np.ndarray, k: int) -> np.ndarray:
+    return g
+
+
+def times(factor: float) -> Change:
+    return lambda g, k: factor * g
+
+
+def to_a_norm(limit: float, norm: float, added: float = 1e-6) -> Change:
+    """Return what PyTorch does to gradients of a norm above a limit; Keras adds nothing."""
+    return times(limit / (norm + added))
+
+
+def said_of(of_keras: Change, change: Change, again: tuple[Change, Change]) -> list[str]:
+    return [c.sentence for c in gradient_proof(change, of_keras=of_keras, again=again).causes]
+
+
+@pytest.mark.parametrize("added", [1e-6, 0.0])
+def test_a_norm_is_named_that_one_side_has_in_both_batches(added: float) -> None:
+    ours, theirs = (to_a_norm(0.125, norm, added) for norm in (NORM, NORM_AGAIN))
+    said = "pytorch scales the whole gradient to a norm of 0.125, as clipping does"
+    assert said_of(as_it_is, ours, (as_it_is, theirs)) == [said]
+
+
+def test_a_side_clips_if_it_scales_at_need_alone() -> None:
+    ours = to_a_norm(2.5, NORM)
+    assert NORM > 2.5
+    said = "pytorch clips the norm of the whole gradient at 2.5"
+    assert said_of(as_it_is, ours, (times(0.1), times(0.1))) == [said]
+
+
+def test_both_norms_are_named_where_both_sides_have_one() -> None:
+    ours, theirs = (
+        [to_a_norm(limit, norm) for norm in (NORM, NORM_AGAIN)] for limit in (0.25, 0.5)
     )
-    said = "keras clips the norm of the whole gradient at 0.25, pytorch at 0.5"
-    assert [cause.sentence for cause in proof.causes] == [said]
+    said = "keras scales the whole gradient to a norm of 0.25, pytorch to 0.5, as clipping does"
+    assert said_of(ours[0], theirs[0], (ours[1], theirs[1])) == [said]
 
 
-def test_the_norm_of_each_weights_gradient_may_be_clipped_alone() -> None:
-    own = [float(np.linalg.norm(g)) for g in (KERNEL, BIAS)]
-    assert min(own) > 0.25
-    proof = gradient_proof(lambda g, k: g * clipped(0.25, own[k]))
-    said = "pytorch clips the norm of each weight's gradient at 0.25"
-    assert [cause.sentence for cause in proof.causes] == [said]
+def test_each_weights_gradient_may_have_a_norm_of_its_own() -> None:
+    def alone(g: np.ndarray, k: int) -> np.ndarray:
+        return g * (0.25 / (float(np.linalg.norm(g)) + 1e-6))
+
+    said = "pytorch scales each weight's gradient to a norm of 0.25, as clipping does"
+    assert said_of(as_it_is, alone, (as_it_is, alone)) == [said]
 
 
-def test_no_factor_is_a_cause_where_a_norm_may_have_been_clipped() -> None:
-    scaled = 65536  # what is clipped before the scale is taken out, and after
-    proof = gradient_proof(
-        lambda g, k: g * clipped(0.5, scaled * NORM), of_keras=lambda g, k: g * clipped(0.5, NORM)
-    )
-    assert proof == Proof()
-    before = gradient_proof(
-        lambda g, k: g * clipped(0.5, scaled * NORM) / scaled,
-        of_keras=lambda g, k: g * clipped(0.5, NORM),
-    )
-    assert before == Proof()
+def test_a_norm_of_two_digits_in_one_batch_is_no_limit() -> None:
+    to_one = times(1 / NORM)
+    said = f"is {NORM:.6g} times that in pytorch"
+    (sentence,) = said_of(as_it_is, to_one, (as_it_is, to_one))
+    assert sentence.endswith(said)
+
+
+def test_a_factor_that_is_another_one_in_each_batch_is_not_named() -> None:
+    (sentence,) = said_of(as_it_is, times(0.5), (as_it_is, times(0.25)))
+    assert sentence.endswith("differ by a factor that is another one in each batch, as by clipping")
+
+
+def test_no_factor_is_named_where_one_batch_alone_is_known() -> None:
+    assert gradient_proof(times(2), known=False) == Proof()
 
 
 def near() -> Iterator[tuple[str, Change]]:

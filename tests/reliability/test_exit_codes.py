@@ -126,6 +126,13 @@ def test_nobody_reads_and_the_verdict_stays(to, code, run, differing):
     assert Path("code").read_text() == f"{code}\n"
 
 
+def test_2_standard_input_is_closed_and_nobody_can_be_asked(run):
+    done = lockstep("runs", "rm", run, shell='exec "$@" <&-')
+    assert done.returncode == 2
+    assert b"error: cannot ask without a terminal; to remove the runs, add --yes\n" in done.stderr
+    assert run.exists()
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux'")
 def test_2_standard_output_is_full(run):
     answer = lockstep("report", run, shell='exec "$@" >/dev/full')

@@ -91,19 +91,17 @@ def _compare(
     from experiments.harness.compare.comparison import compare_runs
     from experiments.harness.compare.judged import outcome_of
     from experiments.harness.compare.stored_run import StoredRun
-    from experiments.harness.compare.views import render, show_comparison
+    from experiments.harness.compare.views import check_html, render, show_comparison
     from experiments.harness.records.runs import locate
     from experiments.harness.records.store import to_json
     from frameworks.console import make_console
-    from frameworks.files import can_be_written, is_another, write_atomically
+    from frameworks.files import write_atomically
 
-    if html and not (html.parent.is_dir() and can_be_written(html)):
-        raise RequestError(f"{html}: cannot be a file there; choose another --html")
-    if html and is_another(html, b"<!doctype html"):
-        raise RequestError(f"{html}: is there already, and is no HTML file; choose another --html")
+    if html:
+        check_html(html)
     comparison = compare_runs(StoredRun.open(locate(before)), StoredRun.open(locate(after)))
     if html:
-        write_atomically(html, render(comparison).encode())
+        write_atomically(html, render(comparison))
     code = announcer.announce(outcome_of(comparison))
     if as_json:
         print(to_json(comparison).decode(), end="")

@@ -105,4 +105,5 @@ def _print(folder: Path, runs: "list[RunSummary]") -> None:
     console.print(table)
     for run in runs:
         trained = ", ".join(f"{name} ({source})" for name, source in run.data.items())
-        console.print(Text(f"{printable(run.name)}: {run.problem or trained}"))
+        if said := run.problem or trained:
+            console.print(Text(f"{printable(run.name)}: {said}"))

@@ -22,6 +22,7 @@ from experiments.harness.records.models import (
     Results,
 )
 from experiments.harness.records.models.fields import Many, Whole
+from experiments.harness.records.own_files import refuse_a_runs_own
 from experiments.harness.records.reading import first_problem, read
 from experiments.harness.records.store import to_json
 from frameworks.errors import RequestError
@@ -83,6 +84,7 @@ def write_baseline(results: Results, path: Path) -> int:
     """Write a run's baseline, and return its size; RequestError in the place of another file."""
     if path.exists() and not is_baseline(path):
         raise RequestError(f"{path}: is there already, and is no baseline; choose another name")
+    refuse_a_runs_own(path, "choose another name")
     if not path.parent.is_dir():
         raise RequestError(f"{path}: there is no such folder; make it first")
     lines = {

@@ -28,6 +28,7 @@ Both = dict[schema.TrainingName, tuple[Record, Record]]
 
 def compare_runs(before: StoredRun, after: StoredRun) -> schema.ComparedRuns:
     """Compare two runs; RequestError if they have nothing in common that can be compared."""
+    before = before.called_as_in(after)
     old, new = before.trainings, after.trainings
     both: Both = {name: (old[name], new[name]) for name in old if name in new}
     refused = {str(name): reason for name in both if (reason := why_not(*both[name]))}
@@ -74,7 +75,7 @@ def _due(
     gone: dict[schema.TrainingName, Record], after: StoredRun
 ) -> dict[schema.TrainingName, Record]:
     """Return those that a later run was asked for; a baseline asks for all that it holds."""
-    return {name: each for name, each in gone.items() if each.key in after.results.missing}
+    return {name: each for name, each in gone.items() if name.key in after.results.missing}
 
 
 def _lost(name: schema.TrainingName) -> schema.ComparedTraining:

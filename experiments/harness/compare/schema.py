@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from experiments.harness.records.identity import key_of
 from frameworks.spec_values import label_of
 
 __all__ = [
@@ -38,6 +39,12 @@ class TrainingName(_Model):
     dtype: str
     setting: SettingInWords = ""
     seed: int
+
+    @property
+    def key(self) -> str:
+        """The name of its record."""
+        own = self.experiment, self.dtype, self.seed, self.implementation, self.mode
+        return key_of(*own, self.setting)
 
     def __str__(self) -> str:
         """Return the name in words, without the defaults lockstep and float64."""

@@ -1,10 +1,12 @@
 """A stored run: its folder, a results.json alone, or a baseline."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from experiments.harness.compare.baseline import AGAIN, is_baseline, read_baseline
 from experiments.harness.compare.schema import PairName, TrainingName
@@ -24,6 +26,7 @@ from frameworks.errors import RequestError
 
 __all__ = ["StoredRun"]
 
+Setting = tuple[str, str]  # an experiment, and the numbers that are set, in words
 _NAME = "name a run's folder, its results.json or a baseline"
 
 
@@ -35,6 +38,7 @@ class StoredRun:
     results: Results
     store: Store | None  # None for a file alone, which holds no weights and no predictions
     is_baseline: bool = False
+    called: Mapping[Setting, str] = field(default_factory=dict)  # settings that go by another name
 
     @classmethod
     def open(cls, path: Path) -> "StoredRun":
@@ -47,33 +51,62 @@ class StoredRun:
             raise RequestError(f"{path}: there is no such run; `lockstep runs` lists the runs")
         return cls(path, _checked(read_results(path, _NAME), path), None)
 
+    def called_as_in(self, other: "StoredRun") -> "StoredRun":
+        """Return the run with the other's names for settings of the same numbers.
+
+        A page's own number may be set, too: that is the training that sets nothing.
+        """
+        mine, others = self._settings, other._settings
+        free = {name: spec for name, spec in others.items() if name not in mine}
+        called: dict[Setting, str] = {}
+        for name in (name for name in mine if name not in others):
+            alike = (each for each, spec in free.items() if spec == mine[name])
+            if same := next((each for each in alike if each[0] == name[0]), None):
+                called[name] = same[1]
+                del free[same]
+        return replace(self, called=called)
+
+    @property
+    def _settings(self) -> dict[Setting, dict[str, Any]]:
+        """The numbers that each setting trains with."""
+        return {(each.experiment, each.label): each.spec.items() for each in self.results.cells}
+
+    def _setting_of(self, entry: Record | AgreementEntry) -> dict[str, str]:
+        return {"setting": self.called.get((entry.experiment, entry.label), entry.label)}
+
     @cached_property
     def trainings(self) -> dict[TrainingName, Record]:
         """The records by name."""
-        return {TrainingName.model_validate(record): record for record in self.results.cells}
+        return {
+            TrainingName.model_validate(record).model_copy(update=self._setting_of(record)): record
+            for record in self.results.cells
+        }
 
     @cached_property
     def pairs(self) -> dict[PairName, AgreementEntry]:
         """The comparisons of two implementations by name."""
-        return {PairName.model_validate(entry): entry for entry in self.results.agreement}
+        return {
+            PairName.model_validate(entry).model_copy(update=self._setting_of(entry)): entry
+            for entry in self.results.agreement
+        }
 
     def arrays(self, record: Record) -> Arrays:
         """Return a training's weights, outputs and so on; empty if they were not kept."""
         return self.store.arrays_of(record) if self.store else {}
 
-    def floor(self, record: Record) -> NoiseFloor | None:
+    def floor(self, name: TrainingName) -> NoiseFloor | None:
         """Return the noise floor that the run measured for a training, or None."""
-        which = record.experiment, record.dtype, record.label, record.seed
-        entry = self._floors.get(which) if record.mode == "lockstep" else None
+        which = name.experiment, name.dtype, name.setting, name.seed
+        entry = self._floors.get(which) if name.mode == "lockstep" else None
         return entry.measured if entry else None
 
     @cached_property
     def _floors(self) -> dict[tuple[str, str, str, int], FloorEntry]:
         """The first noise floor of each group that is compared."""
         found: dict[tuple[str, str, str, int], FloorEntry] = {}
-        for entry in self.results.agreement:
+        for name, entry in self.pairs.items():
             if entry.noise_floor:
-                which = entry.experiment, entry.dtype, entry.label, entry.seed
+                which = name.experiment, name.dtype, name.setting, name.seed
                 found.setdefault(which, entry.noise_floor)
         return found
 

@@ -9,11 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.harness.compare import schema
+from experiments.harness.records.own_files import refuse_a_runs_own
 from frameworks.console import exponent, make_table, spread, two_decimals
-from frameworks.errors import printable
+from frameworks.errors import RequestError, printable
+from frameworks.files import can_be_written, is_another
 from frameworks.task import find_task
 
-__all__ = ["findings", "render", "show_comparison", "summary"]
+__all__ = ["check_html", "findings", "render", "show_comparison", "summary"]
 
 _STYLES = {"worse": "red", "better": "green", "changed": "yellow", "not comparable": "yellow"}
 _SIGNS = {"worse": "✗", "better": "✓"}
@@ -81,7 +83,16 @@ def show_comparison(console: Console, comparison: schema.ComparedRuns) -> None:
     console.print(Text(summary(comparison), style=style))
 
 
-def render(comparison: schema.ComparedRuns) -> str:
+def check_html(path: Path) -> None:
+    """Raise RequestError for a file that cannot be written, is a run's own, or is no HTML."""
+    if not (path.parent.is_dir() and can_be_written(path)):
+        raise RequestError(f"{path}: cannot be a file there; choose another --html")
+    if is_another(path, b"<!doctype html"):
+        raise RequestError(f"{path}: is there already, and is no HTML file; choose another --html")
+    refuse_a_runs_own(path, "choose another --html")
+
+
+def render(comparison: schema.ComparedRuns) -> bytes:
     """Return a self-contained HTML document; all text in it is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -94,12 +105,13 @@ def render(comparison: schema.ComparedRuns) -> str:
     )
     environment.filters |= {"shown": _shown, "figures": _figures, "digits": _digits}
     environment.filters |= {"flips": _flips, "exponent": exponent, "spread": spread, "band": _band}
-    return environment.get_template("comparison.html").render(
+    html = environment.get_template("comparison.html").render(
         comparison=comparison,
         summary=summary(comparison),
         findings=findings(comparison),
         figure=_figure_title(comparison.trainings),
     )
+    return html.encode(errors="backslashreplace")  # of a name that is no UTF-8
 
 
 def _text(shown: str, style: str = "") -> Text:

@@ -5,6 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from experiments.harness.outcomes.outcome import Case, Outcome
+from experiments.harness.records.own_files import refuse_a_runs_own
 from frameworks.errors import RequestError, printable
 from frameworks.files import can_be_written, is_another, write_atomically
 
@@ -26,6 +27,7 @@ def check_junit(path: Path | None) -> None:
         raise RequestError(
             f"{path}: is there already, and is no JUnit file; choose another --junit"
         )
+    refuse_a_runs_own(path, "choose another --junit")
 
 
 def write_junit(outcome: Outcome, path: Path) -> None:

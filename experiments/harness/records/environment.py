@@ -15,8 +15,8 @@ import experiments
 from frameworks.backends import BACKENDS
 
 __all__ = [
-    *("Surroundings", "environment", "installed_version", "packages_digest", "source_digest"),
-    *("suite_digest", "surroundings_here", "thread_variables"),
+    *("Surroundings", "computing_variables", "environment", "installed_version"),
+    *("packages_digest", "source_digest", "suite_digest", "surroundings_here", "thread_variables"),
 ]
 
 _THREAD_VARIABLES = (
@@ -46,15 +46,22 @@ class Surroundings:
 
     environment : see `environment`
     packages : returns the digest of an implementation's packages (see `packages_digest`)
+    variables : the variables of this process as the command began, whatever a page sets; None where
+        others train
     """
 
     environment: Mapping[str, object]
     packages: Callable[[str], str]
+    variables: Mapping[str, str] | None = None
 
 
 def surroundings_here(threads: int) -> Surroundings:
     """Return the surroundings of this machine's processes."""
-    return Surroundings(environment(threads), lambda name: packages_digest(BACKENDS[name].packages))
+    return Surroundings(
+        environment(threads),
+        lambda name: packages_digest(BACKENDS[name].packages),
+        dict(os.environ),
+    )
 
 
 def environment(threads: int) -> dict[str, object]:
@@ -80,6 +87,15 @@ def _packages() -> list[str]:
 def thread_variables(threads: int) -> dict[str, str]:
     """Return environment variables that give every library the same number of threads."""
     return dict.fromkeys(_THREAD_VARIABLES, str(threads))
+
+
+def computing_variables() -> dict[str, str]:
+    """Return the variables of this process by which the numerical libraries choose how to compute.
+
+    Those that a record holds, and those of the threads.
+    """
+    names = ("TF_ENABLE_ONEDNN_OPTS", *_KERNEL_VARIABLES, *_THREAD_VARIABLES)
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def source_digest(

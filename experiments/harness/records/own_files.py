@@ -18,6 +18,7 @@ __all__ = [
     "files_of",
     "holds_run",
     "is_of_a_training",
+    "refuse_a_runs_own",
     "run_around",
     "stranger_in",
 ]
@@ -48,6 +49,14 @@ def holds_run(folder: Path) -> bool:
     except RequestError:
         return False
     return planned is not None
+
+
+def refuse_a_runs_own(path: Path, remedy: str) -> None:
+    """Raise RequestError where a run keeps a file of its own, or will: nothing else goes there."""
+    folder = path.absolute().parent
+    among, own = folder.name == "cells", path.name in _OF_A_RUN
+    if holds_run(folder.parent) if among else own and holds_run(folder):
+        raise RequestError(f"{path}: is kept for a file of the run itself; {remedy}")
 
 
 def run_around(folder: Path) -> Path | None:

@@ -10,7 +10,7 @@ from experiments.harness.outcomes.outcome import Case, Verdict
 from experiments.harness.records.agreement import Finished, compare_all, grouping
 from experiments.harness.records.models import AgreementEntry, Record, Results
 from experiments.harness.records.native import compare_native, different
-from experiments.harness.records.store import Store
+from experiments.harness.records.store import Store, that_are_missing
 from experiments.registry import EXPERIMENTS, known_experiment
 from frameworks.backends import BACKENDS
 from frameworks.spec import Spec
@@ -22,7 +22,6 @@ __all__ = [
     *("different_predictions", "judged", "objections", "objections_to", "remarks", "verdict_on"),
 ]
 
-_NAMED = 3  # of the trainings that are missing
 _JUDGE = re.compile(r"-(keras-sigmoid|nudged-\d+(-again)?)($|\+)")  # see `Head.is_judge`
 DIGITS = 12  # of every certified loss that a float64 training has to have right
 
@@ -136,12 +135,7 @@ def _missing(results: Results) -> str:
             "no plan.json says which trainings were asked for, so that some may be missing; "
             "repeat the commands that asked for them"
         )
-    if not results.missing:
-        return ""
-    count, shown = len(results.missing), ", ".join(results.missing[:_NAMED])
-    more = f" and {count - _NAMED} more" if count > _NAMED else ""
-    which = f"{count} trainings are" if count > 1 else "1 training is"
-    return f"{which} missing ({shown}{more}); repeat the command that asked for them"
+    return that_are_missing(results.missing) if results.missing else ""
 
 
 def objections_to(cell: Record) -> list[str]:

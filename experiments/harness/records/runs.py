@@ -63,16 +63,18 @@ def describe(folder: Path) -> RunSummary:
     name, store = folder.name, Store(folder)
     date = _moment(_trained(folder)).isoformat(timespec="seconds")
     try:
-        (records, judges), planned = store.records_and_judges(), store.planned()
+        found, planned = store.stored(), store.planned()
+        if not found and not planned:
+            raise store.no_run()
     except RequestError as error:
         return RunSummary(name, date, problem=str(error))
-    stored = {record.key for record in [*records, *judges]}
+    records = [record for record in found if not record.is_judge]
     return RunSummary(
         name,
         date,
         ok=sum(record.ok for record in records),
         failed=sum(not record.ok for record in records),
-        missing=len({*planned} - stored) if planned else None,
+        missing=len({*planned} - {record.key for record in found}) if planned else None,
         dtypes=sorted({record.dtype for record in records}),
         data={record.experiment: record.data.source for record in records},
     )

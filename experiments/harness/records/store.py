@@ -16,7 +16,7 @@ holds the folder meanwhile (see `lock`).
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from math import isfinite
@@ -55,8 +55,9 @@ from experiments.harness.records.tables import epochs_table, to_csv, trainings_t
 from frameworks.errors import RequestError, printable
 from frameworks.files import remove_unfinished, write_atomically
 
-__all__ = ["Store", "to_json"]
+__all__ = ["Store", "that_are_missing", "to_json"]
 
+_NAMED = 3  # of the trainings that are missing
 _SUFFIXES = (".json", ".safetensors", ".csv", ".html")
 
 
@@ -87,7 +88,7 @@ class Store:
                 raise RequestError(f"{self.folder}: {problem}; {ELSEWHERE}")
             self._make()
         elif not holds_run(self.folder):
-            raise self._no_run()
+            raise self.no_run()
         with hold(self.folder, ELSEWHERE if make else "") as self._is_held:
             try:
                 yield
@@ -195,7 +196,7 @@ class Store:
     def records(self) -> list[Record]:
         """Return the records of all trainings that were asked for, ordered by name.
 
-        RequestError if the folder holds none.
+        RequestError if the folder holds none, with those that are missing where a plan names them.
         """
         return self.records_and_judges()[0]
 
@@ -204,7 +205,11 @@ class Store:
         found = self.stored()
         asked_for = [record for record in found if not record.is_judge]
         if not asked_for:
-            raise self._no_run()
+            stored = {record.key for record in found}
+            missing = [key for key in self.planned() if key not in stored]
+            if missing:
+                raise RequestError(f"{self.folder}: {that_are_missing(missing)}")
+            raise self.no_run()
         return asked_for, [record for record in found if record.is_judge]
 
     def stored(self) -> list[Record]:
@@ -230,7 +235,8 @@ class Store:
             if path.is_file() and not path.is_symlink():  # writing refuses all else
                 path.unlink(missing_ok=True)
 
-    def _no_run(self) -> RequestError:
+    def no_run(self) -> RequestError:
+        """Return what is said of a folder that is no run."""
         return RequestError(f"{self.folder}: holds no run; a run has a folder named cells/")
 
     def _remove_unfinished(self) -> None:
@@ -250,9 +256,20 @@ class Store:
         return path
 
 
+def that_are_missing(keys: Sequence[str]) -> str:
+    """Say which trainings are missing, and what to do."""
+    count, shown = len(keys), ", ".join(keys[:_NAMED])
+    more = f" and {count - _NAMED} more" if count > _NAMED else ""
+    which = f"{count} trainings are" if count > 1 else "1 training is"
+    return f"{which} missing ({shown}{more}); repeat the command that asked for them"
+
+
 def to_json(value: Any) -> bytes:
-    """Return JSON as UTF-8; NaN, which JSON does not have, becomes null."""
-    return (json.dumps(_plain(value), ensure_ascii=False) + "\n").encode()
+    """Return JSON as UTF-8; NaN, which JSON does not have, becomes null.
+
+    A byte of a file's name that is no UTF-8 is escaped, which is JSON, too.
+    """
+    return (json.dumps(_plain(value), ensure_ascii=False) + "\n").encode(errors="backslashreplace")
 
 
 def _plain(value: Any) -> Any:

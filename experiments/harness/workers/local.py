@@ -1,5 +1,6 @@
 """Train on this machine, in worker processes."""
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import closing
 from functools import partial
@@ -21,12 +22,22 @@ class LocalProcesses:
     """A `Place`: trains with `jobs` at a time, or with as many as the system allows."""
 
     def __init__(
-        self, store: Store, jobs: int, threads: int, timeout: float, progress: Progress
+        self,
+        store: Store,
+        jobs: int,
+        threads: int,
+        timeout: float,
+        progress: Progress,
+        begun: Mapping[str, str] | None = None,
     ) -> None:
-        """`timeout`: seconds without a finished epoch, after which a training has failed."""
+        """Begin without a process.
+
+        `timeout`: seconds without a finished epoch, after which a training has failed; `begun`: the
+        environment of the processes (see `Worker`).
+        """
         self._store, self._jobs, self._progress = store, jobs, progress
         self._timeout = timeout
-        self._pool = Pool(threads)
+        self._pool = Pool(threads, begun)
 
     def __enter__(self) -> Self:
         """Start the threads that wait for the processes; RequestError if none can be started."""

@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -14,13 +14,17 @@ __all__ = ["Pool"]
 class Pool:
     """Processes of each implementation, as many as trainings run at a time.
 
-    A process serves one cell after the other. One that dies is a failed cell, and the next cell
-    gets a new one. Used from several threads.
+    A process serves one cell after the other, but of users' own pages only one: what a page sets
+    for the process is for no other. One that dies is a failed cell, and the next cell gets a new
+    one. Used from several threads.
     """
 
-    def __init__(self, threads: int) -> None:
-        """Begin without a process; `threads` are those of each training."""
-        self._threads = threads
+    def __init__(self, threads: int, begun: Mapping[str, str] | None = None) -> None:
+        """Begin without a process.
+
+        `threads` are those of each training, and `begun` is the environment (see `Worker`).
+        """
+        self._threads, self._begun = threads, begun
         self._idle: dict[str, list[Worker]] = defaultdict(list)
         self._busy: list[Worker] = []
         self._lock = threading.Lock()
@@ -39,7 +43,7 @@ class Pool:
         ends the process.
         """
         try:
-            worker = self._borrow(implementation)
+            worker = self._borrow(implementation, job["cells"][0]["cell"]["page"])
         except OSError as failure:  # too many processes, for example
             raise NoRoom(f"no worker process could be started: {failure}") from failure
         try:
@@ -72,18 +76,20 @@ class Pool:
                 closing.callback(worker.close)
             self._idle.clear()
 
-    def _borrow(self, implementation: str) -> Worker:
+    def _borrow(self, implementation: str, page: str) -> Worker:
         with self._lock:
             if self.closed:
                 raise NoRoom("stopped")
             idle = self._idle[implementation]
+            idle.sort(key=lambda worker: (worker.page == page, not worker.page))
             while idle:
                 worker = idle.pop()
-                if worker.is_alive:
+                if worker.is_alive and worker.page in ("", page):
                     break
                 worker.close()
             else:
-                worker = Worker(implementation, self._threads)
+                worker = Worker(implementation, self._threads, {}, self._begun)
+            worker.page = page
             self._busy.append(worker)
             return worker
 

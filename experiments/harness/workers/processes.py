@@ -42,12 +42,19 @@ class WorkerDied(CellFailed):
 class Worker:
     """One process for one implementation, with its own libraries and thread counts.
 
-    `variables`: of its environment, besides those that its backend asks for.
+    variables : of its environment, besides those that its backend asks for
+    begun : the environment that it has else; None: that of this process
+    page : the user's own page that it has executed, which may have set anything for the process
     """
 
     def __init__(
-        self, implementation: str, threads: int, variables: Mapping[str, str] = _NONE
+        self,
+        implementation: str,
+        threads: int,
+        variables: Mapping[str, str] = _NONE,
+        begun: Mapping[str, str] | None = None,
     ) -> None:
+        self.page = ""
         self._errors = tempfile.TemporaryFile()
         self._hung_for: float | None = None  # seconds without a word, after which it was ended
         self._silent_for = 0.0
@@ -56,7 +63,11 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=os.environ | _variables(implementation, threads) | dict(variables),
+            env={
+                **(os.environ if begun is None else begun),
+                **_variables(implementation, threads),
+                **variables,
+            },
             text=True,
             encoding="utf-8",
         )

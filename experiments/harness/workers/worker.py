@@ -24,6 +24,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
 from experiments.harness.page_code import said
+from experiments.harness.records.environment import computing_variables
 from frameworks.errors import RequestError
 from frameworks.files import CannotWrite
 
@@ -75,12 +76,12 @@ def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
 
     backend, start = BACKENDS[implementation], time.perf_counter()
     backend.settled()
-    seconds_import = time.perf_counter() - start
+    seconds_import, begun = time.perf_counter() - start, computing_variables()
     send("ready", seconds_import=seconds_import)
     for line in jobs:
         try:
             job = json.loads(line)
-            result = _train(job, seconds_import, send) if "cells" in job else _time(job)
+            result = _train(job, seconds_import, send, begun) if "cells" in job else _time(job)
             send("done", result=result)
         except CannotWrite as error:
             send("unwritable", error=str(error))
@@ -97,9 +98,12 @@ def _time(job: dict[str, Any]) -> Any:
     return answer(job)
 
 
-def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> list[str]:
+def _train(
+    sent: dict[str, Any], seconds_import: float, send: Any, begun: dict[str, str]
+) -> list[str]:
     """Train cells and write them to the run's folder; return their keys.
 
+    `begun` are the variables by which the libraries compute, before any page was executed.
     The data are those of a file that was sent with them, or else what their experiment loads.
     Of several that are trained together, there may be more than the implementation takes at once.
     """
@@ -141,6 +145,8 @@ def _train(sent: dict[str, Any], seconds_import: float, send: Any) -> list[str]:
         together = train_together(jobs, data, seconds_import, report)
         for record, arrays in together if len(jobs) > 1 else alone:
             _check_source(jobs[0])  # again: what was not loaded before has been now
+            if cell.page:
+                _check_variables(cell.page, begun)
             os.chdir(here)  # a builder may have gone elsewhere; the run's folder may be relative
             Store(jobs[0].folder).save(record, arrays)
             keys.append(record.key)
@@ -163,6 +169,17 @@ def _check_source(job: "Job") -> None:
             f"the source code of {job.cell.experiment} ({experiment.source}) is not what was "
             "planned: it has changed since, or PYTHONPATH leads elsewhere; repeat the command"
         )
+
+
+def _check_variables(page: str, begun: dict[str, str]) -> None:
+    """Raise RequestError if a page has chosen how the libraries compute, as no record says."""
+    now = computing_variables()
+    for name in {**begun, **now}:
+        if now.get(name) != begun.get(name):
+            raise RequestError(
+                f"{page} sets {name}, by which libraries choose how to compute, and its record "
+                "would not say so; set it where lockstep is started (threads: --threads)"
+            )
 
 
 if __name__ == "__main__":

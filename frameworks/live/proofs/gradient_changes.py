@@ -1,4 +1,4 @@
-"""What one side may do to the gradient for some weights: each as a change of the other side's."""
+"""What one side may do to the gradient for some weights, besides scaling it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from frameworks.live.pairs import joined
 from frameworks.live.proofs.cause import equal_within
 from frameworks.live.proofs.sentences import listed
 
-__all__ = ["CHANGES", "Gradients", "added_decay"]
+__all__ = ["CHANGES", "Array", "Gradients", "added_decay", "varies", "which"]
 
 Array = np.ndarray
 _LEAST = 1e-6  # a factor that is nearer to 1 is no factor
@@ -26,6 +26,7 @@ class Gradients:
     a: Array
     b: Array
     dtype: str
+    again: tuple[Array, Array]  # those of a second batch; of no numbers where it is not known
 
     @property
     def place(self) -> str:
@@ -53,32 +54,14 @@ class Gradients:
 Change = Callable[[list[Gradients], list[Array], list[Array], str, str], str | None]
 
 
-def _factor(
-    found: list[Gradients], ours: list[Array], theirs: list[Array], one: str, other: str
-) -> str | None:
-    """G' = r g with the same r > 1 for all that differs."""
-    flat, scaled = (np.concatenate([x.ravel() for x in each]) for each in (ours, theirs))
-    if flat.shape != scaled.shape or not _varies(flat):
-        return None
-    largest = int(np.abs(flat).argmax())
-    r = float(scaled[largest] / flat[largest])
-    if not abs(r) > 1 + _LEAST:
-        if r == -1 and np.array_equal(-flat, scaled):
-            names = " and ".join(sorted((one, other)))
-            return f"the gradients of {_which(found)} have opposite signs in {names}"
-        return None
-    if not all(g.equal(r * x, y) for g, x, y in zip(found, ours, theirs, strict=True)):
-        return None
-    return f"the gradient of {_which(found)} in {other} is {r:.6g} times that in {one}"
-
-
-def _varies(x: Array) -> bool:
+def varies(x: Array) -> bool:
     """Return whether numbers have several sizes: any two pairs (g, −g) are multiples."""
     sizes = np.abs(x[x != 0])
     return sizes.size > 1 and bool(np.ptp(sizes) > _LEAST * sizes.max())
 
 
-def _which(found: list[Gradients]) -> str:
+def which(found: list[Gradients]) -> str:
+    """Name the weights, or count them."""
     return listed([g.place for g in found]) if len(found) < 4 else f"{len(found)} weights"
 
 
@@ -88,7 +71,7 @@ def _clipped(
     """G' = g, but no element exceeds ± c."""
     c = max(float(np.abs(y).max(initial=0)) for y in theirs)
     at_limit = sum(int((np.abs(y) == c).sum()) for y in theirs)
-    if at_limit < 2 or not c or not _varies(np.concatenate([x.ravel() for x in ours])):
+    if at_limit < 2 or not c or not varies(np.concatenate([x.ravel() for x in ours])):
         return None
     pairs = zip(found, ours, theirs, strict=True)
     if all(x.shape == y.shape and g.equal(np.clip(x, -c, c), y) for g, x, y in pairs):
@@ -103,7 +86,7 @@ def _decayed(
     rate = added_decay(found, ours, theirs)
     if not rate:
         return None
-    return f"{other} adds {rate:.6g} w to the gradient of {_which(found)}, {one} does not"
+    return f"{other} adds {rate:.6g} w to the gradient of {which(found)}, {one} does not"
 
 
 def added_decay(found: list[Gradients], ours: list[Array], theirs: list[Array]) -> float:
@@ -112,7 +95,7 @@ def added_decay(found: list[Gradients], ours: list[Array], theirs: list[Array]) 
         return 0.0
     w = np.concatenate([g.start.ravel() for g in found])
     d = np.concatenate([(y - x).ravel() for x, y in zip(ours, theirs, strict=True)])
-    if w.shape != d.shape or not _varies(w):
+    if w.shape != d.shape or not varies(w):
         return 0.0
     rate = float(d @ w / (w @ w))
     return rate if rate > 0 and equal_within(rate * w, d, 1.0, found[0].dtype) else 0.0
@@ -126,10 +109,7 @@ def _transposed(
     if not all(x.ndim == 2 and x.T.shape == y.shape and g.equal(x.T, y) for g, x, y in pairs):
         return None
     names = sorted((one, other))
-    return (
-        f"the gradients of {_which(found)} in {names[0]} and {names[1]} are each other transposed"
-    )
+    return f"the gradients of {which(found)} in {names[0]} and {names[1]} are each other transposed"
 
 
-# The factor is the first.
-CHANGES: tuple[Change, ...] = (_factor, _clipped, _decayed, _transposed)
+CHANGES: tuple[Change, ...] = (_clipped, _decayed, _transposed)

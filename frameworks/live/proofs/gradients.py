@@ -8,12 +8,14 @@ from frameworks.live.correspondence import WeightPair, place_of
 from frameworks.live.levels import cancels
 from frameworks.live.pairs import SHORTER_GRADIENT, Compared, Pair, clips, decays, joined
 from frameworks.live.proofs.cause import Cause, Proof
-from frameworks.live.proofs.clipping import any_at_a_limit, norms_clipped
 from frameworks.live.proofs.gradient_changes import CHANGES, Gradients, added_decay
+from frameworks.live.proofs.scaling import prove_scaling
 from frameworks.live.proofs.sentences import advice, both, listed
 from frameworks.recordings.trace import Trace
 
 __all__ = ["prove_gradient"]
+
+_NONE = np.zeros(0)
 
 
 def prove_gradient(pair: Pair, found: Compared) -> Proof:
@@ -31,7 +33,7 @@ def prove_gradient(pair: Pair, found: Compared) -> Proof:
         return Proof()
     proofs = [_waiting, _frozen, _frozen_row]
     if not clips(pair.a) and not clips(pair.b):
-        proofs += [norms_clipped, _decayed_elsewhere, _in_order]
+        proofs += [prove_scaling, _decayed_elsewhere, _in_order]
     for prove in proofs:
         if (cause := prove(pair, differing)) is not None:
             return Proof([cause])
@@ -54,6 +56,7 @@ def _gradients(pair: Pair, each: WeightPair) -> Gradients:
         a.gradients[i],
         b.gradients[j],
         a.dtype,
+        (_NONE, _NONE) if pair.again is None else (pair.again[0][i], pair.again[1][j]),
     )
 
 
@@ -175,7 +178,7 @@ def _decayed_elsewhere(pair: Pair, found: list[Gradients]) -> Cause | None:
 
 def _in_order(pair: Pair, found: list[Gradients]) -> Cause | None:
     """Try each change of one side's gradient; both ways, unless it is its own inverse."""
-    for change in CHANGES[1:] if any_at_a_limit(pair, found) else CHANGES:
+    for change in CHANGES:
         said = []
         for names, x, y in ((pair.names, 0, 1), (pair.names[::-1], 1, 0)):
             ours = [(g.a, g.b)[x] for g in found]

@@ -164,6 +164,36 @@ def test_the_html_replaces_a_page_and_no_other_file(call, tmp_path):
     assert results.read_bytes() == before
 
 
+@pytest.mark.parametrize("option", ["--html", "--junit"])
+def test_no_file_that_a_run_keeps_is_replaced(call, tmp_path, option, monkeypatch):
+    run = store_run(tmp_path / "run", training())
+    (run / "report.html").write_text("<!doctype html>")
+    call("report", run)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    (run / "trainings.csv").unlink()  # the next report writes it
+    monkeypatch.chdir(run)
+    for path in (run / "report.html", "report.html", "trainings.csv", "cells/a.html"):
+        answer = call("compare", run, run, option, path)
+        assert answer.code == 2
+        assert f"choose another {option}" in answer.err
+    answer = call("baseline", "save", run, "trainings.csv")
+    expected = "error: trainings.csv: is kept for a file of the run itself; choose another name\n"
+    assert (answer.code, answer.err) == (2, expected)
+    (run / "trainings.csv").write_bytes(before[run / "trainings.csv"])
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    page = tmp_path / "report.html"  # a folder that is no run's
+    assert call("compare", run, run, "--html", page).code == 0
+
+
+def test_names_that_are_no_utf8_are_spelled_out(call, tmp_path):
+    run = store_run(tmp_path / "r\udcff", training())
+    page = tmp_path / "p\udcff.html"
+    answer = call("compare", run, run, "--html", page, "--json")
+    assert answer.code == 0
+    assert json.loads(answer.out)["before"]["path"] == str(run)
+    assert r"r\udcff" in page.read_text()
+
+
 def test_a_comparison_fits_80_columns_without_colour(call, tmp_path, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     long = {"experiment": "mnist_perceptron", "implementation": "pytorch"}

@@ -53,6 +53,23 @@ def test_a_training_by_which_others_are_judged_is_neither_counted_nor_missing(ca
     assert (run["ok"], run["failed"], run["missing"]) == (1, 0, 0)
 
 
+def test_of_a_run_that_was_stopped_before_its_first_training_all_is_missing(call, runs):
+    keys = [f"churn-float64-seed{seed}-scratch" for seed in range(4)]
+    Store(runs / "begun").create(keys)
+    sentence = f"4 trainings are missing ({', '.join(keys[:3])} and 1 more); repeat the command"
+    for command in (
+        ("report", "begun"),
+        ("compare", "old", "begun"),
+        ("baseline", "save", "begun"),
+    ):
+        answer = call(*command)
+        assert answer.code == 2
+        assert f"begun: {sentence} that asked for them\n" in answer.err
+    begun = {run["name"]: run for run in json.loads(call("runs", "--json").out)["runs"]}["begun"]
+    assert (begun["problem"], begun["ok"], begun["failed"], begun["missing"]) == (None, 0, 0, 4)
+    assert "damaged" not in call("runs").out
+
+
 def test_a_damaged_run_is_listed_with_its_problem(call, runs):
     (runs / "old" / "cells" / "churn-float64-seed0-scratch.json").write_text("{")
     answer = call("runs")

@@ -96,6 +96,15 @@ def test_the_command_judges_float32_by_a_floor_alone_and_repeats_no_training(cal
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_an_implementation_that_is_added_is_judged_with_those_that_are_there(call, tmp_path):
+    """As one asked for at the same time: no pair is left without a floor."""
+    options = ("--dtype", "float32", "--epochs", "50", "--out", tmp_path / "run")
+    assert call("run", "xor", "--with", "scratch", "--seeds", "2", *options).code == 0
+    answer = call("run", "xor", "--with", "pytorch", "--seeds", "3", *options)
+    assert (answer.code, "2 of 2 pairs agree" in answer.out) == (0, True), answer.out
+    assert not [*(tmp_path / "run" / "cells").glob("*seed2-scratch*")]
+
+
 def test_a_pair_beyond_the_floor_turns_the_command_red(call, append_to_page, tmp_path):
     fault = """
 from dataclasses import replace

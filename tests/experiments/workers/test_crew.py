@@ -103,7 +103,7 @@ def test_whatever_comes_while_it_is_closed_no_process_and_no_thread_is_left(
     place = LocalProcesses(Store(Path("none")), jobs=2, threads=1, timeout=1, progress=None)
     place.__enter__()
     for name in ("scratch", "python"):
-        place._pool._borrow(name)
+        place._pool._borrow(name, "")
     with pytest.raises(error):
         place.__exit__()
     assert (len(closed), threading.active_count()) == (2, before)

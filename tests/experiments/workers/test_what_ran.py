@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from textwrap import dedent
 from types import ModuleType
 
 import numpy as np
@@ -27,7 +28,7 @@ from experiments.harness.workers.training import digest_of_rows
 from experiments.registry import find_experiment
 from frameworks.errors import RequestError
 
-from ..command import environment
+from ..command import environment, lockstep
 
 pytestmark = pytest.mark.usefixtures("without_report")
 
@@ -246,7 +247,44 @@ def test_what_a_builder_adds_to_the_search_path_is_for_no_other_page(call, page,
     assert first != second == alone["cells"][0]["history"]["loss"]
 
 
-def test_a_training_leaves_no_place_to_look_and_nothing_from_there(tmp_path, monkeypatch):
+LEAVES = """
+    import os, sys
+    os.environ["MARK_OF_MINE"] = sys.mark_of_mine = "left"
+"""
+TAKES = """
+    import os, sys
+    FACTOR = 1.0 if os.environ.get("MARK_OF_MINE", getattr(sys, "mark_of_mine", "")) else 0.5
+"""
+
+
+def test_what_a_page_sets_for_the_process_is_for_no_other_page(call, page, tmp_path):
+    """Such as a framework's default, or a variable: other kernels, in silence."""
+    text = page.read_text().replace("te=spec.learning_rate)", "te=spec.learning_rate * FACTOR)", 1)
+    before = "    from scratch import SGD, Dense, MeanSquaredError, Sequential, Sigmoid\n"
+    for name, head in (("a", f"{LEAVES}    FACTOR = 1.0\n"), ("b", TAKES)):
+        own = text.replace(before, f"{head}{before}")
+        own = own.replace("import numpy", f"{dedent(head)}import numpy", 1)
+        (tmp_path / f"{name}.py").write_text(own)
+    options = ("--with", "scratch", "--epochs", "2", "--jobs", "1", "--out")
+    for run, pages in (("both", ("a.py", "b.py")), ("alone", ("b.py",))):
+        answer = lockstep("run", *pages, *options, run, cwd=tmp_path)
+        assert answer.code == 0, answer.err
+    both, alone = (
+        json.loads((tmp_path / run / "results.json").read_text()) for run in ("both", "alone")
+    )
+    assert both["cells"][1]["history"] == alone["cells"][0]["history"]
+
+
+def test_a_page_that_chooses_other_kernels_is_refused(call, page, tmp_path):
+    sets = 'import os\nos.environ["ATEN_CPU_CAPABILITY"] = "default"\n'
+    page.write_text(page.read_text().replace("import numpy", f"{sets}import numpy", 1))
+    answer = lockstep("run", page.name, "--with", "scratch", "--out", "run", cwd=page.parent)
+    assert answer.code == 1
+    assert "mine.py sets ATEN_CPU_CAPABILITY, by which libraries" in " ".join(answer.out.split())
+
+
+@pytest.mark.parametrize("takes_away", [False, True])
+def test_a_training_leaves_no_place_to_look_and_nothing_from_there(takes_away, tmp_path):
     """Also where it fails; what is installed stays, as it cannot be imported twice."""
     for place in ("mine", "site-packages"):
         (tmp_path / place / f"of_{place[:4]}").mkdir(parents=True)
@@ -257,6 +295,8 @@ def test_a_training_leaves_no_place_to_look_and_nothing_from_there(tmp_path, mon
         sys.path = [str(tmp_path / "mine"), *places, str(tmp_path / "site-packages")]
         for name in ("of_mine", "of_site"):
             import_module(f"{name}.part")
+        if takes_away:
+            sys.path = search_path
         raise MemoryError
 
     with pytest.raises(MemoryError), no_place_left():
