@@ -34,7 +34,17 @@ def _supervised() -> int:
 
     output.make_tolerant()
     pages = [argument for argument in sys.argv[1:] if argument.endswith(".py")]
-    return supervised(_command, pages[0]) if pages else _command()
+    return supervised(_beside_a_page, pages[0]) if pages else _command()
+
+
+def _beside_a_page() -> int:
+    """Run the command line, and let nothing that a page prints, then or later, into its output."""
+    from experiments.harness import output
+
+    output.keep_for_the_command()
+    code = _command()
+    sys.stdout = sys.stderr
+    return code
 
 
 def _command() -> int:

@@ -8,9 +8,10 @@ import codecs
 import io
 import os
 import sys
+import threading
 from typing import Any
 
-__all__ = ["lost", "make_tolerant"]
+__all__ = ["keep_for_the_command", "lost", "make_tolerant"]
 
 _ERRORS = "lockstep"  # the name of what is done with characters that an encoding does not have
 
@@ -32,6 +33,19 @@ def make_tolerant() -> None:
             setattr(sys, name, _Tolerant(stream))
 
 
+def keep_for_the_command() -> None:
+    """Keep standard output for this thread: what else is written there goes to standard error.
+
+    Threads of a page print whenever they like, and programs that it has started.
+    """
+    sys.stdout.flush()
+    descriptor = os.dup(1)
+    os.dup2(2, 1)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    kept = os.fdopen(descriptor, "w", encoding=encoding, errors=_ERRORS)
+    sys.stdout = _Tolerant(kept, threading.get_ident())
+
+
 def lost() -> str:
     """Return why some of standard output could not be written, or an empty string."""
     error = getattr(sys.stdout, "error", None)
@@ -43,8 +57,9 @@ def lost() -> str:
 class _Tolerant:
     """A stream of text that passes over what cannot be written, and remembers why."""
 
-    def __init__(self, stream: io.TextIOWrapper) -> None:
-        self._stream = stream
+    def __init__(self, stream: io.TextIOWrapper, thread: int | None = None) -> None:
+        """Write to a stream; `thread` is the only one that may, if there is one."""
+        self._stream, self._thread = stream, thread
         self.error: OSError | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -52,6 +67,8 @@ class _Tolerant:
 
     def write(self, text: str) -> int:
         """Write a text, or lose it."""
+        if self._thread not in (None, threading.get_ident()):
+            return sys.stderr.write(text)
         try:
             self._stream.write(text)
         except OSError as error:

@@ -76,13 +76,14 @@ class Plan:
     def missing(self) -> dict[Cell, Head]:
         """Return the cells without a finished record; RequestError if one is of another run.
 
-        A run has one environment, and of each experiment one data set, as many rows and one spec
-        for each setting, and one source for each implementation, also where further trainings are
-        asked for: its seeds are shown together.
+        A run has one environment, and of each experiment one dtype and mode, one data set, as many
+        rows and one spec for each setting, and one source for each implementation, also where
+        further trainings are asked for: its seeds are shown together.
         """
         heads = {cell.key: head for cell, head in self.heads.items()}
         alike = {(head.experiment, head.label): head for head in heads.values()}
         by = {(head.experiment, head.implementation): head for head in heads.values()}
+        kinds = {head.experiment: head for head in heads.values()}
         some = next(iter(heads.values()))
         finished = set()
         for record in filter(lambda record: record.ok, self.store.stored()):
@@ -92,6 +93,7 @@ class Plan:
                 unlike = (
                     _unlike(record, some, ["environment"])
                     or _unlike(record, alike.get((record.experiment, record.label)), _SHARED)
+                    or _of_another_kind(record, kinds.get(record.experiment))
                     or _unlike(record, by.get((record.experiment, record.implementation)), _CODE)
                 )
             if unlike:
@@ -308,6 +310,13 @@ _UNLIKE = {
 
 _SHARED = ("data", "limit", "spec")  # by the trainings of one experiment and setting
 _CODE = ("source_sha256", "packages_sha256")  # of the trainings of one implementation
+
+
+def _of_another_kind(record: Record, head: Head | None) -> str:
+    """Say that a record is of another dtype, or native where others are not; or return ""."""
+    if head is not None and "native" in {record.mode, head.mode} and record.mode != head.mode:
+        return "in another mode, native or not"
+    return _unlike(record, head, ["dtype"])
 
 
 def _unlike(record: Record, head: Head | None, names: Iterable[str]) -> str:

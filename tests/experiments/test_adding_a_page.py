@@ -365,6 +365,29 @@ def test_a_thread_that_a_page_leaves_running_does_not_keep_the_command_from_endi
     assert (answer.code, "1 of 1 training finished" in answer.out) == (0, True), answer.err
 
 
+@pytest.mark.timeout(60)
+def test_what_a_page_prints_later_is_not_in_the_output_of_the_command(page, tmp_path):
+    """In a thread, as the process ends, or past Python's streams."""
+    later = """
+import atexit, os, threading, time
+
+def show():
+    while True:
+        print("noise")
+        os.write(1, b"raw\\n")
+        time.sleep(0.01)
+
+atexit.register(print, "bye")
+threading.Thread(target=show, daemon=True).start()
+"""
+    page.write_text(page.read_text().replace("import numpy", f"{later}import numpy", 1))
+    options = ("--with", "scratch", "--epochs", "1", "--out", "run", "--json")
+    answer = lockstep("run", str(page), *options, cwd=tmp_path)
+    assert answer.code == 0
+    assert json.loads(answer.out)["verdict"] == "passed"
+    assert all(word in answer.err for word in ("noise", "raw", "bye"))
+
+
 def test_the_numbers_of_a_page_may_be_nested(call, page, tmp_path):
     text = page.read_text().replace(
         "    inputs: int", "    pads: tuple = ((1, 2), (0.5,))\n    inputs: int"

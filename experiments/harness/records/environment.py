@@ -72,7 +72,7 @@ def environment(threads: int) -> dict[str, object]:
         "processor": _processor(),
         "cpus": os.cpu_count(),
         "threads": threads,
-        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() not in ("0", "false"),
         "versions": {package: installed_version(package) for package in _packages()},
         **{name: os.environ[name] for name in _KERNEL_VARIABLES if name in os.environ},
     }

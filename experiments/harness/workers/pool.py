@@ -36,18 +36,19 @@ class Pool:
         job: dict[str, Any],
         report: Callable[[int, float], None],
         timeout: float,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         """Have a process train what is sent to it (see `worker`).
 
         Raises CellFailed, NoRoom where no process can be had, and CannotWrite. What `report` raises
-        ends the process.
+        ends the process, and so does it when it is no longer `wanted`.
         """
         try:
             worker = self._borrow(implementation, job["cells"][0]["cell"]["page"])
         except OSError as failure:  # too many processes, for example
             raise NoRoom(f"no worker process could be started: {failure}") from failure
         try:
-            worker.run(job, report, timeout)
+            worker.run(job, report, timeout, wanted)
         except (WorkerDied, NoRoom):
             self._give_back(implementation, worker, usable=False)
             raise

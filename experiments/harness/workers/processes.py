@@ -82,13 +82,15 @@ class Worker:
         job: dict[str, Any],
         report: Callable[[int, float], None] = lambda epoch, loss: None,
         timeout: float = threading.TIMEOUT_MAX,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> Any:
         """Do a job (see `worker`) and return its result. Raises CellFailed, or a kind of it.
 
-        The process is ended when it says nothing for `timeout` seconds.
+        The process is ended when it says nothing for `timeout` seconds, or is not `wanted`, which
+        is asked each second.
         """
         self._send(job)
-        for event in self._events(timeout):
+        for event in self._events(timeout, wanted):
             match event:
                 case {"event": "epoch", "epoch": int(epoch), "loss": float(loss)}:
                     report(epoch, loss)
@@ -102,11 +104,11 @@ class Worker:
             raise NoRoom(f"the worker process could not start a thread; {_ALLOW}")
         raise WorkerDied(self._how_it_ended())
 
-    def _events(self, timeout: float) -> Iterator[dict[str, Any]]:
+    def _events(self, timeout: float, wanted: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         """Yield what the process says, until it ends."""
         assert self._process.stdout is not None
         enough, self._silent_for = threading.Event(), 0.0
-        watch = threading.Thread(target=self._watch, args=(timeout, enough), daemon=True)
+        watch = threading.Thread(target=self._watch, args=(timeout, wanted, enough), daemon=True)
         try:
             watch.start()
         except RuntimeError as error:
@@ -119,8 +121,8 @@ class Worker:
         finally:
             enough.set()
 
-    def _watch(self, timeout: float, enough: threading.Event) -> None:
-        """End the process when it says nothing for so long.
+    def _watch(self, timeout: float, wanted: Callable[[], bool], enough: threading.Event) -> None:
+        """End the process when it says nothing for so long, or is not wanted any more.
 
         Time is counted in short waits, each once: one in which the machine slept, or in which we
         were stopped, is not the process's.
@@ -130,6 +132,7 @@ class Worker:
             self._silent_for += wait
             if self._silent_for >= timeout:
                 self._hung_for = timeout
+            if self._hung_for or not wanted():
                 self._process.kill()
                 return
 

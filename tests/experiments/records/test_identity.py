@@ -47,6 +47,13 @@ def refusal(request, says):
     assert str(error.value) == f"{request.out}: holds {KEY} with {says}; {remedy}"
 
 
+def test_a_folder_holds_no_native_training_beside_others(request_again):
+    with pytest.raises(RequestError, match=f"holds {KEY} in another mode, native or not; choose"):
+        plan(replace(request_again, native=True, implementations=("keras",))).missing()
+    others = replace(request_again, experiments=("circle",), dtype="float32")  # has its own table
+    assert len(plan(others).missing()) == 1
+
+
 def test_what_is_stored_is_not_trained_again(request_again):
     assert plan(request_again).missing() == {}
 
@@ -87,6 +94,7 @@ def test_a_record_that_was_altered_is_one_error_of_every_command(
         ({"epochs": 3, "seeds": (1,)}, "another spec"),
         ({"limit": 3, "seeds": (1,)}, "another limit"),
         ({"implementations": ("pytorch",), "limit": 3, "seeds": (1,)}, "another limit"),
+        ({"dtype": "float32"}, "another dtype"),
     ],
 )
 def test_another_request_is_refused_by_what_differs(request_again, changed, says):

@@ -3,22 +3,26 @@
 A stand-in takes the place of the training, and notes who was asked.
 """
 
+import os
+import signal
 import threading
 import time
 from concurrent.futures import CancelledError
+from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
 from unittest.mock import Mock, call
 
 import pytest
 
+from experiments.harness.cell import Job
 from experiments.harness.plan import plan
 from experiments.harness.request import Request
 from experiments.harness.workers.cluster import on_worker
 from experiments.harness.workers.cluster.admission import Cluster
 from experiments.harness.workers.cluster.connection import Lost, Silent
 from experiments.harness.workers.cluster.tasks import ClusterTasks, _Task
-from experiments.harness.workers.processes import NoRoom
+from experiments.harness.workers.processes import NoRoom, Worker, WorkerDied
 
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install distributed")
 
@@ -175,10 +179,38 @@ def test_a_worker_that_trains_and_says_nothing_for_too_long_is_given_up(tasks, w
     assert tasks._progress.remark.mock_calls == [call(said)] * (worker == "frozen")
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_worker_that_is_not_heard_of_for_a_minute_is_given_up(tasks, frozen):
+    """Also one that has not begun: the scheduler itself waits for five minutes."""
+    tasks._cluster, where = Mock(), "tcp://node1:1"
+    task_of(tasks)
+    for look in range(62):  # the first only says when it was heard of
+        heard = 7.0 if frozen or look < 55 else float(look)
+        tasks._give_up_frozen({where: heard, "tcp://node2:1": float(look)})
+    assert tasks._cluster.give_up.mock_calls == [call(where)] * frozen
+    said = f"worker {where} was not heard of for 60 s, and is given up"
+    assert tasks._progress.remark.mock_calls == [call(said)] * frozen
+
+
+def test_a_second_ctrl_c_leaves_no_training_on_the_workers(tasks):
+    """It comes while the first is telling them."""
+    client = Mock(status="running")
+
+    def cancel(_):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+
+    client.cancel.side_effect = cancel
+    tasks._cluster = Mock(client=client)
+    with pytest.raises(KeyboardInterrupt):
+        tasks.__exit__()
+    assert client.run.called
+
+
 def test_that_no_worker_is_left_is_said_once(tasks, monkeypatch):
     looks = iter([True, True, True, False])
     monkeypatch.setattr(tasks, "_left", Mock(wait=lambda _: not next(looks)))
-    tasks._cluster = Mock(deserted=True, look=lambda: (False, []), addresses={})
+    tasks._cluster = Mock(deserted=True, look=lambda: (False, []), addresses={}, heard_of={})
     tasks._look_after()
     tasks._progress.remark.assert_called_once_with("no worker is left: waiting for one to join")
 
@@ -199,7 +231,7 @@ def test_a_scheduler_that_does_not_answer_is_said_to_and_then_given_up(
 
     waits = iter([False] * (attempts + 3) + [True])
     monkeypatch.setattr(tasks, "_left", Mock(wait=lambda _: next(waits)))
-    tasks._cluster = Frozen(deserted=False, look=lambda: (False, []))
+    tasks._cluster = Frozen(deserted=False, look=lambda: (False, []), heard_of={})
     tasks._look_after()
     said = "the Dask scheduler does not answer: waiting for it"
     tasks._progress.remark.assert_called_once_with(said)
@@ -217,7 +249,7 @@ def test_a_question_that_fails_is_said_once_and_costs_no_sending_again(tasks, mo
     answers = iter([KeyError("worker"), KeyError("worker"), False])
 
     class Workers:
-        client, addresses = Mock(status="running"), ()
+        client, addresses, heard_of = Mock(status="running"), (), {}
         looks = iter([(True, []), (False, []), (False, [])])
 
         def look(self):
@@ -261,6 +293,16 @@ def test_what_is_sent_again_while_it_is_fetched_is_not_lost(tasks):
     first.result.side_effect = cancelled
     tasks._receive(task, first)
     assert not task.outcome.done()
+
+
+def test_a_training_that_nobody_waits_for_is_ended_within_an_epoch(tmp_path):
+    """However its command has ended; it may say nothing for long."""
+    request = Request(("perceptron",), ("python",), epochs=2_000_000, policy="stand-in")
+    ((cell, head),) = plan(replace(request, out=tmp_path / "run")).heads.items()
+    worker = Worker("python", 1)
+    job, begun = {"cells": [Job(cell, head, tmp_path / "run").to_json()]}, []
+    with closing(worker), pytest.raises(WorkerDied, match="SIGKILL"):
+        worker.run(job, lambda *_: begun.append(True), wanted=lambda: not begun)
 
 
 def test_data_that_are_damaged_on_their_way_are_not_kept(tmp_path):

@@ -157,6 +157,13 @@ def test_a_variable_that_chooses_other_kernels_is_in_every_record(variable, monk
     assert head.environment.items()[variable] == "default"
 
 
+@pytest.mark.parametrize("value", ["0", "false", "FALSE", "1", "true"])
+def test_tensorflows_own_kernels_are_recorded_as_tensorflow_reads_the_variable(value, monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", value)
+    (head,) = plan(Request(experiments=("xor",), implementations=("scratch",))).heads.values()
+    assert head.environment.onednn is (value in ("1", "true"))
+
+
 def test_arrays_of_another_seed_are_not_those_of_the_record(call, tmp_path):
     """Swapped in both of a pair, they would agree."""
     run = tmp_path / "run"

@@ -117,6 +117,12 @@ class Cluster:
         """Those of all workers that the scheduler knows now, also of one that is frozen."""
         return set(self._workers())
 
+    @property
+    def heard_of(self) -> dict[str, float]:
+        """When the scheduler last heard of each admitted worker, by its own clock."""
+        workers = self._workers()
+        return {address: workers[address]["last_seen"] for address in self._admitted(workers)}
+
     def give_up(self, worker: str) -> None:
         """Have the scheduler take a worker for dead: what it has begun is done again."""
         scheduler: Any = self.client.scheduler

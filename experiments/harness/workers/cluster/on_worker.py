@@ -106,7 +106,8 @@ def train(order: Order, data: bytes) -> Delivery:
     with TemporaryDirectory(dir=folder) as run:
         (Path(run) / "cells").mkdir()
         cells = [_placed(cell, run, page) for cell in order.cells]
-        error = _train_in_pool(order, {"cells": cells, "data": str(packed)}, _reporter(worker, say))
+        job, wanted = {"cells": cells, "data": str(packed)}, _wanted(worker)
+        error = _train_in_pool(order, job, _reporter(say, wanted), wanted)
         records = sorted(Path(run, "cells").glob("*.json"))
         return error, [
             (record.read_bytes(), record.with_suffix(".safetensors").read_bytes())
@@ -115,15 +116,18 @@ def train(order: Order, data: bytes) -> Delivery:
 
 
 def _train_in_pool(
-    order: Order, job: dict[str, Any], report: Callable[[int, float], None]
+    order: Order,
+    job: dict[str, Any],
+    report: Callable[[int, float], None],
+    wanted: Callable[[], bool],
 ) -> str | None:
     with _Serving(order) as pool:
         try:
-            pool.train(order.implementation, job, report, order.timeout)
+            pool.train(order.implementation, job, report, order.timeout, wanted)
         except NoRoom:
             if not pool.close_idle():
                 raise
-            pool.train(order.implementation, job, report, order.timeout)
+            pool.train(order.implementation, job, report, order.timeout, wanted)
         except CellFailed as failure:
             return str(failure)
     return None
@@ -141,14 +145,23 @@ def _speaker(worker: Worker, order: Order) -> Callable[..., None]:
     return say
 
 
-def _reporter(worker: Worker, say: Callable[..., None]) -> Callable[[int, float], None]:
-    """Return what tells the asker of epochs, and ends a training that nobody waits for."""
+def _wanted(worker: Worker) -> Callable[[], bool]:
+    """Return what says whether this thread's task is still waited for, however its asker ended."""
     key = worker.get_current_task()
 
-    def report(epoch: int, loss: float) -> None:
+    def wanted() -> bool:
         task = worker.state.tasks.get(key)
-        if task is None or task.state == "cancelled":
-            raise Abandoned(str(key))
+        return task is not None and task.state != "cancelled"
+
+    return wanted
+
+
+def _reporter(say: Callable[..., None], wanted: Callable[[], bool]) -> Callable[[int, float], None]:
+    """Return what tells the asker of epochs, and ends a training that nobody waits for."""
+
+    def report(epoch: int, loss: float) -> None:
+        if not wanted():
+            raise Abandoned("nobody waits for it any more")
         say(epoch=epoch, loss=loss)
 
     return report

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from experiments.harness.cell import Cell, Job
 from experiments.harness.experiment import Experiment
+from experiments.harness.interruption import undisturbed
 from experiments.harness.page_code import said
 from experiments.harness.records.arrays import digest_by_name
 from experiments.harness.records.models import Head, Record
@@ -37,6 +38,7 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 _SECONDS_OF_AN_ATTEMPT = SECONDS_TO_HEAR + _SECONDS_BETWEEN_LOOKS  # to hear of the scheduler
 _SECONDS_TO_REMARK = 60.0  # that it does not answer
 _SECONDS_TO_ARRIVE = 60
+_SECONDS_UNHEARD = 60.0  # of a worker, which speaks several times in that
 _SECONDS_TO_BE_HEARD = 30.0  # after a worker has ended what took too long
 
 
@@ -69,6 +71,7 @@ class ClusterTasks:
         self._data: dict[str, distributed.Future] = {}  # the tasks that have them on the cluster
         self._tasks: dict[int, _Task] = {}  # that have not ended
         self._numbers = count()
+        self._looks: dict[str, tuple[float, int]] = {}  # when a worker was heard of; looks since
         self._told = False  # why workers cannot be looked at
         self._lock = threading.RLock()
         self._left = threading.Event()
@@ -89,10 +92,15 @@ class ClusterTasks:
         client = self._cluster.client
         with self._lock:
             open_tasks, self._tasks = [*self._tasks.values()], {}
+
+        def leave() -> None:
+            client.cancel([task.sent for task in open_tasks if task.sent])
+            client.run(release, self._run, on_error="ignore")
+            client.unsubscribe_topic(self._run)
+
         if client.status == "running":
-            politely(lambda: client.cancel([t.sent for t in open_tasks if t.sent]))
-            politely(lambda: client.run(release, self._run, on_error="ignore"))
-            politely(lambda: client.unsubscribe_topic(self._run))
+            with undisturbed():  # by another Ctrl-C: the workers would train on
+                politely(leave)
         self._data.clear()
 
     def missing(self, implementation: str) -> str | None:
@@ -248,6 +256,7 @@ class ClusterTasks:
                 return
             try:
                 self._give_up_silent(self._cluster.addresses)
+                self._give_up_frozen(self._cluster.heard_of)
                 silent_for = 0.0
                 first, remarks = self._cluster.look()
                 again |= first  # also where the next question is not answered
@@ -302,6 +311,23 @@ class ClusterTasks:
         for worker in silent:
             self._progress.remark(f"worker {worker} said nothing for {limit:g} s, and is given up")
             self._cluster.give_up(worker)
+
+    def _give_up_frozen(self, heard_of: Mapping[str, float]) -> None:
+        """Give up those that the scheduler has not heard of for a minute, also before they begin.
+
+        A worker that trains is heard of, too: its process trains, and not itself. `heard_of` says
+        when, by the scheduler's clock; looks are counted, as in `_give_up_silent`.
+        """
+        self._looks = {
+            worker: (when, looks + 1 if before == when else 0)
+            for worker, when in heard_of.items()
+            for before, looks in [self._looks.get(worker, (when, 0))]
+        }
+        for worker, (_, looks) in self._looks.items():
+            if looks * _SECONDS_BETWEEN_LOOKS == _SECONDS_UNHEARD:
+                said = f"was not heard of for {_SECONDS_UNHEARD:g} s, and is given up"
+                self._progress.remark(f"worker {worker} {said}")
+                self._cluster.give_up(worker)
 
     def _send_all_again(self) -> None:
         self._data.clear()  # to workers that have gone
