@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from frameworks.draws import Dropped
 from frameworks.errors import RequestError
@@ -56,6 +57,8 @@ class PyTorchLive(LiveModel):
         self._evaluated, notes = left_in_evaluation(self.network)
         self.notes += notes
         self.handed = Handed(self._dtype)
+        own = unwrapped(training.model).named_parameters()
+        self.handed.originals = {id(p): name for name, p in own}
         watched = self._discover(rows)
         self._orienter = Orienter(watched)
         self.handed.orientations = self._orientations(rows)
@@ -80,7 +83,13 @@ class PyTorchLive(LiveModel):
         return {id(p): k for k, group in enumerate(groups) for p in group["params"]}
 
     def _discover(self, rows: Rows) -> Watched:
-        """Run the rows once, in evaluation mode; RequestError if the model does not take them."""
+        """Run the rows once, in evaluation mode; RequestError if the model does not take them.
+
+        Lazy layers become in a pass before what they are.
+        """
+        if any(map(is_lazy, self.network.parameters())):
+            with self._forward(training=False):
+                run_model(self.network, self._tensors(rows.X))
         watched = self._watch(rows, training=False)
         if not watched.returned:
             raise RequestError("the PyTorch model returns no tensor")

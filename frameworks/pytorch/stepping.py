@@ -29,6 +29,8 @@ def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None
         inputs, targets = (each[0] if len(each) == 1 else tuple(each) for each in (X, y))
         try:
             value = training.step(network, optimizer, training.loss, inputs, targets)
+        except RequestError:
+            raise
         except Exception as error:  # of whatever kind the user's function raises
             raise RequestError(f"the step of the PyTorch side fails: {reason(error)}") from error
     else:

@@ -1,7 +1,7 @@
 """Copies of objects of PyTorch's and a user's that refer to each other, and to no original."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn import Module
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from frameworks.live.identities import renew, renewed
@@ -34,6 +35,18 @@ class Twins:
         twin = self._copy(original)
         self._finish()
         return renewed(twin, self._twin_of)
+
+    def known(self, original: Any) -> Any:
+        """Return the copy of an object, or None where it has none yet."""
+        return self._memo.get(id(original))
+
+    def know(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        """Let objects have these copies, where a module that copies itself has made them untold."""
+        kept = self._memo[id(self._memo)]
+        for original, twin in pairs:
+            if id(original) not in self._memo:
+                self._memo[id(original)] = twin
+                kept.append(original)
 
     def functions(self) -> Iterator[FunctionType]:
         """Yield the functions that copies hold, and those by which their classes do their work."""
@@ -134,7 +147,7 @@ class Twins:
         own = [*model.parameters()]
         attributes = (x for module in model.modules() for x in vars(module).values())
         known = {id(x) for x in (*own, *model.buffers(), *attributes)}
-        stored = [p.untyped_storage() for p in own if p.device.type == "cpu"]
+        stored = [p.untyped_storage() for p in own if p.device.type == "cpu" and not is_lazy(p)]
         places = [range(x.data_ptr(), x.data_ptr() + x.nbytes()) for x in stored if x.nbytes()]
         others = (x for x in self._originals() if id(x) not in known)
         return any(address in each for x in others for each in places for address in _address(x))
@@ -222,7 +235,8 @@ def _address(x: Any) -> list[int]:
     """Return where the numbers of a tensor or an array are."""
     if isinstance(x, np.ndarray) and x.size:
         return [x.__array_interface__["data"][0]]
-    if isinstance(x, torch.Tensor) and x.layout == torch.strided and x.numel():
+    strided = isinstance(x, torch.Tensor) and not is_lazy(x) and x.layout == torch.strided
+    if strided and x.numel():
         return [x.data_ptr()] if x.device.type == "cpu" else []
     return []
 
