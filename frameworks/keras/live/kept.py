@@ -19,7 +19,7 @@ from frameworks.live.own_steps import is_installed
 
 __all__ = ["kept_restored"]
 
-_OF_PACKAGES = ("keras", "tensorflow", "jax", "jaxlib", "torch", "numpy")
+_NOT_OWN = ("frameworks", "keras", "tensorflow", "jax", "jaxlib", "torch", "numpy")  # packages
 _Undo = Callable[[], None]
 
 
@@ -68,6 +68,8 @@ class _Kept:
                 ahead += self._into(x)
 
     def _into(self, x: Any) -> list[Any]:
+        if isinstance(x, FunctionType | MethodType) and _package(x) in _NOT_OWN:
+            return []  # as the calls that hand masks to dropout
         if isinstance(x, FunctionType):
             return [] if is_installed(x) else self._function(x)
         if isinstance(x, MethodType):
@@ -88,7 +90,7 @@ class _Kept:
             self.undoing.append(partial(x.setstate, x.getstate()))
         elif hasattr(x, "assign_add") and hasattr(x, "numpy"):  # a variable of TensorFlow's
             self.undoing.append(partial(x.assign, np.array(x.numpy())))
-        elif hasattr(x, "__dict__") and _package(x) not in _OF_PACKAGES:
+        elif hasattr(x, "__dict__") and _package(x) not in _NOT_OWN:
             own = vars(x)
             self.undoing.append(partial(_content_back, own, _content(own)))
             return [*own.values()]
@@ -115,7 +117,7 @@ def _beside(x: Any) -> set[str]:
 
 
 def _package(x: Any) -> str:
-    return type(x).__module__.partition(".")[0]
+    return (getattr(x, "__module__", None) or "").partition(".")[0]
 
 
 def _is_left(x: Any) -> bool:
