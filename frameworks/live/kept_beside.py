@@ -139,12 +139,13 @@ class KeptBeside:
     def judged(self) -> tuple[Kept, ...]:
         """Return what is kept, told whether it is an average, and whether it has moved.
 
-        States that lie elsewhere than those of the model, as of a teacher, are left out.
+        What is kept in less precision is none that can be compared. States that lie elsewhere than
+        those of the model, as of a teacher, are left out.
         """
         return tuple(
             replace(
                 each,
-                average=self._weights.holds(each.weights),
+                average=each.average and self._weights.holds(each.weights),
                 moved=_moved(self._before.get(each.name), each.weights),
                 states=each.states if self._states.holds(each.states) else [],
             )

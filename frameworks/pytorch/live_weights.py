@@ -137,12 +137,14 @@ class LiveWeights:
 
     def _kept(self, family: Family) -> Kept:
         """Return canonical copies of what is kept beside the network."""
-        arrays, dtype = family.arrays.items(), next(self._network.parameters()).dtype
-        found = {which: torch.as_tensor(each).to("cpu", dtype) for which, each in arrays}
+        dtype = next(self._network.parameters()).dtype
+        given = {which: torch.as_tensor(each) for which, each in family.arrays.items()}
+        found = {which: each.to("cpu", dtype) for which, each in given.items()}
+        precise = all(each.dtype == dtype for each in given.values())
         own = [found.get(id(p), p).detach() for p in self.own.own]
         states = [each.values(found[id(each.buffer)]) for each in self._states
                   if all(id(x.buffer) in found for x in self._states)]  # fmt: skip
-        return Kept(family.name, self.canonical(own), states)
+        return Kept(family.name, self.canonical(own), states, average=precise)
 
     def write(self, arrays: Arrays) -> None:
         """Copy canonical arrays into the parameters."""

@@ -171,6 +171,19 @@ def in_variables(decay):
     return keras_trained(model, after)
 
 
+def in_variables_of_tensorflow(decay):
+    import tensorflow as tf
+
+    model = keras_network()
+    means = [tf.Variable(w, dtype="float64") for w in model.get_weights()]
+
+    def after(model):
+        for mean, w in zip(means, model.weights, strict=True):
+            mean.assign(decay * mean + (1 - decay) * w)
+
+    return keras_trained(model, after)
+
+
 def in_arrays(decay):
     model = keras_network()
     means = model.get_weights()
@@ -226,7 +239,10 @@ def by_a_keras_optimizer(decay):
     return Training(model)
 
 
-KERAS = in_variables, in_arrays, in_tensors, in_a_clone, by_a_keras_optimizer
+KERAS = (
+    *(in_variables, in_variables_of_tensorflow, in_arrays, in_tensors, in_a_clone),
+    by_a_keras_optimizer,
+)
 
 
 @pytest.mark.parametrize("side", KERAS)
@@ -265,6 +281,22 @@ def test_what_is_kept_and_is_no_average_is_named():
     found = diverge(side(1), side(2), X, y, steps=4)
     assert found.same
     assert any("in sums is not compared" in note for note in found.notes)
+
+
+def test_averages_in_less_precision_are_named_and_not_compared():
+    def side(decay):
+        model = network()
+        means = [p.detach().numpy().copy() for p in model.parameters()]  # in float32
+
+        def after(model):
+            for mean, p in zip(means, model.parameters(), strict=True):
+                mean += (1 - decay) * (p.detach().numpy() - mean)
+
+        return trained(model, SGD(model.parameters(), lr=0.1), after)
+
+    found = diverge(side(0.5), side(0.75), X, y, steps=4)
+    assert found.same
+    assert any("in means is not compared" in note for note in found.notes)
 
 
 def test_averages_are_recorded(tmp_path):

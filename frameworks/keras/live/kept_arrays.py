@@ -76,7 +76,9 @@ def _kept(family: Family, table: WeightTable) -> Kept:
         [_numbers(family.arrays.get(id(v), v), v.dtype) for v in own]
         for own in (table.own, table.states if has_states else ())
     )
-    return Kept(family.name, table.canonical(weights), states)
+    given = {keras.backend.standardize_dtype(each.dtype) for each in family.arrays.values()}
+    precise = given <= {v.dtype for v in table.own}
+    return Kept(family.name, table.canonical(weights), states, average=precise)
 
 
 def _numbers(x: Any, dtype: str) -> np.ndarray:
