@@ -277,7 +277,11 @@ class KerasLive(LiveModel):
 
     def _set_rate(self) -> None:
         if self._training.step_on == "epoch":
-            set_rate(self.model.optimizer, self._training.scheduler, self._epoch)
+            try:
+                set_rate(self.model.optimizer, self._training.scheduler, self._epoch)
+            except Exception as error:  # of whatever kind a user's schedule raises
+                said = f"the schedule of the Keras side fails in epoch {self._epoch}"
+                raise RequestError(f"{said}: {reason(error)}") from error
 
     def kept(self) -> list[Kept]:
         with lent(self.dtype):
