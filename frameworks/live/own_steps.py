@@ -14,9 +14,12 @@ import numpy as np
 from frameworks.live.identities import TwinOf, renew, renewed
 from frameworks.live.originals import used_by
 
-__all__ = ["OwnState", "copied_numbers", "is_installed", "shared_iterators", "with_own_state"]
+__all__ = [
+    *("OwnState", "SHARED", "copied_numbers", "held_by", "is_installed", "shared_iterators"),
+    "with_own_state",
+]
 
-_SHARED = (type, ModuleType, BuiltinFunctionType, str, bytes, bool, int, float, complex)
+SHARED = (type, ModuleType, BuiltinFunctionType, str, bytes, bool, int, float, complex)
 _PACKAGES = {"site-packages", "dist-packages"}  # of whichever environment
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
@@ -52,17 +55,17 @@ def shared_iterators(*holders: Any) -> list[str]:
     found, seen, ahead = list[str](), dict[int, Any](), [("", each) for each in holders]
     while ahead:
         name, x = ahead.pop()
-        if id(x) in seen or isinstance(x, _SHARED):
+        if id(x) in seen or isinstance(x, SHARED):
             continue
         seen[id(x)] = x  # kept, so that no other object gets its identity
         if not isinstance(x, Iterator):
-            ahead += _held(name, x)
+            ahead += held_by(name, x)
         elif not _can_be_copied(x):
             found.append(name)
     return sorted({*found})
 
 
-def _held(name: str, x: Any) -> list[tuple[str, Any]]:
+def held_by(name: str, x: Any) -> list[tuple[str, Any]]:
     """Return what something holds, by names; what has none of its own by that of its holder."""
     if isinstance(x, FunctionType):
         return [] if is_installed(x) else [*used_by(x)]
@@ -106,7 +109,7 @@ class OwnState:
         """Return the copy of x; the same one each time."""
         if isinstance(x, int) and not isinstance(x, bool):
             return self._copied(x)  # which may be the identity of an original
-        if x is None or isinstance(x, _SHARED):
+        if x is None or isinstance(x, SHARED):
             return x
         if isinstance(x, MethodType):
             return MethodType(self(x.__func__), self(x.__self__))

@@ -111,6 +111,13 @@ def _require(training: Training) -> None:
             "the PyTorch model is compiled to TorchScript, whose layers cannot be watched: give "
             "the nn.Module that it was made from"
         )
+    named = (*model.named_parameters(), *model.named_buffers())
+    lazy = next((name for name, x in named if is_lazy(x)), None)
+    if lazy is not None:
+        raise RequestError(
+            f"{lazy} of the PyTorch model is lazy and has no shape yet: run the model on a batch "
+            "first"
+        )
     if training.step is None and not any(p.requires_grad for p in model.parameters()):
         raise RequestError("the PyTorch model has no weight that is trained: all are frozen")
     if not isinstance(training.optimizer, torch.optim.Optimizer) and training.step is None:
@@ -215,9 +222,8 @@ class Untouched:
 
     def __init__(self, model: nn.Module) -> None:
         named = (*model.named_parameters(), *model.named_buffers())
-        kept = [(name, x) for name, x in named if not is_lazy(x)]
-        self._before = [(name, x, x.detach().clone()) for name, x in kept]
-        self._gradients = [(name, x, _clone(x.grad)) for name, x in kept if x.is_leaf]
+        self._before = [(name, x, x.detach().clone()) for name, x in named]
+        self._gradients = [(name, x, _clone(x.grad)) for name, x in named if x.is_leaf]
 
     def check(self) -> None:
         """Raise RequestError if something has changed, and take it back."""

@@ -2,14 +2,13 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
 
 from frameworks.draws import Dropped
 from frameworks.errors import RequestError
@@ -32,7 +31,7 @@ from frameworks.pytorch.stepping import OwnStep, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.user_code import compute_loss, differentiate, run_model
 from frameworks.pytorch.watching import Watched, array_of, tensors_in, watch
-from frameworks.recordings.trace import Arrays, LayerTrace, Weight
+from frameworks.recordings.trace import Arrays, Kept, LayerTrace, Weight
 
 __all__ = ["PyTorchLive"]
 
@@ -52,6 +51,7 @@ class PyTorchLive(LiveModel):
         self.training, self._clones, self.notes = copy_training(training, self._dtype)
         self._untouched = Untouched(unwrapped(training.model))
         self._last = 0.0  # the latest step's loss
+        self._begun = False  # whether a step has been taken
         self._pending: OwnStep | None = None  # taken, seen and taken back
         self.network: nn.Module = self.training.model
         self._evaluated, notes = left_in_evaluation(self.network)
@@ -83,13 +83,7 @@ class PyTorchLive(LiveModel):
         return {id(p): k for k, group in enumerate(groups) for p in group["params"]}
 
     def _discover(self, rows: Rows) -> Watched:
-        """Run the rows once, in evaluation mode; RequestError if the model does not take them.
-
-        Lazy layers become in a pass before what they are.
-        """
-        if any(map(is_lazy, self.network.parameters())):
-            with self._forward(training=False):
-                run_model(self.network, self._tensors(rows.X))
+        """Run the rows once, in evaluation mode; RequestError if the model does not take them."""
         watched = self._watch(rows, training=False)
         if not watched.returned:
             raise RequestError("the PyTorch model returns no tensor")
@@ -140,14 +134,19 @@ class PyTorchLive(LiveModel):
         return self._weights.read()
 
     def set_weights(self, arrays: Sequence[np.ndarray]) -> None:
-        with self._clones.following():
+        with self._clones.following(), self._followed():
             self._weights.write(arrays)
 
     def states(self) -> list[Weight]:
         return self._weights.read_states()
 
     def set_states(self, arrays: Sequence[np.ndarray]) -> None:
-        self._weights.write_states(arrays)
+        with self._followed():
+            self._weights.write_states(arrays)
+
+    def _followed(self) -> AbstractContextManager[None]:
+        """Return a context in which clones follow what is handed over before the first step."""
+        return nullcontext() if self._begun else self._weights.followed(self._holders)
 
     def dropped(self, rows: Rows) -> list[Dropped]:
         masks, self.handed.masks = self.handed.masks, None
@@ -260,7 +259,7 @@ class PyTorchLive(LiveModel):
 
     def step(self, rows: Rows) -> float:
         X, (y, w) = self._tensors(rows.X), self._targets(rows)
-        taken, self._pending = self._pending, None
+        taken, self._pending, self._begun = self._pending, None, True
         if taken is not None and taken.on(X):
             taken.after.restore()
             self._last = taken.loss
@@ -270,6 +269,15 @@ class PyTorchLive(LiveModel):
                 self._last = take_step(self.training, X, y, w)
         self.handed.seed += 1
         return self._last
+
+    def kept(self) -> list[Kept]:
+        return self._weights.find_kept(self._holders)
+
+    @property
+    def _holders(self) -> list[tuple[str, Any]]:
+        own = self.training
+        named = ("step", own.step), ("optimizer", own.optimizer), ("loss", own.loss)
+        return [*named, ("schedule", own.scheduler)]
 
     def end(self) -> None:
         """State autocast that no layer shows, as around the model in a step of one's own.

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
 
 from frameworks.errors import RequestError
 
@@ -70,7 +69,7 @@ def _difference(own: Any, new: Any) -> str:
         other = [name for name, x in plain if name not in known or not _is(known[name], x)]
         hooks = any(len(getattr(own, name)) != len(getattr(new, name)) for name in _HOOKS)
         return f"that has another {other[0]} in {{}}" if other else "with other hooks of {}" * hooks
-    return "" if is_lazy(own) or _equal(own, new) else "that has another {}"
+    return "" if _equal(own, new) else "that has another {}"
 
 
 def _is(a: Any, b: Any) -> bool:

@@ -163,7 +163,13 @@ def step_schedule(scheduler: Any, loss: float) -> None:
         return
     with warnings.catch_warnings():  # the copy's optimizer has not been wrapped by the schedule
         warnings.filterwarnings("ignore", message=".*optimizer.step()")
-        if isinstance(scheduler, ReduceLROnPlateau):
-            scheduler.step(loss)
-        else:
-            scheduler.step()
+        try:
+            if isinstance(scheduler, ReduceLROnPlateau):
+                scheduler.step(loss)
+            else:
+                scheduler.step()
+        except Exception as error:  # of whatever kind a schedule raises, such as one that has ended
+            raise RequestError(
+                f"the schedule {type(scheduler).__name__} of the PyTorch side fails: "
+                f"{reason(error)}; give it as many steps as are compared, or compare fewer: steps="
+            ) from error

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn import Module
-from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from frameworks.live.identities import renew, renewed
@@ -147,7 +146,7 @@ class Twins:
         own = [*model.parameters()]
         attributes = (x for module in model.modules() for x in vars(module).values())
         known = {id(x) for x in (*own, *model.buffers(), *attributes)}
-        stored = [p.untyped_storage() for p in own if p.device.type == "cpu" and not is_lazy(p)]
+        stored = [p.untyped_storage() for p in own if p.device.type == "cpu"]
         places = [range(x.data_ptr(), x.data_ptr() + x.nbytes()) for x in stored if x.nbytes()]
         others = (x for x in self._originals() if id(x) not in known)
         return any(address in each for x in others for each in places for address in _address(x))
@@ -235,8 +234,7 @@ def _address(x: Any) -> list[int]:
     """Return where the numbers of a tensor or an array are."""
     if isinstance(x, np.ndarray) and x.size:
         return [x.__array_interface__["data"][0]]
-    strided = isinstance(x, torch.Tensor) and not is_lazy(x) and x.layout == torch.strided
-    if strided and x.numel():
+    if isinstance(x, torch.Tensor) and x.layout == torch.strided and x.numel():
         return [x.data_ptr()] if x.device.type == "cpu" else []
     return []
 

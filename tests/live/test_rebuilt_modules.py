@@ -147,9 +147,3 @@ def test_modules_that_torch_fx_makes_are_compared_with_those_they_are_made_of():
     traced = torch.fx.symbolic_trace(copy.deepcopy(model))
     assert reported(side(model, 0.1), side(traced, 0.1)).same
     assert reported(side(model, 0.1), side(traced, 0.2)).level == "step"
-
-
-def test_lazy_layers_are_made_in_the_copy():
-    model = nn.Sequential(nn.LazyLinear(3))
-    assert reported(side(model, 0.1), side(nn.Linear(6, 3), 0.1)).same
-    assert isinstance(model[0], nn.LazyLinear)

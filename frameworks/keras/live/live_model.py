@@ -13,6 +13,7 @@ from frameworks.keras.facts import optimizer_facts, schedule_facts, set_fact, se
 from frameworks.keras.live.batches import Batches, adapt_inputs, reason
 from frameworks.keras.live.compiling import compiled_copy, lent, set_rate, versions
 from frameworks.keras.live.kept import kept_restored
+from frameworks.keras.live.kept_arrays import clones_following, find_kept
 from frameworks.keras.live.layers import attributes_restored, carried_states, find_leaves
 from frameworks.keras.live.losses import facts_of, takes_labels
 from frameworks.keras.live.randomness import HandedDropout
@@ -24,7 +25,7 @@ from frameworks.keras.live.untouched import Untouched
 from frameworks.keras.live.weights import WeightTable
 from frameworks.keras.loading import keras
 from frameworks.live.model import LiveModel, Rows, Training
-from frameworks.recordings.trace import Arrays, Facts, LayerTrace, Weight
+from frameworks.recordings.trace import Arrays, Facts, Kept, LayerTrace, Weight
 
 __all__ = ["KerasLive"]
 
@@ -38,6 +39,7 @@ class KerasLive(LiveModel):
         self.dtype, self._training, self._epoch = dtype, training, 0
         self._masks: Sequence[np.ndarray] | None = None
         self._takes_targets = False  # not known yet
+        self._begun = False
         with lent(dtype):
             copied = compiled_copy(training, dtype)
             self.model, self._own_step, self._by_epoch, self.notes = copied
@@ -134,7 +136,17 @@ class KerasLive(LiveModel):
         return [Weight(*each) for each in triples]
 
     def set_weights(self, arrays: Sequence[np.ndarray]) -> None:
-        self._assign(self._weights.own, self._weights.values(arrays))
+        with self._clones_following():
+            self._assign(self._weights.own, self._weights.values(arrays))
+
+    @contextmanager
+    def _clones_following(self) -> Iterator[None]:
+        """Write what is handed over, before the first step, into its clones, too."""
+        if self._begun:
+            yield
+            return
+        with lent(self.dtype), clones_following(self.model, self._weights, self._own_step):
+            yield
 
     def states(self) -> list[Weight]:
         values = self._values(self._weights.states)
@@ -142,7 +154,8 @@ class KerasLive(LiveModel):
         return [Weight(name, value, trainable=False) for name, value in pairs]
 
     def set_states(self, arrays: Sequence[np.ndarray]) -> None:
-        self._assign(self._weights.states, arrays)
+        with self._clones_following():
+            self._assign(self._weights.states, arrays)
 
     def _values(self, variables: Sequence[keras.Variable]) -> list[np.ndarray]:
         return [self._stepper.to_numpy(variable.value) for variable in variables]
@@ -241,7 +254,7 @@ class KerasLive(LiveModel):
         return own or self._training.step is not None
 
     def step(self, rows: Rows) -> float:
-        loss = self._take_step(rows)
+        self._begun, loss = True, self._take_step(rows)
         self._seeding.seed += 1
         return loss
 
@@ -274,7 +287,15 @@ class KerasLive(LiveModel):
 
     def _set_rate(self) -> None:
         if self._training.step_on == "epoch":
-            set_rate(self.model.optimizer, self._by_epoch, self._epoch)
+            try:
+                set_rate(self.model.optimizer, self._by_epoch, self._epoch)
+            except Exception as error:  # of whatever kind a user's schedule raises
+                said = f"the schedule of the Keras side fails in epoch {self._epoch}"
+                raise RequestError(f"{said}: {reason(error)}") from error
+
+    def kept(self) -> list[Kept]:
+        with lent(self.dtype):
+            return find_kept(self.model, self._weights, self._own_step)
 
     def end(self) -> None:
         """Put the averages of the weights into their places, if the optimizer keeps any.

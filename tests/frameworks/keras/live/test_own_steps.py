@@ -343,27 +343,6 @@ def test_steps_draw_other_numbers_one_after_the_other():
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def factors_from(k):
-    return (10.0 if n % k == 0 else 1.0 for n in range(1, 10_000))
-
-
-def by_a_generator(k):
-    factors = factors_from(k)
-    return side(lambda k, model: lambda *handed: stepped(*handed, factor=next(factors)), k)
-
-
-def by_a_schedule_with_a_generator(k):
-    factors = factors_from(k)
-    one = side(lambda k, model: None, k)
-    return Training(one.model, scheduler=lambda epoch: 0.01 * next(factors), step_on="epoch")
-
-
-@pytest.mark.parametrize("made", [by_a_generator, by_a_schedule_with_a_generator])
-def test_what_a_generator_gives_is_not_taken_for_rounding(made):
-    report = diverge(made(3), made(4), X, y, steps=8, batch_size=16)
-    assert not report.same, str(report)
-
-
 class Held:
     """A way to the user's own model that no copy knows of: by a class."""
 
@@ -409,3 +388,24 @@ def test_a_layer_that_finds_its_parts_by_a_registry_is_refused():
 
     with pytest.raises(RequestError, match="copy of the Keras model uses .*kernel of the model it"):
         diverge(made(), made(), X, y, steps=2, batch_size=16)
+
+
+def factors_from(k):
+    return (10.0 if n % k == 0 else 1.0 for n in range(1, 10_000))
+
+
+def by_a_generator(k):
+    factors = factors_from(k)
+    return side(lambda k, model: lambda *handed: stepped(*handed, factor=next(factors)), k)
+
+
+def by_a_schedule_with_a_generator(k):
+    factors = factors_from(k)
+    one = side(lambda k, model: None, k)
+    return Training(one.model, scheduler=lambda epoch: 0.01 * next(factors), step_on="epoch")
+
+
+@pytest.mark.parametrize("made", [by_a_generator, by_a_schedule_with_a_generator])
+def test_what_a_generator_gives_is_not_taken_for_rounding(made):
+    report = diverge(made(3), made(4), X, y, steps=8, batch_size=16)
+    assert not report.same, str(report)
