@@ -1,5 +1,6 @@
 """The front door: train two models in lockstep, and say where they first differ."""
 
+import threading
 from collections.abc import Collection, Mapping
 from os import PathLike
 from pathlib import Path
@@ -17,6 +18,8 @@ from frameworks.recordings import write_trace
 __all__ = ["assert_same_training", "diverge", "record"]
 
 Side = Training | str | PathLike[str]
+
+_ONE_AT_A_TIME = threading.RLock()  # seeds and default types are those of the process
 
 
 def diverge(
@@ -55,7 +58,7 @@ def diverge(
     1e-10}. `ignore` leaves out layers, weights and settings, by names that one of the two has. With
     `losses_equal=True` a loss that is written differently, but moves the weights alike, counts as a
     difference. With `explain_all=True` the remedy of each proven cause is applied to a copy of b,
-    and the comparison goes on to the next difference.
+    and the comparison goes on to the next difference. Threads that compare wait for each other.
     RequestError says in one sentence why two trainings cannot be compared.
     """
     recorded = [isinstance(side, str | PathLike) for side in (a, b)]
@@ -64,7 +67,7 @@ def diverge(
         steps, batch_size, dtype, seed, weights, mapping, limits, ignore, losses_equal
     )
     request.check(None if any(recorded) else data.rows)
-    with progress_bar() as report:
+    with _ONE_AT_A_TIME, progress_bar() as report:
         return Comparison((a, b), data, request, report).run(explain_all)
 
 
@@ -97,6 +100,6 @@ def record(
     data = data_of(X, y, sample_weight, None)
     Request(steps, batch_size, dtype, seed).check(data.rows)
     course = draw_course(data.rows, batch_size, steps, seed)
-    with progress_bar() as report:
+    with _ONE_AT_A_TIME, progress_bar() as report:
         trace = open_side(training, 0, data, course, dtype).trace(dtype, report)
     write_trace(trace, Path(path))

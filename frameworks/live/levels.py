@@ -15,7 +15,17 @@ from frameworks.errors import RequestError, choose
 from frameworks.live.correspondence import WeightPair, names_in
 from frameworks.live.forward import compare_layers
 from frameworks.live.outputs import comparable_outputs
-from frameworks.live.pairs import SHORTER, SHORTER_GRADIENT, Compared, Pair, joined, numbered
+from frameworks.live.pairs import (
+    KEPT,
+    SHORTER,
+    SHORTER_GRADIENT,
+    Compared,
+    Key,
+    Pair,
+    averages,
+    joined,
+    numbered,
+)
 from frameworks.recordings.trace import StepTrace, Trace
 
 __all__ = ["LEVELS", "LIMITS", "cancels", "compare", "limit_of", "limits_of"]
@@ -191,6 +201,23 @@ def _result(pair: Pair) -> Iterator[Compared]:
         if one.states is not None and other.states is not None:
             for each in _states(pair, one.states, other.states):
                 yield _at_step(each, k)
+    yield from _averages(pair)
+
+
+def _averages(pair: Pair) -> Iterator[Compared]:
+    """Compare averages of the weights that both sides keep; of several the one farthest apart."""
+    worst = dict[Key, Compared]()
+    for x, y in averages(pair):
+        suffix = f", averaged in {joined(x.name, y.name)}, at the end"
+        weights = _weights(pair, "", x.weights, y.weights, suffix=suffix)
+        both = x.states and y.states
+        states = _states(pair, x.states, y.states, suffix=suffix) if both else ()
+        for each in (*weights, *states):
+            what, position, _ = each.key
+            key = (f"{KEPT} {what}", position, 0)
+            if key not in worst or not each.found.error <= worst[key].found.error:
+                worst[key] = replace(each, weights=None, key=key)
+    yield from worst.values()
 
 
 def _states(

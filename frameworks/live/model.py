@@ -9,7 +9,7 @@ import numpy as np
 
 from frameworks.draws import Dropped
 from frameworks.live.targets import fit_target
-from frameworks.recordings.trace import Arrays, Facts, LayerTrace, Weight
+from frameworks.recordings.trace import Arrays, Facts, Kept, LayerTrace, Weight
 
 __all__ = ["LiveModel", "Rows", "Training"]
 
@@ -155,6 +155,10 @@ class LiveModel(ABC):
 
     def remarks(self) -> list[str]:
         """Say what was met in training that is not compared, or runs otherwise."""
+        return []
+
+    def kept(self) -> list[Kept]:
+        """Return the arrays that are kept beside the model, one for each weight and state."""
         return []
 
     @abstractmethod

@@ -6,7 +6,7 @@ Layers and weights without a counterpart are said where they are matched.
 from collections.abc import Iterator
 
 from frameworks.console import counted
-from frameworks.live.pairs import Pair
+from frameworks.live.pairs import Pair, averages
 from frameworks.recordings.trace import Trace
 
 __all__ = ["one_sided"]
@@ -27,6 +27,20 @@ def one_sided(pair: Pair) -> Iterator[str]:
             f"{counted(held[0], 'step')}, {b} of {held[1]}"
         )
     yield from _lone_outputs(pair)
+    yield from _lone_averages(pair)
+
+
+def _lone_averages(pair: Pair) -> Iterator[str]:
+    """Name the averages of the weights, and other arrays kept beside a model, of one side alone."""
+    paired = [id(each) for both in averages(pair) for each in both]
+    for name, trace in zip(pair.names, (pair.a, pair.b), strict=True):
+        averaged = [each for each in trace.kept if each.average and each.moved]
+        lone = [each.name for each in averaged if id(each) not in paired]
+        if lone:
+            yield (
+                f"{name} keeps averages of its weights in {', '.join(lone)}, which are not "
+                "compared: the other side keeps none of that name"
+            )
 
 
 def _lone_outputs(pair: Pair) -> Iterator[str]:

@@ -5,16 +5,22 @@ import sysconfig
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from frameworks.live.identities import TwinOf, renew, renewed
 from frameworks.live.originals import used_by
 
-__all__ = ["copied_numbers", "shared_iterators", "with_own_state"]
+__all__ = [
+    *("OwnState", "SHARED", "copied_numbers", "held_by", "is_installed", "shared_iterators"),
+    "with_own_state",
+]
 
-_SHARED = (type, ModuleType, BuiltinFunctionType, str, bytes, bool, int, float, complex)
+SHARED = (type, ModuleType, BuiltinFunctionType, str, bytes, bool, int, float, complex)
+_PACKAGES = {"site-packages", "dist-packages"}  # of whichever environment
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
@@ -32,7 +38,13 @@ def with_own_state(
     holds is copied, one by one, and what cannot be is shared. `written` returns, for a function
     that is compiled, the one that the user wrote.
     """
-    return _State(copied, written)(step)
+    return OwnState(copied, written)(step)
+
+
+def is_installed(function: FunctionType) -> bool:
+    """Return whether a function is of Python or of a package, and none of the user's own."""
+    file = function.__code__.co_filename
+    return file.startswith(_INSTALLED) or not _PACKAGES.isdisjoint(Path(file).parts)
 
 
 def shared_iterators(*holders: Any) -> list[str]:
@@ -43,21 +55,20 @@ def shared_iterators(*holders: Any) -> list[str]:
     found, seen, ahead = list[str](), dict[int, Any](), [("", each) for each in holders]
     while ahead:
         name, x = ahead.pop()
-        if id(x) in seen or isinstance(x, _SHARED):
+        if id(x) in seen or isinstance(x, SHARED):
             continue
         seen[id(x)] = x  # kept, so that no other object gets its identity
         if not isinstance(x, Iterator):
-            ahead += _held(name, x)
+            ahead += held_by(name, x)
         elif not _can_be_copied(x):
             found.append(name)
     return sorted({*found})
 
 
-def _held(name: str, x: Any) -> list[tuple[str, Any]]:
+def held_by(name: str, x: Any) -> list[tuple[str, Any]]:
     """Return what something holds, by names; what has none of its own by that of its holder."""
     if isinstance(x, FunctionType):
-        installed = x.__code__.co_filename.startswith(_INSTALLED)
-        return [] if installed else [*used_by(x)]
+        return [] if is_installed(x) else [*used_by(x)]
     if isinstance(x, MethodType):
         return [(name, x.__func__), (name, x.__self__)]
     if isinstance(x, partial):
@@ -83,8 +94,12 @@ def copied_numbers(x: Any) -> Any:
     return copy.deepcopy(x)
 
 
-class _State:
-    def __init__(self, copied: Callable[[Any], Any], written: Callable[[Any], Any]) -> None:
+class OwnState:
+    """Copies functions with what they keep, once each; see `with_own_state`."""
+
+    def __init__(
+        self, copied: Callable[[Any], Any], written: Callable[[Any], Any] = _as_it_is
+    ) -> None:
         self._copied, self._written = copied, written
         self._twins: dict[int, Any] = {}  # by the identity of the original, as the next two
         self._cells: dict[int, CellType] = {}
@@ -94,7 +109,7 @@ class _State:
         """Return the copy of x; the same one each time."""
         if isinstance(x, int) and not isinstance(x, bool):
             return self._copied(x)  # which may be the identity of an original
-        if x is None or isinstance(x, _SHARED):
+        if x is None or isinstance(x, SHARED):
             return x
         if isinstance(x, MethodType):
             return MethodType(self(x.__func__), self(x.__self__))
@@ -108,9 +123,19 @@ class _State:
                 self._twins[id(x)] = self._object(x)
         return self._twins[id(x)]
 
+    def renew(self, twin_of: TwinOf) -> None:
+        """Let variables that know an object by its identity or a weak reference know its copy."""
+        for cell in self._cells.values():
+            try:
+                cell.cell_contents = renewed(cell.cell_contents, twin_of)
+            except ValueError:  # not assigned yet
+                continue
+        for known in self._globals.values():
+            renew(known, twin_of)
+
     def _function(self, function: FunctionType) -> None:
         """Copy a function; of an installed one, such as a decorator's, only those around it."""
-        installed = function.__code__.co_filename.startswith(_INSTALLED)
+        installed = is_installed(function)
         known = function.__globals__
         if not installed:
             known = self._globals.setdefault(id(known), {**known})

@@ -6,17 +6,19 @@ import numpy as np
 
 from frameworks.diverge.differences import Difference
 from frameworks.live.correspondence import Matching, WeightPair
-from frameworks.recordings.trace import Arrays, Trace
+from frameworks.recordings.trace import Arrays, Kept, Trace
 
 __all__ = [
-    *("SHORTER", "SHORTER_GRADIENT", "Compared", "Key", "Pair"),
-    *("clips", "decays", "joined", "numbered"),
+    *("KEPT", "SHORTER", "SHORTER_GRADIENT", "Compared", "Key", "Pair"),
+    *("averages", "clips", "decays", "joined", "numbered"),
 ]
 
 Key = tuple[str, int, int]  # what, its position, and the step: 0 for none
 
 SHORTER: Key = ("loss", 1, 0)  # the loss of a batch without its last row
 SHORTER_GRADIENT = "gradient of a shorter batch"  # what: of that loss
+
+KEPT = "kept"  # what, before its kind: of an average of the weights
 
 _CLIPPING = ("clip_value", "clip_norm", "clip_global_norm")
 
@@ -68,6 +70,20 @@ class Pair:
         """Return one side paired with its own trace in another dtype, item by item as here."""
         trace = (self.a, self.b)[side]
         return Pair(trace, exact, (self.names[side],) * 2, self.matching.own(side))
+
+
+def averages(pair: Pair) -> list[tuple[Kept, Kept]]:
+    """Return the averages of the weights that both sides keep beside the model under one name.
+
+    What is left is paired where each side has a single one.
+    """
+    ours, theirs = ({each.name: each for each in x.kept if each.average} for x in (pair.a, pair.b))
+    same = [(ours[name], theirs[name]) for name in ours.keys() & theirs.keys()]
+    left = [[x for name, x in own.items() if x.moved and name not in other]
+            for own, other in ((ours, theirs), (theirs, ours))]  # fmt: skip
+    if len(left[0]) == len(left[1]) == 1:
+        same.append((left[0][0], left[1][0]))
+    return [(x, y) for x, y in same if x.moved or y.moved]
 
 
 def clips(trace: Trace) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from frameworks.console import Advance
 from frameworks.draws import Dropped, step_masks
 from frameworks.errors import RequestError
+from frameworks.live.kept_beside import KeptBeside, others_moved
 from frameworks.live.model import LiveModel, Rows, Training
 from frameworks.live.targets import check_reconstruction
 from frameworks.recordings.digests import canonical_target, digests_of
@@ -177,6 +178,7 @@ class _Tracer:
     ) -> None:
         self.side, self.model, self.course, self.nudge = side, model, course, nudge
         self.dropped: list[Dropped] = model.dropped(side.rows(0))
+        self.kept = KeptBeside(model)
 
     def trace(self, report: Advance) -> Trace:
         model, first, side = self.model, self.side.rows(0), self.side
@@ -186,6 +188,7 @@ class _Tracer:
         loss, gradients = model.loss_and_gradients(first)
         shorter = self._shorter(first) if self.nudge is None else (None, None)
         steps = list(self._steps(report))
+        kept = self.kept.judged()
         model.end()
         return Trace(
             framework=model.framework,
@@ -209,9 +212,10 @@ class _Tracer:
             inputs=model.canonical_inputs(first.X),
             targets=tuple(canonical_target(t) for t in model.canonical_targets(first.y)),
             digests=side.digests(model),
-            notes=tuple(dict.fromkeys([*model.notes, *model.remarks()])),
+            notes=tuple(dict.fromkeys([*model.notes, *model.remarks(), *others_moved(kept)])),
             batches=self.course.batches,
             steps_per_epoch=self.course.steps_per_epoch,
+            kept=kept,
             seed=self.course.seed if self.dropped else None,
         )
 
@@ -251,8 +255,10 @@ class _Tracer:
             loss = model.step(rows)
             if (step + 1) % course.steps_per_epoch == 0:
                 model.end_epoch()
+            self.kept.note()
             if self.nudge is not None:
                 self.nudge(model)
+                self.kept.note()
             after = [each.values for each in model.weights()] if kept else None
             states = [each.values for each in model.states()] if kept else None
             yield StepTrace(loss, gradients, after, states or None)

@@ -13,6 +13,8 @@ from frameworks.live.model import Training
 from frameworks.live.originals import refuse_originals_within
 from frameworks.live.own_steps import with_own_state
 from frameworks.pytorch.clones import Clones
+from frameworks.pytorch.dropout import random_numbers_kept
+from frameworks.pytorch.rebuilt import pairs_of, refuse_other_weights
 from frameworks.pytorch.twins import Twins
 
 __all__ = ["Untouched", "copy_training", "left_in_evaluation", "modules_in", "unwrapped"]
@@ -55,10 +57,16 @@ def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, Clo
     loss = [*training.loss] if isinstance(training.loss, tuple) else training.loss
     originals, twins = [model, loss, training.optimizer, training.scheduler], Twins()
     try:
-        module, loss, optimizer, scheduler = twins(originals)
+        with random_numbers_kept():  # a copy that is built anew draws its first weights
+            pairs = pairs_of(model, twins(model), twins.known)
+            twins.know(pairs)
+            module, loss, optimizer, scheduler = twins(originals)
+    except RequestError:
+        raise
     except Exception as error:  # of whatever kind a user's object raises
         why = str(error).partition("\n")[0]
         raise RequestError(f"the PyTorch model cannot be copied: {why}") from error
+    refuse_other_weights(model, training.optimizer, pairs, optimizer)
     step = with_own_state(training.step, twins)
     refuse_originals_within(training, twins.functions())
     if twins.holds_views_of(model):
@@ -102,6 +110,13 @@ def _require(training: Training) -> None:
         raise RequestError(
             "the PyTorch model is compiled to TorchScript, whose layers cannot be watched: give "
             "the nn.Module that it was made from"
+        )
+    named = (*model.named_parameters(), *model.named_buffers())
+    lazy = next((name for name, x in named if is_lazy(x)), None)
+    if lazy is not None:
+        raise RequestError(
+            f"{lazy} of the PyTorch model is lazy and has no shape yet: run the model on a batch "
+            "first"
         )
     if training.step is None and not any(p.requires_grad for p in model.parameters()):
         raise RequestError("the PyTorch model has no weight that is trained: all are frozen")
@@ -200,25 +215,43 @@ def _fold_frozen_biases(module: nn.Module) -> None:
 
 
 class Untouched:
-    """The weights and buffers of a user's own model, which no training of a copy may change."""
+    """The weights and buffers of a user's own model, which no training of a copy may change.
+
+    Nor may it change their gradients, as a backward pass does that reaches them.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         named = (*model.named_parameters(), *model.named_buffers())
-        kept = [(name, x) for name, x in named if not is_lazy(x)]
-        self._before = [(name, x, x.detach().clone()) for name, x in kept]
+        self._before = [(name, x, x.detach().clone()) for name, x in named]
+        self._gradients = [(name, x, _clone(x.grad)) for name, x in named if x.is_leaf]
 
     def check(self) -> None:
         """Raise RequestError if something has changed, and take it back."""
         changed = [each for each in self._before if not _equal(each[1].detach(), each[2])]
+        reached = [each for each in self._gradients if not _same(each[1].grad, each[2])]
         with torch.no_grad():
             for _, own, before in changed:
                 own.data.copy_(before)
-        if changed:
+            for _, own, gradient in reached:
+                own.grad = gradient
+        names = [*(each[0] for each in changed), *(f"{each[0]}.grad" for each in reached)]
+        if names:
             raise RequestError(
-                f"the training of a copy changes {changed[0][0]} of the PyTorch model itself, "
+                f"the training of a copy changes {names[0]} of the PyTorch model itself, "
                 "which something reaches in a way that cannot be copied: let it use what it is "
                 "called with"
             )
+
+
+def _clone(gradient: torch.Tensor | None) -> torch.Tensor | None:
+    return None if gradient is None else gradient.detach().clone()
+
+
+def _same(a: torch.Tensor | None, b: torch.Tensor | None) -> bool:
+    """Return whether two gradients are equal, or both are none; sparse ones are not looked at."""
+    if a is None or b is None or a.is_sparse or b.is_sparse:
+        return (a is None) == (b is None)
+    return _equal(a.detach(), b)
 
 
 def _equal(a: torch.Tensor, b: torch.Tensor) -> bool:

@@ -8,7 +8,7 @@ A checkpoint (`torch.utils.checkpoint`) runs its calls again in the backward pas
 state in which they first ran. Every call moves that state, which so tells the call it repeats.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from frameworks.draws import Dropped
+from frameworks.errors import RequestError
 from frameworks.global_numbers import global_numbers, seed_global_numbers, set_global_numbers
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.watching import autocast_dtype, tensors_in
@@ -56,6 +57,7 @@ class Handed(TorchFunctionMode):
         self.seed = 0  # of all other random numbers
         self.drew = False  # whether any were drawn
         self.autocast = ""  # the dtype to which anything was cast by it
+        self.originals: Mapping[int, str] = {}  # weights of the user's own model, by identity
         self.start()
 
     def start(self) -> None:
@@ -89,6 +91,7 @@ class Handed(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
+        self._refuse_originals((*args, *kwargs.values()))
         self.autocast = self.autocast or autocast_dtype()
         if func in _DROPOUT:
             return self._drop(*args, **kwargs)
@@ -103,6 +106,18 @@ class Handed(TorchFunctionMode):
             with _entered_in(self, tensors_in(args[0])):
                 return func(*args, **kwargs)
         return func(*self._in_dtype(args), **self._in_dtype(kwargs))
+
+    def _refuse_originals(self, given: Iterable[Any]) -> None:
+        """Raise RequestError for a function of weights of the user's own model, not of the copy."""
+        for x in given:
+            if isinstance(x, list | tuple):
+                self._refuse_originals(x)
+            elif id(x) in self.originals:
+                raise RequestError(
+                    f"the training of a copy uses {self.originals[id(x)]} of the PyTorch model "
+                    "itself, which something reaches in a way that cannot be copied, such as a "
+                    "registry in a class: let the model reach it by its own attributes"
+                )
 
     def _in_dtype(self, given: Any) -> Any:
         """Return arguments that ask for the dtype of the comparison instead of float32."""

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +31,7 @@ from frameworks.pytorch.stepping import OwnStep, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.user_code import compute_loss, differentiate, run_model
 from frameworks.pytorch.watching import Watched, array_of, tensors_in, watch
-from frameworks.recordings.trace import Arrays, LayerTrace, Weight
+from frameworks.recordings.trace import Arrays, Kept, LayerTrace, Weight
 
 __all__ = ["PyTorchLive"]
 
@@ -51,11 +51,14 @@ class PyTorchLive(LiveModel):
         self.training, self._clones, self.notes = copy_training(training, self._dtype)
         self._untouched = Untouched(unwrapped(training.model))
         self._last = 0.0  # the latest step's loss
+        self._begun = False  # whether a step has been taken
         self._pending: OwnStep | None = None  # taken, seen and taken back
         self.network: nn.Module = self.training.model
         self._evaluated, notes = left_in_evaluation(self.network)
         self.notes += notes
         self.handed = Handed(self._dtype)
+        own = unwrapped(training.model).named_parameters()
+        self.handed.originals = {id(p): name for name, p in own}
         watched = self._discover(rows)
         self._orienter = Orienter(watched)
         self.handed.orientations = self._orientations(rows)
@@ -131,14 +134,19 @@ class PyTorchLive(LiveModel):
         return self._weights.read()
 
     def set_weights(self, arrays: Sequence[np.ndarray]) -> None:
-        with self._clones.following():
+        with self._clones.following(), self._followed():
             self._weights.write(arrays)
 
     def states(self) -> list[Weight]:
         return self._weights.read_states()
 
     def set_states(self, arrays: Sequence[np.ndarray]) -> None:
-        self._weights.write_states(arrays)
+        with self._followed():
+            self._weights.write_states(arrays)
+
+    def _followed(self) -> AbstractContextManager[None]:
+        """Return a context in which clones follow what is handed over before the first step."""
+        return nullcontext() if self._begun else self._weights.followed(self._holders)
 
     def dropped(self, rows: Rows) -> list[Dropped]:
         masks, self.handed.masks = self.handed.masks, None
@@ -251,7 +259,7 @@ class PyTorchLive(LiveModel):
 
     def step(self, rows: Rows) -> float:
         X, (y, w) = self._tensors(rows.X), self._targets(rows)
-        taken, self._pending = self._pending, None
+        taken, self._pending, self._begun = self._pending, None, True
         if taken is not None and taken.on(X):
             taken.after.restore()
             self._last = taken.loss
@@ -261,6 +269,15 @@ class PyTorchLive(LiveModel):
                 self._last = take_step(self.training, X, y, w)
         self.handed.seed += 1
         return self._last
+
+    def kept(self) -> list[Kept]:
+        return self._weights.find_kept(self._holders)
+
+    @property
+    def _holders(self) -> list[tuple[str, Any]]:
+        own = self.training
+        named = ("step", own.step), ("optimizer", own.optimizer), ("loss", own.loss)
+        return [*named, ("schedule", own.scheduler)]
 
     def end(self) -> None:
         """State autocast that no layer shows, as around the model in a step of one's own.

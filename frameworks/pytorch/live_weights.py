@@ -1,6 +1,7 @@
 """The canonical weights and states of any module, in the order in which its layers run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,19 @@ from torch import nn
 
 from frameworks.diverge.layers import parts_of
 from frameworks.layout import Arrays, Layout, Layouts
+from frameworks.live.kept_beside import Family, Keeper
 from frameworks.probe import kind_of
+from frameworks.pytorch.kept_arrays import (
+    attributes_of_weights,
+    inner_of,
+    is_numbers,
+    parts_of_module,
+)
 from frameworks.pytorch.layouts import canonical_states, layout_of, singular_vectors
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.orienting import Orienter
 from frameworks.pytorch.watching import Call
-from frameworks.recordings.trace import Weight
+from frameworks.recordings.trace import Kept, Weight
 
 __all__ = ["LiveWeights"]
 
@@ -28,9 +36,10 @@ class _State:
     buffer: torch.Tensor
     features: Orientation
 
-    def values(self) -> np.ndarray:
-        """Return a canonical copy."""
-        return self.features.to_canonical(self.buffer.detach().numpy()).copy()
+    def values(self, kept: torch.Tensor | None = None) -> np.ndarray:
+        """Return a canonical copy, of the buffer or of what is kept for it."""
+        tensor = self.buffer if kept is None else kept
+        return self.features.to_canonical(tensor.detach().numpy()).copy()
 
 
 class LiveWeights:
@@ -94,6 +103,48 @@ class LiveWeights:
     def canonical(self, tensors: Sequence[torch.Tensor]) -> list[np.ndarray]:
         """Return canonical copies of tensors that are shaped as the parameters."""
         return [a.copy() for a in self.own.to_canonical([t.numpy() for t in tensors])]
+
+    def find_kept(self, holders: Sequence[tuple[str, Any]]) -> list[Kept]:
+        """Return canonical copies of what objects, by name, keep beside the network."""
+        return [*map(self._kept, self._families(holders))]
+
+    @contextmanager
+    def followed(self, holders: Sequence[tuple[str, Any]]) -> Iterator[None]:
+        """Let what is a clone, when weights or states are written inside of this, be one after."""
+        own = {id(x): x for x in (*self._network.parameters(), *self._network.buffers())}
+        families = [[(own[k], torch.as_tensor(x)) for k, x in family.arrays.items()]
+                    for family in self._families(holders)]  # fmt: skip
+        clones = [pairs for pairs in families if all(torch.equal(x, p) for p, x in pairs)]
+        yield
+        with torch.no_grad():
+            for p, clone in (pair for pairs in clones for pair in pairs):
+                clone.copy_(p)
+
+    def _families(self, holders: Sequence[tuple[str, Any]]) -> list[Family]:
+        weights = [*self._network.parameters()]
+        return self._keeper().find(
+            [*holders, ("model", self._network), *attributes_of_weights(weights)]
+        )
+
+    def _keeper(self) -> Keeper:
+        """Return what finds arrays that are kept beside the network."""
+        named, buffers = dict(self._network.named_parameters()), self._network.named_buffers()
+        floats = {name: each for name, each in buffers if each.is_floating_point()}
+        every, trained = [*named.values()], [p for p in named.values() if p.requires_grad]
+        orders: list[list[Any]] = [every, trained, [*every, *floats.values()]]
+        own = frozenset(map(id, self._network.modules()))
+        return Keeper({**named, **floats}, orders, own, is_numbers, parts_of_module, inner_of)
+
+    def _kept(self, family: Family) -> Kept:
+        """Return canonical copies of what is kept beside the network."""
+        dtype = next(self._network.parameters()).dtype
+        given = {which: torch.as_tensor(each) for which, each in family.arrays.items()}
+        found = {which: each.to("cpu", dtype) for which, each in given.items()}
+        precise = all(each.dtype == dtype for each in given.values())
+        own = [found.get(id(p), p).detach() for p in self.own.own]
+        states = [each.values(found[id(each.buffer)]) for each in self._states
+                  if all(id(x.buffer) in found for x in self._states)]  # fmt: skip
+        return Kept(family.name, self.canonical(own), states, average=precise)
 
     def write(self, arrays: Arrays) -> None:
         """Copy canonical arrays into the parameters."""

@@ -29,6 +29,8 @@ def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None
         inputs, targets = (each[0] if len(each) == 1 else tuple(each) for each in (X, y))
         try:
             value = training.step(network, optimizer, training.loss, inputs, targets)
+        except RequestError:
+            raise
         except Exception as error:  # of whatever kind the user's function raises
             raise RequestError(f"the step of the PyTorch side fails: {reason(error)}") from error
     else:
@@ -161,7 +163,13 @@ def step_schedule(scheduler: Any, loss: float) -> None:
         return
     with warnings.catch_warnings():  # the copy's optimizer has not been wrapped by the schedule
         warnings.filterwarnings("ignore", message=".*optimizer.step()")
-        if isinstance(scheduler, ReduceLROnPlateau):
-            scheduler.step(loss)
-        else:
-            scheduler.step()
+        try:
+            if isinstance(scheduler, ReduceLROnPlateau):
+                scheduler.step(loss)
+            else:
+                scheduler.step()
+        except Exception as error:  # of whatever kind a schedule raises, such as one that has ended
+            raise RequestError(
+                f"the schedule {type(scheduler).__name__} of the PyTorch side fails: "
+                f"{reason(error)}; give it as many steps as are compared, or compare fewer: steps="
+            ) from error

@@ -1,7 +1,7 @@
 """Copies of objects of PyTorch's and a user's that refer to each other, and to no original."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -34,6 +34,18 @@ class Twins:
         twin = self._copy(original)
         self._finish()
         return renewed(twin, self._twin_of)
+
+    def known(self, original: Any) -> Any:
+        """Return the copy of an object, or None where it has none yet."""
+        return self._memo.get(id(original))
+
+    def know(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        """Let objects have these copies, where a module that copies itself has made them untold."""
+        kept = self._memo[id(self._memo)]
+        for original, twin in pairs:
+            if id(original) not in self._memo:
+                self._memo[id(original)] = twin
+                kept.append(original)
 
     def functions(self) -> Iterator[FunctionType]:
         """Yield the functions that copies hold, and those by which their classes do their work."""

@@ -18,6 +18,8 @@ def run_model(model: nn.Module, X: Tensors) -> Any:
     """Return what a model makes of its inputs; RequestError if it fails."""
     try:
         return model(*X)
+    except RequestError:
+        raise
     except Exception as error:  # of whatever kind a user's module raises
         shapes = " and ".join(str(tuple(x.shape[1:])) for x in X)
         mode = " in training mode" if model.training else ""
@@ -64,6 +66,8 @@ def differentiate(loss: torch.Tensor) -> None:
     """Add the gradients of a loss to the parameters' own; RequestError if a backward pass fails."""
     try:
         loss.backward()
+    except RequestError:
+        raise
     except Exception as error:  # of whatever kind a user's backward pass or hook raises
         raise RequestError(
             f"the backward pass of the PyTorch side fails: {reason(error)}"

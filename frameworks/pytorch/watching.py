@@ -67,7 +67,8 @@ def is_leaf(module: nn.Module) -> bool:
     """Return whether a module is one of PyTorch's own layers, or the user's with its `forward`."""
     if isinstance(module, nn.MultiheadAttention):
         return True
-    own = type(module).forward.__module__.startswith("torch.nn.modules.")
+    place = getattr(type(module).forward, "__module__", None) or ""  # none where it is generated
+    own = place.startswith("torch.nn.modules.")
     return own and not isinstance(module, _CONTAINERS) and not list(module.children())
 
 

@@ -4,12 +4,13 @@ from frameworks.recordings.container import RecordingError
 from frameworks.recordings.digests import check_rows, check_same_data, digest, digests_of
 from frameworks.recordings.reading import read_trace
 from frameworks.recordings.recording import Recording
-from frameworks.recordings.trace import Arrays, Facts, LayerTrace, StepTrace, Trace, Weight
+from frameworks.recordings.trace import Arrays, Facts, Kept, LayerTrace, StepTrace, Trace, Weight
 from frameworks.recordings.writing import write_trace
 
 __all__ = [
     "Arrays",
     "Facts",
+    "Kept",
     "LayerTrace",
     "Recording",
     "RecordingError",

@@ -15,7 +15,7 @@ from frameworks.recordings.strict_json import (
     text_from_json,
     value_from_json,
 )
-from frameworks.recordings.trace import Arrays, Facts, LayerTrace, StepTrace, Trace, Weight
+from frameworks.recordings.trace import Arrays, Facts, Kept, LayerTrace, StepTrace, Trace, Weight
 
 __all__ = ["decode", "read_trace"]
 
@@ -82,6 +82,7 @@ def _trace(fields: Fields, stored: "_Stored") -> Trace:
         notes=tuple(text_from_json(item) for _, item in fields.items("notes", [])),
         batches=_batches(stored),
         steps_per_epoch=fields.whole("steps_per_epoch", None, least=1),
+        kept=_kept(fields, stored, weights, states),
         seed=fields.whole("seed", None),
     )
 
@@ -227,6 +228,22 @@ def _steps(stored: _Stored, weights: list[Weight], states: list[Weight]) -> list
         )
         for i, loss in enumerate(losses)
     ]
+
+
+def _kept(
+    fields: Fields, stored: _Stored, weights: list[Weight], states: list[Weight]
+) -> tuple[Kept, ...]:
+    found = []
+    for i, (where, item) in enumerate(_listed(fields, "kept")):
+        each = Fields(item, where)
+        own = (
+            stored.like(f"kept.{i}.weights", weights),
+            stored.like_or_none(f"kept.{i}.states", states) or [],
+        )
+        flags = each.flag("average", False), each.flag("moved", False)
+        found.append(Kept(each.text("name"), *own, *flags))
+        each.end()
+    return tuple(found)
 
 
 def _batches(stored: _Stored) -> Arrays:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Arrays", "Facts", "LayerTrace", "StepTrace", "Trace", "Value", "Weight"]
+__all__ = ["Arrays", "Facts", "Kept", "LayerTrace", "StepTrace", "Trace", "Value", "Weight"]
 
 Arrays = tuple[np.ndarray, ...]
 Value = bool | int | float | str | None | tuple[Any, ...]
@@ -68,6 +68,20 @@ class StepTrace:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What was kept beside a model at the end, an array for each weight.
+
+    And one for each state, or none.
+    """
+
+    name: str  # of the variable or the attribute that holds it
+    weights: list[np.ndarray]
+    states: list[np.ndarray]
+    average: bool = False  # whether all weights lie in the range in which the model's have been
+    moved: bool = False  # whether they have changed since the beginning
+
+
+@dataclass(frozen=True)
 class Trace:
     """What one side did."""
 
@@ -95,4 +109,5 @@ class Trace:
     steps_per_epoch: int | None = None  # after so many a schedule steps that does so by epoch
     shorter_loss: float | None = None  # as `first_loss`, without the last row; None: not known
     shorter_gradients: list[np.ndarray] | None = None  # of it for every weight
+    kept: tuple[Kept, ...] = ()
     seed: int | None = None  # of the dropout masks, see `frameworks.draws`; None: none are drawn

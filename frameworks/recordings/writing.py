@@ -11,7 +11,7 @@ import numpy as np
 from frameworks.files import write_whole
 from frameworks.recordings.container import MAX_BYTES, Arrays, RecordingError, identity, pack
 from frameworks.recordings.reading import decode
-from frameworks.recordings.trace import Facts, LayerTrace, Trace, Weight
+from frameworks.recordings.trace import Facts, Kept, LayerTrace, Trace, Weight
 
 __all__ = ["write_trace"]
 
@@ -67,6 +67,8 @@ def _essential(trace: Trace) -> Arrays:
         "final.states": trace.final_states,
         "final.outputs": trace.final_outputs,
     }
+    for i, kept in enumerate(trace.kept):
+        lists |= {f"kept.{i}.weights": kept.weights, f"kept.{i}.states": kept.states}
     for name, listed in lists.items():
         arrays |= _numbered(name, listed)
     return arrays
@@ -155,7 +157,12 @@ def _document(trace: Trace) -> dict[str, Any]:
         "notes": [_text(note) for note in trace.notes],
         "steps_per_epoch": trace.steps_per_epoch,
         "seed": trace.seed,
+        **({"kept": [_kept(each) for each in trace.kept]} if trace.kept else {}),
     }
+
+
+def _kept(kept: Kept) -> dict[str, Any]:
+    return {"name": _text(kept.name), "average": kept.average, "moved": kept.moved}
 
 
 def _layer(layer: LayerTrace) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """`diverge` from outside: what it accepts, what it refuses, and what its report says."""
 
 import json
+import random
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -418,3 +420,22 @@ def test_a_report_fits_a_screen_and_is_plain_json():
     found = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert (found["same"], found["level"], found["place"]) == (False, "forward", "layer 1")
     assert found["between"] == ["mine", "yours"]
+
+
+def test_threads_that_compare_wait_for_each_other():
+    class Noisy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 3)
+
+        def forward(self, x):
+            return self.layer(x + torch.rand(x.shape, dtype=x.dtype) + random.random())
+
+    def same(_):
+        a, b = (training(Noisy()) for _ in range(2))
+        return diverge(a, b, *data, steps=20, batch_size=8).same
+
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(16, 4)), rng.integers(0, 3, 16)
+    with ThreadPoolExecutor(3) as threads:
+        assert all(threads.map(same, range(6)))

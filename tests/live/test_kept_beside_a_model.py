@@ -273,7 +273,7 @@ def test_a_copy_that_fails_leaves_nothing_half_copied():
     assert copied is not held[0]
 
 
-def test_a_training_that_reaches_the_own_model_all_the_same_is_refused_and_taken_back():
+def test_a_training_that_reaches_the_own_model_all_the_same_is_refused():
     model = nn.Linear(6, 3)
     before = [p.detach().clone() for p in model.parameters()]
     endless = (model for _ in range(99))
@@ -285,7 +285,7 @@ def test_a_training_that_reaches_the_own_model_all_the_same_is_refused_and_taken
         return stepped(net, optimizer, loss, X, y)
 
     one = training(model, step=step)
-    with pytest.raises(RequestError, match="copy changes weight of the PyTorch model itself"):
+    with pytest.raises(RequestError, match="copy uses weight of the PyTorch model itself"):
         reported(one, training(nn.Linear(6, 3), step=stepped))
     assert all(map(torch.equal, before, model.parameters()))
 

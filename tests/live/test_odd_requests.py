@@ -87,6 +87,35 @@ def test_a_model_compiled_to_torchscript_is_refused():
         diverge(scripted, training(), X, y, steps=1, batch_size=4)
 
 
+def test_a_lazy_model_that_has_not_been_run_is_refused_and_compared_once_it_has():
+    model = torch.nn.Sequential(torch.nn.LazyLinear(2))
+    lazy = replace(training(), model=model, optimizer=torch.optim.SGD(model.parameters(), lr=0.5))
+    with pytest.raises(
+        RequestError, match=r"0\.weight of the PyTorch model is lazy and has no shape"
+    ):
+        diverge(lazy, training(), X, y, steps=1, batch_size=4)
+    model(torch.ones(1, 2))
+    assert diverge(lazy, training(), X, y, steps=1, batch_size=4).same
+
+
+def test_a_model_that_torch_fx_has_traced_is_compared_as_the_model_itself():
+    model = torch.fx.symbolic_trace(torch.nn.Sequential(training().model, torch.nn.Tanh()))
+    other = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Tanh())
+    sides = [
+        replace(training(), model=each, optimizer=torch.optim.SGD(each.parameters(), lr=0.5))
+        for each in (model, other)
+    ]
+    assert diverge(*sides, X, y, steps=2, batch_size=4).same
+
+
+def test_a_schedule_that_ends_before_the_steps_is_refused_with_the_remedy():
+    side = training()
+    rate = torch.optim.lr_scheduler.OneCycleLR(side.optimizer, 0.5, total_steps=2)
+    side = replace(side, scheduler=rate)
+    with pytest.raises(RequestError, match="schedule OneCycleLR .* step 3 times.* compare fewer"):
+        diverge(side, training(), X, y, steps=3, batch_size=4)
+
+
 class FailsInTraining(torch.nn.Linear):
     """A layer that raises an error without a message, but not in evaluation mode."""
 

@@ -201,3 +201,52 @@ def test_columns_that_are_sorted_one_by_one_are_other_rows(whole):
     pair = pair_of(*(replace(each, outputs=(np.ones(3),)) for each in sides))
     found = [replace(each, found=replace(each.found, limit=1e-12)) for each in compare_layers(pair)]
     assert bool(rewritten(pair, found)) == whole
+
+
+class Cropped(nn.Module):
+    """A convolution whose output is cropped, between two layers."""
+
+    def __init__(self, middle, start=0, end=0, after=torch.tanh):
+        super().__init__()
+        self.first, self.middle, self.out = nn.Conv1d(2, 4, 1), middle, nn.Linear(4, 3)
+        self.start, self.end, self.after = start, end, after
+
+    def forward(self, x):
+        x = self.middle(self.first(x))
+        x = x[..., self.start : x.shape[-1] - self.end]
+        return self.out(self.after(x).mean(-1))
+
+
+def of_sequences(a, b):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(16, 2, 9)), rng.integers(0, 3, 16)
+    return diverge(training(a), training(b), X, y, steps=3, batch_size=8)
+
+
+def transposed(**options):
+    return nn.ConvTranspose1d(4, 4, 3, stride=2, **options)
+
+
+CROPPED = {
+    "transposed": (transposed(padding=1), transposed(), 1, 1),
+    "at the end": (transposed(padding=1, output_padding=1), transposed(), 1, 0),
+    "convolution": (nn.Conv1d(4, 4, 3), nn.Conv1d(4, 4, 3, padding=2), 2, 2),
+}
+
+
+@pytest.mark.parametrize(("ours", "theirs", "start", "end"), CROPPED.values(), ids=CROPPED)
+def test_an_output_that_is_cropped_is_no_difference(ours, theirs, start, end):
+    pair = Cropped(ours), Cropped(theirs, start, end)
+    for found in (of_sequences(*pair), of_sequences(*pair[::-1])):
+        assert found.same
+        assert "written differently, but what follows from it agrees: middle" in found.notes
+
+
+def test_an_output_that_is_cropped_hides_no_mistake_after_it():
+    found = of_sequences(Cropped(transposed(padding=1)), Cropped(transposed(), 1, 1, after=F.relu))
+    assert found.place == "tanh after middle / relu after middle"
+    assert found.cause is not None
+
+
+def test_an_output_that_is_not_cropped_as_it_should_be_is_the_place():
+    assert of_sequences(Cropped(transposed(padding=1)), Cropped(transposed())).place == "middle"

@@ -4,21 +4,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from inspect import signature
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from keras.src.backend.common import global_state
 
 from frameworks.errors import RequestError
 from frameworks.keras.lending import lent_keras
-from frameworks.keras.live.copying import Copier, as_written
+from frameworks.keras.live.copying import Copier
 from frameworks.keras.live.losses import loss_of
 from frameworks.keras.live.stepping import stepper_of_backend
 from frameworks.keras.loading import keras
 from frameworks.live.model import Training
-from frameworks.live.own_steps import with_own_state
 
-__all__ = ["compiled_copy", "lent", "set_rate", "versions"]
+__all__ = ["Compiled", "compiled_copy", "lent", "set_rate", "versions"]
 
 _NAMES = "object_name_uids"
 
@@ -37,8 +36,17 @@ def lent(dtype: str) -> Iterator[None]:
                 names.update(before)
 
 
-def compiled_copy(training: Training, dtype: str) -> tuple[keras.Model, Any, list[str]]:
-    """Return a copy of the model, compiled with copies of what trains it, of a step, and notes.
+class Compiled(NamedTuple):
+    """A compiled copy, with copies of a step and of a schedule by epochs, if there are any."""
+
+    model: keras.Model
+    step: Any
+    by_epoch: Any
+    notes: list[str]
+
+
+def compiled_copy(training: Training, dtype: str) -> Compiled:
+    """Return a copy of the model, compiled with copies of what trains it.
 
     The learning rate, the slots of an optimizer in mid-training and the state of everything else
     are as they are now. Raises RequestError if there is no loss or no optimizer.
@@ -71,10 +79,11 @@ def compiled_copy(training: Training, dtype: str) -> tuple[keras.Model, Any, lis
         run_eagerly=bool(own.run_eagerly),
         jit_compile=own.jit_compile if own.compiled else "auto",
     )
-    step = with_own_state(training.step, copied, as_written)
+    step = copied.with_own_state(training.step)
+    by_epoch = copied(training.scheduler) if training.step_on == "epoch" else None
     if hasattr(training.step, "get_concrete_function"):
         notes.append("the tf.function of the step is run eagerly: its Python runs in every step")
-    return model, step, notes
+    return Compiled(model, step, by_epoch, notes)
 
 
 def _optimizer(training: Training) -> Any:

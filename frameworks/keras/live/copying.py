@@ -11,6 +11,7 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from keras.src import backend
 from keras.src.utils.tracking import Tracker
@@ -18,6 +19,7 @@ from keras.src.utils.tracking import Tracker
 from frameworks.errors import RequestError
 from frameworks.keras.loading import keras
 from frameworks.live.identities import renew, renewed
+from frameworks.live.own_steps import OwnState, is_installed
 
 __all__ = ["PARTS", "Copier", "as_written", "is_float"]
 
@@ -58,10 +60,25 @@ class Copier:
         self._twins: dict[int, Any] = {}  # by the identity of the original
         self._originals: list[Any] = []  # kept, so that identities stay unique
         self._unfilled: deque[tuple[Callable[[Any, Any], None], Any, Any]] = deque()
+        self._functions = OwnState(lambda x: renewed(self._twin(x), self._twin_of), as_written)
 
     def __call__(self, original: Any) -> Any:
         """Return the copy of an object; the same one each time."""
-        twin, filled = self._twin(original), []
+        for variable in getattr(original, "variables", ()):  # before what knows their values
+            self._twin(variable)
+        twin = self._twin(original)
+        self._finish()
+        return renewed(twin, self._twin_of)
+
+    def with_own_state(self, function: Any) -> Any:
+        """Return a function, or a method, that begins where this one is now; see `OwnState`."""
+        twin = self._functions(function)
+        self._finish()
+        return twin
+
+    def _finish(self) -> None:
+        """Fill what was copied, and what that leads to."""
+        filled = []
         while self._unfilled:
             fill, *pair = self._unfilled.popleft()
             fill(*pair)
@@ -71,7 +88,7 @@ class Copier:
             if isinstance(each, keras.optimizers.Optimizer):
                 self._renew_excluded(each)
             renew(each, self._twin_of)
-        return renewed(twin, self._twin_of)
+        self._functions.renew(self._twin_of)
 
     def _renew_excluded(self, optimizer: Any) -> None:
         """Let a copied optimizer exclude copies from its decay, by their keys."""
@@ -106,6 +123,10 @@ class Copier:
         if isinstance(x, tuple) and not _is_foreign(type(x)):
             items = [*map(self._twin, x)]
             return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
+        if isinstance(x, WeakSet):
+            return WeakSet(map(self._twin, x))
+        if isinstance(x, WeakKeyDictionary | WeakValueDictionary):
+            return type(x)({self._twin(key): self._twin(value) for key, value in x.items()})
         if isinstance(x, types.MethodType):
             return types.MethodType(x.__func__, self._twin(x.__self__))
         if isinstance(x, types.FunctionType):
@@ -143,10 +164,13 @@ class Copier:
         return keras.ops.cast(value, self.dtype) if is_float(dtype) else value
 
     def _function(self, x: types.FunctionType) -> Any:
-        """Return x, or a copy if it refers to a part of a model by what it is given around it.
+        """Return a copy of a function of the user's, with what it keeps.
 
-        That is a variable or a default, or a list of them.
+        One of a package is copied if it refers to a part of a model, or to a function of the
+        user's, by what it is given around it: a variable, a default, or a list of them.
         """
+        if not is_installed(x):
+            return self._functions(x)
         cells = x.__closure__ or ()
         held = [cell.cell_contents for cell in cells if _is_full(cell)]
         if not _has_part([held, x.__defaults__, x.__kwdefaults__]):
@@ -210,6 +234,8 @@ class Copier:
                 own[name] = self._twin(value)
         if isinstance(x, keras.Variable) and x._value is not None:
             twin._initialize(self._tensor(x._value))
+            self._originals.append(x._value)
+            self._twins[id(x._value)] = twin._value  # by which functions may know it
 
 
 def _is_full(cell: types.CellType) -> bool:
@@ -221,12 +247,16 @@ def _is_full(cell: types.CellType) -> bool:
 
 
 def _has_part(x: Any) -> bool:
-    """Return whether this is a part of a model, or its method, or holds one in collections."""
+    """Return whether this is a part of a model, or its method, or holds one in collections.
+
+    So it is with a function of the user's.
+    """
     seen, ahead = dict[int, Any](), [x]
     while ahead:
         x = ahead.pop()
         x = getattr(x, "__self__", x)
-        if isinstance(x, PARTS):
+        own = isinstance(x, types.FunctionType) and not is_installed(x)
+        if own or isinstance(x, PARTS):
             return True
         if isinstance(x, list | tuple | set | dict) and id(x) not in seen:
             seen[id(x)] = x

@@ -12,6 +12,8 @@ from frameworks.errors import RequestError
 from frameworks.keras.facts import optimizer_facts, schedule_facts, set_fact, set_of_activation
 from frameworks.keras.live.batches import Batches, adapt_inputs, reason
 from frameworks.keras.live.compiling import compiled_copy, lent, set_rate, versions
+from frameworks.keras.live.kept import kept_restored
+from frameworks.keras.live.kept_arrays import clones_following, find_kept
 from frameworks.keras.live.layers import attributes_restored, carried_states, find_leaves
 from frameworks.keras.live.losses import facts_of, takes_labels
 from frameworks.keras.live.randomness import HandedDropout
@@ -19,10 +21,11 @@ from frameworks.keras.live.recording import Call, recorded
 from frameworks.keras.live.seeding import Seeding
 from frameworks.keras.live.stepping import stepper_of_backend, unwarned
 from frameworks.keras.live.tracing import trace_calls
+from frameworks.keras.live.untouched import Untouched
 from frameworks.keras.live.weights import WeightTable
 from frameworks.keras.loading import keras
 from frameworks.live.model import LiveModel, Rows, Training
-from frameworks.recordings.trace import Arrays, Facts, LayerTrace, Weight
+from frameworks.recordings.trace import Arrays, Facts, Kept, LayerTrace, Weight
 
 __all__ = ["KerasLive"]
 
@@ -36,8 +39,10 @@ class KerasLive(LiveModel):
         self.dtype, self._training, self._epoch = dtype, training, 0
         self._masks: Sequence[np.ndarray] | None = None
         self._takes_targets = False  # not known yet
+        self._begun = False
         with lent(dtype):
-            self.model, self._own_step, self.notes = compiled_copy(training, dtype)
+            copied = compiled_copy(training, dtype)
+            self.model, self._own_step, self._by_epoch, self.notes = copied
             self._batches = Batches(self.model, dtype)
             calls, self._batches.returned = self._discover(rows)
             self._build_optimizer()
@@ -60,7 +65,13 @@ class KerasLive(LiveModel):
             self.notes += self._dropout.notes
             self._stepper = stepper_of_backend()(self.model, self._dropout, self._own_step)
             self._seeding = Seeding(self._stepper.seeded)
-            return self._record(rows, training=False)
+            optimizer = self._training.optimizer or getattr(self._training.model, "optimizer", None)
+            to_numpy = self._stepper.to_numpy
+            self._untouched = Untouched(self._training.model, optimizer, to_numpy)
+            found = self._record(rows, training=False)
+            with self._passing(), self._untouched.unread():
+                self._batches.forward(rows, training=False)
+            return found
         except RequestError:
             raise
         except Exception as error:  # of whatever kind a user's layer raises
@@ -94,8 +105,9 @@ class KerasLive(LiveModel):
         on_tensorflow = keras.config.backend() == "tensorflow"
         logits = on_tensorflow and hasattr(self._batches.returned, "_keras_logits")
         self.loss_facts = facts_of(self.model, logits)
-        self.optimizer_facts = optimizer_facts(self.model.optimizer)
-        self.schedule_facts = self._read_schedule()
+        with kept_restored(self.model):  # a schedule is asked for its rates, and may count
+            self.optimizer_facts = optimizer_facts(self.model.optimizer)
+            self.schedule_facts = self._read_schedule()
 
     def _read_schedule(self) -> Facts | None:
         if self._training.scheduler is None or self._training.step_on != "epoch":
@@ -124,7 +136,17 @@ class KerasLive(LiveModel):
         return [Weight(*each) for each in triples]
 
     def set_weights(self, arrays: Sequence[np.ndarray]) -> None:
-        self._assign(self._weights.own, self._weights.values(arrays))
+        with self._clones_following():
+            self._assign(self._weights.own, self._weights.values(arrays))
+
+    @contextmanager
+    def _clones_following(self) -> Iterator[None]:
+        """Write what is handed over, before the first step, into its clones, too."""
+        if self._begun:
+            yield
+            return
+        with lent(self.dtype), clones_following(self.model, self._weights, self._own_step):
+            yield
 
     def states(self) -> list[Weight]:
         values = self._values(self._weights.states)
@@ -132,7 +154,8 @@ class KerasLive(LiveModel):
         return [Weight(name, value, trainable=False) for name, value in pairs]
 
     def set_states(self, arrays: Sequence[np.ndarray]) -> None:
-        self._assign(self._weights.states, arrays)
+        with self._clones_following():
+            self._assign(self._weights.states, arrays)
 
     def _values(self, variables: Sequence[keras.Variable]) -> list[np.ndarray]:
         return [self._stepper.to_numpy(variable.value) for variable in variables]
@@ -192,7 +215,7 @@ class KerasLive(LiveModel):
         """Set variables, and attributes of the user's layers, afterwards to what they are now."""
         values = self._values(variables)
         try:
-            with attributes_restored(self.model):
+            with attributes_restored(self.model), kept_restored(self.model):
                 yield
         finally:
             self._assign(variables, values)
@@ -231,7 +254,7 @@ class KerasLive(LiveModel):
         return own or self._training.step is not None
 
     def step(self, rows: Rows) -> float:
-        loss = self._take_step(rows)
+        self._begun, loss = True, self._take_step(rows)
         self._seeding.seed += 1
         return loss
 
@@ -264,10 +287,22 @@ class KerasLive(LiveModel):
 
     def _set_rate(self) -> None:
         if self._training.step_on == "epoch":
-            set_rate(self.model.optimizer, self._training.scheduler, self._epoch)
+            try:
+                set_rate(self.model.optimizer, self._by_epoch, self._epoch)
+            except Exception as error:  # of whatever kind a user's schedule raises
+                said = f"the schedule of the Keras side fails in epoch {self._epoch}"
+                raise RequestError(f"{said}: {reason(error)}") from error
+
+    def kept(self) -> list[Kept]:
+        with lent(self.dtype):
+            return find_kept(self.model, self._weights, self._own_step)
 
     def end(self) -> None:
-        """Put the averages of the weights into their places, if the optimizer keeps any."""
+        """Put the averages of the weights into their places, if the optimizer keeps any.
+
+        RequestError if the training has changed the user's own model.
+        """
+        self._untouched.check()
         model = self.model
         with lent(self.dtype):
             model.optimizer.finalize_variable_values(model.trainable_variables)

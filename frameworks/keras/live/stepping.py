@@ -97,22 +97,26 @@ class Stepper(ABC):
             yield
             return
         of_keras: list[Any] = []
+        own = (*self.model.variables, *self.model.optimizer.variables)
+        values = {*(id(v._value) for v in own)}  # by which a step may know a weight
 
         def copied(x: Any) -> Any:
             if isinstance(x, PARTS):
                 of_keras.append(x)
                 return x
+            if id(x) in values:
+                return x
             of_backend = hasattr(x, "assign_add") or keras.ops.is_tensor(x)
             return copy.deepcopy(x) if of_backend else copied_numbers(x)
 
-        own, self.own = self.own, with_own_state(self.own, copied, as_written)
+        step, self.own = self.own, with_own_state(self.own, copied, as_written)
         try:
             with ExitStack() as stack:
                 for x in of_keras:
                     stack.enter_context(self._set_back(x))
                 yield
         finally:
-            self.own = own
+            self.own = step
 
     @contextmanager
     def _set_back(self, x: Any) -> Iterator[None]:

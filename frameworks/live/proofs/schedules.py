@@ -11,19 +11,26 @@ _ROUNDED = 1e-6  # relative: a few roundings to float32
 
 
 def describe_schedules(x: Facts | None, y: Facts | None) -> tuple[str, str]:
-    """Return what each side does, as "follows ..."."""
-    if x is not None and y is not None and _counts(x) == _counts(y):
-        rates = [np.array(each.values.get("first_rates", ())) for each in (x, y)]
-        if rates[0].shape == rates[1].shape and rates[0].size and _close(*rates):
-            first, second = (_in_words(each) for each in rates)
-            if first != second:
-                return first, second
-    return f"follows {_stated(x)}", f"follows {_stated(y)}"
+    """Return what each side does, as "follows ..."; of what is stated alike, the learning rates.
 
-
-def _counts(facts: Facts) -> tuple[object, ...]:
-    """Return the schedule's kind, and whether it counts steps or epochs."""
-    return facts.kind, facts.values.get("counts")
+    Rates that are apart by rounding alone are those of one schedule, whatever it is called.
+    """
+    said = f"follows {_stated(x)}", f"follows {_stated(y)}"
+    if x is None or y is None or x.values.get("counts") != y.values.get("counts"):
+        return said
+    rates = [np.array(each.values.get("first_rates", ())) for each in (x, y)]
+    if rates[0].shape != rates[1].shape or not rates[0].size:
+        return said
+    if _close(*rates):
+        first, second = (_in_words(each) for each in rates)
+        return (first, second) if first != second else said
+    if said[0] != said[1]:
+        return said
+    k = int(np.argmax(rates[0] != rates[1]))
+    when = "epoch" if x.values.get("counts") == "epochs" else "step"
+    first, second = (f"{each}, with a rate of {r[k]:.10g} in {when} {k + 1}"
+                     for each, r in zip(said, rates, strict=True))  # fmt: skip
+    return first, second
 
 
 def _close(x: np.ndarray, y: np.ndarray) -> bool:
@@ -42,4 +49,5 @@ def _stated(facts: Facts | None) -> str:
     words = [said for name, said in facts.said.items() if name not in ("first_rates", "counts")]
     article = "an" if facts.kind[0] in "aeiou" else "a"
     counts = facts.said.get("counts", "")
-    return f"{article} {facts.kind} schedule ({listed([*words, counts])})"
+    every = [*dict.fromkeys([*words, counts])]
+    return f"{article} {facts.kind} schedule ({listed(every)})"

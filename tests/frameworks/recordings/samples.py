@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from frameworks.recordings import Facts, LayerTrace, StepTrace, Trace, Weight, digests_of
+from frameworks.recordings import Facts, Kept, LayerTrace, StepTrace, Trace, Weight, digests_of
 
 
 def sample_trace(dtype="float64", steps=3, rows=4):
@@ -68,6 +68,7 @@ def sample_trace(dtype="float64", steps=3, rows=4):
         notes=("dropout is switched off",),
         batches=batches,
         steps_per_epoch=3,
+        kept=(Kept("shadow", like_weights(), [draw(3)], average=True, moved=True),),
         seed=0,
     )
 

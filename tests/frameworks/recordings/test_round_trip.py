@@ -10,6 +10,7 @@ import pytest
 from frameworks.errors import RequestError
 from frameworks.recordings import (
     Facts,
+    Kept,
     LayerTrace,
     RecordingError,
     StepTrace,
@@ -37,7 +38,8 @@ def test_the_sample_has_a_value_in_every_field():
     """So a field that is added to traces, and not to files, does not come back."""
     trace = sample_trace()
     items = [trace, *trace.layers, *trace.weights, *trace.steps, trace.layers[1].facts]
-    for kind in (Trace, LayerTrace, Weight, StepTrace, Facts):
+    items += trace.kept
+    for kind in (Trace, LayerTrace, Weight, StepTrace, Facts, Kept):
         for field in fields(kind):
             default = field.default_factory() if callable(field.default_factory) else field.default
             found = [getattr(item, field.name) for item in items if isinstance(item, kind)]
@@ -107,7 +109,8 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path, wrong, message):
 
 def test_of_many_steps_left_out_the_last_are_counted(tmp_path):
     trace = sample_trace()
-    many = replace(trace, steps=[trace.steps[0]] + [trace.steps[1]] * 500, batches=(), digests={})
+    steps = [trace.steps[0]] + [trace.steps[1]] * 500
+    many = replace(trace, steps=steps, batches=(), digests={}, kept=())
     with pytest.warns(UserWarning, match="step 29, and 472 steps more$"):
         write_trace(many, tmp_path / "a", max_bytes=6_700)
     assert len(read_trace(tmp_path / "a").steps) == 501

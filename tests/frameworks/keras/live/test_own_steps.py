@@ -1,6 +1,7 @@
 """A step of the user's own on TensorFlow runs as it is written, and what it keeps is its own."""
 
 import random
+import weakref
 from inspect import getclosurevars
 
 import keras
@@ -13,7 +14,7 @@ from keras.src.random.seed_generator import global_seed_generator
 from frameworks.errors import RequestError
 from frameworks.keras.live.live_model import KerasLive
 from frameworks.live.model import Rows
-from lockstep import Training, diverge
+from lockstep import RequestError, Training, diverge
 
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(32, 6)), RNG.integers(0, 3, 32)
@@ -71,13 +72,18 @@ def by_a_variable_of_keras(k, model):
 
 @pytest.mark.parametrize(
     "make",
-    [by_a_list, by_a_variable_of_tensorflow, by_a_compiled_step, by_a_variable_of_keras],
+    [
+        by_a_list,
+        by_a_variable_of_tensorflow,
+        by_a_compiled_step,
+        by_a_variable_of_keras,
+    ],
 )
 def test_a_step_counts_the_steps_that_are_taken(make):
-    one = side(make, 4)
+    one = side(make, 5)
     for _ in range(2):
-        assert diverge(one, side(make, 4), X, y, steps=8, batch_size=16).same
-    report = diverge(one, side(make, 5), X, y, steps=8, batch_size=16)
+        assert diverge(one, side(make, 5), X, y, steps=8, batch_size=16).same
+    report = diverge(one, side(make, 4), X, y, steps=8, batch_size=16)
     assert report.level == "trajectory", str(report)
 
 
@@ -147,6 +153,25 @@ def by_layers_in_a_list(k, model):
     return step
 
 
+def clamping(known):
+    """Return how a step is made that clamps weights, which it knows in some way."""
+
+    def make(k, model):
+        held = known(model)
+
+        def step(*handed):
+            value = stepped(*handed)
+            found = held() if isinstance(held, weakref.ref) else held
+            for each in found if isinstance(found, list | weakref.WeakSet) else [found]:
+                for weight in getattr(each, "trainable_variables", [each]):
+                    weight.assign(tf.clip_by_value(weight, -1 / k, 1 / k))
+            return value
+
+        return step
+
+    return make
+
+
 def by_a_function_that_is_compiled_once(k, model):
     compiled = {}
 
@@ -184,6 +209,9 @@ def by_a_metric(k, model):
         by_a_function_that_is_compiled_once,
         by_a_compiled_function_of_the_model,
         by_a_metric,
+        clamping(weakref.ref),
+        clamping(lambda model: weakref.WeakSet([model])),
+        clamping(lambda model: [v.value for v in model.trainable_variables]),
     ],
 )
 def test_a_step_may_know_layers_and_functions_of_keras(make):
@@ -314,6 +342,53 @@ def test_steps_draw_other_numbers_one_after_the_other():
     live.step(rows)
     live.step(rows)
     assert drawn[0] == drawn[1] != drawn[2]
+
+
+class Held:
+    """A way to the user's own model that no copy knows of: by a class."""
+
+    models: list = []  # noqa: RUF012 - as users write it
+
+
+def test_a_step_that_changes_the_model_itself_is_refused_and_the_change_is_taken_back():
+    def make(k, model):
+        def step(*handed):
+            for weight in Held.models[0].trainable_variables:
+                weight.assign(tf.clip_by_value(weight, -1 / k, 1 / k))
+            return stepped(*handed)
+
+        return step
+
+    one, other = side(make, 4), side(make, 5)
+    Held.models[:] = [one.model]
+    before = one.model.get_weights()
+    with pytest.raises(RequestError, match="changes .*kernel of the Keras model itself"):
+        diverge(one, other, X, y, steps=2, batch_size=16)
+    assert all(map(np.array_equal, before, one.model.get_weights()))
+
+
+class Registered(layers.Layer):
+    """Finds its own layer by a table of the class."""
+
+    table: dict = {}  # noqa: RUF012 - as users write it
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.key = layers.Dense(5), len(self.table)
+        self.table[self.key] = self.inner
+
+    def call(self, x):
+        return self.table[self.key](x)
+
+
+def test_a_layer_that_finds_its_parts_by_a_registry_is_refused():
+    def made():
+        model = keras.Sequential([keras.Input((6,)), Registered(), layers.Dense(3, "softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return Training(model)
+
+    with pytest.raises(RequestError, match="copy of the Keras model uses .*kernel of the model it"):
+        diverge(made(), made(), X, y, steps=2, batch_size=16)
 
 
 def factors_from(k):

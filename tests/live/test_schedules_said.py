@@ -1,0 +1,78 @@
+"""What is said of two schedules: the precision of their rates, or where these first differ."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import ExponentialLR, LambdaLR, SequentialLR, StepLR
+
+from lockstep import Training, diverge
+
+RNG = np.random.default_rng(0)
+X, y = RNG.normal(size=(64, 6)), RNG.integers(5, size=64)
+
+
+def pytorch(schedule, lr=0.125, taken=0):
+    model = nn.Linear(6, 5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    scheduler = schedule(optimizer)
+    for _ in range(taken):
+        optimizer.step()
+        scheduler.step()
+    return Training(model, loss=nn.CrossEntropyLoss(), optimizer=optimizer, scheduler=scheduler)
+
+
+def cosine(optimizer, steps=6):
+    return LambdaLR(optimizer, lambda k: 0.5 * (1 + math.cos(math.pi * min(k, steps) / steps)))
+
+
+def keras_side():
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5)])
+    rate = keras.optimizers.schedules.CosineDecay(0.125, 6)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(rate), loss)
+    return Training(model)
+
+
+def test_a_function_that_is_the_schedule_but_for_rounding_is_not_the_cause():
+    found = diverge(keras_side(), pytorch(cosine), X, y, steps=8)
+    assert found.cause == (
+        "keras computes its learning rates in float32, pytorch its learning rates in float64"
+    )
+
+
+def test_a_function_that_is_another_schedule_is_the_cause():
+    found = diverge(keras_side(), pytorch(lambda o: cosine(o, 7)), X, y, steps=8)
+    assert found.cause is not None
+    assert found.cause.startswith("keras follows a cosine schedule")
+
+
+def in_parts(milestone):
+    return lambda o: SequentialLR(o, [StepLR(o, 9), ExponentialLR(o, 0.5)], [milestone])
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "step"),
+    [
+        (
+            pytorch(lambda o: ExponentialLR(o, 0.5)),
+            pytorch(lambda o: ExponentialLR(o, 0.5), taken=3),
+            1,
+        ),
+        (
+            pytorch(lambda o: LambdaLR(o, lambda k: 0.5**k)),
+            pytorch(lambda o: LambdaLR(o, lambda k: 0.25**k)),
+            2,
+        ),
+        (pytorch(in_parts(2)), pytorch(in_parts(3)), 4),
+    ],
+    ids=["resumed", "functions", "parts"],
+)
+def test_of_schedules_that_are_stated_alike_the_rates_are_said(a, b, step):
+    cause = diverge(a, b, X, y, steps=8).cause
+    assert cause is not None
+    assert cause.count(f"in step {step}") == 2
+    assert cause.count("ExponentialLR") in (0, 2)
