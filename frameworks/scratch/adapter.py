@@ -34,6 +34,7 @@ from frameworks.sequencer import LockstepSequencer
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
 from scratch import Batch, EpochResult
+from scratch.network import evaluated
 
 __all__ = [
     *("ScratchAdapter", "ScratchClassifier", "ScratchFeatureLearner", "ScratchRegressor"),
@@ -51,6 +52,7 @@ class ScratchAdapter(ProgramAdapter):
         for network in parts.networks:
             network.bind(self.dtype)
         self._masks = Lock()  # a pass notes its masks in the layers, which threads share
+        self._loss = parts.loss  # a copy with the masks of what was evaluated last
         return parts
 
     def get_weights(self) -> list[np.ndarray]:
@@ -135,15 +137,14 @@ class ScratchAdapter(ProgramAdapter):
         return numbers_of(values)
 
     def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
-        with self._masks:
-            return self.parts.networks[network].predict(X)
+        outputs, self._loss = evaluated(self.parts.networks[network], X, self.parts.loss)
+        return outputs
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return (scratch.sigmoid if outputs.shape[1] == 1 else scratch.softmax)(outputs)
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
-        loss = self.parts.loss
-        return float(getattr(loss, "forward", loss)(outputs, y))
+        return float(getattr(self._loss, "forward", self._loss)(outputs, y))
 
     def layer_outputs(
         self, X: np.ndarray, training: bool = False, network: int = 0
