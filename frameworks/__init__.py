@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         KerasTrainer,
     )
     from frameworks.python.adapter import PythonClassifier, PythonRegressor
-    from frameworks.pytorch.adapter import (
+    from frameworks.pytorch.estimators import (
         PyTorchClassifier,
         PyTorchFeatureLearner,
         PyTorchRegressor,
@@ -85,7 +85,7 @@ __all__ = [
 _MODULES = {
     "Scratch": "frameworks.scratch.adapter",
     "Keras": "frameworks.keras.estimators",
-    "PyTorch": "frameworks.pytorch.adapter",
+    "PyTorch": "frameworks.pytorch.estimators",
     "Python": "frameworks.python.adapter",
 }
 _PACKAGES = {name: name for name in ("jax", "keras", "tensorflow", "torch")}

@@ -5,11 +5,19 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
+from keras.src.backend.common import global_state
+from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+
 from frameworks.draws import Dropped
 from frameworks.keras.loading import keras
 from frameworks.masks import Masks
 
-__all__ = ["DropoutLayers", "nothing_else_drawn"]
+__all__ = ["DRAWN", "DropoutLayers", "nothing_else_drawn"]
+
+DRAWN = (
+    "the network draws random numbers of its own, which other implementations cannot reproduce: "
+    "use keras.layers.Dropout layers, not the dropout of recurrent and attention layers"
+)
 
 
 class DropoutLayers:
@@ -50,15 +58,18 @@ class DropoutLayers:
 
 @contextmanager
 def nothing_else_drawn(models: Sequence[keras.Model]) -> Iterator[None]:
-    """Raise RuntimeError if a layer of the models draws random numbers in this context."""
+    """Raise RuntimeError if a layer of the models draws random numbers in this context.
+
+    Those of a layer's own generators, or of the one that Keras has for the process.
+    """
     variables = [v for model in models for v in model.variables]
     seeds = [v for v in variables if v.path.endswith("seed_generator_state")]
+    own = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    seeds += [] if own is None else [own.state]
     before = [keras.ops.copy(v.value) for v in seeds]
     yield
-    for own, kept in zip(seeds, before, strict=True):
-        if not keras.ops.all(keras.ops.equal(own.value, kept)):
-            raise RuntimeError(
-                "the network draws random numbers of its own, which other implementations cannot "
-                "reproduce: use keras.layers.Dropout layers, not the dropout of recurrent and "
-                "attention layers"
-            )
+    if global_state.get_global_attribute(GLOBAL_SEED_GENERATOR) is not own:  # it was made to draw
+        raise RuntimeError(DRAWN)
+    for seed, kept in zip(seeds, before, strict=True):
+        if not keras.ops.all(keras.ops.equal(seed.value, kept)):
+            raise RuntimeError(DRAWN)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
+from operator import itemgetter
 from threading import Lock
 from typing import Any
 
@@ -33,7 +35,7 @@ from frameworks.scratch.walking import leaves, walk
 from frameworks.sequencer import LockstepSequencer
 from frameworks.spec import Spec
 from frameworks.trainer import LockstepTrainer
-from scratch import Batch, EpochResult
+from scratch import Batch, EpochResult, compiler
 from scratch.network import evaluated
 
 __all__ = [
@@ -76,28 +78,43 @@ class ScratchAdapter(ProgramAdapter):
         ]
 
     def dropped(self, X: np.ndarray) -> list[Dropped]:
-        return [
-            Dropped(layer.rate, x.shape[1:])
-            for layer, x, _ in walk(self.parts.network, X)
-            if isinstance(layer, scratch.Dropout)
-        ]
+        steps = walk(self.parts.network, X)
+        calls = [(layer, x) for layer, x, _ in steps if isinstance(layer, scratch.Dropout)]
+        return [Dropped(layer.rate, x.shape[1:]) for layer, x in calls]
 
     def train(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[EpochResult]:
-        network, loss, (optimizer,) = self.parts.network, self.parts.loss, self.parts.optimizers
+        if compiler.Parts(*self._trained()).are_own():  # which draws nothing by itself
+            yield from self._epochs(data, orders, batch_size)
+            return
+        for order in orders:
+            rows = slice(batch_size) if order is None else order[:batch_size]
+            with self.none_drawn(partial(self._take_step_back, data.map(itemgetter(rows)))):
+                results = [*self._epochs(data, [order], batch_size)]
+            yield from results
+
+    def _trained(self) -> tuple[scratch.Sequential, Any, Any]:
+        (optimizer,) = self.parts.optimizers
+        return self.parts.network, self.parts.loss, optimizer
+
+    def _epochs(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[EpochResult]:
         masks = (lambda rows: self.stream(rows).masks) if self.stream else None
-        return scratch.iter_epochs(
-            network,
-            loss,
-            optimizer,
-            data,
-            orders,
-            batch_size,
-            masks=masks,
-            count=self.threshold is not None,
-            ahead=_AHEAD,
-        )
+        options: Any = {"masks": masks, "count": self.threshold is not None, "ahead": _AHEAD}
+        yield from scratch.iter_epochs(*self._trained(), data, orders, batch_size, **options)
+
+    def _take_step_back(self, batch: Batch) -> None:
+        """Take a step of a network, and undo it."""
+        weights, states = self.get_weights(), (self.get_optimizer_state(), self.get_layer_state())
+        self._peek(batch.X)
+        try:
+            scratch.train_step(*self._trained(), batch)
+        finally:
+            self.set_weights(weights)
+            self.set_optimizer_state(states[0])
+            self.set_layer_state(states[1])
 
     def stop(self, epoch: int, loss: float) -> bool:
         return self.parts.stopping.stop(loss, *self._learned())
