@@ -187,6 +187,7 @@ class KerasAdapter(RunsPrograms):
             back = partial(self._take_step_back, first)
             with self.lent(), nothing_else_drawn(self.parts.networks), self.none_drawn(back):
                 losses, right = self._train_in_parts(columns, np.stack(chunk), batch_size)
+            self.dropout.require_rates()
             for loss, count_right in zip(losses.tolist(), right.tolist(), strict=True):
                 yield EpochResult(loss, None if self.accuracy is None else count_right / n)
             seconds_per_epoch = (time.perf_counter() - start) / len(chunk)

@@ -10,7 +10,7 @@ from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 
 from frameworks.draws import Dropped
 from frameworks.keras.loading import keras
-from frameworks.masks import Masks
+from frameworks.masks import Masks, require_rate
 
 __all__ = ["DRAWN", "DropoutLayers", "nothing_else_drawn"]
 
@@ -35,12 +35,13 @@ class DropoutLayers:
         for layer in layers:
             if layer.noise_shape is not None:
                 raise TypeError(f"{layer.name}: dropout with a noise_shape is not supported")
-            layer.call = partial(self._call, layer.rate)
-        self.count = len(layers)
+            layer.call = partial(self._call, layer)
+        self._layers, self._rates = layers, [layer.rate for layer in layers]
 
     def find(self, model: keras.Model, X: Any) -> list[Dropped]:
         """Return what each call of a dropout layer drops of rows like X."""
-        if not self.count:
+        self._rates = [layer.rate for layer in self._layers]
+        if not self._layers:
             return []
         with self.masks.noting() as found:
             model(X, training=False)
@@ -50,9 +51,14 @@ class DropoutLayers:
         """Use these masks in the next forward pass in training mode."""
         return self.masks.handed(masks)
 
-    def _call(self, rate: float, inputs: Any, training: bool = False) -> Any:
+    def require_rates(self) -> None:
+        """Raise RuntimeError for a rate that is not that of the masks, which no graph sees."""
+        for layer, rate in zip(self._layers, self._rates, strict=True):
+            require_rate(layer.rate, rate)
+
+    def _call(self, layer: keras.layers.Dropout, inputs: Any, training: bool = False) -> Any:
         """Do what `Dropout.call` does, with the mask that was handed over."""
-        mask = self.masks.take(rate, inputs.shape[1:], training)
+        mask = self.masks.take(layer.rate, inputs.shape[1:], training)
         return inputs if mask is None else inputs * mask
 
 

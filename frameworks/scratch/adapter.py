@@ -16,6 +16,7 @@ from frameworks.classifier import LockstepClassifier
 from frameworks.default_network import build_scratch
 from frameworks.draws import Dropped, StepDraws
 from frameworks.feature_learner import LockstepFeatureLearner
+from frameworks.masks import require_rate
 from frameworks.probe import LayerOutput, computing, kind_of
 from frameworks.program import (
     Parts,
@@ -53,6 +54,7 @@ class ScratchAdapter(ProgramAdapter):
         parts = require_own(build, build(spec=spec), scratch.Sequential, "scratch.Sequential")
         for network in parts.networks:
             network.bind(self.dtype)
+        self._rates: list[tuple[scratch.Dropout, float]] = []  # for which masks are drawn
         self._masks = Lock()  # a pass notes its masks in the layers, which threads share
         self._loss = parts.loss  # a copy with the masks of what was evaluated last
         return parts
@@ -80,6 +82,7 @@ class ScratchAdapter(ProgramAdapter):
     def dropped(self, X: np.ndarray) -> list[Dropped]:
         steps = walk(self.parts.network, X)
         calls = [(layer, x) for layer, x, _ in steps if isinstance(layer, scratch.Dropout)]
+        self._rates = [(layer, layer.rate) for layer, _ in calls]
         return [Dropped(layer.rate, x.shape[1:]) for layer, x in calls]
 
     def train(
@@ -103,7 +106,14 @@ class ScratchAdapter(ProgramAdapter):
     ) -> Iterator[EpochResult]:
         masks = (lambda rows: self.stream(rows).masks) if self.stream else None
         options: Any = {"masks": masks, "count": self.threshold is not None, "ahead": _AHEAD}
-        yield from scratch.iter_epochs(*self._trained(), data, orders, batch_size, **options)
+        for result in scratch.iter_epochs(*self._trained(), data, orders, batch_size, **options):
+            self._require_rates()
+            yield result
+
+    def _require_rates(self) -> None:
+        """Raise RuntimeError if a layer has another rate than its masks are drawn for."""
+        for layer, rate in self._rates:
+            require_rate(layer.rate, rate)
 
     def _take_step_back(self, batch: Batch) -> None:
         """Take a step of a network, and undo it."""
@@ -130,6 +140,7 @@ class ScratchAdapter(ProgramAdapter):
         if draws.masks:
             self.parts.network.use_masks(draws.masks)
         values = self.step(batch, draws.named)
+        self._require_rates()
         return numbers_of(values)
 
     def watch_step(self, batch: StepBatch, draws: StepDraws) -> Watched:

@@ -168,6 +168,34 @@ def augmented(build, draw, spec=DENSE):
     return build(spec)._replace(augment=lambda spec, rng, X: X * (1 + draw()))
 
 
+def keras_with_another_rate_later(spec=DENSE, *, when):
+    parts = dense_keras(spec)
+    dropout = next(x for x in parts.network.layers if isinstance(x, keras.layers.Dropout))
+
+    class Annealing(keras.layers.Layer):
+        def call(self, x, training=False):
+            if training and when == "as it is traced":
+                dropout.rate = 0.5
+            elif training:
+                tf.py_function(lambda: setattr(dropout, "rate", 0.5), [], [])
+            return x
+
+    layers = [keras.layers.Input((spec.inputs,)), *parts.network.layers, Annealing()]
+    return parts._replace(network=keras.Sequential(layers))
+
+
+def scratch_with_another_rate_later(spec=DENSE):
+    parts = dense_scratch(spec)
+    dropout = parts.network.layers[0]
+
+    class Annealing(scratch.Identity):
+        def forward(self, X, training=False):
+            dropout.rate = 0.5 if training else dropout.rate
+            return X
+
+    return parts._replace(network=scratch.Sequential(*parts.network.layers, Annealing()))
+
+
 def with_another_rate_later(spec=DENSE):
     parts = dense_pytorch(spec)
     first = next(m for m in parts.network.modules() if isinstance(m, torch.nn.Dropout))
@@ -298,6 +326,21 @@ REFUSED = {
     "another rate later": (
         "PyTorchClassifier",
         with_another_rate_later,
+        "dense",
+        LATER,
+    ),
+    **{
+        f"another rate later in Keras, {when}": (
+            "KerasClassifier",
+            partial(keras_with_another_rate_later, when=when),
+            "dense",
+            LATER,
+        )
+        for when in ("as it is traced", "in a step")
+    },
+    "another rate later in scratch": (
+        "ScratchClassifier",
+        scratch_with_another_rate_later,
         "dense",
         LATER,
     ),
