@@ -1,5 +1,6 @@
 """Python's and NumPy's global random numbers, which a network may draw: the process's own."""
 
+import os
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ GlobalNumbers = tuple[Any, tuple[Any, ...]]
 
 ONE_AT_A_TIME = threading.RLock()
 """Held by the thread that uses what the process has but one of: random numbers, a float type."""
+
+if hasattr(os, "register_at_fork"):  # a child has no thread that would let go of it
+    os.register_at_fork(after_in_child=ONE_AT_A_TIME._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 def global_numbers() -> GlobalNumbers:

@@ -1,6 +1,9 @@
 """In several threads, estimators fit and predict what they do in one."""
 
+import os
 import random
+import subprocess
+import sys
 import time
 from functools import partial
 from threading import Thread
@@ -85,12 +88,12 @@ def drawing(build, draw, seed, at_once, spec=DENSE):
 
 
 TRAINED = [
-    ("ScratchClassifier", dense_scratch, weights_of_numpy),
-    ("ScratchClassifier", dense_scratch, weights_of_python),
-    ("PyTorchClassifier", dense_pytorch, weights_of_numpy),
-    ("PyTorchClassifier", dense_pytorch, weights_of_torch),
-    ("KerasClassifier", dense_keras, weights_of_numpy),
-    ("KerasClassifier", dense_keras, weights_of_python),
+    (frameworks.ScratchClassifier, dense_scratch, weights_of_numpy),
+    (frameworks.ScratchClassifier, dense_scratch, weights_of_python),
+    (frameworks.PyTorchClassifier, dense_pytorch, weights_of_numpy),
+    (frameworks.PyTorchClassifier, dense_pytorch, weights_of_torch),
+    (frameworks.KerasClassifier, dense_keras, weights_of_numpy),
+    (frameworks.KerasClassifier, dense_keras, weights_of_python),
 ]
 
 
@@ -100,9 +103,9 @@ def test_what_builders_draw_of_the_process_is_that_of_each_alone(at_once):
     found = {}
 
     def fit(number):
-        name, build, draw = TRAINED[number]
+        kind, build, draw = TRAINED[number]
         one = partial(drawing, build, draw, number, at_once)
-        model = getattr(frameworks, name)(one, **parameters).fit(*data("dense"))
+        model = kind(one, **parameters).fit(*data("dense"))
         found.setdefault(number, []).append(model.get_weights()[0].tolist())
 
     before = global_numbers(), torch.get_rng_state().tolist()
@@ -115,3 +118,35 @@ def test_what_builders_draw_of_the_process_is_that_of_each_alone(at_once):
     for thread in threads:
         thread.join()
     assert all(together == alone for alone, together in found.values())
+
+
+FORKED = """
+import os
+import signal
+import threading
+from frameworks import ScratchClassifier
+from frameworks.global_numbers import ONE_AT_A_TIME
+
+def hold():
+    with ONE_AT_A_TIME:
+        held.set()
+        forked.wait()
+
+held, forked = threading.Event(), threading.Event()
+threading.Thread(target=hold).start()
+held.wait()
+child = os.fork()
+if not child:
+    signal.alarm(20)  # which ends it where it waits
+    ScratchClassifier(epochs=1).fit([[0.0], [1.0]], [0, 1])
+    os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+forked.set()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+def test_forked_process_waits_for_no_thread_that_it_has_not():
+    command = [sys.executable, "-W", "ignore", "-c", FORKED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("7\n", "")
