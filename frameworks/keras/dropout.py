@@ -5,9 +5,6 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
-from keras.src.backend.common import global_state
-from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
-
 from frameworks.draws import Dropped
 from frameworks.keras.loading import keras
 from frameworks.masks import Masks, require_rate
@@ -68,6 +65,9 @@ def nothing_else_drawn(models: Sequence[keras.Model]) -> Iterator[None]:
 
     Those of a layer's own generators, or of the one that Keras has for the process.
     """
+    from keras.src.backend.common import global_state
+    from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+
     variables = [v for model in models for v in model.variables]
     seeds = [v for v in variables if v.path.endswith("seed_generator_state")]
     own = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
