@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         PyTorchSequencer,
         PyTorchTrainer,
     )
-    from frameworks.scratch.adapter import (
+    from frameworks.scratch.estimators import (
         ScratchClassifier,
         ScratchFeatureLearner,
         ScratchRegressor,
@@ -83,7 +83,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Scratch": "frameworks.scratch.adapter",
+    "Scratch": "frameworks.scratch.estimators",
     "Keras": "frameworks.keras.estimators",
     "PyTorch": "frameworks.pytorch.estimators",
     "Python": "frameworks.python.adapter",

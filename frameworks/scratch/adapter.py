@@ -12,10 +12,7 @@ import numpy as np
 
 import scratch
 from frameworks.built import require_own
-from frameworks.classifier import LockstepClassifier
-from frameworks.default_network import build_scratch
 from frameworks.draws import Dropped, StepDraws
-from frameworks.feature_learner import LockstepFeatureLearner
 from frameworks.masks import require_rate
 from frameworks.probe import LayerOutput, computing, kind_of
 from frameworks.program import (
@@ -30,19 +27,13 @@ from frameworks.program import (
 )
 from frameworks.program_adapter import ProgramAdapter
 from frameworks.recordings.trace import Facts
-from frameworks.regressor import LockstepRegressor
 from frameworks.scratch.facts import optimizer_facts
 from frameworks.scratch.walking import leaves, walk
-from frameworks.sequencer import LockstepSequencer
 from frameworks.spec import Spec
-from frameworks.trainer import LockstepTrainer
 from scratch import Batch, EpochResult, compiler
 from scratch.network import evaluated
 
-__all__ = [
-    *("ScratchAdapter", "ScratchClassifier", "ScratchFeatureLearner", "ScratchRegressor"),
-    *("ScratchSequencer", "ScratchTrainer"),
-]
+__all__ = ["ScratchAdapter"]
 
 _AHEAD = 64  # epochs of a small network that may be trained before the first is reported
 
@@ -256,47 +247,3 @@ def gradients_given(optimizers: Iterable[Any]) -> Iterator[dict[int, np.ndarray]
                 del optimizer.step
             else:
                 optimizer.step = own
-
-
-class ScratchRegressor(LockstepRegressor):
-    """The NumPy reference as a scikit-learn regressor; parameters as in `LockstepEstimator`.
-
-    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [1.0, 3.0, 5.0, 7.0]
-    >>> regressor = ScratchRegressor(hidden=(), epochs=500, learning_rate=0.1, random_state=0)
-    >>> regressor.fit(X, y).predict([[4.0]]).round(3).tolist()
-    [9.0]
-    """
-
-    _adapter_class = ScratchAdapter
-    _default_build = staticmethod(build_scratch)
-
-
-class ScratchClassifier(LockstepClassifier):
-    """The NumPy reference as a scikit-learn classifier; parameters as in `LockstepEstimator`.
-
-    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"]
-    >>> classifier = ScratchClassifier(epochs=200, learning_rate=0.1, random_state=0).fit(X, y)
-    >>> classifier.predict([[-1.0], [4.0]]).tolist()
-    ['low', 'high']
-    """
-
-    _adapter_class = ScratchAdapter
-    _default_build = staticmethod(build_scratch)
-
-
-class ScratchTrainer(LockstepTrainer):
-    """Programs in NumPy; parameters as in `LockstepTrainer`."""
-
-    _adapter_class = ScratchAdapter
-
-
-class ScratchFeatureLearner(LockstepFeatureLearner):
-    """Features without targets, in NumPy; parameters as in `LockstepFeatureLearner`."""
-
-    _adapter_class = ScratchAdapter
-
-
-class ScratchSequencer(LockstepSequencer):
-    """Sequences of tokens, in NumPy; parameters as in `LockstepSequencer`."""
-
-    _adapter_class = ScratchAdapter
