@@ -33,14 +33,14 @@ if TYPE_CHECKING:
         KerasTrainer,
     )
     from frameworks.python.adapter import PythonClassifier, PythonRegressor
-    from frameworks.pytorch.adapter import (
+    from frameworks.pytorch.estimators import (
         PyTorchClassifier,
         PyTorchFeatureLearner,
         PyTorchRegressor,
         PyTorchSequencer,
         PyTorchTrainer,
     )
-    from frameworks.scratch.adapter import (
+    from frameworks.scratch.estimators import (
         ScratchClassifier,
         ScratchFeatureLearner,
         ScratchRegressor,
@@ -83,9 +83,9 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Scratch": "frameworks.scratch.adapter",
+    "Scratch": "frameworks.scratch.estimators",
     "Keras": "frameworks.keras.estimators",
-    "PyTorch": "frameworks.pytorch.adapter",
+    "PyTorch": "frameworks.pytorch.estimators",
     "Python": "frameworks.python.adapter",
 }
 _PACKAGES = {name: name for name in ("jax", "keras", "tensorflow", "torch")}

@@ -1,13 +1,15 @@
 """What an estimator requires of an implementation: the seam between lockstep and a framework."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from frameworks.draws import Draws, Dropped, StepStream
+from frameworks.global_numbers import kept_global_numbers, none_drawn
 from frameworks.probe import LayerOutput
 from frameworks.program import (
     Parts,
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Adapter"]
 
+_AUGMENT = "augment", "draw them from the generator that it is given"
+
 
 class Adapter(ABC):
     """One network, its loss and its optimizer, in one framework.
@@ -36,7 +40,8 @@ class Adapter(ABC):
     def __init__(self, build: ProgramBuilder, spec: Spec, dtype: str, task: Task) -> None:
         self._arguments = build, spec, dtype, task
         self.spec, self.dtype, self.task = spec, dtype, task
-        self.parts = self.build(build, spec)
+        with self.drawing():
+            self.parts = self.build(build, spec)
         self.stream = StepStream(Draws(0), dtype)  # draws nothing until `draw_from`
         self.threshold = task.threshold(self.parts.logits)
 
@@ -60,6 +65,19 @@ class Adapter(ABC):
     @abstractmethod
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
         """Call the builder and give its networks the adapter's dtype; see `require_own`."""
+
+    def drawing(self) -> AbstractContextManager[None]:
+        """Return a context in which a builder may draw, and seed, the process's random numbers."""
+        return kept_global_numbers()
+
+    def none_drawn(self, step: Callable[[], Any], *words: str) -> AbstractContextManager[None]:
+        """Return a context that refuses a training which draws them: see `none_drawn`."""
+        return none_drawn(step, *words)
+
+    def initial_weights(self, draws: Draws) -> list[np.ndarray]:
+        """Draw the weights with which the builder's network begins."""
+        with self.drawing():
+            return self.parts.initial_weights(self.spec, draws.weights)
 
     @abstractmethod
     def get_weights(self) -> list[np.ndarray]:
@@ -120,7 +138,9 @@ class Adapter(ABC):
             yield from self.train(data, orders, batch_size)
             return
         for order in orders:
-            X = self.stream.augmented(partial(augment, self.spec), data.X)
+            again = partial(augment, self.spec, np.random.default_rng(0))
+            with self.none_drawn(lambda: again(data.X.copy()), *_AUGMENT):  # noqa: B023
+                X = self.stream.augmented(partial(augment, self.spec), data.X)
             yield from self.train(data._replace(X=X), [order], batch_size)
 
     def stop(self, epoch: int, loss: float) -> bool:

@@ -1,17 +1,26 @@
 """Python's and NumPy's global random numbers, which a network may draw: the process's own."""
 
+import os
 import random
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 __all__ = [
-    *("GlobalNumbers", "global_numbers", "refuse_drawn", "seed_global_numbers"),
-    "set_global_numbers",
+    *("ONE_AT_A_TIME", "GlobalNumbers", "drawn_by", "global_numbers", "kept_global_numbers"),
+    *("none_drawn", "seed_global_numbers", "set_global_numbers"),
 ]
 
 GlobalNumbers = tuple[Any, tuple[Any, ...]]
+
+ONE_AT_A_TIME = threading.RLock()
+"""Held by the thread that uses what the process has but one of: random numbers, a float type."""
+
+if hasattr(os, "register_at_fork"):  # a child has no thread that would let go of it
+    os.register_at_fork(after_in_child=ONE_AT_A_TIME._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 def global_numbers() -> GlobalNumbers:
@@ -34,19 +43,49 @@ def set_global_numbers(states: GlobalNumbers) -> None:
     np.random.set_state(state)  # noqa: NPY002
 
 
-def refuse_drawn(step: Callable[[], None], before: GlobalNumbers) -> None:
-    """Raise RuntimeError if a step draws the global numbers, and put them back to `before`.
+@contextmanager
+def kept_global_numbers() -> Iterator[None]:
+    """Put them back afterwards: a builder may draw them, and seed them.
 
-    They have moved in an epoch, but perhaps another thread drew them: so two steps are taken, which
-    `step` undoes. What moves them in neither or in one was no step.
+    Other threads that build wait meanwhile, so that none draws what another has seeded.
+    """
+    with ONE_AT_A_TIME:
+        before = global_numbers()
+        try:
+            yield
+        finally:
+            set_global_numbers(before)
+
+
+@contextmanager
+def none_drawn(
+    step: Callable[[], Any],
+    who: str = "the network, or its step,",
+    remedy: str = "keep a generator of its own, with a seed",
+) -> Iterator[None]:
+    """Raise RuntimeError if they are drawn in this context by `who`, and put them back.
+
+    `step` does once more what might have drawn them, and leaves nothing behind: see `drawn_by`.
+    """
+    with ONE_AT_A_TIME:
+        before = global_numbers()
+        yield
+        if global_numbers() != before and drawn_by(step, global_numbers):
+            set_global_numbers(before)
+            raise RuntimeError(
+                f"{who} draws Python's or NumPy's global random numbers, which other "
+                f"implementations cannot reproduce: {remedy}"
+            )
+
+
+def drawn_by(step: Callable[[], Any], state: Callable[[], Any]) -> bool:
+    """Return whether a step moves a state of the process, and not another thread meanwhile.
+
+    It is taken twice: what moves the state in neither or in one was no step.
     """
     for _ in range(2):
-        start = global_numbers()
+        start = state()
         step()
-        if global_numbers() == start:
-            return
-    set_global_numbers(before)
-    raise RuntimeError(
-        "the network, or its step, draws Python's or NumPy's global random numbers, which "
-        "other implementations cannot reproduce: keep a generator of its own, with a seed"
-    )
+        if state() == start:
+            return False
+    return True

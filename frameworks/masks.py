@@ -6,7 +6,7 @@ from typing import Any
 
 from frameworks.draws import Dropped
 
-__all__ = ["Masks"]
+__all__ = ["Masks", "require_rate"]
 
 
 class Masks:
@@ -54,10 +54,16 @@ class Masks:
             if not self._left:
                 raise RuntimeError("a dropout layer runs in training without a mask")
             number = len(self._rates) - len(self._left)
-            if 0 <= number < len(self._rates) and rate != self._rates[number]:
-                raise RuntimeError(
-                    f"the rate of a dropout layer has become {rate:g}, but its masks are drawn for "
-                    f"{self._rates[number]:g}: keep it during a training"
-                )
+            if 0 <= number < len(self._rates):
+                require_rate(rate, self._rates[number])
             return self._left.pop(0)
         return None
+
+
+def require_rate(rate: float, drawn_for: float) -> None:
+    """Raise RuntimeError if a layer has another rate than its masks."""
+    if rate != drawn_for:
+        raise RuntimeError(
+            f"the rate of a dropout layer has become {rate:g}, but its masks are drawn for "
+            f"{drawn_for:g}: keep it during a training"
+        )

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
+from operator import itemgetter
 from typing import Self
 
 import numpy as np
@@ -61,12 +62,14 @@ class ProgramAdapter(Adapter):
         n = len(data.X)
         for order in orders:
             rows, totals = np.arange(n) if order is None else order, Counter[str]()
-            for start in range(0, n, batch_size):
-                i = rows[start : start + batch_size]
-                batch = StepBatch(*(None if a is None else a[i] for a in data))
-                values = self.run_step(batch, self.stream(len(i)))
-                self._check_values(values)
-                totals.update({name: value * len(i) for name, value in values.items()})
+            first = data.map(itemgetter(rows[:batch_size]))
+            with self.none_drawn(partial(self.watched, first)):
+                for start in range(0, n, batch_size):
+                    i = rows[start : start + batch_size]
+                    batch = StepBatch(*(None if a is None else a[i] for a in data))
+                    values = self.run_step(batch, self.stream(len(i)))
+                    self._check_values(values)
+                    totals.update({name: value * len(i) for name, value in values.items()})
             yield {name: total / n for name, total in totals.items()}
 
     def _check_values(self, values: dict[str, float]) -> None:

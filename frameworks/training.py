@@ -134,7 +134,7 @@ class LockstepTraining(BaseEstimator, ABC):
         adapter = self._build_adapter()
         draws = Draws(self.random_state)
         if initial_weights is None:
-            initial_weights = adapter.parts.initial_weights(adapter.spec, draws.weights)
+            initial_weights = adapter.initial_weights(draws)
         own = adapter.get_weights()
         adapter.set_weights(check_weights(initial_weights, own, "initial_weights"))
         self._begin(adapter, draws, time.perf_counter() - start)

@@ -9,11 +9,12 @@ import numpy as np
 
 from scratch.initializers import glorot_uniform
 from scratch.layers.dropout import Dropout
-from scratch.layers.layer import Draw, Layer
+from scratch.layers.layer import Draw, Layer, sharing
+from scratch.layers.masking import Mask
 from scratch.losses import Loss
 from scratch.receptive import in_order
 
-__all__ = ["Residual", "Sequential"]
+__all__ = ["Residual", "Sequential", "evaluated"]
 
 _ROWS = 256  # per prediction pass, so that what layers keep stays small
 
@@ -168,10 +169,8 @@ class Sequential(Layer):
         self._add_twins()
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Return the outputs in evaluation mode, without keeping anything for `backward`."""
-        forgotten = _copy_layers(self)
-        parts = [forgotten.forward(X[i : i + _ROWS]) for i in range(0, max(len(X), 1), _ROWS)]
-        return np.concatenate(parts)
+        """Return the outputs in evaluation mode; what `backward` and losses read stays as it is."""
+        return evaluated(self, X)[0]
 
     __call__ = predict
 
@@ -264,14 +263,22 @@ class Residual(Sequential):
         return da + super().backward(da)
 
 
-def _copy_layers(network: Sequential) -> Sequential:
-    """Return a copy with the same parameters, whose forward pass changes nothing here."""
-    other = copy(network)
-    other.layers = tuple(
-        _copy_layers(layer) if isinstance(layer, Sequential) else copy(layer)
-        for layer in network.layers
-    )
-    return other
+def evaluated(network: Sequential, X: np.ndarray, loss: Any = None) -> tuple[np.ndarray, Any]:
+    """Return the outputs in evaluation mode, and a copy of the loss, with the masks of these rows.
+
+    The passes are those of copies: nothing is changed that the next `backward` reads.
+    """
+    found: dict[int, Any] = {}
+    network, loss = (sharing(each, (Layer, Mask, Loss), found) for each in (network, loss))
+    masks = [each for each in found.values() if isinstance(each, Mask)]
+    given, parts, noted = [mask.steps for mask in masks], [], []
+    for i in range(0, max(len(X), 1), _ROWS):
+        parts.append(network.forward(X[i : i + _ROWS]))
+        noted.append([mask.steps for mask in masks])
+    for mask, before, steps in zip(masks, given, zip(*noted, strict=True), strict=True):
+        if mask.steps is not before:
+            mask.steps = np.concatenate(steps)
+    return np.concatenate(parts), loss
 
 
 def _flatten(arrays: Sequence[np.ndarray], dtype: np.dtype | type) -> np.ndarray:

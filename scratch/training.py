@@ -15,7 +15,7 @@ import numpy as np
 from scratch.batches import Batch, Order, take_batches
 from scratch.compiler import CompiledEpochs, Measured, Parts, StackedEpochs
 from scratch.losses import Loss
-from scratch.network import Sequential
+from scratch.network import Sequential, evaluated
 from scratch.optimizers import Optimizer
 from scratch.penalties import L2
 
@@ -198,8 +198,11 @@ def _results(measured: Measured, n: int, threshold: float | None) -> list[EpochR
 
 
 def evaluate(network: Sequential, loss: Loss, batch: Batch, *, count: bool = True) -> EpochResult:
-    """Measure loss and accuracy, without learning and without a penalty."""
-    outputs = network.predict(batch.X)
+    """Measure loss and accuracy, without learning and without a penalty.
+
+    What the next `backward`, also that of the loss, reads stays as it is.
+    """
+    outputs, loss = evaluated(network, batch.X, loss)
     loss.require(outputs, batch.y)
     value = float(loss.forward(outputs, batch.y, batch.w))
     if not count:

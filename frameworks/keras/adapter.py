@@ -4,7 +4,9 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -156,7 +158,9 @@ class KerasAdapter(RunsPrograms):
         compiled_for = (batch_size, *self.stream.dropped, *shapes)
         if self._compiled_for == compiled_for:
             return
-        with self.lent():
+        first = data.map(itemgetter(slice(batch_size)))
+        networks, back = self.parts.networks, partial(self._take_step_back, first)
+        with self.lent(), nothing_else_drawn(networks), self.none_drawn(back):
             self._compile(_tensors(data), batch_size)
         self._compiled_for = compiled_for
 
@@ -179,8 +183,11 @@ class KerasAdapter(RunsPrograms):
         orders, count = iter(orders), 1
         while chunk := [in_order if o is None else o for o in islice(orders, count)]:
             start = time.perf_counter()
-            with self.lent(), nothing_else_drawn(self.parts.networks):
+            first = data.map(itemgetter(chunk[0][:batch_size]))
+            back = partial(self._take_step_back, first)
+            with self.lent(), nothing_else_drawn(self.parts.networks), self.none_drawn(back):
                 losses, right = self._train_in_parts(columns, np.stack(chunk), batch_size)
+            self.dropout.require_rates()
             for loss, count_right in zip(losses.tolist(), right.tolist(), strict=True):
                 yield EpochResult(loss, None if self.accuracy is None else count_right / n)
             seconds_per_epoch = (time.perf_counter() - start) / len(chunk)
@@ -199,6 +206,21 @@ class KerasAdapter(RunsPrograms):
             losses += loss * (part.shape[1] / n)
             right += correct
         return losses, right
+
+    def _take_step_back(self, batch: Batch) -> None:
+        """Take a step of a network, eagerly, and undo it."""
+        weights, states = self.get_weights(), (self.get_optimizer_state(), self.get_layer_state())
+        masks = [_tensor(mask) for mask in self.stream.peek(len(batch.X)).masks]
+        try:
+            with self.dropout.handed(masks):
+                self._take_step(_tensors(batch))
+        finally:
+            self.set_weights(weights)
+            self.set_optimizer_state(states[0])
+            self.set_layer_state(states[1])
+
+    def _take_step(self, columns: Tensors) -> None:
+        self.parts.network.train_step(tuple(columns))
 
     def stop(self, epoch: int, loss: float) -> bool:
         callback, model = self.parts.stopping, self.parts.network

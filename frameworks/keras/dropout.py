@@ -7,9 +7,14 @@ from typing import Any
 
 from frameworks.draws import Dropped
 from frameworks.keras.loading import keras
-from frameworks.masks import Masks
+from frameworks.masks import Masks, require_rate
 
-__all__ = ["DropoutLayers", "nothing_else_drawn"]
+__all__ = ["DRAWN", "DropoutLayers", "nothing_else_drawn"]
+
+DRAWN = (
+    "the network draws random numbers of its own, which other implementations cannot reproduce: "
+    "use keras.layers.Dropout layers, not the dropout of recurrent and attention layers"
+)
 
 
 class DropoutLayers:
@@ -27,12 +32,13 @@ class DropoutLayers:
         for layer in layers:
             if layer.noise_shape is not None:
                 raise TypeError(f"{layer.name}: dropout with a noise_shape is not supported")
-            layer.call = partial(self._call, layer.rate)
-        self.count = len(layers)
+            layer.call = partial(self._call, layer)
+        self._layers, self._rates = layers, [layer.rate for layer in layers]
 
     def find(self, model: keras.Model, X: Any) -> list[Dropped]:
         """Return what each call of a dropout layer drops of rows like X."""
-        if not self.count:
+        self._rates = [layer.rate for layer in self._layers]
+        if not self._layers:
             return []
         with self.masks.noting() as found:
             model(X, training=False)
@@ -42,23 +48,34 @@ class DropoutLayers:
         """Use these masks in the next forward pass in training mode."""
         return self.masks.handed(masks)
 
-    def _call(self, rate: float, inputs: Any, training: bool = False) -> Any:
+    def require_rates(self) -> None:
+        """Raise RuntimeError for a rate that is not that of the masks, which no graph sees."""
+        for layer, rate in zip(self._layers, self._rates, strict=True):
+            require_rate(layer.rate, rate)
+
+    def _call(self, layer: keras.layers.Dropout, inputs: Any, training: bool = False) -> Any:
         """Do what `Dropout.call` does, with the mask that was handed over."""
-        mask = self.masks.take(rate, inputs.shape[1:], training)
+        mask = self.masks.take(layer.rate, inputs.shape[1:], training)
         return inputs if mask is None else inputs * mask
 
 
 @contextmanager
 def nothing_else_drawn(models: Sequence[keras.Model]) -> Iterator[None]:
-    """Raise RuntimeError if a layer of the models draws random numbers in this context."""
+    """Raise RuntimeError if a layer of the models draws random numbers in this context.
+
+    Those of a layer's own generators, or of the one that Keras has for the process.
+    """
+    from keras.src.backend.common import global_state
+    from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+
     variables = [v for model in models for v in model.variables]
     seeds = [v for v in variables if v.path.endswith("seed_generator_state")]
+    own = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    seeds += [] if own is None else [own.state]
     before = [keras.ops.copy(v.value) for v in seeds]
     yield
-    for own, kept in zip(seeds, before, strict=True):
-        if not keras.ops.all(keras.ops.equal(own.value, kept)):
-            raise RuntimeError(
-                "the network draws random numbers of its own, which other implementations cannot "
-                "reproduce: use keras.layers.Dropout layers, not the dropout of recurrent and "
-                "attention layers"
-            )
+    if global_state.get_global_attribute(GLOBAL_SEED_GENERATOR) is not own:  # it was made to draw
+        raise RuntimeError(DRAWN)
+    for seed, kept in zip(seeds, before, strict=True):
+        if not keras.ops.all(keras.ops.equal(seed.value, kept)):
+            raise RuntimeError(DRAWN)

@@ -1,15 +1,13 @@
 """Keras' process-wide settings, changed temporarily."""
 
 import random
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from frameworks.global_numbers import ONE_AT_A_TIME
 from frameworks.keras.loading import keras
 
 __all__ = ["lent_keras"]
-
-_ONE_AT_A_TIME = threading.RLock()
 
 
 @contextmanager
@@ -22,7 +20,7 @@ def lent_keras(dtype: str) -> Iterator[None]:
     """
     from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE as NARROWED
 
-    with _ONE_AT_A_TIME:
+    with ONE_AT_A_TIME:
         floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
         narrowed, state = NARROWED["float64"], random.getstate()
         keras.config.set_floatx(dtype)

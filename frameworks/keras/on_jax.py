@@ -95,6 +95,9 @@ class JaxKeras(KerasAdapter):
             self._assign(variables, values)
         return self._results(epochs)
 
+    def _take_step(self, columns: Tensors) -> None:
+        self.parts.network.train_step(self._state(), tuple(columns))
+
     def _results(self, epochs: list[Tensors]) -> tuple[np.ndarray, np.ndarray]:
         """Return the losses and the numbers of right predictions from each epoch's metrics."""
         model = self.parts.network

@@ -7,9 +7,16 @@ import numpy as np
 import tensorflow as tf
 
 from frameworks.keras.adapter import KerasAdapter, Tensors
+from frameworks.keras.dropout import DRAWN
 from frameworks.program import StepBatch
 
 __all__ = ["TensorFlowKeras"]
+
+_DRAWING = {
+    *("Multinomial", "ParameterizedTruncatedNormal", "RandomGamma", "RandomPoissonV2"),
+    *("RandomShuffle", "RandomStandardNormal", "RandomUniform", "RandomUniformInt"),
+    "TruncatedNormal",
+}
 
 
 class TensorFlowKeras(KerasAdapter):
@@ -36,7 +43,13 @@ class TensorFlowKeras(KerasAdapter):
     def _step(self) -> Any:
         """The step, compiled by TensorFlow once for each number of rows."""
         run = super()._run_step
-        return tf.function(lambda batch, masks, named: dict(run(batch, masks, named)))
+
+        def step(batch: StepBatch, masks: Tensors, named: dict[str, tf.Tensor]) -> dict[str, Any]:
+            values = dict(run(batch, masks, named))
+            _require_nothing_drawn()
+            return values
+
+        return tf.function(step)
 
     def _train_in_graph(
         self,
@@ -58,6 +71,7 @@ class TensorFlowKeras(KerasAdapter):
                 batch = orders[epoch, start : start + batch_size]
                 with self.dropout.handed([m[epoch, start : start + batch_size] for m in masks]):
                     model.train_step(tuple(tf.gather(column, batch) for column in columns))
+                _require_nothing_drawn()
             losses = losses.write(epoch, loss.result())
             right = right.write(epoch, loss.count if accuracy is None else accuracy.total)
         return losses.stack(), right.stack()
@@ -81,3 +95,12 @@ class TensorFlowKeras(KerasAdapter):
                 tape.watch(variable)
             loss = model.compute_loss(X, y, model(X, training=True), *w)
         return loss, tape.gradient(loss, variables)
+
+
+def _require_nothing_drawn() -> None:
+    """Raise RuntimeError if the graph that is being made draws TensorFlow's random numbers."""
+    graph = tf.compat.v1.get_default_graph().as_graph_def()
+    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    for node in nodes:
+        if node.op in _DRAWING and not (node.attr["seed"].i or node.attr["seed2"].i):
+            raise RuntimeError(DRAWN)

@@ -1,9 +1,15 @@
 """Keras on PyTorch: step by step, as Keras itself trains on this backend."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import numpy as np
 import torch
 
+from frameworks.global_numbers import drawn_by
 from frameworks.keras.adapter import KerasAdapter, Tensors
+from frameworks.keras.dropout import DRAWN
 
 __all__ = ["TorchKeras"]
 
@@ -28,6 +34,14 @@ class TorchKeras(KerasAdapter):
             right.append(0.0 if self.accuracy is None else float(self.accuracy.total))
         return np.array(losses), np.array(right)
 
+    @contextmanager
+    def none_drawn(self, step: Callable[[], Any], *words: str) -> Iterator[None]:
+        with torch.random.fork_rng(devices=[]), super().none_drawn(step, *words):
+            before = _state()
+            yield
+            if _state() != before and drawn_by(step, _state):
+                raise RuntimeError(DRAWN)
+
     def _to_numpy(self, tensor: torch.Tensor) -> np.ndarray:
         return np.array(tensor.detach().cpu().numpy())
 
@@ -36,3 +50,7 @@ class TorchKeras(KerasAdapter):
         loss = model.compute_loss(X, y, model(X, training=True), *w)
         variables = [v.value for v in model.trainable_variables]
         return loss, list(torch.autograd.grad(loss, variables, allow_unused=True))
+
+
+def _state() -> bytes:
+    return torch.get_rng_state().numpy().tobytes()

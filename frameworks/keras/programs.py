@@ -33,6 +33,7 @@ class RunsPrograms(ProgramAdapter):
         for order in orders:
             with self.lent(), nothing_else_drawn(self.parts.networks):
                 means = [*super().run(data, [order], batch_size)]
+            self.dropout.require_rates()
             yield from means
 
     def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:

@@ -1,6 +1,8 @@
 """The neuron in pure Python behind the shared interface."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -44,6 +46,19 @@ class PythonAdapter(Adapter):
         pass
 
     def train(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[EpochResult]:
+        if type(self.parts.network) is NeuronNetwork:  # which draws nothing
+            yield from self._epochs(data, orders, batch_size)
+            return
+        for order in orders:
+            rows = slice(batch_size) if order is None else order[:batch_size]
+            first = data.map(itemgetter(rows))
+            with self.none_drawn(partial(self.loss_and_gradients, first)):
+                results = [*self._epochs(data, [order], batch_size)]
+            yield from results
+
+    def _epochs(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[EpochResult]:
         network, learning_rate = self.parts.network, self.parts.optimizers[0]

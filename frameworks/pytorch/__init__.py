@@ -13,6 +13,7 @@ BACKEND = Backend(
     regressor="PyTorchRegressor",
     feature_learner="PyTorchFeatureLearner",
     sequencer="PyTorchSequencer",
+    estimators="estimators",
     style=LineStyle(colour=2, width=1.7, dashes=(1.5, 1.5), marker="^"),
     loop="PyTorchLoop",
     peers=(

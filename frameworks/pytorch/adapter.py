@@ -1,7 +1,8 @@
 """PyTorch behind the shared interface."""
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -12,46 +13,26 @@ import torch._dynamo  # otherwise the first optimizer loads it, which changes th
 from torch import nn
 
 from frameworks.built import require_own
-from frameworks.classifier import LockstepClassifier
-from frameworks.default_network import build_pytorch
-from frameworks.draws import Dropped, StepDraws
-from frameworks.feature_learner import LockstepFeatureLearner
-from frameworks.global_numbers import global_numbers, refuse_drawn
+from frameworks.draws import Dropped
 from frameworks.layout import Layouts
 from frameworks.probe import LayerOutput, computing
-from frameworks.program import (
-    Parts,
-    Program,
-    ProgramBuilder,
-    Step,
-    StepBatch,
-    Watched,
-    name_of,
-    numbers_of,
-    updated_in,
-)
-from frameworks.program_adapter import ProgramAdapter
+from frameworks.program import Parts, Program, ProgramBuilder, name_of
 from frameworks.pytorch.dropout import DropoutModules, nothing_else_drawn, random_numbers_kept
 from frameworks.pytorch.facts import optimizer_facts
 from frameworks.pytorch.kept import kept_by_layers, kept_by_training, reached_from, set_kept
 from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of, trained_by
+from frameworks.pytorch.programs import RunsPrograms
 from frameworks.pytorch.row_weights import require_losses_of_rows, weighted_loss
 from frameworks.pytorch.schedulers import schedulers_within
 from frameworks.recordings.trace import Facts
-from frameworks.regressor import LockstepRegressor
-from frameworks.sequencer import LockstepSequencer
 from frameworks.spec import Spec
-from frameworks.trainer import LockstepTrainer
 from scratch import Batch, EpochResult
 
-__all__ = [
-    *("PyTorchAdapter", "PyTorchClassifier", "PyTorchFeatureLearner", "PyTorchRegressor"),
-    *("PyTorchSequencer", "PyTorchTrainer"),
-]
+__all__ = ["PyTorchAdapter"]
 
 
-class PyTorchAdapter(ProgramAdapter):
+class PyTorchAdapter(RunsPrograms):
     """A `torch.nn.Module` with its loss and a `torch.optim` optimizer."""
 
     def __getstate__(self) -> Any:
@@ -66,8 +47,7 @@ class PyTorchAdapter(ProgramAdapter):
 
     def build(self, build: ProgramBuilder, spec: Spec) -> Parts | Program:
         shared = reached_from(build)
-        with random_numbers_kept():  # nn.Linear draws weights, which are replaced
-            parts = require_own(build, build(spec=spec), nn.Module, "torch.nn.Module")
+        parts = require_own(build, build(spec=spec), nn.Module, "torch.nn.Module")
         modules = []
         for network in parts.networks:
             modules += network.to(getattr(torch, self.dtype)).modules()
@@ -83,6 +63,16 @@ class PyTorchAdapter(ProgramAdapter):
         self.dropout = DropoutModules(parts.networks)
         self.shared = [*shared, spec, self.dropout]  # what is no training's own
         return parts
+
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        with random_numbers_kept(), super().drawing():  # nn.Linear draws weights
+            yield
+
+    @contextmanager
+    def none_drawn(self, step: Callable[[], Any], *words: str) -> Iterator[None]:
+        with nothing_else_drawn(step, *words), super().none_drawn(step, *words):
+            yield
 
     def get_weights(self) -> list[np.ndarray]:
         own = [w.detach().numpy().copy() for w in self.layouts.own]
@@ -107,10 +97,8 @@ class PyTorchAdapter(ProgramAdapter):
         for p, gradient in zip(self._accumulating(), gradients, strict=True):
             p.grad = None if gradient is None else gradient.clone()
 
-    def _accumulating(self) -> list[torch.Tensor]:
-        """Return the parameters whose gradients a later step may go on with: a program's."""
-        networks = self.parts.networks if self.program else ()
-        return [p for network in networks for p in network.parameters()]
+    def weights_of_networks(self) -> list[int]:
+        return [sum(layout_of(m).count for m in n.modules()) for n in self.parts.networks]
 
     def optimizer_facts(self) -> list[Facts]:
         return [
@@ -130,12 +118,9 @@ class PyTorchAdapter(ProgramAdapter):
         columns = [_shared(a) for a in data if a is not None]
         for order in orders:
             rows = [a.clone() if order is None else a[torch.from_numpy(order)] for a in columns]
-            before = global_numbers()
-            with nothing_else_drawn():
+            first = Batch(*(a[:batch_size].numpy() for a in rows))
+            with self.none_drawn(partial(self._take_step_back, first)):
                 result = self._train_epoch(*rows, batch_size=batch_size)
-            if global_numbers() != before:
-                first = [a[:batch_size].numpy() for a in rows]
-                refuse_drawn(partial(self._step_undone, Batch(*first)), before)
             yield result
 
     def _train_epoch(
@@ -165,10 +150,8 @@ class PyTorchAdapter(ProgramAdapter):
         optimizer.step()
         return loss, output
 
-    def _step_undone(self, batch: Batch) -> None:
-        if self.program:
-            self.watched(batch)
-            return
+    def _take_step_back(self, batch: Batch) -> None:
+        """Take a step of a network, and undo it."""
         weights, layers = self.get_weights(), self.get_layer_state()
         optimizer_state = self.get_optimizer_state()
         rows = [_own(a) for a in batch if a is not None]
@@ -185,64 +168,6 @@ class PyTorchAdapter(ProgramAdapter):
 
     def restore_best(self) -> None:
         self.parts.stopping.restore(self.parts.network)
-
-    def run(
-        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
-    ) -> Iterator[dict[str, float]]:
-        for order in orders:
-            before = global_numbers()
-            with nothing_else_drawn():
-                means = [*super().run(data, [order], batch_size)]
-            if global_numbers() != before:
-                first = [a[:batch_size] for a in data if a is not None]
-                refuse_drawn(partial(self._step_undone, Batch(*first)), before)
-            yield from means
-
-    def run_step(self, batch: StepBatch, draws: StepDraws) -> dict[str, float]:
-        for network in self.parts.networks:
-            network.train()
-        tensors = StepBatch(*(None if a is None else torch.from_numpy(a) for a in batch))
-        named = {name: torch.from_numpy(a) for name, a in draws.named.items()}
-        with self.dropout.handed(draws.masks):
-            values = self.step(tensors, named)
-        return numbers_of(values)
-
-    def watch_step(self, batch: StepBatch, draws: StepDraws) -> Watched:
-        given: dict[int, torch.Tensor] = {}
-
-        def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-            for p in (p for group in optimizer.param_groups for p in group["params"]):
-                given[id(p)] = torch.zeros_like(p) if p.grad is None else p.grad.clone()
-
-        hooks = [each.register_step_pre_hook(note) for each in self.parts.optimizers]
-        left = [p.grad for p in self.layouts.own]  # a step may rely on what the last one leaves
-        for p in self.layouts.own:
-            p.grad = None if p.grad is None else p.grad.clone()
-        try:
-            with nothing_else_drawn():
-                values = self.run_step(batch, draws)
-        finally:
-            for p, gradient in zip(self.layouts.own, left, strict=True):
-                p.grad = gradient
-            for hook in hooks:
-                hook.remove()
-        own = [given.get(id(p), torch.zeros_like(p)).detach().numpy() for p in self.layouts.own]
-        order = updated_in(given, [network.parameters() for network in self.parts.networks])
-        return Watched(values, self.layouts.to_canonical(own), order)
-
-    def weights_of_networks(self) -> list[int]:
-        return [sum(layout_of(m).count for m in n.modules()) for n in self.parts.networks]
-
-    def run_evaluation(
-        self, evaluate: Step, batch: StepBatch, draws: StepDraws
-    ) -> dict[str, float]:
-        for network in self.parts.networks:
-            network.eval()
-        tensors = StepBatch(*(None if a is None else torch.from_numpy(a) for a in batch))
-        named = {name: torch.from_numpy(a) for name, a in draws.named.items()}
-        with torch.no_grad():
-            values = evaluate(tensors, named)
-        return numbers_of(values)
 
     def _loss(
         self, output: torch.Tensor, y: torch.Tensor, w: torch.Tensor | None = None
@@ -342,35 +267,3 @@ def _require_step_alone(build: Any, optimizer: torch.optim.Optimizer) -> None:
             f"build: {name_of(build)} has {type(optimizer).__name__} as its optimizer, whose step "
             "needs a closure; return a Program, whose own step calls it with one"
         )
-
-
-class PyTorchRegressor(LockstepRegressor):
-    """PyTorch as a scikit-learn regressor; parameters as in `LockstepEstimator`."""
-
-    _adapter_class = PyTorchAdapter
-    _default_build = staticmethod(build_pytorch)
-
-
-class PyTorchClassifier(LockstepClassifier):
-    """PyTorch as a scikit-learn classifier; parameters as in `LockstepEstimator`."""
-
-    _adapter_class = PyTorchAdapter
-    _default_build = staticmethod(build_pytorch)
-
-
-class PyTorchTrainer(LockstepTrainer):
-    """Programs in PyTorch; parameters as in `LockstepTrainer`."""
-
-    _adapter_class = PyTorchAdapter
-
-
-class PyTorchFeatureLearner(LockstepFeatureLearner):
-    """Features without targets, in PyTorch; parameters as in `LockstepFeatureLearner`."""
-
-    _adapter_class = PyTorchAdapter
-
-
-class PyTorchSequencer(LockstepSequencer):
-    """Sequences of tokens, in PyTorch; parameters as in `LockstepSequencer`."""
-
-    _adapter_class = PyTorchAdapter

@@ -1,7 +1,6 @@
 """PyTorch's dropout modules with masks that were drawn in NumPy."""
 
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,14 +9,13 @@ import torch
 from torch import nn
 
 from frameworks.draws import Dropped
+from frameworks.global_numbers import ONE_AT_A_TIME, drawn_by
 from frameworks.masks import Masks
 
 __all__ = [
     *("DropoutModules", "channels_first", "nothing_else_drawn", "random_numbers_kept"),
     "takes_images",
 ]
-
-_ONE_AT_A_TIME = threading.RLock()
 
 # The modules that return images (n, c, h, w) or sequences (n, c, t), and those that keep a layout.
 _IMAGES = (
@@ -128,19 +126,30 @@ def random_numbers_kept() -> Iterator[None]:
     They are the process's: other threads that want them wait meanwhile, so that none takes what
     another draws for its own.
     """
-    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
+    with ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
         yield
 
 
 @contextmanager
-def nothing_else_drawn() -> Iterator[None]:
-    """Raise RuntimeError if PyTorch draws random numbers in this context."""
+def nothing_else_drawn(
+    step: Callable[[], Any] | None = None,
+    who: str = "the network",
+    remedy: str = "use nn.Dropout modules, not functions or the dropout of recurrent and attention "
+    "modules",
+) -> Iterator[None]:
+    """Raise RuntimeError if PyTorch draws random numbers in this context.
+
+    `step`: as in `none_drawn`, so that what another thread draws meanwhile does not count.
+    """
     with random_numbers_kept():
-        before = torch.get_rng_state()
+        before = _state()
         yield
-        if not torch.equal(before, torch.get_rng_state()):
+        if _state() != before and (step is None or drawn_by(step, _state)):
             raise RuntimeError(
-                "the network draws random numbers of its own, which other implementations cannot "
-                "reproduce: use nn.Dropout modules, not functions or the dropout of recurrent and "
-                "attention modules"
+                f"{who} draws random numbers of its own, which other implementations cannot "
+                f"reproduce: {remedy}"
             )
+
+
+def _state() -> bytes:
+    return torch.get_rng_state().numpy().tobytes()

@@ -28,8 +28,7 @@ def use_epsilon_hat(optimizer: Adam) -> Adam:
 
     def rescale(optimizer: Optimizer, args: object, kwargs: object) -> None:
         for group, eps in zip(optimizer.param_groups, epsilon_hat, strict=True):
-            state = optimizer.state.get(group["params"][0])
-            t = 1 + int(state["step"]) if state else 1
+            t = 1 + _steps(optimizer, group)
             group["eps"] = eps / math.sqrt(1 - group["betas"][1] ** t)
 
     optimizer.epsilon_hat = epsilon_hat  # type: ignore[attr-defined]  # for `optimizer_facts`
@@ -75,13 +74,32 @@ def use_rate(optimizer: Adam, rate: Callable[[int], float]) -> Adam:
     """
 
     def set_rate(optimizer: Optimizer, args: object, kwargs: object) -> None:
+        k = max(_steps(optimizer, group) for group in optimizer.param_groups)
         for group in optimizer.param_groups:
-            state = optimizer.state.get(group["params"][0])
-            group["lr"] = rate(int(state["step"]) if state else 0)
+            group["lr"] = rate(k)
+
+    def require_count(optimizer: Optimizer, args: object, kwargs: object) -> None:
+        for group in optimizer.param_groups:
+            moved = any(p.grad is not None for p in group["params"])
+            if moved and not _steps(optimizer, group):
+                raise TypeError(
+                    f"use_rate: {type(optimizer).__name__} does not count its steps, as Adam does; "
+                    "let a scheduler step in optimizer.register_step_post_hook instead"
+                )
 
     optimizer.rate = rate  # type: ignore[attr-defined]  # for `stock_optimizer`
     optimizer.register_step_pre_hook(set_rate)
+    optimizer.register_step_post_hook(require_count)
     return optimizer
+
+
+def _steps(optimizer: Optimizer, group: dict[str, Any]) -> int:
+    """Return how many steps a group has taken: those without a gradient, as if frozen, count none.
+
+    0 where the optimizer does not count them.
+    """
+    states = (optimizer.state.get(p, {}) for p in group["params"])
+    return max((int(state["step"]) for state in states if "step" in state), default=0)
 
 
 def stock_optimizer(optimizer: Any, **options: Any) -> tuple[Any, LambdaLR | None]:

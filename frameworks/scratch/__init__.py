@@ -23,6 +23,7 @@ BACKEND = Backend(
     regressor="ScratchRegressor",
     feature_learner="ScratchFeatureLearner",
     sequencer="ScratchSequencer",
+    estimators="estimators",
     style=LineStyle(colour=0, width=3.2, dashes=(), marker="o"),
     together="fit_together",
     loop="ScratchLoop",

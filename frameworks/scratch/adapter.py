@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
+from operator import itemgetter
 from threading import Lock
 from typing import Any
 
@@ -10,10 +12,8 @@ import numpy as np
 
 import scratch
 from frameworks.built import require_own
-from frameworks.classifier import LockstepClassifier
-from frameworks.default_network import build_scratch
 from frameworks.draws import Dropped, StepDraws
-from frameworks.feature_learner import LockstepFeatureLearner
+from frameworks.masks import require_rate
 from frameworks.probe import LayerOutput, computing, kind_of
 from frameworks.program import (
     Parts,
@@ -27,18 +27,13 @@ from frameworks.program import (
 )
 from frameworks.program_adapter import ProgramAdapter
 from frameworks.recordings.trace import Facts
-from frameworks.regressor import LockstepRegressor
 from frameworks.scratch.facts import optimizer_facts
 from frameworks.scratch.walking import leaves, walk
-from frameworks.sequencer import LockstepSequencer
 from frameworks.spec import Spec
-from frameworks.trainer import LockstepTrainer
-from scratch import Batch, EpochResult
+from scratch import Batch, EpochResult, compiler
+from scratch.network import evaluated
 
-__all__ = [
-    *("ScratchAdapter", "ScratchClassifier", "ScratchFeatureLearner", "ScratchRegressor"),
-    *("ScratchSequencer", "ScratchTrainer"),
-]
+__all__ = ["ScratchAdapter"]
 
 _AHEAD = 64  # epochs of a small network that may be trained before the first is reported
 
@@ -50,7 +45,9 @@ class ScratchAdapter(ProgramAdapter):
         parts = require_own(build, build(spec=spec), scratch.Sequential, "scratch.Sequential")
         for network in parts.networks:
             network.bind(self.dtype)
+        self._rates: list[tuple[scratch.Dropout, float]] = []  # for which masks are drawn
         self._masks = Lock()  # a pass notes its masks in the layers, which threads share
+        self._loss = parts.loss  # a copy with the masks of what was evaluated last
         return parts
 
     def get_weights(self) -> list[np.ndarray]:
@@ -74,28 +71,51 @@ class ScratchAdapter(ProgramAdapter):
         ]
 
     def dropped(self, X: np.ndarray) -> list[Dropped]:
-        return [
-            Dropped(layer.rate, x.shape[1:])
-            for layer, x, _ in walk(self.parts.network, X)
-            if isinstance(layer, scratch.Dropout)
-        ]
+        steps = walk(self.parts.network, X)
+        calls = [(layer, x) for layer, x, _ in steps if isinstance(layer, scratch.Dropout)]
+        self._rates = [(layer, layer.rate) for layer, _ in calls]
+        return [Dropped(layer.rate, x.shape[1:]) for layer, x in calls]
 
     def train(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[EpochResult]:
-        network, loss, (optimizer,) = self.parts.network, self.parts.loss, self.parts.optimizers
+        if compiler.Parts(*self._trained()).are_own():  # which draws nothing by itself
+            yield from self._epochs(data, orders, batch_size)
+            return
+        for order in orders:
+            rows = slice(batch_size) if order is None else order[:batch_size]
+            with self.none_drawn(partial(self._take_step_back, data.map(itemgetter(rows)))):
+                results = [*self._epochs(data, [order], batch_size)]
+            yield from results
+
+    def _trained(self) -> tuple[scratch.Sequential, Any, Any]:
+        (optimizer,) = self.parts.optimizers
+        return self.parts.network, self.parts.loss, optimizer
+
+    def _epochs(
+        self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
+    ) -> Iterator[EpochResult]:
         masks = (lambda rows: self.stream(rows).masks) if self.stream else None
-        return scratch.iter_epochs(
-            network,
-            loss,
-            optimizer,
-            data,
-            orders,
-            batch_size,
-            masks=masks,
-            count=self.threshold is not None,
-            ahead=_AHEAD,
-        )
+        options: Any = {"masks": masks, "count": self.threshold is not None, "ahead": _AHEAD}
+        for result in scratch.iter_epochs(*self._trained(), data, orders, batch_size, **options):
+            self._require_rates()
+            yield result
+
+    def _require_rates(self) -> None:
+        """Raise RuntimeError if a layer has another rate than its masks are drawn for."""
+        for layer, rate in self._rates:
+            require_rate(layer.rate, rate)
+
+    def _take_step_back(self, batch: Batch) -> None:
+        """Take a step of a network, and undo it."""
+        weights, states = self.get_weights(), (self.get_optimizer_state(), self.get_layer_state())
+        self._peek(batch.X)
+        try:
+            scratch.train_step(*self._trained(), batch)
+        finally:
+            self.set_weights(weights)
+            self.set_optimizer_state(states[0])
+            self.set_layer_state(states[1])
 
     def stop(self, epoch: int, loss: float) -> bool:
         return self.parts.stopping.stop(loss, *self._learned())
@@ -111,6 +131,7 @@ class ScratchAdapter(ProgramAdapter):
         if draws.masks:
             self.parts.network.use_masks(draws.masks)
         values = self.step(batch, draws.named)
+        self._require_rates()
         return numbers_of(values)
 
     def watch_step(self, batch: StepBatch, draws: StepDraws) -> Watched:
@@ -135,15 +156,14 @@ class ScratchAdapter(ProgramAdapter):
         return numbers_of(values)
 
     def outputs(self, X: np.ndarray, network: int = 0) -> np.ndarray:
-        with self._masks:
-            return self.parts.networks[network].predict(X)
+        outputs, self._loss = evaluated(self.parts.networks[network], X, self.parts.loss)
+        return outputs
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return (scratch.sigmoid if outputs.shape[1] == 1 else scratch.softmax)(outputs)
 
     def loss(self, outputs: np.ndarray, y: np.ndarray) -> float:
-        loss = self.parts.loss
-        return float(getattr(loss, "forward", loss)(outputs, y))
+        return float(getattr(self._loss, "forward", self._loss)(outputs, y))
 
     def layer_outputs(
         self, X: np.ndarray, training: bool = False, network: int = 0
@@ -227,47 +247,3 @@ def gradients_given(optimizers: Iterable[Any]) -> Iterator[dict[int, np.ndarray]
                 del optimizer.step
             else:
                 optimizer.step = own
-
-
-class ScratchRegressor(LockstepRegressor):
-    """The NumPy reference as a scikit-learn regressor; parameters as in `LockstepEstimator`.
-
-    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [1.0, 3.0, 5.0, 7.0]
-    >>> regressor = ScratchRegressor(hidden=(), epochs=500, learning_rate=0.1, random_state=0)
-    >>> regressor.fit(X, y).predict([[4.0]]).round(3).tolist()
-    [9.0]
-    """
-
-    _adapter_class = ScratchAdapter
-    _default_build = staticmethod(build_scratch)
-
-
-class ScratchClassifier(LockstepClassifier):
-    """The NumPy reference as a scikit-learn classifier; parameters as in `LockstepEstimator`.
-
-    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"]
-    >>> classifier = ScratchClassifier(epochs=200, learning_rate=0.1, random_state=0).fit(X, y)
-    >>> classifier.predict([[-1.0], [4.0]]).tolist()
-    ['low', 'high']
-    """
-
-    _adapter_class = ScratchAdapter
-    _default_build = staticmethod(build_scratch)
-
-
-class ScratchTrainer(LockstepTrainer):
-    """Programs in NumPy; parameters as in `LockstepTrainer`."""
-
-    _adapter_class = ScratchAdapter
-
-
-class ScratchFeatureLearner(LockstepFeatureLearner):
-    """Features without targets, in NumPy; parameters as in `LockstepFeatureLearner`."""
-
-    _adapter_class = ScratchAdapter
-
-
-class ScratchSequencer(LockstepSequencer):
-    """Sequences of tokens, in NumPy; parameters as in `LockstepSequencer`."""
-
-    _adapter_class = ScratchAdapter

@@ -1,7 +1,6 @@
 """A sequence read in both directions."""
 
 from collections.abc import Sequence
-from copy import copy
 from typing import Self
 
 import numpy as np
@@ -49,13 +48,6 @@ class Bidirectional(Layer):
         k = len(first.params)
         first.attach(params[:k], grads[:k])
         second.attach(params[k:], grads[k:])
-
-    def __copy__(self) -> "Bidirectional":
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__)
-        first, second = self.layers
-        other.layers = copy(first), copy(second)
-        return other
 
     def initialize(self, rng: np.random.Generator, draw: Draw = glorot_uniform) -> Self:
         """Draw the weights of the forward layer, then of the backward one."""

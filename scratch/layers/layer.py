@@ -1,13 +1,13 @@
 """What all layers have in common: a function, its derivative, parameters and their gradients."""
 
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from scratch.initializers import glorot_uniform
 
-__all__ = ["Draw", "Layer"]
+__all__ = ["Draw", "Layer", "sharing"]
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]  # a rule for initial weights
 
@@ -51,5 +51,28 @@ class Layer:
         """Set only `grads`: enough for the first layer with parameters, whose dx nobody needs."""
         self.backward(da)
 
+    def __copy__(self) -> Self:
+        """Return a layer with the same parameters, and inner layers of its own to read with."""
+        return sharing(self, (Layer,), {})
+
     def __repr__(self) -> str:
         return " ".join([type(self).__name__, *(str(p.shape) for p in self.params)])
+
+
+def sharing(value: Any, kinds: tuple[type, ...], found: dict[int, Any]) -> Any:
+    """Return a copy of an object, and of those of these kinds in its attributes; arrays are shared.
+
+    `found` gets each copy, by the identity of what it was made of, so that objects which know one
+    another are copied as such.
+    """
+    if id(value) in found:
+        return found[id(value)]
+    if isinstance(value, kinds):
+        made = found[id(value)] = object.__new__(type(value))
+        vars(made).update({k: sharing(v, kinds, found) for k, v in vars(value).items()})
+        return made
+    if type(value) in (list, tuple):
+        return type(value)(sharing(each, kinds, found) for each in value)
+    if type(value) is dict:
+        return {key: sharing(each, kinds, found) for key, each in value.items()}
+    return value
