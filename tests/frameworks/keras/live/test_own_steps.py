@@ -11,7 +11,6 @@ import tensorflow as tf
 from keras import layers
 from keras.src.random.seed_generator import global_seed_generator
 
-from frameworks.errors import RequestError
 from frameworks.keras.live.live_model import KerasLive
 from frameworks.live.model import Rows
 from lockstep import RequestError, Training, diverge
