@@ -4,10 +4,8 @@ A layer whose inputs agree and whose output differs is the place. If its inputs 
 place is a layer that only one side has just before it; or the two connect their layers otherwise.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-
-import numpy as np
 
 from frameworks.agreement.limits import ONE_BATCH
 from frameworks.diverge.differences import Difference, difference
@@ -42,8 +40,7 @@ def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
     a, b = pair.a.layers, pair.b.layers
     alike = max(ALIKE[x.dtype] for x in (pair.a, pair.b))
     for k, (i, j) in enumerate(pair.matching.layers):
-        x = _with_its_bias(a, i, pair.matching.only[0], b[j])
-        y = _with_its_bias(b, j, pair.matching.only[1], a[i])
+        x, y = _wholes(pair, i, j, alike)
         ours, theirs = (each.training_output if training else each.output for each in (x, y))
         inputs = (x.training_inputs, y.training_inputs) if training else (x.inputs, y.inputs)
         if ours is None or theirs is None:
@@ -70,19 +67,40 @@ def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
             yield Compared(place, found, (i, j), between=between, key=key)
 
 
-def _with_its_bias(
-    layers: Sequence[LayerTrace], position: int, lone: Sequence[int], other: LayerTrace
-) -> LayerTrace:
-    """Return a layer, with the bias that is added after it where the other's has one within it."""
-    layer = layers[position]
-    if len(layer.weights) >= len(other.weights) or layer.output is None:
-        return layer
-    for after in (layers[k] for k in lone if k > position):
-        if any(np.array_equal(x, layer.output) for x in after.inputs):
-            if after.facts.kind == "sum":
-                return replace(layer, output=after.output, training_output=after.training_output)
-            return layer
-    return layer
+def _wholes(pair: Pair, i: int, j: int, alike: float) -> tuple[LayerTrace, LayerTrace]:
+    """Return two layers; what one computes within itself, another of the other side's may complete.
+
+    An activation, a bias, a sum or a crop may be part of a layer, or stand after it.
+    """
+    x, y = pair.a.layers[i], pair.b.layers[j]
+    if _agree(x, y, alike):
+        return x, y
+    for after in _unpaired(pair, 1, j):
+        if _agree(x, after, alike):
+            return x, _completed(y, after)
+    for after in _unpaired(pair, 0, i):
+        if _agree(after, y, alike):
+            return _completed(x, after), y
+    return x, y
+
+
+def _completed(layer: LayerTrace, by: LayerTrace) -> LayerTrace:
+    return replace(layer, output=by.output, training_output=by.training_output)
+
+
+def _unpaired(pair: Pair, side: int, position: int) -> Iterator[LayerTrace]:
+    """Yield the layers between one and the next that has a counterpart."""
+    paired = {each[side] for each in pair.matching.layers}
+    for k, layer in enumerate((pair.a, pair.b)[side].layers[position + 1 :], position + 1):
+        if k in paired:
+            return
+        yield layer
+
+
+def _agree(x: LayerTrace, y: LayerTrace, alike: float) -> bool:
+    if x.output is None or y.output is None:
+        return False
+    return difference("", *aligned(x.output, y.output), None).error <= alike
 
 
 def _lone_before(pair: Pair, i: int | None, j: int | None) -> tuple[str, str] | None:
