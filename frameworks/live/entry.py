@@ -1,12 +1,12 @@
 """The front door: train two models in lockstep, and say where they first differ."""
 
-import threading
 from collections.abc import Collection, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from frameworks.console import progress_bar
+from frameworks.global_numbers import ONE_AT_A_TIME
 from frameworks.live.comparison import Comparison
 from frameworks.live.data import NO_DATA, data_of
 from frameworks.live.model import Training
@@ -18,8 +18,6 @@ from frameworks.recordings import write_trace
 __all__ = ["assert_same_training", "diverge", "record"]
 
 Side = Training | str | PathLike[str]
-
-_ONE_AT_A_TIME = threading.RLock()  # seeds and default types are those of the process
 
 
 def diverge(
@@ -67,7 +65,7 @@ def diverge(
         steps, batch_size, dtype, seed, weights, mapping, limits, ignore, losses_equal
     )
     request.check(None if any(recorded) else data.rows)
-    with _ONE_AT_A_TIME, progress_bar() as report:
+    with ONE_AT_A_TIME, progress_bar() as report:
         return Comparison((a, b), data, request, report).run(explain_all)
 
 
@@ -100,6 +98,6 @@ def record(
     data = data_of(X, y, sample_weight, None)
     Request(steps, batch_size, dtype, seed).check(data.rows)
     course = draw_course(data.rows, batch_size, steps, seed)
-    with _ONE_AT_A_TIME, progress_bar() as report:
+    with ONE_AT_A_TIME, progress_bar() as report:
         trace = open_side(training, 0, data, course, dtype).trace(dtype, report)
     write_trace(trace, Path(path))

@@ -68,12 +68,12 @@ def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
 
 
 def _wholes(pair: Pair, i: int, j: int, alike: float) -> tuple[LayerTrace, LayerTrace]:
-    """Return two layers; what one computes within itself, another of the other side's may complete.
+    """Return two layers; one that learns, completed by what the other has within it.
 
     An activation, a bias, a sum or a crop may be part of a layer, or stand after it.
     """
     x, y = pair.a.layers[i], pair.b.layers[j]
-    if _agree(x, y, alike):
+    if not (x.weights or y.weights) or _agree(x, y, alike):
         return x, y
     for after in _unpaired(pair, 1, j):
         if _agree(x, after, alike):

@@ -3,13 +3,9 @@
 `x * sigmoid(x)` is `silu(x)`, attention may scale its queries or its scores, a mask be added or
 filled in, and a recurrent layer return zeros for padding that nobody reads. Which functions on the
 way correspond is a guess, by their order; outputs do correspond, and so do layers with weights.
-One of these may return a border more than the other, such as a convolution that is padded or
-cropped afterwards.
 """
 
 from collections.abc import Sequence
-from itertools import product
-from math import prod
 
 import numpy as np
 
@@ -22,8 +18,6 @@ from frameworks.live.reference import layer_output
 from frameworks.recordings.trace import LayerTrace
 
 __all__ = ["rewritten"]
-
-_SHIFTS = 256  # places at which a border is looked for
 
 
 def rewritten(pair: Pair, found: Sequence[Compared]) -> list[Compared]:
@@ -58,12 +52,11 @@ def _losses_agree(pair: Pair) -> bool:
 def _before_the_last_that_agrees(pair: Pair, found: Sequence[Compared]) -> list[Compared]:
     """Return the functions of one mode, in the order of running, that lead to no difference."""
     sure = [k for k, each in enumerate(found) if _corresponds(pair, each)]
-    wider = {k for k in sure if found[k].found.parted and _only_a_border_differs(pair, found[k])}
-    first = next((k for k in sure if found[k].found.parted and k not in wider), len(found))
-    same = max((k for k in sure if k < first), default=-1)
+    first = next((k for k in sure if found[k].found.parted), len(found))
+    same = max((k for k in sure if k < first), default=0)
     if first < len(found) and not any(map(_arises, found[same + 1 : first + 1])):
         return []
-    return [each for each in found[: same + 1] if each.found.parted and _may_differ(pair, each)]
+    return [each for each in found[:same] if each.found.parted and _may_differ(pair, each)]
 
 
 def _corresponds(pair: Pair, each: Compared) -> bool:
@@ -91,18 +84,13 @@ def _may_differ(pair: Pair, each: Compared) -> bool:
     """Return whether what differs can be written differently, or is given what is.
 
     Not what both state alike and the reference knows; of layers with weights, only what they return
-    for padding or at the border, and the order of rows that are sorted by the lengths of their
-    sequences.
+    for padding, and the order of rows that are sorted by the lengths of their sequences.
     """
     x, y = _layers(pair, each)
     if each.between:
         return True
     if _corresponds(pair, each):
-        return (
-            _only_padding_differs(x, y)
-            or _rows_are_sorted(x, y)
-            or _only_a_border_differs(pair, each)
-        )
+        return _only_padding_differs(x, y) or _rows_are_sorted(x, y)
     alike = (x.facts.kind, x.facts.values) == (y.facts.kind, y.facts.values)
     return not alike or layer_output(x.facts, [], [], x.inputs) is None
 
@@ -115,27 +103,6 @@ def _only_padding_differs(x: LayerTrace, y: LayerTrace) -> bool:
     length = min(a.shape[1], b.shape[1])
     read = ~(_padding(a)[:, :length] | _padding(b)[:, :length])
     return same_numbers(*(np.where(read[..., None], z[:, :length], 0) for z in (a, b)))
-
-
-def _only_a_border_differs(pair: Pair, each: Compared) -> bool:
-    """Return whether one of two layers of images or sequences returns a part of the other's.
-
-    Both have the same rows and channels, (n, ..., c), and at most `_SHIFTS` places are tried.
-    """
-    if each.key[0] == "outputs":
-        return False
-    x, y = _layers(pair, each)
-    training = each.key[0] == "layer in training mode"
-    a, b = ((z.training_output if training else z.output) for z in (x, y))
-    if a is None or b is None or a.ndim != b.ndim or a.ndim < 3 or a.shape == b.shape:
-        return False
-    small, large = (a, b) if a.size < b.size else (b, a)
-    more = [n - m for n, m in zip(large.shape, small.shape, strict=True)]
-    if more[0] or more[-1] or min(more) < 0 or prod(n + 1 for n in more) > _SHIFTS:
-        return False
-    places = product(*(range(n + 1) for n in more))
-    parts = (tuple(map(slice, at, np.add(at, small.shape).tolist())) for at in places)
-    return any(same_numbers(small, large[part]) for part in parts)
 
 
 def _rows_are_sorted(x: LayerTrace, y: LayerTrace) -> bool:
