@@ -1,11 +1,9 @@
 """The trainings that follow from what a user asks for."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +11,7 @@ from datasets import Dataset
 from datasets.dataset import Source
 from experiments.harness.cell import Cell
 from experiments.harness.experiment import Experiment
+from experiments.harness.heads import head_of, signed
 from experiments.harness.page_code import contained, named
 from experiments.harness.records import RUNS
 from experiments.harness.records.environment import (
@@ -20,8 +19,8 @@ from experiments.harness.records.environment import (
     source_digest,
     surroundings_here,
 )
-from experiments.harness.records.identity import IDENTITY, fingerprint_of
-from experiments.harness.records.models import Head, Record
+from experiments.harness.records.models import Head
+from experiments.harness.records.one_run import OneRun
 from experiments.harness.records.own_files import holds_run
 from experiments.harness.records.store import Store
 from experiments.harness.request import Request
@@ -74,28 +73,10 @@ class Plan:
         return printable(str(self.store.folder))
 
     def missing(self) -> dict[Cell, Head]:
-        """Return the cells without a finished record; RequestError if one is of another run.
-
-        A run has one environment, and of each experiment one dtype and mode, one data set, as many
-        rows and one spec for each setting, and one source for each implementation, also where
-        further trainings are asked for: its seeds are shown together.
-        """
-        heads = {cell.key: head for cell, head in self.heads.items()}
-        alike = {(head.experiment, head.label): head for head in heads.values()}
-        by = {(head.experiment, head.implementation): head for head in heads.values()}
-        kinds = {head.experiment: head for head in heads.values()}
-        some = next(iter(heads.values()))
-        finished = set()
+        """Return the cells without a finished record; RequestError if one is of another run."""
+        one_run, finished = OneRun(self.heads.values()), set()
         for record in filter(lambda record: record.ok, self.store.stored()):
-            if head := heads.get(record.key):
-                unlike = _unlike(record, head, IDENTITY)
-            else:
-                unlike = (
-                    _unlike(record, some, ["environment"])
-                    or _unlike(record, alike.get((record.experiment, record.label)), _SHARED)
-                    or _of_another_kind(record, kinds.get(record.experiment))
-                    or _unlike(record, by.get((record.experiment, record.implementation)), _CODE)
-                )
+            unlike = one_run.unlike(record)
             if unlike:
                 raise RequestError(
                     f"{self.store.folder}: holds {record.key} {unlike}; "
@@ -110,7 +91,7 @@ class Plan:
         for mode in modes:
             other = replace(cell, implementation="scratch", mode=mode)
             values = self.heads[cell].model_dump(by_alias=True)
-            found[other] = _signed(other, values | {"acceptance": None}, self.around)
+            found[other] = signed(other, values | {"acceptance": None}, self.around)
         return found
 
 
@@ -136,7 +117,7 @@ def plan(request: Request, around: Surroundings | None = None) -> Plan:
             notes += _rounded(changed)
             names = [name for name, _ in setting]
             for cell in _cells(request, data, changed, able, names, held):
-                heads[cell] = _head(cell, changed, data, source, around)
+                heads[cell] = head_of(cell, changed, data, source, around)
     together = "".join(sorted(head.fingerprint for head in heads.values()))
     kind = request.kind.replace(" ", "-")
     name = f"{kind}-{sha256(together.encode()).hexdigest()[:8]}"
@@ -299,69 +280,3 @@ def _judges(experiment: Experiment, data: Dataset, able: Sequence[str], floor: i
     """Return the modes that judge an experiment; RequestError if build_scratch fails."""
     with named(f"build_scratch of {experiment.name} failed", experiment.source):
         return variants(experiment.blueprint_for(data), able, floor)
-
-
-_UNLIKE = {
-    "data": "other data",
-    "source_sha256": "other source code",
-    "packages_sha256": "other files in its framework's packages",
-}
-
-
-_SHARED = ("data", "limit", "spec")  # by the trainings of one experiment and setting
-_CODE = ("source_sha256", "packages_sha256")  # of the trainings of one implementation
-
-
-def _of_another_kind(record: Record, head: Head | None) -> str:
-    """Say that a record is of another dtype, or native where others are not; or return ""."""
-    if head is not None and "native" in {record.mode, head.mode} and record.mode != head.mode:
-        return "in another mode, native or not"
-    return _unlike(record, head, ["dtype"])
-
-
-def _unlike(record: Record, head: Head | None, names: Iterable[str]) -> str:
-    """Say in what a stored record is not the one that would be made now; empty if in nothing."""
-    if head is None:
-        return ""
-    unlike = [name for name in names if getattr(record, name) != getattr(head, name)]
-    return f"with {_UNLIKE.get(unlike[0], f'another {unlike[0]}')}" if unlike else ""
-
-
-def _head(
-    cell: Cell, experiment: Experiment, data: Dataset, source: str, around: Surroundings
-) -> Head:
-    """Return what a cell's record says before its training; `source` is its code's digest."""
-    values = {
-        "experiment": cell.experiment,
-        "task": experiment.task.name,
-        "dtype": cell.dtype,
-        "seed": cell.seed,
-        "data": {"name": data.name, "source": data.source, "sha256": data.sha256},
-        "setting": dict(cell.setting),
-        "spec": cell.numbers(experiment, data).items(),
-        "epochs": cell.epochs,
-        "limit": cell.limit,
-        "acceptance": _acceptance(cell, experiment, data),
-        "environment": around.environment,
-        "source_sha256": source,
-    }
-    return _signed(cell, values, around)
-
-
-def _signed(cell: Cell, values: dict[str, Any], around: Surroundings) -> Head:
-    """Return the head of a cell's record, with the fingerprint of all that makes its result."""
-    values = values | {
-        "key": cell.key,
-        "implementation": cell.implementation,
-        "mode": cell.mode,
-        "packages_sha256": around.packages(cell.implementation),
-    }
-    head = Head.model_validate_json(json.dumps(values | {"fingerprint": ""}))
-    return head.model_copy(update={"fingerprint": fingerprint_of(head.model_dump())})
-
-
-def _acceptance(cell: Cell, experiment: Experiment, data: Dataset) -> tuple[float, float] | None:
-    """Return the band in which the headline is expected; None for a shortened training."""
-    as_published = cell.mode == "lockstep" and cell.limit is None
-    whole = as_published and cell.epochs == experiment.spec.epochs
-    return experiment.band.get(data.source) if whole else None
