@@ -104,10 +104,12 @@ class Comparison:
         """Return both sides' gradients of another batch, of a shorter one where one is recorded."""
         found = []
         for side, trace in zip(self.sides, (pair.a, pair.b), strict=True):
-            other = side.on_another_batch() if isinstance(side, LiveSide) else None
-            if other is not None:
-                again = taken_out(other.trace(trace.dtype, self.report), trace)
-                found.append(tuple(again.gradients))
+            other = None
+            if isinstance(side, LiveSide):
+                other = side.another_trace(trace.dtype, self.report)
+            again = None if other is None else taken_out(other, trace).steps[1].gradients
+            if again is not None:
+                found.append(tuple(again))
         if len(found) == 2:
             return found[0], found[1]
         a, b = pair.a.shorter_gradients, pair.b.shorter_gradients

@@ -59,10 +59,14 @@ def refuse_unrepeated(
 
 
 def _apart(a: Trace, b: Trace, own: Matching, level: str) -> list[tuple[str, Compared]]:
-    """Return where two traces of a side differ, up to a level; what is not finite is left out."""
+    """Return where two traces of a side differ, up to a level; what is not finite is left out.
+
+    So is what the other side lacks, of which a comparison says that one side alone has it.
+    """
     reached = LEVELS[1 : LEVELS.index(level) + 1]
     every = ((each, x) for each in reached for x in compare(each, Pair(a, b, ("", ""), own)))
-    return [(each, x) for each, x in every if x.found.error and isfinite(x.found.error)]
+    known = ((each, x) for each, x in every if x.key[0] != "lone")
+    return [(each, x) for each, x in known if x.found.error and isfinite(x.found.error)]
 
 
 def _why(side: LiveSide) -> str:

@@ -1,6 +1,6 @@
 """The trace of a live model: trained on given batches, from given weights, with given masks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,6 +50,9 @@ class Change:
     place: str
     name: str
     value: Any
+
+
+Moves = Callable[[LiveModel], None]
 
 
 class Nudge:
@@ -127,16 +130,19 @@ class LiveSide:
                 raise
             return moved, self.kind(self.training, self._take(moved, (), 0), dtype)
 
-    def on_another_batch(self) -> "LiveSide | None":
-        """Return this side with one batch alone: half of the first one's rows, each taken twice.
+    def another_trace(self, dtype: str, report: Advance) -> Trace | None:
+        """Train a new copy again, its weights set back after each step; None for batches of a row.
 
-        None for a batch of one row, and where the rows of the two halves may be the same.
+        The second step takes half of the first one's rows, each of them twice: its gradients are
+        those of another batch, at another step, at the same weights.
         """
         first = self.course.batches[0]
         if len(first) < 2:
             return None
-        rows = first[np.arange(len(first)) // 2]
-        return replace(self, course=replace(self.course, batches=(rows,)), _fitted=None)
+        rows = first, first[np.arange(len(first)) // 2]
+        other = replace(self, course=replace(self.course, batches=rows), _fitted=None)
+        start = [each.values for each in other.open(dtype).weights()]
+        return other.trace(dtype, report, lambda model: model.set_weights(start))
 
     def can_change(self, change: Change) -> bool:
         """Return whether a setting can be changed on a copy."""
@@ -161,9 +167,12 @@ class LiveSide:
         return digests_of(inputs, targets, self.w, self.course.batches)
 
     def trace(
-        self, dtype: str, report: Advance, nudge: Nudge | None = None, steps: int | None = None
+        self, dtype: str, report: Advance, nudge: Moves | None = None, steps: int | None = None
     ) -> Trace:
-        """Train a new copy, and return what it did; only the first `steps`, if given."""
+        """Train a new copy, and return what it did; only the first `steps`, if given.
+
+        `nudge`, if given, moves the weights after each step.
+        """
         batches = self.course.batches[:steps]
         return _Tracer(self, self.open(dtype), replace(self.course, batches=batches), nudge).trace(
             report
@@ -174,7 +183,7 @@ class _Tracer:
     """Takes the trace of one opened model."""
 
     def __init__(
-        self, side: LiveSide, model: LiveModel, course: Course, nudge: Nudge | None
+        self, side: LiveSide, model: LiveModel, course: Course, nudge: Moves | None
     ) -> None:
         self.side, self.model, self.course, self.nudge = side, model, course, nudge
         self.dropped: list[Dropped] = model.dropped(side.rows(0))

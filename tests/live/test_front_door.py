@@ -134,11 +134,12 @@ def test_gradients_that_are_clipped_at_another_place_but_move_alike_are_the_same
         assert (report.level, report.cause) == ("gradient", None)
 
 
-def penalizing(rate):
+def penalizing(rate, least=0):
     def step(model, optimizer, loss, inputs, targets):
         optimizer.zero_grad()
         value = loss(model(inputs), targets)
-        (value + rate / 2 * sum((p**2).sum() for p in model.parameters())).backward()
+        penalized = [p for p in model.parameters() if p.ndim >= least]
+        (value + rate / 2 * sum((p**2).sum() for p in penalized)).backward()
         optimizer.step()
         return value
 
@@ -158,6 +159,11 @@ def test_a_penalty_in_a_step_is_the_same_as_the_optimizers_decay():
     assert (report.level, report.cause) == (
         "gradient",
         "the first pytorch adds 0.25 w to the gradient, the optimizer of the second pytorch 0.5 w",
+    )
+    report = compared(decaying(0, penalizing(0.25, least=2)), decaying(0.25))
+    assert report.cause == (
+        "the first pytorch adds 0.25 w to the gradient of 0.kernel and 2.kernel alone, the "
+        "optimizer of the second pytorch 0.25 w to every one"
     )
     report = compared(decaying(0.5, penalizing(0.25)), decaying(0.5))
     assert report.cause.endswith(

@@ -335,7 +335,9 @@ def test_a_norm_of_two_digits_in_one_batch_is_no_limit() -> None:
 
 def test_a_factor_that_is_another_one_in_each_batch_is_not_named() -> None:
     (sentence,) = said_of(as_it_is, times(0.5), (as_it_is, times(0.25)))
-    assert sentence.endswith("differ by a factor that is another one in each batch, as by clipping")
+    assert sentence.endswith(
+        "differ by a factor that is another one in the next batch, as by clipping"
+    )
 
 
 def test_no_factor_is_named_where_one_batch_alone_is_known() -> None:

@@ -139,7 +139,7 @@ def test_a_convolution_of_single_positions_has_the_kernel_of_a_dense_layer(shape
     a, b = network("a", ("fc", "dense", (2, 3))), network("b", ("conv", "convolution", shape))
     assert match(a, b).weights == match(b, a).weights == [WeightPair((0,), (0,))]
     assert match(a, b, {"fc": "conv"}).layers == [(0, 0)]
-    wide = network("b", ("conv", "convolution", (2, 1, 3)))
+    wide = network("b", ("conv", "convolution", (2, 2, 3)))
     assert match(a, wide).weights == []
 
 

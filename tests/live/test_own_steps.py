@@ -262,6 +262,34 @@ def test_a_training_that_differs_from_itself_is_not_judged(make, why, dtype):
         diverge(side(make(3)), side(make(4)), X, y, **options)
 
 
+def test_a_weight_that_one_side_alone_has_is_no_sign_that_it_differs_from_itself():
+    one, other = (nn.Sequential(nn.Linear(6, 4, bias=has), nn.Linear(4, 3)) for has in (True, False))
+    nn.init.zeros_(one[0].bias)
+    report = diverge(training(one), training(other), X, y, steps=4, batch_size=16)
+    assert report.level == "gradient", str(report)
+    assert "has a bias" in report.cause
+
+
+def halved_at_first():
+    calls = [0]
+
+    def step(model, optimizer, loss, X, y):
+        calls[0] += 1
+        optimizer.zero_grad()
+        value = loss(model(X), y)
+        (value * (0.5 if calls[0] == 1 else 1.0)).backward()
+        optimizer.step()
+        return value
+
+    return step
+
+
+def test_a_factor_of_the_first_step_alone_is_not_named_as_one_of_all():
+    report = diverge(side(stepped), side(halved_at_first()), X, y, steps=4, batch_size=16)
+    assert report.level == "gradient", str(report)
+    assert report.cause.endswith("another one in the next batch, as by clipping")
+
+
 def test_a_step_whose_iterator_has_ended_is_refused_by_a_reason():
     rates = iter([0.1])
     ending = side(lambda *handed: stepped(*handed, rate=next(rates)))

@@ -59,7 +59,7 @@ def compare_all(console, run, whole):
     for pair in ((run, whole), (whole, run)):
         comparison = compare_runs(*pair)
         show_comparison(console, comparison)
-        assert "</html>" in render_comparison(comparison)
+        assert b"</html>" in render_comparison(comparison)
     assert "\x1b" not in console.file.getvalue()
 
 

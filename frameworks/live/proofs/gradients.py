@@ -8,7 +8,7 @@ from frameworks.live.correspondence import WeightPair, place_of
 from frameworks.live.levels import cancels
 from frameworks.live.pairs import SHORTER_GRADIENT, Compared, Pair, clips, decays, joined
 from frameworks.live.proofs.cause import Cause, Proof
-from frameworks.live.proofs.gradient_changes import CHANGES, Gradients, added_decay
+from frameworks.live.proofs.gradient_changes import CHANGES, Gradients, added_decay, which
 from frameworks.live.proofs.scaling import prove_scaling
 from frameworks.live.proofs.sentences import advice, both, listed
 from frameworks.recordings.trace import Trace
@@ -167,12 +167,12 @@ def _decayed_elsewhere(pair: Pair, found: list[Gradients]) -> Cause | None:
         if not decays(trace) or not (rate := added_decay(found, own, others)):
             continue
         stated = {facts.values.get("coupled_decay", 0) for facts in trace.optimizer}
-        shares = listed(sorted(f"{share:.6g} w" for share in stated))
-        sentence = (
-            f"{pair.names[1 - k]} adds {rate:.6g} w to the gradient, the optimizer of "
-            f"{pair.names[k]} {shares}"
-        )
-        return Cause(sentence, "gradient")
+        shares = sorted(f"{share:.6g} w" for share in stated)
+        added, adds = f"{rate:.6g} w", f"{pair.names[1 - k]} adds {rate:.6g} w to the gradient"
+        said = f"the optimizer of {pair.names[k]} {listed(shares)}"
+        if shares == [added]:  # to which, then, differs
+            adds, said = f"{adds} of {which(found)} alone", f"{said} to every one"
+        return Cause(f"{adds}, {said}", "gradient")
     return None
 
 

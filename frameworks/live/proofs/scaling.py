@@ -21,6 +21,7 @@ __all__ = ["prove_scaling"]
 _LEAST = 1e-6  # a factor that is nearer to 1 is no factor
 _ADDED = 1e-6  # PyTorch's ε
 _SMALL = 1e-3  # nobody clips below it
+_WHOLE = "the whole gradient"
 _ROUNDING = {"float64": 1e-9, "float32": 1e-5}  # relative, of norms and factors
 
 
@@ -50,7 +51,7 @@ def prove_scaling(pair: Pair, found: list[Gradients]) -> Cause | None:
         if all(all(unit.factors) for unit in units):
             if sentence := _to_a_norm(pair.names, what, units, rounding):
                 return Cause(sentence, "gradient")
-    _, (together,) = ways[0]
+    together = next(units[0] for what, units in ways if what == _WHOLE)
     sentence = _by_a_factor(pair.names, which(found), together.factors, rounding)
     return Cause(sentence, place) if sentence else None
 
@@ -60,9 +61,10 @@ def _ways(pair: Pair, found: list[Gradients]) -> Iterator[tuple[str, list[_Unit]
     assert pair.again is not None
     batches = [(pair.a.gradients, pair.b.gradients), pair.again]
     whole = [(_norm(_trained(pair.a, x)), _norm(_trained(pair.b, y))) for x, y in batches]
-    yield "the whole gradient", [_unit(found, (whole[0], whole[1]))]
     if len(found) > 1:
         yield "each weight's gradient", [_unit([g]) for g in found]
+    yield _WHOLE, [_unit(found, (whole[0], whole[1]))]
+    if len(found) > 1:
         yield f"the gradient of {which(found)}", [_unit(found)]
 
 
@@ -133,7 +135,7 @@ def _by_a_factor(
         one, other = sorted(names)
         return (
             f"the gradients of {what} in {one} and {other} differ by a factor that is another one "
-            "in each batch, as by clipping"
+            "in the next batch, as by clipping"
         )
     one, other = names if abs(r) > 1 else names[::-1]
     r = r if abs(r) > 1 else 1 / r

@@ -219,7 +219,9 @@ def test_a_page_without_scratch_is_measured_and_says_why(call, own_page):
 
 
 @pytest.mark.parametrize(
-    "rate", ["1 + next(COUNT)", "np.random.uniform(1, 2)"], ids=["a count", "without a seed"]
+    "rate",
+    ["1 + next(COUNT)", "np.random.default_rng().uniform(1, 2)"],
+    ids=["a count", "without a seed"],
 )
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_builder_whose_trainings_differ_among_themselves_is_not_judged(
