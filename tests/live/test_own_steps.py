@@ -263,9 +263,12 @@ def test_a_training_that_differs_from_itself_is_not_judged(make, why, dtype):
 
 
 def test_a_weight_that_one_side_alone_has_is_no_sign_that_it_differs_from_itself():
-    one, other = (nn.Sequential(nn.Linear(6, 4, bias=has), nn.Linear(4, 3)) for has in (True, False))
+    def with_bias(has):
+        return nn.Sequential(nn.Linear(6, 4, bias=has), nn.Linear(4, 3))
+
+    one = with_bias(True)
     nn.init.zeros_(one[0].bias)
-    report = diverge(training(one), training(other), X, y, steps=4, batch_size=16)
+    report = diverge(training(one), training(with_bias(False)), X, y, steps=4, batch_size=16)
     assert report.level == "gradient", str(report)
     assert "has a bias" in report.cause
 
