@@ -4,7 +4,11 @@ The cluster is in this process; the trainings are processes of their own, as on 
 """
 
 import asyncio
+import socket
+import time
+from contextlib import suppress
 from dataclasses import replace
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -135,6 +139,30 @@ def test_without_a_scheduler_one_sentence_says_so(call, monkeypatch):
     answer = call("run", "xor", "--dask", "tcp://127.0.0.1:1")
     assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
     assert answer.err.startswith("error: dask: no scheduler answers at tcp://127.0.0.1:1 (")
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["nothing", "a web server"]
+)
+def test_what_is_no_scheduler_ends_in_one_sentence_in_time(call, monkeypatch, said):
+    monkeypatch.setattr(connection, "_SECONDS_TO_CONNECT", 0.5)
+    taken = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            with suppress(OSError):  # until the server is closed
+                while True:
+                    taken.append(server.accept()[0])
+                    taken[-1].sendall(said)
+
+        Thread(target=serve, daemon=True).start()
+        start = time.monotonic()
+        answer = call("run", "xor", "--dask", f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        assert time.monotonic() - start < 30  # it waited for ever
+    for each in taken:
+        each.close()
+    assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1), answer.err
+    assert answer.err.startswith("error: dask: no scheduler answers at tcp://127.0.0.1:")
 
 
 def test_an_empty_address_starts_no_cluster_of_its_own(call):

@@ -81,12 +81,47 @@ def _connect(address: str) -> "Client":
     try:
         if not address.strip():  # Dask would start a cluster of its own
             raise ValueError("the address is empty")
+        kind = _kind_of(address)
+        if kind != "Scheduler":
+            raise ValueError(f"a {kind.lower()} does")
         return Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False, name="lockstep")
-    except (OSError, ValueError, TypeError) as error:
+    except Exception as error:  # of whatever kind Dask makes of what answers instead
         raise RequestError(
             f"dask: no scheduler answers at {printable(address)} ({said(error)}); "
             "expected an address such as tcp://host:8786, which `dask scheduler` prints"
         ) from error
+
+
+def _kind_of(address: str) -> str:
+    """Return what answers at an address: "Scheduler" or "Worker". TimeoutError if nothing does.
+
+    A `Client` would wait without end for a server that says nothing, and complain when collected.
+    """
+    from distributed.core import rpc
+    from distributed.security import Security
+
+    answers: list[str | Exception] = []
+
+    async def ask() -> str:
+        options = Security().get_connection_args("client")
+        async with rpc(address, timeout=_SECONDS_TO_CONNECT, connection_args=options) as server:
+            return str((await server.identity())["type"])
+
+    def answer() -> None:
+        try:
+            answers.append(asyncio.run(asyncio.wait_for(ask(), _SECONDS_TO_CONNECT)))
+        except Exception as error:  # noqa: BLE001 - of whatever kind Dask makes of what it reads
+            answers.append(error)
+
+    thread = Thread(target=answer, daemon=True)
+    thread.start()
+    thread.join(_SECONDS_TO_CONNECT + _SECONDS_TO_LEAVE)
+    found = answers[0] if answers else TimeoutError()
+    if isinstance(found, TimeoutError):
+        raise TimeoutError(f"nothing was said in {_SECONDS_TO_CONNECT} s")
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _usable(client: Any) -> "Client":
