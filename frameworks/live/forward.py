@@ -4,7 +4,7 @@ A layer whose inputs agree and whose output differs is the place. If its inputs 
 place is a layer that only one side has just before it; or the two connect their layers otherwise.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from frameworks.agreement.limits import ONE_BATCH
@@ -22,7 +22,9 @@ ALIKE = {"float64": ONE_BATCH, "float32": 1e-5}  # relative: what layers before 
 
 def compare_layers(pair: Pair) -> Iterator[Compared]:
     """Compare every layer's output, in evaluation and in training mode, and the model's."""
-    yield from _layers(pair, training=False)
+    alike = max(ALIKE[x.dtype] for x in (pair.a, pair.b))
+    wholes = [_wholes(pair, i, j, alike) for i, j in pair.matching.layers]
+    yield from _layers(pair, wholes, alike, training=False)
     ours, theirs = comparable_outputs(pair.a, pair.b)
     lone = _lone_before(pair, None, None)
     for k, (x, y) in enumerate(zip(ours, theirs, strict=False)):
@@ -32,15 +34,15 @@ def compare_layers(pair: Pair) -> Iterator[Compared]:
             yield Compared(lone[0], replace(found, where=lone[1]), lone=True, key=key)
         else:
             yield Compared("outputs", found, key=key)
-    yield from _layers(pair, training=True)
+    yield from _layers(pair, wholes, alike, training=True)
     yield from compare_silent(pair)
 
 
-def _layers(pair: Pair, training: bool) -> Iterator[Compared]:
+def _layers(
+    pair: Pair, wholes: Sequence[tuple[LayerTrace, LayerTrace]], alike: float, training: bool
+) -> Iterator[Compared]:
     a, b = pair.a.layers, pair.b.layers
-    alike = max(ALIKE[x.dtype] for x in (pair.a, pair.b))
-    for k, (i, j) in enumerate(pair.matching.layers):
-        x, y = _wholes(pair, i, j, alike)
+    for k, ((i, j), (x, y)) in enumerate(zip(pair.matching.layers, wholes, strict=True)):
         ours, theirs = (each.training_output if training else each.output for each in (x, y))
         inputs = (x.training_inputs, y.training_inputs) if training else (x.inputs, y.inputs)
         if ours is None or theirs is None:

@@ -6,12 +6,12 @@ from functools import reduce
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.utils.parametrizations import _SpectralNorm
+from torch.nn.utils.parametrizations import _Orthogonal, _SpectralNorm
 from torch.nn.utils.spectral_norm import SpectralNorm
 
 from frameworks.layout import Arrays, Layout
 
-__all__ = ["canonical_states", "layout_of", "singular_vectors", "trained_by"]
+__all__ = ["canonical_states", "drawn_buffers", "layout_of", "trained_by"]
 
 
 _AS_THEY_ARE = (
@@ -131,16 +131,19 @@ def trained_by(
     return ((name, p) for name, p in found if p.requires_grad)
 
 
-def singular_vectors(network: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield u and v of each spectral normalization, named as parts of the weight that is learned.
+def drawn_buffers(network: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield what begins at random beside a weight, named as parts of the weight that is learned.
 
-    They begin at random, every pass in training mode iterates them, and the weight is divided by
-    u W v: two equal networks with others compute otherwise.
+    These are u and v of a spectral normalization, by which every pass in training mode iterates
+    and the weight is divided, and the base from which an orthogonal weight is turned: two equal
+    networks with others compute otherwise.
     """
     for path, module in network.named_modules():
+        learned = f"{path.rpartition('.')[0]}.original"
         if isinstance(module, _SpectralNorm):
-            learned = f"{path.rpartition('.')[0]}.original"
             yield from _singular_vectors(learned, module, "")
+        if isinstance(module, _Orthogonal) and getattr(module, "base", None) is not None:
+            yield f"{learned}.base", module.base
         for hook in module._forward_pre_hooks.values():
             if isinstance(hook, SpectralNorm):
                 learned = f"{path}.{hook.name}_orig" if path else f"{hook.name}_orig"

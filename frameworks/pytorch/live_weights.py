@@ -19,7 +19,7 @@ from frameworks.pytorch.kept_arrays import (
     is_numbers,
     parts_of_module,
 )
-from frameworks.pytorch.layouts import canonical_states, layout_of, singular_vectors
+from frameworks.pytorch.layouts import canonical_states, drawn_buffers, layout_of
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.orienting import Orienter
 from frameworks.pytorch.watching import Call
@@ -77,7 +77,7 @@ class LiveWeights:
         for p in unused:
             self._add(Layout.same(p), [self._paths[id(p)]])
         self.own = Layouts(self._layouts)
-        vectors = singular_vectors(network)
+        vectors = drawn_buffers(network)
         self._states += [_State(name, buffer, AS_IT_IS) for name, buffer in vectors]
         known_buffers = {id(state.buffer) for state in self._states}
         self._network = network

@@ -443,6 +443,15 @@ def test_both_sides_of_a_spectral_normalization_start_from_the_same_vectors(norm
     assert not compared(normalized(norm), normalized(norm, n_power_iterations=3)).same
 
 
+@pytest.mark.parametrize("kind", ["matrix_exp", "cayley", "householder"])
+def test_both_sides_of_an_orthogonal_weight_start_from_the_same_base(kind):
+    def turned(**options):
+        return normalized(utils.parametrizations.orthogonal, orthogonal_map=kind, **options)
+
+    report = compared(turned(), turned(seed=1))
+    assert report.same, str(report)
+
+
 def test_weights_from_which_a_hook_computes_others_are_paired_as_they_are():
     report = compared(normalized(utils.spectral_norm), normalized(lambda layer: layer))
     assert not report.same

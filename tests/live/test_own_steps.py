@@ -293,6 +293,34 @@ def test_a_factor_of_the_first_step_alone_is_not_named_as_one_of_all():
     assert report.cause.endswith("another one in the next batch, as by clipping")
 
 
+def accumulating(batches):
+    taken = [0]
+
+    def step(model, optimizer, loss, X, y):
+        value = loss(model(X), y)
+        (value / batches).backward()
+        taken[0] += 1
+        if taken[0] % batches == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+        return value
+
+    return side(step)
+
+
+@pytest.mark.parametrize("few", [1, 2])
+def test_a_factor_of_gradients_that_add_up_is_no_cause(few):
+    for counts in ((few, 4), (4, few)):
+        report = diverge(*map(accumulating, counts), X, y, steps=8, batch_size=8)
+        assert report.level == "gradient", str(report)
+        assert report.cause == (
+            f"the optimizer of the first pytorch takes its first step with batch {counts[0]}, that "
+            f"of the second pytorch with batch {counts[1]}"
+        )
+    assert diverge(accumulating(16), accumulating(32), X, y, steps=8, batch_size=8).cause is None
+    assert diverge(accumulating(4), accumulating(4), X, y, steps=8, batch_size=8).same
+
+
 def test_a_step_whose_iterator_has_ended_is_refused_by_a_reason():
     rates = iter([0.1])
     ending = side(lambda *handed: stepped(*handed, rate=next(rates)))

@@ -29,9 +29,15 @@ def cosine(optimizer, steps=6):
     return LambdaLR(optimizer, lambda k: 0.5 * (1 + math.cos(math.pi * min(k, steps) / steps)))
 
 
-def keras_side():
+def warmed_up(optimizer, end=12):
+    return LambdaLR(
+        optimizer, lambda k: k / 4 if k < 4 else 0.5 * (1 + math.cos(math.pi * (k - 4) / (end - 4)))
+    )
+
+
+def keras_side(rate=None):
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5)])
-    rate = keras.optimizers.schedules.CosineDecay(0.125, 6)
+    rate = rate or keras.optimizers.schedules.CosineDecay(0.125, 6)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(rate), loss)
     return Training(model)
@@ -42,6 +48,19 @@ def test_a_function_that_is_the_schedule_but_for_rounding_is_not_the_cause():
     assert found.cause == (
         "keras computes its learning rates in float32, pytorch its learning rates in float64"
     )
+
+
+def test_how_a_schedule_goes_on_after_the_steps_taken_is_no_difference():
+    rate = keras.optimizers.schedules.CosineDecay(0.0, 8, warmup_target=0.125, warmup_steps=4)
+    sides = keras_side(rate), pytorch(warmed_up)
+    for pair in (sides, sides[::-1]):
+        found = diverge(*pair, X, y, steps=8, batch_size=8)
+        assert found.cause == (
+            "keras computes its learning rates in float32, pytorch its learning rates in float64"
+        )
+    found = diverge(keras_side(rate), pytorch(lambda o: warmed_up(o, 10)), X, y, steps=8)
+    assert found.cause is not None
+    assert found.cause.startswith("keras follows a cosine schedule")
 
 
 def test_a_function_that_is_another_schedule_is_the_cause():

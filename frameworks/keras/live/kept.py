@@ -131,7 +131,7 @@ def _begun(x: Any) -> Any:
         return x
     try:
         return copy.copy(x)
-    except Exception:  # of whatever kind: a generator goes on
+    except Exception:  # of whatever kind: a generator goes on, which `repeating` finds and refuses
         return x
 
 

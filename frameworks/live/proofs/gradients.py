@@ -22,7 +22,8 @@ def prove_gradient(pair: Pair, found: Compared) -> Proof:
     """Prove a lone bias, a frozen or detached weight, a factor, a clipping, or a decay.
 
     No side's facts say what its gradient is: only what both numbers show is named. Where an
-    optimizer clips, a step of one's own may clip at another place: then no factor is a cause.
+    optimizer clips, a step of one's own may clip at another place, and where no step moves a
+    weight, gradients still add up: then no factor is a cause.
     """
     differing = [each for each in _pairs(pair) if each.differs]
     if found.key[0] == SHORTER_GRADIENT:
@@ -31,8 +32,9 @@ def prove_gradient(pair: Pair, found: Compared) -> Proof:
         return _lone_bias(pair, found)
     if not differing:
         return Proof()
-    proofs = [_waiting, _frozen, _frozen_row]
-    if not clips(pair.a) and not clips(pair.b):
+    proofs = [_waiting, _frozen, _frozen_row, _moves_later]
+    waits = bool(pair.a.steps) and not _first_moved(pair.a) and not _first_moved(pair.b)
+    if not clips(pair.a) and not clips(pair.b) and not waits:
         proofs += [prove_scaling, _decayed_elsewhere, _in_order]
     for prove in proofs:
         if (cause := prove(pair, differing)) is not None:
@@ -102,6 +104,31 @@ def _waiting(pair: Pair, found: list[Gradients]) -> Cause | None:
             sentence = f"in {name} the optimizer takes its first step after {n} batches"
             return Cause(sentence, "gradient", odd=name)
     return None
+
+
+def _moves_later(pair: Pair, found: list[Gradients]) -> Cause | None:
+    """The sides first move their weights after other numbers of batches, whose gradients add up.
+
+    Not where a schedule may begin with a rate of 0.
+    """
+    if pair.a.schedule is not None or pair.b.schedule is not None:
+        return None
+    first = [_first_moved(trace) for trace in (pair.a, pair.b)]
+    if first[0] == first[1]:
+        return None
+    known = len([step for step in pair.a.steps if step.weights is not None])
+    said = [f"with batch {n}" if n else f"after batch {known}" for n in first]
+    (one, its), (other, has) = sorted(zip(pair.names, said, strict=True))
+    sentence = f"the optimizer of {one} takes its first step {its}, that of {other} {has}"
+    return Cause(sentence, "gradient")
+
+
+def _first_moved(trace: Trace) -> int:
+    """Return the number of the batch that first moves a side's weights; 0: none that is known."""
+    known = (step.weights for step in trace.steps if step.weights is not None)
+    start = [weight.values for weight in trace.weights]
+    moved = (n for n, after in enumerate(known, 1) if not all(map(np.array_equal, after, start)))
+    return next(moved, 0)
 
 
 def _frozen(pair: Pair, found: list[Gradients]) -> Cause | None:

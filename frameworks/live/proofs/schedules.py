@@ -10,15 +10,20 @@ __all__ = ["describe_schedules"]
 _ROUNDED = 1e-6  # relative: a few roundings to float32
 
 
-def describe_schedules(x: Facts | None, y: Facts | None) -> tuple[str, str]:
+def describe_schedules(
+    x: Facts | None, y: Facts | None, steps: int, per_epoch: int
+) -> tuple[str, str]:
     """Return what each side does, as "follows ..."; of what is stated alike, the learning rates.
 
-    Rates that are apart by rounding alone are those of one schedule, whatever it is called.
+    Rates of the steps taken that are apart by rounding alone are those of one schedule, whatever it
+    is called, and however it goes on.
     """
     said = f"follows {_stated(x)}", f"follows {_stated(y)}"
     if x is None or y is None or x.values.get("counts") != y.values.get("counts"):
         return said
-    rates = [np.array(each.values.get("first_rates", ())) for each in (x, y)]
+    by_epoch = x.values.get("counts") == "epochs"
+    taken = -(-steps // per_epoch) if by_epoch else steps
+    rates = [np.array(each.values.get("first_rates", ()))[:taken] for each in (x, y)]
     if rates[0].shape != rates[1].shape or not rates[0].size:
         return said
     if _close(*rates):
@@ -27,7 +32,7 @@ def describe_schedules(x: Facts | None, y: Facts | None) -> tuple[str, str]:
     if said[0] != said[1]:
         return said
     k = int(np.argmax(rates[0] != rates[1]))
-    when = "epoch" if x.values.get("counts") == "epochs" else "step"
+    when = "epoch" if by_epoch else "step"
     first, second = (f"{each}, with a rate of {r[k]:.10g} in {when} {k + 1}"
                      for each, r in zip(said, rates, strict=True))  # fmt: skip
     return first, second

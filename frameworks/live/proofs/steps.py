@@ -201,7 +201,9 @@ class _Steps:
         groups = Groups(self.pair, own, frozenset(moved))
         parts = [[text] for text in groups.phrases] if own else [[], []]
         if _SCHEDULE in settings:
-            words = describe_schedules(a.trace.schedule, b.trace.schedule)
+            steps = min(len(a.trace.steps), len(b.trace.steps))
+            per_epoch = a.trace.steps_per_epoch or steps
+            words = describe_schedules(a.trace.schedule, b.trace.schedule, steps, per_epoch)
             for part, text in zip(parts, words, strict=True):
                 part.append(text)
         said = [listed(part) for part in parts]
