@@ -12,6 +12,7 @@ from torch import nn
 from frameworks.diverge.layers import parts_of
 from frameworks.layout import Arrays, Layout, Layouts
 from frameworks.live.kept_beside import Family, Keeper
+from frameworks.live.turned import is_turned
 from frameworks.probe import kind_of
 from frameworks.pytorch.kept_arrays import (
     attributes_of_weights,
@@ -22,7 +23,7 @@ from frameworks.pytorch.kept_arrays import (
 from frameworks.pytorch.layouts import canonical_states, drawn_buffers, layout_of
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.orienting import Orienter
-from frameworks.pytorch.watching import Call
+from frameworks.pytorch.watching import Call, array_of
 from frameworks.recordings.trace import Kept, Weight
 
 __all__ = ["LiveWeights"]
@@ -165,12 +166,8 @@ class LiveWeights:
     def _take(self, call: Call, rows: Orientation, columns: Orientation) -> tuple[int, ...]:
         """Return the positions of a call's weights; add those that are not known yet."""
         if call.module is None:
-            parameters, layouts = call.parameters, [Layout.same(p) for p in call.parameters]
-            kernel = parameters[0] if parameters else None
-            if call.name == "linear" and kernel is not None and kernel.ndim == 2:
-                layouts[0] = _turned(_transposed(kernel), rows, columns)
-            named = [(layout, [self._paths.get(id(p), "parameter")])
-                     for layout, p in zip(layouts, parameters, strict=True)]  # fmt: skip
+            named = [(_layout_in_function(p, call, rows, columns),
+                      [self._paths.get(id(p), "parameter")]) for p in call.parameters]  # fmt: skip
         else:
             layout, names = _layout(call.module)
             if call.module.__class__ in (nn.Linear, nn.BatchNorm1d, nn.LayerNorm):
@@ -243,7 +240,7 @@ def _layout(module: nn.Module) -> tuple[Layout, list[str]]:
     except TypeError:
         if not isinstance(module, nn.modules.conv._ConvNd):
             return Layout.same(*own.values()), list(own)  # what has no canonical form stays
-        layout = _convolution(module)
+        layout = _convolution(module.weight, *([] if module.bias is None else [module.bias]))
     return layout, [
         part.replace("'", "").replace(" ", "_") for part in _parts(module, layout.count)
     ]
@@ -258,14 +255,13 @@ def _behind_computed(module: nn.Module, own: Mapping[str, nn.Parameter]) -> set[
     return {name for name in own for each in computed if name.startswith(f"{each}_")}
 
 
-def _convolution(module: nn.modules.conv._ConvNd) -> Layout:
+def _convolution(kernel: torch.Tensor, *bias: torch.Tensor) -> Layout:
     """A kernel whose first two axes come last, in the other order, and perhaps a bias."""
-    own = [module.weight, *([] if module.bias is None else [module.bias])]
-    there = (*range(2, module.weight.ndim), 1, 0)
-    back = (module.weight.ndim - 1, module.weight.ndim - 2, *range(module.weight.ndim - 2))
+    there = (*range(2, kernel.ndim), 1, 0)
+    back = (kernel.ndim - 1, kernel.ndim - 2, *range(kernel.ndim - 2))
     return Layout(
-        own,
-        len(own),
+        [kernel, *bias],
+        1 + len(bias),
         lambda a: [a[0].transpose(there), *a[1:]],
         lambda a: [a[0].transpose(back), *a[1:]],
     )
@@ -280,6 +276,24 @@ def _parts(module: nn.Module, count: int) -> list[str]:
                 for k in range(module.num_layers) for way in ways]  # fmt: skip
     parts = parts_of(kind_of(module), count // len(prefixes))
     return [f"{prefix}{part}" for prefix in prefixes for part in parts]
+
+
+def _layout_in_function(
+    p: nn.Parameter, call: Call, rows: Orientation, columns: Orientation
+) -> Layout:
+    """Return the layout of a parameter that a function takes, as it is used there."""
+    if call.name.startswith("conv") and p.ndim > 2:
+        return _convolution(p)
+    x, z = call.inputs[0] if call.inputs else None, call.output
+    if p.ndim != 2 or x is None or z is None or not z.is_floating_point():
+        return Layout.same(p)
+    biases = [array_of(b.detach()) for b in call.parameters if b.shape == z.shape[-1:]]
+    likely = (call.name == "linear") != (id(p) in call.transposed)
+    bias = sum(biases, np.zeros(()))
+    turned = is_turned(array_of(x), array_of(p.detach()), array_of(z), likely, bias)
+    if turned is None:
+        return Layout.same(p)
+    return _turned(_transposed(p) if turned else Layout.same(p), rows, columns)
 
 
 def _transposed(kernel: Any) -> Layout:

@@ -35,6 +35,7 @@ _IMAGE_FUNCTIONS = (
 _PERMUTING = {"permute", "transpose", "swapaxes", "t", "movedim"}
 _PACKING, _UNPACKING = "_pack_padded_sequence", "_pad_packed_sequence"
 _BATCH_FIRST = "2"  # the position of their argument
+_MIXING = {"linear", "matmul", "__matmul__", "mm", "addmm", "einsum"}
 _VIEWING = {"view", "reshape", "flatten", "unflatten"}
 
 
@@ -189,7 +190,7 @@ def _unflattens(call: Call) -> bool:
 
 def _mixes_features(call: Call) -> bool:
     mixing = nn.Linear | nn.RNNBase | nn.MultiheadAttention | nn.Embedding | nn.Bilinear
-    return isinstance(call.module, mixing) or call.name in ("linear", "matmul", "__matmul__", "mm")
+    return isinstance(call.module, mixing) or call.name in _MIXING
 
 
 def _joined(call: Call, before: list[Orientation]) -> Orientation:

@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 __all__ = ["Call", "Watched", "array_of", "autocast_dtype", "is_leaf", "tensors_in", "watch"]
 
+_TRANSPOSING = {"T", "mT", "t", "transpose", "swapaxes", "swapdims", "permute", "adjoint"}
 _CONTAINERS = nn.Sequential, nn.ModuleList, nn.ModuleDict
 
 
@@ -38,6 +39,7 @@ class Call:
     autocast: str = ""  # the dtype that it casts to, where the call is in it
     several: bool = False  # whether the output was more than one tensor
     packed: bool = False  # whether it was a packed sequence, which `output` has unpacked
+    transposed: frozenset[int] = frozenset()  # the parameters, by id, that it was given so
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -97,6 +99,8 @@ class _Functions(TorchFunctionMode):
     def __init__(self, watched: Watched) -> None:
         super().__init__()
         self.watched, self.inside = watched, 0  # how many leaves are running
+        # Matrices that are a parameter, perhaps transposed; by id, for which they are kept.
+        self.matrices: dict[int, tuple[nn.Parameter, bool]] = {}
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -104,14 +108,37 @@ class _Functions(TorchFunctionMode):
         kwargs = kwargs or {}
         given = [] if self.inside else list(tensors_in((args, kwargs)))
         name = getattr(func, "__name__", "")
-        if not given or name == "__get__" or name.endswith("_like") or name.startswith("new_"):
+        if not given:
             return func(*args, **kwargs)
-        call = Call("", None, name, _bound(func, args, kwargs), *_split(given))
-        self.start(call, given)
+        if name == "__get__" or name.endswith("_like") or name.startswith("new_"):
+            output = func(*args, **kwargs)
+            self._follow(given, getattr(getattr(func, "__self__", None), "__name__", ""), output)
+            return output
+        known = [self.matrices.get(id(each), (each, False)) for each in given]
+        call = Call(
+            "", None, name, _bound(func, args, kwargs), *_split([each for each, _ in known])
+        )
+        call.transposed = frozenset(id(each) for each, transposed in known if transposed)
+        self.start(call, [each for each, _ in known])
         output = func(*args, **kwargs)
-        if _has_tensor(output):
+        if not self._follow(given, name, output) and _has_tensor(output):
             self.finish(call, output)
         return output
+
+    def _follow(self, given: list[torch.Tensor], name: str, output: Any) -> bool:
+        """Return whether this only reads a matrix that is a parameter, and remember the output."""
+        p, before = self.matrices.get(id(given[0]), (given[0], False))
+        if len(given) > 1 or not isinstance(p, nn.Parameter) or p.ndim != 2 or output is p:
+            return False
+        if not isinstance(output, torch.Tensor) or output.dtype != p.dtype:
+            return False
+        likely = before != (name in _TRANSPOSING)  # where the matrix is symmetric
+        for transposed in (likely, not likely):
+            if torch.equal(output.detach(), p.detach().T if transposed else p.detach()):
+                self.matrices[id(output)] = p, transposed
+                self.watched.kept.append(output)
+                return True
+        return False
 
     def start(self, call: Call, given: list[torch.Tensor]) -> Call:
         """Copy what goes in, before a call that works in place overwrites it."""

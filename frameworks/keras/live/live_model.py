@@ -22,7 +22,7 @@ from frameworks.keras.live.seeding import Seeding
 from frameworks.keras.live.stepping import stepper_of_backend, unwarned
 from frameworks.keras.live.tracing import trace_calls
 from frameworks.keras.live.untouched import Untouched
-from frameworks.keras.live.weights import WeightTable
+from frameworks.keras.live.weights import WeightTable, transposed_kernels
 from frameworks.keras.loading import keras
 from frameworks.live.model import LiveModel, Rows, Training
 from frameworks.recordings.trace import Arrays, Facts, Kept, LayerTrace, Weight
@@ -94,7 +94,8 @@ class KerasLive(LiveModel):
         """Order the weights as the layers run; those of layers that do not are left out."""
         running = dict.fromkeys(id(call.leaf) for call in calls)
         leaves = {id(leaf): leaf for leaf in self._leaves}
-        self._weights = WeightTable(leaves[key] for key in running)
+        transposed = {*transposed_kernels(calls, self._stepper.to_numpy)}
+        self._weights = WeightTable((leaves[key] for key in running), transposed)
         self.notes += [
             "no layer uses " + ", ".join(f"{leaf.path}.{name}" for name in leaf.names)
             for leaf in self._leaves

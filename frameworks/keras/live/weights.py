@@ -1,20 +1,27 @@
 """The canonical weights of a Keras model, in the order in which its layers run."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from frameworks.keras.live.layers import Leaf
+from frameworks.keras.live.layers import Leaf, of_keras
+from frameworks.keras.live.recording import Call
 from frameworks.keras.loading import keras
 from frameworks.layout import Layout, Layouts
+from frameworks.live.turned import is_turned
 
-__all__ = ["WeightTable"]
+__all__ = ["WeightTable", "transposed_kernels"]
 
 
 class WeightTable:
-    """Weights and states by position; one that several layers share has one position."""
+    """Weights and states by position; one that several layers share has one position.
 
-    def __init__(self, leaves: Iterable[Leaf]) -> None:
+    `transposed` identifies the kernels (d_out, d_in) of layers of the user's own.
+    """
+
+    def __init__(self, leaves: Iterable[Leaf], transposed: Collection[int] = ()) -> None:
+        self._transposed = transposed
         self.names: list[str] = []
         self.trainable: list[bool] = []
         self.state_names: list[str] = []
@@ -31,7 +38,10 @@ class WeightTable:
         names = [f"{leaf.path}.{name}" for name in leaf.names]
         if leaf.layout.to_canonical is list:  # each variable is one array
             for name, variable in zip(names, leaf.layout.own, strict=True):
-                self._add_layout(Layout.same(variable), [name])
+                turned = id(variable) in self._transposed
+                self._add_layout(
+                    _of_transposed(variable) if turned else Layout.same(variable), [name]
+                )
         else:
             self._add_layout(leaf.layout, names)
         for variable in leaf.states:
@@ -71,6 +81,25 @@ class WeightTable:
     def values(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return an array of the shape of each of `own` for the canonical ones."""
         return self._all.from_canonical(arrays)
+
+
+def transposed_kernels(
+    calls: Iterable[Call], to_numpy: Callable[[Any], np.ndarray]
+) -> Iterator[int]:
+    """Yield the ids of kernels that layers of the user's own hold transposed: W in f(x Wᵀ + b)."""
+    for call in calls:
+        kernels, biases = ([v for v in call.leaf.layout.own if len(v.shape) == n] for n in (2, 1))
+        known = call.output is not None and bool(call.inputs)
+        if of_keras(type(call.leaf.layer)) or len(kernels) != 1 or not known:
+            continue
+        x, z = map(to_numpy, (call.inputs[0], call.output))
+        added = [to_numpy(b.value) for b in biases if z.shape[-1:] == tuple(b.shape)]
+        if is_turned(x, to_numpy(kernels[0].value), z, bias=sum(added)):
+            yield id(kernels[0])
+
+
+def _of_transposed(kernel: keras.Variable) -> Layout:
+    return Layout([kernel], 1, lambda a: [a[0].T], lambda a: [a[0].T])
 
 
 def _identities(layout: Layout) -> tuple[int, ...]:
