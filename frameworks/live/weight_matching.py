@@ -30,7 +30,7 @@ def pair_weights(done: Matching, a: Network, b: Network, i: int, j: int, taken: 
             raise RequestError(
                 f"{a.name}'s {place_of(a.layers, i)} and {b.name}'s {place_of(b.layers, j)} do not "
                 f"fit: {x.name} is {x.values.shape}, {y.name} is {y.values.shape}; if they do not "
-                "correspond, say which layers do: mapping={...}"
+                f"correspond, say which layers do: mapping={{...}}{_packed([x], [y])}"
             )
         taken |= {(0, k) for k in pair.a} | {(1, k) for k in pair.b}
         done.weights.append(pair)
@@ -39,6 +39,20 @@ def pair_weights(done: Matching, a: Network, b: Network, i: int, j: int, taken: 
             done.notes.append(
                 f"{both.name} has two biases where the other has one: their sum is compared"
             )
+
+
+def _packed(ours: Sequence[Weight], theirs: Sequence[Weight]) -> str:
+    """Say what to do if a kernel is several side by side; "" if none may be."""
+    for x, y in ((x, y) for x in ours for y in theirs):
+        narrow, wide = sorted((x, y), key=lambda each: each.values.size)
+        (*rows, fewer), (*others, columns) = narrow.values.shape or (0,), wide.values.shape or (0,)
+        if rows == others and rows and columns in (2 * fewer, 3 * fewer, 4 * fewer):
+            return (
+                f"; if {wide.name} holds {columns // fewer} kernels like {narrow.name} side by "
+                "side, as of queries, keys and values, write one layer or as many on both sides: "
+                "they are not taken apart"
+            )
+    return ""
 
 
 def _in_order_of(a: Network, b: Network, ours: list[int], theirs: list[int]) -> list[int]:
@@ -118,6 +132,7 @@ def pair_rest(done: Matching, a: Network, b: Network, taken: Taken) -> None:
         done.notes.append(
             "each side has weights without a counterpart, which keep their own numbers: that alone "
             "may make the two differ"
+            + _packed([a.weights[k] for k in left[0]], [b.weights[k] for k in left[1]])
         )
     for side, (x, rest) in enumerate(zip((a, b), left, strict=True)):
         paired = {pair[side] for pair in done.states}

@@ -131,6 +131,7 @@ def test_it_is_said_where_both_sides_have_weights_of_their_own():
     b = network("b", ("att", "attention", (2, 2), (2, 2), (2, 2)), ("fc", "dense", (2, 3)))
     (note,) = [each for each in match(a, b).notes if "keep their own numbers" in each]
     assert note.startswith("each side has weights without a counterpart")
+    assert "if qkv.0 holds 3 kernels like att.0 side by side" in note
     assert not any("keep their own" in each for each in match(a, a).notes)
 
 
@@ -155,8 +156,17 @@ def test_a_mapping_goes_before_order_and_kind():
 def test_layers_that_do_not_fit_are_refused_by_both_names():
     a, b = network("a", ("fc", "dense", (2, 3))), network("b", ("lin", "dense", (2, 4)))
     words = r"a's fc and b's lin do not fit: fc.0 is \(2, 3\), lin.0 is \(2, 4\)"
-    with pytest.raises(RequestError, match=words):
+    with pytest.raises(RequestError, match=words) as refused:
         match(a, b)
+    assert "side by side" not in str(refused.value)
+
+
+def test_a_kernel_that_may_be_several_side_by_side_is_refused_with_what_helps():
+    a = network("a", ("qkv", "dense", (2, 6)))
+    b = network("b", ("q", "dense", (2, 2)), ("k", "dense", (2, 2)), ("v", "dense", (2, 2)))
+    for sides in ((a, b), (b, a)):
+        with pytest.raises(RequestError, match=r"if qkv.0 holds 3 kernels .* on both sides"):
+            match(*sides)
 
 
 def test_names_that_are_not_there_are_refused_with_the_nearest():
