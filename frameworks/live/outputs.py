@@ -8,6 +8,8 @@ from frameworks.recordings.trace import Arrays, Facts, Trace
 
 __all__ = ["aligned", "as_probabilities", "comparable_outputs", "forms", "in_rows"]
 
+_OF_ONE = 1e-5  # how much the logarithm of a sum of probabilities may be off, in float32
+
 
 def aligned(x: np.ndarray, y: np.ndarray, both_ways: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Return two outputs of corresponding layers, shaped alike where that is a matter of form.
@@ -52,8 +54,16 @@ def _end(x: np.ndarray, both_ways: bool) -> np.ndarray:
 
 def forms(a: Trace, b: Trace) -> tuple[str, str]:
     """Return what each side's loss takes: logits, probabilities, ...; "" if it is not known."""
-    first, second = (str(each.loss.values.get("takes", "")) for each in (a, b))
-    return first, second
+    return _form(a), _form(b)
+
+
+def _form(trace: Trace) -> str:
+    """Return what a loss takes: log-probabilities also where it takes their logarithm once more."""
+    takes = str(trace.loss.values.get("takes", ""))
+    if takes != "logits" or "categorical" not in trace.loss.kind or not trace.outputs:
+        return takes
+    sums = (np.logaddexp.reduce(z, axis=-1) for z in trace.outputs if z.ndim)
+    return "log-probabilities" if all((np.abs(s) < _OF_ONE).all() for s in sums) else takes
 
 
 def comparable_outputs(a: Trace, b: Trace, final: bool = False) -> tuple[Arrays, Arrays]:

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 __all__ = ["attributes_of_weights", "inner_of", "is_numbers", "parts_of_module"]
 
 _OWN = ("state", "param_groups", "defaults")  # of an optimizer
+_AVERAGES = {"ax"}  # of the weights, in the state of PyTorch's own optimizers: ASGD's
 
 
 def is_numbers(x: Any) -> bool:
@@ -29,14 +30,14 @@ def parts_of_module(x: Any) -> Mapping[str, Any] | None:
 
 
 def inner_of(x: Any) -> list[tuple[str, Any]] | None:
-    """Return what an optimizer holds; of one that is not PyTorch's own its state, too."""
+    """Return what an optimizer holds; of its state, if it is PyTorch's own, averages alone."""
     if not isinstance(x, Optimizer):
         return None
     held = [(name, each) for name, each in vars(x).items() if name not in _OWN]
-    if type(x).__module__.startswith("torch.optim."):
-        return held
     states = [x.state.get(p, {}) for group in x.param_groups for p in group["params"]]
     names = dict.fromkeys(name for state in states for name in state)
+    if type(x).__module__.startswith("torch.optim."):
+        names = dict.fromkeys(names.keys() & _AVERAGES)
     return [*held, *((name, [state.get(name) for state in states]) for name in names)]
 
 

@@ -299,6 +299,16 @@ def test_averages_in_less_precision_are_named_and_not_compared():
     assert any("in means is not compared" in note for note in found.notes)
 
 
+def test_the_averages_of_asgd_are_compared():
+    def side(start):
+        model = network()
+        return trained(model, torch.optim.ASGD(model.parameters(), lr=0.1, t0=start))
+
+    assert diverge(side(2), side(2), X, y, steps=8).same
+    found = diverge(side(2), side(5), X, y, steps=8)
+    assert (found.level, "averaged in ax" in str(found)) == ("result", True)
+
+
 def test_averages_are_recorded(tmp_path):
     def side(decay):
         torch.manual_seed(1)

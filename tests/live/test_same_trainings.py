@@ -82,3 +82,16 @@ def test_a_schedule_by_epochs_is_one_by_as_many_batches():
     by_epoch = scheduled("epoch", 1)
     assert diverge(by_epoch, scheduled("batch", 3), X, y, steps=9, batch_size=8).same
     assert diverge(by_epoch, scheduled("batch", 4), X, y, steps=9, batch_size=8).step == 5
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_logarithm_of_a_softmax_before_logits_are_taken_changes_nothing(dtype):
+    def side(*last):
+        return training(nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3), *last))
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 6)), rng.integers(0, 3, 40)
+    found = diverge(side(nn.LogSoftmax(-1)), side(), X, y, steps=8, dtype=dtype)
+    assert found.same, str(found)
+    assert any("outputs are compared as probabilities" in note for note in found.notes)
+    assert diverge(side(nn.Softmax(-1)), side(), X, y, steps=8).level == "forward"
