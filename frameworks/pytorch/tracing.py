@@ -35,7 +35,7 @@ def trace_calls(evaluated: Watched, trained: Watched, weights: LiveWeights) -> l
         if same:
             training = _arrays(trained.calls[position], orienters[1], position)
         known = position < len(weights.of_call)
-        facts = _precision(_facts(call, inputs), call)
+        facts = _rounding(_precision(_facts(call, inputs), call), call)
         layers += _apart(
             LayerTrace(
                 path=call.path,
@@ -124,6 +124,17 @@ def _precision(facts: Facts, call: Call) -> Facts:
     words = f"dtype={dtype}" + (f" in autocast to {call.autocast}" if call.autocast else "")
     values = {**facts.values, "precision": (call.autocast or dtype, dtype)}
     return replace(facts, values=values, said={**facts.said, "precision": words})
+
+
+def _rounding(facts: Facts, call: Call) -> Facts:
+    """Return the facts of a cast, if a call that otherwise returns its input rounds it."""
+    if facts.kind != "rearrangement" or call.output is None or len(call.inputs) != 1:
+        return facts
+    (x,), z = call.inputs, call.output
+    if x.dtype == z.dtype or x.shape != z.shape or torch.equal(x, z.to(x.dtype)):
+        return facts
+    dtype = str(z.dtype).removeprefix("torch.")
+    return Facts(f"cast to {dtype}")
 
 
 def _keywords(call: Call) -> dict[str, Any]:

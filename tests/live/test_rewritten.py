@@ -249,3 +249,27 @@ def test_an_output_that_is_cropped_hides_no_mistake_after_it():
 
 def test_an_output_that_is_not_cropped_as_it_should_be_is_the_place():
     assert of_sequences(Cropped(transposed(padding=1)), Cropped(transposed())).place == "middle"
+
+
+CASTS = {
+    "to": lambda x: x.to(torch.bfloat16).to(x.dtype),
+    "bfloat16": lambda x: x.bfloat16().type_as(x),
+}
+
+
+@pytest.mark.parametrize("name", CASTS)
+def test_a_cast_that_rounds_is_the_place_and_one_that_does_not_is_none(name):
+    X, y = np.random.default_rng(0).normal(size=(16, 6)), np.zeros(16, int)
+
+    def side(function):
+        return training(Between(function))
+
+    found = diverge(side(CASTS[name]), side(lambda x: x), X, y, steps=2, batch_size=8)
+    assert found.cause == (
+        "the first pytorch has a cast to bfloat16 before last, the second pytorch has none before "
+        "last"
+    )
+    equal = side(CASTS["to"]), side(CASTS["bfloat16"])
+    assert diverge(*equal, X, y, steps=2, batch_size=8).same
+    equal = side(lambda x: x.to(x.dtype)), side(lambda x: x)
+    assert diverge(*equal, X, y, steps=2, batch_size=8).same

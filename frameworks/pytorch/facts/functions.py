@@ -16,6 +16,7 @@ _REARRANGEMENTS = (
     *("flatten", "reshape", "view", "permute", "transpose", "squeeze", "unsqueeze", "contiguous"),
     *("movedim", "moveaxis", "swapaxes", "swapdims", "t", "clone", "view_as", "reshape_as"),
     *("unflatten", "expand", "to", "type", "double", "float", "detach", "ravel", "adjoint"),
+    *("half", "bfloat16", "type_as"),
 )
 _MODULES: dict[str, Any] = {
     "relu": nn.ReLU,
