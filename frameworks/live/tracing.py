@@ -254,6 +254,7 @@ class _Tracer:
 
     def _steps(self, report: Advance) -> Iterator[StepTrace]:
         course, model = self.course, self.model
+        start, still = [each.values for each in model.weights()], True
         for step in range(len(course.batches)):
             report(f"{model.framework}: steps", step, len(course.batches))
             rows, kept, gradients = self.side.rows(step), step < KEPT, None
@@ -268,6 +269,9 @@ class _Tracer:
             if self.nudge is not None:
                 self.nudge(model)
                 self.kept.note()
-            after = [each.values for each in model.weights()] if kept else None
+            after = [each.values for each in model.weights()] if kept or still else None
+            still = still and after is not None and all(map(np.array_equal, after, start))
+            if not kept:  # it is known, too, how long gradients add up before anything moves
+                after = start if still else None
             states = [each.values for each in model.states()] if kept else None
             yield StepTrace(loss, gradients, after, states or None)

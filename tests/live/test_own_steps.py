@@ -321,6 +321,18 @@ def test_a_factor_of_gradients_that_add_up_is_no_cause(few):
     assert diverge(accumulating(4), accumulating(4), X, y, steps=8, batch_size=8).same
 
 
+@pytest.mark.parametrize("recorded", [False, True])
+def test_the_first_of_many_batches_with_which_an_optimizer_steps_is_known(recorded, tmp_path):
+    sides = [accumulating(10), accumulating(12)]
+    if recorded:
+        record(sides[0], X, y, path=tmp_path / "a.trace", steps=13, batch_size=8)
+        sides[0] = tmp_path / "a.trace"
+    report = diverge(*sides, X, y, steps=13, batch_size=8)
+    assert report.cause.endswith("takes its first step with batch 10, that of "
+                                 f"{report.names[1]} with batch 12")  # fmt: skip
+    assert diverge(accumulating(10), accumulating(10), X, y, steps=13, batch_size=8).same
+
+
 def test_a_step_whose_iterator_has_ended_is_refused_by_a_reason():
     rates = iter([0.1])
     ending = side(lambda *handed: stepped(*handed, rate=next(rates)))

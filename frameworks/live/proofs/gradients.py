@@ -11,7 +11,7 @@ from frameworks.live.proofs.cause import Cause, Proof
 from frameworks.live.proofs.gradient_changes import CHANGES, Gradients, added_decay, which
 from frameworks.live.proofs.scaling import prove_scaling
 from frameworks.live.proofs.sentences import advice, both, listed
-from frameworks.recordings.trace import Trace
+from frameworks.recordings.trace import StepTrace, Trace
 
 __all__ = ["prove_gradient"]
 
@@ -116,8 +116,10 @@ def _moves_later(pair: Pair, found: list[Gradients]) -> Cause | None:
     first = [_first_moved(trace) for trace in (pair.a, pair.b)]
     if first[0] == first[1]:
         return None
-    known = len([step for step in pair.a.steps if step.weights is not None])
-    said = [f"with batch {n}" if n else f"after batch {known}" for n in first]
+    known = [len([*_known(trace)]) for trace in (pair.a, pair.b)]
+    said = [
+        f"with batch {n}" if n else f"after batch {k}" for n, k in zip(first, known, strict=True)
+    ]
     (one, its), (other, has) = sorted(zip(pair.names, said, strict=True))
     sentence = f"the optimizer of {one} takes its first step {its}, that of {other} {has}"
     return Cause(sentence, "gradient")
@@ -125,10 +127,18 @@ def _moves_later(pair: Pair, found: list[Gradients]) -> Cause | None:
 
 def _first_moved(trace: Trace) -> int:
     """Return the number of the batch that first moves a side's weights; 0: none that is known."""
-    known = (step.weights for step in trace.steps if step.weights is not None)
-    start = [weight.values for weight in trace.weights]
-    moved = (n for n, after in enumerate(known, 1) if not all(map(np.array_equal, after, start)))
-    return next(moved, 0)
+    known, start = [*_known(trace)], [weight.values for weight in trace.weights]
+    for n, step in enumerate(known, 1):
+        if not all(map(np.array_equal, step.weights or (), start)):
+            return n
+    # Beyond the steps that are kept, with their gradients, those that move nothing are known.
+    told = bool(known) and known[-1].gradients is None and len(known) < len(trace.steps)
+    return len(known) + 1 if told else 0
+
+
+def _known(trace: Trace) -> Iterator[StepTrace]:
+    """Yield the steps after which the weights are known."""
+    return (step for step in trace.steps if step.weights is not None)
 
 
 def _frozen(pair: Pair, found: list[Gradients]) -> Cause | None:
