@@ -144,7 +144,15 @@ class PyTorchAdapter(RunsPrograms):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         optimizer.zero_grad()
         with self.dropout.handed(masks):
-            output = network(rows[0])
+            try:
+                output = network(rows[0])
+            except ValueError as error:
+                if len(rows[0]) > 1 or "more than 1 value per channel" not in str(error):
+                    raise
+                raise ValueError(
+                    "batch_size: an epoch's last batch has a single row, which PyTorch's batch "
+                    "normalization cannot train on; choose a batch_size that leaves no row alone"
+                ) from error
         loss = self._loss(output, *rows[1:])
         loss.backward()
         optimizer.step()

@@ -230,3 +230,11 @@ def test_gradients_under_masks_are_those_of_scratch(name):
     (a, ours), (b, theirs) = (side.loss_and_gradients(Batch(X, y)) for side in sides)
     assert a == pytest.approx(b, rel=LIMIT)
     assert all(distance(g, h) <= LIMIT for g, h in zip(ours, theirs, strict=True))
+
+
+def test_a_last_batch_of_a_single_row_is_refused_by_pytorch_with_the_remedy():
+    X, y = data("dense")
+    alone = make("PyTorchClassifier", option="batch normalization", batch_size=len(X) - 1)
+    with pytest.raises(ValueError, match="^batch_size: .* a batch_size that leaves no row alone"):
+        alone.fit(X, y)
+    make("PyTorchClassifier", option="neither", batch_size=len(X) - 1).fit(X, y)
