@@ -22,6 +22,7 @@ from experiments.harness.workers.cluster import on_worker
 from experiments.harness.workers.cluster.admission import Cluster
 from experiments.harness.workers.cluster.connection import Lost, Silent
 from experiments.harness.workers.cluster.tasks import ClusterTasks, _Task
+from experiments.harness.workers.cluster.watch import Watch
 from experiments.harness.workers.processes import NoRoom, Worker, WorkerDied
 
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install distributed")
@@ -141,9 +142,15 @@ def tasks(monkeypatch):
     return tasks
 
 
+def watch_of(tasks, cluster):
+    """Return what watches a cluster for tasks."""
+    tasks._cluster = cluster
+    return Watch(cluster, 60, tasks._progress, tasks)
+
+
 def task_of(tasks, **known):
     """Return a task that was sent."""
-    task = _Task(0, {}, sent=Mock(), **known)
+    task = _Task(number=0, heads={}, sent=Mock(), **known)
     tasks._tasks[0] = task
     return task
 
@@ -162,18 +169,18 @@ def test_a_training_during_which_four_workers_died_has_failed(tasks):
 @pytest.mark.parametrize("worker", ["frozen", "gone", "heard of again", "done"])
 def test_a_worker_that_trains_and_says_nothing_for_too_long_is_given_up(tasks, worker):
     task, where = task_of(tasks), "tcp://node1:1"
-    tasks._cluster = Mock()
+    watch = watch_of(tasks, Mock())
     tasks._hear((0.0, {"number": 0, "worker": where, "began": True}))
     there = [] if worker == "gone" else [where]
     for _ in range(89):  # seconds: those of --timeout, and half a minute to be heard
-        tasks._give_up_silent(there)
+        watch._give_up_silent(there)
     if worker == "heard of again":
         tasks._hear((89.0, {"number": 0, "worker": where, "epoch": 1, "loss": 0.5}))
     if worker == "done":
         task.sent.result.side_effect = TimeoutError  # it has not arrived yet
         tasks._receive(task, task.sent)
     assert not tasks._cluster.give_up.called
-    tasks._give_up_silent(there)
+    watch._give_up_silent(there)
     assert tasks._cluster.give_up.mock_calls == [call(where)] * (worker == "frozen")
     said = f"worker {where} said nothing for 90 s, and is given up"
     assert tasks._progress.remark.mock_calls == [call(said)] * (worker == "frozen")
@@ -182,11 +189,11 @@ def test_a_worker_that_trains_and_says_nothing_for_too_long_is_given_up(tasks, w
 @pytest.mark.parametrize("frozen", [True, False])
 def test_a_worker_that_is_not_heard_of_for_a_minute_is_given_up(tasks, frozen):
     """Also one that has not begun: the scheduler itself waits for five minutes."""
-    tasks._cluster, where = Mock(), "tcp://node1:1"
+    watch, where = watch_of(tasks, Mock()), "tcp://node1:1"
     task_of(tasks)
     for look in range(62):  # the first only says when it was heard of
         heard = 7.0 if frozen or look < 55 else float(look)
-        tasks._give_up_frozen({where: heard, "tcp://node2:1": float(look)})
+        watch._give_up_frozen({where: heard, "tcp://node2:1": float(look)})
     assert tasks._cluster.give_up.mock_calls == [call(where)] * frozen
     said = f"worker {where} was not heard of for 60 s, and is given up"
     assert tasks._progress.remark.mock_calls == [call(said)] * frozen
@@ -209,9 +216,10 @@ def test_a_second_ctrl_c_leaves_no_training_on_the_workers(tasks):
 
 def test_that_no_worker_is_left_is_said_once(tasks, monkeypatch):
     looks = iter([True, True, True, False])
-    monkeypatch.setattr(tasks, "_left", Mock(wait=lambda _: not next(looks)))
-    tasks._cluster = Mock(deserted=True, look=lambda: (False, []), addresses={}, heard_of={})
-    tasks._look_after()
+    cluster = Mock(deserted=True, look=lambda: (False, []), addresses={}, heard_of={})
+    watch = watch_of(tasks, cluster)
+    monkeypatch.setattr(watch, "_ended", Mock(wait=lambda _: not next(looks)))
+    watch.look_after()
     tasks._progress.remark.assert_called_once_with("no worker is left: waiting for one to join")
 
 
@@ -230,9 +238,10 @@ def test_a_scheduler_that_does_not_answer_is_said_to_and_then_given_up(
             raise Silent("tcp://node1:8786")
 
     waits = iter([False] * (attempts + 3) + [True])
-    monkeypatch.setattr(tasks, "_left", Mock(wait=lambda _: next(waits)))
-    tasks._cluster = Frozen(deserted=False, look=lambda: (False, []), heard_of={})
-    tasks._look_after()
+    cluster = Frozen(deserted=False, look=lambda: (False, []), heard_of={})
+    watch = watch_of(tasks, cluster)
+    monkeypatch.setattr(watch, "_ended", Mock(wait=lambda _: next(waits)))
+    watch.look_after()
     said = "the Dask scheduler does not answer: waiting for it"
     tasks._progress.remark.assert_called_once_with(said)
     if attempts == 8:
@@ -244,7 +253,6 @@ def test_a_scheduler_that_does_not_answer_is_said_to_and_then_given_up(
 
 def test_a_question_that_fails_is_said_once_and_costs_no_sending_again(tasks, monkeypatch):
     turns = iter([True, True, True, False])
-    monkeypatch.setattr(tasks, "_left", Mock(wait=lambda _: not next(turns)))
     task_of(tasks)
     answers = iter([KeyError("worker"), KeyError("worker"), False])
 
@@ -262,8 +270,9 @@ def test_a_question_that_fails_is_said_once_and_costs_no_sending_again(tasks, mo
                 raise answer
             return answer
 
-    tasks._cluster = Workers()
-    tasks._look_after()
+    watch = watch_of(tasks, Workers())
+    monkeypatch.setattr(watch, "_ended", Mock(wait=lambda _: not next(turns)))
+    watch.look_after()
     assert tasks._send.call_count == 1
     tasks._progress.remark.assert_called_once()
     assert "workers that join cannot be looked at" in tasks._progress.remark.call_args[0][0]

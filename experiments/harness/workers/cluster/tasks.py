@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections.abc import Collection, Mapping
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,8 +19,9 @@ from experiments.harness.records.arrays import digest_by_name
 from experiments.harness.records.models import Head, Record
 from experiments.harness.records.store import Store
 from experiments.harness.workers.cluster.admission import Cluster
-from experiments.harness.workers.cluster.connection import SECONDS_TO_HEAR, Lost, Silent, politely
+from experiments.harness.workers.cluster.connection import Lost, politely
 from experiments.harness.workers.cluster.packed_data import pack
+from experiments.harness.workers.cluster.watch import Followed, Watch
 from experiments.harness.workers.place import Heads, Progress
 from experiments.harness.workers.training import load_data
 from frameworks.errors import RequestError
@@ -34,16 +34,11 @@ __all__ = ["ClusterTasks"]
 _RETRIES = 2  # of a task whose worker has no room, or no disk space
 _DEATHS = 4  # workers that a training may take with it
 _A_LOOK = 2.0**-20  # at a worker's ticket: any number of tasks may take one
-_SECONDS_BETWEEN_LOOKS = 1.0
-_SECONDS_OF_AN_ATTEMPT = SECONDS_TO_HEAR + _SECONDS_BETWEEN_LOOKS  # to hear of the scheduler
-_SECONDS_TO_REMARK = 60.0  # that it does not answer
 _SECONDS_TO_ARRIVE = 60
-_SECONDS_UNHEARD = 60.0  # of a worker, which speaks several times in that
-_SECONDS_TO_BE_HEARD = 30.0  # after a worker has ended what took too long
 
 
-@dataclass(eq=False)
-class _Task:
+@dataclass(eq=False, kw_only=True)
+class _Task(Followed):
     """Cells that were sent together, and what is known of them."""
 
     number: int
@@ -52,8 +47,6 @@ class _Task:
     sent: "distributed.Future | None" = None  # what is waited for; an earlier one does not count
     begun: bool = False  # the progress knows of it
     begins: int = 0  # how often a worker has said that it begins
-    worker: str = ""  # the address of the one that trains it, as far as we know
-    silent_for: float = 0.0  # seconds in which that one was there, and has said nothing
 
 
 class ClusterTasks:
@@ -71,24 +64,23 @@ class ClusterTasks:
         self._data: dict[str, distributed.Future] = {}  # the tasks that have them on the cluster
         self._tasks: dict[int, _Task] = {}  # that have not ended
         self._numbers = count()
-        self._looks: dict[str, tuple[float, int]] = {}  # when a worker was heard of; looks since
-        self._told = False  # why workers cannot be looked at
         self._lock = threading.RLock()
-        self._left = threading.Event()
+        self._left = False
+        self._watch = Watch(cluster, timeout, progress, self)
 
     def __enter__(self) -> Self:
-        """Listen to the workers, and look after those that join."""
+        """Listen to the workers, and watch them."""
         self.parts = self._cluster.slots
         self._cluster.client.subscribe_topic(self._run, self._hear)
-        self._watch = threading.Thread(target=self._look_after, daemon=True)
-        self._watch.start()
+        self._watch.begin()
         return self
 
     def __exit__(self, *exc: object) -> None:
         """Take back what has not ended, and have the workers end their processes."""
         from experiments.harness.workers.cluster.on_worker import release
 
-        self._left.set()
+        self._left = True
+        self._watch.end()
         client = self._cluster.client
         with self._lock:
             open_tasks, self._tasks = [*self._tasks.values()], {}
@@ -109,11 +101,15 @@ class ClusterTasks:
 
     def submit(self, heads: Heads) -> Future[str | None]:
         """See `Place`."""
-        task = _Task(next(self._numbers), heads)
+        task = _Task(number=next(self._numbers), heads=heads)
         with self._lock:
             self._tasks[task.number] = task
         self._send(task)
         return task.outcome
+
+    def followed(self) -> list[Followed]:
+        """See `Watched`."""
+        return [*self._tasks.values()]
 
     def _send(self, task: _Task) -> None:
         """Send a task, or send it again."""
@@ -171,7 +167,7 @@ class ClusterTasks:
         """Write down what a task has come to; called in a thread of the client's."""
         from distributed import KilledWorker
 
-        if self._left.is_set() or task.sent is not sent:
+        if self._left or task.sent is not sent:
             return
         task.worker = ""  # it has done its part
         try:
@@ -182,7 +178,7 @@ class ClusterTasks:
             sent.add_done_callback(partial(self._receive, task))
         except CancelledError:
             if task.sent is sent:  # and was not sent again meanwhile
-                self._lose(Lost(self._cluster.address))
+                self.lose(Lost(self._cluster.address))
         except RequestError as refused:
             self._end(task, refused)
         except KilledWorker as killed:
@@ -221,8 +217,8 @@ class ClusterTasks:
         else:
             task.outcome.set_result(outcome)
 
-    def _lose(self, lost: Lost) -> None:
-        """Let all that is waited for end: the scheduler has forgotten it."""
+    def lose(self, lost: Lost) -> None:
+        """See `Watched`."""
         for task in [*self._tasks.values()]:
             self._end(task, lost)
 
@@ -244,92 +240,8 @@ class ClusterTasks:
                 self._progress.started(group)
                 task.begun, task.worker = True, what["worker"]
 
-    def _look_after(self) -> None:
-        """Admit workers as they join, until we leave; say so once when none is left.
-
-        A scheduler that does not answer is waited for as long as a worker that says nothing.
-        """
-        deserted, again, silent_for = False, False, 0.0
-        while not self._left.wait(_SECONDS_BETWEEN_LOOKS):
-            if self._cluster.client.status == "closed":
-                self._lose(Lost(self._cluster.address))
-                return
-            try:
-                self._give_up_silent(self._cluster.addresses)
-                self._give_up_frozen(self._cluster.heard_of)
-                silent_for = 0.0
-                first, remarks = self._cluster.look()
-                again |= first  # also where the next question is not answered
-                before, deserted = deserted, self._cluster.deserted
-            except Silent as silent:
-                silent_for += _SECONDS_OF_AN_ATTEMPT
-                if self._is_enough(silent_for, silent):
-                    return
-                continue
-            except Exception as failure:  # the scheduler has gone, as a rule: the client notices
-                self._say_of(failure)
-                continue
-            for remark in remarks:
-                self._progress.remark(f"left out: {remark}")
-            if deserted and not before:
-                self._progress.remark("no worker is left: waiting for one to join")
-            if again:  # the scheduler does not look again at what nobody could do
-                again = False
-                self._send_all_again()
-
-    def _say_of(self, failure: Exception) -> None:
-        """Say once why workers cannot be looked at, where the connection is not the reason."""
-        connection = isinstance(failure, OSError) or self._cluster.client.status != "running"
-        if not connection and not self._told:
-            self._told = True
-            self._progress.remark(f"workers that join cannot be looked at: {said(failure)}")
-
-    def _is_enough(self, silent_for: float, silent: Silent) -> bool:
-        """Say once that the scheduler does not answer; give it up in the end.
-
-        Attempts are counted, and no time: of one in which we were stopped it has no fault.
-        """
-        if 0 <= silent_for - _SECONDS_TO_REMARK < _SECONDS_OF_AN_ATTEMPT:
-            self._progress.remark("the Dask scheduler does not answer: waiting for it")
-        if silent_for < self._timeout + _SECONDS_TO_BE_HEARD:
-            return False
-        self._lose(silent)
-        return True
-
-    def _give_up_silent(self, workers: Collection[str]) -> None:
-        """Give up those of the workers that are there, and frozen: Dask waits five minutes.
-
-        A worker ends by itself what takes too long, and says so. Looks are counted, and no time: of
-        one in which we were stopped the worker has no fault.
-        """
-        limit, silent = self._timeout + _SECONDS_TO_BE_HEARD, set()
-        for task in [*self._tasks.values()]:
-            there = task.worker in workers
-            task.silent_for = task.silent_for + _SECONDS_BETWEEN_LOOKS if there else 0.0
-            if task.silent_for >= limit:
-                silent.add(task.worker)
-        for worker in silent:
-            self._progress.remark(f"worker {worker} said nothing for {limit:g} s, and is given up")
-            self._cluster.give_up(worker)
-
-    def _give_up_frozen(self, heard_of: Mapping[str, float]) -> None:
-        """Give up those that the scheduler has not heard of for a minute, also before they begin.
-
-        A worker that trains is heard of, too: its process trains, and not itself. `heard_of` says
-        when, by the scheduler's clock; looks are counted, as in `_give_up_silent`.
-        """
-        self._looks = {
-            worker: (when, looks + 1 if before == when else 0)
-            for worker, when in heard_of.items()
-            for before, looks in [self._looks.get(worker, (when, 0))]
-        }
-        for worker, (_, looks) in self._looks.items():
-            if looks * _SECONDS_BETWEEN_LOOKS == _SECONDS_UNHEARD:
-                said = f"was not heard of for {_SECONDS_UNHEARD:g} s, and is given up"
-                self._progress.remark(f"worker {worker} {said}")
-                self._cluster.give_up(worker)
-
-    def _send_all_again(self) -> None:
+    def send_all_again(self) -> None:
+        """See `Watched`."""
         self._data.clear()  # to workers that have gone
         for task in [*self._tasks.values()]:
             old = task.sent
