@@ -290,7 +290,11 @@ def _layout_in_function(
     biases = [array_of(b.detach()) for b in call.parameters if b.shape == z.shape[-1:]]
     likely = (call.name == "linear") != (id(p) in call.transposed)
     bias = sum(biases, np.zeros(()))
-    turned = is_turned(array_of(x), array_of(p.detach()), array_of(z), likely, bias)
+    several = z.ndim == x.ndim + 1  # heads, before or after the axis of time
+    ways = [z.flatten(-2), z.transpose(1, -2).flatten(-2)] if several else [z]
+    found = (is_turned(array_of(x), array_of(p.detach()), array_of(each), likely, bias)
+             for each in ways)  # fmt: skip
+    turned = next((each for each in found if each is not None), None)
     if turned is None:
         return Layout.same(p)
     return _turned(_transposed(p) if turned else Layout.same(p), rows, columns)

@@ -132,6 +132,11 @@ class _Functions(TorchFunctionMode):
             return False
         if not isinstance(output, torch.Tensor) or output.dtype != p.dtype:
             return False
+        several = output.ndim == 3 and len(output) > 1 and not before
+        if several and name in ("view", "reshape", "unflatten"):
+            self.matrices[id(output)] = p, False  # its rows or columns as those of several heads
+            self.watched.kept.append(output)
+            return True
         likely = before != (name in _TRANSPOSING)  # where the matrix is symmetric
         for transposed in (likely, not likely):
             if torch.equal(output.detach(), p.detach().T if transposed else p.detach()):
