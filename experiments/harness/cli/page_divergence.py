@@ -96,14 +96,17 @@ def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "Report
     from frameworks.program import Program
 
     size = min(a.batch_size, len(a.rows[0]))
-    (ours, opened), (theirs, _), (X, y) = a.open(), b.open(), a.rows
-    if isinstance(opened.adapter.parts, Program):
+    (ours, one), (theirs, other) = a.open(), b.open()
+    if isinstance(one.adapter.parts, Program):
         raise RequestError(
             f"--explain-all remedies one network with one loss, and {a.blueprint.name} has a step "
             "of its own: without the option, the first difference is named with its cause"
         )
     options: Any = {"dtype": dtype, "seed": seed, "steps": steps, "batch_size": size}
-    return diverge(ours, theirs, X, y, explain_all=True, **options)
+    for each in (one, other):
+        each.adapter.release_dropout()  # `diverge` hands masks to stock layers
+    targets = one.batch.y, other.batch.y  # in the form in which each side trains on them
+    return diverge(ours, theirs, one.batch.X, targets, explain_all=True, **options)
 
 
 def outcome_of(verdict: Verdict, levels: "Sequence[Level]", against: list[str]) -> Outcome:
