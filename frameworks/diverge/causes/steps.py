@@ -21,6 +21,7 @@ __all__ = ["HYPOTHESES", "OF_PROGRAMS", "divides_by_zero"]
 _CLIPPED = 1e-6  # what PyTorch adds to a norm
 _CLOSE = 1e-4  # relative: so near its limit a norm may be on either side
 _NAMED = 4  # of the steps whose rates differ
+_SAME = 1e-6  # relative: factors that print alike
 _PART = 1e-2  # what is named explains all but a hundredth of the difference
 _RATE = 1e-7  # relative: a rate is a quotient of differences of weights, which lose digits
 
@@ -213,26 +214,37 @@ def other_group(evidence: Evidence) -> str | None:
         return None
     x, y = predicted - seen.b.before, seen.b.moved
     ends = np.cumsum([pair.a.before[i].size for i in evidence.arrays])
-    off = np.split(np.abs(y - x).max(axis=0) > seen.limit * np.abs(y).max(), ends[:-1])
+    here = 0 if evidence.level == "step" else -1
+    off = np.split(np.abs(y - x)[here] > seen.limit * np.abs(y[here]).max(), ends[:-1])
     apart = [bool(each.any()) for each in off]
     some = [i for i, differs in zip(evidence.arrays, apart, strict=True) if differs]
     if all(apart) or not evidence.parted.intersection(evidence.arrays) <= {*some}:
         return None
     group = np.repeat(apart, [each.size for each in off])
-    largest = np.abs(x[:, group]).argmax(axis=1)[:, None]
-    at = [np.take_along_axis(each[:, group], largest, axis=1) for each in (x, y)]
-    ratio = np.divide(at[1], at[0], out=np.ones_like(at[0]), where=at[0] != 0)
+    ratio = _factors(x[:, group], y[:, group])
     r, before = float(ratio[-1, 0]), ratio[:-1]
-    if not r or not _follows(seen.b, seen.b.before + x * np.where(group, ratio, 1), seen.limit):
+    z = x * np.where(group, ratio, 1)
+    left, gap = (difference("", each, y, None).error for each in (z, x))
+    if not r or left > max(seen.limit, _PART * gap):
+        return None
+    if difference("", z[here], y[here], None).error > seen.limit:
         return None
     since = ""
-    if evidence.level != "step" and np.allclose(before, 1, rtol=_RATE, atol=0):
+    if here and np.allclose(before, 1, rtol=_SAME, atol=0):
         since = f" at step {len(ratio)}"
-    elif not len(before) or not np.allclose(before, r, rtol=_RATE, atol=0):
+    elif not len(before) or not np.allclose(before, r, rtol=_SAME, atol=0):
         return None  # another factor at each step is no rate
     which = f"the learning rate of {', '.join(f'weights.{i}' for i in some)}"
     said = evidence.say_times(which, r) or evidence.swapped.say_times(which, 1 / r)
     return said and said + since
+
+
+def _factors(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return y / x (T, 1) where x moves most in each of T steps; 1 where nothing moves."""
+    most = np.abs(x).argmax(axis=1)[:, None]
+    a, b = (np.take_along_axis(each, most, axis=1) for each in (x, y))
+    found: np.ndarray = np.divide(b, a, out=np.ones_like(a), where=a != 0)
+    return found
 
 
 def _follows(taken: Taken, predicted: np.ndarray | None, limit: float) -> bool:
