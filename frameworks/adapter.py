@@ -112,6 +112,9 @@ class Adapter(ABC):
         """Return what each dropout layer drops of rows like X, in call order."""
         return []
 
+    def release_dropout(self) -> None:  # noqa: B027 - most need nothing
+        """Leave dropout layers as the builder made them; the adapter trains no more."""
+
     def compile(self, data: Batch, batch_size: int) -> None:  # noqa: B027 - most need nothing
         """Do in advance what `train` would do in its first epoch, such as tracing."""
 

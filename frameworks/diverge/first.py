@@ -12,6 +12,8 @@ from scratch import Batch
 
 __all__ = ["First"]
 
+_SHORTER = 0.9  # weights are that in a second look
+
 
 class First:
     """What one side computes on its first batch, at `opened.initial_weights`: lazily and once."""
@@ -115,6 +117,20 @@ class First:
             return loss_of(self.watched.values), self.watched.gradients
         with undisturbed(self.opened.adapter):
             return self.opened.adapter.loss_and_gradients(self.batch)
+
+    @cached_property
+    def gradients_again(self) -> list[np.ndarray]:
+        """The gradients in the second step, at other weights, and on other rows if there are any.
+
+        What changes from step to step, or with the gradients, is another there. The rows are as
+        many: a sum over them is the same multiple of their mean.
+        """
+        _, opened = self.side.open()
+        take_step(opened, self.batch, self.side.batch_size)
+        order, n = opened.orders[0], len(self.batch.X)
+        rows = take(opened.batch, order, n, n)
+        opened.adapter.set_weights([_SHORTER * w for w in opened.initial_weights])
+        return opened.adapter.loss_and_gradients(rows if len(rows.X) == n else self.batch)[1]
 
     @cached_property
     def gradient_terms(self) -> list[float]:

@@ -173,6 +173,9 @@ class KerasAdapter(RunsPrograms):
         with self.lent():
             return self.dropout.find(self.parts.network, _tensor(X))
 
+    def release_dropout(self) -> None:
+        self.dropout.release()
+
     def train(
         self, data: Batch, orders: Iterable[np.ndarray | None], batch_size: int
     ) -> Iterator[EpochResult]:

@@ -35,6 +35,11 @@ class DropoutLayers:
             layer.call = partial(self._call, layer)
         self._layers, self._rates = layers, [layer.rate for layer in layers]
 
+    def release(self) -> None:
+        """Leave the layers as they were before, for good."""
+        for layer in self._layers:
+            del layer.call
+
     def find(self, model: keras.Model, X: Any) -> list[Dropped]:
         """Return what each call of a dropout layer drops of rows like X."""
         self._rates = [layer.rate for layer in self._layers]

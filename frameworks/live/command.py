@@ -14,7 +14,7 @@ from frameworks.errors import RequestError, printable
 if TYPE_CHECKING:
     from frameworks.live.report import Report
 
-__all__ = ["compare_recordings", "main"]
+__all__ = ["main", "show"]
 
 _QUOTED = 500  # characters of an error
 
@@ -32,7 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     given = _parser().parse_args(arguments)
     try:
-        return 0 if compare_recordings(given.before, given.after, given.json).same else 1
+        from frameworks.live.entry import diverge
+
+        report = diverge(given.before, given.after)
+        show(report, given.json)
+        return 0 if report.same else 1
     except RequestError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -46,17 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def compare_recordings(before: str, after: str, as_json: bool) -> "Report":
-    """Compare two recordings, print what was found, and return it."""
-    from frameworks.live.entry import diverge
-
-    report = diverge(before, after)
+def show(report: "Report", as_json: bool) -> None:
+    """Print what a comparison of two recordings found."""
     try:
         _print(report, as_json)
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # a reader that has read enough, as `head` has; rich ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return report
 
 
 def _print(report: "Report", as_json: bool) -> None:

@@ -108,6 +108,9 @@ class PyTorchAdapter(RunsPrograms):
     def dropped(self, X: np.ndarray) -> list[Dropped]:
         return self.dropout.find(self.parts.network, _own(X))
 
+    def release_dropout(self) -> None:
+        self.dropout.release()
+
     def compile(self, data: Batch, batch_size: int) -> None:
         if data.w is not None and not self.program:
             require_losses_of_rows(self.parts.loss)

@@ -71,6 +71,14 @@ class DropoutModules:
             module.register_forward_pre_hook(self._apply)
             module.register_forward_hook(self._resume)
 
+    def release(self) -> None:
+        """Leave the modules as they were before, for good."""
+        for module in self.modules:
+            for hooks in (module._forward_pre_hooks, module._forward_hooks):
+                own = [key for key, hook in hooks.items() if getattr(hook, "__self__", 0) is self]
+                for key in own:
+                    del hooks[key]
+
     def find(self, network: nn.Module, X: torch.Tensor) -> list[Dropped]:
         """Return what each call of a dropout module drops of rows like X, channels last."""
         self._first, first = [], False

@@ -15,9 +15,8 @@ from experiments.harness.cli.options import (
     Limit,
     Set,
 )
-from experiments.harness.cli.page_divergence import compare_page, outcome_of
+from experiments.harness.cli.page_divergence import Found, compare_page, outcome_of
 from experiments.harness.interruption import time_limit
-from experiments.harness.outcomes import Outcome
 from experiments.harness.outcomes.announcing import announcing
 from frameworks.agreement.noise_floor import TRAININGS
 from frameworks.errors import RequestError
@@ -98,19 +97,21 @@ def diverge_command(
     """
     with announcing("lockstep diverge", junit, as_json) as announcer:
         if after is not None or what.endswith(".trace"):
-            outcome = _compare_recordings(context, what, after, as_json)
+            found = _compare_recordings(context, what, after, as_json)
         else:
             with time_limit(timeout) as heard:  # a user's page, and its builders, may loop
-                outcome = compare_page(heard, **context.params)
-        code = announcer.announce(outcome)
+                found = compare_page(heard, **context.params)
+        code = announcer.announce(found.outcome)
+        found.show()  # last: what cannot be announced is no verdict
     raise typer.Exit(code)
 
 
 def _compare_recordings(
     context: typer.Context, before: str, after: str | None, as_json: bool
-) -> Outcome:
+) -> Found:
     """Compare two recordings; RequestError for options that are for experiments only."""
-    from frameworks.live.command import compare_recordings
+    from frameworks.live.command import show
+    from frameworks.live.entry import diverge
 
     if after is None:
         raise RequestError(
@@ -122,5 +123,6 @@ def _compare_recordings(
             option = f"--{name.replace('_', '-')}"
             takes = "two recordings take --json and --junit"
             raise RequestError(f"{option} is for experiments; {takes}")
-    report = compare_recordings(before, after, as_json)
-    return outcome_of(report.verdict, report.levels, report.against)
+    report = diverge(before, after)
+    outcome = outcome_of(report.verdict, report.levels, report.against)
+    return Found(outcome, lambda: show(report, as_json))

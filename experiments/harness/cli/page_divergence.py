@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from datasets import Policy
 from experiments.harness.outcomes import Case, Outcome, Verdict
@@ -15,9 +15,16 @@ if TYPE_CHECKING:
     from frameworks.diverge.findings import Level
     from frameworks.live.report import Report
 
-__all__ = ["compare_page", "outcome_of"]
+__all__ = ["Found", "compare_page", "outcome_of"]
 
 _STEPS = 200  # of an explanation, unless --steps is given
+
+
+class Found(NamedTuple):
+    """What a comparison came to, and how to print it once that is announced."""
+
+    outcome: Outcome
+    show: Callable[[], None]
 
 
 def compare_page(
@@ -37,8 +44,8 @@ def compare_page(
     data_dir: str | None,
     as_json: bool,
     **_others: Any,
-) -> Outcome:
-    """Compare two implementations of a page, and print what was found."""
+) -> "Found":
+    """Compare two implementations of a page."""
     from threadpoolctl import threadpool_limits
 
     from experiments.harness.page_code import named
@@ -75,11 +82,12 @@ def compare_page(
                 refuse_unrepeated(walks[-1], advance)
                 break
     if not explain_all:
-        return _print(walks, as_json)
+        return _found(walks, as_json)
     with named(failure, found.source), threadpool_limits(1):
         explained = _explain(a, b, dtype, seed, steps or _STEPS)
-    print(json.dumps(explained.to_dict(), indent=2) if as_json else explained)
-    return outcome_of(explained.verdict, explained.levels, explained.against)
+    outcome = outcome_of(explained.verdict, explained.levels, explained.against)
+    said = json.dumps(explained.to_dict(), indent=2) if as_json else str(explained)
+    return Found(outcome, lambda: print(said))
 
 
 def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "Report":
@@ -88,14 +96,17 @@ def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "Report
     from frameworks.program import Program
 
     size = min(a.batch_size, len(a.rows[0]))
-    (ours, opened), (theirs, _), (X, y) = a.open(), b.open(), a.rows
-    if isinstance(opened.adapter.parts, Program):
+    (ours, one), (theirs, other) = a.open(), b.open()
+    if isinstance(one.adapter.parts, Program):
         raise RequestError(
             f"--explain-all remedies one network with one loss, and {a.blueprint.name} has a step "
             "of its own: without the option, the first difference is named with its cause"
         )
     options: Any = {"dtype": dtype, "seed": seed, "steps": steps, "batch_size": size}
-    return diverge(ours, theirs, X, y, explain_all=True, **options)
+    for each in (one, other):
+        each.adapter.release_dropout()  # `diverge` hands masks to stock layers
+    targets = one.batch.y, other.batch.y  # in the form in which each side trains on them
+    return diverge(ours, theirs, one.batch.X, targets, explain_all=True, **options)
 
 
 def outcome_of(verdict: Verdict, levels: "Sequence[Level]", against: list[str]) -> Outcome:
@@ -152,8 +163,8 @@ def _check(experiment: "Experiment", names: Iterable[str], dtype: str) -> None:
     os.environ.update(together)
 
 
-def _print(walks: "list[Walk]", as_json: bool) -> Outcome:
-    """Print what was found, phase by phase."""
+def _found(walks: "list[Walk]", as_json: bool) -> Found:
+    """Return what was found, phase by phase."""
     from pydantic import TypeAdapter
 
     from frameworks.console import make_console
@@ -161,9 +172,12 @@ def _print(walks: "list[Walk]", as_json: bool) -> Outcome:
     from frameworks.diverge.show import as_json as document
 
     found = document(walks[-1])  # of several phases the last that was walked: they agree up to it
-    if as_json:
-        print(TypeAdapter(Divergence).dump_json(found, indent=2).decode())
-    else:
+
+    def print_it() -> None:
+        if as_json:
+            print(TypeAdapter(Divergence).dump_json(found, indent=2).decode())
+            return
         for done in walks:
             show(make_console(), done)
-    return outcome_of(found.verdict, found.levels, found.against)
+
+    return Found(outcome_of(found.verdict, found.levels, found.against), print_it)

@@ -28,6 +28,12 @@ def _known_factor(r: float, n: int, k: int) -> str:
     return next((words for value, words in known.items() if abs(r - value) < 1e-6 * value), "")
 
 
+def _again(evidence: Evidence, some: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return some gradients of both sides in the second step: one batch tells no rule."""
+    one, other = (_flat([x.gradients_again[i] for i in some]) for x in (evidence.a, evidence.b))
+    return one, other
+
+
 def clipped(evidence: Evidence) -> str | None:
     """G' = g min(1, c/‖g‖), or each element clipped to ± c."""
     ours, theirs = (_flat([g[i] for i in evidence.arrays]) for g in _pair(evidence))
@@ -37,17 +43,23 @@ def clipped(evidence: Evidence) -> str | None:
     norm = float(np.linalg.norm(theirs))
     r = evidence.ratio(ours, theirs)
     if r and 0 < r < 1 and abs(norm - float(f"{norm:.2g}")) < 1e-9 * norm:
+        x, y = _again(evidence, evidence.arrays)
+        if not evidence.matches(x * min(1.0, norm / (float(np.linalg.norm(x)) or norm)), y):
+            return None
         return f"{evidence.names[1]} clips the gradient's norm at {as_number(norm)}"
     return None
 
 
 def factor(evidence: Evidence) -> str | None:
-    """G' = r g for all weights, or for those that differ."""
+    """G' = r g for all weights, or for those that differ, in the second step too."""
     ours, theirs = _pair(evidence)
     some = sorted(evidence.parted)
     for which, chosen in (("the whole gradient", evidence.arrays), (_which(evidence, some), some)):
         pair = [_flat([g[i] for i in chosen]) for g in (ours, theirs)]
         if (r := evidence.ratio(*pair)) is not None and (said := evidence.say_times(which, r)):
+            x, y = _again(evidence, chosen)
+            if not evidence.matches(r * x, y):
+                continue
             n, k = len(evidence.a.outputs), evidence.a.outputs[0].size
             return said + _known_factor(r, n, k)
     return None

@@ -12,7 +12,7 @@ from frameworks.diverge.causes.loops import other_batches, other_rows
 from frameworks.diverge.causes.optimizers import say_difference
 from frameworks.diverge.causes.reported import other_report
 from frameworks.diverge.causes.steps_seen import StepsSeen, steps_seen
-from frameworks.diverge.causes.taken import Taken, predict, taken_by
+from frameworks.diverge.causes.taken import Taken, predict, taken_by, with_values
 from frameworks.diverge.differences import difference
 from frameworks.diverge.evidence import Evidence, Hypothesis, as_number
 
@@ -21,11 +21,13 @@ __all__ = ["HYPOTHESES", "OF_PROGRAMS", "divides_by_zero"]
 _CLIPPED = 1e-6  # what PyTorch adds to a norm
 _CLOSE = 1e-4  # relative: so near its limit a norm may be on either side
 _NAMED = 4  # of the steps whose rates differ
+_SAME = 1e-6  # relative: factors that print alike
+_PART = 1e-2  # what is named explains all but a hundredth of the difference
 _RATE = 1e-7  # relative: a rate is a quotient of differences of weights, which lose digits
 
 
 def not_moved(evidence: Evidence) -> str | None:
-    """θ' = θ for some weights."""
+    """θ' = θ for all weights that differ."""
     if evidence.parting is None:
         return None
     a, b = evidence.parting.a, evidence.parting.b
@@ -36,11 +38,18 @@ def not_moved(evidence: Evidence) -> str | None:
     ]
     if not still or "loss" in evidence.found.where or accumulated(evidence):
         return None
+    rest = [i for i in evidence.arrays if i not in still]
+    apart = (difference("", a.after[i], b.after[i], None).error for i in rest)
+    if evidence.parted.intersection(rest) or any(x > _PART * evidence.found.error for x in apart):
+        return None  # something else moves them otherwise
     if len(still) == len(evidence.arrays):
         number = None if evidence.step is None else evidence.step.difference.step
         at = f" at step {number}, as if the step were skipped" if number else ""
         return f"no weight moves in {evidence.names[1]}{at}"
     which = ", ".join(f"weights.{i}" for i in still)
+    later = [pair.b for pair in evidence.history[1:]] if evidence.level == "step" else []
+    if any(not np.array_equal(step.before[i], step.after[i]) for step in later for i in still):
+        return f"{evidence.names[1]} does not move {which} in its first step"
     return f"{evidence.names[1]} does not move {which}: frozen, or left out"
 
 
@@ -91,6 +100,9 @@ def other_rates(evidence: Evidence) -> str | None:
     if seen is None or seen.ours is None or seen.theirs is None:
         return None
     steps = len(seen.a.moved)
+    theirs = with_values(seen.ours.facts, learning_rate=seen.theirs.facts.values["learning_rate"])
+    if not _follows(seen.b, predict(theirs, seen.b, rates=seen.theirs.rates), seen.limit):
+        return None  # another setting differs as well
     x, y = (np.array(each.etas(steps)) for each in (seen.ours, seen.theirs))
     changes = ~np.isclose(y / x, 1, rtol=_RATE, atol=0)
     if not changes.any():
@@ -100,7 +112,12 @@ def other_rates(evidence: Evidence) -> str | None:
         vary = all(np.ptp(each) > _RATE * each.max() for each in (its, others))
         if vary and steps > 2 and np.allclose(its[:-1], others[1:], rtol=_RATE, atol=0):
             return f"the learning rates of {ahead} are one step ahead of those of {behind}"
-    return _clips(names, seen, y / x) or _rates_apart(names, y / x, changes)
+    said = _clips(names, seen, y / x) or _rates_apart(names, y / x, changes)
+    for slow, fast in ((seen.ours, seen.b), (seen.theirs, seen.a)):
+        twice = predict(slow.facts, fast, rates=slow.rates, twice=[steps - 1])
+        if _follows(fast, twice, seen.limit):
+            return f"{said}, or that step is taken twice"
+    return said
 
 
 def _clips(names: tuple[str, str], seen: StepsSeen, ratio: np.ndarray) -> str | None:
@@ -152,6 +169,10 @@ def other_loop(evidence: Evidence) -> str | None:
     facts, rates = seen.ours.facts, seen.ours.rates
     if _follows(seen.b, predict(facts, seen.b, rates=rates), seen.limit):
         return None  # the unmodified formula explains it as well
+    doubled = [*(rates or [1.0] * len(seen.b.moved))]
+    doubled[-1] *= 2
+    if _follows(seen.b, predict(facts, seen.b, rates=doubled), seen.limit):
+        return None  # without a memory, a step that is taken twice is one at twice the rate
     for words, predicted in _loops(seen.ours, seen.b):
         if _follows(seen.b, predicted, seen.limit):
             return f"in {evidence.names[1]} {words}"
@@ -184,19 +205,46 @@ def _loops(ours: Identified, taken: Taken) -> Iterator[tuple[str, np.ndarray | N
 
 
 def other_group(evidence: Evidence) -> str | None:
-    """The weights that differ move r times as far at every step: a learning rate of their own."""
-    pair = evidence.parting
-    some = sorted(evidence.parted.intersection(evidence.arrays))
-    if pair is None or len(some) == len(evidence.arrays) or "loss" in evidence.found.where:
+    """Some weights move r times as far: at every step, or first at the last one."""
+    seen, pair = steps_seen(evidence), evidence.parting
+    if seen is None or seen.ours is None or pair is None or "loss" in evidence.found.where:
         return None
-    seen = steps_seen(evidence)
-    moves = [
-        np.concatenate([(s.after[i] - s.before[i]).ravel() for i in some]) for s in (pair.a, pair.b)
-    ]
-    if seen is None or seen.ours is None or not some:
+    predicted = predict(seen.ours.facts, seen.b, rates=seen.ours.rates)
+    if predicted is None:
         return None
-    names = ", ".join(f"weights.{i}" for i in some)
-    return evidence.times(f"the learning rate of {names}", *moves)
+    x, y = predicted - seen.b.before, seen.b.moved
+    ends = np.cumsum([pair.a.before[i].size for i in evidence.arrays])
+    here = 0 if evidence.level == "step" else -1
+    off = np.split(np.abs(y - x)[here] > seen.limit * np.abs(y[here]).max(), ends[:-1])
+    apart = [bool(each.any()) for each in off]
+    some = [i for i, differs in zip(evidence.arrays, apart, strict=True) if differs]
+    if all(apart) or not evidence.parted.intersection(evidence.arrays) <= {*some}:
+        return None
+    group = np.repeat(apart, [each.size for each in off])
+    ratio = _factors(x[:, group], y[:, group])
+    r, before = float(ratio[-1, 0]), ratio[:-1]
+    z = x * np.where(group, ratio, 1)
+    left, gap = (difference("", each, y, None).error for each in (z, x))
+    if not r or left > max(seen.limit, _PART * gap):
+        return None
+    if difference("", z[here], y[here], None).error > seen.limit:
+        return None
+    since = ""
+    if here and np.allclose(before, 1, rtol=_SAME, atol=0):
+        since = f" at step {len(ratio)}"
+    elif not len(before) or not np.allclose(before, r, rtol=_SAME, atol=0):
+        return None  # another factor at each step is no rate
+    which = f"the learning rate of {', '.join(f'weights.{i}' for i in some)}"
+    said = evidence.say_times(which, r) or evidence.swapped.say_times(which, 1 / r)
+    return said and said + since
+
+
+def _factors(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return y / x (T, 1) where x moves most in each of T steps; 1 where nothing moves."""
+    most = np.abs(x).argmax(axis=1)[:, None]
+    a, b = (np.take_along_axis(each, most, axis=1) for each in (x, y))
+    found: np.ndarray = np.divide(b, a, out=np.ones_like(a), where=a != 0)
+    return found
 
 
 def _follows(taken: Taken, predicted: np.ndarray | None, limit: float) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.registry import find_experiment
+from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks.diverge import LEVELS
 from frameworks.recordings import write_trace
 
@@ -86,6 +86,20 @@ def test_several_networks_are_named_as_the_documentation_shows(call, own_page):
     said = answer.out[answer.out.index("✗ They first differ") :]
     assert answer.code == 1
     assert without_roundings(said) in without_roundings(shown)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "between"),
+    [*((name, "scratch,pytorch") for name in EXPERIMENTS), ("regularisation", "scratch,keras")],
+)
+def test_explain_all_finds_nothing_where_there_is_nothing(experiment, between, call):
+    """Targets have the form in which the page trains on them, and dropout gets its masks."""
+    options = "--steps", "2", "--data", "stand-in", "--limit", "60"
+    answer = call("diverge", experiment, "--between", between, "--explain-all", *options)
+    if answer.code == 2:
+        assert "has a step of its own" in answer.err
+    else:
+        assert (answer.code, answer.out.count("✗")) == (0, 0)
 
 
 def test_explain_all_says_why_it_takes_no_program(call):

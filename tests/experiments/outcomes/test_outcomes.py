@@ -141,18 +141,34 @@ def test_options_that_cannot_be_parsed_leave_no_file_of_a_name_that_is_an_option
         assert answer.err.count("error: ") == 1
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run churn",
+        "compare before before",
+        "diverge a.trace a.trace",
+        "diverge xor --epochs 1",
+        "diverge xor --epochs 1 --explain-all --steps 2",
+    ],
+)
 def test_a_junit_file_that_cannot_be_written_in_the_end_is_no_verdict(
-    monkeypatch, tmp_path, run_of, call
+    command, monkeypatch, tmp_path, run_of, call
 ):
+    """There is one JSON document, and it says so."""
+
     def full(*_):
         raise OSError(28, "No space left on device")
 
     run_of(OUTCOMES["agree"][0])
+    store_run(tmp_path / "before", training())
+    write_trace(sample_trace(), tmp_path / "a.trace")
     monkeypatch.setattr(announcing, "write_junit", full)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
-    answer = call("run", "churn", "--json", "--junit", tmp_path / "junit.xml")
+    monkeypatch.chdir(tmp_path)
+    answer = call(*command.split(), "--json", "--junit", tmp_path / "junit.xml")
     assert (answer.code, json.loads(answer.out)["verdict"]) == (2, "refused")
-    assert (tmp_path / "summary.md").read_text().startswith("### ⚠️ lockstep run: refused")
+    told = (tmp_path / "summary.md").read_text()
+    assert told.startswith(f"### ⚠️ lockstep {command.split()[0]}: refused")
 
 
 def test_a_run_that_breaks_unforeseen_says_so_everywhere(monkeypatch, told):

@@ -1,6 +1,7 @@
 """The walk through programs: several networks, each with an optimizer of its own."""
 
 import numpy as np
+import pytest
 
 from experiments import gan
 from frameworks.diverge import walk
@@ -58,6 +59,28 @@ def test_gradient_of_a_later_network_is_not_blamed_for_an_earlier_update():
     first = found({"betas=(spec.beta_1,": "betas=(0.9,"})
     assert first.level == "trajectory"
     assert any("all gradients agree" in line for line in first.details)
+
+
+@pytest.mark.parametrize(
+    ("act", "says"),
+    [
+        ("[p.grad.mul_(2.0) for p in discriminator.parameters()]", "{} pytorch is 2 times that of"),
+        ("[p.grad.mul_(0.5) for p in discriminator.parameters()]", "{} scratch is 2 times that of"),
+        (
+            "t = sum((p.grad**2).sum() for p in discriminator.parameters()) ** 0.5; "
+            "[p.grad.mul_(0.01 / t) for p in discriminator.parameters()]",
+            "for the discriminator, pytorch clips the gradient's norm at 0.01",
+        ),
+        ("nn.utils.clip_grad_norm_(discriminator.parameters(), 0.01)", None),
+        ("seen.append(1); [p.grad.mul_(1 + len(seen)) for p in discriminator.parameters()]", None),
+    ],
+)
+def test_factor_of_a_gradient_is_named_if_it_is_the_same_in_the_next_step(act, says):
+    right, loss = "optimizer_d.step()", "loss = nn.BCEWithLogitsLoss()"
+    first = found({right: f"{act}; {right}", loss: f"{loss}; seen = []"})
+    assert (first.level, "of the discriminator" in first.difference.where) == ("gradient", True)
+    whole = "for the discriminator, the whole gradient of"
+    assert (first.cause or "")[:90].startswith(says.format(whole)) if says else first.cause is None
 
 
 def test_watched_step_is_undone():

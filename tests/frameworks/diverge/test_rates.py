@@ -43,8 +43,8 @@ def at_each_step(factor):
 def test_a_rate_that_is_another_from_a_step_on_is_named_with_it():
     said = "the learning rate of scratch is 2 times that of pytorch from step 1 on"
     assert cause(at_each_step(lambda t: 0.5)) in (said, said.removesuffix(" from step 1 on"))
-    said = "the learning rate of scratch is 2 times that of pytorch at step 3"
-    assert cause(at_each_step(lambda t: 0.5 if t > 2 else 1.0)) == said
+    said = "the learning rate of scratch is 4 times that of pytorch at step 3"
+    assert cause(at_each_step(lambda t: 0.25 if t > 2 else 1.0)) == said
 
 
 def test_a_warm_up_is_no_rate_of_all_steps():
@@ -101,3 +101,76 @@ def test_a_loss_that_grows_is_no_rate():
         return parts._replace(loss=grown)
 
     assert "rate" not in (cause(change) or "")
+
+
+def at_each_gradient(which, change):
+    """Change some gradients of PyTorch before each step, of which the number is handed over."""
+
+    def planted(parts):
+        taken = []
+
+        def act(*_):
+            taken.append(1)
+            for parameter in [*parts.network.parameters()][which]:
+                parameter.grad.copy_(change(parameter.grad, len(taken)))
+
+        parts.optimizer.register_step_pre_hook(act)
+
+    return planted
+
+
+FIRST, LAST, ALL = slice(0, 1), slice(1, 2), slice(None)  # kernels
+
+
+@pytest.mark.parametrize(
+    ("factor", "says"),
+    [
+        (lambda t: 4.0, "the learning rate of weights.0 of pytorch is 4 times that of scratch"),
+        (lambda t: 0.25, "the learning rate of weights.0 of scratch is 4 times that of pytorch"),
+        (lambda t: float(t), "the learning rate of weights.0 of pytorch is 2 times that of scratch "
+                             "at step 2"),
+        (lambda t: 3.0 if t > 2 else 1.0, "the learning rate of weights.0 of pytorch is 3 times "
+                                          "that of scratch at step 3"),
+        (lambda t: 1.0 + t, None),
+    ],
+)  # fmt: skip
+def test_the_rate_of_some_weights_is_named_where_its_factor_is_the_same_at_every_step(factor, says):
+    assert cause(at_each_gradient(FIRST, lambda g, t: g * factor(t))) == says
+
+
+def test_a_gradient_of_one_norm_is_no_rate_of_some_weights():
+    assert cause(at_each_gradient(FIRST, lambda g, t: g / g.norm())) is None
+
+
+def test_weights_stand_still_only_where_all_that_differs_does():
+    still = "pytorch does not move weights.1"
+    assert cause(at_each_gradient(LAST, lambda g, t: 0 * g)) == f"{still}: frozen, or left out"
+    later = at_each_gradient(LAST, lambda g, t: g * float(t > 1))
+    assert cause(later) == f"{still} in its first step"
+
+    def faster(parts):
+        parts.optimizer.param_groups[0]["lr"] *= 1.5
+        at_each_gradient(LAST, lambda g, t: 0 * g)(parts)
+
+    assert cause(faster) is None
+
+
+def test_kernels_whose_centred_gradient_is_zero_are_not_frozen():
+    assert cause(at_each_gradient(ALL, lambda g, t: g - g.mean(0, keepdim=True))) is None
+
+
+def test_a_rate_that_doubles_is_no_step_that_is_taken_twice():
+    """Without a memory the two are the same numbers; with one, only the step is twice."""
+    said = "the learning rate of pytorch is 2 times that of scratch at step 3"
+    assert cause(at_each_step(lambda t: 2.0 if t > 2 else 1.0)) == (
+        f"{said}, or that step is taken twice"
+    )
+
+
+@pytest.mark.parametrize("setting", [{"weight_decay": 0.01}, {"momentum": 0.5, "nesterov": True}])
+def test_rates_are_no_cause_where_another_setting_differs_as_well(setting):
+    def both(parts):
+        parts.optimizer.param_groups[0].update(setting)
+        at_each_step(lambda t: 0.5 if t > 2 else 1.0)(parts)
+
+    assert cause(both) is None
