@@ -1,5 +1,7 @@
 """``lockstep baseline save``: what a later run is held against, in one small file."""
 
+import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +49,11 @@ def save(
     from experiments.harness.records.store import Store
     from frameworks.errors import printable
 
-    results = build_results(Store(locate(run)))
-    size = write_baseline(results, file)
-    lacking = f"; {len(results.missing):,} are missing" if results.missing else ""
+    store = Store(locate(run))
+    # Nobody is at work in a folder that cannot be written to, such as a run that is kept for good.
+    with store.at_work() if os.access(store.folder, os.W_OK) else nullcontext():
+        results = build_results(store)
+        size = write_baseline(results, file)
+    missing = len(results.missing)
+    lacking = f"; {missing:,} {'is' if missing == 1 else 'are'} missing" if missing else ""
     print(printable(f"{file}: {len(results.cells):,} trainings, {size:,} bytes{lacking}"))

@@ -1,11 +1,13 @@
 """Baselines: the figures of a run in a small file, and a later run held against it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from experiments.harness.compare.baseline import read_baseline
+from experiments.harness.records.store import Store
 from frameworks.errors import RequestError
 
 from ..stored_runs import correct_but, store_run, training
@@ -27,6 +29,22 @@ def baseline(call, tmp_path) -> Path:
     store_run(tmp_path / "before", training(**LONG), training(**LONG, **KERAS))
     assert call("baseline", "save", tmp_path / "before").code == 0
     return tmp_path / "baseline.json"
+
+
+def test_no_part_of_a_run_is_stored_while_it_is_trained(call, baseline):
+    Store(Path("before")).create(["churn-float64-seed7-scratch"])
+    before = baseline.read_bytes()
+    with Store(Path("before")).at_work():
+        answer = call("baseline", "save", "before")
+    assert (answer.code, baseline.read_bytes()) == (2, before)
+    assert "before: another command is at work there; wait until it ends" in answer.err
+    assert "bytes; 1 is missing\n" in call("baseline", "save", "before").out
+
+
+def test_a_run_that_cannot_be_written_to_has_a_baseline(call, baseline, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # root may write anywhere
+    monkeypatch.setattr(Store, "at_work", None)
+    assert call("baseline", "save", "before").code == 0
 
 
 @pytest.fixture
