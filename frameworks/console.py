@@ -6,7 +6,7 @@ Everything is readable at 80 columns and without colour.
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, Context, Decimal
 from typing import Any, Protocol
 
 from rich import box
@@ -87,10 +87,11 @@ def exponent(errors: Iterable[float | None]) -> str:
 def two_decimals(digits: float) -> str:
     """Format a number of digits with two decimals, never rounded up.
 
-    >>> two_decimals(11.996), two_decimals(11.29)
-    ('11.99', '11.29')
+    >>> two_decimals(11.996), two_decimals(11.29), len(two_decimals(1e308))
+    ('11.99', '11.29', 312)
     """
-    return str(Decimal(repr(float(digits))).quantize(Decimal("0.01"), ROUND_FLOOR))
+    every = Context(prec=400)  # digits of the largest float, and two
+    return str(Decimal(repr(float(digits))).quantize(Decimal("0.01"), ROUND_FLOOR, every))
 
 
 class Advance(Protocol):

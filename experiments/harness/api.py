@@ -13,8 +13,9 @@
 Nothing has to be guarded by `if __name__ == "__main__"`: trainings are processes of their own.
 """
 
+import threading
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "RequestError", "Run", "compare", "load_run", "run"]
 
+_PAGES_OF_ONE_RUN = threading.Lock()  # pages and their helpers are modules of the process
 _RUN = "a Run, its folder or name, or a results.json"
 
 
@@ -79,7 +81,8 @@ def run(
     finishes no epoch for `timeout` seconds is ended, and has failed.
 
     Raises RequestError for what cannot be carried out, and DataError for data that cannot be had.
-    A training that fails raises nothing: its row in `cells` says "failed", and why.
+    A training that fails raises nothing: its row in `cells` says "failed", and why. Threads may
+    run experiments of the suite at once; of those that run pages of your own, one does at a time.
     """
     check_limits(jobs, timeout)
     if out == "":
@@ -101,7 +104,9 @@ def run(
         floor=floor,
         out=None if out is None else Path(_path("out", out)),
     )
-    with joined(dask, request, send_pages) as cluster:
+    own = any(name.endswith(".py") for name in request.experiments)
+    alone = _PAGES_OF_ONE_RUN if own else nullcontext()
+    with alone, joined(dask, request, send_pages) as cluster:
         planned = plan(request, cluster.surroundings if cluster else None)
         check_margin(margin, (experiment.task for experiment in planned.experiments))
         with planned.store.at_work(make=True), make_progress(quiet) as progress:

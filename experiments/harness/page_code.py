@@ -7,6 +7,7 @@ prints goes to standard error: standard output is the command's, and may be read
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,9 @@ from pathlib import Path
 from datasets import DataError
 from frameworks.errors import RequestError, first_line
 
-__all__ = ["contained", "in_one_line", "named", "said"]
+__all__ = ["ONE_AT_A_TIME", "contained", "in_one_line", "named", "said"]
+
+ONE_AT_A_TIME = threading.RLock()  # of our threads: streams, folder and modules are the process's
 
 
 @contextmanager
@@ -31,7 +34,16 @@ def named(what: str, page: Path) -> Iterator[None]:
 
 @contextmanager
 def contained() -> Iterator[None]:
-    """Undo what a page's code does to this process, and end a child that escapes from it."""
+    """Undo what a page's code does to this process, and end a child that escapes from it.
+
+    Threads wait for each other.
+    """
+    with ONE_AT_A_TIME, _undone():
+        yield
+
+
+@contextmanager
+def _undone() -> Iterator[None]:
     process, folder, streams = os.getpid(), _folder(), (sys.stdout, sys.stderr)
     try:
         with _printing_to_stderr():

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pandas as pd
@@ -34,6 +36,30 @@ def test_a_run_is_what_its_folder_holds(toys):
         )
     assert loaded.agreement["verdict"].tolist() == [each["verdict"] for each in stored["agreement"]]
     pd.testing.assert_frame_equal(loaded.history, pd.read_csv(toys.folder / "results.csv"))
+
+
+def test_runs_of_pages_of_ones_own_wait_for_each_other(monkeypatch):
+    """Pages, and what lies beside them, are modules of the process by their names alone."""
+    at_once, most = [], []
+
+    def plan(*_):
+        at_once.append(1)
+        time.sleep(0.02)
+        most.append(len(at_once))
+        at_once.pop()
+        raise RequestError("planned")
+
+    def ask(page):
+        with pytest.raises(RequestError, match="planned"):
+            run(page)
+
+    monkeypatch.setattr("experiments.harness.api.plan", plan)
+    threads = [threading.Thread(target=ask, args=(f"{i}/mine.py",)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 4
 
 
 def test_weights_and_predictions_are_those_of_the_cell(toys):

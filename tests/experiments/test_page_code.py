@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,34 @@ def test_what_a_page_prints_goes_to_standard_error(capfd):
         os.write(1, b"written\n")
     print("after")
     assert capfd.readouterr() == ("before\nafter\n", "printed\nwritten\n")
+
+
+def test_threads_leave_the_streams_as_they_were(capfd):
+    """One that begins while another is at it must not keep the other's."""
+    begun, both = threading.Event(), threading.Event()
+
+    def first():
+        with contained():
+            begun.set()
+            both.wait(0.2)
+
+    def second():
+        begun.wait()
+        with contained():
+            both.set()
+            threads[0].join()
+
+    streams, threads = (
+        (sys.stdout, sys.stderr),
+        [threading.Thread(target=f) for f in (first, second)],
+    )
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os.write(1, b"written\n")
+    assert (sys.stdout, sys.stderr) == streams
+    assert capfd.readouterr() == ("written\n", "")
 
 
 def test_a_page_is_loaded_where_there_is_no_standard_output(monkeypatch):

@@ -36,7 +36,7 @@ def _(plant):
 
 @fault("warm-up in one of the two", "The first steps are shorter.", "step, weights.0", falling,
        "pytorch,scratch",
-       "the learning rate of pytorch is 4 times that of scratch from step 1")  # fmt: skip
+       "pytorch are longer than those of scratch by factors that vary: 4 at step 1")  # fmt: skip
 def _(plant):
     rate(plant, lambda k: FALL(k) * min(1, (k + 1) / 4))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-# The command line, that trains in both dtypes at once, and the cells in a random order.
+# The command line, that trains the cells in a random order.
 MIXED = """
 import random, sys
 from dataclasses import replace
@@ -18,11 +18,11 @@ from experiments.harness.cli.app import main
 
 plan = session.plan
 
-def mixed(request, *others):
-    both = [plan(replace(request, dtype=dtype), *others) for dtype in ("float64", "float32")]
-    heads = [pair for planned in both for pair in planned.heads.items()]
+def mixed(*request):
+    planned = plan(*request)
+    heads = [*planned.heads.items()]
     random.Random(seed).shuffle(heads)
-    return replace(both[0], heads=dict(heads))
+    return replace(planned, heads=dict(heads))
 
 seed, session.plan = int(sys.argv[1]), mixed
 sys.exit(main(sys.argv[2:]))
@@ -37,22 +37,22 @@ class Circumstances:
 
     jobs: int = 1
     progress: str = "lines"  # or "none", or the "bars" of a terminal
-    mixed: bool = False  # both dtypes at once, cell by cell in a random order
+    mixed: bool = False  # cell by cell in a random order
 
 
-# Of every 15 repetitions 12 are mixed: they are harder to get right, and take half as long.
+# Of every 15 repetitions 12 are mixed: they are harder to get right.
 PROGRESS = ("bars", "lines", "none")
 _MIXED = [Circumstances(*each, True) for each in product((2, 1), PROGRESS)]
 CIRCUMSTANCES = [*_MIXED, *_MIXED, *(Circumstances(1 + (p == "bars"), p) for p in PROGRESS)]
 
 
 def repeat(arguments: tuple[str, ...], folder: Path, how: Circumstances, seed: int = 0) -> None:
-    """Run a command in both dtypes into one folder."""
-    options = [*arguments, "--out", str(folder), "--jobs", str(how.jobs)]
-    options += ["--quiet"] * (how.progress == "none")
-    programs = [[*COMMAND, *options, "--dtype", dtype] for dtype in DTYPES]
-    for program in [["-c", MIXED, str(seed), *options]] if how.mixed else programs:
-        run([sys.executable, *program], how.progress == "bars")
+    """Run a command in each dtype, which has a folder of its own in this one."""
+    options = [*arguments, "--jobs", str(how.jobs), *["--quiet"] * (how.progress == "none")]
+    program = ["-c", MIXED, str(seed)] if how.mixed else COMMAND
+    for dtype in DTYPES:
+        where = ["--out", str(folder / dtype), "--dtype", dtype]
+        run([sys.executable, *program, *options, *where], how.progress == "bars")
 
 
 def run(command: list[str], terminal: bool) -> None:

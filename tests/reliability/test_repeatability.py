@@ -29,7 +29,7 @@ from experiments.harness.workers.training import load_data, train_job
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
 
-from .repeating import CIRCUMSTANCES, COMMAND, Circumstances, repeat, run
+from .repeating import CIRCUMSTANCES, COMMAND, DTYPES, Circumstances, repeat, run
 from .timings import contents, different, untimed
 
 SHORTENED = ("--data", "stand-in", "--limit", "203", "--epochs", "2")  # the last batches not full
@@ -53,7 +53,7 @@ def count_the_same(first: dict, others: list[dict]) -> dict[str, int]:
     }
 
 
-@pytest.mark.timeout(3600)  # 60 commands, each of them with two frameworks to load
+@pytest.mark.timeout(3600)  # 102 commands, each of them with two frameworks to load
 def test_a_command_gives_the_same_bytes_each_time(torture, figure, tmp_path):
     experiments, count = (("circle", "churn", "mnist_cnn"), 50) if torture else (("circle",), 1)
     command = ("run", *experiments, *IN_LOCKSTEP, *SHORTENED)
@@ -61,7 +61,10 @@ def test_a_command_gives_the_same_bytes_each_time(torture, figure, tmp_path):
     def once(i: int) -> dict[str, bytes]:
         how = CIRCUMSTANCES[(i - 1) % len(CIRCUMSTANCES)] if i else Circumstances(mixed=not torture)
         repeat(command, tmp_path / str(i), how, seed=i)
-        return contents(tmp_path / str(i))
+        runs = {dtype: contents(tmp_path / str(i) / dtype) for dtype in DTYPES}
+        return {
+            f"{dtype}/{name}": held for dtype, run in runs.items() for name, held in run.items()
+        }
 
     with ThreadPoolExecutor(2) as pool:
         first, *others = pool.map(once, range(count + 1))
