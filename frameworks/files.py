@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ __all__ = [
     "can_be_written",
     "is_another",
     "remove_unfinished",
+    "require_place",
+    "try_folder",
     "write_atomically",
     "write_whole",
 ]
@@ -34,6 +37,25 @@ def can_be_written(path: Path) -> bool:
     if path.is_symlink() and os.readlink(path).startswith("/proc/"):
         return False
     return path.is_file() or not path.exists()
+
+
+def try_folder(folder: Path) -> None:
+    """Make a folder if there is none, and a file in it, which goes again; OSError says why not."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"\n")  # for which a full disk has no room
+
+
+def require_place(path: Path, option: str) -> None:
+    """Raise RequestError, before anything is computed, where no file can be written."""
+    if not (path.parent.is_dir() and can_be_written(path)):
+        raise RequestError(f"{path}: cannot be a file there; choose another {option}")
+    try:
+        try_folder(path.parent)
+    except OSError as error:
+        raise RequestError(
+            f"{path}: cannot be written ({error.strerror}); choose another {option}"
+        ) from error
 
 
 def is_another(path: Path, begins: bytes) -> bool:

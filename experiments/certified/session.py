@@ -20,6 +20,7 @@ from experiments.harness.experiment import Experiment
 from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks.console import make_console, make_table, progress_bar
 from frameworks.errors import RequestError, choose
+from frameworks.files import try_folder
 
 __all__ = ["CertifyRequest", "certified_experiments", "difference", "run"]
 
@@ -46,6 +47,8 @@ def run(request: CertifyRequest, as_json: bool) -> int:
         )
     if request.epochs and not request.check:
         raise RequestError("--epochs: only a check can be of the first epochs; add --check")
+    if not request.check:
+        _require_folder(request.folder)
     problems = [*_problems(request, console)]
     console.print(_announcement(request, problems))
     certificates, objections = [], []
@@ -59,6 +62,16 @@ def run(request: CertifyRequest, as_json: bool) -> int:
         trainings = [each.model_dump(include=fields) for each in certificates]
         print(json.dumps({"schema": 1, "trainings": trainings, "objections": objections}))
     return 1 if objections else 0
+
+
+def _require_folder(folder: Path) -> None:
+    """RequestError, before anything is computed, where no certificate can be written."""
+    try:
+        try_folder(folder)
+    except OSError as error:
+        raise RequestError(
+            f"{folder}: cannot be written to ({error.strerror}); choose another --folder"
+        ) from error
 
 
 def certified_experiments() -> dict[str, Experiment]:

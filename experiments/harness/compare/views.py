@@ -12,7 +12,7 @@ from experiments.harness.compare import schema
 from experiments.harness.records.own_files import refuse_a_runs_own
 from frameworks.console import exponent, make_table, spread, two_decimals
 from frameworks.errors import RequestError, printable
-from frameworks.files import can_be_written, is_another
+from frameworks.files import is_another, require_place
 from frameworks.task import find_task
 
 __all__ = ["check_html", "findings", "render", "show_comparison", "summary"]
@@ -85,8 +85,7 @@ def show_comparison(console: Console, comparison: schema.ComparedRuns) -> None:
 
 def check_html(path: Path) -> None:
     """Raise RequestError for a file that cannot be written, is a run's own, or is no HTML."""
-    if not (path.parent.is_dir() and can_be_written(path)):
-        raise RequestError(f"{path}: cannot be a file there; choose another --html")
+    require_place(path, "--html")
     if is_another(path, b"<!doctype html"):
         raise RequestError(f"{path}: is there already, and is no HTML file; choose another --html")
     refuse_a_runs_own(path, "choose another --html")

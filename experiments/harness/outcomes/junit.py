@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from experiments.harness.outcomes.outcome import Case, Outcome
 from experiments.harness.records.own_files import refuse_a_runs_own
 from frameworks.errors import RequestError, printable
-from frameworks.files import can_be_written, is_another, write_atomically
+from frameworks.files import is_another, require_place, write_atomically
 
 __all__ = ["check_junit", "write_junit"]
 
@@ -21,8 +21,7 @@ def check_junit(path: Path | None) -> None:
     """
     if path is None:
         return
-    if not (path.parent.is_dir() and can_be_written(path)):
-        raise RequestError(f"{path}: cannot be a file there; choose another --junit")
+    require_place(path, "--junit")
     if is_another(path, b"<?xml"):
         raise RequestError(
             f"{path}: is there already, and is no JUnit file; choose another --junit"

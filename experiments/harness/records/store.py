@@ -15,7 +15,6 @@ holds the folder meanwhile (see `lock`).
 """
 
 import json
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -53,7 +52,7 @@ from experiments.harness.records.own_files import (
 )
 from experiments.harness.records.tables import epochs_table, to_csv, trainings_table
 from frameworks.errors import RequestError, printable
-from frameworks.files import remove_unfinished, write_atomically
+from frameworks.files import remove_unfinished, try_folder, write_atomically
 
 __all__ = ["Store", "that_are_missing", "to_json"]
 
@@ -102,9 +101,7 @@ class Store:
 
     def _make(self) -> None:
         try:
-            self.cells.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.cells):
-                pass
+            try_folder(self.cells)
         except OSError as error:
             raise RequestError(
                 f"{self.folder}: cannot be written to ({error.strerror}); {ELSEWHERE}"

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from experiments.certified import session
 from experiments.certified.session import certified_experiments
 from experiments.certified.stored import FOLDER, find
 
@@ -93,6 +94,16 @@ def test_certifying_again_writes_the_same_losses(call, tmp_path):
     told = json.loads(answer.out)
     assert [each["experiment"] for each in told["trainings"]] == ["xor"]
     assert told["objections"] == []
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_is_computed(
+    call, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(session, "_compute", None)
+    (tmp_path / "file").touch()
+    for folder in ("file", "file/c", "/proc/c"):
+        answer = call("certify", "xor", "--folder", tmp_path / folder)
+        assert_refused(answer, f"{folder}: cannot be written to (", "choose another --folder")
 
 
 def test_data_that_cannot_be_had_are_left_out_with_the_reason(call):
