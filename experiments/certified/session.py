@@ -105,14 +105,27 @@ def difference(stored: Certificate, computed: Certificate) -> str:
         return f"model differ: {changed}"
     if changed := stored.phases_changed(computed.phases):
         return f"phases differ: {changed}"
+    if stored.digits > (most := _most_digits(stored)):
+        return f"digits: {stored.digits} are stored, its arithmetic gives {most}"
+    whole = n == len(stored.loss) == len(computed.loss)
+    if whole and stored.trained != computed.trained:
+        return f"trained differ: {stored.trained} is stored, {computed.trained} is computed"
     pairs = [*zip_longest(stored.loss[:n], computed.loss[:n])]
     named = [(f"epoch {epoch}", *pair) for epoch, pair in enumerate(pairs, 1)]
-    if n == len(stored.loss) and stored.test_loss is not None:
+    if whole and (stored.test_loss, computed.test_loss) != (None, None):
         named.append(("test loss", stored.test_loss, computed.test_loss))
     for name, c, q in named:
-        if c is None or not relative_error(q, c) <= 10.0**-stored.digits:
+        if c is None or q is None or not relative_error(q, c) <= 10.0**-stored.digits:
             return f"{name}: {c} is stored, {q} is computed"
     return ""
+
+
+def _most_digits(certificate: Certificate) -> int:
+    """Return how many digits may be certified: of those that are written, what is expected."""
+    mantissas = (loss.partition("e")[0] for loss in certificate.loss)
+    written = max(len(each.replace(".", "").lstrip("-0")) for each in mantissas)
+    error = certificate.worst_error.get("float64", 1.0)
+    return min(expected_digits(certificate.bits, error), written)
 
 
 def _problems(request: CertifyRequest, console: Console) -> Iterator[Problem]:

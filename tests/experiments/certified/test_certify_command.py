@@ -75,6 +75,26 @@ def test_tampered_recipe_is_found(call, copies, name):
     assert f"✗ xor, real: {name} differ" in answer.out
 
 
+@pytest.mark.parametrize(
+    ("claim", "says"),
+    [
+        ({"test_loss": None}, "test loss: None is stored, "),
+        ({"digits": 26}, "digits: 26 are stored, its arithmetic gives 25"),
+        ({"trained": [1500]}, "trained differ: [1500] is stored, [] is computed"),
+    ],
+)
+def test_claims_that_no_computing_bears_out_are_found(call, copies, claim, says):
+    change(copies / "xor-real.json", lambda certificate: certificate.update(claim))
+    answer = call(*QUICK, "xor", "--folder", copies)
+    assert (answer.code, f"✗ xor, real: {says}" in answer.out) == (1, True)
+
+
+def test_every_certificate_claims_what_its_arithmetic_gives():
+    for file in FOLDER.glob("*.json"):
+        certificate = find(*file.stem.split("-", 1))
+        assert certificate.digits <= session._most_digits(certificate), file
+
+
 def test_missing_and_cut_losses_are_found(call, copies):
     (copies / "circle-real.json").unlink()
     change(copies / "xor-real.json", lambda v: v.update(loss=v["loss"][:1], test_loss=None))
