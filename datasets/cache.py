@@ -126,6 +126,10 @@ def _download(
     for url, file in files.items():
         try:
             store.fetch(file.path, downloader=save)
-        except (DataError, OSError, ValueError) as error:
+        except OSError as error:
+            here = error.filename and error.strerror  # on this machine
+            why = f"{error.filename}: cannot be written ({error.strerror})" if here else str(error)
+            return without_password(f"{url}: {why}")
+        except (DataError, ValueError) as error:
             return without_password(f"{url}: {error}")
     return None

@@ -43,6 +43,17 @@ def test_a_mirrors_password_is_shown_nowhere(mirror, tiny, monkeypatch, tmp_path
         assert "secret" not in str(error.value)
 
 
+def test_a_cache_that_cannot_be_written_to_is_named_without_a_number(mirror, tiny, monkeypatch):
+    def fails(path, *_, **__):
+        raise OSError(30, "Read-only file system", str(path))
+
+    monkeypatch.setattr("pooch.core.make_local_storage", fails)
+    with pytest.raises(DataError) as error:
+        ensure_cached(tiny.recipe)
+    assert "cache: cannot be written (Read-only file system)" in str(error.value)
+    assert "Errno" not in str(error.value)
+
+
 def test_what_is_cached_is_not_asked_for_again(mirror, tiny):
     ensure_cached(tiny.recipe)
     mirror.asked.clear()
