@@ -65,13 +65,24 @@ def other_activation(evidence: Evidence) -> str | None:
     if weights_of(evidence) or "pooling" in kind_of(evidence) or not kind_of(evidence):
         return None
     z, pair = input_of(evidence), evidence.pair
-    found = (activation_of(evidence.matches, z, a) for a in pair)
+    found = [activation_of(evidence.matches, z, a) for a in pair]
+    if _of_two_kinds(evidence) and "no activation" in found:
+        return None  # one that leaves these numbers as they are is an activation still
     return evidence.both("has", *(name and f"{name} there" for name in found))
 
 
+def _of_two_kinds(evidence: Evidence) -> bool:
+    """Return whether the place has one layer on side a and another on side b, and none draws."""
+    pairs = zip(evidence.layers, evidence.places, strict=True)
+    kinds = {layers[place].kind for layers, place in pairs if place < len(layers)}
+    return len(kinds) == 2 and not any("drop" in kind or "noise" in kind for kind in kinds)
+
+
 def applied_twice(evidence: Evidence) -> str | None:
-    """A' = g(a): one activation too many."""
+    """A' = g(a): one activation too many, not another one in its place."""
     x, y = evidence.pair
+    if _of_two_kinds(evidence):
+        return None  # relu(f(z)) = relu(z) for all f that are z above 0
     for name, f in ACTIVATIONS.items():
         if x.shape == y.shape and evidence.matches(f(x), y):
             return f"{evidence.names[1]} applies {name} to the output of {evidence.names[0]}"

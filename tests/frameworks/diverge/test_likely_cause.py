@@ -4,7 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from frameworks.diverge import causes
+from experiments.registry import find_experiment
+from frameworks.diverge import causes, walk
+
+from ...experiments.planting import changed
+from .pairs import sides
 
 
 @pytest.fixture
@@ -32,3 +36,28 @@ def test_what_one_order_confirms_is_named_in_both(guilty, evidence, monkeypatch)
     monkeypatch.setitem(causes.HYPOTHESES, "loss", [lambda each: None, halved])
     said = {causes.likely_cause(each) for each in (evidence, evidence.swapped)}
     assert said == {f"the loss of {guilty} is halved"}
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        (("ELU", 1.0), "pytorch has an ELU there; scratch has a ReLU there"),
+        (("CELU", 0.5), None),
+        (("Hardtanh", -100, 100), None),  # which no input reaches
+    ],
+)
+def test_another_activation_is_no_relu_too_many_and_none_too_few(other, says):
+    churn = find_experiment("churn")
+
+    def change(parts):
+        from torch import nn
+
+        made = getattr(nn, other[0])(*other[1:])
+        (first, *_) = [i for i, each in enumerate(parts.network) if isinstance(each, nn.ReLU)]
+        parts.network[first] = made
+
+    options = {"epochs": 1, "limit": 95}
+    planted = sides(churn, "scratch,pytorch", changed(churn, "pytorch", change), **options)
+    for pair in (planted, planted[::-1]):
+        (finding,) = walk(*pair).findings
+        assert (finding.level, finding.cause) == ("forward", says)
