@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from experiments.harness.records.lock import hold, only_writer
+from experiments.harness.records import own_files
+from experiments.harness.records.lock import LOCK, hold, only_writer
 from experiments.harness.records.results import build_results
 from experiments.harness.records.store import Store
 from frameworks.errors import RequestError
@@ -31,6 +32,27 @@ def test_a_second_command_says_that_another_is_at_work(arguments, here, command)
     elsewhere = ", or choose another --out" if arguments == TRAIN else ""
     assert (code, err.splitlines()[-1]) == (2, f"error: run: {AT_WORK}{elsewhere}")
     assert sorted(here.rglob("*")) == before
+
+
+@pytest.mark.parametrize("begun", [f"{LOCK} made", "plan written"])
+@pytest.mark.parametrize("look", range(4))
+def test_a_run_that_begins_while_another_command_looks_is_a_run(here, begun, look, monkeypatch):
+    """Its lock and its plan are nobody else's work, whichever of them is seen first."""
+    is_folder, looks, store = own_files.is_folder, [], Store(here / "run")
+
+    def is_folder_just_before(path):
+        found = is_folder(path)
+        looks.append(path)
+        if len(looks) == look + 1:
+            store.cells.mkdir(parents=True)
+            (store.folder / LOCK).touch()
+            if begun == "plan written":
+                store.create([KEY])
+        return found
+
+    store.folder.mkdir()
+    monkeypatch.setattr(own_files, "is_folder", is_folder_just_before)
+    assert own_files.stranger_in(store.folder) == ""
 
 
 def test_threads_of_one_program_are_told_apart(here):

@@ -44,7 +44,7 @@ def compare_page(
     data_dir: str | None,
     as_json: bool,
     **_others: Any,
-) -> "Found":
+) -> Found:
     """Compare two implementations of a page."""
     from threadpoolctl import threadpool_limits
 

@@ -5,6 +5,7 @@ file in `cells` has the name of a training, or a plan says which trainings there
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from datasets.folders import is_folder
@@ -71,18 +72,22 @@ def stranger_in(folder: Path) -> str:
     """Return what a new run would replace, or take for its own; empty if there is nothing.
 
     An empty lock beside an empty `cells` is that of a command that has just begun, or was killed.
+    Whether it is a run is asked last: another command may make it one meanwhile.
     """
+    found = next(_in_the_way(folder), "")
+    return "" if found and holds_run(folder) else found
+
+
+def _in_the_way(folder: Path) -> Iterator[str]:
     cells = folder / "cells"
-    if holds_run(folder):
-        return ""
     for path in cells.iterdir() if is_folder(cells) else ():
-        return f"cells/{path.name}"
+        yield f"cells/{path.name}"
     for name in _OF_A_RUN:
         path = folder / name
-        ours = name == LOCK and is_folder(cells) and path.is_file() and not path.stat().st_size
-        if (path.exists() or path.is_symlink()) and not ours:
-            return name
-    return ""
+        if path.exists() or path.is_symlink():
+            begun = name == LOCK and is_folder(cells)  # which is made before the lock
+            if not (begun and path.is_file() and not path.stat().st_size):
+                yield name
 
 
 def files_of(folder: Path) -> list[Path]:

@@ -21,7 +21,6 @@ __all__ = ["HYPOTHESES", "OF_PROGRAMS", "divides_by_zero"]
 _CLIPPED = 1e-6  # what PyTorch adds to a norm
 _CLOSE = 1e-4  # relative: so near its limit a norm may be on either side
 _NAMED = 4  # of the steps whose rates differ
-_SAME = 1e-6  # relative: factors that print alike
 _PART = 1e-2  # what is named explains all but a hundredth of the difference
 _RATE = 1e-7  # relative: a rate is a quotient of differences of weights, which lose digits
 
@@ -230,9 +229,9 @@ def other_group(evidence: Evidence) -> str | None:
     if difference("", z[here], y[here], None).error > seen.limit:
         return None
     since = ""
-    if here and np.allclose(before, 1, rtol=_SAME, atol=0):
+    if here and np.allclose(before, 1, rtol=_RATE, atol=0):
         since = f" at step {len(ratio)}"
-    elif not len(before) or not np.allclose(before, r, rtol=_SAME, atol=0):
+    elif not len(before) or not np.allclose(before, r, rtol=_RATE, atol=0):
         return None  # another factor at each step is no rate
     which = f"the learning rate of {', '.join(f'weights.{i}' for i in some)}"
     said = evidence.say_times(which, r) or evidence.swapped.say_times(which, 1 / r)
