@@ -1,6 +1,7 @@
 """What a comparison is asked for, checked; and a live side, found by its model's framework."""
 
 from collections.abc import Collection, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from importlib import import_module
 from os import PathLike
@@ -130,7 +131,10 @@ _PLACES = {
 
 
 def _as_training(given: Any) -> Training:
-    """Return what was given as a training: of an estimator of ours, its network as fitted."""
+    """Return what was given as a training: of an estimator of ours, its network as fitted.
+
+    It is a copy's: the estimator's own layers of dropout wait for the masks of its adapter.
+    """
     if isinstance(given, Training):
         return given
     parts = getattr(getattr(given, "_adapter", None), "parts", None)
@@ -141,6 +145,9 @@ def _as_training(given: Any) -> Training:
         return Training(given)
     if not hasattr(parts, "optimizer"):
         raise RequestError(f"{type(given).__name__} trains a program, which diverge cannot take")
+    adapter = deepcopy(given)._adapter
+    adapter.release_dropout()  # `diverge` hands masks to stock layers
+    parts = adapter.parts
     return Training(parts.network, parts.loss, parts.optimizer)
 
 

@@ -103,8 +103,6 @@ def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "Report
             "of its own: without the option, the first difference is named with its cause"
         )
     options: Any = {"dtype": dtype, "seed": seed, "steps": steps, "batch_size": size}
-    for each in (one, other):
-        each.adapter.release_dropout()  # `diverge` hands masks to stock layers
     targets = one.batch.y, other.batch.y  # in the form in which each side trains on them
     return diverge(ours, theirs, one.batch.X, targets, explain_all=True, **options)
 
