@@ -49,7 +49,7 @@ def _packed(ours: Sequence[Weight], theirs: Sequence[Weight]) -> str:
         if rows == others and rows and columns in (2 * fewer, 3 * fewer, 4 * fewer):
             return (
                 f"; if {wide.name} holds {columns // fewer} kernels like {narrow.name} side by "
-                "side, as of queries, keys and values, write one layer or as many on both sides: "
+                "side, as of queries, keys and values, use one layer on both sides, or that many: "
                 "they are not taken apart"
             )
     return ""
