@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Hashable
 from typing import NamedTuple
 
-from frameworks.live.correspondence import Network, place_of
-from frameworks.live.weight_matching import role_of
+from frameworks.live.correspondence import Network
 
-__all__ = ["Outline", "note_on_branches", "outline", "told_apart"]
+__all__ = ["CELL", "Outline", "branches", "outline", "role_of", "told_apart"]
+
+CELL = " cell"  # what the kind of a cell ends in: a "gru cell" takes the steps of a "gru"
 
 
 class Outline(NamedTuple):
@@ -29,7 +30,7 @@ def outline(network: Network, position: int, partner: int | None = None) -> Outl
     layer = network.layers[position]
     shapes = [network.weights[k].values.shape for k in layer.weights]
     matrices = [shape for shape in shapes if len(shape) > 1] or shapes
-    return Outline(layer.facts.kind, len(shapes), str(matrices), partner)
+    return Outline(layer.facts.kind.removesuffix(CELL), len(shapes), str(matrices), partner)
 
 
 def told_apart(a: Network, b: Network, ours: list[int], theirs: list[int]) -> dict[int, int]:
@@ -57,27 +58,22 @@ def told_apart(a: Network, b: Network, ours: list[int], theirs: list[int]) -> di
     return found
 
 
-def note_on_branches(a: Network, b: Network, pairs: Collection[tuple[int, int]]) -> Iterator[str]:
-    """Say which layers their order alone tells apart.
+def branches(
+    a: Network, b: Network, pairs: Collection[tuple[int, int]]
+) -> list[list[tuple[int, int]]]:
+    """Return the groups of pairs that their order alone tells apart.
 
     They are alike and read the same array, on both sides, as the branches of one input do: neither
     what runs first nor what is given to them says which is which.
     """
     told = told_apart(a, b, [i for i, _ in pairs], [j for _, j in pairs])
-    left = {
-        i: (_branch(a, i), _branch(b, j))
-        for i, j in pairs
-        if told.get(i) != j and a.layers[i].weights
-        if len(a.layers[i].inputs) == len(b.layers[j].inputs) == 1
-    }
-    several = Counter(each for _, each in {(a.layers[i].weights, left[i]) for i in left})
-    guessed = dict.fromkeys(place_of(a.layers, i) for i, each in left.items() if several[each] > 1)
-    if guessed:
-        yield (
-            f"{', '.join(guessed)} read the same numbers and are taken to correspond in the order "
-            "in which they run: where they do not, that alone makes the two differ, and "
-            "mapping={...} says which ones do"
-        )
+    found: dict[Hashable, dict[tuple[int, ...], tuple[int, int]]] = {}
+    for i, j in pairs:
+        x, y = a.layers[i], b.layers[j]
+        if told.get(i) != j and x.weights and len(x.inputs) == len(y.inputs) == 1:
+            group = found.setdefault((_branch(a, i), _branch(b, j)), {})
+            group.setdefault(x.weights, (i, j))  # one that is called twice is no branch
+    return [[*group.values()] for group in found.values() if len(group) > 1]
 
 
 def _branch(network: Network, position: int) -> tuple[Outline, int | None]:
@@ -127,3 +123,20 @@ def _named_alike(a: Network, i: int, b: Network, j: int) -> bool:
     ours, theirs = (x.layers[k].path for x, k in ((a, i), (b, j)))
     numbered = re.search(r"_[0-9]+$", ours) or re.search(r"_[0-9]+$", theirs)
     return ours != "" and not numbered and re.sub("[./]", "", ours) == re.sub("[./]", "", theirs)
+
+
+_ROLES = {
+    **dict.fromkeys(("q", "wq", "query", "queries"), "queries"),
+    **dict.fromkeys(("k", "wk", "key", "keys"), "keys"),
+    **dict.fromkeys(("v", "wv", "value", "values"), "values"),
+}
+
+
+def role_of(name: str) -> str:
+    """Return what attention takes a weight for, by its name or its layer's; "" if that is not said.
+
+    >>> role_of("att.queries_kernel"), role_of("block.q_proj.kernel"), role_of("fc.kernel")
+    ('queries', 'queries', '')
+    """
+    words = re.split(r"[._/]", name.lower())
+    return next((_ROLES[word] for word in words if word in _ROLES), "")
