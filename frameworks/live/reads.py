@@ -68,13 +68,15 @@ class Reads:
             x, y = y, x
         return bool(x) and all(any(s.is_like(t, self._alike) for t in y) for s in x)
 
-    def told(self) -> dict[int, int]:
-        """Return the layers of one kind and shape of which each reads what the other alone does."""
-        found = dict[int, int]()
+    @cached_property
+    def alike(self) -> list[tuple[list[int], list[int]]]:
+        """The layers of both sides, of one kind and shape, that read the same numbers."""
+        found = []
         for own, others in self._groups():
-            pairs = [(i, j) for i in own for j in others if self.same(i, j)]
-            ours, theirs = [i for i, _ in pairs], [j for _, j in pairs]
-            found |= {i: j for i, j in pairs if ours.count(i) == theirs.count(j) == 1}
+            readers: dict[tuple[int, ...], list[int]] = {}
+            for i in own:
+                readers.setdefault(tuple(j for j in others if self.same(i, j)), []).append(i)
+            found += [(ours, list(theirs)) for theirs, ours in readers.items() if theirs]
         return found
 
     def _groups(self) -> Iterator[tuple[list[int], list[int]]]:

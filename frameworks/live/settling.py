@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import permutations
+from math import perm
 
-from frameworks.live.correspondence import Matching, Network, WeightPair, place_of
+from frameworks.live.correspondence import Branches, Matching, Network, WeightPair, place_of
 from frameworks.live.matching import match
 from frameworks.live.reads import Reads
 
@@ -14,7 +15,7 @@ Look = Callable[[Matching], tuple[Network, Network]]
 Pairs = dict[int, int]
 Found = tuple[list[tuple[int, int]], list[WeightPair]]  # which layers and weights correspond
 
-_BRANCHES = 4  # of one input: so many can change places in 24 ways
+_WAYS = 24  # in which branches of one input are paired, four with four
 _LOOKS = 60  # at most, as each runs the models
 
 
@@ -57,21 +58,24 @@ class _Settling:
     looks: int = field(default=0, init=False)
 
     def settled(self) -> Matching:
-        best, asked, certain = self._follow({}), set[int](), set[int]()
+        best, likely = self._follow({}), list[Branches]()
+        asked = set[int]()
         while not best.is_right:
-            groups = (g for g in best.matching.guessed if not asked & {i for i, _ in g})
-            group = next(groups, None)
+            group = next((g for g in best.matching.guessed if not asked & {*g[0]}), None)
             if group is None:
                 break
-            ours = {i for i, _ in group}
-            asked |= ours
-            if len(group) <= _BRANCHES and all(best.reads.same(i, j) for i, j in group):
-                ways = [best, *self._others(best, group)]
-                counts = [way.count for way in ways]
-                if counts.count(max(counts)) == 1:
-                    best, certain = ways[counts.index(max(counts))], certain | ours
-        done, right = best.matching, best.is_right  # if so, it makes no difference
-        done.guessed = [g for g in done.guessed if not right and not certain & {i for i, _ in g}]
+            asked |= {*group[0]}
+            ways = [best, *self._others(best, group)]
+            counts = [way.count for way in ways]
+            if counts.count(max(counts)) == 1:
+                best = ways[counts.index(max(counts))]
+                likely.append(group)
+        done = best.matching
+        if best.is_right:
+            done.guessed = []  # it makes no difference
+        else:
+            done.likely = likely
+            done.guessed = [g for g in done.guessed if not _is_among(g, likely)]
         done.notes += _note(self.networks[0], done.guessed)
         return done
 
@@ -86,16 +90,31 @@ class _Settling:
             if (matching.layers, matching.weights) in seen:
                 return _Way(tried, matching, reads)
 
-    def _others(self, way: _Way, group: list[tuple[int, int]]) -> Iterator[_Way]:
+    def _others(self, way: _Way, group: Branches) -> Iterator[_Way]:
         """Yield the other ways in which the branches of a group may correspond."""
-        ours, theirs = zip(*group, strict=True)
-        for order in list(permutations(theirs))[1:]:
-            if self.looks < _LOOKS:
-                yield self._follow({**way.tried, **dict(zip(ours, order, strict=True))})
+        known = dict(way.matching.layers)
+        found = {i: known[i] for i in group[0] if i in known}
+        for pairs in _assignments(*group):
+            if pairs != found and self.looks < _LOOKS:
+                yield self._follow({**way.tried, **pairs})
 
 
-def _note(network: Network, groups: list[list[tuple[int, int]]]) -> Iterator[str]:
-    guessed = dict.fromkeys(place_of(network.layers, i) for group in groups for i, _ in group)
+def _assignments(ours: list[int], theirs: list[int]) -> Iterator[Pairs]:
+    """Yield the ways to pair all of the fewer layers, if there are not too many."""
+    few = min(len(ours), len(theirs))
+    if perm(max(len(ours), len(theirs)), few) > _WAYS:
+        return
+    for own in permutations(ours, few) if len(ours) > few else [ours]:
+        for others in permutations(theirs, few) if len(ours) == few else [theirs]:
+            yield dict(zip(own, others, strict=True))
+
+
+def _is_among(group: Branches, others: list[Branches]) -> bool:
+    return any({*group[0]} & {*each[0]} for each in others)
+
+
+def _note(network: Network, groups: list[Branches]) -> Iterator[str]:
+    guessed = dict.fromkeys(place_of(network.layers, i) for ours, _ in groups for i in ours)
     if guessed:
         yield (
             f"{', '.join(guessed)} read the same numbers and are taken to correspond in the order "
