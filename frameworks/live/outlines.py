@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from frameworks.live.correspondence import Network
 
-__all__ = ["CELL", "Outline", "outline", "role_of", "told_apart"]
+__all__ = ["CELL", "Outline", "only_pairs", "outline", "role_of", "told_apart"]
 
 CELL = " cell"  # what the kind of a cell ends in: a "gru cell" takes the steps of a "gru"
 
@@ -66,7 +66,7 @@ def _by_roles(a: Network, own: list[int], b: Network, others: list[int]) -> dict
     return {k: j for (role, k), (_, j) in pairs if role}
 
 
-def _only_pairs(
+def only_pairs(
     own: list[int], others: list[int], alike: Callable[[int, int], bool]
 ) -> dict[int, int]:
     """Return the pairs of which each part is like the other, and like nothing else."""
@@ -78,7 +78,7 @@ def _only_pairs(
 def _fed_alike(a: Network, own: list[int], b: Network, others: list[int]) -> dict[int, int]:
     """Return the pairs of layers that are given one array each, of the same numbers."""
     ours, theirs = ({k: _read(x, k) for k in some} for x, some in ((a, own), (b, others)))
-    return _only_pairs(own, others, lambda k, j: ours[k] == theirs[j] is not None)
+    return only_pairs(own, others, lambda k, j: ours[k] == theirs[j] is not None)
 
 
 def _read(network: Network, position: int) -> int | None:

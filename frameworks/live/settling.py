@@ -1,8 +1,8 @@
 """What corresponds, settled by numbers: with shared weights, like layers are given like numbers."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import permutations
+from dataclasses import dataclass, field, replace
+from itertools import combinations, permutations
 from math import perm
 
 from frameworks.live.correspondence import Branches, Matching, Network, WeightPair, place_of
@@ -16,7 +16,7 @@ Pairs = dict[int, int]
 Found = tuple[list[tuple[int, int]], list[WeightPair]]  # which layers and weights correspond
 
 _WAYS = 24  # in which branches of one input are paired, four with four
-_LOOKS = 60  # at most, as each runs the models
+_LOOKS = 250  # at most, as each runs the models
 
 
 def settle(
@@ -56,19 +56,20 @@ class _Settling:
     look: Look
     alike: float
     looks: int = field(default=0, init=False)
+    # In which order the latest group was told apart, and how much more then read the same.
+    order: tuple[tuple[int, int], ...] = field(default=(), init=False)
+    gain: int = field(default=0, init=False)
 
     def settled(self) -> Matching:
-        best, likely = self._follow({}), list[Branches]()
-        asked = set[int]()
+        best, likely, asked = self._follow(None, {}), list[Branches](), set[int]()
         while not best.is_right:
             group = next((g for g in best.matching.guessed if not asked & {*g[0]}), None)
             if group is None:
                 break
             asked |= {*group[0]}
-            ways = [best, *self._others(best, group)]
-            counts = [way.count for way in ways]
-            if counts.count(max(counts)) == 1:
-                best = ways[counts.index(max(counts))]
+            better = self._better(best, group)
+            if better is not None:
+                best = better
                 likely.append(group)
         done = best.matching
         if best.is_right:
@@ -79,9 +80,52 @@ class _Settling:
         done.notes += _note(self.networks[0], done.guessed)
         return done
 
-    def _follow(self, tried: Pairs) -> _Way:
+    def _better(self, best: _Way, group: Branches) -> _Way | None:
+        """Return the one way of a group after which most reads the same; None if none stands out.
+
+        The way in which another group was told apart is tried first: most repeat themselves.
+        """
+        own, others = group
+        known = dict(best.matching.layers)
+        now = {i: known[i] for i in own if i in known}
+        ways = list(_assignments(own, others))
+        if not ways:
+            return self._by_exchanging(best, now)
+        ways.sort(key=lambda pairs: (pairs != now, _order(pairs, group) != self.order))
+        tried = [replace(best, tried={**best.tried, **now})]
+        for pairs in ways[1:] if ways[0] == now else ways:
+            if self.looks >= _LOOKS:
+                return None
+            tried.append(self._follow(best.reads, {**best.tried, **pairs}))
+            gain = tried[-1].count - best.count
+            if tried[-1].is_right or 0 < self.gain <= gain:
+                self.order, self.gain = _order(pairs, group), gain
+                return tried[-1]
+        counts = [way.count for way in tried]
+        first = counts.index(max(counts))
+        if counts.count(max(counts)) > 1:
+            return None
+        if first:
+            found = tried[first].tried
+            self.order = _order({i: found[i] for i in own if i in found}, group)
+            self.gain = max(counts) - best.count
+        return tried[first]
+
+    def _by_exchanging(self, best: _Way, now: Pairs) -> _Way | None:
+        """Return the way to which exchanging two branches leads, as long as more reads the same."""
+        way = replace(best, tried={**best.tried, **now})
+        for i, k in combinations(now, 2):
+            if self.looks >= _LOOKS:
+                return None
+            pairs = {**way.tried, i: way.tried[k], k: way.tried[i]}
+            other = self._follow(way.reads, pairs)
+            if other.count > way.count:
+                way = other
+        return way if way.count > best.count else None
+
+    def _follow(self, reads: Reads | None, tried: Pairs) -> _Way:
         """Match by what is tried and by what is read, until nothing more follows from it."""
-        matching, seen = match(*self.networks, self.mapping, tried=tried), list[Found]()
+        matching, seen = match(*self.networks, self.mapping, reads, tried), list[Found]()
         while True:
             reads = Reads(*self.look(matching), self.alike)
             self.looks += 1
@@ -90,13 +134,10 @@ class _Settling:
             if (matching.layers, matching.weights) in seen:
                 return _Way(tried, matching, reads)
 
-    def _others(self, way: _Way, group: Branches) -> Iterator[_Way]:
-        """Yield the other ways in which the branches of a group may correspond."""
-        known = dict(way.matching.layers)
-        found = {i: known[i] for i in group[0] if i in known}
-        for pairs in _assignments(*group):
-            if pairs != found and self.looks < _LOOKS:
-                yield self._follow({**way.tried, **pairs})
+
+def _order(pairs: Pairs, group: Branches) -> tuple[tuple[int, int], ...]:
+    """Return which place of a group is paired with which, by their order."""
+    return tuple((group[0].index(i), group[1].index(j)) for i, j in pairs.items())
 
 
 def _assignments(ours: list[int], theirs: list[int]) -> Iterator[Pairs]:

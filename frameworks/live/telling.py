@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from frameworks.live.correspondence import Branches, Network
-from frameworks.live.outlines import told_apart
+from frameworks.live.outlines import only_pairs, told_apart
 from frameworks.live.reads import Reads
 
 __all__ = ["Told"]
@@ -28,9 +28,12 @@ class Told:
         self._add(told_apart(a, b, [*ours], [*theirs]).items())
         self._add(tried.items())
         self._add((i, j) for (i, *others), (j, *more) in alike if not others and not more)
-        for group in sorted(alike):
+        learning = [group for group in sorted(alike) if a.layers[group[0][0]].weights]
+        for group in learning:
             self._add_group(*group)
         self._add_called_again(ours, theirs)
+        if reads:
+            self._add_by_what_follows(reads, [group for group in alike if group not in learning])
 
     def _add(self, pairs: Iterable[tuple[int, int]]) -> None:
         for i, j in pairs:
@@ -49,6 +52,23 @@ class Told:
         for i in self._free(0, ours):
             own = partners.get(a[i].weights)
             self._add((i, j) for j in self._free(1, theirs) if b[j].weights == own)
+
+    def _add_by_what_follows(self, reads: Reads, groups: Sequence[Branches]) -> None:
+        """Pair functions that read the same by what learns from them in training, or by facts."""
+        for ours, theirs in groups:
+            own, others = self._free(0, ours), self._free(1, theirs)
+            if len(own) + len(others) > 2:
+                after = {i: {self.pairs.get(k) for k in reads.followed(0, i)} for i in own}
+                self._add_equal(after, {j: {*reads.followed(1, j)} for j in others})
+                facts = {i: self._a.layers[i].facts for i in own}
+                self._add_equal(facts, {j: self._b.layers[j].facts for j in others})
+            if len(own) == len(others):
+                self._add(zip(self._free(0, own), self._free(1, others), strict=True))
+
+    def _add_equal(self, ours: Mapping[int, object], theirs: Mapping[int, object]) -> None:
+        """Pair what has one value that nothing else has."""
+        own, others = self._free(0, ours), self._free(1, theirs)
+        self._add(only_pairs(own, others, lambda i, j: ours[i] == theirs[j]).items())
 
     def _add_group(self, ours: Sequence[int], theirs: Sequence[int]) -> None:
         """Pair layers that read the same, and note where their order alone tells which is which."""
