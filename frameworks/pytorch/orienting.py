@@ -84,6 +84,17 @@ class Orienter:
             source = self._sources[source][0]
         return source is not None
 
+    def _is_given(self, source: int | None) -> bool:
+        """Return whether rows are the network's input, whose features no layer mixes before.
+
+        They are as they are given then, however they are viewed.
+        """
+        while source is not None and source >= 0:
+            if _mixes_features(self.calls[source]) or not self._sources[source]:
+                return False
+            source = self._sources[source][0]
+        return source is not None
+
     def _assign(self, source: int | None, wanted: Orientation) -> None:
         """Give a tensor an orientation, and with it whatever elementwise calls made it from."""
         if source is None or not self._of(source).plain:
@@ -93,7 +104,8 @@ class Orienter:
             return
         call, before = self.calls[source], self._sources[source]
         if _unflattens(call):
-            self._assign(before[0], channels_last_features(call.shape[1:]))
+            if not self._is_given(before[0]):
+                self._assign(before[0], channels_last_features(call.shape[1:]))
         elif not (_mixes_features(call) or _views(call) or call.name in _PERMUTING):
             for each, x in zip(before, call.inputs, strict=True):
                 padded = wanted.features is None and x.ndim == len(call.shape)
