@@ -26,6 +26,10 @@ def training(frozen=False):
         ("X has masked values", {"X": np.ma.masked_array(X, X > 1)}),
         ("y has masked values", {"y": np.ma.masked_array(y, y == 1)}),
         ("X must be an array", {"X": torch.tensor(X).bfloat16()}),
+        ("y must be an array, or a list of .*, got a dict of c, r", {"y": {"c": y, "r": y}}),
+        ("X must be an array of all rows, got DataLoader: take the rows out",
+         {"X": torch.utils.data.DataLoader(torch.tensor(X))}),
+        ("X must be an array of all rows, got generator: take", {"X": (row for row in X)}),
         ("steps must be at most 1,000,000", {"steps": 10**30}),
         ("seed must be an integer of at least 0", {"seed": -1}),
         ("mapping must be a dict", {"mapping": ["0"]}),
@@ -37,7 +41,7 @@ def training(frozen=False):
         ("ignore must be a list of names, got 'bias'", {"ignore": "bias"}),
         ("unknown name in ignore 'bais'; did you mean 'bias'", {"ignore": ["kernel", "bais"]}),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_compared_is_refused(says, options):
     given = {"X": X, "y": y, "steps": 1, "batch_size": 4} | options
     with pytest.raises(RequestError, match=says):
