@@ -55,10 +55,13 @@ def test_what_cannot_be_compared_is_refused(says, options):
          {"loss": torch.nn.CrossEntropyLoss}),
         ("torch.optim.Adam is a class; call it: torch.optim.Adam(model.parameters())",
          {"optimizer": torch.optim.Adam}),
+        ("the optimizer of a PyTorch model is a torch.optim one, not Noam: give the one that it "
+         "wraps, with a scheduler such as LambdaLR, or a step of your own, Training(step=)",
+         {"optimizer": type("Noam", (), {})()}),
         ("nn.Linear is a class; call it: nn.Linear()", {"model": torch.nn.Linear}),
     ],
 )  # fmt: skip
-def test_a_class_is_refused_where_an_object_of_it_is_needed(says, parts):
+def test_a_part_that_is_none_is_refused_with_what_to_give(says, parts):
     with pytest.raises(RequestError, match=f"^{re.escape(says)}$"):
         diverge(training(), replace(training(), **parts), X, y, steps=1, batch_size=4)
 
