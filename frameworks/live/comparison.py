@@ -105,10 +105,13 @@ class Comparison:
         return Proof()
 
     def _may_follow_from_a_guess(self, found: Compared) -> bool:
-        """Return whether layers before a place correspond by nothing but the order of running."""
-        position = found.layers[0]
-        guessed = (i for group in self.matching.guessed for i, _ in group)
-        return any(position is None or i <= position for i in guessed)
+        """Return whether layers before a place correspond by nothing but the order of running.
+
+        What enters the place may be another's, too, if these were told apart by what follows.
+        """
+        position, matching = found.layers[0], self.matching
+        groups = [*matching.guessed, *(matching.likely if found.between else ())]
+        return any(position is None or min(ours) <= position for ours, _ in groups)
 
     def _gradients_again(self, pair: Pair) -> tuple[Arrays, Arrays] | None:
         """Return both sides' gradients of another batch, of a shorter one where one is recorded."""

@@ -7,7 +7,7 @@ from frameworks.errors import choose
 from frameworks.live.wording import spoken
 from frameworks.recordings.trace import Arrays, Facts, LayerTrace, Trace, Weight
 
-__all__ = ["Matching", "Network", "WeightPair", "check_ignored", "names_in", "place_of"]
+__all__ = ["Branches", "Matching", "Network", "WeightPair", "check_ignored", "names_in", "place_of"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,9 @@ class WeightPair:
     b: tuple[int, ...]
 
 
+Branches = tuple[list[int], list[int]]  # layers of both sides that read the same numbers
+
+
 @dataclass
 class Matching:
     """The positions of layers, weights and states that correspond, in the order of side a."""
@@ -46,8 +49,10 @@ class Matching:
     # Layers without a counterpart, of each side.
     only: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
     notes: list[str] = field(default_factory=list)
-    # Groups of pairs of layers that the order of running alone tells apart.
-    guessed: list[list[tuple[int, int]]] = field(default_factory=list)
+    # Layers of both sides that the order of running alone tells apart, group by group; those that
+    # were told apart by what follows from them, though not all that follows is the same.
+    guessed: list[Branches] = field(default_factory=list)
+    likely: list[Branches] = field(default_factory=list)
 
     @property
     def swapped(self) -> "Matching":

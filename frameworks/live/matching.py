@@ -9,8 +9,9 @@ import numpy as np
 from frameworks.diverge.layers import align, price
 from frameworks.errors import choose
 from frameworks.live.correspondence import Matching, Network, WeightPair
-from frameworks.live.outlines import Outline, branches, outline, told_apart
+from frameworks.live.outlines import Outline, outline
 from frameworks.live.reads import Reads
+from frameworks.live.telling import Told
 from frameworks.live.weight_matching import Taken, pair_rest, pair_weights
 from frameworks.recordings.trace import LayerTrace, Weight
 
@@ -42,9 +43,13 @@ def match(
     neither it nor names tell, what `reads` the same numbers corresponds, and what is `tried`.
     RequestError for names that are not there, and for layers whose weights do not fit.
     """
-    done, known = Matching(), {**(reads.told() if reads else {}), **(tried or {})}
+    done = Matching()
     by_layer, by_weight = _given(a, b, mapping or {})
-    done.layers = sorted(_pair_layers(a, b, by_layer, known))
+    ours, theirs = _left(a, b, by_layer)
+    told = Told(a, b, ours, theirs, reads, tried or {})
+    pairs = [*by_layer, *_in_order(a, b, ours, theirs, told.pairs)]
+    done.layers = sorted([*pairs, *_alike(a, b, *_left(a, b, pairs))])
+    done.guessed = told.guessed
     taken: Taken = {(0, i) for i, _ in by_weight} | {(1, j) for _, j in by_weight}
     done.weights = [WeightPair((i,), (j,)) for i, j in by_weight]
     for i, j in done.layers:
@@ -52,9 +57,6 @@ def match(
         states = zip(a.layers[i].states, b.layers[j].states, strict=False)
         done.states += [pair for pair in states if pair not in done.states]
     done.notes += [*_crossed(a, b, done.layers), *_misnamed(a, b, done)]
-    done.guessed = branches(a, b, [
-        (i, j) for i, j in done.layers if (i, j) not in by_layer and known.get(i) != j
-    ])  # fmt: skip
     done.states += _lone_states(a, b, done)
     pair_rest(done, a, b, taken, reads)
     done.weights.sort(key=lambda pair: pair.a)
@@ -153,14 +155,6 @@ def _positions(names: Sequence[str]) -> dict[str, list[int]]:
     return found
 
 
-def _pair_layers(a: Network, b: Network, given: Pairs, known: Mapping[int, int]) -> Pairs:
-    """Return the given pairs, those in order, and what is left over and alike."""
-    pairs = list(given)
-    ours, theirs = _left(a, b, pairs)
-    pairs += _in_order(a, b, ours, theirs, known)
-    return pairs + _alike(a, b, *_left(a, b, pairs))
-
-
 def _left(a: Network, b: Network, pairs: Pairs) -> Iterator[list[int]]:
     """Yield the layers of each side that compute and that no pair has."""
     for side, x in enumerate((a, b)):
@@ -174,12 +168,9 @@ def _computes(layer: LayerTrace) -> bool:
 
 
 def _in_order(
-    a: Network, b: Network, ours: list[int], theirs: list[int], known: Mapping[int, int]
+    a: Network, b: Network, ours: Sequence[int], theirs: Sequence[int], told: Mapping[int, int]
 ) -> Pairs:
     """Align the layers in the order of running, but for those that are told apart otherwise."""
-    told = told_apart(a, b, ours, theirs)
-    left = {i: j for i, j in known.items() if i in ours and j in theirs and i not in told}
-    told |= {i: j for i, j in left.items() if j not in told.values()}
     x = [outline(a, i, told.get(i)) for i in ours]
     partners = set(told.values())
     y = [outline(b, j, j if j in partners else None) for j in theirs]

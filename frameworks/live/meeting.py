@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from frameworks.draws import step_masks
 from frameworks.live.correspondence import Matching, Network
 from frameworks.live.dealing import Dropping, Hand, deal
 from frameworks.live.loops import as_one, rolled
@@ -15,7 +16,7 @@ from frameworks.live.settling import settle
 from frameworks.live.tracing import LiveSide
 from frameworks.live.weight_matching import copied, hand_over
 from frameworks.recordings import check_same_data
-from frameworks.recordings.trace import Trace
+from frameworks.recordings.trace import Arrays, LayerTrace, Trace
 
 __all__ = ["Meeting", "Side"]
 
@@ -53,7 +54,7 @@ class Meeting:
         model = side.open(self.request.dtype)
         for recorded in (other for other in self.sides if isinstance(other, Trace)):
             check_same_data(recorded, side.digests(model))
-        layers, outputs = model.trace_layers(side.rows(0))
+        layers, outputs = _run(side, model)
         stated = model.loss_facts, *model.optimizer_facts, *filter(None, [model.schedule_facts])
         return model, Network(name, layers, model.weights(), model.states(), stated, outputs)
 
@@ -84,7 +85,7 @@ class Meeting:
         weights, states = self._shared(matching)
         model.set_weights(weights[k])
         model.set_states(states[k])
-        layers, outputs = model.trace_layers(side.rows(0))
+        layers, outputs = _run(side, model)
         found[k] = replace(found[k], layers=as_one(layers, self._calls[k]), outputs=outputs)
         return found[0], found[1]
 
@@ -129,3 +130,14 @@ class Meeting:
             theirs, ours = deal(b, a, self.matching.swapped.layers)
             return ours, theirs
         return deal(a, b, self.matching.layers)
+
+
+def _run(side: LiveSide, model: LiveModel) -> tuple[list[LayerTrace], Arrays]:
+    """Run the first rows, in training with masks of dropout, and return the layers and outputs."""
+    rows = side.rows(0)
+    masks = step_masks(0, 0, len(rows.X[0]), model.dropped(rows), model.dtype)
+    model.hand_masks(masks or None)
+    try:
+        return model.trace_layers(rows)
+    finally:
+        model.hand_masks(None)

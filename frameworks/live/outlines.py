@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from frameworks.live.correspondence import Network
 
-__all__ = ["CELL", "Outline", "branches", "outline", "role_of", "told_apart"]
+__all__ = ["CELL", "Outline", "only_pairs", "outline", "role_of", "told_apart"]
 
 CELL = " cell"  # what the kind of a cell ends in: a "gru cell" takes the steps of a "gru"
 
@@ -50,35 +50,10 @@ def told_apart(a: Network, b: Network, ours: list[int], theirs: list[int]) -> di
     found: dict[int, int] = {}
     for own, others in alike.values():
         if len(own) > 1:
-            named = _only_pairs(own, others, lambda k, j: _named_alike(a, k, b, j))
-            complete = len(named) == min(len(own), len(others))
-            by_name = named if complete else _by_roles(a, own, b, others)
+            by_name = _by_names(a, own, b, others) or _by_roles(a, own, b, others)
             fed = _fed_alike(a, own, b, others)
             found |= {k: j for k, j in by_name.items() if j not in fed.values()} | fed
     return found
-
-
-def branches(
-    a: Network, b: Network, pairs: Collection[tuple[int, int]]
-) -> list[list[tuple[int, int]]]:
-    """Return the groups of pairs that their order alone tells apart.
-
-    They are alike and read the same array, on both sides, as the branches of one input do: neither
-    what runs first nor what is given to them says which is which.
-    """
-    told = told_apart(a, b, [i for i, _ in pairs], [j for _, j in pairs])
-    found: dict[Hashable, dict[tuple[int, ...], tuple[int, int]]] = {}
-    for i, j in pairs:
-        x, y = a.layers[i], b.layers[j]
-        if told.get(i) != j and x.weights and len(x.inputs) == len(y.inputs) == 1:
-            group = found.setdefault((_branch(a, i), _branch(b, j)), {})
-            group.setdefault(x.weights, (i, j))  # one that is called twice is no branch
-    return [[*group.values()] for group in found.values() if len(group) > 1]
-
-
-def _branch(network: Network, position: int) -> tuple[Outline, int | None]:
-    """Return what the branches of one input have in common."""
-    return outline(network, position), _read(network, position)
 
 
 def _by_roles(a: Network, own: list[int], b: Network, others: list[int]) -> dict[int, int]:
@@ -91,7 +66,7 @@ def _by_roles(a: Network, own: list[int], b: Network, others: list[int]) -> dict
     return {k: j for (role, k), (_, j) in pairs if role}
 
 
-def _only_pairs(
+def only_pairs(
     own: list[int], others: list[int], alike: Callable[[int, int], bool]
 ) -> dict[int, int]:
     """Return the pairs of which each part is like the other, and like nothing else."""
@@ -103,7 +78,7 @@ def _only_pairs(
 def _fed_alike(a: Network, own: list[int], b: Network, others: list[int]) -> dict[int, int]:
     """Return the pairs of layers that are given one array each, of the same numbers."""
     ours, theirs = ({k: _read(x, k) for k in some} for x, some in ((a, own), (b, others)))
-    return _only_pairs(own, others, lambda k, j: ours[k] == theirs[j] is not None)
+    return only_pairs(own, others, lambda k, j: ours[k] == theirs[j] is not None)
 
 
 def _read(network: Network, position: int) -> int | None:
@@ -115,14 +90,24 @@ def _read(network: Network, position: int) -> int | None:
     return hash((x.shape, (x + 0.0).tobytes()))  # −0.0 is equal to 0.0, in other bytes
 
 
-def _named_alike(a: Network, i: int, b: Network, j: int) -> bool:
-    """Return whether two layers have one name, but for what joins its parts: f.0 and f0.
+def _by_names(a: Network, own: list[int], b: Network, others: list[int]) -> dict[int, int]:
+    """Return the layers of one name, call by call; none if others on both sides have none."""
+    ours, theirs = dict[str | int, list[int]](), dict[str | int, list[int]]()
+    for x, some, found in ((a, own, ours), (b, others, theirs)):
+        for k in some:
+            found.setdefault(_plain(x.layers[k].path) or k, []).append(k)
+    common = [name for name in ours if name in theirs and isinstance(name, str)]
+    if len(common) < min(len(ours), len(theirs)):
+        return {}
+    return dict(pair for name in common for pair in zip(ours[name], theirs[name], strict=False))
 
-    Names that Keras has numbered, as dense_4, say nothing.
+
+def _plain(path: str) -> str:
+    """Return a name without what joins its parts, as f0 of f.0; "" if it says nothing.
+
+    Names that Keras has numbered, as dense_4, do not.
     """
-    ours, theirs = (x.layers[k].path for x, k in ((a, i), (b, j)))
-    numbered = re.search(r"_[0-9]+$", ours) or re.search(r"_[0-9]+$", theirs)
-    return ours != "" and not numbered and re.sub("[./]", "", ours) == re.sub("[./]", "", theirs)
+    return "" if re.search(r"_[0-9]+$", path) else re.sub("[./]", "", path)
 
 
 _ROLES = {

@@ -68,14 +68,45 @@ class Reads:
             x, y = y, x
         return bool(x) and all(any(s.is_like(t, self._alike) for t in y) for s in x)
 
-    def told(self) -> dict[int, int]:
-        """Return the layers of one kind and shape of which each reads what the other alone does."""
-        found = dict[int, int]()
+    @cached_property
+    def alike(self) -> list[tuple[list[int], list[int]]]:
+        """The layers of both sides, of one kind and shape, that read the same numbers."""
+        found = []
         for own, others in self._groups():
-            pairs = [(i, j) for i in own for j in others if self.same(i, j)]
-            ours, theirs = [i for i, _ in pairs], [j for _, j in pairs]
-            found |= {i: j for i, j in pairs if ours.count(i) == theirs.count(j) == 1}
+            readers: dict[tuple[int, ...], list[int]] = {}
+            for i in own:
+                readers.setdefault(tuple(j for j in others if self.same(i, j)), []).append(i)
+            found += [(ours, list(theirs)) for theirs, ours in readers.items() if theirs]
         return found
+
+    def followed(self, side: int, position: int) -> frozenset[int]:
+        """Return the first layers that learn from what a layer returns in training, on any way.
+
+        There dropout tells branches apart that are given the same numbers in evaluation.
+        """
+        made, readers = self._passing[side]
+        found, left, met = set[int](), [position], set[int]()
+        while left:
+            for k in readers.get(made[left.pop()] or -1, []):
+                if self._networks[side].layers[k].weights:
+                    found.add(k)
+                elif k not in met:
+                    met.add(k)
+                    left.append(k)
+        return frozenset(found)
+
+    @cached_property
+    def _passing(self) -> list[tuple[list[int | None], dict[int, list[int]]]]:
+        """Digests of what every layer returns in training, and the layers that read each."""
+        both = []
+        for x in self._networks:
+            readers: dict[int, list[int]] = {}
+            for k, layer in enumerate(x.layers):
+                for each in {*map(_digest, layer.training_inputs)}:
+                    readers.setdefault(each, []).append(k)
+            outputs = (layer.training_output for layer in x.layers)
+            both.append(([None if z is None else _digest(z) for z in outputs], readers))
+        return both
 
     def _groups(self) -> Iterator[tuple[list[int], list[int]]]:
         groups: dict[Outline, tuple[list[int], list[int]]] = {}
@@ -96,6 +127,10 @@ class Reads:
     def all_are(self, pairs: Pairs) -> bool:
         """Return whether every pair of layers reads the same, and returns the same at the end."""
         return self.count(pairs) == len(pairs) + len(self._networks[0].outputs)
+
+
+def _digest(x: np.ndarray) -> int:
+    return hash((x.shape, x.tobytes()))
 
 
 def _samples(arrays: Arrays) -> list[_Sample]:

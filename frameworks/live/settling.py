@@ -1,10 +1,11 @@
 """What corresponds, settled by numbers: with shared weights, like layers are given like numbers."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import permutations
+from dataclasses import dataclass, field, replace
+from itertools import combinations, permutations
+from math import perm
 
-from frameworks.live.correspondence import Matching, Network, WeightPair, place_of
+from frameworks.live.correspondence import Branches, Matching, Network, WeightPair, place_of
 from frameworks.live.matching import match
 from frameworks.live.reads import Reads
 
@@ -14,8 +15,8 @@ Look = Callable[[Matching], tuple[Network, Network]]
 Pairs = dict[int, int]
 Found = tuple[list[tuple[int, int]], list[WeightPair]]  # which layers and weights correspond
 
-_BRANCHES = 4  # of one input: so many can change places in 24 ways
-_LOOKS = 60  # at most, as each runs the models
+_WAYS = 24  # in which branches of one input are paired, four with four
+_LOOKS = 250  # at most, as each runs the models
 
 
 def settle(
@@ -55,29 +56,76 @@ class _Settling:
     look: Look
     alike: float
     looks: int = field(default=0, init=False)
+    # In which order the latest group was told apart, and how much more then read the same.
+    order: tuple[tuple[int, int], ...] = field(default=(), init=False)
+    gain: int = field(default=0, init=False)
 
     def settled(self) -> Matching:
-        best, asked, certain = self._follow({}), set[int](), set[int]()
+        best, likely, asked = self._follow(None, {}), list[Branches](), set[int]()
         while not best.is_right:
-            groups = (g for g in best.matching.guessed if not asked & {i for i, _ in g})
-            group = next(groups, None)
+            group = next((g for g in best.matching.guessed if not asked & {*g[0]}), None)
             if group is None:
                 break
-            ours = {i for i, _ in group}
-            asked |= ours
-            if len(group) <= _BRANCHES and all(best.reads.same(i, j) for i, j in group):
-                ways = [best, *self._others(best, group)]
-                counts = [way.count for way in ways]
-                if counts.count(max(counts)) == 1:
-                    best, certain = ways[counts.index(max(counts))], certain | ours
-        done, right = best.matching, best.is_right  # if so, it makes no difference
-        done.guessed = [g for g in done.guessed if not right and not certain & {i for i, _ in g}]
+            asked |= {*group[0]}
+            better = self._better(best, group)
+            if better is not None:
+                best = better
+                likely.append(group)
+        done = best.matching
+        if best.is_right:
+            done.guessed = []  # it makes no difference
+        else:
+            done.likely = likely
+            done.guessed = [g for g in done.guessed if not _is_among(g, likely)]
         done.notes += _note(self.networks[0], done.guessed)
         return done
 
-    def _follow(self, tried: Pairs) -> _Way:
+    def _better(self, best: _Way, group: Branches) -> _Way | None:
+        """Return the one way of a group after which most reads the same; None if none stands out.
+
+        The way in which another group was told apart is tried first: most repeat themselves.
+        """
+        own, others = group
+        known = dict(best.matching.layers)
+        now = {i: known[i] for i in own if i in known}
+        ways = list(_assignments(own, others))
+        if not ways:
+            return self._by_exchanging(best, now)
+        ways.sort(key=lambda pairs: (pairs != now, _order(pairs, group) != self.order))
+        tried = [replace(best, tried={**best.tried, **now})]
+        for pairs in ways[1:] if ways[0] == now else ways:
+            if self.looks >= _LOOKS:
+                return None
+            tried.append(self._follow(best.reads, {**best.tried, **pairs}))
+            gain = tried[-1].count - best.count
+            if tried[-1].is_right or 0 < self.gain <= gain:
+                self.order, self.gain = _order(pairs, group), gain
+                return tried[-1]
+        counts = [way.count for way in tried]
+        first = counts.index(max(counts))
+        if counts.count(max(counts)) > 1:
+            return None
+        if first:
+            found = tried[first].tried
+            self.order = _order({i: found[i] for i in own if i in found}, group)
+            self.gain = max(counts) - best.count
+        return tried[first]
+
+    def _by_exchanging(self, best: _Way, now: Pairs) -> _Way | None:
+        """Return the way to which exchanging two branches leads, as long as more reads the same."""
+        way = replace(best, tried={**best.tried, **now})
+        for i, k in combinations(now, 2):
+            if self.looks >= _LOOKS:
+                return None
+            pairs = {**way.tried, i: way.tried[k], k: way.tried[i]}
+            other = self._follow(way.reads, pairs)
+            if other.count > way.count:
+                way = other
+        return way if way.count > best.count else None
+
+    def _follow(self, reads: Reads | None, tried: Pairs) -> _Way:
         """Match by what is tried and by what is read, until nothing more follows from it."""
-        matching, seen = match(*self.networks, self.mapping, tried=tried), list[Found]()
+        matching, seen = match(*self.networks, self.mapping, reads, tried), list[Found]()
         while True:
             reads = Reads(*self.look(matching), self.alike)
             self.looks += 1
@@ -86,16 +134,28 @@ class _Settling:
             if (matching.layers, matching.weights) in seen:
                 return _Way(tried, matching, reads)
 
-    def _others(self, way: _Way, group: list[tuple[int, int]]) -> Iterator[_Way]:
-        """Yield the other ways in which the branches of a group may correspond."""
-        ours, theirs = zip(*group, strict=True)
-        for order in list(permutations(theirs))[1:]:
-            if self.looks < _LOOKS:
-                yield self._follow({**way.tried, **dict(zip(ours, order, strict=True))})
+
+def _order(pairs: Pairs, group: Branches) -> tuple[tuple[int, int], ...]:
+    """Return which place of a group is paired with which, by their order."""
+    return tuple((group[0].index(i), group[1].index(j)) for i, j in pairs.items())
 
 
-def _note(network: Network, groups: list[list[tuple[int, int]]]) -> Iterator[str]:
-    guessed = dict.fromkeys(place_of(network.layers, i) for group in groups for i, _ in group)
+def _assignments(ours: list[int], theirs: list[int]) -> Iterator[Pairs]:
+    """Yield the ways to pair all of the fewer layers, if there are not too many."""
+    few = min(len(ours), len(theirs))
+    if perm(max(len(ours), len(theirs)), few) > _WAYS:
+        return
+    for own in permutations(ours, few) if len(ours) > few else [ours]:
+        for others in permutations(theirs, few) if len(ours) == few else [theirs]:
+            yield dict(zip(own, others, strict=True))
+
+
+def _is_among(group: Branches, others: list[Branches]) -> bool:
+    return any({*group[0]} & {*each[0]} for each in others)
+
+
+def _note(network: Network, groups: list[Branches]) -> Iterator[str]:
+    guessed = dict.fromkeys(place_of(network.layers, i) for ours, _ in groups for i in ours)
     if guessed:
         yield (
             f"{', '.join(guessed)} read the same numbers and are taken to correspond in the order "

@@ -221,3 +221,70 @@ def test_layers_of_attention_correspond_to_whole_ones_by_what_they_read():
     for other in (Attending(False), Attending(False, is_second_first=True)):
         report = compared(Attending(True), other, rows)
         assert report.same, str(report)
+
+
+def of_depth(*depths):
+    """Return branches of one width and of several depths."""
+
+    def branch(depth):
+        layers = [layer for _ in range(depth) for layer in (nn.Linear(6, 6), nn.ReLU())]
+        return nn.Sequential(*layers[:-1])
+
+    return [branch(depth) for depth in depths]
+
+
+@pytest.mark.parametrize("order", [*permutations("xyz")])
+def test_branches_of_one_width_and_unequal_depth_may_run_in_any_order(order):
+    ours = Branches(dict(zip("abc", of_depth(1, 2, 2), strict=True)), width=18)
+    theirs = Branches(dict(zip("xyz", of_depth(1, 2, 2), strict=True)), order, width=18)
+    report = compared(ours, theirs)
+    assert report.same, str(report)
+
+
+@pytest.mark.parametrize("names", ["ab", "xy"])
+def test_branches_of_layers_that_are_called_again_go_together(names):
+    class Repeated(nn.Module):
+        def __init__(self, names, is_gate_first):
+            super().__init__()
+            self.parts = nn.ModuleDict({name: nn.Linear(6, 6) for name in names})
+            self.order, self.names = names[:: -1 if is_gate_first else 1], names
+            self.out = nn.Linear(6, 3)
+
+        def forward(self, x):
+            for _ in range(3):
+                found = {name: self.parts[name](x) for name in self.order}
+                value, gate = map(found.get, self.names)
+                x = value * torch.sigmoid(gate)
+            return self.out(x)
+
+    report = compared(Repeated("ab", False), Repeated(names, True))
+    assert report.same, str(report)
+    assert not any("correspond" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("order", [(1, 2, 0, 4, 3), (4, 3, 2, 1, 0)])
+def test_many_experts_are_told_apart_by_their_weights(order):
+    class Mixture(nn.Module):
+        def __init__(self, name, order):
+            super().__init__()
+            for k in range(5):
+                self.add_module(f"{name}{k}", nn.Linear(6, 6))
+            self.name, self.order = name, order
+            self.mixing, self.out = nn.Linear(6, 5), nn.Linear(6, 3)
+
+        def forward(self, x):
+            shares = torch.softmax(self.mixing(x), 1)
+            found = {k: getattr(self, f"{self.name}{k}")(x) for k in self.order}
+            return self.out(sum(shares[:, k : k + 1] * found[k] for k in range(5)))
+
+    report = compared(Mixture("e", range(5)), Mixture("part", order))
+    assert report.same, str(report)
+
+
+def test_dropouts_of_one_array_are_told_apart_by_what_learns_from_them():
+    def parts(*names):
+        return {name: nn.Sequential(nn.Dropout(0.5), nn.Tanh(), nn.Linear(6, 8)) for name in names}
+
+    ours, theirs = Branches(parts("a", "b")), Branches(parts("x", "y"), ["y", "x"])
+    report = compared(ours, theirs)
+    assert report.same, str(report)
