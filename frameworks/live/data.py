@@ -1,6 +1,6 @@
 """The data that a user hands over, checked: inputs, targets and row weights as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +101,16 @@ def _array(name: str, values: Any) -> np.ndarray:
         array = np.asarray(detached)
     except (TypeError, ValueError) as error:  # rows of different lengths, or torch's bfloat16
         raise RequestError(f"{name} must be an array: {error}") from error
+    if isinstance(values, Mapping):
+        raise RequestError(
+            f"{name} must be an array, or a list of arrays in the order in which the model has "
+            f"them, got a dict of {', '.join(map(str, values))}"
+        )
+    if array.dtype.kind == "O" and array.ndim == 0:
+        raise RequestError(
+            f"{name} must be an array of all rows, got {type(values).__name__}: take the rows out "
+            "of it first, as by np.concatenate([batch for batch, _ in loader])"
+        )
     if array.dtype.kind not in "fiub":
         raise RequestError(f"{name} must hold numbers, got {array.dtype}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():

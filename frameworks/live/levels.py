@@ -14,7 +14,7 @@ from frameworks.diverge.differences import Difference, difference, not_identical
 from frameworks.errors import RequestError, choose
 from frameworks.live.correspondence import WeightPair, names_in
 from frameworks.live.forward import compare_layers
-from frameworks.live.outputs import comparable_outputs
+from frameworks.live.outputs import comparable_outputs, with_channels_of
 from frameworks.live.pairs import (
     KEPT,
     SHORTER,
@@ -80,21 +80,13 @@ def _inputs(pair: Pair) -> Iterator[Compared]:
     for name, x, y in both:
         for k, (one, other) in enumerate(zip(x, y, strict=False)):
             ours, theirs = one.astype(float), other.astype(float)  # whatever their types
-            theirs = _with_channels_of(ours, theirs)
+            if name == "inputs" or theirs.ndim > 2:
+                theirs = with_channels_of(ours, theirs)
             yield Compared(name, not_identical(numbered(f"the {name}", k, len(x)), ours, theirs))
     initial = [each.values for each in a.weights], [each.values for each in b.weights]
     yield from _weights(pair, "initial ", *initial)
     learned = [each.values for each in a.states], [each.values for each in b.states]
     yield from _states(pair, *learned, prefix="initial ")
-
-
-def _with_channels_of(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return y with its channels elsewhere, if that is x; else y.
-
-    A model in which no convolution says which axis the channels are takes images as they are.
-    """
-    moved = (np.moveaxis(y, *axes) for axes in ((1, -1), (-1, 1)) if y.ndim > 2)
-    return next((each for each in moved if np.array_equal(each, x)), y)
 
 
 def _first_batch(name: str, a: Trace, b: Trace) -> Iterator[Compared]:

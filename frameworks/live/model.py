@@ -70,10 +70,7 @@ class LiveModel(ABC):
     @classmethod
     @abstractmethod
     def adapt(cls, training: Training, X: Arrays) -> Arrays:
-        """Return inputs as the model takes them, given so or with images channels-last.
-
-        Images are recognised by the channels of the model's first convolution.
-        """
+        """Return inputs with the channels of images elsewhere, as the model may take them."""
 
     def canonical_inputs(self, X: Arrays) -> Arrays:
         """Return inputs, given as the model takes them, with images channels-last."""

@@ -6,7 +6,14 @@ import numpy as np
 
 from frameworks.recordings.trace import Arrays, Facts, Trace
 
-__all__ = ["aligned", "as_probabilities", "comparable_outputs", "forms", "in_rows"]
+__all__ = [
+    "aligned",
+    "as_probabilities",
+    "comparable_outputs",
+    "forms",
+    "in_rows",
+    "with_channels_of",
+]
 
 _OF_ONE = 1e-5  # how much the logarithm of a sum of probabilities may be off, in float32
 
@@ -89,3 +96,18 @@ def as_probabilities(z: np.ndarray, loss: Facts) -> np.ndarray:
             e = np.exp(z - z.max(axis=-1, keepdims=True))
             return e / e.sum(axis=-1, keepdims=True)
         return 1 / (1 + np.exp(-z))
+
+
+def with_channels_of(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return y with its channels elsewhere, if that is x; else y.
+
+    A model in which no convolution says which axis the channels are takes images as they are, and
+    one that is given flat rows views them as images of its own.
+    """
+    if y.ndim == 2 and y.shape == x.shape:
+        d = y.shape[1]
+        viewed = (y.reshape(len(y), c, d // c) for c in range(2, d) if d % c == 0)
+        moved = (each.swapaxes(1, 2).reshape(y.shape) for each in viewed)
+    else:
+        moved = (np.moveaxis(y, *axes) for axes in ((1, -1), (-1, 1)) if y.ndim > 2)
+    return next((each for each in moved if np.array_equal(each, x)), y)

@@ -50,7 +50,7 @@ def without_effect(settings: Iterable[Setting], steps: int) -> str:
         few = [f"{place}: {name}" for place in found]
         idle += few if len(few) <= _NAMED else [f"{name} of {len(few)} layers"]
     taken = f"{counted(steps, 'step')}: {', '.join(idle)}"
-    return f"settings that differ had no effect in {taken}" if idle else ""
+    return f"settings that differ made no difference in {taken}" if idle else ""
 
 
 _NAMED = 3  # layers that differ alike; of more, the number is said

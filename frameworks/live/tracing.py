@@ -127,13 +127,26 @@ class LiveSide:
 
     def _first(self, dtype: str) -> tuple[Arrays, LiveModel]:
         """Return the inputs as the model takes them, and the model: as they are, if it can."""
+        rows = self._take(self.X, (), 0)
+        moved = self.kind.adapt(self.training, rows.X)
+        pairs = [(x, y) for x, y in zip(rows.X, moved, strict=True) if not np.array_equal(x, y)]
         try:
-            return self.X, self.kind(self.training, self._take(self.X, (), 0), dtype)
-        except RequestError:
-            moved = self.kind.adapt(self.training, self.X)
-            if all(map(np.array_equal, moved, self.X)):
+            model = self.kind(self.training, rows, dtype)
+        except RequestError as error:
+            if not pairs:
                 raise
-            return moved, self.kind(self.training, self._take(moved, (), 0), dtype)
+            try:
+                model = self.kind(self.training, replace(rows, X=moved), dtype)
+            except RequestError as other:
+                said = f"{error}; with the channels of images elsewhere, {other}"
+                raise RequestError(said) from other
+            return self.kind.adapt(self.training, self.X), model
+        model.notes += [
+            f"rows of shape {x.shape[1:]} are taken as they are, not with their channels elsewhere"
+            for x, _ in pairs
+            if x.shape[1] == x.shape[-1]
+        ]
+        return self.X, model
 
     def another_trace(self, dtype: str, report: Advance) -> Trace | None:
         """Train a new copy again, its weights set back after each step; None for batches of a row.

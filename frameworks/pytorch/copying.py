@@ -122,7 +122,10 @@ def _require(training: Training) -> None:
         raise RequestError("the PyTorch model has no weight that is trained: all are frozen")
     if not isinstance(training.optimizer, torch.optim.Optimizer) and training.step is None:
         kind = type(training.optimizer).__name__
-        raise RequestError(f"the optimizer of a PyTorch model is a torch.optim one, not {kind}")
+        raise RequestError(
+            f"the optimizer of a PyTorch model is a torch.optim one, not {kind}: give the one that "
+            "it wraps, with a scheduler such as LambdaLR, or a step of your own, Training(step=)"
+        )
     lacking = [name for name in _OF_OPTIMIZERS if not hasattr(training.optimizer, name)]
     if lacking:
         kind = type(training.optimizer).__name__

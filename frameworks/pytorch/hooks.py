@@ -1,4 +1,4 @@
-"""Differences between Keras and PyTorch, aligned through PyTorch's stock hooks."""
+"""What PyTorch's stock hooks do: align it with Keras, and show the gradients of a step."""
 
 import math
 from collections.abc import Callable
@@ -9,11 +9,12 @@ import torch
 from torch import nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.hooks import RemovableHandle
 
 __all__ = [
     "EarlyStopping",
-    *("step_rate", "stock_optimizer", "use_biased_running_variance", "use_epsilon_hat"),
-    *("tracks_biased_variance", "use_one_bias", "use_rate"),
+    *("on_gradients", "step_rate", "stock_optimizer", "use_biased_running_variance"),
+    *("tracks_biased_variance", "use_epsilon_hat", "use_one_bias", "use_rate"),
 ]
 
 
@@ -113,6 +114,38 @@ def stock_optimizer(optimizer: Any, **options: Any) -> tuple[Any, LambdaLR | Non
     lr = optimizer.defaults["lr"] if rate is None else 1.0  # which LambdaLR multiplies by η(k)
     stock = type(optimizer)(parameters, **options | {"lr": lr})
     return stock, rate and LambdaLR(stock, rate)
+
+
+def on_gradients(optimizer: Optimizer, note: Callable[[Optimizer], None]) -> RemovableHandle:
+    """Call `note` in each step, when the gradients are those that it goes by.
+
+    That is when it begins, or where it is given a closure, which may clear and compute them, after
+    the closure's first call.
+    """
+
+    def noting(closure: Callable[[], Any]) -> Callable[[], Any]:
+        called = False
+
+        def wrapped() -> Any:
+            nonlocal called
+            value = closure()
+            if not called:
+                note(optimizer)
+            called = True
+            return value
+
+        return wrapped
+
+    def before(_: Optimizer, args: Any, kwargs: Any) -> Any:
+        given = [*args[1:], *kwargs.values()]
+        if not any(callable(each) for each in given):
+            note(optimizer)
+            return None
+        own = [noting(each) if callable(each) else each for each in given]
+        first = len(args) - 1
+        return (args[0], *own[:first]), dict(zip(kwargs, own[first:], strict=True))
+
+    return optimizer.register_step_pre_hook(before)
 
 
 def use_biased_running_variance(network: nn.Module) -> nn.Module:

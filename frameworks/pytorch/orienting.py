@@ -28,6 +28,7 @@ _IMAGE_MODULES = (
     *("InstanceNorm", "Upsample", "PixelShuffle", "ZeroPad", "ReflectionPad", "ReplicationPad"),
     *("GroupNorm", "Dropout2d", "Dropout3d", "LocalResponseNorm", "ConstantPad"),
 )
+_WINDOWS = "Conv", "MaxPool", "AvgPool", "Adaptive"  # that are moved over their inputs
 _IMAGE_FUNCTIONS = (
     *("conv1d", "conv2d", "conv3d", "max_pool", "avg_pool", "adaptive_", "interpolate"),
     *("batch_norm", "group_norm", "instance_norm", "pixel_shuffle"),
@@ -84,6 +85,17 @@ class Orienter:
             source = self._sources[source][0]
         return source is not None
 
+    def _is_given(self, source: int | None) -> bool:
+        """Return whether rows are the network's input, whose features no layer mixes before.
+
+        They are as they are given then, however they are viewed.
+        """
+        while source is not None and source >= 0:
+            if _mixes_features(self.calls[source]) or not self._sources[source]:
+                return False
+            source = self._sources[source][0]
+        return source is not None
+
     def _assign(self, source: int | None, wanted: Orientation) -> None:
         """Give a tensor an orientation, and with it whatever elementwise calls made it from."""
         if source is None or not self._of(source).plain:
@@ -93,7 +105,8 @@ class Orienter:
             return
         call, before = self.calls[source], self._sources[source]
         if _unflattens(call):
-            self._assign(before[0], channels_last_features(call.shape[1:]))
+            if not self._is_given(before[0]):
+                self._assign(before[0], channels_last_features(call.shape[1:]))
         elif not (_mixes_features(call) or _views(call) or call.name in _PERMUTING):
             for each, x in zip(before, call.inputs, strict=True):
                 padded = wanted.features is None and x.ndim == len(call.shape)
@@ -204,19 +217,14 @@ def _joined(call: Call, before: list[Orientation]) -> Orientation:
 
 
 def with_channels_first(network: nn.Module, X: Arrays) -> Arrays:
-    """Return inputs as the network's first convolution takes them, if it has one.
-
-    Images are taken to be channels-last only if no other axis can be the channels.
-    """
-    convolutions = [
-        m for m in network.modules() if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Conv3d)
-    ]
-    if not convolutions:
-        return X
-    channels, ndim = convolutions[0].in_channels, 2 + len(convolutions[0].kernel_size)
+    """Return inputs with the last axis in the place of the channels, where layers take images."""
+    names = [type(module).__name__ for module in network.modules()]
+    numbers = {
+        2 + int(name[-2])
+        for name in names
+        if name.startswith(_WINDOWS) and name.endswith(("1d", "2d", "3d"))
+    }
     return tuple(
-        np.ascontiguousarray(np.moveaxis(x, -1, 1))
-        if x.ndim == ndim and x.shape[-1] == channels != x.shape[1]
-        else x
+        np.ascontiguousarray(np.moveaxis(x, -1, 1)) if x.ndim > 2 and x.ndim in numbers else x
         for x in X
     )

@@ -8,6 +8,7 @@ from frameworks.draws import StepDraws
 from frameworks.program import Step, StepBatch, Watched, numbers_of, updated_in
 from frameworks.program_adapter import ProgramAdapter
 from frameworks.pytorch.dropout import nothing_else_drawn
+from frameworks.pytorch.hooks import on_gradients
 
 __all__ = ["RunsPrograms"]
 
@@ -31,11 +32,11 @@ class RunsPrograms(ProgramAdapter):
         """Run a program's step; return what is seen of it."""
         given: dict[int, torch.Tensor] = {}
 
-        def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        def note(optimizer: torch.optim.Optimizer) -> None:
             for p in (p for group in optimizer.param_groups for p in group["params"]):
                 given[id(p)] = torch.zeros_like(p) if p.grad is None else p.grad.clone()
 
-        hooks = [each.register_step_pre_hook(note) for each in self.parts.optimizers]
+        hooks = [on_gradients(each, note) for each in self.parts.optimizers]
         left = [p.grad for p in self.layouts.own]  # a step may rely on what the last one leaves
         for p in self.layouts.own:
             p.grad = None if p.grad is None else p.grad.clone()

@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
+from frameworks.pytorch.hooks import on_gradients
 from frameworks.pytorch.user_code import compute_loss, differentiate, reason, run_model
 
 __all__ = ["OwnStep", "Snapshot", "step_schedule", "take_step"]
@@ -143,7 +144,7 @@ class OwnStep:
                 parameters = training.model.parameters()
                 found.update({id(p): p.grad.clone() for p in parameters if p.grad is not None})
 
-        handle = training.optimizer.register_step_pre_hook(note)
+        handle = on_gradients(training.optimizer, note)
         try:
             loss = take_step(training, X, y, w)
             note()

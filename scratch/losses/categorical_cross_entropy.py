@@ -62,6 +62,7 @@ class NegativeLogLikelihood(Loss):
         if reduction not in ("mean", "sum"):
             raise ValueError(f"reduction must be 'mean' or 'sum', got {reduction!r}")
         self.weighted_mean, self.ignore, self.reduction = weighted_mean, ignore, reduction
+        self.over_rows = reduction == "mean" and ignore is None and not weighted_mean
 
     def forward(self, z: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
         """Return L for log-probabilities, here called z."""

@@ -18,9 +18,11 @@ class Loss:
     """L(outputs, y), and dL/d(outputs) for the latest `forward`.
 
     `threshold`: a single output above it means the second class, ½ for a probability.
+    `over_rows`: whether L is divided by the number of rows n, whichever of them count.
     """
 
     threshold = 0.5
+    over_rows = True
 
     def forward(self, z: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> float:
         """Return L for outputs z (n, k), targets y and row weights w (n,)."""

@@ -19,6 +19,7 @@ class SequenceLoss(Loss):
     their number, `over="real"`: Keras' loss with a mask or `ignore_class`, PyTorch's
     `ignore_index`. With `over="all"` it is n·t: Keras' `sample_weight` (n, t).
     With no real step L is 0, as in Keras; in PyTorch it is NaN.
+    Raises ValueError for steps to leave out of a loss with a divisor of its own, such as a sum.
 
     >>> from scratch import MeanSquaredError
     >>> mask = Mask()
@@ -42,6 +43,12 @@ class SequenceLoss(Loss):
             raise ValueError(f"over must be 'real' or 'all', got {over!r}")
         if mask is not None and ignore is not None:
             raise ValueError("mask and ignore exclude each other, got both")
+        if not loss.over_rows and (mask is not None or ignore is not None):
+            raise ValueError(
+                f"loss must be a mean over all rows to leave steps out, got {type(loss).__name__} "
+                "with another divisor; a cross-entropy can ignore a label by itself: ignore="
+            )
+        self.over_rows = loss.over_rows and mask is None and ignore is None
         self.loss, self.mask, self.ignore, self.over = loss, mask, ignore, over
         self.threshold = loss.threshold
 

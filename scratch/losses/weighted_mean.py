@@ -23,6 +23,8 @@ class WeightedMean(Loss):
     array([1.5, 1.5])
     """
 
+    over_rows = False
+
     def __init__(self, loss: Loss) -> None:
         self.loss, self.threshold = loss, loss.threshold
 

@@ -418,7 +418,7 @@ def test_a_schedule_that_has_not_acted_yet_is_named_beside_the_verdict():
     assert report.same, str(report)
     assert str(report).endswith("agree, as far as they were judged.")
     assert report.to_dict()["notes"][-1] == (
-        "settings that differ had no effect in 1 step: schedule: kind"
+        "settings that differ made no difference in 1 step: schedule: kind"
     )
     assert not diverge(*sides, X, Y, steps=3, batch_size=8).same
 

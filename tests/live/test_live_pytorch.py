@@ -16,8 +16,11 @@ from .modules import Images, Sequences, images, sequences, training
 
 
 def live(made, X, dtype="float64"):
-    X = PyTorchLive.adapt(made, (X,))
-    return PyTorchLive(made, Rows(X, ()), dtype), X
+    try:
+        return PyTorchLive(made, Rows((X,), ()), dtype), (X,)
+    except RequestError:
+        moved = PyTorchLive.adapt(made, (X,))
+        return PyTorchLive(made, Rows(moved, ()), dtype), moved
 
 
 def opened(made, X, y):

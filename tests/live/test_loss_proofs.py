@@ -1,5 +1,6 @@
 """Causes in the loss and its gradient: each is confirmed where it is planted, nowhere else."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -117,6 +118,19 @@ def test_a_penalty_that_one_side_states_is_the_cause() -> None:
     assert cause.sentence == (
         f"keras adds penalties of {penalty:.6g} to its loss, pytorch no penalty"
     )
+
+
+def test_penalties_that_differ_by_rounding_are_said_in_as_many_digits_as_tell_them_apart() -> None:
+    loss, penalty = cross_entropy(Z), 0.25 * float((W * W).sum())
+    more = 1 + 1e-8
+    a, b = (
+        penalized("keras", 0.5, penalty, loss),
+        penalized("jax", 0.5 * more, more * penalty, loss),
+    )
+    (cause,) = loss_proof(a, b).causes
+    larger, smaller = map(float, re.findall(r"\d\.\d+", cause.sentence))
+    assert (larger, smaller) == pytest.approx((more * penalty, penalty), rel=1e-12)
+    assert larger > smaller
 
 
 def test_a_penalty_that_is_stated_but_left_out_is_a_mistake() -> None:

@@ -26,6 +26,10 @@ def training(frozen=False):
         ("X has masked values", {"X": np.ma.masked_array(X, X > 1)}),
         ("y has masked values", {"y": np.ma.masked_array(y, y == 1)}),
         ("X must be an array", {"X": torch.tensor(X).bfloat16()}),
+        ("y must be an array, or a list of .*, got a dict of c, r", {"y": {"c": y, "r": y}}),
+        ("X must be an array of all rows, got DataLoader: take the rows out",
+         {"X": torch.utils.data.DataLoader(torch.tensor(X))}),
+        ("X must be an array of all rows, got generator: take", {"X": (row for row in X)}),
         ("steps must be at most 1,000,000", {"steps": 10**30}),
         ("seed must be an integer of at least 0", {"seed": -1}),
         ("mapping must be a dict", {"mapping": ["0"]}),
@@ -37,7 +41,7 @@ def training(frozen=False):
         ("ignore must be a list of names, got 'bias'", {"ignore": "bias"}),
         ("unknown name in ignore 'bais'; did you mean 'bias'", {"ignore": ["kernel", "bais"]}),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_compared_is_refused(says, options):
     given = {"X": X, "y": y, "steps": 1, "batch_size": 4} | options
     with pytest.raises(RequestError, match=says):
@@ -51,10 +55,13 @@ def test_what_cannot_be_compared_is_refused(says, options):
          {"loss": torch.nn.CrossEntropyLoss}),
         ("torch.optim.Adam is a class; call it: torch.optim.Adam(model.parameters())",
          {"optimizer": torch.optim.Adam}),
+        ("the optimizer of a PyTorch model is a torch.optim one, not Noam: give the one that it "
+         "wraps, with a scheduler such as LambdaLR, or a step of your own, Training(step=)",
+         {"optimizer": type("Noam", (), {})()}),
         ("nn.Linear is a class; call it: nn.Linear()", {"model": torch.nn.Linear}),
     ],
 )  # fmt: skip
-def test_a_class_is_refused_where_an_object_of_it_is_needed(says, parts):
+def test_a_part_that_is_none_is_refused_with_what_to_give(says, parts):
     with pytest.raises(RequestError, match=f"^{re.escape(says)}$"):
         diverge(training(), replace(training(), **parts), X, y, steps=1, batch_size=4)
 

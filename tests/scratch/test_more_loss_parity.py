@@ -16,6 +16,7 @@ from scratch import (
     Mask,
     MeanAbsoluteError,
     SequenceLoss,
+    WeightedMean,
 )
 
 from .closeness import assert_close
@@ -155,6 +156,23 @@ def test_no_real_step_gives_no_loss_and_no_gradient():
     loss = SequenceLoss(CategoricalCrossEntropy(), mask=masked(np.zeros_like(real)))
     assert loss.forward(z, y) == 0
     assert not loss.backward().any()
+
+
+def test_steps_are_left_out_of_a_loss_with_its_own_divisor_by_itself_alone():
+    rng, v = np.random.default_rng(0), np.array([1.0, 2.0, 4.0])
+    z, y = rng.normal(size=(N, T, K)), rng.integers(-1, K, (N, T))
+    rows, labels = (torch.from_numpy(each) for each in (z.reshape(-1, K), y.ravel()))
+    for options, given in (
+        ({"class_weights": v, "weighted_mean": True}, {"weight": torch.from_numpy(v)}),
+        ({"reduction": "sum"}, {"reduction": "sum"}),
+    ):
+        loss = SequenceLoss(CategoricalCrossEntropy(**options, ignore=-1))
+        expected = functional.cross_entropy(rows, labels, ignore_index=-1, **given)
+        assert_close(loss.forward(z, y), expected.numpy(), LIMIT)
+        for inner in (loss.loss, loss, WeightedMean(loss.loss), CategoricalCrossEntropy(**options)):
+            for out in ({"ignore": -1}, {"mask": Mask()}):
+                with pytest.raises(ValueError, match="can ignore a label by itself: ignore="):
+                    SequenceLoss(inner, **out)
 
 
 def test_what_does_not_fit_is_refused():

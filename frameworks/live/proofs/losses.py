@@ -149,7 +149,8 @@ class _Losses:
     def _penalties(self, ours: float, theirs: float) -> Cause:
         """Say which side adds penalties of its weights."""
         a, b = self.a, self.b
-        said = [f"adds penalties of {p:.6g} to its loss" if p else "adds no penalty"
+        digits = 17 if f"{ours:.6g}" == f"{theirs:.6g}" else 6  # so many tell any two apart
+        said = [f"adds penalties of {p:.{digits}g} to its loss" if p else "adds no penalty"
                 for p in (ours, theirs)]  # fmt: skip
         return Cause(both((a.name, b.name), said[0], said[1]), "loss", ("decay",))
 

@@ -61,6 +61,13 @@ def test_gradient_of_a_later_network_is_not_blamed_for_an_earlier_update():
     assert any("all gradients agree" in line for line in first.details)
 
 
+def test_gradients_that_a_closure_clears_and_computes_are_those_of_its_step():
+    closure = "lambda: (optimizer_d.zero_grad(), loss_d.backward(), loss_d)[-1]"
+    lines = {"optimizer_d.zero_grad()": "pass", "loss_d.backward()": "pass"}
+    lines["optimizer_d.step()"] = f"optimizer_d.step({closure})"
+    assert not walk(*sides(lines, epochs=1)).findings
+
+
 @pytest.mark.parametrize(
     ("act", "says"),
     [
