@@ -10,7 +10,7 @@ import numpy as np
 
 from scratch.checks import require_fraction
 
-__all__ = ["Draws", "Dropped", "StepDraws", "StepStream", "step_masks"]
+__all__ = ["Dealt", "Draws", "Dropped", "StepDraws", "StepStream", "step_masks"]
 
 _BYTES_AHEAD = 2**25
 
@@ -53,6 +53,25 @@ class Dropped(NamedTuple):
 
     rate: float
     shape: tuple[int, ...]  # of one row of its activations: (d,), or (h, w, c) for images
+
+
+class Dealt(NamedTuple):
+    """Which mask a call of dropout takes: that of a call with this number.
+
+    Or one of its steps, if a loop drops in `steps` calls what the other drops in one.
+    """
+
+    number: int
+    step: int = 0
+    steps: int = 1
+
+    def uniform(self, seed: int, step: int, rows: int, shape: tuple[int, ...]) -> np.ndarray:
+        """Draw u ~ U[0, 1) (rows, *shape) for a step of a training."""
+        rng = np.random.default_rng([seed, step, self.number])
+        if self.steps == 1:
+            return rng.random((rows, *shape))
+        own = shape[1:] if shape[:1] == (1,) and len(shape) > 1 else shape
+        return rng.random((rows, self.steps, *own))[:, self.step].reshape(rows, *shape)
 
 
 class StepDraws(NamedTuple):
@@ -155,12 +174,18 @@ class StepStream:
 
 
 def step_masks(
-    seed: int, step: int, rows: int, dropped: Sequence[Dropped], dtype: str
+    seed: int,
+    step: int,
+    rows: int,
+    dropped: Sequence[Dropped],
+    dtype: str,
+    dealt: Sequence[Dealt] | None = None,
 ) -> list[np.ndarray]:
     """Return the masks (rows, *shape), 0 or 1/(1 − rate), of one step's calls of dropout layers.
 
     Call i of step k draws u ~ U[0, 1) from a stream of its own, default_rng([seed, k, i]), so that
-    another number of calls, or another rate, changes no other mask; u ≥ rate is kept.
+    another number of calls, or another rate, changes no other mask; u ≥ rate is kept. `dealt`, if
+    given, says otherwise which number each call has.
 
     >>> step_masks(0, step=0, rows=2, dropped=[Dropped(0.5, (3,))], dtype="float64")
     [array([[2., 0., 0.],
@@ -168,7 +193,8 @@ def step_masks(
     """
     masks = []
     for call, (rate, shape) in enumerate(dropped):
-        u = np.random.default_rng([seed, step, call]).random((rows, *shape))
+        own = dealt[call] if dealt is not None else Dealt(call)
+        u = own.uniform(seed, step, rows, shape)
         scale = 1 / (1 - rate) if rate < 1 else 0.0
         masks.append(np.multiply(u >= rate, scale, dtype=dtype))
     return masks

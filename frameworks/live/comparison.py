@@ -8,16 +8,16 @@ from pathlib import Path
 
 from frameworks.console import Advance, counted
 from frameworks.live.carried import sizes_of
-from frameworks.live.correspondence import Matching, Network, WeightPair, check_ignored, names_in
+from frameworks.live.correspondence import Matching, WeightPair, check_ignored, names_in
 from frameworks.live.data import Data
 from frameworks.live.descent import UNREADABLE
 from frameworks.live.explaining import explain
 from frameworks.live.judging import Judge, Judged
 from frameworks.live.levels import LEVELS, limits_of
-from frameworks.live.matching import match
+from frameworks.live.meeting import Meeting
 from frameworks.live.noise import Noise, measure_noise
 from frameworks.live.one_sided import one_sided
-from frameworks.live.pairs import Pair
+from frameworks.live.pairs import Compared, Pair
 from frameworks.live.penalties import penalties_as_decay, taken_out
 from frameworks.live.proofs import Proof, prove
 from frameworks.live.repeating import refuse_unrepeated
@@ -25,8 +25,7 @@ from frameworks.live.report import Report
 from frameworks.live.request import Given, Request, open_side
 from frameworks.live.settings import Setting, differing_settings
 from frameworks.live.tracing import Change, Course, LiveSide, draw_course
-from frameworks.live.weight_matching import copied, hand_over
-from frameworks.recordings import check_rows, check_same_data, read_trace
+from frameworks.recordings import check_rows, read_trace
 from frameworks.recordings.trace import Arrays, Trace
 
 __all__ = ["Comparison", "name_of_side"]
@@ -64,8 +63,11 @@ class Comparison:
 
     def run(self, explain_all: bool = False) -> Report:
         """Compare, prove why the two first differ, and report; or why they differ at all."""
-        self._share_weights()
-        check_ignored(self.request.ignore, self.networks)
+        self.meeting.start()
+        check_ignored(self.request.ignore, self.meeting.networks)
+        source = self.meeting.source
+        if source is not None and None in self.recorded:
+            self.notes.append(f"both start from the weights of {self.names[source == 'b']}")
         first, second = (self._trace(side) for side in self.sides)
         taken = len(first.steps), len(second.steps)
         whole = Pair(first, second, self.names, self.matching, steps=taken)
@@ -90,6 +92,8 @@ class Comparison:
                 "the two were recorded from different initial weights and cannot be told apart "
                 "further; compare one of them live"
             )
+        if judged.level == "forward" and self._may_follow_from_a_guess(judged.found):
+            return Proof()
         try:
             if judged.level == "gradient":
                 pair = replace(pair, again=self._gradients_again(pair))
@@ -99,6 +103,15 @@ class Comparison:
                 raise
         judged.notes.append("no cause was sought: a recording's settings are not as they should be")
         return Proof()
+
+    def _may_follow_from_a_guess(self, found: Compared) -> bool:
+        """Return whether layers before a place correspond by nothing but the order of running.
+
+        What enters the place may be another's, too, if these were told apart by what follows.
+        """
+        position, matching = found.layers[0], self.matching
+        groups = [*matching.guessed, *(matching.likely if found.between else ())]
+        return any(position is None or min(ours) <= position for ours, _ in groups)
 
     def _gradients_again(self, pair: Pair) -> tuple[Arrays, Arrays] | None:
         """Return both sides' gradients of another batch, of a shorter one where one is recorded."""
@@ -150,52 +163,22 @@ class Comparison:
         return (a, b) if a != b else (f"the first {a}", f"the second {b}")
 
     @cached_property
-    def networks(self) -> tuple[Network, Network]:
-        """Both networks, with their own weights."""
-        found = [
-            self._network(side, name) for side, name in zip(self.sides, self.names, strict=True)
-        ]
-        return found[0], found[1]
+    def meeting(self) -> Meeting:
+        """Both sides before they train."""
+        for name, side in zip(self.names, self.sides, strict=True):
+            if isinstance(side, LiveSide):
+                self.report(f"{name}: layers", 0, None)
+        return Meeting(self.sides, self.names, self.request)
 
-    def _network(self, side: LiveSide | Trace, name: str) -> Network:
-        if isinstance(side, Trace):
-            return Network.of(name, side)
-        self.report(f"{name}: layers", 0, None)
-        model = side.open(self.request.dtype)
-        for recorded in filter(None, self.recorded):
-            check_same_data(recorded, side.digests(model))
-        layers, _ = model.trace_layers(side.rows(0))
-        stated = model.loss_facts, *model.optimizer_facts, *filter(None, [model.schedule_facts])
-        return Network(name, layers, model.weights(), model.states(), stated)
-
-    @cached_property
+    @property
     def matching(self) -> Matching:
         """What corresponds."""
-        return match(*self.networks, self.request.mapping)
+        return self.meeting.matching
 
     def _trace(self, side: LiveSide | Trace) -> Trace:
-        return side if isinstance(side, Trace) else side.trace(self.request.dtype, self.report)
-
-    def _share_weights(self) -> None:
-        """Give one side the weights and states of the other, in the places that correspond."""
-        a, b = self.networks
-        own = [[each.values for each in x.weights] for x in (a, b)]
-        states = [[each.values for each in x.states] for x in (a, b)]
-        done, back = self.matching, self.matching.swapped
-        source = self.request.weights
-        if source is not None and any(self.recorded):
-            source = "b" if self.recorded[0] is None else "a"
-        if source is not None and None in self.recorded:
-            self.notes.append(f"both start from the weights of {self.names[source == 'b']}")
-        if source == "a":
-            own[1] = hand_over(done, own[0], own[1])
-            states[1] = copied(done.states, states[0], states[1])
-        elif source == "b":
-            own[0] = hand_over(back, own[1], own[0])
-            states[0] = copied(back.states, states[1], states[0])
-        for side, weights, learned in zip(self.sides, own, states, strict=True):
-            if isinstance(side, LiveSide):
-                side.weights, side.states = weights, learned
+        if isinstance(side, Trace):
+            return self.meeting.as_compared(side)
+        return side.trace(self.request.dtype, self.report)
 
     def judge(self, pair: Pair) -> Judged:
         """Compare two traces level by level."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from frameworks.errors import choose
 from frameworks.live.wording import spoken
-from frameworks.recordings.trace import Facts, LayerTrace, Trace, Weight
+from frameworks.recordings.trace import Arrays, Facts, LayerTrace, Trace, Weight
 
-__all__ = ["Matching", "Network", "WeightPair", "check_ignored", "names_in", "place_of"]
+__all__ = ["Branches", "Matching", "Network", "WeightPair", "check_ignored", "names_in", "place_of"]
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,13 @@ class Network:
     weights: Sequence[Weight]
     states: Sequence[Weight]
     stated: Sequence[Facts] = ()  # of the loss, the optimizer and the schedule
+    outputs: Arrays = ()  # in evaluation mode
 
     @classmethod
     def of(cls, name: str, trace: Trace) -> "Network":
         """Return the network of a trace."""
         stated = [trace.loss, *trace.optimizer, *filter(None, [trace.schedule])]
-        return cls(name, trace.layers, trace.weights, trace.states, stated)
+        return cls(name, trace.layers, trace.weights, trace.states, stated, trace.outputs)
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ class WeightPair:
 
     a: tuple[int, ...]
     b: tuple[int, ...]
+
+
+Branches = tuple[list[int], list[int]]  # layers of both sides that read the same numbers
 
 
 @dataclass
@@ -45,6 +49,10 @@ class Matching:
     # Layers without a counterpart, of each side.
     only: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
     notes: list[str] = field(default_factory=list)
+    # Layers of both sides that the order of running alone tells apart, group by group; those that
+    # were told apart by what follows from them, though not all that follows is the same.
+    guessed: list[Branches] = field(default_factory=list)
+    likely: list[Branches] = field(default_factory=list)
 
     @property
     def swapped(self) -> "Matching":

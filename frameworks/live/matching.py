@@ -1,21 +1,23 @@
 """Which layers and weights of two models correspond."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from functools import partial
 
 import numpy as np
 
 from frameworks.diverge.layers import align, price
 from frameworks.errors import choose
-from frameworks.live.cells import steps_on_the_way
 from frameworks.live.correspondence import Matching, Network, WeightPair
-from frameworks.live.outlines import Outline, note_on_branches, outline, told_apart
+from frameworks.live.outlines import Outline, outline
+from frameworks.live.reads import Reads
+from frameworks.live.telling import Told
 from frameworks.live.weight_matching import Taken, pair_rest, pair_weights
 from frameworks.recordings.trace import LayerTrace, Weight
 
 __all__ = ["match"]
 
 Pairs = list[tuple[int, int]]
-Steps = tuple[set[int], set[int]]  # of each side: calls of a cell before the last of their loop
 
 _COUNT = "0123456789_."  # at the end of a name
 _OTHER_SHAPE = 1.5  # more than two layers without a counterpart cost than the same ones paired
@@ -28,16 +30,26 @@ _GROUPS = (
 )
 
 
-def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> Matching:
+def match(
+    a: Network,
+    b: Network,
+    mapping: Mapping[str, str] | None = None,
+    reads: Reads | None = None,
+    tried: Mapping[int, int] | None = None,
+) -> Matching:
     """Match two networks: first what `mapping` says, then by kind and order, then by shape.
 
-    `mapping` gives the path of a layer of b, or the name of a weight of b, for one of a.
+    `mapping` gives the path of a layer of b, or the name of a weight of b, for one of a. Where
+    neither it nor names tell, what `reads` the same numbers corresponds, and what is `tried`.
     RequestError for names that are not there, and for layers whose weights do not fit.
     """
     done = Matching()
-    steps = steps_on_the_way(a, b), steps_on_the_way(b, a)
-    by_layer, by_weight = _given(a, b, mapping or {}, steps)
-    done.layers = sorted(_pair_layers(a, b, by_layer, steps))
+    by_layer, by_weight = _given(a, b, mapping or {})
+    ours, theirs = _left(a, b, by_layer)
+    told = Told(a, b, ours, theirs, reads, tried or {})
+    pairs = [*by_layer, *_in_order(a, b, ours, theirs, told.pairs)]
+    done.layers = sorted([*pairs, *_alike(a, b, *_left(a, b, pairs))])
+    done.guessed = told.guessed
     taken: Taken = {(0, i) for i, _ in by_weight} | {(1, j) for _, j in by_weight}
     done.weights = [WeightPair((i,), (j,)) for i, j in by_weight]
     for i, j in done.layers:
@@ -45,12 +57,10 @@ def match(a: Network, b: Network, mapping: Mapping[str, str] | None = None) -> M
         states = zip(a.layers[i].states, b.layers[j].states, strict=False)
         done.states += [pair for pair in states if pair not in done.states]
     done.notes += [*_crossed(a, b, done.layers), *_misnamed(a, b, done)]
-    guessed = [pair for pair in done.layers if pair not in by_layer]
-    done.notes += note_on_branches(a, b, guessed)
     done.states += _lone_states(a, b, done)
-    pair_rest(done, a, b, taken)
+    pair_rest(done, a, b, taken, reads)
     done.weights.sort(key=lambda pair: pair.a)
-    ours, theirs = _left(a, b, done.layers, steps)
+    ours, theirs = _left(a, b, done.layers)
     done.only = ours, theirs
     return done
 
@@ -121,12 +131,11 @@ def _misnamed(a: Network, b: Network, done: Matching) -> Iterator[str]:
             )
 
 
-def _given(a: Network, b: Network, mapping: Mapping[str, str], steps: Steps) -> tuple[Pairs, Pairs]:
+def _given(a: Network, b: Network, mapping: Mapping[str, str]) -> tuple[Pairs, Pairs]:
     """Return the pairs of layers and of weights that the user names."""
     layers: Pairs = []
     weights: Pairs = []
-    paths = [_positions([layer.path for layer in x.layers], some)
-             for x, some in zip((a, b), steps, strict=True)]  # fmt: skip
+    paths = [_positions([layer.path for layer in x.layers]) for x in (a, b)]
     names = [_positions([weight.name for weight in x.weights]) for x in (a, b)]
     for own, other in mapping.items():
         if own in names[0] and own not in paths[0]:
@@ -139,26 +148,17 @@ def _given(a: Network, b: Network, mapping: Mapping[str, str], steps: Steps) -> 
     return layers, weights
 
 
-def _positions(names: Sequence[str], without: Set[int] = frozenset()) -> dict[str, list[int]]:
+def _positions(names: Sequence[str]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for position, name in enumerate(names):
-        if position not in without:
-            found.setdefault(name, []).append(position)
+        found.setdefault(name, []).append(position)
     return found
 
 
-def _pair_layers(a: Network, b: Network, given: Pairs, steps: Steps) -> Pairs:
-    """Return the given pairs, those in order, and what is left over and alike."""
-    pairs = list(given)
-    for together in (_in_order, _alike):
-        pairs += together(a, b, *_left(a, b, pairs, steps))
-    return pairs
-
-
-def _left(a: Network, b: Network, pairs: Pairs, steps: Steps) -> Iterator[list[int]]:
-    """Yield the layers of each side that compute and that no pair has, but for steps of a loop."""
+def _left(a: Network, b: Network, pairs: Pairs) -> Iterator[list[int]]:
+    """Yield the layers of each side that compute and that no pair has."""
     for side, x in enumerate((a, b)):
-        taken = {pair[side] for pair in pairs} | steps[side]
+        taken = {pair[side] for pair in pairs}
         yield [i for i, layer in enumerate(x.layers) if _computes(layer) and i not in taken]
 
 
@@ -167,15 +167,22 @@ def _computes(layer: LayerTrace) -> bool:
     return not layer.rearranges or bool(layer.states)
 
 
-def _in_order(a: Network, b: Network, ours: list[int], theirs: list[int]) -> Pairs:
+def _in_order(
+    a: Network, b: Network, ours: Sequence[int], theirs: Sequence[int], told: Mapping[int, int]
+) -> Pairs:
     """Align the layers in the order of running, but for those that are told apart otherwise."""
-    told = told_apart(a, b, ours, theirs)
     x = [outline(a, i, told.get(i)) for i in ours]
     partners = set(told.values())
     y = [outline(b, j, j if j in partners else None) for j in theirs]
     found = dict(told)
-    found.update((ours[i], theirs[j]) for i, j in align(x, y, _price))
+    found.update((ours[i], theirs[j]) for i, j in align(x, y, partial(_price, _as_many(x, y))))
     return list(found.items())
+
+
+def _as_many(x: Sequence[Outline], y: Sequence[Outline]) -> set[tuple[str, str]]:
+    """Return the kinds and shapes of layers that learn of which both sides have as many."""
+    ours, theirs = (Counter((o.kind, o.shapes) for o in some if o.weights) for some in (x, y))
+    return {each for each, count in ours.items() if theirs[each] == count}
 
 
 def _alike(a: Network, b: Network, ours: list[int], theirs: list[int]) -> Pairs:
@@ -189,10 +196,14 @@ def _alike(a: Network, b: Network, ours: list[int], theirs: list[int]) -> Pairs:
     return pairs
 
 
-def _price(x: Outline, y: Outline) -> float:
-    """Return the price of `align`: more for shapes that differ, too much for others' partners."""
+def _price(as_many: Set[tuple[str, str]], x: Outline, y: Outline) -> float:
+    """Return the price of `align`: more for shapes that differ, too much for others' partners.
+
+    So it is for a layer of which there are `as_many` on both sides, and one that is not its like.
+    """
     kinds = {x.kind, y.kind}
     apart = len(kinds) == 2 and any(len(kinds & group) == 1 for group in _GROUPS)
-    if x.partner != y.partner or apart:
+    own, other = (x.kind, x.shapes), (y.kind, y.shapes)
+    if x.partner != y.partner or apart or (own != other and {own, other} & as_many):
         return np.inf
     return price(x, y) + (_OTHER_SHAPE if x.shapes != y.shapes and x.weights else 0.0)

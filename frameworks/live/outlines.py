@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
-from frameworks.live.correspondence import Network, place_of
-from frameworks.live.weight_matching import role_of
+from frameworks.live.correspondence import Network
 
-__all__ = ["Outline", "note_on_branches", "outline", "told_apart"]
+__all__ = ["CELL", "Outline", "outline", "role_of", "told_apart"]
+
+CELL = " cell"  # what the kind of a cell ends in: a "gru cell" takes the steps of a "gru"
 
 
 class Outline(NamedTuple):
@@ -29,7 +30,7 @@ def outline(network: Network, position: int, partner: int | None = None) -> Outl
     layer = network.layers[position]
     shapes = [network.weights[k].values.shape for k in layer.weights]
     matrices = [shape for shape in shapes if len(shape) > 1] or shapes
-    return Outline(layer.facts.kind, len(shapes), str(matrices), partner)
+    return Outline(layer.facts.kind.removesuffix(CELL), len(shapes), str(matrices), partner)
 
 
 def told_apart(a: Network, b: Network, ours: list[int], theirs: list[int]) -> dict[int, int]:
@@ -49,40 +50,10 @@ def told_apart(a: Network, b: Network, ours: list[int], theirs: list[int]) -> di
     found: dict[int, int] = {}
     for own, others in alike.values():
         if len(own) > 1:
-            named = _only_pairs(own, others, lambda k, j: _named_alike(a, k, b, j))
-            complete = len(named) == min(len(own), len(others))
-            by_name = named if complete else _by_roles(a, own, b, others)
+            by_name = _by_names(a, own, b, others) or _by_roles(a, own, b, others)
             fed = _fed_alike(a, own, b, others)
             found |= {k: j for k, j in by_name.items() if j not in fed.values()} | fed
     return found
-
-
-def note_on_branches(a: Network, b: Network, pairs: Collection[tuple[int, int]]) -> Iterator[str]:
-    """Say which layers their order alone tells apart.
-
-    They are alike and read the same array, on both sides, as the branches of one input do: neither
-    what runs first nor what is given to them says which is which.
-    """
-    told = told_apart(a, b, [i for i, _ in pairs], [j for _, j in pairs])
-    left = {
-        i: (_branch(a, i), _branch(b, j))
-        for i, j in pairs
-        if told.get(i) != j and a.layers[i].weights
-        if len(a.layers[i].inputs) == len(b.layers[j].inputs) == 1
-    }
-    several = Counter(each for _, each in {(a.layers[i].weights, left[i]) for i in left})
-    guessed = dict.fromkeys(place_of(a.layers, i) for i, each in left.items() if several[each] > 1)
-    if guessed:
-        yield (
-            f"{', '.join(guessed)} read the same numbers and are taken to correspond in the order "
-            "in which they run: where they do not, that alone makes the two differ, and "
-            "mapping={...} says which ones do"
-        )
-
-
-def _branch(network: Network, position: int) -> tuple[Outline, int | None]:
-    """Return what the branches of one input have in common."""
-    return outline(network, position), _read(network, position)
 
 
 def _by_roles(a: Network, own: list[int], b: Network, others: list[int]) -> dict[int, int]:
@@ -119,11 +90,38 @@ def _read(network: Network, position: int) -> int | None:
     return hash((x.shape, (x + 0.0).tobytes()))  # −0.0 is equal to 0.0, in other bytes
 
 
-def _named_alike(a: Network, i: int, b: Network, j: int) -> bool:
-    """Return whether two layers have one name, but for what joins its parts: f.0 and f0.
+def _by_names(a: Network, own: list[int], b: Network, others: list[int]) -> dict[int, int]:
+    """Return the layers of one name, call by call; none if others on both sides have none."""
+    ours, theirs = dict[str | int, list[int]](), dict[str | int, list[int]]()
+    for x, some, found in ((a, own, ours), (b, others, theirs)):
+        for k in some:
+            found.setdefault(_plain(x.layers[k].path) or k, []).append(k)
+    common = [name for name in ours if name in theirs and isinstance(name, str)]
+    if len(common) < min(len(ours), len(theirs)):
+        return {}
+    return dict(pair for name in common for pair in zip(ours[name], theirs[name], strict=False))
 
-    Names that Keras has numbered, as dense_4, say nothing.
+
+def _plain(path: str) -> str:
+    """Return a name without what joins its parts, as f0 of f.0; "" if it says nothing.
+
+    Names that Keras has numbered, as dense_4, do not.
     """
-    ours, theirs = (x.layers[k].path for x, k in ((a, i), (b, j)))
-    numbered = re.search(r"_[0-9]+$", ours) or re.search(r"_[0-9]+$", theirs)
-    return ours != "" and not numbered and re.sub("[./]", "", ours) == re.sub("[./]", "", theirs)
+    return "" if re.search(r"_[0-9]+$", path) else re.sub("[./]", "", path)
+
+
+_ROLES = {
+    **dict.fromkeys(("q", "wq", "query", "queries"), "queries"),
+    **dict.fromkeys(("k", "wk", "key", "keys"), "keys"),
+    **dict.fromkeys(("v", "wv", "value", "values"), "values"),
+}
+
+
+def role_of(name: str) -> str:
+    """Return what attention takes a weight for, by its name or its layer's; "" if that is not said.
+
+    >>> role_of("att.queries_kernel"), role_of("block.q_proj.kernel"), role_of("fc.kernel")
+    ('queries', 'queries', '')
+    """
+    words = re.split(r"[._/]", name.lower())
+    return next((_ROLES[word] for word in words if word in _ROLES), "")

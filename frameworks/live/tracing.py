@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from frameworks.console import Advance
-from frameworks.draws import Dropped, step_masks
+from frameworks.draws import Dealt, Dropped, step_masks
 from frameworks.errors import RequestError
 from frameworks.live.kept_beside import KeptBeside, others_moved
+from frameworks.live.loops import Calls, as_one
 from frameworks.live.model import LiveModel, Rows, Training
 from frameworks.live.targets import check_reconstruction
 from frameworks.recordings.digests import canonical_target, digests_of
@@ -84,7 +85,9 @@ class Nudge:
 class LiveSide:
     """A user's training with its data; a new copy is opened for every trace.
 
-    `weights` and `states`, if given, are those it starts from instead of its own.
+    `weights` and `states`, if given, are those it starts from instead of its own. `dealt` says
+    which masks its calls of dropout take, and `calls` which of its layers' calls are compared as
+    one, if these are not all, one by one and in order.
     """
 
     training: Training
@@ -96,6 +99,8 @@ class LiveSide:
     own_targets: bool = False  # given for this side alone, and so left as they are
     weights: Sequence[np.ndarray] | None = None
     states: Sequence[np.ndarray] | None = None
+    dealt: Sequence[Dealt] | None = None
+    calls: Calls | None = None
     changes: list[Change] = field(default_factory=list)
     _fitted: tuple[Arrays, Arrays] | None = None  # inputs and targets, as the model takes them
 
@@ -194,6 +199,7 @@ class _Tracer:
         weights, states = model.weights(), model.states()
         self._hand(0)
         layers, outputs = model.trace_layers(first)
+        layers = layers if side.calls is None else as_one(layers, side.calls)
         loss, gradients = model.loss_and_gradients(first)
         shorter = self._shorter(first) if self.nudge is None else (None, None)
         steps = list(self._steps(report))
@@ -232,7 +238,8 @@ class _Tracer:
         """Hand over the masks of a step, those of its last rows left out."""
         course, model = self.course, self.model
         rows = len(course.batches[step]) - without
-        model.hand_masks(step_masks(course.seed, step, rows, self.dropped, model.dtype))
+        masks = step_masks(course.seed, step, rows, self.dropped, model.dtype, self.side.dealt)
+        model.hand_masks(masks)
 
     def _shorter(self, first: Rows) -> tuple[float | None, list[np.ndarray] | None]:
         """Return loss and gradients without the last row, as of an epoch's last batch.

@@ -1,15 +1,17 @@
 """Which weights of two models correspond, and how one side starts from the other's."""
 
-import re
 from collections.abc import Sequence
+from os.path import commonprefix
 
 import numpy as np
 
 from frameworks.errors import RequestError
 from frameworks.live.correspondence import Matching, Network, WeightPair, place_of
+from frameworks.live.outlines import role_of
+from frameworks.live.reads import Reads
 from frameworks.recordings.trace import Weight
 
-__all__ = ["Taken", "copied", "hand_over", "pair_rest", "pair_weights", "role_of"]
+__all__ = ["Taken", "copied", "hand_over", "pair_rest", "pair_weights"]
 
 Taken = set[tuple[int, int]]  # side and position of the weights that are paired
 
@@ -100,11 +102,14 @@ def _with_two_biases(
     return pairs
 
 
-def pair_rest(done: Matching, a: Network, b: Network, taken: Taken) -> None:
+def pair_rest(
+    done: Matching, a: Network, b: Network, taken: Taken, reads: Reads | None = None
+) -> None:
     """Pair what no pair of layers has, in order where the shapes are equal; name what is left.
 
     A separable convolution may stand beside two: depthwise kernels of either shape are equal. What
     is named as queries, keys or values goes with its like before, whichever of them runs first.
+    What multiplies the same numbers goes before, and what has a name like its layer's others.
     """
     guessed = False
     left = [
@@ -114,9 +119,18 @@ def pair_rest(done: Matching, a: Network, b: Network, taken: Taken) -> None:
     for by_role in (True, False):
         for i in list(left[0]):
             same = [j for j in left[1] if _may_stand_for(a.weights[i], b.weights[j], by_role)]
-            same.sort(key=lambda j: b.weights[j].values.shape != a.weights[i].values.shape)
+            beside = _partners_beside(done, a, b, i)
+            ranks = {
+                j: (
+                    b.weights[j].values.shape != a.weights[i].values.shape,
+                    not _read_alike(reads, a, i, b, j),
+                    -max((len(commonprefix([b.weights[j].name, x])) for x in beside), default=0),
+                )
+                for j in same
+            }
+            same.sort(key=lambda j: ranks[j])
             if same:
-                guessed |= len(same) > 1
+                guessed |= len(same) > 1 and ranks[same[0]][1:] == ranks[same[1]][1:]
                 done.weights.append(WeightPair((i,), (same[0],)))
                 ours, theirs = a.weights[i].name, b.weights[same[0]].name
                 how = "name" if by_role else "shape"
@@ -142,26 +156,22 @@ def pair_rest(done: Matching, a: Network, b: Network, taken: Taken) -> None:
             done.notes.append(f"only {x.name} has {', '.join(each.name for each in lone)}")
 
 
+def _partners_beside(done: Matching, a: Network, b: Network, i: int) -> list[str]:
+    """Return the names of what the other weights of a weight's layers correspond to."""
+    beside = {k for layer in a.layers if i in layer.weights for k in layer.weights}
+    return [b.weights[pair.b[0]].name for pair in done.weights if pair.a[0] in beside]
+
+
+def _read_alike(reads: Reads | None, a: Network, i: int, b: Network, j: int) -> bool:
+    """Return whether layers that have two weights are given the same numbers."""
+    ours, theirs = ([k for k, layer in enumerate(x.layers) if weight in layer.weights]
+                    for x, weight in ((a, i), (b, j)))  # fmt: skip
+    return reads is not None and any(reads.same(k, m) for k in ours for m in theirs)
+
+
 def _may_stand_for(x: Weight, y: Weight, by_role: bool) -> bool:
     """Return whether two weights have one shape and, if asked, one role in attention."""
     return _fit(x, y) and (not by_role or role_of(x.name) == role_of(y.name) != "")
-
-
-_ROLES = {
-    **dict.fromkeys(("q", "wq", "query", "queries"), "queries"),
-    **dict.fromkeys(("k", "wk", "key", "keys"), "keys"),
-    **dict.fromkeys(("v", "wv", "value", "values"), "values"),
-}
-
-
-def role_of(name: str) -> str:
-    """Return what attention takes a weight for, by its name or its layer's; "" if that is not said.
-
-    >>> role_of("att.queries_kernel"), role_of("block.q_proj.kernel"), role_of("fc.kernel")
-    ('queries', 'queries', '')
-    """
-    words = re.split(r"[._/]", name.lower())
-    return next((_ROLES[word] for word in words if word in _ROLES), "")
 
 
 def hand_over(

@@ -1,0 +1,131 @@
+"""Two sides before they train: their networks, what corresponds, and the start that they share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from frameworks.live.correspondence import Matching, Network
+from frameworks.live.dealing import Dropping, Hand, deal
+from frameworks.live.loops import as_one, rolled
+from frameworks.live.model import LiveModel
+from frameworks.live.request import Request
+from frameworks.live.settling import settle
+from frameworks.live.tracing import LiveSide
+from frameworks.live.weight_matching import copied, hand_over
+from frameworks.recordings import check_same_data
+from frameworks.recordings.trace import Trace
+
+__all__ = ["Meeting", "Side"]
+
+Side = LiveSide | Trace
+
+_ALIKE = {"float64": 1e-9, "float32": 1e-4}  # relative: layers that read the same, but for rounding
+
+Both = tuple[Sequence[np.ndarray], Sequence[np.ndarray]]  # arrays of each side
+
+
+@dataclass
+class Meeting:
+    """Two sides, live or recorded, and how they are to be compared.
+
+    RequestError for a live side that has other data than a recorded one.
+    """
+
+    sides: tuple[Side, Side]
+    names: tuple[str, str]
+    request: Request
+
+    def __post_init__(self) -> None:
+        """Open the live sides once, to see how they run."""
+        found = [self._open(*each) for each in zip(self.sides, self.names, strict=True)]
+        self._models = [model for model, _ in found]
+        self._every_call = found[0][1], found[1][1]
+        self._calls = rolled(*self._every_call), rolled(*self._every_call[::-1])
+        a, b = (replace(x, layers=as_one(x.layers, calls))
+                for x, calls in zip(self._every_call, self._calls, strict=True))  # fmt: skip
+        self.networks = a, b
+
+    def _open(self, side: Side, name: str) -> tuple[LiveModel | None, Network]:
+        if isinstance(side, Trace):
+            return None, Network.of(name, side)
+        model = side.open(self.request.dtype)
+        for recorded in (other for other in self.sides if isinstance(other, Trace)):
+            check_same_data(recorded, side.digests(model))
+        layers, outputs = model.trace_layers(side.rows(0))
+        stated = model.loss_facts, *model.optimizer_facts, *filter(None, [model.schedule_facts])
+        return model, Network(name, layers, model.weights(), model.states(), stated, outputs)
+
+    @property
+    def source(self) -> str | None:
+        """The side whose weights both start from: "a", "b", or None if each has its own."""
+        recorded = [isinstance(side, Trace) for side in self.sides]
+        if self.request.weights is None or all(recorded):
+            return None
+        return ("b" if recorded[1] else "a") if any(recorded) else self.request.weights
+
+    @cached_property
+    def matching(self) -> Matching:
+        """What corresponds."""
+        dtypes = [side.dtype for side in self.sides if isinstance(side, Trace)]
+        alike = max(_ALIKE[dtype] for dtype in (self.request.dtype, *dtypes))
+        return settle(self.networks, self.request.mapping, self._look, alike)
+
+    def _look(self, matching: Matching) -> tuple[Network, Network]:
+        """Return both networks as they run once the weights of what corresponds are shared."""
+        found, source = list(self.networks), self.source
+        if source is None:
+            return self.networks
+        k = 1 if source == "a" else 0
+        side, model = self.sides[k], self._models[k]
+        assert isinstance(side, LiveSide), "a recording keeps its weights"
+        assert model is not None
+        weights, states = self._shared(matching)
+        model.set_weights(weights[k])
+        model.set_states(states[k])
+        layers, outputs = model.trace_layers(side.rows(0))
+        found[k] = replace(found[k], layers=as_one(layers, self._calls[k]), outputs=outputs)
+        return found[0], found[1]
+
+    def _shared(self, matching: Matching) -> tuple[Both, Both]:
+        """Return the weights and the states of both sides, one's handed over to the other."""
+        a, b = self.networks
+        weights = [[each.values for each in x.weights] for x in (a, b)]
+        states = [[each.values for each in x.states] for x in (a, b)]
+        if self.source == "a":
+            weights[1] = hand_over(matching, *weights)
+            states[1] = copied(matching.states, *states)
+        elif self.source == "b":
+            back = matching.swapped
+            weights[0] = hand_over(back, *weights[::-1])
+            states[0] = copied(back.states, *states[::-1])
+        return (weights[0], weights[1]), (states[0], states[1])
+
+    def as_compared(self, trace: Trace) -> Trace:
+        """Return a recorded side with each of its loops as one call."""
+        calls = self._calls[trace is not self.sides[0]]
+        return replace(trace, layers=as_one(trace.layers, calls))
+
+    def start(self) -> None:
+        """Give the live sides the weights, states and masks that they are to start with."""
+        weights, states = self._shared(self.matching)
+        dealt = self._dealt()
+        for k, side in enumerate(self.sides):
+            if isinstance(side, LiveSide):
+                side.weights, side.states, side.calls = weights[k], states[k], self._calls[k]
+                side.dealt = dealt[k]
+
+    def _dealt(self) -> tuple[Hand, Hand]:
+        """Return the masks that calls of dropout take; a recorded side took its own, in order."""
+        sides = zip(self._every_call, self._calls, self.sides, self._models, strict=True)
+        a, b = (
+            Dropping(x.layers, calls, model.dropped(side.rows(0)))
+            if isinstance(side, LiveSide) and model is not None
+            else Dropping.stated(x.layers, calls)
+            for x, calls, side, model in sides
+        )
+        if isinstance(self.sides[1], Trace):
+            theirs, ours = deal(b, a, self.matching.swapped.layers)
+            return ours, theirs
+        return deal(a, b, self.matching.layers)

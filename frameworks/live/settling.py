@@ -1,0 +1,123 @@
+"""What corresponds, settled by numbers: with shared weights, like layers are given like numbers."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import permutations
+from math import perm
+
+from frameworks.live.correspondence import Branches, Matching, Network, WeightPair, place_of
+from frameworks.live.matching import match
+from frameworks.live.reads import Reads
+
+__all__ = ["Look", "settle"]
+
+Look = Callable[[Matching], tuple[Network, Network]]
+Pairs = dict[int, int]
+Found = tuple[list[tuple[int, int]], list[WeightPair]]  # which layers and weights correspond
+
+_WAYS = 24  # in which branches of one input are paired, four with four
+_LOOKS = 60  # at most, as each runs the models
+
+
+def settle(
+    networks: tuple[Network, Network], mapping: Mapping[str, str] | None, look: Look, alike: float
+) -> Matching:
+    """Match two networks, look how they run with shared weights, and match them anew by that.
+
+    `look` returns both networks as they run once the weights of what corresponds are shared; their
+    numbers are the same if they differ by less than `alike`, relative to the largest. A layer
+    corresponds to the one of its kind and shape that reads the same numbers, whichever runs first.
+    Branches that read the same are told apart by what follows from them.
+    """
+    return _Settling(networks, mapping, look, alike).settled()
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way in which layers may correspond, with what of it is tried."""
+
+    tried: Pairs
+    matching: Matching
+    reads: Reads
+
+    @property
+    def count(self) -> int:
+        return self.reads.count(self.matching.layers)
+
+    @property
+    def is_right(self) -> bool:
+        return self.reads.all_are(self.matching.layers)
+
+
+@dataclass
+class _Settling:
+    networks: tuple[Network, Network]
+    mapping: Mapping[str, str] | None
+    look: Look
+    alike: float
+    looks: int = field(default=0, init=False)
+
+    def settled(self) -> Matching:
+        best, likely = self._follow({}), list[Branches]()
+        asked = set[int]()
+        while not best.is_right:
+            group = next((g for g in best.matching.guessed if not asked & {*g[0]}), None)
+            if group is None:
+                break
+            asked |= {*group[0]}
+            ways = [best, *self._others(best, group)]
+            counts = [way.count for way in ways]
+            if counts.count(max(counts)) == 1:
+                best = ways[counts.index(max(counts))]
+                likely.append(group)
+        done = best.matching
+        if best.is_right:
+            done.guessed = []  # it makes no difference
+        else:
+            done.likely = likely
+            done.guessed = [g for g in done.guessed if not _is_among(g, likely)]
+        done.notes += _note(self.networks[0], done.guessed)
+        return done
+
+    def _follow(self, tried: Pairs) -> _Way:
+        """Match by what is tried and by what is read, until nothing more follows from it."""
+        matching, seen = match(*self.networks, self.mapping, tried=tried), list[Found]()
+        while True:
+            reads = Reads(*self.look(matching), self.alike)
+            self.looks += 1
+            seen.append((matching.layers, matching.weights))
+            matching = match(*self.networks, self.mapping, reads, tried)
+            if (matching.layers, matching.weights) in seen:
+                return _Way(tried, matching, reads)
+
+    def _others(self, way: _Way, group: Branches) -> Iterator[_Way]:
+        """Yield the other ways in which the branches of a group may correspond."""
+        known = dict(way.matching.layers)
+        found = {i: known[i] for i in group[0] if i in known}
+        for pairs in _assignments(*group):
+            if pairs != found and self.looks < _LOOKS:
+                yield self._follow({**way.tried, **pairs})
+
+
+def _assignments(ours: list[int], theirs: list[int]) -> Iterator[Pairs]:
+    """Yield the ways to pair all of the fewer layers, if there are not too many."""
+    few = min(len(ours), len(theirs))
+    if perm(max(len(ours), len(theirs)), few) > _WAYS:
+        return
+    for own in permutations(ours, few) if len(ours) > few else [ours]:
+        for others in permutations(theirs, few) if len(ours) == few else [theirs]:
+            yield dict(zip(own, others, strict=True))
+
+
+def _is_among(group: Branches, others: list[Branches]) -> bool:
+    return any({*group[0]} & {*each[0]} for each in others)
+
+
+def _note(network: Network, groups: list[Branches]) -> Iterator[str]:
+    guessed = dict.fromkeys(place_of(network.layers, i) for ours, _ in groups for i in ours)
+    if guessed:
+        yield (
+            f"{', '.join(guessed)} read the same numbers and are taken to correspond in the order "
+            "in which they run: where they do not, that alone makes the two differ, and "
+            "mapping={...} says which ones do"
+        )

@@ -1,0 +1,63 @@
+"""Which layers correspond for sure, and which of several that read the same are taken to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from frameworks.live.correspondence import Branches, Network
+from frameworks.live.outlines import told_apart
+from frameworks.live.reads import Reads
+
+__all__ = ["Told"]
+
+
+class Told:
+    """Layers of two networks that are told apart, by position; and those that are guessed.
+
+    Names, and what the models are given, tell first; then what is `tried`, and what reads the same
+    numbers. Of several that read the same, those that are called again go with the layer that they
+    went with before; the others in the order in which they run.
+    """
+
+    def __init__(
+        self, a: Network, b: Network, ours: Sequence[int], theirs: Sequence[int],
+        reads: Reads | None, tried: Mapping[int, int],
+    ) -> None:  # fmt: skip
+        self._a, self._b, self._left = a, b, ({*ours}, {*theirs})
+        self.pairs: dict[int, int] = {}
+        self.guessed: list[Branches] = []
+        alike = reads.alike if reads else []
+        self._add(told_apart(a, b, [*ours], [*theirs]).items())
+        self._add(tried.items())
+        self._add((i, j) for (i, *others), (j, *more) in alike if not others and not more)
+        for group in sorted(alike):
+            self._add_group(*group)
+        self._add_called_again(ours, theirs)
+
+    def _add(self, pairs: Iterable[tuple[int, int]]) -> None:
+        for i, j in pairs:
+            if i in self._left[0] and j in self._left[1]:
+                self.pairs[i] = j
+                self._left[0].remove(i)
+                self._left[1].remove(j)
+
+    def _free(self, side: int, some: Iterable[int]) -> list[int]:
+        return [k for k in some if k in self._left[side]]
+
+    def _add_called_again(self, ours: Sequence[int], theirs: Sequence[int]) -> None:
+        """Pair calls of layers of which other calls are paired."""
+        a, b = self._a.layers, self._b.layers
+        partners = {a[i].weights: b[j].weights for i, j in self.pairs.items() if a[i].weights}
+        for i in self._free(0, ours):
+            own = partners.get(a[i].weights)
+            self._add((i, j) for j in self._free(1, theirs) if b[j].weights == own)
+
+    def _add_group(self, ours: Sequence[int], theirs: Sequence[int]) -> None:
+        """Pair layers that read the same, and note where their order alone tells which is which."""
+        self._add_called_again(ours, theirs)
+        own, others = self._free(0, ours), self._free(1, theirs)
+        self._add(zip(own, others, strict=False))
+        parts = (
+            {self._a.layers[i].weights for i in own},
+            {self._b.layers[j].weights for j in others},
+        )
+        if own and others and max(map(len, parts)) > 1:
+            self.guessed.append((own, others))

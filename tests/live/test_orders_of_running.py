@@ -1,0 +1,223 @@
+"""Branches, towers and shortcuts correspond by what they compute, whichever of them runs first."""
+
+from itertools import cycle, permutations
+
+import keras
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lockstep import Training, diverge
+
+from .modules import training
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(24, 6)), RNG.integers(3, size=24)
+IMAGES = RNG.normal(size=(24, 3, 8, 8))
+
+
+def compared(ours, theirs, rows=X, **options):
+    sides = (each if isinstance(each, Training) else training(each) for each in (ours, theirs))
+    return diverge(*sides, rows, Y, steps=3, batch_size=8, **options)
+
+
+class Branches(nn.Module):
+    """Parts of one or several inputs that run in some order, and what is made of them together."""
+
+    def __init__(self, parts, order=None, join=lambda *parts: torch.cat(parts, 1), width=16):
+        super().__init__()
+        self.parts, self.join = nn.ModuleDict(parts), join
+        self.order, self.out = order or list(parts), nn.Linear(width, 3)
+        for parameter in self.parameters():
+            nn.init.normal_(parameter)
+
+    def forward(self, *inputs):
+        read = dict(zip(self.parts, cycle(inputs), strict=False))
+        found = {name: self.parts[name](read[name]) for name in self.order}
+        return self.out(self.join(*(found[name] for name in self.parts)))
+
+
+def residual(*names):
+    main = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(),
+                         nn.Conv2d(8, 8, 3, 1, 1), nn.BatchNorm2d(8))  # fmt: skip
+    return {names[0]: main, names[1]: nn.Sequential(nn.Conv2d(3, 8, 1, 2), nn.BatchNorm2d(8))}
+
+
+def added(x, y):
+    return torch.relu(x + y).mean((2, 3))
+
+
+def test_a_shortcut_may_run_before_the_main_path_or_after_it():
+    first = Branches(residual("main", "short"), join=added, width=8)
+    last = Branches(residual("conv", "down"), ["down", "conv"], added, width=8)
+    report = compared(first, last, IMAGES)
+    assert report.same, str(report)
+    last.parts["down"][1].eps = 1e-3
+    report = compared(first, last, IMAGES)
+    assert report.place == "parts.short.1 / parts.down.1"
+    assert "eps=0.001" in report.cause
+
+
+def towers(*names, rate):
+    return {
+        name: nn.Sequential(
+            nn.Linear(6, 8), nn.ReLU(), nn.Dropout(rate), nn.Linear(8, 8), nn.Tanh()
+        )
+        for name in names
+    }
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("left", "right")])
+def test_towers_take_their_own_masks_in_whatever_order_they_run(names):
+    other = RNG.normal(size=X.shape)
+    ours = Branches(towers("a", "b", rate=0.25))
+    theirs = Branches(towers(*names, rate=0.25), names[::-1])
+    assert compared(ours, theirs, [X, other]).same
+    theirs.parts[names[0]][2].p = 0.5
+    report = compared(ours, theirs, [X, other])
+    assert [row.name for row in report.settings] == ["dropout rate"]
+    assert "p=0.25 in parts.a.2" in report.cause
+
+
+def inception(*names):
+    parts = (
+        nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU()),
+        nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU()),
+        nn.Sequential(nn.MaxPool2d(3, 1, 1), nn.Conv2d(3, 4, 1), nn.ReLU()),
+    )
+    return dict(zip(names, parts, strict=True))
+
+
+@pytest.mark.parametrize("order", [*permutations("xyz")])
+def test_an_inception_block_may_run_its_branches_in_any_order(order):
+    def joined(*parts):
+        return torch.cat(parts, 1).mean((2, 3))
+
+    ours = Branches(inception(*"abc"), join=joined, width=12)
+    report = compared(ours, Branches(inception(*"xyz"), order, joined, width=12), IMAGES)
+    assert report.same, str(report)
+
+
+def gated(*names):
+    return {name: nn.Sequential(nn.LayerNorm(6), nn.Linear(6, 8)) for name in names}
+
+
+def by_gate(value, gate):
+    return value * torch.sigmoid(gate)
+
+
+def test_branches_of_one_input_are_told_apart_by_what_follows_from_them():
+    ours = Branches(gated("value", "gate"), join=by_gate, width=8)
+    theirs = Branches(gated("u", "w"), ["w", "u"], by_gate, width=8)
+    for sides in ((ours, theirs), (theirs, ours)):
+        report = compared(*sides)
+        assert report.same, str(report)
+        assert not any("order" in note for note in report.notes)
+
+
+def test_no_cause_is_named_where_it_may_follow_from_a_guess():
+    ours = Branches(gated("value", "gate"), join=by_gate, width=8)
+    theirs = Branches(gated("u", "w"), ["w", "u"], torch.add, width=8)
+    report = compared(ours, theirs)
+    assert report.level == "forward"
+    assert report.cause is None
+    assert any("read the same numbers" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("is_gate_first", [True, False])
+@pytest.mark.parametrize("as_layer", [True, False])
+def test_keras_runs_branches_by_depth_and_pytorch_as_they_are_written(is_gate_first, as_layer):
+    inputs = keras.Input((6,))
+    value = keras.layers.Dense(8)(inputs)
+    if as_layer:
+        gate = keras.layers.Activation("sigmoid")(keras.layers.Dense(8)(inputs))
+    else:
+        gate = keras.layers.Dense(8, activation="sigmoid")(inputs)
+    wide = keras.layers.Dropout(0.5)(keras.layers.Multiply()([value, gate]))
+    deep = keras.layers.Dropout(0.25)(inputs)
+    outputs = keras.layers.Dense(3)(keras.layers.Concatenate()([wide, deep]))
+    model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.SGD(0.125),
+                  keras.losses.SparseCategoricalCrossentropy(from_logits=True))  # fmt: skip
+
+    class Port(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.value, self.gate, self.out = nn.Linear(6, 8), nn.Linear(6, 8), nn.Linear(14, 3)
+            self.wide, self.deep = nn.Dropout(0.5), nn.Dropout(0.25)
+
+        def forward(self, x):
+            deep = self.deep(x)
+            if is_gate_first:
+                gate = torch.sigmoid(self.gate(x))
+                value = self.value(x)
+            else:
+                value, gate = self.value(x), torch.sigmoid(self.gate(x))
+            return self.out(torch.cat([self.wide(value * gate), deep], 1))
+
+    port = Port()
+    optimizer = torch.optim.SGD(port.parameters(), lr=0.125)
+    report = compared(Training(model), Training(port, nn.CrossEntropyLoss(), optimizer))
+    assert report.same, str(report)
+
+
+class Heads(nn.Module):
+    """Mean and logarithm of the variance of a code, and what is decoded of it with given noise."""
+
+    def __init__(self, mean, log_variance, is_mean_first):
+        super().__init__()
+        self.heads, self.out = nn.ModuleDict(), nn.Linear(2, 3)
+        self.names, self.is_mean_first = (mean, log_variance), is_mean_first
+        for name in self.names:
+            self.heads[name] = nn.Linear(6, 2)
+
+    def forward(self, x, noise):
+        order = self.names if self.is_mean_first else self.names[::-1]
+        found = {name: self.heads[name](x) for name in order}
+        mean, log_variance = map(found.get, self.names)
+        return self.out(mean + torch.exp(log_variance / 2) * noise)
+
+
+def test_a_mean_and_a_variance_are_told_apart_without_names_in_common():
+    noise = RNG.normal(size=(24, 2))
+    report = compared(Heads("m", "v", True), Heads("loc", "scale", False), [X, noise])
+    assert report.same, str(report)
+
+
+class Attending(nn.Module):
+    """Two blocks of attention of one row's parts, of a framework's layer or of single layers."""
+
+    def __init__(self, is_whole, is_second_first=False):
+        super().__init__()
+        self.first, self.second = (nn.MultiheadAttention(4, 1, batch_first=True) if is_whole
+                                   else Written() for _ in range(2))  # fmt: skip
+        self.is_second_first, self.out = is_second_first, nn.Linear(4, 3)
+
+    def forward(self, x):
+        x = x.reshape(len(x), 3, 4)
+        both = {}
+        for k in (1, 0) if self.is_second_first else (0, 1):
+            part, read = ((self.first, x), (self.second, torch.tanh(x)))[k]
+            both[k] = part(read, read, read)
+        first, second = (
+            each[0] if isinstance(each, tuple) else each for each in map(both.get, (0, 1))
+        )
+        return self.out((first - 2 * second).mean(1))
+
+
+class Written(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(4, 4) for _ in range(4))
+
+    def forward(self, q, k, v):
+        q, k, v = self.q_proj(q), self.k_proj(k), self.v_proj(v)
+        return self.out_proj(torch.softmax(q @ k.transpose(1, 2) / 2, -1) @ v)
+
+
+def test_layers_of_attention_correspond_to_whole_ones_by_what_they_read():
+    rows = RNG.normal(size=(24, 12))
+    for other in (Attending(False), Attending(False, is_second_first=True)):
+        report = compared(Attending(True), other, rows)
+        assert report.same, str(report)
