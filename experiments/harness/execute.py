@@ -131,7 +131,7 @@ def _judges(planned: Plan, experiment: str, results: Results) -> Heads:
         count = counts.get((cell.label, cell.seed), 0) if mine else 0
         if count and "scratch" in cell.find().blueprint.builders:
             found |= planned.beside(cell, judges(count))
-    return {cell: head for cell, head in found.items() if not _is_finished(planned.store, head)}
+    return {cell: head for cell, head in found.items() if not _is_there(planned.store, head)}
 
 
 def _how_many(floor: int, entry: AgreementEntry) -> int:
@@ -143,9 +143,10 @@ def _how_many(floor: int, entry: AgreementEntry) -> int:
     return for_doubts(floor) if chaotic else floor
 
 
-def _is_finished(store: Store, head: Head) -> bool:
+def _is_there(store: Store, head: Head) -> bool:
+    """Say whether a finished training has the name: its own, or another one, which is kept."""
     record = store.load(head.key)
-    return record is not None and record.ok and record.fingerprint == head.fingerprint
+    return record is not None and record.ok
 
 
 def rebuild(

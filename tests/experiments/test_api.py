@@ -13,6 +13,7 @@ import pytest
 
 import experiments
 from experiments import RequestError, compare, load_run, run
+from experiments.harness.plan import plan
 from experiments.harness.records.store import Store, to_json
 from experiments.harness.request import Request
 
@@ -137,12 +138,23 @@ def test_numpys_dtype_is_noted_by_its_name():
     assert json.dumps(Request(dtype=np.dtype("float32")).dtype) == '"float32"'
 
 
-def test_seeds_are_a_number_a_list_or_a_text(tmp_path):
+def test_seeds_are_a_number_a_list_or_a_text(monkeypatch, tmp_path):
     options = {"implementations": "scratch", "epochs": np.int64(1), "quiet": True}
+    own = run("xor", seeds="3,7", out=tmp_path / "run", **options)
+    assert own.cells["seed"].tolist() == [3, 7]
+
+    asked = []
+
+    def planned(request, *_):
+        asked.append(sorted({cell.seed for cell in plan(request).heads}))
+        raise RequestError("planned")
+
+    monkeypatch.setattr("experiments.harness.api.plan", planned)
     given = {2: [0, 1], "3,7": [3, 7], (5,): [5], np.int64(1): [0]}
-    for i, (seeds, expected) in enumerate(given.items()):
-        own = run("xor", seeds=seeds, out=tmp_path / str(i), **options)
-        assert own.cells["seed"].tolist() == expected
+    for seeds in given:
+        with pytest.raises(RequestError, match="planned"):
+            run("xor", seeds=seeds, out=tmp_path / "other", **options)
+    assert asked == [*given.values()]
 
 
 PAGE = """\

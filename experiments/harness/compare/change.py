@@ -46,7 +46,9 @@ class Change:
             for record, kept in zip((old, new), arrays, strict=True)
         )
         a, b = _without_others(a, b), _without_others(b, a)
-        floor = _floor(before.floor(name), after.floor(name), epochs)
+        floors = before.floor(name), after.floor(name)
+        fixed = any(run.agrees_by_fixed_limits(name) for run in (before, after))
+        floor = None if fixed else _floor(*floors, epochs)
         judgement = judge(a.outcome, b.outcome, new.dtype, floor)
         labels = arrays[1].get("labels", arrays[0].get("labels"))
         answers = find_task(new.task).has_answers

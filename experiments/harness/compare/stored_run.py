@@ -21,6 +21,7 @@ from experiments.harness.records.models import (
 )
 from experiments.harness.records.results import build_results
 from experiments.harness.records.store import Store
+from frameworks.agreement.limits import FLOAT64
 from frameworks.agreement.noise_floor import NoiseFloor
 from frameworks.errors import RequestError
 
@@ -99,6 +100,22 @@ class StoredRun:
         which = name.experiment, name.dtype, name.setting, name.seed
         entry = self._floors.get(which) if name.mode == "lockstep" else None
         return entry.measured if entry else None
+
+    def agrees_by_fixed_limits(self, name: TrainingName) -> bool:
+        """Say whether a training needs no noise floor: those of the run agree without one."""
+        which = name.experiment, name.dtype, name.setting, name.seed
+        return name.mode == "lockstep" and which in self._steady
+
+    @cached_property
+    def _steady(self) -> set[tuple[str, str, str, int]]:
+        """The groups in float64 of which every two agree by the fixed limits."""
+        found: dict[tuple[str, str, str, int], bool] = {}
+        for name, entry in self.pairs.items():
+            which = name.experiment, name.dtype, name.setting, name.seed
+            fixed = entry.tolerance == FLOAT64.loss and entry.noise_floor is None
+            steady = fixed and (name.dtype, entry.verdict) == ("float64", "agree")
+            found[which] = found.get(which, True) and steady
+        return {which for which, fixed in found.items() if fixed}
 
     @cached_property
     def _floors(self) -> dict[tuple[str, str, str, int], FloorEntry]:

@@ -50,32 +50,60 @@ def compare_all(
 
     `beside` are the nudged trainings and controls by which they are judged where no fixed limit
     holds; without at least two nudged ones for an experiment and seed, float32 is only measured.
+    One of another training than a pair's, by its inputs, does not judge that pair.
     """
     judges, entries = _grouped(beside), []
     for group, alike in _grouped(finished).items():
-        modes = {each.record.mode: each for each in judges[group]}
-        again, control = modes.pop(AGAIN, None), modes.pop(KERAS_SIGMOID, None)
-        controls = [control] if control else []
-        controls += [each for each in alike if each.record.implementation == "scratch"]
-        floor = measure_floor([each.outcome for each in modes.values()], group[1])
-        first = modes.get(nudges(1)[0])
-        if floor and floor.finite and again and first:
-            floor = replace(floor, repeats=repeats(first.outcome, again.outcome))
-        entries += [_compare(a, b, floor, controls) for a, b in combinations(alike, 2)]
+        beside_it = [each for each in alike if each.record.implementation == "scratch"]
+        beside_it += judges[group]
+        known: dict[tuple[str, ...], _Judges] = {}
+        for a, b in combinations(alike, 2):
+            mine = [each for each in beside_it if not different_inputs(a.record, each.record)]
+            keys = tuple(each.record.key for each in mine)
+            known[keys] = known.get(keys) or _Judges.of(mine, group[1])
+            entries.append(_compare(a, b, known[keys], _left_out(a.record, judges[group])))
     return entries
 
 
-def _compare(
-    a: Finished, b: Finished, floor: NoiseFloor | None, controls: list[Finished]
-) -> AgreementEntry:
+@dataclass(frozen=True)
+class _Judges:
+    """What trainings beside a pair say: the noise floor, and the controls with plain scratch."""
+
+    floor: NoiseFloor | None
+    controls: list[Finished]
+
+    @classmethod
+    def of(cls, beside: list[Finished], dtype: str) -> "_Judges":
+        modes = {each.record.mode: each for each in beside}
+        controls = [modes.pop(mode) for mode in (KERAS_SIGMOID, "lockstep") if mode in modes]
+        again = modes.pop(AGAIN, None)
+        floor = measure_floor([each.outcome for each in modes.values()], dtype)
+        first = modes.get(nudges(1)[0])
+        if floor and floor.finite and again and first:
+            floor = replace(floor, repeats=repeats(first.outcome, again.outcome))
+        return cls(floor, controls)
+
+
+def _left_out(record: Record, judges: list[Finished]) -> str:
+    """Say how many judges are of another training than a record, and judge nothing; or ""."""
+    found = [different_inputs(record, each.record) for each in judges]
+    if not (others := [each for each in found if each]):
+        return ""
+    count = f"{len(others)} nudged training{'s' * (len(others) > 1)}"
+    return f"; not judged by {count} that the folder holds, of another training: {others[0]}"
+
+
+def _compare(a: Finished, b: Finished, judges: _Judges, left_out: str) -> AgreementEntry:
     first, second = a.record, b.record
-    found = judge(a.outcome, b.outcome, first.dtype, floor)
+    found = judge(a.outcome, b.outcome, first.dtype, judges.floor)
     distance, verdict, reason = found.distance, found.verdict, found.reason
     inputs = different_inputs(first, second)
     if inputs:
         verdict, reason = "differ", inputs
     elif verdict == "differ" and found.floor is not None and found.limits is not None:
-        reason += _explanation(a, b, found.limits, controls)
+        reason += _explanation(a, b, found.limits, judges.controls)
+    if verdict != "agree" and not inputs:
+        reason = (reason + left_out).removeprefix("; ")
     assert first.test is not None
     answers = a.outcome.answers is not None
     return AgreementEntry(

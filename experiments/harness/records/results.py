@@ -52,6 +52,7 @@ def build_results(
         agreement=[entry for part in parts for entry in part.agreement],
         native=[entry for part in parts for entry in part.native],
         missing=[] if experiment else [key for key in store.planned() if key not in stored],
+        judges_failed=[] if experiment else [_failed(each) for each in judges if not each.ok],
         unplanned=store.lacks_plan() and any(record.packages_sha256 for record in records),
     )
     said = {"verdict": verdict_on(results), "against": objections(results)}
@@ -86,10 +87,12 @@ def _pairs(store: Store, cells: list[Record], judges: list[Record]) -> list[Agre
 def judged(results: Results) -> list[Case]:
     """Return everything of a run that is judged, with all that went against.
 
-    That is a training that is missing or failed, a figure out of its band, too few certified
-    digits, and disagreement.
+    That is a training that is missing or failed, also one that judges others, a figure out of its
+    band, too few certified digits, and disagreement.
     """
     cases = [Case("run", "all trainings", (missing,))] if (missing := _missing(results)) else []
+    if results.judges_failed:
+        cases.append(Case("run", "the trainings that judge", tuple(results.judges_failed)))
     for cell in results.cells:
         name = _name(cell.implementation, cell)
         found = tuple(f"{cell.experiment}, {name}: {each}" for each in objections_to(cell))
@@ -104,6 +107,11 @@ def judged(results: Results) -> list[Case]:
         name = ", ".join(filter(None, ["native", each.label]))
         cases.append(Case(each.experiment, name, tuple(different(each))))
     return cases
+
+
+def _failed(judge: Record) -> str:
+    name = _name(f"{judge.implementation} {judge.mode}", judge)
+    return f"{judge.experiment}, {name}, by which others are judged, failed: {judge.error}"
 
 
 def _name(who: str, entry: Record | AgreementEntry) -> str:

@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
@@ -90,6 +91,7 @@ def render(
     )
 
 
+@cache  # compiling them takes longer than the report of a small run
 def _templates() -> Environment:
     templates = Environment(
         loader=PackageLoader(__package__, "templates"),

@@ -61,11 +61,19 @@ PROGRAMS: dict[str, Sequence[Hypothesis]] = {  # steps of a page's own, of one n
 def likely_cause(evidence: Evidence) -> str | None:
     """Return the sentence of the level's first hypothesis that the numbers confirm, or None."""
     for hypothesis in _of(evidence):
-        both = (hypothesis(each) for each in (evidence, evidence.swapped))
+        both = (_tried(hypothesis, each) for each in (evidence, evidence.swapped))
         said = {sentence for sentence in both if sentence is not None}
         if len(said) == 1:
             return _of_network(evidence, said.pop())
     return None
+
+
+def _tried(hypothesis: Hypothesis, evidence: Evidence) -> str | None:
+    """Return a hypothesis' sentence; none where the numbers have shapes that it is not about."""
+    try:
+        return hypothesis(evidence)
+    except (IndexError, TypeError, ValueError):  # as NumPy says it
+        return None
 
 
 def _of_network(evidence: Evidence, said: str) -> str:

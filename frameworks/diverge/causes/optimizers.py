@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
+from math import isclose
 
 from frameworks.diverge.causes.identify import Identified
 from frameworks.diverge.causes.taken import Taken, predict, with_values
@@ -13,6 +14,7 @@ from frameworks.spec import float32
 
 __all__ = ["say_difference"]
 
+_AS_WRITTEN = 1e-12  # relative: a number that is computed from the steps is not exact
 _KINDS = {
     "sgd": "gradient descent",
     "adam": "Adam",
@@ -105,10 +107,9 @@ def _said(
 ) -> str | None:
     if names == ("learning_rate",):
         rates = [float(facts.values["learning_rate"]) for facts in (a, b)]  # type: ignore[arg-type]
-        if as_number(rates[1] / rates[0]) != "1":
+        if (ratio := as_number(max(rates) / min(rates))) != "1":
             ours, theirs = evidence.names if rates[0] > rates[1] else evidence.names[::-1]
-            ratio = max(rates) / min(rates)
-            return f"the learning rate of {ours} is {as_number(ratio)} times that of {theirs}"
+            return f"the learning rate of {ours} is {ratio} times that of {theirs}"
     kind = _KINDS.get(a.kind, a.kind)
     words = [", ".join(filter(None, (_words(x, y, n) for n in names))) for x, y in ((a, b), (b, a))]
     return evidence.both("uses", *(f"{kind} with {each}" for each in words))
@@ -162,7 +163,9 @@ def _number(value: object, other: object) -> str:
     short = as_number(float(value))
     if not isinstance(other, int | float) or value == other or as_number(float(other)) != short:
         return short
-    held = [float32(each) == each for each in (value, other)]
-    if held[0] != held[1]:
-        return f"{short} ({'' if held[0] else 'not '}rounded to float32)"
-    return f"{value:.10g}"
+    meant = float(short)  # and one side rounds it: what else is near it is another number
+    for rounded, plain in ((value, other), (other, value)):
+        if float32(meant) == rounded != meant and isclose(plain, meant, rel_tol=_AS_WRITTEN):
+            return f"{short} ({'' if value == rounded else 'not '}rounded to float32)"
+    digits = range(7, 18)
+    return next(f"{value:.{n}g}" for n in digits if f"{value:.{n}g}" != f"{other:.{n}g}")

@@ -290,6 +290,24 @@ def test_a_chaotic_float64_training_is_judged_by_its_noise_floor(call, tmp_path,
     assert verdicts(json.loads(answer.out)) == [verdict] * 2
 
 
+@pytest.mark.parametrize("sound", ["before", "after"])
+def test_a_change_that_makes_a_sound_training_chaotic_is_not_excused_by_its_floor(
+    call, tmp_path, sound
+):
+    """Where one run's implementations agree by the fixed limits, the other's floor is no limit."""
+    for name, scale in {"before": 1, "after": 1 + FLOOR["loss"] / 2}.items():
+        values = {"history": {"loss": [*LOSSES * scale]}}
+        both = [training(**values), training(implementation="keras", **values)]
+        folder = store_run(tmp_path / name, *both)
+        results = json.loads((folder / "results.json").read_text())
+        if name != sound:
+            measured = {"noise_floor": FLOOR, "verdict": "agree", "tolerance": FLOOR["loss"]}
+            results["agreement"][0] |= measured
+        (tmp_path / f"{name}.json").write_text(json.dumps(results))
+    answer = call("compare", tmp_path / "before.json", tmp_path / "after.json", "--json")
+    assert verdicts(json.loads(answer.out)) == ["changed"] * 2
+
+
 def test_other_weights_that_were_not_kept_are_not_judged(call, tmp_path):
     for name, weights in {"before": WEIGHTS, "after": 2 * WEIGHTS}.items():
         folder = store_run(tmp_path / name, training(weights=weights))

@@ -31,6 +31,12 @@ OUTCOMES = {
     "differ": ([training(), training(correct_but(1), **KERAS)], "failed", 1),
     "out of band": ([training(acceptance=[1.5, 2.0])], "failed", 1),
     "failed cell": ([training(), failed(**KERAS)], "failed", 1),
+    "failed judge": (
+        [training(dtype="float32"), training(dtype="float32", **KERAS)]
+        + [failed(dtype="float32", mode="nudged-1")],
+        "failed",
+        1,
+    ),
     "no package": ([training(), without_a_package()], "incomplete", 2),
 }
 

@@ -153,6 +153,46 @@ def test_a_floor_is_of_its_own_experiment_dtype_and_seed():
         assert compare_all(pair(), nudged(1.0, 0.75, **other))[0].verdict is None
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        *(({name: value}, why) for why, each in INPUTS.items() for name, value in each.items()),
+        ({"source_sha256": "d1"}, "the source code differs"),
+        ({"environment": {"threads": 2}}, "the numbers of threads differ: 1, and 2"),
+    ],
+)
+def test_nudged_trainings_of_another_training_judge_no_pair(dtype, other, reason):
+    """As those of a page before it was changed, or of another run, copied into the folder."""
+    verdict = "differ" if dtype == "float64" else None
+    (entry,) = compare_all(pair(dtype, losses=[0.75]), nudged(1.0, 0.5, dtype=dtype, **other))
+    assert (entry.verdict, entry.noise_floor) == (verdict, None)
+    said = "not judged by 2 nudged trainings that the folder holds, of another training: "
+    assert said + reason in entry.reason
+    assert entry.reason.startswith("epoch 1: the loss differs" if verdict else said)
+    (entry,) = compare_all(pair("float64"), nudged(1.0, 0.5, dtype="float64", **other))
+    assert (entry.verdict, entry.reason) == ("agree", "")
+
+
+def test_a_pair_is_judged_by_those_that_are_its_own():
+    """Another pair of the folder may be of the page as it was before."""
+    before = {"source_sha256": "d1", "losses": [0.75]}
+    four = [*pair(losses=[0.75]), finished("pytorch", **FLOAT32, **before)]
+    four += [finished("python", **FLOAT32, **before | {"losses": [0.875]})]
+    entries = compare_all(four, nudged(1.0, 0.9375, source_sha256="d1"))
+    found = {entry.pair: entry for entry in entries if not entry.inputs_differ}
+    assert found["scratch", "keras"].verdict is None
+    assert found["pytorch", "python"].verdict == "differ"
+    assert found["pytorch", "python"].noise_floor.loss == 0.0625
+
+
+def test_a_control_of_another_training_names_no_cause():
+    control = finished(losses=[0.75], mode=KERAS_SIGMOID, source_sha256="d1", **FLOAT32)
+    (entry,) = compare_all(pair(losses=[0.75]), [*nudged(1.0, 0.9375), control])
+    assert entry.verdict == "differ"
+    assert "sigmoid" not in entry.reason
+
+
 def test_one_nudged_training_makes_no_floor():
     assert compare_all(pair(), nudged(1.0))[0].verdict is None
 

@@ -20,6 +20,7 @@ from experiments.harness.records.store import Store, to_json
 from experiments.harness.request import Request
 from experiments.harness.workers.progress import make_progress
 from frameworks import weight_files
+from frameworks.agreement.variants import judges
 from frameworks.errors import RequestError
 from frameworks.files import write_atomically
 
@@ -240,6 +241,17 @@ def test_results_of_fewer_trainings_are_removed_before_the_others_are_trained(
         with pytest.raises(KeyboardInterrupt):
             list(execute.train(planned, planned.missing(), 1, 60, progress))
     assert not [name for name in BUILT if (tmp_path / name).exists()]
+
+
+def test_nudged_trainings_that_are_there_are_not_trained_again_though_of_another_page(tmp_path):
+    """They judge others of the folder, and are kept: what is trained could not be stored."""
+    both = [training(implementation=name, experiment="xor") for name in ("keras", "pytorch")]
+    both[1][0]["history"]["loss"] = [0.5, 0.5, 0.5]
+    there = [training(mode=mode, experiment="xor", source_sha256="d1") for mode in judges(5)[1:]]
+    results = build_results(Store(store_run(tmp_path, *both, *there)))
+    planned = plan(Request(["xor"], ["keras", "pytorch"], out=tmp_path))
+    missing = execute._judges(planned, "xor", results)
+    assert [cell.mode for cell in missing] == ["nudged-1"]
 
 
 @pytest.mark.parametrize("then", ["nothing", "another run"])

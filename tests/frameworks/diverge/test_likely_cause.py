@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from experiments.registry import find_experiment
@@ -36,6 +37,17 @@ def test_what_one_order_confirms_is_named_in_both(guilty, evidence, monkeypatch)
     monkeypatch.setitem(causes.HYPOTHESES, "loss", [lambda each: None, halved])
     said = {causes.likely_cause(each) for each in (evidence, evidence.swapped)}
     assert said == {f"the loss of {guilty} is halved"}
+
+
+def test_a_hypothesis_that_is_not_about_these_numbers_names_nothing(evidence, monkeypatch):
+    """Their shapes may be of another layer than it is about: the difference stays."""
+
+    def reshaped(each):
+        return np.zeros(704).reshape(64, 11, 1, 32)
+
+    others = [reshaped, lambda each: float(np.zeros(2)), lambda each: "the second is asked, too"]
+    monkeypatch.setitem(causes.HYPOTHESES, "loss", others)
+    assert causes.likely_cause(evidence) == "the second is asked, too"
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,13 @@ def test_layer_of_the_second_network_has_a_cause():
     assert first.cause == "pytorch has a sigmoid there; scratch has a tanh there"
 
 
+def test_optimizers_that_are_exchanged_are_the_order_of_the_updates():
+    right = "optimizer_g, optimizer_d = adam(generator), adam(discriminator)"
+    change = "optimizer_g, optimizer_d = optimizer_d, optimizer_g"
+    first = found({right: f"{right}\n    {change}"})
+    assert (first.level, first.difference.where) == ("loss", "the order of the updates")
+
+
 def test_setting_of_one_optimizer_is_named_with_its_network():
     right = "optimizer_g, optimizer_d = adam(generator), adam(discriminator)"
     change = "optimizer_g.param_groups[0]['weight_decay'] = 0.01"

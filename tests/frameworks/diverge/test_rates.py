@@ -40,6 +40,21 @@ def at_each_step(factor):
     return change
 
 
+@pytest.mark.parametrize(
+    "rate", ["1.0000000001", "1.00000001", "1.0000001", "1.000001", "1.000004"]
+)
+def test_a_rate_that_is_off_by_little_is_said_in_the_digits_that_tell(rate):
+    """xor's is 1, which float32 holds: not to round it is no cause."""
+
+    def change(parts):
+        parts.optimizer.param_groups[0]["lr"] = float(rate)
+
+    assert cause(change) == (
+        f"pytorch uses gradient descent with learning rate {rate}; "
+        "scratch uses gradient descent with learning rate 1"
+    )
+
+
 def test_a_rate_that_is_another_from_a_step_on_is_named_with_it():
     said = "the learning rate of scratch is 2 times that of pytorch from step 1 on"
     assert cause(at_each_step(lambda t: 0.5)) in (said, said.removesuffix(" from step 1 on"))
