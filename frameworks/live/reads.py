@@ -118,10 +118,15 @@ class Reads:
 
     def count(self, pairs: Pairs) -> int:
         """Return how many pairs of layers read the same, and how many outputs are."""
-        ours, theirs = (_samples(x.outputs) for x in self._networks)
-        outputs = zip(ours, theirs, strict=False)
-        return sum(self.same(i, j) for i, j in pairs) + sum(
-            x.is_like(y, self._alike) for x, y in outputs
+        outputs = zip(*(x.outputs for x in self._networks), strict=False)
+        same = [self._lead_to_one(x, y) for x, y in outputs]
+        return sum(self.same(i, j) for i, j in pairs) + sum(same)
+
+    def _lead_to_one(self, x: np.ndarray, y: np.ndarray) -> bool:
+        """Return whether two outputs are the same, or one what the other is turned into."""
+        ours, theirs = _samples(_forms(x)), _samples(_forms(y))
+        return any(s.is_like(theirs[0], self._alike) for s in ours) or any(
+            ours[0].is_like(t, self._alike) for t in theirs
         )
 
     def all_are(self, pairs: Pairs) -> bool:
@@ -131,6 +136,15 @@ class Reads:
 
 def _digest(x: np.ndarray) -> int:
     return hash((x.shape, x.tobytes()))
+
+
+def _forms(z: np.ndarray) -> Arrays:
+    """Return outputs as they are, and the probabilities of logits and their logarithms."""
+    if not z.ndim or not z.size or z.dtype.kind != "f":
+        return (z,)
+    with np.errstate(all="ignore"):
+        logs = z - np.logaddexp.reduce(z, axis=-1, keepdims=True)
+        return z, np.exp(logs), logs, 1 / (1 + np.exp(-z))
 
 
 def _samples(arrays: Arrays) -> list[_Sample]:

@@ -131,7 +131,7 @@ class _Settling:
             self.looks += 1
             seen.append((matching.layers, matching.weights))
             matching = match(*self.networks, self.mapping, reads, tried)
-            if (matching.layers, matching.weights) in seen:
+            if (matching.layers, matching.weights) in seen or self.looks >= _LOOKS:
                 return _Way(tried, matching, reads)
 
 
