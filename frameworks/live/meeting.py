@@ -116,6 +116,7 @@ class Meeting:
             if isinstance(side, LiveSide):
                 side.weights, side.states, side.calls = weights[k], states[k], self._calls[k]
                 side.dealt = dealt[k]
+        self._models = [None, None]  # what was opened to look has served its turn
 
     def _dealt(self) -> tuple[Hand, Hand]:
         """Return the masks that calls of dropout take; a recorded side took its own, in order."""
