@@ -14,7 +14,8 @@ class Told:
 
     Names, and what the models are given, tell first; then what is `tried`, and what reads the same
     numbers. Of several that read the same, those that are called again go with the layer that they
-    went with before; the others in the order in which they run.
+    went with before, and those that begin with equal weights with each other; the others in the
+    order in which they run.
     """
 
     def __init__(
@@ -73,6 +74,10 @@ class Told:
     def _add_group(self, ours: Sequence[int], theirs: Sequence[int]) -> None:
         """Pair layers that read the same, and note where their order alone tells which is which."""
         self._add_called_again(ours, theirs)
+        self._add_equal(*(
+            {k: _first_weight(x, k) for k in some}
+            for x, some in ((self._a, ours), (self._b, theirs))
+        ))  # fmt: skip
         own, others = self._free(0, ours), self._free(1, theirs)
         self._add(zip(own, others, strict=False))
         parts = (
@@ -81,3 +86,9 @@ class Told:
         )
         if own and others and max(map(len, parts)) > 1:
             self.guessed.append((own, others))
+
+
+def _first_weight(network: Network, position: int) -> tuple[tuple[int, ...], bytes]:
+    """Return what tells the first weight of a layer that learns from others: its own numbers."""
+    values = network.weights[network.layers[position].weights[0]].values
+    return values.shape, (values.astype(float) + 0.0).tobytes()

@@ -248,7 +248,9 @@ def test_it_is_said_of_branches_of_one_input_that_only_their_order_tells_them_ap
         return replace(plain, layers=layers)
 
     def guessed(a, b, **mapping):
-        a, b = replace(a, outputs=(np.ones(2),)), replace(b, outputs=(np.zeros(2),))
+        others = [replace(weight, values=-weight.values) for weight in b.weights]
+        a = replace(a, outputs=(np.ones(2),))
+        b = replace(b, weights=others, outputs=(np.zeros(2),))
         found = settle((a, b), mapping, lambda matching: (a, b), alike=1e-9)
         assert bool(found.guessed) == bool(found.notes)
         return found.notes

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from lockstep import Training, diverge
+from lockstep import Training, diverge, record
 
 from .modules import training
 
@@ -114,6 +114,21 @@ def test_branches_of_one_input_are_told_apart_by_what_follows_from_them():
         report = compared(*sides)
         assert report.same, str(report)
         assert not any("order" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_branches_that_keep_their_own_weights_go_with_those_of_equal_ones(recorded, tmp_path):
+    ours = Branches(gated("value", "gate"), join=by_gate, width=8)
+    theirs = Branches(gated("u", "w"), ["w", "u"], by_gate, width=8)
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), ours.state_dict().values(), strict=True)))
+    if not recorded:
+        assert compared(ours, theirs, weights=None).same
+        return
+    paths = [tmp_path / "ours", tmp_path / "theirs"]
+    for side, path in zip((ours, theirs), paths, strict=True):
+        record(training(side), X, Y, path=path, steps=3, batch_size=8)
+    report = diverge(*paths)
+    assert report.same, str(report)
 
 
 def test_no_cause_is_named_where_it_may_follow_from_a_guess():
