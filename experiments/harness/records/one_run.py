@@ -26,7 +26,7 @@ class OneRun:
 
     def __init__(self, heads: Iterable[Head]) -> None:
         heads = list(heads)
-        self._any = heads[0]
+        self._any = heads[-1]
         self._same = {head.key: head for head in heads}
         self._experiments = {head.experiment: head for head in heads}
         self._settings = {(head.experiment, head.label): head for head in heads}
@@ -36,6 +36,10 @@ class OneRun:
         """Say in what a stored record is none of these trainings, nor one beside them; else ""."""
         if head := self._same.get(record.key):
             return _unlike(record, head, IDENTITY)
+        return self.unlike_others(record)
+
+    def unlike_others(self, record: Head) -> str:
+        """Say in what a training is not one beside the others; else ""."""
         name = record.experiment
         return (
             _unlike(record, self._any, ["environment"])
@@ -49,14 +53,14 @@ class OneRun:
         )
 
 
-def _of_another_kind(record: Record, head: Head | None) -> str:
+def _of_another_kind(record: Head, head: Head | None) -> str:
     """Say that a record is of another dtype, or native where others are not; or return ""."""
     if head is not None and "native" in {record.mode, head.mode} and record.mode != head.mode:
         return "in another mode, native or not"
     return _unlike(record, head, ["dtype"])
 
 
-def _unlike(record: Record, head: Head | None, names: Iterable[str]) -> str:
+def _unlike(record: Head, head: Head | None, names: Iterable[str]) -> str:
     """Say in what a stored record is not the one that would be made now; empty if in nothing."""
     if head is None:
         return ""

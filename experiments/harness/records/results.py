@@ -10,6 +10,7 @@ from experiments.harness.outcomes.outcome import Case, Verdict
 from experiments.harness.records.agreement import Finished, compare_all, grouping
 from experiments.harness.records.models import AgreementEntry, Record, Results
 from experiments.harness.records.native import compare_native, different
+from experiments.harness.records.one_run import OneRun
 from experiments.harness.records.store import Store, that_are_missing
 from experiments.registry import EXPERIMENTS, known_experiment
 from frameworks.backends import BACKENDS
@@ -52,6 +53,7 @@ def build_results(
         agreement=[entry for part in parts for entry in part.agreement],
         native=[entry for part in parts for entry in part.native],
         missing=[] if experiment else [key for key in store.planned() if key not in stored],
+        mixed=[] if experiment else _mixed(records),
         judges_failed=[] if experiment else [_failed(each) for each in judges if not each.ok],
         unplanned=store.lacks_plan() and any(record.packages_sha256 for record in records),
     )
@@ -87,10 +89,12 @@ def _pairs(store: Store, cells: list[Record], judges: list[Record]) -> list[Agre
 def judged(results: Results) -> list[Case]:
     """Return everything of a run that is judged, with all that went against.
 
-    That is a training that is missing or failed, also one that judges others, a figure out of its
-    band, too few certified digits, and disagreement.
+    That is a training that is missing or failed, also one that judges others, trainings that do not
+    belong together, a figure out of its band, too few certified digits, and disagreement.
     """
     cases = [Case("run", "all trainings", (missing,))] if (missing := _missing(results)) else []
+    if results.mixed:
+        cases.append(Case("run", "one request", tuple(results.mixed)))
     if results.judges_failed:
         cases.append(Case("run", "the trainings that judge", tuple(results.judges_failed)))
     for cell in results.cells:
@@ -107,6 +111,18 @@ def judged(results: Results) -> list[Case]:
         name = ", ".join(filter(None, ["native", each.label]))
         cases.append(Case(each.experiment, name, tuple(different(each))))
     return cases
+
+
+def _mixed(records: Sequence[Record]) -> list[str]:
+    """Return which trainings of a folder are not those of one run with the first ones, and why."""
+    first = OneRun(reversed(records))  # of several of a kind it keeps the last
+    found = ((record, first.unlike_others(record)) for record in records)
+    return [
+        f"{record.experiment}, {_name(record.implementation, record)}, was trained {unlike}: a "
+        "folder holds the trainings of one run"
+        for record, unlike in found
+        if unlike
+    ]
 
 
 def _failed(judge: Record) -> str:

@@ -37,6 +37,14 @@ OUTCOMES = {
         "failed",
         1,
     ),
+    "another dtype": ([training(), training(dtype="float32", seed=1)], "failed", 1),
+    "another mode": ([training(), training(mode="native", seed=1)], "failed", 1),
+    "another spec": ([training(), training(spec={"learning_rate": 0.5}, seed=1)], "failed", 1),
+    "other sources": (
+        [training(), training(source_sha256="0" * 64, seed=1)],
+        "failed",
+        1,
+    ),
     "no package": ([training(), without_a_package()], "incomplete", 2),
 }
 

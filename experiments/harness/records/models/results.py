@@ -118,6 +118,7 @@ class Results(Model):
     agreement: Many[AgreementEntry]
     native: Many[NativeEntry] = []
     missing: Many[Text] = []  # the names of trainings that were asked for and have no record
+    mixed: Many[Text] = []  # trainings that no one request can have asked for together, and why
     judges_failed: Many[Text] = []  # trainings by which others are judged, and why they failed
     unplanned: bool = False  # no plan says what was asked for: some may be missing
     verdict: Text = ""  # see `outcomes`; empty in files of older versions
