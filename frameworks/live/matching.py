@@ -36,17 +36,19 @@ def match(
     mapping: Mapping[str, str] | None = None,
     reads: Reads | None = None,
     tried: Mapping[int, int] | None = None,
+    keeps: bool = False,
 ) -> Matching:
     """Match two networks: first what `mapping` says, then by kind and order, then by shape.
 
     `mapping` gives the path of a layer of b, or the name of a weight of b, for one of a. Where
-    neither it nor names tell, what `reads` the same numbers corresponds, and what is `tried`.
+    neither it nor names tell, what `reads` the same numbers corresponds, and what is `tried`; if
+    each side `keeps` its own weights, also what begins with equal ones.
     RequestError for names that are not there, and for layers whose weights do not fit.
     """
     done = Matching()
     by_layer, by_weight = _given(a, b, mapping or {})
     ours, theirs = _left(a, b, by_layer)
-    told = Told(a, b, ours, theirs, reads, tried or {})
+    told = Told(a, b, ours, theirs, reads, tried or {}, keeps)
     pairs = [*by_layer, *_in_order(a, b, ours, theirs, told.pairs)]
     done.layers = sorted([*pairs, *_alike(a, b, *_left(a, b, pairs))])
     done.guessed = told.guessed

@@ -71,7 +71,8 @@ class Meeting:
         """What corresponds."""
         dtypes = [side.dtype for side in self.sides if isinstance(side, Trace)]
         alike = max(_ALIKE[dtype] for dtype in (self.request.dtype, *dtypes))
-        return settle(self.networks, self.request.mapping, self._look, alike)
+        keeps = self.source is None
+        return settle(self.networks, self.request.mapping, self._look, alike, keeps)
 
     def _look(self, matching: Matching) -> tuple[Network, Network]:
         """Return both networks as they run once the weights of what corresponds are shared."""

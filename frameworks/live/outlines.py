@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from frameworks.live.correspondence import Network
 
 __all__ = ["CELL", "Outline", "only_pairs", "outline", "role_of", "told_apart"]
@@ -76,9 +78,32 @@ def only_pairs(
 
 
 def _fed_alike(a: Network, own: list[int], b: Network, others: list[int]) -> dict[int, int]:
-    """Return the pairs of layers that are given one array each, of the same numbers."""
-    ours, theirs = ({k: _read(x, k) for k in some} for x, some in ((a, own), (b, others)))
+    """Return the pairs of layers that are given one array each, of the same numbers.
+
+    None that a layer has computed: two models that begin from one seed may have equal weights, and
+    so equal numbers, in layers that do not correspond.
+    """
+    ours, theirs = (
+        {k: _read(x, k) for k in some if k in given}
+        for x, some, given in ((a, own, _given(a)), (b, others, _given(b)))
+    )
+    own, others = [*ours], [*theirs]
     return only_pairs(own, others, lambda k, j: ours[k] == theirs[j] is not None)
+
+
+def _given(network: Network) -> set[int]:
+    """Return the positions of the layers that read what no layer that learns has had a part in."""
+    found, learned = set[int](), set[int]()
+    for k, layer in enumerate(network.layers):
+        is_given = not any(_digest(x) in learned for x in layer.inputs)
+        if is_given:
+            found.add(k)
+        if is_given and not layer.weights:
+            continue
+        if layer.output is None:  # of several parts, which are not known
+            break
+        learned.add(_digest(layer.output))
+    return found
 
 
 def _read(network: Network, position: int) -> int | None:
@@ -86,7 +111,11 @@ def _read(network: Network, position: int) -> int | None:
     inputs = network.layers[position].inputs
     if len(inputs) != 1:
         return None
-    x = inputs[0] if inputs[0].dtype.kind == "c" else inputs[0].astype(float)
+    return _digest(inputs[0])
+
+
+def _digest(array: np.ndarray) -> int:
+    x = array if array.dtype.kind == "c" else array.astype(float)
     return hash((x.shape, (x + 0.0).tobytes()))  # −0.0 is equal to 0.0, in other bytes
 
 

@@ -20,16 +20,22 @@ _LOOKS = 250  # at most, as each runs the models
 
 
 def settle(
-    networks: tuple[Network, Network], mapping: Mapping[str, str] | None, look: Look, alike: float
+    networks: tuple[Network, Network],
+    mapping: Mapping[str, str] | None,
+    look: Look,
+    alike: float,
+    keeps: bool = False,
 ) -> Matching:
     """Match two networks, look how they run with shared weights, and match them anew by that.
 
     `look` returns both networks as they run once the weights of what corresponds are shared; their
-    numbers are the same if they differ by less than `alike`, relative to the largest. A layer
-    corresponds to the one of its kind and shape that reads the same numbers, whichever runs first.
-    Branches that read the same are told apart by what follows from them.
+    numbers are the same if they differ by less than `alike`, relative to the largest. If each side
+    `keeps` its own weights, equal ones tell what corresponds; else they only tell of one seed.
+
+    A layer corresponds to the one of its kind and shape that reads the same numbers, whichever runs
+    first. Branches that read the same are told apart by what follows from them.
     """
-    return _Settling(networks, mapping, look, alike).settled()
+    return _Settling(networks, mapping, look, alike, keeps).settled()
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ class _Settling:
     mapping: Mapping[str, str] | None
     look: Look
     alike: float
+    keeps: bool
     looks: int = field(default=0, init=False)
     # In which order the latest group was told apart, and how much more then read the same.
     order: tuple[tuple[int, int], ...] = field(default=(), init=False)
@@ -123,14 +130,17 @@ class _Settling:
                 way = other
         return way if way.count > best.count else None
 
+    def _match(self, reads: Reads | None, tried: Pairs) -> Matching:
+        return match(*self.networks, self.mapping, reads, tried, self.keeps)
+
     def _follow(self, reads: Reads | None, tried: Pairs) -> _Way:
         """Match by what is tried and by what is read, until nothing more follows from it."""
-        matching, seen = match(*self.networks, self.mapping, reads, tried), list[Found]()
+        matching, seen = self._match(reads, tried), list[Found]()
         while True:
             reads = Reads(*self.look(matching), self.alike)
             self.looks += 1
             seen.append((matching.layers, matching.weights))
-            matching = match(*self.networks, self.mapping, reads, tried)
+            matching = self._match(reads, tried)
             if (matching.layers, matching.weights) in seen or self.looks >= _LOOKS:
                 return _Way(tried, matching, reads)
 

@@ -14,15 +14,15 @@ class Told:
 
     Names, and what the models are given, tell first; then what is `tried`, and what reads the same
     numbers. Of several that read the same, those that are called again go with the layer that they
-    went with before, and those that begin with equal weights with each other; the others in the
-    order in which they run.
+    went with before; if both sides keep their own weights, those that begin with equal ones; the
+    others in the order in which they run.
     """
 
     def __init__(
         self, a: Network, b: Network, ours: Sequence[int], theirs: Sequence[int],
-        reads: Reads | None, tried: Mapping[int, int],
+        reads: Reads | None, tried: Mapping[int, int], keeps: bool,
     ) -> None:  # fmt: skip
-        self._a, self._b, self._left = a, b, ({*ours}, {*theirs})
+        self._a, self._b, self._left, self._keeps = a, b, ({*ours}, {*theirs}), keeps
         self.pairs: dict[int, int] = {}
         self.guessed: list[Branches] = []
         alike = reads.alike if reads else []
@@ -74,10 +74,9 @@ class Told:
     def _add_group(self, ours: Sequence[int], theirs: Sequence[int]) -> None:
         """Pair layers that read the same, and note where their order alone tells which is which."""
         self._add_called_again(ours, theirs)
-        self._add_equal(*(
-            {k: _first_weight(x, k) for k in some}
-            for x, some in ((self._a, ours), (self._b, theirs))
-        ))  # fmt: skip
+        if self._keeps:
+            own_weights = {i: _first_weight(self._a, i) for i in ours}
+            self._add_equal(own_weights, {j: _first_weight(self._b, j) for j in theirs})
         own, others = self._free(0, ours), self._free(1, theirs)
         self._add(zip(own, others, strict=False))
         parts = (

@@ -256,6 +256,27 @@ def test_branches_of_one_width_and_unequal_depth_may_run_in_any_order(order):
     assert report.same, str(report)
 
 
+@pytest.mark.parametrize("names", ["abc", "xyz"])
+@pytest.mark.parametrize("order", [(0, 2, 1), (1, 2, 0), (2, 1, 0)])
+def test_equal_weights_of_one_seed_do_not_tell_what_corresponds(names, order):
+    class Seeded(nn.Module):
+        def __init__(self, names, order):
+            super().__init__()
+            torch.manual_seed(0)
+            self.parts = nn.ModuleDict()
+            for k in order:
+                parts = [(nn.Linear(6, 6), nn.BatchNorm1d(6), nn.ReLU()) for _ in range(k + 1)]
+                self.parts[names[k]] = nn.Sequential(*(layer for part in parts for layer in part))
+            self.names, self.out = names, nn.Linear(18, 3)
+
+        def forward(self, x):
+            found = {name: part(x) for name, part in self.parts.items()}
+            return self.out(torch.cat([found[name] for name in self.names], 1))
+
+    report = compared(Seeded("abc", (0, 1, 2)), Seeded(names, order))
+    assert report.same, str(report)
+
+
 @pytest.mark.parametrize("names", ["ab", "xy"])
 def test_branches_of_layers_that_are_called_again_go_together(names):
     class Repeated(nn.Module):
