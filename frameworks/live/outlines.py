@@ -83,12 +83,10 @@ def _fed_alike(a: Network, own: list[int], b: Network, others: list[int]) -> dic
     None that a layer has computed: two models that begin from one seed may have equal weights, and
     so equal numbers, in layers that do not correspond.
     """
-    ours, theirs = (
-        {k: _read(x, k) for k in some if k in given}
-        for x, some, given in ((a, own, _given(a)), (b, others, _given(b)))
-    )
-    own, others = [*ours], [*theirs]
-    return only_pairs(own, others, lambda k, j: ours[k] == theirs[j] is not None)
+    ours, theirs = ({k: _read(x, k) for k in some} for x, some in ((a, own), (b, others)))
+    alike = only_pairs(own, others, lambda k, j: ours[k] == theirs[j] is not None)
+    given = _given(a), _given(b)
+    return {k: j for k, j in alike.items() if k in given[0] and j in given[1]}
 
 
 def _given(network: Network) -> set[int]:

@@ -86,7 +86,8 @@ def test_embeddings_of_several_inputs_correspond_by_what_they_read():
     ]
     for x, order in zip(networks, ((0, 1, 2), (2, 0, 1)), strict=True):
         x.layers[:] = [
-            replace(layer, inputs=(tokens + k,)) for layer, k in zip(x.layers, order, strict=True)
+            replace(layer, inputs=(tokens + k,), output=tokens + k + 0.5)
+            for layer, k in zip(x.layers, order, strict=True)
         ]
     assert paths(*networks, match(*networks)) == [("p", "q"), ("q", "r"), ("r", "p")]
 
