@@ -133,8 +133,11 @@ def test_branches_that_keep_their_own_weights_go_with_those_of_equal_ones(record
 
 def test_no_cause_is_named_where_it_may_follow_from_a_guess():
     ours = Branches(gated("value", "gate"), join=by_gate, width=8)
-    theirs = Branches(gated("u", "w"), ["w", "u"], torch.add, width=8)
-    report = compared(ours, theirs)
+
+    def by_sum(u, w):  # of which it may be said that a sum comes before the sigmoid
+        return torch.cat([u, w], 1)[:, :8] * torch.sigmoid(u + w)
+
+    report = compared(ours, Branches(gated("u", "w"), ["w", "u"], by_sum, width=8))
     assert report.level == "forward"
     assert report.cause is None
     assert any("read the same numbers" in note for note in report.notes)
