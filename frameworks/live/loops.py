@@ -9,7 +9,7 @@ from frameworks.live.correspondence import Network
 from frameworks.live.outlines import CELL, outline
 from frameworks.recordings.trace import Arrays, LayerTrace
 
-__all__ = ["Calls", "as_one", "calls_of", "rolled"]
+__all__ = ["Calls", "as_one", "rolled"]
 
 Calls = list[tuple[int, ...]]  # of each layer, as it is compared: the positions of its calls
 
@@ -35,11 +35,6 @@ def rolled(network: Network, other: Network) -> Calls:
                     loops |= dict.fromkeys(group, group)
     alone = ((k,) for k in range(len(layers)) if k not in loops)
     return sorted([*dict.fromkeys(loops.values()), *alone])
-
-
-def calls_of(layers: Sequence[LayerTrace]) -> Calls:
-    """Return the calls of layers of which each is called once."""
-    return [(k,) for k in range(len(layers))]
 
 
 def _likes(network: Network) -> dict[tuple[str, str], list[int]]:

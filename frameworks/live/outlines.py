@@ -85,6 +85,8 @@ def _fed_alike(a: Network, own: list[int], b: Network, others: list[int]) -> dic
     """
     ours, theirs = ({k: _read(x, k) for k in some} for x, some in ((a, own), (b, others)))
     alike = only_pairs(own, others, lambda k, j: ours[k] == theirs[j] is not None)
+    if not alike:
+        return {}
     given = _given(a), _given(b)
     return {k: j for k, j in alike.items() if k in given[0] and j in given[1]}
 
