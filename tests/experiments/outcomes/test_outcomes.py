@@ -39,6 +39,8 @@ OUTCOMES = {
     ),
     "another dtype": ([training(), training(dtype="float32", seed=1)], "failed", 1),
     "another mode": ([training(), training(mode="native", seed=1)], "failed", 1),
+    "another limit": ([training(), training(limit=5, seed=1)], "failed", 1),
+    "other data": ([training(), training(data={"sha256": "0" * 64}, seed=1)], "failed", 1),
     "another spec": ([training(), training(spec={"learning_rate": 0.5}, seed=1)], "failed", 1),
     "other sources": (
         [training(), training(source_sha256="0" * 64, seed=1)],
