@@ -53,13 +53,14 @@ def same_machine(changes: Iterable[SurroundingChange]) -> bool:
 
 
 def _surroundings(record: Record) -> dict[str, bool | int | float | str | None]:
-    """Return versions, threads, processor, Python, source and data, by name."""
+    """Return versions, threads, processor, Python, source, data and acceptance band, by name."""
     return {
         **record.environment.versions,
         **{name: _scalar(value) for name, value in record.environment.items().items()},
         f"packages of {record.implementation}": record.packages_sha256[:12],
         f"source of {record.experiment}": record.source_sha256[:12],
         f"data of {record.experiment}": _data(record),
+        f"band of {record.experiment}": _band(record),
     }
 
 
@@ -70,6 +71,11 @@ def _scalar(value: object) -> bool | int | float | str | None:
 
 def _data(record: Record) -> str:
     return f"{record.data.name}, {record.data.source}, {record.data.sha256[:12]}"
+
+
+def _band(record: Record) -> str | None:
+    """Return the band of the headline figure; None where there is none, as for limited rows."""
+    return " to ".join(map(str, record.acceptance)) if record.acceptance else None
 
 
 def _rows(record: Record) -> dict[str, int | None]:

@@ -116,12 +116,14 @@ def _all_finite(training: Finished) -> bool:
 
 
 def _band(change: Change) -> Iterator[Finding]:
-    """Judge the task's headline figure by its acceptance band."""
-    (old, new), after = map(accepted, change.records), change.after.record
-    if after.acceptance is not None and None not in (old, new) and old != new:
-        (low, high), metric = after.acceptance, change.task.headline
+    """Judge the task's headline figure by its acceptance band: both figures by the later one."""
+    before, after = change.records
+    band = after.acceptance
+    old, new = accepted(before.model_copy(update={"acceptance": band})), accepted(after)
+    if band is not None and None not in (old, new) and old != new:
+        metric = change.task.headline
         figure = f"{metric.title} {spread([after.headline], metric.form)}"
-        yield bool(new), f"{figure} {'entered' if new else 'left'} its band, {low} to {high}"
+        yield bool(new), f"{figure} {'entered' if new else 'left'} its band, {band[0]} to {band[1]}"
 
 
 def _certified(change: Change) -> Iterator[Finding]:

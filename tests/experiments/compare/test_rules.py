@@ -41,11 +41,6 @@ WORSE = {  # before, after, and what the reason says
         training(correct_but(0, 1), acceptance=[0.999, 1.0]),
         "test accuracy 0.9980 left its band, 0.999 to 1.0",
     ),
-    "out of a band that moved": (
-        training(acceptance=[0.9, 1.0]),
-        training(acceptance=[0.1, 0.2]),
-        "test accuracy 1.0000 left its band, 0.1 to 0.2",
-    ),
 }
 
 
@@ -62,6 +57,24 @@ def test_the_same_the_other_way_round_is_better(compare, case):
     before, after, _ = WORSE[case]
     code, comparison = compare(after, before)
     assert (code, comparison["verdict"], verdicts(comparison)) == (0, "better", ["better"])
+
+
+@pytest.mark.parametrize("bands", [([0.5, 1.0], [0.1, 0.2]), ([0.1, 0.2], [0.5, 1.0])])
+def test_a_figure_that_stays_is_neither_better_nor_worse_for_another_band(compare, bands):
+    before, after = (training(acceptance=band) for band in bands)
+    code, comparison = compare(before, after)
+    assert (code, comparison["verdict"], verdicts(comparison)) == (0, "unchanged", ["unchanged"])
+    said = [" to ".join(map(str, band)) for band in bands]
+    (change,) = comparison["environment"]
+    assert [change["before"], change["after"]] == said
+    assert change["name"] == f"band of {before[0]['experiment']}"
+
+
+def test_a_figure_that_fell_out_of_the_band_is_worse_whatever_the_band_was(compare):
+    before = training(acceptance=[0.999, 0.9995])  # the figure, 1, was outside of it, too
+    code, comparison = compare(before, training(correct_but(0, 1), acceptance=[0.999, 1.0]))
+    assert (code, verdicts(comparison)) == (1, ["worse"])
+    assert "0.9980 left its band, 0.999 to 1.0" in comparison["trainings"][0]["reasons"][0]
 
 
 CHANGED = {
