@@ -8,6 +8,9 @@ import pytest
 from datasets import DataError, load_gaussian, load_ring, load_sorting
 from experiments import gan, ring_gan, sorting_transformer
 from experiments.harness.records.agreement import compare_all
+from experiments.harness.records.results import build_results
+from experiments.harness.records.store import Store
+from experiments.harness.report.document import render
 from frameworks import PyTorchSequencer, ScratchRegressor, ScratchSequencer
 from frameworks.program import with_spec
 from frameworks.task import GENERATION
@@ -188,6 +191,16 @@ def test_the_report_shows_samples_discriminator_answers_and_attention(call, tmp_
     assert "of 8 modes have a sample" in html
     assert html.count("game_in_scratch") == 4  # defined and called, in both reports' sources
     assert html.count("Attention for ") >= 2
+    edited = by_other_code(Store(tmp_path / "run"))
+    assert "Attention for " not in edited  # it would be drawn with another network
+    assert edited.count("what is said here of the task, the network") == 3
+
+
+def by_other_code(store: Store) -> str:
+    """Return the report of a run, as if the pages had been edited since."""
+    results = build_results(store)
+    cells = [each.model_copy(update={"source_sha256": "0" * 64}) for each in results.cells]
+    return render(results.model_copy(update={"cells": cells}), store, None)
 
 
 def test_the_report_draws_no_attention_where_there_is_none(call, tmp_path):

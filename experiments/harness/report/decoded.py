@@ -47,10 +47,13 @@ def sequences(trained: Trained) -> Answered | None:
 def draw_attention(trained: Trained) -> list[Figure]:
     """Draw the attention of each head for some test rows; nothing without attention.
 
-    The weights are those of the first implementation's training; build_scratch computes with them.
+    The weights are those of the first implementation's training; build_scratch computes with them,
+    unless it has been edited since.
     """
     data, page, done = trained.data, trained.experiment, trained.first_seed()
-    if data is None or not isinstance(data.targets, Sequences) or page is None or page.is_users:
+    if data is None or not isinstance(data.targets, Sequences) or page is None:
+        return []
+    if page.is_users or trained.edited:
         return []
     weights = [w for name, w in done[0].arrays.items() if name.startswith("weights.")]
     page = page.changed(as_setting(done[0].record.setting))

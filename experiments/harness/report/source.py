@@ -12,7 +12,6 @@ from typing import cast
 
 from markupsafe import Markup
 
-from experiments.harness.records.environment import source_digest
 from experiments.harness.report.trained import Trained
 from frameworks.backends import BACKENDS
 from frameworks.program import ProgramBuilder
@@ -46,7 +45,6 @@ class SideBySide:
 
     builders: list[str]
     rows: list[list[Line]]
-    changed: bool  # the code has changed since the run was trained
 
 
 def side_by_side(trained: Trained) -> SideBySide | None:
@@ -65,8 +63,7 @@ def side_by_side(trained: Trained) -> SideBySide | None:
         for row in align(sources)
     ]
     rows = [row for above, row in pairwise([[], *rows]) if any(above) or any(row)]
-    now = source_digest(page.source, page.text, page.beside)
-    return SideBySide(names, rows, any(each.record.source_sha256 != now for each in trained.done))
+    return SideBySide(names, rows)
 
 
 def highlighting() -> str:

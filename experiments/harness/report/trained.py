@@ -10,6 +10,7 @@ import numpy as np
 from datasets import Classes, DataError, Dataset
 from experiments.harness.experiment import Experiment
 from experiments.harness.records.arrays import Arrays
+from experiments.harness.records.environment import source_digest
 from experiments.harness.records.models import (
     AgreementEntry,
     History,
@@ -127,6 +128,15 @@ class Trained:
     def experiment(self) -> Experiment | None:
         """The page; None if it is not known."""
         return known_experiment(self.head.experiment)
+
+    @cached_property
+    def edited(self) -> bool:
+        """Whether the page is not the one that trained: its code is another now."""
+        page = self.experiment
+        if page is None:
+            return False
+        now = source_digest(page.source, page.text, page.beside)
+        return any(each.record.source_sha256 != now for each in self.done)
 
     @property
     def question(self) -> str:

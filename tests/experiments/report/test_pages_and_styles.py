@@ -40,6 +40,15 @@ def test_a_users_page_is_shown_with_its_question_network_and_source(mine, tmp_pa
     assert "has changed since" not in page.text
 
 
+def test_what_an_edited_page_says_is_called_its_own_and_not_the_runs(mine, tmp_path):
+    path, cells = mine
+    path.write_text(path.read_text() + "\n# edited since\n")
+    find_experiment(str(path))
+    page = html(tmp_path / "run", cells)
+    note = page.index("The code has changed since this run was trained: what is said here")
+    assert note < page.index(">Hyperparameters<") < page.index(">Network<")
+
+
 def test_a_users_page_that_was_not_named_is_left_out_and_the_report_says_so(mine, tmp_path):
     page = Page(html(tmp_path / "run", mine[1]))
     assert "its question, network and source are left out" in page.text
