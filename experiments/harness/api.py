@@ -115,8 +115,8 @@ def run(
             trained = train(planned, planned.missing(), jobs, timeout, progress, margin, cluster)
             with closing(trained) as finished:
                 known = list(finished)
-            rebuild(planned.store, request.data_dir, margin, known)
-    return Run(planned.store.folder, margin)
+            rebuild(planned.store, request.data_dir, known)
+    return Run(planned.store.folder)
 
 
 def _texts(name: str, given: str | Sequence[str], separator: str | None = None) -> tuple[str, ...]:

@@ -58,11 +58,12 @@ def train(
     check_limits(jobs, timeout)
     with _told_what_is_kept():
         keys = (cell.key for cell in planned.heads)
-        planned.store.create(keys, planned.command, trains=bool(missing))
+        native = {cell.experiment: margin for cell in planned.heads if cell.mode == "native"}
+        planned.store.create(keys, planned.command, trains=bool(missing), margins=native)
         if missing:  # until they are trained, no file says that the run has passed
             planned.store.remove_results()
     names = [experiment.name for experiment in planned.experiments]
-    unfinished = _Unfinished(planned, missing, margin)
+    unfinished = _Unfinished(planned, missing)
     for name in names:
         unfinished.conclude(name)
     place: Place
@@ -91,8 +92,8 @@ def _told_what_is_kept() -> Iterator[None]:
 class _Unfinished:
     """What is missing of a plan, and the results of the experiments of which nothing is."""
 
-    def __init__(self, planned: Plan, missing: Heads, margin: float | None) -> None:
-        self._planned, self._margin = planned, margin
+    def __init__(self, planned: Plan, missing: Heads) -> None:
+        self._planned = planned
         self._judges: set[Cell] = set()  # that have been trained, or failed
         self.missing = dict(missing)
         self.results: dict[str, Results] = {}
@@ -106,7 +107,7 @@ class _Unfinished:
         """Build an experiment's results if none of it is missing; or return what judges it."""
         if any(cell.experiment == name for cell in self.missing):
             return {}
-        results = build_results(self._planned.store, self._margin, name)
+        results = build_results(self._planned.store, experiment=name)
         judges = _judges(self._planned, name, results)
         judges = {cell: head for cell, head in judges.items() if cell not in self._judges}
         self._judges |= judges.keys()
@@ -149,14 +150,12 @@ def _is_there(store: Store, head: Head) -> bool:
     return record is not None and record.ok
 
 
-def rebuild(
-    store: Store, data_dir: str | None, margin: float | None = None, known: Sequence[Results] = ()
-) -> Results:
+def rebuild(store: Store, data_dir: str | None, known: Sequence[Results] = ()) -> Results:
     """Build the results of a run from its records, write them and the report; return them.
 
     `known` are results of its experiments that need not be built again.
     """
-    results = build_results(store, margin, known=known)
+    results = build_results(store, known=known)
     with _told_what_is_kept():
         write(store, results, data_dir)
     return results

@@ -207,6 +207,9 @@ def test_a_native_run_is_judged_by_the_margin_asked_for(tmp_path):
     loaded = load_run(own.folder, margin=0.5)
     margins = [each.native[0].margin for each in (own.results, loaded.results)]
     assert [*margins, written["native"][0]["margin"]] == [0.25, 0.5, 0.25]
+    assert load_run(own.folder).results.native[0].margin == 0.25  # kept with what was asked for
+    again = run("xor", native=True, **options).results.native[0].margin
+    assert (again, load_run(own.folder).results.native[0].margin) == (0.01, 0.01)
 
 
 def test_a_comparison_says_what_the_command_says(call, tmp_path):

@@ -47,12 +47,14 @@ def save(
     from experiments.harness.records.results import build_results
     from experiments.harness.records.runs import locate
     from experiments.harness.records.store import Store
-    from frameworks.errors import printable
+    from frameworks.errors import RequestError, printable
 
     store = Store(locate(run))
     # Nobody is at work in a folder that cannot be written to, such as a run that is kept for good.
     with store.at_work() if os.access(store.folder, os.W_OK) else nullcontext():
         results = build_results(store)
+        if results.mixed:
+            raise RequestError(f"{store.folder}: {results.mixed[0]}; keep each run in its own")
         size = write_baseline(results, file)
     missing = len(results.missing)
     lacking = f"; {missing:,} {'is' if missing == 1 else 'are'} missing" if missing else ""

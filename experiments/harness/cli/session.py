@@ -83,7 +83,7 @@ def _run(request: Request, manner: Manner) -> tuple[Results, str, Store]:
                     known.append(results)
                     _show(results, console)
             console.print()
-            results = rebuild(planned.store, request.data_dir, margin, known)
+            results = rebuild(planned.store, request.data_dir, known)
     counts = f"{len(missing)} trained, {kept} kept" if quiet else ""
     return results, counts, planned.store
 

@@ -34,6 +34,7 @@ __all__ += ["write_baseline"]
 AGAIN = "write it again from its run"
 _KIND = "baseline"
 _BEGINS = re.compile(rb'"kind"\s*:\s*"baseline"')  # also where a formatter has rewritten it
+_BEGINNING = 10_000  # bytes, more than any environment has
 _LEFT_OUT = {"environment", "fingerprint", "schema", "seconds", "missing"}
 
 
@@ -70,12 +71,16 @@ class Baseline(BaseModel):
 
 
 def is_baseline(path: Path) -> bool:
-    """Say whether a file begins as a baseline does; False for what cannot be read."""
+    """Say whether a file begins as a baseline does; False for what cannot be read.
+
+    Its kind stands before the first training and the first cell, also where its keys were sorted.
+    """
     if not path.is_file():  # a pipe would be waited for
         return False
     try:
         with path.open("rb") as file:
-            return _BEGINS.search(file.read(100)) is not None
+            begins = re.split(rb'"(?:cells|trainings)"', file.read(_BEGINNING), maxsplit=1)[0]
+            return _BEGINS.search(begins) is not None
     except OSError:
         return False
 

@@ -74,8 +74,9 @@ def _nothing(before: StoredRun, after: StoredRun, refused: dict[str, str]) -> st
 def _due(
     gone: dict[schema.TrainingName, Record], after: StoredRun
 ) -> dict[schema.TrainingName, Record]:
-    """Return those that a later run was asked for; a baseline asks for all that it holds."""
-    return {name: each for name, each in gone.items() if name.key in after.results.missing}
+    """Return those that a later run was asked for, or may have been, where it lost its plan."""
+    missing, any_may_be = after.results.missing, after.results.unplanned
+    return {name: each for name, each in gone.items() if any_may_be or name.key in missing}
 
 
 def _lost(name: schema.TrainingName) -> schema.ComparedTraining:

@@ -35,18 +35,20 @@ def build_results(
 ) -> Results:
     """Compare the trainings of a run, or those of one experiment.
 
-    `margin` is that of native runs (see `native`). What is `known` of an experiment of this run is
-    taken from there: its arrays are not read again. What is missing is only said of the whole run.
-    One of an older version kept no plan, and is taken for whole.
+    `margin` is that of native trainings (see `native`); None is the one that they were asked for
+    with. What is `known` of an experiment of this run is taken from there: its arrays are not read
+    again. What is missing is only said of the whole run. One of an older version kept no plan, and
+    is taken for whole.
     """
     records, judges = store.records_and_judges()
     stored = {record.key for record in (*records, *judges)}
     built = {each.cells[0].experiment: each for each in known}
-    parts = []
+    parts, margins = [], store.plan().margins
     for name, group in groupby(sorted(records, key=_order), lambda record: record.experiment):
         if experiment in (None, name):
             beside = [judge for judge in judges if judge.ok and judge.experiment == name]
-            parts.append(built.get(name) or _compare(store, list(group), beside, margin))
+            own = margins.get(name) if margin is None else margin
+            parts.append(built.get(name) or _compare(store, list(group), beside, own))
     results = Results(
         environment=parts[0].environment,
         cells=[cell for part in parts for cell in part.cells],

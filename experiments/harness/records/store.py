@@ -15,7 +15,7 @@ holds the folder meanwhile (see `lock`).
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from math import isfinite
@@ -107,12 +107,19 @@ class Store:
                 f"{self.folder}: cannot be written to ({error.strerror}); {ELSEWHERE}"
             ) from error
 
-    def create(self, keys: Iterable[str] = (), command: str = "", trains: bool = True) -> None:
+    def create(
+        self,
+        keys: Iterable[str] = (),
+        command: str = "",
+        trains: bool = True,
+        margins: Mapping[str, float | None] | None = None,
+    ) -> None:
         """Make the folder, and add the keys to its plan; RequestError if it cannot be written.
 
         The command is added, with the time and the version of lockstep; one that the plan knows
-        gets those of now, if it `trains` anything. What killed processes left unfinished is
-        removed; so be `at_work`.
+        gets those of now, if it `trains` anything. `margins` are those of native trainings, by
+        experiment; None is the task's own. What killed processes left unfinished is removed; so be
+        `at_work`.
         """
         self.check_held()
         self._make()
@@ -125,7 +132,10 @@ class Store:
             new = Asked(date=date, command=printable(command), version=version)
             asked = [*(each for each in asked if each.command != new.command), new]
         self._asked = [*planned]
-        write_atomically(self.folder / PLAN, to_json(Plan(cells=self._asked, asked=asked)))
+        merged = {**known.margins, **(margins or {})}
+        named = {name: margin for name, margin in merged.items() if margin is not None}
+        new_plan = Plan(cells=self._asked, asked=asked, margins=named)
+        write_atomically(self.folder / PLAN, to_json(new_plan))
 
     def need(self, keys: Iterable[str]) -> None:
         """Add to the plan what the command finds that it needs besides; be `at_work`."""

@@ -22,6 +22,7 @@ from experiments.harness.records.models import (
 )
 from experiments.harness.records.store import Store
 from experiments.harness.records.sweeps import SettingSummary, by_setting, summaries
+from experiments.harness.workers.training import digest_of_rows
 from experiments.registry import known_experiment
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
@@ -260,6 +261,9 @@ def _data_of(record: Record, data_dir: str | None) -> tuple[Dataset | None, str]
         return None, str(error).splitlines()[0]
     if data.sha256 != record.data.sha256:
         return None, f"the data now have a different SHA-256, {data.sha256[:12]}"
+    trained_on = record.digests.rows if record.digests else ""
+    if trained_on and trained_on != digest_of_rows(experiment, data):
+        return None, "load() returns other rows now than were trained on"
     data = experiment.tested_on(data)
     X = data.X_train[:MOST_ROWS].copy()
     y = X if data.y_train is data.X_train else data.y_train[:MOST_ROWS].copy()

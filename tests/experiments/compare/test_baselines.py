@@ -107,9 +107,27 @@ def test_the_newest_run_is_held_against_it(call, baseline):
     assert "after   runs/newest, 2 trainings" in answer.out
 
 
-def test_a_baseline_that_a_formatter_has_rewritten_is_one_still(call, baseline):
-    baseline.write_text(json.dumps(json.loads(baseline.read_text()), separators=(",", ":")))
+@pytest.mark.parametrize("style", [{"separators": (",", ":")}, {"sort_keys": True, "indent": 2}])
+def test_a_baseline_that_a_formatter_has_rewritten_is_one_still(call, baseline, style):
+    baseline.write_text(json.dumps(json.loads(baseline.read_text()), **style))
     assert call("compare", baseline, "before").code == 0
+    assert call("baseline", "save", "before").code == 0
+
+
+def test_results_of_a_spec_that_speaks_of_baselines_are_results(call, tmp_path):
+    spec = {"spec": {"kind": "baseline"}}
+    run = store_run(tmp_path / "run", training(**spec), training(**spec, **KERAS))
+    assert call("compare", run / "results.json", run).code == 0
+    assert "is no baseline" in call("baseline", "save", run, run / "results.json").err
+
+
+def test_trainings_of_several_runs_are_no_baseline(call, baseline):
+    store_run(Path("mixed"), training(**LONG), training(**LONG, source_sha256="0" * 64, seed=1))
+    kept = baseline.read_bytes()
+    answer = call("baseline", "save", "mixed")
+    assert (answer.code, baseline.read_bytes()) == (2, kept)
+    assert "mixed: churn, scratch, seed" in answer.err
+    assert "with other source code: a folder holds the trainings of one run" in answer.err
 
 
 def test_only_a_baseline_is_written_over(call, baseline):

@@ -287,6 +287,14 @@ def test_a_finished_training_that_the_later_run_was_asked_for_and_lacks_is_worse
     assert (answer.code, json.loads(answer.out)["against"]) == (1, [lacking])
 
 
+def test_what_a_run_without_its_plan_lacks_may_have_been_asked_for(call, tmp_path):
+    both = training(packages_sha256="1" * 64), training(seed=1, packages_sha256="1" * 64)
+    before, after = store_run(tmp_path / "before", *both), store_run(tmp_path / "after", both[0])
+    assert call("compare", before, after).code == 0
+    (after / "plan.json").unlink()
+    assert call("compare", before, after).code == 1
+
+
 # In float64, too, a training may amplify rounding; the floor that was measured then says so.
 
 

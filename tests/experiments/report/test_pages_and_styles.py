@@ -49,6 +49,16 @@ def test_what_an_edited_page_says_is_called_its_own_and_not_the_runs(mine, tmp_p
     assert note < page.index(">Hyperparameters<") < page.index(">Network<")
 
 
+def test_rows_that_were_not_trained_on_are_not_shown(mine, tmp_path):
+    path, cells = mine
+    for record, _ in cells:
+        record["digests"]["rows"] = "0" * 64
+    find_experiment(str(path))
+    page = Page(html(tmp_path / "run", cells))
+    assert "left out: load() returns other rows now than were trained on" in page.text
+    assert "Points: the test rows" not in page.text
+
+
 def test_a_users_page_that_was_not_named_is_left_out_and_the_report_says_so(mine, tmp_path):
     page = Page(html(tmp_path / "run", mine[1]))
     assert "its question, network and source are left out" in page.text

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from experiments.harness.records.models.fields import Many, Model, Text
+from experiments.harness.records.models.fields import Many, Model, Number, Text
 from experiments.harness.records.reading import SCHEMA, read
 
 
@@ -23,6 +23,7 @@ class Plan(Model):
     schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     cells: Many[Text]
     asked: Many[Asked] = []  # each command once, when it last trained; empty in older plans
+    margins: dict[Text, Number] = {}  # of native trainings, by experiment, if set
 
 
 def read_plan(path: Path) -> Plan:
