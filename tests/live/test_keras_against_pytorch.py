@@ -104,6 +104,27 @@ def penalized(l2, decay, reduction="mean"):
     return ours, side, rng.normal(size=(40, 6)), rng.integers(0, 3, 40)
 
 
+@pytest.mark.parametrize("classes", [1, 3])
+def test_probabilities_that_keras_clips_are_a_cause_beside_logits(classes):
+    """A network that is sure, and wrong, of some rows: Keras gives a loss of at most −log 1e-7."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 6)), np.eye(3)[rng.integers(0, 3, 40), :classes]
+    end, loss, stable = "softmax", "categorical_crossentropy", nn.CrossEntropyLoss()
+    if classes == 1:
+        end, loss, stable = "sigmoid", "binary_crossentropy", nn.BCEWithLogitsLoss()
+    wide = keras.initializers.RandomNormal(0, 20.0, seed=1)
+    behind = L.Reshape((classes,))  # where the activation is last, TensorFlow takes its logits
+    ours = compiled(L.Input((6,)), L.Dense(classes, end, True, wide), behind, loss=loss)
+    theirs = descending(nn.Sequential(nn.Linear(6, classes)), loss=stable)
+    for first, second, weights in ((ours, theirs, "a"), (theirs, ours, "b")):
+        report = diverge(first, second, X, y, batch_size=8, weights=weights)
+        assert (report.level, report.cause) == (
+            "loss",
+            "keras has probabilities clipped at 1e-07 in its loss, pytorch no clipping of "
+            "probabilities in its loss",
+        )
+
+
 def test_the_rounded_rate_of_a_penalty_is_a_cause_and_hides_no_other():
     report = diverge(*penalized(0.01, 0.02, "sum"), steps=10, batch_size=8, explain_all=True)
     found = [(each.level, each.cause.settings) for each in report.explanation.found]

@@ -125,12 +125,26 @@ class _Losses:
             return Proof([self._penalties(ours, theirs)])
         alike = [name for name in names if name not in _FORMULATIONS]
         all_of = next((some for some in (names, alike) if some and works(some)), None)
-        if all_of is None:
+        settings = smallest(all_of, works) if all_of else self._by_clipping()
+        if not settings:
             return Proof()
-        settings = smallest(all_of, works)
         if ours != theirs:
             causes.append(self._penalties(ours, theirs))
         return Proof([self._cause(settings), *causes])
+
+    def _by_clipping(self) -> tuple[str, ...]:
+        """Return what one side does to probabilities, if the other's logits had that loss by it."""
+        for side, other in ((self.a, self.b), (self.b, self.a)):
+            takes = [each.facts.values.get("takes") for each in (side, other)]
+            z = other.outputs
+            if takes != ["probabilities", "logits"] or z is None:
+                continue
+            p = softmax(z) if side.facts.kind == "categorical cross-entropy" else sigmoid(z)
+            value = other.value(exchanged(side.facts, other.facts, _FORMULATIONS), p)
+            if value is not None and self._equal(side, value + (side.penalty or 0.0)):
+                names = differing(side.facts, other.facts)
+                return tuple(name for name in names if name in _FORMULATIONS[1:])
+        return ()
 
     def _cause(self, settings: tuple[str, ...]) -> Cause:
         a, b = self.a, self.b
