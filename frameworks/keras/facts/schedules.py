@@ -36,7 +36,7 @@ def schedule_facts(scheduler: Any, step_on: str = "batch") -> Facts | None:
     kind, entries = (kind, {}) if read is None else read(scheduler)
     rates = tuple(number(scheduler(k)) for k in range(STATED_RATES))
     stated = {"first_rates": (rates, f"{kind}, from {rates[0]:.10g} on")}
-    return facts(kind, {"counts": ("batches", "steps"), **entries, **stated})
+    return facts(kind, {"counts": ("batches", "counts batches"), **entries, **stated})
 
 
 def _exponential(schedule: Any) -> tuple[str, Entries]:
