@@ -26,7 +26,7 @@ __all__ = ["Orienter", "with_channels_first"]
 _IMAGE_MODULES = (
     *("Conv", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "LPPool", "BatchNorm"),
     *("InstanceNorm", "Upsample", "PixelShuffle", "ZeroPad", "ReflectionPad", "ReplicationPad"),
-    *("GroupNorm", "Dropout2d", "Dropout3d", "LocalResponseNorm", "ConstantPad"),
+    *("GroupNorm", "Dropout2d", "Dropout3d", "LocalResponseNorm", "ConstantPad", "SyncBatchNorm"),
 )
 _WINDOWS = "Conv", "MaxPool", "AvgPool", "Adaptive"  # that are moved over their inputs
 _IMAGE_FUNCTIONS = (

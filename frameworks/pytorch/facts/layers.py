@@ -53,16 +53,18 @@ def _affine(layer: Any, name: str) -> Entries:
 
 def _batch_normalization(layer: Any, input_shape: Shape) -> Entries:
     """PyTorch takes `momentum` of the batch's statistics, and its unbiased variance."""
-    momentum = layer.momentum
-    keep = "cumulative" if momentum is None else 1 - momentum
-    entries = given(layer, epsilon="eps") | _affine(layer, "affine")
-    entries["keep"] = keep, f"momentum={momentum}"
+    entries = given(layer, epsilon="eps") | _affine(layer, "affine") | _keep(layer)
     unbiased = not tracks_biased_variance(layer)
     which = "unbiased" if unbiased else "biased"
     entries["unbiased"] = unbiased, f"running variance of the batch's {which} variance"
     if layer.running_mean is None:
         entries["statistics"] = "batch", "track_running_stats=False"
     return entries
+
+
+def _keep(layer: Any) -> Entries:
+    momentum = layer.momentum
+    return {"keep": ("cumulative" if momentum is None else 1 - momentum, f"momentum={momentum}")}
 
 
 def _layer_normalization(layer: Any, input_shape: Shape) -> Entries:
@@ -99,6 +101,7 @@ def _instance_normalization(layer: Any) -> Entries:
     entries = given(layer, epsilon="eps") | _affine(layer, "affine")
     entries["groups"] = layer.num_features, name
     if layer.track_running_stats:
+        entries |= _keep(layer)
         entries["statistics"] = "running", "track_running_stats=True"
     return entries
 
