@@ -172,7 +172,7 @@ class LiveWeights:
                       [self._paths.get(id(p), "parameter")]) for p in call.parameters]  # fmt: skip
         else:
             layout, names = _layout(call.module)
-            if call.module.__class__ in _OF_ROWS:
+            if isinstance(call.module, _OF_ROWS):
                 layout = _turned(layout, rows, columns)
             named = [(layout, [f"{call.path}.{name}" if call.path else name for name in names])]
         positions: list[int] = []
