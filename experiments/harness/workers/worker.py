@@ -124,6 +124,8 @@ def _train(
             latest[0] = now
             send("epoch", epoch=epoch, loss=loss)
 
+    if cell.find_anew().is_users:
+        load_data.cache_clear()
     _check_source(jobs[0])
     with no_place_left():
         data = (
