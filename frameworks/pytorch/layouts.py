@@ -11,8 +11,9 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 
 from frameworks.layout import Arrays, Layout
 
-__all__ = ["canonical_states", "drawn_buffers", "layout_of", "trained_by"]
+__all__ = ["ADD_BIASES", "canonical_states", "drawn_buffers", "layout_of", "trained_by"]
 
+ADD_BIASES = (nn.RNN, nn.LSTM, nn.RNNCell, nn.LSTMCell)  # a GRU multiplies one of its second biases
 
 _AS_THEY_ARE = (
     *(nn.BatchNorm1d, nn.BatchNorm2d, nn.Embedding, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm),
