@@ -62,7 +62,7 @@ _KINDS = {
     )
     + ("GlobalAveragePool",),
     "batch normalization": (
-        *("BatchNorm", "BatchNormalization"),
+        *("BatchNorm", "BatchNormalization", "SyncBatchNorm"),
         *_in_dimensions("BatchNorm{}d"),
     ),
     "layer normalization": ("LayerNorm", "LayerNormalization"),

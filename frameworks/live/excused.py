@@ -50,17 +50,28 @@ def without_losses(level: str, found: list[Compared]) -> list[Compared]:
 
 
 def of_another_ratio(pair: Pair) -> bool:
-    """Return whether losses differ by another factor, and another term, in a shorter batch."""
+    """Return whether losses differ by another factor, and another term, in a shorter batch.
+
+    So do their gradients, where they are known: a term may depend on the targets alone.
+    """
     a, b = pair.a, pair.b
     if a.shorter_loss is None or b.shorter_loss is None:
         return False
-    products = a.first_loss * b.shorter_loss, a.shorter_loss * b.first_loss
     terms = a.first_loss - b.first_loss, a.shorter_loss - b.shorter_loss
     largest = max(abs(a.first_loss), abs(b.first_loss))
-    return (
-        abs(products[0] - products[1]) > _RATIO * abs(products[0])
-        and abs(terms[0] - terms[1]) > _RATIO * largest
-    )
+    if abs(terms[0] - terms[1]) <= _RATIO * largest:
+        return False
+    factors: list[tuple[float, ...]] = [
+        (a.first_loss, a.shorter_loss, b.first_loss, b.shorter_loss)
+    ]
+    if a.shorter_gradients is not None and b.shorter_gradients is not None:
+        every = a.gradients, a.shorter_gradients, b.gradients, b.shorter_gradients
+        factors.append(tuple(map(_norm, every)))
+    return all(abs(w * z - x * y) > _RATIO * abs(w * z) for w, x, y, z in factors)
+
+
+def _norm(arrays: Sequence[np.ndarray]) -> float:
+    return float(np.sqrt(sum(np.sum(np.square(a)) for a in arrays)))
 
 
 def _part(found: list[Compared]) -> bool:

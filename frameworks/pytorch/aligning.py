@@ -17,6 +17,7 @@ from torch.optim import Adam, Optimizer
 from frameworks.live.model import Training
 from frameworks.pytorch.facts import set_fact, set_of_group
 from frameworks.pytorch.hooks import use_biased_running_variance
+from frameworks.pytorch.layouts import BatchNorm
 from frameworks.recordings.trace import Facts
 
 __all__ = ["Remedies"]
@@ -57,10 +58,7 @@ class Remedies:
             if place not in self._hooked:
                 thing.register_step_pre_hook(self._before)
                 thing.register_step_post_hook(self._after)
-        elif isinstance(thing, nn.BatchNorm1d | nn.BatchNorm2d) and (name, value) == (
-            "unbiased",
-            False,
-        ):
+        elif isinstance(thing, BatchNorm) and (name, value) == ("unbiased", False):
             use_biased_running_variance(thing)
         elif isinstance(thing, nn.GELU) and name == "constant":
             thing.forward = partial(_gelu, value, thing.approximate == "tanh")  # type: ignore[method-assign]

@@ -19,7 +19,8 @@ __all__ = [
 
 # The modules that return images (n, c, h, w) or sequences (n, c, t), and those that keep a layout.
 _IMAGES = (
-    *(nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.Upsample),
+    *(nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.Upsample),
+    *(nn.BatchNorm2d, nn.BatchNorm3d),
     *(nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d),
     *(nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d),
 )
@@ -36,8 +37,8 @@ _ELEMENTWISE = (
         nn.SELU,
         nn.Softplus,
     ),
-    *(nn.Mish, nn.Hardsigmoid, nn.Hardswish, nn.Dropout, nn.BatchNorm1d, nn.GroupNorm),
-    *(nn.ZeroPad1d, nn.ZeroPad2d),
+    *(nn.Mish, nn.Hardsigmoid, nn.Hardswish, nn.Dropout, nn.BatchNorm1d, nn.SyncBatchNorm),
+    *(nn.GroupNorm, nn.ZeroPad1d, nn.ZeroPad2d),
 )
 
 

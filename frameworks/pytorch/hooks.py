@@ -11,6 +11,8 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.hooks import RemovableHandle
 
+from frameworks.pytorch.layouts import BatchNorm, running_statistics
+
 __all__ = [
     "EarlyStopping",
     *("on_gradients", "step_rate", "stock_optimizer", "use_biased_running_variance"),
@@ -152,11 +154,12 @@ def use_biased_running_variance(network: nn.Module) -> nn.Module:
     """Make every BatchNorm of a network track the biased variance, as Keras does; return it.
 
     PyTorch normalizes a batch with σ² = 1/m Σ (x − μ)², over the m numbers of a channel, but moves
-    the running variance towards m/(m − 1) σ² by `momentum`. The difference of the two,
-    momentum · σ²/(m − 1), is subtracted after each step.
+    the running variance towards m/(m − 1) σ² by `momentum`, or by 1/t in step t where that is None.
+    The difference of the two, momentum · σ²/(m − 1), is subtracted after each step. The m numbers
+    are those of one process: a SyncBatchNorm of several is not corrected rightly.
     """
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(module, BatchNorm) and running_statistics(module):
             module.register_forward_hook(_correct)
     return network
 
@@ -171,8 +174,11 @@ def _correct(module: Any, inputs: tuple[torch.Tensor], output: torch.Tensor) -> 
         return
     x = inputs[0].detach().transpose(0, 1).flatten(1)  # (d, m)
     variance = x.var(1, correction=0)
+    momentum = module.momentum
+    if momentum is None:
+        momentum = 1 / int(module.num_batches_tracked)
     # .data: backward still needs the buffer that autograd knows
-    module.running_var.data.sub_(variance, alpha=module.momentum / (x.shape[1] - 1))
+    module.running_var.data.sub_(variance, alpha=momentum / (x.shape[1] - 1))
 
 
 def use_one_bias(network: nn.Module) -> nn.Module:

@@ -11,13 +11,14 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 
 from frameworks.layout import Arrays, Layout
 
-__all__ = ["ADD_BIASES", "canonical_states", "drawn_buffers", "layout_of", "trained_by"]
+__all__ = [
+    *("ADD_BIASES", "BatchNorm", "canonical_states", "drawn_buffers", "layout_of"),
+    *("running_statistics", "trained_by"),
+]
 
 ADD_BIASES = (nn.RNN, nn.LSTM, nn.RNNCell, nn.LSTMCell)  # a GRU multiplies one of its second biases
-
-_AS_THEY_ARE = (
-    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.Embedding, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm),
-)
+BatchNorm = nn.modules.batchnorm._BatchNorm  # in any number of dimensions, synchronized or not
+_AS_THEY_ARE = (BatchNorm, nn.Embedding, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 
 
 def layout_of(module: nn.Module) -> Layout:
@@ -113,12 +114,21 @@ def canonical_states(module: nn.Module, names: tuple[str, ...] = ()) -> list[tor
 
     `names`: what modules of a page's own keep (see `frameworks.program.Program`).
     """
-    if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+    if not isinstance(module, BatchNorm):
         return [getattr(module, name) for name in names if hasattr(module, name)]
-    mean, variance = module.running_mean, module.running_var
-    if mean is None or variance is None or module.momentum is None:
+    if not (found := running_statistics(module)) or module.momentum is None:
         raise TypeError("BatchNorm needs a momentum, and running statistics")
-    return [mean, variance]
+    return found
+
+
+def running_statistics(module: nn.Module) -> list[torch.Tensor]:
+    """Return the running mean and variance of a normalization, of batches or of instances.
+
+    It is empty for any other module, and for one that keeps none.
+    """
+    if not isinstance(module, nn.modules.batchnorm._NormBase):
+        return []
+    return [each for each in (module.running_mean, module.running_var) if each is not None]
 
 
 def trained_by(

@@ -20,13 +20,15 @@ from frameworks.pytorch.kept_arrays import (
     is_numbers,
     parts_of_module,
 )
-from frameworks.pytorch.layouts import ADD_BIASES, canonical_states, drawn_buffers, layout_of
+from frameworks.pytorch.layouts import ADD_BIASES, drawn_buffers, layout_of, running_statistics
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.orienting import Orienter
 from frameworks.pytorch.watching import Call, array_of
 from frameworks.recordings.trace import Kept, Weight
 
 __all__ = ["LiveWeights"]
+
+_OF_ROWS = nn.Linear, nn.BatchNorm1d, nn.SyncBatchNorm, nn.LayerNorm, nn.RMSNorm  # (n, d)
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ class LiveWeights:
                       [self._paths.get(id(p), "parameter")]) for p in call.parameters]  # fmt: skip
         else:
             layout, names = _layout(call.module)
-            if call.module.__class__ in (nn.Linear, nn.BatchNorm1d, nn.LayerNorm):
+            if isinstance(call.module, _OF_ROWS):
                 layout = _turned(layout, rows, columns)
             named = [(layout, [f"{call.path}.{name}" if call.path else name for name in names])]
         positions: list[int] = []
@@ -204,7 +206,7 @@ class LiveWeights:
         if id(module) not in self._states_at:
             start = len(self._states)
             features = columns if columns.features is not None else AS_IT_IS
-            buffers = _states(module)
+            buffers = running_statistics(module)
             for name, buffer in zip(("running_mean", "running_variance"), buffers, strict=False):
                 self._states.append(_State(f"{call.path}.{name}", buffer, features))
             self._states_at[id(module)] = tuple(range(start, len(self._states)))
@@ -217,14 +219,6 @@ def _folded(module: nn.Module) -> list[nn.Parameter]:
         return []
     named = module.named_parameters(recurse=False)
     return [p for name, p in named if name.startswith("bias_hh") and not p.requires_grad]
-
-
-def _states(module: nn.Module) -> list[torch.Tensor]:
-    try:
-        return canonical_states(module)
-    except TypeError:  # without running statistics, or with a cumulative average
-        found = (getattr(module, "running_mean", None), getattr(module, "running_var", None))
-        return [each for each in found if each is not None]
 
 
 def _layout(module: nn.Module) -> tuple[Layout, list[str]]:

@@ -18,7 +18,7 @@ from frameworks.pytorch.orientation import (
     channels_last_features,
     of_features,
 )
-from frameworks.pytorch.watching import Call, Watched
+from frameworks.pytorch.watching import Call, Watched, stock_name
 from frameworks.recordings.trace import Arrays
 
 __all__ = ["Orienter", "with_channels_first"]
@@ -26,7 +26,7 @@ __all__ = ["Orienter", "with_channels_first"]
 _IMAGE_MODULES = (
     *("Conv", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "LPPool", "BatchNorm"),
     *("InstanceNorm", "Upsample", "PixelShuffle", "ZeroPad", "ReflectionPad", "ReplicationPad"),
-    *("GroupNorm", "Dropout2d", "Dropout3d", "LocalResponseNorm", "ConstantPad"),
+    *("GroupNorm", "Dropout2d", "Dropout3d", "LocalResponseNorm", "ConstantPad", "SyncBatchNorm"),
 )
 _WINDOWS = "Conv", "MaxPool", "AvgPool", "Adaptive"  # that are moved over their inputs
 _IMAGE_FUNCTIONS = (
@@ -135,7 +135,7 @@ def _wanted(call: Call) -> Orientation | None:
         return None if call.module.batch_first or ndim < 3 else TIME_FIRST[3]
     if call.name == _PACKING:
         return None if call.arguments.get(_BATCH_FIRST) else TIME_FIRST[3]
-    name = type(call.module).__name__ if call.module is not None else call.name
+    name = stock_name(call.module) if call.module is not None else call.name
     images = _IMAGE_MODULES if call.module is not None else _IMAGE_FUNCTIONS
     return CHANNELS_FIRST.get(ndim) if name.startswith(images) else None
 
@@ -218,7 +218,9 @@ def _joined(call: Call, before: list[Orientation]) -> Orientation:
 
 def with_channels_first(network: nn.Module, X: Arrays) -> Arrays:
     """Return inputs with the last axis in the place of the channels, where layers take images."""
-    names = [type(module).__name__ for module in network.modules()]
+    names = [
+        name for module in network.modules() for name in (type(module).__name__, stock_name(module))
+    ]
     numbers = {
         2 + int(name[-2])
         for name in names

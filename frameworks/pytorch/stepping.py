@@ -4,6 +4,7 @@ import copy
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -89,6 +90,11 @@ class Snapshot:
             ],
         )
 
+    def moved(self, parameters: Tensors) -> bool:
+        """Return whether any of the parameters is another one now."""
+        own = {*map(id, parameters)}
+        return any(id(t) in own and not torch.equal(t, before) for t, before in self.tensors)
+
     def restore(self) -> None:
         """Bring that moment back."""
         with torch.no_grad():
@@ -135,27 +141,54 @@ class OwnStep:
         """Take a step, see what it does, and take it back.
 
         The gradients are those of the first time that the optimizer steps, or what has been
-        gathered until then if it waits for more.
+        gathered until then if it waits for more. Of weights that move without it they are those
+        that were computed last.
         """
         before, found = Snapshot.of(training), dict[int, torch.Tensor]()
+        trained = [p for p in training.model.parameters() if p.requires_grad]
+        computed: dict[int, Tensors] = {}  # the tensors, and what they were
 
         def note(*_: Any) -> None:
             if not found:
                 parameters = training.model.parameters()
                 found.update({id(p): p.grad.clone() for p in parameters if p.grad is not None})
 
-        handle = on_gradients(training.optimizer, note)
+        handles = [on_gradients(training.optimizer, note)]
+        keep = partial(_keep_computed, computed)
+        for p in trained:  # the first is called alone where they are returned, as by autograd.grad
+            handles += [
+                p.register_hook(partial(keep, p)),
+                p.register_post_accumulate_grad_hook(keep),
+            ]
         try:
             loss = take_step(training, X, y, w)
+            if not found and before.moved(trained):
+                found |= {id(p): g for p in trained if (g := _last(p, computed)) is not None}
             note()
             return cls(X, loss, found, Snapshot.of(training))
         finally:
-            handle.remove()
+            for handle in handles:
+                handle.remove()
             before.restore()
 
     def on(self, X: Tensors) -> bool:
         """Return whether it was taken on these rows."""
         return all(torch.equal(ours, theirs) for ours, theirs in zip(self.X, X, strict=True))
+
+
+def _keep_computed(
+    computed: dict[int, Tensors], p: torch.Tensor, gradient: torch.Tensor | None = None
+) -> None:
+    """Keep a gradient, as it is and for what becomes of it, such as by clipping."""
+    new = p.grad if gradient is None else gradient
+    if new is not None:
+        computed[id(p)] = new, new.clone()
+
+
+def _last(p: torch.Tensor, computed: dict[int, Tensors]) -> torch.Tensor | None:
+    """Return a parameter's gradient before it was cleared, in whichever way."""
+    known = (p.grad, *computed.get(id(p), ()))
+    return next((g.detach().clone() for g in known if g is not None and g.any()), None)
 
 
 def step_schedule(scheduler: Any, loss: float) -> None:

@@ -17,7 +17,16 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["Call", "Watched", "array_of", "autocast_dtype", "is_leaf", "tensors_in", "watch"]
+__all__ = [
+    "Call",
+    "Watched",
+    "array_of",
+    "autocast_dtype",
+    "is_leaf",
+    "stock_name",
+    "tensors_in",
+    "watch",
+]
 
 _TRANSPOSING = {"T", "mT", "t", "transpose", "swapaxes", "swapdims", "permute", "adjoint"}
 _CONTAINERS = nn.Sequential, nn.ModuleList, nn.ModuleDict
@@ -72,6 +81,12 @@ def is_leaf(module: nn.Module) -> bool:
     place = getattr(type(module).forward, "__module__", None) or ""  # none where it is generated
     own = place.startswith("torch.nn.modules.")
     return own and not isinstance(module, _CONTAINERS) and not list(module.children())
+
+
+def stock_name(module: nn.Module) -> str:
+    """Return the name of a module's class; of PyTorch's own, from which a user's is derived."""
+    classes = type(module).__mro__
+    return next(each.__name__ for each in classes if each.__module__.startswith("torch."))
 
 
 def array_of(x: torch.Tensor) -> np.ndarray:

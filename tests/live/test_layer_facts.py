@@ -1,5 +1,6 @@
 """What layers say of themselves: one fact apart is one fact, and equal layers say the same."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -121,6 +122,14 @@ def test_layers_that_compute_the_same_say_the_same(name: str) -> None:
     ours, theirs = stated(one, shape), stated(other, shape)
     assert ours.kind == theirs.kind
     assert differing(ours, theirs) == []
+
+
+@pytest.mark.parametrize("name", EQUAL)
+def test_a_layer_derived_from_one_of_pytorch_says_what_that_says(name: str) -> None:
+    _, layer, shape = EQUAL[name]
+    derived = copy.deepcopy(layer)
+    derived.__class__ = type("Own", (type(layer),), {})
+    assert stated(derived, shape) == stated(layer, shape)
 
 
 DIFFERENT = {

@@ -101,6 +101,21 @@ def test_of_a_loss_that_is_written_differently_another_ratio_is_said(factor, sai
     assert any("by another factor" in note for note in report.notes) == said
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (nn.PoissonNLLLoss(), nn.PoissonNLLLoss(full=True)),
+        (lambda z, y: F.kl_div(z.log_softmax(1), y, reduction="batchmean"), nn.CrossEntropyLoss()),
+    ],
+)
+def test_a_term_of_the_targets_is_no_other_factor(one, other):
+    targets = RNG.dirichlet([1.0, 1.0], 8) + (3 if isinstance(one, nn.Module) else 0)
+    report = diverge(linear(one), linear(other), X, targets, steps=2, batch_size=8)
+    assert report.same, str(report)
+    assert any("the losses or their gradients differ" in note for note in report.notes)
+    assert not any("by another factor" in note for note in report.notes)
+
+
 class OfEight(nn.Linear):
     """Takes eight rows, no others."""
 

@@ -34,7 +34,8 @@ def _of_variance(pair: Pair, x: LayerTrace, y: LayerTrace) -> Cause | None:
     m are the numbers of a channel in a batch: v_T = κᵀ v₀ + Σ κᵀ⁻ᵗ (1−κ) s_t, and the losses say
     that both sides had the same s_t.
     """
-    if differing(x.facts, y.facts) != ["unbiased"] or len(x.states) != 2 or not x.inputs:
+    known = len(x.states) == len(y.states) == 2 and x.inputs
+    if not known or differing(x.facts, y.facts) != ["unbiased"]:
         return None
     keep, X = x.facts.values["keep"], x.inputs[0]
     m, steps = X.size // X.shape[-1], len(pair.a.steps)

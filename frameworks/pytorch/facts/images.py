@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from frameworks.live.stating import Entry, given, of_window, window
+from frameworks.pytorch.watching import stock_name
 
 __all__ = ["convolution", "pooling", "transposed_convolution"]
 
@@ -117,7 +118,7 @@ def _adaptive(layer: Any, input_shape: Shape) -> Entries:
 
 def _rank(layer: Any) -> int:
     """Return the number of axes that are pooled, from the class's name."""
-    return int(type(layer).__name__[-2])
+    return int(stock_name(layer)[-2])
 
 
 def _each(value: Any, rank: int) -> tuple[Any, ...]:

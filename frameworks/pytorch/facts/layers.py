@@ -12,6 +12,7 @@ from frameworks.pytorch.facts.activations import activation_entries
 from frameworks.pytorch.facts.images import convolution, pooling, transposed_convolution
 from frameworks.pytorch.facts.sequences import attention, cell, embedding, recurrent, recurrent_kind
 from frameworks.pytorch.hooks import tracks_biased_variance
+from frameworks.pytorch.watching import stock_name
 from frameworks.recordings.trace import Facts
 
 __all__ = ["layer_facts"]
@@ -30,7 +31,7 @@ def layer_facts(layer: nn.Module, input_shape: Shape = None) -> Facts:
         kind, entries = activation
         return facts(kind, entries | _weights(layer))
     kind = recurrent_kind(layer) if isinstance(layer, nn.RNNBase) else kind_of(layer)
-    if type(layer).__name__.startswith("InstanceNorm"):
+    if stock_name(layer).startswith("InstanceNorm"):
         return facts("group normalization", _instance_normalization(layer) | _weights(layer))
     read = _READERS.get(kind)
     return facts(kind, (read(layer, input_shape) if read else {}) | _weights(layer))
@@ -53,16 +54,18 @@ def _affine(layer: Any, name: str) -> Entries:
 
 def _batch_normalization(layer: Any, input_shape: Shape) -> Entries:
     """PyTorch takes `momentum` of the batch's statistics, and its unbiased variance."""
-    momentum = layer.momentum
-    keep = "cumulative" if momentum is None else 1 - momentum
-    entries = given(layer, epsilon="eps") | _affine(layer, "affine")
-    entries["keep"] = keep, f"momentum={momentum}"
+    entries = given(layer, epsilon="eps") | _affine(layer, "affine") | _keep(layer)
     unbiased = not tracks_biased_variance(layer)
     which = "unbiased" if unbiased else "biased"
     entries["unbiased"] = unbiased, f"running variance of the batch's {which} variance"
     if layer.running_mean is None:
         entries["statistics"] = "batch", "track_running_stats=False"
     return entries
+
+
+def _keep(layer: Any) -> Entries:
+    momentum = layer.momentum
+    return {"keep": ("cumulative" if momentum is None else 1 - momentum, f"momentum={momentum}")}
 
 
 def _layer_normalization(layer: Any, input_shape: Shape) -> Entries:
@@ -95,18 +98,18 @@ def _group_normalization(layer: Any, input_shape: Shape) -> Entries:
 
 def _instance_normalization(layer: Any) -> Entries:
     """One group for each channel."""
-    name = type(layer).__name__
     entries = given(layer, epsilon="eps") | _affine(layer, "affine")
-    entries["groups"] = layer.num_features, name
+    entries["groups"] = layer.num_features, stock_name(layer)
     if layer.track_running_stats:
+        entries |= _keep(layer)
         entries["statistics"] = "running", "track_running_stats=True"
     return entries
 
 
 def _dropout(layer: Any, input_shape: Shape) -> Entries:
     entries = given(layer, rate="p")
-    if type(layer).__name__ not in ("Dropout", "AlphaDropout"):
-        entries["whole_channels"] = True, type(layer).__name__
+    if (name := stock_name(layer)) not in ("Dropout", "AlphaDropout"):
+        entries["whole_channels"] = True, name
     return entries
 
 
