@@ -1,8 +1,11 @@
 """What a page keeps at its top is of no other training: each has a page that is executed anew."""
 
 import json
+import weakref
 
 import pytest
+
+from experiments.registry import find_anew, find_experiment
 
 from ..test_adding_a_page import page_of
 
@@ -128,3 +131,13 @@ def test_seeds_that_were_trained_on_other_rows_are_not_of_one_run(call, train, t
     )
     assert other in " ".join(answer.out.split())
     assert call("report", tmp_path / "run").code == 1
+
+
+def test_a_page_that_was_executed_anew_is_forgotten(tmp_path):
+    """A worker would hold its arrays once for each training."""
+    path = tmp_path / "mine.py"
+    path.write_text(page_of("mine", "build_scratch, build_pytorch"))
+    first = weakref.ref(find_experiment(str(path)))
+    assert first() is not None
+    find_anew(str(path))
+    assert first() is None
