@@ -8,13 +8,13 @@ from importlib.util import find_spec
 from keyword import iskeyword
 from pathlib import Path
 
-from experiments.harness.experiment import Experiment
+from experiments.harness.experiment import Experiment, forget_changed
 from experiments.harness.pages import load_page
 from frameworks.errors import RequestError, choose
 
 __all__ = [
     *("EXPERIMENTS", "as_given", "check_page_name", "find_experiment", "find_experiments"),
-    "known_experiment",
+    *("find_anew", "known_experiment"),
 ]
 
 # The name of each experiment's page in this folder, from the threshold to attention.
@@ -77,6 +77,16 @@ def find_experiment(name: str) -> Experiment:
     if known is None or known.source != path.resolve() or not known.is_current:
         _PAGES[path.stem] = _unchanged(path, lambda: load_page(path))
     return _PAGES[path.stem]
+
+
+def find_anew(name: str) -> Experiment:
+    """Return an experiment as `find_experiment` does; a user's page is executed again.
+
+    What it has kept in its module, such as a random generator, is that of an earlier training.
+    """
+    if _PAGES.pop(Path(name).stem, None):
+        forget_changed()
+    return find_experiment(name)
 
 
 def check_page_name(path: Path) -> None:

@@ -10,7 +10,7 @@ from experiments.harness.experiment import Experiment
 from experiments.harness.phases import How
 from experiments.harness.records.identity import key_of
 from experiments.harness.records.models import Head, SpecNumbers
-from experiments.registry import find_experiment
+from experiments.registry import find_anew, find_experiment
 from frameworks.spec_values import Setting, as_setting, label_of
 
 __all__ = ["Cell", "Group", "Job"]
@@ -70,6 +70,14 @@ class Cell:
     def find_page(self) -> Experiment:
         """Return its experiment as the page has it."""
         return find_experiment(self.page or self.experiment)
+
+    def find_anew(self) -> Experiment:
+        """Return it from a page that is executed anew, if it is a user's own.
+
+        What the page has kept in its module, such as a generator, an earlier training has used.
+        """
+        find_anew(self.page or self.experiment)
+        return self.find()
 
     def numbers(self, experiment: Experiment, data: Dataset) -> SpecNumbers:
         """Return the numbers of its training, as its record has them."""

@@ -59,7 +59,7 @@ def train(
     with _told_what_is_kept():
         keys = (cell.key for cell in planned.heads)
         native = {cell.experiment: margin for cell in planned.heads if cell.mode == "native"}
-        planned.store.create(keys, planned.command, trains=bool(missing), margins=native)
+        planned.store.create(keys, planned.command, margins=native)
         if missing:  # until they are trained, no file says that the run has passed
             planned.store.remove_results()
     names = [experiment.name for experiment in planned.experiments]

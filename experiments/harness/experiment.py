@@ -25,7 +25,7 @@ from frameworks.spec import Shape, Spec, as_shape, outputs_for
 from frameworks.spec_values import Setting, label_of
 from frameworks.task import CLASSIFICATION, Task
 
-__all__ = ["PREFIX", "Band", "Experiment", "widths"]
+__all__ = ["PREFIX", "Band", "Experiment", "forget_changed", "widths"]
 
 Band = tuple[float, float]
 Load = Callable[[Policy, str | None], Dataset]
@@ -231,6 +231,9 @@ def _changed(experiment: Experiment, setting: Setting) -> Experiment:
     # What was executed, not what is there now.
     changed.__dict__.update(text=experiment.text, beside=experiment.beside)
     return changed
+
+
+forget_changed = _changed.cache_clear
 
 
 def _changed_phase(phase: Phase, spec: Spec, setting: Setting) -> Phase:

@@ -9,7 +9,7 @@ import numpy as np
 from frameworks.diverge.layers import align, price
 from frameworks.errors import choose
 from frameworks.live.correspondence import Matching, Network, WeightPair
-from frameworks.live.outlines import Outline, outline
+from frameworks.live.outlines import JOINING, Outline, outline
 from frameworks.live.reads import Reads
 from frameworks.live.telling import Told
 from frameworks.live.weight_matching import Taken, pair_rest, pair_weights
@@ -26,7 +26,7 @@ _OTHER_SHAPE = 1.5  # more than two layers without a counterpart cost than the s
 _GROUPS = (
     {"dropout"},
     {"pad", "zero padding"},
-    {"sum", "difference", "product", "concatenation", "stack"},
+    JOINING,
 )
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from frameworks.live.correspondence import Network
 
-__all__ = ["CELL", "Outline", "only_pairs", "outline", "role_of", "told_apart"]
+__all__ = ["CELL", "JOINING", "Outline", "only_pairs", "outline", "role_of", "told_apart"]
 
 CELL = " cell"  # what the kind of a cell ends in: a "gru cell" takes the steps of a "gru"
+JOINING = {"sum", "difference", "product", "concatenation", "stack"}  # of any number of arrays
 
 
 class Outline(NamedTuple):

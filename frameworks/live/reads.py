@@ -1,13 +1,13 @@
 """Which layers of two models are given the same numbers, once both have the same weights."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from frameworks.live.correspondence import Network
-from frameworks.live.outlines import Outline, outline
+from frameworks.live.outlines import JOINING, Outline, outline
 from frameworks.recordings.trace import Arrays
 
 __all__ = ["Reads"]
@@ -61,12 +61,28 @@ class Reads:
     def same(self, i: int, j: int) -> bool:
         """Return whether the i-th layer of one is given all that the j-th of the other is.
 
-        Or the other way round, as a first state that is zero is given or left out.
+        Or the other way round, as a first state that is zero is given or left out. Of three that
+        are joined at once or by two and two, what is returned tells.
         """
         x, y = self._samples[0][i], self._samples[1][j]
+        if self._networks[0].layers[i].facts.kind in JOINING:
+            if self._return_alike(i, j) or len(x) != len(y):
+                return self._return_alike(i, j)
         if len(x) > len(y):
             x, y = y, x
         return bool(x) and all(any(s.is_like(t, self._alike) for t in y) for s in x)
+
+    def _return_alike(self, i: int, j: int) -> bool:
+        x, y = self._returned[0][i], self._returned[1][j]
+        return bool(x and y) and x[0].is_like(y[0], self._alike)
+
+    @cached_property
+    def _returned(self) -> tuple[list[list[_Sample]], list[list[_Sample]]]:
+        a, b = (
+            [_samples([layer.output] if layer.output is not None else []) for layer in x.layers]
+            for x in self._networks
+        )
+        return a, b
 
     @cached_property
     def alike(self) -> list[tuple[list[int], list[int]]]:
@@ -147,5 +163,5 @@ def _forms(z: np.ndarray) -> Arrays:
         return z, np.exp(logs), logs, 1 / (1 + np.exp(-z))
 
 
-def _samples(arrays: Arrays) -> list[_Sample]:
+def _samples(arrays: Iterable[np.ndarray]) -> list[_Sample]:
     return [_Sample.of(x) for x in arrays]

@@ -1,6 +1,6 @@
 """Which weights of two models correspond, and how one side starts from the other's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os.path import commonprefix
 
 import numpy as np
@@ -13,6 +13,12 @@ from frameworks.recordings.trace import Weight
 
 __all__ = ["Taken", "copied", "hand_over", "pair_rest", "pair_weights"]
 
+# Of a framework's layers, as both call them.
+_PARTS = {"kernel", "recurrent_kernel", "bias", "recurrent_bias", "gamma", "beta"}
+
+# What is asked of weights that no pair of layers has, one passing after the other.
+_OF_ONE_ROLE, _READ_ALIKE, _OF_ONE_PART, _OF_ONE_SHAPE = "role", "read", "part", "shape"
+
 Taken = set[tuple[int, int]]  # side and position of the weights that are paired
 
 
@@ -21,7 +27,7 @@ def pair_weights(done: Matching, a: Network, b: Network, i: int, j: int, taken: 
     ours = [k for k in a.layers[i].weights if (0, k) not in taken]
     theirs = [k for k in b.layers[j].weights if (1, k) not in taken]
     pairs = _with_two_biases(a, b, ours, theirs) or [
-        WeightPair((k,), (m,)) for k, m in zip(ours, _in_order_of(a, b, ours, theirs), strict=False)
+        WeightPair((k,), (m,)) for k, m in _one_by_one(a, b, ours, theirs)
     ]
     for pair in pairs:
         x, y = a.weights[pair.a[0]], b.weights[pair.b[0]]
@@ -37,10 +43,7 @@ def pair_weights(done: Matching, a: Network, b: Network, i: int, j: int, taken: 
         taken |= {(0, k) for k in pair.a} | {(1, k) for k in pair.b}
         done.weights.append(pair)
         if len(pair.a) != len(pair.b):
-            both = a if len(pair.a) > 1 else b
-            done.notes.append(
-                f"{both.name} has two biases where the other has one: their sum is compared"
-            )
+            done.notes.append(_two_biases(a if len(pair.a) > 1 else b))
 
 
 def _packed(ours: Sequence[Weight], theirs: Sequence[Weight]) -> str:
@@ -57,13 +60,25 @@ def _packed(ours: Sequence[Weight], theirs: Sequence[Weight]) -> str:
     return ""
 
 
-def _in_order_of(a: Network, b: Network, ours: list[int], theirs: list[int]) -> list[int]:
-    """Return b's weights of a layer in the order of a's, if all fit in one way; else as they are.
+def _one_by_one(
+    a: Network, b: Network, ours: list[int], theirs: list[int]
+) -> Iterable[tuple[int, int]]:
+    """Pair the weights of two layers: in order, unless they fit in one way or a part is lacking.
 
-    A function may be given its bias before its kernel.
+    A function may be given its bias before its kernel; a normalization may have but a bias.
     """
-    if len(ours) != len(theirs):
-        return theirs
+    if len(ours) == len(theirs):
+        return zip(ours, _in_order_of(a, b, ours, theirs), strict=True)
+    mine, other = ({_split(x.weights[k])[1]: k for k in each}
+                   for x, each in ((a, ours), (b, theirs)))  # fmt: skip
+    named = (len(mine), len(other)) == (len(ours), len(theirs)) and {*mine, *other} <= _PARTS
+    if not named:
+        return zip(ours, theirs, strict=False)
+    return [(k, other[part]) for part, k in mine.items() if part in other]
+
+
+def _in_order_of(a: Network, b: Network, ours: list[int], theirs: list[int]) -> list[int]:
+    """Return b's weights of a layer in the order of a's, if all fit in one way; or as they are."""
     fitting = [[m for m in theirs if _fit(a.weights[k], b.weights[m])] for k in ours]
     only = [each[0] for each in fitting if len(each) == 1]
     return only if len({*only}) == len(theirs) else theirs
@@ -108,23 +123,24 @@ def pair_rest(
     """Pair what no pair of layers has, in order where the shapes are equal; name what is left.
 
     A separable convolution may stand beside two: depthwise kernels of either shape are equal. What
-    is named as queries, keys or values goes with its like before, whichever of them runs first.
-    What multiplies the same numbers goes before, and what has a name like its layer's others.
+    is named as queries, keys or values goes with its like before, whichever of them runs first;
+    then what multiplies the same numbers, and what is the same part of a layer, as its bias. Of
+    several, what has a name like its layer's others goes before.
     """
     guessed = False
     left = [
         [k for k, weight in enumerate(x.weights) if (side, k) not in taken]
         for side, x in enumerate((a, b))
     ]
-    for by_role in (True, False):
+    for passing in (_OF_ONE_ROLE, _READ_ALIKE, _OF_ONE_PART, _OF_ONE_SHAPE):
         for i in list(left[0]):
-            same = [j for j in left[1] if _may_stand_for(a.weights[i], b.weights[j], by_role)]
+            same = [j for j in left[1] if _may_stand_for(passing, a, i, b, j, reads)]
             beside = _partners_beside(done, a, b, i)
             ranks = {
                 j: (
                     b.weights[j].values.shape != a.weights[i].values.shape,
                     not _read_alike(reads, a, i, b, j),
-                    -max((len(commonprefix([b.weights[j].name, x])) for x in beside), default=0),
+                    *_unlike(b.weights[j], beside),
                 )
                 for j in same
             }
@@ -133,10 +149,11 @@ def pair_rest(
                 guessed |= len(same) > 1 and ranks[same[0]][1:] == ranks[same[1]][1:]
                 done.weights.append(WeightPair((i,), (same[0],)))
                 ours, theirs = a.weights[i].name, b.weights[same[0]].name
-                how = "name" if by_role else "shape"
+                how = "name" if passing == _OF_ONE_ROLE else "shape"
                 done.notes.append(f"{ours} is taken to correspond to {theirs}, by its {how}")
                 left[0].remove(i)
                 left[1].remove(same[0])
+    _join_biases(done, (a, b), left)
     if guessed:
         done.notes.append(
             "weights of equal shapes are taken to correspond in the order in which they run: where "
@@ -156,10 +173,42 @@ def pair_rest(
             done.notes.append(f"only {x.name} has {', '.join(each.name for each in lone)}")
 
 
-def _partners_beside(done: Matching, a: Network, b: Network, i: int) -> list[str]:
-    """Return the names of what the other weights of a weight's layers correspond to."""
+def _join_biases(done: Matching, networks: tuple[Network, Network], left: list[list[int]]) -> None:
+    """Pair one bias of a recurrent layer with both of the other side's, of which one is left."""
+    for k, pair in enumerate(done.weights):
+        both = [pair.a, pair.b]
+        for side, x in enumerate(networks):
+            place, part = _split(x.weights[both[side][0]])
+            seconds = [
+                m for m in left[side] if _split(x.weights[m]) == (place, f"recurrent_{part}")
+            ]
+            if len(both[0]) == len(both[1]) == len(seconds) == 1:
+                both[side] += (seconds[0],)
+                left[side].remove(seconds[0])
+                done.weights[k] = WeightPair(*both)
+                done.notes.append(_two_biases(x))
+
+
+def _two_biases(one: Network) -> str:
+    return f"{one.name} has two biases where the other has one: their sum is compared"
+
+
+def _partners_beside(done: Matching, a: Network, b: Network, i: int) -> list[Weight]:
+    """Return what the other weights of a weight's layers correspond to."""
     beside = {k for layer in a.layers if i in layer.weights for k in layer.weights}
-    return [b.weights[pair.b[0]].name for pair in done.weights if pair.a[0] in beside]
+    return [b.weights[pair.b[0]] for pair in done.weights if pair.a[0] in beside]
+
+
+def _split(weight: Weight) -> tuple[str, str]:
+    """Return where a weight is, and what part it is there: gru.reverse, and bias."""
+    place, _, part = weight.name.rpartition(".")
+    return place, part
+
+
+def _unlike(weight: Weight, others: Sequence[Weight]) -> tuple[bool, int]:
+    """Rank a name below those that are at the place of others, or begin as they do."""
+    elsewhere = all(_split(weight)[0] != _split(each)[0] for each in others)
+    return elsewhere, -max((len(commonprefix([weight.name, x.name])) for x in others), default=0)
 
 
 def _read_alike(reads: Reads | None, a: Network, i: int, b: Network, j: int) -> bool:
@@ -169,9 +218,20 @@ def _read_alike(reads: Reads | None, a: Network, i: int, b: Network, j: int) -> 
     return reads is not None and any(reads.same(k, m) for k in ours for m in theirs)
 
 
-def _may_stand_for(x: Weight, y: Weight, by_role: bool) -> bool:
-    """Return whether two weights have one shape and, if asked, one role in attention."""
-    return _fit(x, y) and (not by_role or role_of(x.name) == role_of(y.name) != "")
+def _may_stand_for(
+    passing: str, a: Network, i: int, b: Network, j: int, reads: Reads | None
+) -> bool:
+    """Return whether two weights have one shape, and what else one passing asks for."""
+    x, y = a.weights[i], b.weights[j]
+    parts = {_split(x)[1], _split(y)[1]}
+    of_one_part = len(parts) == 1 or not parts <= _PARTS
+    alike = {
+        _OF_ONE_ROLE: role_of(x.name) == role_of(y.name) != "",
+        _READ_ALIKE: of_one_part and _read_alike(reads, a, i, b, j),
+        _OF_ONE_PART: of_one_part,
+        _OF_ONE_SHAPE: True,
+    }
+    return alike[passing] and _fit(x, y)
 
 
 def hand_over(

@@ -14,6 +14,7 @@ from frameworks.live.originals import refuse_originals_within
 from frameworks.live.own_steps import with_own_state
 from frameworks.pytorch.clones import Clones
 from frameworks.pytorch.dropout import random_numbers_kept
+from frameworks.pytorch.layouts import ADD_BIASES
 from frameworks.pytorch.rebuilt import pairs_of, refuse_other_weights
 from frameworks.pytorch.twins import Twins
 
@@ -208,7 +209,7 @@ def _without_inner_dropout(module: nn.Module) -> list[str]:
 def _fold_frozen_biases(module: nn.Module) -> None:
     """Add a recurrent module's frozen second bias to its first: the computation is the same."""
     for each in module.modules():
-        if not isinstance(each, nn.RNNBase) or isinstance(each, nn.GRU):
+        if not isinstance(each, ADD_BIASES):
             continue
         for name, second in each.named_parameters(recurse=False):
             if name.startswith("bias_hh") and not second.requires_grad:

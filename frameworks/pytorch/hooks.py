@@ -187,7 +187,7 @@ def use_one_bias(network: nn.Module) -> nn.Module:
     PyTorch adds two biases, which have one gradient. Trained both, their sum moves twice as far.
     """
     for module in network.modules():
-        if isinstance(module, nn.RNNBase):
+        if isinstance(module, nn.RNNBase | nn.RNNCellBase):
             for name, parameter in module.named_parameters(recurse=False):
                 if name.startswith("bias_hh"):
                     nn.init.zeros_(parameter).requires_grad_(False)

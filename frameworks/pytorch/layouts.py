@@ -12,10 +12,11 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from frameworks.layout import Arrays, Layout
 
 __all__ = [
-    *("BatchNorm", "canonical_states", "drawn_buffers", "layout_of", "running_statistics"),
-    "trained_by",
+    *("ADD_BIASES", "BatchNorm", "canonical_states", "drawn_buffers", "layout_of"),
+    *("running_statistics", "trained_by"),
 ]
 
+ADD_BIASES = (nn.RNN, nn.LSTM, nn.RNNCell, nn.LSTMCell)  # a GRU multiplies one of its second biases
 BatchNorm = nn.modules.batchnorm._BatchNorm  # in any number of dimensions, synchronized or not
 _AS_THEY_ARE = (BatchNorm, nn.Embedding, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 

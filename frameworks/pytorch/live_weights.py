@@ -20,7 +20,7 @@ from frameworks.pytorch.kept_arrays import (
     is_numbers,
     parts_of_module,
 )
-from frameworks.pytorch.layouts import drawn_buffers, layout_of, running_statistics
+from frameworks.pytorch.layouts import ADD_BIASES, drawn_buffers, layout_of, running_statistics
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.orienting import Orienter
 from frameworks.pytorch.watching import Call, array_of
@@ -215,7 +215,7 @@ class LiveWeights:
 
 def _folded(module: nn.Module) -> list[nn.Parameter]:
     """Return the frozen second biases of a recurrent module, which are zero in a copy."""
-    if not isinstance(module, nn.RNNBase) or isinstance(module, nn.GRU):
+    if not isinstance(module, ADD_BIASES):
         return []
     named = module.named_parameters(recurse=False)
     return [p for name, p in named if name.startswith("bias_hh") and not p.requires_grad]

@@ -79,6 +79,40 @@ def test_ports_are_one_training(network):
     assert worst < 1e-12  # the limit of a step; that of the weights at the end is wider
 
 
+class LastAxis(nn.Sequential):
+    """Normalizes images over their channels."""
+
+    def forward(self, x):
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_a_normalization_without_a_scale_is_one_whose_scale_is_frozen_at_one(norm):
+    """PyTorch has no bias without a weight."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(24, 6, 6, 3)), rng.integers(0, 3, 24)
+    common = {"epsilon": 2**-10, "scale": False, "beta_initializer": "random_normal"}
+    batch, layer = L.BatchNormalization(momentum=0.875, **common), L.LayerNormalization(**common)
+    ours = compiled(
+        L.Input((6, 6, 3)), L.Conv2D(4, 3, use_bias=False), batch if norm == "batch" else layer,
+        L.ReLU(), L.GlobalAveragePooling2D(), L.Dense(3),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )  # fmt: skip
+    other = nn.BatchNorm2d(4, 2**-10, 0.125) if norm == "batch" else nn.LayerNorm(4, 2**-10)
+    other.weight.requires_grad_(False)
+    theirs = nn.Sequential(
+        nn.Conv2d(3, 4, 3, bias=False), other if norm == "batch" else LastAxis(other), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3),
+    )  # fmt: skip
+    sides = ours, descending(use_biased_running_variance(theirs))
+    for a, b, weights in ((*sides, "a"), (*sides[::-1], "b")):
+        report = diverge(a, b, X, y, steps=3, batch_size=8, weights=weights)
+        assert report.same, str(report)
+    other.weight.requires_grad_(True)
+    report = diverge(*sides, X, y, steps=3, batch_size=8)
+    assert (report.level, report.place.rsplit(".")[-1]) == ("gradient", "gamma")
+
+
 def test_a_second_bias_that_is_trained_is_found_at_the_first_step():
     report = diverge(*recurrent(frozen=False), steps=3, batch_size=8)
     assert (report.level, report.place) == ("step", report.place)

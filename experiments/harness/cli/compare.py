@@ -25,7 +25,7 @@ def compare(
     run_b: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[RUN_B]", help="The run after, likewise; of a baseline, the newest."
+            metavar="[RUN_B]", help="The run after, likewise; of a baseline, the last asked for."
         ),
     ] = None,
     baseline: Annotated[
@@ -75,7 +75,7 @@ def compare(
 
 
 def _newest(baseline: Path) -> Path:
-    """Return the newest run, where there is but a baseline to hold against it."""
+    """Return the run last asked for, where there is but a baseline to hold against it."""
     from experiments.harness.records import RUNS
     from experiments.harness.records.runs import find_runs
 

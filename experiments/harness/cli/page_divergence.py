@@ -144,7 +144,7 @@ def _check(experiment: "Experiment", names: Iterable[str], dtype: str) -> None:
 
     RequestError if one of them cannot train the experiment, or both not in one process.
     """
-    from experiments.harness.records.environment import thread_variables
+    from experiments.harness.records.environment import as_recorded, thread_variables
     from frameworks.backends import BACKENDS
 
     together = thread_variables(1)
@@ -158,6 +158,8 @@ def _check(experiment: "Experiment", names: Iterable[str], dtype: str) -> None:
                     f"{' and '.join(names)} cannot be compared in one process: one needs "
                     f"{variable}={together[variable]}, the other {variable}={value}"
                 )
+    for variable in os.environ.keys() - as_recorded(os.environ).keys():
+        del os.environ[variable]
     os.environ.update(together)
 
 

@@ -22,6 +22,12 @@ class Announcer:
         self.command, self._junit, self._as_json = command, junit, as_json
         self.done = False
 
+    def begin(self) -> None:
+        """Write that there is no outcome yet: that of an earlier command is not this one's."""
+        if self._junit is not None:
+            reason = "it has not ended: it is at work, or was killed; repeating it finishes it"
+            write_junit(Outcome.without_result(self.command, "interrupted", reason), self._junit)
+
     def announce(self, outcome: Outcome) -> int:
         """Write the JUnit file and what GitHub shows; return the exit code."""
         if self._junit is not None:
@@ -54,6 +60,7 @@ def announcing(command: str, junit: Path | None, as_json: bool) -> Iterator[Anno
     announcer = Announcer(command, junit, as_json)
     try:
         check_junit(junit)
+        announcer.begin()
         yield announcer
     except KeyboardInterrupt:
         announcer.give_up("interrupted", "interrupted; repeating the command finishes it")

@@ -15,8 +15,9 @@ import experiments
 from frameworks.backends import BACKENDS
 
 __all__ = [
-    *("Surroundings", "computing_variables", "environment", "installed_version"),
-    *("packages_digest", "source_digest", "suite_digest", "surroundings_here", "thread_variables"),
+    *("Surroundings", "as_recorded", "computing_variables", "environment", "installed_version"),
+    *("is_recorded", "packages_digest", "source_digest", "suite_digest", "surroundings_here"),
+    "thread_variables",
 ]
 
 _THREAD_VARIABLES = (
@@ -35,6 +36,21 @@ _KERNEL_VARIABLES = (
     *("NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "ONEDNN_DEFAULT_FPMATH_MODE"),
     "ONEDNN_MAX_CPU_ISA",
     *("OPENBLAS_CORETYPE", "TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "XLA_FLAGS"),
+)
+_RECORDED = ("TF_ENABLE_ONEDNN_OPTS", *_KERNEL_VARIABLES, *_THREAD_VARIABLES)
+# Any other variable of a library may change what it computes, unless it is one of the latter.
+_LIBRARIES = (
+    *("ATEN_", "BLIS_", "DNNL_", "FBGEMM_", "GOMP_", "GOTO_", "JAX_", "KERAS_NNX_ENABLED"),
+    *("KERAS_TORCH_DEVICE", "KMP_", "MKL_", "NPY_", "OMP_", "ONEDNN_", "OPENBLAS_", "PJRT_"),
+    *("PYTORCH_", "TF_", "TORCH", "XLA_"),
+)
+_MESSAGES_MEMORY_AND_PLACES = (
+    *("GOMP_CPU_AFFINITY", "JAX_LOG", "JAX_PLATFORMS", "JAX_TRACEBACK", "KMP_AFFINITY"),
+    *("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK", "KMP_WARNINGS", "MKL_SERVICE_FORCE_INTEL"),
+    *("MKL_THREADING_LAYER", "OMP_PLACES", "OMP_PROC_BIND", "OMP_WAIT_POLICY", "PYTORCH_ALLOC"),
+    *("PYTORCH_CUDA_ALLOC", "TF_CPP_", "TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR"),
+    *("TF_USE_LEGACY_KERAS", "TORCHINDUCTOR_CACHE_DIR", "TORCH_CPP_LOG", "TORCH_EXTENSIONS_DIR"),
+    *("TORCH_HOME", "TORCH_LOGS", "TORCH_SHOW_CPP", "XLA_PYTHON_CLIENT"),
 )
 _CODE = (".py", ".so", ".pyd", ".dll", ".dylib")  # the files of a package that compute
 _ROOT = Path(experiments.__file__).parents[1]
@@ -92,10 +108,24 @@ def thread_variables(threads: int) -> dict[str, str]:
 def computing_variables() -> dict[str, str]:
     """Return the variables of this process by which the numerical libraries choose how to compute.
 
-    Those that a record holds, and those of the threads.
+    Those that a record holds, those of the threads, and whatever else may be one.
     """
-    names = ("TF_ENABLE_ONEDNN_OPTS", *_KERNEL_VARIABLES, *_THREAD_VARIABLES)
-    return {name: os.environ[name] for name in names if name in os.environ}
+    return {name: value for name, value in os.environ.items() if _computes(name)}
+
+
+def is_recorded(variable: str) -> bool:
+    """Return whether a record says what the variable is, or how many threads there are."""
+    return variable in _RECORDED
+
+
+def as_recorded(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return variables without those that may change what is computed and are in no record."""
+    return {n: value for n, value in variables.items() if is_recorded(n) or not _computes(n)}
+
+
+def _computes(name: str) -> bool:
+    may = name.startswith(_LIBRARIES) and not name.startswith(_MESSAGES_MEMORY_AND_PLACES)
+    return may or is_recorded(name)
 
 
 def source_digest(

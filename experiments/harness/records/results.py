@@ -1,7 +1,7 @@
 """From the records of a run to its results: everything here can be rebuilt at any time."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, groupby
 from typing import Any
 
@@ -118,13 +118,33 @@ def judged(results: Results) -> list[Case]:
 def _mixed(records: Sequence[Record]) -> list[str]:
     """Return which trainings of a folder are not those of one run with the first ones, and why."""
     first = OneRun(reversed(records))  # of several of a kind it keeps the last
-    found = ((record, first.unlike_others(record)) for record in records)
+    loaded = {_setting(each): each for each in reversed(records) if _rows(each)}
+    found = (
+        (record, first.unlike_others(record) or _on_other_rows(record, loaded))
+        for record in records
+    )
     return [
         f"{record.experiment}, {_name(record.implementation, record)}, was trained {unlike}: a "
         "folder holds the trainings of one run"
         for record, unlike in found
         if unlike
     ]
+
+
+def _on_other_rows(record: Record, loaded: Mapping[tuple[str, str], Record]) -> str:
+    """Say that a user's page has loaded other rows for it than for another seed; else ""."""
+    known = loaded.get(_setting(record), record)
+    if not _rows(record) or _rows(record) == _rows(known):
+        return ""
+    return f"on other rows of load() than {_name(known.implementation, known)}"
+
+
+def _setting(record: Record) -> tuple[str, str]:
+    return record.experiment, record.label
+
+
+def _rows(record: Record) -> str:
+    return record.digests.rows if record.digests else ""
 
 
 def _failed(judge: Record) -> str:

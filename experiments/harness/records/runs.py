@@ -38,7 +38,7 @@ def locate(run: Path, folder: Path = RUNS) -> Path:
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Return the runs in a folder, the one that trained last first."""
+    """Return the runs in a folder, the one last asked for first."""
     paths = folder.iterdir() if is_folder(folder) else ()
     runs = [path for path in paths if holds_run(path)]
     return sorted(runs, key=_latest, reverse=True)
@@ -49,7 +49,7 @@ class RunSummary:
     """What `lockstep runs` says of a run."""
 
     name: str
-    date: str  # when it last trained
+    date: str  # when it was last asked for
     problem: str | None = None  # why it cannot be read; then nothing else is known
     ok: int | None = None
     failed: int | None = None
@@ -61,7 +61,7 @@ class RunSummary:
 def describe(folder: Path) -> RunSummary:
     """Return what a run holds, or the problem if it cannot be read."""
     name, store = folder.name, Store(folder)
-    date = _moment(_trained(folder)).isoformat(timespec="seconds")
+    date = _moment(_asked_for(folder)).isoformat(timespec="seconds")
     try:
         found, planned = store.stored(), store.planned()
         if not found and not planned:
@@ -133,7 +133,7 @@ def _last(path: Path, results: Results, experiment: str) -> LastResult:
             values.setdefault(cell.implementation, []).append(cell.headline)
     return LastResult(
         run=str(path.parent),
-        date=_moment(_trained(path.parent)).date().isoformat(),
+        date=_moment(_asked_for(path.parent)).date().isoformat(),
         task=cells[0].task,
         source=cells[0].data.source,
         epochs=cells[0].epochs,
@@ -166,12 +166,12 @@ def remove(folder: Path) -> None:
 
 
 def _latest(folder: Path) -> tuple[float, float]:
-    """Return what runs are ordered by: two of the same minute by their files."""
-    return _trained(folder), _written(folder)
+    """Return what runs are ordered by: two of the same second by their files."""
+    return _asked_for(folder), _written(folder)
 
 
-def _trained(folder: Path) -> float:
-    """Return when a run last trained, in seconds since 1970, as its plan has it.
+def _asked_for(folder: Path) -> float:
+    """Return when a command last asked for a run, in seconds since 1970, as its plan has it.
 
     The files of a copy are newer. They decide where no command is known, as of a run from Python.
     """

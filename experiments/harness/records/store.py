@@ -111,24 +111,22 @@ class Store:
         self,
         keys: Iterable[str] = (),
         command: str = "",
-        trains: bool = True,
         margins: Mapping[str, float | None] | None = None,
     ) -> None:
         """Make the folder, and add the keys to its plan; RequestError if it cannot be written.
 
         The command is added, with the time and the version of lockstep; one that the plan knows
-        gets those of now, if it `trains` anything. `margins` are those of native trainings, by
-        experiment; None is the task's own. What killed processes left unfinished is removed; so be
-        `at_work`.
+        gets those of now. `margins` are those of native trainings, by experiment; None is the
+        task's own. What killed processes left unfinished is removed; so be `at_work`.
         """
         self.check_held()
         self._make()
         self._remove_unfinished()
         known = self.plan()
         planned, asked = dict.fromkeys([*known.cells, *keys]), known.asked
-        if command and (trains or printable(command) not in [each.command for each in asked]):
+        if command:
             version = installed_version("lockstep-suite") or "(not installed)"
-            date = datetime.now(UTC).isoformat(timespec="minutes")
+            date = datetime.now(UTC).isoformat(timespec="seconds")
             new = Asked(date=date, command=printable(command), version=version)
             asked = [*(each for each in asked if each.command != new.command), new]
         self._asked = [*planned]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from experiments.harness.interruption import nothing_within
-from experiments.harness.records.environment import thread_variables
+from experiments.harness.records.environment import as_recorded, thread_variables
 from experiments.harness.search_path import pythonpath
 from experiments.harness.supervision import how_it_ended
 from experiments.harness.workers.worker import NO_THREAD
@@ -64,7 +64,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env={
-                **(os.environ if begun is None else begun),
+                **as_recorded(os.environ if begun is None else begun),
                 **_variables(implementation, threads),
                 **variables,
             },

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datasets import Dataset, Policy, Samples
-from experiments.harness.cell import Job
+from experiments.harness.cell import Cell, Job
 from experiments.harness.experiment import Experiment
 from experiments.harness.phases import Course, Stage
 from experiments.harness.records.arrays import Arrays, digest, digest_by_name
@@ -82,11 +82,26 @@ def train_together(
     backend = BACKENDS[cell.implementation]
     fit: FitTogether = backend.load("together", str(backend.together))
     for records in fit(estimators, *stages[0].rows, classes=stages[0].classes):
+        if experiment.is_users and len(estimators[0].history_) == 1:
+            _check_alone(jobs[len(records) - 1].cell, data, estimators[len(records) - 1])
         report(len(estimators[0].history_), sum(each["loss"] for each in records) / len(records))
     for job, stage, estimator in zip(jobs, stages, estimators[: len(records)], strict=False):
         course = Course(experiment, data, job.cell)
         course.stages, course.estimators = [stage], [estimator]
         yield _tested(job, course, {"import": seconds_import, "together": len(records)})
+
+
+def _check_alone(cell: Cell, data: Dataset, estimator: Any) -> None:
+    """Raise if the last of several has not begun as it does alone, from its page anew."""
+    course = Course(cell.find_anew(), data, cell)
+    next(course.train())
+    (alone,) = course.estimators
+    begun = [
+        digest(*each.initial_weights_, np.array(each.history_[0]["loss"]))
+        for each in (alone, estimator)
+    ]
+    if begun[0] != begun[1]:
+        raise RequestError(f"{cell.experiment} keeps something from one training to the next")
 
 
 def _check_measurable(experiment: Experiment, stage: Stage, estimator: Any) -> None:

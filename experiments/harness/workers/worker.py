@@ -24,7 +24,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
 from experiments.harness.page_code import said
-from experiments.harness.records.environment import computing_variables
+from experiments.harness.records.environment import computing_variables, is_recorded
 from frameworks.errors import RequestError
 from frameworks.files import CannotWrite
 
@@ -124,6 +124,8 @@ def _train(
             latest[0] = now
             send("epoch", epoch=epoch, loss=loss)
 
+    if cell.find_anew().is_users:
+        load_data.cache_clear()
     _check_source(jobs[0])
     with no_place_left():
         data = (
@@ -176,9 +178,10 @@ def _check_variables(page: str, begun: dict[str, str]) -> None:
     now = computing_variables()
     for name in {**begun, **now}:
         if now.get(name) != begun.get(name):
+            start = "set it where lockstep is started (threads: --threads)"
             raise RequestError(
                 f"{page} sets {name}, by which libraries choose how to compute, and its record "
-                "would not say so; set it where lockstep is started (threads: --threads)"
+                f"would not say so; {start if is_recorded(name) else 'leave it as it was'}"
             )
 
 

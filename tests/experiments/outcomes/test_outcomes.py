@@ -118,6 +118,26 @@ def test_a_run_that_is_interrupted_says_so_everywhere(monkeypatch, told):
     told("run", "churn").check("interrupted", 130)
 
 
+def test_a_command_that_is_killed_leaves_no_verdict_of_an_earlier_one(
+    monkeypatch, run_of, told, tmp_path
+):
+    """What stands in the file at any moment of its work is what a killed one leaves."""
+    run_of([training()])
+    told("run", "churn").check("passed", 0)
+    meanwhile = []
+
+    def at_work(*_):
+        meanwhile.append((tmp_path / "junit.xml").read_text())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "_run", at_work)
+    assert told("run", "churn").code == 130
+    assert (
+        "it has not ended: it is at work, or was killed; repeating it finishes it" in meanwhile[0]
+    )
+    assert 'errors="1"' in meanwhile[0]
+
+
 REFUSED = {
     "run xor --set hiden=3": "did you mean 'hidden'?",
     "run mnits": "unknown experiment 'mnits'",

@@ -22,7 +22,7 @@ class Plan(Model):
 
     schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     cells: Many[Text]
-    asked: Many[Asked] = []  # each command once, when it last trained; empty in older plans
+    asked: Many[Asked] = []  # each command once, when it last asked; empty in older plans
     margins: dict[Text, Number] = {}  # of native trainings, by experiment, if set
 
 

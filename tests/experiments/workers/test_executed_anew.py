@@ -1,0 +1,123 @@
+"""What a page keeps at its top is of no other training: each has a page that is executed anew."""
+
+import json
+
+import pytest
+
+from ..test_adding_a_page import page_of
+
+pytestmark = pytest.mark.usefixtures("without_report")
+
+# What an earlier training leaves in each: the state of a generator, weights, the number of calls.
+GENERATOR = """
+RNG = np.random.default_rng(0)
+drawn = initial_weights
+
+
+def initial_weights(spec, rng):
+    return drawn(spec, RNG)
+"""
+CACHE = """
+KEPT = []
+drawn = initial_weights
+
+
+def initial_weights(spec, rng):
+    if not KEPT:
+        KEPT.append(drawn(spec, rng))
+    return KEPT[0]
+"""
+BUILDERS = """
+import helper
+built = build_scratch, build_pytorch
+
+
+def build_scratch(spec=SPEC):
+    helper.CALLS.append(0)
+    return built[0](replace(spec, learning_rate=float(len(helper.CALLS))))
+
+
+def build_pytorch(spec=SPEC):
+    helper.CALLS.append(0)
+    return built[1](replace(spec, learning_rate=float(len(helper.CALLS))))
+"""
+LOAD = """
+LOADED = []
+drawn, loaded = initial_weights, load
+
+
+def load(policy="auto", data_dir=None):
+    LOADED.append(0)
+    return loaded(policy, data_dir)
+
+
+def initial_weights(spec, rng):
+    return [len(LOADED) * array for array in drawn(spec, rng)]
+"""
+SHIFTED = """
+loaded = load
+
+
+def load(policy="auto", data_dir=None):
+    data = loaded(policy, data_dir)
+    return replace(data, X_train=data.X_train + float(SHIFT.read_text()))
+"""
+
+
+@pytest.fixture
+def train(call, tmp_path):
+    """Return a function that runs a page with more at its top."""
+
+    def run(more, *options, out):
+        before, mark, after = page_of("mine", "build_scratch, build_pytorch").rpartition(
+            "EXPERIMENT = "
+        )
+        top = "from dataclasses import replace\nfrom pathlib import Path\nimport numpy as np\n"
+        (tmp_path / "helper.py").write_text("CALLS = []\n")
+        (tmp_path / "mine.py").write_text(before + top + more + "\n\n" + mark + after)
+        options = ("--epochs", "3", "--floor", "0", "--out", out, *options)
+        return call("run", tmp_path / "mine.py", *options)
+
+    return run
+
+
+@pytest.fixture
+def trained(train, tmp_path):
+    """Return a function that runs a page so and returns the records."""
+
+    def run(more, *options):
+        out = tmp_path / "-".join(["run", *options])
+        answer = train(more, "--with", "scratch,pytorch", *options, out=out)
+        assert answer.code == 0, answer
+        cells = json.loads((out / "results.json").read_text())["cells"]
+        return {(cell["implementation"], cell["seed"]): cell for cell in cells}
+
+    return run
+
+
+@pytest.mark.parametrize("more", [GENERATOR, CACHE, BUILDERS, LOAD])
+def test_a_seed_is_the_same_after_others_and_alone(more, trained):
+    after, alone = trained(more, "--seeds", "3"), trained(more, "--seed", "2")
+    for name in ("scratch", "pytorch"):
+        for what in ("digests", "history"):
+            assert after[name, 2][what] == alone[name, 2][what]
+
+
+def test_seeds_of_a_page_that_keeps_nothing_are_still_trained_together(trained):
+    found = trained("", "--seeds", "3")
+    assert [found["scratch", seed]["seconds"]["together"] for seed in range(3)] == [3, 3, 3]
+
+
+def test_seeds_that_were_trained_on_other_rows_are_not_of_one_run(call, train, tmp_path):
+    """The digest that the page gives its data is the same; without a split, as of a file."""
+    more = f"\nSHIFT = Path({str(tmp_path / 'shift.txt')!r})\n{SHIFTED}"
+    for shift in "01":
+        (tmp_path / "shift.txt").write_text(shift)
+        answer = train(more, "--with", "scratch", "--seed", shift, out=tmp_path / "run")
+        assert answer.code == int(shift), answer
+    other = (
+        "mine, scratch, seed 1, was trained on other rows of load() than scratch, seed 0: a folder "
+        "holds the trainings of one run"
+    )
+    assert other in " ".join(answer.out.split())
+    assert call("report", tmp_path / "run").code == 1

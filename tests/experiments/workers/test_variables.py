@@ -1,0 +1,95 @@
+"""Variables of the environment that change what libraries compute: recorded, or set back."""
+
+import pytest
+
+from experiments.harness.plan import plan
+from experiments.harness.records.environment import as_recorded
+from experiments.harness.request import Request
+from experiments.registry import find_experiment
+
+from ..command import lockstep
+
+pytestmark = pytest.mark.usefixtures("without_report")
+
+# By these JAX compiles otherwise, TensorFlow multiplies with the weights of an earlier step, OpenMP
+# uses fewer threads than the record says, and nobody has named the last.
+SET_BACK = ("JAX_DISABLE_MOST_OPTIMIZATIONS", "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "OMP_THREAD_LIMIT")
+SET_BACK += ("MKL_DOMAIN_NUM_THREADS", "KERAS_TORCH_DEVICE", "XLA_SOMETHING_NEW")
+LEFT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TORCH_HOME": "/t", "KMP_DUPLICATE_LIB_OK": "1", "TF2": "1"}
+LEFT |= {"XLA_FLAGS": "", "GLIBC_TUNABLES": "", "TF_ENABLE_ONEDNN_OPTS": "0", "PATH": "/bin"}
+BOTH = "scratch,pytorch"
+
+
+@pytest.fixture
+def page(tmp_path):
+    """A user's page, which is the circle's."""
+    path = tmp_path / "mine.py"
+    path.write_text(find_experiment("circle").source.read_text())
+    return path
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["ATEN_CPU_CAPABILITY", "NPY_ENABLE_CPU_FEATURES", "DNNL_MAX_CPU_ISA", "TF_DETERMINISTIC_OPS"],
+)
+def test_a_variable_that_chooses_other_kernels_is_in_every_record(variable, monkeypatch):
+    monkeypatch.setenv(variable, "default")
+    (head,) = plan(Request(experiments=("xor",), implementations=("scratch",))).heads.values()
+    assert head.environment.items()[variable] == "default"
+
+
+@pytest.mark.parametrize("value", ["0", "false", "FALSE", "1", "true"])
+def test_tensorflows_own_kernels_are_recorded_as_tensorflow_reads_the_variable(value, monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", value)
+    (head,) = plan(Request(experiments=("xor",), implementations=("scratch",))).heads.values()
+    assert head.environment.onednn is (value in ("1", "true"))
+
+
+def test_what_may_change_results_and_is_in_no_record_is_set_back():
+    assert as_recorded(dict.fromkeys(SET_BACK, "1") | LEFT) == LEFT
+
+
+@pytest.mark.parametrize(
+    "command", [("run", "--with", "scratch", "--out", "run"), ("diverge", "--between", BOTH)]
+)
+def test_no_process_that_trains_has_a_variable_that_no_record_holds(command, page):
+    """As for `churn` in keras-jax: its weights were others, and nothing said why."""
+    fails = f"    import os\n\n    assert not {{*os.environ}} & {{*{SET_BACK}}}\n"
+    starts = "    from scratch import SGD, Dense"
+    page.write_text(page.read_text().replace(starts, f"{fails}{starts}", 1))
+    name, *options = command
+    variables = dict.fromkeys(SET_BACK, "1")
+    answer = lockstep(name, page.name, *options, "--epochs", "2", cwd=page.parent, **variables)
+    assert answer.code == 0, answer
+
+
+@pytest.mark.parametrize(
+    ("variable", "remedy"),
+    [
+        ("ATEN_CPU_CAPABILITY", "set it where lockstep is started"),
+        ("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "leave it as it was"),
+    ],
+)
+def test_a_page_that_chooses_other_kernels_is_refused(page, variable, remedy):
+    sets = f'import os\nos.environ["{variable}"] = "default"\n'
+    page.write_text(page.read_text().replace("import numpy", f"{sets}import numpy", 1))
+    options = ("--with", "scratch", "--epochs", "2", "--out", "run")
+    answer = lockstep("run", page.name, *options, cwd=page.parent)
+    assert answer.code == 1
+    said = " ".join(answer.out.split())
+    assert f"mine.py sets {variable}, by which libraries" in said
+    assert remedy in said
+
+
+def test_what_users_set_for_keras_changes_no_training(call, tmp_path, monkeypatch):
+    """Otherwise convolutions take the channels first, and one of eleven batches is trained on."""
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    (settings / "keras.json").write_text('{"image_data_format": "channels_first", "epsilon": 0.1}')
+    monkeypatch.setenv("KERAS_HOME", str(settings))
+    for name in ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
+        monkeypatch.setenv(name, "1")
+    options = ("--epochs", "2", "--limit", "320", "--out", tmp_path / "run")
+    answer = call("run", "mnist_cnn", "--with", "scratch,keras", "--data", "stand-in", *options)
+    assert answer.code == 0, answer
+    assert "1 of 1 pair agrees" in answer.out
