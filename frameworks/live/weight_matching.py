@@ -139,8 +139,9 @@ def pair_rest(
             ranks = {
                 j: (
                     b.weights[j].values.shape != a.weights[i].values.shape,
+                    all(_split(b.weights[j])[0] != _split(each)[0] for each in beside),
                     not _read_alike(reads, a, i, b, j),
-                    *_unlike(b.weights[j], beside),
+                    -_in_common(b.weights[j], beside),
                 )
                 for j in same
             }
@@ -194,9 +195,14 @@ def _two_biases(one: Network) -> str:
 
 
 def _partners_beside(done: Matching, a: Network, b: Network, i: int) -> list[Weight]:
-    """Return what the other weights of a weight's layers correspond to."""
+    """Return what the other weights at a weight's place, or else of its layers, correspond to."""
+    place = _split(a.weights[i])[0]
+    at_place = {k for k, each in enumerate(a.weights) if _split(each)[0] == place}
     beside = {k for layer in a.layers if i in layer.weights for k in layer.weights}
-    return [b.weights[pair.b[0]] for pair in done.weights if pair.a[0] in beside]
+    for some in (at_place, beside):
+        if found := [b.weights[pair.b[0]] for pair in done.weights if pair.a[0] in some]:
+            return found
+    return []
 
 
 def _split(weight: Weight) -> tuple[str, str]:
@@ -205,10 +211,9 @@ def _split(weight: Weight) -> tuple[str, str]:
     return place, part
 
 
-def _unlike(weight: Weight, others: Sequence[Weight]) -> tuple[bool, int]:
-    """Rank a name below those that are at the place of others, or begin as they do."""
-    elsewhere = all(_split(weight)[0] != _split(each)[0] for each in others)
-    return elsewhere, -max((len(commonprefix([weight.name, x.name])) for x in others), default=0)
+def _in_common(weight: Weight, others: Sequence[Weight]) -> int:
+    """Return how many letters a name begins with that one of the others begins with."""
+    return max((len(commonprefix([weight.name, each.name])) for each in others), default=0)
 
 
 def _read_alike(reads: Reads | None, a: Network, i: int, b: Network, j: int) -> bool:
@@ -216,6 +221,11 @@ def _read_alike(reads: Reads | None, a: Network, i: int, b: Network, j: int) -> 
     ours, theirs = ([k for k, layer in enumerate(x.layers) if weight in layer.weights]
                     for x, weight in ((a, i), (b, j)))  # fmt: skip
     return reads is not None and any(reads.same(k, m) for k in ours for m in theirs)
+
+
+def _multiplies(weight: Weight) -> bool:
+    """Return whether a weight multiplies what its layer is given, as a kernel."""
+    return weight.values.ndim > 1 and not _split(weight)[1].startswith("recurrent")
 
 
 def _may_stand_for(
@@ -227,7 +237,7 @@ def _may_stand_for(
     of_one_part = len(parts) == 1 or not parts <= _PARTS
     alike = {
         _OF_ONE_ROLE: role_of(x.name) == role_of(y.name) != "",
-        _READ_ALIKE: of_one_part and _read_alike(reads, a, i, b, j),
+        _READ_ALIKE: of_one_part and _multiplies(x) and _read_alike(reads, a, i, b, j),
         _OF_ONE_PART: of_one_part,
         _OF_ONE_SHAPE: True,
     }

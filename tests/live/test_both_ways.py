@@ -107,3 +107,25 @@ def test_a_bidirectional_layer_of_keras_is_compared_with_two_loops():
     assert report.same, str(report)
     gru = training(Recurrent(nn.GRU, LOOPS, turned=True), **rate)
     assert compared(in_keras(keras.layers.GRU), gru).same
+
+
+def test_stacked_cells_of_keras_are_compared_with_two_layers():
+    """Keras names the weights of the second cell before those of the first."""
+    cells = [keras.layers.LSTMCell(4), keras.layers.LSTMCell(4)]
+    x = keras.layers.Input((6, 3))
+    model = keras.Model(x, keras.layers.Dense(5)(keras.layers.RNN(cells)(x)))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.0625), loss)
+
+    class Last(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn, self.out = nn.LSTM(3, 4, 2, batch_first=True), nn.Linear(4, 5)
+
+        def forward(self, x):
+            return self.out(self.rnn(x)[0][:, -1])
+
+    rate = {"optimizer": lambda weights: torch.optim.SGD(weights, lr=0.0625)}
+    theirs = training(use_one_bias(Last()), **rate)
+    for report in (compared(Training(model), theirs), compared(theirs, Training(model))):
+        assert report.same, str(report)

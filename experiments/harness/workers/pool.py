@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from experiments.harness.workers.processes import CellFailed, NoRoom, Worker, WorkerDied
+from experiments.harness.workers.processes import CellFailed, NoRoom, UsedUp, Worker, WorkerDied
 
 __all__ = ["Pool"]
 
@@ -49,6 +49,9 @@ class Pool:
             raise NoRoom(f"no worker process could be started: {failure}") from failure
         try:
             worker.run(job, report, timeout, wanted)
+        except UsedUp:
+            self._give_back(implementation, worker, usable=False)
+            return self.train(implementation, job, report, timeout, wanted)
         except (WorkerDied, NoRoom):
             self._give_back(implementation, worker, usable=False)
             raise

@@ -13,11 +13,11 @@ from experiments.harness.interruption import nothing_within
 from experiments.harness.records.environment import as_recorded, thread_variables
 from experiments.harness.search_path import pythonpath
 from experiments.harness.supervision import how_it_ended
-from experiments.harness.workers.worker import NO_THREAD
+from experiments.harness.workers.worker import NO_THREAD, USED_UP
 from frameworks.backends import BACKENDS
 from frameworks.files import CannotWrite
 
-__all__ = ["CellFailed", "NoRoom", "Worker", "WorkerDied"]
+__all__ = ["CellFailed", "NoRoom", "UsedUp", "Worker", "WorkerDied"]
 
 _LAST_WORDS = 2**16  # bytes of standard error: a worker may print without end
 _ALLOW = "allow more processes, as by ulimit -u"
@@ -37,6 +37,10 @@ class NoRoom(CellFailed):
 
 class WorkerDied(CellFailed):
     """Its worker process ended; the message says how."""
+
+
+class UsedUp(CellFailed):
+    """It has ended, as its page is to be executed in another process."""
 
 
 class Worker:
@@ -100,8 +104,10 @@ class Worker:
                     raise CellFailed(error)
                 case {"event": "unwritable", "error": str(error)}:
                     raise CannotWrite(error)
-        if self._process.wait() == NO_THREAD:
+        if (code := self._process.wait()) == NO_THREAD:
             raise NoRoom(f"the worker process could not start a thread; {_ALLOW}")
+        if code == USED_UP:
+            raise UsedUp("the page cannot be executed another time in one process")
         raise WorkerDied(self._how_it_ended())
 
     def _events(self, timeout: float, wanted: Callable[[], bool]) -> Iterator[dict[str, Any]]:

@@ -31,9 +31,10 @@ from frameworks.files import CannotWrite
 if TYPE_CHECKING:
     from experiments.harness.cell import Job
 
-__all__ = ["NO_THREAD", "main"]
+__all__ = ["NO_THREAD", "USED_UP", "main"]
 
 NO_THREAD = 75  # the exit code where the system allows no further thread
+USED_UP = 76  # the exit code where a page cannot be executed another time in one process
 
 _SECONDS_BETWEEN_REPORTS = 0.1
 
@@ -78,11 +79,14 @@ def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
     backend.settled()
     seconds_import, begun = time.perf_counter() - start, computing_variables()
     send("ready", seconds_import=seconds_import)
-    for line in jobs:
+    for number, line in enumerate(jobs):
         try:
             job = json.loads(line)
-            result = _train(job, seconds_import, send, begun) if "cells" in job else _time(job)
-            send("done", result=result)
+            if "cells" in job:
+                _execute_anew(job, number > 0)
+                send("done", result=_train(job, seconds_import, send, begun))
+            else:
+                send("done", result=_time(job))
         except CannotWrite as error:
             send("unwritable", error=str(error))
         except RequestError as error:
@@ -96,6 +100,23 @@ def _time(job: dict[str, Any]) -> Any:
     from experiments.harness.bench.timing import answer
 
     return answer(job)
+
+
+def _execute_anew(sent: dict[str, Any], again: bool) -> None:
+    """Execute the page of cells, if it is a user's own, and forget its data.
+
+    What it sets for the process may be set once alone: then, another process has to train.
+    """
+    from experiments.harness.cell import Job
+    from experiments.harness.workers.training import load_data
+
+    try:
+        if Job.from_json(sent["cells"][0]).cell.find_anew().is_users:
+            load_data.cache_clear()
+    except RequestError:
+        if again:
+            os._exit(USED_UP)
+        raise
 
 
 def _train(
@@ -124,8 +145,6 @@ def _train(
             latest[0] = now
             send("epoch", epoch=epoch, loss=loss)
 
-    if cell.find_anew().is_users:
-        load_data.cache_clear()
     _check_source(jobs[0])
     with no_place_left():
         data = (

@@ -54,6 +54,13 @@ def load(policy="auto", data_dir=None):
 def initial_weights(spec, rng):
     return [len(LOADED) * array for array in drawn(spec, rng)]
 """
+ONCE = """
+import sys
+
+if hasattr(sys, __file__):
+    raise RuntimeError("cannot set number of threads again")
+setattr(sys, __file__, "as torch.set_num_interop_threads")
+"""
 SHIFTED = """
 loaded = load
 
@@ -95,7 +102,7 @@ def trained(train, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("more", [GENERATOR, CACHE, BUILDERS, LOAD])
+@pytest.mark.parametrize("more", [GENERATOR, CACHE, BUILDERS, LOAD, ONCE])
 def test_a_seed_is_the_same_after_others_and_alone(more, trained):
     after, alone = trained(more, "--seeds", "3"), trained(more, "--seed", "2")
     for name in ("scratch", "pytorch"):
