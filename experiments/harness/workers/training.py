@@ -83,7 +83,8 @@ def train_together(
     fit: FitTogether = backend.load("together", str(backend.together))
     for records in fit(estimators, *stages[0].rows, classes=stages[0].classes):
         if experiment.is_users and len(estimators[0].history_) == 1:
-            _check_alone(jobs[len(records) - 1].cell, data, estimators[len(records) - 1])
+            for job, estimator in zip(jobs, estimators[: len(records)], strict=False):
+                _check_alone(job.cell, data, estimator)
         report(len(estimators[0].history_), sum(each["loss"] for each in records) / len(records))
     for job, stage, estimator in zip(jobs, stages, estimators[: len(records)], strict=False):
         course = Course(experiment, data, job.cell)
@@ -92,7 +93,7 @@ def train_together(
 
 
 def _check_alone(cell: Cell, data: Dataset, estimator: Any) -> None:
-    """Raise if the last of several has not begun as it does alone, from its page anew."""
+    """Raise if one of several has not begun as it does alone, from its page anew."""
     course = Course(cell.find_anew(), data, cell)
     next(course.train())
     (alone,) = course.estimators
