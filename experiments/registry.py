@@ -1,5 +1,6 @@
 """The experiments by name; only the edges, such as the command line, look them up."""
 
+import gc
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -8,7 +9,7 @@ from importlib.util import find_spec
 from keyword import iskeyword
 from pathlib import Path
 
-from experiments.harness.experiment import Experiment, forget_changed
+from experiments.harness.experiment import PREFIX, Experiment, forget_changed
 from experiments.harness.pages import load_page
 from frameworks.errors import RequestError, choose
 
@@ -82,10 +83,14 @@ def find_experiment(name: str) -> Experiment:
 def find_anew(name: str) -> Experiment:
     """Return an experiment as `find_experiment` does; a user's page is executed again.
 
-    What it has kept in its module, such as a random generator, is that of an earlier training.
+    What it has kept in its module, such as a random generator, is that of an earlier training. That
+    is forgotten before, so that its arrays are in memory once.
     """
-    if _PAGES.pop(Path(name).stem, None):
+    stem = Path(name).stem
+    if _PAGES.pop(stem, None):
+        sys.modules.pop(PREFIX + stem, None)
         forget_changed()
+        gc.collect()  # a module refers to itself
     return find_experiment(name)
 
 

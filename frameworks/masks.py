@@ -33,11 +33,11 @@ class Masks:
             self._calls = None
 
     @contextmanager
-    def handed(self, masks: Sequence[Any]) -> Iterator[None]:
-        """Hand out these masks; RuntimeError if any is left."""
+    def handed(self, masks: Sequence[Any], all_of_them: bool = True) -> Iterator[None]:
+        """Hand out these masks; RuntimeError if any is left, unless not all need to be used."""
         self._left = list(masks)
         yield
-        if self._left:
+        if self._left and all_of_them:
             raise RuntimeError(
                 f"{len(self._left)} of {len(masks)} dropout masks were not used: the network runs "
                 "different dropout layers in training and in evaluation"

@@ -17,7 +17,7 @@ from frameworks.live.levels import LEVELS, limits_of
 from frameworks.live.meeting import Meeting
 from frameworks.live.noise import Noise, measure_noise
 from frameworks.live.one_sided import one_sided
-from frameworks.live.pairs import Compared, Pair
+from frameworks.live.pairs import Compared, Pair, by_hand
 from frameworks.live.penalties import penalties_as_decay, taken_out
 from frameworks.live.proofs import Proof, prove
 from frameworks.live.repeating import refuse_unrepeated
@@ -94,6 +94,13 @@ class Comparison:
             )
         if judged.level == "forward" and self._may_follow_from_a_guess(judged.found):
             return Proof()
+        for name, trace in zip(self.names, (pair.a, pair.b), strict=True):
+            if judged.level == "gradient" and by_hand(trace):
+                judged.note(
+                    f"{name} moves weights in a step of its own, without the optimizer: what it is "
+                    "seen to compute last is compared, and no cause is sought in it"
+                )
+                return Proof()
         try:
             if judged.level == "gradient":
                 pair = replace(pair, again=self._gradients_again(pair))

@@ -81,7 +81,7 @@ class Judge:
             done.notes.append(
                 "the losses or their gradients differ, but every step moves the weights alike: the "
                 "same training, whose loss is written differently, or whose gradients are clipped "
-                "or decayed at another place"
+                "or decayed at another place, or not seen in a step of its own"
             )
             if of_another_ratio(self.pair):
                 done.notes.append(
@@ -202,10 +202,14 @@ class Judge:
         return wider
 
     def _measured_limit(self, noise: Noise, each: Compared) -> float | None:
-        """Return the measured limit, in float64 at least the fixed one; None if it is hollow."""
-        known = each.key in noise.limits and isfinite(each.found.error)
-        if each.found.limit is None or not known:
+        """Return the measured limit, in float64 at least the fixed one; None if it is hollow.
+
+        Nor has a weight one whose gradient is no more than rounding on the side that was measured.
+        """
+        if each.found.limit is None or not isfinite(each.found.error):
             return each.found.limit
+        if each.key not in noise.limits:
+            return None if self._in_float32 else each.found.limit
         fixed = 0.0 if self._in_float32 else each.found.limit or 0.0
         magnified = self.pair.magnified if each.key[0] == "loss" else 1.0
         limit = magnified * noise.limits[each.key]

@@ -10,7 +10,7 @@ from frameworks.recordings.trace import Arrays, Kept, Trace
 
 __all__ = [
     *("KEPT", "SHORTER", "SHORTER_GRADIENT", "Compared", "Key", "Pair"),
-    *("averages", "clips", "decays", "joined", "numbered"),
+    *("averages", "by_hand", "clips", "decays", "joined", "numbered"),
 ]
 
 Key = tuple[str, int, int]  # what, its position, and the step: 0 for none
@@ -96,6 +96,11 @@ def clips(trace: Trace) -> bool:
 def decays(trace: Trace) -> bool:
     """Return whether an optimizer says that it adds a decay to the gradients."""
     return any(facts.values.get("coupled_decay") for facts in trace.optimizer)
+
+
+def by_hand(trace: Trace) -> bool:
+    """Return whether a step of the user's own moves weights without the optimizer."""
+    return any(facts.values.get("by_hand") for facts in trace.optimizer)
 
 
 def joined(ours: str, theirs: str) -> str:

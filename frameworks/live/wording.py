@@ -119,6 +119,7 @@ _SPOKEN = {
     "divisor": "divisor of the loss",
     "offset": "offset of the cosine",
     "frozen": "training",
+    "by_hand": "what moves the weights",
     "counts": "what a schedule counts",
     "begins": "steps at which the rate changes",
     "first_rates": "learning rates",

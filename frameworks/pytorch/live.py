@@ -31,7 +31,7 @@ from frameworks.pytorch.stepping import OwnStep, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.user_code import compute_loss, differentiate, run_model
 from frameworks.pytorch.watching import Watched, array_of, tensors_in, watch
-from frameworks.recordings.trace import Arrays, Kept, LayerTrace, Weight
+from frameworks.recordings.trace import Arrays, Facts, Kept, LayerTrace, Weight
 
 __all__ = ["PyTorchLive"]
 
@@ -53,6 +53,7 @@ class PyTorchLive(LiveModel):
         self._last = 0.0  # the latest step's loss
         self._begun = False  # whether a step has been taken
         self._pending: OwnStep | None = None  # taken, seen and taken back
+        self._by_hand = False  # whether a step of the user's own moves weights by itself
         self.network: nn.Module = self.training.model
         self._evaluated, notes = left_in_evaluation(self.network)
         self.notes += notes
@@ -255,6 +256,7 @@ class PyTorchLive(LiveModel):
             self._set_mode(training=True)
             with handing(self.handed):
                 self._pending = OwnStep.peek(self.training, X, y, w)
+            self._by_hand |= self._pending.by_hand
         return self._pending.loss, self._pending.gradients
 
     def step(self, rows: Rows) -> float:
@@ -280,7 +282,7 @@ class PyTorchLive(LiveModel):
         return [*named, ("schedule", own.scheduler)]
 
     def end(self) -> None:
-        """State autocast that no layer shows, as around the model in a step of one's own.
+        """State what a step of one's own does: autocast that no layer shows, updates by hand.
 
         RequestError if the training has changed the user's own model.
         """
@@ -289,6 +291,8 @@ class PyTorchLive(LiveModel):
         if dtype and not self._shows_autocast:
             values, said = {**loss.values, "autocast": dtype}, {**loss.said, "autocast": dtype}
             self.loss_facts = replace(loss, values=values, said=said)
+        if self._by_hand:
+            self.optimizer_facts = [_by_hand(each) for each in self.optimizer_facts]
 
     def remarks(self) -> list[str]:
         moved = self._weights.moved_buffers()
@@ -308,6 +312,11 @@ class PyTorchLive(LiveModel):
 def _numbers(output: Any) -> list[torch.Tensor]:
     """Return the floating-point tensors of whatever a module returns."""
     return [each for each in tensors_in(output) if each.is_floating_point()]
+
+
+def _by_hand(facts: Facts) -> Facts:
+    said = {**facts.said, "by_hand": "the step itself"}
+    return replace(facts, values={**facts.values, "by_hand": True}, said=said)
 
 
 def _dense(gradient: torch.Tensor) -> torch.Tensor:

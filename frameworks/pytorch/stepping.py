@@ -134,6 +134,7 @@ class OwnStep:
     X: Tensors
     loss: float
     gradients: dict[int, torch.Tensor]  # that the optimizer was handed, by the parameters' ids
+    by_hand: bool  # whether it moves weights for which the optimizer was handed none
     after: Snapshot
 
     @classmethod
@@ -162,10 +163,12 @@ class OwnStep:
             ]
         try:
             loss = take_step(training, X, y, w)
-            if not found and before.moved(trained):
-                found |= {id(p): g for p in trained if (g := _last(p, computed)) is not None}
+            others = [p for p in trained if id(p) not in found]
+            by_hand = before.moved(others)
+            if by_hand:
+                found |= {id(p): g for p in others if (g := _last(p, computed)) is not None}
             note()
-            return cls(X, loss, found, Snapshot.of(training))
+            return cls(X, loss, found, by_hand, Snapshot.of(training))
         finally:
             for handle in handles:
                 handle.remove()

@@ -6,8 +6,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from frameworks.live.judging import Judge, Judged
+from frameworks.live.levels import limits_of
+from frameworks.live.noise import Noise
+from frameworks.recordings.trace import Facts
 from lockstep import diverge
 
+from .hand_made import pair_of, steps_trace
 from .modules import training
 
 RNG = np.random.default_rng(3)
@@ -82,3 +87,22 @@ def test_what_is_ignored_leaves_the_measured_limits_of_the_rest_as_they_are():
     report = diverge(*sides, X, Y, **options)
     assert report.same, str(report)
     assert report.levels[-1].worst.limit > 1e-7  # measured: 16 units of float32 and more
+
+
+def test_in_float32_a_weight_that_only_rounding_moves_on_the_measured_side_is_not_judged():
+    """Its gradient is below the share that is taken for rounding there, and above on the other."""
+    start, kernel = [np.float32([1.0]), np.float32([0.0])], np.float32([6.0])
+    a, b = (
+        replace(
+            steps_trace("pytorch", [Facts("sgd")], start, [[kernel, tiny]] * 2, taken),
+            dtype="float32",
+        )
+        for tiny, taken in (
+            (np.float32([5e-11]), [[np.float32([0.5]), np.float32([1e-12])]] * 2),
+            (np.float32([8e-11]), [[np.float32([0.5]), np.float32([6e-12])]] * 2),
+        )
+    )
+    measured = {("weight", 0, 2): 1e-6}
+    judge = Judge(pair_of(a, b), limits_of(None), noise=lambda carried: Noise(measured, 4))
+    found = judge._with_noise(Judged(), judge._compare("trajectory"))
+    assert [x.found.limit for x in found if x.key[0] == "weight"] == [1e-6, None]

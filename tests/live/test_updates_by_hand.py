@@ -106,3 +106,55 @@ def test_a_step_that_moves_nothing_hands_over_no_gradient():
 
     assert compared(cleared, cleared).same
     assert compared(cleared).level == "gradient"
+
+
+def functional(model, optimizer, loss, X, y):
+    """Gradients of a function of the weights: none passes through the weights themselves."""
+    own = {name: p.detach() for name, p in model.named_parameters()}
+    value_of = lambda w: loss(torch.func.functional_call(model, w, (X,)), y)  # noqa: E731
+    gradients, value = torch.func.grad_and_value(value_of)(own)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            p -= RATE * gradients[name]
+    return value
+
+
+def in_halves(model, optimizer, loss, X, y):
+    parameters, total = [*model.parameters()], torch.zeros(())
+    sums = [torch.zeros_like(p) for p in parameters]
+    for some in (slice(0, 4), slice(4, 8)):
+        value = loss(model(X[some]), y[some]) / 2
+        for whole, part in zip(sums, torch.autograd.grad(value, parameters), strict=True):
+            whole += part
+        total = total + value.detach()
+    with torch.no_grad():
+        for p, whole in zip(parameters, sums, strict=True):
+            p -= RATE * whole
+    return total
+
+
+def clipped_beside(model, optimizer, loss, X, y):
+    value, parameters = loss(model(X), y), [*model.parameters()]
+    gradients = torch.autograd.grad(value, parameters)
+    norm = torch.cat([g.flatten() for g in gradients]).norm()
+    with torch.no_grad():
+        for p, g in zip(parameters, gradients, strict=True):
+            p -= RATE * g * min(1.0, 0.125 / (float(norm) + 1e-6))
+    return value
+
+
+@pytest.mark.parametrize(
+    ("step", "other"), [(functional, None), (in_halves, None), (clipped_beside, clipped)]
+)
+def test_gradients_that_nobody_sees_are_no_difference_where_all_steps_agree(step, other):
+    for sides in ((step, other), (other, step)):
+        report = compared(*sides)
+        assert report.same, str(report)
+        assert any("or not seen in a step of its own" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("step", [functional, in_halves])
+def test_no_cause_is_sought_in_gradients_that_may_not_be_those_of_the_step(step):
+    report = compared(step, by_hand(zeroed, rate=0.5 * RATE, limit=0.0625))
+    assert (report.level, report.cause) == ("gradient", None)
+    assert any("no cause is sought in it" in note for note in report.notes)

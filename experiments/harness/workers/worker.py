@@ -110,9 +110,11 @@ def _execute_anew(sent: dict[str, Any], again: bool) -> None:
     from experiments.harness.cell import Job
     from experiments.harness.workers.training import load_data
 
+    cell = Job.from_json(sent["cells"][0]).cell
+    if cell.page:
+        load_data.cache_clear()
     try:
-        if Job.from_json(sent["cells"][0]).cell.find_anew().is_users:
-            load_data.cache_clear()
+        cell.find_anew()
     except RequestError:
         if again:
             os._exit(USED_UP)

@@ -60,7 +60,8 @@ class JaxStepper(Stepper):
             seen.append(gradients)
             return apply(slots, gradients, weights)
 
-        with self.dropout.handed(masks), replaced(optimizer, stateless_apply=watched), unwarned():
+        handed = self.dropout.handed(masks, all_of_them=self._is_stock)
+        with handed, replaced(optimizer, stateless_apply=watched), unwarned():
             logs, after = self.model.train_step(state, data if data.w is not None else data[:2])
         return loss_in(logs), seen[0], after[:3]
 

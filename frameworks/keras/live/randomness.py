@@ -58,11 +58,14 @@ class HandedDropout:
             self._dropping = False
 
     @contextmanager
-    def handed(self, masks: Sequence[Any] | None) -> Iterator[None]:
-        """Use these masks in the next pass in training mode; drop nothing if there are none."""
+    def handed(self, masks: Sequence[Any] | None, all_of_them: bool = True) -> Iterator[None]:
+        """Use these masks in the next pass in training mode; drop nothing if there are none.
+
+        A step of the user's own may run the model in evaluation mode, and use none of them.
+        """
         self._dropping = masks is not None
         try:
-            with self._masks.handed(masks or ()):
+            with self._masks.handed(masks or (), all_of_them):
                 yield
         finally:
             self._dropping = False

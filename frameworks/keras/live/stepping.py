@@ -72,6 +72,10 @@ class Stepper(ABC):
     def step(self, data: Data, masks: Sequence[Any] | None) -> float:
         """Take a step; return the loss before it."""
 
+    @property
+    def _is_stock(self) -> bool:
+        return self.own is None and type(self.model).train_step is keras.Model.train_step
+
     def gradients(self) -> Gradients:
         """Return the gradients of the latest step; what scales the loss is taken out."""
         scale = self.model.optimizer.loss_scale_factor or 1.0
@@ -145,10 +149,11 @@ class Stepper(ABC):
             apply(*seen[-1])
 
         model.reset_metrics()
-        with self.dropout.handed(masks), replaced(optimizer, apply=watched), unwarned():
+        handed = self.dropout.handed(masks, all_of_them=self._is_stock)
+        with handed, replaced(optimizer, apply=watched), unwarned():
             if self.own is None:
-                handed = data if data.w is not None else data[:2]  # as `fit` hands it over
-                loss = loss_in(model.train_step(handed))
+                columns = data if data.w is not None else data[:2]  # as `fit` hands it over
+                loss = loss_in(model.train_step(columns))
             else:
                 loss = self.own(model, optimizer, model.loss, data.X, data.y)
         if len(seen) != 1:

@@ -1,8 +1,11 @@
 """What a page keeps at its top is of no other training: each has a page that is executed anew."""
 
 import json
+import weakref
 
 import pytest
+
+from experiments.registry import find_anew, find_experiment
 
 from ..test_adding_a_page import page_of
 
@@ -92,9 +95,9 @@ def train(call, tmp_path):
 def trained(train, tmp_path):
     """Return a function that runs a page so and returns the records."""
 
-    def run(more, *options):
+    def run(more, names, *options):
         out = tmp_path / "-".join(["run", *options])
-        answer = train(more, "--with", "scratch,pytorch", *options, out=out)
+        answer = train(more, "--with", names, *options, out=out)
         assert answer.code == 0, answer
         cells = json.loads((out / "results.json").read_text())["cells"]
         return {(cell["implementation"], cell["seed"]): cell for cell in cells}
@@ -102,16 +105,22 @@ def trained(train, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("more", [GENERATOR, CACHE, BUILDERS, LOAD, ONCE])
-def test_a_seed_is_the_same_after_others_and_alone(more, trained):
-    after, alone = trained(more, "--seeds", "3"), trained(more, "--seed", "2")
-    for name in ("scratch", "pytorch"):
+@pytest.mark.parametrize(
+    ("more", "names"),
+    [
+        *((each, "scratch") for each in (CACHE, BUILDERS, LOAD)),  # seeds in one pass
+        *((each, "scratch,pytorch") for each in (GENERATOR, ONCE)),  # and one after the other
+    ],
+)
+def test_a_seed_is_the_same_after_others_and_alone(more, names, trained):
+    after, alone = trained(more, names, "--seeds", "3"), trained(more, names, "--seed", "2")
+    for name in names.split(","):
         for what in ("digests", "history"):
             assert after[name, 2][what] == alone[name, 2][what]
 
 
 def test_seeds_of_a_page_that_keeps_nothing_are_still_trained_together(trained):
-    found = trained("", "--seeds", "3")
+    found = trained("", "scratch", "--seeds", "3")
     assert [found["scratch", seed]["seconds"]["together"] for seed in range(3)] == [3, 3, 3]
 
 
@@ -128,3 +137,13 @@ def test_seeds_that_were_trained_on_other_rows_are_not_of_one_run(call, train, t
     )
     assert other in " ".join(answer.out.split())
     assert call("report", tmp_path / "run").code == 1
+
+
+def test_a_page_that_was_executed_anew_is_forgotten(tmp_path):
+    """A worker would hold its arrays once for each training."""
+    path = tmp_path / "mine.py"
+    path.write_text(page_of("mine", "build_scratch, build_pytorch"))
+    first = weakref.ref(find_experiment(str(path)))
+    assert first() is not None
+    find_anew(str(path))
+    assert first() is None

@@ -1,0 +1,64 @@
+"""A Keras step that runs the model as in evaluation is compared, and named."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers as L
+from torch import nn
+
+from lockstep import Training, diverge
+
+from .modules import training
+
+RNG = np.random.default_rng(0)
+X, y = RNG.normal(size=(24, 6)), RNG.integers(3, size=24)
+
+
+class Evaluated(keras.Sequential):
+    """Its own step says nothing of training."""
+
+    mode = False
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(x=x, y=y, y_pred=self(x, training=self.mode))
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return {"loss": loss}
+
+
+class Trained(Evaluated):
+    mode = True
+
+
+def evaluated(model, optimizer, loss, x, y):
+    with tf.GradientTape() as tape:
+        value = keras.ops.mean(loss(y, model(x, training=False)))
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(value, variables), variables)
+    return value
+
+
+def in_keras(kind=keras.Sequential, step=None):
+    model = kind([L.Input((6,)), L.Dense(8, "tanh"), L.Dropout(0.25), L.Dense(3)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(2**-4, momentum=0.5), loss)
+    return Training(model, step=step)
+
+
+def port():
+    return training(nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Dropout(0.25), nn.Linear(8, 3)))
+
+
+@pytest.mark.parametrize("side", [lambda: in_keras(Evaluated), lambda: in_keras(step=evaluated)])
+def test_a_step_in_evaluation_mode_is_the_cause(side):
+    report = diverge(side(), port(), X, y, steps=3, batch_size=8)
+    assert report.level == "loss", str(report)
+    assert "computes its loss in evaluation mode" in report.cause
+
+
+def test_a_step_in_training_mode_agrees():
+    report = diverge(in_keras(Trained), port(), X, y, steps=3, batch_size=8)
+    assert report.same, str(report)
