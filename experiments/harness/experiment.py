@@ -105,6 +105,11 @@ class Experiment:
         return self.page.startswith(PREFIX)
 
     @property
+    def has_loaded(self) -> bool:
+        """Whether a user's page has been asked for its data since it was executed."""
+        return "lockstep_loaded" in vars(self.module)
+
+    @property
     def about(self) -> str:
         """The page's docstring."""
         about = self.module.__doc__
@@ -124,6 +129,8 @@ class Experiment:
     def load_data(self, policy: Policy, data_dir: str | None) -> Dataset:
         """Load the data; RequestError for what a user's own `load` raises or returns besides."""
         failed = f"load() of {self.name} failed"
+        if self.is_users:
+            vars(self.module)["lockstep_loaded"] = True
         try:
             with named(failed, self.source), no_place_left():
                 data = self.load(policy, data_dir)

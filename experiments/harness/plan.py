@@ -12,6 +12,7 @@ from datasets.dataset import Source
 from experiments.harness.cell import Cell
 from experiments.harness.experiment import Experiment
 from experiments.harness.heads import head_of, signed
+from experiments.harness.left_behind import load_leaving_nothing
 from experiments.harness.page_code import contained, named
 from experiments.harness.records import RUNS
 from experiments.harness.records.environment import (
@@ -100,6 +101,7 @@ def plan(request: Request, around: Surroundings | None = None) -> Plan:
 
     `around` are the surroundings in which they will be trained; None: those of this machine.
     """
+    load = load_leaving_nothing if around else Experiment.load_data  # which workers would not call
     around = around or surroundings_here(request.threads)
     laid_out, left_out = _laid_out(request)
     held = _held(request)
@@ -107,7 +109,7 @@ def plan(request: Request, around: Surroundings | None = None) -> Plan:
     data_used: dict[str, DataUsed] = {}
     notes: list[str] = []
     for experiment, able, settings in laid_out:
-        data = experiment.load_data(request.policy, request.data_dir)
+        data = load(experiment, request.policy, request.data_dir)
         source = source_digest(experiment.source, experiment.text, experiment.beside)
         same = np.array_equal(data.X_train, data.X_test)
         about = DataUsed(data.name, data.source, data.canonical, data.origin, data.note, same)

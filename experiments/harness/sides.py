@@ -8,9 +8,44 @@ import numpy as np
 from datasets import Dataset
 from experiments.harness.experiment import Experiment
 from experiments.harness.phases import How, OnDemand
+from experiments.registry import find_anew
 from frameworks.diverge import Side, Split
+from frameworks.errors import RequestError
+from frameworks.program import Parts, Program, ProgramBuilder, name_of
+from frameworks.validation import spec_of
 
-__all__ = ["sides", "split_of"]
+__all__ = ["each_anew", "sides", "split_of"]
+
+
+def each_anew(experiment: Experiment, data: Dataset, data_dir: str | None) -> Experiment:
+    """Return a user's own experiment with builders that execute its page anew, and its `load`.
+
+    So each training begins as in `run`: what the page keeps at its top is of no other.
+    """
+    if not experiment.is_users:
+        return experiment
+    page = experiment.source
+
+    def anew(build: ProgramBuilder) -> ProgramBuilder:
+        name = name_of(build)
+
+        def built(spec: object = spec_of(build)) -> Parts | Program:
+            if not experiment.is_current:
+                raise RequestError(f"{page}: was changed meanwhile; repeat the command")
+            try:
+                found = find_anew(str(page))
+            except RequestError as error:
+                raise RequestError(
+                    f"{error}; diverge executes a page anew for each training: let it skip what "
+                    "can be done only once in a process"
+                ) from error
+            found.load_data(data.source, data_dir)  # it may leave something at the page's top
+            return found.blueprint.builders[name.removeprefix("build_")](spec=spec)
+
+        built.__name__ = name
+        return built
+
+    return replace(experiment, builders=tuple(map(anew, experiment.builders)))
 
 
 def sides(

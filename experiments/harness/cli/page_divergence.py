@@ -63,7 +63,7 @@ def compare_page(
         for name in names:
             BACKENDS[name].settled()
         from experiments.harness.phases import How
-        from experiments.harness.sides import sides
+        from experiments.harness.sides import each_anew, sides
         from frameworks.diverge import Walk, walk
         from frameworks.diverge.repeating import refuse_unrepeated
 
@@ -74,7 +74,9 @@ def compare_page(
             heard()
             report(what, done, total)
 
-        for a, b in sides(found, found.load_data(data, data_dir), how, names, steps):
+        loaded = found.load_data(data, data_dir)
+        found = each_anew(found, loaded, data_dir)
+        for a, b in sides(found, loaded, how, names, steps):
             if explain_all:  # of several phases the first
                 break
             walks.append(walk(a, b, steps, single_step, advance, floor))

@@ -232,22 +232,59 @@ def test_a_page_without_scratch_is_measured_and_says_why(call, own_page):
     assert "No noise floor can be measured without a build_scratch: whole" in words(answer)
 
 
-@pytest.mark.parametrize(
-    "rate",
-    ["1 + next(COUNT)", "np.random.default_rng().uniform(1, 2)"],
-    ids=["a count", "without a seed"],
-)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_builder_whose_trainings_differ_among_themselves_is_not_judged(
-    call, own_page, rate, dtype
-):
-    counting = "import itertools\n\nimport numpy as np\n\nCOUNT = itertools.count()\n"
-    new = {"import numpy as np\n": counting, "lr=spec.learning_rate": f"lr={rate}"}
+def test_a_builder_whose_trainings_differ_among_themselves_is_not_judged(call, own_page, dtype):
+    new = {"lr=spec.learning_rate": "lr=np.random.default_rng().uniform(1, 2)"}
     between = ("--between", "scratch,pytorch", "--epochs", "3", "--dtype", dtype)
     answer = call("diverge", own_page(new, "xor"), *between)
     assert answer.code == 2, answer.out + answer.err
     said = "pytorch, trained twice in the same way on mine, differs from itself (weights.0"
     assert said in " ".join(answer.err.split())
+
+
+@pytest.mark.parametrize(
+    ("top", "new"),
+    [
+        ("RNG = np.random.default_rng(0)", {"uniform(rng, ": "uniform(RNG, "}),
+        (
+            "COUNT = iter(range(9))",
+            {"lr=spec.learning_rate": "lr=spec.learning_rate + next(COUNT)"},
+        ),
+        (
+            "ROWS = []",
+            {
+                "    return load_xor()": "    ROWS.append(4)\n    return load_xor()",
+                "learning_rate=spec.learning_rate": "learning_rate=len(ROWS)",
+                "lr=spec.learning_rate": "lr=len(ROWS)",
+            },
+        ),
+    ],
+    ids=["a generator", "a count", "what load leaves"],
+)
+@pytest.mark.parametrize("also", [(), ("--explain-all",)], ids=["levels", "causes"])
+def test_what_a_page_keeps_at_its_top_begins_anew_in_each_training(call, own_page, top, new, also):
+    path = own_page({"import numpy as np\n": f"import numpy as np\n\n{top}\n"} | new, "xor")
+    answer = call("diverge", path, "--between", "scratch,pytorch", "--epochs", "3", *also)
+    assert answer.code == 0, answer.out + answer.err
+
+
+def test_a_page_that_can_be_executed_only_once_is_refused_with_the_remedy(call, own_page):
+    once = "import sys\n\nassert not hasattr(sys, __file__), 'already set'\n"
+    set_it = "setattr(sys, __file__, 'as torch.set_num_interop_threads')\n\n"
+    path = own_page({"import numpy as np\n": f"{once}{set_it}import numpy as np\n"}, "xor")
+    answer = call("diverge", path)
+    assert answer.code == 2
+    assert "already set (line" in answer.err
+    assert "let it skip what can be done only once in a process" in " ".join(answer.err.split())
+
+
+def test_a_page_that_is_saved_while_it_is_compared_is_refused(call, own_page):
+    path = own_page(experiment="xor")
+    saved = "from pathlib import Path\n    Path(__file__).write_text('# another')\n    "
+    path.write_text(path.read_text().replace("return load_xor()", f"{saved}return load_xor()"))
+    answer = call("diverge", path)
+    assert answer.code == 2
+    assert "was changed meanwhile; repeat the command" in answer.err
 
 
 def test_chaos_on_a_users_page_agrees_by_the_floor_of_float64(call, own_page):

@@ -94,6 +94,21 @@ def test_a_page_of_ones_own_travels_only_where_that_is_allowed(cluster, client, 
     assert different(contents(tmp_path / "there"), contents(here.folder)) == []
 
 
+def test_a_page_that_its_load_changes_is_refused_before_anything_is_trained(client, tmp_path):
+    changing = "def load(*given):\n    SPECS.append(given)\n    return xor.load(*given)\n"
+    imports = (
+        "from experiments import xor\nfrom experiments.harness.experiment import Experiment\n"
+        "from experiments.xor import SPEC, build_scratch\n\nSPECS = []\n\n\n"
+    )
+    ends = "page=__name__, data='four', spec=SPEC, load=load, builders=(build_scratch,)"
+    (tmp_path / "mine.py").write_text(f"{imports}{changing}\n\nEXPERIMENT = Experiment({ends})\n")
+    options = {"epochs": 2, "out": tmp_path / "run", "quiet": True}
+    with pytest.raises(RequestError, match=r"load\(\) changes SPECS at the top"):
+        run_in_python(tmp_path / "mine.py", dask=client, send_pages=True, **options)
+    assert not (tmp_path / "run").exists()
+    assert run_in_python(tmp_path / "mine.py", **options).cells["status"].tolist() == ["ok"]
+
+
 def test_files_of_a_page_lie_to_each_other_on_a_worker_as_they_do_here(tmp_path):
     """Those above the page, too, which finds them by its own place; none lies outside."""
     project = tmp_path / "project"
