@@ -103,6 +103,7 @@ def run(
         native=native,
         floor=floor,
         out=None if out is None else Path(_path("out", out)),
+        command="experiments.run(...)",
     )
     own = any(name.endswith(".py") for name in request.experiments)
     alone = _PAGES_OF_ONE_RUN if own else nullcontext()

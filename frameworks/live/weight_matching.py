@@ -180,10 +180,8 @@ def _join_biases(done: Matching, networks: tuple[Network, Network], left: list[l
         both = [pair.a, pair.b]
         for side, x in enumerate(networks):
             place, part = _split(x.weights[both[side][0]])
-            seconds = [
-                m for m in left[side] if _split(x.weights[m]) == (place, f"recurrent_{part}")
-            ]
-            if len(both[0]) == len(both[1]) == len(seconds) == 1:
+            seconds = [m for m in left[side] if _split(x.weights[m]) == (place, "recurrent_bias")]
+            if part == "bias" and len(both[0]) == len(both[1]) == len(seconds) == 1:
                 both[side] += (seconds[0],)
                 left[side].remove(seconds[0])
                 done.weights[k] = WeightPair(*both)

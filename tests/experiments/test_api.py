@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import pytest
 import experiments
 from experiments import RequestError, compare, load_run, run
 from experiments.harness.plan import plan
+from experiments.harness.records.runs import find_runs
 from experiments.harness.records.store import Store, to_json
 from experiments.harness.request import Request
 
@@ -266,3 +268,15 @@ def test_what_the_package_has_not_is_an_attribute_error():
     }
     with pytest.raises(AttributeError, match="no attribute 'train'"):
         _ = experiments.train
+
+
+def test_a_run_from_python_is_the_last_that_was_asked_for(call, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for epochs in ("1", "2"):
+        call("run", "xor", "--with", "scratch", "--epochs", epochs, "--out", f"runs/{epochs}")
+    for path in Path("runs").glob("*/plan.json"):
+        kept = json.loads(path.read_text())
+        kept["asked"][0]["date"] = "2026-01-01T10:00:00+00:00"
+        path.write_text(json.dumps(kept))
+    own = run("xor", implementations=["scratch"], epochs=1, out="runs/1", quiet=True)
+    assert find_runs(Path("runs"))[0] == own.folder

@@ -109,23 +109,35 @@ def test_a_bidirectional_layer_of_keras_is_compared_with_two_loops():
     assert compared(in_keras(keras.layers.GRU), gru).same
 
 
-def test_stacked_cells_of_keras_are_compared_with_two_layers():
-    """Keras names the weights of the second cell before those of the first."""
-    cells = [keras.layers.LSTMCell(4), keras.layers.LSTMCell(4)]
+class LastOfLSTM(nn.Module):
+    def __init__(self, width, depth):
+        super().__init__()
+        self.rnn, self.out = nn.LSTM(3, width, depth, batch_first=True), nn.Linear(width, 5)
+
+    def forward(self, x):
+        return self.out(self.rnn(x)[0][:, -1])
+
+
+def stacked_cells(width, depth):
     x = keras.layers.Input((6, 3))
+    cells = [keras.layers.LSTMCell(width) for _ in range(depth)]
     model = keras.Model(x, keras.layers.Dense(5)(keras.layers.RNN(cells)(x)))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.0625), loss)
+    return Training(model)
 
-    class Last(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.rnn, self.out = nn.LSTM(3, 4, 2, batch_first=True), nn.Linear(4, 5)
 
-        def forward(self, x):
-            return self.out(self.rnn(x)[0][:, -1])
-
+@pytest.mark.parametrize(("width", "depth"), [(4, 2), (3, 3)])  # 3: all kernels have one shape
+def test_stacked_cells_of_keras_are_compared_with_layers(width, depth):
     rate = {"optimizer": lambda weights: torch.optim.SGD(weights, lr=0.0625)}
-    theirs = training(use_one_bias(Last()), **rate)
-    for report in (compared(Training(model), theirs), compared(theirs, Training(model))):
+    ours = stacked_cells(width, depth)
+    theirs = training(use_one_bias(LastOfLSTM(width, depth)), **rate)
+    for report in (compared(ours, theirs), compared(theirs, ours)):
         assert report.same, str(report)
+
+
+def test_a_layer_that_is_forgotten_differs():
+    """The recurrent kernel that is left over is no second bias."""
+    report = compared(stacked_cells(4, 2), training(LastOfLSTM(4, 1)))
+    assert report.level == "forward"
+    assert not any("two biases" in note and "kernel" in note for note in report.notes)

@@ -132,9 +132,10 @@ def _layout(layer: keras.Layer) -> Layout:
 
 
 def _as_they_are(layer: keras.Layer) -> Layout:
-    """Return all that was made to be trained, now frozen or not."""
-    layers = layer._flatten_layers()
-    return Layout.same(*(v for each in layers for v in each._trainable_variables))
+    """Return all that was made to be trained, now frozen or not, in the order of the parts."""
+    order = {id(v): k for k, v in enumerate(layer.weights)}  # of stacked cells, as they run
+    made = [v for each in layer._flatten_layers() for v in each._trainable_variables]
+    return Layout.same(*sorted(made, key=lambda v: order.get(id(v), len(order))))
 
 
 def _names(layer: keras.Layer, layout: Layout) -> list[str]:
