@@ -17,7 +17,7 @@ from frameworks.live.proofs.cause import same_numbers
 from frameworks.live.reference import layer_output
 from frameworks.recordings.trace import LayerTrace
 
-__all__ = ["rewritten"]
+__all__ = ["at_padding_alone", "rewritten"]
 
 
 def rewritten(pair: Pair, found: Sequence[Compared]) -> list[Compared]:
@@ -27,7 +27,7 @@ def rewritten(pair: Pair, found: Sequence[Compared]) -> list[Compared]:
     losses, gradients and steps have levels of their own. Else it is what stands before the last
     layer that agrees, if a difference arises after it: else it may be what differs, by a way around
     that layer. In training mode no outputs are at hand: what had no effect in evaluation has none
-    if the layers with weights agree, or at least the losses.
+    if the layers with weights agree, but for padding, or at least the losses.
     """
     outputs = [each for each in found if each.key[0] == "outputs"]
     evaluated = [each for each in found if each.key[0] == "layer"]
@@ -39,7 +39,8 @@ def rewritten(pair: Pair, found: Sequence[Compared]) -> list[Compared]:
     known = {each.key[1] for each in without}
     again = _before_the_last_that_agrees(pair, trained)
     learning = [each for each in trained if _corresponds(pair, each)]
-    if not any(each.found.parted for each in learning) or _losses_agree(pair):
+    differing = [e for e in learning if e.found.parted and not at_padding_alone(pair, e)]
+    if not differing or _losses_agree(pair):
         again += [each for each in trained if each.key[1] in known]
     return [*without, *again]
 
@@ -110,6 +111,20 @@ def _only_padding_differs(x: LayerTrace, y: LayerTrace, limit: float) -> bool:
     length = min(a.shape[1], b.shape[1])
     read = np.isclose(a[:, :length], b[:, :length], 0, limit * np.abs(a).max()).all(axis=2)
     return bool(read.any(axis=1).all())
+
+
+def at_padding_alone(pair: Pair, found: Compared) -> bool:
+    """Return whether layers differ in steps (n, t) alone at which the models are given zeros."""
+    if not found.key[0].startswith("layer") or None in found.layers:
+        return False
+    in_training = found.key[0] == "layer in training mode"
+    a, b = (each.training_output if in_training else each.output for each in _layers(pair, found))
+    if a is None or b is None or a.ndim != 3 or a.shape != b.shape:
+        return False
+    differs = ~np.isclose(a, b, 0, _alike(pair) * np.abs(a).max()).all(axis=2)
+    given = [each for each in pair.a.inputs if each.shape[:2] == a.shape[:2]]
+    zeros = [(each == 0).reshape(*a.shape[:2], -1).all(axis=2) for each in given]
+    return any(not (differs & ~padding).any() for padding in zeros)
 
 
 def _rows_are_sorted(x: LayerTrace, y: LayerTrace) -> bool:

@@ -226,3 +226,40 @@ def test_a_gelu_that_is_given_tensorflows_constant_computes_what_tensorflow_does
     expected = GELU.keras(approximate=approximate).forward(X)
     computed = module[0](torch.tensor(X)).numpy()
     assert computed == pytest.approx(expected, rel=1e-13, abs=1e-15)  # 1 + erf for 2 − erfc
+
+
+class Attending(nn.Module):
+    """Attention over token ids, of which 0 is padding, and the mean of the other steps."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.out = nn.Embedding(10, 4), nn.Linear(4, 5)
+        self.attention = nn.MultiheadAttention(4, 1, batch_first=True)
+
+    def forward(self, ids):
+        x, real = self.embedding(ids), (ids != 0)[..., None].double()
+        mixed = self.attention(x, x, x, key_padding_mask=ids == 0, need_weights=False)[0]
+        return self.out(((x + mixed) * real).sum(1) / real.sum(1))
+
+
+def test_attention_that_differs_at_padding_hides_no_other_difference():
+    """Keras masks padded queries, too, which nobody reads; else, what looks behind is named."""
+    rng = np.random.default_rng(0)
+    ids, y = rng.integers(1, 10, (24, 7)), rng.integers(0, 5, 24)
+    ids[np.arange(7) >= rng.integers(2, 8, 24)[:, None]] = 0
+    tokens = L.Input((7,), dtype="int32")
+    x = L.Embedding(10, 4, mask_zero=True)(tokens)
+    mixed = L.Add()([x, L.MultiHeadAttention(1, 4)(x, x)])
+    model = keras.Model(tokens, L.Dense(5)(L.GlobalAveragePooling1D()(mixed)))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(RATE), loss)
+    theirs, options = Attending(), {"steps": 2, "batch_size": 8}
+    assert diverge(Training(model), descending(theirs), ids, y, **options).same
+    smooth = descending(theirs, loss=nn.CrossEntropyLoss(label_smoothing=0.1))
+    report = diverge(Training(model), smooth, ids, y, **options)
+    assert report.level == "loss", str(report)
+    assert "label_smoothing" in report.cause
+    theirs.out = nn.Sequential(nn.ReLU(), theirs.out)
+    report = diverge(Training(model), descending(theirs), ids, y, **options)
+    assert (report.level, report.cause) == ("forward", None)
+    assert any("attention differs at padding alone" in note for note in report.notes)

@@ -177,6 +177,10 @@ def _event(line: str) -> dict[str, Any] | None:
 
 
 def _variables(implementation: str, threads: int) -> dict[str, str]:
-    """Return what the process needs: our own packages, equal threads, and what its backend asks."""
+    """Return what the process needs: our own packages, equal threads, and what its backend asks.
+
+    And one seed for hashes, by which a page that iterates over a set of texts orders them.
+    """
     own = BACKENDS[implementation].variables
-    return thread_variables(threads) | dict(own) | {"PYTHONPATH": pythonpath()}
+    same = {"PYTHONPATH": pythonpath(), "PYTHONHASHSEED": "0"}
+    return thread_variables(threads) | dict(own) | same
