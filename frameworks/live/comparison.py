@@ -99,6 +99,7 @@ class Comparison:
                 "where nobody reads that, what makes the two differ comes later, and "
                 f"ignore={sorted(names_in(judged.found.place))[:1]} looks behind it"
             )
+            return Proof()
         if judged.level == "forward" and self._may_follow_from_a_guess(judged.found):
             return Proof()
         for name, trace in zip(self.names, (pair.a, pair.b), strict=True):

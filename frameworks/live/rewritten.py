@@ -114,16 +114,29 @@ def _only_padding_differs(x: LayerTrace, y: LayerTrace, limit: float) -> bool:
 
 
 def at_padding_alone(pair: Pair, found: Compared) -> bool:
-    """Return whether layers differ in steps (n, t) alone at which the models are given zeros."""
-    if not found.key[0].startswith("layer") or None in found.layers:
+    """Return whether layers differ in steps alone at which the models are given zeros.
+
+    Of sequences (n, t, d), or of scores (n, h, t, t) in their queries. What one side alone has
+    differs where it changes what it is given.
+    """
+    if not found.key[0].startswith("layer"):
         return False
     in_training = found.key[0] == "layer in training mode"
-    a, b = (each.training_output if in_training else each.output for each in _layers(pair, found))
-    if a is None or b is None or a.ndim != 3 or a.shape != b.shape:
+    layers = [x.layers[k] for x, k in zip((pair.a, pair.b), found.layers, strict=True)
+              if k is not None]  # fmt: skip
+    outputs = [each.training_output if in_training else each.output for each in layers]
+    if len(layers) == 1:
+        outputs = [*(layers[0].training_inputs if in_training else layers[0].inputs)[:1], *outputs]
+    if len(outputs) != 2:
         return False
-    differs = ~np.isclose(a, b, 0, _alike(pair) * np.abs(a).max()).all(axis=2)
-    given = [each for each in pair.a.inputs if each.shape[:2] == a.shape[:2]]
-    zeros = [(each == 0).reshape(*a.shape[:2], -1).all(axis=2) for each in given]
+    a, b = outputs
+    if a is None or b is None or a.shape != b.shape or a.ndim not in (3, 4):
+        return False
+    scale = np.abs(a[np.isfinite(a)]).max(initial=0)
+    apart = ~np.isclose(a, b, 0, _alike(pair) * scale)
+    differs = np.any(apart, axis=2 if a.ndim == 3 else (1, 3))
+    given = [each for each in pair.a.inputs if each.shape[:2] == differs.shape]
+    zeros = [(each == 0).reshape(*differs.shape, -1).all(axis=2) for each in given]
     return any(not (differs & ~padding).any() for padding in zeros)
 
 

@@ -273,3 +273,38 @@ def test_a_cast_that_rounds_is_the_place_and_one_that_does_not_is_none(name):
     assert diverge(*equal, X, y, steps=2, batch_size=8).same
     equal = side(lambda x: x.to(x.dtype)), side(lambda x: x)
     assert diverge(*equal, X, y, steps=2, batch_size=8).same
+
+
+class Masking(nn.Module):
+    """Attention over token ids, of which 0 is padding; `queries`: those of padding are masked."""
+
+    def __init__(self, queries=False, slope=0.0):
+        super().__init__()
+        self.embedding, self.key, self.out = nn.Embedding(9, 4), nn.Linear(4, 4), nn.Linear(4, 3)
+        self.queries, self.slope = queries, slope
+
+    def forward(self, ids):
+        x, padding = self.embedding(ids), ids == 0
+        scores = (x @ self.key(x).transpose(1, 2)).masked_fill(padding[:, None], -1e9)
+        if self.queries:
+            scores = scores.masked_fill(padding[..., None], -1e9)
+        mixed = F.leaky_relu(scores.softmax(-1) @ x, self.slope) * ~padding[..., None]
+        return self.out(mixed.sum(1))
+
+
+def test_a_mask_of_queries_that_are_padding_is_no_cause_of_what_differs_behind_it():
+    rng = np.random.default_rng(0)
+    ids, y = rng.integers(1, 9, (16, 5)), rng.integers(0, 3, 16)
+    ids[np.arange(5) >= rng.integers(2, 6, 16)[:, None]] = 0
+
+    def compared(other, **loss):
+        sides = training(Masking()), training(other, **loss)
+        return diverge(*sides, ids, y, steps=2, batch_size=8)
+
+    assert compared(Masking(queries=True)).same
+    smooth = compared(Masking(queries=True), loss=nn.CrossEntropyLoss(label_smoothing=0.1))
+    assert (smooth.level, "label_smoothing" in smooth.cause) == ("loss", True)
+    sloping = compared(Masking(queries=True, slope=0.5))
+    assert (sloping.level, sloping.cause) == ("forward", None)
+    assert any("differs at padding alone" in note for note in sloping.notes)
+    assert "negative_slope=0.5" in compared(Masking(slope=0.5)).cause
