@@ -19,7 +19,7 @@ run: setup ## train the experiments side by side
 
 # Some hundred processes start: each would compile all of this anew.
 test: setup ## run the tests
-	env -u PYTHONDONTWRITEBYTECODE '$(VENV)/bin/pytest' -n 2 --dist loadfile $(ARGS)
+	env -u PYTHONDONTWRITEBYTECODE '$(VENV)/bin/pytest' -n 3 --dist loadfile $(ARGS)
 
 faults: setup ## plant every fault, look for false alarms, and write docs/faults.md
 	'$(VENV)/bin/pytest' -q tests/faults --clean-seeds 200 --faults-table docs/faults.md $(ARGS)
