@@ -1,6 +1,5 @@
 """The experiments by name; only the edges, such as the command line, look them up."""
 
-import gc
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -15,7 +14,7 @@ from frameworks.errors import RequestError, choose
 
 __all__ = [
     *("EXPERIMENTS", "as_given", "check_page_name", "find_experiment", "find_experiments"),
-    *("find_anew", "known_experiment"),
+    *("find_anew", "forget", "known_experiment"),
 ]
 
 # The name of each experiment's page in this folder, from the threshold to attention.
@@ -83,15 +82,18 @@ def find_experiment(name: str) -> Experiment:
 def find_anew(name: str) -> Experiment:
     """Return an experiment as `find_experiment` does; a user's page is executed again.
 
-    What it has kept in its module, such as a random generator, is that of an earlier training. That
-    is forgotten before, so that its arrays are in memory once.
+    What it has kept in its module, such as a random generator, is that of an earlier training.
     """
+    forget(name)
+    return find_experiment(name)
+
+
+def forget(name: str) -> None:
+    """Keep no user's page of this name; it refers to itself, and stays until it is collected."""
     stem = Path(name).stem
     if _PAGES.pop(stem, None):
         sys.modules.pop(PREFIX + stem, None)
         forget_changed()
-        gc.collect()  # a module refers to itself
-    return find_experiment(name)
 
 
 def check_page_name(path: Path) -> None:

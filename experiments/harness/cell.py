@@ -1,5 +1,6 @@
 """One training: which it is, and how a worker is told of it."""
 
+import gc
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from experiments.harness.experiment import Experiment
 from experiments.harness.phases import How
 from experiments.harness.records.identity import key_of
 from experiments.harness.records.models import Head, SpecNumbers
-from experiments.registry import find_anew, find_experiment
+from experiments.registry import find_experiment, forget
 from frameworks.spec_values import Setting, as_setting, label_of
 
 __all__ = ["Cell", "Group", "Job"]
@@ -74,9 +75,12 @@ class Cell:
     def find_anew(self) -> Experiment:
         """Return it from a page that is executed anew, if it is a user's own.
 
-        What the page has kept in its module, such as a generator, an earlier training has used.
+        What the page has kept in its module, such as a generator, an earlier training has used. A
+        worker that trains many forgets it before: the page's arrays are in memory once.
         """
-        find_anew(self.page or self.experiment)
+        if self.page:
+            forget(self.page)
+            gc.collect()
         return self.find()
 
     def numbers(self, experiment: Experiment, data: Dataset) -> SpecNumbers:

@@ -231,15 +231,15 @@ def _may_stand_for(
 ) -> bool:
     """Return whether two weights have one shape, and what else one passing asks for."""
     x, y = a.weights[i], b.weights[j]
+    if not _fit(x, y) or passing == _OF_ONE_SHAPE:
+        return _fit(x, y)
+    if passing == _OF_ONE_ROLE:
+        return role_of(x.name) == role_of(y.name) != ""
     parts = {_split(x)[1], _split(y)[1]}
     of_one_part = len(parts) == 1 or not parts <= _PARTS
-    alike = {
-        _OF_ONE_ROLE: role_of(x.name) == role_of(y.name) != "",
-        _READ_ALIKE: of_one_part and _multiplies(x) and _read_alike(reads, a, i, b, j),
-        _OF_ONE_PART: of_one_part,
-        _OF_ONE_SHAPE: True,
-    }
-    return alike[passing] and _fit(x, y)
+    if passing == _OF_ONE_PART or not of_one_part:
+        return of_one_part
+    return _multiplies(x) and _read_alike(reads, a, i, b, j)
 
 
 def hand_over(

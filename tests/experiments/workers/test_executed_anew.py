@@ -5,7 +5,8 @@ import weakref
 
 import pytest
 
-from experiments.registry import find_anew, find_experiment
+from experiments.harness.cell import Cell
+from experiments.registry import find_experiment
 
 from ..test_adding_a_page import page_of
 
@@ -121,11 +122,12 @@ def trained(train, tmp_path):
     ],
 )
 def test_a_seed_is_the_same_after_others_and_alone(more, names, trained):
-    several = "5" if names == "scratch" else "3"
-    after, alone = trained(more, names, "--seeds", several), trained(more, names, "--seed", "2")
+    several, seed = (5, 2) if names == "scratch" else (2, 1)
+    after = trained(more, names, "--seeds", str(several))
+    alone = trained(more, names, "--seed", str(seed))
     for name in names.split(","):
         for what in ("digests", "history"):
-            assert after[name, 2][what] == alone[name, 2][what]
+            assert after[name, seed][what] == alone[name, seed][what]
 
 
 def test_seeds_of_a_page_that_keeps_nothing_are_still_trained_together(trained):
@@ -148,11 +150,12 @@ def test_seeds_that_were_trained_on_other_rows_are_not_of_one_run(call, train, t
     assert call("report", tmp_path / "run").code == 1
 
 
-def test_a_page_that_was_executed_anew_is_forgotten(tmp_path):
+def test_a_page_that_is_executed_anew_is_forgotten_before(tmp_path):
     """A worker would hold its arrays once for each training."""
     path = tmp_path / "mine.py"
     path.write_text(page_of("mine", "build_scratch, build_pytorch"))
     first = weakref.ref(find_experiment(str(path)))
+    cell = Cell("mine", "float64", 0, "scratch", 1, None, "stand-in", None, 1, page=str(path))
     assert first() is not None
-    find_anew(str(path))
+    cell.find_anew()
     assert first() is None
