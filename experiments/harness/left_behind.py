@@ -76,7 +76,10 @@ def _spaces(page: dict[str, Any], beside: Container[Path]) -> list[dict[str, Any
 
 
 def _digest(value: Any, own: set[str]) -> str:
-    """Return a digest of all that a value holds."""
+    """Return a digest of all that a value holds.
+
+    What cannot be taken apart, as a lock, a file or a generator of Python's, is only of its type.
+    """
     said, waiting = sha256(), [value]
     seen: dict[int, tuple[int, Any]] = {}  # their numbers; kept, as a freed one's id is used again
     while waiting:

@@ -54,7 +54,9 @@ def save(
     with store.at_work() if os.access(store.folder, os.W_OK) else nullcontext():
         results = build_results(store)
         if results.mixed:
-            raise RequestError(f"{store.folder}: {results.mixed[0]}; keep each run in its own")
+            raise RequestError(
+                f"{store.folder}: {results.mixed[0]}; keep each in a folder of its own"
+            )
         size = write_baseline(results, file)
     missing = len(results.missing)
     lacking = f"; {missing:,} {'is' if missing == 1 else 'are'} missing" if missing else ""
