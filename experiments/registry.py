@@ -7,9 +7,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from keyword import iskeyword
 from pathlib import Path
+from types import ModuleType
 
 from experiments.harness.experiment import PREFIX, Experiment, forget_changed
 from experiments.harness.pages import load_page
+from experiments.harness.search_path import IMPORTED, forget_elsewhere
 from frameworks.errors import RequestError, choose
 
 __all__ = [
@@ -41,11 +43,6 @@ EXPERIMENTS = (
 )
 
 _NAME = re.compile(r"[^\W\d]\w*(-\w+)*")  # of a user's page: a word, or several joined by hyphens
-# Packages that pages import: a page of such a name would be found in the place of the package.
-_IMPORTED = frozenset(
-    "datasets experiments frameworks jax keras lockstep matplotlib numpy pandas scipy scratch "
-    "sklearn tensorflow torch".split()
-)
 _PAGES: dict[str, Experiment] = {}  # users' pages, by name, once named by their path
 _GIVEN: dict[str, str] = {}  # the paths by which they were asked for
 
@@ -82,18 +79,29 @@ def find_experiment(name: str) -> Experiment:
 def find_anew(name: str) -> Experiment:
     """Return an experiment as `find_experiment` does; a user's page is executed again.
 
-    What it has kept in its module, such as a random generator, is that of an earlier training.
+    What it has kept in its module, such as a random generator, is that of an earlier training. So
+    are modules from elsewhere, but for those that can be executed only once.
     """
-    forget(name)
-    return find_experiment(name)
+    elsewhere = forget(name)
+    try:
+        return find_experiment(name)
+    except RequestError:
+        if not elsewhere:
+            raise
+        sys.modules.update(elsewhere)
+        return find_experiment(name)
 
 
-def forget(name: str) -> None:
-    """Keep no user's page of this name; it refers to itself, and stays until it is collected."""
+def forget(name: str) -> dict[str, ModuleType]:
+    """Keep no user's page of this name; it refers to itself, and stays until it is collected.
+
+    Return the modules from elsewhere that pages have imported, which are forgotten with it.
+    """
     stem = Path(name).stem
     if _PAGES.pop(stem, None):
         sys.modules.pop(PREFIX + stem, None)
         forget_changed()
+    return forget_elsewhere()
 
 
 def check_page_name(path: Path) -> None:
@@ -104,7 +112,7 @@ def check_page_name(path: Path) -> None:
         )
     if path.stem in EXPERIMENTS:
         raise RequestError(f"{path}: {path.stem} is an experiment of the suite; rename the page")
-    if iskeyword(path.stem) or path.stem in sys.stdlib_module_names | _IMPORTED:
+    if iskeyword(path.stem) or path.stem in sys.stdlib_module_names | IMPORTED:
         raise RequestError(
             f"{path}: {path.stem} means something else in Python, or is a package that pages "
             "import; rename the page"

@@ -17,6 +17,7 @@ from experiments.harness.search_path import (
     is_in,
     is_installed,
     lies_at,
+    note_elsewhere,
     workers_search_path,
 )
 
@@ -91,6 +92,7 @@ class Beside(MetaPathFinder):
             sys.path, kept[:] = kept, [*front, *places, *back]
             for name in self._names:
                 sys.modules.pop(name, None)
+            note_elsewhere(before)
             sys.modules.update(aside)
 
     def _tops(self) -> set[str]:

@@ -5,19 +5,26 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from sysconfig import get_path
+from types import ModuleType
 
 import experiments
 
 __all__ = [
-    *("added_to", "is_in", "is_installed", "is_of", "lies_at", "no_place_left", "pythonpath"),
-    "workers_search_path",
+    *("IMPORTED", "added_to", "forget_elsewhere", "is_in", "is_installed", "is_of", "lies_at"),
+    *("no_place_left", "note_elsewhere", "pythonpath", "workers_search_path"),
 ]
+
+# Packages that pages import, wherever they are installed.
+IMPORTED = frozenset(
+    "datasets experiments frameworks jax keras lockstep matplotlib numpy pandas scipy scratch "
+    "sklearn tensorflow torch".split()
+)
 
 _STDLIB = get_path("stdlib")
 _ASK = "import json, sys; print(json.dumps(sys.path))"
@@ -97,6 +104,26 @@ def no_place_left() -> Iterator[None]:
         for name in [*sys.modules]:
             if name not in before and name.partition(".")[0] in tops:
                 del sys.modules[name]
+        note_elsewhere(before)
+
+
+_ELSEWHERE: set[str] = set()  # what pages have imported that is neither theirs nor installed
+
+
+def note_elsewhere(before: Container[str]) -> None:
+    """Note which modules from elsewhere, such as from `PYTHONPATH`, a page's code has imported."""
+    for name, module in [*sys.modules.items()]:
+        file = getattr(module, "__file__", None)
+        if not (name in before or name.partition(".")[0] in IMPORTED or file is None):
+            if not is_installed(Path(file)):
+                _ELSEWHERE.add(name)
+
+
+def forget_elsewhere() -> dict[str, ModuleType]:
+    """Take these modules out of `sys.modules`, so that they are executed anew; return them."""
+    taken = {name: sys.modules.pop(name) for name in _ELSEWHERE & sys.modules.keys()}
+    _ELSEWHERE.clear()
+    return taken
 
 
 def is_of(name: str, places: Iterable[str]) -> bool:

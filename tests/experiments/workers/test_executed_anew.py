@@ -73,6 +73,10 @@ if hasattr(sys, __file__):
     raise RuntimeError("cannot set number of threads again")
 setattr(sys, __file__, "as torch.set_num_interop_threads")
 """
+ELSEWHERE = """
+import numpy as np
+RNG = np.random.default_rng(0)
+"""
 SHIFTED = """
 loaded = load
 
@@ -128,6 +132,23 @@ def test_a_seed_is_the_same_after_others_and_alone(more, names, trained):
     for name in names.split(","):
         for what in ("digests", "history"):
             assert after[name, seed][what] == alone[name, seed][what]
+
+
+@pytest.mark.parametrize(
+    ("where", "once"), [("at the top", ""), ("at the top", ONCE), ("in a function", "")]
+)
+def test_what_a_module_from_elsewhere_keeps_is_of_no_other_training(
+    where, once, trained, tmp_path_factory, monkeypatch
+):
+    folder = tmp_path_factory.mktemp("elsewhere")
+    (folder / "elsewhere.py").write_text(ELSEWHERE + once)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    top, late = "import elsewhere\n", "    import elsewhere\n"
+    more = (top if where == "at the top" else "") + "drawn = initial_weights\n\n\n"
+    more += "def initial_weights(spec, rng):\n" + (late if where == "in a function" else "")
+    more += "    return drawn(spec, elsewhere.RNG)"
+    after, alone = (trained(more, "scratch", *each) for each in (("--seeds", "3"), ("--seed", "1")))
+    assert after["scratch", 1]["digests"] == alone["scratch", 1]["digests"]
 
 
 def test_seeds_of_a_page_that_keeps_nothing_are_still_trained_together(trained):
