@@ -10,7 +10,7 @@ from dataclasses import replace
 from frameworks.agreement.limits import ONE_BATCH
 from frameworks.diverge.differences import Difference, difference
 from frameworks.live.correspondence import place_of
-from frameworks.live.outputs import aligned, comparable_outputs
+from frameworks.live.outputs import aligned, as_read, comparable_outputs, unread_of
 from frameworks.live.pairs import Compared, Pair, joined, numbered
 from frameworks.live.silent import compare_silent
 from frameworks.recordings.trace import Arrays, LayerTrace
@@ -27,13 +27,15 @@ def compare_layers(pair: Pair) -> Iterator[Compared]:
     yield from _layers(pair, wholes, alike, training=False)
     ours, theirs = comparable_outputs(pair.a, pair.b)
     lone = _lone_before(pair, None, None)
-    for k, (x, y) in enumerate(zip(ours, theirs, strict=False)):
+    plain = zip(*comparable_outputs(pair.a, pair.b, whole=True), strict=False)
+    for k, (x, y, whole) in enumerate(zip(ours, theirs, plain, strict=False)):
         found = difference(numbered("the outputs", k, len(ours)), x, y, None)
+        hidden = found.error <= alike < difference("", *whole, None).error
         key = "outputs", k, 0
         if lone is not None and found.error > ONE_BATCH:
             yield Compared(lone[0], replace(found, where=lone[1]), lone=True, key=key)
         else:
-            yield Compared("outputs", found, key=key)
+            yield Compared("outputs", found, hidden=hidden, key=key)
     yield from _layers(pair, wholes, alike, training=True)
     yield from compare_silent(pair)
 
@@ -54,19 +56,21 @@ def _layers(
             else f"{x.facts.kind} against {y.facts.kind}"
         )
         suffix = ", in training mode" if training else ""
+        where = f"{place} ({kind}){suffix}"
         key = ("layer in training mode" if training else "layer", k, 0)
-        own, other = aligned(
-            ours, theirs, both_ways="bidirectional" in (x.facts.kind, y.facts.kind)
-        )
-        found = difference(f"{place} ({kind}){suffix}", own, other, None)
-        fed = _input_difference(f"what enters {place} ({kind}){suffix}", *inputs)
+        both_ways = "bidirectional" in (x.facts.kind, y.facts.kind)
+        plain = difference(where, *aligned(ours, theirs, both_ways), None)
+        read = as_read(ours, theirs, (x.unread, y.unread), both_ways)
+        found = difference(where, *read, None) if plain.error else plain
+        hidden = found.error <= alike < plain.error
+        fed = _input_difference(f"what enters {where}", *inputs, (a[:i], b[:j]), training)
         between = fed is not None and fed.error > alike
         lone = _lone_before(pair, i, j) if between else None
         if lone is not None:
             found = replace(found, where=f"{lone[1]}{suffix}")
             yield Compared(lone[0], found, (i, j), between=True, lone=True, key=key)
         else:
-            yield Compared(place, found, (i, j), between=between, key=key)
+            yield Compared(place, found, (i, j), between=between, hidden=hidden, key=key)
 
 
 def _wholes(pair: Pair, i: int, j: int, alike: float) -> tuple[LayerTrace, LayerTrace]:
@@ -87,7 +91,7 @@ def _wholes(pair: Pair, i: int, j: int, alike: float) -> tuple[LayerTrace, Layer
 
 
 def _completed(layer: LayerTrace, by: LayerTrace) -> LayerTrace:
-    return replace(layer, output=by.output, training_output=by.training_output)
+    return replace(layer, output=by.output, training_output=by.training_output, unread=by.unread)
 
 
 def _unpaired(pair: Pair, side: int, position: int) -> Iterator[LayerTrace]:
@@ -102,7 +106,8 @@ def _unpaired(pair: Pair, side: int, position: int) -> Iterator[LayerTrace]:
 def _agree(x: LayerTrace, y: LayerTrace, alike: float) -> bool:
     if x.output is None or y.output is None:
         return False
-    return difference("", *aligned(x.output, y.output), None).error <= alike
+    read = as_read(x.output, y.output, (x.unread, y.unread))
+    return difference("", *read, None).error <= alike
 
 
 def _lone_before(pair: Pair, i: int | None, j: int | None) -> tuple[str, str] | None:
@@ -124,10 +129,23 @@ def _lone_before(pair: Pair, i: int | None, j: int | None) -> tuple[str, str] | 
     return None
 
 
-def _input_difference(where: str, ours: Arrays, theirs: Arrays) -> Difference | None:
+def _input_difference(
+    where: str,
+    ours: Arrays,
+    theirs: Arrays,
+    before: tuple[Sequence[LayerTrace], Sequence[LayerTrace]],
+    training: bool,
+) -> Difference | None:
     """Return the largest difference of two layers' inputs; None if they cannot be compared."""
     if not ours or len(ours) != len(theirs):
         return None
-    pairs = [aligned(x, y) for x, y in zip(ours, theirs, strict=True)]
-    found = [difference(where, x, y, None) for x, y in pairs if x.dtype.kind == y.dtype.kind]
+    found = []
+    for x, y in zip(ours, theirs, strict=True):
+        if x.dtype.kind == y.dtype.kind:
+            each = difference(where, *aligned(x, y), None)
+            if each.error:
+                unread = unread_of(x, before[0], training), unread_of(y, before[1], training)
+                read = as_read(x, y, unread, by_both=True)
+                each = difference(where, *read, None)
+            found.append(each)
     return max(found, key=lambda each: each.error, default=None)

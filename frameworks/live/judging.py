@@ -25,6 +25,7 @@ from frameworks.recordings.trace import Trace
 
 __all__ = ["Judge", "Judged"]
 
+_NAMED = 3  # layers in a note
 _HOLLOW = 1e-3  # relative: a limit above it would excuse faults that people make
 
 Verdict = Literal["same", "parted", "measured"]
@@ -69,6 +70,7 @@ class Judge:
         for level in LEVELS:
             found = self._compare(level)
             if level == "forward":
+                _note_hidden(done, found)
                 found = self._without_rewritten(done, found)
             found = self._without_still_weights(done, found)
             if excused:
@@ -214,6 +216,15 @@ class Judge:
         magnified = self.pair.magnified if each.key[0] == "loss" else 1.0
         limit = magnified * noise.limits[each.key]
         return None if limit > _HOLLOW else max(fixed, limit)
+
+
+def _note_hidden(done: Judged, found: list[Compared]) -> None:
+    """Name what differs without effect on the training, which outputs may show."""
+    places = [*dict.fromkeys(each.place for each in found if each.hidden)]
+    if places:
+        named = ", ".join(places[:_NAMED]) + ", ..." * (len(places) > _NAMED)
+        done.note("only where the loss of the first batch reads nothing, as at padding, the two "
+                  f"differ in {named}")  # fmt: skip
 
 
 def _on_noise(noise: Noise, found: list[Compared], in_float32: bool) -> str:

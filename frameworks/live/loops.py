@@ -125,8 +125,19 @@ def _joined(steps: Sequence[LayerTrace]) -> LayerTrace:
         output=_in_one([step.output for step in steps]),
         training_inputs=_inputs([step.training_inputs for step in steps], bool(first.weights)),
         training_output=_in_one([step.training_output for step in steps]),
+        unread=_unread(steps),
         rearranges=all(step.rearranges for step in steps),
     )
+
+
+def _unread(steps: Sequence[LayerTrace]) -> np.ndarray | None:
+    """Return what is not read of all steps; None if it is not known of one."""
+    known = [
+        np.broadcast_to(step.unread, step.training_output.shape)
+        for step in steps
+        if step.unread is not None and step.training_output is not None
+    ]
+    return _in_one(known) if len(known) == len(steps) else None
 
 
 def _inputs(steps: Sequence[Arrays], learns: bool) -> Arrays:

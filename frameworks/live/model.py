@@ -117,10 +117,11 @@ class LiveModel(ABC):
         """Use these masks, 0 or 1/(1 − rate), in training mode; None: drop nothing."""
 
     @abstractmethod
-    def trace_layers(self, rows: Rows) -> tuple[list[LayerTrace], Arrays]:
+    def trace_layers(self, rows: Rows, with_loss: bool = False) -> tuple[list[LayerTrace], Arrays]:
         """Run the rows in evaluation and in training mode; return the layers and the outputs.
 
         The outputs are those in evaluation mode. States that training mode changes are restored.
+        `with_loss`, what the loss does not read is noted, where that is known.
         """
 
     @abstractmethod

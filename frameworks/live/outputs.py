@@ -1,17 +1,20 @@
 """Outputs of two sides in forms in which equal results are equal numbers."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from frameworks.recordings.trace import Arrays, Facts, Trace
+from frameworks.recordings.trace import Arrays, Facts, LayerTrace, Trace
 
 __all__ = [
     "aligned",
     "as_probabilities",
+    "as_read",
     "comparable_outputs",
     "forms",
     "in_rows",
+    "unread_of",
     "with_channels_of",
 ]
 
@@ -32,6 +35,43 @@ def aligned(x: np.ndarray, y: np.ndarray, both_ways: bool = False) -> tuple[np.n
     x, y = _in_one_shape(x, y, both_ways)
     masked = np.isinf(x) & (x == y) if x.shape == y.shape else np.zeros((), bool)
     return (np.where(masked, 0, x), np.where(masked, 0, y)) if masked.any() else (x, y)
+
+
+def as_read(
+    x: np.ndarray,
+    y: np.ndarray,
+    unread: tuple[np.ndarray | None, np.ndarray | None],
+    both_ways: bool = False,
+    by_both: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return two outputs, aligned, with 0 for what one side at least, or both, do not read.
+
+    What differs there has no effect, as at padding that is masked later. `unread` says it of each
+    output, see `LayerTrace`; where it is not known, the other side's decides. Outputs of other
+    shapes of which as many numbers are read, as of the real steps alone, are returned as these.
+
+    >>> x, y = np.array([1.0, 2.0]), np.array([1.0, 3.0])
+    >>> as_read(x, y, (np.array([False, True]), None))
+    (array([1., 0.]), array([1., 0.]))
+    """
+    own, other = aligned(x, y, both_ways)
+    if all(each is None or not each.any() for each in unread):
+        return own, other
+    ours, theirs = (
+        np.zeros(z.shape, bool) if each is None or each.shape != z.shape else each
+        for each, z in zip(unread, (x, y), strict=True)
+    )
+    if x.shape != y.shape and ours.sum() != theirs.sum() and (~ours).sum() == (~theirs).sum():
+        return x[~ours], y[~theirs]
+    ours, theirs = _in_one_shape(ours, theirs, both_ways)
+    if not own.shape == other.shape == ours.shape == theirs.shape:
+        return own, other
+    left_out = (
+        ours & theirs if by_both and all(each is not None for each in unread) else ours | theirs
+    )
+    if left_out.all():
+        return own, other
+    return np.where(left_out, 0, own), np.where(left_out, 0, other)
 
 
 def _in_one_shape(x: np.ndarray, y: np.ndarray, both_ways: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -73,15 +113,37 @@ def _form(trace: Trace) -> str:
     return "log-probabilities" if all((np.abs(s) < _OF_ONE).all() for s in sums) else takes
 
 
-def comparable_outputs(a: Trace, b: Trace, final: bool = False) -> tuple[Arrays, Arrays]:
-    """Return both sides' outputs: as probabilities if one returns these and the other logits."""
+def comparable_outputs(
+    a: Trace, b: Trace, final: bool = False, whole: bool = False
+) -> tuple[Arrays, Arrays]:
+    """Return both sides' outputs: as probabilities if one returns these and the other logits.
+
+    Without what the loss does not read, unless they are wanted `whole`.
+    """
     ours, theirs = (each.final_outputs if final else each.outputs for each in (a, b))
     first, second = forms(a, b)
     if first != second and first and second:
         ours = tuple(as_probabilities(x, a.loss) for x in ours)
         theirs = tuple(as_probabilities(y, b.loss) for y in theirs)
-    pairs = [aligned(x, y) for x, y in zip(ours, theirs, strict=False)]
+    every = zip(ours, theirs, _unread(a), _unread(b), strict=False)
+    pairs = [aligned(x, y) if whole else as_read(x, y, (i, j)) for x, y, i, j in every]
     return tuple(x for x, _ in pairs), tuple(y for _, y in pairs)
+
+
+def _unread(trace: Trace) -> list[np.ndarray | None]:
+    """Return what is not read of each output of the first batch: of the layer that returns it."""
+    return [unread_of(x, trace.layers) for x in trace.outputs]
+
+
+def unread_of(
+    x: np.ndarray, layers: Sequence[LayerTrace], training: bool = False
+) -> np.ndarray | None:
+    """Return what is not read of an array that one of these layers, the last of its kind, made."""
+    for layer in reversed(layers):
+        made = layer.training_output if training else layer.output
+        if layer.unread is not None and made is not None and np.array_equal(made, x):
+            return layer.unread
+    return None
 
 
 def as_probabilities(z: np.ndarray, loss: Facts) -> np.ndarray:

@@ -33,6 +33,7 @@ class Compared:
     weights: WeightPair | None = None
     between: bool = False  # the layers' inputs differ, while what is before them agrees
     lone: bool = False  # the place is a layer that only one side has, before these layers
+    hidden: bool = False  # the layers differ, but where the loss reads nothing
     key: Key = ("", 0, 0)  # the same for the same comparison of any two traces of these sides
 
     def limited(self, limit: float | None) -> "Compared":

@@ -17,7 +17,7 @@ from frameworks.live.proofs.cause import same_numbers
 from frameworks.live.reference import layer_output
 from frameworks.recordings.trace import LayerTrace
 
-__all__ = ["at_padding_alone", "rewritten"]
+__all__ = ["rewritten"]
 
 
 def rewritten(pair: Pair, found: Sequence[Compared]) -> list[Compared]:
@@ -27,20 +27,19 @@ def rewritten(pair: Pair, found: Sequence[Compared]) -> list[Compared]:
     losses, gradients and steps have levels of their own. Else it is what stands before the last
     layer that agrees, if a difference arises after it: else it may be what differs, by a way around
     that layer. In training mode no outputs are at hand: what had no effect in evaluation has none
-    if the layers with weights agree, but for padding, or at least the losses.
+    if the layers with weights agree, or at least the losses.
     """
     outputs = [each for each in found if each.key[0] == "outputs"]
     evaluated = [each for each in found if each.key[0] == "layer"]
     trained = [each for each in found if each.key[0] == "layer in training mode"]
     without = [each for each in evaluated if each.found.parted]
     ends_alike = bool(outputs) and not any(each.found.parted for each in outputs)
-    if not (ends_alike and all(_may_differ(pair, each) for each in without)):
+    if not (ends_alike and all(_may_differ(pair, x) and _matters(pair, x) for x in without)):
         without = _before_the_last_that_agrees(pair, [*evaluated, *outputs])
     known = {each.key[1] for each in without}
     again = _before_the_last_that_agrees(pair, trained)
     learning = [each for each in trained if _corresponds(pair, each)]
-    differing = [e for e in learning if e.found.parted and not at_padding_alone(pair, e)]
-    if not differing or _losses_agree(pair):
+    if not any(each.found.parted for each in learning) or _losses_agree(pair):
         again += [each for each in trained if each.key[1] in known]
     return [*without, *again]
 
@@ -94,9 +93,16 @@ def _may_differ(pair: Pair, each: Compared) -> bool:
     if each.between:
         return True
     if _corresponds(pair, each):
-        return _only_padding_differs(x, y, _alike(pair)) or _rows_are_sorted(x, y)
+        unknown = x.unread is None and y.unread is None
+        padding = unknown and _only_padding_differs(x, y, _alike(pair))
+        return padding or _rows_are_sorted(x, y)
     alike = (x.facts.kind, x.facts.values) == (y.facts.kind, y.facts.values)
     return not alike or layer_output(x.facts, [], [], x.inputs) is None
+
+
+def _matters(pair: Pair, each: Compared) -> bool:
+    """Return whether both losses may depend on a layer: outputs agree in vain behind zeros."""
+    return not any(x.unread is not None and x.unread.all() for x in _layers(pair, each))
 
 
 def _only_padding_differs(x: LayerTrace, y: LayerTrace, limit: float) -> bool:
@@ -112,40 +118,6 @@ def _only_padding_differs(x: LayerTrace, y: LayerTrace, limit: float) -> bool:
     largest = min(np.abs(a).max(), np.abs(b).max())
     read = np.isclose(a[:, :length], b[:, :length], 0, limit * largest).all(axis=2)
     return bool(read.any(axis=1).all())
-
-
-def at_padding_alone(pair: Pair, found: Compared) -> bool:
-    """Return whether layers differ in steps alone at which the models are given zeros.
-
-    Of sequences (n, t, d), or of scores (n, h, t, t) in their queries. What one side alone has
-    differs where it changes what it is given.
-    """
-    if not found.key[0].startswith("layer"):
-        return False
-    in_training = found.key[0] == "layer in training mode"
-    layers = [x.layers[k] for x, k in zip((pair.a, pair.b), found.layers, strict=True)
-              if k is not None]  # fmt: skip
-    outputs = [each.training_output if in_training else each.output for each in layers]
-    if len(layers) == 1:
-        outputs = [*(layers[0].training_inputs if in_training else layers[0].inputs)[:1], *outputs]
-    if len(outputs) != 2:
-        return False
-    a, b = outputs
-    if a is None or b is None or a.shape != b.shape or a.ndim not in (3, 4):
-        return False
-    limit = _alike(pair)
-    scale = min(_typical(a), _typical(b))
-    apart = ~np.isclose(a, b, limit, limit * scale)
-    differs = np.any(apart, axis=2 if a.ndim == 3 else (1, 3))
-    given = [each for each in pair.a.inputs if each.shape[:2] == differs.shape]
-    zeros = [(each == 0).reshape(*differs.shape, -1).all(axis=2) for each in given]
-    return any(not (differs & ~padding).any() for padding in zeros)
-
-
-def _typical(x: np.ndarray) -> float:
-    """Return a size that half of the numbers have, whatever stands at what is masked."""
-    sizes = np.abs(x[np.isfinite(x) & (x != 0)])
-    return float(np.median(sizes)) if sizes.size else 0.0
 
 
 def _rows_are_sorted(x: LayerTrace, y: LayerTrace) -> bool:

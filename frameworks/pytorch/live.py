@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +30,7 @@ from frameworks.pytorch.restoring import gradients_restored, restored
 from frameworks.pytorch.stepping import OwnStep, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.user_code import compute_loss, differentiate, run_model
-from frameworks.pytorch.watching import Watched, array_of, tensors_in, watch
+from frameworks.pytorch.watching import Watched, array_of, note_gradients, tensors_in, watch
 from frameworks.recordings.trace import Arrays, Facts, Kept, LayerTrace, Weight
 
 __all__ = ["PyTorchLive"]
@@ -159,9 +159,11 @@ class PyTorchLive(LiveModel):
     def hand_masks(self, masks: Sequence[np.ndarray] | None) -> None:
         self.handed.masks = masks
 
-    def trace_layers(self, rows: Rows) -> tuple[list[LayerTrace], Arrays]:
+    def trace_layers(self, rows: Rows, with_loss: bool = False) -> tuple[list[LayerTrace], Arrays]:
         evaluated = self._watch(rows, training=False)
         trained = self._watch(rows, training=True)
+        if with_loss and self.training.step is None:
+            self._note_gradients(rows, trained)
         layers = [
             replace(layer, facts=self._remedies.stated(layer.path, layer.facts))
             for layer in trace_calls(evaluated, trained, self._weights)
@@ -180,6 +182,14 @@ class PyTorchLive(LiveModel):
             watched.kept.append(output)
             watched.returned, watched.outputs = [id(each) for each in returned], returned
         return watched
+
+    def _note_gradients(self, rows: Rows, trained: Watched) -> None:
+        """Note the gradients of the calls' outputs; a loss that fails will say so later."""
+        with suppress(Exception), self._forward(training=True, grad=True):
+            with watch(self.network) as watched:
+                output = run_model(self.network, self._tensors(rows.X))
+            y, w = self._targets(rows)
+            note_gradients(compute_loss(self.training.loss, output, y, w), watched, trained)
 
     @contextmanager
     def _forward(self, training: bool, grad: bool = False) -> Iterator[None]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from frameworks.probe import rearranges
+from frameworks.probe import rearranges, unread
 from frameworks.pytorch.facts import function_facts, layer_facts
 from frameworks.pytorch.live_weights import LiveWeights
 from frameworks.pytorch.orientation import Orientation
@@ -32,8 +32,12 @@ def trace_calls(evaluated: Watched, trained: Watched, weights: LiveWeights) -> l
             continue
         inputs, output = _arrays(call, orienters[0], position)
         training: tuple[Arrays, np.ndarray | None] = ((), None)
-        if same:
-            training = _arrays(trained.calls[position], orienters[1], position)
+        again = trained.calls[position] if same else None
+        gradient = None
+        if again is not None:
+            training = _arrays(again, orienters[1], position)
+            if again.gradient is not None:
+                gradient = _canonical(again.gradient, orienters[1].after(position))
         known = position < len(weights.of_call)
         facts = _rounding(_precision(_facts(call, inputs), call), call)
         layers += _apart(
@@ -46,7 +50,8 @@ def trace_calls(evaluated: Watched, trained: Watched, weights: LiveWeights) -> l
                 output=output,
                 training_inputs=training[0],
                 training_output=training[1],
-                rearranges=_rearranges(call, facts, inputs, output),
+                rearranges=(moves := _rearranges(call, facts, inputs, output)),
+                unread=None if gradient is None else unread(gradient, moves),
             ),
             getattr(call.module, "num_layers", 1) if isinstance(call.module, nn.RNNBase) else 1,
         )
@@ -79,7 +84,7 @@ def _apart(whole: LayerTrace, count: int) -> list[LayerTrace]:
     ]
     parts[0] = replace(parts[0], inputs=whole.inputs, training_inputs=whole.training_inputs)
     output, training = whole.output, whole.training_output
-    parts[-1] = replace(parts[-1], output=output, training_output=training)
+    parts[-1] = replace(parts[-1], output=output, training_output=training, unread=whole.unread)
     return parts
 
 

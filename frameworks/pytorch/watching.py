@@ -23,6 +23,7 @@ __all__ = [
     "array_of",
     "autocast_dtype",
     "is_leaf",
+    "note_gradients",
     "stock_name",
     "tensors_in",
     "watch",
@@ -43,8 +44,10 @@ class Call:
     inputs: list[torch.Tensor]
     parameters: list[nn.Parameter]  # that the function takes
     output: torch.Tensor | None = None  # the first tensor of the output
+    gradient: torch.Tensor | None = None  # of the loss for it, where that is known
     tokens: list[int] = field(default_factory=list)  # identify the inputs
     made: list[int] = field(default_factory=list)  # identify the tensors of the output
+    first: torch.Tensor | None = None  # of these, itself
     autocast: str = ""  # the dtype that it casts to, where the call is in it
     several: bool = False  # whether the output was more than one tensor
     packed: bool = False  # whether it was a packed sequence, which `output` has unpacked
@@ -172,6 +175,7 @@ class _Functions(TorchFunctionMode):
         """Note a call, with a copy of the first tensor of its output."""
         made = list(tensors_in(output))
         call.made, call.several = [id(each) for each in made], not isinstance(output, torch.Tensor)
+        call.first = made[0] if made else None
         if isinstance(output, tuple) and output and isinstance(output[0], PackedSequence):
             call.packed, call.output = True, _unpacked(output[0], call.module)
         elif made and not isinstance(output, PackedSequence):
@@ -272,3 +276,17 @@ def watch(network: nn.Module) -> Iterator[Watched]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def note_gradients(loss: torch.Tensor, watched: Watched, calls: Watched) -> None:
+    """Note the gradients of outputs in the same calls of another pass."""
+    pairs = zip(watched.calls, calls.calls, strict=True)
+    known = [
+        (call, own.first)
+        for own, call in pairs
+        if own.first is not None and own.first.requires_grad and not call.packed
+    ]
+    gradients = torch.autograd.grad(loss, [first for _, first in known], allow_unused=True)
+    for (call, _), gradient in zip(known, gradients, strict=True):
+        if gradient is not None and gradient.shape == call.shape:
+            call.gradient = gradient.to_dense() if gradient.is_sparse else gradient

@@ -191,6 +191,7 @@ def _layers(fields: Fields, stored: _Stored, weights: int, states: int) -> list[
             training_inputs=stored.listed(f"layers.{i}.training_inputs"),
             training_output=stored.one(f"layers.{i}.training_output"),
             rearranges=each.flag("rearranges", False),
+            unread=stored.one(f"layers.{i}.unread"),
         )
         each.end()
         found.append(layer)

@@ -55,6 +55,8 @@ class LayerTrace:
     training_inputs: Arrays = ()
     training_output: np.ndarray | None = None
     rearranges: bool = False  # returns numbers of its input, all or some, in whatever order
+    # Which numbers of training_output the loss does not depend on: all or none if it is one value.
+    unread: np.ndarray | None = None  # bool; None: not known
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,8 @@ def _optional(trace: Trace) -> Iterator[tuple[str, Arrays]]:
             arrays |= _numbered(f"layers.{i}.{prefix}inputs", getattr(layer, f"{prefix}inputs"))
             if (output := getattr(layer, f"{prefix}output")) is not None:
                 arrays[f"layers.{i}.{prefix}output"] = np.asarray(output)
+            if prefix and layer.unread is not None:
+                arrays[f"layers.{i}.unread"] = layer.unread
         yield f"the layers' inputs and outputs in {mode} mode", arrays
     for i, each in enumerate(steps[1:], start=2):
         yield f"the weights and gradients of step {i}", each

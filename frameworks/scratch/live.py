@@ -94,7 +94,7 @@ class ScratchLive(LiveModel):
     def hand_masks(self, masks: Sequence[np.ndarray] | None) -> None:
         self._masks = masks
 
-    def trace_layers(self, rows: Rows) -> tuple[list[LayerTrace], Arrays]:
+    def trace_layers(self, rows: Rows, with_loss: bool = False) -> tuple[list[LayerTrace], Arrays]:
         x = self._input(rows)
         evaluated = self._walk(x, training=False)
         with self._undisturbed():

@@ -1,7 +1,7 @@
 """A live Keras model with its loss, optimizer and schedule, as comparisons see it."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -177,13 +177,35 @@ class KerasLive(LiveModel):
     def _mask_tensors(self) -> list[Any] | None:
         return None if self._masks is None else [*map(self._batches.tensor, self._masks)]
 
-    def trace_layers(self, rows: Rows) -> tuple[list[LayerTrace], Arrays]:
+    def trace_layers(self, rows: Rows, with_loss: bool = False) -> tuple[list[LayerTrace], Arrays]:
         with self._dropout.evaluated():
             evaluated, outputs = self._record(rows, training=False)
         trained, _ = self._record(rows, training=True)
         always = self._dropout.always
-        layers = trace_calls(evaluated, trained, self._weights, self._batches, always)
+        gradients = self._gradients(rows, trained) if with_loss and not self._has_own_step else []
+        layers = trace_calls(evaluated, trained, self._weights, self._batches, gradients, always)
         return layers, self._batches.outputs(outputs)
+
+    def _gradients(self, rows: Rows, calls: Sequence[Call]) -> list[np.ndarray | None]:
+        """Return the gradient of each call's output; none if it fails, which will be said later.
+
+        What a layer returns before its activation has that of the activation if it has none.
+        """
+
+        def run(added: list[Any] | None) -> tuple[Any, list[Any]]:
+            masks = self._mask_tensors()
+            with recorded(self._leaves, added) as again, self._dropout.handed(masks):
+                loss = self._batches.loss(rows, training=True)
+            return loss, [call.output for call in again]
+
+        with suppress(Exception), self._passing():
+            outputs = [call.output for call in calls]
+            found = self._stepper.gradients_of_outputs(run, outputs)
+            for k, call in enumerate(calls):
+                if call.activation is not None and found[k - 1] is None:
+                    found[k - 1] = found[k]
+            return [None if g is None else self._batches.canonical(g) for g in found]
+        return []
 
     def _record(self, rows: Rows, training: bool) -> tuple[list[Call], Any]:
         states = self._dropout.generators

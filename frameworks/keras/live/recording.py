@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from keras.src import backend  # its masks have no public place
+
 from frameworks.keras.live.layers import Leaf
 from frameworks.keras.loading import keras
 
@@ -44,13 +46,16 @@ def replaced(thing: Any, **attributes: Any) -> Iterator[None]:
 
 
 @contextmanager
-def recorded(leaves: Sequence[Leaf]) -> Iterator[list[Call]]:
-    """Note the calls of these layers in the yielded list."""
+def recorded(leaves: Sequence[Leaf], added: Tensors | None = None) -> Iterator[list[Call]]:
+    """Note the calls of these layers in the yielded list.
+
+    `added`, if given, has what is added to the output of each call, or None.
+    """
     calls: list[Call] = []
     with ExitStack() as stack:
         for leaf in leaves:
             of_activation: list[tuple[Any, Any]] = []
-            run = partial(_run, leaf, leaf.layer.call, of_activation, calls)
+            run = partial(_run, leaf, leaf.layer.call, of_activation, calls, added)
             stack.enter_context(replaced(leaf.layer, call=run))
             activation = _activation(leaf)
             if activation is not None:
@@ -78,6 +83,7 @@ def _run(
     call: Callable[..., Any],
     of_activation: list[tuple[Any, Any]],
     calls: list[Call],
+    added: Tensors | None,
     *args: Any,
     **kwargs: Any,
 ) -> Any:
@@ -92,7 +98,13 @@ def _run(
     else:
         single = keras.tree.flatten(output)
         calls.append(Call(leaf, inputs, single[0] if len(single) == 1 else None))
-    return output
+    more = None if added is None else added[len(calls) - 1]
+    if more is None or hasattr(output, "_keras_logits"):
+        return output
+    (z,) = keras.tree.flatten(output)
+    moved = z + more
+    backend.set_keras_mask(moved, backend.get_keras_mask(z))
+    return keras.tree.pack_sequence_as(output, [moved])
 
 
 def _tensors(structure: Any) -> Tensors:

@@ -17,9 +17,10 @@ from frameworks.keras.live.recording import replaced
 from frameworks.keras.loading import keras
 from frameworks.live.own_steps import copied_numbers, with_own_state
 
-__all__ = ["Data", "Gradients", "Stepper", "loss_in", "stepper_of_backend", "unwarned"]
+__all__ = ["Data", "Gradients", "Run", "Stepper", "loss_in", "stepper_of_backend", "unwarned"]
 
 Gradients = dict[int, np.ndarray]  # by the identity of the variable
+Run = Callable[[list[Any] | None], tuple[Any, list[Any]]]
 
 
 class Data(NamedTuple):
@@ -85,6 +86,14 @@ class Stepper(ABC):
     def differentiate(self, loss: Callable[[], Any]) -> tuple[float, Gradients | None]:
         """Return a loss that is computed outside of any graph, and perhaps its gradients."""
         return float(loss()), None
+
+    @abstractmethod
+    def gradients_of_outputs(self, run: Run, outputs: Sequence[Any]) -> list[Any]:
+        """Return the gradient of a loss for what each call returns; None where it is not known.
+
+        `run` computes the loss and returns it with the outputs of the calls, once more those given;
+        it takes what is to be added to them, if anything.
+        """
 
     def untracked(self) -> AbstractContextManager[Any]:
         """Return a context in which a forward pass keeps nothing for gradients."""

@@ -12,7 +12,7 @@ from frameworks.keras.live.randomness import noise_of
 from frameworks.keras.live.recording import Call
 from frameworks.keras.live.weights import WeightTable
 from frameworks.live.silent import SILENT
-from frameworks.probe import rearranges
+from frameworks.probe import rearranges, unread
 from frameworks.recordings.trace import Arrays, LayerTrace
 
 __all__ = ["trace_calls"]
@@ -25,19 +25,28 @@ def trace_calls(
     trained: Sequence[Call],
     weights: WeightTable,
     batches: Batches,
+    gradients: Sequence[np.ndarray | None] = (),
     always: Collection[int] = (),
 ) -> list[LayerTrace]:
     """Return the layers of two passes over the same rows, in the order of the first.
 
+    `gradients` are those of the outputs of the calls in training mode, where they are known.
     `always` identifies the layers that are in training mode in evaluation, too.
     """
     in_training = dict(zip(_keys(trained), trained, strict=True))
+    by_call = dict(zip(_keys(trained), gradients, strict=False))
     layers = []
     for key, call in zip(_keys(evaluated), evaluated, strict=True):
         inputs, output = _arrays(call, batches)
+        if output is not None and output.dtype.kind == "b":
+            continue  # it makes a mask, and no numbers
         again = in_training.get(key)
         training = ((), None) if again is None else _arrays(again, batches)
-        layers.append(_trace(call, inputs, output, training, weights, always))
+        layer = _trace(call, inputs, output, training, weights, always)
+        gradient = by_call.get(key)
+        if gradient is not None:
+            layer = replace(layer, unread=unread(gradient, layer.rearranges))
+        layers.append(layer)
     return layers
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from frameworks.live.correspondence import place_of
-from frameworks.live.outputs import aligned
+from frameworks.live.outputs import as_read
 from frameworks.live.pairs import Compared, Pair, joined
 from frameworks.live.proofs.cause import Cause, Proof, equal_within, exchanged, smallest
 from frameworks.live.proofs.layer_side import LayerSide
@@ -111,9 +111,13 @@ class _Layers:
         return found if self._equal(side, found) else again
 
     def _equal(self, side: LayerSide, computed: np.ndarray | None) -> bool:
+        """Return whether a side returns what was computed, where that is read."""
         if computed is None:
             return False
-        return equal_within(*aligned(computed, side.output), self.gap, side.trace.dtype)
+        known = (self.b if side is self.a else self.a).layer.unread
+        unread = known if known is not None and known.shape == computed.shape else side.layer.unread
+        read = as_read(computed, side.output, (unread, side.layer.unread))
+        return equal_within(*read, self.gap, side.trace.dtype)
 
     def _by_settings(self) -> Proof:
         """Both follow from what they say: name the fewest settings whose exchange explains all."""

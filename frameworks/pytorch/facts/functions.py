@@ -70,7 +70,8 @@ _KINDS = {
     "batch_norm": "batch normalization",
     **dict.fromkeys(("clamp", "clamp_", "clip", "clip_"), "clamp"),
     "mean": "mean",
-    "amax": "maximum",
+    "sum": "sum over an axis",
+    "amax": "maximum over an axis",
     "scaled_dot_product_attention": "attention product",
 }
 _LEFT_OUT = ("training", "inplace", "input", "_stacklevel", "return_indices", "dtype")

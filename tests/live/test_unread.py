@@ -1,0 +1,216 @@
+"""What the loss does not read, as padding, is no difference and hides none, whatever marks it."""
+
+import keras
+import numpy as np
+import pytest
+import torch
+from keras import layers as L
+from torch import nn
+
+from frameworks.keras.live.live_model import KerasLive
+from frameworks.live.model import Rows
+from frameworks.probe import unread
+from frameworks.recordings import read_trace
+from lockstep import Training, diverge, record
+
+from .modules import training
+
+RNG = np.random.default_rng(0)
+LENGTHS = RNG.integers(2, 7, 24)
+TOKENS, y = RNG.integers(2, 9, (24, 6)), RNG.integers(0, 3, 24)
+SMOOTH = nn.CrossEntropyLoss(label_smoothing=0.1)
+OPTIONS = {"steps": 3, "batch_size": 8}
+
+
+def padded(index):
+    return np.where(np.arange(6) < LENGTHS[:, None], TOKENS, index)
+
+
+class Attending(nn.Module):
+    """A block of attention over tokens, and what is read of it: the mean of the real steps or one.
+
+    The rest has no effect: `queries` that are padding are masked, too, what attention returns for
+    it is `zeroed`, or later steps are hidden (`causal`) where the last one is read.
+    """
+
+    def __init__(self, index=0, first=True, queries=False, zeroed=False, causal=False, read=None):
+        super().__init__()
+        self.embedding, self.out = nn.Embedding(9, 4), nn.Linear(4, 3)
+        self.query, self.key = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.inner, self.norm, self.active = nn.Linear(4, 4), nn.LayerNorm(4), nn.ReLU()
+        self.index, self.first, self.read = index, first, read
+        self.queries, self.zeroed, self.causal = queries, zeroed, causal
+
+    def forward(self, tokens):
+        x, padding = self.embedding(tokens), tokens == self.index
+        scores = self.query(x) @ self.key(x).transpose(1, 2)
+        scores = scores.masked_fill(padding[:, None], -1e9)
+        if self.queries:
+            scores = scores.masked_fill(padding[..., None], -1e9)
+        if self.causal:
+            scores = scores.masked_fill(torch.ones(6, 6).triu(1).bool(), -1e9)
+        mixed, real = scores.softmax(-1) @ x, (~padding).to(x.dtype)[..., None]
+        if self.zeroed:
+            mixed = mixed * real
+        if not self.first:  # as where batch_first=False
+            mixed, x, real = (each.transpose(0, 1) for each in (mixed, x, real))
+        x = self.norm(x + self.active(self.inner(x + mixed)))
+        steps = 1 if self.first else 0
+        if self.read is not None:
+            return self.out(x.select(steps, self.read))
+        return self.out((x * real).sum(steps) / real.sum(steps))
+
+
+def slope(model):
+    model.active = nn.LeakyReLU(0.5)
+    return training(model)
+
+
+def epsilon(model):
+    model.norm = nn.LayerNorm(4, eps=0.25)
+    return training(model)
+
+
+SLIPS = {
+    "label_smoothing": ("loss", lambda model: training(model, loss=SMOOTH)),
+    "eps": ("forward", epsilon),
+    "leaky ReLU": ("forward", slope),
+}
+HARMLESS = [
+    *({"index": index, "first": first, way: True} for index in (0, 1) for first in (True, False)
+      for way in ("queries", "zeroed")),
+    {"index": -1, "causal": True, "read": -1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("differing", HARMLESS, ids=str)
+def test_what_is_not_read_hides_no_other_difference(differing):
+    same = {key: differing[key] for key in ("index", "first", "read") if key in differing}
+    X = TOKENS if differing["index"] < 0 else padded(differing["index"])
+    for order in (1, -1):
+        sides = [training(Attending(**same)), training(Attending(**differing))]
+        report = diverge(*sides[::order], X, y, **OPTIONS)
+        assert report.same, str(report)
+        assert any("reads nothing" in note for note in report.notes)
+        for words, (level, slip) in SLIPS.items():
+            sides = [training(Attending(**same)), slip(Attending(**differing))]
+            report = diverge(*sides[::order], X, y, **OPTIONS)
+            assert report.level == level, str(report)
+            assert words in str(report.cause), str(report)
+
+
+@pytest.mark.parametrize("read", [0, -1])
+def test_a_mask_is_the_place_where_what_it_hides_is_read(read):
+    sides = [training(Attending(-1, causal=each, read=read)) for each in (True, False)]
+    report = diverge(*sides, TOKENS, y, **OPTIONS)
+    assert report.same == (read == -1), str(report)
+
+
+def test_before_a_head_of_zeros_nothing_tells_what_is_read():
+    sides = [Attending(-1, causal=causal) for causal in (True, False)]
+    for side in sides:
+        nn.init.zeros_(side.out.weight)
+    report = diverge(*map(training, sides), TOKENS, y, **OPTIONS)
+    assert (report.level, "masked_fill" in str(report.cause)) == ("forward", True), str(report)
+
+
+@pytest.mark.parametrize("kind", [np.zeros_like, np.ones_like])
+def test_an_input_of_zeros_is_no_padding(kind):
+    class Types(nn.Module):
+        def __init__(self, eps):
+            super().__init__()
+            self.types, self.norm, self.out = nn.Embedding(2, 4), nn.LayerNorm(4, eps), Attending()
+
+        def forward(self, tokens, types):
+            x = self.norm(self.out.embedding(tokens) + self.types(types))
+            return self.out.out(x.mean(1))
+
+    sides = [training(Types(eps)) for eps in (1e-5, 1e-3)]
+    report = diverge(*sides, [TOKENS, kind(TOKENS)], y, **OPTIONS)
+    assert "eps" in str(report.cause), str(report)
+    assert not any("reads nothing" in note for note in report.notes)
+
+
+def test_steps_that_are_not_computed_at_all_are_those_that_are_not_read():
+    """The last block for the token that is read alone, and the layers on the real steps alone."""
+
+    class Reading(Attending):
+        def forward(self, tokens):
+            x = self.norm(self.embedding(tokens))
+            if self.zeroed:
+                x = x[:, :1]
+            return self.out(self.active(self.inner(x))[:, 0])
+
+    for slip, same in ((training, True), (SLIPS["label_smoothing"][1], False)):
+        sides = training(Reading()), slip(Reading(zeroed=True))
+        report = diverge(*sides, TOKENS, y, **OPTIONS)
+        assert report.same == same, str(report)
+        assert report.level in ("", "loss")
+
+
+class Tagging(nn.Module):
+    """An output for each step; the states of an LSTM at padding are zeros, or go on."""
+
+    def __init__(self, packed):
+        super().__init__()
+        self.embedding, self.rnn = nn.Embedding(9, 4), nn.LSTM(4, 4, batch_first=True)
+        self.out, self.packed = nn.Linear(4, 9), packed
+
+    def forward(self, tokens):
+        x = self.embedding(tokens)
+        if not self.packed:
+            return self.out(self.rnn(x)[0])
+        lengths = (tokens != 0).sum(1)
+        x = nn.utils.rnn.pack_padded_sequence(x, lengths, True, enforce_sorted=False)
+        x, _ = nn.utils.rnn.pad_packed_sequence(self.rnn(x)[0], True, total_length=6)
+        return self.out(x)
+
+
+def test_outputs_that_the_loss_leaves_out_are_not_compared():
+    def tagged(packed, ignored=0):
+        def loss(outputs, targets):
+            return nn.functional.cross_entropy(outputs.mT, targets, ignore_index=ignored)
+
+        return training(Tagging(packed), loss=loss)
+
+    X = padded(0)
+    report = diverge(tagged(False), tagged(True), X, X, **OPTIONS)
+    assert report.same, str(report)
+    assert any("differ in rnn" in note and "outputs" in note for note in report.notes)
+    report = diverge(tagged(False, -100), tagged(True, -100), X, X, **OPTIONS)
+    assert report.level == "forward", str(report)
+
+
+def test_a_recording_says_what_its_loss_does_not_read(tmp_path):
+    X = padded(1)
+    sides = [training(Attending(1)), SLIPS["label_smoothing"][1](Attending(1, queries=True))]
+    torch.manual_seed(0)
+    sides[1].model.load_state_dict(sides[0].model.state_dict())
+    for name, side in zip("ab", sides, strict=True):
+        record(side, X, y, path=tmp_path / f"{name}.trace", **OPTIONS)
+    layers = read_trace(tmp_path / "a.trace").layers
+    assert any(layer.unread is not None and layer.unread.any() for layer in layers)
+    report = diverge(tmp_path / "a.trace", tmp_path / "b.trace")
+    assert (report.level, "label_smoothing" in str(report.cause)) == ("loss", True), str(report)
+
+
+def test_whole_vectors_without_a_gradient_are_not_read():
+    gradient = np.array([[0.0, 0.0], [0.0, 1.0]])
+    assert unread(gradient, rearranges=False).tolist() == [[True, True], [False, False]]
+    assert unread(gradient, rearranges=True).tolist() == [[True, True], [True, False]]
+    assert unread(0 * gradient, rearranges=False).tolist() is True
+    assert unread(1 + gradient, rearranges=False).tolist() is False
+
+
+def test_keras_knows_it_too():
+    tokens = L.Input((6,))
+    x = L.Embedding(9, 4, mask_zero=True)(tokens)
+    x = L.Dense(4, activation="tanh", name="inner")(x)
+    model = keras.Model(tokens, L.Dense(3)(L.GlobalAveragePooling1D()(x)))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    rows = Rows((padded(0),), (y,))
+    layers, _ = KerasLive(Training(model), rows, "float64").trace_layers(rows, with_loss=True)
+    expected = np.broadcast_to((padded(0) == 0)[..., None], (24, 6, 4))
+    for name in ("inner", "inner.activation"):
+        (found,) = (layer.unread for layer in layers if layer.path == name)
+        np.testing.assert_array_equal(found, expected)
