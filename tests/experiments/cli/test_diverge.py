@@ -268,6 +268,34 @@ def test_what_a_page_keeps_at_its_top_begins_anew_in_each_training(call, own_pag
     assert answer.code == 0, answer.out + answer.err
 
 
+OF_ITS_PAGE = {"lr=spec.learning_rate": "lr=spec.learning_rate * (type(spec) is Numbers)"}
+PHASES = "phases=[Phase('one', SPEC), Phase('two', Numbers(epochs=9))]"
+IN_PHASES = {
+    "import numpy as np\n": "import numpy as np\n\nfrom experiments.harness.phases import Phase\n",
+    "    spec=SPEC,\n": f"    spec=SPEC,\n    {PHASES},\n",
+}
+WEIGHTS = {"uniform(rng, ": "uniform(type(spec) is Numbers and rng, "}
+
+
+@pytest.mark.parametrize(
+    ("new", "also"),
+    [
+        (OF_ITS_PAGE, ()),
+        (OF_ITS_PAGE, ("--explain-all",)),
+        (OF_ITS_PAGE, ("--set", "hidden=3")),
+        (OF_ITS_PAGE | IN_PHASES, ()),
+        (WEIGHTS, ()),
+    ],
+    ids=["levels", "causes", "a setting", "phases", "initial weights"],
+)
+def test_a_spec_is_of_the_same_execution_as_the_builder_that_asks_its_class(
+    call, own_page, new, also
+):
+    between = ("--between", "scratch,pytorch", "--epochs", "3")
+    answer = call("diverge", own_page(new, "xor"), *between, *also)
+    assert answer.code == 0, answer.out + answer.err
+
+
 def test_a_page_that_can_be_executed_only_once_is_refused_with_the_remedy(call, own_page):
     once = "import sys\n\nassert not hasattr(sys, __file__), 'already set'\n"
     set_it = "setattr(sys, __file__, 'as torch.set_num_interop_threads')\n\n"
