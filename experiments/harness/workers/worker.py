@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
-from experiments.harness.page_code import said
+from experiments.harness.page_code import contained, said
 from experiments.harness.records.environment import computing_variables, is_recorded
 from frameworks.errors import RequestError
 from frameworks.files import CannotWrite
@@ -82,11 +82,12 @@ def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
     for number, line in enumerate(jobs):
         try:
             job = json.loads(line)
-            if "cells" in job:
-                _execute_anew(job, number > 0)
-                send("done", result=_train(job, seconds_import, send, begun))
-            else:
-                send("done", result=_time(job))
+            with contained():  # one that fails may have gone to another folder
+                if "cells" in job:
+                    _execute_anew(job, number > 0)
+                    send("done", result=_train(job, seconds_import, send, begun))
+                else:
+                    send("done", result=_time(job))
         except CannotWrite as error:
             send("unwritable", error=str(error))
         except RequestError as error:

@@ -77,6 +77,24 @@ ELSEWHERE = """
 import numpy as np
 RNG = np.random.default_rng(0)
 """
+GONE = """
+import os
+
+started = load, build_scratch
+
+
+def load(policy="auto", data_dir=None):
+    assert Path("helper.py").is_file()
+    return started[0](policy, data_dir)
+
+
+def build_scratch(spec=SPEC):
+    os.chdir("/")
+    mark = Path(__file__).with_suffix(".begun")
+    begun, _ = mark.is_file(), mark.touch()
+    assert begun, "at first"
+    return started[1](spec)
+"""
 SHIFTED = """
 loaded = load
 
@@ -149,6 +167,14 @@ def test_what_a_module_from_elsewhere_keeps_is_of_no_other_training(
     more += "    return drawn(spec, elsewhere.RNG)"
     after, alone = (trained(more, "scratch", *each) for each in (("--seeds", "3"), ("--seed", "1")))
     assert after["scratch", 1]["digests"] == alone["scratch", 1]["digests"]
+
+
+def test_what_follows_a_training_that_failed_elsewhere_begins_in_the_folder_of_the_command(
+    trained, tmp_path, monkeypatch
+):
+    """The seeds in one pass fail, so that each is trained alone."""
+    monkeypatch.chdir(tmp_path)
+    assert len(trained(GONE, "scratch", "--seeds", "2")) == 2
 
 
 def test_seeds_of_a_page_that_keeps_nothing_are_still_trained_together(trained):
