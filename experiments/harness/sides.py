@@ -10,6 +10,7 @@ from datasets import Dataset
 from experiments.harness.experiment import Experiment
 from experiments.harness.phases import How, OnDemand
 from experiments.registry import find_anew
+from frameworks.backends import BACKENDS
 from frameworks.blueprint import Blueprint
 from frameworks.diverge import Side, Split
 from frameworks.errors import RequestError
@@ -59,6 +60,8 @@ def sides(
     def blueprint_anew(number: int) -> Blueprint:
         """Return the blueprint of a phase with specs, classes and builders of one execution."""
         assert anew is not None
+        for name in names:
+            BACKENDS[name].settled()
         found, own = anew()
         return found.stage(found.all_phases[number], own, before, how).blueprint
 

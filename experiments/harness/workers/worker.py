@@ -106,12 +106,15 @@ def _time(job: dict[str, Any]) -> Any:
 def _execute_anew(sent: dict[str, Any], again: bool) -> None:
     """Execute the page of cells, if it is a user's own, and forget its data.
 
-    What it sets for the process may be set once alone: then, another process has to train.
+    What it sets for the process may be set once alone: then, another process has to train. What
+    its framework keeps for the process is as at the beginning.
     """
     from experiments.harness.cell import Job
     from experiments.harness.workers.training import load_data
+    from frameworks.backends import BACKENDS
 
     cell = Job.from_json(sent["cells"][0]).cell
+    BACKENDS[cell.implementation].settled()
     if cell.page:
         load_data.cache_clear()
     try:

@@ -296,6 +296,13 @@ def test_a_spec_is_of_the_same_execution_as_the_builder_that_asks_its_class(
     assert answer.code == 0, answer.out + answer.err
 
 
+def test_the_names_that_keras_gives_are_those_of_a_new_process(call, own_page):
+    loss = "    loss = keras.losses.MeanSquaredError"
+    path = own_page({loss: f"    network.get_layer('dense_1')\n{loss}"}, "xor")
+    answer = call("diverge", path, "--between", "scratch,keras", "--epochs", "3")
+    assert answer.code == 0, answer.out + answer.err
+
+
 def test_a_page_that_can_be_executed_only_once_is_refused_with_the_remedy(call, own_page):
     once = "import sys\n\nassert not hasattr(sys, __file__), 'already set'\n"
     set_it = "setattr(sys, __file__, 'as torch.set_num_interop_threads')\n\n"

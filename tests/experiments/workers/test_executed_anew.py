@@ -77,6 +77,15 @@ ELSEWHERE = """
 import numpy as np
 RNG = np.random.default_rng(0)
 """
+NAMED = """
+named = build_keras
+
+
+def build_keras(spec=SPEC):
+    parts = named(spec)
+    parts.network.get_layer("dense_1")
+    return parts
+"""
 GONE = """
 import os
 
@@ -110,9 +119,7 @@ def train(call, tmp_path):
     """Return a function that runs a page with more at its top."""
 
     def run(more, *options, out):
-        before, mark, after = page_of("mine", "build_scratch, build_pytorch").rpartition(
-            "EXPERIMENT = "
-        )
+        before, mark, after = page_of("mine").rpartition("EXPERIMENT = ")
         top = "from dataclasses import replace\nfrom pathlib import Path\nimport numpy as np\n"
         (tmp_path / "helper.py").write_text("CALLS = []\n")
         (tmp_path / "mine.py").write_text(before + top + more + "\n\n" + mark + after)
@@ -175,6 +182,11 @@ def test_what_follows_a_training_that_failed_elsewhere_begins_in_the_folder_of_t
     """The seeds in one pass fail, so that each is trained alone."""
     monkeypatch.chdir(tmp_path)
     assert len(trained(GONE, "scratch", "--seeds", "2")) == 2
+
+
+def test_the_names_that_keras_gives_are_those_of_a_new_process(trained):
+    """An automatic name ends in how many of its kind the process has made."""
+    assert len(trained(NAMED, "keras", "--seeds", "2")) == 2
 
 
 def test_seeds_of_a_page_that_keeps_nothing_are_still_trained_together(trained):
