@@ -5,6 +5,7 @@ Every page ends in one `Experiment`, those in this repository and those in a use
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, wraps
 from inspect import cleandoc
@@ -148,8 +149,13 @@ class Experiment:
         return built
 
     def load_data(self, policy: Policy, data_dir: str | None) -> Dataset:
-        """Load the data; RequestError for what a user's own `load` raises or returns besides."""
+        """Load the data; RequestError for what a user's own `load` raises or returns besides.
+
+        A user's page that has been asked before is executed anew, if it can be: as in a worker.
+        """
         failed = f"load() of {self.name} failed"
+        if self.has_loaded and (anew := self._anew()):
+            return anew.load_data(policy, data_dir)
         if self.is_users:
             vars(self.module)["lockstep_loaded"] = True
         try:
@@ -163,6 +169,14 @@ class Experiment:
             kind = type(data).__name__
             raise RequestError(f"load() of {self.name} returned {kind}, not a Dataset")
         return data
+
+    def _anew(self) -> "Experiment | None":
+        """Execute a user's page once more; None if it cannot be, or is another one by now."""
+        from experiments.registry import find_anew  # it loads pages, and so experiments
+
+        with suppress(RequestError):
+            return find_anew(str(self.source)) if self.is_current else None
+        return None
 
     def spec_for(self, data: Dataset, spec: Spec | None = None, task: Task | None = None) -> Spec:
         """Return the numbers of a training on these data; `spec` and `task` are those of a phase.

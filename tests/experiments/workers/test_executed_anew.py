@@ -77,6 +77,17 @@ ELSEWHERE = """
 import numpy as np
 RNG = np.random.default_rng(0)
 """
+DRAWN = """
+from datasets.dataset import digest_arrays
+
+RNG, loaded = np.random.default_rng(0), load
+
+
+def load(policy="auto", data_dir=None):
+    data, i = loaded(policy, data_dir), RNG.permutation(4)
+    X, y = data.X_train[i], data.y_train[i]
+    return replace(data, X_train=X, y_train=y, sha256=digest_arrays(X, y))
+"""
 NAMED = """
 named = build_keras
 
@@ -182,6 +193,23 @@ def test_what_follows_a_training_that_failed_elsewhere_begins_in_the_folder_of_t
     """The seeds in one pass fail, so that each is trained alone."""
     monkeypatch.chdir(tmp_path)
     assert len(trained(GONE, "scratch", "--seeds", "2")) == 2
+
+
+def test_the_data_of_a_page_are_those_of_a_new_process_whenever_they_are_asked_for(
+    trained, tmp_path
+):
+    """By a second run of a program, and by a report."""
+    for seeds in "12":
+        found = trained(DRAWN, "scratch", "--seeds", seeds)
+        again = find_experiment(str(tmp_path / "mine.py")).load_data("auto", None)
+        assert again.sha256 == found["scratch", 0]["data"]["sha256"]
+
+
+def test_a_page_that_can_be_executed_only_once_is_asked_for_its_data_as_it_is(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(page_of("mine") + ONCE)
+    for _ in range(3):
+        assert find_experiment(str(path)).load_data("auto", None).name == "xor"
 
 
 def test_the_names_that_keras_gives_are_those_of_a_new_process(trained):
