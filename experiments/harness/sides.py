@@ -1,6 +1,8 @@
 """The two sides of an experiment that are compared level by level, phase by phase."""
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -26,8 +28,10 @@ def loaded_anew(
 ) -> Loaded:
     """Execute the page of a user's own experiment anew, and its `load`; return what they come to.
 
-    So each training begins as in `run`: what the page keeps at its top is of no other.
+    So each training begins as in `run`: what the page keeps at its top is of no other. Those of
+    trainings that are over are collected: a page refers to itself.
     """
+    gc.collect()
     page = experiment.source
     if not experiment.is_current:
         raise RequestError(f"{page}: was changed meanwhile; repeat the command")
@@ -65,28 +69,39 @@ def sides(
         found, own = anew()
         return found.stage(found.all_phases[number], own, before, how).blueprint
 
-    for number, phase in enumerate(experiment.all_phases):
-        stage = experiment.stage(phase, data, before, how)
-        split, epochs = split_of(experiment, stage.data), stage.epochs
-        X, y = stage.rows
-        split = replace(split, X_train=X, y_train=y)
-        if steps is not None:
-            epochs = -(-steps // -(-len(X) // stage.blueprint.spec.batch_size))
-        a, b = (
-            Side(
-                stage.blueprint,
-                name,
-                split,
-                how.dtype,
-                stage.seed,
-                epochs,
-                how.limit,
-                initial_weights=stage.weights,
-                anew=partial(blueprint_anew, number) if anew else None,
-            )
-            for name in names
-        )  # fmt: skip
-        yield a, b
+    with _little_to_collect():
+        for number, phase in enumerate(experiment.all_phases):
+            stage = experiment.stage(phase, data, before, how)
+            split, epochs = split_of(experiment, stage.data), stage.epochs
+            X, y = stage.rows
+            split = replace(split, X_train=X, y_train=y)
+            if steps is not None:
+                epochs = -(-steps // -(-len(X) // stage.blueprint.spec.batch_size))
+            a, b = (
+                Side(
+                    stage.blueprint,
+                    name,
+                    split,
+                    how.dtype,
+                    stage.seed,
+                    epochs,
+                    how.limit,
+                    initial_weights=stage.weights,
+                    anew=partial(blueprint_anew, number) if anew else None,
+                )
+                for name in names
+            )  # fmt: skip
+            yield a, b
+
+
+@contextmanager
+def _little_to_collect() -> Iterator[None]:
+    """Let a collection pass over what is there by now, such as the frameworks: it takes seconds."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def split_of(experiment: Experiment, data: Dataset) -> Split:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -266,6 +267,30 @@ def test_what_a_page_keeps_at_its_top_begins_anew_in_each_training(call, own_pag
     path = own_page({"import numpy as np\n": f"import numpy as np\n\n{top}\n"} | new, "xor")
     answer = call("diverge", path, "--between", "scratch,pytorch", "--epochs", "3", *also)
     assert answer.code == 0, answer.out + answer.err
+
+
+COUNTED = """import sys
+import weakref
+
+
+class Held:
+    pass
+
+
+HELD = Held()
+sys.pages.append(weakref.ref(HELD))
+sys.living.append(sum(page() is not None for page in sys.pages))
+"""
+
+
+def test_pages_of_trainings_that_are_over_are_forgotten(call, own_page, monkeypatch):
+    """Each refers to itself; of a page with much at its top, memory would hold every one."""
+    monkeypatch.setattr(sys, "pages", [], raising=False)
+    monkeypatch.setattr(sys, "living", [], raising=False)
+    path = own_page({"import numpy as np\n": f"import numpy as np\n{COUNTED}"}, "xor")
+    answer = call("diverge", path, "--epochs", "3", "--dtype", "float32")
+    assert answer.code == 0, answer.out + answer.err
+    assert max(sys.living) < len(sys.living) / 2 > 5  # some are compared with one another
 
 
 OF_ITS_PAGE = {"lr=spec.learning_rate": "lr=spec.learning_rate * (type(spec) is Numbers)"}
