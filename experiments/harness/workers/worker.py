@@ -160,7 +160,8 @@ def _train(
         )
         if data.sha256 != jobs[0].head.data.sha256:
             raise RequestError(
-                f"the data of {cell.experiment} changed since the run began; run again"
+                f"the data of {cell.experiment} changed since the run began, or are others in each "
+                "process, as the order of a set of texts is (sort it); run again"
             )
         if cell.numbers(cell.find(), data) != jobs[0].head.spec:
             raise RequestError(
