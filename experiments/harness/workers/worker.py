@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
+from experiments.harness.interruption import end_children_by_sigterm
 from experiments.harness.page_code import contained, said
 from experiments.harness.records.environment import computing_variables, is_recorded
 from frameworks.errors import RequestError
@@ -41,8 +42,9 @@ _SECONDS_BETWEEN_REPORTS = 0.1
 
 def main() -> None:
     """Serve the implementation that is named as the argument, until standard input ends."""
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its workers
+    signal.signal(signal.SIGTERM, lambda *_: None)  # a program that is started would ignore it, too
+    end_children_by_sigterm()
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     events.write("\n")  # whatever was printed before, such as by a sitecustomize, ends here

@@ -8,6 +8,7 @@ import pytest
 from experiments.harness.cell import Cell
 from experiments.registry import find_experiment
 
+from ..command import lockstep
 from ..test_adding_a_page import page_of
 
 pytestmark = pytest.mark.usefixtures("without_report")
@@ -87,6 +88,21 @@ def load(policy="auto", data_dir=None):
     data, i = loaded(policy, data_dir), RNG.permutation(4)
     X, y = data.X_train[i], data.y_train[i]
     return replace(data, X_train=X, y_train=y, sha256=digest_arrays(X, y))
+"""
+POOLS = """
+import multiprocessing
+import subprocess
+
+loaded = load
+
+
+def load(policy="auto", data_dir=None):
+    for _ in range(10):
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            pool.map(abs, range(20))
+    with subprocess.Popen(["sleep", "60"]) as started:
+        started.terminate()
+    return loaded(policy, data_dir)
 """
 NAMED = """
 named = build_keras
@@ -210,6 +226,16 @@ def test_a_page_that_can_be_executed_only_once_is_asked_for_its_data_as_it_is(tm
     path.write_text(page_of("mine") + ONCE)
     for _ in range(3):
         assert find_experiment(str(path)).load_data("auto", None).name == "xor"
+
+
+def test_what_a_page_starts_is_ended_by_sigterm(tmp_path):
+    """A `with Pool()` waits for that; in the command, nothing is said of it."""
+    before, mark, after = page_of("mine").rpartition("EXPERIMENT = ")
+    (tmp_path / "mine.py").write_text(before + POOLS + mark + after)
+    options = ("--with", "scratch", "--epochs", "2", "--timeout", "20", "--out", "run")
+    answer = lockstep("run", "mine.py", *options, cwd=tmp_path)
+    assert answer.code == 0, answer
+    assert "KeyboardInterrupt" not in answer.err
 
 
 def test_the_names_that_keras_gives_are_those_of_a_new_process(trained):
