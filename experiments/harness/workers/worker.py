@@ -10,6 +10,7 @@ command is at work.
     {"event": "epoch", "epoch": e, "loss": x}        at most ten a second
     {"event": "done", "result": ...}                 its files, if any, have been written
     {"event": "failed", "error": "..."}
+    {"event": "used up"}                             its page cannot be executed once more here
     {"event": "unwritable", "error": "..."}          the disk is full, for example: all have failed
 """
 
@@ -32,10 +33,9 @@ from frameworks.files import CannotWrite
 if TYPE_CHECKING:
     from experiments.harness.cell import Job
 
-__all__ = ["NO_THREAD", "USED_UP", "main"]
+__all__ = ["NO_THREAD", "main"]
 
-NO_THREAD = 75  # the exit code where the system allows no further thread
-USED_UP = 76  # the exit code where a page cannot be executed another time in one process
+NO_THREAD = 75  # the exit code where the system allows no further thread, before it is ready
 
 _SECONDS_BETWEEN_REPORTS = 0.1
 
@@ -86,7 +86,7 @@ def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
             job = json.loads(line)
             with contained():  # one that fails may have gone to another folder
                 if "cells" in job:
-                    _execute_anew(job, number > 0)
+                    _execute_anew(job, send if number else None)
                     send("done", result=_train(job, seconds_import, send, begun))
                 else:
                     send("done", result=_time(job))
@@ -105,11 +105,11 @@ def _time(job: dict[str, Any]) -> Any:
     return answer(job)
 
 
-def _execute_anew(sent: dict[str, Any], again: bool) -> None:
+def _execute_anew(sent: dict[str, Any], send_if_again: Any) -> None:
     """Execute the page of cells, if it is a user's own, and forget its data.
 
-    What it sets for the process may be set once alone: then, another process has to train. What
-    its framework keeps for the process is as at the beginning.
+    What it sets for the process may be set once alone: then, another process has to train, as is
+    sent where this one has trained before. What its framework keeps is as at the beginning.
     """
     from experiments.harness.cell import Job
     from experiments.harness.workers.training import load_data
@@ -122,9 +122,10 @@ def _execute_anew(sent: dict[str, Any], again: bool) -> None:
     try:
         cell.find_anew()
     except RequestError:
-        if again:
-            os._exit(USED_UP)
-        raise
+        if send_if_again is None:
+            raise
+        send_if_again("used up")
+        os._exit(0)
 
 
 def _train(
