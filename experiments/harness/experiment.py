@@ -106,9 +106,10 @@ class Experiment:
         return self.page.startswith(PREFIX)
 
     @property
-    def has_loaded(self) -> bool:
-        """Whether a user's page has been asked for its data since it was executed."""
-        return "lockstep_loaded" in vars(self.module)
+    def is_fresh(self) -> bool:
+        """Whether a user's page was executed last of all, and not asked for its data since."""
+        latest = next((n for n in reversed(sys.modules) if n.startswith(PREFIX)), "")
+        return latest == self.page and "lockstep_loaded" not in vars(self.module)
 
     @property
     def about(self) -> str:
@@ -151,11 +152,13 @@ class Experiment:
     def load_data(self, policy: Policy, data_dir: str | None) -> Dataset:
         """Load the data; RequestError for what a user's own `load` raises or returns besides.
 
-        A user's page that has been asked before is executed anew, if it can be: as in a worker.
+        A user's page that is not fresh is executed anew, if it can be: as in a worker.
         """
+        anew = self._anew() if self.is_users and not self.is_fresh else None
+        return (anew or self)._load(policy, data_dir)
+
+    def _load(self, policy: Policy, data_dir: str | None) -> Dataset:
         failed = f"load() of {self.name} failed"
-        if self.has_loaded and (anew := self._anew()):
-            return anew.load_data(policy, data_dir)
         if self.is_users:
             vars(self.module)["lockstep_loaded"] = True
         try:

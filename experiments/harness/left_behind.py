@@ -33,7 +33,7 @@ def load_leaving_nothing(experiment: Experiment, policy: Policy, data_dir: str |
     """
     if not experiment.is_users:
         return experiment.load_data(policy, data_dir)
-    if experiment.has_loaded:  # an earlier run of this process, which has left it already
+    if not experiment.is_fresh:  # an earlier run of this process may have left it already
         experiment = find_anew(str(experiment.source))
     before = _state(experiment)
     data = experiment.load_data(policy, data_dir)

@@ -56,6 +56,7 @@ def _execute(name: str, file: str, beside: Beside) -> tuple[ModuleType, dict[str
     spec = spec_from_file_location(name, file, loader=Loader(name, file, {}))
     assert spec is not None
     assert spec.loader is not None
+    sys.modules.pop(name, None)  # so that it is the last of them
     module = sys.modules[name] = module_from_spec(spec)
     with beside.importable() as helpers:
         spec.loader.exec_module(module)

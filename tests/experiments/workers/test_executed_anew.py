@@ -221,6 +221,18 @@ def test_the_data_of_a_page_are_those_of_a_new_process_whenever_they_are_asked_f
         assert again.sha256 == found["scratch", 0]["data"]["sha256"]
 
 
+def test_what_one_page_draws_is_not_the_beginning_of_another(call, tmp_path):
+    """All are executed before the first is asked for its data."""
+    drawn = DRAWN.replace("RNG, loaded = np.random.default_rng(0), load", "loaded = load")
+    drawn = "np.random.seed(0)" + drawn.replace("RNG.", "np.random.")
+    pages = [tmp_path / f"{name}.py" for name in ("mine", "other")]
+    for page in pages:
+        before, mark, after = page_of(page.stem).rpartition("EXPERIMENT = ")
+        page.write_text(f"{before}from dataclasses import replace\n{drawn}\n\n{mark}{after}")
+    answer = call("run", *pages, "--with", "scratch", "--epochs", "2", "--out", tmp_path / "run")
+    assert answer.code == 0, answer
+
+
 def test_a_page_that_can_be_executed_only_once_is_asked_for_its_data_as_it_is(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(page_of("mine") + ONCE)
