@@ -18,6 +18,7 @@ def main() -> int:
 
     A signal before the end, whatever it comes upon, gives 130; after it, the code that is settled.
     """
+    _with_the_hashes_of_workers()
     try:
         interruption.watch()
         code = _supervised()
@@ -28,13 +29,32 @@ def main() -> int:
     return code
 
 
+def _with_the_hashes_of_workers() -> None:
+    """Begin again with the seed of Python's hashes that workers have, to execute a user's page.
+
+    By it, sets of texts are ordered. A program that calls `main` goes on with its own.
+    """
+    given, seed = sys.argv[1:], {"PYTHONHASHSEED": "0"}
+    is_the_program = sys.orig_argv[len(sys.orig_argv) - len(given) :] == given
+    if (
+        _pages()
+        and is_the_program
+        and hasattr(os, "fork")
+        and not seed.items() <= os.environ.items()
+    ):
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | seed)
+
+
+def _pages() -> list[str]:
+    return [argument for argument in sys.argv[1:] if argument.endswith(".py")]
+
+
 def _supervised() -> int:
     from experiments.harness import output
     from experiments.harness.supervision import supervised
 
     output.make_tolerant()
-    pages = [argument for argument in sys.argv[1:] if argument.endswith(".py")]
-    return supervised(_beside_a_page, pages[0]) if pages else _command()
+    return supervised(_beside_a_page, pages[0]) if (pages := _pages()) else _command()
 
 
 def _beside_a_page() -> int:

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from keyword import iskeyword
@@ -80,16 +81,21 @@ def find_anew(name: str) -> Experiment:
     """Return an experiment as `find_experiment` does; a user's page is executed again.
 
     What it has kept in its module, such as a random generator, is that of an earlier training. So
-    are modules from elsewhere, but for those that can be executed only once.
+    are modules from elsewhere, but for those that can be executed only once. RequestError if the
+    page cannot be, which is then known as before.
     """
+    known, page = _PAGES.get(Path(name).stem), sys.modules.get(PREFIX + Path(name).stem)
     elsewhere = forget(name)
     try:
         return find_experiment(name)
     except RequestError:
-        if not elsewhere:
-            raise
         sys.modules.update(elsewhere)
-        return find_experiment(name)
+        if elsewhere:
+            with suppress(RequestError):
+                return find_experiment(name)
+        if known and page:
+            _PAGES[known.name], sys.modules[known.page] = known, page
+        raise
 
 
 def forget(name: str) -> dict[str, ModuleType]:

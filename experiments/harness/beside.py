@@ -61,8 +61,8 @@ class Beside(MetaPathFinder):
         self._left: list[str] = []  # and as the page has it
 
     @contextmanager
-    def importable(self) -> Iterator[None]:
-        """Let a page import what is its own, and leave the program as it was.
+    def importable(self) -> Iterator[dict[str, ModuleType]]:
+        """Let a page import what is its own, and leave the program as it was; yield the modules.
 
         It has the search path of a worker, so that it adds the same places here and there.
         """
@@ -79,8 +79,9 @@ class Beside(MetaPathFinder):
         before = {*sys.modules}
         sys.meta_path.insert(sys.meta_path.index(PathFinder), self)
         tell_of_files(self._keep_executed)
+        own_modules: dict[str, ModuleType] = {}  # not kept here: they are the page's
         try:
-            yield
+            yield own_modules
         finally:
             tell_no_more(self._keep_executed)
             with suppress(ValueError):  # the page may have removed it
@@ -90,8 +91,8 @@ class Beside(MetaPathFinder):
             self._keep_made_by_hand(before)
             front, back = self._installed()
             sys.path, kept[:] = kept, [*front, *places, *back]
-            for name in self._names:
-                sys.modules.pop(name, None)
+            for name in self._names & sys.modules.keys():
+                own_modules[name] = sys.modules.pop(name)
             note_elsewhere(before)
             sys.modules.update(aside)
 

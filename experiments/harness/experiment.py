@@ -5,8 +5,9 @@ Every page ends in one `Experiment`, those in this repository and those in a use
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, wraps
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
@@ -14,13 +15,13 @@ from typing import Any, Literal
 
 from datasets import DataError, Dataset, Policy, Sequences
 from experiments.harness.page_checks import check_experiment
-from experiments.harness.page_code import contained, named
+from experiments.harness.page_code import among_modules, contained, named
 from experiments.harness.phases import Before, How, Phase, Stage
 from experiments.harness.search_path import no_place_left
 from frameworks.blueprint import Blueprint
 from frameworks.draws import Draws
 from frameworks.errors import RequestError, first_line
-from frameworks.program import ProgramBuilder, name_of, with_spec
+from frameworks.program import Parts, Program, ProgramBuilder, name_of, with_spec
 from frameworks.spec import Shape, Spec, as_shape, outputs_for
 from frameworks.spec_values import Setting, label_of
 from frameworks.task import CLASSIFICATION, Task
@@ -105,9 +106,10 @@ class Experiment:
         return self.page.startswith(PREFIX)
 
     @property
-    def has_loaded(self) -> bool:
-        """Whether a user's page has been asked for its data since it was executed."""
-        return "lockstep_loaded" in vars(self.module)
+    def is_fresh(self) -> bool:
+        """Whether a user's page was executed last of all, and not asked for its data since."""
+        latest = next((n for n in reversed(sys.modules) if n.startswith(PREFIX)), "")
+        return latest == self.page and "lockstep_loaded" not in vars(self.module)
 
     @property
     def about(self) -> str:
@@ -123,16 +125,44 @@ class Experiment:
     @cached_property
     def blueprint(self) -> Blueprint:
         """What implementations train."""
-        builders = {name_of(build).removeprefix("build_"): build for build in self.builders}
+        builders = {
+            name_of(build).removeprefix("build_"): self._with_helpers(build)
+            for build in self.builders
+        }
         return Blueprint(self.name, self.spec, builders, self.task)
 
+    @cached_property
+    def helpers(self) -> dict[str, ModuleType]:
+        """The modules that a user's page has imported from beside it, as it was executed."""
+        return {}
+
+    def _with_helpers(self, build: ProgramBuilder) -> ProgramBuilder:
+        """Return a builder that has the page's helpers where Python looks for modules."""
+        if not self.helpers:
+            return build
+
+        @wraps(build)
+        def built(*arguments: Any, **named: Any) -> Parts | Program:
+            with among_modules(self.helpers):
+                return build(*arguments, **named)
+
+        built.__name__ = name_of(build)
+        return built
+
     def load_data(self, policy: Policy, data_dir: str | None) -> Dataset:
-        """Load the data; RequestError for what a user's own `load` raises or returns besides."""
+        """Load the data; RequestError for what a user's own `load` raises or returns besides.
+
+        A user's page that is not fresh is executed anew, if it can be: as in a worker.
+        """
+        anew = self._anew() if self.is_users and not self.is_fresh else None
+        return (anew or self)._load(policy, data_dir)
+
+    def _load(self, policy: Policy, data_dir: str | None) -> Dataset:
         failed = f"load() of {self.name} failed"
         if self.is_users:
             vars(self.module)["lockstep_loaded"] = True
         try:
-            with named(failed, self.source), no_place_left():
+            with named(failed, self.source), no_place_left(), among_modules(self.helpers):
                 data = self.load(policy, data_dir)
         except DataError as error:
             if self.is_users:
@@ -142,6 +172,14 @@ class Experiment:
             kind = type(data).__name__
             raise RequestError(f"load() of {self.name} returned {kind}, not a Dataset")
         return data
+
+    def _anew(self) -> "Experiment | None":
+        """Execute a user's page once more; None if it cannot be, or is another one by now."""
+        from experiments.registry import find_anew  # it loads pages, and so experiments
+
+        with suppress(RequestError):
+            return find_anew(str(self.source)) if self.is_current else None
+        return None
 
     def spec_for(self, data: Dataset, spec: Spec | None = None, task: Task | None = None) -> Spec:
         """Return the numbers of a training on these data; `spec` and `task` are those of a phase.
@@ -187,7 +225,7 @@ class Experiment:
         if self.is_users and self.phases:
             names = ("X_train", "y_train", "X_test", "y_test")
             data = replace(data, **{name: getattr(data, name).copy() for name in names})
-        with contained():
+        with contained(), among_modules(self.helpers):
             return phase.data(data, before)
 
     def stage(self, phase: Phase, data: Dataset, before: Before, how: How) -> Stage:
@@ -236,7 +274,8 @@ def _changed(experiment: Experiment, setting: Setting) -> Experiment:
         what = f"{experiment.name} with {label_of(setting)}"
         raise RequestError(f"{what}: {first_line(error)}") from error
     # What was executed, not what is there now.
-    changed.__dict__.update(text=experiment.text, beside=experiment.beside)
+    executed = {"text": experiment.text, "beside": experiment.beside}
+    changed.__dict__.update(executed, helpers=experiment.helpers)
     return changed
 
 

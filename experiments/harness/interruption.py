@@ -13,9 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 __all__ = [
+    "end_children_by_sigterm",
     "interruptible",
     "is_repeated",
     "nothing_within",
@@ -36,10 +38,33 @@ _latest = -float("inf")  # when that was, by the monotonic clock
 def watch() -> None:
     """Let both signals raise `KeyboardInterrupt`, whatever code they come upon."""
     signal.signal(signal.SIGTERM, _interrupt)
+    end_children_by_sigterm()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, by nohup
         signal.signal(signal.SIGINT, _interrupt)
     sys.unraisablehook = _interrupt_again
     atexit.register(_ignore)  # the first to be registered, and so the last to be called
+
+
+@cache  # a hook stays as long as the process
+def end_children_by_sigterm() -> None:
+    """Let SIGTERM end what a page forks, as everywhere: a `multiprocessing.Pool` waits for it.
+
+    One that comes before the child is ready for it is kept until then.
+    """
+    kept = threading.local()
+
+    def before() -> None:
+        kept.mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+    def after() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, kept.mask)
+
+    def in_child() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        after()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=before, after_in_parent=after, after_in_child=in_child)
 
 
 def settle(code: int) -> None:

@@ -2,10 +2,13 @@
 
 import warnings
 from collections.abc import Container, Iterator
+from contextlib import suppress
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any
+from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 
@@ -18,6 +21,8 @@ from frameworks.errors import RequestError
 __all__ = ["load_leaving_nothing"]
 
 _MOST = 3  # names that are said
+_WHEN = "metadata.json"  # in an archive of Keras
+_CONTAINERS = (np.ndarray, np.memmap, dict, list, tuple, set, frozenset)
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, CodeType)
 
 
@@ -28,7 +33,7 @@ def load_leaving_nothing(experiment: Experiment, policy: Policy, data_dir: str |
     """
     if not experiment.is_users:
         return experiment.load_data(policy, data_dir)
-    if experiment.has_loaded:  # an earlier run of this process, which has left it already
+    if not experiment.is_fresh:  # an earlier run of this process may have left it already
         experiment = find_anew(str(experiment.source))
     before = _state(experiment)
     data = experiment.load_data(policy, data_dir)
@@ -54,7 +59,8 @@ def _state(experiment: Experiment) -> dict[str, str]:
         for space in spaces:
             prefix = "" if space is page else f"{space['__name__']}."
             for name, value in [*space.items()]:
-                if not name.startswith(("__", "lockstep_")) and not isinstance(value, ModuleType):
+                kept_by_us = name.startswith("lockstep_") or name[:2] == "__" == name[-2:]
+                if not kept_by_us and not isinstance(value, ModuleType):
                     found[prefix + name] = _digest(value, own)
     return found
 
@@ -84,16 +90,16 @@ def _digest(value: Any, own: set[str]) -> str:
     seen: dict[int, tuple[int, Any]] = {}  # their numbers; kept, as a freed one's id is used again
     while waiting:
         each = waiting.pop()
-        if isinstance(each, _ATOMS):
+        if type(each) in _ATOMS or isinstance(each, np.generic):
             said.update(f"{type(each)} {each!r};".encode(errors="backslashreplace"))
         elif id(each) in seen:
             said.update(f"again {seen[id(each)][0]};".encode())
         else:
             seen[id(each)] = len(seen), each
-            try:
-                inside = [*_inside(each, own)]
-            except Exception:  # noqa: BLE001 - a lock, a file, or whatever its class raises
-                inside = []
+            inside: list[Any] = []
+            with suppress(Exception):  # a lock, a file, or whatever its class raises
+                for part in _inside(each, own):
+                    inside.append(part)  # noqa: PERF402 - kept, whatever follows
             said.update(f"{type(each)} {len(inside)};".encode())
             waiting += inside
     return said.hexdigest()
@@ -101,28 +107,49 @@ def _digest(value: Any, own: set[str]) -> str:
 
 def _inside(value: Any, own: set[str]) -> Iterator[Any]:
     """Yield what a value consists of; of what is not the page's own, only as pickling takes it."""
+    is_own = getattr(value, "__module__", None) in own
     if isinstance(value, np.memmap):
         yield from (str(value.filename), value.offset, value.shape)
-    elif isinstance(value, np.ndarray) and not value.dtype.hasobject:
+    elif isinstance(value, np.ndarray) and value.dtype.hasobject:
+        yield from (value.dtype.str, value.tolist())
+    elif isinstance(value, np.ndarray):
         content = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
         yield from (value.dtype.str, value.shape, sha256(content.data).digest())
     elif isinstance(value, dict):
         yield from (part for item in value.items() for part in item)
     elif isinstance(value, list | tuple | set | frozenset):
         yield from value
-    elif isinstance(value, FunctionType | type) and value.__module__ in own:
-        yield value.__qualname__
-        if isinstance(value, type):
+    if type(value) in _CONTAINERS:
+        return
+    if isinstance(value, type):
+        yield from (value.__module__, value.__qualname__, type(value), value.__bases__)
+        if is_own:
             yield {name: each for name, each in vars(value).items() if name[:2] != "__"}
-        else:
-            yield from (value.__code__, value.__defaults__, value.__kwdefaults__, vars(value))
-            yield value.__closure__
+        return
+    if is_own:
+        yield getattr(value, "__dict__", {})  # its class may leave something out
+    if isinstance(value, FunctionType) and is_own:
+        yield from (value.__code__, value.__defaults__, value.__kwdefaults__, value.__closure__)
+    elif isinstance(value, FunctionType | BuiltinFunctionType):
+        yield from (value.__module__, value.__qualname__)
+    elif isinstance(value, staticmethod | classmethod):
+        yield value.__func__
+    elif isinstance(value, property):
+        yield from (value.fget, value.fset, value.fdel)
     elif isinstance(value, CellType):
         yield from () if value == CellType() else (value.cell_contents,)
-    elif isinstance(value, FunctionType | BuiltinFunctionType | type):
-        yield from (value.__module__, value.__qualname__)
     elif not isinstance(value, ModuleType | Experiment):
-        reduced = value.__reduce_ex__(2)
-        found = reduced if isinstance(reduced, tuple) else (reduced,)
-        yield from found[:3]
-        yield from (list(items) for items in found[3:5] if items is not None)
+        yield from _pickled(value)
+
+
+def _pickled(value: Any) -> Iterator[Any]:
+    """Yield what pickling takes of a value; of Keras' archives all but when they were made."""
+    reduced = value.__reduce_ex__(2)
+    found = reduced if isinstance(reduced, tuple) else (reduced,)
+    archive = found[1][0] if len(found) == 2 and len(found[1]) == 1 else None
+    if isinstance(archive, BytesIO) and is_zipfile(archive):
+        with ZipFile(archive) as files:
+            yield {name: files.read(name) for name in files.namelist() if name != _WHEN}
+        return
+    yield from found[:3]
+    yield from (list(items) for items in found[3:5] if items is not None)

@@ -8,14 +8,15 @@ prints goes to standard error: standard output is the command's, and may be read
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from datasets import DataError
 from frameworks.errors import RequestError, first_line
 
-__all__ = ["ONE_AT_A_TIME", "contained", "in_one_line", "named", "said"]
+__all__ = ["ONE_AT_A_TIME", "among_modules", "contained", "in_one_line", "named", "said"]
 
 ONE_AT_A_TIME = threading.RLock()  # of our threads: streams, folder and modules are the process's
 
@@ -84,6 +85,20 @@ def _folder() -> str:
         return os.getcwd()
     except FileNotFoundError:
         return ""
+
+
+@contextmanager
+def among_modules(helpers: Mapping[str, ModuleType]) -> Iterator[None]:
+    """Let what looks for a page's helpers by name, such as pickle, find these, and no others."""
+    with ONE_AT_A_TIME:
+        aside = {name: sys.modules[name] for name in helpers if name in sys.modules}
+        sys.modules.update(helpers)
+        try:
+            yield
+        finally:
+            for name in helpers:
+                sys.modules.pop(name, None)
+            sys.modules.update(aside)
 
 
 def in_one_line(error: BaseException, path: Path) -> str:

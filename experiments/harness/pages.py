@@ -30,12 +30,12 @@ def load_page(path: Path) -> Experiment:
     name, file, beside = PREFIX + path.stem, str(path.resolve()), Beside(path.resolve())
     with named(f"{path} cannot be loaded", path), _LATE.silent():
         try:
-            module = _execute(name, file, beside)
+            module, helpers = _execute(name, file, beside)
         except Exception:
             if not beside.hidden:
                 raise
         if beside.hidden:  # by what was imported before the page said where its own lies
-            module = _execute(name, file, beside)
+            module, helpers = _execute(name, file, beside)
     module.__dict__["lockstep_beside"] = beside.texts
     _LATE.watch(path.resolve(), beside)
     module.__file__, sys.modules[name] = file, module  # also where the page has removed them
@@ -48,17 +48,19 @@ def load_page(path: Path) -> Experiment:
         raise RequestError(
             f"{path}: its EXPERIMENT is of the page {experiment.page!r}; write page=__name__"
         )
+    experiment.__dict__["helpers"] = helpers
     return experiment
 
 
-def _execute(name: str, file: str, beside: Beside) -> ModuleType:
+def _execute(name: str, file: str, beside: Beside) -> tuple[ModuleType, dict[str, ModuleType]]:
     spec = spec_from_file_location(name, file, loader=Loader(name, file, {}))
     assert spec is not None
     assert spec.loader is not None
+    sys.modules.pop(name, None)  # so that it is the last of them
     module = sys.modules[name] = module_from_spec(spec)
-    with beside.importable():
+    with beside.importable() as helpers:
         spec.loader.exec_module(module)
-    return module
+    return module, helpers
 
 
 def forget_late_imports(page: Path) -> list[Path]:

@@ -1,6 +1,6 @@
 """One of the two implementations being compared, and how it trains."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -55,6 +55,7 @@ class Side:
     limit: int | None = None  # the number of training rows used, from the first; None: all
     mode: str = "lockstep"  # or a variant of scratch: see `agreement.variants`
     initial_weights: list[np.ndarray] | None = None  # instead of those drawn from the seed
+    anew: Callable[[], Blueprint] | None = None  # returns that of one training; None: one for all
 
     @property
     def batch_size(self) -> int:
@@ -69,7 +70,7 @@ class Side:
     def make(self) -> Any:
         """Return the estimator, untrained."""
         return BACKENDS[self.implementation].make(
-            self.blueprint,
+            self.anew() if self.anew else self.blueprint,
             change(self.mode, self.seed),
             epochs=self.epochs or self.blueprint.spec.epochs,
             batch_size=self.batch_size,

@@ -37,7 +37,13 @@ with _silent_unless_it_fails():
 
 
 def use_stock_settings() -> None:
-    """Set back what ~/.keras/keras.json and the environment change, in a process of our own."""
+    """Set back what ~/.keras/keras.json and the environment change, in a process of our own.
+
+    So are the numbers in the names that Keras gives: a page may know its layers by these.
+    """
+    from keras.src.utils.naming import reset_uids
+
+    reset_uids()
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)

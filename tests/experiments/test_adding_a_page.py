@@ -12,7 +12,7 @@ import pytest
 
 import experiments
 from experiments.harness.pages import forget_late_imports
-from experiments.registry import find_experiment
+from experiments.registry import find_anew, find_experiment
 from frameworks.errors import RequestError
 
 from .command import lockstep
@@ -284,6 +284,51 @@ def test_python_itself_may_lie_below_a_page(tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     assert forget_late_imports(page) == [tmp_path / "beside.py"]
     assert "below" in sys.modules
+
+
+FINDS_IT_BY_NAME = """
+
+def found():
+    assert pickle.loads(pickle.dumps(Kept(2))) == Kept(2)
+    assert [*typing.get_type_hints(Kept)] == ["x"]
+    assert "class Kept" in inspect.getsource(Kept)
+
+
+loaded, built = load, build_scratch
+
+
+def load(policy="auto", data_dir=None):
+    found()
+    return loaded(policy, data_dir)
+
+
+def build_scratch(spec=SPEC):
+    found()
+    return built(spec)
+
+
+"""
+KEPT = """from __future__ import annotations
+from dataclasses import dataclass
+from pathlib import Path
+
+@dataclass
+class Kept:
+    x: Path
+"""
+
+
+def test_a_helper_is_found_by_its_name_while_the_page_loads_and_builds(tmp_path):
+    """As by pickle; each execution finds its own, and nobody does in between."""
+    before, mark, after = page_of("mine").rpartition("EXPERIMENT = ")
+    page, top = tmp_path / "mine.py", "import inspect, pickle, typing\nfrom helper import Kept\n"
+    page.write_text(top + before + FINDS_IT_BY_NAME + mark + after)
+    (tmp_path / "helper.py").write_text(KEPT)
+    first = find_experiment(str(page))
+    for experiment in (first, find_anew(str(page)), first.changed((("hidden", (3,)),))):
+        experiment.load_data("auto", None)
+        assert len(experiment.blueprint.builders["scratch"]().network.layers) == 4
+        assert "helper" not in sys.modules
 
 
 BY_PATH = """

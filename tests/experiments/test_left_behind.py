@@ -38,6 +38,32 @@ CHANGED = {
     "in PyTorch": ("W = torch.zeros(2)", "W[1] = 1"),
     "in a module of PyTorch": ("W = torch.nn.Linear(2, 2)", "torch.nn.init.zeros_(W.weight)"),
     "in a table": ("TABLE = pandas.DataFrame({'a': [1, 2]})", "TABLE.loc[0, 'a'] = 3"),
+    "a mask": ("MEAN = np.ma.array([1.0, 2.0], mask=[0, 0])", "MEAN[1] = np.ma.masked"),
+    "what a dict has besides": ("class Vocab(dict):\n    pass\nV = Vocab()", "V.size = 2"),
+    "a text of its own kind": ("class Name(str):\n    pass\nN = Name('a')", "N.size = 2"),
+    "how a dict begins": (
+        "import collections\nD = collections.defaultdict(int)",
+        "D.default_factory = list",
+    ),
+    "what is not pickled": (
+        "class Held:\n    def __getstate__(self):\n        return {}\nHELD = Held()",
+        "HELD.n = 2",
+    ),
+    "a member of an enum": ("class Kind(enum.Enum):\n    A = 1", "Kind.A.rate = 2"),
+    "a class that has no name": (
+        "class Base:\n    scale = 1\nclass Config(Base):\n    pass\ndel Base",
+        "Config.__base__.scale = 2",
+    ),
+    "a static method": (
+        "class Config:\n    @staticmethod\n    def scale(x=[1]):\n        return x",
+        "Config.scale()[0] = 2",
+    ),
+    "a property": (
+        "class Config:\n    @property\n    def scale(self, x=[1]):\n        return x",
+        "Config().scale[0] = 2",
+    ),
+    "a hidden name": ("__kept = []", "__kept.append(0)"),
+    "a layer of Keras": ("import keras\nL = keras.layers.Normalization()", "L.adapt(np.eye(2))"),
     "a helper": ("", "helper.SCALE = 2"),
     "a helper's helper": ("from helper import scale", "helper.inner.SCALE = scale()"),
 }
@@ -51,6 +77,11 @@ KEPT = {
         "class Kind(enum.Enum):\n    A = 1\nclass Base(abc.ABC):\n    @property\n"
         "    def a(self): return 1\nCOUNT = (i for i in range(3))",
         "LOG.info('a'); TABLE['a'].mean(); NET(torch.zeros(2)); Kind(1); FILE.close()",
+    ),
+    "what Keras pickles with the time": (
+        "import time, keras\nLOSS = keras.losses.MeanSquaredError()\n"
+        "NET = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])",
+        "NET(np.eye(2)); time.sleep(2.1)",
     ),
     "a cache": ("@functools.cache\ndef read():\n    return [1]", "read()"),
     "a package": ("", "global scipy; import scipy"),

@@ -1,6 +1,7 @@
 """Time one training in a worker: on the same rows, from the same weights, in the same order."""
 
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache, lru_cache
 from typing import Any
@@ -9,10 +10,13 @@ import numpy as np
 
 from experiments.harness.bench.variants import VARIANTS, Variant
 from experiments.harness.cell import Cell
+from experiments.harness.experiment import Experiment
 from experiments.harness.workers.training import load_data
+from experiments.registry import find_anew
 from frameworks.adapter import Adapter
 from frameworks.backend import Backend, Peer
 from frameworks.backends import BACKENDS
+from frameworks.errors import RequestError
 from frameworks.peers import Arrays, Loop, Unavailable
 from frameworks.probe import open_training
 from frameworks.program import Program
@@ -77,8 +81,9 @@ def time_variant(cell: Cell, name: str, steps: int) -> Timing:
 
 def _time_fit(variant: Variant, cell: Cell, steps: int, work: Work) -> Timing:
     """Time `fit`, and right after it the plain loop."""
+    experiment = _begun(cell)
     start = time.perf_counter()
-    estimator = _estimator(cell, variant.backend, len(work.orders))
+    estimator = _estimator(experiment, cell, variant.backend, len(work.orders))
     records = estimator.iter_fit(work.X, work.y, classes=work.classes, ahead=True)
     history = [next(records)]  # scratch compiles before it, and up to three epochs are trained
     warm = time.perf_counter()
@@ -95,13 +100,16 @@ def _time_fit(variant: Variant, cell: Cell, steps: int, work: Work) -> Timing:
     )
     if work.no_loop:
         return timing
+    experiment = _begun(cell)
     start = time.perf_counter()
-    loss = _make_loop(variant.backend, variant.peer, cell, work).train(work.weights, work.orders)
+    loop = _make_loop(experiment, variant.backend, variant.peer, work)
+    loss = loop.train(work.weights, work.orders)
     return replace(timing, plain=time.perf_counter() - start, plain_loss=loss)
 
 
 def _time_loop(variant: Variant, cell: Cell, steps: int, work: Work) -> Timing:
     """Time a peer's loop, which is built once and kept."""
+    _begun_once(variant.name, cell)
     start = time.perf_counter()
     loop = _kept_loop(variant.name, cell, steps)
     built = time.perf_counter()
@@ -113,14 +121,13 @@ def _time_loop(variant: Variant, cell: Cell, steps: int, work: Work) -> Timing:
 
 @cache
 def _kept_loop(name: str, cell: Cell, steps: int) -> Loop:
-    variant = VARIANTS[name]
-    return _make_loop(variant.backend, variant.peer, cell, load_work(cell, steps))
+    variant, experiment = VARIANTS[name], _begun_once(name, cell)
+    return _make_loop(experiment, variant.backend, variant.peer, load_work(cell, steps))
 
 
-def _make_loop(backend: Backend, peer: Peer, cell: Cell, work: Work) -> Loop:
+def _make_loop(experiment: Experiment, backend: Backend, peer: Peer, work: Work) -> Loop:
     if work.no_loop:
         raise Unavailable(work.no_loop)
-    experiment = cell.find()
     build, loop = experiment.blueprint.builders[backend.builders], backend.load("peers", peer.loop)
     return loop(build, work.batch, work.spec, experiment.task, **peer.options)
 
@@ -134,11 +141,30 @@ def reference_loss(cell: Cell, steps: int, stock_epsilon: bool) -> float:
         raise Unavailable(f"{cell.experiment} has no build_scratch")
     work = load_work(cell, steps)
     plain = Peer("scratch", "ScratchLoop", "", {"paper_epsilon": stock_epsilon})
-    return _make_loop(BACKENDS["scratch"], plain, cell, work).train(work.weights, work.orders)
+    loop = _make_loop(_begun(cell), BACKENDS["scratch"], plain, work)
+    return loop.train(work.weights, work.orders)
 
 
-def _estimator(cell: Cell, backend: Backend, epochs: int) -> Any:
-    experiment = cell.find()
+@cache
+def _begun_once(name: str, cell: Cell) -> Experiment:
+    """Return what `_begun` does, the first time that a variant is timed."""
+    return _begun(cell)
+
+
+def _begun(cell: Cell) -> Experiment:
+    """Return the experiment as a training begins with it: a user's page is executed anew.
+
+    One that can be executed only once in a process goes on as it is.
+    """
+    if cell.page:
+        BACKENDS[cell.implementation].settled()
+        with suppress(RequestError):
+            find_anew(cell.page)
+        load_data(cell.find(), cell.policy, cell.data_dir)  # it may leave something for builders
+    return cell.find()
+
+
+def _estimator(experiment: Experiment, cell: Cell, backend: Backend, epochs: int) -> Any:
     return backend.make(
         experiment.blueprint,
         epochs=epochs,
@@ -154,14 +180,14 @@ def load_work(cell: Cell, steps: int) -> Work:
 
     scratch draws where it can, so that nothing of another framework is warm before it is timed.
     """
-    experiment = cell.find()
+    experiment = _begun(cell)
     data = experiment.begun_on(load_data(experiment, cell.policy, cell.data_dir))
     batch_size = experiment.spec.batch_size
     rows, epochs = size(len(data.X_train), batch_size, steps)
     X, y = data.X_train[:rows].astype(cell.dtype), data.y_train[:rows]
     classes = np.arange(len(data.class_names)) if experiment.task.has_answers else None
     by = "scratch" if "scratch" in experiment.blueprint.builders else cell.implementation
-    estimator = _estimator(cell, BACKENDS[by], epochs + 1)
+    estimator = _estimator(experiment, cell, BACKENDS[by], epochs + 1)
     opened = open_training(estimator, X, y, classes=classes)
     return Work(
         X=X,

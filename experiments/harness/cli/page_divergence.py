@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from datasets import Policy
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from frameworks.diverge import Side, Walk
     from frameworks.diverge.findings import Level
     from frameworks.live.report import Report
+    from frameworks.spec_values import Setting
 
 __all__ = ["Found", "compare_page", "outcome_of"]
 
@@ -56,14 +58,16 @@ def compare_page(
 
     check_floor(floor)
     names = _two(between)
-    found = _with_settings(find_experiment(what), settings or [])
+    found = find_experiment(what)
+    setting = _setting(found, settings or [])
+    found = found.changed(setting)
     _check(found, names, dtype)
     failure = f"comparing {' and '.join(names)} on {found.name} failed"
     with named(failure, found.source), threadpool_limits(1), progress_bar() as report:
         for name in names:
             BACKENDS[name].settled()
         from experiments.harness.phases import How
-        from experiments.harness.sides import each_anew, sides
+        from experiments.harness.sides import loaded_anew, sides
         from frameworks.diverge import Walk, walk
         from frameworks.diverge.repeating import refuse_unrepeated
 
@@ -75,8 +79,8 @@ def compare_page(
             report(what, done, total)
 
         loaded = found.load_data(data, data_dir)
-        found = each_anew(found, loaded, data_dir)
-        for a, b in sides(found, loaded, how, names, steps):
+        anew = partial(loaded_anew, found, setting, loaded, data_dir) if found.is_users else None
+        for a, b in sides(found, loaded, how, names, steps, anew):
             if explain_all:  # of several phases the first
                 break
             walks.append(walk(a, b, steps, single_step, advance, floor))
@@ -95,18 +99,22 @@ def compare_page(
 def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "Report":
     """Compare the networks of two sides as models of one's own, to the last cause."""
     from frameworks.live.entry import diverge
+    from frameworks.live.model import Training
     from frameworks.program import Program
 
-    size = min(a.batch_size, len(a.rows[0]))
-    (ours, one), (theirs, other) = a.open(), b.open()
-    if isinstance(one.adapter.parts, Program):
+    size, opened = min(a.batch_size, len(a.rows[0])), [side.open()[1] for side in (a, b)]
+    parts: list[Any] = [each.adapter.parts for each in opened]
+    if any(isinstance(each, Program) for each in parts):
         raise RequestError(
             f"--explain-all remedies one network with one loss, and {a.blueprint.name} has a step "
             "of its own: without the option, the first difference is named with its cause"
         )
     options: Any = {"dtype": dtype, "seed": seed, "steps": steps, "batch_size": size}
-    targets = one.batch.y, other.batch.y  # in the form in which each side trains on them
-    return diverge(ours, theirs, one.batch.X, targets, explain_all=True, **options)
+    targets = tuple(each.batch.y for each in opened)  # in the form in which each trains on them
+    for each in opened:
+        each.adapter.release_dropout()  # it is handed the masks of `diverge`
+    ours, theirs = (Training(each.network, each.loss, each.optimizer) for each in parts)
+    return diverge(ours, theirs, opened[0].batch.X, targets, explain_all=True, **options)
 
 
 def outcome_of(verdict: Verdict, levels: "Sequence[Level]", against: list[str]) -> Outcome:
@@ -122,14 +130,14 @@ def outcome_of(verdict: Verdict, levels: "Sequence[Level]", against: list[str]) 
     return Outcome("lockstep diverge", verdict, cases, " ".join(against))
 
 
-def _with_settings(experiment: "Experiment", settings: list[str]) -> "Experiment":
-    """Return an experiment with other numbers, one value each."""
+def _setting(experiment: "Experiment", settings: list[str]) -> "Setting":
+    """Return other numbers for an experiment, one value each."""
     from frameworks.spec_values import parse_grid
 
     grid = parse_grid(experiment.spec, settings, experiment.name)
     if len(grid) > 1:
         raise RequestError(f"diverge compares one training: give one value each, not {len(grid)}")
-    return experiment.changed(grid[0])
+    return grid[0]
 
 
 def _two(between: str) -> list[str]:

@@ -13,7 +13,7 @@ from experiments.harness.interruption import nothing_within
 from experiments.harness.records.environment import as_recorded, thread_variables
 from experiments.harness.search_path import pythonpath
 from experiments.harness.supervision import how_it_ended
-from experiments.harness.workers.worker import NO_THREAD, USED_UP
+from experiments.harness.workers.worker import NO_THREAD
 from frameworks.backends import BACKENDS
 from frameworks.files import CannotWrite
 
@@ -61,7 +61,7 @@ class Worker:
         self.page = ""
         self._errors = tempfile.TemporaryFile()
         self._hung_for: float | None = None  # seconds without a word, after which it was ended
-        self._silent_for = 0.0
+        self._silent_for, self._is_ready = 0.0, False
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "experiments.harness.workers.worker", implementation],
             stdin=subprocess.PIPE,
@@ -100,14 +100,16 @@ class Worker:
                     report(epoch, loss)
                 case {"event": "done", "result": result}:
                     return result
+                case {"event": "ready"}:
+                    self._is_ready = True
+                case {"event": "used up"}:
+                    raise UsedUp("the page cannot be executed another time in one process")
                 case {"event": "failed", "error": str(error)}:
                     raise CellFailed(error)
                 case {"event": "unwritable", "error": str(error)}:
                     raise CannotWrite(error)
-        if (code := self._process.wait()) == NO_THREAD:
+        if self._process.wait() == NO_THREAD and not self._is_ready:
             raise NoRoom(f"the worker process could not start a thread; {_ALLOW}")
-        if code == USED_UP:
-            raise UsedUp("the page cannot be executed another time in one process")
         raise WorkerDied(self._how_it_ended())
 
     def _events(self, timeout: float, wanted: Callable[[], bool]) -> Iterator[dict[str, Any]]:

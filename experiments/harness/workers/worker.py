@@ -10,6 +10,7 @@ command is at work.
     {"event": "epoch", "epoch": e, "loss": x}        at most ten a second
     {"event": "done", "result": ...}                 its files, if any, have been written
     {"event": "failed", "error": "..."}
+    {"event": "used up"}                             its page cannot be executed once more here
     {"event": "unwritable", "error": "..."}          the disk is full, for example: all have failed
 """
 
@@ -23,7 +24,8 @@ from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
-from experiments.harness.page_code import said
+from experiments.harness.interruption import end_children_by_sigterm
+from experiments.harness.page_code import contained, said
 from experiments.harness.records.environment import computing_variables, is_recorded
 from frameworks.errors import RequestError
 from frameworks.files import CannotWrite
@@ -31,18 +33,18 @@ from frameworks.files import CannotWrite
 if TYPE_CHECKING:
     from experiments.harness.cell import Job
 
-__all__ = ["NO_THREAD", "USED_UP", "main"]
+__all__ = ["NO_THREAD", "main"]
 
-NO_THREAD = 75  # the exit code where the system allows no further thread
-USED_UP = 76  # the exit code where a page cannot be executed another time in one process
+NO_THREAD = 75  # the exit code where the system allows no further thread, before it is ready
 
 _SECONDS_BETWEEN_REPORTS = 0.1
 
 
 def main() -> None:
     """Serve the implementation that is named as the argument, until standard input ends."""
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its workers
+    signal.signal(signal.SIGTERM, lambda *_: None)  # a program that is started would ignore it, too
+    end_children_by_sigterm()
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     events.write("\n")  # whatever was printed before, such as by a sitecustomize, ends here
@@ -82,11 +84,12 @@ def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
     for number, line in enumerate(jobs):
         try:
             job = json.loads(line)
-            if "cells" in job:
-                _execute_anew(job, number > 0)
-                send("done", result=_train(job, seconds_import, send, begun))
-            else:
-                send("done", result=_time(job))
+            with contained():  # one that fails may have gone to another folder
+                if "cells" in job:
+                    _execute_anew(job, send if number else None)
+                    send("done", result=_train(job, seconds_import, send, begun))
+                else:
+                    send("done", result=_time(job))
         except CannotWrite as error:
             send("unwritable", error=str(error))
         except RequestError as error:
@@ -102,23 +105,27 @@ def _time(job: dict[str, Any]) -> Any:
     return answer(job)
 
 
-def _execute_anew(sent: dict[str, Any], again: bool) -> None:
+def _execute_anew(sent: dict[str, Any], send_if_again: Any) -> None:
     """Execute the page of cells, if it is a user's own, and forget its data.
 
-    What it sets for the process may be set once alone: then, another process has to train.
+    What it sets for the process may be set once alone: then, another process has to train, as is
+    sent where this one has trained before. What its framework keeps is as at the beginning.
     """
     from experiments.harness.cell import Job
     from experiments.harness.workers.training import load_data
+    from frameworks.backends import BACKENDS
 
     cell = Job.from_json(sent["cells"][0]).cell
+    BACKENDS[cell.implementation].settled()
     if cell.page:
         load_data.cache_clear()
     try:
         cell.find_anew()
     except RequestError:
-        if again:
-            os._exit(USED_UP)
-        raise
+        if send_if_again is None:
+            raise
+        send_if_again("used up")
+        os._exit(0)
 
 
 def _train(
@@ -156,7 +163,8 @@ def _train(
         )
         if data.sha256 != jobs[0].head.data.sha256:
             raise RequestError(
-                f"the data of {cell.experiment} changed since the run began; run again"
+                f"the data of {cell.experiment} changed since the run began, or are others in each "
+                "process, as the order of a set of texts is (sort it); run again"
             )
         if cell.numbers(cell.find(), data) != jobs[0].head.spec:
             raise RequestError(

@@ -204,6 +204,17 @@ def test_numbers_and_reconstructions_are_timed_like_classes(call):
     assert "Without sklearn: scikit-learn has dense layers with biases only." in autoencoder
 
 
+def test_each_training_that_is_timed_begins_with_a_page_executed_anew(call, tmp_path):
+    """As in `run`: what it keeps at its top is of no other."""
+    text = find_experiment("circle").source.read_text().replace("uniform(rng,", "uniform(RNG,")
+    (tmp_path / "mine.py").write_text(
+        text.replace("\nSPEC =", "\nRNG = np.random.default_rng(0)\nSPEC =")
+    )
+    options = ("--with", "scratch,pytorch", "--steps", "20", "--rounds", "2")
+    answer = call("bench", tmp_path / "mine.py", *options)
+    assert answer.code == 0, answer
+
+
 def test_a_page_with_phases_says_which_of_them_is_timed():
     request = Request(experiments=("dbn",), implementations=("scratch",), policy="stand-in")
     measured, _ = prepare(request, 4, find_experiment("dbn"))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -265,6 +266,65 @@ def test_a_builder_whose_trainings_differ_among_themselves_is_not_judged(call, o
 def test_what_a_page_keeps_at_its_top_begins_anew_in_each_training(call, own_page, top, new, also):
     path = own_page({"import numpy as np\n": f"import numpy as np\n\n{top}\n"} | new, "xor")
     answer = call("diverge", path, "--between", "scratch,pytorch", "--epochs", "3", *also)
+    assert answer.code == 0, answer.out + answer.err
+
+
+COUNTED = """import sys
+import weakref
+
+
+class Held:
+    pass
+
+
+HELD = Held()
+sys.pages.append(weakref.ref(HELD))
+sys.living.append(sum(page() is not None for page in sys.pages))
+"""
+
+
+def test_pages_of_trainings_that_are_over_are_forgotten(call, own_page, monkeypatch):
+    """Each refers to itself; of a page with much at its top, memory would hold every one."""
+    monkeypatch.setattr(sys, "pages", [], raising=False)
+    monkeypatch.setattr(sys, "living", [], raising=False)
+    path = own_page({"import numpy as np\n": f"import numpy as np\n{COUNTED}"}, "xor")
+    answer = call("diverge", path, "--epochs", "3", "--dtype", "float32")
+    assert answer.code == 0, answer.out + answer.err
+    assert max(sys.living) < len(sys.living) / 2 > 5  # some are compared with one another
+
+
+OF_ITS_PAGE = {"lr=spec.learning_rate": "lr=spec.learning_rate * (type(spec) is Numbers)"}
+PHASES = "phases=[Phase('one', SPEC), Phase('two', Numbers(epochs=9))]"
+IN_PHASES = {
+    "import numpy as np\n": "import numpy as np\n\nfrom experiments.harness.phases import Phase\n",
+    "    spec=SPEC,\n": f"    spec=SPEC,\n    {PHASES},\n",
+}
+WEIGHTS = {"uniform(rng, ": "uniform(type(spec) is Numbers and rng, "}
+
+
+@pytest.mark.parametrize(
+    ("new", "also"),
+    [
+        (OF_ITS_PAGE, ()),
+        (OF_ITS_PAGE, ("--explain-all",)),
+        (OF_ITS_PAGE, ("--set", "hidden=3")),
+        (OF_ITS_PAGE | IN_PHASES, ()),
+        (WEIGHTS, ()),
+    ],
+    ids=["levels", "causes", "a setting", "phases", "initial weights"],
+)
+def test_a_spec_is_of_the_same_execution_as_the_builder_that_asks_its_class(
+    call, own_page, new, also
+):
+    between = ("--between", "scratch,pytorch", "--epochs", "3")
+    answer = call("diverge", own_page(new, "xor"), *between, *also)
+    assert answer.code == 0, answer.out + answer.err
+
+
+def test_the_names_that_keras_gives_are_those_of_a_new_process(call, own_page):
+    loss = "    loss = keras.losses.MeanSquaredError"
+    path = own_page({loss: f"    network.get_layer('dense_1')\n{loss}"}, "xor")
+    answer = call("diverge", path, "--between", "scratch,keras", "--epochs", "3")
     assert answer.code == 0, answer.out + answer.err
 
 

@@ -8,6 +8,7 @@ import pytest
 from experiments.harness.cell import Cell
 from experiments.registry import find_experiment
 
+from ..command import lockstep
 from ..test_adding_a_page import page_of
 
 pytestmark = pytest.mark.usefixtures("without_report")
@@ -77,6 +78,59 @@ ELSEWHERE = """
 import numpy as np
 RNG = np.random.default_rng(0)
 """
+DRAWN = """
+from datasets.dataset import digest_arrays
+
+RNG, loaded = np.random.default_rng(0), load
+
+
+def load(policy="auto", data_dir=None):
+    data, i = loaded(policy, data_dir), RNG.permutation(4)
+    X, y = data.X_train[i], data.y_train[i]
+    return replace(data, X_train=X, y_train=y, sha256=digest_arrays(X, y))
+"""
+POOLS = """
+import multiprocessing
+import subprocess
+
+loaded = load
+
+
+def load(policy="auto", data_dir=None):
+    for _ in range(10):
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            pool.map(abs, range(20))
+    with subprocess.Popen(["sleep", "60"]) as started:
+        started.terminate()
+    return loaded(policy, data_dir)
+"""
+NAMED = """
+named = build_keras
+
+
+def build_keras(spec=SPEC):
+    parts = named(spec)
+    parts.network.get_layer("dense_1")
+    return parts
+"""
+GONE = """
+import os
+
+started = load, build_scratch
+
+
+def load(policy="auto", data_dir=None):
+    assert Path("helper.py").is_file()
+    return started[0](policy, data_dir)
+
+
+def build_scratch(spec=SPEC):
+    os.chdir("/")
+    mark = Path(__file__).with_suffix(".begun")
+    begun, _ = mark.is_file(), mark.touch()
+    assert begun, "at first"
+    return started[1](spec)
+"""
 SHIFTED = """
 loaded = load
 
@@ -92,9 +146,7 @@ def train(call, tmp_path):
     """Return a function that runs a page with more at its top."""
 
     def run(more, *options, out):
-        before, mark, after = page_of("mine", "build_scratch, build_pytorch").rpartition(
-            "EXPERIMENT = "
-        )
+        before, mark, after = page_of("mine").rpartition("EXPERIMENT = ")
         top = "from dataclasses import replace\nfrom pathlib import Path\nimport numpy as np\n"
         (tmp_path / "helper.py").write_text("CALLS = []\n")
         (tmp_path / "mine.py").write_text(before + top + more + "\n\n" + mark + after)
@@ -149,6 +201,58 @@ def test_what_a_module_from_elsewhere_keeps_is_of_no_other_training(
     more += "    return drawn(spec, elsewhere.RNG)"
     after, alone = (trained(more, "scratch", *each) for each in (("--seeds", "3"), ("--seed", "1")))
     assert after["scratch", 1]["digests"] == alone["scratch", 1]["digests"]
+
+
+def test_what_follows_a_training_that_failed_elsewhere_begins_in_the_folder_of_the_command(
+    trained, tmp_path, monkeypatch
+):
+    """The seeds in one pass fail, so that each is trained alone."""
+    monkeypatch.chdir(tmp_path)
+    assert len(trained(GONE, "scratch", "--seeds", "2")) == 2
+
+
+def test_the_data_of_a_page_are_those_of_a_new_process_whenever_they_are_asked_for(
+    trained, tmp_path
+):
+    """By a second run of a program, and by a report."""
+    for seeds in "12":
+        found = trained(DRAWN, "scratch", "--seeds", seeds)
+        again = find_experiment(str(tmp_path / "mine.py")).load_data("auto", None)
+        assert again.sha256 == found["scratch", 0]["data"]["sha256"]
+
+
+def test_what_one_page_draws_is_not_the_beginning_of_another(call, tmp_path):
+    """All are executed before the first is asked for its data."""
+    drawn = DRAWN.replace("RNG, loaded = np.random.default_rng(0), load", "loaded = load")
+    drawn = "np.random.seed(0)" + drawn.replace("RNG.", "np.random.")
+    pages = [tmp_path / f"{name}.py" for name in ("mine", "other")]
+    for page in pages:
+        before, mark, after = page_of(page.stem).rpartition("EXPERIMENT = ")
+        page.write_text(f"{before}from dataclasses import replace\n{drawn}\n\n{mark}{after}")
+    answer = call("run", *pages, "--with", "scratch", "--epochs", "2", "--out", tmp_path / "run")
+    assert answer.code == 0, answer
+
+
+def test_a_page_that_can_be_executed_only_once_is_asked_for_its_data_as_it_is(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(page_of("mine") + ONCE)
+    for _ in range(3):
+        assert find_experiment(str(path)).load_data("auto", None).name == "xor"
+
+
+def test_what_a_page_starts_is_ended_by_sigterm(tmp_path):
+    """A `with Pool()` waits for that; in the command, nothing is said of it."""
+    before, mark, after = page_of("mine").rpartition("EXPERIMENT = ")
+    (tmp_path / "mine.py").write_text(before + POOLS + mark + after)
+    options = ("--with", "scratch", "--epochs", "2", "--timeout", "20", "--out", "run")
+    answer = lockstep("run", "mine.py", *options, cwd=tmp_path)
+    assert answer.code == 0, answer
+    assert "KeyboardInterrupt" not in answer.err
+
+
+def test_the_names_that_keras_gives_are_those_of_a_new_process(trained):
+    """An automatic name ends in how many of its kind the process has made."""
+    assert len(trained(NAMED, "keras", "--seeds", "2")) == 2
 
 
 def test_seeds_of_a_page_that_keeps_nothing_are_still_trained_together(trained):

@@ -31,6 +31,14 @@ DEATHS = {  # what the builder does, and what the record then says
         "import os; os.write(2, b'so much\\nfor this\\n'); os._exit(3)",
         "the worker process ended with exit code 3: for this",
     ),
+    "exits as one that got no thread": (
+        "import os; os._exit(75)",
+        "the worker process ended with exit code 75",
+    ),
+    "exits as if others had to train": (
+        "import os; os._exit(76)",
+        "the worker process ended with exit code 76",
+    ),
     "segmentation fault": (
         "import ctypes; ctypes.string_at(0)",
         "the worker process was killed by SIGSEGV",

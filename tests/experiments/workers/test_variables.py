@@ -98,16 +98,18 @@ def test_what_users_set_for_keras_changes_no_training(call, tmp_path, monkeypatc
     assert "1 of 1 pair agrees" in answer.out
 
 
-def test_sets_of_texts_have_one_order_in_all_processes_that_train(page):
+def test_sets_of_texts_have_one_order_in_all_processes_that_execute_a_page(page):
     """By Python's own seed, a page that orders columns by a set would train otherwise in each."""
     names = "".join(f"{chr(97 + k)}" for k in range(20))
     show = "import sys; print(''.join({*sys.argv[1]}))"
     seeded = [sys.executable, "-c", show, names]
     zero = {"PYTHONHASHSEED": "0"}
     expected = subprocess.run(seeded, env=zero, capture_output=True, text=True, check=True).stdout
-    starts = "    from scratch import SGD, Dense"
+    starts = "    from scratch import SGD, Dense", "    return load_circle()"
     fails = f"    assert ''.join({{*{names!r}}}) == {expected.strip()!r}\n"
-    page.write_text(page.read_text().replace(starts, f"{fails}{starts}", 1))
+    for start in starts:  # in workers; in the command
+        assert start in page.read_text()
+        page.write_text(page.read_text().replace(start, f"{fails}{start}", 1))
     options = ("--with", "scratch", "--epochs", "2", "--out", "run")
     answer = lockstep("run", page.name, *options, cwd=page.parent, PYTHONHASHSEED="1")
     assert answer.code == 0, answer
