@@ -112,11 +112,13 @@ class Comparison:
         return Proof()
 
     def _may_follow_from_a_guess(self, found: Compared) -> bool:
-        """Return whether layers before a place correspond by nothing but the order of running.
+        """Return whether layers before a place, or weights, correspond by their order alone.
 
         What enters the place may be another's, too, if these were told apart by what follows.
         """
         position, matching = found.layers[0], self.matching
+        if matching.by_order:
+            return True
         groups = [*matching.guessed, *(matching.likely if found.between else ())]
         return any(position is None or min(ours) <= position for ours, _ in groups)
 

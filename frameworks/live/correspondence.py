@@ -53,6 +53,7 @@ class Matching:
     # were told apart by what follows from them, though not all that follows is the same.
     guessed: list[Branches] = field(default_factory=list)
     likely: list[Branches] = field(default_factory=list)
+    by_order: bool = False  # whether weights of equal shapes correspond by that order alone
 
     @property
     def swapped(self) -> "Matching":

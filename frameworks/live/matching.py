@@ -8,7 +8,7 @@ import numpy as np
 
 from frameworks.diverge.layers import align, price
 from frameworks.errors import choose
-from frameworks.live.correspondence import Matching, Network, WeightPair
+from frameworks.live.correspondence import Branches, Matching, Network, WeightPair
 from frameworks.live.outlines import JOINING, Outline, outline
 from frameworks.live.reads import Reads
 from frameworks.live.telling import Told
@@ -51,7 +51,8 @@ def match(
     told = Told(a, b, ours, theirs, reads, tried or {}, keeps)
     pairs = [*by_layer, *_in_order(a, b, ours, theirs, told.pairs)]
     done.layers = sorted([*pairs, *_alike(a, b, *_left(a, b, pairs))])
-    done.guessed = told.guessed
+    sure = {*told.sure, *(i for i, _ in by_layer)}
+    done.guessed = [*told.guessed, *(_siblings(a, b, done.layers, sure) if reads else ())]
     taken: Taken = {(0, i) for i, _ in by_weight} | {(1, j) for _, j in by_weight}
     done.weights = [WeightPair((i,), (j,)) for i, j in by_weight]
     for i, j in done.layers:
@@ -65,6 +66,31 @@ def match(
     ours, theirs = _left(a, b, done.layers)
     done.only = ours, theirs
     return done
+
+
+def _siblings(a: Network, b: Network, pairs: Pairs, sure: Set[int]) -> Iterator[Branches]:
+    """Yield layers of one input that nothing but their order pairs with such of the other side.
+
+    The other side gives them the same in another form: padded before, or each step as a row.
+    """
+    known, groups = dict(pairs), [*_of_one_input(b)]
+    for every in _of_one_input(a):
+        own = [i for i in every if i in known and i not in sure]
+        others = sorted(known[i] for i in own)
+        if len(own) > 1 and any({*others} <= {*group} for group in groups):
+            yield own, others
+
+
+def _of_one_input(x: Network) -> Iterator[list[int]]:
+    """Yield the layers of one kind and shape, of other weights, that are given one array."""
+    groups: dict[tuple[Outline, tuple[int, ...]], list[int]] = {}
+    for k, layer in enumerate(x.layers):
+        if layer.weights:
+            given = tuple(hash((z.shape, z.tobytes())) for z in layer.inputs)
+            groups.setdefault((outline(x, k), given), []).append(k)
+    for group in groups.values():
+        if len({x.layers[k].weights for k in group}) > 1:
+            yield group
 
 
 def _crossed(a: Network, b: Network, pairs: Pairs) -> list[str]:

@@ -33,6 +33,7 @@ class Told:
         for group in learning:
             self._add_group(*group)
         self._add_called_again(ours, theirs)
+        self.sure = self.pairs.keys() - tried.keys()  # of the layers that learn
         if reads:
             self._add_by_what_follows(reads, [group for group in alike if group not in learning])
 

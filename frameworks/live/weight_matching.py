@@ -127,7 +127,6 @@ def pair_rest(
     then what multiplies the same numbers, and what is the same part of a layer, as its bias. Of
     several, what has a name like its layer's others goes before.
     """
-    guessed = False
     left = [
         [k for k, weight in enumerate(x.weights) if (side, k) not in taken]
         for side, x in enumerate((a, b))
@@ -147,7 +146,8 @@ def pair_rest(
             }
             same.sort(key=lambda j: ranks[j])
             if same:
-                guessed |= len(same) > 1 and ranks[same[0]][1:] == ranks[same[1]][1:]
+                tied = len(same) > 1 and ranks[same[0]][1:] == ranks[same[1]][1:]
+                done.by_order |= tied and any(i in layer.weights for layer in a.layers)
                 done.weights.append(WeightPair((i,), (same[0],)))
                 ours, theirs = a.weights[i].name, b.weights[same[0]].name
                 how = "name" if passing == _OF_ONE_ROLE else "shape"
@@ -155,7 +155,7 @@ def pair_rest(
                 left[0].remove(i)
                 left[1].remove(same[0])
     _join_biases(done, (a, b), left)
-    if guessed:
+    if done.by_order:
         done.notes.append(
             "weights of equal shapes are taken to correspond in the order in which they run: where "
             "they do not, that alone makes the two differ, and mapping={...} says which ones do"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -23,21 +24,24 @@ _SELECTING = {"__getitem__", "chunk", "split", "unbind", "select", "narrow", "in
 
 
 def trace_calls(evaluated: Watched, trained: Watched, weights: LiveWeights) -> list[LayerTrace]:
-    """Return the layers of two passes over the same rows; raises nothing if they run others."""
+    """Return the layers of two passes over the same rows, in the order of the first.
+
+    What runs in training mode alone is left out, but for dropout.
+    """
     orienters = Orienter(evaluated), Orienter(trained)
-    same = [_name(c) for c in evaluated.calls] == [_name(c) for c in trained.calls]
+    in_training = _in_training(evaluated, trained)
     layers = []
     for position, call in enumerate(evaluated.calls):
         if call.name in _PACKING or _counts(call):
             continue
         inputs, output = _arrays(call, orienters[0], position)
         training: tuple[Arrays, np.ndarray | None] = ((), None)
-        again = trained.calls[position] if same else None
-        gradient = None
-        if again is not None:
-            training = _arrays(again, orienters[1], position)
+        gradient, at = None, in_training.get(position)
+        if at is not None:
+            again = trained.calls[at]
+            training = _arrays(again, orienters[1], at)
             if again.gradient is not None:
-                gradient = _canonical(again.gradient, orienters[1].after(position))
+                gradient = _canonical(again.gradient, orienters[1].after(at))
         known = position < len(weights.of_call)
         facts = _rounding(_precision(_facts(call, inputs), call), call)
         layers += _apart(
@@ -55,7 +59,30 @@ def trace_calls(evaluated: Watched, trained: Watched, weights: LiveWeights) -> l
             ),
             getattr(call.module, "num_layers", 1) if isinstance(call.module, nn.RNNBase) else 1,
         )
-    return layers if same else [*layers, *_noise_of_training(evaluated, trained)]
+    return [*layers, *_noise_of_training(evaluated, trained)]
+
+
+def _in_training(evaluated: Watched, trained: Watched) -> dict[int, int]:
+    """Return the position in training mode of each call in evaluation that runs there, too.
+
+    Modules are known by their paths; functions, from one module to the next, by their order from
+    the front and from the back: what training alone runs, as a drop of whole paths, is between.
+    """
+    ours, theirs = ([_name(call) for call in each.calls] for each in (evaluated, trained))
+    found, last = dict[int, int](), (-1, -1)
+    for i, call in enumerate([*evaluated.calls, None]):
+        if call is None:
+            at = len(theirs)
+        elif call.module is None or ours[i] not in theirs[last[1] + 1 :]:
+            continue
+        else:
+            at = found[i] = theirs.index(ours[i], last[1] + 1)
+        between = range(last[0] + 1, i), range(last[1] + 1, at)
+        front = list(takewhile(lambda k: ours[k[0]] == theirs[k[1]], zip(*between, strict=False)))
+        back = zip(*(reversed(each[len(front) :]) for each in between), strict=False)
+        found.update([*front, *takewhile(lambda k: ours[k[0]] == theirs[k[1]], back)])
+        last = i, at
+    return found
 
 
 def _noise_of_training(evaluated: Watched, trained: Watched) -> list[LayerTrace]:

@@ -114,9 +114,15 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
 class _Functions(TorchFunctionMode):
     """Notes the functions that run outside of leaf modules."""
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, watched: Watched, network: nn.Module) -> None:
         super().__init__()
         self.watched, self.inside = watched, 0  # how many leaves are running
+        self._recurrent = {
+            id(p): (path, module)
+            for path, module in network.named_modules()
+            if isinstance(module, nn.RNNBase | nn.RNNCellBase) and not is_leaf(module)
+            for p in module.parameters(recurse=False)
+        }
         # Matrices that are a parameter, perhaps transposed; by id, for which they are kept.
         self.matrices: dict[int, tuple[nn.Parameter, bool]] = {}
 
@@ -132,6 +138,11 @@ class _Functions(TorchFunctionMode):
             output = func(*args, **kwargs)
             self._follow(given, getattr(getattr(func, "__self__", None), "__name__", ""), output)
             return output
+        own = self._of_recurrent(given, args)
+        if own is not None:
+            output = func(*args, **kwargs)
+            self.finish(own, output)
+            return output
         known = [self.matrices.get(id(each), (each, False)) for each in given]
         call = Call(
             "", None, name, _bound(func, args, kwargs), *_split([each for each, _ in known])
@@ -142,6 +153,18 @@ class _Functions(TorchFunctionMode):
         if not self._follow(given, name, output) and _has_tensor(output):
             self.finish(call, output)
         return output
+
+    def _of_recurrent(self, given: list[torch.Tensor], args: Any) -> Call | None:
+        """Return the call of a recurrent module whose own `forward` is the user's, if it is one.
+
+        A first state of zeros is left out, as where none is given. None for packed sequences.
+        """
+        path, module = self._recurrent.get(id(given[-1]), ("", None))
+        if module is None or any(not x.is_floating_point() for x in tensors_in(args[:2])):
+            return None
+        x, *states = (each for each in given if not isinstance(each, nn.Parameter))
+        read = [x, *(h for h in states if h.any())]
+        return self.start(Call(path, module, "", {}, *_split(read)), read)
 
     def _follow(self, given: list[torch.Tensor], name: str, output: Any) -> bool:
         """Return whether this only reads a matrix that is a parameter, and remember the output."""
@@ -248,7 +271,7 @@ def _has_tensor(value: Any) -> bool:
 def watch(network: nn.Module) -> Iterator[Watched]:
     """Note all calls of the forward passes in this context."""
     watched = Watched()
-    functions, hooks = _Functions(watched), []
+    functions, hooks = _Functions(watched, network), []
     pending: list[Call] = []
 
     def enter(path: str) -> Callable[..., None]:

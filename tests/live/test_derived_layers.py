@@ -3,10 +3,11 @@
 import keras
 import numpy as np
 import pytest
+import torch
 from keras import layers as L
 from torch import nn
 
-from frameworks.pytorch.hooks import use_biased_running_variance
+from frameworks.pytorch.hooks import use_biased_running_variance, use_one_bias
 from lockstep import Training, diverge
 
 from .modules import training
@@ -47,3 +48,47 @@ def test_derived_layers_are_those_they_derive_from(own):
     report = diverge(in_keras(), port(own), X, y, steps=3, batch_size=8)
     assert report.same, str(report)
     assert not report.settings, str(report)
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+@pytest.mark.parametrize("state", [0.0, 0.5])
+def test_a_recurrent_layer_with_a_forward_of_its_own_is_that_one(kind, state):
+    def last(call, x):
+        first = torch.full((1, len(x), 6), state)
+        return call(x, (first, first) if kind is nn.LSTM else first)[0][:, -1]
+
+    class Last(kind):
+        def forward(self, x):
+            return last(super().forward, x)
+
+    class Reading(nn.Module):
+        def __init__(self, derived):
+            super().__init__()
+            self.rnn = (Last if derived else kind)(3, 6, batch_first=True)
+            self.out = nn.Linear(6, 4)
+
+        def forward(self, x):
+            return self.out(self.rnn(x) if isinstance(self.rnn, Last) else last(self.rnn, x))
+
+    for order in ((True, False), (False, True)):
+        sides = (training(Reading(derived)) for derived in order)
+        report = diverge(*sides, X[:, 0], y, steps=3, batch_size=8)
+        assert report.same, str(report)
+        assert not report.settings, str(report)
+
+
+def test_a_recurrent_layer_with_a_forward_of_its_own_is_one_of_keras():
+    class Last(nn.LSTM):
+        def forward(self, x):
+            return super().forward(x)[0][:, -1]
+
+    def side(activation):
+        model = keras.Sequential([L.Input((6, 3)), L.LSTM(6, activation=activation), L.Dense(4)])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(2**-4, momentum=0.5), loss)
+        return Training(model)
+
+    port = use_one_bias(nn.Sequential(Last(3, 6, batch_first=True), nn.Linear(6, 4)))
+    for activation in ("tanh", "relu"):
+        report = diverge(side(activation), training(port), X[:, 0], y, steps=3, batch_size=8)
+        assert report.level == ("" if activation == "tanh" else "forward"), str(report)

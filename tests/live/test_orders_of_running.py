@@ -327,3 +327,63 @@ def test_dropouts_of_one_array_are_told_apart_by_what_learns_from_them():
     ours, theirs = Branches(parts("a", "b")), Branches(parts("x", "y"), ["y", "x"])
     report = compared(ours, theirs)
     assert report.same, str(report)
+
+
+class Gate(nn.Module):
+    """A gate of two convolutions, as in WaveNet, padded inside of them or before each."""
+
+    def __init__(self, names, inside, first="value"):
+        super().__init__()
+        self.inside, self.first, self.names = (
+            inside,
+            first,
+            dict(zip(("value", "gate"), names, strict=True)),
+        )
+        for name in names if first == "value" else names[::-1]:
+            self.add_module(name, nn.Conv1d(4, 8, 3, padding=int(inside)))
+        self.out = nn.Linear(8, 3)
+
+    def forward(self, x):
+        def run(part):
+            own = getattr(self, self.names[part])
+            z = own(x if self.inside else nn.functional.pad(x, (1, 1)))
+            return torch.tanh(z) if part == "value" else torch.sigmoid(z)
+
+        made = {self.first: run(self.first)}
+        both = {part: made[part] if part in made else run(part) for part in ("value", "gate")}
+        return self.out((both["value"] * both["gate"]).mean(2))
+
+
+@pytest.mark.parametrize("first", ["value", "gate"])
+def test_branches_that_are_given_one_input_in_another_form_are_told_apart(first):
+    sequences = RNG.normal(size=(24, 4, 6))
+    ours, theirs = Gate(("value", "gate"), inside=True), Gate(("u", "w"), False, first)
+    for sides in ((ours, theirs), (theirs, ours)):
+        report = diverge(*map(training, sides), sequences, Y[:24], steps=3, batch_size=8)
+        assert report.same, str(report)
+        assert not any("order" in note for note in report.notes)
+
+
+def test_no_cause_is_named_where_weights_correspond_by_their_order_alone():
+    class Points(nn.Module):
+        """Dense layers, or convolutions of single positions, whose weights alone correspond."""
+
+        def __init__(self, names, dense):
+            super().__init__()
+            self.names, self.dense, self.out = names, dense, nn.Linear(8, 3)
+            for name in names:
+                self.add_module(name, nn.Linear(4, 8) if dense else nn.Conv1d(4, 8, 1))
+
+        def forward(self, x):
+            def run(name):
+                own = getattr(self, name)
+                return own(x) if self.dense else own(x.mT).mT
+
+            functions = (torch.tanh, torch.sigmoid)[:: 1 if self.dense else -1]
+            a, b = (f(run(name)) for f, name in zip(functions, self.names, strict=True))
+            return self.out((a * b).mean(1))
+
+    sides = map(training, (Points(("g", "h"), True), Points(("u", "v"), False)))
+    report = diverge(*sides, RNG.normal(size=(24, 6, 4)), Y[:24], steps=3, batch_size=8)
+    assert (report.level, report.cause) == ("forward", None), str(report)
+    assert any("weights of equal shapes" in note for note in report.notes)
