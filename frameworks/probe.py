@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scratch import Batch
 
 __all__ = ["LayerOutput", "Opened", "computing", "kind_of", "open_training", "rearranges"]
-__all__ += ["undisturbed", "unread"]
+__all__ += ["undisturbed"]
 
 
 class LayerOutput(NamedTuple):
@@ -186,21 +186,3 @@ def undisturbed(adapter: "Adapter") -> Iterator[None]:
         yield
     finally:
         adapter.set_layer_state(state)
-
-
-def unread(gradient: np.ndarray, rearranges: bool) -> np.ndarray:
-    """Return which numbers of a layer's output the loss does not depend on, by its gradient.
-
-    These are whole vectors of features, as those of steps that are padding: a ReLU lets single
-    numbers through that it did not before. A layer that `rearranges` may have features on any axis.
-    A single False says that everything is read; a single True, that there is no gradient at all, as
-    before a head of zeros, which tells nothing.
-
-    >>> unread(np.array([[0.0, 0.0], [0.0, 1.0]]), rearranges=False)
-    array([[ True,  True],
-           [False, False]])
-    """
-    zero = gradient == 0
-    if not rearranges and zero.ndim:
-        zero = np.broadcast_to(zero.all(axis=-1, keepdims=True), zero.shape)
-    return zero if zero.any() and not zero.all() else np.array(zero.all())

@@ -82,12 +82,19 @@ def _wholes(pair: Pair, i: int, j: int, alike: float) -> tuple[LayerTrace, Layer
     if not (x.weights or y.weights) or _agree(x, y, alike):
         return x, y
     for after in _unpaired(pair, 1, j):
-        if _agree(x, after, alike):
+        if not _is_read_besides(y, after) and _agree(x, after, alike):
             return x, _completed(y, after)
     for after in _unpaired(pair, 0, i):
-        if _agree(after, y, alike):
+        if not _is_read_besides(x, after) and _agree(after, y, alike):
             return _completed(x, after), y
     return x, y
+
+
+def _is_read_besides(layer: LayerTrace, after: LayerTrace) -> bool:
+    """Return whether more of a layer is read than of what is after it, as its states."""
+    if layer.unread is None or after.unread is None:
+        return False
+    return bool(after.unread.any() and not layer.unread.any())
 
 
 def _completed(layer: LayerTrace, by: LayerTrace) -> LayerTrace:

@@ -1,9 +1,10 @@
 """A live `nn.Module` with its loss, optimizer and schedule, as comparisons see it."""
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from frameworks.pytorch.restoring import gradients_restored, restored
 from frameworks.pytorch.stepping import OwnStep, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.user_code import compute_loss, differentiate, run_model
-from frameworks.pytorch.watching import Watched, array_of, note_gradients, tensors_in, watch
+from frameworks.pytorch.watching import Watched, array_of, gradients_of_calls, tensors_in, watch
 from frameworks.recordings.trace import Arrays, Facts, Kept, LayerTrace, Weight
 
 __all__ = ["PyTorchLive"]
@@ -162,11 +163,11 @@ class PyTorchLive(LiveModel):
     def trace_layers(self, rows: Rows, with_loss: bool = False) -> tuple[list[LayerTrace], Arrays]:
         evaluated = self._watch(rows, training=False)
         trained = self._watch(rows, training=True)
-        if with_loss and self.training.step is None:
-            self._note_gradients(rows, trained)
+        known = with_loss and self.training.step is None
+        measure = partial(self._measure, rows) if known else None
         layers = [
             replace(layer, facts=self._remedies.stated(layer.path, layer.facts))
-            for layer in trace_calls(evaluated, trained, self._weights)
+            for layer in trace_calls(evaluated, trained, self._weights, measure)
         ]
         self._shows_autocast = any(call.autocast for call in evaluated.calls)
         return layers, self._canonical(evaluated.outputs)
@@ -183,13 +184,21 @@ class PyTorchLive(LiveModel):
             watched.returned, watched.outputs = [id(each) for each in returned], returned
         return watched
 
-    def _note_gradients(self, rows: Rows, trained: Watched) -> None:
-        """Note the gradients of the calls' outputs; a loss that fails will say so later."""
-        with suppress(Exception), self._forward(training=True, grad=True):
-            with watch(self.network) as watched:
-                output = run_model(self.network, self._tensors(rows.X))
-            y, w = self._targets(rows)
-            note_gradients(compute_loss(self.training.loss, output, y, w), watched, trained)
+    def _measure(
+        self, rows: Rows, added: Mapping[int, np.ndarray]
+    ) -> tuple[float, dict[int, np.ndarray]]:
+        """Return the loss in training mode, and its gradients for what calls return.
+
+        To some of that, by the positions of the calls, arrays are added.
+        """
+        X, (y, w) = self._tensors(rows.X), self._targets(rows)
+        tensors = {at: torch.from_numpy(a) for at, a in added.items()}
+        with self._forward(training=True, grad=True):
+            with watch(self.network, tensors) as watched:
+                output = run_model(self.network, X)
+            loss = compute_loss(self.training.loss, output, y, w)
+            gradients = gradients_of_calls(loss, watched)
+            return float(loss.detach()), {at: array_of(g) for at, g in gradients.items()}
 
     @contextmanager
     def _forward(self, training: bool, grad: bool = False) -> Iterator[None]:

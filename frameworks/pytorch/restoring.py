@@ -164,7 +164,10 @@ def _keep(value: Any) -> Callable[[], Any]:
 
 
 def _tensor_back(tensor: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-    tensor.data = before if tensor.shape != before.shape else tensor.data.copy_(before)
+    if tensor.shape != before.shape:
+        tensor.data = before
+    elif not torch.equal(tensor.detach(), before):  # one that is expanded cannot be written to
+        tensor.data.copy_(before)
     return tensor
 
 

@@ -1,7 +1,9 @@
 """The layers of a live module as traces: calls in evaluation and in training mode."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -9,7 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from frameworks.probe import rearranges, unread
+from frameworks.live.unread import Measure, with_unread
+from frameworks.probe import rearranges
 from frameworks.pytorch.facts import function_facts, layer_facts
 from frameworks.pytorch.live_weights import LiveWeights
 from frameworks.pytorch.orientation import Orientation
@@ -20,28 +23,31 @@ from frameworks.recordings.trace import Arrays, Facts, LayerTrace
 __all__ = ["trace_calls"]
 
 _PACKING = {"_pack_padded_sequence", "_pad_packed_sequence", "pack_padded_sequence"}
+_MASKING = {"triu", "tril"}  # which of the steps each one sees, where no parameter is given
 _SELECTING = {"__getitem__", "chunk", "split", "unbind", "select", "narrow", "index_select"}
 
 
-def trace_calls(evaluated: Watched, trained: Watched, weights: LiveWeights) -> list[LayerTrace]:
+def trace_calls(
+    evaluated: Watched, trained: Watched, weights: LiveWeights, measure: Measure | None = None
+) -> list[LayerTrace]:
     """Return the layers of two passes over the same rows, in the order of the first.
 
-    What runs in training mode alone is left out, but for dropout.
+    What runs in training mode alone is left out, but for dropout. What the loss does not read is
+    noted, if it can be measured.
     """
     orienters = Orienter(evaluated), Orienter(trained)
     in_training = _in_training(evaluated, trained)
-    layers = []
+    layers, calls = list[LayerTrace](), dict[int, int]()
     for position, call in enumerate(evaluated.calls):
         if call.name in _PACKING or _counts(call):
             continue
+        if call.name in _MASKING and not call.parameters:
+            continue
         inputs, output = _arrays(call, orienters[0], position)
         training: tuple[Arrays, np.ndarray | None] = ((), None)
-        gradient, at = None, in_training.get(position)
+        at = in_training.get(position)
         if at is not None:
-            again = trained.calls[at]
-            training = _arrays(again, orienters[1], at)
-            if again.gradient is not None:
-                gradient = _canonical(again.gradient, orienters[1].after(at))
+            training = _arrays(trained.calls[at], orienters[1], at)
         known = position < len(weights.of_call)
         facts = _rounding(_precision(_facts(call, inputs), call), call)
         layers += _apart(
@@ -54,12 +60,25 @@ def trace_calls(evaluated: Watched, trained: Watched, weights: LiveWeights) -> l
                 output=output,
                 training_inputs=training[0],
                 training_output=training[1],
-                rearranges=(moves := _rearranges(call, facts, inputs, output)),
-                unread=None if gradient is None else unread(gradient, moves),
+                rearranges=_rearranges(call, facts, inputs, output),
             ),
             getattr(call.module, "num_layers", 1) if isinstance(call.module, nn.RNNBase) else 1,
         )
+        if at is not None:
+            calls[len(layers) - 1] = at
+    if measure is not None:
+        layers = with_unread(layers, calls, partial(_canonically, measure, orienters[1]))
     return [*layers, *_noise_of_training(evaluated, trained)]
+
+
+def _canonically(
+    measure: Measure, orienter: Orienter, added: Mapping[int, np.ndarray]
+) -> tuple[float, dict[int, np.ndarray]]:
+    """Return what is measured where canonical arrays are added, as canonical arrays."""
+    own = {at: orienter.after(at).from_canonical(a) for at, a in added.items()}
+    loss, gradients = measure(own)
+    every = gradients.items()
+    return loss, {at: orienter.after(at).to_canonical(g) if g.ndim else g for at, g in every}
 
 
 def _in_training(evaluated: Watched, trained: Watched) -> dict[int, int]:

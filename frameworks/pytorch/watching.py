@@ -22,8 +22,8 @@ __all__ = [
     "Watched",
     "array_of",
     "autocast_dtype",
+    "gradients_of_calls",
     "is_leaf",
-    "note_gradients",
     "stock_name",
     "tensors_in",
     "watch",
@@ -44,10 +44,10 @@ class Call:
     inputs: list[torch.Tensor]
     parameters: list[nn.Parameter]  # that the function takes
     output: torch.Tensor | None = None  # the first tensor of the output
-    gradient: torch.Tensor | None = None  # of the loss for it, where that is known
     tokens: list[int] = field(default_factory=list)  # identify the inputs
     made: list[int] = field(default_factory=list)  # identify the tensors of the output
     first: torch.Tensor | None = None  # of these, itself
+    others: list[torch.Tensor] = field(default_factory=list)
     autocast: str = ""  # the dtype that it casts to, where the call is in it
     several: bool = False  # whether the output was more than one tensor
     packed: bool = False  # whether it was a packed sequence, which `output` has unpacked
@@ -114,9 +114,12 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
 class _Functions(TorchFunctionMode):
     """Notes the functions that run outside of leaf modules."""
 
-    def __init__(self, watched: Watched, network: nn.Module) -> None:
+    def __init__(
+        self, watched: Watched, network: nn.Module, added: Mapping[int, torch.Tensor]
+    ) -> None:
         super().__init__()
         self.watched, self.inside = watched, 0  # how many leaves are running
+        self._added = added
         self._recurrent = {
             id(p): (path, module)
             for path, module in network.named_modules()
@@ -140,9 +143,7 @@ class _Functions(TorchFunctionMode):
             return output
         own = self._of_recurrent(given, args)
         if own is not None:
-            output = func(*args, **kwargs)
-            self.finish(own, output)
-            return output
+            return self.finish(own, func(*args, **kwargs))
         known = [self.matrices.get(id(each), (each, False)) for each in given]
         call = Call(
             "", None, name, _bound(func, args, kwargs), *_split([each for each, _ in known])
@@ -151,7 +152,7 @@ class _Functions(TorchFunctionMode):
         self.start(call, [each for each, _ in known])
         output = func(*args, **kwargs)
         if not self._follow(given, name, output) and _has_tensor(output):
-            self.finish(call, output)
+            return self.finish(call, output)
         return output
 
     def _of_recurrent(self, given: list[torch.Tensor], args: Any) -> Call | None:
@@ -194,17 +195,30 @@ class _Functions(TorchFunctionMode):
         self.watched.kept += inputs
         return call
 
-    def finish(self, call: Call, output: Any) -> None:
-        """Note a call, with a copy of the first tensor of its output."""
+    def finish(self, call: Call, output: Any) -> Any:
+        """Note a call, with a copy of the first tensor of its output; return what it returns."""
         made = list(tensors_in(output))
         call.made, call.several = [id(each) for each in made], not isinstance(output, torch.Tensor)
-        call.first = made[0] if made else None
         if isinstance(output, tuple) and output and isinstance(output[0], PackedSequence):
             call.packed, call.output = True, _unpacked(output[0], call.module)
         elif made and not isinstance(output, PackedSequence):
             call.output = made[0].detach().clone()
         self.watched.kept += made
         self.watched.calls.append(call)
+        more = self._added.get(len(self.watched.calls) - 1)
+        output = output if more is None else _plus(output, more, call.name)
+        returned = [*tensors_in(output)]
+        call.first, call.others = next(iter(returned), None), returned[1:]
+        return output
+
+
+def _plus(output: Any, more: torch.Tensor, name: str) -> Any:
+    """Return what a call returns with something added to its first tensor."""
+    if isinstance(output, tuple):
+        first, *rest = output
+        return (_plus(first, more, name), *rest)
+    in_place = name.endswith("_") and not name.endswith("__")
+    return output.add_(more) if in_place else output + more
 
 
 def _unpacked(packed: PackedSequence, module: Any) -> torch.Tensor:
@@ -268,10 +282,13 @@ def _has_tensor(value: Any) -> bool:
 
 
 @contextmanager
-def watch(network: nn.Module) -> Iterator[Watched]:
-    """Note all calls of the forward passes in this context."""
+def watch(network: nn.Module, added: Mapping[int, torch.Tensor] | None = None) -> Iterator[Watched]:
+    """Note all calls of the forward passes in this context.
+
+    `added` has what is added to the outputs of calls, by their positions.
+    """
     watched = Watched()
-    functions, hooks = _Functions(watched, network), []
+    functions, hooks = _Functions(watched, network, added or {}), []
     pending: list[Call] = []
 
     def enter(path: str) -> Callable[..., None]:
@@ -284,10 +301,11 @@ def watch(network: nn.Module) -> Iterator[Watched]:
 
         return before
 
-    def leave(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+    def leave(module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
         if functions.inside == 1:
-            functions.finish(pending.pop(), output)
+            output = functions.finish(pending.pop(), output)
         functions.inside -= 1
+        return output
 
     for path, module in network.named_modules():
         if is_leaf(module):
@@ -301,15 +319,23 @@ def watch(network: nn.Module) -> Iterator[Watched]:
             hook.remove()
 
 
-def note_gradients(loss: torch.Tensor, watched: Watched, calls: Watched) -> None:
-    """Note the gradients of outputs in the same calls of another pass."""
-    pairs = zip(watched.calls, calls.calls, strict=True)
-    known = [
-        (call, own.first)
-        for own, call in pairs
-        if own.first is not None and own.first.requires_grad and not call.packed
-    ]
-    gradients = torch.autograd.grad(loss, [first for _, first in known], allow_unused=True)
-    for (call, _), gradient in zip(known, gradients, strict=True):
-        if gradient is not None and gradient.shape == call.shape:
-            call.gradient = gradient.to_dense() if gradient.is_sparse else gradient
+def gradients_of_calls(loss: torch.Tensor, watched: Watched) -> dict[int, torch.Tensor]:
+    """Return the gradients of a loss for the first tensor of what calls return, where it has any.
+
+    A call that returns several of which others are read, as the states of a recurrent layer, is
+    taken to be read everywhere, and has a single 1; else nothing is said of packed sequences.
+    """
+    known = {
+        at: call.first
+        for at, call in enumerate(watched.calls)
+        if call.first is not None and call.first.requires_grad
+    }
+    others = [(at, x) for at in known for x in watched.calls[at].others if x.requires_grad]
+    every = [*known.values(), *(x for _, x in others)]
+    found = torch.autograd.grad(loss, every, allow_unused=True)
+    read = {at for (at, _), g in zip(others, found[len(known) :], strict=True) if g is not None}
+    return {
+        at: torch.ones(()) if at in read else g.to_dense() if g.is_sparse else g
+        for at, g in zip(known, found[: len(known)], strict=True)
+        if at in read or (g is not None and not watched.calls[at].packed)
+    }

@@ -9,7 +9,7 @@ from torch import nn
 
 from frameworks.keras.live.live_model import KerasLive
 from frameworks.live.model import Rows
-from frameworks.probe import unread
+from frameworks.live.unread import _unread as unread
 from frameworks.recordings import read_trace
 from lockstep import Training, diverge, record
 
@@ -192,6 +192,85 @@ def test_a_recording_says_what_its_loss_does_not_read(tmp_path):
     assert any(layer.unread is not None and layer.unread.any() for layer in layers)
     report = diverge(tmp_path / "a.trace", tmp_path / "b.trace")
     assert (report.level, "label_smoothing" in str(report.cause)) == ("loss", True), str(report)
+
+
+@pytest.mark.parametrize("mode", ["circular", "reflect"])
+def test_what_is_no_maximum_on_one_side_is_read_all_the_same(mode):
+    def side(mode):
+        conv = nn.Conv2d(3, 1, 3, padding=1, padding_mode=mode)
+        return training(
+            nn.Sequential(conv, nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(1, 3))
+        )
+
+    images = np.random.default_rng(2).normal(size=(24, 3, 8, 8))
+    for sides in (("zeros", mode), (mode, "zeros")):
+        report = diverge(*map(side, sides), images, y, **OPTIONS)
+        assert (report.level, report.place) == ("forward", "layer 0"), str(report)
+        assert not any("reads nothing" in note for note in report.notes)
+
+
+class States(nn.Module):
+    """A recurrent layer of which the last state is read, and the outputs where they are real."""
+
+    def __init__(self, packed):
+        super().__init__()
+        self.embedding, self.rnn = nn.Embedding(9, 4), nn.GRU(4, 4, batch_first=True)
+        self.out, self.packed = nn.Linear(8, 3), packed
+
+    def forward(self, tokens):
+        x, real = self.embedding(tokens), (tokens != 0).double()[..., None]
+        if self.packed:
+            lengths = (tokens != 0).sum(1)
+            x = nn.utils.rnn.pack_padded_sequence(x, lengths, True, enforce_sorted=False)
+        z, state = self.rnn(x)
+        if self.packed:
+            z, _ = nn.utils.rnn.pad_packed_sequence(z, True, total_length=6)
+        return self.out(torch.cat([(z * real).sum(1), state[-1]], 1))
+
+
+def test_a_layer_is_read_by_its_states_too():
+    report = diverge(training(States(True)), training(States(False)), padded(0), y, **OPTIONS)
+    assert (report.level, report.place) == ("forward", "rnn"), str(report)
+
+
+class Truncated(nn.Module):
+    """Two pieces of a sequence, of which the second learns nothing of the first."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.first, self.rnn = nn.Linear(4, 4), nn.GRU(4, 4, batch_first=True)
+        self.out, self.factor = nn.Linear(4, 3), factor
+
+    def forward(self, x):
+        x = self.first(x)
+        begun = x * torch.tensor([self.factor] * 3 + [1.0] * 3)[:, None]
+        _, state = self.rnn(begun[:, :3])
+        return self.out(self.rnn(begun[:, 3:], state.detach())[0][:, -1])
+
+
+def test_what_is_detached_is_read():
+    X = np.random.default_rng(1).normal(size=(24, 6, 4))
+    report = diverge(*(training(Truncated(f)) for f in (1.0, 1.5)), X, y, **OPTIONS)
+    assert (report.level, report.place) == ("forward", "product after first"), str(report)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_one_step_that_is_read_tells_no_mask_from_another(order):
+    class Last(Attending):
+        def __init__(self, masked):
+            super().__init__()
+            self.attention, self.masked = nn.MultiheadAttention(4, 1, batch_first=True), masked
+
+        def forward(self, tokens):
+            x, padding = self.embedding(tokens), tokens == 0
+            mask = padding if self.masked else None
+            x = x + self.attention(x, x, x, key_padding_mask=mask, need_weights=False)[0]
+            return self.out(x[torch.arange(len(x)), (~padding).sum(1) - 1])
+
+    sides = [training(Last(masked)) for masked in (True, False)]
+    report = diverge(*sides[::order], padded(0), y, **OPTIONS)
+    assert (report.level, report.place) == ("forward", "attention"), str(report)
+    assert "later" not in str(report.cause), str(report)
 
 
 def test_whole_vectors_without_a_gradient_are_not_read():

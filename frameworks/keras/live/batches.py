@@ -85,6 +85,18 @@ class Batches:
             return np.ascontiguousarray(np.moveaxis(array, 1, -1))
         return array
 
+    def nothing(self, tensor: Any) -> Any:
+        """Return zeros of a tensor's shape; None if it holds no floating-point numbers."""
+        if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(tensor.dtype)):
+            return None
+        return keras.ops.zeros_like(tensor)
+
+    def as_in_the_model(self, array: np.ndarray) -> Any:
+        """Return a canonical array as a tensor of the model: images with their channels there."""
+        if self.channels_first and array.ndim == 4:
+            array = np.ascontiguousarray(np.moveaxis(array, -1, 1))
+        return self.tensor(array)
+
     def adapt_target(self, target: np.ndarray, output: np.ndarray) -> np.ndarray:
         """Return a target of the shape of a canonical output with its channels as the model's."""
         if self.channels_first and target.ndim == 4 and target.shape[1:] == output.shape[1:]:

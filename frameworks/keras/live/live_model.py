@@ -1,7 +1,7 @@
 """A live Keras model with its loss, optimizer and schedule, as comparisons see it."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -182,30 +182,33 @@ class KerasLive(LiveModel):
             evaluated, outputs = self._record(rows, training=False)
         trained, _ = self._record(rows, training=True)
         always = self._dropout.always
-        gradients = self._gradients(rows, trained) if with_loss and not self._has_own_step else []
-        layers = trace_calls(evaluated, trained, self._weights, self._batches, gradients, always)
+        known = with_loss and not self._has_own_step
+        measure = partial(self._measure, rows, trained) if known else None
+        layers = trace_calls(evaluated, trained, self._weights, self._batches, measure, always)
         return layers, self._batches.outputs(outputs)
 
-    def _gradients(self, rows: Rows, calls: Sequence[Call]) -> list[np.ndarray | None]:
-        """Return the gradient of each call's output; none if it fails, which will be said later.
+    def _measure(
+        self, rows: Rows, calls: Sequence[Call], added: Mapping[int, np.ndarray]
+    ) -> tuple[float, dict[int, np.ndarray]]:
+        """Return the loss in training mode, and its gradients for what calls return.
 
-        What a layer returns before its activation has that of the activation if it has none.
+        To some of that, by the positions of the calls, canonical arrays are added.
         """
 
-        def run(added: list[Any] | None) -> tuple[Any, list[Any]]:
+        def run(more: list[Any]) -> tuple[Any, list[Any]]:
             masks = self._mask_tensors()
-            with recorded(self._leaves, added) as again, self._dropout.handed(masks):
+            with recorded(self._leaves, more) as again, self._dropout.handed(masks):
                 loss = self._batches.loss(rows, training=True)
             return loss, [call.output for call in again]
 
-        with suppress(Exception), self._passing():
+        with self._passing():
             outputs = [call.output for call in calls]
-            found = self._stepper.gradients_of_outputs(run, outputs)
-            for k, call in enumerate(calls):
-                if call.activation is not None and found[k - 1] is None:
-                    found[k - 1] = found[k]
-            return [None if g is None else self._batches.canonical(g) for g in found]
-        return []
+            nothing = [None if z is None else self._batches.nothing(z) for z in outputs]
+            own = {k: self._batches.as_in_the_model(a) for k, a in added.items()}
+            more = [own.get(k, zero) for k, zero in enumerate(nothing)]
+            loss, found = self._stepper.gradients_of_outputs(run, more)
+            known = {k: g for k, g in enumerate(found) if g is not None}
+            return float(loss), {k: self._batches.canonical(g) for k, g in known.items()}
 
     def _record(self, rows: Rows, training: bool) -> tuple[list[Call], Any]:
         states = self._dropout.generators

@@ -50,14 +50,11 @@ class JaxStepper(Stepper):
                 variable.assign(value)
         return float(loss)
 
-    def gradients_of_outputs(self, run: Run, outputs: Sequence[Any]) -> list[Any]:
-        """Differentiate for zeros that are added to them; what is added nowhere has no gradient."""
-        floats = [z is not None and jax.numpy.issubdtype(z.dtype, np.floating) for z in outputs]
-        zeros = [jax.numpy.zeros_like(z) if own else None
-                 for z, own in zip(outputs, floats, strict=True)]  # fmt: skip
+    def gradients_of_outputs(self, run: Run, added: list[Any]) -> tuple[Any, list[Any]]:
+        """Differentiate for what is added; what is added nowhere has no gradient."""
         with keras.StatelessScope(), unwarned():
-            found = jax.grad(lambda added: run(added)[0])(zeros)
-        return [g if g is not None and g.any() else None for g in found]
+            loss, found = jax.value_and_grad(lambda added: run(added)[0])(added)
+        return loss, [g if g is not None and g.any() else None for g in found]
 
     def _take_state(
         self, state: State, data: Data, masks: Sequence[Any] | None

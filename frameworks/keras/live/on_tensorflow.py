@@ -65,12 +65,12 @@ class TensorFlowStepper(Stepper):
         found = zip(trained, tape.gradient(value, trained), strict=True)
         return float(value), {id(v): self.to_numpy(g) for v, g in found if g is not None}
 
-    def gradients_of_outputs(self, run: Run, outputs: Sequence[Any]) -> list[Any]:
+    def gradients_of_outputs(self, run: Run, added: list[Any]) -> tuple[Any, list[Any]]:
         with unwarned(), tf.GradientTape() as tape:
-            loss, again = run(None)
+            loss, again = run(added)
         known = {k: z for k, z in enumerate(again) if z is not None and z.dtype.is_floating}
         by_call = dict(zip(known, tape.gradient(loss, [*known.values()]), strict=True))
-        return [by_call.get(k) for k in range(len(again))]
+        return loss, [by_call.get(k) for k in range(len(again))]
 
     def _graph(self, data: Data, masks: Sequence[Any] | None) -> tuple[Any, list[Any]]:
         """Return a step compiled for batches of this shape, and the variables it trains."""

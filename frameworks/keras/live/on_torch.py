@@ -32,13 +32,13 @@ class TorchStepper(Stepper):
     def untracked(self) -> AbstractContextManager[Any]:
         return torch.no_grad()
 
-    def gradients_of_outputs(self, run: Run, outputs: Sequence[Any]) -> list[Any]:
+    def gradients_of_outputs(self, run: Run, added: list[Any]) -> tuple[Any, list[Any]]:
         with torch.enable_grad():
-            loss, again = run(None)
+            loss, again = run(added)
             known = {k: z for k, z in enumerate(again) if z is not None and z.requires_grad}
             found = torch.autograd.grad(loss, [*known.values()], allow_unused=True)
         by_call = dict(zip(known, found, strict=True))
-        return [by_call.get(k) for k in range(len(again))]
+        return loss, [by_call.get(k) for k in range(len(again))]
 
     def reset(self) -> None:
         pass

@@ -49,7 +49,8 @@ def replaced(thing: Any, **attributes: Any) -> Iterator[None]:
 def recorded(leaves: Sequence[Leaf], added: Tensors | None = None) -> Iterator[list[Call]]:
     """Note the calls of these layers in the yielded list.
 
-    `added`, if given, has what is added to the output of each call, or None.
+    `added`, if given, has what is added to the output of each call, or None; to what activations
+    within layers return, not to what they are given.
     """
     calls: list[Call] = []
     with ExitStack() as stack:

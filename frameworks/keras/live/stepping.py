@@ -20,7 +20,7 @@ from frameworks.live.own_steps import copied_numbers, with_own_state
 __all__ = ["Data", "Gradients", "Run", "Stepper", "loss_in", "stepper_of_backend", "unwarned"]
 
 Gradients = dict[int, np.ndarray]  # by the identity of the variable
-Run = Callable[[list[Any] | None], tuple[Any, list[Any]]]
+Run = Callable[[list[Any]], tuple[Any, list[Any]]]
 
 
 class Data(NamedTuple):
@@ -88,11 +88,11 @@ class Stepper(ABC):
         return float(loss()), None
 
     @abstractmethod
-    def gradients_of_outputs(self, run: Run, outputs: Sequence[Any]) -> list[Any]:
-        """Return the gradient of a loss for what each call returns; None where it is not known.
+    def gradients_of_outputs(self, run: Run, added: list[Any]) -> tuple[Any, list[Any]]:
+        """Return a loss and its gradient for what each call returns; None where it is not known.
 
-        `run` computes the loss and returns it with the outputs of the calls, once more those given;
-        it takes what is to be added to them, if anything.
+        `run` takes what is added to the outputs of the calls, zeros or None for nothing, and
+        returns the loss and the outputs.
         """
 
     def untracked(self) -> AbstractContextManager[Any]:

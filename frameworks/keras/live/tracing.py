@@ -12,10 +12,13 @@ from frameworks.keras.live.randomness import noise_of
 from frameworks.keras.live.recording import Call
 from frameworks.keras.live.weights import WeightTable
 from frameworks.live.silent import SILENT
-from frameworks.probe import rearranges, unread
+from frameworks.live.unread import Measure, with_unread
+from frameworks.probe import rearranges
 from frameworks.recordings.trace import Arrays, LayerTrace
 
 __all__ = ["trace_calls"]
+
+_WITHIN = ".activation"  # after a layer's path: the activation within it
 
 Key = tuple[str, bool, int]  # a leaf's path, whether it is its activation, the how-manieth call
 
@@ -25,17 +28,17 @@ def trace_calls(
     trained: Sequence[Call],
     weights: WeightTable,
     batches: Batches,
-    gradients: Sequence[np.ndarray | None] = (),
+    measure: Measure | None = None,
     always: Collection[int] = (),
 ) -> list[LayerTrace]:
     """Return the layers of two passes over the same rows, in the order of the first.
 
-    `gradients` are those of the outputs of the calls in training mode, where they are known.
+    What the loss does not read is noted, if it can be measured.
     `always` identifies the layers that are in training mode in evaluation, too.
     """
     in_training = dict(zip(_keys(trained), trained, strict=True))
-    by_call = dict(zip(_keys(trained), gradients, strict=False))
-    layers = []
+    position = {key: k for k, key in enumerate(_keys(trained))}
+    layers, calls = list[LayerTrace](), dict[int, int]()
     for key, call in zip(_keys(evaluated), evaluated, strict=True):
         inputs, output = _arrays(call, batches)
         if output is not None and output.dtype.kind == "b":
@@ -43,11 +46,17 @@ def trace_calls(
         again = in_training.get(key)
         training = ((), None) if again is None else _arrays(again, batches)
         layer = _trace(call, inputs, output, training, weights, always)
-        gradient = by_call.get(key)
-        if gradient is not None:
-            layer = replace(layer, unread=unread(gradient, layer.rearranges))
+        if key in position:
+            calls[len(layers)] = position[key]
         layers.append(layer)
-    return layers
+    if measure is None:
+        return layers
+    within = {k for k, x in enumerate(layers[1:]) if x.path == f"{layers[k].path}{_WITHIN}"}
+    layers = with_unread(layers, {k: at for k, at in calls.items() if k not in within}, measure)
+    return [
+        replace(layer, unread=layers[k + 1].unread) if k in within else layer
+        for k, layer in enumerate(layers)
+    ]
 
 
 def _trace(
@@ -69,7 +78,7 @@ def _trace(
         values, said = {**facts.values, "noise": noise}, {**facts.said, "noise": noise}
         facts = replace(facts, values=values, said=said)
     return LayerTrace(
-        path=leaf.path if own else f"{leaf.path}.activation",
+        path=leaf.path if own else f"{leaf.path}{_WITHIN}",
         facts=facts,
         weights=weights.positions(leaf) if own else (),
         states=weights.state_positions(leaf) if own else (),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from frameworks.live.correspondence import place_of
-from frameworks.live.outputs import as_read
+from frameworks.live.outputs import aligned, as_read
 from frameworks.live.pairs import Compared, Pair, joined
 from frameworks.live.proofs.cause import Cause, Proof, equal_within, exchanged, smallest
 from frameworks.live.proofs.layer_side import LayerSide
@@ -111,7 +111,13 @@ class _Layers:
         return found if self._equal(side, found) else again
 
     def _equal(self, side: LayerSide, computed: np.ndarray | None) -> bool:
-        """Return whether a side returns what was computed, where that is read."""
+        """Return whether a side returns what was computed from what it was given itself."""
+        if computed is None:
+            return False
+        return equal_within(*aligned(computed, side.output), self.gap, side.trace.dtype)
+
+    def _equal_as_read(self, side: LayerSide, computed: np.ndarray | None) -> bool:
+        """Return whether a side returns what was computed of the other side, where it is read."""
         if computed is None:
             return False
         known = (self.b if side is self.a else self.a).layer.unread
@@ -130,7 +136,7 @@ class _Layers:
 
         def works(some: Sequence[str]) -> bool:
             there = self._gives(exchanged(x, y, some), masks[1])
-            return there or self._equal(b, a.computed(exchanged(y, x, some)))
+            return there or self._equal_as_read(b, a.computed(exchanged(y, x, some)))
 
         if names and works(names):
             settings = smallest(names, works)
@@ -150,7 +156,8 @@ class _Layers:
         """Return whether one side without its bias returns what the other does."""
         if len(more.weights) != 2 or len(less.weights) != 1:
             return False
-        return self._equal(less, more.computed(less.layer.facts, weights=more.weights[:1]))
+        without = more.computed(less.layer.facts, weights=more.weights[:1])
+        return self._equal_as_read(less, without)
 
     def _gives(self, facts: Facts, steps: np.ndarray | None) -> bool:
         """Return whether side b with these facts returns what side a does."""
@@ -159,7 +166,7 @@ class _Layers:
         everything = None
         if self.b.inputs and self.b.inputs[0].ndim == 3:
             everything = np.ones(self.b.inputs[0].shape[:2], bool) if steps is None else steps
-        return self._equal(self.a, self.b.computed(facts, everything))
+        return self._equal_as_read(self.a, self.b.computed(facts, everything))
 
     def _cause(self, settings: tuple[str, ...], sentence: str) -> Cause:
         a, b = self.a, self.b
