@@ -59,7 +59,14 @@ def _before_the_last_that_agrees(pair: Pair, found: Sequence[Compared]) -> list[
     same = max((k for k in sure if k < first), default=0)
     if first < len(found) and not any(map(_arises, found[same + 1 : first + 1])):
         return []
-    return [each for each in found[:same] if each.found.parted and _may_differ(pair, each)]
+    next_sure = [next(k for k in sure if k > p) for p in range(same)]
+    return [
+        each
+        for each, after in zip(found, next_sure, strict=False)
+        if each.found.parted
+        and _may_differ(pair, each)
+        and (_matters(pair, each) or not found[after].between)
+    ]
 
 
 def _corresponds(pair: Pair, each: Compared) -> bool:
@@ -101,7 +108,7 @@ def _may_differ(pair: Pair, each: Compared) -> bool:
 
 
 def _matters(pair: Pair, each: Compared) -> bool:
-    """Return whether both losses may depend on a layer: outputs agree in vain behind zeros."""
+    """Return whether both losses may depend on a layer: behind zeros all agrees in vain."""
     return not any(x.unread is not None and x.unread.all() for x in _layers(pair, each))
 
 

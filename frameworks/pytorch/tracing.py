@@ -1,7 +1,7 @@
 """The layers of a live module as traces: calls in evaluation and in training mode."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import takewhile
@@ -50,6 +50,7 @@ def trace_calls(
             training = _arrays(trained.calls[at], orienters[1], at)
         known = position < len(weights.of_call)
         facts = _rounding(_precision(_facts(call, inputs), call), call)
+        facts = _along(facts, call, orienters[0].before(position))
         layers += _apart(
             LayerTrace(
                 path=call.path,
@@ -175,6 +176,17 @@ def _precision(facts: Facts, call: Call) -> Facts:
     words = f"dtype={dtype}" + (f" in autocast to {call.autocast}" if call.autocast else "")
     values = {**facts.values, "precision": (call.autocast or dtype, dtype)}
     return replace(facts, values=values, said={**facts.said, "precision": words})
+
+
+def _along(facts: Facts, call: Call, given: Sequence[Orientation]) -> Facts:
+    """Return the facts of a softmax with the canonical axis along which it is taken."""
+    dim = call.arguments.get("dim") if call.module is None else getattr(call.module, "dim", None)
+    if "axis" not in facts.values or not isinstance(dim, int) or not given:
+        return facts
+    ndim = call.inputs[0].ndim
+    axes = given[0].axes if len(given[0].axes) == ndim else tuple(range(ndim))
+    axis = axes.index(dim % ndim)
+    return replace(facts, values={**facts.values, "axis": -1 if axis == ndim - 1 else axis})
 
 
 def _rounding(facts: Facts, call: Call) -> Facts:

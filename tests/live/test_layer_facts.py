@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+import numpy as np
 import pytest
 from torch import nn
 
@@ -14,7 +15,9 @@ from frameworks.pytorch import facts as pytorch_facts
 from frameworks.recordings.trace import Facts
 from frameworks.scratch import facts as scratch_facts
 from frameworks.spec import float32
+from lockstep import diverge
 from tests.live.layer_pairs import KERAS, PYTORCH, Pair
+from tests.live.modules import training
 
 L = keras.layers
 
@@ -243,3 +246,31 @@ def test_a_penalty_is_stated_as_keras_rounds_it_to_float32(name: str, times: int
     fact = {"l2": "kernel_decay", "l1": "kernel_l1"}[name]
     assert found.values[fact] == times * float32(0.01) != times * 0.01
     assert "(0.01), rounded to 0.009999999776" in found.said[fact]
+
+
+@pytest.mark.parametrize("functional", [False, True])
+@pytest.mark.parametrize(("dim", "other"), [(-1, 1), (2, 1), (1, 2), (-1, -2)])
+def test_a_softmax_over_another_axis_is_the_cause(dim, other, functional):
+    """Axis 1 is that of the channels only where these come first."""
+
+    class Mixing(nn.Module):
+        def __init__(self, dim):
+            super().__init__()
+            self.inner, self.out, self.softmax = nn.Linear(4, 4), nn.Linear(4, 3), nn.Softmax(dim)
+
+        def forward(self, x):
+            x = self.inner(x)
+            x = x.softmax(self.softmax.dim) if functional else self.softmax(x)
+            return self.out(x.mean(1))
+
+    rng = np.random.default_rng(0)
+    X, y, options = (
+        rng.normal(size=(16, 4, 4)),
+        rng.integers(3, size=16),
+        {"steps": 2, "batch_size": 8},
+    )
+    report = diverge(*(training(Mixing(each)) for each in (dim, other)), X, y, **options)
+    said = f"the first pytorch has dim={dim}", f"the second pytorch dim={other}"
+    assert all(words in str(report.cause) for words in said), str(report)
+    same = (training(Mixing(each)) for each in (dim, dim % -3))
+    assert diverge(*same, X, y, **options).same

@@ -114,6 +114,34 @@ def test_before_a_head_of_zeros_nothing_tells_what_is_read():
     assert (report.level, "masked_fill" in str(report.cause)) == ("forward", True), str(report)
 
 
+@pytest.mark.parametrize(("other", "cause"), [("silu", ""), ("relu", "a ReLU in relu")])
+def test_behind_a_layer_of_zeros_what_enters_it_tells(other, cause):
+    functions = {
+        "product": lambda z: z * z.sigmoid(),
+        "silu": nn.functional.silu,
+        "relu": nn.functional.relu,
+    }
+
+    class Residual(nn.Module):
+        def __init__(self, name):
+            super().__init__()
+            self.first, self.inner, self.last, self.out = (nn.Linear(4, n) for n in (4, 4, 4, 3))
+            nn.init.zeros_(self.last.weight)
+            nn.init.zeros_(self.last.bias)
+            self.name = name
+
+        def forward(self, x):
+            x = self.first(x)
+            return self.out(x + self.last(functions[self.name](self.inner(x))))
+
+    X = np.random.default_rng(1).normal(size=(24, 4))
+    begun = "product" if other == "silu" else "silu"
+    for sides in ((begun, other), (other, begun)):
+        report = diverge(*(training(Residual(name)) for name in sides), X, y, **OPTIONS)
+        assert report.level == ("forward" if cause else ""), str(report)
+        assert cause in str(report.cause), str(report)
+
+
 @pytest.mark.parametrize("kind", [np.zeros_like, np.ones_like])
 def test_an_input_of_zeros_is_no_padding(kind):
     class Types(nn.Module):

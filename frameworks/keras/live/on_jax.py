@@ -51,10 +51,10 @@ class JaxStepper(Stepper):
         return float(loss)
 
     def gradients_of_outputs(self, run: Run, added: list[Any]) -> tuple[Any, list[Any]]:
-        """Differentiate for what is added; what is added nowhere has no gradient."""
+        """Differentiate for what is added."""
         with keras.StatelessScope(), unwarned():
             loss, found = jax.value_and_grad(lambda added: run(added)[0])(added)
-        return loss, [g if g is not None and g.any() else None for g in found]
+        return loss, found
 
     def _take_state(
         self, state: State, data: Data, masks: Sequence[Any] | None
