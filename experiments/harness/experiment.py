@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, wraps
+from functools import cached_property, lru_cache
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
@@ -15,13 +15,13 @@ from typing import Any, Literal
 
 from datasets import DataError, Dataset, Policy, Sequences
 from experiments.harness.page_checks import check_experiment
-from experiments.harness.page_code import among_modules, contained, named
+from experiments.harness.page_code import among_modules, contained, finding, named
 from experiments.harness.phases import Before, How, Phase, Stage
 from experiments.harness.search_path import no_place_left
 from frameworks.blueprint import Blueprint
 from frameworks.draws import Draws
 from frameworks.errors import RequestError, first_line
-from frameworks.program import Parts, Program, ProgramBuilder, name_of, with_spec
+from frameworks.program import ProgramBuilder, name_of, with_spec
 from frameworks.spec import Shape, Spec, as_shape, outputs_for
 from frameworks.spec_values import Setting, label_of
 from frameworks.task import CLASSIFICATION, Task
@@ -126,7 +126,7 @@ class Experiment:
     def blueprint(self) -> Blueprint:
         """What implementations train."""
         builders = {
-            name_of(build).removeprefix("build_"): self._with_helpers(build)
+            name_of(build).removeprefix("build_"): finding(self.helpers, build)
             for build in self.builders
         }
         return Blueprint(self.name, self.spec, builders, self.task)
@@ -135,19 +135,6 @@ class Experiment:
     def helpers(self) -> dict[str, ModuleType]:
         """The modules that a user's page has imported from beside it, as it was executed."""
         return {}
-
-    def _with_helpers(self, build: ProgramBuilder) -> ProgramBuilder:
-        """Return a builder that has the page's helpers where Python looks for modules."""
-        if not self.helpers:
-            return build
-
-        @wraps(build)
-        def built(*arguments: Any, **named: Any) -> Parts | Program:
-            with among_modules(self.helpers):
-                return build(*arguments, **named)
-
-        built.__name__ = name_of(build)
-        return built
 
     def load_data(self, policy: Policy, data_dir: str | None) -> Dataset:
         """Load the data; RequestError for what a user's own `load` raises or returns besides.
@@ -234,7 +221,7 @@ class Experiment:
         task, seed, weights = phase.task or self.task, phase.seed(how.seed), None
         spec = self.spec_for(own, phase.spec, task)
         if phase.weights is not None:
-            weights = phase.weights(spec, Draws(seed).weights, before)
+            weights = finding(self.helpers, phase.weights)(spec, Draws(seed).weights, before)
         builders = self.blueprint.builders
         if phase.spec != self.spec:
             builders = {name: with_spec(build, phase.spec) for name, build in builders.items()}
