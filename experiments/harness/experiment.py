@@ -107,9 +107,14 @@ class Experiment:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether a user's page was executed last of all, and not asked for its data since."""
+        """Whether a user's page was executed last of all, and nothing was asked of it since."""
         latest = next((n for n in reversed(sys.modules) if n.startswith(PREFIX)), "")
-        return latest == self.page and "lockstep_loaded" not in vars(self.module)
+        return latest == self.page and "lockstep_asked" not in vars(self.module)
+
+    def note_asked(self) -> None:
+        """Say that a user's page is fresh no more: one of its functions is called."""
+        if self.is_users:
+            vars(self.module)["lockstep_asked"] = True
 
     @property
     def about(self) -> str:
@@ -146,8 +151,7 @@ class Experiment:
 
     def _load(self, policy: Policy, data_dir: str | None) -> Dataset:
         failed = f"load() of {self.name} failed"
-        if self.is_users:
-            vars(self.module)["lockstep_loaded"] = True
+        self.note_asked()
         try:
             with named(failed, self.source), no_place_left(), among_modules(self.helpers):
                 data = self.load(policy, data_dir)
