@@ -274,8 +274,11 @@ forget_changed = _changed.cache_clear
 
 
 def _changed_phase(phase: Phase, spec: Spec, setting: Setting) -> Phase:
-    """Return a phase with other numbers; one that differs from the experiment's own is kept."""
-    shared = {n: x for n, x in setting if getattr(phase.spec, n) == getattr(spec, n)}
+    """Return a phase with other numbers; one that differs from the experiment's own is kept.
+
+    Its spec may be of a class that lacks some of them.
+    """
+    shared = {n: x for n, x in setting if getattr(phase.spec, n, object()) == getattr(spec, n)}
     return replace(phase, spec=replace(phase.spec, **shared))
 
 
