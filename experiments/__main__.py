@@ -18,7 +18,6 @@ def main() -> int:
 
     A signal before the end, whatever it comes upon, gives 130; after it, the code that is settled.
     """
-    _with_the_hashes_of_workers()
     try:
         interruption.watch()
         code = _supervised()
@@ -34,14 +33,10 @@ def _with_the_hashes_of_workers() -> None:
 
     By it, sets of texts are ordered. A program that calls `main` goes on with its own.
     """
-    given, seed = sys.argv[1:], {"PYTHONHASHSEED": "0"}
-    is_the_program = sys.orig_argv[len(sys.orig_argv) - len(given) :] == given
-    if (
-        _pages()
-        and is_the_program
-        and hasattr(os, "fork")
-        and not seed.items() <= os.environ.items()
-    ):
+    started, seed = ["-m", "experiments", *sys.argv[1:]], {"PYTHONHASHSEED": "0"}
+    is_the_program = sys.orig_argv[-len(started) :] == started  # none that executes this module
+    seeded = seed.items() <= os.environ.items()
+    if _pages() and is_the_program and hasattr(os, "fork") and not seeded:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | seed)
 
 
@@ -114,4 +109,5 @@ def _fail(message: str) -> int:
 
 
 if __name__ == "__main__":
+    _with_the_hashes_of_workers()
     sys.exit(main())

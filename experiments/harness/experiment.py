@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, wraps
+from functools import cached_property, lru_cache
 from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
@@ -15,13 +15,13 @@ from typing import Any, Literal
 
 from datasets import DataError, Dataset, Policy, Sequences
 from experiments.harness.page_checks import check_experiment
-from experiments.harness.page_code import among_modules, contained, named
+from experiments.harness.page_code import among_modules, contained, finding, named
 from experiments.harness.phases import Before, How, Phase, Stage
 from experiments.harness.search_path import no_place_left
 from frameworks.blueprint import Blueprint
 from frameworks.draws import Draws
 from frameworks.errors import RequestError, first_line
-from frameworks.program import Parts, Program, ProgramBuilder, name_of, with_spec
+from frameworks.program import ProgramBuilder, name_of, with_spec
 from frameworks.spec import Shape, Spec, as_shape, outputs_for
 from frameworks.spec_values import Setting, label_of
 from frameworks.task import CLASSIFICATION, Task
@@ -107,9 +107,14 @@ class Experiment:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether a user's page was executed last of all, and not asked for its data since."""
+        """Whether a user's page was executed last of all, and nothing was asked of it since."""
         latest = next((n for n in reversed(sys.modules) if n.startswith(PREFIX)), "")
-        return latest == self.page and "lockstep_loaded" not in vars(self.module)
+        return latest == self.page and "lockstep_asked" not in vars(self.module)
+
+    def note_asked(self) -> None:
+        """Say that a user's page is fresh no more: one of its functions is called."""
+        if self.is_users:
+            vars(self.module)["lockstep_asked"] = True
 
     @property
     def about(self) -> str:
@@ -126,7 +131,7 @@ class Experiment:
     def blueprint(self) -> Blueprint:
         """What implementations train."""
         builders = {
-            name_of(build).removeprefix("build_"): self._with_helpers(build)
+            name_of(build).removeprefix("build_"): finding(self.helpers, build)
             for build in self.builders
         }
         return Blueprint(self.name, self.spec, builders, self.task)
@@ -135,19 +140,6 @@ class Experiment:
     def helpers(self) -> dict[str, ModuleType]:
         """The modules that a user's page has imported from beside it, as it was executed."""
         return {}
-
-    def _with_helpers(self, build: ProgramBuilder) -> ProgramBuilder:
-        """Return a builder that has the page's helpers where Python looks for modules."""
-        if not self.helpers:
-            return build
-
-        @wraps(build)
-        def built(*arguments: Any, **named: Any) -> Parts | Program:
-            with among_modules(self.helpers):
-                return build(*arguments, **named)
-
-        built.__name__ = name_of(build)
-        return built
 
     def load_data(self, policy: Policy, data_dir: str | None) -> Dataset:
         """Load the data; RequestError for what a user's own `load` raises or returns besides.
@@ -159,8 +151,7 @@ class Experiment:
 
     def _load(self, policy: Policy, data_dir: str | None) -> Dataset:
         failed = f"load() of {self.name} failed"
-        if self.is_users:
-            vars(self.module)["lockstep_loaded"] = True
+        self.note_asked()
         try:
             with named(failed, self.source), no_place_left(), among_modules(self.helpers):
                 data = self.load(policy, data_dir)
@@ -234,7 +225,7 @@ class Experiment:
         task, seed, weights = phase.task or self.task, phase.seed(how.seed), None
         spec = self.spec_for(own, phase.spec, task)
         if phase.weights is not None:
-            weights = phase.weights(spec, Draws(seed).weights, before)
+            weights = finding(self.helpers, phase.weights)(spec, Draws(seed).weights, before)
         builders = self.blueprint.builders
         if phase.spec != self.spec:
             builders = {name: with_spec(build, phase.spec) for name, build in builders.items()}
@@ -283,8 +274,11 @@ forget_changed = _changed.cache_clear
 
 
 def _changed_phase(phase: Phase, spec: Spec, setting: Setting) -> Phase:
-    """Return a phase with other numbers; one that differs from the experiment's own is kept."""
-    shared = {n: x for n, x in setting if getattr(phase.spec, n) == getattr(spec, n)}
+    """Return a phase with other numbers; one that differs from the experiment's own is kept.
+
+    Its spec may be of a class that lacks some of them.
+    """
+    shared = {n: x for n, x in setting if getattr(phase.spec, n, object()) == getattr(spec, n)}
     return replace(phase, spec=replace(phase.spec, **shared))
 
 

@@ -8,15 +8,22 @@ prints goes to standard error: standard output is the command's, and may be read
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from datasets import DataError
 from frameworks.errors import RequestError, first_line
+from frameworks.program import Parts, Program, name_of
 
-__all__ = ["ONE_AT_A_TIME", "among_modules", "contained", "in_one_line", "named", "said"]
+__all__ = [
+    *("ONE_AT_A_TIME", "among_modules", "contained", "finding", "in_one_line", "named", "said"),
+]
+
+_DRAWING = ("initial_weights", "augment", "draws")  # of what a builder returns
 
 ONE_AT_A_TIME = threading.RLock()  # of our threads: streams, folder and modules are the process's
 
@@ -99,6 +106,28 @@ def among_modules(helpers: Mapping[str, ModuleType]) -> Iterator[None]:
             for name in helpers:
                 sys.modules.pop(name, None)
             sys.modules.update(aside)
+
+
+def finding(helpers: Mapping[str, ModuleType], function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of a page that has its helpers where Python looks for modules.
+
+    So have, of what a builder returns, those that draw: all of them run in NumPy.
+    """
+    if not helpers:
+        return function
+
+    @wraps(function)
+    def found(*arguments: Any, **named: Any) -> Any:
+        with among_modules(helpers):
+            returned = function(*arguments, **named)
+        if not isinstance(returned, Parts | Program):
+            return returned
+        drawing = {name: getattr(returned, name, None) for name in _DRAWING}
+        own: dict[str, Any] = {n: finding(helpers, f) for n, f in drawing.items() if callable(f)}
+        return returned._replace(**own)
+
+    found.__name__ = name_of(function)
+    return found
 
 
 def in_one_line(error: BaseException, path: Path) -> str:

@@ -191,10 +191,8 @@ def _not_native(experiment: Experiment) -> str:
     if experiment.phases:
         return f"{experiment.name} is several trainings, of which --native knows one alone{instead}"
     build = experiment.blueprint.builders.get("scratch")
-    with (
-        suppress(Exception),
-        contained(),
-    ):  # a builder that fails is reported by the worker that calls it
+    experiment.note_asked()  # before its data are
+    with suppress(Exception), contained():  # one that fails is reported by the worker that calls it
         if build is not None and isinstance(build(), Program):
             return (
                 f"{experiment.name} has a step of its own, where --native takes the usual step of "

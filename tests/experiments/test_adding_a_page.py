@@ -294,7 +294,7 @@ def found():
     assert "class Kept" in inspect.getsource(Kept)
 
 
-loaded, built = load, build_scratch
+loaded, built, drawn, other = load, build_scratch, initial_weights, build_pytorch
 
 
 def load(policy="auto", data_dir=None):
@@ -302,9 +302,28 @@ def load(policy="auto", data_dir=None):
     return loaded(policy, data_dir)
 
 
+def initial_weights(spec, rng):
+    found()
+    return drawn(spec, rng)
+
+
+def weights(spec, rng, before):
+    found()
+    return drawn(spec, rng)
+
+
+def augment(spec, rng, X):
+    found()
+    return X
+
+
 def build_scratch(spec=SPEC):
     found()
-    return built(spec)
+    return built(spec)._replace(augment=augment)
+
+
+def build_pytorch(spec=SPEC):
+    return other(spec)._replace(augment=augment)
 
 
 """
@@ -329,6 +348,23 @@ def test_a_helper_is_found_by_its_name_while_the_page_loads_and_builds(tmp_path)
         experiment.load_data("auto", None)
         assert len(experiment.blueprint.builders["scratch"]().network.layers) == 4
         assert "helper" not in sys.modules
+
+
+def test_a_helper_is_found_by_its_name_while_the_page_draws(call, tmp_path):
+    """What a builder returns, and a phase's weights, in workers and in the command itself."""
+    before, mark, after = page_of("mine", "build_scratch, build_pytorch").rpartition(
+        "EXPERIMENT = "
+    )
+    page, top = tmp_path / "mine.py", "import inspect, pickle, typing\nfrom helper import Kept\n"
+    top += "from experiments.harness.phases import Phase\n"
+    phases = "    phases=(Phase('one', SPEC), Phase('two', SPEC, weights=weights)),\n"
+    mark += after.replace("    spec=SPEC,\n", f"    spec=SPEC,\n{phases}")
+    page.write_text(top + before + FINDS_IT_BY_NAME + mark)
+    (tmp_path / "helper.py").write_text(KEPT)
+    options = ("--epochs", "2", "--with", "scratch,pytorch")
+    assert call("run", page, *options, "--out", tmp_path / "run").code == 0
+    answer = call("diverge", page, "--epochs", "2", "--between", "scratch,pytorch")
+    assert answer.code == 0, answer
 
 
 BY_PATH = """

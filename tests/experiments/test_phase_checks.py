@@ -1,6 +1,6 @@
 """What no phases can be is refused where the page says it, in a sentence."""
 
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from experiments.harness.plan import first_cell
 from experiments.harness.request import Request
 from frameworks.draws import Draws, StepStream
 from frameworks.errors import RequestError
+from frameworks.program import with_spec
 from frameworks.task import REGRESSION
 
 PAGE = regularisation.EXPERIMENT
@@ -39,6 +40,19 @@ HOW = How("float64", 0, epochs=1, limit=None)
 def test_phases_that_cannot_be_are_refused(phases, says):
     with pytest.raises((TypeError, ValueError), match=says):
         replace(PAGE, phases=phases)
+
+
+def test_a_number_that_an_earlier_phase_has_not_is_set_where_it_is():
+    @dataclass(frozen=True)
+    class Wide(type(SPEC)):
+        depth: int = 1
+
+    wide = Wide(**{each.name: getattr(SPEC, each.name) for each in fields(SPEC)})
+    builders = [with_spec(build, wide) for build in PAGE.builders]
+    phases = Phase("one", SPEC), Phase("two", wide)
+    page = replace(PAGE, spec=wide, builders=builders, phases=phases)
+    one, two = page.changed((("depth", 2), ("epochs", 3))).phases
+    assert (one.spec, two.spec) == (replace(SPEC, epochs=3), replace(wide, depth=2, epochs=3))
 
 
 def test_a_users_phase_that_writes_into_its_rows_leaves_the_next_seeds_rows(tmp_path):

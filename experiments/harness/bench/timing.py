@@ -1,5 +1,6 @@
 """Time one training in a worker: on the same rows, from the same weights, in the same order."""
 
+import gc
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -154,10 +155,12 @@ def _begun_once(name: str, cell: Cell) -> Experiment:
 def _begun(cell: Cell) -> Experiment:
     """Return the experiment as a training begins with it: a user's page is executed anew.
 
-    One that can be executed only once in a process goes on as it is.
+    One that can be executed only once in a process goes on as it is. Those of trainings that were
+    timed are collected, as `Cell.find_anew` does, before the clock starts.
     """
     if cell.page:
         BACKENDS[cell.implementation].settled()
+        gc.collect()
         with suppress(RequestError):
             find_anew(cell.page)
         load_data(cell.find(), cell.policy, cell.data_dir)  # it may leave something for builders

@@ -212,7 +212,8 @@ def trained_in(results: Results, store: Store, data_dir: str | None) -> Iterator
             for name in ("cells", "agreement", "native")
         }
         mine = results.model_copy(update=part)
-        data, why_not = _data_of(mine.cells[0], data_dir)
+        first = next((cell for cell in mine.cells if cell.ok), mine.cells[0])
+        data, why_not = _data_of(first, store, data_dir)
         is_only = [name for name, *_ in keys].count(key[0]) == 1
         whole = _trained(is_only, mine, store, data, why_not)
         yield whole
@@ -250,7 +251,7 @@ def _training(cell: Record, store: Store) -> Training:
     return Training(cell, cell.history, cell.test, cell.seconds, store)
 
 
-def _data_of(record: Record, data_dir: str | None) -> tuple[Dataset | None, str]:
+def _data_of(record: Record, store: Store, data_dir: str | None) -> tuple[Dataset | None, str]:
     """Return the data of a record, or None and why they are unavailable."""
     experiment = known_experiment(record.experiment)
     if experiment is None:
@@ -264,7 +265,13 @@ def _data_of(record: Record, data_dir: str | None) -> tuple[Dataset | None, str]
     trained_on = record.digests.rows if record.digests else ""
     if trained_on and trained_on != digest_of_rows(experiment, data):
         return None, "load() returns other rows now than were trained on"
-    data = experiment.tested_on(data)
+    tested, again = (experiment.tested_on(data) for _ in range(2))
+    labels = store.arrays_of(record).get("labels") if experiment.phases and record.ok else None
+    if digest_of_rows(experiment, tested) != digest_of_rows(experiment, again) or (
+        labels is not None and not np.array_equal(labels, tested.y_test)
+    ):
+        return None, "its last phase was tested on other rows than it has now"
+    data = tested
     X = data.X_train[:MOST_ROWS].copy()
     y = X if data.y_train is data.X_train else data.y_train[:MOST_ROWS].copy()
     return replace(data, X_train=X, y_train=y), ""

@@ -1,7 +1,9 @@
 """What a worker times: equal work, held against scratch's, and nothing else."""
 
+import gc
 import json
 from dataclasses import replace
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from experiments.harness.bench.timing import (
 from experiments.harness.bench.variants import VARIANTS
 from experiments.harness.cell import Cell
 from experiments.harness.workers.processes import CellFailed
-from experiments.registry import find_experiment
+from experiments.registry import find_anew, find_experiment
 from frameworks.backend import Backend
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
@@ -29,6 +31,8 @@ from frameworks.scratch.jax_peer import JaxLoop, layer_function
 from frameworks.scratch.peers import ScratchLoop, SklearnFit
 from frameworks.task import CLASSIFICATION
 from scratch import AMSGrad, Batch, Conv2D, DepthwiseConv2D, MaxPool2D
+
+from ..test_adding_a_page import page_of
 
 CHURN = Cell("churn", "float64", 0, "scratch", 1, None, "stand-in", None, 1)
 
@@ -442,3 +446,21 @@ def test_a_page_with_a_step_of_its_own_is_timed_by_fit_alone():
 
 def test_a_product_of_matrices_takes_time():
     assert time_product(64, "float32") > 0
+
+
+def test_pages_of_trainings_that_were_timed_are_forgotten(tmp_path, monkeypatch):
+    """A worker held what a page has at its top once for each round."""
+    path = tmp_path / "mine.py"
+    path.write_text(page_of("mine", "build_scratch"))
+    cell = replace(CHURN, experiment="mine", page=str(path))
+    executed = []
+    monkeypatch.setattr(timing, "find_anew", lambda page: executed.append(ref(find_anew(page))))
+    gc.disable()  # by itself, it would come by chance
+    try:
+        for _ in range(6):
+            time_variant(cell, "scratch", 20)
+        kept = [page() is not None for page in executed]
+    finally:
+        gc.enable()
+    assert len(kept) > 10
+    assert sum(kept) <= 4  # that of the work, and the latest

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import experiments
+from experiments.registry import find_experiment
 
 from ..command import environment, lockstep
 from ..stored_runs import store_run, training
@@ -59,6 +60,32 @@ def test_the_module_and_the_script_are_the_same_program(tmp_path):
     answer = lockstep("list", cwd=tmp_path)
     assert (done.returncode, answer.code) == (0, 0)
     assert done.stdout.decode() == answer.out
+
+
+CALLS = """
+import sys
+print("begun")
+from experiments.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("program", ["-", "wrapper.py"])
+def test_a_program_that_calls_the_command_is_executed_once(tmp_path, program):
+    """It was begun anew for the seed of Python's hashes, and its input had been read by then."""
+    (tmp_path / "mine.py").write_text(find_experiment("xor").source.read_text())
+    (tmp_path / "wrapper.py").write_text(CALLS)
+    options = ("--with", "scratch", "--epochs", "2", "--out", "run")
+    done = subprocess.run(
+        [sys.executable, program, "run", "mine.py", *options],
+        cwd=tmp_path,
+        env=environment(tmp_path / "cache"),
+        input=CALLS,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout.count("begun")) == (0, 1), done
+    assert (tmp_path / "run" / "results.json").is_file()
 
 
 def test_another_package_of_the_name_datasets_is_named(tmp_path):

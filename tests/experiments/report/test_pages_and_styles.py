@@ -59,6 +59,37 @@ def test_rows_that_were_not_trained_on_are_not_shown(mine, tmp_path):
     assert "Points: the test rows" not in page.text
 
 
+DRAWN = """
+from dataclasses import replace
+from experiments.harness.phases import Phase
+
+RNG = np.random.default_rng(0)
+
+
+def drawn(data, before):
+    i = FIRST.permutation(len(data.X_test))
+    return replace(data, X_test=data.X_test[i], y_test=data.y_test[i])
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "generator"), [("circle", "np.random.default_rng(len(before))"), ("diabetes", "RNG")]
+)
+def test_rows_that_a_phase_had_otherwise_are_not_shown(call, tmp_path, name, generator):
+    """Those of its first phase stood beside the outputs of the last."""
+    path = tmp_path / "mine.py"
+    before, mark, after = find_experiment(name).source.read_text().rpartition("EXPERIMENT = ")
+    phases = "    phases=(Phase('one', SPEC, data=drawn), Phase('two', SPEC, data=drawn)),\n"
+    after = after.replace("    spec=SPEC,\n", f"    spec=SPEC,\n{phases}")
+    path.write_text(before + DRAWN.replace("FIRST", generator) + mark + after)
+    answer = call("run", path, "--with", "scratch", "--epochs", "2", "--out", tmp_path / "run")
+    assert answer.code == 0, answer
+    page = Page((tmp_path / "run" / "report.html").read_text())
+    assert "left out: its last phase was tested on other rows than it has now" in page.text
+
+
 def test_a_users_page_that_was_not_named_is_left_out_and_the_report_says_so(mine, tmp_path):
     page = Page(html(tmp_path / "run", mine[1]))
     assert "its question, network and source are left out" in page.text

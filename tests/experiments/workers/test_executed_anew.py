@@ -221,6 +221,13 @@ def test_the_data_of_a_page_are_those_of_a_new_process_whenever_they_are_asked_f
         assert again.sha256 == found["scratch", 0]["data"]["sha256"]
 
 
+def test_a_builder_that_native_asks_for_its_kind_draws_nothing_from_the_data(trained):
+    """Scratch's, of the page that the command executes: it has a generator in common with load."""
+    draws = "\nbuilt = build_scratch\n\n\ndef build_scratch(spec=SPEC):\n"
+    draws += "    RNG.random()\n    return built(spec)\n"
+    assert len(trained(DRAWN + draws, "scratch,pytorch", "--native")) == 2
+
+
 def test_what_one_page_draws_is_not_the_beginning_of_another(call, tmp_path):
     """All are executed before the first is asked for its data."""
     drawn = DRAWN.replace("RNG, loaded = np.random.default_rng(0), load", "loaded = load")
