@@ -24,7 +24,16 @@ def sample_trace(dtype="float64", steps=3, rows=4):
         dtype=dtype,
         versions={"keras": "3.12.0", "device": "cpu"},
         layers=[
-            LayerTrace("flatten", Facts("rearrangement"), (), (), (first,), first, rearranges=True, unread=first > 0),
+            LayerTrace(
+                "flatten",
+                Facts("rearrangement"),
+                (),
+                (),
+                (first,),
+                first,
+                rearranges=True,
+                unread=first > 0,
+            ),
             LayerTrace(
                 "dense",
                 Facts("dense", {"units": 3, "bias": True}, {"units": "units=3"}),
