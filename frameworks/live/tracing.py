@@ -211,7 +211,7 @@ class _Tracer:
         model, first, side = self.model, self.side.rows(0), self.side
         weights, states = model.weights(), model.states()
         self._hand(0)
-        layers, outputs = model.trace_layers(first, with_loss=True)
+        layers, outputs = model.trace_layers(first, with_loss=self.nudge is None)
         layers = layers if side.calls is None else as_one(layers, side.calls)
         loss, gradients = model.loss_and_gradients(first)
         shorter = self._shorter(first) if self.nudge is None else (None, None)

@@ -16,7 +16,7 @@ Arrays = Mapping[int, np.ndarray]  # by the positions of calls in training mode
 Measure = Callable[[Arrays], tuple[float, Arrays]]
 
 _ALIKE = {"float64": 1e-13, "float32": 1e-6}  # relative: the loss, computed again
-_ROUNDS = 8
+_ROUNDS, _MOST = 8, 100  # how often the loss is computed for some layers, and in all
 _LARGEST = 1e3  # what is added: an array that a mask has filled has larger numbers
 
 
@@ -27,7 +27,7 @@ def with_unread(
 
     `calls` has the positions of the calls in training mode, by those of the layers. No gradient
     leads to what is no maximum, below a ReLU or detached, and yet other numbers there change the
-    loss: what is said not to be read was given some.
+    loss: what is said not to be read was given some. Where that takes too long, all is read.
     """
     try:
         before, gradients = measure({})
@@ -35,7 +35,7 @@ def with_unread(
         return [*layers]
     known = {k: gradients[at] for k, at in calls.items() if at in gradients}
     masks = {k: _unread(g, layers[k].rearranges) for k, g in known.items()}
-    rng = np.random.default_rng(0)
+    rng, left = np.random.default_rng(0), iter(range(_MOST))
 
     def change(some: Sequence[int]) -> Arrays | None:
         """Return the gradients where these are given other numbers; None if the loss stays."""
@@ -47,15 +47,15 @@ def with_unread(
 
     def confirmed(some: list[int]) -> Iterator[int]:
         with suppress(Exception):  # other numbers may be none that a model takes
-            for _ in range(_ROUNDS):
+            for _ in zip(range(_ROUNDS), left, strict=False):
                 some = [k for k in some if masks[k].ndim]
                 again = change(some) if some else None
                 if again is None:
                     yield from some
                     return
                 for k in some:
-                    left = masks[k] & _unread(again[calls[k]], layers[k].rearranges)
-                    masks[k] = left if left.any() else np.array(False)
+                    still = masks[k] & _unread(again[calls[k]], layers[k].rearranges)
+                    masks[k] = still if still.any() else np.array(False)
         if len(some) > 1:
             yield from confirmed(some[: len(some) // 2])
             yield from confirmed(some[len(some) // 2 :])

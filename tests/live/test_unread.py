@@ -10,7 +10,9 @@ from torch import nn
 from frameworks.keras.live.live_model import KerasLive
 from frameworks.live.model import Rows
 from frameworks.live.unread import _unread as unread
+from frameworks.live.unread import with_unread
 from frameworks.recordings import read_trace
+from frameworks.recordings.trace import Facts, LayerTrace
 from lockstep import Training, diverge, record
 
 from .modules import training
@@ -299,6 +301,33 @@ def test_one_step_that_is_read_tells_no_mask_from_another(order):
     report = diverge(*sides[::order], padded(0), y, **OPTIONS)
     assert (report.level, report.place) == ("forward", "attention"), str(report)
     assert "later" not in str(report.cause), str(report)
+
+
+def test_where_no_loss_is_the_same_again_everything_is_read_before_long():
+    layers = [LayerTrace("", Facts("dense"), training_output=np.ones((2, 3)))] * 64
+    calls = []
+
+    def measure(added):
+        calls.append([*added])
+        return float(len(calls)), dict.fromkeys(range(64), np.array([[0.0] * 3, [1.0] * 3]))
+
+    found = with_unread(layers, {k: k for k in range(64)}, measure)
+    assert [layer.unread.tolist() for layer in found] == [False] * 64
+    assert 64 < len(calls) < 128
+
+
+def test_what_some_numbers_do_not_reach_others_may():
+    """A ReLU lets through what was below it, and so all but the padding is read."""
+    z = np.array([[-1.0, -2.0], [-1.0, 2.0], [3.0, 4.0]])  # of which the last is padding
+    layers = [LayerTrace("", Facts("dense"), training_output=z)]
+
+    def measure(added):
+        given = z + added.get(0, 0)
+        gradient = np.where(given > 0, 1.0, 0.0) * [[1], [1], [0]]
+        return float(np.maximum(given, 0)[:2].sum()), {0: gradient}
+
+    (found,) = with_unread(layers, {0: 0}, measure)
+    assert found.unread.tolist() == [[False, False], [False, False], [True, True]]
 
 
 def test_whole_vectors_without_a_gradient_are_not_read():
