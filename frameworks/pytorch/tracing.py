@@ -162,7 +162,7 @@ def _counts(call: Call) -> bool:
 def _facts(call: Call, inputs: Arrays) -> Facts:
     shape = inputs[0].shape[1:] if inputs else None
     if call.module is None:
-        return function_facts(call.name, _keywords(call), shape)
+        return function_facts(call.name, _keywords(call), shape, len(call.parameters))
     return layer_facts(call.module, shape)
 
 

@@ -92,3 +92,25 @@ def test_a_recurrent_layer_with_a_forward_of_its_own_is_one_of_keras():
     for activation in ("tanh", "relu"):
         report = diverge(side(activation), training(port), X[:, 0], y, steps=3, batch_size=8)
         assert report.level == ("" if activation == "tanh" else "forward"), str(report)
+
+
+@pytest.mark.parametrize("kind", [nn.LayerNorm, nn.GroupNorm])
+def test_a_normalization_with_a_forward_of_its_own_states_what_that_one_does(kind):
+    class Cast(kind):
+        def forward(self, x):
+            return super().forward(x.double()).to(x.dtype)
+
+    def side(own, eps=1e-5):
+        shape = (4,) if kind is nn.LayerNorm else (2, 4)
+        norm = own(shape, eps=eps) if kind is nn.LayerNorm else own(*shape, eps=eps)
+        layers = [nn.Conv2d(3, 4, 3, padding=1), norm, nn.Flatten(), nn.Linear(144, 4)]
+        if kind is nn.LayerNorm:
+            layers = [nn.Linear(3, 4), norm, nn.Flatten(), nn.Linear(144, 4)]
+        return training(nn.Sequential(*layers))
+
+    rows = X if kind is nn.LayerNorm else X.transpose(0, 3, 1, 2)
+    report = diverge(side(kind), side(Cast), rows, y, steps=2, batch_size=8)
+    assert report.same, str(report)
+    assert not report.settings, str(report)
+    report = diverge(side(kind), side(Cast, 0.25), rows, y, steps=2, batch_size=8)
+    assert "eps=0.25" in str(report.cause), str(report)

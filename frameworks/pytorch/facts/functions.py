@@ -78,17 +78,26 @@ _LEFT_OUT = ("training", "inplace", "input", "_stacklevel", "return_indices", "d
 
 
 def function_facts(
-    name: str, arguments: Mapping[str, Any], input_shape: tuple[int, ...] | None = None
+    name: str,
+    arguments: Mapping[str, Any],
+    input_shape: tuple[int, ...] | None = None,
+    parameters: int = 0,
 ) -> Facts:
     """Return the facts of a call: of `F.relu`, `torch.cat`, or a tensor's method.
 
     `name` is the function's `__name__`; `arguments` are those that are no tensors, by their names.
-    `input_shape` is the canonical shape of one row. Of a function that is a module's, too, the
-    facts are the module's, so that both are stated alike.
+    `input_shape` is the canonical shape of one row, and `parameters` how many are given besides. Of
+    a function that is a module's, too, the facts are the module's, so that both are stated alike.
     """
     own = {k: v for k, v in arguments.items() if k not in _LEFT_OUT and v is not None}
     if name in _MODULES:
         return layer_facts(_MODULES[name](**own), input_shape)
+    if name == "layer_norm" and "normalized_shape" in own:
+        options = {"elementwise_affine": parameters > 0, "bias": parameters > 1}
+        return layer_facts(nn.LayerNorm(**own, **options), input_shape)
+    if name == "group_norm" and "num_groups" in own and input_shape:
+        norm = nn.GroupNorm(num_channels=input_shape[-1], affine=parameters > 0, **own)
+        return layer_facts(norm, input_shape)
     if name in _REARRANGEMENTS:
         return facts("rearrangement", {})
     kind = _KINDS.get(name) or kind_of(type(name, (), {})())
