@@ -12,6 +12,7 @@ from frameworks.live.correspondence import Matching, WeightPair, check_ignored, 
 from frameworks.live.data import Data
 from frameworks.live.descent import UNREADABLE
 from frameworks.live.explaining import explain
+from frameworks.live.forward import layers_differ
 from frameworks.live.judging import Judge, Judged
 from frameworks.live.levels import LEVELS, limits_of
 from frameworks.live.meeting import Meeting
@@ -74,6 +75,7 @@ class Comparison:
         self.notes += one_sided(whole)
         pair, note = penalties_as_decay(whole)
         self.notes += [note] if note else []
+        pair = self._as_read(pair)
         judged = self.judge(pair)
         if judged.found is None:
             return self.as_report(pair, judged, Proof())
@@ -83,6 +85,18 @@ class Comparison:
         if not explain_all:
             return report
         return replace(report, explanation=explain(pair, judged, partial(self._again, pair)))
+
+    def _as_read(self, pair: Pair) -> Pair:
+        """Return a pair whose live sides tell what their losses do not read, if layers differ."""
+        if not layers_differ(pair):
+            return pair
+        a, b = (
+            replace(trace, layers=side.layers_as_read(trace.dtype))
+            if isinstance(side, LiveSide) and all(x.unread is None for x in trace.layers)
+            else trace
+            for side, trace in zip(self.sides, (pair.a, pair.b), strict=True)
+        )
+        return replace(pair, a=a, b=b)
 
     def _prove(self, pair: Pair, judged: Judged) -> Proof:
         """Return the proven causes; settings of a recording may be such that none can be sought."""
@@ -144,6 +158,7 @@ class Comparison:
             return None
         side.changes += changes
         again, _ = penalties_as_decay(replace(pair, b=self._trace(side)))
+        again = self._as_read(again)
         return again, self.judge(again)
 
     @cached_property

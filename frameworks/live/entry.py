@@ -1,6 +1,7 @@
 """The front door: train two models in lockstep, and say where they first differ."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -99,5 +100,6 @@ def record(
     Request(steps, batch_size, dtype, seed).check(data.rows)
     course = draw_course(data.rows, batch_size, steps, seed)
     with ONE_AT_A_TIME, progress_bar() as report:
-        trace = open_side(training, 0, data, course, dtype).trace(dtype, report)
+        side = open_side(training, 0, data, course, dtype)
+        trace = replace(side.trace(dtype, report), layers=side.layers_as_read(dtype))
     write_trace(trace, Path(path))

@@ -15,7 +15,7 @@ from frameworks.live.pairs import Compared, Pair, joined, numbered
 from frameworks.live.silent import compare_silent
 from frameworks.recordings.trace import Arrays, LayerTrace
 
-__all__ = ["ALIKE", "compare_layers"]
+__all__ = ["ALIKE", "compare_layers", "layers_differ"]
 
 ALIKE = {"float64": ONE_BATCH, "float32": 1e-5}  # relative: what layers before have rounded
 
@@ -38,6 +38,13 @@ def compare_layers(pair: Pair) -> Iterator[Compared]:
             yield Compared("outputs", found, hidden=hidden, key=key)
     yield from _layers(pair, wholes, alike, training=True)
     yield from compare_silent(pair)
+
+
+def layers_differ(pair: Pair) -> bool:
+    """Return whether any layer, or the outputs, differ by more than rounding."""
+    alike = max(ALIKE[x.dtype] for x in (pair.a, pair.b))
+    compared = (each for each in compare_layers(pair) if each.key[0].startswith(("layer", "out")))
+    return any(each.found.error > alike for each in compared)
 
 
 def _layers(

@@ -14,7 +14,7 @@ from frameworks.live.loops import Calls, as_one
 from frameworks.live.model import LiveModel, Rows, Training
 from frameworks.live.targets import check_reconstruction
 from frameworks.recordings.digests import canonical_target, digests_of
-from frameworks.recordings.trace import Arrays, StepTrace, Trace
+from frameworks.recordings.trace import Arrays, LayerTrace, StepTrace, Trace
 
 __all__ = ["KEPT", "Change", "Course", "LiveSide", "Nudge", "draw_course"]
 
@@ -196,6 +196,10 @@ class LiveSide:
             report
         )
 
+    def layers_as_read(self, dtype: str) -> list[LayerTrace]:
+        """Return the layers of a new copy on the first batch, with what its loss does not read."""
+        return _Tracer(self, self.open(dtype), self.course, None).layers(with_loss=True)[0]
+
 
 class _Tracer:
     """Takes the trace of one opened model."""
@@ -210,9 +214,7 @@ class _Tracer:
     def trace(self, report: Advance) -> Trace:
         model, first, side = self.model, self.side.rows(0), self.side
         weights, states = model.weights(), model.states()
-        self._hand(0)
-        layers, outputs = model.trace_layers(first, with_loss=self.nudge is None)
-        layers = layers if side.calls is None else as_one(layers, side.calls)
+        layers, outputs = self.layers()
         loss, gradients = model.loss_and_gradients(first)
         shorter = self._shorter(first) if self.nudge is None else (None, None)
         steps = list(self._steps(report))
@@ -246,6 +248,13 @@ class _Tracer:
             kept=kept,
             seed=self.course.seed if self.dropped else None,
         )
+
+    def layers(self, with_loss: bool = False) -> tuple[list[LayerTrace], Arrays]:
+        """Return the layers of the first step, and the outputs; perhaps with what is not read."""
+        self._hand(0)
+        layers, outputs = self.model.trace_layers(self.side.rows(0), with_loss)
+        calls = self.side.calls
+        return (layers if calls is None else as_one(layers, calls)), outputs
 
     def _hand(self, step: int, without: int = 0) -> None:
         """Hand over the masks of a step, those of its last rows left out."""
