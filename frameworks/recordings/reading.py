@@ -129,6 +129,19 @@ class _Stored:
         """Return a single floating-point number, or None if there is none of this name."""
         return float(self.floats(name, ())) if name in self._arrays else None
 
+    def mask_or_none(self, name: str, of: str) -> np.ndarray | None:
+        """Return truth values in the shape of another array, or one; None if there are none."""
+        mask, array = self.one(name), self.one(of)
+        if mask is None:
+            return None
+        shape = () if array is None else array.shape
+        if mask.dtype != np.bool_ or mask.shape not in ((), shape):
+            raise Malformed(
+                f"{name}: expected truth values of shape () or {shape}, found {mask.dtype} of shape"
+                f" {mask.shape}"
+            )
+        return mask
+
     def whole(self, name: str, least: int) -> np.ndarray:
         """Return a list of whole numbers from `least`."""
         array = self.one(name)
@@ -191,7 +204,7 @@ def _layers(fields: Fields, stored: _Stored, weights: int, states: int) -> list[
             training_inputs=stored.listed(f"layers.{i}.training_inputs"),
             training_output=stored.one(f"layers.{i}.training_output"),
             rearranges=each.flag("rearranges", False),
-            unread=stored.one(f"layers.{i}.unread"),
+            unread=stored.mask_or_none(f"layers.{i}.unread", f"layers.{i}.training_output"),
         )
         each.end()
         found.append(layer)

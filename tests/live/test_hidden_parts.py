@@ -78,6 +78,21 @@ def test_a_buffer_that_changes_and_is_not_compared_is_said_to_be():
     assert "constant" not in said(report)
 
 
+class Expanded(nn.Linear):
+    """Keeps an array of which several numbers are one, and cannot be written to."""
+
+    def __init__(self):
+        super().__init__(6, 3)
+        self.mask = torch.ones(3).bool()[None].expand(4, 3)
+
+    def forward(self, x):
+        return super().forward(x) * self.mask[0]
+
+
+def test_an_expanded_tensor_may_be_an_attribute():
+    assert compared(Expanded(), Expanded()).same
+
+
 class Dropping(nn.Module):
     """A convolution whose whole channels may be dropped."""
 

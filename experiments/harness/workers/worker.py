@@ -20,7 +20,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -105,7 +105,7 @@ def _time(job: dict[str, Any]) -> Any:
     return answer(job)
 
 
-def _execute_anew(sent: dict[str, Any], send_if_again: Any) -> None:
+def _execute_anew(sent: dict[str, Any], send_if_again: Callable[..., None] | None) -> None:
     """Execute the page of cells, if it is a user's own, and forget its data.
 
     What it sets for the process may be set once alone: then, another process has to train, as is
@@ -129,7 +129,7 @@ def _execute_anew(sent: dict[str, Any], send_if_again: Any) -> None:
 
 
 def _train(
-    sent: dict[str, Any], seconds_import: float, send: Any, begun: dict[str, str]
+    sent: dict[str, Any], seconds_import: float, send: Callable[..., None], begun: dict[str, str]
 ) -> list[str]:
     """Train cells and write them to the run's folder; return their keys.
 

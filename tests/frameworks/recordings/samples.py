@@ -24,16 +24,7 @@ def sample_trace(dtype="float64", steps=3, rows=4):
         dtype=dtype,
         versions={"keras": "3.12.0", "device": "cpu"},
         layers=[
-            LayerTrace(
-                "flatten",
-                Facts("rearrangement"),
-                (),
-                (),
-                (first,),
-                first,
-                rearranges=True,
-                unread=first > 0,
-            ),
+            LayerTrace("flatten", Facts("rearrangement"), (), (), (first,), first, rearranges=True),
             LayerTrace(
                 "dense",
                 Facts("dense", {"units": 3, "bias": True}, {"units": "units=3"}),
@@ -43,6 +34,7 @@ def sample_trace(dtype="float64", steps=3, rows=4):
                 output=z,
                 training_inputs=(first,),
                 training_output=z,
+                unread=z > 0,
             ),
             LayerTrace("pair", Facts("split"), inputs=(z, z[:1])),
         ],

@@ -99,6 +99,10 @@ def test_a_fact_that_has_no_form_in_json_is_named(tmp_path):
         ({"framework": "a" * 10_001}, "framework: expected printable text of one line"),
         ({"loss": Facts("own", {"big": 10**400})}, "values: expected a number"),
         ({"targets": (np.arange(3),)}, "do not have equally many rows"),
+        *(
+            ({"layers": [replace(sample_trace().layers[1], unread=unread)]}, "unread: expected tru")
+            for unread in (np.ones((4, 3)), np.ones(2, bool))
+        ),
     ],
 )
 def test_what_could_not_be_read_again_is_not_written(tmp_path, wrong, message):
