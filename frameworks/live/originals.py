@@ -2,7 +2,8 @@
 
 import dis
 from collections.abc import Collection, Iterable, Iterator
-from types import FunctionType, MethodType, ModuleType
+from functools import lru_cache
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from frameworks.errors import RequestError
@@ -117,6 +118,10 @@ def used_by(function: FunctionType) -> Iterator[tuple[str, Any]]:
         except ValueError:  # not assigned yet
             continue
     known = function.__globals__
-    for each in dis.get_instructions(code):
-        if each.opname == "LOAD_GLOBAL" and each.argval in known:
-            yield each.argval, known[each.argval]
+    yield from ((name, known[name]) for name in _global_names(code) if name in known)
+
+
+@lru_cache(maxsize=4096)
+def _global_names(code: CodeType) -> tuple[str, ...]:
+    loaded = (each for each in dis.get_instructions(code) if each.opname == "LOAD_GLOBAL")
+    return tuple(dict.fromkeys(each.argval for each in loaded))

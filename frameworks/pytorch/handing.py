@@ -209,7 +209,7 @@ def handing(handed: Handed) -> Iterator[None]:
     torch.backends.mha.set_fastpath_enabled(False)  # it would hide the layers inside
     try:
         with torch.random.fork_rng(devices=[]), handed:
-            torch.manual_seed(handed.seed)
+            _seed(handed.seed)
             with _seeded_globally(handed):
                 handed.start()
                 yield
@@ -217,6 +217,19 @@ def handing(handed: Handed) -> Iterator[None]:
     finally:
         torch.set_default_dtype(before)
         torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def _seed(seed: int) -> None:
+    """Begin PyTorch's random numbers, on every device that is there, with a seed.
+
+    `torch.manual_seed` also remembers the stack for each kind of device that is not there, which
+    takes longer than a pass of a small model.
+    """
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(seed)
+    if torch.backends.mps.is_available():
+        torch.mps.manual_seed(seed)
 
 
 @contextmanager

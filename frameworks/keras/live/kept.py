@@ -5,7 +5,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -52,7 +52,7 @@ class _Kept:
 
     def part(self, x: Any) -> None:
         """Keep the attributes of a layer or another part; of one of Keras' own, what they hold."""
-        beside = _beside(x)
+        beside = _beside(keras.Layer if isinstance(x, keras.Layer) else keras.optimizers.SGD)
         own = {k: v for k, v in vars(x).items() if k not in beside and not k.startswith("_self_")}
         if not of_keras(type(x)):
             kept = {k: _begun(v) for k, v in own.items() if not isinstance(v, PARTS)}
@@ -109,11 +109,10 @@ class _Kept:
         return found
 
 
-def _beside(x: Any) -> set[str]:
-    """Return the names of what Keras itself keeps in a part."""
-    if isinstance(x, keras.Layer):
-        return {*vars(keras.Layer(name="any"))}
-    return {*vars(keras.optimizers.SGD())}
+@cache
+def _beside(kind: Any) -> frozenset[str]:
+    """Return the names of what Keras itself keeps in a part of this kind."""
+    return frozenset(vars(kind(name="any")))
 
 
 def _package(x: Any) -> str:

@@ -88,6 +88,8 @@ def _numbers(x: Any, dtype: str) -> np.ndarray:
 
 def _is_numbers(x: Any) -> bool:
     """Return whether this is a variable, a tensor with numbers or an array, of floats."""
+    if not hasattr(type(x), "dtype"):
+        return False  # most objects: what follows takes longer
     variable = isinstance(x, keras.Variable)
     of_backend = hasattr(x, "assign_add") or keras.ops.is_tensor(x)
     if not (variable or of_backend or isinstance(x, np.ndarray)):
