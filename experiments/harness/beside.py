@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from importlib import invalidate_caches
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -138,13 +139,14 @@ class Beside(MetaPathFinder):
         for name, module in [*sys.modules.items()]:
             if name.startswith(PREFIX) or name.partition(".")[0] in _OTHERS:
                 continue
-            path = Path(getattr(module, "__file__", None) or "")
+            path = _path(getattr(module, "__file__", None) or "")
             if not path.is_absolute():  # no file, as of `torch.ops`
                 continue
+            beside = is_in(path, self._folder)
+            if not beside and name in self._known:
+                continue
             file = Path(os.path.abspath(path))
-            if is_in(path, self._folder) or (
-                name not in self._known and (file in self.texts or lies_at(name, file, added))
-            ):
+            if beside or file in self.texts or lies_at(name, file, added):
                 yield name, file
 
     def find_spec(
@@ -207,6 +209,12 @@ class Beside(MetaPathFinder):
 
     def _is_beside(self, place: str) -> bool:
         return is_in(Path(place), self._folder)
+
+
+@lru_cache(maxsize=1 << 15)
+def _path(file: str) -> Path:
+    """Return a path; those of thousands of modules are asked for whenever a page is executed."""
+    return Path(file)
 
 
 def _absolute(places: Iterable[str]) -> list[str]:

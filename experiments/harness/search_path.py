@@ -148,6 +148,8 @@ def is_in(path: Path, folder: Path) -> bool:
 
     A page may lie above Python itself, as in a home folder.
     """
+    if not os.path.normcase(path).startswith(os.path.normcase(folder)):
+        return False  # most modules: what follows takes longer
     if not path.is_relative_to(folder):
         return False
     return not (_is_packages(path.relative_to(folder)) or path.is_relative_to(_STDLIB))
