@@ -145,7 +145,7 @@ def test_a_run_killed_at_named_points_is_finished_by_repeating(killed, torture, 
 @pytest.mark.timeout(7_200)
 def test_a_run_killed_at_random_is_finished_by_repeating(killed, in_peace, torture, figure):
     chance, seconds = random.Random(0), in_peace[1]
-    while killed.tally.kills < (250 if torture else 5):
+    while killed.tally.kills < (250 if torture else 3):
         for jobs in ("1", "2", "2", "3", "1"):
             killed.kill_after(chance.uniform(0, seconds), chance, "--jobs", jobs)
         killed.finish()

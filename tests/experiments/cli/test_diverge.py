@@ -1,5 +1,6 @@
 """`lockstep diverge`: what it prints, its exit codes, a user's own page, what it refuses."""
 
+import gc
 import json
 import re
 import sys
@@ -18,6 +19,14 @@ from ..command import lockstep
 ROOT = Path(__file__).parents[3]
 SHORT = ("--data", "stand-in", "--epochs", "2", "--limit", "95")
 FLOAT32 = (*SHORT, "--dtype", "float32")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def frozen():
+    """What other tests have left is not looked at whenever a page is collected."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
