@@ -21,8 +21,8 @@ from torch.overrides import TorchFunctionMode
 from frameworks.draws import Dropped
 from frameworks.errors import RequestError
 from frameworks.global_numbers import global_numbers, seed_global_numbers, set_global_numbers
+from frameworks.pytorch.calls import autocast_dtype, tensors_in
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
-from frameworks.pytorch.watching import autocast_dtype, tensors_in
 
 __all__ = ["Handed", "handing"]
 

@@ -15,6 +15,7 @@ from frameworks.draws import Dropped
 from frameworks.errors import RequestError
 from frameworks.live.model import LiveModel, Rows, Training
 from frameworks.pytorch.aligning import Remedies
+from frameworks.pytorch.calls import Watched, array_of, tensors_in
 from frameworks.pytorch.copying import (
     Untouched,
     copy_training,
@@ -31,7 +32,7 @@ from frameworks.pytorch.restoring import gradients_restored, restored
 from frameworks.pytorch.stepping import OwnStep, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.user_code import compute_loss, differentiate, run_model
-from frameworks.pytorch.watching import Watched, array_of, gradients_of_calls, tensors_in, watch
+from frameworks.pytorch.watching import gradients_of_calls, watch
 from frameworks.recordings.trace import Arrays, Facts, Kept, LayerTrace, Weight
 
 __all__ = ["PyTorchLive"]

@@ -14,6 +14,7 @@ from frameworks.layout import Arrays, Layout, Layouts
 from frameworks.live.kept_beside import Family, Keeper
 from frameworks.live.turned import is_turned
 from frameworks.probe import kind_of
+from frameworks.pytorch.calls import Call, array_of
 from frameworks.pytorch.kept_arrays import (
     attributes_of_weights,
     inner_of,
@@ -23,7 +24,6 @@ from frameworks.pytorch.kept_arrays import (
 from frameworks.pytorch.layouts import ADD_BIASES, drawn_buffers, layout_of, running_statistics
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.orienting import Orienter
-from frameworks.pytorch.watching import Call, array_of
 from frameworks.recordings.trace import Kept, Weight
 
 __all__ = ["LiveWeights"]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from frameworks.pytorch.calls import Call, Watched, stock_name
 from frameworks.pytorch.orientation import (
     AS_IT_IS,
     CHANNELS_FIRST,
@@ -18,7 +19,6 @@ from frameworks.pytorch.orientation import (
     channels_last_features,
     of_features,
 )
-from frameworks.pytorch.watching import Call, Watched, stock_name
 from frameworks.recordings.trace import Arrays
 
 __all__ = ["Orienter", "with_channels_first"]

@@ -13,11 +13,11 @@ from torch import nn
 
 from frameworks.live.unread import Measure, with_unread
 from frameworks.probe import rearranges
+from frameworks.pytorch.calls import Call, Watched, array_of
 from frameworks.pytorch.facts import function_facts, layer_facts
 from frameworks.pytorch.live_weights import LiveWeights
 from frameworks.pytorch.orientation import Orientation
 from frameworks.pytorch.orienting import Orienter
-from frameworks.pytorch.watching import Call, Watched, array_of
 from frameworks.recordings.trace import Arrays, Facts, LayerTrace
 
 __all__ = ["trace_calls"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from frameworks.live.stating import Entry, given, of_window, window
-from frameworks.pytorch.watching import stock_name
+from frameworks.pytorch.calls import stock_name
 
 __all__ = ["convolution", "pooling", "transposed_convolution"]
 

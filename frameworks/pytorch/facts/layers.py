@@ -8,11 +8,11 @@ from torch import nn
 
 from frameworks.live.stating import Entry, described, facts, given
 from frameworks.probe import kind_of
+from frameworks.pytorch.calls import stock_name
 from frameworks.pytorch.facts.activations import activation_entries
 from frameworks.pytorch.facts.images import convolution, pooling, transposed_convolution
 from frameworks.pytorch.facts.sequences import attention, cell, embedding, recurrent, recurrent_kind
 from frameworks.pytorch.hooks import tracks_biased_variance
-from frameworks.pytorch.watching import stock_name
 from frameworks.recordings.trace import Facts
 
 __all__ = ["layer_facts"]
