@@ -18,7 +18,7 @@ from frameworks.live.excused import (
 )
 from frameworks.live.levels import LEVELS, cancels, compare, limit_of
 from frameworks.live.noise import Noise, exact_errors
-from frameworks.live.outputs import forms
+from frameworks.live.outputs import forms, have_classes_elsewhere
 from frameworks.live.pairs import Compared, Pair
 from frameworks.live.rewritten import rewritten
 from frameworks.recordings.trace import Trace
@@ -103,6 +103,11 @@ class Judge:
         if first and second and first != second:
             done.notes.append(
                 f"{a} gives its loss {first}, {b} {second}: outputs are compared as probabilities"
+            )
+        if have_classes_elsewhere(self.pair.a, self.pair.b):
+            done.notes.append(
+                f"outputs of {a} and {b} have their classes on different axes, (n, classes, t) and "
+                "(n, t, classes): they are compared on the same"
             )
         if count := sum(cancels(self.pair, each) for each in self.pair.matching.weights):
             which = "one weight is" if count == 1 else f"{count} weights are"

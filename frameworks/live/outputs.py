@@ -1,7 +1,8 @@
 """Outputs of two sides in forms in which equal results are equal numbers."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import starmap
 
 import numpy as np
 
@@ -13,11 +14,14 @@ __all__ = [
     "as_read",
     "comparable_outputs",
     "forms",
+    "have_classes_elsewhere",
     "in_rows",
     "unread_of",
     "with_channels_of",
+    "with_classes_alike",
 ]
 
+_NEAR = 1e-3  # relative to the largest
 _OF_ONE = 1e-5  # how much the logarithm of a sum of probabilities may be off, in float32
 
 
@@ -125,24 +129,70 @@ def comparable_outputs(
     if first != second and first and second:
         ours = tuple(as_probabilities(x, a.loss) for x in ours)
         theirs = tuple(as_probabilities(y, b.loss) for y in theirs)
-    every = zip(ours, theirs, _unread(a), _unread(b), strict=False)
-    pairs = [aligned(x, y) if whole else as_read(x, y, (i, j)) for x, y, i, j in every]
+    every = zip(_classes_alike(ours, theirs), _unread(a, b), strict=False)
+    pairs = [aligned(x, y) if whole else as_read(x, y, unread) for (x, y), unread in every]
     return tuple(x for x, _ in pairs), tuple(y for _, y in pairs)
 
 
-def _unread(trace: Trace) -> list[np.ndarray | None]:
-    """Return what is not read of each output of the first batch: of the layer that returns it."""
-    return [unread_of(x, trace.layers) for x in trace.outputs]
+def _unread(a: Trace, b: Trace) -> list[tuple[np.ndarray | None, np.ndarray | None]]:
+    """Return what is not read of each output of the first batch: of the layers that return it."""
+    every = _classes_alike(a.outputs, b.outputs)
+    return [(unread_of(x, a.layers), unread_of(y, b.layers)) for x, y in every]
+
+
+def _classes_alike(ours: Arrays, theirs: Arrays) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    return starmap(with_classes_alike, zip(ours, theirs, strict=False))
+
+
+def with_classes_alike(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two outputs with their classes on the same axis, if one has them behind the rows.
+
+    Losses of PyTorch take (n, k, t), which a model may return itself. Where outputs of one shape
+    may be either, the numbers tell.
+
+    >>> [z.shape for z in with_classes_alike(np.zeros((2, 3, 5)), np.zeros((2, 5, 3)))]
+    [(2, 5, 3), (2, 5, 3)]
+    """
+    if not x.ndim == y.ndim > 2 or _are_near(x, y):
+        return x, y
+    forms = (np.moveaxis(x, 1, -1), y), (x, np.moveaxis(y, 1, -1))
+    fitting = (form for form in forms if form[0].shape == form[1].shape)
+    near = (form for form in fitting if x.shape != y.shape or _are_near(*form))
+    return next(near, (x, y))
+
+
+def have_classes_elsewhere(a: Trace, b: Trace) -> bool:
+    """Return whether an output of one side has its classes behind the rows, the other's last."""
+    for x, y in zip(a.outputs, b.outputs, strict=False):
+        own, other = with_classes_alike(x, y)
+        if own is not x or other is not y:
+            return True
+    return False
+
+
+def _are_near(x: np.ndarray, y: np.ndarray) -> bool:
+    """Return whether arrays of one shape are about the same, as they hardly are by chance."""
+    if x.shape != y.shape or not x.size:
+        return False
+    with np.errstate(invalid="ignore"):
+        return bool(np.abs(x - y).max() <= _NEAR * np.abs(y).max())
 
 
 def unread_of(
     x: np.ndarray, layers: Sequence[LayerTrace], training: bool = False
 ) -> np.ndarray | None:
-    """Return what is not read of an array that one of these layers, the last of its kind, made."""
+    """Return what is not read of an array that one of these layers, the last of its kind, made.
+
+    The array may have the last axis of what was made behind the rows.
+    """
     for layer in reversed(layers):
         made = layer.training_output if training else layer.output
-        if layer.unread is not None and made is not None and np.array_equal(made, x):
+        if layer.unread is None or made is None:
+            continue
+        if np.array_equal(made, x):
             return layer.unread
+        if x.ndim == layer.unread.ndim > 2 and np.array_equal(made, np.moveaxis(x, 1, -1)):
+            return np.moveaxis(layer.unread, -1, 1)
     return None
 
 

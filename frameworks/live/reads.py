@@ -8,6 +8,7 @@ import numpy as np
 
 from frameworks.live.correspondence import Network
 from frameworks.live.outlines import JOINING, Outline, outline
+from frameworks.live.outputs import with_classes_alike
 from frameworks.recordings.trace import Arrays
 
 __all__ = ["Reads"]
@@ -140,7 +141,7 @@ class Reads:
 
     def _lead_to_one(self, x: np.ndarray, y: np.ndarray) -> bool:
         """Return whether two outputs are the same, or one what the other is turned into."""
-        ours, theirs = _samples(_forms(x)), _samples(_forms(y))
+        ours, theirs = (_samples(_forms(z)) for z in with_classes_alike(x, y))
         return any(s.is_like(theirs[0], self._alike) for s in ours) or any(
             ours[0].is_like(t, self._alike) for t in theirs
         )
