@@ -1,15 +1,20 @@
 """The cache of downloaded data, kept by pooch; nothing unverified enters it."""
 
 import os
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 from datasets.download import PATIENT, QUICK, Progress, receive
 from datasets.errors import DataError, naming
-from datasets.folders import cache_folder
+from datasets.folders import MAX_FILE_BYTES, cache_folder
 from datasets.printable import without_password
+from datasets.reading import read_within
 from datasets.recipe import DataFile, Mirror, Recipe
 
 Transfer = Callable[[str, int], bytes]
@@ -45,6 +50,11 @@ def ensure_cached(
     wanted = [f for f in recipe.files if f.path not in present or _changed(f, present[f.path])]
     if not wanted:
         return Cached(folder, f"in the cache {folder}")
+    places = [folder / file.path for file in wanted]
+    for path in places:
+        _refuse_odd(path)
+    for parent in {path.parent for path in places}:
+        _remove_unfinished(parent)
     changed = [file.path for file in wanted if file.path in present]
     reasons = [f"{present[path]}: the cached file has changed and is not used" for path in changed]
     transfer = partial(receive, limits=PATIENT if patient else QUICK, progress=progress)
@@ -87,12 +97,36 @@ def in_cache(recipe: Recipe, folder: Path) -> dict[str, Path]:
 
 
 def _changed(file: DataFile, path: Path) -> bool:
-    import pooch
-
     try:
-        return pooch.file_hash(str(path)) != file.sha256
-    except OSError:
+        return sha256(read_within(path, MAX_FILE_BYTES)).hexdigest() != file.sha256
+    except (OSError, ValueError):
         return True
+
+
+def _refuse_odd(path: Path) -> None:
+    """Raise DataError if a download would wait for what stands in its place, or read it for long.
+
+    That is a pipe or a device, or a file that is larger than any of data. pooch opens it.
+    """
+    try:
+        there = path.stat()
+    except OSError:
+        return
+    if not (S_ISREG(there.st_mode) or S_ISDIR(there.st_mode)):
+        raise DataError(f"{path}: is no regular file; remove it, then repeat the command")
+    if S_ISREG(there.st_mode) and there.st_size > MAX_FILE_BYTES:
+        raise DataError(
+            f"{path}: the file has more than {MAX_FILE_BYTES:,} bytes; remove it, then repeat the "
+            "command"
+        )
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what downloads left that were killed: no other is at work for as long as that."""
+    with suppress(OSError):
+        for path in folder.glob("tmp*"):  # as pooch names them
+            if path.is_file() and time.time() - path.stat().st_mtime > 2 * PATIENT.total:
+                path.unlink()
 
 
 def _download(

@@ -1,6 +1,8 @@
 """What enters the cache, and what never does."""
 
 import gzip
+import os
+import time
 from dataclasses import replace
 
 import pytest
@@ -68,6 +70,34 @@ def test_a_cached_file_that_changed_is_fetched_anew_and_said_so(mirror, tiny):
     assert f"again: the cached {IMAGES} had changed" in ensure_cached(tiny.recipe).how
     assert mirror.asked == [f"/{IMAGES}.gz"]
     assert (folder / IMAGES).read_bytes() == tiny.contents[IMAGES]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a named pipe")
+def test_a_pipe_in_the_place_of_a_cached_file_is_not_waited_for(mirror, tiny, tmp_path):
+    place = tmp_path / "cache" / IMAGES
+    place.parent.mkdir(parents=True)
+    os.mkfifo(place)
+    with pytest.raises(DataError, match="is no regular file; remove it"):
+        ensure_cached(tiny.recipe)
+    assert place.is_fifo()
+
+
+def test_a_cached_file_larger_than_any_of_data_is_not_read(mirror, tiny):
+    place = ensure_cached(tiny.recipe).folder / IMAGES
+    os.truncate(place, 100 * 2**30)  # a sparse one, which takes minutes to read
+    with pytest.raises(DataError, match="more than 67,108,864 bytes; remove it"):
+        ensure_cached(tiny.recipe)
+
+
+def test_what_a_killed_download_has_left_is_removed_by_the_next(mirror, tiny, cached, tmp_path):
+    folder = (tmp_path / "cache" / IMAGES).parent
+    folder.mkdir(parents=True)
+    for name, seconds in {"tmp0kv878gi": 1_000, "tmpabcdefgh": 0}.items():
+        (folder / name).write_bytes(b"half")
+        os.utime(folder / name, (time.time() - seconds,) * 2)
+    ensure_cached(tiny.recipe)
+    left = [path for path in cached() if "tmp" in path]
+    assert left == ["mnist/tmpabcdefgh"]  # another command may be at work
 
 
 def test_a_cached_file_that_changed_is_not_used_when_it_cannot_be_replaced(mirror, tiny):
