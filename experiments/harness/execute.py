@@ -167,3 +167,4 @@ def write(store: Store, results: Results, data_dir: str | None) -> None:
 
     store.write_results(results)
     write_report(store, results, data_dir)
+    store.check_held()

@@ -91,6 +91,9 @@ class Store:
         with hold(self.folder, ELSEWHERE if make else "") as self._is_held:
             try:
                 yield
+            except Exception:
+                self.check_held()  # of another folder's files nothing is said
+                raise
             finally:
                 self._is_held = None
 

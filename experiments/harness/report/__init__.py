@@ -19,6 +19,7 @@ def write_report(store: Store, results: Results, data_dir: str | None) -> None:
 
     with progress_bar() as advance:
         html = render(results, store, data_dir, advance)
+    store.check_held()  # drawing takes a while
     write_atomically(store.folder / "report.html", html.encode(errors="backslashreplace"))
 
 

@@ -274,6 +274,44 @@ def test_a_folder_that_is_moved_away_ends_the_command_and_is_not_made_anew(tmp_p
     assert store.folder.exists() is (store.folder / LOCK).exists() is (then == "another run")
 
 
+@pytest.mark.parametrize("drawn", [b"<html>of the other run</html>", None])
+def test_a_report_does_not_get_into_a_run_that_was_moved_there_meanwhile(
+    tmp_path, monkeypatch, drawn
+):
+    """While it is drawn, or as it is written: then nothing is said of the run."""
+    run, other = store_run(tmp_path / "run", training()), store_run(tmp_path / "other", training())
+
+    def exchanged(*_):
+        run.rename(tmp_path / "moved")
+        other.rename(run)
+        return "<html></html>"
+
+    if drawn:
+        (other / "report.html").write_bytes(drawn)
+        monkeypatch.setattr("experiments.harness.report.document.render", exchanged)
+    else:
+        monkeypatch.setattr("experiments.harness.report.write_report", exchanged)
+    store = Store(run)
+    with pytest.raises(RequestError, match="run: was removed, moved or replaced while"):
+        with store.at_work():
+            execute.rebuild(store, None)
+    report = run / "report.html"
+    assert (report.read_bytes() if report.exists() else None) == drawn
+
+
+def test_what_is_wrong_with_files_that_were_moved_there_meanwhile_is_not_said(tmp_path):
+    store, other = (Store(store_run(tmp_path / name, training())) for name in ("run", "other"))
+
+    def read():
+        with store.at_work():
+            store.folder.rename(tmp_path / "moved")
+            other.folder.rename(store.folder)
+            raise RequestError("its arrays are not those of the record; delete it")
+
+    with pytest.raises(RequestError, match="run: was removed, moved or replaced while"):
+        read()
+
+
 def test_what_a_command_asked_for_is_missing_also_where_its_plan_was_removed(tmp_path):
     store = Store(store_run(tmp_path / "run", training()))
     with store.at_work():
