@@ -106,8 +106,8 @@ class Judge:
             )
         if have_classes_elsewhere(self.pair.a, self.pair.b):
             done.notes.append(
-                f"outputs of {a} and {b} have their classes on different axes, (n, classes, t) and "
-                "(n, t, classes): they are compared on the same"
+                f"outputs of {a} and {b} have their axes in different orders, as (n, classes, t) "
+                "and (n, t, classes): they are compared in the same order"
             )
         if count := sum(cancels(self.pair, each) for each in self.pair.matching.weights):
             which = "one weight is" if count == 1 else f"{count} weights are"

@@ -162,7 +162,7 @@ def with_classes_alike(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def have_classes_elsewhere(a: Trace, b: Trace) -> bool:
-    """Return whether an output of one side has its classes behind the rows, the other's last."""
+    """Return whether an output has its classes behind the rows on one side, last on the other."""
     for x, y in zip(a.outputs, b.outputs, strict=False):
         own, other = with_classes_alike(x, y)
         if own is not x or other is not y:
