@@ -181,18 +181,11 @@ def _are_near(x: np.ndarray, y: np.ndarray) -> bool:
 def unread_of(
     x: np.ndarray, layers: Sequence[LayerTrace], training: bool = False
 ) -> np.ndarray | None:
-    """Return what is not read of an array that one of these layers, the last of its kind, made.
-
-    The array may have the last axis of what was made behind the rows.
-    """
+    """Return what is not read of an array that one of these layers, the last of its kind, made."""
     for layer in reversed(layers):
         made = layer.training_output if training else layer.output
-        if layer.unread is None or made is None:
-            continue
-        if np.array_equal(made, x):
+        if layer.unread is not None and made is not None and np.array_equal(made, x):
             return layer.unread
-        if x.ndim == layer.unread.ndim > 2 and np.array_equal(made, np.moveaxis(x, 1, -1)):
-            return np.moveaxis(layer.unread, -1, 1)
     return None
 
 
