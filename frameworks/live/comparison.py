@@ -65,6 +65,7 @@ class Comparison:
     def run(self, explain_all: bool = False) -> Report:
         """Compare, prove why the two first differ, and report; or why they differ at all."""
         self.meeting.start()
+        self.notes += self.meeting.notes
         check_ignored(self.request.ignore, self.meeting.networks)
         source = self.meeting.source
         if source is not None and None in self.recorded:
@@ -242,7 +243,8 @@ class Comparison:
         self._refuse_unrepeated(pair, LEVELS[-1])
         for k, (side, trace) in enumerate(zip(self.sides, (pair.a, pair.b), strict=True)):
             if isinstance(side, LiveSide):
-                own, sizes = self.matching.own(k), sizes_of(trace, k, carried)
+                own = self.matching.own(k)
+                sizes = side.parts.largest(sizes_of(trace, k, carried))
                 return measure_noise(side, own, self.request.dtype, self.report, sizes)
         return None
 

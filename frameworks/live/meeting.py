@@ -13,6 +13,7 @@ from frameworks.live.loops import as_one, rolled
 from frameworks.live.model import LiveModel
 from frameworks.live.request import Request
 from frameworks.live.settling import settle
+from frameworks.live.side_by_side import parts_of
 from frameworks.live.tracing import LiveSide
 from frameworks.live.weight_matching import copied, hand_over
 from frameworks.recordings import check_same_data
@@ -42,7 +43,11 @@ class Meeting:
         """Open the live sides once, to see how they run."""
         found = [self._open(*each) for each in zip(self.sides, self.names, strict=True)]
         self._models = [model for model, _ in found]
-        self._every_call = found[0][1], found[1][1]
+        whole, named = (found[0][1], found[1][1]), self.request.mapping or {}
+        self.parts = parts_of(*whole, {*named, *named.values()})
+        a, b = (parts.network(x) for parts, x in zip(self.parts, whole, strict=True))
+        self._every_call = a, b
+        self.notes = [*self.parts[0].note(whole[0], b.name), *self.parts[1].note(whole[1], a.name)]
         self._calls = rolled(*self._every_call), rolled(*self._every_call[::-1])
         a, b = (replace(x, layers=as_one(x.layers, calls))
                 for x, calls in zip(self._every_call, self._calls, strict=True))  # fmt: skip
@@ -84,10 +89,11 @@ class Meeting:
         assert isinstance(side, LiveSide), "a recording keeps its weights"
         assert model is not None
         weights, states = self._shared(matching)
-        model.set_weights(weights[k])
+        model.set_weights(self.parts[k].together(weights[k]))
         model.set_states(states[k])
         layers, outputs = _run(side, model)
-        found[k] = replace(found[k], layers=as_one(layers, self._calls[k]), outputs=outputs)
+        layers = as_one(self.parts[k].layers(layers), self._calls[k])
+        found[k] = replace(found[k], layers=layers, outputs=outputs)
         return found[0], found[1]
 
     def _shared(self, matching: Matching) -> tuple[Both, Both]:
@@ -105,9 +111,10 @@ class Meeting:
         return (weights[0], weights[1]), (states[0], states[1])
 
     def as_compared(self, trace: Trace) -> Trace:
-        """Return a recorded side with each of its loops as one call."""
-        calls = self._calls[trace is not self.sides[0]]
-        return replace(trace, layers=as_one(trace.layers, calls))
+        """Return a recorded side with each of its loops as one call, and its parts as layers."""
+        k = int(trace is not self.sides[0])
+        parts, calls = self.parts[k], self._calls[k]
+        return replace(parts.trace(trace), layers=as_one(parts.layers(trace.layers), calls))
 
     def start(self) -> None:
         """Give the live sides the weights, states and masks that they are to start with."""
@@ -115,7 +122,8 @@ class Meeting:
         dealt = self._dealt()
         for k, side in enumerate(self.sides):
             if isinstance(side, LiveSide):
-                side.weights, side.states, side.calls = weights[k], states[k], self._calls[k]
+                side.weights = self.parts[k].together(weights[k])
+                side.states, side.calls, side.parts = states[k], self._calls[k], self.parts[k]
                 side.dealt = dealt[k]
         self._models = [None, None]  # what was opened to look has served its turn
 

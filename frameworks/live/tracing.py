@@ -12,6 +12,7 @@ from frameworks.errors import RequestError
 from frameworks.live.kept_beside import KeptBeside, others_moved
 from frameworks.live.loops import Calls, as_one
 from frameworks.live.model import LiveModel, Rows, Training
+from frameworks.live.side_by_side import WHOLE, Parts
 from frameworks.live.targets import check_reconstruction
 from frameworks.recordings.digests import canonical_target, digests_of
 from frameworks.recordings.trace import Arrays, LayerTrace, StepTrace, Trace
@@ -86,8 +87,9 @@ class LiveSide:
     """A user's training with its data; a new copy is opened for every trace.
 
     `weights` and `states`, if given, are those it starts from instead of its own. `dealt` says
-    which masks its calls of dropout take, and `calls` which of its layers' calls are compared as
-    one, if these are not all, one by one and in order.
+    which masks its calls of dropout take, `parts` which of its weights are several side by side,
+    and `calls` which of its layers' calls are compared as one, if these are not all, one by one and
+    in order.
     """
 
     training: Training
@@ -100,6 +102,7 @@ class LiveSide:
     weights: Sequence[np.ndarray] | None = None
     states: Sequence[np.ndarray] | None = None
     dealt: Sequence[Dealt] | None = None
+    parts: Parts = WHOLE
     calls: Calls | None = None
     changes: list[Change] = field(default_factory=list)
     _fitted: tuple[Arrays, Arrays] | None = None  # inputs and targets, as the model takes them
@@ -220,7 +223,7 @@ class _Tracer:
         steps = list(self._steps(report))
         kept = self.kept.judged()
         model.end()
-        return Trace(
+        trace = Trace(
             framework=model.framework,
             dtype=model.dtype,
             versions=model.versions,
@@ -248,12 +251,13 @@ class _Tracer:
             kept=kept,
             seed=self.course.seed if self.dropped else None,
         )
+        return side.parts.trace(trace)
 
     def layers(self, with_loss: bool = False) -> tuple[list[LayerTrace], Arrays]:
         """Return the layers of the first step, and the outputs; perhaps with what is not read."""
         self._hand(0)
         layers, outputs = self.model.trace_layers(self.side.rows(0), with_loss)
-        calls = self.side.calls
+        layers, calls = self.side.parts.layers(layers), self.side.calls
         return (layers if calls is None else as_one(layers, calls)), outputs
 
     def _hand(self, step: int, without: int = 0) -> None:

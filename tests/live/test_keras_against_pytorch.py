@@ -263,3 +263,21 @@ def test_attention_that_differs_at_padding_hides_no_other_difference():
     report = diverge(Training(model), descending(theirs), ids, y, **options)
     assert (report.level, report.cause) == ("forward", None)
     assert not report.place.startswith(("multi_head_attention", "add")), str(report)
+
+
+def test_constants_of_numpy_in_a_model_of_calls_are_what_they_are_in_pytorch():
+    class Port(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.out = nn.Linear(6, 4), nn.Linear(4, 3)
+
+        def forward(self, x):
+            return self.out(torch.relu(self.fc(x)) / 8**0.5 + torch.arange(4))
+
+    inputs = L.Input((6,))
+    x = L.Dense(4, "relu")(inputs) / np.sqrt(8) + np.arange(4.0)
+    model = keras.Model(inputs, L.Dense(3, activation="softmax")(x))
+    model.compile(keras.optimizers.SGD(RATE), "sparse_categorical_crossentropy")
+    _, _, X, y = dense()
+    report = diverge(Training(model), descending(Port()), X, y, steps=3)
+    assert report.same, str(report)

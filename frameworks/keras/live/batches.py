@@ -76,8 +76,9 @@ class Batches:
         return keras.ops.convert_to_tensor(np.asarray(array, dtype))
 
     def canonical(self, tensor: Any) -> np.ndarray:
-        """Return a copy of a tensor, images with their channels last."""
-        return self.channels_last(self._to_numpy(tensor))
+        """Return a copy of a tensor, or of an array, images with their channels last."""
+        is_array = isinstance(tensor, np.ndarray)  # a constant of the model, such as a mask
+        return self.channels_last(tensor.copy() if is_array else self._to_numpy(tensor))
 
     def channels_last(self, array: np.ndarray) -> np.ndarray:
         """Return images with their channels last, if the model's convolutions take them first."""

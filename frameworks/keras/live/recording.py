@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 from keras.src import backend  # its masks have no public place
 
 from frameworks.keras.live.layers import Leaf
@@ -19,6 +20,8 @@ from frameworks.keras.loading import keras
 __all__ = ["Call", "recorded", "replaced"]
 
 Tensors = list[Any]
+
+_NO_TENSORS = keras.Variable, np.generic
 
 
 @dataclass(frozen=True)
@@ -109,5 +112,6 @@ def _run(
 
 
 def _tensors(structure: Any) -> Tensors:
+    """Return tensors and arrays; NumPy's numbers are none, as Python's are not."""
     flat = keras.tree.flatten(structure)
-    return [x for x in flat if hasattr(x, "shape") and not isinstance(x, keras.Variable)]
+    return [x for x in flat if hasattr(x, "shape") and not isinstance(x, _NO_TENSORS)]
