@@ -1,5 +1,7 @@
 """How each kind of Keras layer maps to the canonical weights, most of which are laid out alike."""
 
+import math
+
 import numpy as np
 
 from frameworks.keras.loading import keras
@@ -85,8 +87,9 @@ def _attention(layer: keras.layers.MultiHeadAttention) -> Layout:
     """W and b for queries, keys, values and outputs, in which Keras keeps the heads apart."""
     own = layer.weights
     shapes = [tuple(w.shape) for w in own]
-    d, step = shapes[0][0], len(own) // 4
-    flat = [(d, -1), (-1,)][:step] * 3 + [(-1, d), (d,)][:step]
+    step = len(own) // 4
+    flat: list[tuple[int, ...]] = [(shape[0], -1) if len(shape) > 2 else (-1,) for shape in shapes]
+    flat[-step] = math.prod(shapes[-step][:2]), -1  # of the heads, as rows
     return Layout(own, len(own), lambda a: _reshaped(a, flat), lambda a: _reshaped(a, shapes))
 
 

@@ -3,6 +3,7 @@
 Layers and weights without a counterpart are said where they are matched.
 """
 
+import math
 from collections.abc import Iterator
 
 from frameworks.console import counted
@@ -11,9 +12,11 @@ from frameworks.recordings.trace import Trace
 
 __all__ = ["one_sided"]
 
+_ROUNDED = 1e-6  # relative: no more than float32 rounds
+
 
 def one_sided(pair: Pair) -> Iterator[str]:
-    """Yield a sentence on the precision, the steps and the outputs that only one side has."""
+    """Yield a sentence on each precision, step, output and scale that only one side has."""
     a, b = pair.names
     if pair.a.dtype != pair.b.dtype:
         yield f"{a} computed in {pair.a.dtype}, {b} in {pair.b.dtype}: compare two of one precision"
@@ -28,6 +31,23 @@ def one_sided(pair: Pair) -> Iterator[str]:
         )
     yield from _lone_outputs(pair)
     yield from _lone_averages(pair)
+    yield from _lone_scales(pair)
+
+
+def _lone_scales(pair: Pair) -> Iterator[str]:
+    """Name the scales that a layer of attention rounds, and what the other side writes out."""
+    sides = zip(pair.names, (pair.a, pair.b), pair.matching.only, strict=True)
+    for name, trace, positions in sides:
+        for layer in (trace.layers[k] for k in positions):
+            scale, size = (layer.facts.values.get(x) for x in ("attention_scale", "key_size"))
+            if isinstance(scale, float) and isinstance(size, int) and size > 0:
+                exact = 1 / math.sqrt(size)
+                if 0 < abs(scale - exact) < _ROUNDED * exact:
+                    yield (
+                        f"{layer.path} of {name} multiplies scores by 1/√{size} as float32 has it, "
+                        f"{scale!r}: what computes them itself agrees with that number, not with "
+                        f"{exact!r}"
+                    )
 
 
 def _lone_averages(pair: Pair) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """How each kind of PyTorch module maps to the canonical weights."""
 
 from collections.abc import Iterable, Iterator
-from functools import reduce
+from functools import partial, reduce
 
 import numpy as np
 import torch
@@ -90,23 +90,32 @@ def _gates(a: np.ndarray, parts: int) -> np.ndarray:
 
 
 def _attention(module: nn.MultiheadAttention) -> Layout:
-    """W and b for queries, keys and values, from one array; those of the outputs are a Linear's."""
-    if module.in_proj_weight is None or module.bias_k is not None:
-        raise TypeError("attention needs equal sizes of q, k and v, and no add_bias_kv")
-    if module.in_proj_bias is None:
-        return Layout([module.in_proj_weight], 3, _three, _one)
-    return Layout([module.in_proj_weight, module.in_proj_bias], 6, _three, _one)
+    """W and b for queries, keys and values, whose biases are one array, and mostly their kernels.
+
+    Those of the outputs are a Linear's.
+    """
+    if module.bias_k is not None:
+        raise TypeError("attention needs no add_bias_kv")
+    kernels = [module.q_proj_weight, module.k_proj_weight, module.v_proj_weight]
+    if module.in_proj_weight is not None:
+        kernels = [module.in_proj_weight]
+    biases = [] if module.in_proj_bias is None else [module.in_proj_bias]
+    return Layout(
+        [*kernels, *biases], 3 * (1 + len(biases)), _three, partial(_one, apart=len(kernels) == 3)
+    )
 
 
 def _three(arrays: Arrays) -> list[np.ndarray]:
-    W, *b = (np.split(a, 3) for a in arrays)
-    return [a for part in zip((w.T for w in W), *b, strict=True) for a in part]
+    W, b = (arrays[:3], arrays[3:]) if len(arrays) > 2 else (np.split(arrays[0], 3), arrays[1:])
+    biases = (np.split(each, 3) for each in b)
+    return [a for part in zip((w.T for w in W), *biases, strict=True) for a in part]
 
 
-def _one(arrays: Arrays) -> list[np.ndarray]:
+def _one(arrays: Arrays, apart: bool) -> list[np.ndarray]:
     step = len(arrays) // 3  # W and b, or W alone
     W, *b = (arrays[i::step] for i in range(step))
-    return [np.concatenate([w.T for w in W]), *map(np.concatenate, b)]
+    kernels = [w.T for w in W]
+    return [*(kernels if apart else [np.concatenate(kernels)]), *map(np.concatenate, b)]
 
 
 def canonical_states(module: nn.Module, names: tuple[str, ...] = ()) -> list[torch.Tensor]:

@@ -23,6 +23,9 @@ Entries = dict[str, Entry]
 Shape = tuple[int, ...] | None
 
 
+_OF_KNOWN_CELLS = keras.layers.SimpleRNN, keras.layers.LSTM, keras.layers.GRU
+
+
 def layer_facts(layer: Any, input_shape: Shape = None) -> Facts:
     """Return the facts of a layer, or of an activation function such as `layer.activation`.
 
@@ -33,7 +36,7 @@ def layer_facts(layer: Any, input_shape: Shape = None) -> Facts:
     if entries is not None:
         return facts(kind, entries | weight_entries(layer))
     inner = getattr(layer, "forward_layer", layer)
-    if type(inner).__name__ == "RNN":  # of any cell, whose own facts are not read
+    if isinstance(inner, keras.layers.RNN) and not isinstance(inner, _OF_KNOWN_CELLS):
         kind = f"rnn of {type(inner.cell).__name__}"
         kind = kind if inner is layer else f"bidirectional {kind}"
         return facts(kind, weight_entries(layer))

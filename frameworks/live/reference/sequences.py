@@ -91,6 +91,8 @@ def attention(call: Call) -> Array | None:
         return None
     *inner, outer = (call.weights[k * step : (k + 1) * step] for k in range(4))
     inputs = call.inputs if len(call.inputs) == 3 else (call.X,) * 3
+    if any(x.shape[-1] != len(w[0]) for x, w in zip(inputs, inner, strict=True)):
+        return None  # of two inputs
     q, k, v = (_heads(_linear(x, w), values["heads"]) for x, w in zip(inputs, inner, strict=True))
     q = q * (values["attention_scale"] * math.sqrt(values["key_size"]))
     allowed = None if call.steps is None else call.steps[:, None, None, :]
