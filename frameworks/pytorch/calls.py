@@ -1,7 +1,7 @@
 """One call of a leaf module or of a function of PyTorch, and what it is given."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import takewhile
@@ -20,6 +20,7 @@ __all__ = [
     "autocast_dtype",
     "has_tensor",
     "is_leaf",
+    "is_transformed",
     "stock_name",
     "tensors_in",
 ]
@@ -92,6 +93,11 @@ def is_leaf(module: nn.Module) -> bool:
     place = getattr(type(module).forward, "__module__", None) or ""  # none where it is generated
     own = place.startswith("torch.nn.modules.")
     return own and not isinstance(module, _CONTAINERS) and not list(module.children())
+
+
+def is_transformed(tensors: Iterable[torch.Tensor]) -> bool:
+    """Return whether `torch.func` runs on one of them, as `vmap` does: it shows no numbers."""
+    return any(map(torch._C._functorch.is_functorch_wrapped_tensor, tensors))
 
 
 def stock_name(module: nn.Module) -> str:

@@ -2,6 +2,7 @@
 
 Leaves are seen through forward hooks. What runs between them (`F.relu`, `torch.cat`, `x + y`,
 views) is seen through a `TorchFunctionMode`, which sees the outermost function of each call only.
+Of what `torch.func` transforms, as by `vmap`, the leaves are known, but no numbers.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ from frameworks.pytorch.calls import (
     autocast_dtype,
     has_tensor,
     is_leaf,
+    is_transformed,
     tensors_in,
 )
 
@@ -52,7 +54,7 @@ class _Functions(TorchFunctionMode):
         kwargs = kwargs or {}
         given = [] if self.inside else list(tensors_in((args, kwargs)))
         name = getattr(func, "__name__", "")
-        if not given:
+        if not given or is_transformed(given):
             return func(*args, **kwargs)
         if name == "__get__" or name.endswith("_like") or name.startswith("new_"):
             output = func(*args, **kwargs)
@@ -115,6 +117,9 @@ class _Functions(TorchFunctionMode):
     def finish(self, call: Call, output: Any) -> Any:
         """Note a call, with a copy of the first tensor of its output; return what it returns."""
         made = list(tensors_in(output))
+        if is_transformed(made):
+            self.watched.calls.append(call)
+            return output
         call.made, call.several = [id(each) for each in made], not isinstance(output, torch.Tensor)
         if isinstance(output, tuple) and output and isinstance(output[0], PackedSequence):
             call.packed, call.output = True, _unpacked(output[0], call.module)
@@ -172,6 +177,7 @@ def watch(network: nn.Module, added: Mapping[int, torch.Tensor] | None = None) -
             functions.inside += 1
             if functions.inside == 1:
                 given = list(tensors_in((args, kwargs)))
+                given = [] if is_transformed(given) else given
                 call = Call(path, module, "", {}, *_split(given))
                 pending.append(functions.start(call, given))
 
