@@ -181,12 +181,20 @@ def _are_near(x: np.ndarray, y: np.ndarray) -> bool:
 def unread_of(
     x: np.ndarray, layers: Sequence[LayerTrace], training: bool = False
 ) -> np.ndarray | None:
-    """Return what is not read of an array that one of these layers, the last of its kind, made."""
-    for layer in reversed(layers):
+    """Return what is not read of an array, whichever of these layers returned it.
+
+    Several return one array where one of them hands on what it is given, as dropout in evaluation:
+    what is not read of the one may be read of the other. None where it is not known of one.
+    """
+    found = np.array(True)
+    makers = 0
+    for layer in layers:
         made = layer.training_output if training else layer.output
-        if layer.unread is not None and made is not None and np.array_equal(made, x):
-            return layer.unread
-    return None
+        if made is not None and np.array_equal(made, x):
+            if layer.unread is None:
+                return None
+            found, makers = found & layer.unread, makers + 1
+    return found if makers else None
 
 
 def as_probabilities(z: np.ndarray, loss: Facts) -> np.ndarray:

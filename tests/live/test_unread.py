@@ -369,3 +369,29 @@ def test_keras_knows_it_too():
     for name in ("inner", "inner.activation"):
         (found,) = (layer.unread for layer in layers if layer.path == name)
         np.testing.assert_array_equal(found, expected)
+
+
+class TaggingAndNaming(nn.Module):
+    """Tags for every step, all of which are read, and a class by the first, which is dropped."""
+
+    def __init__(self, forbids=False):
+        super().__init__()
+        self.embedding, self.tags, self.out = nn.Embedding(9, 4), nn.Linear(4, 3), nn.Linear(3, 3)
+        self.drop, self.forbids = nn.Dropout(0.1), forbids
+
+    def forward(self, tokens):
+        tags = self.tags(self.embedding(tokens))
+        if self.forbids and not self.training:
+            tags = tags.masked_fill(torch.arange(18).view(6, 3) == 4, -1e4)
+        return tags, self.out(self.drop(tags)[:, 0])
+
+
+def test_what_dropout_hands_on_is_read_where_another_reads_it():
+    def loss(outputs, targets):
+        tags, named = outputs
+        cross_entropy = nn.functional.cross_entropy
+        return cross_entropy(tags.transpose(1, 2), targets[0]) + cross_entropy(named, targets[1])
+
+    sides = (training(TaggingAndNaming(each), loss=loss) for each in (False, True))
+    report = diverge(*sides, TOKENS, [TOKENS % 3, y], **OPTIONS)
+    assert (report.same, report.level, report.place) == (False, "forward", "outputs")
