@@ -146,6 +146,9 @@ class Adapter(ABC):
                 X = self.stream.augmented(partial(augment, self.spec), data.X)
             yield from self.train(data._replace(X=X), [order], batch_size)
 
+    def finish(self) -> None:  # noqa: B027 - nothing, in most frameworks
+        """Do what the framework's own training does after its last epoch."""
+
     def stop(self, epoch: int, loss: float) -> bool:
         """Tell the builder's early stopping the validation loss of an epoch, counted from 0.
 

@@ -198,6 +198,7 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
                 stop = [each.on_epoch_end(self, record) for each in callbacks]  # all are told
                 yield record
                 if any(stop):
+                    self._adapter.finish()
                     return
 
     def _all_callbacks(self) -> list[Callback]:

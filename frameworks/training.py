@@ -177,6 +177,7 @@ class LockstepTraining(BaseEstimator, ABC):
             if together and under_way.is_newest:
                 self._catch_up(records, orders, before)
             raise
+        self._adapter.finish()
         if stopping:
             self._adapter.restore_best()
 

@@ -123,6 +123,8 @@ def _train(done: Walk, names: list[str], report: Advance) -> _Trained:
     reached = Epochs(len(epochs), losses)
     if epochs[-1].parted:
         return _Trained(epochs, [], None, reached)
+    for opened in (ours, theirs):
+        opened._adapter.finish()
     results = Result.of(done.a, ours), Result.of(done.b, theirs)
     if (ending := done.ending) is not None:
         ended = (ending.apply(side, each.outputs) for side, each in enumerate(results))

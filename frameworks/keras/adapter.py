@@ -225,6 +225,14 @@ class KerasAdapter(RunsPrograms):
     def _take_step(self, columns: Tensors) -> None:
         self.parts.network.train_step(tuple(columns))
 
+    def finish(self) -> None:
+        """Put the averages of the weights into their places, if the optimizer keeps any."""
+        if isinstance(self.parts, Parts):
+            with self.lent():
+                self.parts.optimizer.finalize_variable_values(
+                    self.parts.network.trainable_variables
+                )
+
     def stop(self, epoch: int, loss: float) -> bool:
         callback, model = self.parts.stopping, self.parts.network
         with self.lent():

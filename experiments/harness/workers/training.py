@@ -1,6 +1,7 @@
 """Train one cell: what a worker process does, from the data to the record."""
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,8 @@ def train_job(
     course = Course(experiment, data, cell)
     for epoch, record in enumerate(course.train(), 1):
         stage, estimator = course.stages[-1], course.estimators[-1]
-        if len(estimator.history_) == 1 and cell.mode == "lockstep":  # a judge's outputs are nudged
+        begun = experiment.is_users and len(estimator.history_) == 1
+        if begun and cell.mode == "lockstep":  # a judge's outputs are nudged
             _check_measurable(experiment, stage, estimator)
         report(epoch, record["loss"])
     return _tested(job, course, {"import": seconds_import})
@@ -106,7 +108,10 @@ def _check_alone(cell: Cell, data: Dataset, estimator: Any) -> None:
 
 
 def _check_measurable(experiment: Experiment, stage: Stage, estimator: Any) -> None:
-    """Raise, after the first epoch and not after the last, if the training cannot be tested."""
+    """Raise, after the first epoch and not after the last, if the training cannot be tested.
+
+    What the loss and the network count is left as it is: a copy is evaluated, if there can be one.
+    """
     first, data = estimator.history_[0], stage.data
     needed = ["loss", "accuracy"] if stage.blueprint.task.has_answers else ["loss"]
     if not first.keys() >= set(needed):
@@ -115,7 +120,11 @@ def _check_measurable(experiment: Experiment, stage: Stage, estimator: Any) -> N
             f"a step of {experiment.name} returns {found}; it must return {' and '.join(needed)}, "
             "by which trainings are compared"
         )
-    if "loss" not in estimator.evaluate(data.X_test[:1], data.y_test[:1]):
+    try:
+        copied = deepcopy(estimator)
+    except Exception:  # noqa: BLE001 - whatever a page keeps that cannot be copied
+        return
+    if "loss" not in copied.evaluate(data.X_test[:1], data.y_test[:1]):
         raise RequestError(f"`evaluate` of {experiment.name} returns no loss of the test rows")
 
 
