@@ -16,6 +16,8 @@ from frameworks.errors import RequestError
 from frameworks.program import with_spec
 from frameworks.task import REGRESSION
 
+from .planting import load, train
+
 PAGE = regularisation.EXPERIMENT
 SPEC = PAGE.spec
 HOW = How("float64", 0, epochs=1, limit=None)
@@ -97,3 +99,23 @@ def test_a_phase_that_trains_the_estimator_of_an_earlier_one_again_is_refused():
     cell = first_cell(Request(epochs=1), data, page)
     with pytest.raises(RequestError, match="phase 'two' changes the estimator of phase 'one'"):
         list(Course(page, data, cell).train())
+
+
+def test_whether_a_training_can_be_tested_is_not_asked_of_what_is_trained(tmp_path):
+    annealed = (
+        "class Annealed(type(loss)):\n"
+        "        calls = 0\n\n"
+        "        def forward(self, outputs, targets):\n"
+        "            self.calls += 1\n"
+        "            return super().forward(outputs, targets) / (1 + self.calls)\n\n"
+        "    loss = Annealed()\n    return Parts("
+    )
+    head, build = Path(xor.__file__).read_text().split("def build_pytorch")
+    (tmp_path / "mine.py").write_text(
+        f"{head}def build_pytorch{build.replace('return Parts(', annealed)}"
+    )
+    page = load_page(tmp_path / "mine.py")
+    cell = first_cell(Request(epochs=3), load(page), page)
+    cell = replace(cell, implementation="pytorch")
+    alone = [record["loss"] for record in Course(page, load(page), cell).train()]
+    assert train(page, "pytorch", epochs=3).outcome.losses == alone

@@ -7,6 +7,7 @@ import pytest
 
 from experiments.registry import find_experiment
 from frameworks.diverge import walk
+from frameworks.diverge.causes.mistakes import MISTAKES
 from frameworks.diverge.causes.steps import _clips
 from frameworks.diverge.evidence import as_number
 
@@ -168,6 +169,18 @@ def test_weights_stand_still_only_where_all_that_differs_does():
         at_each_gradient(LAST, lambda g, t: 0 * g)(parts)
 
     assert cause(faster) is None
+
+
+def test_a_bias_whose_gradient_is_zero_is_not_summed_over_the_wrong_axis():
+    """The gradients of a softmax add up to 0 over the classes, and tell nothing of an axis."""
+    layer = SimpleNamespace(x=np.ones((6, 2)), weights=[np.ones((2, 3)), np.ones(3)])
+    summed = MISTAKES["dense"]["sums the bias's gradient over the wrong axis"]
+    dz = np.random.default_rng(0).normal(size=(6, 3))
+    _, (_, wrong) = summed(layer, dz)
+    np.testing.assert_array_equal(wrong, dz.sum(1)[:3])
+    centred = dz - dz.mean(1, keepdims=True)
+    _, (_, own) = summed(layer, centred)
+    np.testing.assert_array_equal(own, centred.sum(0))
 
 
 def test_kernels_whose_centred_gradient_is_zero_are_not_frozen():
