@@ -136,9 +136,9 @@ class ScratchLive(LiveModel):
 
     def loss_and_gradients(self, rows: Rows) -> tuple[float, list[np.ndarray]]:
         X = self._input(rows)
-        with self._undisturbed():
-            self._use_masks(X)
-            return self.network.loss_and_grad(self.loss, X, *self._targets(rows), training=True)
+        self._use_masks(X)
+        network, loss = deepcopy((self.network, self.loss))  # which may count their calls
+        return network.loss_and_grad(loss, X, *self._targets(rows), training=True)
 
     def step(self, rows: Rows) -> float:
         X = self._input(rows)

@@ -11,9 +11,10 @@ import torch
 from torch import nn
 from torch.nn import utils
 
+import scratch
 from frameworks.live.silent import SILENT, compare_silent
 from frameworks.recordings.trace import Facts
-from lockstep import RequestError, diverge
+from lockstep import RequestError, Training, diverge
 
 from .hand_made import layer_trace, pair_of
 from .modules import training
@@ -473,3 +474,36 @@ def test_weights_from_which_a_hook_computes_others_are_paired_as_they_are():
     assert any(
         "has 0.weight_orig, 0.weight_orig.u, 0.weight_orig.v" in note for note in report.notes
     )
+
+
+class AnnealedInPyTorch(nn.CrossEntropyLoss):
+    calls = 0
+
+    def forward(self, outputs, targets):
+        self.calls += 1
+        return super().forward(outputs, targets) / (1 + self.calls)
+
+
+class AnnealedInScratch(scratch.CategoricalCrossEntropy):
+    calls = 0
+
+    def forward(self, *given):
+        self.calls += 1
+        return super().forward(*given) / (1 + self.calls)
+
+    def backward(self):
+        return super().backward() / (1 + self.calls)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_loss_of_scratch_that_counts_its_calls_is_called_once_a_step(turned):
+    network = scratch.Sequential(scratch.Dense(4, 5), scratch.ReLU(), scratch.Dense(5, 3))
+    network.theta[:] = np.random.default_rng(0).normal(size=network.theta.shape)
+    ours = Training(network, loss=AnnealedInScratch(), optimizer=scratch.SGD(2**-4))
+    port = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+    sgd = torch.optim.SGD(port.parameters(), lr=2**-4)
+    theirs = Training(port, loss=AnnealedInPyTorch(), optimizer=sgd)
+    X, y = np.random.default_rng(1).normal(size=(24, 4)), np.arange(24) % 3
+    sides = (theirs, ours) if turned else (ours, theirs)
+    report = diverge(*sides, X, y, steps=6, batch_size=8)
+    assert report.same, str(report)
