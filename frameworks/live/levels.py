@@ -261,13 +261,13 @@ def _weights(
 def cancels(pair: Pair, weights: WeightPair) -> bool:
     """Return whether the terms of a gradient cancel on both sides, and leave only rounding.
 
-    That of a bias before a batch normalization does, or that of the keys' bias of attention.
+    That of a bias before a batch normalization does, that of the keys' bias of attention, or of one
+    that two rows have which are subtracted. On one side they may cancel to 0.
     """
     sides = ((pair.a, weights.a[0]), (pair.b, weights.b[0]))
-    return all(
-        0 < float(np.abs(trace.gradients[k]).max(initial=0)) < _NOISE * _largest_beside(trace, k)
-        for trace, k in sides
-    )
+    largest = [float(np.abs(trace.gradients[k]).max(initial=0)) for trace, k in sides]
+    limits = [_NOISE * _largest_beside(trace, k) for trace, k in sides]
+    return any(largest) and all(x < y for x, y in zip(largest, limits, strict=True))
 
 
 def _largest_beside(trace: Trace, position: int) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from frameworks.live.correspondence import place_of
 from frameworks.live.outputs import aligned, as_read
 from frameworks.live.pairs import Compared, Pair, joined
+from frameworks.live.proofs.arrangement import may_be_the_cause
 from frameworks.live.proofs.cause import Cause, Proof, equal_within, exchanged, smallest
 from frameworks.live.proofs.layer_side import LayerSide
 from frameworks.live.proofs.order import prove_order
@@ -28,6 +29,12 @@ def prove_layer(pair: Pair, found: Compared) -> Proof:
     i, j = found.layers
     if i is None or j is None:
         return Proof()
+    proof = _prove_layer(pair, found, i, j)
+    causes = [each for each in proof.causes if may_be_the_cause(pair, each, (i, j))]
+    return replace(proof, causes=causes)
+
+
+def _prove_layer(pair: Pair, found: Compared, i: int, j: int) -> Proof:
     training = found.found.where.endswith("in training mode")
     a = LayerSide(pair.names[0], pair.a, i, training)
     b = LayerSide(pair.names[1], pair.b, j, training)
