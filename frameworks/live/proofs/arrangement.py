@@ -1,11 +1,16 @@
-"""Whether functions that two sides arrange otherwise can be the whole difference.
+"""Whether functions that two sides arrange otherwise can be the cause of a difference.
 
 A pool before a ReLU or behind it, a gate before a mean or behind it: what two sides write otherwise
-may be no difference at all, and another one, behind it, the cause. So where one function more, or
-another one, is what explains the numbers at a place, nothing else may be left that differs.
+may be no difference at all, and another one, behind it, the cause. So one function more, or one of
+another kind, is named only if what follows from it does not meet again, and if the other side does
+not call such a one elsewhere, or nothing but their arrangement is left that differs.
 """
 
 from collections import Counter
+from collections.abc import Sequence
+from itertools import product, takewhile
+
+import numpy as np
 
 from frameworks.live.outputs import aligned, forms
 from frameworks.live.pairs import Pair
@@ -15,49 +20,72 @@ from frameworks.recordings.trace import LayerTrace
 __all__ = ["may_be_the_cause"]
 
 _ALIKE = {"mean": "average pooling", "amax": "max pooling"}  # whichever a framework has
-_LEFT: dict[tuple[str, ...], list[int]] = {
-    ("layer",): [0, 1],
-    ("kind",): [1, 1],
-    ("inputs",): [0, 0],
-}
 _TO_PROBABILITIES = ("softmax", "sigmoid", "log softmax")
+
+Kinds = Counter[str]
 
 
 def may_be_the_cause(pair: Pair, cause: Cause, place: tuple[int, int]) -> bool:
-    """Return whether nothing but what a cause names is left of the functions that differ.
-
-    That is one more of a kind, one of another kind, or none that is given something else.
-    """
-    i, j = place
-    rows = [len(layer.inputs[0]) for layer in (pair.a.layers[i], pair.b.layers[j]) if layer.inputs]
-    if len({*rows}) > 1:
+    """Return whether a cause that is found at two layers can be one, though they are functions."""
+    if cause.settings not in (("layer",), ("kind",), ("inputs",)):
+        return True
+    x, y = pair.a.layers[place[0]], pair.b.layers[place[1]]
+    if x.inputs and y.inputs and len(x.inputs[0]) != len(y.inputs[0]):
         return False  # of one call and several: all that is compared there is another batch
+    if _meet_again(pair.a.layers[place[0] :], pair.b.layers[place[1] :]):
+        return False
     ours, theirs = _left(pair)
-    counts = sorted([(ours - theirs).total(), (theirs - ours).total()])
-    return counts == _LEFT.get(cause.settings, counts)
+    if ours == theirs:
+        return True
+    if cause.settings == ("kind",):
+        return _kind(x) not in theirs or _kind(y) not in ours
+    return cause.settings == ("layer",) and not (ours.keys() & theirs.keys())
 
 
-def _left(pair: Pair) -> tuple[Counter[str], Counter[str]]:
-    """Count the functions of each side, by kind, but for counterparts that return the same."""
-    pairs = pair.matching.layers
-    same = [(i, j) for i, j in pairs if _agree(pair.a.layers[i], pair.b.layers[j])]
-    agreeing = {i for i, _ in same}, {j for _, j in same}
-    takes = forms(pair.a, pair.b)
-    both = []
+def _meet_again(ours: Sequence[LayerTrace], theirs: Sequence[LayerTrace]) -> bool:
+    """Return whether any of two sides' functions return the same for what is not the same."""
+    one, other = (takewhile(lambda layer: not layer.weights, each) for each in (ours, theirs))
+    return any(
+        _return_alike(x, y) and not all(map(_are_alike, x.inputs, y.inputs))
+        for x, y in product(one, other)
+        if not (x.rearranges or y.rearranges)
+    )
+
+
+def _return_alike(x: LayerTrace, y: LayerTrace) -> bool:
+    return x.output is not None and y.output is not None and _are_alike(x.output, y.output)
+
+
+def _are_alike(x: np.ndarray, y: np.ndarray) -> bool:
+    return x.size == y.size and same_numbers(*aligned(x, y))
+
+
+def _left(pair: Pair) -> tuple[Kinds, Kinds]:
+    """Count the functions of each side, by kind, but for those that have a counterpart.
+
+    A counterpart returns the same, or is of the same kind and returns as many numbers. What makes
+    probabilities at the end for the loss of one side alone is none that is left.
+    """
+    pairs = [(i, j) for i, j in pair.matching.layers
+             if _correspond(pair.a.layers[i], pair.b.layers[j])]  # fmt: skip
+    takes, both = forms(pair.a, pair.b), []
     for side, trace in enumerate((pair.a, pair.b)):
-        left = [k for k, layer in enumerate(trace.layers)
-                if _computes(layer) and k not in agreeing[side]]  # fmt: skip
-        kinds = [trace.layers[k].facts.kind for k in left]
-        if left and takes[0] != takes[1] and kinds[-1] in _TO_PROBABILITIES:
-            kinds.pop()
-        both.append(Counter(_ALIKE.get(kind, kind) for kind in kinds))
+        paired = {each[side] for each in pairs}
+        computing = (k for k, layer in enumerate(trace.layers)
+                     if not (layer.weights or layer.states or layer.rearranges))  # fmt: skip
+        left = [_kind(trace.layers[k]) for k in computing if k not in paired]
+        if left and takes[0] != takes[1] and left[-1] in _TO_PROBABILITIES:
+            left.pop()
+        both.append(Counter(left))
     return both[0], both[1]
 
 
-def _computes(layer: LayerTrace) -> bool:
-    return not (layer.weights or layer.states or layer.rearranges)
+def _kind(layer: LayerTrace) -> str:
+    return _ALIKE.get(layer.facts.kind, layer.facts.kind)
 
 
-def _agree(x: LayerTrace, y: LayerTrace) -> bool:
-    outputs = ((x.output, y.output), (x.training_output, y.training_output))
-    return all(a is not None and b is not None and same_numbers(*aligned(a, b)) for a, b in outputs)
+def _correspond(x: LayerTrace, y: LayerTrace) -> bool:
+    if x.output is None or y.output is None:
+        return _kind(x) == _kind(y)
+    alike = _kind(x) == _kind(y) and x.output.size == y.output.size
+    return alike or _return_alike(x, y)

@@ -30,8 +30,9 @@ def prove_layer(pair: Pair, found: Compared) -> Proof:
     if i is None or j is None:
         return Proof()
     proof = _prove_layer(pair, found, i, j)
-    causes = [each for each in proof.causes if may_be_the_cause(pair, each, (i, j))]
-    return replace(proof, causes=causes)
+    if all(may_be_the_cause(pair, each, (i, j)) for each in proof.causes):
+        return proof
+    return Proof(odd=proof.odd)
 
 
 def _prove_layer(pair: Pair, found: Compared, i: int, j: int) -> Proof:
