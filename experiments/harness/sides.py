@@ -56,8 +56,8 @@ def sides(
     """Yield both sides of each phase of an experiment, which most have but one of.
 
     Where a phase goes on from earlier ones, both sides start from what these come to in the first
-    implementation. Rows that are held out are left out; no training stops early. `anew` returns
-    the experiment and its data as a training begins with them; None: as they were given.
+    implementation. `anew` returns the experiment and its data as a training begins with them; None:
+    as they were given.
     """
     before = OnDemand(experiment, data, how, names[0])
 
@@ -88,6 +88,7 @@ def sides(
                     how.limit,
                     initial_weights=stage.weights,
                     anew=partial(blueprint_anew, number) if anew else None,
+                    held_out=stage.held_out,
                 )
                 for name in names
             )  # fmt: skip
