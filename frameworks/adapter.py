@@ -197,7 +197,7 @@ class Adapter(ABC):
         """Return the loss of a batch in training mode, and its gradient for every weight array.
 
         The gradients are laid out as `get_weights`. No step is taken and nothing is drawn: layers
-        use the dropout masks of the next step.
+        use the dropout masks of the next step, and the loss keeps what it kept.
         """
 
     def get_states(self) -> list[np.ndarray]:

@@ -15,6 +15,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from frameworks.adapter import Adapter
+    from frameworks.held_out import HeldOut
     from scratch import Batch
 
 __all__ = ["LayerOutput", "Opened", "computing", "kind_of", "open_training", "rearranges"]
@@ -39,6 +40,7 @@ class Opened(NamedTuple):
     batch: "Batch"  # all training rows
     initial_weights: list[np.ndarray]
     orders: list[np.ndarray | None]  # of the rows, for every epoch
+    held_out: "HeldOut | None" = None  # None: no rows are measured, and no training stops early
 
 
 def _in_dimensions(*names: str) -> tuple[str, ...]:

@@ -150,9 +150,7 @@ class LockstepTraining(BaseEstimator, ABC):
     def _train(
         self, batch: Batch, epochs: int, validation: Batch | None, ahead: bool = False
     ) -> Iterator[dict]:
-        stopping = getattr(self._adapter.parts, "stopping", None) is not None
-        if stopping and validation is None:
-            raise ValueError("validation_data: the builder's early stopping needs them, got None")
+        stopping = self._stops_early(validation)
         under_way = UnderWay(self)
         before = BeforeEpochs(self)
         orders = _Timed(self._orders(batch, epochs), before)
@@ -180,6 +178,13 @@ class LockstepTraining(BaseEstimator, ABC):
         self._adapter.finish()
         if stopping:
             self._adapter.restore_best()
+
+    def _stops_early(self, validation: Batch | None) -> bool:
+        """Return whether the builder stops early; ValueError without the rows that this needs."""
+        stopping = getattr(self._adapter.parts, "stopping", None) is not None
+        if stopping and validation is None:
+            raise ValueError("validation_data: the builder's early stopping needs them, got None")
+        return stopping
 
     def _catch_up(
         self, records: Iterable[dict[str, float]], orders: _Timed, before: BeforeEpochs

@@ -10,17 +10,22 @@ import numpy as np
 
 from datasets import Dataset
 from experiments.harness.experiment import Experiment
-from experiments.harness.phases import How, OnDemand
+from experiments.harness.phases import Before, How, OnDemand, Stage
 from experiments.registry import find_anew
+from frameworks.agreement.limits import FLOAT64
 from frameworks.backends import BACKENDS
 from frameworks.blueprint import Blueprint
 from frameworks.diverge import Side, Split
+from frameworks.diverge.differences import difference
 from frameworks.errors import RequestError
 from frameworks.spec_values import Setting
 
 __all__ = ["loaded_anew", "sides", "split_of"]
 
 Loaded = tuple[Experiment, Dataset]
+
+# Relative: how far apart what earlier phases hand on may be, of trainings that agree.
+_ROUNDED = {"float64": FLOAT64.weight, "float32": 1e-2}
 
 
 def loaded_anew(
@@ -55,13 +60,13 @@ def sides(
 ) -> Iterator[tuple[Side, Side]]:
     """Yield both sides of each phase of an experiment, which most have but one of.
 
-    Where a phase goes on from earlier ones, both sides start from what these come to in the first
-    implementation. Rows that are held out are left out; no training stops early. `anew` returns
-    the experiment and its data as a training begins with them; None: as they were given.
+    Where a phase goes on from earlier ones, each implementation goes on from its own, as in `run`;
+    where what these hand on differs by rounding alone, both go on from the first one's. `anew`
+    returns the experiment and its data as a training begins with them; None: as they were given.
     """
-    before = OnDemand(experiment, data, how, names[0])
+    befores = [OnDemand(experiment, data, how, name) for name in names]
 
-    def blueprint_anew(number: int) -> Blueprint:
+    def blueprint_anew(number: int, before: Before) -> Blueprint:
         """Return the blueprint of a phase with specs, classes and builders of one execution."""
         assert anew is not None
         for name in names:
@@ -71,27 +76,58 @@ def sides(
 
     with _little_to_collect():
         for number, phase in enumerate(experiment.all_phases):
-            stage = experiment.stage(phase, data, before, how)
-            split, epochs = split_of(experiment, stage.data), stage.epochs
-            X, y = stage.rows
-            split = replace(split, X_train=X, y_train=y)
-            if steps is not None:
-                epochs = -(-steps // -(-len(X) // stage.blueprint.spec.batch_size))
+            own = [experiment.stage(phase, data, before, how) for before in befores]
+            rounded = _differ_by_rounding(own[0], own[1], how.dtype)
             a, b = (
-                Side(
-                    stage.blueprint,
-                    name,
-                    split,
-                    how.dtype,
-                    stage.seed,
-                    epochs,
-                    how.limit,
-                    initial_weights=stage.weights,
-                    anew=partial(blueprint_anew, number) if anew else None,
+                _side(experiment, stage, name, how, steps,
+                      partial(blueprint_anew, number, before) if anew else None)
+                for stage, name, before in zip(
+                    [own[0], own[0]] if rounded else own, names, befores, strict=True
                 )
-                for name in names
             )  # fmt: skip
             yield a, b
+
+
+def _side(
+    experiment: Experiment,
+    stage: Stage,
+    name: str,
+    how: How,
+    steps: int | None,
+    anew: Callable[[], Blueprint] | None,
+) -> Side:
+    """Return an implementation's side of a phase, of so many steps or of all its epochs."""
+    X, y = stage.rows
+    epochs = stage.epochs
+    if steps is not None:
+        epochs = -(-steps // -(-len(X) // stage.blueprint.spec.batch_size))
+    return Side(
+        stage.blueprint,
+        name,
+        replace(split_of(experiment, stage.data), X_train=X, y_train=y),
+        how.dtype,
+        stage.seed,
+        epochs,
+        how.limit,
+        initial_weights=stage.weights,
+        anew=anew,
+        held_out=stage.held_out,
+    )
+
+
+def _differ_by_rounding(a: Stage, b: Stage, dtype: str) -> bool:
+    """Return whether two stages start from the same rows and weights, but for rounding."""
+    limit = _ROUNDED[dtype]
+    pairs = [*zip(_begins_with(a), _begins_with(b), strict=False)]
+    same_count = len(_begins_with(a)) == len(_begins_with(b))
+    return same_count and all(
+        x.shape == y.shape and difference("", x, y, None).error <= limit for x, y in pairs
+    )
+
+
+def _begins_with(stage: Stage) -> list[np.ndarray]:
+    data = stage.data
+    return [data.X_train, data.y_train, data.X_test, data.y_test, *(stage.weights or [])]
 
 
 @contextmanager

@@ -9,7 +9,10 @@ from frameworks.agreement.noise_floor import NoiseFloor
 
 __all__ = ["NOT_FINITE", "NOT_REPEATED", "Judgement", "judge"]
 
-NOT_FINITE = "the noise floor is not finite: nudged trainings of scratch overflow"
+NOT_FINITE = (
+    "the noise floor is not finite: nudged trainings of scratch overflow, or stop early in "
+    "different epochs"
+)
 NOT_REPEATED = (
     "scratch, trained twice in the same way, came to different numbers, which is not rounding: "
     "something on the page draws without a seed, or reads the time"

@@ -19,6 +19,7 @@ from frameworks.diverge.first_batch import APART, Compared, First, Item
 from frameworks.diverge.floor import Floor
 from frameworks.diverge.result import Result
 from frameworks.diverge.trajectory import Parting, StepPair
+from frameworks.held_out import HeldOut
 from frameworks.probe import LayerOutput
 from frameworks.program import Program
 from frameworks.spec import Spec
@@ -56,6 +57,7 @@ class Evidence:
     epochs: Epochs | None = None  # where the training differs, if no step does
     results: tuple[Result, Result] | None = None
     floor: Floor | None = None  # that judges whole trainings, if one was measured
+    held_out: tuple[HeldOut | None, HeldOut | None] = None, None  # by which the trainings end
     flipped: bool = False  # whether side a was given second
 
     @cached_property
@@ -69,6 +71,7 @@ class Evidence:
             history=[pair.swapped for pair in self.history],
             epochs=None if self.epochs is None else self.epochs.swapped,
             results=None if self.results is None else self.results[::-1],
+            held_out=self.held_out[::-1],
             flipped=not self.flipped,
         )
 

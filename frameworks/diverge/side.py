@@ -12,7 +12,9 @@ from frameworks.agreement.variants import change
 from frameworks.backends import BACKENDS
 from frameworks.blueprint import Blueprint
 from frameworks.errors import RequestError, first_line
+from frameworks.held_out import HeldOut
 from frameworks.probe import Opened, open_training, undisturbed
+from frameworks.validation import check_validation_data
 from scratch import Batch, EpochResult
 
 __all__ = [
@@ -56,6 +58,7 @@ class Side:
     mode: str = "lockstep"  # or a variant of scratch: see `agreement.variants`
     initial_weights: list[np.ndarray] | None = None  # instead of those drawn from the seed
     anew: Callable[[], Blueprint] | None = None  # returns that of one training; None: one for all
+    held_out: tuple[np.ndarray, np.ndarray] | None = None  # rows to measure after every epoch, X, y
 
     @property
     def batch_size(self) -> int:
@@ -83,7 +86,9 @@ class Side:
         backend, estimator, (X, y) = BACKENDS[self.implementation], self.make(), self.rows
         options: Any = {"classes": self.data.classes, "initial_weights": self.initial_weights}
         try:
-            return estimator, open_training(estimator, X, y, **options)
+            opened = open_training(estimator, X, y, **options)
+            rows = check_validation_data(estimator, self.held_out, str(opened.batch.X.dtype))
+            return estimator, opened._replace(held_out=HeldOut(estimator, rows))
         except (TypeError, ValueError) as error:
             builder = f"build_{backend.builders} of {self.blueprint.name}"
             raise RequestError(f"{builder} cannot be trained: {first_line(error)}") from error
@@ -137,7 +142,25 @@ def shorten(opened: Opened, steps: int | None, batch_size: int) -> Opened:
 
 
 def train(opened: Opened, batch_size: int) -> Iterator[EpochResult]:
-    """Train all whole epochs in one call, as `fit` does, then a shortened one in its own."""
+    """Train as `fit` does: each epoch is measured on the rows held out, and may be the last.
+
+    Without such rows all whole epochs are trained in one call, then a shortened one in its own.
+    """
+    held_out = opened.held_out
+    if held_out is None or held_out.rows is None:
+        yield from _uninterrupted(opened, batch_size)
+        opened.adapter.finish()
+        return
+    for order in opened.orders:
+        yield from _uninterrupted(opened._replace(orders=[order]), batch_size)
+        if held_out.end():
+            break
+    opened.adapter.finish()
+    held_out.restore_best()
+
+
+def _uninterrupted(opened: Opened, batch_size: int) -> Iterator[EpochResult]:
+    """Train all epochs."""
     whole, n = [], len(opened.batch.X)
     for order in opened.orders:
         if order is None or len(order) == n:

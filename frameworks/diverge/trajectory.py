@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from frameworks.diverge.side import (
 from frameworks.probe import Opened
 from scratch import Batch
 
-__all__ = ["Parting", "StepPair", "epochs_apart", "find_step", "first_steps"]
+__all__ = ["Parting", "StepPair", "epochs_apart", "find_step", "first_steps", "stops_apart"]
 
 _KEPT = 64  # first steps whose gradients are kept, to identify the optimizer
 
@@ -58,13 +59,15 @@ class Parting:
 def epochs_apart(
     a: Opened, b: Opened, batch_size: int, limits: Sequence[float] | None
 ) -> Iterator[tuple[Difference, Difference | None]]:
-    """Train both to the end, in one call as `fit` does; compare every epoch's loss and accuracy.
+    """Train both to the end, as `fit` does; compare the loss and accuracy of each epoch of both.
 
     `limits`: one per epoch for the loss; None: measured, not judged. An accuracy is a count: where
     the loss is judged, none may differ. It is None where the task has no answers.
     """
     trainings = [train(x, batch_size) for x in (a, b)]
-    for epoch, (x, y) in enumerate(zip(*trainings, strict=True), 1):
+    for epoch, (x, y) in enumerate(zip_longest(*trainings), 1):
+        if x is None or y is None:
+            continue  # one has stopped, the other goes on to its end: see `stops_apart`
         limit = None if limits is None else limits[epoch - 1]
         counted = None
         if x.accuracy is not None or y.accuracy is not None:
@@ -72,6 +75,17 @@ def epochs_apart(
             least = None if limits is None else 0.5 / len(a.batch.X)
             counted = difference(f"the accuracy of epoch {epoch}", p, q, least, scale=1.0)
         yield replace(difference("the epoch's loss", x.loss, y.loss, limit), epoch=epoch), counted
+
+
+def stops_apart(a: Opened, b: Opened, judged: bool) -> list[Difference]:
+    """Compare where both trainings ended, by the rows that they hold out, if they do."""
+    if a.held_out is None or b.held_out is None or a.held_out.rows is None:
+        return []
+    x, y, limit = a.held_out, b.held_out, 0.0 if judged else None
+    return [
+        difference("the number of epochs trained", len(x.losses), len(y.losses), limit),
+        difference("the epoch whose weights are kept", x.kept, y.kept, limit),
+    ]
 
 
 def find_step(

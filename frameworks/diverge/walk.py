@@ -1,7 +1,7 @@
 """The walk through the levels, to the first that differs."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from frameworks.agreement.limits import FLOAT64
 from frameworks.agreement.noise_floor import TRAININGS, for_doubts
 from frameworks.agreement.verdict import NOT_FINITE, NOT_REPEATED, judge
-from frameworks.console import Advance
+from frameworks.console import Advance, counted
 from frameworks.diverge.differences import Difference, not_identical
 from frameworks.diverge.equivalent import settled, written_differently
 from frameworks.diverge.evidence import Epochs, Evidence
@@ -29,7 +29,8 @@ from frameworks.diverge.left_out import not_compared
 from frameworks.diverge.result import Result, compare_results
 from frameworks.diverge.side import Side, shorten
 from frameworks.diverge.single_step import single_steps
-from frameworks.diverge.trajectory import epochs_apart, find_step, first_steps
+from frameworks.diverge.trajectory import epochs_apart, find_step, first_steps, stops_apart
+from frameworks.held_out import HeldOut
 
 __all__ = ["LEVELS", "Finding", "Level", "Walk", "walk"]
 
@@ -78,6 +79,8 @@ def walk(
         if parts or name == until:
             return done
     if single:
+        if any(x.opened.held_out is not None and x.opened.held_out.stopping for x in first):
+            done.notes.append("single steps are taken in all epochs: early stopping ends none")
         done.single = single_steps(a, b, steps, report)
     else:
         _whole_training(done, *first, report, floor)
@@ -92,10 +95,12 @@ class _Trained:
     found: list[Difference]  # of the results; empty if an epoch differs
     results: tuple[Result, Result] | None
     reached: Epochs  # the last of the epochs
+    stops: list[Difference] = field(default_factory=list)  # where they ended; empty as `found`
+    held_out: tuple[HeldOut | None, HeldOut | None] = None, None
 
     @property
     def parted(self) -> bool:
-        return any(each.parted for each in (*self.epochs, *self.found))
+        return any(each.parted for each in (*self.epochs, *self.stops, *self.found))
 
     def losses(self, side: int) -> list[float]:
         """Return the epoch losses of side 0 or 1."""
@@ -112,26 +117,27 @@ def _train(done: Walk, names: list[str], report: Advance) -> _Trained:
         of_epochs = done.floor.epochs
     epochs: list[Difference] = []
     accuracies: list[Difference] = []
-    for each, counted in epochs_apart(x, y, done.a.batch_size, of_epochs):
+    for each, right in epochs_apart(x, y, done.a.batch_size, of_epochs):
         report("epochs", len(epochs) + 1, len(x.orders))
         epochs.append(each)
-        if counted is not None and done.floor is None and done.a.dtype == "float64":
-            accuracies.append(counted)
+        if right is not None and done.floor is None and done.a.dtype == "float64":
+            accuracies.append(right)
         if each.parted:
             break
     losses = float(epochs[-1].values[0]), float(epochs[-1].values[1])
     reached = Epochs(len(epochs), losses)
     if epochs[-1].parted:
         return _Trained(epochs, [], None, reached)
-    for opened in (ours, theirs):
-        opened._adapter.finish()
+    stops, held_out = stops_apart(x, y, limits is not None), (x.held_out, y.held_out)
+    if any(each.parted for each in stops):
+        return _Trained(epochs, [], None, reached, stops, held_out)
     results = Result.of(done.a, ours), Result.of(done.b, theirs)
     if (ending := done.ending) is not None:
         ended = (ending.apply(side, each.outputs) for side, each in enumerate(results))
         one, other = (replace(r, outputs=z) for r, z in zip(results, ended, strict=True))
         results = one, other
     found = [*compare_results(*results, names, limits), *accuracies]
-    return _Trained(epochs, found, results, reached)
+    return _Trained(epochs, found, results, reached, stops, held_out)
 
 
 def _whole_training(done: Walk, a: First, b: First, report: Advance, count: int) -> None:
@@ -149,13 +155,16 @@ def _whole_training(done: Walk, a: First, b: First, report: Advance, count: int)
         again = floor_of(done.a, for_doubts(count), done.steps, report, done.floor.outcomes)
         done.floor = _judging(done, again)
         trained = _train(done, names, report)
-    seen = Evidence("trajectory", _compared(trained.epochs), a, b, floor=done.floor)
+    found = _compared([*trained.epochs, *trained.stops])
+    seen = Evidence("trajectory", found, a, b, floor=done.floor, held_out=trained.held_out)
     if trained.results is not None:
         done.keep(seen)
         _note_distance(done, trained, *trained.results)
+        _note_stop(done, trained)
         found, results = _compared(_in_order(a, trained.found)), trained.results
         seen = replace(seen, level="result", compared=found, results=results)
-    if trained.parted and (trained.results is None or seen.found.where.endswith("at the end")):
+    parted = trained.epochs[-1].parted
+    if parted or (trained.found and trained.parted and seen.found.where.endswith("at the end")):
         seen = _with_step(done, seen, trained, report)
     done.keep(seen)
 
@@ -198,6 +207,16 @@ def _note_distance(done: Walk, trained: _Trained, ours: Result, theirs: Result) 
     done.distance = judgement.distance
     if judgement.verdict == "agree" and judgement.reason:
         done.notes.append(judgement.reason)
+
+
+def _note_stop(done: Walk, trained: _Trained) -> None:
+    """Say where early stopping has ended the trainings."""
+    for side, ended in zip((done.a, done.b), trained.held_out, strict=True):
+        if ended is not None and ended.stopping:
+            done.notes.append(
+                f"early stopping: {side.implementation} trains "
+                f"{counted(len(ended.losses), 'epoch')} and keeps the weights of epoch {ended.kept}"
+            )
 
 
 def _beyond_fixed_limits(

@@ -90,8 +90,11 @@ class Descent:
     def _rate(self, values: Values) -> Callable[[int], float] | None:
         """Return η of step k = 0, 1, ...; a group's own is to the schedule's as its first one.
 
-        None where a warm-up from 0 hides how the rates of several groups are to each other.
+        None where a warm-up from 0 hides how the rates of several groups are to each other, or
+        where the optimizer states no rate.
         """
+        if "learning_rate" not in values:
+            return None
         own = float(values["learning_rate"])
         if self.schedule is None:
             return lambda k: own

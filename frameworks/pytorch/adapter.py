@@ -211,9 +211,11 @@ class PyTorchAdapter(RunsPrograms):
         trained = [p for p in self.layouts.own if p.requires_grad]
         columns = [_own(a) for a in batch if a is not None]
         masks = self.stream.peek(len(batch.X)).masks
+        kept = kept_by_training(self.parts, self.shared)  # the loss may count its calls
         with nothing_else_drawn(), self.dropout.handed(masks):
             loss = self._loss(self.parts.network.train()(columns[0]), *columns[1:])
         found = torch.autograd.grad(loss, trained, allow_unused=True)
+        set_kept(self.parts, kept)
         gradients = {id(p): g for p, g in zip(trained, found, strict=True) if g is not None}
         own = [gradients.get(id(p), torch.zeros_like(p)).numpy() for p in self.layouts.own]
         return float(loss.detach()), self.layouts.to_canonical(own)

@@ -58,19 +58,19 @@ def takes_images(module: nn.Module) -> bool:
 class DropoutModules:
     """All `nn.Dropout` of some networks, which are given the masks of each step.
 
-    The modules stay the stock ones. A stock hook applies the mask; meanwhile the module itself is
-    in evaluation mode, so that it draws nothing.
+    The modules stay the stock ones. During its call a module is in evaluation mode, so that it
+    draws nothing and returns what it is given; a stock hook, before all others, applies the mask.
     """
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         self.masks = Masks()
         self._first: list[bool] = []  # for each call: whether its input is (n, c, ...)
-        self._paused: nn.Dropout | None = None  # in evaluation mode during its call
+        self._paused: tuple[nn.Dropout, torch.Tensor] | None = None  # during a call; with its mask
         modules = [module for network in networks for module in network.modules()]
         self.modules = [module for module in modules if type(module) is nn.Dropout]
         for module in self.modules:
-            module.register_forward_pre_hook(self._apply)
-            module.register_forward_hook(self._resume)
+            module.register_forward_pre_hook(self._pause)
+            module.register_forward_hook(self._apply, prepend=True)
 
     def release(self) -> None:
         """Leave the modules as they were before, for good."""
@@ -114,18 +114,18 @@ class DropoutModules:
         with self.masks.handed([m.movedim(-1, 1) if first else m for m, first in pairs]):
             yield
 
-    def _apply(self, module: nn.Dropout, inputs: tuple[torch.Tensor]) -> torch.Tensor | None:
+    def _pause(self, module: nn.Dropout, inputs: tuple[torch.Tensor]) -> None:
         (x,) = inputs
         mask = self.masks.take(module.p, x.shape[1:], module.training)
-        if mask is None:
-            return None
-        self._paused = module.eval()
-        return x * mask
+        if mask is not None:
+            self._paused = module.eval(), mask
 
-    def _resume(self, module: nn.Dropout, inputs: Any, output: Any) -> None:
-        if self._paused is module:
-            self._paused = None
-            module.train()
+    def _apply(self, module: nn.Dropout, inputs: Any, output: torch.Tensor) -> torch.Tensor | None:
+        if self._paused is None or self._paused[0] is not module:
+            return None
+        (_, mask), self._paused = self._paused, None
+        module.train()
+        return output * mask
 
 
 @contextmanager

@@ -187,11 +187,14 @@ class ScratchAdapter(ProgramAdapter):
         if isinstance(self.parts, Program):
             return self.gradients_of_step(batch)
         self._peek(batch.X)
-        loss, gradients = self.parts.network.loss_and_grad(self.parts.loss, *batch, training=True)
+        network = self.parts.network
+        own = {id(each): each for each in (network, *self._layers())}
+        loss = deepcopy(self.parts.loss, own)  # it may count its calls
+        value, gradients = network.loss_and_grad(loss, *batch, training=True)
         (optimizer,) = self.parts.optimizers
         if isinstance(optimizer, scratch.TrainOnly):  # which has no use for the others
             gradients = optimizer.only_trained(gradients)
-        return loss, gradients
+        return value, gradients
 
     def _layers(self) -> list[Any]:
         return [layer for network in self.parts.networks for layer in leaves(network)]

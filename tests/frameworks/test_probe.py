@@ -40,7 +40,7 @@ def test_layers_follow_from_one_another(opened):
 
 
 def test_gradients_are_the_framework_s_own(opened):
-    classifier, (adapter, batch, weights, _) = opened
+    classifier, (adapter, batch, weights, *_) = opened
     _, found = adapter.loss_and_gradients(batch)
     assert [g.shape for g in found] == [w.shape for w in weights]
     for ours, theirs in zip(found, gradients(classifier, Batch(X, Y)), strict=True):
@@ -48,7 +48,7 @@ def test_gradients_are_the_framework_s_own(opened):
 
 
 def test_a_look_changes_neither_weights_nor_the_training_that_follows(opened, classifier_class):
-    classifier, (adapter, batch, weights, orders) = opened
+    classifier, (adapter, batch, weights, orders, _) = opened
     with undisturbed(adapter):
         adapter.layer_outputs(batch.X, training=True)
         adapter.loss_and_gradients(batch)

@@ -21,6 +21,7 @@ from frameworks.diverge.causes import (
     programs,
     results,
     steps,
+    stopping,
 )
 from frameworks.diverge.evidence import Evidence, Hypothesis
 from frameworks.diverge.first_batch import INPUT
@@ -33,7 +34,7 @@ HYPOTHESES: dict[str, Sequence[Hypothesis]] = {
     "loss": losses.HYPOTHESES,
     "gradient": gradients.HYPOTHESES,
     "step": steps.HYPOTHESES,
-    "trajectory": (kernels.less_exact_sigmoid, *steps.HYPOTHESES),
+    "trajectory": (stopping.other_rule, kernels.less_exact_sigmoid, *steps.HYPOTHESES),
     "result": (kernels.less_exact_sigmoid, *results.HYPOTHESES),
 }
 
@@ -49,6 +50,7 @@ PROGRAMS: dict[str, Sequence[Hypothesis]] = {  # steps of a page's own, of one n
     "gradient": (adversarial.not_detached, boltzmann.other_step, *gradients.HYPOTHESES),
     "step": steps.OF_PROGRAMS,
     "trajectory": (
+        stopping.other_rule,
         adversarial.left_over,
         programs.add_up,
         boltzmann.other_step,

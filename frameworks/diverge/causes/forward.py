@@ -108,6 +108,21 @@ def dropout(evidence: Evidence) -> str | None:
     return None
 
 
+def dropout_rate(evidence: Evidence) -> str | None:
+    """A = x ⊙ mask on both sides, whose masks are drawn for different rates."""
+    x, words = input_of(evidence), []
+    if kind_of(evidence) != "dropout" or "training" not in evidence.found.where:
+        return None
+    places = zip(evidence.layers, evidence.places, evidence.pair, strict=True)
+    for side, (layers, place, a) in zip((evidence.a, evidence.b), places, strict=True):
+        stream = side.opened.adapter.stream
+        number = [layer.kind for layer in layers[:place]].count("dropout")
+        if not evidence.matches(x * stream.peek(len(x)).masks[number], a):
+            return None
+        words.append(f"a rate of {stream.dropped[number].rate!r} there")
+    return evidence.both("drops with", *words)
+
+
 def other_scale(evidence: Evidence) -> str | None:
     """A' = r a."""
     return evidence.times("the output", *evidence.pair)
@@ -130,6 +145,7 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     other_embedding,
     other_activation,
     applied_twice,
+    dropout_rate,
     dropout,
     other_scale,
     rounded_to_float32,

@@ -61,8 +61,9 @@ def _said(group: Group, **names: str) -> Entries:
 
 
 def _common(kind: str, group: Group) -> Entries:
-    eta = number(group["lr"])
-    entries: Entries = {"learning_rate": (eta, f"lr={eta!r}")}
+    entries: Entries = {}
+    if "lr" in group:  # a user's own may have a rate by another name, or none
+        entries["learning_rate"] = number(group["lr"]), f"lr={number(group['lr'])!r}"
     if decay := group.get("weight_decay"):
         decoupled = kind == "adamw" or group.get("decoupled_weight_decay", False)
         name = "decoupled_decay" if decoupled else "coupled_decay"

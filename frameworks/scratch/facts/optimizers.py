@@ -22,10 +22,11 @@ def optimizer_facts(optimizer: Any) -> list[Facts]:
     kind = _kind(optimizer)
     if kind in _READERS:
         entries |= _READERS[kind](optimizer)
-    eta = entries.get("learning_rate", (optimizer.eta, f"learning_rate={optimizer.eta!r}"))
+    if hasattr(optimizer, "eta"):  # a user's own may have a rate by another name, or none
+        entries = {"learning_rate": (optimizer.eta, f"learning_rate={optimizer.eta!r}"), **entries}
     if kind == "adam" and "decoupled_decay" in entries:
         kind = "adamw"
-    return [facts(kind, {"learning_rate": eta, **entries})]
+    return [facts(kind, entries)]
 
 
 def _kind(optimizer: Any) -> str:

@@ -330,6 +330,23 @@ def test_a_spec_is_of_the_same_execution_as_the_builder_that_asks_its_class(
     assert answer.code == 0, answer.out + answer.err
 
 
+def test_a_phase_stops_early_by_the_rows_that_it_holds_out(call, own_page):
+    small = {
+        '        Phase("nothing", SPEC),\n': "",
+        '        Phase("shifts", Numbers(pixels=1)),\n': "",
+        '        Phase("dropout", Numbers(drop_inputs=float32(0.2), drop_hidden=0.5)),\n': "",
+        "(256,)": "(8,)",
+        "Numbers(patience=5)": "Numbers(patience=1, learning_rate=0.25)",
+        "stopping = EarlyStopping(patience=spec.patience)": "stopping = EarlyStopping(patience=2)",
+    }
+    size = ("--data", "stand-in", "--limit", "60", "--epochs", "25")
+    answer = call("diverge", own_page(small, "regularisation"), *size)
+    assert answer.code == 1, answer.out + answer.err
+    assert "level: the number of epochs trained, by" in words(answer)
+    cause = "pytorch stops early with patience=2; scratch stops early with patience=1."
+    assert cause in words(answer)
+
+
 def test_the_names_that_keras_gives_are_those_of_a_new_process(call, own_page):
     loss = "    loss = keras.losses.MeanSquaredError"
     path = own_page({loss: f"    network.get_layer('dense_1')\n{loss}"}, "xor")
