@@ -189,7 +189,7 @@ def read(path: Path) -> bytes:
     """Return a file's bytes; WeightFileError if it cannot be read, or is too large."""
     try:
         if not path.is_file():
-            raise WeightFileError("there is no such file")
+            raise WeightFileError("is no file" if path.exists() else "there is no such file")
         if path.stat().st_size > _MAX_BYTES:
             raise WeightFileError(f"has more than {_MAX_BYTES:,} bytes")
         return path.read_bytes()

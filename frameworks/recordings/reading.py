@@ -32,7 +32,7 @@ def read_trace(path: str | Path) -> Trace:
     path = Path(path)
     try:
         if not path.is_file():
-            raise Malformed("there is no such file")
+            raise Malformed("is no file" if path.exists() else "there is no such file")
         if path.stat().st_size > MAX_BYTES:
             raise Malformed(f"has more than {MAX_BYTES:,} bytes")
         return decode(path.read_bytes())

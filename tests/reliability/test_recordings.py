@@ -246,8 +246,10 @@ def test_a_wrong_recording_is_one_sentence(kind, original, tmp_path):
 
 
 def test_what_is_no_file_is_refused(tmp_path):
-    for path in (tmp_path / "nowhere", tmp_path, "/dev/zero"):
-        with pytest.raises(RecordingError, match="there is no such file"):
+    with pytest.raises(RecordingError, match="nowhere: there is no such file"):
+        read_trace(tmp_path / "nowhere")
+    for path in (tmp_path, "/dev/zero"):
+        with pytest.raises(RecordingError, match="is no file"):
             read_trace(path)
 
 

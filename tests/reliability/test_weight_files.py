@@ -188,7 +188,7 @@ def test_a_file_of_another_network_is_refused(make, fitted, path, tmp_path):
         make(dtype="float32").load_weights(path)
     with pytest.raises(WeightFileError, match="nowhere: there is no such file"):
         make().load_weights(tmp_path / "nowhere")
-    with pytest.raises(WeightFileError, match="there is no such file"):
+    with pytest.raises(WeightFileError, match="is no file"):
         make().load_weights("/dev/zero")
 
 

@@ -14,8 +14,11 @@ from frameworks.agreement.limits import Limits
 from frameworks.agreement.noise_floor import NoiseFloor, measure_floor
 from frameworks.agreement.variants import AGAIN, KERAS_SIGMOID, nudges
 from frameworks.agreement.verdict import judge
+from frameworks.console import counted
 
 __all__ = ["Finished", "compare_all", "different_conditions", "different_inputs", "grouping"]
+
+_BEGINNING = {"initial_weights": "initial weights"}
 
 
 @dataclass(frozen=True)
@@ -97,12 +100,13 @@ def _compare(a: Finished, b: Finished, judges: _Judges, left_out: str) -> Agreem
     first, second = a.record, b.record
     found = judge(a.outcome, b.outcome, first.dtype, judges.floor)
     distance, verdict, reason = found.distance, found.verdict, found.reason
-    inputs = different_inputs(first, second)
-    if inputs:
-        verdict, reason = "differ", inputs
+    ends = different_ends(first, second)
+    inputs = "" if ends else different_inputs(first, second)
+    if inputs or ends:
+        verdict, reason = "differ", inputs or ends
     elif verdict == "differ" and found.floor is not None and found.limits is not None:
         reason += _explanation(a, b, found.limits, judges.controls)
-    if verdict != "agree" and not inputs:
+    if verdict != "agree" and not (inputs or ends):
         reason = (reason + left_out).removeprefix("; ")
     assert first.test is not None
     answers = a.outcome.answers is not None
@@ -163,13 +167,32 @@ def _explanation(a: Finished, b: Finished, limits: Limits, beside: list[Finished
     return f"; the cause is TensorFlow's sigmoid: scratch with it agrees with {names[which]}"
 
 
+def different_ends(a: Record, b: Record) -> str:
+    """Say which of two records of one training had more epochs, or return an empty string.
+
+    Of one that stops early, what it did not take of the orders and the draws is no other input.
+    """
+    if different_conditions(a, b) or _different_digests(a, b, _BEGINNING):
+        return ""
+    ours, theirs = ([(each.name, each.epochs) for each in x.phases] or [("", _epochs(x))]
+                    for x in (a, b))  # fmt: skip
+    for (name, count), (_, other) in zip(ours, theirs, strict=False):
+        if count != other:
+            where = f" in phase {name!r}" if name else ""
+            return (
+                f"{a.implementation} stopped after {counted(count, 'epoch')}{where}, "
+                f"{b.implementation} after {other:,}"
+            )
+    return ""
+
+
+def _epochs(record: Record) -> int:
+    return 0 if record.history is None else len(record.history.loss)
+
+
 def different_inputs(a: Record, b: Record) -> str:
     """Say in which input two records differ, or return an empty string."""
-    names = {
-        "initial_weights": "initial weights",
-        "batch_order": "batch orders",
-        "draws": "random draws",
-    }
+    names = _BEGINNING | {"batch_order": "batch orders", "draws": "random draws"}
     return different_conditions(a, b) or _different_digests(a, b, names)
 
 

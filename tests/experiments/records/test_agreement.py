@@ -96,6 +96,17 @@ def test_other_inputs_are_named_before_anything_that_follows_from_them():
         assert (entry.verdict, entry.reason, entry.inputs_differ) == ("differ", reason, True)
 
 
+def test_one_that_stopped_earlier_has_no_other_orders():
+    a, b = pair("float64")
+    history = b.record.history.model_copy(update={"loss": b.record.history.loss[:-3]})
+    digests = b.record.digests.model_copy(update={"batch_order": "ff", "draws": "ff"})
+    record = b.record.model_copy(update={"history": history, "digests": digests})
+    b = replace(b, record=record, outcome=replace(b.outcome, losses=b.outcome.losses[:-3]))
+    (entry,) = compare_all([a, b])
+    assert (entry.verdict, entry.inputs_differ) == ("differ", False)
+    assert entry.reason == "scratch stopped after 50 epochs, keras after 47"
+
+
 def test_trainings_with_other_limits_have_other_inputs_whatever_they_say_of_their_rows():
     (entry,) = compare_all(pair("float64", limit=2))
     assert (entry.verdict, entry.inputs_differ) == ("differ", True)
