@@ -149,7 +149,9 @@ def _rates_apart(names: tuple[str, str], ratio: np.ndarray, changes: np.ndarray)
     times = ratio if ratio[k] > 1 else 1 / ratio
     if np.allclose(times[k:], times[k], rtol=_RATE, atol=0):
         since = f"at step {k + 1}" if k + 1 == steps else f"from step {k + 1} on"
-        return f"the learning rate of {fast} is {as_number(times[k])} times that of {slow} {since}"
+        factor = as_number(times[k])
+        factor = f"{times[k]:.10g}" if factor == "1" else factor  # in the digits that tell
+        return f"the learning rate of {fast} is {factor} times that of {slow} {since}"
     found = [f"{as_number(times[i])} at step {i + 1}" for i in np.flatnonzero(changes)]
     more = [f"and so on, at {len(found)} of {steps} steps"] if len(found) > _NAMED else []
     return (

@@ -56,6 +56,11 @@ def test_a_rate_that_is_off_by_little_is_said_in_the_digits_that_tell(rate):
     )
 
 
+def test_a_factor_beside_1_is_said_in_the_digits_that_tell():
+    said = cause(at_each_step(lambda t: 1 + 1e-6 * (t > 2)))
+    assert said == "the learning rate of pytorch is 1.000001 times that of scratch at step 3"
+
+
 def test_a_rate_that_is_another_from_a_step_on_is_named_with_it():
     said = "the learning rate of scratch is 2 times that of pytorch from step 1 on"
     assert cause(at_each_step(lambda t: 0.5)) in (said, said.removesuffix(" from step 1 on"))

@@ -1,0 +1,108 @@
+"""How two sides arrange their functions is no cause of what differs behind them."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lockstep import diverge
+
+from .modules import training
+
+RNG = np.random.default_rng(0)
+IMAGES, ROWS, OTHERS = (RNG.normal(size=size) for size in [(16, 3, 8, 8), (16, 6), (16, 6)])
+y = RNG.integers(3, size=16)
+
+
+class Arranged(nn.Module):
+    """A network that is written in one of two ways, equal in meaning, with a slip behind it."""
+
+    def __init__(self, other, slip=False):
+        super().__init__()
+        self.other, self.slip = other, slip
+        self.make()
+
+    def forward(self, *inputs):
+        h = self.arranged(*inputs)
+        return self.out(torch.tanh(h) if self.slip else h)
+
+
+class Pooled(Arranged):
+    def make(self):
+        self.conv, self.out = nn.Conv2d(3, 4, 3), nn.Linear(36, 3)
+
+    def arranged(self, x):
+        x = self.conv(x)
+        z = F.relu(F.max_pool2d(x, 2)) if self.other else F.max_pool2d(F.relu(x), 2)
+        return z.flatten(1)
+
+
+class Towers(Arranged):
+    def make(self):
+        self.a, self.b, self.out = nn.Linear(6, 4), nn.Linear(6, 5), nn.Linear(9, 3)
+
+    def arranged(self, x):
+        parts = [self.a(x), self.b(x)]
+        return torch.cat(parts, -1).relu() if self.other else torch.cat([*map(F.relu, parts)], -1)
+
+
+class Gated(Arranged):
+    def make(self):
+        self.conv, self.gate, self.out = nn.Conv2d(3, 4, 3), nn.Linear(4, 4), nn.Linear(4, 3)
+
+    def arranged(self, x):
+        x = self.conv(x)
+        gate = torch.sigmoid(self.gate(x.mean((2, 3))))
+        if self.other:
+            return F.adaptive_avg_pool2d(x, 1).flatten(1) * gate
+        return (x * gate[..., None, None]).mean((2, 3))
+
+
+class Scaled(Arranged):
+    def make(self):
+        self.a, self.out = nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def arranged(self, x):
+        return (x * 2 + self.a(x)) * 0.5 if self.other else x + self.a(x) * 0.5
+
+
+class Twins(Arranged):
+    """The outputs of two inputs, by two calls or by one of both batches."""
+
+    def make(self):
+        self.f = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 4))
+        self.out = nn.Linear(4, 3)
+
+    def arranged(self, x, z):
+        one, two = self.f(torch.cat([x, z])).chunk(2) if self.other else (self.f(x), self.f(z))
+        return (one - two).abs()
+
+
+def compared(kind, other, slip):
+    data = {Pooled: IMAGES, Gated: IMAGES, Twins: [ROWS, OTHERS]}.get(kind, ROWS)
+    sides = training(kind(other)), training(kind(not other, slip))
+    return diverge(*sides, data, y, steps=3, batch_size=8)
+
+
+@pytest.mark.parametrize("other", [True, False])
+@pytest.mark.parametrize("kind", [Pooled, Towers, Gated, Scaled, Twins])
+def test_what_is_arranged_otherwise_agrees_and_is_no_cause_of_a_slip_behind_it(kind, other):
+    assert compared(kind, other, slip=False).same
+    report = compared(kind, other, slip=True)
+    assert not report.same
+    assert not [each for each in report.causes if "tanh" not in each.sentence], str(report)
+
+
+def test_one_function_more_is_a_cause_where_nothing_else_is_left():
+    class Plain(Towers):
+        def arranged(self, x):
+            z = super().arranged(x)
+            return torch.sigmoid(z) if self.slip else z
+
+        def forward(self, x):
+            return self.out(self.arranged(x))
+
+    (cause,) = diverge(training(Plain(False)), training(Plain(False, True)), ROWS, y, steps=2,
+                       batch_size=8).causes  # fmt: skip
+    assert "has a sigmoid before out" in cause.sentence
