@@ -12,7 +12,7 @@ from frameworks.errors import RequestError
 from frameworks.live.kept_beside import KeptBeside, others_moved
 from frameworks.live.loops import Calls, as_one
 from frameworks.live.model import LiveModel, Rows, Training
-from frameworks.live.side_by_side import WHOLE, Parts
+from frameworks.live.parts import WHOLE, Parts
 from frameworks.live.targets import check_reconstruction
 from frameworks.recordings.digests import canonical_target, digests_of
 from frameworks.recordings.trace import Arrays, LayerTrace, StepTrace, Trace

@@ -10,7 +10,7 @@ from keras import ops
 from torch import nn
 
 from frameworks.errors import RequestError
-from frameworks.live.side_by_side import Parts
+from frameworks.live.parts import Parts
 from lockstep import Training, diverge, record
 
 RNG = np.random.default_rng(0)
