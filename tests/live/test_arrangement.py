@@ -94,6 +94,17 @@ def test_what_is_arranged_otherwise_agrees_and_is_no_cause_of_a_slip_behind_it(k
     assert not [each for each in report.causes if "tanh" not in each.sentence], str(report)
 
 
+@pytest.mark.parametrize("other", [True, False])
+def test_a_bias_that_two_rows_share_may_cancel_to_zero_on_one_side_alone(other):
+    def begun(twins):
+        nn.init.zeros_(twins.f[2].bias)
+        return training(twins)
+
+    sides = begun(Twins(other)), begun(Twins(not other))
+    report = diverge(*sides, [ROWS, OTHERS], y, steps=6, batch_size=8)
+    assert report.same, str(report)
+
+
 def test_one_function_more_is_a_cause_where_nothing_else_is_left():
     class Plain(Towers):
         def arranged(self, x):
