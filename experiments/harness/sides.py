@@ -77,12 +77,12 @@ def sides(
     with _little_to_collect():
         for number, phase in enumerate(experiment.all_phases):
             own = [experiment.stage(phase, data, before, how) for before in befores]
-            rounded = _differ_by_rounding(own[0], own[1], how.dtype)
+            alike = _begin_alike(own[0], own[1], how.dtype)
             a, b = (
                 _side(experiment, stage, name, how, steps,
                       partial(blueprint_anew, number, before) if anew else None)
                 for stage, name, before in zip(
-                    [own[0], own[0]] if rounded else own, names, befores, strict=True
+                    [own[0], own[0]] if alike else own, names, befores, strict=True
                 )
             )  # fmt: skip
             yield a, b
@@ -115,13 +115,15 @@ def _side(
     )
 
 
-def _differ_by_rounding(a: Stage, b: Stage, dtype: str) -> bool:
-    """Return whether two stages start from the same rows and weights, but for rounding."""
-    limit = _ROUNDED[dtype]
-    pairs = [*zip(_begins_with(a), _begins_with(b), strict=False)]
-    same_count = len(_begins_with(a)) == len(_begins_with(b))
-    return same_count and all(
-        x.shape == y.shape and difference("", x, y, None).error <= limit for x, y in pairs
+def _begin_alike(a: Stage, b: Stage, dtype: str) -> bool:
+    """Return whether two stages start from the same rows and weights, but for rounding.
+
+    Whole numbers, such as labels, are never rounded.
+    """
+    ours, theirs = _begins_with(a), _begins_with(b)
+    return len(ours) == len(theirs) and all(
+        difference("", x, y, None).error <= (_ROUNDED[dtype] if x.dtype.kind == "f" else 0)
+        for x, y in zip(ours, theirs, strict=True)
     )
 
 

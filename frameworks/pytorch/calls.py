@@ -97,6 +97,7 @@ def is_leaf(module: nn.Module) -> bool:
 
 def is_transformed(tensors: Iterable[torch.Tensor]) -> bool:
     """Return whether `torch.func` runs on one of them, as `vmap` does: it shows no numbers."""
+    # Nothing public tells.
     return any(map(torch._C._functorch.is_functorch_wrapped_tensor, tensors))
 
 

@@ -11,6 +11,7 @@ from experiments.harness.pages import load_page
 from experiments.harness.phases import Course, How, Phase
 from experiments.harness.plan import first_cell
 from experiments.harness.request import Request
+from frameworks import ScratchClassifier
 from frameworks.draws import Draws, StepStream
 from frameworks.errors import RequestError
 from frameworks.program import with_spec
@@ -119,3 +120,20 @@ def test_whether_a_training_can_be_tested_is_not_asked_of_what_is_trained(tmp_pa
     cell = replace(cell, implementation="pytorch")
     alone = [record["loss"] for record in Course(page, load(page), cell).train()]
     assert train(page, "pytorch", epochs=3).outcome.losses == alone
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_an_evaluation_without_a_loss_is_refused_whether_it_can_be_copied_or_not(
+    tmp_path, monkeypatch, copied
+):
+    (tmp_path / "mine.py").write_text(Path(xor.__file__).read_text())
+    page = load_page(tmp_path / "mine.py")
+    monkeypatch.setattr(ScratchClassifier, "evaluate", lambda self, *rows: {"accuracy": 1.0})
+    if not copied:
+        monkeypatch.setattr(ScratchClassifier, "__deepcopy__", refuse, raising=False)
+    with pytest.raises(RequestError, match="`evaluate` of .*mine returns no loss of the test"):
+        train(page, "scratch", epochs=2)
+
+
+def refuse(self, memo):
+    raise TypeError("cannot be copied")

@@ -1,12 +1,14 @@
 """What a phase takes over from earlier ones is each implementation's own, as in `run`."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from experiments import xor
 from experiments.harness.phases import How, Phase
-from experiments.harness.sides import sides
+from experiments.harness.sides import _begin_alike, sides
 from frameworks.diverge import walk
 
 from .planting import changed, load
@@ -43,3 +45,16 @@ def test_what_an_earlier_phase_came_to_in_one_implementation_is_found_in_the_nex
     assert not all(map(np.allclose, a.initial_weights, b.initial_weights))
     _, done = compared(page)
     assert done.findings[0].level == "inputs"
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_what_is_rounded_may_differ_and_labels_may_not(dtype):
+    def stage(weight=1.0, label=999):
+        rows, labels = np.ones((2, 3)), np.array([0, label])
+        data = SimpleNamespace(X_train=rows, y_train=labels, X_test=rows, y_test=labels)
+        return SimpleNamespace(data=data, weights=[np.array([weight])])
+
+    assert _begin_alike(stage(), stage(weight=1 + 1e-10), dtype)
+    assert not _begin_alike(stage(), stage(weight=1.1), dtype)
+    assert not _begin_alike(stage(), stage(label=998), dtype)
+    assert not _begin_alike(stage(), stage(weight=[1.0, 1.0]), dtype)

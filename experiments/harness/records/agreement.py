@@ -168,9 +168,9 @@ def _explanation(a: Finished, b: Finished, limits: Limits, beside: list[Finished
 
 
 def different_ends(a: Record, b: Record) -> str:
-    """Say which of two records of one training had more epochs, or return an empty string.
+    """Say after how many epochs two records stopped, or return an empty string if it is one number.
 
-    Of one that stops early, what it did not take of the orders and the draws is no other input.
+    What one that stops earlier did not take of the orders and the draws is no other input.
     """
     if different_conditions(a, b) or _different_digests(a, b, _BEGINNING):
         return ""

@@ -1,6 +1,6 @@
 """Train one cell: what a worker process does, from the data to the record."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import lru_cache
 from math import isfinite
@@ -122,10 +122,15 @@ def _check_measurable(experiment: Experiment, stage: Stage, estimator: Any) -> N
         )
     try:
         copied = deepcopy(estimator)
-    except Exception:  # noqa: BLE001 - whatever a page keeps that cannot be copied
+    except Exception:  # noqa: BLE001 - a page may keep what cannot be copied: the end tells
         return
-    if "loss" not in copied.evaluate(data.X_test[:1], data.y_test[:1]):
-        raise RequestError(f"`evaluate` of {experiment.name} returns no loss of the test rows")
+    _require_loss(stage, copied.evaluate(data.X_test[:1], data.y_test[:1]))
+
+
+def _require_loss(stage: Stage, figures: Mapping[str, float]) -> None:
+    if "loss" not in figures:
+        name = stage.blueprint.name
+        raise RequestError(f"`evaluate` of {name} returns no loss of the test rows")
 
 
 def _tested(job: Job, course: Course, times: dict[str, float]) -> tuple[Record, Arrays]:
@@ -192,6 +197,7 @@ def digest_of_rows(experiment: Experiment, data: Dataset) -> str:
 
 def _phase_figures(stage: Stage, estimator: Any, outputs: np.ndarray) -> PhaseFigures:
     figures = _figures(stage.blueprint.task, stage.data, estimator, outputs)
+    _require_loss(stage, figures)
     known = {name: _finite(value) for name, value in figures.items()}
     return PhaseFigures(
         name=stage.phase.name,

@@ -12,7 +12,7 @@ from frameworks.live.rules import rule_of
 from frameworks.recordings.trace import Facts
 from frameworks.spec import float32
 
-__all__ = ["say_difference"]
+__all__ = ["say_difference", "subsets"]
 
 _AS_WRITTEN = 1e-12  # relative: a number that is computed from the steps is not exact
 _KINDS = {
@@ -75,13 +75,14 @@ def say_difference(
             return False
         return difference("", predicted - taken.before, taken.moved, None).error <= limit
 
-    for names in _subsets(differing):
+    for names in subsets(differing):
         if explains(names):
             return _said(evidence, a, b, names, explains)
     return None
 
 
-def _subsets(names: list[str]) -> Iterator[tuple[str, ...]]:
+def subsets(names: list[str]) -> Iterator[tuple[str, ...]]:
+    """Yield all choices of some names, the smallest first."""
     for count in range(1, len(names) + 1):
         yield from combinations(names, count)
 

@@ -1,11 +1,11 @@
 """Why one training may stop at another epoch, or keep another epoch's weights."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from itertools import combinations
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
+from frameworks.diverge.causes.optimizers import subsets
 from frameworks.diverge.evidence import Evidence
 from frameworks.held_out import HeldOut
 
@@ -27,9 +27,14 @@ class _Rule:
         """Return the rule that an object states; None if it has no patience."""
         if not hasattr(stopping, "patience"):
             return None
-        found: dict[str, Any] = {f.name: getattr(stopping, f.name, f.default) for f in fields(cls)}
-        least = getattr(stopping, "least", found["min_delta"])
-        return cls(**found | {"min_delta": abs(least)})  # Keras keeps it with its sign
+        least = getattr(stopping, "least", getattr(stopping, "min_delta", cls.min_delta))
+        return cls(
+            patience=stopping.patience,
+            min_delta=abs(least),  # Keras keeps it with its sign
+            restore_best_weights=getattr(stopping, "restore_best_weights", True),
+            start_from_epoch=getattr(stopping, "start_from_epoch", 0),
+            baseline=getattr(stopping, "baseline", None),
+        )
 
     def ends(self, losses: Sequence[float]) -> tuple[int, int]:
         """Return the number of epochs trained, and the one whose weights are kept."""
@@ -60,7 +65,7 @@ def other_rule(evidence: Evidence) -> str | None:
     a, b = (_Rule.of(each.estimator._adapter.parts.stopping) for each in (ours, theirs))
     if a is None or b is None or a.ends(ours.losses) != _ends(ours):
         return None
-    for names in _subsets([name for name in vars(a) if getattr(a, name) != getattr(b, name)]):
+    for names in subsets([name for name in vars(a) if getattr(a, name) != getattr(b, name)]):
         if replace(a, **{n: getattr(b, n) for n in names}).ends(theirs.losses) == _ends(theirs):
             words = (", ".join(f"{n}={getattr(x, n)!r}" for n in names) for x in (a, b))
             return evidence.both("stops early with", *words)
@@ -69,8 +74,3 @@ def other_rule(evidence: Evidence) -> str | None:
 
 def _ends(of: HeldOut) -> tuple[int, int]:
     return len(of.losses), of.kept
-
-
-def _subsets(names: list[str]) -> Iterator[tuple[str, ...]]:
-    for count in range(1, len(names) + 1):
-        yield from combinations(names, count)
