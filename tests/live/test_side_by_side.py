@@ -97,6 +97,14 @@ def test_a_hidden_layer_three_times_as_wide_is_no_three_layers():
     assert not any("wide" in note for note in report.notes)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_where_each_side_has_one_block_of_each_kind_nothing_is_named_as_the_cause(turned):
+    sides = [training(Blocks("chunk", "")), training(Blocks("", "chunk"))]
+    report = compared(*(sides[::-1] if turned else sides))
+    assert not report.same  # a stated limit: they are paired by their shapes
+    assert not report.causes, str(report)
+
+
 def test_whichever_of_the_three_runs_first_is_told_by_what_follows():
     class Turned(Attention):
         def forward(self, x):

@@ -32,6 +32,8 @@ def may_be_the_cause(pair: Pair, cause: Cause, place: tuple[int, int]) -> bool:
     x, y = pair.a.layers[place[0]], pair.b.layers[place[1]]
     if x.inputs and y.inputs and len(x.inputs[0]) != len(y.inputs[0]):
         return False  # of one call and several: all that is compared there is another batch
+    if _crosses(pair, place):
+        return False  # what corresponds is a guess, by shapes that some blocks of each side have
     if _meet_again(pair.a.layers[place[0] :], pair.b.layers[place[1] :]):
         return False
     ours, theirs = _left(pair)
@@ -40,6 +42,16 @@ def may_be_the_cause(pair: Pair, cause: Cause, place: tuple[int, int]) -> bool:
     if cause.settings == ("kind",):
         return _kind(x) not in theirs or _kind(y) not in ours
     return cause.settings == ("layer",) and not (ours.keys() & theirs.keys())
+
+
+def _crosses(pair: Pair, place: tuple[int, int]) -> bool:
+    """Return whether layers that learn run before a place on one side alone, on other numbers."""
+    i, j = place
+    return any(
+        (p < i) != (q < j) and not all(map(_are_alike, x.inputs, y.inputs))
+        for p, q in pair.matching.layers
+        if (x := pair.a.layers[p]).weights and (y := pair.b.layers[q]).weights
+    )
 
 
 def _meet_again(ours: Sequence[LayerTrace], theirs: Sequence[LayerTrace]) -> bool:
