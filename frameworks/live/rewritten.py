@@ -143,7 +143,8 @@ def _sorted_rows(x: np.ndarray) -> np.ndarray:
     """
     rows = in_rows(x) if x.ndim else x.reshape(1, 1)
     factors = np.random.default_rng(0).normal(size=rows.shape[1])
-    return rows[np.argsort(rows @ factors)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return rows[np.argsort(rows @ factors)]
 
 
 def _layers(pair: Pair, each: Compared) -> tuple[LayerTrace, LayerTrace]:

@@ -54,6 +54,22 @@ def test_a_difference_in_one_held_step_alone_is_found_there(
     assert (report.level, report.step) == (level, step), str(report)
 
 
+@pytest.mark.parametrize("what", ["layers", "gradients"])
+@pytest.mark.parametrize("value", [1e300, np.inf, np.nan])
+def test_numbers_beyond_all_bounds_differ_without_a_warning(whole, tmp_path, what, value):
+    trace = read_trace(whole)
+    gradients = [np.where(a == a.max(), value, a) for a in trace.gradients]
+    first, *rest = trace.layers
+    layers = [
+        replace(first, output=np.where(first.output == first.output.max(), value, first.output)),
+        *rest,
+    ]
+    changes = {"layers": layers, "gradients": gradients}
+    write_trace(replace(trace, **{what: changes[what]}), tmp_path / "other")
+    report = diverge(whole, tmp_path / "other")
+    assert report.level == {"layers": "forward", "gradients": "gradient"}[what], str(report)
+
+
 @pytest.mark.parametrize(("what", "level"), [("gradients", "trajectory"), ("states", "result")])
 def test_what_the_first_step_holds_beside_its_weights_is_compared(whole, tmp_path, what, level):
     report = diverge(whole, changed(whole, tmp_path / "other", 1, what, slightly))

@@ -160,7 +160,8 @@ def _trained(trace: Trace, gradients: Sequence[Array]) -> list[Array]:
 
 
 def _norm(arrays: Sequence[Array]) -> float:
-    return hypot(*(float(np.linalg.norm(a.ravel().astype(float))) for a in arrays))
+    with np.errstate(over="ignore"):
+        return hypot(*(float(np.linalg.norm(a.ravel().astype(float))) for a in arrays))
 
 
 def _flat(arrays: Sequence[Array]) -> Array:
