@@ -46,6 +46,11 @@ class KerasAdapter(RunsPrograms):
             parts = require_own(build, build(spec=spec), keras.Model, "keras.Model")
             if isinstance(parts, Parts):
                 self._compile_model(parts, spec)
+        if (monitor := getattr(parts.stopping, "monitor", "val_loss")) != "val_loss":
+            raise ValueError(
+                "stopping: expected monitor='val_loss', which every implementation stops by, "
+                f"got {monitor!r}"
+            )
         if not all(optimizer.built for optimizer in parts.optimizers):
             raise TypeError("a program must build its optimizers on the variables they train")
         layers = [layer for network in parts.networks for layer in in_order(network)]
@@ -240,7 +245,7 @@ class KerasAdapter(RunsPrograms):
                 callback.set_model(model)
                 model.stop_training = False
                 callback.on_train_begin()
-            callback.on_epoch_end(epoch, {"loss": loss, "val_loss": loss})
+            callback.on_epoch_end(epoch, {"val_loss": loss})
         return model.stop_training
 
     def restore_best(self) -> None:

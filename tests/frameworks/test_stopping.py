@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
@@ -55,6 +56,31 @@ def test_the_best_weights_are_restored(stopped, reference):
 def test_early_stopping_without_validation_data_is_refused():
     with pytest.raises(ValueError, match="validation_data: the builder's early stopping needs"):
         fitted("ScratchClassifier", replace(SMALL, patience=2))
+
+
+def stopping_in_keras(stopping):
+    def build(spec=SMALL):
+        return regularisation.build_keras(spec)._replace(stopping=stopping)
+
+    model = frameworks.KerasClassifier(build=build, epochs=3, dtype="float64", random_state=0)
+    return model.fit(X[:30], Y[:30], validation_data=(X[30:], Y[30:]))
+
+
+@pytest.mark.parametrize("monitor", ["loss", "val_accuracy"])
+def test_a_stopping_rule_of_keras_that_monitors_something_else_is_refused(monitor):
+    rule = keras.callbacks.EarlyStopping(monitor=monitor)
+    with pytest.raises(ValueError, match=f"stopping: expected monitor='val_loss', .*'{monitor}'"):
+        stopping_in_keras(rule)
+
+
+def test_a_callback_of_keras_is_told_the_validation_loss_alone():
+    class Told(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            told.append(logs)
+
+    told = []
+    model = stopping_in_keras(Told())
+    assert told == [{"val_loss": epoch["val_loss"]} for epoch in model.history_]
 
 
 def test_shifts_are_drawn_anew_in_every_epoch_and_equal_in_all_implementations():
