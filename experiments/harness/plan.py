@@ -189,7 +189,7 @@ def _not_native(experiment: Experiment) -> str:
     """Return why no framework could train it by its own defaults, and what to do; "" if all can."""
     instead = "; leave out --native to train it in lockstep"
     if experiment.phases:
-        return f"{experiment.name} is several trainings, of which --native knows one alone{instead}"
+        return f"{experiment.name} is trained in phases, which --native knows nothing of{instead}"
     build = experiment.blueprint.builders.get("scratch")
     experiment.note_asked()  # before its data are
     with suppress(Exception), contained():  # one that fails is reported by the worker that calls it

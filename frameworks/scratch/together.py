@@ -64,6 +64,8 @@ def _bytes(estimator: LockstepEstimator, batch: Batch, size: int) -> int:
     parts = estimator._adapter.parts
     if isinstance(parts, Program):
         raise CannotFollow("a program's own step is not stacked")
+    if parts.augment is not None or parts.stopping is not None:
+        raise CannotFollow("each epoch of each training has rows, or an end, of its own")
     step = StackedEpochs([Parts(*parts[:3])], batch, size).note_step(slice(size))
     if step.nbytes > _MOST_BYTES_A_STEP:
         raise CannotFollow("nothing is gained by stacking steps that take so much memory")

@@ -79,7 +79,7 @@ def test_variants_start_equally_and_early_stopping_holds_rows_out():
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("transfer", "is several trainings, of which"), ("gan", "has a step of its own, where")],
+    [("transfer", "is trained in phases, which"), ("gan", "has a step of its own, where")],
 )
 def test_native_refuses_phases_and_programs_before_any_training_and_says_what_to_do(name, reason):
     request = Request(experiments=(name,), policy="stand-in", dtype="float32", native=True)

@@ -84,6 +84,16 @@ def test_dropout_has_to_be_trained_alone():
         next(fit_together(seeds, *rows()))
 
 
+@pytest.mark.parametrize("own", [{"augment": lambda spec, rng, X: -X}, {"stopping": object()}])
+def test_rows_and_an_end_of_its_own_have_to_be_trained_alone(own):
+    def build(spec=churn.SPEC):
+        return churn.build_scratch(spec)._replace(**own)
+
+    seeds = [ScratchClassifier(build, random_state=seed) for seed in range(2)]
+    with pytest.raises(CannotFollow, match="of its own"):
+        next(fit_together(seeds, *rows()))
+
+
 @pytest.mark.parametrize(("limit", "value", "trained"), [("_MOST", 2, 2), ("_MOST_BYTES", 1, 1)])
 def test_no_more_are_trained_than_memory_holds(limit, value, trained, monkeypatch):
     monkeypatch.setattr(together, limit, value)

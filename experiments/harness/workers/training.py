@@ -76,7 +76,7 @@ def train_together(
     whatever keeps them from being trained together. `report` is told the mean of their losses.
     """
     cell, experiment = jobs[0].cell, jobs[0].cell.find()
-    if len(experiment.all_phases) > 1:
+    if experiment.phases:  # they may hold rows out, stop early, or begin with weights of their own
         raise RequestError(f"the phases of {experiment.name} are trained one seed after the other")
     (phase,) = experiment.all_phases
     stages = [experiment.stage(phase, data, {}, job.cell.how) for job in jobs]
@@ -179,7 +179,7 @@ def _tested(job: Job, course: Course, times: dict[str, float]) -> tuple[Record, 
         figures,
         seconds,
         digests,
-        phases if len(phases) > 1 else [],
+        phases if experiment.phases else [],
     )
     return record, arrays
 
@@ -233,7 +233,7 @@ def finish(
 ) -> Record:
     """Return the record of a finished training; numbers that are not finite become null.
 
-    `figures` are those on the test rows, by name; `phases` are there if there are several.
+    `figures` are those on the test rows, by name; `phases` are those that a page names.
     """
     known = {name: _finite(value) for name, value in figures.items()}
     n = known.pop("n")

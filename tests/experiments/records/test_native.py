@@ -106,7 +106,7 @@ def test_every_experiment_trains_natively_and_python_does_not():
     heads = plan(replace(request, experiments=single)).heads
     assert [cell.experiment for cell in heads] == [name for name in single for _ in NAMES]
     assert [cell.implementation for cell in heads] == NAMES * len(single)
-    with pytest.raises(RequestError, match="several trainings, of which --native knows one alone"):
+    with pytest.raises(RequestError, match="trained in phases, which --native knows nothing of"):
         plan(request)
     for name in games:
         with pytest.raises(RequestError, match=f"{name} has a step of its own"):
