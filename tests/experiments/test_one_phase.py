@@ -1,4 +1,4 @@
-"""A page of one phase: as a page of several, it may hold rows out, stop early, and begin anywhere."""
+"""A page of one phase may, as one of several, hold rows out, stop early, and begin anywhere."""
 
 import json
 from pathlib import Path

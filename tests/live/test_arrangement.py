@@ -94,6 +94,71 @@ def test_what_is_arranged_otherwise_agrees_and_is_no_cause_of_a_slip_behind_it(k
     assert not [each for each in report.causes if "tanh" not in each.sentence], str(report)
 
 
+class Between(nn.Module):
+    """Two layers, and what is written between them."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.a, self.b, self.out = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3), nn.Linear(36, 3)
+        self.function, self.drop = function, nn.Dropout(0.5)
+
+    def forward(self, x):
+        return self.out(self.function(self, self.a(x), self.b(x)).flatten(1))
+
+
+def between(one, other):
+    sides = training(Between(one)), training(Between(other))
+    return diverge(*sides, IMAGES, y, steps=3, batch_size=8)
+
+
+def pooled(m, x, z):
+    return F.max_pool2d(F.relu(x + z), 2)
+
+
+def dropped(m, x, z):
+    return m.drop(pooled(m, x, z))
+
+
+def joined(m, x, z):
+    return F.max_pool2d(F.relu(x) + F.relu(z), 2)
+
+
+def halved(m, x, z):
+    return F.avg_pool2d(x + z, 2) * 0.5
+
+
+@pytest.mark.parametrize("other", [True, False])
+@pytest.mark.parametrize(
+    ("function", "slip"),
+    [
+        (pooled, lambda m, x, z: F.leaky_relu(F.max_pool2d(x + z, 2), 0.125)),
+        (pooled, lambda m, x, z: F.relu(F.max_pool2d(x + z, 3, 2, 1))),
+        (dropped, lambda m, x, z: F.elu(m.drop(F.max_pool2d(x + z, 2)))),
+        (joined, lambda m, x, z: torch.tanh(F.max_pool2d(x, 2) + F.max_pool2d(z, 2))),
+        (halved, lambda m, x, z: F.avg_pool2d((x + z) / 4, 2)),
+        (halved, lambda m, x, z: F.avg_pool2d((x + z) * 0.25, 2)),
+    ],
+)
+def test_what_is_arranged_otherwise_is_no_cause_of_a_slip_in_it(function, slip, other):
+    report = between(*((slip, function) if other else (function, slip)))
+    assert not report.same
+    assert report.cause is None, str(report)
+
+
+@pytest.mark.parametrize(
+    ("slip", "words"),
+    [
+        (lambda m, x, z: F.max_pool2d(F.elu(x + z), 2), "an ELU"),
+        (lambda m, x, z: F.max_pool2d(x + z, 2), "ReLU"),
+        (lambda m, x, z: F.avg_pool2d(F.relu(x + z), 2), "an average pooling"),
+    ],
+)
+def test_one_function_that_is_another_or_lacking_is_the_cause(slip, words):
+    report = between(pooled, slip)
+    assert report.cause is not None
+    assert words in report.cause
+
+
 @pytest.mark.parametrize("other", [True, False])
 def test_a_bias_that_two_rows_share_may_cancel_to_zero_on_one_side_alone(other):
     def begun(twins):

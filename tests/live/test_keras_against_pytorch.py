@@ -281,3 +281,23 @@ def test_constants_of_numpy_in_a_model_of_calls_are_what_they_are_in_pytorch():
     _, _, X, y = dense()
     report = diverge(Training(model), descending(Port()), X, y, steps=3)
     assert report.same, str(report)
+
+
+@pytest.mark.parametrize(("step", "said"), [(1, "step 2"), (-1, "the last step")])
+def test_another_step_of_a_sequence_is_the_cause_in_a_functional_model(step, said):
+    class Taken(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.d, self.out = nn.Linear(4, 5), nn.Linear(5, 3)
+
+        def forward(self, x):
+            return self.out(self.d(x)[:, step])
+
+    inputs = L.Input((6, 4))
+    model = keras.Model(inputs, L.Dense(3, name="end")(L.Dense(5, name="begin")(inputs)[:, 0]))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(RATE), loss)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(16, 6, 4)), rng.integers(0, 3, 16)
+    report = diverge(Training(model), descending(Taken()), X, y, batch_size=8)
+    assert report.cause == f"keras takes step 1 of begin for end, pytorch {said} of d for out"

@@ -546,19 +546,23 @@ BOTH = with_values(
 )
 
 
-def test_the_last_step_of_both_directions_is_not_the_last_state_of_both() -> None:
+@pytest.mark.parametrize("step", [-1, 0])
+def test_the_last_step_of_both_directions_is_not_the_last_state_of_both(step) -> None:
+    """It is the cause where it is the last step that a layer behind is given, and no other."""
     whole = both_directions(SEQUENCES)
     ends = np.concatenate([whole[:, -1, :4], whole[:, 0, 4:]], axis=1)
     weights = [*LSTM_WEIGHTS, *LSTM_WEIGHTS]
     a = layer_trace("keras", with_values(BOTH, return_sequences=False), [SEQUENCES], ends, weights)
     b = layer_trace("pytorch", BOTH, [SEQUENCES], whole, weights)
+    b.layers.append(LayerTrace("out", Facts("dense"), inputs=(whole[:, step],)))
     pair = Pair(a, b, ("keras", "pytorch"), Matching([(0, 0)]))
-    found = Compared("here", difference("here (lstm)", ends, whole[:, -1], 1e-12), (0, 0))
-    (cause,) = both_ways(pair, "forward", found).causes
-    assert cause.sentence == (
+    found = Compared("here", difference("here (lstm)", ends, whole[:, step], 1e-12), (0, 0))
+    said = [cause.sentence for cause in both_ways(pair, "forward", found).causes]
+    last = (
         "keras takes the last state of both directions of here; pytorch the last step of here, "
         "where the backward direction has read one step"
     )
+    assert said == ([last] if step == -1 else [])
 
 
 def test_a_layer_whose_output_is_taken_time_first_is_named() -> None:

@@ -1,9 +1,9 @@
 """Whether functions that two sides arrange otherwise can be the cause of a difference.
 
 A pool before a ReLU or behind it, a gate before a mean or behind it: what two sides write otherwise
-may be no difference at all, and another one, behind it, the cause. So one function more, or one of
-another kind, is named only if what follows from it does not meet again, and if the other side does
-not call such a one elsewhere, or nothing but their arrangement is left that differs.
+may be no difference at all, and another one, beside or behind it, the cause. So one function more,
+or one of another kind, is named only if what follows from it does not meet again, and if it is all
+that differs up to the next layer that learns, or to the end if it may as well stand behind that.
 """
 
 from collections import Counter
@@ -15,12 +15,29 @@ import numpy as np
 from frameworks.live.outputs import aligned, forms
 from frameworks.live.pairs import Pair
 from frameworks.live.proofs.cause import Cause, same_numbers
-from frameworks.recordings.trace import LayerTrace
+from frameworks.recordings.trace import LayerTrace, Trace
 
 __all__ = ["may_be_the_cause"]
 
 _ALIKE = {"mean": "average pooling", "amax": "max pooling"}  # whichever a framework has
 _TO_PROBABILITIES = ("softmax", "sigmoid", "log softmax")
+
+# What may stand before a layer that learns, and not behind it. So does dropout.
+_BENT = {
+    "relu",
+    "leaky relu",
+    "relu6",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "mish",
+    "softplus",
+    "sigmoid",
+}
+_BENT |= {"tanh", "softmax", "log softmax", "hard sigmoid", "hard swish", "hard tanh", "dropout"}
+# What says little of a function: x * 0.5 is x / 2.
+_ARITHMETIC = {"product", "div", "sum", "difference", "pow", "square", "neg", "clamp"}
 
 Kinds = Counter[str]
 
@@ -36,12 +53,43 @@ def may_be_the_cause(pair: Pair, cause: Cause, place: tuple[int, int]) -> bool:
         return False  # what corresponds is a guess, by shapes that some blocks of each side have
     if _meet_again(pair.a.layers[place[0] :], pair.b.layers[place[1] :]):
         return False
-    ours, theirs = _left(pair)
-    if ours == theirs:
-        return True
+    begin, end = _settled_before(pair, place), _next_that_learns(pair, place)
+    ours, theirs = _left(pair, begin, end)
     if cause.settings == ("kind",):
-        return _kind(x) not in theirs or _kind(y) not in ours
-    return cause.settings == ("layer",) and not (ours.keys() & theirs.keys())
+        kinds = _kind(x), _kind(y)
+        replaced = all({*own} == {kind} for own, kind in zip((ours, theirs), kinds, strict=True))
+        return replaced and ours.total() == theirs.total() and not {*kinds} <= _ARITHMETIC
+    if cause.settings == ("inputs",):
+        return not ours and not theirs
+    if not {*ours, *theirs} <= _BENT:
+        ours, theirs = _left(pair, begin, (len(pair.a.layers), len(pair.b.layers)))
+    left = ours + theirs
+    return left.total() == 1 or (left.keys() == {"dropout"} and not (ours and theirs))
+
+
+def _settled_before(pair: Pair, place: tuple[int, int]) -> tuple[int, int]:
+    """Return the last layers that learn before a place, and are given the same; else 0."""
+    before = (
+        (p, q) for p, q in pair.matching.layers if p <= place[0] and q <= place[1]
+        and pair.a.layers[p].weights and _are_given_alike(pair, p, q)
+    )  # fmt: skip
+    return max(before, default=(0, 0))
+
+
+def _next_that_learns(pair: Pair, place: tuple[int, int]) -> tuple[int, int]:
+    """Return the first layers from a place on that learn and are not given the same; else the end."""
+    after = (
+        (p, q) for p, q in pair.matching.layers if p >= place[0] and q >= place[1]
+        and pair.a.layers[p].weights and not _are_given_alike(pair, p, q)
+    )  # fmt: skip
+    return min(after, default=(len(pair.a.layers), len(pair.b.layers)))
+
+
+def _are_given_alike(pair: Pair, i: int, j: int) -> bool:
+    x, y = pair.a.layers[i], pair.b.layers[j]
+    return all(map(_are_alike, x.inputs, y.inputs)) and all(
+        map(_are_alike, x.training_inputs, y.training_inputs)
+    )
 
 
 def _crosses(pair: Pair, place: tuple[int, int]) -> bool:
@@ -72,24 +120,35 @@ def _are_alike(x: np.ndarray, y: np.ndarray) -> bool:
     return x.size == y.size and same_numbers(*aligned(x, y))
 
 
-def _left(pair: Pair) -> tuple[Kinds, Kinds]:
-    """Count the functions of each side, by kind, but for those that have a counterpart.
+def _left(pair: Pair, begin: tuple[int, int], end: tuple[int, int]) -> tuple[Kinds, Kinds]:
+    """Count the functions of each side between two layers, but for those that have a counterpart.
 
     A counterpart returns the same, or is of the same kind and returns as many numbers. What makes
-    probabilities at the end for the loss of one side alone is none that is left.
+    probabilities at the end for the loss of one side alone is none that is left. Of functions
+    before `begin`, those are counted that a layer after it is given the results of.
     """
     pairs = [(i, j) for i, j in pair.matching.layers
              if _correspond(pair.a.layers[i], pair.b.layers[j])]  # fmt: skip
     takes, both = forms(pair.a, pair.b), []
     for side, trace in enumerate((pair.a, pair.b)):
         paired = {each[side] for each in pairs}
-        computing = (k for k, layer in enumerate(trace.layers)
+        computing = (k for k, layer in enumerate(trace.layers[: end[side]])
                      if not (layer.weights or layer.states or layer.rearranges))  # fmt: skip
-        left = [_kind(trace.layers[k]) for k in computing if k not in paired]
-        if left and takes[0] != takes[1] and left[-1] in _TO_PROBABILITIES:
+        left = [
+            _kind(trace.layers[k]) for k in computing
+            if k not in paired and (k >= begin[side] or _is_read_after(trace, k, begin[side]))
+        ]  # fmt: skip
+        whole = end[side] == len(trace.layers)
+        if whole and takes[0] != takes[1] and left and left[-1] in _TO_PROBABILITIES:
             left.pop()
         both.append(Counter(left))
     return both[0], both[1]
+
+
+def _is_read_after(trace: Trace, position: int, begin: int) -> bool:
+    made = trace.layers[position].output
+    later = (x for layer in trace.layers[begin + 1 :] for x in layer.inputs)
+    return made is None or any(_are_alike(x, made) for x in later)
 
 
 def _kind(layer: LayerTrace) -> str:

@@ -65,10 +65,14 @@ def _explains(side: LayerSide, other: LayerSide, k: int) -> bool:
     dtype = side.trace.dtype
     for entering, given in zip(side.inputs, other.inputs, strict=False):
         gap = difference("", *aligned(entering, given), None).error
-        after = equal_within(*aligned(output, entering), gap, dtype)
-        if after and any(equal_within(*aligned(x, given), gap, dtype) for x in inputs):
+        if _is(output, entering, gap, dtype) and any(_is(x, given, gap, dtype) for x in inputs):
             return True
     return False
+
+
+def _is(x: np.ndarray, given: np.ndarray, gap: float, dtype: str) -> bool:
+    """Return whether an array is what a layer is given: all of it, no step of a sequence."""
+    return x.size == given.size and equal_within(*aligned(x, given), gap, dtype)
 
 
 def _rearranged(a: LayerSide, b: LayerSide) -> Proof:

@@ -1,11 +1,12 @@
 """How a sequence may be read otherwise: rows for steps, or one direction at its wrong end."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from frameworks.live.pairs import joined
-from frameworks.live.proofs.cause import Cause, Proof, equal_within
+from frameworks.live.proofs.cause import Cause, Proof, equal_within, same_numbers
 from frameworks.live.proofs.layer_side import LayerSide
 from frameworks.live.proofs.sentences import both
 
@@ -43,7 +44,7 @@ def prove_directions(a: LayerSide, b: LayerSide, equal: Equal) -> Proof:
             continue
         half = sequence.shape[-1] // 2
         ends = np.concatenate([sequence[:, -1, :half], sequence[:, 0, half:]], axis=1)
-        if not equal(last, ends):
+        if not equal(last, ends) or not _is_given(whole, sequence[:, -1]):
             continue
         words = {
             last.name: f"takes the last state of both directions of {last.place}",
@@ -53,3 +54,9 @@ def prove_directions(a: LayerSide, b: LayerSide, equal: Equal) -> Proof:
         sentence = both((a.name, b.name), words[a.name], words[b.name])
         return Proof([Cause(sentence, joined(a.place, b.place), ("direction",))])
     return Proof()
+
+
+def _is_given(side: LayerSide, x: np.ndarray) -> bool:
+    """Return whether a layer after a side's is given just this."""
+    after = (replace(side, position=k) for k in range(side.position + 1, len(side.trace.layers)))
+    return any(same_numbers(z, x) for each in after for z in each.inputs)
