@@ -166,8 +166,8 @@ def too_far(distance: Distance, limits: Limits) -> str:
                 what = f"epoch {distance.epoch(place)}: the {name.replace('_', ' ')}"
                 return f"{what} differs by {error:.1e}, limit {limits.loss:.1e}"
     for name, error in distance.weights.items():
-        if not within(error, limits.weight):
-            return f"{name} differs by {error:.1e}, limit {limits.weight:.1e}"
+        if not within(error, limit := limits.of_array(name)):
+            return f"{name} differs by {error:.1e}, limit {limit:.1e}"
     if not within(distance.test_loss, limits.test_loss):
         return f"the test loss differs by {distance.test_loss:.1e}, limit {limits.test_loss:.1e}"
     if len(distance.mismatches) > limits.predictions:

@@ -4,7 +4,8 @@ In float64 these limits are fixed; where a training amplifies rounding, and in f
 floor takes their place (see `noise_floor`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 __all__ = ["FLOAT64", "ONE_BATCH", "Limits"]
 
@@ -18,6 +19,11 @@ class Limits:
     test_loss: float  # relative
     predictions: int  # that differ, on the whole test set
     outputs: float  # of the test rows, relative to the largest magnitude
+    arrays: Mapping[str, float] = field(default_factory=dict)  # of those below `weight`, by name
+
+    def of_array(self, name: str) -> float:
+        """Return the limit of an array at the end."""
+        return self.arrays.get(name, self.weight)
 
 
 # A prototype reached 4e-16: whatever exceeds these is a bug to be found, not a limit to widen. The

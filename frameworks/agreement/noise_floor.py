@@ -6,10 +6,13 @@ trainings, or `UNITS` in the last place if that is larger: a training of a few s
 how exactly a library computes a function. Two implementations agree if they are no farther apart
 than the floor. The largest of a few distances is itself a matter of chance, so a pair that exceeds
 it is judged again, by three times as many trainings.
+
+One array that rounding alone moves, as a bias before a batch normalization whose gradient is 0,
+excuses no other: each has a floor of its own, `FACTOR` times which it may not exceed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations, zip_longest
 from numbers import Integral
 
@@ -20,6 +23,7 @@ from frameworks.agreement.limits import Limits
 from frameworks.errors import RequestError
 
 __all__ = [
+    "FACTOR",
     "MOST_TRAININGS",
     "TRAININGS",
     "NoiseFloor",
@@ -30,6 +34,7 @@ __all__ = [
 
 TRAININGS = 5  # nudged trainings, by default
 MOST_TRAININGS = 1_000  # whose pairs, half a million, are all measured
+FACTOR = 16  # one array's largest distance is more a matter of chance than that of all
 UNITS = 8  # two sides, each off by 3.6 in one function: TensorFlow's sigmoid, in float32
 
 
@@ -65,6 +70,7 @@ class NoiseFloor:
     trainings: int  # how many were nudged
     outputs: float | None = None  # of the test rows, relative; None if not kept
     repeats: bool = True  # False: one of them, trained again, came to different numbers
+    arrays: Mapping[str, float] = field(default_factory=dict)  # as `weight`, of each, by name
 
     @property
     def finite(self) -> bool:
@@ -75,8 +81,20 @@ class NoiseFloor:
     @property
     def limits(self) -> Limits:
         """The limits for two implementations; outputs, which follow from weights, have theirs."""
-        outputs = max(self.outputs or 0.0, self.weight)
-        return Limits(self.loss, self.weight, self.test_loss, self.predictions, outputs)
+        return Limits(
+            self.loss,
+            self.weight,
+            self.test_loss,
+            self.predictions,
+            self._outputs,
+            {name: FACTOR * own for name, own in self.arrays.items() if FACTOR * own < self.weight},
+        )
+
+    @property
+    def _outputs(self) -> float:
+        if self.outputs is None:
+            return self.weight
+        return max(self.outputs, min(self.weight, FACTOR * self.outputs))
 
     def at_least(self, fixed: Limits) -> Limits:
         """Return, for each distance, the larger of the floor and a fixed limit.
@@ -86,8 +104,12 @@ class NoiseFloor:
         """
         if not self.finite or not self.repeats:
             return fixed
-        pairs = {name: (limit, getattr(self.limits, name)) for name, limit in vars(fixed).items()}
-        return Limits(**{name: max(both) for name, both in pairs.items()})
+        own = self.limits
+        names = [name for name in vars(fixed) if name != "arrays"]
+        wider = {name: max(getattr(fixed, name), getattr(own, name)) for name in names}
+        arrays = {name: max(fixed.weight, limit) for name, limit in own.arrays.items()}
+        below = {name: limit for name, limit in arrays.items() if limit < wider["weight"]}
+        return Limits(**wider, arrays=below)
 
     def narrowed(self, other: "NoiseFloor | None") -> "NoiseFloor":
         """Return, for each distance, the smaller of two floors of the same training."""
@@ -103,6 +125,9 @@ class NoiseFloor:
             trainings=min(self.trainings, other.trainings),
             outputs=min(outputs, default=None),
             repeats=self.repeats and other.repeats,
+            arrays={
+                name: min(own, other.arrays.get(name, own)) for name, own in self.arrays.items()
+            },
         )
 
 
@@ -122,5 +147,11 @@ def measure_floor(trainings: Sequence[Outcome], dtype: str) -> NoiseFloor | None
         test_loss=max(least, *(distance.test_loss for distance in distances)),
         predictions=max(len(distance.mismatches) for distance in distances),
         trainings=len(trainings),
-        outputs=max((d.outputs for d in distances if d.outputs is not None), default=None),
+        outputs=max(
+            (max(least, d.outputs) for d in distances if d.outputs is not None), default=None
+        ),
+        arrays={
+            name: max(least, *(distance.weights.get(name, np.inf) for distance in distances))
+            for name in distances[0].weights
+        },
     )

@@ -98,7 +98,8 @@ class NudgedSteps:
         self._size = floor.nudged[0].batch_size
         self._trainings = [shorten(s.open()[1], floor.steps, self._size) for s in floor.nudged]
         least, self._factor = (floor.limits, 1) if floor.fixed is None else (floor.fixed, FACTOR)
-        self._least = [least.loss] + [least.weight] * len(self._trainings[0].initial_weights)
+        count = len(self._trainings[0].initial_weights)
+        self._least = [least.loss, *(least.of_array(f"weights.{i}") for i in range(count))]
         self._widest = [0.0] * len(self._least)
 
     @property

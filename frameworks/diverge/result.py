@@ -59,13 +59,17 @@ def compare_results(
     a: Result, b: Result, names: list[str], limits: Limits | None
 ) -> Iterator[Difference]:
     """Yield the differences, causes before consequences; without limits they are not judged."""
-    weight = loss = outputs = None
+    loss = outputs = None
     if limits is not None:
-        weight, loss, outputs = limits.weight, limits.test_loss, limits.outputs
-    for name, x, y in zip(names, a.weights, b.weights, strict=True):
-        yield difference(f"{name}, at the end", x, y, weight)
+        loss, outputs = limits.test_loss, limits.outputs
+
+    def at_the_end(what: str, array: str, x: np.ndarray, y: np.ndarray) -> Difference:
+        return difference(what, x, y, None if limits is None else limits.of_array(array))
+
+    for i, (name, x, y) in enumerate(zip(names, a.weights, b.weights, strict=True)):
+        yield at_the_end(f"{name}, at the end", f"weights.{i}", x, y)
     for i, (x, y) in enumerate(zip(a.states, b.states, strict=True)):
-        yield difference(f"states.{i}, after the training", x, y, weight)
+        yield at_the_end(f"states.{i}, after the training", f"states.{i}", x, y)
     for side in (a, b):
         for name, x, y in zip(names, side.weights, side.weights_after, strict=True):
             where = f"{name} in {side.name}, before and after the evaluation"

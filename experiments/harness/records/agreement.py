@@ -147,6 +147,7 @@ def _floor_entry(floor: NoiseFloor | None) -> FloorEntry | None:
         trainings=floor.trainings,
         outputs=_finite(floor.outputs),
         repeats=floor.repeats,
+        arrays={name: _finite(x) for name, x in floor.arrays.items()},
     )
 
 

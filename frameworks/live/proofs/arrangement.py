@@ -77,7 +77,7 @@ def _settled_before(pair: Pair, place: tuple[int, int]) -> tuple[int, int]:
 
 
 def _next_that_learns(pair: Pair, place: tuple[int, int]) -> tuple[int, int]:
-    """Return the first layers from a place on that learn and are not given the same; else the end."""
+    """Return the first layers from a place on that learn from other numbers; else the end."""
     after = (
         (p, q) for p, q in pair.matching.layers if p >= place[0] and q >= place[1]
         and pair.a.layers[p].weights and not _are_given_alike(pair, p, q)

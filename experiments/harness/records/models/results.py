@@ -39,12 +39,14 @@ class FloorEntry(Model):
     trainings: Whole = 0
     outputs: Finite = None  # null: not kept, or infinite
     repeats: bool = True  # false: trained again, one of them came to different numbers
+    arrays: Named[Finite] = {}  # as weight, of each array
 
     @property
     def measured(self) -> NoiseFloor:
         """The floor itself; what is null was infinite."""
         known: dict[str, Any] = {k: inf if v is None else v for k, v in self}
         known["epochs"] = [inf if v is None else v for v in self.epochs]
+        known["arrays"] = {k: inf if v is None else v for k, v in self.arrays.items()}
         return NoiseFloor(**known | {"outputs": self.outputs})
 
 
