@@ -251,16 +251,21 @@ class OnDemand(dict[str, Any]):
     """The estimators of earlier phases, each trained by one implementation when it is asked for."""
 
     def __init__(
-        self, experiment: "Experiment", data: Dataset, how: How, implementation: str
+        self,
+        experiment: "Experiment",
+        data: Dataset,
+        how: How,
+        implementation: str,
+        mode: str = "lockstep",
     ) -> None:
         super().__init__()
-        self._of, self._by = (experiment, data, how), implementation
+        self._of, self._by = (experiment, data, how), (implementation, mode)
 
     def __missing__(self, name: str) -> Any:
         experiment, data, how = self._of
         (phase,) = (each for each in experiment.all_phases if each.name == name)
         stage = experiment.stage(phase, data, self, how)
-        estimator = stage.make(self._by, "lockstep", how.dtype)
+        estimator = stage.make(*self._by, how.dtype)
         for _ in stage.iter_fit(estimator):
             pass
         self[name] = estimator

@@ -1,18 +1,21 @@
 """The two sides of an experiment that are compared level by level, phase by phase."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 
 from datasets import Dataset
 from experiments.harness.experiment import Experiment
-from experiments.harness.phases import Before, How, OnDemand, Stage
+from experiments.harness.phases import Before, How, OnDemand, Phase, Stage
 from experiments.registry import find_anew
 from frameworks.agreement.limits import FLOAT64
+from frameworks.agreement.noise_floor import FACTOR, TRAININGS
+from frameworks.agreement.variants import nudges
 from frameworks.backends import BACKENDS
 from frameworks.blueprint import Blueprint
 from frameworks.diverge import Side, Split
@@ -61,10 +64,14 @@ def sides(
     """Yield both sides of each phase of an experiment, which most have but one of.
 
     Where a phase goes on from earlier ones, each implementation goes on from its own, as in `run`;
-    where what these hand on differs by rounding alone, both go on from the first one's. `anew`
-    returns the experiment and its data as a training begins with them; None: as they were given.
+    where what these hand on differs by rounding alone, both go on from the first one's: by 1e-9 at
+    most, 1e-2 in float32, or no more than scratch, nudged in the last place. `anew` returns the
+    experiment and its data as a training begins with them; None: as they were given.
     """
     befores = [OnDemand(experiment, data, how, name) for name in names]
+    nudged: list[Before] = []
+    if "scratch" in experiment.blueprint.builders:
+        nudged = [OnDemand(experiment, data, how, "scratch", mode) for mode in nudges(TRAININGS)]
 
     def blueprint_anew(number: int, before: Before) -> Blueprint:
         """Return the blueprint of a phase with specs, classes and builders of one execution."""
@@ -76,8 +83,9 @@ def sides(
 
     with _little_to_collect():
         for number, phase in enumerate(experiment.all_phases):
-            own = [experiment.stage(phase, data, before, how) for before in befores]
-            alike = _begin_alike(own[0], own[1], how.dtype)
+            own = _stages(experiment, phase, data, befores, how)
+            beside = partial(_stages, experiment, phase, data, nudged, how)
+            alike = _begin_alike(own[0], own[1], how.dtype, beside)
             a, b = (
                 _side(experiment, stage, name, how, steps,
                       partial(blueprint_anew, number, before) if anew else None)
@@ -115,15 +123,33 @@ def _side(
     )
 
 
-def _begin_alike(a: Stage, b: Stage, dtype: str) -> bool:
+def _stages(
+    experiment: Experiment, phase: Phase, data: Dataset, befores: Sequence[Before], how: How
+) -> list[Stage]:
+    return [experiment.stage(phase, data, before, how) for before in befores]
+
+
+def _begin_alike(a: Stage, b: Stage, dtype: str, nudged: Callable[[], list[Stage]]) -> bool:
     """Return whether two stages start from the same rows and weights, but for rounding.
 
-    Whole numbers, such as labels, are never rounded.
+    Whole numbers, such as labels, are never rounded. Of what is farther apart, `nudged` tells how
+    far rounding alone moves it.
     """
     ours, theirs = _begins_with(a), _begins_with(b)
-    return len(ours) == len(theirs) and all(
-        difference("", x, y, None).error <= (_ROUNDED[dtype] if x.dtype.kind == "f" else 0)
-        for x, y in zip(ours, theirs, strict=True)
+    if len(ours) != len(theirs):
+        return False
+    apart = [difference("", x, y, None).error for x, y in zip(ours, theirs, strict=True)]
+    limits = [_ROUNDED[dtype] if x.dtype.kind == "f" else 0.0 for x in ours]
+    if all(error <= limit for error, limit in zip(apart, limits, strict=True)):
+        return True
+    pairs = combinations(map(_begins_with, nudged()), 2)
+    floors = [
+        [difference("", x, y, None).error for x, y in zip(*each, strict=True)] for each in pairs
+    ]
+    largest = [FACTOR * max(each) for each in zip(*floors, strict=True)]
+    return bool(largest) and all(
+        error <= max(limit, floor) < np.inf
+        for error, limit, floor in zip(apart, limits, largest, strict=True)
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from frameworks.agreement.limits import ONE_BATCH
 from frameworks.console import Advance
 from frameworks.diverge.differences import Difference, difference
-from frameworks.diverge.first_batch import First, names_of, rounding_limit, yardsticks
+from frameworks.diverge.first_batch import First, cancelled, names_of, rounding_limit, yardsticks
 from frameworks.diverge.side import Side, Step, batches, in_float64, shorten, take_step
 from scratch import Batch
 
@@ -37,6 +37,7 @@ def single_steps(a: Side, b: Side, steps: int | None, report: Advance) -> Single
     if a.dtype == "float32":
         exact = [First(x.side.in_float64(x.opened.initial_weights)) for x in (ours, theirs)]
     names, judging = names_of(ours), yardsticks(ours, theirs)
+    judged = {*names} - {names[i] for i in cancelled(ours, theirs)}
     every: list[Difference] = []
     total = sum(-(-_rows(ours, order) // a.batch_size) for order in ours.opened.orders)
     scale = 0.0
@@ -50,9 +51,9 @@ def single_steps(a: Side, b: Side, steps: int | None, report: Advance) -> Single
             x = take_step(ours.opened, batch, a.batch_size)
             y = take_step(theirs.opened, other, a.batch_size)
             scale = scale or min(abs(x.loss), abs(y.loss))
-            worst = max(
-                _compare(x, y, noise, judging, names, scale), key=lambda each: each.of_limit
-            )
+            found = _compare(x, y, noise, judging, names, scale)
+            found = (each for each in found if each.where not in names or each.where in judged)
+            worst = max(found, key=lambda each: each.of_limit)
             every.append(replace(worst, step=len(every) + 1, epoch=epoch))
     parted = [each for each in every if each.parted]
     return SingleSteps(len(every), parted, max(every, key=lambda each: each.error))

@@ -20,6 +20,7 @@ from frameworks.diverge.first_batch import (
     Compared,
     First,
     Item,
+    cancelled,
     compare,
     inputs,
     names_of,
@@ -75,6 +76,12 @@ def walk(
             done.notes.append(ending.note)
         parted = any(each.parted for _, each in found)
         history = first_steps(a, b, _TELLING) if name == "step" and parted else []
+        if name == "step":
+            done.notes += [
+                f"{names_of(first[0])[i]}: its gradient is rounding alone, and what the first step "
+                "makes of it is not compared"
+                for i in cancelled(*first)
+            ]
         parts = done.keep(Evidence(name, found, *first, history)) and not single
         if parts or name == until:
             return done

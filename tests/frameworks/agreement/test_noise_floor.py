@@ -65,3 +65,34 @@ def test_of_two_floors_each_distance_has_the_smaller():
     smaller = NoiseFloor(0.25, [0.125, 0.25], 0.125, 0.25, 2, 4, outputs=0.5)
     assert one.narrowed(other) == other.narrowed(one) == smaller
     assert one.narrowed(None) == one
+
+
+def ended(**arrays):
+    weights = {name: np.array([value]) for name, value in arrays.items()}
+    return Outcome([1.0], weights, 1.0, np.zeros(9, int), np.ones((9, 1)))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_an_array_that_rounding_alone_moves_excuses_no_other(dtype):
+    floor = measure_floor([ended(bias=1.0, kernel=1.0), ended(bias=0.25, kernel=1.0)], dtype)
+    verdicts = {
+        name: judge(ended(bias=1.0, kernel=1.0), ended(bias=bias, kernel=kernel), dtype, floor)
+        for name, bias, kernel in (("bias", 0.5, 1.0), ("kernel", 1.0, 0.9375))
+    }
+    assert verdicts["bias"].verdict == "agree"
+    assert verdicts["kernel"].verdict == "differ"
+    assert verdicts["kernel"].reason.startswith("kernel differs by 6.2e-02, limit ")
+
+
+def test_outputs_have_a_floor_of_their_own():
+    floor = measure_floor([ended(bias=1.0), ended(bias=0.25)], "float64")
+    one, other = ended(bias=1.0), replace(ended(bias=1.0), outputs=np.full((9, 1), 0.9375))
+    assert judge(one, other, "float64", floor).reason.startswith("the outputs differ by 6.2e-02")
+
+
+def test_of_two_floors_each_array_has_the_smaller():
+    one, other = (
+        measure_floor([ended(a=1.0, b=1.0), ended(a=a, b=b)], "float64")
+        for a, b in ((0.5, 0.75), (0.75, 0.5))
+    )
+    assert one.narrowed(other).arrays == other.narrowed(one).arrays == {"a": 0.25, "b": 0.25}
