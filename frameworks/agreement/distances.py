@@ -29,6 +29,7 @@ class Outcome:
     accuracies: Sequence[float | None] = ()  # of every epoch, then of the test rows
     others: Mapping[str, Sequence[float | None]] = field(default_factory=dict)  # as losses, by name
     kept: Sequence[int] = ()  # the epochs, from 1 on, whose losses these are; empty: all
+    phases: Mapping[str, float | None] = field(default_factory=dict)  # test losses of earlier ones
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Distance:
     outputs: float | None  # relative difference of the outputs; None where neither kept them
     accuracies: Sequence[float] = ()  # differences, of every epoch, then of the test rows
     kept: Sequence[int] = ()  # see `Outcome`
+    phases: Mapping[str, float] = field(default_factory=dict)  # of their test losses
 
     @property
     def epochs(self) -> list[float]:
@@ -61,6 +63,11 @@ class Distance:
     def weight(self) -> float:
         """The largest difference in any array."""
         return max(self.weights.values(), default=0.0)
+
+    @property
+    def tests(self) -> float:
+        """The largest difference of the test losses, those of earlier phases among them."""
+        return max([self.test_loss, *self.phases.values()])
 
 
 def relative_error(a: Any, b: Any) -> float:
@@ -96,13 +103,17 @@ def measure(a: Outcome, b: Outcome) -> Distance:
             for x, y in zip_longest(a.accuracies, b.accuracies)
         ],
         kept=a.kept,
+        phases={
+            name: relative_error(a.phases.get(name), b.phases.get(name))
+            for name in {**a.phases, **b.phases}
+        },
     )
 
 
 def repeats(a: Outcome, b: Outcome) -> bool:
     """Return whether two trainings came to the same numbers, to the last bit."""
     found = measure(a, b)
-    errors = (found.loss, found.weight, found.test_loss, found.outputs or 0.0)
+    errors = (found.loss, found.weight, found.tests, found.outputs or 0.0)
     return not any(errors) and not len(found.mismatches)
 
 
@@ -168,8 +179,10 @@ def too_far(distance: Distance, limits: Limits) -> str:
     for name, error in distance.weights.items():
         if not within(error, limit := limits.of_array(name)):
             return f"{name} differs by {error:.1e}, limit {limit:.1e}"
-    if not within(distance.test_loss, limits.test_loss):
-        return f"the test loss differs by {distance.test_loss:.1e}, limit {limits.test_loss:.1e}"
+    of_phases = {f"the test loss of phase {name!r}": e for name, e in distance.phases.items()}
+    for what, error in (of_phases | {"the test loss": distance.test_loss}).items():
+        if not within(error, limits.test_loss):
+            return f"{what} differs by {error:.1e}, limit {limits.test_loss:.1e}"
     if len(distance.mismatches) > limits.predictions:
         count, first = len(distance.mismatches), distance.mismatches[0]
         differ = "prediction differs" if count == 1 else "predictions differ"

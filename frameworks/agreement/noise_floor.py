@@ -144,7 +144,7 @@ def measure_floor(trainings: Sequence[Outcome], dtype: str) -> NoiseFloor | None
         loss=max(least, *(distance.loss for distance in distances)),
         epochs=[*map(max, zip_longest(*(d.epochs for d in distances), fillvalue=np.inf))],
         weight=max(least, *(distance.weight for distance in distances)),
-        test_loss=max(least, *(distance.test_loss for distance in distances)),
+        test_loss=max(least, *(distance.tests for distance in distances)),
         predictions=max(len(distance.mismatches) for distance in distances),
         trainings=len(trainings),
         outputs=max(

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -63,7 +64,8 @@ def compare_page(
     found = found.changed(setting)
     _check(found, names, dtype)
     failure = f"comparing {' and '.join(names)} on {found.name} failed"
-    with named(failure, found.source), threadpool_limits(1), progress_bar() as report:
+    progress = nullcontext(print) if explain_all else progress_bar()  # it has one of its own
+    with named(failure, found.source), threadpool_limits(1), progress as report:
         for name in names:
             BACKENDS[name].settled()
         from experiments.harness.phases import How
@@ -73,6 +75,7 @@ def compare_page(
 
         how = How(dtype, seed, epochs or found.spec.epochs, limit)
         walks: list[Walk] = []
+        explained: list[tuple[Side, Report]] = []
 
         def advance(what: str, done: float, total: float | None) -> None:
             heard()
@@ -81,19 +84,36 @@ def compare_page(
         loaded = found.load_data(data, data_dir)
         anew = partial(loaded_anew, found, setting, loaded, data_dir) if found.is_users else None
         for a, b in sides(found, loaded, how, names, steps, anew):
-            if explain_all:  # of several phases the first
-                break
+            if explain_all:
+                explained.append((a, _explain(a, b, dtype, seed, steps or _STEPS)))
+                if explained[-1][1].verdict != "same":
+                    break
+                continue
             walks.append(walk(a, b, steps, single_step, advance, floor))
             if walks[-1].parts:
                 refuse_unrepeated(walks[-1], advance)
                 break
-    if not explain_all:
-        return _found(walks, as_json)
-    with named(failure, found.source), threadpool_limits(1):
-        explained = _explain(a, b, dtype, seed, steps or _STEPS)
-    outcome = outcome_of(explained.verdict, explained.levels, explained.against)
-    said = json.dumps(explained.to_dict(), indent=2) if as_json else str(explained)
-    return Found(outcome, lambda: print(said))
+    return _explained(found, explained, as_json) if explain_all else _found(walks, as_json)
+
+
+def _explained(
+    experiment: "Experiment", reports: "list[tuple[Side, Report]]", as_json: bool
+) -> Found:
+    """Return what was explained, phase by phase; as JSON, of the last: they agree up to it."""
+    _, last = reports[-1]
+
+    def print_it() -> None:
+        if as_json:
+            print(json.dumps(last.to_dict(), indent=2))
+            return
+        for side, report in reports:
+            if experiment.phases:
+                print(side.blueprint.name)
+            if side.held_out is not None:
+                print("Its steps are taken without early stopping.")
+            print(report)
+
+    return Found(outcome_of(last.verdict, last.levels, last.against), print_it)
 
 
 def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "Report":

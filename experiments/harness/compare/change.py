@@ -9,7 +9,7 @@ import numpy as np
 from experiments.harness.compare import schema
 from experiments.harness.compare.baseline import at_epochs, epochs_of
 from experiments.harness.compare.stored_run import StoredRun
-from experiments.harness.records.agreement import Finished
+from experiments.harness.records.agreement import EndsApart, Finished, ends_apart
 from experiments.harness.records.models import Digests, Record, Seconds, TestFigures
 from experiments.harness.records.results import certified_digits
 from frameworks.agreement.noise_floor import NoiseFloor
@@ -41,6 +41,9 @@ class Change:
             for each in arrays:
                 each.pop("outputs", None)
         epochs = sorted({*epochs_of(old)} & {*epochs_of(new)})  # a baseline has a few
+        if (apart := ends_apart(old, new)) is not None:
+            both = apart.before + min(apart.epochs)
+            epochs = [each for each in epochs if each <= both] or epochs[:1]
         a, b = (
             at_epochs(Finished.of(record, kept), epochs)
             for record, kept in zip((old, new), arrays, strict=True)
@@ -70,10 +73,14 @@ class Change:
     def identical(self) -> bool:
         """Whether every loss, weight and prediction is identical to the last bit."""
         old, new = self.before.outcome, self.after.outcome
-        a, b = map(_digests, self.records)
         values = (old.losses, old.test_loss, old.others) == (new.losses, new.test_loss, new.others)
-        same = values and old.accuracies == new.accuracies
-        return same and (a.weights, a.predictions) == (b.weights, b.predictions)
+        same = values and (old.accuracies, old.phases) == (new.accuracies, new.phases)
+        return same and self.ends is None and _same_arrays(*self.records)
+
+    @property
+    def ends(self) -> EndsApart | None:
+        """Where both end at different epochs; None if they do nowhere."""
+        return ends_apart(*self.records)
 
     @property
     def errors(self) -> list[float]:
@@ -114,9 +121,18 @@ def _without_others(training: Finished, other: Finished) -> Finished:
 
 
 def _unknown(a: Finished, b: Finished) -> bool:
-    old, new = _digests(a.record), _digests(b.record)
-    same = (old.weights, old.predictions) == (new.weights, new.predictions)
-    return not (same or b.outcome.weights)
+    return not (_same_arrays(a.record, b.record) or b.outcome.weights)
+
+
+def _same_arrays(before: Record, after: Record) -> bool:
+    """Return whether weights, states, predictions and the outputs of all phases are identical.
+
+    One digest is of all that is kept beside a record, the outputs of earlier phases among it.
+    """
+    a, b = _digests(before), _digests(after)
+    if before.phases and a.arrays and b.arrays and a.arrays != b.arrays:
+        return False
+    return (a.weights, a.predictions) == (b.weights, b.predictions)
 
 
 def _lean(training: Finished) -> Finished:

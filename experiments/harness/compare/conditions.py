@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from experiments.harness.compare.schema import SurroundingChange
+from experiments.harness.records.agreement import ends_apart
 from experiments.harness.records.models import Record
 
 __all__ = ["added_or_dropped", "changes_around", "same_machine", "why_not"]
@@ -106,6 +107,8 @@ def _drawn_otherwise(before: Record, after: Record) -> str:
         return ""
     if old.initial_weights != new.initial_weights:
         return "different initial weights were drawn"
+    if ends_apart(before, after) is not None:
+        return ""  # what one that stops earlier did not take of the orders is no other draw
     if old.batch_order != new.batch_order:
         return "different batches were drawn"
     drawn = old.draws and new.draws  # older records have no digest of them

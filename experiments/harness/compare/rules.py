@@ -7,9 +7,10 @@ The first that holds decides. A training is
   5 % of comparisons, if its headline figure (the test accuracy of a classification) left its
   acceptance band, or if its certified digits fell below 12;
 - better, if the reverse of one of these holds;
-- changed, if a loss, weight, output or prediction differs from the earlier one by more than two
-  implementations may differ and still agree (`frameworks.agreement.verdict`), by the noise floor
-  that either run measured where no fixed limit holds;
+- changed, if a phase stopped at another epoch, or if a loss, weight, output or prediction differs
+  from the earlier one by more than two implementations may differ and still agree
+  (`frameworks.agreement.verdict`), by the noise floor that either run measured where no fixed limit
+  holds;
 - not judged, if the trainings are not identical to the last bit and there is no such limit, or no
   weights were kept to hold against it;
 - unchanged otherwise.
@@ -29,7 +30,7 @@ from experiments.harness.compare.schema import Verdict
 from experiments.harness.records.agreement import Finished
 from experiments.harness.records.models import Record
 from experiments.harness.records.results import DIGITS, accepted
-from frameworks.console import spread, two_decimals
+from frameworks.console import counted, spread, two_decimals
 
 __all__ = ["judge", "judge_failure", "judge_pair", "overall"]
 
@@ -57,6 +58,9 @@ def judge(change: Change, comparisons: int) -> Judged:
         return "better", [what for _, what in found]
     if change.identical:
         return "unchanged", []
+    if change.ends is not None:
+        (old, new), phase = change.ends.epochs, change.ends.phase
+        return "changed", [f"phase {phase!r} stopped after {counted(new, 'epoch')}, {old:,} before"]
     judgement = change.judgement
     reasons = [judgement.reason] if judgement.reason else []
     if judgement.limits is None or change.after.record.mode == "native":

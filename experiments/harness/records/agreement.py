@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import isfinite
+from typing import NamedTuple
 
 from experiments.harness.records.arrays import Arrays
 from experiments.harness.records.models import AgreementEntry, FloorEntry, Record
@@ -16,7 +17,17 @@ from frameworks.agreement.variants import AGAIN, KERAS_SIGMOID, nudges
 from frameworks.agreement.verdict import judge
 from frameworks.console import counted
 
-__all__ = ["Finished", "compare_all", "different_conditions", "different_inputs", "grouping"]
+__all__ = [
+    *(
+        "EndsApart",
+        "Finished",
+        "compare_all",
+        "different_conditions",
+        "different_inputs",
+        "ends_apart",
+    ),
+    "grouping",
+]
 
 _BEGINNING = {"initial_weights": "initial weights"}
 
@@ -42,6 +53,7 @@ class Finished:
             outputs=arrays.get("outputs"),
             accuracies=[*(record.history.accuracy or ()), record.test.accuracy],
             others=record.history.model_extra or {},
+            phases={each.name: each.test.loss for each in record.phases[:-1]},
         )
         return cls(record, outcome)
 
@@ -175,20 +187,35 @@ def different_ends(a: Record, b: Record) -> str:
     """
     if different_conditions(a, b) or _different_digests(a, b, _BEGINNING):
         return ""
-    ours, theirs = ([(each.name, each.epochs) for each in x.phases] or [("", _epochs(x))]
-                    for x in (a, b))  # fmt: skip
-    for (name, count), (_, other) in zip(ours, theirs, strict=False):
-        if count != other:
-            where = f" in phase {name!r}" if name else ""
-            return (
-                f"{a.implementation} stopped after {counted(count, 'epoch')}{where}, "
-                f"{b.implementation} after {other:,}"
-            )
-    return ""
+    if (apart := ends_apart(a, b)) is None:
+        return ""
+    count, other = apart.epochs
+    return (
+        f"{a.implementation} stopped after {counted(count, 'epoch')} in phase {apart.phase!r}, "
+        f"{b.implementation} after {other:,}"
+    )
 
 
-def _epochs(record: Record) -> int:
-    return 0 if record.history is None else len(record.history.loss)
+class EndsApart(NamedTuple):
+    """The first phase that two trainings end at different epochs."""
+
+    phase: str  # its name
+    before: int  # the epochs of all phases before it
+    epochs: tuple[int, int]  # that each training took of it
+
+
+def ends_apart(a: Record, b: Record) -> EndsApart | None:
+    """Return where two records that were asked for as many epochs end; None if at the same ones.
+
+    It is a phase that ends early: without phases no rows are held out.
+    """
+    before = 0
+    for ours, theirs in zip(a.phases, b.phases, strict=False):
+        if ours.epochs != theirs.epochs:
+            apart = EndsApart(ours.name, before, (ours.epochs, theirs.epochs))
+            return apart if a.epochs == b.epochs else None
+        before += ours.epochs
+    return None
 
 
 def different_inputs(a: Record, b: Record) -> str:

@@ -86,6 +86,25 @@ def test_explain_all_names_every_cause_and_goes_on_until_the_two_agree(call, own
     assert "With all remedies the two agree." in answer.out
 
 
+def test_explain_all_goes_on_to_a_phase_that_differs(call, own_page):
+    path = own_page(
+        {
+            '        Phase("nothing", SPEC),\n': "",
+            '        Phase("shifts", Numbers(pixels=1)),\n': "",
+            "(256,)": "(8,)",
+            "lr=spec.learning_rate,": "lr=spec.learning_rate / (1 + bool(spec.drop_hidden)),",
+        },
+        "regularisation",
+    )
+    options = "--explain-all", "--steps", "4", "--data", "stand-in", "--limit", "60"
+    answer = call("diverge", path, "--between", "scratch,pytorch", *options)
+    assert answer.code == 1
+    one, other = answer.out.split("mine, dropout\n")
+    assert one.startswith("mine, early stopping\nIts steps are taken without early stopping.\n")
+    assert "scratch and pytorch agree" in one
+    assert "lr=0.0005" in other
+
+
 def test_several_networks_are_named_as_the_documentation_shows(call, own_page):
     page = own_page({"betas=(spec.beta_1, spec.beta_2)": "betas=(0.9, spec.beta_2)"}, "gan")
     path = page.rename(page.with_name("my_gan.py"))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.harness.records.agreement import Finished, compare_all
+from experiments.harness.records.models import PhaseFigures
 from frameworks.agreement.variants import KERAS_SIGMOID, nudges
 
 from ..stored_runs import ROWS, as_record, training
@@ -98,13 +99,25 @@ def test_other_inputs_are_named_before_anything_that_follows_from_them():
 
 def test_one_that_stopped_earlier_has_no_other_orders():
     a, b = pair("float64")
-    history = b.record.history.model_copy(update={"loss": b.record.history.loss[:-3]})
+    figures = PhaseFigures(name="all", epochs=50, n_train=4, test=a.record.test)
+    a = replace(a, record=a.record.model_copy(update={"phases": [figures]}))
+    earlier = figures.model_copy(update={"epochs": 47})
     digests = b.record.digests.model_copy(update={"batch_order": "ff", "draws": "ff"})
-    record = b.record.model_copy(update={"history": history, "digests": digests})
+    record = b.record.model_copy(update={"phases": [earlier], "digests": digests})
     b = replace(b, record=record, outcome=replace(b.outcome, losses=b.outcome.losses[:-3]))
     (entry,) = compare_all([a, b])
     assert (entry.verdict, entry.inputs_differ) == ("differ", False)
-    assert entry.reason == "scratch stopped after 50 epochs, keras after 47"
+    assert entry.reason == "scratch stopped after 50 epochs in phase 'all', keras after 47"
+
+
+def test_the_test_loss_of_an_earlier_phase_is_compared():
+    a, b = (
+        replace(each, outcome=replace(each.outcome, phases={"first": loss}))
+        for each, loss in zip(pair("float64"), (1.0, 1.0625), strict=True)
+    )
+    (entry,) = compare_all([a, b])
+    assert entry.verdict == "differ"
+    assert entry.reason.startswith("the test loss of phase 'first' differs by 5.9e-02, limit 1.0e")
 
 
 def test_trainings_with_other_limits_have_other_inputs_whatever_they_say_of_their_rows():
