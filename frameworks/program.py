@@ -12,6 +12,8 @@ __all__ = [
     "with_spec",
 ]
 
+_ROUNDED = 1e-9  # how far rounding may move a share
+
 InitialWeights = Callable[[Any, np.random.Generator], list[np.ndarray]]
 
 # Returns the rows X (n, ...) to train on in one epoch: called as augment(spec, rng, X).
@@ -125,9 +127,21 @@ def numbers_of(values: Any) -> dict[str, float]:
                 f"a value of a step must have a name, other than seconds; got {name!r}"
             )
     found = {name: float(x.item() if hasattr(x, "item") else x) for name, x in values.items()}
-    if not 0 <= found.get("accuracy", 0) <= 1:
-        raise ValueError(f"accuracy must be between 0 and 1, got {found['accuracy']!r}")
+    if "accuracy" in found:
+        found["accuracy"] = _share("accuracy", found["accuracy"])
     return found
+
+
+def _share(name: str, value: float) -> float:
+    """Return a share, which rounding may have moved beyond 0 or 1; ValueError for what is none.
+
+    >>> _share("accuracy", 1 + 2**-52)
+    1.0
+    """
+    within = min(max(value, 0.0), 1.0)
+    if not abs(value - within) <= _ROUNDED:
+        raise ValueError(f"{name} must be between 0 and 1, got {value!r}")
+    return within
 
 
 def name_of(build: Any) -> str:

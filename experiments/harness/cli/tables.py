@@ -121,9 +121,7 @@ def in_a_sentence(results: Results, counts: str = "") -> str:
             f"{tests.count('equivalent'):,} of {counted(len(tests), 'pair')} shown equivalent"
         )
     if len(judged) < len(agreement):
-        parts.append(
-            f"{counted(len(agreement) - len(judged), 'pair')} in float32 measured, not judged"
-        )
+        parts.append(f"{counted(len(agreement) - len(judged), 'pair')} measured, not judged")
     return "; ".join(parts) + "."
 
 

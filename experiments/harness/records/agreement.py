@@ -76,8 +76,19 @@ def compare_all(
             mine = [each for each in beside_it if not different_inputs(a.record, each.record)]
             keys = tuple(each.record.key for each in mine)
             known[keys] = known.get(keys) or _Judges.of(mine, group[1])
-            entries.append(_compare(a, b, known[keys], _left_out(a.record, judges[group])))
+            found = _compare(a, b, known[keys], _left_out(a.record, judges[group]))
+            if different_ends(a.record, b.record) and _ends_are_rounding(a.record, beside_it):
+                reason = f"{found.reason}; so do nudged trainings of scratch, by rounding alone"
+                found = found.model_copy(update={"verdict": None, "reason": reason})
+            entries.append(found)
     return entries
+
+
+def _ends_are_rounding(record: Record, beside: list[Finished]) -> bool:
+    """Return whether nudged trainings like a record stop at different epochs themselves."""
+    nudged = (each.record for each in beside if each.record.mode.startswith("nudged-"))
+    alike = [x for x in nudged if different_ends(record, x) or not different_inputs(record, x)]
+    return any(ends_apart(x, y) for x, y in combinations(alike, 2))
 
 
 @dataclass(frozen=True)

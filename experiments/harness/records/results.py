@@ -106,7 +106,8 @@ def judged(results: Results) -> list[Case]:
     for entry in results.agreement:
         name = _name(" and ".join(entry.pair), entry)
         line = f"{entry.experiment}, {name}: {entry.reason}"
-        why = "" if entry.verdict else "no limit applies: no noise floor was measured"
+        unknown = entry.reason or "no limit applies: no noise floor was measured"
+        why = "" if entry.verdict else unknown
         found = (line,) if entry.verdict == "differ" else ()
         cases.append(Case(entry.experiment, name, found, not_judged=why))
     for each in results.native:

@@ -97,17 +97,31 @@ def test_other_inputs_are_named_before_anything_that_follows_from_them():
         assert (entry.verdict, entry.reason, entry.inputs_differ) == ("differ", reason, True)
 
 
+def stopped(training, epochs):
+    """Let a training of one phase stop after so many epochs."""
+    record = training.record
+    figures = PhaseFigures(name="all", epochs=epochs, n_train=100, test=record.test)
+    digests = record.digests.model_copy(update={"batch_order": str(epochs)})
+    record = record.model_copy(update={"phases": [figures], "digests": digests})
+    losses = training.outcome.losses[:epochs]
+    return replace(training, record=record, outcome=replace(training.outcome, losses=losses))
+
+
 def test_one_that_stopped_earlier_has_no_other_orders():
     a, b = pair("float64")
-    figures = PhaseFigures(name="all", epochs=50, n_train=4, test=a.record.test)
-    a = replace(a, record=a.record.model_copy(update={"phases": [figures]}))
-    earlier = figures.model_copy(update={"epochs": 47})
-    digests = b.record.digests.model_copy(update={"batch_order": "ff", "draws": "ff"})
-    record = b.record.model_copy(update={"phases": [earlier], "digests": digests})
-    b = replace(b, record=record, outcome=replace(b.outcome, losses=b.outcome.losses[:-3]))
-    (entry,) = compare_all([a, b])
+    (entry,) = compare_all([stopped(a, 50), stopped(b, 47)])
     assert (entry.verdict, entry.inputs_differ) == ("differ", False)
     assert entry.reason == "scratch stopped after 50 epochs in phase 'all', keras after 47"
+
+
+@pytest.mark.parametrize(("others", "verdict"), [((50, 49), None), ((50, 50), "differ")])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_where_rounding_decides_when_to_stop_nothing_is_judged(dtype, others, verdict):
+    a, b = pair(dtype)
+    beside = [stopped(*each) for each in zip(nudged(1.0, 1.0, dtype=dtype), others, strict=True)]
+    (entry,) = compare_all([stopped(a, 50), stopped(b, 47)], beside)
+    assert entry.verdict == verdict
+    assert ("nudged trainings of scratch" in entry.reason) == (verdict is None)
 
 
 def test_the_test_loss_of_an_earlier_phase_is_compared():
