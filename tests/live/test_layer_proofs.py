@@ -530,6 +530,15 @@ def test_numbers_in_another_order_are_named_if_they_are_the_same_numbers(name: s
     assert [cause.sentence for cause in proof.causes] == [sentence] * (sentence is not None)
 
 
+@pytest.mark.parametrize("name", ["time and rows exchanged", "backwards", "transposed images"])
+def test_another_order_is_no_cause_where_what_is_returned_is_in_it_too(name: str) -> None:
+    """A layer that treats every step alike: what follows may take the steps in that order."""
+    x, y, _ = ORDERS[name]
+    a = chain("keras", ("first", DENSE, X, X), ("last", DENSE, x, 2 * x))
+    b = chain("pytorch", ("fc1", DENSE, X, X), ("fc2", DENSE, y, 2 * y))
+    assert not between(a, b, ([], [])).causes
+
+
 # How a sequence is read.
 def both_directions(x: Array) -> Array:
     return np.concatenate([lstm(x), lstm(x, reverse=True)], axis=-1)

@@ -76,11 +76,16 @@ def _is(x: np.ndarray, given: np.ndarray, gap: float, dtype: str) -> bool:
 
 
 def _rearranged(a: LayerSide, b: LayerSide) -> Proof:
-    """Prove that both sides give the layer the same numbers in another order."""
+    """Prove that both sides give the layer the same numbers in another order, and that it matters.
+
+    Of a layer that treats every step alike, the outputs are in that other order, and no others.
+    """
     if len(a.inputs) != 1 or len(b.inputs) != 1:
         return Proof()
     words = _other_order(a.inputs[0], b.inputs[0])
     if words is None:
+        return Proof()
+    if a.returns and b.returns and _other_order(a.output, b.output) is not None:
         return Proof()
     one, other = sorted((a, b), key=lambda side: side.name)
     where = joined(one.place, other.place)

@@ -61,3 +61,12 @@ def test_other_batches_of_as_many_epochs_are_not_comparable(compare):
     code, said = compare(of_phases(), of_phases(digests={"batch_order": "b1"}))
     assert code == 2
     assert "different batches were drawn" in said
+
+
+def test_outputs_are_compared_though_losses_and_predictions_are_the_same(compare):
+    """A softmax, and so the loss, does not see what is added to all of a row's outputs."""
+    (before, arrays), (after, others) = training(), training()
+    shifted = before, arrays | {"outputs": OUTPUTS}
+    _, found = compare(shifted, (after, others | {"outputs": OUTPUTS + 1}))
+    assert verdicts(found) == ["changed"]
+    assert found["trainings"][0]["reasons"][0].startswith("the outputs differ by")
