@@ -259,7 +259,8 @@ def _changed(experiment: Experiment, setting: Setting) -> Experiment:
         spec = replace(experiment.spec, **dict(setting))
         builders = tuple(with_spec(build, spec) for build in experiment.builders)
         band = experiment.band if spec == experiment.spec else {}
-        phases = [_changed_phase(phase, experiment.spec, setting) for phase in experiment.phases]
+        only = len(experiment.phases) == 1
+        phases = [_changed_phase(p, experiment.spec, setting, only) for p in experiment.phases]
         changed = replace(experiment, spec=spec, builders=builders, band=band, phases=phases)
     except (TypeError, ValueError) as error:
         what = f"{experiment.name} with {label_of(setting)}"
@@ -273,12 +274,21 @@ def _changed(experiment: Experiment, setting: Setting) -> Experiment:
 forget_changed = _changed.cache_clear
 
 
-def _changed_phase(phase: Phase, spec: Spec, setting: Setting) -> Phase:
-    """Return a phase with other numbers; one that differs from the experiment's own is kept.
+def _changed_phase(phase: Phase, spec: Spec, setting: Setting, only: bool) -> Phase:
+    """Return a phase with other numbers; its spec may be of a class that lacks some of them.
 
-    Its spec may be of a class that lacks some of them.
+    ValueError for a number in which one of several phases differs from the experiment: to set it
+    there would undo what the phase is for, and not to set it would be another training than asked.
     """
-    shared = {n: x for n, x in setting if getattr(phase.spec, n, object()) == getattr(spec, n)}
+    shared = {
+        name: value
+        for name, value in setting
+        if hasattr(phase.spec, name) and (only or value != getattr(spec, name))
+    }
+    for name, value in shared.items():
+        own = getattr(phase.spec, name)
+        if not only and own not in (value, getattr(spec, name)):
+            raise ValueError(f"phase {phase.name!r} has {name} {own!r} of its own: change it there")
     return replace(phase, spec=replace(phase.spec, **shared))
 
 

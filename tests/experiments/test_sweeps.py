@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -246,15 +247,22 @@ def test_the_page_itself_stays_as_it_is():
     assert [*map(name_of, changed.builders)] == [*map(name_of, page.builders)]
 
 
-def test_a_setting_holds_in_every_phase_that_has_no_number_of_its_own():
+def test_a_setting_holds_in_every_phase_and_is_refused_where_one_has_a_number_of_its_own():
     page = find_experiment("transfer")
     changed = page.changed((("learning_rate", 0.5),))
     assert {phase.spec.learning_rate for phase in changed.phases} == {0.5}
-    frozen = [phase.spec.frozen for phase in page.phases]
-    assert frozen[0] is page.spec.frozen is False
-    assert any(frozen)
-    other = page.changed((("frozen", False),))
-    assert [phase.spec.frozen for phase in other.phases] == frozen
+    as_it_is = page.changed((("frozen", False),))
+    assert [phase.spec.frozen for phase in as_it_is.phases] == [False, True, True]
+    page = find_experiment("regularisation")
+    with pytest.raises(RequestError, match="phase 'early stopping' has patience 5 of its own"):
+        page.changed((("patience", 3),))
+
+
+def test_a_setting_holds_in_an_only_phase_whatever_it_has_there():
+    page = find_experiment("regularisation")
+    page = replace(page, phases=(page.phases[1],))
+    (phase,) = page.changed((("patience", 3),)).phases
+    assert phase.spec.patience == 3
 
 
 def test_a_folder_of_several_sweeps_is_drawn_with_what_each_has_set():
