@@ -29,9 +29,13 @@ def parts_of(a: Network, b: Network, named: Collection[str] = ()) -> tuple[Parts
     """Return which weights of two networks the other has apart, but for those of `named` layers.
 
     Known by the numbers of kernels: what one has more of, side by side, is all that the other has
-    more of.
+    more of. Where both have some together, as queries with keys and values beside keys with values,
+    all are taken apart.
     """
-    return _parts_of(a, b, named), _parts_of(b, a, named)
+    found = _parts_of(a, b, named), _parts_of(b, a, named)
+    if any(parts.columns for parts in found):
+        return found
+    return _in_units(a, b, named), _in_units(b, a, named)
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,27 @@ def _parts_of(x: Network, other: Network, named: Collection[str]) -> Parts:
             for position, columns in _columns_of(x, kernel, way.widths)
         }
     )
+
+
+def _in_units(x: Network, other: Network, named: Collection[str]) -> Parts:
+    """Take kernels apart into the narrowest that either side has, if both are then as many."""
+    own, others = _shapes(x), _shapes(other)
+    more, theirs = own - others, others - own
+    columns: dict[int, tuple[np.ndarray, ...]] = {}
+    for rows in {shape[:-1] for shape in more}:
+        both = [{shape[-1]: count for shape, count in each.items() if shape[:-1] == rows}
+                for each in (more, theirs)]  # fmt: skip
+        widths = {width for each in both for width in each}
+        parts = {width: width // min(widths) for width in widths}
+        whole = all(width % min(widths) == 0 and parts[width] in (1, *_COUNTS) for width in widths)
+        ours, needed = (sum(parts[w] * count for w, count in each.items()) for each in both)
+        if not whole or ours != needed:
+            continue
+        for width in (width for width in both[0] if parts[width] > 1):
+            shape = (*rows, width)
+            for kernel in _wholes(x, shape, more[shape], others[shape], named):
+                columns.update(_columns_of(x, kernel, (min(widths),) * parts[width]))
+    return Parts(columns)
 
 
 def _fitting(choices: Sequence[list[_Way]], more: Counter[Shape]) -> list[_Way]:
@@ -165,6 +190,8 @@ def _heads(x: Network, kernel: int, parts: int) -> int:
     """Return into how many heads what a layer returns is taken apart before it is into parts."""
     for reader in _readers(x, kernel):
         z, r = reader.inputs[0], reader.output
+        if r is not None and _takes_every(parts, z, r):
+            return z.shape[-1] // parts
         if r is None or r.ndim <= z.ndim or r.shape[: z.ndim - 1] != z.shape[:-1]:
             continue
         first, *_, last = axes = r.shape[z.ndim - 1 :]
@@ -174,3 +201,9 @@ def _heads(x: Network, kernel: int, parts: int) -> int:
             read = {a.shape[-1] for each in x.layers for a in each.inputs if a.ndim > z.ndim}
             return first if first % parts or (last // parts in read and last not in read) else 1
     return 1
+
+
+def _takes_every(parts: int, z: np.ndarray, r: np.ndarray) -> bool:
+    """Return whether one array is every second column of the other, or every third, ..."""
+    every = (z[..., k::parts] for k in range(parts))
+    return r.ndim == z.ndim and any(np.array_equal(r, each) for each in every)

@@ -224,6 +224,48 @@ def test_what_differs_is_found_as_if_there_were_three(change):
         assert [cause.settings for cause in report.causes] == [("momentum",)]
 
 
+class PartlyPacked(nn.Module):
+    """Queries, and keys with values; or all three by one layer."""
+
+    def __init__(self, widths, scale=None):
+        super().__init__()
+        self.parts = nn.ModuleList(nn.Linear(D, k * D) for k in widths)
+        self.proj, self.scale = nn.Linear(D, 3), scale
+
+    def forward(self, x):
+        q, k, v = map(heads, torch.cat([f(x) for f in self.parts], -1).split(D, -1))
+        z = F.scaled_dot_product_attention(q, k, v, scale=self.scale)
+        return self.proj(z.transpose(1, 2).flatten(2))
+
+
+@pytest.mark.parametrize(("one", "other"), [((1, 2), (3,)), ((3,), (1, 2)), ((1, 2), (2, 1))])
+def test_what_both_sides_hold_in_part_together_is_taken_apart_on_both(one, other):
+    report = compared(training(PartlyPacked(one)), training(PartlyPacked(other)))
+    assert report.same == ((1, 2) != one or (2, 1) != other), str(report)
+    report = compared(training(PartlyPacked(one)), training(PartlyPacked(other, scale=0.25)))
+    assert not report.same
+
+
+class EveryOther(nn.Module):
+    """A gate of two layers, or of one whose columns they are in turn."""
+
+    def __init__(self, packed):
+        super().__init__()
+        widths = [6] if packed else [3, 3]
+        self.parts, self.out = nn.ModuleList(nn.Linear(D, w) for w in widths), nn.Linear(3, 3)
+
+    def forward(self, x):
+        z = self.parts[0](x)
+        a, b = (z[..., ::2], z[..., 1::2]) if len(self.parts) == 1 else (z, self.parts[1](x))
+        return self.out(a * torch.sigmoid(b))
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_columns_may_be_taken_in_turn(packed):
+    report = compared(training(EveryOther(packed)), training(EveryOther(not packed)))
+    assert report.same, str(report)
+
+
 def test_a_layer_that_a_mapping_names_is_not_taken_apart():
     one, three = training(Blocks("chunk")), training(Blocks(""))
     with pytest.raises(RequestError, match="do not fit"):
