@@ -7,7 +7,7 @@ import numpy as np
 
 from frameworks.probe import LayerOutput
 
-__all__ = ["align", "parts_of", "price", "unmatched", "weight_names"]
+__all__ = ["align", "are_called_otherwise", "parts_of", "price", "unmatched", "weight_names"]
 
 _ATTENTION = [
     f"{of} {part}"
@@ -22,6 +22,8 @@ _PARTS: dict[str, Sequence[str]] = {
     "attention": _ATTENTION,
     "embedding": ("vectors",),
 }
+
+_OF_STEPS = {"simple rnn", "lstm", "gru", "dense"}
 
 Pairs = list[tuple[int, int]]
 
@@ -74,6 +76,17 @@ def align(a: Sequence[_L], b: Sequence[_L], price: Callable[[_L, _L], float] = p
         else:
             j -= 1
     return pairs[::-1]
+
+
+def are_called_otherwise(x: LayerOutput, y: LayerOutput) -> bool:
+    """Return whether a layer is called for each step on one side, for all at once on the other.
+
+    So may recurrent layers and cells be, and dense layers, which treat every step alike.
+    """
+    kinds = {each.kind.removesuffix(" cell") for each in (x, y)}
+    if x.inputs is None or y.inputs is None or len(kinds) > 1 or not kinds <= _OF_STEPS:
+        return False
+    return x.inputs.shape != y.inputs.shape and x.inputs.shape[-1] == y.inputs.shape[-1]
 
 
 def unmatched(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> tuple[list[str], list[str]]:

@@ -1,5 +1,6 @@
 """What a walk does not compare, though both networks have it: said, so that nobody relies on it."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from frameworks.agreement.limits import ONE_BATCH
 from frameworks.diverge.differences import difference
 from frameworks.diverge.first_batch import First, returned
-from frameworks.diverge.layers import align, unmatched
+from frameworks.diverge.layers import align, are_called_otherwise, unmatched
 from frameworks.probe import LayerOutput
 
 __all__ = ["not_compared"]
@@ -20,8 +21,9 @@ def not_compared(a: First, b: First) -> list[str]:
     for (name, ours), (_, theirs) in zip(a.networks, b.networks, strict=False):
         for first, kinds in zip((a, b), unmatched(ours, theirs), strict=True):
             if kinds and ours and theirs:
-                who = first.side.implementation
-                notes.append(f"layers{name} only in {who}: {', '.join(kinds)}")
+                who, counts = first.side.implementation, Counter(kinds)
+                said = (kind if n == 1 else f"{n} x {kind}" for kind, n in counts.items())
+                notes.append(f"layers{name} only in {who}: {', '.join(said)}")
         for i, j in align(ours, theirs):
             notes += _of_pair(f"layer {i + 1}{name}", ours[i], theirs[j])
     for number in sorted(a.failures | b.failures):
@@ -42,7 +44,7 @@ def _not_walked(a: First, b: First, number: int) -> str:
 
 def _of_pair(name: str, x: LayerOutput, y: LayerOutput) -> Iterator[str]:
     pair = returned(x, y)
-    if pair is None:
+    if pair is None or are_called_otherwise(x, y):
         yield f"{name} ({x.kind}) is compared only through the layers after it"
         return
     if x.kind != y.kind and not difference("", *pair, ONE_BATCH).parted:

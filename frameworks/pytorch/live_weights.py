@@ -28,6 +28,8 @@ from frameworks.recordings.trace import Kept, Weight
 
 __all__ = ["LiveWeights"]
 
+_WITHOUT_GRADIENT = "detach"  # what it returns of a parameter teaches it nothing
+_LAID_OUT = nn.Linear, nn.modules.conv._ConvNd  # whatever calls them
 _OF_ROWS = nn.Linear, nn.BatchNorm1d, nn.SyncBatchNorm, nn.LayerNorm, nn.RMSNorm  # (n, d)
 
 
@@ -48,8 +50,9 @@ class _State:
 class LiveWeights:
     """All parameters and running statistics of a network, found in one of its forward passes.
 
-    A parameter that several layers share stands once, where it is used first; those that no call
-    uses come last, as they are.
+    A parameter that several layers share stands once, where it is used first. Those that no call
+    uses, as where a function is given them without their gradient, come last, as their module lays
+    them out.
     """
 
     def __init__(
@@ -77,8 +80,7 @@ class LiveWeights:
         known = self._positions.keys() | folded
         unused = [p for p in network.parameters() if id(p) not in known]
         self.unused = [self._paths[id(p)] for p in unused]
-        for p in unused:
-            self._add(Layout.same(p), [self._paths[id(p)]])
+        self._add_unused(network, unused)
         self.own = Layouts(self._layouts)
         vectors = drawn_buffers(network)
         self._states += [_State(name, buffer, AS_IT_IS) for name, buffer in vectors]
@@ -167,6 +169,8 @@ class LiveWeights:
 
     def _take(self, call: Call, rows: Orientation, columns: Orientation) -> tuple[int, ...]:
         """Return the positions of a call's weights; add those that are not known yet."""
+        if call.name == _WITHOUT_GRADIENT:
+            return ()
         if call.module is None:
             named = [(_layout_in_function(p, call, rows, columns),
                       [self._paths.get(id(p), "parameter")]) for p in call.parameters]  # fmt: skip
@@ -184,6 +188,17 @@ class LiveWeights:
                 self._add(Layout.same(p), [self._paths[id(p)]])
             positions += [i for p in layout.own for i in self._positions[id(p)]]
         return tuple(dict.fromkeys(positions))
+
+    def _add_unused(self, network: nn.Module, unused: Sequence[nn.Parameter]) -> None:
+        left = {id(p): p for p in unused}
+        for path, module in network.named_modules():
+            own = [*module.parameters()] if isinstance(module, _LAID_OUT) else []
+            if own and all(id(p) in left for p in own):
+                layout, names = _layout(module)
+                self._add(layout, [f"{path}.{name}" if path else name for name in names])
+                left = {key: p for key, p in left.items() if key not in map(id, own)}
+        for p in left.values():
+            self._add(Layout.same(p), [self._paths[id(p)]])
 
     def _add(self, layout: Layout, names: Sequence[str]) -> None:
         start = len(self._named)
@@ -289,6 +304,8 @@ def _layout_in_function(
     found = (is_turned(array_of(x), array_of(p.detach()), array_of(each), likely, bias)
              for each in ways)  # fmt: skip
     turned = next((each for each in found if each is not None), None)
+    if turned is None and call.name == "linear":
+        turned = likely  # its bias may not be a parameter
     if turned is None:
         return Layout.same(p)
     return _turned(_transposed(p) if turned else Layout.same(p), rows, columns)

@@ -75,7 +75,7 @@ def compare_page(
 
         how = How(dtype, seed, epochs or found.spec.epochs, limit)
         walks: list[Walk] = []
-        explained: list[tuple[Side, Report]] = []
+        explained: list[tuple[Side, Report, bool]] = []
 
         def advance(what: str, done: float, total: float | None) -> None:
             heard()
@@ -85,7 +85,7 @@ def compare_page(
         anew = partial(loaded_anew, found, setting, loaded, data_dir) if found.is_users else None
         for a, b in sides(found, loaded, how, names, steps, anew):
             if explain_all:
-                explained.append((a, _explain(a, b, dtype, seed, steps or _STEPS)))
+                explained.append((a, *_explain(a, b, dtype, seed, steps or _STEPS)))
                 if explained[-1][1].verdict != "same":
                     break
                 continue
@@ -97,27 +97,31 @@ def compare_page(
 
 
 def _explained(
-    experiment: "Experiment", reports: "list[tuple[Side, Report]]", as_json: bool
+    experiment: "Experiment", reports: "list[tuple[Side, Report, bool]]", as_json: bool
 ) -> Found:
     """Return what was explained, phase by phase; as JSON, of the last: they agree up to it."""
-    _, last = reports[-1]
+    _, last, _ = reports[-1]
 
     def print_it() -> None:
         if as_json:
             print(json.dumps(last.to_dict(), indent=2))
             return
-        for side, report in reports:
+        for side, report, augments in reports:
             if experiment.phases:
                 print(side.blueprint.name)
-            if side.held_out is not None:
-                print("Its steps are taken without early stopping.")
+            left_out = ["early stopping"] * (side.held_out is not None) + ["augment"] * augments
+            if left_out:
+                print(f"Its steps are taken without {' and '.join(left_out)}.")
             print(report)
 
     return Found(outcome_of(last.verdict, last.levels, last.against), print_it)
 
 
-def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "Report":
-    """Compare the networks of two sides as models of one's own, to the last cause."""
+def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "tuple[Report, bool]":
+    """Compare the networks of two sides as models of one's own, to the last cause.
+
+    Return also whether both augment their rows, which is left out.
+    """
     from frameworks.live.entry import diverge
     from frameworks.live.model import Training
     from frameworks.program import Program
@@ -131,10 +135,18 @@ def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "Report
         )
     options: Any = {"dtype": dtype, "seed": seed, "steps": steps, "batch_size": size}
     targets = tuple(each.batch.y for each in opened)  # in the form in which each trains on them
+    augmented = [each.augment is not None for each in parts]
+    if any(augmented) and not all(augmented):
+        alone = (a, b)[augmented.index(True)].implementation
+        raise RequestError(
+            f"--explain-all trains on the rows as they are, which {alone} alone changes (augment): "
+            "without the option, the first difference is named with its cause"
+        )
     for each in opened:
         each.adapter.release_dropout()  # it is handed the masks of `diverge`
     ours, theirs = (Training(each.network, each.loss, each.optimizer) for each in parts)
-    return diverge(ours, theirs, opened[0].batch.X, targets, explain_all=True, **options)
+    report = diverge(ours, theirs, opened[0].batch.X, targets, explain_all=True, **options)
+    return report, all(augmented)
 
 
 def outcome_of(verdict: Verdict, levels: "Sequence[Level]", against: list[str]) -> Outcome:

@@ -105,6 +105,25 @@ def test_explain_all_goes_on_to_a_phase_that_differs(call, own_page):
     assert "lr=0.0005" in other
 
 
+@pytest.mark.parametrize(("pixels", "code"), [("spec.pixels", 0), ("0", 2)])
+def test_explain_all_says_that_it_takes_the_rows_as_they_are(call, own_page, pixels, code):
+    path = own_page(
+        {
+            '        Phase("nothing", SPEC),\n': "",
+            '        Phase("early stopping", Numbers(patience=5), validate=0.2),\n': "",
+            '        Phase("dropout", Numbers(drop_inputs=float32(0.2), drop_hidden=0.5)),\n': "",
+            "(256,)": "(8,)",
+            "if spec.pixels else None\n    # differs": f"if {pixels} else None\n    # differs",
+        },
+        "regularisation",
+    )
+    options = "--explain-all", "--steps", "2", "--data", "stand-in", "--limit", "60"
+    answer = call("diverge", path, "--between", "scratch,pytorch", *options)
+    assert answer.code == code
+    said = "Its steps are taken without augment." if code == 0 else "which scratch alone changes"
+    assert said in answer.out + answer.err
+
+
 def test_several_networks_are_named_as_the_documentation_shows(call, own_page):
     page = own_page({"betas=(spec.beta_1, spec.beta_2)": "betas=(0.9, spec.beta_2)"}, "gan")
     path = page.rename(page.with_name("my_gan.py"))
