@@ -51,6 +51,8 @@ class PyTorchAdapter(RunsPrograms):
         modules = []
         for network in parts.networks:
             modules += network.to(getattr(torch, self.dtype)).modules()
+        if isinstance(loss := getattr(parts, "loss", None), nn.Module):
+            loss.to(getattr(torch, self.dtype))  # it may have weights of classes
         for optimizer in parts.optimizers:
             _convert(optimizer, getattr(torch, self.dtype))
         within = schedulers_within(*parts.optimizers, getattr(parts, "step", None))

@@ -18,7 +18,7 @@ RNG = np.random.default_rng(0)
 X, CLASSES = RNG.normal(size=(12, 2)), np.arange(12) % 3
 Z, TOKENS = RNG.normal(size=(4, 3, 5)), np.array([[-1, 2, 0], [-1, 4, 1], [-1, -1, 3], [0, 1, 2]])
 W = np.array([0.0, 1, 2, 3])
-SPEC = Spec(inputs=2, outputs=1)
+SPEC, THREE = Spec(inputs=2, outputs=1), Spec(inputs=2, outputs=3)
 LIMIT = 1e-14  # a sum of 12 rows is rounded
 
 
@@ -97,3 +97,17 @@ def test_a_weight_of_a_row_of_images_counts_for_all_its_elements_in_keras():
     loss = keras.losses.MeanSquaredError(dtype="float64")(targets, a, sample_weight=rows)
     expected = (W * ((a - y) ** 2).mean(axis=(1, 2, 3))).mean()
     assert float(loss) == pytest.approx(expected, rel=LIMIT, abs=0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("written_in", [torch.float32, torch.float64])
+def test_weights_of_classes_take_the_dtype_of_the_training(dtype, written_in):
+    def build(spec=THREE):
+        network = nn.Linear(2, 3)
+        loss = nn.CrossEntropyLoss(weight=torch.tensor([1, 2, 4], dtype=written_in))
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.125)
+        return Parts(network, loss, optimizer, lambda spec, rng: [np.ones((2, 3)), np.zeros(3)])
+
+    model = PyTorchClassifier(build=build, epochs=1, batch_size=12, dtype=dtype)
+    model.fit(X, CLASSES)
+    assert model.history_[0]["loss"] == pytest.approx(np.log(3), rel=1e-6)  # all outputs are equal

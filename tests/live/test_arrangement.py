@@ -145,6 +145,33 @@ def test_what_is_arranged_otherwise_is_no_cause_of_a_slip_in_it(function, slip, 
     assert report.cause is None, str(report)
 
 
+class Scores(nn.Module):
+    """Queries and keys, and the scale of their products, in one factor or in two."""
+
+    def __init__(self, scale, halves, end=torch.relu):
+        super().__init__()
+        self.q, self.k, self.out = nn.Linear(6, 4), nn.Linear(6, 4), nn.Linear(3, 3)
+        self.scale, self.halves, self.end = scale, halves, end
+
+    def forward(self, x):
+        q, k = self.q(x).unflatten(1, (2, 2)), self.k(x).unflatten(1, (2, 2))
+        root = self.scale**0.5
+        scores = (q * root) @ (k * root).mT if self.halves else (q * self.scale) @ k.mT
+        return self.out(F.pad(self.end(scores).flatten(1)[:, :3], (0, 0)))
+
+
+@pytest.mark.parametrize("halves", [True, False])
+def test_a_factor_that_is_split_is_no_cause_and_one_that_differs_is(halves):
+    one = training(Scores(0.25, halves))
+    assert diverge(one, training(Scores(0.25, not halves)), ROWS, y, steps=3, batch_size=8).same
+    other = training(Scores(0.25, not halves, torch.tanh))
+    assert diverge(one, other, ROWS, y, steps=3, batch_size=8).cause is None
+    sides = training(Scores(0.25, False)), training(Scores(0.5, False))
+    cause = diverge(*sides, ROWS, y, steps=3, batch_size=8).cause
+    assert cause is not None
+    assert "0.25" in cause
+
+
 @pytest.mark.parametrize(
     ("slip", "words"),
     [

@@ -22,6 +22,7 @@ A pair of implementations is worse if it agreed and now differs, and better in t
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from math import isfinite
 from typing import get_args
 
@@ -115,7 +116,13 @@ def _losses(change: Change) -> Iterator[Finding]:
 
 
 def _all_finite(training: Finished) -> bool:
-    losses = [*training.outcome.losses, training.outcome.test_loss]
+    found = training.outcome
+    losses = [
+        *found.losses,
+        found.test_loss,
+        *found.phases.values(),
+        *chain(*found.others.values()),
+    ]
     return all(loss is not None and isfinite(loss) for loss in losses)
 
 

@@ -44,9 +44,9 @@ Kinds = Counter[str]
 
 def may_be_the_cause(pair: Pair, cause: Cause, place: tuple[int, int]) -> bool:
     """Return whether a cause that is found at two layers can be one, though they are functions."""
-    if cause.settings not in (("layer",), ("kind",), ("inputs",)):
-        return True
     x, y = pair.a.layers[place[0]], pair.b.layers[place[1]]
+    if cause.settings not in (("layer",), ("kind",), ("inputs",)):
+        return bool(x.weights or y.weights) or _is_all_that_differs(pair, place)
     if x.inputs and y.inputs and len(x.inputs[0]) != len(y.inputs[0]):
         return False  # of one call and several: all that is compared there is another batch
     if _crosses(pair, place):
@@ -65,6 +65,19 @@ def may_be_the_cause(pair: Pair, cause: Cause, place: tuple[int, int]) -> bool:
         ours, theirs = _left(pair, begin, (len(pair.a.layers), len(pair.b.layers)))
     left = ours + theirs
     return left.total() == 1 or (left.keys() == {"dropout"} and not (ours and theirs))
+
+
+def _is_all_that_differs(pair: Pair, place: tuple[int, int]) -> bool:
+    """Return whether two functions, of which a setting differs, are all that does so far.
+
+    A factor may be split, as of queries and keys: of arithmetic they must be the only functions.
+    """
+    if any(_left(pair, _settled_before(pair, place), _next_that_learns(pair, place))):
+        return False
+    kinds = {pair.a.layers[place[0]].facts.kind, pair.b.layers[place[1]].facts.kind}
+    counts = (sum(layer.facts.kind in _ARITHMETIC for layer in trace.layers)
+              for trace in (pair.a, pair.b))  # fmt: skip
+    return not kinds & _ARITHMETIC or all(count == 1 for count in counts)
 
 
 def _settled_before(pair: Pair, place: tuple[int, int]) -> tuple[int, int]:

@@ -8,13 +8,14 @@ from ..stored_runs import ROWS, training, verdicts
 OUTPUTS = np.linspace(-1, 1, ROWS)[:, None]
 
 
-def of_phases(epochs=(2, 1), outputs=OUTPUTS, loss=0.5, **values):
+def of_phases(epochs=(2, 1), outputs=OUTPUTS, loss=0.5, losses=None, **values):
     """Make a training of two phases, of which the second follows from the first."""
     known = {"n_train": 100, "test": {"loss": loss, "n": ROWS}}
     phases = [{"name": name, "epochs": count} | known
               for name, count in zip(("first", "second"), epochs, strict=True)]  # fmt: skip
-    losses = [1 / (1 + k) for k in range(sum(epochs))]
-    history = {"loss": losses, "accuracy": [0.5] * len(losses)}
+    count = sum(epochs)
+    history = {"loss": [1 / (1 + k) for k in range(count)], "accuracy": [0.5] * count}
+    history |= losses or {}
     record, arrays = training(phases=phases, history=history, **values)
     return record, arrays | {"outputs.0": outputs}
 
@@ -35,6 +36,13 @@ def test_what_an_earlier_phase_came_to_is_compared(compare, change, reason):
     _, found = compare(of_phases(), of_phases(**change))
     assert verdicts(found) == ["changed"]
     assert found["trainings"][0]["reasons"][0].startswith(reason)
+
+
+@pytest.mark.parametrize("lost", [{"loss": None}, {"losses": {"generator_loss": [1.0, None, 1.0]}}])
+def test_a_loss_of_any_phase_or_network_that_is_no_longer_finite_is_worse(compare, lost):
+    code, found = compare(of_phases(losses={"generator_loss": [1.0] * 3}), of_phases(**lost))
+    assert (code, verdicts(found)) == (1, ["worse"])
+    assert found["trainings"][0]["reasons"] == ["a loss is not finite"]
 
 
 def test_outputs_that_were_not_kept_are_not_passed_over(compare, call, tmp_path):
