@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import starmap
+from dataclasses import replace
+from itertools import permutations, product, starmap
 
 import numpy as np
 
@@ -21,6 +22,8 @@ __all__ = [
     "with_classes_alike",
 ]
 
+_FORMS = ("logits", "probabilities", "log-probabilities")
+_CLOSE = {"float64": 1e-10, "float32": 1e-5}
 _NEAR = 1e-3  # relative to the largest
 _OF_ONE = 1e-5  # how much the logarithm of a sum of probabilities may be off, in float32
 
@@ -105,16 +108,47 @@ def _end(x: np.ndarray, both_ways: bool) -> np.ndarray:
 
 def forms(a: Trace, b: Trace) -> tuple[str, str]:
     """Return what each side's loss takes: logits, probabilities, ...; "" if it is not known."""
-    return _form(a), _form(b)
+    ours, theirs = _losses(a, b)
+    return str(ours.values.get("takes", "")), str(theirs.values.get("takes", ""))
 
 
-def _form(trace: Trace) -> str:
-    """Return what a loss takes: log-probabilities also where it takes their logarithm once more."""
-    takes = str(trace.loss.values.get("takes", ""))
-    if takes != "logits" or "categorical" not in trace.loss.kind or not trace.outputs:
-        return takes
+def _losses(a: Trace, b: Trace) -> tuple[Facts, Facts]:
+    """Return what the losses of both sides take; of one of the user's own, what numbers tell.
+
+    Where equal losses come of a softmax on one side, and of its logarithms on the other, the loss
+    of the one takes probabilities, though it does not say so.
+    """
+    ours, theirs = _loss_of(a), _loss_of(b)
+    known = ["takes" in each.values for each in (ours, theirs)]
+    near = _CLOSE[a.dtype] + _CLOSE[b.dtype]
+    if all(known) or not np.isclose(a.first_loss, b.first_loss, near, 0):
+        return ours, theirs
+    if _outputs_are_near(a.outputs, b.outputs, near):
+        return ours, theirs
+    for kind, (one, other) in product(("categorical", "binary"), permutations(_FORMS, 2)):
+        x = ours if known[0] else Facts(kind, {"takes": one})
+        y = theirs if known[1] else Facts(kind, {"takes": other})
+        p, q = ([as_probabilities(z, loss) for z in outputs]
+                for loss, outputs in ((x, a.outputs), (y, b.outputs)))  # fmt: skip
+        if x.values["takes"] != y.values["takes"] and _outputs_are_near(p, q, near):
+            return x, y
+    return ours, theirs
+
+
+def _loss_of(trace: Trace) -> Facts:
+    """Return what a loss says: that of log-probabilities where it takes their logarithm again."""
+    loss = trace.loss
+    if loss.values.get("takes") != "logits" or "categorical" not in loss.kind or not trace.outputs:
+        return loss
     sums = (np.logaddexp.reduce(z, axis=-1) for z in trace.outputs if z.ndim)
-    return "log-probabilities" if all((np.abs(s) < _OF_ONE).all() for s in sums) else takes
+    if not all((np.abs(s) < _OF_ONE).all() for s in sums):
+        return loss
+    return replace(loss, values={**loss.values, "takes": "log-probabilities"})
+
+
+def _outputs_are_near(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray], by: float) -> bool:
+    pairs = [aligned(x, y) for x, y in zip(ours, theirs, strict=False)]
+    return bool(pairs) and all(x.shape == y.shape and np.allclose(x, y, by, by) for x, y in pairs)
 
 
 def comparable_outputs(
@@ -125,10 +159,11 @@ def comparable_outputs(
     Without what the loss does not read, unless they are wanted `whole`.
     """
     ours, theirs = (each.final_outputs if final else each.outputs for each in (a, b))
-    first, second = forms(a, b)
+    losses = _losses(a, b)
+    first, second = (loss.values.get("takes") for loss in losses)
     if first != second and first and second:
-        ours = tuple(as_probabilities(x, a.loss) for x in ours)
-        theirs = tuple(as_probabilities(y, b.loss) for y in theirs)
+        ours = tuple(as_probabilities(x, losses[0]) for x in ours)
+        theirs = tuple(as_probabilities(y, losses[1]) for y in theirs)
     every = zip(_classes_alike(ours, theirs), _unread(a, b), strict=False)
     pairs = [aligned(x, y) if whole else as_read(x, y, unread) for (x, y), unread in every]
     return tuple(x for x, _ in pairs), tuple(y for _, y in pairs)
