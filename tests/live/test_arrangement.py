@@ -145,6 +145,55 @@ def test_what_is_arranged_otherwise_is_no_cause_of_a_slip_in_it(function, slip, 
     assert report.cause is None, str(report)
 
 
+class Strided(nn.Module):
+    """A convolution of every second place, or of all, of which every second is taken."""
+
+    def __init__(self, stride, start=0):
+        super().__init__()
+        self.conv, self.out = nn.Conv2d(3, 4, 2, stride, padding=1), nn.Linear(4, 3)
+        self.step, self.start = 2 // stride, start
+
+    def forward(self, x):
+        z = self.conv(x)[:, :, self.start :: self.step, self.start :: self.step]
+        return self.out(F.relu(z).amax((2, 3)))
+
+
+def test_a_stride_is_no_cause_where_the_other_side_takes_every_second_place_behind():
+    def report(stride, start=0):
+        sides = training(Strided(2)), training(Strided(stride, start))
+        return diverge(*sides, IMAGES, y, steps=3, batch_size=8)
+
+    assert report(1).same
+    assert report(1, start=1).cause is None
+
+
+class Dropping(nn.Module):
+    """A dropout before a ReLU, or behind it."""
+
+    def __init__(self, after, always=False):
+        super().__init__()
+        self.a, self.out = nn.Linear(6, 8), nn.Linear(8, 3)
+        self.after, self.always = after, always
+
+    def forward(self, x):
+        x = F.relu(self.a(x)) if self.after else self.a(x)
+        x = F.dropout(x, 0.25, self.training or self.always)
+        return self.out(x if self.after else F.relu(x))
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_the_order_of_a_dropout_is_no_cause_of_one_that_always_drops(after):
+    def report(other, always=False):
+        sides = training(Dropping(after)), training(Dropping(other, always))
+        return diverge(*sides, ROWS, y, steps=3, batch_size=8)
+
+    assert report(not after).same
+    assert report(not after, always=True).cause is None
+    cause = report(after, always=True).cause
+    assert cause is not None
+    assert "drops in evaluation mode, too" in cause
+
+
 class Scores(nn.Module):
     """Queries and keys, and the scale of their products, in one factor or in two."""
 

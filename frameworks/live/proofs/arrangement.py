@@ -36,6 +36,8 @@ _BENT = {
     "sigmoid",
 }
 _BENT |= {"tanh", "softmax", "log softmax", "hard sigmoid", "hard swish", "hard tanh", "dropout"}
+# Settings of steps, of which fewer may be taken behind a layer.
+_OF_STEPS = {"stride", "padding", "padded_with", "dilation"}
 # What says little of a function: x * 0.5 is x / 2.
 _ARITHMETIC = {"product", "div", "sum", "difference", "pow", "square", "neg", "clamp"}
 
@@ -46,7 +48,11 @@ def may_be_the_cause(pair: Pair, cause: Cause, place: tuple[int, int]) -> bool:
     """Return whether a cause that is found at two layers can be one, though they are functions."""
     x, y = pair.a.layers[place[0]], pair.b.layers[place[1]]
     if cause.settings not in (("layer",), ("kind",), ("inputs",)):
-        return bool(x.weights or y.weights) or _is_all_that_differs(pair, place)
+        if x.weights or y.weights:
+            return not _OF_STEPS & {*cause.settings} or _select_alike(pair, place)
+        return _is_all_that_differs(pair, place)
+    if cause.settings == ("inputs",) and max(len(x.inputs), len(y.inputs)) == 1 and not x.weights:
+        return False  # of functions in a row, which two sides may apply in another order
     if x.inputs and y.inputs and len(x.inputs[0]) != len(y.inputs[0]):
         return False  # of one call and several: all that is compared there is another batch
     if _crosses(pair, place):
@@ -78,6 +84,23 @@ def _is_all_that_differs(pair: Pair, place: tuple[int, int]) -> bool:
     counts = (sum(layer.facts.kind in _ARITHMETIC for layer in trace.layers)
               for trace in (pair.a, pair.b))  # fmt: skip
     return not kinds & _ARITHMETIC or all(count == 1 for count in counts)
+
+
+def _select_alike(pair: Pair, place: tuple[int, int]) -> bool:
+    """Return whether both sides take parts of what layers return as often, up to the next layer.
+
+    A convolution of every second step is one of all, of whose steps every second is taken.
+    """
+    end = _next_that_learns(pair, (place[0] + 1, place[1] + 1))
+    both = zip((pair.a, pair.b), place, end, strict=True)
+    counts = {sum(map(_selects, trace.layers[start : until + 1])) for trace, start, until in both}
+    return len(counts) == 1
+
+
+def _selects(layer: LayerTrace) -> bool:
+    if not layer.rearranges or layer.output is None or not layer.inputs:
+        return False
+    return layer.output.size != layer.inputs[0].size
 
 
 def _settled_before(pair: Pair, place: tuple[int, int]) -> tuple[int, int]:
