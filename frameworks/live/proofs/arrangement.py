@@ -22,20 +22,10 @@ __all__ = ["may_be_the_cause"]
 _ALIKE = {"mean": "average pooling", "amax": "max pooling"}  # whichever a framework has
 _TO_PROBABILITIES = ("softmax", "sigmoid", "log softmax")
 
-# What may stand before a layer that learns, and not behind it. So does dropout.
-_BENT = {
-    "relu",
-    "leaky relu",
-    "relu6",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-    "mish",
-    "softplus",
-    "sigmoid",
-}
-_BENT |= {"tanh", "softmax", "log softmax", "hard sigmoid", "hard swish", "hard tanh", "dropout"}
+# What may not as well stand behind a layer that learns.
+_BENT = {"relu", "leaky relu", "relu6", "elu", "selu", "gelu", "silu", "mish", "softplus"}
+_BENT |= {"sigmoid", "hard sigmoid", "hard swish", "tanh", "hard tanh", "softmax", "log softmax"}
+_BENT |= {"dropout"}
 # Settings of steps, of which fewer may be taken behind a layer.
 _OF_STEPS = {"stride", "padding", "padded_with", "dilation"}
 # What says little of a function: x * 0.5 is x / 2.
@@ -47,8 +37,11 @@ Kinds = Counter[str]
 def may_be_the_cause(pair: Pair, cause: Cause, place: tuple[int, int]) -> bool:
     """Return whether a cause that is found at two layers can be one, though they are functions."""
     x, y = pair.a.layers[place[0]], pair.b.layers[place[1]]
+    learn = bool(x.weights or y.weights)
+    if learn and cause.settings == ("kind",):
+        return True
     if cause.settings not in (("layer",), ("kind",), ("inputs",)):
-        if x.weights or y.weights:
+        if learn:
             return not _OF_STEPS & {*cause.settings} or _select_alike(pair, place)
         return _is_all_that_differs(pair, place)
     if cause.settings == ("inputs",) and max(len(x.inputs), len(y.inputs)) == 1 and not x.weights:
