@@ -125,7 +125,7 @@ def _agree(x: LayerTrace, y: LayerTrace, alike: float) -> bool:
 
 
 def _lone_before(pair: Pair, i: int | None, j: int | None) -> tuple[str, str] | None:
-    """Return the name of a layer that only one side has, and what it is, just before a pair.
+    """Return the name of a layer that only one side has, and which it has, just before a pair.
 
     Without a pair, the last layers are meant. None if both sides go the same way.
     """
@@ -134,12 +134,13 @@ def _lone_before(pair: Pair, i: int | None, j: int | None) -> tuple[str, str] | 
         paired = {each[side] for each in pair.matching.layers}
         stop = len(layers) if end is None else end
         start = max((k for k in paired if k < stop), default=-1)
-        for k in lone:
-            if start < k < stop:
-                place = place_of(layers, k)
-                kind = layers[k].facts.kind
-                words = place if place.startswith(kind) else f"{place} ({kind})"
-                return place, f"{words}, which only {pair.names[side]} has"
+        between = [k for k in lone if start < k < stop]
+        if between:
+            first, last = between[0], place_of(layers, between[-1])
+            place, kind = place_of(layers, first), layers[first].facts.kind
+            words = place if place.startswith(kind) else f"{place} ({kind})"
+            until = f" to {last}" if last != place else ""
+            return place, f"{words}{until}, which only {pair.names[side]} has"
     return None
 
 

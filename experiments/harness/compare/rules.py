@@ -7,7 +7,7 @@ The first that holds decides. A training is
   5 % of comparisons, if its headline figure (the test accuracy of a classification) left its
   acceptance band, or if its certified digits fell below 12;
 - better, if the reverse of one of these holds;
-- changed, if a phase stopped at another epoch, or if a loss, weight, output or prediction differs
+- changed, if a phase ended at another epoch, or if a loss, weight, output or prediction differs
   from the earlier one by more than two implementations may differ and still agree
   (`frameworks.agreement.verdict`), by the noise floor that either run measured where no fixed limit
   holds;
@@ -61,7 +61,7 @@ def judge(change: Change, comparisons: int) -> Judged:
         return "unchanged", []
     if change.ends is not None:
         (old, new), phase = change.ends.epochs, change.ends.phase
-        return "changed", [f"phase {phase!r} stopped after {counted(new, 'epoch')}, {old:,} before"]
+        return "changed", [f"phase {phase!r} ended after {counted(new, 'epoch')}, {old:,} before"]
     judgement = change.judgement
     reasons = [judgement.reason] if judgement.reason else []
     if judgement.limits is None or change.after.record.mode == "native":

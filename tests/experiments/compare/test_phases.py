@@ -61,7 +61,7 @@ def test_one_that_stops_at_another_epoch_is_changed_and_has_drawn_nothing_else(c
     phase, old, new = ("second", 1, 3) if epochs[0] == 2 else ("first", 2, epochs[0])
     counted = f"{new} epoch{'s' if new > 1 else ''}"
     assert found["trainings"][0]["reasons"] == [
-        f"phase {phase!r} stopped after {counted}, {old} before"
+        f"phase {phase!r} ended after {counted}, {old} before"
     ]
 
 
