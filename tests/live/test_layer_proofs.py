@@ -581,7 +581,8 @@ def test_a_layer_whose_output_is_taken_time_first_is_named() -> None:
     a, b = pair(facts, facts, (z, np.ascontiguousarray(z.swapaxes(0, 1))), tokens, [vectors])
     proof = forward_proof(a, b)
     assert [cause.sentence for cause in proof.causes] == [
-        "in pytorch the layers after here take rows for steps, (n, t, d) for (t, n, d)"
+        "in pytorch the layers after here take the steps first, (t, n, d), "
+        "in keras those after here the rows, (n, t, d)"
     ]
 
 

@@ -75,7 +75,7 @@ def compare_page(
 
         how = How(dtype, seed, epochs or found.spec.epochs, limit)
         walks: list[Walk] = []
-        explained: list[tuple[Side, Report, bool]] = []
+        explained: list[tuple[Side, Report, list[str]]] = []
 
         def advance(what: str, done: float, total: float | None) -> None:
             heard()
@@ -97,7 +97,7 @@ def compare_page(
 
 
 def _explained(
-    experiment: "Experiment", reports: "list[tuple[Side, Report, bool]]", as_json: bool
+    experiment: "Experiment", reports: "list[tuple[Side, Report, list[str]]]", as_json: bool
 ) -> Found:
     """Return what was explained, phase by phase; as JSON, of the last: they agree up to it."""
     _, last, _ = reports[-1]
@@ -106,21 +106,20 @@ def _explained(
         if as_json:
             print(json.dumps(last.to_dict(), indent=2))
             return
-        for side, report, augments in reports:
+        for side, report, left_out in reports:
             if experiment.phases:
                 print(side.blueprint.name)
-            left_out = ["early stopping"] * (side.held_out is not None) + ["augment"] * augments
-            if left_out:
-                print(f"Its steps are taken without {' and '.join(left_out)}.")
+            for sentence in left_out:
+                print(sentence)
             print(report)
 
     return Found(outcome_of(last.verdict, last.levels, last.against), print_it)
 
 
-def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "tuple[Report, bool]":
+def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "tuple[Report, list[str]]":
     """Compare the networks of two sides as models of one's own, to the last cause.
 
-    Return also whether both augment their rows, which is left out.
+    Return also sentences on what of their trainings is left out.
     """
     from frameworks.live.entry import diverge
     from frameworks.live.model import Training
@@ -146,7 +145,13 @@ def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "tuple[
         each.adapter.release_dropout()  # it is handed the masks of `diverge`
     ours, theirs = (Training(each.network, each.loss, each.optimizer) for each in parts)
     report = diverge(ours, theirs, opened[0].batch.X, targets, explain_all=True, **options)
-    return report, all(augmented)
+    left_out = {
+        "Its steps are taken without early stopping.": a.held_out is not None,
+        "Its steps are taken without augment.": all(augmented),
+        "Outputs are logits in one builder alone: what answers they stand for is not compared.":
+            parts[0].logits != parts[1].logits,
+    }  # fmt: skip
+    return report, [sentence for sentence, holds in left_out.items() if holds]
 
 
 def outcome_of(verdict: Verdict, levels: "Sequence[Level]", against: list[str]) -> Outcome:

@@ -54,14 +54,14 @@ def may_be_the_cause(pair: Pair, cause: Cause, place: tuple[int, int]) -> bool:
         return False
     begin, end = _settled_before(pair, place), _next_that_learns(pair, place)
     ours, theirs = _left(pair, begin, end)
+    if cause.settings != ("inputs",) and not {*ours, *theirs} <= _BENT:
+        ours, theirs = _left(pair, begin, (len(pair.a.layers), len(pair.b.layers)))
     if cause.settings == ("kind",):
         kinds = _kind(x), _kind(y)
         replaced = all({*own} == {kind} for own, kind in zip((ours, theirs), kinds, strict=True))
         return replaced and ours.total() == theirs.total() and not {*kinds} <= _ARITHMETIC
     if cause.settings == ("inputs",):
         return not ours and not theirs
-    if not {*ours, *theirs} <= _BENT:
-        ours, theirs = _left(pair, begin, (len(pair.a.layers), len(pair.b.layers)))
     left = ours + theirs
     return left.total() == 1 or (left.keys() == {"dropout"} and not (ours and theirs))
 

@@ -95,7 +95,7 @@ class _Layers:
         if own[0] == own[1]:
             return Proof()
         odd, even = (a, b) if own[1] else (b, a)
-        return prove_rows_for_steps(odd) or self._by_variant(odd, even)
+        return prove_rows_for_steps(odd, even) or self._by_variant(odd, even)
 
     def of_other_weights(self, pair: Pair) -> Proof | None:
         """Prove that one side uses a layer again where the other has one of its own."""

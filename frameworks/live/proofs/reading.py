@@ -15,8 +15,8 @@ __all__ = ["prove_directions", "prove_rows_for_steps"]
 Equal = Callable[[LayerSide, np.ndarray | None], bool]
 
 
-def prove_rows_for_steps(odd: LayerSide) -> Proof | None:
-    """Prove that what follows a layer takes its sequences (n, t, d) for (t, n, d).
+def prove_rows_for_steps(odd: LayerSide, even: LayerSide) -> Proof | None:
+    """Prove that what follows a layer takes its steps first, (t, n, d), on one side alone.
 
     The trace shows the output as the next layers take it: turned against what the layer computes.
     """
@@ -27,7 +27,8 @@ def prove_rows_for_steps(odd: LayerSide) -> Proof | None:
     if turned.shape != seen.shape or not equal_within(turned, seen, 1.0, odd.trace.dtype):
         return None
     sentence = (
-        f"in {odd.name} the layers after {odd.place} take rows for steps, (n, t, d) for (t, n, d)"
+        f"in {odd.name} the layers after {odd.place} take the steps first, (t, n, d), "
+        f"in {even.name} those after {even.place} the rows, (n, t, d)"
     )
     return Proof([Cause(sentence, odd.place, odd=odd.name)], odd=odd.name)
 
