@@ -153,8 +153,9 @@ def _left(pair: Pair, begin: tuple[int, int], end: tuple[int, int]) -> tuple[Kin
     """Count the functions of each side between two layers, but for those that have a counterpart.
 
     A counterpart returns the same, or is of the same kind and returns as many numbers. What makes
-    probabilities at the end for the loss of one side alone is none that is left. Of functions
-    before `begin`, those are counted that a layer after it is given the results of.
+    probabilities at the end for the loss of one side alone is none that is left, nor is what only
+    changes numbers that the loss does not read. Of functions before `begin`, those are counted that
+    a layer after it is given the results of.
     """
     pairs = [(i, j) for i, j in pair.matching.layers
              if _correspond(pair.a.layers[i], pair.b.layers[j])]  # fmt: skip
@@ -165,13 +166,26 @@ def _left(pair: Pair, begin: tuple[int, int], end: tuple[int, int]) -> tuple[Kin
                      if not (layer.weights or layer.states or layer.rearranges))  # fmt: skip
         left = [
             _kind(trace.layers[k]) for k in computing
-            if k not in paired and (k >= begin[side] or _is_read_after(trace, k, begin[side]))
+            if k not in paired and not _changes_nothing(trace.layers[k])
+            and (k >= begin[side] or _is_read_after(trace, k, begin[side]))
         ]  # fmt: skip
         whole = end[side] == len(trace.layers)
         if whole and takes[0] != takes[1] and left and left[-1] in _TO_PROBABILITIES:
             left.pop()
         both.append(Counter(left))
     return both[0], both[1]
+
+
+def _changes_nothing(layer: LayerTrace) -> bool:
+    """Return whether a function hands on what it is given, where the loss reads it."""
+    unread = layer.unread
+    if unread is None or unread.all() or not unread.any():
+        return False
+    modes = (layer.inputs, layer.output), (layer.training_inputs, layer.training_output)
+    return all(
+        given and z is not None and given[0].shape == z.shape and ((given[0] == z) | unread).all()
+        for given, z in modes
+    )
 
 
 def _is_read_after(trace: Trace, position: int, begin: int) -> bool:
