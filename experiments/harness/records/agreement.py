@@ -18,15 +18,8 @@ from frameworks.agreement.verdict import judge
 from frameworks.console import counted
 
 __all__ = [
-    *(
-        "EndsApart",
-        "Finished",
-        "compare_all",
-        "different_conditions",
-        "different_inputs",
-        "ends_apart",
-    ),
-    "grouping",
+    *("EndsApart", "Finished", "compare_all", "different_conditions", "different_inputs"),
+    *("ends_apart", "grouping"),
 ]
 
 _BEGINNING = {"initial_weights": "initial weights"}
