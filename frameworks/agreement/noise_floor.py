@@ -152,6 +152,6 @@ def measure_floor(trainings: Sequence[Outcome], dtype: str) -> NoiseFloor | None
         ),
         arrays={
             name: max(least, *(distance.weights.get(name, np.inf) for distance in distances))
-            for name in distances[0].weights
+            for name in sorted(distances[0].weights)
         },
     )
