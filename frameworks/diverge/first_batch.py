@@ -31,16 +31,8 @@ __all__ = [
         "First",
         "Exact",
     ),
-    *(
-        "Item",
-        "cancelled",
-        "compare",
-        "inputs",
-        "names_of",
-        "returned",
-        "rounding_limit",
-        "yardsticks",
-    ),
+    *("Item", "cancelled", "compare", "inputs", "names_of", "returned", "rounding_limit"),
+    "yardsticks",
 ]
 
 FACTOR = 16  # float32: TensorFlow's sigmoid alone is 8 unit roundoffs from the exact one

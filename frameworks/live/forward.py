@@ -125,7 +125,7 @@ def _agree(x: LayerTrace, y: LayerTrace, alike: float) -> bool:
 
 
 def _lone_before(pair: Pair, i: int | None, j: int | None) -> tuple[str, str] | None:
-    """Return the name of a layer that only one side has, and which it has, just before a pair.
+    """Return the first layer that only one side has just before a pair, and words for all of them.
 
     Without a pair, the last layers are meant. None if both sides go the same way.
     """

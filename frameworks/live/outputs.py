@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 _FORMS = ("logits", "probabilities", "log-probabilities")
-_CLOSE = {"float64": 1e-10, "float32": 1e-5}
+_CLOSE = {"float64": 1e-10, "float32": 1e-5}  # a softmax, and all layers before, have rounded
 _NEAR = 1e-3  # relative to the largest
 _OF_ONE = 1e-5  # how much the logarithm of a sum of probabilities may be off, in float32
 

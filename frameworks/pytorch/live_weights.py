@@ -192,11 +192,13 @@ class LiveWeights:
     def _add_unused(self, network: nn.Module, unused: Sequence[nn.Parameter]) -> None:
         left = {id(p): p for p in unused}
         for path, module in network.named_modules():
-            own = [*module.parameters()] if isinstance(module, _LAID_OUT) else []
-            if own and all(id(p) in left for p in own):
-                layout, names = _layout(module)
+            own = {id(p) for p in module.parameters()} if isinstance(module, _LAID_OUT) else set()
+            if not own or not own <= left.keys():
+                continue
+            layout, names = _layout(module)
+            if own == {*map(id, layout.own)}:  # else it computes with others, made of its own
                 self._add(layout, [f"{path}.{name}" if path else name for name in names])
-                left = {key: p for key, p in left.items() if key not in map(id, own)}
+                left = {key: p for key, p in left.items() if key not in own}
         for p in left.values():
             self._add(Layout.same(p), [self._paths[id(p)]])
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from lockstep import diverge
@@ -54,3 +55,50 @@ def test_what_differs_inside_is_found():
     )
     assert not report.same
     assert report.level == "forward"
+
+
+class Frozen(nn.Module):
+    """A layer that learns nothing: frozen, or given its own weights without their gradient."""
+
+    def __init__(self, way, width=6):
+        super().__init__()
+        self.fc, self.kept, self.out = nn.Linear(6, 6), nn.Linear(6, width), nn.Linear(width, 2)
+        self.way = way
+        self.kept.requires_grad_(way != "frozen")
+
+    def forward(self, x):
+        z = torch.tanh(self.fc(x))
+        own = {name: p.detach() for name, p in self.kept.named_parameters()}
+        if self.way == "functional_call":
+            z = torch.func.functional_call(self.kept, own, z)
+        elif self.way == "linear":
+            z = F.linear(z, own["weight"], own["bias"])
+        else:
+            z = self.kept(z)
+        return self.out(torch.relu(z))
+
+
+@pytest.mark.parametrize("width", [6, 5])  # square, where nothing tells rows from columns, or not
+@pytest.mark.parametrize("way", ["functional_call", "linear"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_weights_without_their_gradient_are_those_of_their_module(way, width, order):
+    def compared(one, other):
+        sides = [training(Frozen(one, width)), training(Frozen(other, width))]
+        return diverge(*sides[::order], X, y, steps=3, batch_size=8)
+
+    report = compared("frozen", way)
+    assert report.same, str(report)
+    assert compared("trained", way).level == "gradient"
+
+
+def test_a_layer_without_use_may_compute_its_weights_of_others():
+    class Beside(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(6, 2)
+            self.unused = nn.utils.parametrizations.spectral_norm(nn.Linear(6, 6))
+
+        def forward(self, x):
+            return self.fc(x)
+
+    assert diverge(training(Beside()), training(Beside()), X, y, steps=2, batch_size=8).same

@@ -64,7 +64,8 @@ def compare_page(
     found = found.changed(setting)
     _check(found, names, dtype)
     failure = f"comparing {' and '.join(names)} on {found.name} failed"
-    progress = nullcontext(print) if explain_all else progress_bar()  # it has one of its own
+    # An explanation has a progress bar of its own.
+    progress = nullcontext(lambda *_: None) if explain_all else progress_bar()
     with named(failure, found.source), threadpool_limits(1), progress as report:
         for name in names:
             BACKENDS[name].settled()
@@ -148,7 +149,7 @@ def _explain(a: "Side", b: "Side", dtype: str, seed: int, steps: int) -> "tuple[
     left_out = {
         "Its steps are taken without early stopping.": a.held_out is not None,
         "Its steps are taken without augment.": all(augmented),
-        "Outputs are logits in one builder alone: what answers they stand for is not compared.":
+        "Outputs are logits in one builder alone: which answers they stand for is not compared.":
             parts[0].logits != parts[1].logits,
     }  # fmt: skip
     return report, [sentence for sentence, holds in left_out.items() if holds]

@@ -71,7 +71,7 @@ def compare_all(
             known[keys] = known.get(keys) or _Judges.of(mine, group[1])
             found = _compare(a, b, known[keys], _left_out(a.record, judges[group]))
             if different_ends(a.record, b.record) and _ends_are_rounding(a.record, beside_it):
-                reason = f"{found.reason}; so do nudged trainings of scratch, by rounding alone"
+                reason = f"{found.reason}; rounding decides when: so do nudged trainings of scratch"
                 found = found.model_copy(update={"verdict": None, "reason": reason})
             entries.append(found)
     return entries
