@@ -89,6 +89,14 @@ def test_a_mistake_after_functions_that_are_written_differently_is_the_place():
     )
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_one_side_alone_has_is_named_from_its_first_layer_to_its_last(order):
+    found = report(*[Between(lambda z: torch.sigmoid(torch.cos(z))), Between(lambda z: z)][::order])
+    who = "first" if order == 1 else "second"
+    said = f"cos after first to sigmoid after first, which only the {who} pytorch has"
+    assert said in " ".join(str(found).split())
+
+
 @pytest.mark.parametrize("out", [None, nn.Identity()])
 def test_a_mistake_in_a_gate_is_the_place_though_the_layer_beside_it_agrees(out):
     found = report(Gate(torch.sigmoid, out), Gate(torch.tanh, out))
