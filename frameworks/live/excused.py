@@ -5,7 +5,16 @@ from math import isfinite
 
 import numpy as np
 
-from frameworks.live.pairs import SHORTER, SHORTER_GRADIENT, Compared, Pair, by_hand, clips, decays
+from frameworks.live.pairs import (
+    SHORTER,
+    SHORTER_GRADIENT,
+    Compared,
+    Pair,
+    accumulates,
+    by_hand,
+    clips,
+    decays,
+)
 from frameworks.recordings.trace import Trace
 
 __all__ = ["of_another_ratio", "of_still_weights", "only_losses_differ", "without_losses"]
@@ -16,14 +25,14 @@ _RATIO = 1e-6  # relative: less is rounding, in float32, too
 def only_losses_differ(pair: Pair, levels: Mapping[str, list[Compared]]) -> bool:
     """Return whether the loss or gradient differs, but neither outputs nor what steps do.
 
-    A gradient alone is excused only if every loss agrees, and only where an optimizer clips, or
-    where one alone decays, as a step of one's own may do at another place, or where such a step
-    moves the weights itself, by gradients that nobody sees. A loss that is not finite is none that
-    is written differently.
+    A gradient alone is excused only if every loss agrees, and only where an optimizer clips or
+    accumulates, or where one alone decays, as a step of one's own may do at another place, or where
+    such a step moves the weights itself, by gradients that nobody sees. A loss that is not finite
+    is none that is written differently.
     """
     if not all(isfinite(x.found.error) for x in (*levels["loss"], *levels["trajectory"])):
         return False
-    stated = any(clips(x) or by_hand(x) for x in (pair.a, pair.b))
+    stated = any(clips(x) or accumulates(x) or by_hand(x) for x in (pair.a, pair.b))
     stated = stated or decays(pair.a) != decays(pair.b)
     later = any(each.found.parted for each in levels["trajectory"] if each.key[0] == "loss")
     elsewhere = stated and _part(levels["gradient"]) and not later

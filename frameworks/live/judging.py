@@ -82,8 +82,8 @@ class Judge:
         if excused:
             done.notes.append(
                 "the losses or their gradients differ, but every step moves the weights alike: the "
-                "same training, whose loss is written differently, or whose gradients are clipped "
-                "or decayed at another place, or not seen in a step of its own"
+                "same training, whose loss is written differently, or whose gradients are clipped, "
+                "accumulated or decayed at another place, or not seen in a step of its own"
             )
             if of_another_ratio(self.pair):
                 done.notes.append(

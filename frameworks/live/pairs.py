@@ -10,7 +10,7 @@ from frameworks.recordings.trace import Arrays, Kept, Trace
 
 __all__ = [
     *("KEPT", "SHORTER", "SHORTER_GRADIENT", "Compared", "Key", "Pair"),
-    *("averages", "by_hand", "clips", "decays", "joined", "numbered"),
+    *("accumulates", "averages", "by_hand", "clips", "decays", "joined", "numbered"),
 ]
 
 Key = tuple[str, int, int]  # what, its position, and the step: 0 for none
@@ -92,6 +92,11 @@ def clips(trace: Trace) -> bool:
     every = (item for facts in trace.optimizer for item in facts.values.items())
     limits = [value for name, value in every if name in _CLIPPING]
     return any(isinstance(limit, int | float) and 0 < limit < np.inf for limit in limits)
+
+
+def accumulates(trace: Trace) -> bool:
+    """Return whether an optimizer says that it averages the gradients of several steps."""
+    return any(facts.values.get("accumulated") for facts in trace.optimizer)
 
 
 def decays(trace: Trace) -> bool:
