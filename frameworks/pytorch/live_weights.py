@@ -63,6 +63,9 @@ class LiveWeights:
         group: Mapping[int, int],
     ) -> None:
         self._paths = {id(p): path for path, p in network.named_parameters(remove_duplicate=True)}
+        laid_out = (x for x in network.modules() if isinstance(x, _LAID_OUT))
+        self._kernels = {id(p) for x in laid_out for name, p in x._parameters.items()
+                         if name == "weight"}  # fmt: skip
         self._group = group
         self._layouts: list[Layout] = []
         self._positions: dict[int, list[int]] = {}  # of the canonical arrays, by parameter
@@ -172,7 +175,7 @@ class LiveWeights:
         if call.name == _WITHOUT_GRADIENT:
             return ()
         if call.module is None:
-            named = [(_layout_in_function(p, call, rows, columns),
+            named = [(self._layout_in_function(p, call, rows, columns),
                       [self._paths.get(id(p), "parameter")]) for p in call.parameters]  # fmt: skip
         else:
             layout, names = _layout(call.module)
@@ -188,6 +191,18 @@ class LiveWeights:
                 self._add(Layout.same(p), [self._paths[id(p)]])
             positions += [i for p in layout.own for i in self._positions[id(p)]]
         return tuple(dict.fromkeys(positions))
+
+    def _layout_in_function(
+        self, p: nn.Parameter, call: Call, rows: Orientation, columns: Orientation
+    ) -> Layout:
+        """Return a layout by what a function computes with a parameter, else as its module has it.
+
+        A product or a convolution with a part of a kernel does not tell.
+        """
+        found = _as_used(p, call, rows, columns)
+        if found is None and id(p) in self._kernels:
+            found = _transposed(p) if p.ndim == 2 else _convolution(p)
+        return Layout.same(p) if found is None else found
 
     def _add_unused(self, network: nn.Module, unused: Sequence[nn.Parameter]) -> None:
         left = {id(p): p for p in unused}
@@ -289,15 +304,15 @@ def _parts(module: nn.Module, count: int) -> list[str]:
     return [f"{prefix}{part}" for prefix in prefixes for part in parts]
 
 
-def _layout_in_function(
+def _as_used(
     p: nn.Parameter, call: Call, rows: Orientation, columns: Orientation
-) -> Layout:
-    """Return the layout of a parameter that a function takes, as it is used there."""
+) -> Layout | None:
+    """Return the layout of a parameter as a function uses it; None if that does not tell."""
     if call.name.startswith("conv") and p.ndim > 2:
         return _convolution(p)
     x, z = call.inputs[0] if call.inputs else None, call.output
     if p.ndim != 2 or x is None or z is None or not z.is_floating_point():
-        return Layout.same(p)
+        return None
     biases = [array_of(b.detach()) for b in call.parameters if b.shape == z.shape[-1:]]
     likely = (call.name == "linear") != (id(p) in call.transposed)
     bias = sum(biases, np.zeros(()))
@@ -309,7 +324,7 @@ def _layout_in_function(
     if turned is None and call.name == "linear":
         turned = likely  # its bias may not be a parameter
     if turned is None:
-        return Layout.same(p)
+        return None
     return _turned(_transposed(p) if turned else Layout.same(p), rows, columns)
 
 
