@@ -304,9 +304,7 @@ def _parts(module: nn.Module, count: int) -> list[str]:
     return [f"{prefix}{part}" for prefix in prefixes for part in parts]
 
 
-def _as_used(
-    p: nn.Parameter, call: Call, rows: Orientation, columns: Orientation
-) -> Layout | None:
+def _as_used(p: nn.Parameter, call: Call, rows: Orientation, columns: Orientation) -> Layout | None:
     """Return the layout of a parameter as a function uses it; None if that does not tell."""
     if call.name.startswith("conv") and p.ndim > 2:
         return _convolution(p)

@@ -128,7 +128,9 @@ def test_gradients_that_are_clipped_at_another_place_but_move_alike_are_the_same
     for pair in ((inside, own(0.03125)), (own(0.03125), inside)):
         report = compared(*pair)
         assert report.same, str(report)
-        assert any("clipped, accumulated or decayed at another place" in note for note in report.notes)
+        assert any(
+            "clipped, accumulated or decayed at another place" in note for note in report.notes
+        )
     for pair in ((inside, own(0.015625)), (own(0.015625), inside)):
         report = compared(*pair)
         assert (report.level, report.cause) == ("gradient", None)
