@@ -47,7 +47,7 @@ def loss_facts(loss: Any, logits: bool | None = None) -> Facts:
         entries |= _cross_entropy(arguments, logits)
     if kind == "huber":
         delta = float(arguments.get("delta", 1.0))
-        entries |= {"delta": (delta, f"delta={delta}"), "divisor": (1.0, "not divided by δ")}
+        entries |= {"delta": (delta, f"delta={delta}"), "divisor": (1.0, "no division by δ")}
     if kind == "cosine":
         entries["offset"] = 0.0, "−cos"
     if kind == "kl divergence":

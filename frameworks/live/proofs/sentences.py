@@ -58,13 +58,19 @@ def phrase(facts: Facts, settings: Sequence[str], where: str = "") -> str:
         rest = [name for name in rest if name not in _DECAYS]
     found += [say(facts.values.get(name)) for name, say in _VERBS.items() if name in rest]
     rest = [name for name in rest if name not in _VERBS]
-    words = dict.fromkeys(in_words(facts, name, f"no {_briefly(name)}") for name in sorted(rest))
+    words = dict.fromkeys(in_words(facts, name, _unstated(name)) for name in sorted(rest))
     found += [f"has {listed(list(words))}"] if words else []
     return listed(found) + (f" in {where}" if where else "")
 
 
-def _briefly(name: str) -> str:
-    return spoken(name).partition(",")[0]
+def _unstated(name: str) -> str:
+    """Return what a side has that does not state a setting.
+
+    >>> _unstated("coupled_decay"), _unstated("padded_with")
+    ('no weight decay', 'nothing that says what is padded with')
+    """
+    brief = spoken(name).partition(",")[0]
+    return f"nothing that says {brief}" if brief.startswith(("what ", "how ")) else f"no {brief}"
 
 
 _VERBS: dict[str, Callable[[Any], str]] = {

@@ -103,9 +103,9 @@ def _huber(loss: Any) -> Entries:
     """A smooth L1 loss is Huber's, divided by its β."""
     if isinstance(loss, nn.SmoothL1Loss):
         beta = float(loss.beta)
-        return {"delta": (beta, f"beta={beta}"), "divisor": (beta, f"divided by beta={beta}")}
+        return {"delta": (beta, f"beta={beta}"), "divisor": (beta, f"a division by beta={beta}")}
     delta = float(loss.delta)
-    return {"delta": (delta, f"delta={delta}"), "divisor": (1.0, "not divided by δ")}
+    return {"delta": (delta, f"delta={delta}"), "divisor": (1.0, "no division by δ")}
 
 
 def _numbers(tensor: torch.Tensor) -> tuple[float, ...]:

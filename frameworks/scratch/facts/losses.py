@@ -37,7 +37,7 @@ def loss_facts(loss: Any, logits: bool | None = None) -> Facts:
     if kind.endswith("cross-entropy"):
         entries |= _cross_entropy(loss)
     if isinstance(loss, scratch.Huber):
-        entries |= {"delta": (loss.delta, f"δ={loss.delta}"), "divisor": (1.0, "not divided by δ")}
+        entries |= {"delta": (loss.delta, f"δ={loss.delta}"), "divisor": (1.0, "no division by δ")}
     if isinstance(loss, scratch.KLDivergence):
         entries["takes"] = "probabilities", name
         entries |= {"clip": (loss.clip, f"clip={loss.clip}")} if loss.clip else {}
