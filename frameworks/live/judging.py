@@ -16,7 +16,7 @@ from frameworks.live.excused import (
     only_losses_differ,
     without_losses,
 )
-from frameworks.live.levels import LEVELS, cancels, compare, limit_of
+from frameworks.live.levels import LEVELS, cancels, compare, largest, largest_beside, limit_of
 from frameworks.live.noise import Noise, exact_errors
 from frameworks.live.outputs import forms, have_classes_elsewhere
 from frameworks.live.pairs import Compared, Pair
@@ -27,6 +27,7 @@ __all__ = ["Judge", "Judged"]
 
 _NAMED = 3  # layers in a note
 _HOLLOW = 1e-3  # relative: a limit above it would excuse faults that people make
+_SMALL = 1e-3  # of the largest gradient: float64 holds one below it to 1e-13 of itself, or worse
 
 Verdict = Literal["same", "parted", "measured"]
 
@@ -72,6 +73,8 @@ class Judge:
             if level == "forward":
                 _note_hidden(done, found)
                 found = self._without_rewritten(done, found)
+            if level == "gradient":
+                _note_rounding(done, found)
             found = self._without_still_weights(done, found)
             if excused:
                 found = without_losses(level, found)
@@ -156,10 +159,43 @@ class Judge:
             magnified = [1.0 if each.weights else self.pair.magnified for each in found]
             if level in ("loss", "step"):
                 limits = [limit * more for limit, more in zip(limits, magnified, strict=True)]
-        elif level == "step":
+        if level == "step":
             carried_on = [self.carried.get(x.weights, 0.0) if x.weights else 0.0 for x in found]
             limits = [limit + more for limit, more in zip(limits, carried_on, strict=True)]
-        return [each.limited(limit) for each, limit in zip(found, limits, strict=True)]
+        limited = [each.limited(limit) for each, limit in zip(found, limits, strict=True)]
+        return self._with_nudged_gradients(limited) if level == "gradient" else limited
+
+    def _with_nudged_gradients(self, found: list[Compared]) -> list[Compared]:
+        """Widen the limits of gradients whose terms nearly cancel: nudged weights move them more.
+
+        Those of queries and keys do, where attention has made all steps of a sequence alike.
+        """
+        parted = [each for each in found if each.found.parted]
+        if not parted or not all(map(self._may_be_rounding, parted)) or self._nudged is None:
+            return found
+        limits = {each.key: self._nudged.limits.get(("gradient", each.key[1], 1), 0.0)
+                  for each in parted}  # fmt: skip
+        wider = {
+            each.key: None if limit > _HOLLOW else limit
+            for each in parted
+            if (limit := limits[each.key]) > (each.found.limit or 0.0)
+        }
+        return [each.limited(wider.get(each.key, each.found.limit)) for each in found]
+
+    def _may_be_rounding(self, each: Compared) -> bool:
+        """Return whether a gradient is so small beside all others that its terms may cancel."""
+        if each.weights is None or not isfinite(each.found.error):
+            return False
+        a, b = self.pair.a, self.pair.b
+        sides = ((a, each.weights.a[0]), (b, each.weights.b[0]))
+        share = 1.0 if self._in_float32 else _SMALL
+        return all(largest_beside(x, k) <= share * largest(x.gradients) for x, k in sides)
+
+    @cached_property
+    def _nudged(self) -> Noise | None:
+        """What weights that are nudged in the last place alone say, if they stay finite."""
+        noise = self.noise({})
+        return noise if noise is not None and noise.finite else None
 
     @cached_property
     def carried(self) -> dict[WeightPair, float]:
@@ -230,6 +266,15 @@ def _note_hidden(done: Judged, found: list[Compared]) -> None:
         named = ", ".join(places[:_NAMED]) + ", ..." * (len(places) > _NAMED)
         done.note("only where the loss of the first batch reads nothing, as at padding, the two "
                   f"differ in {named}")  # fmt: skip
+
+
+def _note_rounding(done: Judged, found: list[Compared]) -> None:
+    """Name the gradients that are not judged, as rounding alone moves them."""
+    places = [*dict.fromkeys(each.place for each in found if each.found.limit is None)]
+    if places:
+        named = ", ".join(places[:_NAMED]) + ", ..." * (len(places) > _NAMED)
+        done.note(f"rounding alone moves the gradients of {named} by a thousandth, as their terms "
+                  "cancel: they are not judged")  # fmt: skip
 
 
 def _on_noise(noise: Noise, found: list[Compared], in_float32: bool) -> str:

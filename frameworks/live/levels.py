@@ -28,7 +28,10 @@ from frameworks.live.pairs import (
 )
 from frameworks.recordings.trace import StepTrace, Trace
 
-__all__ = ["LEVELS", "LIMITS", "cancels", "compare", "limit_of", "limits_of"]
+__all__ = [
+    *("LEVELS", "LIMITS", "cancels", "compare", "largest", "largest_beside", "limit_of"),
+    "limits_of",
+]
 
 LEVELS = ("inputs", "forward", "loss", "gradient", "step", "trajectory", "result")
 
@@ -124,13 +127,13 @@ def _gradient(pair: Pair) -> Iterator[Compared]:
     lone = _alone(pair)
     for side, positions in enumerate(lone):
         trace, gradients = (pair.a, ours) if side == 0 else (pair.b, theirs)
-        largest = _largest(gradients)
+        scale = largest(gradients)
         for k in positions:
             place = trace.weights[k].name
             where = f"gradient of {place}, which only {pair.names[side]} has"
             zero = np.zeros_like(gradients[k])
             both = (gradients[k], zero) if side == 0 else (zero, gradients[k])
-            found = difference(where, *both, None, largest)
+            found = difference(where, *both, None, scale)
             yield Compared(place, found, key=("lone", k, side))
 
 
@@ -251,7 +254,7 @@ def _weights(
         scale = (
             0.0
             if added
-            else max(_largest_beside(pair.a, each.a[0]), _largest_beside(pair.b, each.b[0]))
+            else max(largest_beside(pair.a, each.a[0]), largest_beside(pair.b, each.b[0]))
         )
         found = difference(f"{prefix}{place}{suffix}", x, y, None, scale)
         key = ("weight" if added else "gradient", position, 0)
@@ -265,18 +268,19 @@ def cancels(pair: Pair, weights: WeightPair) -> bool:
     that two rows have which are subtracted. On one side they may cancel to 0.
     """
     sides = ((pair.a, weights.a[0]), (pair.b, weights.b[0]))
-    largest = [float(np.abs(trace.gradients[k]).max(initial=0)) for trace, k in sides]
-    limits = [_NOISE * _largest_beside(trace, k) for trace, k in sides]
-    return any(largest) and all(x < y for x, y in zip(largest, limits, strict=True))
+    sizes = [float(np.abs(trace.gradients[k]).max(initial=0)) for trace, k in sides]
+    limits = [_NOISE * largest_beside(trace, k) for trace, k in sides]
+    return any(sizes) and all(x < y for x, y in zip(sizes, limits, strict=True))
 
 
-def _largest_beside(trace: Trace, position: int) -> float:
+def largest_beside(trace: Trace, position: int) -> float:
     """Return the largest gradient of any weight of the same layer."""
     beside = {k for layer in trace.layers if position in layer.weights for k in layer.weights}
-    return _largest([trace.gradients[k] for k in beside | {position}])
+    return largest([trace.gradients[k] for k in beside | {position}])
 
 
-def _largest(arrays: Sequence[np.ndarray]) -> float:
+def largest(arrays: Sequence[np.ndarray]) -> float:
+    """Return the largest magnitude in any array; 0 for none."""
     return max((float(np.abs(a).max(initial=0)) for a in arrays), default=0.0)
 
 

@@ -59,9 +59,15 @@ def _distances(a: Trace, b: Trace, own: Matching) -> dict[Key, float]:
 
 
 def _limits(errors: Mapping[Key, float], unit: float) -> dict[Key, float]:
-    """Return the limits: of a step's loss from the largest distance so far, which may only grow."""
+    """Return the limits: of a step's loss from the largest distance so far, which may only grow.
+
+    The first gradients are those of weights that are not nudged yet: the second ones stand for them.
+    """
     limits, so_far = {}, unit
-    for key, error in errors.items():
+    for (what, position, step), error in errors.items():
+        key = (what, position, step)
+        if what == "gradient" and step == 1:
+            error = max(error, errors.get((what, position, 2), 0.0))
         error = max(unit, error)
         if key[0] == "loss":
             error = so_far = max(so_far, error)

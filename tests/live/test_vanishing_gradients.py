@@ -1,0 +1,92 @@
+"""Gradients of which rounding is all that is left, or most: they are not what tells trainings apart.
+
+Attention that nothing passes by makes the steps of a sequence more alike with each layer, until the
+terms of the gradients of queries and keys cancel.
+"""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lockstep import diverge
+
+from .modules import training
+
+RNG = np.random.default_rng(0)
+X, y = RNG.normal(size=(32, 6, 5)), RNG.integers(0, 3, 32)
+RULES = {
+    "SGD": lambda p: torch.optim.SGD(p, lr=0.125),
+    "Adam": lambda p: torch.optim.Adam(p, lr=0.0078125),
+}
+
+
+def by_hand(q, k, v):
+    return (q @ k.transpose(1, 2) * q.shape[-1] ** -0.5).softmax(-1) @ v
+
+
+def in_one_call(q, k, v):
+    return F.scaled_dot_product_attention(q, k, v)
+
+
+class Attention(nn.Module):
+    def __init__(self, attend):
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 6)
+        self.attend = attend
+
+    def forward(self, x):
+        return self.attend(self.q(x), self.k(x), self.v(x))
+
+
+class Stack(nn.Module):
+    """Attention on attention, and a mean over the steps."""
+
+    def __init__(self, attend, depth):
+        super().__init__()
+        self.first, self.last = nn.Linear(5, 6), nn.Linear(6, 3)
+        self.blocks = nn.Sequential(*(Attention(attend) for _ in range(depth)))
+
+    def forward(self, x):
+        return self.last(self.blocks(self.first(x)).mean(1))
+
+
+def compared(change=lambda model: None, depth=3, rule="SGD", dtype="float64"):
+    sides = []
+    for attend in (by_hand, in_one_call):
+        torch.manual_seed(1)
+        sides.append(Stack(attend, depth))
+    change(sides[1])
+    both = (training(side, optimizer=RULES[rule]) for side in sides)
+    return diverge(*both, X, y, steps=4, batch_size=8, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("depth", [3, 5])
+def test_gradients_that_rounding_alone_moves_tell_no_trainings_apart(depth, rule, dtype):
+    report = compared(depth=depth, rule=rule, dtype=dtype)
+    assert report.same, str(report)
+
+
+def test_what_is_not_judged_is_said():
+    report = compared(depth=5)
+    assert any("as their terms cancel: they are not judged" in note for note in report.notes)
+
+
+def scaled(factor, name):
+    def change(model):
+        model.get_parameter(name).register_hook(lambda g: factor * g)
+
+    return change
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    "change",
+    [scaled(1.0001, "first.weight"), scaled(1.01, "blocks.0.q.weight"),
+     scaled(1.5, "blocks.1.q.weight"), scaled(0.0, "blocks.2.v.bias")],
+)  # fmt: skip
+def test_a_gradient_that_differs_by_more_is_found_beside_them(change, rule):
+    assert compared(change, rule=rule).level == "gradient"
