@@ -37,7 +37,7 @@ def single_steps(a: Side, b: Side, steps: int | None, report: Advance) -> Single
     if a.dtype == "float32":
         exact = [First(x.side.in_float64(x.opened.initial_weights)) for x in (ours, theirs)]
     names, judging = names_of(ours), yardsticks(ours, theirs)
-    judged = {*names} - {names[i] for i in cancelled(ours, theirs)}
+    may_cancel = bool(cancelled(ours, theirs))
     every: list[Difference] = []
     total = sum(-(-_rows(ours, order) // a.batch_size) for order in ours.opened.orders)
     scale = 0.0
@@ -47,13 +47,15 @@ def single_steps(a: Side, b: Side, steps: int | None, report: Advance) -> Single
             report("single steps", len(every) + 1, total)
             weights = theirs.opened.adapter.get_weights()
             ours.opened.adapter.set_weights(weights)
+            here = [First(x.side, x.opened, y) for x, y in ((ours, batch), (theirs, other))]
+            left_out = {names[i] for i in (cancelled(*here) if may_cancel else ())}
             noise = [_exact_step(each, weights, batch) for each in exact]
             x = take_step(ours.opened, batch, a.batch_size)
             y = take_step(theirs.opened, other, a.batch_size)
             scale = scale or min(abs(x.loss), abs(y.loss))
             found = _compare(x, y, noise, judging, names, scale)
-            found = (each for each in found if each.where not in names or each.where in judged)
-            worst = max(found, key=lambda each: each.of_limit)
+            judged = (each for each in found if each.where not in left_out)
+            worst = max(judged, key=lambda each: each.of_limit)
             every.append(replace(worst, step=len(every) + 1, epoch=epoch))
     parted = [each for each in every if each.parted]
     return SingleSteps(len(every), parted, max(every, key=lambda each: each.error))

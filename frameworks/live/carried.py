@@ -41,11 +41,15 @@ def carried(pair: Pair) -> dict[WeightPair, float]:
 
 
 def sizes_of(trace: Trace, side: int, errors: dict[WeightPair, float]) -> list[float]:
-    """Return the carried distances for each weight of a side; 0 where there is none."""
+    """Return the carried distances for each weight of a side; 0 where there is none.
+
+    They are absolute: of a weight that starts at 0 a later step is no multiple of the first.
+    """
     sizes = [0.0] * len(trace.weights)
-    for each, error in errors.items():
+    moved = trace.steps[0].weights if trace.steps else None
+    for each, error in errors.items() if moved is not None else ():
         for k in (each.a, each.b)[side]:
-            sizes[k] = error if np.isfinite(error) else 0.0
+            sizes[k] = error * float(np.abs(moved[k]).max(initial=0)) if np.isfinite(error) else 0.0
     return sizes
 
 

@@ -26,7 +26,7 @@ from frameworks.live.pairs import (
     joined,
     numbered,
 )
-from frameworks.recordings.trace import StepTrace, Trace
+from frameworks.recordings.trace import Arrays, StepTrace, Trace
 
 __all__ = [
     *("LEVELS", "LIMITS", "cancels", "compare", "largest", "largest_beside", "limit_of"),
@@ -154,7 +154,7 @@ def _step(pair: Pair) -> Iterator[Compared]:
     found = difference("the loss of the step", one.loss, other.loss, None)
     yield Compared("loss", found, key=("loss", 0, 0))
     if one.weights is not None and other.weights is not None:
-        yield from _weights(pair, "", one.weights, other.weights)
+        yield from _weights(pair, "", one.weights, other.weights, until=1)
 
 
 def _trajectory(pair: Pair) -> Iterator[Compared]:
@@ -165,17 +165,17 @@ def _trajectory(pair: Pair) -> Iterator[Compared]:
         found = replace(difference("the loss", x.loss, y.loss, None, scale), step=k)
         yield Compared("loss", found, key=("loss", 0, k))
     for k, (x, y) in enumerate(zip(pair.a.steps, pair.b.steps, strict=False), 1):
-        for each in _of_step(pair, x, y):
+        for each in _of_step(pair, x, y, k):
             if k > 1 or each.key[0] == "gradient":  # the weights after the first have their level
                 yield _at_step(each, k)
 
 
-def _of_step(pair: Pair, x: StepTrace, y: StepTrace) -> Iterator[Compared]:
+def _of_step(pair: Pair, x: StepTrace, y: StepTrace, step: int) -> Iterator[Compared]:
     """Compare a step's gradients, and the weights after it, where both sides hold them."""
     if x.gradients is not None and y.gradients is not None:
         yield from _weights(pair, "gradient of ", x.gradients, y.gradients, added=False)
     if x.weights is not None and y.weights is not None:
-        yield from _weights(pair, "", x.weights, y.weights)
+        yield from _weights(pair, "", x.weights, y.weights, until=step)
 
 
 def _at_step(each: Compared, step: int) -> Compared:
@@ -236,15 +236,16 @@ def _weights(
     theirs: Sequence[np.ndarray],
     suffix: str = "",
     added: bool = True,
+    until: int | None = None,
 ) -> Iterator[Compared]:
     """Compare arrays shaped as the weights, pair by pair; two biases by their sum, if `added`.
 
-    Where the gradient is nothing but rounding, optimizers that divide by its size move the weight
-    at random: it is compared only at the beginning.
+    Where the gradient was nothing but rounding `until` a step, optimizers that divide by its size
+    move the weight at random: it is compared only at the beginning.
     """
     moved = not prefix
     for position, each in enumerate(pair.matching.weights):
-        if moved and cancels(pair, each):
+        if moved and cancels(pair, each, until):
             continue
         x, y = (sum(z[k] for k in at) if added else z[at[0]]
                 for z, at in ((ours, each.a), (theirs, each.b)))  # fmt: skip
@@ -261,22 +262,34 @@ def _weights(
         yield Compared(place, found, weights=each, key=key)
 
 
-def cancels(pair: Pair, weights: WeightPair) -> bool:
+def cancels(pair: Pair, weights: WeightPair, until: int | None = None) -> bool:
     """Return whether the terms of a gradient cancel on both sides, and leave only rounding.
 
     That of a bias before a batch normalization does, that of the keys' bias of attention, or of one
-    that two rows have which are subtracted. On one side they may cancel to 0.
+    that two rows have which are subtracted. On one side they may cancel to 0. They do so in every
+    step, or in all `until` one: balanced classes let an output's bias stay, but only at first.
     """
-    sides = ((pair.a, weights.a[0]), (pair.b, weights.b[0]))
-    sizes = [float(np.abs(trace.gradients[k]).max(initial=0)) for trace, k in sides]
-    limits = [_NOISE * largest_beside(trace, k) for trace, k in sides]
-    return any(sizes) and all(x < y for x, y in zip(sizes, limits, strict=True))
+    every = [(pair.a.gradients, pair.b.gradients)]
+    for x, y in zip(pair.a.steps[:until], pair.b.steps[:until], strict=False):
+        if x.gradients is not None and y.gradients is not None:
+            every.append((tuple(x.gradients), tuple(y.gradients)))
+    found = [_rounding(pair, weights, *both) for both in every]
+    return any(size > 0 for size, _ in found) and all(small for _, small in found)
 
 
-def largest_beside(trace: Trace, position: int) -> float:
-    """Return the largest gradient of any weight of the same layer."""
+def _rounding(pair: Pair, weights: WeightPair, ours: Arrays, theirs: Arrays) -> tuple[float, bool]:
+    """Return the size of a gradient, and whether it is no more than rounding on both sides."""
+    sides = ((pair.a, ours, weights.a[0]), (pair.b, theirs, weights.b[0]))
+    sizes = [float(np.abs(gradients[k]).max(initial=0)) for _, gradients, k in sides]
+    limits = [_NOISE * largest_beside(trace, k, gradients) for trace, gradients, k in sides]
+    return max(sizes), all(x <= y for x, y in zip(sizes, limits, strict=True))
+
+
+def largest_beside(trace: Trace, position: int, gradients: Arrays | None = None) -> float:
+    """Return the largest gradient of any weight of the same layer, on the first batch or given."""
+    known = trace.gradients if gradients is None else gradients
     beside = {k for layer in trace.layers if position in layer.weights for k in layer.weights}
-    return largest([trace.gradients[k] for k in beside | {position}])
+    return largest([known[k] for k in beside | {position}])
 
 
 def largest(arrays: Sequence[np.ndarray]) -> float:

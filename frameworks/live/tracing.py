@@ -60,8 +60,7 @@ Moves = Callable[[LiveModel], None]
 class Nudge:
     """Moves weights at random by up to one unit in the last place: x ← x (1 + ε u), |u| ≤ 1.
 
-    `sizes`, if given, has a share of its largest magnitude for each array, which is moved by that
-    much besides.
+    `sizes`, if given, has for each array by how much at most it is moved besides.
     """
 
     def __init__(self, seed: int, dtype: str, sizes: Sequence[float] = ()) -> None:
@@ -79,7 +78,7 @@ class Nudge:
         nudged = a * (1 + self._eps * self._rng.uniform(-1, 1, a.shape))
         if not size:
             return nudged
-        return nudged + size * np.abs(a).max(initial=0) * self._rng.uniform(-1, 1, a.shape)
+        return nudged + size * self._rng.uniform(-1, 1, a.shape)
 
 
 @dataclass

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lockstep import diverge
+from lockstep import Training, diverge
 
 from .modules import training
 
@@ -90,3 +90,47 @@ def scaled(factor, name):
 )  # fmt: skip
 def test_a_gradient_that_differs_by_more_is_found_beside_them(change, rule):
     assert compared(change, rule=rule).level == "gradient"
+
+
+Z = X.mean(1)
+T = Z[:, :1] - Z[:, :1].mean()  # whose mean is 0, as that of standardised targets
+
+
+def squares(output, t):
+    """Return the mean squared error, rounded otherwise than PyTorch's."""
+    return ((output - t) / len(t) ** 0.5).square().sum()
+
+
+def from_zero(loss, rule, factor=1.0, later=1.0, last=1.0):
+    """A head that starts at 0, whose bias has a gradient of 0 in the first step alone."""
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 1))
+    nn.init.zeros_(model[2].weight)
+    nn.init.zeros_(model[2].bias)
+    *rest, bias = model.parameters()
+    rate = 0.0625 if rule == "SGD" else 0.015625
+    groups = [{"params": rest}, {"params": [bias], "lr": factor * rate}]
+    optimizer = getattr(torch.optim, rule)(groups, lr=rate)
+    of_each = [
+        lambda k: 1 if k < 4 else later,
+        lambda k: last if k == 19 else later if k > 3 else 1,
+    ]
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, of_each)
+    return Training(model, loss, optimizer, schedule)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("options", "same"), [({}, True), ({"factor": 1.5}, False), ({"later": 0.125}, False)]
+)
+def test_a_gradient_of_zero_at_first_excuses_no_later_step(options, same, rule):
+    sides = from_zero(nn.MSELoss(), rule), from_zero(squares, rule, **options)
+    report = diverge(*sides, Z, T, steps=20, batch_size=len(Z))
+    assert report.same == same, str(report)
+    assert same or report.level == "trajectory"
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_weight_whose_gradient_was_zero_at_first_is_compared_at_the_end(rule):
+    sides = from_zero(nn.MSELoss(), rule), from_zero(squares, rule, last=2.0)
+    report = diverge(*sides, Z, T, steps=20, batch_size=len(Z))
+    assert (report.level, report.place) == ("result", "2.bias")

@@ -44,7 +44,7 @@ def prove_gradient(pair: Pair, found: Compared) -> Proof:
 
 def _pairs(pair: Pair) -> Iterator[Gradients]:
     for each in pair.matching.weights:
-        if not cancels(pair, each):
+        if not cancels(pair, each, 0):
             yield _gradients(pair, each)
 
 

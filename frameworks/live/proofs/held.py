@@ -94,4 +94,4 @@ def _gap(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _compared(pair: Pair) -> list[WeightPair]:
-    return [each for each in pair.matching.weights if not cancels(pair, each)]
+    return [each for each in pair.matching.weights if not cancels(pair, each, 0)]

@@ -85,7 +85,7 @@ class _Steps:
         return [
             each
             for each in pairs
-            if not cancels(self.pair, each)
+            if not cancels(self.pair, each, 0)
             and not listed_ones[0].keys() & set(each.a)
             and not listed_ones[1].keys() & set(each.b)
         ]
