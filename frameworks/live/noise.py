@@ -61,7 +61,7 @@ def _distances(a: Trace, b: Trace, own: Matching) -> dict[Key, float]:
 def _limits(errors: Mapping[Key, float], unit: float) -> dict[Key, float]:
     """Return the limits: of a step's loss from the largest distance so far, which may only grow.
 
-    The first gradients are those of weights that are not nudged yet: the second ones stand for them.
+    The first gradients are of weights that are not nudged yet: the second ones stand for them.
     """
     limits, so_far = {}, unit
     for (what, position, step), error in errors.items():

@@ -152,6 +152,8 @@ def role_of(name: str) -> str:
 
     >>> role_of("att.queries_kernel"), role_of("block.q_proj.kernel"), role_of("fc.kernel")
     ('queries', 'queries', '')
+    >>> role_of("cross.k2.kernel")
+    'keys'
     """
-    words = re.split(r"[._/]", name.lower())
+    words = (word.rstrip("0123456789") for word in re.split(r"[._/]", name.lower()))
     return next((_ROLES[word] for word in words if word in _ROLES), "")

@@ -1,5 +1,6 @@
 """Which weights of two models correspond, and how one side starts from the other's."""
 
+import re
 from collections.abc import Iterable, Sequence
 from os.path import commonprefix
 
@@ -193,11 +194,15 @@ def _two_biases(one: Network) -> str:
 
 
 def _partners_beside(done: Matching, a: Network, b: Network, i: int) -> list[Weight]:
-    """Return what the other weights at a weight's place, or else of its layers, correspond to."""
-    place = _split(a.weights[i])[0]
+    """Return what the other weights at a weight's place, or else of its layers, correspond to.
+
+    To the bias of attention's values their kernel is nearer than that of the queries.
+    """
+    place, stem = _split(a.weights[i])[0], _stem(a.weights[i])
+    at_stem = {k for k, each in enumerate(a.weights) if _stem(each) == stem}
     at_place = {k for k, each in enumerate(a.weights) if _split(each)[0] == place}
     beside = {k for layer in a.layers if i in layer.weights for k in layer.weights}
-    for some in (at_place, beside):
+    for some in (at_stem, at_place, beside):
         if found := [b.weights[pair.b[0]] for pair in done.weights if pair.a[0] in some]:
             return found
     return []
@@ -207,6 +212,11 @@ def _split(weight: Weight) -> tuple[str, str]:
     """Return where a weight is, and what part it is there: gru.reverse, and bias."""
     place, _, part = weight.name.rpartition(".")
     return place, part
+
+
+def _stem(weight: Weight) -> str:
+    """Return the name without what it ends in: attention.values of attention.values_bias."""
+    return re.sub(r"[._](kernel|bias)$", "", weight.name)
 
 
 def _in_common(weight: Weight, others: Sequence[Weight]) -> int:

@@ -1,4 +1,4 @@
-"""Gradients of which rounding is all that is left, or most: they are not what tells trainings apart.
+"""Gradients of which only rounding is left, or mostly: they do not tell trainings apart.
 
 Attention that nothing passes by makes the steps of a sequence more alike with each layer, until the
 terms of the gradients of queries and keys cancel.
