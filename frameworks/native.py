@@ -12,12 +12,12 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from frameworks.program import Builder
+from frameworks.program import Builder, Parts, Program
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch, EpochResult
 
-__all__ = ["Report", "TrainNatively", "Trained"]
+__all__ = ["Report", "TrainNatively", "Trained", "own_course"]
 
 Report = Callable[[int, float], None]  # called with an epoch's number, from 1, and its loss
 
@@ -40,3 +40,12 @@ class TrainNatively(Protocol):
         self, build: Builder, spec: Spec, seed: int, data: Batch, task: Task, report: Report
     ) -> Trained:
         """Train the builder's network on data for `spec.epochs` epochs."""
+
+
+def own_course(parts: Parts | Program) -> str:
+    """Return what of a page's training no framework does by itself; "" if it is the usual one."""
+    if isinstance(parts, Program):
+        return "has a step of its own"
+    if parts.augment is not None:
+        return "changes its rows in every epoch (augment)"
+    return "stops early (stopping)" if parts.stopping is not None else ""

@@ -29,7 +29,7 @@ from experiments.registry import EXPERIMENTS, find_experiments
 from frameworks.agreement.variants import variants
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError, choose, printable
-from frameworks.program import Program
+from frameworks.native import own_course
 from frameworks.spec_values import Setting, parse_grid
 
 __all__ = ["DataUsed", "Plan", "first_cell", "plan"]
@@ -193,10 +193,10 @@ def _not_native(experiment: Experiment) -> str:
     build = experiment.blueprint.builders.get("scratch")
     experiment.note_asked()  # before its data are
     with suppress(Exception), contained():  # one that fails is reported by the worker that calls it
-        if build is not None and isinstance(build(), Program):
+        if build is not None and (what := own_course(build())):
             return (
-                f"{experiment.name} has a step of its own, where --native takes the usual step of "
-                f"each framework{instead}"
+                f"{experiment.name} {what}, where --native takes the usual course of each "
+                f"framework{instead}"
             )
     return ""
 

@@ -24,6 +24,8 @@ def train(
     parts = build(spec=spec)
     X, y, threshold = *map(torch.from_numpy, data[:2]), task.threshold(parts.logits)
     network = parts.network.to(X.dtype)
+    if isinstance(parts.loss, torch.nn.Module):
+        parts.loss.to(X.dtype)  # it may have weights of classes
     weights = [w.detach().numpy() for w in network.parameters()]  # views, which follow the training
     initial_weights = [w.copy() for w in weights]
     optimizer, schedule = stock_optimizer(parts.optimizer)

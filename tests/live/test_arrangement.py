@@ -167,6 +167,52 @@ def test_a_stride_is_no_cause_where_the_other_side_takes_every_second_place_behi
     assert report(1, start=1).cause is None
 
 
+class Cropped(nn.Module):
+    """A transposed convolution that crops what it returns, or whose output is cropped behind it."""
+
+    def __init__(self, crop):
+        super().__init__()
+        self.conv, self.out = nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.Linear(3, 3)
+        self.up = nn.ConvTranspose2d(4, 3, 4, 2, padding=0 if crop else 1)
+        self.crop = crop or slice(None)
+
+    def forward(self, x):
+        z = self.up(torch.relu(self.conv(x)))[:, :, self.crop, self.crop]
+        return self.out(z.square().flatten(2).amax(2))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("crop", [slice(1, -1), slice(2, None), slice(0, 8)])
+def test_a_padding_is_no_cause_where_the_other_side_crops_behind(crop, order):
+    sides = [training(Cropped(None)), training(Cropped(crop))][::order]
+    report = diverge(*sides, IMAGES, y, steps=3, batch_size=8)
+    assert report.same == (crop == slice(1, -1)), str(report)
+    assert report.cause is None
+
+
+class Pools(nn.Module):
+    """One pool of four steps, or two pools of two."""
+
+    def __init__(self, widths, before=nn.Identity):
+        super().__init__()
+        self.first, self.out = nn.Linear(8, 6), nn.Linear(12, 3)
+        self.pools = nn.Sequential(*map(nn.AvgPool1d, widths))
+        self.before = before()
+
+    def forward(self, x):
+        z = self.first(x.mean(1)).transpose(1, 2)
+        return self.out(self.pools(self.before(z)).flatten(1))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("before", [nn.Identity, nn.Tanh, nn.ReLU, nn.Sigmoid])
+def test_a_pool_in_two_is_no_cause_of_a_function_before_it(before, order):
+    sides = [training(Pools([2, 2])), training(Pools([4], before))][::order]
+    report = diverge(*sides, IMAGES, y, steps=3, batch_size=8)
+    assert report.same == (before is nn.Identity), str(report)
+    assert report.cause is None
+
+
 class Dropping(nn.Module):
     """A dropout before a ReLU, or behind it."""
 

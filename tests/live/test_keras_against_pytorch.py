@@ -301,3 +301,28 @@ def test_another_step_of_a_sequence_is_the_cause_in_a_functional_model(step, sai
     X, y = rng.normal(size=(16, 6, 4)), rng.integers(0, 3, 16)
     report = diverge(Training(model), descending(Taken()), X, y, batch_size=8)
     assert report.cause == f"keras takes step 1 of begin for end, pytorch {said} of d for out"
+
+
+class Backwards(nn.Module):
+    """An LSTM that is given the steps in the opposite order, and one step of what it returns."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.lstm, self.out, self.step = nn.LSTM(4, 5, batch_first=True), nn.Linear(5, 3), step
+        nn.init.zeros_(self.lstm.bias_hh_l0).requires_grad_(False)
+
+    def forward(self, x):
+        return self.out(self.lstm(x.flip(1))[0][:, self.step])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("step", [-1, 0])
+def test_a_layer_that_goes_backwards_is_given_the_steps_in_the_other_order_by_rights(step, order):
+    rng = np.random.default_rng(0)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    ours = compiled(L.Input((6, 4)), L.LSTM(5, go_backwards=True), L.Dense(3), loss=loss)
+    sides = [ours, descending(Backwards(step))][::order]
+    data = rng.normal(size=(40, 6, 4)), rng.integers(0, 3, 40)
+    report = diverge(*sides, *data, steps=3, batch_size=8)
+    assert report.same == (step == -1), str(report)
+    assert report.cause is None

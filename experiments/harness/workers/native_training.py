@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,13 +16,13 @@ from experiments.harness.records.models import Digests, Record, Seconds
 from experiments.harness.workers.training import confusion_matrix, digest_of_rows, finish
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
-from frameworks.native import Trained, TrainNatively
-from frameworks.program import Builder, Parts, Program, ProgramBuilder, name_of
+from frameworks.native import Trained, TrainNatively, own_course
+from frameworks.program import Builder, Parts, ProgramBuilder, name_of
 from frameworks.spec import Spec
 from frameworks.validation import encode_labels
 from scratch import Batch
 
-__all__ = ["train_natively"]
+__all__ = ["train_natively", "usual"]
 
 
 def train_natively(
@@ -41,7 +41,7 @@ def train_natively(
     rows = Batch(X, _targets(experiment, data, y, cell.dtype))
     start = time.perf_counter()
     train: TrainNatively = backend.load("native", str(backend.native))
-    build = _parts_only(experiment.blueprint.builders[backend.builders])
+    build = usual(experiment.blueprint.builders[backend.builders])
     trained = train(build, spec, cell.seed, rows, experiment.task, report)
     times = {"import": seconds_import, "compile": 0.0, "fit": time.perf_counter() - start}
     seconds = Seconds.model_validate(times)
@@ -63,18 +63,18 @@ def train_natively(
     return finish(job.head, len(X), history, figures, seconds, digests), arrays
 
 
-def _parts_only(build: ProgramBuilder) -> Builder:
-    """Return a builder that refuses to build a program, whose step is not a framework's own."""
+def usual(build: ProgramBuilder) -> Builder:
+    """Return a builder that refuses what no framework trains by itself."""
 
     @wraps(build)
     def build_parts(spec: Spec) -> Parts:
         parts = build(spec=spec)
-        if isinstance(parts, Program):
+        if what := own_course(parts):
             raise RequestError(
-                f"{name_of(build)} returns a Program, which has a step of its own; --native trains "
-                "with each framework's own, and needs Parts"
+                f"what {name_of(build)} returns {what}, where --native takes the usual course of "
+                "each framework"
             )
-        return parts
+        return cast(Parts, parts)
 
     return build_parts
 

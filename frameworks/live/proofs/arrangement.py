@@ -7,7 +7,7 @@ that differs up to the next layer that learns, or to the end if it may as well s
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import product, takewhile
 
 import numpy as np
@@ -26,8 +26,8 @@ _TO_PROBABILITIES = ("softmax", "sigmoid", "log softmax")
 _BENT = {"relu", "leaky relu", "relu6", "elu", "selu", "gelu", "silu", "mish", "softplus"}
 _BENT |= {"sigmoid", "hard sigmoid", "hard swish", "tanh", "hard tanh", "softmax", "log softmax"}
 _BENT |= {"dropout"}
-# Settings of steps, of which fewer may be taken behind a layer.
-_OF_STEPS = {"stride", "padding", "padded_with", "dilation"}
+# Settings of what a layer returns, of which the other side may take as much behind its own.
+_OF_STEPS = {"stride", "padding", "padded_with", "dilation", "crop", "return_sequences", "joined"}
 # What says little of a function: x * 0.5 is x / 2.
 _ARITHMETIC = {"product", "div", "sum", "difference", "pow", "square", "neg", "clamp"}
 
@@ -55,15 +55,36 @@ def may_be_the_cause(pair: Pair, cause: Cause, place: tuple[int, int]) -> bool:
     begin, end = _settled_before(pair, place), _next_that_learns(pair, place)
     ours, theirs = _left(pair, begin, end)
     if cause.settings != ("inputs",) and not {*ours, *theirs} <= _BENT:
-        ours, theirs = _left(pair, begin, (len(pair.a.layers), len(pair.b.layers)))
+        end = len(pair.a.layers), len(pair.b.layers)
+        ours, theirs = _left(pair, begin, end)
+    if cause.settings == ("inputs",):
+        return not ours and not theirs
+    if _have_more_of(pair, {*ours, *theirs} - _BENT, begin, end):
+        return False  # two that one side may have in one
     if cause.settings == ("kind",):
         kinds = _kind(x), _kind(y)
         replaced = all({*own} == {kind} for own, kind in zip((ours, theirs), kinds, strict=True))
-        return replaced and ours.total() == theirs.total() and not {*kinds} <= _ARITHMETIC
-    if cause.settings == ("inputs",):
-        return not ours and not theirs
+        replaced = replaced and _sizes(x) == _sizes(y) and not {*kinds} <= _ARITHMETIC
+        return replaced and ours.total() == theirs.total()
     left = ours + theirs
     return left.total() == 1 or (left.keys() == {"dropout"} and not (ours and theirs))
+
+
+def _sizes(layer: LayerTrace) -> list[int]:
+    """Return how many numbers a function is given and returns: a pool stands for no activation."""
+    known = [*layer.inputs, *([] if layer.output is None else [layer.output])]
+    return [each.size for each in known]
+
+
+def _have_more_of(
+    pair: Pair, kinds: Collection[str], begin: tuple[int, int], end: tuple[int, int]
+) -> bool:
+    """Return whether functions of these kinds correspond besides, between two layers."""
+    return any(
+        begin[0] <= i < end[0] and begin[1] <= j < end[1] and _kind(pair.a.layers[i]) in kinds
+        for i, j in pair.matching.layers
+        if _correspond(pair.a.layers[i], pair.b.layers[j])
+    )
 
 
 def _is_all_that_differs(pair: Pair, place: tuple[int, int]) -> bool:

@@ -78,9 +78,13 @@ def _is(x: np.ndarray, given: np.ndarray, gap: float, dtype: str) -> bool:
 def _rearranged(a: LayerSide, b: LayerSide) -> Proof:
     """Prove that both sides give the layer the same numbers in another order, and that it matters.
 
-    Of a layer that treats every step alike, the outputs are in that other order, and no others.
+    Of a layer that treats every step alike, the outputs are in that other order, and no others. One
+    that goes backwards is given them in the other order by rights.
     """
     if len(a.inputs) != 1 or len(b.inputs) != 1:
+        return Proof()
+    directions = (bool(side.layer.facts.values.get("reverse")) for side in (a, b))
+    if len({*directions}) > 1:
         return Proof()
     words = _other_order(a.inputs[0], b.inputs[0])
     if words is None:

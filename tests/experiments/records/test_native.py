@@ -4,16 +4,22 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
 
 from experiments.harness.plan import plan
 from experiments.harness.records.native import check_margin, compare_native, different
 from experiments.harness.request import Request
+from experiments.harness.workers.native_training import usual
 from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks.errors import RequestError
+from frameworks.pytorch.native import train as train_pytorch
 from frameworks.task import CLASSIFICATION, REGRESSION
+from scratch import Batch
 
 from ..command import lockstep
+from ..planting import changed
 from ..stored_runs import as_record, failed, training
 
 pytestmark = pytest.mark.usefixtures("without_report")
@@ -111,6 +117,39 @@ def test_every_experiment_trains_natively_and_python_does_not():
     for name in games:
         with pytest.raises(RequestError, match=f"{name} has a step of its own"):
             plan(replace(request, experiments=[name]))
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [({"augment": lambda X, rng: X}, "changes its rows in every epoch"),
+     ({"stopping": object()}, "stops early")],
+)  # fmt: skip
+def test_what_no_framework_does_by_itself_is_refused(monkeypatch, given, what):
+    page = find_experiment("xor")
+    for name in NAMES:
+        page = changed(page, name, lambda parts: parts._replace(**given))
+    monkeypatch.setattr("experiments.harness.plan.find_experiments", lambda names: [page])
+    request = Request(("xor",), policy="stand-in", native=True)
+    with pytest.raises(RequestError, match=f"xor {what}.*leave out --native"):
+        plan(request)
+    build = page.blueprint.builders["pytorch"]
+    with pytest.raises(RequestError, match=f"what build_pytorch.* returns {what}"):
+        usual(build)(spec=page.spec)
+
+
+def test_weights_of_classes_take_the_dtype_of_a_native_training():
+    def weighted(parts):
+        network = torch.nn.Linear(2, 2)
+        loss = torch.nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0]))
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.125)
+        return parts._replace(network=network, loss=loss, optimizer=optimizer)
+
+    page = changed(find_experiment("xor"), "pytorch", weighted)
+    rows = Batch(np.eye(4)[:, :2], np.array([0, 1, 1, 0]))
+    spec = replace(page.spec, inputs=2, outputs=2, epochs=2)
+    build = page.blueprint.builders["pytorch"]
+    found = train_pytorch(build, spec, 0, rows, page.task, lambda epoch, loss: None)
+    assert len(found.history) == 2
 
 
 def test_a_margin_of_nothing_is_refused(call, tmp_path):
