@@ -46,8 +46,9 @@ def sizes_of(trace: Trace, side: int, errors: dict[WeightPair, float]) -> list[f
     They are absolute: of a weight that starts at 0 a later step is no multiple of the first.
     """
     sizes = [0.0] * len(trace.weights)
-    moved = trace.steps[0].weights if trace.steps else None
-    for each, error in errors.items() if moved is not None else ():
+    if not trace.steps or (moved := trace.steps[0].weights) is None:
+        return sizes
+    for each, error in errors.items():
         for k in (each.a, each.b)[side]:
             sizes[k] = error * float(np.abs(moved[k]).max(initial=0)) if np.isfinite(error) else 0.0
     return sizes

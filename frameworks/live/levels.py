@@ -26,7 +26,7 @@ from frameworks.live.pairs import (
     joined,
     numbered,
 )
-from frameworks.recordings.trace import Arrays, StepTrace, Trace
+from frameworks.recordings.trace import StepTrace, Trace
 
 __all__ = [
     *("LEVELS", "LIMITS", "cancels", "compare", "largest", "largest_beside", "limit_of"),
@@ -272,12 +272,14 @@ def cancels(pair: Pair, weights: WeightPair, until: int | None = None) -> bool:
     every = [(pair.a.gradients, pair.b.gradients)]
     for x, y in zip(pair.a.steps[:until], pair.b.steps[:until], strict=False):
         if x.gradients is not None and y.gradients is not None:
-            every.append((tuple(x.gradients), tuple(y.gradients)))
+            every.append((x.gradients, y.gradients))
     found = [_rounding(pair, weights, *both) for both in every]
     return any(size > 0 for size, _ in found) and all(small for _, small in found)
 
 
-def _rounding(pair: Pair, weights: WeightPair, ours: Arrays, theirs: Arrays) -> tuple[float, bool]:
+def _rounding(
+    pair: Pair, weights: WeightPair, ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]
+) -> tuple[float, bool]:
     """Return the size of a gradient, and whether it is no more than rounding on both sides."""
     sides = ((pair.a, ours, weights.a[0]), (pair.b, theirs, weights.b[0]))
     sizes = [float(np.abs(gradients[k]).max(initial=0)) for _, gradients, k in sides]
@@ -285,7 +287,9 @@ def _rounding(pair: Pair, weights: WeightPair, ours: Arrays, theirs: Arrays) -> 
     return max(sizes), all(x <= y for x, y in zip(sizes, limits, strict=True))
 
 
-def largest_beside(trace: Trace, position: int, gradients: Arrays | None = None) -> float:
+def largest_beside(
+    trace: Trace, position: int, gradients: Sequence[np.ndarray] | None = None
+) -> float:
     """Return the largest gradient of any weight of the same layer, on the first batch or given."""
     known = trace.gradients if gradients is None else gradients
     beside = {k for layer in trace.layers if position in layer.weights for k in layer.weights}
