@@ -132,6 +132,7 @@ def pair_rest(
         [k for k, weight in enumerate(x.weights) if (side, k) not in taken]
         for side, x in enumerate((a, b))
     ]
+    example = ""
     for passing in (_OF_ONE_ROLE, _READ_ALIKE, _OF_ONE_PART, _OF_ONE_SHAPE):
         for i in list(left[0]):
             same = [j for j in left[1] if _may_stand_for(passing, a, i, b, j, reads)]
@@ -147,19 +148,22 @@ def pair_rest(
             }
             same.sort(key=lambda j: ranks[j])
             if same:
-                tied = len(same) > 1 and ranks[same[0]][1:] == ranks[same[1]][1:]
-                done.by_order |= tied and any(i in layer.weights for layer in a.layers)
-                done.weights.append(WeightPair((i,), (same[0],)))
                 ours, theirs = a.weights[i].name, b.weights[same[0]].name
+                tied = len(same) > 1 and ranks[same[0]][1:] == ranks[same[1]][1:]
+                if tied and any(i in layer.weights for layer in a.layers):
+                    example = example or f"{ours!r}: {theirs!r}"
+                done.weights.append(WeightPair((i,), (same[0],)))
                 how = "name" if passing == _OF_ONE_ROLE else "shape"
                 done.notes.append(f"{ours} is taken to correspond to {theirs}, by its {how}")
                 left[0].remove(i)
                 left[1].remove(same[0])
     _join_biases(done, (a, b), left)
-    if done.by_order:
+    done.by_order = bool(example)
+    if example:
         done.notes.append(
             "weights of equal shapes are taken to correspond in the order in which they run: where "
-            "they do not, that alone makes the two differ, and mapping={...} says which ones do"
+            "they do not, that alone makes the two differ, and "
+            f"mapping={{{example}, ...}}, with other names, says which ones do"
         )
     if all(any(x.weights[k].trainable for k in rest) for x, rest in zip((a, b), left, strict=True)):
         done.notes.append(
