@@ -16,22 +16,18 @@ import numpy as np
 from frameworks.agreement.limits import ONE_BATCH
 from frameworks.diverge.differences import Difference, difference
 from frameworks.diverge.first import First
-from frameworks.diverge.layers import align, are_called_otherwise, weight_names
+from frameworks.diverge.layers import (
+    align,
+    are_called_otherwise,
+    arranged_otherwise,
+    weight_names,
+)
 from frameworks.probe import LayerOutput, Opened
 
 __all__ = [
-    *(
-        "APART",
-        "FACTOR",
-        "FIRST_BATCH",
-        "INPUT",
-        "OUTPUTS",
-        "ROUNDOFF",
-        "Compared",
-        "First",
-        "Exact",
-    ),
-    *("Item", "cancelled", "compare", "inputs", "names_of", "returned", "rounding_limit"),
+    *("APART", "FACTOR", "FIRST_BATCH", "INPUT", "OUTPUTS", "ROUNDOFF"),
+    *("Compared", "Exact", "First", "Item"),
+    *("cancelled", "compare", "inputs", "limit_alike", "names_of", "returned", "rounding_limit"),
     "yardsticks",
 ]
 
@@ -82,11 +78,11 @@ def inputs(a: First, b: First) -> Iterator[Item]:
 
 def _forward(a: First, b: First) -> Iterator[Item]:
     """Yield every layer's output in evaluation and in training mode, and the network's."""
-    pairs = zip(a.networks, b.networks, strict=False)
+    pairs, limit = zip(a.networks, b.networks, strict=False), limit_alike(a)
     for number, ((name, ours), (_, theirs)) in enumerate(pairs):
-        yield from _layers(ours, theirs, name, number * APART)
+        yield from _layers(ours, theirs, limit, name, number * APART)
     yield Item(OUTPUTS, a.outputs, b.outputs, len(a.layers), len(b.layers))
-    yield from _layers(a.training_layers, b.training_layers, ", in training mode")
+    yield from _layers(a.training_layers, b.training_layers, limit, ", in training mode")
 
 
 def _loss(a: First, b: First) -> Iterator[Item]:
@@ -111,7 +107,7 @@ def _loss(a: First, b: First) -> Iterator[Item]:
 
 def _same_update(a: First, b: First, number: int) -> bool:
     """Return whether one update of a step has the same gradients, and the same new weights."""
-    limit = ONE_BATCH if a.side.dtype == "float64" else _ALIKE
+    limit = limit_alike(a)
     pairs = [
         (x[i], y[i])
         for i in a.in_order_of_updates[number]
@@ -244,16 +240,22 @@ def _weights(prefix: str, first: First, a: Any, b: Any) -> Iterator[Item]:
         yield Item(prefix + name, x, y, i)
 
 
+def limit_alike(a: First) -> float:
+    """Return the relative distance of what is alike, however it is written."""
+    return ONE_BATCH if a.side.dtype == "float64" else _ALIKE
+
+
 def _layers(
-    a: list[LayerOutput], b: list[LayerOutput], suffix: str, before: int = 0
+    a: list[LayerOutput], b: list[LayerOutput], limit: float, suffix: str, before: int = 0
 ) -> Iterator[Item]:
     """Yield what each layer is given, if that has one shape on both sides, and what it returns.
 
-    `before`: is added to the positions of the layers.
+    `before`: is added to the positions of the layers; `limit` is that of what is alike.
     """
+    otherwise = arranged_otherwise(a, b, limit)
     for i, j in align(a, b):
         x, y = a[i], b[j]
-        if are_called_otherwise(x, y):
+        if i in otherwise or are_called_otherwise(x, y):
             continue  # what is made of all steps enters the layers after it
         kind = x.kind if x.kind == y.kind else f"{x.kind} against {y.kind}"
         where = f"layer {i + 1} ({kind}){suffix}"

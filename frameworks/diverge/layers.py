@@ -1,13 +1,18 @@
 """Which layer of one network corresponds to which layer of the other."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Protocol, TypeVar
 
 import numpy as np
 
+from frameworks.diverge.differences import difference
 from frameworks.probe import LayerOutput
 
-__all__ = ["align", "are_called_otherwise", "parts_of", "price", "unmatched", "weight_names"]
+__all__ = [
+    *("align", "are_called_otherwise", "arranged_otherwise", "parts_of", "price", "unmatched"),
+    "weight_names",
+]
 
 _ATTENTION = [
     f"{of} {part}"
@@ -87,6 +92,39 @@ def are_called_otherwise(x: LayerOutput, y: LayerOutput) -> bool:
     if x.inputs is None or y.inputs is None or len(kinds) > 1 or not kinds <= _OF_STEPS:
         return False
     return x.inputs.shape != y.inputs.shape and x.inputs.shape[-1] == y.inputs.shape[-1]
+
+
+def arranged_otherwise(
+    a: Sequence[LayerOutput], b: Sequence[LayerOutput], limit: float
+) -> set[int]:
+    """Return the positions in a of functions in a row of which the order is no difference.
+
+    They return other numbers than their counterparts, but the next layer that has weights is given
+    the same, or the network returns the same: a dropout may stand before a ReLU, or behind it.
+    """
+    pairs, found = align(a, b), set[int]()
+    for k, (i, j) in enumerate(pairs):
+        if a[i].weights or b[j].weights or _alike(a[i].values, b[j].values, limit):
+            continue
+        p, q = next(((p, q) for p, q in pairs[k:] if a[p].weights), (len(a), len(b)))
+        ours, theirs = (
+            x[-1].values if end == len(x) else x[end].inputs for x, end in ((a, p), (b, q))
+        )
+        in_a_row = _in_a_row(a[i : p + 1]) and _in_a_row(b[j : q + 1])
+        if in_a_row and _alike(ours, theirs, limit):
+            found.add(i)
+    return found
+
+
+def _in_a_row(layers: Sequence[LayerOutput]) -> bool:
+    """Return whether each layer is given what the one before it returns."""
+    return all(_alike(x.values, y.inputs, 0.0) for x, y in pairwise(layers))
+
+
+def _alike(x: np.ndarray | None, y: np.ndarray | None, limit: float) -> bool:
+    if x is None or y is None or x.size != y.size:
+        return False
+    return not difference("", x.ravel(), y.ravel(), limit).parted
 
 
 def unmatched(a: Sequence[LayerOutput], b: Sequence[LayerOutput]) -> tuple[list[str], list[str]]:

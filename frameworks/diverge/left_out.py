@@ -8,8 +8,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from frameworks.agreement.limits import ONE_BATCH
 from frameworks.diverge.differences import difference
-from frameworks.diverge.first_batch import First, returned
-from frameworks.diverge.layers import align, are_called_otherwise, unmatched
+from frameworks.diverge.first_batch import First, limit_alike, returned
+from frameworks.diverge.layers import (
+    align,
+    are_called_otherwise,
+    arranged_otherwise,
+    unmatched,
+)
 from frameworks.probe import LayerOutput
 
 __all__ = ["not_compared"]
@@ -24,8 +29,14 @@ def not_compared(a: First, b: First) -> list[str]:
                 who, counts = first.side.implementation, Counter(kinds)
                 said = (kind if n == 1 else f"{n} x {kind}" for kind, n in counts.items())
                 notes.append(f"layers{name} only in {who}: {', '.join(said)}")
+        otherwise = arranged_otherwise(ours, theirs, limit_alike(a))
         for i, j in align(ours, theirs):
-            notes += _of_pair(f"layer {i + 1}{name}", ours[i], theirs[j])
+            where = f"layer {i + 1}{name}"
+            if i in otherwise:
+                both = " and ".join(dict.fromkeys((ours[i].kind, theirs[j].kind)))
+                notes.append(f"{where} ({both}): written differently, but what follows agrees")
+            else:
+                notes += _of_pair(where, ours[i], theirs[j])
     for number in sorted(a.failures | b.failures):
         notes.append(_not_walked(a, b, number))
     return notes

@@ -50,9 +50,9 @@ class Orientation:
         return np.ascontiguousarray(values)
 
     def permuted(self, order: Sequence[int]) -> "Orientation":
-        """Return that of the tensor with its axes in another order."""
+        """Return that of the tensor with its axes in another order: known, if it is sorted, too."""
         axes = self.axes or tuple(range(len(order)))
-        return Orientation(_unless_sorted(tuple([*order].index(axis) for axis in axes)))
+        return Orientation(tuple([*order].index(axis) for axis in axes))
 
     def flattened(self, shape: Sequence[int]) -> "Orientation":
         """Return that of a tensor of this shape whose rows are flattened."""
@@ -65,7 +65,9 @@ class Orientation:
 AS_IT_IS = Orientation()
 
 
-CHANNELS_FIRST = {ndim: Orientation((0, *range(2, ndim), 1)) for ndim in (3, 4, 5)}
+CHANNELS_FIRST = {
+    ndim: Orientation((0, *range(2, ndim), 1)) for ndim in range(3, 9)
+}  # windows, too
 TIME_FIRST = {ndim: Orientation((1, 0, *range(2, ndim))) for ndim in (2, 3)}
 
 
@@ -79,7 +81,3 @@ def channels_last_features(shape: Sequence[int]) -> Orientation:
     """Return that of rows (d,) that will be viewed as images of this shape, (c, h, w)."""
     positions = np.arange(prod(shape)).reshape(shape)
     return of_features(np.moveaxis(positions, 0, -1).ravel())
-
-
-def _unless_sorted(axes: tuple[int, ...]) -> tuple[int, ...]:
-    return () if axes == tuple(range(len(axes))) else axes

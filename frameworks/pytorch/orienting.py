@@ -153,14 +153,21 @@ def _through(call: Call, before: list[Orientation]) -> Orientation:
         return first.permuted(_order(call, len(shape)))
     if _flattens(call, shape):
         return first.flattened(shape)
-    if call.shape[:2] == shape[:2] and len(call.shape) == 3 and _views(call):
-        return CHANNELS_FIRST[3] if first is CHANNELS_FIRST[len(shape)] else AS_IT_IS
+    if call.shape[:2] == shape[:2] and 2 < len(call.shape) != len(shape):
+        return _of_windows(call, first, len(shape))
     if call.name in ("cat", "concat") and len(shape) == 2:
         return _joined(call, before)
     if _mixes_features(call):
         return Orientation(first.axes) if len(call.shape) == len(shape) else AS_IT_IS
     kept = len(call.shape) == len(shape) and (first.features is None or call.shape == shape)
     return first if kept and not _views(call) else AS_IT_IS
+
+
+def _of_windows(call: Call, before: Orientation, ndim: int) -> Orientation:
+    """Return that of images (n, c, ...) whose other axes are split, or a part of them reduced."""
+    first = CHANNELS_FIRST.get(ndim, AS_IT_IS).axes == before.axes != ()
+    known = first and not _mixes_features(call)
+    return CHANNELS_FIRST.get(len(call.shape), AS_IT_IS) if known else AS_IT_IS
 
 
 def _order(call: Call, ndim: int) -> list[int]:

@@ -115,7 +115,7 @@ def test_before_a_head_of_zeros_nothing_tells_what_is_read():
     for side in sides:
         nn.init.zeros_(side.out.weight)
     report = diverge(*map(training, sides), TOKENS, y, **OPTIONS)
-    assert (report.level, "masked_fill" in str(report.cause)) == ("forward", True), str(report)
+    assert (report.level, "masked_fill" in report.place) == ("forward", True), str(report)
 
 
 @pytest.mark.parametrize(("other", "cause"), [("silu", ""), ("relu", "a ReLU in relu")])
