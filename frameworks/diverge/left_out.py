@@ -30,6 +30,9 @@ def not_compared(a: First, b: First) -> list[str]:
                 said = (kind if n == 1 else f"{n} x {kind}" for kind, n in counts.items())
                 notes.append(f"layers{name} only in {who}: {', '.join(said)}")
         otherwise = arranged_otherwise(ours, theirs, limit_alike(a))
+        if not name:
+            training = a.training_layers, b.training_layers
+            otherwise &= arranged_otherwise(*training, limit_alike(a))
         for i, j in align(ours, theirs):
             where = f"layer {i + 1}{name}"
             if i in otherwise:

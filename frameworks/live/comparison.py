@@ -48,6 +48,7 @@ class Comparison:
     request: Request
     report: Advance
     notes: list[str] = field(default_factory=list)
+    as_written: bool = False  # whether both sides lay images out as their framework has them
 
     def __post_init__(self) -> None:
         """Read the recordings; a live side follows one in its dtype, too."""
@@ -64,6 +65,16 @@ class Comparison:
 
     def run(self, explain_all: bool = False) -> Report:
         """Compare, prove why the two first differ, and report; or why they differ at all."""
+        pair, judged = self._compared()
+        other = self._as_written() if judged.level == "forward" else None
+        if other is not None:
+            again = other._compared()
+            if again[1].reached > judged.reached:
+                return other._reported(*again, explain_all)
+        return self._reported(pair, judged, explain_all)
+
+    def _compared(self) -> tuple[Pair, Judged]:
+        """Let both sides train, and judge what they did."""
         self.meeting.start()
         self.notes += self.meeting.notes
         check_ignored(self.request.ignore, self.meeting.networks)
@@ -77,7 +88,9 @@ class Comparison:
         pair, note = penalties_as_decay(whole)
         self.notes += [note] if note else []
         pair = self._as_read(pair)
-        judged = self.judge(pair)
+        return pair, self.judge(pair)
+
+    def _reported(self, pair: Pair, judged: Judged, explain_all: bool) -> Report:
         if judged.found is None:
             return self.as_report(pair, judged, Proof())
         self._refuse_unrepeated(pair, judged.level)
@@ -86,6 +99,19 @@ class Comparison:
         if not explain_all:
             return report
         return replace(report, explanation=explain(pair, judged, partial(self._again, pair)))
+
+    def _as_written(self) -> "Comparison | None":
+        """Return the same comparison with images as the framework of both sides has them.
+
+        Of what is flattened on each side, the features may be in one order there alone.
+        """
+        sides = [side for side in self.sides if isinstance(side, LiveSide)]
+        kinds = {side.kind.as_written() for side in sides}
+        alike = len(sides) == 2 and len(kinds) == 1 and None not in kinds
+        if not alike or self.as_written or not any(self.meeting.reordered):
+            return None
+        note = "features of images are compared in the order that both sides have, channels first"
+        return replace(self, notes=[note], as_written=True)
 
     def _as_read(self, pair: Pair) -> Pair:
         """Return a pair whose live sides tell what their losses do not read, if layers differ."""
@@ -167,10 +193,15 @@ class Comparison:
         """Both sides; a live one follows a recorded one."""
         course = self._course(next(filter(None, self.recorded), None))
         sides = [
-            trace or open_side(each, k, self.data, course, self.request.dtype)
+            trace or self._open(each, k, course)
             for k, (each, trace) in enumerate(zip(self.given, self.recorded, strict=True))
         ]
         return sides[0], sides[1]
+
+    def _open(self, given: Given, k: int, course: Course) -> LiveSide:
+        side = open_side(given, k, self.data, course, self.request.dtype)
+        kind = side.kind.as_written() if self.as_written else None
+        return side if kind is None else replace(side, kind=kind)
 
     def _course(self, recorded: Trace | None) -> Course:
         request, rows = self.request, self.data.rows

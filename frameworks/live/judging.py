@@ -51,6 +51,13 @@ class Judged:
         """Whether nothing that was judged differs."""
         return not self.level
 
+    @property
+    def reached(self) -> tuple[int, int]:
+        """The level and the layer up to which nothing differs, to be compared with others."""
+        if self.found is None:
+            return len(LEVELS), 0
+        return LEVELS.index(self.level), self.found.layers[0] or 0
+
 
 @dataclass
 class Judge:

@@ -43,6 +43,7 @@ class Meeting:
         """Open the live sides once, to see how they run."""
         found = [self._open(*each) for each in zip(self.sides, self.names, strict=True)]
         self._models = [model for model, _ in found]
+        self.reordered = [0 if model is None else model.reordered for model in self._models]
         whole, named = (found[0][1], found[1][1]), self.request.mapping or {}
         self.parts = parts_of(*whole, {*named, *named.values()})
         a, b = (parts.network(x) for parts, x in zip(self.parts, whole, strict=True))

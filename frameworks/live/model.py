@@ -72,6 +72,16 @@ class LiveModel(ABC):
     def adapt(cls, training: Training, X: Arrays) -> Arrays:
         """Return inputs with the channels of images elsewhere, as the model may take them."""
 
+    @classmethod
+    def as_written(cls) -> "type[LiveModel] | None":
+        """Return the kind that lays images out as the framework has them; None if that is this."""
+        return None
+
+    @property
+    def reordered(self) -> int:
+        """How many layers have their features in another order than in the framework."""
+        return 0
+
     def canonical_inputs(self, X: Arrays) -> Arrays:
         """Return inputs, given as the model takes them, with images channels-last."""
         return X

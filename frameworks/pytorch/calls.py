@@ -77,6 +77,7 @@ class Watched:
     returned: list[int] = field(default_factory=list)
     outputs: list[torch.Tensor] = field(default_factory=list)
     kept: list[Any] = field(default_factory=list)  # alive, so that no two have the same id
+    as_written: bool = False  # whether its images stay as PyTorch has them, channels first
 
 
 def autocast_dtype() -> str:

@@ -47,6 +47,7 @@ class PyTorchLive(LiveModel):
     """A copy of an `nn.Module` of any shape, on the CPU."""
 
     framework = "pytorch"
+    keeps_images = False  # whether images are compared as PyTorch has them, channels first
 
     def __init__(self, training: Training, rows: Rows, dtype: str) -> None:
         self.dtype, self._dtype = dtype, getattr(torch, dtype)
@@ -183,7 +184,16 @@ class PyTorchLive(LiveModel):
             returned = _numbers(output)
             watched.kept.append(output)
             watched.returned, watched.outputs = [id(each) for each in returned], returned
+        watched.as_written = self.keeps_images
         return watched
+
+    @classmethod
+    def as_written(cls) -> type[LiveModel]:
+        return _AsWritten
+
+    @property
+    def reordered(self) -> int:
+        return self._weights.reordered
 
     def _measure(
         self, rows: Rows, added: Mapping[int, np.ndarray]
@@ -341,3 +351,7 @@ def _by_hand(facts: Facts) -> Facts:
 
 def _dense(gradient: torch.Tensor) -> torch.Tensor:
     return gradient.to_dense() if gradient.is_sparse else gradient
+
+
+class _AsWritten(PyTorchLive):
+    keeps_images = True

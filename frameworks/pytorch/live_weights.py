@@ -70,6 +70,7 @@ class LiveWeights:
         self._layouts: list[Layout] = []
         self._positions: dict[int, list[int]] = {}  # of the canonical arrays, by parameter
         self._named: list[Weight] = []  # without values
+        self.reordered = 0  # layers whose features are in another order than in PyTorch
         self._states: list[_State] = []
         self._states_at: dict[int, tuple[int, ...]] = {}  # by module
         self.of_call: list[tuple[int, ...]] = []
@@ -180,6 +181,7 @@ class LiveWeights:
         else:
             layout, names = _layout(call.module)
             if isinstance(call.module, _OF_ROWS):
+                self.reordered += rows.features is not None
                 layout = _turned(layout, rows, columns)
             named = [(layout, [f"{call.path}.{name}" if call.path else name for name in names])]
         positions: list[int] = []

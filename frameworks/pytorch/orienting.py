@@ -50,7 +50,7 @@ class Orienter:
         self.calls = watched.calls
         self.known: dict[int, Orientation] = {}
         self._sources, latest = _sources(watched)
-        for position, call in enumerate(self.calls):
+        for position, call in enumerate(() if watched.as_written else self.calls):
             self._visit(position, call)
         self.taken = [self._of(-1 - k) for k in range(len(watched.taken))]
         self.returned = [self._of(latest.get(token)) for token in watched.returned]

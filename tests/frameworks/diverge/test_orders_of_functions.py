@@ -1,0 +1,54 @@
+"""Functions in a row whose order is no difference, and those whose order is one."""
+
+import pytest
+
+from frameworks.diverge import walk
+
+from .toy import side
+
+
+def layers_of(implementation, names):
+    def change(parts):
+        if implementation == "scratch":
+            import scratch
+
+            made = {
+                "relu": scratch.ReLU,
+                "tanh": scratch.Tanh,
+                "drop": lambda: scratch.Dropout(0.25),
+            }
+            first, _, last = parts.network.layers
+            return parts._replace(
+                network=scratch.Sequential(first, *(made[name]() for name in names), last)
+            )
+        from torch import nn
+
+        made = {"relu": nn.ReLU, "tanh": nn.Tanh, "drop": lambda: nn.Dropout(0.25)}
+        first, _, last = parts.network
+        return parts._replace(network=nn.Sequential(first, *(made[name]() for name in names), last))
+
+    return change
+
+
+def walked(ours, theirs):
+    return walk(
+        side("scratch", layers_of("scratch", ours)), side("pytorch", layers_of("pytorch", theirs))
+    )
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("function", ["relu", "tanh"])
+def test_a_dropout_before_a_function_is_one_behind_it_if_zero_stays_zero_and_scale_is_kept(
+    function, order
+):
+    found = walked(*[[function, "drop"], ["drop", function]][::order])
+    assert found.parts == (function == "tanh")
+    said = any("written differently, but what follows agrees" in note for note in found.notes)
+    assert said == (function == "relu")
+
+
+@pytest.mark.parametrize("theirs", [["drop", "tanh"], ["drop"], ["relu"], ["drop", "drop"]])
+def test_another_function_beside_them_is_found(theirs):
+    found = walked(["relu", "drop"], theirs)
+    assert found.parts
+    assert found.findings[0].level == "forward"
