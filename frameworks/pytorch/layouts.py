@@ -126,7 +126,8 @@ def canonical_states(module: nn.Module, names: tuple[str, ...] = ()) -> list[tor
     if not isinstance(module, BatchNorm):
         return [getattr(module, name) for name in names if hasattr(module, name)]
     if not (found := running_statistics(module)) or module.momentum is None:
-        raise TypeError("BatchNorm needs a momentum, and running statistics")
+        name = type(module).__name__
+        raise TypeError(f"{name} needs a momentum, such as momentum=0.1, and running statistics")
     return found
 
 

@@ -162,7 +162,8 @@ def _counts(call: Call) -> bool:
 def _facts(call: Call, inputs: Arrays) -> Facts:
     shape = inputs[0].shape[1:] if inputs else None
     if call.module is None:
-        return function_facts(call.name, _keywords(call), shape, len(call.parameters))
+        shapes = [tuple(p.shape) for p in call.parameters]
+        return function_facts(call.name, _keywords(call), shape, shapes)
     return layer_facts(call.module, shape)
 
 

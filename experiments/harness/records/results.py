@@ -225,7 +225,8 @@ def _unpublished(cells: Sequence[Record]) -> str:
     about = ["what the page says", *[f"its expected {page.task.headline.title}"] * bool(page.band)]
     about += ["its certificate"] * bool(page.certified)
     of_page = " and ".join(filter(None, [", ".join(about[:-1]), about[-1]]))
-    return f"judged by agreement alone: {of_page} hold for its own {label_of(changed)}"
+    hold = "holds" if len(about) == 1 else "hold"
+    return f"judged by agreement alone: {of_page} {hold} for its own {label_of(changed)}"
 
 
 def _changed(cell: Record, own: Spec) -> list[tuple[str, object]]:

@@ -1,5 +1,8 @@
 """Why a layer may return a different output for the same input."""
 
+from collections.abc import Sequence
+from itertools import takewhile
+
 import numpy as np
 
 from frameworks.diverge.causes.activations import ACTIVATIONS, activation_of
@@ -15,6 +18,7 @@ from frameworks.diverge.causes.layer import input_of, kind_of, weights_of
 from frameworks.diverge.causes.passing import passed_on
 from frameworks.diverge.causes.sequences import other_direction, other_embedding, other_recurrence
 from frameworks.diverge.evidence import Evidence, Hypothesis
+from frameworks.probe import LayerOutput
 
 __all__ = ["HYPOTHESES", "INPUTS"]
 
@@ -67,15 +71,35 @@ def other_activation(evidence: Evidence) -> str | None:
     z, pair = input_of(evidence), evidence.pair
     found = [activation_of(evidence.matches, z, a) for a in pair]
     if _of_two_kinds(evidence) and "no activation" in found:
-        return None  # one that leaves these numbers as they are is an activation still
+        return None  # one that leaves these numbers as they are, or stands elsewhere, is one still
     return evidence.both("has", *(name and f"{name} there" for name in found))
 
 
 def _of_two_kinds(evidence: Evidence) -> bool:
-    """Return whether the place has one layer on side a and another on side b, and none draws."""
+    """Return whether the place has one layer on side a and another on side b.
+
+    Beside one that draws a function may be lacking, unless there are as many around it.
+    """
     pairs = zip(evidence.layers, evidence.places, strict=True)
     kinds = {layers[place].kind for layers, place in pairs if place < len(layers)}
-    return len(kinds) == 2 and not any("drop" in kind or "noise" in kind for kind in kinds)
+    return len(kinds) == 2 and (not any(map(_draws, kinds)) or _as_many_around(evidence))
+
+
+def _as_many_around(evidence: Evidence) -> bool:
+    """Return whether both sides have as many functions between the layers that learn around."""
+    pairs = zip(evidence.layers, evidence.places, strict=True)
+    ours, theirs = (_functions_around(layers, place) for layers, place in pairs)
+    return ours == theirs
+
+
+def _functions_around(layers: Sequence[LayerOutput], place: int) -> int:
+    before = takewhile(lambda layer: not layer.weights, reversed(layers[:place]))
+    after = takewhile(lambda layer: not layer.weights, layers[place:])
+    return sum(not _draws(layer.kind) for layer in (*before, *after))
+
+
+def _draws(kind: str) -> bool:
+    return "drop" in kind or "noise" in kind
 
 
 def applied_twice(evidence: Evidence) -> str | None:

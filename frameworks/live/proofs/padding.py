@@ -35,13 +35,20 @@ def prove_padding(a: LayerSide, b: LayerSide, padded: LayerSide) -> Proof:
     total = tuple((x + p, y + q) for (x, y), (p, q) in zip(sides, inside, strict=True))
     said = f"{own.said.get('padding', 'padding')} after a pad by {_listed(sides)}"
     folded = Facts(own.kind, {**own.values, "padding": total}, {**own.said, "padding": said})
-    names = differing(plain.layer.facts, folded)
+
+    def gives(facts: Facts, output: np.ndarray) -> bool:
+        computed = plain.computed(facts)
+        return computed is not None and equal_within(
+            *aligned(computed, output), 1.0, padded.trace.dtype
+        )
+
+    base = exchanged(folded, plain.layer.facts, ["padding"])
+    if not gives(base, plain.output):
+        base = plain.layer.facts
+    names = differing(base, folded)
 
     def works(some: Sequence[str]) -> bool:
-        computed = plain.computed(exchanged(folded, plain.layer.facts, some))
-        return computed is not None and equal_within(
-            *aligned(computed, padded.output), 1.0, padded.trace.dtype
-        )
+        return gives(exchanged(folded, base, some), padded.output)
 
     if not names or not works(names):
         return Proof()

@@ -1,6 +1,6 @@
 """What a plain PyTorch function says of itself, from its name and the arguments of a call."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -74,6 +74,7 @@ _KINDS = {
     "amax": "maximum over an axis",
     "scaled_dot_product_attention": "attention product",
 }
+_CONVOLUTIONS: dict[str, Any] = {f"conv{n}d": getattr(nn, f"Conv{n}d") for n in (1, 2, 3)}
 _LEFT_OUT = ("training", "inplace", "input", "_stacklevel", "return_indices", "dtype")
 
 
@@ -81,28 +82,42 @@ def function_facts(
     name: str,
     arguments: Mapping[str, Any],
     input_shape: tuple[int, ...] | None = None,
-    parameters: int = 0,
+    parameters: Sequence[tuple[int, ...]] = (),
 ) -> Facts:
     """Return the facts of a call: of `F.relu`, `torch.cat`, or a tensor's method.
 
     `name` is the function's `__name__`; `arguments` are those that are no tensors, by their names.
-    `input_shape` is the canonical shape of one row, and `parameters` how many are given besides. Of
-    a function that is a module's, too, the facts are the module's, so that both are stated alike.
+    `input_shape` is the canonical shape of one row, `parameters` has the shapes of those that are
+    given besides. Of a function that is a module's, too, the facts are the module's, so that both
+    are stated alike.
     """
     own = {k: v for k, v in arguments.items() if k not in _LEFT_OUT and v is not None}
     if name in _MODULES:
         return layer_facts(_MODULES[name](**own), input_shape)
     if name == "layer_norm" and "normalized_shape" in own:
-        options = {"elementwise_affine": parameters > 0, "bias": parameters > 1}
+        options = {"elementwise_affine": bool(parameters), "bias": len(parameters) > 1}
         return layer_facts(nn.LayerNorm(**own, **options), input_shape)
     if name == "group_norm" and "num_groups" in own and input_shape:
-        norm = nn.GroupNorm(num_channels=input_shape[-1], affine=parameters > 0, **own)
+        norm = nn.GroupNorm(num_channels=input_shape[-1], affine=bool(parameters), **own)
         return layer_facts(norm, input_shape)
+    if name in _CONVOLUTIONS and parameters and len(parameters[0]) > 2:
+        return layer_facts(_convolution(name, parameters, own), input_shape)
     if name in _REARRANGEMENTS:
         return facts("rearrangement", {})
     kind = _KINDS.get(name) or kind_of(type(name, (), {})())
     stated = {k: v for k, v in own.items() if isinstance(v, bool | int | float | str | tuple)}
     return facts(kind, {k: (_in_plain(v), f"{k}={v!r}") for k, v in stated.items()})
+
+
+def _convolution(
+    name: str, parameters: Sequence[tuple[int, ...]], own: Mapping[str, Any]
+) -> nn.Module:
+    """Return the module that computes a convolution with parameters of these shapes."""
+    (filters, channels, *kernel), *bias = parameters
+    wide = channels * own.get("groups", 1)
+    options = {"bias": bool(bias), "device": "meta", **own}
+    module: nn.Module = _CONVOLUTIONS[name](wide, filters, tuple(kernel), **options)
+    return module
 
 
 def _in_plain(value: Any) -> Value:

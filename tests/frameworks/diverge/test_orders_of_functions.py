@@ -52,3 +52,10 @@ def test_another_function_beside_them_is_found(theirs):
     found = walked(["relu", "drop"], theirs)
     assert found.parts
     assert found.findings[0].level == "forward"
+
+
+def test_an_activation_that_stands_elsewhere_is_not_called_missing():
+    found = walked(["relu", "drop"], ["drop", "tanh"])
+    assert found.findings[0].cause is None
+    missing = walked(["relu", "drop"], ["drop", "drop"])
+    assert "has no activation there" in str(missing.findings[0].cause)
