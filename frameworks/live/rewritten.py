@@ -72,13 +72,14 @@ def _before_the_last_that_agrees(pair: Pair, found: Sequence[Compared]) -> list[
 def _corresponds(pair: Pair, each: Compared) -> bool:
     """Return whether a comparison is of outputs, or of layers that learn the same weights.
 
-    A layer that has a bias is another one than a product to which the bias is added afterwards.
+    A layer that has a bias is another one than a product to which the bias is added afterwards; so
+    is one that is given something beside a function of weights alone, such as their mean.
     """
     if each.key[0] == "outputs":
         return True
     x, y = _layers(pair, each)
     learns = any(layer.weights or layer.states for layer in (x, y))
-    return learns and len(x.weights) == len(y.weights)
+    return learns and len(x.weights) == len(y.weights) and bool(x.inputs) == bool(y.inputs)
 
 
 def _arises(each: Compared) -> bool:

@@ -317,3 +317,29 @@ def test_a_mask_of_queries_that_are_padding_is_no_cause_of_what_differs_behind_i
         sloping = compared(Masking(queries=True, slope=0.5))
         assert (sloping.level, "negative_slope" in sloping.cause) == ("forward", True)
         assert "negative_slope=0.5" in compared(Masking(slope=0.5)).cause
+
+
+class Positions(nn.Module):
+    """Tokens and positions, and their mean: of both together, or of each."""
+
+    def __init__(self, mean_of_weights, scale=1.0):
+        super().__init__()
+        self.tokens, self.positions = nn.Embedding(9, 4), nn.Embedding(5, 4)
+        self.out, self.mean_of_weights, self.scale = nn.Linear(4, 3), mean_of_weights, scale
+
+    def forward(self, x):
+        if self.mean_of_weights:
+            h = self.tokens(x).mean(1) + self.scale * self.positions.weight.mean(0)
+        else:
+            h = (self.tokens(x) + self.positions(torch.arange(5))).mean(1)
+        return self.out(h)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_the_mean_of_an_embeddings_vectors_may_be_taken_by_itself(scale, order):
+    rng = np.random.default_rng(0)
+    sides = [Positions(False), Positions(True, scale)][::order]
+    tokens, labels = rng.integers(0, 9, (16, 5)), rng.integers(0, 3, 16)
+    report = diverge(*map(training, sides), tokens, labels, steps=3, batch_size=8)
+    assert report.same == (scale == 1), str(report)
