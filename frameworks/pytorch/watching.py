@@ -30,6 +30,13 @@ __all__ = ["gradients_of_calls", "watch"]
 _TRANSPOSING = {"T", "mT", "t", "transpose", "swapaxes", "swapdims", "permute", "adjoint"}
 
 
+def _sum_and_product(x: torch.Tensor, y: Any, z: Any, *, value: float = 1) -> torch.Tensor:
+    return x + (y * z if value == 1 else value * y * z)
+
+
+_MADE_OF = {"addcmul": _sum_and_product}
+
+
 class _Functions(TorchFunctionMode):
     """Notes the functions that run outside of leaf modules."""
 
@@ -56,6 +63,9 @@ class _Functions(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if not given or is_transformed(given):
             return func(*args, **kwargs)
+        if name in _MADE_OF and "out" not in kwargs:
+            with self:  # as what it is made of
+                return _MADE_OF[name](*args, **kwargs)
         if name == "__get__" or name.endswith("_like") or name.startswith("new_"):
             output = func(*args, **kwargs)
             self._follow(given, getattr(getattr(func, "__self__", None), "__name__", ""), output)

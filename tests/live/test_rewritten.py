@@ -343,3 +343,30 @@ def test_the_mean_of_an_embeddings_vectors_may_be_taken_by_itself(scale, order):
     tokens, labels = rng.integers(0, 9, (16, 5)), rng.integers(0, 3, 16)
     report = diverge(*map(training, sides), tokens, labels, steps=3, batch_size=8)
     assert report.same == (scale == 1), str(report)
+
+
+class Normalized(nn.Module):
+    """A layer normalization, whose scale and shift may be applied by a function of both."""
+
+    def __init__(self, fused, value=1):
+        super().__init__()
+        self.first, self.norm, self.out = nn.Linear(6, 8), nn.LayerNorm(8), nn.Linear(8, 3)
+        self.fused, self.value = fused, value
+        nn.init.normal_(self.norm.weight)
+
+    def forward(self, x):
+        h, norm = self.first(x), self.norm
+        if self.fused:
+            centred = F.layer_norm(h, (8,))
+            return self.out(torch.addcmul(norm.bias, centred, norm.weight, value=self.value))
+        return self.out(norm(h))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("value", [1, 2])
+def test_a_sum_and_a_product_in_one_function_are_these_two(value, order):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(16, 6)), rng.integers(0, 3, 16)
+    sides = [Normalized(False), Normalized(True, value)][::order]
+    report = diverge(*map(training, sides), X, y, steps=3, batch_size=8)
+    assert report.same == (value == 1), str(report)
