@@ -1,12 +1,14 @@
 """One comparison: both sides are opened, matched, given the same start, traced and judged."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 
 from frameworks.console import Advance, counted
+from frameworks.errors import RequestError
 from frameworks.live.carried import sizes_of
 from frameworks.live.correspondence import Matching, WeightPair, check_ignored, names_in
 from frameworks.live.data import Data
@@ -68,9 +70,10 @@ class Comparison:
         pair, judged = self._compared()
         other = self._as_written() if judged.level == "forward" else None
         if other is not None:
-            again = other._compared()
-            if again[1].reached > judged.reached:
-                return other._reported(*again, explain_all)
+            with suppress(RequestError):  # where the two do not fit as they are
+                again = other._compared()
+                if again[1].reached > judged.reached:
+                    return other._reported(*again, explain_all)
         return self._reported(pair, judged, explain_all)
 
     def _compared(self) -> tuple[Pair, Judged]:
