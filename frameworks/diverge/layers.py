@@ -97,21 +97,28 @@ def are_called_otherwise(x: LayerOutput, y: LayerOutput) -> bool:
 def arranged_otherwise(
     a: Sequence[LayerOutput], b: Sequence[LayerOutput], limit: float
 ) -> set[int]:
-    """Return the positions in a of functions in a row of which the order is no difference.
+    """Return the positions in a of layers that return other numbers, but lead to the same.
 
-    They return other numbers than their counterparts, but the next layer that has weights is given
-    the same, or the network returns the same: a dropout may stand before a ReLU, or behind it.
+    The next layer that has weights is given the same, or the network returns the same. So may
+    functions in a row be, as a dropout before a ReLU or behind it; and layers of two kinds of which
+    one returns less, as vectors of positions that are added to what the other adds them to itself.
     """
     pairs, found = align(a, b), set[int]()
     for k, (i, j) in enumerate(pairs):
-        if a[i].weights or b[j].weights or _alike(a[i].values, b[j].values, limit):
+        x, y = a[i].values, b[j].values
+        if _alike(x, y, limit):
             continue
-        p, q = next(((p, q) for p, q in pairs[k:] if a[p].weights), (len(a), len(b)))
+        p, q = next(((p, q) for p, q in pairs[k + 1 :] if a[p].weights), (len(a), len(b)))
+        if a[i].weights or b[j].weights:
+            sizes = {None if z is None else z.size for z in (x, y)}
+            others = a[i].kind != b[j].kind and len(sizes - {None}) == 2
+            may_follow = others and p < len(a)
+        else:
+            may_follow = _in_a_row(a[i : p + 1]) and _in_a_row(b[j : q + 1])
         ours, theirs = (
-            x[-1].values if end == len(x) else x[end].inputs for x, end in ((a, p), (b, q))
+            z[-1].values if end == len(z) else z[end].inputs for z, end in ((a, p), (b, q))
         )
-        in_a_row = _in_a_row(a[i : p + 1]) and _in_a_row(b[j : q + 1])
-        if in_a_row and _alike(ours, theirs, limit):
+        if may_follow and _alike(ours, theirs, limit):
             found.add(i)
     return found
 

@@ -9,7 +9,7 @@ from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch, EpochResult
 
-__all__ = ["train"]
+__all__ = ["train", "with_defaults"]
 
 
 def train(
@@ -28,7 +28,7 @@ def train(
     if threshold is not None:
         binary = keras.metrics.BinaryAccuracy(threshold=threshold)
         metrics = [binary if spec.outputs == 1 else keras.metrics.SparseCategoricalAccuracy()]
-    network.compile(_with_defaults(parts.optimizer), parts.loss, metrics=metrics)
+    network.compile(with_defaults(parts.optimizer), parts.loss, metrics=metrics)
     epochs = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: report(epoch + 1, logs["loss"])
     )
@@ -46,9 +46,9 @@ def train(
     )
 
 
-def _with_defaults(optimizer: Any) -> Any:
+def with_defaults(optimizer: Any) -> Any:
     """Return an optimizer of the same kind and learning rate or schedule, otherwise default."""
-    rate = optimizer.get_config()["learning_rate"]
-    if isinstance(rate, dict):
-        rate = keras.optimizers.schedules.deserialize(rate)
+    rate = optimizer._learning_rate
+    if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        rate = float(optimizer.learning_rate.numpy())
     return type(optimizer)(rate)

@@ -27,13 +27,14 @@ def only_losses_differ(pair: Pair, levels: Mapping[str, list[Compared]]) -> bool
 
     A gradient alone is excused only if every loss agrees, and only where an optimizer clips or
     accumulates, or where one alone decays, as a step of one's own may do at another place, or where
-    such a step moves the weights itself, by gradients that nobody sees. A loss that is not finite
-    is none that is written differently.
+    such a step moves the weights itself, by gradients that nobody sees, or both sides' first step
+    moves none. A loss that is not finite is none that is written differently.
     """
     if not all(isfinite(x.found.error) for x in (*levels["loss"], *levels["trajectory"])):
         return False
     stated = any(clips(x) or accumulates(x) or by_hand(x) for x in (pair.a, pair.b))
     stated = stated or decays(pair.a) != decays(pair.b)
+    stated = stated or all(map(_waits, (pair.a, pair.b)))
     later = any(each.found.parted for each in levels["trajectory"] if each.key[0] == "loss")
     elsewhere = stated and _part(levels["gradient"]) and not later
     steps = [each for each in levels["step"] if each.weights is not None]
@@ -45,6 +46,12 @@ def only_losses_differ(pair: Pair, levels: Mapping[str, list[Compared]]) -> bool
         and _moves(pair.a)
         and not any(each.found.parted for each in others)
     )
+
+
+def _waits(trace: Trace) -> bool:
+    """Return whether the first step moves no weight, as where gradients are accumulated."""
+    after = trace.steps[0].weights if trace.steps else None
+    return after is not None and all(map(np.array_equal, after, (w.values for w in trace.weights)))
 
 
 def without_losses(level: str, found: list[Compared]) -> list[Compared]:

@@ -17,6 +17,7 @@ __all__ = [
     "EarlyStopping",
     *("on_gradients", "step_rate", "stock_optimizer", "use_biased_running_variance"),
     *("tracks_biased_variance", "use_epsilon_hat", "use_one_bias", "use_rate"),
+    "without_options",
 ]
 
 
@@ -106,16 +107,34 @@ def _steps(optimizer: Optimizer, group: dict[str, Any]) -> int:
 
 
 def stock_optimizer(optimizer: Any, **options: Any) -> tuple[Any, LambdaLR | None]:
-    """Return an optimizer of the same kind, parameters and learning rate, without these hooks.
+    """Return an optimizer of the same kind, parameters and learning rates, without these hooks.
 
     A rate set by `use_rate` becomes a stock scheduler, to be stepped after each step; otherwise the
     scheduler is None.
     """
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     rate = getattr(optimizer, "rate", None)
-    lr = optimizer.defaults["lr"] if rate is None else 1.0  # which LambdaLR multiplies by η(k)
-    stock = type(optimizer)(parameters, **options | {"lr": lr})
+    groups = [
+        {"params": group["params"], "lr": group["lr"] if rate is None else 1.0}
+        for group in optimizer.param_groups
+    ]  # of 1, which LambdaLR multiplies by η(k)
+    stock = type(optimizer)(groups, **{name: x for name, x in options.items() if name != "lr"})
     return stock, rate and LambdaLR(stock, rate)
+
+
+def without_options(optimizer: Optimizer) -> Optimizer:
+    """Give an optimizer its kind's default options, but for its learning rates; return it.
+
+    Schedules stay, whatever steps them; ε is the framework's own again (see `use_epsilon_hat`).
+    """
+    rates = [{"params": group["params"], "lr": group["lr"]} for group in optimizer.param_groups]
+    make: Any = type(optimizer)
+    for own, stock in zip(optimizer.param_groups, make(rates).param_groups, strict=True):
+        own.update({name: x for name, x in stock.items() if name not in ("params", "lr")})
+    hooks = optimizer._optimizer_step_pre_hooks
+    for key, hook in [*hooks.items()]:
+        if getattr(hook, "__qualname__", "").startswith(f"{use_epsilon_hat.__qualname__}."):
+            del hooks[key]
+    return optimizer
 
 
 def on_gradients(optimizer: Optimizer, note: Callable[[Optimizer], None]) -> RemovableHandle:

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from frameworks.native import Report, Trained
 from frameworks.program import Builder, Parts
-from frameworks.pytorch.hooks import stock_optimizer
+from frameworks.pytorch.hooks import without_options
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch, EpochResult, count_correct
@@ -28,11 +28,11 @@ def train(
         parts.loss.to(X.dtype)  # it may have weights of classes
     weights = [w.detach().numpy() for w in network.parameters()]  # views, which follow the training
     initial_weights = [w.copy() for w in weights]
-    optimizer, schedule = stock_optimizer(parts.optimizer)
+    optimizer = without_options(parts.optimizer)
     loader = DataLoader(TensorDataset(X, y), spec.batch_size, shuffle=spec.shuffle)
     history: list[EpochResult] = []
     for _ in range(spec.epochs):
-        history.append(_train_epoch(parts, loader, optimizer, schedule, threshold))
+        history.append(_train_epoch(parts, loader, optimizer, threshold))
         report(len(history), history[-1].loss)
     network.eval()
 
@@ -45,9 +45,7 @@ def train(
     return Trained(history, initial_weights, weights, threshold, outputs, loss)
 
 
-def _train_epoch(
-    parts: Parts, loader: Any, optimizer: Any, schedule: Any, threshold: float | None
-) -> EpochResult:
+def _train_epoch(parts: Parts, loader: Any, optimizer: Any, threshold: float | None) -> EpochResult:
     """Train for one epoch; return the mean loss and the accuracy."""
     total, correct, rows = 0.0, 0, len(loader.dataset)
     for X, y in loader:
@@ -56,8 +54,6 @@ def _train_epoch(
         loss = parts.loss(outputs, y)
         loss.backward()
         optimizer.step()
-        if schedule:
-            schedule.step()
         total += loss.item() * len(X)
         if threshold is not None:
             correct += count_correct(outputs.detach().numpy(), y.numpy(), threshold)

@@ -63,3 +63,35 @@ def test_those_of_other_numbers_of_steps_differ(counts):
     inside, own = counts
     assert not compared(in_the_optimizer("SGD", inside), in_a_step("SGD", own)).same
     assert not compared(in_a_step("SGD", own), in_the_optimizer("SGD", inside)).same
+
+
+def in_a_list(rule, every):
+    """The same step, with the gradients of each batch in a list instead of in the parameters."""
+    model = in_a_step(rule, every).model
+    own = {"betas": BETAS, "eps": 1e-7} if rule == "Adam" else {}
+    optimizer = getattr(torch.optim, rule)(model.parameters(), lr=RATE, **own)
+    kept = []
+
+    def step(model, optimizer, loss, inputs, targets):
+        value, weights = loss(model(inputs), targets), [*model.parameters()]
+        kept.append(torch.autograd.grad(value, weights))
+        if len(kept) == every:
+            for p, gradients in zip(weights, zip(*kept, strict=True), strict=True):
+                p.grad = sum(gradients) / every
+            optimizer.step()
+            kept.clear()
+        return value
+
+    return Training(model, nn.CrossEntropyLoss(), optimizer, step=step)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_no_cause_is_that_an_optimizer_waits_where_both_do(order):
+    assert compared(*[in_a_step("SGD", 2), in_a_list("SGD", 2)][::order]).same
+    report = compared(*[in_a_step("SGD", 3), in_a_list("SGD", 2)][::order])
+    assert "takes its first step" in str(report.cause)
+    slower = in_a_step("SGD", 2)
+    slower.optimizer.param_groups[0]["lr"] = RATE / 2
+    report = compared(*[slower, in_a_list("SGD", 2)][::order])
+    assert not report.same
+    assert "takes its first step" not in str(report.cause)

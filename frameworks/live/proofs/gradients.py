@@ -89,7 +89,12 @@ def _bias_cause(pair: Pair, i: int, j: int) -> Cause:
 
 
 def _waiting(pair: Pair, found: list[Gradients]) -> Cause | None:
-    """One side's optimizer is given nothing, and moves nothing, before its n-th step."""
+    """One side's optimizer is given nothing, and moves nothing, before its n-th step.
+
+    It is no cause where the other side waits as long.
+    """
+    if _first_moved(pair.a) == _first_moved(pair.b):
+        return None
     for trace, name in zip((pair.a, pair.b), pair.names, strict=True):
         still = [
             step.gradients is not None

@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,8 @@ from experiments.harness.request import Request
 from experiments.harness.workers.native_training import usual
 from experiments.registry import EXPERIMENTS, find_experiment
 from frameworks.errors import RequestError
+from frameworks.keras.native import with_defaults
+from frameworks.pytorch.hooks import step_rate, use_epsilon_hat, use_rate
 from frameworks.pytorch.native import train as train_pytorch
 from frameworks.task import CLASSIFICATION, REGRESSION
 from scratch import Batch
@@ -150,6 +153,65 @@ def test_weights_of_classes_take_the_dtype_of_a_native_training():
     build = page.blueprint.builders["pytorch"]
     found = train_pytorch(build, spec, 0, rows, page.task, lambda epoch, loss: None)
     assert len(found.history) == 2
+
+
+def trained_by_pytorch(optimizer_of):
+    """Return the losses of six whole-batch epochs, with a page's optimizer or another."""
+
+    def other(parts):
+        optimizer = optimizer_of(parts.network)
+        return parts if optimizer is None else parts._replace(optimizer=optimizer)
+
+    page = changed(find_experiment("xor"), "pytorch", other)
+    rows = Batch(np.eye(4)[:, :2], np.array([[0.0], [1.0], [1.0], [0.0]]))
+    spec = replace(page.spec, inputs=2, epochs=6, batch_size=4)
+    build = page.blueprint.builders["pytorch"]
+    found = train_pytorch(build, spec, 0, rows, page.task, lambda epoch, loss: None)
+    return [epoch.loss for epoch in found.history]
+
+
+def plain(network):
+    return torch.optim.Adam(network.parameters(), lr=0.0625)
+
+
+def in_groups(network):
+    groups = [{"params": [p], "lr": 0.0625} for p in network.parameters()]
+    return torch.optim.Adam(groups, eps=1e-3, betas=(0.5, 0.5))
+
+
+def set_afterwards(network):
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-5)
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0625
+    return use_epsilon_hat(optimizer)
+
+
+def scheduled(network):
+    optimizer = plain(network)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.25)
+    optimizer.register_step_post_hook(lambda *args: schedule.step())
+    return optimizer
+
+
+def at_a_rate(network):
+    return use_rate(plain(network), step_rate(0.0625, 0.25, 2))
+
+
+def test_pytorch_is_trained_at_the_rates_that_a_page_gives():
+    expected = trained_by_pytorch(plain)
+    assert trained_by_pytorch(in_groups) == trained_by_pytorch(set_afterwards) == expected
+    assert trained_by_pytorch(scheduled) == trained_by_pytorch(at_a_rate) != expected
+
+
+def test_keras_is_trained_at_a_schedule_of_a_pages_own():
+    class Falling(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return 0.25 / (1.0 + keras.ops.cast(step, "float32"))
+
+    rate = Falling()
+    assert with_defaults(keras.optimizers.SGD(rate, momentum=0.5))._learning_rate is rate
+    again = with_defaults(keras.optimizers.Adam(0.125, epsilon=1e-3))
+    assert (float(again.learning_rate.numpy()), again.epsilon) == (0.125, 1e-7)
 
 
 def test_a_margin_of_nothing_is_refused(call, tmp_path):

@@ -1,8 +1,11 @@
 """Functions in a row whose order is no difference, and those whose order is one."""
 
+import numpy as np
 import pytest
 
 from frameworks.diverge import walk
+from frameworks.diverge.layers import arranged_otherwise
+from frameworks.probe import LayerOutput
 
 from .toy import side
 
@@ -59,3 +62,17 @@ def test_an_activation_that_stands_elsewhere_is_not_called_missing():
     assert found.findings[0].cause is None
     missing = walked(["relu", "drop"], ["drop", "drop"])
     assert "has no activation there" in str(missing.findings[0].cause)
+
+
+@pytest.mark.parametrize(("kind", "same", "passed_over"), [
+    ("embedding", True, {0}), ("embedding", False, set()), ("position embedding", True, set()),
+])  # fmt: skip
+def test_vectors_of_positions_may_be_added_in_their_layer_or_behind_it(kind, same, passed_over):
+    rng = np.random.default_rng(0)
+    x, vectors = rng.normal(size=(6, 5, 4)), rng.normal(size=(5, 4))
+    given = x + vectors
+    ours = LayerOutput("position embedding", "P", given, 1, x)
+    theirs = LayerOutput(kind, "P", vectors, 1, np.arange(5.0))
+    dense = [LayerOutput("dense", "", 2 * z, 2, z) for z in (given, given if same else 1 + given)]
+    found = arranged_otherwise([ours, dense[0]], [theirs, dense[1]], 1e-12)
+    assert found == passed_over
