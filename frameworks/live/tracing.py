@@ -257,7 +257,15 @@ class _Tracer:
         self._hand(0)
         layers, outputs = self.model.trace_layers(self.side.rows(0), with_loss)
         layers, calls = self.side.parts.layers(layers), self.side.calls
-        return (layers if calls is None else as_one(layers, calls)), outputs
+        if calls is None:
+            return layers, outputs
+        if len(layers) != sum(map(len, calls)):
+            name = self.side.training.name or self.model.framework
+            raise RequestError(
+                f"{name} calls other functions in {self.model.dtype} than in the dtype that is "
+                "compared, so that its rounding cannot be measured: let it do the same in both"
+            )
+        return as_one(layers, calls), outputs
 
     def _hand(self, step: int, without: int = 0) -> None:
         """Hand over the masks of a step, those of its last rows left out."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from frameworks.errors import RequestError
 from lockstep import Training, diverge
@@ -220,3 +221,22 @@ def test_parts_of_the_model_are_refused_too_and_what_holds_the_model_or_the_opti
             diverge(replace(one, **parts), training(), X, y, steps=1, batch_size=4)
     same = replace(one, step=trainer.trains_the_copy)
     assert diverge(same, same, X, y, steps=1, batch_size=4).same
+
+
+class OfOneDtype(nn.Module):
+    """A model that casts back what is float32 alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.out = nn.Linear(2, 2)
+
+    def forward(self, x):
+        z = self.out(x)
+        return torch.tanh(z) + 0.0 if x.dtype == torch.float32 else torch.tanh(z)
+
+
+def test_a_model_that_does_other_things_in_float32_is_refused_in_one_sentence():
+    sides = [replace(training(), model=OfOneDtype()) for _ in range(2)]
+    sides = [replace(x, optimizer=torch.optim.SGD(x.model.parameters(), lr=0.5)) for x in sides]
+    with pytest.raises(RequestError, match="calls other functions in float64"):
+        diverge(*sides, X, y, steps=1, batch_size=4, dtype="float32")
