@@ -112,7 +112,8 @@ class StepStream:
             return StepDraws((), {})
         drawn = self._draw(self.draws.steps, rows)
         digest = sha256(self.draws.draws_sha256.encode())
-        for name, array in (*enumerate(drawn.masks), *drawn.named.items()):
+        masks = (mask.reshape(rows, -1) for mask in drawn.masks)  # before a flatten or behind it
+        for name, array in (*enumerate(masks), *drawn.named.items()):
             digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
         self.draws.draws_sha256 = digest.hexdigest()
         return self._in_dtype(drawn)

@@ -268,12 +268,19 @@ def _layers(
 
 
 def returned(x: LayerOutput, y: LayerOutput) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return what two layers returned; of several arrays, the first two of one shape."""
+    """Return what two layers returned; of several arrays, the first two of one shape.
+
+    What functions return before a flatten or behind it is compared as rows.
+    """
     ours, theirs = (each.others if each.values is None else (each.values,) for each in (x, y))
     if not ours or not theirs:
         return None
     alike = ((p, q) for p in ours for q in theirs if p.shape == q.shape)
-    return next(alike, (ours[0], theirs[0]))
+    one, other = next(alike, (ours[0], theirs[0]))
+    flat = x.kind == y.kind and not (x.weights or y.weights) and {one.ndim, other.ndim} > {2}
+    if flat and one.size == other.size and len(one) == len(other):
+        one, other = (each.reshape(len(each), -1) for each in (one, other))
+    return one, other
 
 
 def _orders(opened: Opened) -> Iterator[np.ndarray]:

@@ -166,7 +166,10 @@ def _trajectory(pair: Pair) -> Iterator[Compared]:
         yield Compared("loss", found, key=("loss", 0, k))
     for k, (x, y) in enumerate(zip(pair.a.steps, pair.b.steps, strict=False), 1):
         for each in _of_step(pair, x, y, k):
-            if k > 1 or each.key[0] == "gradient":  # the weights after the first have their level
+            # The weights after the first step have their level; a later one may step no optimizer.
+            if each.key[0] == "gradient" and (k == 1 or _moves(pair.a, k) or _moves(pair.b, k)):
+                yield _at_step(each, k)
+            elif each.key[0] != "gradient" and k > 1:
                 yield _at_step(each, k)
 
 
@@ -176,6 +179,13 @@ def _of_step(pair: Pair, x: StepTrace, y: StepTrace, step: int) -> Iterator[Comp
         yield from _weights(pair, "gradient of ", x.gradients, y.gradients, added=False)
     if x.weights is not None and y.weights is not None:
         yield from _weights(pair, "", x.weights, y.weights, until=step)
+
+
+def _moves(trace: Trace, step: int) -> bool:
+    """Return whether a step, 2, 3, ..., moves any weight, or may."""
+    before, after = trace.steps[step - 2].weights, trace.steps[step - 1].weights
+    known = before is not None and after is not None
+    return not known or not all(map(np.array_equal, before or (), after or ()))
 
 
 def _at_step(each: Compared, step: int) -> Compared:

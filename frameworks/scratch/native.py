@@ -1,5 +1,6 @@
 """scratch as its users write it (see `frameworks.native`)."""
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from frameworks.task import Task
 from scratch import Batch
 from scratch.optimizers.optimizer import Wrapper
 
-__all__ = ["train"]
+__all__ = ["train", "with_defaults"]
 
 
 def train(
@@ -20,7 +21,7 @@ def train(
 ) -> Trained:
     """Train with scratch's own loop: Glorot weights, and one generator for all random numbers."""
     rng, parts, n = np.random.default_rng(seed), build(spec=spec), len(data.X)
-    network, optimizer = parts.network, _with_defaults(parts.optimizer)
+    network, optimizer = parts.network, with_defaults(parts.optimizer)
     network.bind(data.X.dtype)
     initial_weights = [w.copy() for w in network.initialize(rng).weights]
     for layer in network.layers:
@@ -39,13 +40,17 @@ def train(
     return Trained(history, initial_weights, weights, threshold, outputs, parts.loss.forward)
 
 
-def _with_defaults(optimizer: Any) -> Any:
+def with_defaults(optimizer: Any) -> Any:
     """Return an optimizer of the same kind and learning rate or schedule, otherwise default."""
     if isinstance(optimizer, scratch.Scheduled):
-        inner = _with_defaults(optimizer.optimizer)
+        inner = with_defaults(optimizer.optimizer)
         return scratch.Scheduled(optimizer.schedule, inner, every=optimizer.every)
+    if isinstance(optimizer, scratch.TrainOnly):  # which weights are trained is the page's
+        only = copy(optimizer)
+        only.optimizer = with_defaults(optimizer.optimizer)
+        return only
     if isinstance(optimizer, Wrapper):  # clipping, for example
-        return _with_defaults(optimizer.optimizer)
+        return with_defaults(optimizer.optimizer)
     if isinstance(optimizer, scratch.LAMB):
         return scratch.LAMB(optimizer.eta, sizes=optimizer.sizes)
     return type(optimizer)(optimizer.eta)

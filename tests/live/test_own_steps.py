@@ -384,3 +384,31 @@ def test_gradients_may_be_scaled_as_in_mixed_precision():
     assert against(scaled(enabled=False)).same
     assert not against(scaled(limit=0.1)).same
     assert not against(scaled(init_scale=2.0**130, growth_interval=99)).same  # leaves steps out
+
+
+def stopping(last, clears_first):
+    """A step that trains no more after so many, and computes its gradients all the same, or not."""
+    taken = [0]
+
+    def step(model, optimizer, loss, X, y):
+        value, stopped = loss(model(X), y), taken[0] >= last
+        taken[0] += 1
+        if clears_first or not stopped:
+            optimizer.zero_grad()
+            value.backward()
+        if not stopped:
+            optimizer.step()
+        return value
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+    return training(model, step=step)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_gradients_that_step_no_optimizer_are_no_difference(order):
+    def compared(*sides):
+        return diverge(*sides[::order], X, y, steps=7, batch_size=8)
+
+    assert compared(stopping(3, True), stopping(3, False)).same
+    assert not compared(stopping(3, True), stopping(4, False)).same

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import scratch
 from experiments.harness.plan import plan
 from experiments.harness.records.native import check_margin, compare_native, different
 from experiments.harness.request import Request
@@ -18,6 +19,7 @@ from frameworks.errors import RequestError
 from frameworks.keras.native import with_defaults
 from frameworks.pytorch.hooks import step_rate, use_epsilon_hat, use_rate
 from frameworks.pytorch.native import train as train_pytorch
+from frameworks.scratch.native import with_defaults as with_scratchs_defaults
 from frameworks.task import CLASSIFICATION, REGRESSION
 from scratch import Batch
 
@@ -212,6 +214,15 @@ def test_keras_is_trained_at_a_schedule_of_a_pages_own():
     assert with_defaults(keras.optimizers.SGD(rate, momentum=0.5))._learning_rate is rate
     again = with_defaults(keras.optimizers.Adam(0.125, epsilon=1e-3))
     assert (float(again.learning_rate.numpy()), again.epsilon) == (0.125, 1e-7)
+
+
+def test_scratch_trains_only_the_weights_that_a_page_trains():
+    mask = np.array([True, False, True])
+    own = scratch.TrainOnly(mask, scratch.ClipNorm(0.5, scratch.SGD(0.25, momentum=0.5)))
+    theta = np.zeros(3)
+    with_scratchs_defaults(own).step(theta, np.ones(3))
+    assert theta.tolist() == [-0.25, 0.0, -0.25]  # without the momentum and the clipping
+    assert isinstance(own.optimizer, scratch.ClipNorm)
 
 
 def test_a_margin_of_nothing_is_refused(call, tmp_path):

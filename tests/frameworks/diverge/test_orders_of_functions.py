@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from frameworks.diverge import walk
+from frameworks.diverge.first_batch import returned
 from frameworks.diverge.layers import arranged_otherwise
+from frameworks.draws import Draws, Dropped, StepStream
 from frameworks.probe import LayerOutput
 
 from .toy import side
@@ -76,3 +78,20 @@ def test_vectors_of_positions_may_be_added_in_their_layer_or_behind_it(kind, sam
     dense = [LayerOutput("dense", "", 2 * z, 2, z) for z in (given, given if same else 1 + given)]
     found = arranged_otherwise([ours, dense[0]], [theirs, dense[1]], 1e-12)
     assert found == passed_over
+
+
+@pytest.mark.parametrize(("kind", "weights"), [("dropout", 0), ("dense", 2)])
+def test_a_function_before_a_flatten_returns_what_it_returns_behind_it(kind, weights):
+    images = np.random.default_rng(0).normal(size=(6, 4, 4, 3))
+    both = (LayerOutput(kind, "", z, weights) for z in (images, images.reshape(6, -1)))
+    x, y = returned(*both)
+    assert np.array_equal(x, y) == (weights == 0)
+
+
+def test_masks_before_a_flatten_are_the_draws_of_those_behind_it():
+    found = []
+    for shape in ((4, 4, 3), (48,), (47,)):
+        draws = Draws(0)
+        StepStream(draws, "float64", [Dropped(0.25, shape)])(6)
+        found.append(draws.draws_sha256)
+    assert found[0] == found[1] != found[2]
