@@ -23,7 +23,7 @@ def prove_gradient(pair: Pair, found: Compared) -> Proof:
 
     No side's facts say what its gradient is: only what both numbers show is named. Where an
     optimizer clips, a step of one's own may clip at another place, and where no step moves a
-    weight, gradients still add up: then no factor is a cause.
+    weight, gradients still add up, or are cleared: then neither a factor nor their lack is a cause.
     """
     differing = [each for each in _pairs(pair) if each.differs]
     if found.key[0] == SHORTER_GRADIENT:
@@ -32,8 +32,8 @@ def prove_gradient(pair: Pair, found: Compared) -> Proof:
         return _lone_bias(pair, found)
     if not differing:
         return Proof()
-    proofs = [_waiting, _frozen, _frozen_row, _moves_later]
     waits = bool(pair.a.steps) and not _first_moved(pair.a) and not _first_moved(pair.b)
+    proofs = [_waiting, *([] if waits else [_frozen]), _frozen_row, _moves_later]
     if not clips(pair.a) and not clips(pair.b) and not waits:
         proofs += [prove_scaling, _decayed_elsewhere, _in_order]
     for prove in proofs:
