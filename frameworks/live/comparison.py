@@ -78,8 +78,8 @@ class Comparison:
 
     def _compared(self) -> tuple[Pair, Judged]:
         """Let both sides train, and judge what they did."""
+        self.notes += [*self.meeting.notes, *self.meeting.note_on_order()]
         self.meeting.start()
-        self.notes += self.meeting.notes
         check_ignored(self.request.ignore, self.meeting.networks)
         source = self.meeting.source
         if source is not None and None in self.recorded:

@@ -1,6 +1,6 @@
 """Two sides before they train: their networks, what corresponds, and the start that they share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,6 +11,7 @@ from frameworks.live.correspondence import Matching, Network
 from frameworks.live.dealing import Dropping, Hand, deal
 from frameworks.live.loops import as_one, rolled
 from frameworks.live.model import LiveModel
+from frameworks.live.pairs import joined
 from frameworks.live.request import Request
 from frameworks.live.settling import settle
 from frameworks.live.side_by_side import parts_of
@@ -43,7 +44,9 @@ class Meeting:
         """Open the live sides once, to see how they run."""
         found = [self._open(*each) for each in zip(self.sides, self.names, strict=True)]
         self._models = [model for model, _ in found]
-        self.reordered = [0 if model is None else model.reordered for model in self._models]
+        self.reordered: list[Mapping[str, np.ndarray]] = [
+            {} if model is None else model.reordered for model in self._models
+        ]
         whole, named = (found[0][1], found[1][1]), self.request.mapping or {}
         self.parts = parts_of(*whole, {*named, *named.values()})
         a, b = (parts.network(x) for parts, x in zip(self.parts, whole, strict=True))
@@ -79,6 +82,24 @@ class Meeting:
         alike = max(_ALIKE[dtype] for dtype in (self.request.dtype, *dtypes))
         keeps = self.source is None
         return settle(self.networks, self.request.mapping, self._look, alike, keeps)
+
+    def note_on_order(self) -> list[str]:
+        """Say which kernels two sides of one kind have in different orders of flattened images."""
+        kinds = {side.kind for side in self.sides if isinstance(side, LiveSide)}
+        if None in self._models or len(kinds) > 1:
+            return []
+        a, b = self.networks
+        places = []
+        for pair in self.matching.weights:
+            ours, theirs = a.weights[pair.a[0]].name, b.weights[pair.b[0]].name
+            if not np.array_equal(self.reordered[0].get(ours, 0), self.reordered[1].get(theirs, 0)):
+                places.append(joined(ours, theirs))
+        if not places:
+            return []
+        return [
+            f"images are flattened in different orders: the rows of {', '.join(places)} correspond "
+            "by what they multiply, not by their numbers"
+        ]
 
     def _look(self, matching: Matching) -> tuple[Network, Network]:
         """Return both networks as they run once the weights of what corresponds are shared."""

@@ -78,9 +78,9 @@ class LiveModel(ABC):
         return None
 
     @property
-    def reordered(self) -> int:
-        """How many layers have their features in another order than in the framework."""
-        return 0
+    def reordered(self) -> Mapping[str, np.ndarray]:
+        """The order of the features of kernels that have another one in the framework, by name."""
+        return {}
 
     def canonical_inputs(self, X: Arrays) -> Arrays:
         """Return inputs, given as the model takes them, with images channels-last."""

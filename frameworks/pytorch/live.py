@@ -192,7 +192,7 @@ class PyTorchLive(LiveModel):
         return _AsWritten
 
     @property
-    def reordered(self) -> int:
+    def reordered(self) -> Mapping[str, np.ndarray]:
         return self._weights.reordered
 
     def _measure(

@@ -70,7 +70,8 @@ class LiveWeights:
         self._layouts: list[Layout] = []
         self._positions: dict[int, list[int]] = {}  # of the canonical arrays, by parameter
         self._named: list[Weight] = []  # without values
-        self.reordered = 0  # layers whose features are in another order than in PyTorch
+        # By the names of kernels, the canonical order of their features, if it is not PyTorch's.
+        self.reordered: dict[str, np.ndarray] = {}
         self._states: list[_State] = []
         self._states_at: dict[int, tuple[int, ...]] = {}  # by module
         self.of_call: list[tuple[int, ...]] = []
@@ -181,9 +182,10 @@ class LiveWeights:
         else:
             layout, names = _layout(call.module)
             if isinstance(call.module, _OF_ROWS):
-                self.reordered += rows.features is not None
                 layout = _turned(layout, rows, columns)
             named = [(layout, [f"{call.path}.{name}" if call.path else name for name in names])]
+            if isinstance(call.module, _OF_ROWS) and rows.features is not None:
+                self.reordered[named[0][1][0]] = rows.features
         positions: list[int] = []
         for layout, names in named:
             new = [p for p in layout.own if id(p) not in self._positions]

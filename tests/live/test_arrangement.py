@@ -213,6 +213,30 @@ def test_a_pool_in_two_is_no_cause_of_a_function_before_it(before, order):
     assert report.cause is None
 
 
+class Scaled(nn.Module):
+    """Rows that are scaled before a normalization, whose ε may make up for that."""
+
+    def __init__(self, factor, eps):
+        super().__init__()
+        self.first, self.norm, self.out = nn.Linear(6, 5), nn.BatchNorm1d(5, eps), nn.Linear(5, 3)
+        self.factor = factor
+
+    def forward(self, x):
+        z = self.first(x)
+        z = z if self.factor == 1 else self.factor * z
+        return self.out(self.norm(z))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_factor_is_no_cause_where_the_epsilon_behind_it_differs(order):
+    def report(factor, eps):
+        sides = [training(Scaled(1, 0.25)), training(Scaled(factor, eps))][::order]
+        return diverge(*sides, ROWS, y, steps=1, batch_size=8)
+
+    assert report(3, 1.0).cause is None
+    assert "product" in str(report(3, 0.25).cause)
+
+
 class Dropping(nn.Module):
     """A dropout before a ReLU, or behind it."""
 

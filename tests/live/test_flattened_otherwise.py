@@ -92,8 +92,19 @@ def test_a_function_behind_them_is_still_the_cause_or_none_is(name):
     assert report.cause is None or ("ReLU" in report.cause and "tanh" in report.cause)
 
 
-def test_features_that_one_model_flattens_in_another_order_are_told_by_their_order():
-    report = compared(Flattening(pooled), Flattening(lambda h: pooled(h).permute(0, 2, 3, 1)))
-    assert report.same, str(report)  # of images, channels-last and channels-first
+ORDER = "images are flattened in different orders: the rows of fc.kernel correspond by what they"
+
+
+@pytest.mark.parametrize("axes", [(0, 2, 3, 1), (0, 1, 3, 2)])
+def test_features_that_one_model_flattens_in_another_order_are_told_by_their_order(axes):
+    report = compared(Flattening(pooled), Flattening(lambda h: pooled(h).permute(axes)))
+    assert report.same, str(report)
+    assert any(note.startswith(ORDER) for note in report.notes)
+    assert not any(
+        note.startswith(ORDER) for note in compared(*map(Flattening, PAIRS["windows"])).notes
+    )
+
+
+def test_images_that_are_turned_the_other_way_differ():
     turned_otherwise = Flattening(lambda h: pooled(h).rot90(-1, (2, 3)))
     assert not compared(Flattening(turned), turned_otherwise).same

@@ -15,6 +15,7 @@ import numpy as np
 from frameworks.live.outputs import aligned, forms
 from frameworks.live.pairs import Pair
 from frameworks.live.proofs.cause import Cause, same_numbers
+from frameworks.live.settings import differing
 from frameworks.recordings.trace import LayerTrace, Trace
 
 __all__ = ["may_be_the_cause"]
@@ -61,6 +62,8 @@ def may_be_the_cause(pair: Pair, cause: Cause, place: tuple[int, int]) -> bool:
         return not ours and not theirs
     if _have_more_of(pair, {*ours, *theirs} - _BENT, begin, end):
         return False  # two that one side may have in one
+    if _next_differ(pair, place):
+        return False  # the ε of a normalization makes up for a factor before it
     if cause.settings == ("kind",):
         kinds = _kind(x), _kind(y)
         replaced = all({*own} == {kind} for own, kind in zip((ours, theirs), kinds, strict=True))
@@ -68,6 +71,14 @@ def may_be_the_cause(pair: Pair, cause: Cause, place: tuple[int, int]) -> bool:
         return replaced and ours.total() == theirs.total()
     left = ours + theirs
     return left.total() == 1 or (left.keys() == {"dropout"} and not (ours and theirs))
+
+
+def _next_differ(pair: Pair, place: tuple[int, int]) -> bool:
+    """Return whether the next layers that learn state other settings on one side."""
+    i, j = _next_that_learns(pair, place)
+    if i == len(pair.a.layers) or j == len(pair.b.layers):
+        return False
+    return bool(differing(pair.a.layers[i].facts, pair.b.layers[j].facts))
 
 
 def _sizes(layer: LayerTrace) -> list[int]:
