@@ -13,6 +13,7 @@ from frameworks.keras import facts as keras_facts
 from frameworks.keras.loading import keras
 from frameworks.live.settings import differing
 from frameworks.pytorch import facts as pytorch_facts
+from frameworks.pytorch.hooks import step_rate, use_rate
 from frameworks.recordings.trace import Facts
 from frameworks.scratch import facts as scratch_facts
 
@@ -293,3 +294,10 @@ def test_a_number_of_numpy_is_stated_as_the_number_it_is() -> None:
 def test_no_schedule_has_no_facts() -> None:
     assert keras_facts.schedule_facts(T.SGD()) is None
     assert pytorch_facts.schedule_facts(None) is None
+
+
+def test_a_rate_that_a_hook_sets_is_the_one_that_is_stated() -> None:
+    optimizer = torch.optim.Adam(torch.nn.Linear(2, 2).parameters(), betas=(0.5, 0.75))
+    (facts,) = pytorch_facts.optimizer_facts(use_rate(optimizer, step_rate(0.25, 0.5, 8)))
+    assert facts.values["learning_rate"] == 0.25
+    assert facts.said["learning_rate"] == "a rate that begins with 0.25"

@@ -32,6 +32,8 @@ def _group_facts(optimizer: Optimizer, group: Group, hat: float | None) -> Facts
     entries = _common(stock, group)
     if stock in _READERS:
         entries |= _READERS[stock](group)
+    if callable(rate := vars(optimizer).get("rate")):  # see `use_rate`
+        entries["learning_rate"] = number(rate(0)), f"a rate that begins with {number(rate(0))!r}"
     if hat is not None:
         entries["epsilon"] = hat, f"eps={hat!r}"
         entries["place"] = _BEFORE, f"√v + eps, {_BEFORE}"
