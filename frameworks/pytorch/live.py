@@ -354,4 +354,6 @@ def _dense(gradient: torch.Tensor) -> torch.Tensor:
 
 
 class _AsWritten(PyTorchLive):
+    """The same, with images as PyTorch has them, beside another such module."""
+
     keeps_images = True

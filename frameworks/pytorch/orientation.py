@@ -65,9 +65,8 @@ class Orientation:
 AS_IT_IS = Orientation()
 
 
-CHANNELS_FIRST = {
-    ndim: Orientation((0, *range(2, ndim), 1)) for ndim in range(3, 9)
-}  # windows, too
+# Of images, and of the windows that they are split into.
+CHANNELS_FIRST = {ndim: Orientation((0, *range(2, ndim), 1)) for ndim in range(3, 9)}
 TIME_FIRST = {ndim: Orientation((1, 0, *range(2, ndim))) for ndim in (2, 3)}
 
 

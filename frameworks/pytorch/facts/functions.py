@@ -1,6 +1,6 @@
 """What a plain PyTorch function says of itself, from its name and the arguments of a call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -74,7 +74,11 @@ _KINDS = {
     "amax": "maximum over an axis",
     "scaled_dot_product_attention": "attention product",
 }
-_CONVOLUTIONS: dict[str, Any] = {f"conv{n}d": getattr(nn, f"Conv{n}d") for n in (1, 2, 3)}
+_CONVOLUTIONS: dict[str, Callable[..., nn.Module]] = {
+    "conv1d": nn.Conv1d,
+    "conv2d": nn.Conv2d,
+    "conv3d": nn.Conv3d,
+}
 _LEFT_OUT = ("training", "inplace", "input", "_stacklevel", "return_indices", "dtype")
 
 
@@ -116,8 +120,7 @@ def _convolution(
     (filters, channels, *kernel), *bias = parameters
     wide = channels * own.get("groups", 1)
     options = {"bias": bool(bias), "device": "meta", **own}
-    module: nn.Module = _CONVOLUTIONS[name](wide, filters, tuple(kernel), **options)
-    return module
+    return _CONVOLUTIONS[name](wide, filters, tuple(kernel), **options)
 
 
 def _in_plain(value: Any) -> Value:
