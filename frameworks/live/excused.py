@@ -1,6 +1,6 @@
 """A loss that is written differently is no difference, if every step moves the weights alike."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 
 import numpy as np
@@ -15,7 +15,7 @@ from frameworks.live.pairs import (
     clips,
     decays,
 )
-from frameworks.recordings.trace import Trace
+from frameworks.recordings.trace import Trace, Weight
 
 __all__ = ["of_another_ratio", "of_still_weights", "only_losses_differ", "without_losses"]
 
@@ -101,18 +101,24 @@ def _of_shorter(each: Compared) -> bool:
     return each.key == SHORTER or each.key[0] == SHORTER_GRADIENT
 
 
-def _moves(trace: Trace, positions: Sequence[int] | None = None) -> bool:
-    """Return whether any weight, or any of these, is another one at the end."""
-    every = range(len(trace.weights)) if positions is None else positions
-    return any(not np.array_equal(trace.weights[k].values, trace.final_weights[k]) for k in every)
+def _moves(trace: Trace) -> bool:
+    """Return whether any weight is another one at the end."""
+    return any(not np.array_equal(w.values, x) for w, x in _with(trace, trace.final_weights))
+
+
+def _with(trace: Trace, after: Sequence[np.ndarray]) -> Iterator[tuple[Weight, np.ndarray]]:
+    return zip(trace.weights, after, strict=True)
 
 
 def of_still_weights(pair: Pair, found: list[Compared]) -> list[Compared]:
-    """Return the gradients that differ for weights which neither side moves, though it does others.
+    """Return the gradients that differ for weights which neither side's first step moves.
 
-    One may have frozen them, where the other's optimizer was not given them.
+    It does move others: these may be frozen, or another optimizer's, which is not stepped yet.
     """
-    if not _moves(pair.a) or not _moves(pair.b):
+    still = [_still(trace) for trace in (pair.a, pair.b)]
+    if any(
+        len(own) == len(trace.weights) for own, trace in zip(still, (pair.a, pair.b), strict=True)
+    ):
         return []
     return [
         each
@@ -120,9 +126,16 @@ def of_still_weights(pair: Pair, found: list[Compared]) -> list[Compared]:
         if each.found.parted
         and each.weights is not None
         and _of_gradient(each)
-        and not _moves(pair.a, each.weights.a)
-        and not _moves(pair.b, each.weights.b)
+        and still[0].issuperset(each.weights.a)
+        and still[1].issuperset(each.weights.b)
     ]
+
+
+def _still(trace: Trace) -> set[int]:
+    """Return the positions of the weights that the first step does not move."""
+    after = trace.steps[0].weights if trace.steps else None
+    pairs = _with(trace, trace.final_weights if after is None else after)
+    return {k for k, (weight, x) in enumerate(pairs) if np.array_equal(weight.values, x)}
 
 
 def _of_gradient(each: Compared) -> bool:

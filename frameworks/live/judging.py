@@ -156,7 +156,10 @@ class Judge:
         still = of_still_weights(self.pair, found)
         if still:
             places = ", ".join(dict.fromkeys(each.place for each in still))
-            done.note(f"neither side moves {places}, so that their gradients are not compared")
+            done.note(
+                f"neither side's first step moves {places}, so that their gradients in it are not "
+                "compared"
+            )
         return [each.limited(None) if each in still else each for each in found]
 
     def _with_limits(self, level: str, found: list[Compared]) -> list[Compared]:

@@ -166,10 +166,10 @@ def _trajectory(pair: Pair) -> Iterator[Compared]:
         yield Compared("loss", found, key=("loss", 0, k))
     for k, (x, y) in enumerate(zip(pair.a.steps, pair.b.steps, strict=False), 1):
         for each in _of_step(pair, x, y, k):
-            # The weights after the first step have their level; a later one may step no optimizer.
-            if each.key[0] == "gradient" and (k == 1 or _moves(pair.a, k) or _moves(pair.b, k)):
+            # The weights after the first step have their level; a later one may not move them all.
+            if k > 1 and (each.key[0] != "gradient" or _moves(pair, each.weights, k)):
                 yield _at_step(each, k)
-            elif each.key[0] != "gradient" and k > 1:
+            elif k == 1 and each.key[0] == "gradient":
                 yield _at_step(each, k)
 
 
@@ -181,11 +181,18 @@ def _of_step(pair: Pair, x: StepTrace, y: StepTrace, step: int) -> Iterator[Comp
         yield from _weights(pair, "", x.weights, y.weights, until=step)
 
 
-def _moves(trace: Trace, step: int) -> bool:
-    """Return whether a step, 2, 3, ..., moves any weight, or may."""
-    before, after = trace.steps[step - 2].weights, trace.steps[step - 1].weights
-    known = before is not None and after is not None
-    return not known or not all(map(np.array_equal, before or (), after or ()))
+def _moves(pair: Pair, weights: WeightPair | None, step: int) -> bool:
+    """Return whether a step, 2, 3, ..., of either side moves these weights, or may."""
+    positions = ((), ()) if weights is None else (weights.a, weights.b)
+    for trace, own in zip((pair.a, pair.b), positions, strict=True):
+        before, after = trace.steps[step - 2].weights, trace.steps[step - 1].weights
+        if (
+            before is None
+            or after is None
+            or not all(np.array_equal(before[k], after[k]) for k in own)
+        ):
+            return True
+    return False
 
 
 def _at_step(each: Compared, step: int) -> Compared:

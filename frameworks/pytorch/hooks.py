@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils.hooks import RemovableHandle
 
 from frameworks.pytorch.layouts import BatchNorm, running_statistics
@@ -137,14 +138,14 @@ def without_options(optimizer: Optimizer) -> Optimizer:
     return optimizer
 
 
-def on_gradients(optimizer: Optimizer, note: Callable[[Optimizer], None]) -> RemovableHandle:
-    """Call `note` in each step, when the gradients are those that it goes by.
+def on_gradients(note: Callable[[Optimizer], None]) -> RemovableHandle:
+    """Call `note` in each step of any optimizer, when the gradients are those that it goes by.
 
     That is when it begins, or where it is given a closure, which may clear and compute them, after
     the closure's first call.
     """
 
-    def noting(closure: Callable[[], Any]) -> Callable[[], Any]:
+    def noting(optimizer: Optimizer, closure: Callable[[], Any]) -> Callable[[], Any]:
         called = False
 
         def wrapped() -> Any:
@@ -157,16 +158,16 @@ def on_gradients(optimizer: Optimizer, note: Callable[[Optimizer], None]) -> Rem
 
         return wrapped
 
-    def before(_: Optimizer, args: Any, kwargs: Any) -> Any:
+    def before(optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
         given = [*args[1:], *kwargs.values()]
         if not any(callable(each) for each in given):
             note(optimizer)
             return None
-        own = [noting(each) if callable(each) else each for each in given]
+        own = [noting(optimizer, each) if callable(each) else each for each in given]
         first = len(args) - 1
         return (args[0], *own[:first]), dict(zip(kwargs, own[first:], strict=True))
 
-    return optimizer.register_step_pre_hook(before)
+    return register_optimizer_step_pre_hook(before)
 
 
 def use_biased_running_variance(network: nn.Module) -> nn.Module:

@@ -33,10 +33,12 @@ class RunsPrograms(ProgramAdapter):
         given: dict[int, torch.Tensor] = {}
 
         def note(optimizer: torch.optim.Optimizer) -> None:
+            if optimizer not in self.parts.optimizers:
+                return  # one that another holds
             for p in (p for group in optimizer.param_groups for p in group["params"]):
                 given[id(p)] = torch.zeros_like(p) if p.grad is None else p.grad.clone()
 
-        hooks = [on_gradients(each, note) for each in self.parts.optimizers]
+        hook = on_gradients(note)
         left = [p.grad for p in self.layouts.own]  # a step may rely on what the last one leaves
         for p in self.layouts.own:
             p.grad = None if p.grad is None else p.grad.clone()
@@ -46,8 +48,7 @@ class RunsPrograms(ProgramAdapter):
         finally:
             for p, gradient in zip(self.layouts.own, left, strict=True):
                 p.grad = gradient
-            for hook in hooks:
-                hook.remove()
+            hook.remove()
         own = [given.get(id(p), torch.zeros_like(p)).detach().numpy() for p in self.layouts.own]
         order = updated_in(given, [network.parameters() for network in self.parts.networks])
         return Watched(values, self.layouts.to_canonical(own), order)

@@ -2,13 +2,14 @@
 
 import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from frameworks.errors import RequestError
@@ -142,19 +143,25 @@ class OwnStep:
         """Take a step, see what it does, and take it back.
 
         The gradients are those of the first time that the optimizer steps, or what has been
-        gathered until then if it waits for more. Of weights that move without it they are those
-        that were computed last.
+        gathered until then if it waits for more; of weights that another optimizer holds they are
+        those of its first step. Of weights that move without any they are those that were computed
+        last.
         """
-        before, found = Snapshot.of(training), dict[int, torch.Tensor]()
+        before = Snapshot.of(training)
         trained = [p for p in training.model.parameters() if p.requires_grad]
+        held = {*map(id, _held_by(training.optimizer))}
+        handed, by_others = dict[int, torch.Tensor](), dict[int, torch.Tensor]()
         computed: dict[int, Tensors] = {}  # the tensors, and what they were
 
-        def note(*_: Any) -> None:
-            if not found:
-                parameters = training.model.parameters()
-                found.update({id(p): p.grad.clone() for p in parameters if p.grad is not None})
+        def note(optimizer: Optimizer) -> None:
+            if optimizer is training.optimizer:
+                handed.update({} if handed else _gradients_of(training.model.parameters()))
+                return
+            for p, gradient in _gradients_of(_held_by(optimizer)).items():
+                if p not in held:
+                    by_others.setdefault(p, gradient)
 
-        handles = [on_gradients(training.optimizer, note)]
+        handles = [on_gradients(note)]
         keep = partial(_keep_computed, computed)
         for p in trained:  # the first is called alone where they are returned, as by autograd.grad
             handles += [
@@ -163,12 +170,14 @@ class OwnStep:
             ]
         try:
             loss = take_step(training, X, y, w)
-            others = [p for p in trained if id(p) not in found]
+            others = [p for p in trained if id(p) not in {**handed, **by_others}]
             by_hand = before.moved(others)
+            last = {id(p): g for p in others if (g := _last(p, computed)) is not None}
             if by_hand:
-                found |= {id(p): g for p in others if (g := _last(p, computed)) is not None}
-            note()
-            return cls(X, loss, found, by_hand, Snapshot.of(training))
+                handed |= last
+            elif not handed:
+                handed |= _gradients_of(training.model.parameters())
+            return cls(X, loss, {**handed, **by_others}, by_hand, Snapshot.of(training))
         finally:
             for handle in handles:
                 handle.remove()
@@ -177,6 +186,14 @@ class OwnStep:
     def on(self, X: Tensors) -> bool:
         """Return whether it was taken on these rows."""
         return all(torch.equal(ours, theirs) for ours, theirs in zip(self.X, X, strict=True))
+
+
+def _held_by(optimizer: Optimizer) -> list[torch.Tensor]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def _gradients_of(parameters: Iterable[torch.Tensor]) -> dict[int, torch.Tensor]:
+    return {id(p): p.grad.clone() for p in parameters if p.grad is not None}
 
 
 def _keep_computed(

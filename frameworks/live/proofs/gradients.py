@@ -169,11 +169,10 @@ def _frozen(pair: Pair, found: list[Gradients]) -> Cause | None:
 
 
 def _moves(trace: Trace, names: set[str]) -> bool:
-    """Return whether the first step moves any of these weights: then it had a gradient."""
-    after = trace.steps[0].weights if trace.steps else None
-    return after is not None and any(
+    """Return whether any of these weights is another one at the end: then it had a gradient."""
+    return any(
         weight.name in names and not np.array_equal(weight.values, w)
-        for weight, w in zip(trace.weights, after, strict=True)
+        for weight, w in zip(trace.weights, trace.final_weights, strict=True)
     )
 
 

@@ -1,0 +1,86 @@
+"""Steps with an optimizer of their own beside the one that is given, as those of a GAN have."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+
+from lockstep import Training, diverge
+
+X = np.random.default_rng(5).normal(size=(40, 6))
+RATE = 0.03125
+
+
+class Networks(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.generator = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 6))
+        self.critic = nn.Sequential(nn.Linear(6, 8), nn.LeakyReLU(0.25), nn.Linear(8, 1))
+
+    def forward(self, rows):
+        return self.critic(rows)
+
+
+def gan(cleared="before", *, every=1, given="critic", computed="as trained", rate=RATE):
+    """A GAN whose generator is trained at every n-th batch; `given` names the one Training has."""
+    model = Networks()
+    rates = {"critic": RATE, "generator": rate}
+    optimizers = {name: torch.optim.Adam(getattr(model, name).parameters(), lr=rates[name])
+                  for name in rates}  # fmt: skip
+    optimizer = optimizers.pop(given)
+    taken = [0]
+
+    def step(model, optimizer, loss, rows, targets):
+        own = {given: optimizer, **optimizers}
+        noise, real = torch.randn(len(rows), 4, dtype=rows.dtype), torch.ones_like(targets)
+        if cleared == "at the beginning":
+            model.zero_grad()
+        elif cleared == "before":
+            own["critic"].zero_grad()
+        faked = model.generator(noise)
+        value = cross_entropy(model(rows), real) + cross_entropy(model(faked.detach()), 0 * real)
+        value.backward()
+        own["critic"].step()
+        taken[0] += 1
+        if taken[0] % every and computed != "at every batch":
+            return value
+        if cleared == "before":
+            own["generator"].zero_grad()
+        cross_entropy(model(model.generator(noise)), real).backward()
+        if not taken[0] % every:
+            own["generator"].step()
+        if cleared == "behind":
+            model.zero_grad()
+        return value
+
+    return Training(model, nn.BCEWithLogitsLoss(), optimizer, step=step)
+
+
+def compared(a, b):
+    return diverge(a, b, X, np.zeros((40, 1)), steps=6, batch_size=8)
+
+
+@pytest.mark.parametrize("given", ["critic", "generator"])
+@pytest.mark.parametrize("cleared", ["at the beginning", "behind"])
+def test_where_gradients_are_cleared_is_no_difference(cleared, given):
+    assert compared(gan(given=given), gan(cleared, given=given)).same
+    assert compared(gan(cleared, given=given), gan(given=given)).same
+
+
+def test_a_gradient_that_no_optimizer_is_stepped_with_is_no_difference():
+    seldom, often = (gan(every=2, computed=each) for each in ("as trained", "at every batch"))
+    report = compared(seldom, often)
+    assert report.same, str(report)
+    assert compared(often, seldom).same
+
+
+@pytest.mark.parametrize("given", ["critic", "generator"])
+def test_what_the_second_optimizer_does_is_compared(given):
+    report = compared(gan(given=given), gan(given=given, rate=2 * RATE))
+    assert (report.level, report.place.split(".")[0]) == ("step", "generator")
+
+
+def test_one_that_is_trained_more_seldom_is_not_said_to_have_no_gradient():
+    report = compared(gan(every=2), gan())
+    assert (report.level, report.cause) == ("gradient", None)
