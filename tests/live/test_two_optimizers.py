@@ -1,14 +1,18 @@
 """Steps with an optimizer of their own beside the one that is given, as those of a GAN have."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from lockstep import Training, diverge
 
-X = np.random.default_rng(5).normal(size=(40, 6))
+RNG = np.random.default_rng(5)
+X, LABELS = RNG.normal(size=(40, 6)), RNG.integers(0, 3, 40)
+NOTHING = np.zeros((40, 1))
 RATE = 0.03125
 
 
@@ -57,8 +61,8 @@ def gan(cleared="before", *, every=1, given="critic", computed="as trained", rat
     return Training(model, nn.BCEWithLogitsLoss(), optimizer, step=step)
 
 
-def compared(a, b):
-    return diverge(a, b, X, np.zeros((40, 1)), steps=6, batch_size=8)
+def compared(a, b, targets=NOTHING):
+    return diverge(a, b, X, targets, steps=6, batch_size=8)
 
 
 @pytest.mark.parametrize("given", ["critic", "generator"])
@@ -84,3 +88,44 @@ def test_what_the_second_optimizer_does_is_compared(given):
 def test_one_that_is_trained_more_seldom_is_not_said_to_have_no_gradient():
     report = compared(gan(every=2), gan())
     assert (report.level, report.cause) == ("gradient", None)
+
+
+def head_of_its_own_in_pytorch(rate=RATE):
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+    of_head = torch.optim.SGD(model[2].parameters(), rate)
+
+    def step(model, optimizer, loss, rows, labels):
+        model.zero_grad()
+        value = loss(model(rows), labels)
+        value.backward()
+        optimizer.step()
+        of_head.step()
+        return value
+
+    optimizer = torch.optim.SGD(model[0].parameters(), 4 * RATE)
+    return Training(model, nn.CrossEntropyLoss(), optimizer, step=step)
+
+
+def head_of_its_own_in_keras(rate=RATE):
+    layers = [keras.Input((6,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(3)]
+    of_head = keras.optimizers.SGD(rate)
+
+    def step(model, optimizer, loss, rows, labels):
+        with tf.GradientTape() as tape:
+            value = loss(labels, model(rows, training=True))
+        pairs = [*zip(tape.gradient(value, model.trainable_variables),
+                      model.trainable_variables, strict=True)]  # fmt: skip
+        of_head.apply_gradients(pairs[2:])
+        optimizer.apply_gradients(pairs[:2])
+        return value
+
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return Training(keras.Sequential(layers), loss, keras.optimizers.SGD(4 * RATE), step=step)
+
+
+def test_keras_may_have_two_optimizers_too():
+    report = compared(head_of_its_own_in_keras(), head_of_its_own_in_pytorch(), LABELS)
+    assert report.same, str(report)
+    assert compared(head_of_its_own_in_pytorch(), head_of_its_own_in_keras(), LABELS).same
+    slower = head_of_its_own_in_keras(RATE / 2)
+    assert compared(slower, head_of_its_own_in_pytorch(), LABELS).level == "step"

@@ -35,7 +35,8 @@ class Stepper(ABC):
     """Takes the steps that `fit` would take: the model's own `train_step`, compiled as it asks.
 
     The gradients are those that reach the optimizer, before it clips anything. `own`, if given, is
-    called as `own(model, optimizer, loss, X, y)` instead of `train_step`, and returns the loss.
+    called as `own(model, optimizer, loss, X, y)` instead of `train_step`, and returns the loss; it
+    may have other optimizers besides, for other variables.
     """
 
     compiles = True  # a step for each number of rows
@@ -47,6 +48,7 @@ class Stepper(ABC):
         self.drew = False  # whether a step of the user's own did, by a layer beside the model
         self._trained: list[keras.Variable] = []  # by the latest step
         self._gradients: list[Any] = []  # for each of them
+        self._by_others: dict[int, Any] = {}  # gradients that other optimizers were given first
         self.reset()
 
     @staticmethod
@@ -81,7 +83,8 @@ class Stepper(ABC):
         """Return the gradients of the latest step; what scales the loss is taken out."""
         scale = self.model.optimizer.loss_scale_factor or 1.0
         pairs = zip(self._trained, self._gradients, strict=True)
-        return {id(v): self.to_numpy(g) / scale for v, g in pairs if g is not None}
+        others = {key: self.to_numpy(g) for key, g in self._by_others.items()}
+        return others | {id(v): self.to_numpy(g) / scale for v, g in pairs if g is not None}
 
     def differentiate(self, loss: Callable[[], Any]) -> tuple[float, Gradients | None]:
         """Return a loss that is computed outside of any graph, and perhaps its gradients."""
@@ -157,6 +160,12 @@ class Stepper(ABC):
             seen.append(([*gradients], [*trained]))
             apply(*seen[-1])
 
+        def beside(gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+            for v, gradient in zip(variables, gradients, strict=False):  # which Keras requires
+                if gradient is not None:
+                    self._by_others.setdefault(id(v), gradient)
+
+        self._by_others = {}
         model.reset_metrics()
         handed = self.dropout.handed(masks, all_of_them=self._is_stock)
         with handed, replaced(optimizer, apply=watched), unwarned():
@@ -164,7 +173,8 @@ class Stepper(ABC):
                 columns = data if data.w is not None else data[:2]  # as `fit` hands it over
                 loss = loss_in(model.train_step(columns))
             else:
-                loss = self.own(model, optimizer, model.loss, data.X, data.y)
+                with _applied(beside):
+                    loss = self.own(model, optimizer, model.loss, data.X, data.y)
         if len(seen) != 1:
             raise RequestError(
                 f"a training step has to use the model's optimizer once, and this one uses it "
@@ -172,6 +182,24 @@ class Stepper(ABC):
             )
         ((gradients, self._trained),) = seen
         return loss, gradients
+
+
+@contextmanager
+def _applied(note: Callable[[Sequence[Any], Sequence[Any]], None]) -> Iterator[None]:
+    """Call `note` with the gradients and variables that any optimizer is given."""
+    optimizers: Any = keras.optimizers.Optimizer
+    apply = optimizers.apply
+
+    def noting(own: Any, gradients: Any, variables: Any = None) -> None:
+        gradients, known = [*gradients], variables if variables is None else [*variables]
+        note(gradients, getattr(own, "_trainable_variables", ()) if known is None else known)
+        apply(own, gradients, known)
+
+    optimizers.apply = noting
+    try:
+        yield
+    finally:
+        optimizers.apply = apply
 
 
 @contextmanager
