@@ -27,7 +27,7 @@ def rewritten(pair: Pair, found: Sequence[Compared]) -> list[Compared]:
     losses, gradients and steps have levels of their own. Else it is what stands before the last
     layer that agrees, if a difference arises after it: else it may be what differs, by a way around
     that layer. In training mode no outputs are at hand: what had no effect in evaluation has none
-    if the layers with weights agree, or at least the losses.
+    if the layers with weights agree, or at least the losses, or if both modes are one.
     """
     outputs = [each for each in found if each.key[0] == "outputs"]
     evaluated = [each for each in found if each.key[0] == "layer"]
@@ -39,9 +39,19 @@ def rewritten(pair: Pair, found: Sequence[Compared]) -> list[Compared]:
     known = {each.key[1] for each in without}
     again = _before_the_last_that_agrees(pair, trained)
     learning = [each for each in trained if _corresponds(pair, each)]
-    if not any(each.found.parted for each in learning) or _losses_agree(pair):
+    learn_alike = not any(each.found.parted for each in learning)
+    if learn_alike or _losses_agree(pair) or _has_one_mode(pair):
         again += [each for each in trained if each.key[1] in known]
     return [*without, *again]
+
+
+def _has_one_mode(pair: Pair) -> bool:
+    """Return whether all layers return in training what they do in evaluation."""
+    layers = (layer for trace in (pair.a, pair.b) for layer in trace.layers)
+    both = ((layer.output, layer.training_output) for layer in layers)
+    return all(
+        x is y or (x is not None and y is not None and np.array_equal(x, y)) for x, y in both
+    )
 
 
 def _losses_agree(pair: Pair) -> bool:

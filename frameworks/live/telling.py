@@ -26,7 +26,8 @@ class Told:
         self.pairs: dict[int, int] = {}
         self.guessed: list[Branches] = []
         alike = reads.alike if reads else []
-        self._add(told_apart(a, b, [*ours], [*theirs]).items())
+        told = told_apart(a, b, [*ours], [*theirs])
+        self._add((self._calls_by_reads(told, reads) if reads else told).items())
         self._add(tried.items())
         self._add((i, j) for (i, *others), (j, *more) in alike if not others and not more)
         learning = [group for group in sorted(alike) if a.layers[group[0][0]].weights]
@@ -43,6 +44,27 @@ class Told:
                 self.pairs[i] = j
                 self._left[0].remove(i)
                 self._left[1].remove(j)
+
+    def _calls_by_reads(self, told: Mapping[int, int], reads: Reads) -> dict[int, int]:
+        """Pair the calls of a layer that is called again by what they read, where that tells.
+
+        A siamese network may be given its second input first.
+        """
+        calls = dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]]()
+        for i, j in told.items():
+            if not reads.same(i, j):
+                key = self._a.layers[i].weights, self._b.layers[j].weights
+                calls.setdefault(key, []).append(i)
+        found = dict(told)
+        for own in calls.values():
+            others = [told[i] for i in own]
+            known = only_pairs(own, others, reads.same)
+            rest = (
+                (i for i in own if i not in known),
+                (j for j in others if j not in known.values()),
+            )
+            found |= known | dict(zip(*rest, strict=True))
+        return found
 
     def _free(self, side: int, some: Iterable[int]) -> list[int]:
         return [k for k in some if k in self._left[side]]

@@ -162,7 +162,7 @@ def _counts(call: Call) -> bool:
 def _facts(call: Call, inputs: Arrays) -> Facts:
     shape = inputs[0].shape[1:] if inputs else None
     if call.module is None:
-        shapes = [tuple(p.shape) for p in call.parameters]
+        shapes = [tuple(t.shape) for t in (*call.inputs[1:], *call.parameters)]
         return function_facts(call.name, _keywords(call), shape, shapes)
     return layer_facts(call.module, shape)
 

@@ -387,3 +387,43 @@ def test_no_cause_is_named_where_weights_correspond_by_their_order_alone():
     report = diverge(*sides, RNG.normal(size=(24, 6, 4)), Y[:24], steps=3, batch_size=8)
     assert (report.level, report.cause) == ("forward", None), str(report)
     assert any("weights of equal shapes" in note for note in report.notes)
+
+
+class Siamese(nn.Module):
+    """One encoder for two inputs; in some order, or for both in one batch."""
+
+    def __init__(self, order):
+        super().__init__()
+        self.order = order
+        self.encode = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 4))
+
+    def forward(self, x, z):
+        if self.order == "at once":
+            p, q = self.encode(torch.cat([x, z])).chunk(2)
+        elif self.order == "second first":
+            q, p = self.encode(z), self.encode(x)
+        else:
+            p, q = self.encode(x), self.encode(z)
+        return ((p - q) ** 2).sum(1, keepdim=True).sqrt()
+
+
+def contrastive(margin):
+    def loss(distance, same):
+        return (same * distance**2 + (1 - same) * torch.relu(margin - distance) ** 2).mean()
+
+    return loss
+
+
+@pytest.mark.parametrize("order", ["second first", "at once"])
+def test_which_input_an_encoder_reads_first_hides_no_other_difference(order):
+    pairs, same = [X, RNG.normal(size=X.shape)], RNG.integers(0, 2, size=(24, 1)).astype(float)
+
+    def side(order, margin=1.0):
+        model = Siamese(order)
+        return Training(model, contrastive(margin), torch.optim.SGD(model.parameters(), lr=0.125))
+
+    for a, b in (("first first", order), (order, "first first")):
+        options = {"steps": 3, "batch_size": 8}
+        assert diverge(side(a), side(b), pairs, same, **options).same
+        report = diverge(side(a), side(b, 2.0), pairs, same, **options)
+        assert (report.level, report.cause) == ("loss", None)

@@ -56,3 +56,25 @@ def test_only_what_differs_is_the_cause(case, called, order):
         else:
             turned = second.replace("{b} ", "{a} has ") + "; " + first.replace("{a} has ", "{b} ")
             assert said == turned.format(**names)
+
+
+class Causal(nn.Module):
+    """A convolution with weight norm, padded before or cropped behind so as to be causal."""
+
+    def __init__(self, before=None):
+        super().__init__()
+        self.before = before
+        conv = nn.Conv1d(3, 4, 3, padding=0 if before else 2)
+        self.conv, self.out = nn.utils.parametrizations.weight_norm(conv), nn.Linear(4, 3)
+
+    def forward(self, x):
+        z = self.conv(F.pad(x, self.before)) if self.before else self.conv(x)[:, :, :-2]
+        return self.out(torch.relu(z)[:, :, -1])
+
+
+@pytest.mark.parametrize("before", [(2, 0), (0, 2), (1, 1)])
+def test_one_whose_weights_are_computed_may_be_padded_before(before):
+    for sides in ((Causal(), Causal(before)), (Causal(before), Causal())):
+        report = diverge(*map(training, sides), X, y, steps=3, batch_size=8)
+        assert report.same == (before == (2, 0)), str(report)
+        assert report.cause is None

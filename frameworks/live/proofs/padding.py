@@ -30,7 +30,7 @@ def prove_padding(a: LayerSide, b: LayerSide, padded: LayerSide) -> Proof:
     sides = _zeros_around(plain.inputs[0], padded.inputs[0])
     own = padded.layer.facts
     inside = own.values.get("padding")
-    if sides is None or not isinstance(inside, tuple):
+    if sides is None or not isinstance(inside, tuple) or not all(map(_is_pair, inside)):
         return Proof()
     total = tuple((x + p, y + q) for (x, y), (p, q) in zip(sides, inside, strict=True))
     said = f"{own.said.get('padding', 'padding')} after a pad by {_listed(sides)}"
@@ -57,6 +57,11 @@ def prove_padding(a: LayerSide, b: LayerSide, padded: LayerSide) -> Proof:
     words = [phrase(facts[id(each)], settings, each.place) for each in (a, b)]
     sentence = both((a.name, b.name), words[0], words[1])
     return Proof([Cause(sentence, joined(a.place, b.place), settings)])
+
+
+def _is_pair(x: object) -> bool:
+    """Return whether something is zeros before and after; a function may state another form."""
+    return isinstance(x, tuple) and len(x) == 2
 
 
 def _zeros_around(x: np.ndarray, padded: np.ndarray) -> Sides | None:

@@ -40,6 +40,8 @@ def prove_sources(pair: Pair, a: LayerSide, b: LayerSide) -> Proof:
     if expected == used or not agree:
         return Proof()
     back = {j: i for i, j in pair.matching.layers}
+    if ours.places == theirs.places:
+        return Proof()  # other calls of one layer, which its place does not tell apart
     words = ours.words(theirs, partners), theirs.words(ours, back)
     sentence = both((a.name, b.name), words[0], words[1])
     return Proof([Cause(sentence, joined(a.place, b.place), ("inputs",))])
@@ -66,12 +68,17 @@ class _Sources:
             for x in self.side.inputs
         ]
 
+    @property
+    def places(self) -> list[str]:
+        """Name the layers that are found."""
+        return [place_of(self.side.trace.layers, k) for k in self.found if k is not None]
+
     def words(self, other: "_Sources", partners: Mapping[int, int]) -> str:
         """Say it; the side that is named last names the counterparts of what the other has not."""
         names = []
-        for k, theirs in zip(self.found, other.found, strict=True):
+        for k, name, theirs in zip(self.found, self.places, other.found, strict=True):
             assert k is not None
-            name, partner = place_of(self.side.trace.layers, k), partners[k]
+            partner = partners[k]
             if partner != theirs and self.side.name > other.side.name:
                 name += f" ({other.side.name}'s {place_of(other.side.trace.layers, partner)})"
             names.append(name)

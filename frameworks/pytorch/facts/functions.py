@@ -91,9 +91,9 @@ def function_facts(
     """Return the facts of a call: of `F.relu`, `torch.cat`, or a tensor's method.
 
     `name` is the function's `__name__`; `arguments` are those that are no tensors, by their names.
-    `input_shape` is the canonical shape of one row, `parameters` has the shapes of those that are
-    given besides. Of a function that is a module's, too, the facts are the module's, so that both
-    are stated alike.
+    `input_shape` is the canonical shape of one row, `parameters` has the shapes of what is given
+    besides, parameters or what is computed from them. Of a function that is a module's, too, the
+    facts are the module's, so that both are stated alike.
     """
     own = {k: v for k, v in arguments.items() if k not in _LEFT_OUT and v is not None}
     if name in _MODULES:
@@ -104,7 +104,7 @@ def function_facts(
     if name == "group_norm" and "num_groups" in own and input_shape:
         norm = nn.GroupNorm(num_channels=input_shape[-1], affine=bool(parameters), **own)
         return layer_facts(norm, input_shape)
-    if name in _CONVOLUTIONS and parameters and len(parameters[0]) > 2:
+    if name in _CONVOLUTIONS and any(len(shape) > 2 for shape in parameters):
         return layer_facts(_convolution(name, parameters, own), input_shape)
     if name in _REARRANGEMENTS:
         return facts("rearrangement", {})
@@ -117,7 +117,7 @@ def _convolution(
     name: str, parameters: Sequence[tuple[int, ...]], own: Mapping[str, Any]
 ) -> nn.Module:
     """Return the module that computes a convolution with parameters of these shapes."""
-    (filters, channels, *kernel), *bias = parameters
+    (filters, channels, *kernel), *bias = sorted(parameters, key=len, reverse=True)
     wide = channels * own.get("groups", 1)
     options = {"bias": bool(bias), "device": "meta", **own}
     return _CONVOLUTIONS[name](wide, filters, tuple(kernel), **options)
