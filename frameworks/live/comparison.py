@@ -21,7 +21,7 @@ from frameworks.live.meeting import Meeting
 from frameworks.live.noise import Noise, measure_noise
 from frameworks.live.one_sided import one_sided
 from frameworks.live.pairs import Compared, Pair, by_hand
-from frameworks.live.penalties import penalties_as_decay, taken_out
+from frameworks.live.penalties import as_judged, decay_in_gradients, penalties_as_decay
 from frameworks.live.proofs import Proof, prove
 from frameworks.live.repeating import refuse_unrepeated
 from frameworks.live.report import Report
@@ -88,8 +88,8 @@ class Comparison:
         taken = len(first.steps), len(second.steps)
         whole = Pair(first, second, self.names, self.matching, steps=taken)
         self.notes += one_sided(whole)
-        pair, note = penalties_as_decay(whole)
-        self.notes += [note] if note else []
+        pair, notes = _decayed_alike(whole)
+        self.notes += notes
         pair = self._as_read(pair)
         return pair, self.judge(pair)
 
@@ -141,8 +141,8 @@ class Comparison:
         for name, trace in zip(self.names, (pair.a, pair.b), strict=True):
             if judged.level == "gradient" and by_hand(trace):
                 judged.note(
-                    f"{name} moves weights in a step of its own, without the optimizer: what it is "
-                    "seen to compute last is compared, and no cause is sought in it"
+                    f"{name} moves weights in a step of its own while no optimizer is stepped: no "
+                    "cause is sought in its gradients"
                 )
                 return Proof()
         try:
@@ -173,7 +173,7 @@ class Comparison:
             other = None
             if isinstance(side, LiveSide):
                 other = side.another_trace(trace.dtype, self.report)
-            again = None if other is None else taken_out(other, trace).steps[1].gradients
+            again = None if other is None else as_judged(other, trace).steps[1].gradients
             if again is not None:
                 found.append(tuple(again))
         if len(found) == 2:
@@ -187,7 +187,7 @@ class Comparison:
         if not isinstance(side, LiveSide) or not all(map(side.can_change, changes)):
             return None
         side.changes += changes
-        again, _ = penalties_as_decay(replace(pair, b=self._trace(side)))
+        again, _ = _decayed_alike(replace(pair, b=self._trace(side)))
         again = self._as_read(again)
         return again, self.judge(again)
 
@@ -265,7 +265,7 @@ class Comparison:
         if self.request.dtype == "float64":
             return None, None
         a, b = (
-            taken_out(side.trace("float64", self.report, steps=1), judged)
+            as_judged(side.trace("float64", self.report, steps=1), judged)
             if isinstance(side, LiveSide)
             else None
             for side, judged in zip(self.sides, (pair.a, pair.b), strict=True)
@@ -317,6 +317,13 @@ class Comparison:
         for name, trace in zip(self.names, (pair.a, pair.b), strict=True):
             notes += [f"{name}: {note}" for note in trace.notes if note not in both]
         return [*notes, *both]
+
+
+def _decayed_alike(pair: Pair) -> tuple[Pair, list[str]]:
+    """Return the pair with decays where both sides have them, in whatever way, and what to say."""
+    pair, of_penalties = penalties_as_decay(pair)
+    pair, of_gradients = decay_in_gradients(pair)
+    return pair, [note for note in (of_penalties, of_gradients) if note]
 
 
 def _described(trace: Trace, position: int) -> str:

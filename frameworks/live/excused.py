@@ -11,7 +11,6 @@ from frameworks.live.pairs import (
     Compared,
     Pair,
     accumulates,
-    by_hand,
     clips,
     decays,
 )
@@ -27,14 +26,15 @@ def only_losses_differ(pair: Pair, levels: Mapping[str, list[Compared]]) -> bool
 
     A gradient alone is excused only if every loss agrees, and only where an optimizer clips or
     accumulates, or where one alone decays, as a step of one's own may do at another place, or where
-    such a step moves the weights itself, by gradients that nobody sees, or both sides' first step
-    moves none. A loss that is not finite is none that is written differently.
+    such a step or a hook of the optimizer has the gradients in hand, or both sides' first step
+    moves nothing. A loss that is not finite is none that is written differently.
     """
     if not all(isfinite(x.found.error) for x in (*levels["loss"], *levels["trajectory"])):
         return False
-    stated = any(clips(x) or accumulates(x) or by_hand(x) for x in (pair.a, pair.b))
+    sides = pair.a, pair.b
+    stated = any(clips(x) or accumulates(x) or _has_own_steps(x) for x in sides)
     stated = stated or decays(pair.a) != decays(pair.b)
-    stated = stated or all(map(_waits, (pair.a, pair.b)))
+    stated = stated or all(len(_still(x)) == len(x.weights) for x in sides)
     later = any(each.found.parted for each in levels["trajectory"] if each.key[0] == "loss")
     elsewhere = stated and _part(levels["gradient"]) and not later
     steps = [each for each in levels["step"] if each.weights is not None]
@@ -48,10 +48,9 @@ def only_losses_differ(pair: Pair, levels: Mapping[str, list[Compared]]) -> bool
     )
 
 
-def _waits(trace: Trace) -> bool:
-    """Return whether the first step moves no weight, as where gradients are accumulated."""
-    after = trace.steps[0].weights if trace.steps else None
-    return after is not None and all(map(np.array_equal, after, (w.values for w in trace.weights)))
+def _has_own_steps(trace: Trace) -> bool:
+    """Return whether steps are the user's own, or have hooks: no other batch is asked of them."""
+    return trace.shorter_loss is None
 
 
 def without_losses(level: str, found: list[Compared]) -> list[Compared]:
@@ -111,14 +110,13 @@ def _with(trace: Trace, after: Sequence[np.ndarray]) -> Iterator[tuple[Weight, n
 
 
 def of_still_weights(pair: Pair, found: list[Compared]) -> list[Compared]:
-    """Return the gradients that differ for weights which neither side's first step moves.
+    """Return the first step's gradients that differ for weights which it moves on neither side.
 
-    It does move others: these may be frozen, or another optimizer's, which is not stepped yet.
+    They may be frozen, or another optimizer's, which is not stepped yet, or gradients add up until
+    a later step. Of sides that never move anything nothing else tells.
     """
     still = [_still(trace) for trace in (pair.a, pair.b)]
-    if any(
-        len(own) == len(trace.weights) for own, trace in zip(still, (pair.a, pair.b), strict=True)
-    ):
+    if not _moves(pair.a) or not _moves(pair.b):
         return []
     return [
         each
@@ -126,6 +124,7 @@ def of_still_weights(pair: Pair, found: list[Compared]) -> list[Compared]:
         if each.found.parted
         and each.weights is not None
         and _of_gradient(each)
+        and each.key[2] <= 1
         and still[0].issuperset(each.weights.a)
         and still[1].issuperset(each.weights.b)
     ]

@@ -75,6 +75,9 @@ class Judge:
         done = Judged()
         self._note_forms(done)
         excused = not self.losses_equal and self._excuses()
+        constant = not self.losses_equal and not excused and self._only_a_constant_differs()
+        if constant:
+            done.notes.append("the losses differ, but not their gradients: by what moves no weight")
         for level in LEVELS:
             found = self._compare(level)
             if level == "forward":
@@ -85,6 +88,8 @@ class Judge:
             found = self._without_still_weights(done, found)
             if excused:
                 found = without_losses(level, found)
+            elif constant:
+                found = [x.limited(None) if x.key[0] == "loss" else x for x in found]
             if level in ("trajectory", "result"):
                 found = self._with_noise(done, found)
             if found and self._keep(done, level, found):
@@ -106,6 +111,13 @@ class Judge:
         levels = {level: self._compare(level) for level in LEVELS[1:]}
         levels["forward"] = self._without_rewritten(Judged(), levels["forward"])
         return only_losses_differ(self.pair, levels)
+
+    def _only_a_constant_differs(self) -> bool:
+        """Return whether losses differ whose gradients do not: by what moves no weight."""
+        losses, gradients = self._compare("loss"), self._compare("gradient")
+        parted = any(each.found.parted for each in losses)
+        finite = all(isfinite(each.found.error) for each in losses)
+        return parted and finite and bool(gradients) and not any(x.found.parted for x in gradients)
 
     def _note_forms(self, done: Judged) -> None:
         first, second = forms(self.pair.a, self.pair.b)

@@ -22,6 +22,7 @@ from frameworks.live.pairs import (
     Compared,
     Key,
     Pair,
+    accumulates,
     averages,
     joined,
     numbered,
@@ -164,12 +165,15 @@ def _trajectory(pair: Pair) -> Iterator[Compared]:
     for k, (x, y) in enumerate(zip(pair.a.steps, pair.b.steps, strict=False), 1):
         found = replace(difference("the loss", x.loss, y.loss, None, scale), step=k)
         yield Compared("loss", found, key=("loss", 0, k))
+    # One that adds gradients up moves weights by others than the latest batch's.
+    alike = accumulates(pair.a) == accumulates(pair.b)
     for k, (x, y) in enumerate(zip(pair.a.steps, pair.b.steps, strict=False), 1):
         for each in _of_step(pair, x, y, k):
             # The weights after the first step have their level; a later one may not move them all.
-            if k > 1 and (each.key[0] != "gradient" or _moves(pair, each.weights, k)):
+            of_gradient = each.key[0] == "gradient"
+            if not of_gradient and k > 1:
                 yield _at_step(each, k)
-            elif k == 1 and each.key[0] == "gradient":
+            elif of_gradient and alike and (k == 1 or _moves(pair, each.weights, k)):
                 yield _at_step(each, k)
 
 

@@ -1,7 +1,9 @@
 """A penalty in one side's loss against weight decay in the other side's optimizer.
 
 l Σ w² adds 2 l w to the gradient, and so does a coupled decay of 2 l, but to the gradient alone. To
-compare the two, the penalty is taken out of the loss and its gradient, and stated as a decay.
+compare the two, a penalty that is stated is taken out of the loss and its gradient, and stated as a
+decay. Of one that a step of one's own adds, or adds to the gradient alone, only the gradients tell:
+the other side's decay is then added to its own.
 """
 
 from collections.abc import Sequence
@@ -10,12 +12,14 @@ from math import isfinite
 
 import numpy as np
 
-from frameworks.live.pairs import Pair, clips
+from frameworks.live.pairs import Pair, accumulates, clips, decays
 from frameworks.recordings.trace import Facts, LayerTrace, StepTrace, Trace, Weight
 
-__all__ = ["penalties_as_decay", "taken_out"]
+__all__ = ["decay_in_gradients", "penalties_as_decay", "as_judged"]
 
 Arrays = Sequence[np.ndarray]
+
+_SAME = {"float64": 1e-12, "float32": 1e-5}  # relative: gradients that differ by rounding alone
 
 
 def penalties_as_decay(pair: Pair) -> tuple[Pair, str]:
@@ -44,11 +48,72 @@ def penalties_as_decay(pair: Pair) -> tuple[Pair, str]:
     return pair, ""
 
 
-def taken_out(trace: Trace, judged: Trace) -> Trace:
-    """Return another trace of a side as its judged one is: penalties as decays, if they are there.
+def decay_in_gradients(pair: Pair) -> tuple[Pair, str]:
+    """Return the pair with one side's decay in its gradients, if the other has it there.
+
+    Else the pair as it is, without a note.
+    """
+    sides = pair.a, pair.b
+    if decays(pair.a) == decays(pair.b) or any(clips(x) or accumulates(x) for x in sides):
+        return pair, ""
+    k = 0 if decays(pair.a) else 1
+    decayed, names = _with_decay_in_gradients(sides[k]), (pair.names[k], pair.names[1 - k])
+    limit = max(_SAME[trace.dtype] for trace in sides)
+    alike = [
+        [
+            _are_same(gradients[ours[0]], sides[1 - k].gradients[theirs[0]], limit)
+            for ours, theirs in ((each.a, each.b)[:: 1 - 2 * k] for each in pair.matching.weights)
+        ]
+        for gradients in (sides[k].gradients, decayed.gradients)
+    ]
+    if all(alike[0]) or not all(alike[1]):
+        return pair, ""
+    note = (
+        f"the decay of {names[0]}'s optimizer is compared as a part of its gradients, to which "
+        f"{names[1]} adds as much"
+    )
+    return replace(pair, a=decayed) if k == 0 else replace(pair, b=decayed), note
+
+
+def _are_same(x: np.ndarray, y: np.ndarray, limit: float) -> bool:
+    if x.shape != y.shape:
+        return False
+    return bool(np.abs(x - y).max(initial=0) <= limit * np.abs(y).max(initial=0))
+
+
+def _with_decay_in_gradients(trace: Trace) -> Trace:
+    groups = [facts.values.get("coupled_decay") or 0.0 for facts in trace.optimizer]
+    rates = [groups[weight.group] if weight.group >= 0 else 0.0 for weight in trace.weights]
+
+    def with_decay(gradients: Arrays, weights: Arrays) -> list[np.ndarray]:
+        return [g + rate * w for g, rate, w in zip(gradients, rates, weights, strict=True)]
+
+    start = [weight.values for weight in trace.weights]
+    before, steps = [start, *(step.weights for step in trace.steps)], []
+    for step, weights in zip(trace.steps, before, strict=False):
+        known = step.gradients is not None and weights is not None
+        steps.append(replace(step, gradients=with_decay(step.gradients or (), weights or ()))
+                     if known else step)  # fmt: skip
+    shorter = trace.shorter_gradients
+    return replace(
+        trace,
+        gradients=with_decay(trace.gradients, start),
+        shorter_gradients=None if shorter is None else with_decay(shorter, start),
+        steps=steps,
+        optimizer=[
+            replace(facts, values={**facts.values, "coupled_decay": 0.0})
+            for facts in trace.optimizer
+        ],
+    )
+
+
+def as_judged(trace: Trace, judged: Trace) -> Trace:
+    """Return another trace of a side as its judged one is: with penalties as decays, or neither.
 
     So its own trace in float64 differs from that in float32 by rounding alone.
     """
+    if decays(trace) and not decays(judged):
+        return _with_decay_in_gradients(trace)
     own, other = _Penalties.of(trace), _Penalties.of(judged)
     if own is None or other is None or not any(own.rates) or any(other.rates):
         return trace

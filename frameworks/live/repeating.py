@@ -16,7 +16,7 @@ from frameworks.live.correspondence import Matching
 from frameworks.live.levels import LEVELS, compare, limit_of
 from frameworks.live.own_steps import shared_iterators
 from frameworks.live.pairs import Compared, Pair
-from frameworks.live.penalties import taken_out
+from frameworks.live.penalties import as_judged
 from frameworks.live.tracing import LiveSide
 from frameworks.recordings.trace import Trace
 
@@ -42,7 +42,7 @@ def refuse_unrepeated(
     steps = 1 if level in FIRST_BATCH else None
 
     def again(dtype: str) -> Trace:
-        return taken_out(side.trace(dtype, report, steps=steps), trace)
+        return as_judged(side.trace(dtype, report, steps=steps), trace)
 
     found = _apart(trace, again(trace.dtype), own, level)
     if found and trace.dtype != "float64":

@@ -1,7 +1,8 @@
 """What PyTorch's stock hooks do: align it with Keras, and show the gradients of a step."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -16,7 +17,7 @@ from frameworks.pytorch.layouts import BatchNorm, running_statistics
 
 __all__ = [
     "EarlyStopping",
-    *("on_gradients", "step_rate", "stock_optimizer", "use_biased_running_variance"),
+    *("noting_gradients", "step_rate", "stock_optimizer", "use_biased_running_variance"),
     *("tracks_biased_variance", "use_epsilon_hat", "use_one_bias", "use_rate"),
     "without_options",
 ]
@@ -138,12 +139,14 @@ def without_options(optimizer: Optimizer) -> Optimizer:
     return optimizer
 
 
-def on_gradients(note: Callable[[Optimizer], None]) -> RemovableHandle:
+@contextmanager
+def noting_gradients(note: Callable[[Optimizer], None]) -> Iterator[None]:
     """Call `note` in each step of any optimizer, when the gradients are those that it goes by.
 
-    That is when it begins, or where it is given a closure, which may clear and compute them, after
-    the closure's first call.
+    That is when its own hooks have been called, or where it is given a closure, which may clear and
+    compute them, after the closure's first call.
     """
+    met, handles = list[Optimizer](), list[RemovableHandle]()
 
     def noting(optimizer: Optimizer, closure: Callable[[], Any]) -> Callable[[], Any]:
         called = False
@@ -167,7 +170,17 @@ def on_gradients(note: Callable[[Optimizer], None]) -> RemovableHandle:
         first = len(args) - 1
         return (args[0], *own[:first]), dict(zip(kwargs, own[first:], strict=True))
 
-    return register_optimizer_step_pre_hook(before)
+    def meet(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if optimizer not in met:
+            met.append(optimizer)
+            handles.append(optimizer.register_step_pre_hook(before))
+
+    handles.append(register_optimizer_step_pre_hook(meet))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def use_biased_running_variance(network: nn.Module) -> nn.Module:

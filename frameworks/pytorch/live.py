@@ -257,14 +257,27 @@ class PyTorchLive(LiveModel):
 
     def loss_and_gradients(self, rows: Rows) -> tuple[float, list[np.ndarray]]:
         own = self._weights.own.own
-        loss, found = self._own_step(rows) if self.training.step else self._differentiate(rows, own)
+        seen = self.training.step is not None or self._is_hooked
+        loss, found = self._own_step(rows) if seen else self._differentiate(rows, own)
         dense = [_dense(found.get(id(p), torch.zeros_like(p))) for p in own]
         return loss, self._weights.canonical([each.detach() for each in dense])
 
     def of_fewer_rows(self, rows: Rows) -> tuple[float, list[np.ndarray] | None]:
         if self.training.step is not None:
             raise RequestError("a step of your own is not taken once more")
+        if self._is_hooked:
+            raise RequestError("the hooks of its optimizer are not called once more")
         return self.loss_and_gradients(rows)
+
+    @property
+    def _is_hooked(self) -> bool:
+        """Whether hooks of the user's are called before the optimizer's steps.
+
+        They may change the gradients; ours, such as `use_rate`, do not.
+        """
+        hooks = getattr(self.training.optimizer, "_optimizer_step_pre_hooks", {})
+        modules = (getattr(hook, "__module__", None) or "" for hook in hooks.values())
+        return not all(module.startswith("frameworks.") for module in modules)
 
     def _differentiate(
         self, rows: Rows, own: Sequence[torch.Tensor]

@@ -8,7 +8,7 @@ from frameworks.draws import StepDraws
 from frameworks.program import Step, StepBatch, Watched, numbers_of, updated_in
 from frameworks.program_adapter import ProgramAdapter
 from frameworks.pytorch.dropout import nothing_else_drawn
-from frameworks.pytorch.hooks import on_gradients
+from frameworks.pytorch.hooks import noting_gradients
 
 __all__ = ["RunsPrograms"]
 
@@ -38,17 +38,15 @@ class RunsPrograms(ProgramAdapter):
             for p in (p for group in optimizer.param_groups for p in group["params"]):
                 given[id(p)] = torch.zeros_like(p) if p.grad is None else p.grad.clone()
 
-        hook = on_gradients(note)
         left = [p.grad for p in self.layouts.own]  # a step may rely on what the last one leaves
         for p in self.layouts.own:
             p.grad = None if p.grad is None else p.grad.clone()
         try:
-            with nothing_else_drawn():
+            with nothing_else_drawn(), noting_gradients(note):
                 values = self.run_step(batch, draws)
         finally:
             for p, gradient in zip(self.layouts.own, left, strict=True):
                 p.grad = gradient
-            hook.remove()
         own = [given.get(id(p), torch.zeros_like(p)).detach().numpy() for p in self.layouts.own]
         order = updated_in(given, [network.parameters() for network in self.parts.networks])
         return Watched(values, self.layouts.to_canonical(own), order)

@@ -2,7 +2,8 @@
 
 import copy
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,10 +12,14 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 
 from frameworks.errors import RequestError
 from frameworks.live.model import Training
-from frameworks.pytorch.hooks import on_gradients
+from frameworks.pytorch.hooks import noting_gradients
 from frameworks.pytorch.user_code import compute_loss, differentiate, reason, run_model
 
 __all__ = ["OwnStep", "Snapshot", "step_schedule", "take_step"]
@@ -135,7 +140,7 @@ class OwnStep:
     X: Tensors
     loss: float
     gradients: dict[int, torch.Tensor]  # that the optimizer was handed, by the parameters' ids
-    by_hand: bool  # whether it moves weights for which the optimizer was handed none
+    by_hand: bool  # whether it moves weights while no optimizer is stepped
     after: Snapshot
 
     @classmethod
@@ -161,23 +166,26 @@ class OwnStep:
                 if p not in held:
                     by_others.setdefault(p, gradient)
 
-        handles = [on_gradients(note)]
         keep = partial(_keep_computed, computed)
-        for p in trained:  # the first is called alone where they are returned, as by autograd.grad
-            handles += [
+        handles = [
+            # The first is called alone where they are returned, as by autograd.grad.
+            handle
+            for p in trained
+            for handle in (
                 p.register_hook(partial(keep, p)),
                 p.register_post_accumulate_grad_hook(keep),
-            ]
+            )
+        ]
         try:
-            loss = take_step(training, X, y, w)
+            with noting_gradients(note), _moving(trained) as moved:
+                loss = take_step(training, X, y, w)
             others = [p for p in trained if id(p) not in {**handed, **by_others}]
-            by_hand = before.moved(others)
             last = {id(p): g for p in others if (g := _last(p, computed)) is not None}
-            if by_hand:
+            if before.moved(others):
                 handed |= last
             elif not handed:
                 handed |= _gradients_of(training.model.parameters())
-            return cls(X, loss, {**handed, **by_others}, by_hand, Snapshot.of(training))
+            return cls(X, loss, {**handed, **by_others}, moved(), Snapshot.of(training))
         finally:
             for handle in handles:
                 handle.remove()
@@ -186,6 +194,36 @@ class OwnStep:
     def on(self, X: Tensors) -> bool:
         """Return whether it was taken on these rows."""
         return all(torch.equal(ours, theirs) for ours, theirs in zip(self.X, X, strict=True))
+
+
+@contextmanager
+def _moving(parameters: Tensors) -> Iterator[Callable[[], bool]]:
+    """Yield what tells whether any of these has moved while no optimizer was stepped."""
+    known, inside, found = [p.detach().clone() for p in parameters], 0, False
+
+    def look() -> None:
+        nonlocal found
+        same = partial(torch.allclose, rtol=0.0, atol=0.0, equal_nan=True)
+        found |= not all(map(same, parameters, known))
+
+    def begin(*_: Any) -> None:
+        nonlocal inside
+        if not inside:  # of optimizers that hold others, only what is around all of them
+            look()
+        inside += 1
+
+    def end(*_: Any) -> None:
+        nonlocal inside, known
+        inside -= 1
+        known = [p.detach().clone() for p in parameters]
+
+    handles = register_optimizer_step_pre_hook(begin), register_optimizer_step_post_hook(end)
+    try:
+        yield lambda: found
+        look()
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _held_by(optimizer: Optimizer) -> list[torch.Tensor]:

@@ -9,7 +9,7 @@ from frameworks.live.judging import Judge
 from frameworks.live.levels import LIMITS
 from frameworks.live.noise import Noise
 from frameworks.live.pairs import Pair
-from frameworks.live.penalties import penalties_as_decay, taken_out
+from frameworks.live.penalties import as_judged, penalties_as_decay
 from frameworks.recordings.trace import Facts, LayerTrace, StepTrace, Trace, Weight
 from tests.live.hand_made import pair_of, trace, with_values
 
@@ -64,8 +64,8 @@ def test_rounding_in_a_large_penalty_is_no_difference(error: float, level: str) 
 
 def test_another_trace_of_a_side_is_treated_as_its_judged_one() -> None:
     again = side("keras", penalized=True)
-    assert taken_out(again, judged(REST).a).first_loss == REST
-    assert taken_out(again, again) is again
-    assert taken_out(side("pytorch"), judged(REST).b).first_loss == REST
+    assert as_judged(again, judged(REST).a).first_loss == REST
+    assert as_judged(again, again) is again
+    assert as_judged(side("pytorch"), judged(REST).b).first_loss == REST
     clipped = replace(again, optimizer=[with_values(SGD, clip_norm=1.0)])
-    assert taken_out(clipped, judged(REST).a) is clipped
+    assert as_judged(clipped, judged(REST).a) is clipped

@@ -11,7 +11,7 @@ from frameworks.live.pairs import KEPT, Compared, Pair
 from frameworks.live.proofs.cause import Cause, Proof
 from frameworks.live.proofs.dropping import prove_dropping
 from frameworks.live.proofs.ending import prove_ending
-from frameworks.live.proofs.gradients import prove_gradient
+from frameworks.live.proofs.gradients import prove_gradient, prove_waiting
 from frameworks.live.proofs.held import prove_held, prove_uncleared
 from frameworks.live.proofs.layers import prove_layer
 from frameworks.live.proofs.losses import prove_loss, prove_outputs
@@ -46,6 +46,6 @@ def prove(pair: Pair, level: str, found: Compared) -> Proof:
 
 def _of_steps(pair: Pair) -> Proof:
     """Return the first proof that finds a cause; else the last that knows who is odd."""
-    proofs = [prove(pair) for prove in (prove_held, prove_steps, prove_uncleared)]
+    proofs = [prove(pair) for prove in (prove_held, prove_steps, prove_uncleared, prove_waiting)]
     named = (proof for proof in proofs if proof.causes)
     return next(named, next((proof for proof in proofs if proof.odd), Proof()))

@@ -13,7 +13,7 @@ from frameworks.live.proofs.scaling import prove_scaling
 from frameworks.live.proofs.sentences import advice, both, listed
 from frameworks.recordings.trace import StepTrace, Trace
 
-__all__ = ["prove_gradient"]
+__all__ = ["prove_gradient", "prove_waiting"]
 
 _NONE = np.zeros(0)
 
@@ -40,6 +40,12 @@ def prove_gradient(pair: Pair, found: Compared) -> Proof:
         if (cause := prove(pair, differing)) is not None:
             return Proof([cause])
     return Proof()
+
+
+def prove_waiting(pair: Pair) -> Proof:
+    """Prove that one side's optimizer takes its first step after more batches than the other's."""
+    cause = _moves_later(pair, [])
+    return Proof() if cause is None else Proof([cause])
 
 
 def _pairs(pair: Pair) -> Iterator[Gradients]:
@@ -169,11 +175,14 @@ def _frozen(pair: Pair, found: list[Gradients]) -> Cause | None:
 
 
 def _moves(trace: Trace, names: set[str]) -> bool:
-    """Return whether any of these weights is another one at the end: then it had a gradient."""
-    return any(
-        weight.name in names and not np.array_equal(weight.values, w)
-        for weight, w in zip(trace.weights, trace.final_weights, strict=True)
-    )
+    """Return whether any step moves any of these weights: then it had a gradient."""
+    start = [weight.values for weight in trace.weights if weight.name in names]
+    for after in (*(step.weights for step in trace.steps), trace.final_weights):
+        pairs = zip(trace.weights, after or (), strict=False)  # none may be known
+        known = [x for weight, x in pairs if weight.name in names]
+        if known and not all(map(np.array_equal, start, known)):
+            return True
+    return False
 
 
 def _frozen_row(pair: Pair, found: list[Gradients]) -> Cause | None:

@@ -41,7 +41,10 @@ def _stays(trace: Trace, position: int) -> bool:
 
 
 def prove_uncleared(pair: Pair) -> Proof:
-    """Prove that one side's second step adds the first step's gradient to its own."""
+    """Prove that one side's second step adds the first step's gradient to its own.
+
+    Not where the first step moves nothing: gradients may then add up as they are meant to.
+    """
     steps = [x.steps[:2] for x in (pair.a, pair.b)]
     if any(len(each) < 2 or each[1].gradients is None for each in steps):
         return Proof()
@@ -49,6 +52,8 @@ def prove_uncleared(pair: Pair) -> Proof:
     if after[0] is None or after[1] is None:
         return Proof()
     if any(apart(each, after[0], after[1]) > _SAME for each in _compared(pair)):
+        return Proof()
+    if all(_stays(pair.a, k) for k in range(len(pair.a.weights))):
         return Proof()
     for side, name in enumerate(pair.names):
         if (words := _lags(pair, side)) is not None:

@@ -1,0 +1,143 @@
+"""What one side does in the optimizer, and the other in its loss, its step or a hook of its own.
+
+Where every step moves the weights alike, that is no difference, nor the cause of another one.
+"""
+
+import keras
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lockstep import Training, diverge
+
+RNG = np.random.default_rng(5)
+X, LABELS = RNG.normal(size=(64, 6)), RNG.integers(0, 3, 64)
+RATE, DECAY, LIMIT = 0.25, 0.015625, 0.0625
+
+
+def compared(a, b):
+    return diverge(a, b, X, LABELS, steps=8, batch_size=8)
+
+
+def in_pytorch(step=None, rate=RATE, momentum=0.0, decay=0.0, hooked=False):
+    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+    options = {"momentum": momentum, "weight_decay": decay}
+    optimizer = torch.optim.SGD(model.parameters(), rate, **options)
+    if hooked:
+        optimizer.register_step_pre_hook(lambda optimizer, *_: clipped(model))
+    return Training(model, nn.CrossEntropyLoss(), optimizer, step=step)
+
+
+def in_keras(rate=RATE, **options):
+    penalty = keras.regularizers.L2(options.pop("decay", 0.0) / 2)
+    layers = [keras.Input((6,))]
+    for width, activation in ((8, "tanh"), (3, None)):
+        layers.append(
+            keras.layers.Dense(
+                width, activation, kernel_regularizer=penalty, bias_regularizer=penalty
+            )
+        )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return Training(keras.Sequential(layers), loss, keras.optimizers.SGD(rate, **options))
+
+
+def clipped(model):
+    nn.utils.clip_grad_value_(model.parameters(), LIMIT)
+
+
+def clipping(model, optimizer, loss, rows, labels):
+    optimizer.zero_grad()
+    value = loss(model(rows), labels)
+    value.backward()
+    clipped(model)
+    optimizer.step()
+    return value
+
+
+def penalized(model, optimizer, loss, rows, labels):
+    optimizer.zero_grad()
+    value = loss(model(rows), labels)
+    (value + DECAY / 2 * sum((p**2).sum() for p in model.parameters())).backward()
+    optimizer.step()
+    return value
+
+
+def shrinking(model, optimizer, loss, rows, labels):
+    optimizer.zero_grad()
+    value = loss(model(rows), labels)
+    value.backward()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(1 - optimizer.param_groups[0]["lr"] * DECAY)
+    optimizer.step()
+    return value
+
+
+def accumulating(way, every=4):
+    """Return a step that is taken with every n-th batch, by the mean of their gradients."""
+    kept = []
+
+    def step(model, optimizer, loss, rows, labels):
+        kept.append((rows, labels))
+        value = loss(model(rows), labels)
+        if way != "at once":
+            (value / every if way == "divided" else value).backward()
+        if len(kept) == every:
+            if way == "divided at the end":
+                for p in model.parameters():
+                    p.grad /= every
+            if way == "at once":
+                X, y = map(torch.cat, zip(*kept, strict=True))
+                loss(model(X), y).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            kept.clear()
+        return value
+
+    return step
+
+
+PLACES = {
+    "a decay": lambda **options: (
+        in_pytorch(penalized), in_pytorch(decay=DECAY, **options),
+    ),
+    "a decay by hand": lambda **options: (in_pytorch(penalized), in_pytorch(shrinking, **options)),
+    "a decay of a regularizer": lambda **options: (
+        in_keras(decay=DECAY), in_pytorch(penalized, **options),
+    ),
+    "a limit": lambda **options: (in_pytorch(clipping), in_pytorch(hooked=True, **options)),
+    "a mean": lambda **options: (
+        in_pytorch(accumulating("divided")), in_pytorch(accumulating("at once"), **options),
+    ),
+    "a mean, later": lambda **options: (
+        in_pytorch(accumulating("divided")),
+        in_pytorch(accumulating("divided at the end"), **options),
+    ),
+    "a mean of an optimizer": lambda **options: (
+        in_keras(gradient_accumulation_steps=4),
+        in_pytorch(accumulating("divided at the end"), **options),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("what", PLACES)
+def test_it_is_no_difference(what, order):
+    report = compared(*PLACES[what]()[::order])
+    assert report.same, str(report)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("what", PLACES)
+def test_it_is_not_named_for_another_rate(what, order):
+    report = compared(*PLACES[what](rate=RATE / 2)[::order])
+    assert not report.same
+    assert report.cause is None or "=0.25" in report.cause, report.cause
+    assert report.cause is None or "=0.125" in report.cause, report.cause
+
+
+@pytest.mark.parametrize("what", ["a decay", "a decay of a regularizer", "a limit"])
+def test_the_rate_is_named_instead(what):
+    report = compared(*PLACES[what](rate=RATE / 2))
+    assert (report.level, report.cause is None) == ("step", False), str(report)
