@@ -18,7 +18,7 @@ from frameworks.pytorch.layouts import ADD_BIASES
 from frameworks.pytorch.rebuilt import pairs_of, refuse_other_weights
 from frameworks.pytorch.twins import Twins
 
-__all__ = ["Untouched", "copy_training", "left_in_evaluation", "modules_in", "unwrapped"]
+__all__ = ["Untouched", "copy_training", "training_begun", "modules_in", "unwrapped"]
 
 
 _OF_OPTIMIZERS = ("param_groups", "state_dict", "load_state_dict", "register_step_pre_hook")
@@ -32,20 +32,23 @@ def unwrapped(model: nn.Module) -> nn.Module:
     return model if inner is None else unwrapped(inner)
 
 
-def left_in_evaluation(model: nn.Module) -> tuple[list[nn.Module], list[str]]:
-    """Return the modules that stay in evaluation mode while their model trains, and notes of them.
+def training_begun(model: nn.Module) -> list[str]:
+    """Put a model into training mode; return notes of what was given in evaluation mode.
 
-    A model that is in evaluation mode as a whole has only been looked at: all of it trains.
+    A model that is as a whole has only been looked at: all of it trains. Parts of one stay in it.
     """
     if not model.training:
-        return [], []
+        model.train()
+        return ["the model was given in evaluation mode: all of it trains"]
     left = [(path, each) for path, each in model.named_modules() if not each.training]
-    notes = [
+    model.train()
+    for _, module in left:
+        module.training = False
+    return [
         f"{path} stays in evaluation mode, in which it was given"
         for path, _ in left
         if not any(path.startswith(f"{other}.") for other, _ in left)
     ]
-    return [each for _, each in left], notes
 
 
 def copy_training(training: Training, dtype: torch.dtype) -> tuple[Training, Clones, list[str]]:

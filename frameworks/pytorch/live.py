@@ -19,8 +19,8 @@ from frameworks.pytorch.calls import Watched, array_of, tensors_in
 from frameworks.pytorch.copying import (
     Untouched,
     copy_training,
-    left_in_evaluation,
     modules_in,
+    training_begun,
     unwrapped,
 )
 from frameworks.pytorch.facts import loss_facts, optimizer_facts, schedule_facts
@@ -58,8 +58,7 @@ class PyTorchLive(LiveModel):
         self._pending: OwnStep | None = None  # taken, seen and taken back
         self._by_hand = False  # whether a step of the user's own moves weights by itself
         self.network: nn.Module = self.training.model
-        self._evaluated, notes = left_in_evaluation(self.network)
-        self.notes += notes
+        self.notes += training_begun(self.network)
         self.handed = Handed(self._dtype)
         own = unwrapped(training.model).named_parameters()
         self.handed.originals = {id(p): name for name, p in own}
@@ -213,11 +212,13 @@ class PyTorchLive(LiveModel):
 
     @contextmanager
     def _forward(self, training: bool, grad: bool = False) -> Iterator[None]:
-        """Run in evaluation or in training mode; what that changes in the modules is restored."""
+        """Run in evaluation mode, or in that in which the latest step has left the modules.
+
+        What that changes in them is restored.
+        """
         loss = self.training.loss
         plain = loss if isinstance(loss, list | tuple) else [loss]
-        with restored([*plain, *self._modules()]):
-            self._set_mode(training)
+        with restored([*plain, *self._modules()]), nullcontext() if training else self._evaluated():
             with handing(self.handed), torch.set_grad_enabled(grad), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "None of the inputs have requires_grad")
                 yield  # where a checkpoint would say so
@@ -227,10 +228,14 @@ class PyTorchLive(LiveModel):
         every = (self.network, *modules_in(self.training.loss))
         return [part for each in every for part in each.modules()]
 
-    def _set_mode(self, training: bool) -> None:
-        self.network.train(training)
-        for module in self._evaluated:
-            module.training = False
+    @contextmanager
+    def _evaluated(self) -> Iterator[None]:
+        """Be in evaluation mode; a model may do more as it enters a mode, such as merge weights."""
+        self.network.eval()
+        try:
+            yield
+        finally:
+            self.network.train()
 
     def _loss(self, rows: Rows) -> torch.Tensor:
         X, (y, w) = self._tensors(rows.X), self._targets(rows)
@@ -296,7 +301,6 @@ class PyTorchLive(LiveModel):
         """
         X, (y, w) = self._tensors(rows.X), self._targets(rows)
         if self._pending is None or not self._pending.on(X):
-            self._set_mode(training=True)
             with handing(self.handed):
                 self._pending = OwnStep.peek(self.training, X, y, w)
             self._by_hand |= self._pending.by_hand
@@ -309,7 +313,6 @@ class PyTorchLive(LiveModel):
             taken.after.restore()
             self._last = taken.loss
         else:
-            self._set_mode(training=True)
             with handing(self.handed):
                 self._last = take_step(self.training, X, y, w)
         self.handed.seed += 1

@@ -30,7 +30,7 @@ Tensors = Sequence[torch.Tensor]
 def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None) -> float:
     """Take one optimizer step, and one of the schedule if it follows batches; return the loss.
 
-    The model is in the mode in which it trains.
+    The model is in the mode in which it begins to train, or in which the latest step has left it.
     """
     network, optimizer = training.model, training.optimizer
     if training.step is not None:
@@ -80,6 +80,7 @@ class Snapshot:
     tensors: list[tuple[torch.Tensor, torch.Tensor]]  # parameters and buffers
     gradients: list[tuple[nn.Parameter, torch.Tensor | None]]
     states: list[tuple[Any, Any, list[Any]]]  # of the optimizer and the schedule, and its groups
+    modes: list[tuple[nn.Module, bool]]  # whether each module trains
 
     @classmethod
     def of(cls, training: Training) -> "Snapshot":
@@ -94,6 +95,7 @@ class Snapshot:
                 (each, copy.deepcopy(each.state_dict()), [*getattr(each, "param_groups", ())])
                 for each in owners
             ],
+            [(each, each.training) for each in module.modules()],
         )
 
     def moved(self, parameters: Tensors) -> bool:
@@ -112,6 +114,8 @@ class Snapshot:
             if groups:  # a step may add one
                 owner.param_groups[:] = groups
             _load(owner, copy.deepcopy(state))
+        for module, training in self.modes:
+            module.training = training
 
 
 def _load(owner: Any, state: Any) -> None:

@@ -1,9 +1,10 @@
-"""A Keras step that runs the model as in evaluation is compared, and named."""
+"""A step that runs the model as in evaluation, or leaves it so for the next one, is compared."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import torch
 from keras import layers as L
 from torch import nn
 
@@ -62,3 +63,51 @@ def test_a_step_in_evaluation_mode_is_the_cause(side):
 def test_a_step_in_training_mode_agrees():
     report = diverge(in_keras(Trained), port(), X, y, steps=3, batch_size=8)
     assert report.same, str(report)
+
+
+def validated(every, back, part=""):
+    """Return a step after which the model, or a part, is looked at in evaluation mode at times."""
+    taken = [0]
+
+    def step(model, optimizer, loss, rows, labels):
+        if back == "at the beginning":
+            model.train()
+        optimizer.zero_grad()
+        value = loss(model(rows), labels)
+        value.backward()
+        optimizer.step()
+        taken[0] += 1
+        if taken[0] % every == 0:
+            model.get_submodule(part).eval()
+            with torch.no_grad():
+                loss(model(rows), labels)
+            if back == "at the end":
+                model.train()
+        return value
+
+    return step
+
+
+def with_states(step):
+    layers = [nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Dropout(0.25), nn.Linear(8, 3)]
+    return training(nn.Sequential(*layers), step=step)
+
+
+@pytest.mark.parametrize("part", ["", "1"])
+def test_the_mode_in_which_a_step_leaves_a_model_is_that_of_the_next(part):
+    def compared(a, b):
+        sides = (with_states(validated(2, back, part)) for back in (a, b))
+        return diverge(*sides, X, y, steps=6, batch_size=8)
+
+    assert compared("at the end", "at the beginning").same
+    for backs in (("at the end", "never"), ("never", "at the end")):
+        report = compared(*backs)
+        assert (report.level, report.step, report.cause) == ("trajectory", 3, None), str(report)
+
+
+def test_a_model_that_is_given_in_evaluation_mode_trains_and_it_is_said():
+    given = port()
+    given.model.eval()
+    report = diverge(given, port(), X, y, steps=3, batch_size=8)
+    assert report.same, str(report)
+    assert any(note.endswith("given in evaluation mode: all of it trains") for note in report.notes)
