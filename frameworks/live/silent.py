@@ -1,28 +1,35 @@
 """Noise that is switched off: no numbers show how strong it is, so what the layers say decides."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from frameworks.diverge.differences import Difference, difference
-from frameworks.live.correspondence import place_of
+from frameworks.live.correspondence import Network, place_of
 from frameworks.live.pairs import Compared, Pair, joined
+from frameworks.live.reads import Reads
 from frameworks.live.settings import differing
 from frameworks.recordings.trace import Facts, Value
 
-__all__ = ["SILENT", "compare_silent"]
+__all__ = ["PLACE", "SILENT", "compare_silent"]
+
+PLACE = "place of noise"  # what is compared, beside the settings
 
 # Settings of layers whose random numbers may be switched off, and kinds whose numbers always are.
-SILENT = ("rate", "stddev", "input_dropout", "recurrent_dropout", "noise")
+SILENT = ("rate", "stddev", "input_dropout", "recurrent_dropout", "in_evaluation", "noise")
 _WITHOUT_MASKS = ("alpha dropout", "gaussian dropout", "gaussian noise")
 
 
 def compare_silent(pair: Pair) -> Iterator[Compared]:
     """Compare how strong layers say their noise is; one that states nothing at all has none.
 
-    Noise that only one side has is a difference, unless the other has the same one elsewhere.
+    Noise that only one side has is a difference, unless the other has the same one elsewhere, but
+    before the same layers that learn.
     """
     a, b = pair.a.layers, pair.b.layers
+    places = _Places(pair)
     for k, (i, j) in enumerate(pair.matching.layers):
         x, y = a[i].facts, b[j].facts
         states_all = x.values and y.values
@@ -33,10 +40,35 @@ def compare_silent(pair: Pair) -> Iterator[Compared]:
                 place = joined(place_of(a, i), place_of(b, j))
                 found = _apart(f"{place} ({x.kind})", ours, theirs)
                 yield Compared(place, found, (i, j), key=(name, k, 0))
-    yield from _alone(pair)
+        if x.kind == y.kind and _strength(x) == _strength(y) is not None and places.differ(i, j):
+            place = joined(place_of(a, i), place_of(b, j))
+            yield Compared(place, _elsewhere(f"{place} ({x.kind})"), (i, j), key=(PLACE, k, 0))
+    yield from _alone(pair, places)
 
 
-def _alone(pair: Pair) -> Iterator[Compared]:
+@dataclass
+class _Places:
+    """Where noise stands: before which layers that learn, on any way."""
+
+    pair: Pair
+
+    @cached_property
+    def _reads(self) -> Reads:
+        (a, b), pair = self.pair.names, self.pair
+        return Reads(Network.of(a, pair.a), Network.of(b, pair.b), alike=0.0)
+
+    def differ(self, i: int, j: int) -> bool:
+        """Return whether the i-th layer of a stands before others than the j-th of b."""
+        partners = dict(self.pair.matching.layers)
+        ours = {partners.get(k) for k in self._reads.followed(0, i)}
+        return None not in ours and ours != self._reads.followed(1, j)
+
+
+def _elsewhere(where: str) -> Difference:
+    return Difference(f"{where}: the place of its noise", np.inf, None, (), ("", ""))
+
+
+def _alone(pair: Pair, places: _Places) -> Iterator[Compared]:
     """Compare the layers that draw without masks, and whose kind the other side does not have."""
     traces = pair.a.layers, pair.b.layers
     unlike = [
@@ -53,10 +85,17 @@ def _alone(pair: Pair) -> Iterator[Compared]:
         for side, layers in enumerate(traces)
     ]
     for side, layers in enumerate(traces):
-        others = list(strengths[1 - side].values())
+        others = dict(strengths[1 - side])
         for k, strength in strengths[side].items():
-            if strength in others:
-                others.remove(strength)
+            same = [other for other, its in others.items() if its == strength]
+            if same:
+                here = [m for m in same if not places.differ(*((k, m) if side == 0 else (m, k)))]
+                others.pop((here or same)[0])
+                if not here and side == 0:
+                    where = f"{place_of(layers, k)} ({strength[0]})"
+                    yield Compared(
+                        place_of(layers, k), _elsewhere(where), (k, same[0]), key=(PLACE, k, 1)
+                    )
                 continue
             place, (kind, name, value) = place_of(layers, k), strength
             both = (value, None) if side == 0 else (None, value)

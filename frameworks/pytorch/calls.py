@@ -61,6 +61,7 @@ class Call:
     several: bool = False  # whether the output was more than one tensor
     packed: bool = False  # whether it was a packed sequence, which `output` has unpacked
     transposed: frozenset[int] = frozenset()  # the parameters, by id, that it was given so
+    training: bool = True  # whether it was made in training mode, as far as it says
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -51,6 +51,7 @@ def trace_calls(
         known = position < len(weights.of_call)
         facts = _rounding(_precision(_facts(call, inputs), call), call)
         facts = _along(facts, call, orienters[0].before(position))
+        facts = _when(facts, call, None if at is None else trained.calls[at])
         layers += _apart(
             LayerTrace(
                 path=call.path,
@@ -165,6 +166,22 @@ def _facts(call: Call, inputs: Arrays) -> Facts:
         shapes = [tuple(t.shape) for t in (*call.inputs[1:], *call.parameters)]
         return function_facts(call.name, _keywords(call), shape, shapes)
     return layer_facts(call.module, shape)
+
+
+def _when(facts: Facts, call: Call, trained: Call | None) -> Facts:
+    """Return the facts of noise with the modes in which it is asked to draw.
+
+    Plain dropout shows that by its masks.
+    """
+    plain = call.name == "dropout" or type(call.module) is nn.Dropout
+    if plain or "rate" not in facts.values or trained is None:
+        return facts
+    values, said = {**facts.values}, {**facts.said}
+    if not trained.training:
+        values["rate"], said["rate"] = 0.0, "training=False"
+    elif call.training:
+        values["in_evaluation"], said["in_evaluation"] = True, "training=True"
+    return replace(facts, values=values, said=said)
 
 
 def _precision(facts: Facts, call: Call) -> Facts:

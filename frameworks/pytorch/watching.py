@@ -74,9 +74,9 @@ class _Functions(TorchFunctionMode):
         if own is not None:
             return self.finish(own, func(*args, **kwargs))
         known = [self.matrices.get(id(each), (each, False)) for each in given]
-        call = Call(
-            "", None, name, arguments_of(func, args, kwargs), *_split([each for each, _ in known])
-        )
+        arguments = arguments_of(func, args, kwargs)
+        call = Call("", None, name, arguments, *_split([each for each, _ in known]))
+        call.training = bool(arguments.get("training", True))
         call.transposed = frozenset(id(each) for each, transposed in known if transposed)
         self.start(call, [each for each, _ in known])
         output = func(*args, **kwargs)
@@ -188,7 +188,7 @@ def watch(network: nn.Module, added: Mapping[int, torch.Tensor] | None = None) -
             if functions.inside == 1:
                 given = list(tensors_in((args, kwargs)))
                 given = [] if is_transformed(given) else given
-                call = Call(path, module, "", {}, *_split(given))
+                call = Call(path, module, "", {}, *_split(given), training=module.training)
                 pending.append(functions.start(call, given))
 
         return before

@@ -17,7 +17,7 @@ from frameworks.live.proofs.layers import prove_layer
 from frameworks.live.proofs.losses import prove_loss, prove_outputs
 from frameworks.live.proofs.results import prove_result
 from frameworks.live.proofs.steps import prove_steps
-from frameworks.live.silent import SILENT
+from frameworks.live.silent import PLACE, SILENT
 
 __all__ = ["Cause", "Proof", "prove"]
 
@@ -26,6 +26,8 @@ def prove(pair: Pair, level: str, found: Compared) -> Proof:
     """Return the proven causes of the first difference, found at this level."""
     if level == "forward" and found.key[0] in SILENT:
         return prove_dropping(pair, found)
+    if level == "forward" and found.key[0] == PLACE:
+        return Proof()  # the place says it
     if level == "forward":
         if found.layers[0] is not None:
             return prove_layer(pair, found)
