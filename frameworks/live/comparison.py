@@ -141,8 +141,8 @@ class Comparison:
         for name, trace in zip(self.names, (pair.a, pair.b), strict=True):
             if judged.level == "gradient" and by_hand(trace):
                 judged.note(
-                    f"{name} moves weights in a step of its own while no optimizer is stepped: no "
-                    "cause is sought in its gradients"
+                    f"{name} moves weights beside the optimizer in a step of its own, or sets its "
+                    "decay there: no cause is sought in its gradients"
                 )
                 return Proof()
         try:

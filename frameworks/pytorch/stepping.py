@@ -144,7 +144,7 @@ class OwnStep:
     X: Tensors
     loss: float
     gradients: dict[int, torch.Tensor]  # that the optimizer was handed, by the parameters' ids
-    by_hand: bool  # whether it moves weights while no optimizer is stepped
+    by_hand: bool  # whether it moves weights while no optimizer is stepped, or sets a decay
     after: Snapshot
 
     @classmethod
@@ -158,7 +158,7 @@ class OwnStep:
         """
         before = Snapshot.of(training)
         trained = [p for p in training.model.parameters() if p.requires_grad]
-        held = {*map(id, _held_by(training.optimizer))}
+        held, decays = {*map(id, _held_by(training.optimizer))}, _decays(training.optimizer)
         handed, by_others = dict[int, torch.Tensor](), dict[int, torch.Tensor]()
         computed: dict[int, Tensors] = {}  # the tensors, and what they were
 
@@ -189,7 +189,8 @@ class OwnStep:
                 handed |= last
             elif not handed:
                 handed |= _gradients_of(training.model.parameters())
-            return cls(X, loss, {**handed, **by_others}, moved(), Snapshot.of(training))
+            by_hand = moved() or decays != _decays(training.optimizer)
+            return cls(X, loss, {**handed, **by_others}, by_hand, Snapshot.of(training))
         finally:
             for handle in handles:
                 handle.remove()
@@ -232,6 +233,10 @@ def _moving(parameters: Tensors) -> Iterator[Callable[[], bool]]:
 
 def _held_by(optimizer: Optimizer) -> list[torch.Tensor]:
     return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def _decays(optimizer: Optimizer) -> list[object]:
+    return [group.get("weight_decay") for group in optimizer.param_groups]
 
 
 def _gradients_of(parameters: Iterable[torch.Tensor]) -> dict[int, torch.Tensor]:

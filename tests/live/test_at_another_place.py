@@ -74,6 +74,16 @@ def shrinking(model, optimizer, loss, rows, labels):
     return value
 
 
+def setting(model, optimizer, loss, rows, labels):
+    for group in optimizer.param_groups:
+        group["weight_decay"] = DECAY
+    optimizer.zero_grad()
+    value = loss(model(rows), labels)
+    value.backward()
+    optimizer.step()
+    return value
+
+
 def accumulating(way, every=4):
     """Return a step that is taken with every n-th batch, by the mean of their gradients."""
     kept = []
@@ -103,6 +113,9 @@ PLACES = {
         in_pytorch(penalized), in_pytorch(decay=DECAY, **options),
     ),
     "a decay by hand": lambda **options: (in_pytorch(penalized), in_pytorch(shrinking, **options)),
+    "a decay that is set": lambda **options: (
+        in_pytorch(penalized), in_pytorch(setting, **options),
+    ),
     "a decay of a regularizer": lambda **options: (
         in_keras(decay=DECAY), in_pytorch(penalized, **options),
     ),
