@@ -162,11 +162,13 @@ def test_a_part_that_was_left_in_evaluation_mode_stays_in_it():
     assert report.cause == "the first pytorch normalizes with the running statistics in layer 1"
 
 
-def test_a_model_that_is_in_evaluation_mode_as_a_whole_is_trained():
+def test_a_model_that_is_in_evaluation_mode_as_a_whole_is_trained_and_it_is_said():
     model = nn.Sequential(linear(), nn.Dropout(0.5))
     report = compared(model, nn.Sequential(linear(), nn.Dropout(0.5)).eval())
     assert report.same, str(report)
-    assert "evaluation" not in said(report)
+    assert "the second pytorch: the model was given in evaluation mode: all of it trains" in (
+        report.notes
+    )
 
 
 def test_a_parameter_of_a_single_number_keeps_its_shape():

@@ -103,11 +103,3 @@ def test_the_mode_in_which_a_step_leaves_a_model_is_that_of_the_next(part):
     for backs in (("at the end", "never"), ("never", "at the end")):
         report = compared(*backs)
         assert (report.level, report.step, report.cause) == ("trajectory", 3, None), str(report)
-
-
-def test_a_model_that_is_given_in_evaluation_mode_trains_and_it_is_said():
-    given = port()
-    given.model.eval()
-    report = diverge(given, port(), X, y, steps=3, batch_size=8)
-    assert report.same, str(report)
-    assert any(note.endswith("given in evaluation mode: all of it trains") for note in report.notes)
