@@ -16,7 +16,9 @@ from frameworks.live.pairs import (
 )
 from frameworks.recordings.trace import Trace, Weight
 
-__all__ = ["of_another_ratio", "of_still_weights", "only_losses_differ", "without_losses"]
+__all__ = [
+    *("of_another_ratio", "of_still_weights", "only_losses_differ", "unmoved", "without_losses"),
+]
 
 _RATIO = 1e-6  # relative: less is rounding, in float32, too
 
@@ -127,6 +129,24 @@ def of_still_weights(pair: Pair, found: list[Compared]) -> list[Compared]:
         and each.key[2] <= 1
         and still[0].issuperset(each.weights.a)
         and still[1].issuperset(each.weights.b)
+    ]
+
+
+def unmoved(pair: Pair) -> list[str]:
+    """Return the names, on the first side, of the weights that train, but that neither side moves.
+
+    So it is with a generator that is to be trained after more batches than are compared.
+    """
+    sides = pair.a, pair.b
+    return [
+        pair.a.weights[each.a[0]].name
+        for each in pair.matching.weights
+        if all(
+            trace.weights[k].trainable
+            and np.array_equal(trace.weights[k].values, trace.final_weights[k])
+            for trace, own in zip(sides, (each.a, each.b), strict=True)
+            for k in own
+        )
     ]
 
 

@@ -14,6 +14,7 @@ from frameworks.live.excused import (
     of_another_ratio,
     of_still_weights,
     only_losses_differ,
+    unmoved,
     without_losses,
 )
 from frameworks.live.levels import LEVELS, cancels, compare, largest, largest_beside, limit_of
@@ -94,6 +95,7 @@ class Judge:
                 found = self._with_noise(done, found)
             if found and self._keep(done, level, found):
                 return done
+        _note_unmoved(done, unmoved(self.pair))
         if excused:
             done.notes.append(
                 "the losses or their gradients differ, but every step moves the weights alike: the "
@@ -288,6 +290,13 @@ def _note_hidden(done: Judged, found: list[Compared]) -> None:
         named = ", ".join(places[:_NAMED]) + ", ..." * (len(places) > _NAMED)
         done.note("only where the loss of the first batch reads nothing, as at padding, the two "
                   f"differ in {named}")  # fmt: skip
+
+
+def _note_unmoved(done: Judged, names: list[str]) -> None:
+    """Name weights of whose training nothing was seen."""
+    if names:
+        named = ", ".join(names[:_NAMED]) + ", ..." * (len(names) > _NAMED)
+        done.note(f"in these steps neither side moves {named}: how they train is not compared")
 
 
 def _note_rounding(done: Judged, found: list[Compared]) -> None:

@@ -28,12 +28,11 @@ def penalties_as_decay(pair: Pair) -> tuple[Pair, str]:
     Else the pair as it is, without a note. Of the losses those of the first steps are left.
     """
     sides = [_Penalties.of(trace) for trace in (pair.a, pair.b)]
-    decays = [any(facts.values.get("coupled_decay") for facts in x.optimizer)
-              for x in (pair.a, pair.b)]  # fmt: skip
+    decaying = decays(pair.a), decays(pair.b)
     for k, (own, other) in enumerate((sides, sides[::-1])):
         if own is None or other is None:
             continue
-        if any(own.rates) and not any(other.rates) and decays[1 - k] and not decays[k]:
+        if any(own.rates) and not any(other.rates) and decaying[1 - k] and not decaying[k]:
             traces = [pair.a, pair.b]
             traces[k] = own.as_decay()
             names = pair.names[k], pair.names[1 - k]
@@ -57,16 +56,14 @@ def decay_in_gradients(pair: Pair) -> tuple[Pair, str]:
     if decays(pair.a) == decays(pair.b) or any(clips(x) or accumulates(x) for x in sides):
         return pair, ""
     k = 0 if decays(pair.a) else 1
-    decayed, names = _with_decay_in_gradients(sides[k]), (pair.names[k], pair.names[1 - k])
-    limit = max(_SAME[trace.dtype] for trace in sides)
-    alike = [
-        [
-            _are_same(gradients[ours[0]], sides[1 - k].gradients[theirs[0]], limit)
-            for ours, theirs in ((each.a, each.b)[:: 1 - 2 * k] for each in pair.matching.weights)
-        ]
-        for gradients in (sides[k].gradients, decayed.gradients)
-    ]
-    if all(alike[0]) or not all(alike[1]):
+    own, other, names = sides[k], sides[1 - k], (pair.names[k], pair.names[1 - k])
+    decayed, limit = _with_decay_in_gradients(own), max(_SAME[trace.dtype] for trace in sides)
+
+    def agrees(gradients: Arrays) -> bool:
+        positions = [(each.a[0], each.b[0])[:: 1 - 2 * k] for each in pair.matching.weights]
+        return all(_are_same(gradients[i], other.gradients[j], limit) for i, j in positions)
+
+    if agrees(own.gradients) or not agrees(decayed.gradients):
         return pair, ""
     note = (
         f"the decay of {names[0]}'s optimizer is compared as a part of its gradients, to which "
