@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import resolve_name
 from typing import Any
 
 from frameworks.blueprint import Blueprint
@@ -62,6 +63,7 @@ class Backend:
     builder: str = ""  # the name of the builders that it trains, if not its own
     variables: Mapping[str, str] = field(default_factory=dict)  # environment of its processes
     settle: str | None = None  # the function in its `loading` module that undoes a user's settings
+    kernels: Mapping[str, str] = field(default_factory=dict)  # what sets them, and what reads them
     dtypes: tuple[str, ...] = ("float64", "float32")
     default: bool = True  # trained if no implementations are named
     timed: bool = True  # by `lockstep bench`, if none are named
@@ -115,6 +117,14 @@ class Backend:
         self.load(self.estimators, self.classifier)
         if self.settle:
             self.load("loading", self.settle)()
+
+    def computes_by(self) -> dict[str, Any]:
+        """Return the values of its settings of kernels and threads; the framework must be loaded.
+
+        They are named as in `pkgutil.resolve_name`, or a function there returns them.
+        """
+        values = {name: resolve_name(value) for name, value in self.kernels.items()}
+        return {name: value() if callable(value) else value for name, value in values.items()}
 
     def load(self, module: str, name: str) -> Any:
         """Return an object that a module of its folder defines; loads the framework."""

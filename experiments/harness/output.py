@@ -42,7 +42,7 @@ def keep_for_the_command() -> None:
     descriptor = os.dup(1)
     os.dup2(2, 1)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    kept = os.fdopen(descriptor, "w", encoding=encoding, errors=_ERRORS)
+    kept = open(descriptor, "w", encoding=encoding, errors=_ERRORS, closefd=False)  # to the end
     sys.stdout = _Tolerant(kept, threading.get_ident())
 
 

@@ -35,10 +35,13 @@ def supervised(command: Callable[[], int], page: str) -> int:
     try:
         child = os.fork()
     except OSError as error:
+        outside.close()
+        inside.close()
         return _fail(f"no process can be started to execute {page!r} in: {error.strerror}")
     if child:
         inside.close()
-        return _wait(child, outside, page)
+        with outside:
+            return _wait(child, outside, page)
     outside.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both: it is passed on
     interruption.watch()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from frameworks.backend import Backend, LineStyle, Peer
+from frameworks.pytorch import KERNELS
 
 __all__ = ["BACKEND", "ON_JAX", "ON_TORCH"]
 
@@ -48,4 +49,5 @@ ON_TORCH = replace(
     packages=("keras", "torch"),
     style=LineStyle(colour=5, width=1.5, dashes=(1, 1), marker="P"),
     variables={"KERAS_BACKEND": "torch"},
+    kernels=KERNELS,
 )

@@ -47,8 +47,14 @@ def train(
 
 
 def with_defaults(optimizer: Any) -> Any:
-    """Return an optimizer of the same kind and learning rate or schedule, otherwise default."""
+    """Return an optimizer of the same kind, learning rate or schedule and clipping, else default.
+
+    Clipping is set afterwards: an optimizer of a page's own may take nothing but a rate.
+    """
     rate = optimizer._learning_rate
     if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         rate = float(optimizer.learning_rate.numpy())
-    return type(optimizer)(rate)
+    stock = type(optimizer)(rate)
+    for name in ("clipnorm", "clipvalue", "global_clipnorm"):
+        setattr(stock, name, getattr(optimizer, name))
+    return stock

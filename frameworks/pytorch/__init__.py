@@ -2,7 +2,12 @@
 
 from frameworks.backend import Backend, LineStyle, Peer
 
-__all__ = ["BACKEND"]
+__all__ = ["BACKEND", "KERNELS"]
+
+KERNELS = {
+    "torch.set_num_threads": "torch:get_num_threads",
+    "torch.backends.mkldnn.enabled": "torch.backends.mkldnn:enabled",
+}
 
 BACKEND = Backend(
     name="pytorch",
@@ -15,6 +20,7 @@ BACKEND = Backend(
     sequencer="PyTorchSequencer",
     estimators="estimators",
     style=LineStyle(colour=2, width=1.7, dashes=(1.5, 1.5), marker="^"),
+    kernels=KERNELS,
     loop="PyTorchLoop",
     peers=(
         Peer(

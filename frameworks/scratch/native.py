@@ -8,6 +8,7 @@ import numpy as np
 import scratch
 from frameworks.native import Report, Trained
 from frameworks.program import Builder
+from frameworks.scratch.walking import leaves
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch
@@ -24,7 +25,7 @@ def train(
     network, optimizer = parts.network, with_defaults(parts.optimizer)
     network.bind(data.X.dtype)
     initial_weights = [w.copy() for w in network.initialize(rng).weights]
-    for layer in network.layers:
+    for layer in leaves(network):
         if isinstance(layer, scratch.Dropout) and layer.rng is None:
             layer.rng = rng
     orders = (rng.permutation(n) if spec.shuffle else None for _ in range(spec.epochs))
@@ -41,16 +42,17 @@ def train(
 
 
 def with_defaults(optimizer: Any) -> Any:
-    """Return an optimizer of the same kind and learning rate or schedule, otherwise default."""
-    if isinstance(optimizer, scratch.Scheduled):
-        inner = with_defaults(optimizer.optimizer)
-        return scratch.Scheduled(optimizer.schedule, inner, every=optimizer.every)
-    if isinstance(optimizer, scratch.TrainOnly):  # which weights are trained is the page's
-        only = copy(optimizer)
-        only.optimizer = with_defaults(optimizer.optimizer)
-        return only
-    if isinstance(optimizer, Wrapper):  # clipping, for example
+    """Return an optimizer of the same kind and learning rate, with the page's wrappers.
+
+    They set its schedule, what it trains and how gradients are clipped. A weight decay is an option
+    of the kind in the frameworks, and left out like the others.
+    """
+    if isinstance(optimizer, scratch.CoupledWeightDecay | scratch.DecoupledWeightDecay):
         return with_defaults(optimizer.optimizer)
+    if isinstance(optimizer, Wrapper):
+        kept = copy(optimizer)
+        kept.optimizer = with_defaults(optimizer.optimizer)
+        return kept
     if isinstance(optimizer, scratch.LAMB):
         return scratch.LAMB(optimizer.eta, sizes=optimizer.sizes)
     return type(optimizer)(optimizer.eta)

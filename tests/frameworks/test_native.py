@@ -22,6 +22,7 @@ class Numbers(Spec):
     epochs: int = 3
     batch_size: int = 3  # all rows
     falls: bool = False
+    clipped: bool = False  # the norm of the gradient, at 0.125
 
 
 SPEC = Numbers()
@@ -35,19 +36,27 @@ def keras_settings():
 
 
 def build_scratch(spec=SPEC):
-    from scratch import SGD, Adam, ClipNorm, Dense, PiecewiseConstantRate, Scheduled, Sequential
+    import scratch
 
-    optimizer = ClipNorm(1e-3, SGD(0.0625, momentum=0.5))  # neither is native
+    optimizer = scratch.SGD(0.0625, momentum=0.5)
+    optimizer = scratch.CoupledWeightDecay(0.5, optimizer)  # neither is native
+    if spec.clipped:
+        optimizer = scratch.ClipNorm(0.125, optimizer)
     if spec.falls:
-        optimizer = Scheduled(PiecewiseConstantRate([2], [0.25, 0.0]), Adam(epsilon=0.5))
-    return Parts(Sequential(Dense(1, spec.outputs)), MeanSquaredError(), optimizer, None)
+        rate = scratch.PiecewiseConstantRate([2], [0.25, 0.0])
+        optimizer = scratch.Scheduled(rate, scratch.Adam(epsilon=0.5))
+    return Parts(
+        scratch.Sequential(scratch.Dense(1, spec.outputs)), MeanSquaredError(), optimizer, None
+    )
 
 
 def build_keras(spec=SPEC):
     import keras
 
     network = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(spec.outputs)])
-    optimizer = keras.optimizers.SGD(0.0625, momentum=0.5)
+    norm = 0.125 if spec.clipped else None
+    options = {"momentum": 0.5, "weight_decay": 0.5, "global_clipnorm": norm}
+    optimizer = keras.optimizers.SGD(0.0625, **options)
     if spec.falls:
         rate = keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.25, 0.0])
         optimizer = keras.optimizers.Adam(rate, epsilon=0.5)
@@ -60,7 +69,11 @@ def build_pytorch(spec=SPEC):
     from frameworks.pytorch.hooks import use_epsilon_hat, use_rate
 
     network = torch.nn.Linear(1, spec.outputs)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.0625, momentum=0.5)
+    options = {"momentum": 0.5, "weight_decay": 0.5}
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.0625, **options)
+    if spec.clipped:
+        clip = torch.nn.utils.clip_grad_norm_
+        optimizer.register_step_pre_hook(lambda *_: clip(network.parameters(), 0.125) and None)
     if spec.falls:
         optimizer = use_epsilon_hat(torch.optim.Adam(network.parameters(), eps=0.5))
         use_rate(optimizer, lambda k: 0.25 if k <= 2 else 0.0)
@@ -82,19 +95,35 @@ def flat(arrays):
     return np.concatenate([a.ravel() for a in arrays])
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_of_an_optimizer_the_learning_rate_is_taken_and_nothing_else(name):
-    """Three steps by hand: neither momentum nor clipping."""
-    trained, told = train(name)
+def by_hand(trained, limit=np.inf):
+    """Take three steps of gradient descent; return the weights after them and the losses before."""
     w, b = flat(trained.initial_weights)
     losses = []
     for _ in range(3):
         error = w * X + b - Y
         losses.append((error**2).mean())
-        w, b = w - 0.0625 * 2 * (error * X).mean(), b - 0.0625 * 2 * error.mean()
-    assert flat(trained.weights) == pytest.approx([w, b], rel=1e-12)  # rounding of three steps
+        g = 2 * np.array([(error * X).mean(), error.mean()])
+        w, b = np.array([w, b]) - 0.0625 * g * min(1, limit / np.linalg.norm(g))
+    return [w, b], losses
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_of_an_optimizer_the_learning_rate_is_taken_and_no_other_number(name):
+    """Three steps by hand: neither momentum nor weight decay."""
+    trained, told = train(name)
+    weights, losses = by_hand(trained)
+    assert flat(trained.weights) == pytest.approx(weights, rel=1e-12)  # rounding of three steps
     assert [epoch.loss for epoch in trained.history] == pytest.approx(losses, rel=1e-12)  # the same
     assert told == [(i, epoch.loss) for i, epoch in enumerate(trained.history, 1)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_are_clipped_as_the_page_clips_them(name):
+    trained, _ = train(name, replace(SPEC, clipped=True))
+    weights, losses = by_hand(trained, limit=0.125)
+    steps = 3 * 0.0625 * 0.125  # at most 1e-6/0.125 shorter: PyTorch divides by the norm + 1e-6
+    assert flat(trained.weights) == pytest.approx(weights, rel=0, abs=steps * 1e-5)
+    assert losses[-1] != pytest.approx(by_hand(trained)[1][-1], rel=0.01)
 
 
 def test_the_sizes_of_lamb_are_those_of_the_network_not_a_setting(monkeypatch):
@@ -169,3 +198,15 @@ def test_dropout_of_scratch_draws_from_the_loops_generator(monkeypatch):
     losses = [epoch.loss for epoch in train("scratch", replace(SPEC, epochs=6))[0].history]
     assert len(set(losses)) == 6
     assert losses == [epoch.loss for epoch in train("scratch", replace(SPEC, epochs=6))[0].history]
+
+
+def test_a_dropout_within_a_layer_of_layers_draws_from_it_too(monkeypatch):
+    from scratch import Dropout, Residual, Sequential
+
+    def build(spec):
+        parts = build_scratch(spec)
+        return parts._replace(network=Sequential(*parts.network.layers, Residual(Dropout(0.5))))
+
+    monkeypatch.setitem(BUILDERS, "scratch", build)
+    losses = [epoch.loss for epoch in train("scratch", replace(SPEC, epochs=6))[0].history]
+    assert len(set(losses)) == 6

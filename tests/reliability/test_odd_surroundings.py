@@ -13,8 +13,10 @@ from datasets import DataError
 from datasets.folders import named_folder
 from experiments.harness.records.models import Record
 from experiments.harness.records.reading import read
+from experiments.registry import find_experiment
 from frameworks.errors import RequestError
 
+from ..experiments.command import lockstep
 from ..experiments.stored_runs import store_run, training
 
 ROOT = Path(__file__).parents[2]
@@ -145,6 +147,15 @@ def test_a_limit_of_one_thread_is_not_taken_for_ctrl_c(here):
     command = [sys.executable, "-P", "-m", "experiments", "run", "xor"]
     done = subprocess.run(command, env=os.environ | paths, capture_output=True, text=True)
     assert (done.returncode, done.stderr.startswith("error: no NumPy here")) == (2, True)
+
+
+@pytest.mark.parametrize("strict", [{"PYTHONWARNINGS": "error"}, {"PYTHONDEVMODE": "1"}])
+def test_a_command_that_executes_a_page_leaves_nothing_open(strict, tmp_path):
+    """Python would warn of it at the end, or show a traceback."""
+    (tmp_path / "mine.py").write_text(find_experiment("xor").source.read_text())
+    answer = lockstep("run", "mine.py", *SHORT, cwd=tmp_path, **strict)
+    assert answer.code == 0, answer
+    assert "Warning" not in answer.err
 
 
 HANGS = "import time\ntime.sleep(1_000)\n"

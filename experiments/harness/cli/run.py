@@ -63,7 +63,9 @@ def run(
     native: Annotated[
         bool,
         typer.Option(
-            "--native", help="Train as each framework would by default: nothing is aligned."
+            "--native",
+            help="Train as each framework would by default: nothing is aligned. Learning rates, "
+            "their schedule and the clipping of gradients are the page's.",
         ),
     ] = False,
     margin: Margin = None,

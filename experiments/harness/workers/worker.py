@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from experiments.harness.interruption import end_children_by_sigterm
 from experiments.harness.page_code import contained, said
-from experiments.harness.records.environment import computing_variables, is_recorded
 from frameworks.errors import RequestError
 from frameworks.files import CannotWrite
 
 if TYPE_CHECKING:
     from experiments.harness.cell import Job
+    from experiments.harness.workers.kernels import Chosen
 
 __all__ = ["NO_THREAD", "main"]
 
@@ -75,11 +75,12 @@ def serve(implementation: str, jobs: Iterable[bytes], events: TextIO) -> None:
         events.write(json.dumps({"event": event, **values}) + "\n")
         events.flush()
 
+    from experiments.harness.workers.kernels import chosen_here
     from frameworks.backends import BACKENDS
 
     backend, start = BACKENDS[implementation], time.perf_counter()
     backend.settled()
-    seconds_import, begun = time.perf_counter() - start, computing_variables()
+    seconds_import, begun = time.perf_counter() - start, chosen_here(implementation)
     send("ready", seconds_import=seconds_import)
     for number, line in enumerate(jobs):
         try:
@@ -129,11 +130,11 @@ def _execute_anew(sent: dict[str, Any], send_if_again: Callable[..., None] | Non
 
 
 def _train(
-    sent: dict[str, Any], seconds_import: float, send: Callable[..., None], begun: dict[str, str]
+    sent: dict[str, Any], seconds_import: float, send: Callable[..., None], begun: "Chosen"
 ) -> list[str]:
     """Train cells and write them to the run's folder; return their keys.
 
-    `begun` are the variables by which the libraries compute, before any page was executed.
+    `begun` is what the libraries compute by, before any page was executed.
     The data are those of a file that was sent with them, or else what their experiment loads.
     Of several that are trained together, there may be more than the implementation takes at once.
     """
@@ -141,6 +142,7 @@ def _train(
     from experiments.harness.records.store import Store
     from experiments.harness.search_path import no_place_left
     from experiments.harness.workers.cluster.packed_data import read_packed
+    from experiments.harness.workers.kernels import chosen_here, refuse_others
     from experiments.harness.workers.native_training import train_natively
     from experiments.harness.workers.training import load_data, train_job, train_together
 
@@ -177,7 +179,7 @@ def _train(
         for record, arrays in together if len(jobs) > 1 else alone:
             _check_source(jobs[0])  # again: what was not loaded before has been now
             if cell.page:
-                _check_variables(cell.page, begun)
+                refuse_others(cell.page, begun, chosen_here(cell.implementation))
             os.chdir(here)  # a builder may have gone elsewhere; the run's folder may be relative
             Store(jobs[0].folder).save(record, arrays)
             keys.append(record.key)
@@ -200,18 +202,6 @@ def _check_source(job: "Job") -> None:
             f"the source code of {job.cell.experiment} ({experiment.source}) is not what was "
             "planned: it has changed since, or PYTHONPATH leads elsewhere; repeat the command"
         )
-
-
-def _check_variables(page: str, begun: dict[str, str]) -> None:
-    """Raise RequestError if a page has chosen how the libraries compute, as no record says."""
-    now = computing_variables()
-    for name in {**begun, **now}:
-        if now.get(name) != begun.get(name):
-            start = "set it where lockstep is started (threads: --threads)"
-            raise RequestError(
-                f"{page} sets {name}, by which libraries choose how to compute, and its record "
-                f"would not say so; {start if is_recorded(name) else 'leave it as it was'}"
-            )
 
 
 if __name__ == "__main__":

@@ -216,13 +216,26 @@ def test_keras_is_trained_at_a_schedule_of_a_pages_own():
     assert (float(again.learning_rate.numpy()), again.epsilon) == (0.125, 1e-7)
 
 
+@pytest.mark.parametrize("kind", ["clipnorm", "clipvalue", "global_clipnorm"])
+def test_keras_clips_as_a_page_does_also_in_an_optimizer_of_its_own(kind):
+    class Own(keras.optimizers.SGD):
+        def __init__(self, rate):
+            super().__init__(rate)
+
+    for make in (Own, keras.optimizers.SGD):
+        own = make(0.125)
+        setattr(own, kind, 0.5)
+        assert getattr(with_defaults(own), kind) == 0.5
+
+
 def test_scratch_trains_only_the_weights_that_a_page_trains():
     mask = np.array([True, False, True])
-    own = scratch.TrainOnly(mask, scratch.ClipNorm(0.5, scratch.SGD(0.25, momentum=0.5)))
-    theta = np.zeros(3)
-    with_scratchs_defaults(own).step(theta, np.ones(3))
-    assert theta.tolist() == [-0.25, 0.0, -0.25]  # without the momentum and the clipping
-    assert isinstance(own.optimizer, scratch.ClipNorm)
+    own = scratch.TrainOnly(mask, scratch.ClipValue(0.5, scratch.SGD(0.25, momentum=0.5)))
+    theta, stock = np.zeros(3), with_scratchs_defaults(own)
+    for _ in range(2):
+        stock.step(theta, np.ones(3))
+    assert theta.tolist() == [-0.25, 0.0, -0.25]  # two clipped steps, without the momentum
+    assert own.optimizer.optimizer.mu == 0.5
 
 
 def test_a_margin_of_nothing_is_refused(call, tmp_path):

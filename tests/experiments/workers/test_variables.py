@@ -84,6 +84,44 @@ def test_a_page_that_chooses_other_kernels_is_refused(page, variable, remedy):
     assert remedy in said
 
 
+TOP, BUILDER = "import numpy", "    import torch\n"
+LOAD, STEP = "    return load_circle()", "    optimizer = torch"
+THREADS = "torch.set_num_threads(2)"
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "name"),
+    [
+        (TOP, THREADS, "torch.set_num_threads"),
+        (LOAD, THREADS, "torch.set_num_threads"),
+        (BUILDER, THREADS, "torch.set_num_threads"),
+        (STEP, f"network.register_forward_hook(lambda *_: {THREADS})", "torch.set_num_threads"),
+        (TOP, "torch.backends.mkldnn.enabled = False", "torch.backends.mkldnn.enabled"),
+        (BUILDER, "torch.set_flush_denormal(True)", "torch.set_flush_denormal"),
+    ],
+)
+def test_a_page_that_sets_pytorchs_threads_or_kernels_is_refused(page, place, code, name):
+    """Its record would say that one thread had trained, or oneDNN."""
+    indent = place[: len(place) - len(place.lstrip())]
+    lines = f"{indent}import torch\n{indent}{code}\n"
+    assert place in page.read_text()
+    page.write_text(page.read_text().replace(place, lines + place, 1))
+    options = ("--with", "pytorch", "--epochs", "2", "--out", "run")
+    answer = lockstep("run", page.name, *options, cwd=page.parent)
+    assert answer.code == 1, answer
+    said = " ".join(answer.out.split())
+    assert f"mine.py changes what {name} sets, by which libraries" in said
+
+
+def test_a_page_that_sets_the_threads_of_blas_is_refused(page):
+    sets = "from threadpoolctl import threadpool_limits\nthreadpool_limits(2)\n"
+    page.write_text(page.read_text().replace(TOP, f"{sets}{TOP}", 1))
+    options = ("--with", "scratch", "--epochs", "2", "--out", "run")
+    answer = lockstep("run", page.name, *options, cwd=page.parent)
+    assert answer.code == 1, answer
+    assert "changes what threadpoolctl.threadpool_limits sets" in " ".join(answer.out.split())
+
+
 def test_what_users_set_for_keras_changes_no_training(call, tmp_path, monkeypatch):
     """Otherwise convolutions take the channels first, and one of eleven batches is trained on."""
     settings = tmp_path / "settings"

@@ -1,0 +1,51 @@
+"""By what the libraries choose kernels and threads in a process; a page may choose no others."""
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from threadpoolctl import threadpool_info
+
+from experiments.harness.records.environment import computing_variables, is_recorded
+from frameworks.backends import BACKENDS
+from frameworks.errors import RequestError
+
+__all__ = ["Chosen", "chosen_here", "refuse_others"]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the libraries of a process compute by.
+
+    variables : of the environment
+    settings : what is set in the process, by the name of what sets it
+    """
+
+    variables: dict[str, str]
+    settings: dict[str, Any]
+
+
+def chosen_here(implementation: str) -> Chosen:
+    """Return what this process, which trains an implementation, computes by; it must be loaded."""
+    threads = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    settings = {
+        "torch.set_flush_denormal": sys.float_info.min / 2 == 0,  # of the processor: for all
+        **({"threadpoolctl.threadpool_limits": max(threads)} if threads else {}),
+        **BACKENDS[implementation].computes_by(),
+    }
+    return Chosen(computing_variables(), settings)
+
+
+def refuse_others(page: str, begun: Chosen, now: Chosen) -> None:
+    """Raise RequestError if a page has chosen how the libraries compute, as no record says."""
+    said = "by which libraries choose how to compute, and its record would not say so"
+    for name in {**begun.variables, **now.variables}:
+        if now.variables.get(name) != begun.variables.get(name):
+            start = "set it where lockstep is started (threads: --threads)"
+            remedy = start if is_recorded(name) else "leave it as it was"
+            raise RequestError(f"{page} sets {name}, {said}; {remedy}")
+    for name, value in begun.settings.items():
+        if now.settings.get(name, value) != value:
+            raise RequestError(
+                f"{page} changes what {name} sets, {said}; leave it as it was (threads: --threads)"
+            )
