@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import isfinite
+from math import inf, isfinite
 from typing import Literal
 
 from frameworks.diverge.findings import Level
@@ -53,11 +53,21 @@ class Judged:
         return not self.level
 
     @property
-    def reached(self) -> tuple[int, int]:
-        """The level and the layer up to which nothing differs, to be compared with others."""
+    def reached(self) -> tuple[float, ...]:
+        """How far the two agree, to be compared with others, in the order of the comparison.
+
+        First the level, then whether it is in evaluation mode that they differ, and in which layer,
+        or in the outputs behind all layers; at last whether what enters that layer agrees.
+        """
         if self.found is None:
-            return len(LEVELS), 0
-        return LEVELS.index(self.level), self.found.layers[0] or 0
+            return (len(LEVELS),)
+        layer, mode = self.found.layers[0], self.found.key[0]
+        return (
+            LEVELS.index(self.level),
+            mode not in ("layer", "outputs"),
+            inf if layer is None else layer,
+            not self.found.between,
+        )
 
 
 @dataclass

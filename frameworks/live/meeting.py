@@ -47,6 +47,7 @@ class Meeting:
         self.reordered: list[Mapping[str, np.ndarray]] = [
             {} if model is None else model.reordered for model in self._models
         ]
+        self._turned = [() if model is None else model.turned for model in self._models]
         whole, named = (found[0][1], found[1][1]), self.request.mapping or {}
         self.parts = parts_of(*whole, {*named, *named.values()})
         a, b = (parts.network(x) for parts, x in zip(self.parts, whole, strict=True))
@@ -84,15 +85,17 @@ class Meeting:
         return settle(self.networks, self.request.mapping, self._look, alike, keeps)
 
     def note_on_order(self) -> list[str]:
-        """Say which kernels two sides of one kind have in different orders of flattened images."""
-        kinds = {side.kind for side in self.sides if isinstance(side, LiveSide)}
-        if None in self._models or len(kinds) > 1:
+        """Say which kernels two sides have in different orders of flattened images.
+
+        Those of two frameworks are by rights: of them only what exchanges axes before is said.
+        """
+        if None in self._models:
             return []
         a, b = self.networks
         places = []
         for pair in self.matching.weights:
             ours, theirs = a.weights[pair.a[0]].name, b.weights[pair.b[0]].name
-            if not np.array_equal(self.reordered[0].get(ours, 0), self.reordered[1].get(theirs, 0)):
+            if self._are_flattened_otherwise(ours, theirs):
                 places.append(joined(ours, theirs))
         if not places:
             return []
@@ -100,6 +103,12 @@ class Meeting:
             f"images are flattened in different orders: the rows of {', '.join(places)} correspond "
             "by what they multiply, not by their numbers"
         ]
+
+    def _are_flattened_otherwise(self, ours: str, theirs: str) -> bool:
+        if len({side.kind for side in self.sides if isinstance(side, LiveSide)}) > 1:
+            return ours in self._turned[0] or theirs in self._turned[1]
+        features = self.reordered[0].get(ours, 0), self.reordered[1].get(theirs, 0)
+        return not np.array_equal(*features)
 
     def _look(self, matching: Matching) -> tuple[Network, Network]:
         """Return both networks as they run once the weights of what corresponds are shared."""

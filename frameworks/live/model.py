@@ -1,7 +1,7 @@
 """What a comparison requires of a live model: the seam between the front door and a framework."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,11 @@ class LiveModel(ABC):
     def reordered(self) -> Mapping[str, np.ndarray]:
         """The order of the features of kernels that have another one in the framework, by name."""
         return {}
+
+    @property
+    def turned(self) -> Collection[str]:
+        """The names of those whose images had their axes exchanged before they were flattened."""
+        return ()
 
     def canonical_inputs(self, X: Arrays) -> Arrays:
         """Return inputs, given as the model takes them, with images channels-last."""

@@ -1,7 +1,7 @@
 """A live `nn.Module` with its loss, optimizer and schedule, as comparisons see it."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -193,6 +193,10 @@ class PyTorchLive(LiveModel):
     @property
     def reordered(self) -> Mapping[str, np.ndarray]:
         return self._weights.reordered
+
+    @property
+    def turned(self) -> Collection[str]:
+        return self._weights.turned
 
     def _measure(
         self, rows: Rows, added: Mapping[int, np.ndarray]

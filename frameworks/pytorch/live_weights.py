@@ -72,6 +72,7 @@ class LiveWeights:
         self._named: list[Weight] = []  # without values
         # By the names of kernels, the canonical order of their features, if it is not PyTorch's.
         self.reordered: dict[str, np.ndarray] = {}
+        self.turned: set[str] = set()  # of these, those with axes exchanged before the flatten
         self._states: list[_State] = []
         self._states_at: dict[int, tuple[int, ...]] = {}  # by module
         self.of_call: list[tuple[int, ...]] = []
@@ -181,11 +182,13 @@ class LiveWeights:
                       [self._paths.get(id(p), "parameter")]) for p in call.parameters]  # fmt: skip
         else:
             layout, names = _layout(call.module)
+            names = [f"{call.path}.{name}" if call.path else name for name in names]
             if isinstance(call.module, _OF_ROWS):
                 layout = _turned(layout, rows, columns)
-            named = [(layout, [f"{call.path}.{name}" if call.path else name for name in names])]
-            if isinstance(call.module, _OF_ROWS) and rows.features is not None:
-                self.reordered[named[0][1][0]] = rows.features
+                if rows.features is not None:  # a normalization may have no weights
+                    self.reordered.update(dict.fromkeys(names[:1], rows.features))
+                    self.turned.update(names[:1] if rows.turned else ())
+            named = [(layout, names)]
         positions: list[int] = []
         for layout, names in named:
             new = [p for p in layout.own if id(p) not in self._positions]

@@ -23,6 +23,7 @@ class Orientation:
 
     axes: tuple[int, ...] = ()  # () keeps them
     features: np.ndarray | None = None  # positions (d,) along the last axis; None keeps them
+    turned: bool = False  # whether axes of images were exchanged before they became features
 
     @property
     def plain(self) -> bool:
@@ -59,7 +60,8 @@ class Orientation:
         if len(self.axes) != len(shape) or self.axes[0] != 0:
             return AS_IT_IS
         positions = np.arange(prod(shape[1:])).reshape(1, *shape[1:])
-        return of_features(positions.transpose(self.axes).ravel())
+        turned = self.axes != CHANNELS_FIRST[len(shape)].axes
+        return of_features(positions.transpose(self.axes).ravel(), turned)
 
 
 AS_IT_IS = Orientation()
@@ -70,10 +72,10 @@ CHANNELS_FIRST = {ndim: Orientation((0, *range(2, ndim), 1)) for ndim in range(3
 TIME_FIRST = {ndim: Orientation((1, 0, *range(2, ndim))) for ndim in (2, 3)}
 
 
-def of_features(positions: np.ndarray) -> Orientation:
+def of_features(positions: np.ndarray, turned: bool = False) -> Orientation:
     """Return the orientation of features at these positions."""
     sorted_already = np.array_equal(positions, np.arange(len(positions)))
-    return AS_IT_IS if sorted_already else Orientation(features=positions)
+    return AS_IT_IS if sorted_already else Orientation(features=positions, turned=turned)
 
 
 def channels_last_features(shape: Sequence[int]) -> Orientation:

@@ -220,7 +220,8 @@ def _joined(call: Call, before: list[Orientation]) -> Orientation:
         width = x.shape[-1]
         parts.append(start + (np.arange(width) if each.features is None else each.features))
         start += width
-    return of_features(np.concatenate(parts)) if call.shape[1] == start else AS_IT_IS
+    turned = any(each.turned for each in before)
+    return of_features(np.concatenate(parts), turned) if call.shape[1] == start else AS_IT_IS
 
 
 def with_channels_first(network: nn.Module, X: Arrays) -> Arrays:

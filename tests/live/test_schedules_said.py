@@ -95,3 +95,16 @@ def test_of_schedules_that_are_stated_alike_the_rates_are_said(a, b, step):
     assert cause is not None
     assert cause.count(f"in step {step}") == 2
     assert cause.count("ExponentialLR") in (0, 2)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_classes_that_may_give_the_same_rates_the_rates_are_said(order):
+    def report(factor):
+        one = pytorch(lambda o: LambdaLR(o, lambda k: factor ** min(k, 9)))
+        return diverge(*[one, pytorch(in_parts(0))][::order], X, y, steps=8)
+
+    assert report(0.5).same
+    cause = report(0.25).cause
+    assert cause is not None
+    assert "with a rate of 0.0625 in step 2" in cause
+    assert "with a rate of 0.03125 in step 2" in cause

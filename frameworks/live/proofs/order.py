@@ -81,7 +81,7 @@ def _rearranged(a: LayerSide, b: LayerSide) -> Proof:
     Of a layer that treats every step alike, the outputs are in that other order, and no others. One
     that goes backwards is given them in the other order by rights.
     """
-    if len(a.inputs) != 1 or len(b.inputs) != 1:
+    if len(a.inputs) != 1 or len(b.inputs) != 1 or not (a.returns and b.returns):
         return Proof()
     directions = (bool(side.layer.facts.values.get("reverse")) for side in (a, b))
     if len({*directions}) > 1:
@@ -89,12 +89,21 @@ def _rearranged(a: LayerSide, b: LayerSide) -> Proof:
     words = _other_order(a.inputs[0], b.inputs[0])
     if words is None:
         return Proof()
-    if a.returns and b.returns and _other_order(a.output, b.output) is not None:
+    if _other_order(a.output, b.output) is not None or not _follows(a, b):
         return Proof()
     one, other = sorted((a, b), key=lambda side: side.name)
     where = joined(one.place, other.place)
     sentence = f"{one.name} and {other.name} give {where} {words}"
     return Proof([Cause(sentence, joined(a.place, b.place), ("order",))])
+
+
+def _follows(a: LayerSide, b: LayerSide) -> bool:
+    """Return whether b's layer returns what a's does, where it is given what that is."""
+    gap = difference("", *aligned(a.output, b.output), None).error
+    exchanged = b.computed(b.layer.facts, inputs=a.inputs)
+    if exchanged is None:
+        return False
+    return equal_within(*aligned(exchanged, a.output), gap, a.trace.dtype)
 
 
 def _other_order(x: np.ndarray, y: np.ndarray) -> str | None:

@@ -13,10 +13,11 @@ _ROUNDED = 1e-6  # relative: a few roundings to float32
 def describe_schedules(
     x: Facts | None, y: Facts | None, steps: int, per_epoch: int
 ) -> tuple[str, str]:
-    """Return what each side does, as "follows ..."; of what is stated alike, the learning rates.
+    """Return what each side does, as "follows ..."; where that does not tell, the learning rates.
 
-    Rates of the steps taken that are apart by rounding alone are those of one schedule, whatever it
-    is called, and however it goes on.
+    The name of a class alone does not: two of them may give the same rates. Rates of the steps
+    taken that are apart by rounding alone are those of one schedule, whatever it is called, and
+    however it goes on.
     """
     said = f"follows {_stated(x)}", f"follows {_stated(y)}"
     if x is None or y is None or x.values.get("counts") != y.values.get("counts"):
@@ -29,13 +30,17 @@ def describe_schedules(
     if _close(*rates):
         first, second = (_in_words(each) for each in rates)
         return (first, second) if first != second else said
-    if said[0] != said[1]:
+    if said[0] != said[1] and _states_settings(x) and _states_settings(y):
         return said
     k = int(np.argmax(rates[0] != rates[1]))
     when = "epoch" if by_epoch else "step"
     first, second = (f"{each}, with a rate of {r[k]:.10g} in {when} {k + 1}"
                      for each, r in zip(said, rates, strict=True))  # fmt: skip
     return first, second
+
+
+def _states_settings(facts: Facts) -> bool:
+    return bool(facts.values.keys() - {"first_rates", "counts"})
 
 
 def _close(x: np.ndarray, y: np.ndarray) -> bool:

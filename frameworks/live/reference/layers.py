@@ -145,10 +145,11 @@ def _clamp(call: Call) -> Array | None:
 
 
 def _sum(call: Call) -> Array | None:
-    """Return the sum of the inputs, or of one and a number, as of x + 1."""
-    if call.values.keys() - {"other"}:  # factors
+    """Return the sum of the inputs and weights, or of one and a number, as of x + 1."""
+    if call.values.keys() - {"other", "precision"}:  # factors
         return None
-    return np.asarray(sum(call.inputs[1:], call.inputs[0])) + call.values.get("other", 0)
+    terms = *call.inputs[1:], *call.weights
+    return np.asarray(sum(terms, call.inputs[0])) + call.values.get("other", 0)
 
 
 def _product(call: Call) -> Array | None:
