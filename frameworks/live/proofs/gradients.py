@@ -43,8 +43,11 @@ def prove_gradient(pair: Pair, found: Compared) -> Proof:
 
 
 def prove_waiting(pair: Pair) -> Proof:
-    """Prove that one side's optimizer takes its first step after more batches than the other's."""
-    cause = _moves_later(pair, [])
+    """Prove that the sides' optimizers take their first steps after other numbers of batches.
+
+    Not where one does with the first: that shows in its gradients.
+    """
+    cause = None if 1 in map(_first_moved, (pair.a, pair.b)) else _moves_later(pair, [])
     return Proof() if cause is None else Proof([cause])
 
 
