@@ -51,7 +51,7 @@ def trace_calls(
         known = position < len(weights.of_call)
         facts = _rounding(_precision(_facts(call, inputs), call), call)
         facts = _along(facts, call, orienters[0].before(position))
-        facts = _when(facts, call, None if at is None else trained.calls[at])
+        facts = _when(facts, call, None if at is None else trained.calls[at], inputs)
         layers += _apart(
             LayerTrace(
                 path=call.path,
@@ -107,14 +107,16 @@ def _in_training(evaluated: Watched, trained: Watched) -> dict[int, int]:
 
 
 def _noise_of_training(evaluated: Watched, trained: Watched) -> list[LayerTrace]:
-    """Return, without numbers, the dropout that is called in training mode alone."""
+    """Return the dropout that is called in training mode alone, with its numbers there."""
     left, found = Counter(map(_name, evaluated.calls)), []
     for position, call in enumerate(trained.calls):
         left[_name(call)] -= 1
-        inputs, _ = _arrays(call, Orienter(trained), position)
+        inputs, output = _arrays(call, Orienter(trained), position)
         facts = _facts(call, inputs)
         if left[_name(call)] < 0 and "rate" in facts.values:
-            found.append(LayerTrace(call.path, facts))
+            found.append(
+                LayerTrace(call.path, facts, training_inputs=inputs, training_output=output)
+            )
     return found
 
 
@@ -168,18 +170,20 @@ def _facts(call: Call, inputs: Arrays) -> Facts:
     return layer_facts(call.module, shape)
 
 
-def _when(facts: Facts, call: Call, trained: Call | None) -> Facts:
-    """Return the facts of noise with the modes in which it is asked to draw.
+def _when(facts: Facts, call: Call, trained: Call | None, inputs: Arrays) -> Facts:
+    """Return the facts of noise, of which the rate in training counts, with its modes.
 
-    Plain dropout shows that by its masks.
+    Plain dropout shows both by its masks.
     """
     plain = call.name == "dropout" or type(call.module) is nn.Dropout
     if plain or "rate" not in facts.values or trained is None:
         return facts
-    values, said = {**facts.values}, {**facts.said}
+    there = _facts(trained, inputs)
+    values = {**facts.values, "rate": there.values["rate"]}
+    said = {**facts.said, "rate": there.said["rate"]}
     if not trained.training:
         values["rate"], said["rate"] = 0.0, "training=False"
-    elif call.training:
+    elif call.training and facts.values["rate"]:
         values["in_evaluation"], said["in_evaluation"] = True, "training=True"
     return replace(facts, values=values, said=said)
 

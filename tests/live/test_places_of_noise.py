@@ -36,6 +36,10 @@ class Noisy(nn.Module):
     def drop(self, x):
         if self.called is None:
             return self.noise(x)
+        if self.called == "where it trains":
+            return F.dropout2d(x, 0.25) if self.training else x
+        if self.called == "by a rate":
+            return F.dropout2d(x, 0.25 if self.training else 0.0)
         modes = {"as it trains": self.training, "always": True, "never": False}
         return F.dropout2d(x, 0.25, modes[self.called])
 
@@ -89,7 +93,14 @@ def test_a_layer_of_keras_and_one_of_pytorch_have_places():
     [("always", "draws noise in evaluation mode, too"), ("never", "training=False")],
 )
 def test_noise_that_is_called_in_another_mode_is_the_cause(called, cause):
-    assert compared(Noisy(called="as it trains"), Noisy()).same
     report = compared(Noisy(called=called), Noisy(called="as it trains"))
     assert report.level == "forward", str(report)
     assert cause in report.cause
+
+
+@pytest.mark.parametrize("called", ["as it trains", "where it trains", "by a rate"])
+def test_however_a_model_says_that_noise_is_for_training_its_place_is_compared(called):
+    for sides in ((Noisy(called=called), Noisy()), (Noisy(), Noisy(called=called))):
+        report = compared(*sides)
+        assert report.same, str(report)
+    assert not compared(Noisy(called=called), Noisy("behind", called=called)).same
