@@ -29,7 +29,7 @@ from frameworks.pytorch.live_weights import LiveWeights
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 from frameworks.pytorch.orienting import Orienter, with_channels_first
 from frameworks.pytorch.restoring import gradients_restored, restored
-from frameworks.pytorch.stepping import OwnStep, step_schedule, take_step
+from frameworks.pytorch.stepping import Modes, OwnStep, set_modes, step_schedule, take_step
 from frameworks.pytorch.tracing import trace_calls
 from frameworks.pytorch.user_code import compute_loss, differentiate, run_model
 from frameworks.pytorch.watching import gradients_of_calls, watch
@@ -163,7 +163,7 @@ class PyTorchLive(LiveModel):
 
     def trace_layers(self, rows: Rows, with_loss: bool = False) -> tuple[list[LayerTrace], Arrays]:
         evaluated = self._watch(rows, training=False)
-        trained = self._watch(rows, training=True)
+        trained = self._watch(rows, training=True, modes=self._modes_in_a_step(rows))
         known = with_loss and self.training.step is None
         measure = partial(self._measure, rows) if known else None
         layers = [
@@ -173,10 +173,17 @@ class PyTorchLive(LiveModel):
         self._shows_autocast = any(call.autocast for call in evaluated.calls)
         return layers, self._canonical(evaluated.outputs)
 
-    def _watch(self, rows: Rows, training: bool) -> Watched:
+    def _modes_in_a_step(self, rows: Rows) -> Modes:
+        """Return the modes in which the user's own step runs the model, which it may set itself."""
+        if self.training.step is not None:
+            self._own_step(rows)
+        return [] if self._pending is None else self._pending.modes
+
+    def _watch(self, rows: Rows, training: bool, modes: Modes = ()) -> Watched:
         """Run the rows, and note all calls, the inputs and the outputs."""
         X = self._tensors(rows.X)
         with self._forward(training), watch(self.network) as watched:
+            set_modes(modes)
             watched.kept += X
             watched.taken = [id(x) for x in X]
             output = run_model(self.network, X)

@@ -22,9 +22,10 @@ from frameworks.live.model import Training
 from frameworks.pytorch.hooks import noting_gradients
 from frameworks.pytorch.user_code import compute_loss, differentiate, reason, run_model
 
-__all__ = ["OwnStep", "Snapshot", "step_schedule", "take_step"]
+__all__ = ["Modes", "OwnStep", "Snapshot", "set_modes", "step_schedule", "take_step"]
 
 Tensors = Sequence[torch.Tensor]
+Modes = Sequence[tuple[nn.Module, bool]]  # whether each module trains
 
 
 def take_step(training: Training, X: Tensors, y: Tensors, w: torch.Tensor | None) -> float:
@@ -80,7 +81,7 @@ class Snapshot:
     tensors: list[tuple[torch.Tensor, torch.Tensor]]  # parameters and buffers
     gradients: list[tuple[nn.Parameter, torch.Tensor | None]]
     states: list[tuple[Any, Any, list[Any]]]  # of the optimizer and the schedule, and its groups
-    modes: list[tuple[nn.Module, bool]]  # whether each module trains
+    modes: Modes
 
     @classmethod
     def of(cls, training: Training) -> "Snapshot":
@@ -95,7 +96,7 @@ class Snapshot:
                 (each, copy.deepcopy(each.state_dict()), [*getattr(each, "param_groups", ())])
                 for each in owners
             ],
-            [(each, each.training) for each in module.modules()],
+            _modes_of(module),
         )
 
     def moved(self, parameters: Tensors) -> bool:
@@ -114,8 +115,7 @@ class Snapshot:
             if groups:  # a step may add one
                 owner.param_groups[:] = groups
             _load(owner, copy.deepcopy(state))
-        for module, training in self.modes:
-            module.training = training
+        set_modes(self.modes)
 
 
 def _load(owner: Any, state: Any) -> None:
@@ -145,6 +145,7 @@ class OwnStep:
     loss: float
     gradients: dict[int, torch.Tensor]  # that the optimizer was handed, by the parameters' ids
     by_hand: bool  # whether it moves weights while no optimizer is stepped, or sets a decay
+    modes: Modes  # of the modules when the model was first called; none if it was not
     after: Snapshot
 
     @classmethod
@@ -161,6 +162,10 @@ class OwnStep:
         held, decays = {*map(id, _held_by(training.optimizer))}, _decays(training.optimizer)
         handed, by_others = dict[int, torch.Tensor](), dict[int, torch.Tensor]()
         computed: dict[int, Tensors] = {}  # the tensors, and what they were
+        modes = list[tuple[nn.Module, bool]]()
+
+        def called(module: nn.Module, _: Any) -> None:
+            modes.extend([] if modes else _modes_of(module))
 
         def note(optimizer: Optimizer) -> None:
             if optimizer is training.optimizer:
@@ -180,6 +185,7 @@ class OwnStep:
                 p.register_post_accumulate_grad_hook(keep),
             )
         ]
+        handles.append(training.model.register_forward_pre_hook(called, prepend=True))
         try:
             with noting_gradients(note), _moving(trained) as moved:
                 loss = take_step(training, X, y, w)
@@ -190,7 +196,8 @@ class OwnStep:
             elif not handed:
                 handed |= _gradients_of(training.model.parameters())
             by_hand = moved() or decays != _decays(training.optimizer)
-            return cls(X, loss, {**handed, **by_others}, by_hand, Snapshot.of(training))
+            gradients = {**handed, **by_others}
+            return cls(X, loss, gradients, by_hand, modes, Snapshot.of(training))
         finally:
             for handle in handles:
                 handle.remove()
@@ -229,6 +236,16 @@ def _moving(parameters: Tensors) -> Iterator[Callable[[], bool]]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _modes_of(module: nn.Module) -> Modes:
+    return [(each, each.training) for each in module.modules()]
+
+
+def set_modes(modes: Modes) -> None:
+    """Let each module be in its mode."""
+    for module, training in modes:
+        module.training = training
 
 
 def _held_by(optimizer: Optimizer) -> list[torch.Tensor]:

@@ -103,3 +103,24 @@ def test_the_mode_in_which_a_step_leaves_a_model_is_that_of_the_next(part):
     for backs in (("at the end", "never"), ("never", "at the end")):
         report = compared(*backs)
         assert (report.level, report.step, report.cause) == ("trajectory", 3, None), str(report)
+
+
+def freezing(model, optimizer, loss, rows, labels):
+    """A step that sets the modes before it runs the model, as loops do."""
+    model.train()
+    model[1].eval()
+    optimizer.zero_grad()
+    value = loss(model(rows), labels)
+    value.backward()
+    optimizer.step()
+    return value
+
+
+def test_layers_are_compared_in_the_modes_in_which_a_step_runs_them():
+    given = with_states(None)
+    given.model[1].eval()
+    for sides in ((with_states(freezing), given), (given, with_states(freezing))):
+        report = diverge(*sides, X, y, steps=4, batch_size=8)
+        assert report.same, str(report)
+    report = diverge(with_states(freezing), with_states(None), X, y, steps=4, batch_size=8)
+    assert report.cause == "the first pytorch normalizes with the running statistics in layer 1"
