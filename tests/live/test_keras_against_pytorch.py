@@ -175,7 +175,7 @@ def test_the_rounded_rate_of_a_penalty_is_a_cause_and_hides_no_other():
     assert sum(shares) == pytest.approx(1, abs=1e-9)  # all of it, but for rounding
 
 
-def test_a_penalty_is_as_judged_of_the_loss_in_float32_too():
+def test_a_penalty_is_taken_out_of_the_loss_in_float32_too():
     report = diverge(*penalized(0.01, 0.02), steps=4, batch_size=8, dtype="float32")
     assert report.same, str(report)
     assert all(level.verdict == "same" for level in report.levels)
