@@ -90,6 +90,14 @@ def test_one_that_is_trained_more_seldom_is_not_said_to_have_no_gradient():
     assert (report.level, report.cause) == ("gradient", None)
 
 
+def test_weights_that_no_step_moves_are_said_not_to_be_compared():
+    report = compared(gan(every=8), gan(every=8, rate=2 * RATE))
+    assert report.same, str(report)
+    said = "in these steps neither side moves generator.0.kernel, generator.0.bias, "
+    assert any(note.startswith(said) for note in report.notes), report.notes
+    assert not any("neither side moves" in note for note in compared(gan(), gan()).notes)
+
+
 def head_of_its_own_in_pytorch(rate=RATE):
     model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
     of_head = torch.optim.SGD(model[2].parameters(), rate)
