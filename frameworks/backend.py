@@ -118,7 +118,7 @@ class Backend:
         if self.settle:
             self.load("loading", self.settle)()
 
-    def computes_by(self) -> dict[str, Any]:
+    def computes_by(self) -> dict[str, int | bool]:
         """Return the values of its settings of kernels and threads; the framework must be loaded.
 
         They are named as in `pkgutil.resolve_name`, or a function there returns them.

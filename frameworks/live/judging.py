@@ -88,7 +88,9 @@ class Judge:
         excused = not self.losses_equal and self._excuses()
         constant = not self.losses_equal and not excused and self._only_a_constant_differs()
         if constant:
-            done.notes.append("the losses differ, but not their gradients: by what moves no weight")
+            done.notes.append(
+                "the losses differ, but their gradients agree: what differs moves no weight"
+            )
         for level in LEVELS:
             found = self._compare(level)
             if level == "forward":

@@ -15,7 +15,7 @@ import numpy as np
 from frameworks.live.pairs import Pair, accumulates, clips, decays
 from frameworks.recordings.trace import Facts, LayerTrace, StepTrace, Trace, Weight
 
-__all__ = ["decay_in_gradients", "penalties_as_decay", "as_judged"]
+__all__ = ["as_judged", "decay_in_gradients", "penalties_as_decay"]
 
 Arrays = Sequence[np.ndarray]
 
@@ -105,7 +105,7 @@ def _with_decay_in_gradients(trace: Trace) -> Trace:
 
 
 def as_judged(trace: Trace, judged: Trace) -> Trace:
-    """Return another trace of a side as its judged one is: with penalties as decays, or neither.
+    """Return another trace of a side with its penalties, or its decay, where the judged one's are.
 
     So its own trace in float64 differs from that in float32 by rounding alone.
     """

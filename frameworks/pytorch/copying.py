@@ -18,7 +18,7 @@ from frameworks.pytorch.layouts import ADD_BIASES
 from frameworks.pytorch.rebuilt import pairs_of, refuse_other_weights
 from frameworks.pytorch.twins import Twins
 
-__all__ = ["Untouched", "copy_training", "training_begun", "modules_in", "unwrapped"]
+__all__ = ["Untouched", "copy_training", "modules_in", "training_begun", "unwrapped"]
 
 
 _OF_OPTIMIZERS = ("param_groups", "state_dict", "load_state_dict", "register_step_pre_hook")

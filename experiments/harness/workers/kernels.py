@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import dataclass
-from typing import Any
 
 from threadpoolctl import threadpool_info
 
@@ -22,7 +21,7 @@ class Chosen:
     """
 
     variables: dict[str, str]
-    settings: dict[str, Any]
+    settings: dict[str, int | bool]
 
 
 def chosen_here(implementation: str) -> Chosen:
