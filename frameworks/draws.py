@@ -49,10 +49,14 @@ class Draws:
 
 
 class Dropped(NamedTuple):
-    """What one dropout layer drops: each activation of a row, with probability `rate`."""
+    """What one dropout layer drops: each activation of a row, with probability `rate`.
+
+    Or what numbers a layer of Gaussian noise draws instead, of which `rate` is the strength.
+    """
 
     rate: float
-    shape: tuple[int, ...]  # of one row of its activations: (d,), or (h, w, c) for images
+    shape: tuple[int, ...]  # of one row: (d,), (h, w, c) for images, (1, 1, c) for whole channels
+    normal: bool = False  # z ~ N(0, 1) instead of masks
 
 
 class Dealt(NamedTuple):
@@ -65,13 +69,14 @@ class Dealt(NamedTuple):
     step: int = 0
     steps: int = 1
 
-    def uniform(self, seed: int, step: int, rows: int, shape: tuple[int, ...]) -> np.ndarray:
-        """Draw u ~ U[0, 1) (rows, *shape) for a step of a training."""
-        rng = np.random.default_rng([seed, step, self.number])
+    def draw(self, seed: int, step: int, rows: int, drawn: Dropped) -> np.ndarray:
+        """Draw u ~ U[0, 1), or z ~ N(0, 1), (rows, *shape) for a step of a training."""
+        rng, shape = np.random.default_rng([seed, step, self.number]), drawn.shape
+        numbers = rng.standard_normal if drawn.normal else rng.random
         if self.steps == 1:
-            return rng.random((rows, *shape))
+            return numbers((rows, *shape))
         own = shape[1:] if shape[:1] == (1,) and len(shape) > 1 else shape
-        return rng.random((rows, self.steps, *own))[:, self.step].reshape(rows, *shape)
+        return numbers((rows, self.steps, *own))[:, self.step].reshape(rows, *shape)
 
 
 class StepDraws(NamedTuple):
@@ -154,7 +159,7 @@ class StepStream:
 
     def _draw(self, rng: np.random.Generator, rows: int) -> StepDraws:
         """Return boolean masks of what is kept, and the program's draws before any cast."""
-        kept = [rng.random((rows, *shape)) >= rate for rate, shape in self.dropped]
+        kept = [rng.random((rows, *each.shape)) >= each.rate for each in self.dropped]
         own = {} if self._own is None else self._own(rng, rows)
         if not isinstance(own, Mapping):
             raise TypeError(f"draws must return arrays by name, got {type(own).__name__}")
@@ -185,19 +190,22 @@ def step_masks(
     """Return the masks (rows, *shape), 0 or 1/(1 − rate), of one step's calls of dropout layers.
 
     Call i of step k draws u ~ U[0, 1) from a stream of its own, default_rng([seed, k, i]), so that
-    another number of calls, or another rate, changes no other mask; u ≥ rate is kept. `dealt`, if
-    given, says otherwise which number each call has.
+    another number of calls, or another rate, changes no other mask; u ≥ rate is kept. What draws
+    z ~ N(0, 1) instead gets z itself. `dealt`, if given, says otherwise which number each call has.
 
     >>> step_masks(0, step=0, rows=2, dropped=[Dropped(0.5, (3,))], dtype="float64")
     [array([[2., 0., 0.],
            [0., 2., 2.]])]
     """
     masks = []
-    for call, (rate, shape) in enumerate(dropped):
+    for call, each in enumerate(dropped):
         own = dealt[call] if dealt is not None else Dealt(call)
-        u = own.uniform(seed, step, rows, shape)
-        scale = 1 / (1 - rate) if rate < 1 else 0.0
-        masks.append(np.multiply(u >= rate, scale, dtype=dtype))
+        numbers = own.draw(seed, step, rows, each)
+        if each.normal:
+            masks.append(numbers.astype(dtype))
+            continue
+        scale = 1 / (1 - each.rate) if each.rate < 1 else 0.0
+        masks.append(np.multiply(numbers >= each.rate, scale, dtype=dtype))
     return masks
 
 

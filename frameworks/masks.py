@@ -1,4 +1,4 @@
-"""The hand-over of dropout masks to a framework's own dropout layers."""
+"""The hand-over of dropout masks to a framework's own dropout layers, and what they make of one."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,7 +6,9 @@ from typing import Any
 
 from frameworks.draws import Dropped
 
-__all__ = ["Masks", "require_rate"]
+__all__ = ["Masks", "alpha_dropped", "require_rate"]
+
+_DROPPED = -1.7580993408473766  # what alpha dropout puts in place: SELU's limit at -infinity
 
 
 class Masks:
@@ -43,13 +45,16 @@ class Masks:
                 "different dropout layers in training and in evaluation"
             )
 
-    def take(self, rate: float, shape: Sequence[int], training: bool) -> Any | None:
+    def take(
+        self, rate: float, shape: Sequence[int], training: bool, normal: bool = False
+    ) -> Any | None:
         """Return the mask for a call of a dropout layer; None if it drops nothing.
 
-        `shape`: of one row of its activations.
+        `shape`: of one row of its activations. With `normal` it is z ~ N(0, 1) for a layer of
+        Gaussian noise.
         """
         if self._calls is not None:
-            self._calls.append(Dropped(rate, tuple(shape)))
+            self._calls.append(Dropped(rate, tuple(shape), normal))
         elif training:
             if not self._left:
                 raise RuntimeError("a dropout layer runs in training without a mask")
@@ -58,6 +63,21 @@ class Masks:
                 require_rate(rate, self._rates[number])
             return self._left.pop(0)
         return None
+
+
+def alpha_dropped(x: Any, kept: Any, rate: float) -> Any:
+    """Return the alpha dropout of x, in any library's arrays: mean and variance stay.
+
+    `kept`: 1 where a number is kept, and 0 where it is dropped, in the dtype of x. The formula is
+    that of Klambauer et al., 2017, Self-Normalizing Neural Networks, section 3.
+
+    >>> alpha_dropped(2.0, 1.0, rate=0.0)
+    2.0
+    """
+    if rate == 1:
+        return x * 0.0
+    scale = ((1 - rate) * (1 + rate * _DROPPED**2)) ** -0.5
+    return scale * (x * kept + _DROPPED * (1 - kept)) - scale * _DROPPED * rate
 
 
 def require_rate(rate: float, drawn_for: float) -> None:

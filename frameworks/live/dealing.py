@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from frameworks.draws import Dealt, Dropped
 from frameworks.live.loops import Calls
-from frameworks.recordings.trace import LayerTrace
+from frameworks.recordings.trace import NOISE, LayerTrace
 
 __all__ = ["Dropping", "Hand", "deal"]
+
+_STRENGTHS = {**dict.fromkeys(NOISE, "rate"), "gaussian noise": "stddev"}
 
 Pairs = Sequence[tuple[int, int]]
 Hand = list[Dealt] | None
@@ -24,17 +26,17 @@ class Dropping:
     @classmethod
     def stated(cls, layers: Sequence[LayerTrace], calls: Calls) -> "Dropping":
         """Return what a recorded side says that it dropped."""
-        dropping = [layer for layer in layers if _rate(layer)]
-        return cls(layers, calls, [Dropped(_rate(x), _row(x)) for x in dropping])
+        return cls(layers, calls, [each for each in map(_dropped, layers) if each.rate])
 
     @property
     def numbers(self) -> dict[int, int] | None:
         """The number of each call of dropout, by its position; None if they do not tally."""
-        dropping = [k for k, layer in enumerate(self.layers) if _rate(layer)]
-        stated = [Dropped(_rate(self.layers[k]), _row(self.layers[k])) for k in dropping]
-        if stated != list(self.dropped):
+        stated = {k: d for k, layer in enumerate(self.layers) if (d := _dropped(layer)).rate}
+        if len(stated) != len(self.dropped) or not all(
+            map(_tallies, stated.values(), self.dropped)
+        ):
             return None
-        return {k: number for number, k in enumerate(dropping)}
+        return {k: number for number, k in enumerate(stated)}
 
 
 def deal(a: Dropping, b: Dropping, pairs: Pairs) -> tuple[Hand, Hand]:
@@ -60,10 +62,18 @@ def _steps(calls: tuple[int, ...], number: int) -> dict[int, Dealt]:
     return {k: Dealt(number, step, len(calls)) for step, k in enumerate(calls)}
 
 
-def _rate(layer: LayerTrace) -> float:
-    rate = layer.facts.values.get("rate")
-    return float(rate) if layer.facts.kind == "dropout" and isinstance(rate, int | float) else 0.0
+def _dropped(layer: LayerTrace) -> Dropped:
+    """Return what a layer says that it drops, of activations of which shape; of none, rate 0."""
+    facts, row = layer.facts, layer.inputs[0].shape[1:] if layer.inputs else ()
+    rate = facts.values.get(_STRENGTHS.get(facts.kind, ""))
+    strength = float(rate) if isinstance(rate, int | float) else 0.0
+    return Dropped(strength, row, normal=facts.kind.startswith("gaussian"))
 
 
-def _row(layer: LayerTrace) -> tuple[int, ...]:
-    return layer.inputs[0].shape[1:] if layer.inputs else ()
+def _tallies(stated: Dropped, drawn: Dropped) -> bool:
+    """Return whether a call draws as its layer says, perhaps one number for several activations."""
+    pairs = zip(stated.shape, drawn.shape, strict=False)
+    alike = (stated.rate, stated.normal, len(stated.shape)) == (
+        *(drawn.rate, drawn.normal, len(drawn.shape)),
+    )
+    return alike and all(own in (1, whole) for whole, own in pairs)

@@ -13,7 +13,7 @@ from frameworks.live.outlines import JOINING, Outline, outline
 from frameworks.live.reads import Reads
 from frameworks.live.telling import Told
 from frameworks.live.weight_matching import Taken, pair_rest, pair_weights
-from frameworks.recordings.trace import LayerTrace, Weight
+from frameworks.recordings.trace import NOISE, LayerTrace, Weight
 
 __all__ = ["match"]
 
@@ -24,7 +24,7 @@ _OTHER_SHAPE = 1.5  # more than two layers without a counterpart cost than the s
 
 # Kinds that correspond to each other only: no dropout stands for a sum.
 _GROUPS = (
-    {"dropout"},
+    NOISE,
     {"pad", "zero padding"},
     JOINING,
 )

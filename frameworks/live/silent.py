@@ -1,4 +1,8 @@
-"""Noise that is switched off: no numbers show how strong it is, so what the layers say decides."""
+"""Noise of which no numbers show how strong it is: what the layers say decides.
+
+Such is what draws inside of a recurrent or an attention layer, and what augments images: it is
+switched off.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,16 +21,15 @@ __all__ = ["PLACE", "SILENT", "compare_silent"]
 
 PLACE = "place of noise"  # what is compared, beside the settings
 
-# Settings of layers whose random numbers may be switched off, and kinds whose numbers always are.
-SILENT = ("rate", "stddev", "input_dropout", "recurrent_dropout", "in_evaluation", "noise")
-_WITHOUT_MASKS = ("alpha dropout", "gaussian dropout", "gaussian noise")
+# Settings of noise: no numbers show that of layers that draw inside, nor what is said in words.
+SILENT = ("rate", "stddev", "input_dropout", "recurrent_dropout", "noise")
 
 
 def compare_silent(pair: Pair) -> Iterator[Compared]:
     """Compare how strong layers say their noise is; one that states nothing at all has none.
 
-    Noise that only one side has is a difference, unless the other has the same one elsewhere, but
-    before the same layers that learn.
+    Noise that is said in words, and that only one side has, is a difference, unless the other has
+    the same one elsewhere, but before the same layers that learn.
     """
     a, b = pair.a.layers, pair.b.layers
     places = _Places(pair)
@@ -40,7 +43,7 @@ def compare_silent(pair: Pair) -> Iterator[Compared]:
                 place = joined(place_of(a, i), place_of(b, j))
                 found = _apart(f"{place} ({x.kind})", ours, theirs)
                 yield Compared(place, found, (i, j), key=(name, k, 0))
-        if x.kind == y.kind and _strength(x) == _strength(y) is not None and places.differ(i, j):
+        if x.kind == y.kind and _said(x) == _said(y) is not None and places.differ(i, j):
             place = joined(place_of(a, i), place_of(b, j))
             yield Compared(place, _elsewhere(f"{place} ({x.kind})"), (i, j), key=(PLACE, k, 0))
     yield from _alone(pair, places)
@@ -69,39 +72,37 @@ def _elsewhere(where: str) -> Difference:
 
 
 def _alone(pair: Pair, places: _Places) -> Iterator[Compared]:
-    """Compare the layers that draw without masks, and whose kind the other side does not have."""
+    """Compare the layers whose noise is said in words, and whose kind the other side has not."""
     traces = pair.a.layers, pair.b.layers
     unlike = [
         pairs
         for pairs in pair.matching.layers
         if len({layers[k].facts.kind for layers, k in zip(traces, pairs, strict=True)}) > 1
     ]
-    strengths = [
+    noises = [
         {
-            k: strength
+            k: (facts.kind, words)
             for k in (*pair.matching.only[side], *(pairs[side] for pairs in unlike))
-            if (strength := _strength(layers[k].facts))
+            if (words := _said(facts := layers[k].facts))
         }
         for side, layers in enumerate(traces)
     ]
     for side, layers in enumerate(traces):
-        others = dict(strengths[1 - side])
-        for k, strength in strengths[side].items():
-            same = [other for other, its in others.items() if its == strength]
+        others = dict(noises[1 - side])
+        for k, noise in noises[side].items():
+            same = [other for other, its in others.items() if its == noise]
+            kind, words = noise
+            where, place = f"{place_of(layers, k)} ({kind})", place_of(layers, k)
             if same:
                 here = [m for m in same if not places.differ(*((k, m) if side == 0 else (m, k)))]
                 others.pop((here or same)[0])
                 if not here and side == 0:
-                    where = f"{place_of(layers, k)} ({strength[0]})"
-                    yield Compared(
-                        place_of(layers, k), _elsewhere(where), (k, same[0]), key=(PLACE, k, 1)
-                    )
+                    yield Compared(place, _elsewhere(where), (k, same[0]), key=(PLACE, k, 1))
                 continue
-            place, (kind, name, value) = place_of(layers, k), strength
-            both = (value, None) if side == 0 else (None, value)
-            found = _apart(f"{place} ({kind}), which only {pair.names[side]} has", *both)
+            both = (words, None) if side == 0 else (None, words)
+            found = _apart(f"{where}, which only {pair.names[side]} has", *both)
             at = (k, None) if side == 0 else (None, k)
-            yield Compared(place, found, at, key=(name, k, 1 + side))
+            yield Compared(place, found, at, key=("noise", k, 1 + side))
 
 
 def _apart(where: str, ours: Value, theirs: Value) -> Difference:
@@ -112,16 +113,7 @@ def _apart(where: str, ours: Value, theirs: Value) -> Difference:
     return difference(f"{where}: the strength of its noise", x, y, None)
 
 
-def _strength(facts: Facts) -> tuple[str, str, float | str] | None:
-    """Return the kind of a layer's noise, its setting and how strong it is; None without any."""
-    values = facts.values
-    words = values.get("noise")
-    if isinstance(words, str):
-        return facts.kind, "noise", words
-    masked = facts.kind == "dropout" and not {"whole_channels", "noise_shape"} & values.keys()
-    if masked or facts.kind not in ("dropout", *_WITHOUT_MASKS):
-        return None
-    stated = ((name, values.get(name)) for name in SILENT)
-    return next(
-        ((facts.kind, name, x) for name, x in stated if isinstance(x, int | float) and x > 0), None
-    )
+def _said(facts: Facts) -> str | None:
+    """Return what a layer draws in words, if they say it: its random numbers are switched off."""
+    words = facts.values.get("noise")
+    return words if isinstance(words, str) else None

@@ -83,7 +83,6 @@ _SPOKEN = {
     "padded_with": "what is padded with",
     "counted": "padding that an average counts",
     "rate": "dropout rate",
-    "in_evaluation": "noise in evaluation mode",
     "input_dropout": "dropout of the inputs",
     "recurrent_dropout": "dropout of the state",
     "whole_channels": "what is dropped",

@@ -100,10 +100,10 @@ class DropoutModules:
         finally:
             for hook in hooks:
                 hook.remove()
-        for i, (rate, shape) in enumerate(found):
-            self._first[i] = self._first[i] and len(shape) > 1
+        for i, each in enumerate(found):
+            self._first[i] = self._first[i] and len(each.shape) > 1
             if self._first[i]:
-                found[i] = Dropped(rate, (*shape[1:], shape[0]))
+                found[i] = Dropped(each.rate, (*each.shape[1:], each.shape[0]))
         return found
 
     @contextmanager

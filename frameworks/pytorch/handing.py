@@ -21,21 +21,27 @@ from torch.overrides import TorchFunctionMode
 from frameworks.draws import Dropped
 from frameworks.errors import RequestError
 from frameworks.global_numbers import global_numbers, seed_global_numbers, set_global_numbers
+from frameworks.masks import alpha_dropped
 from frameworks.pytorch.calls import autocast_dtype, tensors_in
 from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 
 __all__ = ["Handed", "handing"]
 
 _BACKWARD = {torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad}
-_DROPOUT = {F.dropout, torch.dropout}
-_SCALING = {torch._amp_foreach_non_finite_check_and_unscale_, torch._amp_update_scale_}
-_OTHERS = {
-    *(F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout),
-    *(torch.alpha_dropout, torch.feature_dropout, torch.feature_alpha_dropout),
+_ALPHA = {
+    *(F.alpha_dropout, F.feature_alpha_dropout),
+    *(torch.alpha_dropout, torch.feature_alpha_dropout),
 }
+_OF_CHANNELS = {
+    *(F.dropout1d, F.dropout2d, F.dropout3d, F.feature_alpha_dropout),
+    *(torch.feature_dropout, torch.feature_alpha_dropout),
+}
+_DROPOUT = {F.dropout, torch.dropout, *_ALPHA, *_OF_CHANNELS}
+_IN_EVALUATION_BY_DEFAULT = {F.alpha_dropout, F.feature_alpha_dropout}
+_UNBATCHED = {F.dropout1d: 2, F.dropout3d: 4}  # axes of what they take for one row alone
+_SCALING = {torch._amp_foreach_non_finite_check_and_unscale_, torch._amp_update_scale_}
 
-
-_Drop = tuple[float, tuple[int, ...]]  # the rate, and the shape of what is dropped from
+_Drop = tuple[float, tuple[int, ...]]  # the rate, and the shape of what is drawn
 
 
 def _random_state() -> bytes:
@@ -44,7 +50,7 @@ def _random_state() -> bytes:
 
 
 class Handed(TorchFunctionMode):
-    """Gives the calls of dropout that drop their masks, in order, and switches other noise off."""
+    """Gives the calls of dropout that drop their masks, in order."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
@@ -53,7 +59,6 @@ class Handed(TorchFunctionMode):
         self.masks: Sequence[np.ndarray] | None = None  # None: nothing is dropped
         self.rates: Sequence[float] = ()  # for which they are drawn
         self.changed = False  # whether a call had another rate than its mask
-        self.off: set[str] = set()  # names of other dropout that was met
         self.seed = 0  # of all other random numbers
         self.drew = False  # whether any were drawn
         self.autocast = ""  # the dtype to which anything was cast by it
@@ -69,8 +74,7 @@ class Handed(TorchFunctionMode):
 
     def remarks(self) -> list[str]:
         """Say what runs otherwise than in the user's own training."""
-        found = [f"{name} drops nothing: its masks cannot be handed over"
-                 for name in sorted(self.off)]  # fmt: skip
+        found = []
         if self.changed:
             found.append("dropout whose rate changes draws masks of its own: the same in every run")
         if self.drew:
@@ -94,10 +98,7 @@ class Handed(TorchFunctionMode):
         self._refuse_originals((*args, *kwargs.values()))
         self.autocast = self.autocast or autocast_dtype()
         if func in _DROPOUT:
-            return self._drop(*args, **kwargs)
-        if func in _OTHERS:
-            self.off.add(func.__name__)
-            return args[0] if args else kwargs["input"]
+            return self._drop(func, *args, **kwargs)
         if func is torch.Tensor.float:
             return args[0].to(self.dtype)
         if func in _SCALING:
@@ -126,20 +127,30 @@ class Handed(TorchFunctionMode):
         return tuple(self.dtype if v is torch.float32 else v for v in given)
 
     def _drop(
-        self, input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+        self,
+        func: Callable[..., torch.Tensor],
+        input: torch.Tensor,
+        p: float = 0.5,
+        training: bool | None = None,
+        inplace: bool = False,
+        train: bool | None = None,  # as the functions of `torch` itself call it
     ) -> torch.Tensor:
-        if not training or p == 0:
+        named = training if train is None else train
+        if not (func not in _IN_EVALUATION_BY_DEFAULT if named is None else named) or p == 0:
             return input
-        number = self._number(input, (float(p), tuple(input.shape)))
+        shape = _drawn(func, tuple(input.shape))
+        number = self._number(input, (float(p), shape))
         if self.masks is None:
             return input
         changed = number < len(self.rates) and p != self.rates[number]
         self.changed |= changed
         if number < len(self.masks) and not changed:
             own = self._orientation(number).from_canonical(np.asarray(self.masks[number]))
-            if own.shape == input.shape:
-                return input * torch.from_numpy(own).to(input.dtype)
-        return F.dropout(input, p)
+            if own.shape == shape:
+                mask = torch.from_numpy(own).to(input.dtype)
+                alpha = func in _ALPHA
+                return alpha_dropped(input, torch.sign(mask), p) if alpha else input * mask
+        return func(input, p, True)
 
     def _number(self, input: torch.Tensor, drop: _Drop) -> int:
         """Return the number of a call: a new one, or that of the call which it repeats."""
@@ -159,6 +170,14 @@ class Handed(TorchFunctionMode):
 
     def _orientation(self, number: int) -> Orientation:
         return self.orientations[number] if number < len(self.orientations) else AS_IT_IS
+
+
+def _drawn(func: Callable[..., Any], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of what a call of dropout draws for an input of this shape."""
+    if func not in _OF_CHANNELS:
+        return shape
+    kept = 1 if len(shape) == _UNBATCHED.get(func) else 2
+    return (*shape[:kept], *[1] * (len(shape) - kept))
 
 
 def _in_float32(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

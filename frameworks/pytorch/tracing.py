@@ -51,7 +51,7 @@ def trace_calls(
         known = position < len(weights.of_call)
         facts = _rounding(_precision(_facts(call, inputs), call), call)
         facts = _along(facts, call, orienters[0].before(position))
-        facts = _when(facts, call, None if at is None else trained.calls[at], inputs)
+        facts = _in_training_mode(facts, None if at is None else trained.calls[at], inputs)
         layers += _apart(
             LayerTrace(
                 path=call.path,
@@ -170,22 +170,13 @@ def _facts(call: Call, inputs: Arrays) -> Facts:
     return layer_facts(call.module, shape)
 
 
-def _when(facts: Facts, call: Call, trained: Call | None, inputs: Arrays) -> Facts:
-    """Return the facts of noise, of which the rate in training counts, with its modes.
-
-    Plain dropout shows both by its masks.
-    """
-    plain = call.name == "dropout" or type(call.module) is nn.Dropout
-    if plain or "rate" not in facts.values or trained is None:
+def _in_training_mode(facts: Facts, trained: Call | None, inputs: Arrays) -> Facts:
+    """Return the facts of noise with the rate that it has in training, as with `if training`."""
+    if "rate" not in facts.values or trained is None:
         return facts
     there = _facts(trained, inputs)
     values = {**facts.values, "rate": there.values["rate"]}
-    said = {**facts.said, "rate": there.said["rate"]}
-    if not trained.training:
-        values["rate"], said["rate"] = 0.0, "training=False"
-    elif call.training and facts.values["rate"]:
-        values["in_evaluation"], said["in_evaluation"] = True, "training=True"
-    return replace(facts, values=values, said=said)
+    return replace(facts, values=values, said={**facts.said, "rate": there.said["rate"]})
 
 
 def _precision(facts: Facts, call: Call) -> Facts:

@@ -19,7 +19,7 @@ __all__ = ["MAX_BYTES", "VERSION", "Arrays", "RecordingError", "pack", "unpack"]
 
 Arrays = dict[str, np.ndarray]
 
-VERSION = 1
+VERSION = 2
 MAX_BYTES = 2**30  # of a file
 _MAX_HEADER = 2**25
 _KEY = "lockstep trace"
@@ -56,13 +56,15 @@ def pack(arrays: Mapping[str, np.ndarray], document: Mapping[str, Any]) -> bytes
     return save(stored, {_KEY: text})
 
 
-def unpack(raw: bytes) -> tuple[Arrays, Fields]:
-    """Return the arrays by name, and the document; Malformed if anything is wrong."""
+def unpack(raw: bytes) -> tuple[Arrays, Fields, int]:
+    """Return the arrays by name, the document, and its version; Malformed if anything is wrong."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     document = Fields(_document(raw), "")
-    if (version := document.whole("version", least=1)) != VERSION:
+    version = document.whole("version", least=1)
+    assert version is not None  # as null is no version
+    if version > VERSION:
         raise Malformed(f"is of version {version}, which this lockstep does not read; update it")
     try:
         arrays = load(raw)
@@ -73,7 +75,7 @@ def unpack(raw: bytes) -> tuple[Arrays, Fields]:
         if name in arrays or first not in stored:
             raise Malformed(f"same: cannot take {name[:80]!r} from {first[:80]!r}")
         arrays[name] = arrays[first]
-    return arrays, document
+    return arrays, document, version
 
 
 def _document(raw: bytes) -> Any:

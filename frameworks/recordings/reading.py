@@ -15,7 +15,16 @@ from frameworks.recordings.strict_json import (
     text_from_json,
     value_from_json,
 )
-from frameworks.recordings.trace import Arrays, Facts, Kept, LayerTrace, StepTrace, Trace, Weight
+from frameworks.recordings.trace import (
+    NOISE,
+    Arrays,
+    Facts,
+    Kept,
+    LayerTrace,
+    StepTrace,
+    Trace,
+    Weight,
+)
 
 __all__ = ["decode", "read_trace"]
 
@@ -44,13 +53,25 @@ def read_trace(path: str | Path) -> Trace:
 
 def decode(raw: bytes) -> Trace:
     """Return the trace in a file's bytes; Malformed if anything in it is wrong."""
-    arrays, fields = unpack(raw)
+    arrays, fields, version = unpack(raw)
     stored = _Stored(arrays)
     trace = _trace(fields, stored)
     fields.end()
     stored.end()
     _check(trace)
+    if version == 1:
+        _require_plain_dropout(trace)
     return trace
+
+
+def _require_plain_dropout(trace: Trace) -> None:
+    """Raise Malformed for noise that was switched off when files of version 1 were written."""
+    for layer in trace.layers:
+        kind, values = layer.facts.kind, layer.facts.values
+        plain = kind == "dropout" and not {"whole_channels", "noise_shape"} & values.keys()
+        strength = values.get("rate") or values.get("stddev")
+        if kind in NOISE and strength and not plain:
+            raise Malformed(f"{layer.path} drew nothing when this was recorded: record it again")
 
 
 def _trace(fields: Fields, stored: "_Stored") -> Trace:

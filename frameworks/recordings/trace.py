@@ -13,7 +13,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Arrays", "Facts", "Kept", "LayerTrace", "StepTrace", "Trace", "Value", "Weight"]
+__all__ = [
+    *("NOISE", "Arrays", "Facts", "Kept", "LayerTrace", "StepTrace", "Trace", "Value"),
+    "Weight",
+]
+
+# The kinds of layers of noise, whose masks or numbers are handed over.
+NOISE = frozenset(("dropout", "alpha dropout", "gaussian dropout", "gaussian noise"))
 
 Arrays = tuple[np.ndarray, ...]
 Value = bool | int | float | str | None | tuple[Any, ...]

@@ -131,7 +131,7 @@ WRONG = {
     "1e999": (with_text(lambda text: text.replace("0.5", "1e999")), "1e999 is no number of double"),
     "400 digits": (with_field("seed", value=10**400), "found an integer of 1329 bits"),
     "9999 digits": (with_text(lambda t: t.replace("0.5", "9" * 9999)), "its JSON cannot be read"),
-    "a later version": (with_field("version", value=2), "is of version 2, .* update it"),
+    "a later version": (with_field("version", value=3), "is of version 3, .* update it"),
     "no version": (without_field("version"), "version: is missing"),
     "a version that is true": (with_field("version", value=True), "version: expected a whole"),
     "an unknown field": (with_field("wieghts", value=[]), "unknown field 'wieghts'"),

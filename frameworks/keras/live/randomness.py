@@ -1,5 +1,6 @@
-"""What a Keras model draws at random: dropout gets its masks, everything else is switched off."""
+"""What a Keras model draws at random: its noise gets handed numbers, all else is switched off."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -8,16 +9,21 @@ from typing import Any
 from frameworks.draws import Dropped
 from frameworks.keras.live.layers import Leaf, of_keras
 from frameworks.keras.loading import keras
-from frameworks.masks import Masks
+from frameworks.masks import Masks, alpha_dropped
 
 __all__ = ["HandedDropout", "noise_of"]
 
 _NOT_NOISE = ("name", "trainable", "dtype", "seed", "data_format")
+_GAUSSIAN = (keras.layers.GaussianNoise, keras.layers.GaussianDropout)
+_HANDED = (
+    *(keras.layers.Dropout, keras.layers.AlphaDropout, *_GAUSSIAN),
+    *(keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D),
+)
 _STRENGTHS = ("rate", "stddev", "dropout", "recurrent_dropout", "_dropout", "factor")
 
 
 class HandedDropout:
-    """The dropout layers of a copy, with masks that are handed over; other noise is switched off.
+    """The layers of noise of a copy, with numbers that are handed over; others are switched off.
 
     `call` is set on the instances, as Keras has no hooks. Layers that are random in other ways run
     as in evaluation, where nothing depends on what they draw; `notes` names them. `generators` are
@@ -83,12 +89,13 @@ class HandedDropout:
         if self._evaluating and training:
             self.always.add(id(layer))
 
-    def _drop(self, layer: keras.layers.Dropout, inputs: Any, training: bool = False) -> Any:
+    def _drop(self, layer: keras.Layer, inputs: Any, training: bool = False) -> Any:
         self._note(layer, training)
         if not training or not self._dropping:
             return inputs
-        mask = self._masks.take(layer.rate, inputs.shape[1:], training=True)
-        return inputs if mask is None else inputs * mask
+        strength = layer.stddev if isinstance(layer, keras.layers.GaussianNoise) else layer.rate
+        drawn = self._masks.take(strength, _drawn(layer, inputs), True, type(layer) in _GAUSSIAN)
+        return inputs if drawn is None else _with_noise(layer, inputs, drawn)
 
     def _silently(self, layer: Any, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self._note(layer, kwargs.get("training"))
@@ -113,7 +120,29 @@ def _drawing(layer: Any) -> list[keras.Layer]:
 
 
 def _takes_masks(layer: Any) -> bool:
-    return type(layer) is keras.layers.Dropout and layer.noise_shape is None
+    """Return whether a layer's noise is handed over: not if all rows of a batch share it."""
+    shared = (getattr(layer, "noise_shape", None) or (None,))[0] is not None
+    return type(layer) in _HANDED and not shared
+
+
+def _drawn(layer: Any, inputs: Any) -> tuple[int, ...]:
+    """Return the shape of what a layer draws for a row."""
+    if hasattr(layer, "_get_noise_shape"):  # the whole channels of SpatialDropout
+        return tuple(layer._get_noise_shape(inputs)[1:])
+    stated = getattr(layer, "noise_shape", None) or (None,) * len(inputs.shape)
+    pairs = zip(stated[1:], inputs.shape[1:], strict=True)
+    return tuple(whole if n is None else n for n, whole in pairs)
+
+
+def _with_noise(layer: Any, inputs: Any, drawn: Any) -> Any:
+    """Return what a layer makes of its input: `drawn` is a mask, 0 or 1/(1 − rate), or N(0, 1)."""
+    if isinstance(layer, keras.layers.GaussianNoise):
+        return inputs + layer.stddev * drawn
+    if isinstance(layer, keras.layers.GaussianDropout):
+        return inputs * (1 + math.sqrt(layer.rate / (1 - layer.rate)) * drawn)
+    if isinstance(layer, keras.layers.AlphaDropout):
+        return alpha_dropped(inputs, keras.ops.sign(drawn), layer.rate)
+    return inputs * drawn
 
 
 def _draws(layer: keras.Layer) -> bool:

@@ -16,7 +16,7 @@ from frameworks.live.outputs import aligned, forms
 from frameworks.live.pairs import Pair
 from frameworks.live.proofs.cause import Cause, same_numbers
 from frameworks.live.settings import differing
-from frameworks.recordings.trace import LayerTrace, Trace
+from frameworks.recordings.trace import NOISE, LayerTrace, Trace
 
 __all__ = ["may_be_the_cause"]
 
@@ -26,7 +26,7 @@ _TO_PROBABILITIES = ("softmax", "sigmoid", "log softmax")
 # What may not as well stand behind a layer that learns.
 _BENT = {"relu", "leaky relu", "relu6", "elu", "selu", "gelu", "silu", "mish", "softplus"}
 _BENT |= {"sigmoid", "hard sigmoid", "hard swish", "tanh", "hard tanh", "softmax", "log softmax"}
-_BENT |= {"dropout"}
+_BENT |= NOISE
 # Settings of what a layer returns, of which the other side may take as much behind its own.
 _OF_STEPS = {"stride", "padding", "padded_with", "dilation", "crop", "return_sequences", "joined"}
 # What says little of a function: x * 0.5 is x / 2.
@@ -70,7 +70,7 @@ def may_be_the_cause(pair: Pair, cause: Cause, place: tuple[int, int]) -> bool:
         replaced = replaced and _sizes(x) == _sizes(y) and not {*kinds} <= _ARITHMETIC
         return replaced and ours.total() == theirs.total()
     left = ours + theirs
-    return left.total() == 1 or (left.keys() == {"dropout"} and not (ours and theirs))
+    return left.total() == 1 or (left.keys() <= NOISE and not (ours and theirs))
 
 
 def _next_differ(pair: Pair, place: tuple[int, int]) -> bool:

@@ -6,7 +6,8 @@ import numpy as np
 
 from frameworks.live.correspondence import place_of
 from frameworks.live.reference import layer_output
-from frameworks.recordings.trace import Arrays, Facts, LayerTrace, Trace
+from frameworks.masks import alpha_dropped
+from frameworks.recordings.trace import NOISE, Arrays, Facts, LayerTrace, Trace
 
 __all__ = ["LayerSide"]
 
@@ -67,8 +68,8 @@ class LayerSide:
         inputs: Arrays | None = None,
     ) -> np.ndarray | None:
         """Return what a layer with these facts returns, with this side's numbers or others."""
-        if facts.kind == "dropout" and self.training:
-            return self._dropped(facts)
+        if facts.kind in NOISE and self.training:
+            return self._noisy(facts)
         return layer_output(
             facts,
             self.weights if weights is None else weights,
@@ -78,12 +79,21 @@ class LayerSide:
             self.steps if steps is None else steps,
         )
 
-    def _dropped(self, facts: Facts) -> np.ndarray | None:
-        """Return dropout with what this side dropped; which numbers that were, its zeros tell."""
-        rate = facts.values.get("rate")
-        if not isinstance(rate, float) or rate >= 1 or not self.inputs:
+    def _noisy(self, facts: Facts) -> np.ndarray | None:
+        """Return noise with what this side drew, which its output tells: zeros, where it drops."""
+        strength = _strength(facts)
+        if strength is None or not self.inputs:
             return None
-        return np.where(self.output != 0, self.inputs[0] / (1 - rate), 0.0)
+        x, z = self.inputs[0], self.output
+        if facts.kind == "dropout":
+            return np.where(z != 0, x / (1 - strength), 0.0)
+        own = _strength(self.layer.facts) if self.layer.facts.kind == facts.kind else None
+        if not own:
+            return None
+        if facts.kind == "alpha dropout":
+            kept = ~np.isclose(z, alpha_dropped(0.0, 0.0, own), rtol=1e-12)
+            return alpha_dropped(x, kept.astype(x.dtype), strength)
+        return x + (z - x) * (_deviation(facts.kind, strength) / _deviation(facts.kind, own))
 
     @property
     def steps(self) -> np.ndarray | None:
@@ -96,3 +106,15 @@ class LayerSide:
                 steps = before.inputs[0] != index
                 return steps if steps.shape == self.inputs[0].shape[:2] else None
         return None
+
+
+def _strength(facts: Facts) -> float | None:
+    """Return the rate or standard deviation that noise states; None for one that keeps nothing."""
+    found = facts.values.get("stddev" if facts.kind == "gaussian noise" else "rate")
+    if not isinstance(found, float) or (found >= 1 and facts.kind != "gaussian noise"):
+        return None
+    return found
+
+
+def _deviation(kind: str, strength: float) -> float:
+    return strength if kind == "gaussian noise" else (strength / (1 - strength)) ** 0.5

@@ -19,7 +19,7 @@ from frameworks.live.proofs.variants import Variant, variants
 from frameworks.live.settings import differing
 from frameworks.live.tracing import Change
 from frameworks.live.wording import a_kind
-from frameworks.recordings.trace import Facts
+from frameworks.recordings.trace import NOISE, Facts
 
 __all__ = ["prove_layer"]
 
@@ -64,7 +64,7 @@ def _composed(pair: Pair, i: int, j: int) -> bool:
         layers, lone = (pair.a, pair.b)[side].layers, pair.matching.only[side]
         paired = (each[side] for each in pair.matching.layers if each[side] > position)
         after = [layers[k] for k in lone if position < k < min(paired, default=len(layers))]
-        if any(not each.weights and each.facts.kind != "dropout" for each in after):
+        if any(not each.weights and each.facts.kind not in NOISE for each in after):
             return True
     return False
 
@@ -169,7 +169,7 @@ class _Layers:
 
     def _gives(self, facts: Facts, steps: np.ndarray | None) -> bool:
         """Return whether side b with these facts returns what side a does."""
-        if facts.kind == "dropout" and self.b.training:
+        if facts.kind in ("dropout", "alpha dropout") and self.b.training:
             return self._equal(self.a, self.a.computed(facts))
         everything = None
         if self.b.inputs and self.b.inputs[0].ndim == 3:

@@ -74,9 +74,6 @@ def _unstated(name: str) -> str:
 
 
 _VERBS: dict[str, Callable[[Any], str]] = {
-    "in_evaluation": lambda is_so: (
-        "draws noise in evaluation mode, too," if is_so else "draws noise in training mode alone"
-    ),
     "unbiased": lambda is_so: f"averages the {'unbiased' if is_so else 'biased'} variance",
     "other": lambda number: f"computes with {number}",
     "statistics": lambda which: (

@@ -34,7 +34,8 @@ def variants(facts: Facts) -> Iterator[Variant]:
     yield from _BY_KIND.get(facts.kind, ())
     if facts.kind in _ACTIVATIONS:
         yield from (each for kind, each in _AS_ACTIVATION.items() if kind != facts.kind)
-    yield _function("{odd} returns its input unchanged", "nothing", lambda x: x)
+    nothing = "drops nothing" if facts.kind == "dropout" else "returns its input unchanged"
+    yield _function(f"{{odd}} {nothing}", "nothing", lambda x: x)
 
 
 def _of_settings(facts: Facts) -> Iterator[Variant]:
@@ -147,6 +148,12 @@ def _dropping(side: LayerSide, facts: Facts) -> Array | None:
     return side.inputs[0] * mask
 
 
+def _unscaled(side: LayerSide, facts: Facts) -> Array | None:
+    """Return what is kept as it is, if anything is dropped."""
+    kept = side.computed(replace(facts, values={**facts.values, "rate": 0.0}))
+    return None if kept is None or np.array_equal(kept, side.inputs[0]) else kept
+
+
 def _turned(W: Array) -> Array:
     return np.flip(W, tuple(range(W.ndim - 2)))
 
@@ -163,7 +170,7 @@ _BY_KIND: dict[str, tuple[Variant, ...]] = {
     ),
     "batch normalization": (_statistics("running"), _statistics("batch")),
     "dropout": (
-        Variant("{odd} does not divide what it keeps by 1 − rate", "scale", _with("rate", 0.0)),
+        Variant("{odd} does not divide what it keeps by 1 − rate", "scale", _unscaled),
         Variant("{odd} drops in evaluation mode, too,", "evaluation", _dropping),
     ),
     "attention": (

@@ -8,7 +8,7 @@ import scratch
 from frameworks.live.reference.images import average, convolve, largest, transposed
 from frameworks.live.reference.sequences import attention, embedding, recurrent
 from frameworks.live.reference.using import Call, using
-from frameworks.recordings.trace import Arrays, Facts
+from frameworks.recordings.trace import NOISE, Arrays, Facts
 
 __all__ = ["layer_output"]
 
@@ -102,7 +102,8 @@ def _group_normalization(call: Call) -> Array | None:
 
 
 def _dropout(call: Call) -> Array | None:
-    return None if call.training and call.values["rate"] else call.X
+    strength = call.values.get("rate") or call.values.get("stddev")
+    return None if call.training and strength else call.X
 
 
 def _relu(call: Call) -> Array | None:
@@ -172,7 +173,7 @@ _READERS: dict[str, Callable[[Call], Array | None]] = {
     "layer normalization": _layer_normalization,
     "rms normalization": _rms_normalization,
     "group normalization": _group_normalization,
-    "dropout": _dropout,
+    **dict.fromkeys(NOISE, _dropout),
     "embedding": embedding,
     "simple rnn": recurrent,
     "lstm": recurrent,

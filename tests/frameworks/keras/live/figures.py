@@ -47,7 +47,7 @@ def figures(name):
     rows = Rows(KerasLive.adapt(training, rows.X), rows.y)
     live.set_weights([rng.normal(size=w.values.shape) for w in live.weights()])
     dropped = live.dropped(rows)
-    live.hand_masks([(rng.random((8, *shape)) < 0.75) / 0.75 for _, shape in dropped] or None)
+    live.hand_masks([(rng.random((8, *shape)) < 0.75) / 0.75 for _, shape, _ in dropped] or None)
     traced, outputs = live.trace_layers(rows)
     loss, gradients = live.loss_and_gradients(rows)
     losses = [live.step(rows) for _ in range(3)]
