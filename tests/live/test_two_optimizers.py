@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
-from lockstep import Training, diverge
+from lockstep import RequestError, Training, diverge
 
 RNG = np.random.default_rng(5)
 X, LABELS = RNG.normal(size=(40, 6)), RNG.integers(0, 3, 40)
@@ -137,3 +137,92 @@ def test_keras_may_have_two_optimizers_too():
     assert compared(head_of_its_own_in_pytorch(), head_of_its_own_in_keras(), LABELS).same
     slower = head_of_its_own_in_keras(RATE / 2)
     assert compared(slower, head_of_its_own_in_pytorch(), LABELS).level == "step"
+
+
+class TwoParts(keras.Model):
+    """A body and a head, of which each has an optimizer; `compiled` is the one that Keras knows."""
+
+    def __init__(self, body, head, compiled="body"):
+        super().__init__()
+        self.body = keras.layers.Dense(8, "relu")
+        self.head = keras.layers.Dense(3)
+        self.of_body, self.of_head = body, head
+        known = body if compiled == "body" else "rmsprop"
+        self.compile(known, keras.losses.SparseCategoricalCrossentropy(True))
+
+    def call(self, rows, training=False):
+        return self.head(self.body(rows))
+
+    def train_step(self, data):
+        rows, labels = data
+        with tf.GradientTape() as tape:
+            value = self.compute_loss(y=labels, y_pred=self(rows, training=True))
+        body, head = self.body.trainable_variables, self.head.trainable_variables
+        of_body, of_head = tape.gradient(value, [body, head])
+        self.of_head.apply(of_head, head)
+        self.of_body.apply(of_body, body)
+        return {"loss": value}
+
+
+def momentum(rate):
+    return keras.optimizers.SGD(rate, momentum=0.5)
+
+
+def two_parts_in_keras(rate=RATE, **options):
+    model = TwoParts(momentum(4 * RATE), momentum(rate), **options)
+    model(X[:2])
+    return Training(model)
+
+
+def two_parts_in_pytorch():
+    training = head_of_its_own_in_pytorch()
+    model = training.model
+    of_head = torch.optim.SGD(model[2].parameters(), RATE, momentum=0.5)
+
+    def step(model, optimizer, loss, rows, labels):
+        model.zero_grad()
+        value = loss(model(rows), labels)
+        value.backward()
+        of_head.step()
+        optimizer.step()
+        return value
+
+    optimizer = torch.optim.SGD(model[0].parameters(), 4 * RATE, momentum=0.5)
+    return Training(model, nn.CrossEntropyLoss(), optimizer, step=step)
+
+
+def stepped_in_keras():
+    """The same as a step, with an optimizer beside that is not built before the first one."""
+    model, of_head = two_parts_in_keras().model, momentum(RATE)
+
+    def step(model, optimizer, loss, rows, labels):
+        with tf.GradientTape() as tape:
+            value = loss(labels, model(rows, training=True))
+        body, head = model.body.trainable_variables, model.head.trainable_variables
+        of_body, gradients = tape.gradient(value, [body, head])
+        of_head.apply(gradients, head)
+        optimizer.apply(of_body, body)
+        return value
+
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return Training(model, loss, momentum(4 * RATE), step=step)
+
+
+@pytest.mark.parametrize("side", [two_parts_in_keras, stepped_in_keras])
+def test_an_optimizer_beside_begins_without_the_momentum_of_a_step_that_is_taken_back(side):
+    for sides in ((side(), two_parts_in_pytorch()), (two_parts_in_pytorch(), side())):
+        report = compared(*sides, LABELS)
+        assert report.same, str(report)
+    slower = two_parts_in_keras(RATE / 2)
+    assert compared(side(), slower, LABELS).level == "step"
+
+
+def test_a_model_that_does_not_use_what_it_is_compiled_with_is_told_to_name_an_optimizer():
+    def unused():
+        return two_parts_in_keras(compiled="neither").model
+
+    with pytest.raises(RequestError, match="as by optimizer=model.of_body"):
+        compared(Training(unused()), two_parts_in_pytorch(), LABELS)
+    model = unused()
+    report = compared(Training(model, optimizer=model.of_body), two_parts_in_pytorch(), LABELS)
+    assert report.same, str(report)

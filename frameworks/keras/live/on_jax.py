@@ -9,7 +9,7 @@ import numpy as np
 
 from frameworks.errors import RequestError
 from frameworks.keras.live.recording import replaced
-from frameworks.keras.live.stepping import Data, Run, Stepper, loss_in, unwarned
+from frameworks.keras.live.stepping import Data, Run, Stepper, Trained, loss_in, unwarned
 from frameworks.keras.loading import keras
 
 __all__ = ["JaxStepper"]
@@ -43,7 +43,8 @@ class JaxStepper(Stepper):
         variables = self._variables()
         trained, others, slots, metrics = ([v.value for v in each] for each in variables)
         state = trained, others, slots, metrics
-        self._trained = self.model.trainable_variables
+        scale = self.model.optimizer.loss_scale_factor or 1.0
+        self._trained = [Trained(v, scale) for v in self.model.trainable_variables]
         loss, self._gradients, after = self._run(state, data, masks)
         for own, values in zip(variables[:3], after, strict=True):
             for variable, value in zip(own, values, strict=True):

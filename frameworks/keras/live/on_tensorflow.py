@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager.context import context
 
-from frameworks.keras.live.stepping import Data, Gradients, Run, Stepper, unwarned
+from frameworks.keras.live.stepping import Data, Gradients, Run, Stepper, Trained, unwarned
 
 __all__ = ["TensorFlowStepper"]
 
@@ -20,7 +20,8 @@ class TensorFlowStepper(Stepper):
     """Compiles a step for each number of rows; a model that runs eagerly does so here, too.
 
     So does a step of the user's own: a graph would run its Python once, and what it counts would
-    stand still.
+    stand still. So does the first step of a model whose second optimizer is not built yet: in a
+    graph its slots would have no values to be set back to.
     """
 
     @staticmethod
@@ -48,10 +49,10 @@ class TensorFlowStepper(Stepper):
 
     def reset(self) -> None:
         self._eager = self.own is not None or bool(self.model.run_eagerly)
-        self._compiled: dict[Any, tuple[Any, list[Any]]] = {}
+        self._compiled: dict[Any, tuple[Any, list[Trained]]] = {}
 
     def step(self, data: Data, masks: Sequence[Any] | None) -> float:
-        if not self._eager:
+        if not self._eager and all(x.built for x in self._others()):
             run, self._trained = self._graph(data, masks)
             loss, self._gradients = run(data, masks)
         else:
@@ -72,7 +73,7 @@ class TensorFlowStepper(Stepper):
         by_call = dict(zip(known, tape.gradient(loss, [*known.values()]), strict=True))
         return loss, [by_call.get(k) for k in range(len(again))]
 
-    def _graph(self, data: Data, masks: Sequence[Any] | None) -> tuple[Any, list[Any]]:
+    def _graph(self, data: Data, masks: Sequence[Any] | None) -> tuple[Any, list[Trained]]:
         """Return a step compiled for batches of this shape, and the variables it trains."""
         batch = [x for x in tf.nest.flatten((data, masks)) if x is not None]
         shapes = (masks is None, *((x.dtype, *x.shape) for x in batch))

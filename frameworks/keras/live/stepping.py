@@ -17,7 +17,16 @@ from frameworks.keras.live.recording import replaced
 from frameworks.keras.loading import keras
 from frameworks.live.own_steps import copied_numbers, with_own_state
 
-__all__ = ["Data", "Gradients", "Run", "Stepper", "loss_in", "stepper_of_backend", "unwarned"]
+__all__ = [
+    "Data",
+    "Gradients",
+    "Run",
+    "Stepper",
+    "Trained",
+    "loss_in",
+    "stepper_of_backend",
+    "unwarned",
+]
 
 Gradients = dict[int, np.ndarray]  # by the identity of the variable
 Run = Callable[[list[Any]], tuple[Any, list[Any]]]
@@ -31,12 +40,19 @@ class Data(NamedTuple):
     w: Any = None
 
 
+class Trained(NamedTuple):
+    """A variable that a step trains, and by what the optimizer has scaled the loss for it."""
+
+    variable: keras.Variable
+    scale: float = 1.0
+
+
 class Stepper(ABC):
     """Takes the steps that `fit` would take: the model's own `train_step`, compiled as it asks.
 
     The gradients are those that reach the optimizer, before it clips anything. `own`, if given, is
-    called as `own(model, optimizer, loss, X, y)` instead of `train_step`, and returns the loss; it
-    may have other optimizers besides, for other variables.
+    called as `own(model, optimizer, loss, X, y)` instead of `train_step`, and returns the loss.
+    Either may have other optimizers besides, for other variables.
     """
 
     compiles = True  # a step for each number of rows
@@ -46,9 +62,8 @@ class Stepper(ABC):
     ) -> None:
         self.model, self.dropout, self.own = model, dropout, own
         self.drew = False  # whether a step of the user's own did, by a layer beside the model
-        self._trained: list[keras.Variable] = []  # by the latest step
+        self._trained: list[Trained] = []  # by the latest step
         self._gradients: list[Any] = []  # for each of them
-        self._by_others: dict[int, Any] = {}  # gradients that other optimizers were given first
         self.reset()
 
     @staticmethod
@@ -81,10 +96,8 @@ class Stepper(ABC):
 
     def gradients(self) -> Gradients:
         """Return the gradients of the latest step; what scales the loss is taken out."""
-        scale = self.model.optimizer.loss_scale_factor or 1.0
         pairs = zip(self._trained, self._gradients, strict=True)
-        others = {key: self.to_numpy(g) for key, g in self._by_others.items()}
-        return others | {id(v): self.to_numpy(g) / scale for v, g in pairs if g is not None}
+        return {id(v): self.to_numpy(g) / scale for (v, scale), g in pairs if g is not None}
 
     def differentiate(self, loss: Callable[[], Any]) -> tuple[float, Gradients | None]:
         """Return a loss that is computed outside of any graph, and perhaps its gradients."""
@@ -107,12 +120,15 @@ class Stepper(ABC):
         """Take steps that are taken back: a step of the user's own counts them nowhere.
 
         Layers, optimizers and variables that it knows are not copied, as they may be those of the
-        model, but set back.
+        model, but set back; so are the optimizers that a model holds for its own `train_step`.
         """
+        of_keras: list[Any] = self._others()
         if self.own is None:
-            yield
+            with ExitStack() as stack:
+                for x in of_keras:
+                    stack.enter_context(self._set_back(x))
+                yield
             return
-        of_keras: list[Any] = []
         own = (*self.model.variables, *self.model.optimizer.variables)
         values = {*(id(v._value) for v in own)}  # by which a step may know a weight
 
@@ -134,12 +150,20 @@ class Stepper(ABC):
         finally:
             self.own = step
 
+    def _others(self) -> list[Any]:
+        """Return the optimizers that the model holds beside its own."""
+        return [x for x in _optimizers_of(self.model) if x is not self.model.optimizer]
+
     @contextmanager
     def _set_back(self, x: Any) -> Iterator[None]:
         """Set what a layer, an optimizer or another part holds, afterwards, to what it is now."""
         variables = [x] if isinstance(x, keras.Variable) else [*getattr(x, "variables", [])]
         values = [self.to_numpy(v.value) for v in variables]
-        with attributes_restored(x) if isinstance(x, keras.Layer) else nullcontext():
+        with ExitStack() as stack:
+            if isinstance(x, keras.Layer):
+                stack.enter_context(attributes_restored(x))
+            elif isinstance(x, keras.optimizers.Optimizer) and not x.built:
+                stack.enter_context(self._noting_build(x, variables, values))
             try:
                 yield
             finally:
@@ -149,6 +173,23 @@ class Stepper(ABC):
                         self.to_numpy(variable.value), value
                     )
                     variable.assign(value)
+
+    @contextmanager
+    def _noting_build(
+        self, x: Any, variables: list[Any], values: list[np.ndarray]
+    ) -> Iterator[None]:
+        """Note the slots with which an optimizer begins, where its first step builds it."""
+        build = x.build
+
+        def noting(*args: Any) -> None:
+            before = {*map(id, variables)}
+            build(*args)
+            made = [v for v in x.variables if id(v) not in before]
+            variables.extend(made)
+            values.extend(self.to_numpy(v.value) for v in made)
+
+        with replaced(x, build=noting):
+            yield
 
     def _take(self, data: Data, masks: Sequence[Any] | None) -> tuple[Any, list[Any]]:
         """Take a step; return the loss and the gradients that reach the optimizer, as tensors."""
@@ -160,39 +201,62 @@ class Stepper(ABC):
             seen.append(([*gradients], [*trained]))
             apply(*seen[-1])
 
-        def beside(gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+        others: dict[int, tuple[Trained, Any]] = {}  # by the variable: what was given first
+        used: set[int] = set()  # identifies the optimizers beside the model's
+
+        def beside(own: Any, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+            used.add(id(own))
             for v, gradient in zip(variables, gradients, strict=False):  # which Keras requires
                 if gradient is not None:
-                    self._by_others.setdefault(id(v), gradient)
+                    others.setdefault(id(v), (_trained(own, v), gradient))
 
-        self._by_others = {}
         model.reset_metrics()
         handed = self.dropout.handed(masks, all_of_them=self._is_stock)
-        with handed, replaced(optimizer, apply=watched), unwarned():
+        with handed, replaced(optimizer, apply=watched), _applied(beside), unwarned():
             if self.own is None:
                 columns = data if data.w is not None else data[:2]  # as `fit` hands it over
                 loss = loss_in(model.train_step(columns))
             else:
-                with _applied(beside):
-                    loss = self.own(model, optimizer, model.loss, data.X, data.y)
+                loss = self.own(model, optimizer, model.loss, data.X, data.y)
         if len(seen) != 1:
+            named = next((k for k, x in vars(model).items() if id(x) in used), None)
             raise RequestError(
                 f"a training step has to use the model's optimizer once, and this one uses it "
-                f"{len(seen)} times: compare one optimizer at a time, with a step that is its own"
+                f"{len(seen)} times: "
+                + (
+                    "compare one optimizer at a time, with a step that is its own"
+                    if seen or named is None
+                    else f"give Training one that it uses, as by optimizer=model.{named}"
+                )
             )
-        ((gradients, self._trained),) = seen
-        return loss, gradients
+        ((gradients, variables),) = seen
+        self._trained = [each for each, _ in others.values()]
+        self._trained += [_trained(optimizer, v) for v in variables]
+        return loss, [gradient for _, gradient in others.values()] + gradients
+
+
+def _trained(optimizer: Any, variable: keras.Variable) -> Trained:
+    return Trained(variable, optimizer.loss_scale_factor or 1.0)
+
+
+def _optimizers_of(model: keras.Model) -> list[Any]:
+    """Return the optimizers that a model or a layer of it holds, also in a list or a dict."""
+    held = [x for layer in model._flatten_layers() for x in vars(layer).values()]
+    inside = [x.values() if isinstance(x, dict) else x for x in held
+              if isinstance(x, dict | list | tuple)]  # fmt: skip
+    every = [*held, *(x for each in inside for x in each)]
+    return [*{id(x): x for x in every if isinstance(x, keras.optimizers.Optimizer)}.values()]
 
 
 @contextmanager
-def _applied(note: Callable[[Sequence[Any], Sequence[Any]], None]) -> Iterator[None]:
-    """Call `note` with the gradients and variables that any optimizer is given."""
+def _applied(note: Callable[[Any, Sequence[Any], Sequence[Any]], None]) -> Iterator[None]:
+    """Call `note` with any optimizer, and the gradients and variables that it is given."""
     optimizers: Any = keras.optimizers.Optimizer
     apply = optimizers.apply
 
     def noting(own: Any, gradients: Any, variables: Any = None) -> None:
         gradients, known = [*gradients], variables if variables is None else [*variables]
-        note(gradients, getattr(own, "_trainable_variables", ()) if known is None else known)
+        note(own, gradients, getattr(own, "_trainable_variables", ()) if known is None else known)
         apply(own, gradients, known)
 
     optimizers.apply = noting
