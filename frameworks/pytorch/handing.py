@@ -87,7 +87,7 @@ class Handed(TorchFunctionMode):
         """Return what the calls since `start` drop of a row, in canonical layout."""
         found, self.rates = [], [rate for rate, _ in self.found]
         for k, (rate, shape) in enumerate(self.found):
-            canonical = self._orientation(k).to_canonical(np.empty(shape, bool))
+            canonical = self._orientation(k, shape).to_canonical(np.empty(shape, bool))
             found.append(Dropped(rate, canonical.shape[1:]))
         return found
 
@@ -145,7 +145,8 @@ class Handed(TorchFunctionMode):
         changed = number < len(self.rates) and p != self.rates[number]
         self.changed |= changed
         if number < len(self.masks) and not changed:
-            own = self._orientation(number).from_canonical(np.asarray(self.masks[number]))
+            orientation = self._orientation(number, shape)
+            own = orientation.from_canonical(np.asarray(self.masks[number]))
             if own.shape == shape:
                 mask = torch.from_numpy(own).to(input.dtype)
                 alpha = func in _ALPHA
@@ -168,8 +169,10 @@ class Handed(TorchFunctionMode):
         """Note whether anything but dropout has drawn, in this state, since its latest call."""
         self.drew |= state != self._left
 
-    def _orientation(self, number: int) -> Orientation:
-        return self.orientations[number] if number < len(self.orientations) else AS_IT_IS
+    def _orientation(self, number: int, shape: tuple[int, ...]) -> Orientation:
+        own = self.orientations[number] if number < len(self.orientations) else AS_IT_IS
+        of_all = own.features is None or len(own.features) == shape[-1]
+        return own if of_all else AS_IT_IS  # of one number for all features
 
 
 def _drawn(func: Callable[..., Any], shape: tuple[int, ...]) -> tuple[int, ...]:

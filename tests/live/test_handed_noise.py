@@ -114,6 +114,21 @@ def test_a_layer_of_keras_with_handed_numbers_is_what_it_computes_itself(noise, 
     np.testing.assert_array_equal(layers[0].output, IMAGES[:8])
 
 
+def test_one_number_may_be_drawn_for_all_features_of_a_flattened_image():
+    """`F.dropout1d` of rows (n, d) drops whole rows, whatever order their features have."""
+
+    class Flattened(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.out = nn.Conv2d(3, 2, 3), nn.Linear(12, 3)
+
+        def forward(self, x):
+            return self.out(F.dropout1d(self.first(x).flatten(1), RATE, self.training))
+
+    report = compared(Flattened(), Flattened())
+    assert report.same, str(report)
+
+
 class Branches(nn.Module):
     """A block with a shortcut, and noise on one of both ways, or before they part."""
 
