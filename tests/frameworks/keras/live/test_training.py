@@ -11,6 +11,7 @@ from keras import layers
 from keras.src.backend.common import global_state
 
 from frameworks.errors import RequestError
+from frameworks.draws import Dropped
 from frameworks.keras.live import KerasLive
 from frameworks.live.model import Rows, Training
 from tests.frameworks.world import state_of_the_world
@@ -128,7 +129,7 @@ def test_dropout_multiplies_by_the_masks_that_are_handed_over():
     model.compile(keras.optimizers.SGD(0.5), "mse")
     live = KerasLive(Training(model), ROWS, "float64")
     (dropped,) = live.dropped(ROWS)
-    assert dropped == (0.5, (4,))
+    assert dropped == Dropped(0.5, (4,))
     W, mask = live.weights()[0].values, np.where(X > 0, 2.0, 0.0)
     for handed, seen in ((None, X), ([mask], X * mask)):
         live.hand_masks(handed)
@@ -138,14 +139,14 @@ def test_dropout_multiplies_by_the_masks_that_are_handed_over():
         assert np.abs(gradient - seen.T @ error / 8).max() <= 1e-14  # as many
         assert np.array_equal(live.trace_layers(ROWS)[0][0].training_output, seen)
     assert live.change(live.trace_layers(ROWS)[0][0].path, "rate", 0.25)
-    assert live.dropped(ROWS) == [(0.25, (4,))]
+    assert live.dropped(ROWS) == [Dropped(0.25, (4,))]
 
 
 def test_other_randomness_is_switched_off_and_named():
     model = keras.Sequential(
         [
             keras.Input((4, 2)),
-            layers.GaussianNoise(0.3, name="noise"),
+            layers.Dropout(0.3, noise_shape=(1, 4, 2), name="noise"),
             layers.LSTM(2, recurrent_dropout=0.4, name="lstm"),
             layers.Dropout(0.0),
         ]
@@ -154,7 +155,7 @@ def test_other_randomness_is_switched_off_and_named():
     rows = Rows((X.reshape(8, 4, 1).repeat(2, axis=2),), (Y,))
     live = KerasLive(Training(model), rows, "float64")
     assert [note.partition(" draws")[0] for note in live.notes] == [
-        "noise (GaussianNoise)",
+        "noise (Dropout)",
         "lstm (LSTM)",
     ]
     assert live.dropped(rows) == []
@@ -189,7 +190,7 @@ def test_dropout_that_runs_in_training_only_gets_its_mask():
     model = keras.Sequential([keras.Input((4,)), Only()])
     model.compile("sgd", "mse")
     live = KerasLive(Training(model), ROWS, "float64")
-    assert live.dropped(ROWS) == [(0.5, (4,))]
+    assert live.dropped(ROWS) == [Dropped(0.5, (4,))]
     live.hand_masks([np.zeros((8, 4))])
     assert live.outputs(ROWS)[0].any()
     live.trace_layers(ROWS)
