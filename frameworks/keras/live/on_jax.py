@@ -9,7 +9,15 @@ import numpy as np
 
 from frameworks.errors import RequestError
 from frameworks.keras.live.recording import replaced
-from frameworks.keras.live.stepping import Data, Run, Stepper, Trained, loss_in, unwarned
+from frameworks.keras.live.stepping import (
+    Data,
+    Run,
+    Stepper,
+    Trained,
+    loss_in,
+    require_use,
+    unwarned,
+)
 from frameworks.keras.loading import keras
 
 __all__ = ["JaxStepper"]
@@ -71,6 +79,7 @@ class JaxStepper(Stepper):
         handed = self.dropout.handed(masks, all_of_them=self._is_stock)
         with handed, replaced(optimizer, stateless_apply=watched), unwarned():
             logs, after = self.model.train_step(state, data if data.w is not None else data[:2])
+        require_use(self.model, seen)
         return loss_in(logs), seen[0], after[:3]
 
     def _variables(self) -> list[list[Any]]:

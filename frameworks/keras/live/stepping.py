@@ -3,7 +3,7 @@
 import copy
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
@@ -192,51 +192,58 @@ class Stepper(ABC):
             yield
 
     def _take(self, data: Data, masks: Sequence[Any] | None) -> tuple[Any, list[Any]]:
-        """Take a step; return the loss and the gradients that reach the optimizer, as tensors."""
-        model, optimizer, seen = self.model, self.model.optimizer, []
-        apply = optimizer.apply
+        """Take a step; return the loss and the gradients that reach optimizers, as tensors.
+
+        Of several for a variable it is the first that the model's optimizer is given.
+        """
+        model, optimizer = self.model, self.model.optimizer
+        apply, given, others = optimizer.apply, _Given(), _Given()
 
         def watched(gradients: Sequence[Any], variables: Sequence[Any] | None = None) -> None:
             trained = optimizer._trainable_variables if variables is None else variables
-            seen.append(([*gradients], [*trained]))
-            apply(*seen[-1])
-
-        others: dict[int, tuple[Trained, Any]] = {}  # by the variable: what was given first
-        used: set[int] = set()  # identifies the optimizers beside the model's
-
-        def beside(own: Any, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
-            used.add(id(own))
-            for v, gradient in zip(variables, gradients, strict=False):  # which Keras requires
-                if gradient is not None:
-                    others.setdefault(id(v), (_trained(own, v), gradient))
+            gradients, trained = [*gradients], [*trained]
+            given.note(optimizer, gradients, trained)
+            apply(gradients, trained)
 
         model.reset_metrics()
         handed = self.dropout.handed(masks, all_of_them=self._is_stock)
-        with handed, replaced(optimizer, apply=watched), _applied(beside), unwarned():
+        with handed, replaced(optimizer, apply=watched), _applied(others.note), unwarned():
             if self.own is None:
                 columns = data if data.w is not None else data[:2]  # as `fit` hands it over
                 loss = loss_in(model.train_step(columns))
             else:
                 loss = self.own(model, optimizer, model.loss, data.X, data.y)
-        if len(seen) != 1:
-            named = next((k for k, x in vars(model).items() if id(x) in used), None)
-            raise RequestError(
-                f"a training step has to use the model's optimizer once, and this one uses it "
-                f"{len(seen)} times: "
-                + (
-                    "compare one optimizer at a time, with a step that is its own"
-                    if seen or named is None
-                    else f"give Training one that it uses, as by optimizer=model.{named}"
-                )
-            )
-        ((gradients, variables),) = seen
-        self._trained = [each for each, _ in others.values()]
-        self._trained += [_trained(optimizer, v) for v in variables]
-        return loss, [gradient for _, gradient in others.values()] + gradients
+        require_use(model, given.optimizers, others.optimizers)
+        found = {**others.first, **given.first}.values()
+        self._trained = [each for each, _ in found]
+        return loss, [gradient for _, gradient in found]
 
 
-def _trained(optimizer: Any, variable: keras.Variable) -> Trained:
-    return Trained(variable, optimizer.loss_scale_factor or 1.0)
+class _Given:
+    """What optimizers are given, variable by variable: the first gradient of each."""
+
+    def __init__(self) -> None:
+        self.first: dict[int, tuple[Trained, Any]] = {}  # by the identity of the variable
+        self.optimizers: set[int] = set()  # the identities
+
+    def note(self, optimizer: Any, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+        """Note the gradients that an optimizer is given for these variables."""
+        self.optimizers.add(id(optimizer))
+        for v, gradient in zip(variables, gradients, strict=False):  # which Keras requires
+            if gradient is not None:
+                trained = Trained(v, optimizer.loss_scale_factor or 1.0)
+                self.first.setdefault(id(v), (trained, gradient))
+
+
+def require_use(model: keras.Model, used: Any, others: Collection[int] = ()) -> None:
+    """Raise RequestError for a step that does not use the model's optimizer, but perhaps others."""
+    if used:
+        return
+    named = next((k for k, x in vars(model).items() if id(x) in others), "its_optimizer")
+    raise RequestError(
+        "a training step has to use the model's optimizer, and this one does not: give Training "
+        f"one that it uses, as by optimizer=model.{named}"
+    )
 
 
 def _optimizers_of(model: keras.Model) -> list[Any]:

@@ -10,8 +10,8 @@ import tensorflow as tf
 from keras import layers
 from keras.src.backend.common import global_state
 
-from frameworks.errors import RequestError
 from frameworks.draws import Dropped
+from frameworks.errors import RequestError
 from frameworks.keras.live import KerasLive
 from frameworks.live.model import Rows, Training
 from tests.frameworks.world import state_of_the_world
@@ -343,12 +343,18 @@ def test_an_optimizer_of_another_model_is_refused():
         KerasLive(Training(small(), optimizer=optimizer), ROWS, "float64")
 
 
-def test_a_step_that_uses_the_optimizer_twice_is_refused():
+def test_of_a_step_that_uses_the_optimizer_twice_the_first_gradients_are_noted():
     def step(model, optimizer, loss, X, y):
-        for _ in range(2):
-            optimizer.apply([keras.ops.zeros_like(w) for w in model.trainable_variables])
+        for gradient in (1.0, 2.0):
+            optimizer.apply([gradient + keras.ops.zeros_like(w) for w in model.trainable_variables])
         return loss(y, model(X))
 
     live = KerasLive(Training(small(), step=step), ROWS, "float64")
-    with pytest.raises(RequestError, match="uses it 2 times"):
+    _, gradients = live.loss_and_gradients(ROWS)
+    assert all(np.all(gradient == 1) for gradient in gradients)
+
+
+def test_a_step_that_does_not_use_the_optimizer_is_refused():
+    live = KerasLive(Training(small(), step=lambda *_: 0.0), ROWS, "float64")
+    with pytest.raises(RequestError, match="has to use the model's optimizer, and this one does"):
         live.step(ROWS)
