@@ -8,16 +8,17 @@ implementation's folder.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from frameworks.errors import RequestError, first_line
 from frameworks.program import Builder, Parts, Program
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch, EpochResult
 
-__all__ = ["Report", "TrainNatively", "Trained", "own_course"]
+__all__ = ["Report", "TrainNatively", "Trained", "own_course", "with_rate"]
 
 Report = Callable[[int, float], None]  # called with an epoch's number, from 1, and its loss
 
@@ -40,6 +41,27 @@ class TrainNatively(Protocol):
         self, build: Builder, spec: Spec, seed: int, data: Batch, task: Task, report: Report
     ) -> Trained:
         """Train the builder's network on data for `spec.epochs` epochs."""
+
+
+def with_rate(kind: type, rate: Any, read: Callable[[Any], Any]) -> Any:
+    """Return an optimizer of a class with this learning rate, and defaults for all else.
+
+    `read` returns the rate of one. RequestError for a class that cannot be made so, or has another
+    rate then: it may take other numbers first.
+    """
+    why = ""
+    for given, named in (((), {"learning_rate": rate}), ((rate,), {})):
+        try:
+            made = kind(*given, **named)
+        except Exception as error:  # of whatever kind a class of the page's own raises
+            why = f" ({first_line(error)})"
+            continue
+        if read(made) == rate:
+            return made
+    raise RequestError(
+        f"{kind.__name__} cannot be made with the page's learning rate and defaults{why}: let it "
+        "take learning_rate as it is, and have a default for all else"
+    )
 
 
 def own_course(parts: Parts | Program) -> str:

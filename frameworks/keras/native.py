@@ -3,7 +3,7 @@
 from typing import Any
 
 from frameworks.keras.loading import keras
-from frameworks.native import Report, Trained
+from frameworks.native import Report, Trained, with_rate
 from frameworks.program import Builder
 from frameworks.spec import Spec
 from frameworks.task import Task
@@ -51,10 +51,16 @@ def with_defaults(optimizer: Any) -> Any:
 
     Clipping is set afterwards: an optimizer of a page's own may take nothing but a rate.
     """
-    rate = optimizer._learning_rate
-    if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-        rate = float(optimizer.learning_rate.numpy())
-    stock = type(optimizer)(rate)
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return keras.optimizers.LossScaleOptimizer(with_defaults(optimizer.inner_optimizer))
+    stock = with_rate(type(optimizer), _rate(optimizer), _rate)
     for name in ("clipnorm", "clipvalue", "global_clipnorm"):
         setattr(stock, name, getattr(optimizer, name))
     return stock
+
+
+def _rate(optimizer: Any) -> Any:
+    """Return an optimizer's schedule, or else its learning rate."""
+    rate = optimizer._learning_rate
+    scheduled = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+    return rate if scheduled else float(rate.numpy())

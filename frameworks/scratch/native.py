@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 import scratch
-from frameworks.native import Report, Trained
+from frameworks.native import Report, Trained, with_rate
 from frameworks.program import Builder
 from frameworks.scratch.walking import leaves
 from frameworks.spec import Spec
@@ -55,4 +55,4 @@ def with_defaults(optimizer: Any) -> Any:
         return kept
     if isinstance(optimizer, scratch.LAMB):
         return scratch.LAMB(optimizer.eta, sizes=optimizer.sizes)
-    return type(optimizer)(optimizer.eta)
+    return with_rate(type(optimizer), optimizer.eta, lambda made: made.eta)

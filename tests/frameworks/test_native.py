@@ -1,5 +1,6 @@
 """Native loops: what they take from a builder, whose spec has neither learning rate nor epsilon."""
 
+import importlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from frameworks import CLASSIFICATION, REGRESSION, Parts, Spec
 from frameworks.backends import BACKENDS
+from frameworks.errors import RequestError
 from frameworks.keras.lending import lent_keras
 from scratch import Batch, MeanSquaredError
 
@@ -210,3 +212,46 @@ def test_a_dropout_within_a_layer_of_layers_draws_from_it_too(monkeypatch):
     monkeypatch.setitem(BUILDERS, "scratch", build)
     losses = [epoch.loss for epoch in train("scratch", replace(SPEC, epochs=6))[0].history]
     assert len(set(losses)) == 6
+
+
+def momentum_first(kind):
+    """Return a class of a page's own that takes another number before the learning rate."""
+
+    class MomentumFirst(kind):
+        def __init__(self, momentum=0.5, learning_rate=0.5, **options):
+            super().__init__(learning_rate, momentum=momentum, **options)
+
+    return MomentumFirst
+
+
+@pytest.mark.parametrize("name", ["scratch", "keras"])
+def test_the_rate_of_a_class_of_ones_own_is_set_by_its_name(name):
+    kind = importlib.import_module(name if name == "scratch" else "keras.optimizers").SGD
+    make = importlib.import_module(f"frameworks.{name}.native").with_defaults
+    made = make(momentum_first(kind)(0.25, 0.0625))
+    of_scratch = name == "scratch"
+    rate, momentum = (made.eta, made.mu) if of_scratch else (made.learning_rate, made.momentum)
+    assert (float(rate), momentum) == (0.0625, 0.5)
+
+
+@pytest.mark.parametrize("name", ["scratch", "keras"])
+def test_a_class_that_has_another_rate_than_it_is_given_is_refused(name):
+    kind = importlib.import_module(name if name == "scratch" else "keras.optimizers").SGD
+    make = importlib.import_module(f"frameworks.{name}.native").with_defaults
+
+    class Twice(kind):
+        def __init__(self, rate=0.5):
+            super().__init__(2 * rate)
+
+    with pytest.raises(RequestError, match="Twice cannot be made with the page's learning rate"):
+        make(Twice(0.25))
+
+
+def test_keras_goes_on_scaling_the_loss():
+    from frameworks.keras.loading import keras
+    from frameworks.keras.native import with_defaults
+
+    inside = keras.optimizers.SGD(0.25, momentum=0.5)
+    made = with_defaults(keras.optimizers.LossScaleOptimizer(inside))
+    assert isinstance(made, keras.optimizers.LossScaleOptimizer)
+    assert (float(made.inner_optimizer.learning_rate), made.inner_optimizer.momentum) == (0.25, 0.0)
