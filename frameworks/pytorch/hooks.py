@@ -126,12 +126,14 @@ def stock_optimizer(optimizer: Any, **options: Any) -> tuple[Any, LambdaLR | Non
 def without_options(optimizer: Optimizer) -> Optimizer:
     """Give an optimizer its kind's default options, but for its learning rates; return it.
 
-    Schedules stay, whatever steps them; ε is the framework's own again (see `use_epsilon_hat`).
+    Schedules stay, whatever steps them, and so does whether it maximizes, as the loss is meant to
+    be; ε is the framework's own again (see `use_epsilon_hat`).
     """
     rates = [{"params": group["params"], "lr": group["lr"]} for group in optimizer.param_groups]
     make: Any = type(optimizer)
     for own, stock in zip(optimizer.param_groups, make(rates).param_groups, strict=True):
-        own.update({name: x for name, x in stock.items() if name not in ("params", "lr")})
+        kept = ("params", "lr", "maximize")
+        own.update({name: x for name, x in stock.items() if name not in kept})
     hooks = optimizer._optimizer_step_pre_hooks
     for key, hook in [*hooks.items()]:
         if getattr(hook, "__qualname__", "").startswith(f"{use_epsilon_hat.__qualname__}."):

@@ -255,3 +255,14 @@ def test_keras_goes_on_scaling_the_loss():
     made = with_defaults(keras.optimizers.LossScaleOptimizer(inside))
     assert isinstance(made, keras.optimizers.LossScaleOptimizer)
     assert (float(made.inner_optimizer.learning_rate), made.inner_optimizer.momentum) == (0.25, 0.0)
+
+
+def test_what_maximizes_goes_on_to_do_so():
+    import torch
+
+    from frameworks.pytorch.hooks import without_options
+
+    weights = [torch.zeros(1, requires_grad=True)]
+    made = without_options(torch.optim.SGD(weights, lr=0.25, momentum=0.5, maximize=True))
+    (group,) = made.param_groups
+    assert (group["lr"], group["momentum"], group["maximize"]) == (0.25, 0.0, True)

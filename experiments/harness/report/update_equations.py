@@ -42,7 +42,8 @@ def update(optimizer: Any, parameters: int = 0) -> list[Equation]:
 
 
 def _own(optimizer: Any, scheduled: bool = False) -> list[Equation]:
-    if isinstance(optimizer, Wrapper):
+    """Return the lines of what is in known wrappers, or of one that a page has written."""
+    if type(optimizer) in _WRAPPERS:
         return update(optimizer)
     steps = _STEPS.get(type(optimizer))
     if steps is None:

@@ -29,8 +29,10 @@ from scratch import (
     layers,
     losses,
     optimizers,
+    schedules,
 )
 from scratch.layers.recurrent import Recurrent
+from scratch.optimizers.optimizer import Wrapper
 
 from .reading_equations import follow
 
@@ -187,3 +189,19 @@ def test_what_is_no_equation_is_refused(wrong):
 def test_words_are_escaped():
     assert "<mtext>a&lt;b</mtext>" in to_mathml(r"\text{a<b}")
     assert "<mo>&lt;</mo>" in to_mathml("a < b")
+
+
+class Own(Wrapper):
+    """A wrapper that a page has written: it has no equation, but a name."""
+
+    def step(self, theta, g):
+        self.optimizer.step(theta, 0.5 * g)
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_a_wrapper_of_the_pages_own_is_said_to_be_one(scheduled):
+    optimizer = Own(optimizers.ClipNorm(1.0, optimizers.SGD(0.1)))
+    if scheduled:
+        optimizer = optimizers.Scheduled(schedules.ConstantRate(0.1), optimizer)
+    last = update_equations.update(optimizer)[-1]
+    assert (last.latex, last.note) == (r"θ ← \op{Own}(θ, g)", "Own: an optimizer of this page")
