@@ -197,6 +197,8 @@ def test_noise_that_all_rows_share_is_switched_off_and_said():
     assert report.same, str(report)
     assert any("shared (Dropout) draws nothing" in note for note in report.notes)
     assert not compared(shared(0.25), shared(0.5)).same
+    assert not compared(shared(0.25), in_keras()).same
+    assert not compared(in_keras(), shared(0.25)).same
 
 
 @pytest.mark.parametrize("kind", [nn.Dropout2d, nn.AlphaDropout])

@@ -18,14 +18,8 @@ from frameworks.keras.loading import keras
 from frameworks.live.own_steps import copied_numbers, with_own_state
 
 __all__ = [
-    "Data",
-    "Gradients",
-    "Run",
-    "Stepper",
-    "Trained",
-    "loss_in",
-    "stepper_of_backend",
-    "unwarned",
+    *("Data", "Gradients", "Run", "Stepper", "Trained", "loss_in", "require_use"),
+    *("stepper_of_backend", "unwarned"),
 ]
 
 Gradients = dict[int, np.ndarray]  # by the identity of the variable

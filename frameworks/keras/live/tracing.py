@@ -14,7 +14,7 @@ from frameworks.keras.live.weights import WeightTable
 from frameworks.live.silent import SILENT
 from frameworks.live.unread import Measure, with_unread
 from frameworks.probe import rearranges
-from frameworks.recordings.trace import Arrays, LayerTrace
+from frameworks.recordings.trace import NOISE, Arrays, LayerTrace
 
 __all__ = ["trace_calls"]
 
@@ -71,7 +71,8 @@ def _trace(
     shape = inputs[0].shape[1:] if inputs else None
     facts = layer_facts(leaf.layer if activation is None else activation, shape)
     own = activation is None
-    noise = noise_of(leaf.layer) if own and not facts.values.keys() & SILENT else ""
+    stated = facts.kind not in NOISE and facts.values.keys() & SILENT
+    noise = noise_of(leaf.layer) if own and not stated else ""
     if own and id(leaf.layer) in always:
         noise = f"{noise or type(leaf.layer).__name__}, in evaluation, too"
     if noise:
