@@ -13,6 +13,7 @@ from frameworks.live.pairs import (
     accumulates,
     clips,
     decays,
+    has_own_steps,
 )
 from frameworks.recordings.trace import Trace, Weight
 
@@ -34,7 +35,7 @@ def only_losses_differ(pair: Pair, levels: Mapping[str, list[Compared]]) -> bool
     if not all(isfinite(x.found.error) for x in (*levels["loss"], *levels["trajectory"])):
         return False
     sides = pair.a, pair.b
-    stated = any(clips(x) or accumulates(x) or _has_own_steps(x) for x in sides)
+    stated = any(clips(x) or accumulates(x) or has_own_steps(x) for x in sides)
     stated = stated or decays(pair.a) != decays(pair.b)
     stated = stated or all(len(_still(x)) == len(x.weights) for x in sides)
     later = any(each.found.parted for each in levels["trajectory"] if each.key[0] == "loss")
@@ -48,11 +49,6 @@ def only_losses_differ(pair: Pair, levels: Mapping[str, list[Compared]]) -> bool
         and _moves(pair.a)
         and not any(each.found.parted for each in others)
     )
-
-
-def _has_own_steps(trace: Trace) -> bool:
-    """Return whether steps are the user's own, or have hooks: no other batch is asked of them."""
-    return trace.shorter_loss is None
 
 
 def without_losses(level: str, found: list[Compared]) -> list[Compared]:

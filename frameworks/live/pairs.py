@@ -10,7 +10,8 @@ from frameworks.recordings.trace import Arrays, Kept, Trace
 
 __all__ = [
     *("KEPT", "SHORTER", "SHORTER_GRADIENT", "Compared", "Key", "Pair"),
-    *("accumulates", "averages", "by_hand", "clips", "decays", "joined", "numbered"),
+    *("accumulates", "averages", "by_hand", "clips", "decays", "has_own_steps", "joined"),
+    "numbered",
 ]
 
 Key = tuple[str, int, int]  # what, its position, and the step: 0 for none
@@ -102,6 +103,11 @@ def accumulates(trace: Trace) -> bool:
 def decays(trace: Trace) -> bool:
     """Return whether an optimizer says that it adds a decay to the gradients."""
     return any(facts.values.get("coupled_decay") for facts in trace.optimizer)
+
+
+def has_own_steps(trace: Trace) -> bool:
+    """Return whether steps are the user's own, or have hooks: no other batch is asked of them."""
+    return trace.shorter_loss is None
 
 
 def by_hand(trace: Trace) -> bool:

@@ -40,6 +40,7 @@ def trace(framework: str = "keras", **parts: Any) -> Trace:
         "schedule": None,
         "outputs": (),
         "first_loss": 0.0,
+        "shorter_loss": 0.0,
         "gradients": [],
         "steps": [],
         "final_weights": [],

@@ -154,3 +154,35 @@ def test_it_is_not_named_for_another_rate(what, order):
 def test_the_rate_is_named_instead(what):
     report = compared(*PLACES[what](rate=RATE / 2))
     assert (report.level, report.cause is None) == ("step", False), str(report)
+
+
+def test_a_decay_that_a_step_adds_in_later_batches_is_denied_of_the_first_alone():
+    def later(batches):
+        def step(model, optimizer, loss, X, y):
+            optimizer.zero_grad()
+            value = loss(model(X), y)
+            value.backward()
+            if next(batches):
+                with torch.no_grad():
+                    for p in model.parameters():
+                        p.grad += DECAY * p
+            optimizer.step()
+            return value
+
+        return step
+
+    def side(step=None, **options):
+        torch.manual_seed(0)
+        model = nn.Linear(6, 3)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1, **options)
+        return Training(model, nn.CrossEntropyLoss(), optimizer, step=step)
+
+    rows = np.random.default_rng(0)
+    rows = rows.normal(size=(32, 6)), rows.integers(0, 3, 32)
+    sides = side(later(iter([False, True] * 8))), side(weight_decay=DECAY)
+    report = diverge(*sides, *rows, steps=4, batch_size=8)
+    assert report.cause == (
+        "the first pytorch does not decay the weights in the first step, the second pytorch "
+        f"decays the weights by {DECAY} through the gradient"
+    )
+    assert "Remedy" not in str(report)

@@ -7,7 +7,7 @@ from functools import cached_property
 from frameworks.live.correspondence import WeightPair
 from frameworks.live.descent import Descent, Weights
 from frameworks.live.levels import cancels
-from frameworks.live.pairs import Pair
+from frameworks.live.pairs import Pair, decays, has_own_steps
 from frameworks.live.proofs.cause import Cause, Proof, exchanged, smallest
 from frameworks.live.proofs.embeddings import by_occurrence, prove_occurrences
 from frameworks.live.proofs.groups import Groups
@@ -206,8 +206,11 @@ class _Steps:
             words = describe_schedules(a.trace.schedule, b.trace.schedule, steps, per_epoch)
             for part, text in zip(parts, words, strict=True):
                 part.append(text)
+        later = [self._may_decay_later(side, own) for side in (a, b)]
+        for part, may in zip(parts, later, strict=True):
+            part[:] = [f"{text} in the first step" if may else text for text in part]
         said = [listed(part) for part in parts]
-        complete = len(own) == len(settings)
+        complete = len(own) == len(settings) and not any(later)
         return Cause(
             both((a.name, b.name), said[0], said[1]),
             "optimizer" if own else "schedule",
@@ -215,6 +218,10 @@ class _Steps:
             remedy=groups.remedy if complete else (),
             advice=groups.advice if complete else "",
         )
+
+    def _may_decay_later(self, side: StepSide, settings: Sequence[str]) -> bool:
+        """Return whether a step of the user's own, which adds no decay at first, may add one."""
+        return "coupled_decay" in settings and not decays(side.trace) and has_own_steps(side.trace)
 
     def _two_biases(self, of_b: Sequence[Weights]) -> list[Cause]:
         """Return that two biases which are added both move: their sum moves twice as far as one."""
