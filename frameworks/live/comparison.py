@@ -18,6 +18,7 @@ from frameworks.live.forward import layers_differ
 from frameworks.live.judging import Judge, Judged
 from frameworks.live.levels import LEVELS, limits_of
 from frameworks.live.meeting import Meeting
+from frameworks.live.model import Written
 from frameworks.live.noise import Noise, measure_noise
 from frameworks.live.one_sided import one_sided
 from frameworks.live.pairs import Compared, Pair, by_hand
@@ -50,7 +51,7 @@ class Comparison:
     request: Request
     report: Advance
     notes: list[str] = field(default_factory=list)
-    as_written: bool = False  # whether both sides lay images out as their framework has them
+    written: Written | None = None  # what is laid out as the framework of a side has it
 
     def __post_init__(self) -> None:
         """Read the recordings; a live side follows one in its dtype, too."""
@@ -106,15 +107,17 @@ class Comparison:
     def _as_written(self) -> "Comparison | None":
         """Return the same comparison with images as the framework of both sides has them.
 
-        Of what is flattened on each side, the features may be in one order there alone.
+        Of what is flattened on each side, the features may be in one order there alone. Beside
+        another framework, which exchanges axes before it flattens, it is the features alone.
         """
-        sides = [side for side in self.sides if isinstance(side, LiveSide)]
-        kinds = {side.kind.as_written() for side in sides}
-        alike = len(sides) == 2 and len(kinds) == 1 and None not in kinds
-        if not alike or self.as_written or not any(self.meeting.reordered):
+        kinds = [side.kind for side in self.sides if isinstance(side, LiveSide)]
+        of_one = len(kinds) == 2 and kinds[0] is kinds[1]
+        what: Written = "images" if of_one else "features"
+        differs = any(self.meeting.reordered) if of_one else self.meeting.reorders
+        if self.written or not differs or not any(kind.as_written(what) for kind in kinds):
             return None
         note = "features of images are compared in the order that both sides have, channels first"
-        return replace(self, notes=[note], as_written=True)
+        return replace(self, notes=[note], written=what)
 
     def _as_read(self, pair: Pair) -> Pair:
         """Return a pair whose live sides tell what their losses do not read, if layers differ."""
@@ -203,7 +206,7 @@ class Comparison:
 
     def _open(self, given: Given, k: int, course: Course) -> LiveSide:
         side = open_side(given, k, self.data, course, self.request.dtype)
-        kind = side.kind.as_written() if self.as_written else None
+        kind = side.kind.as_written(self.written) if self.written else None
         return side if kind is None else replace(side, kind=kind)
 
     def _course(self, recorded: Trace | None) -> Course:

@@ -47,6 +47,7 @@ class Meeting:
         self.reordered: list[Mapping[str, np.ndarray]] = [
             {} if model is None else model.reordered for model in self._models
         ]
+        self.reorders = any(model is not None and model.reorders for model in self._models)
         self._turned = [() if model is None else model.turned for model in self._models]
         whole, named = (found[0][1], found[1][1]), self.request.mapping or {}
         self.parts = parts_of(*whole, {*named, *named.values()})

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,7 +11,9 @@ from frameworks.draws import Dropped
 from frameworks.live.targets import fit_target
 from frameworks.recordings.trace import Arrays, Facts, Kept, LayerTrace, Weight
 
-__all__ = ["LiveModel", "Rows", "Training"]
+__all__ = ["LiveModel", "Rows", "Training", "Written"]
+
+Written = Literal["images", "features"]  # what is laid out as a framework has it
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,17 @@ class LiveModel(ABC):
         """Return inputs with the channels of images elsewhere, as the model may take them."""
 
     @classmethod
-    def as_written(cls) -> "type[LiveModel] | None":
-        """Return the kind that lays images out as the framework has them; None if that is this."""
+    def as_written(cls, what: Written) -> "type[LiveModel] | None":
+        """Return the kind that lays these out as the framework has them; None if that is this.
+
+        They are images, or only the features of images that are flattened.
+        """
         return None
+
+    @property
+    def reorders(self) -> bool:
+        """Whether features are in another order than the framework has them."""
+        return False
 
     @property
     def reordered(self) -> Mapping[str, np.ndarray]:

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
+from frameworks.live.model import Written
+
 __all__ = [
     "Call",
     "Watched",
@@ -78,7 +80,7 @@ class Watched:
     returned: list[int] = field(default_factory=list)
     outputs: list[torch.Tensor] = field(default_factory=list)
     kept: list[Any] = field(default_factory=list)  # alive, so that no two have the same id
-    as_written: bool = False  # whether its images stay as PyTorch has them, channels first
+    written: Written | None = None  # what stays as PyTorch has it, channels first
 
 
 def autocast_dtype() -> str:

@@ -13,7 +13,7 @@ from torch import nn
 
 from frameworks.draws import Dropped
 from frameworks.errors import RequestError
-from frameworks.live.model import LiveModel, Rows, Training
+from frameworks.live.model import LiveModel, Rows, Training, Written
 from frameworks.pytorch.aligning import Remedies
 from frameworks.pytorch.calls import Watched, array_of, tensors_in
 from frameworks.pytorch.copying import (
@@ -47,7 +47,7 @@ class PyTorchLive(LiveModel):
     """A copy of an `nn.Module` of any shape, on the CPU."""
 
     framework = "pytorch"
-    keeps_images = False  # whether images are compared as PyTorch has them, channels first
+    written: Written | None = None  # what is compared as PyTorch has it, channels first
 
     def __init__(self, training: Training, rows: Rows, dtype: str) -> None:
         self.dtype, self._dtype = dtype, getattr(torch, dtype)
@@ -190,12 +190,16 @@ class PyTorchLive(LiveModel):
             returned = _numbers(output)
             watched.kept.append(output)
             watched.returned, watched.outputs = [id(each) for each in returned], returned
-        watched.as_written = self.keeps_images
+        watched.written = self.written
         return watched
 
     @classmethod
-    def as_written(cls) -> type[LiveModel]:
-        return _AsWritten
+    def as_written(cls, what: Written) -> type[LiveModel]:
+        return _ImagesAsWritten if what == "images" else _FeaturesAsWritten
+
+    @property
+    def reorders(self) -> bool:
+        return self._orienter.reorders
 
     @property
     def reordered(self) -> Mapping[str, np.ndarray]:
@@ -380,7 +384,13 @@ def _dense(gradient: torch.Tensor) -> torch.Tensor:
     return gradient.to_dense() if gradient.is_sparse else gradient
 
 
-class _AsWritten(PyTorchLive):
+class _ImagesAsWritten(PyTorchLive):
     """The same, with images as PyTorch has them, beside another such module."""
 
-    keeps_images = True
+    written = "images"
+
+
+class _FeaturesAsWritten(PyTorchLive):
+    """The same, with the features of flattened images as PyTorch has them."""
+
+    written = "features"

@@ -49,11 +49,17 @@ class Orienter:
     def __init__(self, watched: Watched) -> None:
         self.calls = watched.calls
         self.known: dict[int, Orientation] = {}
+        self._keeps_features = watched.written == "features"
         self._sources, latest = _sources(watched)
-        for position, call in enumerate(() if watched.as_written else self.calls):
+        for position, call in enumerate(() if watched.written == "images" else self.calls):
             self._visit(position, call)
         self.taken = [self._of(-1 - k) for k in range(len(watched.taken))]
         self.returned = [self._of(latest.get(token)) for token in watched.returned]
+
+    @property
+    def reorders(self) -> bool:
+        """Whether any tensor's features are in another order than PyTorch has them."""
+        return any(each.features is not None for each in self.known.values())
 
     def before(self, position: int) -> list[Orientation]:
         """Return the orientations of a call's inputs."""
@@ -72,7 +78,9 @@ class Orienter:
             source = self._sources[position][0]
             if wanted is not TIME_FIRST[3] or not self._rows_first(source):
                 self._assign(source, wanted)
-        self.known[position] = _through(call, self.before(position))
+        found = _through(call, self.before(position))
+        kept = self._keeps_features and found.features is not None
+        self.known[position] = AS_IT_IS if kept else found
 
     def _rows_first(self, source: int | None) -> bool:
         """Return whether a tensor comes from the network's input with its axes where they were.
@@ -105,7 +113,7 @@ class Orienter:
             return
         call, before = self.calls[source], self._sources[source]
         if _unflattens(call):
-            if not self._is_given(before[0]):
+            if not (self._keeps_features or self._is_given(before[0])):
                 self._assign(before[0], channels_last_features(call.shape[1:]))
         elif not (_mixes_features(call) or _views(call) or call.name in _PERMUTING):
             for each, x in zip(before, call.inputs, strict=True):
