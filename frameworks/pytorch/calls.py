@@ -29,6 +29,7 @@ __all__ = [
 
 _CONTAINERS = nn.Sequential, nn.ModuleList, nn.ModuleDict
 _POOLING = ("input", "kernel_size", "stride", "padding")
+_DROPOUT = ("dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout")
 _NAMES = {  # of the arguments of functions that do not tell
     **{f"max_pool{n}d": (*_POOLING, "dilation", "ceil_mode") for n in (1, 2, 3)},
     **{f"avg_pool{n}d": (*_POOLING, "ceil_mode", "count_include_pad") for n in (1, 2, 3)},
@@ -37,6 +38,7 @@ _NAMES = {  # of the arguments of functions that do not tell
     **{f"conv{n}d": ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
        for n in (1, 2, 3)},
     **dict.fromkeys(("cat", "concat", "concatenate", "stack"), ("tensors", "dim")),
+    **dict.fromkeys((*_DROPOUT, *(f"{name}_" for name in _DROPOUT)), ("input", "p", "training")),
     **dict.fromkeys(("softmax", "log_softmax"), ("input", "dim")),
     **dict.fromkeys(("mean", "sum", "amax", "amin"), ("input", "dim", "keepdim")),
     **dict.fromkeys(("clamp", "clamp_", "clip", "clip_"), ("input", "min", "max")),
@@ -63,7 +65,6 @@ class Call:
     several: bool = False  # whether the output was more than one tensor
     packed: bool = False  # whether it was a packed sequence, which `output` has unpacked
     transposed: frozenset[int] = frozenset()  # the parameters, by id, that it was given so
-    training: bool = True  # whether it was made in training mode, as far as it says
 
     @property
     def shape(self) -> tuple[int, ...]:

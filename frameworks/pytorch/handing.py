@@ -28,15 +28,19 @@ from frameworks.pytorch.orientation import AS_IT_IS, Orientation
 __all__ = ["Handed", "handing"]
 
 _BACKWARD = {torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad}
-_ALPHA = {
-    *(F.alpha_dropout, F.feature_alpha_dropout),
-    *(torch.alpha_dropout, torch.feature_alpha_dropout),
+_ALPHA_OF_CHANNELS = {
+    *(F.feature_alpha_dropout, torch.feature_alpha_dropout, torch.feature_alpha_dropout_),
 }
+_ALPHA = {F.alpha_dropout, torch.alpha_dropout, torch.alpha_dropout_, *_ALPHA_OF_CHANNELS}
 _OF_CHANNELS = {
-    *(F.dropout1d, F.dropout2d, F.dropout3d, F.feature_alpha_dropout),
-    *(torch.feature_dropout, torch.feature_alpha_dropout),
+    *(F.dropout1d, F.dropout2d, F.dropout3d, torch.feature_dropout, torch.feature_dropout_),
+    *_ALPHA_OF_CHANNELS,
 }
-_DROPOUT = {F.dropout, torch.dropout, *_ALPHA, *_OF_CHANNELS}
+_IN_PLACE = {
+    *(torch.dropout_, torch.alpha_dropout_, torch.feature_dropout_),
+    torch.feature_alpha_dropout_,
+}
+_DROPOUT = {F.dropout, torch.dropout, torch.dropout_, *_ALPHA, *_OF_CHANNELS}
 _IN_EVALUATION_BY_DEFAULT = {F.alpha_dropout, F.feature_alpha_dropout}
 _UNBATCHED = {F.dropout1d: 2, F.dropout3d: 4}  # axes of what they take for one row alone
 _SCALING = {torch._amp_foreach_non_finite_check_and_unscale_, torch._amp_update_scale_}
@@ -150,8 +154,9 @@ class Handed(TorchFunctionMode):
             if own.shape == shape:
                 mask = torch.from_numpy(own).to(input.dtype)
                 alpha = func in _ALPHA
-                return alpha_dropped(input, torch.sign(mask), p) if alpha else input * mask
-        return func(input, p, True)
+                dropped = alpha_dropped(input, torch.sign(mask), p) if alpha else input * mask
+                return input.copy_(dropped) if inplace or func in _IN_PLACE else dropped
+        return func(input, p, True, *([True] if inplace else []))
 
     def _number(self, input: torch.Tensor, drop: _Drop) -> int:
         """Return the number of a call: a new one, or that of the call which it repeats."""

@@ -76,7 +76,6 @@ class _Functions(TorchFunctionMode):
         known = [self.matrices.get(id(each), (each, False)) for each in given]
         arguments = arguments_of(func, args, kwargs)
         call = Call("", None, name, arguments, *_split([each for each, _ in known]))
-        call.training = bool(arguments.get("training", True))
         call.transposed = frozenset(id(each) for each, transposed in known if transposed)
         self.start(call, [each for each, _ in known])
         output = func(*args, **kwargs)
@@ -188,7 +187,7 @@ def watch(network: nn.Module, added: Mapping[int, torch.Tensor] | None = None) -
             if functions.inside == 1:
                 given = list(tensors_in((args, kwargs)))
                 given = [] if is_transformed(given) else given
-                call = Call(path, module, "", {}, *_split(given), training=module.training)
+                call = Call(path, module, "", {}, *_split(given))
                 pending.append(functions.start(call, given))
 
         return before

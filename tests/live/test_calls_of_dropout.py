@@ -30,7 +30,7 @@ class Dropping(nn.Module):
 
 
 def in_training_alone(drop, rate):
-    return Dropping(lambda h, training: drop(h, rate) if training else h)
+    return Dropping(lambda h, training: drop(h, rate, True) if training else h)
 
 
 def compared(one, other, steps=(None, None)):
@@ -122,3 +122,65 @@ def test_a_rate_that_changes_in_training_is_obeyed():
     assert "Dropout whose rate changes draws masks of its own" in " ".join(str(report).split())
     assert not against(annealed(4)).same
     assert not against(annealed(99)).same
+
+
+def in_place_of_what_is_added(**options):
+    """Return x + dropout of x: in place, x is that, too."""
+    return Dropping(lambda h, training: h + F.dropout(h, 0.25, training, **options))
+
+
+def test_dropout_in_place_changes_what_it_is_given():
+    twice = Dropping(lambda h, training: 2 * F.dropout(h, 0.25, training))
+    assert compared(in_place_of_what_is_added(inplace=True), twice).same
+    assert not compared(in_place_of_what_is_added(inplace=True), in_place_of_what_is_added()).same
+
+
+class Ignoring(Dropping):
+    """Drops in place, and takes no notice of what is returned."""
+
+    def __init__(self, drop):
+        super().__init__()
+        self.drop = drop
+
+    def forward(self, x):
+        h = self.first(x)
+        self.drop(h, 0.25, self.training)
+        return self.out(h)
+
+
+IN_PLACE = [
+    (partial(F.dropout, inplace=True), F.dropout),
+    (partial(F.dropout1d, inplace=True), F.dropout1d),
+    (torch.dropout_, F.dropout),
+    (torch.alpha_dropout_, F.alpha_dropout),
+    (torch.feature_dropout_, F.dropout2d),
+    (torch.feature_alpha_dropout_, F.feature_alpha_dropout),
+]
+
+
+@pytest.mark.filterwarnings("ignore:dropout2d:UserWarning")
+@pytest.mark.parametrize(("ignoring", "drop"), IN_PLACE)
+def test_what_is_dropped_in_place_needs_not_be_taken(ignoring, drop):
+    dropping = Dropping(lambda h, training: drop(h, 0.25, training))
+    report = compared(Ignoring(ignoring), dropping)
+    assert report.same, str(report)
+    assert not compared(Ignoring(ignoring), Dropping()).same
+
+
+@pytest.mark.parametrize(
+    ("of_torch", "drop"),
+    [(torch.dropout, F.dropout), (torch.alpha_dropout, F.alpha_dropout),
+     (torch.feature_alpha_dropout, F.feature_alpha_dropout)],
+)  # fmt: skip
+@pytest.mark.parametrize("named", [False, True])
+def test_the_functions_of_torch_have_the_rate_that_they_are_given(of_torch, drop, named):
+    def called(h, training):
+        return of_torch(h, p=0.25, train=training) if named else of_torch(h, 0.25, training)
+
+    report = compared(Dropping(called), Dropping(lambda h, on: drop(h, 0.25, on)))
+    assert report.same, str(report)
+    other = compared(Dropping(called), Dropping(lambda h, on: drop(h, 0.5, on)))
+    assert other.cause == (
+        "the first pytorch has p=0.25 in dropout after first, the second pytorch p=0.5 in dropout "
+        "after first"
+    ).replace("in dropout", f"in {'alpha ' * ('alpha' in drop.__name__)}dropout")

@@ -50,8 +50,10 @@ _MODULES: dict[str, Any] = {
     "dropout1d": nn.Dropout1d,
     "dropout2d": nn.Dropout2d,
     "dropout3d": nn.Dropout3d,
-    "alpha_dropout": nn.AlphaDropout,
-    "feature_alpha_dropout": nn.FeatureAlphaDropout,
+    "dropout_": nn.Dropout,
+    **dict.fromkeys(("alpha_dropout", "alpha_dropout_"), nn.AlphaDropout),
+    **dict.fromkeys(("feature_dropout", "feature_dropout_"), nn.Dropout2d),
+    **dict.fromkeys(("feature_alpha_dropout", "feature_alpha_dropout_"), nn.FeatureAlphaDropout),
     **{f"max_pool{n}d": getattr(nn, f"MaxPool{n}d") for n in (1, 2, 3)},
     **{f"avg_pool{n}d": getattr(nn, f"AvgPool{n}d") for n in (1, 2, 3)},
     **{f"adaptive_avg_pool{n}d": getattr(nn, f"AdaptiveAvgPool{n}d") for n in (1, 2, 3)},
@@ -79,7 +81,7 @@ _CONVOLUTIONS: dict[str, Callable[..., nn.Module]] = {
     "conv2d": nn.Conv2d,
     "conv3d": nn.Conv3d,
 }
-_LEFT_OUT = ("training", "inplace", "input", "_stacklevel", "return_indices", "dtype")
+_LEFT_OUT = ("training", "train", "inplace", "input", "_stacklevel", "return_indices", "dtype")
 
 
 def function_facts(
