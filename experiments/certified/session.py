@@ -149,9 +149,23 @@ def _problems(request: CertifyRequest, console: Console) -> Iterator[Problem]:
                     raise
                 console.print(Text(f"{experiment.name}, {policy}: left out: {error}"))
                 continue
+            _require_epochs(request, problem)
             if problem.data.source not in sources:
                 sources.add(problem.data.source)
                 yield problem
+
+
+def _require_epochs(request: CertifyRequest, problem: Problem) -> None:
+    """Raise RequestError for a check of more epochs than are certified."""
+    name, source = problem.experiment.name, problem.data.source
+    stored = find(name, source, request.folder)
+    if stored is not None and (request.epochs or 0) > (
+        most := max(stored.epochs, len(stored.loss))
+    ):
+        raise RequestError(
+            f"--epochs {request.epochs:,}: {name} is certified for {most:,} epochs on {source} "
+            "data; ask for no more"
+        )
 
 
 def _announcement(request: CertifyRequest, problems: list[Problem]) -> str:

@@ -47,10 +47,10 @@ def train(
 
 def _train_epoch(parts: Parts, loader: Any, optimizer: Any, threshold: float | None) -> EpochResult:
     """Train for one epoch; return the mean loss and the accuracy."""
-    total, correct, rows = 0.0, 0, len(loader.dataset)
+    network, total, correct, rows = parts.network.train(), 0.0, 0, len(loader.dataset)
     for X, y in loader:
         optimizer.zero_grad()
-        outputs = parts.network(X)
+        outputs = network(X)
         loss = parts.loss(outputs, y)
         loss.backward()
         optimizer.step()

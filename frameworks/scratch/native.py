@@ -1,5 +1,7 @@
 """scratch as its users write it (see `frameworks.native`)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
@@ -24,7 +26,9 @@ def train(
     rng, parts, n = np.random.default_rng(seed), build(spec=spec), len(data.X)
     network, optimizer = parts.network, with_defaults(parts.optimizer)
     network.bind(data.X.dtype)
-    initial_weights = [w.copy() for w in network.initialize(rng).weights]
+    with _as_made(network):
+        network.initialize(rng)
+    initial_weights = [w.copy() for w in network.weights]
     for layer in leaves(network):
         if isinstance(layer, scratch.Dropout) and layer.rng is None:
             layer.rng = rng
@@ -39,6 +43,21 @@ def train(
         report(len(history), result.loss)
     weights, outputs = network.weights, network.predict
     return Trained(history, initial_weights, weights, threshold, outputs, parts.loss.forward)
+
+
+@contextmanager
+def _as_made(network: Any) -> Iterator[None]:
+    """Leave what a page's own layer was made with, but for zeros, where it has no `initialize`.
+
+    As in the frameworks, whose rules are for their own layers: a learned scale may begin with ones.
+    """
+    own = [layer for layer in leaves(network)
+           if type(layer).initialize is scratch.Layer.initialize
+           and not type(layer).__module__.startswith("scratch.")]  # fmt: skip
+    made = [(p, p.copy()) for layer in own for p in layer.params if p.any()]
+    yield
+    for p, values in made:
+        p[...] = values
 
 
 def with_defaults(optimizer: Any) -> Any:

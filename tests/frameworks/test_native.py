@@ -266,3 +266,46 @@ def test_what_maximizes_goes_on_to_do_so():
     made = without_options(torch.optim.SGD(weights, lr=0.25, momentum=0.5, maximize=True))
     (group,) = made.param_groups
     assert (group["lr"], group["momentum"], group["maximize"]) == (0.25, 0.0, True)
+
+
+def test_a_layer_of_the_pages_own_keeps_what_it_was_made_with_but_for_zeros(monkeypatch):
+    from scratch import Layer, Sequential
+
+    class Scale(Layer):
+        def __init__(self):
+            super().__init__([np.full(1, 0.5), np.zeros((1, 1)), np.zeros(1)])
+
+        def forward(self, x, training=False):
+            self.x = x
+            return x * self.params[0] + x @ self.params[1] + self.params[2]
+
+        def backward(self, da):
+            self.grads[0][:] = (da * self.x).sum(axis=0)
+            self.grads[1][:] = self.x.T @ da
+            self.grads[2][:] = da.sum(axis=0)
+            return da * self.params[0] + da @ self.params[1].T
+
+    def build(spec):
+        parts = build_scratch(spec)
+        return parts._replace(network=Sequential(*parts.network.layers, Scale()))
+
+    monkeypatch.setitem(BUILDERS, "scratch", build)
+    trained, _ = train("scratch")
+    scale, kernel, bias = trained.initial_weights[-3:]
+    assert (scale, bias) == (0.5, 0.0)
+    assert kernel != 0
+
+
+def test_pytorch_trains_though_its_builder_left_it_in_evaluation_mode(monkeypatch):
+    import torch
+
+    def build(spec):
+        parts = build_pytorch(spec)
+        network = torch.nn.Sequential(parts.network, torch.nn.Dropout(0.5))
+        return parts._replace(network=network.eval())
+
+    monkeypatch.setitem(BUILDERS, "pytorch", build)
+    losses = [epoch.loss for epoch in train("pytorch", replace(SPEC, epochs=6))[0].history]
+    monkeypatch.setitem(BUILDERS, "pytorch", build_pytorch)
+    without = [epoch.loss for epoch in train("pytorch", replace(SPEC, epochs=6))[0].history]
+    assert losses != pytest.approx(without, rel=0.01)

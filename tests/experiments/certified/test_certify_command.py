@@ -139,6 +139,8 @@ def test_what_cannot_be_carried_out_is_refused(call, copies):
     words = ["unknown certified experiment 'mnits'", "did you mean 'mnist'?", *known]
     assert_refused(call("certify", "mnits"), *words)
     assert_refused(call("certify", "xor", "--epochs=2"), "--epochs: ", "add --check")
+    answer = call("certify", "--check", "xor", "--epochs=1501")
+    assert_refused(answer, "--epochs 1,501: xor is certified for 1,500 epochs", "ask for no more")
     (copies / "xor-real.json").write_text('{"schema": 1, "exp')
     answer = call(*QUICK, "xor", "--folder", copies)
     assert_refused(answer, "xor-real.json: is no certificate", "run: lockstep certify xor")
