@@ -226,3 +226,38 @@ def test_a_model_that_does_not_use_what_it_is_compiled_with_is_told_to_name_an_o
     model = unused()
     report = compared(Training(model, optimizer=model.of_body), two_parts_in_pytorch(), LABELS)
     assert report.same, str(report)
+
+
+def test_an_optimizer_may_be_built_for_the_part_that_a_step_trains_with_it():
+    def side():
+        training = two_parts_in_keras()
+        training.model.of_body.build(training.model.body.trainable_variables)
+        return training
+
+    report = compared(side(), two_parts_in_pytorch(), LABELS)
+    assert report.same, str(report)
+
+
+@pytest.mark.filterwarnings("ignore:`build:UserWarning")
+def test_layers_that_the_step_alone_builds_are_refused():
+    """What they begin with would be what that step left, which cannot be handed over either."""
+
+    class Late(TwoParts):
+        def __init__(self, *optimizers):
+            super().__init__(*optimizers)
+            self.late = keras.layers.Dense(3)
+
+    model = Late(momentum(4 * RATE), momentum(RATE))
+    model(X[:2])
+
+    def step(model, optimizer, loss, rows, labels):
+        with tf.GradientTape() as tape:
+            value = loss(labels, model(rows, training=True) + model.late(rows))
+        weights = model.trainable_variables
+        optimizer.apply(tape.gradient(value, weights), weights)
+        return value
+
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    side = Training(model, loss, momentum(RATE), step=step)
+    with pytest.raises(RequestError, match="which a call of the model does not: build all layers"):
+        compared(side, two_parts_in_pytorch(), LABELS)

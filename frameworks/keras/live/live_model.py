@@ -83,8 +83,9 @@ class KerasLive(LiveModel):
         optimizer, variables = self.model.optimizer, self.model.trainable_variables
         if not optimizer.built:
             optimizer.build(variables)
-        known = {*map(id, optimizer._trainable_variables)}
-        if not known >= {*map(id, variables)}:
+        known, own = {*map(id, optimizer._trainable_variables)}, {*map(id, variables)}
+        of_a_part = self._has_own_step and known <= own  # as of the critic of a GAN
+        if not (known >= own or of_a_part):
             raise RequestError(
                 "the optimizer was built for other weights than the Keras model trains: give "
                 "Training a new optimizer"
@@ -255,6 +256,13 @@ class KerasLive(LiveModel):
         changed = [*model.variables, *carried_states(model), *model.optimizer.variables]
         with self._restored(changed), self._stepper.watching():
             loss = self._take_step(rows)
+        known = {*map(id, changed)}
+        built = [v.path for v in model.trainable_variables if id(v) not in known]
+        if built:
+            raise RequestError(
+                f"the step of the Keras side builds {built[0]}, which a call of the model does "
+                "not: build all layers before, as by calling them on some rows"
+            )
         if self._stepper.drew:
             self.notes.append("the step draws random numbers of its own: no two runs are equal")
         return loss, self._weights.by_variable(self._stepper.gradients())
