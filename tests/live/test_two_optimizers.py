@@ -253,7 +253,7 @@ def test_layers_that_the_step_alone_builds_are_refused():
     def step(model, optimizer, loss, rows, labels):
         with tf.GradientTape() as tape:
             value = loss(labels, model(rows, training=True) + model.late(rows))
-        weights = model.trainable_variables
+        weights = model.body.trainable_variables
         optimizer.apply(tape.gradient(value, weights), weights)
         return value
 
