@@ -112,6 +112,8 @@ class PyTorchAdapter(RunsPrograms):
 
     def release_dropout(self) -> None:
         self.dropout.release()
+        for network in self.parts.networks:
+            network.train()  # as in `train`, whatever was run last
 
     def compile(self, data: Batch, batch_size: int) -> None:
         if data.w is not None and not self.program:

@@ -148,6 +148,7 @@ def test_explain_all_finds_nothing_where_there_is_nothing(experiment, between, c
         assert "has a step of its own" in answer.err
     else:
         assert (answer.code, answer.out.count("✗")) == (0, 0)
+        assert "evaluation mode" not in answer.out
 
 
 def test_explain_all_says_why_it_takes_no_program(call):
