@@ -29,7 +29,9 @@ __all__ = ["Handed", "handing"]
 
 _BACKWARD = {torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad}
 _ALPHA_OF_CHANNELS = {
-    *(F.feature_alpha_dropout, torch.feature_alpha_dropout, torch.feature_alpha_dropout_),
+    F.feature_alpha_dropout,
+    torch.feature_alpha_dropout,
+    torch.feature_alpha_dropout_,
 }
 _ALPHA = {F.alpha_dropout, torch.alpha_dropout, torch.alpha_dropout_, *_ALPHA_OF_CHANNELS}
 _OF_CHANNELS = {
@@ -37,7 +39,9 @@ _OF_CHANNELS = {
     *_ALPHA_OF_CHANNELS,
 }
 _IN_PLACE = {
-    *(torch.dropout_, torch.alpha_dropout_, torch.feature_dropout_),
+    torch.dropout_,
+    torch.alpha_dropout_,
+    torch.feature_dropout_,
     torch.feature_alpha_dropout_,
 }
 _DROPOUT = {F.dropout, torch.dropout, torch.dropout_, *_ALPHA, *_OF_CHANNELS}

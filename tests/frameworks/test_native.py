@@ -308,4 +308,4 @@ def test_pytorch_trains_though_its_builder_left_it_in_evaluation_mode(monkeypatc
     losses = [epoch.loss for epoch in train("pytorch", replace(SPEC, epochs=6))[0].history]
     monkeypatch.setitem(BUILDERS, "pytorch", build_pytorch)
     without = [epoch.loss for epoch in train("pytorch", replace(SPEC, epochs=6))[0].history]
-    assert losses != pytest.approx(without, rel=0.01)
+    assert losses != pytest.approx(without, rel=0.01)  # far more than rounding is apart

@@ -98,9 +98,9 @@ def test_weights_that_no_step_moves_are_said_not_to_be_compared():
     assert not any("neither side moves" in note for note in compared(gan(), gan()).notes)
 
 
-def head_of_its_own_in_pytorch(rate=RATE):
+def head_of_its_own_in_pytorch(rate=RATE, momentum=0.0):
     model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
-    of_head = torch.optim.SGD(model[2].parameters(), rate)
+    of_head = torch.optim.SGD(model[2].parameters(), rate, momentum)
 
     def step(model, optimizer, loss, rows, labels):
         model.zero_grad()
@@ -110,7 +110,7 @@ def head_of_its_own_in_pytorch(rate=RATE):
         of_head.step()
         return value
 
-    optimizer = torch.optim.SGD(model[0].parameters(), 4 * RATE)
+    optimizer = torch.optim.SGD(model[0].parameters(), 4 * RATE, momentum)
     return Training(model, nn.CrossEntropyLoss(), optimizer, step=step)
 
 
@@ -175,20 +175,7 @@ def two_parts_in_keras(rate=RATE, **options):
 
 
 def two_parts_in_pytorch():
-    training = head_of_its_own_in_pytorch()
-    model = training.model
-    of_head = torch.optim.SGD(model[2].parameters(), RATE, momentum=0.5)
-
-    def step(model, optimizer, loss, rows, labels):
-        model.zero_grad()
-        value = loss(model(rows), labels)
-        value.backward()
-        of_head.step()
-        optimizer.step()
-        return value
-
-    optimizer = torch.optim.SGD(model[0].parameters(), 4 * RATE, momentum=0.5)
-    return Training(model, nn.CrossEntropyLoss(), optimizer, step=step)
+    return head_of_its_own_in_pytorch(momentum=0.5)
 
 
 def stepped_in_keras():

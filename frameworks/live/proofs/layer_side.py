@@ -80,7 +80,7 @@ class LayerSide:
         )
 
     def _noisy(self, facts: Facts) -> np.ndarray | None:
-        """Return noise with what this side drew, which its output tells: zeros, where it drops."""
+        """Return noise with what this side drew, as its output tells, such as by zeros."""
         strength = _strength(facts)
         if strength is None or not self.inputs:
             return None
@@ -91,8 +91,9 @@ class LayerSide:
         if not own:
             return None
         if facts.kind == "alpha dropout":
-            kept = ~np.isclose(z, alpha_dropped(0.0, 0.0, own), rtol=1e-12)
-            return alpha_dropped(x, kept.astype(x.dtype), strength)
+            kept, dropped = alpha_dropped(x, 1.0, own), alpha_dropped(0.0, 0.0, own)
+            nearer = np.abs(z - kept) < np.abs(z - dropped)
+            return alpha_dropped(x, nearer.astype(x.dtype), strength)
         return x + (z - x) * (_deviation(facts.kind, strength) / _deviation(facts.kind, own))
 
     @property
