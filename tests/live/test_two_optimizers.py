@@ -204,6 +204,79 @@ def test_an_optimizer_beside_begins_without_the_momentum_of_a_step_that_is_taken
     assert compared(side(), slower, LABELS).level == "step"
 
 
+class CriticOf(keras.Model):
+    """A GAN whose `call` runs the critic alone: the generator is its step's."""
+
+    def __init__(self, rate):
+        super().__init__()
+        self.critic = keras.Sequential([keras.layers.Dense(5, "tanh"), keras.layers.Dense(1)])
+        self.generator = keras.Sequential([keras.layers.Dense(4, "tanh"), keras.layers.Dense(6)])
+        self.of_generator = keras.optimizers.SGD(rate)
+        self.critic(X[:2])
+        self.generator(X[:2])
+        self.compile(keras.optimizers.SGD(RATE), "mse")
+
+    def call(self, rows, training=False):
+        return self.critic(rows)
+
+    def train_step(self, data):
+        rows, _ = data
+        with tf.GradientTape() as tape:
+            made = tf.stop_gradient(self.generator(rows))
+            value = tf.reduce_mean(self.critic(made) - self.critic(rows))
+        own = self.critic.trainable_variables
+        self.optimizer.apply(tape.gradient(value, own), own)
+        with tf.GradientTape() as tape:
+            fooled = -tf.reduce_mean(self.critic(self.generator(rows)))
+        own = self.generator.trainable_variables
+        self.of_generator.apply(tape.gradient(fooled, own), own)
+        return {"loss": value}
+
+
+def critic_in_keras(rate=RATE):
+    model = CriticOf(rate)
+    model(X[:2])
+    return Training(model)
+
+
+class Critic(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.critic = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 1))
+        self.generator = nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 6))
+
+    def forward(self, rows):
+        return self.critic(rows)
+
+
+def critic_in_pytorch():
+    model = Critic()
+    of_generator = torch.optim.SGD(model.generator.parameters(), RATE)
+
+    def step(model, optimizer, loss, rows, nothing):
+        optimizer.zero_grad()
+        made = model.generator(rows).detach()
+        value = (model.critic(made) - model.critic(rows)).mean()
+        value.backward()
+        optimizer.step()
+        of_generator.zero_grad()
+        (-model.critic(model.generator(rows)).mean()).backward()
+        of_generator.step()
+        return value
+
+    optimizer = torch.optim.SGD(model.critic.parameters(), RATE)
+    return Training(model, nn.MSELoss(), optimizer, step=step)
+
+
+def test_a_network_that_only_a_step_runs_begins_with_the_same_weights_in_keras_too():
+    for sides in ((critic_in_keras, critic_in_pytorch), (critic_in_pytorch, critic_in_keras)):
+        report = compared(*(side() for side in sides), NOTHING)
+        assert report.same, str(report)
+        assert not any("only pytorch has" in note for note in report.notes)
+    report = compared(critic_in_keras(RATE / 2), critic_in_pytorch(), NOTHING)
+    assert report.level == "step", str(report)
+    assert "generator" in report.place or "sequential" in report.place
+
 def test_a_model_that_does_not_use_what_it_is_compiled_with_is_told_to_name_an_optimizer():
     def unused():
         return two_parts_in_keras(compiled="neither").model

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -92,15 +93,15 @@ class KerasLive(LiveModel):
             )
 
     def _find_weights(self, calls: Sequence[Call]) -> None:
-        """Order the weights as the layers run; those of layers that do not are left out."""
-        running = dict.fromkeys(id(call.leaf) for call in calls)
-        leaves = {id(leaf): leaf for leaf in self._leaves}
+        """Order the weights as the layers run, then those of the others, which a step may use."""
+        running = {id(call.leaf): call.leaf for call in calls}
+        others = [replace(leaf, states=()) for leaf in self._leaves if id(leaf) not in running]
         transposed = {*transposed_kernels(calls, self._stepper.to_numpy)}
-        self._weights = WeightTable((leaves[key] for key in running), transposed)
+        self._weights = WeightTable([*running.values(), *others], transposed)
         self.notes += [
             "no layer uses " + ", ".join(f"{leaf.path}.{name}" for name in leaf.names)
-            for leaf in self._leaves
-            if id(leaf) not in running and leaf.layout.own
+            for leaf in others
+            if leaf.layout.own
         ]
 
     def _read_facts(self) -> None:
