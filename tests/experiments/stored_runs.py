@@ -74,6 +74,8 @@ def training(
         "confusion": confusion.tolist(),
         "n": ROWS,
     }
+    if record["mode"] == "native":
+        weights = weights + record["seed"]  # each seed comes to its own
     record["digests"] |= {"weights": digest(weights), "predictions": digest(predictions)}
     arrays = {"weights.0": weights, "predictions": predictions}
     return record, arrays if labels is None else arrays | {"labels": labels}

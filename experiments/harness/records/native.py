@@ -93,10 +93,28 @@ def _compare(cells: list[Record], margin: float | None) -> NativeEntry:
 
 
 def _told(runs: dict[str, list[Record]], pair: NativePair) -> NativePair:
-    """Return a pair; nothing is shown by trainings that differ in their data, for example."""
+    """Return a pair; nothing is shown by trainings that differ in their data, for example.
+
+    Nor by those that are one training, counted several times, as where a builder sets the seed.
+    """
     first, *others = [cell for name in pair.pair for cell in runs[name]]
-    inputs = next(filter(None, (different_conditions(first, each) for each in others)), "")
+    found = [different_conditions(first, each) for each in others]
+    inputs = next(filter(None, [*found, *(_one_training(runs[name]) for name in pair.pair)]), "")
     return pair.model_copy(update={"verdict": "not shown", "inputs": inputs} if inputs else {})
+
+
+def _one_training(cells: list[Record]) -> str:
+    """Say which seeds of an implementation came to the same weights; "" if none did."""
+    met: dict[str, int] = {}
+    for cell in cells:
+        assert cell.digests is not None
+        before = met.setdefault(cell.digests.weights, cell.seed)
+        if before != cell.seed:
+            return (
+                f"seeds {before} and {cell.seed} of {cell.implementation} are one training: its "
+                "builder has to leave the seed to the run"
+            )
+    return ""
 
 
 def _figure(cell: Record, metric: str) -> float | None:

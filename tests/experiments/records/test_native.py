@@ -331,6 +331,20 @@ def test_nothing_is_shown_by_trainings_on_other_data(values, inputs):
     assert [pair.inputs for pair in compare_native(cells, margin=0.5)[0].pairs] == [""]
 
 
+def test_seeds_that_are_one_training_show_nothing():
+    """As where a builder sets the seed: copies of one number would count as a sample."""
+    cells = [native("scratch", seed, 0.8 + seed / 1_000) for seed in (0, 1, 2)]
+    cells += [native("keras", seed, 0.7) for seed in (0, 1, 2)]
+    own = cells[-1].digests.model_copy(update={"weights": cells[-2].digests.weights})
+    cells[-1] = cells[-1].model_copy(update={"digests": own})
+    (entry,) = compare_native(cells, margin=0.01)
+    assert [pair.verdict for pair in entry.pairs] == ["not shown"]
+    assert list(different(entry)) == [
+        "churn, scratch and keras, native: seeds 1 and 2 of keras are one training: its builder "
+        "has to leave the seed to the run"
+    ]
+
+
 def test_pairs_are_those_of_equal_seeds():
     def cell(implementation, seed, accuracy):
         record, _ = training(implementation=implementation, seed=seed, mode="native")
