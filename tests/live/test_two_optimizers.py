@@ -277,6 +277,7 @@ def test_a_network_that_only_a_step_runs_begins_with_the_same_weights_in_keras_t
     assert report.level == "step", str(report)
     assert "generator" in report.place or "sequential" in report.place
 
+
 def test_a_model_that_does_not_use_what_it_is_compiled_with_is_told_to_name_an_optimizer():
     def unused():
         return two_parts_in_keras(compiled="neither").model
