@@ -13,12 +13,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from frameworks.errors import RequestError, first_line
-from frameworks.program import Builder, Parts, Program
+from frameworks.program import Builder, Parts, Program, name_of
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch, EpochResult
 
-__all__ = ["Report", "TrainNatively", "Trained", "own_course", "with_rate"]
+__all__ = ["Report", "TrainNatively", "Trained", "own_course", "require_outputs", "with_rate"]
 
 Report = Callable[[int, float], None]  # called with an epoch's number, from 1, and its loss
 
@@ -62,6 +62,18 @@ def with_rate(kind: type, rate: Any, read: Callable[[Any], Any]) -> Any:
         f"{kind.__name__} cannot be made with the page's learning rate and defaults{why}: let it "
         "take learning_rate as it is, and have a default for all else"
     )
+
+
+def require_outputs(build: Builder, shape: tuple[int, ...], targets: tuple[int, ...]) -> None:
+    """Raise RequestError for a network whose outputs for a row are not shaped as targets need.
+
+    A loss may broadcast (n,) with (n, 1) to (n, n), and train another network without a word.
+    """
+    if shape != targets:
+        raise RequestError(
+            f"the network of {name_of(build)} has outputs {shape} for a row, the targets need "
+            f"{targets}; build it with spec.outputs"
+        )
 
 
 def own_course(parts: Parts | Program) -> str:

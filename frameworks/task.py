@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from frameworks.errors import choose
+from frameworks.spec import Shape
 from scratch import count_correct, sigmoid
 
 __all__ = [
@@ -56,6 +57,10 @@ class Task(ABC):
     def threshold(self, logits: bool) -> float | None:
         """Return the threshold of `measure` for outputs that are logits, or probabilities."""
         return None
+
+    def outputs_for(self, outputs: Shape, row: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of outputs for a row that is shaped so; `outputs` is the spec's."""
+        return outputs if isinstance(outputs, tuple) else (outputs,)
 
     def restored(self, outputs: np.ndarray) -> np.ndarray:
         """Return outputs as what they stand for, such as pixels for their logits."""
@@ -240,6 +245,11 @@ class Sequences(Task):
     estimator = "sequencer"
     margin = 0.01  # one percentage point
     margin_below = 1.0
+
+    def outputs_for(self, outputs: Shape, row: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the numbers of a row's steps and of the tokens."""
+        assert isinstance(outputs, tuple)
+        return row[0], outputs[1]
 
     def measure(
         self, outputs: np.ndarray, targets: np.ndarray, threshold: float | None

@@ -3,7 +3,7 @@
 from typing import Any
 
 from frameworks.keras.loading import keras
-from frameworks.native import Report, Trained, with_rate
+from frameworks.native import Report, Trained, require_outputs, with_rate
 from frameworks.program import Builder
 from frameworks.spec import Spec
 from frameworks.task import Task
@@ -24,6 +24,8 @@ def train(
     keras.config.set_dtype_policy(data.X.dtype.name)
     parts, metrics = build(spec=spec), []
     network, threshold = parts.network, task.threshold(parts.logits)
+    shape = tuple(network(data.X[:1], training=False).shape[1:])
+    require_outputs(build, shape, task.outputs_for(spec.outputs, data.X.shape[1:]))
     initial_weights = network.get_weights()
     if threshold is not None:
         binary = keras.metrics.BinaryAccuracy(threshold=threshold)
@@ -60,7 +62,7 @@ def with_defaults(optimizer: Any) -> Any:
 
 
 def _rate(optimizer: Any) -> Any:
-    """Return an optimizer's schedule, or else its learning rate."""
+    """Return an optimizer's schedule, or function of no arguments, or else its learning rate."""
     rate = optimizer._learning_rate
     scheduled = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
-    return rate if scheduled else float(rate.numpy())
+    return rate if scheduled or callable(rate) else float(rate.numpy())

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils.hooks import RemovableHandle
 
+from frameworks.errors import RequestError, first_line
 from frameworks.pytorch.layouts import BatchNorm, running_statistics
 
 __all__ = [
@@ -127,11 +128,21 @@ def without_options(optimizer: Optimizer) -> Optimizer:
     """Give an optimizer its kind's default options, but for its learning rates; return it.
 
     Schedules stay, whatever steps them, and so does whether it maximizes, as the loss is meant to
-    be; ε is the framework's own again (see `use_epsilon_hat`).
+    be; ε is the framework's own again (see `use_epsilon_hat`), and so is what it begins with, as
+    Adagrad with its accumulator. RequestError for a class that cannot be made so.
     """
     rates = [{"params": group["params"], "lr": group["lr"]} for group in optimizer.param_groups]
     make: Any = type(optimizer)
-    for own, stock in zip(optimizer.param_groups, make(rates).param_groups, strict=True):
+    try:
+        made = make(rates)
+    except Exception as error:  # of whatever kind a class of the page's own raises
+        raise RequestError(
+            f"{make.__name__} cannot be made with the page's parameters and defaults "
+            f"({first_line(error)}): let it take them first, and have a default for all else"
+        ) from error
+    optimizer.state.clear()
+    optimizer.state.update(made.state)
+    for own, stock in zip(optimizer.param_groups, made.param_groups, strict=True):
         kept = ("params", "lr", "maximize")
         own.update({name: x for name, x in stock.items() if name not in kept})
     hooks = optimizer._optimizer_step_pre_hooks

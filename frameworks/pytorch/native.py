@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from frameworks.native import Report, Trained
+from frameworks.native import Report, Trained, require_outputs
 from frameworks.program import Builder, Parts
 from frameworks.pytorch.hooks import without_options
 from frameworks.spec import Spec
@@ -26,6 +26,9 @@ def train(
     network = parts.network.to(X.dtype)
     if isinstance(parts.loss, torch.nn.Module):
         parts.loss.to(X.dtype)  # it may have weights of classes
+    with torch.no_grad():
+        shape = tuple(network.eval()(X[:1]).shape[1:])
+    require_outputs(build, shape, task.outputs_for(spec.outputs, data.X.shape[1:]))
     weights = [w.detach().numpy() for w in network.parameters()]  # views, which follow the training
     initial_weights = [w.copy() for w in weights]
     optimizer = without_options(parts.optimizer)
@@ -40,7 +43,8 @@ def train(
         return network(torch.from_numpy(X)).detach().numpy()
 
     def loss(outputs: np.ndarray, targets: np.ndarray) -> float:
-        return float(parts.loss(torch.from_numpy(outputs), torch.from_numpy(targets)))
+        found, wanted = torch.from_numpy(outputs).to(X.dtype), torch.from_numpy(targets)
+        return float(parts.loss(found, wanted.to(y.dtype)))  # as it was moved, to train
 
     return Trained(history, initial_weights, weights, threshold, outputs, loss)
 

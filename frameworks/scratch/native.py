@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 import scratch
-from frameworks.native import Report, Trained, with_rate
+from frameworks.native import Report, Trained, require_outputs, with_rate
 from frameworks.program import Builder
 from frameworks.scratch.walking import leaves
 from frameworks.spec import Spec
 from frameworks.task import Task
-from scratch import Batch
+from scratch import Batch, TrainOnly
 from scratch.optimizers.optimizer import Wrapper
 
 __all__ = ["train", "with_defaults"]
@@ -26,8 +26,10 @@ def train(
     rng, parts, n = np.random.default_rng(seed), build(spec=spec), len(data.X)
     network, optimizer = parts.network, with_defaults(parts.optimizer)
     network.bind(data.X.dtype)
-    with _as_made(network):
+    with _as_made(network, optimizer):
         network.initialize(rng)
+    shape = network.predict(data.X[:1]).shape[1:]
+    require_outputs(build, shape, task.outputs_for(spec.outputs, data.X.shape[1:]))
     initial_weights = [w.copy() for w in network.weights]
     for layer in leaves(network):
         if isinstance(layer, scratch.Dropout) and layer.rng is None:
@@ -46,15 +48,20 @@ def train(
 
 
 @contextmanager
-def _as_made(network: Any) -> Iterator[None]:
-    """Leave what a page's own layer was made with, but for zeros, where it has no `initialize`.
+def _as_made(network: scratch.Sequential, optimizer: Any) -> Iterator[None]:
+    """Leave what frozen weights and a page's own layers were made with, but for zeros.
 
-    As in the frameworks, whose rules are for their own layers: a learned scale may begin with ones.
+    The latter where a layer has no `initialize`. As in the frameworks, whose rules are for their
+    own layers: a learned scale may begin with ones, and fixed features are the page's.
     """
     own = [layer for layer in leaves(network)
            if type(layer).initialize is scratch.Layer.initialize
            and not type(layer).__module__.startswith("scratch.")]  # fmt: skip
     made = [(p, p.copy()) for layer in own for p in layer.params if p.any()]
+    if isinstance(optimizer, TrainOnly):
+        moved = optimizer.only_trained([np.ones_like(p) for p in network.params])
+        pairs = zip(network.params, moved, strict=True)
+        made += [(p, p.copy()) for p, trained in pairs if p.any() and not trained.any()]
     yield
     for p, values in made:
         p[...] = values
@@ -64,8 +71,10 @@ def with_defaults(optimizer: Any) -> Any:
     """Return an optimizer of the same kind and learning rate, with the page's wrappers.
 
     They set its schedule, what it trains and how gradients are clipped. A weight decay is an option
-    of the kind in the frameworks, and left out like the others.
+    of the kind in the frameworks, and left out like the others, but for AdamW's, which is its kind.
     """
+    if isinstance(optimizer, scratch.AdamW):
+        return scratch.AdamW(optimizer.eta)
     if isinstance(optimizer, scratch.CoupledWeightDecay | scratch.DecoupledWeightDecay):
         return with_defaults(optimizer.optimizer)
     if isinstance(optimizer, Wrapper):

@@ -309,3 +309,88 @@ def test_pytorch_trains_though_its_builder_left_it_in_evaluation_mode(monkeypatc
     monkeypatch.setitem(BUILDERS, "pytorch", build_pytorch)
     without = [epoch.loss for epoch in train("pytorch", replace(SPEC, epochs=6))[0].history]
     assert losses != pytest.approx(without, rel=0.01)  # far more than rounding is apart
+
+
+def test_adamw_keeps_the_decay_that_its_kind_has():
+    import scratch
+    from frameworks.scratch.native import with_defaults
+
+    page = scratch.AdamW(0.25, weight_decay=0.5, beta_1=0.5)
+    theta, other = np.array([4.0]), np.array([4.0])
+    with_defaults(page).step(theta, np.array([3.0]))
+    scratch.AdamW(0.25).step(other, np.array([3.0]))
+    assert theta == other
+
+
+def test_frozen_features_of_scratch_are_the_pages(monkeypatch):
+    import scratch
+
+    def build(spec):
+        parts = build_scratch(spec)
+        fixed, head = scratch.Dense(1, 2), scratch.Dense(2, 1)
+        fixed.W[:] = [[0.5, -0.25]]
+        network = scratch.Sequential(fixed, head)
+        optimizer = scratch.TrainOnly(scratch.layer_mask(network, head), scratch.SGD(0.0625))
+        return parts._replace(network=network, optimizer=optimizer)
+
+    monkeypatch.setitem(BUILDERS, "scratch", build)
+    trained, _ = train("scratch")
+    assert trained.initial_weights[0].tolist() == trained.weights[0].tolist() == [[0.5, -0.25]]
+    assert trained.initial_weights[2].any()
+    assert not np.array_equal(trained.initial_weights[2], trained.weights[2])
+
+
+def test_adagrad_of_pytorch_begins_with_the_accumulator_of_its_kind():
+    import torch
+
+    from frameworks.pytorch.hooks import without_options
+
+    p = torch.nn.Parameter(torch.ones(3))
+    made = without_options(torch.optim.Adagrad([p], 0.25, initial_accumulator_value=100.0))
+    assert made.state[p]["sum"].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_class_of_pytorch_that_needs_more_than_parameters_is_refused():
+    import torch
+
+    from frameworks.pytorch.hooks import without_options
+
+    class Mine(torch.optim.SGD):
+        def __init__(self, params, lr, nesterov):
+            super().__init__(params, lr, momentum=0.5, nesterov=nesterov)
+
+    with pytest.raises(RequestError, match="Mine cannot be made with the page's parameters"):
+        without_options(Mine([torch.nn.Parameter(torch.ones(3))], 0.25, True))
+
+
+def test_a_rate_of_keras_may_be_a_function():
+    from frameworks.keras.loading import keras
+    from frameworks.keras.native import with_defaults
+
+    optimizer = with_defaults(keras.optimizers.Adam(lambda: 0.25, beta_1=0.5))
+    assert float(optimizer.learning_rate) == 0.25
+    assert optimizer.beta_1 == 0.9
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outputs_that_a_loss_would_broadcast_are_refused(monkeypatch, name):
+    """MSE of (n,) and (n, 1) is that of (n, n) in PyTorch."""
+    import keras
+    import torch
+
+    import scratch
+
+    def build(spec):
+        parts = whole(spec)
+        flat = {
+            "scratch": lambda net: scratch.Sequential(*net.layers, scratch.Reshape()),
+            "keras": lambda net: keras.Sequential([net, keras.layers.Reshape(())]),
+            "pytorch": lambda net: torch.nn.Sequential(net, torch.nn.Flatten(0)),
+        }
+        return parts._replace(network=flat[name](parts.network))
+
+    whole = BUILDERS[name]
+    monkeypatch.setitem(BUILDERS, name, build)
+    said = r"build has outputs \(\) for a row, the targets need \(1,\)"
+    with pytest.raises(RequestError, match=said):
+        train(name)

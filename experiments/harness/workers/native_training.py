@@ -81,6 +81,8 @@ def usual(build: ProgramBuilder) -> Builder:
 
 def _targets(experiment: Experiment, data: Dataset, y: np.ndarray, dtype: str) -> np.ndarray:
     """Return targets as the page's loss takes them."""
+    if experiment.task.decodes:
+        return y.astype(np.int64)  # tokens
     if not experiment.task.has_answers:
         return y.reshape(len(y), *(y.shape[1:] or (1,))).astype(dtype)
     classes = np.arange(len(data.class_names))

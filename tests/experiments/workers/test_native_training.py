@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from experiments.harness.cell import Cell, Job
 from experiments.harness.plan import plan
@@ -13,9 +14,9 @@ from experiments.harness.workers.training import load_data
 from experiments.registry import find_experiment
 
 
-def train(name, implementation):
+def train(name, implementation, **options):
     """Train natively for two epochs; return the record, the arrays, and the data."""
-    options = {"implementations": (implementation,), "epochs": 2, "policy": "stand-in"}
+    options |= {"implementations": (implementation,), "epochs": 2, "policy": "stand-in"}
     (item,) = plan(Request(experiments=(name,), native=True, **options)).heads.items()
     cell, head = item
     data = load_data(cell.find(), cell.policy, cell.data_dir)
@@ -51,3 +52,26 @@ def test_without_scratch_the_frameworks_own_loss_measures_the_same(monkeypatch, 
     own, _, _ = train(name, "pytorch")
     assert own.test.loss == pytest.approx(measured.test.loss, rel=1e-12)  # a sum's order
     assert own.test.accuracy == measured.test.accuracy
+
+
+@pytest.mark.parametrize("implementation", ["scratch", "pytorch"])
+def test_tokens_remain_whole_numbers(implementation):
+    record, arrays, data = train("sorting_transformer", implementation)
+    answered = data.y_test != -1
+    right = (arrays["outputs"].argmax(axis=2) == data.y_test)[answered]
+    assert record.test.metric("token_accuracy") == pytest.approx(right.mean(), rel=1e-12)
+
+
+def test_without_scratch_a_loss_has_weights_of_its_own_dtype(monkeypatch):
+    whole = find_experiment("mnist")
+    (build,) = [build for build in whole.builders if build.__name__ == "build_pytorch"]
+
+    def build_pytorch(spec=whole.spec):
+        weighted = torch.nn.CrossEntropyLoss(weight=torch.ones(10))
+        return build(spec=spec)._replace(loss=weighted)
+
+    monkeypatch.setattr(Cell, "find", lambda self: replace(whole, builders=[build_pytorch]))
+    weighted, _, _ = train("mnist", "pytorch", dtype="float32")
+    monkeypatch.undo()
+    plain, _, _ = train("mnist", "pytorch", dtype="float32")
+    assert weighted.test.loss == pytest.approx(plain.test.loss, rel=1e-5)  # float32 and float64
