@@ -58,7 +58,7 @@ class Task(ABC):
         """Return the threshold of `measure` for outputs that are logits, or probabilities."""
         return None
 
-    def outputs_for(self, outputs: Shape, row: tuple[int, ...]) -> tuple[int, ...]:
+    def outputs_of_row(self, outputs: Shape, row: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of outputs for a row that is shaped so; `outputs` is the spec's."""
         return outputs if isinstance(outputs, tuple) else (outputs,)
 
@@ -246,7 +246,7 @@ class Sequences(Task):
     margin = 0.01  # one percentage point
     margin_below = 1.0
 
-    def outputs_for(self, outputs: Shape, row: tuple[int, ...]) -> tuple[int, ...]:
+    def outputs_of_row(self, outputs: Shape, row: tuple[int, ...]) -> tuple[int, ...]:
         """Return the numbers of a row's steps and of the tokens."""
         assert isinstance(outputs, tuple)
         return row[0], outputs[1]

@@ -24,8 +24,8 @@ def train(
     keras.config.set_dtype_policy(data.X.dtype.name)
     parts, metrics = build(spec=spec), []
     network, threshold = parts.network, task.threshold(parts.logits)
-    shape = tuple(network(data.X[:1], training=False).shape[1:])
-    require_outputs(build, shape, task.outputs_for(spec.outputs, data.X.shape[1:]))
+    shape = tuple(network(data.X[: spec.batch_size], training=False).shape[1:])
+    require_outputs(build, shape, task.outputs_of_row(spec.outputs, data.X.shape[1:]))
     initial_weights = network.get_weights()
     if threshold is not None:
         binary = keras.metrics.BinaryAccuracy(threshold=threshold)

@@ -27,8 +27,8 @@ def train(
     if isinstance(parts.loss, torch.nn.Module):
         parts.loss.to(X.dtype)  # it may have weights of classes
     with torch.no_grad():
-        shape = tuple(network.eval()(X[:1]).shape[1:])
-    require_outputs(build, shape, task.outputs_for(spec.outputs, data.X.shape[1:]))
+        shape = tuple(network.eval()(X[: spec.batch_size]).shape[1:])
+    require_outputs(build, shape, task.outputs_of_row(spec.outputs, data.X.shape[1:]))
     weights = [w.detach().numpy() for w in network.parameters()]  # views, which follow the training
     initial_weights = [w.copy() for w in weights]
     optimizer = without_options(parts.optimizer)

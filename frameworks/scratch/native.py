@@ -28,8 +28,8 @@ def train(
     network.bind(data.X.dtype)
     with _as_made(network, optimizer):
         network.initialize(rng)
-    shape = network.predict(data.X[:1]).shape[1:]
-    require_outputs(build, shape, task.outputs_for(spec.outputs, data.X.shape[1:]))
+    shape = network.predict(data.X[: spec.batch_size]).shape[1:]
+    require_outputs(build, shape, task.outputs_of_row(spec.outputs, data.X.shape[1:]))
     initial_weights = [w.copy() for w in network.weights]
     for layer in leaves(network):
         if isinstance(layer, scratch.Dropout) and layer.rng is None:
@@ -74,7 +74,7 @@ def with_defaults(optimizer: Any) -> Any:
     of the kind in the frameworks, and left out like the others, but for AdamW's, which is its kind.
     """
     if isinstance(optimizer, scratch.AdamW):
-        return scratch.AdamW(optimizer.eta)
+        return with_rate(type(optimizer), optimizer.eta, lambda made: made.eta)
     if isinstance(optimizer, scratch.CoupledWeightDecay | scratch.DecoupledWeightDecay):
         return with_defaults(optimizer.optimizer)
     if isinstance(optimizer, Wrapper):
