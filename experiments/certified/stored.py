@@ -137,8 +137,9 @@ def find(experiment: str, source: str, folder: Path = FOLDER) -> Certificate | N
             raise ValueError(f"it is that of {certificate.experiment}")
     except (OSError, ValueError) as error:
         reason = _first_problem(error) if isinstance(error, ValidationError) else str(error)
+        again = f"lockstep certify {experiment}" + f" --folder {folder}" * (folder != FOLDER)
         raise RequestError(
-            f"{file}: is no certificate ({reason}); run: lockstep certify {experiment}"
+            f"{file}: is no certificate ({reason}); move it away, and run: {again}"
         ) from error
     return certificate
 

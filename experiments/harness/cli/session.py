@@ -141,6 +141,10 @@ def _rebuilt(
 ) -> Results:
     """Build the results again, show and write them."""
     results = build_results(store, margin)
+    if margin is not None and not results.native:
+        raise RequestError(
+            f"--margin is that of the means of native runs, and {store.folder} holds none"
+        )
     trained = {cell.experiment for cell in results.cells}
     for page in find_experiments(pages):
         if page.name not in trained:

@@ -143,7 +143,8 @@ def test_what_cannot_be_carried_out_is_refused(call, copies):
     assert_refused(answer, "--epochs 1,501: xor is certified for 1,500 epochs", "ask for no more")
     (copies / "xor-real.json").write_text('{"schema": 1, "exp')
     answer = call(*QUICK, "xor", "--folder", copies)
-    assert_refused(answer, "xor-real.json: is no certificate", "run: lockstep certify xor")
+    remedy = f"move it away, and run: lockstep certify xor --folder {copies}"
+    assert_refused(answer, "xor-real.json: is no certificate", remedy)
 
 
 def test_longdouble_no_wider_than_float64_is_refused(call, monkeypatch):

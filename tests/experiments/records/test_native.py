@@ -244,6 +244,13 @@ def test_a_margin_of_nothing_is_refused(call, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_margin_of_a_report_without_native_runs_is_refused(call, tmp_path):
+    run = tmp_path / "run"
+    assert call("run", "xor", "--with", "scratch", "--epochs", "1", "--out", run).code < 2
+    answer = call("report", run, "--margin", "0.5")
+    assert (answer.code, "--margin is that of the means of native runs" in answer.err) == (2, True)
+
+
 @pytest.mark.parametrize("margin", [0.0, -0.1, 1.0, math.nan])
 def test_a_margin_that_is_none_is_refused(margin):
     with pytest.raises(RequestError, match="above 0"):
