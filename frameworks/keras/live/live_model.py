@@ -93,15 +93,15 @@ class KerasLive(LiveModel):
             )
 
     def _find_weights(self, calls: Sequence[Call]) -> None:
-        """Order the weights as the layers run, then those of the others, which a step may use."""
+        """Order the weights as the layers run, then those that only a step of one's own may use."""
         running = {id(call.leaf): call.leaf for call in calls}
-        others = [replace(leaf, states=()) for leaf in self._leaves if id(leaf) not in running]
+        others = [leaf for leaf in self._leaves if id(leaf) not in running and leaf.layout.own]
+        of_step = [replace(leaf, states=()) for leaf in others if self._has_own_step]
         transposed = {*transposed_kernels(calls, self._stepper.to_numpy)}
-        self._weights = WeightTable([*running.values(), *others], transposed)
+        self._weights = WeightTable([*running.values(), *of_step], transposed)
         self.notes += [
             "no layer uses " + ", ".join(f"{leaf.path}.{name}" for name in leaf.names)
             for leaf in others
-            if leaf.layout.own
         ]
 
     def _read_facts(self) -> None:
