@@ -179,6 +179,7 @@ def test_native_trainings_have_a_section_of_their_own(tmp_path):
     store = save(tmp_path, cells)
     results = build_results(store)
     numbers = {"difference": 0.002, "interval": (-0.001, 0.005), "p_value": 0.01}
+    numbers |= {"verdict": "equivalent", "inputs": ""}  # all of these have the same weights
     pair = results.native[0].pairs[0].model_copy(update=numbers)
     page = Page(render(changed(results, "native", pairs=[pair]), store, None))
     assert headings(page) == ["xor-float64", "xor-float64-native", "environment"]
