@@ -104,15 +104,20 @@ def _told(runs: dict[str, list[Record]], pair: NativePair) -> NativePair:
 
 
 def _one_training(cells: list[Record]) -> str:
-    """Say which seeds of an implementation came to the same weights; "" if none did."""
+    """Say which seeds of an implementation came to the same weights; "" if none did.
+
+    Weights of NaN are no training's own: that a loss is not finite is said elsewhere.
+    """
     met: dict[str, int] = {}
     for cell in cells:
+        if _last_loss(cell) is None:
+            continue
         assert cell.digests is not None
         before = met.setdefault(cell.digests.weights, cell.seed)
         if before != cell.seed:
             return (
-                f"seeds {before} and {cell.seed} of {cell.implementation} are one training: its "
-                "builder has to leave the seed to the run"
+                f"seeds {before} and {cell.seed} of {cell.implementation} came to the same "
+                "weights, as where a builder sets the seed"
             )
     return ""
 

@@ -347,9 +347,21 @@ def test_seeds_that_are_one_training_show_nothing():
     (entry,) = compare_native(cells, margin=0.01)
     assert [pair.verdict for pair in entry.pairs] == ["not shown"]
     assert list(different(entry)) == [
-        "churn, scratch and keras, native: seeds 1 and 2 of keras are one training: its builder "
-        "has to leave the seed to the run"
+        "churn, scratch and keras, native: seeds 1 and 2 of keras came to the same weights, as "
+        "where a builder sets the seed"
     ]
+
+
+def test_weights_of_nan_are_not_called_the_same():
+    nan = {"history": {"loss": [0.75, 0.5, math.nan]}}
+    cells = [native("scratch", seed, 0.8 + seed / 1_000) for seed in (0, 1)]
+    for seed in (0, 1):
+        spoilt = {"mode": "native", "dtype": "float32", "seed": seed, **nan}
+        record, _ = training(implementation="keras", **spoilt)
+        record["digests"]["weights"] = cells[0].digests.weights
+        cells.append(as_record(record))
+    (entry,) = compare_native(cells, margin=0.01)
+    assert [(pair.verdict, pair.inputs) for pair in entry.pairs] == [("not shown", "")]
 
 
 def test_pairs_are_those_of_equal_seeds():

@@ -59,7 +59,7 @@ def test_tokens_remain_whole_numbers(implementation):
     record, arrays, data = train("sorting_transformer", implementation)
     answered = data.y_test != -1
     right = (arrays["outputs"].argmax(axis=2) == data.y_test)[answered]
-    assert record.test.metric("token_accuracy") == pytest.approx(right.mean(), rel=1e-12)
+    assert record.test.metric("token_accuracy") == right.mean()
 
 
 def test_without_scratch_a_loss_has_weights_of_its_own_dtype(monkeypatch):
@@ -74,4 +74,4 @@ def test_without_scratch_a_loss_has_weights_of_its_own_dtype(monkeypatch):
     weighted, _, _ = train("mnist", "pytorch", dtype="float32")
     monkeypatch.undo()
     plain, _, _ = train("mnist", "pytorch", dtype="float32")
-    assert weighted.test.loss == pytest.approx(plain.test.loss, rel=1e-5)  # float32 and float64
+    assert weighted.test.loss == pytest.approx(plain.test.loss, rel=1e-6)  # float32's rounding
