@@ -14,7 +14,7 @@ from frameworks.callbacks import Callback, EarlyStopping, PrintEpochs, called, w
 from frameworks.default_network import DenseSpec
 from frameworks.fitted import HasCoefficients
 from frameworks.parameters import HasSpec
-from frameworks.program import Builder, Program, ProgramBuilder, name_of
+from frameworks.program import Builder, Program, ProgramBuilder, name_of, other_outputs
 from frameworks.rows import ChecksRows, hold_out
 from frameworks.saving import SavesWeights
 from frameworks.spec import Shape, Spec, as_shape
@@ -297,19 +297,16 @@ class LockstepEstimator(SavesWeights, HasCoefficients, HasSpec, ChecksRows, Lock
         """Raise ValueError if the builder's network has other outputs than the targets need."""
         if self.build is None or isinstance(adapter.parts, Program):
             return
-        name, row = name_of(self.build), np.ones((1, *self._row_shape), adapter.dtype)
+        row = np.ones((1, *self._row_shape), adapter.dtype)
         try:
             outputs = adapter.outputs(row).shape[1:]
         except Exception as error:  # of the framework's own, or the user's
             why = str(error).partition("\n")[0]
             raise ValueError(
-                f"build: the network of {name} has no outputs for a row of shape "
+                f"build: the network of {name_of(self.build)} has no outputs for a row of shape "
                 f"{self._row_shape}: {why}"
             ) from error
         needed = adapter.spec.outputs
         needed = needed if isinstance(needed, tuple) else (needed,)
-        if outputs != needed:
-            raise ValueError(
-                f"build: the network of {name} has outputs {outputs} for a row, the "
-                f"targets need {needed}; build it with spec.outputs"
-            )
+        if why := other_outputs(self.build, outputs, needed):
+            raise ValueError(f"build: {why}")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from frameworks.errors import RequestError, first_line
-from frameworks.program import Builder, Parts, Program, name_of
+from frameworks.program import Builder, Parts, Program, other_outputs
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch, EpochResult
@@ -69,11 +69,8 @@ def require_outputs(build: Builder, shape: tuple[int, ...], targets: tuple[int, 
 
     A loss may broadcast (n,) with (n, 1) to (n, n), and train another network without a word.
     """
-    if shape != targets:
-        raise RequestError(
-            f"the network of {name_of(build)} has outputs {shape} for a row, the targets need "
-            f"{targets}; build it with spec.outputs"
-        )
+    if why := other_outputs(build, shape, targets):
+        raise RequestError(why)
 
 
 def own_course(parts: Parts | Program) -> str:

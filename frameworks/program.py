@@ -8,8 +8,8 @@ import numpy as np
 
 __all__ = [
     *("Augment", "Builder", "InitialWeights", "Parts", "Program", "ProgramBuilder", "Step"),
-    *("StepArrays", "StepBatch", "Watched", "loss_of", "name_of", "numbers_of", "updated_in"),
-    "with_spec",
+    *("StepArrays", "StepBatch", "Watched", "loss_of", "name_of", "numbers_of", "other_outputs"),
+    *("updated_in", "with_spec"),
 ]
 
 _ROUNDED = 1e-9  # how far rounding may move a share
@@ -152,6 +152,16 @@ def name_of(build: Any) -> str:
     'sorted'
     """
     return getattr(build, "__name__", "") or name_of(getattr(build, "func", type(build)))
+
+
+def other_outputs(build: Any, found: tuple[int, ...], needed: tuple[int, ...]) -> str:
+    """Say that a builder's network has other outputs for a row than the targets need; "" if not."""
+    if found == needed:
+        return ""
+    return (
+        f"the network of {name_of(build)} has outputs {found} for a row, the targets need "
+        f"{needed}; build it with spec.outputs"
+    )
 
 
 def with_spec(build: Any, spec: Any) -> Any:

@@ -88,9 +88,7 @@ class LockstepSequencer(LockstepEstimator):
         return y
 
     def _outputs_of(self, spec_outputs: Shape) -> tuple[int, ...]:
-        if not isinstance(spec_outputs, tuple) or len(spec_outputs) != 2:
-            raise ValueError(f"spec.outputs must be (steps, tokens), got {spec_outputs!r}")
-        return self._row_shape[0], spec_outputs[1]
+        return self.task.outputs_of_row(spec_outputs, self._row_shape)
 
     def _rows_to_try(self) -> list[np.ndarray]:
         """Return rows of tokens, which a network of sequences takes, and no other numbers."""

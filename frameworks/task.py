@@ -247,8 +247,9 @@ class Sequences(Task):
     margin_below = 1.0
 
     def outputs_of_row(self, outputs: Shape, row: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the numbers of a row's steps and of the tokens."""
-        assert isinstance(outputs, tuple)
+        """Return the numbers of a row's steps and of the tokens; ValueError for a spec without."""
+        if not isinstance(outputs, tuple) or len(outputs) != 2:
+            raise ValueError(f"spec.outputs must be (steps, tokens), got {outputs!r}")
         return row[0], outputs[1]
 
     def measure(

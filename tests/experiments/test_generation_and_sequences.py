@@ -156,6 +156,15 @@ def test_targets_that_are_no_sequences_are_refused(change, says):
         model.fit(data.X_train, change(data.y_train))
 
 
+@pytest.mark.parametrize("outputs", [3, (11,), (6, 3, 1)])
+def test_a_spec_that_names_no_steps_and_tokens_is_refused(outputs):
+    data, spec = load_sorting(), replace(sorting_transformer.SPEC, outputs=outputs)
+    build = with_spec(sorting_transformer.build_scratch, spec)
+    model = ScratchSequencer(build=build, **parameters(sorting_transformer))
+    with pytest.raises(ValueError, match=r"^spec\.outputs must be \(steps, tokens\), got"):
+        model.fit(data.X_train, data.y_train)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
