@@ -131,25 +131,43 @@ def without_options(optimizer: Optimizer) -> Optimizer:
     be; ε is the framework's own again (see `use_epsilon_hat`), and so is what it begins with, as
     Adagrad with its accumulator. RequestError for a class that cannot be made so.
     """
-    rates = [{"params": group["params"], "lr": group["lr"]} for group in optimizer.param_groups]
-    make: Any = type(optimizer)
-    try:
-        made = make(rates)
-    except Exception as error:  # of whatever kind a class of the page's own raises
-        raise RequestError(
-            f"{make.__name__} cannot be made with the page's parameters and defaults "
-            f"({first_line(error)}): let it take them first, and have a default for all else"
-        ) from error
-    optimizer.state.clear()
-    optimizer.state.update(made.state)
-    for own, stock in zip(optimizer.param_groups, made.param_groups, strict=True):
-        kept = ("params", "lr", "maximize")
-        own.update({name: x for name, x in stock.items() if name not in kept})
-    hooks = optimizer._optimizer_step_pre_hooks
+    own_groups, hooks = optimizer.param_groups, optimizer._optimizer_step_pre_hooks
+    kept = {name: x for name, x in vars(optimizer).items() if name.endswith("_hooks")}
+    _make_anew(optimizer)
+    for own, stock in zip(own_groups, optimizer.param_groups, strict=True):
+        mine = ("params", "lr", "maximize")
+        own.update({name: x for name, x in stock.items() if name not in mine})
+    vars(optimizer).update(kept, param_groups=own_groups)
     for key, hook in [*hooks.items()]:
         if getattr(hook, "__qualname__", "").startswith(f"{use_epsilon_hat.__qualname__}."):
             del hooks[key]
     return optimizer
+
+
+def _make_anew(optimizer: Optimizer) -> None:
+    """Initialize an optimizer again, with the learning rates of its groups, and defaults.
+
+    In place, as schedulers, hooks and the class's own methods know it.
+    """
+    make: Any = type(optimizer)
+    if any("lr" not in group for group in optimizer.param_groups):
+        raise RequestError(
+            f"{make.__name__} has no learning rate in its param_groups, where it is read; let it "
+            'keep "lr" there'
+        )
+    rates = [{"params": group["params"], "lr": group["lr"]} for group in optimizer.param_groups]
+    one = len({float(group["lr"]) for group in rates}) == 1
+    for options in [{"lr": rates[0]["lr"]}, {}] if one else [{}]:
+        try:
+            make.__init__(optimizer, rates, **options)
+        except Exception as error:  # of whatever kind a class of the page's own raises
+            failed = error
+        else:
+            return
+    raise RequestError(
+        f"{make.__name__} cannot be made with the page's parameters and defaults "
+        f"({first_line(failed)}): let it take them first, and have a default for all else"
+    ) from failed
 
 
 @contextmanager

@@ -49,22 +49,23 @@ def train(
 
 @contextmanager
 def _as_made(network: scratch.Sequential, optimizer: Any) -> Iterator[None]:
-    """Leave what frozen weights and a page's own layers were made with, but for zeros.
+    """Leave what frozen weights and a page's own layers were made with, but for arrays of zeros.
 
     The latter where a layer has no `initialize`. As in the frameworks, whose rules are for their
-    own layers: a learned scale may begin with ones, and fixed features are the page's.
+    own layers: a learned scale may begin with ones, and fixed features are the page's. Of an array
+    that is trained in part, the frozen elements stay, zeros too: they are pruned.
     """
     own = [layer for layer in leaves(network)
            if type(layer).initialize is scratch.Layer.initialize
            and not type(layer).__module__.startswith("scratch.")]  # fmt: skip
-    made = [(p, p.copy()) for layer in own for p in layer.params if p.any()]
+    made = [(p, p.copy(), True) for layer in own for p in layer.params if p.any()]
     if isinstance(optimizer, TrainOnly):
         moved = optimizer.only_trained([np.ones_like(p) for p in network.params])
         pairs = zip(network.params, moved, strict=True)
-        made += [(p, p.copy()) for p, trained in pairs if p.any() and not trained.any()]
+        made += [(p, p.copy(), m == 0) for p, m in pairs if p.any() or m.any()]
     yield
-    for p, values in made:
-        p[...] = values
+    for p, values, kept in made:
+        np.copyto(p, values, where=kept)
 
 
 def with_defaults(optimizer: Any) -> Any:

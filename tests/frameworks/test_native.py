@@ -340,6 +340,27 @@ def test_frozen_features_of_scratch_are_the_pages(monkeypatch):
     assert not np.array_equal(trained.initial_weights[2], trained.weights[2])
 
 
+@pytest.mark.parametrize("pruned", [0.0, 9.0])
+def test_single_elements_that_scratch_freezes_are_the_pages(monkeypatch, pruned):
+    import scratch
+
+    mask = np.array([True, False, False, True, True, True, True, True, True, True])
+
+    def build(spec):
+        parts = build_scratch(spec)
+        network = scratch.Sequential(scratch.Dense(1, 3), scratch.Dense(3, 1))
+        network.layers[0].W[:] = [[0.0, pruned, pruned]]
+        optimizer = scratch.TrainOnly(mask, scratch.SGD(0.0625))
+        return parts._replace(network=network, optimizer=optimizer)
+
+    monkeypatch.setitem(BUILDERS, "scratch", build)
+    trained, _ = train("scratch")
+    for first, *_ in (trained.initial_weights, trained.weights):
+        assert first[0, 0] != 0
+        assert first[0, 1:].tolist() == [pruned, pruned]
+    assert trained.initial_weights[2].all()
+
+
 def test_adagrad_of_pytorch_begins_with_the_accumulator_of_its_kind():
     import torch
 
@@ -361,6 +382,47 @@ def test_a_class_of_pytorch_that_needs_more_than_parameters_is_refused():
 
     with pytest.raises(RequestError, match="Mine cannot be made with the page's parameters"):
         without_options(Mine([torch.nn.Parameter(torch.ones(3))], 0.25, True))
+
+
+def own_optimizer(**own):
+    """Return an optimizer that keeps a momentum, and more, where torch's do not: in attributes."""
+    import torch
+
+    class Mine(torch.optim.Optimizer):
+        def __init__(self, params, lr=0.01, momentum=0.0):
+            self.momentum, self.rate, self.decayed = momentum, lr, self.decay
+            super().__init__(params, {"lr": lr} if own.get("grouped", True) else {})
+
+        def decay(self, x):
+            return x * self.momentum
+
+        def step(self):
+            self.stepped = True
+
+    return Mine([torch.nn.Parameter(torch.ones(3))], 0.25, momentum=0.5)
+
+
+def test_attributes_of_a_class_of_pytorch_are_its_defaults_but_for_the_rate():
+    import torch
+
+    from frameworks.pytorch.hooks import without_options
+
+    optimizer, steps = own_optimizer(), []
+    optimizer.register_step_pre_hook(lambda *given: steps.append(1))
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+    made = without_options(optimizer)
+    assert (made.momentum, made.rate, made.decayed(8.0)) == (0.0, 0.25, 0.0)
+    made.step()
+    scheduler.step()
+    assert [group["lr"] for group in made.param_groups] == [0.125]
+    assert steps == [1]
+
+
+def test_a_class_of_pytorch_without_a_rate_in_its_groups_is_refused():
+    from frameworks.pytorch.hooks import without_options
+
+    with pytest.raises(RequestError, match="^Mine has no learning rate in its param_groups"):
+        without_options(own_optimizer(grouped=False))
 
 
 def test_a_rate_of_keras_may_be_a_function():
