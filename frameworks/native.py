@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from frameworks.errors import RequestError, first_line
-from frameworks.program import Builder, Parts, Program, other_outputs
+from frameworks.program import Builder, Parts, Program, name_of, other_outputs
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch, EpochResult
@@ -64,12 +64,17 @@ def with_rate(kind: type, rate: Any, read: Callable[[Any], Any]) -> Any:
     )
 
 
-def require_outputs(build: Builder, shape: tuple[int, ...], targets: tuple[int, ...]) -> None:
-    """Raise RequestError for a network whose outputs for a row are not shaped as targets need.
+def require_outputs(build: Builder, outputs: Any, targets: tuple[int, ...]) -> None:
+    """Raise RequestError unless what a network returns for some rows is shaped as targets need.
 
     A loss may broadcast (n,) with (n, 1) to (n, n), and train another network without a word.
     """
-    if why := other_outputs(build, shape, targets):
+    if not hasattr(outputs, "shape"):
+        raise RequestError(
+            f"the network of {name_of(build)} returns a {type(outputs).__name__}, the targets need "
+            "one array of outputs"
+        )
+    if why := other_outputs(build, tuple(outputs.shape[1:]), targets):
         raise RequestError(why)
 
 

@@ -24,8 +24,9 @@ def train(
     keras.config.set_dtype_policy(data.X.dtype.name)
     parts, metrics = build(spec=spec), []
     network, threshold = parts.network, task.threshold(parts.logits)
-    shape = tuple(network(data.X[: spec.batch_size], training=False).shape[1:])
-    require_outputs(build, shape, task.outputs_of_row(spec.outputs, data.X.shape[1:]))
+    loss = keras.losses.get(parts.loss)  # it may be a name, or a function, of rows
+    first = network(data.X[: spec.batch_size], training=False)
+    require_outputs(build, first, task.outputs_of_row(spec.outputs, data.X.shape[1:]))
     initial_weights = network.get_weights()
     if threshold is not None:
         binary = keras.metrics.BinaryAccuracy(threshold=threshold)
@@ -44,7 +45,7 @@ def train(
         network.get_weights(),
         threshold,
         outputs=lambda X: network.predict(X, verbose=0),
-        loss=lambda outputs, targets: float(parts.loss(targets, outputs)),
+        loss=lambda outputs, targets: float(keras.ops.mean(loss(targets, outputs))),
     )
 
 

@@ -1,6 +1,5 @@
 """PyTorch behind the shared interface."""
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -22,6 +21,7 @@ from frameworks.pytorch.facts import optimizer_facts
 from frameworks.pytorch.kept import kept_by_layers, kept_by_training, reached_from, set_kept
 from frameworks.pytorch.layer_outputs import layer_outputs
 from frameworks.pytorch.layouts import canonical_states, layout_of, trained_by
+from frameworks.pytorch.optimizers import require_step_alone
 from frameworks.pytorch.programs import RunsPrograms
 from frameworks.pytorch.row_weights import require_losses_of_rows, weighted_loss
 from frameworks.pytorch.schedulers import schedulers_within
@@ -59,7 +59,7 @@ class PyTorchAdapter(RunsPrograms):
         self.stateful = [*parts.optimizers, *within]
         self.layouts = Layouts(map(layout_of, modules))
         if isinstance(parts, Parts):
-            _require_step_alone(build, parts.optimizer)
+            require_step_alone(build, parts.optimizer)
         trained = trained_by(parts.networks, parts.optimizers)
         self.layouts.require(trained, (p for m in modules for p in m.parameters(recurse=False)))
         self.dropout = DropoutModules(parts.networks)
@@ -273,14 +273,3 @@ def _convert(optimizer: torch.optim.Optimizer, dtype: torch.dtype) -> None:
         for name, value in state.items():
             if torch.is_tensor(value) and value.is_floating_point() and name != "step":
                 state[name] = value.to(dtype)
-
-
-def _require_step_alone(build: Any, optimizer: torch.optim.Optimizer) -> None:
-    """Raise TypeError for an optimizer whose step needs a closure, and so several passes."""
-    # of the class: a scheduler puts a function in the place of the method
-    _, *given = inspect.signature(type(optimizer).step).parameters.values()
-    if any(x.default is x.empty and x.kind is x.POSITIONAL_OR_KEYWORD for x in given):
-        raise TypeError(
-            f"build: {name_of(build)} has {type(optimizer).__name__} as its optimizer, whose step "
-            "needs a closure; return a Program, whose own step calls it with one"
-        )

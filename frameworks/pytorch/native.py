@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from frameworks.native import Report, Trained, require_outputs
 from frameworks.program import Builder, Parts
-from frameworks.pytorch.hooks import without_options
+from frameworks.pytorch.optimizers import require_step_alone, without_options
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch, EpochResult, count_correct
@@ -27,10 +27,10 @@ def train(
     if isinstance(parts.loss, torch.nn.Module):
         parts.loss.to(X.dtype)  # it may have weights of classes
     with torch.no_grad():
-        shape = tuple(network.eval()(X[: spec.batch_size]).shape[1:])
-    require_outputs(build, shape, task.outputs_of_row(spec.outputs, data.X.shape[1:]))
-    weights = [w.detach().numpy() for w in network.parameters()]  # views, which follow the training
-    initial_weights = [w.copy() for w in weights]
+        first = network.eval()(X[: spec.batch_size])
+    require_outputs(build, first, task.outputs_of_row(spec.outputs, data.X.shape[1:]))
+    require_step_alone(build, parts.optimizer)
+    initial_weights = [w.copy() for w in _weights(network)]
     optimizer = without_options(parts.optimizer)
     loader = DataLoader(TensorDataset(X, y), spec.batch_size, shuffle=spec.shuffle)
     history: list[EpochResult] = []
@@ -46,7 +46,12 @@ def train(
         found, wanted = torch.from_numpy(outputs).to(X.dtype), torch.from_numpy(targets)
         return float(parts.loss(found, wanted.to(y.dtype)))  # as it was moved, to train
 
-    return Trained(history, initial_weights, weights, threshold, outputs, loss)
+    return Trained(history, initial_weights, _weights(network), threshold, outputs, loss)
+
+
+def _weights(network: torch.nn.Module) -> list[np.ndarray]:
+    """Return views of the weights; a step may put other arrays in their places."""
+    return [w.detach().numpy() for w in network.parameters()]
 
 
 def _train_epoch(parts: Parts, loader: Any, optimizer: Any, threshold: float | None) -> EpochResult:

@@ -8,8 +8,8 @@ import torch
 from frameworks.layout import Layouts
 from frameworks.peers import Arrays, Unavailable
 from frameworks.program import Builder
-from frameworks.pytorch.hooks import stock_optimizer
 from frameworks.pytorch.layouts import layout_of
+from frameworks.pytorch.optimizers import stock_optimizer
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import scratch
+from frameworks.errors import RequestError
 from frameworks.native import Report, Trained, require_outputs, with_rate
 from frameworks.program import Builder
 from frameworks.scratch.walking import leaves
@@ -28,8 +29,8 @@ def train(
     network.bind(data.X.dtype)
     with _as_made(network, optimizer):
         network.initialize(rng)
-    shape = network.predict(data.X[: spec.batch_size]).shape[1:]
-    require_outputs(build, shape, task.outputs_of_row(spec.outputs, data.X.shape[1:]))
+    first = network.predict(data.X[: spec.batch_size])
+    require_outputs(build, first, task.outputs_of_row(spec.outputs, data.X.shape[1:]))
     initial_weights = [w.copy() for w in network.weights]
     for layer in leaves(network):
         if isinstance(layer, scratch.Dropout) and layer.rng is None:
@@ -82,6 +83,11 @@ def with_defaults(optimizer: Any) -> Any:
         kept = copy(optimizer)
         kept.optimizer = with_defaults(optimizer.optimizer)
         return kept
+    if not hasattr(optimizer, "eta"):
+        raise RequestError(
+            f"{type(optimizer).__name__} has no `eta`, where its learning rate is read; let it "
+            "keep it there, as scratch's own do"
+        )
     if isinstance(optimizer, scratch.LAMB):
         return scratch.LAMB(optimizer.eta, sizes=optimizer.sizes)
     return with_rate(type(optimizer), optimizer.eta, lambda made: made.eta)

@@ -260,7 +260,7 @@ def test_keras_goes_on_scaling_the_loss():
 def test_what_maximizes_goes_on_to_do_so():
     import torch
 
-    from frameworks.pytorch.hooks import without_options
+    from frameworks.pytorch.optimizers import without_options
 
     weights = [torch.zeros(1, requires_grad=True)]
     made = without_options(torch.optim.SGD(weights, lr=0.25, momentum=0.5, maximize=True))
@@ -364,7 +364,7 @@ def test_single_elements_that_scratch_freezes_are_the_pages(monkeypatch, pruned)
 def test_adagrad_of_pytorch_begins_with_the_accumulator_of_its_kind():
     import torch
 
-    from frameworks.pytorch.hooks import without_options
+    from frameworks.pytorch.optimizers import without_options
 
     p = torch.nn.Parameter(torch.ones(3))
     made = without_options(torch.optim.Adagrad([p], 0.25, initial_accumulator_value=100.0))
@@ -374,7 +374,7 @@ def test_adagrad_of_pytorch_begins_with_the_accumulator_of_its_kind():
 def test_a_class_of_pytorch_that_needs_more_than_parameters_is_refused():
     import torch
 
-    from frameworks.pytorch.hooks import without_options
+    from frameworks.pytorch.optimizers import without_options
 
     class Mine(torch.optim.SGD):
         def __init__(self, params, lr, nesterov):
@@ -405,7 +405,7 @@ def own_optimizer(**own):
 def test_attributes_of_a_class_of_pytorch_are_its_defaults_but_for_the_rate():
     import torch
 
-    from frameworks.pytorch.hooks import without_options
+    from frameworks.pytorch.optimizers import without_options
 
     optimizer, steps = own_optimizer(), []
     optimizer.register_step_pre_hook(lambda *given: steps.append(1))
@@ -419,10 +419,96 @@ def test_attributes_of_a_class_of_pytorch_are_its_defaults_but_for_the_rate():
 
 
 def test_a_class_of_pytorch_without_a_rate_in_its_groups_is_refused():
-    from frameworks.pytorch.hooks import without_options
+    from frameworks.pytorch.optimizers import without_options
 
     with pytest.raises(RequestError, match="^Mine has no learning rate in its param_groups"):
         without_options(own_optimizer(grouped=False))
+
+
+def test_weights_are_those_at_the_end_where_a_step_puts_others_in_their_place(monkeypatch):
+    import torch
+
+    class Mine(torch.optim.SGD):
+        @torch.no_grad()
+        def step(self, closure=None):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.data = p.data - group["lr"] * p.grad
+
+    def build(spec):
+        parts = build_pytorch(spec)
+        return parts._replace(optimizer=Mine(parts.network.parameters(), lr=0.0625))
+
+    monkeypatch.setitem(BUILDERS, "pytorch", build)
+    trained, _ = train("pytorch")
+    kernel, bias = trained.weights
+    assert np.allclose(X @ kernel.T + bias, trained.outputs(X), rtol=0, atol=1e-12)
+    assert not np.array_equal(kernel, trained.initial_weights[0])
+
+
+@pytest.mark.parametrize("name", ["keras", "pytorch"])
+def test_a_network_that_returns_several_outputs_is_refused(monkeypatch, name):
+    import keras
+    import torch
+
+    def build(spec):
+        parts = whole(spec)
+        if name == "keras":
+            inputs = keras.Input((1,))
+            both = [keras.layers.Dense(1)(inputs), keras.layers.Dense(1)(inputs)]
+            return parts._replace(network=keras.Model(inputs, both))
+
+        class Both(torch.nn.Module):
+            def forward(self, x):
+                return x, x
+
+        return parts._replace(network=Both())
+
+    whole = BUILDERS[name]
+    monkeypatch.setitem(BUILDERS, name, build)
+    said = r"^the network of build returns a (list|tuple), the targets need one array of outputs$"
+    with pytest.raises(RequestError, match=said):
+        train(name)
+
+
+@pytest.mark.parametrize("loss", ["mse", "function of rows"])
+def test_a_loss_of_keras_may_be_a_name_or_a_function_of_rows(monkeypatch, loss):
+    from frameworks.keras.loading import keras
+
+    def build(spec):
+        given = loss if loss == "mse" else keras.losses.mean_squared_error
+        return build_keras(spec)._replace(loss=given)
+
+    monkeypatch.setitem(BUILDERS, "keras", build)
+    trained, _ = train("keras")
+    outputs, targets = np.array([[0.0], [0.5]]), np.array([[1.0], [0.0]])
+    assert trained.loss(outputs, targets) == 0.625
+    assert trained.history[0].loss > trained.history[-1].loss
+
+
+def test_a_step_of_pytorch_that_needs_a_closure_is_refused(monkeypatch):
+    import torch
+
+    def build(spec):
+        parts = build_pytorch(spec)
+        return parts._replace(optimizer=torch.optim.LBFGS(parts.network.parameters()))
+
+    monkeypatch.setitem(BUILDERS, "pytorch", build)
+    with pytest.raises(TypeError, match="has LBFGS as its optimizer, whose step needs a closure"):
+        train("pytorch")
+
+
+def test_an_optimizer_of_scratch_without_a_learning_rate_is_refused():
+    from frameworks.scratch.native import with_defaults
+
+    class Mine:
+        state = {}  # noqa: RUF012
+
+        def step(self, theta, g):
+            theta -= 0.5 * g
+
+    with pytest.raises(RequestError, match="^Mine has no `eta`, where its learning rate is read"):
+        with_defaults(Mine())
 
 
 def test_a_rate_of_keras_may_be_a_function():

@@ -41,7 +41,8 @@ def compare_native(cells: list[Record], margin: float | None = None) -> list[Nat
 def different(entry: NativeEntry) -> Iterator[str]:
     """Yield a line for each pair of other inputs, or of figures shown to be beyond the margin.
 
-    And one for each implementation with trainings whose loss or figure is not finite at the end.
+    And one for each implementation with trainings whose loss or figure is not finite at the end, or
+    with seeds that are one training.
     """
     what = ", ".join(filter(None, [entry.experiment, entry.label]))
     for name, bad in _diverged(entry.accuracies, entry.losses).items():
@@ -50,8 +51,12 @@ def different(entry: NativeEntry) -> Iterator[str]:
                 f"{what}, {name}, native: {bad} of {len(entry.losses[name])} trainings "
                 "ended in a loss that is not finite"
             )
+    for why in entry.copies.values():
+        yield f"{what}, native: {why}"
     for pair in entry.pairs:
         names = " and ".join(pair.pair)
+        if pair.inputs in entry.copies.values():
+            continue
         if pair.inputs:
             yield f"{what}, {names}, native: {pair.inputs}"
         elif pair.verdict == "different":
@@ -76,6 +81,7 @@ def _compare(cells: list[Record], margin: float | None) -> NativeEntry:
         for name, mine in runs.items()
     }
     losses = {name: [_last_loss(cell) for cell in mine] for name, mine in runs.items()}
+    copies = {name: why for name, mine in runs.items() if (why := _one_training(mine))}
     pairs = [] if margin is None else _pairs(by_seed, _diverged(figures, losses), margin)
     return NativeEntry(
         experiment=first.experiment,
@@ -88,18 +94,19 @@ def _compare(cells: list[Record], margin: float | None) -> NativeEntry:
         metric=metric,
         accuracies=figures,
         losses=losses,
-        pairs=[_told(runs, each) for each in pairs],
+        copies=copies,
+        pairs=[_told(runs, copies, each) for each in pairs],
     )
 
 
-def _told(runs: dict[str, list[Record]], pair: NativePair) -> NativePair:
+def _told(runs: dict[str, list[Record]], copies: dict[str, str], pair: NativePair) -> NativePair:
     """Return a pair; nothing is shown by trainings that differ in their data, for example.
 
     Nor by those that are one training, counted several times, as where a builder sets the seed.
     """
     first, *others = [cell for name in pair.pair for cell in runs[name]]
     found = [different_conditions(first, each) for each in others]
-    inputs = next(filter(None, [*found, *(_one_training(runs[name]) for name in pair.pair)]), "")
+    inputs = next(filter(None, [*found, *(copies.get(name, "") for name in pair.pair)]), "")
     return pair.model_copy(update={"verdict": "not shown", "inputs": inputs} if inputs else {})
 
 

@@ -103,6 +103,7 @@ class NativeEntry(Model):
     metric: Text = "accuracy"  # the headline of the task, whose values follow
     accuracies: Named[Many[Finite]]
     losses: Named[Many[Finite]]
+    copies: Named[Text] = {}  # which seeds of an implementation are one training
     pairs: Many[NativePair]
 
     @property
