@@ -22,6 +22,8 @@ __all__ = ["ALPHA", "Equivalence", "compare_means"]
 
 ALPHA = 0.05  # of each one-sided test
 
+_ROUNDED = 1e-9  # of the margin: how far rounding may move a difference
+
 Conclusion = Literal["equivalent", "not shown", "different"]
 
 
@@ -56,9 +58,11 @@ def compare_means(
     error = math.sqrt(variance(a) / len(a) + variance(b) / len(b))
     if error:
         freedom, p_value, interval = _two_one_sided_tests(a, b, margin)
-    else:  # without spread, the difference itself decides
-        freedom, interval = len(a) + len(b) - 2.0, (difference, difference)
-        p_value = float(abs(difference) >= margin)
+    else:  # without spread, the difference itself decides, and no rounding of it
+        at_margin = math.isclose(abs(difference), margin, rel_tol=_ROUNDED)
+        end = math.copysign(margin, difference) if at_margin else difference
+        freedom, interval = len(a) + len(b) - 2.0, (end, end)
+        p_value = float(abs(end) >= margin)
     return Equivalence(
         difference=difference,
         standard_error=error,
@@ -90,4 +94,4 @@ def _two_one_sided_tests(
 def _conclusion(low: float, high: float, margin: float) -> Conclusion:
     if -margin < low and high < margin:
         return "equivalent"
-    return "different" if low >= margin or high <= -margin else "not shown"
+    return "different" if low > margin or high < -margin else "not shown"

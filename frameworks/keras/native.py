@@ -52,13 +52,15 @@ def train(
 def with_defaults(optimizer: Any) -> Any:
     """Return an optimizer of the same kind, learning rate or schedule and clipping, else default.
 
-    Clipping is set afterwards: an optimizer of a page's own may take nothing but a rate.
+    Clipping, and AMSGrad, which is a kind of its own, are set afterwards: an optimizer of a page's
+    own may take nothing but a rate.
     """
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return keras.optimizers.LossScaleOptimizer(with_defaults(optimizer.inner_optimizer))
     stock = with_rate(type(optimizer), _rate(optimizer), _rate)
-    for name in ("clipnorm", "clipvalue", "global_clipnorm"):
-        setattr(stock, name, getattr(optimizer, name))
+    for name in ("clipnorm", "clipvalue", "global_clipnorm", "amsgrad"):
+        if hasattr(optimizer, name):
+            setattr(stock, name, getattr(optimizer, name))
     return stock
 
 

@@ -32,14 +32,15 @@ def without_options(optimizer: Optimizer) -> Optimizer:
     """Give an optimizer its kind's default options, but for its learning rates; return it.
 
     Schedules stay, whatever steps them, and so does whether it maximizes, as the loss is meant to
-    be; ε is the framework's own again (see `use_epsilon_hat`), and so is what it begins with, as
-    Adagrad with its accumulator. RequestError for a class that cannot be made so.
+    be, or is AMSGrad, a kind of its own; ε is the framework's own again (see `use_epsilon_hat`),
+    and so is what it begins with, as Adagrad with its accumulator. RequestError for a class that
+    cannot be made so.
     """
     own_groups, hooks = optimizer.param_groups, optimizer._optimizer_step_pre_hooks
     kept = {name: x for name, x in vars(optimizer).items() if name.endswith("_hooks")}
     _make_anew(optimizer)
     for own, stock in zip(own_groups, optimizer.param_groups, strict=True):
-        mine = ("params", "lr", "maximize")
+        mine = ("params", "lr", "maximize", "amsgrad")
         own.update({name: x for name, x in stock.items() if name not in mine})
     vars(optimizer).update(kept, param_groups=own_groups)
     for key, hook in [*hooks.items()]:
@@ -70,7 +71,8 @@ def _make_anew(optimizer: Optimizer) -> None:
             return
     raise RequestError(
         f"{make.__name__} cannot be made with the page's parameters and defaults "
-        f"({first_line(failed)}): let it take them first, and have a default for all else"
+        f"({first_line(failed)}): let it take them first, and have a default for all else, "
+        "or be no optimizer around another"
     ) from failed
 
 

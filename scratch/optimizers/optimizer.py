@@ -33,9 +33,15 @@ class Wrapper:
     Wrappers nest, and act from the outside in: with
     `ClipNorm(1.0, CoupledWeightDecay(1e-4, SGD(0.1)))` the gradient is clipped, then the decay is
     added, then the step is taken. Learning rate and state are those of the optimizer inside.
+    ValueError for one inside that must be the outermost.
     """
 
+    outermost = False  # whether no other wrapper may be around it
+
     def __init__(self, optimizer: Learner) -> None:
+        if getattr(optimizer, "outermost", False):
+            inside, around = type(optimizer).__name__, type(self).__name__
+            raise ValueError(f"{inside} must be outermost: put it around {around}, not inside")
         self.optimizer = optimizer
 
     @property

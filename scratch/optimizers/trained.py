@@ -34,6 +34,8 @@ class TrainOnly(Wrapper):
     array([-1.,  0., -3.])
     """
 
+    outermost = True
+
     def __init__(self, mask: np.ndarray, optimizer: Learner) -> None:
         super().__init__(optimizer)
         self.trained = np.flatnonzero(mask)

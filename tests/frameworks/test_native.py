@@ -257,6 +257,26 @@ def test_keras_goes_on_scaling_the_loss():
     assert (float(made.inner_optimizer.learning_rate), made.inner_optimizer.momentum) == (0.25, 0.0)
 
 
+@pytest.mark.parametrize("kind", ["Adam", "AdamW"])
+@pytest.mark.parametrize("amsgrad", [True, False])
+def test_amsgrad_is_a_kind(kind, amsgrad):
+    import torch
+
+    from frameworks.keras.loading import keras
+    from frameworks.keras.native import with_defaults
+    from frameworks.pytorch.optimizers import without_options
+
+    own = getattr(keras.optimizers, kind)(0.25, beta_1=0.5, amsgrad=amsgrad)
+    made = with_defaults(own)
+    made.build([keras.Variable(np.ones(2))])
+    assert (made.amsgrad, made.beta_1) == (amsgrad, 0.9)
+    assert any("velocity_hat" in each.path for each in made.variables) == amsgrad
+    weights, options = [torch.zeros(1, requires_grad=True)], {"betas": (0.5, 0.5)}
+    own = getattr(torch.optim, kind)(weights, lr=0.25, amsgrad=amsgrad, **options)
+    (group,) = without_options(own).param_groups
+    assert (group["amsgrad"], group["betas"]) == (amsgrad, (0.9, 0.999))
+
+
 def test_what_maximizes_goes_on_to_do_so():
     import torch
 

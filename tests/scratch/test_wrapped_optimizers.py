@@ -19,6 +19,7 @@ from scratch import (
     DecoupledWeightDecay,
     Dense,
     RMSprop,
+    Scheduled,
     Sequential,
     TrainOnly,
     layer_mask,
@@ -247,3 +248,18 @@ def test_masks_follow_the_parameters_of_the_network():
 def test_bad_argument_is_named_with_its_value_and_what_was_expected(make, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         make()
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda inside: ClipNorm(1.0, inside),
+        lambda inside: Scheduled(lambda k: 0.5, inside),
+        lambda inside: TrainOnly(np.array([True]), inside),
+    ],
+    ids=["clipping", "a schedule", "another"],
+)
+def test_what_freezes_must_be_outermost(around):
+    inside = TrainOnly(np.array([True, False]), SGD(1.0))
+    with pytest.raises(ValueError, match=r"^TrainOnly must be outermost: put it around \w+, not"):
+        around(inside)

@@ -66,6 +66,14 @@ def test_without_spread_the_difference_alone_decides():
     assert compare_means(same, other, margin=0.1).p_value == 1
 
 
+@pytest.mark.parametrize("k", [*range(1, 99)])
+def test_rounding_decides_nothing_where_the_difference_is_the_margin(k):
+    a, b = [(k + 1) / 100] * 2, [k / 100] * 2
+    found = [compare_means(a, b, margin=0.01), compare_means(b, a, margin=0.01)]
+    assert [each.verdict for each in found] == ["not shown", "not shown"]
+    assert [each.p_value for each in found] == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("a", "b", "margin", "message"),
     [([1.0], [1.0, 2.0], 0.1, "got 1 and 2"), ([1.0, 2.0], [1.0, 2.0], 0.0, "above 0, got 0")],
