@@ -4,10 +4,11 @@ import copy
 import random
 import sys
 import warnings
-from collections import Counter, OrderedDict, defaultdict, deque
+from argparse import Namespace
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Callable, Mapping
 from enum import Enum
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ CONSTANT = (
 _SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
 _MAPPINGS = (dict, OrderedDict, defaultdict, Counter)
 _COLLECTIONS = (list, set, deque, tuple, frozenset)
+_HOLDERS = (SimpleNamespace, Namespace, UserDict, UserList, ChainMap)  # Python's, of attributes
 _PACKAGES = {*sys.stdlib_module_names, "numpy", "torch"}
 _LEAST_ID = 2**20  # of an object; fewer are counts
 
@@ -56,7 +58,12 @@ class _TorchGenerator(NamedTuple):
 
 
 def is_object(x: Any) -> bool:
-    """Return whether something is an object of a class of one's own, or of a package's."""
+    """Return whether something is an object of a class of one's own, or of a package's.
+
+    Of Python's own, those are objects that exist to hold what they are given.
+    """
+    if type(x) in _HOLDERS:
+        return True
     root, _, _ = type(x).__module__.partition(".")
     if root in _PACKAGES or isinstance(x, (*CONSTANT, *_MAPPINGS, *_COLLECTIONS)):
         return False

@@ -3,8 +3,10 @@
 import copy
 import pickle
 import random
-from collections import deque
+from argparse import Namespace
+from collections import ChainMap, UserDict, UserList, deque
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -100,6 +102,40 @@ class Holding(Keeping):
         return self.held.means.get("latest", 1) / (1 + self.held.count / 9)
 
 
+class Holder(Keeping):
+    """Holds an object of Python's own, by whose `count` it scales."""
+
+    def __init__(self, make, write, read):
+        super().__init__()
+        self.held, self.write, self.read = make(), write, read
+
+    def keep(self, x):
+        self.write(self.held, self.read(self.held) + 1)
+
+    def scale(self):
+        return 1 + self.read(self.held) / 9
+
+
+def write_count(held, count):
+    held.count = count
+
+
+def chained():
+    return ChainMap({0: 0})
+
+
+def read_count(held):
+    return held.count
+
+
+def write_item(held, count):
+    held[0] = count
+
+
+def read_item(held):
+    return held[0]
+
+
 def normal(generator):
     return generator.normal()
 
@@ -121,6 +157,11 @@ LAYERS = {
     "tensor": Averaging,
     "deque": Remembering,
     "object": Holding,
+    "namespace": partial(Holder, partial(SimpleNamespace, count=0), write_count, read_count),
+    "arguments": partial(Holder, partial(Namespace, count=0), write_count, read_count),
+    "dictionary around one": partial(Holder, partial(UserDict, {0: 0}), write_item, read_item),
+    "list around one": partial(Holder, partial(UserList, [0]), write_item, read_item),
+    "chain of dictionaries": partial(Holder, chained, write_item, read_item),
     "NumPy's numbers": partial(Drawing, np.random.default_rng, normal),
     "Python's numbers": partial(Drawing, random.Random, uniform),
     "PyTorch's numbers": partial(Drawing, seeded, of_torch),
