@@ -49,7 +49,8 @@ def supervised(command: Callable[[], int], page: str) -> int:
     with suppress(RuntimeError):  # too many threads: the command will say so
         threading.Thread(target=_end_with_parent, args=(inside,), daemon=True).start()
     code = command()
-    inside.send(bytes([code]))
+    with suppress(OSError):  # the page has closed it
+        inside.send(bytes([code]))
     with suppress(RuntimeError):
         threading.Thread(target=_end_before_long, args=(code,), daemon=True).start()
     return code

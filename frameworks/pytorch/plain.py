@@ -5,9 +5,14 @@ import random
 import sys
 import warnings
 from argparse import Namespace
+from array import array
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Callable, Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
+from pathlib import PurePath
 from types import FunctionType, SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -22,8 +27,10 @@ __all__ += ["attributes_of", "is_global", "is_object", "is_plain"]
 
 CONSTANT = (
     *(bool, int, float, complex, str, bytes, np.generic, Enum, range, slice, type(Ellipsis)),
+    *(Decimal, Fraction, date, time, timedelta, PurePath),
     *(type, torch.dtype, torch.device, torch.Size),
 )
+_BUFFERS = (array, bytearray)
 _SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
 _MAPPINGS = (dict, OrderedDict, defaultdict, Counter)
 _COLLECTIONS = (list, set, deque, tuple, frozenset)
@@ -89,6 +96,8 @@ def _is_plain(x: Any, places: Mapping[int, Place], within: set[int]) -> bool:
         return x is not np.random.mtrand._rand  # the global one
     if isinstance(x, np.ndarray):
         return not x.dtype.hasobject
+    if isinstance(x, _BUFFERS):
+        return True
     if isinstance(x, FunctionType):
         return is_global(x)
     inner = within | {id(x)}
@@ -130,6 +139,8 @@ class Taken:
             return _TorchGenerator(x.get_state(), str(x.device))
         if isinstance(x, np.ndarray):
             return x.copy()
+        if isinstance(x, _BUFFERS):
+            return x[:]
         if isinstance(x, _SOURCES):
             return copy.deepcopy(x)
         if type(x) in (tuple, frozenset) or _is_named(x):
@@ -182,6 +193,8 @@ class Returned:
                 return kept.copy()
             there[...] = kept
             return there
+        if isinstance(kept, _BUFFERS):
+            return _buffer(kept, there)
         if isinstance(kept, _SOURCES):
             return _source(kept, there)
         if type(kept) in (tuple, frozenset) or _is_named(kept):
@@ -277,6 +290,14 @@ def _tensor(kept: torch.Tensor, there: Any) -> torch.Tensor:
         return _cloned(kept)
     with torch.no_grad():
         return there.copy_(kept)
+
+
+def _buffer(kept: Any, there: Any) -> Any:
+    code = getattr(kept, "typecode", None)
+    if type(there) is not type(kept) or getattr(there, "typecode", None) != code:
+        return kept[:]
+    there[:] = kept
+    return there
 
 
 def _source(kept: Any, there: Any) -> Any:

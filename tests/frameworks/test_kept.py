@@ -4,7 +4,9 @@ import copy
 import pickle
 import random
 from argparse import Namespace
+from array import array
 from collections import ChainMap, UserDict, UserList, deque
+from fractions import Fraction
 from functools import partial
 from types import SimpleNamespace
 
@@ -128,6 +130,17 @@ def read_count(held):
     return held.count
 
 
+def write_sevenths(held, count):
+    held.count = Fraction(round(7 * count), 7)
+
+
+def read_sevenths(held):
+    return float(held.count)
+
+
+SEVENTHS = write_sevenths, read_sevenths
+
+
 def write_item(held, count):
     held[0] = count
 
@@ -162,6 +175,9 @@ LAYERS = {
     "dictionary around one": partial(Holder, partial(UserDict, {0: 0}), write_item, read_item),
     "list around one": partial(Holder, partial(UserList, [0]), write_item, read_item),
     "chain of dictionaries": partial(Holder, chained, write_item, read_item),
+    "array of Python's": partial(Holder, partial(array, "d", [0]), write_item, read_item),
+    "bytes": partial(Holder, partial(bytearray, 1), write_item, read_item),
+    "fraction": partial(Holder, partial(SimpleNamespace, count=Fraction(1, 2)), *SEVENTHS),
     "NumPy's numbers": partial(Drawing, np.random.default_rng, normal),
     "Python's numbers": partial(Drawing, random.Random, uniform),
     "PyTorch's numbers": partial(Drawing, seeded, of_torch),
