@@ -141,6 +141,14 @@ def test_a_page_that_ends_its_process_gives_no_verdict(way, page, commands, here
     assert (here / "log").read_text() == said
 
 
+def test_a_page_that_closes_all_files_gives_no_verdict(page, commands, here):
+    page("import os\nos.closerange(3, 64)")
+    assert commands.run(here, *DIVERGE) == 2
+    said = (here / "log").read_text()
+    assert "error: the process that executed 'mine.py' ended with exit code " in said
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize("way", LOOPING)
 def test_a_page_that_loops_is_ended_by_diverge(way, page, commands, here):
     page(LOOPING[way])
