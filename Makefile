@@ -6,7 +6,7 @@ ARGS =
 PYTHON =
 VENV = .venv
 
-.PHONY: help setup run test faults lesson ports docs check format bench certify floor torture mutants versions clean
+.PHONY: help setup run test slow faults lesson ports docs check format bench certify floor torture mutants versions clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -18,8 +18,13 @@ run: setup ## train the experiments side by side
 	'$(VENV)/bin/lockstep' run $(ARGS)
 
 # Some hundred processes start: each would compile all of this anew.
-test: setup ## run the tests
-	env -u PYTHONDONTWRITEBYTECODE '$(VENV)/bin/pytest' -n 3 --dist loadfile $(ARGS)
+PYTEST = env -u PYTHONDONTWRITEBYTECODE '$(VENV)/bin/pytest' -n 3 --dist loadfile
+
+test: setup ## run the tests but for the slow ones; with ARGS, all that these name
+	$(PYTEST) $(or $(ARGS),-m 'not slow')
+
+slow: setup ## run the tests that start whole commands or train at length
+	$(PYTEST) -m slow $(ARGS)
 
 faults: setup ## plant every fault, look for false alarms, and write docs/faults.md
 	'$(VENV)/bin/pytest' -q tests/faults --clean-seeds 200 --faults-table docs/faults.md $(ARGS)

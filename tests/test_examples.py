@@ -12,6 +12,8 @@ from experiments import load_run
 
 from .experiments.planting import differences
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 

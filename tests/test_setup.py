@@ -249,7 +249,7 @@ def test_make_passes_names_with_spaces_on(checkout):
     assert "echo 3.12" in (checkout.root / "c d/venv/bin/python").read_text()
 
 
-@pytest.mark.parametrize("failing", ["", "check", "test"])
+@pytest.mark.parametrize("failing", ["", "check", "test", "slow"])
 def test_ci_checks_and_tests_with_the_shared_data(checkout, failing):
     checkout.add_command("make", '#!/bin/sh\necho "$1 $LOCKSTEP_DATA"\n[ "$1" != "$FAILS" ]\n')
     data = checkout.root.with_name("shared") / "data"
@@ -258,5 +258,5 @@ def test_ci_checks_and_tests_with_the_shared_data(checkout, failing):
     assert (result.returncode != 0) == bool(failing)
     assert result.stdout.startswith(f"check {data}\n")
     assert checkout.run(".ci/run", FAILS="", LOCKSTEP_DATA="/mine").stdout == (
-        "check /mine\ntest /mine\n"
+        "check /mine\ntest /mine\nslow /mine\n"
     )

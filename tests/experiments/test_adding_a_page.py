@@ -17,6 +17,8 @@ from frameworks.errors import RequestError
 
 from .command import lockstep
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = ("--epochs", "3", "--with", "scratch,pytorch")
 
 

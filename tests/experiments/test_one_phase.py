@@ -7,6 +7,8 @@ import pytest
 
 from experiments import xor
 
+pytestmark = pytest.mark.slow
+
 STOPS = """
 class AfterTwo:
     def __init__(self):

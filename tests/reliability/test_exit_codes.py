@@ -17,6 +17,8 @@ from experiments.harness.records.store import Store
 from ..experiments.command import environment
 from ..experiments.stored_runs import correct_but, failed, store_run, training
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 KERAS = {"implementation": "keras"}
 

@@ -32,6 +32,8 @@ from frameworks.errors import RequestError
 from .repeating import CIRCUMSTANCES, COMMAND, DTYPES, Circumstances, repeat, run
 from .timings import contents, different, untimed
 
+pytestmark = pytest.mark.slow
+
 SHORTENED = ("--data", "stand-in", "--limit", "203", "--epochs", "2")  # the last batches not full
 IN_LOCKSTEP = ("--floor", "2")
 IMPLEMENTATIONS = [backend.name for backend in BACKENDS.values() if backend.default]

@@ -10,6 +10,8 @@ from frameworks import PyTorchRegressor, ScratchRegressor, WeightFileError
 from frameworks.agreement.distances import relative_error
 from frameworks.backends import BACKENDS
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("scratch", "keras", "pytorch")
 ACTIVATIONS = ("identity", "logistic", "relu", "tanh")
 TARGETS = [(0, 1), (300, 6), (250_000, 30_000), (250_000, 30), (1_000_000, 1)]  # mean, deviation

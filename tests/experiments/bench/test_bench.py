@@ -16,6 +16,8 @@ from experiments.registry import find_experiment
 from frameworks import backend
 from frameworks.backends import BACKENDS
 
+pytestmark = pytest.mark.slow
+
 SHORT = ("--data", "stand-in", "--steps", "20")
 
 

@@ -34,6 +34,8 @@ from scratch import AMSGrad, Batch, Conv2D, DepthwiseConv2D, MaxPool2D
 
 from ..test_adding_a_page import page_of
 
+pytestmark = pytest.mark.slow
+
 CHURN = Cell("churn", "float64", 0, "scratch", 1, None, "stand-in", None, 1)
 
 

@@ -13,7 +13,7 @@ from experiments.certified.stored import FOLDER, find
 from ..cli.test_app import assert_refused
 from ..command import lockstep
 
-pytestmark = pytest.mark.usefixtures("without_report")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_report")]
 
 QUICK = ("certify", "--check", "--data", "stand-in")
 

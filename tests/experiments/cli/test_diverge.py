@@ -16,6 +16,8 @@ from frameworks.recordings import write_trace
 from ...frameworks.recordings.samples import sample_trace
 from ..command import lockstep
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 SHORT = ("--data", "stand-in", "--epochs", "2", "--limit", "95")
 FLOAT32 = (*SHORT, "--dtype", "float32")

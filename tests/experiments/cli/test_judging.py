@@ -12,7 +12,7 @@ import pytest
 
 from experiments.registry import find_experiment
 
-pytestmark = pytest.mark.usefixtures("without_report")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_report")]
 
 OPTIONS = ("--with", "scratch,pytorch", "--epochs", "600")
 QUICK = ("--with", "scratch,python", "--epochs", "30")

@@ -17,6 +17,8 @@ from experiments.registry import EXPERIMENTS, find_experiment
 
 from ..command import REAL_DATA, Trained, lockstep
 
+pytestmark = pytest.mark.slow
+
 IMPLEMENTATIONS = ["scratch", "keras", "pytorch"]
 NEURONS = {"perceptron", "circle"}  # what pure Python trains too
 FIGURES = {

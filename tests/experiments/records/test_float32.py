@@ -14,7 +14,7 @@ from frameworks.agreement.variants import KERAS_SIGMOID, judges, nudges, variant
 
 from ..planting import changed, narrow_floor, train
 
-pytestmark = pytest.mark.usefixtures("without_report")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_report")]
 
 CHURN, XOR = find_experiment("churn"), find_experiment("xor")
 OPTIONS = {"dtype": "float32", "epochs": 3, "limit": 95}

@@ -27,6 +27,8 @@ from frameworks.errors import RequestError
 
 from ...reliability.timings import contents, different
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("distributed", reason="needs Dask: pip install distributed")
 
 ASKED = ("perceptron", "--with", "scratch,python", "--epochs", "3", "--seeds", "4")

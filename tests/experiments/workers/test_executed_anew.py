@@ -11,7 +11,7 @@ from experiments.registry import find_experiment
 from ..command import lockstep
 from ..test_adding_a_page import page_of
 
-pytestmark = pytest.mark.usefixtures("without_report")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_report")]
 
 # What an earlier training leaves in each: the state of a generator, weights, the number of calls.
 GENERATOR = """

@@ -19,7 +19,7 @@ from frameworks.backends import BACKENDS
 
 from ..command import Answer, environment
 
-pytestmark = pytest.mark.usefixtures("without_report")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_report")]
 
 BUILD = "def build_scratch(spec=SPEC):\n    "
 DEATHS = {  # what the builder does, and what the record then says

@@ -19,7 +19,7 @@ from ...reliability.timings import contents, different
 from ..command import environment
 from .test_runner import wait_for
 
-pytestmark = pytest.mark.usefixtures("without_report")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_report")]
 
 CHURN = ("churn", "--data", "stand-in", "--limit", "203", "--epochs", "3")  # the last batch has 3
 LAYERS = """

@@ -12,7 +12,7 @@ from experiments.registry import find_experiment
 
 from ..command import lockstep
 
-pytestmark = pytest.mark.usefixtures("without_report")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_report")]
 
 # By these JAX compiles otherwise, TensorFlow multiplies with the weights of an earlier step, OpenMP
 # uses fewer threads than the record says, and nobody has named the last.

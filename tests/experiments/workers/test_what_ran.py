@@ -30,7 +30,7 @@ from frameworks.errors import RequestError
 
 from ..command import environment, lockstep
 
-pytestmark = pytest.mark.usefixtures("without_report")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_report")]
 
 ROOT = Path(experiments.__file__).parents[1]
 SAVED_ANEW = """

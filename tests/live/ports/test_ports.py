@@ -5,6 +5,8 @@ import pytest
 from .catalogue import PORTS
 from .publish import Said
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 1e-12  # the suite's own for float64
 
 
