@@ -149,6 +149,13 @@ def test_a_page_that_closes_all_files_gives_no_verdict(page, commands, here):
     assert "Traceback" not in said
 
 
+def test_a_builder_that_asks_its_user_is_a_failed_training_at_once(page, commands, here):
+    page(SCRATCH + "input()")
+    code = commands.run(here, "run", "mine.py", "--with", "scratch,pytorch", "--epochs", "1")
+    assert code == 1
+    assert "EOFError: EOF when reading a line" in (here / "log").read_text()
+
+
 @pytest.mark.parametrize("way", LOOPING)
 def test_a_page_that_loops_is_ended_by_diverge(way, page, commands, here):
     page(LOOPING[way])

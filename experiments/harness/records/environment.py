@@ -15,9 +15,9 @@ import experiments
 from frameworks.backends import BACKENDS
 
 __all__ = [
-    *("Surroundings", "as_recorded", "computing_variables", "environment", "installed_version"),
-    *("is_recorded", "packages_digest", "source_digest", "suite_digest", "surroundings_here"),
-    "thread_variables",
+    *("Surroundings", "as_recorded", "computes", "computing_variables", "environment"),
+    *("installed_version", "is_recorded", "packages_digest", "source_digest", "suite_digest"),
+    *("surroundings_here", "thread_variables"),
 ]
 
 _THREAD_VARIABLES = (
@@ -110,7 +110,7 @@ def computing_variables() -> dict[str, str]:
 
     Those that a record holds, those of the threads, and whatever else may be one.
     """
-    return {name: value for name, value in os.environ.items() if _computes(name)}
+    return {name: value for name, value in os.environ.items() if computes(name)}
 
 
 def is_recorded(variable: str) -> bool:
@@ -120,10 +120,11 @@ def is_recorded(variable: str) -> bool:
 
 def as_recorded(variables: Mapping[str, str]) -> dict[str, str]:
     """Return variables without those that may change what is computed and are in no record."""
-    return {n: value for n, value in variables.items() if is_recorded(n) or not _computes(n)}
+    return {n: value for n, value in variables.items() if is_recorded(n) or not computes(n)}
 
 
-def _computes(name: str) -> bool:
+def computes(name: str) -> bool:
+    """Return whether numerical libraries may choose by the variable how to compute."""
     may = name.startswith(_LIBRARIES) and not name.startswith(_MESSAGES_MEMORY_AND_PLACES)
     return may or is_recorded(name)
 

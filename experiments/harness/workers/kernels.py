@@ -1,15 +1,18 @@
 """By what the libraries choose kernels and threads in a process; a page may choose no others."""
 
+import os
 import sys
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from threadpoolctl import threadpool_info
 
-from experiments.harness.records.environment import computing_variables, is_recorded
+from experiments.harness.records.environment import computes, computing_variables, is_recorded
 from frameworks.backends import BACKENDS
 from frameworks.errors import RequestError
 
-__all__ = ["Chosen", "chosen_here", "refuse_others"]
+__all__ = ["Chosen", "chosen_here", "refuse_others", "watch_variables"]
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,33 @@ def chosen_here(implementation: str) -> Chosen:
     return Chosen(computing_variables(), settings)
 
 
+@cache
+def watch_variables() -> set[tuple[str, str]]:
+    """Return the computing variables, with values, that are set from the first call on.
+
+    A library reads its own once, so that it counts what one was for a moment, too, and what
+    `os.putenv` sets beside `os.environ`.
+    """
+    met = set[tuple[str, str]]()
+
+    def note(event: str, given: tuple[Any, ...]) -> None:
+        if event == "os.putenv" and computes(name := os.fsdecode(given[0])):
+            met.add((name, os.fsdecode(given[1])))
+
+    sys.addaudithook(note)
+    return met
+
+
 def refuse_others(page: str, begun: Chosen, now: Chosen) -> None:
     """Raise RequestError if a page has chosen how the libraries compute, as no record says."""
     said = "by which libraries choose how to compute, and its record would not say so"
-    for name in {**begun.variables, **now.variables}:
-        if now.variables.get(name) != begun.variables.get(name):
-            start = "set it where lockstep is started (threads: --threads)"
-            remedy = start if is_recorded(name) else "leave it as it was"
-            raise RequestError(f"{page} sets {name}, {said}; {remedy}")
+    others = now.variables.items() ^ begun.variables.items()
+    others |= watch_variables() - begun.variables.items()
+    if others:
+        name, _ = min(others)
+        start = "set it where lockstep is started (threads: --threads)"
+        remedy = start if is_recorded(name) else "leave it as it was"
+        raise RequestError(f"{page} sets {name}, {said}; {remedy}")
     for name, value in begun.settings.items():
         if now.settings.get(name, value) != value:
             raise RequestError(

@@ -49,7 +49,10 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     events.write("\n")  # whatever was printed before, such as by a sitecustomize, ends here
     os.register_at_fork(after_in_child=events.close)  # who holds them keeps our end from being seen
-    serve(sys.argv[1], _jobs(sys.stdin.fileno()), events)
+    jobs = os.dup(sys.stdin.fileno())
+    with open(os.devnull, "rb") as nothing:  # is what a page reads that asks its user
+        os.dup2(nothing.fileno(), sys.stdin.fileno())
+    serve(sys.argv[1], _jobs(jobs), events)
 
 
 def _jobs(descriptor: int) -> Iterator[bytes]:
@@ -113,12 +116,14 @@ def _execute_anew(sent: dict[str, Any], send_if_again: Callable[..., None] | Non
     sent where this one has trained before. What its framework keeps is as at the beginning.
     """
     from experiments.harness.cell import Job
+    from experiments.harness.workers.kernels import watch_variables
     from experiments.harness.workers.training import load_data
     from frameworks.backends import BACKENDS
 
     cell = Job.from_json(sent["cells"][0]).cell
     BACKENDS[cell.implementation].settled()
     if cell.page:
+        watch_variables()
         load_data.cache_clear()
     try:
         cell.find_anew()

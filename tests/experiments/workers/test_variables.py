@@ -84,6 +84,37 @@ def test_a_page_that_chooses_other_kernels_is_refused(page, variable, remedy):
     assert remedy in said
 
 
+@pytest.mark.parametrize(
+    "sets",
+    [
+        "with patch.dict(os.environ, ATEN_CPU_CAPABILITY='default'): pass",
+        "os.putenv('ATEN_CPU_CAPABILITY', 'default')",
+    ],
+)
+def test_a_page_that_chooses_other_kernels_for_a_moment_is_refused(page, sets):
+    lines = f"import os\nfrom unittest.mock import patch\n{sets}\n"
+    page.write_text(page.read_text().replace("import numpy", f"{lines}import numpy", 1))
+    options = ("--with", "scratch", "--epochs", "2", "--out", "run")
+    answer = lockstep("run", page.name, *options, cwd=page.parent)
+    assert answer.code == 1
+    assert "mine.py sets ATEN_CPU_CAPABILITY, by which" in " ".join(answer.out.split())
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        "with patch.dict(os.environ, MY_OWN='default'): pass",
+        "os.environ['OMP_NUM_THREADS'] = os.environ['OMP_NUM_THREADS']",
+    ],
+)
+def test_a_page_may_set_what_chooses_nothing_else(page, sets):
+    lines = f"import os\nfrom unittest.mock import patch\n{sets}\n"
+    page.write_text(page.read_text().replace("import numpy", f"{lines}import numpy", 1))
+    options = ("--with", "scratch,pytorch", "--epochs", "2", "--out", "run")
+    answer = lockstep("run", page.name, *options, cwd=page.parent)
+    assert answer.code == 0, answer
+
+
 TOP, BUILDER = "import numpy", "    import torch\n"
 LOAD, STEP = "    return load_circle()", "    optimizer = torch"
 THREADS = "torch.set_num_threads(2)"
