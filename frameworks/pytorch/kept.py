@@ -175,7 +175,8 @@ def _slots(x: Any) -> dict[Any, Any]:
         return {name: getattr(x, name) for name in _HOOKS}
     if isinstance(x, FunctionType):
         around = {("around", i): cell for i, cell in enumerate(x.__closure__ or ())}
-        return around | {"__defaults__": x.__defaults__, "__kwdefaults__": x.__kwdefaults__}
+        defaults = {"__defaults__": x.__defaults__, "__kwdefaults__": x.__kwdefaults__}
+        return around | defaults | attributes_of(x)
     if isinstance(x, MethodType):
         return {"__self__": x.__self__, "__func__": x.__func__}
     if isinstance(x, BuiltinFunctionType):
@@ -188,19 +189,22 @@ def _slots(x: Any) -> dict[Any, Any]:
         except ValueError:  # not assigned yet
             return {}
     if isinstance(x, dict):
-        return dict(enumerate(x.values()))
+        return {**dict(enumerate(x.values())), **attributes_of(x)}
     if isinstance(x, list | tuple | deque):
-        return dict(enumerate(x))
+        return {**dict(enumerate(x)), **attributes_of(x)}
     if isinstance(x, Optimizer):
         return {k: v for k, v in vars(x).items() if k not in _IN_STATE_DICT}
     return attributes_of(x)
 
 
 def _set(holder: Any, name: Any, x: Any) -> None:
-    if isinstance(holder, dict):
-        holder[[*holder][name]] = x
-    elif isinstance(holder, list | deque):
-        holder[name] = x
+    if isinstance(name, int) and isinstance(holder, dict | list | deque):
+        if name >= len(holder):
+            raise TypeError(
+                f"build: a {type(holder).__name__} of modules grew in the course of the training, "
+                "and cannot be restored; keep what it is given in another"
+            )
+        holder[[*holder][name] if isinstance(holder, dict) else name] = x
     elif isinstance(holder, nn.Module | Optimizer):
         vars(holder)[name] = x
     elif not isinstance(holder, tuple | partial | MethodType | BuiltinFunctionType):

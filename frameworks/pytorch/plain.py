@@ -53,10 +53,10 @@ class _Identity(NamedTuple):
 
 
 class _Object:
-    """The attributes of an object."""
+    """The attributes of an object, and what it holds as a collection of a class of one's own."""
 
     def __init__(self, kind: type) -> None:
-        self.kind, self.attributes = kind, dict[str, Any]()
+        self.kind, self.attributes, self.content = kind, dict[str, Any](), None
 
 
 class _TorchGenerator(NamedTuple):
@@ -67,12 +67,13 @@ class _TorchGenerator(NamedTuple):
 def is_object(x: Any) -> bool:
     """Return whether something is an object of a class of one's own, or of a package's.
 
-    Of Python's own, those are objects that exist to hold what they are given.
+    Of Python's own, those are objects that exist to hold what they are given. A collection of a
+    class of one's own is an object, too, but for a tuple or a frozen set.
     """
     if type(x) in _HOLDERS:
         return True
     root, _, _ = type(x).__module__.partition(".")
-    if root in _PACKAGES or isinstance(x, (*CONSTANT, *_MAPPINGS, *_COLLECTIONS)):
+    if root in _PACKAGES or isinstance(x, (*CONSTANT, tuple, frozenset)):
         return False
     return hasattr(x, "__dict__") or hasattr(type(x), "__slots__")
 
@@ -94,13 +95,15 @@ def _is_plain(x: Any, places: Mapping[int, Place], within: set[int]) -> bool:
         return True
     if isinstance(x, (torch.Tensor, torch.Generator, *_SOURCES)):
         return x is not np.random.mtrand._rand  # the global one
-    if isinstance(x, np.ndarray):
+    if isinstance(x, np.ndarray) and x.dtype != object:
         return not x.dtype.hasobject
     if isinstance(x, _BUFFERS):
         return True
     if isinstance(x, FunctionType):
         return is_global(x)
     inner = within | {id(x)}
+    if isinstance(x, np.ndarray):
+        return all(_is_plain(each, places, inner) for each in x.flat)
     if type(x) in _MAPPINGS:
         held = [*x.keys(), *x.values(), getattr(x, "default_factory", None)]
         return all(_is_plain(each, places, inner) for each in held)
@@ -110,7 +113,7 @@ def _is_plain(x: Any, places: Mapping[int, Place], within: set[int]) -> bool:
         return _copied(x) is not None
     if isinstance(x, nn.Module | Optimizer | LRScheduler) or not is_object(x):
         return False
-    return all(_is_plain(each, places, inner) for each in attributes_of(x).values())
+    return all(_is_plain(each, places, inner) for each in [_content(x), *attributes_of(x).values()])
 
 
 class Taken:
@@ -138,7 +141,7 @@ class Taken:
         if isinstance(x, torch.Generator):
             return _TorchGenerator(x.get_state(), str(x.device))
         if isinstance(x, np.ndarray):
-            return x.copy()
+            return _like(x, map(self, x.flat)) if x.dtype == object else x.copy()
         if isinstance(x, _BUFFERS):
             return x[:]
         if isinstance(x, _SOURCES):
@@ -151,9 +154,11 @@ class Taken:
         target: Any = _empty(x) if collection else _Object(type(x))
         self._memo[id(x)] = x, target  # before what it holds, which may be itself
         if type(x) in _MAPPINGS:
-            dict.update(target, {self(key): self(value) for key, value in x.items()})
+            for key, value in x.items():
+                _base(type(x)).__setitem__(target, self(key), self(value))
         elif isinstance(target, _Object):
             target.attributes |= {name: self(each) for name, each in attributes_of(x).items()}
+            target.content = self(_content(x))
         else:
             _fill(target, map(self, x))
         return target
@@ -189,7 +194,11 @@ class Returned:
             return generator.set_state(kept.state)
         if isinstance(kept, np.ndarray):
             alike = isinstance(there, np.ndarray) and there.flags.writeable
-            if not alike or (there.shape, there.dtype) != (kept.shape, kept.dtype):
+            alike = alike and (there.shape, there.dtype) == (kept.shape, kept.dtype)
+            if kept.dtype == object:
+                old = [*there.flat] if alike else []
+                kept = _like(kept, (self(x, _at(old, i)) for i, x in enumerate(kept.flat)))
+            if not alike:
                 return kept.copy()
             there[...] = kept
             return there
@@ -203,8 +212,10 @@ class Returned:
             same = len(old) == len(kept) and all(a is b for a, b in zip(old, made, strict=True))
             return there if same else made
         if isinstance(kept, _Object):
-            new: Any = there if type(there) is kept.kind else object.__new__(kept.kind)
+            new: Any = there if type(there) is kept.kind else _new(kept.kind, kept.content)
             self._memo[id(kept)] = kept, new
+            if kept.content is not None:
+                self._refill(new, kept.content)
             before = attributes_of(new)
             for name, x in kept.attributes.items():
                 object.__setattr__(new, name, self(x, before.pop(name, None)))
@@ -217,29 +228,69 @@ class Returned:
         fits = fits and getattr(there, "maxlen", None) == getattr(kept, "maxlen", None)
         target = there if fits else _empty(kept)
         self._memo[id(kept)] = kept, target
-        if type(kept) in _MAPPINGS:
+        self._refill(target, kept)
+        return target
+
+    def _refill(self, target: Any, kept: Any) -> None:
+        """Give a collection what a copy holds, by the methods of Python's own."""
+        base = _base(type(target))
+        if isinstance(kept, dict):
             before = dict(target)
-            target.clear()
+            base.clear(target)
             for key, x in kept.items():
                 own = self(key, None)
-                dict.__setitem__(target, own, self(x, before.get(own)))
+                base.__setitem__(target, own, self(x, before.get(own)))
         else:
             old = [*target] if isinstance(target, list | deque) else []
             values = [self(x, _at(old, i)) for i, x in enumerate(kept)]
-            target.clear()
+            base.clear(target)
             _fill(target, values)
-        return target
+
+
+def _base(kind: type) -> Any:
+    """Return the collection of Python's that a class is one of; `object` if it is none."""
+    bases: list[Any] = [defaultdict, Counter, OrderedDict, dict, list, deque, set]
+    return next((each for each in bases if issubclass(kind, each)), object)
+
+
+def _content(x: Any) -> Any:
+    """Return what an object holds as a collection, in one of Python's; None if it is none."""
+    base = _base(type(x))
+    if base is object:
+        return None
+    held = _empty(x)
+    held.update(dict(x)) if isinstance(x, dict) else _fill(held, x)
+    return held
+
+
+def _new(kind: type, content: Any) -> Any:
+    """Return an object of a class, as it is before anything is set; `content` is what it is for."""
+    new = _base(kind).__new__(kind)
+    if isinstance(new, deque):
+        deque.__init__(new, maxlen=content.maxlen)
+    if isinstance(new, defaultdict):
+        new.default_factory = content.default_factory
+    return new
+
+
+def _like(array: np.ndarray, values: Any) -> np.ndarray:
+    """Return objects in an array of the shape of another."""
+    made = np.empty(array.shape, object)
+    for i, each in enumerate(values):
+        made.flat[i] = each
+    return made
 
 
 def _empty(x: Any) -> Any:
-    """Return an empty collection of the kind of x."""
+    """Return an empty collection of Python's of the kind of x."""
     if isinstance(x, defaultdict):
         return defaultdict(x.default_factory)
-    return deque(maxlen=x.maxlen) if isinstance(x, deque) else type(x)()
+    return deque(maxlen=x.maxlen) if isinstance(x, deque) else _base(type(x))()
 
 
 def _fill(target: Any, values: Any) -> None:
-    target.update(values) if isinstance(target, set) else target.extend(values)
+    base = _base(type(target))
+    base.update(target, values) if base is set else base.extend(target, values)
 
 
 def _made(kind: Any, values: Any) -> Any:

@@ -5,7 +5,7 @@ import pickle
 import random
 from argparse import Namespace
 from array import array
-from collections import ChainMap, UserDict, UserList, deque
+from collections import ChainMap, OrderedDict, UserDict, UserList, deque
 from fractions import Fraction
 from functools import partial
 from types import SimpleNamespace
@@ -141,6 +141,52 @@ def read_sevenths(held):
 SEVENTHS = write_sevenths, read_sevenths
 
 
+class OwnList(list):
+    """A collection of a class of one's own, which also has an attribute."""
+
+    count = 0
+
+
+class OwnDict(dict):
+    pass
+
+
+class OwnDeque(deque):
+    pass
+
+
+class OwnSet(set):
+    pass
+
+
+def counting_function():
+    def count():
+        return count.count
+
+    count.count = 0
+    return count
+
+
+def ordered():
+    return OrderedDict({0: 0})
+
+
+def object_array():
+    return np.array([0, None], dtype=object)
+
+
+def append(held, count):
+    held.append(count)
+
+
+def insert(held, count):
+    held[len(held)] = count
+
+
+def add(held, count):
+    held.add(count)
+
+
 def write_item(held, count):
     held[0] = count
 
@@ -178,6 +224,14 @@ LAYERS = {
     "array of Python's": partial(Holder, partial(array, "d", [0]), write_item, read_item),
     "bytes": partial(Holder, partial(bytearray, 1), write_item, read_item),
     "fraction": partial(Holder, partial(SimpleNamespace, count=Fraction(1, 2)), *SEVENTHS),
+    "ordered dictionary": partial(Holder, ordered, write_item, read_item),
+    "list of one's own": partial(Holder, OwnList, append, len),
+    "its attribute": partial(Holder, OwnList, write_count, read_count),
+    "dictionary of one's own": partial(Holder, OwnDict, insert, len),
+    "deque of one's own": partial(Holder, partial(OwnDeque, maxlen=3), append, len),
+    "set of one's own": partial(Holder, OwnSet, add, len),
+    "attribute of a function": partial(Holder, counting_function, write_count, read_count),
+    "array of objects": partial(Holder, object_array, write_item, read_item),
     "NumPy's numbers": partial(Drawing, np.random.default_rng, normal),
     "Python's numbers": partial(Drawing, random.Random, uniform),
     "PyTorch's numbers": partial(Drawing, seeded, of_torch),
@@ -368,3 +422,22 @@ def test_a_generator_is_not_copied(copied):
     estimator = PyTorchRegressor(generating, epochs=1, **SMALL).fit(X, Y)
     with pytest.raises(TypeError, match=r"^build: generating keeps the generator '<genexpr>'"):
         copied(estimator)
+
+
+class Growing(Keeping):
+    def __init__(self):
+        super().__init__()
+        self.held = [nn.Linear(1, 1).requires_grad_(False)]
+
+    def keep(self, x):
+        self.held.append(x.abs().mean())
+
+    def scale(self):
+        return 1
+
+
+def test_a_list_of_modules_that_has_grown_is_not_copied(monkeypatch):
+    monkeypatch.setitem(LAYERS, "growing", Growing)
+    model = PyTorchRegressor(build=partial(build, "growing"), **SMALL).partial_fit(X, Y)
+    with pytest.raises(TypeError, match="a list of modules grew in the course of the training"):
+        copy.deepcopy(model)
