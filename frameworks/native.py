@@ -1,10 +1,10 @@
 """Training as each framework's users write it, with that framework's own defaults.
 
 A page's builder provides the layers and the loss. Of its optimizer only the kind and the learning
-rate, with its schedule, are used; the rest, such as epsilon, is the framework's default. The
-framework draws the initial weights and shuffles the rows in its own way. Nothing is aligned, and a
-seed means something different in each framework. The loops are in the `native` module of each
-implementation's folder.
+rate, with its schedule, are used; the rest, such as epsilon, is the framework's default, but for an
+optimizer of a class of the page's own, for which no framework has another. The framework draws the
+initial weights and shuffles the rows in its own way. Nothing is aligned, and a seed means something
+different in each framework. The loops are in the `native` module of each implementation's folder.
 """
 
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from frameworks.errors import RequestError, first_line
+from frameworks.errors import RequestError
 from frameworks.program import Builder, Parts, Program, name_of, other_outputs
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch, EpochResult
 
-__all__ = ["Report", "TrainNatively", "Trained", "own_course", "require_outputs", "with_rate"]
+__all__ = ["Report", "TrainNatively", "Trained", "own_course", "require_outputs"]
 
 Report = Callable[[int, float], None]  # called with an epoch's number, from 1, and its loss
 
@@ -32,6 +32,7 @@ class Trained(NamedTuple):
     threshold: float | None  # a single output above it means the second of two classes
     outputs: Callable[[np.ndarray], np.ndarray]  # (n, k) for X (n, d)
     loss: Callable[[np.ndarray, np.ndarray], float]  # the framework's own, of outputs and targets
+    own_optimizer: bool  # of a class that is none of the framework's, and so trained as it is
 
 
 class TrainNatively(Protocol):
@@ -41,27 +42,6 @@ class TrainNatively(Protocol):
         self, build: Builder, spec: Spec, seed: int, data: Batch, task: Task, report: Report
     ) -> Trained:
         """Train the builder's network on data for `spec.epochs` epochs."""
-
-
-def with_rate(kind: type, rate: Any, read: Callable[[Any], Any]) -> Any:
-    """Return an optimizer of a class with this learning rate, and defaults for all else.
-
-    `read` returns the rate of one. RequestError for a class that cannot be made so, or has another
-    rate then: it may take other numbers first.
-    """
-    why = ""
-    for given, named in (((), {"learning_rate": rate}), ((rate,), {})):
-        try:
-            made = kind(*given, **named)
-        except Exception as error:  # of whatever kind a class of the page's own raises
-            why = f" ({first_line(error)})"
-            continue
-        if read(made) == rate:
-            return made
-    raise RequestError(
-        f"{kind.__name__} cannot be made with the page's learning rate and defaults{why}: let it "
-        "take learning_rate as it is, and have a default for all else"
-    )
 
 
 def require_outputs(build: Builder, outputs: Any, targets: tuple[int, ...]) -> None:

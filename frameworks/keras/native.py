@@ -2,14 +2,18 @@
 
 from typing import Any
 
+from frameworks.keras.live.layers import of_keras
 from frameworks.keras.loading import keras
-from frameworks.native import Report, Trained, require_outputs, with_rate
+from frameworks.native import Report, Trained, require_outputs
 from frameworks.program import Builder
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch, EpochResult
 
 __all__ = ["train", "with_defaults"]
+
+_KEPT = {"name", "learning_rate", "clipnorm", "clipvalue", "global_clipnorm", "amsgrad"}
+_KEPT |= {"exclude_layers", "exclude_embeddings"}  # Muon's: what it trains by Adam
 
 
 def train(
@@ -46,26 +50,25 @@ def train(
         threshold,
         outputs=lambda X: network.predict(X, verbose=0),
         loss=lambda outputs, targets: float(keras.ops.mean(loss(targets, outputs))),
+        own_optimizer=is_own(parts.optimizer),
     )
 
 
 def with_defaults(optimizer: Any) -> Any:
-    """Return an optimizer of the same kind, learning rate or schedule and clipping, else default.
+    """Give one of Keras' optimizers its kind's default options, and return it.
 
-    Clipping, and AMSGrad, which is a kind of its own, are set afterwards: an optimizer of a page's
-    own may take nothing but a rate.
+    Its learning rate, with a schedule, and its clipping stay, and so does whether it is AMSGrad, a
+    kind of its own. One of another class is left as it is.
     """
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        return keras.optimizers.LossScaleOptimizer(with_defaults(optimizer.inner_optimizer))
-    stock = with_rate(type(optimizer), _rate(optimizer), _rate)
-    for name in ("clipnorm", "clipvalue", "global_clipnorm", "amsgrad"):
-        if hasattr(optimizer, name):
-            setattr(stock, name, getattr(optimizer, name))
-    return stock
+        with_defaults(optimizer.inner_optimizer)
+    elif of_keras(type(optimizer)):
+        stock = type(optimizer)()
+        for name in stock.get_config().keys() - _KEPT:
+            setattr(optimizer, name, getattr(stock, name))
+    return optimizer
 
 
-def _rate(optimizer: Any) -> Any:
-    """Return an optimizer's schedule, or function of no arguments, or else its learning rate."""
-    rate = optimizer._learning_rate
-    scheduled = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
-    return rate if scheduled or callable(rate) else float(rate.numpy())
+def is_own(optimizer: Any) -> bool:
+    """Return whether an optimizer is of a class that is none of Keras'."""
+    return not of_keras(type(getattr(optimizer, "inner_optimizer", optimizer)))

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from frameworks.native import Report, Trained, require_outputs
 from frameworks.program import Builder, Parts
-from frameworks.pytorch.optimizers import require_step_alone, without_options
+from frameworks.pytorch.optimizers import is_own, require_step_alone, without_options
 from frameworks.spec import Spec
 from frameworks.task import Task
 from scratch import Batch, EpochResult, count_correct
@@ -46,7 +46,8 @@ def train(
         found, wanted = torch.from_numpy(outputs).to(X.dtype), torch.from_numpy(targets)
         return float(parts.loss(found, wanted.to(y.dtype)))  # as it was moved, to train
 
-    return Trained(history, initial_weights, _weights(network), threshold, outputs, loss)
+    own = is_own(optimizer)
+    return Trained(history, initial_weights, _weights(network), threshold, outputs, loss, own)
 
 
 def _weights(network: torch.nn.Module) -> list[np.ndarray]:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 import scratch
-from frameworks.errors import RequestError
-from frameworks.native import Report, Trained, require_outputs, with_rate
+from frameworks.native import Report, Trained, require_outputs
 from frameworks.program import Builder
 from frameworks.scratch.walking import leaves
 from frameworks.spec import Spec
@@ -45,7 +44,8 @@ def train(
         history.append(result)
         report(len(history), result.loss)
     weights, outputs = network.weights, network.predict
-    return Trained(history, initial_weights, weights, threshold, outputs, parts.loss.forward)
+    own, loss = is_own(optimizer), parts.loss.forward
+    return Trained(history, initial_weights, weights, threshold, outputs, loss, own)
 
 
 @contextmanager
@@ -74,20 +74,25 @@ def with_defaults(optimizer: Any) -> Any:
 
     They set its schedule, what it trains and how gradients are clipped. A weight decay is an option
     of the kind in the frameworks, and left out like the others, but for AdamW's, which is its kind.
+    One of a class that is none of scratch's is left as it is.
     """
-    if isinstance(optimizer, scratch.AdamW):
-        return with_rate(type(optimizer), optimizer.eta, lambda made: made.eta)
-    if isinstance(optimizer, scratch.CoupledWeightDecay | scratch.DecoupledWeightDecay):
+    if type(optimizer) is scratch.AdamW:
+        return scratch.AdamW(optimizer.eta)
+    if type(optimizer) in (scratch.CoupledWeightDecay, scratch.DecoupledWeightDecay):
         return with_defaults(optimizer.optimizer)
     if isinstance(optimizer, Wrapper):
         kept = copy(optimizer)
         kept.optimizer = with_defaults(optimizer.optimizer)
         return kept
-    if not hasattr(optimizer, "eta"):
-        raise RequestError(
-            f"{type(optimizer).__name__} has no `eta`, where its learning rate is read; let it "
-            "keep it there, as scratch's own do"
-        )
+    if is_own(optimizer):
+        return optimizer
     if isinstance(optimizer, scratch.LAMB):
         return scratch.LAMB(optimizer.eta, sizes=optimizer.sizes)
-    return with_rate(type(optimizer), optimizer.eta, lambda made: made.eta)
+    return type(optimizer)(optimizer.eta)
+
+
+def is_own(optimizer: Any) -> bool:
+    """Return whether an optimizer, in its wrappers, is of a class that is none of scratch's."""
+    while isinstance(optimizer, Wrapper):
+        optimizer = optimizer.optimizer
+    return not type(optimizer).__module__.startswith("scratch.")

@@ -1,6 +1,5 @@
 """Native loops: what they take from a builder, whose spec has neither learning rate nor epsilon."""
 
-import importlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +27,10 @@ class Numbers(Spec):
 
 
 SPEC = Numbers()
+KINDS_OF_KERAS = (
+    "SGD RMSprop Adam AdamW Adadelta Adagrad Adamax Adafactor Nadam Ftrl Lion Lamb Muon"
+)
+KINDS_OF_KERAS = KINDS_OF_KERAS.split()
 
 
 @pytest.fixture(autouse=True)
@@ -214,37 +217,42 @@ def test_a_dropout_within_a_layer_of_layers_draws_from_it_too(monkeypatch):
     assert len(set(losses)) == 6
 
 
-def momentum_first(kind):
-    """Return a class of a page's own that takes another number before the learning rate."""
+@pytest.mark.parametrize("name", NAMES)
+def test_an_optimizer_of_the_pages_own_class_is_trained_as_it_is(monkeypatch, name):
+    """No framework has another default for it: its momentum stays, and a schedule that it knows."""
+    import keras
+    import torch
 
-    class MomentumFirst(kind):
-        def __init__(self, momentum=0.5, learning_rate=0.5, **options):
-            super().__init__(learning_rate, momentum=momentum, **options)
+    import scratch
 
-    return MomentumFirst
+    def build(spec):
+        parts = whole(spec)
+        made = {
+            "scratch": lambda: own(scratch.SGD)(0.0625),
+            "keras": lambda: own(keras.optimizers.SGD)(0.0625),
+            "pytorch": lambda: own(torch.optim.SGD)(parts.network.parameters(), 0.0625),
+        }
+        return parts._replace(optimizer=made[name]())
 
+    def own(kind):
+        class Mine(kind):
+            def __init__(self, *given):
+                super().__init__(*given, momentum=0.5)
 
-@pytest.mark.parametrize("name", ["scratch", "keras"])
-def test_the_rate_of_a_class_of_ones_own_is_set_by_its_name(name):
-    kind = importlib.import_module(name if name == "scratch" else "keras.optimizers").SGD
-    make = importlib.import_module(f"frameworks.{name}.native").with_defaults
-    made = make(momentum_first(kind)(0.25, 0.0625))
-    of_scratch = name == "scratch"
-    rate, momentum = (made.eta, made.mu) if of_scratch else (made.learning_rate, made.momentum)
-    assert (float(rate), momentum) == (0.0625, 0.5)
+        return Mine
 
-
-@pytest.mark.parametrize("name", ["scratch", "keras"])
-def test_a_class_that_has_another_rate_than_it_is_given_is_refused(name):
-    kind = importlib.import_module(name if name == "scratch" else "keras.optimizers").SGD
-    make = importlib.import_module(f"frameworks.{name}.native").with_defaults
-
-    class Twice(kind):
-        def __init__(self, rate=0.5):
-            super().__init__(2 * rate)
-
-    with pytest.raises(RequestError, match="Twice cannot be made with the page's learning rate"):
-        make(Twice(0.25))
+    whole = BUILDERS[name]
+    monkeypatch.setitem(BUILDERS, name, build)
+    trained, _ = train(name)
+    assert trained.own_optimizer
+    w, velocity = flat(trained.initial_weights), 0.0
+    for _ in range(SPEC.epochs):
+        error = X[:, 0] * w[0] + w[1] - Y[:, 0]
+        velocity = 0.5 * velocity + 2 * np.array([np.mean(error * X[:, 0]), np.mean(error)])
+        w = w - 0.0625 * velocity
+    assert flat(trained.weights) == pytest.approx(w, rel=1e-12)
+    monkeypatch.setitem(BUILDERS, name, whole)
+    assert not train(name)[0].own_optimizer
 
 
 def test_keras_goes_on_scaling_the_loss():
@@ -391,58 +399,17 @@ def test_adagrad_of_pytorch_begins_with_the_accumulator_of_its_kind():
     assert made.state[p]["sum"].tolist() == [0.0, 0.0, 0.0]
 
 
-def test_a_class_of_pytorch_that_needs_more_than_parameters_is_refused():
+def test_the_rate_that_pytorchs_optimizer_was_made_with_stays_among_its_defaults():
+    """Layer-wise rates are set by it in every step."""
     import torch
 
     from frameworks.pytorch.optimizers import without_options
 
-    class Mine(torch.optim.SGD):
-        def __init__(self, params, lr, nesterov):
-            super().__init__(params, lr, momentum=0.5, nesterov=nesterov)
-
-    with pytest.raises(RequestError, match="Mine cannot be made with the page's parameters"):
-        without_options(Mine([torch.nn.Parameter(torch.ones(3))], 0.25, True))
-
-
-def own_optimizer(**own):
-    """Return an optimizer that keeps a momentum, and more, where torch's do not: in attributes."""
-    import torch
-
-    class Mine(torch.optim.Optimizer):
-        def __init__(self, params, lr=0.01, momentum=0.0):
-            self.momentum, self.rate, self.decayed = momentum, lr, self.decay
-            super().__init__(params, {"lr": lr} if own.get("grouped", True) else {})
-
-        def decay(self, x):
-            return x * self.momentum
-
-        def step(self):
-            self.stepped = True
-
-    return Mine([torch.nn.Parameter(torch.ones(3))], 0.25, momentum=0.5)
-
-
-def test_attributes_of_a_class_of_pytorch_are_its_defaults_but_for_the_rate():
-    import torch
-
-    from frameworks.pytorch.optimizers import without_options
-
-    optimizer, steps = own_optimizer(), []
-    optimizer.register_step_pre_hook(lambda *given: steps.append(1))
-    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
-    made = without_options(optimizer)
-    assert (made.momentum, made.rate, made.decayed(8.0)) == (0.0, 0.25, 0.0)
-    made.step()
-    scheduler.step()
-    assert [group["lr"] for group in made.param_groups] == [0.125]
-    assert steps == [1]
-
-
-def test_a_class_of_pytorch_without_a_rate_in_its_groups_is_refused():
-    from frameworks.pytorch.optimizers import without_options
-
-    with pytest.raises(RequestError, match="^Mine has no learning rate in its param_groups"):
-        without_options(own_optimizer(grouped=False))
+    groups = [{"params": [torch.nn.Parameter(torch.ones(3))], "lr": rate} for rate in (0.5, 1.0)]
+    made = without_options(torch.optim.SGD(groups, 0.25, momentum=0.5))
+    assert (made.defaults["lr"], made.defaults["momentum"]) == (0.25, 0)
+    found = [(group["lr"], group["momentum"]) for group in made.param_groups]
+    assert found == [(0.5, 0), (1.0, 0)]
 
 
 def test_weights_are_those_at_the_end_where_a_step_puts_others_in_their_place(monkeypatch):
@@ -518,26 +485,53 @@ def test_a_step_of_pytorch_that_needs_a_closure_is_refused(monkeypatch):
         train("pytorch")
 
 
-def test_an_optimizer_of_scratch_without_a_learning_rate_is_refused():
-    from frameworks.scratch.native import with_defaults
-
+def test_an_optimizer_of_scratch_needs_no_more_than_a_step_and_a_state(monkeypatch):
     class Mine:
-        state = {}  # noqa: RUF012
+        def __init__(self):
+            self.state = {}
 
         def step(self, theta, g):
-            theta -= 0.5 * g
+            theta -= 0.0625 * g
 
-    with pytest.raises(RequestError, match="^Mine has no `eta`, where its learning rate is read"):
-        with_defaults(Mine())
+    def build(spec):
+        return build_scratch(spec)._replace(optimizer=Mine())
+
+    monkeypatch.setitem(BUILDERS, "scratch", build)
+    trained, _ = train("scratch")
+    assert trained.own_optimizer
+    weights, losses = by_hand(trained)
+    assert flat(trained.weights) == pytest.approx(weights, rel=1e-12)
+    assert [epoch.loss for epoch in trained.history] == pytest.approx(losses, rel=1e-12)
 
 
-def test_a_rate_of_keras_may_be_a_function():
+def test_a_rate_of_keras_may_be_a_function_also_of_the_optimizer_itself():
     from frameworks.keras.loading import keras
     from frameworks.keras.native import with_defaults
 
-    optimizer = with_defaults(keras.optimizers.Adam(lambda: 0.25, beta_1=0.5))
-    assert float(optimizer.learning_rate) == 0.25
-    assert optimizer.beta_1 == 0.9
+    own = keras.optimizers.Adam(lambda: 0.25 * 0.5 ** float(own.iterations), beta_1=0.5)
+    made = with_defaults(own)
+    assert made.beta_1 == 0.9
+    weight = keras.Variable(np.zeros(1))
+    made.build([weight])
+    assert float(made.learning_rate) == 0.25
+    made.apply([np.ones(1)])
+    assert float(made.learning_rate) == 0.125
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_KERAS)
+def test_every_kind_of_keras_is_given_its_defaults(kind):
+    from frameworks.keras.loading import keras
+    from frameworks.keras.native import with_defaults
+
+    stock = getattr(keras.optimizers, kind)()
+    numbers = {name: x for name, x in stock.get_config().items() if isinstance(x, float)}
+    others = {name: x / 2 for name, x in numbers.items() if name != "ema_momentum"}
+    made = with_defaults(getattr(keras.optimizers, kind)(**others, clipvalue=0.5))
+    rate = {"learning_rate": others["learning_rate"], "clipvalue": 0.5}
+    expected = {**stock.get_config(), **rate, "name": made.name}
+    rate = made.get_config()["learning_rate"]
+    assert rate == pytest.approx(expected["learning_rate"])  # it is float32
+    assert made.get_config() == expected | {"learning_rate": rate}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -106,8 +106,20 @@ def _told(runs: dict[str, list[Record]], copies: dict[str, str], pair: NativePai
     """
     first, *others = [cell for name in pair.pair for cell in runs[name]]
     found = [different_conditions(first, each) for each in others]
+    found += [_other_optimizer(*(runs[name][0] for name in pair.pair))]
     inputs = next(filter(None, [*found, *(copies.get(name, "") for name in pair.pair)]), "")
     return pair.model_copy(update={"verdict": "not shown", "inputs": inputs} if inputs else {})
+
+
+def _other_optimizer(a: Record, b: Record) -> str:
+    """Say that one of two alone has an optimizer of the page's own; "" if both have, or none."""
+    if a.own_optimizer == b.own_optimizer:
+        return ""
+    own, stock = (a, b) if a.own_optimizer else (b, a)
+    return (
+        f"{own.implementation} trains with an optimizer of the page's own, as it is, and "
+        f"{stock.implementation} with one of its own kinds by default"
+    )
 
 
 def _one_training(cells: list[Record]) -> str:

@@ -60,7 +60,8 @@ def train_natively(
         predictions=digest(arrays.get("predictions", outputs)),
         arrays=digest_by_name(arrays),
     )
-    return finish(job.head, len(X), history, figures, seconds, digests), arrays
+    record = finish(job.head, len(X), history, figures, seconds, digests)
+    return record.model_copy(update={"own_optimizer": trained.own_optimizer}), arrays
 
 
 def usual(build: ProgramBuilder) -> Builder:

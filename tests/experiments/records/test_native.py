@@ -353,6 +353,22 @@ def test_seeds_that_are_one_training_show_nothing(others):
     assert list(different(entry)) == [f"churn, native: {said}"]
 
 
+def test_an_optimizer_of_the_pages_own_is_not_compared_with_a_kind_by_default():
+    cells = [native(name, seed, 0.8 + seed / 1_000) for name in NAMES for seed in (0, 1, 2)]
+    own = {"own_optimizer": True}
+    cells[6:] = [cell.model_copy(update=own) for cell in cells[6:]]
+    (entry,) = compare_native(cells, margin=0.01)
+    assert [pair.verdict for pair in entry.pairs] == ["equivalent", "not shown", "not shown"]
+    said = "trains with an optimizer of the page's own, as it is, and"
+    assert list(different(entry)) == [
+        f"churn, {name} and pytorch, native: pytorch {said} {name} with one of its own kinds by "
+        "default"
+        for name in ("scratch", "keras")
+    ]
+    (entry,) = compare_native([cell.model_copy(update=own) for cell in cells], margin=0.01)
+    assert {pair.verdict for pair in entry.pairs} == {"equivalent"}
+
+
 def test_weights_of_nan_are_not_called_the_same():
     nan = {"history": {"loss": [0.75, 0.5, math.nan]}}
     cells = [native("scratch", seed, 0.8 + seed / 1_000) for seed in (0, 1)]

@@ -109,6 +109,7 @@ class Record(Head):
     seconds: Seconds | None = None
     digests: Digests | None = None
     phases: Many[PhaseFigures] = []
+    own_optimizer: bool = False  # native: of a class of the page's own, and not by default
     status: Literal["ok", "failed"]
     error: Text | None
     missing: bool = False  # it failed because a package is not installed
