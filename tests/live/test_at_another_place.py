@@ -186,3 +186,38 @@ def test_a_decay_that_a_step_adds_in_later_batches_is_denied_of_the_first_alone(
         report = diverge(*sides[::k], *rows, steps=4, batch_size=8)
         assert report.cause == f"the first pytorch {words[0]}, the second pytorch {words[1]}"
         assert "Remedy" not in str(report)
+
+
+class OwnDescent(torch.optim.Optimizer):
+    """SGD in other words."""
+
+    def __init__(self, weights, rate):
+        super().__init__(weights, {"lr": rate})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.add_(p.grad, alpha=-group["lr"])
+
+
+@pytest.mark.parametrize("steps_before", [None, 0, 3], ids=["never", "always", "later"])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_class_of_ones_own_is_no_cause_of_what_moves_weights_beside_it(steps_before, swapped):
+    def side(kind, moves):
+        model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+        optimizer, taken = kind(model.parameters(), RATE), []
+
+        def clamp(*_):
+            taken.append(1)
+            if moves and len(taken) > steps_before:
+                for p in model.parameters():
+                    p.data.clamp_(-0.125, 0.125)
+
+        optimizer.register_step_post_hook(clamp)
+        return Training(model, nn.CrossEntropyLoss(), optimizer)
+
+    sides = [side(OwnDescent, steps_before is not None), side(torch.optim.SGD, False)]
+    report = compared(*reversed(sides) if swapped else sides)
+    assert report.same == (steps_before is None)
+    assert report.cause is None or "OwnDescent" not in report.cause

@@ -58,7 +58,8 @@ class _Steps:
         computed = [side.descent.weights() for side in (a, b)]
         own = [self._equal(s, c) for s, c in zip((a, b), computed, strict=True) if c is not None]
         if None in computed:
-            return self._by_kind() if all(own) and self._other_kinds() else Proof()
+            known = all(own) and self._other_kinds() and not any(map(_is_own, (a, b)))
+            return self._by_kind() if known else Proof()
         if all(own):
             found = self._by_kind() if self._other_kinds() else self._by_settings()
             return Proof([*found.causes, *self._by_occurrence(computed)])
@@ -113,8 +114,7 @@ class _Steps:
     def _by_kind(self) -> Proof:
         a, b = self.a, self.b
         kinds = [listed(sorted({facts.kind for facts in s.trace.optimizer})) for s in (a, b)]
-        own = ["" if kind == kind.lower() else " of its own" for kind in kinds]  # a class's name
-        said = [f"trains with {a_kind(k)} optimizer{o}" for k, o in zip(kinds, own, strict=True)]
+        said = [f"trains with {a_kind(kind)} optimizer" for kind in kinds]
         sentence = both((a.name, b.name), said[0], said[1])
         return Proof([Cause(sentence, "optimizer", ("kind",))])
 
@@ -252,3 +252,11 @@ class _Steps:
         (mistake,) = found.values()
         sentence = f"in {odd.name} {mistake.says}"
         return Proof([Cause(sentence, "optimizer", odd=odd.name)], odd=odd.name)
+
+
+def _is_own(side: StepSide) -> bool:
+    """Return whether a side trains by a class of one's own, of which no rule is known.
+
+    It may be a stock kind in other words, so that something beside it is the cause.
+    """
+    return any(facts.kind != facts.kind.lower() for facts in side.trace.optimizer)
