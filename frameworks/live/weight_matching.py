@@ -200,13 +200,15 @@ def _two_biases(one: Network) -> str:
 def _partners_beside(done: Matching, a: Network, b: Network, i: int) -> list[Weight]:
     """Return what the other weights at a weight's place, or else of its layers, correspond to.
 
-    To the bias of attention's values their kernel is nearer than that of the queries.
+    To the bias of attention's values their kernel is nearer than that of the queries, and so is the
+    third part of packed kernels to the third of biases.
     """
-    place, stem = _split(a.weights[i])[0], _stem(a.weights[i])
+    place, stem, number = _split(a.weights[i])[0], _stem(a.weights[i]), _number(a.weights[i])
     at_stem = {k for k, each in enumerate(a.weights) if _stem(each) == stem}
     at_place = {k for k, each in enumerate(a.weights) if _split(each)[0] == place}
+    of_number = {k for k in at_place if number and _number(a.weights[k]) == number}
     beside = {k for layer in a.layers if i in layer.weights for k in layer.weights}
-    for some in (at_stem, at_place, beside):
+    for some in (at_stem, of_number, at_place, beside):
         if found := [b.weights[pair.b[0]] for pair in done.weights if pair.a[0] in some]:
             return found
     return []
@@ -221,6 +223,12 @@ def _split(weight: Weight) -> tuple[str, str]:
 def _stem(weight: Weight) -> str:
     """Return the name without what it ends in: attention.values of attention.values_bias."""
     return re.sub(r"[._](kernel|bias)$", "", weight.name)
+
+
+def _number(weight: Weight) -> str:
+    """Return which part of a packed weight this is: [1] of in_proj_bias[1]; "" if it is whole."""
+    found = re.search(r"\[\d+\]$", weight.name)
+    return found[0] if found else ""
 
 
 def _in_common(weight: Weight, others: Sequence[Weight]) -> int:

@@ -96,3 +96,35 @@ def test_recurrent_convolutions_are_compared_by_their_numbers(layer, shape):
     other = diverge(training(), training(activation="relu"), X, targets, **options)
     assert not other.same
     assert other.level == "forward"
+
+
+class Itself(nn.Module):
+    """Attention of a module, called, or written out over its own packed weights."""
+
+    def __init__(self, written=False, order=(0, 1, 2)):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+        nn.init.normal_(self.attention.in_proj_bias)
+        self.out = nn.Linear(4, 2)
+        self.written, self.order = written, order
+
+    def forward(self, x):
+        module = self.attention
+        if not self.written:
+            return self.out(module(x, x, x)[0])
+        packed = F.linear(x, module.in_proj_weight, module.in_proj_bias).chunk(3, -1)
+        q, k, v = (packed[i].unflatten(-1, (2, -1)).transpose(1, 2) for i in self.order)
+        z = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        return self.out(module.out_proj(z))
+
+
+def alone(model):
+    return Training(model, nn.MSELoss(), torch.optim.SGD(model.parameters(), 0.125))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1)])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_an_attention_written_out_over_its_own_weights_takes_them_in_their_order(swapped, order):
+    sides = [alone(Itself()), alone(Itself(written=True, order=order))]
+    report = diverge(*reversed(sides) if swapped else sides, Q, y, steps=4, batch_size=8)
+    assert report.same == (order == (0, 1, 2))
