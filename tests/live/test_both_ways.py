@@ -11,6 +11,8 @@ from lockstep import Training, diverge
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(24, 6, 3)), RNG.integers(0, 5, 24)
 CELLS = {nn.GRU: nn.GRUCell, nn.LSTM: nn.LSTMCell}

@@ -20,6 +20,8 @@ from lockstep import RequestError, Training, diverge, record
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 IMAGES, LABELS = RNG.normal(size=(24, 4, 5, 3)), RNG.integers(3, size=24)
 RATE = 0.25

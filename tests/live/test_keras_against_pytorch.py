@@ -13,6 +13,8 @@ from scratch import GELU
 
 from .modules import training
 
+pytestmark = pytest.mark.slow
+
 L = keras.layers
 RATE = 2**-5  # float32 holds it, in which Keras keeps it
 

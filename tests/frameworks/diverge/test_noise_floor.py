@@ -18,6 +18,8 @@ from ...experiments.planting import changed, narrow_floor, train
 from .chaos import CHAOS
 from .pairs import rate_changes, sides
 
+pytestmark = pytest.mark.slow
+
 CHURN = churn.EXPERIMENT
 SHORT = {"dtype": "float32", "epochs": 2, "limit": 95}
 

@@ -12,6 +12,8 @@ from torch import nn
 
 from lockstep import Training, diverge
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(32, 6)), RNG.integers(0, 3, 32)
 SHARED = {"n": 0}

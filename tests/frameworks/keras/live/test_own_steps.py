@@ -15,6 +15,8 @@ from frameworks.keras.live.live_model import KerasLive
 from frameworks.live.model import Rows
 from lockstep import RequestError, Training, diverge
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(32, 6)), RNG.integers(0, 3, 32)
 
